@@ -1,0 +1,226 @@
+//! Which documents of a tree an executor works on: roots, chunks, matches, chunks of chunks, …
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Document;
+
+/// One step down the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Chunks,
+    Matches,
+}
+
+/// Paths from the roots of a request to the documents that are meant, written as docarray writes them: `@r` the
+/// roots, `@c` their chunks, `@m` their matches, `@cm` the matches of their chunks, `@r,c` roots and chunks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessPaths(Vec<Vec<Step>>);
+
+impl AccessPaths {
+    /// `@r`: the documents of the request themselves.
+    #[must_use]
+    pub fn roots() -> Self {
+        Self(vec![vec![]])
+    }
+
+    /// `@c`: their chunks.
+    #[must_use]
+    pub fn chunks() -> Self {
+        Self(vec![vec![Step::Chunks]])
+    }
+
+    /// `@m`: their matches.
+    #[must_use]
+    pub fn matches() -> Self {
+        Self(vec![vec![Step::Matches]])
+    }
+
+    /// Calls `action` with every document that the paths lead to from `root`, until one call fails.
+    ///
+    /// # Errors
+    /// The first error of `action`.
+    pub fn visit<'a, E>(
+        &self,
+        root: &'a Document,
+        action: &mut dyn FnMut(&'a Document) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.0.iter().try_for_each(|path| visit(path, root, action))
+    }
+
+    /// As [`AccessPaths::visit`], for writing.
+    ///
+    /// # Errors
+    /// The first error of `action`.
+    pub fn visit_mut<E>(
+        &self,
+        root: &mut Document,
+        action: &mut dyn FnMut(&mut Document) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.0.iter().try_for_each(|path| visit_mut(path, root, action))
+    }
+
+    /// Calls `action` with every list of siblings that the paths lead to from `root`, so that it may add and remove.
+    /// A root is its own list; the lists that became of it are returned.
+    ///
+    /// # Errors
+    /// The first error of `action`.
+    pub fn visit_siblings<E>(
+        &self,
+        root: Document,
+        action: &mut dyn FnMut(&mut Vec<Document>) -> Result<(), E>,
+    ) -> Result<Vec<Document>, E> {
+        let mut roots = vec![root];
+        for path in &self.0 {
+            match path.split_last() {
+                None => action(&mut roots)?,
+                Some((last, above)) => {
+                    for root in &mut roots {
+                        visit_mut(above, root, &mut |parent| action(list_mut(*last, parent)))?;
+                    }
+                }
+            }
+        }
+        Ok(roots)
+    }
+}
+
+/// The list that a step leads to, for writing. An absent list stays absent.
+fn list_mut(step: Step, document: &mut Document) -> &mut Vec<Document> {
+    match step {
+        Step::Chunks => document.chunks.make_mut(),
+        Step::Matches => document.matches.make_mut(),
+    }
+}
+
+fn visit<'a, E>(
+    path: &[Step],
+    document: &'a Document,
+    action: &mut dyn FnMut(&'a Document) -> Result<(), E>,
+) -> Result<(), E> {
+    let Some((step, rest)) = path.split_first() else { return action(document) };
+    let below = match step {
+        Step::Chunks => &document.chunks,
+        Step::Matches => &document.matches,
+    };
+    below.iter().try_for_each(|document| visit(rest, document, action))
+}
+
+fn visit_mut<E>(
+    path: &[Step],
+    document: &mut Document,
+    action: &mut dyn FnMut(&mut Document) -> Result<(), E>,
+) -> Result<(), E> {
+    let Some((step, rest)) = path.split_first() else { return action(document) };
+    list_mut(*step, document).iter_mut().try_for_each(|document| visit_mut(rest, document, action))
+}
+
+/// Why a text is not a list of access paths.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not an access path; write `@r` for the documents, `@c` for their chunks, `@m` for their matches"
+)]
+pub struct AccessPathError(String);
+
+impl FromStr for AccessPaths {
+    type Err = AccessPathError;
+
+    fn from_str(text: &str) -> Result<Self, AccessPathError> {
+        let error = || AccessPathError(text.to_owned());
+        let step = |(position, letter)| match (position, letter) {
+            (0, 'r') => Ok(None),
+            (_, 'c') => Ok(Some(Step::Chunks)),
+            (_, 'm') => Ok(Some(Step::Matches)),
+            _ => Err(error()),
+        };
+        let path = |path: &str| match path.trim() {
+            "" => Err(error()),
+            path => path.chars().enumerate().map(step).filter_map(Result::transpose).collect(),
+        };
+        let paths = text.trim();
+        paths.strip_prefix('@').unwrap_or(paths).split(',').map(path).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Display for AccessPaths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("@")?;
+        for (position, path) in self.0.iter().enumerate() {
+            f.write_str(if position > 0 { "," } else { "" })?;
+            f.write_str(if path.is_empty() { "r" } else { "" })?;
+            for step in path {
+                f.write_str(match step {
+                    Step::Chunks => "c",
+                    Step::Matches => "m",
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> Document {
+        let mut chunk = Document::new("a#0");
+        chunk.matches = [Document::new("x")].into_iter().collect();
+        let mut root = Document::new("a");
+        root.chunks = [chunk, Document::new("a#1")].into_iter().collect();
+        root.matches = [Document::new("y")].into_iter().collect();
+        root
+    }
+
+    fn visited(paths: &str) -> Vec<String> {
+        let mut ids = Vec::new();
+        let paths: AccessPaths = paths.parse().unwrap();
+        let root = tree();
+        let visit: Result<(), ()> = paths.visit(&root, &mut |document| {
+            ids.push(document.id.clone());
+            Ok(())
+        });
+        visit.unwrap();
+        let mut again = Vec::new();
+        let visit: Result<(), ()> = paths.visit_mut(&mut tree(), &mut |document| {
+            again.push(document.id.clone());
+            Ok(())
+        });
+        visit.unwrap();
+        assert_eq!(ids, again);
+        ids
+    }
+
+    #[test]
+    fn paths_lead_where_docarray_says() {
+        assert_eq!(visited("@r"), ["a"]);
+        assert_eq!(visited("@c"), ["a#0", "a#1"]);
+        assert_eq!(visited("@rc"), ["a#0", "a#1"]);
+        assert_eq!(visited("@cm"), ["x"]);
+        assert_eq!(visited("r, m"), ["a", "y"]);
+        assert_eq!(visited("@cc"), [""; 0]);
+    }
+
+    #[test]
+    fn siblings_may_be_added_and_removed_at_every_level() {
+        let double = |paths: &str| {
+            let paths: AccessPaths = paths.parse().unwrap();
+            let doubled: Result<Vec<Document>, ()> = paths.visit_siblings(tree(), &mut |siblings| {
+                siblings.extend(siblings.clone());
+                Ok(())
+            });
+            doubled.unwrap()
+        };
+        assert_eq!(double("@r").len(), 2);
+        assert_eq!(double("@c")[0].chunks.len(), 4);
+        assert_eq!(double("@cm")[0].chunks[0].matches.len(), 2);
+    }
+
+    #[test]
+    fn what_is_not_a_path_is_refused() {
+        for text in ["", "@", "@x", "@c[0]", "@cr", "r,,c"] {
+            assert!(text.parse::<AccessPaths>().is_err(), "{text}");
+        }
+        assert_eq!("@r,cm".parse::<AccessPaths>().unwrap().to_string(), "@r,cm");
+    }
+}

@@ -1,0 +1,106 @@
+//! The executors that a flow can name.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::{Build, BuildError, Field, Instance, ParameterError, Parameters, With};
+
+/// A kind of executor: its name, its parameters, and how one is made.
+#[derive(Clone, Copy, Debug)]
+pub struct ExecutorType {
+    /// The name that a flow writes after `uses:`.
+    pub name: &'static str,
+    /// Other names for the same, from Jina's world.
+    pub aliases: &'static [&'static str],
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// The table of its parameters.
+    pub fields: &'static [Field],
+    /// Checks a `with:` without making anything.
+    pub check: fn(&With) -> Vec<ParameterError>,
+    /// Makes one.
+    pub create: fn(&Build) -> Result<Instance, BuildError>,
+}
+
+impl ExecutorType {
+    /// A kind of executor whose parameters are `P`.
+    ///
+    /// `create` may parse `with` again and expect success: the host checks before it makes.
+    #[must_use]
+    pub const fn new<P: Parameters>(
+        name: &'static str,
+        summary: &'static str,
+        create: fn(&Build) -> Result<Instance, BuildError>,
+    ) -> Self {
+        Self { name, aliases: &[], summary, fields: P::FIELDS, check: check::<P>, create }
+    }
+
+    /// The same, also found under these names.
+    #[must_use]
+    pub const fn also(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+}
+
+fn check<P: Parameters>(with: &With) -> Vec<ParameterError> {
+    P::parse(with).err().unwrap_or_default()
+}
+
+/// Reads the parameters of an executor that is being made.
+///
+/// # Errors
+/// The first mistake, for hosts that did not check before.
+pub fn parse<P: Parameters>(build: &Build) -> Result<P, BuildError> {
+    P::parse(&build.with).map_err(|errors| match errors.into_iter().next() {
+        Some(ParameterError::Invalid { name, reason }) => BuildError::parameter(name, reason),
+        Some(error) => BuildError::failed(error),
+        None => BuildError::failed("the parameters could not be read"),
+    })
+}
+
+/// The executors that a flow can name, in the order in which they were added.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    types: IndexMap<&'static str, ExecutorType>,
+    aliases: IndexMap<&'static str, &'static str>,
+}
+
+impl Catalog {
+    /// A catalogue of these families.
+    #[must_use]
+    pub fn new<'a>(families: impl IntoIterator<Item = &'a [ExecutorType]>) -> Self {
+        let mut catalog = Self::default();
+        for executor in families.into_iter().flatten() {
+            catalog.add(*executor);
+        }
+        catalog
+    }
+
+    /// Adds one kind; a kind of the same name is replaced.
+    pub fn add(&mut self, executor: ExecutorType) {
+        self.types.insert(executor.name, executor);
+        self.aliases.extend(executor.aliases.iter().map(|alias| (*alias, executor.name)));
+    }
+
+    /// The kind of that name or alias.
+    pub fn get(&self, name: &str) -> Option<&ExecutorType> {
+        let name = self.aliases.get(name).copied().unwrap_or(name);
+        self.types.get(name)
+    }
+
+    /// Every kind.
+    pub fn types(&self) -> impl Iterator<Item = &ExecutorType> {
+        self.types.values()
+    }
+
+    /// Every name and alias.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.types.keys().chain(self.aliases.keys()).copied()
+    }
+}
+
+/// The default of a field as people read it: JSON, or `required`.
+#[must_use]
+pub fn default_text(field: &Field) -> String {
+    (field.default)().map_or_else(|| "required".to_owned(), |default: Value| default.to_string())
+}

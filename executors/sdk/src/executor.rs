@@ -1,0 +1,120 @@
+//! What an executor is: something that is called with documents.
+
+use async_trait::async_trait;
+
+use crate::{Call, ExecutorError};
+
+/// An executor that computes. Each replica has a thread of its own and gets one call at a time.
+pub trait Executor: Send {
+    /// Reads or changes the documents of one call. What is not handled passes through unchanged.
+    ///
+    /// # Errors
+    /// An error fails the whole request; to fail a single document, use [`Call::each`] or [`Call::fail`].
+    fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError>;
+
+    /// Called once, after the last call, to write out what is still in memory.
+    ///
+    /// # Errors
+    /// When something could not be written.
+    fn close(&mut self) -> Result<(), ExecutorError> {
+        Ok(())
+    }
+}
+
+/// An executor that mostly waits: for files, for the network, for other programs. It runs as a task among many,
+/// with several calls at a time.
+#[async_trait]
+pub trait AsyncExecutor: Send + Sync {
+    /// As [`Executor::execute`]. Must not block its thread.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`].
+    async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError>;
+}
+
+/// A constructed executor and what its pod has to know of it.
+pub struct Instance {
+    /// How it wants to be called.
+    pub worker: Worker,
+    /// Which requests it wants to see; others pass by without a call.
+    pub endpoints: Endpoints,
+    /// How the matches that it finds are ordered; `None` when it finds none.
+    pub ranking: Option<Ranking>,
+}
+
+/// How an executor wants to be called.
+pub enum Worker {
+    /// On a thread of its own.
+    Thread(Box<dyn Executor>),
+    /// As a task.
+    Task(Box<dyn AsyncExecutor>),
+}
+
+/// The endpoints that an executor handles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoints {
+    /// Every one.
+    All,
+    /// These alone.
+    Only(Vec<String>),
+}
+
+impl Endpoints {
+    /// These endpoints alone.
+    #[must_use]
+    pub fn only<const N: usize>(endpoints: [&str; N]) -> Self {
+        Self::Only(endpoints.map(str::to_owned).to_vec())
+    }
+
+    /// Whether requests to `endpoint` are handled.
+    pub fn handles(&self, endpoint: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(endpoints) => endpoints.iter().any(|handled| handled == endpoint),
+        }
+    }
+}
+
+/// How matches are ordered, which is what it takes to merge the matches of several shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ranking {
+    /// Which scores come first.
+    pub order: Order,
+    /// How many matches are kept when the request does not say.
+    pub top_k: usize,
+}
+
+/// Which scores come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Small ones: distances.
+    Ascending,
+    /// Large ones: similarities, relevance.
+    Descending,
+}
+
+impl Instance {
+    /// A computing executor that sees every request.
+    #[must_use]
+    pub fn thread(executor: impl Executor + 'static) -> Self {
+        Self { worker: Worker::Thread(Box::new(executor)), endpoints: Endpoints::All, ranking: None }
+    }
+
+    /// A waiting executor that sees every request.
+    #[must_use]
+    pub fn task(executor: impl AsyncExecutor + 'static) -> Self {
+        Self { worker: Worker::Task(Box::new(executor)), endpoints: Endpoints::All, ranking: None }
+    }
+
+    /// The same, for these endpoints alone.
+    #[must_use]
+    pub fn for_endpoints<const N: usize>(self, endpoints: [&str; N]) -> Self {
+        Self { endpoints: Endpoints::only(endpoints), ..self }
+    }
+
+    /// The same, finding matches in this order.
+    #[must_use]
+    pub fn ranked(self, order: Order, top_k: usize) -> Self {
+        Self { ranking: Some(Ranking { order, top_k }), ..self }
+    }
+}

@@ -1,0 +1,137 @@
+//! What a document's URI leads to: a file, or bytes in the URI itself.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use bytes::Bytes;
+
+use super::{GuardError, read_file};
+
+/// What a URI leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// A file of this machine.
+    File(PathBuf),
+    /// The bytes that the URI carries.
+    Inline(Bytes),
+}
+
+/// Finds out what `uri` leads to, without reading it: a path, a `file:` URI or a `data:` URI.
+///
+/// # Errors
+/// [`GuardError::Scheme`] for other schemes, [`GuardError::Data`] for a malformed `data:` URI.
+pub fn locate(uri: &str) -> Result<Resource, GuardError> {
+    if let Some(data) = uri.strip_prefix("data:") {
+        return inline(data).map(|bytes| Resource::Inline(bytes.into()));
+    }
+    if let Some(rest) = uri.strip_prefix("file:") {
+        // `file:///a/b`, `file://localhost/a/b`, `file:/a/b`; a host other than this one is not read.
+        let path = match rest.strip_prefix("//") {
+            Some(rest) => rest.strip_prefix("localhost").unwrap_or(rest),
+            None => rest,
+        };
+        let decoded = String::from_utf8(percent_decoded(path.as_bytes()));
+        return match decoded {
+            Ok(path) if path.starts_with('/') => Ok(Resource::File(path.into())),
+            _ => Err(GuardError::Scheme(uri.to_owned())),
+        };
+    }
+    if has_scheme(uri) {
+        return Err(GuardError::Scheme(uri.to_owned()));
+    }
+    Ok(Resource::File(uri.into()))
+}
+
+/// The bytes that `uri` leads to.
+///
+/// # Errors
+/// As [`locate`] and [`read_file`].
+pub fn read(uri: &str, bytes_max: u64) -> Result<Bytes, GuardError> {
+    match locate(uri)? {
+        Resource::File(path) => read_file(&path, bytes_max).map(Bytes::from),
+        Resource::Inline(bytes) if bytes.len() as u64 > bytes_max => Err(GuardError::TooLarge {
+            what: "the `data:` URI".to_owned(),
+            bytes: bytes.len() as u64,
+            bytes_max,
+        }),
+        Resource::Inline(bytes) => Ok(bytes),
+    }
+}
+
+/// Whether `uri` starts as `scheme://`, which no path does that anybody writes by hand.
+fn has_scheme(uri: &str) -> bool {
+    uri.split_once("://").is_some_and(|(scheme, _)| {
+        !scheme.is_empty()
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    })
+}
+
+/// The bytes behind `data:` (RFC 2397): `[<media type>][;base64],<data>`.
+fn inline(data: &str) -> Result<Vec<u8>, GuardError> {
+    let malformed = |reason: &str| GuardError::Data(reason.to_owned());
+    let (head, payload) = data.split_once(',').ok_or_else(|| malformed("there is no comma"))?;
+    let payload = percent_decoded(payload.as_bytes());
+    if !head.ends_with(";base64") {
+        return Ok(payload);
+    }
+    let padded = STANDARD.decode(&payload);
+    padded.or_else(|_| STANDARD_NO_PAD.decode(&payload)).map_err(|error| malformed(&error.to_string()))
+}
+
+/// Replaces `%41` by `A`; a stray percent sign stays.
+fn percent_decoded(mut text: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some((&byte, rest)) = text.split_first() {
+        let digits = rest.first_chunk::<2>().and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(escaped) if byte == b'%' => {
+                decoded.push(escaped);
+                text = rest.get(2..).unwrap_or_default();
+            }
+            _ => {
+                decoded.push(byte);
+                text = rest;
+            }
+        }
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_file_uris_lead_to_files() {
+        for (uri, path) in [
+            ("clips/a.gif", "clips/a.gif"),
+            ("/a b", "/a b"),
+            ("file:///a%20b", "/a b"),
+            ("file://localhost/a", "/a"),
+            ("file:/a%", "/a%"),
+            ("a:b", "a:b"),
+        ] {
+            assert_eq!(locate(uri).unwrap(), Resource::File(path.into()), "{uri}");
+        }
+    }
+
+    #[test]
+    fn data_uris_carry_their_bytes() {
+        for uri in ["data:,a%20b", "data:text/plain;base64,YSBi", "data:;base64,YSBi%0D"] {
+            let read = read(uri, 100);
+            match uri.ends_with("%0D") {
+                true => assert!(matches!(read, Err(GuardError::Data(_)))),
+                false => assert_eq!(read.unwrap(), "a b"),
+            }
+        }
+        assert!(matches!(read("data:,12345", 4), Err(GuardError::TooLarge { bytes: 5, .. })));
+    }
+
+    #[test]
+    fn other_schemes_and_hosts_are_not_read() {
+        for uri in ["http://a/b", "s3://a/b", "file://server/a", "data:none"] {
+            assert!(locate(uri).is_err(), "{uri}");
+        }
+    }
+}

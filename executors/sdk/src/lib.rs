@@ -1,0 +1,75 @@
+//! The contract between flowrun and its executors.
+//!
+//! An *executor* is given documents and changes them: it reads images, cuts clips into frames, makes embeddings,
+//! searches an index, ranks. The runtime sees executors through this crate alone, and the built-in ones are written
+//! against it exactly as a plugin is. What is deliberately not here: pods, channels, YAML, anything of a concrete
+//! executor.
+//!
+//! To write one: declare its parameters with [`parameters!`], implement [`Executor`] (it computes) or
+//! [`AsyncExecutor`] (it waits), and describe it by an [`ExecutorType`].
+//!
+//! ```
+//! use flowrun_sdk::{AccessPaths, Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance, parse};
+//!
+//! flowrun_sdk::parameters! {
+//!     /// What to append.
+//!     struct SuffixParameters {
+//!         /// Appended to every text.
+//!         suffix: String = "!".to_owned(),
+//!     }
+//! }
+//!
+//! struct Suffix(SuffixParameters);
+//!
+//! impl Executor for Suffix {
+//!     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+//!         call.each(&AccessPaths::roots(), |document| {
+//!             let text = document.text.as_ref().ok_or_else(|| ExecutorError::input("the document has no text"))?;
+//!             document.text = Some(format!("{text}{}", self.0.suffix).into());
+//!             Ok(())
+//!         })
+//!     }
+//! }
+//!
+//! fn create(build: &Build) -> Result<Instance, BuildError> {
+//!     Ok(Instance::thread(Suffix(parse(build)?)))
+//! }
+//!
+//! static SUFFIX: ExecutorType = ExecutorType::new::<SuffixParameters>("Suffix", "Appends to texts.", create);
+//! # let context = flowrun_sdk::Context::alone(".");
+//! # let mut bench = flowrun_sdk::testing::Bench::new(&SUFFIX, &flowrun_sdk::Value::Null, context).unwrap();
+//! # let documents = vec![flowrun_sdk::Document::new("a").with_text("hello")];
+//! # let answer = bench.call("/", documents, &flowrun_sdk::Value::Null).unwrap();
+//! # assert_eq!(answer.documents[0].text.as_deref(), Some("hello!"));
+//! ```
+
+mod access;
+mod call;
+mod catalog;
+mod context;
+mod document;
+mod documents;
+mod error;
+mod executor;
+pub mod guard;
+mod json;
+mod parameters;
+mod tensor;
+pub mod testing;
+pub mod wire;
+
+pub use access::{AccessPathError, AccessPaths};
+pub use async_trait::async_trait;
+pub use bytes::Bytes;
+pub use call::{Answer, Call, Cancellation, Failure, RequestParameters, top_k};
+pub use catalog::{Catalog, ExecutorType, default_text, parse};
+pub use context::{Build, Context, SharedState};
+pub use document::{Document, NamedScore, Tags};
+pub use documents::Documents;
+pub use error::{BuildError, ErrorKind, ExecutorError};
+pub use executor::{AsyncExecutor, Endpoints, Executor, Instance, Order, Ranking, Worker};
+pub use json::JsonError;
+pub use parameters::{Field, Parameter, ParameterError, Parameters, Reader, With};
+pub use serde_json::Value;
+pub use tensor::{DataType, ElementKind, Tensor, TensorError};
+pub use tracing;

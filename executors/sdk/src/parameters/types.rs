@@ -1,0 +1,239 @@
+//! The types that a parameter can have, and how JSON values become them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::AccessPaths;
+
+/// A type that a parameter can have.
+pub trait Parameter: Sized {
+    /// What values it takes, for people, as in “must be …”.
+    fn kind() -> String;
+
+    /// The value, when it fits.
+    fn parse(value: &Value) -> Option<Self>;
+
+    /// The value as JSON, to show a default.
+    fn to_value(&self) -> Value;
+}
+
+impl Parameter for bool {
+    fn kind() -> String {
+        "true or false".to_owned()
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_bool()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(*self)
+    }
+}
+
+/// Integers: JSON integers in range, floats without a fraction, and digits in quotes, which YAML writers use.
+macro_rules! integer {
+    ($($type:ty),*) => {$(
+        impl Parameter for $type {
+            fn kind() -> String {
+                let least = if Self::MIN == 0 { " ≥ 0" } else { "" };
+                format!("an integer{least}")
+            }
+
+            fn parse(value: &Value) -> Option<Self> {
+                match value {
+                    Value::Number(number) => {
+                        let whole = || number.as_f64().filter(|float| float.fract() == 0.0);
+                        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and try_from checks")]
+                        let integer = || number.as_i128().or_else(|| whole().map(|float| float as i128));
+                        Self::try_from(integer()?).ok()
+                    }
+                    Value::String(text) => text.trim().parse().ok(),
+                    _ => None,
+                }
+            }
+
+            fn to_value(&self) -> Value {
+                Value::from(*self)
+            }
+        }
+    )*};
+}
+
+integer!(u8, u16, u32, u64, usize, i32, i64);
+
+impl Parameter for f64 {
+    fn kind() -> String {
+        "a number".to_owned()
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        match value {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+        .filter(|number| number.is_finite())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(*self)
+    }
+}
+
+impl Parameter for f32 {
+    fn kind() -> String {
+        f64::kind()
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        #[expect(clippy::cast_possible_truncation, reason = "single precision is what the parameter holds")]
+        f64::parse(value).map(|number| number as Self).filter(|number| number.is_finite())
+    }
+
+    fn to_value(&self) -> Value {
+        // Through the shortest decimal text, so that 0.1 shows as 0.1.
+        self.to_string().parse().map_or(Value::Null, Value::Number)
+    }
+}
+
+impl Parameter for String {
+    fn kind() -> String {
+        "a text".to_owned()
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(truth) => Some(truth.to_string()),
+            _ => None,
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(self.as_str())
+    }
+}
+
+impl Parameter for PathBuf {
+    fn kind() -> String {
+        "a path".to_owned()
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_str().filter(|text| !text.is_empty()).map(Self::from)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(self.to_string_lossy())
+    }
+}
+
+impl Parameter for Duration {
+    fn kind() -> String {
+        "a number of seconds".to_owned()
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        f64::parse(value).and_then(|seconds| Self::try_from_secs_f64(seconds).ok())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(self.as_secs_f64())
+    }
+}
+
+impl Parameter for AccessPaths {
+    fn kind() -> String {
+        "access paths such as `@r`, `@c` or `@r,c`".to_owned()
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => text.parse().ok(),
+            // Jina 0.7 to 1.x: a list of paths.
+            Value::Array(paths) => {
+                let paths: Option<Vec<&str>> = paths.iter().map(Value::as_str).collect();
+                paths?.join(",").parse().ok()
+            }
+            _ => None,
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(self.to_string())
+    }
+}
+
+impl<T: Parameter> Parameter for Option<T> {
+    fn kind() -> String {
+        format!("{} or null", T::kind())
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        if value.is_null() { Some(None) } else { T::parse(value).map(Some) }
+    }
+
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, T::to_value)
+    }
+}
+
+impl<T: Parameter> Parameter for Vec<T> {
+    fn kind() -> String {
+        format!("a list, each {}", T::kind())
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_array()?.iter().map(T::parse).collect()
+    }
+
+    fn to_value(&self) -> Value {
+        self.iter().map(T::to_value).collect()
+    }
+}
+
+impl<T: Parameter, const N: usize> Parameter for [T; N] {
+    fn kind() -> String {
+        format!("a list of {N}, each {}", T::kind())
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        Vec::parse(value)?.try_into().ok()
+    }
+
+    fn to_value(&self) -> Value {
+        self.iter().map(T::to_value).collect()
+    }
+}
+
+impl Parameter for Map<String, Value> {
+    fn kind() -> String {
+        "a mapping".to_owned()
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_object().cloned()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Object(self.clone())
+    }
+}
+
+impl Parameter for Value {
+    fn kind() -> String {
+        "any value".to_owned()
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        Some(value.clone())
+    }
+
+    fn to_value(&self) -> Value {
+        self.clone()
+    }
+}

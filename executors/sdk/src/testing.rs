@@ -1,0 +1,87 @@
+//! Runs an executor without a flow, for tests.
+
+use serde_json::Value;
+
+use crate::{
+    Answer, Build, BuildError, Call, Context, Document, ExecutorError, ExecutorType, Instance, Worker,
+};
+
+/// An executor under test.
+pub struct Bench {
+    instance: Instance,
+}
+
+impl Bench {
+    /// Makes an executor of this kind, alone in `context`, with these parameters (a JSON object).
+    ///
+    /// # Errors
+    /// Every mistake in the parameters, or why it could not be made.
+    pub fn new(kind: &ExecutorType, with: &Value, context: Context) -> Result<Self, BuildError> {
+        let with = with.as_object().cloned().unwrap_or_default();
+        let mistakes: Vec<String> = (kind.check)(&with).iter().map(ToString::to_string).collect();
+        if !mistakes.is_empty() {
+            return Err(BuildError::failed(mistakes.join("; ")));
+        }
+        (kind.create)(&Build { with, context }).map(|instance| Self { instance })
+    }
+
+    /// Calls it. `parameters` is a JSON object, or null for none.
+    ///
+    /// # Errors
+    /// What the executor returns.
+    pub fn call(
+        &mut self,
+        endpoint: &str,
+        documents: Vec<Document>,
+        parameters: &Value,
+    ) -> Result<Answer, ExecutorError> {
+        let parameters = parameters.as_object().cloned().unwrap_or_default();
+        let mut call = Call::new(endpoint, documents.into(), &parameters);
+        match &mut self.instance.worker {
+            Worker::Thread(executor) => executor.execute(&mut call)?,
+            Worker::Task(executor) => poll_to_end(executor.execute(&mut call))?,
+        }
+        Ok(call.finish())
+    }
+
+    /// What its pod would know of it.
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// Ends it as a flow would.
+    ///
+    /// # Errors
+    /// What the executor returns.
+    pub fn close(mut self) -> Result<(), ExecutorError> {
+        match &mut self.instance.worker {
+            Worker::Thread(executor) => executor.close(),
+            Worker::Task(_) => Ok(()),
+        }
+    }
+}
+
+/// Runs a future to its end on this thread.
+fn poll_to_end<T>(future: impl Future<Output = T>) -> T {
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Wake, Waker};
+    use std::thread::Thread;
+
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Documents as protobuf messages: one format for the wire, for plugins and for disk.
+//!
+//! The messages come from `proto/docarray.proto`, which is docarray's first schema. What a message can say and a
+//! [`Document`] cannot (evaluations, sparse arrays, metadata) is dropped when it is read.
+
+mod decode;
+mod encode;
+
+use prost::Message as _;
+
+use crate::{Document, TensorError};
+
+#[expect(
+    missing_docs,
+    unreachable_pub,
+    reason = "written by prost from the .proto file, which documents them"
+)]
+mod messages {
+    include!(concat!(env!("OUT_DIR"), "/docarray.rs"));
+}
+
+pub use messages::{DenseNdArrayProto, DocumentArrayProto, DocumentProto, NamedScoreProto, NdArrayProto};
+
+/// Why bytes are not a document.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// The bytes are no message of this type.
+    #[error("not a document message: {0}")]
+    Message(#[from] prost::DecodeError),
+    /// An array's shape does not account for its bytes.
+    #[error("the document's array is inconsistent: {0}")]
+    Tensor(#[from] TensorError),
+}
+
+/// The document as bytes.
+#[must_use]
+pub fn encode(document: &Document) -> Vec<u8> {
+    DocumentProto::from(document).encode_to_vec()
+}
+
+/// The document that the bytes stand for.
+///
+/// # Errors
+/// [`WireError`] when they stand for none.
+pub fn decode(bytes: &[u8]) -> Result<Document, WireError> {
+    DocumentProto::decode(bytes)?.try_into()
+}
