@@ -1,0 +1,127 @@
+//! A diagnostic, and the list of them that a stage hands on.
+
+use crate::limits::DIAGNOSTICS_MAX;
+
+use super::{Code, Severity, Span};
+
+/// A place in a file and what is to be said about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// What is to be said; may be empty where the place speaks for itself.
+    pub text: String,
+}
+
+/// One thing that is wrong or worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Which kind of thing; stable.
+    pub code: Code,
+    /// How bad it is, in this run.
+    pub severity: Severity,
+    /// What is wrong: a fragment in lower case.
+    pub message: String,
+    /// Where. The first one is the place that line and column are given for; none when no file is to blame.
+    pub labels: Vec<Label>,
+    /// What to type, a line each.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    /// A diagnostic of that kind, not yet at any place.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            message: message.into(),
+            labels: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// A diagnostic of that kind at `span`.
+    pub fn at(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self::new(code, message).label(span, "")
+    }
+
+    /// The same, pointing at one place more.
+    #[must_use]
+    pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// The same, saying what to type.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// The same, saying what to type if there is something to say.
+    #[must_use]
+    pub fn maybe_help(self, help: Option<String>) -> Self {
+        match help {
+            Some(help) => self.help(help),
+            None => self,
+        }
+    }
+
+    /// The place that line and column are given for.
+    pub fn span(&self) -> Option<Span> {
+        self.labels.first().map(|label| label.span)
+    }
+}
+
+/// What the file is read for, which decides how bad some things are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Errors that Jina does not make are warnings.
+    pub lenient: bool,
+    /// The flow is drawn or checked and not run, so what hinders running alone is a warning.
+    pub inspect: bool,
+}
+
+/// What the stages had to say so far.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    diagnostics: Vec<Diagnostic>,
+    policy: Policy,
+}
+
+impl Report {
+    /// An empty report.
+    pub fn new(policy: Policy) -> Self {
+        Self { diagnostics: Vec::new(), policy }
+    }
+
+    /// Takes a diagnostic in. The same one twice, as from a file read for two pods, is kept once.
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        let lenient = self.policy.lenient && diagnostic.code.accepted_by_jina();
+        let inspected = self.policy.inspect && diagnostic.code.hinders_running_alone();
+        if lenient || inspected {
+            diagnostic.severity = diagnostic.severity.min(Severity::Warning);
+        }
+        if self.diagnostics.len() < DIAGNOSTICS_MAX && !self.diagnostics.contains(&diagnostic) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Whether an error stands in the way of the next stage.
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// How many diagnostics are that bad.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// The diagnostics in the order of the files and of the places in them.
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut sorted: Vec<&Diagnostic> = self.diagnostics.iter().collect();
+        sorted.sort_by_key(|diagnostic| diagnostic.span());
+        sorted
+    }
+}

@@ -1,0 +1,146 @@
+//! The files that were read, and places in them.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One of the files in a [`Sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u32);
+
+/// A place: bytes `start..end` of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// The first byte.
+    pub start: usize,
+    /// The byte behind the last.
+    pub end: usize,
+}
+
+/// A line and a column, both from 1; columns count characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+/// A value and where it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// What was meant.
+    pub value: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// `value`, written at `span`.
+    pub fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+
+    /// What `change` makes of the value, at the same place.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Spanned<U> {
+        Spanned { value: change(self.value), span: self.span }
+    }
+}
+
+impl<T> Deref for Spanned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// A file as it was read.
+#[derive(Debug)]
+struct Source {
+    path: PathBuf,
+    text: Arc<str>,
+    /// The byte at which each line starts.
+    lines: Vec<usize>,
+}
+
+/// The files that were read so far. Places refer to them.
+#[derive(Debug, Default)]
+pub struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Keeps a file that was read from `path`.
+    pub fn add(&mut self, path: &Path, text: impl Into<Arc<str>>) -> FileId {
+        let text = text.into();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let id = FileId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+        self.0.push(Source { path: path.to_owned(), text, lines });
+        id
+    }
+
+    fn get(&self, file: FileId) -> Option<&Source> {
+        self.0.get(file.0 as usize)
+    }
+
+    /// Where the file was read from, as it was asked for.
+    pub fn path(&self, file: FileId) -> &Path {
+        self.get(file).map_or(Path::new(""), |source| &source.path)
+    }
+
+    /// The directory that paths written in the file start from.
+    pub fn directory(&self, file: FileId) -> &Path {
+        match self.path(file).parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        }
+    }
+
+    /// The text of the file.
+    pub fn text(&self, file: FileId) -> Arc<str> {
+        self.get(file).map_or_else(|| "".into(), |source| Arc::clone(&source.text))
+    }
+
+    /// The place of the whole file.
+    pub fn whole(&self, file: FileId) -> Span {
+        Span { file, start: 0, end: self.text(file).len() }
+    }
+
+    /// What is written at `span`.
+    pub fn slice(&self, span: Span) -> &str {
+        self.get(span.file).and_then(|source| source.text.get(span.start..span.end)).unwrap_or_default()
+    }
+
+    /// The line and column at which `span` starts.
+    pub fn position(&self, span: Span) -> Position {
+        let Some(source) = self.get(span.file) else { return Position { line: 1, column: 1 } };
+        let line = source.lines.partition_point(|&start| start <= span.start).max(1);
+        let line_start = source.lines.get(line - 1).copied().unwrap_or(0);
+        let before = source.text.get(line_start..span.start).unwrap_or_default();
+        Position { line, column: before.chars().count() + 1 }
+    }
+
+    /// `span` without line breaks and spaces at its end, which a block's place would otherwise run into.
+    pub fn trimmed(&self, span: Span) -> Span {
+        Span { end: span.start + self.slice(span).trim_end().len(), ..span }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_lines_and_characters_from_one() {
+        let mut sources = Sources::default();
+        let file = sources.add(Path::new("a/flow.yml"), "a: 1\n\"ä\": x\n");
+        let at = |start| sources.position(Span { file, start, end: start });
+        assert_eq!(at(0), Position { line: 1, column: 1 });
+        assert_eq!(at(4), Position { line: 1, column: 5 });
+        assert_eq!(at(5), Position { line: 2, column: 1 });
+        assert_eq!(at(11), Position { line: 2, column: 6 });
+        assert_eq!(at(13), Position { line: 3, column: 1 });
+        assert_eq!(sources.directory(file), Path::new("a"));
+    }
+}

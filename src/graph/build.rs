@@ -1,0 +1,138 @@
+//! Builds the graph, or says why there is none.
+
+use petgraph::algo::{tarjan_scc, toposort};
+use petgraph::graph::DiGraph;
+
+use super::needs::{self, Need};
+use super::{FlowGraph, Vertex, index};
+use crate::diagnostic::{Code, Diagnostic, Report, Severity};
+use crate::limits::PODS_MAX;
+use crate::spec::FlowSpec;
+
+/// Connects the pods of `spec`. `None` when names lead nowhere or in circles; the report says which.
+pub fn build(spec: FlowSpec, report: &mut Report) -> Option<FlowGraph> {
+    if spec.pods.len() > PODS_MAX {
+        let message = format!("the flow has {} pods, more than the {PODS_MAX} allowed", spec.pods.len());
+        report.push(Diagnostic::at(Code::OutOfRange, spec.span, message));
+        return None;
+    }
+    if spec.pods.is_empty() {
+        let message = "the flow has no pods: every request comes back as it went in";
+        report.push(Diagnostic::at(Code::EmptyFlow, spec.span, message));
+    }
+    let before = report.count(Severity::Error);
+    let needs = needs::resolve(&spec, report);
+    let graph = connect(&spec, &needs);
+    cycles(&spec, &graph, &needs, report);
+    floating(&spec, &needs, report);
+    if report.count(Severity::Error) > before {
+        return None;
+    }
+    let order = toposort(&graph, None).ok()?;
+    let pod = |index| match graph.node_weight(index) {
+        Some(Vertex::Pod(position)) => Some(*position),
+        _ => None,
+    };
+    let order = order.into_iter().filter_map(pod).collect();
+    Some(FlowGraph { spec, graph, order })
+}
+
+/// The graph of what needs what; what nobody needs and is waited for leads to the exit.
+fn connect(spec: &FlowSpec, needs: &[Vec<Need>]) -> DiGraph<Vertex, usize> {
+    let mut graph = DiGraph::with_capacity(spec.pods.len() + 2, spec.pods.len() + 1);
+    graph.add_node(Vertex::Entrance);
+    graph.add_node(Vertex::Exit);
+    for position in 0..spec.pods.len() {
+        graph.add_node(Vertex::Pod(position));
+    }
+    for (position, needs) in needs.iter().enumerate() {
+        for (order, need) in needs.iter().enumerate() {
+            graph.add_edge(index(need.vertex), index(Vertex::Pod(position)), order);
+        }
+    }
+    let mut leaves = 0;
+    for (position, pod) in spec.pods.iter().enumerate() {
+        let needed = needs.iter().enumerate().any(|(other, needs)| {
+            let waited = spec.pods.get(other).is_some_and(|pod| !pod.floating);
+            waited && needs.iter().any(|need| need.vertex == Vertex::Pod(position))
+        });
+        if !pod.floating && !needed {
+            graph.add_edge(index(Vertex::Pod(position)), index(Vertex::Exit), leaves);
+            leaves += 1;
+        }
+    }
+    if leaves == 0 {
+        graph.add_edge(index(Vertex::Entrance), index(Vertex::Exit), 0);
+    }
+    graph
+}
+
+/// Reports every circle, along the `needs` that it runs through.
+fn cycles(spec: &FlowSpec, graph: &DiGraph<Vertex, usize>, needs: &[Vec<Need>], report: &mut Report) {
+    for component in tarjan_scc(graph) {
+        let members: Vec<usize> = component
+            .iter()
+            .filter_map(|index| match graph.node_weight(*index) {
+                Some(Vertex::Pod(position)) => Some(*position),
+                _ => None,
+            })
+            .collect();
+        if let Some(circle) = circle(&members, needs) {
+            report.push(circle_diagnostic(&circle, spec, needs));
+        }
+    }
+}
+
+/// A circle through some of `members`, which reach each other: each pod is followed by one that it needs.
+fn circle(members: &[usize], needs: &[Vec<Need>]) -> Option<Vec<usize>> {
+    let next = |position: usize| {
+        let needed = needs.get(position)?.iter().filter_map(|need| match need.vertex {
+            Vertex::Pod(needed) if members.contains(&needed) => Some(needed),
+            _ => None,
+        });
+        needed.min()
+    };
+    let mut path = vec![*members.iter().min()?];
+    loop {
+        let following = next(*path.last()?)?;
+        if let Some(start) = path.iter().position(|position| *position == following) {
+            return Some(path.split_off(start));
+        }
+        path.push(following);
+    }
+}
+
+fn circle_diagnostic(circle: &[usize], spec: &FlowSpec, needs: &[Vec<Need>]) -> Diagnostic {
+    let name = |position: usize| spec.pods.get(position).map_or("", |pod| pod.name.value.as_str());
+    let closed = || circle.iter().chain(circle.first());
+    let drawn: Vec<String> = closed().map(|position| format!("`{}`", name(*position))).collect();
+    let mut diagnostic =
+        Diagnostic::new(Code::Cycle, format!("these pods wait for each other: {}", drawn.join(" → ")));
+    for (position, following) in closed().zip(closed().skip(1)) {
+        let need =
+            needs.get(*position).into_iter().flatten().find(|need| need.vertex == Vertex::Pod(*following));
+        let written = need.and_then(|need| need.span);
+        let span = written.or_else(|| spec.pods.get(*position).map(|pod| pod.name.span));
+        if let Some(span) = span {
+            let implied = if written.is_none() { ", which is written before it" } else { "" };
+            diagnostic = diagnostic
+                .label(span, format!("`{}` needs `{}`{implied}", name(*position), name(*following)));
+        }
+    }
+    diagnostic.help("remove one of these needs, or write `needs: gateway` where the flow begins")
+}
+
+/// A pod that is waited for must not wait for one that is not.
+fn floating(spec: &FlowSpec, needs: &[Vec<Need>], report: &mut Report) {
+    for (pod, needs) in spec.pods.iter().zip(needs).filter(|(pod, _)| !pod.floating) {
+        for need in needs {
+            let Vertex::Pod(needed) = need.vertex else { continue };
+            let Some(float) = spec.pods.get(needed).filter(|needed| needed.floating) else { continue };
+            let (name, floating) = (&pod.name.value, &float.name.value);
+            let message = format!("`{name}` needs `{floating}`, which is floating: nobody waits for it");
+            let diagnostic = Diagnostic::at(Code::NeedsFloating, need.span.unwrap_or(pod.name.span), message);
+            let help = format!("let `{name}` float too, or remove `floating` from `{floating}`");
+            report.push(diagnostic.label(float.name.span, "this one floats").help(help));
+        }
+    }
+}

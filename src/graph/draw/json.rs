@@ -1,0 +1,32 @@
+//! For programs.
+
+use serde_json::{Value, json};
+
+use super::super::{FlowGraph, Vertex};
+use super::uses;
+
+pub(super) fn draw(graph: &FlowGraph) -> String {
+    let pods: Value = graph
+        .spec()
+        .pods
+        .iter()
+        .enumerate()
+        .map(|(position, pod)| {
+            let needs = graph.needs(Vertex::Pod(position));
+            let polling = pod.polling.entries();
+            json!({
+                "name": pod.name.value,
+                "needs": needs.into_iter().map(|vertex| graph.name(vertex)).collect::<Vec<_>>(),
+                "replicas": pod.replicas,
+                "shards": pod.shards,
+                "polling": polling
+                    .map(|(endpoint, polling)| (endpoint.to_owned(), Value::from(polling.name())))
+                    .collect::<serde_json::Map<_, _>>(),
+                "uses": uses(pod),
+                "floating": pod.floating,
+                "external": pod.elsewhere.is_some(),
+            })
+        })
+        .collect();
+    format!("{:#}\n", json!({ "pods": pods }))
+}

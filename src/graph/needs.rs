@@ -1,0 +1,85 @@
+//! From the names after `needs:` to the vertices that they mean.
+
+use std::collections::HashMap;
+
+use super::Vertex;
+use crate::diagnostic::{Code, Diagnostic, Report, Span, did_you_mean};
+use crate::spec::{FlowSpec, Needs};
+
+/// A vertex that a pod needs, and where it says so; nowhere when it is implied.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Need {
+    pub(super) vertex: Vertex,
+    pub(super) span: Option<Span>,
+}
+
+/// What every pod needs, in the order of the pods.
+pub(super) fn resolve(flow: &FlowSpec, report: &mut Report) -> Vec<Vec<Need>> {
+    let positions: HashMap<&str, usize> =
+        flow.pods.iter().enumerate().map(|(position, pod)| (pod.name.value.as_str(), position)).collect();
+    let mut resolved: Vec<Vec<Need>> = Vec::with_capacity(flow.pods.len());
+    let mut previous = Vertex::Entrance;
+    for (position, pod) in flow.pods.iter().enumerate() {
+        let needs = match &pod.needs {
+            Needs::Previous => vec![Need { vertex: previous, span: None }],
+            Needs::AllLeaves => leaves(flow, &resolved),
+            Needs::Named(names) => {
+                let mut needs: Vec<Need> = Vec::new();
+                for name in names {
+                    match vertex(&name.value, &positions) {
+                        Some(vertex) => {
+                            add(&mut needs, Need { vertex, span: Some(name.span) }, &name.value, report)
+                        }
+                        None => report.push(unknown(&name.value, name.span, flow)),
+                    }
+                }
+                needs
+            }
+        };
+        resolved.push(needs);
+        if !pod.floating && !pod.aside {
+            previous = Vertex::Pod(position);
+        }
+    }
+    resolved
+}
+
+fn vertex(name: &str, positions: &HashMap<&str, usize>) -> Option<Vertex> {
+    if name == "gateway" { Some(Vertex::Entrance) } else { positions.get(name).copied().map(Vertex::Pod) }
+}
+
+/// Adds a need; one that stands there already changes nothing and is worth a word.
+fn add(needs: &mut Vec<Need>, need: Need, name: &str, report: &mut Report) {
+    match (needs.iter().find(|known| known.vertex == need.vertex), need.span) {
+        (None, _) => needs.push(need),
+        (Some(known), Some(span)) => {
+            let mut twice = Diagnostic::at(Code::DuplicateNeeds, span, format!("`{name}` is needed twice"));
+            if let Some(first) = known.span {
+                twice = twice.label(first, "the first one");
+            }
+            report.push(twice.help("remove one of the two"));
+        }
+        (Some(_), None) => {}
+    }
+}
+
+/// The pods so far that nobody needs and that are waited for.
+fn leaves(flow: &FlowSpec, resolved: &[Vec<Need>]) -> Vec<Need> {
+    let needed = |position| resolved.iter().flatten().any(|need| need.vertex == Vertex::Pod(position));
+    let pods = flow.pods.iter().enumerate().take(resolved.len());
+    let leaves = pods.filter(|(position, pod)| !pod.floating && !needed(*position));
+    leaves.map(|(position, _)| Need { vertex: Vertex::Pod(position), span: None }).collect()
+}
+
+fn unknown(name: &str, span: Span, flow: &FlowSpec) -> Diagnostic {
+    let names = flow.pods.iter().map(|pod| pod.name.value.as_str()).chain(std::iter::once("gateway"));
+    let meant = did_you_mean(name, names.clone());
+    let known = format!("the pods are {}", names.collect::<Vec<_>>().join(", "));
+    let unknown = Diagnostic::at(Code::UnknownNeeds, span, format!("there is no pod `{name}`"));
+    let listed = if name.contains(',') {
+        Some("write several names as a list: `needs: [a, b]`".to_owned())
+    } else {
+        None
+    };
+    unknown.maybe_help(meant).maybe_help(listed).help(known)
+}

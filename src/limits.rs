@@ -1,0 +1,83 @@
+//! Every bound in one place: what it bounds, its default, and why it is what it is.
+//!
+//! A bound on bytes or counts is named `…_max`. What bounds a single document's content on its way in stands with
+//! the door it comes through: `flowrun_sdk::guard` for files, the decoders of the image family for pixels.
+
+use std::time::Duration;
+
+/// Bytes of one YAML file. The largest flow seen in the wild has 40 kB.
+pub const YAML_BYTES_MAX: u64 = 1 << 20;
+
+/// Nested collections in a YAML file. Flows need about eight; recursion over the tree must not exhaust the stack.
+pub const YAML_DEPTH_MAX: usize = 64;
+
+/// Nodes of a YAML file after aliases are expanded, so that a kilobyte of aliases cannot become a gigabyte.
+pub const YAML_NODES_MAX: usize = 100_000;
+
+/// Steps in which `${{ root.a }}` may lead to the next reference. Jina makes three passes.
+pub const REFERENCE_STEPS_MAX: usize = 8;
+
+/// Pods of one flow, replicas and shards not counted.
+pub const PODS_MAX: usize = 1_000;
+
+/// Replicas of one shard, and shards of one pod.
+pub const COPIES_MAX: usize = 256;
+
+/// Requests between entering and leaving the gateway when the flow does not say: Jina 0.x's default, also in place
+/// of Jina 3's 1000, because a request may hold a whole batch of decoded clips.
+pub const PREFETCH_DEFAULT: usize = 50;
+
+/// What `prefetch: 0`, Jina 3's “unlimited”, means here: Jina 3's default for those who do not say.
+pub const PREFETCH_UNLIMITED: usize = 1_000;
+
+/// The most that `prefetch` may ask for. Every channel has a slot for each credit.
+pub const PREFETCH_MAX: usize = 10_000;
+
+/// Bytes that the documents of one request may hold at any point inside the flow. With the credits it gives the
+/// memory bound that `flowrun check` prints.
+pub const REQUEST_BYTES_MAX: usize = 256 << 20;
+
+/// Documents of one request that the batch job makes of its input: small enough that several requests are under way
+/// when there are a hundred files, large enough that an encoder sees a batch.
+pub const REQUEST_SIZE_DEFAULT: usize = 8;
+
+/// Documents of one request at the most.
+pub const REQUEST_SIZE_MAX: usize = 10_000;
+
+/// Bytes of one line of a JSON-lines input.
+pub const LINE_BYTES_MAX: usize = 64 << 20;
+
+/// Files that one input pattern may match.
+pub const INPUT_FILES_MAX: usize = 10_000_000;
+
+/// Calls that one replica of a waiting executor has under way.
+pub const CONCURRENCY_DEFAULT: usize = 16;
+
+/// Calls under way at the most.
+pub const CONCURRENCY_MAX: usize = 1_000;
+
+/// How long an executor may take to start when the flow does not say; Jina 3's default.
+pub const READY_DEFAULT: Duration = Duration::from_secs(600);
+
+/// How long a flow that was told to end may take to finish what is inside.
+pub const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
+
+/// Failed attempts to restart a worker before its pod answers every request with the reason.
+pub const RESTARTS_MAX: u32 = 5;
+
+/// Diagnostics of one file that are shown; a file with more mistakes than this is not a flow.
+pub const DIAGNOSTICS_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_lie_within_their_bounds() {
+        const {
+            assert!(PREFETCH_DEFAULT <= PREFETCH_UNLIMITED && PREFETCH_UNLIMITED <= PREFETCH_MAX);
+            assert!(REQUEST_SIZE_DEFAULT <= REQUEST_SIZE_MAX);
+            assert!(CONCURRENCY_DEFAULT <= CONCURRENCY_MAX);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a pod runs, as its YAML means it.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+
+use crate::diagnostic::{Span, Spanned};
+
+/// What a pod runs.
+#[derive(Clone, Debug)]
+pub enum Executor {
+    /// An executor of some class, or several of them behind one name.
+    Class(Box<ExecutorSpec>),
+    /// Something that cannot be run here: a container, a plugin, a file that is missing.
+    Unresolved {
+        /// As it was written.
+        written: String,
+        /// Why it cannot be run.
+        reason: String,
+        /// What to do instead.
+        help: Option<String>,
+    },
+}
+
+/// An executor's YAML, or the class name that stands for one.
+#[derive(Clone, Debug)]
+pub struct ExecutorSpec {
+    /// Its class.
+    pub class: Spanned<String>,
+    /// Its parameters.
+    pub with: Arguments,
+    /// What its directory and its drivers call it; the class when it has no name of its own.
+    pub name: String,
+    /// The directory that it writes beneath, if it says so.
+    pub workspace: Option<PathBuf>,
+    /// The directory of the file that it is written in; its paths start there.
+    pub directory: PathBuf,
+    /// Stored data may not change.
+    pub read_only: bool,
+    /// Python files or modules that define the class.
+    pub py_modules: Vec<Spanned<String>>,
+    /// The executors that it is made of; none for a simple one.
+    pub components: Vec<ExecutorSpec>,
+    /// What its YAML says about requests.
+    pub requests: Requests,
+}
+
+/// Parameters as they are written under `with:`.
+#[derive(Clone, Debug)]
+pub struct Arguments {
+    /// Names and values.
+    pub values: serde_json::Map<String, serde_json::Value>,
+    /// Where each name and each value stands.
+    pub places: IndexMap<String, (Span, Span)>,
+    /// The values as they are written, without secrets in them.
+    pub written: serde_json::Map<String, serde_json::Value>,
+    /// Where to point when something is missing.
+    pub span: Span,
+}
+
+impl Arguments {
+    /// No parameters, for an executor named at `span`.
+    pub fn none(span: Span) -> Self {
+        Self {
+            values: serde_json::Map::new(),
+            places: IndexMap::new(),
+            written: serde_json::Map::new(),
+            span,
+        }
+    }
+}
+
+/// What an executor's YAML says about requests.
+#[derive(Clone, Debug, Default)]
+pub struct Requests {
+    /// What requests to some endpoints do.
+    pub programs: Vec<Program>,
+    /// Whether requests that no program names pass by, instead of going to the executor as they are.
+    pub others_pass: bool,
+}
+
+/// What requests to some endpoints do: one step after the other.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The endpoints; none for every one.
+    pub endpoints: Vec<String>,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a program: a call of one executor.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Which one is called.
+    pub target: Target,
+    /// The endpoint that it is called with; the request's own when `None`.
+    pub endpoint: Option<&'static str>,
+    /// The documents that it works on, as access paths; its own default when `None`.
+    pub access_paths: Option<String>,
+    /// Where the step stands.
+    pub span: Span,
+}
+
+/// Whom a step calls.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// The executor itself, when it is a simple one, or the component at this position.
+    Component(usize),
+    /// An executor that the step brings along: its class and its parameters.
+    Builtin(&'static str, serde_json::Value),
+    /// Another endpoint of the executor itself, as Jina 3's method names say.
+    Method(String),
+}

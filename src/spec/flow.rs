@@ -1,0 +1,111 @@
+//! A flow as meant: one form for every dialect.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Dialect, Executor, PollingTable};
+use crate::diagnostic::{Span, Spanned};
+
+/// A flow as its file means it. Names are not yet connected, executors not yet found.
+#[derive(Clone, Debug)]
+pub struct FlowSpec {
+    /// The dialect that the file speaks.
+    pub dialect: Dialect,
+    /// The flow's own name, or its file's.
+    pub name: String,
+    /// Where the whole flow stands.
+    pub span: Span,
+    /// Requests between entering and leaving the gateway.
+    pub prefetch: usize,
+    /// What a request meets when all credits are out.
+    pub when_full: WhenFull,
+    /// How long a request may take.
+    pub timeout: Option<Duration>,
+    /// What the flow says about being a batch job.
+    pub job: Job,
+    /// The pods, in the order in which they were written.
+    pub pods: Vec<PodSpec>,
+}
+
+/// What a request meets when all credits are out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It waits for one.
+    #[default]
+    Wait,
+    /// It is refused at once.
+    Refuse,
+}
+
+/// What a flow says about being a batch job over some input.
+#[derive(Clone, Debug, Default)]
+pub struct Job {
+    /// Files, directories or patterns.
+    pub input: Vec<Spanned<PathBuf>>,
+    /// Where the requests go.
+    pub endpoint: Option<String>,
+    /// Where the results go.
+    pub output: Option<PathBuf>,
+    /// How many matches to ask for.
+    pub top_k: Option<usize>,
+    /// Documents in one request.
+    pub request_size: Option<usize>,
+}
+
+/// One pod as its flow means it.
+#[derive(Clone, Debug)]
+pub struct PodSpec {
+    /// Its name, unique in the flow.
+    pub name: Spanned<String>,
+    /// What it waits for.
+    pub needs: Needs,
+    /// What it runs.
+    pub executor: Spanned<Executor>,
+    /// An executor before it, and one behind.
+    pub before: Option<Spanned<Executor>>,
+    /// An executor that sees the merged replies.
+    pub after: Option<Spanned<Executor>>,
+    /// Copies of each shard, competing for requests.
+    pub replicas: usize,
+    /// Parts of the data.
+    pub shards: usize,
+    /// Which shards see a request.
+    pub polling: PollingTable,
+    /// How several parts of a request become one, at a join.
+    pub join: Join,
+    /// Fed, but not waited for.
+    pub floating: bool,
+    /// Left out when later pods say nothing about what they need.
+    pub aside: bool,
+    /// Runs elsewhere: why it cannot run here.
+    pub elsewhere: Option<Spanned<String>>,
+    /// The directory that it writes beneath, if it or its flow says so.
+    pub workspace: Option<PathBuf>,
+    /// Stored data may not change.
+    pub read_only: bool,
+    /// How long the executor may take to start; `None` for no end.
+    pub timeout_ready: Option<Duration>,
+    /// Calls under way at once in a waiting executor.
+    pub concurrency: usize,
+}
+
+/// What a pod waits for.
+#[derive(Clone, Debug)]
+pub enum Needs {
+    /// The pod written before it; the gateway, for the first.
+    Previous,
+    /// These.
+    Named(Vec<Spanned<String>>),
+    /// Every pod so far that no other one needs.
+    AllLeaves,
+}
+
+/// How several parts of a request become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// Documents of the same id are merged field by field; the first part in the order of `needs` wins.
+    #[default]
+    Merge,
+    /// As `Merge`, and embeddings of the same document are concatenated.
+    ConcatenateEmbeddings,
+}

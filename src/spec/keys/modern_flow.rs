@@ -1,0 +1,91 @@
+//! The flow level of Jina 2 and 3.
+
+use crate::limits::{COPIES_MAX, PREFETCH_MAX};
+use crate::spec::key::{Key, Kind};
+
+const SERVING: &str = "it concerns serving, and this version runs flows as batch jobs";
+const PROCESSES: &str = "it concerns Jina's processes; flowrun is one process";
+const MESSAGES: &str =
+    "it concerns the messages between Jina's processes; flowrun hands documents over in memory";
+const LOOKS: &str = "it concerns how Jina presents itself";
+const OBSERVING: &str = "monitoring is not available in this version";
+
+/// The top level.
+pub const MODERN_TOP: &[Key] = &[
+    Key::obeyed("jtype", Kind::Text, "`Flow`, or `Deployment` for a flow of one executor"),
+    Key::obeyed("version", Kind::Text, "the version of the file's form"),
+    Key::obeyed("with", Kind::Any, "settings of the flow"),
+    Key::obeyed("executors", Kind::Any, "the executors, in order").also(&["deployments", "pods"]),
+    Key::obeyed("gateway", Kind::Mapping, "settings of the gateway; they win over `with:`"),
+    Key::ignored("jcloud", "it concerns Jina's cloud"),
+];
+
+/// `with:` and `gateway:`.
+pub const MODERN_FLOW: &[Key] = &[
+    Key::obeyed(
+        "prefetch",
+        Kind::Count(0, PREFETCH_MAX),
+        "requests between entering and leaving the gateway",
+    ),
+    Key::obeyed("name", Kind::Text, "the flow's name"),
+    Key::obeyed("workspace", Kind::Text, "the directory that executors write beneath"),
+    Key::obeyed("inspect", Kind::Choice(&["COLLECT", "HANG", "REMOVE"]), "what becomes of `inspect` pods"),
+    Key::obeyed("timeout_ready", Kind::Milliseconds, "how long an executor may take to start"),
+    Key::obeyed("polling", Kind::Any, "`polling` of executors that do not say"),
+    Key::obeyed("replicas", Kind::Count(1, COPIES_MAX), "`replicas` of executors that do not say"),
+    Key::obeyed("shards", Kind::Count(1, COPIES_MAX), "`shards` of executors that do not say")
+        .also(&["parallel"]),
+    Key::ignored("port", SERVING).also(&["ports", "port_expose"]),
+    Key::ignored("protocol", SERVING).also(&["protocols"]),
+    Key::ignored("host", SERVING),
+    Key::ignored("cors", SERVING),
+    Key::ignored("title", SERVING),
+    Key::ignored("description", LOOKS),
+    Key::ignored("expose_endpoints", SERVING),
+    Key::ignored("expose_graphql_endpoint", SERVING),
+    Key::ignored("no_debug_endpoints", SERVING),
+    Key::ignored("no_crud_endpoints", SERVING),
+    Key::ignored("uvicorn_kwargs", SERVING),
+    Key::ignored("ssl_certfile", SERVING),
+    Key::ignored("ssl_keyfile", SERVING),
+    Key::ignored("grpc_server_options", SERVING),
+    Key::ignored("grpc_channel_options", MESSAGES),
+    Key::ignored("grpc_metadata", MESSAGES),
+    Key::ignored("compression", MESSAGES).also(&["compress"]),
+    Key::ignored("compress_min_bytes", MESSAGES),
+    Key::ignored("compress_min_ratio", MESSAGES),
+    Key::ignored("prefetch_on_recv", "a request that leaves lets the next one in"),
+    Key::ignored("proxy", SERVING),
+    Key::ignored("tls", SERVING),
+    Key::ignored("timeout_send", "nothing is sent between processes; `timeout` bounds a request"),
+    Key::ignored("timeout_ctrl", PROCESSES),
+    Key::ignored("retries", "nothing is sent between processes, so nothing is lost and sent again"),
+    Key::ignored("monitoring", OBSERVING),
+    Key::ignored("port_monitoring", OBSERVING),
+    Key::ignored("tracing", OBSERVING),
+    Key::ignored("traces_exporter_host", OBSERVING),
+    Key::ignored("traces_exporter_port", OBSERVING),
+    Key::ignored("metrics", OBSERVING),
+    Key::ignored("metrics_exporter_host", OBSERVING),
+    Key::ignored("metrics_exporter_port", OBSERVING),
+    Key::ignored("log_config", LOOKS),
+    Key::ignored("quiet", LOOKS),
+    Key::ignored("quiet_error", LOOKS),
+    Key::ignored("suppress_root_logging", LOOKS),
+    Key::ignored("reload", "start flowrun again after a change"),
+    Key::ignored("env", "set variables in the environment of flowrun"),
+    Key::ignored("extra_search_paths", "paths resolve against the file that they stand in"),
+    Key::ignored("daemon", PROCESSES),
+    Key::ignored("runtime_backend", PROCESSES),
+    Key::ignored("static_routing_table", PROCESSES),
+    Key::ignored("dynamic_routing", PROCESSES),
+    Key::ignored("infrastructure", PROCESSES),
+    Key::ignored("k8s_namespace", PROCESSES),
+    Key::ignored("k8s_connection_pool", PROCESSES),
+    Key::ignored("reduce", "replies of shards are always merged"),
+    Key::ignored("provider", "it concerns Jina's cloud"),
+    Key::ignored("allow_concurrent", PROCESSES),
+    Key::refused("uses", "a gateway of one's own is not available in this version; remove the key"),
+    Key::refused("uses_with", "a gateway of one's own is not available in this version; remove the key"),
+    Key::refused("py_modules", "a gateway of one's own is not available in this version; remove the key"),
+];

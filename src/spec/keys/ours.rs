@@ -1,0 +1,33 @@
+//! Our own keys. Nothing of ours is needed to run a Jina file.
+
+use crate::limits::{CONCURRENCY_MAX, REQUEST_SIZE_MAX};
+use crate::spec::key::{Key, Kind};
+
+/// What `with:` of a flow may hold beside Jina's keys.
+pub const OUR_FLOW: &[Key] = &[
+    Key::obeyed("input", Kind::Texts, "files, directories or patterns: the flow is a batch job over them"),
+    Key::obeyed("endpoint", Kind::Text, "the endpoint that the batch job's requests go to"),
+    Key::obeyed("output", Kind::Text, "the file that the batch job writes its results to, as JSON lines"),
+    Key::obeyed("top_k", Kind::Count(1, 100_000), "how many matches the batch job asks for"),
+    Key::obeyed(
+        "request_size",
+        Kind::Count(1, REQUEST_SIZE_MAX),
+        "documents in one request of the batch job",
+    ),
+    Key::obeyed("timeout", Kind::Milliseconds, "how long a request may take"),
+    Key::obeyed(
+        "when_full",
+        Kind::Choice(&["wait", "refuse"]),
+        "what a request meets when all credits are out",
+    ),
+];
+
+/// What a pod may hold beside Jina's keys.
+pub const OUR_POD: &[Key] = &[
+    Key::obeyed("strategy", Kind::Choice(&["hash"]), "which shard a document goes to: by a hash of its id"),
+    Key::obeyed(
+        "concurrency",
+        Kind::Count(1, CONCURRENCY_MAX),
+        "calls under way at once in a waiting executor",
+    ),
+];

@@ -1,0 +1,61 @@
+//! Stage 2, parse: from a tree to a flow as meant.
+//!
+//! Both worlds of Jina become one [`FlowSpec`]. Every key is looked up in a table that says what it may hold and what
+//! becomes of it; nothing is ignored without a word. Whether names exist, pods form a graph and executors can be
+//! found is the business of later stages.
+
+mod dialect;
+mod drivers;
+mod executor;
+mod executor_yaml;
+mod fields;
+mod flow;
+mod key;
+pub mod keys;
+mod legacy;
+mod modern;
+mod normal;
+mod path;
+mod pod;
+mod polling;
+mod reader;
+mod requests;
+mod settings;
+mod uses;
+
+use std::path::Path;
+
+pub use dialect::Dialect;
+pub use executor::{Arguments, Executor, ExecutorSpec, Program, Requests, Step, Target};
+pub use flow::{FlowSpec, Job, Join, Needs, PodSpec, WhenFull};
+pub use key::{Effect, Key, Kind};
+pub use normal::normal_form;
+pub use polling::{Polling, PollingTable};
+
+use crate::diagnostic::{Report, Sources};
+use crate::yaml::{Environment, Node};
+use reader::Reader;
+
+/// Reads the flow that `root` describes, and the executors' files that it names.
+///
+/// `None` when the file is no flow at all; otherwise the report may still hold errors.
+pub fn parse(
+    root: &Node,
+    environment: &Environment,
+    sources: &mut Sources,
+    report: &mut Report,
+) -> Option<FlowSpec> {
+    let dialect = Dialect::of(root, report)?;
+    let file_name =
+        Path::file_stem(sources.path(root.span.file)).map(|stem| stem.to_string_lossy().into_owned());
+    let mut reader = Reader { dialect, environment, sources, report };
+    let mut flow = match dialect {
+        Dialect::Legacy | Dialect::List => legacy::flow(root, &mut reader),
+        Dialect::Modern => modern::flow(root, &mut reader),
+        Dialect::Deployment => modern::deployment(root, &mut reader),
+    };
+    if flow.name.is_empty() {
+        flow.name = file_name.unwrap_or_default();
+    }
+    Some(flow)
+}

@@ -1,0 +1,132 @@
+//! The normal form: the flow as flowrun understood it, as YAML in one dialect, whatever the file was written in.
+//!
+//! Defaults are left out, expressions stand as they were written, and executors' files are written out in place.
+
+use serde_json::{Map, Value, json};
+
+use super::executor::{Executor, ExecutorSpec, Target};
+use super::flow::{FlowSpec, Join, Needs, PodSpec, WhenFull};
+use super::polling::PollingTable;
+
+/// The flow as YAML.
+pub fn normal_form(flow: &FlowSpec) -> String {
+    let mut with = Map::new();
+    with.insert("name".to_owned(), flow.name.as_str().into());
+    with.insert("prefetch".to_owned(), flow.prefetch.into());
+    if flow.when_full == WhenFull::Refuse {
+        with.insert("when_full".to_owned(), "refuse".into());
+    }
+    if let Some(timeout) = flow.timeout {
+        with.insert(
+            "timeout".to_owned(),
+            Value::from(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+        );
+    }
+    if let Some(endpoint) = &flow.job.endpoint {
+        with.insert("endpoint".to_owned(), endpoint.as_str().into());
+    }
+    if !flow.job.input.is_empty() {
+        let input = flow.job.input.iter().map(|path| Value::from(path.to_string_lossy())).collect();
+        with.insert("input".to_owned(), input);
+    }
+    let executors: Vec<Value> = flow.pods.iter().map(pod).collect();
+    let document = json!({ "jtype": "Flow", "version": "1", "with": with, "executors": executors });
+    serde_norway::to_string(&document).unwrap_or_default()
+}
+
+fn pod(pod: &PodSpec) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            object.insert(key.to_owned(), value);
+        }
+    };
+    put("name", Some(pod.name.value.as_str().into()));
+    put("method", matches!(pod.needs, Needs::AllLeaves).then(|| "needs_all".into()));
+    put(
+        "needs",
+        match &pod.needs {
+            Needs::Named(names) => Some(names.iter().map(|name| Value::from(name.value.as_str())).collect()),
+            Needs::Previous | Needs::AllLeaves => None,
+        },
+    );
+    put("uses", Some(executor(&pod.executor.value)));
+    put("uses_before", pod.before.as_ref().map(|before| executor(&before.value)));
+    put("uses_after", pod.after.as_ref().map(|after| executor(&after.value)));
+    put("replicas", (pod.replicas > 1).then(|| pod.replicas.into()));
+    put("shards", (pod.shards > 1).then(|| pod.shards.into()));
+    let polling = pod.shards > 1 && pod.polling != PollingTable::default();
+    put("polling", polling.then(|| pod.polling.to_json()));
+    put("join", (pod.join == Join::ConcatenateEmbeddings).then(|| "concatenate embeddings".into()));
+    put("floating", pod.floating.then(|| true.into()));
+    put("external", pod.elsewhere.is_some().then(|| true.into()));
+    put("workspace", pod.workspace.as_ref().map(|path| path.to_string_lossy().into()));
+    put("read_only", pod.read_only.then(|| true.into()));
+    Value::Object(object)
+}
+
+fn executor(executor: &Executor) -> Value {
+    match executor {
+        Executor::Unresolved { written, .. } => written.as_str().into(),
+        Executor::Class(spec) if is_plain(spec) => spec.class.value.as_str().into(),
+        Executor::Class(spec) => described(spec),
+    }
+}
+
+/// Whether the class says everything.
+fn is_plain(spec: &ExecutorSpec) -> bool {
+    spec.with.values.is_empty()
+        && spec.name == spec.class.value
+        && spec.workspace.is_none()
+        && spec.components.is_empty()
+        && spec.requests.programs.is_empty()
+}
+
+fn described(spec: &ExecutorSpec) -> Value {
+    let mut object = Map::new();
+    object.insert("jtype".to_owned(), spec.class.value.as_str().into());
+    if !spec.with.written.is_empty() {
+        object.insert("with".to_owned(), Value::Object(spec.with.written.clone()));
+    }
+    let mut metas = Map::new();
+    if spec.name != spec.class.value {
+        metas.insert("name".to_owned(), spec.name.as_str().into());
+    }
+    if let Some(workspace) = &spec.workspace {
+        metas.insert("workspace".to_owned(), workspace.to_string_lossy().into());
+    }
+    if !metas.is_empty() {
+        object.insert("metas".to_owned(), Value::Object(metas));
+    }
+    if !spec.components.is_empty() {
+        object.insert("components".to_owned(), spec.components.iter().map(described).collect());
+    }
+    if !spec.requests.programs.is_empty() {
+        object.insert("requests".to_owned(), programs(spec));
+    }
+    Value::Object(object)
+}
+
+/// The programs as lists of calls: `component /endpoint @paths`.
+fn programs(spec: &ExecutorSpec) -> Value {
+    let step = |step: &super::Step| {
+        let target = match &step.target {
+            Target::Component(position) => {
+                spec.components.get(*position).map_or(spec.name.as_str(), |c| c.name.as_str())
+            }
+            Target::Builtin(class, _) => class,
+            Target::Method(endpoint) => return endpoint.clone(),
+        };
+        [Some(target), step.endpoint, step.access_paths.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let program = |program: &super::Program| {
+        let endpoints =
+            if program.endpoints.is_empty() { "*".to_owned() } else { program.endpoints.join(", ") };
+        (endpoints, program.steps.iter().map(|one| Value::from(step(one))).collect())
+    };
+    Value::Object(spec.requests.programs.iter().map(program).collect())
+}

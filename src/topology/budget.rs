@@ -1,0 +1,59 @@
+//! The machine's share for each worker, and the memory that requests may hold.
+
+use super::{PodPlan, Port};
+use crate::limits::REQUEST_BYTES_MAX;
+use crate::spec::Polling;
+
+/// The machine that a topology is planned for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Processors.
+    pub cores: usize,
+}
+
+impl Machine {
+    /// This one.
+    #[must_use]
+    pub fn this() -> Self {
+        Self { cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get) }
+    }
+
+    /// Threads that each of so many workers may keep busy: together they never exceed the cores, as far as one thread
+    /// each allows.
+    pub(super) fn threads_each(self, workers: usize) -> usize {
+        (self.cores / workers.max(1)).max(1)
+    }
+}
+
+/// The memory that the documents of requests may hold inside the flow, at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryBound {
+    /// Requests inside at once.
+    pub requests: usize,
+    /// Copies of a request's documents, each changed differently: one for each branch that runs beside others, and
+    /// one for each shard of the widest pod.
+    pub copies: usize,
+    /// Bytes that one copy may hold; a larger one fails.
+    pub request_bytes_max: usize,
+}
+
+impl MemoryBound {
+    /// Bytes in all.
+    pub fn bytes(self) -> usize {
+        self.requests.saturating_mul(self.copies).saturating_mul(self.request_bytes_max)
+    }
+
+    /// The bound of a flow of these pods.
+    pub(super) fn of(pods: &[PodPlan], entrance: &[Port], requests: usize) -> Self {
+        let fork = |outputs: &[Port]| outputs.len().saturating_sub(1);
+        let branches = 1 + fork(entrance) + pods.iter().map(|pod| fork(&pod.outputs)).sum::<usize>();
+        let shards = pods.iter().map(copies_of).max().unwrap_or(1);
+        Self { requests, copies: branches * shards, request_bytes_max: REQUEST_BYTES_MAX }
+    }
+}
+
+/// Copies of a request that a pod works on at once. Polled `ANY`, the shards share one copy between them.
+fn copies_of(pod: &PodPlan) -> usize {
+    let all = pod.polling.entries().any(|(_, polling)| polling == Polling::All);
+    if all { pod.shards } else { 1 }
+}

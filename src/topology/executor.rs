@@ -1,0 +1,55 @@
+//! What the workers of a pod run: one executor, or several behind one name.
+
+use std::path::PathBuf;
+
+use flowrun_sdk::{ExecutorType, With};
+
+use crate::spec::Arguments;
+
+/// What the workers of a pod run.
+#[derive(Clone, Debug)]
+pub struct ExecutorPlan {
+    /// The executors; the first one is the pod's own when there is no program.
+    pub components: Vec<ComponentPlan>,
+    /// What requests do, by endpoint.
+    pub programs: Vec<ProgramPlan>,
+    /// Whether requests that no program names pass by, instead of going to the first component as they are.
+    pub others_pass: bool,
+}
+
+/// One executor: found, and its parameters checked.
+#[derive(Clone, Debug)]
+pub struct ComponentPlan {
+    /// Its kind.
+    pub kind: ExecutorType,
+    /// Its parameters.
+    pub with: With,
+    /// Its parameters as they are written, to point at when construction fails.
+    pub arguments: Arguments,
+    /// The directory that its shards have theirs in.
+    pub workspace: PathBuf,
+    /// The directory that paths among its parameters start from.
+    pub directory: PathBuf,
+    /// Stored data may not change.
+    pub read_only: bool,
+}
+
+/// What requests to some endpoints do.
+#[derive(Clone, Debug)]
+pub struct ProgramPlan {
+    /// The endpoints; none for every one.
+    pub endpoints: Vec<String>,
+    /// The calls, one after the other.
+    pub steps: Vec<StepPlan>,
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub struct StepPlan {
+    /// Which component is called.
+    pub component: usize,
+    /// The endpoint that it is called with; the request's own when `None`.
+    pub endpoint: Option<String>,
+    /// The documents that it works on; its own default when `None`.
+    pub access_paths: Option<String>,
+}

@@ -1,0 +1,149 @@
+//! Plans a graph: pods become workers and channels.
+
+use std::path::Path;
+
+use flowrun_sdk::Catalog;
+
+use super::budget::{Machine, MemoryBound};
+use super::resolve::{Surroundings, default_workspace, resolve};
+use super::{ExecutorPlan, PodPlan, Port, Topology};
+use crate::diagnostic::{Code, Diagnostic, Report, Spanned};
+use crate::graph::{FlowGraph, Vertex};
+use crate::spec::{Executor, Join, PodSpec, PollingTable};
+
+/// Plans `graph`, whose file stands in `directory`, for `machine`. Executors that cannot be had are reported.
+pub fn plan(
+    graph: &FlowGraph,
+    catalog: &Catalog,
+    machine: Machine,
+    directory: &Path,
+    report: &mut Report,
+) -> Topology {
+    let spec = graph.spec();
+    let mut planner = Planner { graph, catalog, directory, report, pods: Vec::new(), ends: Vec::new() };
+    for position in graph.order() {
+        planner.pod(*position);
+    }
+    let Planner { mut pods, ends, .. } = planner;
+    let (entrance, exits) = connect(graph, &mut pods, &ends);
+    let workers: usize = pods.iter().map(|pod| pod.shards * pod.replicas).sum();
+    for pod in &mut pods {
+        pod.channel_slots = spec.prefetch;
+        pod.threads = machine.threads_each(workers);
+    }
+    Topology {
+        name: spec.name.clone(),
+        memory: MemoryBound::of(&pods, &entrance, spec.prefetch),
+        pods,
+        entrance,
+        exits,
+        credits: spec.prefetch,
+        when_full: spec.when_full,
+        timeout: spec.timeout,
+        job: spec.job.clone(),
+    }
+}
+
+/// Where a pod of the graph begins and ends among the planned ones: an executor before it and one behind it are pods
+/// of their own.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    position: usize,
+    first: usize,
+    last: usize,
+}
+
+struct Planner<'a> {
+    graph: &'a FlowGraph,
+    catalog: &'a Catalog,
+    directory: &'a Path,
+    report: &'a mut Report,
+    pods: Vec<PodPlan>,
+    ends: Vec<Ends>,
+}
+
+impl Planner<'_> {
+    /// Adds the pod at `position`, with what stands before and behind it.
+    fn pod(&mut self, position: usize) {
+        let Some(pod) = self.graph.pod(position) else { return };
+        let first = self.pods.len();
+        let stages =
+            [(pod.before.as_ref(), "before"), (Some(&pod.executor), ""), (pod.after.as_ref(), "after")];
+        for (executor, role) in stages {
+            let Some(executor) = executor else { continue };
+            let resolved = match &pod.elsewhere {
+                Some(elsewhere) if role.is_empty() => self.unavailable(pod, elsewhere),
+                _ => self.resolve(pod, executor),
+            };
+            self.pods.push(stage(pod, executor, resolved, role));
+        }
+        let last = self.pods.len().saturating_sub(1);
+        for between in first..last {
+            if let Some(pod) = self.pods.get_mut(between) {
+                pod.outputs.push(Port { pod: Some(between + 1), input: 0 });
+            }
+        }
+        self.ends.push(Ends { position, first, last });
+    }
+
+    fn unavailable(&mut self, pod: &PodSpec, elsewhere: &Spanned<String>) -> Option<ExecutorPlan> {
+        let message = format!("`{}` cannot be run: {}", pod.name.value, elsewhere.value);
+        self.report.push(Diagnostic::at(Code::UnresolvedExecutor, elsewhere.span, message));
+        None
+    }
+
+    fn resolve(&mut self, pod: &PodSpec, executor: &Spanned<Executor>) -> Option<ExecutorPlan> {
+        let flow_workspace = default_workspace(self.directory);
+        let workspace = pod.workspace.as_deref().unwrap_or(&flow_workspace);
+        let surroundings = Surroundings { workspace, read_only: pod.read_only };
+        resolve(executor, &surroundings, self.catalog, self.report)
+    }
+}
+
+/// The plan of one stage. The main one has the copies and the polling; the others route.
+fn stage(pod: &PodSpec, executor: &Spanned<Executor>, plan: Option<ExecutorPlan>, role: &str) -> PodPlan {
+    let main = role.is_empty();
+    PodPlan {
+        name: if main { pod.name.value.clone() } else { format!("{}/{role}", pod.name.value) },
+        inputs: 1,
+        join: Join::Merge,
+        outputs: Vec::new(),
+        shards: if main { pod.shards } else { 1 },
+        replicas: if main { pod.replicas } else { 1 },
+        polling: if main { pod.polling.clone() } else { PollingTable::default() },
+        executor: plan,
+        channel_slots: 0,
+        threads: 1,
+        concurrency: pod.concurrency,
+        timeout_ready: pod.timeout_ready,
+        read_only: pod.read_only,
+        span: executor.span,
+    }
+}
+
+/// Connects the planned pods as the graph says; returns where requests go first, and how many parts make a reply.
+fn connect(graph: &FlowGraph, pods: &mut [PodPlan], ends: &[Ends]) -> (Vec<Port>, usize) {
+    let mut entrance = Vec::new();
+    let mut feed = |needs: Vec<Vertex>, target: Option<usize>, pods: &mut [PodPlan]| {
+        for (input, need) in needs.into_iter().enumerate() {
+            let port = Port { pod: target, input };
+            let source = ends.iter().find(|ends| need == Vertex::Pod(ends.position));
+            match source.and_then(|ends| pods.get_mut(ends.last)) {
+                Some(pod) => pod.outputs.push(port),
+                None => entrance.push(port),
+            }
+        }
+    };
+    for Ends { position, first, .. } in ends {
+        let needs = graph.needs(Vertex::Pod(*position));
+        if let (Some(plan), Some(spec)) = (pods.get_mut(*first), graph.pod(*position)) {
+            plan.inputs = needs.len();
+            plan.join = spec.join;
+        }
+        feed(needs, Some(*first), pods);
+    }
+    let leaves = graph.needs(Vertex::Exit);
+    let exits = leaves.len();
+    feed(leaves, None, pods);
+    (entrance, exits)
+}

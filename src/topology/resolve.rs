@@ -1,0 +1,170 @@
+//! From class names to executors: found in the catalogue, parameters checked against their tables.
+
+use std::path::{Path, PathBuf};
+
+use flowrun_sdk::{Catalog, ExecutorType, ParameterError, With};
+use serde_json::Value;
+
+use super::executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
+use crate::diagnostic::{Code, Diagnostic, Report, Spanned, did_you_mean};
+use crate::spec::{Arguments, Executor, ExecutorSpec, Step, Target};
+
+/// Where an executor's directories lie when it does not say itself, and whether it may write.
+pub(super) struct Surroundings<'a> {
+    pub(super) workspace: &'a Path,
+    pub(super) read_only: bool,
+}
+
+/// Finds what `executor` names; `None` when it cannot be had, and the report says why.
+pub(super) fn resolve(
+    executor: &Spanned<Executor>,
+    surroundings: &Surroundings<'_>,
+    catalog: &Catalog,
+    report: &mut Report,
+) -> Option<ExecutorPlan> {
+    let spec = match &executor.value {
+        Executor::Class(spec) => spec,
+        Executor::Unresolved { written, reason, help } => {
+            let message = format!("`{written}` cannot be run: {reason}");
+            report.push(
+                Diagnostic::at(Code::UnresolvedExecutor, executor.span, message).maybe_help(help.clone()),
+            );
+            return None;
+        }
+    };
+    let mut resolver = Resolver { surroundings, catalog, report, components: Vec::new() };
+    let simple = spec.components.is_empty();
+    let own = if simple { std::slice::from_ref(&**spec) } else { &spec.components };
+    let mut complete = true;
+    for spec in own {
+        complete &= resolver.component(spec);
+    }
+    let programs = spec.requests.programs.iter();
+    let programs: Option<Vec<ProgramPlan>> = programs
+        .map(|program| {
+            let steps = program.steps.iter().map(|step| resolver.step(step, spec)).collect::<Option<_>>()?;
+            Some(ProgramPlan { endpoints: program.endpoints.clone(), steps })
+        })
+        .collect();
+    let components = resolver.components;
+    let (programs, true) = (programs?, complete) else { return None };
+    Some(ExecutorPlan { components, programs, others_pass: spec.requests.others_pass })
+}
+
+struct Resolver<'a> {
+    surroundings: &'a Surroundings<'a>,
+    catalog: &'a Catalog,
+    report: &'a mut Report,
+    components: Vec<ComponentPlan>,
+}
+
+impl Resolver<'_> {
+    /// Adds the executor that `spec` describes; `false` when it cannot be had.
+    fn component(&mut self, spec: &ExecutorSpec) -> bool {
+        let Some(kind) = self.catalog.get(&spec.class.value) else {
+            self.report.push(unknown(spec, self.catalog));
+            return false;
+        };
+        let kind = *kind;
+        if let Some(module) = spec.py_modules.first() {
+            let message = format!("`{}` is built in; `py_modules` is not read", spec.class.value);
+            self.report.push(Diagnostic::at(Code::WithoutEffect, module.span, message));
+        }
+        let with = self.checked(&kind, &spec.with);
+        let base = spec.workspace.as_deref().unwrap_or(self.surroundings.workspace);
+        self.components.push(ComponentPlan {
+            kind,
+            with,
+            arguments: spec.with.clone(),
+            workspace: base.join(&spec.name),
+            directory: spec.directory.clone(),
+            read_only: spec.read_only || self.surroundings.read_only,
+        });
+        true
+    }
+
+    /// The parameters that the table of `kind` knows; what it does not know is reported and left out.
+    fn checked(&mut self, kind: &ExecutorType, arguments: &Arguments) -> With {
+        let mut with = arguments.values.clone();
+        for error in (kind.check)(&with) {
+            self.report.push(mistake(&error, kind, arguments));
+            if let ParameterError::Unknown { name } = &error {
+                with.shift_remove(name);
+            }
+        }
+        with
+    }
+
+    /// The call that a step stands for. Executors that it brings along are added.
+    fn step(&mut self, step: &Step, spec: &ExecutorSpec) -> Option<StepPlan> {
+        let (component, endpoint) = match &step.target {
+            Target::Component(position) => (*position, step.endpoint.map(str::to_owned)),
+            Target::Method(endpoint) => (0, Some(endpoint.clone())),
+            Target::Builtin(class, with) => {
+                (self.builtin(class, with, step, spec)?, step.endpoint.map(str::to_owned))
+            }
+        };
+        Some(StepPlan { component, endpoint, access_paths: step.access_paths.clone() })
+    }
+
+    /// An executor of ours that a driver stands for.
+    fn builtin(&mut self, class: &str, with: &Value, step: &Step, spec: &ExecutorSpec) -> Option<usize> {
+        let span = step.span;
+        let values = with.as_object().cloned().unwrap_or_default();
+        let arguments = Arguments { values, ..Arguments::none(span) };
+        let builtin = ExecutorSpec {
+            class: Spanned::new(class.to_owned(), span),
+            with: arguments,
+            name: class.to_owned(),
+            workspace: spec.workspace.clone(),
+            directory: spec.directory.clone(),
+            read_only: spec.read_only,
+            py_modules: Vec::new(),
+            components: Vec::new(),
+            requests: crate::spec::Requests::default(),
+        };
+        self.component(&builtin).then(|| self.components.len() - 1)
+    }
+}
+
+fn unknown(spec: &ExecutorSpec, catalog: &Catalog) -> Diagnostic {
+    let class = &spec.class.value;
+    let diagnostic =
+        Diagnostic::at(Code::UnresolvedExecutor, spec.class.span, format!("there is no executor `{class}`"));
+    let meant = did_you_mean(class, catalog.names());
+    match spec.py_modules.first() {
+        Some(module) => {
+            let why = format!(
+                "`{}` would define it, but Python executors are not available in this version",
+                module.value
+            );
+            diagnostic.label(module.span, "a Python module").maybe_help(meant).help(why)
+        }
+        None => diagnostic.maybe_help(meant).help("`flowrun executors` lists the built-in ones"),
+    }
+}
+
+/// What to say of a mistake among the parameters, and where.
+fn mistake(error: &ParameterError, kind: &ExecutorType, arguments: &Arguments) -> Diagnostic {
+    let place = |name: &str| arguments.places.get(name).copied().unwrap_or((arguments.span, arguments.span));
+    let help = format!("`flowrun executors {}` lists its parameters", kind.name);
+    match error {
+        ParameterError::Unknown { name } => {
+            let meant = did_you_mean(name, kind.fields.iter().map(|field| field.name));
+            let message = format!("`{}` has no parameter `{name}`", kind.name);
+            Diagnostic::at(Code::UnknownParameter, place(name).0, message).maybe_help(meant).help(help)
+        }
+        ParameterError::Missing { name } => {
+            let message = format!("`{}` needs the parameter `{name}`", kind.name);
+            Diagnostic::at(Code::MissingParameter, arguments.span, message).help(help)
+        }
+        ParameterError::Invalid { name, reason } => {
+            Diagnostic::at(Code::InvalidParameter, place(name).1, format!("`{name}` {reason}"))
+        }
+    }
+}
+
+/// The directory that executors write beneath when nobody says: beside the flow's file.
+pub(super) fn default_workspace(flow_directory: &Path) -> PathBuf {
+    flow_directory.join("workspace")
+}

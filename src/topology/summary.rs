@@ -1,0 +1,69 @@
+//! The topology in words, as `flowrun check` prints it.
+
+use std::fmt;
+
+use super::Topology;
+
+impl fmt::Display for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count =
+            |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+        let workers = self.pods.iter().map(|pod| pod.shards * pod.replicas).sum();
+        let channels = self.pods.iter().map(|pod| pod.shards).sum();
+        writeln!(
+            f,
+            "{}, {}, {}",
+            count(self.pods.len(), "pod"),
+            count(workers, "worker"),
+            count(channels, "channel")
+        )?;
+        for pod in &self.pods {
+            let (shards, replicas) = (count(pod.shards, "shard"), count(pod.replicas, "replica"));
+            let threads = count(pod.threads, "thread");
+            writeln!(
+                f,
+                "  {}: {shards} of {replicas}, {threads} each, {} slots a channel",
+                pod.name, pod.channel_slots
+            )?;
+        }
+        writeln!(f, "credits: {} requests between entering and leaving", self.credits)?;
+        let memory = self.memory;
+        writeln!(
+            f,
+            "memory bound: {} requests × {} × {} = {}",
+            memory.requests,
+            if memory.copies == 1 { "1 copy".to_owned() } else { format!("{} copies", memory.copies) },
+            bytes(memory.request_bytes_max),
+            bytes(memory.bytes()),
+        )
+    }
+}
+
+/// A number of bytes as people read it.
+pub(crate) fn bytes(bytes: usize) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let mut amount = bytes as f64;
+    let mut unit = UNITS.iter();
+    let mut name = unit.next();
+    while amount >= 1024.0
+        && let Some(next) = unit.next()
+    {
+        amount /= 1024.0;
+        name = Some(next);
+    }
+    let digits = usize::from(amount < 10.0 && amount.fract() > 0.0);
+    format!("{amount:.digits$} {}", name.copied().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn bytes_are_written_for_people() {
+        for (bytes, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (256 << 20, "256 MiB"), (5 << 30, "5 GiB")]
+        {
+            assert_eq!(super::bytes(bytes), text);
+        }
+    }
+}
