@@ -1,1 +1,16 @@
-//! text
+//! Executors for texts: they read them, cut them into sentences, and make embeddings of them without a model.
+//!
+//! What is deliberately not here: encoders that need weights (the ONNX family), and any knowledge of a language.
+
+mod features;
+mod hashing;
+mod hashing_encoder;
+mod punctuation;
+mod sentence;
+mod sentencizer;
+mod text_reader;
+
+use flowrun_sdk::ExecutorType;
+
+/// The executors of this family.
+pub static EXECUTORS: &[ExecutorType] = &[text_reader::TYPE, sentencizer::TYPE, hashing_encoder::TYPE];

@@ -1,0 +1,25 @@
+//! `Clear`: drops the documents of a request; the request itself goes on and is answered.
+
+use flowrun_sdk::{
+    Answer, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
+};
+
+use crate::no_parameters::NoParameters;
+
+pub(crate) const TYPE: ExecutorType =
+    ExecutorType::new::<NoParameters>("Clear", "Drops all documents of a request.", create).also(&["_clear"]);
+
+struct Clear;
+
+#[async_trait]
+impl AsyncExecutor for Clear {
+    async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        // An empty answer takes the place of the documents; emptying the list would copy it first where it is shared.
+        call.absorb(Answer::default());
+        Ok(())
+    }
+}
+
+fn create(_: &Build) -> Result<Instance, BuildError> {
+    Ok(Instance::task(Clear))
+}

@@ -1,0 +1,39 @@
+//! `ReverseMatches`: turns lists of matches around.
+
+use flowrun_sdk::{
+    AccessPaths, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
+    parse,
+};
+
+flowrun_sdk::parameters! {
+    /// Whose matches are reversed.
+    pub(crate) struct ReverseMatchesParameters {
+        /// The documents whose matches are reversed.
+        access_paths: AccessPaths = AccessPaths::roots(),
+    }
+}
+
+pub(crate) const TYPE: ExecutorType = ExecutorType::new::<ReverseMatchesParameters>(
+    "ReverseMatches",
+    "Reverses the order of the matches of each document.",
+    create,
+);
+
+struct ReverseMatches(ReverseMatchesParameters);
+
+#[async_trait]
+impl AsyncExecutor for ReverseMatches {
+    async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        let paths = call.access_paths(&self.0.access_paths)?;
+        call.each(&paths, |document| {
+            if document.matches.len() > 1 {
+                document.matches.make_mut().reverse();
+            }
+            Ok(())
+        })
+    }
+}
+
+fn create(build: &Build) -> Result<Instance, BuildError> {
+    parse(build).map(ReverseMatches).map(Instance::task)
+}

@@ -1,0 +1,127 @@
+//! What `TopK`, `SortMatches` and `ReverseMatches` promise.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
+
+use flowrun_document::EXECUTORS;
+use flowrun_sdk::testing::Bench;
+use flowrun_sdk::{Catalog, Context, Document, NamedScore, Value};
+use proptest::prelude::*;
+use serde_json::json;
+
+fn bench(name: &str, with: &Value) -> Bench {
+    let catalog = Catalog::new([EXECUTORS]);
+    Bench::new(catalog.get(name).unwrap(), with, Context::alone(".")).unwrap()
+}
+
+/// The ids of the matches that are left of these.
+fn left(bench: &mut Bench, matches: Vec<Document>, parameters: &Value) -> Vec<String> {
+    let mut document = Document::new("a");
+    document.matches = matches.into();
+    let answer = bench.call("/search", vec![document], parameters).unwrap();
+    answer.documents[0].matches.iter().map(|document| document.id.clone()).collect()
+}
+
+fn found(id: &str, scores: &[(&str, f32)]) -> Document {
+    let mut document = Document::new(id);
+    document.scores =
+        scores.iter().map(|(name, value)| ((*name).to_owned(), NamedScore::new(*value, "test"))).collect();
+    document
+}
+
+fn numbered(count: usize) -> Vec<Document> {
+    (0..count).map(|number| Document::new(number.to_string())).collect()
+}
+
+#[test]
+fn the_request_says_how_many_matches_are_kept_or_else_the_flow() {
+    let mut bench = bench("TopK", &json!({"top_k": 2}));
+    assert_eq!(left(&mut bench, numbered(4), &Value::Null), ["0", "1"]);
+    assert_eq!(left(&mut bench, numbered(4), &json!({"top_k": 3})), ["0", "1", "2"]);
+    assert_eq!(left(&mut bench, numbered(4), &json!({"limit": 0})), [""; 0]);
+}
+
+#[test]
+fn without_a_number_all_matches_are_kept() {
+    let mut bench = bench("TopK", &Value::Null);
+    assert_eq!(left(&mut bench, numbered(1000), &Value::Null).len(), 1000);
+    let error = bench.call("/search", vec![Document::new("a")], &json!({"top_k": -1})).unwrap_err();
+    assert_eq!(error.to_string(), "parameter `top_k`: must be an integer ≥ 0, but is `-1`");
+}
+
+#[test]
+fn the_matches_of_chunks_are_cut_where_the_paths_say_so() {
+    let mut document = Document::new("a");
+    let mut chunk = document.chunk(0);
+    chunk.matches = numbered(3).into();
+    document.matches = numbered(3).into();
+    document.chunks = [chunk].into_iter().collect();
+    let mut bench = bench("TopK", &json!({"top_k": 1, "access_paths": "@c"}));
+    let answer = bench.call("/search", vec![document], &Value::Null).unwrap();
+    let document = &answer.documents[0];
+    assert_eq!((document.matches.len(), document.chunks[0].matches.len()), (3, 1));
+}
+
+#[test]
+fn matches_without_the_score_come_last_in_either_order() {
+    let matches = || {
+        vec![
+            found("none", &[]),
+            found("nan", &[("x", f32::NAN), ("y", 0.0)]),
+            found("b", &[("x", 2.0), ("y", -1.0)]),
+            found("a", &[("x", 2.0)]),
+            found("c", &[("x", -1.0), ("y", 7.0)]),
+        ]
+    };
+    let mut ascending = bench("SortMatches", &Value::Null);
+    assert_eq!(left(&mut ascending, matches(), &Value::Null), ["c", "a", "b", "nan", "none"]);
+    let mut descending = bench("SortMatches", &json!({"order": "descending"}));
+    assert_eq!(left(&mut descending, matches(), &Value::Null), ["a", "b", "c", "nan", "none"]);
+    let mut named = bench("SortMatches", &json!({"score": "y", "order": "descending"}));
+    assert_eq!(left(&mut named, matches(), &Value::Null), ["c", "nan", "b", "a", "none"]);
+}
+
+#[test]
+fn zero_has_no_sign_in_the_order() {
+    let matches = vec![found("b", &[("x", -0.0)]), found("a", &[("x", 0.0)])];
+    assert_eq!(left(&mut bench("SortMatches", &Value::Null), matches, &Value::Null), ["a", "b"]);
+}
+
+/// Matches with distinct ids and scores that often tie, are missing or are no numbers.
+fn matches() -> impl Strategy<Value = Vec<Document>> {
+    let score =
+        prop_oneof![Just(None), Just(Some(f32::NAN)), (-3..3_i8).prop_map(|score| Some(f32::from(score)))];
+    proptest::collection::vec(score, 0..20).prop_map(|scores| {
+        let scored = |(number, score): (usize, Option<f32>)| {
+            found(&format!("{number:02}"), &score.map(|score| ("x", score)).into_iter().collect::<Vec<_>>())
+        };
+        scores.into_iter().enumerate().map(scored).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_sorted_order_does_not_depend_on_the_order_before(
+        (original, shuffled) in matches().prop_flat_map(|matches| (Just(matches.clone()), Just(matches).prop_shuffle())),
+        order in prop_oneof![Just("ascending"), Just("descending")],
+    ) {
+        let mut bench = bench("SortMatches", &json!({"order": order}));
+        let sorted = left(&mut bench, original, &Value::Null);
+        prop_assert_eq!(left(&mut bench, shuffled, &Value::Null), sorted);
+    }
+
+    #[test]
+    fn reversing_twice_changes_nothing(matches in matches()) {
+        let ids: Vec<String> = matches.iter().map(|found| found.id.clone()).collect();
+        let mut bench = bench("ReverseMatches", &Value::Null);
+        let once = left(&mut bench, matches, &Value::Null);
+        prop_assert!(once.iter().eq(ids.iter().rev()));
+        let again = once.iter().map(Document::new).collect();
+        prop_assert_eq!(left(&mut bench, again, &Value::Null), ids);
+    }
+
+    #[test]
+    fn a_cut_list_is_the_beginning_of_the_whole(count in 0..12_usize, top_k in 0..15_usize) {
+        let mut bench = bench("TopK", &json!({"top_k": top_k}));
+        let expected: Vec<String> = (0..count.min(top_k)).map(|number| number.to_string()).collect();
+        prop_assert_eq!(left(&mut bench, numbered(count), &Value::Null), expected);
+    }
+}

@@ -1,0 +1,37 @@
+//! `MinRanker`: a document is as good as its nearest chunk.
+
+use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse};
+
+use crate::{Hits, Ranked, Ranker, executor};
+
+flowrun_sdk::parameters! {
+    /// What is left of the query.
+    struct MinRankerParameters {
+        /// Whether the query keeps its chunks.
+        keep_chunks: bool = false,
+    }
+}
+
+pub(crate) const TYPE: ExecutorType = ExecutorType::new::<MinRankerParameters>(
+    MinRanker::NAME,
+    "Ranks documents by their nearest chunk; small scores of chunks are good.",
+    create,
+);
+
+/// `1 / (1 + s)` of the smallest score `s`. For distances this is in (0, 1].
+#[derive(Clone, Copy, Debug)]
+pub struct MinRanker;
+
+impl Ranker for MinRanker {
+    const NAME: &'static str = "MinRanker";
+    const NEEDS_SIBLINGS: bool = false;
+
+    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>> {
+        hits.rank(|rows| 1.0 / (1.0 + rows.iter().map(|hit| hit.score).fold(f64::INFINITY, f64::min)))
+    }
+}
+
+fn create(build: &Build) -> Result<Instance, BuildError> {
+    let parameters: MinRankerParameters = parse(build)?;
+    Ok(executor::instance(MinRanker, parameters.keep_chunks))
+}

@@ -1,0 +1,96 @@
+//! Chunks of a query as the terms of a text search: what `TfIdfRanker` and `BM25Ranker` have in common.
+
+use std::collections::HashMap;
+
+use crate::{Hit, Hits, Id};
+
+/// How often each chunk of the query was hit, over all documents: the document frequency of a term.
+pub(crate) struct DocumentFrequencies<'a> {
+    counts: HashMap<Id<'a>, f64>,
+    /// The sum over all terms.
+    pub(crate) total: f64,
+}
+
+impl<'a> DocumentFrequencies<'a> {
+    pub(crate) fn of(hits: &Hits<'a>) -> Self {
+        let mut counts = HashMap::new();
+        for hit in hits.rows() {
+            *counts.entry(hit.query_chunk).or_insert(0.0) += 1.0;
+        }
+        Self { counts, total: hits.rows().len() as f64 }
+    }
+
+    pub(crate) fn get(&self, query_chunk: Id<'a>) -> f64 {
+        self.counts.get(&query_chunk).copied().unwrap_or(0.0)
+    }
+}
+
+/// A chunk of the query in one document.
+pub(crate) struct Term<'a> {
+    pub(crate) query_chunk: Id<'a>,
+    /// How many of its hits reach the threshold; at least one.
+    pub(crate) count: f64,
+    /// The last of the matched chunks that count, by [`Id`]: the one that is asked for the length of the document.
+    /// (Jina takes the last by an unstable sort. It matters only where chunks of one document disagree.)
+    pub(crate) match_chunk: Id<'a>,
+}
+
+/// The mean score of a document's hits, each weighted by what `weight` says of its term. Hits of a term of which none
+/// reaches the threshold weigh nothing; where nothing weighs anything, the mean is 0.
+pub(crate) fn weighted_mean<'a>(
+    document: &[Hit<'a>],
+    threshold: f64,
+    weight: impl Fn(&Term<'a>) -> f64,
+) -> f64 {
+    let (mut scores, mut weights) = (0.0, 0.0);
+    for hits in document.chunk_by(|left, right| left.query_chunk == right.query_chunk) {
+        let counting = || hits.iter().filter(|hit| hit.score >= threshold);
+        let Some(last) = counting().next_back() else { continue };
+        let count = counting().count() as f64;
+        let weight = weight(&Term { query_chunk: last.query_chunk, count, match_chunk: last.match_chunk });
+        scores += weight * hits.iter().map(|hit| hit.score).sum::<f64>();
+        weights += weight * hits.len() as f64;
+    }
+    if weights == 0.0 { 0.0 } else { scores / weights }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hits<'a>(rows: &[(&'a str, &'a str, f64)]) -> Hits<'a> {
+        let hit = |&(query_chunk, match_chunk, score)| Hit {
+            document: Id("a"),
+            match_chunk: Id(match_chunk),
+            query_chunk: Id(query_chunk),
+            score,
+        };
+        Hits::new(rows.iter().map(hit).collect(), 1, HashMap::new())
+    }
+
+    #[test]
+    fn a_term_counts_the_hits_that_reach_the_threshold_and_knows_the_last() {
+        let hits = hits(&[("q", "9", 0.5), ("q", "10", 0.5), ("q", "11", 0.25), ("p", "12", 0.25)]);
+        let mean = weighted_mean(hits.rows(), 0.5, |term| {
+            assert_eq!((term.query_chunk, term.count, term.match_chunk), (Id("q"), 2.0, Id("10")));
+            3.0
+        });
+        // The hit below the threshold counts with its term, the term of which none reaches it does not.
+        assert!((mean - 1.25 / 3.0).abs() < 1e-12, "{mean}");
+    }
+
+    #[test]
+    fn where_nothing_weighs_anything_the_mean_is_zero() {
+        let hits = hits(&[("q", "1", 0.5)]);
+        assert_eq!(weighted_mean(hits.rows(), 0.5, |_| 0.0), 0.0);
+        assert_eq!(weighted_mean(hits.rows(), 0.6, |_| 1.0), 0.0);
+    }
+
+    #[test]
+    fn the_frequency_of_a_term_counts_every_hit() {
+        let frequencies =
+            DocumentFrequencies::of(&hits(&[("q", "1", 0.0), ("q", "2", 9.0), ("p", "1", 0.0)]));
+        let counts = ["q", "p", "r"].map(|chunk| frequencies.get(Id(chunk)));
+        assert_eq!((counts, frequencies.total), ([2.0, 1.0, 0.0], 3.0));
+    }
+}

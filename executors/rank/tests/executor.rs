@@ -1,0 +1,209 @@
+//! What the rankers promise as executors: what they read, what they leave, and how a document fails alone.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
+
+use flowrun_rank::EXECUTORS;
+use flowrun_sdk::testing::Bench;
+use flowrun_sdk::{Answer, Catalog, Context, Document, Endpoints, NamedScore, Order, Ranking, Value, Worker};
+use serde_json::json;
+
+fn bench(name: &str, with: &Value) -> Bench {
+    let catalog = Catalog::new([EXECUTORS]);
+    Bench::new(catalog.get(name).unwrap(), with, Context::alone(".")).unwrap()
+}
+
+fn refusal(name: &str, with: &Value) -> String {
+    let catalog = Catalog::new([EXECUTORS]);
+    Bench::new(catalog.get(name).unwrap(), with, Context::alone(".")).err().unwrap().to_string()
+}
+
+fn search(name: &str, queries: Vec<Document>) -> Answer {
+    bench(name, &Value::Null).call("/search", queries, &Value::Null).unwrap()
+}
+
+/// A chunk of `document` that was found at that distance.
+fn found(document: &str, chunk: u32, distance: f32) -> Document {
+    let mut found = Document::new(document).chunk(chunk).with_tag("siblings", 2);
+    found.scores.insert("euclidean".to_owned(), NamedScore::new(distance, "Indexer"));
+    found.scores.insert("other".to_owned(), NamedScore::new(-1.0, "Indexer"));
+    found
+}
+
+/// A query whose chunks found these.
+fn query(id: &str, matches: Vec<Vec<Document>>) -> Document {
+    let mut query = Document::new(id).with_uri(format!("{id}.gif"));
+    let chunk = |(number, matches): (usize, Vec<Document>)| Document {
+        matches: matches.into(),
+        ..query.chunk(number)
+    };
+    query.chunks = matches.into_iter().enumerate().map(chunk).collect();
+    query
+}
+
+fn scores<'a>(document: &'a Document, name: &str) -> Vec<(&'a str, f32)> {
+    document.matches.iter().map(|found| (found.id.as_str(), found.scores.get(name).unwrap().value)).collect()
+}
+
+#[test]
+fn only_searches_are_ranked_and_the_best_come_first() {
+    for kind in EXECUTORS {
+        let with = if kind.name == "SimpleAggregateRanker" {
+            json!({"aggregate_function": "min"})
+        } else {
+            Value::Null
+        };
+        let bench = bench(kind.name, &with);
+        let instance = bench.instance();
+        assert_eq!(instance.endpoints, Endpoints::only(["/search"]), "{}", kind.name);
+        assert_eq!(instance.ranking, Some(Ranking { order: Order::Descending, top_k: usize::MAX }));
+        assert!(matches!(instance.worker, Worker::Thread(_)));
+    }
+}
+
+#[test]
+fn each_document_that_was_hit_becomes_one_match() {
+    let mut query = query("q", vec![vec![found("b", 0, 0.25), found("a", 0, 3.0)], vec![found("a", 1, 1.0)]]);
+    query.granularity = 1;
+    query.adjacency = 2;
+    query.matches = [Document::new("stale")].into_iter().collect();
+    let answer = search("MinRanker", vec![query]);
+    let document = &answer.documents[0];
+    assert_eq!(scores(document, "MinRanker"), [("b", 0.8), ("a", 0.5)]);
+    assert!(document.chunks.is_empty());
+
+    let mut expected = Document::new("b");
+    (expected.granularity, expected.adjacency) = (1, 3);
+    expected.scores.insert("MinRanker".to_owned(), NamedScore::new(0.8, "MinRanker"));
+    assert_eq!(document.matches[0], expected);
+}
+
+#[test]
+fn equal_scores_go_by_id() {
+    let matches = ["clip10", "clip9", "b"].map(|document| found(document, 0, 1.0));
+    let answer = search("MaxRanker", vec![query("q", vec![matches.to_vec()])]);
+    let ids: Vec<&str> = answer.documents[0].matches.iter().map(|found| found.id.as_str()).collect();
+    assert_eq!(ids, ["b", "clip9", "clip10"]);
+}
+
+#[test]
+fn a_query_covered_by_half_scores_half() {
+    let answer = search("BiMatchRanker", vec![query("q", vec![vec![found("a", 0, 0.0)], vec![]])]);
+    assert_eq!(scores(&answer.documents[0], "BiMatchRanker"), [("a", 0.5)]);
+    let mut cheap = bench("BiMatchRanker", &json!({"d_miss": 4}));
+    let queries = vec![query("q", vec![vec![found("a", 0, 1.0)], vec![found("a", 1, 2.0)]])];
+    let answer = cheap.call("/search", queries, &Value::Null).unwrap();
+    assert_eq!(scores(&answer.documents[0], "BiMatchRanker"), [("a", 0.625)]);
+}
+
+#[test]
+fn the_larger_number_counts_where_copies_of_a_chunk_disagree() {
+    let score = |order: [u32; 2]| {
+        let matches = order.map(|siblings| vec![found("a", 0, 0.0).with_tag("siblings", siblings)]);
+        let answer = search("BiMatchRanker", vec![query("q", matches.to_vec())]);
+        scores(&answer.documents[0], "BiMatchRanker")[0].1
+    };
+    assert_eq!((score([1, 4]), score([4, 1])), (0.625, 0.625));
+}
+
+#[test]
+fn the_request_says_how_many_documents_are_left() {
+    let matches = || vec![["a", "b", "c"].map(|document| found(document, 0, 1.0)).to_vec()];
+    let mut bench = bench("MinRanker", &Value::Null);
+    let mut left = |parameters: &Value| {
+        let answer = bench.call("/search", vec![query("q", matches())], parameters).unwrap();
+        answer.documents[0].matches.len()
+    };
+    assert_eq!((left(&Value::Null), left(&json!({"top_k": 2})), left(&json!({"limit": 0}))), (3, 2, 0));
+}
+
+#[test]
+fn the_query_keeps_its_chunks_when_told_to() {
+    let mut bench = bench("MinRanker", &json!({"keep_chunks": true}));
+    let before = query("q", vec![vec![found("a", 0, 1.0)]]);
+    let answer = bench.call("/search", vec![before.clone()], &Value::Null).unwrap();
+    assert_eq!(answer.documents[0].chunks, before.chunks);
+}
+
+#[test]
+fn a_query_that_hit_nothing_matches_nothing() {
+    for kind in EXECUTORS {
+        let with = if kind.name == "SimpleAggregateRanker" {
+            json!({"aggregate_function": "prod"})
+        } else {
+            Value::Null
+        };
+        let queries = vec![query("empty", vec![vec![], vec![]]), query("bare", vec![])];
+        let answer = bench(kind.name, &with).call("/search", queries, &Value::Null).unwrap();
+        assert_eq!((answer.documents.len(), answer.failures.len()), (2, 0), "{}", kind.name);
+        assert!(answer.documents.iter().all(|document| document.matches.is_empty()));
+    }
+}
+
+/// What makes a match incomplete.
+type Spoil = fn(&mut Document);
+
+/// The one failure of a batch in which the match in the middle was spoilt.
+fn failure(ranker: &str, spoil: impl FnOnce(&mut Document)) -> String {
+    let mut spoilt = found("a", 1, 1.0);
+    spoil(&mut spoilt);
+    let good = |id| query(id, vec![vec![found("a", 0, 1.0)]]);
+    let answer = search(ranker, vec![good("x"), query("bad", vec![vec![], vec![spoilt]]), good("z")]);
+    let ids: Vec<&str> = answer.documents.iter().map(|document| document.id.as_str()).collect();
+    assert_eq!((ids, answer.failures.len()), (vec!["x", "z"], 1));
+    assert_eq!((answer.failures[0].id.as_str(), answer.failures[0].label.as_str()), ("bad", "bad.gif"));
+    answer.failures[0].error.to_string()
+}
+
+#[test]
+fn a_query_with_an_incomplete_match_fails_alone_and_the_error_names_match_and_chunk() {
+    let cases: [(Spoil, &str); 6] = [
+        (|found| found.scores.clear(), "has no score"),
+        (|found| found.scores[0].value = f32::NAN, "has the score NaN, which cannot be ranked"),
+        (|found| found.parent_id.clear(), "has no `parent_id`, which tells its document"),
+        (
+            |found| found.tags_mut().clear(),
+            "has no tag `siblings`, which tells how many chunks its document has",
+        ),
+        (
+            |found| *found = found.clone().with_tag("siblings", 0),
+            "has the tag `siblings` 0, which is not an integer ≥ 1",
+        ),
+        (
+            |found| *found = found.clone().with_tag("siblings", "few"),
+            "has the tag `siblings` \"few\", which is not an integer ≥ 1",
+        ),
+    ];
+    for (spoil, reason) in cases {
+        assert_eq!(failure("BiMatchRanker", spoil), format!("match `a#1` of chunk `bad#1` {reason}"));
+    }
+}
+
+#[test]
+fn a_ranker_that_does_not_ask_for_siblings_does_without() {
+    let mut lone = found("a", 0, 3.0);
+    lone.tags_mut().clear();
+    let answer = search("MinRanker", vec![query("q", vec![vec![lone]])]);
+    assert_eq!(scores(&answer.documents[0], "MinRanker"), [("a", 0.25)]);
+}
+
+#[test]
+fn a_score_beyond_all_numbers_fails_alone() {
+    assert_eq!(
+        failure("MinRanker", |found| found.scores[0].value = -1.0),
+        "the score of document `a` comes out as inf"
+    );
+}
+
+#[test]
+fn a_tree_at_the_end_of_its_numbers_does_not_panic() {
+    let mut query = query("q", vec![vec![found("a", 0, 1.0)]]);
+    query.adjacency = u32::MAX;
+    assert_eq!(search("MinRanker", vec![query]).documents[0].matches[0].adjacency, u32::MAX);
+}
+
+#[test]
+fn constants_outside_their_range_are_refused() {
+    assert_eq!(refusal("BiMatchRanker", &json!({"d_miss": 0})), "`d_miss`: must be more than 0, but is 0");
+    assert_eq!(refusal("BM25Ranker", &json!({"k": -1})), "`k`: must be at least 0, but is -1");
+    assert_eq!(refusal("BM25Ranker", &json!({"b": 1.5})), "`b`: must be from 0 to 1, but is 1.5");
+    assert_eq!(refusal("SimpleAggregateRanker", &Value::Null), "parameter `aggregate_function` is required");
+}

@@ -1,0 +1,76 @@
+//! `TextHashingEncoder`: embeddings of texts that share words and parts of words, without a model.
+//!
+//! It knows no synonyms and no languages. What it is good for: near-duplicates, spelling variants, short texts about
+//! the same thing, and flows that must run where there is no model.
+
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, Tensor,
+    parse,
+};
+
+use crate::features::features;
+use crate::hashing::embed;
+
+flowrun_sdk::parameters! {
+    /// What is encoded, and into how many numbers.
+    pub(crate) struct TextHashingEncoderParameters {
+        /// The documents whose texts are encoded.
+        access_paths: AccessPaths = AccessPaths::roots(),
+        /// The length of an embedding; at least 8.
+        dimension: usize = 512,
+        /// The largest text that is encoded, in bytes. Encoding takes about 30 times that in memory.
+        bytes_max: usize = 1 << 20,
+    }
+}
+
+pub(crate) const TYPE: ExecutorType = ExecutorType::new::<TextHashingEncoderParameters>(
+    "TextHashingEncoder",
+    "Makes an embedding of each text by hashing its words and their parts.",
+    create,
+);
+
+/// Fewer elements than this tell hardly any two texts apart.
+const DIMENSION_MIN: usize = 8;
+
+/// More elements than this only cost memory: texts have fewer features.
+const DIMENSION_MAX: usize = 1 << 16;
+
+struct TextHashingEncoder(TextHashingEncoderParameters);
+
+impl Executor for TextHashingEncoder {
+    fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        let paths = call.access_paths(&self.0.access_paths)?;
+        call.each(&paths, |document| {
+            document.embedding = Some(self.encode(document)?);
+            Ok(())
+        })
+    }
+}
+
+impl TextHashingEncoder {
+    fn encode(&self, document: &Document) -> Result<Tensor, ExecutorError> {
+        let text = document.text.as_ref().ok_or_else(|| ExecutorError::input("the document has no text"))?;
+        let TextHashingEncoderParameters { dimension, bytes_max, .. } = self.0;
+        if text.len() > bytes_max {
+            let bytes = text.len();
+            let message = format_args!("the text has {bytes} bytes, more than the {bytes_max} allowed");
+            return Err(ExecutorError::input(message));
+        }
+        let hashes = features(text);
+        if hashes.is_empty() {
+            return Err(ExecutorError::input("the text has neither letters nor digits"));
+        }
+        let cancelled = || format!("the words of the text cancel out in {dimension} dimensions");
+        embed(hashes, dimension).map(Tensor::vector).ok_or_else(|| ExecutorError::input(cancelled()))
+    }
+}
+
+fn create(build: &Build) -> Result<Instance, BuildError> {
+    let parameters: TextHashingEncoderParameters = parse(build)?;
+    let dimension = parameters.dimension;
+    if !(DIMENSION_MIN..=DIMENSION_MAX).contains(&dimension) {
+        let reason = format_args!("must be from {DIMENSION_MIN} to {DIMENSION_MAX}, but is {dimension}");
+        return Err(BuildError::parameter("dimension", reason));
+    }
+    Ok(Instance::thread(TextHashingEncoder(parameters)))
+}

@@ -1,0 +1,95 @@
+//! What `Sentencizer` promises.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
+
+use flowrun_sdk::testing::Bench;
+use flowrun_sdk::{Answer, Catalog, Context, Document, Value};
+use flowrun_text::EXECUTORS;
+use serde_json::json;
+
+fn make(with: &Value) -> Result<Bench, String> {
+    let catalog = Catalog::new([EXECUTORS]);
+    let kind = catalog.get("Sentencizer").unwrap();
+    Bench::new(kind, with, Context::alone(".")).map_err(|error| error.to_string())
+}
+
+fn cut(with: &Value, documents: Vec<Document>) -> Answer {
+    make(with).unwrap().call("/index", documents, &Value::Null).unwrap()
+}
+
+fn texts(with: &Value, text: &str) -> Vec<String> {
+    let answer = cut(with, vec![Document::new("a").with_text(text)]);
+    let texts = answer.documents[0].chunks.iter().map(|chunk| chunk.text.as_deref().unwrap().to_owned());
+    texts.collect()
+}
+
+#[test]
+fn each_sentence_becomes_a_chunk_that_knows_its_place() {
+    let document = Document::new("a").with_text("Größe? Ja. Nein!");
+    let answer = cut(&json!({"min_sent_len": 4}), vec![document.clone()]);
+    let chunk = |number: u8, text: &str, location: [f32; 2]| {
+        let mut chunk = document.chunk(number).with_text(text).with_tag("siblings", 2);
+        chunk.weight = Some(1.0);
+        chunk.offset = Some(f32::from(number));
+        chunk.location = location.to_vec();
+        chunk
+    };
+    // The second sentence is too short, and leaves its number free.
+    let expected = [chunk(0, "Größe?", [0.0, 6.0]), chunk(2, "Nein!", [11.0, 16.0])];
+    assert_eq!(*answer.documents[0].chunks, expected);
+    assert_eq!(answer.documents[0].text, document.text);
+}
+
+#[test]
+fn long_sentences_are_cut_and_short_ones_dropped() {
+    let with = json!({"min_sent_len": 3, "max_sent_len": 4});
+    assert_eq!(texts(&with, "Ab. A. Abcdef. B"), ["Ab.", "Abcd"]);
+    assert_eq!(texts(&Value::Null, &"a".repeat(600)), ["a".repeat(512)]);
+}
+
+#[test]
+fn other_marks_may_end_a_sentence() {
+    for marks in [json!(";"), json!([";"])] {
+        assert_eq!(texts(&json!({"punct_chars": marks}), "a. b; c\nd"), ["a. b;", "c\nd"]);
+    }
+    assert_eq!(texts(&json!({"punct_chars": null}), "a. b"), ["a.", "b"]);
+}
+
+#[test]
+fn a_text_without_sentences_has_no_chunks() {
+    let mut document = Document::new("a").with_text(" ...\n");
+    document.chunks = [Document::new("stale")].into_iter().collect();
+    let answer = cut(&Value::Null, vec![document]);
+    assert_eq!((answer.failures.len(), answer.documents[0].chunks.len()), (0, 0));
+}
+
+#[test]
+fn a_document_that_cannot_be_cut_fails_alone() {
+    let documents = vec![
+        Document::new("good").with_text("A. B."),
+        Document::new("bare"),
+        Document::new("many").with_text("A. B. C."),
+        Document::new("full").with_text("a".repeat(1 << 24)),
+        Document::new("huge").with_text("a".repeat((1 << 24) + 1)),
+    ];
+    let answer = cut(&json!({"chunks_max": 2}), documents);
+    let chunks: Vec<usize> = answer.documents.iter().map(|document| document.chunks.len()).collect();
+    assert_eq!(chunks, [2, 1]);
+    let failures: Vec<(&str, &str)> =
+        answer.failures.iter().map(|failure| (failure.label.as_str(), failure.error.message())).collect();
+    assert_eq!(
+        failures,
+        [
+            ("bare", "the document has no text"),
+            ("many", "the text has more sentences than the 2 allowed"),
+            ("huge", "the text has 16777217 bytes, more than the 16777216 allowed"),
+        ]
+    );
+}
+
+#[test]
+fn bounds_that_keep_nothing_are_refused() {
+    let refusal = |with: &Value| make(with).err().unwrap();
+    let message = "`max_sent_len`: must be at least 1 and `min_sent_len`, but is ";
+    assert_eq!(refusal(&json!({"min_sent_len": 9, "max_sent_len": 8})), format!("{message}8"));
+    assert_eq!(refusal(&json!({"min_sent_len": 0, "max_sent_len": 0})), format!("{message}0"));
+}
