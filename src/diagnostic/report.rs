@@ -108,6 +108,16 @@ impl Report {
         }
     }
 
+    /// How many diagnostics there are.
+    pub fn len(&self) -> usize {
+        self.diagnostics.len()
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
     /// Whether an error stands in the way of the next stage.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
@@ -116,6 +126,13 @@ impl Report {
     /// How many diagnostics are that bad.
     pub fn count(&self, severity: Severity) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// The diagnostics that are at least that bad.
+    #[must_use]
+    pub fn at_least(&self, severity: Severity) -> Self {
+        let diagnostics = self.diagnostics.iter().filter(|diagnostic| diagnostic.severity >= severity);
+        Self { diagnostics: diagnostics.cloned().collect(), policy: self.policy }
     }
 
     /// The diagnostics in the order of the files and of the places in them.

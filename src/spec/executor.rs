@@ -20,6 +20,11 @@ pub enum Executor {
         /// What to do instead.
         help: Option<String>,
     },
+    /// Something whose YAML is wrong, as was reported where it is wrong.
+    Broken {
+        /// As it was written.
+        written: String,
+    },
 }
 
 /// An executor's YAML, or the class name that stands for one.

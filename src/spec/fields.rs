@@ -9,7 +9,7 @@ use crate::yaml::{Mapping, Node};
 
 /// The entries of a mapping that passed their table, by the first spelling of their keys.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'a>(IndexMap<&'static str, (Span, &'a Node)>);
+pub(super) struct Fields<'a>(IndexMap<&'static str, (&'a Node, &'a Node)>);
 
 impl<'a> Fields<'a> {
     /// Reads the entries of `mapping`, and reports every key and value that does not fit.
@@ -29,7 +29,7 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    fn insert(&mut self, known: &'static Key, key: &Node, value: &'a Node, report: &mut Report) {
+    fn insert(&mut self, known: &'static Key, key: &'a Node, value: &'a Node, report: &mut Report) {
         match known.effect {
             Effect::WithoutEffect(reason) => {
                 let message = format!("`{}` has no effect: {reason}", known.name);
@@ -46,12 +46,11 @@ impl<'a> Fields<'a> {
             }
             Effect::Obeyed => {
                 if let Some((first, _)) = self.0.get(known.name) {
-                    let written = key.text().unwrap_or_default();
-                    let message = format!("`{written}` says what `{}` says", known.name);
+                    let message = format!("`{}` says what `{}` says", key.key_text(), first.key_text());
                     let conflict = Diagnostic::at(Code::ConflictingKeys, key.span, message);
-                    report.push(conflict.label(*first, "the first one").help("keep one of the two"));
+                    report.push(conflict.label(first.span, "this one").help("keep one of the two"));
                 }
-                self.0.insert(known.name, (key.span, value));
+                self.0.insert(known.name, (key, value));
             }
         }
     }
@@ -63,7 +62,7 @@ impl<'a> Fields<'a> {
 
     /// Where `key` stands.
     pub(super) fn key_span(&self, key: &str) -> Option<Span> {
-        self.0.get(key).map(|(span, _)| *span)
+        self.0.get(key).map(|(key, _)| key.span)
     }
 
     /// The text behind `key`.

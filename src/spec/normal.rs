@@ -67,7 +67,7 @@ fn pod(pod: &PodSpec) -> Value {
 
 fn executor(executor: &Executor) -> Value {
     match executor {
-        Executor::Unresolved { written, .. } => written.as_str().into(),
+        Executor::Unresolved { written, .. } | Executor::Broken { written } => written.as_str().into(),
         Executor::Class(spec) if is_plain(spec) => spec.class.value.as_str().into(),
         Executor::Class(spec) => described(spec),
     }

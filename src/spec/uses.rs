@@ -17,7 +17,10 @@ pub(super) fn read(node: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> 
     };
     let executor = match node.scalar() {
         Some(scalar) if node.tag.is_none() => named(scalar, node.span, reader),
-        _ => executor_yaml::read(node, reader).map_or_else(|| unreadable(node, reader), boxed),
+        _ => {
+            let spec = executor_yaml::read(node, reader);
+            spec.map_or_else(|| broken(reader.sources.slice(node.span)), boxed)
+        }
     };
     Spanned::new(executor, node.span)
 }
@@ -51,9 +54,8 @@ fn unresolved(written: &str, reason: &str, help: &str) -> Executor {
     Executor::Unresolved { written: written.to_owned(), reason: reason.to_owned(), help }
 }
 
-/// An executor's YAML that could not be read was reported already; the flow can still be drawn.
-fn unreadable(node: &Node, reader: &Reader<'_>) -> Executor {
-    unresolved(reader.sources.slice(node.span), "its YAML cannot be read", "")
+fn broken(written: &str) -> Executor {
+    Executor::Broken { written: written.to_owned() }
 }
 
 /// The executor that a text names. The order is Jina's: a file, then a class, then an image.
@@ -72,7 +74,7 @@ fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Executor {
     if let Some(found) = path::find(scalar, span, reader.sources, reader.report) {
         let node = yaml::load(&found, reader.environment, reader.sources, reader.report);
         let spec = node.as_ref().and_then(|node| executor_yaml::read(node, reader));
-        return spec.map_or_else(|| unresolved(&scalar.written, "its YAML cannot be read", ""), boxed);
+        return spec.map_or_else(|| broken(&scalar.written), boxed);
     }
     if text.ends_with(".yml") || text.ends_with(".yaml") {
         let beside = reader.directory(span);
@@ -88,7 +90,7 @@ fn inline(text: &str, span: Span, reader: &mut Reader<'_>) -> Executor {
     let name = reader.sources.path(span.file).to_owned();
     let node = yaml::load_text(&name, text, reader.environment, reader.sources, reader.report);
     let spec = node.as_ref().and_then(|node| executor_yaml::read(node, reader));
-    spec.map_or_else(|| unresolved(text, "its YAML cannot be read", ""), boxed)
+    spec.map_or_else(|| broken(text), boxed)
 }
 
 /// `docker://image`, `jinahub://Name/tag`, `jinaai://user/Name`, `grpc://host:port`, …

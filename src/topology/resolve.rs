@@ -24,6 +24,7 @@ pub(super) fn resolve(
 ) -> Option<ExecutorPlan> {
     let spec = match &executor.value {
         Executor::Class(spec) => spec,
+        Executor::Broken { .. } => return None,
         Executor::Unresolved { written, reason, help } => {
             let message = format!("`{written}` cannot be run: {reason}");
             report.push(

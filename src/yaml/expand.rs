@@ -20,6 +20,7 @@ impl Expander<'_> {
         let written = scalar.written.clone();
         let mut text = String::new();
         let mut origin = Origin::File;
+        let mistakes = self.report.len();
         for part in parts(&written) {
             let begins = text.is_empty();
             let from_variable = self.append(&part, &written, span, lookup, &mut text);
@@ -29,6 +30,11 @@ impl Expander<'_> {
         }
         scalar.text = text;
         scalar.origin = origin;
+        if self.report.len() > mistakes {
+            // What has no value counts as absent, so that one mistake is not reported as two.
+            scalar.text.clear();
+            scalar.plain = true;
+        }
     }
 
     /// Appends what `part` stands for; tells whether a variable of the environment supplied it.

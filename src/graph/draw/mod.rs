@@ -44,7 +44,7 @@ fn edges(graph: &FlowGraph) -> Vec<(Vertex, Vertex)> {
 fn uses(pod: &PodSpec) -> &str {
     match &pod.executor.value {
         Executor::Class(spec) => &spec.class.value,
-        Executor::Unresolved { written, .. } => written,
+        Executor::Unresolved { written, .. } | Executor::Broken { written } => written,
     }
 }
 

@@ -1,0 +1,213 @@
+//! What can be said on the command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::diagnostic::{self, Policy};
+use crate::graph::draw;
+use crate::yaml::Environment;
+
+/// flowrun runs Jina-style Flow YAML as one fast process.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flowrun",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "`flowrun FLOW` is short for `flowrun run FLOW`."
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// What every verb understands.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// How log lines are written.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) log_format: LogFormat,
+    /// Says more: once for what happens, twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Runs a flow as a batch job over its input
+    Run(RunOptions),
+    /// Says what is wrong with a flow, what it means and how much memory it may hold
+    Check(CheckOptions),
+    /// Draws a flow
+    Graph(GraphOptions),
+    /// Lists the built-in executors, or the parameters of one
+    Executors(ExecutorsOptions),
+    /// Writes a completion script for a shell
+    Completions(CompletionsOptions),
+}
+
+/// A flow file and how it is read.
+#[derive(Debug, Args)]
+pub(super) struct FlowOptions {
+    /// The flow's YAML file.
+    #[arg(value_name = "FLOW")]
+    pub(super) flow: PathBuf,
+    /// Sets a variable of the flow file, before the environment.
+    #[arg(long = "set", value_name = "VAR=VALUE", value_parser = assignment)]
+    pub(super) set: Vec<(String, String)>,
+    /// Turns the errors that Jina does not make into warnings.
+    #[arg(long)]
+    pub(super) lenient: bool,
+}
+
+impl FlowOptions {
+    /// The variables that the flow file sees.
+    pub(super) fn environment(&self) -> Environment {
+        Environment::of_process(self.set.iter().cloned())
+    }
+
+    /// How strictly the file is read.
+    pub(super) fn policy(&self, inspect: bool) -> Policy {
+        Policy { lenient: self.lenient, inspect }
+    }
+}
+
+/// `flowrun run`.
+#[derive(Debug, Args)]
+pub(super) struct RunOptions {
+    #[command(flatten)]
+    pub(super) flow: FlowOptions,
+    /// Files, directories or patterns; a `.jsonl` file has a document a line; `-` is standard input.
+    #[arg(short, long, value_name = "PATH", num_args = 1..)]
+    pub(super) input: Vec<PathBuf>,
+    /// Where the requests go, for example `/index`.
+    #[arg(short, long, value_name = "PATH")]
+    pub(super) endpoint: Option<String>,
+    /// Writes results as JSON lines; `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// How many matches to ask for.
+    #[arg(short = 'k', long, value_name = "N")]
+    pub(super) top_k: Option<usize>,
+    /// A request parameter; the value is JSON, or else a text.
+    #[arg(short, long = "parameter", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(super) parameters: Vec<(String, String)>,
+    /// Documents in one request.
+    #[arg(long, value_name = "N")]
+    pub(super) request_size: Option<usize>,
+    /// How long one request may take, in seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) timeout: Option<Duration>,
+    /// Ends with 0 even when documents failed.
+    #[arg(long)]
+    pub(super) keep_going: bool,
+    /// Writes the summary as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) summary: Option<PathBuf>,
+}
+
+/// `flowrun check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckOptions {
+    #[command(flatten)]
+    pub(super) flow: FlowOptions,
+    /// How diagnostics are written.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: diagnostic::Format,
+}
+
+/// `flowrun graph`.
+#[derive(Debug, Args)]
+pub(super) struct GraphOptions {
+    #[command(flatten)]
+    pub(super) flow: FlowOptions,
+    /// How the graph is drawn.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: draw::Format,
+}
+
+/// `flowrun executors`.
+#[derive(Debug, Args)]
+pub(super) struct ExecutorsOptions {
+    /// One of them.
+    pub(super) name: Option<String>,
+}
+
+/// `flowrun completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsOptions {
+    /// The shell.
+    pub(super) shell: clap_complete::Shell,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write a number of seconds")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// The arguments with `run` put in where the first word is no verb: `flowrun FLOW` is short for `flowrun run FLOW`.
+pub(super) fn with_verb(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    let is_verb = |word: &OsString| {
+        let verbs = <Arguments as clap::CommandFactory>::command();
+        word == "help" || verbs.get_subcommands().any(|verb| word == verb.get_name())
+    };
+    let first = arguments.iter().skip(1).find(|word| !word.to_string_lossy().starts_with('-'));
+    if first.is_some_and(|word| !is_verb(word)) {
+        arguments.insert(1, OsString::from("run"));
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_verb_of(line: &str) -> String {
+        let words = line.split_whitespace().map(OsString::from);
+        let words: Vec<String> =
+            with_verb(words).into_iter().map(|word| word.into_string().unwrap()).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn a_flow_without_a_verb_is_run() {
+        assert_eq!(with_verb_of("flowrun flow.yml -k 3"), "flowrun run flow.yml -k 3");
+        assert_eq!(with_verb_of("flowrun --lenient flow.yml"), "flowrun run --lenient flow.yml");
+        for line in [
+            "flowrun check flow.yml",
+            "flowrun --verbose graph flow.yml",
+            "flowrun --help",
+            "flowrun",
+            "flowrun help",
+        ] {
+            assert_eq!(with_verb_of(line), line);
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+}

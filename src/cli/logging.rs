@@ -1,0 +1,31 @@
+//! Log lines: to standard error, as text or JSON, out of the progress bar's way.
+
+use tracing_subscriber::EnvFilter;
+
+use super::arguments::{Common, LogFormat};
+use crate::job::log_writer;
+
+/// The variable that chooses log lines more finely than `--verbose`.
+const FILTER_VARIABLE: &str = "FLOWRUN_LOG";
+
+/// Starts logging, and logs panics: those of executors cost their request and are no news to whoever reads the report.
+pub(super) fn start(common: &Common) {
+    let level = match common.verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new(level));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(log_writer);
+    // Fails only when logging was started before, as in tests, and then it goes on as it is.
+    let _ = match common.log_format {
+        LogFormat::Text => lines.with_target(false).without_time().try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, ToString::to_string);
+        let thread = std::thread::current();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(thread = thread.name().unwrap_or_default(), place, "panic: {message}");
+    }));
+}

@@ -1,0 +1,55 @@
+//! The command line: one file a verb.
+
+mod arguments;
+mod check;
+mod completions;
+mod executors;
+mod exit;
+mod graph;
+mod logging;
+mod run;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Verb};
+pub use exit::Exit;
+
+/// Does what the command line says. Nothing else in the program decides how it ends.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments::with_verb(std::env::args_os())) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are asked for and go to standard output; the rest is wrong usage.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    logging::start(&arguments.common);
+    let verb = || match &arguments.verb {
+        Verb::Run(options) => run::run(options),
+        Verb::Check(options) => check::check(options),
+        Verb::Graph(options) => graph::graph(options),
+        Verb::Executors(options) => executors::executors(options),
+        Verb::Completions(options) => completions::completions(options),
+    };
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(verb)) {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(error)) => failed(&error),
+        // The panic's message was logged when it happened.
+        Err(_) => Exit::Bug.into(),
+    }
+}
+
+/// How an error of the system around us ends the program. Whoever closes the pipe has read enough.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
+        return Exit::Done.into();
+    }
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr().lock(), format_args!("error: {error:#}\n"));
+    Exit::Failed.into()
+}

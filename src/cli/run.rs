@@ -1,0 +1,163 @@
+//! `flowrun run`: a flow as a batch job over its input.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use flowrun_sdk::RequestParameters;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::arguments::RunOptions;
+use super::exit::Exit;
+use super::signals::Signals;
+use crate::diagnostic::{Code, Diagnostic, Format, Report, Severity, Sources, render};
+use crate::job::{self, Input, Job, Output, Progress, Summary};
+use crate::limits::{DRAIN_DEFAULT, REQUEST_SIZE_DEFAULT};
+use crate::runtime::{self, Flow};
+use crate::topology::Topology;
+
+/// Reads the flow, launches it, feeds it, and says what became of it.
+pub(super) fn run(options: &RunOptions) -> anyhow::Result<Exit> {
+    let catalog = crate::catalog::built_in();
+    let (mut sources, mut report) = (Sources::default(), Report::new(options.flow.policy(false)));
+    let read =
+        crate::read(&options.flow.flow, &options.flow.environment(), &catalog, &mut sources, &mut report);
+    let topology = read.map(|(_, topology)| topology);
+    let job = topology.as_ref().and_then(|topology| job(options, topology, &mut report));
+    complain(&report, &sources, Severity::Note)?;
+    let (Some(topology), Some(job), false) = (topology, job, report.has_errors()) else {
+        return Ok(Exit::Usage);
+    };
+    let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let exit = tasks.block_on(async {
+        let mut report = Report::new(options.flow.policy(false));
+        let flow = runtime::launch(&topology, &mut report).await;
+        complain(&report, &sources, Severity::Note)?;
+        match flow {
+            Some(flow) => work(options, flow, job, &topology).await,
+            None => Ok(not_launched(&report)),
+        }
+    });
+    // A worker that did not end in time must not keep the program.
+    tasks.shutdown_background();
+    exit
+}
+
+/// How the program ends when an executor could not be had.
+fn not_launched(report: &Report) -> Exit {
+    let late = report.sorted().iter().any(|diagnostic| diagnostic.code == Code::NotReady);
+    if late { Exit::NotReady } else { Exit::Usage }
+}
+
+/// Runs the job and ends the flow.
+async fn work(options: &RunOptions, flow: Flow, job: Job, topology: &Topology) -> anyhow::Result<Exit> {
+    let mut output = Output::new(options.output.as_deref().or(topology.job.output.as_deref()))?;
+    let lines = job.inputs.iter().any(|input| !matches!(input, Input::File(_)));
+    let progress = Progress::new((!lines).then_some(job.inputs.len() as u64));
+    let (stop, stopped) = watch::channel(false);
+    let signalled = OnceLock::new();
+    let signals = Signals::take()?.watch(stop, &signalled);
+    let running = job::run(&flow, job, &mut output, &progress, stopped);
+    let mut summary = tokio::select! {
+        summary = running => summary?,
+        exit = signals => return Ok(exit),
+    };
+    summary.pods = flow.statistics();
+    let drained = flow.drain(DRAIN_DEFAULT).await;
+    for end in &drained.ends {
+        tracing::error!("a worker did not end well: {end:?}");
+    }
+    report_summary(options, &summary)?;
+    Ok(match signalled.get() {
+        _ if !drained.in_time() => Exit::NotDrained,
+        Some(exit) => *exit,
+        None if !drained.ends.is_empty() => Exit::Failed,
+        None if summary.failed > 0 && !options.keep_going => Exit::Failed,
+        None => Exit::Done,
+    })
+}
+
+/// The job that the command line and the flow ask for; the command line wins.
+fn job(options: &RunOptions, topology: &Topology, report: &mut Report) -> Option<Job> {
+    let own = &topology.job;
+    let inputs = inputs(options, topology, report);
+    let endpoint = options.endpoint.clone().or_else(|| own.endpoint.clone());
+    let Some(endpoint) = endpoint else {
+        let help = "type `--endpoint /index` or `--endpoint /search`, or write `endpoint: /index` under the flow's `with:`";
+        let message = format!("nothing says where the requests of `{}` go", topology.name);
+        report.push(Diagnostic::new(Code::NoEndpoint, message).help(help));
+        return None;
+    };
+    let endpoint = if endpoint.starts_with('/') { endpoint } else { format!("/{endpoint}") };
+    Some(Job {
+        inputs: inputs?,
+        endpoint,
+        parameters: parameters(options, topology),
+        request_size: options.request_size.or(own.request_size).unwrap_or(REQUEST_SIZE_DEFAULT).max(1),
+        credits: topology.credits,
+        timeout: options.timeout,
+    })
+}
+
+/// The files that the command line or the flow names.
+fn inputs(options: &RunOptions, topology: &Topology, report: &mut Report) -> Option<Vec<Input>> {
+    let named: Vec<(PathBuf, Option<crate::diagnostic::Span>)> = if options.input.is_empty() {
+        topology.job.input.iter().map(|path| (path.value.clone(), Some(path.span))).collect()
+    } else {
+        options.input.iter().map(|path| (path.clone(), None)).collect()
+    };
+    if named.is_empty() {
+        let message =
+            format!("`{}` has no input, and this version runs flows as batch jobs only", topology.name);
+        let help = "type `--input 'clips/*.gif'`, or write `input: …` under the flow's `with:`";
+        report.push(Diagnostic::new(Code::NoInput, message).help(help));
+        return None;
+    }
+    let mut inputs = Vec::new();
+    for (pattern, span) in named {
+        match job::locate(&pattern) {
+            Ok(located) => inputs.extend(located),
+            Err(error) => {
+                let diagnostic = Diagnostic::new(Code::NoInput, error.to_string());
+                report.push(match span {
+                    Some(span) => diagnostic.label(span, "named here"),
+                    None => diagnostic,
+                });
+            }
+        }
+    }
+    Some(inputs)
+}
+
+/// The parameters of every request. A value that is not JSON is a text.
+fn parameters(options: &RunOptions, topology: &Topology) -> RequestParameters {
+    let given = options.parameters.iter().map(|(name, value)| {
+        (name.clone(), serde_json::from_str(value).unwrap_or_else(|_| Value::from(value.as_str())))
+    });
+    let mut parameters: RequestParameters = given.collect();
+    if let Some(top_k) = options.top_k.or(topology.job.top_k) {
+        parameters.insert("top_k".to_owned(), top_k.into());
+    }
+    parameters
+}
+
+/// Prints what is at least that bad, and a verdict when there are errors.
+pub(super) fn complain(report: &Report, sources: &Sources, least: Severity) -> std::io::Result<()> {
+    let shown = report.at_least(least);
+    let mut out = std::io::stderr().lock();
+    out.write_all(render(&shown, sources, Format::Human, out.is_terminal()).as_bytes())?;
+    if report.has_errors() {
+        writeln!(out, "{}", super::check::verdict(report))?;
+    }
+    out.flush()
+}
+
+/// Says what became of the job: in a table for people, as JSON where asked for.
+fn report_summary(options: &RunOptions, summary: &Summary) -> std::io::Result<()> {
+    if let Some(path) = &options.summary {
+        std::fs::write(path, format!("{:#}\n", summary.to_json()))?;
+    }
+    tracing::info!(documents = summary.succeeded + summary.failed, failed = summary.failed, "job done");
+    writeln!(std::io::stderr().lock(), "{summary}")
+}

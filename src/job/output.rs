@@ -1,0 +1,57 @@
+//! Where results go: JSON lines into a file or to standard output, a table for people.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
+
+use super::table::Results;
+use crate::runtime::Response;
+
+/// Where results go.
+pub struct Output {
+    lines: Option<Box<dyn Write>>,
+    table: Option<Results>,
+}
+
+impl Output {
+    /// Results go into the file at `path` as JSON lines, `-` being standard output, and unless that is taken the first
+    /// ones are shown as a table at the end.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn new(path: Option<&Path>) -> io::Result<Self> {
+        let lines: Option<Box<dyn Write>> = match path {
+            None => None,
+            Some(path) if path == Path::new("-") => Some(Box::new(BufWriter::new(io::stdout()))),
+            Some(path) => Some(Box::new(BufWriter::new(File::create(path)?))),
+        };
+        let standard = path == Some(Path::new("-"));
+        Ok(Self { lines, table: (!standard).then(Results::default) })
+    }
+
+    /// Takes the results of one request.
+    pub(super) fn write(&mut self, response: &Response) -> io::Result<()> {
+        for document in &response.documents {
+            if let Some(lines) = &mut self.lines {
+                writeln!(lines, "{}", document.to_json())?;
+            }
+            if let Some(table) = &mut self.table {
+                table.add(document);
+            }
+        }
+        if let Some(table) = &mut self.table {
+            table.say(&response.results);
+        }
+        Ok(())
+    }
+
+    /// Writes out what is left.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        if let Some(lines) = &mut self.lines {
+            lines.flush()?;
+        }
+        let Some(table) = self.table.take() else { return Ok(()) };
+        let width = io::stdout().is_terminal().then_some(()).and_then(|()| comfy_table::Table::new().width());
+        table.print(&mut io::stdout().lock(), width)
+    }
+}

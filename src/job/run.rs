@@ -1,0 +1,151 @@
+//! Feeds a flow and takes its replies.
+
+use std::time::{Duration, Instant};
+
+use flowrun_sdk::RequestParameters;
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::sync::watch;
+
+use super::documents::{Read, Unreadable, documents};
+use super::input::Input;
+use super::output::Output;
+use super::progress::Progress;
+use super::summary::Summary;
+use crate::runtime::{Flow, Outcome, Request, RequestError, Response};
+
+/// What a batch job does.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Where documents come from.
+    pub inputs: Vec<Input>,
+    /// Where requests go.
+    pub endpoint: String,
+    /// Their parameters.
+    pub parameters: RequestParameters,
+    /// Documents in one request.
+    pub request_size: usize,
+    /// Requests under way at once.
+    pub credits: usize,
+    /// How long a request may take; the flow's own timeout holds as well.
+    pub timeout: Option<Duration>,
+}
+
+/// A request on its way, or what could not become part of one.
+struct Batch {
+    number: usize,
+    documents: Vec<flowrun_sdk::Document>,
+    unreadable: Vec<Unreadable>,
+}
+
+/// What became of a batch.
+struct Answered {
+    labels: Vec<String>,
+    unreadable: Vec<Unreadable>,
+    result: Result<Response, RequestError>,
+}
+
+/// Runs the job to its end, or until `stop` becomes true: then what is under way is finished and no more is begun.
+///
+/// # Errors
+/// When the output cannot be written.
+pub async fn run(
+    flow: &Flow,
+    job: Job,
+    output: &mut Output,
+    progress: &Progress,
+    stop: watch::Receiver<bool>,
+) -> std::io::Result<Summary> {
+    let started = Instant::now();
+    let mut summary = Summary::default();
+    let batches = batches(documents(job.inputs.clone()), job.request_size);
+    let batches = stream::iter(batches).take_until(stopped(stop));
+    let answers = batches.map(|batch| send(flow, &job, batch)).buffered(job.credits);
+    take(answers, output, progress, &mut summary).await?;
+    output.finish()?;
+    progress.finish();
+    summary.took = started.elapsed();
+    Ok(summary)
+}
+
+/// Takes the answers as they come, in the order of the input.
+async fn take(
+    answers: impl Stream<Item = Answered>,
+    output: &mut Output,
+    progress: &Progress,
+    summary: &mut Summary,
+) -> std::io::Result<()> {
+    let mut answers = std::pin::pin!(answers);
+    while let Some(Answered { labels, unreadable, result }) = answers.next().await {
+        let documents = labels.len() + unreadable.len();
+        for Unreadable { label, reason } in unreadable {
+            summary.failed(&label, &reason, None);
+        }
+        match result {
+            Ok(response) => {
+                for failure in &response.failures {
+                    let error = failure.failure.error.to_string();
+                    summary.failed(&failure.failure.label, &error, Some(&failure.pod));
+                }
+                summary.succeeded += response.documents.len().min(labels.len());
+                output.write(&response)?;
+            }
+            Err(error) => {
+                for label in &labels {
+                    summary.failed(label, &error.error.to_string(), error.pod.as_deref());
+                }
+            }
+        }
+        progress.advance(documents);
+    }
+    Ok(())
+}
+
+/// Cuts the documents into requests.
+fn batches(documents: impl Iterator<Item = Read>, request_size: usize) -> impl Iterator<Item = Batch> {
+    let mut documents = documents.peekable();
+    let mut number = 0;
+    std::iter::from_fn(move || {
+        documents.peek()?;
+        let mut batch = Batch { number, documents: Vec::new(), unreadable: Vec::new() };
+        for read in documents.by_ref().take(request_size) {
+            match read {
+                Ok(document) => batch.documents.push(document),
+                Err(unreadable) => batch.unreadable.push(unreadable),
+            }
+        }
+        number += 1;
+        Some(batch)
+    })
+}
+
+/// Sends a batch through the flow.
+async fn send(flow: &Flow, job: &Job, batch: Batch) -> Answered {
+    let Batch { number, documents, unreadable } = batch;
+    let labels: Vec<String> = documents.iter().map(|document| document.label().to_owned()).collect();
+    if documents.is_empty() {
+        return Answered { labels, unreadable, result: Ok(Response::default()) };
+    }
+    let request = Request {
+        id: format!("request-{number}"),
+        endpoint: job.endpoint.clone(),
+        documents: documents.into(),
+        parameters: job.parameters.clone(),
+        deadline: job.timeout.map(|timeout| Instant::now() + timeout),
+    };
+    let result = match flow.submit(request).await {
+        Ok(pending) => match pending.outcome().await {
+            Outcome::Reply(response) => Ok(response),
+            Outcome::Failed(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    Answered { labels, unreadable, result }
+}
+
+/// Ends when `stop` becomes true.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // Without a sender nobody can stop the job.
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

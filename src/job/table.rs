@@ -1,0 +1,85 @@
+//! The first results as a table.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use flowrun_sdk::Document;
+use serde_json::{Map, Value};
+
+/// Documents whose matches are shown, and matches shown for each.
+const DOCUMENTS_MAX: usize = 12;
+const MATCHES_MAX: usize = 5;
+/// Characters of a text that are shown.
+const TEXT_CHARACTERS_MAX: usize = 60;
+
+/// Results that will be shown.
+#[derive(Default)]
+pub(super) struct Results {
+    rows: Vec<[String; 4]>,
+    documents: usize,
+    results: Map<String, Value>,
+}
+
+impl Results {
+    /// Takes a document; only one with matches is worth a row.
+    pub(super) fn add(&mut self, document: &Document) {
+        if document.matches.is_empty() {
+            return;
+        }
+        self.documents += 1;
+        if self.documents > DOCUMENTS_MAX {
+            return;
+        }
+        for (position, found) in document.matches.iter().take(MATCHES_MAX).enumerate() {
+            let of = if position == 0 { shown(document) } else { String::new() };
+            let score = found.score().map_or_else(String::new, |score| format!("{:.4}", score.value));
+            self.rows.push([of, (position + 1).to_string(), shown(found), score]);
+        }
+    }
+
+    /// Takes what executors had to say beside documents.
+    pub(super) fn say(&mut self, results: &Map<String, Value>) {
+        self.results.extend(results.clone());
+    }
+
+    /// Prints everything that was taken.
+    pub(super) fn print(self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
+        for (worker, said) in &self.results {
+            writeln!(out, "{worker}: {said}")?;
+        }
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new();
+        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["document", "rank", "match", "score"]);
+        if let Some(width) = width {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        table.add_rows(self.rows);
+        for numeric in [1, 3] {
+            if let Some(column) = table.column_mut(numeric) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        writeln!(out, "{table}")?;
+        if self.documents > DOCUMENTS_MAX {
+            let more = self.documents - DOCUMENTS_MAX;
+            writeln!(out, "… and {more} documents more; `-o results.jsonl` writes all of them")?;
+        }
+        Ok(())
+    }
+}
+
+/// What to call a document in the table: its text, or its path from here.
+fn shown(document: &Document) -> String {
+    if let Some(text) = &document.text {
+        let shortened: String = text.chars().take(TEXT_CHARACTERS_MAX).collect();
+        let end = if shortened.len() < text.len() { "…" } else { "" };
+        return format!("{shortened}{end}");
+    }
+    let label = document.label();
+    let here = std::env::current_dir().unwrap_or_default();
+    Path::new(label).strip_prefix(here).map_or_else(|_| label.to_owned(), |path| path.display().to_string())
+}

@@ -1,0 +1,7 @@
+//! Arguments → verb → exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flowrun::cli::main()
+}

@@ -1,0 +1,105 @@
+//! One call of an executor for one part: what goes in, what comes out, and what may go wrong.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use flowrun_sdk::{Answer, Call, Documents, ErrorKind, ExecutorError};
+
+use super::meter::Meter;
+use super::obligation::Obligation;
+use super::part::Content;
+use super::request::{DocumentFailure, RequestError};
+use crate::topology::bytes;
+
+/// A worker's place in its pod: what its results and errors are named after.
+#[derive(Clone)]
+pub(super) struct Station {
+    /// The pod's name.
+    pub(super) pod: Arc<str>,
+    /// The name of this worker in `__results__`, as Jina writes it.
+    pub(super) worker: String,
+    /// Bytes that the documents of a part may hold.
+    pub(super) request_bytes_max: usize,
+    pub(super) meter: Arc<Meter>,
+}
+
+/// How a call ended.
+pub(super) enum Ended {
+    /// The executor returned.
+    Returned(Result<Answer, ExecutorError>),
+    /// The executor panicked, and may be in any state.
+    Panicked(String),
+}
+
+impl Station {
+    /// Why a part need not be worked on, if it need not.
+    pub(super) fn excuse(&self, obligation: &Obligation) -> Option<RequestError> {
+        let expired = obligation.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if expired || obligation.is_given_up() {
+            let kind = if expired { ErrorKind::Expired } else { ErrorKind::Cancelled };
+            let error = ExecutorError::new(kind, "the request was given up before it got here");
+            return Some(RequestError::in_pod(&self.pod, error));
+        }
+        None
+    }
+
+    /// What a part has become, and the books of the call.
+    pub(super) fn conclude(
+        &self,
+        obligation: &Obligation,
+        mut before: Content,
+        ended: Ended,
+        started: Instant,
+    ) -> Content {
+        let result = match ended {
+            Ended::Returned(Ok(answer)) => self.bounded(answer),
+            Ended::Returned(Err(error)) => Err(error),
+            Ended::Panicked(message) => {
+                Err(ExecutorError::new(ErrorKind::Internal, format_args!("the executor panicked: {message}")))
+            }
+        };
+        let failed_documents = result.as_ref().map_or(0, |answer| answer.failures.len());
+        self.meter.called(started.elapsed(), result.is_err(), failed_documents);
+        match result {
+            Err(error) => {
+                tracing::debug!(request = obligation.id, pod = &*self.pod, %error, "request failed");
+                Content::failed(RequestError::in_pod(&self.pod, error))
+            }
+            Ok(answer) => {
+                let failure = |failure| DocumentFailure { pod: Arc::clone(&self.pod), failure };
+                before.documents = answer.documents;
+                before.failures.extend(answer.failures.into_iter().map(failure));
+                if !answer.results.is_empty() {
+                    before.results.insert(self.worker.clone(), answer.results.into());
+                }
+                before
+            }
+        }
+    }
+
+    /// The answer, unless its documents hold more than a request may.
+    fn bounded(&self, answer: Answer) -> Result<Answer, ExecutorError> {
+        let held = answer.documents.bytes();
+        if held <= self.request_bytes_max {
+            return Ok(answer);
+        }
+        let (held, most) = (bytes(held), bytes(self.request_bytes_max));
+        let message = format!(
+            "its documents hold {held} now, more than the {most} allowed; send fewer documents in a request"
+        );
+        Err(ExecutorError::resource(message))
+    }
+}
+
+/// The call that a part asks for.
+pub(super) fn call(obligation: &Obligation, documents: Documents) -> Call<'_> {
+    Call::new(&obligation.endpoint, documents, &obligation.parameters)
+        .until(obligation.deadline, obligation.cancellation.clone())
+}
+
+/// What a panic said.
+pub(super) fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}

@@ -1,0 +1,137 @@
+//! A running flow.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flowrun_sdk::ErrorKind;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::ledger::{Books, Ledger};
+use super::meter::{Meter, PodStatistics};
+use super::obligation::Obligation;
+use super::pending::Pending;
+use super::request::{Request, RequestError};
+use super::route::Outlet;
+use super::thread::WorkerEnd;
+use crate::spec::WhenFull;
+
+/// A running flow.
+pub struct Flow {
+    /// Where requests go first; taken away when the flow is to end, and with it goes the first pods' input.
+    pub(super) entrance: Mutex<Option<Arc<Outlet>>>,
+    pub(super) credits: Arc<Semaphore>,
+    pub(super) when_full: WhenFull,
+    pub(super) timeout: Option<Duration>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) pods: Vec<Pod>,
+    pub(super) workers: Vec<oneshot::Receiver<WorkerEnd>>,
+}
+
+/// What is known of a running pod from outside.
+pub(super) struct Pod {
+    pub(super) name: Arc<str>,
+    pub(super) workers: usize,
+    pub(super) meter: Arc<Meter>,
+}
+
+/// How a flow ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// What was left inside when the time was up: requests, and workers that had not ended.
+    pub inside: u64,
+    /// Workers that had not ended.
+    pub workers: usize,
+    /// Workers that ended otherwise than well.
+    pub ends: Vec<WorkerEnd>,
+}
+
+impl Drained {
+    /// Whether everything ended in time.
+    pub fn in_time(&self) -> bool {
+        self.inside == 0 && self.workers == 0
+    }
+}
+
+impl Flow {
+    /// Sends a request in. Waits for a credit, or is refused when the flow says so.
+    ///
+    /// # Errors
+    /// When the flow is ending, is full, or no credit came before the deadline: the request was not accepted.
+    pub async fn submit(&self, mut request: Request) -> Result<Pending, RequestError> {
+        let own = self.timeout.map(|timeout| Instant::now() + timeout);
+        request.deadline = [request.deadline, own].into_iter().flatten().min();
+        let credit = match self.when_full {
+            WhenFull::Refuse => Arc::clone(&self.credits).try_acquire_owned().ok(),
+            WhenFull::Wait => {
+                let credit = Arc::clone(&self.credits).acquire_owned();
+                match request.deadline {
+                    None => credit.await.ok(),
+                    Some(deadline) => {
+                        tokio::time::timeout_at(deadline.into(), credit).await.ok().and_then(Result::ok)
+                    }
+                }
+            }
+        };
+        let entrance = self.entrance.lock().clone();
+        let (Some(credit), Some(entrance)) = (credit, entrance) else {
+            self.ledger.refuse();
+            return Err(self.refusal(&request));
+        };
+        let deadline = request.deadline;
+        let (obligation, content, outcome) = Obligation::accept(request, credit, &self.ledger);
+        let pending = Pending::new(outcome, Arc::downgrade(&obligation), deadline);
+        entrance.send(&obligation, content);
+        Ok(pending)
+    }
+
+    /// Why a request was not accepted.
+    fn refusal(&self, request: &Request) -> RequestError {
+        if self.entrance.lock().is_none() {
+            return RequestError::of_kind(
+                ErrorKind::Resource,
+                "the flow is ending and takes no more requests",
+            );
+        }
+        if request.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return RequestError::of_kind(
+                ErrorKind::Expired,
+                "the deadline passed before there was room for the request",
+            );
+        }
+        RequestError::of_kind(ErrorKind::Resource, "the flow is full")
+    }
+
+    /// Lets nobody in any more. What is inside goes on.
+    pub fn close(&self) {
+        self.credits.close();
+        self.entrance.lock().take();
+    }
+
+    /// Lets nobody in any more, and waits until everything inside has left and every worker has ended.
+    pub async fn drain(mut self, limit: Duration) -> Drained {
+        self.close();
+        let deadline = tokio::time::Instant::now() + limit;
+        let mut drained = Drained::default();
+        for worker in std::mem::take(&mut self.workers) {
+            match tokio::time::timeout_at(deadline, worker).await {
+                Ok(Ok(WorkerEnd::Done)) => {}
+                Ok(Ok(end)) => drained.ends.push(end),
+                Ok(Err(_)) => drained.ends.push(WorkerEnd::Broken("the worker died".to_owned())),
+                Err(_) => drained.workers += 1,
+            }
+        }
+        drained.inside = self.ledger.books().inside;
+        drained
+    }
+
+    /// How many requests came in, and how they ended.
+    pub fn books(&self) -> Books {
+        self.ledger.books()
+    }
+
+    /// What each pod's workers did.
+    pub fn statistics(&self) -> Vec<PodStatistics> {
+        self.pods.iter().map(|pod| pod.meter.statistics(&pod.name, pod.workers)).collect()
+    }
+}

@@ -1,0 +1,236 @@
+//! From a topology to a running flow: first every executor is made, then channels and workers.
+
+use std::sync::Arc;
+use std::thread;
+
+use flowrun_sdk::{Endpoints, Instance, Ranking, SharedState, Worker as Kind};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::call::Station;
+use super::channel::Sender;
+use super::flow::{Flow, Pod};
+use super::ledger::Ledger;
+use super::meter::Meter;
+use super::recipe::{Failed, Recipe};
+use super::route::{Inlet, Outlet};
+use super::task::{Replica, TaskWorkers};
+use super::thread::{ThreadWorker, WorkerEnd};
+use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::topology::{PodPlan, Port, Topology, Worker};
+
+/// An executor that was made, and how to make it again.
+struct Made {
+    worker: Worker,
+    instance: Instance,
+    recipe: Recipe,
+}
+
+/// Starts the flow that `topology` describes. `None` when an executor cannot be made; the report says which.
+pub async fn launch(topology: &Topology, report: &mut Report) -> Option<Flow> {
+    let made = make_all(topology, report).await?;
+    Some(Launcher::default().launch(topology, made))
+}
+
+/// Makes the executors of every worker, all at once.
+async fn make_all(topology: &Topology, report: &mut Report) -> Option<Vec<Vec<Made>>> {
+    let mut making = Vec::new();
+    for (position, pod) in topology.pods.iter().enumerate() {
+        let shards: Vec<SharedState> = (0..pod.shards).map(|_| SharedState::default()).collect();
+        for worker in pod.workers() {
+            let recipe = shards.get(worker.shard).and_then(|shared| Recipe::new(pod, worker, shared))?;
+            let making_one =
+                tokio::task::spawn_blocking(move || recipe.make().map(|instance| (instance, recipe)));
+            making.push((position, worker, making_one));
+        }
+    }
+    let started = tokio::time::Instant::now();
+    let mut made: Vec<Vec<Made>> = topology.pods.iter().map(|_| Vec::new()).collect();
+    let mut complete = true;
+    for (position, worker, making_one) in making {
+        let Some(pod) = topology.pods.get(position) else { continue };
+        let result = match pod.timeout_ready {
+            None => Ok(making_one.await),
+            Some(limit) => tokio::time::timeout_at(started + limit, making_one).await,
+        };
+        match result {
+            Ok(Ok(Ok((instance, recipe)))) => {
+                if let Some(workers) = made.get_mut(position) {
+                    workers.push(Made { worker, instance, recipe });
+                }
+                continue;
+            }
+            Ok(Ok(Err(failed))) => report.push(not_started(pod, &failed)),
+            Ok(Err(_)) => report.push(Diagnostic::at(
+                Code::NotStarted,
+                pod.span,
+                format!("`{}` could not be started", pod.name),
+            )),
+            Err(_) => report.push(not_ready(pod)),
+        }
+        complete = false;
+    }
+    complete.then_some(made)
+}
+
+fn not_started(pod: &PodPlan, failed: &Failed) -> Diagnostic {
+    let component = pod.executor.as_ref().and_then(|plan| plan.components.get(failed.component));
+    let arguments = component.map(|component| &component.arguments);
+    let message = format!("`{}` could not be started: {}", pod.name, failed.error);
+    let place = match &failed.error {
+        flowrun_sdk::BuildError::Parameter { name, .. } => {
+            arguments.and_then(|arguments| arguments.places.get(*name)).map(|(_, value)| *value)
+        }
+        _ => None,
+    };
+    Diagnostic::at(Code::NotStarted, place.unwrap_or(pod.span), message)
+}
+
+fn not_ready(pod: &PodPlan) -> Diagnostic {
+    let seconds = pod.timeout_ready.unwrap_or_default().as_secs_f64();
+    let message = format!("`{}` was not ready within {seconds} s", pod.name);
+    let help = "give it more time: `timeout_ready: 60000` (milliseconds; -1 for no end)";
+    Diagnostic::at(Code::NotReady, pod.span, message).help(help)
+}
+
+/// Builds channels and workers from the exit towards the entrance, because whoever sends holds the sending end.
+#[derive(Default)]
+struct Launcher {
+    pods: Vec<Pod>,
+    inlets: Vec<Option<Arc<Inlet>>>,
+    workers: Vec<oneshot::Receiver<WorkerEnd>>,
+}
+
+impl Launcher {
+    fn launch(mut self, topology: &Topology, made: Vec<Vec<Made>>) -> Flow {
+        self.inlets = topology.pods.iter().map(|_| None).collect();
+        for (position, made) in made.into_iter().enumerate().rev() {
+            self.pod(topology, position, made);
+        }
+        let entrance = self.outlet(topology, &topology.entrance, None);
+        self.pods.reverse();
+        Flow {
+            entrance: Mutex::new(Some(Arc::new(entrance))),
+            credits: Arc::new(Semaphore::new(topology.credits)),
+            when_full: topology.when_full,
+            timeout: topology.timeout,
+            ledger: Arc::new(Ledger::default()),
+            pods: self.pods,
+            workers: self.workers,
+        }
+    }
+
+    /// The edges that lead from a pod, or from the entrance.
+    fn outlet(&self, topology: &Topology, ports: &[Port], ranking: Option<Ranking>) -> Outlet {
+        let mut outlet = Outlet { ranking, ..Outlet::default() };
+        for port in ports {
+            match port.pod {
+                None => outlet.exit = Some((port.input, topology.exits)),
+                Some(pod) => {
+                    let inlet = self.inlets.get(pod).and_then(Option::as_ref);
+                    outlet.inlets.extend(inlet.map(|inlet| (Arc::clone(inlet), port.input)));
+                }
+            }
+        }
+        outlet
+    }
+
+    /// Starts the workers of a pod, whose successors are there already.
+    fn pod(&mut self, topology: &Topology, position: usize, made: Vec<Made>) {
+        let Some(plan) = topology.pods.get(position) else { return };
+        let first = made.first().map(|made| &made.instance);
+        let endpoints = first.map_or(Endpoints::All, |instance| instance.endpoints.clone());
+        let ranking = first.and_then(|instance| instance.ranking);
+        let outlet = Arc::new(self.outlet(topology, &plan.outputs, ranking));
+        let name: Arc<str> = plan.name.as_str().into();
+        let meter = Arc::new(Meter::new());
+        self.pods.push(Pod { name: Arc::clone(&name), workers: made.len(), meter: Arc::clone(&meter) });
+        let crew = Crew { plan, name, meter: Arc::clone(&meter), outlet: Arc::clone(&outlet), topology };
+        let mut shards: Vec<Vec<Made>> = (0..plan.shards).map(|_| Vec::new()).collect();
+        for made in made {
+            if let Some(shard) = shards.get_mut(made.worker.shard) {
+                shard.push(made);
+            }
+        }
+        let shards = shards.into_iter().map(|made| crew.start(made, &mut self.workers)).collect();
+        let inlet = Inlet {
+            pod: position,
+            inputs: plan.inputs,
+            join: plan.join,
+            endpoints,
+            polling: plan.polling.clone(),
+            shards,
+            meter,
+            outlet,
+        };
+        if let Some(slot) = self.inlets.get_mut(position) {
+            *slot = Some(Arc::new(inlet));
+        }
+    }
+}
+
+/// What the workers of a pod have in common.
+struct Crew<'a> {
+    plan: &'a PodPlan,
+    name: Arc<str>,
+    meter: Arc<Meter>,
+    outlet: Arc<Outlet>,
+    topology: &'a Topology,
+}
+
+impl Crew<'_> {
+    /// Starts the workers of one shard; returns the sending end of their channel.
+    fn start(&self, made: Vec<Made>, ends: &mut Vec<oneshot::Receiver<WorkerEnd>>) -> Sender {
+        let slots = self.plan.channel_slots;
+        let mut replicas = Vec::new();
+        let (sender, receiver) = crossbeam_channel::bounded(slots);
+        for Made { worker, instance, recipe } in made {
+            let station = self.station(worker);
+            match instance.worker {
+                Kind::Thread(executor) => {
+                    let (receiver, outlet) = (receiver.clone(), Arc::clone(&self.outlet));
+                    let worker = ThreadWorker { station, executor, recipe, receiver, outlet };
+                    ends.push(spawn(&self.name, worker));
+                }
+                Kind::Task(executor) => {
+                    replicas.push(Replica { station, executor: Mutex::new(executor.into()), recipe });
+                }
+            }
+        }
+        if replicas.is_empty() {
+            return Sender::Thread(sender);
+        }
+        let (sender, receiver) = mpsc::channel(slots);
+        let concurrency = self.plan.concurrency;
+        let workers = TaskWorkers { replicas, concurrency, receiver, outlet: Arc::clone(&self.outlet) };
+        let (end, ended) = oneshot::channel();
+        tokio::spawn(async move {
+            let _ = end.send(workers.run().await);
+        });
+        ends.push(ended);
+        Sender::Task(sender)
+    }
+
+    fn station(&self, worker: Worker) -> Station {
+        let shard = if self.plan.shards > 1 { format!("/shard-{}", worker.shard) } else { String::new() };
+        Station {
+            pod: Arc::clone(&self.name),
+            worker: format!("{}{shard}/rep-{}", self.name, worker.replica),
+            request_bytes_max: self.topology.memory.request_bytes_max,
+            meter: Arc::clone(&self.meter),
+        }
+    }
+}
+
+/// Runs a worker on a thread of its own.
+fn spawn(name: &str, worker: ThreadWorker) -> oneshot::Receiver<WorkerEnd> {
+    let (end, ended) = oneshot::channel();
+    let run = move || {
+        let _ = end.send(worker.run());
+    };
+    // Without a thread the worker is dropped: its channel closes, and requests to it answer for themselves.
+    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(run) {
+        tracing::error!(pod = name, %error, "no thread could be started");
+    }
+    ended
+}

@@ -1,0 +1,155 @@
+//! How several parts of a request become one: the law of joins and of shards.
+//!
+//! Documents of the same id are one. A field that the earlier part leaves unset is filled from the later one; chunks,
+//! matches and scores are merged by id and by name; documents that only one part has are added. Matches that were
+//! searched in several shards are merged by their scores and cut to what was asked for.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use flowrun_sdk::{Document, Documents, Order, Tensor};
+
+use super::part::Content;
+use crate::spec::Join;
+
+/// How the matches of the parts are merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Matches {
+    /// Which scores come first.
+    pub(super) order: Order,
+    /// How many are kept for a document.
+    pub(super) top_k: usize,
+}
+
+/// How parts are merged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Law {
+    /// What becomes of two embeddings of the same document.
+    pub(super) join: Join,
+    /// How matches are merged; by id, in the order of the parts, when `None`.
+    pub(super) matches: Option<Matches>,
+}
+
+/// Makes one part of several, in their order. An error in one is an error of all.
+pub(super) fn merge(parts: Vec<Content>, law: Law) -> Content {
+    let mut parts = parts.into_iter();
+    let mut merged = parts.next().unwrap_or_default();
+    for part in parts {
+        if merged.error.is_none() {
+            merged.error = part.error;
+        }
+        merge_lists(&mut merged.documents, part.documents, law);
+        merged.failures.extend(part.failures);
+        merged.results.extend(part.results);
+    }
+    drop_failed(&mut merged);
+    merged
+}
+
+/// A document that failed in one part failed; it goes no further, and it is reported once.
+fn drop_failed(content: &mut Content) {
+    if content.failures.is_empty() {
+        return;
+    }
+    let mut failed = HashSet::new();
+    content.failures.retain(|failure| failed.insert(failure.failure.id.clone()));
+    content.documents.make_mut().retain(|document| !failed.contains(&document.id));
+}
+
+/// Merges the documents of `right` into `left`.
+fn merge_lists(left: &mut Documents, right: Documents, law: Law) {
+    if right.is_empty() || std::ptr::eq(&raw const **left, &raw const *right) {
+        return;
+    }
+    if left.is_empty() {
+        *left = right;
+        return;
+    }
+    let documents = left.make_mut();
+    let mut positions: Option<HashMap<String, usize>> = None;
+    for (position, document) in right.into_iter().enumerate() {
+        // Parts of the same request mostly have the same documents in the same order.
+        let beside = documents.get(position).is_some_and(|known| known.id == document.id).then_some(position);
+        let known = beside.or_else(|| {
+            let index = || documents.iter().enumerate().map(|(at, known)| (known.id.clone(), at)).collect();
+            positions.get_or_insert_with(index).get(&document.id).copied()
+        });
+        match known.and_then(|position| documents.get_mut(position)) {
+            Some(known) => merge_documents(known, document, law),
+            None => documents.push(document),
+        }
+    }
+}
+
+/// Fills what `left` leaves unset from `right`, which is the same document.
+fn merge_documents(left: &mut Document, right: Document, law: Law) {
+    let unset = |text: &String| text.is_empty();
+    let fill = |left: &mut String, right: String| {
+        if unset(left) {
+            *left = right;
+        }
+    };
+    fill(&mut left.parent_id, right.parent_id);
+    fill(&mut left.mime_type, right.mime_type);
+    fill(&mut left.uri, right.uri);
+    fill(&mut left.modality, right.modality);
+    left.granularity = left.granularity.max(right.granularity);
+    left.adjacency = left.adjacency.max(right.adjacency);
+    left.weight = left.weight.or(right.weight);
+    left.offset = left.offset.or(right.offset);
+    left.text = left.text.take().or(right.text);
+    left.blob = left.blob.take().or(right.blob);
+    left.tensor = left.tensor.take().or(right.tensor);
+    left.embedding = merge_embeddings(left.embedding.take(), right.embedding, law.join);
+    if left.location.is_empty() {
+        left.location = right.location;
+    }
+    if !Arc::ptr_eq(&left.tags, &right.tags) {
+        for (name, value) in Arc::unwrap_or_clone(right.tags) {
+            if !left.tags.contains_key(&name) {
+                left.tags_mut().insert(name, value);
+            }
+        }
+    }
+    for (name, score) in right.scores {
+        left.scores.entry(name).or_insert(score);
+    }
+    merge_lists(&mut left.chunks, right.chunks, law);
+    match law.matches {
+        Some(matches) => merge_matches(&mut left.matches, right.matches, matches),
+        None => merge_lists(&mut left.matches, right.matches, law),
+    }
+}
+
+fn merge_embeddings(left: Option<Tensor>, right: Option<Tensor>, join: Join) -> Option<Tensor> {
+    if let (Some(left), Some(right), Join::ConcatenateEmbeddings) = (&left, &right, join)
+        && let (Ok(first), Ok(second)) = (left.to_f32(), right.to_f32())
+    {
+        return Some(Tensor::vector([&*first, &*second].concat()));
+    }
+    left.or(right)
+}
+
+/// Merges two lists that are in order, keeps each id once, and cuts to top-k.
+///
+/// The order is by score, then by id: the order in which an executor lists what it finds, so that the answer of
+/// several shards is that of one.
+fn merge_matches(left: &mut Documents, right: Documents, law: Matches) {
+    let matches = left.make_mut();
+    matches.extend(right);
+    matches.sort_by(|left, right| compare(left, right, law.order));
+    let mut seen = HashSet::new();
+    matches.retain(|document| seen.insert(document.id.clone()));
+    matches.truncate(law.top_k);
+}
+
+/// Orders two matches; those without a score come last.
+fn compare(left: &Document, right: &Document, order: Order) -> std::cmp::Ordering {
+    let value = |document: &Document| document.score().map(|score| score.value);
+    let scores = match (value(left), value(right)) {
+        (Some(left), Some(right)) if order == Order::Ascending => left.total_cmp(&right),
+        (Some(left), Some(right)) => right.total_cmp(&left),
+        (left, right) => left.is_none().cmp(&right.is_none()),
+    };
+    scores.then_with(|| left.id.cmp(&right.id))
+}

@@ -1,0 +1,113 @@
+//! What a pod's workers do, in numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+
+/// Latencies are told apart to three digits, from a microsecond to an hour.
+const MICROSECONDS_MAX: u64 = 3_600_000_000;
+
+/// Counts for one pod.
+#[derive(Debug)]
+pub(super) struct Meter {
+    calls: AtomicU64,
+    failed_calls: AtomicU64,
+    failed_documents: AtomicU64,
+    busy_nanoseconds: AtomicU64,
+    waiting: AtomicU64,
+    waiting_most: AtomicU64,
+    restarts: AtomicU64,
+    latencies: Mutex<Histogram<u64>>,
+}
+
+/// The numbers of one pod at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodStatistics {
+    /// The pod's name.
+    pub pod: String,
+    /// Workers.
+    pub workers: usize,
+    /// Calls of its executor that ended.
+    pub calls: u64,
+    /// Calls that failed.
+    pub failed_calls: u64,
+    /// Documents that failed alone.
+    pub failed_documents: u64,
+    /// Time that its workers spent in calls, all together.
+    pub busy: Duration,
+    /// Half of the calls took less.
+    pub p50: Duration,
+    /// All but one of a hundred calls took less.
+    pub p99: Duration,
+    /// Parts that wait for a worker.
+    pub waiting: u64,
+    /// The most that ever waited at once.
+    pub waiting_most: u64,
+    /// Times that a worker was made anew after a panic.
+    pub restarts: u64,
+}
+
+impl Meter {
+    pub(super) fn new() -> Self {
+        // The bounds are constants that fit, so there is always a histogram.
+        let latencies = Histogram::new_with_max(MICROSECONDS_MAX, 3).or_else(|_| Histogram::new(3));
+        let zero = || AtomicU64::new(0);
+        Self {
+            calls: zero(),
+            failed_calls: zero(),
+            failed_documents: zero(),
+            busy_nanoseconds: zero(),
+            waiting: zero(),
+            waiting_most: zero(),
+            restarts: zero(),
+            latencies: Mutex::new(latencies.unwrap_or_else(|_| unreachable!("three digits are allowed"))),
+        }
+    }
+
+    /// A part waits for a worker.
+    pub(super) fn queued(&self) {
+        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed) + 1;
+        self.waiting_most.fetch_max(waiting, Ordering::Relaxed);
+    }
+
+    /// A worker took a part.
+    pub(super) fn unqueued(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A call ended.
+    pub(super) fn called(&self, took: Duration, failed: bool, failed_documents: usize) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.failed_calls.fetch_add(u64::from(failed), Ordering::Relaxed);
+        self.failed_documents.fetch_add(failed_documents as u64, Ordering::Relaxed);
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.busy_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.latencies.lock().saturating_record(nanoseconds / 1_000);
+    }
+
+    /// A worker was made anew.
+    pub(super) fn restarted(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn statistics(&self, pod: &str, workers: usize) -> PodStatistics {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let latencies = self.latencies.lock();
+        let quantile = |quantile| Duration::from_micros(latencies.value_at_quantile(quantile));
+        PodStatistics {
+            pod: pod.to_owned(),
+            workers,
+            calls: read(&self.calls),
+            failed_calls: read(&self.failed_calls),
+            failed_documents: read(&self.failed_documents),
+            busy: Duration::from_nanos(read(&self.busy_nanoseconds)),
+            p50: quantile(0.5),
+            p99: quantile(0.99),
+            waiting: read(&self.waiting),
+            waiting_most: read(&self.waiting_most),
+            restarts: read(&self.restarts),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Stage 5, launch: a topology comes to life.
+//!
+//! A [`Flow`] is given requests and returns exactly one outcome for each. Inside, workers take parts of requests from
+//! bounded channels, call their executors, and carry what comes out on to the next channel. The gateway's credits are
+//! the only place where a request waits for room, so nothing inside can block for good.
+
+mod call;
+mod channel;
+mod compound;
+mod flow;
+mod gathering;
+mod launch;
+mod ledger;
+mod merge;
+mod meter;
+mod obligation;
+mod part;
+mod pending;
+mod recipe;
+mod request;
+mod route;
+mod split;
+mod task;
+mod thread;
+
+pub use flow::{Drained, Flow};
+pub use launch::launch;
+pub use ledger::Books;
+pub use meter::PodStatistics;
+pub use pending::Pending;
+pub use request::{DocumentFailure, Outcome, Request, RequestError, Response};
+pub use split::shard_of;
+pub use thread::WorkerEnd;

@@ -1,0 +1,116 @@
+//! One request is one obligation, however many parts it is split into: it ends in exactly one outcome.
+//!
+//! Every part that is under way holds on to the obligation. When the last one goes away without an answer having been
+//! given (a part was dropped, a worker died), the obligation answers for itself. What waits at joins and shards is
+//! kept here and not in the pods, so nothing can stay behind in them; and the credit goes back when everything of the
+//! request has left.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use flowrun_sdk::{Cancellation, ErrorKind, RequestParameters};
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::gathering::Gathering;
+use super::ledger::Ledger;
+use super::part::Content;
+use super::request::{Outcome, Request, RequestError};
+
+/// An accepted request.
+pub(super) struct Obligation {
+    pub(super) id: String,
+    pub(super) endpoint: String,
+    pub(super) parameters: RequestParameters,
+    pub(super) deadline: Option<Instant>,
+    pub(super) cancellation: Cancellation,
+    settled: AtomicBool,
+    reply: Mutex<Option<oneshot::Sender<Outcome>>>,
+    joins: Mutex<Vec<(usize, Gathering)>>,
+    ledger: Arc<Ledger>,
+    credit: Option<OwnedSemaphorePermit>,
+}
+
+impl Obligation {
+    /// Accepts `request` for a credit; returns it, what goes through the flow, and where its outcome arrives.
+    pub(super) fn accept(
+        request: Request,
+        credit: OwnedSemaphorePermit,
+        ledger: &Arc<Ledger>,
+    ) -> (Arc<Self>, Content, oneshot::Receiver<Outcome>) {
+        ledger.accept();
+        let (reply, outcome) = oneshot::channel();
+        let obligation = Self {
+            id: request.id,
+            endpoint: request.endpoint,
+            parameters: request.parameters,
+            deadline: request.deadline,
+            cancellation: Cancellation::default(),
+            settled: AtomicBool::new(false),
+            reply: Mutex::new(Some(reply)),
+            joins: Mutex::new(Vec::new()),
+            ledger: Arc::clone(ledger),
+            credit: Some(credit),
+        };
+        (Arc::new(obligation), Content::of(request.documents), outcome)
+    }
+
+    /// Answers the request. Only the first answer counts.
+    pub(super) fn settle(&self, outcome: Outcome) {
+        if self.settled.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if matches!(&outcome, Outcome::Failed(failed) if given_up(failed.error.kind())) {
+            self.cancellation.cancel();
+        }
+        self.ledger.settle(&outcome);
+        if let Some(reply) = self.reply.lock().take() {
+            // Whoever asked may be gone; the books are kept all the same.
+            let _ = reply.send(outcome);
+        }
+    }
+
+    /// Whether no executor needs to see the request any more.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.cancellation.is_cancelled()
+    }
+
+    /// Puts the part that arrived at input `input` of the join `join` aside; returns all `inputs` parts when it was
+    /// the last.
+    pub(super) fn gather(
+        &self,
+        join: usize,
+        input: usize,
+        inputs: usize,
+        content: Content,
+    ) -> Option<Vec<Content>> {
+        let mut joins = self.joins.lock();
+        let position = match joins.iter().position(|(known, _)| *known == join) {
+            Some(position) => position,
+            None => {
+                joins.push((join, Gathering::new(inputs)));
+                joins.len() - 1
+            }
+        };
+        let complete = joins.get_mut(position)?.1.put(input, content)?;
+        joins.swap_remove(position);
+        Some(complete)
+    }
+}
+
+fn given_up(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Expired | ErrorKind::Cancelled)
+}
+
+impl Drop for Obligation {
+    fn drop(&mut self) {
+        self.settle(Outcome::Failed(RequestError::of_kind(
+            ErrorKind::Internal,
+            "a part of the request was lost",
+        )));
+        // Whoever learns that a credit is free must find the books in order.
+        self.ledger.leave();
+        drop(self.credit.take());
+    }
+}

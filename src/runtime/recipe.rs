@@ -1,0 +1,61 @@
+//! How the executor of one worker is made, and made anew after a panic.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use flowrun_sdk::{Build, BuildError, Context, Instance, SharedState};
+
+use super::call::panic_message;
+use super::compound;
+use crate::topology::{ComponentPlan, ExecutorPlan, PodPlan, Worker};
+
+/// Everything it takes to make the executor of one worker.
+#[derive(Clone)]
+pub(super) struct Recipe {
+    plan: ExecutorPlan,
+    contexts: Vec<Context>,
+    tasks: tokio::runtime::Handle,
+}
+
+/// Why an executor could not be made, and which component of it.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    pub(super) component: usize,
+    pub(super) error: BuildError,
+}
+
+impl Recipe {
+    /// The recipe for `worker` of `pod`; `None` when the pod's executor is not known. Must be called within tokio.
+    pub(super) fn new(pod: &PodPlan, worker: Worker, shared: &SharedState) -> Option<Self> {
+        let plan = pod.executor.clone()?;
+        let context = |component: &ComponentPlan| Context {
+            pod: pod.name.clone(),
+            workspace: component.workspace(worker.shard),
+            directory: component.directory.clone(),
+            shard: worker.shard,
+            shards: pod.shards,
+            replica: worker.replica,
+            read_only: component.read_only,
+            threads: pod.threads,
+            shared: shared.clone(),
+        };
+        let contexts = plan.components.iter().map(context).collect();
+        Some(Self { plan, contexts, tasks: tokio::runtime::Handle::current() })
+    }
+
+    /// Makes it. A constructor that panics has failed.
+    pub(super) fn make(&self) -> Result<Instance, Failed> {
+        let mut instances = Vec::with_capacity(self.contexts.len());
+        for (component, (plan, context)) in self.plan.components.iter().zip(&self.contexts).enumerate() {
+            let build = Build { with: plan.with.clone(), context: context.clone() };
+            let made = catch_unwind(AssertUnwindSafe(|| (plan.kind.create)(&build)));
+            let made = made.unwrap_or_else(|payload| {
+                Err(BuildError::failed(format_args!(
+                    "the constructor panicked: {}",
+                    panic_message(&*payload)
+                )))
+            });
+            instances.push(made.map_err(|error| Failed { component, error })?);
+        }
+        Ok(compound::instance(instances, &self.plan, &self.tasks))
+    }
+}

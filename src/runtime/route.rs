@@ -1,0 +1,162 @@
+//! The edges of the graph: what a pod makes goes on from here, and arrives there.
+//!
+//! There is no task between pods: whoever finishes a part carries it on, through joins and past pods that have
+//! nothing to do with it, up to the channel of the next worker. Channels have a slot for every credit, so this never
+//! waits. An [`Inlet`] holds the sending ends of its pod's channels and is held by the workers in front of it; when
+//! those are gone the channels close, and so the end of the input travels through the flow.
+
+use std::sync::Arc;
+
+use flowrun_sdk::{Endpoints, Ranking, top_k};
+
+use super::channel::Sender;
+use super::merge::{Law, Matches, merge};
+use super::meter::Meter;
+use super::obligation::Obligation;
+use super::part::{Content, Part};
+use super::request::{Outcome, Response};
+use super::split::{Seat, split};
+use crate::spec::{Join, Polling, PollingTable};
+
+/// Where parts arrive at a pod.
+pub(super) struct Inlet {
+    /// The pod's position, which names its join.
+    pub(super) pod: usize,
+    /// How many parts it waits for.
+    pub(super) inputs: usize,
+    /// How they become one.
+    pub(super) join: Join,
+    /// Which requests its executor wants to see.
+    pub(super) endpoints: Endpoints,
+    /// Which shards see a request.
+    pub(super) polling: PollingTable,
+    /// One channel for each shard.
+    pub(super) shards: Vec<Sender>,
+    /// Counts what waits.
+    pub(super) meter: Arc<Meter>,
+    /// Where parts go that the pod has nothing to do with.
+    pub(super) outlet: Arc<Outlet>,
+}
+
+/// Where parts go on from a pod, or from the entrance.
+#[derive(Default)]
+pub(super) struct Outlet {
+    /// The pods that need this one, and which of their inputs it is.
+    pub(super) inlets: Vec<(Arc<Inlet>, usize)>,
+    /// Which of the parts of the reply this is, and how many there are.
+    pub(super) exit: Option<(usize, usize)>,
+    /// How the matches that the pod finds are ordered.
+    pub(super) ranking: Option<Ranking>,
+}
+
+/// The join at the exit, beside those of the pods.
+const EXIT: usize = usize::MAX;
+
+/// A part that is about to arrive at an input of a pod.
+struct Arrival {
+    inlet: Arc<Inlet>,
+    input: usize,
+    content: Content,
+}
+
+impl Outlet {
+    /// Takes over what a worker made of a part: waits for the other shards, then sends it on.
+    pub(super) fn finish(&self, obligation: Arc<Obligation>, content: Content, seat: Option<Seat>) {
+        let whole = match seat {
+            None => Some(content),
+            Some(seat) => seat.sit(content, self.law(&obligation)),
+        };
+        if let Some(content) = whole {
+            self.send(&obligation, content);
+        }
+    }
+
+    /// Sends a part on to everything that needs it.
+    pub(super) fn send(&self, obligation: &Arc<Obligation>, content: Content) {
+        let mut arrivals = Vec::new();
+        self.spread(obligation, content, &mut arrivals);
+        while let Some(Arrival { inlet, input, content }) = arrivals.pop() {
+            let Some(content) = inlet.join(obligation, input, content) else { continue };
+            if inlet.passes_by(obligation, &content) {
+                inlet.outlet.spread(obligation, content, &mut arrivals);
+            } else {
+                inlet.dispatch(obligation, content);
+            }
+        }
+    }
+
+    /// Lists where a part arrives next; at the exit, the request is answered.
+    fn spread(&self, obligation: &Arc<Obligation>, content: Content, arrivals: &mut Vec<Arrival>) {
+        let mut copies = self.inlets.len() + usize::from(self.exit.is_some());
+        let mut content = content;
+        let mut next = || {
+            copies -= 1;
+            if copies == 0 { std::mem::take(&mut content) } else { content.clone() }
+        };
+        if let Some((input, inputs)) = self.exit {
+            let parts = match inputs {
+                1 => Some(vec![next()]),
+                _ => obligation.gather(EXIT, input, inputs, next()),
+            };
+            if let Some(parts) = parts {
+                obligation.settle(outcome(merge(parts, Law::default())));
+            }
+        }
+        for (inlet, input) in &self.inlets {
+            arrivals.push(Arrival { inlet: Arc::clone(inlet), input: *input, content: next() });
+        }
+    }
+
+    /// How the parts of several shards are merged for this request.
+    fn law(&self, obligation: &Obligation) -> Law {
+        let matches = self.ranking.map(|ranking| {
+            let asked = top_k(&obligation.parameters).ok().flatten();
+            Matches { order: ranking.order, top_k: asked.unwrap_or(ranking.top_k) }
+        });
+        Law { join: Join::Merge, matches }
+    }
+}
+
+impl Inlet {
+    /// Waits for the other parts, if there are any; returns the whole when this was the last.
+    fn join(&self, obligation: &Obligation, input: usize, content: Content) -> Option<Content> {
+        if self.inputs <= 1 {
+            return Some(content);
+        }
+        let parts = obligation.gather(self.pod, input, self.inputs, content)?;
+        Some(merge(parts, Law { join: self.join, matches: None }))
+    }
+
+    /// Whether the pod's executor has nothing to do with a request.
+    fn passes_by(&self, obligation: &Obligation, content: &Content) -> bool {
+        content.error.is_some() || obligation.is_given_up() || !self.endpoints.handles(&obligation.endpoint)
+    }
+
+    /// Hands a request to the workers.
+    fn dispatch(&self, obligation: &Arc<Obligation>, content: Content) {
+        let polling =
+            if self.shards.len() == 1 { Polling::Any } else { self.polling.get(&obligation.endpoint) };
+        for (shard, content, seat) in split(content, self.shards.len(), polling) {
+            let part = Part { obligation: Arc::clone(obligation), content, seat };
+            self.meter.queued();
+            // A channel that is full or closed is a defect; the part is dropped, and its request answers for itself.
+            let sent = self.shards.get(shard).is_some_and(|sender| sender.send(part));
+            debug_assert!(sent, "channels have a slot for every credit and outlive what is sent into them");
+            if !sent {
+                self.meter.unqueued();
+            }
+        }
+    }
+}
+
+/// The answer that what arrived at the exit stands for.
+fn outcome(content: Content) -> Outcome {
+    match content.error {
+        Some(error) => Outcome::Failed(error),
+        None => Outcome::Reply(Response {
+            documents: content.documents,
+            failures: content.failures,
+            results: content.results,
+        }),
+    }
+}

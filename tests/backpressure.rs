@@ -1,0 +1,67 @@
+//! With the last worker blocked, exactly as many requests are accepted as there are credits.
+
+use std::time::Duration;
+
+use crate::support::{documents, gate, ids, plan, start};
+use flowrun::runtime::{Flow, Outcome, Pending, Request};
+use flowrun::yaml::Environment;
+use futures_util::FutureExt as _;
+
+/// Sends requests in until one has to wait for a credit.
+fn fill(flow: &Flow, credits: usize) -> Vec<Pending> {
+    let request = |number: usize| Request {
+        documents: documents([number.to_string()]),
+        endpoint: "/index".to_owned(),
+        ..Request::default()
+    };
+    let submit = |number| tokio::task::unconstrained(flow.submit(request(number))).now_or_never();
+    (0..credits * 2).map_while(submit).map(Result::unwrap).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accepted_requests_equal_the_credits_that_the_topology_printed() {
+    let shapes = [
+        "- {name: last, uses: Gate}",
+        "- {name: a, uses: Pass}\n- {name: b, uses: Chaos}\n- {name: last, uses: Gate}",
+        "- {name: a, uses: Chaos, replicas: 3}\n- {name: b, uses: Chaos, needs: a}\n- {name: c, uses: Pass, needs: a}\n\
+         - {name: d, uses: Chaos, needs: [b, c], shards: 2}\n- {name: last, uses: Gate, shards: 2, polling: ALL}",
+        "- {name: a, uses: Pass}\n- {name: side, uses: Gate, floating: true}",
+    ];
+    for (prefetch, shape) in [1, 7, 50].into_iter().flat_map(|prefetch| shapes.map(|shape| (prefetch, shape)))
+    {
+        gate::set_open(false);
+        let directory = tempfile::tempdir().unwrap();
+        let yaml = format!("jtype: Flow\nwith: {{prefetch: {prefetch}}}\nexecutors:\n{shape}\n");
+        let topology = plan(&yaml, directory.path(), &Environment::default());
+        let printed = format!("credits: {prefetch} requests");
+        assert!(topology.to_string().contains(&printed), "{topology}");
+        let flow = start(&topology).await;
+
+        let accepted = fill(&flow, topology.credits);
+        assert_eq!(accepted.len(), topology.credits, "{yaml}");
+        let books = flow.books();
+        assert_eq!((books.accepted, books.inside), (topology.credits as u64, topology.credits as u64));
+
+        gate::set_open(true);
+        for (number, pending) in accepted.into_iter().enumerate() {
+            match pending.outcome().await {
+                Outcome::Reply(response) => assert_eq!(ids(&response.documents), [number.to_string()]),
+                Outcome::Failed(error) => panic!("{error}"),
+            }
+        }
+        let drained = flow.drain(Duration::from_secs(20)).await;
+        assert!(drained.in_time(), "{drained:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flow_that_refuses_when_full_says_so_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let yaml = "jtype: Flow\nwith: {prefetch: 1, when_full: refuse}\nexecutors:\n- {name: a, uses: Chaos, uses_with: {dawdle: 300000}}\n";
+    let flow = start(&plan(yaml, directory.path(), &Environment::default())).await;
+    let request = || Request { endpoint: "/x".to_owned(), documents: documents(["0"]), ..Request::default() };
+    let first = flow.submit(request()).await.unwrap();
+    assert_eq!(flow.submit(request()).await.unwrap_err().to_string(), "the flow is full");
+    assert!(matches!(first.outcome().await, Outcome::Reply(_)));
+    assert_eq!((flow.books().accepted, flow.books().refused), (1, 1));
+}

@@ -1,0 +1,17 @@
+//! What flowrun promises, a file each.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on has failed, and its files are its own"
+)]
+
+mod backpressure;
+mod conservation;
+mod diagnostics;
+mod house;
+mod support;
+mod typos;

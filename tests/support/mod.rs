@@ -1,0 +1,47 @@
+//! What tests of whole flows share: writing a flow, launching it, and executors that misbehave on purpose.
+
+pub(crate) mod chaos;
+pub(crate) mod gate;
+
+use std::path::Path;
+
+use flowrun::diagnostic::{Format, Report, Sources, render};
+use flowrun::runtime::{Flow, launch};
+use flowrun::topology::Topology;
+use flowrun::yaml::Environment;
+use flowrun_sdk::{Catalog, Document, Documents};
+
+/// The built-in executors and those of this module.
+pub(crate) fn catalog() -> Catalog {
+    let mut catalog = flowrun::catalog::built_in();
+    catalog.add(chaos::CHAOS);
+    catalog.add(gate::GATE);
+    catalog
+}
+
+/// Plans the flow in `yaml` as if it stood in `directory`. Panics with the rendered report when it has errors.
+pub(crate) fn plan(yaml: &str, directory: &Path, environment: &Environment) -> Topology {
+    let path = directory.join("flow.yml");
+    std::fs::write(&path, yaml).unwrap();
+    let (mut sources, mut report) = (Sources::default(), Report::default());
+    let read = flowrun::read(&path, environment, &catalog(), &mut sources, &mut report);
+    assert!(!report.has_errors(), "{}\n{yaml}", render(&report, &sources, Format::Human, false));
+    read.unwrap().1
+}
+
+/// Starts a planned flow. Panics with the rendered report when it cannot.
+pub(crate) async fn start(topology: &Topology) -> Flow {
+    let mut report = Report::default();
+    let flow = launch(topology, &mut report).await;
+    flow.unwrap_or_else(|| panic!("{:?}", report.sorted()))
+}
+
+/// Documents of these ids.
+pub(crate) fn documents<S: Into<String>>(ids: impl IntoIterator<Item = S>) -> Documents {
+    ids.into_iter().map(Document::new).collect()
+}
+
+/// The ids of documents, in their order.
+pub(crate) fn ids(documents: &[Document]) -> Vec<&str> {
+    documents.iter().map(|document| document.id.as_str()).collect()
+}
