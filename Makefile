@@ -1,0 +1,84 @@
+# Two targets do everything on a fresh Debian or Ubuntu machine with a Rust toolchain: `make demo` and `make test`.
+# Both install what is missing, and cost next to nothing when repeated.
+#
+#   make demo     draws a labelled set of clips and pictures, indexes it, searches it, prints ranked results
+#   make test     formats, lints and tests everything
+#   make bench    measures what docs/performance.md quotes
+#   make docs     writes the generated parts of docs/ anew
+#
+# FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine's.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# --- the machine -----------------------------------------------------------------------------------------------------
+
+# cmake, a C++ compiler and BLAS build FAISS; ccache keeps what was built for the next checkout.
+PACKAGES := ca-certificates ccache cmake g++ libopenblas-dev make
+
+ifdef FLOWRUN_PORTABLE
+export CXXFLAGS := -O3 -march=x86-64-v3
+export CARGO_TARGET_DIR := $(CURDIR)/target/portable
+else
+export CXXFLAGS := -O3 -march=native
+endif
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# What the compiler makes of the flags here names the cache: `native` means something else on the next processor.
+FLAGS_KEY = $(shell c++ $(CXXFLAGS) -dM -E -x c++ /dev/null 2>/dev/null | sha256sum | cut -c1-12)
+FAISS_VERSION := $(shell grep -A1 'name = "faiss-sys"' Cargo.lock | sed -n 's/version = "\(.*\)"/\1/p')
+export CCACHE_DIR = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowrun/faiss-$(FAISS_VERSION)-$(FLAGS_KEY)
+export CCACHE_BASEDIR := /
+export CCACHE_NOHASHDIR := 1
+export CMAKE_C_COMPILER_LAUNCHER := ccache
+export CMAKE_CXX_COMPILER_LAUNCHER := ccache
+
+.PHONY: demo test lint bench docs setup data clean-demo
+.DEFAULT_GOAL := test
+
+setup:
+	@missing=; for package in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'install ok' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	    echo "installing$$missing"; \
+	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    $$sudo apt-get update -qq; \
+	    DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+	@command -v cargo >/dev/null || { echo "install a Rust toolchain first: https://rustup.rs"; exit 2; }
+
+# --- the demo --------------------------------------------------------------------------------------------------------
+
+demo: data
+	cargo build --release --quiet
+	$(TARGET)/release/flowrun flows/index.yml
+	$(TARGET)/release/flowrun flows/query.yml
+	$(TARGET)/release/flowrun flows/flower/index.yml
+	$(TARGET)/release/flowrun flows/flower/query.yml
+
+data: setup
+	cargo run --release --quiet -p flowrun-image --example demo_data -- --out demo
+
+clean-demo:
+	rm -rf demo
+
+# --- the checks ------------------------------------------------------------------------------------------------------
+
+test: lint
+	if cargo nextest --version >/dev/null 2>&1; then \
+	    cargo nextest run --workspace --all-targets --no-fail-fast; \
+	else \
+	    cargo test --workspace --all-targets --no-fail-fast; \
+	fi
+	cargo test --workspace --doc --quiet
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+
+bench: setup
+	cargo bench --quiet
+
+docs: setup
+	FLOWRUN_BLESS=1 cargo test --quiet --test flowrun -- reference
