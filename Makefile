@@ -46,7 +46,7 @@ setup:
 	    $$sudo apt-get update -qq; \
 	    DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
-	@command -v cargo >/dev/null || { echo "install a Rust toolchain first: https://rustup.rs"; exit 2; }
+	@command -v cargo >/dev/null || { echo "install a Rust toolchain first"; exit 2; }
 
 # --- the demo --------------------------------------------------------------------------------------------------------
 

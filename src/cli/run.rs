@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use flowrun_sdk::RequestParameters;
 use serde_json::Value;
@@ -31,9 +32,11 @@ pub(super) fn run(options: &RunOptions) -> anyhow::Result<Exit> {
     };
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = tasks.block_on(async {
+        let started = Instant::now();
         let mut report = Report::new(options.flow.policy(false));
         let flow = runtime::launch(&topology, &mut report).await;
         complain(&report, &sources, Severity::Note)?;
+        tracing::info!(pods = topology.pods.len(), took = ?started.elapsed(), "ready");
         match flow {
             Some(flow) => work(options, flow, job, &topology).await,
             None => Ok(not_launched(&report)),

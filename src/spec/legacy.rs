@@ -75,20 +75,15 @@ fn pod(
     defaults: &Defaults<'_>,
     reader: &mut Reader<'_>,
 ) -> PodSpec {
-    let reducer = fields.text("uses").and_then(|name| Reducer::of(name.value));
-    let span = pod::uses_span(fields, name.span);
-    let executor = match (reducer, fields.text("image")) {
-        (Some(_), _) => uses::read(None, span, reader),
-        (None, Some(image)) if fields.node("uses").is_none() => uses::image(image, reader),
-        (None, image) => {
+    let image = fields.text("image");
+    let executor = match image {
+        Some(image) if fields.node("uses").is_none() => (uses::image(image, reader), Join::Merge),
+        _ => {
             conflict(fields, image, reader);
-            uses::read(fields.node("uses"), span, reader)
+            pod::executor(fields, name.span, reader)
         }
     };
     let mut pod = pod::read(name, executor, fields, defaults, reader);
-    if reducer == Some(Reducer::Embeddings) {
-        pod.join = Join::ConcatenateEmbeddings;
-    }
     if method == Method::NeedsAll {
         pod.needs = Needs::AllLeaves;
     }

@@ -7,7 +7,7 @@ use super::keys::{MODERN_EXECUTOR_PLACE, MODERN_FLOW_PLACE, MODERN_TOP_PLACE, Pl
 use super::pod::{self, Defaults, Method};
 use super::polling::PollingTable;
 use super::reader::Reader;
-use super::{executor_yaml, path, settings, uses};
+use super::{executor_yaml, path, settings};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::yaml::{self, Mapping, Node};
 
@@ -99,8 +99,8 @@ fn pod(
         Some(name) => settings::pod_name(name, reader),
         None => Spanned::new(default_name(method, flow), span),
     };
-    let mut executor = uses::read(fields.node("uses"), pod::uses_span(fields, name.span), reader);
-    if let Executor::Class(spec) = &mut executor.value {
+    let mut executor = pod::executor(fields, name.span, reader);
+    if let Executor::Class(spec) = &mut executor.0.value {
         let (metas, requests) = (fields.node("uses_metas"), fields.node("uses_requests"));
         executor_yaml::override_with(spec, fields.node("uses_with"), metas, requests, reader);
     }

@@ -1,6 +1,7 @@
 //! The normal form: the flow as flowrun understood it, as YAML in one dialect, whatever the file was written in.
 //!
-//! Defaults are left out, expressions stand as they were written, and executors' files are written out in place.
+//! Defaults are left out, expressions stand as they were written, and executors' files are written out in place. What
+//! drivers do is written as lists of calls, for reading.
 
 use serde_json::{Map, Value, json};
 
@@ -50,14 +51,19 @@ fn pod(pod: &PodSpec) -> Value {
             Needs::Previous | Needs::AllLeaves => None,
         },
     );
-    put("uses", Some(executor(&pod.executor.value)));
+    put(
+        "uses",
+        match pod.join {
+            Join::Merge => Some(executor(&pod.executor.value)),
+            Join::ConcatenateEmbeddings => Some("_concat".into()),
+        },
+    );
     put("uses_before", pod.before.as_ref().map(|before| executor(&before.value)));
     put("uses_after", pod.after.as_ref().map(|after| executor(&after.value)));
     put("replicas", (pod.replicas > 1).then(|| pod.replicas.into()));
     put("shards", (pod.shards > 1).then(|| pod.shards.into()));
     let polling = pod.shards > 1 && pod.polling != PollingTable::default();
     put("polling", polling.then(|| pod.polling.to_json()));
-    put("join", (pod.join == Join::ConcatenateEmbeddings).then(|| "concatenate embeddings".into()));
     put("floating", pod.floating.then(|| true.into()));
     put("external", pod.elsewhere.is_some().then(|| true.into()));
     put("workspace", pod.workspace.as_ref().map(|path| path.to_string_lossy().into()));

@@ -60,7 +60,7 @@ impl<'a> Defaults<'a> {
 /// A pod with what is read alike in every dialect; copies and polling are the dialect's own.
 pub(super) fn read(
     name: Spanned<String>,
-    executor: Spanned<Executor>,
+    (executor, join): (Spanned<Executor>, Join),
     fields: &Fields<'_>,
     defaults: &Defaults<'_>,
     reader: &mut Reader<'_>,
@@ -75,7 +75,7 @@ pub(super) fn read(
         replicas: 1,
         shards: 1,
         polling: PollingTable::default(),
-        join: Join::Merge,
+        join,
         floating: fields.flag("floating").unwrap_or(false),
         aside: false,
         elsewhere: None,
@@ -154,7 +154,16 @@ pub(super) fn unused(name: &str, flow: &FlowSpec) -> String {
     numbered.into_iter().find(|candidate| !taken(candidate)).unwrap_or_default()
 }
 
-/// Where a pod without a `uses:` points to.
-pub(super) fn uses_span(fields: &Fields<'_>, name: Span) -> Span {
-    fields.key_span("uses").unwrap_or(name)
+/// What a pod runs, and how it joins: Jina's merging resources are no executors but ways to join.
+pub(super) fn executor(
+    fields: &Fields<'_>,
+    name: Span,
+    reader: &mut Reader<'_>,
+) -> (Spanned<Executor>, Join) {
+    let span = fields.key_span("uses").unwrap_or(name);
+    match fields.text("uses").and_then(|name| Reducer::of(name.value)) {
+        Some(Reducer::Embeddings) => (uses::read(None, span, reader), Join::ConcatenateEmbeddings),
+        Some(Reducer::Routes | Reducer::Matches) => (uses::read(None, span, reader), Join::Merge),
+        None => (uses::read(fields.node("uses"), span, reader), Join::Merge),
+    }
 }

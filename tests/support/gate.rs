@@ -23,9 +23,14 @@ fn create(_: &Build) -> Result<Instance, BuildError> {
 
 impl Executor for Gate {
     fn execute(&mut self, _: &mut Call<'_>) -> Result<(), ExecutorError> {
-        drop(OPENED.wait_while(OPEN.lock().unwrap(), |open| !*open).unwrap());
+        wait();
         Ok(())
     }
+}
+
+/// Waits until the gates are open.
+pub(crate) fn wait() {
+    drop(OPENED.wait_while(OPEN.lock().unwrap(), |open| !*open).unwrap());
 }
 
 /// Opens or closes every gate of this process.

@@ -2,11 +2,12 @@
 
 pub(crate) mod chaos;
 pub(crate) mod gate;
+pub(crate) mod probe;
 
 use std::path::Path;
 
 use flowrun::diagnostic::{Format, Report, Sources, render};
-use flowrun::runtime::{Flow, launch};
+use flowrun::runtime::{Flow, Outcome, Request, RequestError, Response, launch};
 use flowrun::topology::Topology;
 use flowrun::yaml::Environment;
 use flowrun_sdk::{Catalog, Document, Documents};
@@ -16,6 +17,7 @@ pub(crate) fn catalog() -> Catalog {
     let mut catalog = flowrun::catalog::built_in();
     catalog.add(chaos::CHAOS);
     catalog.add(gate::GATE);
+    catalog.add(probe::PROBE);
     catalog
 }
 
@@ -34,6 +36,39 @@ pub(crate) async fn start(topology: &Topology) -> Flow {
     let mut report = Report::default();
     let flow = launch(topology, &mut report).await;
     flow.unwrap_or_else(|| panic!("{:?}", report.sorted()))
+}
+
+/// Plans and starts a flow of Jina 3's form with these executors.
+pub(crate) async fn flow(executors: &str) -> Flow {
+    let directory = tempfile::tempdir().unwrap();
+    let yaml = format!("jtype: Flow\nexecutors:\n{executors}");
+    start(&plan(&yaml, directory.path(), &Environment::default())).await
+}
+
+/// Sends documents of these ids to `endpoint`; how that ends.
+pub(crate) async fn send(flow: &Flow, endpoint: &str, ids: &[&str]) -> Outcome {
+    let request = Request {
+        endpoint: endpoint.to_owned(),
+        documents: documents(ids.iter().copied()),
+        ..Request::default()
+    };
+    flow.submit(request).await.unwrap().outcome().await
+}
+
+/// The reply; panics when there is none.
+pub(crate) fn reply(outcome: Outcome) -> Response {
+    match outcome {
+        Outcome::Reply(response) => response,
+        Outcome::Failed(error) => panic!("{error}"),
+    }
+}
+
+/// The error; panics when there is none.
+pub(crate) fn error(outcome: Outcome) -> RequestError {
+    match outcome {
+        Outcome::Reply(response) => panic!("{response:?}"),
+        Outcome::Failed(error) => error,
+    }
 }
 
 /// Documents of these ids.

@@ -1,0 +1,106 @@
+//! What the runtime itself costs: a hop from pod to pod, and small documents passing through.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot go on has nothing to say")]
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use flowrun::diagnostic::{Report, Sources};
+use flowrun::runtime::{Flow, Outcome, Request, launch};
+use flowrun::yaml::Environment;
+use flowrun_sdk::{
+    Build, BuildError, Call, Catalog, Document, Documents, Executor, ExecutorError, ExecutorType, Instance,
+};
+use futures_util::{StreamExt as _, stream};
+use tokio::runtime::Runtime;
+
+flowrun_sdk::parameters! {
+    /// None.
+    struct NoParameters {}
+}
+
+/// Does nothing, on a thread of its own: what is left is the way there and back.
+struct Nothing;
+
+impl Executor for Nothing {
+    fn execute(&mut self, _: &mut Call<'_>) -> Result<(), ExecutorError> {
+        Ok(())
+    }
+}
+
+fn create(_: &Build) -> Result<Instance, BuildError> {
+    Ok(Instance::thread(Nothing))
+}
+
+/// A chain of so many pods of that executor.
+fn chain(tasks: &Runtime, pods: usize, uses: &str) -> Flow {
+    let mut catalog: Catalog = flowrun::catalog::built_in();
+    catalog.add(ExecutorType::new::<NoParameters>("Nothing", "Does nothing.", create));
+    let executors: String = (0..pods).map(|pod| format!("- {{name: p{pod}, uses: {uses}}}\n")).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("flow.yml");
+    std::fs::write(&path, format!("jtype: Flow\nwith: {{prefetch: 64}}\nexecutors:\n{executors}")).unwrap();
+    plan_and_launch(tasks, &path, &catalog)
+}
+
+fn plan_and_launch(tasks: &Runtime, path: &Path, catalog: &Catalog) -> Flow {
+    let (mut sources, mut report) = (Sources::default(), Report::default());
+    let read = flowrun::read(path, &Environment::default(), catalog, &mut sources, &mut report);
+    let (_, topology) = read.unwrap();
+    tasks.block_on(launch(&topology, &mut report)).unwrap()
+}
+
+fn documents(count: usize) -> Documents {
+    (0..count).map(|number| Document::new(number.to_string()).with_text("a few words")).collect()
+}
+
+/// Sends so many requests through, as many at once as there are credits; how long that takes.
+fn stream_through(tasks: &Runtime, flow: &Flow, requests: u64, documents: &Documents) -> Duration {
+    let one = |_| async {
+        let request =
+            Request { endpoint: "/index".to_owned(), documents: documents.clone(), ..Request::default() };
+        match flow.submit(request).await.unwrap().outcome().await {
+            Outcome::Reply(response) => black_box(response),
+            Outcome::Failed(error) => panic!("{error}"),
+        }
+    };
+    let started = Instant::now();
+    tasks.block_on(async {
+        let mut replies = stream::iter(0..requests).map(one).buffer_unordered(64);
+        while replies.next().await.is_some() {}
+    });
+    started.elapsed()
+}
+
+/// The time that a request takes for each pod of a chain of ten, requests streaming; its way in and out included.
+fn hop(criterion: &mut Criterion) {
+    const PODS: usize = 10;
+    let tasks = Runtime::new().unwrap();
+    let mut group = criterion.benchmark_group("hop");
+    for (name, uses) in [("thread", "Nothing"), ("task", "Pass")] {
+        let (flow, documents) = (chain(&tasks, PODS, uses), documents(1));
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|requests| stream_through(&tasks, &flow, requests, &documents) / PODS as u32);
+        });
+    }
+    group.finish();
+}
+
+/// Small documents through three pods that let them pass, a hundred in a request.
+fn pass_through(criterion: &mut Criterion) {
+    let tasks = Runtime::new().unwrap();
+    let mut group = criterion.benchmark_group("pass_through");
+    group.throughput(Throughput::Elements(100));
+    for (name, uses) in [("thread", "Nothing"), ("task", "Pass")] {
+        let (flow, documents) = (chain(&tasks, 3, uses), documents(100));
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|requests| stream_through(&tasks, &flow, requests, &documents));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, hop, pass_through);
+criterion_main!(benches);

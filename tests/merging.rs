@@ -1,0 +1,93 @@
+//! Joins and shards: several parts of a request become one by a law, in an order that does not depend on time.
+
+use flowrun::runtime::shard_of;
+
+use crate::support::{documents, error, flow, ids, reply, send};
+
+/// Two branches and a join of the given needs.
+fn diamond(name: &str, needs: &str) -> String {
+    format!(
+        "- {{name: b, uses: Probe, uses_with: {{name: {name}b}}}}\n\
+         - {{name: c, uses: Probe, uses_with: {{name: {name}c}}, needs: gateway}}\n- {{name: d, uses: Pass, needs: {needs}}}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_has_what_either_branch_made() {
+    let flow = flow(&diamond("both", "[b, c]")).await;
+    for _ in 0..50 {
+        let response = reply(send(&flow, "/index", &["x", "y"]).await);
+        assert_eq!(ids(&response.documents), ["x", "y"]);
+        for document in &response.documents {
+            assert_eq!(document.tags.keys().map(String::as_str).collect::<Vec<_>>(), ["bothb/0", "bothc/0"]);
+        }
+        assert_eq!(response.results.len(), 2, "{:?}", response.results);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_fails_in_one_branch_fails_and_is_told_once() {
+    let flow = flow(&diamond("half", "[b, c]")).await;
+    let response = reply(send(&flow, "/index", &["x", "bad", "bad@b"]).await);
+    assert_eq!(ids(&response.documents), ["x"]);
+    let mut failed: Vec<&str> = response.failures.iter().map(|failure| failure.failure.id.as_str()).collect();
+    failed.sort_unstable();
+    assert_eq!(failed, ["bad", "bad@b"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_branch_fails_the_request_once_all_parts_are_there() {
+    let executors = "- {name: b, uses: Probe, uses_with: {name: joinb}}\n- {name: c, uses: Pass, needs: gateway}\n\
+                     - {name: d, uses: Probe, uses_with: {name: joind}, needs: [c, b]}\n";
+    let flow = flow(executors).await;
+    assert_eq!(error(send(&flow, "/fail", &["x"]).await).to_string(), "told to (in `b`)");
+    assert_eq!(flow.books().inside, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn polled_any_a_document_sees_exactly_the_shard_of_its_id_and_order_is_kept() {
+    let flow = flow("- {name: a, uses: Probe, uses_with: {name: any}, shards: 4}\n").await;
+    let sent: Vec<String> = (0..40).map(|number| format!("document {number}")).collect();
+    let sent: Vec<&str> = sent.iter().map(String::as_str).collect();
+    let response = reply(send(&flow, "/index", &sent).await);
+    assert_eq!(ids(&response.documents), sent);
+    for document in &response.documents {
+        let shard = format!("any/{}", shard_of(&document.id, 4));
+        assert_eq!(document.tags.keys().collect::<Vec<_>>(), [&shard]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_without_documents_goes_to_every_shard() {
+    let flow = flow("- {name: a, uses: Probe, uses_with: {name: none}, shards: 3}\n").await;
+    let response = reply(send(&flow, "/status", &[]).await);
+    let mut workers: Vec<&str> = response.results.keys().map(String::as_str).collect();
+    workers.sort_unstable();
+    assert_eq!(workers, ["a/shard-0/rep-0", "a/shard-1/rep-0", "a/shard-2/rep-0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matches_of_shards_are_merged_by_score_then_id_and_cut() {
+    let finds = "[d=2, a=1, c=1, b=1, e=0.5, f=3]";
+    for shards in 1..5 {
+        let flow = flow(&format!("- {{name: a, uses: Probe, uses_with: {{name: m{shards}, top_k: 4, finds: {finds}}}, shards: {shards}}}\n")).await;
+        let response = reply(send(&flow, "/search", &["x"]).await);
+        assert_eq!(ids(&response.documents[0].matches), ["e", "a", "b", "c"], "{shards} shards");
+    }
+}
+
+#[test]
+fn the_shard_of_an_id_never_changes() {
+    // Data on disk depends on these.
+    let shards: Vec<usize> = ["", "a", "b", "clips/0.gif", "ä"].map(|id| shard_of(id, 7)).to_vec();
+    assert_eq!(shards, [4, 1, 4, 3, 0]);
+}
+
+#[test]
+fn documents_spread_evenly_over_shards() {
+    let mut counts = [0_usize; 8];
+    for document in &documents((0..8000).map(|number| format!("clips/{number:05}.gif"))) {
+        counts[shard_of(&document.id, 8)] += 1;
+    }
+    assert!(counts.iter().all(|count| (900..1100).contains(count)), "{counts:?}");
+}

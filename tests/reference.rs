@@ -1,0 +1,99 @@
+//! The reference in `docs/` is what the tables say: keys of flow files, diagnostics, executors.
+//!
+//! `make docs` writes these files anew.
+
+use std::fmt::Write as _;
+
+use flowrun::diagnostic::Code;
+use flowrun::spec::keys::{PLACES, Place};
+use flowrun::spec::{Effect, Key};
+use flowrun_sdk::{ExecutorType, default_text};
+
+fn keep(path: &str, text: &str) {
+    if std::env::var_os("FLOWRUN_BLESS").is_some() {
+        std::fs::write(path, text).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(kept == text, "{path} is not what the tables say; `make docs` writes it anew");
+}
+
+/// Text in a cell of a table.
+fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+fn row(key: &Key) -> String {
+    let also: Vec<String> = key.also.iter().map(|name| format!("`{name}`")).collect();
+    let also = if also.is_empty() { String::new() } else { format!(" ({})", also.join(", ")) };
+    let (value, effect) = match key.effect {
+        Effect::Obeyed => (key.kind.describe(), key.documentation.to_owned()),
+        Effect::WithoutEffect(reason) => (String::new(), format!("*no effect:* {reason}")),
+        Effect::Refused(instead) => (String::new(), format!("*refused:* {instead}")),
+    };
+    format!("| `{}`{also} | {} | {} |\n", key.name, cell(&value), cell(&effect))
+}
+
+fn keys_of(place: &Place) -> String {
+    let mut text = format!("\n## {}\n\n| key | value | meaning |\n|---|---|---|\n", place.name);
+    let obeyed = |key: &&&Key| matches!(key.effect, Effect::Obeyed);
+    let keys: Vec<&Key> = place.keys().collect();
+    keys.iter().filter(obeyed).for_each(|key| text.push_str(&row(key)));
+    keys.iter().filter(|key| !obeyed(key)).for_each(|key| text.push_str(&row(key)));
+    text
+}
+
+#[test]
+fn the_reference_of_keys_is_what_the_parser_reads_by() {
+    let mut text =
+        "# Keys of flow files\n\nWritten from the tables that the parser reads by. Names in parentheses are \
+                    other spellings of the same key, from other versions of Jina.\n"
+            .to_owned();
+    PLACES.iter().for_each(|place| text.push_str(&keys_of(place)));
+    keep("docs/yaml.md", &text);
+}
+
+#[test]
+fn the_reference_of_diagnostics_is_what_is_reported() {
+    let mut text = "# Diagnostics\n\nA code keeps its meaning. *Lenient* marks the errors that Jina does not make: \
+                    `--lenient` turns them into warnings. *Drawable* marks those that `flowrun check` and `flowrun \
+                    graph` only warn about, because the flow can be drawn all the same. An example of each, with what \
+                    flowrun says about it, is in `tests/golden`.\n\n| code | name | severity | | meaning |\n|---|---|---|---|---|\n"
+        .to_owned();
+    for code in Code::ALL {
+        let marks = match (code.accepted_by_jina(), code.hinders_running_alone()) {
+            (true, _) => "lenient",
+            (_, true) => "drawable",
+            _ => "",
+        };
+        let documentation = cell(code.documentation());
+        let (slug, severity) = (code.slug(), code.severity().name());
+        writeln!(text, "| {code} | `{slug}` | {severity} | {marks} | {documentation} |").unwrap();
+    }
+    keep("docs/diagnostics.md", &text);
+}
+
+fn executor(kind: &ExecutorType) -> String {
+    let mut text = format!("\n## {}\n\n{}\n", kind.name, kind.summary);
+    if !kind.aliases.is_empty() {
+        let aliases: Vec<String> = kind.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        writeln!(text, "\nAlso called {}.", aliases.join(", ")).unwrap();
+    }
+    if !kind.fields.is_empty() {
+        text.push_str("\n| parameter | value | default | meaning |\n|---|---|---|---|\n");
+    }
+    for field in kind.fields {
+        let (value, default) = (cell(&(field.kind)()), cell(&default_text(field)));
+        writeln!(text, "| `{}` | {value} | {default} | {} |", field.name, cell(field.documentation)).unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_reference_of_executors_is_what_they_can_be_told() {
+    let mut text =
+        "# Built-in executors\n\nWritten from the tables that their parameters are read by; `flowrun \
+                    executors NAME` prints the same.\n"
+            .to_owned();
+    flowrun::catalog::built_in().types().for_each(|kind| text.push_str(&executor(kind)));
+    keep("docs/executors.md", &text);
+}
