@@ -4,12 +4,12 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "a test that cannot go on has failed, and its files are its own"
 )]
 
 mod backpressure;
+mod command_line;
 mod conservation;
 mod diagnostics;
 mod house;

@@ -35,5 +35,10 @@ pub(super) fn verdict(report: &Report) -> String {
     };
     let counts: Vec<String> =
         [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(count).collect();
-    if counts.is_empty() { "nothing to complain of".to_owned() } else { counts.join(", ") }
+    let lenient = if report.leniency_helps() { "; `--lenient` runs it as Jina would" } else { "" };
+    if counts.is_empty() {
+        "nothing to complain of".to_owned()
+    } else {
+        format!("{}{lenient}", counts.join(", "))
+    }
 }

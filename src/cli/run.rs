@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use flowrun_sdk::RequestParameters;
@@ -55,15 +55,17 @@ fn not_launched(report: &Report) -> Exit {
 
 /// Runs the job and ends the flow.
 async fn work(options: &RunOptions, flow: Flow, job: Job, topology: &Topology) -> anyhow::Result<Exit> {
-    let mut output = Output::new(options.output.as_deref().or(topology.job.output.as_deref()))?;
+    let output = Output::new(options.output.as_deref().or(topology.job.output.as_deref()))?;
     let lines = job.inputs.iter().any(|input| !matches!(input, Input::File(_)));
     let progress = Progress::new((!lines).then_some(job.inputs.len() as u64));
     let (stop, stopped) = watch::channel(false);
     let signalled = OnceLock::new();
     let signals = Signals::take()?.watch(stop, &signalled);
-    let running = job::run(&flow, job, &mut output, &progress, stopped);
+    let flow = Arc::new(flow);
+    // A task of its own: whatever holds it up, a signal can still end the program.
+    let running = tokio::spawn(job::run(Arc::clone(&flow), job, output, progress, stopped));
     let mut summary = tokio::select! {
-        summary = running => summary?,
+        summary = running => summary??,
         exit = signals => return Ok(exit),
     };
     summary.pods = flow.statistics();

@@ -123,6 +123,13 @@ impl Report {
         self.count(Severity::Error) > 0
     }
 
+    /// Whether there are errors and all of them are such that Jina does not make.
+    pub fn leniency_helps(&self) -> bool {
+        let mut errors =
+            self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).peekable();
+        errors.peek().is_some() && errors.all(|diagnostic| diagnostic.code.accepted_by_jina())
+    }
+
     /// How many diagnostics are that bad.
     pub fn count(&self, severity: Severity) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()

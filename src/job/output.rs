@@ -9,7 +9,7 @@ use crate::runtime::Response;
 
 /// Where results go.
 pub struct Output {
-    lines: Option<Box<dyn Write>>,
+    lines: Option<Box<dyn Write + Send>>,
     table: Option<Results>,
 }
 
@@ -20,7 +20,7 @@ impl Output {
     /// # Errors
     /// When the file cannot be made.
     pub fn new(path: Option<&Path>) -> io::Result<Self> {
-        let lines: Option<Box<dyn Write>> = match path {
+        let lines: Option<Box<dyn Write + Send>> = match path {
             None => None,
             Some(path) if path == Path::new("-") => Some(Box::new(BufWriter::new(io::stdout()))),
             Some(path) => Some(Box::new(BufWriter::new(File::create(path)?))),
@@ -39,17 +39,18 @@ impl Output {
                 table.add(document);
             }
         }
+        if let Some(lines) = &mut self.lines {
+            // Whoever reads along sees results when they are there.
+            lines.flush()?;
+        }
         if let Some(table) = &mut self.table {
             table.say(&response.results);
         }
         Ok(())
     }
 
-    /// Writes out what is left.
+    /// Shows the table.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        if let Some(lines) = &mut self.lines {
-            lines.flush()?;
-        }
         let Some(table) = self.table.take() else { return Ok(()) };
         let width = io::stdout().is_terminal().then_some(()).and_then(|()| comfy_table::Table::new().width());
         table.print(&mut io::stdout().lock(), width)

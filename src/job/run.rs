@@ -1,10 +1,11 @@
 //! Feeds a flow and takes its replies.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flowrun_sdk::RequestParameters;
 use futures_util::{Stream, StreamExt as _, stream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::documents::{Read, Unreadable, documents};
 use super::input::Input;
@@ -12,6 +13,9 @@ use super::output::Output;
 use super::progress::Progress;
 use super::summary::Summary;
 use crate::runtime::{Flow, Outcome, Request, RequestError, Response};
+
+/// Requests that are read before they are asked for.
+const BATCHES_AHEAD: usize = 2;
 
 /// What a batch job does.
 #[derive(Clone, Debug)]
@@ -49,18 +53,17 @@ struct Answered {
 /// # Errors
 /// When the output cannot be written.
 pub async fn run(
-    flow: &Flow,
+    flow: Arc<Flow>,
     job: Job,
-    output: &mut Output,
-    progress: &Progress,
+    mut output: Output,
+    progress: Progress,
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<Summary> {
     let started = Instant::now();
     let mut summary = Summary::default();
-    let batches = batches(documents(job.inputs.clone()), job.request_size);
-    let batches = stream::iter(batches).take_until(stopped(stop));
-    let answers = batches.map(|batch| send(flow, &job, batch)).buffered(job.credits);
-    take(answers, output, progress, &mut summary).await?;
+    let batches = read(job.inputs.clone(), job.request_size).take_until(stopped(stop));
+    let answers = batches.map(|batch| send(&flow, &job, batch)).buffered(job.credits);
+    take(answers, &mut output, &progress, &mut summary).await?;
     output.finish()?;
     progress.finish();
     summary.took = started.elapsed();
@@ -98,6 +101,20 @@ async fn take(
         progress.advance(documents);
     }
     Ok(())
+}
+
+/// Reads the input on a thread that may block, a little ahead of what is asked for.
+fn read(inputs: Vec<Input>, request_size: usize) -> impl Stream<Item = Batch> {
+    let (sender, mut receiver) = mpsc::channel(BATCHES_AHEAD);
+    tokio::task::spawn_blocking(move || {
+        for batch in batches(documents(inputs), request_size) {
+            if sender.blocking_send(batch).is_err() {
+                // Nobody asks any more.
+                break;
+            }
+        }
+    });
+    stream::poll_fn(move |context| receiver.poll_recv(context))
 }
 
 /// Cuts the documents into requests.

@@ -25,7 +25,8 @@ pub struct Flow {
     pub(super) timeout: Option<Duration>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) pods: Vec<Pod>,
-    pub(super) workers: Vec<oneshot::Receiver<WorkerEnd>>,
+    /// Where each worker's end is told; taken by the one who drains.
+    pub(super) workers: Mutex<Vec<oneshot::Receiver<WorkerEnd>>>,
 }
 
 /// What is known of a running pod from outside.
@@ -109,11 +110,12 @@ impl Flow {
     }
 
     /// Lets nobody in any more, and waits until everything inside has left and every worker has ended.
-    pub async fn drain(mut self, limit: Duration) -> Drained {
+    pub async fn drain(&self, limit: Duration) -> Drained {
         self.close();
         let deadline = tokio::time::Instant::now() + limit;
         let mut drained = Drained::default();
-        for worker in std::mem::take(&mut self.workers) {
+        let workers = std::mem::take(&mut *self.workers.lock());
+        for worker in workers {
             match tokio::time::timeout_at(deadline, worker).await {
                 Ok(Ok(WorkerEnd::Done)) => {}
                 Ok(Ok(end)) => drained.ends.push(end),

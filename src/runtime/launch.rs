@@ -116,7 +116,7 @@ impl Launcher {
             timeout: topology.timeout,
             ledger: Arc::new(Ledger::default()),
             pods: self.pods,
-            workers: self.workers,
+            workers: Mutex::new(self.workers),
         }
     }
 
