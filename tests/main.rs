@@ -16,6 +16,8 @@ mod house;
 mod merging;
 mod planning;
 mod reference;
+mod seeds;
+mod sharding;
 mod supervision;
 mod support;
 mod typos;

@@ -2,13 +2,13 @@
 
 use std::io::Write as _;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use flowrun_sdk::{Catalog, ExecutorType, default_text};
 
 use super::arguments::ExecutorsOptions;
 use super::exit::Exit;
 use crate::diagnostic::did_you_mean;
+use crate::job::TABLE_STYLE;
 
 /// Columns of a table that is not on a terminal.
 const WIDTH: u16 = 110;
@@ -37,7 +37,7 @@ fn print(text: &str) -> std::io::Result<()> {
 
 fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(TABLE_STYLE).set_content_arrangement(ContentArrangement::Dynamic);
     if !table.is_tty() {
         table.set_width(WIDTH);
     }

@@ -1,5 +1,7 @@
 //! Log lines: to standard error, as text or JSON, out of the progress bar's way.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 use super::arguments::{Common, LogFormat};
@@ -12,11 +14,12 @@ const FILTER_VARIABLE: &str = "FLOWRUN_LOG";
 pub(super) fn start(common: &Common) {
     let level = match common.verbose {
         0 => "warn",
-        1 => "info",
-        _ => "debug",
+        1 => "warn,flowrun=info",
+        _ => "info,flowrun=debug",
     };
     let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new(level));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(log_writer);
+    let colour = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(log_writer);
     // Fails only when logging was started before, as in tests, and then it goes on as it is.
     let _ = match common.log_format {
         LogFormat::Text => lines.with_target(false).without_time().try_init(),

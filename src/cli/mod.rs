@@ -29,6 +29,9 @@ pub fn main() -> ExitCode {
         }
     };
     logging::start(&arguments.common);
+    if let Err(missing) = crate::catalog::check_processor() {
+        return failed(&anyhow::anyhow!(missing));
+    }
     let verb = || match &arguments.verb {
         Verb::Run(options) => run::run(options),
         Verb::Check(options) => check::check(options),

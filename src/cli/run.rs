@@ -33,6 +33,7 @@ pub(super) fn run(options: &RunOptions) -> anyhow::Result<Exit> {
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = tasks.block_on(async {
         let started = Instant::now();
+        tracing::debug!("{}", crate::catalog::build_description());
         let mut report = Report::new(options.flow.policy(false));
         let flow = runtime::launch(&topology, &mut report).await;
         complain(&report, &sources, Severity::Note)?;

@@ -45,12 +45,16 @@ fn unreadable(path: &Path, line: Option<usize>, reason: &dyn std::fmt::Display) 
 
 /// The document that a file is. Its content is left to the executors, which read it where there are many of them.
 ///
-/// The id is the absolute path, so that indexing the same file again replaces it, from whichever directory.
+/// The id is where the file really is, so that indexing it again replaces it, by whichever path it was named.
 fn of_file(path: &Path) -> Document {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let uri = absolute.to_string_lossy().into_owned();
+    let uri = real_path(path).to_string_lossy().into_owned();
     let mime_type = mime_guess::from_path(path).first().map_or_else(String::new, |guess| guess.to_string());
     Document { mime_type, ..Document::new(uri.clone()).with_uri(uri) }
+}
+
+/// The path without links and detours; as it is where nothing is there.
+fn real_path(path: &Path) -> PathBuf {
+    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Reads a document from each line.
@@ -70,8 +74,7 @@ impl Lines {
         let value: Value = serde_json::from_slice(text).map_err(|error| format!("not JSON: {error}"))?;
         let mut document = Document::from_json(&value).map_err(|error| format!("not a document: {error}"))?;
         if document.id.is_empty() {
-            let absolute = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
-            document.id = format!("{}#{}", absolute.display(), self.line);
+            document.id = format!("{}#{}", real_path(&self.path).display(), self.line);
         }
         Ok(document)
     }

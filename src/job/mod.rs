@@ -17,3 +17,4 @@ pub use output::Output;
 pub use progress::{Progress, log_writer};
 pub use run::{Job, run};
 pub use summary::Summary;
+pub use table::TABLE_STYLE;

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Value, json};
 
+use super::table::TABLE_STYLE;
 use crate::runtime::PodStatistics;
 
 /// Failures that are listed one by one; the rest are counted.
@@ -89,7 +89,7 @@ fn milliseconds(duration: Duration) -> f64 {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.load_style(TABLE_STYLE);
         table.set_header(["pod", "workers", "calls", "failed", "busy", "p50", "p99", "queue"]);
         for pod in &self.pods {
             table.add_row([

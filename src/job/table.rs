@@ -3,10 +3,14 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use flowrun_sdk::Document;
 use serde_json::{Map, Value};
+
+/// How every table of the program looks: a line under the header and one at the end.
+pub const TABLE_STYLE: TableStyle = TableStyle::new()
+    .header_separator(LineStyle::none().fill('─'))
+    .bottom_border(LineStyle::none().fill('─'));
 
 /// Documents whose matches are shown, and matches shown for each.
 const DOCUMENTS_MAX: usize = 12;
@@ -39,9 +43,20 @@ impl Results {
         }
     }
 
-    /// Takes what executors had to say beside documents.
+    /// Takes what executors had to say beside documents. Numbers of several requests are added up.
     pub(super) fn say(&mut self, results: &Map<String, Value>) {
-        self.results.extend(results.clone());
+        for (worker, said) in results {
+            let known = self.results.entry(worker).or_insert_with(|| Value::Object(Map::new()));
+            let (Some(known), Some(said)) = (known.as_object_mut(), said.as_object()) else { continue };
+            for (name, value) in said {
+                let sum = known
+                    .get(name)
+                    .and_then(Value::as_u64)
+                    .zip(value.as_u64())
+                    .map(|(left, right)| left + right);
+                known.insert(name.clone(), sum.map_or_else(|| value.clone(), Value::from));
+            }
+        }
     }
 
     /// Prints everything that was taken.
@@ -53,7 +68,7 @@ impl Results {
             return Ok(());
         }
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["document", "rank", "match", "score"]);
+        table.load_style(TABLE_STYLE).set_header(["document", "rank", "match", "score"]);
         if let Some(width) = width {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         }

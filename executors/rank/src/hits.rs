@@ -70,7 +70,7 @@ impl<'a> Hits<'a> {
         sum as f64 / self.siblings.len() as f64
     }
 
-    /// Gives each document the score that `score` makes of its rows, and puts the best first. Equal scores go by id.
+    /// Gives each document the score that `score` makes of its rows, and puts the best first. Equal scores go by the text of the id.
     pub fn rank(&self, score: impl Fn(&[Hit<'a>]) -> f64) -> Vec<Ranked<'a>> {
         let documents = self.rows.chunk_by(|left, right| left.document == right.document);
         let ranked = documents.filter_map(|rows| {
@@ -81,8 +81,9 @@ impl<'a> Hits<'a> {
             Some(Ranked { document, score })
         });
         let mut ranked: Vec<Ranked<'a>> = ranked.collect();
-        // The documents come by id, and a stable sort leaves those of equal score so.
-        ranked.sort_by(|left, right| right.score.total_cmp(&left.score));
+        // Ties go by the text of the id, as in every list of matches, so that lists can be merged.
+        let ties = |left: &Ranked<'_>, right: &Ranked<'_>| left.document.0.cmp(right.document.0);
+        ranked.sort_by(|left, right| right.score.total_cmp(&left.score).then_with(|| ties(left, right)));
         ranked
     }
 }
@@ -100,7 +101,7 @@ mod tests {
         let rows = vec![hit("10", 1.0), hit("9", 1.0), hit("8", 0.0), hit("7", -0.0), hit("11", 2.0)];
         let ranked = Hits::new(rows, 1, HashMap::new()).rank(|rows| rows[0].score);
         let documents: Vec<&str> = ranked.iter().map(|ranked| ranked.document.0).collect();
-        assert_eq!(documents, ["11", "9", "10", "7", "8"]);
+        assert_eq!(documents, ["11", "10", "9", "7", "8"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// The id of a document, ordered by length, then by text.
 ///
-/// Every “first”, “last” and tie of a ranker goes by this order. Jina's ids were integers; digits without leading
+/// Every “first” and “last” of a ranker goes by this order. Jina's ids were integers; digits without leading
 /// zeros come in numeric order here too, and so do the chunks of one document: `clip#9` before `clip#10`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id<'a>(pub &'a str);

@@ -36,6 +36,28 @@ impl AccessPaths {
         Self(vec![vec![Step::Matches]])
     }
 
+    /// Whether the documents of the request themselves are among those meant.
+    pub fn include_roots(&self) -> bool {
+        self.0.iter().any(Vec::is_empty)
+    }
+
+    /// The paths that lead further down than the roots, if any.
+    #[must_use]
+    pub fn below_roots(&self) -> Option<Self> {
+        Self::of(self.0.iter().filter(|path| !path.is_empty()).cloned().collect())
+    }
+
+    /// The paths, of chunks alone, to the documents all of whose chunks are meant, if any.
+    #[must_use]
+    pub fn parents(&self) -> Option<Self> {
+        let chunks = self.0.iter().filter(|path| path.iter().all(|step| *step == Step::Chunks));
+        Self::of(chunks.filter_map(|path| path.split_last()).map(|(_, parents)| parents.to_vec()).collect())
+    }
+
+    fn of(paths: Vec<Vec<Step>>) -> Option<Self> {
+        (!paths.is_empty()).then_some(Self(paths))
+    }
+
     /// Calls `action` with every document that the paths lead to from `root`, until one call fails.
     ///
     /// # Errors
@@ -199,6 +221,23 @@ mod tests {
         assert_eq!(visited("@cm"), ["x"]);
         assert_eq!(visited("r, m"), ["a", "y"]);
         assert_eq!(visited("@cc"), [""; 0]);
+    }
+
+    #[test]
+    fn paths_fall_into_roots_and_the_rest_and_name_the_parents() {
+        for (paths, roots, below, parents) in [
+            ("@r", true, None, None),
+            ("@c", false, Some("@c"), Some("@r")),
+            ("@r,m", true, Some("@m"), None),
+            ("@c,cc,cm", false, Some("@c,cc,cm"), Some("@r,c")),
+            ("@mc", false, Some("@mc"), None),
+        ] {
+            let paths: AccessPaths = paths.parse().unwrap();
+            let text = |paths: Option<AccessPaths>| paths.map(|paths| paths.to_string());
+            assert_eq!(paths.include_roots(), roots, "{paths}");
+            assert_eq!(text(paths.below_roots()).as_deref(), below, "{paths}");
+            assert_eq!(text(paths.parents()).as_deref(), parents, "{paths}");
+        }
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl Document {
         Self {
             id: format!("{}#{name}", self.id),
             parent_id: self.id.clone(),
-            granularity: self.granularity + 1,
+            granularity: self.granularity.saturating_add(1),
             adjacency: self.adjacency,
             ..Self::default()
         }

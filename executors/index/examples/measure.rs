@@ -1,0 +1,152 @@
+//! Measures the vector indexer against bare FAISS in one run: adding, searching, opening, memory.
+//!
+//! `cargo run --release -p flowrun-index --example measure [vectors] [dimensions] [index]`
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a tool for developers, ended by the first error"
+)]
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use faiss::{Index as _, MetricType, index_factory};
+use flowrun_sdk::testing::Bench;
+use flowrun_sdk::{Context, Document, Value, guard};
+use serde_json::json;
+
+const BATCH: usize = 100;
+const SHARDS: usize = 8;
+
+fn main() {
+    let argument = |position: usize| std::env::args().nth(position);
+    if let (Some("open"), Some(directory), Some(index)) = (argument(1).as_deref(), argument(2), argument(3)) {
+        return reopen(Path::new(&directory), &index);
+    }
+    let number = |position, default| argument(position).map_or(default, |text| text.parse().unwrap());
+    let (rows, dimension) = (number(1, 100_000), number(2, 128));
+    let index = argument(3).unwrap_or_else(|| "Flat".to_owned());
+    println!("{}", flowrun_index::build_description());
+    println!(
+        "{rows} vectors of {dimension} dimensions, {index}, batches of {BATCH}, fsync always, one thread"
+    );
+    let directory = tempfile::tempdir_in(".").unwrap();
+    idle_shards(directory.path());
+    let vectors = random(rows * dimension);
+    let queries = random(10 * BATCH * dimension);
+    bare_faiss(&vectors, &queries, dimension, &index);
+    indexer(&directory.path().join("one"), &vectors, &queries, dimension, &index);
+}
+
+fn bare_faiss(vectors: &[f32], queries: &[f32], dimension: usize, index: &str) {
+    let mut faiss = index_factory(u32::try_from(dimension).unwrap(), index, MetricType::L2).unwrap();
+    if !faiss.is_trained() {
+        faiss.train(vectors).unwrap();
+    }
+    let adding = timed(|| vectors.chunks(BATCH * dimension).for_each(|batch| faiss.add(batch).unwrap()));
+    report("FAISS: adds", vectors.len() / dimension, adding);
+    let together =
+        timed(|| queries.chunks(BATCH * dimension).for_each(|batch| drop(faiss.search(batch, 10))));
+    report("FAISS: searches, 100 a call", queries.len() / dimension, together);
+    let alone =
+        timed(|| queries.chunks(dimension).take(BATCH).for_each(|query| drop(faiss.search(query, 10))));
+    report("FAISS: searches, 1 a call", BATCH, alone);
+}
+
+fn indexer(directory: &Path, vectors: &[f32], queries: &[f32], dimension: usize, index: &str) {
+    let with = json!({"metric": "euclidean", "index": index});
+    let mut bench = open(directory, 0, 1, &with);
+    let rows = vectors.len() / dimension;
+    let documents = documents(vectors, dimension);
+    let mut slowest = Duration::ZERO;
+    let adding = timed(|| {
+        for batch in documents.chunks(BATCH) {
+            let call = timed(|| drop(bench.call("/index", batch.to_vec(), &Value::Null).unwrap()));
+            slowest = slowest.max(call);
+        }
+    });
+    report("VectorIndexer: adds", rows, adding);
+    println!("slowest call of {BATCH}: {slowest:.1?}");
+    let queries = self::documents(queries, dimension);
+    let together = timed(|| {
+        for batch in queries.chunks(BATCH) {
+            drop(bench.call("/search", batch.to_vec(), &Value::Null).unwrap());
+        }
+    });
+    report("VectorIndexer: searches, 100 a call", queries.len(), together);
+    let single = |query: &Document| drop(bench.call("/search", vec![query.clone()], &Value::Null).unwrap());
+    let alone = timed(|| queries.iter().take(BATCH).for_each(single));
+    report("VectorIndexer: searches, 1 a call", BATCH, alone);
+    println!("closing {:.1?}", timed(|| bench.close().unwrap()));
+    // In a process of its own, whose memory holds nothing else.
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg("open").arg(directory).arg(index).status().unwrap();
+}
+
+fn reopen(directory: &Path, index: &str) {
+    let before = resident();
+    let with = json!({"metric": "euclidean", "index": index});
+    let mut bench = None;
+    let opening = timed(|| bench = Some(open(directory, 0, 1, &with)));
+    println!("opening {opening:.1?}, resident memory {before} before, {} after", resident());
+    println!("{}", Value::Object(bench.unwrap().call("/status", Vec::new(), &Value::Null).unwrap().results));
+}
+
+/// What shards cost that hold nothing.
+fn idle_shards(directory: &Path) {
+    println!("resident memory without shards {}", resident());
+    for what in ["making", "opening"] {
+        let mut shards = Vec::new();
+        let opening = timed(|| {
+            shards
+                .extend((0..SHARDS).map(|shard| open(directory, shard, SHARDS, &json!({"dimension": 128}))));
+        });
+        println!("{what} {SHARDS} empty shards {opening:.1?}, resident memory {}", resident());
+    }
+}
+
+fn open(directory: &Path, shard: usize, shards: usize, with: &Value) -> Bench {
+    let kind = flowrun_index::EXECUTORS.iter().find(|kind| kind.name == "VectorIndexer").unwrap();
+    let context = Context { shard, shards, ..Context::alone(directory.join(shard.to_string())) };
+    Bench::new(kind, with, context).unwrap()
+}
+
+fn documents(vectors: &[f32], dimension: usize) -> Vec<Document> {
+    let document = |(number, vector): (usize, &[f32])| {
+        let document = Document::new(format!("document-{number:08}")).with_embedding(vector.to_vec());
+        document.with_uri(format!("clips/{number:08}.gif")).with_tag("length", number)
+    };
+    vectors.chunks(dimension).enumerate().map(document).collect()
+}
+
+/// Numbers from −0.5 to 0.5 (xorshift), the same in every run.
+fn random(count: usize) -> Vec<f32> {
+    let mut state = 0x9e37_79b9_u32;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        f32::from(u16::try_from(state >> 16).unwrap_or(0)) / 65_536.0 - 0.5
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn timed(action: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    action();
+    start.elapsed()
+}
+
+fn report(what: &str, count: usize, time: Duration) {
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let rate = count as f64 / time.as_secs_f64();
+    println!("{what}: {rate:.0}/s");
+}
+
+fn resident() -> String {
+    let status = guard::read_text("/proc/self/status".as_ref(), 1 << 16).unwrap();
+    let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    let number = |line: String| line.split_whitespace().nth(1).unwrap_or_default().to_owned();
+    format!("{} kB, {} threads", number(line("VmRSS")), number(line("Threads")))
+}

@@ -1,0 +1,247 @@
+//! An open FAISS index over the rows of one vector file.
+
+use faiss::index::IndexImpl;
+use faiss::index::autotune::ParameterSpace;
+use faiss::{Index as _, index_factory};
+
+use super::{Approximation, IndexType, foreign};
+
+/// How many lists are probed when nothing is said; FAISS would probe one.
+const N_PROBE: usize = 16;
+/// How much of a graph is explored when nothing is said; FAISS's 16 misses too much.
+const EF_SEARCH: usize = 64;
+
+/// No index is tuned beyond this; FAISS computes with 32-bit integers.
+const EFFORT_MAX: usize = 1 << 20;
+
+/// Why FAISS would not; its own words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct DerivedError(pub(super) String);
+
+impl From<faiss::error::Error> for DerivedError {
+    fn from(error: faiss::error::Error) -> Self {
+        Self(foreign::reason(&error.to_string()))
+    }
+}
+
+/// How hard an index tries; `None` for the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tuning {
+    /// How many inverted lists a search probes.
+    pub(crate) n_probe: Option<usize>,
+    /// How many vectors a search of a graph keeps in view.
+    pub(crate) ef_search: Option<usize>,
+    /// How many vectors are kept in view when a vector is linked into a graph.
+    pub(crate) ef_construction: Option<usize>,
+}
+
+/// An open index.
+#[derive(Debug)]
+pub(crate) struct Derived {
+    pub(super) index: IndexImpl,
+    pub(super) kind: IndexType,
+    pub(super) approximation: Approximation,
+    pub(super) tuning: Tuning,
+    /// The rows that the file on disk covers.
+    pub(super) saved_rows: u64,
+}
+
+/// The candidates of several queries.
+#[derive(Debug)]
+pub(crate) struct Candidates {
+    width: usize,
+    values: Vec<f32>,
+    labels: Vec<i64>,
+}
+
+impl Candidates {
+    /// The rows found for a query and FAISS's values for them, best first.
+    pub(crate) fn of(&self, query: usize) -> impl Iterator<Item = (u64, f32)> {
+        let range = query * self.width..(query + 1) * self.width;
+        let labels = self.labels.get(range.clone()).unwrap_or_default();
+        let values = self.values.get(range).unwrap_or_default();
+        let found = labels.iter().zip(values).map(|(label, value)| (u64::try_from(*label), *value));
+        found.map_while(|(row, value)| Some((row.ok()?, value)))
+    }
+}
+
+impl Derived {
+    /// An empty index of that kind.
+    ///
+    /// # Errors
+    /// When FAISS does not know the kind, or not for this dimension or metric.
+    pub(crate) fn new(
+        kind: IndexType,
+        dimension: usize,
+        approximation: Approximation,
+        tuning: Tuning,
+    ) -> Result<Self, DerivedError> {
+        let text = kind.text();
+        let refused =
+            |reason: &str| DerivedError(format!("`{text}` will not do for {dimension} dimensions: {reason}"));
+        let length = u32::try_from(dimension).map_err(|_| refused("too many"))?;
+        let native_metric = approximation.native_metric();
+        let index = index_factory(length, kind.native(), native_metric);
+        let index = index.map_err(|error| refused(&foreign::reason(&error.to_string())))?;
+        if index.metric_type() != native_metric {
+            return Err(DerivedError(format!("`{text}` works with `metric: euclidean` alone")));
+        }
+        let derived = Self { index, kind, approximation, tuning, saved_rows: 0 };
+        derived.tune()?;
+        Ok(derived)
+    }
+
+    pub(super) fn tune(&self) -> Result<(), DerivedError> {
+        let space = ParameterSpace::new()?;
+        let set = |name: &str, value: usize| {
+            let value = u32::try_from(value.clamp(1, EFFORT_MAX)).unwrap_or(1);
+            space.set_index_parameter(&self.index, name, value).map_err(DerivedError::from)
+        };
+        let n_probe = self.tuning.n_probe.unwrap_or(N_PROBE);
+        if self.kind.lists {
+            set("nprobe", n_probe)?;
+        }
+        if self.kind.graph {
+            // A graph over the centroids must find as many as are probed.
+            let least = if self.kind.lists { n_probe } else { 1 };
+            set("efSearch", self.tuning.ef_search.unwrap_or(EF_SEARCH).max(least))?;
+            if let Some(ef_construction) = self.tuning.ef_construction {
+                set("efConstruction", ef_construction)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn kind(&self) -> &IndexType {
+        &self.kind
+    }
+
+    /// Whether it is ready to take vectors.
+    pub(crate) fn is_trained(&self) -> bool {
+        self.index.is_trained()
+    }
+
+    /// How many rows it covers, from the first on.
+    pub(crate) fn rows(&self) -> u64 {
+        self.index.ntotal()
+    }
+
+    /// Whether the file on disk covers fewer rows. `Flat` has none: the vectors are the index.
+    pub(crate) fn is_worth_saving(&self) -> bool {
+        !self.kind.is_exact() && self.rows() > self.saved_rows
+    }
+
+    /// Learns from a sample of the vectors.
+    pub(crate) fn train(&mut self, vectors: &[f32]) -> Result<(), DerivedError> {
+        Ok(self.index.train(vectors)?)
+    }
+
+    /// Takes the next rows.
+    pub(crate) fn add(&mut self, vectors: &[f32]) -> Result<(), DerivedError> {
+        if vectors.is_empty() { Ok(()) } else { Ok(self.index.add(vectors)?) }
+    }
+
+    /// The `width` best candidates for each query.
+    pub(crate) fn search(&self, queries: &[f32], width: usize) -> Result<Candidates, DerivedError> {
+        let dimension = usize::try_from(self.index.d()).unwrap_or(0).max(1);
+        let results = (queries.len() / dimension).saturating_mul(width);
+        let (mut values, mut labels) = (vec![0.0; results], vec![-1; results]);
+        foreign::search(&self.index, queries, width, &mut values, &mut labels).map_err(DerivedError)?;
+        Ok(Candidates { width, values, labels })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::Metric;
+
+    fn derived(
+        text: &str,
+        dimension: usize,
+        metric: Metric,
+        tuning: Tuning,
+    ) -> Result<Derived, DerivedError> {
+        Derived::new(
+            IndexType::parse(text).unwrap(),
+            dimension,
+            Approximation::new(metric, dimension),
+            tuning,
+        )
+    }
+
+    /// Points on a line.
+    fn points(count: u16) -> Vec<f32> {
+        (0..count).flat_map(|number| [f32::from(number), 0.0]).collect()
+    }
+
+    fn rows(derived: &Derived, queries: &[f32], width: usize) -> Vec<Vec<u64>> {
+        let candidates = derived.search(queries, width).unwrap();
+        let of = |query| candidates.of(query).map(|(row, _)| row).collect();
+        (0..queries.len() / 2).map(of).collect()
+    }
+
+    #[test]
+    fn the_id_of_a_vector_is_its_row_however_it_was_added() {
+        for text in ["Flat", "HNSW4", "SQfp16"] {
+            let mut derived = derived(text, 2, Metric::Euclidean, Tuning::default()).unwrap();
+            assert!(derived.is_trained());
+            derived.add(&points(3)).unwrap();
+            derived.add(&[]).unwrap();
+            derived.add(&[9.0, 0.0]).unwrap();
+            assert_eq!(derived.rows(), 4);
+            assert_eq!(rows(&derived, &[8.0, 0.0, 0.9, 0.0], 2), [[3, 2], [1, 0]]);
+        }
+    }
+
+    #[test]
+    fn where_there_are_no_more_the_list_ends() {
+        let mut derived = derived("Flat", 2, Metric::Cosine, Tuning::default()).unwrap();
+        assert_eq!(rows(&derived, &[1.0, 0.0], 3), [[0; 0]]);
+        derived.add(&[0.0, 1.0, 1.0, 0.0]).unwrap();
+        assert_eq!(rows(&derived, &[1.0, 0.0, 0.0, 1.0], 5), [[1, 0], [0, 1]]);
+        assert_eq!(derived.search(&[1.0, 0.0], 5).unwrap().of(7).count(), 0);
+    }
+
+    #[test]
+    fn probing_more_lists_finds_more() {
+        let found = |n_probe| {
+            let tuning = Tuning { n_probe: Some(n_probe), ..Tuning::default() };
+            let mut derived = derived("IVF8,Flat", 2, Metric::Euclidean, tuning).unwrap();
+            assert!(!derived.is_trained());
+            derived.train(&points(400)).unwrap();
+            derived.add(&points(400)).unwrap();
+            rows(&derived, &[200.0, 0.0], 400)[0].len()
+        };
+        assert!(found(1) < found(4) && found(4) < 400);
+        assert_eq!((found(8), found(usize::MAX)), (400, 400));
+    }
+
+    #[test]
+    fn exploring_more_of_a_graph_finds_more() {
+        let found = |ef_search| {
+            let tuning = Tuning { ef_search: Some(ef_search), ef_construction: Some(4), n_probe: None };
+            let mut derived = derived("HNSW2", 2, Metric::Euclidean, tuning).unwrap();
+            // Numbers in an order that says nothing about where they are.
+            let scattered: Vec<f32> =
+                (0..2000_u32).flat_map(|n| [(n * 7919 % 2003) as f32, (n * 104_729 % 1999) as f32]).collect();
+            derived.add(&scattered).unwrap();
+            let answers = rows(&derived, &scattered[..400], 1);
+            answers.iter().zip(0..).filter(|(answer, row)| answer[..] == [*row]).count()
+        };
+        assert!(found(1) < found(200), "{} {}", found(1), found(200));
+    }
+
+    #[test]
+    fn what_faiss_refuses_is_said_without_its_source_files() {
+        let error = derived("PQ3", 8, Metric::Cosine, Tuning::default()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`PQ3` will not do for 8 dimensions: ") && !error.contains(".cpp"),
+            "{error}"
+        );
+        let mut derived = derived("PCA4,Flat", 2, Metric::Cosine, Tuning::default()).unwrap();
+        let error = derived.train(&points(100)).unwrap_err().to_string();
+        assert!(error.contains("PCA matrix") && !error.contains(".cpp"), "{error}");
+    }
+}

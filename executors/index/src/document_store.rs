@@ -1,0 +1,184 @@
+//! Stores documents by their ids and gives them back.
+
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, parse,
+};
+
+use crate::derived::{IndexChoice, Tuning};
+use crate::kept::{Kept, StoredField, default_exclude};
+use crate::metric::Metric;
+use crate::shard::{Settings, Shard};
+use crate::storage::{Fsync, Kind, StorageError, Wanted};
+use crate::upkeep::Upkeep;
+
+flowrun_sdk::parameters! {
+    /// The parameters of `DocumentStore`.
+    struct DocumentStoreParameters {
+        /// Which documents `/index` stores and `/get` fills in; the request's `access_paths` goes before.
+        access_paths: AccessPaths = AccessPaths::roots(),
+        /// Which documents `/search` replaces by the stored ones; the request's `access_paths` goes before.
+        search_access_paths: AccessPaths = AccessPaths::matches(),
+        /// Fields that are not stored.
+        exclude: Vec<StoredField> = default_exclude(),
+        /// When a write is acknowledged: when the disk has it, or when the operating system has it.
+        fsync: Fsync = Fsync::Always,
+    }
+}
+
+pub(crate) const DOCUMENT_STORE: ExecutorType = ExecutorType::new::<DocumentStoreParameters>(
+    "DocumentStore",
+    "Stores documents by their ids and puts them in the place of matches that only name them.",
+    create,
+);
+
+fn create(build: &Build) -> Result<Instance, BuildError> {
+    let parameters: DocumentStoreParameters = parse(build)?;
+    let store = Store {
+        index_access_paths: parameters.access_paths,
+        search_access_paths: parameters.search_access_paths,
+        kept: Kept::AllBut(parameters.exclude),
+        fsync: parameters.fsync,
+        cut_matches: None,
+    };
+    store.build(build)
+}
+
+/// What a document store is made of; executors under other names fill it in from their own parameters.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    pub(crate) index_access_paths: AccessPaths,
+    pub(crate) search_access_paths: AccessPaths,
+    pub(crate) kept: Kept,
+    pub(crate) fsync: Fsync,
+    /// How many matches of a root document are left after `/search` when the request does not say; `None` leaves all.
+    pub(crate) cut_matches: Option<usize>,
+}
+
+impl Store {
+    /// Opens the shard and makes the executor.
+    pub(crate) fn build(self, build: &Build) -> Result<Instance, BuildError> {
+        let context = &build.context;
+        let wanted = Wanted {
+            kind: Kind::Documents,
+            dimension: None,
+            metric: Metric::Cosine,
+            index: IndexChoice::AUTO.text().to_owned(),
+            shards: context.shards,
+            shard: context.shard,
+        };
+        let settings = Settings {
+            wanted,
+            index: IndexChoice::AUTO,
+            tuning: Tuning::default(),
+            fsync: self.fsync,
+            threads: context.threads,
+            read_only: context.read_only,
+        };
+        let upkeep = Upkeep {
+            shard: Shard::open(context, settings)?,
+            metric: None,
+            access_paths: self.index_access_paths,
+            kept: self.kept,
+            read_only: context.read_only.then(|| context.pod.clone()),
+        };
+        let search_access_paths = self.search_access_paths;
+        let store = DocumentStore { upkeep, search_access_paths, cut_matches: self.cut_matches };
+        Ok(Instance::thread(store)
+            .for_endpoints(["/index", "/update", "/delete", "/search", "/get", "/status", "/clear"]))
+    }
+}
+
+/// Stores documents by their ids and gives them back.
+#[derive(Debug)]
+struct DocumentStore {
+    upkeep: Upkeep,
+    search_access_paths: AccessPaths,
+    cut_matches: Option<usize>,
+}
+
+impl Executor for DocumentStore {
+    fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        match call.endpoint() {
+            "/search" => {
+                self.fill(call, &self.search_access_paths)?;
+                self.cut(call)
+            }
+            "/get" => self.fill(call, &self.upkeep.access_paths),
+            _ => self.upkeep.execute(call),
+        }
+    }
+}
+
+impl DocumentStore {
+    /// Puts stored documents where the request names them. A root keeps what it has and gets what it lacks; one that is
+    /// not stored stays as it is. Elsewhere, what is stored takes the place, and what is not stored is dropped.
+    fn fill(&self, call: &mut Call<'_>, default: &AccessPaths) -> Result<(), ExecutorError> {
+        let paths = call.access_paths(default)?;
+        if paths.include_roots() {
+            call.each(&AccessPaths::roots(), |root| {
+                if let Some(stored) = self.stored(&root.id)? {
+                    complete(root, stored);
+                }
+                Ok(())
+            })?;
+        }
+        let Some(below) = paths.below_roots() else { return Ok(()) };
+        call.each_siblings(&below, |siblings| {
+            let mut kept = Vec::with_capacity(siblings.len());
+            for named in siblings.drain(..) {
+                if let Some(stored) = self.stored(&named.id)? {
+                    kept.push(replace(named, stored));
+                }
+            }
+            *siblings = kept;
+            Ok(())
+        })
+    }
+
+    fn stored(&self, id: &str) -> Result<Option<Document>, StorageError> {
+        self.upkeep.shard.look_up(|table| table.document(id))
+    }
+
+    /// Leaves as many matches as were asked for.
+    fn cut(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        let Some(default) = self.cut_matches else { return Ok(()) };
+        let top_k = call.top_k(default)?;
+        call.each(&AccessPaths::roots(), |root| {
+            if root.matches.len() > top_k {
+                root.matches.make_mut().truncate(top_k);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The stored document in the place of the one that names it: what it was found with stays.
+fn replace(named: Document, stored: Document) -> Document {
+    let matches = if named.matches.is_empty() { stored.matches } else { named.matches };
+    Document { scores: named.scores, adjacency: named.adjacency, matches, ..stored }
+}
+
+/// Fills in the fields that are not set.
+fn complete(document: &mut Document, stored: Document) {
+    fn fill<T: Default + PartialEq>(field: &mut T, stored: T) {
+        if *field == T::default() {
+            *field = stored;
+        }
+    }
+    fill(&mut document.parent_id, stored.parent_id);
+    fill(&mut document.granularity, stored.granularity);
+    fill(&mut document.weight, stored.weight);
+    fill(&mut document.mime_type, stored.mime_type);
+    fill(&mut document.uri, stored.uri);
+    fill(&mut document.text, stored.text);
+    fill(&mut document.blob, stored.blob);
+    fill(&mut document.tensor, stored.tensor);
+    fill(&mut document.embedding, stored.embedding);
+    fill(&mut document.tags, stored.tags);
+    fill(&mut document.scores, stored.scores);
+    fill(&mut document.location, stored.location);
+    fill(&mut document.offset, stored.offset);
+    fill(&mut document.modality, stored.modality);
+    fill(&mut document.chunks, stored.chunks);
+    fill(&mut document.matches, stored.matches);
+}

@@ -1,0 +1,75 @@
+//! The vector of a document.
+
+use flowrun_sdk::{Document, ExecutorError};
+
+use crate::metric::Metric;
+
+/// The most dimensions that a vector may have.
+pub(crate) const DIMENSION_MAX: usize = 1 << 16;
+
+/// The embedding of a document as a vector that can be compared under `metric`; of `dimension`, when that is known.
+///
+/// # Errors
+/// When there is none, it is no vector, or it cannot be compared.
+pub(crate) fn vector(
+    document: &Document,
+    metric: Metric,
+    dimension: Option<usize>,
+) -> Result<Vec<f32>, ExecutorError> {
+    let missing = || ExecutorError::input(format_args!("document `{}` has no embedding", document.id));
+    let embedding = document.embedding.as_ref().ok_or_else(missing)?;
+    let shape = embedding.shape();
+    if shape.iter().filter(|side| **side != 1).count() > 1 {
+        return Err(ExecutorError::input(format_args!(
+            "the embedding has shape {shape:?}; a vector is needed"
+        )));
+    }
+    let vector = embedding.to_f32()?;
+    match (vector.len(), dimension) {
+        (0, _) => return Err(ExecutorError::input("the embedding is empty")),
+        (length, Some(dimension)) if length != dimension => {
+            let message = format_args!("the embedding has {length} dimensions, the index {dimension}");
+            return Err(ExecutorError::input(message));
+        }
+        (length, None) if length > DIMENSION_MAX => {
+            let message =
+                format_args!("the embedding has {length} dimensions, more than the {DIMENSION_MAX} allowed");
+            return Err(ExecutorError::input(message));
+        }
+        _ => {}
+    }
+    metric.check(&vector)?;
+    Ok(vector.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use flowrun_sdk::Tensor;
+
+    use super::*;
+
+    fn with_shape(shape: Vec<usize>) -> Document {
+        let elements = vec![1.0; shape.iter().product()];
+        Document { embedding: Tensor::from_f32(shape, elements).ok(), ..Document::new("a") }
+    }
+
+    #[test]
+    fn a_row_or_a_column_is_a_vector_and_a_matrix_is_not() {
+        for (shape, is_vector) in
+            [(vec![3], true), (vec![1, 3], true), (vec![3, 1], true), (vec![3, 2], false), (vec![0], false)]
+        {
+            let read = vector(&with_shape(shape.clone()), Metric::Cosine, Some(3));
+            assert_eq!(read.is_ok(), is_vector, "{shape:?} {read:?}");
+        }
+    }
+
+    #[test]
+    fn every_reason_names_the_bound() {
+        let reason =
+            |shape, dimension| vector(&with_shape(shape), Metric::Cosine, dimension).unwrap_err().to_string();
+        assert_eq!(reason(vec![3], Some(4)), "the embedding has 3 dimensions, the index 4");
+        assert!(reason(vec![DIMENSION_MAX + 1], None).contains("more than the 65536 allowed"));
+        let missing = vector(&Document::new("a"), Metric::Cosine, None).unwrap_err().to_string();
+        assert_eq!(missing, "document `a` has no embedding");
+    }
+}

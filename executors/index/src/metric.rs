@@ -1,0 +1,175 @@
+//! How far apart two vectors are, exactly.
+//!
+//! Every distance that leaves this crate is computed here, in double precision and in one fixed order, and rounded to
+//! single precision once. So it depends on the two vectors alone: not on the size of the batch, the number of
+//! threads or shards, nor on the kind of index that proposed the candidate. What FAISS computes to find candidates
+//! is in [`crate::derived`].
+
+use flowrun_sdk::ExecutorError;
+
+flowrun_sdk::choice! {
+    /// How the distance of two vectors is measured. Small is near.
+    pub enum Metric {
+        /// One minus the cosine of the angle between them; from 0 to 2.
+        Cosine = "cosine",
+        /// The length of their difference.
+        Euclidean = "euclidean",
+        /// One minus their inner product, as AnnLite reports it; may be negative.
+        InnerProduct = "inner_product",
+    }
+}
+
+/// A vector to search for.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pub(crate) vector: Vec<f32>,
+    squared_norm: f64,
+}
+
+impl Query {
+    pub(crate) fn new(vector: Vec<f32>) -> Self {
+        let squared_norm = dot(&vector, &vector);
+        Self { vector, squared_norm }
+    }
+
+    /// The length of the vector.
+    pub(crate) fn norm(&self) -> f64 {
+        self.squared_norm.sqrt()
+    }
+}
+
+impl Metric {
+    /// The distance between `query` and `row`, which have the same length.
+    ///
+    /// cosine: 1 − q·x / √(q² x²); euclidean: √Σ(qᵢ − xᵢ)²; inner product: 1 − q·x.
+    pub(crate) fn distance(self, query: &Query, row: &[f32]) -> f32 {
+        let distance = match self {
+            Self::Cosine => {
+                // √(a·a) is exactly a, so that a vector is at exactly 0 from itself and from its double.
+                (1.0 - dot(&query.vector, row) / (query.squared_norm * dot(row, row)).sqrt()).max(0.0)
+            }
+            Self::Euclidean => sum(&query.vector, row, |q, x| (q - x) * (q - x)).sqrt(),
+            Self::InnerProduct => 1.0 - dot(&query.vector, row),
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "the one rounding")]
+        let rounded = distance as f32;
+        // Negative zero would order before zero.
+        rounded + 0.0
+    }
+
+    /// Whether the metric is defined for this vector.
+    ///
+    /// # Errors
+    /// When an element is not finite, or the vector is zero and has no direction.
+    pub(crate) fn check(self, vector: &[f32]) -> Result<(), ExecutorError> {
+        if let Some(position) = vector.iter().position(|element| !element.is_finite()) {
+            let element = vector.get(position).copied().unwrap_or(f32::NAN);
+            return Err(ExecutorError::input(format_args!(
+                "element {position} of the embedding is {element}: only finite numbers can be compared"
+            )));
+        }
+        if self == Self::Cosine && vector.iter().all(|&element| element == 0.0) {
+            return Err(ExecutorError::input(
+                "the embedding is zero: it has no direction for `metric: cosine`",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Independent sums, so that the additions need not wait for one another; their number is part of the result.
+const LANES: usize = 8;
+
+/// Σ `term(aᵢ, bᵢ)` in a fixed order.
+#[inline]
+fn sum(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
+    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
+    let mut lanes = [0.0_f64; LANES];
+    for (a, b) in a_blocks.iter().zip(b_blocks) {
+        for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += term(f64::from(a), f64::from(b));
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(&a, &b)| term(f64::from(a), f64::from(b))).sum();
+    lanes.iter().sum::<f64>() + rest
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    sum(a, b, |a, b| a * b)
+}
+
+/// The length of a vector.
+pub(crate) fn norm(vector: &[f32]) -> f64 {
+    dot(vector, vector).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn vectors() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
+        (1..40_usize).prop_flat_map(|length| {
+            let vector = || proptest::collection::vec(-100.0_f32..100.0, length);
+            (vector(), vector())
+        })
+    }
+
+    fn naive(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
+        let pairs = || a.iter().zip(b).map(|(&a, &b)| (f64::from(a), f64::from(b)));
+        let dot: f64 = pairs().map(|(a, b)| a * b).sum();
+        let (aa, bb): (f64, f64) = (pairs().map(|(a, _)| a * a).sum(), pairs().map(|(_, b)| b * b).sum());
+        match metric {
+            Metric::Cosine => 1.0 - dot / (aa.sqrt() * bb.sqrt()),
+            Metric::Euclidean => pairs().map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt(),
+            Metric::InnerProduct => 1.0 - dot,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_distance_is_what_its_formula_says((a, b) in vectors()) {
+            for metric in [Metric::Cosine, Metric::Euclidean, Metric::InnerProduct] {
+                if metric.check(&a).is_err() || metric.check(&b).is_err() {
+                    continue;
+                }
+                let distance = f64::from(metric.distance(&Query::new(a.clone()), &b));
+                let expected = naive(metric, &a, &b);
+                prop_assert!((distance - expected).abs() <= 1e-6 * (1.0 + expected.abs()), "{distance} {expected}");
+            }
+        }
+
+        #[test]
+        fn a_vector_is_at_zero_from_itself_and_its_double((a, _) in vectors()) {
+            let doubled: Vec<f32> = a.iter().map(|element| 2.0 * element).collect();
+            let query = Query::new(a.clone());
+            prop_assert_eq!(Metric::Euclidean.distance(&query, &a).to_bits(), 0.0_f32.to_bits());
+            if Metric::Cosine.check(&a).is_ok() {
+                prop_assert_eq!(Metric::Cosine.distance(&query, &doubled).to_bits(), 0.0_f32.to_bits());
+            }
+        }
+    }
+
+    #[test]
+    fn vectors_without_a_distance_are_refused() {
+        for metric in [Metric::Cosine, Metric::Euclidean, Metric::InnerProduct] {
+            for vector in [[1.0, f32::NAN], [f32::INFINITY, 0.0], [0.0, f32::NEG_INFINITY]] {
+                assert!(metric.check(&vector).is_err(), "{metric:?} {vector:?}");
+            }
+            assert_eq!(metric.check(&[0.0, -0.0]).is_err(), metric == Metric::Cosine);
+            assert!(metric.check(&[f32::MAX, f32::MIN_POSITIVE / 2.0]).is_ok());
+        }
+    }
+
+    #[test]
+    fn extreme_vectors_have_a_distance_all_the_same() {
+        for element in [f32::MAX, 1e-45] {
+            let (query, opposite) = (Query::new(vec![element; 9]), [-element; 9]);
+            assert_eq!(Metric::Cosine.distance(&query, &opposite), 2.0);
+            assert!(!Metric::Euclidean.distance(&query, &opposite).is_nan());
+            assert!(!Metric::InnerProduct.distance(&query, &opposite).is_nan());
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! An open shard: what the replicas of an executor share.
+//!
+//! Reading goes on side by side, writing alone. A write is acknowledged when it is on disk: vectors first, then, in one
+//! atomic commit, everything that refers to them. Only then does memory change. Executors are in `vector_indexer`
+//! and `document_store`; how things are stored is in `storage`.
+
+mod nearest;
+mod rows;
+mod search;
+mod state;
+mod vectors;
+
+use std::sync::Arc;
+
+use flowrun_sdk::{BuildError, Context, Value};
+use parking_lot::{RwLock, RwLockReadGuard};
+use serde_json::json;
+
+use nearest::Nearest;
+use rows::RowSet;
+pub(crate) use search::Match;
+use state::State;
+use vectors::Vectors;
+
+use crate::derived::{Approximation, Derived, IndexChoice, Tuning, set_threads};
+use crate::storage::{
+    Change, DirectoryLock, Fsync, Kind, Layout, Manifest, Outcome, Plan, StorageError, Table, Wanted,
+    sync_directory,
+};
+
+/// How a shard is to be opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) wanted: Wanted,
+    pub(crate) index: IndexChoice,
+    pub(crate) tuning: Tuning,
+    pub(crate) fsync: Fsync,
+    pub(crate) threads: usize,
+    pub(crate) read_only: bool,
+}
+
+impl Settings {
+    /// Whether there is an index of the kind that is wanted, and for vectors of this dimension.
+    fn check_index(&self, dimension: Option<usize>) -> Result<(), StorageError> {
+        let kind = self.index.resolve(0, dimension.unwrap_or(0));
+        let kind = kind.map_err(|reason| StorageError::IndexType { reason })?;
+        let Some(dimension) = dimension else { return Ok(()) };
+        let approximation = Approximation::new(self.wanted.metric, dimension);
+        let made = Derived::new(kind, dimension, approximation, self.tuning);
+        made.map(drop).map_err(|error| StorageError::IndexType { reason: error.to_string() })
+    }
+}
+
+/// An open shard.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    settings: Settings,
+    layout: Layout,
+    state: RwLock<State>,
+    /// Given back last.
+    _lock: DirectoryLock,
+}
+
+impl Shard {
+    /// Opens the shard of a context, or joins the replica that has it open.
+    ///
+    /// # Errors
+    /// When what is there is not what is wanted, is damaged, or belongs to another process.
+    pub(crate) fn open(context: &Context, settings: Settings) -> Result<Arc<Self>, BuildError> {
+        let layout = Layout::new(&context.workspace);
+        let wanted = settings.wanted.clone();
+        let shard =
+            context.shared.get_or_open(&context.workspace, || Self::open_directory(layout, settings))?;
+        let state = shard.read();
+        state.manifest.check(&shard.layout, &wanted)?;
+        drop(state);
+        Ok(shard)
+    }
+
+    fn open_directory(layout: Layout, settings: Settings) -> Result<Self, StorageError> {
+        Manifest::check_siblings(&layout, &settings.wanted)?;
+        // What cannot be must leave nothing behind.
+        settings.check_index(settings.wanted.dimension)?;
+        if settings.read_only && !layout.manifest().exists() {
+            return Err(StorageError::Absent(layout.directory().to_owned()));
+        }
+        let directory = layout.directory();
+        if !directory.exists() {
+            std::fs::create_dir_all(directory).map_err(StorageError::io("make", directory))?;
+            sync_directory(directory)?;
+        }
+        let lock = DirectoryLock::take(&layout)?;
+        let written = Manifest::read(&layout)?;
+        if let Some(written) = &written {
+            written.check(&layout, &settings.wanted)?;
+        }
+        let manifest = match &written {
+            Some(written) => written.renewed(&settings.wanted),
+            // The manifest is written first: without it nothing of ours is here, unless somebody took it away.
+            None if layout.documents(1).exists() => {
+                return Err(StorageError::damaged(&layout.manifest(), "it is missing"));
+            }
+            None => Manifest::new(&settings.wanted, 1),
+        };
+        settings.check_index(manifest.dimension)?;
+        if written.as_ref() != Some(&manifest) {
+            manifest.write(&layout)?;
+        }
+        layout.remove_other_generations(manifest.generation)?;
+        let state = State::open(&layout, manifest, &settings)?;
+        Ok(Self { settings, layout, state: RwLock::new(state), _lock: lock })
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        set_threads(self.settings.threads);
+        self.state.read()
+    }
+
+    /// The dimension of the vectors, when it is known.
+    pub(crate) fn dimension(&self) -> Option<usize> {
+        self.read().manifest.dimension
+    }
+
+    /// Looks something up in the documents.
+    pub(crate) fn look_up<T>(
+        &self,
+        action: impl FnOnce(&Table) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        action(&self.read().table)
+    }
+
+    /// Makes a change durable, and then visible.
+    ///
+    /// # Errors
+    /// When it could not be made durable; then nothing of it is visible.
+    pub(crate) fn apply(&self, change: Change) -> Result<Outcome, StorageError> {
+        set_threads(self.settings.threads);
+        let mut state = self.state.write();
+        state.check_unbroken(&self.layout)?;
+        let plan = Plan::new(&state.table, change)?;
+        let outcome = plan.outcome;
+        if !plan.is_empty() {
+            state.apply(plan, &self.layout, &self.settings)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Removes everything.
+    pub(crate) fn clear(&self) -> Result<(), StorageError> {
+        let mut state = self.state.write();
+        state.check_unbroken(&self.layout)?;
+        let manifest = Manifest::new(&self.settings.wanted, state.manifest.generation + 1);
+        // The new generation is whole before the manifest names it; from there on the old one is gone.
+        let cleared = State::open(&self.layout, manifest, &self.settings)?;
+        let switched = cleared.manifest.write(&self.layout);
+        // If it is not known which generation is current, what is written to this one may be lost.
+        switched.inspect_err(|error| state.broken = Some(error.to_string()))?;
+        let generation = cleared.manifest.generation;
+        *state = cleared;
+        self.layout.remove_other_generations(generation)
+    }
+
+    /// Writes out what would have to be computed again at the next opening. It is derived, so a flow that is read-only
+    /// may write it too.
+    pub(crate) fn save(&self) {
+        let mut state = self.state.write();
+        let path = self.layout.derived(state.manifest.generation);
+        if let Some(vectors) = &mut state.vectors {
+            vectors.save(&path);
+        }
+    }
+
+    /// What there is to say about the shard, by name.
+    pub(crate) fn status(&self) -> Result<Vec<(&'static str, Value)>, StorageError> {
+        let state = self.read();
+        let counters = state.table.counters()?;
+        let mut status = vec![("documents", json!(counters.documents))];
+        if self.settings.wanted.kind == Kind::Documents {
+            return Ok(status);
+        }
+        let vectors = state.vectors.as_ref();
+        status.push(("vectors", json!(vectors.map_or(0, Vectors::live))));
+        status.push(("deleted", json!(vectors.map_or(0, |vectors| vectors.dead.len()))));
+        status.push(("dimension", json!(state.manifest.dimension)));
+        status.push(("metric", json!(self.settings.wanted.metric.name())));
+        let index = vectors.map_or(self.settings.index.text(), |vectors| vectors.derived.kind().text());
+        status.push(("index", json!(index)));
+        status.push(("trained", json!(vectors.is_some_and(|vectors| vectors.derived.is_trained()))));
+        Ok(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowrun_sdk::{Document, ErrorKind, ExecutorError};
+
+    use super::*;
+    use crate::metric::Metric;
+    use crate::storage::Put;
+
+    fn shard(directory: &std::path::Path) -> Arc<Shard> {
+        let wanted = Wanted {
+            kind: Kind::Vectors,
+            dimension: None,
+            metric: Metric::Euclidean,
+            index: "auto".to_owned(),
+            shards: 1,
+            shard: 0,
+        };
+        let index = IndexChoice::AUTO;
+        let tuning = Tuning::default();
+        let settings = Settings { wanted, index, tuning, fsync: Fsync::Always, threads: 1, read_only: false };
+        Shard::open(&Context::alone(directory), settings).unwrap()
+    }
+
+    fn change(id: &str) -> Change {
+        let mut change = Change::default();
+        let document = flowrun_sdk::wire::encode(&Document::new(id));
+        change.put(Put {
+            id: id.to_owned(),
+            parent_id: String::new(),
+            document,
+            vector: Some(vec![1.0, 2.0]),
+        });
+        change
+    }
+
+    #[test]
+    fn a_write_that_the_disk_refuses_is_not_acknowledged_and_leaves_everything_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let shard = shard(directory.path());
+        shard.apply(change("a")).unwrap();
+        let before = shard.status().unwrap();
+        let writable = {
+            let mut state = shard.state.write();
+            state.vectors.as_mut().map(|vectors| vectors.file.make_read_only().unwrap()).unwrap()
+        };
+        let error = shard.apply(change("b")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot write") && error.contains("vectors-000001.bin"), "{error}");
+        assert_eq!(shard.status().unwrap(), before);
+        assert!(shard.look_up(|table| table.document("b")).unwrap().is_none());
+        shard.state.write().vectors.as_mut().unwrap().file = writable;
+        shard.apply(change("b")).unwrap();
+        assert_eq!(
+            shard.search(&[crate::metric::Query::new(vec![1.0, 2.0])], 9, &|| Ok(())).unwrap()[0].len(),
+            2
+        );
+    }
+
+    #[test]
+    fn replicas_that_bring_first_vectors_of_two_lengths_do_not_mix_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let shard = shard(directory.path());
+        shard.apply(change("a")).unwrap();
+        let mut longer = Change::default();
+        longer.put(Put {
+            id: "b".to_owned(),
+            parent_id: String::new(),
+            document: vec![],
+            vector: Some(vec![1.0; 3]),
+        });
+        let error = shard.apply(longer).unwrap_err().to_string();
+        assert_eq!(error, "the vectors have 3 dimensions, the index 2");
+        let query = crate::metric::Query::new(vec![1.0; 3]);
+        assert!(shard.search(&[query], 1, &|| Ok(())).is_err());
+        shard.apply(change("c")).unwrap();
+        assert_eq!(shard.status().unwrap()[1], ("vectors", json!(2)));
+    }
+
+    #[test]
+    fn a_file_of_vectors_that_nothing_was_acknowledged_of_is_made_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(shard(directory.path()));
+        let path = directory.path().join("vectors-000001.bin");
+        for remains in [&b""[..], b"half a header", &[7; 200]] {
+            std::fs::write(&path, remains).unwrap();
+            let shard = shard(directory.path());
+            shard.apply(change("a")).unwrap();
+            shard.clear().unwrap();
+            drop(shard);
+            std::fs::remove_dir_all(directory.path()).unwrap();
+            drop(self::shard(directory.path()));
+        }
+    }
+
+    #[test]
+    fn a_search_that_nobody_waits_for_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let shard = shard(directory.path());
+        shard.apply(change("a")).unwrap();
+        let query = crate::metric::Query::new(vec![1.0, 2.0]);
+        let given_up = || Err(ExecutorError::new(ErrorKind::Cancelled, "given up"));
+        let error = shard.search(&[query], 1, &given_up).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+    }
+
+    #[test]
+    fn after_a_write_of_unknown_outcome_nothing_more_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let shard = shard(directory.path());
+        shard.apply(change("a")).unwrap();
+        shard.state.write().broken = Some("no space left".to_owned());
+        for refused in [shard.apply(change("b")).map(|_| ()), shard.clear()] {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains("failed (no space left): restart the flow"), "{error}");
+        }
+        assert!(shard.look_up(|table| table.document("a")).unwrap().is_some());
+    }
+}

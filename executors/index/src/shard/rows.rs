@@ -1,0 +1,62 @@
+//! A set of rows: one bit for each.
+
+/// A set of row numbers, small for the number of rows that there are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RowSet {
+    words: Vec<u64>,
+    count: u64,
+}
+
+impl RowSet {
+    pub(crate) fn insert(&mut self, row: u64) {
+        let (word, bit) = place(row);
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        if let Some(word) = self.words.get_mut(word) {
+            self.count += u64::from(*word & bit == 0);
+            *word |= bit;
+        }
+    }
+
+    pub(crate) fn contains(&self, row: u64) -> bool {
+        let (word, bit) = place(row);
+        self.words.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// How many rows are in it.
+    pub(crate) fn len(&self) -> u64 {
+        self.count
+    }
+}
+
+impl Extend<u64> for RowSet {
+    fn extend<I: IntoIterator<Item = u64>>(&mut self, rows: I) {
+        rows.into_iter().for_each(|row| self.insert(row));
+    }
+}
+
+/// The word and the bit of a row.
+fn place(row: u64) -> (usize, u64) {
+    (usize::try_from(row / 64).unwrap_or(usize::MAX - 1), 1 << (row % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_holds_what_was_put_in(rows in proptest::collection::hash_set(0..500_u64, 0..100)) {
+            let mut set = RowSet::default();
+            set.extend(rows.iter().chain(&rows).copied());
+            prop_assert_eq!(set.len(), rows.len() as u64);
+            let held: HashSet<u64> = (0..600).filter(|row| set.contains(*row)).collect();
+            prop_assert_eq!(held, rows);
+        }
+    }
+}

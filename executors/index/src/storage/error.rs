@@ -1,0 +1,77 @@
+//! Why stored data cannot be read or written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use flowrun_sdk::{BuildError, ExecutorError};
+
+/// Why stored data cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StorageError {
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("the documents in {} cannot be used: {source}", path.display())]
+    Documents { path: PathBuf, source: fjall::Error },
+    #[error(
+        "{} is damaged: {reason}; restore it, or remove {} and index again",
+        path.display(), directory_of(path).display()
+    )]
+    Damaged { path: PathBuf, reason: String },
+    #[error(
+        "another process or pod works in {}: end it, or give this one a workspace of its own",
+        .0.display()
+    )]
+    Locked(PathBuf),
+    #[error("there is no index in {}: run the flow that writes it first, or leave out `read_only`", .0.display())]
+    Absent(PathBuf),
+    #[error(
+        "{}: written by another kind of executor ({written}): give this one a workspace of its own",
+        directory.display()
+    )]
+    Kind { directory: PathBuf, written: &'static str },
+    #[error(
+        "the index in {} was written with {written} shards, not {wanted}: write `shards: {written}`, or index again \
+         into an empty workspace", base.display()
+    )]
+    Shards { base: PathBuf, written: usize, wanted: usize },
+    #[error("{reason}")]
+    Mismatch { parameter: &'static str, reason: String },
+    #[error("{reason}")]
+    IndexType { reason: String },
+    #[error("an earlier write to {} failed ({reason}): restart the flow", path.display())]
+    Broken { path: PathBuf, reason: String },
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+impl StorageError {
+    /// Says what was being done to which file when the system refused.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn damaged(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+impl From<StorageError> for ExecutorError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::IndexType { reason } => Self::parameter("index", reason),
+            error => Self::resource(error),
+        }
+    }
+}
+
+impl From<StorageError> for BuildError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Mismatch { parameter, reason } => Self::parameter(parameter, reason),
+            StorageError::IndexType { reason } => Self::parameter("index", reason),
+            error => Self::failed(error),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Where things are in a shard's directory.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::StorageError;
+
+/// The names of the files in a shard's directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    directory: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into() }
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.directory.join("LOCK")
+    }
+
+    pub(crate) fn manifest(&self) -> PathBuf {
+        self.directory.join("manifest.json")
+    }
+
+    pub(crate) fn documents(&self, generation: u32) -> PathBuf {
+        self.directory.join(format!("documents-{generation:06}"))
+    }
+
+    pub(crate) fn vectors(&self, generation: u32) -> PathBuf {
+        self.directory.join(format!("vectors-{generation:06}.bin"))
+    }
+
+    pub(crate) fn derived(&self, generation: u32) -> PathBuf {
+        self.directory.join(format!("faiss-{generation:06}.index"))
+    }
+
+    /// Removes what belongs to generations other than `current`: remains of a switch that was cut short.
+    pub(crate) fn remove_other_generations(&self, current: u32) -> Result<(), StorageError> {
+        let entries = fs::read_dir(&self.directory).map_err(StorageError::io("list", &self.directory))?;
+        for entry in entries.filter_map(Result::ok) {
+            let generation = entry.file_name().to_str().and_then(generation_of);
+            if generation.is_none_or(|generation| generation == current) {
+                continue;
+            }
+            let path = entry.path();
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(StorageError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+}
+
+/// The generation that a file name carries, when the name is one of ours. `.new` marks a file that was not finished.
+fn generation_of(name: &str) -> Option<u32> {
+    let (kind, rest) = name.split_once('-')?;
+    let (number, extension) = rest.split_once('.').unwrap_or((rest, ""));
+    let ours = [("documents", ""), ("vectors", "bin"), ("faiss", "index")];
+    let known = ours.iter().any(|ours| *ours == (kind, extension) || (ours.0 == kind && extension == "new"));
+    (known && number.len() == 6).then(|| number.parse().ok()).flatten()
+}
+
+/// Writes a file so that after a crash it holds either the old bytes or the new ones.
+pub(crate) fn replace_file(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    let temporary = path.with_extension("new");
+    write(&temporary)?;
+    let file = File::open(&temporary).map_err(StorageError::io("open", &temporary))?;
+    file.sync_all().map_err(StorageError::io("write", &temporary))?;
+    fs::rename(&temporary, path).map_err(StorageError::io("replace", path))?;
+    sync_directory(path)
+}
+
+/// As [`replace_file`], with these bytes.
+pub(super) fn replace_with_bytes(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+    replace_file(path, |path| {
+        let written = File::create(path).and_then(|mut file| file.write_all(bytes));
+        written.map_err(StorageError::io("write", path))
+    })
+}
+
+/// Makes the directory entry of `path` durable.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), StorageError> {
+    let directory = path.parent().unwrap_or(path);
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(StorageError::io("write", directory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_files_of_other_generations_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        fs::create_dir(layout.documents(1)).unwrap();
+        fs::create_dir(layout.documents(2)).unwrap();
+        let ours = [layout.vectors(1), layout.derived(1), layout.derived(1).with_extension("new")];
+        let kept =
+            [layout.vectors(2), directory.path().join("vectors-1.bin"), directory.path().join("notes")];
+        for path in ours.iter().chain(&kept) {
+            File::create(path).unwrap();
+        }
+        layout.remove_other_generations(2).unwrap();
+        assert!(!layout.documents(1).exists() && layout.documents(2).exists());
+        assert!(!ours.iter().any(|path| path.exists()) && kept.iter().all(|path| path.exists()));
+    }
+
+    #[test]
+    fn a_replacement_that_fails_leaves_the_old_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        replace_with_bytes(&path, b"old").unwrap();
+        let failed = replace_file(&path, |_| Err(StorageError::damaged(&path, "test")));
+        assert!(failed.is_err());
+        assert_eq!(flowrun_sdk::guard::read_file(&path, 9).unwrap(), b"old");
+    }
+}

@@ -1,0 +1,45 @@
+//! One process at a time.
+
+use std::fs::{File, OpenOptions, TryLockError};
+
+use super::{Layout, StorageError};
+
+/// Holds a shard's directory; given back when dropped, also when the process is killed.
+#[derive(Debug)]
+pub(crate) struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Takes the directory.
+    ///
+    /// # Errors
+    /// [`StorageError::Locked`] when another process holds it.
+    pub(crate) fn take(layout: &Layout) -> Result<Self, StorageError> {
+        let path = layout.lock();
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(StorageError::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StorageError::Locked(layout.directory().to_owned())),
+            Err(TryLockError::Error(source)) => Err(StorageError::io("lock", &path)(source)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holder_is_told_which_directory_is_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        let first = DirectoryLock::take(&layout).unwrap();
+        let error = DirectoryLock::take(&layout).unwrap_err().to_string();
+        assert!(error.contains(&directory.path().display().to_string()), "{error}");
+        assert!(error.contains("a workspace of its own"), "{error}");
+        drop(first);
+        DirectoryLock::take(&layout).unwrap();
+    }
+}

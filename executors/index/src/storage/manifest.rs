@@ -1,0 +1,234 @@
+//! What a shard's directory says of itself.
+//!
+//! The manifest decides what the other files mean, so it is written before them and checked before they are opened.
+//! It does not count anything: the documents do.
+
+use std::path::Path;
+
+use flowrun_sdk::guard;
+use serde::{Deserialize, Serialize};
+
+use super::layout::replace_with_bytes;
+use super::{Layout, StorageError};
+use crate::metric::Metric;
+
+/// The layout that this code reads and writes.
+const FORMAT: u32 = 1;
+
+/// The largest manifest that is read, in bytes; ours have less than 300.
+const BYTES_MAX: u64 = 1 << 16;
+
+/// What is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// Documents with vectors.
+    Vectors,
+    /// Documents alone.
+    Documents,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Vectors => "vectors and documents",
+            Self::Documents => "documents without vectors",
+        }
+    }
+}
+
+/// What an executor expects to find, or writes down when there is nothing yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) kind: Kind,
+    /// `None`: whatever is there, else that of the first vector.
+    pub(crate) dimension: Option<usize>,
+    pub(crate) metric: Metric,
+    /// The index type as the user wrote it; another one than before means that the derived index is built anew.
+    pub(crate) index: String,
+    pub(crate) shards: usize,
+    pub(crate) shard: usize,
+}
+
+/// What a shard's directory says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    format: u32,
+    kind: Kind,
+    pub(crate) dimension: Option<usize>,
+    metric: String,
+    index: String,
+    shards: usize,
+    shard: usize,
+    pub(crate) generation: u32,
+}
+
+impl Manifest {
+    /// The manifest of an empty shard.
+    pub(crate) fn new(wanted: &Wanted, generation: u32) -> Self {
+        Self {
+            format: FORMAT,
+            kind: wanted.kind,
+            dimension: wanted.dimension,
+            metric: wanted.metric.name().to_owned(),
+            index: wanted.index.clone(),
+            shards: wanted.shards,
+            shard: wanted.shard,
+            generation,
+        }
+    }
+
+    /// Reads the manifest of a directory; `None` when there is none.
+    pub(crate) fn read(layout: &Layout) -> Result<Option<Self>, StorageError> {
+        let path = layout.manifest();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let damaged = |reason: &dyn std::fmt::Display| StorageError::damaged(&path, reason);
+        let text = guard::read_text(&path, BYTES_MAX).map_err(|error| damaged(&error))?;
+        let manifest: Self = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
+        match manifest.format {
+            FORMAT => Ok(Some(manifest)),
+            other => Err(damaged(&format_args!("format {other} is not known to this version"))),
+        }
+    }
+
+    pub(crate) fn write(&self, layout: &Layout) -> Result<(), StorageError> {
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| StorageError::io("write", &layout.manifest())(std::io::Error::other(error)))?;
+        replace_with_bytes(&layout.manifest(), &text)
+    }
+
+    /// Whether what is written is what is wanted.
+    pub(crate) fn check(&self, layout: &Layout, wanted: &Wanted) -> Result<(), StorageError> {
+        let directory = layout.directory();
+        if self.kind != wanted.kind {
+            return Err(StorageError::Kind { directory: directory.to_owned(), written: self.kind.name() });
+        }
+        if self.shards != wanted.shards {
+            let base = directory.parent().unwrap_or(directory);
+            return Err(self.sharded_otherwise(base, wanted));
+        }
+        let otherwise = |parameter, written: &str, wanted: &str| {
+            let directory = directory.display();
+            let reason = format!(
+                "the index in {directory} was written with `{parameter}: {written}`, not {wanted}: write \
+                 `{parameter}: {written}`, or index again into an empty workspace"
+            );
+            Err(StorageError::Mismatch { parameter, reason })
+        };
+        if self.kind == Kind::Documents {
+            return Ok(());
+        }
+        if self.metric != wanted.metric.name() {
+            return otherwise("metric", &self.metric, wanted.metric.name());
+        }
+        match (self.dimension, wanted.dimension) {
+            (Some(written), Some(wanted)) if written != wanted => {
+                otherwise("dimension", &written.to_string(), &wanted.to_string())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks for other shards beside this one, `../0`, `../1`, …, that were written when there were more or fewer.
+    /// Without this, opening with another number of shards would quietly find a part of the data.
+    pub(crate) fn check_siblings(layout: &Layout, wanted: &Wanted) -> Result<(), StorageError> {
+        let directory = layout.directory();
+        let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+        let own_name = directory.file_name().and_then(|name| name.to_str());
+        let (Some(base), true) = (directory.parent(), own_name == Some(&wanted.shard.to_string())) else {
+            return Ok(());
+        };
+        let Ok(entries) = std::fs::read_dir(base) else { return Ok(()) };
+        for entry in entries.filter_map(Result::ok) {
+            if !entry.file_name().to_str().is_some_and(is_number) {
+                continue;
+            }
+            match Self::read(&Layout::new(entry.path()))? {
+                Some(sibling) if sibling.shards != wanted.shards => {
+                    return Err(sibling.sharded_otherwise(base, wanted));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn sharded_otherwise(&self, base: &Path, wanted: &Wanted) -> StorageError {
+        StorageError::Shards { base: base.to_owned(), written: self.shards, wanted: wanted.shards }
+    }
+
+    /// The same for vectors of that dimension.
+    pub(crate) fn with_dimension(&self, dimension: usize) -> Self {
+        Self { dimension: Some(dimension), ..self.clone() }
+    }
+
+    /// The same with what may change from one opening to the next taken over from `wanted`.
+    pub(crate) fn renewed(&self, wanted: &Wanted) -> Self {
+        let dimension = self.dimension.or(wanted.dimension);
+        Self { dimension, index: wanted.index.clone(), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Wanted {
+        Wanted {
+            kind: Kind::Vectors,
+            dimension: Some(4),
+            metric: Metric::Cosine,
+            index: "auto".to_owned(),
+            shards: 2,
+            shard: 0,
+        }
+    }
+
+    #[test]
+    fn what_was_written_otherwise_is_refused_with_what_to_type() {
+        let layout = Layout::new("base/0");
+        let manifest = Manifest::new(&wanted(), 1);
+        let refused = |wanted: &Wanted| manifest.check(&layout, wanted).unwrap_err().to_string();
+        assert!(refused(&Wanted { dimension: Some(5), ..wanted() }).contains("write `dimension: 4`"));
+        assert!(
+            refused(&Wanted { metric: Metric::Euclidean, ..wanted() }).contains("write `metric: cosine`")
+        );
+        assert!(
+            refused(&Wanted { shards: 3, ..wanted() }).contains("in base was written with 2 shards, not 3")
+        );
+        assert!(refused(&Wanted { kind: Kind::Documents, ..wanted() }).contains("a workspace of its own"));
+        manifest.check(&layout, &Wanted { dimension: None, index: "HNSW32".to_owned(), ..wanted() }).unwrap();
+    }
+
+    #[test]
+    fn a_shard_that_does_not_exist_yet_is_refused_by_its_siblings() {
+        let base = tempfile::tempdir().unwrap();
+        let written = Layout::new(base.path().join("0"));
+        std::fs::create_dir(written.directory()).unwrap();
+        Manifest::new(&wanted(), 1).write(&written).unwrap();
+        let sibling = Layout::new(base.path().join("7"));
+        let more = Wanted { shards: 8, shard: 7, ..wanted() };
+        assert!(matches!(
+            Manifest::check_siblings(&sibling, &more),
+            Err(StorageError::Shards { written: 2, wanted: 8, .. })
+        ));
+        let same = Layout::new(base.path().join("1"));
+        Manifest::check_siblings(&same, &Wanted { shard: 1, ..wanted() }).unwrap();
+    }
+
+    #[test]
+    fn a_manifest_comes_back_as_it_went_and_nonsense_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        assert_eq!(Manifest::read(&layout).unwrap(), None);
+        let manifest = Manifest::new(&wanted(), 3);
+        manifest.write(&layout).unwrap();
+        assert_eq!(Manifest::read(&layout).unwrap(), Some(manifest.clone()));
+        Manifest { format: 9, ..manifest }.write(&layout).unwrap();
+        assert!(Manifest::read(&layout).unwrap_err().to_string().contains("format 9"));
+        replace_with_bytes(&layout.manifest(), b"{").unwrap();
+        assert!(Manifest::read(&layout).unwrap_err().to_string().contains("manifest.json is damaged"));
+    }
+}

@@ -1,0 +1,45 @@
+//! What is on disk: a directory for each shard, with a lock, a manifest, documents and vectors.
+//!
+//! ```text
+//! LOCK                  held while a process works here
+//! manifest.json         what is written here: kind, dimension, metric, shards, and the current generation
+//! documents-000001/     a fjall database: documents, which row an id has, whose chunk it is, which rows are dead
+//! vectors-000001.bin    the vectors in the order in which they came; a row is never changed
+//! faiss-000001.index    derived from the vectors, see `derived`
+//! ```
+//!
+//! The number is the generation. A new one comes into being beside the old and becomes current when the manifest
+//! that names it replaces the old manifest, which is atomic.
+//!
+//! **Invariants.** The documents know how many rows are committed; rows beyond are remains of a call that was never
+//! acknowledged. Vectors reach the disk before the documents that name them. Nothing here knows FAISS or distances.
+
+mod change;
+mod error;
+mod keys;
+mod layout;
+mod lock;
+mod manifest;
+mod plan;
+mod table;
+mod vectors;
+
+pub(crate) use change::{Change, Outcome, Put};
+pub(crate) use error::StorageError;
+pub(crate) use keys::ID_BYTES_MAX;
+pub(crate) use layout::{Layout, replace_file, sync_directory};
+pub(crate) use lock::DirectoryLock;
+pub(crate) use manifest::{Kind, Manifest, Wanted};
+pub(crate) use plan::Plan;
+pub(crate) use table::{Counters, Table};
+pub(crate) use vectors::VectorFile;
+
+flowrun_sdk::choice! {
+    /// When a write counts as done.
+    pub enum Fsync {
+        /// When the disk has it: an acknowledged write survives a power failure.
+        Always = "always",
+        /// When the operating system has it: it survives the end of the process, not of the machine.
+        Never = "never",
+    }
+}

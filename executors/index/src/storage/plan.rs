@@ -1,0 +1,237 @@
+//! What a change means for what is stored: which rows die, which chunks go with their parents.
+//!
+//! Planning only reads, so that a failure leaves everything as it was.
+
+use std::collections::HashSet;
+
+use super::keys::Entry;
+use super::{Change, Counters, Fsync, Outcome, Put, StorageError, Table};
+
+/// A document to be stored, and what is known of it then and now.
+#[derive(Debug)]
+struct Planned {
+    put: Put,
+    entry: Entry,
+    earlier: Option<Entry>,
+}
+
+/// What a change means for a table.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    puts: Vec<Planned>,
+    removed: Vec<(String, Entry)>,
+    before: Counters,
+    pub(crate) after: Counters,
+    pub(crate) outcome: Outcome,
+}
+
+impl Plan {
+    /// Works out what `change` means.
+    pub(crate) fn new(table: &Table, change: Change) -> Result<Self, StorageError> {
+        let before = table.counters()?;
+        let mut plan = Self {
+            puts: Vec::with_capacity(change.puts.len()),
+            removed: Vec::new(),
+            before,
+            after: before,
+            outcome: Outcome::default(),
+        };
+        let kept = change.positions;
+        for put in change.puts {
+            plan.put(table, put, change.known_only)?;
+        }
+        plan.remove(table, change.removed, &change.replaced_parents, |id| kept.contains_key(id))?;
+        Ok(plan)
+    }
+
+    fn put(&mut self, table: &Table, mut put: Put, known_only: bool) -> Result<(), StorageError> {
+        let earlier = table.entry(&put.id)?;
+        if earlier.is_none() && known_only {
+            self.outcome.unknown += 1;
+            return Ok(());
+        }
+        self.after.documents += u64::from(earlier.is_none());
+        let row = put.vector.is_some().then_some(self.after.rows);
+        self.after.rows += u64::from(row.is_some());
+        self.outcome.written += 1;
+        let parent_id = std::mem::take(&mut put.parent_id);
+        self.puts.push(Planned { put, entry: Entry { row, parent_id }, earlier });
+        Ok(())
+    }
+
+    /// Removes documents with their chunks, and the chunks' chunks; those that `keep` names stay.
+    fn remove(
+        &mut self,
+        table: &Table,
+        ids: Vec<String>,
+        parents: &HashSet<String>,
+        keep: impl Fn(&str) -> bool,
+    ) -> Result<(), StorageError> {
+        let mut waiting = ids;
+        for parent in parents {
+            waiting.extend(table.children(parent)?);
+        }
+        let mut seen = HashSet::new();
+        while let Some(id) = waiting.pop() {
+            if keep(&id) || !seen.insert(id.clone()) {
+                continue;
+            }
+            waiting.extend(table.children(&id)?);
+            if let Some(entry) = table.entry(&id)? {
+                self.after.documents = self.after.documents.saturating_sub(1);
+                self.outcome.removed += 1;
+                self.removed.push((id, entry));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing changes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.puts.is_empty() && self.removed.is_empty()
+    }
+
+    /// The row of the first new vector.
+    pub(crate) fn first_row(&self) -> u64 {
+        self.before.rows
+    }
+
+    /// The new vectors, in the order of their rows.
+    pub(crate) fn vectors(&self) -> impl Iterator<Item = &[f32]> {
+        self.puts.iter().filter_map(|planned| planned.put.vector.as_deref())
+    }
+
+    /// The rows that nobody finds any more.
+    pub(crate) fn dead_rows(&self) -> impl Iterator<Item = u64> {
+        let renewed = self.puts.iter().filter_map(|planned| planned.earlier.as_ref());
+        renewed.chain(self.removed.iter().map(|(_, entry)| entry)).filter_map(|entry| entry.row)
+    }
+
+    /// Writes it, all or nothing. The new vectors must be on disk before.
+    pub(crate) fn commit(&mut self, table: &Table, fsync: Fsync) -> Result<(), StorageError> {
+        let mut writer = table.writer(fsync);
+        for Planned { put, entry, earlier } in &mut self.puts {
+            writer.put(&put.id, std::mem::take(&mut put.document), entry, earlier.as_ref());
+        }
+        for (id, entry) in &self.removed {
+            writer.remove(id, entry);
+        }
+        writer.commit(self.after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowrun_sdk::{Document, wire};
+
+    use super::*;
+
+    fn put(id: &str, parent_id: &str) -> Put {
+        let document = wire::encode(&Document::new(id));
+        Put { id: id.to_owned(), parent_id: parent_id.to_owned(), document, vector: Some(vec![1.0]) }
+    }
+
+    fn apply(table: &Table, change: Change) -> (Outcome, Vec<u64>) {
+        let mut plan = Plan::new(table, change).unwrap();
+        let mut dead: Vec<u64> = plan.dead_rows().collect();
+        dead.sort_unstable();
+        plan.commit(table, Fsync::Never).unwrap();
+        assert_eq!(table.counters().unwrap(), plan.after);
+        (plan.outcome, dead)
+    }
+
+    fn store(table: &Table, puts: &[(&str, &str)]) -> (Outcome, Vec<u64>) {
+        let mut change = Change::default();
+        for (id, parent_id) in puts {
+            change.put(put(id, parent_id));
+        }
+        apply(table, change)
+    }
+
+    #[test]
+    fn writing_an_id_twice_replaces_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = Table::open(&directory.path().join("t")).unwrap();
+        assert_eq!(store(&table, &[("a", ""), ("b", ""), ("a", "")]).1, [0; 0]);
+        assert_eq!(table.counters().unwrap(), Counters { rows: 2, documents: 2 });
+        let (outcome, dead) = store(&table, &[("a", "p")]);
+        assert_eq!((outcome.written, dead), (1, vec![0]));
+        assert_eq!(table.entry("a").unwrap(), Some(Entry { row: Some(2), parent_id: "p".to_owned() }));
+        assert_eq!((table.id_of(2).unwrap().as_str(), table.id_of(0).is_err()), ("a", true));
+        assert_eq!(
+            (table.children("p").unwrap(), table.dead_rows().unwrap()),
+            (vec!["a".to_owned()], vec![0])
+        );
+        store(&table, &[("a", "q")]);
+        assert_eq!(table.children("p").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_document_goes_with_its_chunks_and_theirs() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = Table::open(&directory.path().join("t")).unwrap();
+        store(&table, &[("a", ""), ("a#0", "a"), ("a#0#0", "a#0"), ("ab#0", "ab"), ("loop", "loop")]);
+        let mut change = Change::default();
+        change.remove("a".to_owned());
+        change.remove("loop".to_owned());
+        change.remove("unheard of".to_owned());
+        let (outcome, dead) = apply(&table, change);
+        assert_eq!((outcome.removed, dead), (4, vec![0, 1, 2, 4]));
+        assert_eq!(table.counters().unwrap().documents, 1);
+        assert!(table.document("a#0").unwrap().is_none() && table.document("ab#0").unwrap().is_some());
+    }
+
+    #[test]
+    fn chunks_that_are_not_among_the_new_ones_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = Table::open(&directory.path().join("t")).unwrap();
+        store(&table, &[("a#0", "a"), ("a#1", "a"), ("a#2", "a")]);
+        let mut change = Change::default();
+        change.put(put("a#1", "a"));
+        change.replace_children("a");
+        let (outcome, dead) = apply(&table, change);
+        assert_eq!((outcome, dead), (Outcome { written: 1, removed: 2, unknown: 0 }, vec![0, 1, 2]));
+        assert_eq!(table.children("a").unwrap(), ["a#1"]);
+    }
+
+    #[test]
+    fn a_document_that_comes_twice_leaves_no_chunks_of_the_first_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = Table::open(&directory.path().join("t")).unwrap();
+        store(&table, &[("a#2", "a")]);
+        let mut change = Change::default();
+        let times: [&[(&str, &str)]; 3] =
+            [&[("a#1", "a"), ("a#1#0", "a#1"), ("a#2", "a")], &[("b#0", "b")], &[("a#0", "a"), ("a#2", "a")]];
+        for (puts, parent_id) in times.into_iter().zip(["a", "b", "a"]) {
+            change.replace_children(parent_id);
+            puts.iter().for_each(|(id, parent_id)| change.put(put(id, parent_id)));
+        }
+        assert_eq!(apply(&table, change).0, Outcome { written: 3, removed: 0, unknown: 0 });
+        assert_eq!(table.children("a").unwrap(), ["a#0", "a#2"]);
+        assert_eq!(table.children("a#1").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_stored_when_only_known_is_wanted() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = Table::open(&directory.path().join("t")).unwrap();
+        store(&table, &[("a", "")]);
+        let mut change = Change::of_known();
+        change.put(put("a", ""));
+        change.put(put("b", ""));
+        assert_eq!(apply(&table, change).0, Outcome { written: 1, removed: 0, unknown: 1 });
+        assert!(table.entry("b").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_table_opens_again_as_it_was_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t");
+        std::fs::create_dir(path.with_extension("new")).unwrap();
+        store(&Table::open(&path).unwrap(), &[("a", ""), ("b", "a")]);
+        let table = Table::open(&path).unwrap();
+        assert_eq!(table.counters().unwrap(), Counters { rows: 2, documents: 2 });
+        assert_eq!(table.document("b").unwrap(), Some(Document::new("b")));
+        assert_eq!(table.id_of(1).unwrap(), "b");
+    }
+}

@@ -1,0 +1,301 @@
+//! The documents of a shard, and the small entries that lead to them and to their vectors.
+//!
+//! A fjall database of two keyspaces: `documents` (id → protobuf bytes) and `entries` (see [`super::keys`]). One
+//! commit is atomic over both.
+
+use std::path::{Path, PathBuf};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
+use flowrun_sdk::{Document, wire};
+
+use super::keys::{self, Entry};
+use super::layout::sync_directory;
+use super::{Fsync, StorageError};
+
+/// Blocks of documents kept in memory, in bytes. A search reads few documents, and the system caches files too.
+const CACHE_BYTES: u64 = 8 << 20;
+/// Documents that are not yet in a sorted file, in bytes. A flow of eight shards holds that much eight times.
+const MEMTABLE_BYTES: u64 = 4 << 20;
+/// The journals of all keyspaces, in bytes: the least that fjall allows.
+const JOURNAL_BYTES: u64 = 64 << 20;
+/// One thread to sort files in the background: a shard has no more than one writer either.
+const BACKGROUND_THREADS: usize = 1;
+/// Open files of one shard.
+const OPEN_FILES: usize = 64;
+
+/// How much is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Committed rows of the vector file, dead ones among them.
+    pub(crate) rows: u64,
+    /// Stored documents.
+    pub(crate) documents: u64,
+}
+
+/// An open table.
+pub(crate) struct Table {
+    entries: Keyspace,
+    documents: Keyspace,
+    database: Database,
+    path: PathBuf,
+}
+
+impl Table {
+    /// Opens the table at `path`, or makes an empty one.
+    pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
+        if !path.exists() {
+            // Made under another name first: what is there under its own name is whole.
+            let unfinished = path.with_extension("new");
+            if unfinished.exists() {
+                std::fs::remove_dir_all(&unfinished).map_err(StorageError::io("remove", &unfinished))?;
+            }
+            drop(Self::open_existing(&unfinished)?);
+            std::fs::rename(&unfinished, path).map_err(StorageError::io("replace", path))?;
+            sync_directory(path)?;
+        }
+        Self::open_existing(path)
+    }
+
+    fn open_existing(path: &Path) -> Result<Self, StorageError> {
+        let failed = |source| StorageError::Documents { path: path.to_owned(), source };
+        let database = Database::builder(path)
+            .cache_size(CACHE_BYTES)
+            .max_journaling_size(JOURNAL_BYTES)
+            .worker_threads(BACKGROUND_THREADS)
+            .max_cached_files(Some(OPEN_FILES));
+        let database = database.open().map_err(failed)?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let keyspace = |name| database.keyspace(name, options).map_err(failed);
+        let (entries, documents) = (keyspace("entries")?, keyspace("documents")?);
+        Ok(Self { entries, documents, database, path: path.to_owned() })
+    }
+
+    fn failed(&self, source: fjall::Error) -> StorageError {
+        StorageError::Documents { path: self.path.clone(), source }
+    }
+
+    fn damaged(&self, reason: impl std::fmt::Display) -> StorageError {
+        StorageError::damaged(&self.path, reason)
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn get(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<UserValue>, StorageError> {
+        keyspace.get(key).map_err(|source| self.failed(source))
+    }
+
+    /// The stored document of that id.
+    pub(crate) fn document(&self, id: &str) -> Result<Option<Document>, StorageError> {
+        if !is_storable(id) {
+            return Ok(None);
+        }
+        let Some(bytes) = self.get(&self.documents, id.as_bytes())? else { return Ok(None) };
+        let document = wire::decode(&bytes);
+        document.map(Some).map_err(|error| self.damaged(format_args!("document `{id}`: {error}")))
+    }
+
+    /// What is known of the stored document of that id.
+    pub(super) fn entry(&self, id: &str) -> Result<Option<Entry>, StorageError> {
+        if !is_storable(id) {
+            return Ok(None);
+        }
+        let Some(value) = self.get(&self.entries, &keys::id_key(id))? else { return Ok(None) };
+        let entry = Entry::decode(&value);
+        entry.map(Some).ok_or_else(|| self.damaged(format_args!("the entry of `{id}` is malformed")))
+    }
+
+    /// Whose vector a row is.
+    pub(crate) fn id_of(&self, row: u64) -> Result<String, StorageError> {
+        let id = self.get(&self.entries, &keys::row_key(row))?;
+        let id = id.and_then(|id| String::from_utf8(id.to_vec()).ok());
+        id.ok_or_else(|| self.damaged(format_args!("nobody knows whose vector row {row} is")))
+    }
+
+    /// The stored chunks of a document.
+    pub(super) fn children(&self, parent_id: &str) -> Result<Vec<String>, StorageError> {
+        if !is_storable(parent_id) {
+            return Ok(Vec::new());
+        }
+        let prefix = keys::children_prefix(parent_id);
+        let child = |key: &[u8]| {
+            let id = key.strip_prefix(&prefix[..]).and_then(|id| String::from_utf8(id.to_vec()).ok());
+            id.ok_or_else(|| self.damaged("the id of a chunk is malformed"))
+        };
+        let keys = self.entries.prefix(&prefix).map(|guard| guard.key().map_err(|error| self.failed(error)));
+        keys.map(|key| child(&key?)).collect()
+    }
+
+    /// The rows that nobody finds any more.
+    pub(crate) fn dead_rows(&self) -> Result<Vec<u64>, StorageError> {
+        let keys =
+            self.entries.prefix(keys::DEAD).map(|guard| guard.key().map_err(|error| self.failed(error)));
+        let row =
+            |key: UserValue| keys::dead_row(&key).ok_or_else(|| self.damaged("a dead row is malformed"));
+        keys.map(|key| row(key?)).collect()
+    }
+
+    pub(crate) fn counters(&self) -> Result<Counters, StorageError> {
+        let Some(value) = self.get(&self.entries, keys::COUNTERS)? else { return Ok(Counters::default()) };
+        let ([rows, documents], []) = value.as_chunks() else {
+            return Err(self.damaged("the counters are malformed"));
+        };
+        Ok(Counters { rows: u64::from_be_bytes(*rows), documents: u64::from_be_bytes(*documents) })
+    }
+
+    /// Starts a change.
+    pub(super) fn writer(&self, fsync: Fsync) -> Writer<'_> {
+        let durability = (fsync == Fsync::Always).then_some(PersistMode::SyncAll);
+        Writer { table: self, batch: self.database.batch().durability(durability) }
+    }
+}
+
+/// Whether a document may have been stored under that id. Keys have bounds, and requests may name anything.
+fn is_storable(id: &str) -> bool {
+    (1..=keys::ID_BYTES_MAX).contains(&id.len())
+}
+
+/// A change on its way into a table: all of it or nothing.
+pub(super) struct Writer<'a> {
+    table: &'a Table,
+    batch: OwnedWriteBatch,
+}
+
+impl Writer<'_> {
+    /// Stores a document under its id, in the place of `earlier`. A key is written once in a batch at most: which of
+    /// two writes would win is not defined.
+    pub(super) fn put(&mut self, id: &str, document: Vec<u8>, entry: &Entry, earlier: Option<&Entry>) {
+        if let Some(earlier) = earlier {
+            self.bury(earlier);
+            if earlier.parent_id != entry.parent_id {
+                self.orphan(id, earlier);
+            }
+        }
+        let entries = &self.table.entries;
+        self.batch.insert(&self.table.documents, id.as_bytes(), document);
+        self.batch.insert(entries, keys::id_key(id), entry.encode());
+        if let Some(row) = entry.row {
+            self.batch.insert(entries, keys::row_key(row), id.as_bytes());
+        }
+        if !entry.parent_id.is_empty() {
+            self.batch.insert(entries, keys::child_key(&entry.parent_id, id), []);
+        }
+    }
+
+    /// Removes a document.
+    pub(super) fn remove(&mut self, id: &str, entry: &Entry) {
+        self.bury(entry);
+        self.orphan(id, entry);
+        self.batch.remove(&self.table.documents, id.as_bytes());
+        self.batch.remove(&self.table.entries, keys::id_key(id));
+    }
+
+    /// Marks the row as dead.
+    fn bury(&mut self, entry: &Entry) {
+        if let Some(row) = entry.row {
+            self.batch.remove(&self.table.entries, keys::row_key(row));
+            self.batch.insert(&self.table.entries, keys::dead_key(row), []);
+        }
+    }
+
+    /// Takes the document from its parent.
+    fn orphan(&mut self, id: &str, entry: &Entry) {
+        if !entry.parent_id.is_empty() {
+            self.batch.remove(&self.table.entries, keys::child_key(&entry.parent_id, id));
+        }
+    }
+
+    /// Makes it so.
+    pub(super) fn commit(mut self, counters: Counters) -> Result<(), StorageError> {
+        let value = [counters.rows.to_be_bytes(), counters.documents.to_be_bytes()].concat();
+        self.batch.insert(&self.table.entries, keys::COUNTERS, value);
+        self.batch.commit().map_err(|source| self.table.failed(source))
+    }
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Table({})", self.path.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(row: u64, parent_id: &str) -> Entry {
+        Entry { row: Some(row), parent_id: parent_id.to_owned() }
+    }
+
+    fn put(table: &Table, id: &str, entry: &Entry, counters: Counters) {
+        let mut writer = table.writer(Fsync::Never);
+        writer.put(id, wire::encode(&Document::new(id)), entry, None);
+        writer.commit(counters).unwrap();
+    }
+
+    #[test]
+    fn ids_that_cannot_be_keys_are_simply_not_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = Table::open(&directory.path().join("t")).unwrap();
+        for id in ["", &"x".repeat(keys::ID_BYTES_MAX + 1), &"x".repeat(100_000)] {
+            assert!(table.document(id).unwrap().is_none() && table.entry(id).unwrap().is_none());
+            assert!(table.children(id).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn the_longest_ids_are_stored_under_the_longest_parents() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = Table::open(&directory.path().join("t")).unwrap();
+        let [id, parent_id] = ["é", "p"].map(|text| text.repeat(keys::ID_BYTES_MAX / text.len()));
+        put(&table, &id, &entry(0, &parent_id), Counters { rows: 1, documents: 1 });
+        assert_eq!(table.children(&parent_id).unwrap(), [id.as_str()]);
+        assert_eq!(table.id_of(0).unwrap(), id);
+        assert_eq!(table.document(&id).unwrap(), Some(Document::new(id)));
+    }
+
+    #[test]
+    fn malformed_entries_are_named_and_not_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = Table::open(&directory.path().join("t")).unwrap();
+        table.documents.insert("a", b"\xff\xff").unwrap();
+        table.entries.insert(keys::id_key("a"), b"short").unwrap();
+        table.entries.insert(keys::row_key(1), b"\xff").unwrap();
+        table.entries.insert(keys::child_key("a", ""), b"").unwrap();
+        table.entries.insert([keys::DEAD, b"12"].concat(), b"").unwrap();
+        table.entries.insert(keys::COUNTERS, b"123").unwrap();
+        let refused = [
+            (table.document("a").map(|_| ()), "document `a`"),
+            (table.entry("a").map(|_| ()), "the entry of `a`"),
+            (table.id_of(1).map(|_| ()), "whose vector row 1 is"),
+            (table.id_of(2).map(|_| ()), "whose vector row 2 is"),
+            (table.dead_rows().map(|_| ()), "a dead row"),
+            (table.counters().map(|_| ()), "the counters"),
+        ];
+        for (result, expected) in refused {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("t is damaged") && error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_change_that_is_not_committed_leaves_no_trace() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t");
+        let table = Table::open(&path).unwrap();
+        put(&table, "a", &entry(0, "p"), Counters { rows: 1, documents: 1 });
+        let mut writer = table.writer(Fsync::Always);
+        writer.remove("a", &entry(0, "p"));
+        writer.put("b", Vec::new(), &entry(1, "p"), None);
+        drop(writer);
+        drop(table);
+        let table = Table::open(&path).unwrap();
+        assert_eq!(
+            (table.children("p").unwrap(), table.dead_rows().unwrap()),
+            (vec!["a".to_owned()], vec![])
+        );
+        assert_eq!(table.counters().unwrap(), Counters { rows: 1, documents: 1 });
+    }
+}

@@ -1,0 +1,275 @@
+//! The vectors of a shard: a file that only grows.
+//!
+//! A header of 64 bytes, then rows of equal length: the elements as little-endian single-precision floats and the
+//! CRC-32 of their bytes. The number of a row is the number of the vector everywhere. The file does not know how many
+//! of its rows are committed, the table does.
+
+use std::fs::{File, OpenOptions};
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use super::layout::sync_directory;
+use super::{StorageError, replace_file};
+
+const MAGIC: &[u8; 8] = b"FLOWVECS";
+const VERSION: u32 = 1;
+/// Little-endian single precision, the only element type so far.
+const FLOAT32: u32 = 1;
+const HEADER_BYTES: usize = 64;
+const CHECKSUM_BYTES: usize = 4;
+
+/// How much is read at once when many rows are read in order, in bytes.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// An open file of vectors.
+#[derive(Debug)]
+pub(crate) struct VectorFile {
+    file: File,
+    path: PathBuf,
+    dimension: usize,
+}
+
+impl VectorFile {
+    /// Makes an empty file.
+    pub(crate) fn create(path: &Path, dimension: usize) -> Result<Self, StorageError> {
+        replace_file(path, |path| {
+            let written = File::create(path).and_then(|file| file.write_all_at(&header(dimension), 0));
+            written.map_err(StorageError::io("write", path))
+        })?;
+        Self::open(path, dimension, 0)
+    }
+
+    /// Opens a file of which `rows` are committed, and cuts off the rest.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] when the header is not that of such a file, or committed rows are missing.
+    pub(crate) fn open(path: &Path, dimension: usize, rows: u64) -> Result<Self, StorageError> {
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        let file = file.map_err(StorageError::io("open", path))?;
+        let mut found = [0; HEADER_BYTES];
+        file.read_exact_at(&mut found, 0).map_err(|_| StorageError::damaged(path, "it has no header"))?;
+        if found != header(dimension) {
+            let reason = format_args!("its header is not that of {dimension}-dimensional vectors");
+            return Err(StorageError::damaged(path, reason));
+        }
+        let opened = Self { file, path: path.to_owned(), dimension };
+        let length = opened.file.metadata().map_err(StorageError::io("read", path))?.len();
+        let committed = opened.offset(rows);
+        if length < committed {
+            let there = length.saturating_sub(HEADER_BYTES as u64) / opened.row_bytes() as u64;
+            let reason = format_args!("{rows} vectors were acknowledged, but {there} are there");
+            return Err(StorageError::damaged(path, reason));
+        }
+        if length > committed {
+            opened.file.set_len(committed).map_err(StorageError::io("cut", path))?;
+            sync_directory(path)?;
+        }
+        Ok(opened)
+    }
+
+    pub(crate) fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// Writes vectors from row `first` on.
+    pub(crate) fn write<'a>(
+        &self,
+        first: u64,
+        vectors: impl Iterator<Item = &'a [f32]>,
+    ) -> Result<(), StorageError> {
+        let mut bytes = Vec::new();
+        for vector in vectors {
+            let start = bytes.len();
+            bytes.extend(vector.iter().flat_map(|element| element.to_le_bytes()));
+            let checksum = crc32fast::hash(bytes.get(start..).unwrap_or_default());
+            bytes.extend(checksum.to_le_bytes());
+        }
+        let written = self.file.write_all_at(&bytes, self.offset(first));
+        written.map_err(StorageError::io("write", &self.path))
+    }
+
+    /// Makes what was written durable.
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        self.file.sync_data().map_err(StorageError::io("write", &self.path))
+    }
+
+    /// Reads rows in order and hands each to `action`, with its number.
+    pub(crate) fn read<E: From<StorageError>>(
+        &self,
+        rows: Range<u64>,
+        mut action: impl FnMut(u64, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let rows_per_block = (BLOCK_BYTES / self.row_bytes()).max(1) as u64;
+        let mut bytes = Vec::new();
+        let mut vector = Vec::with_capacity(self.dimension);
+        let mut next = rows.start;
+        while next < rows.end {
+            let count = rows_per_block.min(rows.end - next);
+            self.read_block(next, count, &mut bytes)?;
+            for (row, bytes) in (next..).zip(bytes.chunks_exact(self.row_bytes())) {
+                self.decode(row, bytes, &mut vector)?;
+                action(row, &vector)?;
+            }
+            next += count;
+        }
+        Ok(())
+    }
+
+    /// Reads single rows and hands each to `action`, with its number.
+    pub(crate) fn read_each<E: From<StorageError>>(
+        &self,
+        rows: impl IntoIterator<Item = u64>,
+        mut action: impl FnMut(u64, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut bytes, mut vector) = (Vec::new(), Vec::with_capacity(self.dimension));
+        for row in rows {
+            self.read_block(row, 1, &mut bytes)?;
+            self.decode(row, &bytes, &mut vector)?;
+            action(row, &vector)?;
+        }
+        Ok(())
+    }
+
+    fn read_block(&self, first: u64, rows: u64, bytes: &mut Vec<u8>) -> Result<(), StorageError> {
+        let length = usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(self.row_bytes());
+        bytes.resize(length, 0);
+        let read = self.file.read_exact_at(bytes, self.offset(first));
+        read.map_err(StorageError::io("read", &self.path))
+    }
+
+    fn decode(&self, row: u64, bytes: &[u8], vector: &mut Vec<f32>) -> Result<(), StorageError> {
+        let damaged = || StorageError::damaged(&self.path, format_args!("row {row} fails its checksum"));
+        let (elements, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or_else(damaged)?;
+        if crc32fast::hash(elements) != u32::from_le_bytes(*checksum) {
+            return Err(damaged());
+        }
+        vector.clear();
+        let (elements, _) = elements.as_chunks();
+        vector.extend(elements.iter().map(|element| f32::from_le_bytes(*element)));
+        Ok(())
+    }
+
+    /// Lets writes fail from now on, as a full disk would; returns what was open before.
+    #[cfg(test)]
+    pub(crate) fn make_read_only(&mut self) -> std::io::Result<Self> {
+        let read_only =
+            Self { file: File::open(&self.path)?, path: self.path.clone(), dimension: self.dimension };
+        Ok(std::mem::replace(self, read_only))
+    }
+
+    fn row_bytes(&self) -> usize {
+        row_bytes(self.dimension)
+    }
+
+    /// Where a row starts, in bytes.
+    fn offset(&self, row: u64) -> u64 {
+        HEADER_BYTES as u64 + row * self.row_bytes() as u64
+    }
+}
+
+fn row_bytes(dimension: usize) -> usize {
+    dimension * size_of::<f32>() + CHECKSUM_BYTES
+}
+
+/// Magic, version, element type, dimension, row length; zeros; the CRC-32 of all before.
+fn header(dimension: usize) -> [u8; HEADER_BYTES] {
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let mut bytes = Vec::with_capacity(HEADER_BYTES);
+    bytes.extend(MAGIC);
+    for field in [VERSION, FLOAT32, count(dimension), count(row_bytes(dimension))] {
+        bytes.extend(field.to_le_bytes());
+    }
+    bytes.resize(HEADER_BYTES - CHECKSUM_BYTES, 0);
+    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+    bytes.try_into().unwrap_or([0; HEADER_BYTES])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(path: &Path, rows: u8) -> VectorFile {
+        let file = VectorFile::create(path, 3).unwrap();
+        let vectors: Vec<[f32; 3]> = (0..rows).map(|row| [f32::from(row), 0.5, -1.0]).collect();
+        file.write(0, vectors.iter().map(|vector| &vector[..])).unwrap();
+        file.sync().unwrap();
+        file
+    }
+
+    fn rows(file: &VectorFile, range: Range<u64>) -> Result<Vec<(u64, f32)>, StorageError> {
+        let mut rows = Vec::new();
+        file.read(range, |row, vector| {
+            rows.push((row, vector[0]));
+            Ok::<_, StorageError>(())
+        })?;
+        Ok(rows)
+    }
+
+    #[test]
+    fn rows_come_back_as_they_went() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = written(&directory.path().join("v"), 4);
+        assert_eq!(rows(&file, 1..3).unwrap(), [(1, 1.0), (2, 2.0)]);
+        assert_eq!(rows(&file, 4..4).unwrap(), []);
+        assert!(rows(&file, 3..5).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn every_bit_of_every_row_comes_back(
+            vectors in (1..200_usize).prop_flat_map(|dimension| {
+                proptest::collection::vec(proptest::collection::vec(any::<u32>(), dimension), 1..20)
+            }),
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("v");
+            let vectors: Vec<Vec<f32>> =
+                vectors.iter().map(|bits| bits.iter().map(|bits| f32::from_bits(*bits)).collect()).collect();
+            let file = VectorFile::create(&path, vectors[0].len()).unwrap();
+            let (first, second) = vectors.split_at(vectors.len() / 2);
+            file.write(0, first.iter().map(|vector| &vector[..])).unwrap();
+            file.write(first.len() as u64, second.iter().map(|vector| &vector[..])).unwrap();
+            let file = VectorFile::open(&path, vectors[0].len(), vectors.len() as u64).unwrap();
+            let bits = |vector: &[f32]| vector.iter().map(|element| element.to_bits()).collect::<Vec<_>>();
+            let mut read = vec![Vec::new(); vectors.len()];
+            file.read_each((0..vectors.len() as u64).rev(), |row, vector| {
+                read[usize::try_from(row).unwrap()] = bits(vector);
+                Ok::<_, StorageError>(())
+            }).unwrap();
+            prop_assert_eq!(&read, &vectors.iter().map(|vector| bits(vector)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn rows_that_were_never_acknowledged_are_cut_off() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("v");
+        drop(written(&path, 4));
+        // A row of which the end is missing.
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(64 + 3 * 16 + 5).unwrap();
+        let file = VectorFile::open(&path, 3, 2).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 64 + 2 * 16);
+        assert_eq!(rows(&file, 0..2).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn missing_or_damaged_rows_and_headers_are_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("v");
+        let file = written(&path, 4);
+        let error = VectorFile::open(&path, 3, 5).unwrap_err().to_string();
+        assert!(error.contains("5 vectors were acknowledged, but 4 are there"), "{error}");
+        assert!(VectorFile::open(&path, 4, 0).unwrap_err().to_string().contains("4-dimensional"));
+        file.file.write_all_at(&[1], 64 + 2 * 16 + 3).unwrap();
+        assert_eq!(rows(&file, 0..2).unwrap().len(), 2);
+        let error = rows(&file, 0..4).unwrap_err().to_string();
+        assert!(error.contains("row 2 fails its checksum"), "{error}");
+        file.file.write_all_at(&[0], 20).unwrap();
+        assert!(VectorFile::open(&path, 3, 0).is_err());
+    }
+}

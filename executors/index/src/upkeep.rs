@@ -1,0 +1,145 @@
+//! The endpoints that everything with stored documents has: `/index`, `/update`, `/delete`, `/status`, `/clear`.
+//!
+//! A root document is stored whole or not at all: when one of its documents cannot be stored, it fails alone and
+//! nothing of it is written.
+
+use std::sync::Arc;
+
+use flowrun_sdk::{AccessPaths, Call, Document, ExecutorError, wire};
+
+use crate::embedding;
+use crate::kept::Kept;
+use crate::metric::Metric;
+use crate::shard::Shard;
+use crate::storage::{Change, ID_BYTES_MAX, Put};
+
+/// Writes documents to a shard.
+#[derive(Debug)]
+pub(crate) struct Upkeep {
+    pub(crate) shard: Arc<Shard>,
+    /// How vectors are compared; `None` where documents are stored without.
+    pub(crate) metric: Option<Metric>,
+    /// Which documents are stored when the request does not say.
+    pub(crate) access_paths: AccessPaths,
+    /// What of them is stored.
+    pub(crate) kept: Kept,
+    /// The pod, when it promised not to change anything.
+    pub(crate) read_only: Option<String>,
+}
+
+impl Upkeep {
+    /// Handles the call when its endpoint is one of ours.
+    pub(crate) fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        match call.endpoint() {
+            "/index" => self.index(call),
+            "/update" => self.update(call),
+            "/delete" => self.delete(call),
+            "/status" => {
+                for (name, value) in self.shard.status()? {
+                    call.set_result(name, value);
+                }
+                Ok(())
+            }
+            "/clear" => {
+                self.check_writable(call)?;
+                Ok(self.shard.clear()?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Stores documents, each in the place of an earlier one of its id, and chunks in the place of all earlier chunks
+    /// of their parent.
+    fn index(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        self.check_writable(call)?;
+        let paths = call.access_paths(&self.access_paths)?.into_owned();
+        let parents = paths.parents();
+        let mut change = Change::default();
+        self.gather(call, &paths, |root, puts| {
+            if let Some(parents) = &parents {
+                parents.visit(root, &mut |parent| {
+                    change.replace_children(&parent.id);
+                    Ok::<_, ExecutorError>(())
+                })?;
+            }
+            puts.into_iter().for_each(|put| change.put(put));
+            Ok(())
+        })?;
+        let outcome = self.shard.apply(change)?;
+        call.set_result("indexed", outcome.written);
+        Ok(())
+    }
+
+    /// Stores documents that are stored already; others are not inserted.
+    fn update(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        self.check_writable(call)?;
+        let paths = call.access_paths(&self.access_paths)?.into_owned();
+        let mut change = Change::of_known();
+        self.gather(call, &paths, |_, puts| {
+            puts.into_iter().for_each(|put| change.put(put));
+            Ok(())
+        })?;
+        let outcome = self.shard.apply(change)?;
+        call.set_result("updated", outcome.written);
+        call.set_result("unknown", outcome.unknown);
+        Ok(())
+    }
+
+    /// Removes the documents that the parameter `ids` names and those of the request, with their chunks.
+    fn delete(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        self.check_writable(call)?;
+        let mut change = Change::default();
+        let named: Vec<String> = call.parameter("ids")?.unwrap_or_default();
+        let given = call.documents().iter().map(|document| document.id.clone());
+        named.into_iter().chain(given).for_each(|id| change.remove(id));
+        let outcome = self.shard.apply(change)?;
+        call.set_result("deleted", outcome.removed);
+        Ok(())
+    }
+
+    /// Hands over the documents to be stored, root by root. A root with one that cannot be stored fails alone.
+    fn gather(
+        &self,
+        call: &mut Call<'_>,
+        paths: &AccessPaths,
+        mut accept: impl FnMut(&Document, Vec<Put>) -> Result<(), ExecutorError>,
+    ) -> Result<(), ExecutorError> {
+        let mut dimension = self.shard.dimension();
+        call.read(&AccessPaths::roots(), |root| {
+            let mut puts: Vec<Put> = Vec::new();
+            let mut first_dimension = dimension;
+            paths.visit(root, &mut |document| {
+                let put = self.put(document, first_dimension)?;
+                first_dimension = first_dimension.or(put.vector.as_ref().map(Vec::len));
+                puts.push(put);
+                Ok::<_, ExecutorError>(())
+            })?;
+            dimension = first_dimension;
+            accept(root, puts)
+        })
+    }
+
+    /// The document as it is stored.
+    fn put(&self, document: &Document, dimension: Option<usize>) -> Result<Put, ExecutorError> {
+        let Document { id, parent_id, .. } = document;
+        if id.is_empty() {
+            return Err(ExecutorError::input("a document without an id cannot be stored"));
+        }
+        if let Some(long) = [id, parent_id].into_iter().find(|id| id.len() > ID_BYTES_MAX) {
+            let message =
+                format_args!("an id has {} bytes, more than the {ID_BYTES_MAX} allowed", long.len());
+            return Err(ExecutorError::input(message));
+        }
+        let vector = self.metric.map(|metric| embedding::vector(document, metric, dimension)).transpose()?;
+        let document = wire::encode(&self.kept.of(document));
+        Ok(Put { id: id.clone(), parent_id: parent_id.clone(), document, vector })
+    }
+
+    fn check_writable(&self, call: &Call<'_>) -> Result<(), ExecutorError> {
+        let Some(pod) = &self.read_only else { return Ok(()) };
+        let endpoint = call.endpoint();
+        Err(ExecutorError::resource(format_args!(
+            "`{endpoint}` would change the data of `{pod}`, which is `read_only: true`"
+        )))
+    }
+}

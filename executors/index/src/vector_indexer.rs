@@ -1,0 +1,250 @@
+//! Stores documents by their vectors and finds the nearest.
+
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, Call, Document, Documents, Executor, ExecutorError, ExecutorType,
+    Instance, NamedScore, Order, parse,
+};
+
+use crate::derived::{IndexChoice, IndexType, Tuning};
+use crate::embedding::{self, DIMENSION_MAX};
+use crate::kept::{Kept, StoredField, default_exclude};
+use crate::metric::{Metric, Query};
+use crate::shard::{Match, Settings, Shard};
+use crate::storage::{Fsync, Kind, Wanted};
+use crate::upkeep::Upkeep;
+
+/// How many matches are found when neither the flow nor the request says.
+pub(crate) const TOP_K: usize = 10;
+/// The most matches that a request may ask for: a reply holds the documents of all of them for each query.
+const TOP_K_MAX: usize = 10_000;
+
+/// Where vector indexers want to be called.
+pub(crate) const ENDPOINTS: [&str; 6] = ["/index", "/update", "/delete", "/search", "/status", "/clear"];
+
+flowrun_sdk::parameters! {
+    /// The parameters of `VectorIndexer`.
+    struct VectorIndexerParameters {
+        /// How the distance of two vectors is measured.
+        metric: Metric = Metric::Cosine,
+        /// The number of dimensions; null takes that of the first vector.
+        dimension: Option<usize> = None,
+        /// A FAISS factory string, or `auto`: `Flat` (exact) while the vectors have no more than 256 MiB when the index
+        /// is opened, else `HNSW32`. What needs training compares with every vector until there are enough.
+        index: IndexChoice = IndexChoice::AUTO,
+        /// How many matches are found for a document; the request's `top_k` or `limit` goes before.
+        top_k: usize = TOP_K,
+        /// The same as `top_k`, as Jina 3 calls it.
+        limit: Option<usize> = None,
+        /// Which documents are stored and searched for; the request's `access_paths` goes before.
+        access_paths: AccessPaths = AccessPaths::roots(),
+        /// Fields that are not stored and so not part of matches. Without `blob` in it, bytes are stored.
+        exclude: Vec<StoredField> = default_exclude(),
+        /// When a write is acknowledged: when the disk has it, or when the operating system has it.
+        fsync: Fsync = Fsync::Always,
+        /// How many inverted lists a search probes, for `IVF…`; null for 16.
+        n_probe: Option<usize> = None,
+        /// How many vectors a search of a graph keeps in view, for `HNSW…`; null for 64.
+        ef_search: Option<usize> = None,
+    }
+}
+
+pub(crate) const VECTOR_INDEXER: ExecutorType = ExecutorType::new::<VectorIndexerParameters>(
+    "VectorIndexer",
+    "Stores documents by their embeddings and finds the nearest.",
+    create,
+);
+
+fn create(build: &Build) -> Result<Instance, BuildError> {
+    let parameters: VectorIndexerParameters = parse(build)?;
+    if let IndexChoice::Given(kind) = &parameters.index {
+        check_tuning(kind, parameters.n_probe, parameters.ef_search)?;
+    }
+    let plan = Indexer {
+        name: "VectorIndexer",
+        metric: parameters.metric,
+        dimension: parameters.dimension,
+        index: parameters.index,
+        tuning: Tuning {
+            n_probe: parameters.n_probe,
+            ef_search: parameters.ef_search,
+            ef_construction: None,
+        },
+        top_k: parameters.limit.unwrap_or(parameters.top_k),
+        search_access_paths: parameters.access_paths.clone(),
+        index_access_paths: parameters.access_paths,
+        kept: Kept::AllBut(parameters.exclude),
+        fsync: parameters.fsync,
+    };
+    plan.build(build)
+}
+
+/// Whether the kind of index has what is to be tuned.
+fn check_tuning(
+    kind: &IndexType,
+    n_probe: Option<usize>,
+    ef_search: Option<usize>,
+) -> Result<(), BuildError> {
+    let refused =
+        |name, what| Err(BuildError::parameter(name, format_args!("`{}` has no {what}", kind.text())));
+    match (n_probe, ef_search) {
+        (Some(_), _) if !kind.lists => refused("n_probe", "lists to probe"),
+        (_, Some(_)) if !kind.graph => refused("ef_search", "graph to search"),
+        _ => Ok(()),
+    }
+}
+
+/// What a vector indexer is made of; executors under other names fill it in from their own parameters.
+#[derive(Clone, Debug)]
+pub(crate) struct Indexer {
+    /// The name that scores carry.
+    pub(crate) name: &'static str,
+    pub(crate) metric: Metric,
+    pub(crate) dimension: Option<usize>,
+    pub(crate) index: IndexChoice,
+    pub(crate) tuning: Tuning,
+    pub(crate) top_k: usize,
+    pub(crate) index_access_paths: AccessPaths,
+    pub(crate) search_access_paths: AccessPaths,
+    pub(crate) kept: Kept,
+    pub(crate) fsync: Fsync,
+}
+
+impl Indexer {
+    /// Opens the shard and makes the executor.
+    pub(crate) fn build(self, build: &Build) -> Result<Instance, BuildError> {
+        let context = &build.context;
+        if let Some(dimension) = self.dimension.filter(|dimension| !(1..=DIMENSION_MAX).contains(dimension)) {
+            let reason = format_args!("must be from 1 to {DIMENSION_MAX}, but is {dimension}");
+            return Err(BuildError::parameter("dimension", reason));
+        }
+        if self.top_k > TOP_K_MAX {
+            let reason = format_args!("must be at most {TOP_K_MAX}, but is {}", self.top_k);
+            return Err(BuildError::parameter("top_k", reason));
+        }
+        let wanted = Wanted {
+            kind: Kind::Vectors,
+            dimension: self.dimension,
+            metric: self.metric,
+            index: self.index.text().to_owned(),
+            shards: context.shards,
+            shard: context.shard,
+        };
+        let settings = Settings {
+            wanted,
+            index: self.index,
+            tuning: self.tuning,
+            fsync: self.fsync,
+            threads: context.threads,
+            read_only: context.read_only,
+        };
+        let upkeep = Upkeep {
+            shard: Shard::open(context, settings)?,
+            metric: Some(self.metric),
+            access_paths: self.index_access_paths,
+            kept: self.kept,
+            read_only: context.read_only.then(|| context.pod.clone()),
+        };
+        let indexer = VectorIndexer {
+            upkeep,
+            name: self.name,
+            metric: self.metric,
+            access_paths: self.search_access_paths,
+            top_k: self.top_k,
+        };
+        Ok(Instance::thread(indexer).for_endpoints(ENDPOINTS).ranked(Order::Ascending, self.top_k))
+    }
+}
+
+/// Stores documents by their vectors and finds the nearest.
+#[derive(Debug)]
+struct VectorIndexer {
+    upkeep: Upkeep,
+    name: &'static str,
+    metric: Metric,
+    access_paths: AccessPaths,
+    top_k: usize,
+}
+
+impl Executor for VectorIndexer {
+    fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        match call.endpoint() {
+            "/search" => self.search(call),
+            _ => self.upkeep.execute(call),
+        }
+    }
+
+    fn close(&mut self) -> Result<(), ExecutorError> {
+        self.upkeep.shard.save();
+        Ok(())
+    }
+}
+
+impl VectorIndexer {
+    /// Gives each document its matches. All queries of the call are searched for together.
+    fn search(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        if call.parameters().contains_key("filter") {
+            return Err(ExecutorError::parameter("filter", "searches cannot be filtered yet; leave it out"));
+        }
+        let top_k = call.top_k(self.top_k)?;
+        if top_k > TOP_K_MAX {
+            return Err(ExecutorError::parameter(
+                "top_k",
+                format_args!("{top_k} is more than the {TOP_K_MAX} allowed"),
+            ));
+        }
+        let paths = call.access_paths(&self.access_paths)?.into_owned();
+        let (queries, per_root) = self.queries(call, &paths)?;
+        let check = || call.check();
+        let mut answers = self.upkeep.shard.search(&queries, top_k, &check)?.into_iter();
+        let mut per_root = per_root.into_iter();
+        call.each(&AccessPaths::roots(), |root| {
+            let mut answers = answers.by_ref().take(per_root.next().unwrap_or(0));
+            paths.visit_mut(root, &mut |document| {
+                // A path may lead to matches that were found a moment ago; these are no queries.
+                if let Some(found) = answers.next() {
+                    document.matches = self.matches(document, found);
+                }
+                Ok(())
+            })
+        })
+    }
+
+    /// The vectors to search for, and how many of them each root has. A root without a vector that can be searched for
+    /// fails alone. Earlier matches go, so that the same documents are found when the answers are handed out.
+    fn queries(
+        &self,
+        call: &mut Call<'_>,
+        paths: &AccessPaths,
+    ) -> Result<(Vec<Query>, Vec<usize>), ExecutorError> {
+        let dimension = self.upkeep.shard.dimension();
+        let mut queries: Vec<Query> = Vec::new();
+        let mut per_root = Vec::new();
+        call.each(&AccessPaths::roots(), |root| {
+            let before = queries.len();
+            let read = paths.visit_mut(root, &mut |document| {
+                queries.push(Query::new(embedding::vector(document, self.metric, dimension)?));
+                document.matches = Documents::new();
+                Ok(())
+            });
+            match read {
+                Ok(()) => per_root.push(queries.len() - before),
+                Err(_) => queries.truncate(before),
+            }
+            read
+        })?;
+        Ok((queries, per_root))
+    }
+
+    /// What was found for `query` as its matches.
+    fn matches(&self, query: &Document, found: Vec<Match>) -> Documents {
+        let matched = |found: Match| {
+            let score = NamedScore { ref_id: query.id.clone(), ..NamedScore::new(found.distance, self.name) };
+            Document {
+                adjacency: query.adjacency + 1,
+                scores: [(self.metric.name().to_owned(), score)].into_iter().collect(),
+                ..found.document
+            }
+        };
+        found.into_iter().map(matched).collect()
+    }
+}

@@ -1,0 +1,140 @@
+//! What was acknowledged is there again, whatever became of the files that can be derived.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use flowrun_sdk::Document;
+use serde_json::{Value, json};
+
+use crate::bench::{NONE, call, call_with, directory, document, found, open, refusal, search};
+
+fn documents(count: u16) -> Vec<Document> {
+    (0..count).map(|number| document(&format!("{number:03}"), &[f32::from(number), 1.0])).collect()
+}
+
+fn with(index: &str) -> Value {
+    json!({"metric": "euclidean", "index": index})
+}
+
+/// Changes one byte of a file.
+fn damage(path: &Path, position: u64) {
+    let mut file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.seek(SeekFrom::Start(position)).unwrap();
+    file.read_exact(&mut byte).unwrap();
+    file.seek(SeekFrom::Start(position)).unwrap();
+    file.write_all(&[byte[0] ^ 0x40]).unwrap();
+}
+
+#[test]
+fn what_was_acknowledged_is_there_without_an_orderly_end() {
+    let directory = directory();
+    let mut bench = open(directory.path(), "VectorIndexer", &with("auto"));
+    call(&mut bench, "/index", documents(50));
+    call(&mut bench, "/index", vec![document("003", &[900.0, 1.0])]);
+    call_with(&mut bench, "/delete", NONE, json!({"ids": ["000"]})).unwrap();
+    let before = call(&mut bench, "/search", documents(50)).documents;
+    // Never closed: what is in memory alone is lost.
+    drop(bench);
+    let mut bench = open(directory.path(), "VectorIndexer", &with("auto"));
+    assert_eq!(call(&mut bench, "/search", documents(50)).documents, before);
+    assert_eq!(search(&mut bench, &[0.0, 1.0])[..3], ["001", "002", "004"]);
+    let status = call(&mut bench, "/status", NONE).results;
+    let expected = json!({"documents": 49, "vectors": 49, "deleted": 2, "dimension": 2, "metric": "euclidean",
+        "index": "Flat", "trained": true});
+    assert_eq!(Value::Object(status), expected);
+}
+
+#[test]
+fn rows_of_a_call_that_was_never_acknowledged_are_gone() {
+    let directory = directory();
+    call(&mut open(directory.path(), "VectorIndexer", &with("Flat")), "/index", documents(5));
+    let path = directory.path().join("0/vectors-000001.bin");
+    let length = fs::metadata(&path).unwrap().len();
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(&[7; 31]).unwrap();
+    let mut bench = open(directory.path(), "VectorIndexer", &with("Flat"));
+    assert_eq!(fs::metadata(&path).unwrap().len(), length);
+    call(&mut bench, "/index", vec![document("new", &[-1.0, 1.0])]);
+    drop(bench);
+    let mut bench = open(directory.path(), "VectorIndexer", &with("Flat"));
+    assert_eq!(search(&mut bench, &[-1.0, 1.0])[..2], ["new", "000"]);
+}
+
+#[test]
+fn a_missing_stale_or_damaged_derived_index_is_built_again() {
+    let directory = directory();
+    let path = directory.path().join("0/faiss-000001.index");
+    let reopen = || open(directory.path(), "VectorIndexer", &with("HNSW8"));
+    let answers = || {
+        let mut bench = reopen();
+        let answer = call(&mut bench, "/search", documents(60));
+        answer.documents.iter().map(found).collect::<Vec<_>>()
+    };
+    let mut bench = reopen();
+    call(&mut bench, "/index", documents(40));
+    bench.close().unwrap();
+    let first = fs::metadata(&path).unwrap().len();
+    // Stale: the file covers 40 of 60 rows.
+    call(&mut reopen(), "/index", documents(60));
+    let expected = answers();
+    assert!(fs::metadata(&path).unwrap().len() > first, "catching up is saved");
+    fs::remove_file(&path).unwrap();
+    assert_eq!(answers(), expected);
+    for position in [3, first / 2, first - 1] {
+        damage(&path, position);
+        assert_eq!(answers(), expected, "byte {position}");
+    }
+    fs::write(&path, b"nonsense").unwrap();
+    assert_eq!(answers(), expected);
+}
+
+#[test]
+fn another_kind_of_index_is_built_from_the_same_vectors() {
+    let directory = directory();
+    call(&mut open(directory.path(), "VectorIndexer", &with("HNSW8")), "/index", documents(200));
+    for index in ["Flat", "IVF4,Flat", "HNSW16", "auto"] {
+        let mut bench = open(directory.path(), "VectorIndexer", &with(index));
+        assert_eq!(search(&mut bench, &[77.0, 1.0])[..2], ["077", "076"], "{index}");
+        let status = call(&mut bench, "/status", NONE).results;
+        assert_eq!(status["index"], if index == "auto" { "Flat" } else { index });
+        bench.close().unwrap();
+        assert_eq!(
+            directory.path().join("0/faiss-000001.index").exists(),
+            !["Flat", "auto"].contains(&index)
+        );
+    }
+}
+
+#[test]
+fn damage_to_what_cannot_be_derived_is_named() {
+    let directory = directory();
+    let shard = directory.path().join("0");
+    call(&mut open(directory.path(), "VectorIndexer", &with("Flat")), "/index", documents(5));
+    let refused = || refusal(directory.path(), "VectorIndexer", &with("Flat"));
+    damage(&shard.join("vectors-000001.bin"), 64 + 12 * 3 + 2);
+    assert!(refused().contains("vectors-000001.bin is damaged: row 3 fails its checksum"), "{}", refused());
+    damage(&shard.join("vectors-000001.bin"), 64 + 12 * 3 + 2);
+    open(directory.path(), "VectorIndexer", &with("Flat"));
+    OpenOptions::new().write(true).open(shard.join("vectors-000001.bin")).unwrap().set_len(64 + 24).unwrap();
+    assert!(refused().contains("5 vectors were acknowledged, but 2 are there"), "{}", refused());
+    fs::rename(shard.join("manifest.json"), shard.join("elsewhere")).unwrap();
+    assert!(refused().contains("manifest.json is damaged: it is missing"), "{}", refused());
+    fs::rename(shard.join("elsewhere"), shard.join("manifest.json")).unwrap();
+    fs::remove_dir_all(shard.join("documents-000001")).unwrap();
+    assert!(refused().contains("documents-000001 is damaged: it is missing"), "{}", refused());
+}
+
+#[test]
+fn remains_of_a_clearing_that_was_cut_short_are_removed() {
+    let directory = directory();
+    let shard = directory.path().join("0");
+    call(&mut open(directory.path(), "VectorIndexer", &with("Flat")), "/index", documents(5));
+    fs::create_dir(shard.join("documents-000002")).unwrap();
+    fs::write(shard.join("vectors-000002.bin"), b"half").unwrap();
+    let mut bench = open(directory.path(), "VectorIndexer", &with("Flat"));
+    assert_eq!(search(&mut bench, &[0.0, 1.0]).len(), 5);
+    assert!(!shard.join("documents-000002").exists() && !shard.join("vectors-000002.bin").exists());
+    call(&mut bench, "/clear", NONE);
+    assert_eq!(search(&mut bench, &[0.0, 1.0]), [""; 0]);
+}

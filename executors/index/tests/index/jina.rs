@@ -1,0 +1,170 @@
+//! Indexers of Jina's world: what they found and kept, these find and keep.
+
+use flowrun_sdk::{Document, Value, guard};
+use serde_json::json;
+
+use crate::bench::{NONE, call, call_with, clip, directory, document, found, kind, open, refusal};
+
+/// Answers of NumpyIndexer of Jina 0.1.14.
+fn oracle() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracles/numpyindexer_jina0.1.14.json");
+    serde_json::from_str(&guard::read_text(path.as_ref(), 1 << 20).unwrap()).unwrap()
+}
+
+/// Vectors as chunks of one document.
+fn chunks_of(vectors: &Value) -> Document {
+    let vectors: Vec<Vec<f32>> = serde_json::from_value(vectors.clone()).unwrap();
+    let vectors: Vec<&[f32]> = vectors.iter().map(|vector| &vector[..]).collect();
+    clip("a", &vectors)
+}
+
+#[test]
+fn numpy_indexer_answers_as_jina_did() {
+    let oracle = oracle();
+    for metric in ["euclidean", "cosine"] {
+        let directory = directory();
+        let with = json!({"metric": metric, "index_filename": "vec.gz"});
+        let mut bench = open(directory.path(), "NumpyIndexer", &with);
+        call(&mut bench, "/index", vec![chunks_of(&oracle["index"])]);
+        let parameters = json!({"top_k": oracle["top_k"]});
+        let answer = call_with(&mut bench, "/search", vec![chunks_of(&oracle["query"])], parameters).unwrap();
+        for (number, query) in answer.documents[0].chunks.iter().enumerate() {
+            let ids: Vec<u64> = serde_json::from_value(oracle[metric]["idx"][number].clone()).unwrap();
+            let distances: Vec<f32> = serde_json::from_value(oracle[metric]["dist"][number].clone()).unwrap();
+            let found = found(query);
+            assert_eq!(found.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(), ids.map_ids());
+            for ((_, distance), expected) in found.iter().zip(distances) {
+                assert!((distance - expected).abs() < 1e-6, "{metric}: {distance} {expected}");
+            }
+            assert_eq!(query.matches[0].score().unwrap().op_name, "NumpyIndexer");
+        }
+    }
+}
+
+trait ChunkIds {
+    fn map_ids(&self) -> Vec<String>;
+}
+
+impl ChunkIds for Vec<u64> {
+    fn map_ids(&self) -> Vec<String> {
+        self.iter().map(|number| format!("a#{number}")).collect()
+    }
+}
+
+#[test]
+fn without_a_metric_numpy_indexer_is_euclidean() {
+    assert_eq!((kind("NumpyIndexer").fields[0].default)(), Some(json!("euclidean")));
+    let directory = directory();
+    assert_eq!(
+        refusal(directory.path(), "NumpyIndexer", &json!({"metrix": "cosine"})),
+        "unknown parameter `metrix`"
+    );
+}
+
+#[test]
+fn vectors_and_documents_of_chunks_are_put_together_again() {
+    let directory = directory();
+    let mut vectors = open(&directory.path().join("vecidx"), "NumpyIndexer", &json!({}));
+    let mut documents =
+        open(&directory.path().join("chunkidx"), "BasePbIndexer", &json!({"index_filename": "chunk.gz"}));
+    let mut stored = clip("a", &[&[1.0], &[2.0]]);
+    for chunk in stored.chunks.make_mut() {
+        *chunk = chunk.clone().with_text("frame").with_tag("siblings", 2).with_tag("title", "x");
+    }
+    call(&mut vectors, "/index", vec![stored.clone()]);
+    call(&mut documents, "/index", vec![stored]);
+
+    let answer = call(&mut vectors, "/search", vec![clip("q", &[&[1.9]])]);
+    let reference = &answer.documents[0].chunks[0].matches[0];
+    assert_eq!((reference.id.as_str(), reference.parent_id.as_str(), &reference.text), ("a#1", "a", &None));
+    assert_eq!((reference.tags.len(), &reference.tags["siblings"], reference.granularity), (1, &json!(2), 1));
+
+    let distances = found(&answer.documents[0].chunks[0]);
+    let answer = call(&mut documents, "/search", answer.documents.into_vec());
+    let matches = &answer.documents[0].chunks[0].matches;
+    assert_eq!((matches[0].text.as_deref(), matches[0].tags["title"].clone()), (Some("frame"), json!("x")));
+    assert_eq!(found(&answer.documents[0].chunks[0]), distances);
+}
+
+#[test]
+fn document_indexers_store_no_bytes_and_no_chunks_and_cut_what_was_found() {
+    for name in ["DocPbIndexer", "LeveldbIndexer", "DataURIPbIndexer", "BinaryPbIndexer"] {
+        let directory = directory();
+        let mut bench = open(directory.path(), name, &json!({"index_filename": "doc.gzip"}));
+        let stored =
+            |number: usize| clip(&format!("{number:02}"), &[&[1.0]]).with_blob(vec![1]).with_text("t");
+        call(&mut bench, "/index", (0..12).map(stored).collect());
+        let query = || {
+            let matches = (0..12).rev().map(|number| Document::new(format!("{number:02}"))).collect();
+            vec![Document { matches, ..Document::new("q") }]
+        };
+        let answer = call_with(&mut bench, "/search", query(), json!({"top_k": 3})).unwrap();
+        let matches = &answer.documents[0].matches;
+        assert_eq!(matches.iter().map(|found| found.id.as_str()).collect::<Vec<_>>(), ["11", "10", "09"]);
+        assert_eq!(
+            (matches[0].text.as_deref(), &matches[0].blob, matches[0].chunks.len()),
+            (Some("t"), &None, 0)
+        );
+        assert_eq!(call(&mut bench, "/search", query()).documents[0].matches.len(), 10);
+    }
+}
+
+#[test]
+fn faiss_annoy_and_nmslib_measure_as_their_parameters_say() {
+    for (name, with, distances) in [
+        ("FaissIndexer", json!({"index_key": "Flat"}), [1.0, 5.0]),
+        (
+            "FaissIndexer",
+            json!({"index_key": "IVF2,Flat", "distance": "inner_product", "nprobe": 2}),
+            [-1.0, 5.0],
+        ),
+        ("AnnoyIndexer", json!({"n_trees": 3}), [1.0, 5.0]),
+        ("AnnoyIndexer", json!({"metric": "angular"}), [0.0, 2.0]),
+        ("NmslibIndexer", json!({}), [0.0, 2.0]),
+        ("NmslibIndexer", json!({"space": "l2", "method": "sw-graph"}), [1.0, 5.0]),
+    ] {
+        let directory = directory();
+        let mut bench = open(directory.path(), name, &with);
+        call(&mut bench, "/index", vec![clip("a", &[&[-4.0], &[2.0]])]);
+        let answer = call(&mut bench, "/search", vec![clip("q", &[&[1.0]])]);
+        let expected = [("a#1".to_owned(), distances[0]), ("a#0".to_owned(), distances[1])];
+        assert_eq!(found(&answer.documents[0].chunks[0]), expected, "{name} {with}");
+    }
+    let directory = directory();
+    assert!(
+        refusal(directory.path(), "FaissIndexer", &json!({"index_key": "PQ"}))
+            .starts_with("`index_key`: `PQ`")
+    );
+    assert_eq!(refusal(directory.path(), "FaissIndexer", &json!({})), "parameter `index_key` is required");
+}
+
+#[test]
+fn annlite_takes_its_own_parameters_and_says_what_it_cannot_do() {
+    let directory = directory();
+    let refused = |with: Value| refusal(directory.path(), "AnnLiteIndexer", &with);
+    assert!(refused(json!({})).contains("`n_dim`: the number of dimensions is required"));
+    assert!(refused(json!({"n_dim": 2, "n_components": 1})).starts_with("`n_components`"));
+    assert!(refused(json!({"n_dim": 2, "data_path": "x"})).contains("`workspace`"));
+    assert!(refused(json!({"n_dim": 2, "match_args": {"filter": {}}})).contains("only `limit` is known"));
+    assert!(refused(json!({"n_dim": 2, "max_connection": 1})).starts_with("`max_connection`"));
+    let with = json!({"dim": 2, "metric": "ip", "match_args": {"limit": 1}, "columns": [["price", "float"]],
+        "ef_construction": 100, "ef_search": 30, "max_connection": 8, "index_traversal_paths": "@c"});
+    let mut bench = open(directory.path(), "AnnLiteIndexer", &with);
+    call(&mut bench, "/index", vec![clip("a", &[&[1.0, 0.0], &[3.0, 0.0]])]);
+    let answer = call(&mut bench, "/search", vec![document("q", &[1.0, 0.0])]);
+    assert_eq!(found(&answer.documents[0]), [("a#1".to_owned(), -2.0)]);
+    assert_eq!(answer.documents[0].matches[0].score().unwrap().op_name, "AnnLiteIndexer");
+    let filtered =
+        call_with(&mut bench, "/search", NONE, json!({"filter": {"price": {"$lt": 1}}})).unwrap_err();
+    assert!(filtered.to_string().starts_with("parameter `filter`: searches cannot be filtered yet"));
+}
+
+#[test]
+fn every_executor_of_the_family_documents_every_parameter() {
+    for executor in flowrun_index::EXECUTORS {
+        assert!(executor.summary.ends_with('.'), "{}", executor.name);
+        for field in executor.fields {
+            assert!(field.documentation.trim().ends_with('.'), "{} {}", executor.name, field.name);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The promises of the vector index and the document store, kept through the executors alone.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod bench;
+mod document_store;
+mod durability;
+mod hostile;
+mod index_types;
+mod jina;
+mod model;
+mod opening;
+#[cfg(target_os = "linux")]
+mod products;
+mod ties;
+mod vector_indexer;

@@ -1,0 +1,91 @@
+//! What is written decides how it may be opened.
+
+use std::fs::File;
+
+use flowrun_sdk::testing::Bench;
+use serde_json::json;
+
+use crate::bench::{NONE, call, directory, document, kind, open, refusal, shard_context};
+
+#[test]
+fn another_dimension_metric_or_executor_is_refused_with_what_to_type() {
+    let directory = directory();
+    call(
+        &mut open(directory.path(), "VectorIndexer", &json!({})),
+        "/index",
+        vec![document("a", &[1.0, 2.0])],
+    );
+    let refused = |with| refusal(directory.path(), "VectorIndexer", &with);
+    let error = refused(json!({"dimension": 3}));
+    assert!(
+        error.starts_with("`dimension`: the index in") && error.contains("write `dimension: 2`"),
+        "{error}"
+    );
+    let error = refused(json!({"metric": "euclidean"}));
+    assert!(
+        error.contains("written with `metric: cosine`, not euclidean: write `metric: cosine`"),
+        "{error}"
+    );
+    let error = refusal(directory.path(), "DocumentStore", &json!({}));
+    assert!(error.contains("written by another kind of executor (vectors and documents)"), "{error}");
+    open(directory.path(), "VectorIndexer", &json!({"dimension": 2, "metric": "cosine"}));
+}
+
+#[test]
+fn another_number_of_shards_is_refused_by_every_shard() {
+    let directory = directory();
+    let open = |shard, shards| {
+        Bench::new(kind("VectorIndexer"), &json!({}), shard_context(directory.path(), shard, shards))
+            .map(drop)
+    };
+    open(0, 2).unwrap();
+    open(1, 2).unwrap();
+    for (shard, shards) in [(0, 1), (0, 8), (1, 8), (7, 8)] {
+        let error = open(shard, shards).unwrap_err().to_string();
+        let expected = format!("was written with 2 shards, not {shards}: write `shards: 2`");
+        assert!(error.contains(&expected), "{error}");
+    }
+    assert!(!directory.path().join("7").exists());
+    open(1, 2).unwrap();
+}
+
+#[test]
+fn replicas_must_agree() {
+    let directory = directory();
+    let context = shard_context(directory.path(), 0, 1);
+    let replica = |with| Bench::new(kind("VectorIndexer"), &with, context.clone());
+    let _first = replica(json!({})).unwrap();
+    assert!(replica(json!({"metric": "euclidean"})).is_err());
+    assert!(replica(json!({})).is_ok());
+}
+
+#[test]
+fn a_directory_in_use_is_refused_and_free_again_afterwards() {
+    let directory = directory();
+    let mut bench = open(directory.path(), "VectorIndexer", &json!({}));
+    // What a second process sees: the lock is of the file, not of the process.
+    let error = refusal(directory.path(), "VectorIndexer", &json!({}));
+    assert!(
+        error.starts_with("another process or pod works in") && error.contains("a workspace of its own"),
+        "{error}"
+    );
+    let file = File::open(directory.path().join("0/LOCK")).unwrap();
+    assert!(file.try_lock().is_err());
+    call(&mut bench, "/status", NONE);
+    drop(bench);
+    file.try_lock().unwrap();
+    assert!(
+        refusal(directory.path(), "VectorIndexer", &json!({})).starts_with("another process or pod works in")
+    );
+    drop(file);
+    open(directory.path(), "VectorIndexer", &json!({}));
+}
+
+#[test]
+fn a_workspace_that_cannot_be_made_is_named() {
+    let directory = directory();
+    let blocked = directory.path().join("file");
+    File::create(&blocked).unwrap();
+    let error = refusal(&blocked, "VectorIndexer", &json!({}));
+    assert!(error.starts_with("cannot make") && error.contains("/file/0"), "{error}");
+}

@@ -1,0 +1,110 @@
+//! S shards and R replicas answer as one index does: the same ids in the same order with the same scores, ties included.
+
+use std::path::Path;
+
+use flowrun::runtime::{Flow, Request};
+use flowrun::yaml::Environment;
+use flowrun_sdk::Document;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+
+use crate::support::{plan, reply, start};
+
+/// Corpora that are tried.
+const CORPORA: u64 = 150;
+
+/// What a search finds: of every query, ids and scores in order.
+type Found = Vec<Vec<(String, f32)>>;
+
+/// Documents with two chunks each, whose vectors repeat often: few numbers, few dimensions.
+fn documents(random: &mut ChaCha8Rng, count: usize, prefix: &str) -> Vec<Document> {
+    let mut vector = || loop {
+        let vector: Vec<f32> = (0..3).map(|_| [-1.0, 0.0, 1.0][random.random_range(0..3)]).collect();
+        if vector.iter().any(|element| *element != 0.0) {
+            return vector;
+        }
+    };
+    let document = |number| {
+        let mut document = Document::new(format!("{prefix}{number}")).with_embedding(vector());
+        let chunks =
+            (0..2).map(|chunk| document.chunk(chunk).with_embedding(vector()).with_tag("siblings", 2));
+        document.chunks = chunks.collect();
+        document
+    };
+    (0..count).map(document).collect()
+}
+
+async fn flow(directory: &Path, metric: &str, shards: usize, replicas: usize, ranked: bool) -> Flow {
+    let paths = if ranked { "@c" } else { "@r" };
+    let ranker =
+        if ranked { "- {name: ranker, uses: BiMatchRanker, uses_with: {d_miss: 2.0}}\n" } else { "" };
+    let yaml = format!(
+        "jtype: Flow\nwith: {{workspace: index{shards}}}\nexecutors:\n- name: index\n  uses: VectorIndexer\n  \
+         uses_with: {{metric: {metric}, access_paths: '{paths}', fsync: never}}\n  shards: {shards}\n  \
+         replicas: {replicas}\n{ranker}"
+    );
+    start(&plan(&yaml, directory, &Environment::default())).await
+}
+
+async fn call(flow: &Flow, endpoint: &str, documents: Vec<Document>, top_k: usize) -> Vec<Document> {
+    let parameters = json!({ "top_k": top_k }).as_object().unwrap().clone();
+    let request = Request {
+        endpoint: endpoint.to_owned(),
+        documents: documents.into(),
+        parameters,
+        ..Request::default()
+    };
+    reply(flow.submit(request).await.unwrap().outcome().await).documents.into_vec()
+}
+
+fn found(queries: Vec<Document>) -> Found {
+    let matches = |document: &Document| (document.id.clone(), document.score().unwrap().value);
+    queries.iter().map(|query| query.matches.iter().map(matches).collect()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_number_of_shards_and_replicas_answers_as_one() {
+    for seed in 0..CORPORA {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let count = random.random_range(1..60);
+        let corpus = documents(&mut random, count, "d");
+        let queries = documents(&mut random, 5, "q");
+        let metric = ["cosine", "euclidean", "inner_product"][random.random_range(0..3)];
+        let (shards, replicas) = (random.random_range(2..6), random.random_range(1..4));
+        let top_k = random.random_range(1..20);
+        let ranked = random.random_bool(0.3);
+        let directory = tempfile::tempdir().unwrap();
+        let mut answers: Vec<Found> = Vec::new();
+        for (shards, replicas) in [(1, 1), (shards, replicas)] {
+            let flow = flow(directory.path(), metric, shards, replicas, ranked).await;
+            for batch in corpus.chunks(7) {
+                call(&flow, "/index", batch.to_vec(), top_k).await;
+            }
+            answers.push(found(call(&flow, "/search", queries.clone(), top_k).await));
+        }
+        let context = format!(
+            "seed {seed}: {metric}, {shards} shards, {replicas} replicas, top {top_k}, ranked: {ranked}"
+        );
+        assert_eq!(answers[0], answers[1], "{context}");
+        assert!(answers[0].iter().all(|matches| !matches.is_empty()), "{context}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writing_an_id_twice_lands_in_the_same_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let corpus = documents(&mut random, 40, "d");
+    let flow = flow(directory.path(), "cosine", 4, 2, false).await;
+    for _ in 0..3 {
+        call(&flow, "/index", corpus.clone(), 100).await;
+    }
+    let answer = found(call(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
+    assert_eq!(answer[0].len(), 40);
+    let parameters = json!({"ids": ["d0", "d1", "d2"]}).as_object().unwrap().clone();
+    let request = Request { endpoint: "/delete".to_owned(), parameters, ..Request::default() };
+    reply(flow.submit(request).await.unwrap().outcome().await);
+    let answer = found(call(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
+    assert_eq!(answer[0].len(), 37);
+}
