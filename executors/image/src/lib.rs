@@ -1,1 +1,41 @@
-//! image
+//! The image family: executors that read, cut, scale and describe images and clips.
+//!
+//! The way of an image: [`decode`] turns untrusted bytes into pixels; a segmenter (`ImageReader`, `GifSegmenter`) makes
+//! them the tensors of chunks; crafters scale, cut and mirror the chunks; an encoder describes each by a vector.
+//! Tensors are floats or bytes, height × width × 3 or, by the parameter `channel_axis`, 3 × height × width. What is
+//! deliberately not here: neural networks, which take the same chunks, and anything of storage or search.
+
+mod axis;
+mod craft;
+pub mod decode;
+mod describe;
+mod named;
+mod pixels;
+mod raster;
+mod reader;
+pub mod resize;
+mod segment;
+pub mod siblings;
+mod size;
+mod split;
+mod value_range;
+
+use flowrun_sdk::ExecutorType;
+
+/// The executors of this family.
+pub static EXECUTORS: &[ExecutorType] = &[
+    reader::IMAGE_READER,
+    segment::GIF_SEGMENTER,
+    split::GIF_NAME_RAW_SPLIT,
+    craft::IMAGE_NORMALIZER,
+    craft::IMAGE_RESIZER,
+    craft::IMAGE_CROPPER,
+    craft::CENTER_IMAGE_CROPPER,
+    craft::RANDOM_IMAGE_CROPPER,
+    craft::FIVE_IMAGE_CROPPER,
+    craft::SLIDING_WINDOW_IMAGE_CROPPER,
+    craft::IMAGE_FLIPPER,
+    describe::IMAGE_DESCRIPTOR_ENCODER,
+    describe::KERAS_IMAGE_ENCODER,
+    describe::IMAGE_TORCH_ENCODER,
+];

@@ -1,0 +1,121 @@
+//! Several pieces become documents beside their image.
+
+use std::collections::HashSet;
+use std::mem::take;
+
+use flowrun_sdk::{AccessPaths, BuildError, Call, Document, Executor, ExecutorError};
+
+use super::Piece;
+use crate::named::named;
+use crate::siblings;
+
+/// An executor that adds what `craft` makes of each image behind its siblings.
+pub(crate) struct Beside<F> {
+    access_paths: AccessPaths,
+    keep_original: bool,
+    /// Whether one image becomes one document. A document of the request has no siblings, so it takes that.
+    one_for_one: bool,
+    craft: F,
+}
+
+/// How many documents an image becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Yield {
+    /// One piece.
+    One,
+    /// Another number of pieces.
+    Many,
+}
+
+impl<F> Beside<F>
+where
+    F: FnMut(&Document) -> Result<Vec<Piece>, ExecutorError> + Send,
+{
+    /// # Errors
+    /// When the paths lead to documents of the request and these would have to become several.
+    pub(crate) fn new(
+        access_paths: AccessPaths,
+        keep_original: bool,
+        pieces: Yield,
+        craft: F,
+    ) -> Result<Self, BuildError> {
+        let one_for_one = pieces == Yield::One && !keep_original;
+        if !one_for_one && lead_to_roots(&access_paths) {
+            return Err(BuildError::parameter("access_paths", SEVERAL));
+        }
+        Ok(Self { access_paths, keep_original, one_for_one, craft })
+    }
+}
+
+const SEVERAL: &str = "`@r` is not possible here: an image becomes several, and a document of the request cannot; \
+    cut chunks (`@c`) instead";
+
+impl<F> Executor for Beside<F>
+where
+    F: FnMut(&Document) -> Result<Vec<Piece>, ExecutorError> + Send,
+{
+    fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        let paths = call.access_paths(&self.access_paths)?.into_owned();
+        if !self.one_for_one && lead_to_roots(&paths) {
+            return Err(ExecutorError::parameter("access_paths", SEVERAL));
+        }
+        call.each_siblings(&paths, |documents| {
+            let originals = take(documents);
+            let mut ids: HashSet<String> = originals.iter().map(|original| original.id.clone()).collect();
+            let mut made = Vec::new();
+            for original in &originals {
+                let pieces = (self.craft)(original).map_err(|error| named(original, error))?;
+                let mut numbers = 0_u64..;
+                for piece in pieces {
+                    let mut names = numbers.by_ref().map(|number| format!("{}#{number}", original.id));
+                    let id = names.find(|id| ids.insert(id.clone())).unwrap_or_default();
+                    made.push(document_of(piece, original, id));
+                }
+            }
+            if self.keep_original {
+                *documents = originals;
+            }
+            documents.extend(made);
+            siblings::count(documents);
+            Ok(())
+        })
+    }
+}
+
+/// A document like the original but for its image and id.
+///
+/// The id is the original's with a number behind it, the first one that no sibling has: the same siblings always give
+/// the same ids.
+fn document_of(piece: Piece, original: &Document, id: String) -> Document {
+    let mut document = Document {
+        id,
+        parent_id: original.parent_id.clone(),
+        granularity: original.granularity,
+        adjacency: original.adjacency,
+        weight: Some(1.0),
+        mime_type: original.mime_type.clone(),
+        offset: original.offset,
+        modality: original.modality.clone(),
+        tags: original.tags.clone(),
+        ..Document::default()
+    };
+    piece.place(&mut document);
+    document
+}
+
+/// Whether a document without anything below it is reached, which takes the empty path.
+fn lead_to_roots(paths: &AccessPaths) -> bool {
+    paths.visit(&Document::default(), &mut |_| Err(())).is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_to_documents_of_the_request_are_told_from_others() {
+        for (paths, expected) in [("@r", true), ("@c,r", true), ("@c", false), ("@m,cc", false)] {
+            assert_eq!(lead_to_roots(&paths.parse().unwrap()), expected, "{paths}");
+        }
+    }
+}

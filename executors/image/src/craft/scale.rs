@@ -1,0 +1,61 @@
+//! Every image in another size.
+
+use std::mem::take;
+
+use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
+
+use super::{InPlace, Piece, image};
+use crate::axis::ChannelAxis;
+use crate::pixels::{self, Pixels};
+use crate::resize::{Filter, Resizer};
+use crate::size::Size;
+use crate::value_range::ValueRange;
+
+flowrun_sdk::parameters! {
+    /// The new size.
+    struct ImageResizerParameters {
+        /// The length of the shorter side, or [height, width], in pixels.
+        target_size: Size,
+        /// How pixels between pixels are made up.
+        how: Filter = Filter::Bilinear,
+        /// What the numbers of the images mean: `bytes` or `unit`. The new image has numbers of the same meaning.
+        value_range: ValueRange = ValueRange::Bytes,
+        /// Which axis of the tensor holds the colours.
+        channel_axis: ChannelAxis = ChannelAxis::Last,
+        /// The documents to work on.
+        access_paths: AccessPaths = AccessPaths::chunks(),
+    }
+}
+
+/// `ImageResizer`.
+pub(crate) const IMAGE_RESIZER: ExecutorType =
+    ExecutorType::new::<ImageResizerParameters>("ImageResizer", "Scales every image.", create);
+
+fn create(build: &Build) -> Result<Instance, BuildError> {
+    let ImageResizerParameters { target_size, how, value_range, channel_axis, access_paths } = parse(build)?;
+    let tables = match value_range {
+        ValueRange::Bytes => pixels::tables(f32::from),
+        ValueRange::Unit => pixels::tables(pixels::unit),
+        ValueRange::Auto | ValueRange::Stretch => {
+            let reason = "must be `bytes` or `unit`: the new image has numbers of the same meaning";
+            return Err(BuildError::parameter("value_range", reason));
+        }
+    };
+    let mut resizer = Resizer::default();
+    let mut buffer = Vec::new();
+    let craft = move |document: &_| {
+        let tensor = image(document, channel_axis)?;
+        let source = pixels::from_tensor(&tensor, channel_axis, value_range, take(&mut buffer))?;
+        let (height, width) = target_size.to_scale(source.height(), source.width());
+        let scaled = resizer.resize(&source, height, width, how)?;
+        let scaled = Pixels { bytes: scaled, width };
+        // Bytes stay bytes; everything else becomes floats.
+        let scaled = match tensor.as_u8() {
+            Some(_) => scaled.to_byte_tensor(channel_axis)?,
+            None => scaled.to_tensor(scaled.whole(), channel_axis, &tables)?,
+        };
+        buffer = pixels::recycled(source);
+        Ok(Piece::whole(scaled))
+    };
+    Ok(Instance::thread(InPlace { access_paths, craft }))
+}

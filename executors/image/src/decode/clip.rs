@@ -1,0 +1,110 @@
+//! Moving pictures of every format, frame by frame.
+
+use image::RgbImage;
+
+use super::gif::Gif;
+use super::webp::WebP;
+use super::{CLIP_PIXELS_MAX, DecodeError, FRAMES_MAX, Format, still};
+
+/// A clip being read. Only the picture of the moment is held. A still image is a clip of one frame.
+pub struct Clip<'a> {
+    source: Source<'a>,
+    budget: Budget,
+}
+
+/// Where the frames come from.
+enum Source<'a> {
+    Gif(Box<Gif<'a>>),
+    WebP(WebP<'a>),
+    Still { picture: RgbImage, shown: bool },
+}
+
+/// One frame of a clip.
+#[derive(Debug)]
+pub enum Frame<'a> {
+    /// The whole picture, as it is seen while the frame is shown.
+    Good(&'a RgbImage),
+    /// The frame cannot be read; the ones behind it may be.
+    Damaged(DecodeError),
+}
+
+/// What may still be decoded of a clip.
+pub(super) struct Budget {
+    frames: usize,
+    pixels: u64,
+}
+
+impl Budget {
+    /// Takes out a frame of that size.
+    pub(super) fn take(&mut self, width: u32, height: u32) -> Result<(), DecodeError> {
+        self.frames = self.frames.checked_sub(1).ok_or(DecodeError::TooManyFrames)?;
+        let pixels = u64::from(width) * u64::from(height);
+        self.pixels = self.pixels.checked_sub(pixels).ok_or(DecodeError::TooLong)?;
+        Ok(())
+    }
+}
+
+impl<'a> Clip<'a> {
+    /// Starts reading.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the bytes are no image, or its header is damaged or out of bounds.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let format = Format::of(bytes)?;
+        let moving = match format {
+            Format::Gif => Some(Source::Gif(Box::new(Gif::open(bytes)?))),
+            Format::WebP => WebP::open(bytes)?.map(Source::WebP),
+            _ => None,
+        };
+        let source = match moving {
+            Some(moving) => moving,
+            None => Source::Still { picture: still::decode(bytes, format)?, shown: false },
+        };
+        Ok(Self { source, budget: Budget { frames: FRAMES_MAX, pixels: CLIP_PIXELS_MAX } })
+    }
+
+    /// The next frame, or `None` behind the last.
+    ///
+    /// # Errors
+    /// [`DecodeError::TooManyFrames`] and [`DecodeError::TooLong`] end the clip.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
+        match &mut self.source {
+            Source::Gif(gif) => gif.next_frame(&mut self.budget),
+            Source::WebP(webp) => webp.next_frame(&mut self.budget),
+            Source::Still { shown: true, .. } => Ok(None),
+            Source::Still { picture, shown } => {
+                *shown = true;
+                Ok(Some(Frame::Good(picture)))
+            }
+        }
+    }
+
+    /// The first frame that can be read.
+    ///
+    /// # Errors
+    /// What is wrong with the first frame, when none can.
+    pub(super) fn first(mut self) -> Result<RgbImage, DecodeError> {
+        let mut first_error = None;
+        while let Some(frame) = self.next_frame()? {
+            match frame {
+                Frame::Good(image) => return Ok(image.clone()),
+                Frame::Damaged(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or(DecodeError::NoFrame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_ends_with_its_last_frame_or_pixel() {
+        let mut budget = Budget { frames: 3, pixels: 10 };
+        assert!(budget.take(2, 3).is_ok());
+        assert!(matches!(budget.take(1, 5), Err(DecodeError::TooLong)));
+        assert!(budget.take(1, 4).is_ok());
+        assert!(matches!(budget.take(0, 0), Err(DecodeError::TooManyFrames)));
+    }
+}

@@ -1,0 +1,65 @@
+//! `GifNameRawSplit`: a path and the bytes of a file, sent as one, become URI and content.
+
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, Bytes, Call, Document, Executor, ExecutorError, ExecutorType, Instance,
+    parse,
+};
+
+use crate::decode::Format;
+use crate::named::named;
+
+/// What stands between the path and the bytes.
+const DELIMITER: &[u8] = b"JINA_DELIM";
+
+flowrun_sdk::parameters! {
+    /// Which documents are split.
+    struct GifNameRawSplitParameters {
+        /// The documents to work on.
+        access_paths: AccessPaths = AccessPaths::roots(),
+    }
+}
+
+/// `GifNameRawSplit`.
+pub(crate) const GIF_NAME_RAW_SPLIT: ExecutorType = ExecutorType::new::<GifNameRawSplitParameters>(
+    "GifNameRawSplit",
+    "Splits `<path>JINA_DELIM<bytes>` into URI and content; documents without the delimiter pass unchanged.",
+    create,
+);
+
+struct GifNameRawSplit(GifNameRawSplitParameters);
+
+fn create(build: &Build) -> Result<Instance, BuildError> {
+    Ok(Instance::thread(GifNameRawSplit(parse(build)?)))
+}
+
+impl Executor for GifNameRawSplit {
+    fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        let paths = call.access_paths(&self.0.access_paths)?.into_owned();
+        call.each(&paths, |document| split(document).map_err(|error| named(document, error)))
+    }
+}
+
+fn split(document: &mut Document) -> Result<(), ExecutorError> {
+    let content = match (&document.blob, &document.text) {
+        (Some(blob), _) => blob.clone(),
+        (None, Some(text)) => Bytes::copy_from_slice(text.as_bytes()),
+        (None, None) => return Ok(()),
+    };
+    let Some(at) = find(&content) else { return Ok(()) };
+    let bytes = content.slice(at + DELIMITER.len()..);
+    if find(&bytes).is_some() {
+        return Err(ExecutorError::input("there is more than one `JINA_DELIM` between path and bytes"));
+    }
+    let path = std::str::from_utf8(content.get(..at).unwrap_or_default());
+    path.map_err(|_| ExecutorError::input("the path before `JINA_DELIM` is not UTF-8"))?
+        .clone_into(&mut document.uri);
+    Format::Gif.mime_type().clone_into(&mut document.mime_type);
+    document.blob = Some(bytes);
+    document.text = None;
+    Ok(())
+}
+
+/// Where the first delimiter begins.
+fn find(content: &[u8]) -> Option<usize> {
+    content.windows(DELIMITER.len()).position(|window| window == DELIMITER)
+}

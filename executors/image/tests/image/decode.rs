@@ -1,0 +1,124 @@
+//! Every format becomes the pixels that Pillow makes of it.
+
+use flowrun_image::decode::{DecodeError, Format, still};
+
+use crate::fixtures::{bytes, difference, image};
+
+#[test]
+fn lossless_formats_give_back_every_pixel() {
+    let scene = image("rgb.png");
+    for name in ["rgb.bmp", "lossless.webp", "rgba.png", "lossless_alpha.webp"] {
+        assert_eq!(image(name), scene, "{name}");
+    }
+}
+
+#[test]
+fn palettes_become_their_colours_also_where_they_are_transparent() {
+    let expected = image("palette.png.expected.png");
+    for name in ["palette.png", "palette_transparent.png", "palette.bmp", "still.gif"] {
+        assert_eq!(image(name), expected, "{name}");
+    }
+    assert_eq!(image("bilevel.png"), image("bilevel.png.expected.png"));
+}
+
+#[test]
+fn grey_is_the_same_in_eight_and_sixteen_bits_and_with_alpha() {
+    let grey = image("grey.png");
+    assert!(grey.pixels().all(|pixel| pixel.0 == [pixel.0[0]; 3]));
+    assert_eq!(image("grey16.png"), grey);
+    assert_eq!(image("grey_alpha.png"), grey);
+}
+
+#[test]
+fn lossy_formats_agree_with_other_decoders_up_to_rounding() {
+    for (name, largest) in
+        [("rgb.jpg", 4), ("grey.jpg", 2), ("progressive.jpg", 4), ("cmyk.jpg", 4), ("lossy.webp", 2)]
+    {
+        let (ours, expected) = (image(name), image(&format!("{name}.expected.png")));
+        let difference = difference(&ours, &expected);
+        assert!(difference <= largest, "{name}: {difference}");
+    }
+}
+
+#[test]
+fn the_first_frame_of_a_clip_is_its_still() {
+    for name in ["keep.gif", "animated.webp"] {
+        let first = image(name);
+        let frames = image(&format!("{name}.expected.png"));
+        assert_eq!(first.as_raw()[..], frames.as_raw()[..first.len()], "{name}");
+    }
+}
+
+#[test]
+fn formats_are_told_by_content() {
+    for (name, format) in [
+        ("rgb.jpg", Format::Jpeg),
+        ("rgb.png", Format::Png),
+        ("lossy.webp", Format::WebP),
+        ("still.gif", Format::Gif),
+        ("rgb.bmp", Format::Bmp),
+    ] {
+        assert_eq!(Format::of(&bytes(name)).unwrap(), format);
+    }
+    assert_eq!(Format::WebP.mime_type(), "image/webp");
+}
+
+#[test]
+fn what_is_no_image_is_told_what_it_is() {
+    for (content, message) in [
+        (&b""[..], "the content is empty"),
+        (b"%PDF-1.7 ...", "the content is a PDF document; JPEG, PNG, WebP, GIF and BMP images are read"),
+        (
+            b"\0\0\0\x18ftypmp42",
+            "the content is an MP4 or QuickTime video; JPEG, PNG, WebP, GIF and BMP images are read",
+        ),
+        (
+            b"h\xe9llo",
+            "the content is not an image: it begins with `h\\xe9llo`; JPEG, PNG, WebP, GIF and BMP images are read",
+        ),
+    ] {
+        assert_eq!(still(content).unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn a_truncated_image_is_called_truncated() {
+    for name in
+        ["rgb.jpg", "progressive.jpg", "rgb.png", "lossless.webp", "lossy.webp", "rgb.bmp", "still.gif"]
+    {
+        let whole = bytes(name);
+        for length in [whole.len() / 2, whole.len() * 9 / 10] {
+            let error = still(&whole[..length]).unwrap_err();
+            assert!(matches!(error, DecodeError::Truncated(_)), "{name} at {length}: {error}");
+        }
+    }
+}
+
+/// The head of a PNG of that size, checksum and all, and the beginning of its pixels.
+fn png_head(width: u32, height: u32) -> Vec<u8> {
+    let sides = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    let header = [b"IHDR", &sides[..], b"\x08\x02\0\0\0"].concat();
+    let checksum = crc(&header).to_be_bytes();
+    [b"\x89PNG\r\n\x1a\n\0\0\0\x0d", &header[..], &checksum, b"\0\0\0\0IDAT\x35\xaf\x06\x1e"].concat()
+}
+
+#[test]
+fn an_image_over_the_bounds_is_refused_before_memory_is_taken() {
+    let gif = b"GIF89a\xff\xff\xff\xff\0\0\0;".to_vec();
+    for (content, message) in [
+        (png_head(60_000, 60_000), "60000 × 60000 pixels, more than the 100000000 in all or 65535 to a side"),
+        (png_head(70_000, 2), "70000 × 2 pixels, more than the 100000000 in all or 65535 to a side"),
+        (gif, "65535 × 65535 pixels, more than the 33177600 in all or 65535 to a side"),
+    ] {
+        let error = still(&content).unwrap_err().to_string();
+        assert_eq!(error, format!("the image has {message} allowed"));
+    }
+    assert!(matches!(still(&png_head(2, 2)), Err(DecodeError::Truncated(Format::Png))));
+}
+
+/// The checksum of a PNG chunk (ISO 3309).
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
+    })
+}

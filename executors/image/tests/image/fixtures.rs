@@ -1,0 +1,60 @@
+//! The files in `tests/fixtures`, which `make.py` there wrote, and executors to try on them.
+
+use std::path::PathBuf;
+
+use flowrun_image::EXECUTORS;
+use flowrun_image::decode::still;
+use flowrun_sdk::testing::Bench;
+use flowrun_sdk::{Context, Document, Tensor, Value, guard};
+use image::RgbImage;
+
+/// Where a file of that name is.
+pub(crate) fn path(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
+}
+
+/// The bytes of a file.
+pub(crate) fn bytes(name: &str) -> Vec<u8> {
+    guard::read_file(&path(name), 1 << 20).unwrap()
+}
+
+/// A decoded file.
+pub(crate) fn image(name: &str) -> RgbImage {
+    still(&bytes(name)).unwrap()
+}
+
+/// An executor of the family by its name or alias.
+pub(crate) fn bench(name: &str, with: &Value) -> Bench {
+    try_bench(name, with).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The same, or the message why it cannot be made.
+pub(crate) fn try_bench(name: &str, with: &Value) -> Result<Bench, String> {
+    let kind = EXECUTORS.iter().find(|kind| kind.name == name || kind.aliases.contains(&name)).unwrap();
+    Bench::new(kind, with, Context::alone(".")).map_err(|error| error.to_string())
+}
+
+/// Runs an executor on one document.
+pub(crate) fn run(name: &str, with: &Value, document: Document) -> Result<Document, String> {
+    let answer =
+        bench(name, with).call("/index", vec![document], &Value::Null).map_err(|error| error.to_string())?;
+    match answer.documents.into_vec().pop() {
+        Some(document) => Ok(document),
+        None => Err(answer.failures[0].error.to_string()),
+    }
+}
+
+/// A document with one chunk, `doc#0`, of that image.
+pub(crate) fn with_chunk(image: Tensor) -> Document {
+    let mut document = Document::new("doc");
+    let mut chunk = document.chunk(0);
+    chunk.tensor = Some(image);
+    document.chunks = vec![chunk].into();
+    document
+}
+
+/// The largest difference of two rows of bytes of the same length.
+pub(crate) fn difference(left: &[u8], right: &[u8]) -> u8 {
+    assert_eq!(left.len(), right.len());
+    left.iter().zip(right).map(|(left, right)| left.abs_diff(*right)).max().unwrap_or(0)
+}
