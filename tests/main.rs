@@ -11,6 +11,7 @@
 mod backpressure;
 mod command_line;
 mod conservation;
+mod demo;
 mod diagnostics;
 mod house;
 mod merging;

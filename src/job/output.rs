@@ -33,7 +33,8 @@ impl Output {
     pub(super) fn write(&mut self, response: &Response) -> io::Result<()> {
         for document in &response.documents {
             if let Some(lines) = &mut self.lines {
-                writeln!(lines, "{}", document.to_json())?;
+                serde_json::to_writer(&mut *lines, document)?;
+                writeln!(lines)?;
             }
             if let Some(table) = &mut self.table {
                 table.add(document);

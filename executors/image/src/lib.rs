@@ -15,7 +15,7 @@ mod raster;
 mod reader;
 pub mod resize;
 mod segment;
-pub mod siblings;
+mod siblings;
 mod size;
 mod split;
 mod value_range;

@@ -1,24 +1,8 @@
-//! How many chunks a document was cut into, as its chunks tell it.
-//!
-//! Rankers weigh a match by the chunks that its document has in all. Jina kept that in a field of every chunk
-//! (`length`, later `siblings`); here it is a tag.
+//! Adding chunks to a document, so that each knows how many there are.
 
 use std::collections::HashSet;
 
-use flowrun_sdk::{Document, Value};
-
-/// The tag of a chunk that holds how many chunks its parent was cut into, itself among them.
-pub const SIBLINGS: &str = "siblings";
-
-/// Writes on each of these documents how many they are.
-pub fn count(siblings: &mut [Document]) {
-    let number = Value::from(siblings.len());
-    for document in siblings {
-        if document.tags.get(SIBLINGS) != Some(&number) {
-            document.tags_mut().insert(SIBLINGS.to_owned(), number.clone());
-        }
-    }
-}
+use flowrun_sdk::{Document, count_siblings};
 
 /// Gives a document more chunks; those of the same ids are replaced, so that cutting it twice changes nothing.
 pub(crate) fn add_chunks(parent: &mut Document, chunks: Vec<Document>) {
@@ -26,11 +10,13 @@ pub(crate) fn add_chunks(parent: &mut Document, chunks: Vec<Document>) {
     let siblings = parent.chunks.make_mut();
     siblings.retain(|sibling| !ids.contains(sibling.id.as_str()));
     siblings.extend(chunks);
-    count(siblings);
+    count_siblings(siblings);
 }
 
 #[cfg(test)]
 mod tests {
+    use flowrun_sdk::SIBLINGS;
+
     use super::*;
 
     #[test]

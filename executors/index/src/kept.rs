@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, Documents, Tags};
+use flowrun_sdk::{Document, Documents, SIBLINGS, Tags};
 
 flowrun_sdk::choice! {
     /// A field of a document that need not be stored.
@@ -40,9 +40,6 @@ pub(crate) enum Kept {
     /// `siblings`), which rankers of chunks need.
     Reference,
 }
-
-/// The tag by which a chunk says how many chunks its parent has.
-const SIBLINGS: &str = "siblings";
 
 impl Kept {
     /// The document as it is stored. Cheap: payloads are shared.

@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 
-use flowrun_sdk::{Document, ExecutorError, Parameter as _, Value};
+use flowrun_sdk::{Document, ExecutorError, Parameter as _, SIBLINGS, Value};
 
 use crate::{Hit, Hits, Id};
-
-/// The tag by which a chunk tells how many chunks its document has, itself among them.
-const SIBLINGS: &str = "siblings";
 
 /// The hits of a query. Of each match, `parent_id` is the document and the first score counts.
 ///

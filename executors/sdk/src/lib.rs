@@ -54,6 +54,7 @@ mod executor;
 pub mod guard;
 mod json;
 mod parameters;
+mod siblings;
 mod tensor;
 pub mod testing;
 pub mod wire;
@@ -71,5 +72,6 @@ pub use executor::{AsyncExecutor, Endpoints, Executor, Instance, Order, Ranking,
 pub use json::JsonError;
 pub use parameters::{Field, Parameter, ParameterError, Parameters, Reader, With};
 pub use serde_json::Value;
+pub use siblings::{SIBLINGS, count_siblings};
 pub use tensor::{DataType, ElementKind, Tensor, TensorError};
 pub use tracing;

@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Documents, Executor, ExecutorError, ExecutorType,
-    Instance, parse,
+    Instance, SIBLINGS, parse,
 };
 
 use crate::punctuation::Punctuation;
@@ -72,7 +72,7 @@ impl Sentencizer {
 }
 
 fn chunk(document: &Document, number: usize, sentence: &Sentence<'_>, siblings: usize) -> Document {
-    let mut chunk = document.chunk(number).with_text(sentence.text).with_tag("siblings", siblings);
+    let mut chunk = document.chunk(number).with_text(sentence.text).with_tag(SIBLINGS, siblings);
     chunk.weight = Some(1.0);
     chunk.offset = Some(number as f32);
     chunk.location = vec![sentence.start as f32, sentence.end as f32];

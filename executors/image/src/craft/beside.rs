@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 use std::mem::take;
 
-use flowrun_sdk::{AccessPaths, BuildError, Call, Document, Executor, ExecutorError};
+use flowrun_sdk::{AccessPaths, BuildError, Call, Document, Executor, ExecutorError, count_siblings};
 
 use super::Piece;
 use crate::named::named;
-use crate::siblings;
 
 /// An executor that adds what `craft` makes of each image behind its siblings.
 pub(crate) struct Beside<F> {
@@ -40,7 +39,7 @@ where
         craft: F,
     ) -> Result<Self, BuildError> {
         let one_for_one = pieces == Yield::One && !keep_original;
-        if !one_for_one && lead_to_roots(&access_paths) {
+        if !one_for_one && access_paths.include_roots() {
             return Err(BuildError::parameter("access_paths", SEVERAL));
         }
         Ok(Self { access_paths, keep_original, one_for_one, craft })
@@ -56,7 +55,7 @@ where
 {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
-        if !self.one_for_one && lead_to_roots(&paths) {
+        if !self.one_for_one && paths.include_roots() {
             return Err(ExecutorError::parameter("access_paths", SEVERAL));
         }
         call.each_siblings(&paths, |documents| {
@@ -76,7 +75,7 @@ where
                 *documents = originals;
             }
             documents.extend(made);
-            siblings::count(documents);
+            count_siblings(documents);
             Ok(())
         })
     }
@@ -101,21 +100,4 @@ fn document_of(piece: Piece, original: &Document, id: String) -> Document {
     };
     piece.place(&mut document);
     document
-}
-
-/// Whether a document without anything below it is reached, which takes the empty path.
-fn lead_to_roots(paths: &AccessPaths) -> bool {
-    paths.visit(&Document::default(), &mut |_| Err(())).is_err()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_to_documents_of_the_request_are_told_from_others() {
-        for (paths, expected) in [("@r", true), ("@c,r", true), ("@c", false), ("@m,cc", false)] {
-            assert_eq!(lead_to_roots(&paths.parse().unwrap()), expected, "{paths}");
-        }
-    }
 }

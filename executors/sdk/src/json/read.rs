@@ -1,14 +1,12 @@
-//! Documents as JSON, in the shape that Jina's HTTP gateway uses: bytes in base64, arrays as nested lists.
-//!
-//! Keys are written in snake case and read in snake or camel case; unset fields are left out.
+//! From JSON to documents.
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use crate::{Document, Documents, NamedScore, Tensor};
+use crate::{Document, NamedScore, Tensor};
 
 /// Why a JSON value is not a document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,41 +17,6 @@ pub struct JsonError {
 }
 
 impl Document {
-    /// The document as a JSON object. Lossless but for the element types of arrays.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        let mut object = Map::new();
-        let mut put = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                object.insert(name.to_owned(), value);
-            }
-        };
-        let text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
-        let list = |list: &Documents| (!list.is_empty()).then(|| list.iter().map(Self::to_json).collect());
-        put("id", text(&self.id));
-        put("parent_id", text(&self.parent_id));
-        put("granularity", (self.granularity > 0).then(|| self.granularity.into()));
-        put("adjacency", (self.adjacency > 0).then(|| self.adjacency.into()));
-        put("weight", self.weight.map(number));
-        put("mime_type", text(&self.mime_type));
-        put("uri", text(&self.uri));
-        put("text", self.text.as_deref().map(Value::from));
-        put("blob", self.blob.as_ref().map(|blob| STANDARD.encode(blob).into()));
-        put("tensor", self.tensor.as_ref().map(array));
-        put("embedding", self.embedding.as_ref().map(array));
-        put("tags", (!self.tags.is_empty()).then(|| Value::Object((*self.tags).clone())));
-        put("scores", (!self.scores.is_empty()).then(|| self.scores.iter().map(score).collect()));
-        put(
-            "location",
-            (!self.location.is_empty()).then(|| self.location.iter().copied().map(number).collect()),
-        );
-        put("offset", self.offset.map(number));
-        put("modality", text(&self.modality));
-        put("chunks", list(&self.chunks));
-        put("matches", list(&self.matches));
-        Value::Object(object)
-    }
-
     /// The document that a JSON object stands for. Null stands for unset; keys that no document has are ignored.
     ///
     /// # Errors
@@ -111,42 +74,6 @@ impl Document {
 
 fn wrong(field: &str, expected: &'static str) -> JsonError {
     JsonError { field: field.to_owned(), expected }
-}
-
-/// A float by its shortest decimal text, so that 0.1 is written as 0.1; what JSON cannot say becomes null.
-fn number(float: f32) -> Value {
-    if float.is_finite() { float.to_string().parse().map_or(Value::Null, Value::Number) } else { Value::Null }
-}
-
-fn score((name, score): (&String, &NamedScore)) -> (String, Value) {
-    let mut object = Map::new();
-    object.insert("value".to_owned(), number(score.value));
-    for (key, text) in
-        [("op_name", &score.op_name), ("description", &score.description), ("ref_id", &score.ref_id)]
-    {
-        if !text.is_empty() {
-            object.insert(key.to_owned(), text.as_str().into());
-        }
-    }
-    (name.clone(), Value::Object(object))
-}
-
-/// The elements as lists within lists, one level for each side; complex elements cannot be said.
-fn array(tensor: &Tensor) -> Value {
-    fn nested(shape: &[usize], elements: &mut impl Iterator<Item = Value>) -> Value {
-        match shape.split_first() {
-            None => elements.next().unwrap_or_default(),
-            Some((&side, rest)) => (0..side).map(|_| nested(rest, elements)).collect(),
-        }
-    }
-    match (tensor.as_u8(), tensor.to_f32(), tensor.data_type().size()) {
-        (Some(bytes), _, _) => nested(tensor.shape(), &mut bytes.iter().map(|&byte| byte.into())),
-        (None, Ok(elements), ..=4) => nested(tensor.shape(), &mut elements.iter().copied().map(number)),
-        _ => match tensor.to_f64() {
-            Ok(elements) => nested(tensor.shape(), &mut elements.into_iter().map(|element| json!(element))),
-            Err(_) => Value::Null,
-        },
-    }
 }
 
 fn string(field: &str, value: &Value) -> Result<String, JsonError> {
@@ -208,41 +135,4 @@ fn tensor(field: &str, value: &Value) -> Result<Tensor, JsonError> {
     let filled = fill(&shape, value, &mut elements);
     let tensor = filled.and_then(|()| Tensor::from_f32(shape, elements).ok());
     tensor.ok_or_else(|| wrong(field, "an array of numbers"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_document_comes_back_as_it_went() {
-        let mut document = Document::new("a").with_text("t").with_blob(&b"\x00\xff"[..]).with_tag("n", 3);
-        document.tensor = Some(Tensor::from_f32(vec![2, 1, 2], vec![0.1, 1.0, -2.5, 1e-7]).unwrap());
-        document.scores.insert("cosine".to_owned(), NamedScore::new(0.1, "VectorIndexer"));
-        document.location = vec![0.1];
-        document.chunks = [document.chunk(0)].into_iter().collect();
-        assert_eq!(Document::from_json(&document.to_json()).unwrap(), document);
-    }
-
-    #[test]
-    fn jinas_spellings_are_read_and_null_is_unset() {
-        let value =
-            json!({"mimeType": "image/gif", "parent_id": "p", "text": null, "unknown": [1], "weight": 1});
-        let document = Document::from_json(&value).unwrap();
-        assert_eq!((document.mime_type.as_str(), document.parent_id.as_str()), ("image/gif", "p"));
-        assert_eq!((document.text, document.weight), (None, Some(1.0)));
-    }
-
-    #[test]
-    fn a_value_of_the_wrong_type_is_named() {
-        for (value, message) in [
-            (json!({"text": 1}), "`text` must be a text"),
-            (json!({"tensor": [[1], [1, 2]]}), "`tensor` must be an array of numbers"),
-            (json!({"blob": "*"}), "`blob` must be bytes in base64"),
-            (json!({"chunks": [{"id": 2}]}), "`id` must be a text"),
-            (json!([]), "`document` must be an object"),
-        ] {
-            assert_eq!(Document::from_json(&value).unwrap_err().to_string(), message);
-        }
-    }
 }

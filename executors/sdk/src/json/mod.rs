@@ -1,0 +1,64 @@
+//! Documents as JSON, in the shape that Jina's HTTP gateway uses: bytes in base64, arrays as nested lists.
+//!
+//! Keys are written in snake case and read in snake or camel case; unset fields are left out.
+
+mod read;
+mod write;
+
+pub use read::JsonError;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::{DataType, Document, NamedScore, Tensor};
+
+    #[test]
+    fn a_document_comes_back_as_it_went() {
+        let mut document = Document::new("a").with_text("t").with_blob(&b"\x00\xff"[..]).with_tag("n", 3);
+        document.tensor = Some(Tensor::from_f32(vec![2, 1, 2], vec![0.1, 1.0, -2.5, 1e-7]).unwrap());
+        document.scores.insert("cosine".to_owned(), NamedScore::new(0.1, "VectorIndexer"));
+        document.location = vec![0.1];
+        document.chunks = [document.chunk(0)].into_iter().collect();
+        assert_eq!(Document::from_json(&serde_json::to_value(&document).unwrap()).unwrap(), document);
+    }
+
+    #[test]
+    fn arrays_are_lists_within_lists() {
+        let array = |tensor: Tensor| {
+            let document = Document { tensor: Some(tensor), ..Document::default() };
+            serde_json::to_string(&document).unwrap()
+        };
+        let floats = Tensor::from_f32(vec![2, 2], vec![0.1, 1.0, f32::NAN, -3.5]).unwrap();
+        assert_eq!(array(floats), r#"{"tensor":[[0.1,1.0],[null,-3.5]]}"#);
+        assert_eq!(
+            array(Tensor::from_u8(vec![3, 1], vec![1, 2, 255]).unwrap()),
+            r#"{"tensor":[[1],[2],[255]]}"#
+        );
+        assert_eq!(array(Tensor::from_u8(vec![2, 0], vec![]).unwrap()), r#"{"tensor":[[],[]]}"#);
+        let number = Tensor::new(DataType::INT32, vec![], vec![7, 0, 0, 0].into()).unwrap();
+        assert_eq!(array(number), r#"{"tensor":7}"#);
+    }
+
+    #[test]
+    fn jinas_spellings_are_read_and_null_is_unset() {
+        let value =
+            json!({"mimeType": "image/gif", "parent_id": "p", "text": null, "unknown": [1], "weight": 1});
+        let document = Document::from_json(&value).unwrap();
+        assert_eq!((document.mime_type.as_str(), document.parent_id.as_str()), ("image/gif", "p"));
+        assert_eq!((document.text, document.weight), (None, Some(1.0)));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named() {
+        for (value, message) in [
+            (json!({"text": 1}), "`text` must be a text"),
+            (json!({"tensor": [[1], [1, 2]]}), "`tensor` must be an array of numbers"),
+            (json!({"blob": "*"}), "`blob` must be bytes in base64"),
+            (json!({"chunks": [{"id": 2}]}), "`id` must be a text"),
+            (json!([]), "`document` must be an object"),
+        ] {
+            assert_eq!(Document::from_json(&value).unwrap_err().to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! From documents to JSON, written as it goes: a frame of pixels must not become a tree of a million values first.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+
+use crate::{Document, NamedScore, Tensor};
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        macro_rules! put {
+            ($name:literal, $set:expr, $value:expr) => {
+                if $set {
+                    map.serialize_entry($name, &$value)?;
+                }
+            };
+        }
+        put!("id", !self.id.is_empty(), self.id);
+        put!("parent_id", !self.parent_id.is_empty(), self.parent_id);
+        put!("granularity", self.granularity > 0, self.granularity);
+        put!("adjacency", self.adjacency > 0, self.adjacency);
+        put!("weight", self.weight.is_some(), self.weight);
+        put!("mime_type", !self.mime_type.is_empty(), self.mime_type);
+        put!("uri", !self.uri.is_empty(), self.uri);
+        put!("text", self.text.is_some(), self.text.as_deref());
+        put!("blob", self.blob.is_some(), self.blob.as_ref().map(|blob| STANDARD.encode(blob)));
+        put!("tensor", self.tensor.is_some(), self.tensor.as_ref().map(Array));
+        put!("embedding", self.embedding.is_some(), self.embedding.as_ref().map(Array));
+        put!("tags", !self.tags.is_empty(), *self.tags);
+        put!("scores", !self.scores.is_empty(), self.scores);
+        put!("location", !self.location.is_empty(), self.location);
+        put!("offset", self.offset.is_some(), self.offset);
+        put!("modality", !self.modality.is_empty(), self.modality);
+        put!("chunks", !self.chunks.is_empty(), *self.chunks);
+        put!("matches", !self.matches.is_empty(), *self.matches);
+        map.end()
+    }
+}
+
+impl Serialize for NamedScore {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let texts =
+            [("op_name", &self.op_name), ("description", &self.description), ("ref_id", &self.ref_id)];
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("value", &self.value)?;
+        for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+            map.serialize_entry(name, text)?;
+        }
+        map.end()
+    }
+}
+
+/// The elements as lists within lists, one level for each side; complex elements cannot be said and become null.
+struct Array<'a>(&'a Tensor);
+
+impl Serialize for Array<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let tensor = self.0;
+        let shape = tensor.shape();
+        if let Some(elements) = tensor.as_u8() {
+            return Level { shape, elements }.serialize(serializer);
+        }
+        // Up to four bytes single precision holds floats exactly, and writes them shortest.
+        if tensor.data_type().size() <= 4 && tensor.data_type().kind() == crate::ElementKind::Float {
+            return match tensor.to_f32() {
+                Ok(elements) => Level { shape, elements: &elements }.serialize(serializer),
+                Err(_) => serializer.serialize_none(),
+            };
+        }
+        match tensor.to_f64() {
+            Ok(elements) if tensor.data_type().kind() == crate::ElementKind::Float => {
+                Level { shape, elements: &elements }.serialize(serializer)
+            }
+            Ok(elements) => {
+                #[expect(clippy::cast_possible_truncation, reason = "they were integers")]
+                let elements: Vec<i64> = elements.into_iter().map(|element| element as i64).collect();
+                Level { shape, elements: &elements }.serialize(serializer)
+            }
+            Err(_) => serializer.serialize_none(),
+        }
+    }
+}
+
+/// The elements of one level: a number when there is no side left.
+struct Level<'a, T> {
+    shape: &'a [usize],
+    elements: &'a [T],
+}
+
+impl<T: Serialize> Serialize for Level<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some((&side, rest)) = self.shape.split_first() else {
+            return self.elements.first().serialize(serializer);
+        };
+        let mut list = serializer.serialize_seq(Some(side))?;
+        let below = self.elements.len() / side.max(1);
+        let mut elements = self.elements;
+        for _ in 0..side {
+            let (here, behind) = elements.split_at(below.min(elements.len()));
+            list.serialize_element(&Level { shape: rest, elements: here })?;
+            elements = behind;
+        }
+        list.end()
+    }
+}

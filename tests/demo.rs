@@ -1,0 +1,124 @@
+//! The demo's flows find what they should, judged by labels; and bad input costs itself alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The labelled set, drawn on the first use; drawing it again changes nothing.
+fn data() -> PathBuf {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/demo-data");
+    let generator = std::env::current_exe().unwrap().with_file_name("../examples/demo_data");
+    let mut command = if generator.is_file() {
+        Command::new(generator)
+    } else {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["run", "--quiet", "-p", "flowrun-image", "--example", "demo_data", "--"]);
+        cargo
+    };
+    // Tests of other processes may draw at the same time: one after the other.
+    let lock = std::fs::File::create(data.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    let status = command.arg("--out").arg(&data).stdout(std::process::Stdio::null()).status().unwrap();
+    assert!(status.success());
+    data
+}
+
+fn flowrun(flow: &str, workspace: &Path, input: &Path, more: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_flowrun"))
+        .arg(flow)
+        .args(more)
+        .env_clear()
+        .env("WORKSPACE", workspace)
+        .env("INPUT", input)
+        .output()
+        .unwrap()
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The labels by the files' names.
+fn labels(file: &Path) -> BTreeMap<String, Value> {
+    let name = |label: &Value| {
+        Path::new(label["path"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned()
+    };
+    lines(file).into_iter().map(|label| (name(&label), label)).collect()
+}
+
+fn name(document: &Value) -> String {
+    Path::new(document["uri"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// The share of held-out files whose first result is of their class.
+fn precision_at_1(flows: &str, kind: &str) -> f64 {
+    let data = data();
+    let labels = labels(&data.join("labels.jsonl"));
+    let workspace = tempfile::tempdir().unwrap();
+    let index = flowrun(&format!("{flows}/index.yml"), workspace.path(), &data.join(kind).join("index"), &[]);
+    assert!(index.status.success(), "{}", String::from_utf8_lossy(&index.stderr));
+    let results = workspace.path().join("results.jsonl");
+    let output = ["-o", results.to_str().unwrap()];
+    let query =
+        flowrun(&format!("{flows}/query.yml"), workspace.path(), &data.join(kind).join("query"), &output);
+    assert!(query.status.success(), "{}", String::from_utf8_lossy(&query.stderr));
+    let answers = lines(&results);
+    let label = |document: &Value| labels[&name(document)]["label"].clone();
+    let right = answers.iter().filter(|answer| label(&answer["matches"][0]) == label(answer)).count();
+    assert!(answers.iter().all(|answer| labels[&name(answer)]["split"] == "query"));
+    println!(
+        "{kind}: the first result is of the query's class for {right} of {} held-out files",
+        answers.len()
+    );
+    right as f64 / answers.len() as f64
+}
+
+#[test]
+fn the_first_clip_found_is_of_the_querys_class() {
+    assert!(precision_at_1("flows", "clips") >= 0.95);
+}
+
+#[test]
+fn the_first_picture_found_is_of_the_querys_class() {
+    assert!(precision_at_1("flows/flower", "pictures") >= 0.95);
+}
+
+#[test]
+fn bad_files_fail_alone_and_nothing_is_lost_or_indexed_twice() {
+    let data = data();
+    let workspace = tempfile::tempdir().unwrap();
+    let expected = labels(&data.join("broken/labels.jsonl"));
+    let fails = |wanted: bool| -> BTreeSet<String> {
+        expected.iter().filter(|(_, label)| label["fails"] == wanted).map(|(name, _)| name.clone()).collect()
+    };
+    let broken = data.join("broken");
+    let (results, summary) = (workspace.path().join("results.jsonl"), workspace.path().join("summary.json"));
+    let paths = ["-o", results.to_str().unwrap(), "--summary", summary.to_str().unwrap()];
+    for (more, code) in [(&[][..], 1), (&["--keep-going"][..], 0)] {
+        let output = flowrun("flows/index.yml", workspace.path(), &broken, &[&paths[..], more].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        let indexed: BTreeSet<String> = lines(&results).iter().map(name).collect();
+        assert_eq!(indexed, fails(false));
+        for file in fails(true) {
+            assert!(said.contains(&format!("/broken/{file}: ")), "{file} is not named\n{said}");
+        }
+        let summary: Value = serde_json::from_str(&std::fs::read_to_string(&summary).unwrap()).unwrap();
+        let counts = (summary["documents"].as_u64(), summary["failed"].as_u64());
+        assert_eq!(counts, (Some(expected.len() as u64), Some(fails(true).len() as u64)));
+    }
+    // Everything was indexed twice; whoever asks for everything gets each once.
+    let query = flowrun(
+        "flows/query.yml",
+        workspace.path(),
+        &broken.join("good.gif"),
+        &["-k", "100", "-o", results.to_str().unwrap()],
+    );
+    assert!(query.status.success(), "{}", String::from_utf8_lossy(&query.stderr));
+    let answers = lines(&results);
+    let found: Vec<String> = answers[0]["matches"].as_array().unwrap().iter().map(name).collect();
+    assert_eq!((found[0].as_str(), found.len()), ("good.gif", fails(false).len()));
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), fails(false));
+}
