@@ -67,9 +67,9 @@ clean-demo:
 
 test: lint
 	if cargo nextest --version >/dev/null 2>&1; then \
-	    cargo nextest run --workspace --all-targets --no-fail-fast; \
+	    cargo nextest run --workspace --lib --bins --tests --examples --no-fail-fast; \
 	else \
-	    cargo test --workspace --all-targets --no-fail-fast; \
+	    cargo test --workspace --lib --bins --tests --examples --no-fail-fast; \
 	fi
 	cargo test --workspace --doc --quiet
 
