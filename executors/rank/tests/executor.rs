@@ -81,7 +81,7 @@ fn equal_scores_go_by_id() {
     let matches = ["clip10", "clip9", "b"].map(|document| found(document, 0, 1.0));
     let answer = search("MaxRanker", vec![query("q", vec![matches.to_vec()])]);
     let ids: Vec<&str> = answer.documents[0].matches.iter().map(|found| found.id.as_str()).collect();
-    assert_eq!(ids, ["b", "clip9", "clip10"]);
+    assert_eq!(ids, ["b", "clip10", "clip9"]);
 }
 
 #[test]
