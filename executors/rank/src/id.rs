@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 /// The id of a document, ordered by length, then by text.
 ///
-/// Every “first” and “last” of a ranker goes by this order. Jina's ids were integers; digits without leading
-/// zeros come in numeric order here too, and so do the chunks of one document: `clip#9` before `clip#10`.
+/// Every “first” and “last” among the hits goes by this order; what is ranked equally goes by text, as everywhere.
+/// Jina's ids were integers; digits without leading zeros come in numeric order here too, and so do the chunks of
+/// one document: `clip#9` before `clip#10`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id<'a>(pub &'a str);
 

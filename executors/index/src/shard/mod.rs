@@ -137,7 +137,8 @@ impl Shard {
         set_threads(self.settings.threads);
         let mut state = self.state.write();
         state.check_unbroken(&self.layout)?;
-        let plan = Plan::new(&state.table, change)?;
+        let vectors = state.vectors.as_ref().map(|vectors| &vectors.file);
+        let plan = Plan::new(&state.table, vectors, change)?;
         let outcome = plan.outcome;
         if !plan.is_empty() {
             state.apply(plan, &self.layout, &self.settings)?;

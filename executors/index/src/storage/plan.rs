@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::keys::Entry;
-use super::{Change, Counters, Fsync, Outcome, Put, StorageError, Table};
+use super::{Change, Counters, Fsync, Outcome, Put, StorageError, Table, VectorFile};
 
 /// A document to be stored, and what is known of it then and now.
 #[derive(Debug)]
@@ -26,8 +26,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Works out what `change` means.
-    pub(crate) fn new(table: &Table, change: Change) -> Result<Self, StorageError> {
+    /// Works out what `change` means for documents whose vectors, if they have any, are in `vectors`.
+    pub(crate) fn new(
+        table: &Table,
+        vectors: Option<&VectorFile>,
+        change: Change,
+    ) -> Result<Self, StorageError> {
         let before = table.counters()?;
         let mut plan = Self {
             puts: Vec::with_capacity(change.puts.len()),
@@ -38,22 +42,34 @@ impl Plan {
         };
         let kept = change.positions;
         for put in change.puts {
-            plan.put(table, put, change.known_only)?;
+            plan.put(table, vectors, put, change.known_only)?;
         }
         plan.remove(table, change.removed, &change.replaced_parents, |id| kept.contains_key(id))?;
         Ok(plan)
     }
 
-    fn put(&mut self, table: &Table, mut put: Put, known_only: bool) -> Result<(), StorageError> {
+    fn put(
+        &mut self,
+        table: &Table,
+        vectors: Option<&VectorFile>,
+        mut put: Put,
+        known_only: bool,
+    ) -> Result<(), StorageError> {
         let earlier = table.entry(&put.id)?;
         if earlier.is_none() && known_only {
             self.outcome.unknown += 1;
             return Ok(());
         }
+        self.outcome.written += 1;
+        // Storing again what is stored would only grow the files.
+        if let Some(earlier) = &earlier
+            && is_stored(table, vectors, &put, earlier)?
+        {
+            return Ok(());
+        }
         self.after.documents += u64::from(earlier.is_none());
         let row = put.vector.is_some().then_some(self.after.rows);
         self.after.rows += u64::from(row.is_some());
-        self.outcome.written += 1;
         let parent_id = std::mem::take(&mut put.parent_id);
         self.puts.push(Planned { put, entry: Entry { row, parent_id }, earlier });
         Ok(())
@@ -120,6 +136,23 @@ impl Plan {
     }
 }
 
+/// Whether exactly this document, with exactly this vector, is stored already.
+fn is_stored(
+    table: &Table,
+    vectors: Option<&VectorFile>,
+    put: &Put,
+    earlier: &Entry,
+) -> Result<bool, StorageError> {
+    if put.parent_id != earlier.parent_id || !table.holds(&put.id, &put.document)? {
+        return Ok(false);
+    }
+    match (&put.vector, earlier.row, vectors) {
+        (None, None, _) => Ok(true),
+        (Some(vector), Some(row), Some(vectors)) => vectors.holds(row, vector),
+        _ => Ok(false),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use flowrun_sdk::{Document, wire};
@@ -132,7 +165,7 @@ mod tests {
     }
 
     fn apply(table: &Table, change: Change) -> (Outcome, Vec<u64>) {
-        let mut plan = Plan::new(table, change).unwrap();
+        let mut plan = Plan::new(table, None, change).unwrap();
         let mut dead: Vec<u64> = plan.dead_rows().collect();
         dead.sort_unstable();
         plan.commit(table, Fsync::Never).unwrap();

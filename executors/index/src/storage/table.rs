@@ -97,6 +97,12 @@ impl Table {
         document.map(Some).map_err(|error| self.damaged(format_args!("document `{id}`: {error}")))
     }
 
+    /// Whether these bytes are what is stored under that id.
+    pub(super) fn holds(&self, id: &str, document: &[u8]) -> Result<bool, StorageError> {
+        Ok(is_storable(id)
+            && self.get(&self.documents, id.as_bytes())?.is_some_and(|stored| *stored == *document))
+    }
+
     /// What is known of the stored document of that id.
     pub(super) fn entry(&self, id: &str) -> Result<Option<Entry>, StorageError> {
         if !is_storable(id) {

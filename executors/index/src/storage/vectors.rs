@@ -131,6 +131,20 @@ impl VectorFile {
         Ok(())
     }
 
+    /// Whether that row is this vector, to the last bit. A damaged row is no vector.
+    pub(super) fn holds(&self, row: u64, vector: &[f32]) -> Result<bool, StorageError> {
+        let bits = |vector: &[f32]| vector.iter().map(|element| element.to_bits()).collect::<Vec<u32>>();
+        let mut is_equal = false;
+        let read = self.read_each([row], |_, stored| {
+            is_equal = bits(stored) == bits(vector);
+            Ok::<_, StorageError>(())
+        });
+        match read {
+            Err(StorageError::Damaged { .. }) => Ok(false),
+            read => read.map(|()| is_equal),
+        }
+    }
+
     fn read_block(&self, first: u64, rows: u64, bytes: &mut Vec<u8>) -> Result<(), StorageError> {
         let length = usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(self.row_bytes());
         bytes.resize(length, 0);

@@ -7,7 +7,7 @@ use std::path::Path;
 use flowrun_sdk::Document;
 use serde_json::{Value, json};
 
-use crate::bench::{NONE, call, call_with, directory, document, found, open, refusal, search};
+use crate::bench::{NONE, call, call_with, clip, directory, document, found, open, refusal, search};
 
 fn documents(count: u16) -> Vec<Document> {
     (0..count).map(|number| document(&format!("{number:03}"), &[f32::from(number), 1.0])).collect()
@@ -44,6 +44,36 @@ fn what_was_acknowledged_is_there_without_an_orderly_end() {
     let expected = json!({"documents": 49, "vectors": 49, "deleted": 2, "dimension": 2, "metric": "euclidean",
         "index": "Flat", "trained": true});
     assert_eq!(Value::Object(status), expected);
+}
+
+#[test]
+fn indexing_the_same_documents_again_adds_nothing() {
+    let directory = directory();
+    let corpus = || vec![clip("a", &[&[1.0, 0.0], &[0.0, 1.0]]), clip("b", &[&[0.5, 0.5]])];
+    let settings = json!({"access_paths": "@c"});
+    let size = |bench: &mut _| {
+        let status = call(bench, "/status", NONE).results;
+        (fs::metadata(directory.path().join("0/vectors-000001.bin")).unwrap().len(), status)
+    };
+    let mut bench = open(directory.path(), "VectorIndexer", &settings);
+    call(&mut bench, "/index", corpus());
+    let once = size(&mut bench);
+    assert_eq!(call(&mut bench, "/index", corpus()).results["indexed"], 3);
+    drop(bench);
+    let mut bench = open(directory.path(), "VectorIndexer", &settings);
+    call(&mut bench, "/index", corpus());
+    assert_eq!(size(&mut bench), once);
+
+    // The least change of a vector or of what is told about it is one.
+    let mut changed = corpus();
+    changed[1].chunks =
+        [changed[1].chunks[0].clone().with_embedding(vec![0.5, 0.5 + f32::EPSILON])].into_iter().collect();
+    call(&mut bench, "/index", changed);
+    let mut renamed = corpus();
+    renamed[0].chunks = renamed[0].chunks.iter().map(|chunk| chunk.clone().with_tag("seen", 2)).collect();
+    call(&mut bench, "/index", renamed);
+    let (_, status) = size(&mut bench);
+    assert_eq!((&status["vectors"], &status["deleted"]), (&json!(3), &json!(4)));
 }
 
 #[test]
