@@ -15,6 +15,7 @@ use crate::yaml::Environment;
 #[command(
     name = "flowrun",
     version,
+    long_version = long_version(),
     about,
     max_term_width = 100,
     after_help = "`flowrun FLOW` is short for `flowrun run FLOW`."
@@ -24,6 +25,11 @@ pub(super) struct Arguments {
     pub(super) common: Common,
     #[command(subcommand)]
     pub(super) verb: Verb,
+}
+
+/// What is running, and for which processors its numeric parts were built.
+fn long_version() -> String {
+    format!("{}\n{}", env!("CARGO_PKG_VERSION"), crate::catalog::build_description())
 }
 
 /// What every verb understands.

@@ -153,3 +153,128 @@ fn compare(left: &Document, right: &Document, order: Order) -> std::cmp::Orderin
     };
     scores.then_with(|| left.id.cmp(&right.id))
 }
+
+#[cfg(test)]
+mod tests {
+    use flowrun_sdk::NamedScore;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BY_SCORE: Law =
+        Law { join: Join::Merge, matches: Some(Matches { order: Order::Ascending, top_k: 3 }) };
+
+    /// A document with an id of few, and of every kind of field set or unset.
+    fn document(ids: &'static str) -> impl Strategy<Value = Document> {
+        let id = ids.chars().map(String::from).collect::<Vec<_>>();
+        let field = || proptest::option::of("[xy]");
+        (proptest::sample::select(id), field(), field(), field(), proptest::option::of(0..4_u8)).prop_map(
+            |(id, text, uri, tag, score)| {
+                let mut document = Document::new(id);
+                document.text = text.map(Into::into);
+                document.uri = uri.unwrap_or_default();
+                if let Some(tag) = tag {
+                    document = document.with_tag(&tag, 1);
+                }
+                if let Some(score) = score {
+                    document.scores.insert("score".to_owned(), NamedScore::new(f32::from(score), "test"));
+                }
+                document
+            },
+        )
+    }
+
+    /// Documents as a part has them: an id comes once.
+    fn documents(ids: &'static str, inside: BoxedStrategy<Vec<Document>>) -> BoxedStrategy<Vec<Document>> {
+        let one = (document(ids), inside).prop_map(|(mut document, found)| {
+            document.matches = found.into_iter().collect();
+            document
+        });
+        proptest::collection::vec(one, 0..4)
+            .prop_map(|documents| {
+                let mut seen = HashSet::new();
+                documents.into_iter().filter(|document| seen.insert(document.id.clone())).collect()
+            })
+            .boxed()
+    }
+
+    /// What a shard answers: its matches are in order and have ids of their own.
+    fn answer(ids: &'static str) -> impl Strategy<Value = Content> {
+        let matches = documents(ids, Just(Vec::new()).boxed()).prop_map(|mut matches| {
+            matches.sort_by(|left, right| compare(left, right, Order::Ascending));
+            matches.truncate(3);
+            matches
+        });
+        documents("abc", matches.boxed()).prop_map(|documents| Content::of(documents.into_iter().collect()))
+    }
+
+    fn part() -> impl Strategy<Value = Content> {
+        documents("abcd", documents("pqrs", Just(Vec::new()).boxed()))
+            .prop_map(|documents| Content::of(documents.into_iter().collect()))
+    }
+
+    fn merged(parts: &[&Content], law: Law) -> Documents {
+        merge(parts.iter().map(|part| (*part).clone()).collect(), law).documents
+    }
+
+    /// The ids of the documents and of their matches, without regard to the order of the former.
+    fn found(documents: &Documents) -> Vec<(&str, Vec<&str>)> {
+        let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
+        for document in documents.iter() {
+            found.push((&document.id, document.matches.iter().map(|found| found.id.as_str()).collect()));
+        }
+        found.sort_unstable();
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_merged_with_nothing_or_with_itself_is_itself(part in part()) {
+            let law = Law::default();
+            let nothing = Content::default();
+            for parts in [&[&part][..], &[&nothing, &part], &[&part, &nothing], &[&part, &part]] {
+                prop_assert_eq!(&merged(parts, law), &part.documents);
+            }
+        }
+
+        #[test]
+        fn how_parts_are_grouped_makes_no_difference((a, b, c) in (part(), part(), part())) {
+            let law = Law::default();
+            let at_once = merged(&[&a, &b, &c], law);
+            let left = Content::of(merged(&[&a, &b], law));
+            let right = Content::of(merged(&[&b, &c], law));
+            prop_assert_eq!(&merged(&[&left, &c], law), &at_once);
+            prop_assert_eq!(&merged(&[&a, &right], law), &at_once);
+        }
+
+        #[test]
+        fn nothing_is_invented_and_nothing_lost((a, b) in (part(), part())) {
+            let both = merged(&[&a, &b], Law::default());
+            let ids = |documents: &Documents| documents.iter().map(|one| one.id.clone()).collect::<HashSet<_>>();
+            prop_assert_eq!(ids(&both), &ids(&a.documents) | &ids(&b.documents));
+            prop_assert_eq!(both.len(), ids(&both).len());
+            for document in &*both {
+                let of = |part: &Content| part.documents.iter().find(|one| one.id == document.id).cloned();
+                let (first, second) = (of(&a).unwrap_or_default(), of(&b).unwrap_or_default());
+                prop_assert_eq!(&document.text, &first.text.or(second.text));
+                let tags: HashSet<&String> = first.tags.keys().chain(second.tags.keys()).collect();
+                prop_assert_eq!(document.tags.keys().collect::<HashSet<_>>(), tags);
+            }
+        }
+
+        #[test]
+        fn the_order_in_which_shards_are_merged_makes_no_difference_to_what_is_found(
+            (a, b, c) in (answer("pqrs"), answer("tuvw"), answer("xyz")),
+        ) {
+            let at_once = merged(&[&a, &b, &c], BY_SCORE);
+            for parts in [[&c, &b, &a], [&b, &a, &c]] {
+                let merged = merged(&parts, BY_SCORE);
+                prop_assert_eq!(found(&merged), found(&at_once));
+            }
+            for document in &*at_once {
+                let compared = |pair: &[Document]| compare(&pair[0], &pair[1], Order::Ascending).is_le();
+                prop_assert!(document.matches.len() <= 3 && document.matches.windows(2).all(compared));
+            }
+        }
+    }
+}
