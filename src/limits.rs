@@ -65,7 +65,7 @@ pub const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
 /// Failed attempts to restart a worker before its pod answers every request with the reason.
 pub const RESTARTS_MAX: u32 = 5;
 
-/// Diagnostics of one file that are shown; a file with more mistakes than this is not a flow.
+/// Diagnostics that are shown, the worst first to be kept; whoever wrote more mistakes mends these first.
 pub const DIAGNOSTICS_MAX: usize = 100;
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ async fn accepted_requests_equal_the_credits_that_the_topology_printed() {
     ];
     for (prefetch, shape) in [1, 7, 50].into_iter().flat_map(|prefetch| shapes.map(|shape| (prefetch, shape)))
     {
-        gate::set_open(false);
+        let closed = gate::close();
         let directory = tempfile::tempdir().unwrap();
         let yaml = format!("jtype: Flow\nwith: {{prefetch: {prefetch}}}\nexecutors:\n{shape}\n");
         let topology = plan(&yaml, directory.path(), &Environment::default());
@@ -42,7 +42,7 @@ async fn accepted_requests_equal_the_credits_that_the_topology_printed() {
         let books = flow.books();
         assert_eq!((books.accepted, books.inside), (topology.credits as u64, topology.credits as u64));
 
-        gate::set_open(true);
+        drop(closed);
         for (number, pending) in accepted.into_iter().enumerate() {
             match pending.outcome().await {
                 Outcome::Reply(response) => assert_eq!(ids(&response.documents), [number.to_string()]),

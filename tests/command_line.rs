@@ -1,39 +1,14 @@
 //! The program as its users and their scripts meet it: arguments in, results, messages and exit codes out.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::io::Write as _;
+use std::process::Stdio;
 
 use serde_json::Value;
 
-/// A flow that passes documents on.
-const PASS: &str = "jtype: Flow\nwith: {endpoint: /index}\nexecutors: [{name: a, uses: Pass}]\n";
+use crate::support::program::{PASS, command, directory, flowrun, json_lines, text};
+
 /// A flow that reads files.
 const READ: &str = "jtype: Flow\nwith: {endpoint: /index}\nexecutors: [{name: reader, uses: UriReader}]\n";
-
-fn directory(flow: &str) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
-    directory
-}
-
-fn command(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_flowrun"));
-    command.args(arguments).current_dir(directory).env_clear().stdin(Stdio::null());
-    command
-}
-
-fn flowrun(directory: &Path, arguments: &[&str]) -> Output {
-    command(directory, arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-fn json_lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 #[test]
 fn results_come_in_the_order_of_the_input() {
@@ -132,6 +107,9 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         (vec!["executors", "Nowhere"], 2),
         (vec!["--help"], 0),
         (vec!["--version"], 0),
+        (vec!["flow.yml", "-i", "-", "--timeout", "0"], 2),
+        (vec!["flow.yml", "-i", "-", "--timeout", "1e19"], 0),
+        (vec!["--log-format", "json", "check", "flow.yml"], 0),
         (vec!["run", "--help"], 0),
     ] {
         let output = flowrun(directory.path(), &arguments);
@@ -241,85 +219,63 @@ fn log_lines_are_json_where_asked_for() {
     assert!(lines.iter().any(|line| line["message"] == "ready"), "{lines:?}");
 }
 
-/// Starts a flow that waits for standard input, and waits until it is ready.
-fn waiting(directory: &Path) -> (Child, BufReader<std::process::ChildStderr>) {
-    let mut child = command(
-        directory,
-        &["--verbose", "run", "flow.yml", "--input", "-", "--output", "-", "--request-size", "1"],
-    )
-    .stdin(Stdio::piped())
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("ready") {
-        line.clear();
-        assert!(said.read_line(&mut line).unwrap() > 0, "the flow did not become ready");
-    }
-    (child, said)
-}
-
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
-    assert!(status.success());
-}
-
 #[test]
-fn a_signal_finishes_what_is_inside_and_says_which_it_was() {
-    for (name, code) in [("INT", 130), ("TERM", 143)] {
-        let directory = directory(PASS);
-        let (mut child, mut said) = waiting(directory.path());
-        let mut input = child.stdin.take().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        input.write_all(b"{\"id\": \"x\"}\n").unwrap();
-        let mut result = String::new();
-        output.read_line(&mut result).unwrap();
-        assert_eq!(result, "{\"id\":\"x\"}\n");
-        // The input stays open: it is the signal that ends the job.
-        signal(&child, name);
-        let mut rest = String::new();
-        said.read_to_string(&mut rest).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(code), "{rest}");
-        assert!(rest.contains("1 succeeded, 0 failed"), "{rest}");
-        drop(input);
-    }
-}
-
-#[test]
-fn a_second_signal_ends_at_once_whatever_is_held_up() {
-    let directory = directory(PASS);
-    let (mut child, mut said) = waiting(directory.path());
-    let mut input = child.stdin.take().unwrap();
-    // Results that nobody reads fill the pipe, and then the job is held up.
-    let line = format!("{{\"id\": \"x\", \"text\": \"{}\"}}\n", "long ".repeat(20_000));
-    let feeding = std::thread::spawn(move || (0..100).try_for_each(|_| input.write_all(line.as_bytes())));
-    let mut output = child.stdout.take().unwrap();
-    output.read_exact(&mut [0; 1000]).unwrap();
-    signal(&child, "INT");
-    let mut line = String::new();
-    while !line.contains("a second signal ends at once") {
-        line.clear();
-        assert!(said.read_line(&mut line).unwrap() > 0);
-    }
-    signal(&child, "TERM");
-    assert_eq!(child.wait().unwrap().code(), Some(143));
-    // Its input is gone, which ends the feeding.
-    let _ = feeding.join().unwrap();
-}
-
-#[test]
-fn whoever_closes_the_pipe_has_read_enough() {
-    let directory = directory(PASS);
-    let lines: String = (0..20_000).map(|number| format!("{{\"id\": \"{number}\"}}\n")).collect();
+fn a_job_waits_for_room_whatever_the_flow_says_to_others() {
+    let directory = directory(
+        "jtype: Flow\nwith: {endpoint: /index, when_full: refuse, prefetch: 1, request_size: 1}\n\
+         executors: [{name: a, uses: Pass}, {name: aside, uses: TextHashingEncoder, floating: true}]\n",
+    );
+    let lines: String =
+        (0..200).map(|number| format!("{{\"id\": \"{number}\", \"text\": \"word\"}}\n")).collect();
     std::fs::write(directory.path().join("in.jsonl"), lines).unwrap();
-    let mut child = command(directory.path(), &["flow.yml", "-i", "in.jsonl", "-o", "-"])
+    let output = flowrun(directory.path(), &["flow.yml", "-i", "in.jsonl"]);
+    assert!(text(&output.stderr).contains("200 succeeded, 0 failed"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn documents_that_are_dropped_on_the_way_have_succeeded() {
+    let directory = directory("jtype: Flow\nwith: {endpoint: /index}\nexecutors: [{name: a, uses: Clear}]\n");
+    std::fs::write(directory.path().join("in.jsonl"), "{\"id\": \"x\"}\n{\"id\": \"y\"}\n").unwrap();
+    let output = flowrun(directory.path(), &["flow.yml", "-i", "in.jsonl"]);
+    assert!(text(&output.stderr).contains("2 succeeded, 0 failed"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn results_never_overwrite_their_input() {
+    let directory = directory(PASS);
+    let input = directory.path().join("same.jsonl");
+    std::fs::write(&input, "{\"id\": \"x\"}\n").unwrap();
+    let output = flowrun(directory.path(), &["flow.yml", "-i", "*.jsonl", "-o", "./same.jsonl"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(std::fs::read_to_string(&input).unwrap(), "{\"id\": \"x\"}\n");
+}
+
+#[test]
+fn a_flow_elsewhere_reads_standard_input_too() {
+    let directory = directory("");
+    std::fs::create_dir(directory.path().join("flows")).unwrap();
+    let flow = "jtype: Flow\nwith: {endpoint: /index, input: '-', output: '-'}\nexecutors: [{name: a, uses: Pass}]\n";
+    std::fs::write(directory.path().join("flows/pipe.yml"), flow).unwrap();
+    let mut child = command(directory.path(), &["flows/pipe.yml"])
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut first = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    child.stdin.take().unwrap().write_all(b"{\"id\": \"x\"}\n").unwrap();
+    assert_eq!(text(&child.wait_with_output().unwrap().stdout), "{\"id\":\"x\"}\n");
+}
+
+#[test]
+fn an_error_counts_however_many_notes_come_before_it() {
+    let keys = "port_in: 1, port_out: 2, port_ctrl: 3, host_in: h, host_out: h, socket_in: s, socket_out: s";
+    let mut flow = "!Flow\npods:\n".to_owned();
+    for pod in 0..40 {
+        flow.push_str(&format!("  p{pod}: {{uses: Pass, {keys}}}\n"));
+    }
+    flow.push_str("  last: {uses: Pass, needs: nowhere}\n");
+    let directory = directory(&flow);
+    let check = flowrun(directory.path(), &["check", "flow.yml"]);
+    assert_eq!(check.status.code(), Some(2));
+    let said = text(&check.stdout);
+    assert!(said.contains("there is no pod `nowhere`") && said.contains("not shown)"), "{said}");
 }

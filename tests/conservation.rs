@@ -16,7 +16,9 @@ const FLOWS: u64 = 2_400;
 /// A random graph: joins, branches, floating pods, shards, replicas, and executors that misbehave.
 fn flow(random: &mut ChaCha8Rng) -> String {
     let prefetch = random.random_range(1..12);
-    let mut yaml = format!("jtype: Flow\nwith: {{prefetch: {prefetch}}}\nexecutors:\n");
+    let when_full = if random.random_bool(0.2) { "refuse" } else { "wait" };
+    let mut yaml =
+        format!("jtype: Flow\nwith: {{prefetch: {prefetch}, when_full: {when_full}}}\nexecutors:\n");
     let pods = random.random_range(1..8);
     let mut standing: Vec<usize> = Vec::new();
     for pod in 0..pods {
@@ -38,14 +40,20 @@ fn flow(random: &mut ChaCha8Rng) -> String {
         );
         let (replicas, shards) = (random.random_range(1..4), random.random_range(1..4));
         let polling = if random.random_bool(0.5) { "ALL" } else { "ANY" };
+        let all_leaves = random.random_bool(0.1);
+        let aside = !all_leaves && random.random_bool(0.1);
+        let place = match (all_leaves, aside) {
+            (true, _) => "method: needs_all".to_owned(),
+            (_, true) => "method: inspect".to_owned(),
+            _ => format!("needs: [{}]", needs.join(", ")),
+        };
         writeln!(
             yaml,
-            "- {{name: p{pod}, uses: Chaos, uses_with: {with}, needs: [{}], replicas: {replicas}, shards: {shards}, \
+            "- {{name: p{pod}, uses: Chaos, uses_with: {with}, {place}, replicas: {replicas}, shards: {shards}, \
              polling: {polling}, floating: {floating}}}",
-            needs.join(", ")
         )
         .unwrap();
-        if !floating {
+        if !floating && !aside {
             standing.push(pod);
         }
     }
@@ -89,11 +97,13 @@ async fn balance(seed: u64) {
         }
     }
     flow.close();
+    let limit = Instant::now() + Duration::from_secs(60);
     let books = loop {
         let books = flow.books();
         if books.inside == 0 {
             break books;
         }
+        assert!(Instant::now() < limit, "seed {seed}: something stayed inside: {books:?}\n{yaml}");
         tokio::task::yield_now().await;
     };
     assert_eq!(books.open(), 0, "seed {seed}: {books:?}\n{yaml}");

@@ -14,6 +14,7 @@ mod command_line;
 mod conservation;
 mod demo;
 mod diagnostics;
+mod ending;
 mod house;
 mod merging;
 mod planning;

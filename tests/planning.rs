@@ -59,8 +59,13 @@ fn every_dialect_says_the_same_flow() {
 
 #[test]
 fn the_normal_form_is_a_flow_that_means_the_same() {
-    let yaml = "!Flow\nwith: {prefetch: 7}\npods:\n  a: {uses: Pass, replicas: 2}\n  b:\n    uses: VectorIndexer\n    replicas: 3\n    \
+    let legacy = "!Flow\nwith: {prefetch: 7}\npods:\n  a: {uses: Pass, replicas: 2}\n  b:\n    uses: VectorIndexer\n    replicas: 3\n    \
                 polling: all\n    uses_after: _merge_topk\n  c: {uses: Log, needs: a}\n  d: {uses: _concat, needs: [b, c]}\n";
+    let modern = "jtype: Flow\nwith: {when_full: refuse, timeout: 900, endpoint: /x, input: '-', output: '-', top_k: 3, request_size: 5}\n\
+                executors:\n- {name: a, uses: Pass}\n- {name: w, uses: Log, method: inspect}\n\
+                - {name: b, uses: VectorIndexer, uses_metas: {name: other, workspace: ws, read_only: true}, timeout_ready: -1}\n\
+                - {name: c, uses: Log, needs: gateway, concurrency: 3, timeout_ready: 50, floating: true}\n\
+                - {name: d, uses: Pass, method: needs_all, shards: 2, polling: {/x: ALL}}\n";
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flow.yml");
     let normal = |yaml: &str| {
@@ -70,9 +75,13 @@ fn the_normal_form_is_a_flow_that_means_the_same() {
         assert!(!report.has_errors(), "{report:?}\n{yaml}");
         normal_form(read.unwrap().0.spec())
     };
-    let once = normal(yaml);
-    assert_eq!(normal(&once), once);
-    assert_eq!(shape(&once), shape(yaml));
+    for yaml in [legacy, modern] {
+        let once = normal(yaml);
+        assert_eq!(normal(&once), once);
+        assert_eq!(shape(&once), shape(yaml));
+        let environment = Environment::default();
+        assert_eq!(planned(&once, &environment).to_string(), planned(yaml, &environment).to_string());
+    }
 }
 
 #[test]
@@ -88,6 +97,19 @@ fn polling_is_jina_3s_by_endpoint() {
         polling("'{\"/status\": \"ALL\"}'"),
         json!({"/search": "ALL", "/index": "ANY", "/status": "ALL", "*": "ANY"})
     );
+}
+
+#[test]
+fn a_join_of_all_leaves_needs_what_would_else_end_at_the_gateway() {
+    let needs = |executors: &str| {
+        let shape = shape(&format!("jtype: Flow\nexecutors:\n{executors}"));
+        shape.into_iter().find(|(name, ..)| name == "j").unwrap().1
+    };
+    let floating = "- {name: a, uses: Pass}\n- {name: f, uses: Log, needs: a, floating: true}\n";
+    assert_eq!(needs(&format!("{floating}- {{name: j, method: needs_all}}\n")), ["a"]);
+    assert_eq!(needs("- {name: j, method: needs_all}\n"), ["gateway"]);
+    let branches = "- {name: a, uses: Pass}\n- {name: b, uses: Pass, needs: gateway}\n- {name: c, uses: Pass, needs: a}\n";
+    assert_eq!(needs(&format!("{branches}- {{name: j, method: needs_all}}\n")), ["b", "c"]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ async fn a_bad_document_fails_alone_and_is_not_seen_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_given_up_or_late_reaches_no_further_executor() {
-    gate::set_open(false);
+    let closed = gate::close();
     let flow = flow(&chain("late")).await;
     let request = |id: &str, deadline| Request {
         endpoint: "/wait".to_owned(),
@@ -82,7 +82,7 @@ async fn a_request_that_is_given_up_or_late_reaches_no_further_executor() {
     // Answered at its deadline, although its executor is still busy with it.
     assert_eq!(error(late.outcome().await).error.kind(), ErrorKind::Expired);
     drop(given_up);
-    gate::set_open(true);
+    drop(closed);
     assert_eq!(reply(send(&flow, "/index", &["after"]).await).documents.len(), 1);
     assert_eq!(
         (seen("latea"), seen("lateb")),
@@ -94,7 +94,7 @@ async fn a_request_that_is_given_up_or_late_reaches_no_further_executor() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn draining_finishes_what_is_inside_and_lets_nobody_in() {
-    gate::set_open(false);
+    let closed = gate::close();
     let flow = flow(&chain("drain")).await;
     let mut waiting = Vec::new();
     for number in 0..5 {
@@ -108,7 +108,7 @@ async fn draining_finishes_what_is_inside_and_lets_nobody_in() {
     flow.close();
     let refused = flow.submit(Request::default()).await.unwrap_err();
     assert_eq!(refused.to_string(), "the flow is ending and takes no more requests");
-    gate::set_open(true);
+    drop(closed);
     let drained = flow.drain(Duration::from_secs(20)).await;
     assert!(drained.in_time() && drained.ends.is_empty(), "{drained:?}");
     for pending in waiting {
@@ -118,25 +118,25 @@ async fn draining_finishes_what_is_inside_and_lets_nobody_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_end_in_time_is_counted() {
-    gate::set_open(false);
+    let closed = gate::close();
     let flow = flow(&chain("stuck")).await;
     let request = Request { endpoint: "/wait".to_owned(), documents: documents(["x"]), ..Request::default() };
     let _pending = flow.submit(request).await.unwrap();
     let drained = flow.drain(Duration::from_millis(50)).await;
     assert_eq!((drained.inside, drained.in_time()), (1, false));
-    gate::set_open(true);
+    drop(closed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_executor_that_cannot_start_says_why() {
-    gate::set_open(false);
+    let closed = gate::close();
     let directory = tempfile::tempdir().unwrap();
     let yaml = "jtype: Flow\nexecutors:\n- {name: slow, uses: Probe, uses_with: {name: slow, gated: true}, timeout_ready: 30}\n\
                 - {name: broken, uses: Probe, uses_with: {name: broken, broken: true}}\n";
     let topology = plan(yaml, directory.path(), &Environment::default());
     let mut report = Report::default();
     assert!(launch(&topology, &mut report).await.is_none());
-    gate::set_open(true);
+    drop(closed);
     let said: Vec<(Code, &str)> =
         report.sorted().iter().map(|diagnostic| (diagnostic.code, diagnostic.message.as_str())).collect();
     assert_eq!(
@@ -150,11 +150,11 @@ async fn an_executor_that_cannot_start_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_flows_own_timeout_bounds_every_request() {
-    gate::set_open(false);
+    let closed = gate::close();
     let directory = tempfile::tempdir().unwrap();
     let yaml =
         "jtype: Flow\nwith: {timeout: 20}\nexecutors:\n- {name: a, uses: Probe, uses_with: {name: own}}\n";
     let flow = start(&plan(yaml, directory.path(), &Environment::default())).await;
     assert_eq!(error(send(&flow, "/wait", &["x"]).await).error.kind(), ErrorKind::Expired);
-    gate::set_open(true);
+    drop(closed);
 }

@@ -39,6 +39,10 @@ pub(super) fn verdict(report: &Report) -> String {
     if counts.is_empty() {
         "nothing to complain of".to_owned()
     } else {
-        format!("{}{lenient}", counts.join(", "))
+        let omitted = match report.omitted() {
+            0 => String::new(),
+            omitted => format!(" ({omitted} not shown)"),
+        };
+        format!("{}{omitted}{lenient}", counts.join(", "))
     }
 }

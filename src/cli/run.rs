@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use anyhow::Context as _;
 use flowrun_sdk::RequestParameters;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -26,6 +27,13 @@ pub(super) fn run(options: &RunOptions) -> anyhow::Result<Exit> {
         crate::read(&options.flow.flow, &options.flow.environment(), &catalog, &mut sources, &mut report);
     let topology = read.map(|(_, topology)| topology);
     let job = topology.as_ref().and_then(|topology| job(options, topology, &mut report));
+    let output = options.output.as_deref().or_else(|| topology.as_ref()?.job.output.as_deref());
+    if let (Some(job), Some(output)) = (&job, output)
+        && let Some(input) = job.inputs.iter().find(|input| input.is_at(output))
+    {
+        let message = format!("the results would be written over the input {}", input.path().display());
+        report.push(Diagnostic::new(Code::OutputIsInput, message).help("name another file with `-o`"));
+    }
     complain(&report, &sources, Severity::Note)?;
     let (Some(topology), Some(job), false) = (topology, job, report.has_errors()) else {
         return Ok(Exit::Usage);
@@ -65,12 +73,17 @@ async fn work(options: &RunOptions, flow: Flow, job: Job, topology: &Topology) -
     let flow = Arc::new(flow);
     // A task of its own: whatever holds it up, a signal can still end the program.
     let running = tokio::spawn(job::run(Arc::clone(&flow), job, output, progress, stopped));
-    let mut summary = tokio::select! {
-        summary = running => summary??,
+    let ending = async {
+        let summary = running.await;
+        tracing::info!("draining");
+        (summary, flow.statistics(), flow.drain(DRAIN_DEFAULT).await)
+    };
+    let (summary, pods, drained) = tokio::select! {
+        ended = ending => ended,
         exit = signals => return Ok(exit),
     };
-    summary.pods = flow.statistics();
-    let drained = flow.drain(DRAIN_DEFAULT).await;
+    let mut summary = summary?.context("the results could not be written; what was not yet sent was left")?;
+    summary.pods = pods;
     for end in &drained.ends {
         tracing::error!("a worker did not end well: {end:?}");
     }

@@ -83,7 +83,7 @@ codes! {
     /// The file nests too deeply, or is too large once its aliases are expanded.
     YamlTooLarge = "F104", "yaml-too-large", Error;
     /// A variable has no value and no default. Jina 3 leaves the expression as text.
-    VariableUnset = "F105", "variable-unset", Error;
+    VariableUnset = "F105", "variable-unset", Error, accepts;
     /// An expression starts with `${` and is none of the known forms.
     MalformedExpression = "F106", "malformed-expression", Error;
     /// A reference such as `${{ root.a }}` leads nowhere, to a list or mapping, or in a circle.
@@ -152,6 +152,8 @@ codes! {
     NoInput = "F601", "no-input", Error;
     /// The request has no endpoint: neither the flow nor the command line says which.
     NoEndpoint = "F602", "no-endpoint", Error;
+    /// The results would be written over a file that they come from.
+    OutputIsInput = "F603", "output-is-input", Error;
 }
 
 impl fmt::Display for Code {

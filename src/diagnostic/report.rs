@@ -1,5 +1,7 @@
 //! A diagnostic, and the list of them that a stage hands on.
 
+use std::collections::BTreeMap;
+
 use crate::limits::DIAGNOSTICS_MAX;
 
 use super::{Code, Severity, Span};
@@ -87,30 +89,51 @@ pub struct Policy {
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     diagnostics: Vec<Diagnostic>,
+    /// How many there were of each severity, kept or not.
+    counts: BTreeMap<Severity, usize>,
     policy: Policy,
 }
 
 impl Report {
     /// An empty report.
     pub fn new(policy: Policy) -> Self {
-        Self { diagnostics: Vec::new(), policy }
+        Self { policy, ..Self::default() }
     }
 
-    /// Takes a diagnostic in. The same one twice, as from a file read for two pods, is kept once.
+    /// What the files are read for.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Takes a diagnostic in. The same one twice, as from a file read for two pods, counts once. Of more than are kept
+    /// the worst are.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
         let lenient = self.policy.lenient && diagnostic.code.accepted_by_jina();
         let inspected = self.policy.inspect && diagnostic.code.hinders_running_alone();
         if lenient || inspected {
             diagnostic.severity = diagnostic.severity.min(Severity::Warning);
         }
-        if self.diagnostics.len() < DIAGNOSTICS_MAX && !self.diagnostics.contains(&diagnostic) {
+        if self.diagnostics.contains(&diagnostic) {
+            return;
+        }
+        *self.counts.entry(diagnostic.severity).or_default() += 1;
+        if self.diagnostics.len() < DIAGNOSTICS_MAX {
             self.diagnostics.push(diagnostic);
+        } else if let Some(least) = self.diagnostics.iter_mut().min_by_key(|kept| kept.severity)
+            && least.severity < diagnostic.severity
+        {
+            *least = diagnostic;
         }
     }
 
-    /// How many diagnostics there are.
+    /// How many diagnostics there are, kept or not.
     pub fn len(&self) -> usize {
-        self.diagnostics.len()
+        self.counts.values().sum()
+    }
+
+    /// How many diagnostics were more than are kept.
+    pub fn omitted(&self) -> usize {
+        self.len() - self.diagnostics.len()
     }
 
     /// Whether there is nothing to say.
@@ -130,16 +153,21 @@ impl Report {
         errors.peek().is_some() && errors.all(|diagnostic| diagnostic.code.accepted_by_jina())
     }
 
-    /// How many diagnostics are that bad.
+    /// How many diagnostics are that bad, kept or not.
     pub fn count(&self, severity: Severity) -> usize {
-        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+        self.counts.get(&severity).copied().unwrap_or(0)
     }
 
     /// The diagnostics that are at least that bad.
     #[must_use]
     pub fn at_least(&self, severity: Severity) -> Self {
         let diagnostics = self.diagnostics.iter().filter(|diagnostic| diagnostic.severity >= severity);
-        Self { diagnostics: diagnostics.cloned().collect(), policy: self.policy }
+        let counts = self.counts.range(severity..);
+        Self {
+            diagnostics: diagnostics.cloned().collect(),
+            counts: counts.map(|(severity, count)| (*severity, *count)).collect(),
+            policy: self.policy,
+        }
     }
 
     /// The diagnostics in the order of the files and of the places in them.

@@ -50,19 +50,12 @@ fn connect(spec: &FlowSpec, needs: &[Vec<Need>]) -> DiGraph<Vertex, usize> {
             graph.add_edge(index(need.vertex), index(Vertex::Pod(position)), order);
         }
     }
-    let mut leaves = 0;
-    for (position, pod) in spec.pods.iter().enumerate() {
-        let needed = needs.iter().enumerate().any(|(other, needs)| {
-            let waited = spec.pods.get(other).is_some_and(|pod| !pod.floating);
-            waited && needs.iter().any(|need| need.vertex == Vertex::Pod(position))
-        });
-        if !pod.floating && !needed {
-            graph.add_edge(index(Vertex::Pod(position)), index(Vertex::Exit), leaves);
-            leaves += 1;
-        }
-    }
-    if leaves == 0 {
+    let mut leaves = needs::leaves(spec, needs).map(Vertex::Pod).peekable();
+    if leaves.peek().is_none() {
         graph.add_edge(index(Vertex::Entrance), index(Vertex::Exit), 0);
+    }
+    for (order, leaf) in leaves.enumerate() {
+        graph.add_edge(index(leaf), index(Vertex::Exit), order);
     }
     graph
 }

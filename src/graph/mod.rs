@@ -15,7 +15,7 @@ pub use build::build;
 use crate::spec::{FlowSpec, PodSpec};
 
 /// A vertex of the graph: a pod, by its position in the flow, or one of the two ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Vertex {
     /// Where requests come in.
     Entrance,

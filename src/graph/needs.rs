@@ -1,6 +1,6 @@
 //! From the names after `needs:` to the vertices that they mean.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Vertex;
 use crate::diagnostic::{Code, Diagnostic, Report, Span, did_you_mean};
@@ -21,8 +21,14 @@ pub(super) fn resolve(flow: &FlowSpec, report: &mut Report) -> Vec<Vec<Need>> {
     let mut previous = Vertex::Entrance;
     for (position, pod) in flow.pods.iter().enumerate() {
         let needs = match &pod.needs {
-            Needs::Previous => vec![Need { vertex: previous, span: None }],
-            Needs::AllLeaves => leaves(flow, &resolved),
+            Needs::Previous => vec![implied(previous)],
+            Needs::AllLeaves => {
+                let mut needs: Vec<Need> = leaves(flow, &resolved).map(Vertex::Pod).map(implied).collect();
+                if needs.is_empty() {
+                    needs.push(implied(previous));
+                }
+                needs
+            }
             Needs::Named(names) => {
                 let mut needs: Vec<Need> = Vec::new();
                 for name in names {
@@ -44,6 +50,11 @@ pub(super) fn resolve(flow: &FlowSpec, report: &mut Report) -> Vec<Vec<Need>> {
     resolved
 }
 
+/// A need that stands nowhere.
+fn implied(vertex: Vertex) -> Need {
+    Need { vertex, span: None }
+}
+
 fn vertex(name: &str, positions: &HashMap<&str, usize>) -> Option<Vertex> {
     if name == "gateway" { Some(Vertex::Entrance) } else { positions.get(name).copied().map(Vertex::Pod) }
 }
@@ -63,12 +74,13 @@ fn add(needs: &mut Vec<Need>, need: Need, name: &str, report: &mut Report) {
     }
 }
 
-/// The pods so far that nobody needs and that are waited for.
-fn leaves(flow: &FlowSpec, resolved: &[Vec<Need>]) -> Vec<Need> {
-    let needed = |position| resolved.iter().flatten().any(|need| need.vertex == Vertex::Pod(position));
-    let pods = flow.pods.iter().enumerate().take(resolved.len());
-    let leaves = pods.filter(|(position, pod)| !pod.floating && !needed(*position));
-    leaves.map(|(position, _)| Need { vertex: Vertex::Pod(position), span: None }).collect()
+/// Of the pods whose needs are resolved, those that are waited for and that no pod which is waited for needs.
+pub(super) fn leaves(flow: &FlowSpec, resolved: &[Vec<Need>]) -> impl Iterator<Item = usize> {
+    let waited = || flow.pods.iter().zip(resolved).enumerate().filter(|(_, (pod, _))| !pod.floating);
+    let needed: HashSet<Vertex> =
+        waited().flat_map(|(_, (_, needs))| needs.iter().map(|need| need.vertex)).collect();
+    let leaves: Vec<usize> = waited().map(|(position, _)| position).collect();
+    leaves.into_iter().filter(move |position| !needed.contains(&Vertex::Pod(*position)))
 }
 
 fn unknown(name: &str, span: Span, flow: &FlowSpec) -> Diagnostic {

@@ -15,6 +15,23 @@ pub enum Input {
     Standard,
 }
 
+impl Input {
+    /// Where it is; `-` for standard input.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Lines(path) => path,
+            Self::Standard => Path::new("-"),
+        }
+    }
+
+    /// Whether it is the file at `path`, by whatever names.
+    pub fn is_at(&self, path: &Path) -> bool {
+        let canonical = |path: &Path| path.canonicalize().ok();
+        !matches!(self, Self::Standard)
+            && canonical(path).is_some_and(|path| canonical(self.path()) == Some(path))
+    }
+}
+
 /// Why there is no input.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {

@@ -29,25 +29,31 @@ impl Output {
         Ok(Self { lines, table: (!standard).then(Results::default) })
     }
 
-    /// Takes the results of one request.
+    /// Takes the results of one request. Whoever closes the pipe has read enough; the job goes on, because it may
+    /// write more than results.
     pub(super) fn write(&mut self, response: &Response) -> io::Result<()> {
-        for document in &response.documents {
-            if let Some(lines) = &mut self.lines {
-                serde_json::to_writer(&mut *lines, document)?;
-                writeln!(lines)?;
+        match self.write_lines(response) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                tracing::warn!("nobody reads the results any more; the job goes on without writing them");
+                self.lines = None;
             }
-            if let Some(table) = &mut self.table {
-                table.add(document);
-            }
-        }
-        if let Some(lines) = &mut self.lines {
-            // Whoever reads along sees results when they are there.
-            lines.flush()?;
+            written => written?,
         }
         if let Some(table) = &mut self.table {
+            response.documents.iter().for_each(|document| table.add(document));
             table.say(&response.results);
         }
         Ok(())
+    }
+
+    fn write_lines(&mut self, response: &Response) -> io::Result<()> {
+        let Some(lines) = &mut self.lines else { return Ok(()) };
+        for document in &response.documents {
+            serde_json::to_writer(&mut *lines, document)?;
+            writeln!(lines)?;
+        }
+        // Whoever reads along sees results when they are there.
+        lines.flush()
     }
 
     /// Shows the table.

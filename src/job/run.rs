@@ -89,7 +89,8 @@ async fn take(
                     let error = failure.failure.error.to_string();
                     summary.failed(&failure.failure.label, &error, Some(&failure.pod));
                 }
-                summary.succeeded += response.documents.len().min(labels.len());
+                // Executors may drop documents or make new ones; what went in and did not fail succeeded.
+                summary.succeeded += labels.len().saturating_sub(response.failures.len());
                 output.write(&response)?;
             }
             Err(error) => {
@@ -147,9 +148,9 @@ async fn send(flow: &Flow, job: &Job, batch: Batch) -> Answered {
         endpoint: job.endpoint.clone(),
         documents: documents.into(),
         parameters: job.parameters.clone(),
-        deadline: job.timeout.map(|timeout| Instant::now() + timeout),
+        deadline: job.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
     };
-    let result = match flow.submit(request).await {
+    let result = match flow.submit_waiting(request).await {
         Ok(pending) => match pending.outcome().await {
             Outcome::Reply(response) => Ok(response),
             Outcome::Failed(error) => Err(error),

@@ -10,7 +10,6 @@ use super::meter::Meter;
 use super::obligation::Obligation;
 use super::part::Content;
 use super::request::{DocumentFailure, RequestError};
-use crate::topology::bytes;
 
 /// A worker's place in its pod: what its results and errors are named after.
 #[derive(Clone)]
@@ -19,8 +18,6 @@ pub(super) struct Station {
     pub(super) pod: Arc<str>,
     /// The name of this worker in `__results__`, as Jina writes it.
     pub(super) worker: String,
-    /// Bytes that the documents of a part may hold.
-    pub(super) request_bytes_max: usize,
     pub(super) meter: Arc<Meter>,
 }
 
@@ -44,6 +41,13 @@ impl Station {
         None
     }
 
+    /// What becomes of a part whose executor panicked before and could not be made anew.
+    pub(super) fn gone(&self, reason: &str) -> Content {
+        let message = format!("the executor panicked and cannot be made anew: {reason}");
+        let error = ExecutorError::new(ErrorKind::Internal, message);
+        Content::failed(RequestError::in_pod(&self.pod, error))
+    }
+
     /// What a part has become, and the books of the call.
     pub(super) fn conclude(
         &self,
@@ -53,7 +57,7 @@ impl Station {
         started: Instant,
     ) -> Content {
         let result = match ended {
-            Ended::Returned(Ok(answer)) => self.bounded(answer),
+            Ended::Returned(Ok(answer)) => obligation.bounded(&answer.documents).map(|()| answer),
             Ended::Returned(Err(error)) => Err(error),
             Ended::Panicked(message) => {
                 Err(ExecutorError::new(ErrorKind::Internal, format_args!("the executor panicked: {message}")))
@@ -76,19 +80,6 @@ impl Station {
                 before
             }
         }
-    }
-
-    /// The answer, unless its documents hold more than a request may.
-    fn bounded(&self, answer: Answer) -> Result<Answer, ExecutorError> {
-        let held = answer.documents.bytes();
-        if held <= self.request_bytes_max {
-            return Ok(answer);
-        }
-        let (held, most) = (bytes(held), bytes(self.request_bytes_max));
-        let message = format!(
-            "its documents hold {held} now, more than the {most} allowed; send fewer documents in a request"
-        );
-        Err(ExecutorError::resource(message))
     }
 }
 

@@ -3,6 +3,7 @@
 use flowrun_sdk::{Call, Endpoints, Executor, ExecutorError, Instance, RequestParameters, Worker};
 use tokio::runtime::Handle;
 
+use super::task::in_time;
 use crate::topology::{ExecutorPlan, ProgramPlan, StepPlan};
 
 /// One instance that stands for all; the instance itself when there is a single one without a program.
@@ -93,7 +94,7 @@ fn step(
     let mut inner = call.part(endpoint, parameters);
     match &mut part.worker {
         Worker::Thread(executor) => executor.execute(&mut inner)?,
-        Worker::Task(executor) => tasks.block_on(executor.execute(&mut inner))?,
+        Worker::Task(executor) => tasks.block_on(in_time(&**executor, &mut inner))?,
     }
     let answer = inner.finish();
     call.absorb(answer);

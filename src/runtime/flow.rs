@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::ledger::{Books, Ledger};
 use super::meter::{Meter, PodStatistics};
-use super::obligation::Obligation;
+use super::obligation::{Obligation, bounded};
 use super::pending::Pending;
 use super::request::{Request, RequestError};
 use super::route::Outlet;
@@ -23,6 +23,8 @@ pub struct Flow {
     pub(super) credits: Arc<Semaphore>,
     pub(super) when_full: WhenFull,
     pub(super) timeout: Option<Duration>,
+    /// What the documents of a request may hold, in bytes, whatever they go through.
+    pub(super) request_bytes_max: usize,
     pub(super) ledger: Arc<Ledger>,
     pub(super) pods: Vec<Pod>,
     /// Where each worker's end is told; taken by the one who drains.
@@ -59,10 +61,26 @@ impl Flow {
     ///
     /// # Errors
     /// When the flow is ending, is full, or no credit came before the deadline: the request was not accepted.
-    pub async fn submit(&self, mut request: Request) -> Result<Pending, RequestError> {
-        let own = self.timeout.map(|timeout| Instant::now() + timeout);
+    pub async fn submit(&self, request: Request) -> Result<Pending, RequestError> {
+        self.enter(request, self.when_full).await
+    }
+
+    /// Sends a request in. Waits for a credit whatever the flow says: for whoever sets the pace itself.
+    ///
+    /// # Errors
+    /// When the flow is ending, or no credit came before the deadline: the request was not accepted.
+    pub async fn submit_waiting(&self, request: Request) -> Result<Pending, RequestError> {
+        self.enter(request, WhenFull::Wait).await
+    }
+
+    async fn enter(&self, mut request: Request, when_full: WhenFull) -> Result<Pending, RequestError> {
+        if let Err(error) = bounded(&request.documents, self.request_bytes_max) {
+            self.ledger.refuse();
+            return Err(RequestError { pod: None, error });
+        }
+        let own = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         request.deadline = [request.deadline, own].into_iter().flatten().min();
-        let credit = match self.when_full {
+        let credit = match when_full {
             WhenFull::Refuse => Arc::clone(&self.credits).try_acquire_owned().ok(),
             WhenFull::Wait => {
                 let credit = Arc::clone(&self.credits).acquire_owned();
@@ -80,7 +98,8 @@ impl Flow {
             return Err(self.refusal(&request));
         };
         let deadline = request.deadline;
-        let (obligation, content, outcome) = Obligation::accept(request, credit, &self.ledger);
+        let (obligation, content, outcome) =
+            Obligation::accept(request, credit, &self.ledger, self.request_bytes_max);
         let pending = Pending::new(outcome, Arc::downgrade(&obligation), deadline);
         entrance.send(&obligation, content);
         Ok(pending)

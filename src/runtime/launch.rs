@@ -38,7 +38,12 @@ async fn make_all(topology: &Topology, report: &mut Report) -> Option<Vec<Vec<Ma
     for (position, pod) in topology.pods.iter().enumerate() {
         let shards: Vec<SharedState> = (0..pod.shards).map(|_| SharedState::default()).collect();
         for worker in pod.workers() {
-            let recipe = shards.get(worker.shard).and_then(|shared| Recipe::new(pod, worker, shared))?;
+            let recipe = shards.get(worker.shard).and_then(|shared| Recipe::new(pod, worker, shared));
+            let Some(recipe) = recipe else {
+                let message = format!("`{}` could not be started: it has no executor", pod.name);
+                report.push(Diagnostic::at(Code::NotStarted, pod.span, message));
+                return None;
+            };
             let making_one =
                 tokio::task::spawn_blocking(move || recipe.make().map(|instance| (instance, recipe)));
             making.push((position, worker, making_one));
@@ -114,6 +119,7 @@ impl Launcher {
             credits: Arc::new(Semaphore::new(topology.credits)),
             when_full: topology.when_full,
             timeout: topology.timeout,
+            request_bytes_max: topology.memory.request_bytes_max,
             ledger: Arc::new(Ledger::default()),
             pods: self.pods,
             workers: Mutex::new(self.workers),
@@ -145,7 +151,7 @@ impl Launcher {
         let name: Arc<str> = plan.name.as_str().into();
         let meter = Arc::new(Meter::new());
         self.pods.push(Pod { name: Arc::clone(&name), workers: made.len(), meter: Arc::clone(&meter) });
-        let crew = Crew { plan, name, meter: Arc::clone(&meter), outlet: Arc::clone(&outlet), topology };
+        let crew = Crew { plan, name, meter: Arc::clone(&meter), outlet: Arc::clone(&outlet) };
         let mut shards: Vec<Vec<Made>> = (0..plan.shards).map(|_| Vec::new()).collect();
         for made in made {
             if let Some(shard) = shards.get_mut(made.worker.shard) {
@@ -175,7 +181,6 @@ struct Crew<'a> {
     name: Arc<str>,
     meter: Arc<Meter>,
     outlet: Arc<Outlet>,
-    topology: &'a Topology,
 }
 
 impl Crew<'_> {
@@ -192,9 +197,7 @@ impl Crew<'_> {
                     let worker = ThreadWorker { station, executor, recipe, receiver, outlet };
                     ends.push(spawn(&self.name, worker));
                 }
-                Kind::Task(executor) => {
-                    replicas.push(Replica { station, executor: Mutex::new(executor.into()), recipe });
-                }
+                Kind::Task(executor) => replicas.push(Replica::new(station, executor, recipe)),
             }
         }
         if replicas.is_empty() {
@@ -202,7 +205,7 @@ impl Crew<'_> {
         }
         let (sender, receiver) = mpsc::channel(slots);
         let concurrency = self.plan.concurrency;
-        let workers = TaskWorkers { replicas, concurrency, receiver, outlet: Arc::clone(&self.outlet) };
+        let workers = TaskWorkers::new(replicas, concurrency, receiver, Arc::clone(&self.outlet));
         let (end, ended) = oneshot::channel();
         tokio::spawn(async move {
             let _ = end.send(workers.run().await);
@@ -216,7 +219,6 @@ impl Crew<'_> {
         Station {
             pod: Arc::clone(&self.name),
             worker: format!("{}{shard}/rep-{}", self.name, worker.replica),
-            request_bytes_max: self.topology.memory.request_bytes_max,
             meter: Arc::clone(&self.meter),
         }
     }

@@ -63,7 +63,7 @@ impl Ledger {
                 _ => &self.failed,
             },
         };
-        account.fetch_add(1, Ordering::Relaxed);
+        account.fetch_add(1, Ordering::Release);
     }
 
     /// Books that nothing of a request is inside any more.
@@ -73,7 +73,7 @@ impl Ledger {
 
     pub(super) fn books(&self) -> Books {
         let left = self.left.load(Ordering::Acquire);
-        let ended = |account: &AtomicU64| account.load(Ordering::Relaxed);
+        let ended = |account: &AtomicU64| account.load(Ordering::Acquire);
         let (replied, failed) = (ended(&self.replied), ended(&self.failed));
         let (expired, cancelled) = (ended(&self.expired), ended(&self.cancelled));
         // Read last: what ended was accepted before.

@@ -31,7 +31,8 @@ pub(super) struct Law {
 }
 
 /// Makes one part of several, in their order. An error in one is an error of all.
-pub(super) fn merge(parts: Vec<Content>, law: Law) -> Content {
+pub(super) fn merge(mut parts: Vec<Content>, law: Law) -> Content {
+    drop_failed(&mut parts);
     let mut parts = parts.into_iter();
     let mut merged = parts.next().unwrap_or_default();
     for part in parts {
@@ -42,18 +43,27 @@ pub(super) fn merge(parts: Vec<Content>, law: Law) -> Content {
         merged.failures.extend(part.failures);
         merged.results.extend(part.results);
     }
-    drop_failed(&mut merged);
     merged
 }
 
-/// A document that failed in one part failed; it goes no further, and it is reported once.
-fn drop_failed(content: &mut Content) {
-    if content.failures.is_empty() {
+/// A document that failed in one part failed: the others go no further with it, and it is reported once. In its own
+/// part the executor has dropped it already; what has the same id there is another document.
+fn drop_failed(parts: &mut [Content]) {
+    if parts.iter().all(|part| part.failures.is_empty()) {
         return;
     }
-    let mut failed = HashSet::new();
-    content.failures.retain(|failure| failed.insert(failure.failure.id.clone()));
-    content.documents.make_mut().retain(|document| !failed.contains(&document.id));
+    let ids = |part: &Content| part.failures.iter().map(|failure| failure.failure.id.clone()).collect();
+    let failed: Vec<HashSet<String>> = parts.iter().map(ids).collect();
+    let failed_in = |parts: &[HashSet<String>], id: &str| parts.iter().any(|failed| failed.contains(id));
+    for (position, part) in parts.iter_mut().enumerate() {
+        let (before, after) = failed.split_at(position);
+        let after = after.get(1..).unwrap_or_default();
+        part.failures.retain(|failure| !failed_in(before, &failure.failure.id));
+        let lost = |document: &Document| failed_in(before, &document.id) || failed_in(after, &document.id);
+        if part.documents.iter().any(lost) {
+            part.documents.make_mut().retain(|document| !lost(document));
+        }
+    }
 }
 
 /// Merges the documents of `right` into `left`.

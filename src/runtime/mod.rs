@@ -4,6 +4,7 @@
 //! bounded channels, call their executors, and carry what comes out on to the next channel. The gateway's credits are
 //! the only place where a request waits for room, so nothing inside can block for good.
 
+mod bench;
 mod call;
 mod channel;
 mod compound;

@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use flowrun_sdk::{Cancellation, ErrorKind, RequestParameters};
+use flowrun_sdk::{Cancellation, Documents, ErrorKind, ExecutorError, RequestParameters};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::gathering::Gathering;
 use super::ledger::Ledger;
+use super::merge::{Law, merge};
 use super::part::Content;
 use super::request::{Outcome, Request, RequestError};
+use crate::topology::bytes;
 
 /// An accepted request.
 pub(super) struct Obligation {
@@ -25,6 +27,7 @@ pub(super) struct Obligation {
     pub(super) parameters: RequestParameters,
     pub(super) deadline: Option<Instant>,
     pub(super) cancellation: Cancellation,
+    request_bytes_max: usize,
     settled: AtomicBool,
     reply: Mutex<Option<oneshot::Sender<Outcome>>>,
     joins: Mutex<Vec<(usize, Gathering)>>,
@@ -38,6 +41,7 @@ impl Obligation {
         request: Request,
         credit: OwnedSemaphorePermit,
         ledger: &Arc<Ledger>,
+        request_bytes_max: usize,
     ) -> (Arc<Self>, Content, oneshot::Receiver<Outcome>) {
         ledger.accept();
         let (reply, outcome) = oneshot::channel();
@@ -47,6 +51,7 @@ impl Obligation {
             parameters: request.parameters,
             deadline: request.deadline,
             cancellation: Cancellation::default(),
+            request_bytes_max,
             settled: AtomicBool::new(false),
             reply: Mutex::new(Some(reply)),
             joins: Mutex::new(Vec::new()),
@@ -68,6 +73,20 @@ impl Obligation {
         if let Some(reply) = self.reply.lock().take() {
             // Whoever asked may be gone; the books are kept all the same.
             let _ = reply.send(outcome);
+        }
+    }
+
+    /// Whether the documents of a part hold no more than the request may.
+    pub(super) fn bounded(&self, documents: &Documents) -> Result<(), ExecutorError> {
+        bounded(documents, self.request_bytes_max)
+    }
+
+    /// The law applied to parts, unless what comes of it holds more than the request may.
+    pub(super) fn merge(&self, parts: Vec<Content>, law: Law) -> Content {
+        let merged = merge(parts, law);
+        match self.bounded(&merged.documents) {
+            Err(error) if merged.error.is_none() => Content::failed(RequestError { pod: None, error }),
+            _ => merged,
         }
     }
 
@@ -97,6 +116,18 @@ impl Obligation {
         joins.swap_remove(position);
         Some(complete)
     }
+}
+
+/// Whether documents hold no more than `most` bytes.
+pub(super) fn bounded(documents: &Documents, most: usize) -> Result<(), ExecutorError> {
+    let held = documents.bytes();
+    if held <= most {
+        return Ok(());
+    }
+    let (held, most) = (bytes(held), bytes(most));
+    Err(ExecutorError::resource(format_args!(
+        "its documents hold {held} now, more than the {most} allowed; send fewer documents in a request"
+    )))
 }
 
 fn given_up(kind: ErrorKind) -> bool {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use flowrun_sdk::{Endpoints, Ranking, top_k};
 
 use super::channel::Sender;
-use super::merge::{Law, Matches, merge};
+use super::merge::{Law, Matches};
 use super::meter::Meter;
 use super::obligation::Obligation;
 use super::part::{Content, Part};
@@ -64,7 +64,7 @@ impl Outlet {
     pub(super) fn finish(&self, obligation: Arc<Obligation>, content: Content, seat: Option<Seat>) {
         let whole = match seat {
             None => Some(content),
-            Some(seat) => seat.sit(content, self.law(&obligation)),
+            Some(seat) => seat.sit(content, self.law(&obligation), &obligation),
         };
         if let Some(content) = whole {
             self.send(&obligation, content);
@@ -99,7 +99,7 @@ impl Outlet {
                 _ => obligation.gather(EXIT, input, inputs, next()),
             };
             if let Some(parts) = parts {
-                obligation.settle(outcome(merge(parts, Law::default())));
+                obligation.settle(outcome(obligation.merge(parts, Law::default())));
             }
         }
         for (inlet, input) in &self.inlets {
@@ -124,7 +124,7 @@ impl Inlet {
             return Some(content);
         }
         let parts = obligation.gather(self.pod, input, self.inputs, content)?;
-        Some(merge(parts, Law { join: self.join, matches: None }))
+        Some(obligation.merge(parts, Law { join: self.join, matches: None }))
     }
 
     /// Whether the pod's executor has nothing to do with a request.

@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::gathering::Gathering;
-use super::merge::{Law, merge};
+use super::merge::Law;
+use super::obligation::Obligation;
 use super::part::Content;
 use crate::spec::Polling;
 
@@ -35,9 +36,9 @@ struct Table {
 
 impl Seat {
     /// Puts what a shard made of its part down; returns the whole request when it was the last.
-    pub(super) fn sit(self, content: Content, law: Law) -> Option<Content> {
+    pub(super) fn sit(self, content: Content, law: Law, obligation: &Obligation) -> Option<Content> {
         let parts = self.table.gathering.lock().put(self.number, content)?;
-        let mut whole = merge(parts, law);
+        let mut whole = obligation.merge(parts, law);
         if let Some(order) = &self.table.order {
             restore(&mut whole.documents, order);
         }

@@ -1,14 +1,16 @@
 //! The workers of a shard that wait more than they compute: one task, many calls under way.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Answer, AsyncExecutor, ErrorKind, ExecutorError, Worker};
+use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError, Worker};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::Receiver;
 
+use super::bench::{Bench, State};
 use super::call::{Ended, Station, call, panic_message};
 use super::obligation::Obligation;
 use super::part::{Content, Part};
@@ -18,34 +20,47 @@ use super::thread::WorkerEnd;
 
 /// What the task needs to work.
 pub(super) struct TaskWorkers {
-    pub(super) replicas: Vec<Replica>,
-    pub(super) concurrency: usize,
-    pub(super) receiver: Receiver<Part>,
-    pub(super) outlet: Arc<Outlet>,
+    replicas: Vec<Replica>,
+    /// The replicas that have room for a call, once for each call; whoever has waited longest comes first.
+    idle: Mutex<VecDeque<usize>>,
+    receiver: Receiver<Part>,
+    outlet: Arc<Outlet>,
 }
 
 /// One of the interchangeable executors.
 pub(super) struct Replica {
-    pub(super) station: Station,
-    pub(super) executor: Mutex<Arc<dyn AsyncExecutor>>,
-    pub(super) recipe: Recipe,
+    station: Station,
+    bench: Arc<Mutex<Bench<Arc<dyn AsyncExecutor>>>>,
 }
 
 impl TaskWorkers {
+    /// Workers of so many calls each.
+    pub(super) fn new(
+        replicas: Vec<Replica>,
+        concurrency: usize,
+        receiver: Receiver<Part>,
+        outlet: Arc<Outlet>,
+    ) -> Self {
+        let idle = (0..concurrency).flat_map(|_| 0..replicas.len()).collect();
+        Self { replicas, idle: Mutex::new(idle), receiver, outlet }
+    }
+
     /// Works until the channel closes.
     pub(super) async fn run(self) -> WorkerEnd {
-        let Self { replicas, concurrency, mut receiver, outlet } = self;
-        let parts = stream::poll_fn(move |context| receiver.poll_recv(context)).enumerate();
-        let under_way = concurrency * replicas.len();
-        let (replicas, outlet) = (&replicas, &outlet);
-        let work = |(number, part): (usize, Part)| async move {
-            let Some(replica) = replicas.get(number % replicas.len()) else { return };
-            let Part { obligation, content, seat } = part;
+        let Self { replicas, idle, mut receiver, outlet } = self;
+        let parts = stream::poll_fn(move |context| receiver.poll_recv(context));
+        let under_way = idle.lock().len();
+        let (replicas, idle, outlet) = (&replicas, &idle, &outlet);
+        let work = |Part { obligation, content, seat }: Part| async move {
+            // No more calls are under way than there are places, so there is one.
+            let place = idle.lock().pop_front().unwrap_or(0);
+            let Some(replica) = replicas.get(place) else { return };
             replica.station.meter.unqueued();
             let content = match replica.station.excuse(&obligation) {
                 Some(excuse) => Content { error: Some(excuse), ..content },
                 None => replica.work(&obligation, content).await,
             };
+            idle.lock().push_back(place);
             outlet.finish(obligation, content, seat);
         };
         parts.for_each_concurrent(under_way, work).await;
@@ -54,47 +69,73 @@ impl TaskWorkers {
 }
 
 impl Replica {
+    pub(super) fn new(station: Station, executor: Box<dyn AsyncExecutor>, recipe: Recipe) -> Self {
+        let take = |worker| match worker {
+            Worker::Task(executor) => Some(executor.into()),
+            Worker::Thread(_) => None,
+        };
+        Self { station, bench: Arc::new(Mutex::new(Bench::new(executor.into(), recipe, take))) }
+    }
+
     /// Calls the executor with a part.
     async fn work(&self, obligation: &Obligation, mut content: Content) -> Content {
         let started = Instant::now();
-        let executor = Arc::clone(&self.executor.lock());
-        let documents = content.documents.take();
-        let calling = AssertUnwindSafe(self.call(&*executor, obligation, documents)).catch_unwind();
-        let ended = match calling.await {
+        let executor = match self.executor().await {
+            Ok(executor) => executor,
+            Err(reason) => return self.station.gone(&reason),
+        };
+        let calling = self.call(&*executor, obligation, content.documents.take());
+        let ended = match AssertUnwindSafe(calling).catch_unwind().await {
             Ok(result) => Ended::Returned(result),
             Err(payload) => {
-                self.renew();
-                Ended::Panicked(panic_message(&*payload))
+                let message = panic_message(&*payload);
+                self.discard(&executor, &message);
+                Ended::Panicked(message)
             }
         };
         self.station.conclude(obligation, content, ended, started)
     }
 
-    /// One call, given up at the deadline.
     async fn call(
         &self,
         executor: &dyn AsyncExecutor,
         obligation: &Obligation,
-        documents: flowrun_sdk::Documents,
+        documents: Documents,
     ) -> Result<Answer, ExecutorError> {
         let mut call = call(obligation, documents);
-        match obligation.deadline {
-            None => executor.execute(&mut call).await?,
-            Some(deadline) => {
-                let expired = |_| ExecutorError::new(ErrorKind::Expired, "the deadline passed");
-                tokio::time::timeout_at(deadline.into(), executor.execute(&mut call))
-                    .await
-                    .map_err(expired)??;
-            }
-        }
+        in_time(executor, &mut call).await?;
         Ok(call.finish())
     }
 
-    /// Puts a fresh executor in the place of one that panicked; the old one stays when none can be made.
-    fn renew(&self) {
-        if let Ok(Worker::Task(executor)) = self.recipe.make().map(|instance| instance.worker) {
-            *self.executor.lock() = executor.into();
-            self.station.meter.restarted();
+    /// The executor. One that panicked is made anew where that may block, and where others may wait for it.
+    async fn executor(&self) -> Result<Arc<dyn AsyncExecutor>, String> {
+        if let Some(bench) = self.bench.try_lock()
+            && let State::Working(executor) = &bench.state
+        {
+            return Ok(Arc::clone(executor));
+        }
+        let (bench, meter) = (Arc::clone(&self.bench), Arc::clone(&self.station.meter));
+        let remade =
+            tokio::task::spawn_blocking(move || bench.lock().executor(&meter).map(|one| Arc::clone(one)));
+        remade.await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    /// Throws an executor away that panicked, unless that has been done since.
+    fn discard(&self, panicked: &Arc<dyn AsyncExecutor>, message: &str) {
+        let mut bench = self.bench.lock();
+        if matches!(&bench.state, State::Working(current) if Arc::ptr_eq(current, panicked)) {
+            bench.discard(message);
+        }
+    }
+}
+
+/// One call, given up at the deadline.
+pub(super) async fn in_time(executor: &dyn AsyncExecutor, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+    match call.deadline() {
+        None => executor.execute(call).await,
+        Some(deadline) => {
+            let expired = |_| ExecutorError::new(ErrorKind::Expired, "the deadline passed");
+            tokio::time::timeout_at(deadline.into(), executor.execute(call)).await.map_err(expired)?
         }
     }
 }

@@ -70,7 +70,12 @@ fn add(item: &Node, with: &Fields<'_>, flow: &mut FlowSpec, reader: &mut Reader<
         return;
     };
     if item.class().is_some_and(|class| class.value == "Deployment") {
-        let Some(inner) = mapping.get("with").and_then(Node::mapping) else { return };
+        let Some(inner) = mapping.get("with").and_then(Node::mapping) else {
+            let message = "this Deployment has no `with:` that says what it runs";
+            let help = "write name, uses, … below `with:`";
+            reader.report.push(Diagnostic::at(Code::MissingKey, item.span, message).help(help));
+            return;
+        };
         mapping = inner;
     }
     let fields = reader.fields(mapping, &MODERN_EXECUTOR_PLACE);

@@ -3,11 +3,14 @@
 //! Defaults are left out, expressions stand as they were written, and executors' files are written out in place. What
 //! drivers do is written as lists of calls, for reading.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::executor::{Executor, ExecutorSpec, Target};
 use super::flow::{FlowSpec, Join, Needs, PodSpec, WhenFull};
 use super::polling::PollingTable;
+use crate::limits::{CONCURRENCY_DEFAULT, READY_DEFAULT};
 
 /// The flow as YAML.
 pub fn normal_form(flow: &FlowSpec) -> String {
@@ -18,10 +21,7 @@ pub fn normal_form(flow: &FlowSpec) -> String {
         with.insert("when_full".to_owned(), "refuse".into());
     }
     if let Some(timeout) = flow.timeout {
-        with.insert(
-            "timeout".to_owned(),
-            Value::from(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
-        );
+        with.insert("timeout".to_owned(), milliseconds(timeout));
     }
     if let Some(endpoint) = &flow.job.endpoint {
         with.insert("endpoint".to_owned(), endpoint.as_str().into());
@@ -30,9 +30,21 @@ pub fn normal_form(flow: &FlowSpec) -> String {
         let input = flow.job.input.iter().map(|path| Value::from(path.to_string_lossy())).collect();
         with.insert("input".to_owned(), input);
     }
+    if let Some(output) = &flow.job.output {
+        with.insert("output".to_owned(), output.to_string_lossy().into());
+    }
+    for (key, count) in [("top_k", flow.job.top_k), ("request_size", flow.job.request_size)] {
+        if let Some(count) = count {
+            with.insert(key.to_owned(), count.into());
+        }
+    }
     let executors: Vec<Value> = flow.pods.iter().map(pod).collect();
     let document = json!({ "jtype": "Flow", "version": "1", "with": with, "executors": executors });
     serde_norway::to_string(&document).unwrap_or_default()
+}
+
+fn milliseconds(time: Duration) -> Value {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).into()
 }
 
 fn pod(pod: &PodSpec) -> Value {
@@ -43,7 +55,12 @@ fn pod(pod: &PodSpec) -> Value {
         }
     };
     put("name", Some(pod.name.value.as_str().into()));
-    put("method", matches!(pod.needs, Needs::AllLeaves).then(|| "needs_all".into()));
+    let method = match (&pod.needs, pod.aside) {
+        (Needs::AllLeaves, _) => Some("needs_all"),
+        (_, true) => Some("inspect"),
+        _ => None,
+    };
+    put("method", method.map(Value::from));
     put(
         "needs",
         match &pod.needs {
@@ -68,6 +85,9 @@ fn pod(pod: &PodSpec) -> Value {
     put("external", pod.elsewhere.is_some().then(|| true.into()));
     put("workspace", pod.workspace.as_ref().map(|path| path.to_string_lossy().into()));
     put("read_only", pod.read_only.then(|| true.into()));
+    let timeout_ready = pod.timeout_ready.map_or_else(|| Value::from(-1), milliseconds);
+    put("timeout_ready", (pod.timeout_ready != Some(READY_DEFAULT)).then_some(timeout_ready));
+    put("concurrency", (pod.concurrency != CONCURRENCY_DEFAULT).then(|| pod.concurrency.into()));
     Value::Object(object)
 }
 
@@ -84,6 +104,7 @@ fn is_plain(spec: &ExecutorSpec) -> bool {
     spec.with.values.is_empty()
         && spec.name == spec.class.value
         && spec.workspace.is_none()
+        && !spec.read_only
         && spec.components.is_empty()
         && spec.requests.programs.is_empty()
 }
@@ -100,6 +121,9 @@ fn described(spec: &ExecutorSpec) -> Value {
     }
     if let Some(workspace) = &spec.workspace {
         metas.insert("workspace".to_owned(), workspace.to_string_lossy().into());
+    }
+    if spec.read_only {
+        metas.insert("read_only".to_owned(), true.into());
     }
     if !metas.is_empty() {
         object.insert("metas".to_owned(), Value::Object(metas));

@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Code, Diagnostic, Report, Sources, Span};
 use crate::yaml::{Origin, Scalar};
 
-/// Where the path that `scalar` at `span` holds leads.
+/// Where the path that `scalar` at `span` holds leads. `-` is standard input or output, wherever it stands.
 pub(super) fn resolve(scalar: &Scalar, span: Span, sources: &Sources) -> PathBuf {
+    if scalar.text == "-" {
+        return PathBuf::from("-");
+    }
     let (first, _) = places(scalar, span, sources);
     clean(&first)
 }

@@ -12,15 +12,16 @@ use crate::yaml::{Mapping, Node};
 
 /// Reads what `node` says about the requests of `spec`, whose components are known already.
 pub(super) fn read(node: &Node, spec: &ExecutorSpec, reader: &mut Reader<'_>) -> Requests {
-    let Some(mapping) = node.mapping() else {
-        let message = format!("`requests` must be a mapping, but is {}", node.kind());
-        reader.report.push(Diagnostic::at(Code::WrongType, node.span, message));
-        return Requests::default();
-    };
+    let Some(mapping) = node.mapping() else { return Requests::default() };
     match mapping.get("on") {
         Some(on) => Requests { programs: on_requests(on, spec, reader), others_pass: true },
         None => Requests { programs: methods(mapping, reader), others_pass: false },
     }
+}
+
+fn wrong(what: &str, node: &Node, reader: &mut Reader<'_>) {
+    let message = format!("{what}, but is {}", node.kind());
+    reader.report.push(Diagnostic::at(Code::WrongType, node.span, message));
 }
 
 /// `'/foo': encode`: requests to `/foo` do what requests to `/encode` do.
@@ -42,8 +43,15 @@ fn methods(mapping: &Mapping, reader: &mut Reader<'_>) -> Vec<Program> {
 /// `on: {[IndexRequest, SearchRequest]: [!Driver …]}`.
 fn on_requests(on: &Node, spec: &ExecutorSpec, reader: &mut Reader<'_>) -> Vec<Program> {
     let mut programs = Vec::new();
-    for (key, value) in on.mapping().into_iter().flat_map(Mapping::iter) {
+    let Some(requests) = on.mapping() else {
+        wrong("`on` must be a mapping from types of requests to lists of drivers", on, reader);
+        return programs;
+    };
+    for (key, value) in requests.iter() {
         let endpoints = endpoints(key, reader);
+        if value.sequence().is_none() && !value.is_null() {
+            wrong("what a request does must be a list of drivers", value, reader);
+        }
         let steps = value.sequence().unwrap_or_default();
         let steps: Vec<Step> = steps.iter().filter_map(|node| step(node, spec, reader)).collect();
         if !endpoints.is_empty() {

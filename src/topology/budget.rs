@@ -2,7 +2,6 @@
 
 use super::{PodPlan, Port};
 use crate::limits::REQUEST_BYTES_MAX;
-use crate::spec::Polling;
 
 /// The machine that a topology is planned for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub struct MemoryBound {
     /// Requests inside at once.
     pub requests: usize,
     /// Copies of a request's documents, each changed differently: one for each branch that runs beside others, and
-    /// one for each shard of the widest pod.
+    /// one for each shard of the widest pod, whose parts may grow before they are whole again.
     pub copies: usize,
     /// Bytes that one copy may hold; a larger one fails.
     pub request_bytes_max: usize,
@@ -47,13 +46,7 @@ impl MemoryBound {
     pub(super) fn of(pods: &[PodPlan], entrance: &[Port], requests: usize) -> Self {
         let fork = |outputs: &[Port]| outputs.len().saturating_sub(1);
         let branches = 1 + fork(entrance) + pods.iter().map(|pod| fork(&pod.outputs)).sum::<usize>();
-        let shards = pods.iter().map(copies_of).max().unwrap_or(1);
+        let shards = pods.iter().map(|pod| pod.shards).max().unwrap_or(1);
         Self { requests, copies: branches * shards, request_bytes_max: REQUEST_BYTES_MAX }
     }
-}
-
-/// Copies of a request that a pod works on at once. Polled `ANY`, the shards share one copy between them.
-fn copies_of(pod: &PodPlan) -> usize {
-    let all = pod.polling.entries().any(|(_, polling)| polling == Polling::All);
-    if all { pod.shards } else { 1 }
 }

@@ -3,7 +3,7 @@
 use super::Environment;
 use super::expression::{Fallback, Part, Scope, Variable, parts};
 use super::node::{Origin, Scalar};
-use crate::diagnostic::{Code, Diagnostic, Report, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Report, Severity, Span, did_you_mean};
 
 /// Expands the expressions of scalars and reports those that have no value.
 pub(super) struct Expander<'a> {
@@ -20,7 +20,7 @@ impl Expander<'_> {
         let written = scalar.written.clone();
         let mut text = String::new();
         let mut origin = Origin::File;
-        let mistakes = self.report.len();
+        let mistakes = self.report.count(Severity::Error);
         for part in parts(&written) {
             let begins = text.is_empty();
             let from_variable = self.append(&part, &written, span, lookup, &mut text);
@@ -30,7 +30,7 @@ impl Expander<'_> {
         }
         scalar.text = text;
         scalar.origin = origin;
-        if self.report.len() > mistakes {
+        if self.report.count(Severity::Error) > mistakes {
             // What has no value counts as absent, so that one mistake is not reported as two.
             scalar.text.clear();
             scalar.plain = true;
@@ -70,7 +70,11 @@ impl Expander<'_> {
                             self.append(&part, written, span, lookup, text);
                         }
                     }
-                    _ => self.report.push(self.unset(variable, at(variable.written))),
+                    _ => {
+                        self.report.push(self.unset(variable, at(variable.written)));
+                        // Jina leaves it as it is written; where that is an error, nobody reads this.
+                        text.push_str(variable.written);
+                    }
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! An executor that lets nothing through until it is told to.
 
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use flowrun_sdk::{Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance};
 
@@ -33,8 +33,20 @@ pub(crate) fn wait() {
     drop(OPENED.wait_while(OPEN.lock().unwrap(), |open| !*open).unwrap());
 }
 
-/// Opens or closes every gate of this process.
-pub(crate) fn set_open(open: bool) {
-    *OPEN.lock().unwrap() = open;
-    OPENED.notify_all();
+/// All gates of this process are closed while this is there. Tests that close them take turns.
+pub(crate) struct Closed(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
+
+/// Closes the gates.
+pub(crate) fn close() -> Closed {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    *OPEN.lock().unwrap() = false;
+    Closed(turn)
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        *OPEN.lock().unwrap() = true;
+        OPENED.notify_all();
+    }
 }

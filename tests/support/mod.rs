@@ -3,6 +3,7 @@
 pub(crate) mod chaos;
 pub(crate) mod gate;
 pub(crate) mod probe;
+pub(crate) mod program;
 
 use std::path::Path;
 

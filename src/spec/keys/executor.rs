@@ -7,9 +7,9 @@ const STATE: &str = "it concerns how Jina keeps an executor's state";
 /// The top level.
 pub const EXECUTOR: &[Key] = &[
     Key::obeyed("jtype", Kind::Text, "the executor's class; or write `!Class`"),
-    Key::obeyed("with", Kind::Any, "its parameters"),
-    Key::obeyed("metas", Kind::Any, "its name, workspace and modules"),
-    Key::obeyed("requests", Kind::Any, "which request calls what"),
+    Key::obeyed("with", Kind::Mapping, "its parameters"),
+    Key::obeyed("metas", Kind::Mapping, "its name, workspace and modules"),
+    Key::obeyed("requests", Kind::Mapping, "which request calls what"),
     Key::obeyed("components", Kind::List, "the executors that a compound one is made of"),
     Key::ignored("version", "there is one form of an executor's YAML"),
 ];

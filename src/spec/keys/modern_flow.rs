@@ -14,7 +14,7 @@ const OBSERVING: &str = "monitoring is not available in this version";
 pub const MODERN_TOP: &[Key] = &[
     Key::obeyed("jtype", Kind::Text, "`Flow`, or `Deployment` for a flow of one executor"),
     Key::obeyed("version", Kind::Text, "the version of the file's form"),
-    Key::obeyed("with", Kind::Any, "settings of the flow"),
+    Key::obeyed("with", Kind::Mapping, "settings of the flow"),
     Key::obeyed("executors", Kind::Any, "the executors, in order").also(&["deployments", "pods"]),
     Key::obeyed("gateway", Kind::Mapping, "settings of the gateway; they win over `with:`"),
     Key::ignored("jcloud", "it concerns Jina's cloud"),
