@@ -40,8 +40,9 @@ pub fn read(
 ) -> Option<(FlowGraph, Topology)> {
     let tree = yaml::load(path, environment, sources, report)?;
     let spec = spec::parse(&tree, environment, sources, report)?;
+    // Before the graph is built, so that one run tells what is wrong with either.
+    let executors = topology::resolve(&spec, catalog, sources.directory(tree.span.file), report);
     let graph = graph::build(spec, report)?;
-    let directory = sources.directory(tree.span.file);
-    let topology = topology::plan(&graph, catalog, Machine::this(), directory, report);
+    let topology = topology::plan(&graph, executors, Machine::this());
     Some((graph, topology))
 }

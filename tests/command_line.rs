@@ -279,3 +279,18 @@ fn an_error_counts_however_many_notes_come_before_it() {
     let said = text(&check.stdout);
     assert!(said.contains("there is no pod `nowhere`") && said.contains("not shown)"), "{said}");
 }
+
+#[test]
+fn one_check_tells_the_mistakes_of_every_stage() {
+    let directory = directory(
+        "jtype: Flow\nwith: {prefetch: '$NOT_SET'}\nexecutors:\n- {name: a, uses: Pas, replica: 2}\n\
+         - {name: b, uses: VectorIndexer, uses_with: {metrix: cosine}, needs: c}\n",
+    );
+    let check = flowrun(directory.path(), &["check", "flow.yml", "--format", "json"]);
+    let mut codes: Vec<String> = json_lines(text(&check.stdout))
+        .iter()
+        .map(|diagnostic| diagnostic["code"].as_str().unwrap().to_owned())
+        .collect();
+    codes.sort();
+    assert_eq!(codes, ["F105", "F202", "F301", "F401", "F402"]);
+}

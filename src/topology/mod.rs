@@ -15,6 +15,7 @@ use std::time::Duration;
 pub use budget::{Machine, MemoryBound};
 pub use executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
 pub use plan::plan;
+pub use resolve::{PodExecutors, resolve};
 pub(crate) use summary::bytes;
 
 use crate::diagnostic::Span;

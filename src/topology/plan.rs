@@ -1,26 +1,16 @@
 //! Plans a graph: pods become workers and channels.
 
-use std::path::Path;
-
-use flowrun_sdk::Catalog;
-
 use super::budget::{Machine, MemoryBound};
-use super::resolve::{Surroundings, default_workspace, resolve};
+use super::resolve::PodExecutors;
 use super::{ExecutorPlan, PodPlan, Port, Topology};
-use crate::diagnostic::{Code, Diagnostic, Report, Spanned};
+use crate::diagnostic::Spanned;
 use crate::graph::{FlowGraph, Vertex};
 use crate::spec::{Executor, Join, PodSpec, PollingTable};
 
-/// Plans `graph`, whose file stands in `directory`, for `machine`. Executors that cannot be had are reported.
-pub fn plan(
-    graph: &FlowGraph,
-    catalog: &Catalog,
-    machine: Machine,
-    directory: &Path,
-    report: &mut Report,
-) -> Topology {
+/// Plans `graph`, whose pods have these executors, for `machine`.
+pub fn plan(graph: &FlowGraph, executors: Vec<PodExecutors>, machine: Machine) -> Topology {
     let spec = graph.spec();
-    let mut planner = Planner { graph, catalog, directory, report, pods: Vec::new(), ends: Vec::new() };
+    let mut planner = Planner { graph, executors, pods: Vec::new(), ends: Vec::new() };
     for position in graph.order() {
         planner.pod(*position);
     }
@@ -55,9 +45,7 @@ struct Ends {
 
 struct Planner<'a> {
     graph: &'a FlowGraph,
-    catalog: &'a Catalog,
-    directory: &'a Path,
-    report: &'a mut Report,
+    executors: Vec<PodExecutors>,
     pods: Vec<PodPlan>,
     ends: Vec<Ends>,
 }
@@ -67,14 +55,14 @@ impl Planner<'_> {
     fn pod(&mut self, position: usize) {
         let Some(pod) = self.graph.pod(position) else { return };
         let first = self.pods.len();
-        let stages =
-            [(pod.before.as_ref(), "before"), (Some(&pod.executor), ""), (pod.after.as_ref(), "after")];
-        for (executor, role) in stages {
+        let executors = self.executors.get_mut(position).map(std::mem::take).unwrap_or_default();
+        let stages = [
+            (pod.before.as_ref(), executors.before, "before"),
+            (Some(&pod.executor), executors.own, ""),
+            (pod.after.as_ref(), executors.after, "after"),
+        ];
+        for (executor, resolved, role) in stages {
             let Some(executor) = executor else { continue };
-            let resolved = match &pod.elsewhere {
-                Some(elsewhere) if role.is_empty() => self.unavailable(pod, elsewhere),
-                _ => self.resolve(pod, executor),
-            };
             self.pods.push(stage(pod, executor, resolved, role));
         }
         let last = self.pods.len().saturating_sub(1);
@@ -84,19 +72,6 @@ impl Planner<'_> {
             }
         }
         self.ends.push(Ends { position, first, last });
-    }
-
-    fn unavailable(&mut self, pod: &PodSpec, elsewhere: &Spanned<String>) -> Option<ExecutorPlan> {
-        let message = format!("`{}` cannot be run: {}", pod.name.value, elsewhere.value);
-        self.report.push(Diagnostic::at(Code::UnresolvedExecutor, elsewhere.span, message));
-        None
-    }
-
-    fn resolve(&mut self, pod: &PodSpec, executor: &Spanned<Executor>) -> Option<ExecutorPlan> {
-        let flow_workspace = default_workspace(self.directory);
-        let workspace = pod.workspace.as_deref().unwrap_or(&flow_workspace);
-        let surroundings = Surroundings { workspace, read_only: pod.read_only };
-        resolve(executor, &surroundings, self.catalog, self.report)
     }
 }
 

@@ -7,16 +7,53 @@ use serde_json::Value;
 
 use super::executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
 use crate::diagnostic::{Code, Diagnostic, Report, Spanned, did_you_mean};
-use crate::spec::{Arguments, Executor, ExecutorSpec, Step, Target};
+use crate::spec::{Arguments, Executor, ExecutorSpec, FlowSpec, Step, Target};
+
+/// The executors of a pod; `None` for one that the pod does not have or that cannot be had.
+#[derive(Clone, Debug, Default)]
+pub struct PodExecutors {
+    /// The one before it.
+    pub before: Option<ExecutorPlan>,
+    /// Its own.
+    pub own: Option<ExecutorPlan>,
+    /// The one behind it.
+    pub after: Option<ExecutorPlan>,
+}
+
+/// Finds the executors of every pod of `flow`, whose file stands in `directory`. Those that cannot be had are reported.
+pub fn resolve(
+    flow: &FlowSpec,
+    catalog: &Catalog,
+    directory: &Path,
+    report: &mut Report,
+) -> Vec<PodExecutors> {
+    let flow_workspace = default_workspace(directory);
+    let mut pods = Vec::with_capacity(flow.pods.len());
+    for pod in &flow.pods {
+        let workspace = pod.workspace.as_deref().unwrap_or(&flow_workspace);
+        let surroundings = Surroundings { workspace, read_only: pod.read_only };
+        let mut find = |executor| find(executor, &surroundings, catalog, report);
+        pods.push(PodExecutors {
+            before: pod.before.as_ref().and_then(&mut find),
+            own: if pod.elsewhere.is_none() { find(&pod.executor) } else { None },
+            after: pod.after.as_ref().and_then(&mut find),
+        });
+        if let Some(elsewhere) = &pod.elsewhere {
+            let message = format!("`{}` cannot be run: {}", pod.name.value, elsewhere.value);
+            report.push(Diagnostic::at(Code::UnresolvedExecutor, elsewhere.span, message));
+        }
+    }
+    pods
+}
 
 /// Where an executor's directories lie when it does not say itself, and whether it may write.
-pub(super) struct Surroundings<'a> {
-    pub(super) workspace: &'a Path,
-    pub(super) read_only: bool,
+struct Surroundings<'a> {
+    workspace: &'a Path,
+    read_only: bool,
 }
 
 /// Finds what `executor` names; `None` when it cannot be had, and the report says why.
-pub(super) fn resolve(
+fn find(
     executor: &Spanned<Executor>,
     surroundings: &Surroundings<'_>,
     catalog: &Catalog,
@@ -166,6 +203,6 @@ fn mistake(error: &ParameterError, kind: &ExecutorType, arguments: &Arguments) -
 }
 
 /// The directory that executors write beneath when nobody says: beside the flow's file.
-pub(super) fn default_workspace(flow_directory: &Path) -> PathBuf {
+fn default_workspace(flow_directory: &Path) -> PathBuf {
     flow_directory.join("workspace")
 }
