@@ -81,7 +81,7 @@ impl Shard {
         Manifest::check_siblings(&layout, &settings.wanted)?;
         // What cannot be must leave nothing behind.
         settings.check_index(settings.wanted.dimension)?;
-        if settings.read_only && !layout.manifest().exists() {
+        if settings.read_only && !layout.manifest().exists() && !layout.has_generations()? {
             return Err(StorageError::Absent(layout.directory().to_owned()));
         }
         let directory = layout.directory();
@@ -97,7 +97,7 @@ impl Shard {
         let manifest = match &written {
             Some(written) => written.renewed(&settings.wanted),
             // The manifest is written first: without it nothing of ours is here, unless somebody took it away.
-            None if layout.documents(1).exists() => {
+            None if layout.has_generations()? => {
                 return Err(StorageError::damaged(&layout.manifest(), "it is missing"));
             }
             None => Manifest::new(&settings.wanted, 1),
@@ -108,6 +108,9 @@ impl Shard {
         }
         layout.remove_other_generations(manifest.generation)?;
         let state = State::open(&layout, manifest, &settings)?;
+        if !settings.read_only && written.is_none_or(|written| !written.has_documents) {
+            state.manifest.write(&layout)?;
+        }
         Ok(Self { settings, layout, state: RwLock::new(state), _lock: lock })
     }
 

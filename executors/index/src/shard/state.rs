@@ -1,11 +1,18 @@
 //! What writing changes: the one generation of a shard that is current.
 
+use std::path::Path;
+
 use flowrun_sdk::tracing;
 
 use super::Settings;
 use super::vectors::Vectors;
 use crate::derived::set_threads;
 use crate::storage::{Fsync, Kind, Layout, Manifest, Plan, StorageError, Table};
+
+/// Whether there is nothing in a directory. Opened, it would be taken for a new one.
+fn is_missing_or_empty(directory: &Path) -> bool {
+    std::fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none())
+}
 
 /// What writing changes.
 #[derive(Debug)]
@@ -27,9 +34,11 @@ impl State {
         set_threads(settings.threads);
         let generation = manifest.generation;
         let path = layout.documents(generation);
-        if !path.exists() && layout.vectors(generation).exists() {
+        let were_made = manifest.has_documents || layout.vectors(generation).exists();
+        if were_made && is_missing_or_empty(&path) {
             return Err(StorageError::damaged(&path, "it is missing"));
         }
+        let manifest = manifest.with_documents();
         let table = Table::open(&path)?;
         let counters = table.counters()?;
         let vectors = match manifest.dimension {

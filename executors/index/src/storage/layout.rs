@@ -43,17 +43,28 @@ impl Layout {
 
     /// Removes what belongs to generations other than `current`: remains of a switch that was cut short.
     pub(crate) fn remove_other_generations(&self, current: u32) -> Result<(), StorageError> {
-        let entries = fs::read_dir(&self.directory).map_err(StorageError::io("list", &self.directory))?;
-        for entry in entries.filter_map(Result::ok) {
-            let generation = entry.file_name().to_str().and_then(generation_of);
-            if generation.is_none_or(|generation| generation == current) {
-                continue;
-            }
-            let path = entry.path();
+        for (path, _) in self.generations()?.into_iter().filter(|(_, generation)| *generation != current) {
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(StorageError::io("remove", &path))?;
         }
         Ok(())
+    }
+
+    /// Whether anything of any generation is there.
+    pub(crate) fn has_generations(&self) -> Result<bool, StorageError> {
+        Ok(self.directory.exists() && !self.generations()?.is_empty())
+    }
+
+    /// Everything of ours that belongs to a generation, and to which.
+    fn generations(&self) -> Result<Vec<(PathBuf, u32)>, StorageError> {
+        let failed = |error| StorageError::io("list", &self.directory)(error);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let generation = entry.file_name().to_str().and_then(generation_of);
+            found.extend(generation.map(|generation| (entry.path(), generation)));
+        }
+        Ok(found)
     }
 }
 
@@ -111,6 +122,7 @@ mod tests {
             File::create(path).unwrap();
         }
         layout.remove_other_generations(2).unwrap();
+        assert!(layout.has_generations().unwrap());
         assert!(!layout.documents(1).exists() && layout.documents(2).exists());
         assert!(!ours.iter().any(|path| path.exists()) && kept.iter().all(|path| path.exists()));
     }

@@ -61,10 +61,13 @@ pub(crate) struct Manifest {
     shards: usize,
     shard: usize,
     pub(crate) generation: u32,
+    /// Whether the documents of the generation were made: if they are not there, they were lost.
+    #[serde(default)]
+    pub(crate) has_documents: bool,
 }
 
 impl Manifest {
-    /// The manifest of an empty shard.
+    /// The manifest of an empty shard, of which nothing is made yet.
     pub(crate) fn new(wanted: &Wanted, generation: u32) -> Self {
         Self {
             format: FORMAT,
@@ -75,6 +78,7 @@ impl Manifest {
             shards: wanted.shards,
             shard: wanted.shard,
             generation,
+            has_documents: false,
         }
     }
 
@@ -157,6 +161,11 @@ impl Manifest {
 
     fn sharded_otherwise(&self, base: &Path, wanted: &Wanted) -> StorageError {
         StorageError::Shards { base: base.to_owned(), written: self.shards, wanted: wanted.shards }
+    }
+
+    /// The same for a generation whose documents are there.
+    pub(crate) fn with_documents(&self) -> Self {
+        Self { has_documents: true, ..self.clone() }
     }
 
     /// The same for vectors of that dimension.

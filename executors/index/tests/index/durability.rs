@@ -4,10 +4,11 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use flowrun_sdk::Document;
+use flowrun_sdk::testing::Bench;
+use flowrun_sdk::{Context, Document};
 use serde_json::{Value, json};
 
-use crate::bench::{NONE, call, call_with, clip, directory, document, found, open, refusal, search};
+use crate::bench::{NONE, call, call_with, clip, directory, document, found, kind, open, refusal, search};
 
 fn documents(count: u16) -> Vec<Document> {
     (0..count).map(|number| document(&format!("{number:03}"), &[f32::from(number), 1.0])).collect()
@@ -153,6 +154,68 @@ fn damage_to_what_cannot_be_derived_is_named() {
     fs::rename(shard.join("elsewhere"), shard.join("manifest.json")).unwrap();
     fs::remove_dir_all(shard.join("documents-000001")).unwrap();
     assert!(refused().contains("documents-000001 is damaged: it is missing"), "{}", refused());
+}
+
+#[test]
+fn a_lost_manifest_is_never_taken_for_an_empty_index() {
+    let directory = directory();
+    let shard = directory.path().join("0");
+    let mut bench = open(directory.path(), "VectorIndexer", &with("HNSW8"));
+    for _ in 0..2 {
+        call(&mut bench, "/index", documents(5));
+        call(&mut bench, "/clear", NONE);
+    }
+    call(&mut bench, "/index", documents(5));
+    bench.close().unwrap();
+    fs::rename(shard.join("manifest.json"), directory.path().join("elsewhere")).unwrap();
+    // Whatever is left of a generation, of whichever: it is somebody's data.
+    for lost in ["nothing", "documents-000003", "vectors-000003.bin"] {
+        let _ = fs::rename(shard.join(lost), directory.path().join(lost));
+        for read_only in [false, true] {
+            let context = Context { read_only, ..Context::alone(&shard) };
+            let refused =
+                Bench::new(kind("VectorIndexer"), &with("HNSW8"), context).err().unwrap().to_string();
+            assert!(refused.contains("manifest.json is damaged: it is missing"), "{lost}: {refused}");
+        }
+    }
+    for lost in ["documents-000003", "vectors-000003.bin"] {
+        fs::rename(directory.path().join(lost), shard.join(lost)).unwrap();
+    }
+    fs::rename(directory.path().join("elsewhere"), shard.join("manifest.json")).unwrap();
+    let mut bench = open(directory.path(), "VectorIndexer", &with("HNSW8"));
+    assert_eq!(search(&mut bench, &[0.0, 1.0]).len(), 5);
+}
+
+#[test]
+fn lost_documents_are_never_taken_for_none() {
+    let directory = directory();
+    let stored = directory.path().join("0/documents-000001");
+    call(&mut open(directory.path(), "DocumentStore", &json!({})), "/index", vec![Document::new("a")]);
+    fs::rename(&stored, directory.path().join("elsewhere")).unwrap();
+    let refused = || refusal(directory.path(), "DocumentStore", &json!({}));
+    assert!(refused().contains("documents-000001 is damaged: it is missing"), "{}", refused());
+    fs::create_dir(&stored).unwrap();
+    assert!(refused().contains("documents-000001 is damaged: it is missing"), "{}", refused());
+    fs::remove_dir(&stored).unwrap();
+    fs::rename(directory.path().join("elsewhere"), &stored).unwrap();
+    let mut bench = open(directory.path(), "DocumentStore", &json!({}));
+    assert_eq!(call(&mut bench, "/status", NONE).results["documents"], 1);
+}
+
+#[test]
+fn a_first_opening_that_was_cut_short_is_made_up_for() {
+    let directory = directory();
+    let shard = directory.path().join("0");
+    drop(open(directory.path(), "DocumentStore", &json!({})));
+    // As it is after the manifest was written, and before the documents were made.
+    let manifest = fs::File::open(shard.join("manifest.json")).unwrap();
+    let mut manifest: Value = serde_json::from_reader(manifest).unwrap();
+    manifest["has_documents"] = false.into();
+    fs::write(shard.join("manifest.json"), manifest.to_string()).unwrap();
+    fs::remove_dir_all(shard.join("documents-000001")).unwrap();
+    call(&mut open(directory.path(), "DocumentStore", &json!({})), "/index", vec![Document::new("a")]);
+    fs::remove_dir_all(shard.join("documents-000001")).unwrap();
+    assert!(refusal(directory.path(), "DocumentStore", &json!({})).contains("is damaged: it is missing"));
 }
 
 #[test]
