@@ -153,8 +153,12 @@ impl Table {
 
     /// Starts a change.
     pub(super) fn writer(&self, fsync: Fsync) -> Writer<'_> {
-        let durability = (fsync == Fsync::Always).then_some(PersistMode::SyncAll);
-        Writer { table: self, batch: self.database.batch().durability(durability) }
+        let durability = match fsync {
+            Fsync::Always => PersistMode::SyncAll,
+            // Without it a batch stays in the memory of this process, and is lost with it.
+            Fsync::Never => PersistMode::Buffer,
+        };
+        Writer { table: self, batch: self.database.batch().durability(Some(durability)) }
     }
 }
 

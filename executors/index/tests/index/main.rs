@@ -7,6 +7,7 @@ mod durability;
 mod hostile;
 mod index_types;
 mod jina;
+mod killed;
 mod model;
 mod opening;
 #[cfg(target_os = "linux")]
