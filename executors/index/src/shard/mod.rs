@@ -140,6 +140,9 @@ impl Shard {
         set_threads(self.settings.threads);
         let mut state = self.state.write();
         state.check_unbroken(&self.layout)?;
+        if self.settings.fsync == Fsync::Always {
+            state.make_earlier_durable()?;
+        }
         let vectors = state.vectors.as_ref().map(|vectors| &vectors.file);
         let plan = Plan::new(&state.table, vectors, change)?;
         let outcome = plan.outcome;
@@ -203,6 +206,10 @@ mod tests {
     use crate::storage::Put;
 
     fn shard(directory: &std::path::Path) -> Arc<Shard> {
+        shard_with(directory, Fsync::Always)
+    }
+
+    fn shard_with(directory: &std::path::Path, fsync: Fsync) -> Arc<Shard> {
         let wanted = Wanted {
             kind: Kind::Vectors,
             dimension: None,
@@ -213,7 +220,7 @@ mod tests {
         };
         let index = IndexChoice::AUTO;
         let tuning = Tuning::default();
-        let settings = Settings { wanted, index, tuning, fsync: Fsync::Always, threads: 1, read_only: false };
+        let settings = Settings { wanted, index, tuning, fsync, threads: 1, read_only: false };
         Shard::open(&Context::alone(directory), settings).unwrap()
     }
 
@@ -249,6 +256,26 @@ mod tests {
             shard.search(&[crate::metric::Query::new(vec![1.0, 2.0])], 9, &|| Ok(())).unwrap()[0].len(),
             2
         );
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_to_the_system_is_synced_before_it_is_acknowledged_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        shard_with(directory.path(), Fsync::Never).apply(change("a")).unwrap();
+        let written = Outcome { written: 1, removed: 0, unknown: 0 };
+        for (fsync, is_synced) in [(Fsync::Never, false), (Fsync::Always, true)] {
+            let shard = shard_with(directory.path(), fsync);
+            let unsyncable =
+                |state: &mut State| state.vectors.as_mut().unwrap().file.make_unsyncable().unwrap();
+            let syncable = unsyncable(&mut shard.state.write());
+            let applied = shard.apply(Change::default());
+            assert_eq!(applied.is_err(), is_synced, "{applied:?}");
+            shard.state.write().vectors.as_mut().unwrap().file = syncable;
+            assert_eq!(shard.apply(change("a")).unwrap(), written);
+            // Once for each opening: from here on every write is synced by itself.
+            unsyncable(&mut shard.state.write());
+            shard.apply(Change::default()).unwrap();
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) vectors: Option<Vectors>,
     /// Why nothing more is written: a write failed, and what is on disk is not known.
     pub(super) broken: Option<String>,
+    /// Nothing that was stored before this opening is left to the operating system alone.
+    is_durable: bool,
 }
 
 impl State {
@@ -50,7 +52,20 @@ impl State {
             _ => None,
         };
         tracing::debug!(directory = %layout.directory().display(), documents = counters.documents, "opened");
-        Ok(Self { manifest, table, vectors, broken: None })
+        Ok(Self { manifest, table, vectors, broken: None, is_durable: false })
+    }
+
+    /// Makes durable what an earlier run, with another policy, left to the operating system: from now on it is
+    /// acknowledged anew whenever it is found to be stored already.
+    pub(super) fn make_earlier_durable(&mut self) -> Result<(), StorageError> {
+        if !self.is_durable {
+            if let Some(vectors) = &self.vectors {
+                vectors.file.sync()?;
+            }
+            self.table.sync()?;
+            self.is_durable = true;
+        }
+        Ok(())
     }
 
     pub(super) fn check_unbroken(&self, layout: &Layout) -> Result<(), StorageError> {

@@ -10,9 +10,17 @@ use super::{Change, Counters, Fsync, Outcome, Put, StorageError, Table, VectorFi
 /// A document to be stored, and what is known of it then and now.
 #[derive(Debug)]
 struct Planned {
+    /// Without its vector, when that is stored already.
     put: Put,
     entry: Entry,
     earlier: Option<Entry>,
+}
+
+impl Planned {
+    /// Whether nobody finds its earlier row any more.
+    fn leaves_its_row(&self) -> bool {
+        self.earlier.as_ref().is_some_and(|earlier| earlier.row != self.entry.row)
+    }
 }
 
 /// What a change means for a table.
@@ -62,14 +70,19 @@ impl Plan {
         }
         self.outcome.written += 1;
         // Storing again what is stored would only grow the files.
-        if let Some(earlier) = &earlier
-            && is_stored(table, vectors, &put, earlier)?
-        {
-            return Ok(());
-        }
+        let kept_row = match &earlier {
+            Some(earlier) if holds_vector(vectors, &put, earlier)? => {
+                if put.parent_id == earlier.parent_id && table.holds(&put.id, &put.document)? {
+                    return Ok(());
+                }
+                put.vector = None;
+                earlier.row
+            }
+            _ => None,
+        };
         self.after.documents += u64::from(earlier.is_none());
-        let row = put.vector.is_some().then_some(self.after.rows);
-        self.after.rows += u64::from(row.is_some());
+        let row = kept_row.or(put.vector.is_some().then_some(self.after.rows));
+        self.after.rows += u64::from(put.vector.is_some());
         let parent_id = std::mem::take(&mut put.parent_id);
         self.puts.push(Planned { put, entry: Entry { row, parent_id }, earlier });
         Ok(())
@@ -119,7 +132,8 @@ impl Plan {
 
     /// The rows that nobody finds any more.
     pub(crate) fn dead_rows(&self) -> impl Iterator<Item = u64> {
-        let renewed = self.puts.iter().filter_map(|planned| planned.earlier.as_ref());
+        let renewed = self.puts.iter().filter(|planned| planned.leaves_its_row());
+        let renewed = renewed.filter_map(|planned| planned.earlier.as_ref());
         renewed.chain(self.removed.iter().map(|(_, entry)| entry)).filter_map(|entry| entry.row)
     }
 
@@ -136,16 +150,8 @@ impl Plan {
     }
 }
 
-/// Whether exactly this document, with exactly this vector, is stored already.
-fn is_stored(
-    table: &Table,
-    vectors: Option<&VectorFile>,
-    put: &Put,
-    earlier: &Entry,
-) -> Result<bool, StorageError> {
-    if put.parent_id != earlier.parent_id || !table.holds(&put.id, &put.document)? {
-        return Ok(false);
-    }
+/// Whether exactly this vector is stored already.
+fn holds_vector(vectors: Option<&VectorFile>, put: &Put, earlier: &Entry) -> Result<bool, StorageError> {
     match (&put.vector, earlier.row, vectors) {
         (None, None, _) => Ok(true),
         (Some(vector), Some(row), Some(vectors)) => vectors.holds(row, vector),

@@ -151,6 +151,11 @@ impl Table {
         Ok(Counters { rows: u64::from_be_bytes(*rows), documents: u64::from_be_bytes(*documents) })
     }
 
+    /// Makes durable what was left to the operating system.
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        self.database.persist(PersistMode::SyncAll).map_err(|source| self.failed(source))
+    }
+
     /// Starts a change.
     pub(super) fn writer(&self, fsync: Fsync) -> Writer<'_> {
         let durability = match fsync {
@@ -177,8 +182,11 @@ impl Writer<'_> {
     /// Stores a document under its id, in the place of `earlier`. A key is written once in a batch at most: which of
     /// two writes would win is not defined.
     pub(super) fn put(&mut self, id: &str, document: Vec<u8>, entry: &Entry, earlier: Option<&Entry>) {
+        let keeps_row = earlier.is_some_and(|earlier| earlier.row == entry.row);
         if let Some(earlier) = earlier {
-            self.bury(earlier);
+            if !keeps_row {
+                self.bury(earlier);
+            }
             if earlier.parent_id != entry.parent_id {
                 self.orphan(id, earlier);
             }
@@ -186,7 +194,7 @@ impl Writer<'_> {
         let entries = &self.table.entries;
         self.batch.insert(&self.table.documents, id.as_bytes(), document);
         self.batch.insert(entries, keys::id_key(id), entry.encode());
-        if let Some(row) = entry.row {
+        if let (Some(row), false) = (entry.row, keeps_row) {
             self.batch.insert(entries, keys::row_key(row), id.as_bytes());
         }
         if !entry.parent_id.is_empty() {

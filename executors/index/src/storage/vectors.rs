@@ -172,6 +172,14 @@ impl VectorFile {
         Ok(std::mem::replace(self, read_only))
     }
 
+    /// Lets making it durable fail from now on; returns what was open before.
+    #[cfg(test)]
+    pub(crate) fn make_unsyncable(&mut self) -> std::io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open("/dev/zero")?;
+        let unsyncable = Self { file, path: self.path.clone(), dimension: self.dimension };
+        Ok(std::mem::replace(self, unsyncable))
+    }
+
     fn row_bytes(&self) -> usize {
         row_bytes(self.dimension)
     }
