@@ -19,6 +19,8 @@ pub(crate) enum IndexChoice {
     Auto {
         /// Links of a vector in the graph.
         links: usize,
+        /// Up to how many bytes of vectors are few.
+        flat_bytes_max: u64,
     },
     /// This kind.
     Given(IndexType),
@@ -28,7 +30,12 @@ pub(crate) enum IndexChoice {
 
 impl IndexChoice {
     /// `auto`.
-    pub(crate) const AUTO: Self = Self::Auto { links: LINKS };
+    pub(crate) const AUTO: Self = Self::auto(LINKS);
+
+    /// `auto`, with a graph of that many links.
+    pub(crate) const fn auto(links: usize) -> Self {
+        Self::Auto { links, flat_bytes_max: FLAT_BYTES_MAX }
+    }
 
     /// What `index:` says.
     pub(crate) fn new(text: &str) -> Self {
@@ -45,9 +52,9 @@ impl IndexChoice {
     /// Why the choice is none.
     pub(crate) fn resolve(&self, rows: u64, dimension: usize) -> Result<IndexType, String> {
         match self {
-            Self::Auto { links } => {
+            Self::Auto { links, flat_bytes_max } => {
                 let bytes = rows.saturating_mul((dimension * size_of::<f32>()) as u64);
-                if bytes <= FLAT_BYTES_MAX {
+                if bytes <= *flat_bytes_max {
                     Ok(IndexType::flat())
                 } else {
                     IndexType::parse(&format!("HNSW{links}"))

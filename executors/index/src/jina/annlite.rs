@@ -100,7 +100,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             AnnLiteMetric::InnerProduct | AnnLiteMetric::Ip => Metric::InnerProduct,
         },
         dimension,
-        index: IndexChoice::Auto { links },
+        index: IndexChoice::auto(links),
         tuning: Tuning {
             n_probe: None,
             ef_search: Some(parameters.ef_search.unwrap_or(50)),

@@ -4,6 +4,7 @@
 //! atomic commit, everything that refers to them. Only then does memory change. Executors are in `vector_indexer`
 //! and `document_store`; how things are stored is in `storage`.
 
+mod generation;
 mod nearest;
 mod rows;
 mod search;
@@ -210,6 +211,10 @@ mod tests {
     }
 
     fn shard_with(directory: &std::path::Path, fsync: Fsync) -> Arc<Shard> {
+        Shard::open(&Context::alone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
+    }
+
+    fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         let wanted = Wanted {
             kind: Kind::Vectors,
             dimension: None,
@@ -218,10 +223,7 @@ mod tests {
             shards: 1,
             shard: 0,
         };
-        let index = IndexChoice::AUTO;
-        let tuning = Tuning::default();
-        let settings = Settings { wanted, index, tuning, fsync, threads: 1, read_only: false };
-        Shard::open(&Context::alone(directory), settings).unwrap()
+        Settings { wanted, index, tuning: Tuning::default(), fsync, threads: 1, read_only: false }
     }
 
     fn change(id: &str) -> Change {
@@ -276,6 +278,31 @@ mod tests {
             unsyncable(&mut shard.state.write());
             shard.apply(Change::default()).unwrap();
         }
+    }
+
+    #[test]
+    fn auto_goes_by_the_vectors_that_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = || {
+            let choice = IndexChoice::Auto { links: 8, flat_bytes_max: 2 * 2 * size_of::<f32>() as u64 };
+            let shard =
+                Shard::open(&Context::alone(directory.path()), settings(choice, Fsync::Never)).unwrap();
+            for id in ["a", "b", "c"] {
+                shard.apply(change(id)).unwrap();
+            }
+            let mut removal = Change::default();
+            removal.remove("a".to_owned());
+            let index = shard.status().unwrap()[5].clone();
+            shard.apply(removal).unwrap();
+            index
+        };
+        assert_eq!(index(), ("index", json!("Flat")));
+        // Two vectors are found, whatever else is in the file.
+        assert_eq!(index(), ("index", json!("Flat")));
+        let shard = shard(directory.path());
+        shard.apply(change("a")).unwrap();
+        drop(shard);
+        assert_eq!(index(), ("index", json!("HNSW8")));
     }
 
     #[test]

@@ -1,18 +1,12 @@
 //! What writing changes: the one generation of a shard that is current.
 
-use std::path::Path;
-
 use flowrun_sdk::tracing;
 
-use super::Settings;
-use super::vectors::Vectors;
+use super::generation::Generation;
+use super::vectors::{Rows, Vectors};
+use super::{RowSet, Settings};
 use crate::derived::set_threads;
 use crate::storage::{Fsync, Kind, Layout, Manifest, Plan, StorageError, Table};
-
-/// Whether there is nothing in a directory. Opened, it would be taken for a new one.
-fn is_missing_or_empty(directory: &Path) -> bool {
-    std::fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none())
-}
 
 /// What writing changes.
 #[derive(Debug)]
@@ -34,20 +28,11 @@ impl State {
         settings: &Settings,
     ) -> Result<Self, StorageError> {
         set_threads(settings.threads);
-        let generation = manifest.generation;
-        let path = layout.documents(generation);
-        let were_made = manifest.has_documents || layout.vectors(generation).exists();
-        if were_made && is_missing_or_empty(&path) {
-            return Err(StorageError::damaged(&path, "it is missing"));
-        }
-        let manifest = manifest.with_documents();
-        let table = Table::open(&path)?;
-        let counters = table.counters()?;
+        let Generation { manifest, table, counters, dead } = Generation::open(layout, manifest, settings)?;
         let vectors = match manifest.dimension {
             Some(dimension) if settings.wanted.kind == Kind::Vectors => {
-                let mut vectors = Vectors::open(layout, generation, dimension, counters, settings)?;
-                vectors.dead.extend(table.dead_rows()?);
-                Some(vectors)
+                let rows = Rows { count: counters.rows, dead };
+                Some(Vectors::open(layout, manifest.generation, dimension, rows, settings)?)
             }
             _ => None,
         };
@@ -132,8 +117,8 @@ impl State {
             _ => {}
         }
         let manifest = self.manifest.with_dimension(dimension);
-        let counters = self.table.counters()?;
-        let vectors = Vectors::open(layout, manifest.generation, dimension, counters, settings)?;
+        let rows = Rows { count: self.table.counters()?.rows, dead: RowSet::default() };
+        let vectors = Vectors::open(layout, manifest.generation, dimension, rows, settings)?;
         manifest.write(layout)?;
         self.manifest = manifest;
         self.vectors = Some(vectors);

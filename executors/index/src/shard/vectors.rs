@@ -7,10 +7,19 @@ use flowrun_sdk::tracing;
 use super::{RowSet, Settings};
 use crate::derived::{Approximation, Derived, DerivedError, push_native};
 use crate::metric::{Metric, norm};
-use crate::storage::{Counters, Layout, StorageError, VectorFile};
+use crate::storage::{Layout, StorageError, VectorFile};
 
 /// How many bytes of vectors are handed to FAISS at once.
 const BLOCK_BYTES: usize = 8 << 20;
+
+/// Which rows there are.
+#[derive(Debug)]
+pub(super) struct Rows {
+    /// Committed rows.
+    pub(super) count: u64,
+    /// Those that nobody finds any more.
+    pub(super) dead: RowSet,
+}
 
 /// The vectors of a shard.
 #[derive(Debug)]
@@ -35,23 +44,23 @@ impl Vectors {
         layout: &Layout,
         generation: u32,
         dimension: usize,
-        counters: Counters,
+        Rows { count, dead }: Rows,
         settings: &Settings,
     ) -> Result<Self, StorageError> {
         let refused = |reason| StorageError::IndexType { reason };
         let metric = settings.wanted.metric;
         let approximation = Approximation::new(metric, dimension);
-        let kind = settings.index.resolve(counters.rows, dimension).map_err(refused)?;
+        let live = count.saturating_sub(dead.len());
+        let kind = settings.index.resolve(live, dimension).map_err(refused)?;
         let (path, derived_path) = (layout.vectors(generation), layout.derived(generation));
         let empty = Derived::new(kind.clone(), dimension, approximation, settings.tuning);
         let empty = empty.map_err(|error| refused(error.to_string()))?;
-        let file = match VectorFile::open(&path, dimension, counters.rows) {
+        let file = match VectorFile::open(&path, dimension, count) {
             // Not made yet, or left over from a first call that was never acknowledged.
-            Err(_) if counters.rows == 0 => VectorFile::create(&path, dimension)?,
+            Err(_) if count == 0 => VectorFile::create(&path, dimension)?,
             file => file?,
         };
-        let loaded =
-            Derived::load(&derived_path, &kind, dimension, approximation, settings.tuning, counters.rows);
+        let loaded = Derived::load(&derived_path, &kind, dimension, approximation, settings.tuning, count);
         if loaded.is_none() && derived_path.exists() {
             // Left there, it might come to look right again when there are more rows.
             std::fs::remove_file(&derived_path).map_err(StorageError::io("remove", &derived_path))?;
@@ -59,8 +68,8 @@ impl Vectors {
         let mut vectors = Self {
             metric,
             file,
-            rows: counters.rows,
-            dead: RowSet::default(),
+            rows: count,
+            dead,
             derived: loaded.unwrap_or(empty),
             approximation,
             norm_max: 0.0,

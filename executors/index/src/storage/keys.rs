@@ -15,6 +15,7 @@ pub(crate) const ID_BYTES_MAX: usize = 16_384;
 
 pub(super) const COUNTERS: &[u8] = b"n";
 pub(super) const DEAD: &[u8] = b"d";
+pub(super) const LIVING: &[u8] = b"r";
 
 /// Stands for a document without a vector.
 const NO_ROW: u64 = u64::MAX;
@@ -46,7 +47,7 @@ pub(super) fn id_key(id: &str) -> Vec<u8> {
 }
 
 pub(super) fn row_key(row: u64) -> Vec<u8> {
-    [&b"r"[..], &row.to_be_bytes()].concat()
+    [LIVING, &row.to_be_bytes()].concat()
 }
 
 pub(super) fn dead_key(row: u64) -> Vec<u8> {
@@ -56,6 +57,11 @@ pub(super) fn dead_key(row: u64) -> Vec<u8> {
 /// The row that a key of a dead row names.
 pub(super) fn dead_row(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*key.strip_prefix(DEAD)?.as_array()?))
+}
+
+/// The row that a key of a living row names.
+pub(super) fn living_row(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.strip_prefix(LIVING)?.as_array()?))
 }
 
 /// What the keys of all chunks of a parent start with. The length keeps `a` and `ab` apart.
@@ -97,5 +103,6 @@ mod tests {
         assert_eq!(Entry::decode(b"12345678\xff"), None);
         assert_eq!(dead_row(&dead_key(7)), Some(7));
         assert_eq!(dead_row(b"d1"), None);
+        assert_eq!((living_row(&row_key(7)), living_row(&dead_key(7))), (Some(7), None));
     }
 }

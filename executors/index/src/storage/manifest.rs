@@ -168,6 +168,11 @@ impl Manifest {
         Self { has_documents: true, ..self.clone() }
     }
 
+    /// The same for another generation.
+    pub(crate) fn with_generation(&self, generation: u32) -> Self {
+        Self { generation, ..self.clone() }
+    }
+
     /// The same for vectors of that dimension.
     pub(crate) fn with_dimension(&self, dimension: usize) -> Self {
         Self { dimension: Some(dimension), ..self.clone() }

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! The number is the generation. A new one comes into being beside the old and becomes current when the manifest
-//! that names it replaces the old manifest, which is atomic.
+//! that names it replaces the old manifest, which is atomic: an empty one when everything is removed, one of what lives
+//! when most rows are dead (see [`reclaim`]).
 //!
 //! **Invariants.** The documents know how many rows are committed; rows beyond are remains of a call that was never
 //! acknowledged. Vectors reach the disk before the documents that name them. Nothing here knows FAISS or distances.
@@ -21,6 +22,7 @@ mod layout;
 mod lock;
 mod manifest;
 mod plan;
+mod reclaim;
 mod table;
 mod vectors;
 
@@ -31,6 +33,7 @@ pub(crate) use layout::{Layout, replace_file, sync_directory};
 pub(crate) use lock::DirectoryLock;
 pub(crate) use manifest::{Kind, Manifest, Wanted};
 pub(crate) use plan::Plan;
+pub(crate) use reclaim::{is_worth_reclaiming, write_living};
 pub(crate) use table::{Counters, Table};
 pub(crate) use vectors::VectorFile;
 

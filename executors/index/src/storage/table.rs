@@ -143,6 +143,21 @@ impl Table {
         keys.map(|key| row(key?)).collect()
     }
 
+    /// The rows that are found, in order, and whose they are.
+    pub(super) fn living_rows(&self) -> impl Iterator<Item = Result<(u64, String), StorageError>> {
+        self.entries.prefix(keys::LIVING).map(|guard| {
+            let (key, id) = guard.into_inner().map_err(|error| self.failed(error))?;
+            let living = keys::living_row(&key).zip(String::from_utf8(id.to_vec()).ok());
+            living.ok_or_else(|| self.damaged("the entry of a row is malformed"))
+        })
+    }
+
+    /// What is known of a document that must be there, and its protobuf bytes.
+    pub(super) fn stored(&self, id: &str) -> Result<(Entry, Vec<u8>), StorageError> {
+        let document = self.get(&self.documents, id.as_bytes())?.map(|document| document.to_vec());
+        self.entry(id)?.zip(document).ok_or_else(|| self.damaged(format_args!("document `{id}` is missing")))
+    }
+
     pub(crate) fn counters(&self) -> Result<Counters, StorageError> {
         let Some(value) = self.get(&self.entries, keys::COUNTERS)? else { return Ok(Counters::default()) };
         let ([rows, documents], []) = value.as_chunks() else {
@@ -283,6 +298,7 @@ mod tests {
         table.entries.insert(keys::row_key(1), b"\xff").unwrap();
         table.entries.insert(keys::child_key("a", ""), b"").unwrap();
         table.entries.insert([keys::DEAD, b"12"].concat(), b"").unwrap();
+        table.entries.insert([keys::LIVING, b"12"].concat(), b"").unwrap();
         table.entries.insert(keys::COUNTERS, b"123").unwrap();
         let refused = [
             (table.document("a").map(|_| ()), "document `a`"),
@@ -290,6 +306,8 @@ mod tests {
             (table.id_of(1).map(|_| ()), "whose vector row 1 is"),
             (table.id_of(2).map(|_| ()), "whose vector row 2 is"),
             (table.dead_rows().map(|_| ()), "a dead row"),
+            (table.living_rows().try_for_each(|row| row.map(drop)), "the entry of a row"),
+            (table.stored("b").map(|_| ()), "document `b`"),
             (table.counters().map(|_| ()), "the counters"),
         ];
         for (result, expected) in refused {

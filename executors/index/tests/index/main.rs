@@ -12,5 +12,6 @@ mod model;
 mod opening;
 #[cfg(target_os = "linux")]
 mod products;
+mod reclaim;
 mod ties;
 mod vector_indexer;
