@@ -75,6 +75,7 @@ impl Lines {
         let mut document = Document::from_json(&value).map_err(|error| format!("not a document: {error}"))?;
         if document.id.is_empty() {
             document.id = format!("{}#{}", real_path(&self.path).display(), self.line);
+            document.adopt_chunks();
         }
         Ok(document)
     }
@@ -124,13 +125,15 @@ mod tests {
         let path = directory.path().join("a.jsonl");
         std::fs::write(
             &path,
-            "{\"id\": \"x\", \"text\": \"t\"}\n\n{\"text\": \"u\"}\nnonsense\n[1]\n{\"id\": \"y\"}",
+            "{\"id\": \"x\", \"text\": \"t\"}\n\n{\"text\": \"u\", \"chunks\": [{}]}\nnonsense\n[1]\n{\"id\": \"y\"}",
         )
         .unwrap();
         let read: Vec<Read> = documents(vec![Input::Lines(path.clone())]).collect();
         let ids: Vec<&str> =
             read.iter().filter_map(|read| read.as_ref().ok()).map(|document| document.id.as_str()).collect();
         assert_eq!(ids, ["x", format!("{}#3", path.display()).as_str(), "y"]);
+        let named = read.iter().filter_map(|read| read.as_ref().ok()).nth(1).unwrap();
+        assert_eq!(named.chunks[0].parent_id, named.id);
         let labels: Vec<&str> =
             read.iter().filter_map(|read| read.as_ref().err()).map(|bad| bad.label.as_str()).collect();
         assert_eq!(labels, [format!("{}:4", path.display()), format!("{}:5", path.display())]);

@@ -124,6 +124,16 @@ impl Document {
         }
     }
 
+    /// Tells chunks that name no parent that this document is it. Whatever replaces or deletes a document finds its
+    /// chunks by that. What is read from JSON or from messages went through this, but for documents without an id.
+    pub fn adopt_chunks(&mut self) {
+        let is_orphan = |chunk: &Self| chunk.parent_id.is_empty();
+        if !self.id.is_empty() && self.chunks.iter().any(is_orphan) {
+            let orphans = self.chunks.make_mut().iter_mut().filter(|chunk| is_orphan(chunk));
+            orphans.for_each(|chunk| chunk.parent_id.clone_from(&self.id));
+        }
+    }
+
     /// The tags, for writing; copied first when another document shares them.
     pub fn tags_mut(&mut self) -> &mut Tags {
         Arc::make_mut(&mut self.tags)

@@ -169,6 +169,24 @@ fn frames_that_are_sent_one_by_one_do_not_replace_each_other() {
 }
 
 #[test]
+fn chunks_that_name_no_parent_are_replaced_and_deleted_with_the_one_they_are_in() {
+    let directory = directory();
+    let mut bench =
+        open(directory.path(), "VectorIndexer", &json!({"access_paths": "@c", "metric": "euclidean"}));
+    let read = |ids: &[&str]| {
+        let chunks: Vec<Value> = ids.iter().map(|id| json!({"id": id, "embedding": [1.0]})).collect();
+        vec![Document::from_json(&json!({"id": "a", "chunks": chunks})).unwrap()]
+    };
+    let mut left = |endpoint, ids| {
+        call(&mut bench, endpoint, read(ids));
+        call(&mut bench, "/status", NONE).results["vectors"].clone()
+    };
+    assert_eq!(left("/index", &["x", "y", "z"]), 3);
+    assert_eq!(left("/index", &["y"]), 1);
+    assert_eq!(left("/delete", &[]), 0);
+}
+
+#[test]
 fn deleting_a_clip_deletes_its_frames() {
     let directory = directory();
     let mut bench =

@@ -50,6 +50,18 @@ mod tests {
     }
 
     #[test]
+    fn chunks_that_name_no_parent_get_the_one_they_are_in() {
+        // Behind its chunks, an id is read too late for them to see it.
+        let value = json!({"chunks": [{"id": "b", "chunks": [{"id": "c"}]}, {"id": "d", "parentId": "e"}],
+            "matches": [{"id": "f"}], "id": "a"});
+        let document = Document::from_json(&value).unwrap();
+        let parents: Vec<&str> = document.chunks.iter().map(|chunk| chunk.parent_id.as_str()).collect();
+        assert_eq!((parents, document.chunks[0].chunks[0].parent_id.as_str()), (vec!["a", "e"], "b"));
+        assert_eq!(document.matches[0].parent_id, "");
+        assert_eq!(Document::from_json(&serde_json::to_value(&document).unwrap()).unwrap(), document);
+    }
+
+    #[test]
     fn a_value_of_the_wrong_type_is_named() {
         for (value, message) in [
             (json!({"text": 1}), "`text` must be a text"),

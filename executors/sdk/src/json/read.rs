@@ -17,7 +17,8 @@ pub struct JsonError {
 }
 
 impl Document {
-    /// The document that a JSON object stands for. Null stands for unset; keys that no document has are ignored.
+    /// The document that a JSON object stands for. Null stands for unset; keys that no document has are ignored. Chunks
+    /// that name no parent get the one that they are in.
     ///
     /// # Errors
     /// [`JsonError`] names the first field with a value of the wrong type.
@@ -27,6 +28,7 @@ impl Document {
         for (key, value) in object.iter().filter(|(_, value)| !value.is_null()) {
             document.set(key, value)?;
         }
+        document.adopt_chunks();
         Ok(document)
     }
 

@@ -14,7 +14,7 @@ impl TryFrom<DocumentProto> for Document {
 
     fn try_from(message: DocumentProto) -> Result<Self, WireError> {
         let score = |(name, score): (String, NamedScoreProto)| (name, NamedScore::from(score));
-        Ok(Self {
+        let mut document = Self {
             id: message.id,
             parent_id: message.parent_id,
             granularity: message.granularity,
@@ -33,7 +33,9 @@ impl TryFrom<DocumentProto> for Document {
             modality: message.modality,
             chunks: documents(message.chunks)?,
             matches: documents(message.matches)?,
-        })
+        };
+        document.adopt_chunks();
+        Ok(document)
     }
 }
 
@@ -112,6 +114,22 @@ mod tests {
     fn a_document_comes_back_as_it_went() {
         assert_eq!(decode(&encode(&full())).unwrap(), full());
         assert_eq!(decode(&[]).unwrap(), Document::default());
+    }
+
+    #[test]
+    fn chunks_that_name_no_parent_get_the_one_they_are_in() {
+        let chunk = |id: &str, parent_id: &str, chunks: Vec<Document>| Document {
+            parent_id: parent_id.to_owned(),
+            chunks: chunks.into(),
+            ..Document::new(id)
+        };
+        let tree = |b: &str, c: &str| {
+            let chunks = vec![chunk("b", b, vec![chunk("c", c, vec![])]), chunk("d", "e", vec![])];
+            Document { matches: vec![Document::new("f")].into(), ..chunk("a", "", chunks) }
+        };
+        let decoded = decode(&encode(&tree("", ""))).unwrap();
+        assert_eq!(decoded, tree("a", "b"));
+        assert_eq!(decode(&encode(&decoded)).unwrap(), decoded);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub fn encode(document: &Document) -> Vec<u8> {
     DocumentProto::from(document).encode_to_vec()
 }
 
-/// The document that the bytes stand for.
+/// The document that the bytes stand for. Chunks that name no parent get the one that they are in.
 ///
 /// # Errors
 /// [`WireError`] when they stand for none.
