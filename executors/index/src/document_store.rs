@@ -7,8 +7,8 @@ use flowrun_sdk::{
 use crate::derived::{IndexChoice, Tuning};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::Metric;
-use crate::shard::{Settings, Shard};
-use crate::storage::{Fsync, Kind, StorageError, Wanted};
+use crate::shard::{AnswerBytes, Settings, Shard};
+use crate::storage::{Fsync, Kind, Wanted};
 use crate::upkeep::Upkeep;
 
 flowrun_sdk::parameters! {
@@ -114,9 +114,10 @@ impl DocumentStore {
     /// not stored stays as it is. Elsewhere, what is stored takes the place, and what is not stored is dropped.
     fn fill(&self, call: &mut Call<'_>, default: &AccessPaths) -> Result<(), ExecutorError> {
         let paths = call.access_paths(default)?;
+        let mut bytes = AnswerBytes::default();
         if paths.include_roots() {
             call.each(&AccessPaths::roots(), |root| {
-                if let Some(stored) = self.stored(&root.id)? {
+                if let Some(stored) = self.stored(&root.id, &mut bytes)? {
                     complete(root, stored);
                 }
                 Ok(())
@@ -126,7 +127,7 @@ impl DocumentStore {
         call.each_siblings(&below, |siblings| {
             let mut kept = Vec::with_capacity(siblings.len());
             for named in siblings.drain(..) {
-                if let Some(stored) = self.stored(&named.id)? {
+                if let Some(stored) = self.stored(&named.id, &mut bytes)? {
                     kept.push(replace(named, stored));
                 }
             }
@@ -135,8 +136,11 @@ impl DocumentStore {
         })
     }
 
-    fn stored(&self, id: &str) -> Result<Option<Document>, StorageError> {
-        self.upkeep.shard.look_up(|table| table.document(id))
+    /// The stored document of that id, counted as a part of the answer.
+    fn stored(&self, id: &str, bytes: &mut AnswerBytes) -> Result<Option<Document>, ExecutorError> {
+        let stored = self.upkeep.shard.look_up(|table| table.document(id))?;
+        stored.iter().try_for_each(|stored| bytes.add(stored))?;
+        Ok(stored)
     }
 
     /// Leaves as many matches as were asked for.

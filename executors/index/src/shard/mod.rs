@@ -4,6 +4,7 @@
 //! atomic commit, everything that refers to them. Only then does memory change. Executors are in `vector_indexer`
 //! and `document_store`; how things are stored is in `storage`.
 
+mod answer;
 mod generation;
 mod nearest;
 mod rows;
@@ -17,9 +18,9 @@ use flowrun_sdk::{BuildError, Context, Value};
 use parking_lot::{RwLock, RwLockReadGuard};
 use serde_json::json;
 
+pub(crate) use answer::{AnswerBytes, Match};
 use nearest::Nearest;
 use rows::RowSet;
-pub(crate) use search::Match;
 use state::State;
 use vectors::Vectors;
 
@@ -206,7 +207,7 @@ mod tests {
     use crate::metric::Metric;
     use crate::storage::Put;
 
-    fn shard(directory: &std::path::Path) -> Arc<Shard> {
+    pub(super) fn shard(directory: &std::path::Path) -> Arc<Shard> {
         shard_with(directory, Fsync::Always)
     }
 

@@ -12,6 +12,19 @@ pub(crate) struct Nearest {
     held_max: usize,
 }
 
+/// The nearest rows of one query, by what is still to be decided about them.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Ranked {
+    /// Distances and rows that belong to the answer, in any order.
+    pub(crate) certain: Vec<(f32, u64)>,
+    /// Rows that are all as far as the last of the answer.
+    pub(crate) tied: Vec<u64>,
+    /// How far these are.
+    pub(crate) distance: f32,
+    /// How many of them belong to the answer.
+    pub(crate) places: usize,
+}
+
 /// Rows held at least before any are dropped.
 const HELD_MIN: usize = 256;
 
@@ -45,11 +58,14 @@ impl Nearest {
         self.rows.len()
     }
 
-    /// What is held, in the order of distances.
-    pub(crate) fn into_rows(mut self) -> Vec<(f32, u64)> {
-        self.prune();
-        self.rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        self.rows
+    /// What is held: rows that belong to the answer, and rows of which only some do.
+    pub(crate) fn into_ranked(mut self) -> Ranked {
+        let Some(distance) = self.last() else {
+            return Ranked { certain: self.rows, tied: Vec::new(), distance: self.cutoff, places: 0 };
+        };
+        let (certain, tied): (Vec<_>, Vec<_>) = self.rows.into_iter().partition(|row| row.0 < distance);
+        let places = self.k.saturating_sub(certain.len());
+        Ranked { certain, tied: tied.into_iter().map(|(_, row)| row).collect(), distance, places }
     }
 
     fn prune(&mut self) {
@@ -84,8 +100,15 @@ mod tests {
             sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let last = sorted.get(k - 1).map(|(distance, _)| *distance);
             prop_assert_eq!(nearest.last(), last);
-            sorted.retain(|(distance, _)| last.is_none_or(|last| *distance <= last));
-            prop_assert_eq!(nearest.into_rows(), sorted);
+            let mut ranked = nearest.into_ranked();
+            ranked.certain.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            ranked.tied.sort_unstable();
+            let is_tied = |distance: f32| last.is_some_and(|last| distance == last);
+            let tied = sorted.iter().filter(|row| is_tied(row.0)).map(|row| row.1).collect();
+            sorted.retain(|(distance, _)| last.is_none_or(|last| *distance < last));
+            let places = last.map_or(0, |_| k - sorted.len());
+            let distance = last.unwrap_or(f32::INFINITY);
+            prop_assert_eq!(ranked, Ranked { certain: sorted, tied, distance, places });
         }
     }
 
@@ -97,6 +120,7 @@ mod tests {
         nearest.push(f32::INFINITY, 1);
         nearest.push(-1.0, 2);
         assert_eq!(nearest.last(), Some(f32::INFINITY));
-        assert_eq!(nearest.into_rows().first(), Some(&(-1.0, 2)));
+        let ranked = nearest.into_ranked();
+        assert_eq!((ranked.certain, ranked.tied.len(), ranked.places), (vec![(-1.0, 2)], 2, 1));
     }
 }

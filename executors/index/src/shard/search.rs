@@ -2,15 +2,16 @@
 //!
 //! FAISS proposes candidates; exact distances decide. An exact index must lead to the exact answer, ties and all: the
 //! candidates are enough only when the worst of them is, beyond all rounding, farther than the last row of the
-//! answer. Else more are asked for, and in the end every row is compared. The answer is ordered by (distance, id), so
-//! that the answers of several shards merge into that of one.
+//! answer. Else more are asked for, and in the end every row is compared. How rows become documents is in
+//! [`super::answer`].
 
 use std::ops::Range;
 
-use flowrun_sdk::{Document, ExecutorError, tracing};
+use flowrun_sdk::{ExecutorError, tracing};
 
+use super::answer::{AnswerBytes, Match, check_count};
 use super::vectors::Vectors;
-use super::{Nearest, Shard, State};
+use super::{Nearest, Shard};
 use crate::derived::{Candidates, push_native};
 use crate::metric::Query;
 use crate::storage::StorageError;
@@ -32,21 +33,15 @@ const CANDIDATES_MAX: usize = 1 << 20;
 /// How many rows are compared before the deadline is looked at again.
 const ROWS_PER_CHECK: u64 = 4096;
 
-/// A stored document and how far it is.
-#[derive(Debug)]
-pub(crate) struct Match {
-    pub(crate) distance: f32,
-    pub(crate) document: Document,
-}
-
 /// Says whether the search is still worth finishing.
-type Check<'a> = &'a dyn Fn() -> Result<(), ExecutorError>;
+pub(super) type Check<'a> = &'a dyn Fn() -> Result<(), ExecutorError>;
 
 impl Shard {
     /// For each query the `k` nearest documents, or all when there are fewer, in the order of (distance, id).
     ///
     /// # Errors
-    /// When data cannot be read, a query has another dimension than the index, or `check` says to give up.
+    /// When data cannot be read, a query has another dimension than the index, the answer would outgrow its bounds, or
+    /// `check` says to give up.
     pub(crate) fn search(
         &self,
         queries: &[Query],
@@ -59,29 +54,12 @@ impl Shard {
             None => Vec::new(),
         };
         let mut answers = Vec::with_capacity(queries.len());
+        let mut bytes = AnswerBytes::default();
         for nearest in nearest {
-            check()?;
-            answers.push(state.matches(nearest, k)?);
+            answers.push(state.matches(nearest, &mut bytes, check)?);
         }
         answers.resize_with(queries.len(), Vec::new);
         Ok(answers)
-    }
-}
-
-impl State {
-    /// The documents of the nearest rows.
-    fn matches(&self, nearest: Nearest, k: usize) -> Result<Vec<Match>, StorageError> {
-        let rows = nearest.into_rows();
-        let named = rows.into_iter().map(|(distance, row)| Ok((distance, self.table.id_of(row)?)));
-        let mut named = named.collect::<Result<Vec<_>, StorageError>>()?;
-        named.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-        named.truncate(k);
-        let document = |(distance, id): (f32, String)| {
-            let missing =
-                || StorageError::damaged(self.table.path(), format_args!("document `{id}` is missing"));
-            Ok(Match { distance, document: self.table.document(&id)?.ok_or_else(missing)? })
-        };
-        named.into_iter().map(document).collect()
     }
 }
 
@@ -99,6 +77,7 @@ impl Vectors {
         if k == 0 {
             return Ok(Vec::new());
         }
+        check_count(queries.len(), k)?;
         let mut searches: Vec<Search<'_>> =
             queries.iter().map(|query| Search { query, nearest: Nearest::new(k) }).collect();
         let covered = self.derived.rows().min(self.rows);

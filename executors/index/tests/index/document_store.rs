@@ -52,6 +52,21 @@ fn matches_of_chunks_are_replaced_where_the_request_says_so() {
 }
 
 #[test]
+fn an_answer_that_would_outgrow_its_bound_fails() {
+    let directory = directory();
+    let mut bench = open(directory.path(), "DocumentStore", &json!({"fsync": "never"}));
+    call(&mut bench, "/index", vec![Document::new("large").with_blob(vec![7; 32 << 20])]);
+    let answer = call(
+        &mut bench,
+        "/search",
+        vec![with_matches("few", &["large"; 4]), with_matches("many", &["large"; 4])],
+    );
+    assert_eq!(ids(&answer.documents), ["few"]);
+    let (label, reason) = &failures(&answer)[0];
+    assert!(label == "many" && reason.contains("more than the 268435456 bytes"), "{label}: {reason}");
+}
+
+#[test]
 fn a_root_gets_what_it_lacks_and_stays_when_it_is_not_stored() {
     let directory = directory();
     let mut bench = open(directory.path(), "DocumentStore", &json!({}));
