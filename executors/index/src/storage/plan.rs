@@ -38,21 +38,21 @@ impl Plan {
     pub(crate) fn new(
         table: &Table,
         vectors: Option<&VectorFile>,
-        change: Change,
+        mut change: Change,
     ) -> Result<Self, StorageError> {
         let before = table.counters()?;
         let mut plan = Self {
-            puts: Vec::with_capacity(change.puts.len()),
+            puts: Vec::new(),
             removed: Vec::new(),
             before,
             after: before,
             outcome: Outcome::default(),
         };
-        let kept = change.positions;
-        for put in change.puts {
+        for put in change.take_puts() {
             plan.put(table, vectors, put, change.known_only)?;
         }
-        plan.remove(table, change.removed, &change.replaced_parents, |id| kept.contains_key(id))?;
+        let removed = std::mem::take(&mut change.removed);
+        plan.remove(table, removed, &change.replaced_parents, |id| change.puts_id(id))?;
         Ok(plan)
     }
 
