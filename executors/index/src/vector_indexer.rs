@@ -240,7 +240,7 @@ impl VectorIndexer {
         let matched = |found: Match| {
             let score = NamedScore { ref_id: query.id.clone(), ..NamedScore::new(found.distance, self.name) };
             Document {
-                adjacency: query.adjacency + 1,
+                adjacency: query.adjacency.saturating_add(1),
                 scores: [(self.metric.name().to_owned(), score)].into_iter().collect(),
                 ..found.document
             }

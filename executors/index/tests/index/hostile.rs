@@ -83,6 +83,16 @@ fn embeddings_of_other_types_are_read_as_numbers_or_fail_alone() {
 }
 
 #[test]
+fn a_query_that_is_as_many_matches_deep_as_can_be_said_is_answered() {
+    let directory = directory();
+    let mut bench = open(directory.path(), "VectorIndexer", &json!({}));
+    call(&mut bench, "/index", vec![document("a", &[1.0])]);
+    let query = Document { adjacency: u32::MAX, ..document("q", &[1.0]) };
+    let answer = call(&mut bench, "/search", vec![query]);
+    assert_eq!(answer.documents[0].matches[0].adjacency, u32::MAX);
+}
+
+#[test]
 fn other_endpoints_pass_by_and_matches_are_announced_in_ascending_order() {
     let directory = directory();
     for (name, found) in [("VectorIndexer", true), ("NumpyIndexer", true), ("DocumentStore", false)] {
