@@ -7,6 +7,7 @@ use flowrun_sdk::{
 use crate::derived::{IndexChoice, Tuning};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::Metric;
+use crate::names::Names;
 use crate::shard::{AnswerBytes, Settings, Shard};
 use crate::storage::{Fsync, Kind, Wanted};
 use crate::upkeep::Upkeep;
@@ -65,6 +66,7 @@ impl Store {
             index: IndexChoice::AUTO.text().to_owned(),
             shards: context.shards,
             shard: context.shard,
+            names: Names::OWN,
         };
         let settings = Settings {
             wanted,

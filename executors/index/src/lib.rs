@@ -23,6 +23,7 @@ mod embedding;
 mod jina;
 mod kept;
 mod metric;
+mod names;
 mod processor;
 mod shard;
 mod storage;

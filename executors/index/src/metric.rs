@@ -69,9 +69,7 @@ impl Metric {
             )));
         }
         if self == Self::Cosine && vector.iter().all(|&element| element == 0.0) {
-            return Err(ExecutorError::input(
-                "the embedding is zero: it has no direction for `metric: cosine`",
-            ));
+            return Err(ExecutorError::input("the embedding is zero: it has no direction, and so no cosine"));
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::derived::{IndexChoice, IndexType, Tuning};
 use crate::embedding::{self, DIMENSION_MAX};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::{Metric, Query};
+use crate::names::Names;
 use crate::shard::{Match, Settings, Shard};
 use crate::storage::{Fsync, Kind, Wanted};
 use crate::upkeep::Upkeep;
@@ -61,6 +62,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     }
     let plan = Indexer {
         name: "VectorIndexer",
+        names: Names { top_k: if parameters.limit.is_some() { "limit" } else { "top_k" }, ..Names::OWN },
         metric: parameters.metric,
         dimension: parameters.dimension,
         index: parameters.index,
@@ -98,6 +100,8 @@ fn check_tuning(
 pub(crate) struct Indexer {
     /// The name that scores carry.
     pub(crate) name: &'static str,
+    /// What the executor calls its parameters.
+    pub(crate) names: Names,
     pub(crate) metric: Metric,
     pub(crate) dimension: Option<usize>,
     pub(crate) index: IndexChoice,
@@ -115,11 +119,11 @@ impl Indexer {
         let context = &build.context;
         if let Some(dimension) = self.dimension.filter(|dimension| !(1..=DIMENSION_MAX).contains(dimension)) {
             let reason = format_args!("must be from 1 to {DIMENSION_MAX}, but is {dimension}");
-            return Err(BuildError::parameter("dimension", reason));
+            return Err(BuildError::parameter(self.names.dimension, reason));
         }
         if self.top_k > TOP_K_MAX {
             let reason = format_args!("must be at most {TOP_K_MAX}, but is {}", self.top_k);
-            return Err(BuildError::parameter("top_k", reason));
+            return Err(BuildError::parameter(self.names.top_k, reason));
         }
         let wanted = Wanted {
             kind: Kind::Vectors,
@@ -128,6 +132,7 @@ impl Indexer {
             index: self.index.text().to_owned(),
             shards: context.shards,
             shard: context.shard,
+            names: self.names,
         };
         let settings = Settings {
             wanted,

@@ -14,14 +14,18 @@ const EF_SEARCH: usize = 64;
 /// No index is tuned beyond this; FAISS computes with 32-bit integers.
 const EFFORT_MAX: usize = 1 << 20;
 
-/// Why FAISS would not; its own words.
+/// Why FAISS would not; mostly in its own words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct DerivedError(pub(super) String);
+pub(crate) enum DerivedError {
+    #[error("{0}")]
+    Refused(String),
+    #[error("`{0}` works with euclidean distances alone")]
+    EuclideanAlone(String),
+}
 
 impl From<faiss::error::Error> for DerivedError {
     fn from(error: faiss::error::Error) -> Self {
-        Self(foreign::reason(&error.to_string()))
+        Self::Refused(foreign::reason(&error.to_string()))
     }
 }
 
@@ -78,14 +82,15 @@ impl Derived {
         tuning: Tuning,
     ) -> Result<Self, DerivedError> {
         let text = kind.text();
-        let refused =
-            |reason: &str| DerivedError(format!("`{text}` will not do for {dimension} dimensions: {reason}"));
+        let refused = |reason: &str| {
+            DerivedError::Refused(format!("`{text}` will not do for {dimension} dimensions: {reason}"))
+        };
         let length = u32::try_from(dimension).map_err(|_| refused("too many"))?;
         let native_metric = approximation.native_metric();
         let index = index_factory(length, kind.native(), native_metric);
         let index = index.map_err(|error| refused(&foreign::reason(&error.to_string())))?;
         if index.metric_type() != native_metric {
-            return Err(DerivedError(format!("`{text}` works with `metric: euclidean` alone")));
+            return Err(DerivedError::EuclideanAlone(text.to_owned()));
         }
         let derived = Self { index, kind, approximation, tuning, saved_rows: 0 };
         derived.tune()?;
@@ -147,7 +152,8 @@ impl Derived {
         let dimension = usize::try_from(self.index.d()).unwrap_or(0).max(1);
         let results = (queries.len() / dimension).saturating_mul(width);
         let (mut values, mut labels) = (vec![0.0; results], vec![-1; results]);
-        foreign::search(&self.index, queries, width, &mut values, &mut labels).map_err(DerivedError)?;
+        foreign::search(&self.index, queries, width, &mut values, &mut labels)
+            .map_err(DerivedError::Refused)?;
         Ok(Candidates { width, values, labels })
     }
 }

@@ -10,6 +10,7 @@ use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value,
 use crate::derived::{IndexChoice, IndexType, Tuning};
 use crate::kept::{Kept, default_exclude};
 use crate::metric::Metric;
+use crate::names::Names;
 use crate::storage::Fsync;
 use crate::vector_indexer::{Indexer, TOP_K};
 
@@ -84,6 +85,8 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             "data are in the executor's `workspace`; set that instead",
         ));
     }
+    let (limit_name, limit) = limit(&parameters)?;
+    let dimension_name = if parameters.n_dim.is_some() { "n_dim" } else { "dim" };
     let dimension = match parameters.n_dim.or(parameters.dim) {
         None | Some(0) => return Err(BuildError::parameter("n_dim", "the number of dimensions is required")),
         dimension => dimension,
@@ -94,6 +97,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     }
     let indexer = Indexer {
         name: "AnnLiteIndexer",
+        names: Names { dimension: dimension_name, top_k: limit_name, ..Names::OWN },
         metric: match parameters.metric {
             AnnLiteMetric::Cosine => Metric::Cosine,
             AnnLiteMetric::Euclidean => Metric::Euclidean,
@@ -106,7 +110,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             ef_search: Some(parameters.ef_search.unwrap_or(50)),
             ef_construction: Some(parameters.ef_construction.unwrap_or(200)),
         },
-        top_k: limit(&parameters)?,
+        top_k: limit,
         index_access_paths: parameters.index_traversal_paths.unwrap_or(parameters.index_access_paths),
         search_access_paths: parameters.search_traversal_paths.unwrap_or(parameters.search_access_paths),
         kept: Kept::AllBut(default_exclude()),
@@ -115,8 +119,8 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     indexer.build(build)
 }
 
-/// How many matches are found when the request does not say.
-fn limit(parameters: &AnnLiteParameters) -> Result<usize, BuildError> {
+/// How many matches are found when the request does not say, and the parameter that says so.
+fn limit(parameters: &AnnLiteParameters) -> Result<(&'static str, usize), BuildError> {
     if let Some(other) = parameters.match_args.keys().find(|name| *name != "limit") {
         return Err(BuildError::parameter(
             "match_args",
@@ -125,5 +129,5 @@ fn limit(parameters: &AnnLiteParameters) -> Result<usize, BuildError> {
     }
     let limit = flowrun_sdk::top_k(&parameters.match_args);
     let limit = limit.map_err(|error| BuildError::parameter("match_args", error))?;
-    Ok(limit.unwrap_or(parameters.limit))
+    Ok(limit.map_or(("limit", parameters.limit), |limit| ("match_args", limit)))
 }

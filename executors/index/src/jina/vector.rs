@@ -9,13 +9,15 @@ use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse}
 use crate::derived::{IndexChoice, Tuning};
 use crate::kept::Kept;
 use crate::metric::Metric;
+use crate::names::Names;
 use crate::storage::Fsync;
 use crate::vector_indexer::{Indexer, TOP_K};
 
 /// The indexer that all of these are, but for what their parameters say.
-fn indexer(name: &'static str, metric: Metric, access_paths: AccessPaths) -> Indexer {
+fn indexer(name: &'static str, names: Names, metric: Metric, access_paths: AccessPaths) -> Indexer {
     Indexer {
         name,
+        names,
         metric,
         dimension: None,
         index: IndexChoice::AUTO,
@@ -49,7 +51,7 @@ pub(crate) const NUMPY: ExecutorType = ExecutorType::new::<NumpyParameters>(
     "Stores the vectors of chunks and finds the nearest, as Jina 0.x did with numpy.",
     |build| {
         let parameters: NumpyParameters = parse(build)?;
-        indexer("NumpyIndexer", parameters.metric, parameters.access_paths).build(build)
+        indexer("NumpyIndexer", Names::OWN, parameters.metric, parameters.access_paths).build(build)
     },
 );
 
@@ -99,7 +101,13 @@ fn create_faiss(build: &Build) -> Result<Instance, BuildError> {
         FaissDistance::InnerProduct => Metric::InnerProduct,
     };
     let tuning = Tuning { n_probe: Some(parameters.nprobe), ..Tuning::default() };
-    let indexer = indexer("FaissIndexer", metric, parameters.access_paths);
+    let names = Names {
+        metric: "distance",
+        metrics: &[(Metric::Euclidean, "l2"), (Metric::InnerProduct, "inner_product")],
+        index: "index_key",
+        ..Names::OWN
+    };
+    let indexer = indexer("FaissIndexer", names, metric, parameters.access_paths);
     Indexer { index: parameters.index_key, tuning, ..indexer }.build(build)
 }
 
@@ -141,7 +149,10 @@ pub(crate) const ANNOY: ExecutorType = ExecutorType::new::<AnnoyParameters>(
             AnnoyMetric::Euclidean => Metric::Euclidean,
             AnnoyMetric::Dot => Metric::InnerProduct,
         };
-        indexer("AnnoyIndexer", metric, parameters.access_paths).build(build)
+        let metrics =
+            &[(Metric::Cosine, "angular"), (Metric::Euclidean, "euclidean"), (Metric::InnerProduct, "dot")];
+        let names = Names { metrics, ..Names::OWN };
+        indexer("AnnoyIndexer", names, metric, parameters.access_paths).build(build)
     },
 );
 
@@ -187,6 +198,12 @@ pub(crate) const NMSLIB: ExecutorType = ExecutorType::new::<NmslibParameters>(
             NmslibSpace::L2 => Metric::Euclidean,
             NmslibSpace::NegativeDotProduct => Metric::InnerProduct,
         };
-        indexer("NmslibIndexer", metric, parameters.access_paths).build(build)
+        let metrics = &[
+            (Metric::Cosine, "cosinesimil"),
+            (Metric::Euclidean, "l2"),
+            (Metric::InnerProduct, "negdotprod"),
+        ];
+        let names = Names { metric: "space", metrics, ..Names::OWN };
+        indexer("NmslibIndexer", names, metric, parameters.access_paths).build(build)
     },
 );

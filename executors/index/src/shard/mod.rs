@@ -24,7 +24,8 @@ use rows::RowSet;
 use state::State;
 use vectors::Vectors;
 
-use crate::derived::{Approximation, Derived, IndexChoice, Tuning, set_threads};
+use crate::derived::{Approximation, Derived, DerivedError, IndexChoice, IndexType, Tuning, set_threads};
+use crate::metric::Metric;
 use crate::storage::{
     Change, DirectoryLock, Fsync, Kind, Layout, Manifest, Outcome, Plan, StorageError, Table, Wanted,
     sync_directory,
@@ -44,12 +45,30 @@ pub(crate) struct Settings {
 impl Settings {
     /// Whether there is an index of the kind that is wanted, and for vectors of this dimension.
     fn check_index(&self, dimension: Option<usize>) -> Result<(), StorageError> {
-        let kind = self.index.resolve(0, dimension.unwrap_or(0));
-        let kind = kind.map_err(|reason| StorageError::IndexType { reason })?;
+        let kind = self.resolve_index(0, dimension.unwrap_or(0))?;
         let Some(dimension) = dimension else { return Ok(()) };
         let approximation = Approximation::new(self.wanted.metric, dimension);
         let made = Derived::new(kind, dimension, approximation, self.tuning);
-        made.map(drop).map_err(|error| StorageError::IndexType { reason: error.to_string() })
+        made.map(drop).map_err(|error| self.index_refused(&error))
+    }
+
+    /// The kind of index for that many vectors.
+    fn resolve_index(&self, rows: u64, dimension: usize) -> Result<IndexType, StorageError> {
+        let parameter = self.wanted.names.index;
+        let kind = self.index.resolve(rows, dimension);
+        kind.map_err(|reason| StorageError::IndexType { parameter, reason })
+    }
+
+    /// That the kind of index will not do, and what to type instead where that is known.
+    fn index_refused(&self, error: &DerivedError) -> StorageError {
+        let names = self.wanted.names;
+        let reason = match (error, names.word_for(Metric::Euclidean.name())) {
+            (DerivedError::EuclideanAlone(_), Some(euclidean)) => {
+                format!("{error}: write `{}: {euclidean}`", names.metric)
+            }
+            _ => error.to_string(),
+        };
+        StorageError::IndexType { parameter: names.index, reason }
     }
 }
 
@@ -204,7 +223,7 @@ mod tests {
     use flowrun_sdk::{Document, ErrorKind, ExecutorError};
 
     use super::*;
-    use crate::metric::Metric;
+    use crate::names::Names;
     use crate::storage::Put;
 
     pub(super) fn shard(directory: &std::path::Path) -> Arc<Shard> {
@@ -223,6 +242,7 @@ mod tests {
             index: "auto".to_owned(),
             shards: 1,
             shard: 0,
+            names: Names::OWN,
         };
         Settings { wanted, index, tuning: Tuning::default(), fsync, threads: 1, read_only: false }
     }

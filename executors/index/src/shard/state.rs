@@ -111,7 +111,7 @@ impl State {
         match self.manifest.dimension {
             Some(written) if written != dimension => {
                 let reason = format!("the vectors have {dimension} dimensions, the index {written}");
-                return Err(StorageError::Mismatch { parameter: "dimension", reason });
+                return Err(StorageError::Mismatch { parameter: settings.wanted.names.dimension, reason });
             }
             Some(_) if self.vectors.is_some() => return Ok(()),
             _ => {}

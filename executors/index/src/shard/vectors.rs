@@ -47,14 +47,13 @@ impl Vectors {
         Rows { count, dead }: Rows,
         settings: &Settings,
     ) -> Result<Self, StorageError> {
-        let refused = |reason| StorageError::IndexType { reason };
         let metric = settings.wanted.metric;
         let approximation = Approximation::new(metric, dimension);
         let live = count.saturating_sub(dead.len());
-        let kind = settings.index.resolve(live, dimension).map_err(refused)?;
+        let kind = settings.resolve_index(live, dimension)?;
         let (path, derived_path) = (layout.vectors(generation), layout.derived(generation));
         let empty = Derived::new(kind.clone(), dimension, approximation, settings.tuning);
-        let empty = empty.map_err(|error| refused(error.to_string()))?;
+        let empty = empty.map_err(|error| settings.index_refused(&error))?;
         let file = match VectorFile::open(&path, dimension, count) {
             // Not made yet, or left over from a first call that was never acknowledged.
             Err(_) if count == 0 => VectorFile::create(&path, dimension)?,

@@ -37,7 +37,7 @@ pub(crate) enum StorageError {
     #[error("{reason}")]
     Mismatch { parameter: &'static str, reason: String },
     #[error("{reason}")]
-    IndexType { reason: String },
+    IndexType { parameter: &'static str, reason: String },
     #[error("an earlier write to {} failed ({reason}): restart the flow", path.display())]
     Broken { path: PathBuf, reason: String },
 }
@@ -60,7 +60,7 @@ impl StorageError {
 impl From<StorageError> for ExecutorError {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::IndexType { reason } => Self::parameter("index", reason),
+            StorageError::IndexType { parameter, reason } => Self::parameter(parameter, reason),
             error => Self::resource(error),
         }
     }
@@ -69,8 +69,9 @@ impl From<StorageError> for ExecutorError {
 impl From<StorageError> for BuildError {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::Mismatch { parameter, reason } => Self::parameter(parameter, reason),
-            StorageError::IndexType { reason } => Self::parameter("index", reason),
+            StorageError::Mismatch { parameter, reason } | StorageError::IndexType { parameter, reason } => {
+                Self::parameter(parameter, reason)
+            }
             error => Self::failed(error),
         }
     }

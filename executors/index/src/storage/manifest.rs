@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::replace_with_bytes;
 use super::{Layout, StorageError};
 use crate::metric::Metric;
+use crate::names::Names;
 
 /// The layout that this code reads and writes.
 const FORMAT: u32 = 1;
@@ -48,6 +49,8 @@ pub(crate) struct Wanted {
     pub(crate) index: String,
     pub(crate) shards: usize,
     pub(crate) shard: usize,
+    /// What the executor calls its parameters.
+    pub(crate) names: Names,
 }
 
 /// What a shard's directory says of itself.
@@ -113,26 +116,35 @@ impl Manifest {
             let base = directory.parent().unwrap_or(directory);
             return Err(self.sharded_otherwise(base, wanted));
         }
-        let otherwise = |parameter, written: &str, wanted: &str| {
-            let directory = directory.display();
-            let reason = format!(
-                "the index in {directory} was written with `{parameter}: {written}`, not {wanted}: write \
-                 `{parameter}: {written}`, or index again into an empty workspace"
-            );
-            Err(StorageError::Mismatch { parameter, reason })
-        };
         if self.kind == Kind::Documents {
             return Ok(());
         }
-        if self.metric != wanted.metric.name() {
-            return otherwise("metric", &self.metric, wanted.metric.name());
-        }
+        self.check_metric(directory, wanted)?;
         match (self.dimension, wanted.dimension) {
-            (Some(written), Some(wanted)) if written != wanted => {
-                otherwise("dimension", &written.to_string(), &wanted.to_string())
+            (Some(written), Some(other)) if written != other => {
+                let parameter = wanted.names.dimension;
+                Err(written_otherwise(directory, parameter, &written.to_string(), &other.to_string()))
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_metric(&self, directory: &Path, wanted: &Wanted) -> Result<(), StorageError> {
+        let (names, metric) = (wanted.names, wanted.metric.name());
+        if self.metric == metric {
+            return Ok(());
+        }
+        let Some(written) = names.word_for(&self.metric) else {
+            let reason = format!(
+                "the index in {} was written with the metric {}, which cannot be had here: index again into an empty \
+                 workspace",
+                directory.display(),
+                self.metric
+            );
+            return Err(StorageError::Mismatch { parameter: names.metric, reason });
+        };
+        let other = names.word_for(metric).unwrap_or(metric);
+        Err(written_otherwise(directory, names.metric, written, other))
     }
 
     /// Looks for other shards beside this one, `../0`, `../1`, …, that were written when there were more or fewer.
@@ -185,6 +197,15 @@ impl Manifest {
     }
 }
 
+fn written_otherwise(directory: &Path, parameter: &'static str, written: &str, wanted: &str) -> StorageError {
+    let directory = directory.display();
+    let reason = format!(
+        "the index in {directory} was written with `{parameter}: {written}`, not {wanted}: write \
+         `{parameter}: {written}`, or index again into an empty workspace"
+    );
+    StorageError::Mismatch { parameter, reason }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +218,7 @@ mod tests {
             index: "auto".to_owned(),
             shards: 2,
             shard: 0,
+            names: Names::OWN,
         }
     }
 

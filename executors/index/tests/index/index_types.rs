@@ -103,7 +103,11 @@ fn a_kind_that_does_not_exist_is_refused_by_name() {
         ("IDMap2,Flat", None, "`IDMap2` is none of Flat"),
         ("PQ7", Some(128), "`index`: `PQ7` will not do for 128 dimensions"),
         ("IVF16", Some(8), "`index`: `IVF16` will not do for 8 dimensions"),
-        ("HNSW8_PQ4", Some(8), "`index`: `HNSW8_PQ4` works with `metric: euclidean` alone"),
+        (
+            "HNSW8_PQ4",
+            Some(8),
+            "`index`: `HNSW8_PQ4` works with euclidean distances alone: write `metric: euclidean`",
+        ),
         ("PQ64x4fs,IVF4", Some(128), "`index`: `PQ64x4fs,IVF4` will not do"),
     ] {
         let refused =

@@ -139,6 +139,76 @@ fn faiss_annoy_and_nmslib_measure_as_their_parameters_say() {
 }
 
 #[test]
+fn every_indexer_is_told_what_it_can_write() {
+    for (name, written, opened, told) in [
+        ("NumpyIndexer", json!({"metric": "cosine"}), json!({}), "write `metric: cosine`"),
+        (
+            "FaissIndexer",
+            json!({"index_key": "Flat"}),
+            json!({"index_key": "Flat", "distance": "inner_product"}),
+            "written with `distance: l2`, not inner_product: write `distance: l2`",
+        ),
+        ("AnnoyIndexer", json!({"metric": "angular"}), json!({"metric": "dot"}), "write `metric: angular`"),
+        ("AnnoyIndexer", json!({"metric": "dot"}), json!({}), "`metric: dot`, not euclidean: write"),
+        (
+            "NmslibIndexer",
+            json!({}),
+            json!({"space": "negdotprod"}),
+            "not negdotprod: write `space: cosinesimil`",
+        ),
+        ("NmslibIndexer", json!({"space": "l2"}), json!({}), "write `space: l2`"),
+        ("NmslibIndexer", json!({"space": "negdotprod"}), json!({}), "write `space: negdotprod`"),
+        ("AnnLiteIndexer", json!({"n_dim": 2}), json!({"n_dim": 3}), "write `n_dim: 2`"),
+        ("AnnLiteIndexer", json!({"n_dim": 2}), json!({"dim": 3}), "write `dim: 2`"),
+        (
+            "AnnLiteIndexer",
+            json!({"n_dim": 2, "metric": "ip"}),
+            json!({"n_dim": 2}),
+            "write `metric: inner_product`",
+        ),
+    ] {
+        let directory = directory();
+        drop(open(directory.path(), name, &written));
+        let refused = refusal(directory.path(), name, &opened);
+        assert!(refused.contains(told), "{name}: {refused}");
+        drop(open(directory.path(), name, &written));
+    }
+    // Another executor's metric may be one that this one does not have.
+    let directory = directory();
+    drop(open(directory.path(), "NumpyIndexer", &json!({"metric": "cosine"})));
+    let refused = refusal(directory.path(), "FaissIndexer", &json!({"index_key": "Flat"}));
+    assert!(
+        refused.starts_with("`distance`: ")
+            && refused.contains("the metric cosine, which cannot be had here")
+    );
+}
+
+#[test]
+fn every_indexer_is_told_which_of_its_parameters_will_not_do() {
+    for (name, with, told) in [
+        ("AnnLiteIndexer", json!({"n_dim": 70_000}), "`n_dim`: must be from 1 to 65536"),
+        ("AnnLiteIndexer", json!({"dim": 70_000}), "`dim`: must be from 1 to 65536"),
+        ("AnnLiteIndexer", json!({"dim": 2, "limit": 10_001}), "`limit`: must be at most 10000"),
+        (
+            "AnnLiteIndexer",
+            json!({"dim": 2, "match_args": {"limit": 10_001}}),
+            "`match_args`: must be at most",
+        ),
+        ("VectorIndexer", json!({"limit": 10_001}), "`limit`: must be at most 10000"),
+    ] {
+        let refused = refusal(directory().path(), name, &with);
+        assert!(refused.starts_with(told), "{name}: {refused}");
+    }
+    let directory = directory();
+    let with = json!({"index_key": "HNSW8_PQ4", "distance": "inner_product"});
+    let mut bench = open(directory.path(), "FaissIndexer", &with);
+    let error = call_with(&mut bench, "/index", vec![clip("a", &[&[1.0; 8]])], json!({})).unwrap_err();
+    let told =
+        "parameter `index_key`: `HNSW8_PQ4` works with euclidean distances alone: write `distance: l2`";
+    assert_eq!(error.to_string(), told);
+}
+
+#[test]
 fn annlite_takes_its_own_parameters_and_says_what_it_cannot_do() {
     let directory = directory();
     let refused = |with: Value| refusal(directory.path(), "AnnLiteIndexer", &with);

@@ -93,7 +93,7 @@ fn a_document_that_cannot_be_stored_fails_alone() {
         ("none.gif", "document `none` has no embedding"),
         ("nan", "element 0 of the embedding is NaN"),
         ("infinite", "element 1 of the embedding is inf"),
-        ("zero", "no direction for `metric: cosine`"),
+        ("zero", "it has no direction, and so no cosine"),
         ("matrix", "shape [2, 2]; a vector is needed"),
         ("", "a document without an id"),
         ("xxx", "an id has 20000 bytes, more than the 16384 allowed"),
