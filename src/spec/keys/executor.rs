@@ -19,7 +19,11 @@ pub const METAS: &[Key] = &[
     Key::obeyed("name", Kind::Text, "what its directory and its drivers call it"),
     Key::obeyed("workspace", Kind::Text, "the directory that it writes beneath"),
     Key::obeyed("py_modules", Kind::Texts, "Python files or modules that define the class"),
-    Key::obeyed("read_only", Kind::Flag, "whether stored data may not change"),
+    Key::obeyed(
+        "read_only",
+        Kind::Flag,
+        "whether stored data may not change; all the same one process at a time works on an index",
+    ),
     Key::ignored("description", "nothing reads it"),
     Key::ignored("batch_size", "an executor gets the documents of a request at once"),
     Key::ignored("is_trained", STATE),

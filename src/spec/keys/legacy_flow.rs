@@ -27,7 +27,11 @@ pub const LEGACY_FLOW: &[Key] = &[
     ),
     Key::obeyed("name", Kind::Text, "the flow's name"),
     Key::obeyed("inspect", Kind::Choice(&["COLLECT", "HANG", "REMOVE"]), "what becomes of `inspect` pods"),
-    Key::obeyed("read_only", Kind::Flag, "whether stored data may not change"),
+    Key::obeyed(
+        "read_only",
+        Kind::Flag,
+        "whether stored data may not change; all the same one process at a time works on an index",
+    ),
     Key::obeyed("workspace", Kind::Text, "the directory that executors write beneath"),
     Key::obeyed("timeout_ready", Kind::Milliseconds, "how long an executor may take to start"),
     Key::ignored("prefetch_on_recv", "a request that leaves lets the next one in"),

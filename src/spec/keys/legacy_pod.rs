@@ -38,7 +38,11 @@ pub const LEGACY_POD: &[Key] = &[
     Key::obeyed("uses_after", Kind::Any, "how replies of shards are merged")
         .also(&["reducing_yaml_path", "uses_reducing"]),
     Key::obeyed("uses_before", Kind::Any, "an executor before the pod"),
-    Key::obeyed("read_only", Kind::Flag, "whether stored data may not change"),
+    Key::obeyed(
+        "read_only",
+        Kind::Flag,
+        "whether stored data may not change; all the same one process at a time works on an index",
+    ),
     Key::obeyed("timeout_ready", Kind::Milliseconds, "how long the executor may take to start"),
     Key::ignored(
         "timeout",

@@ -38,7 +38,11 @@ pub const MODERN_EXECUTOR: &[Key] = &[
     Key::obeyed("floating", Kind::Flag, "whether it is fed but not waited for"),
     Key::obeyed("workspace", Kind::Text, "the directory that it writes beneath"),
     Key::obeyed("timeout_ready", Kind::Milliseconds, "how long it may take to start"),
-    Key::obeyed("read_only", Kind::Flag, "whether stored data may not change"),
+    Key::obeyed(
+        "read_only",
+        Kind::Flag,
+        "whether stored data may not change; all the same one process at a time works on an index",
+    ),
     Key::obeyed("external", Kind::Flag, "whether it runs elsewhere; it can be drawn and not run"),
     Key::refused("when", "conditions on documents are not available in this version; remove the key"),
     Key::refused(

@@ -9,6 +9,7 @@ mod generation;
 mod nearest;
 mod rows;
 mod search;
+mod settings;
 mod state;
 mod vectors;
 
@@ -21,56 +22,14 @@ use serde_json::json;
 pub(crate) use answer::{AnswerBytes, Match};
 use nearest::Nearest;
 use rows::RowSet;
+pub(crate) use settings::Settings;
 use state::State;
 use vectors::Vectors;
 
-use crate::derived::{Approximation, Derived, DerivedError, IndexChoice, IndexType, Tuning, set_threads};
-use crate::metric::Metric;
+use crate::derived::set_threads;
 use crate::storage::{
-    Change, DirectoryLock, Fsync, Kind, Layout, Manifest, Outcome, Plan, StorageError, Table, Wanted,
-    sync_directory,
+    Change, DirectoryLock, Fsync, Kind, Layout, Manifest, Outcome, Plan, StorageError, Table, sync_directory,
 };
-
-/// How a shard is to be opened.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) wanted: Wanted,
-    pub(crate) index: IndexChoice,
-    pub(crate) tuning: Tuning,
-    pub(crate) fsync: Fsync,
-    pub(crate) threads: usize,
-    pub(crate) read_only: bool,
-}
-
-impl Settings {
-    /// Whether there is an index of the kind that is wanted, and for vectors of this dimension.
-    fn check_index(&self, dimension: Option<usize>) -> Result<(), StorageError> {
-        let kind = self.resolve_index(0, dimension.unwrap_or(0))?;
-        let Some(dimension) = dimension else { return Ok(()) };
-        let approximation = Approximation::new(self.wanted.metric, dimension);
-        let made = Derived::new(kind, dimension, approximation, self.tuning);
-        made.map(drop).map_err(|error| self.index_refused(&error))
-    }
-
-    /// The kind of index for that many vectors.
-    fn resolve_index(&self, rows: u64, dimension: usize) -> Result<IndexType, StorageError> {
-        let parameter = self.wanted.names.index;
-        let kind = self.index.resolve(rows, dimension);
-        kind.map_err(|reason| StorageError::IndexType { parameter, reason })
-    }
-
-    /// That the kind of index will not do, and what to type instead where that is known.
-    fn index_refused(&self, error: &DerivedError) -> StorageError {
-        let names = self.wanted.names;
-        let reason = match (error, names.word_for(Metric::Euclidean.name())) {
-            (DerivedError::EuclideanAlone(_), Some(euclidean)) => {
-                format!("{error}: write `{}: {euclidean}`", names.metric)
-            }
-            _ => error.to_string(),
-        };
-        StorageError::IndexType { parameter: names.index, reason }
-    }
-}
 
 /// An open shard.
 #[derive(Debug)]
@@ -124,10 +83,12 @@ impl Shard {
             None => Manifest::new(&settings.wanted, 1),
         };
         settings.check_index(manifest.dimension)?;
-        if written.as_ref() != Some(&manifest) {
-            manifest.write(&layout)?;
+        if !settings.read_only {
+            if written.as_ref() != Some(&manifest) {
+                manifest.write(&layout)?;
+            }
+            layout.remove_other_generations(manifest.generation)?;
         }
-        layout.remove_other_generations(manifest.generation)?;
         let state = State::open(&layout, manifest, &settings)?;
         if !settings.read_only && written.is_none_or(|written| !written.has_documents) {
             state.manifest.write(&layout)?;
@@ -189,7 +150,7 @@ impl Shard {
     }
 
     /// Writes out what would have to be computed again at the next opening. It is derived, so a flow that is read-only
-    /// may write it too.
+    /// may write it too, but not in the place of one that it cannot use.
     pub(crate) fn save(&self) {
         let mut state = self.state.write();
         let path = self.layout.derived(state.manifest.generation);
@@ -223,8 +184,10 @@ mod tests {
     use flowrun_sdk::{Document, ErrorKind, ExecutorError};
 
     use super::*;
+    use crate::derived::{IndexChoice, Tuning};
+    use crate::metric::Metric;
     use crate::names::Names;
-    use crate::storage::Put;
+    use crate::storage::{Put, Wanted};
 
     pub(super) fn shard(directory: &std::path::Path) -> Arc<Shard> {
         shard_with(directory, Fsync::Always)

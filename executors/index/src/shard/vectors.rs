@@ -36,6 +36,8 @@ pub(super) struct Vectors {
     pub(super) norm_max: f64,
     /// Training failed once; it is not tried again before the next opening.
     untrainable: bool,
+    /// Not when that would take the place of an index that belongs to those who may write here.
+    may_save: bool,
 }
 
 impl Vectors {
@@ -60,7 +62,8 @@ impl Vectors {
             file => file?,
         };
         let loaded = Derived::load(&derived_path, &kind, dimension, approximation, settings.tuning, count);
-        if loaded.is_none() && derived_path.exists() {
+        let is_unusable = loaded.is_none() && derived_path.exists();
+        if is_unusable && !settings.read_only {
             // Left there, it might come to look right again when there are more rows.
             std::fs::remove_file(&derived_path).map_err(StorageError::io("remove", &derived_path))?;
         }
@@ -73,6 +76,7 @@ impl Vectors {
             approximation,
             norm_max: 0.0,
             untrainable: false,
+            may_save: !(is_unusable && settings.read_only),
         };
         vectors.catch_up()?;
         vectors.save(&derived_path);
@@ -141,7 +145,8 @@ impl Vectors {
 
     /// Writes the derived index out when that saves work at the next opening. Failing to is no failure.
     pub(super) fn save(&mut self, path: &Path) {
-        if self.derived.is_worth_saving()
+        if self.may_save
+            && self.derived.is_worth_saving()
             && let Err(error) = self.derived.save(path)
         {
             tracing::warn!(%error, "the index will be built again at the next start");

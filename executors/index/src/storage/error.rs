@@ -18,7 +18,8 @@ pub(crate) enum StorageError {
     )]
     Damaged { path: PathBuf, reason: String },
     #[error(
-        "another process or pod works in {}: end it, or give this one a workspace of its own",
+        "another process or pod works in {}, and only one at a time can, read-only or not: end it, or give this one a \
+         workspace of its own",
         .0.display()
     )]
     Locked(PathBuf),

@@ -1,11 +1,13 @@
 //! What is written decides how it may be opened.
 
 use std::fs::File;
+use std::path::PathBuf;
 
 use flowrun_sdk::testing::Bench;
+use flowrun_sdk::{Context, guard};
 use serde_json::json;
 
-use crate::bench::{NONE, call, directory, document, kind, open, refusal, shard_context};
+use crate::bench::{NONE, call, directory, document, kind, open, refusal, search, shard_context};
 
 #[test]
 fn another_dimension_metric_or_executor_is_refused_with_what_to_type() {
@@ -66,7 +68,9 @@ fn a_directory_in_use_is_refused_and_free_again_afterwards() {
     // What a second process sees: the lock is of the file, not of the process.
     let error = refusal(directory.path(), "VectorIndexer", &json!({}));
     assert!(
-        error.starts_with("another process or pod works in") && error.contains("a workspace of its own"),
+        error.starts_with("another process or pod works in")
+            && error.contains("only one at a time can, read-only or not")
+            && error.contains("a workspace of its own"),
         "{error}"
     );
     let file = File::open(directory.path().join("0/LOCK")).unwrap();
@@ -79,6 +83,42 @@ fn a_directory_in_use_is_refused_and_free_again_afterwards() {
     );
     drop(file);
     open(directory.path(), "VectorIndexer", &json!({}));
+}
+
+#[test]
+fn a_read_only_index_leaves_what_is_written_as_it_is() {
+    let directory = directory();
+    let with = |index: &str| json!({"metric": "euclidean", "index": index, "fsync": "never"});
+    let mut bench = open(directory.path(), "VectorIndexer", &with("HNSW8"));
+    call(&mut bench, "/index", (0..40_u8).map(|n| document(&n.to_string(), &[f32::from(n)])).collect());
+    bench.close().unwrap();
+    let shard = directory.path().join("0");
+    // Remains that a flow that may write would remove.
+    File::create(shard.join("vectors-000009.bin")).unwrap();
+    let files = || {
+        let mut files: Vec<(PathBuf, Vec<u8>)> = std::fs::read_dir(&shard)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+            .map(|path| (path.clone(), guard::read_file(&path, 1 << 20).unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    let written = files();
+    for index in ["IVF2,Flat", "HNSW4", "Flat", "HNSW8"] {
+        let context = Context { read_only: true, ..Context::alone(&shard) };
+        let mut bench = Bench::new(kind("VectorIndexer"), &with(index), context).unwrap();
+        assert_eq!(search(&mut bench, &[7.2])[..2], ["7", "8"], "{index}");
+        assert_eq!(call(&mut bench, "/status", NONE).results["index"], index);
+        bench.close().unwrap();
+        assert!(files() == written, "{index}");
+    }
+    // What was missing may be added.
+    std::fs::remove_file(shard.join("faiss-000001.index")).unwrap();
+    let context = Context { read_only: true, ..Context::alone(&shard) };
+    Bench::new(kind("VectorIndexer"), &with("HNSW8"), context).unwrap().close().unwrap();
+    assert!(shard.join("faiss-000001.index").exists());
 }
 
 #[test]
