@@ -143,6 +143,8 @@ codes! {
     InvalidParameter = "F404", "invalid-parameter", Error;
     /// A driver names a component that the executor does not have.
     UnknownComponent = "F405", "unknown-component", Error, hinders_running;
+    /// Two executors would store what they are given in the same directory.
+    SharedWorkspace = "F406", "shared-workspace", Error;
 
     /// An executor could not be started.
     NotStarted = "F501", "not-started", Error;

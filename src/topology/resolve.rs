@@ -1,12 +1,14 @@
 //! From class names to executors: found in the catalogue, parameters checked against their tables.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{Catalog, ExecutorType, ParameterError, With};
 use serde_json::Value;
 
 use super::executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
-use crate::diagnostic::{Code, Diagnostic, Report, Spanned, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned, did_you_mean};
 use crate::spec::{Arguments, Executor, ExecutorSpec, FlowSpec, Step, Target};
 
 /// The executors of a pod; `None` for one that the pod does not have or that cannot be had.
@@ -43,7 +45,27 @@ pub fn resolve(
             report.push(Diagnostic::at(Code::UnresolvedExecutor, elsewhere.span, message));
         }
     }
+    check_workspaces(&pods, report);
     pods
+}
+
+/// Each directory has one executor that stores in it.
+fn check_workspaces(pods: &[PodExecutors], report: &mut Report) {
+    let mut taken: HashMap<&Path, Span> = HashMap::new();
+    let executors = pods.iter().flat_map(|pod| [&pod.before, &pod.own, &pod.after]).flatten();
+    for component in executors.flat_map(|plan| &plan.components).filter(|component| component.kind.stores) {
+        let span = component.arguments.span;
+        match taken.entry(&component.workspace) {
+            Entry::Vacant(free) => drop(free.insert(span)),
+            Entry::Occupied(first) => {
+                let message = format!("another executor stores in {} already", component.workspace.display());
+                let help =
+                    "give it a name of its own: `metas: {name: NAME}`, in Jina 3 `uses_metas: {name: NAME}`";
+                let shared = Diagnostic::at(Code::SharedWorkspace, span, message);
+                report.push(shared.label(*first.get(), "this one").help(help));
+            }
+        }
+    }
 }
 
 /// Where an executor's directories lie when it does not say itself, and whether it may write.

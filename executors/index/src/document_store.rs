@@ -30,7 +30,8 @@ pub(crate) const DOCUMENT_STORE: ExecutorType = ExecutorType::new::<DocumentStor
     "DocumentStore",
     "Stores documents by their ids and puts them in the place of matches that only name them.",
     create,
-);
+)
+.storing();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let parameters: DocumentStoreParameters = parse(build)?;

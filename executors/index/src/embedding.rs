@@ -16,8 +16,7 @@ pub(crate) fn vector(
     metric: Metric,
     dimension: Option<usize>,
 ) -> Result<Vec<f32>, ExecutorError> {
-    let missing = || ExecutorError::input(format_args!("document `{}` has no embedding", document.id));
-    let embedding = document.embedding.as_ref().ok_or_else(missing)?;
+    let embedding = document.embedding.as_ref().ok_or_else(|| missing(document))?;
     let shape = embedding.shape();
     if shape.iter().filter(|side| **side != 1).count() > 1 {
         return Err(ExecutorError::input(format_args!(
@@ -40,6 +39,16 @@ pub(crate) fn vector(
     }
     metric.check(&vector)?;
     Ok(vector.into_owned())
+}
+
+/// What to say of a document without one.
+fn missing(document: &Document) -> ExecutorError {
+    let in_chunks = document.chunks.iter().any(|chunk| chunk.embedding.is_some());
+    ExecutorError::input(if in_chunks {
+        "it has no embedding, but its chunks have: write `access_paths: '@c'`"
+    } else {
+        "it has no embedding: put an encoder before this pod"
+    })
 }
 
 #[cfg(test)]
@@ -70,6 +79,10 @@ mod tests {
         assert_eq!(reason(vec![3], Some(4)), "the embedding has 3 dimensions, the index 4");
         assert!(reason(vec![DIMENSION_MAX + 1], None).contains("more than the 65536 allowed"));
         let missing = vector(&Document::new("a"), Metric::Cosine, None).unwrap_err().to_string();
-        assert_eq!(missing, "document `a` has no embedding");
+        assert_eq!(missing, "it has no embedding: put an encoder before this pod");
+        let mut clip = Document::new("a");
+        clip.chunks = [clip.chunk(0).with_embedding(vec![1.0])].into_iter().collect();
+        let missing = vector(&clip, Metric::Cosine, None).unwrap_err().to_string();
+        assert!(missing.ends_with("its chunks have: write `access_paths: '@c'`"), "{missing}");
     }
 }

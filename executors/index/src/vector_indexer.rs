@@ -53,7 +53,8 @@ pub(crate) const VECTOR_INDEXER: ExecutorType = ExecutorType::new::<VectorIndexe
     "VectorIndexer",
     "Stores documents by their embeddings and finds the nearest.",
     create,
-);
+)
+.storing();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let parameters: VectorIndexerParameters = parse(build)?;

@@ -20,6 +20,8 @@ pub struct ExecutorType {
     pub check: fn(&With) -> Vec<ParameterError>,
     /// Makes one.
     pub create: fn(&Build) -> Result<Instance, BuildError>,
+    /// Whether it keeps what it stores in its workspace, where no other pod may work then.
+    pub stores: bool,
 }
 
 impl ExecutorType {
@@ -32,13 +34,19 @@ impl ExecutorType {
         summary: &'static str,
         create: fn(&Build) -> Result<Instance, BuildError>,
     ) -> Self {
-        Self { name, aliases: &[], summary, fields: P::FIELDS, check: check::<P>, create }
+        Self { name, aliases: &[], summary, fields: P::FIELDS, check: check::<P>, create, stores: false }
     }
 
     /// The same, also found under these names.
     #[must_use]
     pub const fn also(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
+    }
+
+    /// The same, storing what it is given in its workspace.
+    #[must_use]
+    pub const fn storing(self) -> Self {
+        Self { stores: true, ..self }
     }
 }
 

@@ -72,7 +72,8 @@ pub(crate) const ANNLITE: ExecutorType = ExecutorType::new::<AnnLiteParameters>(
     "AnnLiteIndexer",
     "Stores documents by their embeddings and finds the nearest, with AnnLite's parameters.",
     create,
-);
+)
+.storing();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let parameters: AnnLiteParameters = parse(build)?;

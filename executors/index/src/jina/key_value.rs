@@ -59,12 +59,12 @@ fn create_for_roots(build: &Build) -> Result<Instance, BuildError> {
 
 const fn for_chunks(name: &'static str) -> ExecutorType {
     let summary = "Stores chunks by their ids and puts them in the place of matches of chunks.";
-    ExecutorType::new::<ChunkParameters>(name, summary, create_for_chunks)
+    ExecutorType::new::<ChunkParameters>(name, summary, create_for_chunks).storing()
 }
 
 const fn for_roots(name: &'static str) -> ExecutorType {
     let summary = "Stores documents by their ids and puts them in the place of matches.";
-    ExecutorType::new::<RootParameters>(name, summary, create_for_roots)
+    ExecutorType::new::<RootParameters>(name, summary, create_for_roots).storing()
 }
 
 pub(crate) const BASE_PB: ExecutorType = for_chunks("BasePbIndexer");

@@ -53,7 +53,8 @@ pub(crate) const NUMPY: ExecutorType = ExecutorType::new::<NumpyParameters>(
         let parameters: NumpyParameters = parse(build)?;
         indexer("NumpyIndexer", Names::OWN, parameters.metric, parameters.access_paths).build(build)
     },
-);
+)
+.storing();
 
 flowrun_sdk::choice! {
     /// How `FaissIndexer` measures distances.
@@ -89,7 +90,8 @@ pub(crate) const FAISS: ExecutorType = ExecutorType::new::<FaissParameters>(
     "FaissIndexer",
     "Stores the vectors of chunks and finds the nearest by a FAISS index of any kind.",
     create_faiss,
-);
+)
+.storing();
 
 fn create_faiss(build: &Build) -> Result<Instance, BuildError> {
     let parameters: FaissParameters = parse(build)?;
@@ -154,7 +156,7 @@ pub(crate) const ANNOY: ExecutorType = ExecutorType::new::<AnnoyParameters>(
         let names = Names { metrics, ..Names::OWN };
         indexer("AnnoyIndexer", names, metric, parameters.access_paths).build(build)
     },
-);
+).storing();
 
 flowrun_sdk::choice! {
     /// How `NmslibIndexer` measures distances.
@@ -206,4 +208,4 @@ pub(crate) const NMSLIB: ExecutorType = ExecutorType::new::<NmslibParameters>(
         let names = Names { metric: "space", metrics, ..Names::OWN };
         indexer("NmslibIndexer", names, metric, parameters.access_paths).build(build)
     },
-);
+).storing();

@@ -90,7 +90,7 @@ fn a_document_that_cannot_be_stored_fails_alone() {
     let expected = [
         ("short", "the embedding is empty"),
         ("long", "the embedding has 3 dimensions, the index 2"),
-        ("none.gif", "document `none` has no embedding"),
+        ("none.gif", "it has no embedding: put an encoder before this pod"),
         ("nan", "element 0 of the embedding is NaN"),
         ("infinite", "element 1 of the embedding is inf"),
         ("zero", "it has no direction, and so no cosine"),
