@@ -35,6 +35,11 @@ fn documents(random: &mut ChaCha8Rng, count: usize, prefix: &str) -> Vec<Documen
     (0..count).map(document).collect()
 }
 
+/// A directory in memory where there is one: hundreds of indexes are made, and none has to outlive the test.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 async fn flow(directory: &Path, metric: &str, shards: usize, replicas: usize, ranked: bool) -> Flow {
     let paths = if ranked { "@c" } else { "@r" };
     let ranker =
@@ -74,7 +79,7 @@ async fn any_number_of_shards_and_replicas_answers_as_one() {
         let (shards, replicas) = (random.random_range(2..6), random.random_range(1..4));
         let top_k = random.random_range(1..20);
         let ranked = random.random_bool(0.3);
-        let directory = tempfile::tempdir().unwrap();
+        let directory = scratch();
         let mut answers: Vec<Found> = Vec::new();
         for (shards, replicas) in [(1, 1), (shards, replicas)] {
             let flow = flow(directory.path(), metric, shards, replicas, ranked).await;
