@@ -97,6 +97,12 @@ impl Derived {
         Ok(derived)
     }
 
+    /// An empty index of the same kind, not trained.
+    pub(crate) fn fresh(&self) -> Result<Self, DerivedError> {
+        let dimension = usize::try_from(self.index.d()).unwrap_or(0);
+        Self::new(self.kind.clone(), dimension, self.approximation, self.tuning)
+    }
+
     pub(super) fn tune(&self) -> Result<(), DerivedError> {
         let space = ParameterSpace::new()?;
         let set = |name: &str, value: usize| {

@@ -11,11 +11,12 @@ mod rows;
 mod search;
 mod settings;
 mod state;
+mod training;
 mod vectors;
 
 use std::sync::Arc;
 
-use flowrun_sdk::{BuildError, Context, Value};
+use flowrun_sdk::{BuildError, Context, Value, tracing};
 use parking_lot::{RwLock, RwLockReadGuard};
 use serde_json::json;
 
@@ -24,6 +25,7 @@ use nearest::Nearest;
 use rows::RowSet;
 pub(crate) use settings::Settings;
 use state::State;
+use training::Training;
 use vectors::Vectors;
 
 use crate::derived::set_threads;
@@ -131,7 +133,29 @@ impl Shard {
         if !plan.is_empty() {
             state.apply(plan, &self.layout, &self.settings)?;
         }
+        let generation = state.manifest.generation;
+        let training = state.vectors.as_mut().and_then(Vectors::begin_training);
+        drop(state);
+        if let Some(training) = training {
+            self.train(generation, training);
+        }
         Ok(outcome)
+    }
+
+    /// Trains the index of that generation; others go on with the one that is not trained. Failing to is no failure.
+    fn train(&self, generation: u32, training: Training) {
+        let trained = training.run();
+        let mut state = self.state.write();
+        if state.manifest.generation != generation {
+            // Everything was removed meanwhile.
+            return;
+        }
+        let Some(vectors) = &mut state.vectors else { return };
+        match trained.and_then(|trained| trained.map_or(Ok(()), |trained| vectors.adopt(trained))) {
+            // The next opening should not have to do it again.
+            Ok(()) => vectors.save(&self.layout.derived(generation)),
+            Err(error) => tracing::warn!(%error, "training failed; every vector is compared"),
+        }
     }
 
     /// Removes everything.
@@ -197,7 +221,7 @@ mod tests {
         Shard::open(&Context::alone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
     }
 
-    fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
+    pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         let wanted = Wanted {
             kind: Kind::Vectors,
             dimension: None,

@@ -80,12 +80,9 @@ impl State {
         if let Some(vectors) = &mut self.vectors {
             vectors.dead.extend(plan.dead_rows());
             vectors.rows = plan.after.rows;
-            match vectors.catch_up() {
-                Ok(false) => {}
-                // Training takes long: the next opening should not have to do it again.
-                Ok(true) => vectors.save(&layout.derived(self.manifest.generation)),
+            if let Err(error) = vectors.catch_up() {
                 // It is written, and found without FAISS.
-                Err(error) => tracing::warn!(%error, "new vectors cannot be read back"),
+                tracing::warn!(%error, "new vectors cannot be read back");
             }
         }
         Ok(())

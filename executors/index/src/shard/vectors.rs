@@ -4,13 +4,11 @@ use std::path::Path;
 
 use flowrun_sdk::tracing;
 
+use super::training::add_rows;
 use super::{RowSet, Settings};
-use crate::derived::{Approximation, Derived, DerivedError, push_native};
-use crate::metric::{Metric, norm};
+use crate::derived::{Approximation, Derived};
+use crate::metric::Metric;
 use crate::storage::{Layout, StorageError, VectorFile};
-
-/// How many bytes of vectors are handed to FAISS at once.
-const BLOCK_BYTES: usize = 8 << 20;
 
 /// Which rows there are.
 #[derive(Debug)]
@@ -34,8 +32,8 @@ pub(super) struct Vectors {
     /// The length of the longest vector that the derived index was given since it was opened. An exact index is given
     /// all of them then, and only the bounds of an exact index need it.
     pub(super) norm_max: f64,
-    /// Training failed once; it is not tried again before the next opening.
-    untrainable: bool,
+    /// Training was begun; whatever becomes of it, it is not tried again before the next opening.
+    pub(super) is_training_begun: bool,
     /// Not when that would take the place of an index that belongs to those who may write here.
     may_save: bool,
 }
@@ -75,9 +73,14 @@ impl Vectors {
             derived: loaded.unwrap_or(empty),
             approximation,
             norm_max: 0.0,
-            untrainable: false,
+            is_training_begun: false,
             may_save: !(is_unusable && settings.read_only),
         };
+        if let Some(training) = vectors.begin_training()
+            && let Some(trained) = training.run()?
+        {
+            vectors.derived = trained;
+        }
         vectors.catch_up()?;
         vectors.save(&derived_path);
         Ok(vectors)
@@ -88,59 +91,23 @@ impl Vectors {
         self.rows.saturating_sub(self.dead.len())
     }
 
-    /// Makes committed rows searchable by FAISS. What it will not take is searched without it. Says whether the index
-    /// was trained now.
-    pub(super) fn catch_up(&mut self) -> Result<bool, StorageError> {
-        let is_untrained = !self.derived.is_trained();
-        if is_untrained {
-            if self.untrainable || self.rows < self.derived.kind().training_rows_min().max(1) {
-                return Ok(false);
-            }
-            if let Err(error) = self.train()? {
-                tracing::warn!(index = self.derived.kind().text(), %error, "training failed; every vector is compared");
-                self.untrainable = true;
-                return Ok(false);
-            }
+    /// Makes committed rows searchable by FAISS, once it is trained. What it will not take is searched without it.
+    pub(super) fn catch_up(&mut self) -> Result<(), StorageError> {
+        if !self.derived.is_trained() {
+            return Ok(());
         }
-        if let Err(error) = self.add_committed()? {
+        let rows = self.derived.rows()..self.rows;
+        let added = add_rows(&self.file, self.metric, rows, &mut self.derived, &mut self.norm_max)?;
+        if let Err(error) = added {
             tracing::warn!(index = self.derived.kind().text(), %error, "some vectors are compared one by one");
         }
-        Ok(is_untrained)
+        Ok(())
     }
 
-    /// Trains on vectors evenly spaced over the file.
-    fn train(&mut self) -> Result<Result<(), DerivedError>, StorageError> {
-        let count = self.derived.kind().training_rows_max().min(self.rows);
-        let sample = (0..count).map(|number| {
-            let row = u128::from(number) * u128::from(self.rows) / u128::from(count);
-            u64::try_from(row).unwrap_or(u64::MAX)
-        });
-        let (metric, mut vectors) = (self.metric, Vec::new());
-        self.file.read_each(sample, |_, vector| {
-            push_native(metric, vector, &mut vectors);
-            Ok::<_, StorageError>(())
-        })?;
-        tracing::info!(index = self.derived.kind().text(), vectors = count, "training");
-        Ok(self.derived.train(&vectors))
-    }
-
-    fn add_committed(&mut self) -> Result<Result<(), DerivedError>, StorageError> {
-        let (metric, file, derived) = (self.metric, &self.file, &mut self.derived);
-        let norm_max = &mut self.norm_max;
-        let mut block = Vec::new();
-        let mut added = Ok(());
-        file.read(derived.rows()..self.rows, |_, vector| {
-            *norm_max = norm_max.max(norm(vector));
-            if added.is_ok() {
-                push_native(metric, vector, &mut block);
-            }
-            if size_of_val(&block[..]) >= BLOCK_BYTES {
-                added = derived.add(&block);
-                block.clear();
-            }
-            Ok::<_, StorageError>(())
-        })?;
-        Ok(added.and_then(|()| derived.add(&block)))
+    /// Puts a trained index in the place of the one that was not.
+    pub(super) fn adopt(&mut self, trained: Derived) -> Result<(), StorageError> {
+        self.derived = trained;
+        self.catch_up()
     }
 
     /// Writes the derived index out when that saves work at the next opening. Failing to is no failure.

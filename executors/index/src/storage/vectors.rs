@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::layout::sync_directory;
 use super::{StorageError, replace_file};
@@ -22,10 +23,10 @@ const CHECKSUM_BYTES: usize = 4;
 /// How much is read at once when many rows are read in order, in bytes.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// An open file of vectors.
-#[derive(Debug)]
+/// An open file of vectors. Clones are of the same opening.
+#[derive(Clone, Debug)]
 pub(crate) struct VectorFile {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
     dimension: usize,
 }
@@ -53,7 +54,7 @@ impl VectorFile {
             let reason = format_args!("its header is not that of {dimension}-dimensional vectors");
             return Err(StorageError::damaged(path, reason));
         }
-        let opened = Self { file, path: path.to_owned(), dimension };
+        let opened = Self { file: Arc::new(file), path: path.to_owned(), dimension };
         let length = opened.file.metadata().map_err(StorageError::io("read", path))?.len();
         let committed = opened.offset(rows);
         if length < committed {
@@ -167,8 +168,11 @@ impl VectorFile {
     /// Lets writes fail from now on, as a full disk would; returns what was open before.
     #[cfg(test)]
     pub(crate) fn make_read_only(&mut self) -> std::io::Result<Self> {
-        let read_only =
-            Self { file: File::open(&self.path)?, path: self.path.clone(), dimension: self.dimension };
+        let read_only = Self {
+            file: Arc::new(File::open(&self.path)?),
+            path: self.path.clone(),
+            dimension: self.dimension,
+        };
         Ok(std::mem::replace(self, read_only))
     }
 
@@ -176,7 +180,7 @@ impl VectorFile {
     #[cfg(test)]
     pub(crate) fn make_unsyncable(&mut self) -> std::io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open("/dev/zero")?;
-        let unsyncable = Self { file, path: self.path.clone(), dimension: self.dimension };
+        let unsyncable = Self { file: Arc::new(file), path: self.path.clone(), dimension: self.dimension };
         Ok(std::mem::replace(self, unsyncable))
     }
 
