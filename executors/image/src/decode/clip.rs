@@ -35,10 +35,9 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Takes out a frame of that size.
-    pub(super) fn take(&mut self, width: u32, height: u32) -> Result<(), DecodeError> {
+    /// Takes out a frame that costs the work of so many pixels.
+    pub(super) fn take(&mut self, pixels: u64) -> Result<(), DecodeError> {
         self.frames = self.frames.checked_sub(1).ok_or(DecodeError::TooManyFrames)?;
-        let pixels = u64::from(width) * u64::from(height);
         self.pixels = self.pixels.checked_sub(pixels).ok_or(DecodeError::TooLong)?;
         Ok(())
     }
@@ -82,29 +81,52 @@ impl<'a> Clip<'a> {
     /// The first frame that can be read.
     ///
     /// # Errors
-    /// What is wrong with the first frame, when none can.
-    pub(super) fn first(mut self) -> Result<RgbImage, DecodeError> {
+    /// What is wrong with the first frame, when none can; and those of `check`, which is asked before each frame.
+    pub(super) fn first<E: From<DecodeError>>(
+        mut self,
+        mut check: impl FnMut() -> Result<(), E>,
+    ) -> Result<RgbImage, E> {
         let mut first_error = None;
+        check()?;
         while let Some(frame) = self.next_frame()? {
             match frame {
                 Frame::Good(image) => return Ok(image.clone()),
                 Frame::Damaged(error) => first_error = first_error.or(Some(error)),
             }
+            check()?;
         }
-        Err(first_error.unwrap_or(DecodeError::NoFrame))
+        Err(first_error.unwrap_or(DecodeError::NoFrame).into())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use flowrun_sdk::{ErrorKind, ExecutorError};
+
     use super::*;
+
+    #[test]
+    fn the_search_for_a_good_frame_ends_when_it_is_told_to() {
+        // Frames of one pixel that hold none.
+        let frame = b",\0\0\0\0\x01\0\x01\0\0\x02\x01\x2c\0";
+        let clip = [&b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0"[..], &frame.repeat(9)].concat();
+        let mut left = 3_usize;
+        let check = || -> Result<(), ExecutorError> {
+            left = left.checked_sub(1).ok_or_else(|| ExecutorError::new(ErrorKind::Expired, "late"))?;
+            Ok(())
+        };
+        let late: ExecutorError = Clip::open(&clip).unwrap().first(check).unwrap_err();
+        assert_eq!((late.kind(), left), (ErrorKind::Expired, 0));
+        let none: DecodeError = Clip::open(&clip).unwrap().first(|| Ok(())).unwrap_err();
+        assert!(matches!(none, DecodeError::Damaged { .. }), "{none}");
+    }
 
     #[test]
     fn a_budget_ends_with_its_last_frame_or_pixel() {
         let mut budget = Budget { frames: 3, pixels: 10 };
-        assert!(budget.take(2, 3).is_ok());
-        assert!(matches!(budget.take(1, 5), Err(DecodeError::TooLong)));
-        assert!(budget.take(1, 4).is_ok());
-        assert!(matches!(budget.take(0, 0), Err(DecodeError::TooManyFrames)));
+        assert!(budget.take(6).is_ok());
+        assert!(matches!(budget.take(5), Err(DecodeError::TooLong)));
+        assert!(budget.take(4).is_ok());
+        assert!(matches!(budget.take(0), Err(DecodeError::TooManyFrames)));
     }
 }

@@ -11,7 +11,7 @@ use image::RgbImage;
 
 use super::canvas::{Canvas, Colour, Disposal, Drawing};
 use super::clip::{Budget, Frame};
-use super::{DecodeError, FRAME_PIXELS_MAX, Format, check_size};
+use super::{DecodeError, FRAME_PIXELS_MAX, Format, check_size, pixels};
 
 /// Many files lack the last byte, the trailer. With one more byte behind every file, a file without it ends well,
 /// and one that breaks off inside a frame still does not.
@@ -62,9 +62,18 @@ impl<'a> Gif<'a> {
                 return Ok(Some(Frame::Damaged(failed(error))));
             }
         };
-        budget
-            .take(self.screen.width.max(frame.width.into()), self.screen.height.max(frame.height.into()))?;
-        Ok(Some(self.picture.draw(frame, &self.screen).map_or_else(Frame::Damaged, Frame::Good)))
+        let (width, height) = match self.picture.size_with(frame, &self.screen) {
+            Ok(size) => size,
+            Err(error) => {
+                // What is refused by its size alone costs nothing but its turn.
+                budget.take(0)?;
+                return Ok(Some(Frame::Damaged(error)));
+            }
+        };
+        // A frame may be larger than the picture that it is drawn into, and is decompressed whole.
+        budget.take(pixels(width, height).max(pixels(frame.width.into(), frame.height.into())))?;
+        let drawn = self.picture.draw(frame, (width, height), &self.screen);
+        Ok(Some(drawn.map_or_else(Frame::Damaged, Frame::Good)))
     }
 }
 
@@ -79,27 +88,37 @@ struct Picture {
 }
 
 impl Picture {
-    /// Draws a frame whose buffer holds its compressed pixels.
-    fn draw(&mut self, frame: &gif::Frame<'_>, screen: &Screen) -> Result<&RgbImage, DecodeError> {
-        let (width, height) = (u32::from(frame.width), u32::from(frame.height));
+    /// Width and height of the picture once this frame is drawn: what it is already, else what the head of the file
+    /// and the frame make it. Some files say nothing or too little about their size; the first frame does.
+    ///
+    /// # Errors
+    /// When the frame or the picture is larger than is decoded.
+    fn size_with(&self, frame: &gif::Frame<'_>, screen: &Screen) -> Result<(u32, u32), DecodeError> {
+        check_size(frame.width.into(), frame.height.into(), FRAME_PIXELS_MAX)?;
+        if let Some(canvas) = &self.canvas {
+            return Ok(canvas.image().dimensions());
+        }
+        let width = screen.width.max(u32::from(frame.left) + u32::from(frame.width));
+        let height = screen.height.max(u32::from(frame.top) + u32::from(frame.height));
         check_size(width, height, FRAME_PIXELS_MAX)?;
-        if width == 0 || height == 0 {
+        Ok((width, height))
+    }
+
+    /// Draws a frame whose buffer holds its compressed pixels into a picture of that size.
+    fn draw(
+        &mut self,
+        frame: &gif::Frame<'_>,
+        (width, height): (u32, u32),
+        screen: &Screen,
+    ) -> Result<&RgbImage, DecodeError> {
+        if frame.width == 0 || frame.height == 0 {
             return Err(DecodeError::damaged(Format::Gif, "a frame has no pixels"));
         }
         self.unpack(frame).map_err(failed)?;
         let own = frame.palette.as_deref().map(colours);
         let palette = own.as_deref().unwrap_or(&screen.palette);
         let cleared = cleared(frame.transparent, palette, screen);
-        let canvas = match &mut self.canvas {
-            Some(canvas) => canvas,
-            empty => {
-                // Some files say nothing or too little about the size of the picture; the first frame does.
-                let width = screen.width.max(u32::from(frame.left) + width);
-                let height = screen.height.max(u32::from(frame.top) + height);
-                check_size(width, height, FRAME_PIXELS_MAX)?;
-                empty.insert(Canvas::new(width, height, cleared))
-            }
-        };
+        let canvas = self.canvas.get_or_insert_with(|| Canvas::new(width, height, cleared));
         canvas.draw(&Drawing {
             left: frame.left.into(),
             top: frame.top.into(),

@@ -48,16 +48,30 @@ pub const CLIP_PIXELS_MAX: u64 = 2_000_000_000;
 /// # Errors
 /// [`DecodeError`] says what the bytes are, when they are no image within the bounds.
 pub fn still(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+    still_while(bytes, || Ok(()))
+}
+
+/// The same, as long as `check`, which is asked before each frame of a clip, does not fail.
+///
+/// # Errors
+/// As [`still`], and those of `check`.
+pub(crate) fn still_while<E: From<DecodeError>>(
+    bytes: &[u8],
+    check: impl FnMut() -> Result<(), E>,
+) -> Result<RgbImage, E> {
     match Format::of(bytes)? {
-        Format::Gif => Clip::open(bytes)?.first(),
-        format => still::decode(bytes, format),
+        Format::Gif => Clip::open(bytes)?.first(check),
+        format => Ok(still::decode(bytes, format)?),
     }
+}
+
+fn pixels(width: u32, height: u32) -> u64 {
+    u64::from(width) * u64::from(height)
 }
 
 /// Refuses images of more than `pixels_max` pixels, or [`SIDE_MAX`] to a side.
 fn check_size(width: u32, height: u32, pixels_max: u64) -> Result<(), DecodeError> {
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > pixels_max || width.max(height) > SIDE_MAX {
+    if pixels(width, height) > pixels_max || width.max(height) > SIDE_MAX {
         return Err(DecodeError::TooLarge { width, height, pixels_max });
     }
     Ok(())

@@ -7,7 +7,7 @@ use image::codecs::webp::WebPDecoder;
 use image::{AnimationDecoder as _, Frames, ImageDecoder as _, ImageError, Rgb, RgbImage};
 
 use super::clip::{Budget, Frame};
-use super::{DecodeError, FRAME_PIXELS_MAX, Format, check_size};
+use super::{DecodeError, FRAME_PIXELS_MAX, Format, check_size, pixels};
 
 /// An animated WebP being read.
 pub(super) struct WebP<'a> {
@@ -35,8 +35,9 @@ impl<'a> WebP<'a> {
         if self.ended {
             return Ok(None);
         }
-        budget.take(self.picture.width(), self.picture.height())?;
-        Ok(self.frames.next().map(|frame| match frame {
+        let Some(frame) = self.frames.next() else { return Ok(None) };
+        budget.take(pixels(self.picture.width(), self.picture.height()))?;
+        Ok(Some(match frame {
             Ok(frame) => {
                 for (Rgb(pixel), source) in self.picture.pixels_mut().zip(frame.buffer().pixels()) {
                     let [red, green, blue, _alpha] = source.0;

@@ -1,9 +1,10 @@
 //! Frames are put together as Pillow puts them together, and damaged ones are stepped over.
 
-use flowrun_image::decode::{Clip, Frame};
-use image::RgbImage;
+use flowrun_image::decode::{Clip, FRAMES_MAX, Frame};
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, RgbImage};
 
-use crate::fixtures::{bytes, difference, image};
+use crate::fixtures::{blank, blank_at, bytes, difference, image};
 
 /// Every frame, or why it could not be read.
 fn frames(content: &[u8]) -> Vec<Result<RgbImage, String>> {
@@ -73,29 +74,64 @@ fn a_still_image_is_a_clip_of_one_frame() {
     }
 }
 
-/// A clip of one white pixel a frame, of that size, over and over.
-fn blank(width: u16, height: u16, frames: usize) -> Vec<u8> {
-    let sides = [width.to_le_bytes(), height.to_le_bytes()].concat();
-    let head = [b"GIF89a", &sides[..], b"\x80\0\0\xff\xff\xff\0\0\0"].concat();
-    let frame = b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
-    [head, frame.repeat(frames)].concat()
+/// An animated WebP of one white pixel a frame (RFC 9649, 2.7).
+fn blank_webp(frames: usize) -> Vec<u8> {
+    fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(content.len()).unwrap().to_le_bytes();
+        [name, &length[..], content, &[0_u8; 1][..content.len() % 2]].concat()
+    }
+    let mut still = Vec::new();
+    WebPEncoder::new_lossless(&mut still).encode(&[255; 3], 1, 1, ExtendedColorType::Rgb8).unwrap();
+    // Place, sides less one and milliseconds, three bytes each; how it is blended; then what a still image holds.
+    let frame = chunk(b"ANMF", &[&[0; 12][..], &[10, 0, 0, 0], &still[12..]].concat());
+    let head = [chunk(b"VP8X", &[2, 0, 0, 0, 0, 0, 0, 0, 0, 0]), chunk(b"ANIM", &[0; 6])].concat();
+    chunk(b"RIFF", &[b"WEBP", &head[..], &frame.repeat(frames)].concat())
+}
+
+/// How many frames are good before the clip ends, and how it does.
+fn play(content: &[u8]) -> (usize, Option<String>) {
+    let mut clip = Clip::open(content).unwrap();
+    let mut good = 0;
+    loop {
+        match clip.next_frame() {
+            Ok(Some(Frame::Good(_))) => good += 1,
+            Ok(Some(Frame::Damaged(error))) => panic!("{error}"),
+            Ok(None) => return (good, None),
+            Err(error) => return (good, Some(error.to_string())),
+        }
+    }
+}
+
+#[test]
+fn a_clip_at_the_bound_is_read_to_its_end() {
+    assert_eq!(play(&blank(1, 1, FRAMES_MAX)), (FRAMES_MAX, None));
+    assert_eq!(play(&blank_webp(FRAMES_MAX)), (FRAMES_MAX, None));
 }
 
 #[test]
 fn a_clip_over_the_bounds_is_refused_when_it_reaches_them() {
-    let end = |content: &[u8]| {
-        let mut clip = Clip::open(content).unwrap();
-        loop {
-            match clip.next_frame() {
-                Ok(Some(Frame::Good(_))) => {}
-                Ok(other) => panic!("{other:?}"),
-                Err(error) => return error.to_string(),
-            }
-        }
-    };
-    assert_eq!(end(&blank(1, 1, 10_001)), "the clip has more than the 10000 frames allowed");
-    let long = end(&blank(5000, 5000, 81));
-    assert_eq!(long, "the frames of the clip add up to more than the 2000000000 pixels allowed");
+    let many = || Some("the clip has more than the 10000 frames allowed".to_owned());
+    assert_eq!(play(&blank(1, 1, FRAMES_MAX + 1)), (FRAMES_MAX, many()));
+    assert_eq!(play(&blank_webp(FRAMES_MAX + 1)), (FRAMES_MAX, many()));
+    let long = || Some("the frames of the clip add up to more than the 2000000000 pixels allowed".to_owned());
+    assert_eq!(play(&blank(5000, 5000, 81)), (80, long()));
+}
+
+#[test]
+fn the_picture_counts_against_the_bound_and_not_what_the_file_says_of_its_size() {
+    // The first frame makes the picture 5000 × 5000.
+    let (good, end) = play(&blank_at(4999, 1, 1, 81));
+    assert_eq!(good, 80, "{end:?}");
+}
+
+#[test]
+fn frames_too_large_to_be_decoded_are_stepped_over() {
+    let far = blank_at(9999, 1, 1, 1);
+    let near = blank(1, 1, 1);
+    let frame = near.len() - 15;
+    let frames = frames(&[&far, &near[frame..]].concat());
+    assert!(frames[0].as_ref().unwrap_err().starts_with("the image has 10000 × 10000 pixels"), "{frames:?}");
+    assert_eq!(frames[1], Ok(RgbImage::from_pixel(1, 1, image::Rgb([255; 3]))));
 }
 
 #[test]

@@ -58,3 +58,16 @@ pub(crate) fn difference(left: &[u8], right: &[u8]) -> u8 {
     assert_eq!(left.len(), right.len());
     left.iter().zip(right).map(|(left, right)| left.abs_diff(*right)).max().unwrap_or(0)
 }
+
+/// A clip of one white pixel a frame, of that size, over and over.
+pub(crate) fn blank(width: u16, height: u16, frames: usize) -> Vec<u8> {
+    blank_at(0, width, height, frames)
+}
+
+/// The same, with the pixel as far from the left as from the top.
+pub(crate) fn blank_at(place: u16, width: u16, height: u16, frames: usize) -> Vec<u8> {
+    let pair = |x: u16, y: u16| [x.to_le_bytes(), y.to_le_bytes()].concat();
+    let head = [b"GIF89a", &pair(width, height)[..], b"\x80\0\0\xff\xff\xff\0\0\0"].concat();
+    let frame = [b",", &pair(place, place)[..], b"\x01\0\x01\0\0\x02\x02\x44\x01\0"].concat();
+    [head, frame.repeat(frames)].concat()
+}
