@@ -33,8 +33,9 @@ pub const PREFETCH_UNLIMITED: usize = 1_000;
 /// The most that `prefetch` may ask for. Every channel has a slot for each credit.
 pub const PREFETCH_MAX: usize = 10_000;
 
-/// Bytes that the documents of one request may hold at any point inside the flow. With the credits it gives the
-/// memory bound that `flowrun check` prints.
+/// Bytes that the documents of one request may hold at any point inside the flow: executors get it as the allowance
+/// of their calls, and what they leave is checked against it. With the credits it gives the memory bound that
+/// `flowrun check` prints.
 pub const REQUEST_BYTES_MAX: usize = 256 << 20;
 
 /// Documents of one request that the batch job makes of its input: small enough that several requests are under way

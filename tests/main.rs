@@ -16,6 +16,7 @@ mod demo;
 mod diagnostics;
 mod ending;
 mod house;
+mod memory;
 mod merging;
 mod planning;
 mod reference;

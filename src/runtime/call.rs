@@ -87,6 +87,7 @@ impl Station {
 pub(super) fn call(obligation: &Obligation, documents: Documents) -> Call<'_> {
     Call::new(&obligation.endpoint, documents, &obligation.parameters)
         .until(obligation.deadline, obligation.cancellation.clone())
+        .within(obligation.request_bytes_max)
 }
 
 /// What a panic said.

@@ -27,7 +27,8 @@ pub(super) struct Obligation {
     pub(super) parameters: RequestParameters,
     pub(super) deadline: Option<Instant>,
     pub(super) cancellation: Cancellation,
-    request_bytes_max: usize,
+    /// What its documents may hold, in bytes, whatever they go through.
+    pub(super) request_bytes_max: usize,
     settled: AtomicBool,
     reply: Mutex<Option<oneshot::Sender<Outcome>>>,
     joins: Mutex<Vec<(usize, Gathering)>>,

@@ -85,6 +85,30 @@ fn an_oversized_file_fails_alone_and_the_error_names_the_bound() {
 }
 
 #[test]
+fn files_larger_than_a_request_may_hold_are_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let small = write(directory.path(), "small", &[0; 1_000]);
+    // Nothing is behind it, so that reading all of it would be felt.
+    let huge = directory.path().join("huge");
+    std::fs::File::create(&huge).unwrap().set_len(1 << 36).unwrap();
+    let huge = huge.to_str().unwrap();
+    let uris = [&small, huge, &small, &small];
+    let numbered = |(number, uri): (usize, &&str)| Document::new(number.to_string()).with_uri(*uri);
+    let documents: Vec<Document> = uris.iter().enumerate().map(numbered).collect();
+    let held: usize = documents.iter().map(Document::bytes).sum();
+    let runtime = runtime();
+    let _guard = runtime.enter();
+    let answer = bench(&json!({"bytes_max": 1_u64 << 40}))
+        .within(held + 2_500)
+        .call("/index", documents, &Value::Null)
+        .unwrap();
+    // The failed document makes room, but what three hold of one file counts three times.
+    let failed: Vec<_> = answer.failures.iter().map(|failure| (&*failure.id, failure.error.kind())).collect();
+    assert_eq!(failed, [("1", ErrorKind::Resource), ("3", ErrorKind::Resource)]);
+    assert_eq!(answer.documents.len(), 2);
+}
+
+#[test]
 fn devices_and_directories_are_no_content() {
     let documents = ["/dev/zero", "/"].map(|uri| Document::new(uri).with_uri(uri)).to_vec();
     let answer = read(&Value::Null, documents);

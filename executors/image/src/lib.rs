@@ -9,6 +9,7 @@ mod axis;
 mod craft;
 pub mod decode;
 mod describe;
+mod memory;
 mod named;
 mod pixels;
 mod raster;

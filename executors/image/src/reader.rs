@@ -1,13 +1,16 @@
 //! `ImageReader`: every document becomes an image.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, parse,
+    AccessPaths, Allowance, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType,
+    Instance, parse,
 };
 
 use crate::axis::ChannelAxis;
 use crate::decode::{self, Format};
+use crate::memory::{image_bytes, take_bytes};
 use crate::named::named;
 use crate::pixels::{self, Pixels};
+use crate::raster::Area;
 use crate::siblings::add_chunks;
 
 flowrun_sdk::parameters! {
@@ -41,16 +44,19 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 impl Executor for ImageReader {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.with.access_paths)?.into_owned();
-        call.each(&paths, |document| self.read(document).map_err(|error| named(document, error)))
+        let allowance = call.allowance();
+        call.each(&paths, |document| self.read(document, &allowance).map_err(|error| named(document, error)))
     }
 }
 
 impl ImageReader {
-    fn read(&self, document: &mut Document) -> Result<(), ExecutorError> {
+    fn read(&self, document: &mut Document, allowance: &Allowance) -> Result<(), ExecutorError> {
         let content = decode::content(document)?;
-        let image = decode::still(&content)?;
+        let image = decode::still_while(&content, || allowance.check())?;
         set_mime_type(document, &content)?;
         let pixels = Pixels::of(&image);
+        let Area { width, height, .. } = pixels.whole();
+        take_bytes(allowance, image_bytes::<f32>(height, width), "read smaller images")?;
         let chunk = Document {
             tensor: Some(pixels.to_tensor(pixels.whole(), self.with.channel_axis, &self.tables)?),
             mime_type: document.mime_type.clone(),

@@ -1,12 +1,14 @@
 //! `GifSegmenter`: every clip becomes its frames.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, parse,
+    AccessPaths, Allowance, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType,
+    Instance, parse,
 };
 use image::RgbImage;
 
 use crate::axis::ChannelAxis;
 use crate::decode::{self, Clip, DecodeError, Frame, SIDE_MAX};
+use crate::memory::{image_bytes, take_bytes};
 use crate::named::named;
 use crate::pixels::{self, Pixels};
 use crate::reader::set_mime_type;
@@ -16,8 +18,8 @@ use crate::siblings::add_chunks;
 /// The tag of a clip that holds how many of its frames could not be read.
 const DAMAGED_FRAMES: &str = "damaged_frames";
 
-/// The most bytes that the frames kept of one clip may take together.
-const CLIP_BYTES_MAX: usize = 1 << 30;
+/// What to do about clips that take too much memory.
+const KEEP_LESS: &str = "keep fewer frames (`every_k_frame`, `max_frame`) or smaller ones (`img_shape`)";
 
 flowrun_sdk::parameters! {
     /// Which frames are kept, and how large.
@@ -73,31 +75,28 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 impl Executor for GifSegmenter {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.with.access_paths)?.into_owned();
-        call.each(&paths, |document| self.segment(document).map_err(|error| named(document, error)))
+        let allowance = call.allowance();
+        call.each(&paths, |document| {
+            self.segment(document, &allowance).map_err(|error| named(document, error))
+        })
     }
 }
 
 impl GifSegmenter {
-    fn segment(&mut self, document: &mut Document) -> Result<(), ExecutorError> {
+    fn segment(&mut self, document: &mut Document, allowance: &Allowance) -> Result<(), ExecutorError> {
         let content = decode::content(document)?;
         let mut clip = Clip::open(&content)?;
         set_mime_type(document, &content)?;
         let mut chunks = Vec::new();
-        let mut bytes = 0;
         let mut damages = Vec::new();
         let numbers = 0..self.with.max_frame.unwrap_or(usize::MAX);
         for number in numbers {
+            allowance.check()?;
             match clip.next_frame()? {
                 None => break,
                 Some(Frame::Damaged(error)) => damages.push(error),
                 Some(Frame::Good(_)) if number % self.with.every_k_frame != 0 => {}
-                Some(Frame::Good(picture)) => {
-                    let (width, height) =
-                        self.with.img_shape.map_or(picture.dimensions(), |side| (side, side));
-                    bytes += width as usize * height as usize * 3 * size_of::<f32>();
-                    check_bytes(bytes)?;
-                    chunks.push(self.chunk(document, number, picture)?);
-                }
+                Some(Frame::Good(picture)) => chunks.push(self.chunk(document, number, picture, allowance)?),
             }
         }
         if !damages.is_empty() {
@@ -115,7 +114,10 @@ impl GifSegmenter {
         clip: &Document,
         number: usize,
         picture: &RgbImage,
+        allowance: &Allowance,
     ) -> Result<Document, ExecutorError> {
+        let (width, height) = self.with.img_shape.map_or(picture.dimensions(), |side| (side, side));
+        take_bytes(allowance, image_bytes::<f32>(height as usize, width as usize), KEEP_LESS)?;
         let pixels = match self.with.img_shape {
             None => Pixels::of(picture),
             Some(side) => {
@@ -129,14 +131,4 @@ impl GifSegmenter {
             ..clip.chunk(number)
         })
     }
-}
-
-fn check_bytes(bytes: usize) -> Result<(), ExecutorError> {
-    if bytes > CLIP_BYTES_MAX {
-        return Err(ExecutorError::input(format_args!(
-            "the frames kept of the clip take more than the {CLIP_BYTES_MAX} bytes allowed; keep fewer \
-             (`every_k_frame`, `max_frame`) or smaller ones (`img_shape`)"
-        )));
-    }
-    Ok(())
 }

@@ -1,49 +1,17 @@
 //! One call of an executor: an endpoint, documents, parameters, and the time left.
 
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde_json::{Map, Value};
 
-use crate::{AccessPaths, Document, Documents, ErrorKind, ExecutorError, Parameter};
+use crate::parameters::shown;
+use crate::{
+    AccessPaths, Allowance, Answer, Cancellation, Document, Documents, ExecutorError, Failure, Parameter,
+};
 
 /// The parameters of a request: a JSON object.
 pub type RequestParameters = Map<String, Value>;
-
-/// The sign by which a request tells its executors that nobody waits for it any more.
-#[derive(Clone, Debug, Default)]
-pub struct Cancellation(Arc<AtomicBool>);
-
-impl Cancellation {
-    /// Gives the sign.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Whether the sign was given.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-/// A document that failed alone, while the rest of its request went on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The id of the document, one of the roots of the request.
-    pub id: String,
-    /// What to call it in a message for people: its URI, or else its id.
-    pub label: String,
-    /// Why.
-    pub error: ExecutorError,
-}
-
-impl Failure {
-    fn new(document: &Document, error: ExecutorError) -> Self {
-        Self { id: document.id.clone(), label: document.label().to_owned(), error }
-    }
-}
 
 /// One call of an executor.
 #[derive(Debug)]
@@ -51,33 +19,20 @@ pub struct Call<'a> {
     endpoint: &'a str,
     parameters: &'a RequestParameters,
     documents: Documents,
-    deadline: Option<Instant>,
-    cancellation: Cancellation,
+    allowance: Allowance,
     failures: Vec<Failure>,
     results: Map<String, Value>,
 }
 
-/// What a call leaves behind.
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// The documents that go on to the next pod.
-    pub documents: Documents,
-    /// The documents that failed alone.
-    pub failures: Vec<Failure>,
-    /// What the executor has to say beside its documents; a client finds it under `__results__`.
-    pub results: Map<String, Value>,
-}
-
 impl<'a> Call<'a> {
-    /// A call without a deadline.
+    /// A call without a deadline and without a bound on memory.
     #[must_use]
     pub fn new(endpoint: &'a str, documents: Documents, parameters: &'a RequestParameters) -> Self {
         Self {
             endpoint,
             parameters,
             documents,
-            deadline: None,
-            cancellation: Cancellation::default(),
+            allowance: Allowance::unbounded(),
             failures: Vec::new(),
             results: Map::new(),
         }
@@ -86,13 +41,21 @@ impl<'a> Call<'a> {
     /// The same call, to be given up at `deadline` or at the sign.
     #[must_use]
     pub fn until(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
-        Self { deadline, cancellation, ..self }
+        Self { allowance: self.allowance.until(deadline, cancellation), ..self }
     }
 
-    /// The call that a part of a compound executor gets: other endpoint and parameters, the same documents and time.
+    /// The same call, whose documents may hold `bytes_max` bytes ([`Document::bytes`]).
+    #[must_use]
+    pub fn within(self, bytes_max: usize) -> Self {
+        Self { allowance: self.allowance.within(bytes_max, self.documents.bytes()), ..self }
+    }
+
+    /// The call that a part of a compound executor gets: other endpoint and parameters, the same documents and bounds.
     #[must_use]
     pub fn part<'b>(&mut self, endpoint: &'b str, parameters: &'b RequestParameters) -> Call<'b> {
-        Call::new(endpoint, self.documents.take(), parameters).until(self.deadline, self.cancellation.clone())
+        Call::new(endpoint, self.documents.take(), parameters)
+            .until(self.allowance.deadline(), self.allowance.cancellation().clone())
+            .within(self.allowance.bytes_max())
     }
 
     /// Takes over what a part left behind.
@@ -125,7 +88,7 @@ impl<'a> Call<'a> {
     pub fn parameter<T: Parameter>(&self, name: &str) -> Result<Option<T>, ExecutorError> {
         let Some(value) = self.parameters.get(name) else { return Ok(None) };
         let wrong =
-            || ExecutorError::parameter(name, format_args!("must be {}, but is `{value}`", T::kind()));
+            || ExecutorError::parameter(name, format_args!("must be {}, but is {}", T::kind(), shown(value)));
         T::parse(value).map(Some).ok_or_else(wrong)
     }
 
@@ -157,21 +120,21 @@ impl<'a> Call<'a> {
 
     /// When the request has to be answered.
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.allowance.deadline()
     }
 
-    /// Whether the call is still worth finishing. Long work asks now and then.
+    /// What the call may still use, to be held while documents are read or changed.
+    #[must_use]
+    pub fn allowance(&self) -> Allowance {
+        self.allowance.clone()
+    }
+
+    /// Whether the call is still worth finishing; see [`Allowance::check`].
     ///
     /// # Errors
-    /// [`ErrorKind::Cancelled`] or [`ErrorKind::Expired`] when it is not.
+    /// As [`Allowance::check`].
     pub fn check(&self) -> Result<(), ExecutorError> {
-        if self.cancellation.is_cancelled() {
-            return Err(ExecutorError::new(ErrorKind::Cancelled, "the request was given up"));
-        }
-        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Err(ExecutorError::new(ErrorKind::Expired, "the deadline passed"));
-        }
-        Ok(())
+        self.allowance.check()
     }
 
     /// Adds to what the executor has to say beside its documents.
@@ -191,8 +154,13 @@ impl<'a> Call<'a> {
         let documents = self.documents.clone();
         let mut failed = Vec::new();
         for (position, root) in documents.iter().enumerate() {
-            self.check()?;
-            if let Err(error) = paths.visit(root, &mut action) {
+            let visit = paths.visit(root, &mut |document| {
+                self.check()?;
+                action(document)
+            });
+            if let Err(error) = visit {
+                // An error may be but the call's being given up.
+                self.check()?;
                 failed.push((position, error));
             }
         }
@@ -202,31 +170,40 @@ impl<'a> Call<'a> {
     }
 
     /// Changes every document that `paths` lead to. An error sets its root document aside as failed; the others go on.
+    /// So does the root of a document that grows beyond the [`Allowance`].
     ///
     /// # Errors
-    /// When the request was given up meanwhile.
+    /// When the request was given up meanwhile. The root that was being changed is then among the failures.
     pub fn each(
         &mut self,
         paths: &AccessPaths,
         mut action: impl FnMut(&mut Document) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
+        let allowance = self.allowance();
         self.try_roots(|mut root| {
-            paths.visit_mut(&mut root, &mut action)?;
+            paths.visit_mut(&mut root, &mut |document| {
+                allowance.settle(document, Document::bytes, &mut action)
+            })?;
             Ok(vec![root])
         })
     }
 
     /// Changes every list of siblings that `paths` lead to, so that documents may be added and removed; a root is a
-    /// list of its own. An error sets the root document aside as failed; the others go on.
+    /// list of its own. An error sets the root document aside as failed; the others go on. So does the root of a list
+    /// that grows beyond the [`Allowance`].
     ///
     /// # Errors
-    /// When the request was given up meanwhile.
+    /// As [`Call::each`].
     pub fn each_siblings(
         &mut self,
         paths: &AccessPaths,
         mut action: impl FnMut(&mut Vec<Document>) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
-        self.try_roots(|root| paths.visit_siblings(root, &mut action))
+        let allowance = self.allowance();
+        let bytes = |siblings: &Vec<Document>| siblings.iter().map(Document::bytes).sum();
+        self.try_roots(|root| {
+            paths.visit_siblings(root, &mut |siblings| allowance.settle(siblings, bytes, &mut action))
+        })
     }
 
     /// Sets the root document `id` aside as failed.
@@ -243,9 +220,11 @@ impl<'a> Call<'a> {
     ) -> Result<(), ExecutorError> {
         self.check()?;
         let roots = self.documents.take();
+        let sizes: Vec<usize> = roots.iter().map(Document::bytes).collect();
+        self.allowance.restart(sizes.iter().sum());
         let mut kept = Vec::with_capacity(roots.len());
         let mut given_up = Ok(());
-        for root in roots {
+        for (root, size) in roots.into_iter().zip(sizes) {
             if given_up.is_ok() {
                 given_up = self.check();
             }
@@ -254,9 +233,14 @@ impl<'a> Call<'a> {
                 continue;
             }
             let name = Document::new(root.id.clone()).with_uri(root.uri.clone());
+            let held = self.allowance.held();
             match action(root) {
                 Ok(documents) => kept.extend(documents),
-                Err(error) => self.failures.push(Failure::new(&name, error)),
+                Err(error) => {
+                    self.allowance.restart(held.saturating_sub(size));
+                    self.failures.push(Failure::new(&name, error));
+                    given_up = self.check();
+                }
             }
         }
         self.documents = kept.into();
@@ -289,7 +273,8 @@ pub fn top_k(parameters: &RequestParameters) -> Result<Option<usize>, ExecutorEr
     else {
         return Ok(None);
     };
-    let wrong = || ExecutorError::parameter(name, format_args!("must be an integer ≥ 0, but is `{value}`"));
+    let wrong =
+        || ExecutorError::parameter(name, format_args!("must be an integer ≥ 0, but is {}", shown(value)));
     usize::parse(value).map(Some).ok_or_else(wrong)
 }
 
@@ -300,6 +285,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ErrorKind;
 
     fn documents() -> Documents {
         let root = |id: &str| {
@@ -356,6 +342,31 @@ mod tests {
     }
 
     #[test]
+    fn a_call_given_up_within_a_document_ends_as_given_up() {
+        let parameters = RequestParameters::new();
+        let paths = AccessPaths::chunks();
+        let last: Documents = documents().into_iter().skip(2).collect();
+        let cancellation = Cancellation::default();
+        let mut call = Call::new("/x", last.clone(), &parameters).until(None, cancellation.clone());
+        let mut visited = 0;
+        let result = call.each(&paths, |_| {
+            visited += 1;
+            cancellation.cancel();
+            Ok(())
+        });
+        assert_eq!((result.unwrap_err().kind(), visited), (ErrorKind::Cancelled, 1));
+
+        let cancellation = Cancellation::default();
+        let mut call = Call::new("/x", last, &parameters).until(None, cancellation.clone());
+        let result = call.read(&paths, |_| {
+            cancellation.cancel();
+            Ok(())
+        });
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
+        assert_eq!(ids(call.documents()), ["c"]);
+    }
+
+    #[test]
     fn request_parameters_are_typed() {
         let parameters = json!({"limit": 3.0, "access_paths": "@c", "name": [1]});
         let parameters = parameters.as_object().unwrap();
@@ -365,5 +376,9 @@ mod tests {
         assert_eq!(call.parameter::<String>("absent").unwrap(), None);
         let error = call.parameter::<String>("name").unwrap_err();
         assert_eq!(error.to_string(), "parameter `name`: must be a text, but is `[1]`");
+        let long = json!({"access_paths": "x".repeat(1_000_000), "top_k": vec![0; 1_000_000]});
+        let call = Call::new("/x", Documents::new(), long.as_object().unwrap());
+        let errors = [call.access_paths(&AccessPaths::roots()).unwrap_err(), call.top_k(1).unwrap_err()];
+        assert!(errors.iter().all(|error| error.message().len() < 300), "{errors:?}");
     }
 }

@@ -44,6 +44,8 @@
 //! ```
 
 mod access;
+mod allowance;
+mod answer;
 mod call;
 mod catalog;
 mod context;
@@ -60,9 +62,11 @@ pub mod testing;
 pub mod wire;
 
 pub use access::{AccessPathError, AccessPaths};
+pub use allowance::{Allowance, Cancellation};
+pub use answer::{Answer, Failure};
 pub use async_trait::async_trait;
 pub use bytes::Bytes;
-pub use call::{Answer, Call, Cancellation, Failure, RequestParameters, top_k};
+pub use call::{Call, RequestParameters, top_k};
 pub use catalog::{Catalog, ExecutorType, default_text, parse};
 pub use context::{Build, Context, SharedState};
 pub use document::{Document, NamedScore, Tags};

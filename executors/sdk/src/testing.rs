@@ -1,14 +1,20 @@
 //! Runs an executor without a flow, for tests.
 
+use std::time::Instant;
+
 use serde_json::Value;
 
 use crate::{
-    Answer, Build, BuildError, Call, Context, Document, ExecutorError, ExecutorType, Instance, Worker,
+    Answer, Build, BuildError, Call, Cancellation, Context, Document, ExecutorError, ExecutorType, Instance,
+    Worker,
 };
 
 /// An executor under test.
 pub struct Bench {
     instance: Instance,
+    bytes_max: usize,
+    deadline: Option<Instant>,
+    cancellation: Cancellation,
 }
 
 impl Bench {
@@ -22,7 +28,20 @@ impl Bench {
         if !mistakes.is_empty() {
             return Err(BuildError::failed(mistakes.join("; ")));
         }
-        (kind.create)(&Build { with, context }).map(|instance| Self { instance })
+        let instance = (kind.create)(&Build { with, context })?;
+        Ok(Self { instance, bytes_max: usize::MAX, deadline: None, cancellation: Cancellation::default() })
+    }
+
+    /// The same, with a bound on the bytes that the documents of a call may hold, as a flow has one.
+    #[must_use]
+    pub fn within(self, bytes_max: usize) -> Self {
+        Self { bytes_max, ..self }
+    }
+
+    /// The same, for calls to be given up at `deadline` or at the sign.
+    #[must_use]
+    pub fn until(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
+        Self { deadline, cancellation, ..self }
     }
 
     /// Calls it. `parameters` is a JSON object, or null for none.
@@ -36,7 +55,9 @@ impl Bench {
         parameters: &Value,
     ) -> Result<Answer, ExecutorError> {
         let parameters = parameters.as_object().cloned().unwrap_or_default();
-        let mut call = Call::new(endpoint, documents.into(), &parameters);
+        let mut call = Call::new(endpoint, documents.into(), &parameters)
+            .until(self.deadline, self.cancellation.clone())
+            .within(self.bytes_max);
         match &mut self.instance.worker {
             Worker::Thread(executor) => executor.execute(&mut call)?,
             Worker::Task(executor) => poll_to_end(executor.execute(&mut call))?,

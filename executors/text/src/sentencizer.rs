@@ -1,8 +1,8 @@
 //! `Sentencizer`: makes the sentences of a text its chunks.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, Documents, Executor, ExecutorError, ExecutorType,
-    Instance, SIBLINGS, parse,
+    AccessPaths, Allowance, Build, BuildError, Call, Document, Documents, Executor, ExecutorError,
+    ExecutorType, Instance, count_siblings, parse,
 };
 
 use crate::punctuation::Punctuation;
@@ -38,8 +38,9 @@ struct Sentencizer(SentencizerParameters);
 impl Executor for Sentencizer {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
+        let allowance = call.allowance();
         call.each(&paths, |document| {
-            document.chunks = self.chunks(document)?;
+            document.chunks = self.chunks(document, &allowance)?;
             Ok(())
         })
     }
@@ -48,7 +49,7 @@ impl Executor for Sentencizer {
 impl Sentencizer {
     /// The sentences of a document as its chunks. Each tells its number (`offset`), the characters that it spans
     /// (`location`: first, behind the last) and how many there are (tag `siblings`), which rankers ask.
-    fn chunks(&self, document: &Document) -> Result<Documents, ExecutorError> {
+    fn chunks(&self, document: &Document, allowance: &Allowance) -> Result<Documents, ExecutorError> {
         let text =
             document.text.as_deref().ok_or_else(|| ExecutorError::input("the document has no text"))?;
         if text.len() > TEXT_BYTES_MAX {
@@ -58,21 +59,24 @@ impl Sentencizer {
         }
         let SentencizerParameters { min_sent_len, max_sent_len, punct_chars, chunks_max, .. } = &self.0;
         let sentences = Sentences::of(text, punct_chars).enumerate();
-        let kept: Vec<(usize, Sentence<'_>)> = sentences
-            .filter(|(_, sentence)| sentence.len() >= *min_sent_len)
-            .map(|(number, sentence)| (number, sentence.shortened(*max_sent_len)))
-            .take(chunks_max.saturating_add(1))
-            .collect();
-        if kept.len() > *chunks_max {
-            let message = format_args!("the text has more sentences than the {chunks_max} allowed");
-            return Err(ExecutorError::input(message));
+        let mut chunks = Vec::new();
+        for (number, sentence) in sentences.filter(|(_, sentence)| sentence.len() >= *min_sent_len) {
+            allowance.check()?;
+            if chunks.len() == *chunks_max {
+                let message = format_args!("the text has more sentences than the {chunks_max} allowed");
+                return Err(ExecutorError::input(message));
+            }
+            let chunk = chunk(document, number, &sentence.shortened(*max_sent_len));
+            allowance.take(chunk.bytes())?;
+            chunks.push(chunk);
         }
-        Ok(kept.iter().map(|(number, sentence)| chunk(document, *number, sentence, kept.len())).collect())
+        count_siblings(&mut chunks);
+        Ok(chunks.into())
     }
 }
 
-fn chunk(document: &Document, number: usize, sentence: &Sentence<'_>, siblings: usize) -> Document {
-    let mut chunk = document.chunk(number).with_text(sentence.text).with_tag(SIBLINGS, siblings);
+fn chunk(document: &Document, number: usize, sentence: &Sentence<'_>) -> Document {
+    let mut chunk = document.chunk(number).with_text(sentence.text);
     chunk.weight = Some(1.0);
     chunk.offset = Some(number as f32);
     chunk.location = vec![sentence.start as f32, sentence.end as f32];

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
 
 use flowrun_sdk::testing::Bench;
-use flowrun_sdk::{Answer, Catalog, Context, Document, Value};
+use flowrun_sdk::{Answer, Catalog, Context, Document, ErrorKind, Value};
 use flowrun_text::EXECUTORS;
 use serde_json::json;
 
@@ -84,6 +84,17 @@ fn a_document_that_cannot_be_cut_fails_alone() {
             ("huge", "the text has 16777217 bytes, more than the 16777216 allowed"),
         ]
     );
+}
+
+#[test]
+fn a_text_of_more_sentences_than_a_request_may_hold_fails_alone() {
+    let documents =
+        [2, 60_000, 3].map(|count| Document::new(count.to_string()).with_text("a.".repeat(count)));
+    let mut bench = make(&Value::Null).unwrap().within(150_000);
+    let answer = bench.call("/index", documents.to_vec(), &Value::Null).unwrap();
+    let chunks: Vec<usize> = answer.documents.iter().map(|document| document.chunks.len()).collect();
+    assert_eq!((chunks, answer.failures.len()), (vec![2, 3], 1));
+    assert_eq!(answer.failures[0].error.kind(), ErrorKind::Resource);
 }
 
 #[test]

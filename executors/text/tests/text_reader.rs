@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
 
 use flowrun_sdk::testing::Bench;
-use flowrun_sdk::{Answer, Catalog, Context, Document, Value};
+use flowrun_sdk::{Answer, Catalog, Context, Document, ErrorKind, Value};
 use flowrun_text::EXECUTORS;
 use serde_json::json;
 
@@ -62,6 +62,25 @@ fn what_is_no_text_fails_alone() {
             ("remote", "cannot read `http://a/b`: only paths, `file:` and `data:` URIs are read"),
         ]
     );
+}
+
+#[test]
+fn texts_larger_than_a_request_may_hold_fail_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.txt");
+    std::fs::write(&path, "a".repeat(9_000)).unwrap();
+    let documents = vec![
+        Document::new("file").with_uri(path.to_str().unwrap()),
+        Document::new("blob").with_blob(vec![b'a'; 6_000]),
+        Document::new("small").with_uri("data:,small"),
+    ];
+    let catalog = Catalog::new([EXECUTORS]);
+    let bench = Bench::new(catalog.get("TextReader").unwrap(), &Value::Null, Context::alone(".")).unwrap();
+    let answer = bench.within(12_000).call("/index", documents, &Value::Null).unwrap();
+    assert_eq!(answer.documents[0].text.as_deref(), Some("small"));
+    let failures: Vec<_> =
+        answer.failures.iter().map(|failure| (&*failure.id, failure.error.kind())).collect();
+    assert_eq!(failures, [("file", ErrorKind::Resource), ("blob", ErrorKind::Resource)]);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Several pieces become documents beside their image.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::mem::take;
 
-use flowrun_sdk::{AccessPaths, BuildError, Call, Document, Executor, ExecutorError, count_siblings};
+use flowrun_sdk::{
+    AccessPaths, Allowance, BuildError, Call, Document, Executor, ExecutorError, count_siblings,
+};
 
 use super::Piece;
 use crate::named::named;
@@ -28,7 +30,7 @@ pub(crate) enum Yield {
 
 impl<F> Beside<F>
 where
-    F: FnMut(&Document) -> Result<Vec<Piece>, ExecutorError> + Send,
+    F: FnMut(&Document, &Allowance) -> Result<Vec<Piece>, ExecutorError> + Send,
 {
     /// # Errors
     /// When the paths lead to documents of the request and these would have to become several.
@@ -51,25 +53,24 @@ const SEVERAL: &str = "`@r` is not possible here: an image becomes several, and 
 
 impl<F> Executor for Beside<F>
 where
-    F: FnMut(&Document) -> Result<Vec<Piece>, ExecutorError> + Send,
+    F: FnMut(&Document, &Allowance) -> Result<Vec<Piece>, ExecutorError> + Send,
 {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         if !self.one_for_one && paths.include_roots() {
             return Err(ExecutorError::parameter("access_paths", SEVERAL));
         }
+        let allowance = call.allowance();
         call.each_siblings(&paths, |documents| {
             let originals = take(documents);
-            let mut ids: HashSet<String> = originals.iter().map(|original| original.id.clone()).collect();
+            let mut names = Names::beside(&originals);
             let mut made = Vec::new();
             for original in &originals {
-                let pieces = (self.craft)(original).map_err(|error| named(original, error))?;
-                let mut numbers = 0_u64..;
-                for piece in pieces {
-                    let mut names = numbers.by_ref().map(|number| format!("{}#{number}", original.id));
-                    let id = names.find(|id| ids.insert(id.clone())).unwrap_or_default();
-                    made.push(document_of(piece, original, id));
-                }
+                allowance.check()?;
+                let pieces = (self.craft)(original, &allowance).map_err(|error| named(original, error))?;
+                made.extend(
+                    pieces.into_iter().map(|piece| document_of(piece, original, names.next(original))),
+                );
             }
             if self.keep_original {
                 *documents = originals;
@@ -81,10 +82,32 @@ where
     }
 }
 
+/// Ids for pieces: the original's with a number behind it, the first one that no sibling has. The same siblings always
+/// give the same ids.
+struct Names<'a> {
+    taken: HashSet<String>,
+    /// The number to try next, by original: siblings may have the same id, and none goes through the numbers again.
+    next: HashMap<&'a str, u64>,
+}
+
+impl<'a> Names<'a> {
+    fn beside(originals: &'a [Document]) -> Self {
+        Self { taken: originals.iter().map(|original| original.id.clone()).collect(), next: HashMap::new() }
+    }
+
+    fn next(&mut self, original: &'a Document) -> String {
+        let number = self.next.entry(&original.id).or_default();
+        loop {
+            let id = format!("{}#{number}", original.id);
+            *number += 1;
+            if self.taken.insert(id.clone()) {
+                return id;
+            }
+        }
+    }
+}
+
 /// A document like the original but for its image and id.
-///
-/// The id is the original's with a number behind it, the first one that no sibling has: the same siblings always give
-/// the same ids.
 fn document_of(piece: Piece, original: &Document, id: String) -> Document {
     let mut document = Document {
         id,

@@ -15,10 +15,11 @@ mod random;
 mod scale;
 mod sliding;
 
-use flowrun_sdk::{Document, ExecutorError, Tensor};
+use flowrun_sdk::{Allowance, Document, ExecutorError, Tensor};
 
 use crate::axis::ChannelAxis;
 use crate::decode;
+use crate::memory::take_bytes;
 use crate::pixels::Pixels;
 use crate::raster::{Area, Raster};
 
@@ -36,9 +37,6 @@ pub(crate) use sliding::SLIDING_WINDOW_IMAGE_CROPPER;
 /// The most pieces of one image: a window of 100 pixels over an image of 10 000 × 10 000.
 pub(crate) const PIECES_MAX: usize = 10_000;
 
-/// The most bytes that the pieces of one image may take together.
-pub(crate) const PIECES_BYTES_MAX: usize = 1 << 30;
-
 /// What a crafter makes of an image.
 pub(crate) struct Piece {
     image: Tensor,
@@ -55,8 +53,8 @@ impl Piece {
     /// A part of an image.
     ///
     /// # Errors
-    /// When the area is larger than the image.
-    pub(crate) fn cut(raster: &Raster<'_>, area: Area) -> Result<Self, ExecutorError> {
+    /// When the area is larger than the image, and as [`Piece::cut_padded`].
+    pub(crate) fn cut(raster: &Raster<'_>, area: Area, allowance: &Allowance) -> Result<Self, ExecutorError> {
         let (right, bottom) = (area.x.saturating_add(area.width), area.y.saturating_add(area.height));
         if right > raster.width() || bottom > raster.height() {
             let Area { x, y, width, height } = area;
@@ -66,11 +64,21 @@ impl Piece {
                 raster.height()
             )));
         }
-        Self::cut_padded(raster, area)
+        Self::cut_padded(raster, area, allowance)
     }
 
     /// A part of an image; what of the area lies right of or below the image is zero.
-    pub(crate) fn cut_padded(raster: &Raster<'_>, area: Area) -> Result<Self, ExecutorError> {
+    ///
+    /// # Errors
+    /// When the allowance does not suffice.
+    pub(crate) fn cut_padded(
+        raster: &Raster<'_>,
+        area: Area,
+        allowance: &Allowance,
+    ) -> Result<Self, ExecutorError> {
+        allowance.check()?;
+        let bytes = raster.cut_bytes(area.height, area.width);
+        take_bytes(allowance, bytes, "cut fewer or smaller pieces (`target_size`)")?;
         Ok(Self { image: raster.cut(area)?, area: Some(area) })
     }
 
@@ -84,30 +92,16 @@ impl Piece {
     }
 }
 
-/// Refuses to cut an image into more than is good for the memory.
-pub(crate) fn check_pieces(
-    pieces: usize,
-    raster: &Raster<'_>,
-    (height, width): (usize, usize),
-) -> Result<(), ExecutorError> {
-    let bytes = raster.cut_bytes(height, width).saturating_mul(pieces);
-    if pieces > PIECES_MAX || bytes > PIECES_BYTES_MAX {
-        return Err(ExecutorError::input(format_args!(
-            "the image of {} × {} pixels would become {pieces} pieces of {bytes} bytes in all, \
-             more than the {PIECES_MAX} pieces and {PIECES_BYTES_MAX} bytes allowed",
-            raster.width(),
-            raster.height()
-        )));
-    }
-    Ok(())
-}
-
 /// The image of a document as a tensor: its own, or else what its bytes, URI or path lead to, decoded.
-pub(crate) fn image(document: &Document, axis: ChannelAxis) -> Result<Tensor, ExecutorError> {
+pub(crate) fn image(
+    document: &Document,
+    axis: ChannelAxis,
+    allowance: &Allowance,
+) -> Result<Tensor, ExecutorError> {
     match &document.tensor {
         Some(tensor) => Ok(tensor.clone()),
         None => {
-            let image = decode::still(&decode::content(document)?)?;
+            let image = decode::still_while(&decode::content(document)?, || allowance.check())?;
             Pixels::of(&image).to_byte_tensor(axis)
         }
     }

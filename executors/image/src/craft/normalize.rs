@@ -2,11 +2,12 @@
 
 use std::mem::take;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Allowance, Build, BuildError, ExecutorType, Instance, parse};
 
 use super::crop::middle;
 use super::{InPlace, Piece, image};
 use crate::axis::ChannelAxis;
+use crate::memory::{image_bytes, take_bytes};
 use crate::pixels::{self, Pixels, Tables};
 use crate::resize::{Filter, Resizer};
 use crate::size::Size;
@@ -46,11 +47,18 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     let axis = with.channel_axis;
     let mut resizer = Resizer::default();
     let mut buffer = Vec::new();
-    let craft = move |document: &_| {
-        let source = pixels::from_tensor(&image(document, axis)?, axis, with.value_range, take(&mut buffer))?;
+    let craft = move |document: &_, allowance: &Allowance| {
+        let source = pixels::from_tensor(
+            &image(document, axis, allowance)?,
+            axis,
+            with.value_range,
+            take(&mut buffer),
+        )?;
         let (height, width) = with.resize_dim.to_scale(source.height(), source.width());
-        let bytes = resizer.resize(&source, height, width, Filter::Lanczos)?;
         let area = middle(height as usize, width as usize, with.target_size);
+        let bytes = image_bytes::<f32>(area.height, area.width);
+        take_bytes(allowance, bytes, "cut a smaller `target_size`")?;
+        let bytes = resizer.resize(&source, height, width, Filter::Lanczos)?;
         let normalized = Pixels { bytes, width }.to_tensor(area, axis, &tables)?;
         buffer = pixels::recycled(source);
         Ok(Piece::whole(normalized))

@@ -1,10 +1,10 @@
 //! Parts of each image at places that look random and are the same every time.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Allowance, Build, BuildError, ExecutorType, Instance, parse};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::beside::Yield;
-use super::{Beside, PIECES_MAX, Piece, check_pieces, image};
+use super::{Beside, PIECES_MAX, Piece, image};
 use crate::axis::ChannelAxis;
 use crate::raster::{Area, Raster};
 use crate::size::Size;
@@ -43,10 +43,9 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     let pieces = if with.num_patches == 1 { Yield::One } else { Yield::Many };
     let (height, width) = with.target_size.to_cut();
     let (height, width) = (height as usize, width as usize);
-    let craft = move |document: &flowrun_sdk::Document| {
-        let image = image(document, with.channel_axis)?;
+    let craft = move |document: &flowrun_sdk::Document, allowance: &Allowance| {
+        let image = image(document, with.channel_axis, allowance)?;
         let raster = Raster::of(&image, with.channel_axis)?;
-        check_pieces(with.num_patches, &raster, (height, width))?;
         let place = |axis: &str, number: usize, side: usize, part: usize| {
             let key = format!("{axis}{number} {}", document.id);
             below(xxh3_64_with_seed(key.as_bytes(), with.seed), side.saturating_sub(part) + 1)
@@ -54,7 +53,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         let cut = |number| {
             let x = place("x", number, raster.width(), width);
             let y = place("y", number, raster.height(), height);
-            Piece::cut(&raster, Area { x, y, width, height })
+            Piece::cut(&raster, Area { x, y, width, height }, allowance)
         };
         (0..with.num_patches).map(cut).collect()
     };

@@ -2,10 +2,11 @@
 
 use std::mem::take;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Allowance, Build, BuildError, ExecutorType, Instance, parse};
 
 use super::{InPlace, Piece, image};
 use crate::axis::ChannelAxis;
+use crate::memory::{image_bytes, take_bytes};
 use crate::pixels::{self, Pixels};
 use crate::resize::{Filter, Resizer};
 use crate::size::Size;
@@ -43,16 +44,20 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     };
     let mut resizer = Resizer::default();
     let mut buffer = Vec::new();
-    let craft = move |document: &_| {
-        let tensor = image(document, channel_axis)?;
+    let craft = move |document: &_, allowance: &Allowance| {
+        let tensor = image(document, channel_axis, allowance)?;
         let source = pixels::from_tensor(&tensor, channel_axis, value_range, take(&mut buffer))?;
         let (height, width) = target_size.to_scale(source.height(), source.width());
+        // Bytes stay bytes; everything else becomes floats.
+        let stays = tensor.as_u8().is_some();
+        let bytes =
+            if stays { image_bytes::<u8> } else { image_bytes::<f32> }(height as usize, width as usize);
+        take_bytes(allowance, bytes, "scale to a smaller `target_size`")?;
         let scaled = resizer.resize(&source, height, width, how)?;
         let scaled = Pixels { bytes: scaled, width };
-        // Bytes stay bytes; everything else becomes floats.
-        let scaled = match tensor.as_u8() {
-            Some(_) => scaled.to_byte_tensor(channel_axis)?,
-            None => scaled.to_tensor(scaled.whole(), channel_axis, &tables)?,
+        let scaled = match stays {
+            true => scaled.to_byte_tensor(channel_axis)?,
+            false => scaled.to_tensor(scaled.whole(), channel_axis, &tables)?,
         };
         buffer = pixels::recycled(source);
         Ok(Piece::whole(scaled))

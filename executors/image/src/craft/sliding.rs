@@ -1,9 +1,11 @@
 //! A window that slides over each image, row by row.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorError, ExecutorType, Instance, choice, parse};
+use flowrun_sdk::{
+    AccessPaths, Allowance, Build, BuildError, ExecutorError, ExecutorType, Instance, choice, parse,
+};
 
 use super::beside::Yield;
-use super::{Beside, Piece, check_pieces, image};
+use super::{Beside, PIECES_MAX, Piece, image};
 use crate::axis::ChannelAxis;
 use crate::raster::{Area, Raster};
 use crate::size::Size;
@@ -63,8 +65,8 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     }
     let (height, width) = with.target_size.to_cut();
     let (height, width) = (height as usize, width as usize);
-    let craft = move |document: &_| {
-        let image = image(document, with.channel_axis)?;
+    let craft = move |document: &_, allowance: &Allowance| {
+        let image = image(document, with.channel_axis, allowance)?;
         let raster = Raster::of(&image, with.channel_axis)?;
         let rows = with.padding.windows(raster.height(), height, down);
         let columns = with.padding.windows(raster.width(), width, right);
@@ -75,9 +77,17 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
                 raster.height()
             )));
         }
-        check_pieces(rows.saturating_mul(columns), &raster, (height, width))?;
+        let pieces = rows.saturating_mul(columns);
+        if pieces > PIECES_MAX {
+            return Err(ExecutorError::input(format_args!(
+                "the image of {} × {} pixels would become {pieces} pieces, more than the {PIECES_MAX} allowed; \
+                 make larger `strides`",
+                raster.width(),
+                raster.height()
+            )));
+        }
         let corners = (0..rows).flat_map(|row| (0..columns).map(move |column| (column * right, row * down)));
-        corners.map(|(x, y)| Piece::cut_padded(&raster, Area { x, y, width, height })).collect()
+        corners.map(|(x, y)| Piece::cut_padded(&raster, Area { x, y, width, height }, allowance)).collect()
     };
     Beside::new(with.access_paths, with.keep_original, Yield::Many, craft).map(Instance::thread)
 }

@@ -3,8 +3,8 @@
 use std::mem::take;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, Tensor,
-    parse,
+    AccessPaths, Allowance, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType,
+    Instance, Tensor, parse,
 };
 
 use super::Descriptor;
@@ -75,12 +75,12 @@ impl DescriptorEncoder {
         Ok(Self { descriptor, value_range, channel_axis, access_paths, buffer: Vec::new() })
     }
 
-    fn encode(&mut self, document: &Document) -> Result<Tensor, ExecutorError> {
+    fn encode(&mut self, document: &Document, allowance: &Allowance) -> Result<Tensor, ExecutorError> {
         let image = match &document.tensor {
             Some(tensor) => {
                 pixels::from_tensor(tensor, self.channel_axis, self.value_range, take(&mut self.buffer))?
             }
-            None => decode::still(&decode::content(document)?)?,
+            None => decode::still_while(&decode::content(document)?, || allowance.check())?,
         };
         let vector = self.descriptor.describe(&image)?;
         self.buffer = pixels::recycled(image);
@@ -91,8 +91,10 @@ impl DescriptorEncoder {
 impl Executor for DescriptorEncoder {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
+        let allowance = call.allowance();
         call.each(&paths, |document| {
-            document.embedding = Some(self.encode(document).map_err(|error| named(document, error))?);
+            let encoded = self.encode(document, &allowance).map_err(|error| named(document, error));
+            document.embedding = Some(encoded?);
             Ok(())
         })
     }

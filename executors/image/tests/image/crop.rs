@@ -1,10 +1,10 @@
 //! Cutting parts out of images.
 
-use flowrun_sdk::{Document, Tensor, Value};
+use flowrun_sdk::{Document, ErrorKind, Tensor, Value};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::fixtures::{run, try_bench, with_chunk};
+use crate::fixtures::{bench, blank, bytes, run, try_bench, with_chunk};
 
 /// An image of height × width × 2 whose elements say where they are: row, column.
 fn map(height: usize, width: usize) -> Tensor {
@@ -152,6 +152,44 @@ fn what_does_not_fit_fails_and_says_what_does() {
     let many = json!({"target_size": 1, "strides": [1, 1]});
     let error = crop("SlidingWindowImageCropper", &many, map(101, 100)).unwrap_err();
     assert!(error.contains("would become 10100 pieces"), "{error}");
+}
+
+#[test]
+fn pieces_that_become_more_than_a_request_may_hold_fail_alone() {
+    let image = || Tensor::from_u8(vec![100, 100, 3], vec![0; 30_000]).unwrap();
+    for (name, with) in [
+        ("ImageReader", json!({})),
+        ("ImageFlipper", json!({})),
+        ("ImageResizer", json!({"target_size": 65_535})),
+        ("ImageNormalizer", json!({"target_size": 1000, "resize_dim": 1000})),
+        ("RandomImageCropper", json!({"target_size": 99, "num_patches": 9})),
+        ("FiveImageCropper", json!({"target_size": 99})),
+        ("SlidingWindowImageCropper", json!({"target_size": 9, "strides": [1, 1]})),
+        ("SlidingWindowImageCropper", json!({"target_size": 65_535, "strides": [99, 99], "padding": "SAME"})),
+    ] {
+        let mut large = with_chunk(image()).with_blob(bytes("rgb.png"));
+        large.id = "large".to_owned();
+        let small = Document::new("small").with_blob(blank(1, 1, 1));
+        let mut bench = bench(name, &with).within(large.bytes() + small.bytes() + 2_000);
+        let answer = bench.call("/x", vec![large, small], &Value::Null).unwrap();
+        let failed: Vec<_> =
+            answer.failures.iter().map(|failure| (&failure.id[..], failure.error.kind())).collect();
+        assert_eq!(failed, [("large", ErrorKind::Resource)], "{name}: {:?}", answer.failures);
+        assert_eq!(answer.documents[0].id, "small");
+    }
+}
+
+#[test]
+fn siblings_of_the_same_id_become_pieces_of_different_ids() {
+    let mut document = with_chunk(map(3, 3));
+    let twin = document.chunks[0].clone();
+    document.chunks = vec![twin.clone(), Document::new("doc#0#1"), twin].into();
+    document.chunks.make_mut()[1].tensor = Some(map(3, 3));
+    let with = json!({"target_size": 1, "num_patches": 2, "keep_original": false});
+    let document = run("RandomImageCropper", &with, document).unwrap();
+    let ids: Vec<&str> = document.chunks.iter().map(|chunk| &chunk.id[..]).collect();
+    let expected = ["doc#0#0", "doc#0#2", "doc#0#1#0", "doc#0#1#1", "doc#0#3", "doc#0#4"];
+    assert_eq!(ids, expected);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! `GifSegmenter`: every clip becomes its frames.
 
-use flowrun_sdk::{Document, Value, guard};
+use std::time::{Duration, Instant};
+
+use flowrun_image::decode::FRAMES_MAX;
+use flowrun_sdk::{Cancellation, Document, ErrorKind, Value, guard};
 use serde_json::json;
 
-use crate::fixtures::{bench, bytes, image, run, try_bench};
+use crate::fixtures::{bench, blank, bytes, image, run, try_bench};
 
 fn segment(name: &str, with: &Value) -> Result<Document, String> {
     run("GifSegmenter", with, Document::new("clip").with_blob(bytes(name)))
@@ -125,13 +128,45 @@ fn a_still_image_is_one_frame_and_an_animated_webp_is_several() {
     assert_eq!(offsets(&segment("animated.webp", &Value::Null).unwrap()), [0.0, 1.0, 2.0, 3.0]);
 }
 
+/// A frame of 96 × 96 pixels as floats.
+const FRAME_BYTES: usize = 96 * 96 * 3 * 4;
+
 #[test]
-fn frames_that_take_too_much_memory_are_refused() {
-    let error = segment("background.gif", &json!({"img_shape": 9500})).unwrap_err();
-    assert!(
-        error.starts_with("the frames kept of the clip take more than the 1073741824 bytes allowed"),
-        "{error}"
+fn clips_that_become_more_than_a_request_may_hold_fail_alone() {
+    let clip = |id: &str, frames| Document::new(id).with_blob(blank(1, 1, frames));
+    let documents = vec![clip("a", 2), clip("b", 500), clip("c", 3), clip("d", 500), clip("e", 3)];
+    let bytes_max = 10 * FRAME_BYTES;
+    let mut bench = bench("GifSegmenter", &Value::Null).within(bytes_max);
+    let answer = bench.call("/index", documents, &Value::Null).unwrap();
+    let kept: Vec<usize> = answer.documents.iter().map(|document| document.chunks.len()).collect();
+    assert_eq!(kept, [2, 3, 3]);
+    assert!(answer.documents.bytes() <= bytes_max);
+    let failed: Vec<&str> = answer.failures.iter().map(|failure| failure.id.as_str()).collect();
+    assert_eq!(failed, ["b", "d"]);
+    let error = &answer.failures[0].error;
+    assert_eq!(error.kind(), ErrorKind::Resource);
+    assert_eq!(
+        error.to_string(),
+        "the documents of the request would hold more than the 1105920 bytes allowed; send fewer documents in a \
+         request (`request_size`), or keep fewer frames (`every_k_frame`, `max_frame`) or smaller ones (`img_shape`)"
     );
+}
+
+#[test]
+fn a_frame_too_large_for_the_request_is_not_made() {
+    let mut bench = bench("GifSegmenter", &json!({"img_shape": 65_535})).within(1 << 20);
+    let document = Document::new("a").with_blob(bytes("keep.gif"));
+    let answer = bench.call("/index", vec![document], &Value::Null).unwrap();
+    assert_eq!(answer.failures[0].error.kind(), ErrorKind::Resource);
+}
+
+#[test]
+fn a_clip_is_given_up_between_two_frames() {
+    let soon = Instant::now() + Duration::from_millis(1);
+    let bench = bench("GifSegmenter", &json!({"every_k_frame": FRAMES_MAX}));
+    let document = Document::new("a").with_blob(blank(400, 400, FRAMES_MAX));
+    let answer = bench.until(Some(soon), Cancellation::default()).call("/x", vec![document], &Value::Null);
+    assert_eq!(answer.unwrap_err().kind(), ErrorKind::Expired);
 }
 
 #[test]

@@ -53,22 +53,36 @@ impl From<GuardError> for ExecutorError {
 /// # Errors
 /// [`GuardError`] when there is none, it cannot be read, or it has more than `bytes_max` bytes.
 pub fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, GuardError> {
+    read_admitted(path, bytes_max, |_| Ok(()))
+}
+
+/// The same, when `admit` lets so many bytes in; it is asked before memory is taken for them.
+///
+/// # Errors
+/// As [`read_file`], and those of `admit`.
+pub(super) fn read_admitted<E: From<GuardError>>(
+    path: &Path,
+    bytes_max: u64,
+    admit: impl Fn(usize) -> Result<(), E>,
+) -> Result<Vec<u8>, E> {
     let failed = |source| GuardError::Io { path: path.to_owned(), source };
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
-        return Err(GuardError::NotAFile(path.to_owned()));
+        return Err(GuardError::NotAFile(path.to_owned()).into());
     }
     let too_large = |bytes| GuardError::TooLarge { what: path.display().to_string(), bytes, bytes_max };
     if metadata.len() > bytes_max {
-        return Err(too_large(metadata.len()));
+        return Err(too_large(metadata.len()).into());
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    // The file may have grown since it was looked at.
+    let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    admit(expected)?;
+    let mut bytes = Vec::with_capacity(expected);
+    // The file may have grown since it was looked at, and those of `/proc` say that they are empty.
     let file = File::open(path).map_err(failed)?;
     file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     match u64::try_from(bytes.len()) {
-        Ok(length) if length > bytes_max => Err(too_large(length)),
-        _ => Ok(bytes),
+        Ok(length) if length > bytes_max => Err(too_large(length).into()),
+        _ => admit(bytes.len().saturating_sub(expected)).map(|()| bytes),
     }
 }
 

@@ -7,7 +7,7 @@ mod file;
 mod uri;
 
 pub use file::{GuardError, read_file, read_text};
-pub use uri::{Resource, locate, read};
+pub use uri::{Resource, locate, read, read_within};
 
 /// The largest encoded image, clip or text that is read for a document, in bytes.
 pub const CONTENT_BYTES_MAX: u64 = 256 << 20;

@@ -6,7 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
 
-use super::{GuardError, read_file};
+use super::GuardError;
+use super::file::read_admitted;
+use crate::{Allowance, ExecutorError};
 
 /// What a URI leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,16 +48,31 @@ pub fn locate(uri: &str) -> Result<Resource, GuardError> {
 /// The bytes that `uri` leads to.
 ///
 /// # Errors
-/// As [`locate`] and [`read_file`].
+/// As [`locate`] and [`read_file`](super::read_file).
 pub fn read(uri: &str, bytes_max: u64) -> Result<Bytes, GuardError> {
+    read_if(uri, bytes_max, |_| Ok(()))
+}
+
+/// The same for a document that is going to hold them: they are taken from `allowance` first.
+///
+/// # Errors
+/// As [`read`] and [`Allowance::take`].
+pub fn read_within(uri: &str, bytes_max: u64, allowance: &Allowance) -> Result<Bytes, ExecutorError> {
+    read_if(uri, bytes_max, |bytes| allowance.take(bytes))
+}
+
+fn read_if<E: From<GuardError>>(
+    uri: &str,
+    bytes_max: u64,
+    admit: impl Fn(usize) -> Result<(), E>,
+) -> Result<Bytes, E> {
     match locate(uri)? {
-        Resource::File(path) => read_file(&path, bytes_max).map(Bytes::from),
-        Resource::Inline(bytes) if bytes.len() as u64 > bytes_max => Err(GuardError::TooLarge {
-            what: "the `data:` URI".to_owned(),
-            bytes: bytes.len() as u64,
-            bytes_max,
-        }),
-        Resource::Inline(bytes) => Ok(bytes),
+        Resource::File(path) => read_admitted(&path, bytes_max, admit).map(Bytes::from),
+        Resource::Inline(bytes) if bytes.len() as u64 > bytes_max => {
+            let what = "the `data:` URI".to_owned();
+            Err(GuardError::TooLarge { what, bytes: bytes.len() as u64, bytes_max }.into())
+        }
+        Resource::Inline(bytes) => admit(bytes.len()).map(|()| bytes),
     }
 }
 
@@ -83,7 +100,8 @@ fn inline(data: &str) -> Result<Vec<u8>, GuardError> {
 fn percent_decoded(mut text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     while let Some((&byte, rest)) = text.split_first() {
-        let digits = rest.first_chunk::<2>().and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = rest.first_chunk::<2>().filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(escaped) if byte == b'%' => {
                 decoded.push(escaped);
@@ -101,6 +119,7 @@ fn percent_decoded(mut text: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     #[test]
     fn paths_and_file_uris_lead_to_files() {
@@ -110,6 +129,7 @@ mod tests {
             ("file:///a%20b", "/a b"),
             ("file://localhost/a", "/a"),
             ("file:/a%", "/a%"),
+            ("file:/a%+1", "/a%+1"),
             ("a:b", "a:b"),
         ] {
             assert_eq!(locate(uri).unwrap(), Resource::File(path.into()), "{uri}");
@@ -126,6 +146,23 @@ mod tests {
             }
         }
         assert!(matches!(read("data:,12345", 4), Err(GuardError::TooLarge { bytes: 5, .. })));
+    }
+
+    #[test]
+    fn what_is_read_for_a_document_is_taken_from_its_allowance_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        std::fs::write(&path, [7; 10]).unwrap();
+        let path = path.to_str().unwrap();
+        let allowance = Allowance::unbounded().within(15, 0);
+        assert_eq!(read_within(path, 20, &allowance).unwrap().len(), 10);
+        for uri in [path, "data:,123456"] {
+            assert_eq!(read_within(uri, 20, &allowance).unwrap_err().kind(), ErrorKind::Resource, "{uri}");
+        }
+        assert_eq!(read_within("data:,12345", 20, &allowance).unwrap(), "12345");
+        // This one says that it has no bytes.
+        let large = read_within("/proc/self/status", 1 << 20, &allowance);
+        assert_eq!(large.unwrap_err().kind(), ErrorKind::Resource);
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A value as a message shows it: JSON, shortened.
-fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     const CHARACTERS_MAX: usize = 60;
     let text = value.to_string();
     match text.char_indices().nth(CHARACTERS_MAX) {

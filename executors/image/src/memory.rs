@@ -1,0 +1,15 @@
+//! How much memory an image takes, and taking it from the allowance of a call.
+
+use flowrun_sdk::{Allowance, ExecutorError};
+
+/// Bytes of an image tensor of three channels, whose numbers are `T`.
+pub(crate) fn image_bytes<T>(height: usize, width: usize) -> usize {
+    height.saturating_mul(width).saturating_mul(3 * size_of::<T>())
+}
+
+/// Takes bytes, or says what else there is to do about it: `remedy` completes “send fewer documents, or …”.
+pub(crate) fn take_bytes(allowance: &Allowance, bytes: usize, remedy: &str) -> Result<(), ExecutorError> {
+    let advise =
+        |error: ExecutorError| ExecutorError::new(error.kind(), format_args!("{error}, or {remedy}"));
+    allowance.take(bytes).map_err(advise)
+}

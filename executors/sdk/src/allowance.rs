@@ -1,0 +1,262 @@
+//! What a call may still use: time, and bytes of memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::{ErrorKind, ExecutorError};
+
+/// The sign by which a request tells its executors that nobody waits for it any more.
+#[derive(Clone, Debug, Default)]
+pub struct Cancellation(Arc<AtomicBool>);
+
+impl Cancellation {
+    /// Gives the sign.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether the sign was given.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What a call may still use: the time until its deadline, and the bytes that its documents may still grow by.
+/// Clones are the same allowance, so that it can be held while [`Call::each`](crate::Call::each) lends out documents.
+///
+/// An executor that makes much of little (pixels of a file, chunks of a document) *takes* the bytes before it
+/// allocates them: the document that asks for too much then fails alone, and memory stays within the bound. Nothing is
+/// given back by hand. What was taken is an advance, which `each` and `each_siblings` replace, behind every change, by
+/// what the changed documents really hold; a document that failed holds nothing. An executor that takes nothing is
+/// bounded in the same way, one change later.
+///
+/// ```
+/// # use flowrun_sdk::{AccessPaths, Call, Document, RequestParameters};
+/// # let parameters = RequestParameters::new();
+/// # let documents = vec![Document::new("small").with_tag("size", 10), Document::new("large").with_tag("size", 9_999)];
+/// let mut call = Call::new("/index", documents.into(), &parameters).within(4_000);
+/// let allowance = call.allowance();
+/// call.each(&AccessPaths::roots(), |document| {
+///     let size = document.tags["size"].as_u64().unwrap_or(0) as usize;
+///     allowance.take(size)?;
+///     document.blob = Some(vec![0; size].into());
+///     Ok(())
+/// })?;
+/// let answer = call.finish();
+/// assert_eq!((answer.documents[0].id.as_str(), answer.failures[0].id.as_str()), ("small", "large"));
+/// # Ok::<(), flowrun_sdk::ExecutorError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    deadline: Option<Instant>,
+    cancellation: Cancellation,
+    bytes_max: usize,
+    /// Bytes that the documents hold, and those taken since they were counted.
+    held: Arc<AtomicUsize>,
+}
+
+impl Allowance {
+    /// Without bounds.
+    pub(crate) fn unbounded() -> Self {
+        Self {
+            deadline: None,
+            cancellation: Cancellation::default(),
+            bytes_max: usize::MAX,
+            held: Arc::default(),
+        }
+    }
+
+    /// The same bytes, until another time.
+    pub(crate) fn until(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
+        Self { deadline, cancellation, ..self }
+    }
+
+    /// The same time, for documents that hold so many bytes and may hold `bytes_max`.
+    pub(crate) fn within(self, bytes_max: usize, held: usize) -> Self {
+        Self { bytes_max, held: Arc::new(held.into()), ..self }
+    }
+
+    /// Whether the call is still worth finishing. Long work asks now and then: for each frame, piece or row.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`] or [`ErrorKind::Expired`] when it is not.
+    pub fn check(&self) -> Result<(), ExecutorError> {
+        if self.cancellation.is_cancelled() {
+            return Err(ExecutorError::new(ErrorKind::Cancelled, "the request was given up"));
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(ExecutorError::new(ErrorKind::Expired, "the deadline passed"));
+        }
+        Ok(())
+    }
+
+    /// Takes bytes that the document at hand is going to hold.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Resource`] when the documents of the call would hold more than they may; nothing is taken then.
+    pub fn take(&self, bytes: usize) -> Result<(), ExecutorError> {
+        let taken = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.bytes_max);
+        let update = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
+        update.map(drop).map_err(|_| self.exhausted())
+    }
+
+    /// When the call has to be answered.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The sign by which the call is given up.
+    pub(crate) fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
+    }
+
+    /// Bytes that the documents may hold.
+    pub(crate) fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
+    /// Bytes held and taken.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Counts anew: the documents hold so many bytes.
+    pub(crate) fn restart(&self, held: usize) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// Runs `change`, and counts what `target` holds then in place of what it held and of what was taken meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`Allowance::check`], of `change`, and of [`Allowance::take`] when `target` has grown too much.
+    pub(crate) fn settle<T: ?Sized>(
+        &self,
+        target: &mut T,
+        bytes: impl Fn(&T) -> usize,
+        change: impl FnOnce(&mut T) -> Result<(), ExecutorError>,
+    ) -> Result<(), ExecutorError> {
+        self.check()?;
+        let (held, before) = (self.held(), bytes(target));
+        change(target)?;
+        let after = bytes(target);
+        let held = held.saturating_sub(before).saturating_add(after);
+        self.restart(held);
+        // Documents that were too large on arrival may pass as long as they do not grow.
+        if after > before && held > self.bytes_max { Err(self.exhausted()) } else { Ok(()) }
+    }
+
+    fn exhausted(&self) -> ExecutorError {
+        ExecutorError::resource(format_args!(
+            "the documents of the request would hold more than the {} bytes allowed; send fewer documents in a \
+             request (`request_size`)",
+            self.bytes_max
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AccessPaths, Call, Document, RequestParameters};
+
+    #[test]
+    fn what_is_too_much_takes_nothing() {
+        let allowance = Allowance::unbounded().within(10, 4);
+        assert_eq!(allowance.take(7).unwrap_err().kind(), ErrorKind::Resource);
+        assert_eq!(allowance.take(usize::MAX).unwrap_err().kind(), ErrorKind::Resource);
+        allowance.clone().take(6).unwrap();
+        assert_eq!(
+            allowance.take(1).unwrap_err().to_string(),
+            "the documents of the request would hold more than the 10 bytes allowed; send fewer documents in a \
+             request (`request_size`)"
+        );
+    }
+
+    #[test]
+    fn what_a_change_took_is_replaced_by_what_it_left() {
+        let allowance = Allowance::unbounded().within(100, 30);
+        let mut target = vec![0_u8; 30];
+        for length in [60, 10, 100] {
+            let change = |target: &mut Vec<u8>| {
+                allowance.take(40)?;
+                target.resize(length, 0);
+                Ok(())
+            };
+            allowance.settle(&mut target, Vec::len, change).unwrap();
+            assert_eq!(allowance.held(), length);
+        }
+    }
+
+    #[test]
+    fn growing_without_asking_is_noticed_and_shrinking_never_refused() {
+        let allowance = Allowance::unbounded().within(100, 300);
+        let mut target = vec![0_u8; 300];
+        let mut resize = |length| {
+            let change = |target: &mut Vec<u8>| {
+                target.resize(length, 0);
+                Ok(())
+            };
+            allowance.settle(&mut target, Vec::len, change).map_err(|error| error.kind())
+        };
+        assert_eq!(resize(200), Ok(()));
+        assert_eq!(resize(201), Err(ErrorKind::Resource));
+        assert_eq!((resize(99), resize(100), resize(101)), (Ok(()), Ok(()), Err(ErrorKind::Resource)));
+    }
+
+    /// Which of five documents of 1 kB get through when 10 kB are allowed and each becomes so many kB.
+    fn through(
+        kilobytes: [usize; 5],
+        ask: impl Fn(&Allowance, usize) -> Result<(), ExecutorError>,
+    ) -> String {
+        let parameters = RequestParameters::new();
+        let root = |id: &str| Document::new(id).with_blob(vec![0; 1000]);
+        let documents: Vec<Document> = ["a", "b", "c", "d", "e"].map(root).to_vec();
+        let mut kilobytes = kilobytes.into_iter();
+        let bytes_max = 10_000 + 5 * Document::new("a").bytes();
+        let mut call = Call::new("/x", documents.into(), &parameters).within(bytes_max);
+        let allowance = call.allowance();
+        call.each(&AccessPaths::roots(), |document| {
+            let bytes = kilobytes.next().unwrap_or_default() * 1000;
+            ask(&allowance, bytes)?;
+            document.blob = Some(vec![0; bytes].into());
+            Ok(())
+        })
+        .unwrap();
+        let answer = call.finish();
+        assert!(answer.failures.iter().all(|failure| failure.error.kind() == ErrorKind::Resource));
+        assert!(answer.documents.bytes() <= bytes_max);
+        answer.documents.iter().map(|document| document.id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_document_beyond_the_allowance_fails_alone_and_gives_its_share_back() {
+        let take = |allowance: &Allowance, bytes: usize| allowance.take(bytes);
+        // 5 kB are left for each in turn; b failed, so that d has its kilobyte too.
+        assert_eq!(through([1, 9, 1, 6, 1], take), "acde");
+        assert_eq!(through([1, 9, 1, 7, 1], take), "ace");
+        // Small ones make room.
+        assert_eq!(through([0, 0, 0, 0, 9], take), "abcde");
+    }
+
+    #[test]
+    fn a_document_that_grows_without_asking_fails_alone() {
+        let nothing = |_: &Allowance, _: usize| Ok(());
+        assert_eq!(through([2, 7, 2, 9, 2], nothing), "ace");
+        assert_eq!(through([2, 2, 2, 2, 2], nothing), "abcde");
+    }
+
+    #[test]
+    fn a_part_has_the_bounds_of_the_whole() {
+        let parameters = RequestParameters::new();
+        let cancellation = Cancellation::default();
+        let mut call = Call::new("/x", vec![Document::new("a")].into(), &parameters)
+            .until(None, cancellation.clone())
+            .within(5000);
+        let held = call.documents().bytes();
+        let part = call.part("/y", &parameters);
+        assert!(part.allowance().take(5001 - held).is_err() && part.allowance().take(5000 - held).is_ok());
+        cancellation.cancel();
+        assert!(part.check().is_err());
+    }
+}

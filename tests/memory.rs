@@ -1,0 +1,51 @@
+//! A request holds no more than it may, and what is too large for it fails alone.
+
+use flowrun::runtime::Request;
+use flowrun::yaml::Environment;
+use flowrun_sdk::{Document, ErrorKind};
+
+use crate::support::{ids, plan, reply, start};
+
+/// A clip of one white pixel a frame.
+fn clip(id: &str, frames: usize) -> Document {
+    let head = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0";
+    let frame = b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
+    Document::new(id).with_blob([&head[..], &frame.repeat(frames)].concat())
+}
+
+/// Two executors behind one name.
+const COMPOUND: &str = "
+!CompoundExecutor
+components:
+- !GifNameRawSplit {metas: {name: split}}
+- !GifSegmenter {metas: {name: cut}}
+requests:
+  on:
+    IndexRequest:
+    - !DocCraftDriver {with: {executor: split}}
+    - !SegmentDriver {with: {executor: cut}}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clip_too_large_for_its_request_fails_alone() {
+    // As an executor of its own, and as a part of another.
+    for uses in ["GifSegmenter", "compound.yml"] {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("compound.yml"), COMPOUND).unwrap();
+        let yaml =
+            format!("jtype: Flow\nexecutors:\n- {{name: cut, uses: {uses}}}\n- {{name: end, uses: Pass}}\n");
+        let mut topology = plan(&yaml, directory.path(), &Environment::default());
+        topology.memory.request_bytes_max = 1 << 20;
+        let flow = start(&topology).await;
+
+        let documents = vec![clip("a", 3), clip("b", 5_000), clip("c", 3), clip("d", 5_000), clip("e", 3)];
+        let request =
+            Request { endpoint: "/index".to_owned(), documents: documents.into(), ..Request::default() };
+        let response = reply(flow.submit(request).await.unwrap().outcome().await);
+        assert_eq!(ids(&response.documents), ["a", "c", "e"], "{uses}");
+        assert!(response.documents.bytes() <= topology.memory.request_bytes_max);
+        let failed = response.failures.iter().map(|failed| &failed.failure);
+        let failed: Vec<_> = failed.map(|failure| (failure.id.as_str(), failure.error.kind())).collect();
+        assert_eq!(failed, [("b", ErrorKind::Resource), ("d", ErrorKind::Resource)], "{uses}");
+    }
+}
