@@ -37,7 +37,7 @@ impl<R: Ranker> Executor for RankExecutor<R> {
 
 impl<R: Ranker> RankExecutor<R> {
     fn rank(&self, query: &Document, top_k: usize) -> Result<Documents, ExecutorError> {
-        let hits = query::hits(query, R::NEEDS_SIBLINGS)?;
+        let hits = query::hits(query, &self.ranker)?;
         let ranked = self.ranker.rank(&hits);
         ranked.iter().take(top_k).map(|ranked| found::<R>(query, ranked)).collect()
     }

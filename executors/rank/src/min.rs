@@ -18,13 +18,21 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<MinRankerParameters>(
     create,
 );
 
-/// `1 / (1 + s)` of the smallest score `s`. For distances this is in (0, 1].
+/// `1 / (1 + s)` of the smallest score `s`, a distance ≥ 0; this is in (0, 1]. Below 0 the order would turn around at
+/// −1, and at −1 there is no number.
 #[derive(Clone, Copy, Debug)]
 pub struct MinRanker;
 
 impl Ranker for MinRanker {
     const NAME: &'static str = "MinRanker";
     const NEEDS_SIBLINGS: bool = false;
+
+    fn remedy_below_zero(&self) -> Option<&'static str> {
+        Some(
+            "index and search with `metric: cosine` or `euclidean`, as `metric: inner_product` gives numbers below 0, \
+             or, where large scores are good, rank by `MaxRanker`",
+        )
+    }
 
     fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>> {
         hits.rank(|rows| 1.0 / (1.0 + rows.iter().map(|hit| hit.score).fold(f64::INFINITY, f64::min)))

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use flowrun_sdk::{Document, ExecutorError, Parameter as _, SIBLINGS, Value};
 
-use crate::{Hit, Hits, Id};
+use crate::{Hit, Hits, Id, Ranker};
 
 /// The hits of a query. Of each match, `parent_id` is the document and the first score counts.
 ///
 /// # Errors
-/// When a match does not say what is needed, naming the match and the chunk.
-pub(crate) fn hits(query: &Document, needs_siblings: bool) -> Result<Hits<'_>, ExecutorError> {
+/// When a match does not say what is needed, or something that `ranker` cannot take, naming the match and the chunk.
+pub(crate) fn hits<'a, R: Ranker>(query: &'a Document, ranker: &R) -> Result<Hits<'a>, ExecutorError> {
     let mut rows = Vec::with_capacity(query.chunks.iter().map(|chunk| chunk.matches.len()).sum());
     let mut siblings = HashMap::new();
     for chunk in &query.chunks {
@@ -18,8 +18,8 @@ pub(crate) fn hits(query: &Document, needs_siblings: bool) -> Result<Hits<'_>, E
             let incomplete = |what: &dyn std::fmt::Display| {
                 ExecutorError::input(format_args!("match `{}` of chunk `{}` {what}", found.id, chunk.id))
             };
-            let hit = hit(chunk, found).map_err(|reason| incomplete(&reason))?;
-            if needs_siblings {
+            let hit = hit(chunk, found, ranker).map_err(|reason| incomplete(&reason))?;
+            if R::NEEDS_SIBLINGS {
                 let count = siblings_of(found).map_err(|reason| incomplete(&reason))?;
                 // The larger number where two stored copies of a chunk disagree: any rule does that asks no order.
                 siblings
@@ -33,13 +33,18 @@ pub(crate) fn hits(query: &Document, needs_siblings: bool) -> Result<Hits<'_>, E
     Ok(Hits::new(rows, u32::try_from(query.chunks.len()).unwrap_or(u32::MAX), siblings))
 }
 
-fn hit<'a>(chunk: &'a Document, found: &'a Document) -> Result<Hit<'a>, String> {
+fn hit<'a>(chunk: &'a Document, found: &'a Document, ranker: &impl Ranker) -> Result<Hit<'a>, String> {
     if found.parent_id.is_empty() {
         return Err("has no `parent_id`, which tells its document".to_owned());
     }
     let score = found.score().ok_or("has no score")?.value;
     if !score.is_finite() {
         return Err(format!("has the score {score}, which cannot be ranked"));
+    }
+    if score < 0.0
+        && let Some(remedy) = ranker.remedy_below_zero()
+    {
+        return Err(format!("has the score {score}, which is no distance; {remedy}"));
     }
     Ok(Hit {
         document: Id(&found.parent_id),

@@ -10,6 +10,12 @@ pub trait Ranker: Send {
     /// Whether the rule asks how many chunks a matched document has.
     const NEEDS_SIBLINGS: bool;
 
+    /// What to do about scores below 0 when the rule takes none, because it is made for distances; `None` when it takes
+    /// any number.
+    fn remedy_below_zero(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The documents that were hit, best first, equal scores by id.
     fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>>;
 }

@@ -27,7 +27,7 @@ flowrun_sdk::parameters! {
     struct SimpleAggregateRankerParameters {
         /// What is made of the scores of a document's chunks.
         aggregate_function: AggregateFunction,
-        /// Whether to rank by `1 / (1 + x)` of that: for distances, of which small ones are good.
+        /// Whether to rank by `1 / (1 + x)` of that: for distances ≥ 0, of which small ones are good.
         inverse_score: bool = false,
         /// Whether the query keeps its chunks.
         keep_chunks: bool = false,
@@ -40,7 +40,7 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<SimpleAggregateRankerP
     create,
 );
 
-/// An aggregate of a document's scores, or `1 / (1 + x)` of it.
+/// An aggregate of a document's scores, or `1 / (1 + x)` of it, for which the scores must be distances ≥ 0.
 #[derive(Clone, Copy, Debug)]
 pub struct SimpleAggregateRanker {
     /// What is made of the scores.
@@ -73,6 +73,13 @@ fn median(scores: &mut [f64]) -> f64 {
 impl Ranker for SimpleAggregateRanker {
     const NAME: &'static str = "SimpleAggregateRanker";
     const NEEDS_SIBLINGS: bool = false;
+
+    fn remedy_below_zero(&self) -> Option<&'static str> {
+        self.inverse_score.then_some(
+            "index and search with `metric: cosine` or `euclidean`, as `metric: inner_product` gives numbers below 0, \
+             or, where large scores are good, leave out `inverse_score`",
+        )
+    }
 
     fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>> {
         hits.rank(|rows| {

@@ -187,10 +187,44 @@ fn a_ranker_that_does_not_ask_for_siblings_does_without() {
 
 #[test]
 fn a_score_beyond_all_numbers_fails_alone() {
-    assert_eq!(
-        failure("MinRanker", |found| found.scores[0].value = -1.0),
-        "the score of document `a` comes out as inf"
-    );
+    let mut bench = bench("SimpleAggregateRanker", &json!({"aggregate_function": "sum"}));
+    let queries =
+        [1.0, f32::MAX].map(|score| query("q", vec![vec![found("a", 0, score), found("a", 1, score)]]));
+    let answer = bench.call("/search", queries.to_vec(), &Value::Null).unwrap();
+    assert_eq!((answer.documents.len(), answer.failures.len()), (1, 1));
+    assert_eq!(answer.failures[0].error.to_string(), "the score of document `a` comes out as inf");
+}
+
+#[test]
+fn a_rule_for_distances_refuses_scores_below_zero_and_says_what_to_do() {
+    let reason = "match `a#1` of chunk `bad#1` has the score -0.5, which is no distance; index and search with \
+        `metric: cosine` or `euclidean`, as `metric: inner_product` gives numbers below 0, or, where large scores are \
+        good, ";
+    let error = failure("MinRanker", |found| found.scores[0].value = -0.5);
+    assert_eq!(error, format!("{reason}rank by `MaxRanker`"));
+
+    let scores = |value| vec![query("bad", vec![vec![], vec![found("a", 1, value)]])];
+    let mut inverse =
+        bench("SimpleAggregateRanker", &json!({"aggregate_function": "sum", "inverse_score": true}));
+    let answer = inverse.call("/search", scores(-0.5), &Value::Null).unwrap();
+    assert_eq!(answer.failures[0].error.to_string(), format!("{reason}leave out `inverse_score`"));
+    let answer = inverse.call("/search", scores(-0.0), &Value::Null).unwrap();
+    assert_eq!(answer.failures, []);
+}
+
+#[test]
+fn a_rule_for_any_numbers_takes_scores_below_zero() {
+    let with = |name: &str| match name {
+        "SimpleAggregateRanker" => json!({"aggregate_function": "min"}),
+        _ => json!({}),
+    };
+    for name in ["MaxRanker", "BiMatchRanker", "SimpleAggregateRanker"] {
+        let matches = vec![vec![found("a", 0, -3.0), found("b", 0, -2.0)]];
+        let answer =
+            bench(name, &with(name)).call("/search", vec![query("q", matches)], &Value::Null).unwrap();
+        let best = if name == "BiMatchRanker" { "a" } else { "b" };
+        assert_eq!(answer.documents[0].matches[0].id, best, "{name}");
+    }
 }
 
 #[test]
