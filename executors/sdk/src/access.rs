@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::Document;
+use crate::parameters::shown;
 
 /// One step down the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,8 +13,15 @@ enum Step {
     Matches,
 }
 
+/// The most paths of a list; all paths of up to four steps are 31.
+const PATHS_MAX: usize = 32;
+
+/// The most steps of a path.
+const STEPS_MAX: usize = 16;
+
 /// Paths from the roots of a request to the documents that are meant, written as docarray writes them: `@r` the
-/// roots, `@c` their chunks, `@m` their matches, `@cm` the matches of their chunks, `@r,c` roots and chunks.
+/// roots, `@c` their chunks, `@m` their matches, `@cm` the matches of their chunks, `@r,c` roots and chunks. No two
+/// are the same, so that no document is visited twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessPaths(Vec<Vec<Step>>);
 
@@ -56,6 +64,13 @@ impl AccessPaths {
 
     fn of(paths: Vec<Vec<Step>>) -> Option<Self> {
         (!paths.is_empty()).then_some(Self(paths))
+    }
+
+    /// What values a parameter of this type takes, for people.
+    pub(crate) fn kind() -> String {
+        format!(
+            "access paths such as `@r`, `@c` or `@r,c`, at most {PATHS_MAX} of at most {STEPS_MAX} steps each"
+        )
     }
 
     /// Calls `action` with every document that the paths lead to from `root`, until one call fails.
@@ -139,29 +154,54 @@ fn visit_mut<E>(
 
 /// Why a text is not a list of access paths.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not an access path; write `@r` for the documents, `@c` for their chunks, `@m` for their matches"
-)]
-pub struct AccessPathError(String);
+#[non_exhaustive]
+pub enum AccessPathError {
+    /// It is written otherwise.
+    #[error(
+        "{0} is not an access path; write `@r` for the documents, `@c` for their chunks, `@m` for their matches"
+    )]
+    Malformed(String),
+    /// It leads further down than is gone.
+    #[error("an access path has more than the {STEPS_MAX} steps allowed")]
+    TooManySteps,
+    /// There are more than are followed.
+    #[error("there are more than the {PATHS_MAX} different access paths allowed")]
+    TooManyPaths,
+}
 
 impl FromStr for AccessPaths {
     type Err = AccessPathError;
 
     fn from_str(text: &str) -> Result<Self, AccessPathError> {
-        let error = || AccessPathError(text.to_owned());
-        let step = |(position, letter)| match (position, letter) {
-            (0, 'r') => Ok(None),
-            (_, 'c') => Ok(Some(Step::Chunks)),
-            (_, 'm') => Ok(Some(Step::Matches)),
-            _ => Err(error()),
-        };
-        let path = |path: &str| match path.trim() {
-            "" => Err(error()),
-            path => path.chars().enumerate().map(step).filter_map(Result::transpose).collect(),
-        };
-        let paths = text.trim();
-        paths.strip_prefix('@').unwrap_or(paths).split(',').map(path).collect::<Result<_, _>>().map(Self)
+        let written = text.trim();
+        let mut paths = Vec::new();
+        for path in written.strip_prefix('@').unwrap_or(written).split(',') {
+            let path = steps(path.trim())?;
+            if paths.contains(&path) {
+                continue;
+            }
+            if paths.len() == PATHS_MAX {
+                return Err(AccessPathError::TooManyPaths);
+            }
+            paths.push(path);
+        }
+        Ok(Self(paths))
     }
+}
+
+fn steps(path: &str) -> Result<Vec<Step>, AccessPathError> {
+    let malformed = || AccessPathError::Malformed(shown(&path.into()));
+    let mut steps = Vec::new();
+    for (position, letter) in path.char_indices() {
+        match letter {
+            'r' if position == 0 => continue,
+            _ if steps.len() == STEPS_MAX => return Err(AccessPathError::TooManySteps),
+            'c' => steps.push(Step::Chunks),
+            'm' => steps.push(Step::Matches),
+            _ => return Err(malformed()),
+        }
+    }
+    if path.is_empty() { Err(malformed()) } else { Ok(steps) }
 }
 
 impl fmt::Display for AccessPaths {
@@ -253,6 +293,36 @@ mod tests {
         assert_eq!(double("@r").len(), 2);
         assert_eq!(double("@c")[0].chunks.len(), 4);
         assert_eq!(double("@cm")[0].chunks[0].matches.len(), 2);
+    }
+
+    #[test]
+    fn a_path_written_twice_is_followed_once() {
+        assert_eq!(visited("@r,c,r,rc,c"), ["a", "a#0", "a#1"]);
+        let many = "r,".repeat(1_000_000) + "r";
+        assert_eq!(many.parse::<AccessPaths>().unwrap(), AccessPaths::roots());
+    }
+
+    #[test]
+    fn more_or_longer_paths_than_are_followed_are_refused() {
+        // Every path of five steps.
+        let path = |number: usize| -> String {
+            (0..5).map(|step| if number >> step & 1 == 0 { 'c' } else { 'm' }).collect()
+        };
+        let mut paths: Vec<String> = (0..PATHS_MAX).map(path).collect();
+        assert!(paths.join(",").parse::<AccessPaths>().is_ok());
+        paths.push("r".to_owned());
+        assert_eq!(paths.join(",").parse::<AccessPaths>(), Err(AccessPathError::TooManyPaths));
+        assert!("c".repeat(STEPS_MAX).parse::<AccessPaths>().is_ok());
+        assert!(format!("r{}", "c".repeat(STEPS_MAX)).parse::<AccessPaths>().is_ok());
+        let long = "c".repeat(STEPS_MAX + 1);
+        assert_eq!(long.parse::<AccessPaths>(), Err(AccessPathError::TooManySteps));
+    }
+
+    #[test]
+    fn an_error_shows_the_beginning_of_what_is_wrong() {
+        let error = |text: &str| text.parse::<AccessPaths>().unwrap_err().to_string();
+        assert!(error("@r,x[0]").starts_with("`\"x[0]\"` is not an access path; "), "{}", error("@r,x[0]"));
+        assert!(error(&"x".repeat(1_000_000)).len() < 200);
     }
 
     #[test]

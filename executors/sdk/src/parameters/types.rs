@@ -148,7 +148,7 @@ impl Parameter for Duration {
 
 impl Parameter for AccessPaths {
     fn kind() -> String {
-        "access paths such as `@r`, `@c` or `@r,c`".to_owned()
+        Self::kind()
     }
 
     fn parse(value: &Value) -> Option<Self> {
