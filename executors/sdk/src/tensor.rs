@@ -110,6 +110,12 @@ impl FromStr for DataType {
     }
 }
 
+/// The most axes of a tensor: numpy's bound before version 2. Whoever walks the axes one inside the other relies on it.
+const AXES_MAX: usize = 32;
+
+/// The most rows of a tensor without elements. A few bytes could claim any number, and as JSON each is written out.
+const EMPTY_ROWS_MAX: usize = 1 << 16;
+
 /// Why bytes, a shape and a data type do not make a tensor, or a tensor not the numbers asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -129,9 +135,12 @@ pub enum TensorError {
         /// Bytes given.
         actual: usize,
     },
-    /// The product of the shape does not fit the address space.
+    /// The product of the shape does not fit the address space; or there are no elements, and still a great many rows.
     #[error("shape {0:?} is too large")]
     TooLarge(Vec<usize>),
+    /// The shape has more axes than numpy's may have.
+    #[error("a shape of {0} axes has more than the {AXES_MAX} allowed")]
+    TooManyAxes(usize),
     /// The elements cannot be read as the numbers asked for.
     #[error("elements of type {0} cannot be read as real numbers")]
     NotReal(DataType),
@@ -149,8 +158,17 @@ impl Tensor {
     /// A tensor over `data`, the elements of an array of this `shape` in C order.
     ///
     /// # Errors
-    /// [`TensorError::WrongLength`] or [`TensorError::TooLarge`] when the shape does not account for the bytes.
+    /// [`TensorError::WrongLength`], [`TensorError::TooLarge`] or [`TensorError::TooManyAxes`] when the shape does not
+    /// account for the bytes.
     pub fn new(data_type: DataType, shape: Vec<usize>, data: Bytes) -> Result<Self, TensorError> {
+        if shape.len() > AXES_MAX {
+            return Err(TensorError::TooManyAxes(shape.len()));
+        }
+        let rows = shape.iter().take_while(|&&side| side > 0);
+        let rows = rows.fold(1_usize, |product, &side| product.saturating_mul(side));
+        if data.is_empty() && rows > EMPTY_ROWS_MAX {
+            return Err(TensorError::TooLarge(shape));
+        }
         let elements = shape.iter().try_fold(1_usize, |product, &side| product.checked_mul(side));
         let Some(expected) = elements.and_then(|elements| elements.checked_mul(data_type.size())) else {
             return Err(TensorError::TooLarge(shape));
@@ -324,6 +342,16 @@ mod tests {
             Tensor::new(DataType::FLOAT32, vec![usize::MAX, 2], bytes()),
             Err(TensorError::TooLarge(_))
         ));
+    }
+
+    #[test]
+    fn a_shape_that_claims_more_than_it_holds_is_refused() {
+        let tensor = |shape| Tensor::new(DataType::UINT8, shape, Bytes::new()).map(|tensor| tensor.len());
+        assert_eq!((tensor(vec![0, 224, 224, 3]), tensor(vec![2, 0])), (Ok(0), Ok(0)));
+        let endless = vec![4_294_967_295, 0];
+        assert_eq!(tensor(endless.clone()), Err(TensorError::TooLarge(endless)));
+        assert_eq!(tensor(vec![0; 33]), Err(TensorError::TooManyAxes(33)));
+        assert!(Tensor::new(DataType::UINT8, vec![1; 32], Bytes::from_static(&[7])).is_ok());
     }
 
     #[test]
