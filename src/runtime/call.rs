@@ -4,11 +4,11 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Answer, Call, Documents, ErrorKind, ExecutorError};
+use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError};
 
+use super::content::Content;
 use super::meter::Meter;
 use super::obligation::Obligation;
-use super::part::Content;
 use super::request::{DocumentFailure, RequestError};
 
 /// A worker's place in its pod: what its results and errors are named after.
@@ -88,6 +88,17 @@ pub(super) fn call(obligation: &Obligation, documents: Documents) -> Call<'_> {
     Call::new(&obligation.endpoint, documents, &obligation.parameters)
         .until(obligation.deadline, obligation.cancellation.clone())
         .within(obligation.request_bytes_max)
+}
+
+/// One call, given up at the deadline.
+pub(super) async fn in_time(executor: &dyn AsyncExecutor, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+    match call.deadline() {
+        None => executor.execute(call).await,
+        Some(deadline) => {
+            let expired = |_| ExecutorError::new(ErrorKind::Expired, "the deadline passed");
+            tokio::time::timeout_at(deadline.into(), executor.execute(call)).await.map_err(expired)?
+        }
+    }
 }
 
 /// What a panic said.

@@ -3,7 +3,7 @@
 use flowrun_sdk::{Call, Endpoints, Executor, ExecutorError, Instance, RequestParameters, Worker};
 use tokio::runtime::Handle;
 
-use super::task::in_time;
+use super::call::in_time;
 use crate::topology::{ExecutorPlan, ProgramPlan, StepPlan};
 
 /// One instance that stands for all; the instance itself when there is a single one without a program.

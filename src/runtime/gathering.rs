@@ -1,6 +1,6 @@
 //! Parts of one request that wait for the others.
 
-use super::part::Content;
+use super::content::Content;
 
 /// A table with a seat for every part. The last one to sit down takes all along.
 #[derive(Debug)]

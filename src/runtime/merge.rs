@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use flowrun_sdk::{Document, Documents, Order, Tensor};
 
-use super::part::Content;
+use super::content::Content;
 use crate::spec::Join;
 
 /// How the matches of the parts are merged.

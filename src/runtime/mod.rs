@@ -8,6 +8,7 @@ mod bench;
 mod call;
 mod channel;
 mod compound;
+mod content;
 mod flow;
 mod gathering;
 mod launch;

@@ -13,10 +13,10 @@ use flowrun_sdk::{Cancellation, Documents, ErrorKind, ExecutorError, RequestPara
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::content::Content;
 use super::gathering::Gathering;
 use super::ledger::Ledger;
 use super::merge::{Law, merge};
-use super::part::Content;
 use super::request::{Outcome, Request, RequestError};
 use crate::topology::bytes;
 

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use flowrun_sdk::{Endpoints, Ranking, top_k};
 
 use super::channel::Sender;
+use super::content::Content;
 use super::merge::{Law, Matches};
 use super::meter::Meter;
 use super::obligation::Obligation;
-use super::part::{Content, Part};
+use super::part::Part;
 use super::request::{Outcome, Response};
 use super::split::{Seat, split};
 use crate::spec::{Join, Polling, PollingTable};

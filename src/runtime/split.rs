@@ -7,10 +7,10 @@ use flowrun_sdk::{Document, Documents};
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::content::Content;
 use super::gathering::Gathering;
 use super::merge::Law;
 use super::obligation::Obligation;
-use super::part::Content;
 use crate::spec::Polling;
 
 /// The shard that a document belongs to. The same on every machine and in every version: data on disk depends on it.

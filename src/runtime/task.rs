@@ -5,15 +5,16 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError, Worker};
+use flowrun_sdk::{Answer, AsyncExecutor, Documents, ExecutorError, Worker};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::Receiver;
 
 use super::bench::{Bench, State};
-use super::call::{Ended, Station, call, panic_message};
+use super::call::{Ended, Station, call, in_time, panic_message};
+use super::content::Content;
 use super::obligation::Obligation;
-use super::part::{Content, Part};
+use super::part::Part;
 use super::recipe::Recipe;
 use super::route::Outlet;
 use super::thread::WorkerEnd;
@@ -125,17 +126,6 @@ impl Replica {
         let mut bench = self.bench.lock();
         if matches!(&bench.state, State::Working(current) if Arc::ptr_eq(current, panicked)) {
             bench.discard(message);
-        }
-    }
-}
-
-/// One call, given up at the deadline.
-pub(super) async fn in_time(executor: &dyn AsyncExecutor, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-    match call.deadline() {
-        None => executor.execute(call).await,
-        Some(deadline) => {
-            let expired = |_| ExecutorError::new(ErrorKind::Expired, "the deadline passed");
-            tokio::time::timeout_at(deadline.into(), executor.execute(call)).await.map_err(expired)?
         }
     }
 }

@@ -9,7 +9,8 @@ use flowrun_sdk::{Executor, ExecutorError, Worker};
 
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, call, panic_message};
-use super::part::{Content, Part};
+use super::content::Content;
+use super::part::Part;
 use super::recipe::Recipe;
 use super::route::Outlet;
 
