@@ -2,9 +2,10 @@
 
 use image::RgbImage;
 
+use super::frame::{Budget, Frame};
 use super::gif::Gif;
 use super::webp::WebP;
-use super::{CLIP_PIXELS_MAX, DecodeError, FRAMES_MAX, Format, still};
+use super::{DecodeError, Format, still};
 
 /// A clip being read. Only the picture of the moment is held. A still image is a clip of one frame.
 pub struct Clip<'a> {
@@ -17,30 +18,6 @@ enum Source<'a> {
     Gif(Box<Gif<'a>>),
     WebP(WebP<'a>),
     Still { picture: RgbImage, shown: bool },
-}
-
-/// One frame of a clip.
-#[derive(Debug)]
-pub enum Frame<'a> {
-    /// The whole picture, as it is seen while the frame is shown.
-    Good(&'a RgbImage),
-    /// The frame cannot be read; the ones behind it may be.
-    Damaged(DecodeError),
-}
-
-/// What may still be decoded of a clip.
-pub(super) struct Budget {
-    frames: usize,
-    pixels: u64,
-}
-
-impl Budget {
-    /// Takes out a frame that costs the work of so many pixels.
-    pub(super) fn take(&mut self, pixels: u64) -> Result<(), DecodeError> {
-        self.frames = self.frames.checked_sub(1).ok_or(DecodeError::TooManyFrames)?;
-        self.pixels = self.pixels.checked_sub(pixels).ok_or(DecodeError::TooLong)?;
-        Ok(())
-    }
 }
 
 impl<'a> Clip<'a> {
@@ -59,7 +36,7 @@ impl<'a> Clip<'a> {
             Some(moving) => moving,
             None => Source::Still { picture: still::decode(bytes, format)?, shown: false },
         };
-        Ok(Self { source, budget: Budget { frames: FRAMES_MAX, pixels: CLIP_PIXELS_MAX } })
+        Ok(Self { source, budget: Budget::default() })
     }
 
     /// The next frame, or `None` behind the last.
@@ -119,14 +96,5 @@ mod tests {
         assert_eq!((late.kind(), left), (ErrorKind::Expired, 0));
         let none: DecodeError = Clip::open(&clip).unwrap().first(|| Ok(())).unwrap_err();
         assert!(matches!(none, DecodeError::Damaged { .. }), "{none}");
-    }
-
-    #[test]
-    fn a_budget_ends_with_its_last_frame_or_pixel() {
-        let mut budget = Budget { frames: 3, pixels: 10 };
-        assert!(budget.take(6).is_ok());
-        assert!(matches!(budget.take(5), Err(DecodeError::TooLong)));
-        assert!(budget.take(4).is_ok());
-        assert!(matches!(budget.take(0), Err(DecodeError::TooManyFrames)));
     }
 }

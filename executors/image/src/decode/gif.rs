@@ -10,7 +10,7 @@ use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, DisposalMethod, Me
 use image::RgbImage;
 
 use super::canvas::{Canvas, Colour, Disposal, Drawing};
-use super::clip::{Budget, Frame};
+use super::frame::{Budget, Frame};
 use super::{DecodeError, FRAME_PIXELS_MAX, Format, check_size, pixels};
 
 /// Many files lack the last byte, the trailer. With one more byte behind every file, a file without it ends well,

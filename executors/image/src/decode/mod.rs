@@ -11,6 +11,7 @@ mod clip;
 mod content;
 mod error;
 mod format;
+mod frame;
 mod gif;
 mod jpeg;
 mod rgb;
@@ -20,10 +21,11 @@ mod whole;
 
 use image::RgbImage;
 
-pub use clip::{Clip, Frame};
+pub use clip::Clip;
 pub use content::content;
 pub use error::DecodeError;
 pub use format::Format;
+pub use frame::Frame;
 
 /// The most pixels of one image: 100 megapixels, as much as medium-format cameras make. A file of a few bytes can
 /// claim more, and as a tensor of floats this much takes 1.2 GB.

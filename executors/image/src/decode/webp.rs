@@ -6,7 +6,7 @@ use std::io::Cursor;
 use image::codecs::webp::WebPDecoder;
 use image::{AnimationDecoder as _, Frames, ImageDecoder as _, ImageError, Rgb, RgbImage};
 
-use super::clip::{Budget, Frame};
+use super::frame::{Budget, Frame};
 use super::{DecodeError, FRAME_PIXELS_MAX, Format, check_size, pixels};
 
 /// An animated WebP being read.

@@ -8,7 +8,6 @@ use std::collections::BinaryHeap;
 use flowrun_sdk::{Document, ExecutorError};
 
 use super::nearest::{Nearest, Ranked};
-use super::search::Check;
 use super::state::State;
 use crate::storage::StorageError;
 
@@ -19,6 +18,9 @@ const MATCHES_MAX: usize = 1 << 18;
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 /// How many ids are looked up before the deadline is looked at again.
 const IDS_PER_CHECK: usize = 4096;
+
+/// Says whether the search is still worth finishing.
+pub(super) type Check<'a> = &'a dyn Fn() -> Result<(), ExecutorError>;
 
 /// A stored document and how far it is.
 #[derive(Debug)]

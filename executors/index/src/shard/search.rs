@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use flowrun_sdk::{ExecutorError, tracing};
 
-use super::answer::{AnswerBytes, Match, check_count};
+use super::answer::{AnswerBytes, Check, Match, check_count};
 use super::vectors::Vectors;
 use super::{Nearest, Shard};
 use crate::derived::{Candidates, push_native};
@@ -32,9 +32,6 @@ const WIDENING: usize = 4;
 const CANDIDATES_MAX: usize = 1 << 20;
 /// How many rows are compared before the deadline is looked at again.
 const ROWS_PER_CHECK: u64 = 4096;
-
-/// Says whether the search is still worth finishing.
-pub(super) type Check<'a> = &'a dyn Fn() -> Result<(), ExecutorError>;
 
 impl Shard {
     /// For each query the `k` nearest documents, or all when there are fewer, in the order of (distance, id).
