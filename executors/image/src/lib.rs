@@ -19,9 +19,12 @@ mod segment;
 mod siblings;
 mod size;
 mod split;
+mod thumbnail;
 mod value_range;
 
 use flowrun_sdk::ExecutorType;
+
+pub use thumbnail::thumbnail;
 
 /// The executors of this family.
 pub static EXECUTORS: &[ExecutorType] = &[
