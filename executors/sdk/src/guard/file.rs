@@ -34,6 +34,13 @@ pub enum GuardError {
     /// The text is not UTF-8.
     #[error("{} is not UTF-8 text", .0.display())]
     NotText(PathBuf),
+    /// Documents may not name it. Whether it exists is not told.
+    #[error(
+        "{} is not beneath a directory that this flow serves: name its directory under the flow's `with:`, as in \
+         `files: [DIRECTORY]`, or send the content itself",
+        .0.display()
+    )]
+    Outside(PathBuf),
     /// The URI has a scheme that is not read.
     #[error("cannot read `{0}`: only paths, `file:` and `data:` URIs are read")]
     Scheme(String),

@@ -3,9 +3,11 @@
 //! Everything that comes in here is bounded in size, and every error names what it was about. `clippy.toml` bans
 //! the other doors (`std::fs::read` and its kin). Decoders have bounds of their own and live beside their formats.
 
+mod confine;
 mod file;
 mod uri;
 
+pub use confine::confine;
 pub use file::{GuardError, read_file, read_text};
 pub use uri::{Resource, locate, read, read_within};
 

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
 
 use super::GuardError;
+use super::confine::admitted;
 use super::file::read_admitted;
 use crate::{Allowance, ExecutorError};
 
@@ -67,7 +68,7 @@ fn read_if<E: From<GuardError>>(
     admit: impl Fn(usize) -> Result<(), E>,
 ) -> Result<Bytes, E> {
     match locate(uri)? {
-        Resource::File(path) => read_admitted(&path, bytes_max, admit).map(Bytes::from),
+        Resource::File(path) => read_admitted(&admitted(path)?, bytes_max, admit).map(Bytes::from),
         Resource::Inline(bytes) if bytes.len() as u64 > bytes_max => {
             let what = "the `data:` URI".to_owned();
             Err(GuardError::TooLarge { what, bytes: bytes.len() as u64, bytes_max }.into())
