@@ -11,6 +11,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod diagnostic;
+pub mod gateway;
 pub mod graph;
 pub mod job;
 pub mod limits;

@@ -66,6 +66,35 @@ pub const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
 /// Failed attempts to restart a worker before its pod answers every request with the reason.
 pub const RESTARTS_MAX: u32 = 5;
 
+/// Requests that wait at the gateway for a credit. More are refused at once, so that whoever waits waits for an end
+/// in sight; a stream that has requests under way waits instead.
+pub const QUEUE_MAX: usize = 1_000;
+
+/// Bytes of the requests at the gateway, those that wait and those inside, as they came: the part of the memory that
+/// the bound of the flow itself does not cover.
+pub const QUEUE_BYTES_MAX: usize = 1 << 30;
+
+/// Bytes of one message from a client. A request must fit its bound inside the flow as well.
+pub const MESSAGE_BYTES_MAX: usize = 256 << 20;
+
+/// Documents of one request from a client.
+pub const REQUEST_DOCUMENTS_MAX: usize = 10_000;
+
+/// Connections at a time. Each costs some 100 kB when it is idle.
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+/// Calls under way on one connection of HTTP/2.
+pub const STREAMS_MAX: u32 = 1_000;
+
+/// How long a client may take to send the head of a request of HTTP/1.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client may take to send the body of a request, and to take in a reply that waits for it.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often an idle connection of HTTP/2 is asked whether anyone is there, and how long it has to answer.
+pub const KEEPALIVE: Duration = Duration::from_secs(60);
+
 /// Diagnostics that are shown, the worst first to be kept; whoever wrote more mistakes mends these first.
 pub const DIAGNOSTICS_MAX: usize = 100;
 

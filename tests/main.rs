@@ -15,6 +15,7 @@ mod conservation;
 mod demo;
 mod diagnostics;
 mod ending;
+mod gateway;
 mod house;
 mod memory;
 mod merging;

@@ -149,6 +149,7 @@ async fn send(flow: &Flow, job: &Job, batch: Batch) -> Answered {
         documents: documents.into(),
         parameters: job.parameters.clone(),
         deadline: job.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        ..Request::default()
     };
     let result = match flow.submit_waiting(request).await {
         Ok(pending) => match pending.outcome().await {

@@ -46,6 +46,9 @@ impl<E> Bench<E> {
                 }
                 Err(why) => {
                     *attempts += 1;
+                    if *attempts == RESTARTS_MAX {
+                        meter.broke();
+                    }
                     reason.clone_from(&why);
                     return Err(why);
                 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError};
+use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError, RequestParameters};
 
 use super::content::Content;
 use super::meter::Meter;
@@ -84,8 +84,12 @@ impl Station {
 }
 
 /// The call that a part asks for.
-pub(super) fn call(obligation: &Obligation, documents: Documents) -> Call<'_> {
-    Call::new(&obligation.endpoint, documents, &obligation.parameters)
+pub(super) fn call<'a>(
+    obligation: &'a Obligation,
+    parameters: &'a RequestParameters,
+    documents: Documents,
+) -> Call<'a> {
+    Call::new(&obligation.endpoint, documents, parameters)
         .until(obligation.deadline, obligation.cancellation.clone())
         .within(obligation.request_bytes_max)
 }

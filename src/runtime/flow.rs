@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::ErrorKind;
+use flowrun_sdk::{Endpoints, ErrorKind};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -35,6 +35,7 @@ pub struct Flow {
 pub(super) struct Pod {
     pub(super) name: Arc<str>,
     pub(super) workers: usize,
+    pub(super) endpoints: Endpoints,
     pub(super) meter: Arc<Meter>,
 }
 
@@ -149,6 +150,11 @@ impl Flow {
     /// How many requests came in, and how they ended.
     pub fn books(&self) -> Books {
         self.ledger.books()
+    }
+
+    /// Which requests each pod handles, by the pods' positions.
+    pub fn endpoints(&self) -> Vec<Endpoints> {
+        self.pods.iter().map(|pod| pod.endpoints.clone()).collect()
     }
 
     /// What each pod's workers did.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use flowrun_sdk::{Endpoints, Instance, Ranking, SharedState, Worker as Kind};
+use flowrun_sdk::{Endpoints, Instance, SharedState, Worker as Kind};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -112,7 +112,7 @@ impl Launcher {
         for (position, made) in made.into_iter().enumerate().rev() {
             self.pod(topology, position, made);
         }
-        let entrance = self.outlet(topology, &topology.entrance, None);
+        let entrance = self.outlet(topology, &topology.entrance);
         self.pods.reverse();
         Flow {
             entrance: Mutex::new(Some(Arc::new(entrance))),
@@ -127,8 +127,8 @@ impl Launcher {
     }
 
     /// The edges that lead from a pod, or from the entrance.
-    fn outlet(&self, topology: &Topology, ports: &[Port], ranking: Option<Ranking>) -> Outlet {
-        let mut outlet = Outlet { ranking, ..Outlet::default() };
+    fn outlet(&self, topology: &Topology, ports: &[Port]) -> Outlet {
+        let mut outlet = Outlet::default();
         for port in ports {
             match port.pod {
                 None => outlet.exit = Some((port.input, topology.exits)),
@@ -147,10 +147,16 @@ impl Launcher {
         let first = made.first().map(|made| &made.instance);
         let endpoints = first.map_or(Endpoints::All, |instance| instance.endpoints.clone());
         let ranking = first.and_then(|instance| instance.ranking);
-        let outlet = Arc::new(self.outlet(topology, &plan.outputs, ranking));
         let name: Arc<str> = plan.name.as_str().into();
+        let edges = self.outlet(topology, &plan.outputs);
+        let outlet = Arc::new(Outlet { pod: Some((position, Arc::clone(&name))), ranking, ..edges });
         let meter = Arc::new(Meter::new());
-        self.pods.push(Pod { name: Arc::clone(&name), workers: made.len(), meter: Arc::clone(&meter) });
+        self.pods.push(Pod {
+            name: Arc::clone(&name),
+            workers: made.len(),
+            endpoints: endpoints.clone(),
+            meter: Arc::clone(&meter),
+        });
         let crew = Crew { plan, name, meter: Arc::clone(&meter), outlet: Arc::clone(&outlet) };
         let mut shards: Vec<Vec<Made>> = (0..plan.shards).map(|_| Vec::new()).collect();
         for made in made {

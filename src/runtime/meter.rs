@@ -19,6 +19,7 @@ pub(super) struct Meter {
     waiting: AtomicU64,
     waiting_most: AtomicU64,
     restarts: AtomicU64,
+    broken: AtomicU64,
     latencies: Mutex<Histogram<u64>>,
 }
 
@@ -47,6 +48,8 @@ pub struct PodStatistics {
     pub waiting_most: u64,
     /// Times that a worker was made anew after a panic.
     pub restarts: u64,
+    /// Workers that panicked and cannot be made anew; requests to them fail.
+    pub broken: u64,
 }
 
 impl Meter {
@@ -62,6 +65,7 @@ impl Meter {
             waiting: zero(),
             waiting_most: zero(),
             restarts: zero(),
+            broken: zero(),
             latencies: Mutex::new(latencies.unwrap_or_else(|_| unreachable!("three digits are allowed"))),
         }
     }
@@ -92,6 +96,11 @@ impl Meter {
         self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A worker panicked and cannot be made anew.
+    pub(super) fn broke(&self) {
+        self.broken.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn statistics(&self, pod: &str, workers: usize) -> PodStatistics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let latencies = self.latencies.lock();
@@ -108,6 +117,7 @@ impl Meter {
             waiting: read(&self.waiting),
             waiting_most: read(&self.waiting_most),
             restarts: read(&self.restarts),
+            broken: read(&self.broken),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! kept here and not in the pods, so nothing can stay behind in them; and the credit goes back when everything of the
 //! request has left.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -17,14 +18,19 @@ use super::content::Content;
 use super::gathering::Gathering;
 use super::ledger::Ledger;
 use super::merge::{Law, merge};
+use super::parameters;
 use super::request::{Outcome, Request, RequestError};
+use super::target::Target;
+use super::trace::Trace;
 use crate::topology::bytes;
 
 /// An accepted request.
 pub(super) struct Obligation {
     pub(super) id: String,
     pub(super) endpoint: String,
-    pub(super) parameters: RequestParameters,
+    parameters: RequestParameters,
+    pub(super) target: Option<Target>,
+    pub(super) trace: Option<Arc<Trace>>,
     pub(super) deadline: Option<Instant>,
     pub(super) cancellation: Cancellation,
     /// What its documents may hold, in bytes, whatever they go through.
@@ -50,6 +56,8 @@ impl Obligation {
             id: request.id,
             endpoint: request.endpoint,
             parameters: request.parameters,
+            target: request.target,
+            trace: request.trace,
             deadline: request.deadline,
             cancellation: Cancellation::default(),
             request_bytes_max,
@@ -75,6 +83,11 @@ impl Obligation {
             // Whoever asked may be gone; the books are kept all the same.
             let _ = reply.send(outcome);
         }
+    }
+
+    /// The parameters as the executor of that name sees them.
+    pub(super) fn parameters_for(&self, executor: &str) -> Cow<'_, RequestParameters> {
+        parameters::for_executor(&self.parameters, executor)
     }
 
     /// Whether the documents of a part hold no more than the request may.

@@ -7,6 +7,9 @@ use std::time::Instant;
 use flowrun_sdk::{Documents, ErrorKind, ExecutorError, Failure, RequestParameters};
 use serde_json::{Map, Value};
 
+use super::target::Target;
+use super::trace::Trace;
+
 /// A request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -20,6 +23,10 @@ pub struct Request {
     pub parameters: RequestParameters,
     /// When it has to be answered; the flow's own timeout holds as well.
     pub deadline: Option<Instant>,
+    /// The executors that are meant; all of them when absent.
+    pub target: Option<Target>,
+    /// Where its way is written down, if anyone wants to know.
+    pub trace: Option<Arc<Trace>>,
 }
 
 /// How a request ended. Every accepted request ends in exactly one of these.

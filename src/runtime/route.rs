@@ -42,12 +42,19 @@ pub(super) struct Inlet {
 /// Where parts go on from a pod, or from the entrance.
 #[derive(Default)]
 pub(super) struct Outlet {
+    /// The pod that they lead from; none for the entrance.
+    pub(super) pod: Option<(usize, Arc<str>)>,
     /// The pods that need this one, and which of their inputs it is.
     pub(super) inlets: Vec<(Arc<Inlet>, usize)>,
     /// Which of the parts of the reply this is, and how many there are.
     pub(super) exit: Option<(usize, usize)>,
     /// How the matches that the pod finds are ordered.
     pub(super) ranking: Option<Ranking>,
+}
+
+/// The executor's name in that of its pod: what stands before and behind it is a pod of its own, `NAME/before`.
+pub(super) fn executor_name(pod: &str) -> &str {
+    pod.split_once('/').map_or(pod, |(name, _)| name)
 }
 
 /// The join at the exit, beside those of the pods.
@@ -68,6 +75,9 @@ impl Outlet {
             Some(seat) => seat.sit(content, self.law(&obligation), &obligation),
         };
         if let Some(content) = whole {
+            if let (Some((pod, _)), Some(trace)) = (&self.pod, &obligation.trace) {
+                trace.end(*pod);
+            }
             self.send(&obligation, content);
         }
     }
@@ -108,10 +118,16 @@ impl Outlet {
         }
     }
 
+    /// The name of the executor whose pod this is.
+    fn executor(&self) -> &str {
+        self.pod.as_ref().map_or("", |(_, name)| executor_name(name))
+    }
+
     /// How the parts of several shards are merged for this request.
     fn law(&self, obligation: &Obligation) -> Law {
         let matches = self.ranking.map(|ranking| {
-            let asked = top_k(&obligation.parameters).ok().flatten();
+            let parameters = obligation.parameters_for(self.executor());
+            let asked = top_k(&parameters).ok().flatten();
             Matches { order: ranking.order, top_k: asked.unwrap_or(ranking.top_k) }
         });
         Law { join: Join::Merge, matches }
@@ -130,7 +146,18 @@ impl Inlet {
 
     /// Whether the pod's executor has nothing to do with a request.
     fn passes_by(&self, obligation: &Obligation, content: &Content) -> bool {
-        content.error.is_some() || obligation.is_given_up() || !self.endpoints.handles(&obligation.endpoint)
+        if content.error.is_some() || obligation.is_given_up() {
+            return true;
+        }
+        let meant = obligation.target.as_ref().is_none_or(|target| target.means(self.outlet.executor()));
+        let handled = self.endpoints.handles(&obligation.endpoint);
+        if let Some(trace) = &obligation.trace {
+            trace.begin(self.pod);
+            if meant && !handled {
+                trace.end(self.pod);
+            }
+        }
+        !meant || !handled
     }
 
     /// Hands a request to the workers.

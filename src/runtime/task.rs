@@ -16,7 +16,7 @@ use super::content::Content;
 use super::obligation::Obligation;
 use super::part::Part;
 use super::recipe::Recipe;
-use super::route::Outlet;
+use super::route::{Outlet, executor_name};
 use super::thread::WorkerEnd;
 
 /// What the task needs to work.
@@ -103,7 +103,8 @@ impl Replica {
         obligation: &Obligation,
         documents: Documents,
     ) -> Result<Answer, ExecutorError> {
-        let mut call = call(obligation, documents);
+        let parameters = obligation.parameters_for(executor_name(&self.station.pod));
+        let mut call = call(obligation, &parameters, documents);
         in_time(executor, &mut call).await?;
         Ok(call.finish())
     }

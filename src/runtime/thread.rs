@@ -12,7 +12,7 @@ use super::call::{Ended, Station, call, panic_message};
 use super::content::Content;
 use super::part::Part;
 use super::recipe::Recipe;
-use super::route::Outlet;
+use super::route::{Outlet, executor_name};
 
 /// What a thread needs to work.
 pub(super) struct ThreadWorker {
@@ -68,7 +68,8 @@ impl Bench<Box<dyn Executor>> {
             Ok(executor) => executor,
             Err(reason) => return station.gone(&reason),
         };
-        let mut call = call(obligation, content.documents.take());
+        let parameters = obligation.parameters_for(executor_name(&station.pod));
+        let mut call = call(obligation, &parameters, content.documents.take());
         // Whatever state a panic leaves behind is thrown away with the executor.
         let result = catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));
         let ended = match result {

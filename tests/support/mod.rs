@@ -1,9 +1,11 @@
 //! What tests of whole flows share: writing a flow, launching it, and executors that misbehave on purpose.
 
 pub(crate) mod chaos;
+pub(crate) mod client;
 pub(crate) mod gate;
 pub(crate) mod probe;
 pub(crate) mod program;
+pub(crate) mod recorded;
 
 use std::path::Path;
 
@@ -19,6 +21,9 @@ pub(crate) fn catalog() -> Catalog {
     catalog.add(chaos::CHAOS);
     catalog.add(gate::GATE);
     catalog.add(probe::PROBE);
+    catalog.add(recorded::MISC);
+    catalog.add(recorded::MISC_V2);
+    catalog.add(recorded::ENC);
     catalog
 }
 

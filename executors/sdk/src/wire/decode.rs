@@ -26,7 +26,7 @@ impl TryFrom<DocumentProto> for Document {
             blob: message.blob,
             tensor: tensor(message.tensor)?,
             embedding: tensor(message.embedding)?,
-            tags: Arc::new(message.tags.map(object).unwrap_or_default()),
+            tags: Arc::new(message.tags.map(from_struct).unwrap_or_default()),
             scores: message.scores.into_iter().map(score).collect(),
             location: message.location,
             offset: message.offset,
@@ -60,7 +60,9 @@ fn tensor(message: Option<NdArrayProto>) -> Result<Option<Tensor>, TensorError> 
     Tensor::new(dense.dtype.parse()?, shape, dense.buffer).map(Some)
 }
 
-fn object(message: prost_types::Struct) -> Map<String, Value> {
+/// The JSON object that a message stands for.
+#[must_use]
+pub fn from_struct(message: prost_types::Struct) -> Map<String, Value> {
     message.fields.into_iter().map(|(name, entry)| (name, value(entry))).collect()
 }
 
@@ -71,7 +73,7 @@ fn value(message: prost_types::Value) -> Value {
         Some(Kind::NumberValue(number)) => whole(number).or_else(|| Number::from_f64(number)).into(),
         Some(Kind::StringValue(text)) => Value::String(text),
         Some(Kind::ListValue(list)) => list.values.into_iter().map(value).collect(),
-        Some(Kind::StructValue(entries)) => Value::Object(object(entries)),
+        Some(Kind::StructValue(entries)) => Value::Object(from_struct(entries)),
     }
 }
 

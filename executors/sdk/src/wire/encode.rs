@@ -31,7 +31,7 @@ impl From<&Document> for DocumentProto {
             chunks: document.chunks.iter().map(Into::into).collect(),
             matches: document.matches.iter().map(Into::into).collect(),
             embedding: document.embedding.as_ref().map(Into::into),
-            tags: (!document.tags.is_empty()).then(|| object(&document.tags)),
+            tags: (!document.tags.is_empty()).then(|| to_struct(&document.tags)),
             scores: document.scores.iter().map(score).collect(),
             evaluations: BTreeMap::new(),
             metadata: None,
@@ -63,7 +63,8 @@ impl From<&Tensor> for NdArrayProto {
 }
 
 /// A JSON object as a message. Numbers become doubles, as everywhere in protobuf's `Struct`.
-fn object(entries: &serde_json::Map<String, Value>) -> Struct {
+#[must_use]
+pub fn to_struct(entries: &serde_json::Map<String, Value>) -> Struct {
     Struct { fields: entries.iter().map(|(name, entry)| (name.clone(), value(entry))).collect() }
 }
 
@@ -74,7 +75,7 @@ fn value(json: &Value) -> prost_types::Value {
         Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or(f64::NAN)),
         Value::String(text) => Kind::StringValue(text.clone()),
         Value::Array(items) => Kind::ListValue(ListValue { values: items.iter().map(value).collect() }),
-        Value::Object(entries) => Kind::StructValue(object(entries)),
+        Value::Object(entries) => Kind::StructValue(to_struct(entries)),
     };
     prost_types::Value { kind: Some(kind) }
 }

@@ -19,6 +19,8 @@ mod messages {
     include!(concat!(env!("OUT_DIR"), "/docarray.rs"));
 }
 
+pub use decode::from_struct;
+pub use encode::to_struct;
 pub use messages::{DenseNdArrayProto, DocumentArrayProto, DocumentProto, NamedScoreProto, NdArrayProto};
 
 /// Why bytes are not a document.

@@ -1,0 +1,121 @@
+//! What the gateway tells of the flow: names, classes, the order of the routes, the endpoints.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use flowrun_sdk::Endpoints;
+
+use crate::runtime::{Flow, Visit};
+use crate::topology::{PodPlan, Topology};
+
+use super::exchange::Route;
+
+/// What does not change while a flow runs.
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// The flow's name.
+    pub(super) name: String,
+    /// The executors in the order of Jina's routes: depth first from the entrance.
+    executors: Vec<Executor>,
+    /// The endpoints that executors name.
+    pub(super) endpoints: BTreeSet<String>,
+    /// Whether an executor handles every endpoint.
+    pub(super) any_endpoint: bool,
+}
+
+#[derive(Debug)]
+struct Executor {
+    name: Arc<str>,
+    class: String,
+    /// The positions of its pods: itself, and what stands before and behind it.
+    pods: Vec<usize>,
+}
+
+/// What Jina's gateway calls itself in routes.
+const GATEWAY: &str = "gateway";
+
+impl Facts {
+    /// The facts of a flow that runs.
+    pub(super) fn new(topology: &Topology, flow: &Flow) -> Self {
+        let mut executors: Vec<Executor> = Vec::new();
+        for position in depth_first(topology) {
+            let Some(pod) = topology.pods.get(position) else { continue };
+            let (name, class) = (executor_name(&pod.name), class(pod));
+            match executors.iter_mut().find(|executor| &*executor.name == name) {
+                Some(executor) => {
+                    executor.pods.push(position);
+                    if name == pod.name {
+                        executor.class = class;
+                    }
+                }
+                None => executors.push(Executor { name: name.into(), class, pods: vec![position] }),
+            }
+        }
+        let handled = flow.endpoints();
+        let named = handled.iter().flat_map(|endpoints| match endpoints {
+            Endpoints::All => Vec::new(),
+            Endpoints::Only(names) => names.clone(),
+        });
+        Self {
+            name: topology.name.clone(),
+            executors,
+            endpoints: named.collect(),
+            any_endpoint: handled.contains(&Endpoints::All),
+        }
+    }
+
+    /// The class of the executor in which something failed.
+    pub(super) fn class_of(&self, pod: &str) -> &str {
+        let name = executor_name(pod);
+        self.executors.iter().find(|executor| &*executor.name == name).map_or("", |executor| &executor.class)
+    }
+
+    /// Where a request went, the gateway first; `failed` is the pod in which it failed, if it did.
+    pub(super) fn routes(&self, gateway: Route, visits: &[Visit], failed: Option<&str>) -> Vec<Route> {
+        let by_pod: HashMap<usize, &Visit> = visits.iter().map(|visit| (visit.pod, visit)).collect();
+        let failed = failed.map(executor_name);
+        let stay = |executor: &Executor| {
+            let visits: Vec<&Visit> =
+                executor.pods.iter().filter_map(|pod| by_pod.get(pod).copied()).collect();
+            Some(Route {
+                executor: Arc::clone(&executor.name),
+                start: visits.iter().map(|visit| visit.start).min()?,
+                end: visits.iter().filter_map(|visit| visit.end).max(),
+                failed: failed == Some(&*executor.name),
+            })
+        };
+        std::iter::once(gateway).chain(self.executors.iter().filter_map(stay)).collect()
+    }
+
+    /// The gateway's own stay.
+    pub(super) fn gateway(start: std::time::SystemTime, failed: bool) -> Route {
+        Route { executor: GATEWAY.into(), start, end: Some(std::time::SystemTime::now()), failed }
+    }
+}
+
+/// The executor's name in that of its pod: what stands before and behind it is a pod of its own, `NAME/before`.
+fn executor_name(pod: &str) -> &str {
+    pod.split_once('/').map_or(pod, |(name, _)| name)
+}
+
+/// The class that a pod's main component is of.
+fn class(pod: &PodPlan) -> String {
+    let component = pod.executor.as_ref().and_then(|plan| plan.components.last());
+    component.map_or_else(String::new, |component| component.kind.name.to_owned())
+}
+
+/// The positions of the pods, each once, going as deep as possible before aside.
+fn depth_first(topology: &Topology) -> Vec<usize> {
+    let positions = |ports: &[crate::topology::Port]| -> Vec<usize> {
+        ports.iter().rev().filter_map(|port| port.pod).collect()
+    };
+    let mut ahead = positions(&topology.entrance);
+    let mut order = Vec::new();
+    while let Some(position) = ahead.pop() {
+        if !order.contains(&position) {
+            order.push(position);
+            ahead.extend(topology.pods.get(position).map(|pod| positions(&pod.outputs)).unwrap_or_default());
+        }
+    }
+    order
+}

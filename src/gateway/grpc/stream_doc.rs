@@ -1,0 +1,84 @@
+//! `stream_doc`: one document in, a stream of what the flow makes of it.
+//!
+//! In Jina only executors that generate documents one by one answer here. Ours make all of theirs at once, and the
+//! stream has a message for each.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use flowrun_sdk::wire::from_struct;
+use tonic::Status;
+
+use super::metadata::Manners;
+use super::{grpc, response, status_of};
+use crate::gateway::exchange::{Question, Refusal};
+use crate::gateway::service::Gateway;
+use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
+use crate::gateway::wire::{Schema, Status as Failure, decode_document, encode_document};
+
+/// Serves one call.
+pub(super) async fn stream_doc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let manners = Manners::of(request.headers(), 1);
+    let service = tower::service_fn(move |request: tonic::Request<SingleDocumentRequestProto>| {
+        let gateway = Arc::clone(&gateway);
+        async move {
+            let replies = replies(&gateway, request.into_inner(), manners).await?;
+            let replies = futures_util::stream::iter(replies.into_iter().map(Ok::<_, Status>));
+            Ok::<_, Status>(tonic::Response::new(replies))
+        }
+    });
+    let mut served = grpc::<SingleDocumentRequestProto, SingleDocumentRequestProto>();
+    response(served.server_streaming(service, request).await)
+}
+
+async fn replies(
+    gateway: &Gateway,
+    message: SingleDocumentRequestProto,
+    manners: Manners,
+) -> Result<Vec<SingleDocumentRequestProto>, Status> {
+    let header = message.header.clone().unwrap_or_default();
+    let schema = Schema::of_document(&message.document);
+    let document = match decode_document(message.document.clone(), schema) {
+        Ok(document) => document,
+        Err(error) => {
+            let refusal = Refusal::Invalid(error);
+            let failure = Failure::new(refusal.kind(), &refusal.to_string(), None, "");
+            return Ok(vec![failed(message, failure.to_proto(), Vec::new())]);
+        }
+    };
+    let question = Question {
+        id: header.request_id.clone(),
+        endpoint: header.exec_endpoint.clone().unwrap_or_default(),
+        target: header.target_executor.clone().unwrap_or_default(),
+        parameters: from_struct(message.parameters.clone().unwrap_or_default()),
+        documents: vec![document].into(),
+        deadline: manners.deadline,
+    };
+    let refused = |refusal: Refusal| status_of(&refusal);
+    let ticket = gateway.enter(message.document.len()).map_err(refused)?;
+    let answer = gateway.ask(&ticket, question).await.map_err(refused)?;
+    let response = match answer.result {
+        Ok(response) => response,
+        Err(failure) => {
+            let routes = answer.routes.iter().map(|route| route.to_proto(None)).collect();
+            return Ok(vec![failed(message, failure.status.to_proto(), routes)]);
+        }
+    };
+    let reply = |document| SingleDocumentRequestProto {
+        header: Some(HeaderProto { request_id: header.request_id.clone(), ..HeaderProto::default() }),
+        document: encode_document(document, schema),
+        ..SingleDocumentRequestProto::default()
+    };
+    Ok(response.documents.iter().map(reply).collect())
+}
+
+/// The document as it came, and why nothing became of it.
+fn failed(
+    message: SingleDocumentRequestProto,
+    status: StatusProto,
+    routes: Vec<RouteProto>,
+) -> SingleDocumentRequestProto {
+    let header = HeaderProto { status: Some(status), ..message.header.unwrap_or_default() };
+    SingleDocumentRequestProto { header: Some(header), routes, ..message }
+}

@@ -1,0 +1,110 @@
+//! Questions over HTTP.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::body::{self, Asked, Spelling};
+use super::detail;
+use crate::gateway::exchange::{Question, Refusal};
+use crate::gateway::service::Gateway;
+use crate::gateway::wire::{Status, deadline_from_headers};
+use crate::limits::{CLIENT_TIMEOUT, MESSAGE_BYTES_MAX};
+
+/// `/post`: the endpoint stands in the body.
+pub(super) async fn post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    ask(&gateway, None, request).await
+}
+
+/// A path that is an endpoint.
+pub(super) async fn endpoint(
+    State(gateway): State<Arc<Gateway>>,
+    endpoint: String,
+    request: Request,
+) -> Response {
+    ask(&gateway, Some(&endpoint), request).await
+}
+
+async fn ask(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    // Refused before it is read, where the head says how long it is.
+    let announced = announced_length(&head.headers);
+    if announced.is_some_and(|length| length > MESSAGE_BYTES_MAX) {
+        return too_large();
+    }
+    let ticket = match gateway.enter(announced.unwrap_or_default()) {
+        Ok(ticket) => ticket,
+        Err(refusal) => return refused(&refusal, None),
+    };
+    let bytes = match receive(body).await {
+        Ok(bytes) => bytes,
+        Err(response) => return response,
+    };
+    let body = match body::read(&bytes, endpoint) {
+        Ok(body) => body,
+        Err(wrong) => return (StatusCode::UNPROCESSABLE_ENTITY, detail([wrong])).into_response(),
+    };
+    drop(bytes);
+    let (question, asked) = body.split();
+    let deadline = [question.deadline, deadline_from_headers(&head.headers)].into_iter().flatten().min();
+    match gateway.ask(&ticket, Question { deadline, ..question }).await {
+        Ok(answer) => {
+            let code = if answer.is_late() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::OK };
+            (code, JSON, asked.reply(&answer, Spelling::Camel)).into_response()
+        }
+        Err(refusal) => refused(&refusal, Some(&asked)),
+    }
+}
+
+const JSON: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
+
+/// How long the body is, if the head says so.
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The body, unless it is too large or takes too long to come.
+async fn receive(body: axum::body::Body) -> Result<Bytes, Response> {
+    let limited = Limited::new(body, MESSAGE_BYTES_MAX).collect();
+    match tokio::time::timeout(CLIENT_TIMEOUT, limited).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, detail(error.to_string())).into_response()),
+        Err(_) => {
+            let message = format!("the body did not come within {} s", CLIENT_TIMEOUT.as_secs());
+            Err((StatusCode::REQUEST_TIMEOUT, detail(message)).into_response())
+        }
+    }
+}
+
+fn too_large() -> Response {
+    let message =
+        format!("a request may have {} MiB; send fewer documents at a time", MESSAGE_BYTES_MAX >> 20);
+    (StatusCode::PAYLOAD_TOO_LARGE, detail(message)).into_response()
+}
+
+/// How a refusal is told: as a failed request, which clients know how to read.
+fn refused(refusal: &Refusal, asked: Option<&Asked>) -> Response {
+    let code = match refusal {
+        Refusal::Overloaded(_) => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Ending => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Expired => StatusCode::GATEWAY_TIMEOUT,
+        Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+    };
+    let status = Status::new(refusal.kind(), &refusal.to_string(), None, "").to_json();
+    let body = match asked {
+        Some(asked) => asked.refused(status, Spelling::Camel),
+        None => serde_json::json!({ "header": { "status": status } }).to_string().into_bytes(),
+    };
+    let mut response = (code, JSON, body).into_response();
+    if matches!(refusal, Refusal::Overloaded(_)) {
+        let seconds = Refusal::RETRY_AFTER.as_secs().into();
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}

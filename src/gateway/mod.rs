@@ -1,0 +1,26 @@
+//! Stage 6, serve: a running flow for the clients of Jina 3.
+//!
+//! Every port speaks gRPC, HTTP and WebSocket. What happens to a connection reads top to bottom in [`listen`], what
+//! happens to a request in [`Gateway::ask`]: let in or refused at once ([`admission`]), given a deadline, routed by
+//! what it speaks ([`grpc`], [`http`], [`websocket`]), submitted to the flow, answered in the schema it came in
+//! ([`wire`]).
+//!
+//! Deliberately not here: opening of pickles, whatever they are called; redirects; anything that writes.
+
+mod admission;
+mod exchange;
+mod facts;
+mod grpc;
+mod http;
+mod info;
+mod listen;
+mod metrics;
+mod partial;
+mod security;
+mod service;
+mod websocket;
+mod wire;
+
+pub use listen::{Server, serve};
+pub use security::{Token, UnsafeBind, check_bind};
+pub use service::{Gateway, Look};

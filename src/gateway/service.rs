@@ -1,0 +1,179 @@
+//! One question, one answer.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use flowrun_sdk::{Documents, ErrorKind};
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use super::admission::{Admission, Ticket};
+use super::exchange::{Answer, Failed, Question, Refusal};
+use super::facts::Facts;
+use super::metrics::Metrics;
+use super::partial;
+use super::security::Token;
+use super::wire::Status;
+use crate::limits::{QUEUE_MAX, REQUEST_DOCUMENTS_MAX};
+use crate::runtime::{Flow, Outcome, Request, RequestError, Target, Trace};
+use crate::spec::WhenFull;
+use crate::topology::Topology;
+
+/// The endpoint of a request that only wants to know whether everything answers. No executor names it.
+pub(super) const DRY_RUN: &str = "_jina_dry_run_";
+
+/// How the HTTP side presents the flow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The title of the service.
+    pub title: Option<String>,
+    /// What it is about.
+    pub description: Option<String>,
+    /// Whether pages from elsewhere may call it.
+    pub cors: bool,
+    /// Whether `/index`, `/search`, `/update` and `/delete` are left out.
+    pub no_crud_endpoints: bool,
+    /// Whether `/post` and `/status` are left out.
+    pub no_debug_endpoints: bool,
+    /// Endpoints with a path of their own: the path, and the endpoint that it stands for.
+    pub exposed: Vec<(String, String)>,
+}
+
+/// The gateway of a running flow.
+pub struct Gateway {
+    pub(super) flow: Arc<Flow>,
+    pub(super) facts: Facts,
+    pub(super) admission: Admission,
+    pub(super) metrics: Metrics,
+    pub(super) token: Option<Token>,
+    pub(super) look: Look,
+    /// Requests of one stream that are inside at once, when the client does not say.
+    pub(super) prefetch: usize,
+    /// Held by every conversation; taken away at the end, so that its other side tells when the last is over.
+    pub(super) conversations: Mutex<Option<mpsc::Sender<()>>>,
+}
+
+impl Gateway {
+    /// The gateway of `flow`, which runs `topology`. With a token, nobody else gets in.
+    #[must_use]
+    pub fn new(flow: Arc<Flow>, topology: &Topology, look: Look, token: Option<Token>) -> Self {
+        let waiting = if topology.when_full == WhenFull::Refuse { 0 } else { QUEUE_MAX };
+        Self {
+            facts: Facts::new(topology, &flow),
+            flow,
+            admission: Admission::new(topology.credits, waiting),
+            metrics: Metrics::default(),
+            token,
+            look,
+            prefetch: topology.credits,
+            conversations: Mutex::new(None),
+        }
+    }
+
+    /// Lets a request of so many bytes in, or says why not.
+    pub(super) fn enter(&self, bytes: usize) -> Result<Ticket, Refusal> {
+        self.admission.enter(bytes).inspect_err(|_| self.metrics.refused())
+    }
+
+    /// Asks the flow. Whoever asks holds a ticket.
+    ///
+    /// # Errors
+    /// When nothing of the question has happened.
+    pub(super) async fn ask(&self, _ticket: &Ticket, question: Question) -> Result<Answer, Refusal> {
+        let start = SystemTime::now();
+        let trace = Arc::new(Trace::default());
+        let request = request(question, &trace)?;
+        let sent = !request.documents.is_empty();
+        let outcome = match self.flow.submit(request).await {
+            Ok(pending) => pending.outcome().await,
+            Err(error) => return Err(self.refusal(&error)),
+        };
+        let (result, pod) = match outcome {
+            Outcome::Failed(error) => {
+                let pod = error.pod.clone();
+                (Err(self.failed(&error)), pod)
+            }
+            Outcome::Reply(response) => match partial::of_all(&response).filter(|_| sent) {
+                Some(failure) => {
+                    let class = self.facts.class_of(&failure.pod);
+                    let (kind, status) = partial::status(failure, response.failures.len(), class);
+                    (Err(Failed { kind, status }), Some(Arc::clone(&failure.pod)))
+                }
+                None => (Ok(response), None),
+            },
+        };
+        self.metrics.answered(result.is_err(), start.elapsed().unwrap_or_default());
+        let gateway = Facts::gateway(start, result.is_err() && pod.is_none());
+        Ok(Answer { result, routes: self.facts.routes(gateway, &trace.visits(), pod.as_deref()) })
+    }
+
+    /// Sends a request without documents through the flow; why it did not come back, if it did not.
+    pub(super) async fn dry_run(&self) -> Option<Status> {
+        let question = Question { endpoint: DRY_RUN.to_owned(), ..Question::default() };
+        let refused = |refusal: Refusal| Status::new(refusal.kind(), &refusal.to_string(), None, "");
+        let ticket = match self.enter(0) {
+            Ok(ticket) => ticket,
+            Err(refusal) => return Some(refused(refusal)),
+        };
+        match self.ask(&ticket, question).await {
+            Ok(answer) => answer.result.err().map(|failed| failed.status),
+            Err(refusal) => Some(refused(refusal)),
+        }
+    }
+
+    fn failed(&self, error: &RequestError) -> Failed {
+        let class = error.pod.as_deref().map_or("", |pod| self.facts.class_of(pod));
+        let kind = error.error.kind();
+        Failed { kind, status: Status::new(kind, error.error.message(), error.pod.as_deref(), class) }
+    }
+
+    fn refusal(&self, error: &RequestError) -> Refusal {
+        self.metrics.refused();
+        match error.error.kind() {
+            ErrorKind::Expired => Refusal::Expired,
+            _ if self.admission.is_ending() => Refusal::Ending,
+            _ => Refusal::Overloaded(error.error.message().to_owned()),
+        }
+    }
+}
+
+/// The request that a question stands for.
+fn request(question: Question, trace: &Arc<Trace>) -> Result<Request, Refusal> {
+    let Question { id, endpoint, target, parameters, documents, deadline } = question;
+    let count = documents.len();
+    if count > REQUEST_DOCUMENTS_MAX {
+        let message = format!(
+            "the request has {count} documents, more than the {REQUEST_DOCUMENTS_MAX} allowed; send several"
+        );
+        return Err(Refusal::TooLarge(message));
+    }
+    let target = match target.as_str() {
+        "" => None,
+        pattern => Some(Target::new(pattern).map_err(Refusal::Invalid)?),
+    };
+    Ok(Request {
+        id,
+        endpoint,
+        documents: with_ids(documents),
+        parameters,
+        deadline,
+        target,
+        trace: Some(Arc::clone(trace)),
+    })
+}
+
+/// The documents, each with an id: replies and stores know them by it.
+fn with_ids(mut documents: Documents) -> Documents {
+    if documents.iter().any(|document| document.id.is_empty()) {
+        for document in documents.make_mut().iter_mut().filter(|document| document.id.is_empty()) {
+            document.id = new_id();
+        }
+    }
+    documents
+}
+
+/// An id in the form of Jina's: 32 hexadecimal digits that nobody else has drawn.
+pub(super) fn new_id() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}

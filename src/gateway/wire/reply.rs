@@ -1,0 +1,98 @@
+//! From an answer to a message.
+
+use bytes::Bytes;
+use flowrun_sdk::Document;
+use flowrun_sdk::wire::to_struct;
+use prost_types::value::Kind;
+use prost_types::{Struct, Value};
+use serde_json::Map;
+
+use super::jina::data_request_proto::DataContentProto;
+use super::jina::data_request_proto::data_content_proto::Documents as Content;
+use super::jina::{DataRequestProto, HeaderProto, RouteProto, StatusProto};
+use super::{Envelope, Schema, Status, v1, v2};
+use crate::gateway::exchange::{Answer, Refusal, Route};
+use crate::gateway::partial;
+use crate::gateway::partial::FAILED_DOCUMENTS;
+
+/// The parameter under which executors' results come back.
+const RESULTS: &str = "__results__";
+
+/// The reply to a data request.
+pub(crate) fn data_reply(envelope: Envelope, answer: Answer) -> DataRequestProto {
+    let Envelope { header, mut parameters, schema, documents } = envelope;
+    let (status, documents) = match answer.result {
+        Ok(response) => {
+            insert(&mut parameters, RESULTS, &response.results);
+            insert(&mut parameters, FAILED_DOCUMENTS, &partial::failures(&response.failures));
+            (None, encode(&response.documents, schema))
+        }
+        Err(failed) => (Some(failed.status.to_proto()), documents),
+    };
+    let routes = answer.routes.iter().map(|stay| stay.to_proto(status.as_ref())).collect();
+    reply(header, status, parameters, routes, documents)
+}
+
+/// The reply to a data request that was not let in.
+pub(crate) fn refused(envelope: Envelope, refusal: &Refusal) -> DataRequestProto {
+    let status = Status::new(refusal.kind(), &refusal.to_string(), None, "").to_proto();
+    reply(envelope.header, Some(status), envelope.parameters, Vec::new(), envelope.documents)
+}
+
+fn reply(
+    header: HeaderProto,
+    status: Option<StatusProto>,
+    parameters: Struct,
+    routes: Vec<RouteProto>,
+    documents: Bytes,
+) -> DataRequestProto {
+    // Jina clears the target on the way.
+    let header = HeaderProto { status, target_executor: Some(String::new()), ..header };
+    let data = DataContentProto { documents: Some(Content::Docs(documents)) };
+    DataRequestProto { header: Some(header), parameters: Some(parameters), routes, data: Some(data) }
+}
+
+fn encode(documents: &[Document], schema: Schema) -> Bytes {
+    match schema {
+        Schema::V1 => v1::encode_documents(documents),
+        Schema::V2 => v2::encode_documents(documents),
+    }
+}
+
+/// Adds an object to the parameters, unless it is empty.
+fn insert(parameters: &mut Struct, name: &str, object: &Map<String, serde_json::Value>) {
+    if !object.is_empty() {
+        let value = Value { kind: Some(Kind::StructValue(to_struct(object))) };
+        parameters.fields.insert(name.to_owned(), value);
+    }
+}
+
+impl Route {
+    /// The message for it; `status` is the request's.
+    pub(crate) fn to_proto(&self, status: Option<&StatusProto>) -> RouteProto {
+        RouteProto {
+            executor: self.executor.to_string(),
+            start_time: Some(self.start.into()),
+            end_time: self.end.map(Into::into),
+            status: status.filter(|_| self.failed).cloned(),
+        }
+    }
+}
+
+/// The document in a message of that schema, or why there is none.
+pub(crate) fn decode_document(message: Bytes, schema: Schema) -> Result<Document, String> {
+    match schema {
+        Schema::V1 => v1::decode_document(message).map_err(|error| error.to_string()),
+        Schema::V2 => {
+            v2::decode_document(message).map_err(|error| format!("not a document message: {error}"))
+        }
+    }
+}
+
+/// The document as a message of that schema.
+pub(crate) fn encode_document(document: &Document, schema: Schema) -> Bytes {
+    match schema {
+        Schema::V1 => v1::encode_document(document),
+        Schema::V2 => v2::encode_document(document),
+    }
+}
