@@ -5,6 +5,7 @@
 #   make test     formats, lints and tests everything
 #   make bench    measures what docs/performance.md quotes
 #   make docs     writes the generated parts of docs/ anew
+#   make clients  installs the real clients that `make test` talks to
 #
 # FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine's.
 
@@ -14,7 +15,7 @@ SHELL := /bin/bash
 # --- the machine -----------------------------------------------------------------------------------------------------
 
 # cmake, a C++ compiler and BLAS build FAISS; ccache keeps what was built for the next checkout.
-PACKAGES := ca-certificates ccache cmake g++ libopenblas-dev make
+PACKAGES := ca-certificates ccache cmake g++ libopenblas-dev make python3-venv
 
 ifdef FLOWRUN_PORTABLE
 export CXXFLAGS := -O3 -march=x86-64-v3
@@ -33,7 +34,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench docs setup data clean-demo
+.PHONY: demo test lint bench docs setup data clean-demo clients
 .DEFAULT_GOAL := test
 
 setup:
@@ -65,7 +66,25 @@ clean-demo:
 
 # --- the checks ------------------------------------------------------------------------------------------------------
 
-test: lint
+# Jina's real clients, one environment for each of docarray's schemas, kept by what they are made of.
+CLIENTS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowrun
+PYTHON := $(shell command -v python3.11 || command -v python3)
+
+clients: setup
+	@for schema in v1 v2; do \
+	    requirements=tests/clients/requirements-$$schema.txt; \
+	    environment=$(CLIENTS_CACHE)/clients-$$schema-$$(sha256sum $$requirements | cut -c1-12); \
+	    if [ ! -e $$environment/complete ]; then \
+	        echo "installing the clients of schema $$schema"; \
+	        rm -rf $$environment && $(PYTHON) -m venv $$environment; \
+	        $$environment/bin/pip install --quiet --disable-pip-version-check --requirement $$requirements; \
+	        touch $$environment/complete; \
+	    fi; \
+	done
+
+# The tests with the real clients fail, instead of standing aside, where their environments must be there.
+test: export FLOWRUN_CLIENTS := required
+test: lint clients
 	if cargo nextest --version >/dev/null 2>&1; then \
 	    cargo nextest run --workspace --lib --bins --tests --examples --no-fail-fast; \
 	else \

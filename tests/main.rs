@@ -22,6 +22,7 @@ mod merging;
 mod planning;
 mod reference;
 mod seeds;
+mod serving;
 mod sharding;
 mod supervision;
 mod support;

@@ -56,8 +56,10 @@ pub(super) enum LogFormat {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Runs a flow as a batch job over its input
+    /// Runs a flow: as a batch job over its input, or as a service when it has none
     Run(RunOptions),
+    /// Runs a flow as a service
+    Serve(ServeOptions),
     /// Says what is wrong with a flow, what it means and how much memory it may hold
     Check(CheckOptions),
     /// Draws a flow
@@ -126,6 +128,46 @@ pub(super) struct RunOptions {
     /// Writes the summary as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) summary: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) listen: ListenOptions,
+}
+
+impl RunOptions {
+    /// Whether what is said makes sense for a batch job only.
+    pub(super) fn is_job(&self) -> bool {
+        !self.input.is_empty()
+            || self.endpoint.is_some()
+            || self.output.is_some()
+            || self.summary.is_some()
+            || self.top_k.is_some()
+            || !self.parameters.is_empty()
+    }
+}
+
+/// `flowrun serve`.
+#[derive(Debug, Args)]
+pub(super) struct ServeOptions {
+    #[command(flatten)]
+    pub(super) flow: FlowOptions,
+    #[command(flatten)]
+    pub(super) listen: ListenOptions,
+}
+
+/// Where a service listens, and to whom.
+#[derive(Debug, Args)]
+pub(super) struct ListenOptions {
+    /// The port to listen at, or several; 0 is any that is free. Each speaks gRPC, HTTP and WebSocket.
+    #[arg(long, value_name = "PORT", num_args = 1..)]
+    pub(super) port: Vec<u16>,
+    /// The address to listen at.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) host: Option<String>,
+    /// A file with the token that clients must show; the variable FLOWRUN_TOKEN does the same.
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// Listens to everyone without a token.
+    #[arg(long)]
+    pub(super) insecure: bool,
 }
 
 /// `flowrun check`.

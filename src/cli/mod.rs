@@ -8,6 +8,7 @@ mod exit;
 mod graph;
 mod logging;
 mod run;
+mod serve;
 mod signals;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
     }
     let verb = || match &arguments.verb {
         Verb::Run(options) => run::run(options),
+        Verb::Serve(options) => serve::serve(options),
         Verb::Check(options) => check::check(options),
         Verb::Graph(options) => graph::graph(options),
         Verb::Executors(options) => executors::executors(options),

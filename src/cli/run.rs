@@ -1,4 +1,4 @@
-//! `flowrun run`: a flow as a batch job over its input.
+//! `flowrun run`: a flow as a batch job over its input; a flow without input is served.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -26,6 +26,10 @@ pub(super) fn run(options: &RunOptions) -> anyhow::Result<Exit> {
     let read =
         crate::read(&options.flow.flow, &options.flow.environment(), &catalog, &mut sources, &mut report);
     let topology = read.map(|(_, topology)| topology);
+    if !options.is_job() && topology.as_ref().is_some_and(|topology| topology.job.input.is_empty()) {
+        let flow = Read { topology, sources, report };
+        return super::serve::serve_read(flow, &options.listen, options.flow.policy(false));
+    }
     let job = topology.as_ref().and_then(|topology| job(options, topology, &mut report));
     let output = options.output.as_deref().or_else(|| topology.as_ref()?.job.output.as_deref());
     if let (Some(job), Some(output)) = (&job, output)
@@ -56,8 +60,15 @@ pub(super) fn run(options: &RunOptions) -> anyhow::Result<Exit> {
     exit
 }
 
+/// A flow that was read, with what there is to say about it.
+pub(super) struct Read {
+    pub(super) topology: Option<Topology>,
+    pub(super) sources: Sources,
+    pub(super) report: Report,
+}
+
 /// How the program ends when an executor could not be had.
-fn not_launched(report: &Report) -> Exit {
+pub(super) fn not_launched(report: &Report) -> Exit {
     let late = report.sorted().iter().any(|diagnostic| diagnostic.code == Code::NotReady);
     if late { Exit::NotReady } else { Exit::Usage }
 }
@@ -127,9 +138,8 @@ fn inputs(options: &RunOptions, topology: &Topology, report: &mut Report) -> Opt
         options.input.iter().map(|path| (path.clone(), None)).collect()
     };
     if named.is_empty() {
-        let message =
-            format!("`{}` has no input, and this version runs flows as batch jobs only", topology.name);
-        let help = "type `--input 'clips/*.gif'`, or write `input: …` under the flow's `with:`";
+        let message = format!("`{}` has no input for a batch job", topology.name);
+        let help = "type `--input 'clips/*.gif'`, or write `input: …` under the flow's `with:`; `flowrun serve` waits for requests instead";
         report.push(Diagnostic::new(Code::NoInput, message).help(help));
         return None;
     }

@@ -23,4 +23,4 @@ mod wire;
 
 pub use listen::{Server, serve};
 pub use security::{Token, UnsafeBind, check_bind};
-pub use service::{Gateway, Look};
+pub use service::Gateway;

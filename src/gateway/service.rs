@@ -17,28 +17,11 @@ use super::security::Token;
 use super::wire::Status;
 use crate::limits::{QUEUE_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::runtime::{Flow, Outcome, Request, RequestError, Target, Trace};
-use crate::spec::WhenFull;
+use crate::spec::{GatewaySpec, WhenFull};
 use crate::topology::Topology;
 
 /// The endpoint of a request that only wants to know whether everything answers. No executor names it.
 pub(super) const DRY_RUN: &str = "_jina_dry_run_";
-
-/// How the HTTP side presents the flow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look {
-    /// The title of the service.
-    pub title: Option<String>,
-    /// What it is about.
-    pub description: Option<String>,
-    /// Whether pages from elsewhere may call it.
-    pub cors: bool,
-    /// Whether `/index`, `/search`, `/update` and `/delete` are left out.
-    pub no_crud_endpoints: bool,
-    /// Whether `/post` and `/status` are left out.
-    pub no_debug_endpoints: bool,
-    /// Endpoints with a path of their own: the path, and the endpoint that it stands for.
-    pub exposed: Vec<(String, String)>,
-}
 
 /// The gateway of a running flow.
 pub struct Gateway {
@@ -47,7 +30,8 @@ pub struct Gateway {
     pub(super) admission: Admission,
     pub(super) metrics: Metrics,
     pub(super) token: Option<Token>,
-    pub(super) look: Look,
+    /// How the HTTP side presents the flow.
+    pub(super) look: GatewaySpec,
     /// Requests of one stream that are inside at once, when the client does not say.
     pub(super) prefetch: usize,
     /// Held by every conversation; taken away at the end, so that its other side tells when the last is over.
@@ -57,7 +41,7 @@ pub struct Gateway {
 impl Gateway {
     /// The gateway of `flow`, which runs `topology`. With a token, nobody else gets in.
     #[must_use]
-    pub fn new(flow: Arc<Flow>, topology: &Topology, look: Look, token: Option<Token>) -> Self {
+    pub fn new(flow: Arc<Flow>, topology: &Topology, token: Option<Token>) -> Self {
         let waiting = if topology.when_full == WhenFull::Refuse { 0 } else { QUEUE_MAX };
         Self {
             facts: Facts::new(topology, &flow),
@@ -65,7 +49,7 @@ impl Gateway {
             admission: Admission::new(topology.credits, waiting),
             metrics: Metrics::default(),
             token,
-            look,
+            look: topology.gateway.clone(),
             prefetch: topology.credits,
             conversations: Mutex::new(None),
         }
@@ -164,7 +148,7 @@ fn request(question: Question, trace: &Arc<Trace>) -> Result<Request, Refusal> {
 }
 
 /// The documents, each with an id: replies and stores know them by it.
-fn with_ids(mut documents: Documents) -> Documents {
+pub(super) fn with_ids(mut documents: Documents) -> Documents {
     if documents.iter().any(|document| document.id.is_empty()) {
         for document in documents.make_mut().iter_mut().filter(|document| document.id.is_empty()) {
             document.id = new_id();

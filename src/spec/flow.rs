@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Dialect, Executor, PollingTable};
+use super::{Dialect, Executor, GatewaySpec, PollingTable};
 use crate::diagnostic::{Span, Spanned};
 
 /// A flow as its file means it. Names are not yet connected, executors not yet found.
@@ -23,6 +23,8 @@ pub struct FlowSpec {
     pub timeout: Option<Duration>,
     /// What the flow says about being a batch job.
     pub job: Job,
+    /// What the flow says about being served.
+    pub gateway: GatewaySpec,
     /// The pods, in the order in which they were written.
     pub pods: Vec<PodSpec>,
 }

@@ -2,6 +2,7 @@
 
 use super::fields::Fields;
 use super::flow::{FlowSpec, Job, WhenFull};
+use super::gateway::gateway;
 use super::polling::with_slash;
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
@@ -23,6 +24,7 @@ pub(super) fn flow(fields: &Fields<'_>, span: Span, reader: &mut Reader<'_>) -> 
         when_full: if refuse { WhenFull::Refuse } else { WhenFull::Wait },
         timeout: fields.milliseconds("timeout").flatten(),
         job: job(fields, reader),
+        gateway: gateway(fields, reader),
         pods: Vec::new(),
     }
 }

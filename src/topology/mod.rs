@@ -19,7 +19,7 @@ pub use resolve::{PodExecutors, resolve};
 pub(crate) use summary::bytes;
 
 use crate::diagnostic::Span;
-use crate::spec::{Job, Join, PollingTable, WhenFull};
+use crate::spec::{GatewaySpec, Job, Join, PollingTable, WhenFull};
 
 /// What will run.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct Topology {
     pub memory: MemoryBound,
     /// What the flow says about being a batch job.
     pub job: Job,
+    /// What the flow says about being served.
+    pub gateway: GatewaySpec,
 }
 
 /// A pod as it will run.

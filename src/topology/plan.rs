@@ -31,6 +31,7 @@ pub fn plan(graph: &FlowGraph, executors: Vec<PodExecutors>, machine: Machine) -
         when_full: spec.when_full,
         timeout: spec.timeout,
         job: spec.job.clone(),
+        gateway: spec.gateway.clone(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The gateway, as its clients meet it.
 
 mod captures;
+mod http;
 mod messages;
 mod services;
 mod streams;
+mod websocket;

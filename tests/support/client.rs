@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use flowrun::gateway::{Gateway, Look, Server, Token, serve};
+use flowrun::gateway::{Gateway, Server, Token, serve};
 use flowrun::runtime::{Drained, Flow};
 use flowrun::yaml::Environment;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -35,8 +35,7 @@ pub(crate) async fn served_by(with: &str, executors: &str, token: Option<&str>) 
     let yaml = format!("jtype: Flow\n{with}\nexecutors:\n{executors}");
     let topology = super::plan(&yaml, directory.path(), &Environment::default());
     let flow = Arc::new(super::start(&topology).await);
-    let look = Look::default();
-    let gateway = Gateway::new(Arc::clone(&flow), &topology, look, token.and_then(Token::new));
+    let gateway = Gateway::new(Arc::clone(&flow), &topology, token.and_then(Token::new));
     let server = serve(gateway, &["127.0.0.1:0".parse().unwrap()]).await.unwrap();
     Served { flow, server }
 }

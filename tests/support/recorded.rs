@@ -23,7 +23,7 @@ fn misc(_: &Build) -> Result<Instance, BuildError> {
 }
 
 fn enc(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Enc).for_endpoints(["/index"]))
+    Ok(Instance::thread(Enc).for_endpoints(["/index", "/search"]))
 }
 
 fn misc_v2(_: &Build) -> Result<Instance, BuildError> {

@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
-use flowrun_sdk::{Document, RequestParameters};
+use flowrun_sdk::{Document, Documents, RequestParameters};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::gateway::exchange::{Answer, Question, Route};
 use crate::gateway::partial;
-use crate::gateway::service::new_id;
+use crate::gateway::service::{new_id, with_ids};
 use crate::gateway::wire::{Form, JsonDocument, read_documents, timeout_of};
 
 /// A request that was read, and how to write its reply.
@@ -16,7 +16,7 @@ pub(crate) struct Body {
     pub(crate) question: Question,
     pub(crate) form: Form,
     /// What was sent; a failed request is answered with it.
-    documents: Vec<Document>,
+    documents: Documents,
 }
 
 /// Which keys a reply spells how.
@@ -64,6 +64,7 @@ pub(crate) fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Body, Wrong> 
     let values = values(object.get("data"))?;
     let (documents, form) =
         read_documents(values).map_err(|error| Wrong::new(&["data"], "document_type", error))?;
+    let documents = with_ids(documents.into());
     let single = object.get("data").filter(|data| data.get("docs").is_none()).and_then(|data| data.get("id"));
     let id = text(["request_id", "requestId"]).or_else(|| single.and_then(Value::as_str).map(str::to_owned));
     let said = text(["exec_endpoint", "execEndpoint"]);
@@ -73,7 +74,7 @@ pub(crate) fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Body, Wrong> 
         endpoint: endpoint.map(str::to_owned).or(said).unwrap_or_else(|| "/".to_owned()),
         target: text(["target_executor", "targetExecutor"]).unwrap_or_default(),
         parameters,
-        documents: documents.clone().into(),
+        documents: documents.clone(),
         deadline: timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout)),
     };
     Ok(Body { question, form, documents })
@@ -108,7 +109,7 @@ pub(crate) struct Asked {
     endpoint: String,
     parameters: RequestParameters,
     form: Form,
-    documents: Vec<Document>,
+    documents: Documents,
 }
 
 impl Body {

@@ -18,14 +18,15 @@ use serde_json::json;
 use tower_http::cors::CorsLayer;
 
 use super::listen::is_grpc;
-use super::service::{Gateway, Look};
+use super::service::Gateway;
 use super::{grpc, websocket};
+use crate::spec::GatewaySpec;
 
 /// The paths that tell those who watch over the process how it is.
 const OPEN: [&str; 2] = ["/live", "/ready"];
 
 /// Every path. `endpoints` are those that executors name: each has a path of its own.
-pub(super) fn routes(look: &Look, endpoints: &BTreeSet<String>) -> Router<Arc<Gateway>> {
+pub(super) fn routes(look: &GatewaySpec, endpoints: &BTreeSet<String>) -> Router<Arc<Gateway>> {
     let mut router = Router::new()
         .route("/", get(websocket::requests))
         .route("/dry_run", get(websocket::dry_run))
@@ -49,7 +50,7 @@ pub(super) fn routes(look: &Look, endpoints: &BTreeSet<String>) -> Router<Arc<Ga
 }
 
 /// The endpoints that have a path of their own: path, method, endpoint.
-fn paths(look: &Look, endpoints: &BTreeSet<String>) -> Vec<(String, &'static str, String)> {
+fn paths(look: &GatewaySpec, endpoints: &BTreeSet<String>) -> Vec<(String, &'static str, String)> {
     const CRUD: [(&str, &str); 4] =
         [("/index", "post"), ("/search", "post"), ("/update", "put"), ("/delete", "delete")];
     let mut taken: BTreeSet<String> =
@@ -72,7 +73,7 @@ fn paths(look: &Look, endpoints: &BTreeSet<String>) -> Vec<(String, &'static str
 }
 
 /// The same routes, open to pages from elsewhere if the flow says so.
-pub(super) fn with_cors(router: Router<Arc<Gateway>>, look: &Look) -> Router<Arc<Gateway>> {
+pub(super) fn with_cors(router: Router<Arc<Gateway>>, look: &GatewaySpec) -> Router<Arc<Gateway>> {
     if look.cors { router.layer(CorsLayer::very_permissive()) } else { router }
 }
 

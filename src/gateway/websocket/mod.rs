@@ -62,7 +62,7 @@ pub(super) async fn dry_run(
 }
 
 fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX)
+    upgrade.protocols(["bytes", "json"]).max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX)
 }
 
 async fn dry_runs(mut socket: WebSocket, gateway: Arc<Gateway>, tongue: Tongue) {

@@ -9,7 +9,7 @@ use flowrun_sdk::{Document, Documents, JsonError};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::fields::{Fields, NOTHING};
+use super::fields::{Fields, NOTHING, TAGS};
 
 /// Every key of docarray's first schema.
 const KEYS: [&str; 19] = [
@@ -71,9 +71,15 @@ fn read(value: &Value) -> Result<Document, JsonError> {
             tags.insert(name.clone(), value.clone());
         }
     }
-    // A key that came without a value goes back without one, if nothing sets it.
-    for name in KEYS.iter().filter(|name| object.get(**name).is_some_and(Value::is_null)) {
-        fields.kinds.insert((*name).to_owned(), NOTHING.into());
+    // A key that came without a value, or with an empty one, goes back like that, if nothing sets it.
+    for name in KEYS {
+        let kind = match object.get(name) {
+            Some(Value::Null) => NOTHING,
+            Some(Value::Object(entries)) if entries.is_empty() => "dict",
+            Some(Value::Array(items)) if items.is_empty() => "list",
+            _ => continue,
+        };
+        fields.kinds.insert(name.to_owned(), kind.into());
     }
     fields.keep(tags);
     Ok(document)
@@ -116,7 +122,14 @@ impl Serialize for JsonDocument<'_> {
         let mut others: Map<String, Value> = Map::new();
         if let Some(fields) = Fields::of(document) {
             let reclaimed = fields.reclaim(Arc::make_mut(&mut own.tags));
-            others.extend(reclaimed.into_iter().map(|(name, _, value)| (name, value.unwrap_or_default())));
+            others.extend(reclaimed.into_iter().map(|(name, kind, value)| {
+                let empty = match kind.as_str() {
+                    TAGS | "dict" => Value::Object(Map::new()),
+                    "list" => Value::Array(Vec::new()),
+                    _ => Value::Null,
+                };
+                (name, value.unwrap_or(empty))
+            }));
         }
         if form == Form::Every {
             others.extend(KEYS.iter().map(|key| ((*key).to_owned(), Value::Null)));
@@ -182,7 +195,7 @@ mod tests {
     #[test]
     fn fields_of_the_second_schema_come_back_as_they_came() {
         let sent = json!({
-            "id": "a", "text": "t", "tags": {"x": 1}, "price": 1.5, "count": 0, "flag": false, "names": ["p", null],
+            "id": "a", "text": "t", "tags": {"x": 1}, "price": 1.5, "count": 0, "flag": false, "names": ["p", null], "matches": [], "scores": {},
             "sub": {"a": 3}, "blob": null, "embedding": null, "empty": null,
         });
         assert_eq!(there_and_back(&sent), sent);

@@ -3,7 +3,7 @@
 use crate::limits::PREFETCH_MAX;
 use crate::spec::key::{Key, Kind};
 
-const SERVING: &str = "it concerns serving, and this version runs flows as batch jobs";
+const SERVING: &str = "it concerns the servers that Jina is built on";
 const PROCESSES: &str = "it concerns Jina's processes; flowrun is one process";
 const MESSAGES: &str =
     "it concerns the messages between Jina's processes; flowrun hands documents over in memory";
@@ -34,12 +34,13 @@ pub const LEGACY_FLOW: &[Key] = &[
     ),
     Key::obeyed("workspace", Kind::Text, "the directory that executors write beneath"),
     Key::obeyed("timeout_ready", Kind::Milliseconds, "how long an executor may take to start"),
+    Key::obeyed("port_expose", Kind::Texts, "the port to listen at; absent: any that is free")
+        .also(&["port_grpc"]),
+    Key::obeyed("host", Kind::Text, "the address to listen at; absent: this machine alone"),
+    Key::ignored("rest_api", "every port speaks HTTP and gRPC").also(&["restful"]),
     Key::ignored("prefetch_on_recv", "a request that leaves lets the next one in"),
     Key::ignored("logserver", SERVING),
     Key::ignored("logserver_config", SERVING),
-    Key::ignored("rest_api", SERVING).also(&["restful"]),
-    Key::ignored("port_expose", SERVING).also(&["port_grpc"]),
-    Key::ignored("host", SERVING),
     Key::ignored("allow_spawn", SERVING),
     Key::ignored("proxy", SERVING),
     Key::ignored("to_datauri", SERVING),

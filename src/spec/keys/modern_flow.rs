@@ -3,7 +3,8 @@
 use crate::limits::{COPIES_MAX, PREFETCH_MAX};
 use crate::spec::key::{Key, Kind};
 
-const SERVING: &str = "it concerns serving, and this version runs flows as batch jobs";
+const SERVING: &str = "it concerns the servers that Jina is built on";
+const TLS: &str = "TLS is not available in this version; let a proxy in front of the gateway end it";
 const PROCESSES: &str = "it concerns Jina's processes; flowrun is one process";
 const MESSAGES: &str =
     "it concerns the messages between Jina's processes; flowrun hands documents over in memory";
@@ -35,19 +36,29 @@ pub const MODERN_FLOW: &[Key] = &[
     Key::obeyed("replicas", Kind::Count(1, COPIES_MAX), "`replicas` of executors that do not say"),
     Key::obeyed("shards", Kind::Count(1, COPIES_MAX), "`shards` of executors that do not say")
         .also(&["parallel"]),
-    Key::ignored("port", SERVING).also(&["ports", "port_expose"]),
-    Key::ignored("protocol", SERVING).also(&["protocols"]),
-    Key::ignored("host", SERVING),
-    Key::ignored("cors", SERVING),
-    Key::ignored("title", SERVING),
-    Key::ignored("description", LOOKS),
-    Key::ignored("expose_endpoints", SERVING),
+    Key::obeyed("port", Kind::Texts, "the port to listen at, or several; absent: any that is free")
+        .also(&["ports", "port_expose"]),
+    Key::obeyed("protocol", Kind::Texts, "what clients speak; every port speaks all of it")
+        .also(&["protocols"]),
+    Key::obeyed("host", Kind::Text, "the address to listen at; absent: this machine alone"),
+    Key::obeyed("cors", Kind::Flag, "whether pages from elsewhere may call the flow over HTTP"),
+    Key::obeyed("title", Kind::Text, "the title in `/openapi.json`"),
+    Key::obeyed("description", Kind::Text, "the description in `/openapi.json`"),
+    Key::obeyed(
+        "expose_endpoints",
+        Kind::Any,
+        "endpoints with a path of their own over HTTP: `{/foo: {path: /bar}}`",
+    ),
+    Key::obeyed("no_debug_endpoints", Kind::Flag, "whether `/post` and `/status` are left out over HTTP"),
+    Key::obeyed(
+        "no_crud_endpoints",
+        Kind::Flag,
+        "whether `/index`, `/search`, `/update` and `/delete` are left out over HTTP",
+    ),
     Key::ignored("expose_graphql_endpoint", SERVING),
-    Key::ignored("no_debug_endpoints", SERVING),
-    Key::ignored("no_crud_endpoints", SERVING),
     Key::ignored("uvicorn_kwargs", SERVING),
-    Key::ignored("ssl_certfile", SERVING),
-    Key::ignored("ssl_keyfile", SERVING),
+    Key::ignored("ssl_certfile", TLS),
+    Key::ignored("ssl_keyfile", TLS),
     Key::ignored("grpc_server_options", SERVING),
     Key::ignored("grpc_channel_options", MESSAGES),
     Key::ignored("grpc_metadata", MESSAGES),
@@ -56,7 +67,7 @@ pub const MODERN_FLOW: &[Key] = &[
     Key::ignored("compress_min_ratio", MESSAGES),
     Key::ignored("prefetch_on_recv", "a request that leaves lets the next one in"),
     Key::ignored("proxy", SERVING),
-    Key::ignored("tls", SERVING),
+    Key::ignored("tls", TLS),
     Key::ignored("timeout_send", "nothing is sent between processes; `timeout` bounds a request"),
     Key::ignored("timeout_ctrl", PROCESSES),
     Key::ignored("retries", "nothing is sent between processes, so nothing is lost and sent again"),

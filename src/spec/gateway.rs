@@ -1,0 +1,98 @@
+//! What a flow says about being served.
+
+use serde_json::Value;
+
+use super::fields::Fields;
+use super::polling::with_slash;
+use super::reader::Reader;
+use crate::diagnostic::{Code, Diagnostic, Spanned, did_you_mean};
+use crate::yaml::{Node, Schema};
+
+/// What a flow says about being served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GatewaySpec {
+    /// The address to listen at, or its name; the machine itself alone when absent.
+    pub host: Option<String>,
+    /// The ports to listen at; any that is free when empty. Each speaks everything.
+    pub ports: Vec<u16>,
+    /// The title of the service.
+    pub title: Option<String>,
+    /// What it is about.
+    pub description: Option<String>,
+    /// Whether pages from elsewhere may call it.
+    pub cors: bool,
+    /// Whether `/index`, `/search`, `/update` and `/delete` have no path of their own.
+    pub no_crud_endpoints: bool,
+    /// Whether `/post` and `/status` are left out.
+    pub no_debug_endpoints: bool,
+    /// Endpoints with a path of their own: the path, and the endpoint that it stands for.
+    pub exposed: Vec<(String, String)>,
+}
+
+/// What clients may speak. Every port speaks all of it.
+const PROTOCOLS: [&str; 3] = ["GRPC", "HTTP", "WEBSOCKET"];
+
+/// The settings of the gateway among those of the flow.
+pub(super) fn gateway(fields: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySpec {
+    protocols(fields, reader);
+    let text = |key| fields.text(key).map(|text| text.value.to_owned());
+    let flag = |key| fields.flag(key) == Some(true);
+    GatewaySpec {
+        host: text("host"),
+        ports: ports(fields, reader),
+        title: text("title"),
+        description: text("description"),
+        cors: flag("cors"),
+        no_crud_endpoints: flag("no_crud_endpoints"),
+        no_debug_endpoints: flag("no_debug_endpoints"),
+        exposed: fields.node("expose_endpoints").map(|node| exposed(node, reader)).unwrap_or_default(),
+    }
+}
+
+fn ports(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<u16> {
+    let texts = fields.texts("port").or_else(|| fields.texts("port_expose")).unwrap_or_default();
+    let mut ports = Vec::new();
+    for Spanned { value, span } in texts {
+        match value.trim().parse() {
+            Ok(port) => ports.push(port),
+            Err(_) => {
+                let message = format!("`{value}` is not a port");
+                let help = "write a number up to 65535, or 0 for any port that is free";
+                reader.report.push(Diagnostic::at(Code::OutOfRange, span, message).help(help));
+            }
+        }
+    }
+    ports
+}
+
+/// Every port speaks everything, so all there is to say about protocols is whether they are any.
+fn protocols(fields: &Fields<'_>, reader: &mut Reader<'_>) {
+    for Spanned { value, span } in fields.texts("protocol").unwrap_or_default() {
+        if !PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(value)) {
+            let message = format!("`{value}` is not a protocol");
+            let help = did_you_mean(value, PROTOCOLS)
+                .unwrap_or_else(|| format!("clients may speak {}", PROTOCOLS.join(", ")));
+            reader.report.push(Diagnostic::at(Code::WrongType, span, message).help(help));
+        }
+    }
+}
+
+/// Jina's form: a mapping, or the JSON of one, from endpoints to what is told about their paths.
+fn exposed(node: &Node, reader: &mut Reader<'_>) -> Vec<(String, String)> {
+    let value = match node.text() {
+        Some(text) => serde_json::from_str(text).unwrap_or_default(),
+        None => node.to_json(Schema::Yaml11),
+    };
+    let Value::Object(endpoints) = value else {
+        let message = "`expose_endpoints` must be a mapping from endpoints to paths";
+        let help = "write `expose_endpoints: {/foo: {path: /foo}}`";
+        reader.report.push(Diagnostic::at(Code::WrongType, node.span, message).help(help));
+        return Vec::new();
+    };
+    let path = |(endpoint, told): (String, Value)| {
+        let endpoint = with_slash(&endpoint);
+        let path = told.get("path").and_then(Value::as_str).map_or_else(|| endpoint.clone(), with_slash);
+        (path, endpoint)
+    };
+    endpoints.into_iter().map(path).collect()
+}

@@ -1,0 +1,126 @@
+//! `flowrun serve`, as a program: where it listens, to whom, and how it ends.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+const PASS: &str = "jtype: Flow\nexecutors: [{name: a, uses: Pass}]\n";
+
+fn directory(flow: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
+    directory
+}
+
+fn command(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flowrun"));
+    command.args(arguments).current_dir(directory).env_clear().stdin(Stdio::null());
+    command
+}
+
+/// A program that serves, ended with its test.
+pub(crate) struct Serving {
+    child: Child,
+    pub(crate) addresses: Vec<String>,
+}
+
+impl Serving {
+    /// Starts it, and reads where it listens.
+    pub(crate) fn start(directory: &Path, arguments: &[&str]) -> Self {
+        let mut child =
+            command(directory, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let Ok(line) = serde_json::from_str::<Value>(&line) else {
+            let output = child.wait_with_output().unwrap();
+            panic!("{}", String::from_utf8_lossy(&output.stderr))
+        };
+        let addresses = line["listening"].as_array().unwrap();
+        Self {
+            child,
+            addresses: addresses.iter().map(|address| address.as_str().unwrap().to_owned()).collect(),
+        }
+    }
+
+    fn get(&self, number: usize, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.addresses[number]).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
+    }
+
+    /// Sends SIGTERM; the exit code.
+    fn terminate(mut self) -> Option<i32> {
+        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Does nothing to one that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_flow_without_input_is_served_until_it_is_told_to_end() {
+    let directory = directory(PASS);
+    for arguments in [&["flow.yml"][..], &["run", "flow.yml", "--port", "0"], &["serve", "flow.yml"]] {
+        let serving = Serving::start(directory.path(), arguments);
+        assert!(serving.addresses[0].starts_with("127.0.0.1:"), "{:?}", serving.addresses);
+        assert!(serving.get(0, "/status").contains(env!("CARGO_PKG_VERSION")));
+        assert_eq!(serving.terminate(), Some(143));
+    }
+}
+
+#[test]
+fn every_port_speaks_everything_and_the_command_line_wins() {
+    let flow = "jtype: Flow\ngateway: {port: [0, 0], protocol: [http, grpc], host: localhost}\nexecutors: [{name: a, uses: Pass}]\n";
+    let directory = directory(flow);
+    let serving = Serving::start(directory.path(), &["serve", "flow.yml"]);
+    assert_eq!(serving.addresses.len(), 2);
+    assert!((0..2).all(|number| serving.get(number, "/live").starts_with("HTTP/1.1 200")));
+    let serving =
+        Serving::start(directory.path(), &["serve", "flow.yml", "--port", "0", "--host", "127.0.0.1"]);
+    assert_eq!(serving.addresses.len(), 1);
+}
+
+fn refused(flow: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let directory = directory(flow);
+    let Output { status, stderr, .. } = command(directory.path(), arguments).output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn what_everyone_could_reach_needs_a_token_or_a_word() {
+    let open = "jtype: Flow\nwith: {host: 0.0.0.0}\nexecutors: [{name: a, uses: Pass}]\n";
+    let (code, said) = refused(open, &["serve", "flow.yml"]);
+    assert_eq!((code, said.contains("--token-file FILE")), (Some(2), true), "{said}");
+    let directory = directory(open);
+    drop(Serving::start(directory.path(), &["serve", "flow.yml", "--insecure"]));
+    std::fs::write(directory.path().join("token"), "secret\n").unwrap();
+    let serving = Serving::start(directory.path(), &["serve", "flow.yml", "--token-file", "token"]);
+    let port = serving.addresses[0].rsplit(':').next().unwrap().to_owned();
+    let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    write!(stream, "GET /status HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 401"), "{response}");
+}
+
+#[test]
+fn settings_that_mean_nothing_are_refused_in_their_place() {
+    let flow = "jtype: Flow\nwith: {port: 70000, protocol: gprc}\nexecutors: [{name: a, uses: Pass}]\n";
+    let (code, said) = refused(flow, &["serve", "flow.yml"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("`70000` is not a port") && said.contains("did you mean `GRPC`?"), "{said}");
+    let (code, said) = refused(PASS, &["flow.yml", "--endpoint", "/index"]);
+    assert_eq!((code, said.contains("has no input for a batch job")), (Some(2), true), "{said}");
+}
