@@ -92,6 +92,13 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may take to send the body of a request, and to take in a reply that waits for it.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a conversation over WebSocket stays open after a request in it failed. Jina's client loses the error when
+/// the gateway closes before the client has looked at it; it closes by itself when it has.
+pub const ERROR_LINGER: Duration = Duration::from_millis(100);
+
+/// How long a client may take to agree that a conversation is over.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How often an idle connection of HTTP/2 is asked whether anyone is there, and how long it has to answer.
 pub const KEEPALIVE: Duration = Duration::from_secs(60);
 

@@ -10,6 +10,7 @@
 )]
 
 mod backpressure;
+mod clients;
 mod command_line;
 mod conservation;
 mod demo;

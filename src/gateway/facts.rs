@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use flowrun_sdk::Endpoints;
 
@@ -89,7 +90,9 @@ impl Facts {
 
     /// The gateway's own stay.
     pub(super) fn gateway(start: std::time::SystemTime, failed: bool) -> Route {
-        Route { executor: GATEWAY.into(), start, end: Some(std::time::SystemTime::now()), failed }
+        // `clip_client.profile()` divides by the whole milliseconds between the two.
+        let end = std::time::SystemTime::now().max(start + Duration::from_millis(1));
+        Route { executor: GATEWAY.into(), start, end: Some(end), failed }
     }
 }
 

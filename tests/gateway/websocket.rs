@@ -132,5 +132,6 @@ async fn a_conversation_is_finished_before_the_end() {
     gate::set_open(true);
     let (messages, closed) = rest(&mut socket).await;
     assert_eq!((messages.len(), closed.unwrap().0), (1, CloseCode::Away));
+    drop(socket);
     assert!(draining.await.unwrap().in_time());
 }

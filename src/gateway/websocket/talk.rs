@@ -12,12 +12,13 @@ use super::frame::{Frame, Kept, Tongue};
 use crate::gateway::admission::Ticket;
 use crate::gateway::exchange::{Question, Refusal};
 use crate::gateway::service::Gateway;
-use crate::limits::CLIENT_TIMEOUT;
+use crate::limits::{CLIENT_TIMEOUT, CLOSE_TIMEOUT, ERROR_LINGER};
 
 /// Bytes of the reason that a close frame may give.
 const REASON_BYTES_MAX: usize = 123;
 
-type Answering = Pin<Box<dyn Future<Output = Message> + Send>>;
+/// A reply on its way, and whether it tells of a failure.
+type Answering = Pin<Box<dyn Future<Output = (Message, bool)> + Send>>;
 
 /// How a conversation ends when nothing is under way any more.
 enum Ending {
@@ -36,32 +37,39 @@ pub(super) async fn talk(mut socket: WebSocket, gateway: Arc<Gateway>, tongue: T
     let mut answering: FuturesUnordered<Answering> = FuturesUnordered::new();
     let mut held: Option<(Kept, usize, Question)> = None;
     let mut ending = Ending::NotYet;
+    let mut failed = false;
     loop {
         if let Some((kept, bytes, question)) = held.take() {
             match gateway.enter(bytes) {
                 Ok(ticket) => answering.push(answer(&gateway, ticket, kept, question)),
                 Err(Refusal::Overloaded(_)) if !answering.is_empty() => held = Some((kept, bytes, question)),
                 Err(refusal @ Refusal::Overloaded(_)) => {
-                    answering.push(Box::pin(async move { kept.reply(Err(refusal)) }));
+                    answering.push(Box::pin(async move { (kept.reply(Err(refusal)), true) }));
                 }
                 Err(refusal) => ending = Ending::Broken(close_code::AWAY, refusal.to_string()),
             }
         }
         let reading = matches!(ending, Ending::NotYet);
         if !reading && answering.is_empty() {
+            if failed {
+                let _ = tokio::time::timeout(ERROR_LINGER, socket.recv()).await;
+            }
             return close(socket, ending).await;
         }
         let room = reading && held.is_none() && answering.len() < gateway.prefetch;
         tokio::select! {
             reply = answering.next(), if !answering.is_empty() => {
-                if let Some(reply) = reply && !send(&mut socket, reply).await {
-                    return;
+                if let Some((reply, of_failure)) = reply {
+                    failed |= of_failure;
+                    if !send(&mut socket, reply).await {
+                        return;
+                    }
                 }
             }
             message = socket.recv(), if room => match message.map(|message| message.map(|message| tongue.read(message))) {
                 Some(Ok(Frame::Request(kept, bytes, question))) => match *question {
                     Ok(question) => held = Some((kept, bytes, question)),
-                    Err(refusal) => answering.push(Box::pin(async move { kept.reply(Err(refusal)) })),
+                    Err(refusal) => answering.push(Box::pin(async move { (kept.reply(Err(refusal)), true) })),
                 },
                 Some(Ok(Frame::Nothing)) => {}
                 Some(Ok(Frame::End)) => ending = Ending::Done,
@@ -82,7 +90,11 @@ pub(super) async fn talk(mut socket: WebSocket, gateway: Arc<Gateway>, tongue: T
 /// Asks the flow; the frame that answers.
 fn answer(gateway: &Arc<Gateway>, ticket: Ticket, kept: Kept, question: Question) -> Answering {
     let gateway = Arc::clone(gateway);
-    Box::pin(async move { kept.reply(gateway.ask(&ticket, question).await) })
+    Box::pin(async move {
+        let answer = gateway.ask(&ticket, question).await;
+        let failed = answer.as_ref().map_or(true, |answer| answer.result.is_err());
+        (kept.reply(answer), failed)
+    })
 }
 
 /// Sends a frame; `false` when the client has gone or does not take it.
@@ -103,6 +115,6 @@ async fn close(mut socket: WebSocket, ending: Ending) {
     let reason = reason.get(..end).unwrap_or_default().into();
     if send(&mut socket, Message::Close(Some(CloseFrame { code, reason }))).await {
         let agreed = async { while let Some(Ok(_)) = socket.recv().await {} };
-        let _ = tokio::time::timeout(CLIENT_TIMEOUT, agreed).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, agreed).await;
     }
 }

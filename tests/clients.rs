@@ -1,0 +1,56 @@
+//! Jina's real clients, as their packages install them. `make clients` puts them where they are looked for.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::serving::Serving;
+
+/// The environment with the clients of a schema, kept by the hash of what it is made of. None where it was not made,
+/// unless it must be there.
+fn environment(schema: &str) -> Option<PathBuf> {
+    let requirements = format!("tests/clients/requirements-{schema}.txt");
+    let hash = Command::new("sha256sum").arg(&requirements).output().unwrap().stdout;
+    let key = String::from_utf8_lossy(&hash[..12]).into_owned();
+    let cache =
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| !path.as_os_str().is_empty());
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"))).unwrap();
+    let environment = cache.join("flowrun").join(format!("clients-{schema}-{key}"));
+    if environment.join("complete").exists() {
+        return Some(environment);
+    }
+    assert!(
+        std::env::var_os("FLOWRUN_CLIENTS").is_none(),
+        "{} is not there; type `make clients`",
+        environment.display()
+    );
+    println!("{} is not there, so its clients are not asked; type `make clients`", environment.display());
+    None
+}
+
+fn talk(schema: &str) {
+    let Some(environment) = environment(schema) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::copy("tests/clients/flow.yml", directory.path().join("flow.yml")).unwrap();
+    let serving = Serving::start(directory.path(), &["flow.yml"]);
+    let output = Command::new(environment.join("bin/python"))
+        .arg(format!("tests/clients/{schema}.py"))
+        .arg(&serving.addresses[0])
+        // They must not call home.
+        .env("NO_VERSION_CHECK", "1")
+        .env("JINA_OPTOUT_TELEMETRY", "1")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.trim_end().ends_with("done"), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn clients_of_the_first_schema_connect_unchanged() {
+    talk("v1");
+}
+
+#[test]
+fn clients_of_the_second_schema_connect_unchanged() {
+    talk("v2");
+}
