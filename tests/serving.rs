@@ -7,19 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-const PASS: &str = "jtype: Flow\nexecutors: [{name: a, uses: Pass}]\n";
-
-fn directory(flow: &str) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
-    directory
-}
-
-fn command(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_flowrun"));
-    command.args(arguments).current_dir(directory).env_clear().stdin(Stdio::null());
-    command
-}
+use crate::support::program::{PASS, command, directory};
 
 /// A program that serves, ended with its test.
 pub(crate) struct Serving {

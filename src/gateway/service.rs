@@ -18,7 +18,7 @@ use super::wire::Status;
 use crate::limits::{QUEUE_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::runtime::{Flow, Outcome, Request, RequestError, Target, Trace};
 use crate::spec::{GatewaySpec, WhenFull};
-use crate::topology::Topology;
+use crate::topology::{Topology, bytes};
 
 /// The endpoint of a request that only wants to know whether everything answers. No executor names it.
 pub(super) const DRY_RUN: &str = "_jina_dry_run_";
@@ -34,6 +34,8 @@ pub struct Gateway {
     pub(super) look: GatewaySpec,
     /// Requests of one stream that are inside at once, when the client does not say.
     pub(super) prefetch: usize,
+    /// Bytes that the documents of a request may hold.
+    request_bytes_max: usize,
     /// Held by every conversation; taken away at the end, so that its other side tells when the last is over.
     pub(super) conversations: Mutex<Option<mpsc::Sender<()>>>,
 }
@@ -51,6 +53,7 @@ impl Gateway {
             token,
             look: topology.gateway.clone(),
             prefetch: topology.credits,
+            request_bytes_max: topology.memory.request_bytes_max,
             conversations: Mutex::new(None),
         }
     }
@@ -67,6 +70,7 @@ impl Gateway {
     pub(super) async fn ask(&self, _ticket: &Ticket, question: Question) -> Result<Answer, Refusal> {
         let start = SystemTime::now();
         let trace = Arc::new(Trace::default());
+        self.bounded(&question.documents)?;
         let request = request(question, &trace)?;
         let sent = !request.documents.is_empty();
         let outcome = match self.flow.submit(request).await {
@@ -106,6 +110,25 @@ impl Gateway {
         }
     }
 
+    /// Whether the documents of a request are no more, and hold no more, than they may.
+    fn bounded(&self, documents: &Documents) -> Result<(), Refusal> {
+        let count = documents.len();
+        if count > REQUEST_DOCUMENTS_MAX {
+            let message = format!(
+                "the request has {count} documents, more than the {REQUEST_DOCUMENTS_MAX} allowed; send several"
+            );
+            return Err(Refusal::TooLarge(message));
+        }
+        let (held, most) = (documents.bytes(), self.request_bytes_max);
+        if held > most {
+            let (held, most) = (bytes(held), bytes(most));
+            let message =
+                format!("its documents hold {held}, more than the {most} allowed; send fewer at a time");
+            return Err(Refusal::TooLarge(message));
+        }
+        Ok(())
+    }
+
     fn failed(&self, error: &RequestError) -> Failed {
         let class = error.pod.as_deref().map_or("", |pod| self.facts.class_of(pod));
         let kind = error.error.kind();
@@ -125,13 +148,6 @@ impl Gateway {
 /// The request that a question stands for.
 fn request(question: Question, trace: &Arc<Trace>) -> Result<Request, Refusal> {
     let Question { id, endpoint, target, parameters, documents, deadline } = question;
-    let count = documents.len();
-    if count > REQUEST_DOCUMENTS_MAX {
-        let message = format!(
-            "the request has {count} documents, more than the {REQUEST_DOCUMENTS_MAX} allowed; send several"
-        );
-        return Err(Refusal::TooLarge(message));
-    }
     let target = match target.as_str() {
         "" => None,
         pattern => Some(Target::new(pattern).map_err(Refusal::Invalid)?),

@@ -183,7 +183,7 @@ async fn pages_from_elsewhere_may_call_only_if_the_flow_says_so() {
 
 #[tokio::test]
 async fn there_is_no_room_too_much_and_too_late() {
-    gate::set_open(false);
+    let closed = gate::close();
     let served = served("with: {prefetch: 1, when_full: refuse}", "- {name: gate, uses: Gate}").await;
     let late = served.http("POST", "/post", "x-request-timeout: 0.02\r\n", "{}").await;
     assert_eq!((late.0, late.2.contains("TimeoutError")), (504, true), "{}", late.2);
@@ -191,7 +191,7 @@ async fn there_is_no_room_too_much_and_too_late() {
     assert_eq!(served.flow.books().inside, 1);
     let full = served.http("POST", "/post", "", "{}").await;
     assert_eq!((full.0, full.1.contains("retry-after: 1")), (429, true), "{}", full.2);
-    gate::set_open(true);
+    drop(closed);
     until(|| served.flow.books().inside == 0).await;
     let many = json!({"data": vec![json!({"text": "t"}); 10_001]}).to_string();
     assert_eq!(served.http("POST", "/post", "", &many).await.0, 413);

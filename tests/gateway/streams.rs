@@ -33,7 +33,7 @@ const PROBES: &str = "- {name: probe, uses: {jtype: Probe, with: {name: stream}}
 
 #[tokio::test]
 async fn replies_come_as_they_are_ready_or_in_order_if_asked() {
-    gate::set_open(false);
+    let closed = gate::close();
     let served = served("", PROBES).await;
     let mut grpc = served.grpc().await;
 
@@ -41,29 +41,29 @@ async fn replies_come_as_they_are_ready_or_in_order_if_asked() {
     call.send(&question("slow", "/wait"));
     call.send(&question("fast", "/index"));
     assert_eq!(ids(&[call.next().await.unwrap()]), ["fast"]);
-    gate::set_open(true);
+    drop(closed);
     assert_eq!(ids(&call.end().await.messages), ["slow"]);
 
-    gate::set_open(false);
+    let closed = gate::close();
     let mut call = grpc.begin(CALL, &[("__results_in_order__", "true")]).await;
     call.send(&question("slow", "/wait"));
     call.send(&question("fast", "/index"));
     until(|| served.flow.books().replied == 3).await;
-    gate::set_open(true);
+    drop(closed);
     assert_eq!(ids(&[call.next().await.unwrap()]), ["slow"]);
     assert_eq!(ids(&call.end().await.messages), ["fast"]);
 }
 
 #[tokio::test]
 async fn a_stream_has_no_more_inside_than_it_asked_for() {
-    gate::set_open(false);
+    let closed = gate::close();
     let served = served("", PROBES).await;
     let call = served.grpc().await.begin(CALL, &[("__prefetch__", "3")]).await;
     for number in 0..20 {
         call.send(&question(&number.to_string(), "/wait"));
     }
     until(|| served.flow.books().inside == 3).await;
-    gate::set_open(true);
+    drop(closed);
     assert_eq!(call.end().await.messages.len(), 20);
 }
 
@@ -92,7 +92,7 @@ async fn ten_thousand_documents_stream_through() {
 
 #[tokio::test]
 async fn a_full_flow_refuses_at_once_and_says_when_to_try_again() {
-    gate::set_open(false);
+    let closed = gate::close();
     let served = served("with: {prefetch: 1, when_full: refuse}", PROBES).await;
     let waiting = served.grpc().await.begin(CALL, &[]).await;
     waiting.send(&question("inside", "/wait"));
@@ -102,7 +102,7 @@ async fn a_full_flow_refuses_at_once_and_says_when_to_try_again() {
         assert_eq!((refused.status, refused.messages.len()), (RESOURCE_EXHAUSTED, 0), "{path}");
         assert_eq!(refused.trailers["retry-after"], "1", "{}", refused.message);
     }
-    gate::set_open(true);
+    drop(closed);
     assert_eq!(ids(&waiting.end().await.messages), ["inside"]);
 }
 
@@ -118,7 +118,7 @@ async fn a_stream_waits_for_its_own_requests_where_others_are_refused() {
 
 #[tokio::test]
 async fn a_call_is_over_at_its_deadline() {
-    gate::set_open(false);
+    let closed = gate::close();
     let served = served("", PROBES).await;
     let mut grpc = served.grpc().await;
     let late = grpc.call(UNARY, &[("grpc-timeout", "20m")], &[&question("a", "/wait")]).await;
@@ -131,14 +131,14 @@ async fn a_call_is_over_at_its_deadline() {
     assert_eq!(late.status, 0);
     assert_eq!(reply(&late.messages[0])["header"]["status"]["exception"]["name"], "TimeoutError");
     own["parameters"] = json!({});
-    gate::set_open(true);
+    drop(closed);
     let on_time = grpc.call(CALL, &[], &[&request(&own)]).await;
     assert_eq!(reply(&on_time.messages[0])["header"]["status"], Value::Null);
 }
 
 #[tokio::test]
 async fn nothing_that_was_let_in_is_lost_at_the_end() {
-    gate::set_open(false);
+    let closed = gate::close();
     let served = served("", PROBES).await;
     let mut call = served.grpc().await.begin(CALL, &[]).await;
     for number in 0..5 {
@@ -152,7 +152,7 @@ async fn nothing_that_was_let_in_is_lost_at_the_end() {
     let refused = other.begin(UNARY, &[]).await;
     refused.send(&question("late", "/index"));
     drop(refused);
-    gate::set_open(true);
+    drop(closed);
     let mut answered = Vec::new();
     while let Some(message) = call.next().await {
         answered.push(message);
@@ -167,7 +167,7 @@ async fn nothing_that_was_let_in_is_lost_at_the_end() {
 
 #[tokio::test]
 async fn whoever_hangs_up_gives_the_request_up() {
-    gate::set_open(false);
+    let closed = gate::close();
     let served = served("", PROBES).await;
     let mut grpc = served.grpc().await;
     let call = grpc.begin(CALL, &[]).await;
@@ -175,7 +175,7 @@ async fn whoever_hangs_up_gives_the_request_up() {
     until(|| served.flow.books().inside == 1).await;
     drop((call, grpc));
     until(|| served.flow.books().cancelled == 1).await;
-    gate::set_open(true);
+    drop(closed);
 }
 
 #[tokio::test]

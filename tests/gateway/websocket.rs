@@ -122,14 +122,14 @@ async fn a_dry_run_is_answered_by_a_frame() {
 
 #[tokio::test]
 async fn a_conversation_is_finished_before_the_end() {
-    gate::set_open(false);
+    let closed = gate::close();
     let served = served("", "- {name: gate, uses: Gate}").await;
     let mut socket = connect(&served, "/", Some("bytes")).await;
     socket.send(bytes(question("a", "/x"))).await.unwrap();
     let flow = std::sync::Arc::clone(&served.flow);
     until(|| flow.books().inside == 1).await;
     let draining = tokio::spawn(served.drain());
-    gate::set_open(true);
+    drop(closed);
     let (messages, closed) = rest(&mut socket).await;
     assert_eq!((messages.len(), closed.unwrap().0), (1, CloseCode::Away));
     drop(socket);
