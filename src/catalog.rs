@@ -1,6 +1,6 @@
 //! The single place that names the built-in families.
 
-use flowrun_sdk::Catalog;
+use flowrun_sdk::{Catalog, ExecutorError};
 
 /// Every built-in executor.
 pub fn built_in() -> Catalog {
@@ -11,6 +11,14 @@ pub fn built_in() -> Catalog {
         flowrun_index::EXECUTORS,
         flowrun_rank::EXECUTORS,
     ])
+}
+
+/// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
+///
+/// # Errors
+/// When the bytes are no picture that is read here.
+pub fn thumbnail(bytes: &[u8], side: u32) -> Result<Vec<u8>, ExecutorError> {
+    flowrun_image::thumbnail(bytes, side)
 }
 
 /// What the numeric parts were built from, and for which instruction sets.

@@ -29,13 +29,13 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
-    logging::start(&arguments.common);
+    let log = logging::start(&arguments.common);
     if let Err(missing) = crate::catalog::check_processor() {
         return failed(&anyhow::anyhow!(missing));
     }
     let verb = || match &arguments.verb {
-        Verb::Run(options) => run::run(options),
-        Verb::Serve(options) => serve::serve(options),
+        Verb::Run(options) => run::run(options, &log),
+        Verb::Serve(options) => serve::serve(options, &log),
         Verb::Check(options) => check::check(options),
         Verb::Graph(options) => graph::graph(options),
         Verb::Executors(options) => executors::executors(options),

@@ -14,13 +14,14 @@ use super::arguments::RunOptions;
 use super::exit::Exit;
 use super::signals::Signals;
 use crate::diagnostic::{Code, Diagnostic, Format, Report, Severity, Sources, render};
+use crate::gateway::LogStream;
 use crate::job::{self, Input, Job, Output, Progress, Summary};
 use crate::limits::{DRAIN_DEFAULT, REQUEST_SIZE_DEFAULT};
 use crate::runtime::{self, Flow};
 use crate::topology::Topology;
 
 /// Reads the flow, launches it, feeds it, and says what became of it.
-pub(super) fn run(options: &RunOptions) -> anyhow::Result<Exit> {
+pub(super) fn run(options: &RunOptions, log: &LogStream) -> anyhow::Result<Exit> {
     let catalog = crate::catalog::built_in();
     let (mut sources, mut report) = (Sources::default(), Report::new(options.flow.policy(false)));
     let read =
@@ -28,7 +29,7 @@ pub(super) fn run(options: &RunOptions) -> anyhow::Result<Exit> {
     let topology = read.map(|(_, topology)| topology);
     if !options.is_job() && topology.as_ref().is_some_and(|topology| topology.job.input.is_empty()) {
         let flow = Read { topology, sources, report };
-        return super::serve::serve_read(flow, &options.listen, options.flow.policy(false));
+        return super::serve::serve_read(flow, &options.listen, options.flow.policy(false), log);
     }
     let job = topology.as_ref().and_then(|topology| job(options, topology, &mut report));
     let output = options.output.as_deref().or_else(|| topology.as_ref()?.job.output.as_deref());

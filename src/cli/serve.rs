@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
@@ -14,10 +15,12 @@ use super::exit::Exit;
 use super::run::{Read, complain, not_launched};
 use super::signals::Signals;
 use crate::diagnostic::{Policy, Report, Severity, Sources};
-use crate::gateway::{self, Gateway, Server, Token};
+use crate::gateway::{self, Gateway, LogStream, Server, Token};
+use crate::job;
 use crate::limits::DRAIN_DEFAULT;
 use crate::runtime;
 use crate::spec::GatewaySpec;
+use crate::topology::Topology;
 
 /// Where clients find the token, if no file is named.
 const TOKEN_VARIABLE: &str = "FLOWRUN_TOKEN";
@@ -29,18 +32,23 @@ const TOKEN_BYTES_MAX: u64 = 4096;
 const HOST_DEFAULT: &str = "127.0.0.1";
 
 /// Reads the flow, launches it, and serves it until a signal.
-pub(super) fn serve(options: &ServeOptions) -> anyhow::Result<Exit> {
+pub(super) fn serve(options: &ServeOptions, log: &LogStream) -> anyhow::Result<Exit> {
     let catalog = crate::catalog::built_in();
     let policy = options.flow.policy(false);
     let (mut sources, mut report) = (Sources::default(), Report::new(policy));
     let read =
         crate::read(&options.flow.flow, &options.flow.environment(), &catalog, &mut sources, &mut report);
     let topology = read.map(|(_, topology)| topology);
-    serve_read(Read { topology, sources, report }, &options.listen, policy)
+    serve_read(Read { topology, sources, report }, &options.listen, policy, log)
 }
 
 /// Serves a flow that was read, if it can be.
-pub(super) fn serve_read(flow: Read, listen: &ListenOptions, policy: Policy) -> anyhow::Result<Exit> {
+pub(super) fn serve_read(
+    flow: Read,
+    listen: &ListenOptions,
+    policy: Policy,
+    log: &LogStream,
+) -> anyhow::Result<Exit> {
     let Read { topology, sources, report } = flow;
     complain(&report, &sources, Severity::Note)?;
     let (Some(topology), false) = (topology, report.has_errors()) else { return Ok(Exit::Usage) };
@@ -52,6 +60,8 @@ pub(super) fn serve_read(flow: Read, listen: &ListenOptions, policy: Policy) -> 
             return Ok(Exit::Usage);
         }
     }
+    // Before any executor is made: what it reads for strangers is bounded from its first request on.
+    guard::confine(&directories(&topology));
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = tasks.block_on(async {
         // Taken before there is anything to end, so that no signal is lost.
@@ -61,6 +71,7 @@ pub(super) fn serve_read(flow: Read, listen: &ListenOptions, policy: Policy) -> 
         complain(&report, &sources, Severity::Note)?;
         let Some(flow) = flow else { return Ok(not_launched(&report)) };
         let gateway = Gateway::new(Arc::new(flow), &topology, token);
+        let gateway = gateway.with_pages(crate::catalog::thumbnail, log.clone());
         let server = gateway::serve(gateway, &addresses)
             .await
             .with_context(|| format!("cannot listen at {}", list(&addresses)))?;
@@ -109,6 +120,12 @@ async fn until_signal(server: Server, signals: Signals) -> anyhow::Result<Exit> 
         Some(exit) => *exit,
         None => Exit::Done,
     })
+}
+
+/// The directories beneath which documents may name files: those that the flow declares, and those of its input.
+fn directories(topology: &Topology) -> Vec<PathBuf> {
+    let inputs = topology.job.input.iter().map(|input| job::directory_of(&input.value));
+    topology.gateway.files.iter().cloned().chain(inputs).collect()
 }
 
 /// The token that clients must show, if there is one.

@@ -18,10 +18,24 @@ pub(super) struct Facts {
     pub(super) name: String,
     /// The executors in the order of Jina's routes: depth first from the entrance.
     executors: Vec<Executor>,
+    /// The pods in the order of the topology.
+    pub(super) pods: Vec<PodFacts>,
     /// The endpoints that executors name.
     pub(super) endpoints: BTreeSet<String>,
     /// Whether an executor handles every endpoint.
     pub(super) any_endpoint: bool,
+}
+
+/// A pod as it was planned.
+#[derive(Debug)]
+pub(super) struct PodFacts {
+    pub(super) name: String,
+    /// The class that it runs.
+    pub(super) uses: String,
+    /// The pods that it waits for; `gateway` where requests come in.
+    pub(super) needs: Vec<String>,
+    pub(super) replicas: usize,
+    pub(super) shards: usize,
 }
 
 #[derive(Debug)]
@@ -60,6 +74,7 @@ impl Facts {
         Self {
             name: topology.name.clone(),
             executors,
+            pods: pods(topology),
             endpoints: named.collect(),
             any_endpoint: handled.contains(&Endpoints::All),
         }
@@ -94,6 +109,24 @@ impl Facts {
         let end = std::time::SystemTime::now().max(start + Duration::from_millis(1));
         Route { executor: GATEWAY.into(), start, end: Some(end), failed }
     }
+}
+
+/// The pods, each with what it waits for.
+fn pods(topology: &Topology) -> Vec<PodFacts> {
+    let needs = |position: usize| {
+        let leads = |ports: &[crate::topology::Port]| ports.iter().any(|port| port.pod == Some(position));
+        let entrance = leads(&topology.entrance).then(|| GATEWAY.to_owned());
+        let before = topology.pods.iter().filter(|pod| leads(&pod.outputs)).map(|pod| pod.name.clone());
+        entrance.into_iter().chain(before).collect()
+    };
+    let pods = topology.pods.iter().enumerate().map(|(position, pod)| PodFacts {
+        name: pod.name.clone(),
+        uses: class(pod),
+        needs: needs(position),
+        replicas: pod.replicas,
+        shards: pod.shards,
+    });
+    pods.collect()
 }
 
 /// The executor's name in that of its pod: what stands before and behind it is a pod of its own, `NAME/before`.

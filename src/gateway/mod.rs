@@ -15,6 +15,7 @@ mod http;
 mod info;
 mod listen;
 mod metrics;
+mod pages;
 mod partial;
 mod security;
 mod service;
@@ -22,5 +23,6 @@ mod websocket;
 mod wire;
 
 pub use listen::{Server, serve};
+pub use pages::{LogStream, MakeThumbnail};
 pub use security::{Token, UnsafeBind, check_bind};
 pub use service::Gateway;

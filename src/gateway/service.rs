@@ -12,6 +12,7 @@ use super::admission::{Admission, Ticket};
 use super::exchange::{Answer, Failed, Question, Refusal};
 use super::facts::Facts;
 use super::metrics::Metrics;
+use super::pages::Pages;
 use super::partial;
 use super::security::Token;
 use super::wire::Status;
@@ -30,6 +31,7 @@ pub struct Gateway {
     pub(super) admission: Admission,
     pub(super) metrics: Metrics,
     pub(super) token: Option<Token>,
+    pub(super) pages: Pages,
     /// How the HTTP side presents the flow.
     pub(super) look: GatewaySpec,
     /// Requests of one stream that are inside at once, when the client does not say.
@@ -51,6 +53,7 @@ impl Gateway {
             admission: Admission::new(topology.credits, waiting),
             metrics: Metrics::default(),
             token,
+            pages: Pages::default(),
             look: topology.gateway.clone(),
             prefetch: topology.credits,
             request_bytes_max: topology.memory.request_bytes_max,

@@ -84,6 +84,18 @@ pub fn locate(pattern: &Path) -> Result<Vec<Input>, InputError> {
     if inputs.is_empty() { Err(InputError::Nothing(text.into_owned())) } else { Ok(inputs) }
 }
 
+/// The directory that everything `pattern` can match is beneath.
+pub fn directory_of(pattern: &Path) -> PathBuf {
+    if pattern.is_dir() {
+        return pattern.to_owned();
+    }
+    let parent = pattern.parent().unwrap_or(pattern);
+    let plain =
+        |part: &std::path::Component<'_>| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
+    let directory: PathBuf = parent.components().take_while(plain).collect();
+    if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory }
+}
+
 fn source(path: PathBuf) -> Input {
     let lines = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
     if lines { Input::Lines(path) } else { Input::File(path) }

@@ -12,7 +12,7 @@ mod run;
 mod summary;
 mod table;
 
-pub use input::{Input, InputError, locate};
+pub use input::{Input, InputError, directory_of, locate};
 pub use output::Output;
 pub use progress::{Progress, log_writer};
 pub use run::{Job, run};

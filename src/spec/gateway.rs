@@ -1,5 +1,7 @@
 //! What a flow says about being served.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use super::fields::Fields;
@@ -25,6 +27,10 @@ pub struct GatewaySpec {
     pub no_crud_endpoints: bool,
     /// Whether `/post` and `/status` are left out.
     pub no_debug_endpoints: bool,
+    /// Whether `/dashboard` shows the flow at work.
+    pub logserver: bool,
+    /// The directories beneath which documents may name files, when the flow is served.
+    pub files: Vec<PathBuf>,
     /// Endpoints with a path of their own: the path, and the endpoint that it stands for.
     pub exposed: Vec<(String, String)>,
 }
@@ -45,6 +51,8 @@ pub(super) fn gateway(fields: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySp
         cors: flag("cors"),
         no_crud_endpoints: flag("no_crud_endpoints"),
         no_debug_endpoints: flag("no_debug_endpoints"),
+        logserver: flag("logserver"),
+        files: reader.paths(fields.node("files")).into_iter().map(|path| path.value).collect(),
         exposed: fields.node("expose_endpoints").map(|node| exposed(node, reader)).unwrap_or_default(),
     }
 }

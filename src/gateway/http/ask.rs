@@ -11,6 +11,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use super::body::{self, Asked, Spelling};
 use super::detail;
 use crate::gateway::exchange::{Question, Refusal};
+use crate::gateway::pages::PAGE_HEADER;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::{Status, deadline_from_headers};
 use crate::limits::{CLIENT_TIMEOUT, MESSAGE_BYTES_MAX};
@@ -53,6 +54,9 @@ async fn ask(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Res
     let deadline = [question.deadline, deadline_from_headers(&head.headers)].into_iter().flatten().min();
     match gateway.ask(&ticket, Question { deadline, ..question }).await {
         Ok(answer) => {
+            if let (true, Ok(response)) = (head.headers.contains_key(PAGE_HEADER), &answer.result) {
+                gateway.pages.shown.lock().remember(&response.documents);
+            }
             let code = if answer.is_late() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::OK };
             (code, JSON, asked.reply(&answer, Spelling::Camel)).into_response()
         }

@@ -19,7 +19,7 @@ use tower_http::cors::CorsLayer;
 
 use super::listen::is_grpc;
 use super::service::Gateway;
-use super::{grpc, websocket};
+use super::{grpc, pages, websocket};
 use crate::spec::GatewaySpec;
 
 /// The paths that tell those who watch over the process how it is.
@@ -34,6 +34,7 @@ pub(super) fn routes(look: &GatewaySpec, endpoints: &BTreeSet<String>) -> Router
         .route("/live", get(observe::live))
         .route("/ready", get(observe::ready))
         .route("/metrics", get(observe::metrics));
+    router = router.merge(pages::routes(look.logserver));
     if !look.no_debug_endpoints {
         router = router.route("/status", get(observe::status)).route("/post", post(ask::post));
     }
@@ -53,10 +54,22 @@ pub(super) fn routes(look: &GatewaySpec, endpoints: &BTreeSet<String>) -> Router
 fn paths(look: &GatewaySpec, endpoints: &BTreeSet<String>) -> Vec<(String, &'static str, String)> {
     const CRUD: [(&str, &str); 4] =
         [("/index", "post"), ("/search", "post"), ("/update", "put"), ("/delete", "delete")];
-    let mut taken: BTreeSet<String> =
-        ["/", "/dry_run", "/openapi.json", "/live", "/ready", "/metrics", "/status", "/post"]
-            .map(str::to_owned)
-            .into();
+    let mut taken: BTreeSet<String> = [
+        "/",
+        "/dry_run",
+        "/openapi.json",
+        "/live",
+        "/ready",
+        "/metrics",
+        "/status",
+        "/post",
+        "/flow.json",
+        "/thumbnail",
+        "/dashboard",
+        "/dashboard.json",
+    ]
+    .map(str::to_owned)
+    .into();
     let mut paths = Vec::new();
     let crud = CRUD.iter().filter(|_| !look.no_crud_endpoints);
     let crud = crud.map(|(path, method)| ((*path).to_owned(), *method, (*path).to_owned()));
@@ -88,7 +101,7 @@ pub(super) fn detail(detail: impl Serialize) -> Response {
 }
 
 /// A value as the body of a response.
-fn as_json(value: &impl Serialize) -> Response {
+pub(super) fn as_json(value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         // Documents and messages can always be written.

@@ -16,12 +16,13 @@ use prost::Message as _;
 use serde_json::json;
 
 use self::frame::Tongue;
+use super::pages;
 use super::service::Gateway;
 use crate::limits::MESSAGE_BYTES_MAX;
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-/// `/`: a stream of requests; over plain HTTP, that the gateway is there.
+/// `/`: a stream of requests; over plain HTTP the page to search with, or else that the gateway is there.
 pub(super) async fn requests(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
@@ -36,6 +37,7 @@ pub(super) async fn requests(
                 drop(alive);
             })
         }
+        Err(_) if pages::wants_page(&headers) => pages::search(),
         Err(_) => ([(header::CONTENT_TYPE, "application/json")], "{}").into_response(),
     }
 }

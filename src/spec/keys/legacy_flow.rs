@@ -39,7 +39,6 @@ pub const LEGACY_FLOW: &[Key] = &[
     Key::obeyed("host", Kind::Text, "the address to listen at; absent: this machine alone"),
     Key::ignored("rest_api", "every port speaks HTTP and gRPC").also(&["restful"]),
     Key::ignored("prefetch_on_recv", "a request that leaves lets the next one in"),
-    Key::ignored("logserver", SERVING),
     Key::ignored("logserver_config", SERVING),
     Key::ignored("allow_spawn", SERVING),
     Key::ignored("proxy", SERVING),

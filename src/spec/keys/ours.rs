@@ -14,6 +14,12 @@ pub const OUR_FLOW: &[Key] = &[
         Kind::Count(1, REQUEST_SIZE_MAX),
         "documents in one request of the batch job",
     ),
+    Key::obeyed(
+        "files",
+        Kind::Texts,
+        "the directories beneath which documents may name files when the flow is served, beside those of `input`",
+    ),
+    Key::obeyed("logserver", Kind::Flag, "whether `/dashboard` shows the flow at work; Jina 0.x's key"),
     Key::obeyed("timeout", Kind::Milliseconds, "how long a request may take"),
     Key::obeyed(
         "when_full",
