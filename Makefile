@@ -66,10 +66,12 @@ clean-demo:
 
 # --- the checks ------------------------------------------------------------------------------------------------------
 
-# Jina's real clients, one environment for each of docarray's schemas, kept by what they are made of.
+# Jina's real clients, one environment for each of docarray's schemas, kept by what they are made of, and a browser.
 CLIENTS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowrun
 PYTHON := $(shell command -v python3.11 || command -v python3)
 
+# The browser looks at the pages; python3-venv makes the environments where Python itself cannot.
+clients: PACKAGES += python3 python3-venv $(if $(shell command -v chromium || command -v google-chrome),,chromium)
 clients: setup
 	@for schema in v1 v2; do \
 	    requirements=tests/clients/requirements-$$schema.txt; \

@@ -20,6 +20,7 @@ mod gateway;
 mod house;
 mod memory;
 mod merging;
+mod pages;
 mod planning;
 mod reference;
 mod seeds;

@@ -18,8 +18,14 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts it, and reads where it listens.
     pub(crate) fn start(directory: &Path, arguments: &[&str]) -> Self {
-        let mut child =
-            command(directory, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_with(directory, arguments, &[])
+    }
+
+    /// The same, with variables.
+    pub(crate) fn start_with(directory: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> Self {
+        let mut command = command(directory, arguments);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let Ok(line) = serde_json::from_str::<Value>(&line) else {
@@ -31,6 +37,18 @@ impl Serving {
             child,
             addresses: addresses.iter().map(|address| address.as_str().unwrap().to_owned()).collect(),
         }
+    }
+
+    /// Posts a request; the response with its head.
+    pub(crate) fn post(&self, body: &Value) -> String {
+        let mut stream = TcpStream::connect(&self.addresses[0]).unwrap();
+        let body = body.to_string();
+        let head =
+            format!("POST /post HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}", body.len());
+        write!(stream, "{head}\r\n\r\n{body}").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     }
 
     fn get(&self, number: usize, path: &str) -> String {

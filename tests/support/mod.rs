@@ -1,5 +1,6 @@
 //! What tests of whole flows share: writing a flow, launching it, and executors that misbehave on purpose.
 
+pub(crate) mod browser;
 pub(crate) mod chaos;
 pub(crate) mod client;
 pub(crate) mod gate;

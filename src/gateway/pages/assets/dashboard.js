@@ -4,7 +4,7 @@ const at = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 const INTERVAL = 1000;
 const LOG_LINES = 500;
-const BOX = { width: 168, height: 62, across: 70, down: 24, margin: 18 };
+const BOX = { width: 190, height: 62, across: 70, down: 24, margin: 18 };
 
 /** An element of the drawing. */
 function draw(name, attributes, text) {
@@ -70,8 +70,8 @@ function drawFlow(pods, held) {
     picture.append(draw("rect", { x, y, width: BOX.width, height: BOX.height, rx: 8 }));
     picture.append(draw("rect", { x: x + 1, y: y + BOX.height - 6, width: Math.max(0, (BOX.width - 2) * Math.min(1, pod.busy)), height: 5, rx: 2, class: "busy" }));
     picture.append(draw("text", { x: x + 12, y: y + 22 }, pod.name));
-    picture.append(draw("text", { x: x + 12, y: y + 38, class: "faint" }, [pod.uses, copies].filter(Boolean).join(" · ").slice(0, 30)));
-    picture.append(draw("text", { x: x + 12, y: y + 52, class: "faint" }, `${number(pod.rate, 1)}/s · busy ${number(100 * pod.busy)} %`));
+    picture.append(draw("text", { x: x + 12, y: y + 38, class: "faint" }, pod.uses.slice(0, 28)));
+    picture.append(draw("text", { x: x + 12, y: y + 52, class: "faint" }, [copies, `${number(pod.rate, 1)}/s`, `${number(100 * pod.busy)} % busy`].filter(Boolean).join(" · ")));
   }
   at("flow").replaceChildren(picture);
   at("flow").setAttribute("aria-label", `The flow: ${pods.map((pod) => `${pod.name} needs ${pod.needs.join(" and ")}`).join("; ")}`);

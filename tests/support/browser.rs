@@ -1,0 +1,128 @@
+//! A real browser, driven over its debugging protocol.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine as _;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// Its names in the distributions.
+const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// A page in a browser of its own. Ends with it.
+pub(crate) struct Browser {
+    child: Child,
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    session: String,
+    commands: u64,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Opens a page; `None` where there is no browser, unless there must be one.
+    pub(crate) async fn open(url: &str) -> Option<Self> {
+        let found = |name: &&&str| Command::new(name).arg("--version").output().is_ok();
+        let Some(name) = NAMES.iter().find(found) else {
+            assert!(
+                std::env::var_os("FLOWRUN_CLIENTS").is_none(),
+                "there is no browser; type `make clients`"
+            );
+            println!("there is no browser, so the pages are not looked at; type `make clients`");
+            return None;
+        };
+        let profile = tempfile::tempdir().unwrap();
+        let mut child = Command::new(name)
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+                "--disable-dev-shm-usage",
+            ])
+            .args(["--remote-debugging-port=0", "--window-size=1200,900"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let address = lines.find_map(|line| line.strip_prefix("DevTools listening on ").map(str::to_owned));
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let (socket, _) = connect_async(address.unwrap()).await.unwrap();
+        let mut browser = Self { child, socket, session: String::new(), commands: 0, _profile: profile };
+        let target = browser.command("Target.createTarget", json!({ "url": "about:blank" })).await;
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let attached = browser.command("Target.attachToTarget", attach).await;
+        browser.session = attached["sessionId"].as_str().unwrap().to_owned();
+        browser.command("Page.navigate", json!({ "url": url })).await;
+        Some(browser)
+    }
+
+    /// One command of the protocol; what it returns.
+    async fn command(&mut self, method: &str, parameters: Value) -> Value {
+        self.commands += 1;
+        let mut command = json!({ "id": self.commands, "method": method, "params": parameters });
+        if !self.session.is_empty() {
+            command["sessionId"] = self.session.as_str().into();
+        }
+        self.socket.send(Message::text(command.to_string())).await.unwrap();
+        loop {
+            let Some(Ok(message)) = self.socket.next().await else { panic!("the browser is gone") };
+            let Ok(answer) = serde_json::from_str::<Value>(message.to_text().unwrap_or_default()) else {
+                continue;
+            };
+            if answer["id"] == self.commands {
+                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+                return answer["result"].clone();
+            }
+        }
+    }
+
+    /// The value of an expression; of a promise, what it resolves to.
+    pub(crate) async fn value(&mut self, expression: &str) -> Value {
+        let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let answer = self.command("Runtime.evaluate", asked).await;
+        assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
+        answer["result"]["value"].clone()
+    }
+
+    /// Waits until an expression is true; the page is looked at once for each picture that it draws.
+    pub(crate) async fn until(&mut self, expression: &str) {
+        let looked = format!(
+            "new Promise((resolve, reject) => {{ const ends = performance.now() + 30000; const look = () => \
+             (() => {{ try {{ return {expression}; }} catch {{ return false; }} }})() ? resolve(true) \
+             : performance.now() > ends ? reject(new Error(document.body.innerText)) : setTimeout(look, 20); look(); }})"
+        );
+        self.value(&looked).await;
+    }
+
+    /// Chooses a file in the field that `selector` finds.
+    pub(crate) async fn choose(&mut self, selector: &str, file: &Path) {
+        let root = self.command("DOM.getDocument", json!({})).await["root"]["nodeId"].clone();
+        let found = self.command("DOM.querySelector", json!({ "nodeId": root, "selector": selector })).await;
+        let chosen = json!({ "files": [file.canonicalize().unwrap()], "nodeId": found["nodeId"] });
+        self.command("DOM.setFileInputFiles", chosen).await;
+    }
+
+    /// Keeps a picture of the page among the build's artefacts.
+    pub(crate) async fn keep_picture(&mut self, name: &str) {
+        let shot = self.command("Page.captureScreenshot", json!({ "format": "png" })).await;
+        let png = base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join(name), png).unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
