@@ -32,7 +32,10 @@ fn talk(schema: &str) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::copy("tests/clients/flow.yml", directory.path().join("flow.yml")).unwrap();
     let serving = Serving::start(directory.path(), &["flow.yml"]);
-    let output = Command::new(environment.join("bin/python"))
+    // Clients that wait for ever are no reason to.
+    let output = Command::new("timeout")
+        .arg("120")
+        .arg(environment.join("bin/python"))
         .arg(format!("tests/clients/{schema}.py"))
         .arg(&serving.addresses[0])
         // They must not call home.
