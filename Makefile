@@ -15,7 +15,7 @@ SHELL := /bin/bash
 # --- the machine -----------------------------------------------------------------------------------------------------
 
 # cmake, a C++ compiler and BLAS build FAISS; ccache keeps what was built for the next checkout.
-PACKAGES := ca-certificates ccache cmake g++ libopenblas-dev make python3-venv
+PACKAGES := ca-certificates ccache cmake g++ libopenblas-dev make
 
 ifdef FLOWRUN_PORTABLE
 export CXXFLAGS := -O3 -march=x86-64-v3
@@ -37,8 +37,9 @@ export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 .PHONY: demo test lint bench docs setup data clean-demo clients
 .DEFAULT_GOAL := test
 
-setup:
-	@missing=; for package in $(PACKAGES); do \
+# Installs those of the packages that are missing.
+define install
+	@missing=; for package in $(1); do \
 	    dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'install ok' || missing="$$missing $$package"; \
 	done; \
 	if [ -n "$$missing" ]; then \
@@ -47,6 +48,10 @@ setup:
 	    $$sudo apt-get update -qq; \
 	    DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
+endef
+
+setup:
+	$(call install,$(PACKAGES))
 	@command -v cargo >/dev/null || { echo "install a Rust toolchain first"; exit 2; }
 
 # --- the demo --------------------------------------------------------------------------------------------------------
@@ -68,17 +73,19 @@ clean-demo:
 
 # Jina's real clients, one environment for each of docarray's schemas, kept by what they are made of, and a browser.
 CLIENTS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowrun
-PYTHON := $(shell command -v python3.11 || command -v python3)
 
 # The browser looks at the pages; python3-venv makes the environments where Python itself cannot.
-clients: PACKAGES += python3 python3-venv $(if $(shell command -v chromium || command -v google-chrome),,chromium)
+CLIENT_PACKAGES := python3 python3-venv $(if $(shell command -v chromium || command -v google-chrome),,chromium)
+
 clients: setup
-	@for schema in v1 v2; do \
+	$(call install,$(CLIENT_PACKAGES))
+	@python=$$(command -v python3.11 || command -v python3); \
+	for schema in v1 v2; do \
 	    requirements=tests/clients/requirements-$$schema.txt; \
 	    environment=$(CLIENTS_CACHE)/clients-$$schema-$$(sha256sum $$requirements | cut -c1-12); \
 	    if [ ! -e $$environment/complete ]; then \
 	        echo "installing the clients of schema $$schema"; \
-	        rm -rf $$environment && $(PYTHON) -m venv $$environment; \
+	        rm -rf $$environment && $$python -m venv $$environment; \
 	        $$environment/bin/pip install --quiet --disable-pip-version-check --requirement $$requirements; \
 	        touch $$environment/complete; \
 	    fi; \
