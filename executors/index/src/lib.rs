@@ -20,6 +20,7 @@
 mod derived;
 mod document_store;
 mod embedding;
+mod filter;
 mod jina;
 mod kept;
 mod metric;

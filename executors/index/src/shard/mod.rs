@@ -5,6 +5,7 @@
 //! and `document_store`; how things are stored is in `storage`.
 
 mod answer;
+mod filtered;
 mod generation;
 mod nearest;
 mod rows;
@@ -21,6 +22,7 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use serde_json::json;
 
 pub(crate) use answer::{AnswerBytes, Match};
+pub(crate) use filtered::Page;
 use nearest::Nearest;
 use rows::RowSet;
 pub(crate) use settings::Settings;
@@ -263,7 +265,7 @@ mod tests {
         shard.state.write().vectors.as_mut().unwrap().file = writable;
         shard.apply(change("b")).unwrap();
         assert_eq!(
-            shard.search(&[crate::metric::Query::new(vec![1.0, 2.0])], 9, &|| Ok(())).unwrap()[0].len(),
+            shard.search(&[crate::metric::Query::new(vec![1.0, 2.0])], 9, None, &|| Ok(())).unwrap()[0].len(),
             2
         );
     }
@@ -328,7 +330,7 @@ mod tests {
         let error = shard.apply(longer).unwrap_err().to_string();
         assert_eq!(error, "the vectors have 3 dimensions, the index 2");
         let query = crate::metric::Query::new(vec![1.0; 3]);
-        assert!(shard.search(&[query], 1, &|| Ok(())).is_err());
+        assert!(shard.search(&[query], 1, None, &|| Ok(())).is_err());
         shard.apply(change("c")).unwrap();
         assert_eq!(shard.status().unwrap()[1], ("vectors", json!(2)));
     }
@@ -356,7 +358,7 @@ mod tests {
         shard.apply(change("a")).unwrap();
         let query = crate::metric::Query::new(vec![1.0, 2.0]);
         let given_up = || Err(ExecutorError::new(ErrorKind::Cancelled, "given up"));
-        let error = shard.search(&[query], 1, &given_up).unwrap_err();
+        let error = shard.search(&[query], 1, None, &given_up).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
     }
 

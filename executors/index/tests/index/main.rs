@@ -4,6 +4,7 @@
 mod bench;
 mod document_store;
 mod durability;
+mod filter;
 mod hostile;
 mod index_types;
 mod jina;
