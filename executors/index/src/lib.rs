@@ -17,6 +17,7 @@
 //! **Invariants.** Distances are exact, and ordered by (distance, id), so that any number of shards answers as one.
 //! FAISS only proposes candidates. Nothing is acknowledged before it is durable.
 
+mod backup;
 mod derived;
 mod document_store;
 mod embedding;

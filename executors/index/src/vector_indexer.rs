@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Documents, Executor, ExecutorError, ExecutorType,
-    Instance, NamedScore, Order, parse,
+    Instance, NamedScore, Order, Tensor, parse,
 };
 
 use crate::derived::{IndexChoice, IndexType, Tuning};
@@ -21,8 +21,18 @@ pub(crate) const TOP_K: usize = 10;
 const TOP_K_MAX: usize = 10_000;
 
 /// Where vector indexers want to be called.
-pub(crate) const ENDPOINTS: [&str; 7] =
-    ["/index", "/update", "/delete", "/search", "/filter", "/status", "/clear"];
+pub(crate) const ENDPOINTS: [&str; 10] = [
+    "/index",
+    "/update",
+    "/delete",
+    "/search",
+    "/filter",
+    "/fill_embedding",
+    "/status",
+    "/clear",
+    "/backup",
+    "/restore",
+];
 /// How many documents `/filter` answers with when the request does not say: as many as AnnLite did.
 const FILTERED: usize = 20;
 /// The most documents that `/filter` may be asked for, with those that it is to pass over: their ids are in memory.
@@ -187,6 +197,9 @@ impl Executor for VectorIndexer {
         match call.endpoint() {
             "/search" => self.search(call),
             "/filter" => self.filter(call),
+            "/fill_embedding" => self.fill_embedding(call),
+            "/backup" => self.upkeep.back_up(call),
+            "/restore" => self.upkeep.restore(call),
             _ => self.upkeep.execute(call),
         }
     }
@@ -241,6 +254,26 @@ impl VectorIndexer {
         let check = || call.check();
         let found = self.upkeep.shard.filter(&filter, &page, &check)?;
         *call.documents_mut() = found;
+        Ok(())
+    }
+
+    /// Gives the documents of the request the vectors that are stored under their ids. A document that is not stored in
+    /// this shard, but perhaps in another, stays as it is.
+    fn fill_embedding(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        let paths = call.access_paths(&self.upkeep.access_paths)?.into_owned();
+        let (mut filled, mut unknown) = (0_u64, 0_u64);
+        call.each(&paths, |document| {
+            match self.upkeep.shard.vector_of(&document.id)? {
+                Some(vector) => {
+                    document.embedding = Some(Tensor::vector(vector));
+                    filled += 1;
+                }
+                None => unknown += 1,
+            }
+            Ok(())
+        })?;
+        call.set_result("filled", filled);
+        call.set_result("unknown", unknown);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! and `document_store`; how things are stored is in `storage`.
 
 mod answer;
+mod backup;
 mod filtered;
 mod generation;
 mod nearest;
@@ -18,10 +19,11 @@ mod vectors;
 use std::sync::Arc;
 
 use flowrun_sdk::{BuildError, Context, Value, tracing};
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use serde_json::json;
 
 pub(crate) use answer::{AnswerBytes, Match};
+pub(crate) use backup::BackupName;
 pub(crate) use filtered::Page;
 use nearest::Nearest;
 use rows::RowSet;
@@ -41,6 +43,8 @@ pub(crate) struct Shard {
     settings: Settings,
     layout: Layout,
     state: RwLock<State>,
+    /// Held by who writes or reads backups; taken before the state.
+    backups: Mutex<()>,
     /// Given back last.
     _lock: DirectoryLock,
 }
@@ -97,7 +101,7 @@ impl Shard {
         if !settings.read_only && written.is_none_or(|written| !written.has_documents) {
             state.manifest.write(&layout)?;
         }
-        Ok(Self { settings, layout, state: RwLock::new(state), _lock: lock })
+        Ok(Self { settings, layout, state: RwLock::new(state), backups: Mutex::new(()), _lock: lock })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -116,6 +120,20 @@ impl Shard {
         action: impl FnOnce(&Table) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         action(&self.read().table)
+    }
+
+    /// The vector of a stored document, as it was stored.
+    pub(crate) fn vector_of(&self, id: &str) -> Result<Option<Vec<f32>>, StorageError> {
+        let state = self.read();
+        let Some((vectors, row)) = state.vectors.as_ref().zip(state.table.row_of(id)?) else {
+            return Ok(None);
+        };
+        let mut found = None;
+        vectors.file.read_each([row], |_, vector| {
+            found = Some(vector.to_vec());
+            Ok::<_, StorageError>(())
+        })?;
+        Ok(found)
     }
 
     /// Makes a change durable, and then visible.
