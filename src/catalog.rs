@@ -1,6 +1,14 @@
 //! The single place that names the built-in families.
 
-use flowrun_sdk::{Catalog, ExecutorError};
+use flowrun_sdk::{Catalog, ExecutorError, ExecutorType};
+
+/// What `CLIPEncoder` encodes with: families do not see each other, they meet here.
+struct WithoutModel;
+
+impl flowrun_clip::Towers for WithoutModel {
+    const TEXT: ExecutorType = flowrun_text::TEXT_HASHING_ENCODER;
+    const PICTURE: ExecutorType = flowrun_image::IMAGE_DESCRIPTOR_ENCODER;
+}
 
 /// Every built-in executor.
 pub fn built_in() -> Catalog {
@@ -8,6 +16,7 @@ pub fn built_in() -> Catalog {
         flowrun_document::EXECUTORS,
         flowrun_image::EXECUTORS,
         flowrun_text::EXECUTORS,
+        &[flowrun_clip::clip_encoder::<WithoutModel>()],
         flowrun_index::EXECUTORS,
         flowrun_rank::EXECUTORS,
     ])

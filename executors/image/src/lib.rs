@@ -24,6 +24,7 @@ mod value_range;
 
 use flowrun_sdk::ExecutorType;
 
+pub use describe::IMAGE_DESCRIPTOR_ENCODER;
 pub use thumbnail::thumbnail;
 
 /// The executors of this family.
@@ -39,7 +40,7 @@ pub static EXECUTORS: &[ExecutorType] = &[
     craft::FIVE_IMAGE_CROPPER,
     craft::SLIDING_WINDOW_IMAGE_CROPPER,
     craft::IMAGE_FLIPPER,
-    describe::IMAGE_DESCRIPTOR_ENCODER,
+    IMAGE_DESCRIPTOR_ENCODER,
     describe::KERAS_IMAGE_ENCODER,
     describe::IMAGE_TORCH_ENCODER,
 ];

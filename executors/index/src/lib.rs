@@ -17,9 +17,11 @@
 //! **Invariants.** Distances are exact, and ordered by (distance, id), so that any number of shards answers as one.
 //! FAISS only proposes candidates. Nothing is acknowledged before it is durable.
 
+mod backup;
 mod derived;
 mod document_store;
 mod embedding;
+mod filter;
 mod jina;
 mod kept;
 mod metric;

@@ -135,7 +135,7 @@ impl Upkeep {
         Ok(Put { id: id.clone(), parent_id: parent_id.clone(), document, vector })
     }
 
-    fn check_writable(&self, call: &Call<'_>) -> Result<(), ExecutorError> {
+    pub(crate) fn check_writable(&self, call: &Call<'_>) -> Result<(), ExecutorError> {
         let Some(pod) = &self.read_only else { return Ok(()) };
         let endpoint = call.endpoint();
         Err(ExecutorError::resource(format_args!(

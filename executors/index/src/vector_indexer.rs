@@ -2,15 +2,16 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Documents, Executor, ExecutorError, ExecutorType,
-    Instance, NamedScore, Order, parse,
+    Instance, NamedScore, Order, Tensor, parse,
 };
 
 use crate::derived::{IndexChoice, IndexType, Tuning};
 use crate::embedding::{self, DIMENSION_MAX};
+use crate::filter::{Columns, Filter};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::{Metric, Query};
 use crate::names::Names;
-use crate::shard::{Match, Settings, Shard};
+use crate::shard::{Match, Page, Settings, Shard};
 use crate::storage::{Fsync, Kind, Wanted};
 use crate::upkeep::Upkeep;
 
@@ -20,7 +21,22 @@ pub(crate) const TOP_K: usize = 10;
 const TOP_K_MAX: usize = 10_000;
 
 /// Where vector indexers want to be called.
-pub(crate) const ENDPOINTS: [&str; 6] = ["/index", "/update", "/delete", "/search", "/status", "/clear"];
+pub(crate) const ENDPOINTS: [&str; 10] = [
+    "/index",
+    "/update",
+    "/delete",
+    "/search",
+    "/filter",
+    "/fill_embedding",
+    "/status",
+    "/clear",
+    "/backup",
+    "/restore",
+];
+/// How many documents `/filter` answers with when the request does not say: as many as AnnLite did.
+const FILTERED: usize = 20;
+/// The most documents that `/filter` may be asked for, with those that it is to pass over: their ids are in memory.
+const FILTERED_MAX: usize = 100_000;
 
 flowrun_sdk::parameters! {
     /// The parameters of `VectorIndexer`.
@@ -77,6 +93,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         index_access_paths: parameters.access_paths,
         kept: Kept::AllBut(parameters.exclude),
         fsync: parameters.fsync,
+        columns: Columns::default(),
     };
     plan.build(build)
 }
@@ -112,6 +129,8 @@ pub(crate) struct Indexer {
     pub(crate) search_access_paths: AccessPaths,
     pub(crate) kept: Kept,
     pub(crate) fsync: Fsync,
+    /// The tags that filters may name.
+    pub(crate) columns: Columns,
 }
 
 impl Indexer {
@@ -156,6 +175,7 @@ impl Indexer {
             metric: self.metric,
             access_paths: self.search_access_paths,
             top_k: self.top_k,
+            columns: self.columns,
         };
         Ok(Instance::thread(indexer).for_endpoints(ENDPOINTS).ranked(Order::Ascending, self.top_k))
     }
@@ -169,12 +189,17 @@ struct VectorIndexer {
     metric: Metric,
     access_paths: AccessPaths,
     top_k: usize,
+    columns: Columns,
 }
 
 impl Executor for VectorIndexer {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         match call.endpoint() {
             "/search" => self.search(call),
+            "/filter" => self.filter(call),
+            "/fill_embedding" => self.fill_embedding(call),
+            "/backup" => self.upkeep.back_up(call),
+            "/restore" => self.upkeep.restore(call),
             _ => self.upkeep.execute(call),
         }
     }
@@ -188,9 +213,7 @@ impl Executor for VectorIndexer {
 impl VectorIndexer {
     /// Gives each document its matches. All queries of the call are searched for together.
     fn search(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        if call.parameters().contains_key("filter") {
-            return Err(ExecutorError::parameter("filter", "searches cannot be filtered yet; leave it out"));
-        }
+        let filter = Filter::of_request(call.parameters(), &self.columns)?;
         let top_k = call.top_k(self.top_k)?;
         if top_k > TOP_K_MAX {
             return Err(ExecutorError::parameter(
@@ -201,7 +224,7 @@ impl VectorIndexer {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let (queries, per_root) = self.queries(call, &paths)?;
         let check = || call.check();
-        let mut answers = self.upkeep.shard.search(&queries, top_k, &check)?.into_iter();
+        let mut answers = self.upkeep.shard.search(&queries, top_k, filter.as_ref(), &check)?.into_iter();
         let mut per_root = per_root.into_iter();
         call.each(&AccessPaths::roots(), |root| {
             let mut answers = answers.by_ref().take(per_root.next().unwrap_or(0));
@@ -213,6 +236,45 @@ impl VectorIndexer {
                 Ok(())
             })
         })
+    }
+
+    /// Answers with stored documents that a filter means, in the place of those of the request.
+    fn filter(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        let filter = Filter::of_request(call.parameters(), &self.columns)?.unwrap_or(Filter::EVERYTHING);
+        let page = Page {
+            offset: call.parameter("offset")?.unwrap_or(0),
+            limit: call.top_k(FILTERED)?,
+            order_by: call.parameter::<Option<String>>("order_by")?.flatten(),
+            ascending: call.parameter("ascending")?.unwrap_or(true),
+        };
+        if page.offset.saturating_add(page.limit) > FILTERED_MAX {
+            let reason = format_args!("with `offset` must be at most {FILTERED_MAX}");
+            return Err(ExecutorError::parameter("limit", reason));
+        }
+        let check = || call.check();
+        let found = self.upkeep.shard.filter(&filter, &page, &check)?;
+        *call.documents_mut() = found;
+        Ok(())
+    }
+
+    /// Gives the documents of the request the vectors that are stored under their ids. A document that is not stored in
+    /// this shard, but perhaps in another, stays as it is.
+    fn fill_embedding(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        let paths = call.access_paths(&self.upkeep.access_paths)?.into_owned();
+        let (mut filled, mut unknown) = (0_u64, 0_u64);
+        call.each(&paths, |document| {
+            match self.upkeep.shard.vector_of(&document.id)? {
+                Some(vector) => {
+                    document.embedding = Some(Tensor::vector(vector));
+                    filled += 1;
+                }
+                None => unknown += 1,
+            }
+            Ok(())
+        })?;
+        call.set_result("filled", filled);
+        call.set_result("unknown", unknown);
+        Ok(())
     }
 
     /// The vectors to search for, and how many of them each root has. A root without a vector that can be searched for

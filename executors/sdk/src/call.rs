@@ -53,9 +53,20 @@ impl<'a> Call<'a> {
     /// The call that a part of a compound executor gets: other endpoint and parameters, the same documents and bounds.
     #[must_use]
     pub fn part<'b>(&mut self, endpoint: &'b str, parameters: &'b RequestParameters) -> Call<'b> {
-        Call::new(endpoint, self.documents.take(), parameters)
-            .until(self.allowance.deadline(), self.allowance.cancellation().clone())
-            .within(self.allowance.bytes_max())
+        Call::under(&self.allowance, endpoint, self.documents.take(), parameters)
+    }
+
+    /// A call of its own under the bounds of another: what a compound executor calls its parts with document by document.
+    #[must_use]
+    pub fn under(
+        allowance: &Allowance,
+        endpoint: &'a str,
+        documents: Documents,
+        parameters: &'a RequestParameters,
+    ) -> Self {
+        Self::new(endpoint, documents, parameters)
+            .until(allowance.deadline(), allowance.cancellation().clone())
+            .within(allowance.bytes_max())
     }
 
     /// Takes over what a part left behind.

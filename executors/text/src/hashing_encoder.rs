@@ -23,7 +23,8 @@ flowrun_sdk::parameters! {
     }
 }
 
-pub(crate) const TYPE: ExecutorType = ExecutorType::new::<TextHashingEncoderParameters>(
+/// `TextHashingEncoder`.
+pub const TYPE: ExecutorType = ExecutorType::new::<TextHashingEncoderParameters>(
     "TextHashingEncoder",
     "Makes an embedding of each text by hashing its words and their parts.",
     create,

@@ -12,5 +12,7 @@ mod text_reader;
 
 use flowrun_sdk::ExecutorType;
 
+pub use hashing_encoder::TYPE as TEXT_HASHING_ENCODER;
+
 /// The executors of this family.
 pub static EXECUTORS: &[ExecutorType] = &[text_reader::TYPE, sentencizer::TYPE, hashing_encoder::TYPE];

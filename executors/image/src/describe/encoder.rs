@@ -36,7 +36,7 @@ flowrun_sdk::parameters! {
 }
 
 /// `ImageDescriptorEncoder`.
-pub(crate) const IMAGE_DESCRIPTOR_ENCODER: ExecutorType = ExecutorType::new::<ImageDescriptorEncoderParameters>(
+pub const IMAGE_DESCRIPTOR_ENCODER: ExecutorType = ExecutorType::new::<ImageDescriptorEncoderParameters>(
     "ImageDescriptorEncoder",
     "Describes every image by its colours and edges, without a model: an embedding of length 1.",
     create,

@@ -24,7 +24,7 @@ use image::RgbImage;
 use crate::resize::{Filter, Resizer};
 use projection::Projection;
 
-pub(crate) use encoder::IMAGE_DESCRIPTOR_ENCODER;
+pub use encoder::IMAGE_DESCRIPTOR_ENCODER;
 pub(crate) use stand_in::{IMAGE_TORCH_ENCODER, KERAS_IMAGE_ENCODER};
 
 /// The side of the image that is described, in pixels.

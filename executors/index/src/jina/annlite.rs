@@ -1,13 +1,16 @@
 //! `AnnLiteIndexer`: documents by their vectors, as Jina 3 and CLIP-as-service store them.
 //!
 //! What differs from AnnLite: a reply to `/index` means that the documents are stored and searchable, writing an id
-//! twice replaces it, `/update` inserts nothing, and matches come back in order from all shards.
+//! twice replaces it, `/update` inserts nothing, matches come back in order from all shards, a filter sees tags as they
+//! are stored now, and `/filter` orders by id unless it is told a tag (`order_by`, `ascending`). Its `limit` and `offset`
+//! count in each shard.
 
 use std::path::PathBuf;
 
 use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, With, parse};
 
 use crate::derived::{IndexChoice, IndexType, Tuning};
+use crate::filter::Columns;
 use crate::kept::{Kept, default_exclude};
 use crate::metric::Metric;
 use crate::names::Names;
@@ -61,7 +64,8 @@ flowrun_sdk::parameters! {
         index_traversal_paths: Option<AccessPaths> = None,
         /// The same as `search_access_paths`, as older versions call it.
         search_traversal_paths: Option<AccessPaths> = None,
-        /// Accepted without effect: searches cannot be filtered yet.
+        /// The tags that filters may name, with their types (str, int, float, bool), as a list of pairs or a mapping; null
+        /// for any tag.
         columns: Value = Value::Null,
         /// Accepted without effect: there is no list of offsets.
         list_like: bool = false,
@@ -116,6 +120,8 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         search_access_paths: parameters.search_traversal_paths.unwrap_or(parameters.search_access_paths),
         kept: Kept::AllBut(default_exclude()),
         fsync: Fsync::Always,
+        columns: Columns::parse(&parameters.columns)
+            .map_err(|reason| BuildError::parameter("columns", reason))?,
     };
     indexer.build(build)
 }

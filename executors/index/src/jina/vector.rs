@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
 
 use crate::derived::{IndexChoice, Tuning};
+use crate::filter::Columns;
 use crate::kept::Kept;
 use crate::metric::Metric;
 use crate::names::Names;
@@ -27,6 +28,7 @@ fn indexer(name: &'static str, names: Names, metric: Metric, access_paths: Acces
         search_access_paths: access_paths,
         kept: Kept::Reference,
         fsync: Fsync::Always,
+        columns: Columns::default(),
     }
 }
 

@@ -194,7 +194,7 @@ mod tests {
         let shard = copies(directory.path(), 1000);
         let queries: Vec<Query> = (0..MATCHES_MAX / 1000 + 1).map(|_| Query::new(vec![1.0, 2.0])).collect();
         let untouched = || panic!("the search began");
-        let error = shard.search(&queries, 10_000, &untouched).unwrap_err();
+        let error = shard.search(&queries, 10_000, None, &untouched).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Parameter);
         let expected =
             "263 queries with 1000 matches each are more than the 262144 matches that one request may have";
@@ -204,7 +204,7 @@ mod tests {
         let mut removal = Change::default();
         removed.for_each(|id| removal.remove(id));
         shard.apply(removal).unwrap();
-        let found = shard.search(&queries, 10_000, &|| Ok(())).unwrap();
+        let found = shard.search(&queries, 10_000, None, &|| Ok(())).unwrap();
         assert!(found.iter().all(|matches| matches.len() == 10));
     }
 }

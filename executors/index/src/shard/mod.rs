@@ -5,6 +5,8 @@
 //! and `document_store`; how things are stored is in `storage`.
 
 mod answer;
+mod backup;
+mod filtered;
 mod generation;
 mod nearest;
 mod rows;
@@ -17,10 +19,12 @@ mod vectors;
 use std::sync::Arc;
 
 use flowrun_sdk::{BuildError, Context, Value, tracing};
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use serde_json::json;
 
 pub(crate) use answer::{AnswerBytes, Match};
+pub(crate) use backup::BackupName;
+pub(crate) use filtered::Page;
 use nearest::Nearest;
 use rows::RowSet;
 pub(crate) use settings::Settings;
@@ -39,6 +43,8 @@ pub(crate) struct Shard {
     settings: Settings,
     layout: Layout,
     state: RwLock<State>,
+    /// Held by who writes or reads backups; taken before the state.
+    backups: Mutex<()>,
     /// Given back last.
     _lock: DirectoryLock,
 }
@@ -95,7 +101,7 @@ impl Shard {
         if !settings.read_only && written.is_none_or(|written| !written.has_documents) {
             state.manifest.write(&layout)?;
         }
-        Ok(Self { settings, layout, state: RwLock::new(state), _lock: lock })
+        Ok(Self { settings, layout, state: RwLock::new(state), backups: Mutex::new(()), _lock: lock })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -114,6 +120,20 @@ impl Shard {
         action: impl FnOnce(&Table) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         action(&self.read().table)
+    }
+
+    /// The vector of a stored document, as it was stored.
+    pub(crate) fn vector_of(&self, id: &str) -> Result<Option<Vec<f32>>, StorageError> {
+        let state = self.read();
+        let Some((vectors, row)) = state.vectors.as_ref().zip(state.table.row_of(id)?) else {
+            return Ok(None);
+        };
+        let mut found = None;
+        vectors.file.read_each([row], |_, vector| {
+            found = Some(vector.to_vec());
+            Ok::<_, StorageError>(())
+        })?;
+        Ok(found)
     }
 
     /// Makes a change durable, and then visible.
@@ -263,7 +283,7 @@ mod tests {
         shard.state.write().vectors.as_mut().unwrap().file = writable;
         shard.apply(change("b")).unwrap();
         assert_eq!(
-            shard.search(&[crate::metric::Query::new(vec![1.0, 2.0])], 9, &|| Ok(())).unwrap()[0].len(),
+            shard.search(&[crate::metric::Query::new(vec![1.0, 2.0])], 9, None, &|| Ok(())).unwrap()[0].len(),
             2
         );
     }
@@ -328,7 +348,7 @@ mod tests {
         let error = shard.apply(longer).unwrap_err().to_string();
         assert_eq!(error, "the vectors have 3 dimensions, the index 2");
         let query = crate::metric::Query::new(vec![1.0; 3]);
-        assert!(shard.search(&[query], 1, &|| Ok(())).is_err());
+        assert!(shard.search(&[query], 1, None, &|| Ok(())).is_err());
         shard.apply(change("c")).unwrap();
         assert_eq!(shard.status().unwrap()[1], ("vectors", json!(2)));
     }
@@ -356,7 +376,7 @@ mod tests {
         shard.apply(change("a")).unwrap();
         let query = crate::metric::Query::new(vec![1.0, 2.0]);
         let given_up = || Err(ExecutorError::new(ErrorKind::Cancelled, "given up"));
-        let error = shard.search(&[query], 1, &given_up).unwrap_err();
+        let error = shard.search(&[query], 1, None, &given_up).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
     }
 

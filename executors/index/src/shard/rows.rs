@@ -24,6 +24,15 @@ impl RowSet {
         self.words.get(word).is_some_and(|word| word & bit != 0)
     }
 
+    /// The rows in it, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
+        let bits = |(word, first): (&u64, u64)| {
+            let word = *word;
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| first + bit)
+        };
+        self.words.iter().zip((0..).step_by(64)).flat_map(bits)
+    }
+
     /// How many rows are in it.
     pub(crate) fn len(&self) -> u64 {
         self.count
@@ -56,6 +65,9 @@ mod tests {
             set.extend(rows.iter().chain(&rows).copied());
             prop_assert_eq!(set.len(), rows.len() as u64);
             let held: HashSet<u64> = (0..600).filter(|row| set.contains(*row)).collect();
+            let mut sorted: Vec<u64> = rows.iter().copied().collect();
+            sorted.sort_unstable();
+            prop_assert_eq!(set.iter().collect::<Vec<_>>(), sorted);
             prop_assert_eq!(held, rows);
         }
     }

@@ -126,7 +126,7 @@ mod tests {
 
     /// The id that is nearest to a number, and whether the index is trained.
     fn nearest(shard: &Shard, number: f32) -> (String, bool) {
-        let found = shard.search(&[Query::new(vec![number, 1.0])], 1, &|| Ok(())).unwrap();
+        let found = shard.search(&[Query::new(vec![number, 1.0])], 1, None, &|| Ok(())).unwrap();
         let id = found.first().and_then(|found| found.first()).map(|found| found.document.id.clone());
         let is_trained =
             shard.state.read().vectors.as_ref().is_some_and(|vectors| vectors.derived.is_trained());

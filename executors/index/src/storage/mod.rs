@@ -6,6 +6,7 @@
 //! documents-000001/     a fjall database: documents, which row an id has, whose chunk it is, which rows are dead
 //! vectors-000001.bin    the vectors in the order in which they came; a row is never changed
 //! faiss-000001.index    derived from the vectors, see `derived`
+//! backups/NAME/         what lived once, laid out as a shard is
 //! ```
 //!
 //! The number is the generation. A new one comes into being beside the old and becomes current when the manifest

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
-use flowrun_sdk::{Document, wire};
+use flowrun_sdk::{Document, Tags, wire};
 
 use super::keys::{self, Entry};
 use super::layout::sync_directory;
@@ -150,6 +150,23 @@ impl Table {
             let living = keys::living_row(&key).zip(String::from_utf8(id.to_vec()).ok());
             living.ok_or_else(|| self.damaged("the entry of a row is malformed"))
         })
+    }
+
+    /// The tags of every stored document, in the order of ids.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = Result<(String, Tags), StorageError>> {
+        self.documents.iter().map(|guard| {
+            let (id, document) = guard.into_inner().map_err(|error| self.failed(error))?;
+            let id = String::from_utf8(id.to_vec()).map_err(|_| self.damaged("an id is malformed"))?;
+            match wire::decode_tags(&document) {
+                Ok(tags) => Ok((id, tags)),
+                Err(error) => Err(self.damaged(format_args!("document `{id}`: {error}"))),
+            }
+        })
+    }
+
+    /// The row of a stored document's vector.
+    pub(crate) fn row_of(&self, id: &str) -> Result<Option<u64>, StorageError> {
+        Ok(self.entry(id)?.and_then(|entry| entry.row))
     }
 
     /// What is known of a document that must be there, and its protobuf bytes.

@@ -224,9 +224,10 @@ fn annlite_takes_its_own_parameters_and_says_what_it_cannot_do() {
     let answer = call(&mut bench, "/search", vec![document("q", &[1.0, 0.0])]);
     assert_eq!(found(&answer.documents[0]), [("a#1".to_owned(), -2.0)]);
     assert_eq!(answer.documents[0].matches[0].score().unwrap().op_name, "AnnLiteIndexer");
-    let filtered =
-        call_with(&mut bench, "/search", NONE, json!({"filter": {"price": {"$lt": 1}}})).unwrap_err();
-    assert!(filtered.to_string().starts_with("parameter `filter`: searches cannot be filtered yet"));
+    assert!(refused(json!({"n_dim": 2, "columns": ["price"]})).starts_with("`columns`"));
+    let filtered = json!({"filter": {"prize": {"$lt": 1}}});
+    let error = call_with(&mut bench, "/search", NONE, filtered).unwrap_err().to_string();
+    assert!(error.starts_with("parameter `filter`: `prize` is no column"), "{error}");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The promises of the vector index and the document store, kept through the executors alone.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod backup;
 mod bench;
 mod document_store;
 mod durability;
+mod filter;
 mod hostile;
 mod index_types;
 mod jina;

@@ -113,6 +113,13 @@ mod tests {
     }
 
     #[test]
+    fn tags_alone_are_the_tags_of_the_document() {
+        assert_eq!(super::super::decode_tags(&encode(&full())).unwrap(), *full().tags);
+        assert!(super::super::decode_tags(&encode(&Document::new("a"))).unwrap().is_empty());
+        assert!(super::super::decode_tags(b"\xff").is_err());
+    }
+
+    #[test]
     fn a_document_comes_back_as_it_went() {
         assert_eq!(decode(&encode(&full())).unwrap(), full());
         assert_eq!(decode(&[]).unwrap(), Document::default());

@@ -8,7 +8,7 @@ mod encode;
 
 use prost::Message as _;
 
-use crate::{Document, TensorError};
+use crate::{Document, Tags, TensorError};
 
 #[expect(
     missing_docs,
@@ -47,4 +47,19 @@ pub fn encode(document: &Document) -> Vec<u8> {
 /// [`WireError`] when they stand for none.
 pub fn decode(bytes: &[u8]) -> Result<Document, WireError> {
     DocumentProto::decode(bytes)?.try_into()
+}
+
+/// The tags alone of the document that the bytes stand for: what else it holds is passed over, not copied.
+///
+/// # Errors
+/// [`WireError`] when they stand for none.
+pub fn decode_tags(bytes: &[u8]) -> Result<Tags, WireError> {
+    Ok(TagsAlone::decode(bytes)?.tags.map(from_struct).unwrap_or_default())
+}
+
+/// The one field of a `DocumentProto` that tells its tags.
+#[derive(Clone, PartialEq, prost::Message)]
+struct TagsAlone {
+    #[prost(message, optional, tag = "17")]
+    tags: Option<prost_types::Struct>,
 }

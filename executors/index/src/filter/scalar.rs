@@ -1,0 +1,57 @@
+//! A value that tags and filters are compared by.
+
+use std::cmp::Ordering;
+
+use flowrun_sdk::Value;
+
+/// A truth value, a number or a text. Where values of several types are put in order, they come in this one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Scalar {
+    /// False before true.
+    Truth(bool),
+    /// Never what is not a number.
+    Number(f64),
+    /// In the order of code points.
+    Text(String),
+}
+
+impl Scalar {
+    /// The value, when it is one that can be compared.
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Bool(truth) => Some(Self::Truth(*truth)),
+            Value::Number(number) => number.as_f64().map(Self::Number),
+            Value::String(text) => Some(Self::Text(text.clone())),
+            _ => None,
+        }
+    }
+
+    /// How a tag stands to this value; `None` when it is of another type.
+    pub(super) fn compare_tag(&self, tag: &Value) -> Option<Ordering> {
+        match (tag, self) {
+            (Value::Bool(tag), Self::Truth(truth)) => Some(tag.cmp(truth)),
+            (Value::Number(tag), Self::Number(number)) => tag.as_f64()?.partial_cmp(number),
+            (Value::String(tag), Self::Text(text)) => Some(tag.as_str().cmp(text)),
+            _ => None,
+        }
+    }
+
+    /// The order of values of any types.
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Truth(a), Self::Truth(b)) => a.cmp(b),
+            // Zero has a sign that nobody means.
+            (Self::Number(a), Self::Number(b)) => (a + 0.0).total_cmp(&(b + 0.0)),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Truth(_) => 0,
+            Self::Number(_) => 1,
+            Self::Text(_) => 2,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The documents that a filter means.
+//!
+//! There is no index of tags: every stored document is judged, in the order of ids, and of each only the tags are
+//! read. What is found is what was there when the reading began to hold the shard's lock, as for every search.
+
+use std::cmp::Ordering;
+
+use flowrun_sdk::{Document, ExecutorError};
+
+use super::answer::Check;
+use super::state::State;
+use super::{AnswerBytes, RowSet, Shard};
+use crate::filter::{Filter, Scalar};
+use crate::storage::StorageError;
+
+/// How many documents are judged before the deadline is looked at again.
+const DOCUMENTS_PER_CHECK: usize = 1024;
+
+/// Which of the documents that a filter means are wanted, and in which order.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    /// How many are passed over.
+    pub(crate) offset: usize,
+    /// How many are wanted then, at the most.
+    pub(crate) limit: usize,
+    /// The tag that they are ordered by, those without it last; the order of ids where there is none, and where tags are
+    /// equal.
+    pub(crate) order_by: Option<String>,
+    /// Whether small tags come first.
+    pub(crate) ascending: bool,
+}
+
+impl Shard {
+    /// The documents that a filter means.
+    ///
+    /// # Errors
+    /// When data cannot be read, the answer would outgrow its bounds, or `check` says to give up.
+    pub(crate) fn filter(
+        &self,
+        filter: &Filter,
+        page: &Page,
+        check: Check<'_>,
+    ) -> Result<Vec<Document>, ExecutorError> {
+        let state = self.read();
+        let mut first = First { page, held: Vec::new() };
+        state.each_meant(filter, page.order_by.as_deref(), check, |id, tag| first.push(id, tag))?;
+        let mut bytes = AnswerBytes::default();
+        let document = |id: String| {
+            let missing =
+                || StorageError::damaged(state.table.path(), format_args!("document `{id}` is missing"));
+            let document = state.table.document(&id)?.ok_or_else(missing)?;
+            bytes.add(&document)?;
+            Ok(document)
+        };
+        first.into_ids().map(document).collect()
+    }
+}
+
+impl State {
+    /// The rows of the documents that a filter means.
+    pub(super) fn rows_of(&self, filter: &Filter, check: Check<'_>) -> Result<RowSet, ExecutorError> {
+        let mut rows = RowSet::default();
+        self.each_meant(filter, None, check, |id, _| {
+            rows.extend(self.table.row_of(&id)?);
+            Ok(true)
+        })?;
+        Ok(rows)
+    }
+
+    /// Hands over the id of each document that a filter means, and its tag `order_by`, until no more are wanted.
+    fn each_meant(
+        &self,
+        filter: &Filter,
+        order_by: Option<&str>,
+        check: Check<'_>,
+        mut accept: impl FnMut(String, Option<Scalar>) -> Result<bool, StorageError>,
+    ) -> Result<(), ExecutorError> {
+        for (number, document) in self.table.tags().enumerate() {
+            if number % DOCUMENTS_PER_CHECK == 0 {
+                check()?;
+            }
+            let (id, tags) = document?;
+            let tag = || order_by.and_then(|name| tags.get(name)).and_then(Scalar::of);
+            if filter.passes(&tags) && !accept(id, tag())? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first documents of an order, up to the end of a page.
+struct First<'a> {
+    page: &'a Page,
+    held: Vec<(Option<Scalar>, String)>,
+}
+
+impl First<'_> {
+    fn end(&self) -> usize {
+        self.page.offset.saturating_add(self.page.limit)
+    }
+
+    /// Sees a document; ids ascend. Says whether more are wanted.
+    fn push(&mut self, id: String, tag: Option<Scalar>) -> Result<bool, StorageError> {
+        self.held.push((tag, id));
+        if self.page.order_by.is_none() {
+            return Ok(self.held.len() < self.end());
+        }
+        // Dropped now and then rather than each time, so that the work stays proportional.
+        if self.held.len() >= self.end().saturating_mul(2).max(DOCUMENTS_PER_CHECK) {
+            self.cut();
+        }
+        Ok(true)
+    }
+
+    /// Puts what is held in order, and drops what is beyond the page.
+    fn cut(&mut self) {
+        let ascending = self.page.ascending;
+        self.held.sort_by(|a, b| compare(&a.0, &b.0, ascending).then_with(|| a.1.cmp(&b.1)));
+        self.held.truncate(self.end());
+    }
+
+    fn into_ids(mut self) -> impl Iterator<Item = String> {
+        self.cut();
+        self.held.into_iter().skip(self.page.offset).map(|(_, id)| id)
+    }
+}
+
+/// The order of two tags, what is missing last.
+fn compare(a: &Option<Scalar>, b: &Option<Scalar>, ascending: bool) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) if ascending => a.compare(b),
+        (Some(a), Some(b)) => b.compare(a),
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    }
+}
