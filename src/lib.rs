@@ -10,6 +10,7 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod client;
 pub mod diagnostic;
 pub mod gateway;
 pub mod graph;

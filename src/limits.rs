@@ -99,6 +99,13 @@ pub const ERROR_LINGER: Duration = Duration::from_millis(100);
 /// How long a client may take to agree that a conversation is over.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Requests that `flowrun client` has under way: enough to keep a flow busy, and few beside those that one lets in.
+pub const CLIENT_REQUESTS: usize = 16;
+
+/// Requests that `flowrun bench` has under way in an open loop. More than a service holds, so that it is the service
+/// that refuses.
+pub const BENCH_REQUESTS_MAX: usize = 10_000;
+
 /// How often an idle connection of HTTP/2 is asked whether anyone is there, and how long it has to answer.
 pub const KEEPALIVE: Duration = Duration::from_secs(60);
 

@@ -4,8 +4,19 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The stages from the last to the first: each may use those behind it in this list, none before it.
-const STAGES: [&str; 10] =
-    ["cli", "gateway", "job", "runtime", "topology", "graph", "spec", "yaml", "diagnostic", "limits"];
+const STAGES: [&str; 11] = [
+    "cli",
+    "client",
+    "gateway",
+    "job",
+    "runtime",
+    "topology",
+    "graph",
+    "spec",
+    "yaml",
+    "diagnostic",
+    "limits",
+];
 
 /// Lines of a file at the most, its tests included.
 const LINES_MAX: usize = 400;

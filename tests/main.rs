@@ -10,6 +10,7 @@
 )]
 
 mod backpressure;
+mod client;
 mod clients;
 mod command_line;
 mod conservation;

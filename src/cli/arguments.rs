@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{self, Policy};
 use crate::graph::draw;
+use crate::limits::REQUEST_SIZE_DEFAULT;
 use crate::yaml::Environment;
 
 /// flowrun runs Jina-style Flow YAML as one fast process.
@@ -60,6 +61,10 @@ pub(super) enum Verb {
     Run(RunOptions),
     /// Runs a flow as a service
     Serve(ServeOptions),
+    /// Asks a flow that is served, here or elsewhere
+    Client(ClientOptions),
+    /// Measures how fast a flow answers
+    Bench(BenchOptions),
     /// Says what is wrong with a flow, what it means and how much memory it may hold
     Check(CheckOptions),
     /// Draws a flow
@@ -170,6 +175,94 @@ pub(super) struct ListenOptions {
     pub(super) insecure: bool,
 }
 
+/// `flowrun client`.
+#[derive(Debug, Args)]
+pub(super) struct ClientOptions {
+    /// Where the flow is served: HOST:PORT or grpc://HOST:PORT.
+    pub(super) address: String,
+    /// Where the requests go, for example `/search`.
+    pub(super) endpoint: String,
+    /// Files, directories or patterns; a `.jsonl` file has a document a line; `-` is standard input. Without any, there
+    /// is one request without documents.
+    #[arg(value_name = "FILES")]
+    pub(super) files: Vec<PathBuf>,
+    /// Writes results as JSON lines; `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) asking: AskingOptions,
+    /// Documents in one request.
+    #[arg(long, value_name = "N", default_value_t = REQUEST_SIZE_DEFAULT, value_parser = from_one)]
+    pub(super) request_size: usize,
+    /// How long one request may take, in seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) timeout: Option<Duration>,
+}
+
+/// What requests to a service say beside their documents.
+#[derive(Debug, Args)]
+pub(super) struct AskingOptions {
+    /// How many matches to ask for.
+    #[arg(short = 'k', long, value_name = "N")]
+    pub(super) top_k: Option<usize>,
+    /// A request parameter; the value is JSON, or else a text.
+    #[arg(short, long = "parameter", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(super) parameters: Vec<(String, String)>,
+    /// A file with the token to show; the variable FLOWRUN_TOKEN does the same.
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+}
+
+/// `flowrun bench`.
+#[derive(Debug, Args)]
+pub(super) struct BenchOptions {
+    /// Where the flow is served, HOST:PORT or grpc://HOST:PORT; or the flow's YAML file, to serve it here meanwhile.
+    #[arg(value_name = "ADDRESS|FLOW")]
+    pub(super) target: String,
+    /// Where the requests go.
+    #[arg(short, long, value_name = "PATH", default_value = "/")]
+    pub(super) endpoint: String,
+    /// Closed loop: requests under way at once; the next is sent when one is answered.
+    #[arg(short, long, value_name = "N", default_value_t = 64, value_parser = from_one)]
+    pub(super) concurrency: usize,
+    /// Open loop: requests sent in a second, answered or not.
+    #[arg(long, value_name = "PER_SECOND", value_parser = rate, conflicts_with = "concurrency")]
+    pub(super) rate: Option<f64>,
+    /// Connections that the requests are spread over.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = from_one)]
+    pub(super) connections: usize,
+    /// One stream a connection, instead of requests one by one.
+    #[arg(long)]
+    pub(super) stream: bool,
+    /// How long, in seconds.
+    #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(super) duration: Duration,
+    /// Documents in one request.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) documents: usize,
+    /// Bytes of each document's text.
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub(super) bytes: usize,
+    /// Takes the documents from these files instead, as `flowrun client` does.
+    #[arg(short, long, value_name = "PATH", num_args = 1.., conflicts_with = "bytes")]
+    pub(super) input: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) asking: AskingOptions,
+    /// How the figures are written.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: BenchFormat,
+}
+
+/// How figures are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum BenchFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
 /// `flowrun check`.
 #[derive(Debug, Args)]
 pub(super) struct CheckOptions {
@@ -207,6 +300,15 @@ pub(super) struct CompletionsOptions {
 fn assignment(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn from_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "write a number from 1 on".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "write a number of requests a second, greater than 0".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -1,7 +1,9 @@
 //! The command line: one file a verb.
 
 mod arguments;
+mod bench;
 mod check;
+mod client;
 mod completions;
 mod executors;
 mod exit;
@@ -36,6 +38,8 @@ pub fn main() -> ExitCode {
     let verb = || match &arguments.verb {
         Verb::Run(options) => run::run(options, &log),
         Verb::Serve(options) => serve::serve(options, &log),
+        Verb::Client(options) => client::client(options),
+        Verb::Bench(options) => bench::bench(options),
         Verb::Check(options) => check::check(options),
         Verb::Graph(options) => graph::graph(options),
         Verb::Executors(options) => executors::executors(options),

@@ -120,15 +120,20 @@ fn job(options: &RunOptions, topology: &Topology, report: &mut Report) -> Option
         report.push(Diagnostic::new(Code::NoEndpoint, message).help(help));
         return None;
     };
-    let endpoint = if endpoint.starts_with('/') { endpoint } else { format!("/{endpoint}") };
     Some(Job {
         inputs: inputs?,
-        endpoint,
-        parameters: parameters(options, topology),
+        contents: false,
+        endpoint: path(&endpoint),
+        parameters: parameters(&options.parameters, options.top_k.or(topology.job.top_k)),
         request_size: options.request_size.or(own.request_size).unwrap_or(REQUEST_SIZE_DEFAULT).max(1),
         credits: topology.credits,
         timeout: options.timeout,
     })
+}
+
+/// The endpoint with the stroke that it begins with.
+pub(super) fn path(endpoint: &str) -> String {
+    if endpoint.starts_with('/') { endpoint.to_owned() } else { format!("/{endpoint}") }
 }
 
 /// The files that the command line or the flow names.
@@ -161,12 +166,12 @@ fn inputs(options: &RunOptions, topology: &Topology, report: &mut Report) -> Opt
 }
 
 /// The parameters of every request. A value that is not JSON is a text.
-fn parameters(options: &RunOptions, topology: &Topology) -> RequestParameters {
-    let given = options.parameters.iter().map(|(name, value)| {
+pub(super) fn parameters(given: &[(String, String)], top_k: Option<usize>) -> RequestParameters {
+    let given = given.iter().map(|(name, value)| {
         (name.clone(), serde_json::from_str(value).unwrap_or_else(|_| Value::from(value.as_str())))
     });
     let mut parameters: RequestParameters = given.collect();
-    if let Some(top_k) = options.top_k.or(topology.job.top_k) {
+    if let Some(top_k) = top_k {
         parameters.insert("top_k".to_owned(), top_k.into());
     }
     parameters

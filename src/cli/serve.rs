@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
@@ -52,7 +52,7 @@ pub(super) fn serve_read(
     let Read { topology, sources, report } = flow;
     complain(&report, &sources, Severity::Note)?;
     let (Some(topology), false) = (topology, report.has_errors()) else { return Ok(Exit::Usage) };
-    let token = token(listen)?;
+    let token = token(listen.token_file.as_deref())?;
     let addresses = addresses(listen, &topology.gateway)?;
     for address in &addresses {
         if let Err(unsafe_bind) = gateway::check_bind(*address, token.as_ref(), listen.insecure) {
@@ -128,9 +128,9 @@ fn directories(topology: &Topology) -> Vec<PathBuf> {
     topology.gateway.files.iter().cloned().chain(inputs).collect()
 }
 
-/// The token that clients must show, if there is one.
-fn token(listen: &ListenOptions) -> anyhow::Result<Option<Token>> {
-    let Some(path) = &listen.token_file else {
+/// The token that clients must show, if there is one: that of the file, or of the variable.
+pub(super) fn token(file: Option<&Path>) -> anyhow::Result<Option<Token>> {
+    let Some(path) = file else {
         return Ok(std::env::var(TOKEN_VARIABLE).ok().and_then(|text| Token::new(&text)));
     };
     let text = guard::read_text(path, TOKEN_BYTES_MAX)?;

@@ -20,7 +20,7 @@ mod partial;
 mod security;
 mod service;
 mod websocket;
-mod wire;
+pub(crate) mod wire;
 
 pub use listen::{Server, serve};
 pub use pages::{LogStream, MakeThumbnail};

@@ -18,6 +18,11 @@ impl Token {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
+    /// The header by which a client shows it.
+    pub(crate) fn header(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+
     /// Whether the head of a request shows it: as `Authorization: Bearer TOKEN`, or bare as `clip_client` sends it.
     /// Takes as long for a token that is almost right as for one that is all wrong.
     pub(super) fn is_shown(&self, headers: &HeaderMap) -> bool {

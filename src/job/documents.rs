@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use flowrun_sdk::Document;
+use flowrun_sdk::{Document, guard};
 use serde_json::Value;
 
 use super::input::Input;
@@ -23,9 +23,12 @@ pub(super) struct Unreadable {
 }
 
 /// The documents of these sources, one source after the other, read as they are asked for.
-pub(super) fn documents(inputs: Vec<Input>) -> impl Iterator<Item = Read> {
-    inputs.into_iter().flat_map(|input| -> Box<dyn Iterator<Item = Read>> {
+///
+/// With `contents`, a file's bytes are in its document.
+pub(super) fn documents(inputs: Vec<Input>, contents: bool) -> impl Iterator<Item = Read> {
+    inputs.into_iter().flat_map(move |input| -> Box<dyn Iterator<Item = Read>> {
         match input {
+            Input::File(path) if contents => Box::new(std::iter::once(with_content(&path))),
             Input::File(path) => Box::new(std::iter::once(Ok(of_file(&path)))),
             Input::Standard => {
                 Box::new(Lines::new(PathBuf::from("-"), Box::new(BufReader::new(io::stdin()))))
@@ -36,6 +39,15 @@ pub(super) fn documents(inputs: Vec<Input>) -> impl Iterator<Item = Read> {
             },
         }
     })
+}
+
+/// The first documents of these sources, at most so many, with the bytes of files.
+///
+/// # Errors
+/// What is wrong with the first of them that cannot be read.
+pub fn first_documents(inputs: Vec<Input>, most: usize) -> Result<Vec<Document>, String> {
+    let read = documents(inputs, true).take(most);
+    read.map(|read| read.map_err(|bad| format!("{}: {}", bad.label, bad.reason))).collect()
 }
 
 fn unreadable(path: &Path, line: Option<usize>, reason: &dyn std::fmt::Display) -> Unreadable {
@@ -50,6 +62,12 @@ fn of_file(path: &Path) -> Document {
     let uri = real_path(path).to_string_lossy().into_owned();
     let mime_type = mime_guess::from_path(path).first().map_or_else(String::new, |guess| guess.to_string());
     Document { mime_type, ..Document::new(uri.clone()).with_uri(uri) }
+}
+
+/// The same, with its content.
+fn with_content(path: &Path) -> Read {
+    let content = guard::read_file(path, guard::CONTENT_BYTES_MAX);
+    content.map(|bytes| of_file(path).with_blob(bytes)).map_err(|error| unreadable(path, None, &error))
 }
 
 /// The path without links and detours; as it is where nothing is there.
@@ -128,7 +146,7 @@ mod tests {
             "{\"id\": \"x\", \"text\": \"t\"}\n\n{\"text\": \"u\", \"chunks\": [{}]}\nnonsense\n[1]\n{\"id\": \"y\"}",
         )
         .unwrap();
-        let read: Vec<Read> = documents(vec![Input::Lines(path.clone())]).collect();
+        let read: Vec<Read> = documents(vec![Input::Lines(path.clone())], false).collect();
         let ids: Vec<&str> =
             read.iter().filter_map(|read| read.as_ref().ok()).map(|document| document.id.as_str()).collect();
         assert_eq!(ids, ["x", format!("{}#3", path.display()).as_str(), "y"]);

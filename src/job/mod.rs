@@ -12,9 +12,10 @@ mod run;
 mod summary;
 mod table;
 
+pub use documents::first_documents;
 pub use input::{Input, InputError, directory_of, locate};
 pub use output::Output;
 pub use progress::{Progress, log_writer};
-pub use run::{Job, run};
+pub use run::{Answers, Job, run};
 pub use summary::Summary;
 pub use table::TABLE_STYLE;

@@ -7,12 +7,27 @@ use flowrun_sdk::RequestParameters;
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::{mpsc, watch};
 
-use super::documents::{Read, Unreadable, documents};
+use super::documents::{Unreadable, documents};
 use super::input::Input;
 use super::output::Output;
 use super::progress::Progress;
 use super::summary::Summary;
 use crate::runtime::{Flow, Outcome, Request, RequestError, Response};
+
+/// Whom a job asks: a flow in this process, or one elsewhere.
+pub trait Answers: Send + Sync + 'static {
+    /// Asks, once there is room for it; how that ends.
+    fn answer(&self, request: Request) -> impl Future<Output = Result<Response, RequestError>> + Send;
+}
+
+impl Answers for Flow {
+    async fn answer(&self, request: Request) -> Result<Response, RequestError> {
+        match self.submit_waiting(request).await?.outcome().await {
+            Outcome::Reply(response) => Ok(response),
+            Outcome::Failed(error) => Err(error),
+        }
+    }
+}
 
 /// Requests that are read before they are asked for.
 const BATCHES_AHEAD: usize = 2;
@@ -20,8 +35,10 @@ const BATCHES_AHEAD: usize = 2;
 /// What a batch job does.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Where documents come from.
+    /// Where documents come from; from nowhere, and there is one request without any.
     pub inputs: Vec<Input>,
+    /// Whether a file's bytes go with its document, because whoever is asked cannot read the file.
+    pub contents: bool,
     /// Where requests go.
     pub endpoint: String,
     /// Their parameters.
@@ -52,8 +69,8 @@ struct Answered {
 ///
 /// # Errors
 /// When the output cannot be written.
-pub async fn run(
-    flow: Arc<Flow>,
+pub async fn run<A: Answers>(
+    asked: Arc<A>,
     job: Job,
     mut output: Output,
     progress: Progress,
@@ -61,8 +78,8 @@ pub async fn run(
 ) -> std::io::Result<Summary> {
     let started = Instant::now();
     let mut summary = Summary::default();
-    let batches = read(job.inputs.clone(), job.request_size).take_until(stopped(stop));
-    let answers = batches.map(|batch| send(&flow, &job, batch)).buffered(job.credits);
+    let batches = read(&job).take_until(stopped(stop));
+    let answers = batches.map(|batch| send(&*asked, &job, batch)).buffered(job.credits);
     take(answers, &mut output, &progress, &mut summary).await?;
     output.finish()?;
     progress.finish();
@@ -105,10 +122,11 @@ async fn take(
 }
 
 /// Reads the input on a thread that may block, a little ahead of what is asked for.
-fn read(inputs: Vec<Input>, request_size: usize) -> impl Stream<Item = Batch> {
+fn read(job: &Job) -> impl Stream<Item = Batch> + use<> {
+    let Job { inputs, contents, request_size, .. } = job.clone();
     let (sender, mut receiver) = mpsc::channel(BATCHES_AHEAD);
     tokio::task::spawn_blocking(move || {
-        for batch in batches(documents(inputs), request_size) {
+        for batch in batches(inputs, contents, request_size) {
             if sender.blocking_send(batch).is_err() {
                 // Nobody asks any more.
                 break;
@@ -119,11 +137,14 @@ fn read(inputs: Vec<Input>, request_size: usize) -> impl Stream<Item = Batch> {
 }
 
 /// Cuts the documents into requests.
-fn batches(documents: impl Iterator<Item = Read>, request_size: usize) -> impl Iterator<Item = Batch> {
-    let mut documents = documents.peekable();
+fn batches(inputs: Vec<Input>, contents: bool, request_size: usize) -> impl Iterator<Item = Batch> {
+    let mut bare = inputs.is_empty();
+    let mut documents = documents(inputs, contents).peekable();
     let mut number = 0;
     std::iter::from_fn(move || {
-        documents.peek()?;
+        if !std::mem::take(&mut bare) {
+            documents.peek()?;
+        }
         let mut batch = Batch { number, documents: Vec::new(), unreadable: Vec::new() };
         for read in documents.by_ref().take(request_size) {
             match read {
@@ -137,10 +158,10 @@ fn batches(documents: impl Iterator<Item = Read>, request_size: usize) -> impl I
 }
 
 /// Sends a batch through the flow.
-async fn send(flow: &Flow, job: &Job, batch: Batch) -> Answered {
+async fn send<A: Answers>(asked: &A, job: &Job, batch: Batch) -> Answered {
     let Batch { number, documents, unreadable } = batch;
     let labels: Vec<String> = documents.iter().map(|document| document.label().to_owned()).collect();
-    if documents.is_empty() {
+    if documents.is_empty() && !unreadable.is_empty() {
         return Answered { labels, unreadable, result: Ok(Response::default()) };
     }
     let request = Request {
@@ -151,14 +172,7 @@ async fn send(flow: &Flow, job: &Job, batch: Batch) -> Answered {
         deadline: job.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
         ..Request::default()
     };
-    let result = match flow.submit_waiting(request).await {
-        Ok(pending) => match pending.outcome().await {
-            Outcome::Reply(response) => Ok(response),
-            Outcome::Failed(error) => Err(error),
-        },
-        Err(error) => Err(error),
-    };
-    Answered { labels, unreadable, result }
+    Answered { labels, unreadable, result: asked.answer(request).await }
 }
 
 /// Ends when `stop` becomes true.

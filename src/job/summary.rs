@@ -56,6 +56,19 @@ impl Summary {
         100.0 * pod.busy.as_secs_f64() / (self.took.as_secs_f64().max(1e-9) * workers)
     }
 
+    /// How many documents, how fast and with what success, in a line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!(
+            "{} documents in {:.2} s, {:.0} documents/s: {} succeeded, {} failed",
+            self.succeeded + self.failed,
+            self.took.as_secs_f64(),
+            self.rate(),
+            self.succeeded,
+            self.failed,
+        )
+    }
+
     /// The summary for programs.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -115,14 +128,6 @@ impl fmt::Display for Summary {
         if unlisted > 0 {
             writeln!(f, "failed: {unlisted} more")?;
         }
-        let documents = self.succeeded + self.failed;
-        write!(
-            f,
-            "{documents} documents in {:.2} s, {:.0} documents/s: {} succeeded, {} failed",
-            self.took.as_secs_f64(),
-            self.rate(),
-            self.succeeded,
-            self.failed,
-        )
+        f.write_str(&self.line())
     }
 }

@@ -3,6 +3,7 @@
 //! Requests carry documents of one of two schemas, and nothing says which: [`sniff`] looks. Answers go back in the
 //! schema that came.
 
+mod ask;
 mod deadline;
 mod fields;
 mod json;
@@ -13,6 +14,7 @@ mod status;
 mod v1;
 mod v2;
 
+pub(crate) use ask::{answer, ask};
 pub(super) use deadline::from_headers as deadline_from_headers;
 pub(super) use json::{Form, JsonDocument, read_documents};
 pub(super) use reply::{data_reply, decode_document, encode_document, refused};
@@ -22,7 +24,7 @@ pub(super) use status::Status;
 
 /// The messages of `proto/jina.proto`; documents in them are bytes.
 #[expect(unreachable_pub, reason = "written by prost from the .proto file")]
-pub(super) mod jina {
+pub(crate) mod jina {
     include!(concat!(env!("OUT_DIR"), "/jina.rs"));
 }
 

@@ -16,7 +16,7 @@ use crate::gateway::partial;
 use crate::gateway::partial::FAILED_DOCUMENTS;
 
 /// The parameter under which executors' results come back.
-const RESULTS: &str = "__results__";
+pub(super) const RESULTS: &str = "__results__";
 
 /// The reply to a data request.
 pub(crate) fn data_reply(envelope: Envelope, answer: Answer) -> DataRequestProto {

@@ -69,6 +69,21 @@ impl Status {
     }
 }
 
+/// Every kind of error.
+pub(super) const KINDS: [ErrorKind; 6] = [
+    ErrorKind::Input,
+    ErrorKind::Parameter,
+    ErrorKind::Resource,
+    ErrorKind::Cancelled,
+    ErrorKind::Expired,
+    ErrorKind::Internal,
+];
+
+/// The kind of error that goes by that name; internal when it is none of ours.
+pub(super) fn kind(named: &str) -> ErrorKind {
+    KINDS.into_iter().find(|kind| name(*kind) == named).unwrap_or(ErrorKind::Internal)
+}
+
 /// The name of an error in the manner of Python's exceptions.
 fn name(kind: ErrorKind) -> &'static str {
     match kind {
