@@ -109,6 +109,15 @@ pub const BENCH_REQUESTS_MAX: usize = 10_000;
 /// How often an idle connection of HTTP/2 is asked whether anyone is there, and how long it has to answer.
 pub const KEEPALIVE: Duration = Duration::from_secs(60);
 
+/// How long a client may take to agree on TLS.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a changed certificate may go unnoticed while clients come: it is not looked for at every connection.
+pub const TLS_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Bytes of a file with a certificate or a key. A long chain has 20 kB.
+pub const TLS_FILE_BYTES_MAX: u64 = 1 << 20;
+
 /// Diagnostics that are shown, the worst first to be kept; whoever wrote more mistakes mends these first.
 pub const DIAGNOSTICS_MAX: usize = 100;
 

@@ -1,9 +1,9 @@
 //! Jina's real clients, as their packages install them. `make clients` puts them where they are looked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::serving::Serving;
+use crate::serving::{Serving, put_certificate};
 
 /// The environment with the clients of a schema, kept by the hash of what it is made of. None where it was not made,
 /// unless it must be there.
@@ -28,16 +28,25 @@ fn environment(schema: &str) -> Option<PathBuf> {
 }
 
 fn talk(schema: &str) {
-    let Some(environment) = environment(schema) else { return };
     let directory = tempfile::tempdir().unwrap();
-    std::fs::copy("tests/clients/flow.yml", directory.path().join("flow.yml")).unwrap();
-    let serving = Serving::start(directory.path(), &["flow.yml"]);
+    talk_in(directory.path(), schema, &["flow.yml"], &[]);
+}
+
+/// Lets the clients of a schema talk to the flow, served with these arguments, as their own arguments say.
+fn talk_in(directory: &Path, schema: &str, serve: &[&str], clients: &[&str]) {
+    let Some(environment) = environment(schema) else { return };
+    std::fs::copy("tests/clients/flow.yml", directory.join("flow.yml")).unwrap();
+    let serving = Serving::start(directory, serve);
     // Clients that wait for ever are no reason to.
     let output = Command::new("timeout")
         .arg("120")
         .arg(environment.join("bin/python"))
         .arg(format!("tests/clients/{schema}.py"))
         .arg(&serving.addresses[0])
+        .args(clients)
+        // Whom they trust: over gRPC, and over HTTP and WebSocket.
+        .env("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", directory.join("tls.crt"))
+        .env("SSL_CERT_FILE", directory.join("tls.crt"))
         // They must not call home.
         .env("NO_VERSION_CHECK", "1")
         .env("JINA_OPTOUT_TELEMETRY", "1")
@@ -51,6 +60,14 @@ fn talk(schema: &str) {
 #[test]
 fn clients_of_the_first_schema_connect_unchanged() {
     talk("v1");
+}
+
+#[test]
+fn clients_connect_beneath_tls() {
+    let directory = tempfile::tempdir().unwrap();
+    put_certificate(directory.path(), "tls");
+    let serve = ["flow.yml", "--tls-cert", "tls.crt", "--tls-key", "tls.key"];
+    talk_in(directory.path(), "v1", &serve, &["tls"]);
 }
 
 #[test]

@@ -122,6 +122,38 @@ fn what_everyone_could_reach_needs_a_token_or_a_word() {
 }
 
 #[test]
+fn a_certificate_is_taken_from_beside_the_flow_or_from_the_command_line() {
+    let flow = "jtype: Flow\ngateway: {ssl_certfile: tls/a.crt, ssl_keyfile: tls/a.key}\nexecutors: [{name: a, uses: Pass}]\n";
+    let directory = directory(flow);
+    let (code, said) = refused(flow, &["serve", "flow.yml"]);
+    assert_eq!((code, said.contains("cannot read tls/a.crt")), (Some(2), true), "{said}");
+    let (code, said) = refused(PASS, &["serve", "flow.yml", "--tls-cert", "a.crt"]);
+    assert_eq!((code, said.contains("--tls-key <FILE>")), (Some(2), true), "{said}");
+
+    std::fs::create_dir(directory.path().join("tls")).unwrap();
+    put_certificate(&directory.path().join("tls"), "a");
+    put_certificate(directory.path(), "b");
+    let path = directory.path().join("flow.yml").display().to_string();
+    for arguments in [&["serve", &path][..], &["serve", &path, "--tls-cert", "b.crt", "--tls-key", "b.key"]] {
+        let serving = Serving::start(directory.path(), arguments);
+        let mut stream = TcpStream::connect(&serving.addresses[0]).unwrap();
+        write!(stream, "GET /live HTTP/1.1\r\n\r\n").unwrap();
+        let mut answer = [0; 1];
+        stream.read_exact(&mut answer).unwrap();
+        // An alert: what came was not TLS.
+        assert_eq!(answer, [21]);
+    }
+}
+
+/// Makes a certificate for this machine and its key, and puts them there by that name.
+pub(crate) fn put_certificate(directory: &Path, name: &str) {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(directory.join(name).with_extension("crt"), made.cert.pem()).unwrap();
+    std::fs::write(directory.join(name).with_extension("key"), made.signing_key.serialize_pem()).unwrap();
+}
+
+#[test]
 fn settings_that_mean_nothing_are_refused_in_their_place() {
     let flow = "jtype: Flow\nwith: {port: 70000, protocol: gprc}\nexecutors: [{name: a, uses: Pass}]\n";
     let (code, said) = refused(flow, &["serve", "flow.yml"]);

@@ -170,6 +170,12 @@ pub(super) struct ListenOptions {
     /// A file with the token that clients must show; the variable FLOWRUN_TOKEN does the same.
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
+    /// The certificate to show, in PEM form: every port speaks TLS alone.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, in PEM form.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
     /// Listens to everyone without a token.
     #[arg(long)]
     pub(super) insecure: bool,

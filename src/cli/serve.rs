@@ -15,11 +15,11 @@ use super::exit::Exit;
 use super::run::{Read, complain, not_launched};
 use super::signals::Signals;
 use crate::diagnostic::{Policy, Report, Severity, Sources};
-use crate::gateway::{self, Gateway, LogStream, Server, Token};
+use crate::gateway::{self, Gateway, LogStream, Server, Tls, TlsError, Token};
 use crate::job;
 use crate::limits::DRAIN_DEFAULT;
 use crate::runtime;
-use crate::spec::GatewaySpec;
+use crate::spec::{GatewaySpec, TlsFiles};
 use crate::topology::Topology;
 
 /// Where clients find the token, if no file is named.
@@ -60,6 +60,13 @@ pub(super) fn serve_read(
             return Ok(Exit::Usage);
         }
     }
+    let tls = match tls(listen, &topology.gateway) {
+        Ok(tls) => tls,
+        Err(error) => {
+            writeln!(std::io::stderr().lock(), "error: {error}")?;
+            return Ok(Exit::Usage);
+        }
+    };
     // Before any executor is made: what it reads for strangers is bounded from its first request on.
     guard::confine(&directories(&topology));
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -72,6 +79,10 @@ pub(super) fn serve_read(
         let Some(flow) = flow else { return Ok(not_launched(&report)) };
         let gateway = Gateway::new(Arc::new(flow), &topology, token);
         let gateway = gateway.with_pages(crate::catalog::thumbnail, log.clone());
+        let gateway = match tls {
+            Some(tls) => gateway.with_tls(tls),
+            None => gateway,
+        };
         let server = gateway::serve(gateway, &addresses)
             .await
             .with_context(|| format!("cannot listen at {}", list(&addresses)))?;
@@ -136,6 +147,17 @@ pub(super) fn token(file: Option<&Path>) -> anyhow::Result<Option<Token>> {
     let text = guard::read_text(path, TOKEN_BYTES_MAX)?;
     let token = Token::new(&text).with_context(|| format!("{} holds no token", path.display()))?;
     Ok(Some(token))
+}
+
+/// The certificate to show: that of the command line, else that of the flow.
+fn tls(listen: &ListenOptions, flow: &GatewaySpec) -> Result<Option<Tls>, TlsError> {
+    let files = match (&listen.tls_cert, &listen.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })
+        }
+        _ => flow.tls.clone(),
+    };
+    files.map(Tls::read).transpose()
 }
 
 /// The addresses to listen at: those of the command line, else those of the flow.

@@ -16,6 +16,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -130,7 +131,7 @@ async fn accept(listener: TcpListener, gateway: Arc<Gateway>, router: Router, ro
         let Some(alive) = gateway.conversations.lock().clone() else { return };
         let (gateway, router) = (Arc::clone(&gateway), router.clone());
         tokio::spawn(async move {
-            if let Err(error) = converse(stream, &gateway, router).await {
+            if let Err(error) = greet(stream, &gateway, router).await {
                 tracing::debug!(error, "a connection broke off");
             }
             drop((permit, alive));
@@ -138,10 +139,24 @@ async fn accept(listener: TcpListener, gateway: Arc<Gateway>, router: Router, ro
     }
 }
 
-/// Serves one connection, of HTTP/1 or HTTP/2 as its first bytes say.
-async fn converse(stream: TcpStream, gateway: &Gateway, router: Router) -> Result<(), String> {
+/// Serves one connection, beneath TLS if there is a certificate to show.
+async fn greet(stream: TcpStream, gateway: &Gateway, router: Router) -> Result<(), String> {
     // Replies are small and waited for.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = &gateway.tls else { return converse(stream, gateway, router).await };
+    let stream = tokio::select! {
+        accepted = tls.accept(stream) => accepted?,
+        // Nothing was asked yet.
+        () = gateway.admission.ended() => return Ok(()),
+    };
+    converse(stream, gateway, router).await
+}
+
+/// Serves one connection, of HTTP/1 or HTTP/2 as its first bytes say.
+async fn converse<S>(stream: S, gateway: &Gateway, router: Router) -> Result<(), String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     builder

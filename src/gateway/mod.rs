@@ -19,6 +19,7 @@ mod pages;
 mod partial;
 mod security;
 mod service;
+mod tls;
 mod websocket;
 pub(crate) mod wire;
 
@@ -26,3 +27,4 @@ pub use listen::{Server, serve};
 pub use pages::{LogStream, MakeThumbnail};
 pub use security::{Token, UnsafeBind, check_bind};
 pub use service::Gateway;
+pub use tls::{Tls, TlsError};

@@ -15,6 +15,7 @@ use super::metrics::Metrics;
 use super::pages::Pages;
 use super::partial;
 use super::security::Token;
+use super::tls::Tls;
 use super::wire::Status;
 use crate::limits::{QUEUE_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::runtime::{Flow, Outcome, Request, RequestError, Target, Trace};
@@ -31,6 +32,8 @@ pub struct Gateway {
     pub(super) admission: Admission,
     pub(super) metrics: Metrics,
     pub(super) token: Option<Token>,
+    /// How connections are kept from being read on their way; in the clear when absent.
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) pages: Pages,
     /// How the HTTP side presents the flow.
     pub(super) look: GatewaySpec,
@@ -53,12 +56,19 @@ impl Gateway {
             admission: Admission::new(topology.credits, waiting),
             metrics: Metrics::default(),
             token,
+            tls: None,
             pages: Pages::default(),
             look: topology.gateway.clone(),
             prefetch: topology.credits,
             request_bytes_max: topology.memory.request_bytes_max,
             conversations: Mutex::new(None),
         }
+    }
+
+    /// The same, speaking TLS alone.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Some(Arc::new(tls)), ..self }
     }
 
     /// Lets a request of so many bytes in, or says why not.

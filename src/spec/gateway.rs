@@ -33,6 +33,17 @@ pub struct GatewaySpec {
     pub files: Vec<PathBuf>,
     /// Endpoints with a path of their own: the path, and the endpoint that it stands for.
     pub exposed: Vec<(String, String)>,
+    /// The certificate to show; connections are in the clear when absent.
+    pub tls: Option<TlsFiles>,
+}
+
+/// Where a certificate and its key lie, both in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and behind it those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// What clients may speak. Every port speaks all of it.
@@ -54,6 +65,25 @@ pub(super) fn gateway(fields: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySp
         logserver: flag("logserver"),
         files: reader.paths(fields.node("files")).into_iter().map(|path| path.value).collect(),
         exposed: fields.node("expose_endpoints").map(|node| exposed(node, reader)).unwrap_or_default(),
+        tls: tls(fields, reader),
+    }
+}
+
+/// A certificate is of use with its key alone.
+fn tls(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<TlsFiles> {
+    const KEYS: [&str; 2] = ["ssl_certfile", "ssl_keyfile"];
+    match KEYS.map(|key| reader.path(fields.node(key))) {
+        [Some(certificate), Some(key)] => Some(TlsFiles { certificate, key }),
+        [None, None] => None,
+        [certificate, _] => {
+            let [there, missing] = if certificate.is_some() { KEYS } else { [KEYS[1], KEYS[0]] };
+            if let Some(span) = fields.key_span(there) {
+                let message = format!("`{there}` is of use with `{missing}` alone");
+                let help = format!("write `{missing}: FILE` beside it");
+                reader.report.push(Diagnostic::at(Code::MissingKey, span, message).help(help));
+            }
+            None
+        }
     }
 }
 

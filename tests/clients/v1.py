@@ -10,6 +10,8 @@ from jina import Client
 from jina.excepts import BadServer
 
 ADDRESS = sys.argv[1]
+TLS = sys.argv[2:] == ['tls']
+SCHEMES = {'grpc': 'grpcs', 'http': 'https', 'ws': 'wss'} if TLS else {}
 TEXTS = {'t1': 'a grinning face', 't2': 'rain over the sea', 't3': 'a very big smile'}
 
 
@@ -18,11 +20,11 @@ def texts():
 
 
 def client(protocol, **options):
-    return Client(host=f'{protocol}://{ADDRESS}', **options)
+    return Client(host=f'{SCHEMES.get(protocol, protocol)}://{ADDRESS}', **options)
 
 
 def clip():
-    c = ClipClient(f'grpc://{ADDRESS}')
+    c = ClipClient(f'{SCHEMES.get("grpc", "grpc")}://{ADDRESS}')
     vectors = c.encode(['she smiled, with pain', 'rain'])
     assert vectors.shape == (2, 64), vectors.shape
     encoded = c.encode(texts())
@@ -95,7 +97,7 @@ for protocol in ['grpc', 'http', 'ws']:
     sync(protocol)
     target(protocol)
     errors(protocol)
-    many(protocol, 10_000 if protocol == 'grpc' else 500)
+    many(protocol, 10_000 if protocol == 'grpc' and not TLS else 500)
     asyncio.run(asynchronous(protocol))
 in_order()
 for compression in ['Gzip', 'Deflate']:

@@ -5,4 +5,5 @@ mod http;
 mod messages;
 mod services;
 mod streams;
+mod tls;
 mod websocket;

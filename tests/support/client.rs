@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use flowrun::gateway::{Gateway, Server, Token, serve};
+use flowrun::gateway::{Gateway, Server, Tls, Token, serve};
 use flowrun::runtime::{Drained, Flow};
 use flowrun::yaml::Environment;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -31,11 +31,24 @@ pub(crate) async fn served(with: &str, executors: &str) -> Served {
 
 /// The same, for those who show the token.
 pub(crate) async fn served_by(with: &str, executors: &str, token: Option<&str>) -> Served {
+    served_as(with, executors, token, None).await
+}
+
+/// The same, beneath TLS.
+pub(crate) async fn served_with_tls(executors: &str, tls: Tls) -> Served {
+    served_as("", executors, None, Some(tls)).await
+}
+
+async fn served_as(with: &str, executors: &str, token: Option<&str>, tls: Option<Tls>) -> Served {
     let directory = tempfile::tempdir().unwrap();
     let yaml = format!("jtype: Flow\n{with}\nexecutors:\n{executors}");
     let topology = super::plan(&yaml, directory.path(), &Environment::default());
     let flow = Arc::new(super::start(&topology).await);
     let gateway = Gateway::new(Arc::clone(&flow), &topology, token.and_then(Token::new));
+    let gateway = match tls {
+        Some(tls) => gateway.with_tls(tls),
+        None => gateway,
+    };
     let server = serve(gateway, &["127.0.0.1:0".parse().unwrap()]).await.unwrap();
     Served { flow, server }
 }
@@ -51,11 +64,7 @@ impl Served {
 
     /// A connection for gRPC.
     pub(crate) async fn grpc(&self) -> Grpc {
-        let stream = TcpStream::connect(self.address()).await.unwrap();
-        let (sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        Grpc(sender)
+        Grpc::over(TcpStream::connect(self.address()).await.unwrap()).await
     }
 
     /// One request of HTTP/1.1: the code, the head and the body of the response.
@@ -66,18 +75,29 @@ impl Served {
         head: &str,
         body: &str,
     ) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(self.address()).await.unwrap();
-        let length = body.len();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{head}content-length: {length}\r\n\r\n{body}"
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).await.unwrap();
-        let (head, body) = response.split_once("\r\n\r\n").unwrap();
-        let code = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (code, head.to_lowercase(), body.to_owned())
+        let stream = TcpStream::connect(self.address()).await.unwrap();
+        http_over(stream, method, path, head, body).await
     }
+}
+
+/// One request of HTTP/1.1 over a connection of its own.
+pub(crate) async fn http_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    path: &str,
+    head: &str,
+    body: &str,
+) -> (u16, String, String) {
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{head}content-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    let code = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (code, head.to_lowercase(), body.to_owned())
 }
 
 type Frames = StreamBody<UnboundedReceiverStream<Result<Frame<Bytes>, Infallible>>>;
@@ -104,6 +124,14 @@ pub(crate) struct Call {
 }
 
 impl Grpc {
+    /// Speaks over a connection.
+    pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
     /// Begins a call.
     pub(crate) async fn begin(&mut self, path: &str, headers: &[(&str, &str)]) -> Call {
         let (input, frames) = mpsc::unbounded_channel();

@@ -4,7 +4,7 @@ use crate::limits::{COPIES_MAX, PREFETCH_MAX};
 use crate::spec::key::{Key, Kind};
 
 const SERVING: &str = "it concerns the servers that Jina is built on";
-const TLS: &str = "TLS is not available in this version; let a proxy in front of the gateway end it";
+const CLIENTS: &str = "it concerns clients; `ssl_certfile` and `ssl_keyfile` make the gateway speak TLS";
 const PROCESSES: &str = "it concerns Jina's processes; flowrun is one process";
 const MESSAGES: &str =
     "it concerns the messages between Jina's processes; flowrun hands documents over in memory";
@@ -55,10 +55,14 @@ pub const MODERN_FLOW: &[Key] = &[
         Kind::Flag,
         "whether `/index`, `/search`, `/update` and `/delete` are left out over HTTP",
     ),
+    Key::obeyed(
+        "ssl_certfile",
+        Kind::Text,
+        "the certificate to show, in PEM form: every port speaks TLS alone",
+    ),
+    Key::obeyed("ssl_keyfile", Kind::Text, "the private key of that certificate, in PEM form"),
     Key::ignored("expose_graphql_endpoint", SERVING),
     Key::ignored("uvicorn_kwargs", SERVING),
-    Key::ignored("ssl_certfile", TLS),
-    Key::ignored("ssl_keyfile", TLS),
     Key::ignored("grpc_server_options", SERVING),
     Key::ignored("grpc_channel_options", MESSAGES),
     Key::ignored("grpc_metadata", MESSAGES),
@@ -67,7 +71,7 @@ pub const MODERN_FLOW: &[Key] = &[
     Key::ignored("compress_min_ratio", MESSAGES),
     Key::ignored("prefetch_on_recv", "a request that leaves lets the next one in"),
     Key::ignored("proxy", SERVING),
-    Key::ignored("tls", TLS),
+    Key::ignored("tls", CLIENTS),
     Key::ignored("timeout_send", "nothing is sent between processes; `timeout` bounds a request"),
     Key::ignored("timeout_ctrl", PROCESSES),
     Key::ignored("retries", "nothing is sent between processes, so nothing is lost and sent again"),
