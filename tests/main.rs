@@ -11,6 +11,7 @@
 
 mod backpressure;
 mod clients;
+mod clip;
 mod command_line;
 mod conservation;
 mod demo;
