@@ -11,6 +11,11 @@ use serde_json::{Value, json};
 
 use crate::support::{ids, plan, reply, start};
 
+/// A directory in memory where there is one: what is stored need not outlive the test.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// The published flow, with its workspace in `directory`.
 async fn clip_search(directory: &Path) -> Flow {
     let yaml = std::fs::read_to_string("flows/clip/search.yml").unwrap();
@@ -53,7 +58,7 @@ fn stored() -> Vec<Document> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_finds_the_text_and_a_picture_the_picture_that_were_indexed_just_before() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let flow = clip_search(directory.path()).await;
     let indexed = call(&flow, "/index", stored(), json!({"drop_image_content": true})).await;
     assert!(indexed.documents.iter().all(|document| document.embedding.as_ref().unwrap().shape() == [512]));
@@ -69,7 +74,7 @@ async fn a_text_finds_the_text_and_a_picture_the_picture_that_were_indexed_just_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_shards_hold_is_each_document_once() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let flow = clip_search(directory.path()).await;
     call(&flow, "/index", stored(), json!({})).await;
     // Every shard sees an update; the one that has the document changes it, and none inserts what it does not have.
@@ -98,7 +103,7 @@ async fn what_shards_hold_is_each_document_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn matches_are_ranked_by_what_they_share_with_their_document() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let flow = clip_search(directory.path()).await;
     let candidates = [text("far", "rain at night"), text("near", "a smile")];
     let query = Document { matches: candidates.into_iter().collect(), ..text("q", "smile") };
