@@ -12,6 +12,7 @@
 mod backpressure;
 mod client;
 mod clients;
+mod clip;
 mod command_line;
 mod conservation;
 mod demo;

@@ -1,0 +1,113 @@
+//! The CLIP search flow of CLIP-as-service runs as written: five shards, each endpoint polled as the file says.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use flowrun::runtime::{Flow, Request, Response};
+use flowrun::yaml::Environment;
+use flowrun_sdk::{Document, Tensor};
+use serde_json::{Value, json};
+
+use crate::support::{ids, plan, reply, start};
+
+/// A directory in memory where there is one: what is stored need not outlive the test.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// The published flow, with its workspace in `directory`.
+async fn clip_search(directory: &Path) -> Flow {
+    let yaml = std::fs::read_to_string("flows/clip/search.yml").unwrap();
+    start(&plan(&yaml, directory, &Environment::default())).await
+}
+
+async fn call(flow: &Flow, endpoint: &str, documents: Vec<Document>, parameters: Value) -> Response {
+    let request = Request {
+        endpoint: endpoint.to_owned(),
+        documents: documents.into(),
+        parameters: parameters.as_object().unwrap().clone(),
+        ..Request::default()
+    };
+    let response = reply(flow.submit(request).await.unwrap().outcome().await);
+    assert!(response.failures.is_empty(), "{:?}", response.failures);
+    response
+}
+
+fn text(id: &str, text: &str) -> Document {
+    Document::new(id).with_text(text).with_tag("words", text.split(' ').count())
+}
+
+/// A square of one colour.
+fn picture(id: &str, colour: [u8; 3]) -> Document {
+    let tensor = Tensor::from_u8(vec![8, 8, 3], colour.repeat(64)).ok();
+    Document { tensor, ..Document::new(id) }
+}
+
+fn stored() -> Vec<Document> {
+    let mut documents = vec![
+        text("smile", "she has a broad smile"),
+        text("rain", "rain over the harbour at night"),
+        picture("red", [250, 10, 10]),
+        picture("blue", [10, 10, 250]),
+    ];
+    documents
+        .extend((0..20).map(|number| text(&format!("filler {number}"), &format!("page {number} of a book"))));
+    documents
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_finds_the_text_and_a_picture_the_picture_that_were_indexed_just_before() {
+    let directory = scratch();
+    let flow = clip_search(directory.path()).await;
+    let indexed = call(&flow, "/index", stored(), json!({"drop_image_content": true})).await;
+    assert!(indexed.documents.iter().all(|document| document.embedding.as_ref().unwrap().shape() == [512]));
+    let queries = vec![text("q", "smile"), picture("p", [240, 20, 20])];
+    let found = call(&flow, "/search", queries, json!({"limit": 3})).await;
+    for (query, expected) in found.documents.iter().zip(["smile", "red"]) {
+        assert_eq!((query.matches.len(), query.matches[0].id.as_str()), (3, expected));
+        let distances: Vec<f32> = query.matches.iter().map(|found| found.scores["cosine"].value).collect();
+        assert!(distances.is_sorted(), "{distances:?}");
+    }
+    flow.drain(Duration::from_secs(9)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_shards_hold_is_each_document_once() {
+    let directory = scratch();
+    let flow = clip_search(directory.path()).await;
+    call(&flow, "/index", stored(), json!({})).await;
+    // Every shard sees an update; the one that has the document changes it, and none inserts what it does not have.
+    call(&flow, "/update", vec![text("rain", "a sunny morning"), text("new", "nobody knows it")], json!({}))
+        .await;
+    call(&flow, "/delete", vec![], json!({"ids": ["smile", "unknown"]})).await;
+    let all = call(&flow, "/filter", vec![], json!({"limit": 100})).await;
+    let expected: BTreeSet<String> =
+        stored().into_iter().map(|document| document.id).filter(|id| id != "smile").collect();
+    assert_eq!(all.documents.len(), expected.len());
+    assert_eq!(all.documents.iter().map(|document| document.id.clone()).collect::<BTreeSet<_>>(), expected);
+
+    let three = json!({"filter": {"words": {"$lte": 3}}});
+    let filtered = call(&flow, "/search", vec![text("q", "page 7")], three.clone()).await;
+    assert_eq!(ids(&filtered.documents[0].matches), ["rain"]);
+    assert_eq!(ids(&call(&flow, "/filter", vec![], three).await.documents), ["rain"]);
+    let backed_up = call(&flow, "/backup", vec![], json!({})).await;
+    assert!(backed_up.documents.is_empty());
+    call(&flow, "/clear", vec![], json!({})).await;
+    assert!(call(&flow, "/filter", vec![], json!({})).await.documents.is_empty());
+    call(&flow, "/restore", vec![], json!({})).await;
+    let restored = call(&flow, "/filter", vec![], json!({"limit": 100})).await;
+    assert_eq!(restored.documents.len(), expected.len());
+    flow.drain(Duration::from_secs(9)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matches_are_ranked_by_what_they_share_with_their_document() {
+    let directory = scratch();
+    let flow = clip_search(directory.path()).await;
+    let candidates = [text("far", "rain at night"), text("near", "a smile")];
+    let query = Document { matches: candidates.into_iter().collect(), ..text("q", "smile") };
+    let ranked = call(&flow, "/rank", vec![query], json!({})).await;
+    assert_eq!(ids(&ranked.documents[0].matches), ["near", "far"]);
+    flow.drain(Duration::from_secs(9)).await;
+}
