@@ -98,6 +98,17 @@ fn every_port_speaks_everything_and_the_command_line_wins() {
     assert_eq!(serving.addresses.len(), 1);
 }
 
+#[test]
+fn a_deployment_is_served_as_its_own_gateway_keys_say() {
+    let with =
+        "{name: a, uses: Pass, port: [0, 0], protocol: [http, grpc], title: Mine, no_crud_endpoints: true}";
+    let directory = directory(&format!("jtype: Deployment\nwith: {with}\n"));
+    let serving = Serving::start(directory.path(), &["flow.yml"]);
+    assert_eq!(serving.addresses.len(), 2);
+    let described = serving.get(1, "/openapi.json");
+    assert!(described.contains(r#""title":"Mine""#) && !described.contains("/update"), "{described}");
+}
+
 fn refused(flow: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let directory = directory(flow);
     let Output { status, stderr, .. } = command(directory.path(), arguments).output().unwrap();

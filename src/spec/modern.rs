@@ -3,7 +3,7 @@
 use super::executor::Executor;
 use super::fields::Fields;
 use super::flow::{FlowSpec, Needs, PodSpec};
-use super::keys::{MODERN_EXECUTOR_PLACE, MODERN_FLOW_PLACE, MODERN_TOP_PLACE, Place};
+use super::keys::{DEPLOYMENT_PLACE, MODERN_EXECUTOR_PLACE, MODERN_FLOW_PLACE, MODERN_TOP_PLACE};
 use super::pod::{self, Defaults, Method};
 use super::polling::PollingTable;
 use super::reader::Reader;
@@ -33,11 +33,10 @@ pub(super) fn flow(root: &Node, reader: &mut Reader<'_>) -> FlowSpec {
 
 /// The flow of one executor that a Deployment is.
 pub(super) fn deployment(root: &Node, reader: &mut Reader<'_>) -> FlowSpec {
-    const PLACE: Place = Place { name: "a Deployment's `with:`", tables: MODERN_EXECUTOR_PLACE.tables };
     let top = reader.fields_of(Some(root), &MODERN_TOP_PLACE);
     settings::version(top.node("version"), reader);
-    let fields = reader.fields_of(top.node("with"), &PLACE);
-    let mut flow = settings::flow(&Fields::default(), root.span, reader);
+    let fields = reader.fields_of(top.node("with"), &DEPLOYMENT_PLACE);
+    let mut flow = settings::flow(&fields, root.span, reader);
     let pod = pod(root.span, &fields, &Fields::default(), &flow, reader);
     pod::add(pod, &mut flow, reader);
     flow

@@ -1,13 +1,8 @@
 //! The flow level of Jina 0.x and 1.x.
 
+use super::reasons::{LOOKS, MESSAGES, PROCESSES, SERVING};
 use crate::limits::PREFETCH_MAX;
 use crate::spec::key::{Key, Kind};
-
-const SERVING: &str = "it concerns the servers that Jina is built on";
-const PROCESSES: &str = "it concerns Jina's processes; flowrun is one process";
-const MESSAGES: &str =
-    "it concerns the messages between Jina's processes; flowrun hands documents over in memory";
-const LOOKS: &str = "it concerns how Jina presents itself";
 
 /// The top level.
 pub const LEGACY_TOP: &[Key] = &[

@@ -1,15 +1,13 @@
 //! A pod of Jina 0.x and 1.x.
 
+use super::reasons::{CONTAINERS, LOOKS, PROCESSES};
 use crate::limits::COPIES_MAX;
 use crate::spec::key::{Key, Kind};
 
-const CONTAINERS: &str = "it concerns containers; flowrun runs none";
-const PROCESSES: &str = "it concerns Jina's processes; flowrun is one process";
 const SOCKETS: &str =
     "it concerns the sockets between Jina's processes; flowrun hands documents over in memory";
 const DISK: &str = "what was acknowledged is on disk";
 const REMOTE: &str = "it concerns pods on other machines, which this version does not start";
-const LOOKS: &str = "it concerns how Jina presents itself";
 const SKIPS: &str = "a failed request skips the pods behind it";
 
 /// The keys, in the spellings of 0.0.8 to 1.4.

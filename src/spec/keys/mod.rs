@@ -1,18 +1,23 @@
 //! The tables: every key of every dialect, obeyed, without effect, or refused with a reason.
 
 mod executor;
+mod gateway;
 mod legacy_flow;
 mod legacy_pod;
+mod modern_common;
 mod modern_executor;
 mod modern_flow;
 mod ours;
+mod reasons;
 
 use super::Key;
 
 pub use executor::{EXECUTOR, METAS};
+pub use gateway::GATEWAY;
 pub use legacy_flow::{LEGACY_FLOW, LEGACY_TOP};
 pub use legacy_pod::LEGACY_POD;
-pub use modern_executor::MODERN_EXECUTOR;
+pub use modern_common::MODERN_COMMON;
+pub use modern_executor::{MODERN_EXECUTOR, MODERN_POD};
 pub use modern_flow::{MODERN_FLOW, MODERN_TOP};
 pub use ours::{OUR_FLOW, OUR_POD};
 
@@ -50,6 +55,7 @@ pub const PLACES: &[Place] = &[
     MODERN_TOP_PLACE,
     MODERN_FLOW_PLACE,
     MODERN_EXECUTOR_PLACE,
+    DEPLOYMENT_PLACE,
     EXECUTOR_PLACE,
     METAS_PLACE,
 ];
@@ -63,10 +69,33 @@ pub const LEGACY_POD_PLACE: Place = Place { name: "a pod", tables: &[LEGACY_POD,
 /// The top level of a flow of Jina 2 and 3.
 pub const MODERN_TOP_PLACE: Place = Place { name: "a flow", tables: &[MODERN_TOP] };
 /// `with:` of a flow of Jina 2 and 3, and its `gateway:`.
-pub const MODERN_FLOW_PLACE: Place = Place { name: "the flow's `with:`", tables: &[MODERN_FLOW, OUR_FLOW] };
+pub const MODERN_FLOW_PLACE: Place =
+    Place { name: "the flow's `with:`", tables: &[MODERN_FLOW, GATEWAY, MODERN_COMMON, OUR_FLOW] };
 /// An executor of a flow of Jina 2 and 3.
-pub const MODERN_EXECUTOR_PLACE: Place = Place { name: "an executor", tables: &[MODERN_EXECUTOR, OUR_POD] };
+pub const MODERN_EXECUTOR_PLACE: Place =
+    Place { name: "an executor", tables: &[MODERN_EXECUTOR, MODERN_POD, MODERN_COMMON, OUR_POD] };
+/// `with:` of a Deployment that is a file of its own: a flow of one executor, with its gateway.
+pub const DEPLOYMENT_PLACE: Place = Place {
+    name: "a Deployment's `with:`",
+    tables: &[MODERN_EXECUTOR, GATEWAY, MODERN_COMMON, OUR_POD, OUR_FLOW],
+};
 /// The top level of an executor's YAML.
 pub const EXECUTOR_PLACE: Place = Place { name: "an executor's YAML", tables: &[EXECUTOR] };
 /// `metas:` of an executor's YAML.
 pub const METAS_PLACE: Place = Place { name: "`metas:`", tables: &[METAS] };
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_key_stands_once_in_a_place() {
+        for place in PLACES {
+            let mut seen = BTreeSet::new();
+            let twice: Vec<&str> = place.spellings().filter(|spelling| !seen.insert(*spelling)).collect();
+            assert!(twice.is_empty(), "{}: {twice:?}", place.name);
+        }
+    }
+}

@@ -1,14 +1,9 @@
 //! An executor of a flow of Jina 2 and 3, and the `with:` of a Deployment.
 
+use super::reasons::{CONTAINERS, LOOKS, MESSAGES, PROCESSES};
 use crate::limits::COPIES_MAX;
 use crate::spec::key::{Key, Kind};
 
-const CONTAINERS: &str = "it concerns containers; flowrun runs none";
-const PROCESSES: &str = "it concerns Jina's processes; flowrun is one process";
-const MESSAGES: &str =
-    "it concerns the messages between Jina's processes; flowrun hands documents over in memory";
-const LOOKS: &str = "it concerns how Jina presents itself";
-const OBSERVING: &str = "monitoring is not available in this version";
 const REMOTE: &str = "it concerns pods on other machines, which this version does not call";
 const RAFT: &str = "it concerns Jina's replication of state";
 const PYTHON: &str = "it concerns Python executors";
@@ -50,23 +45,13 @@ pub const MODERN_EXECUTOR: &[Key] = &[
         "dynamic batching is not available in this version; remove the key",
     ),
     Key::ignored("no_reduce", "replies of shards are always merged").also(&["disable_reduce"]),
-    Key::ignored("host", REMOTE),
-    Key::ignored("port", REMOTE).also(&["ports", "port_expose"]),
-    Key::ignored("tls", REMOTE),
     Key::ignored("grpc_metadata", REMOTE),
-    Key::ignored("retries", "nothing is sent between processes, so nothing is lost and sent again"),
-    Key::ignored(
-        "timeout_send",
-        "nothing is sent between processes; `timeout` under the flow's `with:` bounds a request",
-    ),
-    Key::ignored("timeout_ctrl", PROCESSES),
     Key::ignored("py_modules", "executors of ours need no Python; one of your own needs it in its YAML"),
     Key::ignored("install_requirements", PYTHON),
     Key::ignored("output_array_type", PYTHON),
     Key::ignored("exit_on_exceptions", PYTHON),
     Key::ignored("allow_concurrent", PYTHON),
     Key::ignored("native", PROCESSES),
-    Key::ignored("extra_search_paths", "paths resolve against the file that they stand in"),
     Key::ignored("force_update", CONTAINERS),
     Key::ignored("prefer_platform", CONTAINERS),
     Key::ignored("gpus", CONTAINERS),
@@ -75,33 +60,12 @@ pub const MODERN_EXECUTOR: &[Key] = &[
     Key::ignored("docker_kwargs", CONTAINERS),
     Key::ignored("disable_auto_volume", CONTAINERS),
     Key::ignored("pull_latest", CONTAINERS),
-    Key::ignored("env", "set variables in the environment of flowrun"),
     Key::ignored("stateful", RAFT),
     Key::ignored("peer_ports", RAFT),
     Key::ignored("raft_configuration", RAFT),
-    Key::ignored("provider", "it concerns Jina's cloud"),
     Key::ignored("provider_endpoint", "it concerns Jina's cloud"),
     Key::ignored("include_gateway", "a Deployment is a flow of one executor here"),
-    Key::ignored("protocol", MESSAGES).also(&["protocols"]),
-    Key::ignored("cors", MESSAGES),
-    Key::ignored("title", LOOKS),
-    Key::ignored("description", LOOKS),
-    Key::ignored("monitoring", OBSERVING),
-    Key::ignored("port_monitoring", OBSERVING),
-    Key::ignored("tracing", OBSERVING),
-    Key::ignored("traces_exporter_host", OBSERVING),
-    Key::ignored("traces_exporter_port", OBSERVING),
-    Key::ignored("metrics", OBSERVING),
-    Key::ignored("metrics_exporter_host", OBSERVING),
-    Key::ignored("metrics_exporter_port", OBSERVING),
-    Key::ignored("log_config", LOOKS),
-    Key::ignored("quiet", LOOKS),
-    Key::ignored("quiet_error", LOOKS),
     Key::ignored("quiet_remote_logs", LOOKS),
-    Key::ignored("grpc_server_options", MESSAGES),
-    Key::ignored("grpc_channel_options", MESSAGES),
-    Key::ignored("compression", MESSAGES),
-    Key::ignored("reload", "start flowrun again after a change"),
     Key::ignored("port_in", MESSAGES),
     Key::ignored("port_out", MESSAGES),
     Key::ignored("host_in", MESSAGES),
@@ -113,12 +77,22 @@ pub const MODERN_EXECUTOR: &[Key] = &[
     Key::ignored("memory_hwm", "`flowrun check` prints the memory bound of the whole flow"),
     Key::ignored("dump_path", "what was acknowledged is on disk"),
     Key::ignored("peas_hosts", REMOTE),
-    Key::ignored("daemon", PROCESSES),
     Key::ignored("upload_files", REMOTE),
     Key::ignored("connect_to_predecessor", PROCESSES),
     Key::ignored("disable_remote", REMOTE),
     Key::ignored("expose_public", REMOTE),
-    Key::ignored("runtime_backend", PROCESSES),
-    Key::ignored("k8s_namespace", PROCESSES),
     Key::ignored("k8s_custom_resource_dir", PROCESSES),
+];
+
+/// How Jina reaches an executor inside a flow. At a Deployment the same keys are those of its gateway.
+pub const MODERN_POD: &[Key] = &[
+    Key::ignored("host", REMOTE),
+    Key::ignored("port", REMOTE).also(&["ports", "port_expose"]),
+    Key::ignored("tls", REMOTE),
+    Key::ignored("protocol", MESSAGES).also(&["protocols"]),
+    Key::ignored("cors", MESSAGES),
+    Key::ignored("title", LOOKS),
+    Key::ignored("description", LOOKS),
+    Key::ignored("ssl_certfile", MESSAGES),
+    Key::ignored("ssl_keyfile", MESSAGES),
 ];

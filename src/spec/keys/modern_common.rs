@@ -1,0 +1,37 @@
+//! What means the same at a flow of Jina 2 and 3, at its executors, and at a Deployment.
+
+use super::reasons::{LOOKS, MESSAGES, PROCESSES, SERVING};
+use crate::spec::key::Key;
+
+const OBSERVING: &str = "monitoring is not available in this version";
+
+/// The keys.
+pub const MODERN_COMMON: &[Key] = &[
+    Key::ignored("grpc_channel_options", MESSAGES),
+    Key::ignored("timeout_ctrl", PROCESSES),
+    Key::ignored("retries", "nothing is sent between processes, so nothing is lost and sent again"),
+    Key::ignored("monitoring", OBSERVING),
+    Key::ignored("port_monitoring", OBSERVING),
+    Key::ignored("tracing", OBSERVING),
+    Key::ignored("traces_exporter_host", OBSERVING),
+    Key::ignored("traces_exporter_port", OBSERVING),
+    Key::ignored("metrics", OBSERVING),
+    Key::ignored("metrics_exporter_host", OBSERVING),
+    Key::ignored("metrics_exporter_port", OBSERVING),
+    Key::ignored("log_config", LOOKS),
+    Key::ignored("quiet", LOOKS),
+    Key::ignored("quiet_error", LOOKS),
+    Key::ignored("reload", "start flowrun again after a change"),
+    Key::ignored("env", "set variables in the environment of flowrun"),
+    Key::ignored("extra_search_paths", "paths resolve against the file that they stand in"),
+    Key::ignored("daemon", PROCESSES),
+    Key::ignored("runtime_backend", PROCESSES),
+    Key::ignored("k8s_namespace", PROCESSES),
+    Key::ignored("provider", "it concerns Jina's cloud"),
+    Key::ignored("compression", MESSAGES).also(&["compress"]),
+    Key::ignored("grpc_server_options", SERVING),
+    Key::ignored(
+        "timeout_send",
+        "nothing is sent between processes; `timeout` under the flow's `with:` bounds a request",
+    ),
+];
