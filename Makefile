@@ -4,6 +4,7 @@
 #   make demo     draws a labelled set of clips and pictures, indexes it, searches it, prints ranked results
 #   make test     formats, lints and tests everything
 #   make bench    measures what docs/performance.md quotes
+#   make storm    tells a service under load to end, a thousand times, and looks for what was lost
 #   make docs     writes the generated parts of docs/ anew
 #   make clients  installs the real clients that `make test` talks to
 #
@@ -34,7 +35,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench docs setup data clean-demo clients
+.PHONY: demo test lint bench storm docs setup data clean-demo clients
 .DEFAULT_GOAL := test
 
 setup:
@@ -100,6 +101,9 @@ lint: setup
 
 bench: setup
 	cargo bench --quiet
+
+storm: setup
+	FLOWRUN_ENDINGS=1000 cargo test --quiet --test flowrun -- load::whenever
 
 docs: setup
 	FLOWRUN_BLESS=1 cargo test --quiet --test flowrun -- reference
