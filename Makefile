@@ -4,6 +4,8 @@
 #   make demo     draws a labelled set of clips and pictures, indexes it, searches it, prints ranked results
 #   make test     formats, lints and tests everything
 #   make bench    measures what docs/performance.md quotes
+#   make bench-peers  measures the service against the real Jina and a bare echo
+#   make storm    tells a service under load to end, a thousand times, and looks for what was lost
 #   make docs     writes the generated parts of docs/ anew
 #   make clients  installs the real clients that `make test` talks to
 #
@@ -34,7 +36,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench docs setup data clean-demo clients
+.PHONY: demo test lint bench bench-peers storm docs setup data clean-demo clients
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -107,6 +109,15 @@ lint: setup
 
 bench: setup
 	cargo bench --quiet
+
+bench-peers: setup clients
+	cargo build --release --quiet --bins --example echo
+	FLOWRUN=$(TARGET)/release/flowrun ECHO=$(TARGET)/release/examples/echo \
+	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
+	    benches/peers/measure.sh
+
+storm: setup
+	FLOWRUN_ENDINGS=1000 cargo test --quiet --test flowrun -- load::whenever
 
 docs: setup
 	FLOWRUN_BLESS=1 cargo test --quiet --test flowrun -- reference

@@ -20,6 +20,7 @@ mod diagnostics;
 mod ending;
 mod gateway;
 mod house;
+mod load;
 mod memory;
 mod merging;
 mod pages;

@@ -59,11 +59,21 @@ impl Serving {
         response
     }
 
-    /// Sends SIGTERM; the exit code.
-    fn terminate(mut self) -> Option<i32> {
+    /// Sends SIGTERM.
+    pub(crate) fn ask_to_end(&self) {
         let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(kill.success());
+    }
+
+    /// Waits for the end; the exit code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// Sends SIGTERM; the exit code.
+    fn terminate(mut self) -> Option<i32> {
+        self.ask_to_end();
+        self.ended()
     }
 }
 

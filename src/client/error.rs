@@ -56,7 +56,7 @@ impl From<tonic::Status> for ClientError {
     /// A status has a source exactly if no server sent it.
     fn from(status: tonic::Status) -> Self {
         match std::error::Error::source(&status) {
-            Some(source) => Self::Broken(format!("{}: {source}", status.message())),
+            Some(source) => Self::Broken(root(source).to_string()),
             None => Self::Refused { code: status.code(), message: status.message().to_owned() },
         }
     }
@@ -69,6 +69,11 @@ impl From<ClientError> for RequestError {
             other => Self { pod: None, error: ExecutorError::new(ErrorKind::Resource, other) },
         }
     }
+}
+
+/// The first cause: what is around it repeats itself.
+fn root<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
 }
 
 /// The code as gRPC's papers write it.

@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::service::Gateway;
-use super::{grpc, http};
+use super::{grpc, http, linger};
 use crate::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT, KEEPALIVE, STREAMS_MAX};
 use crate::runtime::Drained;
 
@@ -168,14 +168,18 @@ where
         .initial_connection_window_size(WINDOW.1)
         .max_header_list_size(HEAD_BYTES_MAX)
         .max_concurrent_streams(STREAMS_MAX);
+    let (stream, owner) = linger::lend(stream);
     let connection =
         builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(connection);
+    let mut connection = Box::pin(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = gateway.admission.ended() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            let ended = connection.as_mut().await;
+            drop(connection);
+            owner.close().await;
+            ended
         }
     };
     ended.map_err(|error| error.to_string())

@@ -13,6 +13,7 @@ mod facts;
 mod grpc;
 mod http;
 mod info;
+mod linger;
 mod listen;
 mod metrics;
 mod pages;
