@@ -9,7 +9,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use crate::limits::CLOSE_TIMEOUT;
@@ -18,21 +17,21 @@ use crate::limits::CLOSE_TIMEOUT;
 const DROPPED_BYTES: usize = 16 << 10;
 
 /// A stream that comes back when whoever serves it has done.
-pub(super) struct Lent {
-    stream: Option<TcpStream>,
-    back: Option<oneshot::Sender<TcpStream>>,
+pub(super) struct Lent<S> {
+    stream: Option<S>,
+    back: Option<oneshot::Sender<S>>,
 }
 
 /// Where a lent stream comes back.
-pub(super) struct Owner(oneshot::Receiver<TcpStream>);
+pub(super) struct Owner<S>(oneshot::Receiver<S>);
 
 /// Lends a stream.
-pub(super) fn lend(stream: TcpStream) -> (Lent, Owner) {
+pub(super) fn lend<S>(stream: S) -> (Lent<S>, Owner<S>) {
     let (back, owner) = oneshot::channel();
     (Lent { stream: Some(stream), back: Some(back) }, Owner(owner))
 }
 
-impl Owner {
+impl<S: AsyncRead + AsyncWrite + Unpin> Owner<S> {
     /// Closes the stream once it is back, and waits for the client to do so, a bounded time.
     pub(super) async fn close(self) {
         let closing = async {
@@ -47,7 +46,7 @@ impl Owner {
     }
 }
 
-impl Drop for Lent {
+impl<S> Drop for Lent<S> {
     fn drop(&mut self) {
         if let (Some(stream), Some(back)) = (self.stream.take(), self.back.take()) {
             // Without an owner it is closed here.
@@ -56,15 +55,15 @@ impl Drop for Lent {
     }
 }
 
-impl Lent {
+impl<S: Unpin> Lent<S> {
     /// The stream, which is there until this is dropped.
-    fn stream(self: Pin<&mut Self>) -> io::Result<Pin<&mut TcpStream>> {
+    fn stream(self: Pin<&mut Self>) -> io::Result<Pin<&mut S>> {
         let stream = self.get_mut().stream.as_mut().map(Pin::new);
         stream.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
-impl AsyncRead for Lent {
+impl<S: AsyncRead + Unpin> AsyncRead for Lent<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -74,7 +73,7 @@ impl AsyncRead for Lent {
     }
 }
 
-impl AsyncWrite for Lent {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Lent<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.stream()?.poll_write(context, bytes)
     }
@@ -88,7 +87,7 @@ impl AsyncWrite for Lent {
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
