@@ -92,7 +92,7 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true; the page is looked at once for each picture that it draws.
+    /// Waits until an expression is true; half a minute at the most.
     pub(crate) async fn until(&mut self, expression: &str) {
         let looked = format!(
             "new Promise((resolve, reject) => {{ const ends = performance.now() + 30000; const look = () => \
