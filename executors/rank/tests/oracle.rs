@@ -133,7 +133,7 @@ fn expected(number: usize, ranker: &str, case: &Case) -> Vec<(String, f64)> {
 }
 
 #[test]
-fn every_executor_with_its_defaults_agrees_with_jina_on_every_case() {
+fn every_executor_with_its_defaults_agrees_with_jina_on_what_a_request_carries() {
     let catalog = Catalog::new([EXECUTORS]);
     for (number, case) in cases().iter().enumerate() {
         for name in case.results.keys() {
