@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use flowrun_sdk::wire::from_struct;
+use flowrun_sdk::wire::decode_object;
 use flowrun_sdk::{Documents, RequestParameters};
 
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
@@ -20,7 +20,7 @@ pub(crate) struct Envelope {
     /// Its header.
     pub(crate) header: HeaderProto,
     /// Its parameters, as they came.
-    pub(crate) parameters: prost_types::Struct,
+    pub(crate) parameters: Bytes,
     /// The schema of its documents.
     pub(crate) schema: Schema,
     /// Its documents, as they came: what a failed request is answered with.
@@ -44,38 +44,40 @@ pub(crate) fn open(
         schema: Schema::of_documents(&bytes),
         documents: bytes,
     };
-    let documents = match pickled {
+    let question = match pickled {
         true => Err("`docs_bytes` is a Python pickle, which is never opened; send `docs`".to_owned()),
-        false => documents(&envelope),
+        false => question(&envelope, deadline),
     };
-    let question =
-        documents.map(|documents| question(&envelope, documents, deadline)).map_err(Refusal::Invalid);
-    (envelope, question)
+    (envelope, question.map_err(Refusal::Invalid))
 }
 
 fn documents(envelope: &Envelope) -> Result<Documents, String> {
-    let bytes = envelope.documents.clone();
+    let bytes = &envelope.documents;
     match envelope.schema {
         Schema::V1 => v1::decode_documents(bytes).map_err(|error| error.to_string()),
-        Schema::V2 => v2::decode_documents(bytes).map_err(|error| format!("not a document message: {error}")),
+        Schema::V2 => {
+            v2::decode_documents(bytes.clone()).map_err(|error| format!("not a document message: {error}"))
+        }
     }
 }
 
-fn question(envelope: &Envelope, documents: Documents, deadline: Option<Instant>) -> Question {
+fn question(envelope: &Envelope, deadline: Option<Instant>) -> Result<Question, String> {
     let header = &envelope.header;
-    let parameters = from_struct(envelope.parameters.clone());
+    let documents = documents(envelope)?;
+    let parameters =
+        decode_object(&envelope.parameters).map_err(|error| format!("the parameters: {error}"))?;
     let said =
         header.timeout.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into()));
     let own =
         said.or_else(|| timeout_of(&parameters)).and_then(|timeout| Instant::now().checked_add(timeout));
-    Question {
+    Ok(Question {
         id: header.request_id.clone(),
         endpoint: header.exec_endpoint.clone().unwrap_or_default(),
         target: header.target_executor.clone().unwrap_or_default(),
         parameters,
         documents,
         deadline: [deadline, own].into_iter().flatten().min(),
-    }
+    })
 }
 
 /// The time that the parameters grant.
