@@ -12,7 +12,7 @@ use crate::gateway::exchange::Refusal;
 use crate::gateway::info;
 use crate::gateway::service::{DRY_RUN, Gateway};
 use crate::gateway::wire::jina::{DataRequestProto, EndpointsProto, JinaInfoProto, StatusProto};
-use crate::gateway::wire::{data_reply, open, refused};
+use crate::gateway::wire::{Envelope, data_reply, refused};
 
 /// Answers one data request.
 pub(super) async fn process_single_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -20,21 +20,19 @@ pub(super) async fn process_single_data(State(gateway): State<Arc<Gateway>>, req
     let service = tower::service_fn(move |request: tonic::Request<DataRequestProto>| {
         let gateway = Arc::clone(&gateway);
         async move {
-            let (envelope, question) = open(request.into_inner(), manners.deadline);
-            let reply = match question {
-                Ok(question) => {
-                    let ticket =
-                        gateway.enter(envelope.documents.len()).map_err(|refusal| status_of(&refusal))?;
-                    match gateway.ask(&ticket, question).await {
-                        Ok(answer) if answer.is_late() => {
-                            return Err(Status::deadline_exceeded("the deadline passed"));
-                        }
-                        Ok(answer) => data_reply(envelope, answer),
-                        Err(refusal @ Refusal::Invalid(_)) => refused(envelope, &refusal),
-                        Err(refusal) => return Err(status_of(&refusal)),
-                    }
+            let envelope = Envelope::of(request.into_inner());
+            let ticket = gateway.enter(envelope.documents.len()).map_err(|refusal| status_of(&refusal))?;
+            let answer = match envelope.question(manners.deadline) {
+                Ok(question) => gateway.ask(&ticket, question).await,
+                Err(refusal) => Err(refusal),
+            };
+            let reply = match answer {
+                Ok(answer) if answer.is_late() => {
+                    return Err(Status::deadline_exceeded("the deadline passed"));
                 }
-                Err(refusal) => refused(envelope, &refusal),
+                Ok(answer) => data_reply(envelope, answer),
+                Err(refusal @ Refusal::Invalid(_)) => refused(envelope, &refusal),
+                Err(refusal) => return Err(status_of(&refusal)),
             };
             Ok::<_, Status>(tonic::Response::new(reply))
         }

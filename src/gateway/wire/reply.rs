@@ -18,7 +18,7 @@ pub(super) const RESULTS: &str = "__results__";
 
 /// The reply to a data request.
 pub(crate) fn data_reply(envelope: Envelope, answer: Answer) -> DataRequestProto {
-    let Envelope { header, mut parameters, schema, documents } = envelope;
+    let Envelope { header, mut parameters, schema, documents, .. } = envelope;
     let (status, documents) = match answer.result {
         Ok(response) => {
             let failures = partial::failures(&response.failures);

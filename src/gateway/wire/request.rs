@@ -25,59 +25,61 @@ pub(crate) struct Envelope {
     pub(crate) schema: Schema,
     /// Its documents, as they came: what a failed request is answered with.
     pub(crate) documents: Bytes,
+    /// Whether it had a pickle in their place.
+    pickled: bool,
 }
 
-/// Opens a message. What is wrong with its content is told beside the envelope, so that it can be answered.
-pub(crate) fn open(
-    message: DataRequestProto,
-    deadline: Option<Instant>,
-) -> (Envelope, Result<Question, Refusal>) {
-    let DataRequestProto { header, parameters, data, .. } = message;
-    let (bytes, pickled) = match data.and_then(|data| data.documents) {
-        None => (Bytes::new(), false),
-        Some(Content::Docs(documents)) => (documents, false),
-        Some(Content::DocsBytes(_)) => (Bytes::new(), true),
-    };
-    let envelope = Envelope {
-        header: header.unwrap_or_default(),
-        parameters: parameters.unwrap_or_default(),
-        schema: Schema::of_documents(&bytes),
-        documents: bytes,
-    };
-    let question = match pickled {
-        true => Err("`docs_bytes` is a Python pickle, which is never opened; send `docs`".to_owned()),
-        false => question(&envelope, deadline),
-    };
-    (envelope, question.map_err(Refusal::Invalid))
-}
-
-fn documents(envelope: &Envelope) -> Result<Documents, String> {
-    let bytes = &envelope.documents;
-    match envelope.schema {
-        Schema::V1 => v1::decode_documents(bytes).map_err(|error| error.to_string()),
-        Schema::V2 => {
-            v2::decode_documents(bytes.clone()).map_err(|error| format!("not a document message: {error}"))
+impl Envelope {
+    /// Takes a message apart. Its documents are not read yet: first there must be room for them.
+    pub(crate) fn of(message: DataRequestProto) -> Self {
+        let DataRequestProto { header, parameters, data, .. } = message;
+        let (documents, pickled) = match data.and_then(|data| data.documents) {
+            None => (Bytes::new(), false),
+            Some(Content::Docs(documents)) => (documents, false),
+            Some(Content::DocsBytes(_)) => (Bytes::new(), true),
+        };
+        Self {
+            header: header.unwrap_or_default(),
+            parameters: parameters.unwrap_or_default(),
+            schema: Schema::of_documents(&documents),
+            documents,
+            pickled,
         }
     }
-}
 
-fn question(envelope: &Envelope, deadline: Option<Instant>) -> Result<Question, String> {
-    let header = &envelope.header;
-    let documents = documents(envelope)?;
-    let parameters =
-        decode_object(&envelope.parameters).map_err(|error| format!("the parameters: {error}"))?;
-    let said =
-        header.timeout.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into()));
-    let own =
-        said.or_else(|| timeout_of(&parameters)).and_then(|timeout| Instant::now().checked_add(timeout));
-    Ok(Question {
-        id: header.request_id.clone(),
-        endpoint: header.exec_endpoint.clone().unwrap_or_default(),
-        target: header.target_executor.clone().unwrap_or_default(),
-        parameters,
-        documents,
-        deadline: [deadline, own].into_iter().flatten().min(),
-    })
+    /// The question in it; `deadline` is what was said outside it.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] when it cannot be read.
+    pub(crate) fn question(&self, deadline: Option<Instant>) -> Result<Question, Refusal> {
+        let documents = self.read_documents().map_err(Refusal::Invalid)?;
+        let parameters = decode_object(&self.parameters)
+            .map_err(|error| Refusal::Invalid(format!("the parameters: {error}")))?;
+        let header = &self.header;
+        let said =
+            header.timeout.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into()));
+        let own =
+            said.or_else(|| timeout_of(&parameters)).and_then(|timeout| Instant::now().checked_add(timeout));
+        Ok(Question {
+            id: header.request_id.clone(),
+            endpoint: header.exec_endpoint.clone().unwrap_or_default(),
+            target: header.target_executor.clone().unwrap_or_default(),
+            parameters,
+            documents,
+            deadline: [deadline, own].into_iter().flatten().min(),
+        })
+    }
+
+    fn read_documents(&self) -> Result<Documents, String> {
+        if self.pickled {
+            return Err("`docs_bytes` is a Python pickle, which is never opened; send `docs`".to_owned());
+        }
+        match self.schema {
+            Schema::V1 => v1::decode_documents(&self.documents).map_err(|error| error.to_string()),
+            Schema::V2 => v2::decode_documents(self.documents.clone())
+                .map_err(|error| format!("not a document message: {error}")),
+        }
+    }
 }
 
 /// The time that the parameters grant.

@@ -38,8 +38,7 @@ fn full() -> Document {
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
-    let leaf =
-        prop_oneof![
+    let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i32>().prop_map(Value::from),
