@@ -38,8 +38,6 @@ fn with_documents_as_bytes(mut descriptors: FileDescriptorSet) -> FileDescriptor
     descriptors.file.retain(|file| file.package() != "docarray");
     for file in &mut descriptors.file {
         file.dependency.retain(|name| name != "docarray.proto");
-        // Only the methods that are not served would use it.
-        file.message_type.retain(|message| message.name() != "DataRequestListProto");
         file.service.clear();
         file.message_type.iter_mut().for_each(visit);
     }

@@ -25,7 +25,7 @@ pub(crate) fn data_reply(envelope: Envelope, answer: Answer) -> DataRequestProto
         Ok(response) => {
             insert(&mut parameters, RESULTS, &response.results);
             insert(&mut parameters, FAILED_DOCUMENTS, &partial::failures(&response.failures));
-            (None, encode(&response.documents, schema))
+            (None, encode_documents(&response.documents, schema))
         }
         Err(failed) => (Some(failed.status.to_proto()), documents),
     };
@@ -52,7 +52,8 @@ fn reply(
     DataRequestProto { header: Some(header), parameters: Some(parameters), routes, data: Some(data) }
 }
 
-fn encode(documents: &[Document], schema: Schema) -> Bytes {
+/// The documents as a list of messages of that schema.
+pub(super) fn encode_documents(documents: &[Document], schema: Schema) -> Bytes {
     match schema {
         Schema::V1 => v1::encode_documents(documents),
         Schema::V2 => v2::encode_documents(documents),

@@ -8,8 +8,10 @@ use flowrun_sdk::{Documents, RequestParameters};
 
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::{DataRequestProto, HeaderProto};
+use super::reply::encode_documents;
 use super::{Schema, v1, v2};
 use crate::gateway::exchange::{Question, Refusal};
+use crate::runtime::joined;
 
 /// The parameter by which a request says how many seconds it may take.
 pub(crate) const PARAMETER_TIMEOUT: &str = "__timeout__";
@@ -50,6 +52,29 @@ pub(crate) fn open(
     };
     let question =
         documents.map(|documents| question(&envelope, documents, deadline)).map_err(Refusal::Invalid);
+    (envelope, question)
+}
+
+/// Opens several messages as one, as a join in front of the flow would: their documents are merged by id, and
+/// everything else is the first one's.
+pub(crate) fn open_joined(
+    messages: Vec<DataRequestProto>,
+    deadline: Option<Instant>,
+) -> (Envelope, Result<Question, Refusal>) {
+    let mut opened = messages.into_iter().map(|message| open(message, deadline));
+    let (mut envelope, first) = opened.next().unwrap_or_else(|| open(DataRequestProto::default(), deadline));
+    let mut others = opened.map(|(_, question)| question.map(|question| question.documents)).peekable();
+    if others.peek().is_none() {
+        return (envelope, first);
+    }
+    let question = first.and_then(|question| {
+        let others: Vec<Documents> = others.collect::<Result<_, _>>()?;
+        let documents = joined(std::iter::once(question.documents).chain(others));
+        Ok(Question { documents, ..question })
+    });
+    if let Ok(question) = &question {
+        envelope.documents = encode_documents(&question.documents, envelope.schema);
+    }
     (envelope, question)
 }
 
