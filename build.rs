@@ -39,8 +39,6 @@ fn with_bytes(mut descriptors: FileDescriptorSet) -> FileDescriptorSet {
     descriptors.file.retain(|file| file.package() != "docarray");
     for file in &mut descriptors.file {
         file.dependency.retain(|name| name != "docarray.proto");
-        // Only the methods that are not served would use it.
-        file.message_type.retain(|message| message.name() != "DataRequestListProto");
         file.service.clear();
         file.message_type.iter_mut().for_each(visit);
     }

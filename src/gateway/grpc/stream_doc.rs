@@ -1,9 +1,10 @@
 //! `stream_doc`: one document in, a stream of what the flow makes of it.
 //!
 //! In Jina only executors that generate documents one by one answer here. Ours make all of theirs at once, and the
-//! stream has a message for each.
+//! stream has a message for each. What no executor handles comes back as it was sent, as in Jina.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -13,6 +14,7 @@ use tonic::Status;
 use super::metadata::Manners;
 use super::{grpc, response, status_of};
 use crate::gateway::exchange::{Question, Refusal};
+use crate::gateway::facts::Facts;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
 use crate::gateway::wire::{Schema, Status as Failure, decode_document, encode_document};
@@ -38,6 +40,10 @@ async fn replies(
     manners: Manners,
 ) -> Result<Vec<SingleDocumentRequestProto>, Status> {
     let header = message.header.clone().unwrap_or_default();
+    if !gateway.facts.handles(header.exec_endpoint.as_deref().unwrap_or_default()) {
+        let routes = vec![Facts::gateway(SystemTime::now(), false).to_proto(None)];
+        return Ok(vec![SingleDocumentRequestProto { routes, ..message }]);
+    }
     let sent = message.document.clone().unwrap_or_default();
     let (schema, bytes) = (Schema::of_document(&sent), sent.len());
     let parameters = decode_object(message.parameters.as_deref().unwrap_or_default());

@@ -18,7 +18,7 @@ pub(crate) use ask::{answer, ask};
 pub(super) use deadline::from_headers as deadline_from_headers;
 pub(super) use json::{Form, JsonDocument, read_documents};
 pub(super) use reply::{data_reply, decode_document, encode_document, refused};
-pub(super) use request::{Envelope, timeout_of};
+pub(super) use request::{Envelope, joined, timeout_of};
 pub(super) use sniff::Schema;
 pub(super) use status::Status;
 

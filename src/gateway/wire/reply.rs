@@ -23,7 +23,7 @@ pub(crate) fn data_reply(envelope: Envelope, answer: Answer) -> DataRequestProto
         Ok(response) => {
             let failures = partial::failures(&response.failures);
             parameters = with(parameters, [(RESULTS, response.results), (FAILED_DOCUMENTS, failures)]);
-            (None, encode(&response.documents, schema))
+            (None, encode_documents(&response.documents, schema))
         }
         Err(failed) => (Some(failed.status.to_proto()), documents),
     };
@@ -50,7 +50,8 @@ fn reply(
     DataRequestProto { header: Some(header), parameters: Some(parameters), routes, data: Some(data) }
 }
 
-fn encode(documents: &[Document], schema: Schema) -> Bytes {
+/// The documents as a list of messages of that schema.
+pub(super) fn encode_documents(documents: &[Document], schema: Schema) -> Bytes {
     match schema {
         Schema::V1 => v1::encode_documents(documents),
         Schema::V2 => v2::encode_documents(documents),

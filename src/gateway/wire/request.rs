@@ -8,8 +8,10 @@ use flowrun_sdk::{Documents, RequestParameters};
 
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::{DataRequestProto, HeaderProto};
+use super::reply::encode_documents;
 use super::{Schema, v1, v2};
 use crate::gateway::exchange::{Question, Refusal};
+use crate::runtime;
 
 /// The parameter by which a request says how many seconds it may take.
 pub(crate) const PARAMETER_TIMEOUT: &str = "__timeout__";
@@ -80,6 +82,30 @@ impl Envelope {
                 .map_err(|error| format!("not a document message: {error}")),
         }
     }
+}
+
+/// Several messages as one, as a join in front of the flow would have it: their documents are merged by id, and
+/// everything else is the first one's.
+pub(crate) fn joined(
+    envelopes: Vec<Envelope>,
+    deadline: Option<Instant>,
+) -> (Envelope, Result<Question, Refusal>) {
+    let mut envelopes = envelopes.into_iter();
+    let mut envelope = envelopes.next().unwrap_or_else(|| Envelope::of(DataRequestProto::default()));
+    let question = envelope.question(deadline);
+    if envelopes.len() == 0 {
+        return (envelope, question);
+    }
+    let question = question.and_then(|question| {
+        let others = envelopes.map(|other| other.read_documents().map_err(Refusal::Invalid));
+        let others: Vec<Documents> = others.collect::<Result<_, _>>()?;
+        let documents = runtime::joined(std::iter::once(question.documents).chain(others));
+        Ok(Question { documents, ..question })
+    });
+    if let Ok(question) = &question {
+        envelope.documents = encode_documents(&question.documents, envelope.schema);
+    }
+    (envelope, question)
 }
 
 /// The time that the parameters grant.
