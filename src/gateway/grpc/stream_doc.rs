@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use flowrun_sdk::wire::from_struct;
+use flowrun_sdk::wire::{Schema, decode_document, encode_document, from_struct};
 use tonic::Status;
 
 use super::metadata::Manners;
 use super::{grpc, response, status_of};
 use crate::gateway::exchange::{Question, Refusal};
 use crate::gateway::service::Gateway;
+use crate::gateway::wire::Status as Failure;
 use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
-use crate::gateway::wire::{Schema, Status as Failure, decode_document, encode_document};
 
 /// Serves one call.
 pub(super) async fn stream_doc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -42,7 +42,7 @@ async fn replies(
     let document = match decode_document(message.document.clone(), schema) {
         Ok(document) => document,
         Err(error) => {
-            let refusal = Refusal::Invalid(error);
+            let refusal = Refusal::Invalid(error.to_string());
             let failure = Failure::new(refusal.kind(), &refusal.to_string(), None, "");
             return Ok(vec![failed(message, failure.to_proto(), Vec::new())]);
         }

@@ -1,8 +1,7 @@
 //! From an answer to a message.
 
 use bytes::Bytes;
-use flowrun_sdk::Document;
-use flowrun_sdk::wire::to_struct;
+use flowrun_sdk::wire::{FAILED_DOCUMENTS, RESULTS, encode_documents, to_struct};
 use prost_types::value::Kind;
 use prost_types::{Struct, Value};
 use serde_json::Map;
@@ -10,13 +9,9 @@ use serde_json::Map;
 use super::jina::data_request_proto::DataContentProto;
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::{DataRequestProto, HeaderProto, RouteProto, StatusProto};
-use super::{Envelope, Schema, Status, v1, v2};
+use super::{Envelope, Status};
 use crate::gateway::exchange::{Answer, Refusal, Route};
 use crate::gateway::partial;
-use crate::gateway::partial::FAILED_DOCUMENTS;
-
-/// The parameter under which executors' results come back.
-pub(super) const RESULTS: &str = "__results__";
 
 /// The reply to a data request.
 pub(crate) fn data_reply(envelope: Envelope, answer: Answer) -> DataRequestProto {
@@ -25,7 +20,7 @@ pub(crate) fn data_reply(envelope: Envelope, answer: Answer) -> DataRequestProto
         Ok(response) => {
             insert(&mut parameters, RESULTS, &response.results);
             insert(&mut parameters, FAILED_DOCUMENTS, &partial::failures(&response.failures));
-            (None, encode(&response.documents, schema))
+            (None, encode_documents(&response.documents, schema))
         }
         Err(failed) => (Some(failed.status.to_proto()), documents),
     };
@@ -52,13 +47,6 @@ fn reply(
     DataRequestProto { header: Some(header), parameters: Some(parameters), routes, data: Some(data) }
 }
 
-fn encode(documents: &[Document], schema: Schema) -> Bytes {
-    match schema {
-        Schema::V1 => v1::encode_documents(documents),
-        Schema::V2 => v2::encode_documents(documents),
-    }
-}
-
 /// Adds an object to the parameters, unless it is empty.
 fn insert(parameters: &mut Struct, name: &str, object: &Map<String, serde_json::Value>) {
     if !object.is_empty() {
@@ -76,23 +64,5 @@ impl Route {
             end_time: self.end.map(Into::into),
             status: status.filter(|_| self.failed).cloned(),
         }
-    }
-}
-
-/// The document in a message of that schema, or why there is none.
-pub(crate) fn decode_document(message: Bytes, schema: Schema) -> Result<Document, String> {
-    match schema {
-        Schema::V1 => v1::decode_document(message).map_err(|error| error.to_string()),
-        Schema::V2 => {
-            v2::decode_document(message).map_err(|error| format!("not a document message: {error}"))
-        }
-    }
-}
-
-/// The document as a message of that schema.
-pub(crate) fn encode_document(document: &Document, schema: Schema) -> Bytes {
-    match schema {
-        Schema::V1 => v1::encode_document(document),
-        Schema::V2 => v2::encode_document(document),
     }
 }

@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use flowrun_sdk::wire::from_struct;
+use flowrun_sdk::wire::{Schema, decode_documents, from_struct};
 use flowrun_sdk::{Documents, RequestParameters};
 
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::{DataRequestProto, HeaderProto};
-use super::{Schema, v1, v2};
 use crate::gateway::exchange::{Question, Refusal};
 
 /// The parameter by which a request says how many seconds it may take.
@@ -54,11 +53,7 @@ pub(crate) fn open(
 }
 
 fn documents(envelope: &Envelope) -> Result<Documents, String> {
-    let bytes = envelope.documents.clone();
-    match envelope.schema {
-        Schema::V1 => v1::decode_documents(bytes).map_err(|error| error.to_string()),
-        Schema::V2 => v2::decode_documents(bytes).map_err(|error| format!("not a document message: {error}")),
-    }
+    decode_documents(envelope.documents.clone(), envelope.schema).map_err(|error| error.to_string())
 }
 
 fn question(envelope: &Envelope, documents: Documents, deadline: Option<Instant>) -> Question {

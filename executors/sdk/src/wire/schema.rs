@@ -8,7 +8,7 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 
 /// A schema of docarray's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Schema {
+pub enum Schema {
     /// Fixed fields: docarray before 0.30. Also what a request without documents is taken for.
     #[default]
     V1,
@@ -18,7 +18,7 @@ pub(crate) enum Schema {
 
 impl Schema {
     /// The schema of a list of documents. The first document with anything in it decides.
-    pub(crate) fn of_documents(mut list: &[u8]) -> Self {
+    pub fn of_documents(mut list: &[u8]) -> Self {
         while let Some((1, document)) = field(&mut list) {
             if !document.is_empty() {
                 return Self::of_document(document);
@@ -28,7 +28,7 @@ impl Schema {
     }
 
     /// The schema of one document.
-    pub(crate) fn of_document(mut document: &[u8]) -> Self {
+    pub fn of_document(mut document: &[u8]) -> Self {
         if document.is_empty() {
             return Self::V1;
         }
@@ -70,10 +70,10 @@ fn field<'a>(message: &mut &'a [u8]) -> Option<(u32, &'a [u8])> {
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::{Document, wire};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Document, wire};
 
     #[test]
     fn an_id_is_not_an_entry() {

@@ -1,11 +1,10 @@
-//! Documents of docarray's first schema.
+//! Documents of docarray's first schema, as what carries them has them.
 
 use bytes::Bytes;
-use flowrun_sdk::wire::{self, DocumentArrayProto, DocumentProto, WireError};
-use flowrun_sdk::{Document, Documents};
 use prost::Message as _;
 
-use super::fields;
+use super::{DocumentArrayProto, DocumentProto, WireError, fields};
+use crate::{Document, Documents};
 
 /// The documents that a list of messages stands for.
 pub(super) fn decode_documents(list: Bytes) -> Result<Documents, WireError> {
@@ -13,7 +12,7 @@ pub(super) fn decode_documents(list: Bytes) -> Result<Documents, WireError> {
 }
 
 /// The document that a message stands for.
-pub(crate) fn decode_document(document: Bytes) -> Result<Document, WireError> {
+pub(super) fn decode_document(document: Bytes) -> Result<Document, WireError> {
     DocumentProto::decode(document)?.try_into()
 }
 
@@ -25,5 +24,5 @@ pub(super) fn encode_documents(documents: &[Document]) -> Bytes {
 
 /// The document as a message.
 pub(super) fn encode_document(document: &Document) -> Bytes {
-    wire::encode(&fields::dropped(document)).into()
+    DocumentProto::from(&*fields::dropped(document)).encode_to_vec().into()
 }
