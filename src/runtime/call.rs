@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError, RequestParameters};
 
+use futures_util::future::{Either, select};
+
 use super::content::Content;
 use super::meter::Meter;
 use super::obligation::Obligation;
@@ -74,6 +76,7 @@ impl Station {
                 let failure = |failure| DocumentFailure { pod: Arc::clone(&self.pod), failure };
                 before.documents = answer.documents;
                 before.failures.extend(answer.failures.into_iter().map(failure));
+                before.results.extend(answer.relayed);
                 if !answer.results.is_empty() {
                     before.results.insert(self.worker.clone(), answer.results.into());
                 }
@@ -90,17 +93,26 @@ pub(super) fn call<'a>(
     documents: Documents,
 ) -> Call<'a> {
     Call::new(&obligation.endpoint, documents, parameters)
+        .named(&obligation.id)
         .until(obligation.deadline, obligation.cancellation.clone())
         .within(obligation.request_bytes_max)
 }
 
-/// One call, given up at the deadline.
+/// One call, given up at the deadline, and when nobody waits for it any more.
 pub(super) async fn in_time(executor: &dyn AsyncExecutor, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-    match call.deadline() {
-        None => executor.execute(call).await,
+    let (deadline, allowance) = (call.deadline(), call.allowance());
+    let executing = async {
+        let cancelled = std::pin::pin!(allowance.cancellation().cancelled());
+        match select(executor.execute(call), cancelled).await {
+            Either::Left((result, _)) => result,
+            Either::Right(_) => Err(ExecutorError::new(ErrorKind::Cancelled, "the request was given up")),
+        }
+    };
+    match deadline {
+        None => executing.await,
         Some(deadline) => {
             let expired = |_| ExecutorError::new(ErrorKind::Expired, "the deadline passed");
-            tokio::time::timeout_at(deadline.into(), executor.execute(call)).await.map_err(expired)?
+            tokio::time::timeout_at(deadline.into(), executing).await.map_err(expired)?
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Endpoints, ErrorKind};
+use flowrun_sdk::{Condition, Endpoints, ErrorKind};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -37,6 +37,8 @@ pub(super) struct Pod {
     pub(super) workers: usize,
     pub(super) endpoints: Endpoints,
     pub(super) meter: Arc<Meter>,
+    /// Where its executors say when they cannot do their work.
+    pub(super) conditions: Vec<Condition>,
 }
 
 /// How a flow ended.
@@ -155,6 +157,17 @@ impl Flow {
     /// Which requests each pod handles, by the pods' positions.
     pub fn endpoints(&self) -> Vec<Endpoints> {
         self.pods.iter().map(|pod| pod.endpoints.clone()).collect()
+    }
+
+    /// The pods whose executors cannot do their work for now, and why, each cause once.
+    pub fn troubles(&self) -> Vec<(String, String)> {
+        let trouble = |pod: &Pod| {
+            let mut causes: Vec<String> = pod.conditions.iter().filter_map(Condition::trouble).collect();
+            causes.sort();
+            causes.dedup();
+            (!causes.is_empty()).then(|| (pod.name.to_string(), causes.join("; ")))
+        };
+        self.pods.iter().filter_map(trouble).collect()
     }
 
     /// What each pod's workers did.

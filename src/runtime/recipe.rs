@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use flowrun_sdk::{Build, BuildError, Context, Instance, SharedState};
+use flowrun_sdk::{Build, BuildError, Condition, Context, Instance, SharedState};
 
 use super::call::panic_message;
 use super::compound;
@@ -36,10 +36,17 @@ impl Recipe {
             replica: worker.replica,
             read_only: component.read_only,
             threads: pod.threads,
+            concurrency: pod.concurrency,
+            condition: Condition::default(),
             shared: shared.clone(),
         };
         let contexts = plan.components.iter().map(context).collect();
         Some(Self { plan, contexts, tasks: tokio::runtime::Handle::current() })
+    }
+
+    /// Where the executors say when they cannot do their work.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = Condition> {
+        self.contexts.iter().map(|context| context.condition.clone())
     }
 
     /// Makes it. A constructor that panics has failed.
