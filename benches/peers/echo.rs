@@ -1,6 +1,7 @@
 //! The least that can answer a client of Jina: tonic's codec over hyper, which sends every message back.
 //!
-//! The messages are the gateway's, documents in them left as bytes; nothing is looked into. Prints where it listens.
+//! Documents in the messages are left as bytes, as the gateway has them at first; with `--reads` they are read and
+//! written anew with prost, as a service made of the `.proto` files has them. Prints where it listens.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,14 +12,17 @@
 use std::convert::Infallible;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
+use bytes::Bytes;
 use flowrun_sdk::wire::jina::DataRequestProto;
+use flowrun_sdk::wire::jina::data_request_proto::data_content_proto::Documents;
 use futures_util::StreamExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use prost::Message as _;
 use tokio::net::TcpListener;
 use tonic::server::Grpc;
 use tonic::{Status, Streaming};
@@ -28,20 +32,93 @@ use tonic_prost::ProstCodec;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// A document as prost makes it of `proto/docarray.proto`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct DocumentProto {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    blob: Option<Bytes>,
+    #[prost(message, optional, tag = "3")]
+    tensor: Option<NdArrayProto>,
+    #[prost(string, optional, tag = "4")]
+    text: Option<String>,
+    #[prost(uint32, tag = "5")]
+    granularity: u32,
+    #[prost(uint32, tag = "6")]
+    adjacency: u32,
+    #[prost(string, tag = "7")]
+    parent_id: String,
+    #[prost(float, optional, tag = "8")]
+    weight: Option<f32>,
+    #[prost(string, tag = "9")]
+    uri: String,
+    #[prost(string, tag = "10")]
+    modality: String,
+    #[prost(string, tag = "11")]
+    mime_type: String,
+    #[prost(float, optional, tag = "12")]
+    offset: Option<f32>,
+    #[prost(float, repeated, tag = "13")]
+    location: Vec<f32>,
+    #[prost(message, repeated, tag = "14")]
+    chunks: Vec<DocumentProto>,
+    #[prost(message, repeated, tag = "15")]
+    matches: Vec<DocumentProto>,
+    #[prost(message, optional, tag = "16")]
+    embedding: Option<NdArrayProto>,
+    #[prost(message, optional, tag = "17")]
+    tags: Option<prost_types::Struct>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct NdArrayProto {
+    #[prost(message, optional, tag = "1")]
+    dense: Option<DenseNdArrayProto>,
+    #[prost(string, tag = "3")]
+    cls_name: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct DenseNdArrayProto {
+    #[prost(bytes = "bytes", tag = "1")]
+    buffer: Bytes,
+    #[prost(uint32, repeated, tag = "2")]
+    shape: Vec<u32>,
+    #[prost(string, tag = "3")]
+    dtype: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct DocumentArrayProto {
+    #[prost(message, repeated, tag = "1")]
+    docs: Vec<DocumentProto>,
+}
+
 fn grpc() -> Grpc<ProstCodec<DataRequestProto, DataRequestProto>> {
     Grpc::new(ProstCodec::default()).max_decoding_message_size(256 << 20)
 }
 
-async fn unary(request: Request) -> Result<Response, Infallible> {
-    let echo = tower::service_fn(|request: tonic::Request<DataRequestProto>| async {
-        Ok::<_, Status>(tonic::Response::new(request.into_inner()))
+/// The same message; with its documents read and written anew, if that is what is measured.
+fn echoed(mut message: DataRequestProto, reads: bool) -> DataRequestProto {
+    let content = message.data.as_mut().and_then(|data| data.documents.as_mut());
+    if let (true, Some(Documents::Docs(bytes))) = (reads, content) {
+        *bytes = DocumentArrayProto::decode(bytes.clone()).unwrap().encode_to_vec().into();
+    }
+    message
+}
+
+async fn unary(State(reads): State<bool>, request: Request) -> Result<Response, Infallible> {
+    let echo = tower::service_fn(move |request: tonic::Request<DataRequestProto>| async move {
+        Ok::<_, Status>(tonic::Response::new(echoed(request.into_inner(), reads)))
     });
     Ok(grpc().unary(echo, request).await.map(axum::body::Body::new))
 }
 
-async fn stream(request: Request) -> Result<Response, Infallible> {
-    let echo = tower::service_fn(|request: tonic::Request<Streaming<DataRequestProto>>| async {
-        Ok::<_, Status>(tonic::Response::new(request.into_inner().boxed()))
+async fn stream(State(reads): State<bool>, request: Request) -> Result<Response, Infallible> {
+    let echo = tower::service_fn(move |request: tonic::Request<Streaming<DataRequestProto>>| async move {
+        let replies = request.into_inner().map(move |message| message.map(|message| echoed(message, reads)));
+        Ok::<_, Status>(tonic::Response::new(replies.boxed()))
     });
     Ok(grpc().streaming(echo, request).await.map(axum::body::Body::new))
 }
@@ -52,7 +129,8 @@ async fn main() {
     println!("{}", listener.local_addr().unwrap());
     let router = Router::new()
         .route("/jina.JinaSingleDataRequestRPC/process_single_data", post(unary))
-        .route("/jina.JinaRPC/Call", post(stream));
+        .route("/jina.JinaRPC/Call", post(stream))
+        .with_state(std::env::args().any(|argument| argument == "--reads"));
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();

@@ -102,8 +102,8 @@ def jina(shape, port, work):
     return figures, start
 
 
-def echo():
-    with Served([ECHO], r"([0-9.]+:[0-9]+)") as served:
+def echo(*how):
+    with Served([ECHO, *how], r"([0-9.]+:[0-9]+)") as served:
         ask = lambda arguments: complete(served.ask(served.found[1], [*arguments, "-d", SECONDS]))
         return {f"gRPC, {name}": ask(arguments) for name, arguments in (SINGLE, STREAM)}
 
@@ -138,7 +138,7 @@ def main():
         write_corpus(work)
         row("flow", "asked", "who", "requests/s", "p50 ms", "p99 ms", "CPU µs a request", "flowrun's rate", "its latency")
         row(*["---"] * 3, *["--:"] * 6)
-        echoed = echo()
+        echoes = {"echo": echo(), "echo that reads": echo("--reads")}
         for port, shape in enumerate(SHAPES, start=51_700):
             ours, start = flowrun(shape, work)
             starts.append((shape, "flowrun", start))
@@ -150,8 +150,9 @@ def main():
                 row(shape, name, "flowrun", *of(figures), "", "")
                 if name in theirs:
                     compare(shape, name, figures, "Jina", theirs[name])
-                if name in echoed:
-                    compare(shape, name, figures, "echo", echoed[name])
+                for who, echoed in echoes.items():
+                    if name in echoed:
+                        compare(shape, name, figures, who, echoed[name])
     print()
     row("flow", "who", "ready s", "resident MB when ready", "after the load")
     row("---", "---", "--:", "--:", "--:")
