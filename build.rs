@@ -11,7 +11,7 @@ const LATER: [&str; 2] = [".docarray.DocumentArrayProto", ".docarray.DocumentPro
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = ["jina.proto", "docarray2.proto", "health.proto", "reflection.proto"];
+    let files = ["jina.proto", "docarray2.proto", "health.proto", "otlp.proto", "reflection.proto"];
     let descriptors = protox::compile(files, ["proto"])?;
     let out = std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     // What reflection serves: the schema as it is.

@@ -90,6 +90,13 @@ pub(super) fn render(gateway: &Gateway) -> String {
     );
     metric(&mut text, "requests_inside", "gauge", "Requests inside the flow.", &alone(books.inside as f64));
     latencies(&mut text, own);
+    if let Some(traces) = &gateway.traces {
+        let (sent, dropped) = traces.counts();
+        let help = "Spans that the collector of traces took.";
+        metric(&mut text, "trace_spans_sent_total", "counter", help, &alone(sent as f64));
+        let help = "Spans that it never got: it was away, too slow, or did not want them.";
+        metric(&mut text, "trace_spans_dropped_total", "counter", help, &alone(dropped as f64));
+    }
     let statistics = gateway.flow.statistics();
     let by_pod = |value: &dyn Fn(&crate::runtime::PodStatistics) -> f64| -> Vec<(String, f64)> {
         statistics.iter().map(|pod| (format!("{{pod=\"{}\"}}", pod.pod), value(pod))).collect()

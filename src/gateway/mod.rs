@@ -21,6 +21,7 @@ mod partial;
 mod security;
 mod service;
 mod tls;
+mod traces;
 mod websocket;
 pub(crate) mod wire;
 
@@ -29,3 +30,4 @@ pub use pages::{LogStream, MakeThumbnail};
 pub use security::{Token, UnsafeBind, check_bind};
 pub use service::Gateway;
 pub use tls::{Tls, TlsError};
+pub use traces::{Collector, CollectorError, Traces};

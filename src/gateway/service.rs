@@ -7,6 +7,7 @@ use flowrun_sdk::{Documents, ErrorKind};
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use tracing::{Instrument as _, Span};
 
 use super::admission::{Admission, Ticket};
 use super::exchange::{Answer, Failed, Question, Refusal};
@@ -16,9 +17,10 @@ use super::pages::Pages;
 use super::partial;
 use super::security::Token;
 use super::tls::Tls;
+use super::traces::{Told, Traces};
 use super::wire::Status;
 use crate::limits::{QUEUE_MAX, REQUEST_DOCUMENTS_MAX};
-use crate::runtime::{Flow, Outcome, Request, RequestError, Target, Trace};
+use crate::runtime::{self, Flow, Outcome, Request, RequestError, Target, Trace};
 use crate::spec::{GatewaySpec, WhenFull};
 use crate::topology::{Topology, bytes};
 
@@ -34,6 +36,8 @@ pub struct Gateway {
     pub(super) token: Option<Token>,
     /// How connections are kept from being read on their way; in the clear when absent.
     pub(super) tls: Option<Arc<Tls>>,
+    /// Where what became of requests is told.
+    pub(super) traces: Option<Traces>,
     pub(super) pages: Pages,
     /// How the HTTP side presents the flow.
     pub(super) look: GatewaySpec,
@@ -57,6 +61,7 @@ impl Gateway {
             metrics: Metrics::default(),
             token,
             tls: None,
+            traces: None,
             pages: Pages::default(),
             look: topology.gateway.clone(),
             prefetch: topology.credits,
@@ -71,6 +76,12 @@ impl Gateway {
         Self { tls: Some(Arc::new(tls)), ..self }
     }
 
+    /// The same, telling what became of requests.
+    #[must_use]
+    pub fn with_traces(self, traces: Traces) -> Self {
+        Self { traces: Some(traces), ..self }
+    }
+
     /// Lets a request of so many bytes in, or says why not.
     pub(super) fn enter(&self, bytes: usize) -> Result<Ticket, Refusal> {
         self.admission.enter(bytes).inspect_err(|_| self.metrics.refused())
@@ -80,11 +91,48 @@ impl Gateway {
     ///
     /// # Errors
     /// When nothing of the question has happened.
-    pub(super) async fn ask(&self, _ticket: &Ticket, question: Question) -> Result<Answer, Refusal> {
+    pub(super) async fn ask(&self, ticket: &Ticket, mut question: Question) -> Result<Answer, Refusal> {
         let start = SystemTime::now();
-        let trace = Arc::new(Trace::default());
+        if question.id.is_empty() {
+            question.id = new_id();
+        }
+        let span = runtime::span(&question.id, &question.endpoint);
+        let Some(traces) = &self.traces else {
+            let trace = Arc::new(Trace::default());
+            return self.answer(ticket, question, start, &trace, &span).instrument(span.clone()).await;
+        };
+        let trace = Arc::new(Trace::with_calls());
+        let (id, endpoint) = (question.id.clone(), question.endpoint.clone());
+        let parent = question.parent.clone();
+        let documents = question.documents.len();
+        let answer = self.answer(ticket, question, start, &trace, &span).instrument(span.clone()).await;
+        let error = match &answer {
+            Ok(Answer { result: Ok(_), .. }) => None,
+            Ok(Answer { result: Err(failed), .. }) => Some(failed.status.description.clone()),
+            Err(refusal) => Some(refusal.to_string()),
+        };
+        traces.tell(&Told {
+            id: &runtime::sanitised(&id),
+            endpoint: &runtime::sanitised(&endpoint),
+            documents,
+            start,
+            error: error.as_deref(),
+            parent: parent.as_ref(),
+            calls: &trace.calls(),
+        });
+        answer
+    }
+
+    async fn answer(
+        &self,
+        _ticket: &Ticket,
+        question: Question,
+        start: SystemTime,
+        trace: &Arc<Trace>,
+        span: &Span,
+    ) -> Result<Answer, Refusal> {
         self.bounded(&question.documents)?;
-        let request = request(question, &trace)?;
+        let request = Request { span: span.clone(), ..request(question, trace)? };
         let sent = !request.documents.is_empty();
         let outcome = match self.flow.submit(request).await {
             Ok(pending) => pending.outcome().await,
@@ -104,7 +152,12 @@ impl Gateway {
                 None => (Ok(response), None),
             },
         };
-        self.metrics.answered(result.is_err(), start.elapsed().unwrap_or_default());
+        let took = start.elapsed().unwrap_or_default();
+        self.metrics.answered(result.is_err(), took);
+        match &result {
+            Ok(_) => tracing::debug!(?took, "answered"),
+            Err(failed) => tracing::debug!(?took, error = failed.status.description, "failed"),
+        }
         let gateway = Facts::gateway(start, result.is_err() && pod.is_none());
         Ok(Answer { result, routes: self.facts.routes(gateway, &trace.visits(), pod.as_deref()) })
     }
@@ -150,6 +203,7 @@ impl Gateway {
 
     fn refusal(&self, error: &RequestError) -> Refusal {
         self.metrics.refused();
+        tracing::debug!(error = error.error.message(), "refused");
         match error.error.kind() {
             ErrorKind::Expired => Refusal::Expired,
             _ if self.admission.is_ending() => Refusal::Ending,
@@ -160,7 +214,7 @@ impl Gateway {
 
 /// The request that a question stands for.
 fn request(question: Question, trace: &Arc<Trace>) -> Result<Request, Refusal> {
-    let Question { id, endpoint, target, parameters, documents, deadline } = question;
+    let Question { id, endpoint, target, parameters, documents, deadline, .. } = question;
     let target = match target.as_str() {
         "" => None,
         pattern => Some(Target::new(pattern).map_err(Refusal::Invalid)?),
@@ -173,6 +227,7 @@ fn request(question: Question, trace: &Arc<Trace>) -> Result<Request, Refusal> {
         deadline,
         target,
         trace: Some(Arc::clone(trace)),
+        ..Request::default()
     })
 }
 

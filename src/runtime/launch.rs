@@ -224,7 +224,7 @@ impl Crew<'_> {
         let shard = if self.plan.shards > 1 { format!("/shard-{}", worker.shard) } else { String::new() };
         Station {
             pod: Arc::clone(&self.name),
-            worker: format!("{}{shard}/rep-{}", self.name, worker.replica),
+            worker: format!("{}{shard}/rep-{}", self.name, worker.replica).into(),
             meter: Arc::clone(&self.meter),
         }
     }

@@ -19,15 +19,16 @@ use super::gathering::Gathering;
 use super::ledger::Ledger;
 use super::merge::{Law, merge};
 use super::parameters;
-use super::request::{Outcome, Request, RequestError};
+use super::request::{Outcome, Request, RequestError, span};
 use super::target::Target;
 use super::trace::Trace;
 use crate::topology::bytes;
 
 /// An accepted request.
 pub(super) struct Obligation {
-    pub(super) id: String,
     pub(super) endpoint: String,
+    /// What stands beside every line of the log that concerns it.
+    pub(super) span: tracing::Span,
     parameters: RequestParameters,
     pub(super) target: Option<Target>,
     pub(super) trace: Option<Arc<Trace>>,
@@ -52,8 +53,9 @@ impl Obligation {
     ) -> (Arc<Self>, Content, oneshot::Receiver<Outcome>) {
         ledger.accept();
         let (reply, outcome) = oneshot::channel();
+        let named = || span(&request.id, &request.endpoint);
         let obligation = Self {
-            id: request.id,
+            span: if request.span.is_none() { named() } else { request.span },
             endpoint: request.endpoint,
             parameters: request.parameters,
             target: request.target,

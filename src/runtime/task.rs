@@ -9,6 +9,7 @@ use flowrun_sdk::{Answer, AsyncExecutor, Documents, ExecutorError, Worker};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::Receiver;
+use tracing::Instrument as _;
 
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, call, in_time, panic_message};
@@ -86,6 +87,7 @@ impl Replica {
             Err(reason) => return self.station.gone(&reason),
         };
         let calling = self.call(&*executor, obligation, content.documents.take());
+        let calling = calling.instrument(self.station.span(obligation));
         let ended = match AssertUnwindSafe(calling).catch_unwind().await {
             Ok(result) => Ended::Returned(result),
             Err(payload) => {

@@ -71,7 +71,8 @@ impl Bench<Box<dyn Executor>> {
         let parameters = obligation.parameters_for(executor_name(&station.pod));
         let mut call = call(obligation, &parameters, content.documents.take());
         // Whatever state a panic leaves behind is thrown away with the executor.
-        let result = catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));
+        let span = station.span(obligation);
+        let result = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call))));
         let ended = match result {
             Ok(result) => Ended::Returned(result.map(|()| call.finish())),
             Err(payload) => {

@@ -100,3 +100,46 @@ async fn whoever_watches_sees_whether_it_works_and_how_much() {
         assert!(metrics.lines().any(|known| known == line), "{line} in\n{metrics}");
     }
 }
+
+#[tokio::test]
+async fn long_replies_are_compressed_for_those_who_accept_it() {
+    let served = served("", V1).await;
+    let body = json!({"data": vec![json!({"id": "a", "text": "word ".repeat(100)}); 100]}).to_string();
+    let gzip = "accept-encoding: gzip, deflate\r\n";
+    let (_, head, plain) = served.http("POST", "/echo", "", &body).await;
+    assert!(!head.contains("content-encoding"), "{head}");
+    let (_, head, unpacked) = served.http("POST", "/echo", gzip, &body).await;
+    assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"), "{head}");
+    let data = |text: &str| serde_json::from_str::<Value>(text).unwrap()["data"].clone();
+    assert_eq!(data(&plain), data(&unpacked));
+    // What is short goes as it is, and so do events, which are not held back for others.
+    let (_, head, _) = served.http("POST", "/echo", gzip, r#"{"data": [{"text": "a"}]}"#).await;
+    assert!(!head.contains("content-encoding"), "{head}");
+    let long = json!({"text": "word ".repeat(10_000)}).to_string();
+    let (code, head, _) = served.http("GET", "/echo", gzip, &long).await;
+    assert_eq!((code, head.contains("content-encoding")), (200, false), "{head}");
+}
+
+#[tokio::test]
+async fn a_request_is_called_what_its_client_calls_it() {
+    let served = served("", V1).await;
+    let parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
+    for (head, body, id) in [
+        ("x-request-id: mine\r\n", "{}", "mine"),
+        (parent, "{}", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        ("x-request-id: mine\r\n", r#"{"header": {"requestId": "own"}}"#, "own"),
+    ] {
+        let (_, head, answered) = served.http("POST", "/post", head, body).await;
+        let answered: Value = serde_json::from_str(&answered).unwrap();
+        assert_eq!(answered["header"]["requestId"], id);
+        assert!(head.contains(&format!("x-request-id: {id}")), "{head}");
+    }
+    // It comes back as it was sent, in the body; a head holds lines.
+    let hostile = r#"{"header": {"requestId": "a\r\nset-cookie: b"}}"#;
+    let (_, head, answered) = served.http("POST", "/post", "", hostile).await;
+    assert!(head.contains("x-request-id: aset-cookie: b"), "{head}");
+    assert_eq!(
+        serde_json::from_str::<Value>(&answered).unwrap()["header"]["requestId"],
+        "a\r\nset-cookie: b"
+    );
+}

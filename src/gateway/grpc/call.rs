@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::metadata::Manners;
-use super::{grpc, response, status_of};
+use super::{data, response, status_of};
 use crate::gateway::admission::Ticket;
 use crate::gateway::exchange::{Question, Refusal};
 use crate::gateway::service::Gateway;
@@ -30,13 +30,14 @@ const REPLIES_READY: usize = 4;
 /// Serves one call.
 pub(super) async fn call(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let manners = Manners::of(request.headers(), gateway.prefetch);
+    let mut served = data::<DataRequestProto, DataRequestProto>(&gateway);
     let service = tower::service_fn(move |request: tonic::Request<Streaming<DataRequestProto>>| {
         let (replies, ready) = mpsc::channel(REPLIES_READY);
-        let call = Call { gateway: Arc::clone(&gateway), manners, replies };
+        let call = Call { gateway: Arc::clone(&gateway), manners: manners.clone(), replies };
         tokio::spawn(call.run(request.into_inner()));
         async { Ok::<_, Status>(tonic::Response::new(ReceiverStream::new(ready))) }
     });
-    response(grpc::<DataRequestProto, DataRequestProto>().streaming(service, request).await)
+    response(served.streaming(service, request).await)
 }
 
 type Reply = Result<DataRequestProto, Refusal>;
@@ -92,7 +93,7 @@ impl Call {
                     }
                 },
                 next = next(message.map(|messages| &mut **messages)) => match next {
-                    Ok(Some(message)) => match open(message, self.manners.deadline) {
+                    Ok(Some(message)) => match open(message, &self.manners.caller) {
                         (envelope, Ok(question)) => held = Some((envelope, question)),
                         (envelope, Err(refusal)) => {
                             answering.push(Box::pin(async move { Ok(refused(envelope, &refusal)) }));

@@ -7,7 +7,7 @@ use axum::response::Response;
 use tonic::Status;
 
 use super::metadata::Manners;
-use super::{discovery, grpc, response, status_of};
+use super::{data, discovery, grpc, response, status_of};
 use crate::gateway::exchange::{Question, Refusal};
 use crate::gateway::info;
 use crate::gateway::service::Gateway;
@@ -19,22 +19,24 @@ use crate::gateway::wire::{Envelope, data_reply, open, open_joined, refused};
 /// Answers one data request.
 pub(super) async fn process_single_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let manners = Manners::of(request.headers(), 1);
+    let mut served = data::<DataRequestProto, DataRequestProto>(&gateway);
     let service = tower::service_fn(move |request: tonic::Request<DataRequestProto>| {
-        let opened = open(request.into_inner(), manners.deadline);
+        let opened = open(request.into_inner(), &manners.caller);
         process(Arc::clone(&gateway), opened)
     });
-    response(grpc::<DataRequestProto, DataRequestProto>().unary(service, request).await)
+    response(served.unary(service, request).await)
 }
 
 /// Answers several data requests as the one that a join would make of them. Jina's gateways send it to an executor
 /// that stands where branches meet.
 pub(super) async fn process_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let manners = Manners::of(request.headers(), 1);
+    let mut served = data::<DataRequestListProto, DataRequestProto>(&gateway);
     let service = tower::service_fn(move |request: tonic::Request<DataRequestListProto>| {
-        let opened = open_joined(request.into_inner().requests, manners.deadline);
+        let opened = open_joined(request.into_inner().requests, &manners.caller);
         process(Arc::clone(&gateway), opened)
     });
-    response(grpc::<DataRequestListProto, DataRequestProto>().unary(service, request).await)
+    response(served.unary(service, request).await)
 }
 
 async fn process(

@@ -16,9 +16,11 @@ use serde_json::{Map, Value, json};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
 use tracing::{Event as LogEvent, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::gateway::service::Gateway;
 
@@ -38,9 +40,25 @@ impl Default for LogStream {
     }
 }
 
-impl<S: Subscriber> Layer<S> for LogStream {
-    fn on_event(&self, event: &LogEvent<'_>, _: Context<'_, S>) {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogStream {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_event(&self, event: &LogEvent<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
+        // Which request it concerns, and where: `request.id`, `request.endpoint`, `pod.worker`.
+        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+            if let Some(own) = span.extensions().get::<Fields>() {
+                let named =
+                    own.others.iter().map(|(name, value)| (format!("{}.{name}", span.name()), value.clone()));
+                fields.others.extend(named);
+            }
+        }
         event.record(&mut fields);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = json!({

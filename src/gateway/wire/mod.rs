@@ -4,6 +4,7 @@
 //! schema that came.
 
 mod ask;
+mod caller;
 mod deadline;
 mod fields;
 mod json;
@@ -15,7 +16,7 @@ mod v1;
 mod v2;
 
 pub(crate) use ask::{answer, ask};
-pub(super) use deadline::from_headers as deadline_from_headers;
+pub(super) use caller::{Caller, REQUEST_ID, TraceParent};
 pub(super) use json::{Form, JsonDocument, read_documents};
 pub(super) use reply::{data_reply, decode_document, encode_document, refused};
 pub(super) use request::{Envelope, open, open_joined, timeout_of};

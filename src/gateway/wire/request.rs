@@ -9,7 +9,7 @@ use flowrun_sdk::{Documents, RequestParameters};
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::{DataRequestProto, HeaderProto};
 use super::reply::encode_documents;
-use super::{Schema, v1, v2};
+use super::{Caller, Schema, v1, v2};
 use crate::gateway::exchange::{Question, Refusal};
 use crate::runtime::joined;
 
@@ -30,10 +30,7 @@ pub(crate) struct Envelope {
 }
 
 /// Opens a message. What is wrong with its content is told beside the envelope, so that it can be answered.
-pub(crate) fn open(
-    message: DataRequestProto,
-    deadline: Option<Instant>,
-) -> (Envelope, Result<Question, Refusal>) {
+pub(crate) fn open(message: DataRequestProto, caller: &Caller) -> (Envelope, Result<Question, Refusal>) {
     let DataRequestProto { header, parameters, data, .. } = message;
     let (bytes, pickled) = match data.and_then(|data| data.documents) {
         None => (Bytes::new(), false),
@@ -51,7 +48,7 @@ pub(crate) fn open(
         false => documents(&envelope),
     };
     let question =
-        documents.map(|documents| question(&envelope, documents, deadline)).map_err(Refusal::Invalid);
+        documents.map(|documents| question(&envelope, documents, caller)).map_err(Refusal::Invalid);
     (envelope, question)
 }
 
@@ -59,10 +56,10 @@ pub(crate) fn open(
 /// everything else is the first one's.
 pub(crate) fn open_joined(
     messages: Vec<DataRequestProto>,
-    deadline: Option<Instant>,
+    caller: &Caller,
 ) -> (Envelope, Result<Question, Refusal>) {
-    let mut opened = messages.into_iter().map(|message| open(message, deadline));
-    let (mut envelope, first) = opened.next().unwrap_or_else(|| open(DataRequestProto::default(), deadline));
+    let mut opened = messages.into_iter().map(|message| open(message, caller));
+    let (mut envelope, first) = opened.next().unwrap_or_else(|| open(DataRequestProto::default(), caller));
     let mut others = opened.map(|(_, question)| question.map(|question| question.documents)).peekable();
     if others.peek().is_none() {
         return (envelope, first);
@@ -86,7 +83,7 @@ fn documents(envelope: &Envelope) -> Result<Documents, String> {
     }
 }
 
-fn question(envelope: &Envelope, documents: Documents, deadline: Option<Instant>) -> Question {
+fn question(envelope: &Envelope, documents: Documents, caller: &Caller) -> Question {
     let header = &envelope.header;
     let parameters = from_struct(envelope.parameters.clone());
     let said =
@@ -94,12 +91,13 @@ fn question(envelope: &Envelope, documents: Documents, deadline: Option<Instant>
     let own =
         said.or_else(|| timeout_of(&parameters)).and_then(|timeout| Instant::now().checked_add(timeout));
     Question {
-        id: header.request_id.clone(),
+        id: caller.name(&header.request_id),
         endpoint: header.exec_endpoint.clone().unwrap_or_default(),
         target: header.target_executor.clone().unwrap_or_default(),
         parameters,
         documents,
-        deadline: [deadline, own].into_iter().flatten().min(),
+        deadline: [caller.deadline, own].into_iter().flatten().min(),
+        parent: caller.parent.clone(),
     }
 }
 
