@@ -26,6 +26,7 @@ mod websocket;
 pub(crate) mod wire;
 
 pub use listen::{Server, serve};
+pub use metrics::{METRICS, Metric};
 pub use pages::{LogStream, MakeThumbnail};
 pub use security::{Token, UnsafeBind, check_bind};
 pub use service::Gateway;

@@ -20,7 +20,7 @@ use super::tls::Tls;
 use super::traces::{Told, Traces};
 use super::wire::Status;
 use crate::limits::{QUEUE_MAX, REQUEST_DOCUMENTS_MAX};
-use crate::runtime::{self, Flow, Outcome, Request, RequestError, Target, Trace};
+use crate::runtime::{self, Flow, Outcome, PodReading, Request, RequestError, Target, Trace};
 use crate::spec::{GatewaySpec, WhenFull};
 use crate::topology::{Topology, bytes};
 
@@ -174,6 +174,12 @@ impl Gateway {
             Ok(answer) => answer.result.err().map(|failed| failed.status),
             Err(refusal) => Some(refused(refusal)),
         }
+    }
+
+    /// What executors tell of themselves, asked for where it may block; nothing when the process is about to end.
+    pub(super) async fn readings(&self) -> Vec<PodReading> {
+        let flow = Arc::clone(&self.flow);
+        tokio::task::spawn_blocking(move || flow.readings()).await.unwrap_or_default()
     }
 
     /// Whether the documents of a request are no more, and hold no more, than they may.

@@ -11,6 +11,7 @@ mod compound;
 mod content;
 mod flow;
 mod gathering;
+mod latency;
 mod launch;
 mod ledger;
 mod merge;
@@ -28,7 +29,9 @@ mod task;
 mod thread;
 mod trace;
 
-pub use flow::{Drained, Flow};
+pub use flow::{Drained, Flow, PodReading};
+pub(crate) use latency::Latencies;
+pub use latency::{LATENCY_BOUNDS, LatencyClasses};
 pub use launch::launch;
 pub use ledger::Books;
 pub(crate) use merge::joined;

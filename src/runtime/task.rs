@@ -86,6 +86,7 @@ impl Replica {
             Ok(executor) => executor,
             Err(reason) => return self.station.gone(&reason),
         };
+        self.station.meter.began();
         let calling = self.call(&*executor, obligation, content.documents.take());
         let calling = calling.instrument(self.station.span(obligation));
         let ended = match AssertUnwindSafe(calling).catch_unwind().await {

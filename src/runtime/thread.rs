@@ -72,6 +72,7 @@ impl Bench<Box<dyn Executor>> {
         let mut call = call(obligation, &parameters, content.documents.take());
         // Whatever state a panic leaves behind is thrown away with the executor.
         let span = station.span(obligation);
+        station.meter.began();
         let result = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call))));
         let ended = match result {
             Ok(result) => Ended::Returned(result.map(|()| call.finish())),

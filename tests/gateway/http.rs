@@ -94,6 +94,10 @@ async fn whoever_watches_sees_whether_it_works_and_how_much() {
         "flowrun_requests_total 7",
         "flowrun_requests_failed_total 7",
         "flowrun_pod_calls_total{pod=\"ok\"} 7",
+        "flowrun_pod_calls_under_way{pod=\"ok\"} 0",
+        "flowrun_pod_call_seconds_bucket{pod=\"ok\",le=\"+Inf\"} 7",
+        "flowrun_pod_call_seconds_count{pod=\"ok\"} 7",
+        "flowrun_pod_workers_broken{pod=\"probe\"} 1",
         "flowrun_request_seconds_count 7",
         "flowrun_requests_under_way 0",
     ] {
@@ -142,4 +146,34 @@ async fn a_request_is_called_what_its_client_calls_it() {
         serde_json::from_str::<Value>(&answered).unwrap()["header"]["requestId"],
         "a\r\nset-cookie: b"
     );
+}
+
+#[tokio::test]
+async fn executors_tell_their_own_numbers_shard_by_shard() {
+    let executors =
+        "- {name: gauged, uses: {jtype: Probe, with: {name: gauged}}, shards: 2, replicas: 2, polling: ALL}";
+    let served = served("", executors).await;
+    for _ in 0..3 {
+        served
+            .http("POST", "/post", JSON, r#"{"execEndpoint": "/x", "data": [{"id": "a"}, {"id": "b"}]}"#)
+            .await;
+    }
+    let (_, _, metrics) = served.http("GET", "/metrics", "", "").await;
+    for line in [
+        "# HELP flowrun_executor_probed_total Documents that were seen.",
+        "# TYPE flowrun_executor_probed_total counter",
+        // The replicas of a shard count together.
+        "flowrun_executor_probed_total{pod=\"gauged\",shard=\"0\"} 6",
+        "flowrun_executor_probed_total{pod=\"gauged\",shard=\"1\"} 6",
+        "# TYPE flowrun_executor_probed_last gauge",
+        "flowrun_executor_probed_last{pod=\"gauged\",shard=\"1\"} 2",
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "{line} in\n{metrics}");
+    }
+    // Every line is one that Prometheus reads: a comment, or a name, its labels and a number.
+    let line = regex::Regex::new(
+        r#"^(# (HELP|TYPE) flowrun_\w+ .+|flowrun_\w+(\{(\w+="[^"]*",?)+\})? [0-9.e+-]+)$"#,
+    );
+    let line = line.unwrap();
+    assert!(metrics.lines().all(|known| line.is_match(known)), "{metrics}");
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::With;
+use crate::{Metrics, With};
 
 /// What an executor is given when it is constructed.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Context {
     pub threads: usize,
     /// State held in common by the replicas of one shard.
     pub shared: SharedState,
+    /// Where it tells its numbers; in common as well.
+    pub metrics: Metrics,
 }
 
 impl Context {
@@ -55,6 +57,7 @@ impl Context {
             read_only: false,
             threads: 1,
             shared: SharedState::default(),
+            metrics: Metrics::default(),
         }
     }
 

@@ -27,7 +27,6 @@ pub(super) use assets::search;
 pub use log::LogStream;
 pub(super) use shown::PAGE_HEADER;
 
-use self::dashboard::Sizes;
 use self::shown::Shown;
 use super::service::Gateway;
 
@@ -41,7 +40,6 @@ pub(super) struct Pages {
     make_thumbnail: Option<MakeThumbnail>,
     thumbnails: Arc<tokio::sync::Semaphore>,
     log: Option<LogStream>,
-    sizes: Mutex<Option<Sizes>>,
     started: Instant,
 }
 
@@ -52,7 +50,6 @@ impl Default for Pages {
             make_thumbnail: None,
             thumbnails: Arc::new(tokio::sync::Semaphore::new(thumbnail::AT_ONCE)),
             log: None,
-            sizes: Mutex::default(),
             started: Instant::now(),
         }
     }
