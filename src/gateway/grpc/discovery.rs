@@ -8,7 +8,7 @@
 
 use std::sync::LazyLock;
 
-use flowrun_sdk::wire::to_struct;
+use flowrun_sdk::wire::encode_object;
 use serde_json::{Map, Value, json};
 
 use crate::gateway::facts::Facts;
@@ -25,7 +25,7 @@ pub(super) fn endpoints(facts: &Facts) -> EndpointsProto {
     let endpoints: Vec<String> = named.chain(any).chain([DRY_RUN]).map(str::to_owned).collect();
     let schemas: Map<String, Value> =
         endpoints.iter().map(|endpoint| (endpoint.clone(), SCHEMAS.clone())).collect();
-    EndpointsProto { endpoints, write_endpoints: Vec::new(), schemas: Some(to_struct(&schemas)) }
+    EndpointsProto { endpoints, write_endpoints: Vec::new(), schemas: Some(encode_object(&schemas).into()) }
 }
 
 /// What goes in and comes out at an endpoint: the same everywhere, because every executor takes any document.

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use flowrun_sdk::wire::from_struct;
+use flowrun_sdk::wire::decode_object;
 use tonic::Status;
 
 use super::metadata::Manners;
@@ -44,9 +44,13 @@ async fn replies(
         let routes = vec![Facts::gateway(SystemTime::now(), false).to_proto(None)];
         return Ok(vec![SingleDocumentRequestProto { routes, ..message }]);
     }
-    let schema = Schema::of_document(&message.document);
-    let document = match decode_document(message.document.clone(), schema) {
-        Ok(document) => document,
+    let sent = message.document.clone().unwrap_or_default();
+    let (schema, bytes) = (Schema::of_document(&sent), sent.len());
+    let parameters = decode_object(message.parameters.as_deref().unwrap_or_default());
+    let parameters = parameters.map_err(|error| format!("the parameters: {error}"));
+    let document = decode_document(sent, schema);
+    let (document, parameters) = match document.and_then(|document| Ok((document, parameters?))) {
+        Ok(read) => read,
         Err(error) => {
             let refusal = Refusal::Invalid(error);
             let failure = Failure::new(refusal.kind(), &refusal.to_string(), None, "");
@@ -57,13 +61,13 @@ async fn replies(
         id: caller.name(&header.request_id),
         endpoint: header.exec_endpoint.clone().unwrap_or_default(),
         target: header.target_executor.clone().unwrap_or_default(),
-        parameters: from_struct(message.parameters.clone().unwrap_or_default()),
+        parameters,
         documents: vec![document].into(),
         deadline: caller.deadline,
         parent: caller.parent,
     };
     let refused = |refusal: Refusal| status_of(&refusal);
-    let ticket = gateway.enter(message.document.len()).map_err(refused)?;
+    let ticket = gateway.enter(bytes).map_err(refused)?;
     let answer = gateway.ask(&ticket, question).await.map_err(refused)?;
     let response = match answer.result {
         Ok(response) => response,
@@ -74,7 +78,7 @@ async fn replies(
     };
     let reply = |document| SingleDocumentRequestProto {
         header: Some(HeaderProto { request_id: header.request_id.clone(), ..HeaderProto::default() }),
-        document: encode_document(document, schema),
+        document: Some(encode_document(document, schema)),
         ..SingleDocumentRequestProto::default()
     };
     Ok(response.documents.iter().map(reply).collect())

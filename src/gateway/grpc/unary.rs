@@ -8,21 +8,20 @@ use tonic::Status;
 
 use super::metadata::Manners;
 use super::{data, discovery, grpc, response, status_of};
-use crate::gateway::exchange::{Question, Refusal};
+use crate::gateway::exchange::Refusal;
 use crate::gateway::info;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::jina::{
     DataRequestListProto, DataRequestProto, EndpointsProto, JinaInfoProto, StatusProto,
 };
-use crate::gateway::wire::{Envelope, data_reply, open, open_joined, refused};
+use crate::gateway::wire::{Caller, Envelope, data_reply, joined, refused};
 
 /// Answers one data request.
 pub(super) async fn process_single_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let manners = Manners::of(request.headers(), 1);
     let mut served = data::<DataRequestProto, DataRequestProto>(&gateway);
     let service = tower::service_fn(move |request: tonic::Request<DataRequestProto>| {
-        let opened = open(request.into_inner(), &manners.caller);
-        process(Arc::clone(&gateway), opened)
+        process(Arc::clone(&gateway), vec![request.into_inner()], manners.caller.clone())
     });
     response(served.unary(service, request).await)
 }
@@ -33,29 +32,29 @@ pub(super) async fn process_data(State(gateway): State<Arc<Gateway>>, request: R
     let manners = Manners::of(request.headers(), 1);
     let mut served = data::<DataRequestListProto, DataRequestProto>(&gateway);
     let service = tower::service_fn(move |request: tonic::Request<DataRequestListProto>| {
-        let opened = open_joined(request.into_inner().requests, &manners.caller);
-        process(Arc::clone(&gateway), opened)
+        process(Arc::clone(&gateway), request.into_inner().requests, manners.caller.clone())
     });
     response(served.unary(service, request).await)
 }
 
 async fn process(
     gateway: Arc<Gateway>,
-    (envelope, question): (Envelope, Result<Question, Refusal>),
+    messages: Vec<DataRequestProto>,
+    caller: Caller,
 ) -> Result<tonic::Response<DataRequestProto>, Status> {
-    let reply = match question {
-        Ok(question) => {
-            let ticket = gateway.enter(envelope.documents.len()).map_err(|refusal| status_of(&refusal))?;
-            match gateway.ask(&ticket, question).await {
-                Ok(answer) if answer.is_late() => {
-                    return Err(Status::deadline_exceeded("the deadline passed"));
-                }
-                Ok(answer) => data_reply(envelope, answer),
-                Err(refusal @ Refusal::Invalid(_)) => refused(envelope, &refusal),
-                Err(refusal) => return Err(status_of(&refusal)),
-            }
-        }
-        Err(refusal) => refused(envelope, &refusal),
+    let envelopes: Vec<Envelope> = messages.into_iter().map(Envelope::of).collect();
+    let bytes = envelopes.iter().map(|envelope| envelope.documents.len()).sum();
+    let ticket = gateway.enter(bytes).map_err(|refusal| status_of(&refusal))?;
+    let (envelope, question) = joined(envelopes, &caller);
+    let answer = match question {
+        Ok(question) => gateway.ask(&ticket, question).await,
+        Err(refusal) => Err(refusal),
+    };
+    let reply = match answer {
+        Ok(answer) if answer.is_late() => return Err(Status::deadline_exceeded("the deadline passed")),
+        Ok(answer) => data_reply(envelope, answer),
+        Err(refusal @ Refusal::Invalid(_)) => refused(envelope, &refusal),
+        Err(refusal) => return Err(status_of(&refusal)),
     };
     Ok(tonic::Response::new(reply))
 }

@@ -1,12 +1,12 @@
 //! The other side of the conversation: a request as a message, and a reply read. Documents go in docarray's first
 //! schema.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::wire::{from_struct, to_struct};
+use flowrun_sdk::wire::{decode_object, encode_object};
 use flowrun_sdk::{ErrorKind, ExecutorError, Failure};
-use prost_types::value::Kind;
 use serde_json::{Map, Value};
 
 use super::jina::data_request_proto::DataContentProto;
@@ -21,11 +21,10 @@ use crate::runtime::{DocumentFailure, Request, RequestError, Response};
 
 /// The message that asks this of all executors, under that id. A deadline goes as the seconds that are left.
 pub(crate) fn ask(id: String, request: &Request) -> DataRequestProto {
-    let mut parameters = to_struct(&request.parameters);
+    let mut parameters = Cow::Borrowed(&request.parameters);
     if let Some(deadline) = request.deadline {
         let left = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
-        let left = prost_types::Value { kind: Some(Kind::NumberValue(left)) };
-        parameters.fields.insert(PARAMETER_TIMEOUT.to_owned(), left);
+        parameters.to_mut().insert(PARAMETER_TIMEOUT.to_owned(), left.into());
     }
     let header = HeaderProto {
         request_id: id,
@@ -34,7 +33,7 @@ pub(crate) fn ask(id: String, request: &Request) -> DataRequestProto {
     };
     DataRequestProto {
         header: Some(header),
-        parameters: Some(parameters),
+        parameters: Some(encode_object(&parameters).into()),
         routes: Vec::new(),
         data: Some(DataContentProto {
             documents: Some(Content::Docs(v1::encode_documents(&request.documents))),
@@ -54,12 +53,12 @@ pub(crate) fn answer(message: DataRequestProto) -> Result<Response, RequestError
     }
     let documents = match data.and_then(|data| data.documents) {
         Some(Content::Docs(documents)) => {
-            v1::decode_documents(documents).map_err(|error| malformed(&error))?
+            v1::decode_documents(&documents).map_err(|error| malformed(&error))?
         }
         Some(Content::DocsBytes(_)) => return Err(malformed(&"a pickle is never opened")),
         None => flowrun_sdk::Documents::default(),
     };
-    let mut parameters = from_struct(parameters.unwrap_or_default());
+    let mut parameters = decode_object(&parameters.unwrap_or_default()).map_err(|error| malformed(&error))?;
     let failures = object(parameters.remove(FAILED_DOCUMENTS)).into_iter().map(failure).collect();
     Ok(Response { documents, failures, results: object(parameters.remove(RESULTS)) })
 }

@@ -19,7 +19,7 @@ pub(crate) use ask::{answer, ask};
 pub(super) use caller::{Caller, REQUEST_ID, TraceParent};
 pub(super) use json::{Form, JsonDocument, read_documents};
 pub(super) use reply::{data_reply, decode_document, encode_document, refused};
-pub(super) use request::{Envelope, open, open_joined, timeout_of};
+pub(super) use request::{Envelope, joined, timeout_of};
 pub(super) use sniff::Schema;
 pub(super) use status::Status;
 

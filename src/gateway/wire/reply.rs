@@ -2,10 +2,8 @@
 
 use bytes::Bytes;
 use flowrun_sdk::Document;
-use flowrun_sdk::wire::to_struct;
-use prost_types::value::Kind;
-use prost_types::{Struct, Value};
-use serde_json::Map;
+use flowrun_sdk::wire::encode_object;
+use serde_json::{Map, Value};
 
 use super::jina::data_request_proto::DataContentProto;
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
@@ -20,11 +18,11 @@ pub(super) const RESULTS: &str = "__results__";
 
 /// The reply to a data request.
 pub(crate) fn data_reply(envelope: Envelope, answer: Answer) -> DataRequestProto {
-    let Envelope { header, mut parameters, schema, documents } = envelope;
+    let Envelope { header, mut parameters, schema, documents, .. } = envelope;
     let (status, documents) = match answer.result {
         Ok(response) => {
-            insert(&mut parameters, RESULTS, &response.results);
-            insert(&mut parameters, FAILED_DOCUMENTS, &partial::failures(&response.failures));
+            let failures = partial::failures(&response.failures);
+            parameters = with(parameters, [(RESULTS, response.results), (FAILED_DOCUMENTS, failures)]);
             (None, encode_documents(&response.documents, schema))
         }
         Err(failed) => (Some(failed.status.to_proto()), documents),
@@ -42,7 +40,7 @@ pub(crate) fn refused(envelope: Envelope, refusal: &Refusal) -> DataRequestProto
 fn reply(
     header: HeaderProto,
     status: Option<StatusProto>,
-    parameters: Struct,
+    parameters: Bytes,
     routes: Vec<RouteProto>,
     documents: Bytes,
 ) -> DataRequestProto {
@@ -60,12 +58,11 @@ pub(super) fn encode_documents(documents: &[Document], schema: Schema) -> Bytes 
     }
 }
 
-/// Adds an object to the parameters, unless it is empty.
-fn insert(parameters: &mut Struct, name: &str, object: &Map<String, serde_json::Value>) {
-    if !object.is_empty() {
-        let value = Value { kind: Some(Kind::StructValue(to_struct(object))) };
-        parameters.fields.insert(name.to_owned(), value);
-    }
+/// The parameters with these objects among them, but for empty ones. What stands later in a message counts.
+fn with<const N: usize>(parameters: Bytes, objects: [(&str, Map<String, Value>); N]) -> Bytes {
+    let objects = objects.into_iter().filter(|(_, object)| !object.is_empty());
+    let added: Map<_, _> = objects.map(|(name, object)| (name.to_owned(), object.into())).collect();
+    if added.is_empty() { parameters } else { [&*parameters, &encode_object(&added)].concat().into() }
 }
 
 impl Route {
@@ -83,7 +80,7 @@ impl Route {
 /// The document in a message of that schema, or why there is none.
 pub(crate) fn decode_document(message: Bytes, schema: Schema) -> Result<Document, String> {
     match schema {
-        Schema::V1 => v1::decode_document(message).map_err(|error| error.to_string()),
+        Schema::V1 => v1::decode_document(&message).map_err(|error| error.to_string()),
         Schema::V2 => {
             v2::decode_document(message).map_err(|error| format!("not a document message: {error}"))
         }

@@ -1,29 +1,28 @@
 //! Documents of docarray's first schema.
 
 use bytes::Bytes;
-use flowrun_sdk::wire::{self, DocumentArrayProto, DocumentProto, WireError};
+use flowrun_sdk::wire::{self, WireError};
 use flowrun_sdk::{Document, Documents};
-use prost::Message as _;
 
 use super::fields;
 
 /// The documents that a list of messages stands for.
-pub(super) fn decode_documents(list: Bytes) -> Result<Documents, WireError> {
-    DocumentArrayProto::decode(list)?.docs.into_iter().map(Document::try_from).collect()
+pub(super) fn decode_documents(list: &Bytes) -> Result<Documents, WireError> {
+    wire::decode_list(list)
 }
 
 /// The document that a message stands for.
-pub(crate) fn decode_document(document: Bytes) -> Result<Document, WireError> {
-    DocumentProto::decode(document)?.try_into()
+pub(crate) fn decode_document(document: &Bytes) -> Result<Document, WireError> {
+    wire::decode_shared(document)
 }
 
 /// The documents as a list of messages. What only the second schema says stays behind.
 pub(super) fn encode_documents(documents: &[Document]) -> Bytes {
-    let docs = documents.iter().map(|document| DocumentProto::from(&*fields::dropped(document))).collect();
-    DocumentArrayProto { docs }.encode_to_vec().into()
+    wire::encode_list(&fields::dropped(documents)).into()
 }
 
 /// The document as a message.
 pub(super) fn encode_document(document: &Document) -> Bytes {
-    wire::encode(&fields::dropped(document)).into()
+    let document = fields::dropped(std::slice::from_ref(document));
+    document.first().map(wire::encode).unwrap_or_default().into()
 }

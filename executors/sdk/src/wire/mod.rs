@@ -1,35 +1,44 @@
 //! Documents as protobuf messages: one format for the wire, for plugins and for disk.
 //!
-//! The messages come from `proto/docarray.proto`, which is docarray's first schema. What a message can say and a
-//! [`Document`] cannot (evaluations, sparse arrays, metadata) is dropped when it is read.
+//! The format is `proto/docarray.proto`, which is docarray's first schema. Documents are read from and written to bytes
+//! directly; payloads of a message that is [`Bytes`] are shared with it. What a message can say and a [`Document`]
+//! cannot (evaluations, sparse arrays, metadata) is dropped when it is read.
 
-mod decode;
-mod encode;
+mod field;
+mod read;
+mod sink;
+mod write;
 
-use prost::Message as _;
+use bytes::Bytes;
+use serde_json::{Map, Value};
 
-use crate::{Document, Tags, TensorError};
+use crate::{Document, Documents, Tags, TensorError};
 
-#[expect(
-    missing_docs,
-    unreachable_pub,
-    reason = "written by prost from the .proto file, which documents them"
-)]
-mod messages {
-    include!(concat!(env!("OUT_DIR"), "/docarray.rs"));
-}
+pub use field::{Field, Fields};
 
-pub use decode::from_struct;
-pub use encode::to_struct;
-pub use messages::{DenseNdArrayProto, DocumentArrayProto, DocumentProto, NamedScoreProto, NdArrayProto};
+use read::Reading;
+use sink::Part;
+use write::{Entries, List};
 
 /// Why bytes are not a document.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// The bytes are no message of this type.
+    /// The bytes are no message of any type.
     #[error("not a document message: {0}")]
     Message(#[from] prost::DecodeError),
+    /// A field is longer than what it stands in.
+    #[error("not a document message: it is cut off")]
+    CutOff,
+    /// A field has the number, but not the type, of one of a document's.
+    #[error("not a document message: a field is of another type")]
+    WrongType,
+    /// A text is none.
+    #[error("not a document message: a text is not UTF-8")]
+    NotText,
+    /// Documents or values lie too deep in one another.
+    #[error("the document has more levels than can be read")]
+    TooDeep,
     /// An array's shape does not account for its bytes.
     #[error("the document's array is inconsistent: {0}")]
     Tensor(#[from] TensorError),
@@ -38,7 +47,25 @@ pub enum WireError {
 /// The document as bytes.
 #[must_use]
 pub fn encode(document: &Document) -> Vec<u8> {
-    DocumentProto::from(document).encode_to_vec()
+    written(document)
+}
+
+/// The documents as a message that lists them.
+#[must_use]
+pub fn encode_list(documents: &[Document]) -> Vec<u8> {
+    written(&List(documents))
+}
+
+/// A JSON object as a `Struct`. Numbers become doubles, as everywhere in protobuf's `Struct`.
+#[must_use]
+pub fn encode_object(object: &Map<String, Value>) -> Vec<u8> {
+    written(&Entries(object))
+}
+
+fn written(part: &impl Part) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(part.length());
+    part.write(&mut bytes);
+    bytes
 }
 
 /// The document that the bytes stand for. Chunks that name no parent get the one that they are in.
@@ -46,7 +73,33 @@ pub fn encode(document: &Document) -> Vec<u8> {
 /// # Errors
 /// [`WireError`] when they stand for none.
 pub fn decode(bytes: &[u8]) -> Result<Document, WireError> {
-    DocumentProto::decode(bytes)?.try_into()
+    Reading::of(None).document(bytes)
+}
+
+/// As [`decode`]; payloads are shared with the message.
+///
+/// # Errors
+/// [`WireError`] when the bytes stand for no document.
+pub fn decode_shared(bytes: &Bytes) -> Result<Document, WireError> {
+    Reading::of(Some(bytes)).document(bytes)
+}
+
+/// The documents that a message lists; payloads are shared with it.
+///
+/// # Errors
+/// [`WireError`] when one of them is none.
+pub fn decode_list(bytes: &Bytes) -> Result<Documents, WireError> {
+    Reading::of(Some(bytes)).list(bytes)
+}
+
+/// The JSON object that a `Struct` stands for.
+///
+/// # Errors
+/// [`WireError`] when the bytes are no such message.
+pub fn decode_object(bytes: &[u8]) -> Result<Map<String, Value>, WireError> {
+    let mut object = Map::new();
+    Reading::of(None).object(bytes, &mut object)?;
+    Ok(object)
 }
 
 /// The tags alone of the document that the bytes stand for: what else it holds is passed over, not copied.
@@ -54,12 +107,14 @@ pub fn decode(bytes: &[u8]) -> Result<Document, WireError> {
 /// # Errors
 /// [`WireError`] when they stand for none.
 pub fn decode_tags(bytes: &[u8]) -> Result<Tags, WireError> {
-    Ok(TagsAlone::decode(bytes)?.tags.map(from_struct).unwrap_or_default())
+    let mut tags = Tags::new();
+    for field in Fields::of(bytes) {
+        if let (17, field) = field? {
+            Reading::of(None).object(field.bytes()?, &mut tags)?;
+        }
+    }
+    Ok(tags)
 }
 
-/// The one field of a `DocumentProto` that tells its tags.
-#[derive(Clone, PartialEq, prost::Message)]
-struct TagsAlone {
-    #[prost(message, optional, tag = "17")]
-    tags: Option<prost_types::Struct>,
-}
+#[cfg(test)]
+mod tests;
