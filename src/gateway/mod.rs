@@ -27,6 +27,7 @@ pub(crate) mod wire;
 
 pub use listen::{Server, serve};
 pub use metrics::{METRICS, Metric};
+pub(crate) use pages::LogFields;
 pub use pages::{LogStream, MakeThumbnail};
 pub use security::{Token, UnsafeBind, check_bind};
 pub use service::Gateway;

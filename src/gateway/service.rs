@@ -7,7 +7,6 @@ use flowrun_sdk::{Documents, ErrorKind};
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tracing::{Instrument as _, Span};
 
 use super::admission::{Admission, Ticket};
 use super::exchange::{Answer, Failed, Question, Refusal};
@@ -20,7 +19,7 @@ use super::tls::Tls;
 use super::traces::{Told, Traces};
 use super::wire::Status;
 use crate::limits::{QUEUE_MAX, REQUEST_DOCUMENTS_MAX};
-use crate::runtime::{self, Flow, Outcome, PodReading, Request, RequestError, Target, Trace};
+use crate::runtime::{self, Concern, Flow, Named, Outcome, PodReading, Request, RequestError, Target, Trace};
 use crate::spec::{GatewaySpec, WhenFull};
 use crate::topology::{Topology, bytes};
 
@@ -96,30 +95,33 @@ impl Gateway {
         if question.id.is_empty() {
             question.id = new_id();
         }
-        let span = runtime::span(&question.id, &question.endpoint);
-        let Some(traces) = &self.traces else {
-            let trace = Arc::new(Trace::default());
-            return self.answer(ticket, question, start, &trace, &span).instrument(span.clone()).await;
-        };
+        // Nobody else pays for what only they look at.
+        if self.traces.is_none() && !tracing::enabled!(tracing::Level::DEBUG) {
+            return self.answer(ticket, question, start, &Arc::new(Trace::default())).await;
+        }
+        let request = Named::new(&question.id, &question.endpoint);
+        let (documents, parent) = (question.documents.len(), question.parent.clone());
         let trace = Arc::new(Trace::with_calls());
-        let (id, endpoint) = (question.id.clone(), question.endpoint.clone());
-        let parent = question.parent.clone();
-        let documents = question.documents.len();
-        let answer = self.answer(ticket, question, start, &trace, &span).instrument(span.clone()).await;
-        let error = match &answer {
-            Ok(Answer { result: Ok(_), .. }) => None,
-            Ok(Answer { result: Err(failed), .. }) => Some(failed.status.description.clone()),
-            Err(refusal) => Some(refusal.to_string()),
+        let answer = self.answer(ticket, question, start, &trace).await;
+        let (word, error) = match &answer {
+            Ok(Answer { result: Ok(_), .. }) => ("answered", None),
+            Ok(Answer { result: Err(failed), .. }) => ("failed", Some(failed.status.description.clone())),
+            Err(refusal) => ("refused", Some(refusal.to_string())),
         };
-        traces.tell(&Told {
-            id: &runtime::sanitised(&id),
-            endpoint: &runtime::sanitised(&endpoint),
-            documents,
-            start,
-            error: error.as_deref(),
-            parent: parent.as_ref(),
-            calls: &trace.calls(),
-        });
+        if let Some(traces) = &self.traces {
+            let told = Told {
+                id: &request.id,
+                endpoint: &request.endpoint,
+                documents,
+                start,
+                error: error.as_deref(),
+                parent: parent.as_ref(),
+                calls: &trace.calls(),
+            };
+            traces.tell(&told);
+        }
+        let took = start.elapsed().unwrap_or_default();
+        runtime::within(Concern { request, worker: None }, || tracing::debug!(?took, error, "{word}"));
         answer
     }
 
@@ -129,10 +131,9 @@ impl Gateway {
         question: Question,
         start: SystemTime,
         trace: &Arc<Trace>,
-        span: &Span,
     ) -> Result<Answer, Refusal> {
         self.bounded(&question.documents)?;
-        let request = Request { span: span.clone(), ..request(question, trace)? };
+        let request = request(question, trace)?;
         let sent = !request.documents.is_empty();
         let outcome = match self.flow.submit(request).await {
             Ok(pending) => pending.outcome().await,
@@ -152,12 +153,7 @@ impl Gateway {
                 None => (Ok(response), None),
             },
         };
-        let took = start.elapsed().unwrap_or_default();
-        self.metrics.answered(result.is_err(), took);
-        match &result {
-            Ok(_) => tracing::debug!(?took, "answered"),
-            Err(failed) => tracing::debug!(?took, error = failed.status.description, "failed"),
-        }
+        self.metrics.answered(result.is_err(), start.elapsed().unwrap_or_default());
         let gateway = Facts::gateway(start, result.is_err() && pod.is_none());
         Ok(Answer { result, routes: self.facts.routes(gateway, &trace.visits(), pod.as_deref()) })
     }
@@ -209,7 +205,6 @@ impl Gateway {
 
     fn refusal(&self, error: &RequestError) -> Refusal {
         self.metrics.refused();
-        tracing::debug!(error = error.error.message(), "refused");
         match error.error.kind() {
             ErrorKind::Expired => Refusal::Expired,
             _ if self.admission.is_ending() => Refusal::Ending,

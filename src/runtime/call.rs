@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError, RequestParameters};
-use tracing::Span;
 
+use super::concern::{Concern, within};
 use super::content::Content;
 use super::meter::Meter;
 use super::obligation::Obligation;
@@ -32,9 +32,9 @@ pub(super) enum Ended {
 }
 
 impl Station {
-    /// What stands beside every line of the log that a call for a request writes.
-    pub(super) fn span(&self, obligation: &Obligation) -> Span {
-        tracing::error_span!(parent: &obligation.span, "pod", worker = &*self.worker)
+    /// What lines of the log concern that a call for a request writes.
+    pub(super) fn concern(&self, obligation: &Obligation) -> Concern {
+        Concern { request: Arc::clone(&obligation.named), worker: Some(Arc::clone(&self.worker)) }
     }
 
     /// Why a part need not be worked on, if it need not.
@@ -85,7 +85,7 @@ impl Station {
         }
         match result {
             Err(error) => {
-                tracing::debug!(parent: &self.span(obligation), %error, "the call failed");
+                within(self.concern(obligation), || tracing::debug!(%error, "the call failed"));
                 Content::failed(RequestError::in_pod(&self.pod, error))
             }
             Ok(answer) => {

@@ -14,12 +14,13 @@ use flowrun_sdk::{Cancellation, Documents, ErrorKind, ExecutorError, RequestPara
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::concern::Named;
 use super::content::Content;
 use super::gathering::Gathering;
 use super::ledger::Ledger;
 use super::merge::{Law, merge};
 use super::parameters;
-use super::request::{Outcome, Request, RequestError, span};
+use super::request::{Outcome, Request, RequestError};
 use super::target::Target;
 use super::trace::Trace;
 use crate::topology::bytes;
@@ -27,8 +28,8 @@ use crate::topology::bytes;
 /// An accepted request.
 pub(super) struct Obligation {
     pub(super) endpoint: String,
-    /// What stands beside every line of the log that concerns it.
-    pub(super) span: tracing::Span,
+    /// What it is called in lines of the log.
+    pub(super) named: Arc<Named>,
     parameters: RequestParameters,
     pub(super) target: Option<Target>,
     pub(super) trace: Option<Arc<Trace>>,
@@ -53,9 +54,8 @@ impl Obligation {
     ) -> (Arc<Self>, Content, oneshot::Receiver<Outcome>) {
         ledger.accept();
         let (reply, outcome) = oneshot::channel();
-        let named = || span(&request.id, &request.endpoint);
         let obligation = Self {
-            span: if request.span.is_none() { named() } else { request.span },
+            named: Named::new(&request.id, &request.endpoint),
             endpoint: request.endpoint,
             parameters: request.parameters,
             target: request.target,

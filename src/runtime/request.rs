@@ -1,20 +1,17 @@
 //! What goes into a flow and what comes out of it.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use flowrun_sdk::{Documents, ErrorKind, ExecutorError, Failure, RequestParameters};
 use serde_json::{Map, Value};
-use tracing::Span;
 
 use super::target::Target;
 use super::trace::Trace;
-use crate::limits::REQUEST_ID_BYTES_MAX;
 
 /// A request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Names it in logs.
     pub id: String,
@@ -30,39 +27,6 @@ pub struct Request {
     pub target: Option<Target>,
     /// Where its way is written down, if anyone wants to know.
     pub trace: Option<Arc<Trace>>,
-    /// What stands beside every line of the log that concerns it; made of its name and endpoint where there is none.
-    pub span: Span,
-}
-
-impl Default for Request {
-    fn default() -> Self {
-        Self {
-            id: String::new(),
-            endpoint: String::new(),
-            documents: Documents::default(),
-            parameters: RequestParameters::default(),
-            deadline: None,
-            target: None,
-            trace: None,
-            span: Span::none(),
-        }
-    }
-}
-
-/// What stands beside every line of the log that concerns the request of that name. At the level of errors, so that
-/// it is there at whatever level lines are wanted.
-pub(crate) fn span(id: &str, endpoint: &str) -> Span {
-    tracing::error_span!("request", id = &*sanitised(id), endpoint = &*sanitised(endpoint))
-}
-
-/// A name of a client's as it may be written down: short, and in one line.
-pub(crate) fn sanitised(name: &str) -> Cow<'_, str> {
-    if name.len() <= REQUEST_ID_BYTES_MAX && !name.contains(char::is_control) {
-        return Cow::Borrowed(name);
-    }
-    let mut short: String = name.chars().filter(|letter| !letter.is_control()).collect();
-    short.truncate(short.floor_char_boundary(REQUEST_ID_BYTES_MAX));
-    short.into()
 }
 
 /// How a request ended. Every accepted request ends in exactly one of these.
@@ -129,15 +93,3 @@ impl fmt::Display for RequestError {
 }
 
 impl std::error::Error for RequestError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_written_down_short_and_in_one_line() {
-        assert_eq!(sanitised("a\r\nb\u{1b}[31mc\u{7f}"), "ab[31mc");
-        assert_eq!(sanitised(&"é".repeat(REQUEST_ID_BYTES_MAX)).len(), REQUEST_ID_BYTES_MAX);
-        assert!(matches!(sanitised("plain"), Cow::Borrowed("plain")));
-    }
-}

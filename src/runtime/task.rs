@@ -9,10 +9,10 @@ use flowrun_sdk::{Answer, AsyncExecutor, Documents, ExecutorError, Worker};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::Receiver;
-use tracing::Instrument as _;
 
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, call, in_time, panic_message};
+use super::concern::waiting;
 use super::content::Content;
 use super::obligation::Obligation;
 use super::part::Part;
@@ -88,7 +88,7 @@ impl Replica {
         };
         self.station.meter.began();
         let calling = self.call(&*executor, obligation, content.documents.take());
-        let calling = calling.instrument(self.station.span(obligation));
+        let calling = waiting(self.station.concern(obligation), calling);
         let ended = match AssertUnwindSafe(calling).catch_unwind().await {
             Ok(result) => Ended::Returned(result),
             Err(payload) => {

@@ -24,6 +24,7 @@ use flowrun_sdk::ExecutorError;
 use parking_lot::Mutex;
 
 pub(super) use assets::search;
+pub(crate) use log::Fields as LogFields;
 pub use log::LogStream;
 pub(super) use shown::PAGE_HEADER;
 
