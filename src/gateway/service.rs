@@ -228,7 +228,6 @@ fn request(question: Question, trace: &Arc<Trace>) -> Result<Request, Refusal> {
         deadline,
         target,
         trace: Some(Arc::clone(trace)),
-        ..Request::default()
     })
 }
 

@@ -91,7 +91,7 @@ impl Collector {
         let mut attributes: BTreeMap<String, String> =
             pairs(&set("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default()).collect();
         attributes.extend(set("OTEL_SERVICE_NAME").map(|name| ("service.name".to_owned(), name)));
-        let headers = first(&set, ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]);
+        let headers = first(set, ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]);
         let headers = headers.map_or(Ok(Vec::new()), |(name, value)| read_headers(&name, &value))?;
         let made = |protocol, authority, path| Some(Self { protocol, authority, path, headers, attributes });
         if let (Some(true), Some(host)) = (flow.on, &flow.host) {
@@ -101,12 +101,12 @@ impl Collector {
             let uri = read_address("traces_exporter_host", &format!("http://{host}:{port}"))?;
             return Ok(made(Protocol::Grpc, authority(&uri), String::new()));
         }
-        let endpoint = first(&set, ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]);
+        let endpoint = first(set, ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]);
         let Some((name, endpoint)) = endpoint else {
             return if flow.on == Some(true) { Err(CollectorError::Nowhere) } else { Ok(None) };
         };
         let uri = read_address(&name, &endpoint)?;
-        let said = first(&set, ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
+        let said = first(set, ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
         let protocol = match said.as_ref().map(|(name, value)| (name, value.trim())) {
             Some((_, "grpc")) => Protocol::Grpc,
             Some((_, "http/protobuf")) => Protocol::Http,

@@ -112,11 +112,11 @@ fn status(error: Option<&str>) -> Option<Status> {
 }
 
 fn text(key: &str, value: &str) -> KeyValue {
-    attribute(key, Value::StringValue(value.to_owned()))
+    attribute(key, Value::Text(value.to_owned()))
 }
 
 fn number(key: &str, value: usize) -> KeyValue {
-    attribute(key, Value::IntValue(i64::try_from(value).unwrap_or(i64::MAX)))
+    attribute(key, Value::Integer(i64::try_from(value).unwrap_or(i64::MAX)))
 }
 
 fn attribute(key: &str, value: Value) -> KeyValue {
