@@ -19,8 +19,12 @@ pub fn built_in() -> Catalog {
         &[flowrun_clip::clip_encoder::<WithoutModel>()],
         flowrun_index::EXECUTORS,
         flowrun_rank::EXECUTORS,
+        flowrun_remote::EXECUTORS,
     ])
 }
+
+/// How something is called that is served elsewhere: by what remote executors call it too.
+pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable};
 
 /// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
 ///

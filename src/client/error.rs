@@ -2,6 +2,7 @@
 
 use flowrun_sdk::{ErrorKind, ExecutorError};
 
+use crate::catalog::{NoAddress, NoReply, Unreachable};
 use crate::runtime::RequestError;
 
 /// Why there is no answer.
@@ -9,16 +10,11 @@ use crate::runtime::RequestError;
 #[non_exhaustive]
 pub enum ClientError {
     /// What was given is no address.
-    #[error("`{0}` is not an address; type HOST:PORT or grpc://HOST:PORT")]
-    Address(String),
+    #[error(transparent)]
+    Address(#[from] NoAddress),
     /// Nobody is there.
-    #[error("cannot reach {address}: {reason}")]
-    Unreachable {
-        /// Where.
-        address: String,
-        /// What the system said.
-        reason: String,
-    },
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
     /// The token cannot be sent.
     #[error("the token has characters in it that a header cannot have")]
     Token,
@@ -44,7 +40,7 @@ impl ClientError {
     pub fn kind(&self) -> String {
         match self {
             Self::Address(_) | Self::Token => "USAGE".to_owned(),
-            Self::Unreachable { .. } => "UNREACHABLE".to_owned(),
+            Self::Unreachable(_) => "UNREACHABLE".to_owned(),
             Self::Refused { code, .. } => code_name(*code),
             Self::Broken(_) => "BROKEN".to_owned(),
             Self::Failed(failed) => format!("failed: {}", failed.error.kind().code()),
@@ -52,13 +48,18 @@ impl ClientError {
     }
 }
 
-impl From<tonic::Status> for ClientError {
-    /// A status has a source exactly if no server sent it.
-    fn from(status: tonic::Status) -> Self {
-        match std::error::Error::source(&status) {
-            Some(source) => Self::Broken(root(source).to_string()),
-            None => Self::Refused { code: status.code(), message: status.message().to_owned() },
+impl From<NoReply> for ClientError {
+    fn from(no_reply: NoReply) -> Self {
+        match no_reply {
+            NoReply::Told(code, message) => Self::Refused { code, message },
+            NoReply::Broken(reason) => Self::Broken(reason),
         }
+    }
+}
+
+impl From<tonic::Status> for ClientError {
+    fn from(status: tonic::Status) -> Self {
+        NoReply::from(status).into()
     }
 }
 
@@ -69,11 +70,6 @@ impl From<ClientError> for RequestError {
             other => Self { pod: None, error: ExecutorError::new(ErrorKind::Resource, other) },
         }
     }
-}
-
-/// The first cause: what is around it repeats itself.
-fn root<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
-    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
 }
 
 /// The code as gRPC's papers write it.

@@ -10,9 +10,6 @@ use serde_json::{Map, Value, json};
 use super::wire::Status;
 use crate::runtime::{DocumentFailure, Response};
 
-/// The parameter under which documents that failed are listed.
-pub(super) const FAILED_DOCUMENTS: &str = "__failed__";
-
 /// The documents that failed, by id.
 pub(super) fn failures(failures: &[DocumentFailure]) -> Map<String, Value> {
     let entry = |failure: &DocumentFailure| {

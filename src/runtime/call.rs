@@ -6,6 +6,8 @@ use std::time::{Instant, SystemTime};
 
 use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError, RequestParameters};
 
+use futures_util::future::{Either, select};
+
 use super::concern::{Concern, within};
 use super::content::Content;
 use super::meter::Meter;
@@ -92,6 +94,7 @@ impl Station {
                 let failure = |failure| DocumentFailure { pod: Arc::clone(&self.pod), failure };
                 before.documents = answer.documents;
                 before.failures.extend(answer.failures.into_iter().map(failure));
+                before.results.extend(answer.relayed);
                 if !answer.results.is_empty() {
                     before.results.insert(self.worker.to_string(), answer.results.into());
                 }
@@ -108,17 +111,26 @@ pub(super) fn call<'a>(
     documents: Documents,
 ) -> Call<'a> {
     Call::new(&obligation.endpoint, documents, parameters)
+        .named(&obligation.named.id)
         .until(obligation.deadline, obligation.cancellation.clone())
         .within(obligation.request_bytes_max)
 }
 
-/// One call, given up at the deadline.
+/// One call, given up at the deadline, and when nobody waits for it any more.
 pub(super) async fn in_time(executor: &dyn AsyncExecutor, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-    match call.deadline() {
-        None => executor.execute(call).await,
+    let (deadline, allowance) = (call.deadline(), call.allowance());
+    let executing = async {
+        let cancelled = std::pin::pin!(allowance.cancellation().cancelled());
+        match select(executor.execute(call), cancelled).await {
+            Either::Left((result, _)) => result,
+            Either::Right(_) => Err(ExecutorError::new(ErrorKind::Cancelled, "the request was given up")),
+        }
+    };
+    match deadline {
+        None => executing.await,
         Some(deadline) => {
             let expired = |_| ExecutorError::new(ErrorKind::Expired, "the deadline passed");
-            tokio::time::timeout_at(deadline.into(), executor.execute(call)).await.map_err(expired)?
+            tokio::time::timeout_at(deadline.into(), executing).await.map_err(expired)?
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
         others_pass: plan.others_pass,
         tasks: tasks.clone(),
     };
-    Instance { worker: Worker::Thread(Box::new(compound)), endpoints, ranking }
+    Instance { endpoints, ranking, ..Instance::thread(compound) }
 }
 
 struct Compound {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Endpoints, ErrorKind, Metrics, Reading};
+use flowrun_sdk::{Condition, Endpoints, ErrorKind, Metrics, Reading};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -39,6 +39,8 @@ pub(super) struct Pod {
     pub(super) meter: Arc<Meter>,
     /// What its executors tell, by shard.
     pub(super) metrics: Vec<(usize, Metrics)>,
+    /// Where its executors say when they cannot do their work.
+    pub(super) conditions: Vec<Condition>,
 }
 
 /// A number that an executor told.
@@ -180,6 +182,17 @@ impl Flow {
             told.map(|(shard, reading)| PodReading { pod: Arc::clone(&pod.name), shard, reading }).collect()
         };
         self.pods.iter().flat_map(of_pod).collect()
+    }
+
+    /// The pods whose executors cannot do their work for now, and why, each cause once.
+    pub fn troubles(&self) -> Vec<(String, String)> {
+        let trouble = |pod: &Pod| {
+            let mut causes: Vec<String> = pod.conditions.iter().filter_map(Condition::trouble).collect();
+            causes.sort();
+            causes.dedup();
+            (!causes.is_empty()).then(|| (pod.name.to_string(), causes.join("; ")))
+        };
+        self.pods.iter().filter_map(trouble).collect()
     }
 
     /// What each pod's workers did.

@@ -154,6 +154,7 @@ impl Launcher {
         let told = made.iter().filter(|made| made.worker.replica == 0);
         let told = told.flat_map(|made| made.recipe.metrics().map(|metrics| (made.worker.shard, metrics)));
         self.pods.push(Pod {
+            conditions: made.iter().flat_map(|made| made.recipe.conditions()).collect(),
             name: Arc::clone(&name),
             workers: made.len(),
             metrics: told.collect(),
@@ -197,6 +198,7 @@ impl Crew<'_> {
     fn start(&self, made: Vec<Made>, ends: &mut Vec<oneshot::Receiver<WorkerEnd>>) -> Sender {
         let slots = self.plan.channel_slots;
         let mut replicas = Vec::new();
+        let copies = made.first().map_or(1, |made| made.instance.copies);
         let (sender, receiver) = crossbeam_channel::bounded(slots);
         for Made { worker, instance, recipe } in made {
             let station = self.station(worker);
@@ -213,7 +215,7 @@ impl Crew<'_> {
             return Sender::Thread(sender);
         }
         let (sender, receiver) = mpsc::channel(slots);
-        let concurrency = self.plan.concurrency;
+        let concurrency = self.plan.concurrency.saturating_mul(copies);
         let workers = TaskWorkers::new(replicas, concurrency, receiver, Arc::clone(&self.outlet));
         let (end, ended) = oneshot::channel();
         tokio::spawn(async move {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use flowrun_sdk::{Build, BuildError, Context, Instance, Metrics, SharedState};
+use flowrun_sdk::{Build, BuildError, Condition, Context, Instance, Metrics, SharedState};
 
 use super::call::panic_message;
 use super::compound;
@@ -51,6 +51,8 @@ impl Recipe {
             replica: worker.replica,
             read_only: component.read_only,
             threads: pod.threads,
+            concurrency: pod.concurrency,
+            condition: Condition::default(),
             shared: shared.state.clone(),
             metrics: metrics.clone(),
         };
@@ -61,6 +63,11 @@ impl Recipe {
     /// Where the components tell their numbers.
     pub(super) fn metrics(&self) -> impl Iterator<Item = Metrics> {
         self.contexts.iter().map(|context| context.metrics.clone())
+    }
+
+    /// Where the executors say when they cannot do their work.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = Condition> {
+        self.contexts.iter().map(|context| context.condition.clone())
     }
 
     /// Makes it. A constructor that panics has failed.

@@ -2,23 +2,52 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Poll, Waker};
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use crate::{ErrorKind, ExecutorError};
 
 /// The sign by which a request tells its executors that nobody waits for it any more.
 #[derive(Clone, Debug, Default)]
-pub struct Cancellation(Arc<AtomicBool>);
+pub struct Cancellation(Arc<Sign>);
+
+#[derive(Debug, Default)]
+struct Sign {
+    given: AtomicBool,
+    /// Who waits for it.
+    waiting: Mutex<Vec<Waker>>,
+}
 
 impl Cancellation {
     /// Gives the sign.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.given.store(true, Ordering::Release);
+        for waker in std::mem::take(&mut *self.0.waiting.lock()) {
+            waker.wake();
+        }
     }
 
     /// Whether the sign was given.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.given.load(Ordering::Acquire)
+    }
+
+    /// Waits for the sign.
+    pub async fn cancelled(&self) {
+        let look = |context: &mut std::task::Context<'_>| {
+            let mut waiting = self.0.waiting.lock();
+            // Whoever gives the sign looks for those who wait behind that, under the same lock.
+            if self.is_cancelled() {
+                return Poll::Ready(());
+            }
+            if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                waiting.push(context.waker().clone());
+            }
+            Poll::Pending
+        };
+        std::future::poll_fn(look).await;
     }
 }
 
@@ -107,7 +136,7 @@ impl Allowance {
     }
 
     /// The sign by which the call is given up.
-    pub(crate) fn cancellation(&self) -> &Cancellation {
+    pub fn cancellation(&self) -> &Cancellation {
         &self.cancellation
     }
 

@@ -13,6 +13,8 @@ pub struct Answer {
     pub failures: Vec<Failure>,
     /// What the executor has to say beside its documents; a client finds it under `__results__`.
     pub results: Map<String, Value>,
+    /// What executors elsewhere had to say that this one called: it goes on under the names that it came with.
+    pub relayed: Map<String, Value>,
 }
 
 /// A document that failed alone, while the rest of its request went on.

@@ -16,12 +16,14 @@ pub type RequestParameters = Map<String, Value>;
 /// One call of an executor.
 #[derive(Debug)]
 pub struct Call<'a> {
+    request: &'a str,
     endpoint: &'a str,
     parameters: &'a RequestParameters,
     documents: Documents,
     allowance: Allowance,
     failures: Vec<Failure>,
     results: Map<String, Value>,
+    relayed: Map<String, Value>,
 }
 
 impl<'a> Call<'a> {
@@ -29,13 +31,21 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn new(endpoint: &'a str, documents: Documents, parameters: &'a RequestParameters) -> Self {
         Self {
+            request: "",
             endpoint,
             parameters,
             documents,
             allowance: Allowance::unbounded(),
             failures: Vec::new(),
             results: Map::new(),
+            relayed: Map::new(),
         }
+    }
+
+    /// The same call, for the request of that id.
+    #[must_use]
+    pub fn named(self, request: &'a str) -> Self {
+        Self { request, ..self }
     }
 
     /// The same call, to be given up at `deadline` or at the sign.
@@ -52,8 +62,11 @@ impl<'a> Call<'a> {
 
     /// The call that a part of a compound executor gets: other endpoint and parameters, the same documents and bounds.
     #[must_use]
-    pub fn part<'b>(&mut self, endpoint: &'b str, parameters: &'b RequestParameters) -> Call<'b> {
-        Call::under(&self.allowance, endpoint, self.documents.take(), parameters)
+    pub fn part<'b>(&mut self, endpoint: &'b str, parameters: &'b RequestParameters) -> Call<'b>
+    where
+        'a: 'b,
+    {
+        Call::under(&self.allowance, endpoint, self.documents.take(), parameters).named(self.request)
     }
 
     /// A call of its own under the bounds of another: what a compound executor calls its parts with document by document.
@@ -74,12 +87,19 @@ impl<'a> Call<'a> {
         self.documents = answer.documents;
         self.failures.extend(answer.failures);
         self.results.extend(answer.results);
+        self.relayed.extend(answer.relayed);
     }
 
     /// What the call leaves behind.
     #[must_use]
     pub fn finish(self) -> Answer {
-        Answer { documents: self.documents, failures: self.failures, results: self.results }
+        let Self { documents, failures, results, relayed, .. } = self;
+        Answer { documents, failures, results, relayed }
+    }
+
+    /// What names the request in logs; empty when nobody named it.
+    pub fn request(&self) -> &'a str {
+        self.request
     }
 
     /// The path of the request, for example `/index`.

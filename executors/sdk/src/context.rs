@@ -37,6 +37,10 @@ pub struct Context {
     pub read_only: bool,
     /// How many threads it may keep busy.
     pub threads: usize,
+    /// How many calls of an executor that waits may be under way at once.
+    pub concurrency: usize,
+    /// Where it says when it cannot do its work for now.
+    pub condition: Condition,
     /// State held in common by the replicas of one shard.
     pub shared: SharedState,
     /// Where it tells its numbers; in common as well.
@@ -56,6 +60,8 @@ impl Context {
             replica: 0,
             read_only: false,
             threads: 1,
+            concurrency: 1,
+            condition: Condition::default(),
             shared: SharedState::default(),
             metrics: Metrics::default(),
         }
@@ -65,6 +71,28 @@ impl Context {
     #[must_use]
     pub fn resolve(&self, path: &Path) -> PathBuf {
         self.directory.join(path)
+    }
+}
+
+/// Whether an executor can do its work: it says so here, and whoever asks whether the flow is ready is told. A call
+/// may be made all the same. Clones are the same condition.
+#[derive(Clone, Debug, Default)]
+pub struct Condition(Arc<Mutex<Option<String>>>);
+
+impl Condition {
+    /// Says why it cannot, for now.
+    pub fn fail(&self, reason: impl Into<String>) {
+        *self.0.lock() = Some(reason.into());
+    }
+
+    /// Says that it can.
+    pub fn recover(&self) {
+        *self.0.lock() = None;
+    }
+
+    /// Why it cannot, if it cannot.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.lock().clone()
     }
 }
 

@@ -40,6 +40,9 @@ pub struct Instance {
     pub endpoints: Endpoints,
     /// How the matches that it finds are ordered; `None` when it finds none.
     pub ranking: Option<Ranking>,
+    /// How many interchangeable executors it stands for, each of which takes the calls of one: more than one when it
+    /// hands calls on to others.
+    pub copies: usize,
 }
 
 /// How an executor wants to be called.
@@ -97,13 +100,23 @@ impl Instance {
     /// A computing executor that sees every request.
     #[must_use]
     pub fn thread(executor: impl Executor + 'static) -> Self {
-        Self { worker: Worker::Thread(Box::new(executor)), endpoints: Endpoints::All, ranking: None }
+        Self::of(Worker::Thread(Box::new(executor)))
     }
 
     /// A waiting executor that sees every request.
     #[must_use]
     pub fn task(executor: impl AsyncExecutor + 'static) -> Self {
-        Self { worker: Worker::Task(Box::new(executor)), endpoints: Endpoints::All, ranking: None }
+        Self::of(Worker::Task(Box::new(executor)))
+    }
+
+    fn of(worker: Worker) -> Self {
+        Self { worker, endpoints: Endpoints::All, ranking: None, copies: 1 }
+    }
+
+    /// The same, standing for so many.
+    #[must_use]
+    pub fn of_copies(self, copies: usize) -> Self {
+        Self { copies, ..self }
     }
 
     /// The same, for these endpoints alone.

@@ -72,7 +72,7 @@ pub use async_trait::async_trait;
 pub use bytes::Bytes;
 pub use call::{Call, RequestParameters, top_k};
 pub use catalog::{Catalog, ExecutorType, default_text, parse};
-pub use context::{Build, Context, SharedState};
+pub use context::{Build, Condition, Context, SharedState};
 pub use document::{Document, NamedScore, Tags};
 pub use documents::Documents;
 pub use error::{BuildError, ErrorKind, ExecutorError};

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use flowrun_sdk::wire::decode_object;
+use flowrun_sdk::wire::{Schema, decode_document, decode_object, encode_document};
 use tonic::Status;
 
 use super::metadata::Manners;
@@ -17,7 +17,7 @@ use crate::gateway::exchange::{Question, Refusal};
 use crate::gateway::facts::Facts;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
-use crate::gateway::wire::{Caller, Schema, Status as Failure, decode_document, encode_document};
+use crate::gateway::wire::{Caller, Status as Failure};
 
 /// Serves one call.
 pub(super) async fn stream_doc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -48,7 +48,7 @@ async fn replies(
     let (schema, bytes) = (Schema::of_document(&sent), sent.len());
     let parameters = decode_object(message.parameters.as_deref().unwrap_or_default());
     let parameters = parameters.map_err(|error| format!("the parameters: {error}"));
-    let document = decode_document(sent, schema);
+    let document = decode_document(sent, schema).map_err(|error| error.to_string());
     let (document, parameters) = match document.and_then(|document| Ok((document, parameters?))) {
         Ok(read) => read,
         Err(error) => {

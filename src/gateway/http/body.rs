@@ -2,6 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
+use flowrun_sdk::wire::{FAILED_DOCUMENTS, RESULTS};
 use flowrun_sdk::{Document, Documents, RequestParameters};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -173,9 +174,7 @@ impl Asked {
         let (status, documents): (Option<Value>, &[Document]) = match &answer.result {
             Ok(response) => {
                 let failures = partial::failures(&response.failures);
-                for (name, object) in
-                    [("__results__", &response.results), (partial::FAILED_DOCUMENTS, &failures)]
-                {
+                for (name, object) in [(RESULTS, &response.results), (FAILED_DOCUMENTS, &failures)] {
                     if !object.is_empty() {
                         self.parameters.insert(name.to_owned(), object.clone().into());
                     }

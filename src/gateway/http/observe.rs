@@ -27,6 +27,9 @@ pub(super) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
         let reason = format!("{} of {} workers panicked and cannot be made anew", pod.broken, pod.workers);
         reasons.insert(pod.pod, reason.into());
     }
+    for (pod, trouble) in gateway.flow.troubles() {
+        reasons.entry(pod).or_insert_with(|| trouble.into());
+    }
     match reasons.is_empty() {
         true => as_json(&json!({ "ready": true })),
         false => {

@@ -1,15 +1,14 @@
 //! Documents as JSON, for HTTP and for WebSockets that speak it.
 //!
-//! The shape is the SDK's. Fields that documents of ours do not have are kept as in [`super::fields`]. A client that
+//! The shape is the SDK's. Fields that documents of ours do not have are kept as in the SDK's [`Fields`]. A client that
 //! sends every key of docarray's first schema, null where unset, gets every key back; others get what is set.
 
 use std::sync::Arc;
 
+use flowrun_sdk::wire::{Fields, NOTHING, TAGS};
 use flowrun_sdk::{Document, Documents, JsonError};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-
-use super::fields::{Fields, NOTHING, TAGS};
 
 /// Every key of docarray's first schema.
 const KEYS: [&str; 19] = [

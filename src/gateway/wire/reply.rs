@@ -1,20 +1,15 @@
 //! From an answer to a message.
 
 use bytes::Bytes;
-use flowrun_sdk::Document;
-use flowrun_sdk::wire::encode_object;
+use flowrun_sdk::wire::{FAILED_DOCUMENTS, RESULTS, encode_documents, encode_object};
 use serde_json::{Map, Value};
 
 use super::jina::data_request_proto::DataContentProto;
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::{DataRequestProto, HeaderProto, RouteProto, StatusProto};
-use super::{Envelope, Schema, Status, v1, v2};
+use super::{Envelope, Status};
 use crate::gateway::exchange::{Answer, Refusal, Route};
 use crate::gateway::partial;
-use crate::gateway::partial::FAILED_DOCUMENTS;
-
-/// The parameter under which executors' results come back.
-pub(super) const RESULTS: &str = "__results__";
 
 /// The reply to a data request.
 pub(crate) fn data_reply(envelope: Envelope, answer: Answer) -> DataRequestProto {
@@ -50,14 +45,6 @@ fn reply(
     DataRequestProto { header: Some(header), parameters: Some(parameters), routes, data: Some(data) }
 }
 
-/// The documents as a list of messages of that schema.
-pub(super) fn encode_documents(documents: &[Document], schema: Schema) -> Bytes {
-    match schema {
-        Schema::V1 => v1::encode_documents(documents),
-        Schema::V2 => v2::encode_documents(documents),
-    }
-}
-
 /// The parameters with these objects among them, but for empty ones. What stands later in a message counts.
 fn with<const N: usize>(parameters: Bytes, objects: [(&str, Map<String, Value>); N]) -> Bytes {
     let objects = objects.into_iter().filter(|(_, object)| !object.is_empty());
@@ -74,23 +61,5 @@ impl Route {
             end_time: self.end.map(Into::into),
             status: status.filter(|_| self.failed).cloned(),
         }
-    }
-}
-
-/// The document in a message of that schema, or why there is none.
-pub(crate) fn decode_document(message: Bytes, schema: Schema) -> Result<Document, String> {
-    match schema {
-        Schema::V1 => v1::decode_document(&message).map_err(|error| error.to_string()),
-        Schema::V2 => {
-            v2::decode_document(message).map_err(|error| format!("not a document message: {error}"))
-        }
-    }
-}
-
-/// The document as a message of that schema.
-pub(crate) fn encode_document(document: &Document, schema: Schema) -> Bytes {
-    match schema {
-        Schema::V1 => v1::encode_document(document),
-        Schema::V2 => v2::encode_document(document),
     }
 }

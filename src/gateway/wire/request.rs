@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use flowrun_sdk::wire::decode_object;
+use flowrun_sdk::wire::{Schema, decode_documents, decode_object, encode_documents};
 use flowrun_sdk::{Documents, RequestParameters};
 
+use super::Caller;
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::{DataRequestProto, HeaderProto};
-use super::reply::encode_documents;
-use super::{Caller, Schema, v1, v2};
 use crate::gateway::exchange::{Question, Refusal};
 use crate::runtime;
 
@@ -77,11 +76,7 @@ impl Envelope {
         if self.pickled {
             return Err("`docs_bytes` is a Python pickle, which is never opened; send `docs`".to_owned());
         }
-        match self.schema {
-            Schema::V1 => v1::decode_documents(&self.documents).map_err(|error| error.to_string()),
-            Schema::V2 => v2::decode_documents(self.documents.clone())
-                .map_err(|error| format!("not a document message: {error}")),
-        }
+        decode_documents(self.documents.clone(), self.schema).map_err(|error| error.to_string())
     }
 }
 

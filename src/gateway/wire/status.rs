@@ -1,6 +1,7 @@
 //! How a request that failed is told to clients: in Jina's words, with our errors.
 
 use flowrun_sdk::ErrorKind;
+use flowrun_sdk::wire::exception_name;
 
 use super::jina::StatusProto;
 use super::jina::status_proto::{ExceptionProto, StatusCode};
@@ -30,7 +31,7 @@ pub(crate) struct Exception {
 impl Status {
     /// An error of that kind: `pod` is the name of the executor where it happened, `class` what it runs.
     pub(crate) fn new(kind: ErrorKind, message: &str, pod: Option<&str>, class: &str) -> Self {
-        let name = name(kind);
+        let name = exception_name(kind);
         let place = pod.map_or_else(String::new, |pod| format!(" (in `{pod}`)"));
         Self {
             description: format!("{name}({message:?}){place}"),
@@ -66,32 +67,5 @@ impl Status {
             "description": self.description,
             "exception": { "name": name, "args": [message], "stacks": [place], "executor": class },
         })
-    }
-}
-
-/// Every kind of error.
-pub(super) const KINDS: [ErrorKind; 6] = [
-    ErrorKind::Input,
-    ErrorKind::Parameter,
-    ErrorKind::Resource,
-    ErrorKind::Cancelled,
-    ErrorKind::Expired,
-    ErrorKind::Internal,
-];
-
-/// The kind of error that goes by that name; internal when it is none of ours.
-pub(super) fn kind(named: &str) -> ErrorKind {
-    KINDS.into_iter().find(|kind| name(*kind) == named).unwrap_or(ErrorKind::Internal)
-}
-
-/// The name of an error in the manner of Python's exceptions.
-fn name(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Input => "InputError",
-        ErrorKind::Parameter => "ParameterError",
-        ErrorKind::Resource => "ResourceError",
-        ErrorKind::Cancelled => "CancelledError",
-        ErrorKind::Expired => "TimeoutError",
-        _ => "InternalError",
     }
 }

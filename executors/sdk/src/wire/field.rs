@@ -8,7 +8,7 @@ use super::WireError;
 
 /// What a field holds, as far as its encoding tells.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Field<'a> {
+pub(super) enum Field<'a> {
     /// A number of up to 64 bits, or a truth.
     Varint(u64),
     /// Four bytes: a `float`.
@@ -22,12 +22,11 @@ pub enum Field<'a> {
 /// The fields of a message in the order in which they stand: number and content. Groups, which nobody sends any more,
 /// are passed over. Ends behind the first error.
 #[derive(Clone, Debug)]
-pub struct Fields<'a>(&'a [u8]);
+pub(super) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     /// The fields of this message.
-    #[must_use]
-    pub fn of(message: &'a [u8]) -> Self {
+    pub(super) fn of(message: &'a [u8]) -> Self {
         Self(message)
     }
 
@@ -82,7 +81,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// [`WireError::WrongType`], as for all of these.
-    pub fn bytes(self) -> Result<&'a [u8], WireError> {
+    pub(super) fn bytes(self) -> Result<&'a [u8], WireError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
             _ => Err(WireError::WrongType),

@@ -3,10 +3,18 @@
 //! The format is `proto/docarray.proto`, which is docarray's first schema. Documents are read from and written to bytes
 //! directly; payloads of a message that is [`Bytes`] are shared with it. What a message can say and a [`Document`]
 //! cannot (evaluations, sparse arrays, metadata) is dropped when it is read.
+//!
+//! Whoever talks to other processes has more: the messages of Jina 3 around documents ([`jina`]), documents in either
+//! of docarray's schemas ([`Schema`]), and the words of a conversation ([`ask`], [`answer`]).
 
+mod conversation;
 mod field;
+mod fields;
 mod read;
+mod schema;
 mod sink;
+mod v1;
+mod v2;
 mod write;
 
 use bytes::Bytes;
@@ -14,7 +22,23 @@ use serde_json::{Map, Value};
 
 use crate::{Document, Documents, Tags, TensorError};
 
-pub use field::{Field, Fields};
+pub use conversation::{
+    FAILED_DOCUMENTS, Failed, KINDS, RESULTS, Reply, answer, ask, error_kind, exception_name,
+};
+pub use fields::{Fields, NOTHING, TAGS};
+pub use schema::Schema;
+
+/// The messages of `proto/jina.proto`; documents and objects in them are bytes.
+#[expect(missing_docs, reason = "written by prost from the .proto file, which documents them")]
+pub mod jina {
+    include!(concat!(env!("OUT_DIR"), "/jina.rs"));
+}
+
+/// The messages of `proto/docarray2.proto`.
+#[expect(unreachable_pub, reason = "written by prost from the .proto file")]
+mod docarray2 {
+    include!(concat!(env!("OUT_DIR"), "/docarray2.rs"));
+}
 
 use read::Reading;
 use sink::Part;
@@ -102,13 +126,53 @@ pub fn decode_object(bytes: &[u8]) -> Result<Map<String, Value>, WireError> {
     Ok(object)
 }
 
+/// The documents in a list of that schema.
+///
+/// # Errors
+/// [`WireError`] when there are none.
+pub fn decode_documents(list: Bytes, schema: Schema) -> Result<Documents, WireError> {
+    match schema {
+        Schema::V1 => v1::decode_documents(&list),
+        Schema::V2 => Ok(v2::decode_documents(list)?),
+    }
+}
+
+/// The document in a message of that schema.
+///
+/// # Errors
+/// [`WireError`] when there is none.
+pub fn decode_document(message: Bytes, schema: Schema) -> Result<Document, WireError> {
+    match schema {
+        Schema::V1 => v1::decode_document(&message),
+        Schema::V2 => Ok(v2::decode_document(message)?),
+    }
+}
+
+/// The documents as a list of that schema.
+#[must_use]
+pub fn encode_documents(documents: &[Document], schema: Schema) -> Bytes {
+    match schema {
+        Schema::V1 => v1::encode_documents(documents),
+        Schema::V2 => v2::encode_documents(documents),
+    }
+}
+
+/// The document as a message of that schema.
+#[must_use]
+pub fn encode_document(document: &Document, schema: Schema) -> Bytes {
+    match schema {
+        Schema::V1 => v1::encode_document(document),
+        Schema::V2 => v2::encode_document(document),
+    }
+}
+
 /// The tags alone of the document that the bytes stand for: what else it holds is passed over, not copied.
 ///
 /// # Errors
 /// [`WireError`] when they stand for none.
 pub fn decode_tags(bytes: &[u8]) -> Result<Tags, WireError> {
     let mut tags = Tags::new();
-    for field in Fields::of(bytes) {
+    for field in field::Fields::of(bytes) {
         if let (17, field) = field? {
             Reading::of(None).object(field.bytes()?, &mut tags)?;
         }

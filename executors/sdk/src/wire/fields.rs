@@ -14,33 +14,34 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, Documents, Tags};
 use serde_json::{Map, Value};
+
+use crate::{Document, Documents, Tags};
 
 /// The tag that keeps the books.
 pub(super) const FIELDS: &str = "__fields__";
 
 /// The books of one document.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Fields {
+pub struct Fields {
     /// Fields and their kinds, by name.
-    pub(super) kinds: Map<String, Value>,
+    pub kinds: Map<String, Value>,
     /// Fields as base64 of their messages, by name.
-    pub(super) nodes: Map<String, Value>,
+    pub nodes: Map<String, Value>,
     /// Unusual types, by name.
-    pub(super) types: Map<String, Value>,
+    pub types: Map<String, Value>,
 }
 
 impl Fields {
     /// The books that a document carries.
-    pub(super) fn of(document: &Document) -> Option<Self> {
+    pub fn of(document: &Document) -> Option<Self> {
         let books = document.tags.get(FIELDS)?.as_object()?;
         let book = |name: &str| books.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
         Some(Self { kinds: book("kinds"), nodes: book("nodes"), types: book("types") })
     }
 
     /// Writes the books into the tags of a document.
-    pub(super) fn keep(self, tags: &mut Tags) {
+    pub fn keep(self, tags: &mut Tags) {
         let books = [("kinds", self.kinds), ("nodes", self.nodes), ("types", self.types)];
         let books: Map<String, Value> = books
             .into_iter()
@@ -53,7 +54,7 @@ impl Fields {
     }
 
     /// Takes the fields that became tags out of the tags again: their names, kinds and values.
-    pub(super) fn reclaim(&self, tags: &mut Tags) -> Vec<(String, String, Option<Value>)> {
+    pub fn reclaim(&self, tags: &mut Tags) -> Vec<(String, String, Option<Value>)> {
         tags.remove(FIELDS);
         let kinds = self.kinds.iter().filter_map(|(name, kind)| Some((name, kind.as_str()?)));
         kinds
@@ -66,10 +67,10 @@ impl Fields {
 }
 
 /// The kind of a field that came without a value.
-pub(super) const NOTHING: &str = "null";
+pub const NOTHING: &str = "null";
 
 /// The kind of the field `tags` itself.
-pub(super) const TAGS: &str = "tags";
+pub const TAGS: &str = "tags";
 
 /// The documents without their books; themselves where there are none, in them or below.
 pub(super) fn dropped(documents: &[Document]) -> Cow<'_, [Document]> {

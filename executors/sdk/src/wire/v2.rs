@@ -6,7 +6,6 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use flowrun_sdk::{Document, Documents, NamedScore, Tags, Tensor};
 use prost::{DecodeError, Message as _};
 use serde_json::{Map, Number, Value};
 
@@ -15,6 +14,7 @@ use super::docarray2::{
     DenseNdArrayProto, DictOfAnyProto, DocListProto, DocProto, ListOfAnyProto, NdArrayProto, NodeProto,
 };
 use super::fields::{FIELDS, Fields, NOTHING, TAGS};
+use crate::{Document, Documents, NamedScore, Tags, Tensor};
 
 /// The documents that a list of messages stands for.
 pub(super) fn decode_documents(list: Bytes) -> Result<Documents, DecodeError> {
@@ -22,7 +22,7 @@ pub(super) fn decode_documents(list: Bytes) -> Result<Documents, DecodeError> {
 }
 
 /// The document that a message stands for.
-pub(crate) fn decode_document(message: Bytes) -> Result<Document, DecodeError> {
+pub(super) fn decode_document(message: Bytes) -> Result<Document, DecodeError> {
     DocProto::decode(message).map(document)
 }
 
@@ -32,7 +32,7 @@ pub(super) fn encode_documents(documents: &[Document]) -> Bytes {
 }
 
 /// The document as a message.
-pub(crate) fn encode_document(document: &Document) -> Bytes {
+pub(super) fn encode_document(document: &Document) -> Bytes {
     message(document).encode_to_vec().into()
 }
 

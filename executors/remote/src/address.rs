@@ -1,0 +1,114 @@
+//! Where something is served: `HOST:PORT`, `grpc://HOST:PORT`, or `grpcs://HOST:PORT` beneath TLS.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Where something is served, and whether TLS is spoken there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    host: String,
+    port: u16,
+    tls: bool,
+}
+
+/// That a text is no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an address; type HOST:PORT, grpc://HOST:PORT, or grpcs://HOST:PORT")]
+pub struct NoAddress(pub String);
+
+impl Address {
+    /// The host: a name, or an address of IP without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether TLS is spoken there.
+    pub fn tls(&self) -> bool {
+        self.tls
+    }
+
+    /// The same, beneath TLS.
+    #[must_use]
+    pub fn beneath_tls(self) -> Self {
+        Self { tls: true, ..self }
+    }
+
+    /// The host and the port, as they stand in a URI.
+    pub fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
+impl FromStr for Address {
+    type Err = NoAddress;
+
+    fn from_str(text: &str) -> Result<Self, NoAddress> {
+        let none = || NoAddress(text.to_owned());
+        let (tls, place) = match text.trim().split_once("://") {
+            Some(("grpc" | "http", place)) => (false, place),
+            Some(("grpcs" | "https", place)) => (true, place),
+            Some(_) => return Err(none()),
+            None => (false, text.trim()),
+        };
+        let (host, port) = place.trim_end_matches('/').rsplit_once(':').ok_or_else(none)?;
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = bracketed.unwrap_or(host);
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
+        let named = !host.is_empty() && host.chars().all(plain);
+        let numbered = bracketed.is_some() && host.parse::<std::net::Ipv6Addr>().is_ok();
+        let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(none)?;
+        if !named && !numbered {
+            return Err(none());
+        }
+        // What Jina listens at when it listens everywhere is this machine for those who call.
+        let host = if host == "0.0.0.0" { "127.0.0.1" } else { host };
+        Ok(Self { host: host.to_owned(), port, tls })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.tls { "grpcs://" } else { "" }, self.authority())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_in_several_ways() {
+        for (text, shown, tls) in [
+            ("a.b:1", "a.b:1", false),
+            ("grpc://127.0.0.1:54321/", "127.0.0.1:54321", false),
+            ("grpcs://a-b:443", "grpcs://a-b:443", true),
+            ("[::1]:9", "[::1]:9", false),
+            ("0.0.0.0:5", "127.0.0.1:5", false),
+        ] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!((address.to_string(), address.tls()), (shown.to_owned(), tls));
+        }
+        for text in [
+            "",
+            "a",
+            "a:",
+            ":1",
+            "a:0",
+            "a:65536",
+            "ftp://a:1",
+            "::1:9",
+            "a/b:1",
+            "a b:1",
+            "user@a:1",
+            "[a:1",
+        ] {
+            assert_eq!(text.parse::<Address>(), Err(NoAddress(text.to_owned())), "{text}");
+        }
+    }
+}
