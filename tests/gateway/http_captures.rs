@@ -239,6 +239,7 @@ async fn documents_are_streamed_as_recorded() {
 
 #[tokio::test]
 async fn the_gateway_describes_itself_as_recorded() {
+    let named = Regex::new(r#""(/\w+)":\{"(get|post|put|delete)":"#).unwrap();
     for (flow, names) in [
         (V1, ["v1_http_index.0", "v1_http_openapi.0", "v1_http_status.0", "v1_ws_http_status.0"]),
         (V2, ["v2_http_index.0", "v2_http_openapi.0", "v2_http_status.0", "v2_http_status.0"]),
@@ -252,7 +253,6 @@ async fn the_gateway_describes_itself_as_recorded() {
             match path.as_str() {
                 // Every path and method is there, and more; the words and the models are ours. What was recorded is cut.
                 "/openapi.json" => {
-                    let named = Regex::new(r#""(/\w+)":\{"(get|post|put|delete)":"#).unwrap();
                     let mut count = 0;
                     for found in named.captures_iter(&answer) {
                         assert!(answered["paths"][&found[1]][&found[2]].is_object(), "{name}: {}", &found[0]);

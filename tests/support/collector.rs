@@ -42,7 +42,7 @@ impl Collector {
     /// The next batch: where it was sent, with which headers, and the message.
     pub(crate) async fn batch(&mut self) -> (String, HeaderMap, Bytes) {
         let waiting = tokio::time::timeout(std::time::Duration::from_secs(20), self.received.recv());
-        waiting.await.expect("the batch does not come").unwrap()
+        waiting.await.unwrap().unwrap()
     }
 }
 
