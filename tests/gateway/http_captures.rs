@@ -273,6 +273,18 @@ async fn the_gateway_describes_itself_as_recorded() {
 }
 
 #[tokio::test]
+async fn the_pages_that_describe_it_are_there_as_recorded() {
+    let served = served("", V1).await;
+    for name in ["v1_http_docs.0", "v1_http_redoc.0"] {
+        let Exchange { method, path, code, answer, .. } = recorded(name);
+        let (answered_code, head, answered) = served.http(&method, &path, "", "").await;
+        assert_eq!((answered_code, head.contains("content-type: text/html; charset=utf-8")), (code, true));
+        // Jina's are made of scripts from elsewhere, ours of nothing that is not here.
+        assert!(answer.contains("https://cdn.") && !answered.contains("https://"), "{answered}");
+    }
+}
+
+#[tokio::test]
 async fn an_executor_that_is_gone_fails_the_requests_that_need_it() {
     let broken = "- {name: misc, uses: {jtype: Probe, with: {name: gone over HTTP, once: true}}}";
     let served = served("", broken).await;

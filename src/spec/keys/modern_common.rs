@@ -3,7 +3,7 @@
 use super::reasons::{LOOKS, MESSAGES, PROCESSES, SERVING};
 use crate::spec::key::Key;
 
-const OBSERVING: &str = "monitoring is not available in this version";
+const OBSERVING: &str = "numbers are at `/metrics` of every port of the gateway, executors' own among them";
 
 /// The keys.
 pub const MODERN_COMMON: &[Key] = &[
