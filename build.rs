@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = ["jina.proto", "docarray2.proto", "health.proto", "reflection.proto"];
     let descriptors = protox::compile(files, ["proto"])?;
     std::fs::write(Path::new(&out).join("descriptors.bin"), descriptors.encode_to_vec())?;
-    let mut own = protox::compile(["health.proto", "reflection.proto"], ["proto"])?;
+    let mut own = protox::compile(["health.proto", "otlp.proto", "reflection.proto"], ["proto"])?;
     own.file.iter_mut().for_each(|file| file.service.clear());
     prost_build::Config::new().bytes(["."]).btree_map(["."]).compile_fds(own)?;
     Ok(())

@@ -118,6 +118,34 @@ pub const TLS_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes of a file with a certificate or a key. A long chain has 20 kB.
 pub const TLS_FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// Bytes from which on a response over HTTP is compressed, for clients that accept it. Below it, the time that it takes
+/// is not won back on any network that is worth the name.
+pub const HTTP_COMPRESS_BYTES_MIN: u16 = 8 << 10;
+
+/// Bytes of a request's name where it is written down: in the log, in traces, in headers. Jina's have 32.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// Bytes of what a client's tools say about a trace; W3C asks for 512 to be passed on.
+pub const TRACE_STATE_BYTES_MAX: usize = 512;
+
+/// Spans that wait for the collector of traces; some 2 MB. More are dropped, so that no request waits for it.
+pub const SPANS_WAITING_MAX: usize = 4096;
+
+/// Spans that are sent together.
+pub const SPANS_BATCH: usize = 512;
+
+/// How long a span may wait for others to be sent with.
+pub const SPANS_DELAY: Duration = Duration::from_secs(1);
+
+/// How long the collector may take for a batch; OpenTelemetry's default.
+pub const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of what the collector answers.
+pub const COLLECTOR_REPLY_BYTES_MAX: usize = 64 << 10;
+
+/// How long the end of a service waits for the last spans to be sent.
+pub const TRACES_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Diagnostics that are shown, the worst first to be kept; whoever wrote more mistakes mends these first.
 pub const DIAGNOSTICS_MAX: usize = 100;
 

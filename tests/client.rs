@@ -8,7 +8,7 @@ use flowrun::runtime::{Request, Response};
 use flowrun_sdk::{Document, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::serving::Serving;
+use crate::serving::{Serving, put_certificate};
 use crate::support::client::{served, served_by};
 use crate::support::program::{PASS, command, directory, flowrun, json_lines, text};
 use crate::support::{documents, gate, ids};
@@ -18,7 +18,7 @@ fn request(endpoint: &str, ids: &[&str]) -> Request {
 }
 
 async fn connected(address: impl ToString) -> Client {
-    Client::connect(&address.to_string(), None).await.unwrap()
+    Client::connect(&address.to_string(), None, None).await.unwrap()
 }
 
 /// What a request came to by either way of asking.
@@ -101,13 +101,13 @@ async fn who_is_not_let_in_is_told_so() {
     let served = served_by("", "- {name: a, uses: Pass}", Some("secret")).await;
     let address = served.address().to_string();
     let token = Token::new("secret");
-    let client = Client::connect(&format!("grpc://{address}"), token.as_ref()).await.unwrap();
+    let client = Client::connect(&format!("grpc://{address}"), token.as_ref(), None).await.unwrap();
     assert!(both_ways(&client, &request("/index", &["a"])).await.iter().all(Result::is_ok));
     for refused in both_ways(&connected(&address).await, &request("/index", &["a"])).await {
         assert_eq!(refused.unwrap_err().kind(), "UNAUTHENTICATED");
     }
     for (address, kind) in [("nowhere", "USAGE"), ("ftp://a:1", "USAGE"), ("127.0.0.1:1", "UNREACHABLE")] {
-        assert_eq!(Client::connect(address, None).await.err().unwrap().kind(), kind);
+        assert_eq!(Client::connect(address, None, None).await.err().unwrap().kind(), kind);
     }
 }
 
@@ -159,6 +159,27 @@ fn the_program_asks_and_prints_as_a_job_does() {
         (nobody.status.code(), text(&nobody.stderr).contains("cannot reach 127.0.0.1:1")),
         (Some(1), true)
     );
+}
+
+#[test]
+fn the_program_asks_and_measures_beneath_tls_whom_it_is_told_to_trust() {
+    let directory = directory(PASS);
+    put_certificate(directory.path(), "tls");
+    let serve = ["serve", "flow.yml", "--tls-cert", "tls.crt", "--tls-key", "tls.key"];
+    let serving = Serving::start(directory.path(), &serve);
+    let address = format!("grpcs://{}", serving.addresses[0]);
+    let asked = flowrun(directory.path(), &["client", &address, "/index", "--ca", "tls.crt"]);
+    assert!(asked.status.success(), "{}", text(&asked.stderr));
+    let load = ["bench", &address, "--ca", "tls.crt", "-d", "0.1", "--format", "json"];
+    let measured = flowrun(directory.path(), &load);
+    assert!(measured.status.success(), "{}", text(&measured.stderr));
+    let figures: Value = serde_json::from_slice(&measured.stdout).unwrap();
+    assert!(figures["answered"].as_u64().unwrap() > 0, "{figures}");
+    // Whom nobody vouches for is not asked; and in the clear there is nobody to trust.
+    let stranger = flowrun(directory.path(), &["client", &address, "/index"]);
+    assert!(!stranger.status.success(), "{}", text(&stranger.stderr));
+    let clear = flowrun(directory.path(), &["client", &serving.addresses[0], "/index", "--ca", "tls.crt"]);
+    assert!(!clear.status.success() && text(&clear.stderr).contains("`grpcs://HOST:PORT`"));
 }
 
 #[test]

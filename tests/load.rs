@@ -26,7 +26,7 @@ fn request(id: &str) -> Request {
 async fn connections(address: SocketAddr, count: usize) -> Vec<Client> {
     let mut clients = Vec::new();
     for _ in 0..count {
-        clients.push(Client::connect(&address.to_string(), None).await.unwrap());
+        clients.push(Client::connect(&address.to_string(), None, None).await.unwrap());
     }
     clients
 }

@@ -23,6 +23,7 @@ mod house;
 mod load;
 mod memory;
 mod merging;
+mod observing;
 mod pages;
 mod planning;
 mod reference;

@@ -95,6 +95,29 @@ async fn the_dashboard_moves_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_dashboard_shows_what_each_shard_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let flow = "jtype: Flow\nwith: {port: 0, logserver: true}\nexecutors:\n- {name: encoder, uses: TextHashingEncoder}\n\
+                - {name: index, uses: VectorIndexer, shards: 2, polling: {/index: ANY}}\n";
+    std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
+    let serving = Serving::start(directory.path(), &["flow.yml"]);
+    let documents: Vec<_> = (0..20).map(|number| json!({ "text": format!("text {number}") })).collect();
+    serving.post(&json!({ "exec_endpoint": "/index", "data": documents }));
+    let address = &serving.addresses[0];
+    let Some(mut page) = Browser::open(&format!("http://{address}/dashboard")).await else { return };
+    let cell = |shard: usize, cell: usize| {
+        format!("Number(document.querySelector('[data-shard=\"index/{shard}\"]').cells[{cell}].textContent)")
+    };
+    page.until(&format!("{} + {} === 20", cell(0, 1), cell(1, 1))).await;
+    page.until(&format!("{} + {} === 20", cell(0, 2), cell(1, 2))).await;
+    page.until(
+        "/[1-9].* [kM]B/.test(document.querySelector('[data-shard=\"index/0\"]').cells[3].textContent)",
+    )
+    .await;
+    page.keep_picture("dashboard-index.png").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_paths_are_described_and_can_be_tried() {
     let directory = tempfile::tempdir().unwrap();
     let flow = "jtype: Flow\nwith: {port: 0, title: Words}\nexecutors:\n- {name: encoder, uses: TextHashingEncoder}\n";

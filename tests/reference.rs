@@ -1,4 +1,4 @@
-//! The reference in `docs/` is what the tables say: keys of flow files, diagnostics, executors.
+//! The reference in `docs/` is what the tables say: keys of flow files, diagnostics, executors, metrics.
 //!
 //! `make docs` writes these files anew.
 
@@ -96,4 +96,36 @@ fn the_reference_of_executors_is_what_they_can_be_told() {
             .to_owned();
     flowrun::catalog::built_in().types().for_each(|kind| text.push_str(&executor(kind)));
     keep("docs/executors.md", &text);
+}
+
+#[test]
+fn the_reference_of_metrics_is_what_is_counted() {
+    let mut text = "# Metrics\n\nWhat `/metrics` of a served flow says, in the text format of Prometheus. Written from the table \
+                    that it is rendered from.\n\n| name | kind | labels | meaning |\n|---|---|---|---|\n"
+        .to_owned();
+    for metric in flowrun::gateway::METRICS {
+        let labels = metric.labels;
+        writeln!(text, "| `{}` | {} | {labels} | {} |", metric.name, metric.kind, cell(metric.help)).unwrap();
+    }
+    text.push_str(
+        "\n## What executors tell\n\nExecutors may tell numbers of their own, through `metrics` in the context that they are \
+         made with. Their names have `flowrun_executor_` before them, and they are told apart by `pod` and `shard`. Those of \
+         the built-in indexers and stores:\n\n| name | kind | meaning |\n|---|---|---|\n",
+    );
+    for reading in readings_of_an_index() {
+        let name = reading.name;
+        writeln!(text, "| `flowrun_executor_{name}` | gauge | {} |", cell(&reading.help)).unwrap();
+    }
+    keep("docs/metrics.md", &text);
+}
+
+/// What an indexer tells.
+fn readings_of_an_index() -> Vec<flowrun_sdk::Reading> {
+    let directory = tempfile::tempdir().unwrap();
+    let context = flowrun_sdk::Context::alone(directory.path());
+    let metrics = context.metrics.clone();
+    let catalog = flowrun::catalog::built_in();
+    let kind = catalog.get("VectorIndexer").unwrap();
+    let _bench = flowrun_sdk::testing::Bench::new(kind, &flowrun_sdk::Value::Null, context).unwrap();
+    metrics.readings()
 }

@@ -51,7 +51,7 @@ impl Serving {
         response
     }
 
-    fn get(&self, number: usize, path: &str) -> String {
+    pub(crate) fn get(&self, number: usize, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.addresses[number]).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
         let mut response = String::new();
@@ -68,6 +68,14 @@ impl Serving {
     /// Waits for the end; the exit code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// Sends SIGTERM; what was written to standard error.
+    pub(crate) fn said(mut self) -> String {
+        self.ask_to_end();
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        said
     }
 
     /// Sends SIGTERM; the exit code.

@@ -217,6 +217,9 @@ pub(super) struct AskingOptions {
     /// A file with the token to show; the variable FLOWRUN_TOKEN does the same.
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
+    /// The authorities to trust at `grpcs://`, or the server's certificate itself, in PEM form; absent: the system's.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
 }
 
 /// `flowrun bench`.

@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use super::arguments::{BenchFormat, BenchOptions};
-use super::client::inputs;
+use super::client::{inputs, trust};
 use super::exit::Exit;
 use super::run::{complain, parameters, path};
 use super::serve::token;
@@ -94,9 +94,10 @@ async fn measure(
     load: Load,
     options: &BenchOptions,
 ) -> anyhow::Result<Exit> {
+    let trust = trust(options.asking.ca.as_deref(), address)?;
     let mut clients = Vec::new();
     for _ in 0..options.connections {
-        clients.push(Client::connect(address, token).await?);
+        clients.push(Client::connect(address, token, trust.as_ref()).await?);
     }
     let measured = load.run(clients).await?;
     let mut out = std::io::stdout().lock();

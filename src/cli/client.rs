@@ -1,7 +1,7 @@
 //! `flowrun client`: asks a flow that is served somewhere, and shows what it says as a batch job does.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::run::{parameters, path};
 use super::serve::token;
 use super::signals::Signals;
+use crate::catalog::{Address, Trust};
 use crate::client::Client;
 use crate::job::{self, Input, Job, Output, Progress};
 use crate::limits::CLIENT_REQUESTS;
@@ -19,6 +20,7 @@ use crate::limits::CLIENT_REQUESTS;
 pub(super) fn client(options: &ClientOptions) -> anyhow::Result<Exit> {
     let Some(inputs) = inputs(&options.files)? else { return Ok(Exit::Usage) };
     let token = token(options.asking.token_file.as_deref())?;
+    let trust = trust(options.asking.ca.as_deref(), &options.address)?;
     let job = Job {
         inputs,
         contents: true,
@@ -30,7 +32,7 @@ pub(super) fn client(options: &ClientOptions) -> anyhow::Result<Exit> {
     };
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = tasks.block_on(async {
-        let client = Client::connect(&options.address, token.as_ref()).await?;
+        let client = Client::connect(&options.address, token.as_ref(), trust.as_ref()).await?;
         work(Arc::new(client.converse()), job, options).await
     });
     // A thread that waits for standard input must not keep the program.
@@ -58,6 +60,14 @@ async fn work<A: job::Answers>(asked: Arc<A>, job: Job, options: &ClientOptions)
         None if summary.failed > 0 => Exit::Failed,
         None => Exit::Done,
     })
+}
+
+/// The authorities in a file, if one is named, for that address.
+pub(super) fn trust(file: Option<&Path>, address: &str) -> anyhow::Result<Option<Trust>> {
+    let Some(file) = file else { return Ok(None) };
+    let tls = address.parse::<Address>().is_ok_and(|address| address.tls());
+    anyhow::ensure!(tls, "`--ca` is of use beneath TLS alone; write the address as `grpcs://HOST:PORT`");
+    Trust::file(file).map(Some).map_err(anyhow::Error::msg)
 }
 
 /// The files that are named; `None`, and the reason said, when one of them is not there.

@@ -1,14 +1,23 @@
 //! Log lines: to standard error, as text or JSON, out of the progress bar's way.
 
+use std::fmt;
 use std::io::IsTerminal as _;
+use std::time::SystemTime;
 
+use serde_json::json;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::arguments::{Common, LogFormat};
-use crate::gateway::LogStream;
+use crate::gateway::{LogFields, LogStream};
 use crate::job::log_writer;
+use crate::runtime::{self, Concern};
 
 /// The variable that chooses log lines more finely than `--verbose`.
 const FILTER_VARIABLE: &str = "FLOWRUN_LOG";
@@ -25,8 +34,8 @@ pub(super) fn start(common: &Common) -> LogStream {
     let colour = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(log_writer);
     let lines = match common.log_format {
-        LogFormat::Text => lines.with_target(false).without_time().boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.with_target(false).without_time().fmt_fields(WithConcern::default()).boxed(),
+        LogFormat::Json => lines.event_format(JsonLines).boxed(),
     };
     let stream = LogStream::default();
     let shown = stream.clone().with_filter(EnvFilter::new("warn,flowrun=info"));
@@ -39,4 +48,46 @@ pub(super) fn start(common: &Common) -> LogStream {
         tracing::error!(thread = thread.name().unwrap_or_default(), place, "panic: {message}");
     }));
     stream
+}
+
+/// The fields of a line for people, and behind them the request that it concerns.
+#[derive(Default)]
+struct WithConcern(DefaultFields);
+
+impl<'writer> FormatFields<'writer> for WithConcern {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        self.0.format_fields(writer.by_ref(), fields)?;
+        let Some(Concern { request, worker }) = runtime::concern() else { return Ok(()) };
+        write!(writer, " request={:?} endpoint={:?}", request.id, request.endpoint)?;
+        worker.map_or(Ok(()), |worker| write!(writer, " worker={worker:?}"))
+    }
+}
+
+/// Lines for programs: one object each.
+struct JsonLines;
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let LogFields { message, others } = LogFields::of(event);
+        let (time, metadata) = (prost_types::Timestamp::from(SystemTime::now()), event.metadata());
+        let mut line = json!({
+            "timestamp": time.to_string(),
+            "level": metadata.level().as_str(),
+            "message": message,
+            "target": metadata.target(),
+        });
+        if let Some(line) = line.as_object_mut() {
+            line.extend(others);
+        }
+        writeln!(writer, "{line}")
+    }
 }

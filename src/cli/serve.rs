@@ -15,7 +15,7 @@ use super::exit::Exit;
 use super::run::{Read, complain, not_launched};
 use super::signals::Signals;
 use crate::diagnostic::{Policy, Report, Severity, Sources};
-use crate::gateway::{self, Gateway, LogStream, Server, Tls, TlsError, Token};
+use crate::gateway::{self, Collector, Gateway, LogStream, Server, Tls, TlsError, Token, Traces};
 use crate::job;
 use crate::limits::DRAIN_DEFAULT;
 use crate::runtime;
@@ -67,6 +67,13 @@ pub(super) fn serve_read(
             return Ok(Exit::Usage);
         }
     };
+    let collector = match Collector::of(&topology.gateway.traces, |name| std::env::var(name).ok()) {
+        Ok(collector) => collector,
+        Err(error) => {
+            writeln!(std::io::stderr().lock(), "error: {error}")?;
+            return Ok(Exit::Usage);
+        }
+    };
     // Before any executor is made: what it reads for strangers is bounded from its first request on.
     guard::confine(&directories(&topology));
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -81,6 +88,10 @@ pub(super) fn serve_read(
         let gateway = gateway.with_pages(crate::catalog::thumbnail, log.clone());
         let gateway = match tls {
             Some(tls) => gateway.with_tls(tls),
+            None => gateway,
+        };
+        let gateway = match collector {
+            Some(collector) => gateway.with_traces(Traces::start(collector, &topology.name)),
             None => gateway,
         };
         let server = gateway::serve(gateway, &addresses)

@@ -5,7 +5,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 
 use super::conversation::Conversation;
 use super::error::ClientError;
-use crate::catalog::{Address, Channel};
+use crate::catalog::{Address, Channel, Trust};
 use crate::gateway::Token;
 use crate::gateway::wire::jina::DataRequestProto;
 use crate::gateway::wire::{answer, ask};
@@ -24,15 +24,19 @@ pub struct Client {
 
 impl Client {
     /// Connects to `HOST:PORT` or `grpc://HOST:PORT`, or to `grpcs://HOST:PORT` beneath TLS, and shows the token, if
-    /// there is one. Must be called within tokio.
+    /// there is one. Whom to trust beneath TLS is the system's to say, or that of `trust`. Must be called within tokio.
     ///
     /// # Errors
     /// When the address is none, nobody is there, or the token cannot be sent.
-    pub async fn connect(address: &str, token: Option<&Token>) -> Result<Self, ClientError> {
+    pub async fn connect(
+        address: &str,
+        token: Option<&Token>,
+        trust: Option<&Trust>,
+    ) -> Result<Self, ClientError> {
         let address: Address = address.parse()?;
         let token = token.map(|token| token.header().parse()).transpose();
         let token = token.map_err(|_| ClientError::Token)?;
-        let channel = Channel::connect(&address, None, MESSAGE_BYTES_MAX).await?;
+        let channel = Channel::connect(&address, trust, MESSAGE_BYTES_MAX).await?;
         Ok(Self { channel, token })
     }
 

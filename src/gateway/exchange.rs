@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use flowrun_sdk::{Documents, ErrorKind, RequestParameters};
 
-use super::wire::Status;
+use super::wire::{Status, TraceParent};
 use crate::runtime::Response;
 
 /// A request as a client asked it.
@@ -23,6 +23,8 @@ pub(super) struct Question {
     pub(super) documents: Documents,
     /// When the client will have stopped waiting.
     pub(super) deadline: Option<Instant>,
+    /// The trace that it belongs to.
+    pub(super) parent: Option<TraceParent>,
 }
 
 /// What became of a question that was let in.

@@ -74,14 +74,19 @@ impl Server {
         if tokio::time::timeout_at(deadline, self.connections.recv()).await.is_err() {
             tracing::warn!("clients that did not take their replies are cut off");
         }
-        self.gateway.flow.drain(deadline.saturating_duration_since(tokio::time::Instant::now())).await
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        let drained = self.gateway.flow.drain(left).await;
+        if let Some(traces) = &self.gateway.traces {
+            traces.close().await;
+        }
+        drained
     }
 }
 
 /// What happens to a request, from the outside in.
 fn router(gateway: &Arc<Gateway>) -> Router {
     http::with_cors(
-        grpc::routes().merge(http::routes(&gateway.look, &gateway.facts.endpoints)),
+        grpc::routes().merge(http::compressed(http::routes(&gateway.look, &gateway.facts.endpoints))),
         &gateway.look,
     )
     .fallback(http::not_found)

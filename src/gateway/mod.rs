@@ -21,11 +21,15 @@ mod partial;
 mod security;
 mod service;
 mod tls;
+mod traces;
 mod websocket;
 pub(crate) mod wire;
 
 pub use listen::{Server, serve};
+pub use metrics::{METRICS, Metric};
+pub(crate) use pages::LogFields;
 pub use pages::{LogStream, MakeThumbnail};
 pub use security::{Token, UnsafeBind, check_bind};
 pub use service::Gateway;
 pub use tls::{Tls, TlsError};
+pub use traces::{Collector, CollectorError, Traces};

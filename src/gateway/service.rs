@@ -16,9 +16,10 @@ use super::pages::Pages;
 use super::partial;
 use super::security::Token;
 use super::tls::Tls;
+use super::traces::{Told, Traces};
 use super::wire::Status;
 use crate::limits::{QUEUE_MAX, REQUEST_DOCUMENTS_MAX};
-use crate::runtime::{Flow, Outcome, Request, RequestError, Target, Trace};
+use crate::runtime::{self, Concern, Flow, Named, Outcome, PodReading, Request, RequestError, Target, Trace};
 use crate::spec::{GatewaySpec, WhenFull};
 use crate::topology::{Topology, bytes};
 
@@ -34,6 +35,8 @@ pub struct Gateway {
     pub(super) token: Option<Token>,
     /// How connections are kept from being read on their way; in the clear when absent.
     pub(super) tls: Option<Arc<Tls>>,
+    /// Where what became of requests is told.
+    pub(super) traces: Option<Traces>,
     pub(super) pages: Pages,
     /// How the HTTP side presents the flow.
     pub(super) look: GatewaySpec,
@@ -57,6 +60,7 @@ impl Gateway {
             metrics: Metrics::default(),
             token,
             tls: None,
+            traces: None,
             pages: Pages::default(),
             look: topology.gateway.clone(),
             prefetch: topology.credits,
@@ -71,6 +75,12 @@ impl Gateway {
         Self { tls: Some(Arc::new(tls)), ..self }
     }
 
+    /// The same, telling what became of requests.
+    #[must_use]
+    pub fn with_traces(self, traces: Traces) -> Self {
+        Self { traces: Some(traces), ..self }
+    }
+
     /// Lets a request of so many bytes in, or says why not.
     pub(super) fn enter(&self, bytes: usize) -> Result<Ticket, Refusal> {
         self.admission.enter(bytes).inspect_err(|_| self.metrics.refused())
@@ -80,11 +90,50 @@ impl Gateway {
     ///
     /// # Errors
     /// When nothing of the question has happened.
-    pub(super) async fn ask(&self, _ticket: &Ticket, question: Question) -> Result<Answer, Refusal> {
+    pub(super) async fn ask(&self, ticket: &Ticket, mut question: Question) -> Result<Answer, Refusal> {
         let start = SystemTime::now();
-        let trace = Arc::new(Trace::default());
+        if question.id.is_empty() {
+            question.id = new_id();
+        }
+        // Nobody else pays for what only they look at.
+        if self.traces.is_none() && !tracing::enabled!(tracing::Level::DEBUG) {
+            return self.answer(ticket, question, start, &Arc::new(Trace::default())).await;
+        }
+        let request = Named::new(&question.id, &question.endpoint);
+        let (documents, parent) = (question.documents.len(), question.parent.clone());
+        let trace = Arc::new(Trace::with_calls());
+        let answer = self.answer(ticket, question, start, &trace).await;
+        let (word, error) = match &answer {
+            Ok(Answer { result: Ok(_), .. }) => ("answered", None),
+            Ok(Answer { result: Err(failed), .. }) => ("failed", Some(failed.status.description.clone())),
+            Err(refusal) => ("refused", Some(refusal.to_string())),
+        };
+        if let Some(traces) = &self.traces {
+            let told = Told {
+                id: &request.id,
+                endpoint: &request.endpoint,
+                documents,
+                start,
+                error: error.as_deref(),
+                parent: parent.as_ref(),
+                calls: &trace.calls(),
+            };
+            traces.tell(&told);
+        }
+        let took = start.elapsed().unwrap_or_default();
+        runtime::within(Concern { request, worker: None }, || tracing::debug!(?took, error, "{word}"));
+        answer
+    }
+
+    async fn answer(
+        &self,
+        _ticket: &Ticket,
+        question: Question,
+        start: SystemTime,
+        trace: &Arc<Trace>,
+    ) -> Result<Answer, Refusal> {
         self.bounded(&question.documents)?;
-        let request = request(question, &trace)?;
+        let request = request(question, trace)?;
         let sent = !request.documents.is_empty();
         let outcome = match self.flow.submit(request).await {
             Ok(pending) => pending.outcome().await,
@@ -121,6 +170,12 @@ impl Gateway {
             Ok(answer) => answer.result.err().map(|failed| failed.status),
             Err(refusal) => Some(refused(refusal)),
         }
+    }
+
+    /// What executors tell of themselves, asked for where it may block; nothing when the process is about to end.
+    pub(super) async fn readings(&self) -> Vec<PodReading> {
+        let flow = Arc::clone(&self.flow);
+        tokio::task::spawn_blocking(move || flow.readings()).await.unwrap_or_default()
     }
 
     /// Whether the documents of a request are no more, and hold no more, than they may.
@@ -160,7 +215,7 @@ impl Gateway {
 
 /// The request that a question stands for.
 fn request(question: Question, trace: &Arc<Trace>) -> Result<Request, Refusal> {
-    let Question { id, endpoint, target, parameters, documents, deadline } = question;
+    let Question { id, endpoint, target, parameters, documents, deadline, .. } = question;
     let target = match target.as_str() {
         "" => None,
         pattern => Some(Target::new(pattern).map_err(Refusal::Invalid)?),

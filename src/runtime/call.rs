@@ -2,16 +2,18 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError, RequestParameters};
 
 use futures_util::future::{Either, select};
 
+use super::concern::{Concern, within};
 use super::content::Content;
 use super::meter::Meter;
 use super::obligation::Obligation;
 use super::request::{DocumentFailure, RequestError};
+use super::trace::PodCall;
 
 /// A worker's place in its pod: what its results and errors are named after.
 #[derive(Clone)]
@@ -19,7 +21,7 @@ pub(super) struct Station {
     /// The pod's name.
     pub(super) pod: Arc<str>,
     /// The name of this worker in `__results__`, as Jina writes it.
-    pub(super) worker: String,
+    pub(super) worker: Arc<str>,
     pub(super) meter: Arc<Meter>,
 }
 
@@ -32,6 +34,11 @@ pub(super) enum Ended {
 }
 
 impl Station {
+    /// What lines of the log concern that a call for a request writes.
+    pub(super) fn concern(&self, obligation: &Obligation) -> Concern {
+        Concern { request: Arc::clone(&obligation.named), worker: Some(Arc::clone(&self.worker)) }
+    }
+
     /// Why a part need not be worked on, if it need not.
     pub(super) fn excuse(&self, obligation: &Obligation) -> Option<RequestError> {
         let expired = obligation.deadline.is_some_and(|deadline| deadline <= Instant::now());
@@ -66,10 +73,21 @@ impl Station {
             }
         };
         let failed_documents = result.as_ref().map_or(0, |answer| answer.failures.len());
-        self.meter.called(started.elapsed(), result.is_err(), failed_documents);
+        let took = started.elapsed();
+        self.meter.called(took, result.is_err(), failed_documents);
+        if let Some(trace) = &obligation.trace {
+            trace.called(|| PodCall {
+                pod: Arc::clone(&self.pod),
+                worker: Arc::clone(&self.worker),
+                documents: result.as_ref().map_or(0, |answer| answer.documents.len()),
+                start: SystemTime::now() - took,
+                took,
+                error: result.as_ref().err().map(|error| error.message().to_owned()),
+            });
+        }
         match result {
             Err(error) => {
-                tracing::debug!(request = obligation.id, pod = &*self.pod, %error, "request failed");
+                within(self.concern(obligation), || tracing::debug!(%error, "the call failed"));
                 Content::failed(RequestError::in_pod(&self.pod, error))
             }
             Ok(answer) => {
@@ -78,7 +96,7 @@ impl Station {
                 before.failures.extend(answer.failures.into_iter().map(failure));
                 before.results.extend(answer.relayed);
                 if !answer.results.is_empty() {
-                    before.results.insert(self.worker.clone(), answer.results.into());
+                    before.results.insert(self.worker.to_string(), answer.results.into());
                 }
                 before
             }
@@ -93,7 +111,7 @@ pub(super) fn call<'a>(
     documents: Documents,
 ) -> Call<'a> {
     Call::new(&obligation.endpoint, documents, parameters)
-        .named(&obligation.id)
+        .named(&obligation.named.id)
         .until(obligation.deadline, obligation.cancellation.clone())
         .within(obligation.request_bytes_max)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Condition, Endpoints, ErrorKind};
+use flowrun_sdk::{Condition, Endpoints, ErrorKind, Metrics, Reading};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -37,8 +37,21 @@ pub(super) struct Pod {
     pub(super) workers: usize,
     pub(super) endpoints: Endpoints,
     pub(super) meter: Arc<Meter>,
+    /// What its executors tell, by shard.
+    pub(super) metrics: Vec<(usize, Metrics)>,
     /// Where its executors say when they cannot do their work.
     pub(super) conditions: Vec<Condition>,
+}
+
+/// A number that an executor told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodReading {
+    /// The pod's name.
+    pub pod: Arc<str>,
+    /// Which shard told it.
+    pub shard: usize,
+    /// The number.
+    pub reading: Reading,
 }
 
 /// How a flow ended.
@@ -157,6 +170,18 @@ impl Flow {
     /// Which requests each pod handles, by the pods' positions.
     pub fn endpoints(&self) -> Vec<Endpoints> {
         self.pods.iter().map(|pod| pod.endpoints.clone()).collect()
+    }
+
+    /// What the executors tell of themselves, pod by pod and shard by shard. May block.
+    pub fn readings(&self) -> Vec<PodReading> {
+        let of_pod = |pod: &Pod| -> Vec<PodReading> {
+            let told = pod
+                .metrics
+                .iter()
+                .flat_map(|(shard, metrics)| metrics.readings().into_iter().map(|reading| (*shard, reading)));
+            told.map(|(shard, reading)| PodReading { pod: Arc::clone(&pod.name), shard, reading }).collect()
+        };
+        self.pods.iter().flat_map(of_pod).collect()
     }
 
     /// The pods whose executors cannot do their work for now, and why, each cause once.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use flowrun_sdk::{Endpoints, Instance, SharedState, Worker as Kind};
+use flowrun_sdk::{Endpoints, Instance, Worker as Kind};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -12,7 +12,7 @@ use super::channel::Sender;
 use super::flow::{Flow, Pod};
 use super::ledger::Ledger;
 use super::meter::Meter;
-use super::recipe::{Failed, Recipe};
+use super::recipe::{Failed, Recipe, Shared};
 use super::route::{Inlet, Outlet};
 use super::task::{Replica, TaskWorkers};
 use super::thread::{ThreadWorker, WorkerEnd};
@@ -36,7 +36,7 @@ pub async fn launch(topology: &Topology, report: &mut Report) -> Option<Flow> {
 async fn make_all(topology: &Topology, report: &mut Report) -> Option<Vec<Vec<Made>>> {
     let mut making = Vec::new();
     for (position, pod) in topology.pods.iter().enumerate() {
-        let shards: Vec<SharedState> = (0..pod.shards).map(|_| SharedState::default()).collect();
+        let shards: Vec<Shared> = (0..pod.shards).map(|_| Shared::new(pod)).collect();
         for worker in pod.workers() {
             let recipe = shards.get(worker.shard).and_then(|shared| Recipe::new(pod, worker, shared));
             let Some(recipe) = recipe else {
@@ -151,10 +151,13 @@ impl Launcher {
         let edges = self.outlet(topology, &plan.outputs);
         let outlet = Arc::new(Outlet { pod: Some((position, Arc::clone(&name))), ranking, ..edges });
         let meter = Arc::new(Meter::new());
+        let told = made.iter().filter(|made| made.worker.replica == 0);
+        let told = told.flat_map(|made| made.recipe.metrics().map(|metrics| (made.worker.shard, metrics)));
         self.pods.push(Pod {
             conditions: made.iter().flat_map(|made| made.recipe.conditions()).collect(),
             name: Arc::clone(&name),
             workers: made.len(),
+            metrics: told.collect(),
             endpoints: endpoints.clone(),
             meter: Arc::clone(&meter),
         });
@@ -226,7 +229,7 @@ impl Crew<'_> {
         let shard = if self.plan.shards > 1 { format!("/shard-{}", worker.shard) } else { String::new() };
         Station {
             pod: Arc::clone(&self.name),
-            worker: format!("{}{shard}/rep-{}", self.name, worker.replica),
+            worker: format!("{}{shard}/rep-{}", self.name, worker.replica).into(),
             meter: Arc::clone(&self.meter),
         }
     }

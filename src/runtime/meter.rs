@@ -6,6 +6,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
+use super::latency::{Latencies, LatencyClasses};
+
 /// Latencies are told apart to three digits, from a microsecond to an hour.
 const MICROSECONDS_MAX: u64 = 3_600_000_000;
 
@@ -15,11 +17,13 @@ pub(super) struct Meter {
     calls: AtomicU64,
     failed_calls: AtomicU64,
     failed_documents: AtomicU64,
-    busy_nanoseconds: AtomicU64,
+    running: AtomicU64,
     waiting: AtomicU64,
     waiting_most: AtomicU64,
     restarts: AtomicU64,
     broken: AtomicU64,
+    classes: Latencies,
+    /// Finer than the classes, for people.
     latencies: Mutex<Histogram<u64>>,
 }
 
@@ -36,8 +40,12 @@ pub struct PodStatistics {
     pub failed_calls: u64,
     /// Documents that failed alone.
     pub failed_documents: u64,
+    /// Calls under way.
+    pub running: u64,
     /// Time that its workers spent in calls, all together.
     pub busy: Duration,
+    /// The calls by how long they took.
+    pub latencies: LatencyClasses,
     /// Half of the calls took less.
     pub p50: Duration,
     /// All but one of a hundred calls took less.
@@ -61,11 +69,12 @@ impl Meter {
             calls: zero(),
             failed_calls: zero(),
             failed_documents: zero(),
-            busy_nanoseconds: zero(),
+            running: zero(),
             waiting: zero(),
             waiting_most: zero(),
             restarts: zero(),
             broken: zero(),
+            classes: Latencies::default(),
             latencies: Mutex::new(latencies.unwrap_or_else(|_| unreachable!("three digits are allowed"))),
         }
     }
@@ -81,14 +90,19 @@ impl Meter {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// A call began.
+    pub(super) fn began(&self) {
+        self.running.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A call ended.
     pub(super) fn called(&self, took: Duration, failed: bool, failed_documents: usize) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.failed_calls.fetch_add(u64::from(failed), Ordering::Relaxed);
         self.failed_documents.fetch_add(failed_documents as u64, Ordering::Relaxed);
-        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.busy_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
-        self.latencies.lock().saturating_record(nanoseconds / 1_000);
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        self.classes.record(took);
+        self.latencies.lock().saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
 
     /// A worker was made anew.
@@ -103,6 +117,7 @@ impl Meter {
 
     pub(super) fn statistics(&self, pod: &str, workers: usize) -> PodStatistics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let classes = self.classes.read();
         let latencies = self.latencies.lock();
         let quantile = |quantile| Duration::from_micros(latencies.value_at_quantile(quantile));
         PodStatistics {
@@ -111,7 +126,9 @@ impl Meter {
             calls: read(&self.calls),
             failed_calls: read(&self.failed_calls),
             failed_documents: read(&self.failed_documents),
-            busy: Duration::from_nanos(read(&self.busy_nanoseconds)),
+            running: read(&self.running),
+            busy: classes.sum,
+            latencies: classes,
             p50: quantile(0.5),
             p99: quantile(0.99),
             waiting: read(&self.waiting),

@@ -14,6 +14,7 @@ use flowrun_sdk::{Cancellation, Documents, ErrorKind, ExecutorError, RequestPara
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::concern::Named;
 use super::content::Content;
 use super::gathering::Gathering;
 use super::ledger::Ledger;
@@ -26,8 +27,9 @@ use crate::topology::bytes;
 
 /// An accepted request.
 pub(super) struct Obligation {
-    pub(super) id: String,
     pub(super) endpoint: String,
+    /// What it is called in lines of the log.
+    pub(super) named: Arc<Named>,
     parameters: RequestParameters,
     pub(super) target: Option<Target>,
     pub(super) trace: Option<Arc<Trace>>,
@@ -53,7 +55,7 @@ impl Obligation {
         ledger.accept();
         let (reply, outcome) = oneshot::channel();
         let obligation = Self {
-            id: request.id,
+            named: Named::new(&request.id, &request.endpoint),
             endpoint: request.endpoint,
             parameters: request.parameters,
             target: request.target,

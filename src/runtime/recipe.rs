@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use flowrun_sdk::{Build, BuildError, Condition, Context, Instance, SharedState};
+use flowrun_sdk::{Build, BuildError, Condition, Context, Instance, Metrics, SharedState};
 
 use super::call::panic_message;
 use super::compound;
@@ -16,6 +16,21 @@ pub(super) struct Recipe {
     tasks: tokio::runtime::Handle,
 }
 
+/// What the replicas of one shard have in common.
+pub(super) struct Shared {
+    state: SharedState,
+    /// Of each component.
+    metrics: Vec<Metrics>,
+}
+
+impl Shared {
+    pub(super) fn new(pod: &PodPlan) -> Self {
+        let components = pod.executor.as_ref().map_or(0, |plan| plan.components.len());
+        let metrics = std::iter::repeat_with(Metrics::default).take(components).collect();
+        Self { state: SharedState::default(), metrics }
+    }
+}
+
 /// Why an executor could not be made, and which component of it.
 #[derive(Clone, Debug)]
 pub(super) struct Failed {
@@ -25,9 +40,9 @@ pub(super) struct Failed {
 
 impl Recipe {
     /// The recipe for `worker` of `pod`; `None` when the pod's executor is not known. Must be called within tokio.
-    pub(super) fn new(pod: &PodPlan, worker: Worker, shared: &SharedState) -> Option<Self> {
+    pub(super) fn new(pod: &PodPlan, worker: Worker, shared: &Shared) -> Option<Self> {
         let plan = pod.executor.clone()?;
-        let context = |component: &ComponentPlan| Context {
+        let context = |(component, metrics): (&ComponentPlan, &Metrics)| Context {
             pod: pod.name.clone(),
             workspace: component.workspace(worker.shard),
             directory: component.directory.clone(),
@@ -38,10 +53,16 @@ impl Recipe {
             threads: pod.threads,
             concurrency: pod.concurrency,
             condition: Condition::default(),
-            shared: shared.clone(),
+            shared: shared.state.clone(),
+            metrics: metrics.clone(),
         };
-        let contexts = plan.components.iter().map(context).collect();
+        let contexts = plan.components.iter().zip(&shared.metrics).map(context).collect();
         Some(Self { plan, contexts, tasks: tokio::runtime::Handle::current() })
+    }
+
+    /// Where the components tell their numbers.
+    pub(super) fn metrics(&self) -> impl Iterator<Item = Metrics> {
+        self.contexts.iter().map(|context| context.metrics.clone())
     }
 
     /// Where the executors say when they cannot do their work.

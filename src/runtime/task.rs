@@ -12,6 +12,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, call, in_time, panic_message};
+use super::concern::waiting;
 use super::content::Content;
 use super::obligation::Obligation;
 use super::part::Part;
@@ -85,7 +86,9 @@ impl Replica {
             Ok(executor) => executor,
             Err(reason) => return self.station.gone(&reason),
         };
+        self.station.meter.began();
         let calling = self.call(&*executor, obligation, content.documents.take());
+        let calling = waiting(self.station.concern(obligation), calling);
         let ended = match AssertUnwindSafe(calling).catch_unwind().await {
             Ok(result) => Ended::Returned(result),
             Err(payload) => {

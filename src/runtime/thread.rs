@@ -9,6 +9,7 @@ use flowrun_sdk::{Executor, ExecutorError, Worker};
 
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, call, panic_message};
+use super::concern::within;
 use super::content::Content;
 use super::part::Part;
 use super::recipe::Recipe;
@@ -71,7 +72,9 @@ impl Bench<Box<dyn Executor>> {
         let parameters = obligation.parameters_for(executor_name(&station.pod));
         let mut call = call(obligation, &parameters, content.documents.take());
         // Whatever state a panic leaves behind is thrown away with the executor.
-        let result = catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));
+        station.meter.began();
+        let act = || catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));
+        let result = within(station.concern(obligation), act);
         let ended = match result {
             Ok(result) => Ended::Returned(result.map(|()| call.finish())),
             Err(payload) => {

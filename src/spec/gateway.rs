@@ -35,6 +35,30 @@ pub struct GatewaySpec {
     pub exposed: Vec<(String, String)>,
     /// The certificate to show; connections are in the clear when absent.
     pub tls: Option<TlsFiles>,
+    /// How replies over gRPC are compressed, for clients that accept it.
+    pub compression: Option<Compression>,
+    /// Where what became of requests is told.
+    pub traces: TracesSpec,
+}
+
+/// A way to make messages smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// As in files of that name.
+    Gzip,
+    /// The same, with a shorter head.
+    Deflate,
+}
+
+/// What a flow says about telling a collector what became of requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TracesSpec {
+    /// Whether it is told; where the flow does not say, the environment may.
+    pub on: Option<bool>,
+    /// The collector's address.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: Option<u16>,
 }
 
 /// Where a certificate and its key lie, both in PEM form.
@@ -66,6 +90,16 @@ pub(super) fn gateway(fields: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySp
         files: reader.paths(fields.node("files")).into_iter().map(|path| path.value).collect(),
         exposed: fields.node("expose_endpoints").map(|node| exposed(node, reader)).unwrap_or_default(),
         tls: tls(fields, reader),
+        compression: match text("compression").map(|word| word.to_ascii_lowercase()).as_deref() {
+            Some("gzip") => Some(Compression::Gzip),
+            Some("deflate") => Some(Compression::Deflate),
+            _ => None,
+        },
+        traces: TracesSpec {
+            on: fields.flag("tracing"),
+            host: text("traces_exporter_host"),
+            port: fields.count("traces_exporter_port").and_then(|port| u16::try_from(port.value).ok()),
+        },
     }
 }
 

@@ -29,7 +29,7 @@ use std::path::Path;
 pub use dialect::Dialect;
 pub use executor::{Arguments, Executor, ExecutorSpec, Program, Requests, Step, Target};
 pub use flow::{FlowSpec, Job, Join, Needs, PodSpec, WhenFull};
-pub use gateway::{GatewaySpec, TlsFiles};
+pub use gateway::{Compression, GatewaySpec, TlsFiles, TracesSpec};
 pub use key::{Effect, Key, Kind};
 pub use normal::normal_form;
 pub use polling::{Polling, PollingTable};

@@ -254,3 +254,26 @@ async fn who_it_is_is_told_as_recorded() {
     }
     assert!(answered.get("envs").is_none(), "{answered}");
 }
+
+#[test]
+fn every_recorded_exchange_is_replayed() {
+    let read = |directory: &str| std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let sources: String = read("tests/gateway").map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let mut names = BTreeSet::new();
+    for path in ["tests/captures", "tests/captures/http", "tests/captures/ws"].into_iter().flat_map(read) {
+        let file = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let Some((name, _)) = file.split_once(".req.").or_else(|| file.split_once(".resp.")).or_else(|| {
+            file.split_once(if path.starts_with("tests/captures/ws") { ".0.txt" } else { ".txt" })
+        }) else {
+            continue;
+        };
+        // Those of one kind are named without what they have in common.
+        let common = ["v1_http_", "v2_http_", "v1_ws_http_", "v1_ws_", "v2_ws_"];
+        let own = common.iter().find_map(|common| name.strip_prefix(common)).unwrap_or(name);
+        names.insert(own.to_owned());
+    }
+    assert!(names.len() > 60, "{names:?}");
+    for name in names {
+        assert!(sources.contains(&format!("{name}\"")), "{name} is not replayed");
+    }
+}

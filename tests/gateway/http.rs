@@ -94,9 +94,86 @@ async fn whoever_watches_sees_whether_it_works_and_how_much() {
         "flowrun_requests_total 7",
         "flowrun_requests_failed_total 7",
         "flowrun_pod_calls_total{pod=\"ok\"} 7",
+        "flowrun_pod_calls_under_way{pod=\"ok\"} 0",
+        "flowrun_pod_call_seconds_bucket{pod=\"ok\",le=\"+Inf\"} 7",
+        "flowrun_pod_call_seconds_count{pod=\"ok\"} 7",
+        "flowrun_pod_workers_broken{pod=\"probe\"} 1",
         "flowrun_request_seconds_count 7",
         "flowrun_requests_under_way 0",
     ] {
         assert!(metrics.lines().any(|known| known == line), "{line} in\n{metrics}");
     }
+}
+
+#[tokio::test]
+async fn long_replies_are_compressed_for_those_who_accept_it() {
+    let served = served("", V1).await;
+    let body = json!({"data": vec![json!({"id": "a", "text": "word ".repeat(100)}); 100]}).to_string();
+    let gzip = "accept-encoding: gzip, deflate\r\n";
+    let (_, head, plain) = served.http("POST", "/echo", "", &body).await;
+    assert!(!head.contains("content-encoding"), "{head}");
+    let (_, head, unpacked) = served.http("POST", "/echo", gzip, &body).await;
+    assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"), "{head}");
+    let data = |text: &str| serde_json::from_str::<Value>(text).unwrap()["data"].clone();
+    assert_eq!(data(&plain), data(&unpacked));
+    // What is short goes as it is, and so do events, which are not held back for others.
+    let (_, head, _) = served.http("POST", "/echo", gzip, r#"{"data": [{"text": "a"}]}"#).await;
+    assert!(!head.contains("content-encoding"), "{head}");
+    let long = json!({"text": "word ".repeat(10_000)}).to_string();
+    let (code, head, _) = served.http("GET", "/echo", gzip, &long).await;
+    assert_eq!((code, head.contains("content-encoding")), (200, false), "{head}");
+}
+
+#[tokio::test]
+async fn a_request_is_called_what_its_client_calls_it() {
+    let served = served("", V1).await;
+    let parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
+    for (head, body, id) in [
+        ("x-request-id: mine\r\n", "{}", "mine"),
+        (parent, "{}", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        ("x-request-id: mine\r\n", r#"{"header": {"requestId": "own"}}"#, "own"),
+    ] {
+        let (_, head, answered) = served.http("POST", "/post", head, body).await;
+        let answered: Value = serde_json::from_str(&answered).unwrap();
+        assert_eq!(answered["header"]["requestId"], id);
+        assert!(head.contains(&format!("x-request-id: {id}")), "{head}");
+    }
+    // It comes back as it was sent, in the body; a head holds lines.
+    let hostile = r#"{"header": {"requestId": "a\r\nset-cookie: b"}}"#;
+    let (_, head, answered) = served.http("POST", "/post", "", hostile).await;
+    assert!(head.contains("x-request-id: aset-cookie: b"), "{head}");
+    assert_eq!(
+        serde_json::from_str::<Value>(&answered).unwrap()["header"]["requestId"],
+        "a\r\nset-cookie: b"
+    );
+}
+
+#[tokio::test]
+async fn executors_tell_their_own_numbers_shard_by_shard() {
+    let executors =
+        "- {name: gauged, uses: {jtype: Probe, with: {name: gauged}}, shards: 2, replicas: 2, polling: ALL}";
+    let served = served("", executors).await;
+    for _ in 0..3 {
+        served
+            .http("POST", "/post", JSON, r#"{"execEndpoint": "/x", "data": [{"id": "a"}, {"id": "b"}]}"#)
+            .await;
+    }
+    let (_, _, metrics) = served.http("GET", "/metrics", "", "").await;
+    for line in [
+        "# HELP flowrun_executor_probed_total Documents that were seen.",
+        "# TYPE flowrun_executor_probed_total counter",
+        // The replicas of a shard count together.
+        "flowrun_executor_probed_total{pod=\"gauged\",shard=\"0\"} 6",
+        "flowrun_executor_probed_total{pod=\"gauged\",shard=\"1\"} 6",
+        "# TYPE flowrun_executor_probed_last gauge",
+        "flowrun_executor_probed_last{pod=\"gauged\",shard=\"1\"} 2",
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "{line} in\n{metrics}");
+    }
+    // Every line is one that Prometheus reads: a comment, or a name, its labels and a number.
+    let line = regex::Regex::new(
+        r#"^(# (HELP|TYPE) flowrun_\w+ .+|flowrun_\w+(\{(\w+="[^"]*",?)+\})? [0-9.e+-]+)$"#,
+    );
+    let line = line.unwrap();
+    assert!(metrics.lines().all(|known| line.is_match(known)), "{metrics}");
 }

@@ -14,7 +14,9 @@ pub(crate) enum Schema {
 
 static POOLS: LazyLock<[DescriptorPool; 2]> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
-    for name in ["docarray.proto", "docarray2.proto", "health.proto", "reflection.proto", "jina.proto"] {
+    for name in
+        ["docarray.proto", "docarray2.proto", "health.proto", "otlp.proto", "reflection.proto", "jina.proto"]
+    {
         std::fs::copy(format!("proto/{name}"), directory.path().join(name)).unwrap();
     }
     let jina = std::fs::read_to_string("proto/jina.proto").unwrap();
@@ -23,7 +25,9 @@ static POOLS: LazyLock<[DescriptorPool; 2]> = LazyLock::new(|| {
     let jina = jina.replace("docarray.DocumentProto", "docarray2.DocProto");
     std::fs::write(directory.path().join("jina2.proto"), jina).unwrap();
     [["jina.proto", "health.proto"], ["jina2.proto", "health.proto"]].map(|files| {
-        let set = protox::compile(files.iter().chain(&["reflection.proto"]), [directory.path()]).unwrap();
+        let set =
+            protox::compile(files.iter().chain(&["otlp.proto", "reflection.proto"]), [directory.path()])
+                .unwrap();
         DescriptorPool::from_file_descriptor_set(set).unwrap()
     })
 });

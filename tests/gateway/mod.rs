@@ -7,5 +7,6 @@ mod messages;
 mod services;
 mod streams;
 mod tls;
+mod traces;
 mod websocket;
 mod websocket_captures;

@@ -244,3 +244,25 @@ async fn documents_that_fail_are_listed_and_a_request_of_which_all_failed_has_fa
     assert_eq!(none["header"]["status"]["exception"]["executor"], "Probe");
     assert_eq!(none["data"]["docs"]["docs"], json!([{"id": "bad"}]));
 }
+
+#[tokio::test]
+async fn replies_are_compressed_as_the_flow_says_and_the_client_accepts() {
+    for (word, encoding) in [("Gzip", "gzip"), ("deflate", "deflate")] {
+        let served = served(&format!("with: {{compression: {word}}}"), "- {name: a, uses: Pass}").await;
+        let mut grpc = served.grpc().await;
+        let request = question("a", "/index");
+        for (accepted, compressed) in [("identity, deflate, gzip", 1), (encoding, 1), ("identity", 0)] {
+            for path in [UNARY, CALL] {
+                let headers = [("grpc-accept-encoding", accepted)];
+                let called = grpc.call(path, &headers, &[&request]).await;
+                assert_eq!((called.status, called.compressed), (0, compressed), "{word}, {accepted}, {path}");
+                assert_eq!(reply(&called.messages[0])["header"]["requestId"], "a");
+            }
+        }
+        assert_eq!(grpc.call(UNARY, &[], &[&request]).await.compressed, 0);
+    }
+    let served = served("", "- {name: a, uses: Pass}").await;
+    let headers = [("grpc-accept-encoding", "gzip")];
+    let called = served.grpc().await.call(UNARY, &headers, &[&question("a", "/index")]).await;
+    assert_eq!(called.compressed, 0);
+}

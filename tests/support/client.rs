@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use flowrun::gateway::{Gateway, Server, Tls, Token, serve};
+use flowrun::gateway::{Collector, Gateway, Server, Tls, Token, Traces, serve};
 use flowrun::runtime::{Drained, Flow};
 use flowrun::yaml::Environment;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -47,6 +47,10 @@ async fn served_as(with: &str, executors: &str, token: Option<&str>, tls: Option
     let gateway = Gateway::new(Arc::clone(&flow), &topology, token.and_then(Token::new));
     let gateway = match tls {
         Some(tls) => gateway.with_tls(tls),
+        None => gateway,
+    };
+    let gateway = match Collector::of(&topology.gateway.traces, |_| None).unwrap() {
+        Some(collector) => gateway.with_traces(Traces::start(collector, &topology.name)),
         None => gateway,
     };
     let server = serve(gateway, &["127.0.0.1:0".parse().unwrap()]).await.unwrap();
@@ -93,11 +97,36 @@ pub(crate) async fn http_over(
         "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{head}content-length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await.unwrap();
-    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    let end = response.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    let head = std::str::from_utf8(&response[..end]).unwrap().to_lowercase();
+    let mut body = response.split_off(end + 4);
+    if head.contains("transfer-encoding: chunked") {
+        body = unchunked(&body);
+    }
+    if head.contains("content-encoding: gzip") {
+        body = inflated(flate2::read::GzDecoder::new(&*body));
+    }
     let code = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (code, head.to_lowercase(), body.to_owned())
+    (code, head, String::from_utf8(body).unwrap())
+}
+
+/// A body that came in chunks.
+pub(crate) fn unchunked(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = body.windows(2).position(|window| window == b"\r\n") {
+        let length = usize::from_str_radix(std::str::from_utf8(&body[..end]).unwrap(), 16).unwrap();
+        whole.extend_from_slice(&body[end + 2..][..length]);
+        body = body[end + 2 + length..].strip_prefix(b"\r\n").unwrap();
+    }
+    whole
+}
+
+fn inflated(mut from: impl std::io::Read) -> Vec<u8> {
+    let mut whole = Vec::new();
+    from.read_to_end(&mut whole).unwrap();
+    whole
 }
 
 type Frames = StreamBody<UnboundedReceiverStream<Result<Frame<Bytes>, Infallible>>>;
@@ -112,6 +141,8 @@ pub(crate) struct Called {
     pub(crate) status: u32,
     pub(crate) message: String,
     pub(crate) trailers: hyper::HeaderMap,
+    /// How many of the messages came compressed.
+    pub(crate) compressed: usize,
 }
 
 /// A call under way.
@@ -121,6 +152,7 @@ pub(crate) struct Call {
     body: Option<(hyper::body::Incoming, hyper::HeaderMap)>,
     buffer: BytesMut,
     trailers: hyper::HeaderMap,
+    compressed: usize,
 }
 
 impl Grpc {
@@ -151,6 +183,7 @@ impl Grpc {
             body: None,
             buffer: BytesMut::new(),
             trailers: hyper::HeaderMap::new(),
+            compressed: 0,
         }
     }
 
@@ -185,14 +218,22 @@ impl Call {
             self.trailers = head.headers.clone();
             self.body = Some((body, head.headers));
         }
-        let (body, _) = self.body.as_mut().unwrap();
+        let (body, head) = self.body.as_mut().unwrap();
         loop {
             if self.buffer.len() >= 5 {
                 let length = u32::from_be_bytes(self.buffer[1..5].try_into().unwrap()) as usize;
                 if self.buffer.len() >= 5 + length {
-                    assert_eq!(self.buffer[0], 0, "replies are not compressed");
+                    let flag = self.buffer[0];
                     self.buffer.advance(5);
-                    return Some(self.buffer.split_to(length).freeze());
+                    let message = self.buffer.split_to(length).freeze();
+                    let encoding = head.get("grpc-encoding").map(hyper::http::HeaderValue::as_bytes);
+                    self.compressed += usize::from(flag);
+                    return Some(match (flag, encoding) {
+                        (0, _) => message,
+                        (_, Some(b"gzip")) => inflated(flate2::read::GzDecoder::new(&*message)).into(),
+                        (_, Some(b"deflate")) => inflated(flate2::read::ZlibDecoder::new(&*message)).into(),
+                        (flag, encoding) => panic!("{flag} {encoding:?}"),
+                    });
                 }
             }
             match body.frame().await?.unwrap().into_data() {
@@ -220,6 +261,7 @@ impl Call {
             status: text("grpc-status").unwrap().parse().unwrap(),
             message: text("grpc-message").unwrap_or_default(),
             trailers: self.trailers.clone(),
+            compressed: self.compressed,
         }
     }
 }
@@ -232,4 +274,14 @@ pub(crate) async fn until(mut done: impl FnMut() -> bool) {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap();
+}
+
+/// Waits until what `done` finds out is true.
+pub(crate) async fn until_true(done: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !done().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
 }

@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod chaos;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod gate;
 pub(crate) mod probe;
 pub(crate) mod program;

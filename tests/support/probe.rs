@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance,
-    NamedScore, Order, parse,
+    AccessPaths, Build, BuildError, Call, Counter, Document, Executor, ExecutorError, ExecutorType, Gauge,
+    Instance, NamedScore, Order, parse,
 };
 
 flowrun_sdk::parameters! {
@@ -34,6 +34,8 @@ static MADE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 struct Probe {
     parameters: ProbeParameters,
+    /// Documents that it was called with, and those of its last call.
+    seen: (Counter, Gauge),
     shard: usize,
     shards: usize,
 }
@@ -51,7 +53,12 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     made.push(parameters.name.clone());
     let top_k = parameters.top_k;
     let (shard, shards) = (build.context.shard, build.context.shards);
-    Ok(Instance::thread(Probe { parameters, shard, shards }).ranked(Order::Ascending, top_k))
+    let metrics = &build.context.metrics;
+    let seen = (
+        metrics.counter("probed_total", "Documents that were seen."),
+        metrics.gauge("probed_last", "Documents of the last call."),
+    );
+    Ok(Instance::thread(Probe { parameters, seen, shard, shards }).ranked(Order::Ascending, top_k))
 }
 
 impl Probe {
@@ -75,6 +82,9 @@ impl Executor for Probe {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let ids = call.documents().iter().map(|document| document.id.clone()).collect();
         SEEN.lock().unwrap().push((self.parameters.name.clone(), ids));
+        let count = u32::try_from(call.documents().len()).unwrap();
+        self.seen.0.add(count.into());
+        self.seen.1.set(count.into());
         match call.endpoint() {
             "/panic" => panic!("told to"),
             "/fail" => return Err(ExecutorError::resource("told to")),

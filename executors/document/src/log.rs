@@ -1,4 +1,5 @@
-//! `Log`: tells the log what passes. It reads and changes nothing; metrics are the runtime's business.
+//! `Log`: tells the log what passes. It reads and changes nothing; metrics are the runtime's business, and which request
+//! a line concerns is said by the host.
 
 use flowrun_sdk::{
     AsyncExecutor, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, async_trait,
@@ -27,7 +28,6 @@ impl AsyncExecutor for Log {
         let documents = call.documents();
         tracing::info!(
             pod = self.pod,
-            endpoint = call.endpoint(),
             documents = documents.len(),
             ids = ?first_ids(documents),
             bytes = documents.bytes(),

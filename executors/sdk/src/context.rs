@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::With;
+use crate::{Metrics, With};
 
 /// What an executor is given when it is constructed.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct Context {
     pub condition: Condition,
     /// State held in common by the replicas of one shard.
     pub shared: SharedState,
+    /// Where it tells its numbers; in common as well.
+    pub metrics: Metrics,
 }
 
 impl Context {
@@ -61,6 +63,7 @@ impl Context {
             concurrency: 1,
             condition: Condition::default(),
             shared: SharedState::default(),
+            metrics: Metrics::default(),
         }
     }
 

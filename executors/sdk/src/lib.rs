@@ -5,6 +5,9 @@
 //! against it exactly as a plugin is. What is deliberately not here: pods, channels, YAML, anything of a concrete
 //! executor.
 //!
+//! What an executor has to say ends in the host: lines of the log by [`tracing`], which names the request that they
+//! concern, and numbers by [`Metrics`] in its [`Context`].
+//!
 //! To write one: declare its parameters with [`parameters!`], implement [`Executor`] (it computes) or
 //! [`AsyncExecutor`] (it waits), and describe it by an [`ExecutorType`].
 //!
@@ -55,6 +58,7 @@ mod error;
 mod executor;
 pub mod guard;
 mod json;
+mod metrics;
 mod parameters;
 mod siblings;
 mod tensor;
@@ -74,6 +78,7 @@ pub use documents::Documents;
 pub use error::{BuildError, ErrorKind, ExecutorError};
 pub use executor::{AsyncExecutor, Endpoints, Executor, Instance, Order, Ranking, Worker};
 pub use json::JsonError;
+pub use metrics::{Counter, Gauge, MetricKind, Metrics, Reading};
 pub use parameters::{Field, Parameter, ParameterError, Parameters, Reader, With};
 pub use serde_json::Value;
 pub use siblings::{SIBLINGS, count_siblings};

@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::metadata::Manners;
-use super::{grpc, response, status_of};
+use super::{data, response, status_of};
 use crate::gateway::admission::Ticket;
 use crate::gateway::exchange::Refusal;
 use crate::gateway::service::Gateway;
@@ -30,13 +30,14 @@ const REPLIES_READY: usize = 4;
 /// Serves one call.
 pub(super) async fn call(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let manners = Manners::of(request.headers(), gateway.prefetch);
+    let mut served = data::<DataRequestProto, DataRequestProto>(&gateway);
     let service = tower::service_fn(move |request: tonic::Request<Streaming<DataRequestProto>>| {
         let (replies, ready) = mpsc::channel(REPLIES_READY);
-        let call = Call { gateway: Arc::clone(&gateway), manners, replies };
+        let call = Call { gateway: Arc::clone(&gateway), manners: manners.clone(), replies };
         tokio::spawn(call.run(request.into_inner()));
         async { Ok::<_, Status>(tonic::Response::new(ReceiverStream::new(ready))) }
     });
-    response(grpc::<DataRequestProto, DataRequestProto>().streaming(service, request).await)
+    response(served.streaming(service, request).await)
 }
 
 type Reply = Result<DataRequestProto, Refusal>;
@@ -107,9 +108,9 @@ impl Call {
 
     /// Asks the flow, and puts its answer back into the envelope.
     fn answer(&self, ticket: Ticket, envelope: Envelope) -> Answering {
-        let (gateway, deadline) = (Arc::clone(&self.gateway), self.manners.deadline);
+        let (gateway, caller) = (Arc::clone(&self.gateway), self.manners.caller.clone());
         Box::pin(async move {
-            let answer = match envelope.question(deadline) {
+            let answer = match envelope.question(&caller) {
                 Ok(question) => gateway.ask(&ticket, question).await,
                 Err(refusal) => Err(refusal),
             };

@@ -1,21 +1,19 @@
 //! What a client says about its call as a whole.
 
-use std::time::Instant;
-
 use axum::http::HeaderMap;
 
-use crate::gateway::wire::deadline_from_headers;
+use crate::gateway::wire::Caller;
 use crate::limits::PREFETCH_MAX;
 
 /// How the requests of a stream are to be handled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Manners {
     /// Requests inside at once, at the most.
     pub(super) prefetch: usize,
     /// Whether replies come in the order of the requests.
     pub(super) in_order: bool,
-    /// When the call has to be over.
-    pub(super) deadline: Option<Instant>,
+    /// What else the head says.
+    pub(super) caller: Caller,
 }
 
 impl Manners {
@@ -32,7 +30,7 @@ impl Manners {
         Self {
             prefetch: prefetch.max(1),
             in_order: text("__results_in_order__").is_some_and(|word| word.eq_ignore_ascii_case("true")),
-            deadline: deadline_from_headers(headers),
+            caller: Caller::of(headers),
         }
     }
 }
@@ -48,11 +46,12 @@ mod tests {
 
     #[test]
     fn a_call_says_how_it_wants_to_be_handled() {
-        assert_eq!(manners(&[]), Manners { prefetch: 50, in_order: false, deadline: None });
+        let plain = manners(&[]);
+        assert_eq!((plain.prefetch, plain.in_order, plain.caller.deadline), (50, false, None));
         assert_eq!(manners(&[("__prefetch__", "3"), ("__results_in_order__", "true")]).prefetch, 3);
         assert!(manners(&[("__results_in_order__", "True")]).in_order);
         assert_eq!(manners(&[("__prefetch__", "0")]).prefetch, PREFETCH_MAX);
         assert_eq!(manners(&[("__prefetch__", "many")]).prefetch, 50);
-        assert!(manners(&[("grpc-timeout", "5S")]).deadline.is_some());
+        assert!(manners(&[("grpc-timeout", "5S")]).caller.deadline.is_some());
     }
 }

@@ -23,6 +23,7 @@ use tonic_prost::ProstCodec;
 use super::exchange::Refusal;
 use super::service::Gateway;
 use crate::limits::MESSAGE_BYTES_MAX;
+use crate::spec::Compression;
 
 /// Jina's services; reflection lists them, health vouches for them.
 const SERVICES: [&str; 7] = [
@@ -69,6 +70,19 @@ where
         .accept_compressed(CompressionEncoding::Deflate)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(usize::MAX)
+}
+
+/// The same for requests, whose replies are compressed as the flow says, if the client accepts it.
+fn data<I, O>(gateway: &Gateway) -> Grpc<ProstCodec<O, I>>
+where
+    I: prost::Message + Default + Send + 'static,
+    O: prost::Message + Send + 'static,
+{
+    match gateway.look.compression {
+        None => grpc(),
+        Some(Compression::Gzip) => grpc().send_compressed(CompressionEncoding::Gzip),
+        Some(Compression::Deflate) => grpc().send_compressed(CompressionEncoding::Deflate),
+    }
 }
 
 /// A response of tonic's as one of the router's.

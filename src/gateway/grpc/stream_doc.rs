@@ -12,32 +12,32 @@ use flowrun_sdk::wire::{Schema, decode_document, decode_object, encode_document}
 use tonic::Status;
 
 use super::metadata::Manners;
-use super::{grpc, response, status_of};
+use super::{data, response, status_of};
 use crate::gateway::exchange::{Question, Refusal};
 use crate::gateway::facts::Facts;
 use crate::gateway::service::Gateway;
-use crate::gateway::wire::Status as Failure;
 use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
+use crate::gateway::wire::{Caller, Status as Failure};
 
 /// Serves one call.
 pub(super) async fn stream_doc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let manners = Manners::of(request.headers(), 1);
+    let mut served = data::<SingleDocumentRequestProto, SingleDocumentRequestProto>(&gateway);
     let service = tower::service_fn(move |request: tonic::Request<SingleDocumentRequestProto>| {
-        let gateway = Arc::clone(&gateway);
+        let (gateway, caller) = (Arc::clone(&gateway), manners.caller.clone());
         async move {
-            let replies = replies(&gateway, request.into_inner(), manners).await?;
+            let replies = replies(&gateway, request.into_inner(), caller).await?;
             let replies = futures_util::stream::iter(replies.into_iter().map(Ok::<_, Status>));
             Ok::<_, Status>(tonic::Response::new(replies))
         }
     });
-    let mut served = grpc::<SingleDocumentRequestProto, SingleDocumentRequestProto>();
     response(served.server_streaming(service, request).await)
 }
 
 async fn replies(
     gateway: &Gateway,
     message: SingleDocumentRequestProto,
-    manners: Manners,
+    caller: Caller,
 ) -> Result<Vec<SingleDocumentRequestProto>, Status> {
     let header = message.header.clone().unwrap_or_default();
     if !gateway.facts.handles(header.exec_endpoint.as_deref().unwrap_or_default()) {
@@ -58,12 +58,13 @@ async fn replies(
         }
     };
     let question = Question {
-        id: header.request_id.clone(),
+        id: caller.name(&header.request_id),
         endpoint: header.exec_endpoint.clone().unwrap_or_default(),
         target: header.target_executor.clone().unwrap_or_default(),
         parameters,
         documents: vec![document].into(),
-        deadline: manners.deadline,
+        deadline: caller.deadline,
+        parent: caller.parent,
     };
     let refused = |refusal: Refusal| status_of(&refusal);
     let ticket = gateway.enter(bytes).map_err(refused)?;

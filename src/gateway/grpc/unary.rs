@@ -1,50 +1,51 @@
 //! The methods that take one message and give one.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
 use tonic::Status;
 
 use super::metadata::Manners;
-use super::{discovery, grpc, response, status_of};
+use super::{data, discovery, grpc, response, status_of};
 use crate::gateway::exchange::Refusal;
 use crate::gateway::info;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::jina::{
     DataRequestListProto, DataRequestProto, EndpointsProto, JinaInfoProto, StatusProto,
 };
-use crate::gateway::wire::{Envelope, data_reply, joined, refused};
+use crate::gateway::wire::{Caller, Envelope, data_reply, joined, refused};
 
 /// Answers one data request.
 pub(super) async fn process_single_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let manners = Manners::of(request.headers(), 1);
+    let mut served = data::<DataRequestProto, DataRequestProto>(&gateway);
     let service = tower::service_fn(move |request: tonic::Request<DataRequestProto>| {
-        process(Arc::clone(&gateway), vec![request.into_inner()], manners.deadline)
+        process(Arc::clone(&gateway), vec![request.into_inner()], manners.caller.clone())
     });
-    response(grpc::<DataRequestProto, DataRequestProto>().unary(service, request).await)
+    response(served.unary(service, request).await)
 }
 
 /// Answers several data requests as the one that a join would make of them. Jina's gateways send it to an executor
 /// that stands where branches meet.
 pub(super) async fn process_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let manners = Manners::of(request.headers(), 1);
+    let mut served = data::<DataRequestListProto, DataRequestProto>(&gateway);
     let service = tower::service_fn(move |request: tonic::Request<DataRequestListProto>| {
-        process(Arc::clone(&gateway), request.into_inner().requests, manners.deadline)
+        process(Arc::clone(&gateway), request.into_inner().requests, manners.caller.clone())
     });
-    response(grpc::<DataRequestListProto, DataRequestProto>().unary(service, request).await)
+    response(served.unary(service, request).await)
 }
 
 async fn process(
     gateway: Arc<Gateway>,
     messages: Vec<DataRequestProto>,
-    deadline: Option<Instant>,
+    caller: Caller,
 ) -> Result<tonic::Response<DataRequestProto>, Status> {
     let envelopes: Vec<Envelope> = messages.into_iter().map(Envelope::of).collect();
     let bytes = envelopes.iter().map(|envelope| envelope.documents.len()).sum();
     let ticket = gateway.enter(bytes).map_err(|refusal| status_of(&refusal))?;
-    let (envelope, question) = joined(envelopes, deadline);
+    let (envelope, question) = joined(envelopes, &caller);
     let answer = match question {
         Ok(question) => gateway.ask(&ticket, question).await,
         Err(refusal) => Err(refusal),

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::body::{self, Asked, Spelling};
 use super::detail;
+use crate::gateway::admission::Ticket;
 use crate::gateway::exchange::{Failed, Question, Refusal};
 use crate::gateway::pages::PAGE_HEADER;
 use crate::gateway::service::Gateway;
-use crate::gateway::wire::{Status, deadline_from_headers};
+use crate::gateway::wire::{Caller, REQUEST_ID, Status};
 use crate::limits::{CLIENT_TIMEOUT, MESSAGE_BYTES_MAX};
+use crate::runtime::sanitised;
 
 /// `/post`: the endpoint stands in the body.
 pub(super) async fn post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -45,16 +47,31 @@ async fn ask(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Res
         Ok(bytes) => bytes,
         Err(response) => return response,
     };
-    let body = match body::read(&bytes, endpoint) {
+    let body = match body::read(&bytes, endpoint, &Caller::of(&head.headers)) {
         Ok(body) => body,
         Err(wrong) => return (StatusCode::UNPROCESSABLE_ENTITY, detail([wrong])).into_response(),
     };
     drop(bytes);
     let (question, asked) = body.split();
-    let deadline = [question.deadline, deadline_from_headers(&head.headers)].into_iter().flatten().min();
-    match gateway.ask(&ticket, Question { deadline, ..question }).await {
+    let id = HeaderValue::try_from(&*sanitised(asked.id()));
+    let mut response = answer(gateway, &ticket, &head.headers, question, asked).await;
+    // For those who look for it in the log.
+    if let Ok(id) = id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+async fn answer(
+    gateway: &Gateway,
+    ticket: &Ticket,
+    headers: &HeaderMap,
+    question: Question,
+    asked: Asked,
+) -> Response {
+    match gateway.ask(ticket, question).await {
         Ok(answer) => {
-            if let (true, Ok(response)) = (head.headers.contains_key(PAGE_HEADER), &answer.result) {
+            if let (true, Ok(response)) = (headers.contains_key(PAGE_HEADER), &answer.result) {
                 gateway.pages.shown.lock().remember(&response.documents);
             }
             match &answer.result {

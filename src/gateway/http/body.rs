@@ -1,6 +1,6 @@
 //! Requests and replies as JSON, in the shape of Jina's HTTP gateway.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use flowrun_sdk::wire::{FAILED_DOCUMENTS, RESULTS};
 use flowrun_sdk::{Document, Documents, RequestParameters};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::gateway::exchange::{Answer, Question, Route};
 use crate::gateway::partial;
 use crate::gateway::service::{new_id, with_ids};
-use crate::gateway::wire::{Form, JsonDocument, read_documents, timeout_of};
+use crate::gateway::wire::{Caller, Form, JsonDocument, read_documents, timeout_of};
 
 /// A request that was read, and how to write its reply.
 pub(crate) struct Body {
@@ -75,8 +75,9 @@ impl Wrong {
     }
 }
 
-/// Reads a request. `endpoint` is the path's, which wins over what the body says.
-pub(crate) fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Body, Wrong> {
+/// Reads a request. `endpoint` is the path's, which wins over what the body says; the body's own name for the request
+/// wins over that of its head.
+pub(crate) fn read(bytes: &[u8], endpoint: Option<&str>, caller: &Caller) -> Result<Body, Wrong> {
     let value: Value =
         serde_json::from_slice(bytes).map_err(|error| Wrong::new(&[], "json_invalid", error))?;
     let object = value.as_object().ok_or_else(|| Wrong::new(&[], "dict_type", "must be an object"))?;
@@ -95,14 +96,15 @@ pub(crate) fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Body, Wrong> 
     let single = object.get("data").filter(|data| data.get("docs").is_none()).and_then(|data| data.get("id"));
     let id = text(["request_id", "requestId"]).or_else(|| single.and_then(Value::as_str).map(str::to_owned));
     let said = text(["exec_endpoint", "execEndpoint"]);
-    let timeout = timeout_of(&parameters);
+    let timeout = timeout_of(&parameters).and_then(|timeout| Instant::now().checked_add(timeout));
     let question = Question {
-        id: id.filter(|id| !id.is_empty()).unwrap_or_else(new_id),
+        id: Some(caller.name(&id.unwrap_or_default())).filter(|id| !id.is_empty()).unwrap_or_else(new_id),
         endpoint: endpoint.map(str::to_owned).or(said).unwrap_or_else(|| "/".to_owned()),
         target: text(["target_executor", "targetExecutor"]).unwrap_or_default(),
         parameters,
         documents: documents.clone(),
-        deadline: timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout)),
+        deadline: [caller.deadline, timeout].into_iter().flatten().min(),
+        parent: caller.parent.clone(),
     };
     Ok(Body { question, form, shape, documents })
 }
@@ -160,6 +162,11 @@ impl Asked {
     /// Whether a failure is an error of HTTP to whoever asked.
     pub(crate) fn fails_loudly(&self) -> bool {
         self.shape == Shape::Second
+    }
+
+    /// What the request is called.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// The reply that an answer makes.
@@ -262,7 +269,9 @@ mod tests {
     use super::*;
 
     fn question(text: &str, endpoint: Option<&str>) -> Question {
-        read(text.as_bytes(), endpoint).unwrap_or_else(|wrong| panic!("{}", wrong.line())).question
+        read(text.as_bytes(), endpoint, &Caller::default())
+            .unwrap_or_else(|wrong| panic!("{}", wrong.line()))
+            .question
     }
 
     #[test]
@@ -293,7 +302,7 @@ mod tests {
             (r#"{"data": [{"text": 1}]}"#, "body.data: `text` must be a text"),
             (r#"{"parameters": []}"#, "body.parameters: must be an object"),
         ] {
-            assert_eq!(read(text.as_bytes(), None).err().unwrap().line(), line);
+            assert_eq!(read(text.as_bytes(), None, &Caller::default()).err().unwrap().line(), line);
         }
     }
 

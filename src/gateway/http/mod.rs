@@ -17,11 +17,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use serde::Serialize;
 use serde_json::json;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
 use tower_http::cors::CorsLayer;
 
 use super::listen::is_grpc;
 use super::service::Gateway;
 use super::{grpc, pages, websocket};
+use crate::limits::HTTP_COMPRESS_BYTES_MIN;
 use crate::spec::GatewaySpec;
 
 /// The paths that tell those who watch over the process how it is.
@@ -89,6 +93,13 @@ fn paths(look: &GatewaySpec, endpoints: &BTreeSet<String>) -> Vec<(String, &'sta
         }
     }
     paths
+}
+
+/// The same routes, with long responses compressed for those who accept it. Pictures are small already, and events are
+/// not held back for others to come.
+pub(super) fn compressed(router: Router<Arc<Gateway>>) -> Router<Arc<Gateway>> {
+    let long = SizeAbove::new(HTTP_COMPRESS_BYTES_MIN).and(DefaultPredicate::new());
+    router.layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(long))
 }
 
 /// The same routes, open to pages from elsewhere if the flow says so.

@@ -41,7 +41,9 @@ pub(super) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
 
 /// Everything that is counted, for Prometheus.
 pub(super) async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render(&gateway)).into_response()
+    let readings = gateway.readings().await;
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render(&gateway, &readings))
+        .into_response()
 }
 
 /// Who is there, in Jina's form.

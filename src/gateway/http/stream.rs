@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{ask, detail, method_not_allowed};
 use crate::gateway::exchange::Question;
 use crate::gateway::service::{Gateway, new_id};
-use crate::gateway::wire::{Form, JsonDocument, deadline_from_headers, read_documents};
+use crate::gateway::wire::{Caller, Form, JsonDocument, read_documents};
 
 const EVENTS: &str = "text/event-stream";
 
@@ -62,8 +62,10 @@ pub(super) async fn endpoint(
         Ok(question) => question,
         Err(wrong) => return (StatusCode::UNPROCESSABLE_ENTITY, detail(wrong)).into_response(),
     };
-    let deadline = deadline_from_headers(&head.headers);
-    match gateway.ask(&ticket, Question { deadline, ..question }).await {
+    let caller = Caller::of(&head.headers);
+    let id = Some(caller.name("")).filter(|id| !id.is_empty()).unwrap_or_else(new_id);
+    let question = Question { id, deadline: caller.deadline, parent: caller.parent, ..question };
+    match gateway.ask(&ticket, question).await {
         Ok(answer) => match answer.result {
             Ok(response) => {
                 events(response.documents.iter().map(|document| event(&JsonDocument::new(document, form))))
@@ -95,7 +97,7 @@ fn question(
         return Err("the body must be a document".to_owned());
     }
     let (documents, form) = read_documents(&[value]).map_err(|error| error.to_string())?;
-    Ok((Question { id: new_id(), endpoint, documents: documents.into(), ..Question::default() }, form))
+    Ok((Question { endpoint, documents: documents.into(), ..Question::default() }, form))
 }
 
 fn field((name, text): (String, String)) -> (String, Value) {
@@ -147,7 +149,7 @@ mod tests {
         let document = flowrun_sdk::Document::new("a");
         let event = event(&JsonDocument::new(&document, Form::Set));
         assert_eq!(&event[..], b"event: update\r\ndata: {\"id\":\"a\"}\r\n\r\n");
-        // The client drops so many bytes behind `event: `, and reads the rest as JSON after `data: `.
-        assert_eq!(&event["event: ".len()..][..14], b"update\r\ndata:");
+        // The client drops so many bytes behind `event: `, and reads the rest as JSON.
+        assert_eq!(&event["event: ".len()..][..14], b"update\r\ndata: ");
     }
 }

@@ -21,6 +21,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use crate::gateway::service::Gateway;
+use crate::runtime::{Concern, concern};
 
 /// Lines that a page which opens finds there, and that a slow one may be behind.
 const LINES: usize = 200;
@@ -40,14 +41,13 @@ impl Default for LogStream {
 
 impl<S: Subscriber> Layer<S> for LogStream {
     fn on_event(&self, event: &LogEvent<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
+        let Fields { message, others } = Fields::of(event);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = json!({
             "time": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
             "level": event.metadata().level().as_str(),
-            "message": fields.message,
-            "fields": fields.others,
+            "message": message,
+            "fields": others,
         });
         let line: Arc<str> = line.to_string().into();
         let mut recent = self.recent.lock();
@@ -60,19 +60,57 @@ impl<S: Subscriber> Layer<S> for LogStream {
     }
 }
 
-/// What an event says.
+/// What an event says, and which request it concerns.
 #[derive(Default)]
-struct Fields {
-    message: String,
-    others: Map<String, Value>,
+pub(crate) struct Fields {
+    /// What happened.
+    pub(crate) message: String,
+    /// The circumstances, by name.
+    pub(crate) others: Map<String, Value>,
+}
+
+impl Fields {
+    /// Those of an event of this thread's.
+    pub(crate) fn of(event: &LogEvent<'_>) -> Self {
+        let mut fields = Self::default();
+        if let Some(Concern { request, worker }) = concern() {
+            fields.put("request", request.id.as_str());
+            fields.put("endpoint", request.endpoint.as_str());
+            if let Some(worker) = worker {
+                fields.put("worker", &*worker);
+            }
+        }
+        event.record(&mut fields);
+        fields
+    }
+
+    fn put(&mut self, name: &str, value: impl Into<Value>) {
+        self.others.insert(name.to_owned(), value.into());
+    }
 }
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "message" => value.clone_into(&mut self.message),
-            name => drop(self.others.insert(name.to_owned(), value.into())),
+            name => self.put(name, value),
         }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field.name(), value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field.name(), value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field.name(), value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field.name(), value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {

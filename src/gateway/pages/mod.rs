@@ -24,10 +24,10 @@ use flowrun_sdk::ExecutorError;
 use parking_lot::Mutex;
 
 pub(super) use assets::search;
+pub(crate) use log::Fields as LogFields;
 pub use log::LogStream;
 pub(super) use shown::PAGE_HEADER;
 
-use self::dashboard::Sizes;
 use self::shown::Shown;
 use super::service::Gateway;
 
@@ -41,7 +41,6 @@ pub(super) struct Pages {
     make_thumbnail: Option<MakeThumbnail>,
     thumbnails: Arc<tokio::sync::Semaphore>,
     log: Option<LogStream>,
-    sizes: Mutex<Option<Sizes>>,
     started: Instant,
 }
 
@@ -52,7 +51,6 @@ impl Default for Pages {
             make_thumbnail: None,
             thumbnails: Arc::new(tokio::sync::Semaphore::new(thumbnail::AT_ONCE)),
             log: None,
-            sizes: Mutex::default(),
             started: Instant::now(),
         }
     }

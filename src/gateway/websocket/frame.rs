@@ -8,7 +8,7 @@ use prost::Message as _;
 use crate::gateway::exchange::{Answer, Question, Refusal};
 use crate::gateway::http::body::{self, Asked, Spelling};
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{Envelope, Status, data_reply, refused};
+use crate::gateway::wire::{Caller, Envelope, Status, data_reply, refused};
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +46,11 @@ impl Tongue {
     }
 
     /// What a frame says.
-    pub(super) fn read(self, message: Message) -> Frame {
+    pub(super) fn read(self, message: Message, caller: &Caller) -> Frame {
         match (self, message) {
-            (Self::Bytes, Message::Binary(bytes)) => read_bytes(bytes),
-            (Self::Json, Message::Text(text)) => read_json(text.as_bytes()),
-            (Self::Json, Message::Binary(bytes)) => read_json(&bytes),
+            (Self::Bytes, Message::Binary(bytes)) => read_bytes(bytes, caller),
+            (Self::Json, Message::Text(text)) => read_json(text.as_bytes(), caller),
+            (Self::Json, Message::Binary(bytes)) => read_json(&bytes, caller),
             (Self::Bytes, Message::Text(_)) => Frame::Garbage("this side speaks bytes, not text".to_owned()),
             (_, Message::Ping(_) | Message::Pong(_)) => Frame::Nothing,
             (_, Message::Close(_)) => Frame::End,
@@ -58,7 +58,7 @@ impl Tongue {
     }
 }
 
-fn read_bytes(bytes: Bytes) -> Frame {
+fn read_bytes(bytes: Bytes, caller: &Caller) -> Frame {
     // Python's `bytes(True)`.
     if *bytes == [0] {
         return Frame::End;
@@ -67,18 +67,18 @@ fn read_bytes(bytes: Bytes) -> Frame {
     match DataRequestProto::decode(bytes) {
         Ok(message) => {
             let envelope = Envelope::of(message);
-            let question = envelope.question(None);
+            let question = envelope.question(caller);
             Frame::Request(Kept::Bytes(Box::new(envelope)), length, Box::new(question))
         }
         Err(error) => Frame::Garbage(format!("not a request: {error}")),
     }
 }
 
-fn read_json(bytes: &[u8]) -> Frame {
+fn read_json(bytes: &[u8], caller: &Caller) -> Frame {
     if bytes.trim_ascii() == b"{}" {
         return Frame::End;
     }
-    match body::read(bytes, None) {
+    match body::read(bytes, None, caller) {
         Ok(body) => {
             let (question, asked) = body.split();
             Frame::Request(Kept::Json(Box::new(asked)), bytes.len(), Box::new(Ok(question)))

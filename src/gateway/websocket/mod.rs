@@ -18,6 +18,7 @@ use serde_json::json;
 use self::frame::Tongue;
 use super::pages;
 use super::service::Gateway;
+use super::wire::Caller;
 use crate::limits::MESSAGE_BYTES_MAX;
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
@@ -31,9 +32,11 @@ pub(super) async fn requests(
     match upgrade {
         Ok(upgrade) => {
             let tongue = Tongue::of(&headers);
+            // A conversation has no end by itself; requests in it say how long they may take.
+            let caller = Caller::of(&headers).without_deadline();
             let alive = gateway.conversations.lock().clone();
             bounded(upgrade, &headers).on_upgrade(move |socket| async move {
-                talk::talk(socket, gateway, tongue).await;
+                talk::talk(socket, gateway, tongue, caller).await;
                 drop(alive);
             })
         }

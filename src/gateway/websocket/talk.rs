@@ -12,6 +12,7 @@ use super::frame::{Frame, Kept, Tongue};
 use crate::gateway::admission::Ticket;
 use crate::gateway::exchange::{Question, Refusal};
 use crate::gateway::service::Gateway;
+use crate::gateway::wire::Caller;
 use crate::limits::{CLIENT_TIMEOUT, CLOSE_TIMEOUT, ERROR_LINGER};
 
 /// Bytes of the reason that a close frame may give.
@@ -33,7 +34,7 @@ enum Ending {
 }
 
 /// Serves one conversation to its end.
-pub(super) async fn talk(mut socket: WebSocket, gateway: Arc<Gateway>, tongue: Tongue) {
+pub(super) async fn talk(mut socket: WebSocket, gateway: Arc<Gateway>, tongue: Tongue, caller: Caller) {
     let mut answering: FuturesUnordered<Answering> = FuturesUnordered::new();
     let mut held: Option<(Kept, usize, Question)> = None;
     let mut ending = Ending::NotYet;
@@ -66,7 +67,7 @@ pub(super) async fn talk(mut socket: WebSocket, gateway: Arc<Gateway>, tongue: T
                     }
                 }
             }
-            message = socket.recv(), if room => match message.map(|message| message.map(|message| tongue.read(message))) {
+            message = socket.recv(), if room => match message.map(|message| message.map(|message| tongue.read(message, &caller))) {
                 Some(Ok(Frame::Request(kept, bytes, question))) => match *question {
                     Ok(question) => held = Some((kept, bytes, question)),
                     Err(refusal) => answering.push(Box::pin(async move { (kept.reply(Err(refusal)), true) })),

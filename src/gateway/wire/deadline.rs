@@ -11,7 +11,7 @@ const GRPC_TIMEOUT: &str = "grpc-timeout";
 const REQUEST_TIMEOUT: &str = "x-request-timeout";
 
 /// When the answer has to be there, if the client says so. What cannot be read is taken for absent.
-pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Instant> {
+pub(super) fn from_headers(headers: &HeaderMap) -> Option<Instant> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let timeout = text(GRPC_TIMEOUT).and_then(grpc).or_else(|| text(REQUEST_TIMEOUT).and_then(seconds));
     Instant::now().checked_add(timeout?)

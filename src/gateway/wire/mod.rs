@@ -4,6 +4,7 @@
 //! schema that came.
 
 mod ask;
+mod caller;
 mod deadline;
 mod json;
 mod reply;
@@ -11,7 +12,7 @@ mod request;
 mod status;
 
 pub(crate) use ask::{answer, ask};
-pub(super) use deadline::from_headers as deadline_from_headers;
+pub(super) use caller::{Caller, REQUEST_ID, TraceParent};
 pub(crate) use flowrun_sdk::wire::jina;
 pub(super) use json::{Form, JsonDocument, read_documents};
 pub(super) use reply::{data_reply, refused};

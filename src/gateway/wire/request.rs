@@ -6,6 +6,7 @@ use bytes::Bytes;
 use flowrun_sdk::wire::{Schema, decode_documents, decode_object, encode_documents};
 use flowrun_sdk::{Documents, RequestParameters};
 
+use super::Caller;
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::{DataRequestProto, HeaderProto};
 use crate::gateway::exchange::{Question, Refusal};
@@ -47,11 +48,11 @@ impl Envelope {
         }
     }
 
-    /// The question in it; `deadline` is what was said outside it.
+    /// The question in it; `caller` is what was said outside it.
     ///
     /// # Errors
     /// [`Refusal::Invalid`] when it cannot be read.
-    pub(crate) fn question(&self, deadline: Option<Instant>) -> Result<Question, Refusal> {
+    pub(crate) fn question(&self, caller: &Caller) -> Result<Question, Refusal> {
         let documents = self.read_documents().map_err(Refusal::Invalid)?;
         let parameters = decode_object(&self.parameters)
             .map_err(|error| Refusal::Invalid(format!("the parameters: {error}")))?;
@@ -61,12 +62,13 @@ impl Envelope {
         let own =
             said.or_else(|| timeout_of(&parameters)).and_then(|timeout| Instant::now().checked_add(timeout));
         Ok(Question {
-            id: header.request_id.clone(),
+            id: caller.name(&header.request_id),
             endpoint: header.exec_endpoint.clone().unwrap_or_default(),
             target: header.target_executor.clone().unwrap_or_default(),
             parameters,
             documents,
-            deadline: [deadline, own].into_iter().flatten().min(),
+            deadline: [caller.deadline, own].into_iter().flatten().min(),
+            parent: caller.parent.clone(),
         })
     }
 
@@ -80,13 +82,10 @@ impl Envelope {
 
 /// Several messages as one, as a join in front of the flow would have it: their documents are merged by id, and
 /// everything else is the first one's.
-pub(crate) fn joined(
-    envelopes: Vec<Envelope>,
-    deadline: Option<Instant>,
-) -> (Envelope, Result<Question, Refusal>) {
+pub(crate) fn joined(envelopes: Vec<Envelope>, caller: &Caller) -> (Envelope, Result<Question, Refusal>) {
     let mut envelopes = envelopes.into_iter();
     let mut envelope = envelopes.next().unwrap_or_else(|| Envelope::of(DataRequestProto::default()));
-    let question = envelope.question(deadline);
+    let question = envelope.question(caller);
     if envelopes.len() == 0 {
         return (envelope, question);
     }

@@ -38,6 +38,23 @@ pub const GATEWAY: &[Key] = &[
         "the certificate to show, in PEM form: every port speaks TLS alone",
     ),
     Key::obeyed("ssl_keyfile", Kind::Text, "the private key of that certificate, in PEM form"),
+    Key::obeyed(
+        "tracing",
+        Kind::Flag,
+        "whether a collector of OpenTelemetry is told what became of requests",
+    ),
+    Key::obeyed(
+        "traces_exporter_host",
+        Kind::Text,
+        "the collector's address; it is told over gRPC, in the clear",
+    ),
+    Key::obeyed("traces_exporter_port", Kind::Count(1, 65535), "the collector's port; absent: 4317"),
+    Key::obeyed(
+        "compression",
+        Kind::Choice(&["NoCompression", "Deflate", "Gzip"]),
+        "how replies over gRPC are compressed, for clients that accept it",
+    )
+    .also(&["compress"]),
     Key::ignored("expose_graphql_endpoint", SERVING),
     Key::ignored("uvicorn_kwargs", SERVING),
     Key::ignored("proxy", SERVING),

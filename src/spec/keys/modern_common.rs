@@ -3,7 +3,7 @@
 use super::reasons::{LOOKS, MESSAGES, PROCESSES, SERVING};
 use crate::spec::key::Key;
 
-const OBSERVING: &str = "monitoring is not available in this version";
+const OBSERVING: &str = "numbers are at `/metrics` of every port of the gateway, executors' own among them";
 
 /// The keys.
 pub const MODERN_COMMON: &[Key] = &[
@@ -12,9 +12,6 @@ pub const MODERN_COMMON: &[Key] = &[
     Key::ignored("retries", "nothing is sent between processes, so nothing is lost and sent again"),
     Key::ignored("monitoring", OBSERVING),
     Key::ignored("port_monitoring", OBSERVING),
-    Key::ignored("tracing", OBSERVING),
-    Key::ignored("traces_exporter_host", OBSERVING),
-    Key::ignored("traces_exporter_port", OBSERVING),
     Key::ignored("metrics", OBSERVING),
     Key::ignored("metrics_exporter_host", OBSERVING),
     Key::ignored("metrics_exporter_port", OBSERVING),
@@ -28,7 +25,6 @@ pub const MODERN_COMMON: &[Key] = &[
     Key::ignored("runtime_backend", PROCESSES),
     Key::ignored("k8s_namespace", PROCESSES),
     Key::ignored("provider", "it concerns Jina's cloud"),
-    Key::ignored("compression", MESSAGES).also(&["compress"]),
     Key::ignored("grpc_server_options", SERVING),
     Key::ignored(
         "timeout_send",

@@ -6,6 +6,7 @@ use crate::spec::key::{Key, Kind};
 
 const REMOTE: &str = "it concerns pods on other machines, which this version does not call";
 const RAFT: &str = "it concerns Jina's replication of state";
+const TRACES: &str = "calls of executors are told with the request; write it under the flow's `with:`";
 const PYTHON: &str = "it concerns Python executors";
 
 /// The keys.
@@ -86,6 +87,10 @@ pub const MODERN_EXECUTOR: &[Key] = &[
 
 /// How Jina reaches an executor inside a flow. At a Deployment the same keys are those of its gateway.
 pub const MODERN_POD: &[Key] = &[
+    Key::ignored("compression", MESSAGES).also(&["compress"]),
+    Key::ignored("tracing", TRACES),
+    Key::ignored("traces_exporter_host", TRACES),
+    Key::ignored("traces_exporter_port", TRACES),
     Key::ignored("host", REMOTE),
     Key::ignored("port", REMOTE).also(&["ports", "port_expose"]),
     Key::ignored("tls", REMOTE),

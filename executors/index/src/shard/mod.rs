@@ -9,6 +9,7 @@ mod backup;
 mod filtered;
 mod generation;
 mod nearest;
+mod observed;
 mod rows;
 mod search;
 mod settings;
@@ -62,6 +63,7 @@ impl Shard {
         let state = shard.read();
         state.manifest.check(&shard.layout, &wanted)?;
         drop(state);
+        observed::observe(&shard, &context.metrics);
         Ok(shard)
     }
 
@@ -254,7 +256,7 @@ mod tests {
         Settings { wanted, index, tuning: Tuning::default(), fsync, threads: 1, read_only: false }
     }
 
-    fn change(id: &str) -> Change {
+    pub(super) fn change(id: &str) -> Change {
         let mut change = Change::default();
         let document = flowrun_sdk::wire::encode(&Document::new(id));
         change.put(Put {

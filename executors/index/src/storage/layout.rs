@@ -2,9 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::StorageError;
+
+/// What the system counts in, whatever the disk is made of.
+const BLOCK_BYTES: u64 = 512;
 
 /// The names of the files in a shard's directory.
 #[derive(Clone, Debug)]
@@ -53,6 +57,22 @@ impl Layout {
     /// Whether anything of any generation is there.
     pub(crate) fn has_generations(&self) -> Result<bool, StorageError> {
         Ok(self.directory.exists() && !self.generations()?.is_empty())
+    }
+
+    /// Bytes that everything of ours takes on disk, backups not counted.
+    pub(crate) fn bytes(&self) -> Result<u64, StorageError> {
+        let mut ahead: Vec<PathBuf> = self.generations()?.into_iter().map(|(path, _)| path).collect();
+        let mut blocks = 0;
+        while let Some(path) = ahead.pop() {
+            // What goes away meanwhile takes nothing any more.
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            blocks += metadata.blocks();
+            if metadata.is_dir() {
+                let entries = fs::read_dir(&path).map_err(StorageError::io("list", &path))?;
+                ahead.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+            }
+        }
+        Ok(blocks * BLOCK_BYTES)
     }
 
     /// Everything of ours that belongs to a generation, and to which.

@@ -87,18 +87,41 @@ function drawPods(pods) {
     const cells = [
       pod.name, number(pod.rate, 1), number(pod.waiting), `${number(100 * pod.busy)} %`,
       `${number(pod.p50_ms, 2)} ms`, `${number(pod.p99_ms, 2)} ms`, number(pod.calls), number(pod.failed),
-      pod.index === undefined || pod.index === null ? "" : number(pod.index),
     ];
-    const row = document.createElement("tr");
-    row.dataset.pod = pod.name;
-    cells.forEach((text, position) => {
-      const cell = document.createElement("td");
-      cell.textContent = text;
-      if (position === 0) cell.scope = "row";
-      row.append(cell);
-    });
-    return row;
+    return row("pod", pod.name, cells);
   }));
+}
+
+/** A row of a table, which is found by its name. */
+function row(kind, name, cells) {
+  const made = document.createElement("tr");
+  made.dataset[kind] = name;
+  cells.forEach((text, position) => {
+    const cell = document.createElement(position === 0 ? "th" : "td");
+    cell.textContent = text;
+    if (position === 0) cell.scope = "row";
+    made.append(cell);
+  });
+  return made;
+}
+
+/** Bytes, as people read them. */
+function bytes(count) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const unit = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  return `${number(count / 1000 ** unit, unit ? 1 : 0)} ${units[unit]}`;
+}
+
+/** What the shards of the indexes hold. */
+function drawStored(pods) {
+  const shards = pods.flatMap((pod) => Object.entries(pod.shards_told)
+    .filter(([, told]) => told.index_documents !== undefined)
+    .map(([shard, told]) => row("shard", `${pod.name}/${shard}`, [
+      `${pod.name} ${shard}`, number(told.index_documents),
+      told.index_vectors === undefined ? "" : number(told.index_vectors), bytes(told.index_bytes ?? 0),
+    ])));
+  at("stored").hidden = shards.length === 0;
+  at("shards").replaceChildren(...shards);
 }
 
 function drawNumbers(state, rate) {
@@ -139,6 +162,7 @@ async function show() {
     drawNumbers(state, since(state.requests.accepted, before?.state.requests.accepted));
     drawFlow(state.pods, held);
     drawPods(state.pods);
+    drawStored(state.pods);
     document.title = `${state.name} – dashboard`;
     at("title").textContent = state.name;
     at("about").textContent = `up for ${number(state.uptime_seconds)} s`;

@@ -1,0 +1,124 @@
+//! From a request that was answered to spans.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use super::nanoseconds;
+use super::otlp::any_value::Value;
+use super::otlp::span::status::Code;
+use super::otlp::span::{Kind, Status};
+use super::otlp::{
+    AnyValue, ExportTraceServiceRequest, InstrumentationScope, KeyValue, Resource, ResourceSpans, ScopeSpans,
+    Span,
+};
+use crate::gateway::wire::TraceParent;
+use crate::runtime::PodCall;
+
+/// A request that was answered.
+pub(in crate::gateway) struct Told<'a> {
+    /// Its name, as it may be written down.
+    pub(in crate::gateway) id: &'a str,
+    /// The endpoint.
+    pub(in crate::gateway) endpoint: &'a str,
+    /// How many documents it had.
+    pub(in crate::gateway) documents: usize,
+    /// When it came.
+    pub(in crate::gateway) start: SystemTime,
+    /// Why it failed, if it did.
+    pub(in crate::gateway) error: Option<&'a str>,
+    /// What it is part of, if the client says.
+    pub(in crate::gateway) parent: Option<&'a TraceParent>,
+    /// The calls of executors for it.
+    pub(in crate::gateway) calls: &'a [PodCall],
+}
+
+impl Told<'_> {
+    /// Its spans: its own first, then those of the calls. None when the client does not keep the trace.
+    pub(super) fn spans(&self) -> Vec<Span> {
+        if self.parent.is_some_and(|parent| !parent.sampled) {
+            return Vec::new();
+        }
+        let trace = self.parent.map_or_else(rand::random::<u128>, |parent| parent.trace);
+        let trace = Bytes::copy_from_slice(&trace.to_be_bytes());
+        let state = self.parent.and_then(|parent| parent.state.as_deref()).unwrap_or_default();
+        let parent = self.parent.map_or_else(Bytes::new, |parent| id(parent.span));
+        let own = id(new_id());
+        let made = |span_id, parent_span_id, kind: Kind| Span {
+            trace_id: trace.clone(),
+            span_id,
+            parent_span_id,
+            trace_state: state.to_owned(),
+            kind: kind.into(),
+            ..Span::default()
+        };
+        let request = Span {
+            name: if self.endpoint.is_empty() { "/".to_owned() } else { self.endpoint.to_owned() },
+            start_time_unix_nano: since(self.start),
+            end_time_unix_nano: since(SystemTime::now().max(self.start)),
+            attributes: vec![
+                text("flowrun.request.id", self.id),
+                text("flowrun.endpoint", self.endpoint),
+                number("flowrun.documents", self.documents),
+            ],
+            status: status(self.error),
+            ..made(own.clone(), parent, Kind::Server)
+        };
+        let call = |call: &PodCall| Span {
+            name: call.pod.to_string(),
+            start_time_unix_nano: since(call.start),
+            end_time_unix_nano: since(call.start + call.took),
+            attributes: vec![
+                text("flowrun.request.id", self.id),
+                text("flowrun.endpoint", self.endpoint),
+                text("flowrun.pod", &call.pod),
+                text("flowrun.worker", &call.worker),
+                number("flowrun.documents", call.documents),
+            ],
+            status: status(call.error.as_deref()),
+            ..made(id(new_id()), own.clone(), Kind::Internal)
+        };
+        std::iter::once(request).chain(self.calls.iter().map(call)).collect()
+    }
+}
+
+/// A batch as it is sent; `service` says whose it is.
+pub(super) fn export(service: &[(String, String)], spans: Vec<Span>) -> ExportTraceServiceRequest {
+    let attributes = service.iter().map(|(name, value)| text(name, value)).collect();
+    let scope = InstrumentationScope {
+        name: env!("CARGO_PKG_NAME").to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let spans = ScopeSpans { scope: Some(scope), spans };
+    let resource = Some(Resource { attributes });
+    ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { resource, scope_spans: vec![spans] }] }
+}
+
+/// Zero is no id.
+fn new_id() -> u64 {
+    rand::random::<u64>().max(1)
+}
+
+fn id(number: u64) -> Bytes {
+    Bytes::copy_from_slice(&number.to_be_bytes())
+}
+
+fn since(time: SystemTime) -> u64 {
+    nanoseconds(time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO))
+}
+
+fn status(error: Option<&str>) -> Option<Status> {
+    error.map(|error| Status { message: error.to_owned(), code: Code::Error.into() })
+}
+
+fn text(key: &str, value: &str) -> KeyValue {
+    attribute(key, Value::Text(value.to_owned()))
+}
+
+fn number(key: &str, value: usize) -> KeyValue {
+    attribute(key, Value::Integer(i64::try_from(value).unwrap_or(i64::MAX)))
+}
+
+fn attribute(key: &str, value: Value) -> KeyValue {
+    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }) }
+}
