@@ -26,10 +26,10 @@ pub(super) async fn process_single_data(State(gateway): State<Arc<Gateway>>, req
                     let ticket =
                         gateway.enter(envelope.documents.len()).map_err(|refusal| status_of(&refusal))?;
                     match gateway.ask(&ticket, question).await {
-                        Ok(answer) if answer.is_late() => {
-                            return Err(Status::deadline_exceeded("the deadline passed"));
-                        }
-                        Ok(answer) => data_reply(envelope, answer),
+                        Ok(answer) => match answer.late() {
+                            Some(message) => return Err(Status::deadline_exceeded(message)),
+                            None => data_reply(envelope, answer),
+                        },
                         Err(refusal @ Refusal::Invalid(_)) => refused(envelope, &refusal),
                         Err(refusal) => return Err(status_of(&refusal)),
                     }

@@ -57,7 +57,7 @@ async fn ask(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Res
             if let (true, Ok(response)) = (head.headers.contains_key(PAGE_HEADER), &answer.result) {
                 gateway.pages.shown.lock().remember(&response.documents);
             }
-            let code = if answer.is_late() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::OK };
+            let code = if answer.late().is_some() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::OK };
             (code, JSON, asked.reply(&answer, Spelling::Camel)).into_response()
         }
         Err(refusal) => refused(&refusal, Some(&asked)),
