@@ -114,7 +114,7 @@ bench-peers: setup clients
 	cargo build --release --quiet --bins --example echo
 	FLOWRUN=$(TARGET)/release/flowrun ECHO=$(TARGET)/release/examples/echo \
 	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
-	    benches/peers/measure.sh
+	    python3 benches/peers/measure.py
 
 storm: setup
 	FLOWRUN_ENDINGS=1000 cargo test --quiet --test flowrun -- load::whenever

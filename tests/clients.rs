@@ -29,11 +29,12 @@ pub(crate) fn environment(schema: &str) -> Option<PathBuf> {
 
 fn talk(schema: &str) {
     let directory = tempfile::tempdir().unwrap();
-    talk_in(directory.path(), schema, &["flow.yml"], &[]);
+    talk_in(directory.path(), schema, schema, &["flow.yml"], &[]);
 }
 
-/// Lets the clients of a schema talk to the flow, served with these arguments, as their own arguments say.
-fn talk_in(directory: &Path, schema: &str, serve: &[&str], clients: &[&str]) {
+/// Lets the clients of a schema talk to the flow, served with these arguments, as the script of that name and their
+/// own arguments say.
+fn talk_in(directory: &Path, schema: &str, script: &str, serve: &[&str], clients: &[&str]) {
     let Some(environment) = environment(schema) else { return };
     std::fs::copy("tests/clients/flow.yml", directory.join("flow.yml")).unwrap();
     let serving = Serving::start(directory, serve);
@@ -41,7 +42,7 @@ fn talk_in(directory: &Path, schema: &str, serve: &[&str], clients: &[&str]) {
     let output = Command::new("timeout")
         .arg("120")
         .arg(environment.join("bin/python"))
-        .arg(format!("tests/clients/{schema}.py"))
+        .arg(format!("tests/clients/{script}.py"))
         .arg(&serving.addresses[0])
         .args(clients)
         // Whom they trust: over gRPC, and over HTTP and WebSocket.
@@ -67,10 +68,16 @@ fn clients_connect_beneath_tls() {
     let directory = tempfile::tempdir().unwrap();
     put_certificate(directory.path(), "tls");
     let serve = ["flow.yml", "--tls-cert", "tls.crt", "--tls-key", "tls.key"];
-    talk_in(directory.path(), "v1", &serve, &["tls"]);
+    talk_in(directory.path(), "v1", "v1", &serve, &["tls"]);
 }
 
 #[test]
 fn clients_of_the_second_schema_connect_unchanged() {
     talk("v2");
+}
+
+#[test]
+fn a_gateway_of_jinas_takes_the_flow_for_an_executor_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    talk_in(directory.path(), "v2", "external_v2", &["flow.yml"], &[]);
 }

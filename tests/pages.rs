@@ -93,3 +93,69 @@ async fn the_dashboard_moves_under_load() {
         .await;
     page.keep_picture("dashboard.png").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_paths_are_described_and_can_be_tried() {
+    let directory = tempfile::tempdir().unwrap();
+    let flow = "jtype: Flow\nwith: {port: 0, title: Words}\nexecutors:\n- {name: encoder, uses: TextHashingEncoder}\n";
+    std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
+    let serving = Serving::start(directory.path(), &["flow.yml"]);
+    let address = &serving.addresses[0];
+    let Some(mut page) = Browser::open(&format!("http://{address}/docs")).await else { return };
+    page.until("document.querySelector('#title').textContent === 'Words'").await;
+    let post = "document.querySelector('[data-operation=\"post /post\"]')";
+    page.value(&format!("{post}.open = true; {post}.querySelector('button').click()")).await;
+    page.until(&format!("{post}.querySelector('.answer').innerText.includes('\"executor\": \"encoder\"')"))
+        .await;
+    page.keep_picture("docs.png").await;
+    // What a body is made of is one link away.
+    page.value(&format!("{post}.querySelector('.about a').click()")).await;
+    page.until("document.querySelector('#model-Request').open").await;
+    // A stream is shown as it came.
+    let stream = "document.querySelector('[data-operation=\"get /index\"]')";
+    page.value(&format!("{stream}.open = true; {stream}.querySelector('button').click()")).await;
+    page.until(&format!("{stream}.querySelector('.answer').innerText.includes('event: update')")).await;
+    // On a phone nothing is wider than the screen.
+    page.narrow().await;
+    page.until("document.documentElement.scrollWidth <= innerWidth").await;
+    page.keep_picture("docs-phone.png").await;
+    // Nothing comes from elsewhere.
+    let elsewhere =
+        "performance.getEntriesByType('resource').every(one => one.name.startsWith(location.origin))";
+    assert_eq!(page.value(elsewhere).await, true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_asks_for_the_token_and_shows_it_in_no_address() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("token"), "sesame\n").unwrap();
+    let flow = "jtype: Flow\nwith: {port: 0, logserver: true}\nexecutors:\n- {name: encoder, uses: TextHashingEncoder}\n\
+                - {name: index, uses: VectorIndexer}\n";
+    std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
+    let serving = Serving::start(directory.path(), &["serve", "flow.yml", "--token-file", "token"]);
+    let address = &serving.addresses[0];
+    let Some(mut page) = Browser::open(&format!("http://{address}/dashboard")).await else { return };
+    let give = |token: &str| {
+        format!(
+            "document.querySelector('#token').value = '{token}'; document.querySelector('dialog form').requestSubmit()"
+        )
+    };
+    page.until("document.querySelector('dialog').open && document.activeElement.id === 'token'").await;
+    page.value(&give("wrong")).await;
+    page.until("document.querySelector('dialog').innerText.includes('not the token')").await;
+    page.keep_picture("token.png").await;
+    page.value(&give("sesame")).await;
+    page.until("document.querySelector('[data-pod=encoder]')").await;
+    page.until("document.querySelector('#log').textContent.includes('serving gRPC')").await;
+    assert_eq!(page.value("document.querySelector('dialog')").await, serde_json::Value::Null);
+
+    // The tab knows it by now, the other pages of it ask no more.
+    page.go(&format!("http://{address}/")).await;
+    page.until("document.querySelector('#about').textContent.includes('encoder → index')").await;
+    page.value("document.querySelector('#text').value = 'a smile'; document.querySelector('#go').click()")
+        .await;
+    page.until("document.querySelector('#status').textContent.startsWith('Nothing was found')").await;
+    let addresses =
+        page.value("JSON.stringify([location.href, ...performance.getEntries().map(one => one.name)])").await;
+    assert!(!addresses.as_str().unwrap().contains("sesame"), "{addresses}");
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use comfy_table::{CellAlignment, Table};
 use flowrun_sdk::Document;
+use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use super::arguments::{BenchFormat, BenchOptions};
@@ -107,23 +108,24 @@ async fn measure(
 }
 
 /// Milliseconds within which that share of the requests was answered.
-fn milliseconds(measured: &Measured, share: f64) -> f64 {
+fn milliseconds(latencies: &Histogram<u64>, share: f64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "microseconds of an hour fit")]
-    let microseconds = measured.latencies.value_at_quantile(share) as f64;
+    let microseconds = latencies.value_at_quantile(share) as f64;
     microseconds / 1_000.0
 }
 
 fn json(measured: &Measured) -> Value {
-    let latencies: serde_json::Map<String, Value> = QUANTILES
-        .iter()
-        .map(|(name, share)| ((*name).to_owned(), milliseconds(measured, *share).into()))
-        .collect();
+    let quantiles = |latencies: &Histogram<u64>| -> serde_json::Map<String, Value> {
+        let told = QUANTILES.iter();
+        told.map(|(name, share)| ((*name).to_owned(), milliseconds(latencies, *share).into())).collect()
+    };
     json!({
         "answered": measured.latencies.len(),
         "seconds": measured.took.as_secs_f64(),
         "requests_per_second": measured.rate(),
-        "latency_milliseconds": latencies,
+        "latency_milliseconds": quantiles(&measured.latencies),
         "errors": measured.errors,
+        "error_latency_milliseconds": quantiles(&measured.failures),
     })
 }
 
@@ -133,10 +135,16 @@ fn table(measured: &Measured) -> Table {
     table.add_row(["answered".to_owned(), measured.latencies.len().to_string()]);
     table.add_row(["requests/s".to_owned(), format!("{:.0}", measured.rate())]);
     for (name, share) in QUANTILES {
-        table.add_row([name.to_owned(), format!("{:.2} ms", milliseconds(measured, share))]);
+        table.add_row([name.to_owned(), format!("{:.2} ms", milliseconds(&measured.latencies, share))]);
     }
     for (kind, count) in &measured.errors {
         table.add_row([kind.clone(), count.to_string()]);
+    }
+    if !measured.failures.is_empty() {
+        table.add_row([
+            "errors told within, p99".to_owned(),
+            format!("{:.2} ms", milliseconds(&measured.failures, 0.99)),
+        ]);
     }
     table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table

@@ -47,6 +47,8 @@ pub enum Pace {
 pub struct Measured {
     /// Latencies of the requests that were answered well, in microseconds.
     pub latencies: Histogram<u64>,
+    /// Latencies of those that were not.
+    pub failures: Histogram<u64>,
     /// How many were not, by kind.
     pub errors: BTreeMap<String, u64>,
     /// From the first request to the last answer.
@@ -56,20 +58,25 @@ pub struct Measured {
 impl Measured {
     /// Nothing yet. Latencies are told apart to three digits, from a microsecond to an hour.
     fn nothing() -> Result<Self, CreationError> {
-        let latencies = Histogram::new_with_max(3_600_000_000, 3)?;
-        Ok(Self { latencies, errors: BTreeMap::new(), took: Duration::ZERO })
+        let latencies: Histogram<u64> = Histogram::new_with_max(3_600_000_000, 3)?;
+        Ok(Self { failures: latencies.clone(), latencies, errors: BTreeMap::new(), took: Duration::ZERO })
     }
 
     fn note(&mut self, took: Duration, result: &Result<Response, ClientError>) {
+        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         match result {
-            Ok(_) => self.latencies.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
-            Err(error) => *self.errors.entry(error.kind()).or_default() += 1,
+            Ok(_) => self.latencies.saturating_record(microseconds),
+            Err(error) => {
+                self.failures.saturating_record(microseconds);
+                *self.errors.entry(error.kind()).or_default() += 1;
+            }
         }
     }
 
     fn add(&mut self, other: &Self) {
         // Both have the same bounds.
         let _ = self.latencies.add(&other.latencies);
+        let _ = self.failures.add(&other.failures);
         for (kind, count) in &other.errors {
             *self.errors.entry(kind.clone()).or_default() += count;
         }

@@ -80,6 +80,11 @@ impl Facts {
         }
     }
 
+    /// Whether an executor has anything to do with requests to an endpoint.
+    pub(super) fn handles(&self, endpoint: &str) -> bool {
+        self.any_endpoint || self.endpoints.contains(endpoint)
+    }
+
     /// The class of the executor in which something failed.
     pub(super) fn class_of(&self, pod: &str) -> &str {
         let name = executor_name(pod);

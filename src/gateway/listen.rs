@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::service::Gateway;
-use super::{grpc, http, linger};
+use super::{grpc, http, linger, pages};
 use crate::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT, KEEPALIVE, STREAMS_MAX};
 use crate::runtime::Drained;
 
@@ -94,7 +94,7 @@ fn router(gateway: &Arc<Gateway>) -> Router {
 async fn authenticate(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let shown = gateway.token.as_ref().is_none_or(|token| token.is_shown(request.headers()));
-    if shown || grpc::is_open(path) || http::is_open(path) {
+    if shown || grpc::is_open(path) || http::is_open(path) || pages::is_file(&request) {
         return next.run(request).await;
     }
     let message = "show the token: `authorization: Bearer TOKEN`";

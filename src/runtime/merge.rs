@@ -46,6 +46,14 @@ pub(super) fn merge(mut parts: Vec<Content>, law: Law) -> Content {
     merged
 }
 
+/// The documents of several requests as a join in front of the flow would make them one.
+pub(crate) fn joined(requests: impl IntoIterator<Item = Documents>) -> Documents {
+    let mut requests = requests.into_iter();
+    let mut joined = requests.next().unwrap_or_default();
+    requests.for_each(|documents| merge_lists(&mut joined, documents, Law::default()));
+    joined
+}
+
 /// A document that failed in one part failed: the others go no further with it, and it is reported once. In its own
 /// part the executor has dropped it already; what has the same id there is another document.
 fn drop_failed(parts: &mut [Content]) {

@@ -32,6 +32,7 @@ mod trace;
 pub use flow::{Drained, Flow};
 pub use launch::launch;
 pub use ledger::Books;
+pub(crate) use merge::joined;
 pub use meter::PodStatistics;
 pub use pending::Pending;
 pub use request::{DocumentFailure, Outcome, Request, RequestError, Response};

@@ -49,3 +49,9 @@ pub(crate) fn request(value: &Value) -> Vec<u8> {
 pub(crate) fn reply(bytes: &[u8]) -> Value {
     to_json(Schema::V1, "jina.DataRequestProto", bytes)
 }
+
+/// The text form of a message as the message of that name.
+pub(crate) fn from_text(schema: Schema, name: &str, text: &str) -> Vec<u8> {
+    let descriptor = POOLS[schema as usize].get_message_by_name(name).unwrap();
+    DynamicMessage::parse_text_format(descriptor, text).unwrap().encode_to_vec()
+}

@@ -2,8 +2,10 @@
 
 mod captures;
 mod http;
+mod http_captures;
 mod messages;
 mod services;
 mod streams;
 mod tls;
 mod websocket;
+mod websocket_captures;

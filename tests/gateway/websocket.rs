@@ -21,6 +21,8 @@ const MISC: &str = "- {name: misc, uses: Misc}";
 async fn connect(served: &Served, path: &str, protocol: Option<&str>) -> Socket {
     let mut request = format!("ws://{}{path}", served.address()).into_client_request().unwrap();
     if let Some(protocol) = protocol {
+        // A browser, which wants to be told what is spoken; as this client does.
+        request.headers_mut().insert("origin", "http://test".parse().unwrap());
         request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
     }
     match connect_async(request).await {

@@ -84,6 +84,17 @@ impl Browser {
         }
     }
 
+    /// Goes to another page in the same tab.
+    pub(crate) async fn go(&mut self, url: &str) {
+        self.command("Page.navigate", json!({ "url": url })).await;
+    }
+
+    /// Makes the page as small as a phone.
+    pub(crate) async fn narrow(&mut self) {
+        let phone = json!({ "width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": true });
+        self.command("Emulation.setDeviceMetricsOverride", phone).await;
+    }
+
     /// The value of an expression; of a promise, what it resolves to.
     pub(crate) async fn value(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });

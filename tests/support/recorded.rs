@@ -1,7 +1,8 @@
 //! Stand-ins for the executors of the recorded exchanges: they do what those did.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance, Tensor, Value,
+    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, Tensor,
+    Value,
 };
 
 flowrun_sdk::parameters! {
@@ -32,8 +33,28 @@ fn misc_v2(_: &Build) -> Result<Instance, BuildError> {
 
 impl Executor for MiscV2 {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        if call.endpoint() != "/index" {
-            return Misc.execute(call);
+        match call.endpoint() {
+            "/index" => {}
+            "/dict" => {
+                call.set_result("count", call.documents().len());
+                return Ok(());
+            }
+            "/one" => {
+                return call.each(&AccessPaths::roots(), |document| {
+                    document.tags_mut().insert("count".to_owned(), 1.into());
+                    Ok(())
+                });
+            }
+            "/stream" => {
+                // As a generator would: three documents of each.
+                let documents = std::mem::take(call.documents_mut());
+                let made = documents
+                    .iter()
+                    .flat_map(|document| (0..3).map(move |number| streamed(document, number)));
+                *call.documents_mut() = made.collect();
+                return Ok(());
+            }
+            _ => return Misc.execute(call),
         }
         call.each(&AccessPaths::roots(), |document| {
             let length = document.text.as_ref().map_or(0, |text| text.chars().count());
@@ -42,6 +63,12 @@ impl Executor for MiscV2 {
             Ok(())
         })
     }
+}
+
+/// The document that comes out as that number.
+fn streamed(document: &Document, number: usize) -> Document {
+    let text = format!("{} {number}", document.text.as_deref().unwrap_or_default());
+    Document { id: format!("{number:032x}"), text: Some(text.into()), ..document.clone() }
 }
 
 /// The vector of these elements, made one long.

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use flowrun_sdk::wire::jina::DataRequestProto;
-use flowrun_sdk::wire::{self, Reply, Schema, to_struct};
-use flowrun_sdk::{Call, Documents, ErrorKind, ExecutorError};
-use prost_types::Struct;
+use flowrun_sdk::wire::{self, Reply, Schema};
+use flowrun_sdk::{Call, Documents, ErrorKind, ExecutorError, RequestParameters};
 use tonic::Code;
 use tonic::metadata::{Ascii, MetadataValue};
 
@@ -27,7 +26,7 @@ pub(crate) struct Question<'a> {
     id: &'a str,
     endpoint: &'a str,
     head: MetadataValue<Ascii>,
-    parameters: Struct,
+    parameters: &'a RequestParameters,
     documents: Documents,
     /// The message, once it is known in which schema it goes.
     message: Option<(Schema, DataRequestProto)>,
@@ -76,7 +75,7 @@ impl<'a> Question<'a> {
             id: call.request(),
             endpoint,
             head,
-            parameters: to_struct(call.parameters()),
+            parameters: call.parameters(),
             documents: call.documents().clone(),
             message: None,
         })
@@ -90,7 +89,7 @@ impl<'a> Question<'a> {
             return message.clone();
         }
         let id = self.id.to_owned();
-        let message = wire::ask(id, self.endpoint, self.parameters.clone(), &self.documents, schema);
+        let message = wire::ask(id, self.endpoint, self.parameters, &self.documents, schema);
         self.message = Some((schema, message.clone()));
         message
     }

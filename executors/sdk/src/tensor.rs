@@ -61,6 +61,11 @@ impl DataType {
     pub fn size(self) -> usize {
         usize::from(self.bytes)
     }
+
+    /// numpy's name for it, as it is printed; the one of embeddings costs nothing.
+    pub(crate) fn name(self) -> Cow<'static, str> {
+        if self == Self::FLOAT32 { Cow::Borrowed("<f4") } else { Cow::Owned(self.to_string()) }
+    }
 }
 
 impl fmt::Display for DataType {
@@ -304,7 +309,8 @@ mod tests {
     #[test]
     fn data_types_print_as_they_are_parsed() {
         for name in ["|i1", "|u1", "|b1", "<i2", "<i4", "<i8", "<u8", "<f2", "<f4", "<f8", "<c8", ">f4"] {
-            assert_eq!(name.parse::<DataType>().unwrap().to_string(), name);
+            let data_type: DataType = name.parse().unwrap();
+            assert_eq!((&*data_type.to_string(), &*data_type.name()), (name, name));
         }
         for name in ["", "f", "<f3", "<x4", "float32", "<f4 "] {
             assert!(name.parse::<DataType>().is_err(), "{name}");

@@ -18,10 +18,10 @@ use tonic::{Status, Streaming};
 use super::metadata::Manners;
 use super::{grpc, response, status_of};
 use crate::gateway::admission::Ticket;
-use crate::gateway::exchange::{Question, Refusal};
+use crate::gateway::exchange::Refusal;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{Envelope, data_reply, open, refused};
+use crate::gateway::wire::{Envelope, data_reply, refused};
 use crate::limits::CLIENT_TIMEOUT;
 
 /// Replies that wait for the client to take them.
@@ -63,12 +63,14 @@ impl Call {
         let mut input = Input::Open(Box::new(messages));
         let mut answering = Answerings::new(self.manners.in_order);
         // A request that was read and found no room.
-        let mut held: Option<(Envelope, Question)> = None;
+        let mut held: Option<Envelope> = None;
+        let (gone, ended) = (self.replies.closed(), self.gateway.admission.ended());
+        tokio::pin!(gone, ended);
         loop {
-            if let Some((envelope, question)) = held.take() {
+            if let Some(envelope) = held.take() {
                 match self.gateway.enter(envelope.documents.len()) {
-                    Ok(ticket) => answering.push(self.answer(ticket, envelope, question)),
-                    Err(Refusal::Overloaded(_)) if !answering.is_empty() => held = Some((envelope, question)),
+                    Ok(ticket) => answering.push(self.answer(ticket, envelope)),
+                    Err(Refusal::Overloaded(_)) if !answering.is_empty() => held = Some(envelope),
                     Err(refusal) => input = Input::Ended(Some(status_of(&refusal))),
                 }
             }
@@ -85,23 +87,18 @@ impl Call {
                 _ => None,
             };
             tokio::select! {
-                () = self.replies.closed() => return,
+                () = &mut gone => return,
                 reply = answering.next(), if !answering.is_empty() => {
                     if let Some(reply) = reply && !self.deliver(reply, &mut input).await {
                         return;
                     }
                 },
                 next = next(message.map(|messages| &mut **messages)) => match next {
-                    Ok(Some(message)) => match open(message, self.manners.deadline) {
-                        (envelope, Ok(question)) => held = Some((envelope, question)),
-                        (envelope, Err(refusal)) => {
-                            answering.push(Box::pin(async move { Ok(refused(envelope, &refusal)) }));
-                        }
-                    },
+                    Ok(Some(message)) => held = Some(Envelope::of(message)),
                     Ok(None) => input = Input::Ended(None),
                     Err(status) => input = Input::Ended(Some(status)),
                 },
-                () = self.gateway.admission.ended(), if reading => {
+                () = &mut ended, if reading => {
                     input = Input::Ended(Some(status_of(&Refusal::Ending)));
                 }
             }
@@ -109,10 +106,14 @@ impl Call {
     }
 
     /// Asks the flow, and puts its answer back into the envelope.
-    fn answer(&self, ticket: Ticket, envelope: Envelope, question: Question) -> Answering {
-        let gateway = Arc::clone(&self.gateway);
+    fn answer(&self, ticket: Ticket, envelope: Envelope) -> Answering {
+        let (gateway, deadline) = (Arc::clone(&self.gateway), self.manners.deadline);
         Box::pin(async move {
-            match gateway.ask(&ticket, question).await {
+            let answer = match envelope.question(deadline) {
+                Ok(question) => gateway.ask(&ticket, question).await,
+                Err(refusal) => Err(refusal),
+            };
+            match answer {
                 Ok(answer) => Ok(data_reply(envelope, answer)),
                 // These leave the rest of the stream alone.
                 Err(refusal @ (Refusal::Expired | Refusal::Invalid(_) | Refusal::TooLarge(_))) => {

@@ -4,6 +4,7 @@
 //! framing, compression, trailers.
 
 mod call;
+mod discovery;
 mod health;
 mod metadata;
 mod reflection;
@@ -42,6 +43,7 @@ pub(super) fn routes() -> Router<Arc<Gateway>> {
     Router::new()
         .route("/jina.JinaRPC/Call", post(call::call))
         .route("/jina.JinaSingleDataRequestRPC/process_single_data", post(unary::process_single_data))
+        .route("/jina.JinaDataRequestRPC/process_data", post(unary::process_data))
         .route("/jina.JinaSingleDocumentRequestRPC/stream_doc", post(stream_doc::stream_doc))
         .route("/jina.JinaDiscoverEndpointsRPC/endpoint_discovery", post(unary::endpoint_discovery))
         .route("/jina.JinaGatewayDryRunRPC/dry_run", post(unary::dry_run))

@@ -1,18 +1,20 @@
 //! `stream_doc`: one document in, a stream of what the flow makes of it.
 //!
 //! In Jina only executors that generate documents one by one answer here. Ours make all of theirs at once, and the
-//! stream has a message for each.
+//! stream has a message for each. What no executor handles comes back as it was sent, as in Jina.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use flowrun_sdk::wire::{Schema, decode_document, encode_document, from_struct};
+use flowrun_sdk::wire::{Schema, decode_document, decode_object, encode_document};
 use tonic::Status;
 
 use super::metadata::Manners;
 use super::{grpc, response, status_of};
 use crate::gateway::exchange::{Question, Refusal};
+use crate::gateway::facts::Facts;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::Status as Failure;
 use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
@@ -38,11 +40,19 @@ async fn replies(
     manners: Manners,
 ) -> Result<Vec<SingleDocumentRequestProto>, Status> {
     let header = message.header.clone().unwrap_or_default();
-    let schema = Schema::of_document(&message.document);
-    let document = match decode_document(message.document.clone(), schema) {
-        Ok(document) => document,
+    if !gateway.facts.handles(header.exec_endpoint.as_deref().unwrap_or_default()) {
+        let routes = vec![Facts::gateway(SystemTime::now(), false).to_proto(None)];
+        return Ok(vec![SingleDocumentRequestProto { routes, ..message }]);
+    }
+    let sent = message.document.clone().unwrap_or_default();
+    let (schema, bytes) = (Schema::of_document(&sent), sent.len());
+    let parameters = decode_object(message.parameters.as_deref().unwrap_or_default());
+    let parameters = parameters.map_err(|error| format!("the parameters: {error}"));
+    let document = decode_document(sent, schema).map_err(|error| error.to_string());
+    let (document, parameters) = match document.and_then(|document| Ok((document, parameters?))) {
+        Ok(read) => read,
         Err(error) => {
-            let refusal = Refusal::Invalid(error.to_string());
+            let refusal = Refusal::Invalid(error);
             let failure = Failure::new(refusal.kind(), &refusal.to_string(), None, "");
             return Ok(vec![failed(message, failure.to_proto(), Vec::new())]);
         }
@@ -51,12 +61,12 @@ async fn replies(
         id: header.request_id.clone(),
         endpoint: header.exec_endpoint.clone().unwrap_or_default(),
         target: header.target_executor.clone().unwrap_or_default(),
-        parameters: from_struct(message.parameters.clone().unwrap_or_default()),
+        parameters,
         documents: vec![document].into(),
         deadline: manners.deadline,
     };
     let refused = |refusal: Refusal| status_of(&refusal);
-    let ticket = gateway.enter(message.document.len()).map_err(refused)?;
+    let ticket = gateway.enter(bytes).map_err(refused)?;
     let answer = gateway.ask(&ticket, question).await.map_err(refused)?;
     let response = match answer.result {
         Ok(response) => response,
@@ -67,7 +77,7 @@ async fn replies(
     };
     let reply = |document| SingleDocumentRequestProto {
         header: Some(HeaderProto { request_id: header.request_id.clone(), ..HeaderProto::default() }),
-        document: encode_document(document, schema),
+        document: Some(encode_document(document, schema)),
         ..SingleDocumentRequestProto::default()
     };
     Ok(response.documents.iter().map(reply).collect())

@@ -1,56 +1,69 @@
 //! The methods that take one message and give one.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
 use tonic::Status;
 
 use super::metadata::Manners;
-use super::{grpc, response, status_of};
+use super::{discovery, grpc, response, status_of};
 use crate::gateway::exchange::Refusal;
 use crate::gateway::info;
-use crate::gateway::service::{DRY_RUN, Gateway};
-use crate::gateway::wire::jina::{DataRequestProto, EndpointsProto, JinaInfoProto, StatusProto};
-use crate::gateway::wire::{data_reply, open, refused};
+use crate::gateway::service::Gateway;
+use crate::gateway::wire::jina::{
+    DataRequestListProto, DataRequestProto, EndpointsProto, JinaInfoProto, StatusProto,
+};
+use crate::gateway::wire::{Envelope, data_reply, joined, refused};
 
 /// Answers one data request.
 pub(super) async fn process_single_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let manners = Manners::of(request.headers(), 1);
     let service = tower::service_fn(move |request: tonic::Request<DataRequestProto>| {
-        let gateway = Arc::clone(&gateway);
-        async move {
-            let (envelope, question) = open(request.into_inner(), manners.deadline);
-            let reply = match question {
-                Ok(question) => {
-                    let ticket =
-                        gateway.enter(envelope.documents.len()).map_err(|refusal| status_of(&refusal))?;
-                    match gateway.ask(&ticket, question).await {
-                        Ok(answer) => match answer.late() {
-                            Some(message) => return Err(Status::deadline_exceeded(message)),
-                            None => data_reply(envelope, answer),
-                        },
-                        Err(refusal @ Refusal::Invalid(_)) => refused(envelope, &refusal),
-                        Err(refusal) => return Err(status_of(&refusal)),
-                    }
-                }
-                Err(refusal) => refused(envelope, &refusal),
-            };
-            Ok::<_, Status>(tonic::Response::new(reply))
-        }
+        process(Arc::clone(&gateway), vec![request.into_inner()], manners.deadline)
     });
     response(grpc::<DataRequestProto, DataRequestProto>().unary(service, request).await)
 }
 
-/// Lists the endpoints that executors name.
+/// Answers several data requests as the one that a join would make of them. Jina's gateways send it to an executor
+/// that stands where branches meet.
+pub(super) async fn process_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let manners = Manners::of(request.headers(), 1);
+    let service = tower::service_fn(move |request: tonic::Request<DataRequestListProto>| {
+        process(Arc::clone(&gateway), request.into_inner().requests, manners.deadline)
+    });
+    response(grpc::<DataRequestListProto, DataRequestProto>().unary(service, request).await)
+}
+
+async fn process(
+    gateway: Arc<Gateway>,
+    messages: Vec<DataRequestProto>,
+    deadline: Option<Instant>,
+) -> Result<tonic::Response<DataRequestProto>, Status> {
+    let envelopes: Vec<Envelope> = messages.into_iter().map(Envelope::of).collect();
+    let bytes = envelopes.iter().map(|envelope| envelope.documents.len()).sum();
+    let ticket = gateway.enter(bytes).map_err(|refusal| status_of(&refusal))?;
+    let (envelope, question) = joined(envelopes, deadline);
+    let answer = match question {
+        Ok(question) => gateway.ask(&ticket, question).await,
+        Err(refusal) => Err(refusal),
+    };
+    let reply = match answer {
+        Ok(answer) => match answer.late() {
+            Some(message) => return Err(Status::deadline_exceeded(message)),
+            None => data_reply(envelope, answer),
+        },
+        Err(refusal @ Refusal::Invalid(_)) => refused(envelope, &refusal),
+        Err(refusal) => return Err(status_of(&refusal)),
+    };
+    Ok(tonic::Response::new(reply))
+}
+
+/// Lists the endpoints that executors name, and what documents look like there.
 pub(super) async fn endpoint_discovery(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let service = tower::service_fn(move |_: tonic::Request<()>| {
-        let mut endpoints: Vec<String> = gateway.facts.endpoints.iter().cloned().collect();
-        if gateway.facts.any_endpoint {
-            endpoints.push("/default".to_owned());
-        }
-        endpoints.push(DRY_RUN.to_owned());
-        let reply = EndpointsProto { endpoints, ..EndpointsProto::default() };
+        let reply = discovery::endpoints(&gateway.facts);
         async { Ok::<_, Status>(tonic::Response::new(reply)) }
     });
     response(grpc::<(), EndpointsProto>().unary(service, request).await)

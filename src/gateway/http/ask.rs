@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::body::{self, Asked, Spelling};
 use super::detail;
-use crate::gateway::exchange::{Question, Refusal};
+use crate::gateway::exchange::{Failed, Question, Refusal};
 use crate::gateway::pages::PAGE_HEADER;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::{Status, deadline_from_headers};
@@ -57,22 +57,34 @@ async fn ask(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Res
             if let (true, Ok(response)) = (head.headers.contains_key(PAGE_HEADER), &answer.result) {
                 gateway.pages.shown.lock().remember(&response.documents);
             }
-            let code = if answer.late().is_some() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::OK };
-            (code, JSON, asked.reply(&answer, Spelling::Camel)).into_response()
+            match &answer.result {
+                // A client of the second schema reads the header of what was late, and the detail of what failed.
+                Err(failed) if asked.fails_loudly() && answer.late().is_none() => self::failed(failed),
+                _ => {
+                    let code =
+                        if answer.late().is_some() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::OK };
+                    (code, JSON, asked.reply(&answer, Spelling::Camel)).into_response()
+                }
+            }
         }
         Err(refusal) => refused(&refusal, Some(&asked)),
     }
 }
 
+/// A failure as an error of HTTP.
+pub(super) fn failed(failed: &Failed) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, detail(&failed.status.description)).into_response()
+}
+
 const JSON: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
 
 /// How long the body is, if the head says so.
-fn announced_length(headers: &HeaderMap) -> Option<usize> {
+pub(super) fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The body, unless it is too large or takes too long to come.
-async fn receive(body: axum::body::Body) -> Result<Bytes, Response> {
+pub(super) async fn receive(body: axum::body::Body) -> Result<Bytes, Response> {
     let limited = Limited::new(body, MESSAGE_BYTES_MAX).collect();
     match tokio::time::timeout(CLIENT_TIMEOUT, limited).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -92,7 +104,7 @@ fn too_large() -> Response {
 }
 
 /// How a refusal is told: as a failed request, which clients know how to read.
-fn refused(refusal: &Refusal, asked: Option<&Asked>) -> Response {
+pub(super) fn refused(refusal: &Refusal, asked: Option<&Asked>) -> Response {
     let code = match refusal {
         Refusal::Overloaded(_) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Ending => StatusCode::SERVICE_UNAVAILABLE,

@@ -16,6 +16,7 @@ use crate::gateway::wire::{Form, JsonDocument, read_documents, timeout_of};
 pub(crate) struct Body {
     pub(crate) question: Question,
     pub(crate) form: Form,
+    shape: Shape,
     /// What was sent; a failed request is answered with it.
     documents: Documents,
 }
@@ -27,6 +28,30 @@ pub(crate) enum Spelling {
     Camel,
     /// WebSocket.
     Snake,
+}
+
+/// Whose reply a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// That of docarray's first schema: header with a status, parameters, routes, data. Also what people get who write
+    /// requests by hand, because it says more.
+    First,
+    /// That of the second: data, parameters, header. A request that failed is told as an error of HTTP.
+    Second,
+}
+
+impl Shape {
+    /// Nothing in a request names its schema. `jina.Client` repeats the endpoint in a header, which nobody does by
+    /// hand; with the first schema its documents have every key, with the second those of their class.
+    fn of(header: Option<&Map<String, Value>>, documents: &[Value], form: Form) -> Self {
+        let client = header.is_some_and(|header| {
+            ["request_id", "exec_endpoint"].iter().all(|key| header.get(*key).is_some_and(Value::is_string))
+        });
+        match client && !documents.is_empty() && form == Form::Set {
+            true => Self::Second,
+            false => Self::First,
+        }
+    }
 }
 
 /// Why JSON is not a request, in FastAPI's form: where, and what.
@@ -65,6 +90,7 @@ pub(crate) fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Body, Wrong> 
     let values = values(object.get("data"))?;
     let (documents, form) =
         read_documents(values).map_err(|error| Wrong::new(&["data"], "document_type", error))?;
+    let shape = Shape::of(header, values, form);
     let documents = with_ids(documents.into());
     let single = object.get("data").filter(|data| data.get("docs").is_none()).and_then(|data| data.get("id"));
     let id = text(["request_id", "requestId"]).or_else(|| single.and_then(Value::as_str).map(str::to_owned));
@@ -78,7 +104,7 @@ pub(crate) fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Body, Wrong> 
         documents: documents.clone(),
         deadline: timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout)),
     };
-    Ok(Body { question, form, documents })
+    Ok(Body { question, form, shape, documents })
 }
 
 fn parameters(value: Option<&Value>) -> Result<RequestParameters, Wrong> {
@@ -110,18 +136,20 @@ pub(crate) struct Asked {
     endpoint: String,
     parameters: RequestParameters,
     form: Form,
+    shape: Shape,
     documents: Documents,
 }
 
 impl Body {
     /// The question, and what is kept for the reply.
     pub(crate) fn split(self) -> (Question, Asked) {
-        let Self { question, form, documents } = self;
+        let Self { question, form, shape, documents } = self;
         let asked = Asked {
             id: question.id.clone(),
             endpoint: question.endpoint.clone(),
             parameters: question.parameters.clone(),
             form,
+            shape,
             documents,
         };
         (question, asked)
@@ -129,6 +157,11 @@ impl Body {
 }
 
 impl Asked {
+    /// Whether a failure is an error of HTTP to whoever asked.
+    pub(crate) fn fails_loudly(&self) -> bool {
+        self.shape == Shape::Second
+    }
+
     /// The reply that an answer makes.
     pub(crate) fn reply(mut self, answer: &Answer, spelling: Spelling) -> Vec<u8> {
         let (status, documents): (Option<Value>, &[Document]) = match &answer.result {
@@ -160,6 +193,12 @@ impl Asked {
         documents: &[Document],
         spelling: Spelling,
     ) -> Vec<u8> {
+        let data = documents.iter().map(|document| JsonDocument::new(document, self.form)).collect();
+        if self.shape == Shape::Second && spelling == Spelling::Camel && status.is_none() {
+            let header = ShortHeader { request_id: &self.id, target_executor: "" };
+            let reply = ShortReply { data, parameters: &self.parameters, header };
+            return serde_json::to_vec(&reply).unwrap_or_default();
+        }
         let mut header = Map::new();
         let mut put = |camel: &str, snake: &str, value: Value| {
             header.insert(if spelling == Spelling::Camel { camel } else { snake }.to_owned(), value);
@@ -170,7 +209,6 @@ impl Asked {
         }
         put("execEndpoint", "exec_endpoint", self.endpoint.as_str().into());
         put("targetExecutor", "target_executor", "".into());
-        let data = documents.iter().map(|document| JsonDocument::new(document, self.form)).collect();
         let reply = Reply { header, parameters: &self.parameters, routes, data };
         serde_json::to_vec(&reply).unwrap_or_default()
     }
@@ -182,6 +220,21 @@ struct Reply<'a> {
     parameters: &'a RequestParameters,
     routes: Vec<Value>,
     data: Vec<JsonDocument<'a>>,
+}
+
+/// A reply in the shape of the second schema.
+#[derive(Serialize)]
+struct ShortReply<'a> {
+    data: Vec<JsonDocument<'a>>,
+    parameters: &'a RequestParameters,
+    header: ShortHeader<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShortHeader<'a> {
+    request_id: &'a str,
+    target_executor: &'a str,
 }
 
 fn route(route: &Route, status: Option<&Value>, spelling: Spelling) -> Value {

@@ -2,8 +2,10 @@
 
 mod ask;
 pub(super) mod body;
+mod models;
 mod observe;
 mod openapi;
+mod stream;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,13 +41,15 @@ pub(super) fn routes(look: &GatewaySpec, endpoints: &BTreeSet<String>) -> Router
         router = router.route("/status", get(observe::status)).route("/post", post(ask::post));
     }
     for (path, method, endpoint) in paths(look, endpoints) {
+        let streamed = endpoint.clone();
         let handler = move |gateway, request| ask::endpoint(gateway, endpoint.clone(), request);
+        let streaming = move |gateway, request| stream::endpoint(gateway, streamed.clone(), request);
         let method = match method {
             "put" => put(handler),
             "delete" => delete(handler),
             _ => post(handler),
         };
-        router = router.route(&path, method);
+        router = router.route(&path, method.get(streaming));
     }
     router
 }
@@ -64,6 +68,8 @@ fn paths(look: &GatewaySpec, endpoints: &BTreeSet<String>) -> Vec<(String, &'sta
         "/status",
         "/post",
         "/flow.json",
+        "/docs",
+        "/redoc",
         "/thumbnail",
         "/dashboard",
         "/dashboard.json",

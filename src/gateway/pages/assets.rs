@@ -18,10 +18,17 @@ pub(super) async fn dashboard() -> Response {
     page(include_str!("assets/dashboard.html"))
 }
 
+/// `/docs` and `/redoc`: the page that describes what can be asked.
+pub(super) async fn docs() -> Response {
+    page(include_str!("assets/docs.html"))
+}
+
 /// `/pages/…`: what the pages are made of.
 pub(super) async fn asset(Path(file): Path<String>) -> Response {
     let (kind, text) = match file.as_str() {
         "page.css" => ("text/css; charset=utf-8", include_str!("assets/page.css")),
+        "ask.js" => ("text/javascript; charset=utf-8", include_str!("assets/ask.js")),
+        "docs.js" => ("text/javascript; charset=utf-8", include_str!("assets/docs.js")),
         "search.js" => ("text/javascript; charset=utf-8", include_str!("assets/search.js")),
         "dashboard.js" => ("text/javascript; charset=utf-8", include_str!("assets/dashboard.js")),
         _ => return (StatusCode::NOT_FOUND, "there is no such file").into_response(),

@@ -1,8 +1,11 @@
-//! Pages: one to search with, one to see the flow at work.
+//! Pages: one to search with, one to see the flow at work, one that describes what can be asked.
 //!
 //! They are static files inside the program and ask the gateway alone: nothing is fetched from elsewhere, and a policy
 //! in their heads keeps it so. What they know of the flow comes from `/flow.json` and `/dashboard.json`; what they
 //! search for goes to `/post`, like everybody's requests.
+//!
+//! Where a token is wanted the files themselves are for everyone: there is nothing of the flow in them. A page asks
+//! the person for the token, keeps it for its tab and shows it in a header.
 
 mod assets;
 mod dashboard;
@@ -14,7 +17,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::http::{HeaderMap, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, header};
 use axum::routing::get;
 use flowrun_sdk::ExecutorError;
 use parking_lot::Mutex;
@@ -68,6 +72,8 @@ impl Gateway {
 pub(super) fn routes(with_dashboard: bool) -> Router<Arc<Gateway>> {
     let router = Router::new()
         .route("/pages/{file}", get(assets::asset))
+        .route("/docs", get(assets::docs))
+        .route("/redoc", get(assets::docs))
         .route("/flow.json", get(dashboard::flow))
         .route("/thumbnail", get(thumbnail::thumbnail));
     if !with_dashboard {
@@ -77,6 +83,17 @@ pub(super) fn routes(with_dashboard: bool) -> Router<Arc<Gateway>> {
         .route("/dashboard", get(assets::dashboard))
         .route("/dashboard.json", get(dashboard::state))
         .route("/dashboard/log", get(log::lines))
+}
+
+/// Whether a request is for a file of a page: the same for everyone, whatever the flow.
+pub(super) fn is_file(request: &Request) -> bool {
+    let page = match request.uri().path() {
+        "/docs" | "/redoc" | "/dashboard" => true,
+        // The search page; but what a conversation begins with has this path as well.
+        "/" => wants_page(request.headers()) && !request.headers().contains_key(header::UPGRADE),
+        path => path.starts_with("/pages/"),
+    };
+    page && request.method() == Method::GET
 }
 
 /// Whether whoever asks is a browser that wants a page.

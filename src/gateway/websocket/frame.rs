@@ -8,7 +8,7 @@ use prost::Message as _;
 use crate::gateway::exchange::{Answer, Question, Refusal};
 use crate::gateway::http::body::{self, Asked, Spelling};
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{Envelope, Status, data_reply, open, refused};
+use crate::gateway::wire::{Envelope, Status, data_reply, refused};
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,8 @@ fn read_bytes(bytes: Bytes) -> Frame {
     let length = bytes.len();
     match DataRequestProto::decode(bytes) {
         Ok(message) => {
-            let (envelope, question) = open(message, None);
+            let envelope = Envelope::of(message);
+            let question = envelope.question(None);
             Frame::Request(Kept::Bytes(Box::new(envelope)), length, Box::new(question))
         }
         Err(error) => Frame::Garbage(format!("not a request: {error}")),

@@ -32,7 +32,7 @@ pub(super) async fn requests(
         Ok(upgrade) => {
             let tongue = Tongue::of(&headers);
             let alive = gateway.conversations.lock().clone();
-            bounded(upgrade).on_upgrade(move |socket| async move {
+            bounded(upgrade, &headers).on_upgrade(move |socket| async move {
                 talk::talk(socket, gateway, tongue).await;
                 drop(alive);
             })
@@ -51,7 +51,7 @@ pub(super) async fn dry_run(
     match upgrade {
         Ok(upgrade) => {
             let tongue = Tongue::of(&headers);
-            bounded(upgrade).on_upgrade(move |socket| dry_runs(socket, gateway, tongue))
+            bounded(upgrade, &headers).on_upgrade(move |socket| dry_runs(socket, gateway, tongue))
         }
         Err(_) => {
             let status = match gateway.dry_run().await {
@@ -63,8 +63,11 @@ pub(super) async fn dry_run(
     }
 }
 
-fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    upgrade.protocols(["bytes", "json"]).max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX)
+/// The upgrade, with our bounds. What is spoken is not repeated, which is how Jina's server answers; a browser breaks
+/// off when it asked and is not told, so it is.
+fn bounded(upgrade: WebSocketUpgrade, headers: &HeaderMap) -> WebSocketUpgrade {
+    let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
+    if headers.contains_key(header::ORIGIN) { upgrade.protocols(["bytes", "json"]) } else { upgrade }
 }
 
 async fn dry_runs(mut socket: WebSocket, gateway: Arc<Gateway>, tongue: Tongue) {

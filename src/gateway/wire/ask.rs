@@ -1,12 +1,12 @@
 //! The other side of the conversation: a request as a message, and a reply read. Documents go in docarray's first
 //! schema.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use flowrun_sdk::Failure;
-use flowrun_sdk::wire::{self, Failed, Reply, Schema, to_struct};
-use prost_types::value::Kind;
+use flowrun_sdk::wire::{self, Failed, Reply, Schema};
 
 use super::jina::DataRequestProto;
 use super::request::PARAMETER_TIMEOUT;
@@ -14,13 +14,12 @@ use crate::runtime::{DocumentFailure, Request, RequestError, Response};
 
 /// The message that asks this of all executors, under that id. A deadline goes as the seconds that are left.
 pub(crate) fn ask(id: String, request: &Request) -> DataRequestProto {
-    let mut parameters = to_struct(&request.parameters);
+    let mut parameters = Cow::Borrowed(&request.parameters);
     if let Some(deadline) = request.deadline {
         let left = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
-        let left = prost_types::Value { kind: Some(Kind::NumberValue(left)) };
-        parameters.fields.insert(PARAMETER_TIMEOUT.to_owned(), left);
+        parameters.to_mut().insert(PARAMETER_TIMEOUT.to_owned(), left.into());
     }
-    wire::ask(id, &request.endpoint, parameters, &request.documents, Schema::V1)
+    wire::ask(id, &request.endpoint, &parameters, &request.documents, Schema::V1)
 }
 
 /// What a reply says; of a failed request, the class of the executor stands for its pod.

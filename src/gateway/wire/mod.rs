@@ -15,5 +15,5 @@ pub(super) use deadline::from_headers as deadline_from_headers;
 pub(crate) use flowrun_sdk::wire::jina;
 pub(super) use json::{Form, JsonDocument, read_documents};
 pub(super) use reply::{data_reply, refused};
-pub(super) use request::{Envelope, open, timeout_of};
+pub(super) use request::{Envelope, joined, timeout_of};
 pub(super) use status::Status;

@@ -1,10 +1,8 @@
 //! From an answer to a message.
 
 use bytes::Bytes;
-use flowrun_sdk::wire::{FAILED_DOCUMENTS, RESULTS, encode_documents, to_struct};
-use prost_types::value::Kind;
-use prost_types::{Struct, Value};
-use serde_json::Map;
+use flowrun_sdk::wire::{FAILED_DOCUMENTS, RESULTS, encode_documents, encode_object};
+use serde_json::{Map, Value};
 
 use super::jina::data_request_proto::DataContentProto;
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
@@ -15,11 +13,11 @@ use crate::gateway::partial;
 
 /// The reply to a data request.
 pub(crate) fn data_reply(envelope: Envelope, answer: Answer) -> DataRequestProto {
-    let Envelope { header, mut parameters, schema, documents } = envelope;
+    let Envelope { header, mut parameters, schema, documents, .. } = envelope;
     let (status, documents) = match answer.result {
         Ok(response) => {
-            insert(&mut parameters, RESULTS, &response.results);
-            insert(&mut parameters, FAILED_DOCUMENTS, &partial::failures(&response.failures));
+            let failures = partial::failures(&response.failures);
+            parameters = with(parameters, [(RESULTS, response.results), (FAILED_DOCUMENTS, failures)]);
             (None, encode_documents(&response.documents, schema))
         }
         Err(failed) => (Some(failed.status.to_proto()), documents),
@@ -37,7 +35,7 @@ pub(crate) fn refused(envelope: Envelope, refusal: &Refusal) -> DataRequestProto
 fn reply(
     header: HeaderProto,
     status: Option<StatusProto>,
-    parameters: Struct,
+    parameters: Bytes,
     routes: Vec<RouteProto>,
     documents: Bytes,
 ) -> DataRequestProto {
@@ -47,12 +45,11 @@ fn reply(
     DataRequestProto { header: Some(header), parameters: Some(parameters), routes, data: Some(data) }
 }
 
-/// Adds an object to the parameters, unless it is empty.
-fn insert(parameters: &mut Struct, name: &str, object: &Map<String, serde_json::Value>) {
-    if !object.is_empty() {
-        let value = Value { kind: Some(Kind::StructValue(to_struct(object))) };
-        parameters.fields.insert(name.to_owned(), value);
-    }
+/// The parameters with these objects among them, but for empty ones. What stands later in a message counts.
+fn with<const N: usize>(parameters: Bytes, objects: [(&str, Map<String, Value>); N]) -> Bytes {
+    let objects = objects.into_iter().filter(|(_, object)| !object.is_empty());
+    let added: Map<_, _> = objects.map(|(name, object)| (name.to_owned(), object.into())).collect();
+    if added.is_empty() { parameters } else { [&*parameters, &encode_object(&added)].concat().into() }
 }
 
 impl Route {

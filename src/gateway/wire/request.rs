@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use flowrun_sdk::wire::{Schema, decode_documents, from_struct};
+use flowrun_sdk::wire::{Schema, decode_documents, decode_object, encode_documents};
 use flowrun_sdk::{Documents, RequestParameters};
 
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::{DataRequestProto, HeaderProto};
 use crate::gateway::exchange::{Question, Refusal};
+use crate::runtime;
 
 /// The parameter by which a request says how many seconds it may take.
 pub(crate) const PARAMETER_TIMEOUT: &str = "__timeout__";
@@ -19,58 +20,86 @@ pub(crate) struct Envelope {
     /// Its header.
     pub(crate) header: HeaderProto,
     /// Its parameters, as they came.
-    pub(crate) parameters: prost_types::Struct,
+    pub(crate) parameters: Bytes,
     /// The schema of its documents.
     pub(crate) schema: Schema,
     /// Its documents, as they came: what a failed request is answered with.
     pub(crate) documents: Bytes,
+    /// Whether it had a pickle in their place.
+    pickled: bool,
 }
 
-/// Opens a message. What is wrong with its content is told beside the envelope, so that it can be answered.
-pub(crate) fn open(
-    message: DataRequestProto,
+impl Envelope {
+    /// Takes a message apart. Its documents are not read yet: first there must be room for them.
+    pub(crate) fn of(message: DataRequestProto) -> Self {
+        let DataRequestProto { header, parameters, data, .. } = message;
+        let (documents, pickled) = match data.and_then(|data| data.documents) {
+            None => (Bytes::new(), false),
+            Some(Content::Docs(documents)) => (documents, false),
+            Some(Content::DocsBytes(_)) => (Bytes::new(), true),
+        };
+        Self {
+            header: header.unwrap_or_default(),
+            parameters: parameters.unwrap_or_default(),
+            schema: Schema::of_documents(&documents),
+            documents,
+            pickled,
+        }
+    }
+
+    /// The question in it; `deadline` is what was said outside it.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] when it cannot be read.
+    pub(crate) fn question(&self, deadline: Option<Instant>) -> Result<Question, Refusal> {
+        let documents = self.read_documents().map_err(Refusal::Invalid)?;
+        let parameters = decode_object(&self.parameters)
+            .map_err(|error| Refusal::Invalid(format!("the parameters: {error}")))?;
+        let header = &self.header;
+        let said =
+            header.timeout.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into()));
+        let own =
+            said.or_else(|| timeout_of(&parameters)).and_then(|timeout| Instant::now().checked_add(timeout));
+        Ok(Question {
+            id: header.request_id.clone(),
+            endpoint: header.exec_endpoint.clone().unwrap_or_default(),
+            target: header.target_executor.clone().unwrap_or_default(),
+            parameters,
+            documents,
+            deadline: [deadline, own].into_iter().flatten().min(),
+        })
+    }
+
+    fn read_documents(&self) -> Result<Documents, String> {
+        if self.pickled {
+            return Err("`docs_bytes` is a Python pickle, which is never opened; send `docs`".to_owned());
+        }
+        decode_documents(self.documents.clone(), self.schema).map_err(|error| error.to_string())
+    }
+}
+
+/// Several messages as one, as a join in front of the flow would have it: their documents are merged by id, and
+/// everything else is the first one's.
+pub(crate) fn joined(
+    envelopes: Vec<Envelope>,
     deadline: Option<Instant>,
 ) -> (Envelope, Result<Question, Refusal>) {
-    let DataRequestProto { header, parameters, data, .. } = message;
-    let (bytes, pickled) = match data.and_then(|data| data.documents) {
-        None => (Bytes::new(), false),
-        Some(Content::Docs(documents)) => (documents, false),
-        Some(Content::DocsBytes(_)) => (Bytes::new(), true),
-    };
-    let envelope = Envelope {
-        header: header.unwrap_or_default(),
-        parameters: parameters.unwrap_or_default(),
-        schema: Schema::of_documents(&bytes),
-        documents: bytes,
-    };
-    let documents = match pickled {
-        true => Err("`docs_bytes` is a Python pickle, which is never opened; send `docs`".to_owned()),
-        false => documents(&envelope),
-    };
-    let question =
-        documents.map(|documents| question(&envelope, documents, deadline)).map_err(Refusal::Invalid);
-    (envelope, question)
-}
-
-fn documents(envelope: &Envelope) -> Result<Documents, String> {
-    decode_documents(envelope.documents.clone(), envelope.schema).map_err(|error| error.to_string())
-}
-
-fn question(envelope: &Envelope, documents: Documents, deadline: Option<Instant>) -> Question {
-    let header = &envelope.header;
-    let parameters = from_struct(envelope.parameters.clone());
-    let said =
-        header.timeout.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into()));
-    let own =
-        said.or_else(|| timeout_of(&parameters)).and_then(|timeout| Instant::now().checked_add(timeout));
-    Question {
-        id: header.request_id.clone(),
-        endpoint: header.exec_endpoint.clone().unwrap_or_default(),
-        target: header.target_executor.clone().unwrap_or_default(),
-        parameters,
-        documents,
-        deadline: [deadline, own].into_iter().flatten().min(),
+    let mut envelopes = envelopes.into_iter();
+    let mut envelope = envelopes.next().unwrap_or_else(|| Envelope::of(DataRequestProto::default()));
+    let question = envelope.question(deadline);
+    if envelopes.len() == 0 {
+        return (envelope, question);
     }
+    let question = question.and_then(|question| {
+        let others = envelopes.map(|other| other.read_documents().map_err(Refusal::Invalid));
+        let others: Vec<Documents> = others.collect::<Result<_, _>>()?;
+        let documents = runtime::joined(std::iter::once(question.documents).chain(others));
+        Ok(Question { documents, ..question })
+    });
+    if let Ok(question) = &question {
+        envelope.documents = encode_documents(&question.documents, envelope.schema);
+    }
+    (envelope, question)
 }
 
 /// The time that the parameters grant.

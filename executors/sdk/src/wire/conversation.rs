@@ -1,13 +1,12 @@
 //! A conversation in Jina's words: a request as a message, what a reply says, and how errors are called in it.
 
-use prost_types::Struct;
 use serde_json::{Map, Value};
 
 use super::jina::data_request_proto::DataContentProto;
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::status_proto::StatusCode;
 use super::jina::{DataRequestProto, HeaderProto, StatusProto};
-use super::{Schema, decode_documents, encode_documents, from_struct};
+use super::{Schema, decode_documents, decode_object, encode_documents, encode_object};
 use crate::{Document, Documents, ErrorKind, ExecutorError};
 
 /// The parameter under which executors' results come back.
@@ -50,7 +49,7 @@ pub fn error_kind(name: &str) -> ErrorKind {
 pub fn ask(
     id: String,
     endpoint: &str,
-    parameters: Struct,
+    parameters: &Map<String, Value>,
     documents: &[Document],
     schema: Schema,
 ) -> DataRequestProto {
@@ -59,7 +58,7 @@ pub fn ask(
     let documents = Some(Content::Docs(encode_documents(documents, schema)));
     DataRequestProto {
         header: Some(header),
-        parameters: Some(parameters),
+        parameters: Some(encode_object(parameters).into()),
         routes: Vec::new(),
         data: Some(DataContentProto { documents }),
     }
@@ -105,7 +104,7 @@ pub fn answer(message: DataRequestProto) -> Result<Reply, Failed> {
         Some(Content::DocsBytes(_)) => return Err(malformed(&"a pickle is never opened")),
         None => Documents::default(),
     };
-    let mut parameters = from_struct(parameters.unwrap_or_default());
+    let mut parameters = decode_object(&parameters.unwrap_or_default()).map_err(|error| malformed(&error))?;
     let failures = object(parameters.remove(FAILED_DOCUMENTS)).into_iter().map(failure).collect();
     Ok(Reply { documents, failures, results: object(parameters.remove(RESULTS)) })
 }

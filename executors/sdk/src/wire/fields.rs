@@ -72,14 +72,14 @@ pub const NOTHING: &str = "null";
 /// The kind of the field `tags` itself.
 pub const TAGS: &str = "tags";
 
-/// The document without its books; itself where there are none, in it or below.
-pub(super) fn dropped(document: &Document) -> Cow<'_, Document> {
-    if !has_books(document) {
-        return Cow::Borrowed(document);
+/// The documents without their books; themselves where there are none, in them or below.
+pub(super) fn dropped(documents: &[Document]) -> Cow<'_, [Document]> {
+    if !documents.iter().any(has_books) {
+        return Cow::Borrowed(documents);
     }
-    let mut document = document.clone();
-    drop_books(&mut document);
-    Cow::Owned(document)
+    let mut documents = documents.to_vec();
+    documents.iter_mut().for_each(drop_books);
+    Cow::Owned(documents)
 }
 
 fn has_books(document: &Document) -> bool {

@@ -1,25 +1,34 @@
 //! Documents as protobuf messages: one format for the wire, for plugins and for disk.
 //!
-//! The messages come from `proto/docarray.proto`, which is docarray's first schema. What a message can say and a
-//! [`Document`] cannot (evaluations, sparse arrays, metadata) is dropped when it is read.
+//! The format is `proto/docarray.proto`, which is docarray's first schema. Documents are read from and written to bytes
+//! directly; payloads of a message that is [`Bytes`] are shared with it. What a message can say and a [`Document`]
+//! cannot (evaluations, sparse arrays, metadata) is dropped when it is read.
 //!
 //! Whoever talks to other processes has more: the messages of Jina 3 around documents ([`jina`]), documents in either
 //! of docarray's schemas ([`Schema`]), and the words of a conversation ([`ask`], [`answer`]).
 
 mod conversation;
-mod decode;
-mod encode;
+mod field;
 mod fields;
+mod read;
 mod schema;
+mod sink;
 mod v1;
 mod v2;
+mod write;
 
 use bytes::Bytes;
-use prost::Message as _;
+use serde_json::{Map, Value};
 
 use crate::{Document, Documents, Tags, TensorError};
 
-/// The messages of `proto/jina.proto`; documents in them are bytes.
+pub use conversation::{
+    FAILED_DOCUMENTS, Failed, KINDS, RESULTS, Reply, answer, ask, error_kind, exception_name,
+};
+pub use fields::{Fields, NOTHING, TAGS};
+pub use schema::Schema;
+
+/// The messages of `proto/jina.proto`; documents and objects in them are bytes.
 #[expect(missing_docs, reason = "written by prost from the .proto file, which documents them")]
 pub mod jina {
     include!(concat!(env!("OUT_DIR"), "/jina.rs"));
@@ -31,31 +40,29 @@ mod docarray2 {
     include!(concat!(env!("OUT_DIR"), "/docarray2.rs"));
 }
 
-#[expect(
-    missing_docs,
-    unreachable_pub,
-    reason = "written by prost from the .proto file, which documents them"
-)]
-mod messages {
-    include!(concat!(env!("OUT_DIR"), "/docarray.rs"));
-}
-
-pub use conversation::{
-    FAILED_DOCUMENTS, Failed, KINDS, RESULTS, Reply, answer, ask, error_kind, exception_name,
-};
-pub use decode::from_struct;
-pub use encode::to_struct;
-pub use fields::{Fields, NOTHING, TAGS};
-pub use messages::{DenseNdArrayProto, DocumentArrayProto, DocumentProto, NamedScoreProto, NdArrayProto};
-pub use schema::Schema;
+use read::Reading;
+use sink::Part;
+use write::{Entries, List};
 
 /// Why bytes are not a document.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// The bytes are no message of this type.
+    /// The bytes are no message of any type.
     #[error("not a document message: {0}")]
     Message(#[from] prost::DecodeError),
+    /// A field is longer than what it stands in.
+    #[error("not a document message: it is cut off")]
+    CutOff,
+    /// A field has the number, but not the type, of one of a document's.
+    #[error("not a document message: a field is of another type")]
+    WrongType,
+    /// A text is none.
+    #[error("not a document message: a text is not UTF-8")]
+    NotText,
+    /// Documents or values lie too deep in one another.
+    #[error("the document has more levels than can be read")]
+    TooDeep,
     /// An array's shape does not account for its bytes.
     #[error("the document's array is inconsistent: {0}")]
     Tensor(#[from] TensorError),
@@ -64,7 +71,25 @@ pub enum WireError {
 /// The document as bytes.
 #[must_use]
 pub fn encode(document: &Document) -> Vec<u8> {
-    DocumentProto::from(document).encode_to_vec()
+    written(document)
+}
+
+/// The documents as a message that lists them.
+#[must_use]
+pub fn encode_list(documents: &[Document]) -> Vec<u8> {
+    written(&List(documents))
+}
+
+/// A JSON object as a `Struct`. Numbers become doubles, as everywhere in protobuf's `Struct`.
+#[must_use]
+pub fn encode_object(object: &Map<String, Value>) -> Vec<u8> {
+    written(&Entries(object))
+}
+
+fn written(part: &impl Part) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(part.length());
+    part.write(&mut bytes);
+    bytes
 }
 
 /// The document that the bytes stand for. Chunks that name no parent get the one that they are in.
@@ -72,7 +97,33 @@ pub fn encode(document: &Document) -> Vec<u8> {
 /// # Errors
 /// [`WireError`] when they stand for none.
 pub fn decode(bytes: &[u8]) -> Result<Document, WireError> {
-    DocumentProto::decode(bytes)?.try_into()
+    Reading::of(None).document(bytes)
+}
+
+/// As [`decode`]; payloads are shared with the message.
+///
+/// # Errors
+/// [`WireError`] when the bytes stand for no document.
+pub fn decode_shared(bytes: &Bytes) -> Result<Document, WireError> {
+    Reading::of(Some(bytes)).document(bytes)
+}
+
+/// The documents that a message lists; payloads are shared with it.
+///
+/// # Errors
+/// [`WireError`] when one of them is none.
+pub fn decode_list(bytes: &Bytes) -> Result<Documents, WireError> {
+    Reading::of(Some(bytes)).list(bytes)
+}
+
+/// The JSON object that a `Struct` stands for.
+///
+/// # Errors
+/// [`WireError`] when the bytes are no such message.
+pub fn decode_object(bytes: &[u8]) -> Result<Map<String, Value>, WireError> {
+    let mut object = Map::new();
+    Reading::of(None).object(bytes, &mut object)?;
+    Ok(object)
 }
 
 /// The documents in a list of that schema.
@@ -81,7 +132,7 @@ pub fn decode(bytes: &[u8]) -> Result<Document, WireError> {
 /// [`WireError`] when there are none.
 pub fn decode_documents(list: Bytes, schema: Schema) -> Result<Documents, WireError> {
     match schema {
-        Schema::V1 => v1::decode_documents(list),
+        Schema::V1 => v1::decode_documents(&list),
         Schema::V2 => Ok(v2::decode_documents(list)?),
     }
 }
@@ -92,7 +143,7 @@ pub fn decode_documents(list: Bytes, schema: Schema) -> Result<Documents, WireEr
 /// [`WireError`] when there is none.
 pub fn decode_document(message: Bytes, schema: Schema) -> Result<Document, WireError> {
     match schema {
-        Schema::V1 => v1::decode_document(message),
+        Schema::V1 => v1::decode_document(&message),
         Schema::V2 => Ok(v2::decode_document(message)?),
     }
 }
@@ -120,12 +171,14 @@ pub fn encode_document(document: &Document, schema: Schema) -> Bytes {
 /// # Errors
 /// [`WireError`] when they stand for none.
 pub fn decode_tags(bytes: &[u8]) -> Result<Tags, WireError> {
-    Ok(TagsAlone::decode(bytes)?.tags.map(from_struct).unwrap_or_default())
+    let mut tags = Tags::new();
+    for field in field::Fields::of(bytes) {
+        if let (17, field) = field? {
+            Reading::of(None).object(field.bytes()?, &mut tags)?;
+        }
+    }
+    Ok(tags)
 }
 
-/// The one field of a `DocumentProto` that tells its tags.
-#[derive(Clone, PartialEq, prost::Message)]
-struct TagsAlone {
-    #[prost(message, optional, tag = "17")]
-    tags: Option<prost_types::Struct>,
-}
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,7 @@
 //! In both, field 1 of a document is bytes: the id in the first schema, an entry of a map in the second. An entry
 //! begins with the byte of its own first field, `0x0a`; an id would have to begin with a line feed to look like one.
 
-use bytes::Buf as _;
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use super::field::{Field, Fields};
 
 /// A schema of docarray's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,54 +17,37 @@ pub enum Schema {
 
 impl Schema {
     /// The schema of a list of documents. The first document with anything in it decides.
-    pub fn of_documents(mut list: &[u8]) -> Self {
-        while let Some((1, document)) = field(&mut list) {
-            if !document.is_empty() {
-                return Self::of_document(document);
+    pub fn of_documents(list: &[u8]) -> Self {
+        for field in Fields::of(list) {
+            match field {
+                Ok((1, Field::Bytes([]))) => {}
+                Ok((1, Field::Bytes(document))) => return Self::of_document(document),
+                _ => break,
             }
         }
         Self::V1
     }
 
     /// The schema of one document.
-    pub fn of_document(mut document: &[u8]) -> Self {
-        if document.is_empty() {
-            return Self::V1;
-        }
-        while !document.is_empty() {
-            if !field(&mut document).is_some_and(|(number, payload)| number == 1 && is_entry(payload)) {
-                return Self::V1;
-            }
-        }
-        Self::V2
+    pub fn of_document(document: &[u8]) -> Self {
+        let mut fields = Fields::of(document);
+        let entries =
+            fields.all(|field| matches!(field, Ok((1, Field::Bytes(payload))) if is_entry(payload)));
+        if entries && !document.is_empty() { Self::V2 } else { Self::V1 }
     }
 }
 
 /// Whether bytes are an entry of a map: a text as key, and at most one message as value.
-fn is_entry(mut payload: &[u8]) -> bool {
-    let Some((1, key)) = field(&mut payload) else { return false };
-    let value = payload.is_empty() || matches!(field(&mut payload), Some((2, value)) if is_message(value));
-    value && payload.is_empty() && std::str::from_utf8(key).is_ok()
-}
-
-/// Whether bytes can be read as fields to their end.
-fn is_message(mut payload: &[u8]) -> bool {
-    while !payload.is_empty() {
-        let Ok((number, wire)) = decode_key(&mut payload) else { return false };
-        if skip_field(wire, number, &mut payload, DecodeContext::default()).is_err() {
-            return false;
-        }
-    }
-    true
-}
-
-/// Takes a field of bytes from the front: its number and its payload.
-fn field<'a>(message: &mut &'a [u8]) -> Option<(u32, &'a [u8])> {
-    let (number, WireType::LengthDelimited) = decode_key(message).ok()? else { return None };
-    let length = usize::try_from(decode_varint(message).ok()?).ok()?;
-    let payload = message.get(..length)?;
-    message.advance(length);
-    Some((number, payload))
+fn is_entry(payload: &[u8]) -> bool {
+    let mut fields = Fields::of(payload);
+    let key = matches!(fields.next(), Some(Ok((1, Field::Bytes(key)))) if str::from_utf8(key).is_ok());
+    let value = match fields.next() {
+        None => true,
+        // Readable as fields to its end.
+        Some(Ok((2, Field::Bytes(value)))) => Fields::of(value).all(|field| field.is_ok()),
+        Some(_) => false,
+    };
+    key && value && fields.next().is_none()
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ fn usual_type(name: &str) -> Option<&'static str> {
 }
 
 fn tensor(array: NdArrayProto) -> Result<Tensor, NdArrayProto> {
-    let plain = array.parameters.as_ref().is_none_or(|parameters| parameters.fields.is_empty());
+    let plain = array.parameters.as_ref().is_none_or(|parameters| parameters.is_empty());
     let tensor = array.dense.as_ref().filter(|_| plain).and_then(|dense| {
         let shape = dense.shape.iter().map(|&side| side as usize).collect();
         let tensor = Tensor::new(dense.dtype.parse().ok()?, shape, dense.buffer.clone()).ok()?;

@@ -1,5 +1,7 @@
 // The dashboard: the flow as it works, from /dashboard.json every second, and its log as it is written.
 
+import { ask, follow } from "/pages/ask.js";
+
 const at = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 const INTERVAL = 1000;
@@ -124,7 +126,7 @@ let before = null;
 /** Fetches the state and shows it, with rates since the last time. */
 async function show() {
   try {
-    const state = await (await fetch("/dashboard.json")).json();
+    const state = await (await ask("/dashboard.json")).json();
     const now = performance.now();
     const seconds = before ? (now - before.now) / 1000 : 0;
     const since = (value, earlier) => (seconds > 0 ? Math.max(0, value - (earlier ?? 0)) / seconds : 0);
@@ -149,8 +151,8 @@ async function show() {
 }
 
 const log = at("log");
-new EventSource("/dashboard/log").addEventListener("message", (event) => {
-  const { time, level, message, fields = {} } = JSON.parse(event.data);
+follow("/dashboard/log", (data) => {
+  const { time, level, message, fields = {} } = JSON.parse(data);
   const line = document.createElement("span");
   const more = Object.entries(fields).map(([name, value]) => `${name}=${value}`).join(" ");
   line.className = level;

@@ -1,5 +1,7 @@
 // The search page: a text, a picture or a clip goes to the flow's /search; its matches come back as a grid.
 
+import { ask, showPicture } from "/pages/ask.js";
+
 const at = (id) => document.getElementById(id);
 const [form, text, file, count, query, status, results] =
   ["form", "text", "file", "count", "query", "status", "results"].map(at);
@@ -41,7 +43,7 @@ async function search(sought, shown) {
   results.setAttribute("aria-busy", "true");
   const started = performance.now();
   try {
-    const answer = await fetch("/post", {
+    const answer = await ask("/post", {
       method: "POST",
       headers: { "content-type": "application/json", "x-flowrun-page": "search" },
       body: JSON.stringify({
@@ -78,10 +80,11 @@ function shownMatch(found, position) {
   const words = () => element("div", { className: "text", textContent: found.text || name });
   const source = sourceOf(found);
   if (source) {
-    const image = element("img", { alt: name, loading: "lazy", src: source });
+    const image = element("img", { alt: name, loading: "lazy" });
     // What has no thumbnail is shown by its words.
     image.addEventListener("error", () => picture.replaceChildren(words()), { once: true });
     picture.append(image);
+    showPicture(image, source);
   } else {
     picture.append(words());
   }
@@ -100,7 +103,9 @@ function shownMatch(found, position) {
   more.addEventListener("click", () => {
     const { uri, blob, mime_type, text: words } = found;
     const like = element("span", { textContent: `More like ${name}` });
-    search(blob ? { blob, mime_type } : uri ? { uri } : { text: words ?? "" }, source ? [element("img", { alt: "", src: source }), like] : [like]);
+    const preview = source ? [element("img", { alt: "" })] : [];
+    for (const image of preview) showPicture(image, source);
+    search(blob ? { blob, mime_type } : uri ? { uri } : { text: words ?? "" }, [...preview, like]);
     scrollTo({ top: 0 });
   });
   about.append(more);
@@ -159,7 +164,7 @@ if (asked) {
   text.value = asked;
   search({ text: asked }, []);
 }
-fetch("/flow.json").then((answer) => answer.json()).then(({ name, pods }) => {
+ask("/flow.json").then((answer) => answer.json()).then(({ name, pods }) => {
   document.title = `${name} – search`;
   at("title").textContent = name;
   at("about").textContent = pods.map((pod) => pod.name).join(" → ");

@@ -1,0 +1,64 @@
+"""Serves a flow with the real Jina until its standard input ends.
+
+    python jina_flow.py chain:COPIES|diamond|shards:COPIES PORT PROTOCOL
+
+Prints `ready SECONDS` when the flow serves, counted from the start of this program.
+"""
+
+import sys
+import time
+
+STARTED = time.monotonic()
+
+from docarray import DocumentArray  # noqa: E402
+from jina import Executor, Flow, requests  # noqa: E402
+
+
+class Pass(Executor):
+    """Does nothing."""
+
+    @requests
+    def act(self, docs, **_):
+        return docs
+
+
+class Nearest(Executor):
+    """Keeps documents in memory, and finds the nearest ten."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.kept = DocumentArray()
+
+    @requests(on="/index")
+    def index(self, docs, **_):
+        self.kept.extend(docs)
+
+    @requests(on="/search")
+    def search(self, docs, **_):
+        docs.match(self.kept, limit=10, metric="cosine")
+
+
+def flow_of(shape, port, protocol):
+    kind, _, copies = shape.partition(":")
+    flow = Flow(port=port, protocol=protocol)
+    if kind == "chain":
+        for number in range(int(copies)):
+            flow = flow.add(name=f"pass{number}", uses=Pass)
+        return flow
+    if kind == "diamond":
+        flow = flow.add(name="first", uses=Pass)
+        flow = flow.add(name="left", uses=Pass, needs="first").add(name="right", uses=Pass, needs="first")
+        return flow.add(name="join", uses=Pass, needs=["left", "right"])
+    polling = {"/index": "ANY", "/search": "ALL"}
+    return flow.add(name="nearest", uses=Nearest, shards=int(copies), polling=polling)
+
+
+def main():
+    shape, port, protocol = sys.argv[1:]
+    with flow_of(shape, int(port), protocol):
+        print(f"ready {time.monotonic() - STARTED:.3f}", flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
