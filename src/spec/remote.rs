@@ -115,7 +115,9 @@ fn scalars(node: Option<&Node>) -> Vec<&Scalar> {
 fn addresses(hosts: &str, ports: &str) -> Result<Vec<String>, (String, &'static str)> {
     const WRITE: &str = "write `host: HOST` and `port: PORT`, or `host: 'grpc://HOST:PORT'`";
     let list = |text: &str| -> Vec<String> {
-        let text = text.trim().trim_start_matches('[').trim_end_matches(']');
+        // A variable may hold a list in brackets, in which an address of IP stands as well.
+        let inner = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        let text = inner.filter(|inner| inner.parse::<std::net::Ipv6Addr>().is_err()).unwrap_or(text);
         text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
     };
     let (mut hosts, ports) = (list(hosts), list(ports));

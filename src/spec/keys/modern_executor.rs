@@ -28,8 +28,16 @@ pub const MODERN_EXECUTOR: &[Key] = &[
     Key::obeyed("replicas", Kind::Count(1, COPIES_MAX), "copies of each shard, competing for requests"),
     Key::obeyed("shards", Kind::Count(1, COPIES_MAX), "parts of the data").also(&["parallel"]),
     Key::obeyed("polling", Kind::Any, "`ANY`, `ALL`, or a mapping by endpoint"),
-    Key::obeyed("uses_before", Kind::Any, "an executor before the shards"),
-    Key::obeyed("uses_after", Kind::Any, "an executor behind the shards"),
+    Key::obeyed(
+        "uses_before",
+        Kind::Any,
+        "an executor before the shards, of which there may be one; Jina 3 ignores it there",
+    ),
+    Key::obeyed(
+        "uses_after",
+        Kind::Any,
+        "an executor behind the shards, of which there may be one; it sees their replies merged",
+    ),
     Key::obeyed("floating", Kind::Flag, "whether it is fed but not waited for"),
     Key::obeyed("workspace", Kind::Text, "the directory that it writes beneath"),
     Key::obeyed("timeout_ready", Kind::Milliseconds, "how long it may take to start"),
