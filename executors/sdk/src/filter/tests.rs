@@ -75,6 +75,51 @@ fn what_is_wrong_is_told_with_its_place_and_with_what_would_do() {
     assert!(parse(&json!({"text": {"$regx": "a"}})).unwrap_err().known.contains(&"$regex"));
 }
 
+fn passes(filter: Value, tags: Value) -> bool {
+    parse(&filter).unwrap().passes(tags.as_object().unwrap())
+}
+
+#[test]
+fn every_operator_means_what_it_says() {
+    let tags = json!({"n": 5, "t": "m", "b": true});
+    let holding = [
+        json!({}),
+        json!({"n": 5}),
+        json!({"n": {"$eq": 5.0}, "t": "m"}),
+        json!({"n": {"$gt": 4, "$lt": 6}}),
+        json!({"n": {"$gte": 5, "$lte": 5}}),
+        json!({"t": {"$gt": "a"}}),
+        json!({"b": true}),
+        json!({"b": {"$gt": false}}),
+        json!({"n": {"$in": [1, 5]}}),
+        json!({"n": {"$nin": []}}),
+        json!({"n": {"$ne": 4}}),
+        json!({"n": {"$neq": 4}}),
+        json!({"n": {"$not": {"$lt": 5}}}),
+        json!({"$and": [{"n": 5}, {"t": "m"}]}),
+        json!({"$or": [{"n": 4}, {"t": "m"}]}),
+        json!({"$not": {"n": 4}}),
+    ];
+    for filter in holding {
+        assert!(passes(filter.clone(), tags.clone()), "{filter}");
+        assert!(!passes(json!({"$not": filter}), tags.clone()), "not {filter}");
+    }
+    // All conditions must hold, an `$or` among them.
+    assert!(!passes(json!({"n": 4, "$or": [{"t": "m"}]}), tags));
+}
+
+#[test]
+fn a_tag_that_is_missing_or_of_another_type_is_only_unequal() {
+    for tags in [json!({}), json!({"n": "5"}), json!({"n": null}), json!({"n": [5]}), json!({"n": true})] {
+        for operator in ["$eq", "$lt", "$lte", "$gt", "$gte"] {
+            assert!(!passes(json!({"n": {operator: 5}}), tags.clone()), "{operator} {tags}");
+        }
+        assert!(passes(json!({"n": {"$ne": 5}}), tags.clone()));
+        assert!(passes(json!({"n": {"$nin": [5]}}), tags.clone()));
+        assert!(!passes(json!({"n": {"$in": [5]}}), tags));
+    }
+}
+
 /// What a filter says, word by word: every value anew, nothing prepared.
 fn model(filter: &Value, tags: &Value) -> bool {
     let field = |name: &str, test: &Value| {
