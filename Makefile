@@ -5,6 +5,7 @@
 #   make test     formats, lints and tests everything
 #   make bench    measures what docs/performance.md quotes
 #   make bench-peers  measures the service against the real Jina and a bare echo
+#   make bench-overload  asks a service five times what it can do
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
 #   make docs     writes the generated parts of docs/ anew
 #   make clients  installs the real clients that `make test` talks to
@@ -36,7 +37,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench bench-peers storm docs setup data clean-demo clients
+.PHONY: demo test lint bench bench-peers bench-overload storm docs setup data clean-demo clients
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -111,10 +112,15 @@ bench: setup
 	cargo bench --quiet
 
 bench-peers: setup clients
+	$(call install,wrk)
 	cargo build --release --quiet --bins --example echo
 	FLOWRUN=$(TARGET)/release/flowrun ECHO=$(TARGET)/release/examples/echo \
 	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
 	    python3 benches/peers/measure.py
+
+bench-overload: demo
+	FLOWRUN=$(TARGET)/release/flowrun python3 benches/peers/overload.py flows/flower/query.yml \
+	    "$$(ls demo/pictures/query/*.png | head -1)"
 
 storm: setup
 	FLOWRUN_ENDINGS=1000 cargo test --quiet --test flowrun -- load::whenever

@@ -14,6 +14,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::post;
+use flowrun_sdk::wire::jina::DataRequestProto;
 use futures_util::StreamExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -23,17 +24,9 @@ use tonic::server::Grpc;
 use tonic::{Status, Streaming};
 use tonic_prost::ProstCodec;
 
-#[expect(unreachable_pub, reason = "written by prost from the .proto file")]
-#[expect(
-    clippy::allow_attributes,
-    reason = "the compiler does not see an expectation of dead code as met here"
-)]
-#[allow(dead_code, reason = "an echo needs a part of the messages")]
-mod jina {
-    include!(concat!(env!("OUT_DIR"), "/jina.rs"));
-}
-
-use jina::DataRequestProto;
+/// Requests are made on one thread and end on another; both sides of the comparison have the same allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn grpc() -> Grpc<ProstCodec<DataRequestProto, DataRequestProto>> {
     Grpc::new(ProstCodec::default()).max_decoding_message_size(256 << 20)

@@ -1,6 +1,6 @@
 """Serves a flow with the real Jina until its standard input ends.
 
-    python jina_flow.py chain:COPIES|diamond|shards:COPIES PORT PROTOCOL
+    python jina_flow.py chain:COPIES|diamond|shards:COPIES PORT[,PORT] PROTOCOL[,PROTOCOL]
 
 Prints `ready SECONDS` when the flow serves, counted from the start of this program.
 """
@@ -55,7 +55,7 @@ def flow_of(shape, port, protocol):
 
 def main():
     shape, port, protocol = sys.argv[1:]
-    with flow_of(shape, int(port), protocol):
+    with flow_of(shape, [int(number) for number in port.split(",")], protocol.split(",")):
         print(f"ready {time.monotonic() - STARTED:.3f}", flush=True)
         sys.stdin.read()
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from service import FLOWRUN, Served, resident_megabytes, row
+from service import FLOWRUN, Served, row
 
 HERE = Path(__file__).parent
 ECHO = os.environ.get("ECHO", "target/release/examples/echo")
@@ -22,7 +22,7 @@ SECONDS = os.environ.get("SECONDS_EACH", "5")
 CORPUS, DIMENSIONS = 1_000, 64
 UNDER_WAY = "64"
 
-# What is asked: a name, and how.
+# What is asked over gRPC: a name, and how.
 SINGLE = ("one document a request", ["-c", UNDER_WAY])
 STREAM = ("stream of 100 documents a request", ["-c", UNDER_WAY, "--stream", "--documents", "100"])
 SHAPES = {
@@ -52,54 +52,82 @@ def yaml_of(shape, directory):
     return f"jtype: Flow\nwith: {{workspace: {directory}}}\nexecutors:\n" + "".join(f"- {pod}\n" for pod in pods)
 
 
-def ask(served, address, arguments):
-    measured = served.ask(address, [*arguments, "-d", SECONDS])
-    if measured["errors"]:
-        print(f"not all was answered: {measured['errors']}", file=sys.stderr)
-    return measured
+def complete(figures):
+    """The figures, and a word where not all was answered."""
+    if figures["errors"]:
+        print(f"not all was answered: {figures['errors']}", file=sys.stderr)
+    return figures
 
 
-def measure(served, address, shape, work):
+def fill(address, shape, work):
     if shape.startswith("shards"):
-        fill = [FLOWRUN, "client", address, "--endpoint", "/index", "--input", str(work / "corpus.jsonl")]
-        subprocess.run(fill, stdout=subprocess.DEVNULL, check=True)
+        command = [FLOWRUN, "client", address, "--endpoint", "/index", "--input", str(work / "corpus.jsonl")]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+
+
+def ask_grpc(served, address, shape, work):
+    fill(address, shape, work)
     figures = {}
     for name, arguments in SHAPES[shape]:
         arguments = [str(work / "queries.jsonl") if word == "queries" else word for word in arguments]
         served.ask(address, [*arguments, "-d", "1"])
-        figures[name] = ask(served, address, arguments)
-    return figures, served.ready_seconds, served.resident, resident_megabytes(served.processes)
+        figures[f"gRPC, {name}"] = complete(served.ask(address, [*arguments, "-d", SECONDS]))
+    return figures
+
+
+def ask_http(served, address, shape, work):
+    path, body = ("/search", "search.json") if shape.startswith("shards") else ("/post", "post.json")
+    name = SHAPES[shape][0][0]
+    served.ask_http(address, UNDER_WAY, 1, path, work / body)
+    return {f"HTTP, {name}": complete(served.ask_http(address, UNDER_WAY, SECONDS, path, work / body))}
 
 
 def flowrun(shape, work):
     file = work / "flow.yml"
     file.write_text(yaml_of(shape, work / shape.replace(":", "-")))
     with Served([FLOWRUN, "serve", str(file)], r"([0-9.]+:[0-9]+)") as served:
-        return measure(served, served.found[1], shape, work)
+        address = served.found[1]
+        figures = ask_grpc(served, address, shape, work) | ask_http(served, address, shape, work)
+        return figures, served.start()
 
 
 def jina(shape, port, work):
-    with Served([PYTHON, str(HERE / "jina_flow.py"), shape, str(port), "grpc"], r"^ready") as served:
-        return measure(served, f"127.0.0.1:{port}", shape, work)
+    command = [PYTHON, str(HERE / "jina_flow.py"), shape]
+    with Served([*command, str(port), "grpc"], r"^ready") as served:
+        figures, start = ask_grpc(served, f"127.0.0.1:{port}", shape, work), served.start()
+    # Filled over gRPC, asked over HTTP.
+    with Served([*command, f"{port + 100},{port + 200}", "http,grpc"], r"^ready") as served:
+        fill(f"127.0.0.1:{port + 200}", shape, work)
+        figures |= ask_http(served, f"127.0.0.1:{port + 100}", shape, work)
+    return figures, start
 
 
 def echo():
     with Served([ECHO], r"([0-9.]+:[0-9]+)") as served:
-        return {name: ask(served, served.found[1], arguments) for name, arguments in (SINGLE, STREAM)}
+        ask = lambda arguments: complete(served.ask(served.found[1], [*arguments, "-d", SECONDS]))
+        return {f"gRPC, {name}": ask(arguments) for name, arguments in (SINGLE, STREAM)}
 
 
 def write_corpus(work):
     draw = random.Random(0)
-    for name, count in (("corpus", CORPUS), ("queries", 1)):
-        with open(work / f"{name}.jsonl", "w") as file:
-            for number in range(count):
-                embedding = [draw.gauss(0, 1) for _ in range(DIMENSIONS)]
-                print(json.dumps({"id": f"{name}{number}", "embedding": embedding}), file=file)
+    vector = lambda: [draw.gauss(0, 1) for _ in range(DIMENSIONS)]
+    corpus = [{"id": f"document{number}", "embedding": vector()} for number in range(CORPUS)]
+    query = {"id": "query", "embedding": vector()}
+    (work / "corpus.jsonl").write_text("".join(json.dumps(document) + "\n" for document in corpus))
+    (work / "queries.jsonl").write_text(json.dumps(query) + "\n")
+    (work / "search.json").write_text(json.dumps({"data": [query]}))
+    (work / "post.json").write_text(json.dumps({"data": [{"id": "0", "text": "x" * 32}], "execEndpoint": "/"}))
 
 
 def of(figures):
     latency = figures["latency_milliseconds"]
     return [f"{figures['requests_per_second']:,.0f}", f"{latency['p50']:.2f}", f"{latency['p99']:.2f}", f"{figures['microseconds']:.0f}"]
+
+
+def compare(shape, name, ours, who, theirs):
+    rate = ours["requests_per_second"] / max(theirs["requests_per_second"], 1e-9)
+    latency = theirs["latency_milliseconds"]["p50"] / max(ours["latency_milliseconds"]["p50"], 1e-9)
+    row(shape, name, who, *of(theirs), f"{rate:.2f}", f"1/{latency:.2f}")
 
 
 def main():
@@ -108,27 +136,22 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
         write_corpus(work)
-        row("flow", "asked", "who", "requests/s", "p50 ms", "p99 ms", "CPU µs a request", "times the rate", "of the latency")
-        row(*["---"] * 2, "---", *["--:"] * 6)
+        row("flow", "asked", "who", "requests/s", "p50 ms", "p99 ms", "CPU µs a request", "flowrun's rate", "its latency")
+        row(*["---"] * 3, *["--:"] * 6)
         echoed = echo()
-        for name, figures in echoed.items():
-            row("echo", name, "echo", *of(figures), "", "")
-        for port, (shape, asked) in enumerate(SHAPES.items(), start=51_700):
-            ours, *start = flowrun(shape, work)
+        for port, shape in enumerate(SHAPES, start=51_700):
+            ours, start = flowrun(shape, work)
             starts.append((shape, "flowrun", start))
-            theirs = None
+            theirs = {}
             if with_jina:
-                theirs, *start = jina(shape, port, work)
+                theirs, start = jina(shape, port, work)
                 starts.append((shape, "Jina", start))
-            for name, _ in asked:
-                peers = [("Jina", theirs)] if theirs else []
-                for who, peer in [*peers, ("echo", echoed)]:
-                    if name in peer:
-                        rate = ours[name]["requests_per_second"] / max(peer[name]["requests_per_second"], 1e-9)
-                        latency = ours[name]["latency_milliseconds"]["p50"] / peer[name]["latency_milliseconds"]["p50"]
-                        row(shape, name, f"flowrun beside {who}", *of(ours[name]), f"{rate:.2f}", f"1/{1 / latency:.1f}")
-                if theirs:
-                    row(shape, name, "Jina", *of(theirs[name]), "", "")
+            for name, figures in ours.items():
+                row(shape, name, "flowrun", *of(figures), "", "")
+                if name in theirs:
+                    compare(shape, name, figures, "Jina", theirs[name])
+                if name in echoed:
+                    compare(shape, name, figures, "echo", echoed[name])
     print()
     row("flow", "who", "ready s", "resident MB when ready", "after the load")
     row("---", "---", "--:", "--:", "--:")

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -65,13 +66,50 @@ class Served:
         self.process.terminate()
         self.process.wait()
 
+    def start(self):
+        """Seconds until it was ready, and its memory in MB then and now."""
+        return self.ready_seconds, self.resident, resident_megabytes(self.processes)
+
     def ask(self, address, arguments):
+        """Over gRPC."""
+        return self._measured([FLOWRUN, "bench", address, "--format", "json", *arguments], json.loads)
+
+    def ask_http(self, address, under_way, seconds, path, body):
+        """Posts a JSON file again and again."""
+        lua = f'wrk.method = "POST"; wrk.headers["Content-Type"] = "application/json"; wrk.body = io.open("{body}"):read("*a")'
+        with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+            script.write(lua)
+            script.flush()
+            url = f"http://{address}{path}"
+            command = ["wrk", "-t1", f"-c{under_way}", f"-d{seconds}s", "--latency", "-s", script.name, url]
+            return self._measured(command, told_by_wrk)
+
+    def _measured(self, command, read):
         before = cpu_seconds(self.processes)
-        command = [FLOWRUN, "bench", address, "--format", "json", *arguments]
-        measured = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+        measured = read(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
         answered = max(measured["answered"], 1)
         measured["microseconds"] = (cpu_seconds(self.processes) - before) / answered * 1e6
         return measured
+
+
+def told_by_wrk(text):
+    """What wrk prints, in the words of `flowrun bench`."""
+
+    def number(pattern):
+        found = re.search(pattern, text)
+        return float(found[1]) if found else 0.0
+
+    def milliseconds(share):
+        value, unit = re.search(rf"^ +{share}% +([0-9.]+)(us|ms|s)$", text, re.MULTILINE).groups()
+        return float(value) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit]
+
+    refused = number(r"Non-2xx or 3xx responses: (\d+)")
+    return {
+        "answered": number(r"(\d+) requests in") - refused,
+        "requests_per_second": number(r"Requests/sec: +([0-9.]+)"),
+        "latency_milliseconds": {"p50": milliseconds(50), "p99": milliseconds(99)},
+        "errors": {"http": refused} if refused else {},
+    }
 
 
 def row(*cells):

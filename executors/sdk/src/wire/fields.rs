@@ -84,7 +84,8 @@ pub(super) fn dropped(documents: &[Document]) -> Cow<'_, [Document]> {
 
 fn has_books(document: &Document) -> bool {
     let below = |documents: &Documents| documents.iter().any(has_books);
-    document.tags.contains_key(FIELDS) || below(&document.chunks) || below(&document.matches)
+    let books = !document.tags.is_empty() && document.tags.contains_key(FIELDS);
+    books || below(&document.chunks) || below(&document.matches)
 }
 
 fn drop_books(document: &mut Document) {

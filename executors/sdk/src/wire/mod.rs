@@ -41,8 +41,8 @@ mod docarray2 {
 }
 
 use read::Reading;
-use sink::Part;
-use write::{Entries, List};
+use sink::{Part, Sink as _};
+use write::Entries;
 
 /// Why bytes are not a document.
 #[derive(Debug, thiserror::Error)]
@@ -74,10 +74,20 @@ pub fn encode(document: &Document) -> Vec<u8> {
     written(document)
 }
 
+/// Bytes that stand before a document in a list, at the most.
+const LIST_ENTRY_BYTES_MAX: usize = 11;
+
 /// The documents as a message that lists them.
 #[must_use]
 pub fn encode_list(documents: &[Document]) -> Vec<u8> {
-    written(&List(documents))
+    let mut bytes = Vec::new();
+    for document in documents {
+        let length = document.length();
+        bytes.reserve(length + LIST_ENTRY_BYTES_MAX);
+        bytes.begin(1, length);
+        document.write(&mut bytes);
+    }
+    bytes
 }
 
 /// A JSON object as a `Struct`. Numbers become doubles, as everywhere in protobuf's `Struct`.

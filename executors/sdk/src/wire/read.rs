@@ -40,7 +40,7 @@ impl<'a> Reading<'a> {
         let mut documents = Vec::with_capacity(Fields::of(list).count());
         for field in Fields::of(list) {
             if let (1, document) = field? {
-                documents.push(self.deeper()?.document(document.bytes()?)?);
+                self.deeper()?.add(document.bytes()?, &mut documents)?;
             }
         }
         Ok(documents.into())
@@ -49,6 +49,17 @@ impl<'a> Reading<'a> {
     /// The document that a message stands for.
     pub(super) fn document(self, message: &[u8]) -> Result<Document, WireError> {
         let mut document = Document::default();
+        self.fill(message, &mut document)?;
+        Ok(document)
+    }
+
+    /// Adds the document that a message stands for to a list; made in its place, because a document is large.
+    fn add(self, message: &[u8], documents: &mut Vec<Document>) -> Result<(), WireError> {
+        documents.push(Document::default());
+        documents.last_mut().map_or(Ok(()), |document| self.fill(message, document))
+    }
+
+    fn fill(self, message: &[u8], document: &mut Document) -> Result<(), WireError> {
         let (mut tensor, mut embedding) = (Array::default(), Array::default());
         let (mut chunks, mut matches, mut tags) = (Vec::new(), Vec::new(), Tags::new());
         for field in Fields::of(message) {
@@ -67,8 +78,8 @@ impl<'a> Reading<'a> {
                 11 => field.text()?.clone_into(&mut document.mime_type),
                 12 => document.offset = Some(field.float()?),
                 13 => field.floats(&mut document.location)?,
-                14 => chunks.push(self.deeper()?.document(field.bytes()?)?),
-                15 => matches.push(self.deeper()?.document(field.bytes()?)?),
+                14 => self.deeper()?.add(field.bytes()?, &mut chunks)?,
+                15 => self.deeper()?.add(field.bytes()?, &mut matches)?,
                 16 => embedding.merge(field.bytes()?)?,
                 17 => self.deeper()?.object(field.bytes()?, &mut tags)?,
                 18 => {
@@ -80,11 +91,13 @@ impl<'a> Reading<'a> {
         }
         document.tensor = tensor.finish(self)?;
         document.embedding = embedding.finish(self)?;
-        document.tags = Arc::new(tags);
+        if !tags.is_empty() {
+            document.tags = Arc::new(tags);
+        }
         document.chunks = chunks.into();
         document.matches = matches.into();
         document.adopt_chunks();
-        Ok(document)
+        Ok(())
     }
 
     /// Adds what a `Struct` holds to an object.

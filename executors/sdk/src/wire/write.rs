@@ -41,15 +41,6 @@ impl Part for Document {
     }
 }
 
-/// A list of documents.
-pub(super) struct List<'a>(pub(super) &'a [Document]);
-
-impl Part for List<'_> {
-    fn write(&self, sink: &mut impl Sink) {
-        self.0.iter().for_each(|document| sink.message(1, document));
-    }
-}
-
 /// An entry of a map from texts to messages.
 struct Entry<'a, T>(&'a str, &'a T);
 
