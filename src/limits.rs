@@ -57,6 +57,9 @@ pub const CONCURRENCY_DEFAULT: usize = 16;
 /// Calls under way at the most.
 pub const CONCURRENCY_MAX: usize = 1_000;
 
+/// Times that a call of an executor elsewhere may be made again. With the waits in between that is half an hour.
+pub const RETRIES_MAX: usize = 1_000;
+
 /// How long an executor may take to start when the flow does not say; Jina 3's default.
 pub const READY_DEFAULT: Duration = Duration::from_secs(600);
 

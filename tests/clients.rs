@@ -7,7 +7,7 @@ use crate::serving::{Serving, put_certificate};
 
 /// The environment with the clients of a schema, kept by the hash of what it is made of. None where it was not made,
 /// unless it must be there.
-fn environment(schema: &str) -> Option<PathBuf> {
+pub(crate) fn environment(schema: &str) -> Option<PathBuf> {
     let requirements = format!("tests/clients/requirements-{schema}.txt");
     let hash = Command::new("sha256sum").arg(&requirements).output().unwrap().stdout;
     let key = String::from_utf8_lossy(&hash[..12]).into_owned();

@@ -181,7 +181,7 @@ fn a_path_starts_where_it_stands_unless_a_variable_supplies_it() {
 fn any_flow_can_be_drawn_even_with_executors_that_are_not_here() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flow.yml");
-    let yaml = "jtype: Flow\nexecutors:\n- {name: a, uses: Nowhere}\n- {name: b, uses: 'jinahub+docker://X', needs: gateway, external: true}\n\
+    let yaml = "jtype: Flow\nexecutors:\n- {name: a, uses: Nowhere}\n- {name: b, uses: 'jinahub+docker://X', needs: gateway, external: true, port: 5}\n\
                 - {name: c, uses: mine.yml, needs: [a, b], when: {tags__x: {$eq: 1}}}\n";
     std::fs::write(&path, yaml).unwrap();
     let policy = flowrun::diagnostic::Policy { inspect: true, lenient: false };
@@ -195,7 +195,7 @@ fn any_flow_can_be_drawn_even_with_executors_that_are_not_here() {
         json!({
             "name": "b", "needs": ["gateway"], "replicas": 1, "shards": 1,
             "polling": {"/search": "ALL", "/index": "ANY", "*": "ANY"},
-            "uses": "X", "floating": false, "external": true,
+            "uses": "RemoteExecutor", "floating": false, "external": true,
         })
     );
     for format in [Format::Mermaid, Format::Dot, Format::Svg] {

@@ -184,7 +184,7 @@ pub(super) struct ListenOptions {
 /// `flowrun client`.
 #[derive(Debug, Args)]
 pub(super) struct ClientOptions {
-    /// Where the flow is served: HOST:PORT or grpc://HOST:PORT.
+    /// Where the flow is served: HOST:PORT or grpc://HOST:PORT, or grpcs://HOST:PORT beneath TLS.
     pub(super) address: String,
     /// Where the requests go, for example `/search`.
     pub(super) endpoint: String,
@@ -225,7 +225,7 @@ pub(super) struct AskingOptions {
 /// `flowrun bench`.
 #[derive(Debug, Args)]
 pub(super) struct BenchOptions {
-    /// Where the flow is served, HOST:PORT or grpc://HOST:PORT; or the flow's YAML file, to serve it here meanwhile.
+    /// Where the flow is served, HOST:PORT, grpc://HOST:PORT or grpcs://HOST:PORT; or the flow's YAML file, to serve it here meanwhile.
     #[arg(value_name = "ADDRESS|FLOW")]
     pub(super) target: String,
     /// Where the requests go.

@@ -121,6 +121,8 @@ codes! {
     UnsupportedDriver = "F215", "unsupported-driver", Error, hinders_running;
     /// A path was found from the working directory and not beside the file that names it.
     PathFromWorkingDirectory = "F216", "path-from-working-directory", Note;
+    /// A condition on documents is not in docarray's query language.
+    BadCondition = "F217", "bad-condition", Error;
 
     /// A pod needs one that does not exist. Jina 3 hangs or answers with unprocessed documents.
     UnknownNeeds = "F301", "unknown-needs", Error;

@@ -37,9 +37,10 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Whether the deadline passed while the request was inside.
-    pub(super) fn is_late(&self) -> bool {
-        self.result.as_ref().err().is_some_and(|failed| failed.kind == ErrorKind::Expired)
+    /// What to say when a deadline passed while the request was inside.
+    pub(super) fn late(&self) -> Option<&str> {
+        let failed = self.result.as_ref().err().filter(|failed| failed.kind == ErrorKind::Expired)?;
+        Some(&failed.status.exception.message)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError, RequestParameters};
 
@@ -23,6 +23,8 @@ pub(super) struct Station {
     /// The name of this worker in `__results__`, as Jina writes it.
     pub(super) worker: Arc<str>,
     pub(super) meter: Arc<Meter>,
+    /// How long one call may take, beside what the request may.
+    pub(super) timeout_send: Option<Duration>,
 }
 
 /// How a call ended.
@@ -50,6 +52,36 @@ impl Station {
         None
     }
 
+    /// Whether a call that began then has taken longer than it may.
+    fn is_late(&self, started: Instant) -> bool {
+        self.timeout_send.is_some_and(|timeout| started.elapsed() >= timeout)
+    }
+
+    fn late(&self, obligation: &Obligation) -> ExecutorError {
+        let over = obligation.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let timeout = self.timeout_send.unwrap_or_default().as_millis();
+        let message = match over {
+            true => "the deadline passed".to_owned(),
+            false => format!("the call took longer than {timeout} ms (`timeout_send`)"),
+        };
+        ExecutorError::new(ErrorKind::Expired, message)
+    }
+
+    /// The call that a part asks for.
+    pub(super) fn call<'a>(
+        &self,
+        obligation: &'a Obligation,
+        parameters: &'a RequestParameters,
+        documents: Documents,
+    ) -> Call<'a> {
+        let own = self.timeout_send.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = [obligation.deadline, own].into_iter().flatten().min();
+        Call::new(&obligation.endpoint, documents, parameters)
+            .named(&obligation.named.id)
+            .until(deadline, obligation.cancellation.clone())
+            .within(obligation.request_bytes_max)
+    }
+
     /// What becomes of a part whose executor panicked before and could not be made anew.
     pub(super) fn gone(&self, reason: &str) -> Content {
         let message = format!("the executor panicked and cannot be made anew: {reason}");
@@ -66,6 +98,10 @@ impl Station {
         started: Instant,
     ) -> Content {
         let result = match ended {
+            Ended::Returned(Ok(_)) if self.is_late(started) => Err(self.late(obligation)),
+            Ended::Returned(Err(error)) if error.kind() == ErrorKind::Expired && self.is_late(started) => {
+                Err(self.late(obligation))
+            }
             Ended::Returned(Ok(answer)) => obligation.bounded(&answer.documents).map(|()| answer),
             Ended::Returned(Err(error)) => Err(error),
             Ended::Panicked(message) => {
@@ -102,18 +138,6 @@ impl Station {
             }
         }
     }
-}
-
-/// The call that a part asks for.
-pub(super) fn call<'a>(
-    obligation: &'a Obligation,
-    parameters: &'a RequestParameters,
-    documents: Documents,
-) -> Call<'a> {
-    Call::new(&obligation.endpoint, documents, parameters)
-        .named(&obligation.named.id)
-        .until(obligation.deadline, obligation.cancellation.clone())
-        .within(obligation.request_bytes_max)
 }
 
 /// One call, given up at the deadline, and when nobody waits for it any more.

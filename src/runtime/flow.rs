@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::ledger::{Books, Ledger};
 use super::meter::{Meter, PodStatistics};
 use super::obligation::{Obligation, bounded};
+use super::order::Order;
 use super::pending::Pending;
 use super::request::{Request, RequestError};
 use super::route::Outlet;
@@ -25,6 +26,8 @@ pub struct Flow {
     pub(super) timeout: Option<Duration>,
     /// What the documents of a request may hold, in bytes, whatever they go through.
     pub(super) request_bytes_max: usize,
+    /// Whether branches may return documents in another order than that of the request.
+    pub(super) sorts: bool,
     pub(super) ledger: Arc<Ledger>,
     pub(super) pods: Vec<Pod>,
     /// Where each worker's end is told; taken by the one who drains.
@@ -114,8 +117,9 @@ impl Flow {
             return Err(self.refusal(&request));
         };
         let deadline = request.deadline;
+        let order = self.sorts.then(|| Order::of(&request.documents));
         let (obligation, content, outcome) =
-            Obligation::accept(request, credit, &self.ledger, self.request_bytes_max);
+            Obligation::accept(request, credit, &self.ledger, self.request_bytes_max, order);
         let pending = Pending::new(outcome, Arc::downgrade(&obligation), deadline);
         entrance.send(&obligation, content);
         Ok(pending)

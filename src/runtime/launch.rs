@@ -120,6 +120,7 @@ impl Launcher {
             when_full: topology.when_full,
             timeout: topology.timeout,
             request_bytes_max: topology.memory.request_bytes_max,
+            sorts: topology.pods.iter().any(|pod| pod.when.is_some()),
             ledger: Arc::new(Ledger::default()),
             pods: self.pods,
             workers: Mutex::new(self.workers),
@@ -149,7 +150,8 @@ impl Launcher {
         let ranking = first.and_then(|instance| instance.ranking);
         let name: Arc<str> = plan.name.as_str().into();
         let edges = self.outlet(topology, &plan.outputs);
-        let outlet = Arc::new(Outlet { pod: Some((position, Arc::clone(&name))), ranking, ..edges });
+        let pod = Some((position, Arc::clone(&name)));
+        let outlet = Arc::new(Outlet { pod, ranking, replies: plan.replies, ..edges });
         let meter = Arc::new(Meter::new());
         let told = made.iter().filter(|made| made.worker.replica == 0);
         let told = told.flat_map(|made| made.recipe.metrics().map(|metrics| (made.worker.shard, metrics)));
@@ -173,6 +175,7 @@ impl Launcher {
             pod: position,
             inputs: plan.inputs,
             join: plan.join,
+            when: plan.when.clone(),
             endpoints,
             polling: plan.polling.clone(),
             shards,
@@ -231,6 +234,7 @@ impl Crew<'_> {
             pod: Arc::clone(&self.name),
             worker: format!("{}{shard}/rep-{}", self.name, worker.replica).into(),
             meter: Arc::clone(&self.meter),
+            timeout_send: self.plan.timeout_send,
         }
     }
 }

@@ -76,7 +76,8 @@ fn drop_failed(parts: &mut [Content]) {
 
 /// Merges the documents of `right` into `left`.
 fn merge_lists(left: &mut Documents, right: Documents, law: Law) {
-    if right.is_empty() || std::ptr::eq(&raw const **left, &raw const *right) {
+    let same = law.join != Join::Append && std::ptr::eq(&raw const **left, &raw const *right);
+    if right.is_empty() || same {
         return;
     }
     if left.is_empty() {
@@ -84,6 +85,10 @@ fn merge_lists(left: &mut Documents, right: Documents, law: Law) {
         return;
     }
     let documents = left.make_mut();
+    if law.join == Join::Append {
+        documents.extend(right);
+        return;
+    }
     let mut positions: Option<HashMap<String, usize>> = None;
     for (position, document) in right.into_iter().enumerate() {
         // Parts of the same request mostly have the same documents in the same order.

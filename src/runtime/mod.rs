@@ -18,6 +18,7 @@ mod ledger;
 mod merge;
 mod meter;
 mod obligation;
+mod order;
 mod parameters;
 mod part;
 mod pending;

@@ -19,6 +19,7 @@ use super::content::Content;
 use super::gathering::Gathering;
 use super::ledger::Ledger;
 use super::merge::{Law, merge};
+use super::order::Order;
 use super::parameters;
 use super::request::{Outcome, Request, RequestError};
 use super::target::Target;
@@ -37,6 +38,8 @@ pub(super) struct Obligation {
     pub(super) cancellation: Cancellation,
     /// What its documents may hold, in bytes, whatever they go through.
     pub(super) request_bytes_max: usize,
+    /// The order of its documents, in a flow whose branches may change it.
+    pub(super) order: Option<Order>,
     settled: AtomicBool,
     reply: Mutex<Option<oneshot::Sender<Outcome>>>,
     joins: Mutex<Vec<(usize, Gathering)>>,
@@ -51,6 +54,7 @@ impl Obligation {
         credit: OwnedSemaphorePermit,
         ledger: &Arc<Ledger>,
         request_bytes_max: usize,
+        order: Option<Order>,
     ) -> (Arc<Self>, Content, oneshot::Receiver<Outcome>) {
         ledger.accept();
         let (reply, outcome) = oneshot::channel();
@@ -63,6 +67,7 @@ impl Obligation {
             deadline: request.deadline,
             cancellation: Cancellation::default(),
             request_bytes_max,
+            order,
             settled: AtomicBool::new(false),
             reply: Mutex::new(Some(reply)),
             joins: Mutex::new(Vec::new()),

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{Endpoints, Ranking, top_k};
 
 use super::channel::Sender;
@@ -27,6 +28,8 @@ pub(super) struct Inlet {
     pub(super) inputs: usize,
     /// How they become one.
     pub(super) join: Join,
+    /// Which documents go to it; all of them when absent.
+    pub(super) when: Option<Arc<Filter>>,
     /// Which requests its executor wants to see.
     pub(super) endpoints: Endpoints,
     /// Which shards see a request.
@@ -50,6 +53,8 @@ pub(super) struct Outlet {
     pub(super) exit: Option<(usize, usize)>,
     /// How the matches that the pod finds are ordered.
     pub(super) ranking: Option<Ranking>,
+    /// How the replies of its shards become one.
+    pub(super) replies: Join,
 }
 
 /// The executor's name in that of its pod: what stands before and behind it is a pod of its own, `NAME/before`.
@@ -90,6 +95,11 @@ impl Outlet {
             let Some(content) = inlet.join(obligation, input, content) else { continue };
             if inlet.passes_by(obligation, &content) {
                 inlet.outlet.spread(obligation, content, &mut arrivals);
+                continue;
+            }
+            let content = inlet.choose(content);
+            if inlet.is_left_out(obligation, &content) {
+                inlet.outlet.spread(obligation, content, &mut arrivals);
             } else {
                 inlet.dispatch(obligation, content);
             }
@@ -110,7 +120,11 @@ impl Outlet {
                 _ => obligation.gather(EXIT, input, inputs, next()),
             };
             if let Some(parts) = parts {
-                obligation.settle(outcome(obligation.merge(parts, Law::default())));
+                let mut content = obligation.merge(parts, Law::default());
+                if let Some(order) = &obligation.order {
+                    order.restore(&mut content.documents);
+                }
+                obligation.settle(outcome(content));
             }
         }
         for (inlet, input) in &self.inlets {
@@ -130,7 +144,7 @@ impl Outlet {
             let asked = top_k(&parameters).ok().flatten();
             Matches { order: ranking.order, top_k: asked.unwrap_or(ranking.top_k) }
         });
-        Law { join: Join::Merge, matches }
+        Law { join: self.replies, matches }
     }
 }
 
@@ -158,6 +172,26 @@ impl Inlet {
             }
         }
         !meant || !handled
+    }
+
+    /// The part with the documents that go to the pod; the others leave the branch here.
+    fn choose(&self, mut content: Content) -> Content {
+        if let Some(when) = &self.when
+            && content.documents.iter().any(|document| !when.passes(document))
+        {
+            content.documents.make_mut().retain(|document| when.passes(document));
+        }
+        content
+    }
+
+    /// Whether the request came with documents, and none of them goes to the pod.
+    fn is_left_out(&self, obligation: &Obligation, content: &Content) -> bool {
+        let came = || obligation.order.as_ref().is_some_and(|order| !order.is_empty());
+        let left_out = self.when.is_some() && content.documents.is_empty() && came();
+        if let Some(trace) = obligation.trace.as_ref().filter(|_| left_out) {
+            trace.end(self.pod);
+        }
+        left_out
     }
 
     /// Hands a request to the workers.

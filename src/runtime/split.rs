@@ -1,9 +1,8 @@
 //! A request among the shards of a pod, and whole again behind them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, Documents};
+use flowrun_sdk::Document;
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -11,6 +10,7 @@ use super::content::Content;
 use super::gathering::Gathering;
 use super::merge::Law;
 use super::obligation::Obligation;
+use super::order::Order;
 use crate::spec::Polling;
 
 /// The shard that a document belongs to. The same on every machine and in every version: data on disk depends on it.
@@ -30,8 +30,8 @@ pub(super) struct Seat {
 /// Where the shards' parts of one request come together again.
 struct Table {
     gathering: Mutex<Gathering>,
-    /// The documents' ids as they came in, when each shard got some of them.
-    order: Option<Vec<String>>,
+    /// The documents as they came in, when each shard got some of them.
+    order: Option<Order>,
 }
 
 impl Seat {
@@ -40,7 +40,7 @@ impl Seat {
         let parts = self.table.gathering.lock().put(self.number, content)?;
         let mut whole = obligation.merge(parts, law);
         if let Some(order) = &self.table.order {
-            restore(&mut whole.documents, order);
+            order.restore(&mut whole.documents);
         }
         Some(whole)
     }
@@ -61,7 +61,7 @@ pub(super) fn split(
     let (contents, order) = if polling == Polling::All || content.documents.is_empty() {
         ((0..shards).zip(copies(content, shards)).collect(), None)
     } else {
-        let order = content.documents.iter().map(|document| document.id.clone()).collect();
+        let order = Order::of(&content.documents);
         (partition(content, shards), Some(order))
     };
     let seats: usize = contents.len();
@@ -92,13 +92,4 @@ fn partition(mut content: Content, shards: usize) -> Vec<(usize, Content)> {
         parts.push((shard, Content { documents: documents.into(), ..std::mem::take(&mut content) }));
     }
     parts
-}
-
-/// Puts documents back into the order in which they came in; new ones go last.
-fn restore(documents: &mut Documents, order: &[String]) {
-    let positions: HashMap<&str, usize> =
-        order.iter().enumerate().map(|(at, id)| (id.as_str(), at)).collect();
-    documents
-        .make_mut()
-        .sort_by_key(|document| positions.get(document.id.as_str()).copied().unwrap_or(usize::MAX));
 }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc::Receiver;
 
 use super::bench::{Bench, State};
-use super::call::{Ended, Station, call, in_time, panic_message};
+use super::call::{Ended, Station, in_time, panic_message};
 use super::concern::waiting;
 use super::content::Content;
 use super::obligation::Obligation;
@@ -107,7 +107,7 @@ impl Replica {
         documents: Documents,
     ) -> Result<Answer, ExecutorError> {
         let parameters = obligation.parameters_for(executor_name(&self.station.pod));
-        let mut call = call(obligation, &parameters, documents);
+        let mut call = self.station.call(obligation, &parameters, documents);
         in_time(executor, &mut call).await?;
         Ok(call.finish())
     }

@@ -8,7 +8,7 @@ use crossbeam_channel::Receiver;
 use flowrun_sdk::{Executor, ExecutorError, Worker};
 
 use super::bench::{Bench, State};
-use super::call::{Ended, Station, call, panic_message};
+use super::call::{Ended, Station, panic_message};
 use super::concern::within;
 use super::content::Content;
 use super::part::Part;
@@ -70,7 +70,7 @@ impl Bench<Box<dyn Executor>> {
             Err(reason) => return station.gone(&reason),
         };
         let parameters = obligation.parameters_for(executor_name(&station.pod));
-        let mut call = call(obligation, &parameters, content.documents.take());
+        let mut call = station.call(obligation, &parameters, content.documents.take());
         // Whatever state a panic leaves behind is thrown away with the executor.
         station.meter.began();
         let act = || catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));

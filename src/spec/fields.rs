@@ -60,6 +60,11 @@ impl<'a> Fields<'a> {
         self.0.get(key).map(|(_, node)| *node)
     }
 
+    /// `key` and the value behind it.
+    pub(super) fn entry(&self, key: &str) -> Option<(&'a Node, &'a Node)> {
+        self.0.get(key).copied()
+    }
+
     /// Where `key` stands.
     pub(super) fn key_span(&self, key: &str) -> Option<Span> {
         self.0.get(key).map(|(key, _)| key.span)
@@ -124,6 +129,10 @@ fn fits(kind: Kind, value: &Node) -> bool {
         Kind::Milliseconds => {
             value.text().and_then(|text| text.trim().parse::<i64>().ok()).is_some_and(|ms| ms >= -1)
         }
+        Kind::CountOrDefault(most) => {
+            let count = value.text().and_then(|text| text.trim().parse::<i64>().ok());
+            count.is_some_and(|count| count == -1 || usize::try_from(count).is_ok_and(|count| count <= most))
+        }
         Kind::Text => value.text().is_some(),
         Kind::Texts => match value.sequence() {
             Some(items) => items.iter().all(|item| item.text().is_some()),
@@ -142,7 +151,7 @@ fn fits(kind: Kind, value: &Node) -> bool {
 fn wrong(name: &str, kind: Kind, value: &Node) -> Diagnostic {
     let number = value.text().and_then(|text| text.trim().parse::<i128>().ok());
     let code = match (kind, number) {
-        (Kind::Count(..) | Kind::Milliseconds, Some(_)) => Code::OutOfRange,
+        (Kind::Count(..) | Kind::CountOrDefault(_) | Kind::Milliseconds, Some(_)) => Code::OutOfRange,
         _ => Code::WrongType,
     };
     let is = match value.scalar() {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Dialect, Executor, GatewaySpec, PollingTable};
+use super::{Condition, Dialect, Executor, GatewaySpec, PollingTable, remote};
 use crate::diagnostic::{Span, Spanned};
 
 /// A flow as its file means it. Names are not yet connected, executors not yet found.
@@ -73,6 +73,8 @@ pub struct PodSpec {
     pub shards: usize,
     /// Which shards see a request.
     pub polling: PollingTable,
+    /// Which documents go to it; all of them when absent.
+    pub when: Option<Condition>,
     /// How several parts of a request become one, at a join.
     pub join: Join,
     /// Fed, but not waited for.
@@ -83,12 +85,21 @@ pub struct PodSpec {
     pub elsewhere: Option<Spanned<String>>,
     /// The directory that it writes beneath, if it or its flow says so.
     pub workspace: Option<PathBuf>,
+    /// How long one call may take, beside what the request may.
+    pub timeout_send: Option<Duration>,
     /// Stored data may not change.
     pub read_only: bool,
     /// How long the executor may take to start; `None` for no end.
     pub timeout_ready: Option<Duration>,
     /// Calls under way at once in a waiting executor.
     pub concurrency: usize,
+}
+
+impl PodSpec {
+    /// Whether its executor runs elsewhere, whether it can be called or not.
+    pub fn runs_elsewhere(&self) -> bool {
+        self.elsewhere.is_some() || remote::is_remote(&self.executor.value)
+    }
 }
 
 /// What a pod waits for.
@@ -110,4 +121,6 @@ pub enum Join {
     Merge,
     /// As `Merge`, and embeddings of the same document are concatenated.
     ConcatenateEmbeddings,
+    /// The documents of every part come one list behind the other, whatever their ids.
+    Append,
 }

@@ -25,6 +25,8 @@ pub enum Kind {
     Flag,
     /// An integer between two bounds, both included.
     Count(usize, usize),
+    /// An integer up to a bound, or -1 for the default.
+    CountOrDefault(usize),
     /// Milliseconds; -1 for no end.
     Milliseconds,
     /// A text.
@@ -85,6 +87,7 @@ impl Kind {
         match self {
             Self::Flag => "true or false".to_owned(),
             Self::Count(least, most) => format!("an integer from {least} to {most}"),
+            Self::CountOrDefault(most) => format!("an integer from 0 to {most}, or -1 for the default"),
             Self::Milliseconds => "a number of milliseconds, or -1 for no end".to_owned(),
             Self::Text => "a text".to_owned(),
             Self::Texts => "a text or a list of texts".to_owned(),

@@ -108,7 +108,12 @@ fn elsewhere(fields: &Fields<'_>) -> Option<Spanned<String>> {
     let host = fields.text("host")?;
     let here = matches!(host.value, "" | "0.0.0.0" | "127.0.0.1" | "localhost" | "::1");
     (!here).then(|| {
-        host.map(|host| format!("pods on other machines (`{host}`) are not available in this version"))
+        host.map(|host| {
+            format!(
+                "pods on other machines (`{host}`) are those of Jina 0.x, which flowrun does not speak with; what speaks \
+                 Jina 3's gRPC is called by `uses: grpc://HOST:PORT`"
+            )
+        })
     })
 }
 

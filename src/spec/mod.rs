@@ -4,6 +4,7 @@
 //! becomes of it; nothing is ignored without a word. Whether names exist, pods form a graph and executors can be
 //! found is the business of later stages.
 
+mod condition;
 mod dialect;
 mod drivers;
 mod executor;
@@ -20,12 +21,14 @@ mod path;
 mod pod;
 mod polling;
 mod reader;
+mod remote;
 mod requests;
 mod settings;
 mod uses;
 
 use std::path::Path;
 
+pub use condition::Condition;
 pub use dialect::Dialect;
 pub use executor::{Arguments, Executor, ExecutorSpec, Program, Requests, Step, Target};
 pub use flow::{FlowSpec, Job, Join, Needs, PodSpec, WhenFull};

@@ -2,12 +2,12 @@
 
 use super::executor::Executor;
 use super::fields::Fields;
-use super::flow::{FlowSpec, Needs, PodSpec};
+use super::flow::{FlowSpec, Join, Needs, PodSpec};
 use super::keys::{DEPLOYMENT_PLACE, MODERN_EXECUTOR_PLACE, MODERN_FLOW_PLACE, MODERN_TOP_PLACE};
 use super::pod::{self, Defaults, Method};
 use super::polling::PollingTable;
 use super::reader::Reader;
-use super::{executor_yaml, path, settings};
+use super::{condition, executor_yaml, path, remote, settings};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::yaml::{self, Mapping, Node};
 
@@ -28,6 +28,7 @@ pub(super) fn flow(root: &Node, reader: &mut Reader<'_>) -> FlowSpec {
     for item in items {
         add(item, &with, &mut flow, reader);
     }
+    remote::settle_flow(&flow, &with, reader);
     flow
 }
 
@@ -37,7 +38,13 @@ pub(super) fn deployment(root: &Node, reader: &mut Reader<'_>) -> FlowSpec {
     settings::version(top.node("version"), reader);
     let fields = reader.fields_of(top.node("with"), &DEPLOYMENT_PLACE);
     let mut flow = settings::flow(&fields, root.span, reader);
-    let pod = pod(root.span, &fields, &Fields::default(), &flow, reader);
+    let mut pod = pod(root.span, &fields, &Fields::default(), &flow, None, reader);
+    if remote::is_external(&fields) {
+        // Its `host` and `port` are those of the gateway here.
+        let span = fields.key_span("external").unwrap_or(root.span);
+        let message = "a Deployment in a file of its own is served, so it cannot run elsewhere; write a Flow";
+        pod.elsewhere = Some(Spanned::new(message.to_owned(), span));
+    }
     pod::add(pod, &mut flow, reader);
     flow
 }
@@ -87,15 +94,19 @@ fn add(item: &Node, with: &Fields<'_>, flow: &mut FlowSpec, reader: &mut Reader<
         Method::Inspect if remove => return,
         _ => {}
     }
-    let pod = pod(item.span, &fields, with, flow, reader);
+    let external = remote::is_external(&fields).then(|| remote::external(&fields, item.span, reader));
+    let pod = pod(item.span, &fields, with, flow, external, reader);
+    remote::note_idle(&pod, &fields, reader);
     pod::add(pod, flow, reader);
 }
 
+/// The pod of these fields, running `external` if that is given.
 fn pod(
     span: Span,
     fields: &Fields<'_>,
     with: &Fields<'_>,
     flow: &FlowSpec,
+    external: Option<Spanned<Executor>>,
     reader: &mut Reader<'_>,
 ) -> PodSpec {
     let method = Method::of(fields);
@@ -103,8 +114,12 @@ fn pod(
         Some(name) => settings::pod_name(name, reader),
         None => Spanned::new(default_name(method, flow), span),
     };
-    let mut executor = pod::executor(fields, name.span, reader);
-    if let Executor::Class(spec) = &mut executor.0.value {
+    let elsewhere = external.is_some() || remote::is_address(fields);
+    let mut executor = match external {
+        Some(external) => (external, Join::Merge),
+        None => pod::executor(fields, name.span, reader),
+    };
+    if !elsewhere && let Executor::Class(spec) = &mut executor.0.value {
         let (metas, requests) = (fields.node("uses_metas"), fields.node("uses_requests"));
         executor_yaml::override_with(spec, fields.node("uses_with"), metas, requests, reader);
     }
@@ -112,6 +127,10 @@ fn pod(
     if method == Method::NeedsAll {
         pod.needs = Needs::AllLeaves;
     }
+    if fields.flag("no_reduce") == Some(true) {
+        pod.join = Join::Append;
+    }
+    pod.when = condition::read(fields.node("when"), reader);
     let hang = with.text("inspect").is_some_and(|word| word.eq_ignore_ascii_case("HANG"));
     pod.aside = method == Method::Inspect;
     pod.floating |= pod.aside && hang;
@@ -121,11 +140,9 @@ fn pod(
     if let Some(node) = fields.node("polling").or_else(|| with.node("polling")) {
         pod.polling = PollingTable::read(node, reader.report);
     }
-    if fields.flag("external") == Some(true) {
-        let span = fields.key_span("external").unwrap_or(span);
-        pod.elsewhere =
-            Some(Spanned::new("external executors are not available in this version".to_owned(), span));
-    }
+    pod.timeout_send =
+        fields.milliseconds("timeout_send").or_else(|| with.milliseconds("timeout_send")).flatten();
+    remote::pass_on(&mut pod, elsewhere, fields, with, reader);
     pod
 }
 

@@ -71,7 +71,7 @@ fn pod(pod: &PodSpec) -> Value {
     put(
         "uses",
         match pod.join {
-            Join::Merge => Some(executor(&pod.executor.value)),
+            Join::Merge | Join::Append => Some(executor(&pod.executor.value)),
             Join::ConcatenateEmbeddings => Some("_concat".into()),
         },
     );
@@ -81,6 +81,9 @@ fn pod(pod: &PodSpec) -> Value {
     put("shards", (pod.shards > 1).then(|| pod.shards.into()));
     let polling = pod.shards > 1 && pod.polling != PollingTable::default();
     put("polling", polling.then(|| pod.polling.to_json()));
+    put("no_reduce", (pod.join == Join::Append).then(|| true.into()));
+    put("when", pod.when.as_ref().map(|when| when.written.clone()));
+    put("timeout_send", pod.timeout_send.map(milliseconds));
     put("floating", pod.floating.then(|| true.into()));
     put("external", pod.elsewhere.is_some().then(|| true.into()));
     put("workspace", pod.workspace.as_ref().map(|path| path.to_string_lossy().into()));

@@ -4,6 +4,7 @@ use super::executor::{Arguments, Executor, ExecutorSpec, Requests};
 use super::executor_yaml;
 use super::path;
 use super::reader::Reader;
+use super::remote;
 use crate::diagnostic::{Span, Spanned};
 use crate::yaml::{self, Node, Scalar};
 
@@ -35,7 +36,7 @@ fn boxed(spec: ExecutorSpec) -> Executor {
 }
 
 /// An executor named by its class alone.
-fn class(name: &str, span: Span, reader: &Reader<'_>) -> Executor {
+pub(super) fn class(name: &str, span: Span, reader: &Reader<'_>) -> Executor {
     boxed(ExecutorSpec {
         class: Spanned::new(name.to_owned(), span),
         with: Arguments::none(span),
@@ -103,10 +104,14 @@ fn from_scheme(scheme: &str, rest: &str, span: Span, reader: &Reader<'_>) -> Exe
             let name = rest.split('/').nth(1).unwrap_or(rest);
             class(name.split(':').next().unwrap_or(name), span, reader)
         }
-        Some("grpc" | "grpcs" | "http" | "https" | "ws" | "wss") => unresolved(
+        Some("grpc" | "grpcs") => {
+            let address = vec![format!("{scheme}://{rest}")];
+            remote::at(address, vec![reader.sources.slice(span).to_owned()], span, span, reader)
+        }
+        Some("http" | "https" | "ws" | "wss") => unresolved(
             &format!("{scheme}://{rest}"),
-            "remote executors are not available in this version",
-            "",
+            "executors that run elsewhere are called over gRPC alone",
+            "write `grpc://HOST:PORT`, or `grpcs://HOST:PORT` beneath TLS",
         ),
         _ => unresolved(&format!("{scheme}://{rest}"), "nothing is known of this scheme", ""),
     }

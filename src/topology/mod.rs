@@ -10,7 +10,10 @@ mod resolve;
 mod summary;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use flowrun_sdk::filter::Filter;
 
 pub use budget::{Machine, MemoryBound};
 pub use executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
@@ -55,6 +58,10 @@ pub struct PodPlan {
     pub inputs: usize,
     /// How several parts become one.
     pub join: Join,
+    /// How the replies of its shards become one.
+    pub replies: Join,
+    /// Which documents go to it; all of them when absent.
+    pub when: Option<Arc<Filter>>,
     /// Where what it makes goes.
     pub outputs: Vec<Port>,
     /// Parts of its data, and workers for each.
@@ -72,6 +79,8 @@ pub struct PodPlan {
     pub threads: usize,
     /// Calls under way at once, if its executor waits more than it computes.
     pub concurrency: usize,
+    /// How long one call may take, beside what the request may.
+    pub timeout_send: Option<Duration>,
     /// How long its executors may take to start; `None` for no end.
     pub timeout_ready: Option<Duration>,
     /// Stored data may not change.

@@ -1,5 +1,7 @@
 //! Plans a graph: pods become workers and channels.
 
+use std::sync::Arc;
+
 use super::budget::{Machine, MemoryBound};
 use super::resolve::PodExecutors;
 use super::{ExecutorPlan, PodPlan, Port, Topology};
@@ -83,6 +85,8 @@ fn stage(pod: &PodSpec, executor: &Spanned<Executor>, plan: Option<ExecutorPlan>
         name: if main { pod.name.value.clone() } else { format!("{}/{role}", pod.name.value) },
         inputs: 1,
         join: Join::Merge,
+        replies: if main && pod.join == Join::Append { Join::Append } else { Join::Merge },
+        when: pod.when.as_ref().map(|when| Arc::new(when.filter.clone())),
         outputs: Vec::new(),
         shards: if main { pod.shards } else { 1 },
         replicas: if main { pod.replicas } else { 1 },
@@ -91,6 +95,7 @@ fn stage(pod: &PodSpec, executor: &Spanned<Executor>, plan: Option<ExecutorPlan>
         channel_slots: 0,
         threads: 1,
         concurrency: pod.concurrency,
+        timeout_send: pod.timeout_send.filter(|_| main),
         timeout_ready: pod.timeout_ready,
         read_only: pod.read_only,
         span: executor.span,

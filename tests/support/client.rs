@@ -31,15 +31,26 @@ pub(crate) async fn served(with: &str, executors: &str) -> Served {
 
 /// The same, for those who show the token.
 pub(crate) async fn served_by(with: &str, executors: &str, token: Option<&str>) -> Served {
-    served_as(with, executors, token, None).await
+    served_as(with, executors, token, None, "127.0.0.1:0").await
 }
 
 /// The same, beneath TLS.
 pub(crate) async fn served_with_tls(executors: &str, tls: Tls) -> Served {
-    served_as("", executors, None, Some(tls)).await
+    served_as("", executors, None, Some(tls), "127.0.0.1:0").await
 }
 
-async fn served_as(with: &str, executors: &str, token: Option<&str>, tls: Option<Tls>) -> Served {
+/// The same, at an address.
+pub(crate) async fn served_at(executors: &str, address: &str) -> Served {
+    served_as("", executors, None, None, address).await
+}
+
+async fn served_as(
+    with: &str,
+    executors: &str,
+    token: Option<&str>,
+    tls: Option<Tls>,
+    address: &str,
+) -> Served {
     let directory = tempfile::tempdir().unwrap();
     let yaml = format!("jtype: Flow\n{with}\nexecutors:\n{executors}");
     let topology = super::plan(&yaml, directory.path(), &Environment::default());
@@ -53,7 +64,7 @@ async fn served_as(with: &str, executors: &str, token: Option<&str>, tls: Option
         Some(collector) => gateway.with_traces(Traces::start(collector, &topology.name)),
         None => gateway,
     };
-    let server = serve(gateway, &["127.0.0.1:0".parse().unwrap()]).await.unwrap();
+    let server = serve(gateway, &[address.parse().unwrap()]).await.unwrap();
     Served { flow, server }
 }
 

@@ -18,10 +18,10 @@
 //! FAISS only proposes candidates. Nothing is acknowledged before it is durable.
 
 mod backup;
+mod columns;
 mod derived;
 mod document_store;
 mod embedding;
-mod filter;
 mod jina;
 mod kept;
 mod metric;

@@ -1,13 +1,14 @@
 //! Stores documents by their vectors and finds the nearest.
 
+use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Documents, Executor, ExecutorError, ExecutorType,
     Instance, NamedScore, Order, Tensor, parse,
 };
 
+use crate::columns::Columns;
 use crate::derived::{IndexChoice, IndexType, Tuning};
 use crate::embedding::{self, DIMENSION_MAX};
-use crate::filter::{Columns, Filter};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::{Metric, Query};
 use crate::names::Names;
@@ -213,7 +214,7 @@ impl Executor for VectorIndexer {
 impl VectorIndexer {
     /// Gives each document its matches. All queries of the call are searched for together.
     fn search(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let filter = Filter::of_request(call.parameters(), &self.columns)?;
+        let filter = self.columns.filter(call.parameters())?;
         let top_k = call.top_k(self.top_k)?;
         if top_k > TOP_K_MAX {
             return Err(ExecutorError::parameter(
@@ -240,7 +241,7 @@ impl VectorIndexer {
 
     /// Answers with stored documents that a filter means, in the place of those of the request.
     fn filter(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let filter = Filter::of_request(call.parameters(), &self.columns)?.unwrap_or(Filter::EVERYTHING);
+        let filter = self.columns.filter(call.parameters())?.unwrap_or(Filter::EVERYTHING);
         let page = Page {
             offset: call.parameter("offset")?.unwrap_or(0),
             limit: call.top_k(FILTERED)?,

@@ -25,7 +25,8 @@ pub trait Executor: Send {
 /// with several calls at a time.
 #[async_trait]
 pub trait AsyncExecutor: Send + Sync {
-    /// As [`Executor::execute`]. Must not block its thread.
+    /// As [`Executor::execute`]. Must not block its thread. It is dropped where it waits when the deadline passes or the
+    /// request is given up.
     ///
     /// # Errors
     /// As [`Executor::execute`].

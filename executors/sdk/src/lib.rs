@@ -56,6 +56,7 @@ mod document;
 mod documents;
 mod error;
 mod executor;
+pub mod filter;
 pub mod guard;
 mod json;
 mod metrics;

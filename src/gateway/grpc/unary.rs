@@ -51,8 +51,10 @@ async fn process(
         Err(refusal) => Err(refusal),
     };
     let reply = match answer {
-        Ok(answer) if answer.is_late() => return Err(Status::deadline_exceeded("the deadline passed")),
-        Ok(answer) => data_reply(envelope, answer),
+        Ok(answer) => match answer.late() {
+            Some(message) => return Err(Status::deadline_exceeded(message)),
+            None => data_reply(envelope, answer),
+        },
         Err(refusal @ Refusal::Invalid(_)) => refused(envelope, &refusal),
         Err(refusal) => return Err(status_of(&refusal)),
     };

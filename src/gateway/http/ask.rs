@@ -76,9 +76,10 @@ async fn answer(
             }
             match &answer.result {
                 // A client of the second schema reads the header of what was late, and the detail of what failed.
-                Err(failed) if asked.fails_loudly() && !answer.is_late() => self::failed(failed),
+                Err(failed) if asked.fails_loudly() && answer.late().is_none() => self::failed(failed),
                 _ => {
-                    let code = if answer.is_late() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::OK };
+                    let code =
+                        if answer.late().is_some() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::OK };
                     (code, JSON, asked.reply(&answer, Spelling::Camel)).into_response()
                 }
             }

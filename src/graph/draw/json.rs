@@ -24,7 +24,7 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
                     .collect::<serde_json::Map<_, _>>(),
                 "uses": uses(pod),
                 "floating": pod.floating,
-                "external": pod.elsewhere.is_some(),
+                "external": pod.runs_elsewhere(),
             })
         })
         .collect();

@@ -1,7 +1,8 @@
 //! What means the same at a flow of Jina 2 and 3, at its executors, and at a Deployment.
 
 use super::reasons::{LOOKS, MESSAGES, PROCESSES, SERVING};
-use crate::spec::key::Key;
+use crate::limits::RETRIES_MAX;
+use crate::spec::key::{Key, Kind};
 
 const OBSERVING: &str = "numbers are at `/metrics` of every port of the gateway, executors' own among them";
 
@@ -9,7 +10,12 @@ const OBSERVING: &str = "numbers are at `/metrics` of every port of the gateway,
 pub const MODERN_COMMON: &[Key] = &[
     Key::ignored("grpc_channel_options", MESSAGES),
     Key::ignored("timeout_ctrl", PROCESSES),
-    Key::ignored("retries", "nothing is sent between processes, so nothing is lost and sent again"),
+    Key::obeyed(
+        "retries",
+        Kind::CountOrDefault(RETRIES_MAX),
+        "how often a call of an executor elsewhere that found nobody is made again; -1: 3, or the number of its \
+         addresses when that is more",
+    ),
     Key::ignored("monitoring", OBSERVING),
     Key::ignored("port_monitoring", OBSERVING),
     Key::ignored("metrics", OBSERVING),
@@ -26,8 +32,9 @@ pub const MODERN_COMMON: &[Key] = &[
     Key::ignored("k8s_namespace", PROCESSES),
     Key::ignored("provider", "it concerns Jina's cloud"),
     Key::ignored("grpc_server_options", SERVING),
-    Key::ignored(
+    Key::obeyed(
         "timeout_send",
-        "nothing is sent between processes; `timeout` under the flow's `with:` bounds a request",
+        Kind::Milliseconds,
+        "how long one call of an executor may take; `timeout` under the flow's `with:` bounds a request",
     ),
 ];

@@ -4,7 +4,7 @@ use super::reasons::{CONTAINERS, LOOKS, MESSAGES, PROCESSES};
 use crate::limits::COPIES_MAX;
 use crate::spec::key::{Key, Kind};
 
-const REMOTE: &str = "it concerns pods on other machines, which this version does not call";
+const REMOTE: &str = "it concerns pods on other machines, which flowrun calls and does not start";
 const RAFT: &str = "it concerns Jina's replication of state";
 const TRACES: &str = "calls of executors are told with the request; write it under the flow's `with:`";
 const PYTHON: &str = "it concerns Python executors";
@@ -29,8 +29,16 @@ pub const MODERN_EXECUTOR: &[Key] = &[
     Key::obeyed("replicas", Kind::Count(1, COPIES_MAX), "copies of each shard, competing for requests"),
     Key::obeyed("shards", Kind::Count(1, COPIES_MAX), "parts of the data").also(&["parallel"]),
     Key::obeyed("polling", Kind::Any, "`ANY`, `ALL`, or a mapping by endpoint"),
-    Key::obeyed("uses_before", Kind::Any, "an executor before the shards"),
-    Key::obeyed("uses_after", Kind::Any, "an executor behind the shards"),
+    Key::obeyed(
+        "uses_before",
+        Kind::Any,
+        "an executor before the shards, of which there may be one; Jina 3 ignores it there",
+    ),
+    Key::obeyed(
+        "uses_after",
+        Kind::Any,
+        "an executor behind the shards, of which there may be one; it sees their replies merged",
+    ),
     Key::obeyed("floating", Kind::Flag, "whether it is fed but not waited for"),
     Key::obeyed("workspace", Kind::Text, "the directory that it writes beneath"),
     Key::obeyed("timeout_ready", Kind::Milliseconds, "how long it may take to start"),
@@ -39,14 +47,32 @@ pub const MODERN_EXECUTOR: &[Key] = &[
         Kind::Flag,
         "whether stored data may not change; all the same one process at a time works on an index",
     ),
-    Key::obeyed("external", Kind::Flag, "whether it runs elsewhere; it can be drawn and not run"),
-    Key::refused("when", "conditions on documents are not available in this version; remove the key"),
+    Key::obeyed(
+        "external",
+        Kind::Flag,
+        "whether it runs elsewhere, at `host` and `port`, and is called over gRPC",
+    ),
+    Key::obeyed(
+        "when",
+        Kind::Mapping,
+        "which documents go to it, in docarray's query language: `{tags__price: {$lt: 5}}`; the others leave the branch",
+    ),
     Key::refused(
         "uses_dynamic_batching",
         "dynamic batching is not available in this version; remove the key",
     ),
-    Key::ignored("no_reduce", "replies of shards are always merged").also(&["disable_reduce"]),
-    Key::ignored("grpc_metadata", REMOTE),
+    Key::obeyed(
+        "no_reduce",
+        Kind::Flag,
+        "whether the documents of several branches, or of several shards, come one list behind the other instead of \
+         being merged by id",
+    )
+    .also(&["disable_reduce"]),
+    Key::obeyed(
+        "grpc_metadata",
+        Kind::Mapping,
+        "metadata that goes along with every call of an executor elsewhere: names and texts",
+    ),
     Key::ignored("py_modules", "executors of ours need no Python; one of your own needs it in its YAML"),
     Key::ignored("install_requirements", PYTHON),
     Key::ignored("output_array_type", PYTHON),
@@ -91,9 +117,25 @@ pub const MODERN_POD: &[Key] = &[
     Key::ignored("tracing", TRACES),
     Key::ignored("traces_exporter_host", TRACES),
     Key::ignored("traces_exporter_port", TRACES),
-    Key::ignored("host", REMOTE),
-    Key::ignored("port", REMOTE).also(&["ports", "port_expose"]),
-    Key::ignored("tls", REMOTE),
+    Key::obeyed(
+        "host",
+        Kind::Texts,
+        "where an executor elsewhere is, or several places, which are replicas: `HOST`, `HOST:PORT`, \
+         `grpc://HOST:PORT`, `grpcs://HOST:PORT`",
+    ),
+    Key::obeyed("port", Kind::Texts, "its port, one for each host, one for all, or several at one host")
+        .also(&["ports", "port_expose"]),
+    Key::obeyed("tls", Kind::Flag, "whether TLS is spoken with an executor elsewhere"),
+    Key::obeyed(
+        "ca",
+        Kind::Text,
+        "a file in PEM form with the authorities, or the certificates, to trust there; ours",
+    ),
+    Key::obeyed(
+        "schema",
+        Kind::Choice(&["auto", "v1", "v2"]),
+        "docarray's schema of the documents that are sent there; absent: what its version says; ours",
+    ),
     Key::ignored("protocol", MESSAGES).also(&["protocols"]),
     Key::ignored("cors", MESSAGES),
     Key::ignored("title", LOOKS),

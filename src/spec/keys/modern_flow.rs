@@ -24,7 +24,7 @@ pub const MODERN_FLOW: &[Key] = &[
     Key::obeyed("replicas", Kind::Count(1, COPIES_MAX), "`replicas` of executors that do not say"),
     Key::obeyed("shards", Kind::Count(1, COPIES_MAX), "`shards` of executors that do not say")
         .also(&["parallel"]),
-    Key::ignored("grpc_metadata", MESSAGES),
+    Key::obeyed("grpc_metadata", Kind::Mapping, "`grpc_metadata` of executors that do not say"),
     Key::ignored("compress_min_bytes", MESSAGES),
     Key::ignored("compress_min_ratio", MESSAGES),
     Key::ignored("prefetch_on_recv", "a request that leaves lets the next one in"),

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, With, parse};
 
+use crate::columns::Columns;
 use crate::derived::{IndexChoice, IndexType, Tuning};
-use crate::filter::Columns;
 use crate::kept::{Kept, default_exclude};
 use crate::metric::Metric;
 use crate::names::Names;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
 
+use crate::columns::Columns;
 use crate::derived::{IndexChoice, Tuning};
-use crate::filter::Columns;
 use crate::kept::Kept;
 use crate::metric::Metric;
 use crate::names::Names;

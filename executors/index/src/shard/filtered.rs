@@ -5,12 +5,12 @@
 
 use std::cmp::Ordering;
 
+use flowrun_sdk::filter::{Filter, Scalar};
 use flowrun_sdk::{Document, ExecutorError};
 
 use super::answer::Check;
 use super::state::State;
 use super::{AnswerBytes, RowSet, Shard};
-use crate::filter::{Filter, Scalar};
 use crate::storage::StorageError;
 
 /// How many documents are judged before the deadline is looked at again.

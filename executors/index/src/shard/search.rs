@@ -7,13 +7,13 @@
 
 use std::ops::Range;
 
+use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{ExecutorError, tracing};
 
 use super::answer::{AnswerBytes, Check, Match, check_count};
 use super::vectors::Vectors;
 use super::{Nearest, RowSet, Shard};
 use crate::derived::{Candidates, push_native};
-use crate::filter::Filter;
 use crate::metric::Query;
 use crate::storage::StorageError;
 

@@ -1,4 +1,4 @@
-//! What a call promises.
+//! Calls whose documents fail, are given up, or are asked for with the wrong types.
 
 use std::time::Duration;
 

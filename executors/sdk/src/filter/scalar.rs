@@ -2,11 +2,13 @@
 
 use std::cmp::Ordering;
 
-use flowrun_sdk::Value;
+use serde_json::Value;
+
+use super::Found;
 
 /// A truth value, a number or a text. Where values of several types are put in order, they come in this one.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Scalar {
+pub enum Scalar {
     /// False before true.
     Truth(bool),
     /// Never what is not a number.
@@ -17,7 +19,7 @@ pub(crate) enum Scalar {
 
 impl Scalar {
     /// The value, when it is one that can be compared.
-    pub(crate) fn of(value: &Value) -> Option<Self> {
+    pub fn of(value: &Value) -> Option<Self> {
         match value {
             Value::Bool(truth) => Some(Self::Truth(*truth)),
             Value::Number(number) => number.as_f64().map(Self::Number),
@@ -26,18 +28,18 @@ impl Scalar {
         }
     }
 
-    /// How a tag stands to this value; `None` when it is of another type.
-    pub(super) fn compare_tag(&self, tag: &Value) -> Option<Ordering> {
-        match (tag, self) {
-            (Value::Bool(tag), Self::Truth(truth)) => Some(tag.cmp(truth)),
-            (Value::Number(tag), Self::Number(number)) => tag.as_f64()?.partial_cmp(number),
-            (Value::String(tag), Self::Text(text)) => Some(tag.as_str().cmp(text)),
+    /// How what was found stands to this value; `None` when it is of another type.
+    pub(super) fn compare_found(&self, found: Found<'_>) -> Option<Ordering> {
+        match (found, self) {
+            (Found::Truth(found), Self::Truth(truth)) => Some(found.cmp(truth)),
+            (Found::Number(found), Self::Number(number)) => found.partial_cmp(number),
+            (Found::Text(found), Self::Text(text)) => Some(found.cmp(text.as_str())),
             _ => None,
         }
     }
 
     /// The order of values of any types.
-    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+    pub fn compare(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Truth(a), Self::Truth(b)) => a.cmp(b),
             // Zero has a sign that nobody means.

@@ -1,0 +1,187 @@
+//! The tags that filters may name, and their types.
+
+use flowrun_sdk::filter::{Filter, Scalar};
+use flowrun_sdk::{ExecutorError, RequestParameters, Value};
+
+/// The most columns that an executor may be told.
+const COLUMNS_MAX: usize = 256;
+
+/// The tags that filters may name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Columns(Option<Vec<(String, ColumnType)>>);
+
+/// What values a column has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ColumnType {
+    Text,
+    Integer,
+    Number,
+    Truth,
+}
+
+impl ColumnType {
+    fn parse(value: &Value) -> Option<Self> {
+        match value.as_str()? {
+            "str" | "string" | "text" => Some(Self::Text),
+            "int" | "integer" => Some(Self::Integer),
+            "float" | "number" => Some(Self::Number),
+            "bool" | "boolean" => Some(Self::Truth),
+            _ => None,
+        }
+    }
+
+    /// What a value must be to be compared with the column.
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Text => "a text",
+            Self::Integer => "an integer",
+            Self::Number => "a number",
+            Self::Truth => "true or false",
+        }
+    }
+
+    /// Whether a value can be compared with the column.
+    fn takes(self, value: &Scalar) -> bool {
+        match (self, value) {
+            (Self::Text, Scalar::Text(_)) | (Self::Number, Scalar::Number(_)) => true,
+            (Self::Truth, Scalar::Truth(_)) => true,
+            (Self::Integer, Scalar::Number(number)) => number.fract() == 0.0,
+            _ => false,
+        }
+    }
+}
+
+impl Columns {
+    /// Reads `[[name, type], …]` or `{name: type, …}`; null lets filters name any tag.
+    ///
+    /// # Errors
+    /// What is wrong, and what would do.
+    pub(crate) fn parse(value: &Value) -> Result<Self, String> {
+        let pairs: Vec<(&Value, Option<&str>)> = match value {
+            Value::Null => return Ok(Self(None)),
+            Value::Object(columns) => {
+                columns.iter().map(|(name, kind)| (kind, Some(name.as_str()))).collect()
+            }
+            Value::Array(columns) => columns.iter().map(pair).collect::<Option<_>>().ok_or(SHAPE)?,
+            _ => return Err(SHAPE.to_owned()),
+        };
+        if pairs.len() > COLUMNS_MAX {
+            return Err(format!("{} columns are more than the {COLUMNS_MAX} allowed", pairs.len()));
+        }
+        let column = |(kind, name): (&Value, Option<&str>)| {
+            let name = name.ok_or(SHAPE)?;
+            let parsed = ColumnType::parse(kind);
+            let kind =
+                parsed.ok_or_else(|| format!("the type of `{name}` must be str, int, float or bool"))?;
+            Ok((name.to_owned(), kind))
+        };
+        pairs.into_iter().map(column).collect::<Result<_, String>>().map(|columns| Self(Some(columns)))
+    }
+
+    /// The request parameter `filter`; `None` when there is none, or one that means every document.
+    ///
+    /// # Errors
+    /// [`flowrun_sdk::ErrorKind::Parameter`] when it is no filter, or not for these columns.
+    pub(crate) fn filter(&self, parameters: &RequestParameters) -> Result<Option<Filter>, ExecutorError> {
+        let value = match parameters.get("filter") {
+            None | Some(Value::Null) => return Ok(None),
+            Some(value) => value,
+        };
+        let check = |name: &str, value: Option<&Scalar>| match (self.kind(name)?, value) {
+            (Some(kind), Some(value)) if !kind.takes(value) => {
+                Err(format!("must be {}, as `columns` says", kind.describe()))
+            }
+            _ => Ok(()),
+        };
+        let filter = Filter::parse(value, &check);
+        let filter = filter.map_err(|error| ExecutorError::parameter("filter", error))?;
+        Ok((filter != Filter::EVERYTHING).then_some(filter))
+    }
+
+    /// The type of a column; `None` where any tag may be named.
+    ///
+    /// # Errors
+    /// Which columns there are, when this is none of them.
+    fn kind(&self, name: &str) -> Result<Option<ColumnType>, String> {
+        let Some(columns) = &self.0 else { return Ok(None) };
+        if let Some((_, kind)) = columns.iter().find(|(column, _)| column == name) {
+            return Ok(Some(*kind));
+        }
+        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        Err(format!(
+            "is no column; `columns` has {}",
+            if names.is_empty() { "none".into() } else { names.join(", ") }
+        ))
+    }
+}
+
+const SHAPE: &str =
+    "must be a list of [name, type], or a mapping from names to types: str, int, float or bool";
+
+/// The type and the name in `[name, type]`.
+fn pair(column: &Value) -> Option<(&Value, Option<&str>)> {
+    match column.as_array()?.as_slice() {
+        [name, kind] => Some((kind, name.as_str())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(filter: Value, columns: &Value) -> Result<Filter, String> {
+        let parameters = [("filter".to_owned(), filter)].into_iter().collect();
+        let filter = Columns::parse(columns).unwrap().filter(&parameters);
+        filter.map(|filter| filter.unwrap_or(Filter::EVERYTHING)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        let columns = json!([["price", "float"], ["count", "int"], ["name", "str"], ["sold", "bool"]]);
+        let refused = [
+            (json!("price < 5"), "parameter `filter`: must be a mapping such as"),
+            (json!({"prize": 5}), "`prize` is no column; `columns` has price, count, name, sold"),
+            (json!({"$xor": []}), "`$xor` is no operator here; there are names of fields, and $and"),
+            (
+                json!({"$or": [{"price": 1}, {"price": {"$lt": "x"}}]}),
+                "`$or.1.price.$lt` must be a number, as",
+            ),
+            (json!({"count": {"$in": [1, 1.5]}}), "`count.$in.1` must be an integer"),
+            (json!({"name": 1}), "`name` must be a text, as"),
+            (json!({"sold": 1}), "`sold` must be true or false"),
+            (json!({"price": null}), "`price` must be a text, a number, true or false"),
+            (json!({"price": {}}), "`price` says nothing; write one of $eq"),
+            (json!({"price": {"$like": 1}}), "`price.$like` is no operator; there are $eq"),
+            (json!({"price": {"$not": 1}}), "`price.$not` must be a mapping"),
+            (json!({"price": {"$in": 1}}), "`price.$in` must be a list of values"),
+            (json!({"$and": []}), "`$and` must be a list of at least one filter"),
+            (json!({"$and": [1]}), "`$and.0` must be a mapping"),
+            (json!({"count": {"$in": vec![1; 1024]}}), "more than the 1024 conditions"),
+        ];
+        for (filter, expected) in refused {
+            let error = parse(filter.clone(), &columns).unwrap_err();
+            assert!(error.contains(expected), "{filter}: {error}");
+        }
+        let deep = (0..17).fold(json!({}), |filter, _| json!({"$not": filter}));
+        assert!(parse(deep, &columns).unwrap_err().contains("deeper than the 16"));
+        let long = parse(json!({"x".repeat(1 << 20): 1}), &columns).unwrap_err();
+        assert!(long.len() < 300, "{long}");
+        assert!(parse(json!({"count": 2.0, "price": 2, "sold": {"$ne": true}}), &columns).is_ok());
+    }
+
+    #[test]
+    fn columns_are_pairs_or_a_mapping() {
+        for columns in [json!([["a", "int"]]), json!({"a": "int"}), json!([]), Value::Null] {
+            assert!(Columns::parse(&columns).is_ok(), "{columns}");
+        }
+        for columns in [json!("a"), json!(["a"]), json!([["a"]]), json!([[1, "int"]])] {
+            assert!(Columns::parse(&columns).unwrap_err().starts_with("must be a list"), "{columns}");
+        }
+        assert!(Columns::parse(&json!({"a": "date"})).unwrap_err().contains("the type of `a`"));
+        let error = parse(json!({"a": 1}), &json!([])).unwrap_err();
+        assert!(error.contains("`columns` has none"), "{error}");
+    }
+}

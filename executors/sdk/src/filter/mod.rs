@@ -1,0 +1,188 @@
+//! Which documents are meant, told by their fields: a language that MongoDB made known, as AnnLite and docarray's first
+//! version speak it.
+//!
+//! ```text
+//! {"price": {"$gte": 5, "$lt": 10}}             every condition of a mapping must hold
+//! {"price": 7, "colour": {"$in": ["red"]}}      a value alone means `$eq`
+//! {"$or": [{"price": 7}, {"$not": {"sold": true}}]}
+//! ```
+//!
+//! A filter is parsed once. Documents are then judged without an error: a field that is missing, or of another type
+//! than the value that it is compared with, is neither equal to it nor less nor greater. `$ne`, `$nin` and `$not` are
+//! the exact opposite of what they deny, so that they hold for such a field. Numbers are compared in double precision,
+//! which is what stored tags have.
+//!
+//! What differs from AnnLite: an `$or` beside other conditions is one more condition, not an alternative to them; a text
+//! is no filter, where AnnLite took it for SQL. What differs from docarray: values of different types are unequal,
+//! where Python has an error; what is compared is a value, never another field of the document.
+
+mod document;
+mod parse;
+mod scalar;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+
+use regex::Regex;
+use serde_json::Value;
+
+pub use document::DOCUMENT_FIELDS;
+pub use parse::{Check, FilterError};
+pub use scalar::Scalar;
+
+use crate::Tags;
+
+/// Which documents are meant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    /// Those that all of these mean; every document when there are none.
+    All(Vec<Filter>),
+    /// Those that any of these means.
+    Any(Vec<Filter>),
+    /// Those that this does not mean.
+    Not(Box<Filter>),
+    /// Those of which a field passes a test.
+    Field {
+        /// The name of the field, or the path to it.
+        name: String,
+        /// What it has to be.
+        test: Test,
+    },
+}
+
+/// What a field has to be.
+#[derive(Clone, Debug)]
+pub enum Test {
+    /// In this relation to a value.
+    Compare(Comparison, Scalar),
+    /// Equal to one of these values.
+    OneOf(Vec<Scalar>),
+    /// A text in which the expression is found.
+    Matches(Box<Regex>),
+    /// As long as this: a text in characters, a list or a mapping in entries.
+    Size(usize),
+    /// There, or not.
+    Exists(bool),
+}
+
+/// How a field stands to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// It is equal.
+    Equal,
+    /// It is less.
+    Less,
+    /// It is not greater.
+    LessOrEqual,
+    /// It is greater.
+    Greater,
+    /// It is not less.
+    GreaterOrEqual,
+}
+
+/// What stands behind the name of a field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Found<'a> {
+    /// Nothing.
+    Nothing,
+    /// A truth value.
+    Truth(bool),
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(&'a str),
+    /// Something of so many entries.
+    Several(usize),
+}
+
+/// Something that has fields.
+pub trait Fields {
+    /// What stands behind a name.
+    fn find(&self, name: &str) -> Found<'_>;
+
+    /// Whether there is anything behind a name.
+    fn has(&self, name: &str) -> bool {
+        self.find(name) != Found::Nothing
+    }
+}
+
+/// Tags by their names, as they are.
+impl Fields for Tags {
+    fn find(&self, name: &str) -> Found<'_> {
+        self.get(name).map_or(Found::Nothing, Found::of)
+    }
+}
+
+impl<'a> Found<'a> {
+    /// What a JSON value is.
+    pub fn of(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Nothing,
+            Value::Bool(truth) => Self::Truth(*truth),
+            Value::Number(number) => number.as_f64().map_or(Self::Nothing, Self::Number),
+            Value::String(text) => Self::Text(text),
+            Value::Array(items) => Self::Several(items.len()),
+            Value::Object(entries) => Self::Several(entries.len()),
+        }
+    }
+}
+
+impl PartialEq for Test {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Compare(one, a), Self::Compare(other, b)) => one == other && a == b,
+            (Self::OneOf(one), Self::OneOf(other)) => one == other,
+            (Self::Matches(one), Self::Matches(other)) => one.as_str() == other.as_str(),
+            (Self::Size(one), Self::Size(other)) => one == other,
+            (Self::Exists(one), Self::Exists(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl Comparison {
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+impl Filter {
+    /// The filter that means every document.
+    pub const EVERYTHING: Self = Self::All(Vec::new());
+
+    /// Whether what has these fields is meant.
+    pub fn passes(&self, fields: &impl Fields) -> bool {
+        match self {
+            Self::All(filters) => filters.iter().all(|filter| filter.passes(fields)),
+            Self::Any(filters) => filters.iter().any(|filter| filter.passes(fields)),
+            Self::Not(filter) => !filter.passes(fields),
+            Self::Field { name, test: Test::Exists(expected) } => fields.has(name) == *expected,
+            Self::Field { name, test } => test.passes(fields.find(name)),
+        }
+    }
+}
+
+impl Test {
+    fn passes(&self, found: Found<'_>) -> bool {
+        match (self, found) {
+            (Self::Compare(comparison, value), found) => {
+                value.compare_found(found).is_some_and(|ordering| comparison.holds(ordering))
+            }
+            (Self::OneOf(values), found) => {
+                values.iter().any(|value| value.compare_found(found).is_some_and(Ordering::is_eq))
+            }
+            (Self::Matches(expression), Found::Text(text)) => expression.is_match(text),
+            (Self::Size(size), Found::Text(text)) => text.chars().count() == *size,
+            (Self::Size(size), Found::Several(count)) => count == *size,
+            (Self::Exists(expected), found) => (found != Found::Nothing) == *expected,
+            _ => false,
+        }
+    }
+}

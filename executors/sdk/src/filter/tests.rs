@@ -1,0 +1,206 @@
+//! Every operator, and the language as a whole against a model that follows its words.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{Document, NamedScore};
+
+fn parse(filter: &Value) -> Result<Filter, FilterError> {
+    Filter::parse(filter, &|_, _| Ok(()))
+}
+
+fn means(filter: Value, document: &Document) -> bool {
+    parse(&filter).unwrap().passes(document)
+}
+
+fn document() -> Document {
+    let mut document = Document::new("a").with_text("smile, said the cat");
+    let tags = json!({"price": 7, "colour": "red", "sold": false, "size": {"h": 1.5}, "list": [3, "x"],
+                      "a__b": 1, "nothing": null});
+    document.tags = std::sync::Arc::new(tags.as_object().unwrap().clone());
+    document.weight = Some(0.5);
+    document.scores.insert("cosine".to_owned(), NamedScore::new(0.25, "VectorIndexer"));
+    document.chunks = [document.chunk(0), document.chunk(1)].into_iter().collect();
+    document
+}
+
+#[test]
+fn paths_lead_to_fields_to_tags_and_below() {
+    let document = document();
+    for filter in [
+        json!({"tags__price": {"$eq": 7}}),
+        json!({"tags__size__h": {"$gt": 1}}),
+        json!({"tags__list__0": {"$eq": 3}, "tags__list__1": {"$in": ["x"]}}),
+        json!({"tags__a__b": {"$eq": 1}}),
+        json!({"tags__list": {"$size": 2}, "chunks": {"$size": 2}, "text": {"$size": 19}}),
+        json!({"scores__cosine__value": {"$lt": 0.3}, "weight": {"$gte": 0.5}}),
+        json!({"text": {"$regex": "^smile.*cat$"}}),
+        json!({"text": {"$exists": true}, "uri": {"$exists": false}, "matches": {"$exists": false}}),
+        json!({"tags__sold": {"$exists": true}, "tags__nothing": {"$exists": false}}),
+        json!({"tags__other": {"$neq": 5, "$nin": [5]}}),
+        json!({"$or": {"tags__price": {"$lt": 5}, "tags__colour": {"$eq": "red"}}}),
+        json!({"$not": [{"tags__price": {"$lt": 5}}]}),
+    ] {
+        assert!(means(filter.clone(), &document), "{filter}");
+        assert!(!means(json!({"$not": filter}), &document), "not {filter}");
+    }
+    for filter in [
+        json!({"tags__colour": {"$lt": 5}}),
+        json!({"tags__price": {"$regex": "7"}}),
+        json!({"tags__price": {"$size": 1}}),
+        json!({"tags__size__h__x": {"$exists": true}}),
+        json!({"text__x": {"$exists": true}}),
+    ] {
+        assert!(!means(filter.clone(), &document), "{filter}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place_and_with_what_would_do() {
+    for (filter, place, reason) in [
+        (json!({"text": {"$regx": "a"}}), "text.$regx", "is no operator; there are $eq, "),
+        (json!({"$xor": []}), "$xor", "is no operator here; there are names of fields, and $and, $or, $not"),
+        (json!({"text": {"$regex": "a("}}), "text.$regex", "is not a regular expression: "),
+        (json!({"text": {"$regex": "(a{1000}){1000}"}}), "text.$regex", "is not a regular expression: "),
+        (json!({"text": {"$size": 1.5}}), "text.$size", "must be a whole number"),
+        (json!({"text": {"$exists": 1}}), "text.$exists", "must be true or false"),
+        (json!({"$or": {}}), "$or", "must be a list of at least one filter"),
+        (json!({"$or": [{"a": {"$lt": null}}]}), "$or.0.a.$lt", "must be a text, a number, true or false"),
+    ] {
+        let error = parse(&filter).unwrap_err();
+        assert_eq!(error.place.join("."), place);
+        assert!(error.reason.starts_with(reason), "{error}");
+    }
+    assert!(parse(&json!({"text": {"$regx": "a"}})).unwrap_err().known.contains(&"$regex"));
+}
+
+fn passes(filter: Value, tags: Value) -> bool {
+    parse(&filter).unwrap().passes(tags.as_object().unwrap())
+}
+
+#[test]
+fn every_operator_means_what_it_says() {
+    let tags = json!({"n": 5, "t": "m", "b": true});
+    let holding = [
+        json!({}),
+        json!({"n": 5}),
+        json!({"n": {"$eq": 5.0}, "t": "m"}),
+        json!({"n": {"$gt": 4, "$lt": 6}}),
+        json!({"n": {"$gte": 5, "$lte": 5}}),
+        json!({"t": {"$gt": "a"}}),
+        json!({"b": true}),
+        json!({"b": {"$gt": false}}),
+        json!({"n": {"$in": [1, 5]}}),
+        json!({"n": {"$nin": []}}),
+        json!({"n": {"$ne": 4}}),
+        json!({"n": {"$neq": 4}}),
+        json!({"n": {"$not": {"$lt": 5}}}),
+        json!({"$and": [{"n": 5}, {"t": "m"}]}),
+        json!({"$or": [{"n": 4}, {"t": "m"}]}),
+        json!({"$not": {"n": 4}}),
+    ];
+    for filter in holding {
+        assert!(passes(filter.clone(), tags.clone()), "{filter}");
+        assert!(!passes(json!({"$not": filter}), tags.clone()), "not {filter}");
+    }
+    // All conditions must hold, an `$or` among them.
+    assert!(!passes(json!({"n": 4, "$or": [{"t": "m"}]}), tags));
+}
+
+#[test]
+fn a_tag_that_is_missing_or_of_another_type_is_only_unequal() {
+    for tags in [json!({}), json!({"n": "5"}), json!({"n": null}), json!({"n": [5]}), json!({"n": true})] {
+        for operator in ["$eq", "$lt", "$lte", "$gt", "$gte"] {
+            assert!(!passes(json!({"n": {operator: 5}}), tags.clone()), "{operator} {tags}");
+        }
+        assert!(passes(json!({"n": {"$ne": 5}}), tags.clone()));
+        assert!(passes(json!({"n": {"$nin": [5]}}), tags.clone()));
+        assert!(!passes(json!({"n": {"$in": [5]}}), tags));
+    }
+}
+
+/// What a filter says, word by word: every value anew, nothing prepared.
+fn model(filter: &Value, tags: &Value) -> bool {
+    let field = |name: &str, test: &Value| {
+        let found = tags.get(name.strip_prefix("tags__").unwrap()).filter(|value| !value.is_null());
+        let order = |value: &Value| match (found?, value) {
+            (Value::Number(a), Value::Number(b)) => a.as_f64()?.partial_cmp(&b.as_f64()?),
+            (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
+            (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
+            _ => None,
+        };
+        let is =
+            |value: &Value, orders: &[Ordering]| order(value).is_some_and(|order| orders.contains(&order));
+        test.as_object().unwrap().iter().all(|(operator, value)| match operator.as_str() {
+            "$eq" => is(value, &[Ordering::Equal]),
+            "$neq" => !is(value, &[Ordering::Equal]),
+            "$lt" => is(value, &[Ordering::Less]),
+            "$lte" => is(value, &[Ordering::Less, Ordering::Equal]),
+            "$gt" => is(value, &[Ordering::Greater]),
+            "$gte" => is(value, &[Ordering::Greater, Ordering::Equal]),
+            "$in" => value.as_array().unwrap().iter().any(|value| is(value, &[Ordering::Equal])),
+            "$nin" => !value.as_array().unwrap().iter().any(|value| is(value, &[Ordering::Equal])),
+            "$regex" => {
+                found.and_then(Value::as_str).is_some_and(|text| text.contains(value.as_str().unwrap()))
+            }
+            "$size" => {
+                found.and_then(Value::as_str).is_some_and(|text| text.len() as u64 == value.as_u64().unwrap())
+            }
+            "$exists" => found.is_some() == value.as_bool().unwrap(),
+            other => panic!("{other}"),
+        })
+    };
+    filter.as_object().unwrap().iter().all(|(name, value)| match name.as_str() {
+        "$and" => value.as_array().unwrap().iter().all(|filter| model(filter, tags)),
+        "$or" => value.as_array().unwrap().iter().any(|filter| model(filter, tags)),
+        "$not" => !model(value, tags),
+        name => field(name, value),
+    })
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (0..4_i64).prop_map(Value::from),
+        "[ab]{0,2}".prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+    ]
+}
+
+fn leaf() -> impl Strategy<Value = Value> {
+    let comparison = (prop::sample::select(vec!["$eq", "$neq", "$lt", "$lte", "$gt", "$gte"]), value())
+        .prop_map(|(operator, value)| json!({ operator: value }));
+    let membership = (prop::sample::select(vec!["$in", "$nin"]), prop::collection::vec(value(), 0..3))
+        .prop_map(|(operator, values)| json!({ operator: values }));
+    let test = prop_oneof![
+        4 => comparison,
+        2 => membership,
+        1 => "[ab]{0,2}".prop_map(|text| json!({"$regex": text})),
+        1 => (0..3_u64).prop_map(|size| json!({"$size": size})),
+        1 => any::<bool>().prop_map(|expected| json!({"$exists": expected})),
+    ];
+    ("tags__[xyz]", test).prop_map(|(name, test)| json!({ name: test }))
+}
+
+fn filter() -> impl Strategy<Value = Value> {
+    leaf().prop_recursive(4, 24, 3, |inner| {
+        prop_oneof![
+            (prop::sample::select(vec!["$and", "$or"]), prop::collection::vec(inner.clone(), 1..4))
+                .prop_map(|(name, filters)| json!({ name: filters })),
+            inner.prop_map(|filter| json!({"$not": filter})),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_filter_means_what_its_words_say(
+        filter in filter(),
+        tags in prop::collection::btree_map("[xyz]", prop_oneof![9 => value(), 1 => Just(Value::Null)], 0..4),
+    ) {
+        let tags: Value = tags.into_iter().collect::<serde_json::Map<_, _>>().into();
+        let mut document = Document::new("a");
+        document.tags = std::sync::Arc::new(tags.as_object().unwrap().clone());
+        prop_assert_eq!(means(filter.clone(), &document), model(&filter, &tags), "{} {}", filter, tags);
+    }
+}

@@ -1,0 +1,91 @@
+//! What is kept up on the way: TLS, streams where there is nothing else, and what the plan of a flow says.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::post;
+use flowrun::gateway::Tls;
+use flowrun::spec::TlsFiles;
+use flowrun_sdk::wire::jina::DataRequestProto;
+use tonic::Streaming;
+use tonic_prost::ProstCodec;
+
+use crate::serving::put_certificate;
+use crate::support::client::{served_at, served_with_tls};
+use crate::support::{error, flow, ids, reply, send};
+
+#[tokio::test]
+async fn tls_is_spoken_with_those_who_are_trusted_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    put_certificate(directory.path(), "tls");
+    put_certificate(directory.path(), "other");
+    let at = |name: &str| directory.path().join(name);
+    let files = TlsFiles { certificate: at("tls.crt"), key: at("tls.key") };
+    let served = served_with_tls("- {name: a, uses: Pass}", Tls::read(files).unwrap()).await;
+    let port = served.address().port();
+    let ca = |name: &str| at(name).display().to_string();
+    for way in [
+        format!("external: true, host: localhost, port: {port}, tls: true, ca: {}", ca("tls.crt")),
+        format!("uses: 'grpcs://127.0.0.1:{port}', ca: {}", ca("tls.crt")),
+    ] {
+        let flow = flow(&format!("- {{name: far, {way}}}")).await;
+        assert_eq!(ids(&reply(send(&flow, "/index", &["a"]).await).documents), ["a"], "{way}");
+    }
+    for (way, why) in [
+        (
+            format!("uses: 'grpcs://127.0.0.1:{port}', ca: {}, retries: 0", ca("other.crt")),
+            "no agreement on TLS",
+        ),
+        (format!("external: true, port: {port}, retries: 0"), "127.0.0.1"),
+    ] {
+        let flow = flow(&format!("- {{name: far, {way}}}")).await;
+        let failed = error(send(&flow, "/index", &["a"]).await);
+        assert!(failed.to_string().contains(why), "{failed}");
+    }
+    assert_eq!(served.flow.books().accepted, 2);
+}
+
+/// Knows `JinaRPC/Call` alone, and answers every request with itself.
+async fn echo(request: Request) -> axum::response::Response {
+    let service = tower::service_fn(|request: tonic::Request<Streaming<DataRequestProto>>| async move {
+        Ok::<_, tonic::Status>(tonic::Response::new(request.into_inner()))
+    });
+    let mut grpc: tonic::server::Grpc<ProstCodec<DataRequestProto, DataRequestProto>> =
+        tonic::server::Grpc::new(ProstCodec::default());
+    grpc.streaming(service, request).await.map(axum::body::Body::new)
+}
+
+#[tokio::test]
+async fn who_knows_streams_alone_is_asked_by_a_stream() {
+    let router = Router::new().route("/jina.JinaRPC/Call", post(echo));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let builder =
+            Arc::new(hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new()));
+        while let Ok((stream, _)) = listener.accept().await {
+            let (builder, service) =
+                (Arc::clone(&builder), hyper_util::service::TowerToHyperService::new(router.clone()));
+            tokio::spawn(async move {
+                let _ = builder.serve_connection(hyper_util::rt::TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    let flow = flow(&format!("- {{name: far, uses: 'grpc://{address}'}}")).await;
+    for _ in 0..2 {
+        assert_eq!(ids(&reply(send(&flow, "/index", &["a", "b"]).await).documents), ["a", "b"]);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_moves_to_another_server_is_found_again() {
+    let first = served_at("- {name: a, uses: Pass}", "127.0.0.1:0").await;
+    let address = first.address().to_string();
+    let flow = flow(&format!("- {{name: far, uses: 'grpc://{address}'}}")).await;
+    reply(send(&flow, "/index", &["a"]).await);
+    assert!(first.drain().await.in_time());
+    let second = served_at("- {name: a, uses: Pass}", &address).await;
+    reply(send(&flow, "/index", &["a"]).await);
+    assert_eq!(second.flow.books().accepted, 1);
+}
