@@ -21,6 +21,8 @@ PYTHON = os.environ.get("PYTHON", "")
 SECONDS = os.environ.get("SECONDS_EACH", "5")
 CORPUS, DIMENSIONS = 1_000, 64
 UNDER_WAY = "64"
+# The share of the processors' time above which a figure tells of the neighbours.
+STOLEN_MAX = 0.05
 
 # What is asked over gRPC: a name, and how.
 SINGLE = ("one document a request", ["-c", UNDER_WAY])
@@ -52,8 +54,12 @@ def yaml_of(shape, directory):
     return f"jtype: Flow\nwith: {{workspace: {directory}}}\nexecutors:\n" + "".join(f"- {pod}\n" for pod in pods)
 
 
-def complete(figures):
-    """The figures, and a word where not all was answered."""
+def undisturbed(measure):
+    """The run of three at the most from which other guests of the host stole the least."""
+    runs = []
+    while len(runs) < 3 and all(figures["stolen"] > STOLEN_MAX for figures in runs):
+        runs.append(measure())
+    figures = min(runs, key=lambda figures: figures["stolen"])
     if figures["errors"]:
         print(f"not all was answered: {figures['errors']}", file=sys.stderr)
     return figures
@@ -71,7 +77,7 @@ def ask_grpc(served, address, shape, work):
     for name, arguments in SHAPES[shape]:
         arguments = [str(work / "queries.jsonl") if word == "queries" else word for word in arguments]
         served.ask(address, [*arguments, "-d", "1"])
-        figures[f"gRPC, {name}"] = complete(served.ask(address, [*arguments, "-d", SECONDS]))
+        figures[f"gRPC, {name}"] = undisturbed(lambda: served.ask(address, [*arguments, "-d", SECONDS]))
     return figures
 
 
@@ -79,7 +85,8 @@ def ask_http(served, address, shape, work):
     path, body = ("/search", "search.json") if shape.startswith("shards") else ("/post", "post.json")
     name = SHAPES[shape][0][0]
     served.ask_http(address, UNDER_WAY, 1, path, work / body)
-    return {f"HTTP, {name}": complete(served.ask_http(address, UNDER_WAY, SECONDS, path, work / body))}
+    ask = lambda: served.ask_http(address, UNDER_WAY, SECONDS, path, work / body)
+    return {f"HTTP, {name}": undisturbed(ask)}
 
 
 def flowrun(shape, work):
@@ -104,8 +111,8 @@ def jina(shape, port, work):
 
 def echo(*how):
     with Served([ECHO, *how], r"([0-9.]+:[0-9]+)") as served:
-        ask = lambda arguments: complete(served.ask(served.found[1], [*arguments, "-d", SECONDS]))
-        return {f"gRPC, {name}": ask(arguments) for name, arguments in (SINGLE, STREAM)}
+        ask = lambda arguments: served.ask(served.found[1], [*arguments, "-d", SECONDS])
+        return {f"gRPC, {name}": undisturbed(lambda: ask(arguments)) for name, arguments in (SINGLE, STREAM)}
 
 
 def write_corpus(work):
@@ -121,7 +128,8 @@ def write_corpus(work):
 
 def of(figures):
     latency = figures["latency_milliseconds"]
-    return [f"{figures['requests_per_second']:,.0f}", f"{latency['p50']:.2f}", f"{latency['p99']:.2f}", f"{figures['microseconds']:.0f}"]
+    rate, cost, stolen = figures["requests_per_second"], figures["microseconds"], figures["stolen"]
+    return [f"{rate:,.0f}", f"{latency['p50']:.2f}", f"{latency['p99']:.2f}", f"{cost:.0f}", f"{stolen:.0%}"]
 
 
 def compare(shape, name, ours, who, theirs):
@@ -136,8 +144,8 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
         write_corpus(work)
-        row("flow", "asked", "who", "requests/s", "p50 ms", "p99 ms", "CPU µs a request", "flowrun's rate", "its latency")
-        row(*["---"] * 3, *["--:"] * 6)
+        row("flow", "asked", "who", "requests/s", "p50 ms", "p99 ms", "CPU µs a request", "stolen", "flowrun's rate", "its latency")
+        row(*["---"] * 3, *["--:"] * 7)
         echoes = {"echo": echo(), "echo that reads": echo("--reads")}
         for port, shape in enumerate(SHAPES, start=51_700):
             ours, start = flowrun(shape, work)

@@ -13,6 +13,12 @@ FLOWRUN = os.environ.get("FLOWRUN", "target/release/flowrun")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def machine_ticks():
+    """Ticks of all processors, and those that another guest of the host had instead."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return sum(ticks), ticks[7]
+
+
 def processes_beneath(parent):
     children = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
@@ -85,10 +91,12 @@ class Served:
             return self._measured(command, told_by_wrk)
 
     def _measured(self, command, read):
-        before = cpu_seconds(self.processes)
+        before, (all_before, stolen_before) = cpu_seconds(self.processes), machine_ticks()
         measured = read(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
         answered = max(measured["answered"], 1)
         measured["microseconds"] = (cpu_seconds(self.processes) - before) / answered * 1e6
+        ticks, stolen = machine_ticks()
+        measured["stolen"] = (stolen - stolen_before) / max(ticks - all_before, 1)
         return measured
 
 
@@ -100,8 +108,8 @@ def told_by_wrk(text):
         return float(found[1]) if found else 0.0
 
     def milliseconds(share):
-        value, unit = re.search(rf"^ +{share}% +([0-9.]+)(us|ms|s)$", text, re.MULTILINE).groups()
-        return float(value) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit]
+        found = re.search(rf"^ +{share}% +([0-9.]+)(us|ms|s|m)$", text, re.MULTILINE)
+        return float(found[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}[found[2]] if found else float("nan")
 
     refused = number(r"Non-2xx or 3xx responses: (\d+)")
     return {

@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 
+use super::security::Token;
 use super::service::Gateway;
 use super::{grpc, http, linger, pages};
 use crate::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT, KEEPALIVE, STREAMS_MAX};
@@ -85,21 +86,27 @@ impl Server {
 
 /// What happens to a request, from the outside in.
 fn router(gateway: &Arc<Gateway>) -> Router {
-    http::with_cors(
+    let router = http::with_cors(
         grpc::routes().merge(http::compressed(http::routes(&gateway.look, &gateway.facts.endpoints))),
         &gateway.look,
     )
     .fallback(http::not_found)
-    .method_not_allowed_fallback(http::method_not_allowed)
-    .layer(from_fn_with_state(Arc::clone(gateway), authenticate))
-    .with_state(Arc::clone(gateway))
+    .method_not_allowed_fallback(http::method_not_allowed);
+    let router = match &gateway.token {
+        Some(token) => router.layer(from_fn_with_state(token.clone(), authenticate)),
+        None => router,
+    };
+    router.with_state(Arc::clone(gateway))
 }
 
-/// Lets through those who show the token, if there is one.
-async fn authenticate(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+/// Lets through those who show the token.
+async fn authenticate(State(token): State<Token>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let shown = gateway.token.as_ref().is_none_or(|token| token.is_shown(request.headers()));
-    if shown || grpc::is_open(path) || http::is_open(path) || pages::is_file(&request) {
+    if token.is_shown(request.headers())
+        || grpc::is_open(path)
+        || http::is_open(path)
+        || pages::is_file(&request)
+    {
         return next.run(request).await;
     }
     let message = "show the token: `authorization: Bearer TOKEN`";

@@ -2,12 +2,36 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::Document;
 
 /// A shared list of documents. Cloning is O(1); [`Documents::make_mut`] copies when the list is shared.
 #[derive(Clone, Debug, Default)]
-pub struct Documents(Option<Arc<Vec<Document>>>);
+pub struct Documents(Option<Arc<List>>);
+
+#[derive(Debug, Default)]
+struct List {
+    documents: Vec<Document>,
+    /// What they hold, once somebody has asked: who passes a list on is asked again and again. Zero until then, and
+    /// again when somebody may write.
+    bytes: AtomicUsize,
+}
+
+impl Clone for List {
+    fn clone(&self) -> Self {
+        Self {
+            documents: self.documents.clone(),
+            bytes: AtomicUsize::new(self.bytes.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+impl From<Vec<Document>> for List {
+    fn from(documents: Vec<Document>) -> Self {
+        Self { documents, bytes: AtomicUsize::default() }
+    }
+}
 
 impl Documents {
     /// No documents. Does not allocate.
@@ -18,13 +42,15 @@ impl Documents {
 
     /// The list, for writing.
     pub fn make_mut(&mut self) -> &mut Vec<Document> {
-        Arc::make_mut(self.0.get_or_insert_default())
+        let list = Arc::make_mut(self.0.get_or_insert_default());
+        *list.bytes.get_mut() = 0;
+        &mut list.documents
     }
 
     /// The list as a vector of one's own: moved when nobody else holds it, copied otherwise.
     #[must_use]
     pub fn into_vec(self) -> Vec<Document> {
-        self.0.map(Arc::unwrap_or_clone).unwrap_or_default()
+        self.0.map(Arc::unwrap_or_clone).unwrap_or_default().documents
     }
 
     /// Takes the list out and leaves none.
@@ -35,7 +61,15 @@ impl Documents {
 
     /// Bytes of memory that the documents hold; see [`Document::bytes`].
     pub fn bytes(&self) -> usize {
-        self.iter().map(Document::bytes).sum()
+        let Some(list) = &self.0 else { return 0 };
+        match list.bytes.load(Ordering::Relaxed) {
+            0 => {
+                let bytes = list.documents.iter().map(Document::bytes).sum();
+                list.bytes.store(bytes, Ordering::Relaxed);
+                bytes
+            }
+            counted => counted,
+        }
     }
 }
 
@@ -43,7 +77,7 @@ impl Deref for Documents {
     type Target = [Document];
 
     fn deref(&self) -> &[Document] {
-        self.0.as_ref().map_or(&[], |documents| documents)
+        self.0.as_ref().map_or(&[], |list| &list.documents)
     }
 }
 
@@ -55,7 +89,7 @@ impl PartialEq for Documents {
 
 impl From<Vec<Document>> for Documents {
     fn from(documents: Vec<Document>) -> Self {
-        if documents.is_empty() { Self(None) } else { Self(Some(Arc::new(documents))) }
+        if documents.is_empty() { Self(None) } else { Self(Some(Arc::new(documents.into()))) }
     }
 }
 
@@ -101,6 +135,20 @@ mod tests {
         let address = documents.as_ptr();
         documents.make_mut();
         assert_eq!(documents.as_ptr(), address);
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_documents_as_they_are_now() {
+        let counted = |documents: &Documents| documents.iter().map(Document::bytes).sum::<usize>();
+        let mut outer: Documents = [Document::new("a")].into_iter().collect();
+        for round in 0..3 {
+            assert_eq!(outer.bytes(), counted(&outer));
+            let copy = outer.clone();
+            let first = &mut outer.make_mut()[0];
+            first.chunks.make_mut().push(Document::new("chunk").with_text("x".repeat(round)));
+            assert_eq!((outer.bytes(), copy.bytes()), (counted(&outer), counted(&copy)));
+            assert!(outer.bytes() > copy.bytes());
+        }
     }
 
     #[test]
