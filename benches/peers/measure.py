@@ -100,10 +100,10 @@ def flowrun(shape, work):
 
 def jina(shape, port, work):
     command = [PYTHON, str(HERE / "jina_flow.py"), shape]
-    with Served([*command, str(port), "grpc"], r"^ready") as served:
+    with Served([*command, str(port), "grpc"], r"^ready", watches_input=True) as served:
         figures, start = ask_grpc(served, f"127.0.0.1:{port}", shape, work), served.start()
     # Filled over gRPC, asked over HTTP.
-    with Served([*command, f"{port + 100},{port + 200}", "http,grpc"], r"^ready") as served:
+    with Served([*command, f"{port + 100},{port + 200}", "http,grpc"], r"^ready", watches_input=True) as served:
         fill(f"127.0.0.1:{port + 200}", shape, work)
         figures |= ask_http(served, f"127.0.0.1:{port + 100}", shape, work)
     return figures, start

@@ -47,9 +47,10 @@ def resident_megabytes(processes):
 
 
 class Served:
-    """A service that runs while this is open."""
+    """A service that runs while this is open; one that watches its input ends with that, others by a signal."""
 
-    def __init__(self, command, ready):
+    def __init__(self, command, ready, watches_input=False):
+        self.watches_input = watches_input
         began = time.monotonic()
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -69,7 +70,8 @@ class Served:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        self.process.terminate()
+        if not self.watches_input:
+            self.process.terminate()
         self.process.wait()
 
     def start(self):
