@@ -1,6 +1,6 @@
 """Asks flows of flowrun, the same flows of the real Jina, and a bare echo, with `flowrun bench`; prints tables of ratios.
 
-    FLOWRUN=… ECHO=… [PYTHON=…] [SECONDS_EACH=5] python3 measure.py
+    FLOWRUN=… ECHO=… [PYTHON=…] [SECONDS_EACH=5] python3 measure.py [SHAPE…]
 
 FLOWRUN and ECHO are the programs; PYTHON one that has jina, which is left out when there is none.
 """
@@ -8,6 +8,7 @@ FLOWRUN and ECHO are the programs; PYTHON one that has jina, which is left out w
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -67,7 +68,7 @@ def undisturbed(measure):
 
 def fill(address, shape, work):
     if shape.startswith("shards"):
-        command = [FLOWRUN, "client", address, "--endpoint", "/index", "--input", str(work / "corpus.jsonl")]
+        command = [FLOWRUN, "client", address, "/index", str(work / "corpus.jsonl")]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
 
@@ -98,14 +99,21 @@ def flowrun(shape, work):
         return figures, served.start()
 
 
-def jina(shape, port, work):
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def jina(shape, work):
     command = [PYTHON, str(HERE / "jina_flow.py"), shape]
+    port = free_port()
     with Served([*command, str(port), "grpc"], r"^ready", watches_input=True) as served:
         figures, start = ask_grpc(served, f"127.0.0.1:{port}", shape, work), served.start()
     # Filled over gRPC, asked over HTTP.
-    with Served([*command, f"{port + 100},{port + 200}", "http,grpc"], r"^ready", watches_input=True) as served:
-        fill(f"127.0.0.1:{port + 200}", shape, work)
-        figures |= ask_http(served, f"127.0.0.1:{port + 100}", shape, work)
+    http, grpc = free_port(), free_port()
+    with Served([*command, f"{http},{grpc}", "http,grpc"], r"^ready", watches_input=True) as served:
+        fill(f"127.0.0.1:{grpc}", shape, work)
+        figures |= ask_http(served, f"127.0.0.1:{http}", shape, work)
     return figures, start
 
 
@@ -147,12 +155,12 @@ def main():
         row("flow", "asked", "who", "requests/s", "p50 ms", "p99 ms", "CPU µs a request", "stolen", "flowrun's rate", "its latency")
         row(*["---"] * 3, *["--:"] * 7)
         echoes = {"echo": echo(), "echo that reads": echo("--reads")}
-        for port, shape in enumerate(SHAPES, start=51_700):
+        for shape in sys.argv[1:] or SHAPES:
             ours, start = flowrun(shape, work)
             starts.append((shape, "flowrun", start))
             theirs = {}
             if with_jina:
-                theirs, start = jina(shape, port, work)
+                theirs, start = jina(shape, work)
                 starts.append((shape, "Jina", start))
             for name, figures in ours.items():
                 row(shape, name, "flowrun", *of(figures), "", "")
