@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError, RequestParameters};
-
 use futures_util::future::{Either, select};
 
 use super::concern::{Concern, within};

@@ -279,19 +279,14 @@ impl Call {
 
 /// Waits until `done` holds.
 pub(crate) async fn until(mut done: impl FnMut() -> bool) {
-    let waiting = async {
-        while !done() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap();
+    until_true(async || done()).await;
 }
 
 /// Waits until what `done` finds out is true.
-pub(crate) async fn until_true(done: impl AsyncFn() -> bool) {
+pub(crate) async fn until_true(mut done: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !done().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();

@@ -22,8 +22,8 @@ flowrun_sdk::parameters! {
         metadata: Map<String, Value> = Map::new(),
         /// Milliseconds that one call may take; -1 for no end but the request's deadline.
         timeout_send: i64 = -1,
-        /// How often a call that found nobody is made again, at the next address; -1 for 3, or the number of
-        /// addresses when that is more.
+        /// How often a call that found nobody, or lost its connection, is made again, at the next address; -1 for 3,
+        /// or the number of addresses when that is more. So an executor may see a call twice.
         retries: i64 = -1,
         /// The schema of the documents that are sent.
         schema: Spoken = Spoken::Auto,
