@@ -40,7 +40,7 @@ impl Answer {
     /// What to say when a deadline passed while the request was inside.
     pub(super) fn late(&self) -> Option<&str> {
         let failed = self.result.as_ref().err().filter(|failed| failed.kind == ErrorKind::Expired)?;
-        Some(&failed.status.exception.message)
+        Some(&failed.status.message)
     }
 }
 

@@ -200,7 +200,7 @@ impl Gateway {
     fn failed(&self, error: &RequestError) -> Failed {
         let class = error.pod.as_deref().map_or("", |pod| self.facts.class_of(pod));
         let kind = error.error.kind();
-        Failed { kind, status: Status::new(kind, error.error.message(), error.pod.as_deref(), class) }
+        Failed { kind, status: Status::of(&error.error, error.pod.as_deref(), class) }
     }
 
     fn refusal(&self, error: &RequestError) -> Refusal {

@@ -62,7 +62,7 @@ impl Executor for Compound {
     fn close(&mut self) -> Result<(), ExecutorError> {
         let close = |part: &mut Instance| match &mut part.worker {
             Worker::Thread(executor) => executor.close(),
-            Worker::Task(_) => Ok(()),
+            Worker::Task(executor) => self.tasks.block_on(executor.close()),
         };
         // Every one is closed, whatever the others say.
         self.parts.iter_mut().map(close).fold(Ok(()), Result::and)

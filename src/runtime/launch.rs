@@ -82,9 +82,14 @@ fn not_started(pod: &PodPlan, failed: &Failed) -> Diagnostic {
     let component = pod.executor.as_ref().and_then(|plan| plan.components.get(failed.component));
     let arguments = component.map(|component| &component.arguments);
     let message = format!("`{}` could not be started: {}", pod.name, failed.error);
+    if let flowrun_sdk::BuildError::NotReady(reason) = &failed.error {
+        let not_ready = not_ready(pod);
+        let message = format!("{}: {reason}", not_ready.message);
+        return Diagnostic { message, ..not_ready };
+    }
     let place = match &failed.error {
         flowrun_sdk::BuildError::Parameter { name, .. } => {
-            arguments.and_then(|arguments| arguments.places.get(*name)).map(|(_, value)| *value)
+            arguments.and_then(|arguments| arguments.places.get(name.as_ref())).map(|(_, value)| *value)
         }
         _ => None,
     };
@@ -201,7 +206,8 @@ impl Crew<'_> {
     fn start(&self, made: Vec<Made>, ends: &mut Vec<oneshot::Receiver<WorkerEnd>>) -> Sender {
         let slots = self.plan.channel_slots;
         let mut replicas = Vec::new();
-        let copies = made.first().map_or(1, |made| made.instance.copies);
+        let first = made.first().map(|made| (made.instance.copies, made.instance.concurrency));
+        let (copies, at_once) = first.unwrap_or((1, None));
         let (sender, receiver) = crossbeam_channel::bounded(slots);
         for Made { worker, instance, recipe } in made {
             let station = self.station(worker);
@@ -218,7 +224,7 @@ impl Crew<'_> {
             return Sender::Thread(sender);
         }
         let (sender, receiver) = mpsc::channel(slots);
-        let concurrency = self.plan.concurrency.saturating_mul(copies);
+        let concurrency = at_once.unwrap_or(self.plan.concurrency).saturating_mul(copies);
         let workers = TaskWorkers::new(replicas, concurrency, receiver, Arc::clone(&self.outlet));
         let (end, ended) = oneshot::channel();
         tokio::spawn(async move {

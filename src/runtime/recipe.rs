@@ -52,6 +52,7 @@ impl Recipe {
             read_only: component.read_only,
             threads: pod.threads,
             concurrency: pod.concurrency,
+            timeout_ready: pod.timeout_ready,
             condition: Condition::default(),
             shared: shared.state.clone(),
             metrics: metrics.clone(),

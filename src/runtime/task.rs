@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flowrun_sdk::{Answer, AsyncExecutor, Documents, ExecutorError, Worker};
+use futures_util::future::join_all;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::Receiver;
@@ -52,11 +53,11 @@ impl TaskWorkers {
         let Self { replicas, idle, mut receiver, outlet } = self;
         let parts = stream::poll_fn(move |context| receiver.poll_recv(context));
         let under_way = idle.lock().len();
-        let (replicas, idle, outlet) = (&replicas, &idle, &outlet);
+        let (workers, idle, outlet) = (&replicas, &idle, &outlet);
         let work = |Part { obligation, content, seat }: Part| async move {
             // No more calls are under way than there are places, so there is one.
             let place = idle.lock().pop_front().unwrap_or(0);
-            let Some(replica) = replicas.get(place) else { return };
+            let Some(replica) = workers.get(place) else { return };
             replica.station.meter.unqueued();
             let content = match replica.station.excuse(&obligation) {
                 Some(excuse) => Content { error: Some(excuse), ..content },
@@ -66,7 +67,8 @@ impl TaskWorkers {
             outlet.finish(obligation, content, seat);
         };
         parts.for_each_concurrent(under_way, work).await;
-        WorkerEnd::Done
+        let closing = join_all(replicas.iter().map(Replica::close)).await;
+        closing.into_iter().find(|end| *end != WorkerEnd::Done).unwrap_or(WorkerEnd::Done)
     }
 }
 
@@ -123,6 +125,19 @@ impl Replica {
         let remade =
             tokio::task::spawn_blocking(move || bench.lock().executor(&meter).map(|one| Arc::clone(one)));
         remade.await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    /// Lets the executor write out what it holds.
+    async fn close(&self) -> WorkerEnd {
+        let executor = match &self.bench.lock().state {
+            State::Working(executor) => Arc::clone(executor),
+            State::Gone { .. } => return WorkerEnd::Done,
+        };
+        match AssertUnwindSafe(executor.close()).catch_unwind().await {
+            Ok(Ok(())) => WorkerEnd::Done,
+            Ok(Err(error)) => WorkerEnd::CloseFailed(error),
+            Err(payload) => WorkerEnd::Broken(panic_message(&*payload)),
+        }
     }
 
     /// Throws an executor away that panicked, unless that has been done since.

@@ -141,8 +141,8 @@ impl<'a> Question<'a> {
                 "" => String::new(),
                 name => format!("`{name}` at "),
             };
-            let message = format_args!("{executor}{}: {}", place.address, failed.error.message()).to_string();
-            Ended::Failed(ExecutorError::new(failed.error.kind(), message))
+            let message = format!("{executor}{}: {}", place.address, failed.error.message());
+            Ended::Failed(failed.error.with_message(message))
         })
     }
 }

@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -39,6 +40,8 @@ pub struct Context {
     pub threads: usize,
     /// How many calls of an executor that waits may be under way at once.
     pub concurrency: usize,
+    /// How long it may take to be made; `None` for no end.
+    pub timeout_ready: Option<Duration>,
     /// Where it says when it cannot do its work for now.
     pub condition: Condition,
     /// State held in common by the replicas of one shard.
@@ -61,6 +64,7 @@ impl Context {
             read_only: false,
             threads: 1,
             concurrency: 1,
+            timeout_ready: None,
             condition: Condition::default(),
             shared: SharedState::default(),
             metrics: Metrics::default(),

@@ -1,6 +1,8 @@
 //! How an executor says that something went wrong: with one document, with a call, or with its construction.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// What kind of thing went wrong, for those who must decide on it; the message is for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,13 +41,34 @@ impl ErrorKind {
 pub struct ExecutorError {
     kind: ErrorKind,
     message: String,
+    exception: Option<Arc<Exception>>,
+}
+
+/// The exception that an error was where it happened, in an executor of another language: clients are told of it as it
+/// was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exception {
+    /// The name of its class: `ValueError`.
+    pub name: String,
+    /// What it was made with, as text.
+    pub args: Vec<String>,
+    /// The lines of its traceback.
+    pub stacks: Vec<String>,
+    /// The class of the executor that raised it.
+    pub executor: String,
 }
 
 impl ExecutorError {
     /// An error of that kind.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
-        Self { kind, message: message.to_string() }
+        Self { kind, message: message.to_string(), exception: None }
+    }
+
+    /// The same error, which was that exception.
+    #[must_use]
+    pub fn with_exception(self, exception: Exception) -> Self {
+        Self { exception: Some(Arc::new(exception)), ..self }
     }
 
     /// The document's content cannot be processed.
@@ -66,6 +89,12 @@ impl ExecutorError {
         Self::new(ErrorKind::Resource, message)
     }
 
+    /// The same error, told in other words.
+    #[must_use]
+    pub fn with_message(self, message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), ..self }
+    }
+
     /// What kind of thing went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -74,6 +103,11 @@ impl ExecutorError {
     /// The cause, for people.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The exception that it was, if it was one.
+    pub fn exception(&self) -> Option<&Exception> {
+        self.exception.as_deref()
     }
 }
 
@@ -99,10 +133,13 @@ pub enum BuildError {
     #[error("`{name}`: {reason}")]
     Parameter {
         /// The key under `with:`.
-        name: &'static str,
+        name: Cow<'static, str>,
         /// Why its value will not do.
         reason: String,
     },
+    /// It was not ready within the time that its context gives it, for this reason.
+    #[error("{0}")]
+    NotReady(String),
     /// Anything else: a missing file, a locked directory, a library that is not there.
     #[error("{0}")]
     Failed(String),
@@ -111,8 +148,8 @@ pub enum BuildError {
 impl BuildError {
     /// The value of the parameter `name` will not do.
     #[must_use]
-    pub fn parameter(name: &'static str, reason: impl fmt::Display) -> Self {
-        Self::Parameter { name, reason: reason.to_string() }
+    pub fn parameter(name: impl Into<Cow<'static, str>>, reason: impl fmt::Display) -> Self {
+        Self::Parameter { name: name.into(), reason: reason.to_string() }
     }
 
     /// Construction failed for a reason outside the parameters.

@@ -31,6 +31,14 @@ pub trait AsyncExecutor: Send + Sync {
     /// # Errors
     /// As [`Executor::execute`].
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError>;
+
+    /// As [`Executor::close`].
+    ///
+    /// # Errors
+    /// As [`Executor::close`].
+    async fn close(&self) -> Result<(), ExecutorError> {
+        Ok(())
+    }
 }
 
 /// A constructed executor and what its pod has to know of it.
@@ -44,6 +52,8 @@ pub struct Instance {
     /// How many interchangeable executors it stands for, each of which takes the calls of one: more than one when it
     /// hands calls on to others.
     pub copies: usize,
+    /// How many calls of one that waits may be under way at once; `None` for what its pod says.
+    pub concurrency: Option<usize>,
 }
 
 /// How an executor wants to be called.
@@ -111,13 +121,19 @@ impl Instance {
     }
 
     fn of(worker: Worker) -> Self {
-        Self { worker, endpoints: Endpoints::All, ranking: None, copies: 1 }
+        Self { worker, endpoints: Endpoints::All, ranking: None, copies: 1, concurrency: None }
     }
 
     /// The same, standing for so many.
     #[must_use]
     pub fn of_copies(self, copies: usize) -> Self {
         Self { copies, ..self }
+    }
+
+    /// The same, getting no more than so many calls at once.
+    #[must_use]
+    pub fn with_concurrency(self, concurrency: usize) -> Self {
+        Self { concurrency: Some(concurrency), ..self }
     }
 
     /// The same, for these endpoints alone.

@@ -76,7 +76,7 @@ pub use catalog::{Catalog, ExecutorType, default_text, parse};
 pub use context::{Build, Condition, Context, SharedState};
 pub use document::{Document, NamedScore, Tags};
 pub use documents::Documents;
-pub use error::{BuildError, ErrorKind, ExecutorError};
+pub use error::{BuildError, ErrorKind, Exception, ExecutorError};
 pub use executor::{AsyncExecutor, Endpoints, Executor, Instance, Order, Ranking, Worker};
 pub use json::JsonError;
 pub use metrics::{Counter, Gauge, MetricKind, Metrics, Reading};

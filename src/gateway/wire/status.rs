@@ -1,7 +1,7 @@
 //! How a request that failed is told to clients: in Jina's words, with our errors.
 
-use flowrun_sdk::ErrorKind;
 use flowrun_sdk::wire::exception_name;
+use flowrun_sdk::{ErrorKind, Exception, ExecutorError};
 
 use super::jina::StatusProto;
 use super::jina::status_proto::{ExceptionProto, StatusCode};
@@ -11,21 +11,10 @@ use super::jina::status_proto::{ExceptionProto, StatusCode};
 pub(crate) struct Status {
     /// The cause, in a line.
     pub(crate) description: String,
-    /// The cause, in parts.
-    pub(crate) exception: Exception,
-}
-
-/// An error as Python clients expect to be told of one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Exception {
-    /// The kind of error.
-    pub(crate) name: &'static str,
-    /// What it says.
+    /// The cause alone.
     pub(crate) message: String,
-    /// Where it happened, for people.
-    pub(crate) place: String,
-    /// The class of the executor that failed; empty when none did.
-    pub(crate) class: String,
+    /// The cause, in parts, as Python clients expect to be told of one.
+    pub(crate) exception: Exception,
 }
 
 impl Status {
@@ -35,37 +24,46 @@ impl Status {
         let place = pod.map_or_else(String::new, |pod| format!(" (in `{pod}`)"));
         Self {
             description: format!("{name}({message:?}){place}"),
+            message: message.to_owned(),
             exception: Exception {
-                name,
-                message: message.to_owned(),
-                place: format!("{name}: {message}{place}\n"),
-                class: class.to_owned(),
+                name: name.to_owned(),
+                args: vec![message.to_owned()],
+                stacks: vec![format!("{name}: {message}{place}\n")],
+                executor: class.to_owned(),
             },
+        }
+    }
+
+    /// That error, told as the exception that it was, if it was one where it happened.
+    pub(crate) fn of(error: &ExecutorError, pod: Option<&str>, class: &str) -> Self {
+        let status = Self::new(error.kind(), error.message(), pod, class);
+        let Some(was) = error.exception() else { return status };
+        let place = pod.map_or_else(String::new, |pod| format!(" (in `{pod}`)"));
+        let executor = if was.executor.is_empty() { class.to_owned() } else { was.executor.clone() };
+        Self {
+            description: format!("{}{place}", error.message()),
+            exception: Exception { executor, ..was.clone() },
+            ..status
         }
     }
 
     /// The message for it.
     pub(crate) fn to_proto(&self) -> StatusProto {
-        let Exception { name, message, place, class } = &self.exception;
+        let Exception { name, args, stacks, executor } = self.exception.clone();
         StatusProto {
             code: StatusCode::Error.into(),
             description: self.description.clone(),
-            exception: Some(ExceptionProto {
-                name: (*name).to_owned(),
-                args: vec![message.clone()],
-                stacks: vec![place.clone()],
-                executor: class.clone(),
-            }),
+            exception: Some(ExceptionProto { name, args, stacks, executor }),
         }
     }
 
     /// The same as JSON.
     pub(crate) fn to_json(&self) -> serde_json::Value {
-        let Exception { name, message, place, class } = &self.exception;
+        let Exception { name, args, stacks, executor } = &self.exception;
         serde_json::json!({
             "code": 1,
             "description": self.description,
-            "exception": { "name": name, "args": [message], "stacks": [place], "executor": class },
+            "exception": { "name": name, "args": args, "stacks": stacks, "executor": executor },
         })
     }
 }

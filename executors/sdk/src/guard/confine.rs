@@ -17,6 +17,11 @@ pub fn confine(directories: &[PathBuf]) {
     let _ = ROOTS.set(canonical(directories));
 }
 
+/// The directories that were declared, if any were: for a process that works for this one.
+pub fn confined() -> Option<&'static [PathBuf]> {
+    ROOTS.get().map(Vec::as_slice)
+}
+
 fn canonical(directories: &[PathBuf]) -> Vec<PathBuf> {
     directories.iter().filter_map(|directory| directory.canonicalize().ok()).collect()
 }

@@ -7,7 +7,7 @@ mod confine;
 mod file;
 mod uri;
 
-pub use confine::confine;
+pub use confine::{confine, confined};
 pub use file::{GuardError, read_file, read_text};
 pub use uri::{Resource, locate, read, read_within};
 

@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use super::jina::data_request_proto::DataContentProto;
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
-use super::jina::status_proto::StatusCode;
+use super::jina::status_proto::{ExceptionProto, StatusCode};
 use super::jina::{DataRequestProto, HeaderProto, StatusProto};
 use super::{Schema, decode_documents, decode_object, encode_documents, encode_object};
-use crate::{Document, Documents, ErrorKind, ExecutorError};
+use crate::{Document, Documents, ErrorKind, Exception, ExecutorError};
 
 /// The parameter under which executors' results come back.
 pub const RESULTS: &str = "__results__";
@@ -114,9 +114,12 @@ fn failed(status: StatusProto) -> Failed {
     let kind = error_kind(&exception.name);
     // Ours tell the cause alone; of others the description has the name of the error as well.
     let ours = exception_name(kind) == exception.name;
-    let argument = exception.args.into_iter().next().filter(|_| ours || status.description.is_empty());
-    let message = argument.unwrap_or(status.description);
-    Failed { document: String::new(), executor: exception.executor, error: ExecutorError::new(kind, message) }
+    let argument = exception.args.first().filter(|_| ours || status.description.is_empty()).cloned();
+    let error = ExecutorError::new(kind, argument.unwrap_or(status.description));
+    let ExceptionProto { name, args, stacks, executor } = exception;
+    let was = Exception { name, args, stacks, executor: executor.clone() };
+    let error = if ours { error } else { error.with_exception(was) };
+    Failed { document: String::new(), executor, error }
 }
 
 fn malformed(reason: &dyn std::fmt::Display) -> Failed {
