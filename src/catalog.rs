@@ -18,6 +18,7 @@ pub fn built_in() -> Catalog {
         flowrun_text::EXECUTORS,
         &[flowrun_clip::clip_encoder::<WithoutModel>()],
         flowrun_index::EXECUTORS,
+        flowrun_process::EXECUTORS,
         flowrun_rank::EXECUTORS,
         flowrun_remote::EXECUTORS,
     ])
@@ -25,6 +26,9 @@ pub fn built_in() -> Catalog {
 
 /// How something is called that is served elsewhere: by what remote executors call it too.
 pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable};
+
+/// Which program the child processes of executors run, and what it does as one.
+pub use flowrun_process::{Program, guard as guard_children, serve as serve_child};
 
 /// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
 ///

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "a test that cannot go on has failed, and its files are its own"
@@ -21,6 +22,7 @@ mod diagnostics;
 mod ending;
 mod gateway;
 mod house;
+mod isolation;
 mod load;
 mod memory;
 mod merging;

@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod check;
+mod child;
 mod client;
 mod completions;
 mod executors;
@@ -22,6 +23,10 @@ pub use exit::Exit;
 
 /// Does what the command line says. Nothing else in the program decides how it ends.
 pub fn main() -> ExitCode {
+    if let Some(role) = child::role(std::env::args_os()) {
+        return child::child(role).map_or_else(|error| failed(&error), Into::into);
+    }
+    child::adopt();
     let arguments = match Arguments::try_parse_from(arguments::with_verb(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => {

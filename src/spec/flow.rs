@@ -93,6 +93,8 @@ pub struct PodSpec {
     pub timeout_ready: Option<Duration>,
     /// Calls under way at once in a waiting executor.
     pub concurrency: usize,
+    /// Its executor works in processes of its own.
+    pub isolate: bool,
 }
 
 impl PodSpec {

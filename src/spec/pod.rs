@@ -85,6 +85,7 @@ pub(super) fn read(
         read_only: fields.flag("read_only").or(defaults.read_only).unwrap_or(false),
         timeout_ready: timeout_ready.unwrap_or(Some(READY_DEFAULT)),
         concurrency: fields.count("concurrency").map_or(CONCURRENCY_DEFAULT, |count| count.value),
+        isolate: fields.text("isolate").is_some(),
     }
 }
 

@@ -31,8 +31,17 @@ const INHERITED: [&str; 3] = ["grpc_metadata", "retries", "timeout_send"];
 const ELSEWHERE_ALONE: [&str; 7] = ["host", "port", "tls", "ca", "grpc_metadata", "retries", "schema"];
 
 /// Keys that mean nothing at a pod that runs elsewhere, which has its own.
-const HERE_ALONE: [&str; 8] =
-    ["uses_with", "uses_metas", "uses_requests", "replicas", "shards", "polling", "workspace", "read_only"];
+const HERE_ALONE: [&str; 9] = [
+    "uses_with",
+    "uses_metas",
+    "uses_requests",
+    "replicas",
+    "shards",
+    "polling",
+    "workspace",
+    "read_only",
+    "isolate",
+];
 
 /// Whether a pod says that it runs elsewhere.
 pub(super) fn is_external(fields: &Fields<'_>) -> bool {
@@ -187,7 +196,7 @@ pub(super) fn pass_on(
     }
     if elsewhere {
         note(&HERE_ALONE, "the executor runs elsewhere, and has its own", fields, reader);
-        (pod.replicas, pod.shards) = (1, 1);
+        (pod.replicas, pod.shards, pod.isolate) = (1, 1, false);
     }
 }
 

@@ -11,6 +11,9 @@ use super::executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
 use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned, did_you_mean};
 use crate::spec::{Arguments, Executor, ExecutorSpec, FlowSpec, Step, Target};
 
+/// The executor that has another one in a process of its own.
+const ISOLATED: &str = "IsolatedExecutor";
+
 /// The executors of a pod; `None` for one that the pod does not have or that cannot be had.
 #[derive(Clone, Debug, Default)]
 pub struct PodExecutors {
@@ -33,7 +36,7 @@ pub fn resolve(
     let mut pods = Vec::with_capacity(flow.pods.len());
     for pod in &flow.pods {
         let workspace = pod.workspace.as_deref().unwrap_or(&flow_workspace);
-        let surroundings = Surroundings { workspace, read_only: pod.read_only };
+        let surroundings = Surroundings { workspace, read_only: pod.read_only, isolate: pod.isolate };
         let mut find = |executor| find(executor, &surroundings, catalog, report);
         pods.push(PodExecutors {
             before: pod.before.as_ref().and_then(&mut find),
@@ -72,6 +75,7 @@ fn check_workspaces(pods: &[PodExecutors], report: &mut Report) {
 struct Surroundings<'a> {
     workspace: &'a Path,
     read_only: bool,
+    isolate: bool,
 }
 
 /// Finds what `executor` names; `None` when it cannot be had, and the report says why.
@@ -131,6 +135,10 @@ impl Resolver<'_> {
             self.report.push(Diagnostic::at(Code::WithoutEffect, module.span, message));
         }
         let with = self.checked(&kind, &spec.with);
+        let (kind, with) = match self.surroundings.isolate {
+            true => isolated(kind, with, self.catalog),
+            false => (kind, with),
+        };
         let base = spec.workspace.as_deref().unwrap_or(self.surroundings.workspace);
         self.components.push(ComponentPlan {
             kind,
@@ -185,6 +193,13 @@ impl Resolver<'_> {
         };
         self.component(&builtin).then(|| self.components.len() - 1)
     }
+}
+
+/// The executor of which each worker has `kind` in a process of its own.
+fn isolated(kind: ExecutorType, with: With, catalog: &Catalog) -> (ExecutorType, With) {
+    let Some(isolated) = catalog.get(ISOLATED) else { return (kind, with) };
+    let around = [("executor".to_owned(), kind.name.into()), ("with".to_owned(), with.into())];
+    (ExecutorType { stores: kind.stores, ..*isolated }, around.into_iter().collect())
 }
 
 fn unknown(spec: &ExecutorSpec, catalog: &Catalog) -> Diagnostic {

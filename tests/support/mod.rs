@@ -2,8 +2,10 @@
 
 pub(crate) mod browser;
 pub(crate) mod chaos;
+pub(crate) mod child;
 pub(crate) mod client;
 pub(crate) mod collector;
+pub(crate) mod fragile;
 pub(crate) mod gate;
 pub(crate) mod probe;
 pub(crate) mod program;
@@ -19,8 +21,10 @@ use flowrun_sdk::{Catalog, Document, Documents};
 
 /// The built-in executors and those of this module.
 pub(crate) fn catalog() -> Catalog {
+    child::adopt();
     let mut catalog = flowrun::catalog::built_in();
     catalog.add(chaos::CHAOS);
+    catalog.add(fragile::FRAGILE);
     catalog.add(gate::GATE);
     catalog.add(probe::PROBE);
     catalog.add(recorded::MISC);

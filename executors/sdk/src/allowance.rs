@@ -141,7 +141,7 @@ impl Allowance {
     }
 
     /// Bytes that the documents may hold.
-    pub(crate) fn bytes_max(&self) -> usize {
+    pub fn bytes_max(&self) -> usize {
         self.bytes_max
     }
 

@@ -36,4 +36,9 @@ pub const OUR_POD: &[Key] = &[
         Kind::Count(1, CONCURRENCY_MAX),
         "calls under way at once in a waiting executor",
     ),
+    Key::obeyed(
+        "isolate",
+        Kind::Choice(&["process"]),
+        "whether its executor works in processes of its own, so that a crash costs the calls in it alone",
+    ),
 ];

@@ -1,0 +1,93 @@
+//! An executor that takes its process with it when it is told to.
+
+use std::time::Duration;
+
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, Call, Context, Executor, ExecutorError, ExecutorType, Instance, Order,
+    parse,
+};
+use serde_json::json;
+
+flowrun_sdk::parameters! {
+    /// How it is made.
+    struct FragileParameters {
+        /// What it says when it is made.
+        says: String = String::new(),
+        /// Whether its process ends while it is made.
+        stillborn: bool = false,
+        /// Whether it takes for ever to be made.
+        slow: bool = false,
+        /// A parameter that will not do.
+        wrong: String = String::new(),
+    }
+}
+
+pub(crate) const FRAGILE: ExecutorType =
+    ExecutorType::new::<FragileParameters>("Fragile", "Ends its process when it is told to.", create);
+
+struct Fragile {
+    context: Context,
+    calls: u64,
+}
+
+fn create(build: &Build) -> Result<Instance, BuildError> {
+    let FragileParameters { says, stillborn, slow, wrong } = parse(build)?;
+    if !says.is_empty() {
+        eprintln!("{says}");
+    }
+    if stillborn {
+        std::process::abort();
+    }
+    while slow {
+        std::thread::park();
+    }
+    if !wrong.is_empty() {
+        return Err(BuildError::parameter("wrong", "is wrong"));
+    }
+    Ok(Instance::thread(Fragile { context: build.context.clone(), calls: 0 }).ranked(Order::Descending, 3))
+}
+
+impl Executor for Fragile {
+    fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        self.calls += 1;
+        let calls = self.context.metrics.counter("fragile_calls_total", "Calls.");
+        calls.add(1);
+        match call.endpoint() {
+            "/abort" => {
+                eprintln!("told to abort");
+                std::process::abort();
+            }
+            "/panic" => panic!("told to panic"),
+            "/stubborn" => loop {
+                std::thread::sleep(Duration::from_secs(1));
+            },
+            "/obedient" => loop {
+                call.check()?;
+                std::thread::sleep(Duration::from_millis(1));
+            },
+            "/trouble" => self.context.condition.fail("out of paper"),
+            "/greedy" => {
+                let allowance = call.allowance();
+                call.each(&AccessPaths::roots(), |_| allowance.take(1 << 40))?;
+            }
+            "/context" => {
+                let Context { pod, shard, shards, replica, read_only, threads, .. } = &self.context;
+                call.set_result(
+                    "context",
+                    json!({"pod": pod, "shard": shard, "shards": shards, "replica": replica,
+                        "read_only": read_only, "threads": threads,
+                        "workspace": self.context.workspace.to_string_lossy(), "request": call.request()}),
+                );
+                call.set_result("deadline", call.deadline().is_some());
+            }
+            _ => {}
+        }
+        let pid = std::process::id();
+        let calls = self.calls;
+        call.each(&AccessPaths::roots(), |document| {
+            document.tags_mut().insert("pid".to_owned(), pid.into());
+            document.tags_mut().insert("calls".to_owned(), calls.into());
+            Ok(())
+        })
+    }
+}
