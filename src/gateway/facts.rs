@@ -142,7 +142,7 @@ fn executor_name(pod: &str) -> &str {
 /// The class that a pod's main component is of.
 fn class(pod: &PodPlan) -> String {
     let component = pod.executor.as_ref().and_then(|plan| plan.components.last());
-    component.map_or_else(String::new, |component| component.kind.name.to_owned())
+    component.map_or_else(String::new, |component| component.class.clone())
 }
 
 /// The positions of the pods, each once, going as deep as possible before aside.

@@ -43,11 +43,38 @@ pub struct ExecutorSpec {
     /// Stored data may not change.
     pub read_only: bool,
     /// Python files or modules that define the class.
-    pub py_modules: Vec<Spanned<String>>,
+    pub py_modules: Vec<PythonModule>,
     /// The executors that it is made of; none for a simple one.
     pub components: Vec<ExecutorSpec>,
     /// What its YAML says about requests.
     pub requests: Requests,
+}
+
+/// A Python file, or a module that Python finds by its name.
+#[derive(Clone, Debug)]
+pub struct PythonModule {
+    /// As it was written.
+    pub written: Spanned<String>,
+    /// The file; none for a module by name, and for a file that is not there.
+    pub file: Option<PathBuf>,
+}
+
+impl PythonModule {
+    /// Whether it is the name of a module, and not that of a file.
+    pub fn is_name(&self) -> bool {
+        self.file.is_none() && !self.written.ends_with(".py") && !self.written.contains('/')
+    }
+}
+
+/// The module and the class of a name with dots in it: `my.module.Class`. Names of images have no capitals.
+pub(super) fn dotted(text: &str) -> Option<(&str, &str)> {
+    let (module, class) = text.rsplit_once('.')?;
+    let identifier = |part: &str| {
+        part.starts_with(|first: char| first.is_alphabetic() || first == '_')
+            && part.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+    };
+    let capital = class.starts_with(char::is_uppercase);
+    (capital && identifier(class) && module.split('.').all(identifier)).then_some((module, class))
 }
 
 /// Parameters as they are written under `with:`.
@@ -113,6 +140,11 @@ pub enum Target {
     Component(usize),
     /// An executor that the step brings along: its class and its parameters.
     Builtin(&'static str, serde_json::Value),
-    /// Another endpoint of the executor itself, as Jina 3's method names say.
+    /// A method of the executor itself, as Jina 3's method names say.
     Method(String),
+}
+
+/// The endpoint that a method of that name stands for in an executor of ours.
+pub fn endpoint_of_method(name: &str) -> String {
+    super::polling::with_slash(name)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::executor::{Arguments, ExecutorSpec, Program, Requests, Step, Target};
+use super::executor::{Arguments, ExecutorSpec, Program, PythonModule, Requests, Step, Target, dotted};
 use super::keys::{EXECUTOR_PLACE, METAS_PLACE};
 use super::reader::Reader;
 use super::requests;
@@ -17,12 +17,16 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec>
         reader.report.push(Diagnostic::at(Code::MissingKey, node.span, message).help(help));
         return None;
     };
-    let class = class.map(str::to_owned);
+    let (module, class) = match dotted(class.value) {
+        Some((module, name)) => (Some(class.map(|_| module.to_owned())), class.map(|_| name.to_owned())),
+        None => (None, class.map(str::to_owned)),
+    };
     let schema = reader.dialect.schema();
     let fields = reader.fields_of(Some(node), &EXECUTOR_PLACE);
     let metas = reader.fields_of(fields.node("metas"), &METAS_PLACE);
     let name = metas.text("name").map_or_else(|| class.value.clone(), |name| name.value.to_owned());
-    let py_modules = metas.texts("py_modules").unwrap_or_default();
+    let mut py_modules = reader.python_modules(metas.node("py_modules"));
+    py_modules.extend(module.map(|written| PythonModule { written, file: None }));
     let components = fields.node("components").and_then(Node::sequence).unwrap_or_default();
     let components: Vec<ExecutorSpec> = components.iter().filter_map(|node| read(node, reader)).collect();
     let mut spec = ExecutorSpec {
@@ -31,7 +35,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec>
         workspace: reader.path(metas.node("workspace")),
         directory: reader.directory(node.span),
         read_only: metas.flag("read_only").unwrap_or(false),
-        py_modules: py_modules.into_iter().map(|module| module.map(str::to_owned)).collect(),
+        py_modules,
         components,
         requests: Requests::default(),
         class,
@@ -74,6 +78,7 @@ pub(super) fn override_with(
     if let Some(workspace) = reader.path(metas.node("workspace")) {
         spec.workspace = Some(workspace);
     }
+    spec.py_modules.extend(reader.python_modules(metas.node("py_modules")));
     if let Some(node) = own_requests {
         let requests = requests::read(node, spec, reader);
         spec.requests.programs.splice(0..0, requests.programs);

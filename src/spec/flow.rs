@@ -93,6 +93,8 @@ pub struct PodSpec {
     pub timeout_ready: Option<Duration>,
     /// Calls under way at once in a waiting executor.
     pub concurrency: usize,
+    /// Which Python runs its executor when that is written in Python.
+    pub python: Option<Python>,
     /// Its executor works in processes of its own.
     pub isolate: bool,
 }
@@ -102,6 +104,17 @@ impl PodSpec {
     pub fn runs_elsewhere(&self) -> bool {
         self.elsewhere.is_some() || remote::is_remote(&self.executor.value)
     }
+}
+
+/// Which Python runs an executor.
+#[derive(Clone, Debug)]
+pub struct Python {
+    /// As it was written.
+    pub written: Spanned<String>,
+    /// The interpreter, or the directory of its environment; a name to be looked for is as it was written.
+    pub path: PathBuf,
+    /// Whether the pod itself says so: then a class of ours of the same name is not taken.
+    pub own: bool,
 }
 
 /// What a pod waits for.

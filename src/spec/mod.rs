@@ -30,8 +30,10 @@ use std::path::Path;
 
 pub use condition::Condition;
 pub use dialect::Dialect;
-pub use executor::{Arguments, Executor, ExecutorSpec, Program, Requests, Step, Target};
-pub use flow::{FlowSpec, Job, Join, Needs, PodSpec, WhenFull};
+pub use executor::{
+    Arguments, Executor, ExecutorSpec, Program, PythonModule, Requests, Step, Target, endpoint_of_method,
+};
+pub use flow::{FlowSpec, Job, Join, Needs, PodSpec, Python, WhenFull};
 pub use gateway::{Compression, GatewaySpec, TlsFiles, TracesSpec};
 pub use key::{Effect, Key, Kind};
 pub use normal::normal_form;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::executor::{Executor, ExecutorSpec, Target};
+use super::executor::{Executor, ExecutorSpec, PythonModule, Target, endpoint_of_method};
 use super::flow::{FlowSpec, Join, Needs, PodSpec, WhenFull};
 use super::polling::PollingTable;
 use crate::limits::{CONCURRENCY_DEFAULT, READY_DEFAULT};
@@ -91,6 +91,7 @@ fn pod(pod: &PodSpec) -> Value {
     let timeout_ready = pod.timeout_ready.map_or_else(|| Value::from(-1), milliseconds);
     put("timeout_ready", (pod.timeout_ready != Some(READY_DEFAULT)).then_some(timeout_ready));
     put("concurrency", (pod.concurrency != CONCURRENCY_DEFAULT).then(|| pod.concurrency.into()));
+    put("python", pod.python.as_ref().map(|python| python.written.value.as_str().into()));
     put("isolate", pod.isolate.then(|| "process".into()));
     Value::Object(object)
 }
@@ -108,6 +109,7 @@ fn is_plain(spec: &ExecutorSpec) -> bool {
     spec.with.values.is_empty()
         && spec.name == spec.class.value
         && spec.workspace.is_none()
+        && spec.py_modules.is_empty()
         && !spec.read_only
         && spec.components.is_empty()
         && spec.requests.programs.is_empty()
@@ -125,6 +127,10 @@ fn described(spec: &ExecutorSpec) -> Value {
     }
     if let Some(workspace) = &spec.workspace {
         metas.insert("workspace".to_owned(), workspace.to_string_lossy().into());
+    }
+    if !spec.py_modules.is_empty() {
+        let written = |module: &PythonModule| Value::from(module.written.value.as_str());
+        metas.insert("py_modules".to_owned(), spec.py_modules.iter().map(written).collect());
     }
     if spec.read_only {
         metas.insert("read_only".to_owned(), true.into());
@@ -149,7 +155,7 @@ fn programs(spec: &ExecutorSpec) -> Value {
                 spec.components.get(*position).map_or(spec.name.as_str(), |c| c.name.as_str())
             }
             Target::Builtin(class, _) => class,
-            Target::Method(endpoint) => return endpoint.clone(),
+            Target::Method(method) => return endpoint_of_method(method),
         };
         [Some(target), step.endpoint, step.access_paths.as_deref()]
             .into_iter()

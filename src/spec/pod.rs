@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::executor::Executor;
 use super::fields::Fields;
-use super::flow::{FlowSpec, Join, Needs, PodSpec};
+use super::flow::{FlowSpec, Join, Needs, PodSpec, Python};
 use super::polling::PollingTable;
 use super::reader::Reader;
 use super::uses::{self, PASS};
@@ -44,6 +44,7 @@ impl Method {
 pub(super) struct Defaults<'a> {
     pub(super) read_only: Option<bool>,
     pub(super) workspace: Option<&'a Node>,
+    pub(super) python: Option<&'a Node>,
     pub(super) timeout_ready: Option<Option<Duration>>,
 }
 
@@ -52,6 +53,7 @@ impl<'a> Defaults<'a> {
         Self {
             read_only: fields.flag("read_only"),
             workspace: fields.node("workspace"),
+            python: fields.node("python"),
             timeout_ready: fields.milliseconds("timeout_ready"),
         }
     }
@@ -85,8 +87,21 @@ pub(super) fn read(
         read_only: fields.flag("read_only").or(defaults.read_only).unwrap_or(false),
         timeout_ready: timeout_ready.unwrap_or(Some(READY_DEFAULT)),
         concurrency: fields.count("concurrency").map_or(CONCURRENCY_DEFAULT, |count| count.value),
+        python: python(fields.node("python"), true, reader)
+            .or_else(|| python(defaults.python, false, reader)),
         isolate: fields.text("isolate").is_some(),
     }
+}
+
+/// The Python that `node` names: a path, or a name to be looked for.
+fn python(node: Option<&Node>, own: bool, reader: &Reader<'_>) -> Option<Python> {
+    let node = node?;
+    let scalar = node.scalar()?;
+    let path = match scalar.text.contains('/') {
+        true => reader.path(Some(node))?,
+        false => scalar.text.as_str().into(),
+    };
+    Some(Python { written: Spanned::new(scalar.text.clone(), node.span), path, own })
 }
 
 fn needs(fields: &Fields<'_>) -> Needs {
@@ -164,9 +179,13 @@ pub(super) fn executor(
     reader: &mut Reader<'_>,
 ) -> (Spanned<Executor>, Join) {
     let span = fields.key_span("uses").unwrap_or(name);
-    match fields.text("uses").and_then(|name| Reducer::of(name.value)) {
+    let (mut executor, join) = match fields.text("uses").and_then(|name| Reducer::of(name.value)) {
         Some(Reducer::Embeddings) => (uses::read(None, span, reader), Join::ConcatenateEmbeddings),
         Some(Reducer::Routes | Reducer::Matches) => (uses::read(None, span, reader), Join::Merge),
         None => (uses::read(fields.node("uses"), span, reader), Join::Merge),
+    };
+    if let Executor::Class(spec) = &mut executor.value {
+        spec.py_modules.extend(reader.python_modules(fields.node("py_modules")));
     }
+    (executor, join)
 }

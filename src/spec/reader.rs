@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::executor::PythonModule;
 use super::fields::Fields;
 use super::keys::Place;
 use super::{Dialect, path};
@@ -41,6 +42,18 @@ impl Reader<'_> {
             Some(items) => items.iter().filter_map(|item| Some(resolve(item.scalar()?, item.span))).collect(),
             None => node.scalar().map(|scalar| resolve(scalar, node.span)).into_iter().collect(),
         }
+    }
+
+    /// The Python files and modules behind `node`: one, or those of a list.
+    pub(super) fn python_modules(&mut self, node: Option<&Node>) -> Vec<PythonModule> {
+        let Some(node) = node else { return Vec::new() };
+        let items = node.sequence().unwrap_or(std::slice::from_ref(node));
+        let module = |item: &Node| {
+            let scalar = item.scalar().filter(|scalar| !scalar.text.is_empty())?;
+            let file = path::find(scalar, item.span, self.sources, self.report);
+            Some(PythonModule { written: Spanned::new(scalar.text.clone(), item.span), file })
+        };
+        items.iter().filter_map(module).collect()
     }
 
     /// The directory of the file that `span` lies in.

@@ -33,7 +33,7 @@ fn methods(mapping: &Mapping, reader: &mut Reader<'_>) -> Vec<Program> {
             reader.report.push(Diagnostic::at(Code::WrongType, value.span, message));
             continue;
         };
-        let target = Target::Method(with_slash(method));
+        let target = Target::Method(method.to_owned());
         let step = Step { target, endpoint: None, access_paths: None, span: value.span };
         programs.push(Program { endpoints: vec![with_slash(&key.key_text())], steps: vec![step] });
     }

@@ -1,6 +1,6 @@
 //! What stands behind `uses:`: a class, a YAML file, an inline mapping, an image, something from elsewhere.
 
-use super::executor::{Arguments, Executor, ExecutorSpec, Requests};
+use super::executor::{Arguments, Executor, ExecutorSpec, PythonModule, Requests, dotted};
 use super::executor_yaml;
 use super::path;
 use super::reader::Reader;
@@ -81,6 +81,14 @@ fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Executor {
         let beside = reader.directory(span);
         let reason = format!("there is no such file in `{}`, nor in the working directory", beside.display());
         return unresolved(&scalar.written, &reason, "");
+    }
+    if let Some((module, name)) = dotted(text) {
+        let mut executor = class(name, span, reader);
+        if let Executor::Class(spec) = &mut executor {
+            let written = Spanned::new(module.to_owned(), span);
+            spec.py_modules.push(PythonModule { written, file: None });
+        }
+        return executor;
     }
     let identifier = text.chars().all(|character| character.is_alphanumeric() || character == '_');
     if identifier { class(text, span, reader) } else { container(text, span, reader) }

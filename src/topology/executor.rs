@@ -22,6 +22,8 @@ pub struct ExecutorPlan {
 pub struct ComponentPlan {
     /// Its kind.
     pub kind: ExecutorType,
+    /// The class that it was named by, which another executor may stand for.
+    pub class: String,
     /// Its parameters.
     pub with: With,
     /// Its parameters as they are written, to point at when construction fails.

@@ -6,6 +6,7 @@
 mod budget;
 mod executor;
 mod plan;
+mod python;
 mod resolve;
 mod summary;
 

@@ -8,8 +8,9 @@ use flowrun_sdk::{Catalog, ExecutorType, ParameterError, With};
 use serde_json::Value;
 
 use super::executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
+use super::python;
 use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned, did_you_mean};
-use crate::spec::{Arguments, Executor, ExecutorSpec, FlowSpec, Step, Target};
+use crate::spec::{Arguments, Executor, ExecutorSpec, FlowSpec, Python, Step, Target, endpoint_of_method};
 
 /// The executor that has another one in a process of its own.
 const ISOLATED: &str = "IsolatedExecutor";
@@ -36,7 +37,13 @@ pub fn resolve(
     let mut pods = Vec::with_capacity(flow.pods.len());
     for pod in &flow.pods {
         let workspace = pod.workspace.as_deref().unwrap_or(&flow_workspace);
-        let surroundings = Surroundings { workspace, read_only: pod.read_only, isolate: pod.isolate };
+        let surroundings = Surroundings {
+            workspace,
+            read_only: pod.read_only,
+            isolate: pod.isolate,
+            python: pod.python.as_ref(),
+            replicas: pod.replicas,
+        };
         let mut find = |executor| find(executor, &surroundings, catalog, report);
         pods.push(PodExecutors {
             before: pod.before.as_ref().and_then(&mut find),
@@ -76,6 +83,8 @@ struct Surroundings<'a> {
     workspace: &'a Path,
     read_only: bool,
     isolate: bool,
+    python: Option<&'a Python>,
+    replicas: usize,
 }
 
 /// Finds what `executor` names; `None` when it cannot be had, and the report says why.
@@ -103,7 +112,9 @@ fn find(
     for spec in own {
         complete &= resolver.component(spec);
     }
-    let programs = spec.requests.programs.iter();
+    // Which method an endpoint calls is Python's own business where the executor is Python's.
+    let python = simple && python::is_wanted(spec, surroundings.python, catalog);
+    let programs = spec.requests.programs.iter().filter(|program| !(python && python::is_method(program)));
     let programs: Option<Vec<ProgramPlan>> = programs
         .map(|program| {
             let steps = program.steps.iter().map(|step| resolver.step(step, spec)).collect::<Option<_>>()?;
@@ -125,23 +136,18 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     /// Adds the executor that `spec` describes; `false` when it cannot be had.
     fn component(&mut self, spec: &ExecutorSpec) -> bool {
-        let Some(kind) = self.catalog.get(&spec.class.value) else {
-            self.report.push(unknown(spec, self.catalog));
-            return false;
-        };
-        let kind = *kind;
-        if let Some(module) = spec.py_modules.first() {
-            let message = format!("`{}` is built in; `py_modules` is not read", spec.class.value);
-            self.report.push(Diagnostic::at(Code::WithoutEffect, module.span, message));
-        }
-        let with = self.checked(&kind, &spec.with);
-        let (kind, with) = match self.surroundings.isolate {
-            true => isolated(kind, with, self.catalog),
-            false => (kind, with),
-        };
         let base = spec.workspace.as_deref().unwrap_or(self.surroundings.workspace);
+        let Surroundings { python, replicas, isolate, .. } = self.surroundings;
+        let found = if python::is_wanted(spec, *python, self.catalog) {
+            python::executor(spec, *python, (base, *replicas), self.catalog, self.report)
+        } else {
+            let own = self.own(spec);
+            own.map(|(kind, with)| if *isolate { isolated(kind, with, self.catalog) } else { (kind, with) })
+        };
+        let Some((kind, with)) = found else { return false };
         self.components.push(ComponentPlan {
             kind,
+            class: spec.class.value.clone(),
             with,
             arguments: spec.with.clone(),
             workspace: base.join(&spec.name),
@@ -149,6 +155,21 @@ impl Resolver<'_> {
             read_only: spec.read_only || self.surroundings.read_only,
         });
         true
+    }
+
+    /// The executor of ours that has the name, and its parameters.
+    fn own(&mut self, spec: &ExecutorSpec) -> Option<(ExecutorType, With)> {
+        let Some(kind) = self.catalog.get(&spec.class.value) else {
+            self.report.push(unknown(spec, self.catalog));
+            return None;
+        };
+        let kind = *kind;
+        if let Some(module) = spec.py_modules.first() {
+            let message = format!("`{}` is built in; `py_modules` is not read", spec.class.value);
+            let help = "to run Python's class of that name, say which Python at the pod: `python: python3`";
+            self.report.push(Diagnostic::at(Code::WithoutEffect, module.written.span, message).help(help));
+        }
+        Some((kind, self.checked(&kind, &spec.with)))
     }
 
     /// The parameters that the table of `kind` knows; what it does not know is reported and left out.
@@ -167,7 +188,7 @@ impl Resolver<'_> {
     fn step(&mut self, step: &Step, spec: &ExecutorSpec) -> Option<StepPlan> {
         let (component, endpoint) = match &step.target {
             Target::Component(position) => (*position, step.endpoint.map(str::to_owned)),
-            Target::Method(endpoint) => (0, Some(endpoint.clone())),
+            Target::Method(method) => (0, Some(endpoint_of_method(method))),
             Target::Builtin(class, with) => {
                 (self.builtin(class, with, step, spec)?, step.endpoint.map(str::to_owned))
             }
@@ -207,16 +228,9 @@ fn unknown(spec: &ExecutorSpec, catalog: &Catalog) -> Diagnostic {
     let diagnostic =
         Diagnostic::at(Code::UnresolvedExecutor, spec.class.span, format!("there is no executor `{class}`"));
     let meant = did_you_mean(class, catalog.names());
-    match spec.py_modules.first() {
-        Some(module) => {
-            let why = format!(
-                "`{}` would define it, but Python executors are not available in this version",
-                module.value
-            );
-            diagnostic.label(module.span, "a Python module").maybe_help(meant).help(why)
-        }
-        None => diagnostic.maybe_help(meant).help("`flowrun executors` lists the built-in ones"),
-    }
+    diagnostic
+        .maybe_help(meant)
+        .help("`flowrun executors` lists the built-in ones; for one in Python write `py_modules: [FILE.py]`")
 }
 
 /// What to say of a mistake among the parameters, and where.

@@ -14,6 +14,7 @@ mod keeper;
 mod link;
 mod output;
 mod program;
+mod python;
 mod ready;
 mod recipe;
 mod serve;
@@ -22,7 +23,8 @@ mod spawn;
 pub use guardian::guard;
 pub use isolated::ISOLATED_EXECUTOR;
 pub use program::Program;
+pub use python::PYTHON_EXECUTOR;
 pub use serve::serve;
 
 /// Every executor of this family.
-pub const EXECUTORS: &[flowrun_sdk::ExecutorType] = &[ISOLATED_EXECUTOR];
+pub const EXECUTORS: &[flowrun_sdk::ExecutorType] = &[ISOLATED_EXECUTOR, PYTHON_EXECUTOR];

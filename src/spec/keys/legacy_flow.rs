@@ -32,6 +32,12 @@ pub const LEGACY_FLOW: &[Key] = &[
     Key::obeyed("port_expose", Kind::Texts, "the port to listen at; absent: any that is free")
         .also(&["port_grpc"]),
     Key::obeyed("host", Kind::Text, "the address to listen at; absent: this machine alone"),
+    Key::obeyed(
+        "python",
+        Kind::Text,
+        "the Python that runs executors written in it: an interpreter, or the directory of a virtual environment; \
+         absent: that of `$VIRTUAL_ENV`, else `python3`; ours",
+    ),
     Key::ignored("rest_api", "every port speaks HTTP and gRPC").also(&["restful"]),
     Key::ignored("prefetch_on_recv", "a request that leaves lets the next one in"),
     Key::ignored("logserver_config", SERVING),

@@ -51,7 +51,7 @@ pub const LEGACY_POD: &[Key] = &[
     Key::ignored("pull_latest", CONTAINERS),
     Key::ignored("volumes", CONTAINERS),
     Key::ignored("docker_kwargs", CONTAINERS),
-    Key::ignored("py_modules", "executors of ours need no Python; one of your own needs it in its YAML"),
+    Key::obeyed("py_modules", Kind::Texts, "Python files or modules that define the executor's class"),
     Key::ignored("scheduling", "replicas compete for requests, so an idle one takes the next"),
     Key::ignored("replica_id", PROCESSES).also(&["pea_id"]),
     Key::ignored("timeout_ctrl", PROCESSES),

@@ -73,7 +73,7 @@ pub const MODERN_EXECUTOR: &[Key] = &[
         Kind::Mapping,
         "metadata that goes along with every call of an executor elsewhere: names and texts",
     ),
-    Key::ignored("py_modules", "executors of ours need no Python; one of your own needs it in its YAML"),
+    Key::obeyed("py_modules", Kind::Texts, "Python files or modules that define the executor's class"),
     Key::ignored("install_requirements", PYTHON),
     Key::ignored("output_array_type", PYTHON),
     Key::ignored("exit_on_exceptions", PYTHON),

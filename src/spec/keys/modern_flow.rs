@@ -25,6 +25,12 @@ pub const MODERN_FLOW: &[Key] = &[
     Key::obeyed("shards", Kind::Count(1, COPIES_MAX), "`shards` of executors that do not say")
         .also(&["parallel"]),
     Key::obeyed("grpc_metadata", Kind::Mapping, "`grpc_metadata` of executors that do not say"),
+    Key::obeyed(
+        "python",
+        Kind::Text,
+        "the Python that runs executors written in it: an interpreter, or the directory of a virtual environment; \
+         absent: that of `$VIRTUAL_ENV`, else `python3`; ours",
+    ),
     Key::ignored("compress_min_bytes", MESSAGES),
     Key::ignored("compress_min_ratio", MESSAGES),
     Key::ignored("prefetch_on_recv", "a request that leaves lets the next one in"),

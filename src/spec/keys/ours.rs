@@ -37,6 +37,11 @@ pub const OUR_POD: &[Key] = &[
         "calls under way at once in a waiting executor",
     ),
     Key::obeyed(
+        "python",
+        Kind::Text,
+        "as the flow's, for this executor: and the class is Python's then, even where one of ours has its name",
+    ),
+    Key::obeyed(
         "isolate",
         Kind::Choice(&["process"]),
         "whether its executor works in processes of its own, so that a crash costs the calls in it alone",

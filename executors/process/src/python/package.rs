@@ -1,0 +1,43 @@
+//! The Python package `flowrun`, which children get over their socket.
+
+use serde_json::{Map, Value};
+
+/// What the interpreter is given as its program.
+pub(super) const BOOTSTRAP: &str = include_str!("../../../../python/flowrun/bootstrap.py");
+
+/// Modules, by their names.
+const MODULES: [(&str, &str); 8] = [
+    ("flowrun", include_str!("../../../../python/flowrun/__init__.py")),
+    ("flowrun.child", include_str!("../../../../python/flowrun/child.py")),
+    ("flowrun.document", include_str!("../../../../python/flowrun/document.py")),
+    ("flowrun.errors", include_str!("../../../../python/flowrun/errors.py")),
+    ("flowrun.executor", include_str!("../../../../python/flowrun/executor.py")),
+    ("flowrun.jina_adapter", include_str!("../../../../python/flowrun/jina_adapter.py")),
+    ("flowrun.native", include_str!("../../../../python/flowrun/native.py")),
+    ("flowrun.wire", include_str!("../../../../python/flowrun/wire.py")),
+];
+
+/// The sources of the package.
+pub(super) fn sources() -> Map<String, Value> {
+    MODULES.into_iter().map(|(name, source)| (name.to_owned(), source.into())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_module_of_the_package_comes_along() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../python/flowrun");
+        let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut modules: Vec<String> = files
+            .filter_map(|file| file.to_string_lossy().strip_suffix(".py").map(str::to_owned))
+            .filter(|name| !["bootstrap", "__main__"].contains(&name.as_str()))
+            .map(|name| if name == "__init__" { "flowrun".to_owned() } else { format!("flowrun.{name}") })
+            .collect();
+        modules.sort();
+        let mut carried: Vec<String> = sources().keys().cloned().collect();
+        carried.sort();
+        assert_eq!(carried, modules);
+    }
+}

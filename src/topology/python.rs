@@ -1,0 +1,83 @@
+//! Executors that are written in Python: what an executor of ours is told that runs one.
+
+use std::path::{Path, PathBuf};
+
+use flowrun_sdk::{Catalog, ExecutorType, With};
+use serde_json::{Map, Value, json};
+
+use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::spec::{ExecutorSpec, Program, Python, PythonModule, Target};
+
+/// The executor that has a child process of Python's.
+const PYTHON: &str = "PythonExecutor";
+
+/// Whether the class that `spec` names is Python's: modules define it, and none of ours has its name, or the pod says
+/// which Python it wants.
+pub(super) fn is_wanted(spec: &ExecutorSpec, python: Option<&Python>, catalog: &Catalog) -> bool {
+    let insists = python.is_some_and(|python| python.own);
+    !spec.py_modules.is_empty() && (insists || catalog.get(&spec.class.value).is_none())
+}
+
+/// The executor that runs the class, and what it is told; `None` when that is known to be impossible.
+pub(super) fn executor(
+    spec: &ExecutorSpec,
+    python: Option<&Python>,
+    (workspace, replicas): (&Path, usize),
+    catalog: &Catalog,
+    report: &mut Report,
+) -> Option<(ExecutorType, With)> {
+    let missing = |module: &&PythonModule| module.file.is_none() && !module.is_name();
+    for module in spec.py_modules.iter().filter(missing) {
+        let message =
+            format!("`{}`, which would define `{}`, is not there", module.written.value, spec.class.value);
+        let help = "a path starts from the file that it stands in; a module that Python finds by itself is written \
+                    without `.py`: `my.module`";
+        report.push(Diagnostic::at(Code::UnresolvedExecutor, module.written.span, message).help(help));
+    }
+    if spec.py_modules.iter().any(|module| missing(&module)) {
+        return None;
+    }
+    let kind = catalog.get(PYTHON)?;
+    let modules: Vec<Value> = spec.py_modules.iter().map(|module| module_text(module).into()).collect();
+    let metas = json!({"name": spec.name});
+    let with = json!({
+        "class": spec.class.value,
+        "modules": modules,
+        "python": python.map(|python| python.path.to_string_lossy()),
+        "with": spec.with.values,
+        "metas": metas,
+        "requests": methods(&spec.requests.programs),
+        "workspace": workspace.to_string_lossy(),
+        "replicas": replicas,
+    });
+    let Value::Object(with) = with else { return None };
+    Some((ExecutorType { stores: kind.stores, ..*kind }, with))
+}
+
+fn module_text(module: &PythonModule) -> String {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    match &module.file {
+        Some(file) => absolute(file).to_string_lossy().into_owned(),
+        None => module.written.value.clone(),
+    }
+}
+
+/// Which endpoint calls which method, as Jina's executors want to know it.
+fn methods(programs: &[Program]) -> Map<String, Value> {
+    let method = |program: &Program| match program.steps.as_slice() {
+        [step] => match &step.target {
+            Target::Method(name) => Some(name.trim_start_matches('/').to_owned()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let methods =
+        programs.iter().filter_map(|program| Some((program.endpoints.first()?.clone(), method(program)?)));
+    // What was said later stands first, and wins.
+    methods.rev().map(|(endpoint, method)| (endpoint, method.into())).collect()
+}
+
+/// Whether a program only says which method an endpoint calls.
+pub(super) fn is_method(program: &Program) -> bool {
+    matches!(program.steps.as_slice(), [step] if matches!(step.target, Target::Method(_)))
+}
