@@ -5,6 +5,7 @@
 #   make test     formats, lints and tests everything
 #   make bench    measures what docs/performance.md quotes
 #   make bench-peers  measures the service against the real Jina and a bare echo
+#   make bench-python  the same for executors in Python
 #   make bench-overload  asks a service five times what it can do
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
 #   make docs     writes the generated parts of docs/ anew
@@ -37,7 +38,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench bench-peers bench-overload storm docs setup data clean-demo clients
+.PHONY: demo test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -117,6 +118,13 @@ bench-peers: setup clients
 	FLOWRUN=$(TARGET)/release/flowrun ECHO=$(TARGET)/release/examples/echo \
 	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
 	    python3 benches/peers/measure.py
+
+bench-python: setup clients
+	$(call install,wrk)
+	cargo build --release --quiet --bins
+	FLOWRUN=$(TARGET)/release/flowrun \
+	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
+	    python3 benches/peers/measure.py python:jina python:flowrun
 
 bench-overload: demo
 	FLOWRUN=$(TARGET)/release/flowrun python3 benches/peers/overload.py flows/flower/query.yml \

@@ -14,6 +14,9 @@ pub const YAML_DEPTH_MAX: usize = 64;
 /// Nodes of a YAML file after aliases are expanded, so that a kilobyte of aliases cannot become a gigabyte.
 pub const YAML_NODES_MAX: usize = 100_000;
 
+/// Bytes of a Python file that is looked into for the class that a flow names.
+pub const PYTHON_BYTES_MAX: u64 = 4 << 20;
+
 /// Steps in which `${{ root.a }}` may lead to the next reference. Jina makes three passes.
 pub const REFERENCE_STEPS_MAX: usize = 8;
 

@@ -1,6 +1,6 @@
 """Serves a flow with the real Jina until its standard input ends.
 
-    python jina_flow.py chain:COPIES|diamond|shards:COPIES PORT[,PORT] PROTOCOL[,PROTOCOL]
+    python jina_flow.py chain:COPIES|diamond|shards:COPIES|python:KIND PORT[,PORT] PROTOCOL[,PROTOCOL]
 
 Prints `ready SECONDS` when the flow serves, counted from the start of this program.
 """
@@ -45,6 +45,10 @@ def flow_of(shape, port, protocol):
         for number in range(int(copies)):
             flow = flow.add(name=f"pass{number}", uses=Pass)
         return flow
+    if kind == "python":
+        from upper_jina import Upper
+
+        return flow.add(name="upper", uses=Upper)
     if kind == "diamond":
         flow = flow.add(name="first", uses=Pass)
         flow = flow.add(name="left", uses=Pass, needs="first").add(name="right", uses=Pass, needs="first")

@@ -33,6 +33,9 @@ SHAPES = {
     "chain:3": [SINGLE, STREAM],
     "chain:10": [SINGLE, STREAM],
     "diamond": [SINGLE, STREAM],
+    # The same executor in Python: of Jina's class, and of that of flowrun's package, which Jina does not run.
+    "python:jina": [SINGLE, STREAM],
+    "python:flowrun": [SINGLE, STREAM],
     "shards:4": [("search, polled ALL, ten matches", ["-c", UNDER_WAY, "--endpoint", "/search", "--input", "queries"])],
 }
 
@@ -48,6 +51,9 @@ def yaml_of(shape, directory):
             "{name: right, uses: Pass, needs: first}",
             "{name: join, uses: Pass, needs: [left, right]}",
         ]
+    elif kind == "python":
+        module = HERE.resolve() / f"upper_{copies}.py"
+        pods = [f"{{name: upper, uses: Upper, py_modules: ['{module}'], python: '{PYTHON or 'python3'}'}}"]
     else:
         polling = "{/index: ANY, /search: ALL}"
         with_ = "{metric: cosine, index: Flat}"
@@ -154,12 +160,17 @@ def main():
         write_corpus(work)
         row("flow", "asked", "who", "requests/s", "p50 ms", "p99 ms", "CPU µs a request", "stolen", "flowrun's rate", "its latency")
         row(*["---"] * 3, *["--:"] * 7)
-        echoes = {"echo": echo(), "echo that reads": echo("--reads")}
-        for shape in sys.argv[1:] or SHAPES:
+        shapes = sys.argv[1:] or list(SHAPES)
+        # An echo runs no Python.
+        beside_echo = any(not shape.startswith("python") for shape in shapes)
+        echoes = {"echo": echo(), "echo that reads": echo("--reads")} if beside_echo else {}
+        for shape in shapes:
+            if shape == "python:jina" and not with_jina:
+                continue
             ours, start = flowrun(shape, work)
             starts.append((shape, "flowrun", start))
             theirs = {}
-            if with_jina:
+            if with_jina and shape != "python:flowrun":
                 theirs, start = jina(shape, work)
                 starts.append((shape, "Jina", start))
             for name, figures in ours.items():
@@ -167,7 +178,7 @@ def main():
                 if name in theirs:
                     compare(shape, name, figures, "Jina", theirs[name])
                 for who, echoed in echoes.items():
-                    if name in echoed:
+                    if name in echoed and not shape.startswith("python"):
                         compare(shape, name, figures, who, echoed[name])
     print()
     row("flow", "who", "ready s", "resident MB when ready", "after the load")

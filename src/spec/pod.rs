@@ -96,7 +96,8 @@ pub(super) fn read(
 /// The Python that `node` names: a path, or a name to be looked for.
 fn python(node: Option<&Node>, own: bool, reader: &Reader<'_>) -> Option<Python> {
     let node = node?;
-    let scalar = node.scalar()?;
+    // Empty is what a variable is that nobody has set.
+    let scalar = node.scalar().filter(|scalar| !scalar.text.is_empty())?;
     let path = match scalar.text.contains('/') {
         true => reader.path(Some(node))?,
         false => scalar.text.as_str().into(),

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use flowrun_sdk::{Catalog, ExecutorType, With};
+use flowrun_sdk::{Catalog, ExecutorType, With, guard};
 use serde_json::{Map, Value, json};
 
-use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::diagnostic::{Code, Diagnostic, Report, did_you_mean};
+use crate::limits::PYTHON_BYTES_MAX;
 use crate::spec::{ExecutorSpec, Program, Python, PythonModule, Target};
 
 /// The executor that has a child process of Python's.
@@ -34,7 +35,7 @@ pub(super) fn executor(
                     without `.py`: `my.module`";
         report.push(Diagnostic::at(Code::UnresolvedExecutor, module.written.span, message).help(help));
     }
-    if spec.py_modules.iter().any(|module| missing(&module)) {
+    if spec.py_modules.iter().any(|module| missing(&module)) || !may_define(spec, report) {
         return None;
     }
     let kind = catalog.get(PYTHON)?;
@@ -52,6 +53,37 @@ pub(super) fn executor(
     });
     let Value::Object(with) = with else { return None };
     Some((ExecutorType { stores: kind.stores, ..*kind }, with))
+}
+
+/// Whether the modules may define the class, as far as their text tells. Nothing of them is run to find out.
+fn may_define(spec: &ExecutorSpec, report: &mut Report) -> bool {
+    let texts =
+        spec.py_modules.iter().map(|module| guard::read_text(module.file.as_ref()?, PYTHON_BYTES_MAX).ok());
+    // What is found by its name, or cannot be read, may define anything.
+    let Some(texts) = texts.collect::<Option<Vec<String>>>() else { return true };
+    let class = spec.class.value.as_str();
+    let word = |text: &str| {
+        text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == class)
+    };
+    if texts.iter().any(|text| word(text) || text.contains("import *")) {
+        return true;
+    }
+    let defined: Vec<&str> = texts.iter().flat_map(|text| classes(text)).collect();
+    let files: Vec<&str> = spec.py_modules.iter().map(|module| module.written.value.as_str()).collect();
+    let has = match defined.is_empty() {
+        true => "no class is defined there".to_owned(),
+        false => format!("what is defined there: {}", defined.join(", ")),
+    };
+    let message = format!("there is no class `{class}` in `{}`", files.join("`, `"));
+    let diagnostic = Diagnostic::at(Code::UnresolvedExecutor, spec.class.span, message);
+    report.push(diagnostic.maybe_help(did_you_mean(class, defined)).help(has));
+    false
+}
+
+/// The classes at the top level of a file.
+fn classes(text: &str) -> impl Iterator<Item = &str> {
+    let names = text.lines().filter_map(|line| line.strip_prefix("class "));
+    names.map(|rest| rest.split(['(', ':', ' ']).next().unwrap_or(rest))
 }
 
 fn module_text(module: &PythonModule) -> String {

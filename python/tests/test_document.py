@@ -1,0 +1,106 @@
+"""Documents come back from their bytes as they were, with numpy and without."""
+
+import random
+import unittest
+
+from flowrun import Document, DocumentArray, NamedScore, Tensor
+from flowrun import document as module
+from flowrun import wire
+
+
+def drawn(draw, depth=2):
+    """A document with fields at random."""
+    text = lambda: "".join(draw.choice("aß語🌷 \n\"") for _ in range(draw.randrange(6)))
+    value = lambda left: draw.choice(
+        [None, True, False, draw.randrange(-1000, 1000), draw.random(), text()]
+        + ([[value(left - 1)], {text(): value(left - 1)}] if left else [])
+    )
+    doc = Document(id=text(), uri=text(), mime_type=text(), modality=text(), parent_id=text())
+    doc.granularity, doc.adjacency = draw.randrange(3), draw.randrange(300)
+    doc.weight = draw.choice([None, 0.0, 0.5])
+    doc.offset = draw.choice([None, 2.0])
+    doc.text = draw.choice([None, "", text()])
+    doc.blob = draw.choice([None, b"", bytes(draw.randrange(256) for _ in range(9))])
+    doc.location = [draw.randrange(8) / 4 for _ in range(draw.randrange(4))]
+    doc.tags = {text(): value(3) for _ in range(draw.randrange(4))}
+    doc.scores = {text(): NamedScore(draw.randrange(16) / 8, text(), text(), text()) for _ in range(draw.randrange(3))}
+    doc.embedding = draw.choice([None, Tensor.of([1.5, -2.0])])
+    doc.tensor = draw.choice([None, Tensor(bytes(range(6)), (3, 2), "|u1"), Tensor(b"", (0, 3), "<f4")])
+    if depth:
+        doc.chunks = DocumentArray(drawn(draw, depth - 1) for _ in range(draw.randrange(3)))
+        doc.matches = DocumentArray(drawn(draw, depth - 1) for _ in range(draw.randrange(3)))
+    return doc
+
+
+class Bytes(unittest.TestCase):
+    def test_every_field_comes_back(self):
+        draw = random.Random(7)
+        for _ in range(200):
+            doc = drawn(draw)
+            data = doc.to_bytes()
+            again = Document.from_bytes(data)
+            self.assertEqual(again.to_bytes(), data)
+            for name in module._NAMES - {"tensor", "embedding"}:
+                self.assertEqual(getattr(again, name), getattr(doc, name), name)
+            # Whatever was asked for is written anew, to the same bytes.
+            self.assertEqual(again.to_bytes(), data)
+
+    def test_what_a_later_version_adds_is_kept(self):
+        data = Document(id="a").to_bytes() + wire.block(99, b"later")
+        doc = Document.from_bytes(data)
+        doc.text = "t"
+        self.assertIn(wire.block(99, b"later"), doc.to_bytes())
+
+    def test_bytes_that_are_no_message_are_refused(self):
+        for data in (b"\x0a", b"\x0a\x05abc", b"\xff" * 11, b"\x0f\x00", b"\x45\x00"):
+            with self.assertRaises(wire.WireError):
+                Document.from_bytes(data).id
+
+    def test_values_have_an_end(self):
+        deep = wire.block(1, b"")
+        for _ in range(300):
+            deep = wire.block(1, wire.block(1, b"a") + wire.block(2, wire.block(5, deep)))
+        with self.assertRaises(wire.WireError):
+            wire.read_struct(deep)
+
+
+class Arrays(unittest.TestCase):
+    def test_arrays_are_read_without_numpy(self):
+        tensor = Tensor(bytes(range(6)), (3, 2), "|u1")
+        self.assertEqual(tensor.tolist(), [[0, 1], [2, 3], [4, 5]])
+        self.assertEqual(Tensor.of([0.5, 2]).tolist(), [0.5, 2.0])
+        self.assertEqual(Tensor(b"\x00\x00\x80\x3f", (), "<f4").tolist(), 1.0)
+
+    @unittest.skipIf(module.numpy is None, "there is no numpy")
+    def test_arrays_are_numpys_where_there_is_one(self):
+        import numpy
+
+        docs = DocumentArray(Document(id=str(number)) for number in range(3))
+        docs.embeddings = numpy.arange(12, dtype="float32").reshape(3, 4)
+        again = DocumentArray(Document.from_bytes(doc.to_bytes()) for doc in docs)
+        numpy.testing.assert_array_equal(again.embeddings, docs.embeddings)
+        for kind in ("|u1", "<i8", "<f8", ">f4", "|b1"):
+            array = numpy.ones((2, 3), dtype=kind)
+            again = Document.from_bytes(Document(tensor=array).to_bytes()).tensor
+            self.assertEqual((again.dtype.str, again.shape), (kind, (2, 3)))
+        again[0, 0] = 0
+        # Which of the two depends on numpy's version.
+        with self.assertRaises((TypeError, ValueError)):
+            Document(tensor=[[1], [2, 3]]).to_bytes()
+
+    def test_values_for_all_documents_are_one_for_each(self):
+        docs = DocumentArray([Document(), Document()])
+        docs.texts = ["a", "b"]
+        self.assertEqual(docs.texts, ["a", "b"])
+        with self.assertRaises(ValueError):
+            docs.texts = ["a"]
+
+    def test_a_field_that_is_none_is_refused(self):
+        with self.assertRaises(TypeError):
+            Document(txt="a")
+        with self.assertRaises(AttributeError):
+            Document().txt = "a"
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,81 @@
+"""Executors as users of Jina with docarray before 0.30 write them."""
+
+import asyncio
+
+import numpy as np
+from jina import Document, DocumentArray, Executor, requests
+
+
+class Encoder(Executor):
+    def __init__(self, dim: int = 3, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.logger.info(f'made with {dim}')
+
+    @requests(on=['/index', '/search'])
+    def encode(self, docs: DocumentArray, parameters: dict, **kwargs):
+        for doc in docs:
+            doc.embedding = np.full(self.dim, len(doc.text) * parameters.get('factor', 1), dtype='float32')
+            doc.tags['float'] = type(parameters.get('factor', 1.0)).__name__
+
+    @requests(on='/split')
+    def split(self, docs, **kwargs):
+        for doc in docs:
+            doc.chunks = [Document(text=word) for word in doc.text.split()]
+            doc.scores['length'].value = len(doc.text)
+
+    @requests(on='/half')
+    def half(self, docs: DocumentArray, **kwargs) -> DocumentArray:
+        return docs[: len(docs) // 2]
+
+    @requests(on='/new')
+    def new(self, **kwargs):
+        return DocumentArray([Document(id='new', text='new')])
+
+    @requests(on='/info')
+    def info(self, docs, docs_matrix, docs_map, tracing_context, **kwargs):
+        return {
+            'name': self.metas.name,
+            'workspace': self.workspace,
+            'runtime': {
+                key: getattr(self.runtime_args, key) for key in ('name', 'shard_id', 'shards', 'replicas', 'workspace')
+            },
+            'matrix': [len(part) for part in docs_matrix],
+        }
+
+    @requests(on='/raise')
+    def bad(self, docs, **kwargs):
+        raise ValueError('boom', 42)
+
+    @requests(on='/wrong')
+    def wrong(self, docs, **kwargs):
+        return 'text'
+
+    def unbound(self, docs, **kwargs):
+        for doc in docs:
+            doc.text = 'unbound'
+
+    def close(self):
+        with open(f'{self.workspace}/closed', 'w') as file:
+            file.write('closed')
+
+
+class Everything(Executor):
+    @requests
+    def foo(self, docs, **kwargs):
+        for doc in docs:
+            doc.text += '!'
+
+
+class Waits(Executor):
+    present = 0
+
+    @requests(on='/meet')
+    async def meet(self, docs, parameters, **kwargs):
+        Waits.present += 1
+        while Waits.present < parameters['all']:
+            await asyncio.sleep(0.001)
+
+    @requests(on='/plain')
+    def plain(self, docs, **kwargs):
+        return {'documents': len(docs)}

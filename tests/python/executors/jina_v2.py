@@ -1,0 +1,74 @@
+"""Executors as users of Jina with docarray 0.30 and later write them."""
+
+from typing import Dict, List, Optional
+
+import numpy as np
+from docarray import BaseDoc, DocList
+from docarray.typing import NdArray
+from jina import Executor, requests
+from pydantic import BaseModel
+
+
+class Piece(BaseDoc):
+    word: str = ''
+
+
+class Text(BaseDoc):
+    text: str = ''
+    tags: Dict = {}
+    blob: Optional[bytes] = None
+
+
+class Vector(BaseDoc):
+    text: str = ''
+    embedding: Optional[NdArray] = None
+    pieces: DocList[Piece] = DocList[Piece]()
+    sizes: List[int] = []
+
+
+class Settings(BaseModel):
+    factor: float = 1.0
+
+
+class Encoder(Executor):
+    def __init__(self, dim: int = 3, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+
+    @requests(on='/index')
+    def encode(self, docs: DocList[Text], parameters: Settings, **kwargs) -> DocList[Vector]:
+        return DocList[Vector](
+            Vector(
+                id=doc.id,
+                text=doc.text,
+                embedding=np.full(self.dim, len(doc.text) * parameters.factor, dtype='float32'),
+                pieces=DocList[Piece](Piece(word=word) for word in doc.text.split()),
+                sizes=[len(word) for word in doc.text.split()],
+            )
+            for doc in docs
+        )
+
+    @requests(on='/same')
+    def same(self, docs: DocList[Text], **kwargs) -> DocList[Text]:
+        for doc in docs:
+            doc.text = doc.text.upper()
+            doc.tags['seen'] = True
+
+    @requests(on='/one')
+    def one(self, doc: Text, **kwargs) -> Text:
+        return Text(id=doc.id, text=doc.text * 2)
+
+    @requests(on='/info')
+    def info(self, docs: DocList[Text], **kwargs):
+        return {'workspace': self.workspace, 'shard': self.runtime_args.shard_id}
+
+    @requests(on='/raise')
+    def bad(self, docs: DocList[Text], **kwargs):
+        raise ValueError('boom', 42)
+
+
+class Untyped(Executor):
+    @requests
+    def foo(self, docs, **kwargs):
+        for doc in docs:
+            doc.text = doc.text + '!'

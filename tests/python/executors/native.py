@@ -1,0 +1,169 @@
+"""Executors of the package `flowrun`, for tests."""
+
+import asyncio
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+
+from flowrun import Document, DocumentArray, Executor, InputError, requests
+
+
+class Traveller(Executor):
+    """Touches nothing, or every field."""
+
+    @requests(on="/pass")
+    def leave(self, docs):
+        pass
+
+    @requests(on="/touch")
+    def touch(self, docs, **kwargs):
+        names = [name for name, member in vars(Document).items() if isinstance(member, property)]
+
+        def walk(doc):
+            for name in names:
+                setattr(doc, name, getattr(doc, name))
+            for below in list(doc.chunks) + list(doc.matches):
+                walk(below)
+
+        for doc in docs:
+            walk(doc)
+
+
+class Shop(Executor):
+    """Does as it is told, one endpoint a thing."""
+
+    def __init__(self, suffix="!", **kwargs):
+        super().__init__(**kwargs)
+        self.suffix, self.calls = suffix, 0
+
+    @requests(on=["/shout", "louder"])
+    def shout(self, docs, parameters, **kwargs):
+        docs.texts = [text.upper() + self.suffix * int(parameters.get("times", 1)) for text in docs.texts]
+
+    @requests
+    def other(self, docs, **kwargs):
+        for doc in docs:
+            doc.tags["handled"] = "otherwise"
+
+    @requests(on="/half")
+    def half(self, docs, **kwargs):
+        return docs[: len(docs) // 2]
+
+    @requests(on="/more")
+    def more(self, docs, **kwargs):
+        return DocumentArray(docs) + [Document(id="new", text="more")]
+
+    @requests(on="/about")
+    def about(self, docs, parameters, **kwargs):
+        return {
+            "name": self.metas.name,
+            "workspace": self.workspace,
+            "parameters": parameters,
+            "runtime": vars(self.runtime_args),
+        }
+
+    @requests(on="/raise")
+    def broken(self, docs, **kwargs):
+        raise KeyError("no such thing", 42)
+
+    @requests(on="/input")
+    def bad_input(self, docs, **kwargs):
+        raise InputError("cannot be read")
+
+    @requests(on="/partly")
+    def partly(self, docs, **kwargs):
+        for doc in docs:
+            if doc.id.startswith("bad"):
+                self.fail(doc, "it is bad")
+            else:
+                doc.text = "good"
+
+    @requests(on="/wrong")
+    def wrong(self, docs, **kwargs):
+        return 42
+
+    @requests(on="/die")
+    def die(self, docs, **kwargs):
+        print("last words", file=sys.stderr, flush=True)
+        os._exit(7)
+
+    @requests(on="/wait")
+    def wait(self, docs, **kwargs):
+        time.sleep(3600)
+
+    @requests(on="/deaf")
+    def deaf(self, docs, **kwargs):
+        while True:
+            try:
+                time.sleep(3600)
+            except BaseException:
+                pass
+
+    @requests(on="/pid")
+    def pid(self, docs, **kwargs):
+        self.calls += 1
+        return {"pid": os.getpid(), "calls": self.calls}
+
+    @requests(on="/offspring")
+    def offspring(self, docs, **kwargs):
+        self.child = subprocess.Popen(["sleep", "3600"])
+        self.worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(3600,), daemon=True)
+        self.worker.start()
+        return {"pids": [os.getpid(), self.child.pid, self.worker.pid]}
+
+    @requests(on="/print")
+    def prints(self, docs, **kwargs):
+        print("to the output")
+        print("to the error", file=sys.stderr)
+
+    def close(self):
+        path = os.path.join(self.workspace, "closed")
+        with open(path, "w") as file:
+            file.write(self.suffix)
+
+    def unbound(self, docs, **kwargs):
+        for doc in docs:
+            doc.tags["method"] = "unbound"
+
+
+class Waiting(Executor):
+    """Waits more than it computes."""
+
+    @requests(on="/meet")
+    async def meet(self, docs, parameters, **kwargs):
+        # Nobody leaves before all have come.
+        self.present = getattr(self, "present", 0) + 1
+        while self.present < parameters["all"]:
+            await asyncio.sleep(0.001)
+
+    @requests(on="/wait")
+    async def wait(self, docs, **kwargs):
+        await asyncio.sleep(3600)
+
+    @requests(on="/sync")
+    def sync(self, docs, **kwargs):
+        for doc in docs:
+            if doc.id == "bad":
+                self.fail(doc, "it is bad")
+
+
+class Stillborn(Executor):
+    """Cannot be made."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        raise RuntimeError("no air")
+
+
+class Slow(Executor):
+    """Takes for ever to be made."""
+
+    def __init__(self, **kwargs):
+        print("still loading", flush=True)
+        time.sleep(3600)
+
+
+class NoExecutor:
+    """Is none."""

@@ -1,0 +1,1 @@
+"""A package of executors, found by its name."""

@@ -1,0 +1,13 @@
+"""A module of the package `shop`."""
+
+from flowrun import Executor, requests
+
+from .till import total
+
+
+class Counter(Executor):
+    """Counts characters."""
+
+    @requests
+    def count(self, docs, **kwargs):
+        return {"characters": total(docs)}

@@ -1,0 +1,100 @@
+//! The guide says what is so: its files are written, its commands run, and what they print compared; so are the examples.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::clients::environment;
+use crate::support::program::{flowrun, json_lines, text};
+
+/// The blocks of the guide: what is written before each, in which language it is, and the lines.
+fn blocks() -> Vec<(String, String, String)> {
+    let guide = std::fs::read_to_string("docs/python.md").unwrap();
+    let mut parts = guide.split("```");
+    let mut blocks = Vec::new();
+    while let (Some(before), Some(block)) = (parts.next(), parts.next()) {
+        let before = before.trim_end().lines().last().unwrap_or_default().to_owned();
+        let (language, lines) = block.split_once('\n').unwrap();
+        blocks.push((before, language.to_owned(), lines.to_owned()));
+    }
+    blocks
+}
+
+/// Runs the program with the search path that Python is found by.
+fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> String {
+    let mut command = crate::support::program::command(directory, arguments);
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs(variables.iter().copied());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).to_owned()
+}
+
+#[test]
+fn the_guide_does_what_it_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut files, mut commands) = (0, 0);
+    for (before, language, lines) in blocks() {
+        if let Some(name) = before.strip_prefix('`').and_then(|name| name.strip_suffix("`:")) {
+            std::fs::write(directory.path().join(name), lines).unwrap();
+            files += 1;
+        } else if language == "console" {
+            let (command, printed) = lines.split_once('\n').unwrap();
+            let words: Vec<&str> = command.strip_prefix("$ flowrun ").unwrap().split(' ').collect();
+            assert_eq!(run(directory.path(), &words, &[]), printed);
+            commands += 1;
+        }
+    }
+    assert_eq!((files, commands), (3, 1));
+    let checked = flowrun(directory.path(), &["check", "flow.yml"]);
+    assert!(text(&checked.stdout).ends_with("nothing to complain of\n"), "{}", text(&checked.stdout));
+}
+
+#[test]
+fn the_example_in_python_finds_keywords() {
+    let directory = tempfile::tempdir().unwrap();
+    let flow = Path::new("flows/plugins/python.yml").canonicalize().unwrap();
+    let texts = "{\"id\": \"a\", \"text\": \"The zebra crossed the street.\"}\n";
+    std::fs::write(directory.path().join("texts.jsonl"), texts).unwrap();
+    let flow = flow.to_str().unwrap();
+    let found =
+        json_lines(&run(directory.path(), &[flow, "-i", "texts.jsonl", "-e", "/search", "-o", "-"], &[]));
+    assert_eq!(found[0]["tags"], json!({"keywords": ["crossed", "street"]}));
+    let one = json_lines(&run(
+        directory.path(),
+        &[flow, "-i", "texts.jsonl", "-e", "/search", "-o", "-", "-p", "count=1"],
+        &[],
+    ));
+    assert_eq!(one[0]["tags"]["keywords"], json!(["crossed"]));
+}
+
+#[test]
+fn the_example_of_jinas_runs_unmodified() {
+    let Some(python) = environment("v1") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let flow = Path::new("flows/plugins/jina.yml").canonicalize().unwrap();
+    std::fs::write(directory.path().join("texts.jsonl"), "{\"id\": \"a\", \"text\": \"hello\"}\n").unwrap();
+    let arguments = [flow.to_str().unwrap(), "-i", "texts.jsonl", "-e", "/index", "-o", "-"];
+    // Named by the flow, or the environment that flowrun is started in.
+    for variable in ["PYTHON", "VIRTUAL_ENV"] {
+        let found = json_lines(&run(directory.path(), &arguments, &[(variable, &python)]));
+        assert_eq!(found[0]["text"], Value::from("HELLO?"), "{variable}");
+    }
+}
+
+#[test]
+fn the_package_passes_its_own_tests() {
+    for python in
+        [Some("python3".into()), environment("v1").map(|environment| environment.join("bin/python"))]
+    {
+        let Some(python) = python else { continue };
+        let output = Command::new(&python)
+            .args(["-m", "unittest", "discover", "--start-directory", "tests"])
+            .current_dir("python")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        assert!(output.status.success() && said.contains("\nOK") && !said.contains("Ran 0 tests"), "{said}");
+    }
+}
