@@ -9,5 +9,5 @@ class Upper(Executor):
     @requests
     def upper(self, docs: DocumentArray, **kwargs):
         for doc in docs:
-            doc.text = doc.text.upper()
+            doc.text = (doc.text or "").upper()
             doc.tags["length"] = len(doc.text)

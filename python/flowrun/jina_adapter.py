@@ -34,12 +34,13 @@ class Jina:
             from docarray import DocList
             from docarray.proto import DocListProto
 
-            self._array, self._message = DocList, DocListProto
+            self._array, self._message, self._write = DocList, DocListProto, DocList.to_protobuf
         else:
             from docarray import DocumentArray
             from docarray.proto.docarray_pb2 import DocumentArrayProto
 
             self._array, self._message = DocumentArray, DocumentArrayProto
+            self._write = _writer(DocumentArray, DocumentArrayProto)
         runtime_args = {
             "provider": "NONE",
             "provider_endpoint": None,
@@ -158,11 +159,93 @@ class Jina:
             results = returned
         elif returned is not None:
             raise TypeError(f"The return type must be DocList / Dict / `None`, but getting {returned!r}")
-        return docs.to_protobuf().SerializeToString(), results, {}
+        return self._write(docs).SerializeToString(), results, {}
 
     def close(self):
         """Ends it."""
         return self.executor.close()
+
+
+# What fields of docarray's before 0.30 are when nobody has set them.
+_UNSET = {
+    "id": None,
+    "parent_id": "",
+    "granularity": 0,
+    "adjacency": 0,
+    "blob": b"",
+    "mime_type": "",
+    "text": "",
+    "weight": 0.0,
+    "uri": "",
+    "offset": 0.0,
+    "modality": "",
+}
+
+
+def _writer(array, message):
+    """What makes a message of documents of docarray's before 0.30. Its own way asks every document for every field, which
+    takes longer than all the rest; ours asks for those that are set, and is taken where both come to the same."""
+    try:
+        from docarray import Document
+        from docarray.proto.io.ndarray import flush_ndarray
+    except ImportError:
+        return array.to_protobuf
+
+    def flush(doc, target):
+        for name, value in vars(doc._data).items():
+            if value is None or name in ("_reference_doc", "content"):
+                continue
+            if name in _UNSET:
+                if value != _UNSET[name]:
+                    setattr(target, name, value)
+            elif name in ("tensor", "embedding"):
+                flush_ndarray(getattr(target, name), value)
+            elif name in ("chunks", "matches"):
+                place = getattr(target, name)
+                for below in value:
+                    flush(below, place.add())
+            elif name in ("tags", "_metadata"):
+                if value:
+                    getattr(target, name).update(value)
+            elif name in ("scores", "evaluations"):
+                for key, score in value.items():
+                    place = getattr(target, name)[key]
+                    for field in score.non_empty_fields:
+                        setattr(place, field, getattr(score, field))
+            elif name == "location":
+                target.location.extend(value)
+            else:
+                raise KeyError(name)
+
+    def write(docs):
+        try:
+            result = message()
+            for doc in docs:
+                flush(doc, result.docs.add())
+            return result
+        except Exception:
+            # Whatever is wrong is said in docarray's own words.
+            return docs.to_protobuf()
+
+    return write if _same(write, array, Document) else array.to_protobuf
+
+
+def _same(write, array, document):
+    """Whether documents come out as by docarray's own way."""
+    import numpy
+
+    try:
+        full = document(
+            text="t", uri="u", weight=0.5, offset=1.0, location=[1.0], modality="m", parent_id="p", granularity=1,
+            adjacency=2, tags={"a": [1, None, {"b": True}]}, embedding=numpy.ones(2, dtype="float32"),
+            chunks=[document(tensor=numpy.zeros((2, 2)))], matches=[document(blob=b"b"), document()],
+        )
+        full.scores["s"].value = 0.25
+        full.evaluations["e"].op_name = "o"
+        docs = array([full, document(text=""), document(content="c")])
+        return write(docs) == docs.to_protobuf()
+    except Exception:
+        return False
 
 
 def _function(entry):

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Condition, Dialect, Executor, GatewaySpec, PollingTable, remote};
+use super::{Arguments, Condition, Dialect, Executor, GatewaySpec, PollingTable, remote};
 use crate::diagnostic::{Span, Spanned};
 
 /// A flow as its file means it. Names are not yet connected, executors not yet found.
@@ -93,6 +93,8 @@ pub struct PodSpec {
     pub timeout_ready: Option<Duration>,
     /// Calls under way at once in a waiting executor.
     pub concurrency: usize,
+    /// Variables of the processes that its executor works in, if it does.
+    pub env: Arguments,
     /// Which Python runs its executor when that is written in Python.
     pub python: Option<Python>,
     /// Its executor works in processes of its own.

@@ -91,6 +91,7 @@ fn pod(pod: &PodSpec) -> Value {
     let timeout_ready = pod.timeout_ready.map_or_else(|| Value::from(-1), milliseconds);
     put("timeout_ready", (pod.timeout_ready != Some(READY_DEFAULT)).then_some(timeout_ready));
     put("concurrency", (pod.concurrency != CONCURRENCY_DEFAULT).then(|| pod.concurrency.into()));
+    put("env", (!pod.env.written.is_empty()).then(|| Value::Object(pod.env.written.clone())));
     put("python", pod.python.as_ref().map(|python| python.written.value.as_str().into()));
     put("isolate", pod.isolate.then(|| "process".into()));
     Value::Object(object)

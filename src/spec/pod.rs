@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::executor::Executor;
+use super::executor::{Arguments, Executor};
+use super::executor_yaml;
 use super::fields::Fields;
 use super::flow::{FlowSpec, Join, Needs, PodSpec, Python};
 use super::polling::PollingTable;
@@ -45,6 +46,7 @@ pub(super) struct Defaults<'a> {
     pub(super) read_only: Option<bool>,
     pub(super) workspace: Option<&'a Node>,
     pub(super) python: Option<&'a Node>,
+    pub(super) env: Option<&'a Node>,
     pub(super) timeout_ready: Option<Option<Duration>>,
 }
 
@@ -54,6 +56,7 @@ impl<'a> Defaults<'a> {
             read_only: fields.flag("read_only"),
             workspace: fields.node("workspace"),
             python: fields.node("python"),
+            env: fields.node("env"),
             timeout_ready: fields.milliseconds("timeout_ready"),
         }
     }
@@ -68,6 +71,7 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
 ) -> PodSpec {
     let timeout_ready = fields.milliseconds("timeout_ready").or(defaults.timeout_ready);
+    let executor_span = executor.span;
     PodSpec {
         name,
         needs: needs(fields),
@@ -87,6 +91,7 @@ pub(super) fn read(
         read_only: fields.flag("read_only").or(defaults.read_only).unwrap_or(false),
         timeout_ready: timeout_ready.unwrap_or(Some(READY_DEFAULT)),
         concurrency: fields.count("concurrency").map_or(CONCURRENCY_DEFAULT, |count| count.value),
+        env: env(defaults.env, fields.node("env"), executor_span, reader),
         python: python(fields.node("python"), true, reader)
             .or_else(|| python(defaults.python, false, reader)),
         isolate: fields.text("isolate").is_some(),
@@ -103,6 +108,18 @@ fn python(node: Option<&Node>, own: bool, reader: &Reader<'_>) -> Option<Python>
         false => scalar.text.as_str().into(),
     };
     Some(Python { written: Spanned::new(scalar.text.clone(), node.span), path, own })
+}
+
+/// The variables of the flow, and over them those of the pod.
+fn env(flow: Option<&Node>, pod: Option<&Node>, span: Span, reader: &Reader<'_>) -> Arguments {
+    let schema = reader.dialect.schema();
+    let mut variables = executor_yaml::arguments(flow, span, schema);
+    let Arguments { values, places, written, .. } = executor_yaml::arguments(pod, span, schema);
+    variables.values.extend(values);
+    // Only these are the pod's own: what the flow says is said for those of its pods that it concerns.
+    variables.places = places;
+    variables.written.extend(written);
+    variables
 }
 
 fn needs(fields: &Fields<'_>) -> Needs {

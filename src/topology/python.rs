@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use flowrun_sdk::{Catalog, ExecutorType, With, guard};
 use serde_json::{Map, Value, json};
 
+use super::resolve::Surroundings;
 use crate::diagnostic::{Code, Diagnostic, Report, did_you_mean};
 use crate::limits::PYTHON_BYTES_MAX;
 use crate::spec::{ExecutorSpec, Program, Python, PythonModule, Target};
@@ -22,8 +23,8 @@ pub(super) fn is_wanted(spec: &ExecutorSpec, python: Option<&Python>, catalog: &
 /// The executor that runs the class, and what it is told; `None` when that is known to be impossible.
 pub(super) fn executor(
     spec: &ExecutorSpec,
-    python: Option<&Python>,
-    (workspace, replicas): (&Path, usize),
+    around: &Surroundings<'_>,
+    workspace: &Path,
     catalog: &Catalog,
     report: &mut Report,
 ) -> Option<(ExecutorType, With)> {
@@ -44,12 +45,13 @@ pub(super) fn executor(
     let with = json!({
         "class": spec.class.value,
         "modules": modules,
-        "python": python.map(|python| python.path.to_string_lossy()),
+        "python": around.python.map(|python| python.path.to_string_lossy()),
         "with": spec.with.values,
         "metas": metas,
         "requests": methods(&spec.requests.programs),
         "workspace": workspace.to_string_lossy(),
-        "replicas": replicas,
+        "env": around.env.values,
+        "replicas": around.replicas,
     });
     let Value::Object(with) = with else { return None };
     Some((ExecutorType { stores: kind.stores, ..*kind }, with))

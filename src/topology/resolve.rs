@@ -43,6 +43,7 @@ pub fn resolve(
             isolate: pod.isolate,
             python: pod.python.as_ref(),
             replicas: pod.replicas,
+            env: &pod.env,
         };
         let mut find = |executor| find(executor, &surroundings, catalog, report);
         pods.push(PodExecutors {
@@ -79,12 +80,13 @@ fn check_workspaces(pods: &[PodExecutors], report: &mut Report) {
 }
 
 /// Where an executor's directories lie when it does not say itself, and whether it may write.
-struct Surroundings<'a> {
+pub(super) struct Surroundings<'a> {
     workspace: &'a Path,
     read_only: bool,
     isolate: bool,
-    python: Option<&'a Python>,
-    replicas: usize,
+    pub(super) python: Option<&'a Python>,
+    pub(super) replicas: usize,
+    pub(super) env: &'a Arguments,
 }
 
 /// Finds what `executor` names; `None` when it cannot be had, and the report says why.
@@ -137,12 +139,18 @@ impl Resolver<'_> {
     /// Adds the executor that `spec` describes; `false` when it cannot be had.
     fn component(&mut self, spec: &ExecutorSpec) -> bool {
         let base = spec.workspace.as_deref().unwrap_or(self.surroundings.workspace);
-        let Surroundings { python, replicas, isolate, .. } = self.surroundings;
+        let Surroundings { python, isolate, env, .. } = self.surroundings;
         let found = if python::is_wanted(spec, *python, self.catalog) {
-            python::executor(spec, *python, (base, *replicas), self.catalog, self.report)
+            python::executor(spec, self.surroundings, base, self.catalog, self.report)
         } else {
             let own = self.own(spec);
-            own.map(|(kind, with)| if *isolate { isolated(kind, with, self.catalog) } else { (kind, with) })
+            own.map(|own| {
+                if *isolate {
+                    return isolated(own, env, self.catalog);
+                }
+                without_process(env, self.report);
+                own
+            })
         };
         let Some((kind, with)) = found else { return false };
         self.components.push(ComponentPlan {
@@ -217,10 +225,22 @@ impl Resolver<'_> {
 }
 
 /// The executor of which each worker has `kind` in a process of its own.
-fn isolated(kind: ExecutorType, with: With, catalog: &Catalog) -> (ExecutorType, With) {
+fn isolated((kind, with): (ExecutorType, With), env: &Arguments, catalog: &Catalog) -> (ExecutorType, With) {
     let Some(isolated) = catalog.get(ISOLATED) else { return (kind, with) };
-    let around = [("executor".to_owned(), kind.name.into()), ("with".to_owned(), with.into())];
-    (ExecutorType { stores: kind.stores, ..*isolated }, around.into_iter().collect())
+    let around =
+        [("executor", kind.name.into()), ("with", with.into()), ("env", Value::Object(env.values.clone()))];
+    let around = around.into_iter().map(|(name, value)| (name.to_owned(), value));
+    (ExecutorType { stores: kind.stores, ..*isolated }, around.collect())
+}
+
+/// Notes variables of an executor that has no process of its own.
+fn without_process(env: &Arguments, report: &mut Report) {
+    for (name, (span, _)) in &env.places {
+        let message =
+            format!("`env` has no effect here: the executor would see `{name}` in a process of its own");
+        let help = "set it in the environment of flowrun, or write `isolate: process` at the pod";
+        report.push(Diagnostic::at(Code::WithoutEffect, *span, message).help(help));
+    }
 }
 
 fn unknown(spec: &ExecutorSpec, catalog: &Catalog) -> Diagnostic {

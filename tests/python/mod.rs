@@ -1,9 +1,9 @@
 //! Executors that are written in Python.
 
-mod ended;
 mod guide;
 mod jina;
 mod native;
+mod served;
 mod trip;
 
 use std::path::{Path, PathBuf};

@@ -51,6 +51,17 @@ async fn a_method_may_return_fewer_documents_more_or_a_dictionary() {
 }
 
 #[tokio::test]
+async fn a_process_gets_the_variables_of_its_flow_and_its_pod() {
+    let (directory, pod) = (tempfile::tempdir().unwrap(), native("Shop", ", env: {B: 2}"));
+    let pod = pod.replace('@', &super::executors().to_string_lossy());
+    let yaml = format!("jtype: Flow\nwith: {{env: {{A: one, B: one}}}}\nexecutors:\n{pod}\n");
+    let topology = crate::support::plan(&yaml, directory.path(), &flowrun::yaml::Environment::default());
+    let flow = crate::support::start(&topology).await;
+    let variables = result(&flow, "/about", &Value::Null).await["variables"].clone();
+    assert_eq!(variables, json!({"A": "one", "B": "2", "FLOWRUN_TOKEN": null}));
+}
+
+#[tokio::test]
 async fn which_method_an_endpoint_calls_can_be_said_in_the_flow() {
     let (_directory, flow) = started(&native("Shop", ", uses_requests: {/mine: unbound, loud: shout}")).await;
     let mine = reply(send(&flow, "/mine", texts(&["a"]), &Value::Null).await);

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use flowrun_sdk::{Build, BuildError, Context, ExecutorType, Instance, Value, guard, parse};
 use serde_json::{Map, json};
 
-use crate::caller;
 use crate::program::{Program, unknown};
 use crate::recipe::Recipe;
+use crate::{caller, environment};
 
 /// The variable that chooses what a child writes to its log; it is chosen from again where it arrives.
 const LOG_VARIABLE: &str = "FLOWRUN_LOG";
@@ -20,6 +20,8 @@ flowrun_sdk::parameters! {
         executor: String,
         /// Its parameters.
         with: Map<String, Value> = Map::new(),
+        /// Variables of its process, beside those of flowrun's own.
+        env: Map<String, Value> = Map::new(),
     }
 }
 
@@ -31,16 +33,18 @@ pub const ISOLATED_EXECUTOR: ExecutorType = ExecutorType::new::<IsolatedParamete
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let IsolatedParameters { executor, with } = parse(build)?;
+    let IsolatedParameters { executor, with, env } = parse(build)?;
     let program = Program::known().ok_or_else(|| BuildError::failed(unknown()))?;
     let context = &build.context;
     let start =
         json!({"executor": executor, "with": with, "context": to_json(context), "confined": confined()});
+    let variables = environment::of(&env, context);
     let recipe = Recipe::new(context, &start, move || {
         let mut command = program.as_executor();
         if std::env::var_os(LOG_VARIABLE).is_none() {
             command.env(LOG_VARIABLE, "warn,flowrun=info");
         }
+        environment::add(&mut command, &variables);
         Ok(command)
     })?;
     caller::executor(recipe, context.condition.clone())

@@ -7,6 +7,7 @@
 
 mod answered;
 mod caller;
+mod environment;
 mod frame;
 mod guardian;
 mod isolated;

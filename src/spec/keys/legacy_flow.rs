@@ -60,7 +60,12 @@ pub const LEGACY_FLOW: &[Key] = &[
     Key::ignored("hide_exc_info", LOOKS),
     Key::ignored("quiet", LOOKS),
     Key::ignored("quiet_error", LOOKS),
-    Key::ignored("env", "set variables in the environment of flowrun"),
+    Key::obeyed(
+        "env",
+        Kind::Mapping,
+        "variables of the processes of executors that are written in Python or have `isolate: process`; \
+         `CUDA_VISIBLE_DEVICES: RR` deals devices out to copies",
+    ),
     Key::ignored("check_version", PROCESSES),
     Key::ignored("runtime", PROCESSES).also(&["runtime_backend"]),
     Key::ignored("timeout_ctrl", PROCESSES),

@@ -101,5 +101,10 @@ pub const LEGACY_POD: &[Key] = &[
     Key::ignored("description", LOOKS),
     Key::ignored("skip_on_error", SKIPS),
     Key::ignored("on_error_strategy", SKIPS),
-    Key::ignored("env", "set variables in the environment of flowrun"),
+    Key::obeyed(
+        "env",
+        Kind::Mapping,
+        "variables of the processes that it runs in, when it is written in Python or has `isolate: process`; \
+         `CUDA_VISIBLE_DEVICES: RR` deals devices out to copies",
+    ),
 ];

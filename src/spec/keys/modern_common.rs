@@ -25,7 +25,12 @@ pub const MODERN_COMMON: &[Key] = &[
     Key::ignored("quiet", LOOKS),
     Key::ignored("quiet_error", LOOKS),
     Key::ignored("reload", "start flowrun again after a change"),
-    Key::ignored("env", "set variables in the environment of flowrun"),
+    Key::obeyed(
+        "env",
+        Kind::Mapping,
+        "variables of the processes of executors that are written in Python or have `isolate: process`; \
+         `CUDA_VISIBLE_DEVICES: RR` deals devices out to copies",
+    ),
     Key::ignored("extra_search_paths", "paths resolve against the file that they stand in"),
     Key::ignored("daemon", PROCESSES),
     Key::ignored("runtime_backend", PROCESSES),

@@ -61,6 +61,7 @@ class Shop(Executor):
             "name": self.metas.name,
             "workspace": self.workspace,
             "parameters": parameters,
+            "variables": {name: os.environ.get(name) for name in ("A", "B", "FLOWRUN_TOKEN")},
             "runtime": vars(self.runtime_args),
         }
 

@@ -10,8 +10,8 @@ use std::process::Command;
 use flowrun_sdk::{Build, BuildError, Context, ExecutorType, Instance, Value, parse};
 use serde_json::{Map, json};
 
-use crate::caller;
 use crate::recipe::Recipe;
+use crate::{caller, environment};
 use interpreter::interpreter;
 
 flowrun_sdk::parameters! {
@@ -31,6 +31,8 @@ flowrun_sdk::parameters! {
         requests: Map<String, Value> = Map::new(),
         /// The directory that it writes beneath.
         workspace: Option<PathBuf> = None,
+        /// Variables of its process, beside those of flowrun's own.
+        env: Map<String, Value> = Map::new(),
         /// How many replicas its pod has.
         replicas: usize = 1,
     }
@@ -50,6 +52,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     let python = interpreter(parameters.python.as_deref(), &directory)
         .map_err(|reason| BuildError::parameter("python", reason))?;
     let start = start(&parameters, context, &directory);
+    let variables = environment::of(&parameters.env, context);
     let threads = context.threads.to_string();
     let recipe = Recipe::new(context, &start, move || {
         let mut command = Command::new(&python);
@@ -58,6 +61,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         if std::env::var_os("OMP_NUM_THREADS").is_none() {
             command.env("OMP_NUM_THREADS", &threads);
         }
+        environment::add(&mut command, &variables);
         Ok(command)
     })?;
     caller::executor(recipe, context.condition.clone())

@@ -1,4 +1,5 @@
-//! Nothing outlives flowrun: neither the processes of executors nor what they started, whatever ends it.
+//! Python's executors in a flow that is served: what clients are told, what the log says, and that nothing outlives
+//! flowrun, neither processes nor what they started, whatever ends it.
 
 use std::time::{Duration, Instant};
 
@@ -71,6 +72,22 @@ fn nothing_is_left_when_flowrun_ends() {
     assert!(said.contains("Shop runs in Python 3."), "{said}");
     // It was closed before it went.
     assert!(directory.path().join("workspace/Shop/0/closed").exists());
+}
+
+#[test]
+fn clients_are_told_of_an_exception_as_jina_tells_it() {
+    let (_directory, serving) = serving();
+    let response = serving.post(&json!({"data": [{"id": "a"}], "execEndpoint": "/raise"}));
+    let body: Value = serde_json::from_str(response.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    let status = &body["header"]["status"];
+    assert_eq!(
+        (&status["code"], &status["description"]),
+        (&json!(1), &json!("KeyError('no such thing', 42) (in `e`)"))
+    );
+    let exception = &status["exception"];
+    let told = (&exception["name"], &exception["args"], &exception["executor"]);
+    assert_eq!(told, (&json!("KeyError"), &json!(["no such thing", "42"]), &json!("Shop")));
+    assert!(exception["stacks"].to_string().contains("native.py"), "{exception}");
 }
 
 #[test]
