@@ -24,7 +24,7 @@ pub fn built_in() -> Catalog {
 }
 
 /// How something is called that is served elsewhere: by what remote executors call it too.
-pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable};
+pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable, Written};
 
 /// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
 ///
