@@ -25,7 +25,7 @@ pub fn built_in() -> Catalog {
 }
 
 /// How something is called that is served elsewhere: by what remote executors call it too.
-pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable};
+pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable, Written};
 
 /// Which program the child processes of executors run, and what it does as one.
 pub use flowrun_process::{Program, guard as guard_children, serve as serve_child};

@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 use crate::{Document, Documents, Tags, TensorError};
 
 pub use conversation::{
-    FAILED_DOCUMENTS, Failed, KINDS, RESULTS, Reply, answer, ask, error_kind, exception_name,
+    FAILED_DOCUMENTS, Failed, KINDS, RESULTS, Reply, answer, ask, error_kind, exception_name, went_through,
 };
 pub use fields::{Fields, NOTHING, TAGS};
 pub use schema::Schema;
