@@ -4,7 +4,6 @@ A frame is the length of its body (u32), its kind (u8), the number of the call (
 body of a call is 16 bytes for deadline and memory, then a `DataRequestProto`; that of a reply is a `DataRequestProto`.
 """
 
-import asyncio
 import contextvars
 import ctypes
 import functools
@@ -207,7 +206,12 @@ class InTurn:
             if kind == CLOSE:
                 return
             if kind == CALL:
-                self.sock.sendall(frame(REPLY, number, self._answer(number, body)))
+                try:
+                    reply = self._answer(number, body)
+                except Cancelled as cancelled:
+                    # It came when the call had just ended by itself.
+                    self.current, reply = None, went_wrong(cancelled, self.adapter.name)
+                self.sock.sendall(frame(REPLY, number, reply))
 
     def _answer(self, number, body):
         try:
@@ -235,6 +239,10 @@ class AtOnce:
     """Makes calls as tasks. Methods that do not wait run on a thread, one at a time, as in Jina."""
 
     def __init__(self, sock, adapter):
+        # It takes a while to import, and most executors do without.
+        global asyncio
+        import asyncio
+
         self.sock, self.adapter = sock, adapter
         self.tasks = {}
 

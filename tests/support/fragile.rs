@@ -38,8 +38,10 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     if stillborn {
         std::process::abort();
     }
-    while slow {
-        std::thread::park();
+    if slow {
+        loop {
+            std::thread::park();
+        }
     }
     if !wrong.is_empty() {
         return Err(BuildError::parameter("wrong", "is wrong"));

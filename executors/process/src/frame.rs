@@ -65,6 +65,13 @@ pub(crate) struct Frame {
     pub(crate) body: Bytes,
 }
 
+impl Frame {
+    /// What a body of JSON says; null when it is none.
+    pub(crate) fn json(body: &[u8]) -> flowrun_sdk::Value {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+}
+
 /// The bytes of a frame of that kind, whose body `write` writes.
 ///
 /// # Errors

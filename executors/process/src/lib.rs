@@ -20,6 +20,7 @@ mod ready;
 mod recipe;
 mod serve;
 mod spawn;
+mod start;
 
 pub use guardian::guard;
 pub use isolated::ISOLATED_EXECUTOR;

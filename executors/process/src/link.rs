@@ -10,15 +10,14 @@ use bytes::Bytes;
 use flowrun_sdk::tracing;
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::frame::{Frame, Frames, Kind, framed, told};
-use crate::output::{self, Stream, Tail};
 use crate::ready::{Numbers, Ready};
 use crate::recipe::{NotMade, Recipe};
-use crate::spawn::{self, Process, Spawned, described};
+use crate::spawn::Process;
+use crate::start::{self, Greeted};
 
 /// Frames that wait to be written. Calls are bounded by their seats; each adds a cancellation at the most.
 const OUTGOING_MAX: usize = 64;
@@ -26,12 +25,12 @@ const OUTGOING_MAX: usize = 64;
 /// How long a child may go on with a call that nobody waits for, once it was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// How often a child that looks for such a call when it is interrupted is interrupted until then.
+const INTERRUPT_INTERVAL: Duration = Duration::from_millis(20);
+
 /// How long a child may take to write out what it holds, and how long to end then.
 const CLOSE_GRACE: Duration = Duration::from_secs(20);
 const EXIT_GRACE: Duration = Duration::from_secs(2);
-
-/// How long the end of a child waits for the last lines that it wrote.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why a child is gone, and whether it went as it was told.
 pub(crate) type Gone = Arc<str>;
@@ -57,65 +56,7 @@ type Pending = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Bytes>>>>>;
 impl Link {
     /// Starts a child and waits until it can be called. `tell` gets its condition.
     pub(crate) async fn start(recipe: &Recipe, tell: watch::Sender<Option<String>>) -> Result<Self, NotMade> {
-        let command = recipe.command().map_err(NotMade::Failed)?;
-        let program = command.get_program().to_string_lossy().into_owned();
-        let spawned = spawn::spawn(command).await;
-        let spawned =
-            spawned.map_err(|error| NotMade::Failed(format!("`{program}` cannot be started: {error}")))?;
-        let Spawned { process, socket, stdout, stderr, exit } = spawned;
-        let guarded = KillOnDrop(Some(Arc::clone(&process)));
-        let tail = Arc::new(Tail::default());
-        let failed =
-            |error: io::Error| NotMade::Failed(format!("the child process cannot be reached: {error}"));
-        let forward = |pipe, stream| {
-            tokio::spawn(output::forward(pipe, Arc::clone(&recipe.pod), stream, Arc::clone(&tail)))
-        };
-        let outputs = [
-            forward(output::pipe(stdout).map_err(failed)?, Stream::Output),
-            forward(output::pipe(stderr).map_err(failed)?, Stream::Error),
-        ];
-        let ending = {
-            let tail = Arc::clone(&tail);
-            tokio::spawn(async move {
-                let status = exit.await;
-                let words = async {
-                    for output in outputs {
-                        let _ = output.await;
-                    }
-                };
-                let _ = tokio::time::timeout(LAST_WORDS, words).await;
-                let how = status.map_or_else(|_| "is gone".to_owned(), described);
-                (how, tail)
-            })
-        };
-        socket.set_nonblocking(true).map_err(failed)?;
-        let (read, mut write) = UnixStream::from_std(socket).map_err(failed)?.into_split();
-        let mut frames = Frames::new(read);
-        let greeting = async {
-            write.write_all(&recipe.start).await?;
-            frames.next().await
-        };
-        let greeted = match recipe.ready_within {
-            None => Ok(greeting.await),
-            Some(limit) => tokio::time::timeout(limit, greeting).await,
-        };
-        let ready = match greeted {
-            Err(_) => {
-                return Err(NotMade::NotReady(format!("its process takes longer to start{}", tail.told())));
-            }
-            Ok(Ok(Some(Frame { kind: Kind::Ready, body, .. }))) => Ready::of_json(&json(&body)),
-            Ok(Ok(Some(Frame { kind: Kind::Failed, body, .. }))) => return Err(NotMade::told(&json(&body))),
-            Ok(Ok(Some(_))) => {
-                return Err(NotMade::Failed("its process sent something else first".to_owned()));
-            }
-            // It died before it said anything.
-            Ok(Ok(None) | Err(_)) => {
-                drop(guarded);
-                let (how, tail) = ending.await.unwrap_or_else(|_| ("is gone".to_owned(), Arc::default()));
-                return Err(NotMade::Failed(format!("its process {how}{}", tail.told())));
-            }
-        };
-        guarded.keep();
+        let Greeted { process, frames, write, ready, ending } = start::greeted(recipe).await?;
         if !ready.about.is_empty() {
             tracing::info!(pod = &*recipe.pod, pid = process.pid.as_raw_pid(), "{}", ready.about);
         }
@@ -137,9 +78,8 @@ impl Link {
         let (all, no_seats) = (Arc::clone(&pending), Arc::clone(&seats));
         tokio::spawn(async move {
             reader.run(frames).await;
-            let (how, tail) = ending.await.unwrap_or_else(|_| ("is gone".to_owned(), Arc::default()));
             // First the reason, then those who ask for it.
-            say_gone.send_replace(Some(format!("{how}{}", tail.told()).into()));
+            say_gone.send_replace(Some(ending.how().await.into()));
             no_seats.close();
             drop(all.lock().take());
         });
@@ -211,23 +151,6 @@ impl Drop for Link {
     }
 }
 
-/// Ends a child that nobody came to know.
-struct KillOnDrop(Option<Arc<Process>>);
-
-impl KillOnDrop {
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for KillOnDrop {
-    fn drop(&mut self) {
-        if let Some(process) = &self.0 {
-            process.kill();
-        }
-    }
-}
-
 /// A call under way. When it is given up the child is asked to stop it, and ended when it does not; its seat stays taken
 /// until then.
 struct UnderWay {
@@ -245,10 +168,19 @@ impl Drop for UnderWay {
             if let Ok(frame) = framed(Kind::Cancel, number, |_| ()) {
                 let _ = link.outgoing.send(frame).await;
             }
-            if link.ready.interruptible {
-                link.process.interrupt();
-            }
-            if tokio::time::timeout(STOP_GRACE, told).await.is_err() {
+            // Again and again: the child may not have the call yet, nor the word that it is given up.
+            let interrupting = async {
+                loop {
+                    if link.ready.interruptible {
+                        link.process.interrupt();
+                    }
+                    tokio::time::sleep(INTERRUPT_INTERVAL).await;
+                }
+            };
+            let stopped = async {
+                tokio::select! { _ = told => {}, () = interrupting => {} }
+            };
+            if tokio::time::timeout(STOP_GRACE, stopped).await.is_err() {
                 tracing::warn!("a child process did not stop a call that nobody waits for; it is ended");
                 link.process.kill();
                 link.gone().await;
@@ -291,10 +223,11 @@ impl Reader {
                     }
                 }
                 Ok(Some(Frame { kind: Kind::Told, body, .. })) => {
-                    self.tell.send_replace(numbers.take(&json(&body), &self.metrics));
+                    self.tell.send_replace(numbers.take(&Frame::json(&body), &self.metrics));
                 }
                 Ok(Some(Frame { kind: Kind::Closed, body, .. })) => {
-                    let error = json(&body).get("error").and_then(|error| error.as_str().map(str::to_owned));
+                    let error =
+                        Frame::json(&body).get("error").and_then(|error| error.as_str().map(str::to_owned));
                     self.closed.send_replace(Some(error));
                 }
                 Ok(Some(frame)) => {
@@ -315,10 +248,6 @@ impl Reader {
         tokio::time::sleep(Duration::from_millis(200)).await;
         self.process.kill();
     }
-}
-
-fn json(body: &[u8]) -> flowrun_sdk::Value {
-    serde_json::from_slice(body).unwrap_or_default()
 }
 
 /// The frame that starts a child.
