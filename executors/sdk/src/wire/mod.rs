@@ -2,11 +2,13 @@
 //!
 //! The format is `proto/docarray.proto`, which is docarray's first schema. Documents are read from and written to bytes
 //! directly; payloads of a message that is [`Bytes`] are shared with it. What a message can say and a [`Document`]
-//! cannot (evaluations, sparse arrays, metadata) is dropped when it is read.
+//! cannot (evaluations, sparse arrays, metadata) is dropped when somebody writes to the documents, and goes on with them
+//! until then.
 //!
 //! Whoever talks to other processes has more: the messages of Jina 3 around documents ([`jina`]), documents in either
 //! of docarray's schemas ([`Schema`]), and the words of a conversation ([`ask`], [`answer`]).
 
+mod check;
 mod conversation;
 mod field;
 mod fields;
@@ -17,9 +19,12 @@ mod v1;
 mod v2;
 mod write;
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use crate::documents::Message;
 use crate::{Document, Documents, Tags, TensorError};
 
 pub use conversation::{
@@ -118,12 +123,19 @@ pub fn decode_shared(bytes: &Bytes) -> Result<Document, WireError> {
     Reading::of(Some(bytes)).document(bytes)
 }
 
-/// The documents that a message lists; payloads are shared with it.
+/// The documents that a message lists. They are read when somebody looks at them; payloads are shared with the message.
 ///
 /// # Errors
 /// [`WireError`] when one of them is none.
-pub fn decode_list(bytes: &Bytes) -> Result<Documents, WireError> {
-    Reading::of(Some(bytes)).list(bytes)
+pub fn decode_list(list: &Bytes) -> Result<Documents, WireError> {
+    let check::Seen { count, named, bytes } = Reading::of(None).check_list(list)?;
+    let (list, read) = (list.clone(), OnceLock::new());
+    Ok(Documents::of_message(Message { list, schema: Schema::V1, count, named, read }, bytes))
+}
+
+/// The documents of a list that was checked.
+pub(crate) fn read_list(list: &Bytes) -> Vec<Document> {
+    Reading::of(Some(list)).list(list).unwrap_or_default()
 }
 
 /// The JSON object that a `Struct` stands for.
@@ -158,9 +170,12 @@ pub fn decode_document(message: Bytes, schema: Schema) -> Result<Document, WireE
     }
 }
 
-/// The documents as a list of that schema.
+/// The documents as a list of that schema: the one that they came in, if nobody has written to them.
 #[must_use]
-pub fn encode_documents(documents: &[Document], schema: Schema) -> Bytes {
+pub fn encode_documents(documents: &Documents, schema: Schema) -> Bytes {
+    if let Some(message) = documents.message(schema) {
+        return message.clone();
+    }
     match schema {
         Schema::V1 => v1::encode_documents(documents),
         Schema::V2 => v2::encode_documents(documents),
