@@ -63,7 +63,7 @@ fn describe(executor: &ExecutorType) -> String {
     }
     let row = |field: &flowrun_sdk::Field| {
         let words: Vec<&str> = field.documentation.split_whitespace().collect();
-        vec![field.name.to_owned(), (field.kind)(), default_text(field), words.join(" ")]
+        vec![field.name.to_owned(), field.kind.to_string(), default_text(field), words.join(" ")]
     };
     let rows = executor.fields.iter().map(row).collect();
     text.push_str(&table(&["parameter", "value", "default", "meaning"], rows));

@@ -146,7 +146,7 @@ impl Resolver<'_> {
     /// The parameters that the table of `kind` knows; what it does not know is reported and left out.
     fn checked(&mut self, kind: &ExecutorType, arguments: &Arguments) -> With {
         let mut with = arguments.values.clone();
-        for error in (kind.check)(&with) {
+        for error in kind.check(&with) {
             self.report.push(mistake(&error, kind, arguments));
             if let ParameterError::Unknown { name } = &error {
                 with.shift_remove(name);

@@ -119,7 +119,7 @@ impl<'a> Call<'a> {
     pub fn parameter<T: Parameter>(&self, name: &str) -> Result<Option<T>, ExecutorError> {
         let Some(value) = self.parameters.get(name) else { return Ok(None) };
         let wrong =
-            || ExecutorError::parameter(name, format_args!("must be {}, but is {}", T::kind(), shown(value)));
+            || ExecutorError::parameter(name, format_args!("must be {}, but is {}", T::KIND, shown(value)));
         T::parse(value).map(Some).ok_or_else(wrong)
     }
 

@@ -24,11 +24,11 @@ impl Bench {
     /// Every mistake in the parameters, or why it could not be made.
     pub fn new(kind: &ExecutorType, with: &Value, context: Context) -> Result<Self, BuildError> {
         let with = with.as_object().cloned().unwrap_or_default();
-        let mistakes: Vec<String> = (kind.check)(&with).iter().map(ToString::to_string).collect();
+        let mistakes: Vec<String> = kind.check(&with).iter().map(ToString::to_string).collect();
         if !mistakes.is_empty() {
             return Err(BuildError::failed(mistakes.join("; ")));
         }
-        let instance = (kind.create)(&Build { with, context })?;
+        let instance = kind.create(&Build { with, context })?;
         Ok(Self { instance, bytes_max: usize::MAX, deadline: None, cancellation: Cancellation::default() })
     }
 

@@ -7,13 +7,18 @@
 //! Whoever talks to other processes has more: the messages of Jina 3 around documents ([`jina`]), documents in either
 //! of docarray's schemas ([`Schema`]), and the words of a conversation ([`ask`], [`answer`]).
 
+#[cfg(feature = "service")]
 mod conversation;
 mod field;
+#[cfg(feature = "service")]
 mod fields;
 mod read;
+#[cfg(feature = "service")]
 mod schema;
 mod sink;
+#[cfg(feature = "service")]
 mod v1;
+#[cfg(feature = "service")]
 mod v2;
 mod write;
 
@@ -22,18 +27,23 @@ use serde_json::{Map, Value};
 
 use crate::{Document, Documents, Tags, TensorError};
 
+#[cfg(feature = "service")]
 pub use conversation::{
     FAILED_DOCUMENTS, Failed, KINDS, RESULTS, Reply, answer, ask, error_kind, exception_name,
 };
+#[cfg(feature = "service")]
 pub use fields::{Fields, NOTHING, TAGS};
+#[cfg(feature = "service")]
 pub use schema::Schema;
 
+#[cfg(feature = "service")]
 /// The messages of `proto/jina.proto`; documents and objects in them are bytes.
 #[expect(missing_docs, reason = "written by prost from the .proto file, which documents them")]
 pub mod jina {
     include!(concat!(env!("OUT_DIR"), "/jina.rs"));
 }
 
+#[cfg(feature = "service")]
 /// The messages of `proto/docarray2.proto`.
 #[expect(unreachable_pub, reason = "written by prost from the .proto file")]
 mod docarray2 {
@@ -136,6 +146,7 @@ pub fn decode_object(bytes: &[u8]) -> Result<Map<String, Value>, WireError> {
     Ok(object)
 }
 
+#[cfg(feature = "service")]
 /// The documents in a list of that schema.
 ///
 /// # Errors
@@ -147,6 +158,7 @@ pub fn decode_documents(list: Bytes, schema: Schema) -> Result<Documents, WireEr
     }
 }
 
+#[cfg(feature = "service")]
 /// The document in a message of that schema.
 ///
 /// # Errors
@@ -158,6 +170,7 @@ pub fn decode_document(message: Bytes, schema: Schema) -> Result<Document, WireE
     }
 }
 
+#[cfg(feature = "service")]
 /// The documents as a list of that schema.
 #[must_use]
 pub fn encode_documents(documents: &[Document], schema: Schema) -> Bytes {
@@ -167,6 +180,7 @@ pub fn encode_documents(documents: &[Document], schema: Schema) -> Bytes {
     }
 }
 
+#[cfg(feature = "service")]
 /// The document as a message of that schema.
 #[must_use]
 pub fn encode_document(document: &Document, schema: Schema) -> Bytes {
