@@ -149,6 +149,11 @@ impl<'a> Call<'a> {
         self.documents.make_mut()
     }
 
+    /// Puts other documents in the place of those of the call.
+    pub fn set_documents(&mut self, documents: impl Into<Documents>) {
+        self.documents = documents.into();
+    }
+
     /// When the request has to be answered.
     pub fn deadline(&self) -> Option<Instant> {
         self.allowance.deadline()

@@ -9,7 +9,8 @@
 //! concern, and numbers by [`Metrics`] in its [`Context`].
 //!
 //! To write one: declare its parameters with [`parameters!`], implement [`Executor`] (it computes) or
-//! [`AsyncExecutor`] (it waits), and describe it by an [`ExecutorType`].
+//! [`AsyncExecutor`] (it waits), and describe it by an [`ExecutorType`]. Or put [`executor`](mod@endpoint) before an
+//! `impl` block, and an endpoint before each method.
 //!
 //! ```
 //! use flowrun_sdk::{AccessPaths, Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance, parse};
@@ -46,6 +47,9 @@
 //! # assert_eq!(answer.documents[0].text.as_deref(), Some("hello!"));
 //! ```
 
+// The attribute writes `::flowrun_sdk`, here as anywhere.
+extern crate self as flowrun_sdk;
+
 mod access;
 mod allowance;
 mod answer;
@@ -54,6 +58,7 @@ mod catalog;
 mod context;
 mod document;
 mod documents;
+pub mod endpoint;
 mod error;
 mod executor;
 pub mod filter;
@@ -76,6 +81,7 @@ pub use catalog::{Catalog, ExecutorType, Maker, default_text, parse};
 pub use context::{Build, Condition, Context, SharedState};
 pub use document::{Document, NamedScore, Tags};
 pub use documents::Documents;
+pub use endpoint::executor;
 pub use error::{BuildError, ErrorKind, ExecutorError};
 pub use executor::{AsyncExecutor, Endpoints, Executor, Instance, Order, Ranking, Worker};
 pub use json::JsonError;
