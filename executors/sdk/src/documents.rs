@@ -1,8 +1,8 @@
 //! A list of documents that is cheap to copy and is copied only when one of its holders writes.
 
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use crate::Document;
 
@@ -59,6 +59,12 @@ impl Documents {
         std::mem::take(self)
     }
 
+    /// Looks whether the list is written to. Writing to a list of which it is the only holder costs no copy all the
+    /// same.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch(self.0.as_ref().map(Arc::downgrade))
+    }
+
     /// Bytes of memory that the documents hold; see [`Document::bytes`].
     pub fn bytes(&self) -> usize {
         let Some(list) = &self.0 else { return 0 };
@@ -69,6 +75,23 @@ impl Documents {
                 bytes
             }
             counted => counted,
+        }
+    }
+}
+
+/// A list as it was; see [`Documents::watch`].
+pub(crate) struct Watch(Option<Weak<List>>);
+
+impl Watch {
+    /// Whether these are the documents that are watched, and nobody has written to them. Writing moves a list away
+    /// from whoever watches it.
+    pub(crate) fn holds(&self, documents: &Documents) -> bool {
+        match (&self.0, &documents.0) {
+            (None, None) => true,
+            (Some(watched), Some(list)) => {
+                watched.upgrade().is_some_and(|watched| Arc::ptr_eq(&watched, list))
+            }
+            _ => false,
         }
     }
 }
@@ -135,6 +158,21 @@ mod tests {
         let address = documents.as_ptr();
         documents.make_mut();
         assert_eq!(documents.as_ptr(), address);
+    }
+
+    #[test]
+    fn whoever_watches_a_list_sees_it_written_to() {
+        let mut documents: Documents = [Document::new("a")].into_iter().collect();
+        let (watch, address) = (documents.watch(), documents.as_ptr());
+        let copy = documents.clone();
+        assert!(watch.holds(&documents) && watch.holds(&copy) && documents.bytes() > 0);
+        drop(copy);
+        documents.make_mut();
+        assert!(!watch.holds(&documents) && documents.as_ptr() == address);
+        let watch = documents.watch();
+        let same = Documents::from(documents.into_vec());
+        assert!(!watch.holds(&same) && !watch.holds(&Documents::new()));
+        assert!(Documents::new().watch().holds(&Documents::new()));
     }
 
     #[test]

@@ -50,6 +50,8 @@
 // The attribute writes `::flowrun_sdk`, here as anywhere.
 extern crate self as flowrun_sdk;
 
+#[expect(unsafe_code, reason = "it owns a foreign interface")]
+pub mod abi;
 mod access;
 mod allowance;
 mod answer;
@@ -69,6 +71,7 @@ mod parameters;
 mod siblings;
 mod tensor;
 pub mod testing;
+mod wait;
 pub mod wire;
 
 pub use access::{AccessPathError, AccessPaths};
