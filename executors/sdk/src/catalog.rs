@@ -4,7 +4,10 @@ use std::fmt;
 
 use indexmap::IndexMap;
 
-use crate::{Build, BuildError, Fallback, Field, Instance, ParameterError, Parameters, With, mistakes};
+use crate::{
+    Build, BuildError, Fallback, Field, Instance, LibraryError, LibraryFault, LibraryRequest, OpenLibrary,
+    ParameterError, Parameters, With, mistakes,
+};
 
 /// A kind of executor: its name, its parameters, and how one is made.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +128,7 @@ pub fn parse<P: Parameters>(build: &Build) -> Result<P, BuildError> {
 pub struct Catalog {
     types: IndexMap<&'static str, ExecutorType>,
     aliases: IndexMap<&'static str, &'static str>,
+    open: Option<OpenLibrary>,
 }
 
 impl Catalog {
@@ -136,6 +140,21 @@ impl Catalog {
             catalog.add(*executor);
         }
         catalog
+    }
+
+    /// The same, which can look into shared libraries.
+    #[must_use]
+    pub fn with_libraries(self, open: OpenLibrary) -> Self {
+        Self { open: Some(open), ..self }
+    }
+
+    /// The executors of a library, which is not executed for that.
+    ///
+    /// # Errors
+    /// Why it will not do.
+    pub fn library(&self, request: &LibraryRequest<'_>) -> Result<&'static [ExecutorType], LibraryError> {
+        let none = || LibraryError::new(LibraryFault::Unreadable, "plugins are not available here");
+        self.open.map_or_else(|| Err(none()), |open| open(request))
     }
 
     /// Adds one kind; a kind of the same name is replaced.

@@ -1,6 +1,10 @@
 //! `include/flowrun.h` is what the boundary is. `FLOWRUN_BLESS=1` writes it anew.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on has failed; its files are its own")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on has failed; its files are its own"
+)]
 
 use cbindgen::{Builder, Config, DocumentationLength, DocumentationStyle, Language, Style};
 
@@ -47,7 +51,9 @@ fn the_header_is_what_the_boundary_is() {
         header: Some(INTRODUCTION.to_owned()),
         include_guard: Some("FLOWRUN_H".to_owned()),
         no_includes: true,
-        sys_includes: ["stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h"].map(str::to_owned).to_vec(),
+        sys_includes: ["stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h"]
+            .map(str::to_owned)
+            .to_vec(),
         cpp_compat: true,
         usize_is_size_t: true,
         documentation: true,

@@ -74,11 +74,9 @@ pub struct FlowrunHost {
     /// Says why `create` is going to fail, and which parameter is to blame; an empty name when none is.
     pub refuse: unsafe extern "C" fn(site: *mut c_void, parameter: FlowrunBytes, reason: FlowrunBytes),
     /// Adds to the counter of that name: small letters, digits and underscores, ending in `_total`.
-    pub count:
-        unsafe extern "C" fn(site: *mut c_void, name: FlowrunBytes, help: FlowrunBytes, more: u64),
+    pub count: unsafe extern "C" fn(site: *mut c_void, name: FlowrunBytes, help: FlowrunBytes, more: u64),
     /// Sets the gauge of that name: small letters, digits and underscores, the unit last.
-    pub gauge:
-        unsafe extern "C" fn(site: *mut c_void, name: FlowrunBytes, help: FlowrunBytes, value: f64),
+    pub gauge: unsafe extern "C" fn(site: *mut c_void, name: FlowrunBytes, help: FlowrunBytes, value: f64),
     /// Says why the executor cannot do its work for now, so that the flow is not ready; without words, that it can.
     pub condition: unsafe extern "C" fn(site: *mut c_void, reason: FlowrunBytes),
     /// Whether the call is still worth finishing: `FLOWRUN_OK`, `FLOWRUN_CANCELLED` or `FLOWRUN_EXPIRED`.
