@@ -21,10 +21,14 @@ pub fn built_in() -> Catalog {
         flowrun_rank::EXECUTORS,
         flowrun_remote::EXECUTORS,
     ])
+    .with_libraries(flowrun_plugin::open)
 }
 
 /// How something is called that is served elsewhere: by what remote executors call it too.
 pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable};
+
+/// What is in a shared library, without executing it.
+pub use flowrun_plugin::{Inspection, in_words, inspect, read as read_library};
 
 /// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
 ///
