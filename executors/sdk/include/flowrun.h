@@ -126,7 +126,7 @@ typedef struct flowrun_bytes {
     /*
      How many there are.
      */
-    uintptr_t length;
+    size_t length;
 } flowrun_bytes;
 
 /*
@@ -136,7 +136,7 @@ typedef struct flowrun_call {
     /*
      Bytes of this structure.
      */
-    uintptr_t size;
+    size_t size;
     /*
      What the host does.
      */
@@ -182,7 +182,7 @@ typedef struct flowrun_host {
     /*
      Bytes of this table. Later versions append to it: look before you reach beyond what you know.
      */
-    uintptr_t size;
+    size_t size;
     /*
      `FLOWRUN_ABI_VERSION` of the host.
      */
@@ -263,7 +263,7 @@ typedef struct flowrun_build {
     /*
      Bytes of this structure.
      */
-    uintptr_t size;
+    size_t size;
     /*
      What the host does.
      */
@@ -329,7 +329,7 @@ typedef struct flowrun_made {
     /*
      Bytes of this structure.
      */
-    uintptr_t size;
+    size_t size;
     /*
      What the other functions are called with.
      */
@@ -359,7 +359,7 @@ typedef struct flowrun_plugin_table {
     /*
      Bytes of this table.
      */
-    uintptr_t size;
+    size_t size;
     /*
      `FLOWRUN_ABI_VERSION` of the plugin.
      */
@@ -442,6 +442,39 @@ static inline flowrun_bytes flowrun_text(const char *text) {
 static inline uint32_t flowrun_fail(const flowrun_call *call, uint32_t kind, const char *reason) {
     call->host->fail(call, kind, flowrun_text(reason));
     return kind;
+}
+
+/* The value of a key of a JSON object, as it is written; false when there is none. */
+static inline bool flowrun_member(flowrun_bytes object, const char *key, flowrun_bytes *value) {
+    const uint8_t *at = object.data, *end = at + object.length, *start = NULL, *name = NULL;
+    size_t depth = 0, name_length = 0, wanted = strlen(key);
+    for (; at < end; at++) {
+        bool closes = *at == '}' || *at == ']';
+        if (start != NULL && depth == 1 && (*at == ',' || closes)) {
+            if (name_length == wanted && memcmp(name, key, wanted) == 0) {
+                while (start < at && (*start == ' ' || *start == '\n' || *start == '\t' || *start == '\r')) start++;
+                value->data = start;
+                value->length = (size_t)(at - start);
+                return true;
+            }
+            start = NULL;
+        }
+        if (*at == '"') {
+            const uint8_t *text = ++at;
+            while (at < end && *at != '"') at += *at == '\\' ? 2 : 1;
+            if (depth == 1 && start == NULL) {
+                name = text;
+                name_length = (size_t)(at - text);
+            }
+        } else if (*at == ':' && depth == 1 && start == NULL) {
+            start = at + 1;
+        } else if (*at == '{' || *at == '[') {
+            depth++;
+        } else if (closes) {
+            depth--;
+        }
+    }
+    return false;
 }
 
 /* A field of a message: its number, its value, and both as they stand in the message. */

@@ -36,6 +36,39 @@ static inline uint32_t flowrun_fail(const flowrun_call *call, uint32_t kind, con
     return kind;
 }
 
+/* The value of a key of a JSON object, as it is written; false when there is none. */
+static inline bool flowrun_member(flowrun_bytes object, const char *key, flowrun_bytes *value) {
+    const uint8_t *at = object.data, *end = at + object.length, *start = NULL, *name = NULL;
+    size_t depth = 0, name_length = 0, wanted = strlen(key);
+    for (; at < end; at++) {
+        bool closes = *at == '}' || *at == ']';
+        if (start != NULL && depth == 1 && (*at == ',' || closes)) {
+            if (name_length == wanted && memcmp(name, key, wanted) == 0) {
+                while (start < at && (*start == ' ' || *start == '\n' || *start == '\t' || *start == '\r')) start++;
+                value->data = start;
+                value->length = (size_t)(at - start);
+                return true;
+            }
+            start = NULL;
+        }
+        if (*at == '"') {
+            const uint8_t *text = ++at;
+            while (at < end && *at != '"') at += *at == '\\' ? 2 : 1;
+            if (depth == 1 && start == NULL) {
+                name = text;
+                name_length = (size_t)(at - text);
+            }
+        } else if (*at == ':' && depth == 1 && start == NULL) {
+            start = at + 1;
+        } else if (*at == '{' || *at == '[') {
+            depth++;
+        } else if (closes) {
+            depth--;
+        }
+    }
+    return false;
+}
+
 /* A field of a message: its number, its value, and both as they stand in the message. */
 typedef struct flowrun_field {
     uint32_t number;
