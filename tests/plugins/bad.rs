@@ -62,7 +62,7 @@ async fn refused(make: impl FnOnce(&Path) -> PathBuf, code: Code, said: &str) ->
         start(directory.path()).await.err().unwrap_or_else(|| panic!("{code:?}: it was taken"));
     assert!(started.elapsed() < Duration::from_secs(5), "{code:?} took {:?}", started.elapsed());
     assert_eq!(codes, [code], "{text}");
-    assert!(text.contains(said) && text.contains("flow.yml:4:17"), "{text}");
+    assert!(text.contains(said) && text.contains("flow.yml:4:19"), "{text}");
     alive().await;
     directory.path().join("ran").exists()
 }

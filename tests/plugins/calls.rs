@@ -24,7 +24,7 @@ fn full(id: &str) -> Document {
         .with_embedding(vec![1.5, -0.0, f32::MIN_POSITIVE, f32::INFINITY])
         .with_tag("price", 3)
         .with_tag("nested", json!({"list": [1, "two", null, {"three": 3.5}], "true": true}));
-    document.tensor = Some(tensor(&[2, 3, 2], "uint8"));
+    document.tensor = Some(tensor(&[2, 3, 2], "u1"));
     document.weight = Some(0.0);
     document.offset = Some(2.5);
     document.location = vec![1.0, 2.0];

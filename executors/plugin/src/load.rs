@@ -70,7 +70,9 @@ fn load(opened: &Opened) -> Result<&'static FlowrunPlugin, LibraryError> {
     // SAFETY: what the library does when it is loaded is its author's to answer for; its note and its hash were checked.
     let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) };
     let library = library.map_err(|error| {
-        not_loaded(format_args!("the plugin cannot be loaded: {error}"))
+        // It was loaded from memory, whose name tells nobody anything.
+        let reason = error.to_string().replace(&format!("{path}: "), "");
+        not_loaded(format_args!("the plugin cannot be loaded: {reason}"))
             .help("`ldd` says which libraries it needs; those beside it are found by LD_LIBRARY_PATH")
     })?;
     // SAFETY: whoever carries our note exports it as the header has it.
