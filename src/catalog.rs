@@ -28,7 +28,7 @@ pub fn built_in() -> Catalog {
 pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable};
 
 /// What is in a shared library, without executing it.
-pub use flowrun_plugin::{Inspection, in_words, inspect, read as read_library};
+pub use flowrun_plugin::{Inspection, in_words, inspect, look};
 
 /// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
 ///

@@ -9,8 +9,11 @@ mod executors;
 mod exit;
 mod graph;
 mod logging;
+mod new;
+mod plugin;
 mod run;
 mod serve;
+mod shorthand;
 mod signals;
 
 use std::process::ExitCode;
@@ -22,7 +25,7 @@ pub use exit::Exit;
 
 /// Does what the command line says. Nothing else in the program decides how it ends.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments::with_verb(std::env::args_os())) {
+    let arguments = match Arguments::try_parse_from(shorthand::with_verb(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are asked for and go to standard output; the rest is wrong usage.
@@ -43,6 +46,8 @@ pub fn main() -> ExitCode {
         Verb::Check(options) => check::check(options),
         Verb::Graph(options) => graph::graph(options),
         Verb::Executors(options) => executors::executors(options),
+        Verb::Plugin(options) => plugin::plugin(options),
+        Verb::New(options) => new::new(options),
         Verb::Completions(options) => completions::completions(options),
     };
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(verb)) {

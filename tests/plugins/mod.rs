@@ -4,6 +4,7 @@ mod bad;
 mod calls;
 mod examples;
 mod flows;
+mod scaffold;
 
 use std::path::Path;
 

@@ -35,10 +35,13 @@ pub fn open(request: &LibraryRequest<'_>) -> Result<&'static [ExecutorType], Lib
     opened::open(&path, request.sha256).map(|opened| opened.types())
 }
 
-/// The bytes of a library, and nothing else about it.
+/// What a file says of itself, wherever it is; it is not executed.
 ///
 /// # Errors
-/// When they cannot be read.
-pub fn read(path: &Path) -> Result<Vec<u8>, LibraryError> {
-    opened::read(path)
+/// When it cannot be read.
+pub fn look(path: &Path) -> Result<Inspection, LibraryError> {
+    let mut inspection = inspect(&opened::read(path)?);
+    let beside = path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    inspection.faults.extend(place::admitted(path, &[beside.unwrap_or_default()]).err());
+    Ok(inspection)
 }
