@@ -91,9 +91,11 @@ impl fmt::Display for Kind {
                 "access paths such as `@r`, `@c` or `@r,c`, at most {PATHS_MAX} of at most {STEPS_MAX} steps each"
             ),
             Self::Choice(words) => {
-                let mut words = words.iter();
-                words.next().map_or(Ok(()), |first| write!(f, "`{first}`"))?;
-                words.try_for_each(|word| write!(f, " or `{word}`"))
+                words.iter().enumerate().try_for_each(|(position, word)| match position {
+                    0 => write!(f, "`{word}`"),
+                    last if last + 1 == words.len() => write!(f, " or `{word}`"),
+                    _ => write!(f, ", `{word}`"),
+                })
             }
             Self::Optional(kind) => write!(f, "{kind} or null"),
             Self::List(kind) => write!(f, "a list, each {kind}"),
