@@ -25,7 +25,7 @@ pub fn built_in() -> Catalog {
 }
 
 /// How something is called that is served elsewhere: by what remote executors call it too.
-pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable};
+pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable, Written};
 
 /// What is in a shared library, without executing it.
 pub use flowrun_plugin::{Inspection, in_words, inspect, look};

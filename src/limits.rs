@@ -69,9 +69,16 @@ pub const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
 /// Failed attempts to restart a worker before its pod answers every request with the reason.
 pub const RESTARTS_MAX: u32 = 5;
 
-/// Requests that wait at the gateway for a credit. More are refused at once, so that whoever waits waits for an end
-/// in sight; a stream that has requests under way waits instead.
+/// Requests that wait at the gateway for a credit. More are refused at once; a stream that has requests under way waits
+/// instead.
 pub const QUEUE_MAX: usize = 1_000;
+
+/// How long a request may have to wait for a credit. Whoever would wait longer is refused at once, and comes back to a
+/// flow that works on what is still wanted; a stream is held back instead.
+pub const QUEUE_WAIT: Duration = Duration::from_secs(1);
+
+/// Requests that may wait however long it takes, unless their deadline would pass: a burst is no overload.
+pub const QUEUE_MIN: usize = 64;
 
 /// Bytes of the requests at the gateway, those that wait and those inside, as they came: the part of the memory that
 /// the bound of the flow itself does not cover.

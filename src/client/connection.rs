@@ -5,7 +5,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 
 use super::conversation::Conversation;
 use super::error::ClientError;
-use crate::catalog::{Address, Channel, Trust};
+use crate::catalog::{Address, Channel, Trust, Written};
 use crate::gateway::Token;
 use crate::gateway::wire::jina::DataRequestProto;
 use crate::gateway::wire::{answer, ask};
@@ -45,14 +45,22 @@ impl Client {
     /// # Errors
     /// Why there is none, or the failure that is the answer.
     pub async fn ask(&self, request: &Request) -> Result<Response, ClientError> {
-        let message = self.request(ask(request.id.clone(), request));
-        let reply = self.channel.unary(UNARY, message).await?;
-        Ok(answer(reply.into_inner())?)
+        Ok(answer(self.exchange(ask(request.id.clone(), request)).await?)?)
+    }
+
+    /// Sends a message; the reply.
+    pub(super) async fn exchange(&self, message: DataRequestProto) -> Result<DataRequestProto, ClientError> {
+        Ok(self.channel.unary(UNARY, self.request(message)).await?.into_inner())
     }
 
     /// Begins a stream on which many requests are under way.
     pub fn converse(&self) -> Conversation {
         Conversation::begin(self.clone())
+    }
+
+    /// Sends a message that is written already; the reply.
+    pub(super) async fn exchange_written(&self, message: &Written) -> Result<DataRequestProto, ClientError> {
+        Ok(self.channel.unary_written(UNARY, self.request(message.clone())).await?.into_inner())
     }
 
     /// The stream of replies to a stream of requests.

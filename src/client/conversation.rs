@@ -80,8 +80,18 @@ impl Conversation {
     /// # Errors
     /// Why there is none, or the failure that is the answer.
     pub async fn ask(&self, request: &Request) -> Result<Response, ClientError> {
+        Ok(answer(self.exchange(ask(request.id.clone(), request)).await?)?)
+    }
+
+    /// Sends a message, once the connection has room; the reply. Both have a number behind their id.
+    pub(super) async fn exchange(
+        &self,
+        mut message: DataRequestProto,
+    ) -> Result<DataRequestProto, ClientError> {
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{}#{number}", request.id);
+        let header = message.header.get_or_insert_default();
+        header.request_id = format!("{}#{number}", header.request_id);
+        let id = header.request_id.clone();
         let (sender, reply) = oneshot::channel();
         match &mut *self.waiting.lock() {
             Waiting::For(waiting) => _ = waiting.insert(id.clone(), sender),
@@ -89,12 +99,11 @@ impl Conversation {
         }
         let waiter = Waiter { waiting: &self.waiting, id: &id };
         // When nobody takes messages any more, the reply says how the conversation ended.
-        let _ = self.messages.send(ask(id.clone(), request)).await;
+        let _ = self.messages.send(message).await;
         let reply = reply.await;
         drop(waiter);
         match reply {
-            Ok(Ok(reply)) => Ok(answer(reply)?),
-            Ok(Err(ended)) => Err(ended.into()),
+            Ok(reply) => Ok(reply?),
             Err(_) => Err(ClientError::Broken("nobody listens to the replies any more".to_owned())),
         }
     }

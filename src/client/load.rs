@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::{CreationError, Histogram};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::connection::Client;
 use super::conversation::Conversation;
 use super::error::ClientError;
+use crate::catalog::Written;
+use crate::gateway::wire::jina::DataRequestProto;
+use crate::gateway::wire::{ask, went_through};
 use crate::limits::BENCH_REQUESTS_MAX;
-use crate::runtime::{Request, Response};
+use crate::runtime::Request;
 
 /// What a request that found too many of its own under way counts as.
 const NOT_SENT: &str = "not sent";
@@ -62,14 +65,20 @@ impl Measured {
         Ok(Self { failures: latencies.clone(), latencies, errors: BTreeMap::new(), took: Duration::ZERO })
     }
 
-    fn note(&mut self, took: Duration, result: &Result<Response, ClientError>) {
+    fn note(&mut self, took: Duration, result: &Result<(), ClientError>) {
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         match result {
-            Ok(_) => self.latencies.saturating_record(microseconds),
+            Ok(()) => self.latencies.saturating_record(microseconds),
             Err(error) => {
                 self.failures.saturating_record(microseconds);
                 *self.errors.entry(error.kind()).or_default() += 1;
             }
+        }
+    }
+
+    fn note_done(&mut self, done: Result<(Duration, Result<(), ClientError>), JoinError>) {
+        if let Ok((took, result)) = done {
+            self.note(took, &result);
         }
     }
 
@@ -91,6 +100,20 @@ impl Measured {
     }
 }
 
+/// What is sent again and again. Its documents are written once, and copies share them.
+#[derive(Clone)]
+struct Message {
+    own: DataRequestProto,
+    written: Written,
+}
+
+impl Message {
+    fn of(request: &Request) -> Self {
+        let own = ask(request.id.clone(), request);
+        Self { written: Written::of(&own), own }
+    }
+}
+
 /// One connection, as it is used.
 #[derive(Clone)]
 struct Asked {
@@ -104,11 +127,14 @@ impl Asked {
         Self { client, conversation }
     }
 
-    async fn ask(&self, request: &Request) -> Result<Response, ClientError> {
-        match &self.conversation {
-            Some(conversation) => conversation.ask(request).await,
-            None => self.client.ask(request).await,
-        }
+    /// Sends a message. Of the reply only that is read which says whether it is one: the load is to cost the service
+    /// more than whoever makes it.
+    async fn ask(&self, message: &Message) -> Result<(), ClientError> {
+        let reply = match &self.conversation {
+            Some(conversation) => conversation.exchange(message.own.clone()).await?,
+            None => self.client.exchange_written(&message.written).await?,
+        };
+        Ok(went_through(&reply)?)
     }
 }
 
@@ -120,43 +146,60 @@ impl Load {
     pub async fn run(self, clients: Vec<Client>) -> Result<Measured, CreationError> {
         let nothing = Measured::nothing()?;
         let asked = clients.into_iter().map(|client| Asked::new(client, self.stream)).collect();
-        let load = Arc::new(self);
+        let message = Message::of(&self.request);
         let started = Instant::now();
-        let mut measured = match load.pace {
-            Pace::Closed(under_way) => load.closed(asked, under_way, nothing).await,
-            Pace::Open(rate) => load.open(asked, rate, nothing).await,
+        let mut measured = match self.pace {
+            Pace::Closed(under_way) => self.closed(asked, &message, under_way, nothing).await,
+            Pace::Open(rate) => self.open(asked, &message, rate, nothing).await,
         };
         measured.took = started.elapsed();
         Ok(measured)
     }
 
-    async fn closed(self: Arc<Self>, asked: Vec<Asked>, under_way: usize, nothing: Measured) -> Measured {
+    async fn closed(
+        &self,
+        asked: Vec<Asked>,
+        message: &Message,
+        under_way: usize,
+        nothing: Measured,
+    ) -> Measured {
         let end = Instant::now() + self.duration;
         let mut workers = JoinSet::new();
-        for asked in asked.into_iter().cycle().take(under_way) {
-            let (load, mut measured) = (Arc::clone(&self), nothing.clone());
+        for mut asked in asked.into_iter().cycle().take(under_way) {
+            let (message, stream, mut measured) = (message.clone(), self.stream, nothing.clone());
             workers.spawn(async move {
-                let mut asked = asked;
                 while Instant::now() < end {
                     let sent = Instant::now();
-                    let result = asked.ask(&load.request).await;
+                    let result = asked.ask(&message).await;
                     measured.note(sent.elapsed(), &result);
                     match result {
                         Err(ClientError::Broken(_)) => break,
                         // A stream that was ended is begun anew.
-                        Err(ClientError::Refused { .. }) => asked = Asked::new(asked.client, load.stream),
+                        Err(ClientError::Refused { .. }) => asked = Asked::new(asked.client, stream),
                         _ => {}
                     }
                 }
                 measured
             });
         }
-        sum(workers, nothing).await
+        let mut sum = nothing;
+        while let Some(measured) = workers.join_next().await {
+            if let Ok(measured) = measured {
+                sum.add(&measured);
+            }
+        }
+        sum
     }
 
-    async fn open(self: Arc<Self>, asked: Vec<Asked>, rate: f64, nothing: Measured) -> Measured {
+    async fn open(
+        &self,
+        asked: Vec<Asked>,
+        message: &Message,
+        rate: f64,
+        mut measured: Measured,
+    ) -> Measured {
         let room = Arc::new(Semaphore::new(BENCH_REQUESTS_MAX));
-        let (started, mut workers, mut measured) = (Instant::now(), JoinSet::new(), nothing.clone());
+        let (started, mut workers) = (Instant::now(), JoinSet::new());
         for (number, asked) in (0_u32..).zip(asked.into_iter().cycle()) {
             let due = Duration::from_secs_f64(f64::from(number) / rate);
             if due >= self.duration {
@@ -165,31 +208,22 @@ impl Load {
             let due = started + due;
             tokio::time::sleep_until(due.into()).await;
             while let Some(done) = workers.try_join_next() {
-                if let Ok(done) = done {
-                    measured.add(&done);
-                }
+                measured.note_done(done);
             }
             let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
                 *measured.errors.entry(NOT_SENT.to_owned()).or_default() += 1;
                 continue;
             };
-            let (load, mut measured) = (Arc::clone(&self), nothing.clone());
+            let message = message.clone();
             workers.spawn(async move {
                 let _permit = permit;
-                let result = asked.ask(&load.request).await;
-                measured.note(due.elapsed(), &result);
-                measured
+                let result = asked.ask(&message).await;
+                (due.elapsed(), result)
             });
         }
-        sum(workers, measured).await
-    }
-}
-
-async fn sum(mut workers: JoinSet<Measured>, mut sum: Measured) -> Measured {
-    while let Some(measured) = workers.join_next().await {
-        if let Ok(measured) = measured {
-            sum.add(&measured);
+        while let Some(done) = workers.join_next().await {
+            measured.note_done(done);
         }
+        measured
     }
-    sum
 }

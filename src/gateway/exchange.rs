@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use flowrun_sdk::{Documents, ErrorKind, RequestParameters};
 
 use super::wire::{Status, TraceParent};
+use crate::limits::CLIENT_TIMEOUT;
 use crate::runtime::Response;
 
 /// A request as a client asked it.
@@ -78,6 +79,9 @@ pub(super) enum Refusal {
     /// Its time was up before there was room for it.
     #[error("the deadline passed before there was room for the request")]
     Expired,
+    /// It did not come.
+    #[error("the request did not come within {seconds} s", seconds = CLIENT_TIMEOUT.as_secs())]
+    Slow,
     /// It can never be let in as it is.
     #[error("{0}")]
     Invalid(String),
@@ -94,7 +98,7 @@ impl Refusal {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Self::Overloaded(_) | Self::Ending | Self::TooLarge(_) => ErrorKind::Resource,
-            Self::Expired => ErrorKind::Expired,
+            Self::Expired | Self::Slow => ErrorKind::Expired,
             Self::Invalid(_) => ErrorKind::Input,
         }
     }

@@ -13,21 +13,25 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
+use tower::ServiceExt as _;
 
+use super::departing::Departures;
 use super::security::Token;
 use super::service::Gateway;
 use super::{grpc, http, linger, pages};
 use crate::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT, KEEPALIVE, STREAMS_MAX};
 use crate::runtime::Drained;
 
-/// Bytes that a client may send ahead on one stream, and on all streams of a connection.
-const WINDOW: (u32, u32) = (1 << 20, 16 << 20);
+/// Bytes that a client may send ahead on one stream, and on all streams of a connection. What it has sent before it
+/// hears that it is refused is for nothing, so the first is HTTP/2's own default.
+const WINDOW: (u32, u32) = (64 << 10, 16 << 20);
 
 /// Bytes of the head of a request.
 const HEAD_BYTES_MAX: u32 = 64 << 10;
@@ -179,13 +183,26 @@ where
         .initial_stream_window_size(WINDOW.0)
         .initial_connection_window_size(WINDOW.1)
         .max_header_list_size(HEAD_BYTES_MAX)
-        .max_concurrent_streams(STREAMS_MAX);
+        .max_concurrent_streams(STREAMS_MAX)
+        // What still comes of a request that was refused by its head counts as an error of the client's, and after a
+        // thousand the connection would be broken off with everything that is under way on it.
+        .max_local_error_reset_streams(None);
     let (stream, owner) = linger::lend(stream);
+    let departures = Arc::new(Departures::default());
+    let own = Arc::clone(&departures);
+    let service = router.map_request(move |mut request: axum::http::Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&own));
+        request
+    });
     let connection =
-        builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router));
+        builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = Box::pin(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = departures.stuck() => {
+            tracing::warn!("a client that does not take its replies is cut off");
+            return Ok(());
+        }
         () = gateway.admission.ended() => {
             connection.as_mut().graceful_shutdown();
             let ended = connection.as_mut().await;

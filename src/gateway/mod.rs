@@ -8,6 +8,8 @@
 //! Deliberately not here: opening of pickles, whatever they are called; redirects; anything that writes.
 
 mod admission;
+mod arriving;
+mod departing;
 mod exchange;
 mod facts;
 mod grpc;

@@ -1,14 +1,14 @@
 //! One question, one answer.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use flowrun_sdk::{Documents, ErrorKind};
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::admission::{Admission, Ticket};
+use super::admission::{Admission, Entrance, Ticket};
 use super::exchange::{Answer, Failed, Question, Refusal};
 use super::facts::Facts;
 use super::metrics::Metrics;
@@ -18,7 +18,7 @@ use super::security::Token;
 use super::tls::Tls;
 use super::traces::{Told, Traces};
 use super::wire::Status;
-use crate::limits::{QUEUE_MAX, REQUEST_DOCUMENTS_MAX};
+use crate::limits::{QUEUE_MAX, QUEUE_WAIT, REQUEST_DOCUMENTS_MAX};
 use crate::runtime::{self, Concern, Flow, Named, Outcome, PodReading, Request, RequestError, Target, Trace};
 use crate::spec::{GatewaySpec, WhenFull};
 use crate::topology::{Topology, bytes};
@@ -81,9 +81,24 @@ impl Gateway {
         Self { traces: Some(traces), ..self }
     }
 
-    /// Lets a request of so many bytes in, or says why not.
-    pub(super) fn enter(&self, bytes: usize) -> Result<Ticket, Refusal> {
-        self.admission.enter(bytes).inspect_err(|_| self.metrics.refused())
+    /// Lets a request of so many bytes in, or says why not: it may wait so long for its turn, or as long as it takes.
+    pub(super) fn enter(&self, bytes: usize, patience: Option<Duration>) -> Result<Ticket, Refusal> {
+        let entrance = Entrance { bytes, full: self.flow.is_full(), patience };
+        self.admission.enter(entrance).inspect_err(|_| self.metrics.refused())
+    }
+
+    /// The same for a request of a conversation. While `others` of it are under way, it is held back instead of
+    /// refused, and there is no ticket yet: there may be room when they are answered.
+    pub(super) fn enter_in_turn(&self, bytes: usize, others: bool) -> Result<Option<Ticket>, Refusal> {
+        let entrance = Entrance { bytes, full: self.flow.is_full(), patience: others.then_some(QUEUE_WAIT) };
+        match self.admission.enter(entrance) {
+            Ok(ticket) => Ok(Some(ticket)),
+            Err(Refusal::Overloaded(_)) if others => Ok(None),
+            Err(refusal) => {
+                self.metrics.refused();
+                Err(refusal)
+            }
+        }
     }
 
     /// Asks the flow. Whoever asks holds a ticket.
@@ -136,7 +151,12 @@ impl Gateway {
         let request = request(question, trace)?;
         let sent = !request.documents.is_empty();
         let outcome = match self.flow.submit(request).await {
-            Ok(pending) => pending.outcome().await,
+            Ok(pending) => {
+                let entered = Instant::now();
+                let outcome = pending.outcome().await;
+                self.admission.stayed(entered.elapsed());
+                outcome
+            }
             Err(error) => return Err(self.refusal(&error)),
         };
         let (result, pod) = match outcome {
@@ -162,7 +182,7 @@ impl Gateway {
     pub(super) async fn dry_run(&self) -> Option<Status> {
         let question = Question { endpoint: DRY_RUN.to_owned(), ..Question::default() };
         let refused = |refusal: Refusal| Status::new(refusal.kind(), &refusal.to_string(), None, "");
-        let ticket = match self.enter(0) {
+        let ticket = match self.enter(0, None) {
             Ok(ticket) => ticket,
             Err(refusal) => return Some(refused(refusal)),
         };

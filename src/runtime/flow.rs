@@ -142,6 +142,11 @@ impl Flow {
         RequestError::of_kind(ErrorKind::Resource, "the flow is full")
     }
 
+    /// Whether whoever comes has to wait for a credit.
+    pub fn is_full(&self) -> bool {
+        self.credits.available_permits() == 0
+    }
+
     /// Lets nobody in any more. What is inside goes on.
     pub fn close(&self) {
         self.credits.close();

@@ -4,6 +4,7 @@ mod captures;
 mod http;
 mod http_captures;
 mod messages;
+mod overload;
 mod services;
 mod streams;
 mod tls;

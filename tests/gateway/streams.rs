@@ -14,7 +14,7 @@ pub(super) const UNARY: &str = "/jina.JinaSingleDataRequestRPC/process_single_da
 
 /// What gRPC calls these.
 const DEADLINE_EXCEEDED: u32 = 4;
-const RESOURCE_EXHAUSTED: u32 = 8;
+pub(super) const RESOURCE_EXHAUSTED: u32 = 8;
 const UNAVAILABLE: u32 = 14;
 
 /// A request with one document, both of that id.

@@ -222,6 +222,21 @@ impl Call {
         let _ = self.input.as_ref().unwrap().send(Ok(Frame::data(frame.freeze())));
     }
 
+    /// Sends so many bytes of a message.
+    pub(crate) fn send_part(&self, message: &[u8], bytes: usize) {
+        let mut frame = BytesMut::new();
+        frame.put_u8(0);
+        frame.put_u32(u32::try_from(message.len()).unwrap());
+        frame.put_slice(&message[..bytes]);
+        self.input.as_ref().unwrap().send(Ok(Frame::data(frame.freeze()))).unwrap();
+    }
+
+    /// Sends the rest of the message of which so many bytes are sent.
+    pub(crate) fn send_rest(&self, message: &[u8], sent: usize) {
+        let rest = Bytes::copy_from_slice(&message[sent..]);
+        self.input.as_ref().unwrap().send(Ok(Frame::data(rest))).unwrap();
+    }
+
     /// The next message; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         if self.body.is_none() {

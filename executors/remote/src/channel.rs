@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -31,6 +33,27 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Channel {
     grpc: Grpc<Connection>,
     sender: SendRequest<tonic::body::Body>,
+}
+
+/// A message as it stands on the wire. Copies share it.
+#[derive(Clone, Debug)]
+pub struct Written(Bytes);
+
+impl Written {
+    /// A message, written: whether it is compressed, how long it is, and itself.
+    ///
+    /// # Panics
+    /// When it has more than 4 GiB.
+    #[must_use]
+    pub fn of(message: &impl prost::Message) -> Self {
+        let length = message.encoded_len();
+        let mut written = BytesMut::with_capacity(5 + length);
+        written.put_u8(0);
+        #[expect(clippy::expect_used, reason = "what gRPC cannot carry is a mistake of the caller's")]
+        written.put_u32(length.try_into().expect("a message of less than 4 GiB"));
+        message.encode_raw(&mut written);
+        Self(written.freeze())
+    }
 }
 
 /// Why there is no connection.
@@ -137,6 +160,23 @@ impl Channel {
         Ok(grpc.unary(request, path, ProstCodec::default()).await?)
     }
 
+    /// The same with a message that is sent as it is, again and again, without being copied.
+    ///
+    /// # Errors
+    /// As for [`Self::unary`].
+    pub async fn unary_written<O>(
+        &self,
+        path: PathAndQuery,
+        mut request: tonic::Request<Written>,
+    ) -> Result<tonic::Response<O>, NoReply>
+    where
+        O: prost::Message + Default + 'static,
+    {
+        let message = request.get_ref().clone();
+        request.extensions_mut().insert(message);
+        self.unary(path, request.map(|_| ())).await
+    }
+
     /// A stream of messages, and the stream that answers it.
     ///
     /// # Errors
@@ -191,7 +231,10 @@ impl tower::Service<http::Request<tonic::body::Body>> for Connection {
         self.0.poll_ready(context)
     }
 
-    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<tonic::body::Body>) -> Self::Future {
+        if let Some(Written(message)) = request.extensions_mut().remove() {
+            *request.body_mut() = tonic::body::Body::new(Full::new(message));
+        }
         Box::pin(self.0.send_request(request))
     }
 }

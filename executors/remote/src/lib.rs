@@ -19,7 +19,7 @@ mod trust;
 mod watch;
 
 pub use address::{Address, NoAddress};
-pub use channel::{Channel, NoReply, Unreachable};
+pub use channel::{Channel, NoReply, Unreachable, Written};
 pub use executor::REMOTE_EXECUTOR;
 pub use trust::Trust;
 

@@ -16,8 +16,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::metadata::Manners;
-use super::{data, response, status_of};
-use crate::gateway::admission::Ticket;
+use super::{data, message, response, status_of};
+use crate::gateway::admission::{Hold, Ticket};
+use crate::gateway::arriving::Arriving;
 use crate::gateway::exchange::Refusal;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::jina::DataRequestProto;
@@ -31,9 +32,13 @@ const REPLIES_READY: usize = 4;
 pub(super) async fn call(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let manners = Manners::of(request.headers(), gateway.prefetch);
     let mut served = data::<DataRequestProto, DataRequestProto>(&gateway);
+    let hold = Arc::new(gateway.admission.hold());
+    let arriving = Arc::clone(&hold);
+    let request = request.map(|body| message(Arriving::endless(body, arriving)));
     let service = tower::service_fn(move |request: tonic::Request<Streaming<DataRequestProto>>| {
         let (replies, ready) = mpsc::channel(REPLIES_READY);
-        let call = Call { gateway: Arc::clone(&gateway), manners: manners.clone(), replies };
+        let (gateway, hold) = (Arc::clone(&gateway), Arc::clone(&hold));
+        let call = Call { gateway, manners: manners.clone(), hold, replies };
         tokio::spawn(call.run(request.into_inner()));
         async { Ok::<_, Status>(tonic::Response::new(ReceiverStream::new(ready))) }
     });
@@ -47,6 +52,8 @@ type Answering = Pin<Box<dyn Future<Output = Reply> + Send>>;
 struct Call {
     gateway: Arc<Gateway>,
     manners: Manners,
+    /// What has come of the next message.
+    hold: Arc<Hold>,
     replies: mpsc::Sender<Result<DataRequestProto, Status>>,
 }
 
@@ -69,9 +76,9 @@ impl Call {
         tokio::pin!(gone, ended);
         loop {
             if let Some(envelope) = held.take() {
-                match self.gateway.enter(envelope.documents.len()) {
-                    Ok(ticket) => answering.push(self.answer(ticket, envelope)),
-                    Err(Refusal::Overloaded(_)) if !answering.is_empty() => held = Some(envelope),
+                match self.gateway.enter_in_turn(envelope.documents.len(), !answering.is_empty()) {
+                    Ok(Some(ticket)) => answering.push(self.answer(ticket, envelope)),
+                    Ok(None) => held = Some(envelope),
                     Err(refusal) => input = Input::Ended(Some(status_of(&refusal))),
                 }
             }
@@ -95,7 +102,11 @@ impl Call {
                     }
                 },
                 next = next(message.map(|messages| &mut **messages)) => match next {
-                    Ok(Some(message)) => held = Some(Envelope::of(message)),
+                    Ok(Some(message)) => {
+                        // From here on it is its ticket that holds it.
+                        self.hold.clear();
+                        held = Some(Envelope::of(message));
+                    }
                     Ok(None) => input = Input::Ended(None),
                     Err(status) => input = Input::Ended(Some(status)),
                 },

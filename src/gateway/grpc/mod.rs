@@ -13,15 +13,21 @@ mod unary;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::post;
+use axum::{BoxError, Router};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::MapErr;
 use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
 use tonic_prost::ProstCodec;
 
+use super::admission::{Ticket, patience};
+use super::arriving::Arriving;
 use super::exchange::Refusal;
 use super::service::Gateway;
+use super::wire::Caller;
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::spec::Compression;
 
@@ -85,6 +91,27 @@ where
     }
 }
 
+/// A body whose refusals tonic understands.
+type Message = MapErr<Arriving, fn(BoxError) -> BoxError>;
+
+/// Lets a call in by its head, and counts its one message as it comes.
+fn admitted(
+    gateway: &Gateway,
+    request: Request,
+    caller: &Caller,
+) -> Result<(Arc<Ticket>, axum::http::Request<Message>), Refusal> {
+    let ticket = Arc::new(gateway.enter(0, Some(patience(caller.deadline)))?);
+    let hold = Arc::clone(&ticket.hold);
+    Ok((ticket, request.map(|body| message(Arriving::whole(body, hold)))))
+}
+
+fn message(body: Arriving) -> Message {
+    body.map_err(|error| match error.downcast::<Refusal>() {
+        Ok(refusal) => status_of(&refusal).into(),
+        Err(error) => error,
+    })
+}
+
 /// A response of tonic's as one of the router's.
 fn response(response: axum::http::Response<tonic::body::Body>) -> Response {
     response.map(axum::body::Body::new)
@@ -93,6 +120,11 @@ fn response(response: axum::http::Response<tonic::body::Body>) -> Response {
 /// The answer to a call that ends before it began.
 pub(super) fn status_response(status: tonic::Status) -> Response {
     response(status.into_http())
+}
+
+/// The answer to a call that is refused.
+fn turned_away(refusal: &Refusal) -> Response {
+    status_response(status_of(refusal))
 }
 
 /// The status by which a refusal is told.
@@ -106,7 +138,7 @@ pub(super) fn status_of(refusal: &Refusal) -> tonic::Status {
             status
         }
         Refusal::Ending => tonic::Status::unavailable(message),
-        Refusal::Expired => tonic::Status::deadline_exceeded(message),
+        Refusal::Expired | Refusal::Slow => tonic::Status::deadline_exceeded(message),
         Refusal::Invalid(_) => tonic::Status::invalid_argument(message),
         Refusal::TooLarge(_) => tonic::Status::resource_exhausted(message),
     }

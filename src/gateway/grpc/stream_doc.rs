@@ -11,8 +11,9 @@ use axum::response::Response;
 use flowrun_sdk::wire::{Schema, decode_document, decode_object, encode_document};
 use tonic::Status;
 
-use super::metadata::Manners;
-use super::{data, response, status_of};
+use super::{admitted, data, response, status_of, turned_away};
+use crate::gateway::admission::Ticket;
+use crate::gateway::departing::{Departures, departing};
 use crate::gateway::exchange::{Question, Refusal};
 use crate::gateway::facts::Facts;
 use crate::gateway::service::Gateway;
@@ -21,21 +22,28 @@ use crate::gateway::wire::{Caller, Status as Failure};
 
 /// Serves one call.
 pub(super) async fn stream_doc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let manners = Manners::of(request.headers(), 1);
+    let caller = Caller::of(request.headers());
+    let departures = Departures::of(request.extensions());
+    let (ticket, request) = match admitted(&gateway, request, &caller) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return turned_away(&refusal),
+    };
+    let held = Arc::clone(&ticket);
     let mut served = data::<SingleDocumentRequestProto, SingleDocumentRequestProto>(&gateway);
     let service = tower::service_fn(move |request: tonic::Request<SingleDocumentRequestProto>| {
-        let (gateway, caller) = (Arc::clone(&gateway), manners.caller.clone());
+        let (gateway, ticket, caller) = (Arc::clone(&gateway), Arc::clone(&ticket), caller.clone());
         async move {
-            let replies = replies(&gateway, request.into_inner(), caller).await?;
+            let replies = replies(&gateway, &ticket, request.into_inner(), caller).await?;
             let replies = futures_util::stream::iter(replies.into_iter().map(Ok::<_, Status>));
             Ok::<_, Status>(tonic::Response::new(replies))
         }
     });
-    response(served.server_streaming(service, request).await)
+    departing(response(served.server_streaming(service, request).await), held, departures.as_deref())
 }
 
 async fn replies(
     gateway: &Gateway,
+    ticket: &Ticket,
     message: SingleDocumentRequestProto,
     caller: Caller,
 ) -> Result<Vec<SingleDocumentRequestProto>, Status> {
@@ -45,7 +53,9 @@ async fn replies(
         return Ok(vec![SingleDocumentRequestProto { routes, ..message }]);
     }
     let sent = message.document.clone().unwrap_or_default();
-    let (schema, bytes) = (Schema::of_document(&sent), sent.len());
+    let refused = |refusal: Refusal| status_of(&refusal);
+    ticket.hold.at_least(sent.len()).map_err(refused)?;
+    let schema = Schema::of_document(&sent);
     let parameters = decode_object(message.parameters.as_deref().unwrap_or_default());
     let parameters = parameters.map_err(|error| format!("the parameters: {error}"));
     let document = decode_document(sent, schema).map_err(|error| error.to_string());
@@ -66,9 +76,7 @@ async fn replies(
         deadline: caller.deadline,
         parent: caller.parent,
     };
-    let refused = |refusal: Refusal| status_of(&refusal);
-    let ticket = gateway.enter(bytes).map_err(refused)?;
-    let answer = gateway.ask(&ticket, question).await.map_err(refused)?;
+    let answer = gateway.ask(ticket, question).await.map_err(refused)?;
     let response = match answer.result {
         Ok(response) => response,
         Err(failure) => {

@@ -6,8 +6,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use tonic::Status;
 
-use super::metadata::Manners;
-use super::{data, discovery, grpc, response, status_of};
+use super::{admitted, data, discovery, grpc, response, status_of, turned_away};
+use crate::gateway::admission::Ticket;
+use crate::gateway::departing::{Departures, departing};
 use crate::gateway::exchange::Refusal;
 use crate::gateway::info;
 use crate::gateway::service::Gateway;
@@ -18,36 +19,49 @@ use crate::gateway::wire::{Caller, Envelope, data_reply, joined, refused};
 
 /// Answers one data request.
 pub(super) async fn process_single_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let manners = Manners::of(request.headers(), 1);
-    let mut served = data::<DataRequestProto, DataRequestProto>(&gateway);
-    let service = tower::service_fn(move |request: tonic::Request<DataRequestProto>| {
-        process(Arc::clone(&gateway), vec![request.into_inner()], manners.caller.clone())
-    });
-    response(served.unary(service, request).await)
+    one::<DataRequestProto>(gateway, request, |message| vec![message]).await
 }
 
 /// Answers several data requests as the one that a join would make of them. Jina's gateways send it to an executor
 /// that stands where branches meet.
 pub(super) async fn process_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let manners = Manners::of(request.headers(), 1);
-    let mut served = data::<DataRequestListProto, DataRequestProto>(&gateway);
-    let service = tower::service_fn(move |request: tonic::Request<DataRequestListProto>| {
-        process(Arc::clone(&gateway), request.into_inner().requests, manners.caller.clone())
+    one::<DataRequestListProto>(gateway, request, |list| list.requests).await
+}
+
+/// Answers a message that is so many data requests.
+async fn one<I: prost::Message + Default + 'static>(
+    gateway: Arc<Gateway>,
+    request: Request,
+    requests: fn(I) -> Vec<DataRequestProto>,
+) -> Response {
+    let caller = Caller::of(request.headers());
+    let departures = Departures::of(request.extensions());
+    let (ticket, request) = match admitted(&gateway, request, &caller) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return turned_away(&refusal),
+    };
+    let mut served = data::<I, DataRequestProto>(&gateway);
+    let held = Arc::clone(&ticket);
+    let service = tower::service_fn(move |request: tonic::Request<I>| {
+        let (gateway, ticket, caller) = (Arc::clone(&gateway), Arc::clone(&ticket), caller.clone());
+        async move { process(&gateway, &ticket, requests(request.into_inner()), &caller).await }
     });
-    response(served.unary(service, request).await)
+    departing(response(served.unary(service, request).await), held, departures.as_deref())
 }
 
 async fn process(
-    gateway: Arc<Gateway>,
+    gateway: &Gateway,
+    ticket: &Ticket,
     messages: Vec<DataRequestProto>,
-    caller: Caller,
+    caller: &Caller,
 ) -> Result<tonic::Response<DataRequestProto>, Status> {
     let envelopes: Vec<Envelope> = messages.into_iter().map(Envelope::of).collect();
+    // More than has come, if it was compressed.
     let bytes = envelopes.iter().map(|envelope| envelope.documents.len()).sum();
-    let ticket = gateway.enter(bytes).map_err(|refusal| status_of(&refusal))?;
-    let (envelope, question) = joined(envelopes, &caller);
+    ticket.hold.at_least(bytes).map_err(|refusal| status_of(&refusal))?;
+    let (envelope, question) = joined(envelopes, caller);
     let answer = match question {
-        Ok(question) => gateway.ask(&ticket, question).await,
+        Ok(question) => gateway.ask(ticket, question).await,
         Err(refusal) => Err(refusal),
     };
     let reply = match answer {

@@ -10,12 +10,14 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::body::{self, Asked, Spelling};
 use super::detail;
-use crate::gateway::admission::Ticket;
+use crate::gateway::admission::{Ticket, patience};
+use crate::gateway::arriving::Arriving;
+use crate::gateway::departing::{Departures, departing};
 use crate::gateway::exchange::{Failed, Question, Refusal};
 use crate::gateway::pages::PAGE_HEADER;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::{Caller, REQUEST_ID, Status};
-use crate::limits::{CLIENT_TIMEOUT, MESSAGE_BYTES_MAX};
+use crate::limits::MESSAGE_BYTES_MAX;
 use crate::runtime::sanitised;
 
 /// `/post`: the endpoint stands in the body.
@@ -39,15 +41,17 @@ async fn ask(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Res
     if announced.is_some_and(|length| length > MESSAGE_BYTES_MAX) {
         return too_large();
     }
-    let ticket = match gateway.enter(announced.unwrap_or_default()) {
-        Ok(ticket) => ticket,
+    let caller = Caller::of(&head.headers);
+    let ticket = match gateway.enter(announced.unwrap_or_default(), Some(patience(caller.deadline))) {
+        Ok(ticket) => Arc::new(ticket),
         Err(refusal) => return refused(&refusal, None),
     };
-    let bytes = match receive(body).await {
+    let departures = Departures::of(&head.extensions);
+    let bytes = match receive(&ticket, body).await {
         Ok(bytes) => bytes,
         Err(response) => return response,
     };
-    let body = match body::read(&bytes, endpoint, &Caller::of(&head.headers)) {
+    let body = match body::read(&bytes, endpoint, &caller) {
         Ok(body) => body,
         Err(wrong) => return (StatusCode::UNPROCESSABLE_ENTITY, detail([wrong])).into_response(),
     };
@@ -59,7 +63,7 @@ async fn ask(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Res
     if let Ok(id) = id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response
+    departing(response, ticket, departures.as_deref())
 }
 
 async fn answer(
@@ -100,17 +104,16 @@ pub(super) fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The body, unless it is too large or takes too long to come.
-pub(super) async fn receive(body: axum::body::Body) -> Result<Bytes, Response> {
-    let limited = Limited::new(body, MESSAGE_BYTES_MAX).collect();
-    match tokio::time::timeout(CLIENT_TIMEOUT, limited).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, detail(error.to_string())).into_response()),
-        Err(_) => {
-            let message = format!("the body did not come within {} s", CLIENT_TIMEOUT.as_secs());
-            Err((StatusCode::REQUEST_TIMEOUT, detail(message)).into_response())
-        }
+/// The body, unless it is too large, takes too long to come or finds no room.
+pub(super) async fn receive(ticket: &Ticket, body: axum::body::Body) -> Result<Bytes, Response> {
+    let arriving = Arriving::whole(body, Arc::clone(&ticket.hold));
+    match Limited::new(arriving, MESSAGE_BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(match error.downcast::<Refusal>() {
+            Ok(refusal) => refused(&refusal, None),
+            Err(error) => (StatusCode::BAD_REQUEST, detail(error.to_string())).into_response(),
+        }),
     }
 }
 
@@ -125,6 +128,7 @@ pub(super) fn refused(refusal: &Refusal, asked: Option<&Asked>) -> Response {
     let code = match refusal {
         Refusal::Overloaded(_) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Ending => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Slow => StatusCode::REQUEST_TIMEOUT,
         Refusal::Expired => StatusCode::GATEWAY_TIMEOUT,
         Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

@@ -15,6 +15,8 @@ use futures_util::stream;
 use serde_json::Value;
 
 use super::{ask, detail, method_not_allowed};
+use crate::gateway::admission::patience;
+use crate::gateway::departing::{Departures, departing};
 use crate::gateway::exchange::Question;
 use crate::gateway::service::{Gateway, new_id};
 use crate::gateway::wire::{Caller, Form, JsonDocument, read_documents};
@@ -50,11 +52,12 @@ pub(super) async fn endpoint(
     if !wants_events(&head.headers) && fields.is_empty() && announced.unwrap_or_default() == 0 {
         return method_not_allowed().await;
     }
-    let ticket = match gateway.enter(announced.unwrap_or_default()) {
-        Ok(ticket) => ticket,
+    let caller = Caller::of(&head.headers);
+    let ticket = match gateway.enter(announced.unwrap_or_default(), Some(patience(caller.deadline))) {
+        Ok(ticket) => Arc::new(ticket),
         Err(refusal) => return ask::refused(&refusal, None),
     };
-    let bytes = match ask::receive(body).await {
+    let bytes = match ask::receive(&ticket, body).await {
         Ok(bytes) => bytes,
         Err(response) => return response,
     };
@@ -62,13 +65,14 @@ pub(super) async fn endpoint(
         Ok(question) => question,
         Err(wrong) => return (StatusCode::UNPROCESSABLE_ENTITY, detail(wrong)).into_response(),
     };
-    let caller = Caller::of(&head.headers);
     let id = Some(caller.name("")).filter(|id| !id.is_empty()).unwrap_or_else(new_id);
     let question = Question { id, deadline: caller.deadline, parent: caller.parent, ..question };
     match gateway.ask(&ticket, question).await {
         Ok(answer) => match answer.result {
             Ok(response) => {
-                events(response.documents.iter().map(|document| event(&JsonDocument::new(document, form))))
+                let updates = response.documents.iter();
+                let events = events(updates.map(|document| event(&JsonDocument::new(document, form))));
+                departing(events, ticket, Departures::of(&head.extensions).as_deref())
             }
             Err(failed) => ask::failed(&failed),
         },

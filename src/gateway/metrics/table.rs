@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::Sample;
 use crate::gateway::service::Gateway;
+use crate::limits::QUEUE_BYTES_MAX;
 use crate::runtime::{Books, LATENCY_BOUNDS, LatencyClasses, PodStatistics};
 
 /// A metric that is always there.
@@ -114,6 +115,20 @@ pub const METRICS: &[Metric] = &[
         labels: "",
         help: "Room for requests at the gateway and inside.",
         samples: |seen| alone(size(seen.gateway.admission.requests_max())),
+    },
+    Metric {
+        name: "flowrun_request_bytes",
+        kind: "gauge",
+        labels: "",
+        help: "Bytes of requests at the gateway, on their way and whole, and of replies that are not taken yet.",
+        samples: |seen| alone(size(seen.gateway.admission.bytes())),
+    },
+    Metric {
+        name: "flowrun_request_bytes_max",
+        kind: "gauge",
+        labels: "",
+        help: "Room for them.",
+        samples: |_| alone(size(QUEUE_BYTES_MAX)),
     },
     Metric {
         name: "flowrun_requests_inside",

@@ -41,9 +41,9 @@ pub(super) async fn talk(mut socket: WebSocket, gateway: Arc<Gateway>, tongue: T
     let mut failed = false;
     loop {
         if let Some((kept, bytes, question)) = held.take() {
-            match gateway.enter(bytes) {
-                Ok(ticket) => answering.push(answer(&gateway, ticket, kept, question)),
-                Err(Refusal::Overloaded(_)) if !answering.is_empty() => held = Some((kept, bytes, question)),
+            match gateway.enter_in_turn(bytes, !answering.is_empty()) {
+                Ok(Some(ticket)) => answering.push(answer(&gateway, ticket, kept, question)),
+                Ok(None) => held = Some((kept, bytes, question)),
                 Err(refusal @ Refusal::Overloaded(_)) => {
                     answering.push(Box::pin(async move { (kept.reply(Err(refusal)), true) }));
                 }

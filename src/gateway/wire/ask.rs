@@ -22,6 +22,14 @@ pub(crate) fn ask(id: String, request: &Request) -> DataRequestProto {
     wire::ask(id, &request.endpoint, &parameters, &request.documents, Schema::V1)
 }
 
+/// Whether a reply says that the request went through.
+///
+/// # Errors
+/// The failure of the request.
+pub(crate) fn went_through(message: &DataRequestProto) -> Result<(), RequestError> {
+    wire::went_through(message).map_err(failed)
+}
+
 /// What a reply says; of a failed request, the class of the executor stands for its pod.
 ///
 /// # Errors

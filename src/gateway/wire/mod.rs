@@ -11,7 +11,7 @@ mod reply;
 mod request;
 mod status;
 
-pub(crate) use ask::{answer, ask};
+pub(crate) use ask::{answer, ask, went_through};
 pub(super) use caller::{Caller, REQUEST_ID, TraceParent};
 pub(crate) use flowrun_sdk::wire::jina;
 pub(super) use json::{Form, JsonDocument, read_documents};

@@ -90,13 +90,11 @@ impl fmt::Display for Kind {
                 f,
                 "access paths such as `@r`, `@c` or `@r,c`, at most {PATHS_MAX} of at most {STEPS_MAX} steps each"
             ),
-            Self::Choice(words) => {
-                words.iter().enumerate().try_for_each(|(position, word)| match position {
-                    0 => write!(f, "`{word}`"),
-                    last if last + 1 == words.len() => write!(f, " or `{word}`"),
-                    _ => write!(f, ", `{word}`"),
-                })
-            }
+            Self::Choice(words) => words.iter().enumerate().try_for_each(|(position, word)| match position {
+                0 => write!(f, "`{word}`"),
+                last if last + 1 == words.len() => write!(f, " or `{word}`"),
+                _ => write!(f, ", `{word}`"),
+            }),
             Self::Optional(kind) => write!(f, "{kind} or null"),
             Self::List(kind) => write!(f, "a list, each {kind}"),
             Self::Array(kind, length) => write!(f, "a list of {length}, each {kind}"),

@@ -86,16 +86,25 @@ pub struct Failed {
     pub error: ExecutorError,
 }
 
+/// Whether a reply says that the request went through; its documents are not looked at.
+///
+/// # Errors
+/// The failure of the request.
+pub fn went_through(message: &DataRequestProto) -> Result<(), Failed> {
+    let status = message.header.as_ref().and_then(|header| header.status.as_ref());
+    match status.filter(|status| status.code == i32::from(StatusCode::Error)) {
+        Some(status) => Err(failed(status.clone())),
+        None => Ok(()),
+    }
+}
+
 /// What a reply says. Its documents are in the schema that they look like.
 ///
 /// # Errors
 /// The failure of the request, or what is wrong with a message that is no reply.
 pub fn answer(message: DataRequestProto) -> Result<Reply, Failed> {
-    let DataRequestProto { header, parameters, data, .. } = message;
-    let status = header.and_then(|header| header.status);
-    if let Some(status) = status.filter(|status| status.code == i32::from(StatusCode::Error)) {
-        return Err(failed(status));
-    }
+    went_through(&message)?;
+    let DataRequestProto { parameters, data, .. } = message;
     let documents = match data.and_then(|data| data.documents) {
         Some(Content::Docs(documents)) => {
             let schema = Schema::of_documents(&documents);
