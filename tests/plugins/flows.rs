@@ -1,8 +1,9 @@
 //! How flows name plugins: by their file, by class and file, by class alone.
 
 use flowrun::diagnostic::Code;
+use flowrun::yaml::Environment;
 
-use super::{directory, start, write};
+use super::{directory, start, start_in, write};
 use crate::support::{plugin, reply, send};
 
 async fn said(executors: &str) -> (Vec<Code>, String) {
@@ -74,6 +75,13 @@ async fn an_executor_is_found_by_its_name_in_the_directories_for_plugins() {
         let flow = start(directory.path()).await.unwrap_or_else(|(_, said)| panic!("{said}"));
         reply(send(&flow, "/index", &["a"]).await);
     }
+    // The environment names directories as the flow does.
+    write(directory.path(), "- {name: a, uses: Still}\n");
+    assert_eq!(start(directory.path()).await.err().unwrap().0, [Code::UnresolvedExecutor]);
+    let places = format!("/nowhere:{}", shelf.path().display());
+    let environment = Environment::of([("FLOWRUN_PLUGINS", places.as_str())]);
+    let flow = start_in(directory.path(), &environment).await.unwrap_or_else(|(_, said)| panic!("{said}"));
+    reply(send(&flow, "/index", &["a"]).await);
     std::fs::write(directory.path().join("flow.yml"), yaml("Nowhere")).unwrap();
     let (codes, text) = start(directory.path()).await.err().unwrap();
     assert_eq!(codes, [Code::UnresolvedExecutor], "{text}");

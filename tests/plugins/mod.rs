@@ -28,9 +28,13 @@ fn write(directory: &Path, executors: &str) {
 
 /// Reads and starts the flow of a directory: its flow, or what is said instead.
 async fn start(directory: &Path) -> Result<Flow, (Vec<Code>, String)> {
+    start_in(directory, &Environment::default()).await
+}
+
+async fn start_in(directory: &Path, environment: &Environment) -> Result<Flow, (Vec<Code>, String)> {
     let (mut sources, mut report) = (Sources::default(), Report::default());
     let path = directory.join("flow.yml");
-    let read = flowrun::read(&path, &Environment::default(), &catalog(), &mut sources, &mut report);
+    let read = flowrun::read(&path, environment, &catalog(), &mut sources, &mut report);
     let flow = match read {
         Some((_, topology)) if !report.has_errors() => launch(&topology, &mut report).await,
         _ => None,

@@ -36,6 +36,7 @@
 mod describe;
 mod description;
 mod exported;
+mod given;
 mod log;
 mod note;
 mod plugin;
