@@ -53,7 +53,7 @@ impl Given {
             request: call.request().to_owned(),
             endpoint: call.endpoint().to_owned(),
             parameters,
-            documents: wire::encode_list(call.documents()).into(),
+            documents: wire::encode_shared(call.documents()),
             allowance: call.allowance(),
             said: Mutex::default(),
         }

@@ -190,8 +190,7 @@ impl Exported {
 
     fn execute(&self, given: &Given<'_>) -> Result<(), ExecutorError> {
         let parameters = given.parameters()?;
-        let documents = given.documents()?;
-        let watch = documents.watch();
+        let (list, documents) = given.documents()?;
         let cancellation = given.cancellation();
         let _forget = Forget(&cancellation);
         let mut call = Call::new(given.endpoint, documents, &parameters)
@@ -218,8 +217,9 @@ impl Exported {
         for (name, value) in results.iter().chain(&relayed) {
             given.result(name, &value.to_string());
         }
-        if !watch.holds(&documents) {
-            given.answer(wire::encode_list(&documents));
+        // What nobody has written to is what it was.
+        if !documents.are(&list) {
+            given.answer(wire::encode_shared(&documents));
         }
         Ok(())
     }

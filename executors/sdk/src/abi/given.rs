@@ -46,10 +46,11 @@ impl<'a> Given<'a> {
         serde_json::from_slice(bytes).map_err(|error| unreadable("parameters", &error))
     }
 
-    pub(super) fn documents(&self) -> Result<Documents, ExecutorError> {
+    /// The documents, and the message that they are.
+    pub(super) fn documents(&self) -> Result<(Bytes, Documents), ExecutorError> {
         let given = self.call.documents;
-        let bytes = match given.length {
-            0 => return Ok(Documents::new()),
+        let list = match given.length {
+            0 => Bytes::new(),
             // SAFETY: valid until the call returns.
             1..=COPIED_BYTES_MAX => Bytes::copy_from_slice(unsafe { given.bytes() }),
             _ => {
@@ -58,7 +59,8 @@ impl<'a> Given<'a> {
                 Bytes::from_owner(Kept { host: self.host, handle, bytes: given })
             }
         };
-        wire::decode_list(&bytes).map_err(|error| unreadable("documents", &error))
+        let documents = wire::decode_list(&list).map_err(|error| unreadable("documents", &error))?;
+        Ok((list, documents))
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -94,12 +96,12 @@ impl<'a> Given<'a> {
         unsafe { (self.host.result)(self.call, name, value) };
     }
 
-    pub(super) fn answer(&self, documents: Vec<u8>) {
+    pub(super) fn answer(&self, documents: Bytes) {
         /// # Safety
         /// `owner` is what `answer` gave, and this is called once.
         unsafe extern "C" fn release(owner: *mut c_void) {
             // SAFETY: as whoever calls promises.
-            drop(unsafe { Box::from_raw(owner.cast::<Vec<u8>>()) });
+            drop(unsafe { Box::from_raw(owner.cast::<Bytes>()) });
         }
         let owner = Box::new(documents);
         let bytes = FlowrunBytes::of(&owner);

@@ -2,18 +2,19 @@
 //!
 //! The format is `proto/docarray.proto`, which is docarray's first schema. Documents are read from and written to bytes
 //! directly; payloads of a message that is [`Bytes`] are shared with it. What a message can say and a [`Document`]
-//! cannot (evaluations, sparse arrays, metadata) is dropped when it is read.
+//! cannot (evaluations, sparse arrays, metadata) is dropped when somebody writes to the documents, and goes on with them
+//! until then.
 //!
 //! Whoever talks to other processes has more: the messages of Jina 3 around documents ([`jina`]), documents in either
 //! of docarray's schemas ([`Schema`]), and the words of a conversation ([`ask`], [`answer`]).
 
+mod check;
 #[cfg(feature = "service")]
 mod conversation;
 mod field;
 #[cfg(feature = "service")]
 mod fields;
 mod read;
-#[cfg(feature = "service")]
 mod schema;
 mod sink;
 #[cfg(feature = "service")]
@@ -22,9 +23,12 @@ mod v1;
 mod v2;
 mod write;
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use crate::documents::Message;
 use crate::{Document, Documents, Tags, TensorError};
 
 #[cfg(feature = "service")]
@@ -33,7 +37,6 @@ pub use conversation::{
 };
 #[cfg(feature = "service")]
 pub use fields::{Fields, NOTHING, TAGS};
-#[cfg(feature = "service")]
 pub use schema::Schema;
 
 #[cfg(feature = "service")]
@@ -100,6 +103,12 @@ pub fn encode_list(documents: &[Document]) -> Vec<u8> {
     bytes
 }
 
+/// The same: the message that they came in, if it is one of this schema and nobody has written to them.
+#[must_use]
+pub fn encode_shared(documents: &Documents) -> Bytes {
+    documents.message(Schema::V1).cloned().unwrap_or_else(|| encode_list(documents).into())
+}
+
 /// A JSON object as a `Struct`. Numbers become doubles, as everywhere in protobuf's `Struct`.
 #[must_use]
 pub fn encode_object(object: &Map<String, Value>) -> Vec<u8> {
@@ -128,12 +137,19 @@ pub fn decode_shared(bytes: &Bytes) -> Result<Document, WireError> {
     Reading::of(Some(bytes)).document(bytes)
 }
 
-/// The documents that a message lists; payloads are shared with it.
+/// The documents that a message lists. They are read when somebody looks at them; payloads are shared with the message.
 ///
 /// # Errors
 /// [`WireError`] when one of them is none.
-pub fn decode_list(bytes: &Bytes) -> Result<Documents, WireError> {
-    Reading::of(Some(bytes)).list(bytes)
+pub fn decode_list(list: &Bytes) -> Result<Documents, WireError> {
+    let check::Seen { count, named, bytes } = Reading::of(None).check_list(list)?;
+    let (list, read) = (list.clone(), OnceLock::new());
+    Ok(Documents::of_message(Message { list, schema: Schema::V1, count, named, read }, bytes))
+}
+
+/// The documents of a list that was checked.
+pub(crate) fn read_list(list: &Bytes) -> Vec<Document> {
+    Reading::of(Some(list)).list(list).unwrap_or_default()
 }
 
 /// The JSON object that a `Struct` stands for.
@@ -170,10 +186,13 @@ pub fn decode_document(message: Bytes, schema: Schema) -> Result<Document, WireE
     }
 }
 
+/// The documents as a list of that schema: the one that they came in, if nobody has written to them.
 #[cfg(feature = "service")]
-/// The documents as a list of that schema.
 #[must_use]
-pub fn encode_documents(documents: &[Document], schema: Schema) -> Bytes {
+pub fn encode_documents(documents: &Documents, schema: Schema) -> Bytes {
+    if let Some(message) = documents.message(schema) {
+        return message.clone();
+    }
     match schema {
         Schema::V1 => v1::encode_documents(documents),
         Schema::V2 => v2::encode_documents(documents),
