@@ -27,6 +27,7 @@ mod merging;
 mod observing;
 mod pages;
 mod planning;
+mod plugins;
 mod reference;
 mod remote;
 mod seeds;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::executor::{Arguments, ExecutorSpec, Program, Requests, Step, Target};
 use super::keys::{EXECUTOR_PLACE, METAS_PLACE};
+use super::library;
 use super::reader::Reader;
 use super::requests;
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -32,6 +33,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec>
         directory: reader.directory(node.span),
         read_only: metas.flag("read_only").unwrap_or(false),
         py_modules: py_modules.into_iter().map(|module| module.map(str::to_owned)).collect(),
+        libraries: library::of_metas(&metas, reader),
         components,
         requests: Requests::default(),
         class,
@@ -74,6 +76,7 @@ pub(super) fn override_with(
     if let Some(workspace) = reader.path(metas.node("workspace")) {
         spec.workspace = Some(workspace);
     }
+    library::over(spec, &metas, reader);
     if let Some(node) = own_requests {
         let requests = requests::read(node, spec, reader);
         spec.requests.programs.splice(0..0, requests.programs);

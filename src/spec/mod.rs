@@ -15,6 +15,7 @@ mod gateway;
 mod key;
 pub mod keys;
 mod legacy;
+mod library;
 mod modern;
 mod normal;
 mod path;
@@ -34,6 +35,7 @@ pub use executor::{Arguments, Executor, ExecutorSpec, Program, Requests, Step, T
 pub use flow::{FlowSpec, Job, Join, Needs, PodSpec, WhenFull};
 pub use gateway::{Compression, GatewaySpec, TlsFiles, TracesSpec};
 pub use key::{Effect, Key, Kind};
+pub use library::LibrarySpec;
 pub use normal::normal_form;
 pub use polling::{Polling, PollingTable};
 

@@ -8,6 +8,7 @@ use flowrun_sdk::{Catalog, ExecutorType, ParameterError, With};
 use serde_json::Value;
 
 use super::executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
+use super::library::{self, Found, Places};
 use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned, did_you_mean};
 use crate::spec::{Arguments, Executor, ExecutorSpec, FlowSpec, Step, Target};
 
@@ -30,10 +31,14 @@ pub fn resolve(
     report: &mut Report,
 ) -> Vec<PodExecutors> {
     let flow_workspace = default_workspace(directory);
+    let mut roots =
+        vec![if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory.to_owned() }];
+    roots.extend(flow.plugins.iter().cloned());
+    let places = Places { search: &flow.plugins, roots };
     let mut pods = Vec::with_capacity(flow.pods.len());
     for pod in &flow.pods {
         let workspace = pod.workspace.as_deref().unwrap_or(&flow_workspace);
-        let surroundings = Surroundings { workspace, read_only: pod.read_only };
+        let surroundings = Surroundings { workspace, read_only: pod.read_only, places: &places };
         let mut find = |executor| find(executor, &surroundings, catalog, report);
         pods.push(PodExecutors {
             before: pod.before.as_ref().and_then(&mut find),
@@ -72,6 +77,8 @@ fn check_workspaces(pods: &[PodExecutors], report: &mut Report) {
 struct Surroundings<'a> {
     workspace: &'a Path,
     read_only: bool,
+    /// Where its libraries may be.
+    places: &'a Places<'a>,
 }
 
 /// Finds what `executor` names; `None` when it cannot be had, and the report says why.
@@ -121,33 +128,54 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     /// Adds the executor that `spec` describes; `false` when it cannot be had.
     fn component(&mut self, spec: &ExecutorSpec) -> bool {
-        let Some(kind) = self.catalog.get(&spec.class.value) else {
-            self.report.push(unknown(spec, self.catalog));
-            return false;
-        };
-        let kind = *kind;
-        if let Some(module) = spec.py_modules.first() {
+        let Some((kind, library)) = self.kind(spec) else { return false };
+        if let Some(module) = spec.py_modules.first().filter(|_| library.is_none()) {
             let message = format!("`{}` is built in; `py_modules` is not read", spec.class.value);
             self.report.push(Diagnostic::at(Code::WithoutEffect, module.span, message));
         }
-        let with = self.checked(&kind, &spec.with);
+        let with = self.checked(&kind, library.as_deref(), &spec.with);
         let base = spec.workspace.as_deref().unwrap_or(self.surroundings.workspace);
+        // The name of a library is no name for an executor.
+        let unnamed = spec.is_whole_library() && spec.name == spec.class.value;
+        let name = if unnamed { kind.name } else { &spec.name };
         self.components.push(ComponentPlan {
             kind,
             with,
             arguments: spec.with.clone(),
-            workspace: base.join(&spec.name),
+            workspace: base.join(name),
             directory: spec.directory.clone(),
             read_only: spec.read_only || self.surroundings.read_only,
         });
         true
     }
 
+    /// The executor that `spec` names, and the library that it is in if it is in one; reported when there is none.
+    fn kind(&mut self, spec: &ExecutorSpec) -> Option<(ExecutorType, Option<PathBuf>)> {
+        let places = self.surroundings.places;
+        let found = |found: Found| (found.kind, Some(found.path));
+        if !spec.libraries.is_empty() {
+            return library::named(spec, self.catalog, places, self.report).map(found);
+        }
+        if let Some(kind) = self.catalog.get(&spec.class.value) {
+            return Some((*kind, None));
+        }
+        match library::searched(spec, self.catalog, places, self.report) {
+            Ok(searched) => searched.map(found),
+            Err(passed_over) => {
+                let diagnostic = unknown(spec, self.catalog);
+                let passed_over =
+                    passed_over.into_iter().next().map(|why| format!("a plugin was passed over: {why}"));
+                self.report.push(diagnostic.maybe_help(passed_over));
+                None
+            }
+        }
+    }
+
     /// The parameters that the table of `kind` knows; what it does not know is reported and left out.
-    fn checked(&mut self, kind: &ExecutorType, arguments: &Arguments) -> With {
+    fn checked(&mut self, kind: &ExecutorType, library: Option<&Path>, arguments: &Arguments) -> With {
         let mut with = arguments.values.clone();
-        for error in (kind.check)(&with) {
-            self.report.push(mistake(&error, kind, arguments));
+        for error in kind.check(&with) {
+            self.report.push(mistake(&error, kind, library, arguments));
             if let ParameterError::Unknown { name } = &error {
                 with.shift_remove(name);
             }
@@ -180,6 +208,7 @@ impl Resolver<'_> {
             directory: spec.directory.clone(),
             read_only: spec.read_only,
             py_modules: Vec::new(),
+            libraries: Vec::new(),
             components: Vec::new(),
             requests: crate::spec::Requests::default(),
         };
@@ -205,9 +234,17 @@ fn unknown(spec: &ExecutorSpec, catalog: &Catalog) -> Diagnostic {
 }
 
 /// What to say of a mistake among the parameters, and where.
-fn mistake(error: &ParameterError, kind: &ExecutorType, arguments: &Arguments) -> Diagnostic {
+fn mistake(
+    error: &ParameterError,
+    kind: &ExecutorType,
+    library: Option<&Path>,
+    arguments: &Arguments,
+) -> Diagnostic {
     let place = |name: &str| arguments.places.get(name).copied().unwrap_or((arguments.span, arguments.span));
-    let help = format!("`flowrun executors {}` lists its parameters", kind.name);
+    let help = match library {
+        Some(path) => format!("`flowrun plugin check {}` lists its parameters", path.display()),
+        None => format!("`flowrun executors {}` lists its parameters", kind.name),
+    };
     match error {
         ParameterError::Unknown { name } => {
             let meant = did_you_mean(name, kind.fields.iter().map(|field| field.name));

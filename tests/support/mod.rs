@@ -5,6 +5,7 @@ pub(crate) mod chaos;
 pub(crate) mod client;
 pub(crate) mod collector;
 pub(crate) mod gate;
+pub(crate) mod plugin;
 pub(crate) mod probe;
 pub(crate) mod program;
 pub(crate) mod recorded;

@@ -101,6 +101,14 @@ impl Documents {
         (message.schema == schema).then_some(&message.list)
     }
 
+    /// Whether they are those that came in `list`, of the first schema, and nobody has written to them.
+    pub(crate) fn are(&self, list: &Bytes) -> bool {
+        match self.message(Schema::V1) {
+            Some(message) => message.as_ptr() == list.as_ptr() && message.len() == list.len(),
+            None => self.is_empty() && list.is_empty(),
+        }
+    }
+
     /// How many there are. Does not read them.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -218,6 +226,17 @@ mod tests {
         let address = documents.as_ptr();
         documents.make_mut();
         assert_eq!(documents.as_ptr(), address);
+    }
+
+    #[test]
+    fn what_came_in_a_message_is_it_until_somebody_writes() {
+        let list: Bytes = wire::encode_list(&[Document::new("a"), Document::new("b")]).into();
+        let mut documents = wire::decode_list(&list).unwrap();
+        let copy = documents.clone();
+        assert!(documents.are(&list) && copy.are(&list) && documents.len() == 2 && documents[1].id == "b");
+        documents.make_mut();
+        assert!(!documents.are(&list) && copy.are(&list));
+        assert!(Documents::new().are(&Bytes::new()) && !Documents::new().are(&list));
     }
 
     #[test]

@@ -103,6 +103,9 @@ pub enum BuildError {
         /// Why its value will not do.
         reason: String,
     },
+    /// The library that it is in will not do.
+    #[error("{0}")]
+    Library(crate::LibraryError),
     /// Anything else: a missing file, a locked directory, a library that is not there.
     #[error("{0}")]
     Failed(String),

@@ -9,13 +9,17 @@
 //! of docarray's schemas ([`Schema`]), and the words of a conversation ([`ask`], [`answer`]).
 
 mod check;
+#[cfg(feature = "service")]
 mod conversation;
 mod field;
+#[cfg(feature = "service")]
 mod fields;
 mod read;
 mod schema;
 mod sink;
+#[cfg(feature = "service")]
 mod v1;
+#[cfg(feature = "service")]
 mod v2;
 mod write;
 
@@ -27,18 +31,22 @@ use serde_json::{Map, Value};
 use crate::documents::Message;
 use crate::{Document, Documents, Tags, TensorError};
 
+#[cfg(feature = "service")]
 pub use conversation::{
     FAILED_DOCUMENTS, Failed, KINDS, RESULTS, Reply, answer, ask, error_kind, exception_name, went_through,
 };
+#[cfg(feature = "service")]
 pub use fields::{Fields, NOTHING, TAGS};
 pub use schema::Schema;
 
+#[cfg(feature = "service")]
 /// The messages of `proto/jina.proto`; documents and objects in them are bytes.
 #[expect(missing_docs, reason = "written by prost from the .proto file, which documents them")]
 pub mod jina {
     include!(concat!(env!("OUT_DIR"), "/jina.rs"));
 }
 
+#[cfg(feature = "service")]
 /// The messages of `proto/docarray2.proto`.
 #[expect(unreachable_pub, reason = "written by prost from the .proto file")]
 mod docarray2 {
@@ -95,6 +103,12 @@ pub fn encode_list(documents: &[Document]) -> Vec<u8> {
     bytes
 }
 
+/// The same: the message that they came in, if it is one of this schema and nobody has written to them.
+#[must_use]
+pub fn encode_shared(documents: &Documents) -> Bytes {
+    documents.message(Schema::V1).cloned().unwrap_or_else(|| encode_list(documents).into())
+}
+
 /// A JSON object as a `Struct`. Numbers become doubles, as everywhere in protobuf's `Struct`.
 #[must_use]
 pub fn encode_object(object: &Map<String, Value>) -> Vec<u8> {
@@ -148,6 +162,7 @@ pub fn decode_object(bytes: &[u8]) -> Result<Map<String, Value>, WireError> {
     Ok(object)
 }
 
+#[cfg(feature = "service")]
 /// The documents in a list of that schema.
 ///
 /// # Errors
@@ -159,6 +174,7 @@ pub fn decode_documents(list: Bytes, schema: Schema) -> Result<Documents, WireEr
     }
 }
 
+#[cfg(feature = "service")]
 /// The document in a message of that schema.
 ///
 /// # Errors
@@ -171,6 +187,7 @@ pub fn decode_document(message: Bytes, schema: Schema) -> Result<Document, WireE
 }
 
 /// The documents as a list of that schema: the one that they came in, if nobody has written to them.
+#[cfg(feature = "service")]
 #[must_use]
 pub fn encode_documents(documents: &Documents, schema: Schema) -> Bytes {
     if let Some(message) = documents.message(schema) {
@@ -182,6 +199,7 @@ pub fn encode_documents(documents: &Documents, schema: Schema) -> Bytes {
     }
 }
 
+#[cfg(feature = "service")]
 /// The document as a message of that schema.
 #[must_use]
 pub fn encode_document(document: &Document, schema: Schema) -> Bytes {
