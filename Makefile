@@ -110,7 +110,7 @@ lint: setup
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 
 bench: setup
-	cargo bench --quiet
+	cargo bench --quiet -p flowrun -p flowrun-plugin
 
 bench-peers: setup clients
 	$(call install,wrk)

@@ -22,13 +22,19 @@ pub fn built_in() -> Catalog {
         flowrun_rank::EXECUTORS,
         flowrun_remote::EXECUTORS,
     ])
+    .with_libraries(flowrun_plugin::open)
 }
 
 /// How something is called that is served elsewhere: by what remote executors call it too.
 pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachable, Written};
 
+/// What is in a shared library, without executing it.
+pub use flowrun_plugin::{Inspection, in_words, inspect, look};
 /// Which program the child processes of executors run, and what it does as one.
 pub use flowrun_process::{Program, guard as guard_children, serve as serve_child};
+
+/// How a program ends that a library holds up.
+pub use flowrun_plugin::{end, is_stuck};
 
 /// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
 ///

@@ -162,6 +162,9 @@ pub const TRACES_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Diagnostics that are shown, the worst first to be kept; whoever wrote more mistakes mends these first.
 pub const DIAGNOSTICS_MAX: usize = 100;
 
+/// Libraries that are looked into for an executor that is named by its class alone; each is read whole.
+pub const PLUGINS_SEARCHED_MAX: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;

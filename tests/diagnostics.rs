@@ -1,7 +1,7 @@
 //! Every kind of diagnostic says what is wrong, at which line and column, and what to type: one golden file each.
 //!
 //! A directory of `tests/golden` is a case: its `flow.yml` is read, or the command in its `args` is run. What is said
-//! must be what its `expected.txt` holds. `FLOWRUN_BLESS=1` writes those files anew; read the difference.
+//! must be what its `expected.txt` holds. A case with a `setup` is one in a copy of it, in which that script was run. `FLOWRUN_BLESS=1` writes those files anew; read the difference.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use flowrun::diagnostic::{Code, Format, Report, Sources, render};
 use flowrun::yaml::Environment;
 
 use crate::support::catalog;
+use crate::support::plugin::include;
 
 fn cases() -> Vec<PathBuf> {
     let mut cases: Vec<PathBuf> =
@@ -26,14 +27,37 @@ fn said(case: &Path) -> String {
         flowrun::read(&case.join("flow.yml"), &Environment::default(), &catalog(), &mut sources, &mut report);
         return render(&report, &sources, Format::Human, false);
     };
+    let copy = case.join("setup").exists().then(|| made(case));
     let output = Command::new(env!("CARGO_BIN_EXE_flowrun"))
         .args(arguments.split_whitespace())
-        .current_dir(case)
+        .current_dir(copy.as_ref().map_or(case, |copy| copy.path()))
         .env_clear()
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", case.display());
-    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    match copy {
+        Some(copy) => said.replace(copy.path().to_str().unwrap(), "DIRECTORY"),
+        None => said,
+    }
+}
+
+/// A copy of a case, made ready by its script.
+fn made(case: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(case).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let output = Command::new("sh")
+        .args(["-e", "setup"])
+        .current_dir(copy.path())
+        .env("INCLUDE", include())
+        .env("SOURCE", std::path::absolute("tests/golden-plugin.c").unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}: {}", case.display(), String::from_utf8_lossy(&output.stderr));
+    copy
 }
 
 #[test]

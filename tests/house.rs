@@ -78,8 +78,7 @@ fn one_place_names_the_families_and_executors_see_the_sdk_alone() {
     let families: Vec<String> = std::fs::read_dir("executors")
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|family| family != "sdk")
-        .filter(|family| Path::new("executors").join(family).join("Cargo.toml").exists())
+        .filter(|family| !["sdk", "sdk-macros", "examples"].contains(&family.as_str()))
         .collect();
     for file in sources(Path::new("src")).iter().filter(|file| !file.ends_with("catalog.rs")) {
         let text = std::fs::read_to_string(file).unwrap();
@@ -90,7 +89,7 @@ fn one_place_names_the_families_and_executors_see_the_sdk_alone() {
     for family in families {
         let manifest = std::fs::read_to_string(format!("executors/{family}/Cargo.toml")).unwrap();
         let ours: Vec<&str> = manifest.lines().filter(|line| line.starts_with("flowrun")).collect();
-        assert_eq!(ours, ["flowrun-sdk.workspace = true"], "{family}");
+        assert!(matches!(ours[..], [only] if only.starts_with("flowrun-sdk")), "{family}: {ours:?}");
     }
 }
 

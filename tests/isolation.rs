@@ -233,3 +233,33 @@ async fn replicas_are_merged_and_ranked_as_inside() {
     request.parameters.insert("top_k".to_owned(), 2.into());
     assert_eq!(ids(&ask(&flow, request).await.documents[0].matches), ["x", "y"]);
 }
+
+/// A plugin that ends its process when it is called at `/crash`, beside the flow.
+fn crashing(directory: &std::path::Path) {
+    let source = std::fs::read_to_string("executors/examples/c/shout.c").unwrap();
+    let begin = "    flowrun_bytes documents = call->documents;\n";
+    let crash = "    if (call->endpoint.length == 6 && memcmp(call->endpoint.data, \"/crash\", 6) == 0) *(volatile int *)0 = 1;\n";
+    assert!(source.contains(begin));
+    let source = source.replace(begin, &format!("{begin}{crash}"));
+    crate::support::plugin::compile(&source, &directory.join("libshout.so"));
+}
+
+#[tokio::test]
+async fn a_plugin_that_crashes_costs_the_calls_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    crashing(directory.path());
+    let yaml = "jtype: Flow\nexecutors:\n- {name: e, uses: ./libshout.so, uses_with: {mark: '?'}, isolate: process}\n";
+    let topology = plan(yaml, directory.path(), &Environment::default());
+    let flow = crate::support::start(&topology).await;
+    let shout = |flow: Flow| async move {
+        let documents = [Document::new("a").with_text("hello")].into_iter().collect();
+        let request = Request { endpoint: "/index".to_owned(), documents, ..Request::default() };
+        let answer = ask(&flow, request).await;
+        assert_eq!(answer.documents[0].text.as_deref(), Some("hello?"));
+        flow
+    };
+    let flow = shout(flow).await;
+    let failed = error(send(&flow, "/crash", &["a"]).await).to_string();
+    assert!(failed.contains("was ended by signal 11 (segmentation fault)"), "{failed}");
+    shout(flow).await;
+}

@@ -29,6 +29,7 @@ mod merging;
 mod observing;
 mod pages;
 mod planning;
+mod plugins;
 mod python;
 mod reference;
 mod remote;

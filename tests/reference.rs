@@ -82,7 +82,7 @@ fn executor(kind: &ExecutorType) -> String {
         text.push_str("\n| parameter | value | default | meaning |\n|---|---|---|---|\n");
     }
     for field in kind.fields {
-        let (value, default) = (cell(&(field.kind)()), cell(&default_text(field)));
+        let (value, default) = (cell(&field.kind.to_string()), cell(&default_text(field)));
         writeln!(text, "| `{}` | {value} | {default} | {} |", field.name, cell(field.documentation)).unwrap();
     }
     text

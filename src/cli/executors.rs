@@ -29,13 +29,13 @@ pub(super) fn executors(options: &ExecutorsOptions) -> anyhow::Result<Exit> {
     Ok(Exit::Usage)
 }
 
-fn print(text: &str) -> std::io::Result<()> {
+pub(super) fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
     out.flush()
 }
 
-fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(TABLE_STYLE).set_content_arrangement(ContentArrangement::Dynamic);
     if !table.is_tty() {
@@ -63,7 +63,7 @@ fn describe(executor: &ExecutorType) -> String {
     }
     let row = |field: &flowrun_sdk::Field| {
         let words: Vec<&str> = field.documentation.split_whitespace().collect();
-        vec![field.name.to_owned(), (field.kind)(), default_text(field), words.join(" ")]
+        vec![field.name.to_owned(), field.kind.to_string(), default_text(field), words.join(" ")]
     };
     let rows = executor.fields.iter().map(row).collect();
     text.push_str(&table(&["parameter", "value", "default", "meaning"], rows));

@@ -10,8 +10,11 @@ mod executors;
 mod exit;
 mod graph;
 mod logging;
+mod new;
+mod plugin;
 mod run;
 mod serve;
+mod shorthand;
 mod signals;
 
 use std::process::ExitCode;
@@ -24,10 +27,10 @@ pub use exit::Exit;
 /// Does what the command line says. Nothing else in the program decides how it ends.
 pub fn main() -> ExitCode {
     if let Some(role) = child::role(std::env::args_os()) {
-        return child::child(role).map_or_else(|error| failed(&error), Into::into);
+        return child::child(role).unwrap_or_else(|error| failed(&error)).into();
     }
     child::adopt();
-    let arguments = match Arguments::try_parse_from(arguments::with_verb(std::env::args_os())) {
+    let arguments = match Arguments::try_parse_from(shorthand::with_verb(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are asked for and go to standard output; the rest is wrong usage.
@@ -38,7 +41,7 @@ pub fn main() -> ExitCode {
     };
     let log = logging::start(&arguments.common);
     if let Err(missing) = crate::catalog::check_processor() {
-        return failed(&anyhow::anyhow!(missing));
+        return failed(&anyhow::anyhow!(missing)).into();
     }
     let verb = || match &arguments.verb {
         Verb::Run(options) => run::run(options, &log),
@@ -48,22 +51,28 @@ pub fn main() -> ExitCode {
         Verb::Check(options) => check::check(options),
         Verb::Graph(options) => graph::graph(options),
         Verb::Executors(options) => executors::executors(options),
+        Verb::Plugin(options) => plugin::plugin(options),
+        Verb::New(options) => new::new(options),
         Verb::Completions(options) => completions::completions(options),
     };
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(verb)) {
-        Ok(Ok(exit)) => exit.into(),
+    let exit = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(verb)) {
+        Ok(Ok(exit)) => exit,
         Ok(Err(error)) => failed(&error),
         // The panic's message was logged when it happened.
-        Err(_) => Exit::Bug.into(),
+        Err(_) => Exit::Bug,
+    };
+    if crate::catalog::is_stuck() {
+        crate::catalog::end(exit.code());
     }
+    exit.into()
 }
 
 /// How an error of the system around us ends the program. Whoever closes the pipe has read enough.
-fn failed(error: &anyhow::Error) -> ExitCode {
+fn failed(error: &anyhow::Error) -> Exit {
     let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
     if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
-        return Exit::Done.into();
+        return Exit::Done;
     }
     let _ = std::io::Write::write_fmt(&mut std::io::stderr().lock(), format_args!("error: {error:#}\n"));
-    Exit::Failed.into()
+    Exit::Failed
 }

@@ -148,10 +148,42 @@ codes! {
     /// Two executors would store what they are given in the same directory.
     SharedWorkspace = "F406", "shared-workspace", Error;
 
+    /// A plugin's file is no shared library of this system.
+    PluginNotALibrary = "F421", "plugin-not-a-library", Error;
+    /// A plugin's file is shorter than it says, or damaged.
+    PluginTruncated = "F422", "plugin-truncated", Error;
+    /// A plugin is made for another processor.
+    PluginWrongMachine = "F423", "plugin-wrong-machine", Error;
+    /// A library carries no note that says what it offers. Nothing of it is executed.
+    PluginWithoutNote = "F424", "plugin-without-note", Error;
+    /// A plugin speaks another version of the boundary.
+    PluginWrongVersion = "F425", "plugin-wrong-version", Error;
+    /// A library does not export the symbol that everything begins with.
+    PluginWithoutSymbol = "F426", "plugin-without-symbol", Error;
+    /// A plugin's bytes are not those whose SHA-256 the flow says. Nothing of it is executed.
+    PluginWrongHash = "F427", "plugin-wrong-hash", Error;
+    /// A plugin is not beneath the flow's directory, nor beneath a directory for plugins.
+    PluginOutside = "F428", "plugin-outside", Error;
+    /// A plugin is a link that leads out of the directories for plugins.
+    PluginLinkOutside = "F429", "plugin-link-outside", Error;
+    /// Everybody may write to a plugin's file, or to a directory that it is in.
+    PluginWorldWritable = "F430", "plugin-world-writable", Error;
+    /// Two executors of plugins have the same name.
+    PluginDuplicateName = "F431", "plugin-duplicate-name", Error;
+
     /// An executor could not be started.
     NotStarted = "F501", "not-started", Error;
     /// An executor was not ready in time.
     NotReady = "F502", "not-ready", Error;
+    /// A plugin could not be loaded: it lacks something, or does not do what its note says.
+    PluginNotLoaded = "F511", "plugin-not-loaded", Error;
+    /// A plugin's first function returned nothing.
+    PluginNull = "F512", "plugin-null", Error;
+    /// A plugin's first function panicked.
+    PluginPanicked = "F513", "plugin-panicked", Error;
+    /// A plugin's first function did not return in time.
+    PluginHung = "F514", "plugin-hung", Error;
+
     /// The batch job has no input, or the input matches no file.
     NoInput = "F601", "no-input", Error;
     /// The request has no endpoint: neither the flow nor the command line says which.

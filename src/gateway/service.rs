@@ -253,7 +253,7 @@ fn request(question: Question, trace: &Arc<Trace>) -> Result<Request, Refusal> {
 
 /// The documents, each with an id: replies and stores know them by it.
 pub(super) fn with_ids(mut documents: Documents) -> Documents {
-    if documents.iter().any(|document| document.id.is_empty()) {
+    if !documents.are_named() {
         for document in documents.make_mut().iter_mut().filter(|document| document.id.is_empty()) {
             document.id = new_id();
         }

@@ -17,7 +17,7 @@ use super::route::{Inlet, Outlet};
 use super::task::{Replica, TaskWorkers};
 use super::thread::{ThreadWorker, WorkerEnd};
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::topology::{PodPlan, Port, Topology, Worker};
+use crate::topology::{PodPlan, Port, Topology, Worker, library_code};
 
 /// An executor that was made, and how to make it again.
 struct Made {
@@ -93,7 +93,11 @@ fn not_started(pod: &PodPlan, failed: &Failed) -> Diagnostic {
         }
         _ => None,
     };
-    Diagnostic::at(Code::NotStarted, place.unwrap_or(pod.span), message)
+    let (code, help) = match &failed.error {
+        flowrun_sdk::BuildError::Library(error) => (library_code(error.fault), error.help),
+        _ => (Code::NotStarted, None),
+    };
+    Diagnostic::at(code, place.unwrap_or(pod.span), message).maybe_help(help.map(str::to_owned))
 }
 
 fn not_ready(pod: &PodPlan) -> Diagnostic {

@@ -76,7 +76,7 @@ impl Recipe {
         let mut instances = Vec::with_capacity(self.contexts.len());
         for (component, (plan, context)) in self.plan.components.iter().zip(&self.contexts).enumerate() {
             let build = Build { with: plan.with.clone(), context: context.clone() };
-            let made = catch_unwind(AssertUnwindSafe(|| (plan.kind.create)(&build)));
+            let made = catch_unwind(AssertUnwindSafe(|| plan.kind.create(&build)));
             let made = made.unwrap_or_else(|payload| {
                 Err(BuildError::failed(format_args!(
                     "the constructor panicked: {}",

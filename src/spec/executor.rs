@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
+use super::LibrarySpec;
 use crate::diagnostic::{Span, Spanned};
 
 /// What a pod runs.
@@ -44,6 +45,8 @@ pub struct ExecutorSpec {
     pub read_only: bool,
     /// Python files or modules that define the class.
     pub py_modules: Vec<PythonModule>,
+    /// Shared libraries that it is in; none for a built-in.
+    pub libraries: Vec<LibrarySpec>,
     /// The executors that it is made of; none for a simple one.
     pub components: Vec<ExecutorSpec>,
     /// What its YAML says about requests.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::executor::{Arguments, ExecutorSpec, Program, PythonModule, Requests, Step, Target, dotted};
 use super::keys::{EXECUTOR_PLACE, METAS_PLACE};
+use super::library;
 use super::reader::Reader;
 use super::requests;
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -36,6 +37,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec>
         directory: reader.directory(node.span),
         read_only: metas.flag("read_only").unwrap_or(false),
         py_modules,
+        libraries: library::of_metas(&metas, reader),
         components,
         requests: Requests::default(),
         class,
@@ -79,6 +81,7 @@ pub(super) fn override_with(
         spec.workspace = Some(workspace);
     }
     spec.py_modules.extend(reader.python_modules(metas.node("py_modules")));
+    library::over(spec, &metas, reader);
     if let Some(node) = own_requests {
         let requests = requests::read(node, spec, reader);
         spec.requests.programs.splice(0..0, requests.programs);

@@ -25,6 +25,8 @@ pub struct FlowSpec {
     pub job: Job,
     /// What the flow says about being served.
     pub gateway: GatewaySpec,
+    /// Directories that plugins may be in, beside that of the flow.
+    pub plugins: Vec<PathBuf>,
     /// The pods, in the order in which they were written.
     pub pods: Vec<PodSpec>,
 }

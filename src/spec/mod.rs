@@ -15,6 +15,7 @@ mod gateway;
 mod key;
 pub mod keys;
 mod legacy;
+mod library;
 mod modern;
 mod normal;
 mod path;
@@ -36,6 +37,7 @@ pub use executor::{
 pub use flow::{FlowSpec, Job, Join, Needs, PodSpec, Python, WhenFull};
 pub use gateway::{Compression, GatewaySpec, TlsFiles, TracesSpec};
 pub use key::{Effect, Key, Kind};
+pub use library::LibrarySpec;
 pub use normal::normal_form;
 pub use polling::{Polling, PollingTable};
 

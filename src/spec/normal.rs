@@ -112,6 +112,8 @@ fn is_plain(spec: &ExecutorSpec) -> bool {
         && spec.workspace.is_none()
         && spec.py_modules.is_empty()
         && !spec.read_only
+        && (spec.libraries.is_empty() || spec.is_whole_library())
+        && spec.libraries.iter().all(|library| library.sha256.is_none())
         && spec.components.is_empty()
         && spec.requests.programs.is_empty()
 }
@@ -132,6 +134,15 @@ fn described(spec: &ExecutorSpec) -> Value {
     if !spec.py_modules.is_empty() {
         let written = |module: &PythonModule| Value::from(module.written.value.as_str());
         metas.insert("py_modules".to_owned(), spec.py_modules.iter().map(written).collect());
+    }
+    let libraries = spec.libraries.iter().map(|library| Value::from(library.path.to_string_lossy()));
+    if !spec.libraries.is_empty() && !spec.is_whole_library() {
+        metas.insert("plugins".to_owned(), libraries.collect());
+    }
+    let hashes = spec.libraries.iter().filter_map(|library| library.sha256.as_ref());
+    let hashes: Vec<Value> = hashes.map(|hash| hash.value.as_str().into()).collect();
+    if !hashes.is_empty() {
+        metas.insert("sha256".to_owned(), hashes.into());
     }
     if spec.read_only {
         metas.insert("read_only".to_owned(), true.into());

@@ -6,6 +6,7 @@ use super::executor::{Arguments, Executor};
 use super::executor_yaml;
 use super::fields::Fields;
 use super::flow::{FlowSpec, Join, Needs, PodSpec, Python};
+use super::library;
 use super::polling::PollingTable;
 use super::reader::Reader;
 use super::uses::{self, PASS};
@@ -65,11 +66,12 @@ impl<'a> Defaults<'a> {
 /// A pod with what is read alike in every dialect; copies and polling are the dialect's own.
 pub(super) fn read(
     name: Spanned<String>,
-    (executor, join): (Spanned<Executor>, Join),
+    (mut executor, join): (Spanned<Executor>, Join),
     fields: &Fields<'_>,
     defaults: &Defaults<'_>,
     reader: &mut Reader<'_>,
 ) -> PodSpec {
+    library::pin_of_pod(&mut executor.value, fields, reader);
     let timeout_ready = fields.milliseconds("timeout_ready").or(defaults.timeout_ready);
     let executor_span = executor.span;
     PodSpec {

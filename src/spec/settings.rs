@@ -3,6 +3,7 @@
 use super::fields::Fields;
 use super::flow::{FlowSpec, Job, WhenFull};
 use super::gateway::gateway;
+use super::library;
 use super::polling::with_slash;
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
@@ -25,6 +26,7 @@ pub(super) fn flow(fields: &Fields<'_>, span: Span, reader: &mut Reader<'_>) -> 
         timeout: fields.milliseconds("timeout").flatten(),
         job: job(fields, reader),
         gateway: gateway(fields, reader),
+        plugins: library::directories(fields.node("plugins"), reader),
         pods: Vec::new(),
     }
 }

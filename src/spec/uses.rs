@@ -1,7 +1,8 @@
-//! What stands behind `uses:`: a class, a YAML file, an inline mapping, an image, something from elsewhere.
+//! What stands behind `uses:`: a class, a library, a YAML file, an inline mapping, an image, something from elsewhere.
 
 use super::executor::{Arguments, Executor, ExecutorSpec, PythonModule, Requests, dotted};
 use super::executor_yaml;
+use super::library;
 use super::path;
 use super::reader::Reader;
 use super::remote;
@@ -45,6 +46,7 @@ pub(super) fn class(name: &str, span: Span, reader: &Reader<'_>) -> Executor {
         directory: reader.directory(span),
         read_only: false,
         py_modules: Vec::new(),
+        libraries: Vec::new(),
         components: Vec::new(),
         requests: Requests::default(),
     })
@@ -68,9 +70,8 @@ fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Executor {
     if let Some((scheme, rest)) = text.split_once("://") {
         return from_scheme(scheme, rest, span, reader);
     }
-    if text.ends_with(".so") || text.ends_with(".dylib") {
-        let help = "name one of the built-in executors; `flowrun executors` lists them";
-        return unresolved(&scalar.written, "plugins are not available in this version", help);
+    if library::is_library(text) {
+        return library::whole(scalar, span, reader);
     }
     if let Some(found) = path::find(scalar, span, reader.sources, reader.report) {
         let node = yaml::load(&found, reader.environment, reader.sources, reader.report);

@@ -5,6 +5,7 @@
 
 mod budget;
 mod executor;
+mod library;
 mod plan;
 mod python;
 mod resolve;
@@ -18,6 +19,7 @@ use flowrun_sdk::filter::Filter;
 
 pub use budget::{Machine, MemoryBound};
 pub use executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
+pub(crate) use library::code as library_code;
 pub use plan::plan;
 pub use resolve::{PodExecutors, resolve};
 pub(crate) use summary::bytes;

@@ -54,7 +54,7 @@ pub(super) fn executor(
         "replicas": around.replicas,
     });
     let Value::Object(with) = with else { return None };
-    Some((ExecutorType { stores: kind.stores, ..*kind }, with))
+    Some((*kind, with))
 }
 
 /// Whether the modules may define the class, as far as their text tells. Nothing of them is run to find out.

@@ -8,6 +8,7 @@ use flowrun_sdk::{Catalog, ExecutorType, ParameterError, With};
 use serde_json::Value;
 
 use super::executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
+use super::library::{self, Found, Places};
 use super::python;
 use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned, did_you_mean};
 use crate::spec::{Arguments, Executor, ExecutorSpec, FlowSpec, Python, Step, Target, endpoint_of_method};
@@ -34,6 +35,10 @@ pub fn resolve(
     report: &mut Report,
 ) -> Vec<PodExecutors> {
     let flow_workspace = default_workspace(directory);
+    let mut roots =
+        vec![if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory.to_owned() }];
+    roots.extend(flow.plugins.iter().cloned());
+    let places = Places { search: &flow.plugins, roots };
     let mut pods = Vec::with_capacity(flow.pods.len());
     for pod in &flow.pods {
         let workspace = pod.workspace.as_deref().unwrap_or(&flow_workspace);
@@ -44,6 +49,7 @@ pub fn resolve(
             python: pod.python.as_ref(),
             replicas: pod.replicas,
             env: &pod.env,
+            places: &places,
         };
         let mut find = |executor| find(executor, &surroundings, catalog, report);
         pods.push(PodExecutors {
@@ -87,6 +93,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) python: Option<&'a Python>,
     pub(super) replicas: usize,
     pub(super) env: &'a Arguments,
+    /// Where its libraries may be.
+    places: &'a Places<'a>,
 }
 
 /// Finds what `executor` names; `None` when it cannot be had, and the report says why.
@@ -139,52 +147,73 @@ impl Resolver<'_> {
     /// Adds the executor that `spec` describes; `false` when it cannot be had.
     fn component(&mut self, spec: &ExecutorSpec) -> bool {
         let base = spec.workspace.as_deref().unwrap_or(self.surroundings.workspace);
-        let Surroundings { python, isolate, env, .. } = self.surroundings;
-        let found = if python::is_wanted(spec, *python, self.catalog) {
+        // The name of a library is no name for an executor.
+        let unnamed = spec.is_whole_library() && spec.name == spec.class.value;
+        let found = if python::is_wanted(spec, self.surroundings.python, self.catalog) {
             python::executor(spec, self.surroundings, base, self.catalog, self.report)
+                .map(|(kind, with)| (kind, spec.class.value.clone(), with))
         } else {
-            let own = self.own(spec);
-            own.map(|own| {
-                if *isolate {
-                    return isolated(own, env, self.catalog);
-                }
-                without_process(env, self.report);
-                own
-            })
+            self.own(spec)
         };
-        let Some((kind, with)) = found else { return false };
+        let Some((kind, class, with)) = found else { return false };
+        let workspace = base.join(if unnamed { &class } else { &spec.name });
         self.components.push(ComponentPlan {
             kind,
-            class: spec.class.value.clone(),
+            class,
             with,
             arguments: spec.with.clone(),
-            workspace: base.join(&spec.name),
+            workspace,
             directory: spec.directory.clone(),
             read_only: spec.read_only || self.surroundings.read_only,
         });
         true
     }
 
-    /// The executor of ours that has the name, and its parameters.
-    fn own(&mut self, spec: &ExecutorSpec) -> Option<(ExecutorType, With)> {
-        let Some(kind) = self.catalog.get(&spec.class.value) else {
-            self.report.push(unknown(spec, self.catalog));
-            return None;
-        };
-        let kind = *kind;
-        if let Some(module) = spec.py_modules.first() {
+    /// The executor of ours, or of a library's, that has the name, the class that it is, and its parameters.
+    fn own(&mut self, spec: &ExecutorSpec) -> Option<(ExecutorType, String, With)> {
+        let (kind, library) = self.kind(spec)?;
+        if let Some(module) = spec.py_modules.first().filter(|_| library.is_none()) {
             let message = format!("`{}` is built in; `py_modules` is not read", spec.class.value);
             let help = "to run Python's class of that name, say which Python at the pod: `python: python3`";
             self.report.push(Diagnostic::at(Code::WithoutEffect, module.written.span, message).help(help));
         }
-        Some((kind, self.checked(&kind, &spec.with)))
+        let path = library.as_ref().map(|library| library.path.as_path());
+        let (class, with) = (kind.name.to_owned(), self.checked(&kind, path, &spec.with));
+        if self.surroundings.isolate {
+            let (kind, with) = isolated((kind, with), library, self.surroundings, self.catalog);
+            return Some((kind, class, with));
+        }
+        without_process(self.surroundings.env, self.report);
+        Some((kind, class, with))
+    }
+
+    /// The executor that `spec` names, and the library that it is in if it is in one; reported when there is none.
+    fn kind(&mut self, spec: &ExecutorSpec) -> Option<(ExecutorType, Option<Found>)> {
+        let places = self.surroundings.places;
+        let found = |found: Found| (found.kind, Some(found));
+        if !spec.libraries.is_empty() {
+            return library::named(spec, self.catalog, places, self.report).map(found);
+        }
+        if let Some(kind) = self.catalog.get(&spec.class.value) {
+            return Some((*kind, None));
+        }
+        match library::searched(spec, self.catalog, places, self.report) {
+            Ok(searched) => searched.map(found),
+            Err(passed_over) => {
+                let diagnostic = unknown(spec, self.catalog);
+                let passed_over =
+                    passed_over.into_iter().next().map(|why| format!("a plugin was passed over: {why}"));
+                self.report.push(diagnostic.maybe_help(passed_over));
+                None
+            }
+        }
     }
 
     /// The parameters that the table of `kind` knows; what it does not know is reported and left out.
-    fn checked(&mut self, kind: &ExecutorType, arguments: &Arguments) -> With {
+    fn checked(&mut self, kind: &ExecutorType, library: Option<&Path>, arguments: &Arguments) -> With {
         let mut with = arguments.values.clone();
-        for error in (kind.check)(&with) {
-            self.report.push(mistake(&error, kind, arguments));
+        for error in kind.check(&with) {
+            self.report.push(mistake(&error, kind, library, arguments));
             if let ParameterError::Unknown { name } = &error {
                 with.shift_remove(name);
             }
@@ -217,6 +246,7 @@ impl Resolver<'_> {
             directory: spec.directory.clone(),
             read_only: spec.read_only,
             py_modules: Vec::new(),
+            libraries: Vec::new(),
             components: Vec::new(),
             requests: crate::spec::Requests::default(),
         };
@@ -224,13 +254,28 @@ impl Resolver<'_> {
     }
 }
 
-/// The executor of which each worker has `kind` in a process of its own.
-fn isolated((kind, with): (ExecutorType, With), env: &Arguments, catalog: &Catalog) -> (ExecutorType, With) {
+/// The executor of which each worker has `kind`, out of `library` if it is in one, in a process of its own.
+fn isolated(
+    (kind, with): (ExecutorType, With),
+    library: Option<Found>,
+    around: &Surroundings<'_>,
+    catalog: &Catalog,
+) -> (ExecutorType, With) {
     let Some(isolated) = catalog.get(ISOLATED) else { return (kind, with) };
-    let around =
-        [("executor", kind.name.into()), ("with", with.into()), ("env", Value::Object(env.values.clone()))];
-    let around = around.into_iter().map(|(name, value)| (name.to_owned(), value));
-    (ExecutorType { stores: kind.stores, ..*isolated }, around.collect())
+    let texts =
+        |paths: &[PathBuf]| paths.iter().map(|path| Value::from(path.to_string_lossy())).collect::<Value>();
+    let with = [
+        ("executor", kind.name.into()),
+        ("with", with.into()),
+        ("env", Value::Object(around.env.values.clone())),
+        ("library", library.as_ref().map(|library| library.path.to_string_lossy().into_owned()).into()),
+        ("sha256", library.and_then(|library| library.sha256).into()),
+        ("roots", texts(&around.places.roots)),
+    ];
+    let with = with.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let mut isolated = *isolated;
+    isolated.stores = kind.stores;
+    (isolated, with.collect())
 }
 
 /// Notes variables of an executor that has no process of its own.
@@ -254,9 +299,17 @@ fn unknown(spec: &ExecutorSpec, catalog: &Catalog) -> Diagnostic {
 }
 
 /// What to say of a mistake among the parameters, and where.
-fn mistake(error: &ParameterError, kind: &ExecutorType, arguments: &Arguments) -> Diagnostic {
+fn mistake(
+    error: &ParameterError,
+    kind: &ExecutorType,
+    library: Option<&Path>,
+    arguments: &Arguments,
+) -> Diagnostic {
     let place = |name: &str| arguments.places.get(name).copied().unwrap_or((arguments.span, arguments.span));
-    let help = format!("`flowrun executors {}` lists its parameters", kind.name);
+    let help = match library {
+        Some(path) => format!("`flowrun plugin check {}` lists its parameters", path.display()),
+        None => format!("`flowrun executors {}` lists its parameters", kind.name),
+    };
     match error {
         ParameterError::Unknown { name } => {
             let meant = did_you_mean(name, kind.fields.iter().map(|field| field.name));

@@ -34,6 +34,11 @@ impl Environment {
         self.set.get(name).or_else(process).map(String::as_str)
     }
 
+    /// The value of a variable of the command line or of the process.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.get(name, Scope::Any)
+    }
+
     /// The names of all variables.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.set.keys().chain(self.process.keys()).map(String::as_str)

@@ -42,7 +42,7 @@ pub(crate) fn create<T: Towers>(build: &Build) -> Result<Instance, BuildError> {
 fn tower(kind: &ExecutorType, dimension: usize, build: &Build) -> Result<Box<dyn Executor>, BuildError> {
     let with = [("dimension", Value::from(dimension)), ("access_paths", Value::from("@r"))];
     let with = with.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    match (kind.create)(&Build { with, context: build.context.clone() })?.worker {
+    match kind.create(&Build { with, context: build.context.clone() })?.worker {
         Worker::Thread(executor) => Ok(executor),
         Worker::Task(_) => Err(BuildError::failed(format_args!("`{}` does not compute", kind.name))),
     }

@@ -168,7 +168,7 @@ fn chunks_are_read_where_the_paths_lead_to_them() {
 fn a_request_given_up_is_not_read_and_keeps_its_documents() {
     let catalog = Catalog::new([EXECUTORS]);
     let build = Build { with: RequestParameters::new(), context: Context::alone(".") };
-    let instance = (catalog.get("UriReader").unwrap().create)(&build).unwrap();
+    let instance = catalog.get("UriReader").unwrap().create(&build).unwrap();
     let Worker::Task(executor) = instance.worker else { panic!("reading is waiting") };
     let documents: Documents = [Document::new("a").with_uri("data:,0")].into_iter().collect();
     let cancellation = Cancellation::default();

@@ -1,6 +1,6 @@
 //! The size that an image is cut or scaled to, as Jina's `target_size` says it.
 
-use flowrun_sdk::{Parameter, Value};
+use flowrun_sdk::{Kind, Parameter, Value};
 
 use crate::decode::SIDE_MAX;
 
@@ -41,9 +41,10 @@ impl Size {
 }
 
 impl Parameter for Size {
-    fn kind() -> String {
-        format!("an integer from 1 to {SIDE_MAX}, or [height, width]")
-    }
+    const KIND: Kind = {
+        assert!(SIDE_MAX == 65_535, "the next line says so");
+        Kind::Other("an integer from 1 to 65535, or [height, width]")
+    };
 
     fn parse(value: &Value) -> Option<Self> {
         let side = |value: &Value| u32::parse(value).filter(|side| (1..=SIDE_MAX).contains(side));

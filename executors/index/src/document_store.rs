@@ -1,7 +1,7 @@
 //! Stores documents by their ids and gives them back.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, parse,
+    AccessPaths, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, executor, parse,
 };
 
 use crate::derived::{IndexChoice, Tuning};
@@ -86,8 +86,7 @@ impl Store {
         };
         let search_access_paths = self.search_access_paths;
         let store = DocumentStore { upkeep, search_access_paths, cut_matches: self.cut_matches };
-        Ok(Instance::thread(store)
-            .for_endpoints(["/index", "/update", "/delete", "/search", "/get", "/status", "/clear"]))
+        Ok(store.into())
     }
 }
 
@@ -99,20 +98,24 @@ struct DocumentStore {
     cut_matches: Option<usize>,
 }
 
-impl Executor for DocumentStore {
-    fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        match call.endpoint() {
-            "/search" => {
-                self.fill(call, &self.search_access_paths)?;
-                self.cut(call)
-            }
-            "/get" => self.fill(call, &self.upkeep.access_paths),
-            _ => self.upkeep.execute(call),
-        }
-    }
-}
-
+#[executor]
 impl DocumentStore {
+    #[requests("/search")]
+    fn search(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        self.fill(call, &self.search_access_paths)?;
+        self.cut(call)
+    }
+
+    #[requests("/get")]
+    fn get(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        self.fill(call, &self.upkeep.access_paths)
+    }
+
+    #[requests("/index", "/update", "/delete", "/status", "/clear")]
+    fn keep(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        self.upkeep.execute(call)
+    }
+
     /// Puts stored documents where the request names them. A root keeps what it has and gets what it lacks; one that is
     /// not stored stays as it is. Elsewhere, what is stored takes the place, and what is not stored is dropped.
     fn fill(&self, call: &mut Call<'_>, default: &AccessPaths) -> Result<(), ExecutorError> {

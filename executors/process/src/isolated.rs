@@ -20,6 +20,12 @@ flowrun_sdk::parameters! {
         executor: String,
         /// Its parameters.
         with: Map<String, Value> = Map::new(),
+        /// The shared library that it is in, if it is in one.
+        library: Option<PathBuf> = None,
+        /// The hash that the library must have.
+        sha256: Option<String> = None,
+        /// The directories beneath which the library has to lie.
+        roots: Vec<String> = Vec::new(),
         /// Variables of its process, beside those of flowrun's own.
         env: Map<String, Value> = Map::new(),
     }
@@ -33,11 +39,18 @@ pub const ISOLATED_EXECUTOR: ExecutorType = ExecutorType::new::<IsolatedParamete
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let IsolatedParameters { executor, with, env } = parse(build)?;
+    let IsolatedParameters { executor, with, library, sha256, roots, env } = parse(build)?;
     let program = Program::known().ok_or_else(|| BuildError::failed(unknown()))?;
     let context = &build.context;
-    let start =
-        json!({"executor": executor, "with": with, "context": to_json(context), "confined": confined()});
+    let library =
+        library.map(|path| json!({"path": path.to_string_lossy(), "roots": roots, "sha256": sha256}));
+    let start = json!({
+        "executor": executor,
+        "with": with,
+        "library": library,
+        "context": to_json(context),
+        "confined": confined(),
+    });
     let variables = environment::of(&env, context);
     let recipe = Recipe::new(context, &start, move || {
         let mut command = program.as_executor();

@@ -17,7 +17,7 @@ use flowrun_sdk::wire::Schema;
 use flowrun_sdk::wire::jina::DataRequestProto;
 use flowrun_sdk::{
     AsyncExecutor, Build, BuildError, Cancellation, Catalog, Context, ErrorKind, Executor, ExecutorError,
-    ExecutorType, Instance, Value, Worker, guard,
+    ExecutorType, Instance, LibraryRequest, Value, Worker, guard,
 };
 use parking_lot::Mutex;
 use prost::Message as _;
@@ -124,17 +124,32 @@ struct Recipe {
 
 fn made(catalog: &Catalog, start: &Value, context: Context) -> Result<(Recipe, Instance), BuildError> {
     let name = start.get("executor").and_then(Value::as_str).unwrap_or_default();
-    let kind = catalog.get(name);
-    let kind = *kind.ok_or_else(|| BuildError::failed(format_args!("there is no executor `{name}`")))?;
+    let kind = match start.get("library").filter(|library| !library.is_null()) {
+        None => catalog.get(name).copied(),
+        Some(library) => of_library(catalog, library, name)?,
+    };
+    let kind = kind.ok_or_else(|| BuildError::failed(format_args!("there is no executor `{name}`")))?;
     let with = start.get("with").and_then(Value::as_object).cloned().unwrap_or_default();
     let recipe = Recipe { kind, build: Build { with, context } };
     let instance = recipe.make()?;
     Ok((recipe, instance))
 }
 
+/// The executor of that name in a library, which is looked at here as it was by the parent.
+fn of_library(catalog: &Catalog, library: &Value, name: &str) -> Result<Option<ExecutorType>, BuildError> {
+    let text = |value: &Value| value.as_str().map(PathBuf::from);
+    let path = library.get("path").and_then(text).unwrap_or_default();
+    let roots: Vec<PathBuf> =
+        library.get("roots").and_then(Value::as_array).into_iter().flatten().filter_map(text).collect();
+    let sha256 = library.get("sha256").and_then(Value::as_str);
+    let request = LibraryRequest { path: &path, roots: &roots, sha256 };
+    let offered = catalog.library(&request).map_err(BuildError::Library)?;
+    Ok(offered.iter().find(|kind| kind.name == name).copied())
+}
+
 impl Recipe {
     fn make(&self) -> Result<Instance, BuildError> {
-        let made = catch_unwind(AssertUnwindSafe(|| (self.kind.create)(&self.build)));
+        let made = catch_unwind(AssertUnwindSafe(|| self.kind.create(&self.build)));
         made.unwrap_or_else(|panic| {
             Err(BuildError::failed(format_args!("the constructor panicked: {}", said(&*panic))))
         })

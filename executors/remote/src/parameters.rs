@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{Parameter, Value};
+use flowrun_sdk::{Kind, Parameter, Value};
 use serde_json::Map;
 
 use crate::Address;
@@ -35,9 +35,8 @@ flowrun_sdk::parameters! {
 pub(crate) struct Addresses(pub(crate) Vec<Address>);
 
 impl Parameter for Addresses {
-    fn kind() -> String {
-        "`HOST:PORT`, `grpc://HOST:PORT` or `grpcs://HOST:PORT`, or a list of these".to_owned()
-    }
+    const KIND: Kind =
+        Kind::Other("`HOST:PORT`, `grpc://HOST:PORT` or `grpcs://HOST:PORT`, or a list of these");
 
     fn parse(value: &Value) -> Option<Self> {
         let texts: Vec<&str> = match value {
@@ -67,9 +66,7 @@ pub(crate) enum Spoken {
 }
 
 impl Parameter for Spoken {
-    fn kind() -> String {
-        "`auto`, `v1` or `v2`".to_owned()
-    }
+    const KIND: Kind = Kind::Choice(&["auto", "v1", "v2"]);
 
     fn parse(value: &Value) -> Option<Self> {
         match value.as_str()? {

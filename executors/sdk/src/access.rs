@@ -14,10 +14,10 @@ enum Step {
 }
 
 /// The most paths of a list; all paths of up to four steps are 31.
-const PATHS_MAX: usize = 32;
+pub(crate) const PATHS_MAX: usize = 32;
 
 /// The most steps of a path.
-const STEPS_MAX: usize = 16;
+pub(crate) const STEPS_MAX: usize = 16;
 
 /// Paths from the roots of a request to the documents that are meant, written as docarray writes them: `@r` the
 /// roots, `@c` their chunks, `@m` their matches, `@cm` the matches of their chunks, `@r,c` roots and chunks. No two
@@ -64,13 +64,6 @@ impl AccessPaths {
 
     fn of(paths: Vec<Vec<Step>>) -> Option<Self> {
         (!paths.is_empty()).then_some(Self(paths))
-    }
-
-    /// What values a parameter of this type takes, for people.
-    pub(crate) fn kind() -> String {
-        format!(
-            "access paths such as `@r`, `@c` or `@r,c`, at most {PATHS_MAX} of at most {STEPS_MAX} steps each"
-        )
     }
 
     /// Calls `action` with every document that the paths lead to from `root`, until one call fails.

@@ -1,5 +1,6 @@
 //! What a call may still use: time, and bytes of memory.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
@@ -13,14 +14,37 @@ use crate::{ErrorKind, ExecutorError};
 #[derive(Clone, Debug, Default)]
 pub struct Cancellation(Arc<Sign>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Sign {
     given: AtomicBool,
+    /// Whom to ask who can only be asked: a host on the other side of a boundary.
+    ask: Option<Mutex<Option<Ask>>>,
     /// Who waits for it.
     waiting: Mutex<Vec<Waker>>,
 }
 
+type Ask = Box<dyn Fn() -> bool + Send + Sync>;
+
+impl fmt::Debug for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sign({:?})", self.given)
+    }
+}
+
 impl Cancellation {
+    /// A sign that is given when somebody says so who has to be asked.
+    pub(crate) fn asking(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        let ask: Ask = Box::new(ask);
+        Self(Arc::new(Sign { ask: Some(Mutex::new(Some(ask))), ..Sign::default() }))
+    }
+
+    /// Asks no more.
+    pub(crate) fn forget(&self) {
+        if let Some(ask) = &self.0.ask {
+            *ask.lock() = None;
+        }
+    }
+
     /// Gives the sign.
     pub fn cancel(&self) {
         self.0.given.store(true, Ordering::Release);
@@ -31,7 +55,8 @@ impl Cancellation {
 
     /// Whether the sign was given.
     pub fn is_cancelled(&self) -> bool {
-        self.0.given.load(Ordering::Acquire)
+        let asked = |ask: &Mutex<Option<Ask>>| ask.lock().as_ref().is_some_and(|ask| ask());
+        self.0.given.load(Ordering::Acquire) || self.0.ask.as_ref().is_some_and(asked)
     }
 
     /// Waits for the sign.
@@ -131,7 +156,7 @@ impl Allowance {
     }
 
     /// When the call has to be answered.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 

@@ -119,7 +119,7 @@ impl<'a> Call<'a> {
     pub fn parameter<T: Parameter>(&self, name: &str) -> Result<Option<T>, ExecutorError> {
         let Some(value) = self.parameters.get(name) else { return Ok(None) };
         let wrong =
-            || ExecutorError::parameter(name, format_args!("must be {}, but is {}", T::kind(), shown(value)));
+            || ExecutorError::parameter(name, format_args!("must be {}, but is {}", T::KIND, shown(value)));
         T::parse(value).map(Some).ok_or_else(wrong)
     }
 
@@ -147,6 +147,11 @@ impl<'a> Call<'a> {
     /// The documents, for writing; copied first when another branch shares them.
     pub fn documents_mut(&mut self) -> &mut Vec<Document> {
         self.documents.make_mut()
+    }
+
+    /// Puts other documents in the place of those of the call.
+    pub fn set_documents(&mut self, documents: impl Into<Documents>) {
+        self.documents = documents.into();
     }
 
     /// When the request has to be answered.

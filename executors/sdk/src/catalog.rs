@@ -1,9 +1,13 @@
 //! The executors that a flow can name.
 
-use indexmap::IndexMap;
-use serde_json::Value;
+use std::fmt;
 
-use crate::{Build, BuildError, Field, Instance, ParameterError, Parameters, With};
+use indexmap::IndexMap;
+
+use crate::{
+    Build, BuildError, Fallback, Field, Instance, LibraryError, LibraryFault, LibraryRequest, OpenLibrary,
+    ParameterError, Parameters, With, mistakes,
+};
 
 /// A kind of executor: its name, its parameters, and how one is made.
 #[derive(Clone, Copy, Debug)]
@@ -16,12 +20,34 @@ pub struct ExecutorType {
     pub summary: &'static str,
     /// The table of its parameters.
     pub fields: &'static [Field],
-    /// Checks a `with:` without making anything.
-    pub check: fn(&With) -> Vec<ParameterError>,
-    /// Makes one.
-    pub create: fn(&Build) -> Result<Instance, BuildError>,
+    made: Made,
     /// Whether it keeps what it stores in its workspace, where no other pod may work then.
     pub stores: bool,
+}
+
+/// How an executor is made.
+#[derive(Clone, Copy)]
+enum Made {
+    Here { check: fn(&With) -> Vec<ParameterError>, create: fn(&Build) -> Result<Instance, BuildError> },
+    By(&'static dyn Maker),
+}
+
+/// Whoever makes executors that are not compiled in: what it needs to know for that it keeps itself.
+pub trait Maker: Send + Sync {
+    /// Makes one. Its parameters were checked against the table.
+    ///
+    /// # Errors
+    /// Why it could not be made.
+    fn create(&self, build: &Build) -> Result<Instance, BuildError>;
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Here { .. } => "Here",
+            Self::By(_) => "By",
+        })
+    }
 }
 
 impl ExecutorType {
@@ -34,7 +60,38 @@ impl ExecutorType {
         summary: &'static str,
         create: fn(&Build) -> Result<Instance, BuildError>,
     ) -> Self {
-        Self { name, aliases: &[], summary, fields: P::FIELDS, check: check::<P>, create, stores: false }
+        let made = Made::Here { check: check::<P>, create };
+        Self { name, aliases: &[], summary, fields: P::FIELDS, made, stores: false }
+    }
+
+    /// A kind of executor with that table of parameters, made by somebody else.
+    #[must_use]
+    pub const fn made_by(
+        name: &'static str,
+        summary: &'static str,
+        fields: &'static [Field],
+        maker: &'static dyn Maker,
+    ) -> Self {
+        Self { name, aliases: &[], summary, fields, made: Made::By(maker), stores: false }
+    }
+
+    /// Checks a `with:` without making anything.
+    pub fn check(&self, with: &With) -> Vec<ParameterError> {
+        match self.made {
+            Made::Here { check, .. } => check(with),
+            Made::By(_) => mistakes(self.fields, with),
+        }
+    }
+
+    /// Makes one.
+    ///
+    /// # Errors
+    /// Why it could not be made.
+    pub fn create(&self, build: &Build) -> Result<Instance, BuildError> {
+        match self.made {
+            Made::Here { create, .. } => create(build),
+            Made::By(maker) => maker.create(build),
+        }
     }
 
     /// The same, also found under these names.
@@ -71,6 +128,7 @@ pub fn parse<P: Parameters>(build: &Build) -> Result<P, BuildError> {
 pub struct Catalog {
     types: IndexMap<&'static str, ExecutorType>,
     aliases: IndexMap<&'static str, &'static str>,
+    open: Option<OpenLibrary>,
 }
 
 impl Catalog {
@@ -82,6 +140,21 @@ impl Catalog {
             catalog.add(*executor);
         }
         catalog
+    }
+
+    /// The same, which can look into shared libraries.
+    #[must_use]
+    pub fn with_libraries(self, open: OpenLibrary) -> Self {
+        Self { open: Some(open), ..self }
+    }
+
+    /// The executors of a library, which is not executed for that.
+    ///
+    /// # Errors
+    /// Why it will not do.
+    pub fn library(&self, request: &LibraryRequest<'_>) -> Result<&'static [ExecutorType], LibraryError> {
+        let none = || LibraryError::new(LibraryFault::Unreadable, "plugins are not available here");
+        self.open.map_or_else(|| Err(none()), |open| open(request))
     }
 
     /// Adds one kind; a kind of the same name is replaced.
@@ -110,5 +183,9 @@ impl Catalog {
 /// The default of a field as people read it: JSON, or `required`.
 #[must_use]
 pub fn default_text(field: &Field) -> String {
-    (field.default)().map_or_else(|| "required".to_owned(), |default: Value| default.to_string())
+    match field.default {
+        Fallback::Required => "required".to_owned(),
+        Fallback::Made { value, .. } => value().to_string(),
+        Fallback::Told(text) => text.to_owned(),
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -80,34 +81,82 @@ impl Context {
 
 /// Whether an executor can do its work: it says so here, and whoever asks whether the flow is ready is told. A call
 /// may be made all the same. Clones are the same condition.
-#[derive(Clone, Debug, Default)]
-pub struct Condition(Arc<Mutex<Option<String>>>);
+#[derive(Clone, Default)]
+pub struct Condition(Arc<Stated>);
+
+#[derive(Default)]
+struct Stated {
+    trouble: Mutex<Option<String>>,
+    /// Who is told, beside those who ask.
+    tell: Option<Tell>,
+}
+
+type Tell = Box<dyn Fn(Option<&str>) + Send + Sync>;
 
 impl Condition {
+    /// A condition that somebody is told of.
+    pub(crate) fn telling(tell: impl Fn(Option<&str>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Stated { trouble: Mutex::default(), tell: Some(Box::new(tell)) }))
+    }
+
     /// Says why it cannot, for now.
     pub fn fail(&self, reason: impl Into<String>) {
-        *self.0.lock() = Some(reason.into());
+        self.set(Some(reason.into()));
     }
 
     /// Says that it can.
     pub fn recover(&self) {
-        *self.0.lock() = None;
+        self.set(None);
+    }
+
+    fn set(&self, reason: Option<String>) {
+        let mut trouble = self.0.trouble.lock();
+        if let Some(tell) = self.0.tell.as_ref().filter(|_| *trouble != reason) {
+            tell(reason.as_deref());
+        }
+        *trouble = reason;
     }
 
     /// Why it cannot, if it cannot.
     pub fn trouble(&self) -> Option<String> {
-        self.0.lock().clone()
+        self.0.trouble.lock().clone()
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Condition({:?})", self.trouble())
     }
 }
 
 /// State that the replicas of one shard hold in common, such as an open index. Found by its type and its directory.
 #[derive(Clone, Default)]
-pub struct SharedState(Arc<Mutex<HashMap<(TypeId, PathBuf), Slot>>>);
+pub struct SharedState(Arc<Slots>);
+
+type Slots = Mutex<HashMap<(TypeId, PathBuf), Slot>>;
 
 /// Filled once; its own lock, so that opening one index does not hold up another.
 type Slot = Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>;
 
+/// The state of those that a host gave the same number: it cannot hand over ours.
+pub(crate) fn shared_by(number: u64) -> SharedState {
+    static SHARED: LazyLock<Mutex<HashMap<u64, Weak<Slots>>>> = LazyLock::new(Mutex::default);
+    let mut shared = SHARED.lock();
+    shared.retain(|_, state| state.strong_count() > 0);
+    if let Some(state) = shared.get(&number).and_then(Weak::upgrade) {
+        return SharedState(state);
+    }
+    let state = SharedState::default();
+    shared.insert(number, Arc::downgrade(&state.0));
+    state
+}
+
 impl SharedState {
+    /// The same number for every clone, and for no other state that is held at the time.
+    pub fn number(&self) -> u64 {
+        Arc::as_ptr(&self.0).addr() as u64
+    }
+
     /// The state of type `T` for `directory`: what another replica opened already, or else what `open` returns.
     ///
     /// # Errors
@@ -131,8 +180,8 @@ impl SharedState {
     }
 }
 
-impl std::fmt::Debug for SharedState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for SharedState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SharedState({})", self.0.lock().len())
     }
 }

@@ -1,35 +1,82 @@
-//! A list of documents that is cheap to copy and is copied only when one of its holders writes.
+//! A list of documents that is cheap to copy, is copied only when one of its holders writes, and is read out of the
+//! message that it came in only when somebody looks.
 
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
 
 use crate::Document;
+use crate::wire::{self, Schema};
 
 /// A shared list of documents. Cloning is O(1); [`Documents::make_mut`] copies when the list is shared.
+///
+/// Documents that came in a message and that nobody has written to are that message still: they go on as it, whole,
+/// with what only its sender understands.
 #[derive(Clone, Debug, Default)]
 pub struct Documents(Option<Arc<List>>);
 
 #[derive(Debug, Default)]
 struct List {
-    documents: Vec<Document>,
+    /// The documents, unless there is a message.
+    own: Vec<Document>,
+    /// What they came in, until somebody may write.
+    message: Option<Message>,
     /// What they hold, once somebody has asked: who passes a list on is asked again and again. Zero until then, and
     /// again when somebody may write.
     bytes: AtomicUsize,
 }
 
+/// Documents as a message that is known to be one.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    /// The message, a list.
+    pub(crate) list: Bytes,
+    /// What it is written in.
+    pub(crate) schema: Schema,
+    /// How many documents it has.
+    pub(crate) count: usize,
+    /// Whether each has an id.
+    pub(crate) named: bool,
+    /// They, once somebody has looked at them.
+    pub(crate) read: OnceLock<Vec<Document>>,
+}
+
+impl Message {
+    fn read(&self) -> &Vec<Document> {
+        self.read.get_or_init(|| wire::read_list(&self.list))
+    }
+}
+
 impl Clone for List {
     fn clone(&self) -> Self {
         Self {
-            documents: self.documents.clone(),
+            own: self.own.clone(),
+            message: self.message.clone(),
             bytes: AtomicUsize::new(self.bytes.load(Ordering::Relaxed)),
         }
     }
 }
 
 impl From<Vec<Document>> for List {
-    fn from(documents: Vec<Document>) -> Self {
-        Self { documents, bytes: AtomicUsize::default() }
+    fn from(own: Vec<Document>) -> Self {
+        Self { own, ..Self::default() }
+    }
+}
+
+impl List {
+    fn read(&self) -> &Vec<Document> {
+        self.message.as_ref().map_or(&self.own, Message::read)
+    }
+
+    /// The documents, which are a message no longer.
+    fn own(&mut self) -> &mut Vec<Document> {
+        if let Some(mut message) = self.message.take() {
+            message.read();
+            self.own = message.read.take().unwrap_or_default();
+        }
+        &mut self.own
     }
 }
 
@@ -40,17 +87,61 @@ impl Documents {
         Self(None)
     }
 
+    /// The documents in a message, which hold so many bytes; zero when nobody has counted them.
+    pub(crate) fn of_message(message: Message, bytes: usize) -> Self {
+        if message.count == 0 {
+            return Self::new();
+        }
+        Self(Some(Arc::new(List { own: Vec::new(), message: Some(message), bytes: bytes.into() })))
+    }
+
+    /// The message in that schema that the documents came in, if they are what it says.
+    pub(crate) fn message(&self, schema: Schema) -> Option<&Bytes> {
+        let message = self.0.as_ref()?.message.as_ref()?;
+        (message.schema == schema).then_some(&message.list)
+    }
+
+    /// Whether they are those that came in `list`, of the first schema, and nobody has written to them.
+    pub(crate) fn are(&self, list: &Bytes) -> bool {
+        match self.message(Schema::V1) {
+            Some(message) => message.as_ptr() == list.as_ptr() && message.len() == list.len(),
+            None => self.is_empty() && list.is_empty(),
+        }
+    }
+
+    /// How many there are. Does not read them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let count = |list: &Arc<List>| list.message.as_ref().map_or(list.own.len(), |message| message.count);
+        self.0.as_ref().map_or(0, count)
+    }
+
+    /// Whether there are none. Does not read them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether each has an id. Does not read them.
+    #[must_use]
+    pub fn are_named(&self) -> bool {
+        match self.0.as_ref().and_then(|list| list.message.as_ref()) {
+            Some(message) => message.named,
+            None => self.iter().all(|document| !document.id.is_empty()),
+        }
+    }
+
     /// The list, for writing.
     pub fn make_mut(&mut self) -> &mut Vec<Document> {
         let list = Arc::make_mut(self.0.get_or_insert_default());
         *list.bytes.get_mut() = 0;
-        &mut list.documents
+        list.own()
     }
 
     /// The list as a vector of one's own: moved when nobody else holds it, copied otherwise.
     #[must_use]
     pub fn into_vec(self) -> Vec<Document> {
-        self.0.map(Arc::unwrap_or_clone).unwrap_or_default().documents
+        self.0.map(|list| std::mem::take(Arc::unwrap_or_clone(list).own())).unwrap_or_default()
     }
 
     /// Takes the list out and leaves none.
@@ -59,12 +150,12 @@ impl Documents {
         std::mem::take(self)
     }
 
-    /// Bytes of memory that the documents hold; see [`Document::bytes`].
+    /// Bytes of memory that the documents hold, or will when they are read; see [`Document::bytes`].
     pub fn bytes(&self) -> usize {
         let Some(list) = &self.0 else { return 0 };
         match list.bytes.load(Ordering::Relaxed) {
             0 => {
-                let bytes = list.documents.iter().map(Document::bytes).sum();
+                let bytes = list.read().iter().map(Document::bytes).sum();
                 list.bytes.store(bytes, Ordering::Relaxed);
                 bytes
             }
@@ -77,7 +168,7 @@ impl Deref for Documents {
     type Target = [Document];
 
     fn deref(&self) -> &[Document] {
-        self.0.as_ref().map_or(&[], |list| &list.documents)
+        self.0.as_ref().map_or(&[], |list| list.read())
     }
 }
 
@@ -135,6 +226,17 @@ mod tests {
         let address = documents.as_ptr();
         documents.make_mut();
         assert_eq!(documents.as_ptr(), address);
+    }
+
+    #[test]
+    fn what_came_in_a_message_is_it_until_somebody_writes() {
+        let list: Bytes = wire::encode_list(&[Document::new("a"), Document::new("b")]).into();
+        let mut documents = wire::decode_list(&list).unwrap();
+        let copy = documents.clone();
+        assert!(documents.are(&list) && copy.are(&list) && documents.len() == 2 && documents[1].id == "b");
+        documents.make_mut();
+        assert!(!documents.are(&list) && copy.are(&list));
+        assert!(Documents::new().are(&Bytes::new()) && !Documents::new().are(&list));
     }
 
     #[test]

@@ -140,6 +140,9 @@ pub enum BuildError {
     /// It was not ready within the time that its context gives it, for this reason.
     #[error("{0}")]
     NotReady(String),
+    /// The library that it is in will not do.
+    #[error("{0}")]
+    Library(crate::LibraryError),
     /// Anything else: a missing file, a locked directory, a library that is not there.
     #[error("{0}")]
     Failed(String),

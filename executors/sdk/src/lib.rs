@@ -9,7 +9,8 @@
 //! concern, and numbers by [`Metrics`] in its [`Context`].
 //!
 //! To write one: declare its parameters with [`parameters!`], implement [`Executor`] (it computes) or
-//! [`AsyncExecutor`] (it waits), and describe it by an [`ExecutorType`].
+//! [`AsyncExecutor`] (it waits), and describe it by an [`ExecutorType`]. Or put [`executor`](mod@endpoint) before an
+//! `impl` block, and an endpoint before each method.
 //!
 //! ```
 //! use flowrun_sdk::{AccessPaths, Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance, parse};
@@ -46,6 +47,11 @@
 //! # assert_eq!(answer.documents[0].text.as_deref(), Some("hello!"));
 //! ```
 
+// The attribute writes `::flowrun_sdk`, here as anywhere.
+extern crate self as flowrun_sdk;
+
+#[expect(unsafe_code, reason = "it owns a foreign interface")]
+pub mod abi;
 mod access;
 mod allowance;
 mod answer;
@@ -54,16 +60,19 @@ mod catalog;
 mod context;
 mod document;
 mod documents;
+pub mod endpoint;
 mod error;
 mod executor;
 pub mod filter;
 pub mod guard;
 mod json;
+mod library;
 mod metrics;
 mod parameters;
 mod siblings;
 mod tensor;
 pub mod testing;
+mod wait;
 pub mod wire;
 
 pub use access::{AccessPathError, AccessPaths};
@@ -72,15 +81,17 @@ pub use answer::{Answer, Failure};
 pub use async_trait::async_trait;
 pub use bytes::Bytes;
 pub use call::{Call, RequestParameters, top_k};
-pub use catalog::{Catalog, ExecutorType, default_text, parse};
+pub use catalog::{Catalog, ExecutorType, Maker, default_text, parse};
 pub use context::{Build, Condition, Context, SharedState};
 pub use document::{Document, NamedScore, Tags};
 pub use documents::Documents;
+pub use endpoint::executor;
 pub use error::{BuildError, ErrorKind, Exception, ExecutorError};
 pub use executor::{AsyncExecutor, Endpoints, Executor, Instance, Order, Ranking, Worker};
 pub use json::JsonError;
+pub use library::{LibraryError, LibraryFault, LibraryRequest, OpenLibrary};
 pub use metrics::{Counter, Gauge, MetricKind, Metrics, Reading};
-pub use parameters::{Field, Parameter, ParameterError, Parameters, Reader, With};
+pub use parameters::{Fallback, Field, Kind, Parameter, ParameterError, Parameters, Reader, With, mistakes};
 pub use serde_json::Value;
 pub use siblings::{SIBLINGS, count_siblings};
 pub use tensor::{DataType, ElementKind, Tensor, TensorError};

@@ -83,10 +83,20 @@ impl Metrics {
     /// Every number now. May block: see [`Metrics::observe`].
     #[must_use]
     pub fn readings(&self) -> Vec<Reading> {
+        self.readings_if(true)
+    }
+
+    /// Whether nothing was told yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+
+    /// The same; what has to be observed is as it was unless `observe`.
+    pub(crate) fn readings_if(&self, observe: bool) -> Vec<Reading> {
         // What is observed may take a while, and whoever tells numbers meanwhile must not wait.
         let entries = self.0.lock().clone();
         let reading = |(name, entry): (String, Entry)| {
-            if let Some(value) = entry.observe.as_ref().and_then(|observe| observe()) {
+            if let Some(value) = entry.observe.as_ref().filter(|_| observe).and_then(|observe| observe()) {
                 entry.value.store(value.to_bits(), Ordering::Relaxed);
             }
             let bits = entry.value.load(Ordering::Relaxed);

@@ -1,12 +1,12 @@
 //! Runs an executor without a flow, for tests.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::{
     Answer, Build, BuildError, Call, Cancellation, Context, Document, ExecutorError, ExecutorType, Instance,
-    Worker,
+    Worker, wait,
 };
 
 /// An executor under test.
@@ -24,11 +24,11 @@ impl Bench {
     /// Every mistake in the parameters, or why it could not be made.
     pub fn new(kind: &ExecutorType, with: &Value, context: Context) -> Result<Self, BuildError> {
         let with = with.as_object().cloned().unwrap_or_default();
-        let mistakes: Vec<String> = (kind.check)(&with).iter().map(ToString::to_string).collect();
+        let mistakes: Vec<String> = kind.check(&with).iter().map(ToString::to_string).collect();
         if !mistakes.is_empty() {
             return Err(BuildError::failed(mistakes.join("; ")));
         }
-        let instance = (kind.create)(&Build { with, context })?;
+        let instance = kind.create(&Build { with, context })?;
         Ok(Self { instance, bytes_max: usize::MAX, deadline: None, cancellation: Cancellation::default() })
     }
 
@@ -60,7 +60,7 @@ impl Bench {
             .within(self.bytes_max);
         match &mut self.instance.worker {
             Worker::Thread(executor) => executor.execute(&mut call)?,
-            Worker::Task(executor) => poll_to_end(executor.execute(&mut call))?,
+            Worker::Task(executor) => wait::to_end(executor.execute(&mut call), Duration::MAX, || None)?,
         }
         Ok(call.finish())
     }
@@ -77,32 +77,7 @@ impl Bench {
     pub fn close(mut self) -> Result<(), ExecutorError> {
         match &mut self.instance.worker {
             Worker::Thread(executor) => executor.close(),
-            Worker::Task(_) => Ok(()),
-        }
-    }
-}
-
-/// Runs a future to its end on this thread.
-fn poll_to_end<T>(future: impl Future<Output = T>) -> T {
-    use std::sync::Arc;
-    use std::task::{Context, Poll, Wake, Waker};
-    use std::thread::Thread;
-
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
+            Worker::Task(executor) => wait::to_end(executor.close(), Duration::MAX, || None),
         }
     }
 }

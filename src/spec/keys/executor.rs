@@ -8,7 +8,7 @@ const STATE: &str = "it concerns how Jina keeps an executor's state";
 pub const EXECUTOR: &[Key] = &[
     Key::obeyed("jtype", Kind::Text, "the executor's class; or write `!Class`"),
     Key::obeyed("with", Kind::Mapping, "its parameters"),
-    Key::obeyed("metas", Kind::Mapping, "its name, workspace and modules"),
+    Key::obeyed("metas", Kind::Mapping, "its name, workspace, modules and plugins"),
     Key::obeyed("requests", Kind::Mapping, "which request calls what"),
     Key::obeyed("components", Kind::List, "the executors that a compound one is made of"),
     Key::ignored("version", "there is one form of an executor's YAML"),
@@ -19,6 +19,8 @@ pub const METAS: &[Key] = &[
     Key::obeyed("name", Kind::Text, "what its directory and its drivers call it"),
     Key::obeyed("workspace", Kind::Text, "the directory that it writes beneath"),
     Key::obeyed("py_modules", Kind::Texts, "Python files or modules that define the class"),
+    Key::obeyed("plugins", Kind::Texts, "shared libraries that have the class; see `docs/plugins.md`"),
+    Key::obeyed("sha256", Kind::Texts, "the SHA-256 that the libraries must have, in the same order"),
     Key::obeyed(
         "read_only",
         Kind::Flag,

@@ -19,6 +19,11 @@ pub const OUR_FLOW: &[Key] = &[
         Kind::Texts,
         "the directories beneath which documents may name files when the flow is served, beside those of `input`",
     ),
+    Key::obeyed(
+        "plugins",
+        Kind::Texts,
+        "directories that plugins may be in, beside that of the flow; their executors are found by their names",
+    ),
     Key::obeyed("logserver", Kind::Flag, "whether `/dashboard` shows the flow at work; Jina 0.x's key"),
     Key::obeyed("timeout", Kind::Milliseconds, "how long a request may take"),
     Key::obeyed(
@@ -30,6 +35,7 @@ pub const OUR_FLOW: &[Key] = &[
 
 /// What a pod may hold beside Jina's keys.
 pub const OUR_POD: &[Key] = &[
+    Key::obeyed("sha256", Kind::Texts, "the SHA-256 that the plugin in `uses` must have"),
     Key::obeyed("strategy", Kind::Choice(&["hash"]), "which shard a document goes to: by a hash of its id"),
     Key::obeyed(
         "concurrency",

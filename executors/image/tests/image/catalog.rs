@@ -38,12 +38,9 @@ fn names_of_jinas_world_are_found() {
 #[test]
 fn defaults_are_values_that_their_own_parser_takes() {
     for kind in EXECUTORS {
-        let defaults: With = kind
-            .fields
-            .iter()
-            .filter_map(|field| Some((field.name.to_owned(), (field.default)()?)))
-            .collect();
-        let mistakes = (kind.check)(&defaults);
+        let defaults: With =
+            kind.fields.iter().filter_map(|field| Some((field.name.to_owned(), field.default()?))).collect();
+        let mistakes = kind.check(&defaults);
         assert!(mistakes.iter().all(|mistake| mistake.to_string().ends_with("is required")), "{mistakes:?}");
     }
 }

@@ -53,7 +53,7 @@ impl ChunkIds for Vec<u64> {
 
 #[test]
 fn without_a_metric_numpy_indexer_is_euclidean() {
-    assert_eq!((kind("NumpyIndexer").fields[0].default)(), Some(json!("euclidean")));
+    assert_eq!(kind("NumpyIndexer").fields[0].default(), Some(json!("euclidean")));
     let directory = directory();
     assert_eq!(
         refusal(directory.path(), "NumpyIndexer", &json!({"metrix": "cosine"})),

@@ -1,11 +1,13 @@
 //! What an executor can be told under `with:`. One table of fields is the parser, the defaults and the
 //! documentation at once; the [`parameters!`](crate::parameters!) macro writes it.
 
+mod kind;
 mod table;
 mod types;
 
 use serde_json::{Map, Value};
 
+pub use kind::Kind;
 pub use types::Parameter;
 
 /// The mapping under `with:`, after environment expressions were substituted.
@@ -16,12 +18,58 @@ pub type With = Map<String, Value>;
 pub struct Field {
     /// The key under `with:`.
     pub name: &'static str,
-    /// What values it takes, for people: `integer ≥ 1`, `cosine | euclidean`.
-    pub kind: fn() -> String,
-    /// The value used when the key is absent; `None` when the key is required.
-    pub default: fn() -> Option<Value>,
+    /// What values it takes.
+    pub kind: Kind,
+    /// The value used when the key is absent.
+    pub default: Fallback,
     /// What it does.
     pub documentation: &'static str,
+}
+
+/// The value of a parameter whose key is absent.
+#[derive(Clone, Copy, Debug)]
+pub enum Fallback {
+    /// There is none: the key is required.
+    Required,
+    /// An expression.
+    Made {
+        /// As it is written in Rust.
+        written: &'static str,
+        /// What it makes.
+        value: fn() -> Value,
+    },
+    /// As those told it who made the executor elsewhere: JSON, or words for it.
+    Told(&'static str),
+}
+
+impl Field {
+    /// The value used when the key is absent; `None` when the key is required, or when nobody here can tell.
+    pub fn default(&self) -> Option<Value> {
+        match self.default {
+            Fallback::Required => None,
+            Fallback::Made { value, .. } => Some(value()),
+            Fallback::Told(text) => serde_json::from_str(text).ok(),
+        }
+    }
+
+    /// Whether a value must be given.
+    pub fn is_required(&self) -> bool {
+        matches!(self.default, Fallback::Required)
+    }
+}
+
+/// The mistakes of `with` that can be told by the table alone: unknown keys, missing values, values of a wrong kind.
+pub fn mistakes(fields: &[Field], with: &With) -> Vec<ParameterError> {
+    let mut reader = Reader::new(with, fields);
+    for field in fields {
+        match with.get(field.name) {
+            Some(value) if field.kind.accepts(value) => {}
+            Some(value) => reader.refuse(field.name, &field.kind, value),
+            None if field.is_required() => reader.errors.push(ParameterError::Missing { name: field.name }),
+            None => {}
+        }
+    }
+    reader.finish()
 }
 
 /// A typed `with:`; implemented by the [`parameters!`](crate::parameters!) macro.
@@ -89,11 +137,15 @@ impl<'a> Reader<'a> {
         match T::parse(value) {
             Some(parsed) => Some(parsed),
             None => {
-                let reason = format!("must be {}, but is {}", T::kind(), shown(value));
-                self.errors.push(ParameterError::Invalid { name, reason });
+                self.refuse(name, &T::KIND, value);
                 None
             }
         }
+    }
+
+    fn refuse(&mut self, name: &'static str, kind: &Kind, value: &Value) {
+        let reason = format!("must be {kind}, but is {}", shown(value));
+        self.errors.push(ParameterError::Invalid { name, reason });
     }
 
     /// The mistakes noted so far.

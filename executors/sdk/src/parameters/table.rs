@@ -41,11 +41,8 @@ macro_rules! parameters {
         impl $crate::Parameters for $name {
             const FIELDS: &'static [$crate::Field] = &[$($crate::Field {
                 name: stringify!($field),
-                kind: <$type as $crate::Parameter>::kind,
-                default: || {
-                    let default: Option<$type> = $crate::parameters!(@default $($default)?);
-                    default.as_ref().map($crate::Parameter::to_value)
-                },
+                kind: <$type as $crate::Parameter>::KIND,
+                default: $crate::parameters!(@written $type $(, $default)?),
                 documentation: concat!($($documentation, "\n",)* ""),
             },)*];
 
@@ -58,6 +55,16 @@ macro_rules! parameters {
                 }
                 Err(errors)
             }
+        }
+    };
+    (@written $type:ty) => { $crate::Fallback::Required };
+    (@written $type:ty, $default:expr) => {
+        $crate::Fallback::Made {
+            written: stringify!($default),
+            value: || {
+                let default: $type = $default;
+                $crate::Parameter::to_value(&default)
+            },
         }
     };
     (@default $default:expr) => { Some($default) };
@@ -103,9 +110,7 @@ macro_rules! choice {
         }
 
         impl $crate::Parameter for $name {
-            fn kind() -> String {
-                [$(concat!("`", $word, "`")),*].join(" or ")
-            }
+            const KIND: $crate::Kind = $crate::Kind::Choice(&[$($word),*]);
 
             fn parse(value: &$crate::Value) -> Option<Self> {
                 match value.as_str()? {
@@ -125,7 +130,7 @@ macro_rules! choice {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::{AccessPaths, ParameterError, Parameters as _, With};
+    use crate::{AccessPaths, ParameterError, Parameters as _, With, mistakes};
 
     crate::choice! {
         /// A choice.
@@ -180,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn a_table_alone_finds_the_mistakes_that_the_parser_finds() {
+        for wrong in [
+            json!({"colour": "green", "limit": -1, "boxsize": 1}),
+            json!({"size": 4_294_967_296_u64, "ratio": "x", "access_paths": "z", "box_size": [1]}),
+            json!({"size": "7", "limit": null, "colour": "RED", "box_size": [1, "2"]}),
+        ] {
+            let wrong = with(wrong);
+            assert_eq!(mistakes(Sample::FIELDS, &wrong), Sample::parse(&wrong).err().unwrap_or_default());
+        }
+    }
+
+    #[test]
     fn integers_out_of_range_or_with_a_fraction_do_not_fit() {
         for value in [json!(4_294_967_296_u64), json!(1.5), json!(-1), json!("x"), json!(null), json!(1e300)]
         {
@@ -192,10 +209,10 @@ mod tests {
     fn the_table_tells_name_kind_default_and_meaning() {
         let ratio = Sample::FIELDS[1];
         assert_eq!(
-            (ratio.name, (ratio.kind)(), (ratio.default)()),
+            (ratio.name, ratio.kind.to_string(), ratio.default()),
             ("ratio", "a number".to_owned(), Some(json!(0.1)))
         );
         assert_eq!(ratio.documentation, " With a default.\n In two lines.\n");
-        assert_eq!((Sample::FIELDS[0].default)(), None);
+        assert_eq!(Sample::FIELDS[0].default(), None);
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::Kind;
 use crate::AccessPaths;
 
 /// A type that a parameter can have.
 pub trait Parameter: Sized {
-    /// What values it takes, for people, as in “must be …”.
-    fn kind() -> String;
+    /// What values it takes.
+    const KIND: Kind;
 
     /// The value, when it fits.
     fn parse(value: &Value) -> Option<Self>;
@@ -20,9 +21,7 @@ pub trait Parameter: Sized {
 }
 
 impl Parameter for bool {
-    fn kind() -> String {
-        "true or false".to_owned()
-    }
+    const KIND: Kind = Kind::Boolean;
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_bool()
@@ -33,26 +32,30 @@ impl Parameter for bool {
     }
 }
 
-/// Integers: JSON integers in range, floats without a fraction, and digits in quotes, which YAML writers use.
-macro_rules! integer {
+/// Integers: JSON integers, floats without a fraction, and digits in quotes, which YAML writers use.
+pub(super) fn integer(value: &Value) -> Option<i128> {
+    match value {
+        Value::Number(number) => {
+            let whole = || number.as_f64().filter(|float| float.fract() == 0.0);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "`as` saturates, and whoever asks checks the range"
+            )]
+            let integer = || number.as_i128().or_else(|| whole().map(|float| float as i128));
+            integer()
+        }
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+macro_rules! integers {
     ($($type:ty),*) => {$(
         impl Parameter for $type {
-            fn kind() -> String {
-                let least = if Self::MIN == 0 { " ≥ 0" } else { "" };
-                format!("an integer{least}")
-            }
+            const KIND: Kind = Kind::Integer { least: Self::MIN as i64, most: Self::MAX as u64 };
 
             fn parse(value: &Value) -> Option<Self> {
-                match value {
-                    Value::Number(number) => {
-                        let whole = || number.as_f64().filter(|float| float.fract() == 0.0);
-                        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and try_from checks")]
-                        let integer = || number.as_i128().or_else(|| whole().map(|float| float as i128));
-                        Self::try_from(integer()?).ok()
-                    }
-                    Value::String(text) => text.trim().parse().ok(),
-                    _ => None,
-                }
+                integer(value).and_then(|integer| Self::try_from(integer).ok())
             }
 
             fn to_value(&self) -> Value {
@@ -62,12 +65,10 @@ macro_rules! integer {
     )*};
 }
 
-integer!(u8, u16, u32, u64, usize, i32, i64);
+integers!(u8, u16, u32, u64, usize, i32, i64);
 
 impl Parameter for f64 {
-    fn kind() -> String {
-        "a number".to_owned()
-    }
+    const KIND: Kind = Kind::Number;
 
     fn parse(value: &Value) -> Option<Self> {
         match value {
@@ -84,9 +85,7 @@ impl Parameter for f64 {
 }
 
 impl Parameter for f32 {
-    fn kind() -> String {
-        f64::kind()
-    }
+    const KIND: Kind = Kind::Number;
 
     fn parse(value: &Value) -> Option<Self> {
         #[expect(clippy::cast_possible_truncation, reason = "single precision is what the parameter holds")]
@@ -100,9 +99,7 @@ impl Parameter for f32 {
 }
 
 impl Parameter for String {
-    fn kind() -> String {
-        "a text".to_owned()
-    }
+    const KIND: Kind = Kind::Text;
 
     fn parse(value: &Value) -> Option<Self> {
         match value {
@@ -119,9 +116,7 @@ impl Parameter for String {
 }
 
 impl Parameter for PathBuf {
-    fn kind() -> String {
-        "a path".to_owned()
-    }
+    const KIND: Kind = Kind::Path;
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_str().filter(|text| !text.is_empty()).map(Self::from)
@@ -133,9 +128,7 @@ impl Parameter for PathBuf {
 }
 
 impl Parameter for Duration {
-    fn kind() -> String {
-        "a number of seconds".to_owned()
-    }
+    const KIND: Kind = Kind::Seconds;
 
     fn parse(value: &Value) -> Option<Self> {
         f64::parse(value).and_then(|seconds| Self::try_from_secs_f64(seconds).ok())
@@ -147,9 +140,7 @@ impl Parameter for Duration {
 }
 
 impl Parameter for AccessPaths {
-    fn kind() -> String {
-        Self::kind()
-    }
+    const KIND: Kind = Kind::AccessPaths;
 
     fn parse(value: &Value) -> Option<Self> {
         match value {
@@ -169,9 +160,7 @@ impl Parameter for AccessPaths {
 }
 
 impl<T: Parameter> Parameter for Option<T> {
-    fn kind() -> String {
-        format!("{} or null", T::kind())
-    }
+    const KIND: Kind = Kind::Optional(&T::KIND);
 
     fn parse(value: &Value) -> Option<Self> {
         if value.is_null() { Some(None) } else { T::parse(value).map(Some) }
@@ -183,9 +172,7 @@ impl<T: Parameter> Parameter for Option<T> {
 }
 
 impl<T: Parameter> Parameter for Vec<T> {
-    fn kind() -> String {
-        format!("a list, each {}", T::kind())
-    }
+    const KIND: Kind = Kind::List(&T::KIND);
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_array()?.iter().map(T::parse).collect()
@@ -197,9 +184,7 @@ impl<T: Parameter> Parameter for Vec<T> {
 }
 
 impl<T: Parameter, const N: usize> Parameter for [T; N] {
-    fn kind() -> String {
-        format!("a list of {N}, each {}", T::kind())
-    }
+    const KIND: Kind = Kind::Array(&T::KIND, N);
 
     fn parse(value: &Value) -> Option<Self> {
         Vec::parse(value)?.try_into().ok()
@@ -211,9 +196,7 @@ impl<T: Parameter, const N: usize> Parameter for [T; N] {
 }
 
 impl Parameter for Map<String, Value> {
-    fn kind() -> String {
-        "a mapping".to_owned()
-    }
+    const KIND: Kind = Kind::Mapping;
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_object().cloned()
@@ -225,9 +208,7 @@ impl Parameter for Map<String, Value> {
 }
 
 impl Parameter for Value {
-    fn kind() -> String {
-        "any value".to_owned()
-    }
+    const KIND: Kind = Kind::Any;
 
     fn parse(value: &Value) -> Option<Self> {
         Some(value.clone())

@@ -7,7 +7,7 @@ use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::status_proto::{ExceptionProto, StatusCode};
 use super::jina::{DataRequestProto, HeaderProto, StatusProto};
 use super::{Schema, decode_documents, decode_object, encode_documents, encode_object};
-use crate::{Document, Documents, ErrorKind, Exception, ExecutorError};
+use crate::{Documents, ErrorKind, Exception, ExecutorError};
 
 /// The parameter under which executors' results come back.
 pub const RESULTS: &str = "__results__";
@@ -50,7 +50,7 @@ pub fn ask(
     id: String,
     endpoint: &str,
     parameters: &Map<String, Value>,
-    documents: &[Document],
+    documents: &Documents,
     schema: Schema,
 ) -> DataRequestProto {
     let header =

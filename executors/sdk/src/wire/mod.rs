@@ -2,38 +2,51 @@
 //!
 //! The format is `proto/docarray.proto`, which is docarray's first schema. Documents are read from and written to bytes
 //! directly; payloads of a message that is [`Bytes`] are shared with it. What a message can say and a [`Document`]
-//! cannot (evaluations, sparse arrays, metadata) is dropped when it is read.
+//! cannot (evaluations, sparse arrays, metadata) is dropped when somebody writes to the documents, and goes on with them
+//! until then.
 //!
 //! Whoever talks to other processes has more: the messages of Jina 3 around documents ([`jina`]), documents in either
 //! of docarray's schemas ([`Schema`]), and the words of a conversation ([`ask`], [`answer`]).
 
+mod check;
+#[cfg(feature = "service")]
 mod conversation;
 mod field;
+#[cfg(feature = "service")]
 mod fields;
 mod read;
 mod schema;
 mod sink;
+#[cfg(feature = "service")]
 mod v1;
+#[cfg(feature = "service")]
 mod v2;
 mod write;
+
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use crate::documents::Message;
 use crate::{Document, Documents, Tags, TensorError};
 
+#[cfg(feature = "service")]
 pub use conversation::{
     FAILED_DOCUMENTS, Failed, KINDS, RESULTS, Reply, answer, ask, error_kind, exception_name, went_through,
 };
+#[cfg(feature = "service")]
 pub use fields::{Fields, NOTHING, TAGS};
 pub use schema::Schema;
 
+#[cfg(feature = "service")]
 /// The messages of `proto/jina.proto`; documents and objects in them are bytes.
 #[expect(missing_docs, reason = "written by prost from the .proto file, which documents them")]
 pub mod jina {
     include!(concat!(env!("OUT_DIR"), "/jina.rs"));
 }
 
+#[cfg(feature = "service")]
 /// The messages of `proto/docarray2.proto`.
 #[expect(unreachable_pub, reason = "written by prost from the .proto file")]
 mod docarray2 {
@@ -90,6 +103,12 @@ pub fn encode_list(documents: &[Document]) -> Vec<u8> {
     bytes
 }
 
+/// The same: the message that they came in, if it is one of this schema and nobody has written to them.
+#[must_use]
+pub fn encode_shared(documents: &Documents) -> Bytes {
+    documents.message(Schema::V1).cloned().unwrap_or_else(|| encode_list(documents).into())
+}
+
 /// A JSON object as a `Struct`. Numbers become doubles, as everywhere in protobuf's `Struct`.
 #[must_use]
 pub fn encode_object(object: &Map<String, Value>) -> Vec<u8> {
@@ -118,12 +137,19 @@ pub fn decode_shared(bytes: &Bytes) -> Result<Document, WireError> {
     Reading::of(Some(bytes)).document(bytes)
 }
 
-/// The documents that a message lists; payloads are shared with it.
+/// The documents that a message lists. They are read when somebody looks at them; payloads are shared with the message.
 ///
 /// # Errors
 /// [`WireError`] when one of them is none.
-pub fn decode_list(bytes: &Bytes) -> Result<Documents, WireError> {
-    Reading::of(Some(bytes)).list(bytes)
+pub fn decode_list(list: &Bytes) -> Result<Documents, WireError> {
+    let check::Seen { count, named, bytes } = Reading::of(None).check_list(list)?;
+    let (list, read) = (list.clone(), OnceLock::new());
+    Ok(Documents::of_message(Message { list, schema: Schema::V1, count, named, read }, bytes))
+}
+
+/// The documents of a list that was checked.
+pub(crate) fn read_list(list: &Bytes) -> Vec<Document> {
+    Reading::of(Some(list)).list(list).unwrap_or_default()
 }
 
 /// The JSON object that a `Struct` stands for.
@@ -136,6 +162,7 @@ pub fn decode_object(bytes: &[u8]) -> Result<Map<String, Value>, WireError> {
     Ok(object)
 }
 
+#[cfg(feature = "service")]
 /// The documents in a list of that schema.
 ///
 /// # Errors
@@ -147,6 +174,7 @@ pub fn decode_documents(list: Bytes, schema: Schema) -> Result<Documents, WireEr
     }
 }
 
+#[cfg(feature = "service")]
 /// The document in a message of that schema.
 ///
 /// # Errors
@@ -158,15 +186,20 @@ pub fn decode_document(message: Bytes, schema: Schema) -> Result<Document, WireE
     }
 }
 
-/// The documents as a list of that schema.
+/// The documents as a list of that schema: the one that they came in, if nobody has written to them.
+#[cfg(feature = "service")]
 #[must_use]
-pub fn encode_documents(documents: &[Document], schema: Schema) -> Bytes {
+pub fn encode_documents(documents: &Documents, schema: Schema) -> Bytes {
+    if let Some(message) = documents.message(schema) {
+        return message.clone();
+    }
     match schema {
         Schema::V1 => v1::encode_documents(documents),
         Schema::V2 => v2::encode_documents(documents),
     }
 }
 
+#[cfg(feature = "service")]
 /// The document as a message of that schema.
 #[must_use]
 pub fn encode_document(document: &Document, schema: Schema) -> Bytes {

@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use super::WireError;
 use super::field::{Field, Fields};
-use crate::{Document, Documents, NamedScore, Tags, Tensor};
+use crate::{Document, NamedScore, Tags, Tensor};
 
 /// How deep messages may lie in one another, as in prost.
 const DEPTH_MAX: u32 = 100;
@@ -26,7 +26,7 @@ impl<'a> Reading<'a> {
         Self { whole, depth: DEPTH_MAX }
     }
 
-    fn deeper(self) -> Result<Self, WireError> {
+    pub(super) fn deeper(self) -> Result<Self, WireError> {
         let depth = self.depth.checked_sub(1).ok_or(WireError::TooDeep)?;
         Ok(Self { depth, ..self })
     }
@@ -36,14 +36,14 @@ impl<'a> Reading<'a> {
     }
 
     /// The documents of a list.
-    pub(super) fn list(self, list: &[u8]) -> Result<Documents, WireError> {
+    pub(super) fn list(self, list: &[u8]) -> Result<Vec<Document>, WireError> {
         let mut documents = Vec::with_capacity(Fields::of(list).count());
         for field in Fields::of(list) {
             if let (1, document) = field? {
                 self.deeper()?.add(document.bytes()?, &mut documents)?;
             }
         }
-        Ok(documents.into())
+        Ok(documents)
     }
 
     /// The document that a message stands for.
@@ -146,7 +146,7 @@ impl<'a> Reading<'a> {
 }
 
 /// The key and the value of an entry of a map.
-fn entry<'a, T>(
+pub(super) fn entry<'a, T>(
     message: &'a [u8],
     read: impl Fn(&'a [u8]) -> Result<T, WireError>,
 ) -> Result<(&'a str, Option<T>), WireError> {
@@ -161,7 +161,7 @@ fn entry<'a, T>(
     Ok((name, value))
 }
 
-fn score(message: &[u8]) -> Result<NamedScore, WireError> {
+pub(super) fn score(message: &[u8]) -> Result<NamedScore, WireError> {
     let mut score = NamedScore::default();
     for field in Fields::of(message) {
         match field? {
@@ -177,7 +177,7 @@ fn score(message: &[u8]) -> Result<NamedScore, WireError> {
 
 /// What has been seen of an array. One that is not dense is none.
 #[derive(Default)]
-struct Array<'a> {
+pub(super) struct Array<'a> {
     dense: bool,
     buffer: &'a [u8],
     shape: Vec<usize>,
@@ -185,7 +185,7 @@ struct Array<'a> {
 }
 
 impl<'a> Array<'a> {
-    fn merge(&mut self, message: &'a [u8]) -> Result<(), WireError> {
+    pub(super) fn merge(&mut self, message: &'a [u8]) -> Result<(), WireError> {
         for field in Fields::of(message) {
             match field? {
                 (1, field) => self.merge_dense(field)?,
@@ -209,7 +209,7 @@ impl<'a> Array<'a> {
         Ok(())
     }
 
-    fn finish(self, reading: Reading<'_>) -> Result<Option<Tensor>, WireError> {
+    pub(super) fn finish(self, reading: Reading<'_>) -> Result<Option<Tensor>, WireError> {
         if !self.dense {
             return Ok(None);
         }

@@ -186,7 +186,58 @@ fn groups_and_unknown_fields_are_passed_over() {
     assert_eq!(decode(b"\xa3\x06\x08\x01\xa4\x06\x0a\x01a\xf8\x06\x01").unwrap(), Document::new("a"));
 }
 
+#[test]
+fn documents_that_nobody_writes_to_go_on_as_they_came() {
+    // With an evaluation in it, which a document of ours does not have.
+    let mut message = encode_list(&[full()]);
+    let mut stranger = encode(&Document::new("b"));
+    stranger.extend_from_slice(b"\x9a\x01\x02\x0a\x00");
+    sink::Sink::set_bytes(&mut message, 1, &stranger);
+    let message = Bytes::from(message);
+    let mut documents = decode_documents(message.clone(), Schema::V1).unwrap();
+    assert_eq!((documents.len(), documents.are_named(), &documents[1].id), (2, true, &"b".to_owned()));
+    let same = encode_documents(&documents.clone(), Schema::V1);
+    assert_eq!((same.as_ptr(), same.len()), (message.as_ptr(), message.len()));
+    documents.make_mut().pop();
+    assert_eq!(documents.len(), 1);
+    assert_eq!(encode_documents(&documents, Schema::V1), encode_list(&[full()]));
+    // In another schema they are written anew, and what came in that one goes on as it came too.
+    let second = encode_documents(&decode_documents(message, Schema::V1).unwrap(), Schema::V2);
+    let again = encode_documents(&decode_documents(second.clone(), Schema::V2).unwrap(), Schema::V2);
+    assert_eq!(again.as_ptr(), second.as_ptr());
+}
+
+/// Whether what is seen of a list without reading it is what is read.
+fn is_seen_as_read(list: &[u8]) -> Result<(), TestCaseError> {
+    let list = Bytes::copy_from_slice(list);
+    let seen = Reading::of(None).check_list(&list);
+    match Reading::of(Some(&list)).list(&list) {
+        Err(_) => prop_assert!(seen.is_err()),
+        Ok(read) => {
+            let check::Seen { count, named, bytes } = seen.unwrap();
+            prop_assert_eq!(count, read.len());
+            prop_assert_eq!(named, read.iter().all(|document| !document.id.is_empty()));
+            prop_assert!(bytes >= read.iter().map(Document::bytes).sum());
+        }
+    }
+    Ok(())
+}
+
 proptest! {
+    #[test]
+    fn what_is_passed_on_unread_is_documents_and_what_they_hold_is_known(
+        documents in vec(any_document(), 0..3), position in 0..2_000_usize, byte: u8,
+    ) {
+        let mut list = encode_list(&documents);
+        is_seen_as_read(&list)?;
+        if !list.is_empty() {
+            let position = position % list.len();
+            list[position] = byte;
+            is_seen_as_read(&list)?;
+            is_seen_as_read(&list[..position])?;
+        }
+    }
+
     #[test]
     fn any_document_comes_back_as_it_went(document in any_document()) {
         let bytes = Bytes::from(encode(&document));

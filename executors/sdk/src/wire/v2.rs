@@ -9,16 +9,21 @@ use bytes::Bytes;
 use prost::{DecodeError, Message as _};
 use serde_json::{Map, Number, Value};
 
+use super::Schema;
 use super::docarray2::node_proto::Content;
 use super::docarray2::{
     DenseNdArrayProto, DictOfAnyProto, DocListProto, DocProto, ListOfAnyProto, NdArrayProto, NodeProto,
 };
 use super::fields::{FIELDS, Fields, NOTHING, TAGS};
+use crate::documents::Message;
 use crate::{Document, Documents, NamedScore, Tags, Tensor};
 
-/// The documents that a list of messages stands for.
+/// The documents that a list of messages stands for. They are read at once; what they came in is kept all the same, as
+/// it says more than they do.
 pub(super) fn decode_documents(list: Bytes) -> Result<Documents, DecodeError> {
-    Ok(DocListProto::decode(list)?.docs.into_iter().map(document).collect())
+    let read: Vec<Document> = DocListProto::decode(list.clone())?.docs.into_iter().map(document).collect();
+    let (count, named) = (read.len(), read.iter().all(|document| !document.id.is_empty()));
+    Ok(Documents::of_message(Message { list, schema: Schema::V2, count, named, read: read.into() }, 0))
 }
 
 /// The document that a message stands for.

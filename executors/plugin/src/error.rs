@@ -1,0 +1,15 @@
+//! What is said about libraries in more than one place.
+
+use flowrun_sdk::abi::FLOWRUN_ABI_VERSION;
+use flowrun_sdk::{LibraryError, LibraryFault};
+
+/// Both sides of a difference are named.
+pub(crate) fn wrong_version(version: u32, sdk: &str) -> LibraryError {
+    let with = if sdk.is_empty() { String::new() } else { format!(" (made with SDK {sdk})") };
+    let message = format!(
+        "the plugin speaks version {version} of the boundary{with}; this is flowrun {}, which speaks version {FLOWRUN_ABI_VERSION}",
+        env!("CARGO_PKG_VERSION")
+    );
+    LibraryError::new(LibraryFault::WrongVersion, message)
+        .help("build the plugin with the SDK of this flowrun: `flowrun new executor NAME` brings it along")
+}

@@ -1,0 +1,212 @@
+//! What the bytes of a file say of a library, without executing any of them.
+
+use std::collections::HashSet;
+
+use flowrun_sdk::abi::{Description, FLOWRUN_ABI_VERSION, NOTE_NAME, NOTE_SECTION, NOTE_TYPE};
+use flowrun_sdk::{LibraryError, LibraryFault};
+use object::elf::{ELFMAG, EM_AARCH64, EM_X86_64, ET_DYN, FileHeader64};
+use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
+use object::{Endianness, Object as _, ObjectSymbol as _};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::wrong_version;
+
+/// The symbol that everything begins with.
+pub(crate) const SYMBOL: &str = "flowrun_plugin";
+
+/// Bytes of a note at the most: some hundreds of executors with all that can be told them.
+const NOTE_BYTES_MAX: usize = 1 << 20;
+
+/// Executors of a library, and parameters of an executor, at the most: more than anybody writes, few enough to print.
+const ENTRIES_MAX: usize = 256;
+
+/// The processor that this program runs on.
+const MACHINE: (u16, &str) =
+    if cfg!(target_arch = "aarch64") { (EM_AARCH64, "aarch64") } else { (EM_X86_64, "x86-64") };
+
+/// What the bytes of a library say.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// How many there are.
+    pub bytes: usize,
+    /// Their SHA-256, in hexadecimal digits.
+    pub sha256: String,
+    /// The version of the boundary, if there is a note.
+    pub abi_version: Option<u32>,
+    /// What it offers, if there is a note that can be read.
+    pub description: Option<Description>,
+    /// What is wrong.
+    pub faults: Vec<LibraryError>,
+}
+
+/// What `bytes` say of a library. Everything that is wrong is told, as far as it can be seen.
+pub fn inspect(bytes: &[u8]) -> Inspection {
+    let mut inspection = Inspection {
+        bytes: bytes.len(),
+        sha256: hexadecimal(&Sha256::digest(bytes)),
+        abi_version: None,
+        description: None,
+        faults: Vec::new(),
+    };
+    if let Err(fault) = look(bytes, &mut inspection) {
+        inspection.faults.push(fault);
+    }
+    inspection
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn look(bytes: &[u8], inspection: &mut Inspection) -> Result<(), LibraryError> {
+    if !bytes.starts_with(&ELFMAG) {
+        let help = "name a shared library: in Rust `crate-type = [\"cdylib\"]`, in C `cc -shared -fPIC`";
+        return Err(LibraryError::new(
+            LibraryFault::NotALibrary,
+            "the file is no shared library (it is not ELF)",
+        )
+        .help(help));
+    }
+    machine(bytes)?;
+    let file = object::read::elf::ElfFile64::<Endianness>::parse(bytes).map_err(truncated)?;
+    if file.elf_header().e_type(file.endian()) != ET_DYN {
+        let message = "the file is a program or a part of one, not a shared library";
+        return Err(LibraryError::new(LibraryFault::NotALibrary, message));
+    }
+    whole(&file, bytes)?;
+    let note = note(&file)?;
+    inspection.abi_version = Some(note.abi_version);
+    let description: Result<Description, _> = serde_json::from_str(note.json);
+    let sdk = description.as_ref().map_or("", |description| &description.sdk);
+    if note.abi_version != FLOWRUN_ABI_VERSION {
+        inspection.faults.push(wrong_version(note.abi_version, sdk));
+    }
+    match description {
+        Ok(description) => {
+            names(&description, inspection);
+            inspection.description = Some(description);
+        }
+        // What another version writes may be another thing.
+        Err(error) if inspection.faults.is_empty() => {
+            inspection.faults.push(no_note(format_args!("the plugin's note cannot be read: {error}")));
+        }
+        Err(_) => {}
+    }
+    let exported = |symbol: object::read::elf::ElfSymbol64<'_, '_, Endianness>| {
+        symbol.is_definition() && symbol.name_bytes() == Ok(SYMBOL.as_bytes())
+    };
+    if !file.dynamic_symbols().any(exported) {
+        let help =
+            "write `export_executor!(MyExecutor::TYPE)`, in C a function of that name that is not static";
+        let message = format!("the library does not export `{SYMBOL}`");
+        inspection.faults.push(LibraryError::new(LibraryFault::NoSymbol, message).help(help));
+    }
+    Ok(())
+}
+
+/// Whether the file is for this processor, which its first bytes tell.
+fn machine(bytes: &[u8]) -> Result<(), LibraryError> {
+    let wrong = |what: &str| {
+        let message = format!("the plugin is for {what}; flowrun runs on {}", MACHINE.1);
+        LibraryError::new(LibraryFault::WrongMachine, message)
+            .help("build it on this machine, or for this machine's processor")
+    };
+    // Class and order of bytes stand in the fifth and sixth.
+    match bytes.get(4..6) {
+        Some([2, 1]) => {}
+        Some([1, _]) => return Err(wrong("32-bit processors")),
+        Some([2, 2]) => return Err(wrong("processors with the other order of bytes")),
+        _ => return Err(truncated("it ends within its first bytes")),
+    }
+    let header = FileHeader64::<Endianness>::parse(bytes).map_err(truncated)?;
+    match header.e_machine(Endianness::Little) {
+        machine if machine == MACHINE.0 => Ok(()),
+        EM_AARCH64 => Err(wrong("aarch64")),
+        EM_X86_64 => Err(wrong("x86-64")),
+        other => Err(wrong(&format!("processor {other}"))),
+    }
+}
+
+fn truncated(reason: impl std::fmt::Display) -> LibraryError {
+    let message = format!("the file is damaged or cut off: {reason}");
+    LibraryError::new(LibraryFault::Truncated, message).help("build or copy it again")
+}
+
+/// Whether everything that the file says it has is there.
+fn whole(file: &object::read::elf::ElfFile64<'_, Endianness>, bytes: &[u8]) -> Result<(), LibraryError> {
+    let endian = file.endian();
+    let there =
+        |offset: u64, size: u64| offset.checked_add(size).is_some_and(|end| end <= bytes.len() as u64);
+    let segments = file.elf_program_headers();
+    let loaded = segments.iter().all(|segment| there(segment.p_offset(endian), segment.p_filesz(endian)));
+    let sections = file.elf_section_table();
+    let sections = sections
+        .iter()
+        .all(|section| section.file_range(endian).is_none_or(|(offset, size)| there(offset, size)));
+    if !loaded || !sections || segments.is_empty() {
+        return Err(truncated("a part that it names lies behind its end"));
+    }
+    Ok(())
+}
+
+struct Found<'a> {
+    abi_version: u32,
+    json: &'a str,
+}
+
+fn no_note(reason: impl std::fmt::Display) -> LibraryError {
+    LibraryError::new(LibraryFault::NoNote, reason)
+        .help("write `export_executor!(MyExecutor::TYPE)`, in C `FLOWRUN_NOTE(…)` of flowrun.h")
+}
+
+/// The note, as `flowrun_sdk::abi::Note` lays it out.
+fn note<'a>(file: &object::read::elf::ElfFile64<'a, Endianness>) -> Result<Found<'a>, LibraryError> {
+    use object::ObjectSection as _;
+    let section = file.section_by_name(NOTE_SECTION);
+    let section =
+        section.ok_or_else(|| no_note("the library carries no note: it is no plugin of flowrun"))?;
+    let bytes = section.data().map_err(truncated)?;
+    let found = || {
+        let (head, rest) = bytes.split_at_checked(12)?;
+        let word = |at: usize| head.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
+        let (name_length, length, kind) = (word(0)?, word(4)?, word(8)?);
+        let (name, rest) = rest.split_at_checked(NOTE_NAME.len())?;
+        if name != NOTE_NAME || name_length as usize != NOTE_NAME.len() || kind != NOTE_TYPE {
+            return None;
+        }
+        let (version, json) = rest.get(..length as usize)?.split_at_checked(4)?;
+        let json = std::str::from_utf8(json).ok()?.trim_end_matches(['\0', ' ']);
+        Some(Found { abi_version: u32::from_ne_bytes(version.try_into().ok()?), json })
+    };
+    let found = found().ok_or_else(|| no_note("the plugin's note is not laid out as notes are"))?;
+    if found.json.len() > NOTE_BYTES_MAX {
+        return Err(no_note(format_args!("the plugin's note has more than {NOTE_BYTES_MAX} bytes")));
+    }
+    Ok(found)
+}
+
+/// Whether the names can be told apart, and there are not too many.
+fn names(description: &Description, inspection: &mut Inspection) {
+    let executors = &description.executors;
+    let many = executors.len() > ENTRIES_MAX
+        || executors.iter().any(|executor| executor.parameters.len() > ENTRIES_MAX);
+    if executors.is_empty() || many {
+        let message = format!(
+            "the plugin has {} executors; from 1 to {ENTRIES_MAX} are taken, with as many parameters",
+            executors.len()
+        );
+        inspection.faults.push(no_note(message));
+    }
+    let mut seen = HashSet::new();
+    for executor in executors {
+        for name in std::iter::once(&executor.name).chain(&executor.aliases) {
+            if name.is_empty() {
+                inspection.faults.push(no_note("an executor of the plugin has no name"));
+            } else if !seen.insert(name.as_str()) {
+                let message = format!("the plugin has two executors that are called `{name}`");
+                let fault = LibraryError::new(LibraryFault::DuplicateName, message);
+                inspection.faults.push(fault.help("give one of them another name"));
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The impl block as a whole: its handlers, how it is made and how it is closed.
+
+use std::collections::HashMap;
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::spanned::Spanned as _;
+use syn::{
+    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Lit, LitStr, Meta, Result, Type,
+};
+
+use crate::handler::Handler;
+
+/// The impl block, and behind it what makes an executor of it.
+pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    if !arguments.is_empty() {
+        return Err(Error::new(
+            arguments.span(),
+            "`#[executor]` takes nothing; endpoints stand before methods: `#[requests(\"/index\")]`",
+        ));
+    }
+    let mut item: ItemImpl = syn::parse2(item).map_err(|error| {
+        Error::new(error.span(), "`#[executor]` stands before the `impl` block with the executor's methods")
+    })?;
+    if let Some((_, of, _)) = &item.trait_ {
+        return Err(Error::new(
+            of.span(),
+            "`#[executor]` stands before an `impl` block of the type itself, not of a trait",
+        ));
+    }
+    let (mut handlers, mut create, mut close) = (Vec::new(), None, None);
+    for member in &mut item.items {
+        let ImplItem::Fn(method) = member else { continue };
+        handlers.extend(Handler::of(method)?);
+        marked(method, "create", &mut create)?;
+        marked(method, "close", &mut close)?;
+    }
+    check(&handlers, item.self_ty.span())?;
+    let close = close.as_ref().map(|method| &method.sig.ident);
+    let executor = match handlers.iter().any(|handler| handler.is_async) {
+        true => waiting(&item, &handlers, close)?,
+        false => computing(&item, &handlers, close),
+    };
+    let instance = instance(&item, &handlers);
+    let kind = create.as_ref().map(|create| kind(&item, create)).transpose()?;
+    Ok(quote!(#item #executor #instance #kind))
+}
+
+/// Keeps the method that carries the attribute of that name, and takes the attribute off.
+fn marked(method: &mut ImplItemFn, name: &str, found: &mut Option<ImplItemFn>) -> Result<()> {
+    let Some(position) = method.attrs.iter().position(|attribute| attribute.path().is_ident(name)) else {
+        return Ok(());
+    };
+    let attribute = method.attrs.remove(position);
+    if found.is_some() {
+        return Err(Error::new(attribute.span(), format!("there is another method with `#[{name}]`")));
+    }
+    *found = Some(method.clone());
+    Ok(())
+}
+
+fn check(handlers: &[Handler], of: Span) -> Result<()> {
+    let Some(first) = handlers.first() else {
+        return Err(Error::new(
+            of,
+            "no method handles requests: write `#[requests(\"/index\")]` or `#[requests]` before one",
+        ));
+    };
+    if let Some(other) = handlers.iter().find(|handler| handler.is_async != first.is_async) {
+        let message = "either all methods that handle requests are async, or none";
+        return Err(Error::new(other.name.span(), message));
+    }
+    let mut seen: HashMap<Option<String>, &Ident> = HashMap::new();
+    for handler in handlers {
+        let endpoints = handler.endpoints.iter().map(|endpoint| (Some(endpoint.value()), endpoint.span()));
+        let default = handler.endpoints.is_empty().then(|| (None, handler.name.span()));
+        for (endpoint, span) in endpoints.chain(default) {
+            let what = endpoint
+                .as_ref()
+                .map_or_else(|| "other endpoints".to_owned(), |endpoint| format!("`{endpoint}`"));
+            if let Some(other) = seen.insert(endpoint, &handler.name) {
+                return Err(Error::new(span, format!("`{other}` handles {what} already")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The arms that lead from endpoints to methods.
+fn arms(handlers: &[Handler]) -> TokenStream {
+    let named = handlers.iter().filter(|handler| !handler.endpoints.is_empty()).map(|handler| {
+        let (endpoints, invocation) = (&handler.endpoints, handler.invocation());
+        quote!(#(#endpoints)|* => #invocation,)
+    });
+    let default = handlers.iter().find(|handler| handler.endpoints.is_empty());
+    let otherwise = default.map_or_else(|| quote!(::std::result::Result::Ok(())), Handler::invocation);
+    quote!(#(#named)* _ => #otherwise)
+}
+
+fn computing(item: &ItemImpl, handlers: &[Handler], close: Option<&Ident>) -> TokenStream {
+    let (generics, _, conditions) = item.generics.split_for_impl();
+    let (of, arms) = (&item.self_ty, arms(handlers));
+    let close = close.map(|close| {
+        quote!(fn close(&mut self) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
+            ::flowrun_sdk::endpoint::Changed::settle(self.#close())
+        })
+    });
+    quote! {
+        impl #generics ::flowrun_sdk::Executor for #of #conditions {
+            fn execute(&mut self, call: &mut ::flowrun_sdk::Call<'_>) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
+                match call.endpoint() { #arms }
+            }
+            #close
+        }
+    }
+}
+
+fn waiting(item: &ItemImpl, handlers: &[Handler], close: Option<&Ident>) -> Result<TokenStream> {
+    if let Some(close) = close {
+        return Err(Error::new(close.span(), "an executor of async methods is not closed: it is dropped"));
+    }
+    let (generics, _, conditions) = item.generics.split_for_impl();
+    let (of, arms) = (&item.self_ty, arms(handlers));
+    Ok(quote! {
+        #[::flowrun_sdk::async_trait]
+        impl #generics ::flowrun_sdk::AsyncExecutor for #of #conditions {
+            async fn execute(&self, call: &mut ::flowrun_sdk::Call<'_>) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
+                match call.endpoint() { #arms }
+            }
+        }
+    })
+}
+
+/// What the pod has to know: the endpoints, and whether it computes or waits.
+fn instance(item: &ItemImpl, handlers: &[Handler]) -> TokenStream {
+    let (generics, _, conditions) = item.generics.split_for_impl();
+    let of = &item.self_ty;
+    let make = match handlers.iter().any(|handler| handler.is_async) {
+        true => quote!(::flowrun_sdk::Instance::task(executor)),
+        false => quote!(::flowrun_sdk::Instance::thread(executor)),
+    };
+    let every = handlers.iter().any(|handler| handler.endpoints.is_empty());
+    let endpoints: Vec<&LitStr> = handlers.iter().flat_map(|handler| &handler.endpoints).collect();
+    let endpoints = (!every).then(|| quote!(.for_endpoints([#(#endpoints),*])));
+    quote! {
+        impl #generics ::std::convert::From<#of> for ::flowrun_sdk::Instance #conditions {
+            fn from(executor: #of) -> Self {
+                #make #endpoints
+            }
+        }
+    }
+}
+
+/// The kind of executor that `create` makes.
+fn kind(item: &ItemImpl, create: &ImplItemFn) -> Result<TokenStream> {
+    let of = &item.self_ty;
+    let name = match &**of {
+        Type::Path(path) if item.generics.params.is_empty() => {
+            path.path.segments.last().map(|segment| segment.ident.to_string())
+        }
+        _ => None,
+    };
+    let name = name.ok_or_else(|| {
+        Error::new(of.span(), "an executor that a flow can name is a type without parameters")
+    })?;
+    let inputs: Vec<&Type> = create
+        .sig
+        .inputs
+        .iter()
+        .map(|input| match input {
+            FnArg::Typed(argument) => Ok(&*argument.ty),
+            FnArg::Receiver(receiver) => {
+                Err(Error::new(receiver.span(), "`#[create]` makes the executor, so there is no `self` yet"))
+            }
+        })
+        .collect::<Result<_>>()?;
+    let [parameters, rest @ ..] = inputs.as_slice() else {
+        let message =
+            "`#[create]` takes the parameters, and `&Context` if it wants to know where the executor stands";
+        return Err(Error::new(create.sig.ident.span(), message));
+    };
+    let context = match rest {
+        [] => None,
+        [_] => Some(quote!(, &build.context)),
+        [_, more, ..] => {
+            return Err(Error::new(more.span(), "`#[create]` takes the parameters and `&Context` alone"));
+        }
+    };
+    let (method, summary) = (&create.sig.ident, summary(&item.attrs));
+    Ok(quote! {
+        impl #of {
+            /// The kind of executor that this is: its name, its parameters, and how one is made.
+            pub const TYPE: ::flowrun_sdk::ExecutorType = ::flowrun_sdk::ExecutorType::new::<#parameters>(#name, #summary, |build| {
+                let made = #of::#method(::flowrun_sdk::parse(build)? #context);
+                ::flowrun_sdk::endpoint::Created::settle(made).map(::flowrun_sdk::Instance::from)
+            });
+        }
+    })
+}
+
+/// The first paragraph of the documentation.
+fn summary(attributes: &[Attribute]) -> String {
+    let lines =
+        attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| {
+            match &attribute.meta {
+                Meta::NameValue(value) => match &value.value {
+                    Expr::Lit(literal) => match &literal.lit {
+                        Lit::Str(text) => Some(text.value().trim().to_owned()),
+                        _ => None,
+                    },
+                    _ => None,
+                },
+                _ => None,
+            }
+        });
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,90 @@
+//! What is wrong with an executor is said where it is wrong, with what to write.
+
+use quote::quote;
+
+use crate::implementation::expand;
+
+fn refused(item: proc_macro2::TokenStream) -> String {
+    expand(quote!(), item).unwrap_err().to_string()
+}
+
+#[test]
+fn mistakes_are_answered_with_what_to_write() {
+    for (item, said) in [
+        (
+            quote!(impl Mine { fn index(&mut self) {} }),
+            "no method handles requests: write `#[requests(\"/index\")]`",
+        ),
+        (quote!(impl Mine { #[requests("index")] fn index(&mut self) {} }), "write \"/index\""),
+        (quote!(impl Mine { #[requests(index)] fn index(&mut self) {} }), "endpoints are texts"),
+        (quote!(impl Mine { #[requests()] fn index(&mut self) {} }), "name an endpoint"),
+        (
+            quote!(impl Mine { #[requests = "/index"] fn index(&mut self) {} }),
+            "write `#[requests(\"/index\")]`, or",
+        ),
+        (
+            quote!(impl Mine { #[requests("/a")] #[requests("/b")] fn index(&mut self) {} }),
+            "in one `#[requests(…)]`",
+        ),
+        (quote!(impl Mine { #[requests("/a")] fn index() {} }), "takes `&mut self` or `&self`"),
+        (quote!(impl Mine { #[requests("/a")] fn index(self) {} }), "takes `&mut self` or `&self`"),
+        (
+            quote!(impl Mine { #[requests("/a")] fn index(&mut self, docs: &[Document]) {} }),
+            "`&mut Vec<Document>`",
+        ),
+        (
+            quote!(impl Mine { #[requests("/a")] fn a(&self) {} #[requests("/a")] fn b(&self) {} }),
+            "`a` handles `/a` already",
+        ),
+        (
+            quote!(impl Mine { #[requests] fn a(&self) {} #[requests] fn b(&self) {} }),
+            "`a` handles other endpoints already",
+        ),
+        (
+            quote!(impl Mine { #[requests("/a")] async fn a(&mut self) {} }),
+            "takes `&self`, because several calls",
+        ),
+        (
+            quote!(impl Mine { #[requests("/a")] async fn a(&self) {} #[requests("/b")] fn b(&self) {} }),
+            "either all methods that handle requests are async, or none",
+        ),
+        (
+            quote!(impl Mine { #[requests("/a")] fn a(&self, call: &mut Call<'_>, document: &mut Document) {} }),
+            "is called for each document",
+        ),
+        (
+            quote!(impl Mine { #[create] fn new(&self) {} #[requests] fn a(&self) {} }),
+            "there is no `self` yet",
+        ),
+        (
+            quote!(impl Mine { #[create] fn new() {} #[requests] fn a(&self) {} }),
+            "`#[create]` takes the parameters",
+        ),
+        (
+            quote!(
+                impl<T> Mine<T> {
+                    #[create]
+                    fn new(p: P) {}
+                    #[requests]
+                    fn a(&self) {}
+                }
+            ),
+            "a type without parameters",
+        ),
+        (
+            quote!(impl Mine { #[close] fn end(&self) {} #[requests] async fn a(&self) {} }),
+            "is not closed: it is dropped",
+        ),
+        (quote!(impl Executor for Mine { }), "not of a trait"),
+        (
+            quote!(
+                struct Mine;
+            ),
+            "before the `impl` block",
+        ),
+    ] {
+        let refusal = refused(item.clone());
+        assert!(refusal.contains(said), "{item}: {refusal}");
+    }
+    assert!(expand(quote!("/index"), quote!(impl Mine { #[requests] fn a(&self) {} })).is_err());
+}

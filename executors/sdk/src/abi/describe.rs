@@ -1,0 +1,273 @@
+//! What a library offers, as JSON that the compiler writes from the tables.
+
+use super::text::Text;
+use crate::{ExecutorType, Fallback, Field, Kind};
+
+/// Writes the JSON of a note.
+pub(super) const fn describe<const N: usize>(types: &[ExecutorType], name: &str, version: &str) -> Text<N> {
+    let mut text = Text::new();
+    text.raw("{\"sdk\":");
+    text.string(env!("CARGO_PKG_VERSION"));
+    text.key("library");
+    text.string(name);
+    text.key("version");
+    text.string(version);
+    text.key("executors");
+    text.raw("[");
+    let mut rest = types;
+    while let [kind, others @ ..] = rest {
+        executor(&mut text, kind);
+        if !others.is_empty() {
+            text.raw(",");
+        }
+        rest = others;
+    }
+    text.raw("]}");
+    text
+}
+
+const fn executor<const N: usize>(text: &mut Text<N>, kind: &ExecutorType) {
+    text.raw("{\"name\":");
+    text.string(kind.name);
+    text.key("summary");
+    text.string(kind.summary);
+    if !kind.aliases.is_empty() {
+        text.key("aliases");
+        words(text, kind.aliases);
+    }
+    if kind.stores {
+        text.key("stores");
+        text.raw("true");
+    }
+    text.key("parameters");
+    text.raw("[");
+    let mut rest = kind.fields;
+    while let [field, others @ ..] = rest {
+        parameter(text, field);
+        if !others.is_empty() {
+            text.raw(",");
+        }
+        rest = others;
+    }
+    text.raw("]}");
+}
+
+const fn parameter<const N: usize>(text: &mut Text<N>, field: &Field) {
+    text.raw("{\"name\":");
+    text.string(field.name);
+    text.raw(",");
+    form(text, &field.kind);
+    match field.default {
+        Fallback::Required => {
+            text.key("required");
+            text.raw("true");
+        }
+        Fallback::Made { written, .. } | Fallback::Told(written) => {
+            text.key("default");
+            text.string(plain(written));
+        }
+    }
+    text.key("doc");
+    text.string(field.documentation);
+    text.raw("}");
+}
+
+/// The entries of an object that say what values there are.
+const fn form<const N: usize>(text: &mut Text<N>, kind: &Kind) {
+    text.raw("\"type\":");
+    match kind {
+        Kind::Boolean => text.string("boolean"),
+        Kind::Integer { least, most } => {
+            text.string("integer");
+            text.key("least");
+            if *least < 0 {
+                text.raw("-");
+            }
+            text.number(least.unsigned_abs());
+            text.key("most");
+            text.number(*most);
+        }
+        Kind::Number => text.string("number"),
+        Kind::Text => text.string("text"),
+        Kind::Path => text.string("path"),
+        Kind::Seconds => text.string("seconds"),
+        Kind::AccessPaths => text.string("access_paths"),
+        Kind::Choice(choices) => {
+            text.string("choice");
+            text.key("words");
+            words(text, choices);
+        }
+        Kind::Optional(kind) => {
+            text.string("optional");
+            of(text, kind);
+        }
+        Kind::List(kind) => {
+            text.string("list");
+            of(text, kind);
+        }
+        Kind::Array(kind, length) => {
+            text.string("array");
+            of(text, kind);
+            text.key("length");
+            text.number(*length as u64);
+        }
+        Kind::Mapping => text.string("mapping"),
+        Kind::Any => text.string("any"),
+        Kind::Other(meant) => {
+            text.string("other");
+            text.key("meant");
+            text.string(meant);
+        }
+    }
+}
+
+const fn of<const N: usize>(text: &mut Text<N>, kind: &Kind) {
+    text.key("of");
+    text.raw("{");
+    form(text, kind);
+    text.raw("}");
+}
+
+const fn words<const N: usize>(text: &mut Text<N>, mut words: &[&str]) {
+    text.raw("[");
+    while let [word, others @ ..] = words {
+        text.string(word);
+        if !others.is_empty() {
+            text.raw(",");
+        }
+        words = others;
+    }
+    text.raw("]");
+}
+
+/// An expression of Rust as JSON, where it is a literal with something around it; others as they are.
+const fn plain(written: &str) -> &str {
+    if let Some(inner) = between(written, "Some(", ")") {
+        return plain(inner);
+    }
+    match written.as_bytes() {
+        b"None" => return "null",
+        b"String::new()" => return "\"\"",
+        b"Vec::new()" | b"vec![]" => return "[]",
+        _ => {}
+    }
+    let mut endings: &[&str] = &[".to_owned()", ".to_string()", ".into()"];
+    while let [ending, others @ ..] = endings {
+        if let Some(inner) = between(written, "\"", ending) {
+            // With the quotation mark that was taken off.
+            return written.split_at(inner.len() + 1).0;
+        }
+        endings = others;
+    }
+    written
+}
+
+/// What stands between a beginning and an end.
+const fn between<'a>(text: &'a str, beginning: &str, end: &str) -> Option<&'a str> {
+    if text.len() < beginning.len() + end.len() {
+        return None;
+    }
+    let (head, rest) = text.split_at(beginning.len());
+    let (middle, tail) = rest.split_at(rest.len() - end.len());
+    if same(head, beginning) && same(tail, end) { Some(middle) } else { None }
+}
+
+const fn same(left: &str, right: &str) -> bool {
+    let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
+    while let ([first, others @ ..], [second, more @ ..]) = (left, right) {
+        if *first != *second {
+            return false;
+        }
+        (left, right) = (others, more);
+    }
+    left.is_empty() && right.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::abi::Description;
+    use crate::{AccessPaths, BuildError};
+
+    crate::choice! {
+        /// A choice.
+        enum Colour {
+            /// Like a poppy.
+            Red = "red",
+            /// Like the sky.
+            Blue = "blue",
+        }
+    }
+
+    crate::parameters! {
+        /// All kinds of fields.
+        #[expect(dead_code, reason = "nobody makes one")]
+        struct Sample {
+            /// Required,
+            /// "quoted" and in \two lines.
+            size: u32,
+            ratio: f32 = 0.5,
+            word: String = "a word".to_owned(),
+            colour: Colour = Colour::Blue,
+            limit: Option<i32> = Some(-3),
+            none: Option<i64> = None,
+            access_paths: AccessPaths = AccessPaths::chunks(),
+            pairs: Vec<[bool; 2]> = Vec::new(),
+        }
+    }
+
+    const TYPES: &[ExecutorType] =
+        &[ExecutorType::new::<Sample>("Sample", "Does\n nothing.", |_| Err(BuildError::failed("no")))
+            .also(&["S"])
+            .storing()];
+    const LENGTH: usize = describe::<0>(TYPES, "mine", "1.2.3").length;
+    const TEXT: Text<LENGTH> = describe(TYPES, "mine", "1.2.3");
+
+    #[test]
+    fn what_the_compiler_writes_is_what_the_host_reads() {
+        let read: Description = serde_json::from_slice(&TEXT.bytes).unwrap();
+        let integer = |least: i64, most: u64| json!({"type": "integer", "least": least, "most": most});
+        let parameter = |name: &str, form: serde_json::Value, default: &str| {
+            let mut parameter = json!({"name": name, "default": default, "doc": ""});
+            parameter.as_object_mut().unwrap().extend(form.as_object().unwrap().clone());
+            parameter
+        };
+        let mut size = integer(0, u32::MAX.into());
+        size["name"] = "size".into();
+        size["required"] = true.into();
+        size["doc"] = "Required, \"quoted\" and in \\two lines.".into();
+        let expected = json!({
+            "sdk": env!("CARGO_PKG_VERSION"),
+            "library": "mine",
+            "version": "1.2.3",
+            "executors": [{
+                "name": "Sample",
+                "summary": "Does nothing.",
+                "aliases": ["S"],
+                "stores": true,
+                "parameters": [
+                    size,
+                    parameter("ratio", json!({"type": "number"}), "0.5"),
+                    parameter("word", json!({"type": "text"}), "\"a word\""),
+                    parameter("colour", json!({"type": "choice", "words": ["red", "blue"]}), "Colour::Blue"),
+                    parameter("limit", json!({"type": "optional", "of": integer(i32::MIN.into(), i32::MAX.unsigned_abs().into())}), "-3"),
+                    parameter(
+                        "none",
+                        json!({"type": "optional", "of": integer(i64::MIN, i64::MAX.unsigned_abs())}),
+                        "null"
+                    ),
+                    parameter("access_paths", json!({"type": "access_paths"}), "AccessPaths::chunks()"),
+                    parameter(
+                        "pairs",
+                        json!({"type": "list", "of": {"type": "array", "of": {"type": "boolean"}, "length": 2}}),
+                        "[]"
+                    ),
+                ],
+            }],
+        });
+        assert_eq!(read, serde_json::from_value(expected.clone()).unwrap());
+        assert_eq!(serde_json::to_value(&read).unwrap(), expected);
+    }
+}

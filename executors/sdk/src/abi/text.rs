@@ -1,0 +1,90 @@
+//! JSON written by the compiler: a note has to be in the file before anything runs.
+
+/// Counts and keeps the bytes written, as far as they fit. Of no size, it measures.
+#[derive(Debug)]
+pub(super) struct Text<const N: usize> {
+    pub(super) bytes: [u8; N],
+    pub(super) length: usize,
+}
+
+impl<const N: usize> Text<N> {
+    pub(super) const fn new() -> Self {
+        // Blanks are nothing in JSON, so that padding does no harm.
+        Self { bytes: [b' '; N], length: 0 }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the bound is checked before")]
+    const fn byte(&mut self, byte: u8) {
+        if self.length < N {
+            self.bytes[self.length] = byte;
+        }
+        self.length += 1;
+    }
+
+    /// The bytes as they are.
+    #[expect(clippy::indexing_slicing, reason = "the bound is checked before")]
+    pub(super) const fn raw(&mut self, text: &str) {
+        let (bytes, mut position) = (text.as_bytes(), 0);
+        while position < bytes.len() {
+            self.byte(bytes[position]);
+            position += 1;
+        }
+    }
+
+    /// A JSON text; runs of white space become one blank, and none is left at the ends.
+    #[expect(clippy::indexing_slicing, reason = "the bound is checked before")]
+    pub(super) const fn string(&mut self, text: &str) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let (bytes, mut position, mut blank, mut begun) = (text.as_bytes(), 0, false, false);
+        self.byte(b'"');
+        while position < bytes.len() {
+            let byte = bytes[position];
+            position += 1;
+            if matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
+                blank = begun;
+                continue;
+            }
+            if blank {
+                self.byte(b' ');
+            }
+            (blank, begun) = (false, true);
+            match byte {
+                b'"' | b'\\' => {
+                    self.byte(b'\\');
+                    self.byte(byte);
+                }
+                0..0x20 => {
+                    self.raw("\\u00");
+                    self.byte(DIGITS[(byte >> 4) as usize]);
+                    self.byte(DIGITS[(byte & 15) as usize]);
+                }
+                _ => self.byte(byte),
+            }
+        }
+        self.byte(b'"');
+    }
+
+    /// A key of an object, behind another one.
+    pub(super) const fn key(&mut self, name: &str) {
+        self.byte(b',');
+        self.string(name);
+        self.byte(b':');
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the bound is checked before")]
+    pub(super) const fn number(&mut self, mut number: u64) {
+        let (mut digits, mut count) = ([0_u8; 20], 0);
+        loop {
+            digits[count] = b'0' + (number % 10) as u8;
+            number /= 10;
+            count += 1;
+            if number == 0 {
+                break;
+            }
+        }
+        while count > 0 {
+            count -= 1;
+            self.byte(digits[count]);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The plugins of `executors/examples` with their flows in `flows/plugins`, run as their users run them.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::support::plugin;
+use crate::support::program::{json_lines, text};
+
+/// What a flow of `flows/plugins` answers, with its plugin in `plugins`.
+fn answers(flow: &str, plugins: &Path) -> Vec<serde_json::Value> {
+    let directory = tempfile::tempdir().unwrap();
+    let input = directory.path().join("in.jsonl");
+    std::fs::write(
+        &input,
+        "{\"id\": \"a\", \"text\": \"hello\", \"tags\": {\"n\": 1}}\n{\"id\": \"b\", \"text\": \"world\"}\n",
+    )
+    .unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_flowrun"))
+        .args([&format!("flows/plugins/{flow}"), "-o", "-", "-i"])
+        .arg(&input)
+        .env("PLUGINS", plugins)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    json_lines(text(&output.stdout))
+}
+
+fn marked(documents: &[serde_json::Value]) {
+    assert_eq!(
+        (&documents[0]["text"], &documents[1]["text"]),
+        (&json!("hello?!"), &json!("world?!")),
+        "{documents:?}"
+    );
+    assert_eq!(documents[0]["tags"], json!({"n": 1}));
+}
+
+#[test]
+fn the_plugin_in_rust_does_what_its_flow_says() {
+    marked(&answers("rust.yml", plugin::in_rust().parent().unwrap()));
+}
+
+#[test]
+fn the_plugin_in_c_does_what_its_flow_says() {
+    let directory = tempfile::tempdir().unwrap();
+    plugin::in_c(&directory.path().join("libshout_c.so"));
+    marked(&answers("c.yml", directory.path()));
+}
