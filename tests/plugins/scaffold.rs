@@ -98,6 +98,15 @@ fn a_new_executor_in_c_builds_is_tested_and_runs() {
 }
 
 #[test]
+fn a_new_executor_in_python_is_tested_and_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    successful(&flowrun(directory.path(), &["new", "executor", "even-louder", "--lang", "python"]));
+    let place = directory.path().join("even-louder");
+    make(&place);
+    assert_eq!(answer(&place, "hello"), "hello!");
+}
+
+#[test]
 fn a_new_flow_is_tested_and_runs() {
     let directory = tempfile::tempdir().unwrap();
     successful(&flowrun(directory.path(), &["new", "flow", "texts"]));

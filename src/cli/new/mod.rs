@@ -51,6 +51,8 @@ enum Language {
     Rust,
     /// One file and the header.
     C,
+    /// One file.
+    Python,
 }
 
 impl Language {
@@ -58,6 +60,7 @@ impl Language {
         match self {
             Self::Rust => template::RUST,
             Self::C => template::C,
+            Self::Python => template::PYTHON,
         }
     }
 }

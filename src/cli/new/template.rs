@@ -34,6 +34,18 @@ pub(super) const C: Template = Template {
     next: include_str!("c/next.txt"),
 };
 
+/// An executor in Python.
+pub(super) const PYTHON: Template = Template {
+    files: &[
+        ("{library}.py", include_str!("python/executor.py.txt")),
+        ("flow.yml", include_str!("python/flow.yml.txt")),
+        ("Makefile", include_str!("python/Makefile.txt")),
+        ("README.md", include_str!("python/README.md.txt")),
+        (".gitignore", "__pycache__/\n/venv/\n/workspace/\n"),
+    ],
+    next: include_str!("python/next.txt"),
+};
+
 /// A flow.
 pub(super) const FLOW: Template = Template {
     files: &[
