@@ -1,10 +1,6 @@
 //! `include/flowrun.h` is what the boundary is. `FLOWRUN_BLESS=1` writes it anew.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test that cannot go on has failed; its files are its own"
-)]
+#![expect(clippy::disallowed_methods, reason = "a test that cannot go on has failed; its files are its own")]
 
 use cbindgen::{Builder, Config, DocumentationLength, DocumentationStyle, Language, Style};
 

@@ -72,7 +72,6 @@ impl<const N: usize> Text<N> {
     }
 
     #[expect(clippy::indexing_slicing, reason = "the bound is checked before")]
-    #[expect(clippy::cast_possible_truncation, reason = "a digit")]
     pub(super) const fn number(&mut self, mut number: u64) {
         let (mut digits, mut count) = ([0_u8; 20], 0);
         loop {
