@@ -77,6 +77,14 @@ fn clients_of_the_second_schema_connect_unchanged() {
 }
 
 #[test]
+fn clients_hear_that_they_are_refused_while_they_send() {
+    let directory = tempfile::tempdir().unwrap();
+    let full = "jtype: Flow\nwith: {prefetch: 1, when_full: refuse}\nexecutors: [{name: a, uses: Pass}]\n";
+    std::fs::write(directory.path().join("full.yml"), full).unwrap();
+    talk_in(directory.path(), "v1", "refused", &["full.yml"], &[]);
+}
+
+#[test]
 fn a_gateway_of_jinas_takes_the_flow_for_an_executor_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     talk_in(directory.path(), "v2", "external_v2", &["flow.yml"], &[]);

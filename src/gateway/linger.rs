@@ -1,7 +1,8 @@
 //! The end of a connection, so that what was sent last arrives.
 //!
-//! Closing a socket into which a client is still writing makes the system send a reset, and a reset throws away what
-//! the client has not read yet: its last replies. So our side is closed first, and what still comes is read and
+//! Closing a socket into which a client is still writing, because it was refused by the head of its request or because
+//! the service ends, makes the system send a reset, and a reset throws away what the client has not read yet: its last
+//! replies. So our side is closed first, and what still comes is read and
 //! dropped until the client closes too.
 
 use std::io;

@@ -205,11 +205,10 @@ where
         }
         () = gateway.admission.ended() => {
             connection.as_mut().graceful_shutdown();
-            let ended = connection.as_mut().await;
-            drop(connection);
-            owner.close().await;
-            ended
+            connection.as_mut().await
         }
     };
+    drop(connection);
+    owner.close().await;
     ended.map_err(|error| error.to_string())
 }

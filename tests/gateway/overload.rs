@@ -54,6 +54,24 @@ async fn a_request_is_refused_by_its_head_before_anything_else_of_it_has_come() 
 }
 
 #[tokio::test]
+async fn whoever_sends_all_before_it_reads_is_told_too() {
+    let closed = gate::close();
+    let served = served(ONE, GATE).await;
+    let mut inside = served.grpc().await.begin(UNARY, &[]).await;
+    inside.send(&question("inside", "/index"));
+    inside.close();
+    until(|| served.flow.books().inside == 1).await;
+    // More than the system keeps of what nobody reads.
+    let body = "x".repeat(30 << 20);
+    for _ in 0..5 {
+        let (code, _, said) = served.http("POST", "/index", "", &body).await;
+        assert_eq!((code, said.contains("busy")), (429, true), "{said}");
+    }
+    drop(closed);
+    assert_eq!(inside.end().await.messages.len(), 1);
+}
+
+#[tokio::test]
 async fn thousands_of_refusals_leave_what_is_under_way_on_the_same_connection_alone() {
     let closed = gate::close();
     let served = served(ONE, GATE).await;
