@@ -30,9 +30,6 @@ pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachabl
 /// What is in a shared library, without executing it.
 pub use flowrun_plugin::{Inspection, in_words, inspect, look};
 
-/// How a program ends that a library holds up.
-pub use flowrun_plugin::{end, is_stuck};
-
 /// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
 ///
 /// # Errors
