@@ -32,6 +32,10 @@ impl Still {
     fn pass(&mut self, _: &mut Call<'_>) {}
 }
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The plugins of `executors/examples/rust`, as they are published.
 fn library() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));

@@ -33,9 +33,6 @@ pub use flowrun_plugin::{Inspection, in_words, inspect, look};
 /// Which program the child processes of executors run, and what it does as one.
 pub use flowrun_process::{Program, guard as guard_children, serve as serve_child};
 
-/// How a program ends that a library holds up.
-pub use flowrun_plugin::{end, is_stuck};
-
 /// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
 ///
 /// # Errors

@@ -61,9 +61,6 @@ pub fn main() -> ExitCode {
         // The panic's message was logged when it happened.
         Err(_) => Exit::Bug,
     };
-    if crate::catalog::is_stuck() {
-        crate::catalog::end(exit.code());
-    }
     exit.into()
 }
 

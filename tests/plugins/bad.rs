@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use flowrun::diagnostic::Code;
 
 use super::{directory, start, write};
-use crate::support::program::{flowrun, text};
 use crate::support::{self, plugin};
 
 /// A library that leaves a file behind when it is loaded.
@@ -244,18 +243,6 @@ async fn whose_first_function_hangs() {
     let note = format!("int pause(void);\n{NOTE}");
     let hangs = |directory: &Path| library(directory, &note, "for (;;) pause();");
     refused(hangs, Code::PluginHung, "did not return").await;
-}
-
-#[test]
-fn a_constructor_that_hangs_does_not_hold_up_the_end_of_the_program() {
-    let directory = directory("- {name: a, uses: bad.so}\n");
-    let hangs = "int pause(void);\n__attribute__((constructor)) static void hang(void) { for (;;) pause(); }";
-    library(directory.path(), &format!("{hangs}\n{NOTE}"), "return &table;");
-    let started = Instant::now();
-    let output = flowrun(directory.path(), &["flow.yml", "-i", "flow.yml"]);
-    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("[F514]"), "{}", text(&output.stderr));
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -14,6 +14,10 @@ pub(crate) struct Given {
     pub(crate) endpoint: String,
     pub(crate) parameters: String,
     pub(crate) documents: Bytes,
+    /// How many documents there are, the bytes that they hold, and whether each has an id.
+    pub(crate) count: usize,
+    pub(crate) memory: usize,
+    pub(crate) named: bool,
     pub(crate) allowance: Allowance,
     said: Mutex<Said>,
 }
@@ -54,6 +58,9 @@ impl Given {
             endpoint: call.endpoint().to_owned(),
             parameters,
             documents: wire::encode_shared(call.documents()),
+            count: call.documents().len(),
+            memory: call.documents().bytes(),
+            named: call.documents().are_named(),
             allowance: call.allowance(),
             said: Mutex::default(),
         }

@@ -25,7 +25,6 @@ use flowrun_sdk::{ExecutorType, LibraryError, LibraryRequest};
 
 pub use inspect::{Inspection, inspect};
 pub use kind::in_words;
-pub use load::{end, is_stuck};
 
 /// The executors of a library that is where it may be, and of the bytes that it should have. It is not executed.
 ///

@@ -1,7 +1,6 @@
 //! Loads a library, once, under the eyes of a watch: a library that does not come back costs a thread.
 
 use std::os::fd::AsRawFd as _;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
@@ -17,8 +16,6 @@ use crate::opened::Opened;
 
 /// How long loading a library and its first function may take. Those who wait for a flow are told within five seconds.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(4);
-
-static STUCK: AtomicBool = AtomicBool::new(false);
 
 /// A library's functions, or why it has none: found out once.
 #[derive(Default)]
@@ -56,25 +53,12 @@ fn watched(library: &'static Opened) -> Result<&'static FlowrunPlugin, LibraryEr
         Ok(result) => result.map_err(about),
         Err(RecvTimeoutError::Disconnected) => Err(about(not_loaded("the thread that loads it ended"))),
         Err(RecvTimeoutError::Timeout) => {
-            STUCK.store(true, Ordering::Relaxed);
             let message =
                 format!("the plugin did not return from `{SYMBOL}` within {} s", LOAD_TIMEOUT.as_secs());
             let help = "what takes long belongs where executors are created";
             Err(about(LibraryError::new(LibraryFault::InitHung, message).help(help)))
         }
     }
-}
-
-/// Whether a library is still being loaded after its time. The loader holds its lock then, and what is run at the end of
-/// a program waits for it: such a program has to [`end`] at once.
-pub fn is_stuck() -> bool {
-    STUCK.load(Ordering::Relaxed)
-}
-
-/// Ends the program at once, running nothing that would be run at its end.
-pub fn end(code: u8) -> ! {
-    // SAFETY: there is nothing that it could break.
-    unsafe { libc::_exit(code.into()) }
 }
 
 fn not_loaded(reason: impl std::fmt::Display) -> LibraryError {

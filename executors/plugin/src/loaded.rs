@@ -129,6 +129,9 @@ impl Loaded {
                 parameters => parameters.as_bytes(),
             }),
             documents: FlowrunBytes::of(&given.documents),
+            count: given.count as u64,
+            memory: given.memory as u64,
+            named: given.named,
             remaining_ns: remaining,
             bytes_max: given.allowance.bytes_max() as u64,
         };

@@ -9,6 +9,7 @@ fn refused(item: proc_macro2::TokenStream) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn mistakes_are_answered_with_what_to_write() {
     for (item, said) in [
         (

@@ -162,6 +162,18 @@ typedef struct flowrun_call {
      */
     struct flowrun_bytes documents;
     /*
+     How many documents there are.
+     */
+    uint64_t count;
+    /*
+     Bytes of memory that they hold.
+     */
+    uint64_t memory;
+    /*
+     Whether each has an id.
+     */
+    bool named;
+    /*
      Nanoseconds until the request has to be answered, from the beginning of the call; `UINT64_MAX` for no end.
      */
     uint64_t remaining_ns;

@@ -1,6 +1,6 @@
 //! `#[executor]`: which method a request reaches, with what, and what becomes of what it returns.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use flowrun_sdk::testing::Bench;
 use flowrun_sdk::{

@@ -1,10 +1,6 @@
 //! `include/flowrun.h` is what the boundary is. `FLOWRUN_BLESS=1` writes it anew.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test that cannot go on has failed; its files are its own"
-)]
+#![expect(clippy::disallowed_methods, reason = "a test that cannot go on has failed; its files are its own")]
 
 use cbindgen::{Builder, Config, DocumentationLength, DocumentationStyle, Language, Style};
 
@@ -85,4 +81,19 @@ fn the_header_is_what_the_boundary_is() {
     }
     let kept = std::fs::read_to_string(HEADER).unwrap_or_default();
     assert!(kept == made, "{HEADER} is stale; FLOWRUN_BLESS=1 writes it anew");
+}
+
+#[test]
+fn the_header_is_plain_c_and_plain_cpp() {
+    for (compiler, language, standard) in [("cc", "c", "-std=c99"), ("c++", "c++", "-std=c++11")] {
+        let flags = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-x", language, standard];
+        let output = std::process::Command::new(compiler)
+            .args(flags)
+            .arg("-include")
+            .arg(HEADER)
+            .arg("/dev/null")
+            .output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{compiler}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }

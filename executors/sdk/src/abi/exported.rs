@@ -192,7 +192,7 @@ impl Exported {
 
     fn execute(&self, given: &Given<'_>) -> Result<(), ExecutorError> {
         let parameters = given.parameters()?;
-        let (list, documents) = given.documents()?;
+        let (list, documents) = given.documents();
         let cancellation = given.cancellation();
         let _forget = Forget(&cancellation);
         let mut call = Call::new(given.endpoint, documents, &parameters)

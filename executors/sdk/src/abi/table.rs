@@ -177,6 +177,12 @@ pub struct FlowrunCall {
     pub parameters: FlowrunBytes,
     /// The documents: a `DocumentArrayProto` of docarray's first schema.
     pub documents: FlowrunBytes,
+    /// How many documents there are.
+    pub count: u64,
+    /// Bytes of memory that they hold.
+    pub memory: u64,
+    /// Whether each has an id.
+    pub named: bool,
     /// Nanoseconds until the request has to be answered, from the beginning of the call; `UINT64_MAX` for no end.
     pub remaining_ns: u64,
     /// Bytes of memory that its documents may hold.

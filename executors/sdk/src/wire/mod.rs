@@ -93,10 +93,10 @@ const LIST_ENTRY_BYTES_MAX: usize = 11;
 /// The documents as a message that lists them.
 #[must_use]
 pub fn encode_list(documents: &[Document]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for document in documents {
-        let length = document.length();
-        bytes.reserve(length + LIST_ENTRY_BYTES_MAX);
+    let lengths: Vec<usize> = documents.iter().map(Part::length).collect();
+    let entries = lengths.len() * LIST_ENTRY_BYTES_MAX;
+    let mut bytes = Vec::with_capacity(lengths.iter().sum::<usize>() + entries);
+    for (document, length) in documents.iter().zip(lengths) {
         bytes.begin(1, length);
         document.write(&mut bytes);
     }
@@ -106,7 +106,35 @@ pub fn encode_list(documents: &[Document]) -> Vec<u8> {
 /// The same: the message that they came in, if it is one of this schema and nobody has written to them.
 #[must_use]
 pub fn encode_shared(documents: &Documents) -> Bytes {
-    documents.message(Schema::V1).cloned().unwrap_or_else(|| encode_list(documents).into())
+    documents.message(Schema::V1).cloned().unwrap_or_else(|| written_once(documents).into())
+}
+
+/// The documents as a message that lists them, in one pass: lengths are filled in behind what they are the lengths of, in
+/// as many bytes as a large one takes. For messages that go no further than to the other side of a boundary.
+fn written_once(documents: &Documents) -> Vec<u8> {
+    /// Bytes of a length below 2³⁵.
+    const LENGTH_BYTES: usize = 5;
+    let mut bytes = Vec::with_capacity(documents.bytes());
+    for document in documents {
+        // The key of what `begin(1, …)` begins.
+        bytes.push(0x0a);
+        let start = bytes.len() + LENGTH_BYTES;
+        bytes.extend_from_slice(&[0; LENGTH_BYTES]);
+        document.write(&mut bytes);
+        let length = bytes.len() - start;
+        let place = bytes.get_mut(start - LENGTH_BYTES..start).into_iter().flatten();
+        for (position, byte) in place.enumerate() {
+            let more = if position + 1 < LENGTH_BYTES { 0x80 } else { 0 };
+            *byte = (length >> (7 * position)) as u8 & 0x7f | more;
+        }
+    }
+    bytes
+}
+
+/// The documents of a message that somebody made who is trusted to say how many they are, whether each has an id, and
+/// how many bytes they hold. A message that is none has no documents.
+pub(crate) fn trusted_list(list: Bytes, count: usize, named: bool, bytes: usize) -> Documents {
+    Documents::of_message(Message { list, schema: Schema::V1, count, named, read: OnceLock::new() }, bytes)
 }
 
 /// A JSON object as a `Struct`. Numbers become doubles, as everywhere in protobuf's `Struct`.
@@ -142,7 +170,7 @@ pub fn decode_shared(bytes: &Bytes) -> Result<Document, WireError> {
 /// # Errors
 /// [`WireError`] when one of them is none.
 pub fn decode_list(list: &Bytes) -> Result<Documents, WireError> {
-    let check::Seen { count, named, bytes } = Reading::of(None).check_list(list)?;
+    let check::Seen { count, named, bytes } = Reading::of(Some(list)).check_list(list)?;
     let (list, read) = (list.clone(), OnceLock::new());
     Ok(Documents::of_message(Message { list, schema: Schema::V1, count, named, read }, bytes))
 }

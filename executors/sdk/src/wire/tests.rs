@@ -186,6 +186,7 @@ fn groups_and_unknown_fields_are_passed_over() {
     assert_eq!(decode(b"\xa3\x06\x08\x01\xa4\x06\x0a\x01a\xf8\x06\x01").unwrap(), Document::new("a"));
 }
 
+#[cfg(feature = "service")]
 #[test]
 fn documents_that_nobody_writes_to_go_on_as_they_came() {
     // With an evaluation in it, which a document of ours does not have.
@@ -230,6 +231,12 @@ proptest! {
     ) {
         let mut list = encode_list(&documents);
         is_seen_as_read(&list)?;
+        // What is written in one pass is read alike, and told without being read.
+        let documents = Documents::from(documents);
+        let once = encode_shared(&documents);
+        prop_assert_eq!(&decode_list(&once).unwrap(), &documents);
+        let trusted = trusted_list(once, documents.len(), documents.are_named(), documents.bytes());
+        prop_assert_eq!(trusted, documents);
         if !list.is_empty() {
             let position = position % list.len();
             list[position] = byte;
