@@ -82,14 +82,13 @@ impl DocumentField {
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::Parameter as _;
+    use flowrun_sdk::{Kind, Parameter as _};
 
     use super::*;
 
     #[test]
     fn every_field_that_can_be_named_is_among_all() {
-        let kind = DocumentField::KIND.to_string();
-        let named: Vec<&str> = kind.split(" or ").map(|name| name.trim_matches('`')).collect();
-        assert_eq!(DocumentField::ALL.map(DocumentField::name).to_vec(), named);
+        let Kind::Choice(named) = DocumentField::KIND else { panic!("{}", DocumentField::KIND) };
+        assert_eq!(DocumentField::ALL.map(DocumentField::name), *named);
     }
 }

@@ -141,7 +141,7 @@ fn senseless_parameters_are_refused() {
         (
             "ImageResizer",
             json!({"target_size": 9, "how": "cubic"}),
-            "parameter `how` must be `nearest` or `box` or `bilinear`",
+            "parameter `how` must be `nearest`, `box`, `bilinear`, ",
         ),
     ] {
         let error = try_bench(name, &with).err().unwrap();

@@ -343,8 +343,7 @@ fn misspelt_and_impossible_parameters_are_refused() {
     let refusal = |with| refusal(directory.path(), "VectorIndexer", &with);
     assert_eq!(refusal(json!({"metrix": "cosine"})), "unknown parameter `metrix`");
     assert!(
-        refusal(json!({"metric": "manhattan"}))
-            .contains("must be `cosine` or `euclidean` or `inner_product`")
+        refusal(json!({"metric": "manhattan"})).contains("must be `cosine`, `euclidean` or `inner_product`")
     );
     assert!(refusal(json!({"dimension": 0})).contains("must be from 1 to 65536, but is 0"));
     assert!(refusal(json!({"top_k": 10_001})).contains("must be at most 10000"));
