@@ -1,5 +1,6 @@
 //! What crosses the boundary: documents without loss, parameters, context, failures, panics, numbers, time.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use flowrun::runtime::{Outcome, Request};
@@ -246,4 +247,29 @@ async fn a_plugin_that_waits_takes_several_calls_at_once_and_ends_with_its_deadl
     }
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     assert!(flow.drain(Duration::from_secs(5)).await.in_time());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plugins_of_both_kinds_are_closed_at_the_end() {
+    let of = |name: &str| {
+        format!("- {{name: {name}, uses: {{jtype: {name}, metas: {{plugins: [trials.so]}}}}}}\n")
+    };
+    let (directory, flow) = trials(&(of("Tidy") + &of("Patient"))).await;
+    assert_eq!(ids(&reply(send(&flow, "/any", &["a"]).await).documents), ["a"]);
+    let closed = || {
+        let found = walk(directory.path()).into_iter().filter(|path| path.ends_with("closed"));
+        let mut said: Vec<String> = found.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        said.sort();
+        said
+    };
+    assert!(closed().is_empty());
+    let drained = flow.drain(Duration::from_secs(5)).await;
+    assert!(drained.in_time() && drained.ends.is_empty(), "{drained:?}");
+    assert_eq!(closed(), ["Patient", "Tidy"]);
+}
+
+/// Every file below a directory.
+fn walk(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }

@@ -40,11 +40,7 @@ impl Executor for Computing {
     }
 
     fn close(&mut self) -> Result<(), ExecutorError> {
-        let parameters = RequestParameters::new();
-        let mut call = Call::new("", Documents::new(), &parameters);
-        let given = Given::of(&call);
-        let status = self.0.close(&given);
-        settle(given.ended(status, &Documents::new()), &mut call)
+        close(&self.0)
     }
 }
 
@@ -64,6 +60,20 @@ impl AsyncExecutor for Waiting {
         let ended = ended.await.map_err(|error| ExecutorError::new(ErrorKind::Internal, error))?;
         settle(ended, call)
     }
+
+    async fn close(&self) -> Result<(), ExecutorError> {
+        let loaded = Arc::clone(&self.0);
+        let closed = tokio::task::spawn_blocking(move || close(&loaded)).await;
+        closed.map_err(|error| ExecutorError::new(ErrorKind::Internal, error))?
+    }
+}
+
+fn close(loaded: &Loaded) -> Result<(), ExecutorError> {
+    let parameters = RequestParameters::new();
+    let mut call = Call::new("", Documents::new(), &parameters);
+    let given = Given::of(&call);
+    let status = loaded.close(&given);
+    settle(given.ended(status, &Documents::new()), &mut call)
 }
 
 /// Makes how a call ended at the plugin the outcome of the call.

@@ -36,10 +36,10 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         marked(method, "close", &mut close)?;
     }
     check(&handlers, item.self_ty.span())?;
-    let close = close.as_ref().map(|method| &method.sig.ident);
+    let close = close.as_ref();
     let executor = match handlers.iter().any(|handler| handler.is_async) {
         true => waiting(&item, &handlers, close)?,
-        false => computing(&item, &handlers, close),
+        false => computing(&item, &handlers, close)?,
     };
     let instance = instance(&item, &handlers);
     let kind = create.as_ref().map(|create| kind(&item, create)).transpose()?;
@@ -97,28 +97,40 @@ fn arms(handlers: &[Handler]) -> TokenStream {
     quote!(#(#named)* _ => #otherwise)
 }
 
-fn computing(item: &ItemImpl, handlers: &[Handler], close: Option<&Ident>) -> TokenStream {
+fn computing(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemFn>) -> Result<TokenStream> {
     let (generics, _, conditions) = item.generics.split_for_impl();
     let (of, arms) = (&item.self_ty, arms(handlers));
-    let close = close.map(|close| {
+    let close = closing(close, false)?.map(|close| {
         quote!(fn close(&mut self) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
             ::flowrun_sdk::endpoint::Changed::settle(self.#close())
         })
     });
-    quote! {
+    Ok(quote! {
         impl #generics ::flowrun_sdk::Executor for #of #conditions {
             fn execute(&mut self, call: &mut ::flowrun_sdk::Call<'_>) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
                 match call.endpoint() { #arms }
             }
             #close
         }
-    }
+    })
 }
 
-fn waiting(item: &ItemImpl, handlers: &[Handler], close: Option<&Ident>) -> Result<TokenStream> {
-    if let Some(close) = close {
-        return Err(Error::new(close.span(), "an executor of async methods is not closed: it is dropped"));
+/// The method that closes; it waits if the others do.
+fn closing(close: Option<&ImplItemFn>, waits: bool) -> Result<Option<&Ident>> {
+    let Some(method) = close else { return Ok(None) };
+    if method.sig.asyncness.is_some() != waits {
+        let message = "the method that closes is async if those that handle requests are";
+        return Err(Error::new(method.sig.ident.span(), message));
     }
+    Ok(Some(&method.sig.ident))
+}
+
+fn waiting(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemFn>) -> Result<TokenStream> {
+    let close = closing(close, true)?.map(|close| {
+        quote!(async fn close(&self) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
+            ::flowrun_sdk::endpoint::Changed::settle(self.#close().await)
+        })
+    });
     let (generics, _, conditions) = item.generics.split_for_impl();
     let (of, arms) = (&item.self_ty, arms(handlers));
     Ok(quote! {
@@ -127,6 +139,7 @@ fn waiting(item: &ItemImpl, handlers: &[Handler], close: Option<&Ident>) -> Resu
             async fn execute(&self, call: &mut ::flowrun_sdk::Call<'_>) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
                 match call.endpoint() { #arms }
             }
+            #close
         }
     })
 }

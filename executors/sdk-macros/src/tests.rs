@@ -74,7 +74,7 @@ fn mistakes_are_answered_with_what_to_write() {
         ),
         (
             quote!(impl Mine { #[close] fn end(&self) {} #[requests] async fn a(&self) {} }),
-            "is not closed: it is dropped",
+            "is async if those that handle requests are",
         ),
         (quote!(impl Executor for Mine { }), "not of a trait"),
         (

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
 use flowrun_sdk::testing::Bench;
 use flowrun_sdk::{
     BuildError, Call, Context, Document, Endpoints, ErrorKind, ExecutorError, Instance, Value, Worker,
@@ -66,13 +69,18 @@ impl Sync {
     }
 }
 
-struct Async;
+struct Async(Arc<AtomicBool>);
 
 #[executor]
 impl Async {
     #[requests("/fail")]
     async fn fail(&self) -> Result<(), ExecutorError> {
         Err(ExecutorError::resource("no"))
+    }
+
+    #[close]
+    async fn end(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 
     #[requests]
@@ -142,11 +150,16 @@ fn the_method_that_closes_is_called_at_the_end() {
 
 #[test]
 fn async_methods_make_a_task_and_a_default_handles_the_rest() {
-    let instance = Instance::from(Async);
+    static CLOSED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+    let instance = Instance::from(Async(Arc::default()));
     assert!(matches!(instance.worker, Worker::Task(_)) && instance.endpoints == Endpoints::All);
-    let kind = flowrun_sdk::ExecutorType::new::<Nothing>("Async", "Waits.", |_| Ok(Async.into()));
+    let kind = flowrun_sdk::ExecutorType::new::<Nothing>("Async", "Waits.", |_| {
+        Ok(Async(Arc::clone(&CLOSED)).into())
+    });
     let mut bench = Bench::new(&kind, &Value::Null, Context::alone(".")).unwrap();
     let answer = bench.call("/any", documents(), &json!({"suffix": "s"})).unwrap();
     assert_eq!(answer.results["suffix"], "s");
     assert_eq!(bench.call("/fail", documents(), &Value::Null).unwrap_err().message(), "no");
+    bench.close().unwrap();
+    assert!(CLOSED.load(Ordering::Relaxed));
 }

@@ -141,16 +141,43 @@ impl Told {
     }
 }
 
+/// Says that it was closed, in its workspace.
+#[derive(Debug)]
+pub struct Tidy(Context);
+
+/// Does nothing but end well.
+#[executor]
+impl Tidy {
+    #[create]
+    fn new(_: Nothing, context: &Context) -> Result<Self, BuildError> {
+        Ok(Self(context.clone()))
+    }
+
+    #[requests]
+    fn pass(&mut self, _: &mut Call<'_>) {}
+
+    #[close]
+    fn end(&mut self) -> Result<(), ExecutorError> {
+        leave_word(&self.0)
+    }
+}
+
+fn leave_word(context: &Context) -> Result<(), ExecutorError> {
+    let written = std::fs::create_dir_all(&context.workspace)
+        .and_then(|()| std::fs::write(context.workspace.join("closed"), &context.pod));
+    written.map_err(ExecutorError::resource)
+}
+
 /// Waits until somebody gives up.
 #[derive(Debug)]
-pub struct Patient;
+pub struct Patient(Context);
 
 /// Waits for the end of its calls, several at once.
 #[executor]
 impl Patient {
     #[create]
-    fn new(_: Nothing) -> Result<Self, BuildError> {
-        Ok(Self)
+    fn new(_: Nothing, context: &Context) -> Result<Self, BuildError> {
+        Ok(Self(context.clone()))
     }
 
     #[requests("/wait")]
@@ -164,6 +191,12 @@ impl Patient {
         std::future::ready(()).await;
         call.set_result("waited", true);
     }
+
+    #[close]
+    async fn end(&self) -> Result<(), ExecutorError> {
+        std::future::ready(()).await;
+        leave_word(&self.0)
+    }
 }
 
-export_executor!(Still::TYPE, Touch::TYPE, Flaky::TYPE, Told::TYPE, Patient::TYPE);
+export_executor!(Still::TYPE, Touch::TYPE, Flaky::TYPE, Told::TYPE, Tidy::TYPE, Patient::TYPE);
