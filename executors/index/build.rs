@@ -1,10 +1,29 @@
-//! Records which instruction sets the C++ compiler may use: FAISS is compiled with the same flags, and on a processor
-//! that lacks one of them it would die without a word.
+//! Compiles what the C interface of FAISS lacks, against the headers of the very FAISS that is linked, and records which
+//! instruction sets the C++ compiler may use: FAISS is compiled with the same flags, and on a processor that lacks one
+//! of them it would die without a word.
 
 use std::env;
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
+    compile();
+    record();
+}
+
+/// Compiles `native.cc`. A header that is missing is a build of FAISS that left nothing behind: the compiler says so.
+fn compile() {
+    const SOURCE: &str = "src/derived/native.cc";
+    println!("cargo::rerun-if-changed={SOURCE}");
+    let mut build = cc::Build::new();
+    if let Ok(root) = env::var("DEP_FAISS_C_ROOT") {
+        build.include(Path::new(&root).join("include"));
+    }
+    build.cpp(true).std("c++17").opt_level(3).warnings(false).flag("-fopenmp").file(SOURCE);
+    build.compile("flowrun_native");
+}
+
+fn record() {
     let target = env::var("TARGET").unwrap_or_default();
     let target_with_underscores = target.replace('-', "_");
     let variable = |name: &str| {

@@ -64,6 +64,7 @@ impl Store {
             kind: Kind::Documents,
             dimension: None,
             metric: Metric::Cosine,
+            elements: None,
             index: IndexChoice::AUTO.text().to_owned(),
             shards: context.shards,
             shard: context.shard,

@@ -18,6 +18,7 @@
 //! FAISS only proposes candidates. Nothing is acknowledged before it is durable.
 
 mod backup;
+mod byte_size;
 mod columns;
 mod derived;
 mod document_store;

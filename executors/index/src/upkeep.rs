@@ -10,13 +10,13 @@ use flowrun_sdk::{AccessPaths, Call, Document, ExecutorError, wire};
 use crate::embedding;
 use crate::kept::Kept;
 use crate::metric::Metric;
-use crate::shard::Shard;
-use crate::storage::{Change, ID_BYTES_MAX, Put};
+use crate::shard::OpenShard;
+use crate::storage::{Change, Elements, ID_BYTES_MAX, Put};
 
 /// Writes documents to a shard.
 #[derive(Debug)]
 pub(crate) struct Upkeep {
-    pub(crate) shard: Arc<Shard>,
+    pub(crate) shard: Arc<OpenShard>,
     /// How vectors are compared; `None` where documents are stored without.
     pub(crate) metric: Option<Metric>,
     /// Which documents are stored when the request does not say.
@@ -35,6 +35,9 @@ impl Upkeep {
             "/update" => self.update(call),
             "/delete" => self.delete(call),
             "/status" => {
+                if call.parameter("settled")?.unwrap_or(false) {
+                    self.shard.settle(&|| call.check())?;
+                }
                 for (name, value) in self.shard.status()? {
                     call.set_result(name, value);
                 }
@@ -130,9 +133,27 @@ impl Upkeep {
                 format_args!("an id has {} bytes, more than the {ID_BYTES_MAX} allowed", long.len());
             return Err(ExecutorError::input(message));
         }
-        let vector = self.metric.map(|metric| embedding::vector(document, metric, dimension)).transpose()?;
+        let vector = self.metric.map(|metric| self.vector(document, metric, dimension)).transpose()?;
         let document = wire::encode(&self.kept.of(document));
         Ok(Put { id: id.clone(), parent_id: parent_id.clone(), document, vector })
+    }
+
+    /// The vector of a document as it is stored.
+    fn vector(
+        &self,
+        document: &Document,
+        metric: Metric,
+        dimension: Option<usize>,
+    ) -> Result<Vec<f32>, ExecutorError> {
+        let mut vector = embedding::vector(document, metric, dimension)?;
+        let elements = self.shard.elements();
+        if elements != Elements::F32 {
+            elements.round(&mut vector);
+            metric.check(&vector).map_err(|error| {
+                ExecutorError::input(format_args!("stored as `{}`, {}", elements.name(), error.message()))
+            })?;
+        }
+        Ok(vector)
     }
 
     pub(crate) fn check_writable(&self, call: &Call<'_>) -> Result<(), ExecutorError> {

@@ -6,14 +6,15 @@ use flowrun_sdk::{
     Instance, NamedScore, Order, Tensor, parse,
 };
 
+use crate::byte_size::ByteSize;
 use crate::columns::Columns;
 use crate::derived::{IndexChoice, IndexType, Tuning};
 use crate::embedding::{self, DIMENSION_MAX};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::{Metric, Query};
 use crate::names::Names;
-use crate::shard::{Match, Page, Settings, Shard};
-use crate::storage::{Fsync, Kind, Wanted};
+use crate::shard::{Asked, Match, Page, RERANK_MAX, Settings, Shard};
+use crate::storage::{Elements, Fsync, Kind, Wanted};
 use crate::upkeep::Upkeep;
 
 /// How many matches are found when neither the flow nor the request says.
@@ -46,9 +47,14 @@ flowrun_sdk::parameters! {
         metric: Metric = Metric::Cosine,
         /// The number of dimensions; null takes that of the first vector.
         dimension: Option<usize> = None,
-        /// A FAISS factory string, or `auto`: `Flat` (exact) while the vectors have no more than 256 MiB when the index
-        /// is opened, else `HNSW32`. What needs training compares with every vector until there are enough.
+        /// A FAISS factory string, or `auto`: `Flat` (exact) while the vectors have no more than 256 MiB, else inverted
+        /// lists of codes (`IVF4096_HNSW32,PQ384x4fs`), with the vectors on disk. What needs training is trained beside
+        /// searches, as soon as there are enough vectors; until then what was there before answers.
         index: IndexChoice = IndexChoice::AUTO,
+        /// How much memory an index that `auto` chooses may take, such as `2GB`; null for 1 GiB.
+        memory: Option<ByteSize> = None,
+        /// How the elements of vectors are stored, `f32` or `f16`; null takes what is there, or `f32`.
+        vectors: Option<Elements> = None,
         /// How many matches are found for a document; the request's `top_k` or `limit` goes before.
         top_k: usize = TOP_K,
         /// The same as `top_k`, as Jina 3 calls it.
@@ -57,12 +63,17 @@ flowrun_sdk::parameters! {
         access_paths: AccessPaths = AccessPaths::roots(),
         /// Fields that are not stored and so not part of matches. Without `blob` in it, bytes are stored.
         exclude: Vec<StoredField> = default_exclude(),
-        /// When a write is acknowledged: when the disk has it, or when the operating system has it.
+        /// When a write is acknowledged: when the disk has it (`always`), or when the operating system has it, which
+        /// writes it within a second (`interval`) or when it likes (`never`).
         fsync: Fsync = Fsync::Always,
-        /// How many inverted lists a search probes, for `IVF…`; null for 16.
+        /// How many inverted lists a search probes, for `IVF…`; null for one of 64, and at least 16. The request's `n_probe`
+        /// goes before.
         n_probe: Option<usize> = None,
-        /// How many vectors a search of a graph keeps in view, for `HNSW…`; null for 64.
+        /// How many vectors a search of a graph keeps in view, for `HNSW…`; null for 64. The request's `ef_search` goes before.
         ef_search: Option<usize> = None,
+        /// How many candidates of a query are compared exactly where the index holds codes; null for ten for each match.
+        /// The request's `rerank` goes before.
+        rerank: Option<usize> = None,
     }
 }
 
@@ -78,15 +89,21 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     if let IndexChoice::Given(kind) = &parameters.index {
         check_tuning(kind, parameters.n_probe, parameters.ef_search)?;
     }
+    let index = match parameters.memory {
+        Some(memory) => parameters.index.within(memory.bytes()),
+        None => parameters.index,
+    };
     let plan = Indexer {
         name: "VectorIndexer",
         names: Names { top_k: if parameters.limit.is_some() { "limit" } else { "top_k" }, ..Names::OWN },
         metric: parameters.metric,
         dimension: parameters.dimension,
-        index: parameters.index,
+        elements: parameters.vectors,
+        index,
         tuning: Tuning {
             n_probe: parameters.n_probe,
             ef_search: parameters.ef_search,
+            rerank: parameters.rerank,
             ef_construction: None,
         },
         top_k: parameters.limit.unwrap_or(parameters.top_k),
@@ -108,10 +125,30 @@ fn check_tuning(
     let refused =
         |name, what| Err(BuildError::parameter(name, format_args!("`{}` has no {what}", kind.text())));
     match (n_probe, ef_search) {
-        (Some(_), _) if !kind.lists => refused("n_probe", "lists to probe"),
+        (Some(_), _) if kind.lists == 0 => refused("n_probe", "lists to probe"),
         (_, Some(_)) if !kind.graph => refused("ef_search", "graph to search"),
         _ => Ok(()),
     }
+}
+
+/// How hard the request wants the index to try. What the index that answers does not have is not tuned.
+fn tuning(call: &Call<'_>) -> Result<Tuning, ExecutorError> {
+    let number = |name| {
+        let number = call.parameter::<Option<usize>>(name)?.flatten();
+        match number {
+            Some(number) if !(1..=RERANK_MAX).contains(&number) => {
+                let reason = format_args!("must be from 1 to {RERANK_MAX}, but is {number}");
+                Err(ExecutorError::parameter(name, reason))
+            }
+            number => Ok(number),
+        }
+    };
+    Ok(Tuning {
+        n_probe: number("n_probe")?,
+        ef_search: number("ef_search")?,
+        rerank: number("rerank")?,
+        ef_construction: None,
+    })
 }
 
 /// What a vector indexer is made of; executors under other names fill it in from their own parameters.
@@ -123,6 +160,8 @@ pub(crate) struct Indexer {
     pub(crate) names: Names,
     pub(crate) metric: Metric,
     pub(crate) dimension: Option<usize>,
+    /// How vectors are stored; `None` as they are stored already.
+    pub(crate) elements: Option<Elements>,
     pub(crate) index: IndexChoice,
     pub(crate) tuning: Tuning,
     pub(crate) top_k: usize,
@@ -150,6 +189,7 @@ impl Indexer {
             kind: Kind::Vectors,
             dimension: self.dimension,
             metric: self.metric,
+            elements: self.elements,
             index: self.index.text().to_owned(),
             shards: context.shards,
             shard: context.shard,
@@ -225,7 +265,8 @@ impl VectorIndexer {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let (queries, per_root) = self.queries(call, &paths)?;
         let check = || call.check();
-        let mut answers = self.upkeep.shard.search(&queries, top_k, filter.as_ref(), &check)?.into_iter();
+        let asked = Asked { k: top_k, filter: filter.as_ref(), tuning: tuning(call)? };
+        let mut answers = self.upkeep.shard.search(&queries, &asked, &check)?.into_iter();
         let mut per_root = per_root.into_iter();
         call.each(&AccessPaths::roots(), |root| {
             let mut answers = answers.by_ref().take(per_root.next().unwrap_or(0));

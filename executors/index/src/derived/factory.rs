@@ -11,6 +11,10 @@ const PARTS: &str = "Flat, SQ4, SQ6, SQ8, SQfp16, SQbf16, PQ<m>, PQ<m>x<bits>, P
 const ROWS_PER_CENTROID_MIN: usize = 39;
 /// FAISS makes no use of more vectors for a centroid than this.
 const ROWS_PER_CENTROID_MAX: usize = 256;
+/// Where there are many centroids, more vectors than this make them no better, and training no shorter.
+const ROWS_PER_LIST: usize = 40;
+/// So many vectors are always worth training on, if there are that many.
+const TRAINING_ROWS: usize = 65_536;
 /// The centroids of the usual code of eight bits; other things that are trained are content with as many vectors.
 const CENTROIDS: usize = 256;
 
@@ -29,10 +33,14 @@ pub(crate) struct IndexType {
     native: String,
     /// What is trained has at least this many centroids; zero when nothing is trained.
     centroids: usize,
-    /// Whether it has inverted lists, of which a search probes some.
-    pub(crate) lists: bool,
+    /// How many inverted lists it has, of which a search probes some; zero for none.
+    pub(crate) lists: usize,
     /// Whether it has a graph, of which a search explores a part.
     pub(crate) graph: bool,
+    /// Whether it keeps codes of the vectors rather than all of them.
+    pub(crate) is_lossy: bool,
+    /// Whether a search can be told among which rows.
+    pub(crate) is_selective: bool,
 }
 
 /// What one part of a factory string means to us.
@@ -52,7 +60,15 @@ enum Part {
 impl IndexType {
     /// The index that compares with every vector.
     pub(crate) fn flat() -> Self {
-        Self { text: "Flat".to_owned(), native: "Flat".to_owned(), centroids: 0, lists: false, graph: false }
+        Self {
+            text: "Flat".to_owned(),
+            native: "Flat".to_owned(),
+            centroids: 0,
+            lists: 0,
+            graph: false,
+            is_lossy: false,
+            is_selective: true,
+        }
     }
 
     /// Reads a factory string.
@@ -68,14 +84,18 @@ impl IndexType {
                 let known = read(piece).or_else(|| number(piece, "", DIMENSION_MAX).map(|_| Part::Plain));
                 match known.ok_or_else(|| unknown(text, part))? {
                     Part::Plain => {}
-                    Part::Trained(centroids) => index.centroids = index.centroids.max(centroids),
+                    Part::Trained(centroids) => {
+                        index.is_lossy = true;
+                        index.centroids = index.centroids.max(centroids);
+                    }
                     // What FAISS trains besides serves a search that we do not use, and takes minutes.
                     Part::Polysemous(centroids) => {
+                        index.is_lossy = true;
                         index.centroids = index.centroids.max(centroids);
                         kept = Some(format!("{part}np"));
                     }
                     Part::Lists(lists) => {
-                        index.lists = true;
+                        index.lists = lists;
                         index.centroids = index.centroids.max(lists);
                     }
                     Part::Graph => index.graph = true,
@@ -84,7 +104,10 @@ impl IndexType {
             }
             native.extend(kept);
         }
+        index.is_lossy |= native.iter().any(|part| part.contains("SQ"));
         index.native = native.join(",");
+        // Codes that are compared by the block know of no rows unless they are in lists.
+        index.is_selective = index.lists > 0 || !(index.native.contains("fs") && index.native.contains("PQ"));
         if native.is_empty() { Err(unknown(text, text)) } else { Ok(index) }
     }
 
@@ -110,7 +133,8 @@ impl IndexType {
 
     /// How many vectors are of use in training.
     pub(crate) fn training_rows_max(&self) -> u64 {
-        (self.centroids * ROWS_PER_CENTROID_MAX) as u64
+        let rows = (self.centroids * ROWS_PER_LIST).max(TRAINING_ROWS);
+        rows.min(self.centroids * ROWS_PER_CENTROID_MAX) as u64
     }
 }
 
@@ -175,22 +199,42 @@ mod tests {
     #[test]
     fn factory_strings_tell_what_it_takes_to_train_them() {
         for (text, rows, lists, graph) in [
-            ("Flat", 0, false, false),
-            ("HNSW32", 0, false, true),
-            ("HNSW32_SQ8", 9984, false, true),
-            ("SQ8", 9984, false, false),
-            ("SQfp16", 0, false, false),
-            ("IVF100000,Flat", 3_900_000, true, false),
-            ("IVF4k,Flat", 159_744, true, false),
-            ("IVF16,PQ8x10", 39_936, true, false),
-            ("IVF4096_HNSW32,PQ64x4fs", 159_744, true, true),
-            ("OPQ16_64, IVF64, PQ16x4fsr", 9984, true, false),
-            ("PCAR64,SQ8", 9984, false, false),
+            ("Flat", 0, 0, false),
+            ("HNSW32", 0, 0, true),
+            ("HNSW32_SQ8", 9984, 0, true),
+            ("SQ8", 9984, 0, false),
+            ("SQfp16", 0, 0, false),
+            ("IVF100000,Flat", 3_900_000, 100_000, false),
+            ("IVF4k,Flat", 159_744, 4096, false),
+            ("IVF16,PQ8x10", 39_936, 16, false),
+            ("IVF4096_HNSW32,PQ64x4fs", 159_744, 4096, true),
+            ("OPQ16_64, IVF64, PQ16x4fsr", 9984, 64, false),
+            ("PCAR64,SQ8", 9984, 0, false),
         ] {
             let index = IndexType::parse(text).unwrap();
             assert_eq!((index.training_rows_min(), index.lists, index.graph), (rows, lists, graph), "{text}");
             assert_eq!(index.is_exact(), text == "Flat");
         }
+    }
+
+    #[test]
+    fn codes_are_told_from_whole_vectors() {
+        for (text, is_lossy, is_selective) in [
+            ("Flat", false, true),
+            ("HNSW32", false, true),
+            ("IVF64_HNSW8,Flat", false, true),
+            ("HNSW8_SQ8", true, true),
+            ("SQfp16", true, true),
+            ("IVF64,PQ8x4fs", true, true),
+            ("PQ8x4fs", true, false),
+            ("PQ8", true, true),
+            ("IVF64,RaBitQ", true, true),
+        ] {
+            let index = IndexType::parse(text).unwrap();
+            assert_eq!((index.is_lossy, index.is_selective), (is_lossy, is_selective), "{text}");
+        }
+        let rows = |text| IndexType::parse(text).unwrap().training_rows_max();
+        assert_eq!((rows("IVF16,Flat"), rows("IVF1024,Flat"), rows("IVF4096,Flat")), (4096, 65_536, 163_840));
     }
 
     #[test]

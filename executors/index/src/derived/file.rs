@@ -19,8 +19,8 @@ const TRAILER_BYTES: usize = 40;
 const BLOCK_BYTES: usize = 1 << 20;
 
 impl Derived {
-    /// Writes the index beside the vectors.
-    pub(crate) fn save(&mut self, path: &Path) -> Result<(), StorageError> {
+    /// Writes the index beside the vectors; the rows that the file then covers.
+    pub(crate) fn save(&self, path: &Path) -> Result<u64, StorageError> {
         let rows = self.rows();
         replace_file(path, |path| {
             let failed = |error: String| StorageError::io("write", path)(std::io::Error::other(error));
@@ -29,8 +29,12 @@ impl Derived {
             written.map_err(|error| failed(DerivedError::from(error).to_string()))?;
             self.append_trailer(path, rows).map_err(StorageError::io("write", path))
         })?;
+        Ok(rows)
+    }
+
+    /// Takes note of what was saved.
+    pub(crate) fn note_saved(&mut self, rows: u64) {
         self.saved_rows = rows;
-        Ok(())
     }
 
     fn append_trailer(&self, path: &Path, rows: u64) -> std::io::Result<()> {
@@ -127,7 +131,8 @@ mod tests {
         let mut derived = Derived::new(kind, 2, approximation, tuning).unwrap();
         derived.add(&[0.0, 0.0, 1.0, 1.0, 2.0, 2.0]).unwrap();
         assert!(derived.is_worth_saving());
-        derived.save(path).unwrap();
+        let rows = derived.save(path).unwrap();
+        derived.note_saved(rows);
         assert!(!derived.is_worth_saving());
     }
 
@@ -138,7 +143,9 @@ mod tests {
         saved(&path);
         let loaded = load(&path, 5).unwrap();
         assert_eq!((loaded.rows(), loaded.is_worth_saving()), (3, false));
-        let found: Vec<u64> = loaded.search(&[1.9, 1.9], 2).unwrap().of(0).map(|(row, _)| row).collect();
+        let effort = loaded.effort(Tuning::default(), 1, None);
+        let candidates = loaded.search(&[1.9, 1.9], 2, &effort).unwrap();
+        let found: Vec<u64> = candidates.of(0).map(|(row, _)| row).collect();
         assert_eq!(found, [2, 1]);
     }
 

@@ -4,10 +4,13 @@ use faiss::index::IndexImpl;
 use faiss::index::autotune::ParameterSpace;
 use faiss::{Index as _, index_factory};
 
+use super::foreign::{Effort, Selected, Staged};
 use super::{Approximation, IndexType, foreign};
 
-/// How many lists are probed when nothing is said; FAISS would probe one.
-const N_PROBE: usize = 16;
+/// How many lists are probed at least when nothing is said; FAISS would probe one.
+const N_PROBE_MIN: usize = 16;
+/// Of this many lists one is probed when nothing is said.
+const LISTS_PER_PROBE: usize = 64;
 /// How much of a graph is explored when nothing is said; FAISS's 16 misses too much.
 const EF_SEARCH: usize = 64;
 
@@ -30,14 +33,28 @@ impl From<faiss::error::Error> for DerivedError {
 }
 
 /// How hard an index tries; `None` for the default.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tuning {
     /// How many inverted lists a search probes.
     pub(crate) n_probe: Option<usize>,
     /// How many vectors a search of a graph keeps in view.
     pub(crate) ef_search: Option<usize>,
+    /// How many candidates of each query are compared exactly.
+    pub(crate) rerank: Option<usize>,
     /// How many vectors are kept in view when a vector is linked into a graph.
     pub(crate) ef_construction: Option<usize>,
+}
+
+impl Tuning {
+    /// What is said here, else what `default` says.
+    pub(crate) fn or(self, default: Self) -> Self {
+        Self {
+            n_probe: self.n_probe.or(default.n_probe),
+            ef_search: self.ef_search.or(default.ef_search),
+            rerank: self.rerank.or(default.rerank),
+            ef_construction: self.ef_construction.or(default.ef_construction),
+        }
+    }
 }
 
 /// An open index.
@@ -97,31 +114,42 @@ impl Derived {
         Ok(derived)
     }
 
-    /// An empty index of the same kind, not trained.
-    pub(crate) fn fresh(&self) -> Result<Self, DerivedError> {
-        let dimension = usize::try_from(self.index.d()).unwrap_or(0);
-        Self::new(self.kind.clone(), dimension, self.approximation, self.tuning)
-    }
-
+    /// Sets what FAISS keeps in the index; what a search may say anew each time goes with the search.
     pub(super) fn tune(&self) -> Result<(), DerivedError> {
         let space = ParameterSpace::new()?;
         let set = |name: &str, value: usize| {
             let value = u32::try_from(value.clamp(1, EFFORT_MAX)).unwrap_or(1);
             space.set_index_parameter(&self.index, name, value).map_err(DerivedError::from)
         };
-        let n_probe = self.tuning.n_probe.unwrap_or(N_PROBE);
-        if self.kind.lists {
-            set("nprobe", n_probe)?;
-        }
         if self.kind.graph {
-            // A graph over the centroids must find as many as are probed.
-            let least = if self.kind.lists { n_probe } else { 1 };
-            set("efSearch", self.tuning.ef_search.unwrap_or(EF_SEARCH).max(least))?;
+            // A graph over centroids is searched when vectors are added too.
+            set("efSearch", EF_SEARCH)?;
             if let Some(ef_construction) = self.tuning.ef_construction {
                 set("efConstruction", ef_construction)?;
             }
         }
         Ok(())
+    }
+
+    /// How hard a search tries that says this much, `times` as hard.
+    pub(crate) fn effort<'a>(
+        &self,
+        asked: Tuning,
+        times: usize,
+        selected: Option<Selected<'a>>,
+    ) -> Effort<'a> {
+        let asked = asked.or(self.tuning);
+        let lists = self.kind.lists;
+        let usual = (lists / LISTS_PER_PROBE).max(N_PROBE_MIN);
+        let n_probe = asked.n_probe.unwrap_or(usual).saturating_mul(times).clamp(1, lists.max(1));
+        let mut ef_search = asked.ef_search.unwrap_or(EF_SEARCH);
+        if lists > 0 {
+            // A graph over the centroids must find as many as are probed.
+            ef_search = ef_search.max(n_probe);
+        } else {
+            ef_search = ef_search.saturating_mul(times);
+        }
+        Effort { n_probe, ef_search: ef_search.clamp(1, EFFORT_MAX), selected }
     }
 
     pub(crate) fn kind(&self) -> &IndexType {
@@ -140,7 +168,12 @@ impl Derived {
 
     /// Whether the file on disk covers fewer rows. `Flat` has none: the vectors are the index.
     pub(crate) fn is_worth_saving(&self) -> bool {
-        !self.kind.is_exact() && self.rows() > self.saved_rows
+        self.unsaved_rows() > 0
+    }
+
+    /// How many rows the file on disk lacks; `Flat` has none.
+    pub(crate) fn unsaved_rows(&self) -> u64 {
+        if self.kind.is_exact() { 0 } else { self.rows().saturating_sub(self.saved_rows) }
     }
 
     /// Learns from a sample of the vectors.
@@ -153,12 +186,27 @@ impl Derived {
         if vectors.is_empty() { Ok(()) } else { Ok(self.index.add(vectors)?) }
     }
 
+    /// Works out where the next rows go, beside searches; `None` when the index can only be changed as a whole.
+    pub(crate) fn stage(&self, vectors: &[f32]) -> Result<Option<Staged>, DerivedError> {
+        foreign::stage(&self.index, vectors).map_err(DerivedError::Refused)
+    }
+
+    /// Takes the next rows, for which that was worked out by this index.
+    pub(crate) fn add_staged(&mut self, staged: &Staged) -> Result<(), DerivedError> {
+        foreign::add_staged(&mut self.index, staged).map_err(DerivedError::Refused)
+    }
+
     /// The `width` best candidates for each query.
-    pub(crate) fn search(&self, queries: &[f32], width: usize) -> Result<Candidates, DerivedError> {
+    pub(crate) fn search(
+        &self,
+        queries: &[f32],
+        width: usize,
+        effort: &Effort<'_>,
+    ) -> Result<Candidates, DerivedError> {
         let dimension = usize::try_from(self.index.d()).unwrap_or(0).max(1);
         let results = (queries.len() / dimension).saturating_mul(width);
         let (mut values, mut labels) = (vec![0.0; results], vec![-1; results]);
-        foreign::search(&self.index, queries, width, &mut values, &mut labels)
+        foreign::search(&self.index, queries, width, effort, &mut values, &mut labels)
             .map_err(DerivedError::Refused)?;
         Ok(Candidates { width, values, labels })
     }
@@ -189,7 +237,8 @@ mod tests {
     }
 
     fn rows(derived: &Derived, queries: &[f32], width: usize) -> Vec<Vec<u64>> {
-        let candidates = derived.search(queries, width).unwrap();
+        let effort = derived.effort(Tuning::default(), 1, None);
+        let candidates = derived.search(queries, width, &effort).unwrap();
         let of = |query| candidates.of(query).map(|(row, _)| row).collect();
         (0..queries.len() / 2).map(of).collect()
     }
@@ -213,7 +262,8 @@ mod tests {
         assert_eq!(rows(&derived, &[1.0, 0.0], 3), [[0; 0]]);
         derived.add(&[0.0, 1.0, 1.0, 0.0]).unwrap();
         assert_eq!(rows(&derived, &[1.0, 0.0, 0.0, 1.0], 5), [[1, 0], [0, 1]]);
-        assert_eq!(derived.search(&[1.0, 0.0], 5).unwrap().of(7).count(), 0);
+        let effort = derived.effort(Tuning::default(), 1, None);
+        assert_eq!(derived.search(&[1.0, 0.0], 5, &effort).unwrap().of(7).count(), 0);
     }
 
     #[test]
@@ -233,7 +283,7 @@ mod tests {
     #[test]
     fn exploring_more_of_a_graph_finds_more() {
         let found = |ef_search| {
-            let tuning = Tuning { ef_search: Some(ef_search), ef_construction: Some(4), n_probe: None };
+            let tuning = Tuning { ef_search: Some(ef_search), ef_construction: Some(4), ..Tuning::default() };
             let mut derived = derived("HNSW2", 2, Metric::Euclidean, tuning).unwrap();
             // Numbers in an order that says nothing about where they are.
             let scattered: Vec<f32> =
@@ -243,6 +293,50 @@ mod tests {
             answers.iter().zip(0..).filter(|(answer, row)| answer[..] == [*row]).count()
         };
         assert!(found(1) < found(200), "{} {}", found(1), found(200));
+    }
+
+    #[test]
+    fn what_is_staged_and_then_added_is_what_adding_would_have_made() {
+        for text in ["IVF4,Flat", "IVF4,PQ2x4fs", "IVF4,RaBitQ", "IVF4,SQ8", "PCA2,IVF4,PQ2x4fs"] {
+            let make = || {
+                let mut derived = derived(text, 2, Metric::Euclidean, Tuning::default()).unwrap();
+                derived.train(&points(400)).unwrap();
+                derived
+            };
+            let (mut at_once, mut in_steps) = (make(), make());
+            at_once.add(&points(400)).unwrap();
+            for block in points(400).chunks(2 * 77) {
+                let staged = in_steps.stage(block).unwrap().unwrap();
+                in_steps.add_staged(&staged).unwrap();
+            }
+            assert_eq!(in_steps.rows(), 400, "{text}");
+            let queries: Vec<f32> = points(400);
+            assert_eq!(rows(&in_steps, &queries, 9), rows(&at_once, &queries, 9), "{text}");
+        }
+        let flat = derived("Flat", 2, Metric::Euclidean, Tuning::default()).unwrap();
+        assert!(flat.stage(&points(1)).unwrap().is_none());
+        assert!(flat.stage(&[1.0]).is_err());
+    }
+
+    #[test]
+    fn only_selected_rows_are_found() {
+        for text in ["Flat", "HNSW8", "IVF4,Flat", "IVF4,PQ2x4fs", "IVF4,RaBitQ"] {
+            let mut derived = derived(text, 2, Metric::Euclidean, Tuning::default()).unwrap();
+            derived.train(&points(400)).unwrap();
+            derived.add(&points(400)).unwrap();
+            let bits = [1 << 3 | 1 << 60, 1 << 6];
+            let found = |selected| {
+                let effort = derived.effort(Tuning::default(), 64, selected);
+                let candidates = derived.search(&[60.0, 0.0], 400, &effort).unwrap();
+                let mut found: Vec<u64> = candidates.of(0).map(|(row, _)| row).collect();
+                found.sort_unstable();
+                found
+            };
+            assert_eq!(found(Some(Selected::Only(&bits))), [3, 60, 70], "{text}");
+            let rest: Vec<u64> = (0..400).filter(|row| ![3, 60, 70].contains(row)).collect();
+            assert_eq!(found(Some(Selected::AllBut(&bits))), rest, "{text}");
+            assert_eq!(found(Some(Selected::Only(&[]))), [0; 0], "{text}");
+        }
     }
 
     #[test]

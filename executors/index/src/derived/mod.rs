@@ -16,7 +16,7 @@ mod index;
 mod sgemm;
 
 pub(crate) use approximation::{Approximation, push_native};
-pub(crate) use choice::IndexChoice;
+pub(crate) use choice::{IndexChoice, Large};
 pub(crate) use factory::IndexType;
-pub(crate) use foreign::{set_threads, version};
+pub(crate) use foreign::{Selected, set_threads, unless, version};
 pub(crate) use index::{Candidates, Derived, DerivedError, Tuning};

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, With, parse};
 
 use crate::columns::Columns;
-use crate::derived::{IndexChoice, IndexType, Tuning};
+use crate::derived::{IndexChoice, IndexType, Large, Tuning};
 use crate::kept::{Kept, default_exclude};
 use crate::metric::Metric;
 use crate::names::Names;
@@ -109,10 +109,12 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             AnnLiteMetric::InnerProduct | AnnLiteMetric::Ip => Metric::InnerProduct,
         },
         dimension,
-        index: IndexChoice::auto(links),
+        elements: None,
+        index: IndexChoice::auto(Large::Graph(links)),
         tuning: Tuning {
             n_probe: None,
             ef_search: Some(parameters.ef_search.unwrap_or(50)),
+            rerank: None,
             ef_construction: Some(parameters.ef_construction.unwrap_or(200)),
         },
         top_k: limit,

@@ -21,6 +21,7 @@ fn indexer(name: &'static str, names: Names, metric: Metric, access_paths: Acces
         names,
         metric,
         dimension: None,
+        elements: None,
         index: IndexChoice::AUTO,
         tuning: Tuning::default(),
         top_k: TOP_K,

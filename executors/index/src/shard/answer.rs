@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 use flowrun_sdk::{Document, ExecutorError};
 
 use super::nearest::{Nearest, Ranked};
-use super::state::State;
+use super::view::View;
 use crate::storage::StorageError;
 
 /// Matches of one request, over all of its queries. With scores and tags a match takes a kilobyte or more, so that
@@ -72,7 +72,7 @@ impl AnswerBytes {
     }
 }
 
-impl State {
+impl View {
     /// The documents of the nearest rows.
     pub(super) fn matches(
         &self,
@@ -128,13 +128,13 @@ mod tests {
     use flowrun_sdk::ErrorKind;
 
     use super::super::tests::shard;
-    use super::super::{Change, Shard};
+    use super::super::{Asked, Change, OpenShard};
     use super::*;
     use crate::metric::Query;
     use crate::storage::Put;
 
     /// That many documents at one place, the last id in the first row.
-    fn copies(directory: &std::path::Path, count: u64) -> Arc<Shard> {
+    fn copies(directory: &std::path::Path, count: u64) -> Arc<OpenShard> {
         let mut change = Change::default();
         for number in (0..count).rev() {
             let id = format!("{number:05}");
@@ -157,7 +157,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let rows = 3 * IDS_PER_CHECK as u64;
         let shard = copies(directory.path(), rows);
-        let state = shard.state.read();
+        let state = shard.state.read().view();
         let checks = Cell::new(0);
         let at_most = |most: usize| {
             checks.set(0);
@@ -177,7 +177,7 @@ mod tests {
     fn an_answer_ends_at_its_bound_of_bytes() {
         let directory = tempfile::tempdir().unwrap();
         let shard = copies(directory.path(), 10);
-        let state = shard.state.read();
+        let state = shard.state.read().view();
         let bytes = Document::new("00000").bytes();
         let answer = |left| state.matches(tied(10, 4), &mut AnswerBytes { left }, &|| Ok(()));
         assert_eq!(answer(4 * bytes).unwrap().len(), 4);
@@ -194,7 +194,7 @@ mod tests {
         let shard = copies(directory.path(), 1000);
         let queries: Vec<Query> = (0..MATCHES_MAX / 1000 + 1).map(|_| Query::new(vec![1.0, 2.0])).collect();
         let untouched = || panic!("the search began");
-        let error = shard.search(&queries, 10_000, None, &untouched).unwrap_err();
+        let error = shard.search(&queries, &Asked { k: 10_000, ..Asked::default() }, &untouched).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Parameter);
         let expected =
             "263 queries with 1000 matches each are more than the 262144 matches that one request may have";
@@ -204,7 +204,7 @@ mod tests {
         let mut removal = Change::default();
         removed.for_each(|id| removal.remove(id));
         shard.apply(removal).unwrap();
-        let found = shard.search(&queries, 10_000, None, &|| Ok(())).unwrap();
+        let found = shard.search(&queries, &Asked { k: 10_000, ..Asked::default() }, &|| Ok(())).unwrap();
         assert!(found.iter().all(|matches| matches.len() == 10));
     }
 }

@@ -145,9 +145,10 @@ impl Shard {
         let vectors = state.vectors.as_ref();
         let vectors = vectors.ok_or_else(|| ExecutorError::resource("nothing was ever stored here"))?;
         let manifest = state.manifest.with_generation(1).with_documents();
-        drop(write_living(copy, &state.table, &vectors.file, manifest.generation)?);
+        let view = state.view();
+        drop(write_living(copy, &view.table, &vectors.file, manifest.generation)?);
         manifest.write(copy)?;
-        Ok(state.table.counters()?.documents)
+        Ok(view.counters.documents)
     }
 
     /// Puts a backup in the place of everything that is stored; says how many documents it held.
@@ -165,17 +166,16 @@ impl Shard {
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             return Err(name.refused(format_args!("there is no backup `{}`; there are: {names}", name.name)));
         }
+        let _writing = self.writing.lock();
         let mut state = self.state.write();
         state.check_unbroken(&self.layout)?;
         let current = state.manifest.generation;
         self.layout.remove_other_generations(current)?;
         let restored = self.copy_backup(&source, current + 1);
         let restored = restored.inspect_err(|_| drop(self.layout.remove_other_generations(current)))?;
-        let documents = restored.table.counters()?.documents;
+        let documents = restored.view().counters.documents;
         // As when everything is removed: from here on the new generation is the current one, or nobody knows.
-        restored.manifest.write(&self.layout).inspect_err(|error| state.broken = Some(error.to_string()))?;
-        *state = restored;
-        self.layout.remove_other_generations(current + 1)?;
+        self.switch(&mut state, restored)?;
         Ok(documents)
     }
 
@@ -190,8 +190,12 @@ impl Shard {
             return Err(StorageError::damaged(&documents, "it is missing"));
         }
         let table = Table::open(&documents)?;
-        let vectors =
-            VectorFile::open(&source.vectors(manifest.generation), dimension, table.counters()?.rows)?;
+        let vectors = VectorFile::open_to_read(
+            &source.vectors(manifest.generation),
+            dimension,
+            manifest.elements(),
+            table.counters()?.rows,
+        )?;
         drop(write_living(&self.layout, &table, &vectors, generation)?);
         let manifest = manifest.renewed(&self.settings.wanted).with_generation(generation);
         State::open(&self.layout, manifest, &self.settings)

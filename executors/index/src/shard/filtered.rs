@@ -9,7 +9,7 @@ use flowrun_sdk::filter::{Filter, Scalar};
 use flowrun_sdk::{Document, ExecutorError};
 
 use super::answer::Check;
-use super::state::State;
+use super::view::View;
 use super::{AnswerBytes, RowSet, Shard};
 use crate::storage::StorageError;
 
@@ -42,13 +42,14 @@ impl Shard {
         check: Check<'_>,
     ) -> Result<Vec<Document>, ExecutorError> {
         let state = self.read();
+        let view = state.view();
         let mut first = First { page, held: Vec::new() };
-        state.each_meant(filter, page.order_by.as_deref(), check, |id, tag| first.push(id, tag))?;
+        view.each_meant(filter, page.order_by.as_deref(), check, |id, tag| first.push(id, tag))?;
         let mut bytes = AnswerBytes::default();
         let document = |id: String| {
             let missing =
-                || StorageError::damaged(state.table.path(), format_args!("document `{id}` is missing"));
-            let document = state.table.document(&id)?.ok_or_else(missing)?;
+                || StorageError::damaged(view.table.path(), format_args!("document `{id}` is missing"));
+            let document = view.table.document(&id)?.ok_or_else(missing)?;
             bytes.add(&document)?;
             Ok(document)
         };
@@ -56,7 +57,7 @@ impl Shard {
     }
 }
 
-impl State {
+impl View {
     /// The rows of the documents that a filter means.
     pub(super) fn rows_of(&self, filter: &Filter, check: Check<'_>) -> Result<RowSet, ExecutorError> {
         let mut rows = RowSet::default();

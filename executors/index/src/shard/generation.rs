@@ -49,7 +49,12 @@ impl Generation {
     fn reclaim(self, layout: &Layout, dimension: usize) -> Result<Self, StorageError> {
         let current = self.manifest.generation;
         let next = self.manifest.with_generation(current + 1);
-        let vectors = VectorFile::open(&layout.vectors(current), dimension, self.counters.rows);
+        let vectors = VectorFile::open_to_read(
+            &layout.vectors(current),
+            dimension,
+            self.manifest.elements(),
+            self.counters.rows,
+        );
         let written =
             vectors.and_then(|vectors| write_living(layout, &self.table, &vectors, next.generation));
         let directory = layout.directory().display();

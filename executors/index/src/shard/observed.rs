@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 use flowrun_sdk::Metrics;
 
 use super::Shard;
-use super::vectors::Vectors;
 use crate::storage::Kind;
 
 /// Lets the host see the sizes. What is written meanwhile is not waited for, and a shard that was closed is not kept.
@@ -17,12 +16,12 @@ pub(super) fn observe(shard: &Arc<Shard>, metrics: &Metrics) {
     };
     show("index_documents", "Documents that are stored.", |shard| {
         let state = shard.state.try_read()?;
-        state.table.counters().ok().map(|counters| counters.documents)
+        Some(state.view().counters.documents)
     });
     if shard.settings.wanted.kind == Kind::Vectors {
         show("index_vectors", "Vectors that are searched.", |shard| {
             let state = shard.state.try_read()?;
-            Some(state.vectors.as_ref().map_or(0, Vectors::live))
+            Some(state.vectors.as_ref().map_or(0, |_| state.view().live()))
         });
     }
     show("index_bytes", "Bytes that they take on disk, backups not counted.", |shard| {

@@ -33,6 +33,11 @@ impl RowSet {
         self.words.iter().zip((0..).step_by(64)).flat_map(bits)
     }
 
+    /// The bits: that of a row is in the word of its 64th part.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// How many rows are in it.
     pub(crate) fn len(&self) -> u64 {
         self.count

@@ -32,6 +32,17 @@ impl Settings {
         kind.map_err(|reason| StorageError::IndexType { parameter, reason })
     }
 
+    /// The kinds of index that may have been built for that many vectors, when they were fewer too.
+    pub(super) fn earlier_indexes(
+        &self,
+        rows: u64,
+        dimension: usize,
+    ) -> Result<Vec<IndexType>, StorageError> {
+        let parameter = self.wanted.names.index;
+        let kinds = self.index.earlier(rows, dimension);
+        kinds.map_err(|reason| StorageError::IndexType { parameter, reason })
+    }
+
     /// That the kind of index will not do, and what to type instead where that is known.
     pub(super) fn index_refused(&self, error: &DerivedError) -> StorageError {
         let names = self.wanted.names;

@@ -1,24 +1,38 @@
-//! What writing changes: the one generation of a shard that is current.
+//! The one generation of a shard that is current: its files, and what of them is committed.
+
+use std::sync::Arc;
 
 use flowrun_sdk::tracing;
+use parking_lot::{Mutex, RwLock};
 
 use super::generation::Generation;
-use super::vectors::{Rows, Vectors};
+use super::vectors::Vectors;
+use super::view::View;
 use super::{RowSet, Settings};
 use crate::derived::set_threads;
 use crate::storage::{Fsync, Kind, Layout, Manifest, Plan, StorageError, Table};
 
-/// What writing changes.
+/// The current generation.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) manifest: Manifest,
     pub(super) table: Table,
     /// `None` where there are no vectors, or none yet.
-    pub(super) vectors: Option<Vectors>,
+    pub(super) vectors: Option<Arc<Vectors>>,
+    /// What is committed. It changes as a whole, when a write is durable.
+    view: RwLock<Arc<View>>,
+    pub(super) durability: Mutex<Durability>,
+}
+
+/// What is known of what the disk has.
+#[derive(Debug, Default)]
+pub(super) struct Durability {
     /// Why nothing more is written: a write failed, and what is on disk is not known.
     pub(super) broken: Option<String>,
     /// Nothing that was stored before this opening is left to the operating system alone.
     is_durable: bool,
+    /// Something was acknowledged that the disk was not told of yet.
+    pub(super) is_unsynced: bool,
 }
 
 impl State {
@@ -29,32 +43,61 @@ impl State {
     ) -> Result<Self, StorageError> {
         set_threads(settings.threads);
         let Generation { manifest, table, counters, dead } = Generation::open(layout, manifest, settings)?;
+        let view = View::new(&table, Arc::new(dead))?;
         let vectors = match manifest.dimension {
             Some(dimension) if settings.wanted.kind == Kind::Vectors => {
-                let rows = Rows { count: counters.rows, dead };
-                Some(Vectors::open(layout, manifest.generation, dimension, rows, settings)?)
+                Some(Vectors::open(layout, &manifest, dimension, counters, view.live(), settings)?)
             }
             _ => None,
         };
         tracing::debug!(directory = %layout.directory().display(), documents = counters.documents, "opened");
-        Ok(Self { manifest, table, vectors, broken: None, is_durable: false })
+        Ok(Self {
+            manifest,
+            table,
+            vectors: vectors.map(Arc::new),
+            view: RwLock::new(Arc::new(view)),
+            durability: Mutex::default(),
+        })
+    }
+
+    /// What is committed now.
+    pub(super) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read())
     }
 
     /// Makes durable what an earlier run, with another policy, left to the operating system: from now on it is
     /// acknowledged anew whenever it is found to be stored already.
-    pub(super) fn make_earlier_durable(&mut self) -> Result<(), StorageError> {
-        if !self.is_durable {
-            if let Some(vectors) = &self.vectors {
-                vectors.file.sync()?;
-            }
-            self.table.sync()?;
-            self.is_durable = true;
+    pub(super) fn make_earlier_durable(&self) -> Result<(), StorageError> {
+        let mut durability = self.durability.lock();
+        if !durability.is_durable {
+            self.sync_files()?;
+            durability.is_durable = true;
         }
         Ok(())
     }
 
+    /// Makes durable what was acknowledged before the disk had it.
+    pub(super) fn sync(&self) -> Result<(), StorageError> {
+        if !std::mem::take(&mut self.durability.lock().is_unsynced) {
+            return Ok(());
+        }
+        self.sync_files().inspect_err(|error| self.break_off(error))
+    }
+
+    fn sync_files(&self) -> Result<(), StorageError> {
+        if let Some(vectors) = &self.vectors {
+            vectors.file.sync()?;
+        }
+        self.table.sync()
+    }
+
+    /// Nothing more is written: a failure leaves open what is on disk, and a later write might contradict it.
+    pub(super) fn break_off(&self, error: &StorageError) {
+        self.durability.lock().broken = Some(error.to_string());
+    }
+
     pub(super) fn check_unbroken(&self, layout: &Layout) -> Result<(), StorageError> {
-        match &self.broken {
+        match &self.durability.lock().broken {
             None => Ok(()),
             Some(reason) => {
                 Err(StorageError::Broken { path: layout.directory().to_owned(), reason: reason.clone() })
@@ -62,63 +105,62 @@ impl State {
         }
     }
 
-    pub(super) fn apply(
-        &mut self,
-        mut plan: Plan,
-        layout: &Layout,
-        settings: &Settings,
-    ) -> Result<(), StorageError> {
-        if let Some(dimension) = plan.vectors().next().map(<[f32]>::len) {
-            self.prepare_vectors(dimension, layout, settings)?;
+    /// Makes a plan true on disk, and then for those who search. One at a time.
+    pub(super) fn apply(&self, mut plan: Plan, fsync: Fsync) -> Result<(), StorageError> {
+        let file = self.vectors.as_ref().map(|vectors| &vectors.file);
+        let has_vectors = plan.vectors().next().is_some();
+        if let Some(file) = file.filter(|_| has_vectors) {
+            file.write(plan.first_row(), plan.vectors())?;
         }
+        let made_durable = match file.filter(|_| has_vectors && fsync == Fsync::Always) {
+            Some(file) => file.sync(),
+            None => Ok(()),
+        };
+        let committed = made_durable.and_then(|()| plan.commit(&self.table, fsync));
+        committed.inspect_err(|error| self.break_off(error))?;
+        self.durability.lock().is_unsynced |= fsync == Fsync::Interval;
+        let before = self.view();
+        let mut dead = Arc::clone(&before.dead);
+        let mut rows = plan.dead_rows().peekable();
+        if rows.peek().is_some() {
+            Arc::make_mut(&mut dead).extend(rows);
+        }
+        let after = View::new(&self.table, dead)?;
         if let Some(vectors) = &self.vectors {
-            vectors.file.write(plan.first_row(), plan.vectors())?;
+            vectors.commit(after.counters.rows, after.live());
         }
-        // From here on a failure leaves open what is on disk, and a later write might contradict it.
-        self.make_durable(&mut plan, settings.fsync)
-            .inspect_err(|error| self.broken = Some(error.to_string()))?;
-        if let Some(vectors) = &mut self.vectors {
-            vectors.dead.extend(plan.dead_rows());
-            vectors.rows = plan.after.rows;
-            if let Err(error) = vectors.catch_up() {
-                // It is written, and found without FAISS.
-                tracing::warn!(%error, "new vectors cannot be read back");
-            }
-        }
+        *self.view.write() = Arc::new(after);
         Ok(())
     }
 
-    fn make_durable(&self, plan: &mut Plan, fsync: Fsync) -> Result<(), StorageError> {
-        match &self.vectors {
-            Some(vectors) if fsync == Fsync::Always && plan.vectors().next().is_some() => {
-                vectors.file.sync()?
-            }
-            _ => {}
-        }
-        plan.commit(&self.table, fsync)
-    }
-
     /// Makes the file of vectors when the first ones come.
-    fn prepare_vectors(
+    pub(super) fn prepare_vectors(
         &mut self,
         dimension: usize,
         layout: &Layout,
         settings: &Settings,
     ) -> Result<(), StorageError> {
+        self.check_dimension(dimension, settings)?;
+        if self.vectors.is_some() {
+            return Ok(());
+        }
+        let manifest = self.manifest.with_dimension(dimension);
+        let view = View::new(&self.table, Arc::new(RowSet::default()))?;
+        let vectors = Vectors::open(layout, &manifest, dimension, view.counters, view.live(), settings)?;
+        manifest.write(layout)?;
+        self.manifest = manifest;
+        self.vectors = Some(Arc::new(vectors));
+        Ok(())
+    }
+
+    /// Whether vectors of this dimension may be stored.
+    pub(super) fn check_dimension(&self, dimension: usize, settings: &Settings) -> Result<(), StorageError> {
         match self.manifest.dimension {
             Some(written) if written != dimension => {
                 let reason = format!("the vectors have {dimension} dimensions, the index {written}");
-                return Err(StorageError::Mismatch { parameter: settings.wanted.names.dimension, reason });
+                Err(StorageError::Mismatch { parameter: settings.wanted.names.dimension, reason })
             }
-            Some(_) if self.vectors.is_some() => return Ok(()),
-            _ => {}
+            _ => Ok(()),
         }
-        let manifest = self.manifest.with_dimension(dimension);
-        let rows = Rows { count: self.table.counters()?.rows, dead: RowSet::default() };
-        let vectors = Vectors::open(layout, manifest.generation, dimension, rows, settings)?;
-        manifest.write(layout)?;
-        self.manifest = manifest;
-        self.vectors = Some(vectors);
-        Ok(())
     }
 }

@@ -1,122 +1,173 @@
-//! The vectors of a shard: the file, the rows that are dead, and the FAISS index derived from both.
+//! The vectors of a shard: the file, and the FAISS index that is derived from it.
+//!
+//! Nobody waits for the index. Rows that it does not cover yet are compared one by one; it catches up beside searches
+//! and writes (see [`super::building`]), and one of another kind takes its place when it is built. Its lock is held
+//! for reading while FAISS searches, and for writing only while rows are put in whose places are known already.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use flowrun_sdk::tracing;
+use parking_lot::{Mutex, RwLock};
 
-use super::training::add_rows;
-use super::{RowSet, Settings};
-use crate::derived::{Approximation, Derived};
+use super::Settings;
+use super::building::Building;
+use crate::derived::{Approximation, Derived, IndexChoice, Tuning};
 use crate::metric::Metric;
-use crate::storage::{Layout, StorageError, VectorFile};
+use crate::storage::{Counters, Layout, Manifest, StorageError, VectorFile};
 
-/// Which rows there are.
-#[derive(Debug)]
-pub(super) struct Rows {
-    /// Committed rows.
-    pub(super) count: u64,
-    /// Those that nobody finds any more.
-    pub(super) dead: RowSet,
-}
+/// So many rows may be missing from the index when it is opened or closed, and are waited for: a few seconds at the most.
+const ROWS_WAITED_FOR: u64 = 10_000;
 
-/// The vectors of a shard.
+/// The vectors of one generation.
 #[derive(Debug)]
 pub(super) struct Vectors {
     pub(super) metric: Metric,
     pub(super) file: VectorFile,
-    /// Committed rows.
-    pub(super) rows: u64,
-    pub(super) dead: RowSet,
-    pub(super) derived: Derived,
     pub(super) approximation: Approximation,
-    /// The length of the longest vector that the derived index was given since it was opened. An exact index is given
-    /// all of them then, and only the bounds of an exact index need it.
-    pub(super) norm_max: f64,
-    /// Training was begun; whatever becomes of it, it is not tried again before the next opening.
-    pub(super) is_training_begun: bool,
+    pub(super) served: RwLock<Served>,
+    /// Held by whoever adds rows to the index, or puts another in its place.
+    pub(super) building: Mutex<Building>,
+    /// Committed rows, as the building knows them.
+    pub(super) committed: AtomicU64,
+    /// Those of them that can be found.
+    pub(super) live: AtomicU64,
+    /// Set when nobody needs this any more: the shard is closed, or another generation took the place of this one.
+    pub(super) is_over: AtomicBool,
+    pub(super) choice: IndexChoice,
+    pub(super) tuning: Tuning,
+    pub(super) threads: usize,
+    pub(super) derived_path: PathBuf,
     /// Not when that would take the place of an index that belongs to those who may write here.
-    may_save: bool,
+    pub(super) may_save: bool,
+}
+
+/// The index that answers.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) derived: Derived,
+    /// The length of the longest vector that it was given since it was opened. An exact index is given all of them
+    /// then, and only the bounds of an exact index need it.
+    pub(super) norm_max: f64,
 }
 
 impl Vectors {
     /// Opens the vectors of a generation, or makes an empty file when none was ever acknowledged.
     pub(super) fn open(
         layout: &Layout,
-        generation: u32,
+        manifest: &Manifest,
         dimension: usize,
-        Rows { count, dead }: Rows,
+        counters: Counters,
+        live: u64,
         settings: &Settings,
     ) -> Result<Self, StorageError> {
         let metric = settings.wanted.metric;
         let approximation = Approximation::new(metric, dimension);
-        let live = count.saturating_sub(dead.len());
+        let kinds = settings.earlier_indexes(live, dimension)?;
         let kind = settings.resolve_index(live, dimension)?;
-        let (path, derived_path) = (layout.vectors(generation), layout.derived(generation));
-        let empty = Derived::new(kind.clone(), dimension, approximation, settings.tuning);
+        let derived_path = layout.derived(manifest.generation);
+        let empty = Derived::new(kind, dimension, approximation, settings.tuning);
         let empty = empty.map_err(|error| settings.index_refused(&error))?;
-        let file = match VectorFile::open(&path, dimension, count) {
-            // Not made yet, or left over from a first call that was never acknowledged.
-            Err(_) if count == 0 => VectorFile::create(&path, dimension)?,
-            file => file?,
+        let file = open_file(layout, manifest, dimension, counters.rows, settings.read_only)?;
+        let load = |kind| {
+            let tuning = settings.tuning;
+            Derived::load(&derived_path, kind, dimension, approximation, tuning, counters.rows)
         };
-        let loaded = Derived::load(&derived_path, &kind, dimension, approximation, settings.tuning, count);
+        let loaded = kinds.iter().find_map(load);
         let is_unusable = loaded.is_none() && derived_path.exists();
         if is_unusable && !settings.read_only {
             // Left there, it might come to look right again when there are more rows.
             std::fs::remove_file(&derived_path).map_err(StorageError::io("remove", &derived_path))?;
         }
-        let mut vectors = Self {
+        let vectors = Self {
             metric,
             file,
-            rows: count,
-            dead,
-            derived: loaded.unwrap_or(empty),
             approximation,
-            norm_max: 0.0,
-            is_training_begun: false,
+            served: RwLock::new(Served { derived: loaded.unwrap_or(empty), norm_max: 0.0 }),
+            building: Mutex::default(),
+            committed: AtomicU64::new(counters.rows),
+            live: AtomicU64::new(live),
+            is_over: AtomicBool::new(false),
+            choice: settings.index.clone(),
+            tuning: settings.tuning,
+            threads: settings.threads,
+            derived_path,
             may_save: !(is_unusable && settings.read_only),
         };
-        if let Some(training) = vectors.begin_training()
-            && let Some(trained) = training.run()?
-        {
-            vectors.derived = trained;
-        }
-        vectors.catch_up()?;
-        vectors.save(&derived_path);
+        vectors.catch_up_at_opening()?;
         Ok(vectors)
     }
 
-    /// Rows that can be found.
-    pub(super) fn live(&self) -> u64 {
-        self.rows.saturating_sub(self.dead.len())
-    }
-
-    /// Makes committed rows searchable by FAISS, once it is trained. What it will not take is searched without it.
-    pub(super) fn catch_up(&mut self) -> Result<(), StorageError> {
-        if !self.derived.is_trained() {
-            return Ok(());
-        }
-        let rows = self.derived.rows()..self.rows;
-        let added = add_rows(&self.file, self.metric, rows, &mut self.derived, &mut self.norm_max)?;
-        if let Err(error) = added {
-            tracing::warn!(index = self.derived.kind().text(), %error, "some vectors are compared one by one");
+    /// Does at once what takes no time; and fills an exact index, which is what it is opened for.
+    fn catch_up_at_opening(&self) -> Result<(), StorageError> {
+        let is_exact = self.served.read().derived.kind().is_exact();
+        if is_exact || self.missing() <= ROWS_WAITED_FOR {
+            self.build_if_small()?;
+            self.catch_up()?;
+            self.save();
         }
         Ok(())
     }
 
-    /// Puts a trained index in the place of the one that was not.
-    pub(super) fn adopt(&mut self, trained: Derived) -> Result<(), StorageError> {
-        self.derived = trained;
-        self.catch_up()
+    /// Leaves as little as possible to the next opening. Failing to is no failure.
+    pub(super) fn finish(&self) {
+        if self.missing() <= ROWS_WAITED_FOR
+            && let Err(error) = self.catch_up()
+        {
+            tracing::warn!(%error, "the index will be caught up at the next start");
+        }
+        self.save();
+    }
+
+    /// Tells the building that so many rows are committed, and how many of them can be found.
+    pub(super) fn commit(&self, rows: u64, live: u64) {
+        self.committed.store(rows, Ordering::Release);
+        self.live.store(live, Ordering::Release);
+    }
+
+    /// How many committed rows the index does not cover.
+    pub(super) fn missing(&self) -> u64 {
+        self.committed.load(Ordering::Acquire).saturating_sub(self.served.read().derived.rows())
+    }
+
+    pub(super) fn is_trained(&self) -> bool {
+        self.served.read().derived.is_trained()
     }
 
     /// Writes the derived index out when that saves work at the next opening. Failing to is no failure.
-    pub(super) fn save(&mut self, path: &Path) {
-        if self.may_save
-            && self.derived.is_worth_saving()
-            && let Err(error) = self.derived.save(path)
-        {
-            tracing::warn!(%error, "the index will be built again at the next start");
+    pub(super) fn save(&self) {
+        // Nobody adds to it meanwhile, so that no search waits behind somebody who wants to.
+        let _building = self.building.lock();
+        let served = self.served.read();
+        if !self.may_save || !served.derived.is_worth_saving() {
+            return;
         }
+        match served.derived.save(&self.derived_path) {
+            Ok(rows) => {
+                drop(served);
+                self.served.write().derived.note_saved(rows);
+            }
+            Err(error) => tracing::warn!(%error, "the index will be built again at the next start"),
+        }
+    }
+}
+
+fn open_file(
+    layout: &Layout,
+    manifest: &Manifest,
+    dimension: usize,
+    rows: u64,
+    read_only: bool,
+) -> Result<VectorFile, StorageError> {
+    let (path, elements) = (layout.vectors(manifest.generation), manifest.elements());
+    let opened = if read_only {
+        VectorFile::open_to_read(&path, dimension, elements, rows)
+    } else {
+        VectorFile::open(&path, dimension, elements, rows)
+    };
+    match opened {
+        // Not made yet, or left over from a first call that was never acknowledged.
+        Err(_) if rows == 0 && !read_only => VectorFile::create(&path, dimension, elements),
+        opened => opened,
     }
 }

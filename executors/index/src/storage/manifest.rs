@@ -9,7 +9,7 @@ use flowrun_sdk::guard;
 use serde::{Deserialize, Serialize};
 
 use super::layout::replace_with_bytes;
-use super::{Layout, StorageError};
+use super::{Elements, Layout, StorageError};
 use crate::metric::Metric;
 use crate::names::Names;
 
@@ -45,6 +45,8 @@ pub(crate) struct Wanted {
     /// `None`: whatever is there, else that of the first vector.
     pub(crate) dimension: Option<usize>,
     pub(crate) metric: Metric,
+    /// `None`: whatever is there, else single precision.
+    pub(crate) elements: Option<Elements>,
     /// The index type as the user wrote it; another one than before means that the derived index is built anew.
     pub(crate) index: String,
     pub(crate) shards: usize,
@@ -60,6 +62,9 @@ pub(crate) struct Manifest {
     kind: Kind,
     pub(crate) dimension: Option<usize>,
     metric: String,
+    /// The type of the vectors' elements.
+    #[serde(default = "single_precision")]
+    vectors: String,
     index: String,
     shards: usize,
     shard: usize,
@@ -77,6 +82,7 @@ impl Manifest {
             kind: wanted.kind,
             dimension: wanted.dimension,
             metric: wanted.metric.name().to_owned(),
+            vectors: wanted.elements.unwrap_or(Elements::F32).name().to_owned(),
             index: wanted.index.clone(),
             shards: wanted.shards,
             shard: wanted.shard,
@@ -94,6 +100,9 @@ impl Manifest {
         let damaged = |reason: &dyn std::fmt::Display| StorageError::damaged(&path, reason);
         let text = guard::read_text(&path, BYTES_MAX).map_err(|error| damaged(&error))?;
         let manifest: Self = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
+        if ![Elements::F32, Elements::F16].iter().any(|elements| elements.name() == manifest.vectors) {
+            return Err(damaged(&format_args!("vectors of type `{}` are not known", manifest.vectors)));
+        }
         match manifest.format {
             FORMAT => Ok(Some(manifest)),
             other => Err(damaged(&format_args!("format {other} is not known to this version"))),
@@ -120,6 +129,9 @@ impl Manifest {
             return Ok(());
         }
         self.check_metric(directory, wanted)?;
+        if let Some(elements) = wanted.elements.filter(|elements| elements.name() != self.vectors) {
+            return Err(written_otherwise(directory, "vectors", &self.vectors, elements.name()));
+        }
         match (self.dimension, wanted.dimension) {
             (Some(written), Some(other)) if written != other => {
                 let parameter = wanted.names.dimension;
@@ -175,6 +187,11 @@ impl Manifest {
         StorageError::Shards { base: base.to_owned(), written: self.shards, wanted: wanted.shards }
     }
 
+    /// What the elements of its vectors are.
+    pub(crate) fn elements(&self) -> Elements {
+        if self.vectors == Elements::F16.name() { Elements::F16 } else { Elements::F32 }
+    }
+
     /// The same for a generation whose documents are there.
     pub(crate) fn with_documents(&self) -> Self {
         Self { has_documents: true, ..self.clone() }
@@ -197,6 +214,10 @@ impl Manifest {
     }
 }
 
+fn single_precision() -> String {
+    Elements::F32.name().to_owned()
+}
+
 fn written_otherwise(directory: &Path, parameter: &'static str, written: &str, wanted: &str) -> StorageError {
     let directory = directory.display();
     let reason = format!(
@@ -215,6 +236,7 @@ mod tests {
             kind: Kind::Vectors,
             dimension: Some(4),
             metric: Metric::Cosine,
+            elements: None,
             index: "auto".to_owned(),
             shards: 2,
             shard: 0,
@@ -234,6 +256,10 @@ mod tests {
         assert!(
             refused(&Wanted { shards: 3, ..wanted() }).contains("in base was written with 2 shards, not 3")
         );
+        let halves = Wanted { elements: Some(Elements::F16), ..wanted() };
+        assert!(refused(&halves).contains("write `vectors: f32`"));
+        assert_eq!(Manifest::new(&halves, 1).elements(), Elements::F16);
+        Manifest::new(&halves, 1).check(&layout, &wanted()).unwrap();
         assert!(refused(&Wanted { kind: Kind::Documents, ..wanted() }).contains("a workspace of its own"));
         manifest.check(&layout, &Wanted { dimension: None, index: "HNSW32".to_owned(), ..wanted() }).unwrap();
     }

@@ -17,23 +17,32 @@
 //! acknowledged. Vectors reach the disk before the documents that name them. Nothing here knows FAISS or distances.
 
 mod change;
+mod device;
+mod elements;
 mod error;
+#[cfg(test)]
+mod faults;
 mod keys;
 mod layout;
 mod lock;
 mod manifest;
 mod plan;
+mod reader;
 mod reclaim;
 mod table;
 mod vectors;
 
 pub(crate) use change::{Change, Outcome, Put};
+pub(crate) use elements::Elements;
 pub(crate) use error::StorageError;
+#[cfg(test)]
+pub(crate) use faults::Failing;
 pub(crate) use keys::ID_BYTES_MAX;
 pub(crate) use layout::{Layout, replace_file, sync_directory};
 pub(crate) use lock::DirectoryLock;
 pub(crate) use manifest::{Kind, Manifest, Wanted};
 pub(crate) use plan::Plan;
+pub(crate) use reader::Reader;
 pub(crate) use reclaim::{is_worth_reclaiming, write_living};
 pub(crate) use table::{Counters, Table};
 pub(crate) use vectors::VectorFile;
@@ -43,7 +52,13 @@ flowrun_sdk::choice! {
     pub enum Fsync {
         /// When the disk has it: an acknowledged write survives a power failure.
         Always = "always",
+        /// When the operating system has it, which is told to write it to the disk within a second: a power failure costs
+        /// that second.
+        Interval = "interval",
         /// When the operating system has it: it survives the end of the process, not of the machine.
         Never = "never",
     }
 }
+
+/// Under [`Fsync::Interval`], how long something may be acknowledged before the disk is told of it.
+pub(crate) const FSYNC_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);

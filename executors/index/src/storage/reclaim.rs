@@ -4,7 +4,7 @@
 //! the file, what lives is written into a generation of its own. Which generation is current does not change here.
 
 use super::keys::Entry;
-use super::{Counters, Fsync, Layout, StorageError, Table, VectorFile};
+use super::{Counters, Fsync, Layout, Reader, StorageError, Table, VectorFile};
 
 /// Dead rows of fewer bytes than this are left where they are: the room is not worth the writing.
 const DEAD_BYTES_MIN: u64 = 4 << 20;
@@ -27,13 +27,13 @@ pub(crate) fn is_worth_reclaiming(rows: u64, dead: u64, dimension: usize) -> boo
 /// nothing.
 pub(crate) fn write_living(
     layout: &Layout,
-    table: &Table,
+    table: &Reader,
     vectors: &VectorFile,
     generation: u32,
 ) -> Result<Table, StorageError> {
     let mut copy = Copy {
         table: Table::open(&layout.documents(generation))?,
-        vectors: VectorFile::create(&layout.vectors(generation), vectors.dimension())?,
+        vectors: VectorFile::create(&layout.vectors(generation), vectors.dimension(), vectors.elements())?,
         after: Counters::default(),
     };
     let mut block = Block::default();
@@ -101,7 +101,7 @@ impl Copy {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Change, Plan, Put};
+    use super::super::{Change, Elements, Plan, Put};
     use super::*;
 
     /// What is stored of a document: its bytes, its parent and its vector.
@@ -144,7 +144,7 @@ mod tests {
             let directory = directory();
             let layout = Layout::new(directory.path());
             let table = Table::open(&layout.documents(1)).unwrap();
-            let vectors = VectorFile::create(&layout.vectors(1), 2).unwrap();
+            let vectors = VectorFile::create(&layout.vectors(1), 2, Elements::F32).unwrap();
             for (puts, removed) in calls {
                 let mut change = Change::default();
                 for (id, has_parent, element) in puts {
@@ -165,7 +165,7 @@ mod tests {
             let documents = table.counters().unwrap().documents;
             prop_assert_eq!(counters, Counters { rows: documents, documents });
             prop_assert_eq!(copied.dead_rows().unwrap(), [0; 0]);
-            let copied_vectors = VectorFile::open(&layout.vectors(2), 2, counters.rows).unwrap();
+            let copied_vectors = VectorFile::open(&layout.vectors(2), 2, Elements::F32, counters.rows).unwrap();
             for id in (0..12).map(|id: u8| id.to_string()) {
                 prop_assert_eq!(stored(&copied, &copied_vectors, &id), stored(&table, &vectors, &id));
             }
@@ -181,7 +181,7 @@ mod tests {
         let directory = directory();
         let layout = Layout::new(directory.path());
         let table = Table::open(&layout.documents(1)).unwrap();
-        let vectors = VectorFile::create(&layout.vectors(1), 2).unwrap();
+        let vectors = VectorFile::create(&layout.vectors(1), 2, Elements::F32).unwrap();
         let mut change = Change::default();
         change.put(Put { id: "a".to_owned(), parent_id: String::new(), document: vec![], vector: None });
         apply(&table, &vectors, change);

@@ -3,14 +3,14 @@
 //! A fjall database of two keyspaces: `documents` (id → protobuf bytes) and `entries` (see [`super::keys`]). One
 //! commit is atomic over both.
 
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
-use flowrun_sdk::{Document, Tags, wire};
+use fjall::{Database, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 
 use super::keys::{self, Entry};
 use super::layout::sync_directory;
-use super::{Fsync, StorageError};
+use super::{Fsync, Reader, StorageError};
 
 /// Blocks of documents kept in memory, in bytes. A search reads few documents, and the system caches files too.
 const CACHE_BYTES: u64 = 8 << 20;
@@ -32,12 +32,18 @@ pub(crate) struct Counters {
     pub(crate) documents: u64,
 }
 
-/// An open table.
+/// An open table. What it is asked is answered as things are now, see [`Table::view`] for as they were.
 pub(crate) struct Table {
-    entries: Keyspace,
-    documents: Keyspace,
+    now: Reader,
     database: Database,
-    path: PathBuf,
+}
+
+impl Deref for Table {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.now
+    }
 }
 
 impl Table {
@@ -67,120 +73,12 @@ impl Table {
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
         let keyspace = |name| database.keyspace(name, options).map_err(failed);
         let (entries, documents) = (keyspace("entries")?, keyspace("documents")?);
-        Ok(Self { entries, documents, database, path: path.to_owned() })
+        Ok(Self { now: Reader::new(entries, documents, path), database })
     }
 
-    fn failed(&self, source: fjall::Error) -> StorageError {
-        StorageError::Documents { path: self.path.clone(), source }
-    }
-
-    fn damaged(&self, reason: impl std::fmt::Display) -> StorageError {
-        StorageError::damaged(&self.path, reason)
-    }
-
-    /// The directory.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn get(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<UserValue>, StorageError> {
-        keyspace.get(key).map_err(|source| self.failed(source))
-    }
-
-    /// The stored document of that id.
-    pub(crate) fn document(&self, id: &str) -> Result<Option<Document>, StorageError> {
-        if !is_storable(id) {
-            return Ok(None);
-        }
-        let Some(bytes) = self.get(&self.documents, id.as_bytes())? else { return Ok(None) };
-        let document = wire::decode(&bytes);
-        document.map(Some).map_err(|error| self.damaged(format_args!("document `{id}`: {error}")))
-    }
-
-    /// Whether these bytes are what is stored under that id.
-    pub(super) fn holds(&self, id: &str, document: &[u8]) -> Result<bool, StorageError> {
-        Ok(is_storable(id)
-            && self.get(&self.documents, id.as_bytes())?.is_some_and(|stored| *stored == *document))
-    }
-
-    /// What is known of the stored document of that id.
-    pub(super) fn entry(&self, id: &str) -> Result<Option<Entry>, StorageError> {
-        if !is_storable(id) {
-            return Ok(None);
-        }
-        let Some(value) = self.get(&self.entries, &keys::id_key(id))? else { return Ok(None) };
-        let entry = Entry::decode(&value);
-        entry.map(Some).ok_or_else(|| self.damaged(format_args!("the entry of `{id}` is malformed")))
-    }
-
-    /// Whose vector a row is.
-    pub(crate) fn id_of(&self, row: u64) -> Result<String, StorageError> {
-        let id = self.get(&self.entries, &keys::row_key(row))?;
-        let id = id.and_then(|id| String::from_utf8(id.to_vec()).ok());
-        id.ok_or_else(|| self.damaged(format_args!("nobody knows whose vector row {row} is")))
-    }
-
-    /// The stored chunks of a document.
-    pub(super) fn children(&self, parent_id: &str) -> Result<Vec<String>, StorageError> {
-        if !is_storable(parent_id) {
-            return Ok(Vec::new());
-        }
-        let prefix = keys::children_prefix(parent_id);
-        let child = |key: &[u8]| {
-            let id = key.strip_prefix(&prefix[..]).and_then(|id| String::from_utf8(id.to_vec()).ok());
-            id.ok_or_else(|| self.damaged("the id of a chunk is malformed"))
-        };
-        let keys = self.entries.prefix(&prefix).map(|guard| guard.key().map_err(|error| self.failed(error)));
-        keys.map(|key| child(&key?)).collect()
-    }
-
-    /// The rows that nobody finds any more.
-    pub(crate) fn dead_rows(&self) -> Result<Vec<u64>, StorageError> {
-        let keys =
-            self.entries.prefix(keys::DEAD).map(|guard| guard.key().map_err(|error| self.failed(error)));
-        let row =
-            |key: UserValue| keys::dead_row(&key).ok_or_else(|| self.damaged("a dead row is malformed"));
-        keys.map(|key| row(key?)).collect()
-    }
-
-    /// The rows that are found, in order, and whose they are.
-    pub(super) fn living_rows(&self) -> impl Iterator<Item = Result<(u64, String), StorageError>> {
-        self.entries.prefix(keys::LIVING).map(|guard| {
-            let (key, id) = guard.into_inner().map_err(|error| self.failed(error))?;
-            let living = keys::living_row(&key).zip(String::from_utf8(id.to_vec()).ok());
-            living.ok_or_else(|| self.damaged("the entry of a row is malformed"))
-        })
-    }
-
-    /// The tags of every stored document, in the order of ids.
-    pub(crate) fn tags(&self) -> impl Iterator<Item = Result<(String, Tags), StorageError>> {
-        self.documents.iter().map(|guard| {
-            let (id, document) = guard.into_inner().map_err(|error| self.failed(error))?;
-            let id = String::from_utf8(id.to_vec()).map_err(|_| self.damaged("an id is malformed"))?;
-            match wire::decode_tags(&document) {
-                Ok(tags) => Ok((id, tags)),
-                Err(error) => Err(self.damaged(format_args!("document `{id}`: {error}"))),
-            }
-        })
-    }
-
-    /// The row of a stored document's vector.
-    pub(crate) fn row_of(&self, id: &str) -> Result<Option<u64>, StorageError> {
-        Ok(self.entry(id)?.and_then(|entry| entry.row))
-    }
-
-    /// What is known of a document that must be there, and its protobuf bytes.
-    pub(super) fn stored(&self, id: &str) -> Result<(Entry, Vec<u8>), StorageError> {
-        let document = self.get(&self.documents, id.as_bytes())?.map(|document| document.to_vec());
-        self.entry(id)?.zip(document).ok_or_else(|| self.damaged(format_args!("document `{id}` is missing")))
-    }
-
-    pub(crate) fn counters(&self) -> Result<Counters, StorageError> {
-        let Some(value) = self.get(&self.entries, keys::COUNTERS)? else { return Ok(Counters::default()) };
-        let ([rows, documents], []) = value.as_chunks() else {
-            return Err(self.damaged("the counters are malformed"));
-        };
-        Ok(Counters { rows: u64::from_be_bytes(*rows), documents: u64::from_be_bytes(*documents) })
+    /// What is stored at this moment; what is written later does not change it.
+    pub(crate) fn view(&self) -> Reader {
+        self.now.as_of(self.database.snapshot())
     }
 
     /// Makes durable what was left to the operating system.
@@ -193,15 +91,10 @@ impl Table {
         let durability = match fsync {
             Fsync::Always => PersistMode::SyncAll,
             // Without it a batch stays in the memory of this process, and is lost with it.
-            Fsync::Never => PersistMode::Buffer,
+            Fsync::Interval | Fsync::Never => PersistMode::Buffer,
         };
         Writer { table: self, batch: self.database.batch().durability(Some(durability)) }
     }
-}
-
-/// Whether a document may have been stored under that id. Keys have bounds, and requests may name anything.
-fn is_storable(id: &str) -> bool {
-    (1..=keys::ID_BYTES_MAX).contains(&id.len())
 }
 
 /// A change on its way into a table: all of it or nothing.
@@ -267,12 +160,14 @@ impl Writer<'_> {
 
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Table({})", self.path.display())
+        write!(f, "Table({})", self.path().display())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use flowrun_sdk::{Document, wire};
+
     use super::*;
 
     fn entry(row: u64, parent_id: &str) -> Entry {
@@ -350,5 +245,23 @@ mod tests {
             (vec!["a".to_owned()], vec![])
         );
         assert_eq!(table.counters().unwrap(), Counters { rows: 1, documents: 1 });
+    }
+
+    #[test]
+    fn a_view_stays_as_it_was_whatever_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = Table::open(&directory.path().join("t")).unwrap();
+        put(&table, "a", &entry(0, "p"), Counters { rows: 1, documents: 1 });
+        let view = table.view();
+        let mut writer = table.writer(Fsync::Never);
+        writer.remove("a", &entry(0, "p"));
+        writer.put("b", wire::encode(&Document::new("b")), &entry(1, "p"), None);
+        writer.commit(Counters { rows: 2, documents: 1 }).unwrap();
+        assert_eq!((view.id_of(0).unwrap().as_str(), view.id_of(1).is_err()), ("a", true));
+        assert!(view.document("a").unwrap().is_some() && view.document("b").unwrap().is_none());
+        assert_eq!((view.children("p").unwrap(), view.dead_rows().unwrap()), (vec!["a".to_owned()], vec![]));
+        assert_eq!(view.tags().map(|tags| tags.unwrap().0).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(view.counters().unwrap(), Counters { rows: 1, documents: 1 });
+        assert_eq!((table.id_of(1).unwrap().as_str(), table.dead_rows().unwrap()), ("b", vec![0]));
     }
 }

@@ -1,22 +1,20 @@
 //! The vectors of a shard: a file that only grows.
 //!
-//! A header of 64 bytes, then rows of equal length: the elements as little-endian single-precision floats and the
-//! CRC-32 of their bytes. The number of a row is the number of the vector everywhere. The file does not know how many
-//! of its rows are committed, the table does.
+//! A header of 64 bytes, then rows of equal length: the elements (see [`super::elements`]) and the CRC-32 of their
+//! bytes. The number of a row is the number of the vector everywhere. The file does not know how many of its rows are
+//! committed, the table does.
 
-use std::fs::{File, OpenOptions};
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::device::Device;
+use super::elements::Elements;
 use super::layout::sync_directory;
 use super::{StorageError, replace_file};
 
 const MAGIC: &[u8; 8] = b"FLOWVECS";
 const VERSION: u32 = 1;
-/// Little-endian single precision, the only element type so far.
-const FLOAT32: u32 = 1;
 const HEADER_BYTES: usize = 64;
 const CHECKSUM_BYTES: usize = 4;
 
@@ -26,51 +24,82 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// An open file of vectors. Clones are of the same opening.
 #[derive(Clone, Debug)]
 pub(crate) struct VectorFile {
-    file: Arc<File>,
+    device: Arc<Device>,
     path: PathBuf,
     dimension: usize,
+    elements: Elements,
 }
 
 impl VectorFile {
     /// Makes an empty file.
-    pub(crate) fn create(path: &Path, dimension: usize) -> Result<Self, StorageError> {
+    pub(crate) fn create(path: &Path, dimension: usize, elements: Elements) -> Result<Self, StorageError> {
         replace_file(path, |path| {
-            let written = File::create(path).and_then(|file| file.write_all_at(&header(dimension), 0));
+            let header = header(dimension, elements);
+            let written = Device::create(path).and_then(|device| device.write_all_at(&header, 0));
             written.map_err(StorageError::io("write", path))
         })?;
-        Self::open(path, dimension, 0)
+        Self::open(path, dimension, elements, 0)
     }
 
     /// Opens a file of which `rows` are committed, and cuts off the rest.
     ///
     /// # Errors
     /// [`StorageError::Damaged`] when the header is not that of such a file, or committed rows are missing.
-    pub(crate) fn open(path: &Path, dimension: usize, rows: u64) -> Result<Self, StorageError> {
-        let file = OpenOptions::new().read(true).write(true).open(path);
-        let file = file.map_err(StorageError::io("open", path))?;
-        let mut found = [0; HEADER_BYTES];
-        file.read_exact_at(&mut found, 0).map_err(|_| StorageError::damaged(path, "it has no header"))?;
-        if found != header(dimension) {
-            let reason = format_args!("its header is not that of {dimension}-dimensional vectors");
-            return Err(StorageError::damaged(path, reason));
-        }
-        let opened = Self { file: Arc::new(file), path: path.to_owned(), dimension };
-        let length = opened.file.metadata().map_err(StorageError::io("read", path))?.len();
+    pub(crate) fn open(
+        path: &Path,
+        dimension: usize,
+        elements: Elements,
+        rows: u64,
+    ) -> Result<Self, StorageError> {
+        let opened = Self::open_to_read(path, dimension, elements, rows)?;
         let committed = opened.offset(rows);
-        if length < committed {
-            let there = length.saturating_sub(HEADER_BYTES as u64) / opened.row_bytes() as u64;
-            let reason = format_args!("{rows} vectors were acknowledged, but {there} are there");
-            return Err(StorageError::damaged(path, reason));
-        }
-        if length > committed {
-            opened.file.set_len(committed).map_err(StorageError::io("cut", path))?;
+        if opened.length()? > committed {
+            opened.device.set_length(committed).map_err(StorageError::io("cut", path))?;
             sync_directory(path)?;
         }
         Ok(opened)
     }
 
+    /// Opens a file of which `rows` are committed, and leaves the rest, which may be another process's.
+    ///
+    /// # Errors
+    /// As for [`VectorFile::open`].
+    pub(crate) fn open_to_read(
+        path: &Path,
+        dimension: usize,
+        elements: Elements,
+        rows: u64,
+    ) -> Result<Self, StorageError> {
+        let device = Device::open(path).map_err(StorageError::io("open", path))?;
+        let mut found = [0; HEADER_BYTES];
+        device.read_exact_at(&mut found, 0).map_err(|_| StorageError::damaged(path, "it has no header"))?;
+        if found != header(dimension, elements) {
+            let reason = format_args!(
+                "its header is not that of {dimension}-dimensional vectors of type {}",
+                elements.name()
+            );
+            return Err(StorageError::damaged(path, reason));
+        }
+        let opened = Self { device: Arc::new(device), path: path.to_owned(), dimension, elements };
+        let (length, committed) = (opened.length()?, opened.offset(rows));
+        if length < committed {
+            let there = length.saturating_sub(HEADER_BYTES as u64) / opened.row_bytes() as u64;
+            let reason = format_args!("{rows} vectors were acknowledged, but {there} are there");
+            return Err(StorageError::damaged(path, reason));
+        }
+        Ok(opened)
+    }
+
+    fn length(&self) -> Result<u64, StorageError> {
+        self.device.length().map_err(StorageError::io("read", &self.path))
+    }
+
     pub(crate) fn dimension(&self) -> usize {
         self.dimension
+    }
+
+    pub(crate) fn elements(&self) -> Elements {
+        self.elements
     }
 
     /// Writes vectors from row `first` on.
@@ -82,17 +111,17 @@ impl VectorFile {
         let mut bytes = Vec::new();
         for vector in vectors {
             let start = bytes.len();
-            bytes.extend(vector.iter().flat_map(|element| element.to_le_bytes()));
+            self.elements.encode(vector, &mut bytes);
             let checksum = crc32fast::hash(bytes.get(start..).unwrap_or_default());
             bytes.extend(checksum.to_le_bytes());
         }
-        let written = self.file.write_all_at(&bytes, self.offset(first));
+        let written = self.device.write_all_at(&bytes, self.offset(first));
         written.map_err(StorageError::io("write", &self.path))
     }
 
     /// Makes what was written durable.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
-        self.file.sync_data().map_err(StorageError::io("write", &self.path))
+        self.device.sync().map_err(StorageError::io("write", &self.path))
     }
 
     /// Reads rows in order and hands each to `action`, with its number.
@@ -132,6 +161,35 @@ impl VectorFile {
         Ok(())
     }
 
+    /// Reads single rows and hands each to `action`, in whatever order they come: first those that are in memory. The
+    /// disk is told of all others before any is waited for, so that it reads them side by side.
+    pub(crate) fn read_scattered<E: From<StorageError>>(
+        &self,
+        rows: impl IntoIterator<Item = u64>,
+        mut action: impl FnMut(u64, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut bytes, mut vector) = (vec![0; self.row_bytes()], Vec::with_capacity(self.dimension));
+        let mut absent = Vec::new();
+        for row in rows {
+            if self.device.read_at_once(&mut bytes, self.offset(row)) {
+                self.decode(row, &bytes, &mut vector)?;
+                action(row, &vector)?;
+            } else {
+                absent.push(row);
+            }
+        }
+        for row in &absent {
+            self.device.announce(self.offset(*row), self.row_bytes());
+        }
+        for row in absent {
+            let read = self.device.read_single_at(&mut bytes, self.offset(row));
+            read.map_err(StorageError::io("read", &self.path))?;
+            self.decode(row, &bytes, &mut vector)?;
+            action(row, &vector)?;
+        }
+        Ok(())
+    }
+
     /// Whether that row is this vector, to the last bit. A damaged row is no vector.
     pub(super) fn holds(&self, row: u64, vector: &[f32]) -> Result<bool, StorageError> {
         let bits = |vector: &[f32]| vector.iter().map(|element| element.to_bits()).collect::<Vec<u32>>();
@@ -149,7 +207,7 @@ impl VectorFile {
     fn read_block(&self, first: u64, rows: u64, bytes: &mut Vec<u8>) -> Result<(), StorageError> {
         let length = usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(self.row_bytes());
         bytes.resize(length, 0);
-        let read = self.file.read_exact_at(bytes, self.offset(first));
+        let read = self.device.read_exact_at(bytes, self.offset(first));
         read.map_err(StorageError::io("read", &self.path))
     }
 
@@ -159,51 +217,36 @@ impl VectorFile {
         if crc32fast::hash(elements) != u32::from_le_bytes(*checksum) {
             return Err(damaged());
         }
-        vector.clear();
-        let (elements, _) = elements.as_chunks();
-        vector.extend(elements.iter().map(|element| f32::from_le_bytes(*element)));
+        self.elements.decode(elements, vector);
         Ok(())
     }
 
-    /// Lets writes fail from now on, as a full disk would; returns what was open before.
+    /// The device, to let it fail.
     #[cfg(test)]
-    pub(crate) fn make_read_only(&mut self) -> std::io::Result<Self> {
-        let read_only = Self {
-            file: Arc::new(File::open(&self.path)?),
-            path: self.path.clone(),
-            dimension: self.dimension,
-        };
-        Ok(std::mem::replace(self, read_only))
-    }
-
-    /// Lets making it durable fail from now on; returns what was open before.
-    #[cfg(test)]
-    pub(crate) fn make_unsyncable(&mut self) -> std::io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).open("/dev/zero")?;
-        let unsyncable = Self { file: Arc::new(file), path: self.path.clone(), dimension: self.dimension };
-        Ok(std::mem::replace(self, unsyncable))
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
     }
 
     fn row_bytes(&self) -> usize {
-        row_bytes(self.dimension)
+        row_bytes(self.dimension, self.elements)
     }
 
     /// Where a row starts, in bytes.
     fn offset(&self, row: u64) -> u64 {
-        HEADER_BYTES as u64 + row * self.row_bytes() as u64
+        HEADER_BYTES as u64 + row.saturating_mul(self.row_bytes() as u64)
     }
 }
 
-fn row_bytes(dimension: usize) -> usize {
-    dimension * size_of::<f32>() + CHECKSUM_BYTES
+fn row_bytes(dimension: usize, elements: Elements) -> usize {
+    dimension * elements.bytes() + CHECKSUM_BYTES
 }
 
 /// Magic, version, element type, dimension, row length; zeros; the CRC-32 of all before.
-fn header(dimension: usize) -> [u8; HEADER_BYTES] {
+fn header(dimension: usize, elements: Elements) -> [u8; HEADER_BYTES] {
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEADER_BYTES);
     bytes.extend(MAGIC);
-    for field in [VERSION, FLOAT32, count(dimension), count(row_bytes(dimension))] {
+    for field in [VERSION, elements.code(), count(dimension), count(row_bytes(dimension, elements))] {
         bytes.extend(field.to_le_bytes());
     }
     bytes.resize(HEADER_BYTES - CHECKSUM_BYTES, 0);
@@ -213,12 +256,14 @@ fn header(dimension: usize) -> [u8; HEADER_BYTES] {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+
     use proptest::prelude::*;
 
     use super::*;
 
     fn written(path: &Path, rows: u8) -> VectorFile {
-        let file = VectorFile::create(path, 3).unwrap();
+        let file = VectorFile::create(path, 3, Elements::F32).unwrap();
         let vectors: Vec<[f32; 3]> = (0..rows).map(|row| [f32::from(row), 0.5, -1.0]).collect();
         file.write(0, vectors.iter().map(|vector| &vector[..])).unwrap();
         file.sync().unwrap();
@@ -256,11 +301,11 @@ mod tests {
             let path = directory.path().join("v");
             let vectors: Vec<Vec<f32>> =
                 vectors.iter().map(|bits| bits.iter().map(|bits| f32::from_bits(*bits)).collect()).collect();
-            let file = VectorFile::create(&path, vectors[0].len()).unwrap();
+            let file = VectorFile::create(&path, vectors[0].len(), Elements::F32).unwrap();
             let (first, second) = vectors.split_at(vectors.len() / 2);
             file.write(0, first.iter().map(|vector| &vector[..])).unwrap();
             file.write(first.len() as u64, second.iter().map(|vector| &vector[..])).unwrap();
-            let file = VectorFile::open(&path, vectors[0].len(), vectors.len() as u64).unwrap();
+            let file = VectorFile::open(&path, vectors[0].len(), Elements::F32, vectors.len() as u64).unwrap();
             let bits = |vector: &[f32]| vector.iter().map(|element| element.to_bits()).collect::<Vec<_>>();
             let mut read = vec![Vec::new(); vectors.len()];
             file.read_each((0..vectors.len() as u64).rev(), |row, vector| {
@@ -278,7 +323,7 @@ mod tests {
         drop(written(&path, 4));
         // A row of which the end is missing.
         OpenOptions::new().write(true).open(&path).unwrap().set_len(64 + 3 * 16 + 5).unwrap();
-        let file = VectorFile::open(&path, 3, 2).unwrap();
+        let file = VectorFile::open(&path, 3, Elements::F32, 2).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 64 + 2 * 16);
         assert_eq!(rows(&file, 0..2).unwrap().len(), 2);
     }
@@ -288,14 +333,50 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("v");
         let file = written(&path, 4);
-        let error = VectorFile::open(&path, 3, 5).unwrap_err().to_string();
+        let error = VectorFile::open(&path, 3, Elements::F32, 5).unwrap_err().to_string();
         assert!(error.contains("5 vectors were acknowledged, but 4 are there"), "{error}");
-        assert!(VectorFile::open(&path, 4, 0).unwrap_err().to_string().contains("4-dimensional"));
-        file.file.write_all_at(&[1], 64 + 2 * 16 + 3).unwrap();
+        assert!(
+            VectorFile::open(&path, 4, Elements::F32, 0).unwrap_err().to_string().contains("4-dimensional")
+        );
+        file.device.write_all_at(&[1], 64 + 2 * 16 + 3).unwrap();
         assert_eq!(rows(&file, 0..2).unwrap().len(), 2);
         let error = rows(&file, 0..4).unwrap_err().to_string();
         assert!(error.contains("row 2 fails its checksum"), "{error}");
-        file.file.write_all_at(&[0], 20).unwrap();
-        assert!(VectorFile::open(&path, 3, 0).is_err());
+        file.device.write_all_at(&[0], 20).unwrap();
+        assert!(VectorFile::open(&path, 3, Elements::F32, 0).is_err());
+    }
+
+    #[test]
+    fn scattered_rows_are_read_whether_they_are_in_memory_or_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("v");
+        let file = written(&path, 200);
+        for _ in 0..2 {
+            let mut found = Vec::new();
+            let read = file.read_scattered([7, 199, 0, 42], |row, vector| {
+                found.push((row, vector[0]));
+                Ok::<_, StorageError>(())
+            });
+            read.unwrap();
+            found.sort_by_key(|(row, _)| *row);
+            assert_eq!(found, [(0, 0.0), (7, 7.0), (42, 42.0), (199, 199.0)]);
+            file.device.forget();
+        }
+        assert!(file.read_scattered([200], |_, _| Ok::<_, StorageError>(())).is_err());
+        file.device.write_all_at(&[9], 64 + 42 * 16 + 1).unwrap();
+        let error = file.read_scattered([42], |_, _| Ok::<_, StorageError>(())).unwrap_err().to_string();
+        assert!(error.contains("row 42 fails its checksum"), "{error}");
+    }
+
+    #[test]
+    fn halves_take_half_the_room_and_are_no_other_type() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("v");
+        let file = VectorFile::create(&path, 3, Elements::F16).unwrap();
+        file.write(0, [[1.5, -0.25, 1024.0]].iter().map(|vector| &vector[..])).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 64 + 3 * 2 + 4);
+        assert_eq!(rows(&file, 0..1).unwrap(), [(0, 1.5)]);
+        let error = VectorFile::open(&path, 3, Elements::F32, 1).unwrap_err().to_string();
+        assert!(error.contains("vectors of type f32"), "{error}");
     }
 }

@@ -1,0 +1,272 @@
+//! Building the derived index of a shard, beside those who search and write.
+//!
+//! Committed rows are never changed, hence they can be read, learned from and added to an index of its own without any
+//! lock. What is written meanwhile is compared vector by vector, and added before the index takes its place.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+use flowrun_sdk::tracing;
+
+use super::vectors::{Served, Vectors};
+use crate::derived::{Derived, DerivedError, IndexType, push_native, set_threads, unless};
+use crate::metric::norm;
+use crate::storage::StorageError;
+
+/// How many bytes of vectors are handed to FAISS at once.
+const BLOCK_BYTES: usize = 8 << 20;
+/// How many rows a graph takes before those who search get their turn: some milliseconds.
+const ROWS_PER_TURN: usize = 8;
+/// Up to so many rows an index is trained by whoever brings them: it takes less than a second.
+const SMALL_ROWS: u64 = 16_384;
+/// So many more rows than are saved are worth saving before the end.
+const UNSAVED_ROWS_MAX: u64 = 1 << 17;
+
+/// What the building remembers.
+#[derive(Debug, Default)]
+pub(super) struct Building {
+    /// Kinds that FAISS would not train on these vectors. Not tried again before the next opening.
+    given_up: Vec<IndexType>,
+    /// How many rows could be found when the index that answers was built.
+    built_for: u64,
+    /// An index is being built, by one at a time.
+    is_under_way: bool,
+    /// The index that answers takes no more rows.
+    is_stuck: bool,
+}
+
+/// What is to be done next.
+#[derive(Debug, PartialEq)]
+enum Work {
+    Build(IndexType),
+    CatchUp,
+    Nothing,
+}
+
+impl Vectors {
+    /// Does all that is to be done now, or as much as there is time for before this is over.
+    pub(super) fn work(&self) -> Result<(), StorageError> {
+        set_threads(self.threads);
+        loop {
+            match self.next_work() {
+                _ if self.is_over() => return Ok(()),
+                Work::Nothing => break,
+                Work::Build(kind) => self.build(&kind)?,
+                Work::CatchUp => self.catch_up()?,
+            }
+        }
+        let unsaved = self.served.read().derived.unsaved_rows();
+        if unsaved > UNSAVED_ROWS_MAX {
+            self.save();
+        }
+        Ok(())
+    }
+
+    /// Whether there is anything to be done.
+    pub(super) fn has_work(&self) -> bool {
+        self.next_work() != Work::Nothing
+    }
+
+    /// What whoever writes does for the index: nothing that takes long, unless so many rows wait that those who search
+    /// would notice.
+    pub(super) fn keep_up(&self, missing_max: u64) -> Result<(), StorageError> {
+        self.build_if_small()?;
+        if self.served.read().derived.kind().is_exact() || self.missing() > missing_max {
+            self.catch_up()?;
+        }
+        Ok(())
+    }
+
+    /// Trains an index when that takes no time.
+    pub(super) fn build_if_small(&self) -> Result<(), StorageError> {
+        match self.next_work() {
+            Work::Build(kind) if self.committed.load(Ordering::Acquire) <= SMALL_ROWS => self.build(&kind),
+            _ => Ok(()),
+        }
+    }
+
+    fn next_work(&self) -> Work {
+        // Who builds knows what comes next.
+        let Some(building) = self.building.try_lock() else { return Work::Nothing };
+        let served = self.served.read();
+        let (rows, live) = (self.committed.load(Ordering::Acquire), self.live.load(Ordering::Acquire));
+        let dimension = self.file.dimension();
+        let derived = &served.derived;
+        let is_outgrown = !derived.is_trained() || live > building.built_for;
+        if let Ok(kind) = self.choice.resolve(live, dimension)
+            && is_outgrown
+            && !building.is_under_way
+            && (!derived.is_trained() || *derived.kind() != kind)
+            && rows >= kind.training_rows_min().max(1)
+            && !building.given_up.contains(&kind)
+        {
+            return Work::Build(kind);
+        }
+        let covers = if derived.kind().is_exact() { self.choice.flat_rows_max(dimension) } else { u64::MAX };
+        let is_behind = derived.is_trained() && derived.rows() < rows.min(covers);
+        if is_behind && !building.is_stuck { Work::CatchUp } else { Work::Nothing }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    /// Makes committed rows searchable by FAISS. What it will not take is searched without it.
+    pub(super) fn catch_up(&self) -> Result<(), StorageError> {
+        let mut building = self.building.lock();
+        loop {
+            let (start, rows, is_ready) = {
+                let served = self.served.read();
+                let rows = self.rows_for(&served.derived);
+                (served.derived.rows(), rows, served.derived.is_trained())
+            };
+            if !is_ready || start >= rows || building.is_stuck || self.is_over() {
+                return Ok(());
+            }
+            let (block, norm_max) = self.native(start..rows.min(start + self.rows_per_block()))?;
+            if let Err(error) = self.add(&block, norm_max) {
+                let served = self.served.read();
+                warn(served.derived.kind(), &error, "some vectors are compared one by one");
+                building.is_stuck = true;
+            }
+        }
+    }
+
+    /// How many rows an index is to cover.
+    fn rows_for(&self, derived: &Derived) -> u64 {
+        let rows = self.committed.load(Ordering::Acquire);
+        if derived.kind().is_exact() {
+            rows.min(self.choice.flat_rows_max(self.file.dimension()))
+        } else {
+            rows
+        }
+    }
+
+    fn rows_per_block(&self) -> u64 {
+        (BLOCK_BYTES / (self.file.dimension() * size_of::<f32>())).max(1) as u64
+    }
+
+    /// Adds the next rows to the index that answers. Where they go is worked out beside searches.
+    fn add(&self, block: &[f32], norm_max: f64) -> Result<(), DerivedError> {
+        let staged = self.served.read().derived.stage(block)?;
+        if let Some(staged) = staged {
+            return self.served.write().derived.add_staged(&staged);
+        }
+        let is_exact = {
+            let mut served = self.served.write();
+            // Before the rows, so that no search has a row that is longer than it knows.
+            served.norm_max = served.norm_max.max(norm_max);
+            served.derived.kind().is_exact()
+        };
+        let rows = if is_exact { block.len() } else { ROWS_PER_TURN * self.file.dimension() };
+        block.chunks(rows.max(1)).try_for_each(|rows| self.served.write().derived.add(rows))
+    }
+
+    /// Builds an index of that kind and puts it in the place of the one that answers. When FAISS will not, that stays.
+    fn build(&self, kind: &IndexType) -> Result<(), StorageError> {
+        if std::mem::replace(&mut self.building.lock().is_under_way, true) {
+            return Ok(());
+        }
+        let built = self.build_alone(kind);
+        self.building.lock().is_under_way = false;
+        built
+    }
+
+    fn build_alone(&self, kind: &IndexType) -> Result<(), StorageError> {
+        let rows = self.committed.load(Ordering::Acquire);
+        let live = self.live.load(Ordering::Acquire);
+        let built = unless(&self.is_over, || self.train(kind, rows));
+        match built? {
+            _ if self.is_over() => Ok(()),
+            Ok(built) => self.adopt(built, live),
+            Err(error) => {
+                warn(kind, &error, "training failed; what is there answers");
+                self.building.lock().given_up.push(kind.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// A trained index of the rows up to `rows`.
+    fn train(&self, kind: &IndexType, rows: u64) -> Result<Result<Served, DerivedError>, StorageError> {
+        let made = Derived::new(kind.clone(), self.file.dimension(), self.approximation, self.tuning);
+        let mut built = match made {
+            Ok(derived) => Served { derived, norm_max: 0.0 },
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Err(error) = self.learn(&mut built.derived, rows)? {
+            return Ok(Err(error));
+        }
+        while built.derived.rows() < rows && !self.is_over() {
+            if let Err(error) = self.extend(&mut built, rows)? {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(built))
+    }
+
+    /// Learns from vectors evenly spaced over the file.
+    fn learn(&self, derived: &mut Derived, rows: u64) -> Result<Result<(), DerivedError>, StorageError> {
+        if derived.is_trained() {
+            return Ok(Ok(()));
+        }
+        let count = derived.kind().training_rows_max().min(rows).max(1);
+        let sample = (0..count).map(|number| {
+            let row = u128::from(number) * u128::from(rows) / u128::from(count);
+            u64::try_from(row).unwrap_or(u64::MAX)
+        });
+        let mut vectors = Vec::new();
+        self.file.read_each(sample, |_, vector| {
+            push_native(self.metric, vector, &mut vectors);
+            Ok::<_, StorageError>(())
+        })?;
+        tracing::info!(index = derived.kind().text(), vectors = count, "training");
+        Ok(derived.train(&vectors))
+    }
+
+    /// Adds the next block of rows to an index that nobody searches yet.
+    fn extend(&self, built: &mut Served, rows: u64) -> Result<Result<(), DerivedError>, StorageError> {
+        let start = built.derived.rows();
+        let (block, norm_max) = self.native(start..rows.min(start + self.rows_per_block()))?;
+        built.norm_max = built.norm_max.max(norm_max);
+        Ok(built.derived.add(&block))
+    }
+
+    /// Puts an index in the place of the one that answers, once it has all rows.
+    fn adopt(&self, mut built: Served, live: u64) -> Result<(), StorageError> {
+        let mut building = self.building.lock();
+        loop {
+            let rows = self.rows_for(&built.derived);
+            if built.derived.rows() >= rows || self.is_over() {
+                break;
+            }
+            if let Err(error) = self.extend(&mut built, rows)? {
+                warn(built.derived.kind(), &error, "some vectors are compared one by one");
+                break;
+            }
+        }
+        building.built_for = live;
+        building.is_stuck = false;
+        tracing::info!(index = built.derived.kind().text(), rows = built.derived.rows(), "built");
+        // What was there may be large; it goes away when nobody waits for the lock any more.
+        let replaced = std::mem::replace(&mut *self.served.write(), built);
+        drop((building, replaced));
+        self.save();
+        Ok(())
+    }
+
+    /// Rows in the form in which FAISS gets them, and the length of the longest.
+    fn native(&self, rows: Range<u64>) -> Result<(Vec<f32>, f64), StorageError> {
+        let (mut block, mut norm_max) = (Vec::new(), 0.0_f64);
+        self.file.read(rows, |_, vector| {
+            norm_max = norm_max.max(norm(vector));
+            push_native(self.metric, vector, &mut block);
+            Ok::<_, StorageError>(())
+        })?;
+        Ok((block, norm_max))
+    }
+}
+
+fn warn(kind: &IndexType, error: &DerivedError, consequence: &str) {
+    tracing::warn!(index = kind.text(), %error, "{consequence}");
+}

@@ -1,0 +1,158 @@
+//! A shard that is open, and the thread that works for it where nobody waits.
+//!
+//! The thread builds the index and tells the disk of what was acknowledged before it had it. It is started when there
+//! is something to do for the first time, and ends with the shard.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use flowrun_sdk::{Condition, ExecutorError, tracing};
+use parking_lot::{Condvar, Mutex};
+
+use super::Shard;
+use super::answer::Check;
+use crate::storage::{Change, FSYNC_INTERVAL, Outcome, StorageError};
+
+/// How often somebody who waits for the thread looks whether to go on waiting.
+const LOOKING: Duration = Duration::from_millis(20);
+
+/// A shard that is open. When the last replica lets go of it, its thread ends first.
+#[derive(Debug)]
+pub(crate) struct OpenShard {
+    shard: Arc<Shard>,
+    desk: Arc<Desk>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Where the thread finds what it is to do.
+#[derive(Debug)]
+struct Desk {
+    tasks: Mutex<Tasks>,
+    changed: Condvar,
+    condition: Condition,
+}
+
+/// What the thread is to do.
+#[derive(Debug, Default)]
+struct Tasks {
+    is_over: bool,
+    /// Look whether the index has work.
+    look: bool,
+    is_busy: bool,
+    /// When the disk is to be told.
+    sync_at: Option<Instant>,
+}
+
+impl Deref for OpenShard {
+    type Target = Shard;
+
+    fn deref(&self) -> &Shard {
+        &self.shard
+    }
+}
+
+impl OpenShard {
+    pub(super) fn new(shard: Shard, condition: Condition) -> Self {
+        let desk = Desk { tasks: Mutex::default(), changed: Condvar::new(), condition };
+        let open = Self { shard: Arc::new(shard), desk: Arc::new(desk), thread: Mutex::default() };
+        open.wake();
+        open
+    }
+
+    /// The shard without its thread.
+    pub(super) fn shard(&self) -> &Arc<Shard> {
+        &self.shard
+    }
+
+    /// Makes a change durable, and then visible.
+    ///
+    /// # Errors
+    /// When it could not be made durable; then nothing of it is visible.
+    pub(crate) fn apply(&self, change: Change) -> Result<Outcome, StorageError> {
+        let outcome = self.shard.write(change)?;
+        self.wake();
+        Ok(outcome)
+    }
+
+    /// Waits until the index covers all that is stored.
+    ///
+    /// # Errors
+    /// When `check` says to give up.
+    pub(crate) fn settle(&self, check: Check<'_>) -> Result<(), ExecutorError> {
+        self.wake();
+        loop {
+            check()?;
+            let mut tasks = self.desk.tasks.lock();
+            if !tasks.look && !tasks.is_busy {
+                return Ok(());
+            }
+            self.desk.changed.wait_for(&mut tasks, LOOKING);
+        }
+    }
+
+    /// Lets the thread look, if there is something to see.
+    pub(super) fn wake(&self) {
+        let (has_work, is_unsynced) = self.shard.has_work();
+        if !has_work && !is_unsynced {
+            return;
+        }
+        let mut tasks = self.desk.tasks.lock();
+        tasks.look |= has_work;
+        if is_unsynced {
+            tasks.sync_at.get_or_insert_with(|| Instant::now() + FSYNC_INTERVAL);
+        }
+        drop(tasks);
+        self.desk.changed.notify_all();
+        self.thread.lock().get_or_insert_with(|| {
+            let (shard, desk) = (Arc::clone(&self.shard), Arc::clone(&self.desk));
+            std::thread::spawn(move || work(&shard, &desk))
+        });
+    }
+}
+
+impl Drop for OpenShard {
+    fn drop(&mut self) {
+        self.desk.tasks.lock().is_over = true;
+        self.desk.changed.notify_all();
+        self.shard.give_up();
+        if let Some(thread) = self.thread.get_mut().take() {
+            // It catches nothing: a panic has been told by then.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(shard: &Shard, desk: &Desk) {
+    loop {
+        let mut tasks = desk.tasks.lock();
+        tasks.is_busy = false;
+        desk.changed.notify_all();
+        let is_due = |tasks: &Tasks| tasks.sync_at.is_some_and(|at| at <= Instant::now());
+        while !tasks.is_over && !tasks.look && !is_due(&tasks) {
+            match tasks.sync_at {
+                Some(at) => drop(desk.changed.wait_until(&mut tasks, at)),
+                None => desk.changed.wait(&mut tasks),
+            }
+        }
+        if tasks.is_over {
+            break;
+        }
+        tasks.is_busy = std::mem::take(&mut tasks.look);
+        let syncs = is_due(&tasks);
+        if syncs {
+            tasks.sync_at = None;
+        }
+        drop(tasks);
+        let worked = if syncs { shard.sync() } else { Ok(()) };
+        if let Err(error) = worked.and_then(|()| shard.work()) {
+            tracing::error!(%error, "upkeep of the index failed");
+            desk.condition.fail(error.to_string());
+        }
+    }
+    // What was acknowledged under `interval` should not depend on the system's mood.
+    if let Err(error) = shard.sync() {
+        tracing::error!(%error, "the last writes may not be on disk");
+    }
+}
