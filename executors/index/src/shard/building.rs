@@ -46,7 +46,8 @@ enum Work {
 impl Vectors {
     /// Does all that is to be done now, or as much as there is time for before this is over.
     pub(super) fn work(&self) -> Result<(), StorageError> {
-        set_threads(self.threads);
+        // What takes the time are matrix products, which use one thread; others would wait for it with all their might.
+        set_threads(1);
         loop {
             match self.next_work() {
                 _ if self.is_over() => return Ok(()),

@@ -36,7 +36,6 @@ pub(super) struct Vectors {
     pub(super) is_over: AtomicBool,
     pub(super) choice: IndexChoice,
     pub(super) tuning: Tuning,
-    pub(super) threads: usize,
     pub(super) derived_path: PathBuf,
     /// Not when that would take the place of an index that belongs to those who may write here.
     pub(super) may_save: bool,
@@ -90,7 +89,6 @@ impl Vectors {
             is_over: AtomicBool::new(false),
             choice: settings.index.clone(),
             tuning: settings.tuning,
-            threads: settings.threads,
             derived_path,
             may_save: !(is_unusable && settings.read_only),
         };

@@ -1,0 +1,190 @@
+//! Data that are made, the same for the same numbers: vectors of unit length, queries that are none of them, and which
+//! vectors are the nearest to each query, found by comparing with all.
+//!
+//! `clustered`: few directions carry most of what distinguishes vectors, as with real embeddings. A cluster's centre is
+//! a point of a latent space of 96 dimensions whose scales fall off as (1+j)^-0.4, its members lie around it at 0.6 of
+//! that, clusters are of Zipf-like sizes (the c-th has the weight (1+c)^-0.5), and a fixed random matrix maps the
+//! latent space into the dimensions asked for, with a tenth of noise. `uniform`: every direction is as likely; no index but
+//! an exhaustive one finds much there.
+
+use std::path::Path;
+
+use crate::Options;
+use crate::npy::{self, Matrix};
+use crate::random::Random;
+
+const LATENT: usize = 96;
+const QUERIES: usize = 1000;
+/// Rows that are made at a time, of one seed.
+const BLOCK: usize = 10_000;
+/// Nearest vectors of a query that are known.
+pub(crate) const KNOWN: usize = 10;
+
+struct Source {
+    dimension: usize,
+    /// LATENT × dimension; empty for uniform data.
+    map: Vec<f32>,
+    centres: Vec<f32>,
+    /// Where each cluster ends on the line from 0 to 1.
+    ends: Vec<f32>,
+}
+
+impl Source {
+    fn new(rows: usize, dimension: usize, kind: &str) -> Self {
+        let clusters = if kind == "uniform" { 0 } else { (rows / 250).max(1) };
+        let mut random = Random::new(1);
+        let mut map = vec![0.0; if clusters == 0 { 0 } else { LATENT * dimension }];
+        random.fill_normal(&mut map);
+        map.iter_mut().for_each(|element| *element /= (dimension as f32).sqrt());
+        let mut centres = vec![0.0; clusters * LATENT];
+        random.fill_normal(&mut centres);
+        centres.chunks_mut(LATENT).for_each(scale);
+        let weights: Vec<f32> = (0..clusters).map(|cluster| (1.0 + cluster as f32).powf(-0.5)).collect();
+        let sum: f32 = weights.iter().sum();
+        let ends = weights.iter().scan(0.0, |end, weight| {
+            *end += weight / sum;
+            Some(*end)
+        });
+        Self { dimension, map, centres, ends: ends.collect() }
+    }
+
+    /// So many vectors of the numbers that a seed stands for.
+    fn block(&self, seed: u64, rows: usize) -> Vec<f32> {
+        let mut random = Random::new(seed);
+        let mut vectors = vec![0.0; rows * self.dimension];
+        if self.map.is_empty() {
+            random.fill_normal(&mut vectors);
+        } else {
+            self.clustered(&mut random, rows, &mut vectors);
+        }
+        vectors.chunks_mut(self.dimension).for_each(normalize);
+        vectors
+    }
+
+    fn clustered(&self, random: &mut Random, rows: usize, vectors: &mut [f32]) {
+        let mut latent = vec![0.0; rows * LATENT];
+        for point in latent.chunks_mut(LATENT) {
+            let place = random.uniform();
+            let cluster = self.ends.partition_point(|end| *end <= place).min(self.ends.len() - 1);
+            random.fill_normal(point);
+            scale(point);
+            let centre = &self.centres[cluster * LATENT..(cluster + 1) * LATENT];
+            point.iter_mut().zip(centre).for_each(|(element, centre)| *element = centre + 0.6 * *element);
+        }
+        multiply(&latent, &self.map, rows, LATENT, self.dimension, false, vectors);
+        let mut noise = vec![0.0; self.dimension];
+        for vector in vectors.chunks_mut(self.dimension) {
+            let length = vector.iter().map(|element| element * element).sum::<f32>().sqrt();
+            let strength = 0.1 * length / (self.dimension as f32).sqrt();
+            random.fill_normal(&mut noise);
+            vector.iter_mut().zip(&noise).for_each(|(element, noise)| *element += strength * noise);
+        }
+    }
+}
+
+/// Gives the latent dimensions their scales.
+fn scale(point: &mut [f32]) {
+    for (axis, element) in point.iter_mut().enumerate() {
+        *element *= (1.0 + axis as f32).powf(-0.4);
+    }
+}
+
+fn normalize(vector: &mut [f32]) {
+    let length = vector.iter().map(|element| element * element).sum::<f32>().sqrt();
+    vector.iter_mut().for_each(|element| *element /= length);
+}
+
+/// into ← a b, or a bᵀ, row by row: a is m × k, into m × n.
+pub(crate) fn multiply(
+    a: &[f32],
+    b: &[f32],
+    m: usize,
+    k: usize,
+    n: usize,
+    is_transposed: bool,
+    into: &mut [f32],
+) {
+    assert!(a.len() >= m * k && b.len() >= k * n && into.len() >= m * n);
+    let one = |length: usize| isize::try_from(length).unwrap();
+    let (row, column) = if is_transposed { (1, one(k)) } else { (one(n), 1) };
+    #[expect(unsafe_code, reason = "the matrix product is that of a crate that takes pointers")]
+    // SAFETY: the lengths were checked above, the strides follow from them, and `into` is no part of the others.
+    unsafe {
+        let into = into.as_mut_ptr();
+        matrixmultiply::sgemm(
+            m,
+            k,
+            n,
+            1.0,
+            a.as_ptr(),
+            one(k),
+            1,
+            b.as_ptr(),
+            row,
+            column,
+            0.0,
+            into,
+            one(n),
+            1,
+        );
+    }
+}
+
+pub(crate) fn make(directory: &Path, options: &Options) {
+    let (rows, dimension) = (options.number("vectors", 1_000_000), options.number("dimensions", 768));
+    let kind = options.text("kind").unwrap_or("clustered");
+    let described = format!("{kind} {rows} {dimension}\n");
+    let note = directory.join("data.txt");
+    if flowrun_sdk::guard::read_text(&note, 1 << 10).is_ok_and(|text| text == described) {
+        return;
+    }
+    std::fs::create_dir_all(directory).unwrap();
+    let source = Source::new(rows, dimension, kind);
+    let queries = source.block(2, QUERIES);
+    let mut file = npy::create(&directory.join("queries.npy"), "<f4", QUERIES, dimension);
+    npy::append(&mut file, &queries);
+    let mut file = npy::create(&directory.join("vectors.npy"), "<f4", rows, dimension);
+    let mut nearest = vec![Vec::new(); QUERIES];
+    for first in (0..rows).step_by(BLOCK) {
+        let count = BLOCK.min(rows - first);
+        let block = source.block(1000 + first as u64, count);
+        npy::append(&mut file, &block);
+        note_nearest(&queries, &block, dimension, first, &mut nearest);
+    }
+    let mut file = npy::create(&directory.join("nearest.npy"), "<i4", QUERIES, KNOWN);
+    for nearest in nearest {
+        let bytes: Vec<u8> = nearest.iter().flat_map(|(_, row): &(f32, u32)| row.to_le_bytes()).collect();
+        std::io::Write::write_all(&mut file, &bytes).unwrap();
+    }
+    std::fs::write(note, described).unwrap();
+    println!("{rows} {kind} vectors of {dimension} dimensions in {}", directory.display());
+}
+
+/// Compares a block of vectors with all queries.
+fn note_nearest(
+    queries: &[f32],
+    block: &[f32],
+    dimension: usize,
+    first: usize,
+    nearest: &mut [Vec<(f32, u32)>],
+) {
+    let count = block.len() / dimension;
+    let mut products = vec![0.0; nearest.len() * count];
+    multiply(queries, block, nearest.len(), dimension, count, true, &mut products);
+    for (nearest, products) in nearest.iter_mut().zip(products.chunks(count)) {
+        let floor = nearest.get(KNOWN - 1).map_or(f32::NEG_INFINITY, |last| last.0);
+        let rows = (first as u32..).zip(products).map(|(row, product)| (*product, row));
+        nearest.extend(rows.filter(|(product, _)| *product > floor));
+        nearest.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        nearest.truncate(KNOWN);
+    }
+}
+
+/// The queries and, of each, the nearest rows.
+pub(crate) fn queries(directory: &Path) -> (Vec<Vec<f32>>, Vec<Vec<u32>>) {
+    let mut queries = Matrix::open(&directory.join("queries.npy"));
+    let vectors = queries.floats(0, queries.rows);
+    let nearest = Matrix::open(&directory.join("nearest.npy")).numbers();
+    let vectors = vectors.chunks(queries.columns).map(<[f32]>::to_vec).collect();
+    (vectors, nearest.chunks(KNOWN).map(<[u32]>::to_vec).collect())
+}

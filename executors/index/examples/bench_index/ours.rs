@@ -1,0 +1,215 @@
+//! The vector indexer, through the calls that a flow would make.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use flowrun_sdk::testing::Bench;
+use flowrun_sdk::{Context, Document, Value};
+use serde_json::json;
+
+use crate::Options;
+use crate::data::{self, KNOWN};
+use crate::figures::{disk, memory, percentiles, processor_seconds, recall, timed};
+use crate::npy::Matrix;
+
+/// Documents of one call of `/index`.
+const BATCH: usize = 1000;
+/// Documents a second that are written while others search.
+const WRITTEN: usize = 1000;
+
+fn with(options: &Options) -> Value {
+    let mut with = json!({"metric": "euclidean", "index": options.text("index").unwrap_or("auto")});
+    for name in ["memory", "vectors", "fsync"] {
+        if let Some(text) = options.text(name) {
+            with[name] = text.into();
+        }
+    }
+    with
+}
+
+fn open(directory: &Path, context: &Context, options: &Options) -> Bench {
+    let kind = flowrun_index::EXECUTORS.iter().find(|kind| kind.name == "VectorIndexer").unwrap();
+    let context = Context { workspace: directory.join("index"), ..context.clone() };
+    Bench::new(kind, &with(options), context).unwrap()
+}
+
+fn context(directory: &Path) -> Context {
+    Context::alone(directory)
+}
+
+fn document(row: usize, vector: &[f32]) -> Document {
+    let document = Document::new(format!("{row:08}")).with_embedding(vector.to_vec());
+    document.with_uri(format!("clips/{row:08}.gif")).with_tag("length", row % 1000)
+}
+
+pub(crate) fn build_and_search(directory: &Path, options: &Options) {
+    let _ = std::fs::remove_dir_all(directory.join("index"));
+    let context = context(directory);
+    let mut bench = open(directory, &context, options);
+    let mut vectors = Matrix::open(&directory.join("vectors.npy"));
+    let (mut acknowledged, began, processor) = (Duration::ZERO, Instant::now(), processor_seconds());
+    for first in (0..vectors.rows).step_by(BATCH) {
+        let block = vectors.floats(first, BATCH);
+        let rows = block.chunks(vectors.columns).zip(first..);
+        let documents = rows.map(|(vector, row)| document(row, vector)).collect();
+        acknowledged += timed(|| bench.call("/index", documents, &Value::Null).unwrap()).0;
+    }
+    let written = processor_seconds() - processor;
+    let status = bench.call("/status", vec![], &json!({"settled": true})).unwrap().results;
+    println!(
+        "flowrun: {} vectors acknowledged in {:.1} s ({:.0}/s, {written:.0} s of processor), index {} built after {:.1} s ({:.0} s of processor)",
+        vectors.rows,
+        acknowledged.as_secs_f64(),
+        vectors.rows as f64 / acknowledged.as_secs_f64(),
+        status["index"],
+        began.elapsed().as_secs_f64(),
+        processor_seconds() - processor,
+    );
+    println!("flowrun: closing {:.1} s", timed(|| bench.close().unwrap()).0.as_secs_f64());
+    drop(context);
+    search_again_in_a_process_of_its_own(options);
+}
+
+/// So that its memory holds nothing else.
+fn search_again_in_a_process_of_its_own(options: &Options) {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    arguments[0] = "again".to_owned();
+    if options.text("index").is_none() {
+        arguments.push("index=auto".to_owned());
+    }
+    std::process::Command::new(std::env::current_exe().unwrap()).args(arguments).status().unwrap();
+}
+
+pub(crate) fn search_again(directory: &Path, options: &Options) {
+    let context = context(directory);
+    let (opening, mut bench) = timed(|| open(directory, &context, options));
+    let status = bench.call("/status", vec![], &json!({"settled": true})).unwrap().results;
+    println!(
+        "flowrun: opened in {:.2} s, {} MB on disk, {}",
+        opening.as_secs_f64(),
+        disk(&directory.join("index")),
+        Value::Object(status)
+    );
+    let (queries, nearest) = data::queries(directory);
+    for effort in efforts(options) {
+        let (mut times, found) = search(&mut bench, &queries, &effort);
+        let processor = processor_seconds();
+        let (mut times_again, _) = search(&mut bench, &queries, &effort);
+        let processor = (processor_seconds() - processor) * 1e3 / queries.len() as f64;
+        let first = percentiles(&mut times);
+        let (p50, p99) = percentiles(&mut times_again);
+        let mut side_by_side = search_side_by_side(directory, &context, options, &queries, &effort);
+        let (both50, both99) = percentiles(&mut side_by_side);
+        println!(
+            "flowrun {effort}: recall@{KNOWN} {:.4}, 1 thread p50 {p50:.2} p99 {p99:.2} ms ({processor:.2} ms of processor; first time {:.2}, {:.2}), 2 threads p50 {both50:.2} p99 {both99:.2} ms",
+            recall(&found, &nearest),
+            first.0,
+            first.1,
+        );
+    }
+    let (own, resident) = memory();
+    println!("flowrun: {own} MB of its own, {resident} MB resident");
+}
+
+/// What requests ask for: `probes=16,64 rerank=50,100`, all combinations.
+fn efforts(options: &Options) -> Vec<Value> {
+    let list = |name: &str| -> Vec<Option<usize>> {
+        let text = options.text(name).unwrap_or_default();
+        let numbers: Vec<_> = text.split(',').filter_map(|number| number.parse().ok()).map(Some).collect();
+        if numbers.is_empty() { vec![None] } else { numbers }
+    };
+    let mut efforts = Vec::new();
+    for n_probe in list("probes") {
+        for rerank in list("rerank") {
+            for ef_search in list("ef") {
+                let pairs = [("n_probe", n_probe), ("rerank", rerank), ("ef_search", ef_search)];
+                let said =
+                    pairs.iter().filter_map(|(name, number)| Some(((*name).to_owned(), json!((*number)?))));
+                efforts.push(Value::Object(said.collect()));
+            }
+        }
+    }
+    efforts
+}
+
+fn search(bench: &mut Bench, queries: &[Vec<f32>], effort: &Value) -> (Vec<Duration>, Vec<Vec<u32>>) {
+    let search = |query: &Vec<f32>| {
+        let query = vec![Document::new("q").with_embedding(query.clone())];
+        let (time, answer) = timed(|| bench.call("/search", query, effort).unwrap());
+        let found = answer.documents[0].matches.iter().map(|found| found.id.parse().unwrap_or(u32::MAX));
+        (time, found.collect())
+    };
+    queries.iter().map(search).unzip()
+}
+
+/// Two replicas that search at a time.
+fn search_side_by_side(
+    directory: &Path,
+    context: &Context,
+    options: &Options,
+    queries: &[Vec<f32>],
+    effort: &Value,
+) -> Vec<Duration> {
+    std::thread::scope(|scope| {
+        let searching = queries
+            .chunks(queries.len().div_ceil(2))
+            .map(|part| scope.spawn(move || search(&mut open(directory, context, options), part, effort).0));
+        let searching: Vec<_> = searching.collect();
+        searching.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// Searches with nothing else going on, and then while documents are written, some of them in the place of earlier ones.
+pub(crate) fn search_while_writing(directory: &Path, options: &Options) {
+    let context = context(directory);
+    let mut bench = open(directory, &context, options);
+    bench.call("/status", vec![], &json!({"settled": true})).unwrap();
+    let (queries, _) = data::queries(directory);
+    let effort = &efforts(options)[0];
+    search(&mut bench, &queries, effort);
+    let (p50, p99) = percentiles(&mut search(&mut bench, &queries, effort).0);
+    println!("flowrun, quiet: p50 {p50:.2} p99 {p99:.2} ms");
+    let (is_over, written) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (mut times, slowest) = std::thread::scope(|scope| {
+        let writing = scope.spawn(|| write(directory, &context, options, &is_over, &written));
+        let mut times = Vec::new();
+        let until = Instant::now() + Duration::from_secs(options.number("seconds", 15) as u64);
+        while Instant::now() < until {
+            times.extend(search(&mut bench, &queries[..100], effort).0);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        (times, writing.join().unwrap())
+    });
+    let count = times.len();
+    let (p50, p99) = percentiles(&mut times);
+    println!(
+        "flowrun, while {} documents were written ({WRITTEN}/s; the slowest call took {:.0} ms): p50 {p50:.2} p99 {p99:.2} ms of {count} searches",
+        written.load(Ordering::Relaxed),
+        slowest.as_secs_f64() * 1e3,
+    );
+}
+
+fn write(
+    directory: &Path,
+    context: &Context,
+    options: &Options,
+    is_over: &AtomicBool,
+    written: &AtomicUsize,
+) -> Duration {
+    let mut bench = open(directory, context, options);
+    let mut vectors = Matrix::open(&directory.join("vectors.npy"));
+    let (began, mut slowest) = (Instant::now(), Duration::ZERO);
+    while !is_over.load(Ordering::Relaxed) {
+        let count = written.load(Ordering::Relaxed);
+        let block = vectors.floats((count * 7) % (vectors.rows - 100), 100);
+        let row = |place: usize| if place.is_multiple_of(2) { place } else { 50_000_000 + count + place };
+        let documents =
+            block.chunks(vectors.columns).enumerate().map(|(place, vector)| document(row(place), vector));
+        slowest = slowest.max(timed(|| bench.call("/index", documents.collect(), &Value::Null).unwrap()).0);
+        written.fetch_add(100, Ordering::Relaxed);
+        let due = began + Duration::from_secs_f64((count + 100) as f64 / WRITTEN as f64);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    slowest
+}
