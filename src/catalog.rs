@@ -33,6 +33,9 @@ pub use flowrun_plugin::{Inspection, in_words, inspect, look};
 /// Which program the child processes of executors run, and what it does as one.
 pub use flowrun_process::{Program, guard as guard_children, serve as serve_child};
 
+/// What can be done with an index that no flow has open.
+pub use flowrun_index::tool as index;
+
 /// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::index::IndexOptions;
 use super::new::NewOptions;
 use super::plugin::PluginOptions;
 use crate::diagnostic::{self, Policy};
@@ -72,6 +73,8 @@ pub(super) enum Verb {
     Graph(GraphOptions),
     /// Lists the built-in executors, or the parameters of one
     Executors(ExecutorsOptions),
+    /// Looks into an index, checks, copies, fills or empties it, while no flow has it open
+    Index(IndexOptions),
     /// Looks into a plugin's library, without executing it
     Plugin(PluginOptions),
     /// Writes an executor or a flow to begin with

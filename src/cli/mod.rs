@@ -9,6 +9,7 @@ mod completions;
 mod executors;
 mod exit;
 mod graph;
+mod index;
 mod logging;
 mod new;
 mod plugin;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Verb::Check(options) => check::check(options),
         Verb::Graph(options) => graph::graph(options),
         Verb::Executors(options) => executors::executors(options),
+        Verb::Index(options) => index::index(options),
         Verb::Plugin(options) => plugin::plugin(options),
         Verb::New(options) => new::new(options),
         Verb::Completions(options) => completions::completions(options),

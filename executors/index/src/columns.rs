@@ -78,6 +78,11 @@ impl Columns {
         pairs.into_iter().map(column).collect::<Result<_, String>>().map(|columns| Self(Some(columns)))
     }
 
+    /// Their names; none where filters may name any tag.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.iter().flatten().map(|(name, _)| name.clone()).collect()
+    }
+
     /// The request parameter `filter`; `None` when there is none, or one that means every document.
     ///
     /// # Errors
@@ -142,7 +147,9 @@ mod tests {
     fn what_is_wrong_is_named_with_its_place() {
         let columns = json!([["price", "float"], ["count", "int"], ["name", "str"], ["sold", "bool"]]);
         let refused = [
-            (json!("price < 5"), "parameter `filter`: must be a mapping such as"),
+            (json!(5), "parameter `filter`: must be a mapping such as"),
+            (json!("price < "), "parameter `filter`: has the end where a number"),
+            (json!("prize < 5"), "`prize` is no column; `columns` has price"),
             (json!({"prize": 5}), "`prize` is no column; `columns` has price, count, name, sold"),
             (json!({"$xor": []}), "`$xor` is no operator here; there are names of fields, and $and"),
             (

@@ -4,6 +4,7 @@ use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, executor, parse,
 };
 
+use crate::columns::Columns;
 use crate::derived::{IndexChoice, Tuning};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::Metric;
@@ -77,6 +78,7 @@ impl Store {
             fsync: self.fsync,
             threads: context.threads,
             read_only: context.read_only,
+            columns: Vec::new(),
         };
         let upkeep = Upkeep {
             shard: Shard::open(context, settings)?,
@@ -84,6 +86,7 @@ impl Store {
             access_paths: self.index_access_paths,
             kept: self.kept,
             read_only: context.read_only.then(|| context.pod.clone()),
+            columns: Columns::default(),
         };
         let search_access_paths = self.search_access_paths;
         let store = DocumentStore { upkeep, search_access_paths, cut_matches: self.cut_matches };
@@ -112,7 +115,7 @@ impl DocumentStore {
         self.fill(call, &self.upkeep.access_paths)
     }
 
-    #[requests("/index", "/update", "/delete", "/status", "/clear")]
+    #[requests("/index", "/update", "/delete", "/list", "/count", "/status", "/clear")]
     fn keep(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         self.upkeep.execute(call)
     }
@@ -170,7 +173,7 @@ fn replace(named: Document, stored: Document) -> Document {
 }
 
 /// Fills in the fields that are not set.
-fn complete(document: &mut Document, stored: Document) {
+pub(crate) fn complete(document: &mut Document, stored: Document) {
     fn fill<T: Default + PartialEq>(field: &mut T, stored: T) {
         if *field == T::default() {
             *field = stored;

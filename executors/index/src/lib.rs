@@ -25,11 +25,14 @@ mod document_store;
 mod embedding;
 mod jina;
 mod kept;
+mod listing;
 mod metric;
 mod names;
 mod processor;
+mod quarantine;
 mod shard;
 mod storage;
+pub mod tool;
 mod upkeep;
 mod vector_indexer;
 

@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
-use flowrun_sdk::{AccessPaths, Call, Document, ExecutorError, wire};
+use flowrun_sdk::{AccessPaths, Call, Document, ExecutorError, Tensor, wire};
 
+use crate::columns::Columns;
 use crate::embedding;
 use crate::kept::Kept;
+use crate::listing::overlaid;
 use crate::metric::Metric;
 use crate::shard::OpenShard;
 use crate::storage::{Change, Elements, ID_BYTES_MAX, Put};
@@ -25,6 +27,8 @@ pub(crate) struct Upkeep {
     pub(crate) kept: Kept,
     /// The pod, when it promised not to change anything.
     pub(crate) read_only: Option<String>,
+    /// The tags that filters may name.
+    pub(crate) columns: Columns,
 }
 
 impl Upkeep {
@@ -34,6 +38,8 @@ impl Upkeep {
             "/index" => self.index(call),
             "/update" => self.update(call),
             "/delete" => self.delete(call),
+            "/list" => self.list(call),
+            "/count" => self.count(call),
             "/status" => {
                 if call.parameter("settled")?.unwrap_or(false) {
                     self.shard.settle(&|| call.check())?;
@@ -58,7 +64,7 @@ impl Upkeep {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let parents = paths.parents();
         let mut change = Change::default();
-        self.gather(call, &paths, |root, puts| {
+        self.gather(call, &paths, false, |root, puts| {
             if let Some(parents) = &parents {
                 parents.visit(root, &mut |parent| {
                     change.replace_children(&parent.id);
@@ -73,12 +79,14 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Stores documents that are stored already; others are not inserted.
+    /// Stores documents that are stored already; others are not inserted. With `partial`, what a document does not say
+    /// stays as it is stored.
     fn update(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         self.check_writable(call)?;
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let mut change = Change::of_known();
-        self.gather(call, &paths, |_, puts| {
+        let partial = call.parameter("partial")?.unwrap_or(false);
+        self.gather(call, &paths, partial, |_, puts| {
             puts.into_iter().for_each(|put| change.put(put));
             Ok(())
         })?;
@@ -88,13 +96,18 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Removes the documents that the parameter `ids` names and those of the request, with their chunks.
+    /// Removes the documents that the parameter `ids` names, those that `filter` means and those of the request, with
+    /// their chunks.
     fn delete(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         self.check_writable(call)?;
         let mut change = Change::default();
         let named: Vec<String> = call.parameter("ids")?.unwrap_or_default();
         let given = call.documents().iter().map(|document| document.id.clone());
-        named.into_iter().chain(given).for_each(|id| change.remove(id));
+        let meant = match self.columns.filter(call.parameters())? {
+            Some(filter) => self.shard.ids(&filter, &|| call.check())?,
+            None => Vec::new(),
+        };
+        named.into_iter().chain(given).chain(meant).for_each(|id| change.remove(id));
         let outcome = self.shard.apply(change)?;
         call.set_result("deleted", outcome.removed);
         Ok(())
@@ -105,6 +118,7 @@ impl Upkeep {
         &self,
         call: &mut Call<'_>,
         paths: &AccessPaths,
+        partial: bool,
         mut accept: impl FnMut(&Document, Vec<Put>) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
         let mut dimension = self.shard.dimension();
@@ -112,7 +126,8 @@ impl Upkeep {
             let mut puts: Vec<Put> = Vec::new();
             let mut first_dimension = dimension;
             paths.visit(root, &mut |document| {
-                let put = self.put(document, first_dimension)?;
+                let overlaid = if partial { self.overlaid(document)? } else { None };
+                let put = self.put(overlaid.as_ref().unwrap_or(document), first_dimension)?;
                 first_dimension = first_dimension.or(put.vector.as_ref().map(Vec::len));
                 puts.push(put);
                 Ok::<_, ExecutorError>(())
@@ -120,6 +135,16 @@ impl Upkeep {
             dimension = first_dimension;
             accept(root, puts)
         })
+    }
+
+    /// What is stored of a document, with what the request says of it.
+    fn overlaid(&self, document: &Document) -> Result<Option<Document>, ExecutorError> {
+        let Some(stored) = self.shard.look_up(|table| table.document(&document.id))? else { return Ok(None) };
+        let mut overlaid = overlaid(stored, document);
+        if overlaid.embedding.is_none() {
+            overlaid.embedding = self.shard.vector_of(&document.id)?.map(Tensor::vector);
+        }
+        Ok(Some(overlaid))
     }
 
     /// The document as it is stored.

@@ -3,7 +3,7 @@
 use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Documents, Executor, ExecutorError, ExecutorType,
-    Instance, NamedScore, Order, Tensor, parse,
+    Instance, NamedScore, Order, Tensor, Value, parse,
 };
 
 use crate::byte_size::ByteSize;
@@ -13,6 +13,7 @@ use crate::embedding::{self, DIMENSION_MAX};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::{Metric, Query};
 use crate::names::Names;
+use crate::quarantine::quarantine;
 use crate::shard::{Asked, Match, Page, RERANK_MAX, Settings, Shard};
 use crate::storage::{Elements, Fsync, Kind, Wanted};
 use crate::upkeep::Upkeep;
@@ -23,10 +24,13 @@ pub(crate) const TOP_K: usize = 10;
 const TOP_K_MAX: usize = 10_000;
 
 /// Where vector indexers want to be called.
-pub(crate) const ENDPOINTS: [&str; 10] = [
+pub(crate) const ENDPOINTS: [&str; 13] = [
     "/index",
     "/update",
     "/delete",
+    "/get",
+    "/list",
+    "/count",
     "/search",
     "/filter",
     "/fill_embedding",
@@ -71,6 +75,9 @@ flowrun_sdk::parameters! {
         n_probe: Option<usize> = None,
         /// How many vectors a search of a graph keeps in view, for `HNSW…`; null for 64. The request's `ef_search` goes before.
         ef_search: Option<usize> = None,
+        /// The tags that filters may name, with their types (str, int, float, bool), as a list of pairs or a mapping; they
+        /// are kept in memory once a search filters by them. Null for any tag.
+        columns: Value = Value::Null,
         /// How many candidates of a query are compared exactly where the index holds codes; null for ten for each match.
         /// The request's `rerank` goes before.
         rerank: Option<usize> = None,
@@ -111,7 +118,8 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         index_access_paths: parameters.access_paths,
         kept: Kept::AllBut(parameters.exclude),
         fsync: parameters.fsync,
-        columns: Columns::default(),
+        columns: Columns::parse(&parameters.columns)
+            .map_err(|reason| BuildError::parameter("columns", reason))?,
     };
     plan.build(build)
 }
@@ -202,13 +210,21 @@ impl Indexer {
             fsync: self.fsync,
             threads: context.threads,
             read_only: context.read_only,
+            columns: self.columns.names(),
+        };
+        let shard = match Shard::open(context, settings) {
+            Err(error) if error.is_damage() && context.shards > 1 => {
+                return Ok(quarantine(&error, context, self.top_k));
+            }
+            shard => shard?,
         };
         let upkeep = Upkeep {
-            shard: Shard::open(context, settings)?,
+            shard,
             metric: Some(self.metric),
             access_paths: self.index_access_paths,
             kept: self.kept,
             read_only: context.read_only.then(|| context.pod.clone()),
+            columns: self.columns,
         };
         let indexer = VectorIndexer {
             upkeep,
@@ -216,7 +232,6 @@ impl Indexer {
             metric: self.metric,
             access_paths: self.search_access_paths,
             top_k: self.top_k,
-            columns: self.columns,
         };
         Ok(Instance::thread(indexer).for_endpoints(ENDPOINTS).ranked(Order::Ascending, self.top_k))
     }
@@ -230,7 +245,6 @@ struct VectorIndexer {
     metric: Metric,
     access_paths: AccessPaths,
     top_k: usize,
-    columns: Columns,
 }
 
 impl Executor for VectorIndexer {
@@ -238,6 +252,7 @@ impl Executor for VectorIndexer {
         match call.endpoint() {
             "/search" => self.search(call),
             "/filter" => self.filter(call),
+            "/get" => self.upkeep.get(call),
             "/fill_embedding" => self.fill_embedding(call),
             "/backup" => self.upkeep.back_up(call),
             "/restore" => self.upkeep.restore(call),
@@ -254,7 +269,7 @@ impl Executor for VectorIndexer {
 impl VectorIndexer {
     /// Gives each document its matches. All queries of the call are searched for together.
     fn search(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let filter = self.columns.filter(call.parameters())?;
+        let filter = self.upkeep.columns.filter(call.parameters())?;
         let top_k = call.top_k(self.top_k)?;
         if top_k > TOP_K_MAX {
             return Err(ExecutorError::parameter(
@@ -282,7 +297,7 @@ impl VectorIndexer {
 
     /// Answers with stored documents that a filter means, in the place of those of the request.
     fn filter(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let filter = self.columns.filter(call.parameters())?.unwrap_or(Filter::EVERYTHING);
+        let filter = self.upkeep.columns.filter(call.parameters())?.unwrap_or(Filter::EVERYTHING);
         let page = Page {
             offset: call.parameter("offset")?.unwrap_or(0),
             limit: call.top_k(FILTERED)?,

@@ -71,7 +71,7 @@ impl Source {
             let centre = &self.centres[cluster * LATENT..(cluster + 1) * LATENT];
             point.iter_mut().zip(centre).for_each(|(element, centre)| *element = centre + 0.6 * *element);
         }
-        multiply(&latent, &self.map, rows, LATENT, self.dimension, false, vectors);
+        multiply(&latent, &self.map, [rows, LATENT, self.dimension], false, vectors);
         let mut noise = vec![0.0; self.dimension];
         for vector in vectors.chunks_mut(self.dimension) {
             let length = vector.iter().map(|element| element * element).sum::<f32>().sqrt();
@@ -95,38 +95,15 @@ fn normalize(vector: &mut [f32]) {
 }
 
 /// into ← a b, or a bᵀ, row by row: a is m × k, into m × n.
-pub(crate) fn multiply(
-    a: &[f32],
-    b: &[f32],
-    m: usize,
-    k: usize,
-    n: usize,
-    is_transposed: bool,
-    into: &mut [f32],
-) {
+fn multiply(a: &[f32], b: &[f32], [m, k, n]: [usize; 3], is_transposed: bool, into: &mut [f32]) {
     assert!(a.len() >= m * k && b.len() >= k * n && into.len() >= m * n);
     let one = |length: usize| isize::try_from(length).unwrap();
     let (row, column) = if is_transposed { (1, one(k)) } else { (one(n), 1) };
+    let (a, b, into) = (a.as_ptr(), b.as_ptr(), into.as_mut_ptr());
     #[expect(unsafe_code, reason = "the matrix product is that of a crate that takes pointers")]
     // SAFETY: the lengths were checked above, the strides follow from them, and `into` is no part of the others.
     unsafe {
-        let into = into.as_mut_ptr();
-        matrixmultiply::sgemm(
-            m,
-            k,
-            n,
-            1.0,
-            a.as_ptr(),
-            one(k),
-            1,
-            b.as_ptr(),
-            row,
-            column,
-            0.0,
-            into,
-            one(n),
-            1,
-        );
+        matrixmultiply::sgemm(m, k, n, 1.0, a, one(k), 1, b, row, column, 0.0, into, one(n), 1);
     }
 }
 
@@ -170,7 +147,7 @@ fn note_nearest(
 ) {
     let count = block.len() / dimension;
     let mut products = vec![0.0; nearest.len() * count];
-    multiply(queries, block, nearest.len(), dimension, count, true, &mut products);
+    multiply(queries, block, [nearest.len(), dimension, count], true, &mut products);
     for (nearest, products) in nearest.iter_mut().zip(products.chunks(count)) {
         let floor = nearest.get(KNOWN - 1).map_or(f32::NEG_INFINITY, |last| last.0);
         let rows = (first as u32..).zip(products).map(|(row, product)| (*product, row));

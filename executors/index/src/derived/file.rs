@@ -93,6 +93,19 @@ fn verified_rows(path: &Path, settings: u32) -> Option<u64> {
     (found[..] == trailer(rows, length, checksum, settings)[..]).then_some(rows)
 }
 
+/// Whether a file is as it was written, whatever its settings.
+pub(crate) fn is_whole(path: &Path) -> bool {
+    let settings = || {
+        let mut file = File::open(path).ok()?;
+        let length = file.metadata().ok()?.len().checked_sub(TRAILER_BYTES as u64)?;
+        file.seek(SeekFrom::Start(length)).ok()?;
+        let mut found = [0; TRAILER_BYTES];
+        file.read_exact(&mut found).ok()?;
+        Some(u32::from_le_bytes(*found.get(12..)?.first_chunk()?))
+    };
+    settings().is_some_and(|settings| verified_rows(path, settings).is_some())
+}
+
 /// The CRC-32 of the first `length` bytes; leaves the file behind them.
 fn checksum(file: &mut File, length: u64) -> std::io::Result<u32> {
     file.seek(SeekFrom::Start(0))?;

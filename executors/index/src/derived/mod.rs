@@ -18,5 +18,6 @@ mod sgemm;
 pub(crate) use approximation::{Approximation, push_native};
 pub(crate) use choice::{IndexChoice, Large};
 pub(crate) use factory::IndexType;
+pub(crate) use file::is_whole;
 pub(crate) use foreign::{Selected, set_threads, unless, version};
 pub(crate) use index::{Candidates, Derived, DerivedError, Tuning};

@@ -1,14 +1,16 @@
 //! The documents that a filter means.
 //!
-//! There is no index of tags: every stored document is judged, in the order of ids, and of each only the tags are
-//! read. What is found is what was there when the reading began to hold the shard's lock, as for every search.
+//! Tags that `columns` names are in memory once a search filters by them (see [`super::tags`]). For all others, and for
+//! lists, every stored document is judged, in the order of ids, and of each only the tags are read. What is found is what was there when the reading began to hold the shard's lock, as for every search.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use flowrun_sdk::filter::{Filter, Scalar};
 use flowrun_sdk::{Document, ExecutorError};
 
 use super::answer::Check;
+use super::tags::TagColumns;
 use super::view::View;
 use super::{AnswerBytes, RowSet, Shard};
 use crate::storage::StorageError;
@@ -44,27 +46,84 @@ impl Shard {
         let state = self.read();
         let view = state.view();
         let mut first = First { page, held: Vec::new() };
-        view.each_meant(filter, page.order_by.as_deref(), check, |id, tag| first.push(id, tag))?;
-        let mut bytes = AnswerBytes::default();
-        let document = |id: String| {
-            let missing =
-                || StorageError::damaged(view.table.path(), format_args!("document `{id}` is missing"));
-            let document = view.table.document(&id)?.ok_or_else(missing)?;
-            bytes.add(&document)?;
-            Ok(document)
-        };
-        first.into_ids().map(document).collect()
+        view.each_meant(filter, None, page.order_by.as_deref(), check, |id, tag| first.push(id, tag))?;
+        view.documents(first.into_ids())
+    }
+
+    /// Documents in the order of their ids, those behind `after`, as many as `limit`.
+    ///
+    /// # Errors
+    /// As for [`Shard::filter`].
+    pub(crate) fn list(
+        &self,
+        filter: &Filter,
+        after: Option<&str>,
+        limit: usize,
+        check: Check<'_>,
+    ) -> Result<Vec<Document>, ExecutorError> {
+        let state = self.read();
+        let view = state.view();
+        let mut ids = Vec::new();
+        view.each_meant(filter, after, None, check, |id, _| {
+            ids.push(id);
+            Ok(ids.len() < limit)
+        })?;
+        view.documents(ids.into_iter())
+    }
+
+    /// The ids of all documents that a filter means.
+    ///
+    /// # Errors
+    /// When data cannot be read, or `check` says to give up.
+    pub(crate) fn ids(&self, filter: &Filter, check: Check<'_>) -> Result<Vec<String>, ExecutorError> {
+        let mut ids = Vec::new();
+        self.read().view().each_meant(filter, None, None, check, |id, _| {
+            ids.push(id);
+            Ok(true)
+        })?;
+        Ok(ids)
     }
 }
 
 impl View {
+    /// The documents of these ids, which are stored.
+    fn documents(&self, ids: impl Iterator<Item = String>) -> Result<Vec<Document>, ExecutorError> {
+        let mut bytes = AnswerBytes::default();
+        let document = |id: String| {
+            let missing =
+                || StorageError::damaged(self.table.path(), format_args!("document `{id}` is missing"));
+            let document = self.table.document(&id)?.ok_or_else(missing)?;
+            bytes.add(&document)?;
+            Ok(document)
+        };
+        ids.map(document).collect()
+    }
+
     /// The rows of the documents that a filter means.
-    pub(super) fn rows_of(&self, filter: &Filter, check: Check<'_>) -> Result<RowSet, ExecutorError> {
-        let mut rows = RowSet::default();
-        self.each_meant(filter, None, check, |id, _| {
-            rows.extend(self.table.row_of(&id)?);
-            Ok(true)
-        })?;
+    pub(super) fn rows_of(
+        &self,
+        filter: &Filter,
+        columns: &[String],
+        check: Check<'_>,
+    ) -> Result<Arc<RowSet>, ExecutorError> {
+        if let Some(rows) = self.remembered(filter) {
+            return Ok(rows);
+        }
+        let rows = match &self.tags {
+            Some(tags) if TagColumns::covers(columns, filter) => {
+                tags.rows_of(filter, self.counters.rows, &self.dead, check)?
+            }
+            _ => {
+                let mut rows = RowSet::default();
+                self.each_meant(filter, None, None, check, |id, _| {
+                    rows.extend(self.table.row_of(&id)?);
+                    Ok(true)
+                })?;
+                rows
+            }
+        };
+        let rows = Arc::new(rows);
+        self.remember(filter, &rows);
         Ok(rows)
     }
 
@@ -72,11 +131,12 @@ impl View {
     fn each_meant(
         &self,
         filter: &Filter,
+        after: Option<&str>,
         order_by: Option<&str>,
         check: Check<'_>,
         mut accept: impl FnMut(String, Option<Scalar>) -> Result<bool, StorageError>,
     ) -> Result<(), ExecutorError> {
-        for (number, document) in self.table.tags().enumerate() {
+        for (number, document) in self.table.tags_after(after.unwrap_or_default()).enumerate() {
             if number % DOCUMENTS_PER_CHECK == 0 {
                 check()?;
             }

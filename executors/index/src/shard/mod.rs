@@ -16,6 +16,7 @@ mod rows;
 mod search;
 mod settings;
 mod state;
+mod tags;
 mod vectors;
 mod view;
 mod worker;
@@ -23,7 +24,7 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use flowrun_sdk::{BuildError, Context, Value, tracing};
+use flowrun_sdk::{Context, Value, tracing};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use serde_json::json;
 
@@ -38,6 +39,7 @@ use state::State;
 pub(crate) use worker::OpenShard;
 
 use crate::derived::set_threads;
+use crate::metric::Metric;
 use crate::storage::{
     Change, DirectoryLock, Elements, Fsync, Kind, Layout, Manifest, Outcome, Plan, Reader, StorageError,
     sync_directory,
@@ -66,7 +68,7 @@ impl Shard {
     ///
     /// # Errors
     /// When what is there is not what is wanted, is damaged, or belongs to another process.
-    pub(crate) fn open(context: &Context, settings: Settings) -> Result<Arc<OpenShard>, BuildError> {
+    pub(crate) fn open(context: &Context, settings: Settings) -> Result<Arc<OpenShard>, StorageError> {
         let layout = Layout::new(&context.workspace);
         let wanted = settings.wanted.clone();
         let condition = context.condition.clone();
@@ -133,6 +135,16 @@ impl Shard {
     /// The dimension of the vectors, when it is known.
     pub(crate) fn dimension(&self) -> Option<usize> {
         self.read().manifest.dimension
+    }
+
+    /// How many documents are stored.
+    pub(crate) fn documents(&self) -> u64 {
+        self.read().view().counters.documents
+    }
+
+    /// How distances are measured.
+    pub(crate) fn metric(&self) -> Metric {
+        self.settings.wanted.metric
     }
 
     /// What the elements of stored vectors are.

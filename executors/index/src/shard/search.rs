@@ -11,6 +11,7 @@ use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{ExecutorError, tracing};
 
 use super::answer::{AnswerBytes, Check, Match, check_count};
+use super::tags::TagColumns;
 use super::vectors::{Served, Vectors};
 use super::view::View;
 use super::{Nearest, RowSet, Shard};
@@ -61,12 +62,16 @@ impl Shard {
         asked: &Asked<'_>,
         check: Check<'_>,
     ) -> Result<Vec<Vec<Match>>, ExecutorError> {
+        let columns = &self.settings.columns;
+        if asked.filter.is_some_and(|filter| TagColumns::covers(columns, filter)) {
+            self.fill_tags()?;
+        }
         let state = self.read();
         let view = state.view();
-        let meant = asked.filter.map(|filter| view.rows_of(filter, check)).transpose()?;
+        let meant = asked.filter.map(|filter| view.rows_of(filter, columns, check)).transpose()?;
         let nearest = match &state.vectors {
             Some(vectors) => {
-                let scope = Scope { vectors, view: &view, meant: meant.as_ref(), tuning: asked.tuning };
+                let scope = Scope { vectors, view: &view, meant: meant.as_deref(), tuning: asked.tuning };
                 scope.nearest(queries, asked.k, check)?
             }
             None => Vec::new(),
@@ -78,6 +83,15 @@ impl Shard {
         }
         answers.resize_with(queries.len(), Vec::new);
         Ok(answers)
+    }
+
+    /// Takes tags into memory, if they are not there yet. Who writes waits.
+    fn fill_tags(&self) -> Result<(), StorageError> {
+        if self.read().view().tags.is_some() {
+            return Ok(());
+        }
+        let _writing = self.writing.lock();
+        self.read().fill_tags(&self.settings.columns)
     }
 }
 

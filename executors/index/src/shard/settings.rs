@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub(crate) fsync: Fsync,
     pub(crate) threads: usize,
     pub(crate) read_only: bool,
+    /// The tags that are kept in memory for filters.
+    pub(crate) columns: Vec<String>,
 }
 
 impl Settings {

@@ -6,6 +6,7 @@ use flowrun_sdk::tracing;
 use parking_lot::{Mutex, RwLock};
 
 use super::generation::Generation;
+use super::tags::TagColumns;
 use super::vectors::Vectors;
 use super::view::View;
 use super::{RowSet, Settings};
@@ -65,6 +66,16 @@ impl State {
         Arc::clone(&self.view.read())
     }
 
+    /// Takes the tags of these names into memory. Nobody may write meanwhile.
+    pub(super) fn fill_tags(&self, names: &[String]) -> Result<(), StorageError> {
+        let view = self.view();
+        if view.tags.is_none() {
+            let tags = Some(Arc::new(TagColumns::read(names, &view.table)?));
+            *self.view.write() = Arc::new(view.with_tags(tags));
+        }
+        Ok(())
+    }
+
     /// Makes durable what an earlier run, with another policy, left to the operating system: from now on it is
     /// acknowledged anew whenever it is found to be stored already.
     pub(super) fn make_earlier_durable(&self) -> Result<(), StorageError> {
@@ -116,16 +127,22 @@ impl State {
             Some(file) => file.sync(),
             None => Ok(()),
         };
+        let before = self.view();
+        let tags = before.tags.as_ref().map(|_| plan.tags());
         let committed = made_durable.and_then(|()| plan.commit(&self.table, fsync));
         committed.inspect_err(|error| self.break_off(error))?;
         self.durability.lock().is_unsynced |= fsync == Fsync::Interval;
-        let before = self.view();
         let mut dead = Arc::clone(&before.dead);
         let mut rows = plan.dead_rows().peekable();
         if rows.peek().is_some() {
             Arc::make_mut(&mut dead).extend(rows);
         }
-        let after = View::new(&self.table, dead)?;
+        let mut after = View::new(&self.table, dead)?;
+        after.tags = before.tags.clone();
+        if let Some(columns) = &mut after.tags {
+            let columns = Arc::make_mut(columns);
+            tags.into_iter().flatten().for_each(|(row, tags)| columns.set(row, &tags));
+        }
         if let Some(vectors) = &self.vectors {
             vectors.commit(after.counters.rows, after.live());
         }

@@ -27,7 +27,15 @@ pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         shard: 0,
         names: Names::OWN,
     };
-    Settings { wanted, index, tuning: Tuning::default(), fsync, threads: 1, read_only: false }
+    Settings {
+        wanted,
+        index,
+        tuning: Tuning::default(),
+        fsync,
+        threads: 1,
+        read_only: false,
+        columns: vec![],
+    }
 }
 
 fn found(shard: &Shard, query: Vec<f32>, k: usize) -> Result<Vec<Vec<Match>>, ExecutorError> {
@@ -169,4 +177,61 @@ fn after_a_write_of_unknown_outcome_nothing_more_is_written() {
         assert!(error.contains("failed (no space left): restart the flow"), "{error}");
     }
     assert!(shard.look_up(|table| table.document("a")).unwrap().is_some());
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
+    const EIO: i32 = 5;
+    for fsync in [Fsync::Always, Fsync::Interval] {
+        let directory = tempfile::tempdir().unwrap();
+        let shard = shard_with(directory.path(), fsync);
+        shard.apply(change("a")).unwrap();
+        failing(&shard, Failing { syncing: Some(EIO), ..Failing::default() });
+        let failed = match fsync {
+            Fsync::Interval => {
+                shard.apply(change("b")).unwrap();
+                shard.state.read().sync()
+            }
+            _ => shard.apply(change("b")).map(|_| ()),
+        };
+        assert!(failed.unwrap_err().to_string().contains("Input/output error"));
+        // The disk says yes again, but what it holds is not known.
+        failing(&shard, Failing::default());
+        for _ in 0..2 {
+            let error = shard.apply(change("c")).unwrap_err().to_string();
+            assert!(error.contains("restart the flow"), "{error}");
+        }
+        assert!(shard.clear().is_err());
+        assert!(shard.look_up(|table| table.document("c")).unwrap().is_none());
+        drop(shard);
+        let shard = shard_with(directory.path(), fsync);
+        shard.apply(change("c")).unwrap();
+        assert!(shard.look_up(|table| table.document("a")).unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_disk_that_does_not_read_fails_the_search_and_is_named() {
+    const EIO: i32 = 5;
+    let directory = tempfile::tempdir().unwrap();
+    let shard = shard(directory.path());
+    shard.apply(change("a")).unwrap();
+    failing(&shard, Failing { reading: Some(EIO), ..Failing::default() });
+    let error = found(&shard, vec![1.0, 2.0], 1).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read") && error.contains("Input/output error"), "{error}");
+    failing(&shard, Failing::default());
+    assert_eq!(found(&shard, vec![1.0, 2.0], 1).unwrap()[0].len(), 1);
+}
+
+#[test]
+fn what_is_acknowledged_before_the_disk_has_it_is_synced_soon_and_at_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let shard = shard_with(directory.path(), Fsync::Interval);
+    shard.apply(change("a")).unwrap();
+    assert!(shard.has_work().1, "the disk is to be told");
+    drop(shard);
+    let shard = shard_with(directory.path(), Fsync::Interval);
+    shard.apply(change("b")).unwrap();
+    shard.sync().unwrap();
+    assert!(!shard.has_work().1);
 }

@@ -53,6 +53,11 @@ impl StorageError {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
 
+    /// Whether it is the data that are at fault, not who asks for them.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Documents { .. })
+    }
+
     pub(crate) fn damaged(path: &Path, reason: impl std::fmt::Display) -> Self {
         Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
     }

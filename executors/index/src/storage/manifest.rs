@@ -187,6 +187,22 @@ impl Manifest {
         StorageError::Shards { base: base.to_owned(), written: self.shards, wanted: wanted.shards }
     }
 
+    /// The metric, if it is one that is known.
+    pub(crate) fn metric(&self) -> Option<Metric> {
+        let known = [Metric::Cosine, Metric::Euclidean, Metric::InnerProduct];
+        known.into_iter().find(|metric| metric.name() == self.metric)
+    }
+
+    /// The kind of index, as its user wrote it.
+    pub(crate) fn index(&self) -> &str {
+        &self.index
+    }
+
+    /// Which shard this is, of how many.
+    pub(crate) fn place(&self) -> (usize, usize) {
+        (self.shard, self.shards)
+    }
+
     /// What the elements of its vectors are.
     pub(crate) fn elements(&self) -> Elements {
         if self.vectors == Elements::F16.name() { Elements::F16 } else { Elements::F32 }

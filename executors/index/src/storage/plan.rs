@@ -4,6 +4,8 @@
 
 use std::collections::HashSet;
 
+use flowrun_sdk::{Tags, wire};
+
 use super::keys::Entry;
 use super::{Change, Counters, Fsync, Outcome, Put, StorageError, Table, VectorFile};
 
@@ -130,6 +132,13 @@ impl Plan {
         self.puts.iter().filter_map(|planned| planned.put.vector.as_deref())
     }
 
+    /// The tags of what is stored with a vector, by its row.
+    pub(crate) fn tags(&self) -> Vec<(u64, Tags)> {
+        let rows = self.puts.iter().filter_map(|planned| Some((planned.entry.row?, &planned.put.document)));
+        // The bytes were made a moment ago.
+        rows.map(|(row, document)| (row, wire::decode_tags(document).unwrap_or_default())).collect()
+    }
+
     /// The rows that nobody finds any more.
     pub(crate) fn dead_rows(&self) -> impl Iterator<Item = u64> {
         let renewed = self.puts.iter().filter(|planned| planned.leaves_its_row());
@@ -161,7 +170,7 @@ fn holds_vector(vectors: Option<&VectorFile>, put: &Put, earlier: &Entry) -> Res
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::{Document, wire};
+    use flowrun_sdk::Document;
 
     use super::*;
 

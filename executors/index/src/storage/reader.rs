@@ -1,5 +1,6 @@
 //! Reading a table: as it is, or as it was when a view of it was taken.
 
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -113,7 +114,7 @@ impl Reader {
     }
 
     /// The rows that are found, in order, and whose they are.
-    pub(super) fn living_rows(&self) -> impl Iterator<Item = Result<(u64, String), StorageError>> {
+    pub(crate) fn living_rows(&self) -> impl Iterator<Item = Result<(u64, String), StorageError>> {
         self.prefix(keys::LIVING).map(|guard| {
             let (key, id) = guard.into_inner().map_err(|error| self.failed(error))?;
             let living = keys::living_row(&key).zip(String::from_utf8(id.to_vec()).ok());
@@ -123,9 +124,16 @@ impl Reader {
 
     /// The tags of every stored document, in the order of ids.
     pub(crate) fn tags(&self) -> impl Iterator<Item = Result<(String, Tags), StorageError>> {
+        self.tags_after("")
+    }
+
+    /// The tags of every stored document whose id is behind that one, in the order of ids.
+    pub(crate) fn tags_after(&self, id: &str) -> impl Iterator<Item = Result<(String, Tags), StorageError>> {
+        // No document has an empty id.
+        let behind = (Bound::Excluded(id.as_bytes().to_vec()), Bound::Unbounded);
         let documents = match &self.as_of {
-            Some(snapshot) => snapshot.iter(&self.documents),
-            None => self.documents.iter(),
+            Some(snapshot) => snapshot.range::<Vec<u8>, _>(&self.documents, behind),
+            None => self.documents.range::<Vec<u8>, _>(behind),
         };
         documents.map(|guard| {
             let (id, document) = guard.into_inner().map_err(|error| self.failed(error))?;

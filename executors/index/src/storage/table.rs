@@ -81,6 +81,26 @@ impl Table {
         self.now.as_of(self.database.snapshot())
     }
 
+    /// Copies every document into a table of its own, which is then on disk; for documents without vectors.
+    pub(crate) fn copy_without_vectors(&self, path: &Path) -> Result<Self, StorageError> {
+        const DOCUMENTS_PER_COMMIT: u64 = 4096;
+        let copy = Self::open(path)?;
+        let mut counters = Counters::default();
+        let mut writer = copy.writer(Fsync::Never);
+        for stored in self.tags() {
+            let (id, _) = stored?;
+            let (entry, document) = self.stored(&id)?;
+            writer.put(&id, document, &entry, None);
+            counters.documents += 1;
+            if counters.documents.is_multiple_of(DOCUMENTS_PER_COMMIT) {
+                std::mem::replace(&mut writer, copy.writer(Fsync::Never)).commit(counters)?;
+            }
+        }
+        writer.commit(counters)?;
+        copy.sync()?;
+        Ok(copy)
+    }
+
     /// Makes durable what was left to the operating system.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         self.database.persist(PersistMode::SyncAll).map_err(|source| self.failed(source))

@@ -3,6 +3,7 @@
 
 mod backup;
 mod bench;
+mod damage;
 mod document_store;
 mod durability;
 mod filter;
@@ -10,10 +11,14 @@ mod hostile;
 mod index_types;
 mod jina;
 mod killed;
+mod listing;
 mod model;
 mod opening;
 #[cfg(target_os = "linux")]
 mod products;
 mod reclaim;
+mod selectivity;
+mod storm;
 mod ties;
+mod tool;
 mod vector_indexer;

@@ -17,6 +17,7 @@
 //! where Python has an error; what is compared is a value, never another field of the document.
 
 mod document;
+mod expression;
 mod parse;
 mod scalar;
 #[cfg(test)]
@@ -156,6 +157,15 @@ impl Comparison {
 impl Filter {
     /// The filter that means every document.
     pub const EVERYTHING: Self = Self::All(Vec::new());
+
+    /// The names of the fields that it looks at.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::All(filters) | Self::Any(filters) => filters.iter().flat_map(Self::names).collect(),
+            Self::Not(filter) => filter.names(),
+            Self::Field { name, .. } => vec![name],
+        }
+    }
 
     /// Whether what has these fields is meant.
     pub fn passes(&self, fields: &impl Fields) -> bool {

@@ -53,12 +53,19 @@ impl std::error::Error for FilterError {}
 pub type Check<'a> = dyn Fn(&str, Option<&Scalar>) -> Result<(), String> + 'a;
 
 impl Filter {
-    /// The filter that a value describes, if its fields and values pass `check`.
+    /// The filter that a value describes, a mapping or an expression such as `t >= 300`, if its fields and values pass `check`.
     ///
     /// # Errors
     /// When it is no filter, or names fields and values that will not do.
     pub fn parse(value: &Value, check: &Check<'_>) -> Result<Self, FilterError> {
-        Parser { check, left: CONDITIONS_MAX }.filter(value, &Place::default())
+        let (place, mut parser) = (Place::default(), Parser { check, left: CONDITIONS_MAX });
+        match value {
+            Value::String(text) => {
+                let mapping = super::expression::read(text).map_err(|reason| place.wrong(reason))?;
+                parser.filter(&mapping, &place)
+            }
+            value => parser.filter(value, &place),
+        }
     }
 }
 

@@ -1,0 +1,103 @@
+//! Reading everything of a shard, to find what is damaged before somebody needs it.
+
+use std::path::Path;
+
+use super::{Opened, ToolError};
+use crate::derived::is_whole;
+use crate::storage::{StorageError, Table};
+
+/// Damage of one kind that is listed before the rest is only counted.
+const LISTED: usize = 20;
+
+/// What is wrong with a shard.
+///
+/// # Errors
+/// When a flow has it open.
+pub(super) fn problems(directory: &Path) -> Result<Vec<String>, ToolError> {
+    let opened = match Opened::open(directory) {
+        Err(error) if error.0.contains("works in") => return Err(error),
+        Err(error) => return Ok(vec![error.to_string()]),
+        Ok(opened) => opened,
+    };
+    let mut problems = Problems::default();
+    problems.rows(&opened);
+    problems.documents(&opened.table);
+    problems.vectors(&opened);
+    let derived = opened.layout.derived(opened.manifest.generation);
+    if derived.exists() && !is_whole(&derived) {
+        problems.add(format!("{} is damaged; it is built again from the vectors", derived.display()));
+    }
+    Ok(problems.told())
+}
+
+/// What is wrong, the first of it in words.
+#[derive(Default)]
+struct Problems {
+    listed: Vec<String>,
+    more: usize,
+}
+
+impl Problems {
+    fn add(&mut self, problem: String) {
+        if self.listed.len() < LISTED { self.listed.push(problem) } else { self.more += 1 }
+    }
+
+    fn note<T>(&mut self, read: Result<T, StorageError>) -> Option<T> {
+        read.map_err(|error| self.add(error.to_string())).ok()
+    }
+
+    /// Each row is that of one document, which knows so; no other has one.
+    fn rows(&mut self, opened: &Opened) {
+        let Some(counters) = self.note(opened.table.counters()) else { return };
+        let mut living: u64 = 0;
+        for row in opened.table.living_rows() {
+            let Some((row, id)) = self.note(row) else { continue };
+            living += 1;
+            let known = self.note(opened.table.row_of(&id)).flatten();
+            if known != Some(row) || row >= counters.rows {
+                self.add(format!("row {row} is said to be that of `{id}`, which is not so"));
+            }
+        }
+        let dead = self.note(opened.table.dead_rows()).map_or(0, |dead| dead.len() as u64);
+        if living + dead != counters.rows {
+            self.add(format!("{} rows are committed, but {living} live and {dead} are dead", counters.rows));
+        }
+        if opened.manifest.dimension.is_some() && living != counters.documents {
+            self.add(format!("{} documents are stored, but {living} have vectors", counters.documents));
+        }
+    }
+
+    /// Every document can be read, and there are as many as were counted.
+    fn documents(&mut self, table: &Table) {
+        let mut count: u64 = 0;
+        for stored in table.tags() {
+            count += 1;
+            if let Some((id, _)) = self.note(stored)
+                && self.note(table.document(&id)).is_some_and(|document| document.is_none())
+            {
+                self.add(format!("document `{id}` is missing"));
+            }
+        }
+        let counted = self.note(table.counters()).map_or(count, |counters| counters.documents);
+        if count != counted {
+            self.add(format!("{counted} documents were counted, but {count} are there"));
+        }
+    }
+
+    /// Every vector is what was written.
+    fn vectors(&mut self, opened: &Opened) {
+        let (Some(file), Some(counters)) = (&opened.vectors, self.note(opened.table.counters())) else {
+            return;
+        };
+        for row in 0..counters.rows {
+            self.note(file.read_each([row], |_, _| Ok::<_, StorageError>(())));
+        }
+    }
+
+    fn told(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.listed.push(format!("and {} more", self.more));
+        }
+        self.listed
+    }
+}

@@ -1,0 +1,192 @@
+//! Filling an index from files of others, without a flow: as `/index` stores documents, in larger calls.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flowrun_sdk::{Context, Document, Value, wire};
+
+use super::export::ids_path;
+use super::npy::{read_fvecs, read_npy};
+use super::{ToolError, shards};
+use crate::derived::{IndexChoice, Tuning};
+use crate::embedding;
+use crate::kept::{Kept, default_exclude};
+use crate::metric::Metric;
+use crate::names::Names;
+use crate::shard::{OpenShard, Settings, Shard};
+use crate::storage::{Change, Elements, Fsync, Kind, Layout, Manifest, Put, Wanted};
+
+/// Documents that are stored together.
+const BATCH: usize = 2000;
+
+/// How an index is made that is not there yet; one that is there stays as it was made.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// How distances are measured; `cosine` when nothing is said.
+    pub metric: Option<String>,
+    /// The kind of index; `auto` when nothing is said.
+    pub index: Option<String>,
+    /// How the elements of vectors are stored.
+    pub vectors: Option<String>,
+    /// A file with an id a line, for files that hold vectors alone.
+    pub ids: Option<PathBuf>,
+    /// What the ids begin with of vectors that have none: the number follows.
+    pub prefix: String,
+}
+
+pub(super) fn import(path: &Path, file: &Path, options: &ImportOptions) -> Result<u64, ToolError> {
+    if shards(path).is_ok_and(|shards| shards != [path]) {
+        let reason = format_args!(
+            "{} holds shards: name one of them, or send documents through the flow",
+            path.display()
+        );
+        return Err(ToolError::new(reason));
+    }
+    let mut import = Import { shard: open(path, options)?, change: Change::default(), waiting: 0, count: 0 };
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("jsonl") => import.lines(file)?,
+        Some(kind @ ("npy" | "fvecs")) => {
+            let mut ids = Ids::open(file, options)?;
+            let accept = |vector: Vec<f32>| {
+                let id = ids.next()?;
+                import.push(&Document::new(id).with_embedding(vector))
+            };
+            if kind == "npy" { read_npy(file, accept)? } else { read_fvecs(file, accept)? }
+        }
+        _ => {
+            let reason = "write a name that ends in .jsonl, .npy or .fvecs";
+            return Err(ToolError::new(format_args!("{}: {reason}", file.display())));
+        }
+    }
+    import.store()?;
+    // What is built now need not be built when the flow is started.
+    import.shard.settle(&|| Ok(())).map_err(ToolError::new)?;
+    import.shard.save();
+    Ok(import.count)
+}
+
+fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolError> {
+    fn read<T: flowrun_sdk::Parameter>(name: &str, text: Option<&String>) -> Result<Option<T>, ToolError> {
+        let Some(text) = text else { return Ok(None) };
+        let value = T::parse(&Value::from(text.as_str()));
+        value.map(Some).ok_or_else(|| ToolError::new(format_args!("--{name} `{text}`: must be {}", T::KIND)))
+    }
+    let written = Manifest::read(&Layout::new(path))?;
+    let metric = match read::<Metric>("metric", options.metric.as_ref())? {
+        Some(metric) => metric,
+        None => written.as_ref().and_then(Manifest::metric).unwrap_or(Metric::Cosine),
+    };
+    let index = options.index.clone().or_else(|| written.as_ref().map(|written| written.index().to_owned()));
+    let index = index.map_or(IndexChoice::AUTO, |text| IndexChoice::new(&text));
+    let (shard, shards) = written.as_ref().map_or((0, 1), Manifest::place);
+    let wanted = Wanted {
+        kind: Kind::Vectors,
+        dimension: None,
+        metric,
+        elements: read::<Elements>("vectors", options.vectors.as_ref())?,
+        index: index.text().to_owned(),
+        shards,
+        shard,
+        names: Names::OWN,
+    };
+    let settings = Settings {
+        wanted,
+        index,
+        tuning: Tuning::default(),
+        fsync: Fsync::Always,
+        threads: 1,
+        read_only: false,
+        columns: Vec::new(),
+    };
+    Shard::open(&Context::alone(path), settings).map_err(ToolError::new)
+}
+
+/// Documents on their way into a shard.
+struct Import {
+    shard: Arc<OpenShard>,
+    change: Change,
+    waiting: usize,
+    count: u64,
+}
+
+impl Import {
+    /// A document a line.
+    fn lines(&mut self, file: &Path) -> Result<(), ToolError> {
+        let failed = |line: usize, reason: &dyn std::fmt::Display| {
+            ToolError::new(format_args!("{}:{line}: {reason}", file.display()))
+        };
+        let lines = BufReader::new(File::open(file).map_err(|error| failed(1, &error))?).lines();
+        for (number, line) in (1..).zip(lines) {
+            let line = line.map_err(|error| failed(number, &error))?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let value: Value = serde_json::from_str(&line).map_err(|error| failed(number, &error))?;
+            let document = Document::from_json(&value).map_err(|error| failed(number, &error))?;
+            self.push(&document).map_err(|error| failed(number, &error))?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, document: &Document) -> Result<(), ToolError> {
+        if document.id.is_empty() {
+            return Err(ToolError::new("a document without an id cannot be stored"));
+        }
+        let metric = self.shard.metric();
+        let mut vector =
+            embedding::vector(document, metric, self.shard.dimension()).map_err(ToolError::new)?;
+        self.shard.elements().round(&mut vector);
+        metric.check(&vector).map_err(ToolError::new)?;
+        let stored = Kept::AllBut(default_exclude()).of(document);
+        self.change.put(Put {
+            id: document.id.clone(),
+            parent_id: document.parent_id.clone(),
+            document: wire::encode(&stored),
+            vector: Some(vector),
+        });
+        (self.waiting, self.count) = (self.waiting + 1, self.count + 1);
+        if self.waiting >= BATCH { self.store() } else { Ok(()) }
+    }
+
+    fn store(&mut self) -> Result<(), ToolError> {
+        self.waiting = 0;
+        self.shard.apply(std::mem::take(&mut self.change))?;
+        Ok(())
+    }
+}
+
+/// The ids of vectors that come without.
+enum Ids {
+    Listed(std::io::Lines<BufReader<File>>),
+    Counted(String, u64),
+}
+
+impl Ids {
+    /// Those of a file that is named or lies beside the vectors, else numbers.
+    fn open(file: &Path, options: &ImportOptions) -> Result<Self, ToolError> {
+        let beside = Some(ids_path(file)).filter(|path| path.exists());
+        let Some(path) = options.ids.clone().or(beside) else {
+            return Ok(Self::Counted(options.prefix.clone(), 0));
+        };
+        let opened =
+            File::open(&path).map_err(|error| ToolError::new(format_args!("{}: {error}", path.display())))?;
+        Ok(Self::Listed(BufReader::new(opened).lines()))
+    }
+
+    fn next(&mut self) -> Result<String, ToolError> {
+        match self {
+            Self::Counted(prefix, number) => {
+                *number += 1;
+                Ok(format!("{prefix}{}", *number - 1))
+            }
+            Self::Listed(lines) => {
+                let line = lines.next().ok_or_else(|| ToolError::new("there are fewer ids than vectors"))?;
+                let line = line.map_err(ToolError::new)?;
+                // As they are exported, or as they are.
+                Ok(serde_json::from_str(&line).unwrap_or(line))
+            }
+        }
+    }
+}

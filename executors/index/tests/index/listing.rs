@@ -1,0 +1,116 @@
+//! Stored documents are given back by id, page by page and by filter, changed in part, counted and removed by filter; and a
+//! shard that is damaged stands aside.
+
+use flowrun_sdk::testing::Bench;
+use flowrun_sdk::{Context, Document, Value};
+use serde_json::json;
+
+use crate::bench::{NONE, call, call_with, directory, document, kind, open, search, shard_context};
+
+fn filled(base: &std::path::Path, with: &Value) -> Bench {
+    let mut bench = open(base, "VectorIndexer", with);
+    let documents = (0..25_u8).map(|number| {
+        let scene = if number.is_multiple_of(2) { "night" } else { "day" };
+        let document = document(&format!("{number:02}"), &[f32::from(number), 1.0]).with_text("text");
+        document.with_tag("t", number).with_tag("scene", scene)
+    });
+    call(&mut bench, "/index", documents.collect());
+    bench
+}
+
+fn ids(documents: &[Document]) -> Vec<String> {
+    documents.iter().map(|document| document.id.clone()).collect()
+}
+
+#[test]
+fn pages_follow_each_other_until_there_is_no_more() {
+    let directory = directory();
+    for columns in [json!(null), json!({"t": "int", "scene": "str"})] {
+        let base = directory.path().join(columns.is_null().to_string());
+        let mut bench = filled(&base, &json!({"columns": columns}));
+        let (mut cursor, mut listed) = (Value::Null, Vec::new());
+        loop {
+            let answer =
+                call_with(&mut bench, "/list", NONE, json!({"limit": 10, "cursor": cursor})).unwrap();
+            listed.extend(ids(&answer.documents));
+            let Some(next) = answer.results.get("cursor") else { break };
+            cursor = next.clone();
+        }
+        assert_eq!(listed, (0..25).map(|number| format!("{number:02}")).collect::<Vec<_>>());
+        let night = json!({"filter": "scene == 'night' and t >= 20"});
+        let answer = call_with(&mut bench, "/list", NONE, night.clone()).unwrap();
+        assert_eq!(ids(&answer.documents), ["20", "22", "24"]);
+        assert_eq!(call_with(&mut bench, "/count", NONE, night.clone()).unwrap().results["count"], 3);
+        assert_eq!(call(&mut bench, "/count", NONE).results["count"], 25);
+        assert_eq!(call_with(&mut bench, "/delete", NONE, night.clone()).unwrap().results["deleted"], 3);
+        assert_eq!(call_with(&mut bench, "/count", NONE, night).unwrap().results["count"], 0);
+        let refused = call_with(&mut bench, "/list", NONE, json!({"limit": 0})).unwrap_err().to_string();
+        assert!(refused.contains("`limit`: must be from 1 to 10000"), "{refused}");
+    }
+}
+
+#[test]
+fn what_is_stored_is_given_back_whole() {
+    let directory = directory();
+    let mut bench = filled(directory.path(), &json!({}));
+    let answer = call(&mut bench, "/get", vec![Document::new("07"), Document::new("unheard of")]);
+    let [stored, unknown] = &answer.documents[..] else { panic!("two were asked for") };
+    assert_eq!((stored.text.as_deref(), &stored.tags["scene"]), (Some("text"), &json!("day")));
+    assert_eq!(stored.embedding.as_ref().unwrap().to_f32().unwrap()[..], [7.0, 1.0]);
+    assert_eq!((unknown, &answer.results["unknown"]), (&Document::new("unheard of"), &json!(1)));
+}
+
+#[test]
+fn a_part_is_changed_and_the_rest_stays() {
+    let directory = directory();
+    for columns in [json!(null), json!({"t": "int", "scene": "str"})] {
+        let base = directory.path().join(columns.is_null().to_string());
+        let mut bench = filled(&base, &json!({"columns": columns, "metric": "euclidean"}));
+        // So that tags are in memory, where there are columns, before they change.
+        let night = json!({"filter": {"scene": "night"}, "top_k": 100});
+        let count = |bench: &mut Bench, parameters: &Value| {
+            let query = vec![document("q", &[0.0, 1.0])];
+            call_with(bench, "/search", query, parameters.clone()).unwrap().documents[0].matches.len()
+        };
+        assert_eq!(count(&mut bench, &night), 13);
+        let changes =
+            vec![Document::new("07").with_tag("scene", "night"), Document::new("no").with_tag("a", 1)];
+        let answer = call_with(&mut bench, "/update", changes, json!({"partial": true})).unwrap();
+        assert_eq!((&answer.results["updated"], answer.failures.len()), (&json!(1), 1));
+        assert_eq!(count(&mut bench, &night), 14);
+        let moved = vec![document("07", &[100.0, 1.0])];
+        call_with(&mut bench, "/update", moved, json!({"partial": true})).unwrap();
+        assert_eq!(count(&mut bench, &night), 14);
+        let stored = call(&mut bench, "/get", vec![Document::new("07")]).documents[0].clone();
+        assert_eq!((stored.text.as_deref(), &stored.tags["t"]), (Some("text"), &json!(7)));
+        assert_eq!(search(&mut bench, &[100.0, 1.0])[0], "07");
+    }
+}
+
+#[test]
+fn a_damaged_shard_stands_aside_and_says_so() {
+    let directory = directory();
+    let open = |shard| {
+        let context = Context { pod: "frames".to_owned(), ..shard_context(directory.path(), shard, 2) };
+        let condition = context.condition.clone();
+        let with = json!({"metric": "euclidean", "index": "Flat"});
+        (Bench::new(kind("VectorIndexer"), &with, context).unwrap(), condition)
+    };
+    for shard in 0..2_u8 {
+        let (mut bench, _) = open(usize::from(shard));
+        call(&mut bench, "/index", vec![document(&shard.to_string(), &[f32::from(shard), 1.0])]);
+    }
+    let path = directory.path().join("1/vectors-000001.bin");
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(70).unwrap();
+    let (mut whole, condition) = open(0);
+    assert_eq!((search(&mut whole, &[0.0, 1.0]), condition.trouble()), (vec!["0".to_owned()], None));
+    let (mut damaged, condition) = open(1);
+    assert!(search(&mut damaged, &[0.0, 1.0]).is_empty());
+    let trouble = condition.trouble().unwrap();
+    assert!(
+        trouble.starts_with("shard 1 of `frames` is out of service: ") && trouble.contains("is damaged"),
+        "{trouble}"
+    );
+    let refused = call_with(&mut damaged, "/index", vec![document("2", &[1.0, 1.0])], json!({})).unwrap_err();
+    assert_eq!(refused.to_string(), trouble);
+}

@@ -1,0 +1,123 @@
+//! What can be done with an index that no flow has open.
+
+use std::path::Path;
+
+use flowrun_index::tool::{self, ImportOptions};
+use flowrun_sdk::Document;
+use flowrun_sdk::testing::Bench;
+use serde_json::{Value, json};
+
+use crate::bench::{NONE, call, call_with, directory, document, found, open};
+
+fn with() -> Value {
+    json!({"metric": "euclidean", "fsync": "never"})
+}
+
+fn stored(number: u16) -> Document {
+    document(&format!("{number:03}"), &[f32::from(number), 1.0]).with_tag("number", number).with_text("t")
+}
+
+/// An index in which some documents were replaced and some removed.
+fn fill(base: &Path) -> Bench {
+    let mut bench = open(base, "VectorIndexer", &with());
+    call(&mut bench, "/index", (0..60).map(stored).collect());
+    call(
+        &mut bench,
+        "/index",
+        (0..10).map(|number| document(&format!("{number:03}"), &[500.0, 1.0])).collect(),
+    );
+    call_with(&mut bench, "/delete", NONE, json!({"ids": ["020", "021"]})).unwrap();
+    bench
+}
+
+/// What is found, in order.
+fn answers(base: &Path) -> Vec<(String, f32)> {
+    let mut bench = open(base, "VectorIndexer", &with());
+    let query = vec![document("q", &[15.0, 1.0])];
+    found(&call_with(&mut bench, "/search", query, json!({"top_k": 100})).unwrap().documents[0])
+}
+
+fn problems(path: &Path) -> Vec<String> {
+    tool::verify(path).unwrap().into_iter().flat_map(|(_, problems)| problems).collect()
+}
+
+#[test]
+fn a_copy_is_whole_small_and_answers_as_the_index_did() {
+    let directory = directory();
+    let (base, copy) = (directory.path().join("pod"), directory.path().join("copy"));
+    let bench = fill(&base);
+    let refused = tool::copy(&base, &copy).unwrap_err().to_string();
+    assert!(refused.contains("another process or pod works in"), "{refused}");
+    drop(bench);
+    let before = answers(&base);
+    assert_eq!(tool::copy(&base, &copy).unwrap(), 58);
+    assert_eq!((answers(&copy), problems(&copy)), (before.clone(), vec![]));
+    let described = tool::inspect(&copy).unwrap();
+    assert_eq!((&described[0]["documents"], &described[0]["dead_rows"]), (&json!(58), &json!(0)));
+    let refused = tool::copy(&base, &copy).unwrap_err().to_string();
+    assert!(refused.contains("is not empty"), "{refused}");
+    let refused = tool::copy(&directory.path().join("nothing"), &directory.path().join("other"));
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("there is no index in"), "{refused}");
+
+    assert_eq!(tool::inspect(&base).unwrap()[0]["dead_rows"], 12);
+    assert_eq!((tool::compact(&base).unwrap(), tool::compact(&base).unwrap()), (12, 0));
+    assert_eq!((answers(&base), problems(&base)), (before, vec![]));
+}
+
+#[test]
+fn a_store_of_documents_is_copied_too() {
+    let directory = directory();
+    let (base, copy) = (directory.path().join("pod"), directory.path().join("copy"));
+    let mut bench = open(&base, "DocumentStore", &json!({}));
+    call(&mut bench, "/index", (0..30).map(|number| Document::new(number.to_string())).collect());
+    drop(bench);
+    assert_eq!((tool::copy(&base, &copy).unwrap(), problems(&copy)), (30, vec![]));
+    let mut bench = open(&copy, "DocumentStore", &json!({}));
+    assert_eq!(call(&mut bench, "/status", NONE).results["documents"], 30);
+}
+
+#[test]
+fn what_is_exported_can_be_imported() {
+    let directory = directory();
+    let base = directory.path().join("pod");
+    drop(fill(&base));
+    let before = answers(&base);
+    for name in ["out.jsonl", "out.npy", "out.fvecs"] {
+        let file = directory.path().join(name);
+        assert_eq!(tool::export(&base, &file).unwrap(), 58, "{name}");
+        let copy = directory.path().join(format!("{name}-pod"));
+        let options = ImportOptions { metric: Some("euclidean".to_owned()), ..ImportOptions::default() };
+        assert_eq!(tool::import(&copy.join("0"), &file, &options).unwrap(), 58, "{name}");
+        assert_eq!((answers(&copy), problems(&copy)), (before.clone(), vec![]), "{name}");
+        // Once more changes nothing.
+        tool::import(&copy.join("0"), &file, &ImportOptions::default()).unwrap();
+        assert_eq!(tool::inspect(&copy).unwrap()[0]["rows"], 58);
+    }
+    let mut bench = open(&directory.path().join("out.jsonl-pod"), "VectorIndexer", &with());
+    let answer = call(&mut bench, "/search", vec![document("q", &[30.0, 1.0])]);
+    let nearest = &answer.documents[0].matches[0];
+    assert_eq!((nearest.text.as_deref(), &nearest.tags["number"]), (Some("t"), &json!(30)));
+}
+
+#[test]
+fn files_that_are_none_are_named_and_nothing_is_half_read() {
+    let directory = directory();
+    let path = directory.path().join("0");
+    for (name, content, expected) in [
+        ("a.npy", &b"nonsense"[..], "it is no .npy file"),
+        ("b.npy", b"\x93NUMPY\x01\x00\x04\x00{}  ", "its header says no matrix"),
+        ("c.fvecs", b"\x00\x00\x00\x80", "a vector of 0 dimensions is none"),
+        ("d.jsonl", b"{\"id\": \"a\"}\n", "d.jsonl:1: it has no embedding"),
+        ("e.jsonl", b"\n{", "e.jsonl:2: "),
+        ("f.txt", b"", "write a name that ends in"),
+    ] {
+        let file = directory.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        let refused = tool::import(&path, &file, &ImportOptions::default()).unwrap_err().to_string();
+        assert!(refused.contains(expected), "{name}: {refused}");
+    }
+    let options = ImportOptions { metric: Some("taxicab".to_owned()), ..ImportOptions::default() };
+    let refused = tool::import(&directory.path().join("1"), Path::new("x.npy"), &options).unwrap_err();
+    assert!(refused.to_string().contains("--metric `taxicab`: must be"), "{refused}");
+}
