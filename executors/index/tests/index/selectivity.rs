@@ -15,7 +15,7 @@ fn vector(number: u64) -> Vec<f32> {
     };
     let place = number * 7919 % 100;
     (0..DIMENSION)
-        .map(|axis| 3.0 * noise(place * 31 + axis * 1009 + 5) + noise(number * 64 + axis + 77_777))
+        .map(|axis| noise(place * 31 + axis * 1009 + 5) + noise(number * 64 + axis + 77_777))
         .collect()
 }
 
@@ -23,7 +23,7 @@ fn vector(number: u64) -> Vec<f32> {
 fn filters_of_any_selectivity_find_nearly_all_and_as_many_as_are_asked_for() {
     let directory = directory();
     // An index of codes, an index of whole vectors, and a graph: each chooses in its own way.
-    for index in ["IVF64,PQ8x4fs", "IVF64,Flat", "HNSW16"] {
+    for index in ["IVF64,PQ8x4fs", "IVF64,Flat", "HNSW32"] {
         let with = json!({"metric": "euclidean", "index": index, "fsync": "never", "columns": {"n": "int"}});
         let mut bench = open(&directory.path().join(index), "VectorIndexer", &with);
         for block in 0..ROWS / 2000 {
