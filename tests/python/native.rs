@@ -8,7 +8,8 @@ use flowrun_sdk::ErrorKind;
 use serde_json::{Value, json};
 
 use super::{fails, native, planned, result, said, send, started, texts};
-use crate::isolation::{lives, until};
+use crate::isolation::lives;
+use crate::support::client::until;
 use crate::support::{error, ids, reply};
 
 #[tokio::test]
