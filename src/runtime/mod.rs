@@ -12,6 +12,7 @@ mod concern;
 mod content;
 mod flow;
 mod gathering;
+mod in_place;
 mod latency;
 mod launch;
 mod ledger;

@@ -54,6 +54,9 @@ pub struct Instance {
     pub copies: usize,
     /// How many calls of one that waits may be under way at once; `None` for what its pod says.
     pub concurrency: Option<usize>,
+    /// Whether a call takes next to no time, however many documents it has: one that computes is then called where the
+    /// documents are, because handing them to a thread and back would take longer.
+    pub in_place: bool,
 }
 
 /// How an executor wants to be called.
@@ -121,7 +124,20 @@ impl Instance {
     }
 
     fn of(worker: Worker) -> Self {
-        Self { worker, endpoints: Endpoints::All, ranking: None, copies: 1, concurrency: None }
+        Self {
+            worker,
+            endpoints: Endpoints::All,
+            ranking: None,
+            copies: 1,
+            concurrency: None,
+            in_place: false,
+        }
+    }
+
+    /// The same, of which a call takes next to no time.
+    #[must_use]
+    pub fn in_place(self) -> Self {
+        Self { in_place: true, ..self }
     }
 
     /// The same, standing for so many.
