@@ -5,6 +5,7 @@
 //! {"price": {"$gte": 5, "$lt": 10}}             every condition of a mapping must hold
 //! {"price": 7, "colour": {"$in": ["red"]}}      a value alone means `$eq`
 //! {"$or": [{"price": 7}, {"$not": {"sold": true}}]}
+//! "price == 7 or not sold == true"              the same as an expression, see [`expression`]
 //! ```
 //!
 //! A filter is parsed once. Documents are then judged without an error: a field that is missing, or of another type
@@ -13,7 +14,7 @@
 //! which is what stored tags have.
 //!
 //! What differs from AnnLite: an `$or` beside other conditions is one more condition, not an alternative to them; a text
-//! is no filter, where AnnLite took it for SQL. What differs from docarray: values of different types are unequal,
+//! is an expression, where AnnLite took it for SQL. What differs from docarray: values of different types are unequal,
 //! where Python has an error; what is compared is a value, never another field of the document.
 
 mod document;
