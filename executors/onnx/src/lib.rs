@@ -7,3 +7,4 @@
 
 pub mod runtime;
 pub mod session;
+pub mod text;
