@@ -12,6 +12,7 @@ mod describe;
 mod memory;
 mod named;
 mod pixels;
+mod prepare;
 mod raster;
 mod reader;
 pub mod resize;
@@ -25,6 +26,8 @@ mod value_range;
 use flowrun_sdk::ExecutorType;
 
 pub use describe::IMAGE_DESCRIPTOR_ENCODER;
+pub use prepare::{Preparation, Preparer};
+pub use resize::Filter;
 pub use thumbnail::thumbnail;
 
 /// The executors of this family.
