@@ -15,6 +15,10 @@ impl flowrun_clip::Towers for Parts {
     const PICTURE_MODEL: ExecutorType = ONNX_IMAGE_ENCODER;
 }
 
+impl flowrun_image::Trained for Parts {
+    const ENCODER: ExecutorType = ONNX_IMAGE_ENCODER;
+}
+
 /// How pictures become what models want.
 struct Prepared(flowrun_image::Preparer);
 
@@ -56,7 +60,12 @@ pub fn built_in() -> Catalog {
         flowrun_document::EXECUTORS,
         flowrun_image::EXECUTORS,
         flowrun_text::EXECUTORS,
-        &[ONNX_IMAGE_ENCODER, flowrun_clip::clip_encoder::<Parts>()],
+        &[
+            flowrun_image::keras_image_encoder::<Parts>(),
+            flowrun_image::image_torch_encoder::<Parts>(),
+            ONNX_IMAGE_ENCODER,
+            flowrun_clip::clip_encoder::<Parts>(),
+        ],
         flowrun_index::EXECUTORS,
         flowrun_process::EXECUTORS,
         flowrun_rank::EXECUTORS,
@@ -72,6 +81,29 @@ pub use flowrun_remote::{Address, Channel, NoAddress, NoReply, Trust, Unreachabl
 pub use flowrun_plugin::{Inspection, in_words, inspect, look};
 /// Which program the child processes of executors run, and what it does as one.
 pub use flowrun_process::{Program, guard as guard_children, serve as serve_child};
+
+/// Which Python executors run in when they do not say.
+pub use flowrun_process::default_interpreter;
+
+/// Libraries that models run on: looked for, and fetched.
+pub use flowrun_onnx::runtime::{
+    FetchError, cache_directory, fetch as fetch_onnx_runtime, report as model_libraries,
+};
+
+/// What models will run on, in words.
+///
+/// # Errors
+/// Why they will not run at all.
+pub fn models_run_on() -> Result<String, String> {
+    let runtime = flowrun_onnx::runtime::start().map_err(|error| error.to_string())?;
+    let devices = runtime.devices().join(", ");
+    Ok(match runtime.backend() {
+        flowrun_onnx::runtime::Backend::OnnxRuntime { path, version } => {
+            format!("ONNX Runtime {version} ({}); devices: {devices}", path.display())
+        }
+        flowrun_onnx::runtime::Backend::Tract => format!("tract, which is compiled in; devices: {devices}"),
+    })
+}
 
 /// A JPEG of an image, or of the first frame of a clip, that fits a square of `side` pixels.
 ///

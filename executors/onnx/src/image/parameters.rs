@@ -68,6 +68,8 @@ choice! {
         Picture = "picture",
         /// What the model takes: crafters made it ready.
         Input = "input",
+        /// Bytes are pictures, other numbers are what the model takes.
+        ByType = "by_type",
     }
 }
 

@@ -1,6 +1,6 @@
 //! A batch of pictures made ready by several threads at once, each straight into its place.
 
-use flowrun_sdk::{Allowance, Document, ErrorKind, ExecutorError};
+use flowrun_sdk::{Allowance, Document, ErrorKind, ExecutorError, Tensor};
 use half::f16;
 use parking_lot::Mutex;
 
@@ -98,9 +98,14 @@ impl<P: Pictures, T: Number> Readying<P, T> {
                 // Its own statement: the lock is held while the next one is taken, and not while it is worked on.
                 let next = work.lock().next();
                 let Some(((document, place), result)) = next else { return };
-                *result = match (&document.tensor, tensors) {
-                    (Some(tensor), Tensors::Input) => taken(tensor, shape, place),
-                    _ => preparer.prepare(document, allowance, tables, place),
+                let is_taken = |tensor: &&Tensor| match tensors {
+                    Tensors::Picture => false,
+                    Tensors::Input => true,
+                    Tensors::ByType => tensor.as_u8().is_none(),
+                };
+                *result = match document.tensor.as_ref().filter(is_taken) {
+                    Some(tensor) => taken(tensor, shape, place),
+                    None => preparer.prepare(document, allowance, tables, place),
                 };
             }
         };
@@ -129,11 +134,7 @@ impl<P: Pictures, T: Number> Readying<P, T> {
 }
 
 /// A tensor that is ready.
-fn taken<T: Number>(
-    tensor: &flowrun_sdk::Tensor,
-    shape: &[usize],
-    place: &mut [T],
-) -> Result<(), ExecutorError> {
+fn taken<T: Number>(tensor: &Tensor, shape: &[usize], place: &mut [T]) -> Result<(), ExecutorError> {
     // One more axis, of a batch of one, is what crafters of Jina leave.
     let own = match tensor.shape() {
         [1, own @ ..] if own.len() == shape.len() => own,
