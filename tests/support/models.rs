@@ -1,4 +1,4 @@
-//! The models that `make models` makes, the Python that they are compared with, and the ONNX Runtime inside it.
+//! The models that `make models` makes, MiniLM, the Python that they are compared with, and the ONNX Runtime inside it.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,15 @@ use super::made::made;
 /// Whose presence says that models must be there.
 const REQUIRED: &str = "FLOWRUN_MODELS";
 
-/// The directory with the models of `tests/models/make_models.py`.
+/// The directory with the models of `tests/models/make_models.py`, and with what the references say of them.
 pub(crate) fn models() -> Option<PathBuf> {
-    made("models", "tests/models/requirements.txt tests/models/*.py", REQUIRED, "models")
+    made("models", "tests/models/*.txt tests/models/*.py", REQUIRED, "models")
+}
+
+/// The directory with MiniLM, as sentence-transformers would have it.
+pub(crate) fn minilm() -> Option<PathBuf> {
+    let sources = ["minilm.txt", "export_minilm.py", "graph.py", "transformer.py"];
+    made("minilm", &sources.map(|name| format!("tests/models/{name}")).join(" "), REQUIRED, "minilm")
 }
 
 /// The interpreter of the environment that makes models: numpy, onnxruntime, Pillow, tokenizers, ftfy.
