@@ -170,6 +170,7 @@ impl Indexer {
             kept: self.kept,
             read_only: context.read_only.then(|| context.pod.clone()),
         };
+        let dimension = upkeep.shard.dimension().or(self.dimension);
         let indexer = VectorIndexer {
             upkeep,
             name: self.name,
@@ -178,7 +179,8 @@ impl Indexer {
             top_k: self.top_k,
             columns: self.columns,
         };
-        Ok(Instance::thread(indexer).for_endpoints(ENDPOINTS).ranked(Order::Ascending, self.top_k))
+        let instance = Instance::thread(indexer).for_endpoints(ENDPOINTS).reading(dimension);
+        Ok(instance.ranked(Order::Ascending, self.top_k))
     }
 }
 

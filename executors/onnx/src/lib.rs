@@ -5,6 +5,10 @@
 //! against what an encoder wants before there is any document. Deliberately not here: pixels. Images are decoded and
 //! scaled by whoever puts the catalogue together, as families do not see each other.
 
+mod image;
 pub mod runtime;
 pub mod session;
-pub mod text;
+mod text;
+
+pub use image::{Filter, Pictures, Preset, Tables, Wanted, onnx_image_encoder};
+pub use text::ONNX_TEXT_ENCODER;

@@ -3,6 +3,7 @@
 //! Which one is decided once in a process, by [`start`], when the first model is opened, and never by the first use of
 //! something: that would be lazy, and a library that does not load would hang a request instead of a start.
 
+mod fetch;
 mod library;
 mod report;
 mod search;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use flowrun_sdk::tracing;
 use ort::environment::Environment;
 
+pub use fetch::{FetchError, fetch, version as fetched_version};
 pub use library::MINOR_VERSION_MIN;
 pub use report::{Report, report};
 pub use search::{Candidate, Origin, cache_directory};
@@ -76,6 +78,18 @@ impl Runtime {
     #[must_use]
     pub fn backend(&self) -> &Backend {
         &self.backend
+    }
+
+    /// Where models may run beside the processor, by the names of `device:`.
+    #[must_use]
+    pub fn devices(&self) -> Vec<&'static str> {
+        use ort::ep::{CUDA, ExecutionProvider as _, TensorRT};
+        let has = |name, is_available: ort::Result<bool>| is_available.unwrap_or_default().then_some(name);
+        if !self.is_onnx_runtime() {
+            return vec!["cpu"];
+        }
+        let others = [has("cuda", CUDA::is_available()), has("tensorrt", TensorRT::is_available())];
+        std::iter::once("cpu").chain(others.into_iter().flatten()).collect()
     }
 
     /// What people call it.

@@ -61,7 +61,7 @@ pub(super) fn candidates() -> Vec<Candidate> {
 }
 
 /// The libraries in a directory, the newest first.
-fn within(directory: &Path) -> Vec<PathBuf> {
+pub(super) fn within(directory: &Path) -> Vec<PathBuf> {
     newest_first(directory, |name| {
         name.strip_prefix(NAME).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     })

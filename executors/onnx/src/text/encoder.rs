@@ -7,16 +7,17 @@ use flowrun_sdk::{
     Tensor, parse,
 };
 
+use super::clip::CONTEXT;
 use super::model::TextModel;
-use super::parameters::OnnxTextEncoderParameters;
+use super::parameters::{OnnxTextEncoderParameters, Preset};
 use super::pooling::Pooling;
 use super::settings::Settings;
 use super::signature::Signature;
 use super::tokenizer::{TextTokenizer, Tokens};
 use crate::session::{Model, ModelError, Options};
 
-/// What stands for the tokenizer of CLIP where a file is named otherwise.
-const CLIP: &str = "clip";
+/// What a tokenizer is called that lies beside its model.
+const TOKENIZER: &str = "tokenizer.json";
 
 /// Tokens that a model is tried with at the most: attention takes their square.
 const TRIED_MAX: usize = 1024;
@@ -32,35 +33,48 @@ pub(super) fn create(build: &Build) -> Result<Instance, BuildError> {
     let signature =
         Signature::of(model.inputs(), model.outputs(), with.output.as_deref(), with.pooling.is_some())
             .map_err(|error| refused(&path, &error))?;
-    let length_max = with.max_length.or(settings.length_max);
-    // What has a fixed number of places can be given no more.
-    let length_max = signature.length.map(|length| length.min(length_max.unwrap_or(length))).or(length_max);
-    let tokenizer = match &with.tokenizer {
-        Some(name) if name == Path::new(CLIP) => TextTokenizer::clip(length_max)?,
-        Some(file) => TextTokenizer::open(&build.context.resolve(file), length_max)?,
-        None => TextTokenizer::open(&beside.join("tokenizer.json"), length_max)?,
-    };
+    let tokenizer = tokenizer(&with, build, beside, length_max(&with, settings, &signature))?;
     let model = TextModel {
         model,
         signature,
         pooling: with.pooling.or(settings.pooling).unwrap_or(Pooling::Mean),
-        normalizes: with.normalize.or(settings.normalize).unwrap_or(true),
+        normalizes: with.normalize.or(settings.normalize).unwrap_or(with.preset.is_none()),
         padding: tokenizer.padding(),
     };
     if with.minibatch_size == 0 {
         return Err(BuildError::parameter("minibatch_size", "must be at least 1"));
     }
-    let rows_max = model.signature.rows.map_or(with.minibatch_size, |rows| rows.min(with.minibatch_size));
     let mut encoder = OnnxTextEncoder {
         tokenizer,
         model,
         prefix: with.prefix,
-        rows_max,
+        minibatch_size: with.minibatch_size,
         bytes_max: with.bytes_max,
         access_paths: with.access_paths,
     };
-    encoder.try_out(&path, with.dimension)?;
-    Ok(Instance::thread(encoder))
+    let dimension = encoder.try_out(&path, with.dimension)?;
+    Ok(Instance::thread(encoder).embedding(Some(dimension)))
+}
+
+/// Tokens of a text at the most; what has a fixed number of places can be given no more.
+fn length_max(with: &OnnxTextEncoderParameters, settings: Settings, signature: &Signature) -> Option<usize> {
+    let wanted = with.max_length.or(settings.length_max).or(with.preset.map(|Preset::Clip| CONTEXT));
+    signature.length.map(|length| length.min(wanted.unwrap_or(length))).or(wanted)
+}
+
+/// The tokenizer that is named, else the one beside the model, else the one of the preset.
+fn tokenizer(
+    with: &OnnxTextEncoderParameters,
+    build: &Build,
+    beside: &Path,
+    length_max: Option<usize>,
+) -> Result<TextTokenizer, BuildError> {
+    let own = beside.join(TOKENIZER);
+    match (&with.tokenizer, with.preset) {
+        (Some(file), _) => TextTokenizer::open(&build.context.resolve(file), length_max),
+        (None, Some(Preset::Clip)) if !own.exists() => TextTokenizer::clip(length_max),
+        (None, _) => TextTokenizer::open(&own, length_max),
+    }
 }
 
 /// The model in a directory, where one is named.
@@ -77,8 +91,7 @@ struct OnnxTextEncoder {
     tokenizer: TextTokenizer,
     model: TextModel,
     prefix: String,
-    /// Texts that go through the model at once, at the most.
-    rows_max: usize,
+    minibatch_size: usize,
     bytes_max: usize,
     access_paths: AccessPaths,
 }
@@ -87,9 +100,10 @@ impl Executor for OnnxTextEncoder {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let allowance = call.allowance();
+        let minibatch_size = call.parameter("minibatch_size")?.unwrap_or(self.minibatch_size).max(1);
         call.each_together(
             &paths,
-            |documents| self.encode(documents, &allowance),
+            |documents| self.encode(documents, minibatch_size, &allowance),
             |document, vector| document.embedding = Some(Tensor::vector(vector)),
         )
     }
@@ -97,8 +111,8 @@ impl Executor for OnnxTextEncoder {
 
 impl OnnxTextEncoder {
     /// Runs the model once, so that what does not fit is said before there is any document: the tokenizer's numbers, the
-    /// places for tokens, the shape of the output, the dimension.
-    fn try_out(&mut self, path: &Path, dimension: Option<usize>) -> Result<(), BuildError> {
+    /// places for tokens, the shape of the output, the dimension, which it returns.
+    fn try_out(&mut self, path: &Path, dimension: Option<usize>) -> Result<usize, BuildError> {
         let last = self.tokenizer.last_id();
         let row = |length: usize| Tokens { ids: vec![last; length], types: vec![0; length] };
         let vectors = self.model.run(&[&row(1)]).map_err(|error| match error {
@@ -114,7 +128,7 @@ impl OnnxTextEncoder {
             return Err(BuildError::parameter("dimension", reason));
         }
         let length = self.tokenizer.length_max().min(TRIED_MAX);
-        self.model.run(&[&row(length)]).map(drop).map_err(|error| {
+        self.model.run(&[&row(length)]).map(|_| found).map_err(|error| {
             BuildError::parameter("max_length", format_args!("is {length}, and {error}: set it to less"))
         })
     }
@@ -123,6 +137,7 @@ impl OnnxTextEncoder {
     fn encode(
         &mut self,
         documents: &[&Document],
+        minibatch_size: usize,
         allowance: &Allowance,
     ) -> Result<Vec<Result<Vec<f32>, ExecutorError>>, ExecutorError> {
         let tokens: Vec<_> = documents.iter().map(|document| self.tokens(document)).collect();
@@ -131,7 +146,8 @@ impl OnnxTextEncoder {
             good.filter_map(|(place, tokens)| Some((place, tokens.as_ref().ok()?))).collect();
         good.sort_by_key(|(_, tokens)| std::cmp::Reverse(tokens.ids.len()));
         let mut vectors: Vec<Option<Result<Vec<f32>, ExecutorError>>> = vec![None; documents.len()];
-        for batch in good.chunks(self.rows_max) {
+        let rows_max = self.model.signature.rows.map_or(minibatch_size, |rows| rows.min(minibatch_size));
+        for batch in good.chunks(rows_max) {
             allowance.check()?;
             let rows: Vec<&Tokens> = batch.iter().map(|(_, tokens)| *tokens).collect();
             for ((place, _), vector) in batch.iter().zip(self.vectors(&rows)) {

@@ -2,10 +2,18 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::AccessPaths;
+use flowrun_sdk::{AccessPaths, choice};
 
 use super::pooling::Pooling;
 use crate::session::Device;
+
+choice! {
+    /// What models of that name want of texts.
+    pub(crate) enum Preset {
+        /// CLIP's tower for texts: 77 tokens of its own vocabulary, vectors of any length.
+        Clip = "clip",
+    }
+}
 
 flowrun_sdk::parameters! {
     /// The model, its tokenizer, and what becomes of what it says. What is null is taken from the files that
@@ -13,11 +21,12 @@ flowrun_sdk::parameters! {
     pub(crate) struct OnnxTextEncoderParameters {
         /// The model: an ONNX file, or a directory with a `model.onnx`.
         model_path: PathBuf,
-        /// The `tokenizer.json` of the model; null for the one beside it, `clip` for the vocabulary of CLIP, which is
-        /// built in.
+        /// What models of that name want: `clip` as OpenAI trains them, whose vocabulary is built in.
+        preset: Option<Preset> = None,
+        /// The `tokenizer.json` of the model; null for the one beside it.
         tokenizer: Option<PathBuf> = None,
         /// Tokens of a text at the most, special ones among them; what is behind them is cut off. Null without such files:
-        /// what `tokenizer.json` says, else 512; with CLIP's 77.
+        /// what `tokenizer.json` says, else 512.
         max_length: Option<usize> = None,
         /// How the vectors of tokens become one; null without such files: `mean`. An output with a vector for each text
         /// is taken as it is.
@@ -32,7 +41,7 @@ flowrun_sdk::parameters! {
         /// How many numbers an embedding has; checked against the model before there is any document.
         dimension: Option<usize> = None,
         /// Texts that go through the model at once, at the most. They are sorted by their length, so that little is
-        /// padded.
+        /// padded. The request's `minibatch_size` goes before.
         minibatch_size: usize = 32,
         /// Where the model runs; when that is not to be had the flow does not start.
         device: Device = Device::Cpu,
