@@ -20,3 +20,6 @@ pub const ONNX_TEXT_ENCODER: ExecutorType = ExecutorType::new::<parameters::Onnx
     "Encodes every text with an ONNX model: cut into tokens, batched by length, pooled to one vector.",
     encoder::create,
 );
+
+#[cfg(test)]
+mod tests;
