@@ -9,6 +9,7 @@
 #   make bench-peers  measures the service against the real Jina and a bare echo
 #   make bench-python  the same for executors in Python
 #   make bench-overload  asks a service five times what it can do
+#   make bench-models  encodes with the same models as Python does
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
 #   make docs     writes the generated parts of docs/ anew
 #   make clients  installs the real clients that `make test` talks to
@@ -42,7 +43,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo demo-text test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients models minilm
+.PHONY: demo demo-text test lint bench bench-peers bench-python bench-overload bench-models storm docs setup data clean-demo clients models minilm
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -184,6 +185,13 @@ bench-python: setup clients
 bench-overload: demo
 	FLOWRUN=$(TARGET)/release/flowrun python3 benches/peers/overload.py flows/flower/query.yml \
 	    "$$(ls demo/pictures/query/*.png | head -1)"
+
+# Both sides compute with the same library.
+bench-models: minilm
+	cargo build --release --quiet --bins
+	FLOWRUN=$(TARGET)/release/flowrun MINILM=$(MINILM) \
+	    ORT_DYLIB_PATH=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*) \
+	    $(MODELS_PYTHON)/bin/python -B benches/peers/sentences.py
 
 storm: setup
 	FLOWRUN_ENDINGS=1000 cargo test --quiet --test flowrun -- load::whenever
