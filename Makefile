@@ -1,7 +1,9 @@
-# Two targets do everything on a fresh Debian or Ubuntu machine with a Rust toolchain: `make demo` and `make test`.
-# Both install what is missing, and cost next to nothing when repeated.
+# Three targets do everything on a fresh Debian or Ubuntu machine with a Rust toolchain: `make demo`,
+# `make demo-text` and `make test`.
+# All install what is missing, and cost next to nothing when repeated.
 #
 #   make demo     draws a labelled set of clips and pictures, indexes it, searches it, prints ranked results
+#   make demo-text  finds paragraphs of your texts by what they mean, with a real model: INPUT=~/notes make demo-text
 #   make test     formats, lints and tests everything
 #   make bench    measures what docs/performance.md quotes
 #   make bench-peers  measures the service against the real Jina and a bare echo
@@ -41,7 +43,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients models onnxruntime minilm
+.PHONY: demo demo-text test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients models minilm onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -72,6 +74,14 @@ demo: data
 
 data: setup
 	cargo run --release --quiet -p flowrun-image --example demo_data -- --out demo
+
+# Searches texts by what they mean: those of INPUT, a file, a directory or a pattern, else the documentation of this tree.
+demo-text: minilm
+	cargo build --release --quiet
+	$(TARGET)/release/flowrun doctor --fix
+	@mkdir -p demo && ln -sfn $(MINILM) demo/minilm && rm -rf demo/workspace/paragraphs
+	$(TARGET)/release/flowrun flows/text/semantic/index.yml -i $(or $(INPUT),README.md ARCHITECTURE.md SECURITY.md docs)
+	env -u INPUT $(TARGET)/release/flowrun flows/text/semantic/query.yml $(if $(QUERIES),-i $(QUERIES))
 
 clean-demo:
 	rm -rf demo

@@ -11,7 +11,7 @@ const ONNX_IMAGE_ENCODER: ExecutorType = flowrun_onnx::onnx_image_encoder::<Prep
 impl flowrun_clip::Towers for Parts {
     const TEXT: ExecutorType = flowrun_text::TEXT_HASHING_ENCODER;
     const PICTURE: ExecutorType = flowrun_image::IMAGE_DESCRIPTOR_ENCODER;
-    const TEXT_MODEL: ExecutorType = flowrun_text::TEXT_HASHING_ENCODER;
+    const TEXT_MODEL: ExecutorType = flowrun_onnx::ONNX_TEXT_ENCODER;
     const PICTURE_MODEL: ExecutorType = ONNX_IMAGE_ENCODER;
 }
 
@@ -64,6 +64,7 @@ pub fn built_in() -> Catalog {
             flowrun_image::keras_image_encoder::<Parts>(),
             flowrun_image::image_torch_encoder::<Parts>(),
             ONNX_IMAGE_ENCODER,
+            flowrun_onnx::ONNX_TEXT_ENCODER,
             flowrun_clip::clip_encoder::<Parts>(),
         ],
         flowrun_index::EXECUTORS,

@@ -14,13 +14,44 @@ import ftfy
 import numpy
 import onnxruntime
 import regex
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from strings import strings
 
 SENTENCES = """A cat sleeps on the warm roof.|The weather in Oslo is cold and clear today.|How do I delete a directory?
 Remove a folder and everything in it with rm -r.|rust|two words|Neural search finds what is meant, not what is written.|…
 Ein Satz auf Deutsch, mit Umlauten: äöü.|ALL CAPITALS!|東京は日本の首都です。|red ring|square picture of a blue ring|a|1 2 3"""
+
+
+# How Llama 3 cuts words; GPT-2's way is the library's own.
+LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+def word_cutters():
+    """Tokenizers for which any two bytes of a word are one token, so that tokens tell where words were cut."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    pairs = [(first, second) for first in alphabet for second in alphabet]
+    vocabulary = {token: number for number, token in enumerate(alphabet + ["".join(pair) for pair in pairs])}
+    whole = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    cutters = {
+        "gpt2": pre_tokenizers.ByteLevel(add_prefix_space=False),
+        "llama3": pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA3), "isolated"), whole]),
+    }
+    for name, cutter in cutters.items():
+        tokenizer = Tokenizer(models.BPE(vocabulary, pairs))
+        tokenizer.pre_tokenizer = cutter
+        yield name, tokenizer
+
+
+def words(directory):
+    """Where hard strings are cut into words, by regular expressions that look ahead."""
+    cutters = dict(word_cutters())
+    for name, tokenizer in cutters.items():
+        tokenizer.save(str(directory / f"{name}.json"), pretty=False)
+    with (directory / "words.jsonl").open("w") as file:
+        for text in strings(1200):
+            ids = {name: tokenizer.encode(text).ids for name, tokenizer in cutters.items()}
+            print(json.dumps({"text": text, **ids}), file=file)
 
 
 def clip_tokenizer(wheel, directory):
@@ -81,9 +112,9 @@ def embeddings(directory, model, pooling, length, path):
             print(json.dumps({"text": text, "embedding": vector}), file=file)
 
 
-def clip_embeddings(models, tokenizer, path):
+def clip_embeddings(made, tokenizer, path):
     """What CLIP-as-service makes of texts."""
-    session = onnxruntime.InferenceSession(models / "clip/textual.onnx")
+    session = onnxruntime.InferenceSession(made / "clip/textual.onnx")
     with path.open("w") as file:
         for text in SENTENCES.replace("\n", "|").split("|"):
             ids = clip_ids(tokenizer, text)
@@ -93,19 +124,20 @@ def clip_embeddings(models, tokenizer, path):
             print(json.dumps({"text": text, "embedding": vector}), file=file)
 
 
-def main(models, minilm, wheel):
-    directory = models / "references"
+def main(made, minilm, wheel):
+    directory = made / "references"
     directory.mkdir(exist_ok=True)
     tokenizer = Tokenizer.from_file(str(minilm / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(256)
     clip = clip_tokenizer(wheel, directory)
     token_ids(tokenizer, clip, directory / "tokens.jsonl")
-    clip_embeddings(models, clip, directory / "clip.jsonl")
+    words(directory)
+    clip_embeddings(made, clip, directory / "clip.jsonl")
     embeddings(minilm, "model.onnx", "mean", 256, directory / "minilm.jsonl")
     for model in ["model", "model_fp16", "model_int32", "model_int8"]:
         for pooling in ["mean", "max", "cls"]:
-            embeddings(models / "sentences", f"{model}.onnx", pooling, 16, directory / f"{model}_{pooling}.jsonl")
+            embeddings(made / "sentences", f"{model}.onnx", pooling, 16, directory / f"{model}_{pooling}.jsonl")
 
 
 if __name__ == "__main__":
