@@ -9,6 +9,7 @@
 #   make bench-peers  measures the service against the real Jina and a bare echo
 #   make bench-python  the same for executors in Python
 #   make bench-overload  asks a service five times what it can do
+#   make bench-models  the same for encoders with models
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
 #   make onnxruntime  fetches the library that models run on, as `flowrun doctor --fix` does
 #   make docs     writes the generated parts of docs/ anew
@@ -43,7 +44,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo demo-text test lint bench bench-peers bench-python bench-overload storm docs setup data clean-demo clients models minilm onnxruntime
+.PHONY: demo demo-text test lint bench bench-peers bench-python bench-overload bench-models storm docs setup data clean-demo clients models minilm onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -158,7 +159,7 @@ onnxruntime: setup
 # The tests with the real clients and with models fail, instead of standing aside, where these must be there.
 test: export FLOWRUN_CLIENTS := required
 test: export FLOWRUN_MODELS := required
-test: lint clients models
+test: lint clients models onnxruntime
 	if cargo nextest --version >/dev/null 2>&1; then \
 	    cargo nextest run --workspace --lib --bins --tests --examples --no-fail-fast; \
 	else \
@@ -190,6 +191,13 @@ bench-python: setup clients
 bench-overload: demo
 	FLOWRUN=$(TARGET)/release/flowrun python3 benches/peers/overload.py flows/flower/query.yml \
 	    "$$(ls demo/pictures/query/*.png | head -1)"
+
+bench-models: setup models
+	cargo build --release --quiet --bins
+	cargo build --release --quiet -p flowrun-onnx --example time_model
+	FLOWRUN=$(TARGET)/release/flowrun TIME_MODEL=$(TARGET)/release/examples/time_model \
+	    LIBRARY=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*) \
+	    $(MODELS_PYTHON)/bin/python -B benches/peers/models.py $(CLIENTS_CACHE)/models-$(MODELS_KEY)
 
 storm: setup
 	FLOWRUN_ENDINGS=1000 cargo test --quiet --test flowrun -- load::whenever

@@ -92,7 +92,7 @@ pub use flowrun_onnx::runtime::{
 };
 
 /// How models are tried in a child process before they are opened in this one.
-pub use flowrun_onnx::session::{trial as try_model, try_with as try_models_with};
+pub use flowrun_onnx::session::{open_on_trial as try_model, try_with as try_models_with};
 
 /// What models will run on, in words.
 ///

@@ -38,6 +38,7 @@ mod remote;
 mod seeds;
 mod serving;
 mod sharding;
+mod starting_models;
 mod supervision;
 mod support;
 mod typos;

@@ -16,7 +16,7 @@ pub use device::Device;
 pub use elements::{Elements, Feed, Fetched};
 pub use error::ModelError;
 pub use port::{ElementType, Port};
-pub use trial::{trial, try_with};
+pub use trial::{open_on_trial, try_with};
 
 use crate::runtime::Runtime;
 

@@ -29,7 +29,7 @@ const REFUSED: i32 = 2;
 /// The program and its arguments, to which those of a trial are added.
 static PROGRAM: OnceLock<(PathBuf, Vec<OsString>)> = OnceLock::new();
 
-/// Says what runs [`trial`] as a child. Only the first call counts.
+/// Says what runs [`open_on_trial`] as a child. Only the first call counts.
 pub fn try_with(program: PathBuf, arguments: Vec<OsString>) {
     let _ = PROGRAM.set((program, arguments));
 }
@@ -38,7 +38,7 @@ pub fn try_with(program: PathBuf, arguments: Vec<OsString>) {
 ///
 /// # Errors
 /// Why; the child prints it to its standard error and ends with 2.
-pub fn trial(mut arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
+pub fn open_on_trial(mut arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
     let path = PathBuf::from(arguments.next().unwrap_or_default());
     let mut sizes = Vec::new();
     let mut text = || arguments.next().map(|argument| argument.to_string_lossy().into_owned());
