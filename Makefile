@@ -9,8 +9,9 @@
 #   make bench-peers  measures the service against the real Jina and a bare echo
 #   make bench-python  the same for executors in Python
 #   make bench-overload  asks a service five times what it can do
-#   make bench-models  encodes with the same models as Python does
+#   make bench-models  the same for encoders with models
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
+#   make onnxruntime  fetches the library that models run on, as `flowrun doctor --fix` does
 #   make docs     writes the generated parts of docs/ anew
 #   make clients  installs the real clients that `make test` talks to
 #   make models   makes the models that `make test` encodes with, and installs the reference that it compares to
@@ -43,7 +44,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo demo-text test lint bench bench-peers bench-python bench-overload bench-models storm docs setup data clean-demo clients models minilm
+.PHONY: demo demo-text test lint bench bench-peers bench-python bench-overload bench-models storm docs setup data clean-demo clients models minilm onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -150,10 +151,15 @@ models: minilm
 	    touch $(MODELS)/complete; \
 	fi
 
+# By flowrun itself, so that there is one way to do it, which everybody has; python3-venv brings pip.
+onnxruntime: setup
+	$(call install,python3 python3-venv)
+	cargo run --quiet --bin flowrun -- doctor --fix
+
 # The tests with the real clients and with models fail, instead of standing aside, where these must be there.
 test: export FLOWRUN_CLIENTS := required
 test: export FLOWRUN_MODELS := required
-test: lint clients models
+test: lint clients models onnxruntime
 	if cargo nextest --version >/dev/null 2>&1; then \
 	    cargo nextest run --workspace --lib --bins --tests --examples --no-fail-fast; \
 	else \
@@ -187,8 +193,12 @@ bench-overload: demo
 	    "$$(ls demo/pictures/query/*.png | head -1)"
 
 # Both sides compute with the same library.
-bench-models: minilm
+bench-models: setup models
 	cargo build --release --quiet --bins
+	cargo build --release --quiet -p flowrun-onnx --example time_model
+	FLOWRUN=$(TARGET)/release/flowrun TIME_MODEL=$(TARGET)/release/examples/time_model \
+	    LIBRARY=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*) \
+	    $(MODELS_PYTHON)/bin/python -B benches/peers/models.py $(MODELS)
 	FLOWRUN=$(TARGET)/release/flowrun MINILM=$(MINILM) \
 	    ORT_DYLIB_PATH=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*) \
 	    $(MODELS_PYTHON)/bin/python -B benches/peers/sentences.py

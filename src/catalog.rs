@@ -91,6 +91,9 @@ pub use flowrun_onnx::runtime::{
     FetchError, cache_directory, fetch as fetch_onnx_runtime, report as model_libraries,
 };
 
+/// How models are tried in a child process before they are opened in this one.
+pub use flowrun_onnx::session::{open_on_trial as try_model, try_with as try_models_with};
+
 /// What models will run on, in words.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ pub(crate) mod collector;
 pub(crate) mod fragile;
 pub(crate) mod gate;
 pub(crate) mod made;
+pub(crate) mod models;
 pub(crate) mod plugin;
 pub(crate) mod probe;
 pub(crate) mod program;

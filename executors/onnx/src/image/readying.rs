@@ -111,9 +111,10 @@ impl<P: Pictures, T: Number> Readying<P, T> {
         };
         let helpers = self.preparers.len().min(documents.len()).saturating_sub(1);
         let Some((own, others)) = self.preparers.split_first_mut() else { return };
+        let work_off = &work_off;
         std::thread::scope(|scope| {
             for preparer in others.iter_mut().take(helpers) {
-                scope.spawn(|| work_off(preparer));
+                scope.spawn(move || work_off(preparer));
             }
             work_off(own);
         });

@@ -154,7 +154,10 @@ fn chosen() -> Result<Runtime, RuntimeError> {
 
 fn started(backend: Backend) -> Result<Runtime, RuntimeError> {
     let environment = ort::init().with_name("flowrun").with_telemetry(false).build();
-    environment
-        .map(|environment| Runtime { backend, environment })
-        .map_err(|error| RuntimeError::Failed(error.to_string()))
+    let environment = environment.map_err(|error| RuntimeError::Failed(error.to_string()))?;
+    // It writes to our standard error by itself, and warns of what is meant so; tract cannot be told.
+    if backend != Backend::Tract {
+        environment.set_log_level(ort::logging::LogLevel::Error);
+    }
+    Ok(Runtime { backend, environment })
 }

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{guard, tracing};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest as _, Sha256};
 
 use super::open::FILE_BYTES_MAX;
@@ -20,38 +20,56 @@ use crate::runtime::cache_directory;
 const KEPT_MAX: usize = 32;
 
 /// What the cache has for a model.
-pub(super) enum Kept<'a> {
+pub(super) enum Kept {
     /// The model, optimised.
     Optimised(Vec<u8>),
     /// Nothing yet; this is where it belongs.
-    NotYet(Place<'a>),
+    NotYet(Place),
     /// There is no cache to keep it in.
     Nowhere,
 }
 
-/// Where a model belongs that is being optimised. While it is held no other replica starts on the same work.
-pub(super) struct Place<'a> {
+/// Where a model belongs that is being optimised.
+pub(super) struct Place {
     key: String,
     directory: PathBuf,
     writing: tempfile::TempPath,
-    _turn: parking_lot::MutexGuard<'a, ()>,
 }
 
-/// What the cache has for a model of these bytes on that runtime.
-pub(super) fn kept(model: &[u8], runtime: &str) -> Kept<'static> {
+/// Held by whoever opens a model for the first time, so that the other replicas do not start on the same work.
+pub(super) fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
-    let Some(directory) = cache_directory().map(|cache| cache.join("optimised")) else {
-        return Kept::Nowhere;
-    };
-    let key = key(model, runtime);
-    let turn = TURN.lock();
-    if let Some(optimised) = whole(&directory, &key) {
+    TURN.lock()
+}
+
+/// Whether a model of that key was opened before.
+pub(super) fn is_known(key: &str) -> bool {
+    directory().is_some_and(|directory| directory.join(format!("{key}.opened")).exists())
+}
+
+/// Notes that a model of that key has opened.
+pub(super) fn know(key: &str) {
+    if let Some(directory) = directory() {
+        // Without a note there is another trial next time.
+        drop(std::fs::create_dir_all(&directory));
+        drop(std::fs::write(directory.join(format!("{key}.opened")), ""));
+    }
+}
+
+fn directory() -> Option<PathBuf> {
+    cache_directory().map(|cache| cache.join("optimised"))
+}
+
+/// What the cache has for a model of that key.
+pub(super) fn kept(key: &str) -> Kept {
+    let Some(directory) = directory() else { return Kept::Nowhere };
+    if let Some(optimised) = whole(&directory, key) {
         return Kept::Optimised(optimised);
     }
     let writing = std::fs::create_dir_all(&directory)
         .and_then(|()| tempfile::Builder::new().prefix(".writing-").suffix(".onnx").tempfile_in(&directory));
     match writing {
-        Ok(file) => Kept::NotYet(Place { key, directory, writing: file.into_temp_path(), _turn: turn }),
+        Ok(file) => Kept::NotYet(Place { key: key.to_owned(), directory, writing: file.into_temp_path() }),
         Err(error) => {
             tracing::warn!(directory = %directory.display(), "optimised models are not kept: {error}");
             Kept::Nowhere
@@ -59,7 +77,7 @@ pub(super) fn kept(model: &[u8], runtime: &str) -> Kept<'static> {
     }
 }
 
-impl Place<'_> {
+impl Place {
     /// The file to write.
     pub(super) fn path(&self) -> &Path {
         &self.writing
@@ -80,9 +98,9 @@ impl Place<'_> {
 }
 
 /// What a model is kept under. What an optimiser does depends on the instructions that the processor has.
-fn key(model: &[u8], runtime: &str) -> String {
-    let processor = processor();
-    digest(&[&Sha256::digest(model), runtime.as_bytes(), processor.as_bytes()])
+pub(super) fn key(model: &[u8], runtime: &str, sizes: &[(String, usize, usize)]) -> String {
+    let sizes = format!("{sizes:?}");
+    digest(&[&Sha256::digest(model), runtime.as_bytes(), processor().as_bytes(), sizes.as_bytes()])
 }
 
 /// The processor's instruction sets, as the system lists them.
@@ -147,6 +165,7 @@ mod tests {
 
     #[test]
     fn the_key_tells_models_and_runtimes_apart() {
+        let key = |model: &[u8], runtime| key(model, runtime, &[]);
         assert_eq!(key(b"a", "1"), key(b"a", "1"));
         assert!(key(b"a", "1") != key(b"b", "1") && key(b"a", "1") != key(b"a", "2"));
     }

@@ -7,6 +7,7 @@ mod error;
 mod format;
 mod open;
 mod port;
+mod trial;
 
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
@@ -15,6 +16,7 @@ pub use device::Device;
 pub use elements::{Elements, Feed, Fetched};
 pub use error::ModelError;
 pub use port::{ElementType, Port};
+pub use trial::{open_on_trial, try_with};
 
 use crate::runtime::Runtime;
 

@@ -11,14 +11,14 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use super::cache::{self, Kept};
 use super::format;
 use super::port::Port;
-use super::{Device, Model, ModelError, Options};
+use super::{Device, Model, ModelError, Options, trial};
 use crate::runtime::{self, Runtime};
 
 /// The most bytes of a model's file: what protocol buffers hold. Larger models keep their numbers in files beside it.
 pub(super) const FILE_BYTES_MAX: u64 = 2 << 30;
 
 /// How long a model may take to open. A hostile one can keep an optimiser busy for ever.
-const OPEN_MAX: Duration = Duration::from_secs(300);
+const OPEN_MAX: Duration = Duration::from_secs(120);
 
 impl Model {
     /// Opens the model in that file.
@@ -58,12 +58,39 @@ fn watched(path: &Path, options: &Options, runtime: &'static Runtime) -> Result<
 }
 
 fn open(path: &Path, options: &Options, runtime: &Runtime) -> Result<Session, ModelError> {
+    let bytes = read(path)?;
+    let key = cache::key(&bytes, &runtime.backend().label(), &options.sizes);
+    let _turn = if cache::is_known(&key) { None } else { Some(cache::turn()) };
+    if !cache::is_known(&key) && trial::tried(path, options)? {
+        cache::know(&key);
+    }
+    of_bytes(path, &bytes, &key, options, runtime)
+}
+
+/// Opens the model here, whatever it is.
+pub(super) fn directly(path: &Path, options: &Options, runtime: &Runtime) -> Result<Session, ModelError> {
+    let bytes = read(path)?;
+    let key = cache::key(&bytes, &runtime.backend().label(), &options.sizes);
+    of_bytes(path, &bytes, &key, options, runtime)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
     let bytes =
         guard::read_file(path, FILE_BYTES_MAX).map_err(|error| ModelError::File(error.to_string()))?;
     if bytes.is_empty() {
         return Err(ModelError::Model("the file is empty".to_owned()));
     }
-    let outline = format::outline(&bytes)?;
+    Ok(bytes)
+}
+
+fn of_bytes(
+    path: &Path,
+    bytes: &[u8],
+    key: &str,
+    options: &Options,
+    runtime: &Runtime,
+) -> Result<Session, ModelError> {
+    let outline = format::outline(bytes)?;
     let failed =
         |error: ort::Error| ModelError::Model(format!("{} does not open it: {error}", runtime.name()));
     // Numbers that lie in files beside the model are found by its path alone.
@@ -71,20 +98,20 @@ fn open(path: &Path, options: &Options, runtime: &Runtime) -> Result<Session, Mo
         return builder(options, runtime)?.commit_from_file(path).map_err(failed);
     }
     if !runtime.is_onnx_runtime() {
-        let fixed = format::fixed(&bytes, &options.sizes)?;
+        let fixed = format::fixed(bytes, &options.sizes)?;
         return builder(options, runtime)?.commit_from_memory(&fixed).map_err(failed);
     }
     if options.device != Device::Cpu {
-        return builder(options, runtime)?.commit_from_memory(&bytes).map_err(failed);
+        return builder(options, runtime)?.commit_from_memory(bytes).map_err(failed);
     }
-    match cache::kept(&bytes, &runtime.backend().label()) {
+    match cache::kept(key) {
         Kept::Optimised(optimised) => {
             unoptimised(options, runtime)?.commit_from_memory(&optimised).map_err(failed)
         }
-        Kept::Nowhere => builder(options, runtime)?.commit_from_memory(&bytes).map_err(failed),
+        Kept::Nowhere => builder(options, runtime)?.commit_from_memory(bytes).map_err(failed),
         Kept::NotYet(place) => {
-            let saving = with(builder(options, runtime)?.with_optimized_model_path(place.path()))?;
-            let opened = { saving }.commit_from_memory(&bytes).map_err(failed)?;
+            let mut saving = with(builder(options, runtime)?.with_optimized_model_path(place.path()))?;
+            let opened = saving.commit_from_memory(bytes).map_err(failed)?;
             place.keep();
             Ok(opened)
         }
