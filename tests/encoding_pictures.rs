@@ -15,7 +15,7 @@ use crate::support::program::{command, directory, json_lines, text};
 static REFERENCE: LazyLock<Option<Reference>> = LazyLock::new(|| {
     let (python, models) = (python()?, models()?);
     let directory = tempfile::tempdir().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/pictures.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/reference_pictures.py");
     let mut reference = std::process::Command::new(python);
     let made = reference.arg("-B").arg(script).arg(models).arg(directory.path()).output().unwrap();
     assert!(made.status.success(), "{}", text(&made.stderr));

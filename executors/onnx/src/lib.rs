@@ -9,6 +9,7 @@ mod image;
 pub mod runtime;
 pub mod session;
 mod text;
+mod unit;
 
 pub use image::{Filter, Pictures, Preset, Tables, Wanted, onnx_image_encoder};
 pub use text::ONNX_TEXT_ENCODER;

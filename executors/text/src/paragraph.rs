@@ -3,20 +3,11 @@
 
 use std::collections::VecDeque;
 
-/// A paragraph of a text. Positions count characters, from the beginning of the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Paragraph {
-    /// Its words, in one line.
-    pub(crate) text: String,
-    /// Its first character.
-    pub(crate) start: usize,
-    /// The one behind its last.
-    pub(crate) end: usize,
-}
+use crate::cut::Piece;
 
 /// The paragraphs of a text in order. One that has more than `characters_max` characters is cut between words, or, where
 /// a word alone has more, within it.
-pub(crate) fn paragraphs(text: &str, characters_max: usize) -> impl Iterator<Item = Paragraph> {
+pub(crate) fn paragraphs(text: &str, characters_max: usize) -> impl Iterator<Item = Piece<'static>> {
     let mut position = 0;
     let mut lines = text.split_inclusive('\n').peekable();
     let mut words = std::iter::from_fn(move || {
@@ -61,7 +52,7 @@ fn words_of(line: &str, position: usize) -> impl Iterator<Item = (usize, &str)> 
 }
 
 /// As many words as there is room for, and how many they are: 0 for the first part of a word without room.
-fn joined(words: &[(usize, &str)], characters_max: usize) -> (Paragraph, usize) {
+fn joined(words: &[(usize, &str)], characters_max: usize) -> (Piece<'static>, usize) {
     let mut text = String::new();
     let (mut length, mut taken) = (0, 0);
     let start = words.first().map_or(0, |(start, _)| *start);
@@ -84,7 +75,7 @@ fn joined(words: &[(usize, &str)], characters_max: usize) -> (Paragraph, usize) 
         text = word.chars().take(characters_max).collect();
         end = start + characters_max;
     }
-    (Paragraph { text, start, end }, taken)
+    (Piece { text: text.into(), start, end }, taken)
 }
 
 #[cfg(test)]
@@ -92,7 +83,9 @@ mod tests {
     use super::*;
 
     fn cut(text: &str, characters_max: usize) -> Vec<(String, usize, usize)> {
-        paragraphs(text, characters_max).map(|found| (found.text, found.start, found.end)).collect()
+        paragraphs(text, characters_max)
+            .map(|found| (found.text.into_owned(), found.start, found.end))
+            .collect()
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use flowrun_sdk::{
     AccessPaths, Allowance, Build, BuildError, Call, Document, Documents, Executor, ExecutorError,
-    ExecutorType, Instance, count_siblings, parse,
+    ExecutorType, Instance, parse,
 };
 
-use crate::paragraph::{Paragraph, paragraphs};
+use crate::cut;
+use crate::paragraph::paragraphs;
 
 flowrun_sdk::parameters! {
     /// What is cut, and which paragraphs are kept.
@@ -27,9 +28,6 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<ParagraphSegmenterPara
     create,
 );
 
-/// The largest text that is cut, in bytes. Positions are single-precision floats, which are exact up to here.
-const TEXT_BYTES_MAX: usize = 1 << 24;
-
 struct ParagraphSegmenter(ParagraphSegmenterParameters);
 
 impl Executor for ParagraphSegmenter {
@@ -44,41 +42,18 @@ impl Executor for ParagraphSegmenter {
 }
 
 impl ParagraphSegmenter {
-    /// The paragraphs of a document as its chunks. Each tells its number (`offset`), the characters that it spans
-    /// (`location`: first, behind the last), how many there are (tag `siblings`), and the URI that it stands in.
+    /// The paragraphs of a document as its chunks; each names the file that it stands in.
     fn chunks(&self, document: &Document, allowance: &Allowance) -> Result<Documents, ExecutorError> {
-        let text =
-            document.text.as_deref().ok_or_else(|| ExecutorError::input("the document has no text"))?;
-        if text.len() > TEXT_BYTES_MAX {
-            let bytes = text.len();
-            let message = format_args!("the text has {bytes} bytes, more than the {TEXT_BYTES_MAX} allowed");
-            return Err(ExecutorError::input(message));
-        }
         let ParagraphSegmenterParameters { characters_min, characters_max, chunks_max, .. } = self.0;
-        let long = |paragraph: &Paragraph| paragraph.text.chars().count() >= characters_min;
-        let mut chunks = Vec::new();
-        for (number, paragraph) in paragraphs(text, characters_max).filter(long).enumerate() {
-            allowance.check()?;
-            if chunks.len() == chunks_max {
-                let message = format_args!("the text has more paragraphs than the {chunks_max} allowed");
-                return Err(ExecutorError::input(message));
-            }
-            let chunk = chunk(document, number, &paragraph);
-            allowance.take(chunk.bytes())?;
-            chunks.push(chunk);
+        let paragraphs = paragraphs(cut::text(document)?, characters_max);
+        let kept = paragraphs.filter(|paragraph| paragraph.text.chars().count() >= characters_min);
+        let mut chunks = cut::chunks(document, kept.enumerate(), "paragraphs", chunks_max, allowance)?;
+        for chunk in chunks.make_mut() {
+            chunk.uri.clone_from(&document.uri);
+            chunk.mime_type.clone_from(&document.mime_type);
         }
-        count_siblings(&mut chunks);
-        Ok(chunks.into())
+        Ok(chunks)
     }
-}
-
-fn chunk(document: &Document, number: usize, paragraph: &Paragraph) -> Document {
-    let mut chunk = document.chunk(number).with_text(paragraph.text.as_str()).with_uri(document.uri.clone());
-    chunk.mime_type.clone_from(&document.mime_type);
-    chunk.weight = Some(1.0);
-    chunk.offset = Some(number as f32);
-    chunk.location = vec![paragraph.start as f32, paragraph.end as f32];
-    chunk
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {

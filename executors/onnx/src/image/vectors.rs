@@ -2,6 +2,7 @@
 
 use super::parameters::Pooling;
 use crate::session::{Fetched, Port};
+use crate::unit::normalize;
 
 /// An output, and where its channels are when it is of four axes.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +70,7 @@ impl Vectors {
         let vectors = numbers.chunks_exact(each).map(|own| {
             let mut vector = self.pooled(own, inner);
             if self.normalize {
-                normalized(&mut vector);
+                normalize(&mut vector);
             }
             vector
         });
@@ -105,15 +106,6 @@ impl Vectors {
             vector.iter_mut().for_each(|number| *number /= taken as f32);
         }
         vector
-    }
-}
-
-/// Brings a vector to length 1; one without length stays.
-fn normalized(vector: &mut [f32]) {
-    let norm = vector.iter().map(|number| f64::from(*number).powi(2)).sum::<f64>().sqrt();
-    if norm > 0.0 {
-        #[expect(clippy::cast_possible_truncation, reason = "back to what it was")]
-        vector.iter_mut().for_each(|number| *number = (f64::from(*number) / norm) as f32);
     }
 }
 
@@ -162,15 +154,5 @@ mod tests {
             error.starts_with("the model's output `y` is of shape [?, 5, 7, 7]: say `pooling: mean`"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn normalised_vectors_are_of_length_one() {
-        let mut vector = [3.0, 4.0];
-        normalized(&mut vector);
-        assert_eq!(vector, [0.6, 0.8]);
-        let mut nothing = [0.0; 2];
-        normalized(&mut nothing);
-        assert_eq!(nothing, [0.0; 2]);
     }
 }

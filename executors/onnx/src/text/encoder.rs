@@ -26,7 +26,7 @@ const TRIED_MAX: usize = 1024;
 pub(super) fn create(build: &Build) -> Result<Instance, BuildError> {
     let with: OnnxTextEncoderParameters = parse(build)?;
     let path = model_file(build.context.resolve(&with.model_path));
-    let beside = path.parent().unwrap_or(Path::new(""));
+    let beside = home(&path);
     let settings = Settings::read(beside);
     let options = Options { threads: build.context.threads, device: with.device, ..Options::default() };
     let model = Model::open(&path, &options).map_err(|error| refused(&path, &error))?;
@@ -77,9 +77,20 @@ fn tokenizer(
     }
 }
 
-/// The model in a directory, where one is named.
+/// The model in a directory, where one is named: in it, or in `onnx/` there, as on the hub of Hugging Face.
 fn model_file(path: PathBuf) -> PathBuf {
-    if path.is_dir() { path.join("model.onnx") } else { path }
+    if !path.is_dir() {
+        return path;
+    }
+    let below = path.join("onnx/model.onnx");
+    if below.is_file() { below } else { path.join("model.onnx") }
+}
+
+/// The directory with what belongs to a model: its own, or the one above `onnx/`.
+fn home(file: &Path) -> &Path {
+    let own = file.parent().unwrap_or(Path::new(""));
+    let is_below = own.ends_with("onnx") && !own.join(TOKENIZER).exists();
+    if is_below { own.parent().unwrap_or(own) } else { own }
 }
 
 fn refused(path: &Path, error: &ModelError) -> BuildError {
@@ -117,7 +128,7 @@ impl OnnxTextEncoder {
         let row = |length: usize| Tokens { ids: vec![last; length], types: vec![0; length] };
         let vectors = self.model.run(&[&row(1)]).map_err(|error| match error {
             ModelError::Run(reason) => {
-                let reason = format_args!("is it that of the model? Its token {last} is not taken: {reason}");
+                let reason = format_args!("may be another model's: its token {last} is not taken: {reason}");
                 BuildError::parameter("tokenizer", reason)
             }
             error => refused(path, &error),

@@ -2,9 +2,10 @@
 
 use crate::session::{Elements, Feed, Fetched, Model, ModelError};
 
-use super::pooling::{Pooling, normalize};
+use super::pooling::Pooling;
 use super::signature::{Role, Signature};
 use super::tokenizer::Tokens;
+use crate::unit::normalize;
 
 /// A model for texts.
 pub(super) struct TextModel {

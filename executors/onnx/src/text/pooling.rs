@@ -39,15 +39,6 @@ fn each(pooled: &mut [f32], row: &[f32], join: impl Fn(f32, f32) -> f32) {
     pooled.iter_mut().zip(row).for_each(|(own, number)| *own = join(*own, *number));
 }
 
-/// Brings a vector to length 1; one without a direction stays.
-pub(super) fn normalize(vector: &mut [f32]) {
-    let norm = vector.iter().map(|number| f64::from(*number).powi(2)).sum::<f64>().sqrt();
-    if norm > 0.0 && norm.is_finite() {
-        #[expect(clippy::cast_possible_truncation, reason = "embeddings are in single precision")]
-        vector.iter_mut().for_each(|number| *number = (f64::from(*number) / norm) as f32);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,15 +50,5 @@ mod tests {
         assert_eq!(pooled(Pooling::Mean), [2.0, -4.0]);
         assert_eq!(pooled(Pooling::Max), [3.0, -2.0]);
         assert_eq!(pooled(Pooling::Cls), [1.0, -2.0]);
-    }
-
-    #[test]
-    fn a_vector_without_direction_stays() {
-        let mut vector = [3.0, 4.0];
-        normalize(&mut vector);
-        assert_eq!(vector, [0.6, 0.8]);
-        let mut still = [0.0; 2];
-        normalize(&mut still);
-        assert_eq!(still, [0.0; 2]);
     }
 }

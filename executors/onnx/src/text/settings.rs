@@ -52,8 +52,7 @@ fn pooling(config: &Value) -> Option<Pooling> {
 }
 
 fn normalizes(modules: &[Value]) -> bool {
-    let kinds = modules.iter().filter_map(|module| module.get("type")?.as_str());
-    kinds.into_iter().any(|kind| kind.ends_with(".Normalize"))
+    modules.iter().filter_map(|module| module.get("type")?.as_str()).any(|kind| kind.ends_with(".Normalize"))
 }
 
 #[cfg(test)]

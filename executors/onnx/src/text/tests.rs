@@ -3,6 +3,7 @@
 #[path = "../../../../tests/support/made.rs"]
 mod made;
 #[path = "../../../../tests/support/models.rs"]
+#[expect(dead_code, reason = "Python itself is not asked here")]
 mod models;
 
 use std::path::Path;
@@ -183,15 +184,15 @@ fn what_does_not_fit_is_said_before_there_is_any_document() {
     let broken = json!({"model_path": sentences, "tokenizer": sentences});
     let output = json!({"model_path": sentences, "output": "nothing"});
     for (with, said) in [
-        (missing, "`model_path` `./nowhere.onnx`: cannot read"),
+        (missing, "`model_path`: `./nowhere.onnx`: cannot read"),
         (
             picture,
             "`small.onnx`: its input `input` takes float32, and a model for texts takes int64 or int32",
         ),
-        (clip, "`tokenizer` is it that of the model? Its token"),
-        (long, "`max_length` is 65, and the model failed"),
-        (dimension, "`dimension` must be 32, which is what the model gives"),
-        (short, "`max_length` must be more than 2, which are special tokens"),
+        (clip, "`tokenizer`: may be another model's: its token"),
+        (long, "`max_length`: is 65, and the model failed"),
+        (dimension, "`dimension`: must be 32, which is what the model gives"),
+        (short, "`max_length`: must be more than 2, which are special tokens"),
         (broken, "is no `tokenizer.json` of Hugging Face"),
         (output, "it has no output `nothing`; it has `last_hidden_state`"),
     ] {
