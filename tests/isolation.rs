@@ -8,20 +8,12 @@ use flowrun::yaml::Environment;
 use flowrun_sdk::{Document, ErrorKind};
 use serde_json::{Value, json};
 
+use crate::support::client::until;
 use crate::support::{documents, error, flow, ids, plan, reply, send};
 
 /// The tag `pid` of a document: the process that it was in.
 fn pid(document: &Document) -> u64 {
     document.tags["pid"].as_u64().unwrap()
-}
-
-/// Waits until something holds, for a minute at the most.
-pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(60), "it does not come to be");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// Whether there is a process of that number that has not ended.

@@ -16,7 +16,11 @@ use hyper::body::{Frame, SizeHint};
 use parking_lot::Mutex;
 
 use super::admission::Ticket;
-use crate::limits::CLIENT_TIMEOUT;
+use crate::limits::{CLIENT_TIMEOUT, STREAMS_MAX};
+
+/// So many replies of a connection are remembered before those that are written among them are looked for: behind one
+/// that is not taken they cannot be forgotten in their order. A few times what can be under way on it.
+const REMEMBERED: usize = 4 * STREAMS_MAX as usize;
 
 /// The replies of one connection that are not written yet, the oldest first.
 #[derive(Debug, Default)]
@@ -31,6 +35,9 @@ impl Departures {
     fn begin(&self, ticket: &Arc<Ticket>, now: Instant) {
         let mut departures = self.0.lock();
         written(&mut departures);
+        if departures.len() >= REMEMBERED {
+            departures.retain(|(_, ticket)| ticket.strong_count() > 0);
+        }
         departures.push_back((now, Arc::downgrade(ticket)));
     }
 
@@ -156,5 +163,17 @@ mod tests {
         drop(last);
         assert!(!departures.is_stuck(start + CLIENT_TIMEOUT * 2));
         assert!(departures.0.lock().is_empty());
+    }
+
+    #[test]
+    fn a_reply_that_is_not_taken_does_not_keep_those_behind_it() {
+        let (admission, departures, now) = (Admission::new(3, 0), Departures::default(), Instant::now());
+        let stuck = ticket(&admission);
+        departures.begin(&stuck, now);
+        for _ in 0..3 * REMEMBERED {
+            departures.begin(&ticket(&admission), now);
+        }
+        assert!(departures.0.lock().len() <= REMEMBERED);
+        assert!(departures.is_stuck(now + CLIENT_TIMEOUT));
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError, RequestParameters};
+use flowrun_sdk::{Answer, AsyncExecutor, Call, ErrorKind, ExecutorError, RequestParameters};
 use futures_util::future::{Either, select};
 
 use super::concern::{Concern, within};
@@ -71,12 +71,13 @@ impl Station {
         &self,
         obligation: &'a Obligation,
         parameters: &'a RequestParameters,
-        documents: Documents,
+        content: &mut Content,
     ) -> Call<'a> {
         let own = self.timeout_send.and_then(|timeout| Instant::now().checked_add(timeout));
         let deadline = [obligation.deadline, own].into_iter().flatten().min();
-        Call::new(&obligation.endpoint, documents, parameters)
+        Call::new(&obligation.endpoint, content.documents.take(), parameters)
             .named(&obligation.named.id)
+            .from_origins(std::mem::take(&mut content.origins))
             .until(deadline, obligation.cancellation.clone())
             .within(obligation.request_bytes_max)
     }

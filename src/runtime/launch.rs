@@ -11,6 +11,7 @@ use super::call::Station;
 use super::channel::Sender;
 use super::dimensions::{self, Dimensions};
 use super::flow::{Flow, Pod};
+use super::in_place::{self, InPlace};
 use super::ledger::Ledger;
 use super::meter::Meter;
 use super::recipe::{Failed, Recipe, Shared};
@@ -213,16 +214,21 @@ struct Crew<'a> {
 }
 
 impl Crew<'_> {
-    /// Starts the workers of one shard; returns the sending end of their channel.
+    /// Starts the workers of one shard; returns the way to them.
     fn start(&self, made: Vec<Made>, ends: &mut Vec<oneshot::Receiver<WorkerEnd>>) -> Sender {
         let slots = self.plan.channel_slots;
-        let mut replicas = Vec::new();
+        let (mut in_place, mut replicas) = (Vec::new(), Vec::new());
         let first = made.first().map(|made| (made.instance.copies, made.instance.concurrency));
         let (copies, at_once) = first.unwrap_or((1, None));
         let (sender, receiver) = crossbeam_channel::bounded(slots);
         for Made { worker, instance, recipe } in made {
             let station = self.station(worker);
             match instance.worker {
+                Kind::Thread(executor) if instance.in_place => {
+                    let (end, ended) = oneshot::channel();
+                    in_place.push(in_place::Replica::new(station, executor, recipe, end));
+                    ends.push(ended);
+                }
                 Kind::Thread(executor) => {
                     let (receiver, outlet) = (receiver.clone(), Arc::clone(&self.outlet));
                     let worker = ThreadWorker { station, executor, recipe, receiver, outlet };
@@ -230,6 +236,9 @@ impl Crew<'_> {
                 }
                 Kind::Task(executor) => replicas.push(Replica::new(station, executor, recipe)),
             }
+        }
+        if !in_place.is_empty() {
+            return Sender::InPlace(InPlace::new(in_place));
         }
         if replicas.is_empty() {
             return Sender::Thread(sender);

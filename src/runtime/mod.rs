@@ -13,6 +13,7 @@ mod content;
 mod dimensions;
 mod flow;
 mod gathering;
+mod in_place;
 mod latency;
 mod launch;
 mod ledger;

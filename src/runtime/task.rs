@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Answer, AsyncExecutor, Documents, ExecutorError, Worker};
+use flowrun_sdk::{Answer, AsyncExecutor, ExecutorError, Worker};
 use futures_util::future::join_all;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use parking_lot::Mutex;
@@ -89,7 +89,7 @@ impl Replica {
             Err(reason) => return self.station.gone(&reason),
         };
         self.station.meter.began();
-        let calling = self.call(&*executor, obligation, content.documents.take());
+        let calling = self.call(&*executor, obligation, &mut content);
         let calling = waiting(self.station.concern(obligation), calling);
         let ended = match AssertUnwindSafe(calling).catch_unwind().await {
             Ok(result) => Ended::Returned(result),
@@ -106,10 +106,10 @@ impl Replica {
         &self,
         executor: &dyn AsyncExecutor,
         obligation: &Obligation,
-        documents: Documents,
+        content: &mut Content,
     ) -> Result<Answer, ExecutorError> {
         let parameters = obligation.parameters_for(executor_name(&self.station.pod));
-        let mut call = self.station.call(obligation, &parameters, documents);
+        let mut call = self.station.call(obligation, &parameters, content);
         in_time(executor, &mut call).await?;
         Ok(call.finish())
     }

@@ -11,6 +11,7 @@ use super::bench::{Bench, State};
 use super::call::{Ended, Station, panic_message};
 use super::concern::within;
 use super::content::Content;
+use super::obligation::Obligation;
 use super::part::Part;
 use super::recipe::Recipe;
 use super::route::{Outlet, executor_name};
@@ -39,17 +40,10 @@ impl ThreadWorker {
     /// Works until the channel closes.
     pub(super) fn run(self) -> WorkerEnd {
         let Self { station, executor, recipe, receiver, outlet } = self;
-        let take = |worker| match worker {
-            Worker::Thread(executor) => Some(executor),
-            Worker::Task(_) => None,
-        };
-        let mut bench = Bench::new(executor, recipe, take);
+        let mut bench = Bench::computing(executor, recipe);
         for Part { obligation, content, seat } in receiver {
             station.meter.unqueued();
-            let content = match station.excuse(&obligation) {
-                Some(excuse) => Content { error: Some(excuse), ..content },
-                None => bench.work(&station, &obligation, content),
-            };
+            let content = bench.work(&station, &obligation, content);
             outlet.finish(obligation, content, seat);
         }
         bench.close()
@@ -57,20 +51,31 @@ impl ThreadWorker {
 }
 
 impl Bench<Box<dyn Executor>> {
-    /// Calls the executor with a part.
-    fn work(
-        &mut self,
-        station: &Station,
-        obligation: &super::obligation::Obligation,
-        mut content: Content,
-    ) -> Content {
+    /// One for an executor that computes.
+    pub(super) fn computing(executor: Box<dyn Executor>, recipe: Recipe) -> Self {
+        let take = |worker| match worker {
+            Worker::Thread(executor) => Some(executor),
+            Worker::Task(_) => None,
+        };
+        Self::new(executor, recipe, take)
+    }
+
+    /// What a part becomes: calls the executor, unless nobody waits for the request any more.
+    pub(super) fn work(&mut self, station: &Station, obligation: &Obligation, content: Content) -> Content {
+        match station.excuse(obligation) {
+            Some(excuse) => Content { error: Some(excuse), ..content },
+            None => self.call(station, obligation, content),
+        }
+    }
+
+    fn call(&mut self, station: &Station, obligation: &Obligation, mut content: Content) -> Content {
         let started = Instant::now();
         let executor = match self.executor(&station.meter) {
             Ok(executor) => executor,
             Err(reason) => return station.gone(&reason),
         };
         let parameters = obligation.parameters_for(executor_name(&station.pod));
-        let mut call = station.call(obligation, &parameters, content.documents.take());
+        let mut call = station.call(obligation, &parameters, &mut content);
         // Whatever state a panic leaves behind is thrown away with the executor.
         station.meter.began();
         let act = || catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));
@@ -86,7 +91,8 @@ impl Bench<Box<dyn Executor>> {
         station.conclude(obligation, content, ended, started)
     }
 
-    fn close(self) -> WorkerEnd {
+    /// Lets the executor write out what it holds.
+    pub(super) fn close(self) -> WorkerEnd {
         match self.state {
             State::Working(mut executor) => match catch_unwind(AssertUnwindSafe(|| executor.close())) {
                 Ok(Ok(())) => WorkerEnd::Done,

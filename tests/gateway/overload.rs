@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use super::messages::request;
 use super::streams::{CALL, RESOURCE_EXHAUSTED, UNARY, question};
-use crate::support::client::{Served, served, until, until_true};
+use crate::support::client::{Call, Grpc, Served, served, until, until_true};
 use crate::support::gate;
 
 const GATE: &str = "- {name: gate, uses: Gate}";
@@ -29,14 +29,20 @@ async fn told(served: &Served, name: &str) -> usize {
     line.unwrap().parse().unwrap()
 }
 
+/// A call on that connection that is inside the flow.
+async fn inside(served: &Served, grpc: &mut Grpc) -> Call {
+    let mut call = grpc.begin(UNARY, &[]).await;
+    call.send(&question("inside", "/index"));
+    call.close();
+    until(|| served.flow.books().inside == 1).await;
+    call
+}
+
 #[tokio::test]
 async fn a_request_is_refused_by_its_head_before_anything_else_of_it_has_come() {
     let closed = gate::close();
     let served = served(ONE, GATE).await;
-    let mut inside = served.grpc().await.begin(UNARY, &[]).await;
-    inside.send(&question("inside", "/index"));
-    inside.close();
-    until(|| served.flow.books().inside == 1).await;
+    let inside = inside(&served, &mut served.grpc().await).await;
 
     let mut refused = served.grpc().await.begin(UNARY, &[]).await;
     assert!(refused.next().await.is_none(), "nothing was sent yet");
@@ -57,10 +63,7 @@ async fn a_request_is_refused_by_its_head_before_anything_else_of_it_has_come() 
 async fn whoever_sends_all_before_it_reads_is_told_too() {
     let closed = gate::close();
     let served = served(ONE, GATE).await;
-    let mut inside = served.grpc().await.begin(UNARY, &[]).await;
-    inside.send(&question("inside", "/index"));
-    inside.close();
-    until(|| served.flow.books().inside == 1).await;
+    let inside = inside(&served, &mut served.grpc().await).await;
     // More than the system keeps of what nobody reads.
     let body = "x".repeat(30 << 20);
     for _ in 0..5 {
@@ -76,10 +79,7 @@ async fn thousands_of_refusals_leave_what_is_under_way_on_the_same_connection_al
     let closed = gate::close();
     let served = served(ONE, GATE).await;
     let mut grpc = served.grpc().await;
-    let mut inside = grpc.begin(UNARY, &[]).await;
-    inside.send(&question("inside", "/index"));
-    inside.close();
-    until(|| served.flow.books().inside == 1).await;
+    let inside = inside(&served, &mut grpc).await;
     let message = large("outside", 40_000);
     for _ in 0..30 {
         // All are sent before the first is told.

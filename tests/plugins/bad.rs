@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use flowrun::diagnostic::Code;
 
 use super::{directory, start, write};
+use crate::support::program::{flowrun, text};
 use crate::support::{self, plugin};
 
 /// A library that leaves a file behind when it is loaded.
@@ -243,6 +244,22 @@ async fn whose_first_function_hangs() {
     let note = format!("int pause(void);\n{NOTE}");
     let hangs = |directory: &Path| library(directory, &note, "for (;;) pause();");
     refused(hangs, Code::PluginHung, "did not return").await;
+}
+
+#[test]
+fn whose_constructor_hangs_in_a_process_of_its_own() {
+    // In ours it would keep the loader's lock for good.
+    let directory = directory("- {name: a, uses: bad.so, isolate: process, timeout_ready: 500}\n");
+    let note = format!(
+        "int pause(void);\n__attribute__((constructor)) static void hang(void) {{ for (;;) pause(); }}\n{NOTE}"
+    );
+    library(directory.path(), &note, "return &table;");
+    let started = Instant::now();
+    let output = flowrun(directory.path(), &["flow.yml", "-i", "flow.yml"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("flow.yml:4:") && said.contains("takes longer to start"), "{said}");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

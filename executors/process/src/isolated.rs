@@ -121,7 +121,7 @@ mod tests {
             read_only: true,
             threads: 4,
             concurrency: 5,
-            ..Context::alone("/work/2")
+            ..Context::alone("/shelves/2")
         };
         assert_eq!(to_json(&context(&to_json(&sent))), to_json(&sent));
     }

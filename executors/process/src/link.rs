@@ -32,6 +32,9 @@ const INTERRUPT_INTERVAL: Duration = Duration::from_millis(20);
 const CLOSE_GRACE: Duration = Duration::from_secs(20);
 const EXIT_GRACE: Duration = Duration::from_secs(2);
 
+/// How long a child that closed its socket may take to end by itself, so that its own status is what is told.
+const STATUS_GRACE: Duration = Duration::from_millis(200);
+
 /// Why a child is gone, and whether it went as it was told.
 pub(crate) type Gone = Arc<str>;
 
@@ -245,7 +248,7 @@ impl Reader {
 
     /// It says nothing more, so it is ending: its status tells more than ours would.
     async fn let_end(&self) {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(STATUS_GRACE).await;
         self.process.kill();
     }
 }

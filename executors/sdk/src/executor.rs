@@ -59,6 +59,9 @@ pub struct Instance {
     /// How many numbers the embeddings must have that it reads, when it reads some and knows: a filled index does. The
     /// host holds the two against each other before there is any document.
     pub reads_dimension: Option<usize>,
+    /// Whether a call takes next to no time, however many documents it has: one that computes is then called where the
+    /// documents are, because handing them to a thread and back would take longer.
+    pub in_place: bool,
 }
 
 /// How an executor wants to be called.
@@ -134,7 +137,14 @@ impl Instance {
             concurrency: None,
             makes_dimension: None,
             reads_dimension: None,
+            in_place: false,
         }
+    }
+
+    /// The same, of which a call takes next to no time.
+    #[must_use]
+    pub fn in_place(self) -> Self {
+        Self { in_place: true, ..self }
     }
 
     /// The same, standing for so many.

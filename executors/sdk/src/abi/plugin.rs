@@ -103,6 +103,7 @@ macro_rules! export_executor {
             const VERSION: &str = env!("CARGO_PKG_VERSION");
             const LENGTH: usize = $crate::abi::note_length(TYPES, NAME, VERSION);
 
+            // Whether unsafe code is a lint is for the crate to say in which this stands, so nothing can be expected.
             #[used]
             #[allow(unsafe_code)]
             #[unsafe(link_section = ".note.flowrun")]
