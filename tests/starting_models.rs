@@ -12,7 +12,7 @@ use crate::support::program::text;
 const MODEL: &str = "FLOWRUN_TEST_MODEL";
 
 /// What the allocators of the runtime take at first is theirs to keep.
-const WARMING: usize = 40;
+const WARMING: usize = 150;
 
 const STARTS: usize = 200;
 

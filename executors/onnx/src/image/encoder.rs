@@ -48,9 +48,11 @@ fn as_bytes(plan: Plan) -> Plan {
 }
 
 fn open(path: &Path, options: &Options) -> Result<Model, BuildError> {
-    Model::open(path, options).map_err(|error| {
-        let name = if matches!(error, ModelError::Device(_)) { "device" } else { "model_path" };
-        BuildError::parameter(name, format_args!("{}: {error}", path.display()))
+    Model::open(path, options).map_err(|error| match error {
+        ModelError::Device(_) => BuildError::parameter("device", error),
+        // It names the file itself.
+        ModelError::File(_) => BuildError::parameter("model_path", error),
+        error => BuildError::parameter("model_path", format_args!("{}: {error}", path.display())),
     })
 }
 

@@ -26,6 +26,9 @@ impl Model {
     /// # Errors
     /// [`ModelError`] when there is no such model, when nothing runs it, or when the device is not to be had.
     pub fn open(path: &Path, options: &Options) -> Result<Self, ModelError> {
+        // Before anything is loaded for it.
+        let bytes = read(path)?;
+        format::outline(&bytes)?;
         let runtime = runtime::start()?;
         if !runtime.is_onnx_runtime() && options.device != Device::Cpu {
             return Err(ModelError::Device(format!(
@@ -33,7 +36,7 @@ impl Model {
                 options.device.name()
             )));
         }
-        let session = watched(path, options, runtime)?;
+        let session = watched(path, bytes, options, runtime)?;
         let inputs = session.inputs().iter().map(Port::of).collect();
         let outputs = session.outputs().iter().map(Port::of).collect();
         Ok(Self { session, runtime, inputs, outputs })
@@ -41,11 +44,16 @@ impl Model {
 }
 
 /// Opens on a thread of its own, which is left behind when it does not come back.
-fn watched(path: &Path, options: &Options, runtime: &'static Runtime) -> Result<Session, ModelError> {
+fn watched(
+    path: &Path,
+    bytes: Vec<u8>,
+    options: &Options,
+    runtime: &'static Runtime,
+) -> Result<Session, ModelError> {
     let (tell, told) = sync_channel(1);
     let (path, options) = (path.to_owned(), options.clone());
     let spawned = std::thread::Builder::new().name("onnx-open".to_owned()).spawn(move || {
-        drop(tell.send(open(&path, &options, runtime)));
+        drop(tell.send(open(&path, &bytes, &options, runtime)));
     });
     spawned.map_err(|error| ModelError::File(error.to_string()))?;
     match told.recv_timeout(OPEN_MAX) {
@@ -57,14 +65,13 @@ fn watched(path: &Path, options: &Options, runtime: &'static Runtime) -> Result<
     }
 }
 
-fn open(path: &Path, options: &Options, runtime: &Runtime) -> Result<Session, ModelError> {
-    let bytes = read(path)?;
-    let key = cache::key(&bytes, &runtime.backend().label(), &options.sizes);
+fn open(path: &Path, bytes: &[u8], options: &Options, runtime: &Runtime) -> Result<Session, ModelError> {
+    let key = cache::key(bytes, &runtime.backend().label(), &options.sizes);
     let _turn = if cache::is_known(&key) { None } else { Some(cache::turn()) };
     if !cache::is_known(&key) && trial::tried(path, options)? {
         cache::know(&key);
     }
-    of_bytes(path, &bytes, &key, options, runtime)
+    of_bytes(path, bytes, &key, options, runtime)
 }
 
 /// Opens the model here, whatever it is.

@@ -1,6 +1,6 @@
 """Pictures encoded by flowrun and by a straightforward pipeline in Python, on this machine, one after the other.
 
-    FLOWRUN=… TIME_MODEL=… LIBRARY=… python models.py MODELS
+    FLOWRUN=… TIME_MODEL=… LIBRARY=… python pictures.py MODELS
 
 prints what a picture costs: the model alone, and from a JPEG file to its embedding. Milliseconds of the processor's time
 are what other programs on the machine change least; wall clock stands beside them.
@@ -20,7 +20,7 @@ import onnxruntime
 from PIL import Image
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests/reference"))
-from pictures import photograph, torchvision  # noqa: E402
+from reference_pictures import photograph, torchvision  # noqa: E402
 
 PICTURES = int(os.environ.get("PICTURES", "240"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))

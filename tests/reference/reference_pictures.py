@@ -1,6 +1,6 @@
 """Draws pictures, plain and odd ones, and encodes them as people do in Python: Pillow, numpy and ONNX Runtime.
 
-    python pictures.py MODELS DIRECTORY
+    python reference_pictures.py MODELS DIRECTORY
 
 writes DIRECTORY/pictures/*, DIRECTORY/inputs/*.jsonl (what goes into a model, made ready) and DIRECTORY/expected.json:
 how flowrun is told to do the same, and the embeddings of every picture.
