@@ -41,12 +41,22 @@ impl Reference {
     }
 }
 
-/// Runs a flow of one encoder.
+/// Runs a flow of one `OnnxImageEncoder`.
 fn encode(with: &Value, input: &Path, library: Option<&Path>) -> (Output, BTreeMap<String, Vec<f64>>) {
+    encode_by("OnnxImageEncoder", with, input, library)
+}
+
+/// Runs a flow of one encoder.
+fn encode_by(
+    encoder: &str,
+    with: &Value,
+    input: &Path,
+    library: Option<&Path>,
+) -> (Output, BTreeMap<String, Vec<f64>>) {
     let flow = json!({
         "jtype": "Flow",
         "with": {"endpoint": "/encode"},
-        "executors": [{"name": "encoder", "uses": "OnnxImageEncoder", "uses_with": with}],
+        "executors": [{"name": "encoder", "uses": encoder, "uses_with": with}],
     });
     let place = directory(&flow.to_string());
     let mut command = command(place.path(), &["run", "flow.yml", "--output", "out.jsonl", "--input"]);
@@ -157,4 +167,15 @@ fn one_bad_picture_of_a_batch_fails_alone() {
     let mut expected = expected(way);
     expected.retain(|picture, _| ["photo.jpg", "one.png", "grey.jpg"].contains(&picture.as_str()));
     assert_alike("small", &found, &expected, 0.9999);
+}
+
+#[test]
+fn clip_encodes_pictures_as_its_visual_tower_does() {
+    let (Some(reference), Some(library)) = (&*REFERENCE, runtime_library()) else { return };
+    let way = &reference.ways["clip/visual"];
+    let directory = Path::new(way["model"].as_str().unwrap()).parent().unwrap();
+    let with = json!({"model_path": directory, "num_worker_preprocess": 1, "minibatch_size": 3});
+    let (output, found) = encode_by("CLIPEncoder", &with, &reference.pictures(), Some(&library));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_alike("CLIPEncoder", &found, &expected(way), 0.9999);
 }

@@ -12,9 +12,12 @@ use crate::support::program::text;
 const MODEL: &str = "FLOWRUN_TEST_MODEL";
 
 /// What the allocators of the runtime take at first is theirs to keep.
-const WARMING: usize = 150;
+const WARMING: usize = 100;
 
 const STARTS: usize = 200;
+
+/// What so many may leave in allocators that do not give everything back; a session left behind each time is far more.
+const GROWN_BYTES_MAX: f64 = 10e6;
 
 fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -31,7 +34,7 @@ fn start_and_stop(path: &Path) {
 }
 
 #[test]
-fn two_hundred_starts_and_stops_grow_by_less_than_two_per_cent() {
+fn two_hundred_starts_and_stops_leave_no_session_behind() {
     if let Some(path) = std::env::var_os(MODEL).map(PathBuf::from) {
         (0..WARMING).for_each(|_| start_and_stop(&path));
         let before = resident_bytes();
@@ -43,7 +46,7 @@ fn two_hundred_starts_and_stops_grow_by_less_than_two_per_cent() {
     let cache = tempfile::tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args([
-        "starting_models::two_hundred_starts_and_stops_grow_by_less_than_two_per_cent",
+        "starting_models::two_hundred_starts_and_stops_leave_no_session_behind",
         "--exact",
         "--nocapture",
     ]);
@@ -56,5 +59,5 @@ fn two_hundred_starts_and_stops_grow_by_less_than_two_per_cent() {
     let said = text(&output.stdout);
     let grown = said.split("grown from ").nth(1).unwrap_or_else(|| panic!("{said}"));
     let numbers: Vec<f64> = grown.split(' ').filter_map(|word| word.parse().ok()).collect();
-    assert!(numbers[1] <= 1.02 * numbers[0], "{said}");
+    assert!(numbers[1] - numbers[0] <= GROWN_BYTES_MAX, "{said}");
 }
