@@ -1,5 +1,5 @@
 //! What `ParagraphSegmenter` promises.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
 
 use flowrun_sdk::testing::Bench;
 use flowrun_sdk::{Answer, Catalog, Context, Document, Value};
