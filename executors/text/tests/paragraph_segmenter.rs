@@ -36,5 +36,5 @@ fn what_is_too_much_fails_and_says_so() {
     let answer = cut(&json!({"chunks_max": 1}), "a\n\nb");
     assert_eq!(answer.failures[0].error.message(), "the text has more paragraphs than the 1 allowed");
     let refused = make(&json!({"characters_min": 10, "characters_max": 9})).err().unwrap();
-    assert!(refused.contains("`characters_max` must be at least 1 and `characters_min`"), "{refused}");
+    assert!(refused.contains("`characters_max`: must be at least 1 and `characters_min`"), "{refused}");
 }
