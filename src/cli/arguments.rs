@@ -77,6 +77,8 @@ pub(super) enum Verb {
     Index(IndexOptions),
     /// Looks into a plugin's library, without executing it
     Plugin(PluginOptions),
+    /// Says what this machine offers, and what is used of it
+    Doctor(DoctorOptions),
     /// Writes an executor or a flow to begin with
     New(NewOptions),
     /// Writes a completion script for a shell
@@ -107,6 +109,14 @@ impl FlowOptions {
     pub(super) fn policy(&self, inspect: bool) -> Policy {
         Policy { lenient: self.lenient, inspect }
     }
+}
+
+/// `flowrun doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorOptions {
+    /// Fetches ONNX Runtime into the cache when there is none, by Python's client; models run faster on it.
+    #[arg(long)]
+    pub(super) fix: bool,
 }
 
 /// `flowrun run`.

@@ -15,14 +15,20 @@ pub(super) enum Role {
     Executor,
     /// It ends the others when their parent is gone.
     Guardian,
+    /// It opens a model that nobody knows, and may die of it.
+    Model,
 }
+
+/// How many arguments come before those of a trial: the program, the verb and the role.
+const MODEL_ARGUMENTS: usize = 3;
 
 /// The role that the command line gives, if it gives one.
 pub(super) fn role(mut arguments: impl Iterator<Item = OsString>) -> Option<Role> {
-    let (verb, role, none) = (arguments.nth(1)?, arguments.next()?, arguments.next());
-    match (verb.to_str()?, role.to_str()?, none) {
+    let (verb, role, more) = (arguments.nth(1)?, arguments.next()?, arguments.next());
+    match (verb.to_str()?, role.to_str()?, more) {
         ("child", "executor", None) => Some(Role::Executor),
         ("child", "guardian", None) => Some(Role::Guardian),
+        ("child", "model", Some(_)) => Some(Role::Model),
         _ => None,
     }
 }
@@ -36,6 +42,12 @@ pub(super) fn child(role: Role) -> anyhow::Result<Exit> {
             catalog::serve_child(&catalog::built_in())?;
         }
         Role::Guardian => catalog::guard_children()?,
+        Role::Model => {
+            if let Err(reason) = catalog::try_model(std::env::args_os().skip(MODEL_ARGUMENTS)) {
+                std::io::Write::write_fmt(&mut std::io::stderr().lock(), format_args!("{reason}\n"))?;
+                return Ok(Exit::Usage);
+            }
+        }
     }
     Ok(Exit::Done)
 }
@@ -43,6 +55,7 @@ pub(super) fn child(role: Role) -> anyhow::Result<Exit> {
 /// Says that children run this very program.
 pub(super) fn adopt() {
     if let Ok(path) = std::env::current_exe() {
+        catalog::try_models_with(path.clone(), ["child", "model"].map(OsString::from).to_vec());
         Program::flowrun(path).adopt();
     }
 }

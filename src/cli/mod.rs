@@ -6,6 +6,7 @@ mod check;
 mod child;
 mod client;
 mod completions;
+mod doctor;
 mod executors;
 mod exit;
 mod graph;
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
         Verb::Executors(options) => executors::executors(options),
         Verb::Index(options) => index::index(options),
         Verb::Plugin(options) => plugin::plugin(options),
+        Verb::Doctor(options) => doctor::doctor(options),
         Verb::New(options) => new::new(options),
         Verb::Completions(options) => completions::completions(options),
     };

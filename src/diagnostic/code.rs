@@ -175,6 +175,8 @@ codes! {
     NotStarted = "F501", "not-started", Error;
     /// An executor was not ready in time.
     NotReady = "F502", "not-ready", Error;
+    /// An encoder makes embeddings of another length than the indexer behind it reads.
+    DimensionMismatch = "F503", "dimension-mismatch", Error;
     /// A plugin could not be loaded: it lacks something, or does not do what its note says.
     PluginNotLoaded = "F511", "plugin-not-loaded", Error;
     /// A plugin's first function returned nothing.

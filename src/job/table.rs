@@ -16,7 +16,7 @@ pub const TABLE_STYLE: TableStyle = TableStyle::new()
 const DOCUMENTS_MAX: usize = 12;
 const MATCHES_MAX: usize = 5;
 /// Characters of a text that are shown.
-const TEXT_CHARACTERS_MAX: usize = 60;
+const TEXT_CHARACTERS_MAX: usize = 100;
 
 /// Results that will be shown.
 #[derive(Default)]
@@ -87,14 +87,17 @@ impl Results {
     }
 }
 
-/// What to call a document in the table: its text, or its path from here.
+/// What to call a document in the table: its path from here, its text, or both.
 fn shown(document: &Document) -> String {
-    if let Some(text) = &document.text {
-        let shortened: String = text.chars().take(TEXT_CHARACTERS_MAX).collect();
-        let end = if shortened.len() < text.len() { "…" } else { "" };
-        return format!("{shortened}{end}");
-    }
-    let label = document.label();
+    let Some(text) = &document.text else { return from_here(document.label()) };
+    let shortened: String = text.chars().take(TEXT_CHARACTERS_MAX).collect();
+    let end = if shortened.len() < text.len() { "…" } else { "" };
+    let source =
+        if document.uri.is_empty() { String::new() } else { format!("{}: ", from_here(&document.uri)) };
+    format!("{source}{shortened}{end}")
+}
+
+fn from_here(path: &str) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    Path::new(label).strip_prefix(here).map_or_else(|_| label.to_owned(), |path| path.display().to_string())
+    Path::new(path).strip_prefix(here).map_or_else(|_| path.to_owned(), |path| path.display().to_string())
 }

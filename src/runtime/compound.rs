@@ -15,6 +15,8 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
         return only;
     }
     let ranking = parts.iter().rev().find_map(|part| part.ranking);
+    let read = parts.first().and_then(|part| part.reads_dimension);
+    let made = parts.iter().rev().find_map(|part| part.makes_dimension);
     let every = !plan.others_pass || plan.programs.iter().any(|program| program.endpoints.is_empty());
     let endpoints = match every {
         true => Endpoints::All,
@@ -28,7 +30,7 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
         others_pass: plan.others_pass,
         tasks: tasks.clone(),
     };
-    Instance { endpoints, ranking, ..Instance::thread(compound) }
+    Instance { endpoints, ranking, ..Instance::thread(compound) }.embedding(made).reading(read)
 }
 
 struct Compound {

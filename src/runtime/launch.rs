@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::call::Station;
 use super::channel::Sender;
+use super::dimensions::{self, Dimensions};
 use super::flow::{Flow, Pod};
 use super::in_place::{self, InPlace};
 use super::ledger::Ledger;
@@ -30,6 +31,12 @@ struct Made {
 /// Starts the flow that `topology` describes. `None` when an executor cannot be made; the report says which.
 pub async fn launch(topology: &Topology, report: &mut Report) -> Option<Flow> {
     let made = make_all(topology, report).await?;
+    let known =
+        |made: &Vec<Made>| made.first().map(|made| Dimensions::of(&made.instance)).unwrap_or_default();
+    let dimensions: Vec<_> = made.iter().map(known).collect();
+    if !dimensions::check(topology, &dimensions, report) {
+        return None;
+    }
     Some(Launcher::default().launch(topology, made))
 }
 

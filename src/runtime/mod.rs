@@ -10,6 +10,7 @@ mod channel;
 mod compound;
 mod concern;
 mod content;
+mod dimensions;
 mod flow;
 mod gathering;
 mod in_place;

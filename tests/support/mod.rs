@@ -7,6 +7,9 @@ pub(crate) mod client;
 pub(crate) mod collector;
 pub(crate) mod fragile;
 pub(crate) mod gate;
+pub(crate) mod made;
+#[expect(dead_code, reason = "tests of other packages take it in too, and use other parts of it")]
+pub(crate) mod models;
 pub(crate) mod plugin;
 pub(crate) mod probe;
 pub(crate) mod program;

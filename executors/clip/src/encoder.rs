@@ -1,14 +1,14 @@
 //! Which document goes up which tower.
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType,
-    Instance, RequestParameters, Tensor, Value, Worker, parse, tracing,
+    AccessPaths, Allowance, Build, BuildError, Call, Document, Executor, ExecutorError, Instance,
+    RequestParameters, Tensor, Value, parse,
 };
 
 use crate::Towers;
-use crate::model;
 use crate::parameters::ClipEncoderParameters;
 use crate::rank;
+use crate::towers::Pair;
 
 /// What `/rank` compares: documents and their matches.
 const RANKED: &str = "@r,m";
@@ -16,49 +16,34 @@ const RANKED: &str = "@r,m";
 /// Makes a `CLIPEncoder`.
 pub(crate) fn create<T: Towers>(build: &Build) -> Result<Instance, BuildError> {
     let with: ClipEncoderParameters = parse(build)?;
-    if with.model_path.is_some() {
-        return Err(BuildError::parameter("model_path", "ONNX models are not available in this version"));
+    if with.minibatch_size == 0 {
+        return Err(BuildError::parameter("minibatch_size", "must be at least 1"));
     }
-    let Some(dimension) = with.dimension.or_else(|| model::dimension(&with.name)) else {
-        let reason = format_args!("`{}` is no model of CLIP: set `dimension`, or name another", with.name);
-        return Err(BuildError::parameter("name", reason));
+    let pair = match &with.model_path {
+        Some(directory) => Pair::of_model::<T>(directory, &with, build)?,
+        None => Pair::without_model::<T>(&with, build)?,
     };
-    tracing::warn!(
-        executor = "CLIPEncoder",
-        name = with.name,
-        "there is no model: texts are hashed by their words and pictures described by their colours and edges, so that \
-         a text finds texts and a picture finds pictures"
-    );
+    let dimension = Some(pair.dimension).filter(|dimension| *dimension > 0);
     let encoder = ClipEncoder {
-        text: tower(&T::TEXT, dimension, build)?,
-        picture: tower(&T::PICTURE, dimension, build)?,
+        pair,
         access_paths: with.traversal_paths.unwrap_or(with.access_paths),
+        drops_pictures: with.drop_image_content,
         ranked: RANKED.parse().map_err(BuildError::failed)?,
     };
-    Ok(Instance::thread(encoder))
-}
-
-/// One half, for the documents that it is handed one by one.
-fn tower(kind: &ExecutorType, dimension: usize, build: &Build) -> Result<Box<dyn Executor>, BuildError> {
-    let with = [("dimension", Value::from(dimension)), ("access_paths", Value::from("@r"))];
-    let with = with.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    match kind.create(&Build { with, context: build.context.clone() })?.worker {
-        Worker::Thread(executor) => Ok(executor),
-        Worker::Task(_) => Err(BuildError::failed(format_args!("`{}` does not compute", kind.name))),
-    }
+    Ok(Instance::thread(encoder).embedding(dimension))
 }
 
 /// Encodes and ranks.
 struct ClipEncoder {
-    text: Box<dyn Executor>,
-    picture: Box<dyn Executor>,
+    pair: Pair,
     access_paths: AccessPaths,
+    drops_pictures: bool,
     ranked: AccessPaths,
 }
 
 impl Executor for ClipEncoder {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let drops_pictures = call.parameter("drop_image_content")?.unwrap_or(false);
+        let drops_pictures = call.parameter("drop_image_content")?.unwrap_or(self.drops_pictures);
         // A client that wants another model asks at `/rank/MODEL`; there is one here.
         let is_ranking = call.endpoint() == "/rank" || call.endpoint().starts_with("/rank/");
         let paths = if is_ranking {
@@ -66,55 +51,80 @@ impl Executor for ClipEncoder {
         } else {
             call.access_paths(&self.access_paths)?.into_owned()
         };
+        let minibatch: Option<usize> = call.parameter("minibatch_size")?;
+        let parameters =
+            minibatch.into_iter().map(|size| ("minibatch_size".to_owned(), Value::from(size))).collect();
         let allowance = call.allowance();
-        call.each(&paths, |document| self.encode(document, drops_pictures, &allowance))?;
+        call.each_together(
+            &paths,
+            |documents| encode(&mut self.pair, documents, &parameters, &allowance),
+            |document, (kind, embedding)| {
+                if kind == Content::None {
+                    return;
+                }
+                document.embedding = embedding;
+                if kind == Content::Picture && drops_pictures {
+                    document.blob = None;
+                    document.tensor = None;
+                }
+            },
+        )?;
         if is_ranking { call.each(&AccessPaths::roots(), rank::rank) } else { Ok(()) }
     }
 }
 
-impl ClipEncoder {
-    /// Gives a document its embedding. One without content stays as it is.
-    fn encode(
-        &mut self,
-        document: &mut Document,
-        drops_pictures: bool,
-        allowance: &Allowance,
-    ) -> Result<(), ExecutorError> {
-        let is_text = document.text.as_ref().is_some_and(|text| !text.is_empty());
-        let is_picture = document.blob.is_some() || document.tensor.is_some() || !document.uri.is_empty();
-        if is_text {
-            document.embedding = embedding(&mut *self.text, document, allowance)?;
-        } else if is_picture {
-            document.embedding = embedding(&mut *self.picture, document, allowance)?;
-            if drops_pictures {
-                document.blob = None;
-                document.tensor = None;
-            }
+/// What there is of a document to encode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Text,
+    Picture,
+    /// It stays as it is.
+    None,
+}
+
+impl Content {
+    fn of(document: &Document) -> Self {
+        if document.text.as_ref().is_some_and(|text| !text.is_empty()) {
+            Self::Text
+        } else if document.blob.is_some() || document.tensor.is_some() || !document.uri.is_empty() {
+            Self::Picture
+        } else {
+            Self::None
         }
-        Ok(())
     }
 }
 
-/// What a tower makes of a document.
-fn embedding(
-    tower: &mut dyn Executor,
-    document: &Document,
+type Encoded = Result<(Content, Option<Tensor>), ExecutorError>;
+
+/// Sends the texts up one tower and the pictures up the other, and puts what comes back in the documents' order.
+fn encode(
+    pair: &mut Pair,
+    documents: &[&Document],
+    parameters: &RequestParameters,
     allowance: &Allowance,
-) -> Result<Option<Tensor>, ExecutorError> {
-    let content = Document {
-        text: document.text.clone().filter(|text| !text.is_empty()),
-        blob: document.blob.clone(),
-        tensor: document.tensor.clone(),
-        uri: document.uri.clone(),
-        mime_type: document.mime_type.clone(),
-        ..Document::new(document.id.clone())
+) -> Result<Vec<Encoded>, ExecutorError> {
+    let kinds: Vec<Content> = documents.iter().map(|document| Content::of(document)).collect();
+    let of_kind = |kind: Content| -> Vec<&Document> {
+        documents.iter().zip(&kinds).filter(|(_, own)| **own == kind).map(|(document, _)| *document).collect()
     };
-    let none = RequestParameters::new();
-    let mut call = Call::under(allowance, "/encode", [content].into_iter().collect(), &none);
-    tower.execute(&mut call)?;
-    let answer = call.finish();
-    match answer.failures.into_iter().next() {
-        Some(failure) => Err(failure.error),
-        None => Ok(answer.documents.into_vec().pop().and_then(|encoded| encoded.embedding)),
+    let (texts, pictures) = (of_kind(Content::Text), of_kind(Content::Picture));
+    let mut encoded_texts = Vec::new().into_iter();
+    if !texts.is_empty() {
+        encoded_texts = pair.text.encode(&texts, parameters, allowance)?.into_iter();
     }
+    let mut encoded_pictures = Vec::new().into_iter();
+    if !pictures.is_empty() {
+        encoded_pictures = pair.picture.encode(&pictures, parameters, allowance)?.into_iter();
+    }
+    let next = |kind: Content| match kind {
+        Content::Text => encoded_texts.next().unwrap_or(Ok(None)),
+        Content::Picture => encoded_pictures.next().unwrap_or(Ok(None)),
+        Content::None => Ok(None),
+    };
+    Ok(kinds
+        .iter()
+        .copied()
+        .zip(kinds.iter().copied().map(next))
+        .map(|(kind, result)| Ok((kind, result?)))
+        .collect())
 }

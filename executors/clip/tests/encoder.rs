@@ -1,5 +1,12 @@
 //! Which content is encoded by what, with towers that tell themselves apart.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and its files are its own"
+)]
+
+use std::path::PathBuf;
 
 use flowrun_clip::{Towers, clip_encoder};
 use flowrun_sdk::testing::Bench;
@@ -36,16 +43,44 @@ impl Executor for Tower {
     }
 }
 
+flowrun_sdk::parameters! {
+    /// What towers of a model have.
+    struct ModelParameters {
+        model_path: PathBuf,
+        preset: String,
+        device: String,
+        minibatch_size: usize,
+        num_worker_preprocess: Option<usize> = None,
+        access_paths: AccessPaths = AccessPaths::chunks(),
+    }
+}
+
 struct Told;
 
 impl Towers for Told {
     const TEXT: ExecutorType = ExecutorType::new::<TowerParameters>("Text", "", |build| tower(1.0, build));
     const PICTURE: ExecutorType =
         ExecutorType::new::<TowerParameters>("Picture", "", |build| tower(2.0, build));
+    const TEXT_MODEL: ExecutorType =
+        ExecutorType::new::<ModelParameters>("TextModel", "", |build| model(3.0, build));
+    const PICTURE_MODEL: ExecutorType =
+        ExecutorType::new::<ModelParameters>("PictureModel", "", |build| model(4.0, build));
 }
 
 fn tower(number: f32, build: &Build) -> Result<Instance, BuildError> {
     Ok(Instance::thread(Tower(number, parse(build)?)))
+}
+
+/// A tower of a model, whose file says how long its vectors are.
+fn model(number: f32, build: &Build) -> Result<Instance, BuildError> {
+    let with: ModelParameters = parse(build)?;
+    let dimension = std::fs::read_to_string(&with.model_path).unwrap().parse().unwrap();
+    let told = (with.preset.as_str(), with.device.as_str(), with.minibatch_size, with.num_worker_preprocess);
+    if told != ("clip", "cpu", 32, None) {
+        return Err(BuildError::failed(format_args!("{told:?}")));
+    }
+    let tower = Tower(number, TowerParameters { dimension, access_paths: with.access_paths });
+    Ok(Instance::thread(tower).embedding(Some(dimension)))
 }
 
 fn open(with: &Value) -> Result<Bench, BuildError> {
@@ -132,9 +167,36 @@ fn rank_puts_the_matches_in_order_and_one_without_content_fails_its_document_alo
 }
 
 #[test]
-fn a_model_is_refused_as_long_as_none_can_be_run() {
+fn the_two_files_of_a_model_are_the_towers() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap().to_owned();
+    let write = |name: &str, dimension: &str| std::fs::write(directory.path().join(name), dimension).unwrap();
     let refused = |with: Value| open(&with).err().unwrap().to_string();
-    assert!(refused(json!({"model_path": "clip"})).contains("not available"));
+    let missing = refused(json!({"model_path": path}));
+    assert!(missing.ends_with("holds no `visual.onnx` and no `vision_model.onnx`"), "{missing}");
+    write("visual.onnx", "8");
+    write("text_model.onnx", "8");
+    let mut bench = open(&json!({"model_path": path})).unwrap();
+    let documents = vec![Document::new("a").with_blob(vec![0; 5]), Document::new("b").with_text("abc")];
+    let answer = bench.call("/encode", documents, &Value::Null).unwrap();
+    let begins: Vec<_> = answer.documents.iter().map(|document| begin(document).unwrap()).collect();
+    assert_eq!(begins, [[4.0, 5.0], [3.0, 3.0]]);
+    assert!(
+        refused(json!({"model_path": path, "dimension": 9}))
+            .contains("the model's embeddings have 8 numbers")
+    );
+    assert!(refused(json!({"model_path": path, "dtype": "fp16"})).contains("`visual_fp16.onnx`"));
+    assert!(
+        refused(json!({"model_path": path, "device": "cuda:0", "num_worker_preprocess": 2}))
+            .contains("(\"clip\", \"cuda\", 32, Some(2))")
+    );
+    write("text_model.onnx", "9");
+    assert!(refused(json!({"model_path": path})).contains("they are of two models"));
+}
+
+#[test]
+fn without_a_model_its_name_says_how_long_vectors_are() {
+    let refused = |with: Value| open(&with).err().unwrap().to_string();
     assert!(refused(json!({"name": "GPT"})).contains("`GPT` is no model of CLIP: set `dimension`"));
     assert!(open(&json!({"name": "GPT", "dimension": 8})).is_ok());
 }

@@ -3,7 +3,7 @@
 //! The way of an image: [`decode`] turns untrusted bytes into pixels; a segmenter (`ImageReader`, `GifSegmenter`) makes
 //! them the tensors of chunks; crafters scale, cut and mirror the chunks; an encoder describes each by a vector.
 //! Tensors are floats or bytes, height × width × 3 or, by the parameter `channel_axis`, 3 × height × width. What is
-//! deliberately not here: neural networks, which take the same chunks, and anything of storage or search.
+//! deliberately not here: neural networks, for which [`Preparer`] makes pictures ready, and anything of storage or search.
 
 mod axis;
 mod craft;
@@ -12,6 +12,7 @@ mod describe;
 mod memory;
 mod named;
 mod pixels;
+mod prepare;
 mod raster;
 mod reader;
 pub mod resize;
@@ -24,7 +25,9 @@ mod value_range;
 
 use flowrun_sdk::ExecutorType;
 
-pub use describe::IMAGE_DESCRIPTOR_ENCODER;
+pub use describe::{IMAGE_DESCRIPTOR_ENCODER, Trained, image_torch_encoder, keras_image_encoder};
+pub use prepare::{Preparation, Preparer};
+pub use resize::Filter;
 pub use thumbnail::thumbnail;
 
 /// The executors of this family.
@@ -41,6 +44,4 @@ pub static EXECUTORS: &[ExecutorType] = &[
     craft::SLIDING_WINDOW_IMAGE_CROPPER,
     craft::IMAGE_FLIPPER,
     IMAGE_DESCRIPTOR_ENCODER,
-    describe::KERAS_IMAGE_ENCODER,
-    describe::IMAGE_TORCH_ENCODER,
 ];

@@ -226,6 +226,7 @@ impl Indexer {
             read_only: context.read_only.then(|| context.pod.clone()),
             columns: self.columns,
         };
+        let dimension = upkeep.shard.dimension().or(self.dimension);
         let indexer = VectorIndexer {
             upkeep,
             name: self.name,
@@ -233,7 +234,8 @@ impl Indexer {
             access_paths: self.search_access_paths,
             top_k: self.top_k,
         };
-        Ok(Instance::thread(indexer).for_endpoints(ENDPOINTS).ranked(Order::Ascending, self.top_k))
+        let instance = Instance::thread(indexer).for_endpoints(ENDPOINTS).reading(dimension);
+        Ok(instance.ranked(Order::Ascending, self.top_k))
     }
 }
 

@@ -25,7 +25,7 @@ mod start;
 pub use guardian::guard;
 pub use isolated::ISOLATED_EXECUTOR;
 pub use program::Program;
-pub use python::PYTHON_EXECUTOR;
+pub use python::{PYTHON_EXECUTOR, default_interpreter};
 pub use serve::serve;
 
 /// Every executor of this family.

@@ -331,5 +331,7 @@ pub fn top_k(parameters: &RequestParameters) -> Result<Option<usize>, ExecutorEr
     usize::parse(value).map(Some).ok_or_else(wrong)
 }
 
+mod together;
+
 #[cfg(test)]
 mod tests;

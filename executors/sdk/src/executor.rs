@@ -54,6 +54,11 @@ pub struct Instance {
     pub copies: usize,
     /// How many calls of one that waits may be under way at once; `None` for what its pod says.
     pub concurrency: Option<usize>,
+    /// How many numbers the embeddings have that it makes, when it makes some and knows: a model says it in its file.
+    pub makes_dimension: Option<usize>,
+    /// How many numbers the embeddings must have that it reads, when it reads some and knows: a filled index does. The
+    /// host holds the two against each other before there is any document.
+    pub reads_dimension: Option<usize>,
     /// Whether a call takes next to no time, however many documents it has: one that computes is then called where the
     /// documents are, because handing them to a thread and back would take longer.
     pub in_place: bool,
@@ -130,6 +135,8 @@ impl Instance {
             ranking: None,
             copies: 1,
             concurrency: None,
+            makes_dimension: None,
+            reads_dimension: None,
             in_place: false,
         }
     }
@@ -144,6 +151,18 @@ impl Instance {
     #[must_use]
     pub fn of_copies(self, copies: usize) -> Self {
         Self { copies, ..self }
+    }
+
+    /// The same, making embeddings of so many numbers.
+    #[must_use]
+    pub fn embedding(self, dimension: Option<usize>) -> Self {
+        Self { makes_dimension: dimension, ..self }
+    }
+
+    /// The same, reading embeddings of so many numbers alone.
+    #[must_use]
+    pub fn reading(self, dimension: Option<usize>) -> Self {
+        Self { reads_dimension: dimension, ..self }
     }
 
     /// The same, getting no more than so many calls at once.

@@ -73,5 +73,5 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         let reason = format_args!("must be from {DIMENSION_MIN} to {DIMENSION_MAX}, but is {dimension}");
         return Err(BuildError::parameter("dimension", reason));
     }
-    Ok(Instance::thread(TextHashingEncoder(parameters)))
+    Ok(Instance::thread(TextHashingEncoder(parameters)).embedding(Some(dimension)))
 }

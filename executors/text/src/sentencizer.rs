@@ -2,9 +2,10 @@
 
 use flowrun_sdk::{
     AccessPaths, Allowance, Build, BuildError, Call, Document, Documents, Executor, ExecutorError,
-    ExecutorType, Instance, count_siblings, parse,
+    ExecutorType, Instance, parse,
 };
 
+use crate::cut::{self, Piece};
 use crate::punctuation::Punctuation;
 use crate::sentence::{Sentence, Sentences};
 
@@ -30,9 +31,6 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<SentencizerParameters>
     create,
 );
 
-/// The largest text that is cut, in bytes. Positions are single-precision floats, which are exact up to here.
-const TEXT_BYTES_MAX: usize = 1 << 24;
-
 struct Sentencizer(SentencizerParameters);
 
 impl Executor for Sentencizer {
@@ -47,40 +45,16 @@ impl Executor for Sentencizer {
 }
 
 impl Sentencizer {
-    /// The sentences of a document as its chunks. Each tells its number (`offset`), the characters that it spans
-    /// (`location`: first, behind the last) and how many there are (tag `siblings`), which rankers ask.
     fn chunks(&self, document: &Document, allowance: &Allowance) -> Result<Documents, ExecutorError> {
-        let text =
-            document.text.as_deref().ok_or_else(|| ExecutorError::input("the document has no text"))?;
-        if text.len() > TEXT_BYTES_MAX {
-            let bytes = text.len();
-            let message = format_args!("the text has {bytes} bytes, more than the {TEXT_BYTES_MAX} allowed");
-            return Err(ExecutorError::input(message));
-        }
         let SentencizerParameters { min_sent_len, max_sent_len, punct_chars, chunks_max, .. } = &self.0;
-        let sentences = Sentences::of(text, punct_chars).enumerate();
-        let mut chunks = Vec::new();
-        for (number, sentence) in sentences.filter(|(_, sentence)| sentence.len() >= *min_sent_len) {
-            allowance.check()?;
-            if chunks.len() == *chunks_max {
-                let message = format_args!("the text has more sentences than the {chunks_max} allowed");
-                return Err(ExecutorError::input(message));
-            }
-            let chunk = chunk(document, number, &sentence.shortened(*max_sent_len));
-            allowance.take(chunk.bytes())?;
-            chunks.push(chunk);
-        }
-        count_siblings(&mut chunks);
-        Ok(chunks.into())
+        let sentences = Sentences::of(cut::text(document)?, punct_chars).enumerate();
+        let kept = sentences.filter(|(_, sentence)| sentence.len() >= *min_sent_len);
+        let pieces = kept.map(|(number, sentence)| {
+            let Sentence { text, start, end } = sentence.shortened(*max_sent_len);
+            (number, Piece { text: text.into(), start, end })
+        });
+        cut::chunks(document, pieces, "sentences", *chunks_max, allowance)
     }
-}
-
-fn chunk(document: &Document, number: usize, sentence: &Sentence<'_>) -> Document {
-    let mut chunk = document.chunk(number).with_text(sentence.text);
-    chunk.weight = Some(1.0);
-    chunk.offset = Some(number as f32);
-    chunk.location = vec![sentence.start as f32, sentence.end as f32];
-    chunk
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {

@@ -45,7 +45,8 @@ pub const IMAGE_DESCRIPTOR_ENCODER: ExecutorType = ExecutorType::new::<ImageDesc
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let ImageDescriptorEncoderParameters { dimension, value_range, channel_axis, access_paths } =
         parse(build)?;
-    DescriptorEncoder::new(dimension, value_range, channel_axis, access_paths).map(Instance::thread)
+    let encoder = DescriptorEncoder::new(dimension, value_range, channel_axis, access_paths)?;
+    Ok(Instance::thread(encoder).embedding(Some(dimension)))
 }
 
 /// An executor that gives every image the vector that describes it.

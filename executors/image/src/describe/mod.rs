@@ -25,7 +25,7 @@ use crate::resize::{Filter, Resizer};
 use projection::Projection;
 
 pub use encoder::IMAGE_DESCRIPTOR_ENCODER;
-pub(crate) use stand_in::{IMAGE_TORCH_ENCODER, KERAS_IMAGE_ENCODER};
+pub use stand_in::{Trained, image_torch_encoder, keras_image_encoder};
 
 /// The side of the image that is described, in pixels.
 const SIDE: usize = 48;

@@ -1,14 +1,22 @@
-//! Encoders of Jina that need a trained network, under their names and with their parameters. Without a model they
-//! describe images as `ImageDescriptorEncoder` does, and say so: flows run, and their results are worth what the
+//! Encoders of Jina that need a trained network, under their names and with their parameters. With the network as an
+//! ONNX file they are the encoder that runs it, named by whoever puts the catalogue together ([`Trained`]). Without one
+//! they describe images as `ImageDescriptorEncoder` does, and say so: flows run, and their results are worth what the
 //! descriptor is.
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, choice, parse, tracing};
+use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, choice, parse, tracing};
 
 use super::encoder::{DIMENSION, DescriptorEncoder};
 use crate::axis::{BatchChannelAxis, ChannelAxis};
 use crate::value_range::ValueRange;
+
+/// What runs a trained network.
+pub trait Trained {
+    /// Encodes pictures with an ONNX model; has the parameters `model_path`, `preset`, `pooling`, `tensors`,
+    /// `tensors_channels_first`, `dimension` and `access_paths`.
+    const ENCODER: ExecutorType;
+}
 
 choice! {
     /// How the last layer of a network becomes a vector.
@@ -33,10 +41,10 @@ flowrun_sdk::parameters! {
         img_shape: u32 = 96,
         /// Which axis holds the colours, counted in a batch of images.
         channel_axis: BatchChannelAxis = BatchChannelAxis(ChannelAxis::Last),
-        /// The network as an ONNX file. Not available in this version.
+        /// The network as an ONNX file. Null: there is no model, and images are described without one.
         model_path: Option<PathBuf> = None,
-        /// Numbers of an embedding.
-        dimension: usize = DIMENSION,
+        /// Numbers of an embedding; null for those of the model, and for 512 without one.
+        dimension: Option<usize> = None,
         /// What the numbers of the images mean.
         value_range: ValueRange = ValueRange::Auto,
         /// The documents to work on.
@@ -55,10 +63,10 @@ flowrun_sdk::parameters! {
         img_shape: Option<u32> = None,
         /// Which axis holds the colours, counted in a batch of images.
         channel_axis: BatchChannelAxis = BatchChannelAxis(ChannelAxis::First),
-        /// The network as an ONNX file. Not available in this version.
+        /// The network as an ONNX file. Null: there is no model, and images are described without one.
         model_path: Option<PathBuf> = None,
-        /// Numbers of an embedding.
-        dimension: usize = DIMENSION,
+        /// Numbers of an embedding; null for those of the model, and for 512 without one.
+        dimension: Option<usize> = None,
         /// What the numbers of the images mean.
         value_range: ValueRange = ValueRange::Auto,
         /// The documents to work on.
@@ -67,42 +75,105 @@ flowrun_sdk::parameters! {
 }
 
 /// `KerasImageEncoder`.
-pub(crate) const KERAS_IMAGE_ENCODER: ExecutorType = ExecutorType::new::<KerasImageEncoderParameters>(
-    "KerasImageEncoder",
-    "Stands in for Jina's encoder of that name: describes every image without a model.",
-    create_keras,
-);
+#[must_use]
+pub const fn keras_image_encoder<T: Trained>() -> ExecutorType {
+    ExecutorType::new::<KerasImageEncoderParameters>(
+        "KerasImageEncoder",
+        "Jina's encoder of that name: runs a network of Keras that is an ONNX file, or describes images without one.",
+        create_keras::<T>,
+    )
+}
 
 /// `ImageTorchEncoder`.
-pub(crate) const IMAGE_TORCH_ENCODER: ExecutorType = ExecutorType::new::<ImageTorchEncoderParameters>(
-    "ImageTorchEncoder",
-    "Stands in for Jina's encoder of that name: describes every image without a model.",
-    create_torch,
-);
+#[must_use]
+pub const fn image_torch_encoder<T: Trained>() -> ExecutorType {
+    ExecutorType::new::<ImageTorchEncoderParameters>(
+        "ImageTorchEncoder",
+        "Jina's encoder of that name: runs a network of torchvision that is an ONNX file, or describes images without one.",
+        create_torch::<T>,
+    )
+}
 
-fn create_keras(build: &Build) -> Result<Instance, BuildError> {
+fn create_keras<T: Trained>(build: &Build) -> Result<Instance, BuildError> {
     let with: KerasImageEncoderParameters = parse(build)?;
-    without_model("KerasImageEncoder", &with.model_name, with.model_path)?;
-    let axis = with.channel_axis.0;
-    DescriptorEncoder::new(with.dimension, with.value_range, axis, with.access_paths).map(Instance::thread)
+    let encoder = Encoder {
+        name: "KerasImageEncoder",
+        model_name: with.model_name,
+        preset: "keras",
+        pooling: with.pool_strategy,
+        dimension: with.dimension,
+        axis: with.channel_axis.0,
+        value_range: with.value_range,
+        access_paths: with.access_paths,
+    };
+    encoder.create::<T>(with.model_path, build)
 }
 
-fn create_torch(build: &Build) -> Result<Instance, BuildError> {
+fn create_torch<T: Trained>(build: &Build) -> Result<Instance, BuildError> {
     let with: ImageTorchEncoderParameters = parse(build)?;
-    without_model("ImageTorchEncoder", &with.model_name, with.model_path)?;
-    let axis = with.channel_axis.0;
-    DescriptorEncoder::new(with.dimension, with.value_range, axis, with.access_paths).map(Instance::thread)
+    let encoder = Encoder {
+        name: "ImageTorchEncoder",
+        model_name: with.model_name,
+        // All networks of torchvision were trained with the same pictures.
+        preset: "mobilenet_v2",
+        pooling: with.pool_strategy,
+        dimension: with.dimension,
+        axis: with.channel_axis.0,
+        value_range: with.value_range,
+        access_paths: with.access_paths,
+    };
+    encoder.create::<T>(with.model_path, build)
 }
 
-/// Says that there is no network; refuses a file of one, so that nobody believes it to be at work.
-fn without_model(executor: &str, model_name: &str, model_path: Option<PathBuf>) -> Result<(), BuildError> {
-    if model_path.is_some() {
-        return Err(BuildError::parameter("model_path", "ONNX models are not available in this version"));
+/// What the two have in common.
+struct Encoder {
+    name: &'static str,
+    model_name: String,
+    preset: &'static str,
+    pooling: Option<PoolStrategy>,
+    dimension: Option<usize>,
+    axis: ChannelAxis,
+    value_range: ValueRange,
+    access_paths: AccessPaths,
+}
+
+impl Encoder {
+    fn create<T: Trained>(self, model_path: Option<PathBuf>, build: &Build) -> Result<Instance, BuildError> {
+        match model_path {
+            Some(path) => self.with_model(&T::ENCODER, &path.to_string_lossy(), build),
+            None => self.without_model(),
+        }
     }
-    tracing::warn!(
-        executor,
-        model_name,
-        "there is no model: images are described by their colours and edges instead, as ImageDescriptorEncoder does"
-    );
-    Ok(())
+
+    /// Runs the network. As in Jina, tensors of floats are what it takes; tensors of bytes are pictures.
+    fn with_model(self, encoder: &ExecutorType, path: &str, build: &Build) -> Result<Instance, BuildError> {
+        let pooling = self.pooling.map_or("flatten", |pooling| match pooling {
+            PoolStrategy::Avg | PoolStrategy::Mean => "mean",
+            PoolStrategy::Max => "max",
+        });
+        let with = [
+            ("model_path", Value::from(path)),
+            ("preset", Value::from(self.preset)),
+            ("pooling", Value::from(pooling)),
+            ("dimension", self.dimension.map_or(Value::Null, Value::from)),
+            ("tensors", Value::from("by_type")),
+            ("tensors_channels_first", Value::from(self.axis == ChannelAxis::First)),
+            ("access_paths", Value::from(self.access_paths.to_string())),
+        ];
+        let with = with.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        encoder.create(&Build { with, context: build.context.clone() })
+    }
+
+    /// Describes images instead, and says so.
+    fn without_model(self) -> Result<Instance, BuildError> {
+        tracing::warn!(
+            executor = self.name,
+            model_name = self.model_name,
+            "there is no model: images are described by their colours and edges instead, as ImageDescriptorEncoder does; \
+             set `model_path` to the network as an ONNX file"
+        );
+        let dimension = self.dimension.unwrap_or(DIMENSION);
+        DescriptorEncoder::new(dimension, self.value_range, self.axis, self.access_paths)
+            .map(Instance::thread)
+    }
 }

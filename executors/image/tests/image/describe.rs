@@ -167,11 +167,23 @@ fn a_bad_image_fails_alone_and_names_its_chunk() {
 }
 
 #[test]
-fn models_and_senseless_dimensions_are_refused() {
-    for name in ["KerasImageEncoder", "ImageTorchEncoder"] {
-        let error = try_bench(name, &json!({"model_path": "a.onnx"})).err().unwrap();
-        assert_eq!(error, "`model_path`: ONNX models are not available in this version");
-    }
+fn a_network_is_handed_to_what_runs_it_with_what_its_pictures_want() {
+    let told = |name| {
+        let with = json!({"model_path": "a.onnx", "pool_strategy": null, "img_shape": 96});
+        serde_json::from_str::<Value>(&try_bench(name, &with).err().unwrap()).unwrap()
+    };
+    let mut expected = json!({
+        "model_path": "a.onnx", "preset": "keras", "pooling": "flatten", "dimension": null, "tensors": "by_type",
+        "tensors_channels_first": false, "access_paths": "@c",
+    });
+    assert_eq!(told("KerasImageEncoder"), expected);
+    expected["preset"] = json!("mobilenet_v2");
+    expected["tensors_channels_first"] = json!(true);
+    assert_eq!(told("ImageTorchEncoder"), expected);
+}
+
+#[test]
+fn senseless_dimensions_are_refused() {
     for dimension in [0, 8193] {
         let error = try_bench("ImageDescriptorEncoder", &json!({"dimension": dimension})).err().unwrap();
         assert_eq!(error, "`dimension`: must be from 1 to 8192");

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use flowrun_image::EXECUTORS;
 use flowrun_image::decode::still;
+use flowrun_image::{EXECUTORS, Trained, image_torch_encoder, keras_image_encoder};
 use flowrun_sdk::testing::Bench;
-use flowrun_sdk::{Context, Document, Tensor, Value, guard};
+use flowrun_sdk::{
+    Build, BuildError, Context, Document, ExecutorType, Field, Instance, Maker, Tensor, Value, guard,
+};
 use image::RgbImage;
 
 /// Where a file of that name is.
@@ -23,6 +25,26 @@ pub(crate) fn image(name: &str) -> RgbImage {
     still(&bytes(name)).unwrap()
 }
 
+/// In the place of what runs a network: it says what it was given.
+struct Told;
+
+impl Maker for Told {
+    fn create(&self, build: &Build) -> Result<Instance, BuildError> {
+        Err(BuildError::failed(serde_json::to_string(&build.with).unwrap()))
+    }
+}
+
+impl Trained for Told {
+    const ENCODER: ExecutorType = ExecutorType::made_by("Told", "", NO_FIELDS, &Told);
+}
+
+const NO_FIELDS: &[Field] = &[];
+
+/// The executors of the family.
+pub(crate) fn executors() -> Vec<ExecutorType> {
+    [EXECUTORS, &[keras_image_encoder::<Told>(), image_torch_encoder::<Told>()]].concat()
+}
+
 /// An executor of the family by its name or alias.
 pub(crate) fn bench(name: &str, with: &Value) -> Bench {
     try_bench(name, with).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -30,8 +52,9 @@ pub(crate) fn bench(name: &str, with: &Value) -> Bench {
 
 /// The same, or the message why it cannot be made.
 pub(crate) fn try_bench(name: &str, with: &Value) -> Result<Bench, String> {
-    let kind = EXECUTORS.iter().find(|kind| kind.name == name || kind.aliases.contains(&name)).unwrap();
-    Bench::new(kind, with, Context::alone(".")).map_err(|error| error.to_string())
+    let kind =
+        executors().into_iter().find(|kind| kind.name == name || kind.aliases.contains(&name)).unwrap();
+    Bench::new(&kind, with, Context::alone(".")).map_err(|error| error.to_string())
 }
 
 /// Runs an executor on one document.

@@ -15,6 +15,14 @@ pub(super) fn interpreter(python: Option<&str>, directory: &Path) -> Result<Path
     chosen(python, directory, environment.as_deref(), &search)
 }
 
+/// The interpreter of executors that say nothing.
+///
+/// # Errors
+/// Why there is none.
+pub fn default_interpreter() -> Result<PathBuf, String> {
+    interpreter(None, Path::new("."))
+}
+
 fn chosen(
     python: Option<&str>,
     directory: &Path,

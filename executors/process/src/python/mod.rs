@@ -12,6 +12,7 @@ use serde_json::{Map, json};
 
 use crate::recipe::Recipe;
 use crate::{caller, environment};
+pub use interpreter::default_interpreter;
 use interpreter::interpreter;
 
 flowrun_sdk::parameters! {

