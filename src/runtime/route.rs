@@ -6,6 +6,7 @@
 //! those are gone the channels close, and so the end of the input travels through the flow.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{Endpoints, Ranking, top_k};
@@ -85,6 +86,11 @@ impl Outlet {
             }
             self.send(&obligation, content);
         }
+    }
+
+    /// Takes over a part that a worker has made what its content is.
+    pub(super) fn take(&self, Part { obligation, content, seat, .. }: Part) {
+        self.finish(obligation, content, seat);
     }
 
     /// Sends a part on to everything that needs it.
@@ -198,8 +204,9 @@ impl Inlet {
     fn dispatch(&self, obligation: &Arc<Obligation>, content: Content) {
         let polling =
             if self.shards.len() == 1 { Polling::Any } else { self.polling.get(&obligation.endpoint) };
+        let arrived = Instant::now();
         for (shard, content, seat) in split(content, self.shards.len(), polling) {
-            let part = Part { obligation: Arc::clone(obligation), content, seat };
+            let part = Part { obligation: Arc::clone(obligation), content, seat, arrived };
             self.meter.queued();
             // A channel that is full or closed is a defect; the part is dropped, and its request answers for itself.
             let sent = self.shards.get(shard).is_some_and(|sender| sender.send(part));

@@ -1,5 +1,7 @@
 //! What an executor is: something that is called with documents.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::{Call, ExecutorError};
@@ -54,6 +56,20 @@ pub struct Instance {
     pub copies: usize,
     /// How many calls of one that waits may be under way at once; `None` for what its pod says.
     pub concurrency: Option<usize>,
+    /// Which endpoints it likes to be called with the documents of several requests at once, unless its flow says
+    /// otherwise; `*` stands for those that are not named.
+    pub batching: Vec<(String, Batching)>,
+}
+
+/// How requests to an endpoint become batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Documents that a call shall have; with so many a batch waits no longer.
+    pub documents: usize,
+    /// How long the first request of a batch waits for others.
+    pub wait: Duration,
+    /// Whether the request that completes a batch may take it beyond `documents`.
+    pub flush_all: bool,
 }
 
 /// How an executor wants to be called.
@@ -121,7 +137,8 @@ impl Instance {
     }
 
     fn of(worker: Worker) -> Self {
-        Self { worker, endpoints: Endpoints::All, ranking: None, copies: 1, concurrency: None }
+        let batching = Vec::new();
+        Self { worker, endpoints: Endpoints::All, ranking: None, copies: 1, concurrency: None, batching }
     }
 
     /// The same, standing for so many.
@@ -134,6 +151,13 @@ impl Instance {
     #[must_use]
     pub fn with_concurrency(self, concurrency: usize) -> Self {
         Self { concurrency: Some(concurrency), ..self }
+    }
+
+    /// The same, liking requests to `endpoint` in batches.
+    #[must_use]
+    pub fn batched(mut self, endpoint: &str, batching: Batching) -> Self {
+        self.batching.push((endpoint.to_owned(), batching));
+        self
     }
 
     /// The same, for these endpoints alone.
