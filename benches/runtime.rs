@@ -12,7 +12,8 @@ use flowrun::diagnostic::{Report, Sources};
 use flowrun::runtime::{Flow, Outcome, Request, launch};
 use flowrun::yaml::Environment;
 use flowrun_sdk::{
-    Build, BuildError, Call, Catalog, Document, Documents, Executor, ExecutorError, ExecutorType, Instance,
+    AsyncExecutor, Build, BuildError, Call, Catalog, Document, Documents, Executor, ExecutorError,
+    ExecutorType, Instance, async_trait,
 };
 use futures_util::{StreamExt as _, stream};
 use tokio::runtime::Runtime;
@@ -22,7 +23,7 @@ flowrun_sdk::parameters! {
     struct NoParameters {}
 }
 
-/// Does nothing, on a thread of its own: what is left is the way there and back.
+/// Does nothing: what is left is the way there and back.
 struct Nothing;
 
 impl Executor for Nothing {
@@ -31,15 +32,30 @@ impl Executor for Nothing {
     }
 }
 
-fn create(_: &Build) -> Result<Instance, BuildError> {
+#[async_trait]
+impl AsyncExecutor for Nothing {
+    async fn execute(&self, _: &mut Call<'_>) -> Result<(), ExecutorError> {
+        Ok(())
+    }
+}
+
+fn thread(_: &Build) -> Result<Instance, BuildError> {
     Ok(Instance::thread(Nothing))
 }
+
+fn task(_: &Build) -> Result<Instance, BuildError> {
+    Ok(Instance::task(Nothing))
+}
+
+/// Where the executors of a chain work, and what does nothing there.
+const WAYS: [(&str, &str); 3] = [("thread", "OnThread"), ("task", "InTask"), ("in place", "Pass")];
 
 /// A chain of so many pods of that executor.
 fn chain(tasks: &Runtime, pods: usize, uses: &str) -> Flow {
     let mut catalog: Catalog = flowrun::catalog::built_in();
     catalog.add(ExecutorType::new::<NoParameters>("Affine", "Costs.", |_| Ok(Instance::thread(Affine))));
-    catalog.add(ExecutorType::new::<NoParameters>("Nothing", "Does nothing.", create));
+    catalog.add(ExecutorType::new::<NoParameters>("OnThread", "Does nothing.", thread));
+    catalog.add(ExecutorType::new::<NoParameters>("InTask", "Does nothing.", task));
     let executors: String = (0..pods).map(|pod| format!("- {{name: p{pod}, uses: {uses}}}\n")).collect();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flow.yml");
@@ -85,7 +101,7 @@ fn hop(criterion: &mut Criterion) {
     const PODS: usize = 10;
     let tasks = Runtime::new().unwrap();
     let mut group = criterion.benchmark_group("hop");
-    for (name, uses) in [("thread", "Nothing"), ("task", "Pass")] {
+    for (name, uses) in WAYS {
         let (flow, documents) = (chain(&tasks, PODS, uses), documents(1));
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|requests| {
@@ -101,7 +117,7 @@ fn pass_through(criterion: &mut Criterion) {
     let tasks = Runtime::new().unwrap();
     let mut group = criterion.benchmark_group("pass_through");
     group.throughput(Throughput::Elements(100));
-    for (name, uses) in [("thread", "Nothing"), ("task", "Pass")] {
+    for (name, uses) in WAYS {
         let (flow, documents) = (chain(&tasks, 3, uses), documents(100));
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|requests| stream_through(&tasks, &flow, requests, || documents.clone()));

@@ -30,13 +30,14 @@ fn flow(random: &mut ChaCha8Rng) -> String {
             needs.push(if random.random_bool(0.15) { "gateway".to_owned() } else { last });
         }
         let with = format!(
-            "{{seed: {}, dawdle: {}, document_errors: {}, call_errors: {}, panics: {}, task: {}}}",
+            "{{seed: {}, dawdle: {}, document_errors: {}, call_errors: {}, panics: {}, task: {}, in_place: {}}}",
             random.next_u32(),
             [0, 0, 100, 2000][random.random_range(0..4)],
             [0, 0, 50, 300][random.random_range(0..4)],
             [0, 0, 30, 200][random.random_range(0..4)],
             [0, 0, 20, 200][random.random_range(0..4)],
             random.random_bool(0.3),
+            random.random_bool(0.2),
         );
         let (replicas, shards) = (random.random_range(1..4), random.random_range(1..4));
         let polling = if random.random_bool(0.5) { "ALL" } else { "ANY" };

@@ -95,7 +95,7 @@ fn the_reference_of_executors_is_what_they_can_be_told() {
                     executors NAME` prints the same.\n"
             .to_owned();
     flowrun::catalog::built_in().types().for_each(|kind| text.push_str(&executor(kind)));
-    keep("docs/executors.md", &text);
+    keep("docs/built-in.md", &text);
 }
 
 #[test]

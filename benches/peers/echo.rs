@@ -1,7 +1,7 @@
-//! The least that can answer a client of Jina: tonic's codec over hyper, which sends every message back.
+//! The least that can answer a client of Jina: a bare server of tonic's, which sends every message back.
 //!
-//! Documents in the messages are left as bytes, as the gateway has them at first; with `--reads` they are read and
-//! written anew with prost, as a service made of the `.proto` files has them. Prints where it listens.
+//! Documents in the messages are read and written with prost, as a service made of the `.proto` files has them; with
+//! `--bytes` they are left as bytes, as the gateway has them at first. Prints where it listens.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,12 +19,11 @@ use bytes::Bytes;
 use flowrun_sdk::wire::jina::DataRequestProto;
 use flowrun_sdk::wire::jina::data_request_proto::data_content_proto::Documents;
 use futures_util::StreamExt as _;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
 use prost::Message as _;
-use tokio::net::TcpListener;
 use tonic::server::Grpc;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Status, Streaming};
 use tonic_prost::ProstCodec;
 
@@ -125,21 +124,13 @@ async fn stream(State(reads): State<bool>, request: Request) -> Result<Response,
 
 #[tokio::main]
 async fn main() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    println!("{}", listener.local_addr().unwrap());
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap().with_nodelay(Some(true));
+    println!("{}", incoming.local_addr().unwrap());
     let router = Router::new()
         .route("/jina.JinaSingleDataRequestRPC/process_single_data", post(unary))
         .route("/jina.JinaRPC/Call", post(stream))
-        .with_state(std::env::args().any(|argument| argument == "--reads"));
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let service = TowerToHyperService::new(router.clone());
-        tokio::spawn(async move {
-            let mut builder = Builder::new(TokioExecutor::new());
-            builder.http2().initial_stream_window_size(1 << 20).initial_connection_window_size(16 << 20);
-            // Clients that go away are none of its business.
-            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
+        .with_state(!std::env::args().any(|argument| argument == "--bytes"));
+    let mut server =
+        Server::builder().initial_stream_window_size(1 << 20).initial_connection_window_size(16 << 20);
+    server.add_routes(Routes::from(router)).serve_with_incoming(incoming).await.unwrap();
 }

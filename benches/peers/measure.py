@@ -163,7 +163,7 @@ def main():
         shapes = sys.argv[1:] or list(SHAPES)
         # An echo runs no Python.
         beside_echo = any(not shape.startswith("python") for shape in shapes)
-        echoes = {"echo": echo(), "echo that reads": echo("--reads")} if beside_echo else {}
+        echoes = {"echo": echo(), "echo of bytes": echo("--bytes")} if beside_echo else {}
         for shape in shapes:
             if shape == "python:jina" and not with_jina:
                 continue

@@ -74,6 +74,10 @@ class NamedScore:
 class DocumentArray(list):
     """A list of documents."""
 
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        return DocumentArray(found) if isinstance(index, slice) else found
+
     @property
     def texts(self):
         """The text of each."""

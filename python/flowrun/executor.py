@@ -115,3 +115,16 @@ def accepted(function, offered):
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
     return frozenset(parameter.name for parameter in parameters) & offered
+
+
+def origins(parameters, docs):
+    """`docs_matrix` and `docs_map`: the documents by where they came from, when a join handed them on side by side
+    (`no_reduce`); all of them as one list otherwise. Takes what the parent says of it out of the parameters."""
+    told = parameters.pop("__origins__", ())
+    parts, start = [], 0
+    for name, count in told:
+        end = start + int(count)
+        parts.append((name, docs[start:end]))
+        start = end
+    matrix = [part for _, part in parts] if parts else [docs]
+    return {"docs_matrix": matrix if len(docs) else None, "docs_map": dict(parts)}

@@ -4,6 +4,7 @@ import inspect
 import sys
 
 from . import wire
+from .executor import origins
 
 DEFAULT = "/default"
 DRY_RUN = "_jina_dry_run_"
@@ -110,12 +111,12 @@ class Jina:
         if self._second:
             array = array[entry.request_schema] if singly else entry.request_schema
         docs = array.from_protobuf(self._message.FromString(data))
+        parts = origins(parameters, docs)
         if getattr(entry, "parameters_is_pydantic_model", False):
             parameters = entry.parameters_model(**parameters)
         arguments = {
             "parameters": parameters,
-            "docs_matrix": [docs] if len(docs) else None,
-            "docs_map": {},
+            **parts,
             "tracing_context": None,
         }
         if singly:

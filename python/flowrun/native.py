@@ -4,7 +4,7 @@ import inspect
 
 from . import wire
 from .document import Document, read_documents, write_documents
-from .executor import DEFAULT, FAILED, Executor, accepted, make
+from .executor import DEFAULT, FAILED, Executor, accepted, make, origins
 
 _OFFERED = frozenset(("docs", "parameters", "docs_matrix", "docs_map", "tracing_context"))
 
@@ -54,8 +54,7 @@ class Native:
         arguments = {
             "docs": docs,
             "parameters": parameters,
-            "docs_matrix": [docs] if docs else None,
-            "docs_map": {},
+            **origins(parameters, docs),
             "tracing_context": None,
         }
         if names is not None:

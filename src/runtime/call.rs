@@ -4,13 +4,13 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use flowrun_sdk::{Answer, AsyncExecutor, Call, Documents, ErrorKind, ExecutorError};
+use flowrun_sdk::{Answer, AsyncExecutor, Call, ErrorKind, ExecutorError};
 use futures_util::future::{Either, select};
 
 use super::concern::{Concern, Named, within};
 use super::content::Content;
 use super::joint::{Errand, Told, tell_apart};
-use super::lobby::Rules;
+use super::lobby::{Batch, Rules};
 use super::meter::Meter;
 use super::obligation::Obligation;
 use super::part::Part;
@@ -57,22 +57,31 @@ impl Station {
         None
     }
 
-    /// Takes a part over from the queue, if it is still worth working on.
-    pub(super) fn take(&self, part: Part, outlet: &Outlet) -> Option<Part> {
-        self.meter.unqueued();
-        self.worthwhile(part, outlet)
+    /// The part, when it is still worth working on; else with its excuse.
+    #[expect(clippy::result_large_err, reason = "both are the part, and it goes on either way")]
+    pub(super) fn worthwhile(&self, part: Part) -> Result<Part, Part> {
+        match self.excuse(&part.obligation) {
+            None => Ok(part),
+            Some(excuse) => Err(Part { content: Content { error: Some(excuse), ..part.content }, ..part }),
+        }
     }
 
-    /// The part, unless it is not worth working on any more: then it goes on at once.
-    pub(super) fn worthwhile(&self, part: Part, outlet: &Outlet) -> Option<Part> {
-        let Some(excuse) = self.excuse(&part.obligation) else { return Some(part) };
-        let content = Content { error: Some(excuse), ..part.content };
-        outlet.finish(part.obligation, content, part.seat);
-        None
+    /// Takes the parts of a batch over from the queue: those that are worth working on, the others go on at once.
+    pub(super) fn take(&self, Batch { first, others }: Batch, outlet: &Outlet) -> Vec<Part> {
+        let mut parts = Vec::with_capacity(1 + others.len());
+        for part in std::iter::once(first).chain(others) {
+            self.meter.unqueued();
+            match self.worthwhile(part) {
+                Ok(part) => parts.push(part),
+                Err(part) => outlet.take(part),
+            }
+        }
+        self.formed(&parts);
+        parts
     }
 
     /// Enters a batch in the books, at pods that form them.
-    pub(super) fn formed(&self, parts: &[Part]) {
+    fn formed(&self, parts: &[Part]) {
         let batched = |part: &Part| self.rules.as_ref().is_some_and(|rules| rules.of(part).is_some());
         if parts.first().is_some_and(batched) {
             let documents = parts.iter().map(|part| part.content.documents.len()).sum();
@@ -95,12 +104,13 @@ impl Station {
         ExecutorError::new(ErrorKind::Expired, message)
     }
 
-    /// The call that an errand asks for.
-    pub(super) fn call<'a>(&self, errand: &'a Errand<'_>, documents: Documents) -> Call<'a> {
+    /// The call that an errand with that content asks for.
+    pub(super) fn call<'a>(&self, errand: &'a Errand<'_>, content: &mut Content) -> Call<'a> {
         let own = self.timeout_send.and_then(|timeout| Instant::now().checked_add(timeout));
         let deadline = [errand.deadline, own].into_iter().flatten().min();
-        Call::new(errand.endpoint, documents, &errand.parameters)
+        Call::new(errand.endpoint, content.documents.take(), &errand.parameters)
             .named(&errand.named.id)
+            .from_origins(std::mem::take(&mut content.origins))
             .until(deadline, errand.cancellation.clone())
             .within(errand.bytes_max)
     }

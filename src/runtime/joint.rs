@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Answer, Cancellation, Documents, ErrorKind, RequestParameters};
+use flowrun_sdk::{Answer, Cancellation, ErrorKind, RequestParameters};
 
 use super::concern::Named;
+use super::content::Content;
 use super::obligation::Obligation;
 use super::part::Part;
 
@@ -55,8 +56,8 @@ impl<'a> Errand<'a> {
 }
 
 /// The documents of several parts, one behind the other. The parts keep theirs, in case they are called apart.
-pub(super) fn documents(parts: &[Part]) -> Documents {
-    parts.iter().flat_map(|part| part.content.documents.iter().cloned()).collect()
+pub(super) fn content(parts: &[Part]) -> Content {
+    Content::of(parts.iter().flat_map(|part| part.content.documents.iter().cloned()).collect())
 }
 
 /// An answer told apart.

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::call::Station;
 use super::channel::Sender;
 use super::flow::{Flow, Pod};
+use super::in_place::{self, InPlace};
 use super::intake::Intake;
 use super::ledger::Ledger;
 use super::lobby::{Lobby, Rules};
@@ -182,6 +183,7 @@ impl Launcher {
             tracing::warn!(pod = &*name, endpoint, "batches of an endpoint that the executor does not have");
         }
         let rules = (!batching.is_empty()).then(|| Rules::of_pod(&name, batching, plan.channel_slots));
+        let batches = rules.is_some();
         let crew = Crew { plan, name, meter: Arc::clone(&meter), outlet: Arc::clone(&outlet), rules };
         let mut shards: Vec<Vec<Made>> = (0..plan.shards).map(|_| Vec::new()).collect();
         for made in made {
@@ -198,6 +200,7 @@ impl Launcher {
             endpoints,
             polling: plan.polling.clone(),
             shards,
+            batches,
             meter,
             outlet,
         };
@@ -218,10 +221,10 @@ struct Crew<'a> {
 }
 
 impl Crew<'_> {
-    /// Starts the workers of one shard; returns the sending end of their channel.
+    /// Starts the workers of one shard; returns the way to them.
     fn start(&self, made: Vec<Made>, ends: &mut Vec<oneshot::Receiver<WorkerEnd>>) -> Sender {
         let slots = self.plan.channel_slots;
-        let mut replicas = Vec::new();
+        let (mut in_place, mut replicas) = (Vec::new(), Vec::new());
         let first = made.first().map(|made| (made.instance.copies, made.instance.concurrency));
         let (copies, at_once) = first.unwrap_or((1, None));
         let (sender, receiver) = crossbeam_channel::bounded(slots);
@@ -230,6 +233,11 @@ impl Crew<'_> {
         for Made { worker, instance, recipe } in made {
             let station = self.station(worker);
             match instance.worker {
+                Kind::Thread(executor) if instance.in_place && self.rules.is_none() => {
+                    let (end, ended) = oneshot::channel();
+                    in_place.push(in_place::Replica::new(station, executor, recipe, end));
+                    ends.push(ended);
+                }
                 Kind::Thread(executor) => {
                     let (intake, outlet) = (intake.clone(), Arc::clone(&self.outlet));
                     let worker = ThreadWorker { station, executor, recipe, intake, outlet };
@@ -237,6 +245,9 @@ impl Crew<'_> {
                 }
                 Kind::Task(executor) => replicas.push(Replica::new(station, executor, recipe)),
             }
+        }
+        if !in_place.is_empty() {
+            return Sender::InPlace(InPlace::new(in_place));
         }
         if replicas.is_empty() {
             return Sender::Thread(sender);

@@ -95,8 +95,8 @@ impl Lobby {
         let Some(batching) = self.rules.of(&part) else { return Some(Batch::alone(part)) };
         let documents = part.content.documents.len();
         let ids: HashSet<String> = part.content.documents.iter().map(|one| one.id.clone()).collect();
-        // What an executor makes anew may have no id either.
-        if ids.contains("") {
+        // What an executor makes anew may have no id either; and a list of several lists is told apart by its places.
+        if ids.contains("") || !part.content.origins.is_empty() {
             return Some(Batch::alone(part));
         }
         let due = due(&part, batching);
@@ -161,7 +161,7 @@ impl Forming {
 
 /// When a batch with this part has to go. At least half of the time that the request has left is for the call.
 fn due(part: &Part, batching: Batching) -> Instant {
-    let left = part.obligation.deadline.map(|deadline| deadline.saturating_duration_since(part.arrived) / 2);
-    let wait = left.map_or(batching.wait, |left| left.min(batching.wait));
-    part.arrived + wait
+    let arrived = part.arrived.unwrap_or_else(Instant::now);
+    let left = part.obligation.deadline.map(|deadline| deadline.saturating_duration_since(arrived) / 2);
+    arrived + left.map_or(batching.wait, |left| left.min(batching.wait))
 }

@@ -35,7 +35,13 @@ pub(super) fn merge(mut parts: Vec<Content>, law: Law) -> Content {
     drop_failed(&mut parts);
     let mut parts = parts.into_iter();
     let mut merged = parts.next().unwrap_or_default();
+    if law.join != Join::Append {
+        merged.origins.clear();
+    }
     for part in parts {
+        if law.join == Join::Append {
+            merged.origins.extend(part.origins);
+        }
         if merged.error.is_none() {
             merged.error = part.error;
         }
@@ -68,9 +74,7 @@ fn drop_failed(parts: &mut [Content]) {
         let after = after.get(1..).unwrap_or_default();
         part.failures.retain(|failure| !failed_in(before, &failure.failure.id));
         let lost = |document: &Document| failed_in(before, &document.id) || failed_in(after, &document.id);
-        if part.documents.iter().any(lost) {
-            part.documents.make_mut().retain(|document| !lost(document));
-        }
+        part.retain(|document| !lost(document));
     }
 }
 

@@ -12,6 +12,7 @@ mod concern;
 mod content;
 mod flow;
 mod gathering;
+mod in_place;
 mod intake;
 mod joint;
 mod latency;

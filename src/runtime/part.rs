@@ -13,6 +13,6 @@ pub(super) struct Part {
     pub(super) content: Content,
     /// Its seat among the parts that other shards have, if the request was split.
     pub(super) seat: Option<Seat>,
-    /// When it came, which is when its waiting for a batch began.
-    pub(super) arrived: Instant,
+    /// When it came, which is when its waiting for a batch began, at pods that form them.
+    pub(super) arrived: Option<Instant>,
 }

@@ -1,7 +1,7 @@
 //! The edges of the graph: what a pod makes goes on from here, and arrives there.
 //!
-//! There is no task between pods: whoever finishes a part carries it on, through joins and past pods that have
-//! nothing to do with it, up to the channel of the next worker. Channels have a slot for every credit, so this never
+//! There is no task between pods: whoever finishes a part carries it on, through joins, past pods that have nothing to
+//! do with it and through those that are called in place, up to the channel of the next worker. Channels have a slot for every credit, so this never
 //! waits. An [`Inlet`] holds the sending ends of its pod's channels and is held by the workers in front of it; when
 //! those are gone the channels close, and so the end of the input travels through the flow.
 
@@ -11,7 +11,7 @@ use std::time::Instant;
 use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{Endpoints, Ranking, top_k};
 
-use super::channel::Sender;
+use super::channel::{Sender, Sent};
 use super::content::Content;
 use super::merge::{Law, Matches};
 use super::meter::Meter;
@@ -37,6 +37,8 @@ pub(super) struct Inlet {
     pub(super) polling: PollingTable,
     /// One channel for each shard.
     pub(super) shards: Vec<Sender>,
+    /// Whether parts may wait there for others.
+    pub(super) batches: bool,
     /// Counts what waits.
     pub(super) meter: Arc<Meter>,
     /// Where parts go that the pod has nothing to do with.
@@ -76,14 +78,7 @@ struct Arrival {
 impl Outlet {
     /// Takes over what a worker made of a part: waits for the other shards, then sends it on.
     pub(super) fn finish(&self, obligation: Arc<Obligation>, content: Content, seat: Option<Seat>) {
-        let whole = match seat {
-            None => Some(content),
-            Some(seat) => seat.sit(content, self.law(&obligation), &obligation),
-        };
-        if let Some(content) = whole {
-            if let (Some((pod, _)), Some(trace)) = (&self.pod, &obligation.trace) {
-                trace.end(*pod);
-            }
+        if let Some(content) = self.whole(&obligation, content, seat) {
             self.send(&obligation, content);
         }
     }
@@ -91,6 +86,18 @@ impl Outlet {
     /// Takes over a part that a worker has made what its content is.
     pub(super) fn take(&self, Part { obligation, content, seat, .. }: Part) {
         self.finish(obligation, content, seat);
+    }
+
+    /// What all shards made of a part, when this was the last of them.
+    fn whole(&self, obligation: &Obligation, content: Content, seat: Option<Seat>) -> Option<Content> {
+        let whole = match seat {
+            None => content,
+            Some(seat) => seat.sit(self.signed(content, self.replies), self.law(obligation), obligation)?,
+        };
+        if let (Some((pod, _)), Some(trace)) = (&self.pod, &obligation.trace) {
+            trace.end(*pod);
+        }
+        Some(whole)
     }
 
     /// Sends a part on to everything that needs it.
@@ -107,7 +114,7 @@ impl Outlet {
             if inlet.is_left_out(obligation, &content) {
                 inlet.outlet.spread(obligation, content, &mut arrivals);
             } else {
-                inlet.dispatch(obligation, content);
+                inlet.dispatch(obligation, content, &mut arrivals);
             }
         }
     }
@@ -134,7 +141,16 @@ impl Outlet {
             }
         }
         for (inlet, input) in &self.inlets {
-            arrivals.push(Arrival { inlet: Arc::clone(inlet), input: *input, content: next() });
+            let content = self.signed(next(), inlet.join);
+            arrivals.push(Arrival { inlet: Arc::clone(inlet), input: *input, content });
+        }
+    }
+
+    /// A part that says where it is from, if those who make one of several want to know.
+    fn signed(&self, content: Content, join: Join) -> Content {
+        match (&self.pod, join) {
+            (Some((_, name)), Join::Append) => content.from(name),
+            _ => content,
         }
     }
 
@@ -182,10 +198,8 @@ impl Inlet {
 
     /// The part with the documents that go to the pod; the others leave the branch here.
     fn choose(&self, mut content: Content) -> Content {
-        if let Some(when) = &self.when
-            && content.documents.iter().any(|document| !when.passes(document))
-        {
-            content.documents.make_mut().retain(|document| when.passes(document));
+        if let Some(when) = &self.when {
+            content.retain(|document| when.passes(document));
         }
         content
     }
@@ -200,19 +214,29 @@ impl Inlet {
         left_out
     }
 
-    /// Hands a request to the workers.
-    fn dispatch(&self, obligation: &Arc<Obligation>, content: Content) {
+    /// Hands a request to the workers. What they made of it on the spot arrives where it goes next.
+    fn dispatch(&self, obligation: &Arc<Obligation>, content: Content, arrivals: &mut Vec<Arrival>) {
         let polling =
             if self.shards.len() == 1 { Polling::Any } else { self.polling.get(&obligation.endpoint) };
-        let arrived = Instant::now();
+        let arrived = self.batches.then(Instant::now);
         for (shard, content, seat) in split(content, self.shards.len(), polling) {
             let part = Part { obligation: Arc::clone(obligation), content, seat, arrived };
             self.meter.queued();
-            // A channel that is full or closed is a defect; the part is dropped, and its request answers for itself.
-            let sent = self.shards.get(shard).is_some_and(|sender| sender.send(part));
-            debug_assert!(sent, "channels have a slot for every credit and outlive what is sent into them");
-            if !sent {
-                self.meter.unqueued();
+            match self.shards.get(shard).map_or(Sent::Lost, |sender| sender.send(part)) {
+                Sent::OnItsWay => {}
+                Sent::Done(Part { content, seat, .. }) => {
+                    if let Some(content) = self.outlet.whole(obligation, content, seat) {
+                        self.outlet.spread(obligation, content, arrivals);
+                    }
+                }
+                // A defect; the part is dropped, and its request answers for itself.
+                Sent::Lost => {
+                    debug_assert!(
+                        false,
+                        "channels have a slot for every credit and outlive what is sent into them"
+                    );
+                    self.meter.unqueued();
+                }
             }
         }
     }

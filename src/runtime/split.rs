@@ -75,12 +75,14 @@ pub(super) fn split(
 
 /// So many copies of the documents; what was said before is carried by the first.
 fn copies(content: Content, count: usize) -> impl Iterator<Item = Content> {
-    let documents = content.documents.clone();
-    std::iter::once(content).chain((1..count).map(move |_| Content::of(documents.clone())))
+    let (documents, origins) = (content.documents.clone(), content.origins.clone());
+    let copy = move |_| Content { origins: origins.clone(), ..Content::of(documents.clone()) };
+    std::iter::once(content).chain((1..count).map(copy))
 }
 
 /// The documents by the shards that they belong to; what was said before is carried by the first.
 fn partition(mut content: Content, shards: usize) -> Vec<(usize, Content)> {
+    content.origins.clear();
     let mut lists: Vec<Vec<Document>> = vec![Vec::new(); shards];
     for document in content.documents.take() {
         if let Some(list) = lists.get_mut(shard_of(&document.id, shards)) {

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{AsyncExecutor, Documents, Worker};
+use flowrun_sdk::{AsyncExecutor, Worker};
 use futures_util::future::join_all;
 use futures_util::{FutureExt as _, StreamExt as _};
 use parking_lot::Mutex;
@@ -14,6 +14,7 @@ use tokio::sync::mpsc::Receiver;
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, in_time, panic_message};
 use super::concern::waiting;
+use super::content::Content;
 use super::intake;
 use super::joint::{self, Errand};
 use super::lobby::{Batch, Lobby};
@@ -58,32 +59,31 @@ impl TaskWorkers {
         let batches = intake::work(receiver, lobby);
         let under_way = idle.lock().len();
         let (workers, idle, outlet) = (&replicas, &idle, &outlet);
-        let work = |Batch { first, others }: Batch| async move {
+        let work = |batch: Batch| async move {
             // No more calls are under way than there are places, so there is one.
             let place = idle.lock().pop_front().unwrap_or(0);
             let Some(replica) = workers.get(place) else { return };
-            if others.is_empty() {
-                let Some(part) = replica.station.take(first, outlet) else {
-                    return idle.lock().push_back(place);
-                };
-                replica.station.formed(std::slice::from_ref(&part));
-                let part = replica.single(part).await;
-                idle.lock().push_back(place);
-                return outlet.take(part);
-            }
-            let parts = std::iter::once(first).chain(others);
-            let parts: Vec<Part> = parts.filter_map(|part| replica.station.take(part, outlet)).collect();
-            replica.station.formed(&parts);
+            let parts = replica.station.take(batch, outlet);
             match replica.several(parts).await {
-                Ok(parts) => parts.into_iter().for_each(|part| outlet.take(part)),
+                Ok(parts) => {
+                    idle.lock().push_back(place);
+                    parts.into_iter().for_each(|part| outlet.take(part));
+                }
                 Err(parts) => {
+                    let mut parts = parts.into_iter();
+                    let last = parts.next_back();
                     for part in parts {
-                        let Some(part) = replica.station.worthwhile(part, outlet) else { continue };
-                        outlet.take(replica.single(part).await);
+                        outlet.take(replica.work(part).await);
                     }
+                    let last = match last {
+                        Some(last) => Some(replica.work(last).await),
+                        None => None,
+                    };
+                    // Whoever learns of the last answer may count on the place.
+                    idle.lock().push_back(place);
+                    last.into_iter().for_each(|part| outlet.take(part));
                 }
             }
-            idle.lock().push_back(place);
         };
         batches.for_each_concurrent(under_way, work).await;
         let closing = join_all(replicas.iter().map(Replica::close)).await;
@@ -100,11 +100,15 @@ impl Replica {
         Self { station, bench: Arc::new(Mutex::new(Bench::new(executor.into(), recipe, take))) }
     }
 
-    /// Calls the executor with a part by itself.
-    async fn single(&self, mut part: Part) -> Part {
+    /// What a part becomes: calls the executor, unless nobody waits for the request any more.
+    async fn work(&self, part: Part) -> Part {
+        let mut part = match self.station.worthwhile(part) {
+            Ok(part) => part,
+            Err(part) => return part,
+        };
         let started = Instant::now();
         let errand = Errand::of(&part.obligation, executor_name(&self.station.pod));
-        let ended = self.call(&errand, part.content.documents.take()).await;
+        let ended = self.call(&errand, &mut part.content).await;
         let content = match ended {
             Ok(ended) => self.station.conclude(&part.obligation, part.content, ended, started),
             Err(reason) => self.station.gone(&reason),
@@ -112,15 +116,15 @@ impl Replica {
         Part { content, ..part }
     }
 
-    /// Calls the executor with several parts at once; gives them back when they are to be called by themselves.
+    /// What several parts become that are called at once; they come back when each is to be called by itself.
     async fn several(&self, parts: Vec<Part>) -> Result<Vec<Part>, Vec<Part>> {
-        let started = Instant::now();
         let [first, others @ ..] = &*parts else { return Err(parts) };
         if others.is_empty() {
             return Err(parts);
         }
+        let started = Instant::now();
         let errand = Errand::of_all(first, others, executor_name(&self.station.pod));
-        let ended = self.call(&errand, joint::documents(&parts)).await;
+        let ended = self.call(&errand, &mut joint::content(&parts)).await;
         let deadline = errand.deadline;
         match ended {
             Ok(ended) => self.station.conclude_batch(parts, ended, deadline, started),
@@ -129,11 +133,11 @@ impl Replica {
     }
 
     /// Calls the executor; an error when there is none, and why.
-    async fn call(&self, errand: &Errand<'_>, documents: Documents) -> Result<Ended, String> {
+    async fn call(&self, errand: &Errand<'_>, content: &mut Content) -> Result<Ended, String> {
         let executor = self.executor().await?;
         self.station.meter.began();
         let calling = async {
-            let mut call = self.station.call(errand, documents);
+            let mut call = self.station.call(errand, content);
             in_time(&*executor, &mut call).await?;
             Ok(call.finish())
         };

@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Documents, Executor, ExecutorError, Worker};
+use flowrun_sdk::{Executor, ExecutorError, Worker};
 
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, panic_message};
 use super::concern::within;
+use super::content::Content;
 use super::intake::Intake;
 use super::joint::{self, Errand};
-use super::lobby::Batch;
 use super::part::Part;
 use super::recipe::Recipe;
 use super::route::{Outlet, executor_name};
@@ -40,29 +40,19 @@ impl ThreadWorker {
     /// Works until the channel closes.
     pub(super) fn run(self) -> WorkerEnd {
         let Self { station, executor, recipe, intake, outlet } = self;
-        let take = |worker| match worker {
-            Worker::Thread(executor) => Some(executor),
-            Worker::Task(_) => None,
-        };
-        let mut bench = Bench::new(executor, recipe, take);
-        while let Some(Batch { first, others }) = intake.next() {
-            if others.is_empty() {
-                if let Some(part) = station.take(first, &outlet) {
-                    station.formed(std::slice::from_ref(&part));
-                    outlet.take(bench.single(&station, part));
+        let mut bench = Bench::computing(executor, recipe);
+        while let Some(batch) = intake.next() {
+            let parts = match intake.lobby {
+                Some(_) => bench.several(&station, station.take(batch, &outlet)),
+                None => {
+                    station.meter.unqueued();
+                    outlet.take(bench.work(&station, batch.first));
+                    continue;
                 }
-                continue;
-            }
-            let parts = std::iter::once(first).chain(others);
-            let parts: Vec<Part> = parts.filter_map(|part| station.take(part, &outlet)).collect();
-            station.formed(&parts);
-            match bench.several(&station, parts) {
+            };
+            match parts {
                 Ok(parts) => parts.into_iter().for_each(|part| outlet.take(part)),
-                Err(parts) => {
-                    for part in parts.into_iter().filter_map(|part| station.worthwhile(part, &outlet)) {
-                        outlet.take(bench.single(&station, part));
-                    }
-                }
+                Err(parts) => parts.into_iter().for_each(|part| outlet.take(bench.work(&station, part))),
             }
         }
         bench.close()
@@ -70,11 +60,24 @@ impl ThreadWorker {
 }
 
 impl Bench<Box<dyn Executor>> {
-    /// Calls the executor with a part by itself.
-    fn single(&mut self, station: &Station, mut part: Part) -> Part {
+    /// One for an executor that computes.
+    pub(super) fn computing(executor: Box<dyn Executor>, recipe: Recipe) -> Self {
+        let take = |worker| match worker {
+            Worker::Thread(executor) => Some(executor),
+            Worker::Task(_) => None,
+        };
+        Self::new(executor, recipe, take)
+    }
+
+    /// What a part becomes: calls the executor, unless nobody waits for the request any more.
+    pub(super) fn work(&mut self, station: &Station, part: Part) -> Part {
+        let mut part = match station.worthwhile(part) {
+            Ok(part) => part,
+            Err(part) => return part,
+        };
         let started = Instant::now();
         let errand = Errand::of(&part.obligation, executor_name(&station.pod));
-        let ended = self.call(station, &errand, part.content.documents.take());
+        let ended = self.call(station, &errand, &mut part.content);
         let content = match ended {
             Ok(ended) => station.conclude(&part.obligation, part.content, ended, started),
             Err(reason) => station.gone(&reason),
@@ -82,15 +85,15 @@ impl Bench<Box<dyn Executor>> {
         Part { content, ..part }
     }
 
-    /// Calls the executor with several parts at once; gives them back when they are to be called by themselves.
+    /// What several parts become that are called at once; they come back when each is to be called by itself.
     fn several(&mut self, station: &Station, parts: Vec<Part>) -> Result<Vec<Part>, Vec<Part>> {
-        let started = Instant::now();
         let [first, others @ ..] = &*parts else { return Err(parts) };
         if others.is_empty() {
             return Err(parts);
         }
+        let started = Instant::now();
         let errand = Errand::of_all(first, others, executor_name(&station.pod));
-        let ended = self.call(station, &errand, joint::documents(&parts));
+        let ended = self.call(station, &errand, &mut joint::content(&parts));
         let deadline = errand.deadline;
         match ended {
             Ok(ended) => station.conclude_batch(parts, ended, deadline, started),
@@ -103,10 +106,10 @@ impl Bench<Box<dyn Executor>> {
         &mut self,
         station: &Station,
         errand: &Errand<'_>,
-        documents: Documents,
+        content: &mut Content,
     ) -> Result<Ended, String> {
         let executor = self.executor(&station.meter)?;
-        let mut call = station.call(errand, documents);
+        let mut call = station.call(errand, content);
         // Whatever state a panic leaves behind is thrown away with the executor.
         station.meter.began();
         let act = || catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));
@@ -121,7 +124,8 @@ impl Bench<Box<dyn Executor>> {
         })
     }
 
-    fn close(self) -> WorkerEnd {
+    /// Lets the executor write out what it holds.
+    pub(super) fn close(self) -> WorkerEnd {
         match self.state {
             State::Working(mut executor) => match catch_unwind(AssertUnwindSafe(|| executor.close())) {
                 Ok(Ok(())) => WorkerEnd::Done,

@@ -8,18 +8,21 @@ use flowrun_sdk::Tensor;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{fails, result, said, send, started, texts};
+use super::{fails, result, said, sees_origins, send, started, texts};
 use crate::clients::environment;
 use crate::support::{ids, reply};
 
 /// A flow of a pod `e` of a class in the file of that schema; none where its environment is not there.
 async fn flow(schema: &str, class: &str, more: &str) -> Option<(TempDir, Flow)> {
+    Some(started(&pod(schema, class, more)?).await)
+}
+
+fn pod(schema: &str, class: &str, more: &str) -> Option<String> {
     let python: PathBuf = environment(schema)?;
-    let pod = format!(
+    Some(format!(
         "- {{name: e, uses: {class}, py_modules: ['@/jina_{schema}.py'], python: '{}'{more}}}",
         python.display()
-    );
-    Some(started(&pod).await)
+    ))
 }
 
 fn embedding(documents: &[flowrun_sdk::Document], at: usize) -> Tensor {
@@ -76,6 +79,14 @@ async fn what_a_method_returns_takes_the_place_of_the_documents() {
         said(&reply(send(&two, "/one", texts(&["a", "b"]), &Value::Null).await).documents),
         ["aa", "bb"]
     );
+}
+
+#[tokio::test]
+async fn documents_that_a_join_lists_side_by_side_are_known_by_where_they_are_from() {
+    for schema in ["v1", "v2"] {
+        let Some(pod) = pod(schema, "Encoder", "") else { return };
+        sees_origins(&pod).await;
+    }
 }
 
 #[tokio::test]

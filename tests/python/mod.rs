@@ -12,7 +12,7 @@ use flowrun::runtime::{Flow, Outcome, Request, RequestError};
 use flowrun::topology::Topology;
 use flowrun::yaml::Environment;
 use flowrun_sdk::{Document, Documents};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::support;
@@ -66,4 +66,27 @@ async fn result(flow: &Flow, endpoint: &str, parameters: &Value) -> Value {
 
 async fn fails(flow: &Flow, endpoint: &str) -> RequestError {
     support::error(send(flow, endpoint, texts(&["a"]), &Value::Null).await)
+}
+
+/// Where the documents are from, as the pod `pod` sees it behind branches that it wants side by side.
+async fn sees_origins(pod: &str) {
+    let branches = "- {name: b, uses: Pass, needs: gateway}\n- {name: c, uses: Pass, needs: gateway}\n";
+    for (more, matrix, map) in [
+        (
+            ", needs: [b, c], no_reduce: true",
+            json!([["x!", "y"], ["x", "y"]]),
+            json!({"b": ["x!", "y"], "c": ["x", "y"]}),
+        ),
+        (", needs: [b, c]", json!([["x!", "y"]]), json!({})),
+    ] {
+        let (_directory, flow) = started(&format!("{branches}{}{more}}}", pod.trim_end_matches('}'))).await;
+        let answer = support::reply(send(&flow, "/origins", texts(&["x", "y"]), &Value::Null).await);
+        let docs: Vec<Value> =
+            matrix.as_array().unwrap().iter().flat_map(|part| part.as_array().unwrap().clone()).collect();
+        assert_eq!(
+            answer.results["e/rep-0"],
+            json!({"docs": docs, "matrix": matrix, "map": map}),
+            "{pod}{more}"
+        );
+    }
 }

@@ -7,7 +7,7 @@ use flowrun::runtime::{Flow, Request, RequestError, launch};
 use flowrun_sdk::ErrorKind;
 use serde_json::{Value, json};
 
-use super::{fails, native, planned, result, said, send, started, texts};
+use super::{fails, native, planned, result, said, sees_origins, send, started, texts};
 use crate::isolation::lives;
 use crate::support::client::until;
 use crate::support::{error, ids, reply};
@@ -49,6 +49,11 @@ async fn a_method_may_return_fewer_documents_more_or_a_dictionary() {
     let runtime = json!({"workspace": workspace, "shard_id": 0, "shards": 1, "replica_id": 0, "replicas": 1,
         "name": "e/rep-0", "read_only": false});
     assert_eq!(about["runtime"], runtime);
+}
+
+#[tokio::test]
+async fn documents_that_a_join_lists_side_by_side_are_known_by_where_they_are_from() {
+    sees_origins(&native("Shop", "")).await;
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ flowrun_sdk::parameters! {
         panics: u64 = 0,
         /// Whether it runs as a task.
         task: bool = false,
+        /// Whether it is called in place, if it is no task.
+        in_place: bool = false,
     }
 }
 
@@ -31,7 +33,11 @@ struct Chaos(ChaosParameters);
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let parameters: ChaosParameters = parse(build)?;
-    Ok(if parameters.task { Instance::task(Chaos(parameters)) } else { Instance::thread(Chaos(parameters)) })
+    let in_place = parameters.in_place;
+    Ok(match parameters.task {
+        true => Instance::task(Chaos(parameters)),
+        false => Instance { in_place, ..Instance::thread(Chaos(parameters)) },
+    })
 }
 
 impl Chaos {

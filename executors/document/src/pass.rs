@@ -1,8 +1,6 @@
 //! `Pass`: leaves everything as it is.
 
-use flowrun_sdk::{
-    AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
-};
+use flowrun_sdk::{Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance};
 
 use crate::no_parameters::NoParameters;
 
@@ -16,16 +14,14 @@ pub(crate) const TYPE: ExecutorType =
         "BaseExecutor",
     ]);
 
-/// A task, because going to another thread and back would cost more than what there is to do.
 struct Pass;
 
-#[async_trait]
-impl AsyncExecutor for Pass {
-    async fn execute(&self, _: &mut Call<'_>) -> Result<(), ExecutorError> {
+impl Executor for Pass {
+    fn execute(&mut self, _: &mut Call<'_>) -> Result<(), ExecutorError> {
         Ok(())
     }
 }
 
 fn create(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::task(Pass))
+    Ok(Instance::thread(Pass).in_place())
 }

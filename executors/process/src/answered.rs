@@ -7,11 +7,12 @@ use flowrun_sdk::wire::jina::data_request_proto::data_content_proto::Documents a
 use flowrun_sdk::wire::jina::status_proto::{ExceptionProto, StatusCode};
 use flowrun_sdk::wire::jina::{DataRequestProto, HeaderProto, StatusProto};
 use flowrun_sdk::wire::{
-    FAILED_DOCUMENTS, RESULTS, Schema, decode_documents, decode_object, encode_documents, encode_object,
-    exception_name,
+    FAILED_DOCUMENTS, ORIGINS, RESULTS, Schema, decode_documents, decode_object, encode_documents,
+    encode_object, exception_name,
 };
 use flowrun_sdk::{
-    Answer, Call, Cancellation, Documents, ErrorKind, Exception, ExecutorError, RequestParameters,
+    Answer, Call, Cancellation, Documents, ErrorKind, Exception, ExecutorError, Origin, RequestParameters,
+    Value,
 };
 use serde_json::{Map, json};
 
@@ -21,6 +22,7 @@ pub(crate) struct Question<'a> {
     endpoint: &'a str,
     parameters: RequestParameters,
     documents: Documents,
+    origins: Vec<Origin>,
 }
 
 impl<'a> Question<'a> {
@@ -32,7 +34,7 @@ impl<'a> Question<'a> {
         let nonsense = |error: flowrun_sdk::wire::WireError| {
             ExecutorError::new(ErrorKind::Internal, format_args!("the call cannot be read: {error}"))
         };
-        let parameters =
+        let mut parameters =
             decode_object(message.parameters.as_deref().unwrap_or_default()).map_err(nonsense)?;
         let documents = match message.data.as_ref().and_then(|data| data.documents.as_ref()) {
             Some(Content::Docs(list)) => decode_documents(list.clone(), Schema::V1).map_err(nonsense)?,
@@ -42,6 +44,7 @@ impl<'a> Question<'a> {
         Ok(Self {
             request: header.map_or("", |header| &header.request_id),
             endpoint: header.and_then(|header| header.exec_endpoint.as_deref()).unwrap_or_default(),
+            origins: origins(parameters.remove(ORIGINS)),
             parameters,
             documents,
         })
@@ -56,9 +59,19 @@ impl<'a> Question<'a> {
     ) -> Call<'_> {
         Call::new(self.endpoint, self.documents.clone(), &self.parameters)
             .named(self.request)
+            .from_origins(self.origins.clone())
             .until(deadline, cancellation)
             .within(bytes_max)
     }
+}
+
+/// What `caller` wrote of where documents came from.
+fn origins(told: Option<Value>) -> Vec<Origin> {
+    let origin = |told: &Value| {
+        let (executor, documents) = (told.get(0)?.as_str()?, told.get(1)?.as_f64()?);
+        Some(Origin { executor: executor.into(), documents: documents as usize })
+    };
+    told.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(origin).collect()
 }
 
 /// The answer of `act` to a message.

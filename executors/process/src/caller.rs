@@ -1,15 +1,17 @@
 //! The executor that hands its calls to a child.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::BufMut as _;
 use flowrun_sdk::wire::jina::DataRequestProto;
 use flowrun_sdk::wire::{self, Failed, Reply};
 use flowrun_sdk::{
-    Answer, AsyncExecutor, BuildError, Call, Condition, ErrorKind, ExecutorError, Failure, Instance,
-    async_trait,
+    Answer, AsyncExecutor, BuildError, Call, Condition, ErrorKind, ExecutorError, Failure, Instance, Origin,
+    RequestParameters, async_trait,
 };
 use prost::Message as _;
+use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::keeper::{Keeper, gone};
@@ -48,7 +50,7 @@ impl AsyncExecutor for Caller {
         let message = wire::ask(
             call.request().to_owned(),
             call.endpoint(),
-            call.parameters(),
+            &parameters(call),
             call.documents(),
             link.ready.schema,
         );
@@ -75,6 +77,17 @@ impl AsyncExecutor for Caller {
     async fn close(&self) -> Result<(), ExecutorError> {
         self.0.close().await
     }
+}
+
+/// The parameters of a call, and where its documents came from, if somebody is to know.
+fn parameters<'a>(call: &Call<'a>) -> Cow<'a, RequestParameters> {
+    if call.origins().is_empty() {
+        return Cow::Borrowed(call.parameters());
+    }
+    let mut parameters = call.parameters().clone();
+    let origin = |origin: &Origin| json!([&*origin.executor, origin.documents]);
+    parameters.insert(wire::ORIGINS.to_owned(), call.origins().iter().map(origin).collect());
+    Cow::Owned(parameters)
 }
 
 /// What a reply leaves behind here.

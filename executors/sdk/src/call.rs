@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::parameters::shown;
 use crate::{
-    AccessPaths, Allowance, Answer, Cancellation, Document, Documents, ExecutorError, Failure, Parameter,
+    AccessPaths, Allowance, Answer, Cancellation, Document, Documents, ExecutorError, Failure, Origin,
+    Parameter,
 };
 
 /// The parameters of a request: a JSON object.
@@ -20,6 +21,7 @@ pub struct Call<'a> {
     endpoint: &'a str,
     parameters: &'a RequestParameters,
     documents: Documents,
+    origins: Vec<Origin>,
     allowance: Allowance,
     failures: Vec<Failure>,
     results: Map<String, Value>,
@@ -35,6 +37,7 @@ impl<'a> Call<'a> {
             endpoint,
             parameters,
             documents,
+            origins: Vec::new(),
             allowance: Allowance::unbounded(),
             failures: Vec::new(),
             results: Map::new(),
@@ -46,6 +49,12 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn named(self, request: &'a str) -> Self {
         Self { request, ..self }
+    }
+
+    /// The same call, whose documents came from there.
+    #[must_use]
+    pub fn from_origins(self, origins: Vec<Origin>) -> Self {
+        Self { origins, ..self }
     }
 
     /// The same call, to be given up at `deadline` or at the sign.
@@ -66,7 +75,9 @@ impl<'a> Call<'a> {
     where
         'a: 'b,
     {
-        Call::under(&self.allowance, endpoint, self.documents.take(), parameters).named(self.request)
+        Call::under(&self.allowance, endpoint, self.documents.take(), parameters)
+            .named(self.request)
+            .from_origins(std::mem::take(&mut self.origins))
     }
 
     /// A call of its own under the bounds of another: what a compound executor calls its parts with document by document.
@@ -142,6 +153,12 @@ impl<'a> Call<'a> {
     /// The documents of the call.
     pub fn documents(&self) -> &Documents {
         &self.documents
+    }
+
+    /// Where the documents came from, when a join handed them on side by side (`no_reduce`). Empty otherwise, and on the
+    /// other side of the boundary to a plugin.
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
     }
 
     /// The documents, for writing; copied first when another branch shares them.

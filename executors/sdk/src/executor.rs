@@ -56,6 +56,9 @@ pub struct Instance {
     pub copies: usize,
     /// How many calls of one that waits may be under way at once; `None` for what its pod says.
     pub concurrency: Option<usize>,
+    /// Whether a call takes next to no time, however many documents it has: one that computes is then called where the
+    /// documents are, because handing them to a thread and back would take longer.
+    pub in_place: bool,
     /// Which endpoints it likes to be called with the documents of several requests at once, unless its flow says
     /// otherwise; `*` stands for those that are not named.
     pub batching: Vec<(String, Batching)>,
@@ -137,8 +140,21 @@ impl Instance {
     }
 
     fn of(worker: Worker) -> Self {
-        let batching = Vec::new();
-        Self { worker, endpoints: Endpoints::All, ranking: None, copies: 1, concurrency: None, batching }
+        Self {
+            worker,
+            endpoints: Endpoints::All,
+            ranking: None,
+            copies: 1,
+            concurrency: None,
+            in_place: false,
+            batching: Vec::new(),
+        }
+    }
+
+    /// The same, of which a call takes next to no time.
+    #[must_use]
+    pub fn in_place(self) -> Self {
+        Self { in_place: true, ..self }
     }
 
     /// The same, standing for so many.

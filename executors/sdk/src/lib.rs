@@ -68,6 +68,7 @@ pub mod guard;
 mod json;
 mod library;
 mod metrics;
+mod origin;
 mod parameters;
 mod siblings;
 mod tensor;
@@ -91,6 +92,7 @@ pub use executor::{AsyncExecutor, Batching, Endpoints, Executor, Instance, Order
 pub use json::JsonError;
 pub use library::{LibraryError, LibraryFault, LibraryRequest, OpenLibrary};
 pub use metrics::{Counter, Gauge, MetricKind, Metrics, Reading};
+pub use origin::Origin;
 pub use parameters::{Fallback, Field, Kind, Parameter, ParameterError, Parameters, Reader, With, mistakes};
 pub use serde_json::Value;
 pub use siblings::{SIBLINGS, count_siblings};

@@ -25,7 +25,7 @@ pub const METAS: &[Key] = &[
     Key::obeyed("name", Kind::Text, "what its directory and its drivers call it"),
     Key::obeyed("workspace", Kind::Text, "the directory that it writes beneath"),
     Key::obeyed("py_modules", Kind::Texts, "Python files or modules that define the class"),
-    Key::obeyed("plugins", Kind::Texts, "shared libraries that have the class; see `docs/plugins.md`"),
+    Key::obeyed("plugins", Kind::Texts, "shared libraries that have the class; see `docs/executors.md`"),
     Key::obeyed("sha256", Kind::Texts, "the SHA-256 that the libraries must have, in the same order"),
     Key::obeyed(
         "read_only",

@@ -43,6 +43,15 @@ class Encoder(Executor):
             'matrix': [len(part) for part in docs_matrix],
         }
 
+    @requests(on='/origins')
+    def origins(self, docs, docs_matrix, docs_map, **kwargs):
+        docs_matrix[0][0].text += '!'
+        return {
+            'docs': [doc.text for doc in docs],
+            'matrix': [[doc.text for doc in part] for part in docs_matrix],
+            'map': {name: [doc.text for doc in part] for name, part in docs_map.items()},
+        }
+
     @requests(on='/raise')
     def bad(self, docs, **kwargs):
         raise ValueError('boom', 42)

@@ -48,6 +48,15 @@ class Encoder(Executor):
             for doc in docs
         )
 
+    @requests(on='/origins')
+    def origins(self, docs: DocList[Text], docs_matrix, docs_map, **kwargs):
+        docs_matrix[0][0].text += '!'
+        return {
+            'docs': [doc.text for doc in docs],
+            'matrix': [[doc.text for doc in part] for part in docs_matrix],
+            'map': {name: [doc.text for doc in part] for name, part in docs_map.items()},
+        }
+
     @requests(on='/same')
     def same(self, docs: DocList[Text], **kwargs) -> DocList[Text]:
         for doc in docs:

@@ -47,6 +47,15 @@ class Shop(Executor):
         for doc in docs:
             doc.tags["handled"] = "otherwise"
 
+    @requests(on="/origins")
+    def origins(self, docs, docs_matrix, docs_map, **kwargs):
+        docs_matrix[0][0].text += "!"
+        return {
+            "docs": docs.texts,
+            "matrix": [part.texts for part in docs_matrix],
+            "map": {name: part.texts for name, part in docs_map.items()},
+        }
+
     @requests(on="/half")
     def half(self, docs, **kwargs):
         return docs[: len(docs) // 2]

@@ -15,6 +15,10 @@ pub const RESULTS: &str = "__results__";
 /// The parameter under which documents that failed are listed.
 pub const FAILED_DOCUMENTS: &str = "__failed__";
 
+/// The parameter under which a call that crosses to another process says where its documents came from: a list of
+/// names and numbers, as [`Origin`](crate::Origin)s are.
+pub const ORIGINS: &str = "__origins__";
+
 /// Every kind of error.
 pub const KINDS: [ErrorKind; 6] = [
     ErrorKind::Input,

@@ -33,7 +33,8 @@ use crate::{Document, Documents, Tags, TensorError};
 
 #[cfg(feature = "service")]
 pub use conversation::{
-    FAILED_DOCUMENTS, Failed, KINDS, RESULTS, Reply, answer, ask, error_kind, exception_name, went_through,
+    FAILED_DOCUMENTS, Failed, KINDS, ORIGINS, RESULTS, Reply, answer, ask, error_kind, exception_name,
+    went_through,
 };
 #[cfg(feature = "service")]
 pub use fields::{Fields, NOTHING, TAGS};

@@ -1,7 +1,7 @@
 //! Where messages are written to. What a message consists of is said once; a first pass over it counts the bytes, which
 //! protobuf wants to know before them, a second one writes them.
 
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+use prost::encoding::{WireType, encoded_len_varint, key_len};
 
 /// Something that is written as a message.
 pub(super) trait Part {
@@ -102,10 +102,26 @@ impl Sink for Length {
     }
 }
 
+/// The key of a field.
+fn key(number: u32, wire: WireType) -> u64 {
+    u64::from(number << 3 | wire as u32)
+}
+
+/// Appends seven bits a byte, the least first. prost does it through `BufMut`, which takes several times as long for a
+/// vector; documents with a vector each are mostly such small numbers around one large copy.
+#[inline]
+fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
 impl Sink for Vec<u8> {
     fn begin(&mut self, number: u32, length: usize) {
-        encode_key(number, WireType::LengthDelimited, self);
-        encode_varint(length as u64, self);
+        push_varint(self, key(number, WireType::LengthDelimited));
+        push_varint(self, length as u64);
     }
 
     fn put(&mut self, bytes: &[u8]) {
@@ -117,18 +133,18 @@ impl Sink for Vec<u8> {
     }
 
     fn varint(&mut self, number: u32, value: u64) {
-        encode_key(number, WireType::Varint, self);
-        encode_varint(value, self);
+        push_varint(self, key(number, WireType::Varint));
+        push_varint(self, value);
     }
 
     fn fixed(&mut self, number: u32, bytes: &[u8]) {
         let wire = if bytes.len() == 4 { WireType::ThirtyTwoBit } else { WireType::SixtyFourBit };
-        encode_key(number, wire, self);
+        push_varint(self, key(number, wire));
         self.extend_from_slice(bytes);
     }
 
     fn packed(&mut self, number: u32, values: impl Iterator<Item = u64> + Clone) {
         self.begin(number, values.clone().map(encoded_len_varint).sum());
-        values.for_each(|value| encode_varint(value, self));
+        values.for_each(|value| push_varint(self, value));
     }
 }
