@@ -54,6 +54,21 @@ pub const LINE_BYTES_MAX: usize = 64 << 20;
 /// Files that one input pattern may match.
 pub const INPUT_FILES_MAX: usize = 10_000_000;
 
+/// Documents that a batch may be asked to have.
+pub const BATCH_DOCUMENTS_MAX: usize = 65_536;
+
+/// Documents of a batch when `preferred_batch_size` does not say: Jina's default.
+pub const BATCH_DOCUMENTS_DEFAULT: usize = 4;
+
+/// Documents with which `auto` takes no more requests into a batch: behind it the batch curves of encoders are flat.
+pub const BATCH_DOCUMENTS_AUTO: usize = 64;
+
+/// How long the first request of a batch waits for others when `timeout` does not say: Jina's default.
+pub const BATCH_WAIT_DEFAULT: Duration = Duration::from_secs(10);
+
+/// Milliseconds that the first request of a batch may be told to wait: ten minutes.
+pub const BATCH_WAIT_MILLISECONDS_MAX: usize = 600_000;
+
 /// Calls that one replica of a waiting executor has under way.
 pub const CONCURRENCY_DEFAULT: usize = 16;
 

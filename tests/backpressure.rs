@@ -25,6 +25,9 @@ async fn accepted_requests_equal_the_credits_that_the_topology_printed() {
         "- {name: a, uses: Pass}\n- {name: b, uses: Chaos}\n- {name: last, uses: Gate}",
         "- {name: a, uses: Chaos, replicas: 3}\n- {name: b, uses: Chaos, needs: a}\n- {name: c, uses: Pass, needs: a}\n\
          - {name: d, uses: Chaos, needs: [b, c], shards: 2}\n- {name: last, uses: Gate, shards: 2, polling: ALL}",
+        "- {name: last, uses: Gate, replicas: 2, uses_dynamic_batching: auto}",
+        "- {name: a, uses: Chaos, uses_with: {task: true}, uses_dynamic_batching: {/index: {timeout: 20}}}\n\
+         - {name: last, uses: Gate, uses_dynamic_batching: {/index: {preferred_batch_size: 3, timeout: 20}}}",
         "- {name: a, uses: Pass}\n- {name: side, uses: Gate, floating: true}",
     ];
     for (prefetch, shape) in [1, 7, 50].into_iter().flat_map(|prefetch| shapes.map(|shape| (prefetch, shape)))

@@ -41,6 +41,16 @@ fn flow(random: &mut ChaCha8Rng) -> String {
         );
         let (replicas, shards) = (random.random_range(1..4), random.random_range(1..4));
         let polling = if random.random_bool(0.5) { "ALL" } else { "ANY" };
+        let batching = match random.random_range(0..4) {
+            0 => "auto".to_owned(),
+            1 => format!(
+                "{{'*': {{preferred_batch_size: {}, timeout: {}, flush_all: {}}}}}",
+                random.random_range(1..9),
+                random.random_range(0..3),
+                random.random_bool(0.5)
+            ),
+            _ => "{}".to_owned(),
+        };
         let all_leaves = random.random_bool(0.1);
         let aside = !all_leaves && random.random_bool(0.1);
         let place = match (all_leaves, aside) {
@@ -51,7 +61,7 @@ fn flow(random: &mut ChaCha8Rng) -> String {
         writeln!(
             yaml,
             "- {{name: p{pod}, uses: Chaos, uses_with: {with}, {place}, replicas: {replicas}, shards: {shards}, \
-             polling: {polling}, floating: {floating}}}",
+             polling: {polling}, floating: {floating}, uses_dynamic_batching: {batching}}}",
         )
         .unwrap();
         if !floating && !aside {

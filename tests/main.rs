@@ -11,6 +11,7 @@
 )]
 
 mod backpressure;
+mod batching;
 mod client;
 mod clients;
 mod clip;

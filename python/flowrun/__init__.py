@@ -14,7 +14,7 @@ package along.
 
 from .document import Document, DocumentArray, NamedScore, Tensor
 from .errors import InputError, InternalError, ParameterError, ResourceError
-from .executor import Executor, requests
+from .executor import Executor, dynamic_batching, requests
 
 __all__ = [
     "Document",
@@ -26,6 +26,7 @@ __all__ = [
     "ParameterError",
     "ResourceError",
     "Tensor",
+    "dynamic_batching",
     "requests",
 ]
 

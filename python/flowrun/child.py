@@ -324,6 +324,7 @@ def serve(sock, start):
     about = ", ".join(filter(None, (python, adapter.about())))
     ready = {
         "endpoints": adapter.endpoints(),
+        "batching": adapter.batching(),
         "several": several,
         "interruptible": not several,
         "schema": adapter.schema,

@@ -24,6 +24,20 @@ def requests(function=None, *, on=None):
     return mark if function is None else mark(function)
 
 
+def dynamic_batching(function=None, *, preferred_batch_size=4, timeout=10_000, flush_all=False):
+    """Marks a method that likes the documents of several requests at once: about so many, for which the first request
+    waits so many milliseconds at the most. What the flow says under `uses_dynamic_batching` wins."""
+    if preferred_batch_size < 1 or timeout < 0:
+        raise ValueError("`preferred_batch_size` must be at least 1, and `timeout` not negative")
+    settings = {"preferred_batch_size": preferred_batch_size, "timeout": int(timeout), "flush_all": bool(flush_all)}
+
+    def mark(function):
+        function.__flowrun_batching__ = settings
+        return function
+
+    return mark if function is None else mark(function)
+
+
 class Executor:
     """The base of executors.
 

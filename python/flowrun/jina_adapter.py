@@ -72,6 +72,21 @@ class Jina:
         names = [name for name in self.executor.requests if name != DRY_RUN]
         return None if DEFAULT in names else names
 
+    def batching(self):
+        """The endpoints that like to be called with the documents of several requests, and how; `*` for all others."""
+        options = getattr(self.executor, "dynamic_batching", None) or {}
+        found = {}
+        for endpoint, entry in self.executor.requests.items():
+            # Jina's keys are endpoints or names of methods; the former win.
+            settings = options.get(endpoint) or options.get(_function(entry).__name__)
+            if settings and endpoint != DRY_RUN:
+                found["*" if endpoint == DEFAULT else endpoint] = {
+                    "preferred_batch_size": settings.get("preferred_batch_size") or 4,
+                    "timeout": int(settings.get("timeout", 10_000)),
+                    "flush_all": bool(settings.get("flush_all", False)),
+                }
+        return found
+
     def waits(self):
         """Whether a method waits, so that several calls may be under way."""
         functions = (_function(entry) for entry in self.executor.requests.values())

@@ -32,6 +32,11 @@ class Native:
         """The endpoints that it handles; none for all."""
         return None if DEFAULT in self._methods else list(self._methods)
 
+    def batching(self):
+        """The endpoints that like to be called with the documents of several requests, and how; `*` for all others."""
+        marked = ((endpoint, getattr(method, "__flowrun_batching__", None)) for endpoint, (method, _) in self._methods.items())
+        return {"*" if endpoint == DEFAULT else endpoint: settings for endpoint, settings in marked if settings}
+
     def waits(self):
         """Whether a method waits, so that several calls may be under way."""
         return any(inspect.iscoroutinefunction(method) for method, _ in self._methods.values())

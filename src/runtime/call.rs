@@ -4,14 +4,18 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use flowrun_sdk::{Answer, AsyncExecutor, Call, ErrorKind, ExecutorError, RequestParameters};
+use flowrun_sdk::{Answer, AsyncExecutor, Call, ErrorKind, ExecutorError};
 use futures_util::future::{Either, select};
 
-use super::concern::{Concern, within};
+use super::concern::{Concern, Named, within};
 use super::content::Content;
+use super::joint::{Errand, Told, tell_apart};
+use super::lobby::{Batch, Rules};
 use super::meter::Meter;
 use super::obligation::Obligation;
+use super::part::Part;
 use super::request::{DocumentFailure, RequestError};
+use super::route::Outlet;
 use super::trace::PodCall;
 
 /// A worker's place in its pod: what its results and errors are named after.
@@ -24,6 +28,8 @@ pub(super) struct Station {
     pub(super) meter: Arc<Meter>,
     /// How long one call may take, beside what the request may.
     pub(super) timeout_send: Option<Duration>,
+    /// Which batches its pod forms, if it does.
+    pub(super) rules: Option<Arc<Rules>>,
 }
 
 /// How a call ended.
@@ -36,12 +42,12 @@ pub(super) enum Ended {
 
 impl Station {
     /// What lines of the log concern that a call for a request writes.
-    pub(super) fn concern(&self, obligation: &Obligation) -> Concern {
-        Concern { request: Arc::clone(&obligation.named), worker: Some(Arc::clone(&self.worker)) }
+    pub(super) fn concern(&self, named: &Arc<Named>) -> Concern {
+        Concern { request: Arc::clone(named), worker: Some(Arc::clone(&self.worker)) }
     }
 
     /// Why a part need not be worked on, if it need not.
-    pub(super) fn excuse(&self, obligation: &Obligation) -> Option<RequestError> {
+    fn excuse(&self, obligation: &Obligation) -> Option<RequestError> {
         let expired = obligation.deadline.is_some_and(|deadline| deadline <= Instant::now());
         if expired || obligation.is_given_up() {
             let kind = if expired { ErrorKind::Expired } else { ErrorKind::Cancelled };
@@ -51,13 +57,45 @@ impl Station {
         None
     }
 
+    /// The part, when it is still worth working on; else with its excuse.
+    #[expect(clippy::result_large_err, reason = "both are the part, and it goes on either way")]
+    pub(super) fn worthwhile(&self, part: Part) -> Result<Part, Part> {
+        match self.excuse(&part.obligation) {
+            None => Ok(part),
+            Some(excuse) => Err(Part { content: Content { error: Some(excuse), ..part.content }, ..part }),
+        }
+    }
+
+    /// Takes the parts of a batch over from the queue: those that are worth working on, the others go on at once.
+    pub(super) fn take(&self, Batch { first, others }: Batch, outlet: &Outlet) -> Vec<Part> {
+        let mut parts = Vec::with_capacity(1 + others.len());
+        for part in std::iter::once(first).chain(others) {
+            self.meter.unqueued();
+            match self.worthwhile(part) {
+                Ok(part) => parts.push(part),
+                Err(part) => outlet.take(part),
+            }
+        }
+        self.formed(&parts);
+        parts
+    }
+
+    /// Enters a batch in the books, at pods that form them.
+    fn formed(&self, parts: &[Part]) {
+        let batched = |part: &Part| self.rules.as_ref().is_some_and(|rules| rules.of(part).is_some());
+        if parts.first().is_some_and(batched) {
+            let documents = parts.iter().map(|part| part.content.documents.len()).sum();
+            self.meter.batched(parts.len(), documents);
+        }
+    }
+
     /// Whether a call that began then has taken longer than it may.
     fn is_late(&self, started: Instant) -> bool {
         self.timeout_send.is_some_and(|timeout| started.elapsed() >= timeout)
     }
 
-    fn late(&self, obligation: &Obligation) -> ExecutorError {
-        let over = obligation.deadline.is_some_and(|deadline| deadline <= Instant::now());
+    fn late(&self, deadline: Option<Instant>) -> ExecutorError {
+        let over = deadline.is_some_and(|deadline| deadline <= Instant::now());
         let timeout = self.timeout_send.unwrap_or_default().as_millis();
         let message = match over {
             true => "the deadline passed".to_owned(),
@@ -66,20 +104,15 @@ impl Station {
         ExecutorError::new(ErrorKind::Expired, message)
     }
 
-    /// The call that a part asks for.
-    pub(super) fn call<'a>(
-        &self,
-        obligation: &'a Obligation,
-        parameters: &'a RequestParameters,
-        content: &mut Content,
-    ) -> Call<'a> {
+    /// The call that an errand with that content asks for.
+    pub(super) fn call<'a>(&self, errand: &'a Errand<'_>, content: &mut Content) -> Call<'a> {
         let own = self.timeout_send.and_then(|timeout| Instant::now().checked_add(timeout));
-        let deadline = [obligation.deadline, own].into_iter().flatten().min();
-        Call::new(&obligation.endpoint, content.documents.take(), parameters)
-            .named(&obligation.named.id)
+        let deadline = [errand.deadline, own].into_iter().flatten().min();
+        Call::new(errand.endpoint, content.documents.take(), &errand.parameters)
+            .named(&errand.named.id)
             .from_origins(std::mem::take(&mut content.origins))
-            .until(deadline, obligation.cancellation.clone())
-            .within(obligation.request_bytes_max)
+            .until(deadline, errand.cancellation.clone())
+            .within(errand.bytes_max)
     }
 
     /// What becomes of a part whose executor panicked before and could not be made anew.
@@ -93,25 +126,84 @@ impl Station {
     pub(super) fn conclude(
         &self,
         obligation: &Obligation,
-        mut before: Content,
+        before: Content,
         ended: Ended,
         started: Instant,
     ) -> Content {
-        let result = match ended {
-            Ended::Returned(Ok(_)) if self.is_late(started) => Err(self.late(obligation)),
+        let result = self.result(ended, obligation.deadline, started);
+        let result = result.and_then(|answer| obligation.bounded(&answer.documents).map(|()| answer));
+        self.called(&result, started);
+        self.deliver(obligation, before, result, started)
+    }
+
+    /// What the parts of a batch have become, and the books of the call; the parts as they were when each is to be
+    /// called by itself, because an error or an answer cannot be shared.
+    pub(super) fn conclude_batch(
+        &self,
+        parts: Vec<Part>,
+        ended: Ended,
+        deadline: Option<Instant>,
+        started: Instant,
+    ) -> Result<Vec<Part>, Vec<Part>> {
+        let result = self.result(ended, deadline, started);
+        self.called(&result, started);
+        let results: Vec<Result<Answer, ExecutorError>> =
+            match result.map(|answer| tell_apart(&parts, answer)) {
+                Ok(Told::Each(answers)) => answers.into_iter().map(Ok).collect(),
+                // There is no time for more.
+                Err(error) if matches!(error.kind(), ErrorKind::Expired | ErrorKind::Cancelled) => {
+                    parts.iter().map(|_| Err(error.clone())).collect()
+                }
+                told => {
+                    self.meter.parted();
+                    if let (Ok(Told::Never), Some(rules), Some(part)) = (&told, &self.rules, parts.first()) {
+                        rules.give_up(&part.obligation.endpoint);
+                    }
+                    return Err(parts);
+                }
+            };
+        let deliver = |(part, result): (Part, _)| {
+            let content = self.deliver(&part.obligation, part.content, result, started);
+            Part { content, ..part }
+        };
+        Ok(parts.into_iter().zip(results).map(deliver).collect())
+    }
+
+    /// How a call ended, as a result.
+    fn result(
+        &self,
+        ended: Ended,
+        deadline: Option<Instant>,
+        started: Instant,
+    ) -> Result<Answer, ExecutorError> {
+        match ended {
+            Ended::Returned(Ok(_)) if self.is_late(started) => Err(self.late(deadline)),
             Ended::Returned(Err(error)) if error.kind() == ErrorKind::Expired && self.is_late(started) => {
-                Err(self.late(obligation))
+                Err(self.late(deadline))
             }
-            Ended::Returned(Ok(answer)) => obligation.bounded(&answer.documents).map(|()| answer),
-            Ended::Returned(Err(error)) => Err(error),
+            Ended::Returned(result) => result,
             Ended::Panicked(message) => {
                 Err(ExecutorError::new(ErrorKind::Internal, format_args!("the executor panicked: {message}")))
             }
-        };
+        }
+    }
+
+    /// Enters a call in the books.
+    fn called(&self, result: &Result<Answer, ExecutorError>, started: Instant) {
         let failed_documents = result.as_ref().map_or(0, |answer| answer.failures.len());
-        let took = started.elapsed();
-        self.meter.called(took, result.is_err(), failed_documents);
+        self.meter.called(started.elapsed(), result.is_err(), failed_documents);
+    }
+
+    /// What a call has made of a part.
+    fn deliver(
+        &self,
+        obligation: &Obligation,
+        mut before: Content,
+        result: Result<Answer, ExecutorError>,
+        started: Instant,
+    ) -> Content {
         if let Some(trace) = &obligation.trace {
+            let took = started.elapsed();
             trace.called(|| PodCall {
                 pod: Arc::clone(&self.pod),
                 worker: Arc::clone(&self.worker),
@@ -123,7 +215,7 @@ impl Station {
         }
         match result {
             Err(error) => {
-                within(self.concern(obligation), || tracing::debug!(%error, "the call failed"));
+                within(self.concern(&obligation.named), || tracing::debug!(%error, "the call failed"));
                 Content::failed(RequestError::in_pod(&self.pod, error))
             }
             Ok(answer) => {

@@ -29,6 +29,7 @@ impl Sender {
 }
 
 /// What became of a part that was sent.
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation a hop")]
 pub(super) enum Sent {
     /// A worker will have it.
     OnItsWay,

@@ -38,13 +38,12 @@ impl Replica {
         Self { station, bench: Some(Bench::computing(executor, recipe)), end: Some(end) }
     }
 
-    fn work(&mut self, Part { obligation, content, seat }: Part) -> Part {
+    fn work(&mut self, part: Part) -> Part {
         self.station.meter.unqueued();
-        let content = match &mut self.bench {
-            Some(bench) => bench.work(&self.station, &obligation, content),
-            None => content,
-        };
-        Part { obligation, content, seat }
+        match &mut self.bench {
+            Some(bench) => bench.work(&self.station, part),
+            None => part,
+        }
     }
 }
 

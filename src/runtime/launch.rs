@@ -12,13 +12,16 @@ use super::channel::Sender;
 use super::dimensions::{self, Dimensions};
 use super::flow::{Flow, Pod};
 use super::in_place::{self, InPlace};
+use super::intake::Intake;
 use super::ledger::Ledger;
+use super::lobby::{Lobby, Rules};
 use super::meter::Meter;
 use super::recipe::{Failed, Recipe, Shared};
 use super::route::{Inlet, Outlet};
 use super::task::{Replica, TaskWorkers};
 use super::thread::{ThreadWorker, WorkerEnd};
 use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::spec::BatchingTable;
 use crate::topology::{PodPlan, Port, Topology, Worker, library_code};
 
 /// An executor that was made, and how to make it again.
@@ -180,7 +183,15 @@ impl Launcher {
             endpoints: endpoints.clone(),
             meter: Arc::clone(&meter),
         });
-        let crew = Crew { plan, name, meter: Arc::clone(&meter), outlet: Arc::clone(&outlet) };
+        let mut batching = BatchingTable::of(first.map(|one| one.batching.clone()).unwrap_or_default());
+        batching.over(plan.batching.clone());
+        let named = batching.entries().map(|(endpoint, _)| endpoint).filter(|endpoint| *endpoint != "*");
+        for endpoint in named.filter(|endpoint| !endpoints.handles(endpoint)) {
+            tracing::warn!(pod = &*name, endpoint, "batches of an endpoint that the executor does not have");
+        }
+        let rules = (!batching.is_empty()).then(|| Rules::of_pod(&name, batching, plan.channel_slots));
+        let batches = rules.is_some();
+        let crew = Crew { plan, name, meter: Arc::clone(&meter), outlet: Arc::clone(&outlet), rules };
         let mut shards: Vec<Vec<Made>> = (0..plan.shards).map(|_| Vec::new()).collect();
         for made in made {
             if let Some(shard) = shards.get_mut(made.worker.shard) {
@@ -196,6 +207,7 @@ impl Launcher {
             endpoints,
             polling: plan.polling.clone(),
             shards,
+            batches,
             meter,
             outlet,
         };
@@ -211,6 +223,8 @@ struct Crew<'a> {
     name: Arc<str>,
     meter: Arc<Meter>,
     outlet: Arc<Outlet>,
+    /// Which batches are formed.
+    rules: Option<Arc<Rules>>,
 }
 
 impl Crew<'_> {
@@ -221,17 +235,19 @@ impl Crew<'_> {
         let first = made.first().map(|made| (made.instance.copies, made.instance.concurrency));
         let (copies, at_once) = first.unwrap_or((1, None));
         let (sender, receiver) = crossbeam_channel::bounded(slots);
+        let lobby = || self.rules.clone().map(Lobby::new);
+        let intake = Intake { receiver, lobby: lobby().map(|lobby| Arc::new(Mutex::new(lobby))) };
         for Made { worker, instance, recipe } in made {
             let station = self.station(worker);
             match instance.worker {
-                Kind::Thread(executor) if instance.in_place => {
+                Kind::Thread(executor) if instance.in_place && self.rules.is_none() => {
                     let (end, ended) = oneshot::channel();
                     in_place.push(in_place::Replica::new(station, executor, recipe, end));
                     ends.push(ended);
                 }
                 Kind::Thread(executor) => {
-                    let (receiver, outlet) = (receiver.clone(), Arc::clone(&self.outlet));
-                    let worker = ThreadWorker { station, executor, recipe, receiver, outlet };
+                    let (intake, outlet) = (intake.clone(), Arc::clone(&self.outlet));
+                    let worker = ThreadWorker { station, executor, recipe, intake, outlet };
                     ends.push(spawn(&self.name, worker));
                 }
                 Kind::Task(executor) => replicas.push(Replica::new(station, executor, recipe)),
@@ -245,7 +261,7 @@ impl Crew<'_> {
         }
         let (sender, receiver) = mpsc::channel(slots);
         let concurrency = at_once.unwrap_or(self.plan.concurrency).saturating_mul(copies);
-        let workers = TaskWorkers::new(replicas, concurrency, receiver, Arc::clone(&self.outlet));
+        let workers = TaskWorkers::new(replicas, concurrency, receiver, lobby(), Arc::clone(&self.outlet));
         let (end, ended) = oneshot::channel();
         tokio::spawn(async move {
             let _ = end.send(workers.run().await);
@@ -261,6 +277,7 @@ impl Crew<'_> {
             worker: format!("{}{shard}/rep-{}", self.name, worker.replica).into(),
             meter: Arc::clone(&self.meter),
             timeout_send: self.plan.timeout_send,
+            rules: self.rules.clone(),
         }
     }
 }

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
 use super::latency::{Latencies, LatencyClasses};
+use super::sizes::{SizeClasses, Sizes};
 
 /// Latencies are told apart to three digits, from a microsecond to an hour.
 const MICROSECONDS_MAX: u64 = 3_600_000_000;
@@ -22,6 +23,9 @@ pub(super) struct Meter {
     waiting_most: AtomicU64,
     restarts: AtomicU64,
     broken: AtomicU64,
+    batch_requests: Sizes,
+    batch_documents: Sizes,
+    batches_parted: AtomicU64,
     classes: Latencies,
     /// Finer than the classes, for people.
     latencies: Mutex<Histogram<u64>>,
@@ -58,6 +62,12 @@ pub struct PodStatistics {
     pub restarts: u64,
     /// Workers that panicked and cannot be made anew; requests to them fail.
     pub broken: u64,
+    /// Batches by how many requests are in them.
+    pub batch_requests: SizeClasses,
+    /// Batches by how many documents are in them.
+    pub batch_documents: SizeClasses,
+    /// Batches whose requests were called one by one after all.
+    pub batches_parted: u64,
 }
 
 impl Meter {
@@ -74,6 +84,9 @@ impl Meter {
             waiting_most: zero(),
             restarts: zero(),
             broken: zero(),
+            batch_requests: Sizes::default(),
+            batch_documents: Sizes::default(),
+            batches_parted: zero(),
             classes: Latencies::default(),
             latencies: Mutex::new(latencies.unwrap_or_else(|_| unreachable!("three digits are allowed"))),
         }
@@ -103,6 +116,17 @@ impl Meter {
         self.running.fetch_sub(1, Ordering::Relaxed);
         self.classes.record(took);
         self.latencies.lock().saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// A worker took a batch.
+    pub(super) fn batched(&self, requests: usize, documents: usize) {
+        self.batch_requests.record(requests);
+        self.batch_documents.record(documents);
+    }
+
+    /// The requests of a batch are called one by one after all.
+    pub(super) fn parted(&self) {
+        self.batches_parted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A worker was made anew.
@@ -135,6 +159,9 @@ impl Meter {
             waiting_most: read(&self.waiting_most),
             restarts: read(&self.restarts),
             broken: read(&self.broken),
+            batch_requests: self.batch_requests.read(),
+            batch_documents: self.batch_documents.read(),
+            batches_parted: read(&self.batches_parted),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A part of a request on its way to a worker.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::content::Content;
 use super::obligation::Obligation;
@@ -12,4 +13,6 @@ pub(super) struct Part {
     pub(super) content: Content,
     /// Its seat among the parts that other shards have, if the request was split.
     pub(super) seat: Option<Seat>,
+    /// When it came, which is when its waiting for a batch began, at pods that form them.
+    pub(super) arrived: Option<Instant>,
 }

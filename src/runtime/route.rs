@@ -6,6 +6,7 @@
 //! those are gone the channels close, and so the end of the input travels through the flow.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{Endpoints, Ranking, top_k};
@@ -36,6 +37,8 @@ pub(super) struct Inlet {
     pub(super) polling: PollingTable,
     /// One channel for each shard.
     pub(super) shards: Vec<Sender>,
+    /// Whether parts may wait there for others.
+    pub(super) batches: bool,
     /// Counts what waits.
     pub(super) meter: Arc<Meter>,
     /// Where parts go that the pod has nothing to do with.
@@ -78,6 +81,11 @@ impl Outlet {
         if let Some(content) = self.whole(&obligation, content, seat) {
             self.send(&obligation, content);
         }
+    }
+
+    /// Takes over a part that a worker has made what its content is.
+    pub(super) fn take(&self, Part { obligation, content, seat, .. }: Part) {
+        self.finish(obligation, content, seat);
     }
 
     /// What all shards made of a part, when this was the last of them.
@@ -210,8 +218,9 @@ impl Inlet {
     fn dispatch(&self, obligation: &Arc<Obligation>, content: Content, arrivals: &mut Vec<Arrival>) {
         let polling =
             if self.shards.len() == 1 { Polling::Any } else { self.polling.get(&obligation.endpoint) };
+        let arrived = self.batches.then(Instant::now);
         for (shard, content, seat) in split(content, self.shards.len(), polling) {
-            let part = Part { obligation: Arc::clone(obligation), content, seat };
+            let part = Part { obligation: Arc::clone(obligation), content, seat, arrived };
             self.meter.queued();
             match self.shards.get(shard).map_or(Sent::Lost, |sender| sender.send(part)) {
                 Sent::OnItsWay => {}

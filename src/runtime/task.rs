@@ -5,9 +5,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Answer, AsyncExecutor, ExecutorError, Worker};
+use flowrun_sdk::{AsyncExecutor, Worker};
 use futures_util::future::join_all;
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::Receiver;
 
@@ -15,7 +15,9 @@ use super::bench::{Bench, State};
 use super::call::{Ended, Station, in_time, panic_message};
 use super::concern::waiting;
 use super::content::Content;
-use super::obligation::Obligation;
+use super::intake;
+use super::joint::{self, Errand};
+use super::lobby::{Batch, Lobby};
 use super::part::Part;
 use super::recipe::Recipe;
 use super::route::{Outlet, executor_name};
@@ -27,6 +29,8 @@ pub(super) struct TaskWorkers {
     /// The replicas that have room for a call, once for each call; whoever has waited longest comes first.
     idle: Mutex<VecDeque<usize>>,
     receiver: Receiver<Part>,
+    /// Where parts wait for others, if they do.
+    lobby: Option<Lobby>,
     outlet: Arc<Outlet>,
 }
 
@@ -42,31 +46,46 @@ impl TaskWorkers {
         replicas: Vec<Replica>,
         concurrency: usize,
         receiver: Receiver<Part>,
+        lobby: Option<Lobby>,
         outlet: Arc<Outlet>,
     ) -> Self {
         let idle = (0..concurrency).flat_map(|_| 0..replicas.len()).collect();
-        Self { replicas, idle: Mutex::new(idle), receiver, outlet }
+        Self { replicas, idle: Mutex::new(idle), receiver, lobby, outlet }
     }
 
     /// Works until the channel closes.
     pub(super) async fn run(self) -> WorkerEnd {
-        let Self { replicas, idle, mut receiver, outlet } = self;
-        let parts = stream::poll_fn(move |context| receiver.poll_recv(context));
+        let Self { replicas, idle, receiver, lobby, outlet } = self;
+        let batches = intake::work(receiver, lobby);
         let under_way = idle.lock().len();
         let (workers, idle, outlet) = (&replicas, &idle, &outlet);
-        let work = |Part { obligation, content, seat }: Part| async move {
+        let work = |batch: Batch| async move {
             // No more calls are under way than there are places, so there is one.
             let place = idle.lock().pop_front().unwrap_or(0);
             let Some(replica) = workers.get(place) else { return };
-            replica.station.meter.unqueued();
-            let content = match replica.station.excuse(&obligation) {
-                Some(excuse) => Content { error: Some(excuse), ..content },
-                None => replica.work(&obligation, content).await,
-            };
-            idle.lock().push_back(place);
-            outlet.finish(obligation, content, seat);
+            let parts = replica.station.take(batch, outlet);
+            match replica.several(parts).await {
+                Ok(parts) => {
+                    idle.lock().push_back(place);
+                    parts.into_iter().for_each(|part| outlet.take(part));
+                }
+                Err(parts) => {
+                    let mut parts = parts.into_iter();
+                    let last = parts.next_back();
+                    for part in parts {
+                        outlet.take(replica.work(part).await);
+                    }
+                    let last = match last {
+                        Some(last) => Some(replica.work(last).await),
+                        None => None,
+                    };
+                    // Whoever learns of the last answer may count on the place.
+                    idle.lock().push_back(place);
+                    last.into_iter().for_each(|part| outlet.take(part));
+                }
+            }
         };
-        parts.for_each_concurrent(under_way, work).await;
+        batches.for_each_concurrent(under_way, work).await;
         let closing = join_all(replicas.iter().map(Replica::close)).await;
         closing.into_iter().find(|end| *end != WorkerEnd::Done).unwrap_or(WorkerEnd::Done)
     }
@@ -81,37 +100,56 @@ impl Replica {
         Self { station, bench: Arc::new(Mutex::new(Bench::new(executor.into(), recipe, take))) }
     }
 
-    /// Calls the executor with a part.
-    async fn work(&self, obligation: &Obligation, mut content: Content) -> Content {
-        let started = Instant::now();
-        let executor = match self.executor().await {
-            Ok(executor) => executor,
-            Err(reason) => return self.station.gone(&reason),
+    /// What a part becomes: calls the executor, unless nobody waits for the request any more.
+    async fn work(&self, part: Part) -> Part {
+        let mut part = match self.station.worthwhile(part) {
+            Ok(part) => part,
+            Err(part) => return part,
         };
+        let started = Instant::now();
+        let errand = Errand::of(&part.obligation, executor_name(&self.station.pod));
+        let ended = self.call(&errand, &mut part.content).await;
+        let content = match ended {
+            Ok(ended) => self.station.conclude(&part.obligation, part.content, ended, started),
+            Err(reason) => self.station.gone(&reason),
+        };
+        Part { content, ..part }
+    }
+
+    /// What several parts become that are called at once; they come back when each is to be called by itself.
+    async fn several(&self, parts: Vec<Part>) -> Result<Vec<Part>, Vec<Part>> {
+        let [first, others @ ..] = &*parts else { return Err(parts) };
+        if others.is_empty() {
+            return Err(parts);
+        }
+        let started = Instant::now();
+        let errand = Errand::of_all(first, others, executor_name(&self.station.pod));
+        let ended = self.call(&errand, &mut joint::content(&parts)).await;
+        let deadline = errand.deadline;
+        match ended {
+            Ok(ended) => self.station.conclude_batch(parts, ended, deadline, started),
+            Err(_) => Err(parts),
+        }
+    }
+
+    /// Calls the executor; an error when there is none, and why.
+    async fn call(&self, errand: &Errand<'_>, content: &mut Content) -> Result<Ended, String> {
+        let executor = self.executor().await?;
         self.station.meter.began();
-        let calling = self.call(&*executor, obligation, &mut content);
-        let calling = waiting(self.station.concern(obligation), calling);
-        let ended = match AssertUnwindSafe(calling).catch_unwind().await {
+        let calling = async {
+            let mut call = self.station.call(errand, content);
+            in_time(&*executor, &mut call).await?;
+            Ok(call.finish())
+        };
+        let calling = waiting(self.station.concern(&errand.named), calling);
+        Ok(match AssertUnwindSafe(calling).catch_unwind().await {
             Ok(result) => Ended::Returned(result),
             Err(payload) => {
                 let message = panic_message(&*payload);
                 self.discard(&executor, &message);
                 Ended::Panicked(message)
             }
-        };
-        self.station.conclude(obligation, content, ended, started)
-    }
-
-    async fn call(
-        &self,
-        executor: &dyn AsyncExecutor,
-        obligation: &Obligation,
-        content: &mut Content,
-    ) -> Result<Answer, ExecutorError> {
-        let parameters = obligation.parameters_for(executor_name(&self.station.pod));
-        let mut call = self.station.call(obligation, &parameters, content);
-        in_time(executor, &mut call).await?;
-        Ok(call.finish())
+        })
     }
 
     /// The executor. One that panicked is made anew where that may block, and where others may wait for it.

@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_channel::Receiver;
 use flowrun_sdk::{Executor, ExecutorError, Worker};
 
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, panic_message};
 use super::concern::within;
 use super::content::Content;
-use super::obligation::Obligation;
+use super::intake::Intake;
+use super::joint::{self, Errand};
 use super::part::Part;
 use super::recipe::Recipe;
 use super::route::{Outlet, executor_name};
@@ -21,7 +21,7 @@ pub(super) struct ThreadWorker {
     pub(super) station: Station,
     pub(super) executor: Box<dyn Executor>,
     pub(super) recipe: Recipe,
-    pub(super) receiver: Receiver<Part>,
+    pub(super) intake: Intake,
     pub(super) outlet: Arc<Outlet>,
 }
 
@@ -39,12 +39,21 @@ pub enum WorkerEnd {
 impl ThreadWorker {
     /// Works until the channel closes.
     pub(super) fn run(self) -> WorkerEnd {
-        let Self { station, executor, recipe, receiver, outlet } = self;
+        let Self { station, executor, recipe, intake, outlet } = self;
         let mut bench = Bench::computing(executor, recipe);
-        for Part { obligation, content, seat } in receiver {
-            station.meter.unqueued();
-            let content = bench.work(&station, &obligation, content);
-            outlet.finish(obligation, content, seat);
+        while let Some(batch) = intake.next() {
+            let parts = match intake.lobby {
+                Some(_) => bench.several(&station, station.take(batch, &outlet)),
+                None => {
+                    station.meter.unqueued();
+                    outlet.take(bench.work(&station, batch.first));
+                    continue;
+                }
+            };
+            match parts {
+                Ok(parts) => parts.into_iter().for_each(|part| outlet.take(part)),
+                Err(parts) => parts.into_iter().for_each(|part| outlet.take(bench.work(&station, part))),
+            }
         }
         bench.close()
     }
@@ -61,34 +70,58 @@ impl Bench<Box<dyn Executor>> {
     }
 
     /// What a part becomes: calls the executor, unless nobody waits for the request any more.
-    pub(super) fn work(&mut self, station: &Station, obligation: &Obligation, content: Content) -> Content {
-        match station.excuse(obligation) {
-            Some(excuse) => Content { error: Some(excuse), ..content },
-            None => self.call(station, obligation, content),
+    pub(super) fn work(&mut self, station: &Station, part: Part) -> Part {
+        let mut part = match station.worthwhile(part) {
+            Ok(part) => part,
+            Err(part) => return part,
+        };
+        let started = Instant::now();
+        let errand = Errand::of(&part.obligation, executor_name(&station.pod));
+        let ended = self.call(station, &errand, &mut part.content);
+        let content = match ended {
+            Ok(ended) => station.conclude(&part.obligation, part.content, ended, started),
+            Err(reason) => station.gone(&reason),
+        };
+        Part { content, ..part }
+    }
+
+    /// What several parts become that are called at once; they come back when each is to be called by itself.
+    fn several(&mut self, station: &Station, parts: Vec<Part>) -> Result<Vec<Part>, Vec<Part>> {
+        let [first, others @ ..] = &*parts else { return Err(parts) };
+        if others.is_empty() {
+            return Err(parts);
+        }
+        let started = Instant::now();
+        let errand = Errand::of_all(first, others, executor_name(&station.pod));
+        let ended = self.call(station, &errand, &mut joint::content(&parts));
+        let deadline = errand.deadline;
+        match ended {
+            Ok(ended) => station.conclude_batch(parts, ended, deadline, started),
+            Err(_) => Err(parts),
         }
     }
 
-    fn call(&mut self, station: &Station, obligation: &Obligation, mut content: Content) -> Content {
-        let started = Instant::now();
-        let executor = match self.executor(&station.meter) {
-            Ok(executor) => executor,
-            Err(reason) => return station.gone(&reason),
-        };
-        let parameters = obligation.parameters_for(executor_name(&station.pod));
-        let mut call = station.call(obligation, &parameters, &mut content);
+    /// Calls the executor; an error when there is none, and why.
+    fn call(
+        &mut self,
+        station: &Station,
+        errand: &Errand<'_>,
+        content: &mut Content,
+    ) -> Result<Ended, String> {
+        let executor = self.executor(&station.meter)?;
+        let mut call = station.call(errand, content);
         // Whatever state a panic leaves behind is thrown away with the executor.
         station.meter.began();
         let act = || catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));
-        let result = within(station.concern(obligation), act);
-        let ended = match result {
+        let result = within(station.concern(&errand.named), act);
+        Ok(match result {
             Ok(result) => Ended::Returned(result.map(|()| call.finish())),
             Err(payload) => {
                 let message = panic_message(&*payload);
                 self.discard(&message);
                 Ended::Panicked(message)
             }
-        };
-        station.conclude(obligation, content, ended, started)
+        })
     }
 
     /// Lets the executor write out what it holds.

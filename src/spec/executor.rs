@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
-use super::LibrarySpec;
+use super::{BatchingTable, LibrarySpec};
 use crate::diagnostic::{Span, Spanned};
 
 /// What a pod runs.
@@ -51,6 +51,8 @@ pub struct ExecutorSpec {
     pub components: Vec<ExecutorSpec>,
     /// What its YAML says about requests.
     pub requests: Requests,
+    /// What its YAML says about batches.
+    pub batching: BatchingTable,
 }
 
 /// A Python file, or a module that Python finds by its name.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::batching::BatchingTable;
 use super::executor::{Arguments, ExecutorSpec, Program, PythonModule, Requests, Step, Target, dotted};
 use super::keys::{EXECUTOR_PLACE, METAS_PLACE};
 use super::library;
@@ -29,7 +30,8 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec>
     let mut py_modules = reader.python_modules(metas.node("py_modules"));
     py_modules.extend(module.map(|written| PythonModule { written, file: None }));
     let components = fields.node("components").and_then(Node::sequence).unwrap_or_default();
-    let components: Vec<ExecutorSpec> = components.iter().filter_map(|node| read(node, reader)).collect();
+    let components: Vec<ExecutorSpec> =
+        components.iter().filter_map(|node| component(node, reader)).collect();
     let mut spec = ExecutorSpec {
         with: arguments(fields.node("with"), class.span, schema),
         name,
@@ -40,12 +42,24 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec>
         libraries: library::of_metas(&metas, reader),
         components,
         requests: Requests::default(),
+        batching: BatchingTable::read(fields.node("dynamic_batching"), reader),
         class,
     };
     spec.requests = match fields.node("requests") {
         Some(node) => requests::read(node, &spec, reader),
         None => default_requests(&spec),
     };
+    Some(spec)
+}
+
+/// A part of a compound executor. Batches are made of requests, before any part sees them.
+fn component(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec> {
+    let mut spec = read(node, reader)?;
+    if !std::mem::take(&mut spec.batching).is_empty() {
+        let message = "`dynamic_batching` has no effect in a component";
+        let help = "write it at the compound executor, or at the pod as `uses_dynamic_batching`";
+        reader.report.push(Diagnostic::at(Code::WithoutEffect, node.span, message).help(help));
+    }
     Some(spec)
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Arguments, Condition, Dialect, Executor, GatewaySpec, PollingTable, remote};
+use super::{Arguments, BatchingTable, Condition, Dialect, Executor, GatewaySpec, PollingTable, remote};
 use crate::diagnostic::{Span, Spanned};
 
 /// A flow as its file means it. Names are not yet connected, executors not yet found.
@@ -101,6 +101,8 @@ pub struct PodSpec {
     pub python: Option<Python>,
     /// Its executor works in processes of its own.
     pub isolate: bool,
+    /// What the pod says about batches, over what its executor's YAML says.
+    pub batching: BatchingTable,
 }
 
 impl PodSpec {

@@ -4,6 +4,7 @@
 //! becomes of it; nothing is ignored without a word. Whether names exist, pods form a graph and executors can be
 //! found is the business of later stages.
 
+mod batching;
 mod condition;
 mod dialect;
 mod drivers;
@@ -29,6 +30,7 @@ mod uses;
 
 use std::path::Path;
 
+pub use batching::BatchingTable;
 pub use condition::Condition;
 pub use dialect::Dialect;
 pub use executor::{

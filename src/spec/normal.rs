@@ -93,6 +93,7 @@ fn pod(pod: &PodSpec) -> Value {
     put("concurrency", (pod.concurrency != CONCURRENCY_DEFAULT).then(|| pod.concurrency.into()));
     put("env", (!pod.env.written.is_empty()).then(|| Value::Object(pod.env.written.clone())));
     put("python", pod.python.as_ref().map(|python| python.written.value.as_str().into()));
+    put("uses_dynamic_batching", (!pod.batching.is_empty()).then(|| pod.batching.to_json()));
     put("isolate", pod.isolate.then(|| "process".into()));
     Value::Object(object)
 }
@@ -116,6 +117,7 @@ fn is_plain(spec: &ExecutorSpec) -> bool {
         && spec.libraries.iter().all(|library| library.sha256.is_none())
         && spec.components.is_empty()
         && spec.requests.programs.is_empty()
+        && spec.batching.is_empty()
 }
 
 fn described(spec: &ExecutorSpec) -> Value {
@@ -155,6 +157,9 @@ fn described(spec: &ExecutorSpec) -> Value {
     }
     if !spec.requests.programs.is_empty() {
         object.insert("requests".to_owned(), programs(spec));
+    }
+    if !spec.batching.is_empty() {
+        object.insert("dynamic_batching".to_owned(), spec.batching.to_json());
     }
     Value::Object(object)
 }

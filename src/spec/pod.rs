@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::batching::BatchingTable;
 use super::executor::{Arguments, Executor};
 use super::executor_yaml;
 use super::fields::Fields;
@@ -97,6 +98,7 @@ pub(super) fn read(
         python: python(fields.node("python"), true, reader)
             .or_else(|| python(defaults.python, false, reader)),
         isolate: fields.text("isolate").is_some(),
+        batching: BatchingTable::read(fields.node("uses_dynamic_batching"), reader),
     }
 }
 

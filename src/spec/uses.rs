@@ -1,5 +1,6 @@
 //! What stands behind `uses:`: a class, a library, a YAML file, an inline mapping, an image, something from elsewhere.
 
+use super::batching::BatchingTable;
 use super::executor::{Arguments, Executor, ExecutorSpec, PythonModule, Requests, dotted};
 use super::executor_yaml;
 use super::library;
@@ -49,6 +50,7 @@ pub(super) fn class(name: &str, span: Span, reader: &Reader<'_>) -> Executor {
         libraries: Vec::new(),
         components: Vec::new(),
         requests: Requests::default(),
+        batching: BatchingTable::default(),
     })
 }
 

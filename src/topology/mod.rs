@@ -25,7 +25,7 @@ pub use resolve::{PodExecutors, resolve};
 pub(crate) use summary::bytes;
 
 use crate::diagnostic::Span;
-use crate::spec::{GatewaySpec, Job, Join, PollingTable, WhenFull};
+use crate::spec::{BatchingTable, GatewaySpec, Job, Join, PollingTable, WhenFull};
 
 /// What will run.
 #[derive(Clone, Debug)]
@@ -82,6 +82,8 @@ pub struct PodPlan {
     pub threads: usize,
     /// Calls under way at once, if its executor waits more than it computes.
     pub concurrency: usize,
+    /// Which endpoints are called with the documents of several requests at once.
+    pub batching: BatchingTable,
     /// How long one call may take, beside what the request may.
     pub timeout_send: Option<Duration>,
     /// How long its executors may take to start; `None` for no end.

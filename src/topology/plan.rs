@@ -7,7 +7,7 @@ use super::resolve::PodExecutors;
 use super::{ExecutorPlan, PodPlan, Port, Topology};
 use crate::diagnostic::Spanned;
 use crate::graph::{FlowGraph, Vertex};
-use crate::spec::{Executor, Join, PodSpec, PollingTable};
+use crate::spec::{BatchingTable, Executor, Join, PodSpec, PollingTable};
 
 /// Plans `graph`, whose pods have these executors, for `machine`.
 pub fn plan(graph: &FlowGraph, executors: Vec<PodExecutors>, machine: Machine) -> Topology {
@@ -95,11 +95,24 @@ fn stage(pod: &PodSpec, executor: &Spanned<Executor>, plan: Option<ExecutorPlan>
         channel_slots: 0,
         threads: 1,
         concurrency: pod.concurrency,
+        batching: batching(pod, executor, main),
         timeout_send: pod.timeout_send.filter(|_| main),
         timeout_ready: pod.timeout_ready,
         read_only: pod.read_only,
         span: executor.span,
     }
+}
+
+/// Which batches are formed: as the executor's YAML says, and over it, for the main stage, the pod.
+fn batching(pod: &PodSpec, executor: &Spanned<Executor>, main: bool) -> BatchingTable {
+    let mut table = match &executor.value {
+        Executor::Class(spec) => spec.batching.clone(),
+        Executor::Unresolved { .. } | Executor::Broken { .. } => BatchingTable::default(),
+    };
+    if main {
+        table.over(pod.batching.clone());
+    }
+    table
 }
 
 /// Connects the planned pods as the graph says; returns where requests go first, and how many parts make a reply.

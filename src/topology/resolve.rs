@@ -249,6 +249,7 @@ impl Resolver<'_> {
             libraries: Vec::new(),
             components: Vec::new(),
             requests: crate::spec::Requests::default(),
+            batching: crate::spec::BatchingTable::default(),
         };
         self.component(&builtin).then(|| self.components.len() - 1)
     }

@@ -25,6 +25,14 @@ impl fmt::Display for Topology {
                 "  {}: {shards} of {replicas}, {threads} each, {} slots a channel",
                 pod.name, pod.channel_slots
             )?;
+            for (endpoint, batching) in pod.batching.entries() {
+                let (documents, wait) = (batching.documents, batching.wait.as_millis());
+                let at_most = if batching.flush_all { "about" } else { "up to" };
+                writeln!(
+                    f,
+                    "    {endpoint}: batches of {at_most} {documents} documents, {wait} ms for the others"
+                )?;
+            }
         }
         writeln!(f, "credits: {} requests between entering and leaving", self.credits)?;
         let memory = self.memory;

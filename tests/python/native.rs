@@ -248,3 +248,12 @@ async fn what_a_process_starts_ends_with_it() {
     fails(&flow, "/die").await;
     until(|| !pids.iter().any(|pid| lives(*pid))).await;
 }
+
+#[tokio::test]
+async fn a_method_marked_for_batches_is_called_with_the_documents_of_several_requests() {
+    let (_directory, flow) = started(&native("Sociable", "")).await;
+    let one = async |id: &str| reply(crate::support::send(&flow, "/count", &[id]).await);
+    for answer in <[_; 3]>::from(tokio::join!(one("a"), one("b"), one("c"))) {
+        assert_eq!(answer.documents[0].tags["together"], 3.0);
+    }
+}

@@ -5,6 +5,7 @@ pub(crate) mod chaos;
 pub(crate) mod child;
 pub(crate) mod client;
 pub(crate) mod collector;
+pub(crate) mod crowd;
 pub(crate) mod fragile;
 pub(crate) mod gate;
 pub(crate) mod made;
@@ -28,6 +29,7 @@ pub(crate) fn catalog() -> Catalog {
     child::adopt();
     let mut catalog = flowrun::catalog::built_in();
     catalog.add(chaos::CHAOS);
+    catalog.add(crowd::CROWD);
     catalog.add(fragile::FRAGILE);
     catalog.add(gate::GATE);
     catalog.add(probe::PROBE);

@@ -34,6 +34,7 @@ pub(crate) fn executor(recipe: Recipe, condition: Condition) -> Result<Instance,
     let instance = Instance {
         endpoints: ready.endpoints.clone(),
         ranking: ready.ranking,
+        batching: ready.batching.clone(),
         ..Instance::task(Caller(keeper))
     };
     Ok(instance.with_concurrency(if ready.several { concurrency } else { 1 }))

@@ -1,14 +1,18 @@
 //! What a child says of itself: that it can be called, and how; later on, how it is.
 
+use std::time::Duration;
+
 use flowrun_sdk::wire::Schema;
-use flowrun_sdk::{Endpoints, MetricKind, Metrics, Order, Ranking, Reading, Value};
-use serde_json::json;
+use flowrun_sdk::{Batching, Endpoints, MetricKind, Metrics, Order, Ranking, Reading, Value};
+use serde_json::{Map, json};
 
 /// What a child says when it can be called.
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
     pub(crate) endpoints: Endpoints,
     pub(crate) ranking: Option<Ranking>,
+    /// Which endpoints it likes to be called in batches.
+    pub(crate) batching: Vec<(String, Batching)>,
     /// Whether it can have several calls under way.
     pub(crate) several: bool,
     /// Whether a signal is what makes it look for a call that is to be stopped.
@@ -30,6 +34,7 @@ impl Ready {
         json!({
             "endpoints": endpoints,
             "ranking": ranking,
+            "batching": self.batching.iter().map(written).collect::<Map<String, Value>>(),
             "several": self.several,
             "interruptible": self.interruptible,
             "schema": if self.schema == Schema::V2 { 2 } else { 1 },
@@ -46,15 +51,38 @@ impl Ready {
             let order = if ascending { Order::Ascending } else { Order::Descending };
             Some(Ranking { order, top_k: usize::try_from(ranking.get("top_k")?.as_u64()?).ok()? })
         });
+        let batching = value.get("batching").and_then(Value::as_object);
         Self {
             endpoints: endpoints.map_or(Endpoints::All, |list| Endpoints::Only(texts(list))),
             ranking,
+            batching: batching.into_iter().flatten().filter_map(read).collect(),
             several: flag("several"),
             interruptible: flag("interruptible"),
             schema: if value.get("schema") == Some(&json!(2)) { Schema::V2 } else { Schema::V1 },
             about: value.get("about").and_then(Value::as_str).unwrap_or_default().to_owned(),
         }
     }
+}
+
+/// Batching as Jina's decorator has it.
+fn written((endpoint, batching): &(String, Batching)) -> (String, Value) {
+    let timeout = u64::try_from(batching.wait.as_millis()).unwrap_or(u64::MAX);
+    let settings = json!({
+        "preferred_batch_size": batching.documents,
+        "timeout": timeout,
+        "flush_all": batching.flush_all,
+    });
+    (endpoint.clone(), settings)
+}
+
+fn read((endpoint, settings): (&String, &Value)) -> Option<(String, Batching)> {
+    let count = |name: &str| settings.get(name).and_then(Value::as_u64);
+    let batching = Batching {
+        documents: usize::try_from(count("preferred_batch_size")?).ok()?.max(1),
+        wait: Duration::from_millis(count("timeout")?),
+        flush_all: settings.get("flush_all").and_then(Value::as_bool).unwrap_or(false),
+    };
+    Some((endpoint.clone(), batching))
 }
 
 /// What a child tells of its executor's condition and numbers.
@@ -99,6 +127,10 @@ mod tests {
         let ready = Ready {
             endpoints: Endpoints::only(["/a", "/b"]),
             ranking: Some(Ranking { order: Order::Descending, top_k: 7 }),
+            batching: vec![(
+                "/a".to_owned(),
+                Batching { documents: 8, wait: Duration::from_millis(5), flush_all: true },
+            )],
             several: true,
             interruptible: false,
             schema: Schema::V2,
@@ -107,6 +139,7 @@ mod tests {
         let came = Ready::of_json(&ready.to_json());
         assert_eq!(came.to_json(), ready.to_json());
         assert_eq!((came.endpoints, came.ranking, came.schema), (ready.endpoints, ready.ranking, Schema::V2));
+        assert_eq!(came.batching, ready.batching);
         assert_eq!(Ready::of_json(&json!({})).endpoints, Endpoints::All);
     }
 

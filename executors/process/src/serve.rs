@@ -167,6 +167,7 @@ fn ready(instance: &Instance) -> Ready {
     Ready {
         endpoints: instance.endpoints.clone(),
         ranking: instance.ranking,
+        batching: instance.batching.clone(),
         several: matches!(instance.worker, Worker::Task(_)),
         interruptible: false,
         schema: Schema::V1,

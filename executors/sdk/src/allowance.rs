@@ -21,6 +21,8 @@ struct Sign {
     ask: Option<Mutex<Option<Ask>>>,
     /// Who waits for it.
     waiting: Mutex<Vec<Waker>>,
+    /// The signs of which each has to be given; none for a sign of its own.
+    all: Vec<Cancellation>,
 }
 
 type Ask = Box<dyn Fn() -> bool + Send + Sync>;
@@ -36,6 +38,12 @@ impl Cancellation {
     pub(crate) fn asking(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let ask: Ask = Box::new(ask);
         Self(Arc::new(Sign { ask: Some(Mutex::new(Some(ask))), ..Sign::default() }))
+    }
+
+    /// The sign that is given once each of these is: for a call that several requests wait for.
+    #[must_use]
+    pub fn of_all(signs: Vec<Cancellation>) -> Self {
+        Self(Arc::new(Sign { all: signs, ..Sign::default() }))
     }
 
     /// Asks no more.
@@ -56,11 +64,20 @@ impl Cancellation {
     /// Whether the sign was given.
     pub fn is_cancelled(&self) -> bool {
         let asked = |ask: &Mutex<Option<Ask>>| ask.lock().as_ref().is_some_and(|ask| ask());
-        self.0.given.load(Ordering::Acquire) || self.0.ask.as_ref().is_some_and(asked)
+        let all = &self.0.all;
+        self.0.given.load(Ordering::Acquire)
+            || self.0.ask.as_ref().is_some_and(asked)
+            || (!all.is_empty() && all.iter().all(Self::is_cancelled))
     }
 
     /// Waits for the sign.
     pub async fn cancelled(&self) {
+        for sign in &self.0.all {
+            Box::pin(sign.cancelled()).await;
+        }
+        if !self.0.all.is_empty() {
+            return;
+        }
         let look = |context: &mut std::task::Context<'_>| {
             let mut waiting = self.0.waiting.lock();
             // Whoever gives the sign looks for those who wait behind that, under the same lock.
@@ -298,6 +315,19 @@ mod tests {
         let nothing = |_: &Allowance, _: usize| Ok(());
         assert_eq!(through([2, 7, 2, 9, 2], nothing), "ace");
         assert_eq!(through([2, 2, 2, 2, 2], nothing), "abcde");
+    }
+
+    #[test]
+    fn a_sign_of_several_is_given_with_the_last_of_them() {
+        let signs = [Cancellation::default(), Cancellation::default()];
+        let all = Cancellation::of_all(signs.to_vec());
+        signs[1].cancel();
+        assert!(!all.is_cancelled());
+        let mut waiting = std::pin::pin!(all.cancelled());
+        let mut context = std::task::Context::from_waker(Waker::noop());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        signs[0].cancel();
+        assert!(waiting.as_mut().poll(&mut context).is_ready() && all.is_cancelled());
     }
 
     #[test]

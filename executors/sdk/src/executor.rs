@@ -1,5 +1,7 @@
 //! What an executor is: something that is called with documents.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::{Call, ExecutorError};
@@ -62,6 +64,20 @@ pub struct Instance {
     /// Whether a call takes next to no time, however many documents it has: one that computes is then called where the
     /// documents are, because handing them to a thread and back would take longer.
     pub in_place: bool,
+    /// Which endpoints it likes to be called with the documents of several requests at once, unless its flow says
+    /// otherwise; `*` stands for those that are not named.
+    pub batching: Vec<(String, Batching)>,
+}
+
+/// How requests to an endpoint become batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Documents that a call shall have; with so many a batch waits no longer.
+    pub documents: usize,
+    /// How long the first request of a batch waits for others.
+    pub wait: Duration,
+    /// Whether the request that completes a batch may take it beyond `documents`.
+    pub flush_all: bool,
 }
 
 /// How an executor wants to be called.
@@ -138,6 +154,7 @@ impl Instance {
             makes_dimension: None,
             reads_dimension: None,
             in_place: false,
+            batching: Vec::new(),
         }
     }
 
@@ -169,6 +186,13 @@ impl Instance {
     #[must_use]
     pub fn with_concurrency(self, concurrency: usize) -> Self {
         Self { concurrency: Some(concurrency), ..self }
+    }
+
+    /// The same, liking requests to `endpoint` in batches.
+    #[must_use]
+    pub fn batched(mut self, endpoint: &str, batching: Batching) -> Self {
+        self.batching.push((endpoint.to_owned(), batching));
+        self
     }
 
     /// The same, for these endpoints alone.

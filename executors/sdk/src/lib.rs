@@ -88,7 +88,7 @@ pub use document::{Document, NamedScore, Tags};
 pub use documents::Documents;
 pub use endpoint::executor;
 pub use error::{BuildError, ErrorKind, Exception, ExecutorError};
-pub use executor::{AsyncExecutor, Endpoints, Executor, Instance, Order, Ranking, Worker};
+pub use executor::{AsyncExecutor, Batching, Endpoints, Executor, Instance, Order, Ranking, Worker};
 pub use json::JsonError;
 pub use library::{LibraryError, LibraryFault, LibraryRequest, OpenLibrary};
 pub use metrics::{Counter, Gauge, MetricKind, Metrics, Reading};

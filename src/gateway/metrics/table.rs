@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::Sample;
 use crate::gateway::service::Gateway;
 use crate::limits::QUEUE_BYTES_MAX;
-use crate::runtime::{Books, LATENCY_BOUNDS, LatencyClasses, PodStatistics};
+use crate::runtime::{Books, LATENCY_BOUNDS, LatencyClasses, PodStatistics, SIZE_BOUNDS, SizeClasses};
 
 /// A metric that is always there.
 pub struct Metric {
@@ -65,17 +65,31 @@ fn size(count: usize) -> f64 {
     count as f64
 }
 
-/// The samples of a histogram; `labels` tell it from others of its name.
+/// The samples of a histogram of times; `labels` tell it from others of its name.
 fn histogram(labels: &str, latencies: &LatencyClasses) -> Vec<Sample> {
-    let bounds = LATENCY_BOUNDS.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
+    classes(labels, &LATENCY_BOUNDS, &latencies.cumulative, latencies.sum.as_secs_f64())
+}
+
+/// The samples of histograms of sizes, for each pod that has any.
+fn sizes(seen: &Seen<'_>, of: fn(&PodStatistics) -> &SizeClasses) -> Vec<Sample> {
+    let counted = seen.pods.iter().filter(|pod| of(pod).cumulative.last() > Some(&0));
+    let of_pod = |pod: &PodStatistics| {
+        let sizes = of(pod);
+        classes(&format!("pod=\"{}\"", pod.pod), &SIZE_BOUNDS, &sizes.cumulative, double(sizes.sum))
+    };
+    counted.flat_map(of_pod).collect()
+}
+
+fn classes(labels: &str, bounds: &[impl ToString], cumulative: &[u64], sum: f64) -> Vec<Sample> {
+    let bounds = bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
     let comma = if labels.is_empty() { "" } else { "," };
     let bucket = |(bound, count): (String, &u64)| {
         (format!("_bucket{{{labels}{comma}le=\"{bound}\"}}"), double(*count))
     };
-    let mut samples: Vec<Sample> = bounds.zip(&latencies.cumulative).map(bucket).collect();
+    let mut samples: Vec<Sample> = bounds.zip(cumulative).map(bucket).collect();
     let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
-    samples.push((format!("_sum{labels}"), latencies.sum.as_secs_f64()));
-    samples.push((format!("_count{labels}"), double(latencies.count())));
+    samples.push((format!("_sum{labels}"), sum));
+    samples.push((format!("_count{labels}"), double(cumulative.last().copied().unwrap_or_default())));
     samples
 }
 
@@ -209,6 +223,27 @@ pub const METRICS: &[Metric] = &[
             let of_pod = |pod: &PodStatistics| histogram(&format!("pod=\"{}\"", pod.pod), &pod.latencies);
             seen.pods.iter().flat_map(of_pod).collect()
         },
+    },
+    Metric {
+        name: "flowrun_pod_batch_documents",
+        kind: "histogram",
+        labels: "pod, le",
+        help: "How many documents batches had, at pods that form them.",
+        samples: |seen| sizes(seen, |pod| &pod.batch_documents),
+    },
+    Metric {
+        name: "flowrun_pod_batch_requests",
+        kind: "histogram",
+        labels: "pod, le",
+        help: "How many requests shared a batch.",
+        samples: |seen| sizes(seen, |pod| &pod.batch_requests),
+    },
+    Metric {
+        name: "flowrun_pod_batches_parted_total",
+        kind: "counter",
+        labels: "pod",
+        help: "Batches whose requests were called one by one after all, because an error or an answer could not be shared.",
+        samples: |seen| seen.by_pod(|pod| double(pod.batches_parted)),
     },
     Metric {
         name: "flowrun_pod_workers",

@@ -10,6 +10,12 @@ pub const EXECUTOR: &[Key] = &[
     Key::obeyed("with", Kind::Mapping, "its parameters"),
     Key::obeyed("metas", Kind::Mapping, "its name, workspace, modules and plugins"),
     Key::obeyed("requests", Kind::Mapping, "which request calls what"),
+    Key::obeyed(
+        "dynamic_batching",
+        Kind::Any,
+        "which endpoints are called with the documents of several requests at once, as the pod's key says it",
+    )
+    .also(&["uses_dynamic_batching"]),
     Key::obeyed("components", Kind::List, "the executors that a compound one is made of"),
     Key::ignored("version", "there is one form of an executor's YAML"),
 ];

@@ -1,5 +1,6 @@
 //! The tables: every key of every dialect, obeyed, without effect, or refused with a reason.
 
+mod batching;
 mod executor;
 mod gateway;
 mod legacy_flow;
@@ -12,6 +13,7 @@ mod reasons;
 
 use super::Key;
 
+pub use batching::BATCHING;
 pub use executor::{EXECUTOR, METAS};
 pub use gateway::GATEWAY;
 pub use legacy_flow::{LEGACY_FLOW, LEGACY_TOP};
@@ -58,6 +60,7 @@ pub const PLACES: &[Place] = &[
     DEPLOYMENT_PLACE,
     EXECUTOR_PLACE,
     METAS_PLACE,
+    BATCHING_PLACE,
 ];
 
 /// The top level of a flow of Jina 0.x.
@@ -83,6 +86,9 @@ pub const DEPLOYMENT_PLACE: Place = Place {
 pub const EXECUTOR_PLACE: Place = Place { name: "an executor's YAML", tables: &[EXECUTOR] };
 /// `metas:` of an executor's YAML.
 pub const METAS_PLACE: Place = Place { name: "`metas:`", tables: &[METAS] };
+
+/// One endpoint below `uses_dynamic_batching:`.
+pub const BATCHING_PLACE: Place = Place { name: "an endpoint's batching", tables: &[BATCHING] };
 
 #[cfg(test)]
 mod tests {

@@ -57,10 +57,6 @@ pub const MODERN_EXECUTOR: &[Key] = &[
         Kind::Mapping,
         "which documents go to it, in docarray's query language: `{tags__price: {$lt: 5}}`; the others leave the branch",
     ),
-    Key::refused(
-        "uses_dynamic_batching",
-        "dynamic batching is not available in this version; remove the key",
-    ),
     Key::obeyed(
         "no_reduce",
         Kind::Flag,

@@ -43,6 +43,12 @@ pub const OUR_POD: &[Key] = &[
         "calls under way at once in a waiting executor",
     ),
     Key::obeyed(
+        "uses_dynamic_batching",
+        Kind::Any,
+        "which endpoints are called with the documents of several requests at once: \
+         `{/encode: {preferred_batch_size: 32, timeout: 10}}`, or `auto`; Jina 3's key; over the executor's own",
+    ),
+    Key::obeyed(
         "python",
         Kind::Text,
         "as the flow's, for this executor: and the class is Python's then, even where one of ours has its name",

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from flowrun import Document, DocumentArray, Executor, InputError, requests
+from flowrun import Document, DocumentArray, Executor, InputError, dynamic_batching, requests
 
 
 class Traveller(Executor):
@@ -177,3 +177,13 @@ class Slow(Executor):
 
 class NoExecutor:
     """Is none."""
+
+
+class Sociable(Executor):
+    """Tells each document how many it came with."""
+
+    @requests(on="/count")
+    @dynamic_batching(preferred_batch_size=3, timeout=600_000)
+    def count(self, docs):
+        for doc in docs:
+            doc.tags["together"] = len(docs)
