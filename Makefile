@@ -159,14 +159,18 @@ onnxruntime: setup
 	$(call install,python3 python3-venv)
 	cargo run --quiet --bin flowrun -- doctor --fix
 
-# The tests with the real clients and with models fail, instead of standing aside, where these must be there.
+# The tests with the real clients and with models fail, instead of standing aside, where these must be there. The program
+# of the tests fetches ONNX Runtime: built alone it would be built once more, with other features.
+TESTED := --workspace --lib --bins --tests --examples
 test: export FLOWRUN_CLIENTS := required
 test: export FLOWRUN_MODELS := required
-test: lint clients models onnxruntime
+test: lint clients models
+	cargo build --quiet $(TESTED)
+	$(TARGET)/debug/flowrun doctor --fix
 	if cargo nextest --version >/dev/null 2>&1; then \
-	    cargo nextest run --workspace --lib --bins --tests --examples --no-fail-fast; \
+	    cargo nextest run $(TESTED) --no-fail-fast; \
 	else \
-	    cargo test --workspace --lib --bins --tests --examples --no-fail-fast; \
+	    cargo test $(TESTED) --no-fail-fast; \
 	fi
 	cargo test --workspace --doc --quiet
 
