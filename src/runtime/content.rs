@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_left_out_of_what_its_origin_made() {
         let origin = |executor: &str, documents| Origin { executor: executor.into(), documents };
-        let documents = "axbxxcx".chars().map(|id| Document::new(id)).collect();
+        let documents = "axbxxcx".chars().map(Document::new).collect();
         let origins_of_all = vec![origin("a", 2), origin("none", 0), origin("b", 4), origin("c", 1)];
         let mut content = Content { origins: origins_of_all, ..Content::of(documents) };
         content.retain(|document| document.id != "x");
