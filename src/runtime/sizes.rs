@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_bound_counts_what_was_no_larger() {
         let sizes = Sizes::default();
-        [1, 2, 3, 64, 10_000].map(|size| sizes.record(size));
+        [1, 2, 3, 64, 10_000].into_iter().for_each(|size| sizes.record(size));
         let read = sizes.read();
         let below = |bound: usize| read.cumulative[SIZE_BOUNDS.iter().position(|one| *one == bound).unwrap()];
         assert_eq!((below(1), below(2), below(4), below(64), below(4096)), (1, 2, 3, 4, 4));
