@@ -55,7 +55,7 @@ mod docarray2 {
 }
 
 use read::Reading;
-use sink::{Part, Sink as _};
+use sink::{OnePass, Part, SLACK, Sink as _};
 use write::Entries;
 
 /// Why bytes are not a document.
@@ -96,7 +96,7 @@ const LIST_ENTRY_BYTES_MAX: usize = 11;
 pub fn encode_list(documents: &[Document]) -> Vec<u8> {
     let lengths: Vec<usize> = documents.iter().map(Part::length).collect();
     let entries = lengths.len() * LIST_ENTRY_BYTES_MAX;
-    let mut bytes = Vec::with_capacity(lengths.iter().sum::<usize>() + entries);
+    let mut bytes = Vec::with_capacity(lengths.iter().sum::<usize>() + entries + SLACK);
     for (document, length) in documents.iter().zip(lengths) {
         bytes.begin(1, length);
         document.write(&mut bytes);
@@ -110,26 +110,11 @@ pub fn encode_shared(documents: &Documents) -> Bytes {
     documents.message(Schema::V1).cloned().unwrap_or_else(|| written_once(documents).into())
 }
 
-/// The documents as a message that lists them, in one pass: lengths are filled in behind what they are the lengths of, in
-/// as many bytes as a large one takes. For messages that go no further than to the other side of a boundary.
+/// The documents as a message that lists them, in one pass.
 fn written_once(documents: &Documents) -> Vec<u8> {
-    /// Bytes of a length below 2³⁵.
-    const LENGTH_BYTES: usize = 5;
-    let mut bytes = Vec::with_capacity(documents.bytes());
-    for document in documents {
-        // The key of what `begin(1, …)` begins.
-        bytes.push(0x0a);
-        let start = bytes.len() + LENGTH_BYTES;
-        bytes.extend_from_slice(&[0; LENGTH_BYTES]);
-        document.write(&mut bytes);
-        let length = bytes.len() - start;
-        let place = bytes.get_mut(start - LENGTH_BYTES..start).into_iter().flatten();
-        for (position, byte) in place.enumerate() {
-            let more = if position + 1 < LENGTH_BYTES { 0x80 } else { 0 };
-            *byte = (length >> (7 * position)) as u8 & 0x7f | more;
-        }
-    }
-    bytes
+    let mut message = OnePass(Vec::with_capacity(documents.bytes() + SLACK));
+    documents.iter().for_each(|document| message.message(1, document));
+    message.0
 }
 
 /// The documents of a message that somebody made who is trusted to say how many they are, whether each has an id, and
@@ -145,7 +130,7 @@ pub fn encode_object(object: &Map<String, Value>) -> Vec<u8> {
 }
 
 fn written(part: &impl Part) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(part.length());
+    let mut bytes = Vec::with_capacity(part.length() + SLACK);
     part.write(&mut bytes);
     bytes
 }
