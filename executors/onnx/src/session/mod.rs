@@ -5,6 +5,7 @@ mod device;
 mod elements;
 mod error;
 mod format;
+mod memory;
 mod open;
 mod port;
 mod trial;
@@ -15,6 +16,7 @@ use ort::value::{DynValue, TensorRef};
 pub use device::Device;
 pub use elements::{Elements, Feed, Fetched};
 pub use error::ModelError;
+use memory::GivesBack;
 pub use port::{ElementType, Port};
 pub use trial::{open_on_trial, try_with};
 
@@ -45,6 +47,8 @@ pub struct Model {
     runtime: &'static Runtime,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    /// Dropped last.
+    _memory: GivesBack,
 }
 
 impl Model {

@@ -10,6 +10,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::cache::{self, Kept};
 use super::format;
+use super::memory::GivesBack;
 use super::port::Port;
 use super::{Device, Model, ModelError, Options, trial};
 use crate::runtime::{self, Runtime};
@@ -39,7 +40,7 @@ impl Model {
         let session = watched(path, bytes, options, runtime)?;
         let inputs = session.inputs().iter().map(Port::of).collect();
         let outputs = session.outputs().iter().map(Port::of).collect();
-        Ok(Self { session, runtime, inputs, outputs })
+        Ok(Self { session, runtime, inputs, outputs, _memory: GivesBack })
     }
 }
 
