@@ -178,19 +178,22 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 
+# Always the same packages: with others, dependencies have other features, and all of them are built once more.
+MEASURED := --release --quiet --workspace --bins --examples
+
 bench: setup
-	cargo bench --quiet -p flowrun -p flowrun-plugin
+	cargo bench --quiet --workspace --bench runtime --bench process --bench plugin
 
 bench-peers: setup clients
 	$(call install,wrk)
-	cargo build --release --quiet --bins --example echo
+	cargo build $(MEASURED)
 	FLOWRUN=$(TARGET)/release/flowrun ECHO=$(TARGET)/release/examples/echo \
 	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
 	    python3 benches/peers/measure.py
 
 bench-python: setup clients
 	$(call install,wrk)
-	cargo build --release --quiet --bins
+	cargo build $(MEASURED)
 	FLOWRUN=$(TARGET)/release/flowrun \
 	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
 	    python3 benches/peers/measure.py python:jina python:flowrun
@@ -215,7 +218,7 @@ bench-index: setup
 	        --requirement benches/peers/requirements-index.txt; \
 	    touch $(PEERS_ENVIRONMENT)/complete; \
 	fi
-	cargo build --release --quiet -p flowrun-index --example bench_index
+	cargo build $(MEASURED)
 	$(TARGET)/release/examples/bench_index data $(BENCH_INDEX_DIRECTORY) vectors=$(N) dimensions=$(D)
 	$(TARGET)/release/examples/bench_index ours $(BENCH_INDEX_DIRECTORY) index=$(INDEX) probes=16,32,64 rerank=50,100
 	$(TARGET)/release/examples/bench_index writing $(BENCH_INDEX_DIRECTORY) index=$(INDEX)
@@ -224,7 +227,7 @@ bench-index: setup
 # The index is built outside of the limit, which is that of searching: a group of its own, where the system lets one be made.
 bench-index-10m: export OMP_NUM_THREADS := 1
 bench-index-10m: setup
-	cargo build --release --quiet -p flowrun-index --example bench_index
+	cargo build $(MEASURED)
 	$(TARGET)/release/examples/bench_index data bench-index/10m vectors=10000000 dimensions=$(D)
 	$(TARGET)/release/examples/bench_index ours bench-index/10m index=auto memory=1200MB vectors=f16 probes=64 rerank=50
 	if [ -w /sys/fs/cgroup/memory ]; then \
@@ -238,12 +241,11 @@ bench-index-10m: setup
 	      probes=64,128,256 rerank=50,100 )
 
 crash: setup
-	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 cargo test --quiet -p flowrun-index --test index -- storm:: damage:: killed::
+	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 cargo test --quiet --workspace --test index -- storm:: damage:: killed::
 
 # Both sides compute with the same library.
 bench-models: minilm models
-	cargo build --release --quiet --bins
-	cargo build --release --quiet -p flowrun-onnx --example time_model
+	cargo build $(MEASURED)
 	library=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*); \
 	FLOWRUN=$(TARGET)/release/flowrun TIME_MODEL=$(TARGET)/release/examples/time_model LIBRARY=$$library \
 	    $(MODELS_PYTHON)/bin/python -B benches/peers/pictures.py $(CLIENTS_CACHE)/models-$(MODELS_KEY); \
@@ -251,7 +253,7 @@ bench-models: minilm models
 	    $(MODELS_PYTHON)/bin/python -B benches/peers/sentences.py
 
 storm: setup
-	FLOWRUN_ENDINGS=1000 cargo test --quiet --test flowrun -- load::whenever
+	FLOWRUN_ENDINGS=1000 cargo test --quiet --workspace --test flowrun -- load::whenever
 
 docs: setup
-	FLOWRUN_BLESS=1 cargo test --quiet --test flowrun -- reference
+	FLOWRUN_BLESS=1 cargo test --quiet --workspace --test flowrun -- reference

@@ -22,6 +22,7 @@ from PIL import Image
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests/reference"))
 from reference_pictures import photograph, torchvision  # noqa: E402
 
+FLOWRUN = pathlib.Path(os.environ["FLOWRUN"]).resolve()
 PICTURES = int(os.environ.get("PICTURES", "240"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 BATCH = 8
@@ -86,7 +87,7 @@ def flowrun_pipeline(directory, files, extra):
     for count in (BATCH, len(files)):
         (directory / "files.jsonl").write_text("".join(json.dumps({"id": file, "uri": file}) + "\n" for file in files[:count]))
         before, started = used(resource.RUSAGE_CHILDREN), time.perf_counter()
-        command = [os.environ["FLOWRUN"], "run", "flow.yml", "-i", "files.jsonl", "-o", "out.jsonl", "--request-size", "64"]
+        command = [FLOWRUN, "run", "flow.yml", "-i", "files.jsonl", "-o", "out.jsonl", "--request-size", "64"]
         subprocess.run(command, cwd=directory, check=True, capture_output=True)
         costs.append((time.perf_counter() - started, used(resource.RUSAGE_CHILDREN) - before))
     more = len(files) - BATCH
