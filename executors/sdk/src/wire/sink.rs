@@ -3,6 +3,8 @@
 
 use prost::encoding::{WireType, encoded_len_varint, key_len};
 
+use crate::{DataType, Tensor};
+
 /// Something that is written as a message.
 pub(super) trait Part {
     /// Writes the fields that are set.
@@ -72,6 +74,11 @@ pub(super) trait Sink: Sized {
         let length = part.length();
         self.begin(number, length);
         self.part(part, length);
+    }
+
+    /// An array.
+    fn tensor(&mut self, number: u32, tensor: &Tensor) {
+        self.message(number, tensor);
     }
 }
 
@@ -173,9 +180,10 @@ impl Sink for Vec<u8> {
 /// takes. For messages that go no further than to the other side of a boundary.
 pub(super) struct OnePass(pub(super) Vec<u8>);
 
-impl OnePass {
-    /// Bytes of a length below 2³⁵.
-    const LENGTH_BYTES: usize = 5;
+/// A length below 2³⁵, in as many bytes whatever it is.
+pub(super) fn padded(length: usize) -> [u8; 5] {
+    let seven = |position: usize| (length >> (7 * position)) as u8 & 0x7f;
+    [seven(0) | 0x80, seven(1) | 0x80, seven(2) | 0x80, seven(3) | 0x80, seven(4)]
 }
 
 impl Sink for OnePass {
@@ -209,20 +217,39 @@ impl Sink for OnePass {
     }
 
     fn message(&mut self, number: u32, part: &impl Part) {
-        // A zero is a byte, and holds the place of the first.
-        push_varints(&mut self.0, [key(number, WireType::LengthDelimited), 0]);
-        let place = self.0.len() - 1;
-        self.0.extend_from_slice(&[0; Self::LENGTH_BYTES - 1]);
+        push_varints(&mut self.0, [key(number, WireType::LengthDelimited)]);
+        let place = self.0.len();
+        self.0.extend_from_slice(&padded(0));
         let start = self.0.len();
         part.write(self);
         let length = self.0.len() - start;
-        let place: Option<&mut [u8; Self::LENGTH_BYTES]> =
-            self.0.get_mut(place..).and_then(<[u8]>::first_chunk_mut);
-        if let Some(place) = place {
-            *place = std::array::from_fn(|position| {
-                let more = if position + 1 < Self::LENGTH_BYTES { 0x80 } else { 0 };
-                (length >> (7 * position)) as u8 & 0x7f | more
-            });
+        if let Some(place) = self.0.get_mut(place..).and_then(<[u8]>::first_chunk_mut) {
+            *place = padded(length);
         }
+    }
+
+    /// Vectors are most of what is written: what says that they are some is the same bytes each time, save for the lengths.
+    fn tensor(&mut self, number: u32, tensor: &Tensor) {
+        const ELEMENTS: u8 = 0x0a;
+        const SHAPE: [u8; 2] = [0x12, 5];
+        const NAMES: &[u8; 12] = b"\x1a\x03<f4\x1a\x05numpy";
+        let (&[side], DataType::FLOAT32) = (tensor.shape(), tensor.data_type()) else {
+            return self.message(number, tensor);
+        };
+        let Self(bytes) = self;
+        let field = |key: u8, length: usize| {
+            let [a, b, c, d, e] = padded(length);
+            [key, a, b, c, d, e]
+        };
+        // Of the array: a field of elements, one of five bytes, and the first of the names.
+        let array = 6 + tensor.data().len() + 7 + 5;
+        push_varints(bytes, [key(number, WireType::LengthDelimited)]);
+        bytes.extend_from_slice(&padded(6 + array + 7));
+        bytes.extend_from_slice(&field(0x0a, array));
+        bytes.extend_from_slice(&field(ELEMENTS, tensor.data().len()));
+        bytes.extend_from_slice(tensor.data());
+        bytes.extend_from_slice(&SHAPE);
+        bytes.extend_from_slice(&padded(side));
+        bytes.extend_from_slice(NAMES);
     }
 }

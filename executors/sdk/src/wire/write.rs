@@ -12,7 +12,7 @@ impl Part for Document {
             sink.set_bytes(2, blob);
         }
         if let Some(tensor) = &self.tensor {
-            sink.message(3, tensor);
+            sink.tensor(3, tensor);
         }
         if let Some(text) = &self.text {
             sink.set_bytes(4, text.as_bytes());
@@ -32,7 +32,7 @@ impl Part for Document {
         self.chunks.iter().for_each(|chunk| sink.message(14, chunk));
         self.matches.iter().for_each(|found| sink.message(15, found));
         if let Some(embedding) = &self.embedding {
-            sink.message(16, embedding);
+            sink.tensor(16, embedding);
         }
         if !self.tags.is_empty() {
             sink.message(17, &Entries(&self.tags));
