@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "it owns a foreign interface")]
 
 /// Gives memory back to the system when it is dropped. The C library keeps what a model's weights took, in pieces that the
-/// next model may not fit into: after a few hundred models it would be a model's worth.
+/// next model may not fit into, so that a process that opens one model after the other grows.
 #[derive(Debug)]
 pub(super) struct GivesBack;
 

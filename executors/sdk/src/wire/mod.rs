@@ -14,6 +14,7 @@ mod conversation;
 mod field;
 #[cfg(feature = "service")]
 mod fields;
+mod one_pass;
 mod read;
 mod schema;
 mod sink;
@@ -54,8 +55,9 @@ mod docarray2 {
     include!(concat!(env!("OUT_DIR"), "/docarray2.rs"));
 }
 
+use one_pass::written_once;
 use read::Reading;
-use sink::{OnePass, Part, SLACK, Sink as _};
+use sink::{Part, SLACK, Sink as _};
 use write::Entries;
 
 /// Why bytes are not a document.
@@ -108,13 +110,6 @@ pub fn encode_list(documents: &[Document]) -> Vec<u8> {
 #[must_use]
 pub fn encode_shared(documents: &Documents) -> Bytes {
     documents.message(Schema::V1).cloned().unwrap_or_else(|| written_once(documents).into())
-}
-
-/// The documents as a message that lists them, in one pass.
-fn written_once(documents: &Documents) -> Vec<u8> {
-    let mut message = OnePass(Vec::with_capacity(documents.bytes() + SLACK));
-    documents.iter().for_each(|document| message.message(1, document));
-    message.0
 }
 
 /// The documents of a message that somebody made who is trusted to say how many they are, whether each has an id, and

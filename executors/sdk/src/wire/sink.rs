@@ -3,7 +3,7 @@
 
 use prost::encoding::{WireType, encoded_len_varint, key_len};
 
-use crate::{DataType, Tensor};
+use crate::Tensor;
 
 /// Something that is written as a message.
 pub(super) trait Part {
@@ -114,7 +114,7 @@ impl Sink for Length {
 }
 
 /// The key of a field.
-fn key(number: u32, wire: WireType) -> u64 {
+pub(super) fn key(number: u32, wire: WireType) -> u64 {
     u64::from(number << 3 | wire as u32)
 }
 
@@ -125,7 +125,7 @@ pub(super) const SLACK: usize = 16;
 /// most. prost appends byte by byte through `BufMut`, which takes several times as long; documents with a vector each are
 /// mostly such small numbers around one large copy.
 #[inline]
-fn push_varints<const COUNT: usize>(bytes: &mut Vec<u8>, values: [u64; COUNT]) {
+pub(super) fn push_varints<const COUNT: usize>(bytes: &mut Vec<u8>, values: [u64; COUNT]) {
     let (mut bits, mut width) = (0_u128, 0);
     for mut value in values {
         while value >= 0x80 {
@@ -173,83 +173,5 @@ impl Sink for Vec<u8> {
     fn packed(&mut self, number: u32, values: impl Iterator<Item = u64> + Clone) {
         self.begin(number, values.clone().map(encoded_len_varint).sum());
         values.for_each(|value| push_varints(self, [value]));
-    }
-}
-
-/// Takes a message in one pass: lengths are filled in behind what they are the lengths of, in as many bytes as a large one
-/// takes. For messages that go no further than to the other side of a boundary.
-pub(super) struct OnePass(pub(super) Vec<u8>);
-
-/// A length below 2³⁵, in as many bytes whatever it is.
-pub(super) fn padded(length: usize) -> [u8; 5] {
-    let seven = |position: usize| (length >> (7 * position)) as u8 & 0x7f;
-    [seven(0) | 0x80, seven(1) | 0x80, seven(2) | 0x80, seven(3) | 0x80, seven(4)]
-}
-
-impl Sink for OnePass {
-    #[inline]
-    fn begin(&mut self, number: u32, length: usize) {
-        self.0.begin(number, length);
-    }
-
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        self.0.put(bytes);
-    }
-
-    #[inline]
-    fn part(&mut self, part: &impl Part, _: usize) {
-        part.write(self);
-    }
-
-    #[inline]
-    fn varint(&mut self, number: u32, value: u64) {
-        self.0.varint(number, value);
-    }
-
-    #[inline]
-    fn fixed(&mut self, number: u32, bytes: &[u8]) {
-        self.0.fixed(number, bytes);
-    }
-
-    fn packed(&mut self, number: u32, values: impl Iterator<Item = u64> + Clone) {
-        self.0.packed(number, values);
-    }
-
-    fn message(&mut self, number: u32, part: &impl Part) {
-        push_varints(&mut self.0, [key(number, WireType::LengthDelimited)]);
-        let place = self.0.len();
-        self.0.extend_from_slice(&padded(0));
-        let start = self.0.len();
-        part.write(self);
-        let length = self.0.len() - start;
-        if let Some(place) = self.0.get_mut(place..).and_then(<[u8]>::first_chunk_mut) {
-            *place = padded(length);
-        }
-    }
-
-    /// Vectors are most of what is written: what says that they are some is the same bytes each time, save for the lengths.
-    fn tensor(&mut self, number: u32, tensor: &Tensor) {
-        const ELEMENTS: u8 = 0x0a;
-        const SHAPE: [u8; 2] = [0x12, 5];
-        const NAMES: &[u8; 12] = b"\x1a\x03<f4\x1a\x05numpy";
-        let (&[side], DataType::FLOAT32) = (tensor.shape(), tensor.data_type()) else {
-            return self.message(number, tensor);
-        };
-        let Self(bytes) = self;
-        let field = |key: u8, length: usize| {
-            let [a, b, c, d, e] = padded(length);
-            [key, a, b, c, d, e]
-        };
-        // Of the array: a field of elements, one of five bytes, and the first of the names.
-        let array = 6 + tensor.data().len() + 7 + 5;
-        push_varints(bytes, [key(number, WireType::LengthDelimited)]);
-        bytes.extend_from_slice(&padded(6 + array + 7));
-        bytes.extend_from_slice(&field(0x0a, array));
-        bytes.extend_from_slice(&field(ELEMENTS, tensor.data().len()));
-        bytes.extend_from_slice(tensor.data());
-        bytes.extend_from_slice(&SHAPE);
-        bytes.extend_from_slice(&padded(side));
-        bytes.extend_from_slice(NAMES);
     }
 }

@@ -235,6 +235,8 @@ proptest! {
         let documents = Documents::from(documents);
         let once = encode_shared(&documents);
         prop_assert_eq!(&decode_list(&once).unwrap(), &documents);
+        let message = DynamicMessage::decode(message_of("docarray.DocumentArrayProto"), &*once).unwrap();
+        prop_assert_eq!(&decode_list(&message.encode_to_vec().into()).unwrap(), &documents);
         let trusted = trusted_list(once, documents.len(), documents.are_named(), documents.bytes());
         prop_assert_eq!(trusted, documents);
         if !list.is_empty() {
