@@ -13,6 +13,7 @@
 #   make bench-index-10m  ten million vectors within two gigabytes, once (an hour and 60 GB of disk)
 #   make crash    kills an index five hundred times, damages one ten thousand times, and looks for what was lost
 #   make bench-models  encodes with the same models as Python does
+#   make bench-sentences  encodes sentences beside sentence-transformers itself (6 GB of torch)
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
 #   make onnxruntime  fetches the library that models run on, as `flowrun doctor --fix` does
 #   make docs     writes the generated parts of docs/ anew
@@ -47,7 +48,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models models minilm onnxruntime
+.PHONY: demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models bench-sentences models minilm onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs those of the packages that are missing.
@@ -251,6 +252,21 @@ bench-models: minilm models
 	    $(MODELS_PYTHON)/bin/python -B benches/peers/pictures.py $(CLIENTS_CACHE)/models-$(MODELS_KEY); \
 	FLOWRUN=$(TARGET)/release/flowrun MINILM=$(MINILM) ORT_DYLIB_PATH=$$library \
 	    $(MODELS_PYTHON)/bin/python -B benches/peers/sentences.py
+
+# The library that the other stands for brings torch with it, 6 GB.
+SENTENCES_ENVIRONMENT = $(CLIENTS_CACHE)/sentences-$(shell sha256sum benches/peers/requirements-sentences.txt | cut -c1-12)
+
+bench-sentences: minilm
+	@if [ ! -e $(SENTENCES_ENVIRONMENT)/complete ]; then \
+	    rm -rf $(SENTENCES_ENVIRONMENT) && python3 -m venv $(SENTENCES_ENVIRONMENT); \
+	    $(SENTENCES_ENVIRONMENT)/bin/pip install --quiet --disable-pip-version-check \
+	        --requirement benches/peers/requirements-sentences.txt; \
+	    touch $(SENTENCES_ENVIRONMENT)/complete; \
+	fi
+	cargo build $(MEASURED)
+	library=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*); \
+	FLOWRUN=$(TARGET)/release/flowrun MINILM=$(MINILM) ORT_DYLIB_PATH=$$library \
+	    $(SENTENCES_ENVIRONMENT)/bin/python -B benches/peers/sentences.py sentence-transformers
 
 storm: setup
 	FLOWRUN_ENDINGS=1000 cargo test --quiet --workspace --test flowrun -- load::whenever

