@@ -75,6 +75,9 @@ pub const CONCURRENCY_DEFAULT: usize = 16;
 /// Calls under way at the most.
 pub const CONCURRENCY_MAX: usize = 1_000;
 
+/// Clusters that documents are placed by: each is compared with every new document.
+pub const CLUSTERS_MAX: usize = 10_000;
+
 /// Times that a call of an executor elsewhere may be made again. With the waits in between that is half an hour.
 pub const RETRIES_MAX: usize = 1_000;
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::serving::Serving;
 
 /// The labelled set, drawn on the first use; drawing it again changes nothing.
 fn data() -> PathBuf {
@@ -121,4 +123,54 @@ fn bad_files_fail_alone_and_nothing_is_lost_or_indexed_twice() {
     let found: Vec<String> = answers[0]["matches"].as_array().unwrap().iter().map(name).collect();
     assert_eq!((found[0].as_str(), found.len()), ("good.gif", fails(false).len()));
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), fails(false));
+}
+
+/// Asks the served query flow of the frames; the reply.
+fn frames(serving: &Serving, query: &Value, filter: Option<&str>) -> Value {
+    let body = json!({"data": [query], "exec_endpoint": "/search", "parameters": {"filter": filter}});
+    let response = serving.post(&body);
+    serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[test]
+fn frames_are_found_by_video_in_the_shards_that_a_filter_can_mean() {
+    let data = data();
+    let workspace = tempfile::tempdir().unwrap();
+    let index = data.join("frames/index.jsonl");
+    let indexed = flowrun("flows/frames/index.yml", workspace.path(), &index, &[]);
+    assert!(indexed.status.success(), "{}", String::from_utf8_lossy(&indexed.stderr));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let arguments = ["serve", "flows/frames/query.yml", "--port", "0"];
+    let serving = Serving::start_with(root, &arguments, &[("WORKSPACE", workspace.path())]);
+    let (all, mut asked) = (lines(&index), 0);
+    for query in lines(&data.join("frames/query.jsonl")) {
+        let (video, scene) = (&query["tags"]["video_id"], &query["tags"]["scene"]);
+        let reply = frames(&serving, &query, None);
+        assert_eq!(reply["parameters"]["__results__"]["frames"]["shards_asked"], 8, "{reply}");
+        let best = &reply["data"][0]["matches"][0];
+        assert_eq!((&best["id"], &best["tags"]["video_id"]), (video, video));
+        let frame = &best["matches"][0]["tags"];
+        assert!(
+            frame["scene"] == *scene && frame["frame"].is_number() && frame["timestamp"].is_number(),
+            "{frame}"
+        );
+
+        let passes = |tags: &Value| {
+            tags["video_id"] == *video && tags["timestamp"].as_f64().is_some_and(|second| second < 60.0)
+        };
+        let filter = format!("video_id == {video} and timestamp < 60");
+        let reply = frames(&serving, &query, Some(&filter));
+        let shards = reply["parameters"]["__results__"]["frames"]["shards_asked"].as_u64().unwrap();
+        assert!((1..=3).contains(&shards), "{shards} shards have a video");
+        asked += shards;
+        let groups = reply["data"][0]["matches"].as_array().unwrap();
+        let found = groups.iter().flat_map(|group| group["matches"].as_array().unwrap());
+        let found = found.inspect(|frame| assert!(passes(&frame["tags"]), "{frame}")).count();
+        let expected = all.iter().filter(|frame| passes(&frame["tags"])).count();
+        assert_eq!((groups.len(), found), (1, expected.min(5)));
+    }
+    println!("of 96 shards {asked} were asked");
+    let nothing = frames(&serving, &lines(&data.join("frames/query.jsonl"))[0], Some("scene == \"moon\""));
+    assert_eq!(nothing["parameters"]["__results__"]["frames"]["shards_asked"], 1);
+    assert_eq!(nothing["data"][0]["matches"], json!([]));
 }

@@ -30,6 +30,7 @@ mod memory;
 mod merging;
 mod observing;
 mod pages;
+mod placing;
 mod planning;
 mod plugins;
 mod python;

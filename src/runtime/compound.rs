@@ -17,6 +17,7 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
     let ranking = parts.iter().rev().find_map(|part| part.ranking);
     let read = parts.first().and_then(|part| part.reads_dimension);
     let made = parts.iter().rev().find_map(|part| part.makes_dimension);
+    let holdings = parts.iter().rev().find_map(|part| part.holdings.clone());
     let every = !plan.others_pass || plan.programs.iter().any(|program| program.endpoints.is_empty());
     let endpoints = match every {
         true => Endpoints::All,
@@ -30,7 +31,7 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
         others_pass: plan.others_pass,
         tasks: tasks.clone(),
     };
-    Instance { endpoints, ranking, ..Instance::thread(compound) }.embedding(made).reading(read)
+    Instance { endpoints, ranking, holdings, ..Instance::thread(compound) }.embedding(made).reading(read)
 }
 
 struct Compound {

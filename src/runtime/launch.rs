@@ -18,10 +18,11 @@ use super::lobby::{Lobby, Rules};
 use super::meter::Meter;
 use super::recipe::{Failed, Recipe, Shared};
 use super::route::{Inlet, Outlet};
+use super::shards::Shards;
 use super::task::{Replica, TaskWorkers};
 use super::thread::{ThreadWorker, WorkerEnd};
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::spec::BatchingTable;
+use crate::spec::{BatchingTable, Strategy};
 use crate::topology::{PodPlan, Port, Topology, Worker, library_code};
 
 /// An executor that was made, and how to make it again.
@@ -37,7 +38,7 @@ pub async fn launch(topology: &Topology, report: &mut Report) -> Option<Flow> {
     let known =
         |made: &Vec<Made>| made.first().map(|made| Dimensions::of(&made.instance)).unwrap_or_default();
     let dimensions: Vec<_> = made.iter().map(known).collect();
-    if !dimensions::check(topology, &dimensions, report) {
+    if !dimensions::check(topology, &dimensions, report) || !check_strategies(topology, &made, report) {
         return None;
     }
     Some(Launcher::default().launch(topology, made))
@@ -47,6 +48,8 @@ pub async fn launch(topology: &Topology, report: &mut Report) -> Option<Flow> {
 async fn make_all(topology: &Topology, report: &mut Report) -> Option<Vec<Vec<Made>>> {
     let mut making = Vec::new();
     for (position, pod) in topology.pods.iter().enumerate() {
+        let clusters = matches!(pod.strategy.value, Strategy::Cluster(_));
+        let asks = pod.shards > 1 && (clusters || pod.polling.has_relevant());
         let shards: Vec<Shared> = (0..pod.shards).map(|_| Shared::new(pod)).collect();
         for worker in pod.workers() {
             let recipe = shards.get(worker.shard).and_then(|shared| Recipe::new(pod, worker, shared));
@@ -55,8 +58,13 @@ async fn make_all(topology: &Topology, report: &mut Report) -> Option<Vec<Vec<Ma
                 report.push(Diagnostic::at(Code::NotStarted, pod.span, message));
                 return None;
             };
-            let making_one =
-                tokio::task::spawn_blocking(move || recipe.make().map(|instance| (instance, recipe)));
+            let making_one = tokio::task::spawn_blocking(move || {
+                let instance = recipe.make()?;
+                if let Some(holdings) = instance.holdings.as_ref().filter(|_| asks) {
+                    holdings.prepare();
+                }
+                Ok::<_, Failed>((instance, recipe))
+            });
             making.push((position, worker, making_one));
         }
     }
@@ -87,6 +95,26 @@ async fn make_all(topology: &Topology, report: &mut Report) -> Option<Vec<Vec<Ma
         complete = false;
     }
     complete.then_some(made)
+}
+
+/// Whether those who place documents by anything but their ids are told where documents are.
+fn check_strategies(topology: &Topology, made: &[Vec<Made>], report: &mut Report) -> bool {
+    let mut good = true;
+    for (pod, made) in topology.pods.iter().zip(made) {
+        let knows = made.iter().any(|made| made.instance.holdings.is_some());
+        if pod.strategy.value == Strategy::Hash || pod.shards == 1 || knows {
+            continue;
+        }
+        good = false;
+        let message = format!(
+            "`{}` could not be started: its executor does not say which documents it holds",
+            pod.name
+        );
+        let help =
+            "write `strategy: hash`, or use an indexer of ours in the same process, such as `VectorIndexer`";
+        report.push(Diagnostic::at(Code::NotStarted, pod.strategy.span, message).help(help));
+    }
+    good
 }
 
 fn not_started(pod: &PodPlan, failed: &Failed) -> Diagnostic {
@@ -198,7 +226,9 @@ impl Launcher {
                 shard.push(made);
             }
         }
-        let shards = shards.into_iter().map(|made| crew.start(made, &mut self.workers)).collect();
+        let holdings = shards.iter().map(|made| made.first().and_then(|made| made.instance.holdings.clone()));
+        let holdings = Shards::new(&plan.strategy.value, holdings.collect());
+        let channels = shards.into_iter().map(|made| crew.start(made, &mut self.workers)).collect();
         let inlet = Inlet {
             pod: position,
             inputs: plan.inputs,
@@ -206,7 +236,8 @@ impl Launcher {
             when: plan.when.clone(),
             endpoints,
             polling: plan.polling.clone(),
-            shards,
+            shards: holdings,
+            channels,
             batches,
             meter,
             outlet,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flowrun_sdk::filter::Filter;
-use flowrun_sdk::{Endpoints, Ranking, top_k};
+use flowrun_sdk::{Endpoints, ExecutorError, Ranking, top_k};
 
 use super::channel::{Sender, Sent};
 use super::content::Content;
@@ -17,8 +17,9 @@ use super::merge::{Law, Matches};
 use super::meter::Meter;
 use super::obligation::Obligation;
 use super::part::Part;
-use super::request::{Outcome, Response};
-use super::split::{Seat, split};
+use super::request::{Outcome, RequestError, Response};
+use super::shards::Shards;
+use super::split::{Seat, Way, split};
 use crate::spec::{Join, Polling, PollingTable};
 
 /// Where parts arrive at a pod.
@@ -35,8 +36,10 @@ pub(super) struct Inlet {
     pub(super) endpoints: Endpoints,
     /// Which shards see a request.
     pub(super) polling: PollingTable,
-    /// One channel for each shard.
-    pub(super) shards: Vec<Sender>,
+    /// What is known of the shards.
+    pub(super) shards: Shards,
+    /// One channel for each of them.
+    pub(super) channels: Vec<Sender>,
     /// Whether parts may wait there for others.
     pub(super) batches: bool,
     /// Counts what waits.
@@ -214,15 +217,49 @@ impl Inlet {
         left_out
     }
 
+    /// Which shards see a request; of a choice among them the reply will tell.
+    ///
+    /// # Errors
+    /// When its parameters do not say which.
+    fn way(&self, obligation: &Obligation, content: &mut Content) -> Result<Way, ExecutorError> {
+        if self.channels.len() == 1 {
+            return Ok(Way::Only);
+        }
+        Ok(match self.polling.get(&obligation.endpoint) {
+            Polling::Relevant => {
+                let parameters = obligation.parameters_for(self.outlet.executor());
+                let relevant = self.shards.relevant(&parameters, &content.documents)?;
+                let (asked, shards) = (relevant.len(), self.channels.len());
+                content.results.insert(
+                    self.outlet.executor().to_owned(),
+                    serde_json::json!({"shards_asked": asked, "shards": shards}),
+                );
+                Way::Whole(relevant)
+            }
+            // A request without documents has nothing to choose a shard by.
+            Polling::Any if !content.documents.is_empty() => self.shards.place(&content.documents),
+            Polling::Any | Polling::All => Way::Whole((0..self.channels.len()).collect()),
+        })
+    }
+
     /// Hands a request to the workers. What they made of it on the spot arrives where it goes next.
     fn dispatch(&self, obligation: &Arc<Obligation>, content: Content, arrivals: &mut Vec<Arrival>) {
-        let polling =
-            if self.shards.len() == 1 { Polling::Any } else { self.polling.get(&obligation.endpoint) };
+        let mut content = content;
+        let way = match self.way(obligation, &mut content) {
+            Ok(way) => way,
+            Err(error) => {
+                let pod = self.outlet.pod.as_ref().map(|(_, name)| Arc::clone(name));
+                let failed = Content::failed(RequestError { pod, error });
+                let failed = self.outlet.whole(obligation, failed, None);
+                failed.into_iter().for_each(|failed| self.outlet.spread(obligation, failed, arrivals));
+                return;
+            }
+        };
         let arrived = self.batches.then(Instant::now);
-        for (shard, content, seat) in split(content, self.shards.len(), polling) {
+        for (shard, content, seat) in split(content, way) {
             let part = Part { obligation: Arc::clone(obligation), content, seat, arrived };
             self.meter.queued();
-            match self.shards.get(shard).map_or(Sent::Lost, |sender| sender.send(part)) {
+            match self.channels.get(shard).map_or(Sent::Lost, |sender| sender.send(part)) {
                 Sent::OnItsWay => {}
                 Sent::Done(Part { content, seat, .. }) => {
                     if let Some(content) = self.outlet.whole(obligation, content, seat) {

@@ -11,7 +11,7 @@ use super::gathering::Gathering;
 use super::merge::Law;
 use super::obligation::Obligation;
 use super::order::Order;
-use crate::spec::Polling;
+use super::placement::Placed;
 
 /// The shard that a document belongs to. The same on every machine and in every version: data on disk depends on it.
 #[must_use]
@@ -32,6 +32,8 @@ struct Table {
     gathering: Mutex<Gathering>,
     /// The documents as they came in, when each shard got some of them.
     order: Option<Order>,
+    /// Lets go of where the documents went, once all shards are through with them.
+    _placed: Option<Placed>,
 }
 
 impl Seat {
@@ -46,26 +48,31 @@ impl Seat {
     }
 }
 
+/// Which shards see a request.
+pub(super) enum Way {
+    /// The only one there is.
+    Only,
+    /// These, each the whole of it.
+    Whole(Vec<usize>),
+    /// Of every document one, in the order of the documents.
+    Apart(Vec<usize>, Option<Placed>),
+}
+
 /// The parts of a request for the shards that are to see it.
-///
-/// Polled `ANY`, each document goes to the shard that its id belongs to; a request without documents has nothing to
-/// choose a shard by and goes to all.
-pub(super) fn split(
-    content: Content,
-    shards: usize,
-    polling: Polling,
-) -> Vec<(usize, Content, Option<Seat>)> {
-    if shards == 1 {
-        return vec![(0, content, None)];
-    }
-    let (contents, order) = if polling == Polling::All || content.documents.is_empty() {
-        ((0..shards).zip(copies(content, shards)).collect(), None)
-    } else {
-        let order = Order::of(&content.documents);
-        (partition(content, shards), Some(order))
+pub(super) fn split(content: Content, way: Way) -> Vec<(usize, Content, Option<Seat>)> {
+    let (contents, order, placed): (Vec<_>, _, _) = match way {
+        Way::Only => return vec![(0, content, None)],
+        Way::Whole(shards) => {
+            let copies = copies(content, shards.len());
+            (shards.into_iter().zip(copies).collect(), None, None)
+        }
+        Way::Apart(shards, placed) => {
+            let order = Order::of(&content.documents);
+            (partition(content, &shards), Some(order), placed)
+        }
     };
     let seats: usize = contents.len();
-    let table = Arc::new(Table { gathering: Mutex::new(Gathering::new(seats)), order });
+    let table = Arc::new(Table { gathering: Mutex::new(Gathering::new(seats)), order, _placed: placed });
     let seated =
         contents.into_iter().enumerate().map(|(number, (shard, content)): (usize, (usize, Content))| {
             (shard, content, Some(Seat { table: Arc::clone(&table), number }))
@@ -81,15 +88,16 @@ fn copies(content: Content, count: usize) -> impl Iterator<Item = Content> {
 }
 
 /// The documents by the shards that they belong to; what was said before is carried by the first.
-fn partition(mut content: Content, shards: usize) -> Vec<(usize, Content)> {
+fn partition(mut content: Content, shards: &[usize]) -> Vec<(usize, Content)> {
     content.origins.clear();
-    let mut lists: Vec<Vec<Document>> = vec![Vec::new(); shards];
-    for document in content.documents.take() {
-        if let Some(list) = lists.get_mut(shard_of(&document.id, shards)) {
+    let count = shards.iter().max().map_or(0, |last| last + 1);
+    let mut lists: Vec<Vec<Document>> = vec![Vec::new(); count];
+    for (document, shard) in content.documents.take().into_iter().zip(shards) {
+        if let Some(list) = lists.get_mut(*shard) {
             list.push(document);
         }
     }
-    let mut parts: Vec<(usize, Content)> = Vec::with_capacity(shards);
+    let mut parts: Vec<(usize, Content)> = Vec::with_capacity(count);
     for (shard, documents) in lists.into_iter().enumerate().filter(|(_, documents)| !documents.is_empty()) {
         parts.push((shard, Content { documents: documents.into(), ..std::mem::take(&mut content) }));
     }

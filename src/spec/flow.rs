@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Arguments, BatchingTable, Condition, Dialect, Executor, GatewaySpec, PollingTable, remote};
+use super::{
+    Arguments, BatchingTable, Condition, Dialect, Executor, GatewaySpec, PollingTable, Strategy, remote,
+};
 use crate::diagnostic::{Span, Spanned};
 
 /// A flow as its file means it. Names are not yet connected, executors not yet found.
@@ -75,6 +77,8 @@ pub struct PodSpec {
     pub shards: usize,
     /// Which shards see a request.
     pub polling: PollingTable,
+    /// Which shard a new document goes to.
+    pub strategy: Spanned<Strategy>,
     /// Which documents go to it; all of them when absent.
     pub when: Option<Condition>,
     /// How several parts of a request become one, at a join.

@@ -121,7 +121,8 @@ fn elsewhere(fields: &Fields<'_>) -> Option<Spanned<String>> {
 /// replicas. In the list form `parallel` are shards and `replicas` are replicas.
 fn copies(pod: &mut PodSpec, fields: &Fields<'_>, reader: &mut Reader<'_>) {
     let polling = fields.node("polling");
-    let all = polling.and_then(Node::text).is_some_and(|word| word.to_ascii_uppercase().starts_with("ALL"));
+    let word = polling.and_then(Node::text).map(str::to_ascii_uppercase);
+    let all = word.is_some_and(|word| word.starts_with("ALL") || word == "RELEVANT");
     if let Some(node) = polling {
         pod.polling = PollingTable::read(node, reader.report);
     }

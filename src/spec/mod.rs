@@ -26,6 +26,7 @@ mod reader;
 mod remote;
 mod requests;
 mod settings;
+mod strategy;
 mod uses;
 
 use std::path::Path;
@@ -42,6 +43,7 @@ pub use key::{Effect, Key, Kind};
 pub use library::LibrarySpec;
 pub use normal::normal_form;
 pub use polling::{Polling, PollingTable};
+pub use strategy::{ByTags, Group, Slots, Strategy, TimeTag};
 
 use crate::diagnostic::{Report, Sources};
 use crate::yaml::{Environment, Node};

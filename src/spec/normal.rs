@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::executor::{Executor, ExecutorSpec, PythonModule, Target, endpoint_of_method};
 use super::flow::{FlowSpec, Join, Needs, PodSpec, WhenFull};
 use super::polling::PollingTable;
+use super::strategy::Strategy;
 use crate::limits::{CONCURRENCY_DEFAULT, READY_DEFAULT};
 
 /// The flow as YAML.
@@ -81,6 +82,8 @@ fn pod(pod: &PodSpec) -> Value {
     put("shards", (pod.shards > 1).then(|| pod.shards.into()));
     let polling = pod.shards > 1 && pod.polling != PollingTable::default();
     put("polling", polling.then(|| pod.polling.to_json()));
+    let strategy = pod.shards > 1 && pod.strategy.value != Strategy::Hash;
+    put("strategy", strategy.then(|| pod.strategy.to_json()));
     put("no_reduce", (pod.join == Join::Append).then(|| true.into()));
     put("when", pod.when.as_ref().map(|when| when.written.clone()));
     put("timeout_send", pod.timeout_send.map(milliseconds));

@@ -10,6 +10,7 @@ use super::flow::{FlowSpec, Join, Needs, PodSpec, Python};
 use super::library;
 use super::polling::PollingTable;
 use super::reader::Reader;
+use super::strategy::Strategy;
 use super::uses::{self, PASS};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::limits::{CONCURRENCY_DEFAULT, READY_DEFAULT};
@@ -84,6 +85,7 @@ pub(super) fn read(
         replicas: 1,
         shards: 1,
         polling: PollingTable::default(),
+        strategy: Strategy::read(fields.node("strategy"), executor_span, reader),
         when: None,
         join,
         floating: fields.flag("floating").unwrap_or(false),

@@ -12,6 +12,8 @@ pub enum Polling {
     Any,
     /// Every shard gets the whole request, and the replies are merged.
     All,
+    /// As `All`, but for shards none of whose documents can pass the request's filter.
+    Relevant,
 }
 
 impl Polling {
@@ -20,6 +22,7 @@ impl Polling {
         match self {
             Self::Any => "ANY",
             Self::All => "ALL",
+            Self::Relevant => "RELEVANT",
         }
     }
 }
@@ -27,7 +30,8 @@ impl Polling {
 /// The polling of every endpoint.
 ///
 /// As in Jina 3: `/search` is `ALL` and `/index` is `ANY` unless a mapping names them; every other endpoint is what
-/// `polling` says, `ANY` when it says nothing.
+/// `polling` says, `ANY` when it says nothing. The word `RELEVANT`, which Jina does not have, is for the endpoints that
+/// ask by a filter; others stay `ANY`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollingTable {
     named: IndexMap<String, Polling>,
@@ -43,8 +47,17 @@ impl Default for PollingTable {
 impl PollingTable {
     /// The table that a single word stands for.
     fn of(others: Polling) -> Self {
-        let named = [("/search".to_owned(), Polling::All), ("/index".to_owned(), Polling::Any)];
-        Self { named: named.into_iter().collect(), others }
+        let asking = if others == Polling::Relevant { Polling::Relevant } else { Polling::All };
+        let mut named = vec![("/search", asking), ("/index", Polling::Any)];
+        let mut others = others;
+        if others == Polling::Relevant {
+            named.extend([("/filter", asking), ("/count", asking)]);
+            others = Polling::Any;
+        }
+        Self {
+            named: named.into_iter().map(|(endpoint, polling)| (endpoint.to_owned(), polling)).collect(),
+            others,
+        }
     }
 
     /// The polling of requests to `endpoint`.
@@ -56,6 +69,11 @@ impl PollingTable {
     pub fn entries(&self) -> impl Iterator<Item = (&str, Polling)> {
         let named = self.named.iter().map(|(endpoint, polling)| (endpoint.as_str(), *polling));
         named.chain(std::iter::once(("*", self.others)))
+    }
+
+    /// Whether some requests are for the shards alone that their filters may mean something in.
+    pub fn has_relevant(&self) -> bool {
+        self.entries().any(|(_, polling)| polling == Polling::Relevant)
     }
 
     /// The table that the value of a `polling` key stands for: a word, or a mapping by endpoint, or such a mapping as
@@ -112,9 +130,11 @@ fn word(text: Option<&str>, span: Span, report: &mut Report) -> Option<Polling> 
     match text.map(str::to_ascii_uppercase).as_deref() {
         Some("ANY") => Some(Polling::Any),
         Some("ALL" | "ALL_ASYNC") => Some(Polling::All),
+        Some("RELEVANT") => Some(Polling::Relevant),
         _ => {
-            let message = "`polling` must be `ANY`, `ALL`, or a mapping of endpoints to these";
-            let meant = text.and_then(|text| did_you_mean(&text.to_ascii_uppercase(), ["ANY", "ALL"]));
+            let message = "`polling` must be `ANY`, `ALL`, `RELEVANT`, or a mapping of endpoints to these";
+            let meant =
+                text.and_then(|text| did_you_mean(&text.to_ascii_uppercase(), ["ANY", "ALL", "RELEVANT"]));
             report.push(Diagnostic::at(Code::WrongType, span, message).maybe_help(meant));
             None
         }
@@ -136,6 +156,11 @@ mod tests {
         assert_eq!(
             (any.get("/index"), any.get("/search"), any.get("/x")),
             (Polling::Any, Polling::All, Polling::Any)
+        );
+        let relevant = PollingTable::of(Polling::Relevant);
+        assert_eq!(
+            (relevant.get("/index"), relevant.get("/search"), relevant.get("/update")),
+            (Polling::Any, Polling::Relevant, Polling::Any)
         );
     }
 }

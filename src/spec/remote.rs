@@ -31,13 +31,14 @@ const INHERITED: [&str; 3] = ["grpc_metadata", "retries", "timeout_send"];
 const ELSEWHERE_ALONE: [&str; 7] = ["host", "port", "tls", "ca", "grpc_metadata", "retries", "schema"];
 
 /// Keys that mean nothing at a pod that runs elsewhere, which has its own.
-const HERE_ALONE: [&str; 9] = [
+const HERE_ALONE: [&str; 10] = [
     "uses_with",
     "uses_metas",
     "uses_requests",
     "replicas",
     "shards",
     "polling",
+    "strategy",
     "workspace",
     "read_only",
     "isolate",

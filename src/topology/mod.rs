@@ -24,8 +24,8 @@ pub use plan::plan;
 pub use resolve::{PodExecutors, resolve};
 pub(crate) use summary::bytes;
 
-use crate::diagnostic::Span;
-use crate::spec::{BatchingTable, GatewaySpec, Job, Join, PollingTable, WhenFull};
+use crate::diagnostic::{Span, Spanned};
+use crate::spec::{BatchingTable, GatewaySpec, Job, Join, PollingTable, Strategy, WhenFull};
 
 /// What will run.
 #[derive(Clone, Debug)]
@@ -73,6 +73,8 @@ pub struct PodPlan {
     pub replicas: usize,
     /// Which shards see a request.
     pub polling: PollingTable,
+    /// Which shard a new document goes to.
+    pub strategy: Spanned<Strategy>,
     /// What its workers run; `None` when it cannot be had, and then the topology cannot be launched.
     pub executor: Option<ExecutorPlan>,
     /// Slots of the channel to the workers of each shard. One for each credit, so that sending never waits: the

@@ -7,7 +7,7 @@ use super::resolve::PodExecutors;
 use super::{ExecutorPlan, PodPlan, Port, Topology};
 use crate::diagnostic::Spanned;
 use crate::graph::{FlowGraph, Vertex};
-use crate::spec::{BatchingTable, Executor, Join, PodSpec, PollingTable};
+use crate::spec::{BatchingTable, Executor, Join, PodSpec, PollingTable, Strategy};
 
 /// Plans `graph`, whose pods have these executors, for `machine`.
 pub fn plan(graph: &FlowGraph, executors: Vec<PodExecutors>, machine: Machine) -> Topology {
@@ -91,6 +91,10 @@ fn stage(pod: &PodSpec, executor: &Spanned<Executor>, plan: Option<ExecutorPlan>
         shards: if main { pod.shards } else { 1 },
         replicas: if main { pod.replicas } else { 1 },
         polling: if main { pod.polling.clone() } else { PollingTable::default() },
+        strategy: match main {
+            true => pod.strategy.clone(),
+            false => Spanned::new(Strategy::Hash, executor.span),
+        },
         executor: plan,
         channel_slots: 0,
         threads: 1,

@@ -1,5 +1,5 @@
-//! Executors that act on documents as such: they let them pass, log them, drop them, clear their fields, cut and
-//! sort their matches, and read the content that their URIs lead to.
+//! Executors that act on documents as such: they let them pass, log them, drop them, clear their fields, cut,
+//! sort and group their matches, and read the content that their URIs lead to.
 //!
 //! What is deliberately not here: anything that understands content (the image and text families do), and anything
 //! that merges what several pods answered (the runtime does that itself: Jina's `_merge_…` and `_concat` are
@@ -8,6 +8,7 @@
 mod clear;
 mod exclude_fields;
 mod field;
+mod group_matches;
 mod log;
 mod media_type;
 mod no_parameters;
@@ -29,6 +30,7 @@ pub static EXECUTORS: &[ExecutorType] = &[
     select_fields::TYPE,
     top_k::TYPE,
     sort_matches::TYPE,
+    group_matches::TYPE,
     reverse_matches::TYPE,
     uri_reader::TYPE,
 ];

@@ -1,4 +1,4 @@
-//! What `TopK`, `SortMatches` and `ReverseMatches` promise.
+//! What `TopK`, `SortMatches`, `GroupMatches` and `ReverseMatches` promise.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
 
 use flowrun_document::EXECUTORS;
@@ -124,4 +124,35 @@ proptest! {
         let expected: Vec<String> = (0..count.min(top_k)).map(|number| number.to_string()).collect();
         prop_assert_eq!(left(&mut bench, numbered(count), &Value::Null), expected);
     }
+}
+
+#[test]
+fn matches_with_a_tag_in_common_become_one_in_the_place_of_the_first() {
+    let frame =
+        |id: &str, video: Value, distance: f32| found(id, &[("x", distance)]).with_tag("video", video);
+    let matches = || {
+        vec![
+            frame("a1", json!("a"), 0.1),
+            frame("3", json!(3), 0.2),
+            found("alone", &[("x", 0.3)]),
+            frame("a2", json!("a"), 0.4),
+            frame("3.0", json!(3.0), 0.5),
+            frame("null", Value::Null, 0.6),
+            frame("a3", json!("a"), 0.7),
+        ]
+    };
+    let mut all = bench("GroupMatches", &json!({"tag": "video"}));
+    assert_eq!(left(&mut all, matches(), &Value::Null), ["a", "3", "alone", "null"]);
+    assert_eq!(left(&mut all, matches(), &json!({"top_k": 1})), ["a"]);
+    let mut two = bench("GroupMatches", &json!({"tag": "video", "per_group": 2}));
+    let mut document = Document::new("q");
+    document.matches = matches().into();
+    let answer = two.call("/search", vec![document], &Value::Null).unwrap();
+    let groups: Vec<(f32, Vec<&str>)> = answer.documents[0]
+        .matches
+        .iter()
+        .map(|group| (group.score().unwrap().value, group.matches.iter().map(|found| &*found.id).collect()))
+        .collect();
+    assert_eq!(groups, [(0.1, vec!["a1", "a2"]), (0.2, vec!["3", "3.0"]), (0.3, vec![]), (0.6, vec![])]);
+    assert_eq!(answer.documents[0].matches[0].tags["video"], "a");
 }

@@ -38,9 +38,13 @@ fn clear_drops_every_document_and_reports_no_failure() {
 
 #[test]
 fn no_executor_of_the_family_costs_a_thread_or_misses_an_endpoint() {
-    let fields = json!({"fields": ["blob"]});
+    let (fields, tag) = (json!({"fields": ["blob"]}), json!({"tag": "a"}));
     for kind in EXECUTORS {
-        let with = if kind.name.ends_with("Fields") { &fields } else { &Value::Null };
+        let with = match kind.name {
+            "GroupMatches" => &tag,
+            name if name.ends_with("Fields") => &fields,
+            _ => &Value::Null,
+        };
         let bench = Bench::new(kind, with, Context::alone(".")).unwrap();
         let instance = bench.instance();
         assert!(instance.in_place || matches!(instance.worker, Worker::Task(_)), "{}", kind.name);

@@ -9,7 +9,7 @@ use crate::derived::{IndexChoice, Tuning};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::Metric;
 use crate::names::Names;
-use crate::shard::{AnswerBytes, Settings, Shard};
+use crate::shard::{AnswerBytes, Settings, Shard, ShardHoldings};
 use crate::storage::{Fsync, Kind, Wanted};
 use crate::upkeep::Upkeep;
 
@@ -88,9 +88,10 @@ impl Store {
             read_only: context.read_only.then(|| context.pod.clone()),
             columns: Columns::default(),
         };
+        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns);
         let search_access_paths = self.search_access_paths;
         let store = DocumentStore { upkeep, search_access_paths, cut_matches: self.cut_matches };
-        Ok(store.into())
+        Ok(Instance::from(store).holding(holdings))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::{Metric, Query};
 use crate::names::Names;
 use crate::quarantine::quarantine;
-use crate::shard::{Asked, Match, Page, RERANK_MAX, Settings, Shard};
+use crate::shard::{Asked, Match, Page, RERANK_MAX, Settings, Shard, ShardHoldings};
 use crate::storage::{Elements, Fsync, Kind, Wanted};
 use crate::upkeep::Upkeep;
 
@@ -227,6 +227,7 @@ impl Indexer {
             columns: self.columns,
         };
         let dimension = upkeep.shard.dimension().or(self.dimension);
+        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns);
         let indexer = VectorIndexer {
             upkeep,
             name: self.name,
@@ -234,7 +235,8 @@ impl Indexer {
             access_paths: self.search_access_paths,
             top_k: self.top_k,
         };
-        let instance = Instance::thread(indexer).for_endpoints(ENDPOINTS).reading(dimension);
+        let instance =
+            Instance::thread(indexer).for_endpoints(ENDPOINTS).reading(dimension).holding(holdings);
         Ok(instance.ranked(Order::Ascending, self.top_k))
     }
 }

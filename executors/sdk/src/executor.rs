@@ -1,10 +1,11 @@
 //! What an executor is: something that is called with documents.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Call, ExecutorError};
+use crate::{Call, ExecutorError, Holdings};
 
 /// An executor that computes. Each replica has a thread of its own and gets one call at a time.
 pub trait Executor: Send {
@@ -67,6 +68,8 @@ pub struct Instance {
     /// Which endpoints it likes to be called with the documents of several requests at once, unless its flow says
     /// otherwise; `*` stands for those that are not named.
     pub batching: Vec<(String, Batching)>,
+    /// What its shard knows of the documents that it holds, when it holds some and knows. The same for all replicas.
+    pub holdings: Option<Arc<dyn Holdings>>,
 }
 
 /// How requests to an endpoint become batches.
@@ -155,6 +158,7 @@ impl Instance {
             reads_dimension: None,
             in_place: false,
             batching: Vec::new(),
+            holdings: None,
         }
     }
 
@@ -199,6 +203,12 @@ impl Instance {
     #[must_use]
     pub fn for_endpoints<const N: usize>(self, endpoints: [&str; N]) -> Self {
         Self { endpoints: Endpoints::only(endpoints), ..self }
+    }
+
+    /// The same, knowing what its shard holds.
+    #[must_use]
+    pub fn holding(self, holdings: impl Holdings + 'static) -> Self {
+        Self { holdings: Some(Arc::new(holdings)), ..self }
     }
 
     /// The same, finding matches in this order.

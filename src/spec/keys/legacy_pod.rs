@@ -31,7 +31,7 @@ pub const LEGACY_POD: &[Key] = &[
         "copies: replicas, or shards when separated or polled all",
     ),
     Key::obeyed("parallel", Kind::Count(1, COPIES_MAX), "as `replicas`").also(&["shards"]),
-    Key::obeyed("polling", Kind::Any, "`any` or `all`"),
+    Key::obeyed("polling", Kind::Any, "`any`, `all` or `relevant`"),
     Key::obeyed("separated_workspace", Kind::Flag, "makes the copies shards"),
     Key::obeyed("uses_after", Kind::Any, "how replies of shards are merged")
         .also(&["reducing_yaml_path", "uses_reducing"]),

@@ -10,6 +10,7 @@ mod modern_executor;
 mod modern_flow;
 mod ours;
 mod reasons;
+mod strategy;
 
 use super::Key;
 
@@ -22,6 +23,7 @@ pub use modern_common::MODERN_COMMON;
 pub use modern_executor::{MODERN_EXECUTOR, MODERN_POD};
 pub use modern_flow::{MODERN_FLOW, MODERN_TOP};
 pub use ours::{OUR_FLOW, OUR_POD};
+pub use strategy::{STRATEGY, TIME};
 
 /// A place where keys stand, with the tables that hold there.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +63,8 @@ pub const PLACES: &[Place] = &[
     EXECUTOR_PLACE,
     METAS_PLACE,
     BATCHING_PLACE,
+    STRATEGY_PLACE,
+    TIME_PLACE,
 ];
 
 /// The top level of a flow of Jina 0.x.
@@ -89,6 +93,10 @@ pub const METAS_PLACE: Place = Place { name: "`metas:`", tables: &[METAS] };
 
 /// One endpoint below `uses_dynamic_batching:`.
 pub const BATCHING_PLACE: Place = Place { name: "an endpoint's batching", tables: &[BATCHING] };
+/// A mapping below `strategy:`.
+pub const STRATEGY_PLACE: Place = Place { name: "a strategy", tables: &[STRATEGY] };
+/// `time:` of a strategy.
+pub const TIME_PLACE: Place = Place { name: "a strategy's `time:`", tables: &[TIME] };
 
 #[cfg(test)]
 mod tests {

@@ -28,7 +28,7 @@ pub const MODERN_EXECUTOR: &[Key] = &[
     Key::obeyed("uses_requests", Kind::Mapping, "which endpoint calls what: `{'/foo': encode}`"),
     Key::obeyed("replicas", Kind::Count(1, COPIES_MAX), "copies of each shard, competing for requests"),
     Key::obeyed("shards", Kind::Count(1, COPIES_MAX), "parts of the data").also(&["parallel"]),
-    Key::obeyed("polling", Kind::Any, "`ANY`, `ALL`, or a mapping by endpoint"),
+    Key::obeyed("polling", Kind::Any, "which shards see a request: `ANY`, `ALL`, `RELEVANT`, or a mapping by endpoint"),
     Key::obeyed(
         "uses_before",
         Kind::Any,

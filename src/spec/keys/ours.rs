@@ -36,7 +36,12 @@ pub const OUR_FLOW: &[Key] = &[
 /// What a pod may hold beside Jina's keys.
 pub const OUR_POD: &[Key] = &[
     Key::obeyed("sha256", Kind::Texts, "the SHA-256 that the plugin in `uses` must have"),
-    Key::obeyed("strategy", Kind::Choice(&["hash"]), "which shard a document goes to: by a hash of its id"),
+    Key::obeyed(
+        "strategy",
+        Kind::Any,
+        "which shard a new document goes to: `hash` (of its id), `round_robin`, `least_loaded`, or a mapping of tags; one \
+         that a shard holds already stays there",
+    ),
     Key::obeyed(
         "concurrency",
         Kind::Count(1, CONCURRENCY_MAX),

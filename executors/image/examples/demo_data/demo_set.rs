@@ -13,9 +13,9 @@ use crate::arguments::Arguments;
 use crate::error::DemoError;
 
 /// Raised whenever the same arguments give other bytes than before.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// What a set consists of, beside its marker.
-const PARTS: [&str; 5] = ["clips", "pictures", "texts", "broken", "labels.jsonl"];
+const PARTS: [&str; 6] = ["clips", "pictures", "texts", "frames", "broken", "labels.jsonl"];
 const COMPLETE: &str = "complete";
 const INCOMPLETE: &str = "incomplete";
 /// A marker is a line; whatever is larger is none.

@@ -14,6 +14,7 @@ pub(crate) enum Purpose {
     Picture,
     Caption,
     Broken,
+    Frame,
 }
 
 /// A source of chance.

@@ -18,6 +18,7 @@ use crate::demo_set::{DemoSet, Inventory};
 use crate::dice::Purpose;
 use crate::error::DemoError;
 use crate::flower_class::FLOWER_CLASSES;
+use crate::frames::Frames;
 use crate::roster::roster;
 
 mod arguments;
@@ -33,6 +34,7 @@ mod dice;
 mod error;
 mod flower;
 mod flower_class;
+mod frames;
 mod gif_style;
 mod gif_writer;
 mod ground;
@@ -82,6 +84,9 @@ fn write_set(arguments: &Arguments) -> Result<Inventory, DemoError> {
     let captions = Captions::draw(arguments.seed);
     set.write_lines("texts/index.jsonl", &captions.index)?;
     set.write_lines("texts/query.jsonl", &captions.query)?;
+    let frames = Frames::draw(arguments.seed);
+    set.write_lines("frames/index.jsonl", &frames.index)?;
+    set.write_lines("frames/query.jsonl", &frames.query)?;
     write_broken(&set, arguments)?;
     set.finish()
 }
@@ -158,7 +163,7 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_bytes_on_every_machine_and_for_ever() {
         // When this changes on purpose (a class, an encoder's new version), raise the set's format version as well.
-        assert_eq!(fingerprint(&small_set(7).1), 0x3d28_2e02_ff4d_7cf6);
+        assert_eq!(fingerprint(&small_set(7).1), 0x9a91_c388_047a_925d);
     }
 
     #[test]
@@ -194,8 +199,8 @@ mod tests {
             assert!(label["label"].as_str().is_none_or(|label| !path.contains(label)), "{path}");
             labelled += 1;
         }
-        // Beside them: two lists of labels, two of texts, and the marker.
-        assert_eq!(files.len(), labelled + 5);
+        // Beside them: two lists of labels, two of texts, two of frames, and the marker.
+        assert_eq!(files.len(), labelled + 7);
     }
 
     #[test]

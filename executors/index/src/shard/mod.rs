@@ -8,8 +8,11 @@
 mod answer;
 mod backup;
 mod building;
+mod catalogue;
+mod centroids;
 mod filtered;
 mod generation;
+mod holdings;
 mod nearest;
 mod observed;
 mod rows;
@@ -22,7 +25,7 @@ mod view;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flowrun_sdk::{Context, Value, tracing};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -31,6 +34,7 @@ use serde_json::json;
 pub(crate) use answer::{AnswerBytes, Match};
 pub(crate) use backup::BackupName;
 pub(crate) use filtered::Page;
+pub(crate) use holdings::ShardHoldings;
 use nearest::Nearest;
 use rows::RowSet;
 pub(crate) use search::{Asked, RERANK_MAX};
@@ -57,6 +61,8 @@ pub(crate) struct Shard {
     writing: Mutex<()>,
     /// Held for reading by who reads or writes, for writing when another generation takes the place of the current one.
     state: RwLock<State>,
+    /// Whether somebody wanted to know what the tags are on the whole, and so every generation has to.
+    is_catalogued: AtomicBool,
     /// Held by who writes or reads backups; taken before all others.
     backups: Mutex<()>,
     /// Given back last.
@@ -122,6 +128,7 @@ impl Shard {
             layout,
             writing: Mutex::new(()),
             state: RwLock::new(state),
+            is_catalogued: AtomicBool::new(false),
             backups: Mutex::new(()),
             _lock: lock,
         })
@@ -196,6 +203,12 @@ impl Shard {
         }
         if !plan.is_empty() {
             state.apply(plan, self.settings.fsync)?;
+            if self.is_catalogued.load(Ordering::Acquire)
+                && let Err(error) = state.keep_centroids()
+            {
+                // It is written; queries go to where the older vectors are.
+                tracing::warn!(%error, "what vectors gather around cannot be learned");
+            }
         }
         if let Some(vectors) = &state.vectors {
             let vectors = Arc::clone(vectors);
@@ -245,8 +258,23 @@ impl Shard {
         self.switch(&mut state, cleared)
     }
 
+    /// Gathers what the tags are on the whole, and keeps it up from now on. Who writes waits.
+    fn fill_catalogue(&self) -> Result<(), StorageError> {
+        let _writing = self.writing.lock();
+        let state = self.state.read();
+        self.is_catalogued.store(true, Ordering::Release);
+        if state.catalogue.read().is_none() {
+            state.fill_catalogue()?;
+        }
+        state.keep_centroids()
+    }
+
     /// Puts a generation that is whole in the place of the current one.
     fn switch(&self, state: &mut State, next: State) -> Result<(), StorageError> {
+        if self.is_catalogued.load(Ordering::Acquire) {
+            next.fill_catalogue()?;
+            next.keep_centroids()?;
+        }
         let switched = next.manifest.write(&self.layout);
         // If it is not known which generation is current, what is written to this one may be lost.
         switched.inspect_err(|error| state.break_off(error))?;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use flowrun_sdk::tracing;
 use parking_lot::{Mutex, RwLock};
 
+use super::catalogue::Catalogue;
+use super::centroids::Centroids;
 use super::generation::Generation;
 use super::tags::TagColumns;
 use super::vectors::Vectors;
@@ -23,6 +25,10 @@ pub(super) struct State {
     /// What is committed. It changes as a whole, when a write is durable.
     view: RwLock<Arc<View>>,
     pub(super) durability: Mutex<Durability>,
+    /// What the tags are on the whole, once somebody wanted to know. Widened before what is written can be found.
+    pub(super) catalogue: RwLock<Option<Catalogue>>,
+    /// What the vectors gather around, once somebody wanted to know.
+    pub(super) centroids: RwLock<Option<Centroids>>,
 }
 
 /// What is known of what the disk has.
@@ -58,6 +64,8 @@ impl State {
             vectors: vectors.map(Arc::new),
             view: RwLock::new(Arc::new(view)),
             durability: Mutex::default(),
+            catalogue: RwLock::default(),
+            centroids: RwLock::default(),
         })
     }
 
@@ -72,6 +80,29 @@ impl State {
         if view.tags.is_none() {
             let tags = Some(Arc::new(TagColumns::read(names, &view.table)?));
             *self.view.write() = Arc::new(view.with_tags(tags));
+        }
+        Ok(())
+    }
+
+    /// Gathers what the tags are on the whole. Nobody may write meanwhile.
+    pub(super) fn fill_catalogue(&self) -> Result<(), StorageError> {
+        let mut catalogue = Catalogue::default();
+        for stored in self.view().table.tags() {
+            catalogue.widen(&stored?.1);
+        }
+        *self.catalogue.write() = Some(catalogue);
+        Ok(())
+    }
+
+    /// Learns what the vectors gather around, if there are many more than when that was done last. Nobody may write
+    /// meanwhile.
+    pub(super) fn keep_centroids(&self) -> Result<(), StorageError> {
+        let (view, Some(vectors)) = (self.view(), &self.vectors) else { return Ok(()) };
+        let is_due =
+            self.centroids.read().as_ref().is_none_or(|known| known.are_outgrown(view.counters.rows));
+        if is_due {
+            let learned = Centroids::learn(vectors, &view)?;
+            *self.centroids.write() = Some(learned);
         }
         Ok(())
     }
@@ -128,7 +159,12 @@ impl State {
             None => Ok(()),
         };
         let before = self.view();
-        let tags = before.tags.as_ref().map(|_| plan.tags());
+        let is_catalogued = self.catalogue.read().is_some();
+        let wanted = is_catalogued || before.tags.is_some();
+        let tags = if wanted { plan.tags() } else { Vec::new() };
+        if let Some(catalogue) = self.catalogue.write().as_mut() {
+            tags.iter().for_each(|(_, tags)| catalogue.widen(tags));
+        }
         let committed = made_durable.and_then(|()| plan.commit(&self.table, fsync));
         committed.inspect_err(|error| self.break_off(error))?;
         self.durability.lock().is_unsynced |= fsync == Fsync::Interval;
@@ -141,7 +177,8 @@ impl State {
         after.tags = before.tags.clone();
         if let Some(columns) = &mut after.tags {
             let columns = Arc::make_mut(columns);
-            tags.into_iter().flatten().for_each(|(row, tags)| columns.set(row, &tags));
+            let rows = tags.into_iter().filter_map(|(row, tags)| Some((row?, tags)));
+            rows.for_each(|(row, tags)| columns.set(row, &tags));
         }
         if let Some(vectors) = &self.vectors {
             vectors.commit(after.counters.rows, after.live());

@@ -132,11 +132,11 @@ impl Plan {
         self.puts.iter().filter_map(|planned| planned.put.vector.as_deref())
     }
 
-    /// The tags of what is stored with a vector, by its row.
-    pub(crate) fn tags(&self) -> Vec<(u64, Tags)> {
-        let rows = self.puts.iter().filter_map(|planned| Some((planned.entry.row?, &planned.put.document)));
+    /// The tags of what is stored, and the rows of their vectors where there are some.
+    pub(crate) fn tags(&self) -> Vec<(Option<u64>, Tags)> {
         // The bytes were made a moment ago.
-        rows.map(|(row, document)| (row, wire::decode_tags(document).unwrap_or_default())).collect()
+        let tags = |planned: &Planned| wire::decode_tags(&planned.put.document).unwrap_or_default();
+        self.puts.iter().map(|planned| (planned.entry.row, tags(planned))).collect()
     }
 
     /// The rows that nobody finds any more.

@@ -105,6 +105,18 @@ impl Reader {
         keys.map(|key| child(&key?)).collect()
     }
 
+    /// Whether the document of that id is stored, or a chunk of it.
+    pub(crate) fn holds_any_of(&self, id: &str) -> Result<bool, StorageError> {
+        if !is_storable(id) {
+            return Ok(false);
+        }
+        if self.get(&self.entries, &keys::id_key(id))?.is_some() {
+            return Ok(true);
+        }
+        let chunk = self.prefix(&keys::children_prefix(id)).next();
+        chunk.map_or(Ok(false), |guard| guard.key().map(|_| true).map_err(|error| self.failed(error)))
+    }
+
     /// The rows that nobody finds any more.
     pub(crate) fn dead_rows(&self) -> Result<Vec<u64>, StorageError> {
         let keys = self.prefix(keys::DEAD).map(|guard| guard.key().map_err(|error| self.failed(error)));

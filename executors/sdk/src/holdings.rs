@@ -1,0 +1,37 @@
+//! What a shard knows of the documents that it holds, for whoever decides which shards get a request.
+//!
+//! It is asked beside calls, from any thread, and answers at once. What it does not know it does not deny: a document
+//! that is asked for in vain costs a call, one that is passed over is lost.
+
+use std::sync::Arc;
+
+use crate::filter::Filter;
+use crate::{Document, RequestParameters};
+
+/// The documents of one shard, as the host asks about them.
+pub trait Holdings: Send + Sync {
+    /// How many documents are stored.
+    fn documents(&self) -> u64;
+
+    /// Whether the document is stored, or one of its chunks; also true when that cannot be told.
+    fn may_hold(&self, document: &Document) -> bool;
+
+    /// Gets ready to answer [`Holdings::may_match`] and [`Holdings::centroids`], which may take as long as reading
+    /// everything. Asked once, at the start, by a host that will ask these; one that is not ready holds everything to be
+    /// possible.
+    fn prepare(&self);
+
+    /// The filter of a request, as its executor would read it; `None` when there is none, and when it is wrong: then the
+    /// executor has to say so.
+    fn filter(&self, parameters: &RequestParameters) -> Option<Filter>;
+
+    /// Whether a stored document may pass the filter. True for every filter that one passes whose write was acknowledged.
+    fn may_match(&self, filter: &Filter) -> bool;
+
+    /// Where a document is: alike is what is near there by Euclidean distance, in every shard of an index. `None` for one
+    /// that cannot be compared.
+    fn position(&self, document: &Document) -> Option<Vec<f32>>;
+
+    /// Positions that the stored documents gather around, a few; none when that is not known.
+    fn centroids(&self) -> Arc<[Vec<f32>]>;
+}
