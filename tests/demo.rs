@@ -172,5 +172,5 @@ fn frames_are_found_by_video_in_the_shards_that_a_filter_can_mean() {
     println!("of 96 shards {asked} were asked");
     let nothing = frames(&serving, &lines(&data.join("frames/query.jsonl"))[0], Some("scene == \"moon\""));
     assert_eq!(nothing["parameters"]["__results__"]["frames"]["shards_asked"], 1);
-    assert_eq!(nothing["data"][0]["matches"], json!([]));
+    assert!(nothing["data"][0]["matches"].as_array().is_none_or(Vec::is_empty), "{nothing}");
 }

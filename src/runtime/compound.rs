@@ -1,6 +1,11 @@
 //! Several executors behind one name, called one after the other as a program says.
 
-use flowrun_sdk::{Call, Endpoints, Executor, ExecutorError, Instance, RequestParameters, Worker};
+use std::sync::Arc;
+
+use flowrun_sdk::filter::Filter;
+use flowrun_sdk::{
+    Call, Document, Endpoints, Executor, ExecutorError, Holdings, Instance, RequestParameters, Worker,
+};
 use tokio::runtime::Handle;
 
 use super::call::in_time;
@@ -17,7 +22,8 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
     let ranking = parts.iter().rev().find_map(|part| part.ranking);
     let read = parts.first().and_then(|part| part.reads_dimension);
     let made = parts.iter().rev().find_map(|part| part.makes_dimension);
-    let holdings = parts.iter().rev().find_map(|part| part.holdings.clone());
+    let holdings: Vec<_> = parts.iter().filter_map(|part| part.holdings.clone()).collect();
+    let holdings = (!holdings.is_empty()).then(|| Arc::new(Together(holdings)) as Arc<dyn Holdings>);
     let every = !plan.others_pass || plan.programs.iter().any(|program| program.endpoints.is_empty());
     let endpoints = match every {
         true => Endpoints::All,
@@ -102,4 +108,42 @@ fn step(
     let answer = inner.finish();
     call.absorb(answer);
     Ok(())
+}
+
+/// What several executors hold: a document is where one of them has it.
+struct Together(Vec<Arc<dyn Holdings>>);
+
+impl Holdings for Together {
+    fn documents(&self) -> u64 {
+        self.0.iter().map(|part| part.documents()).max().unwrap_or(0)
+    }
+
+    fn may_hold(&self, id: &str) -> bool {
+        self.0.iter().any(|part| part.may_hold(id))
+    }
+
+    fn may_hold_chunks(&self, document: &Document) -> bool {
+        self.0.iter().any(|part| part.may_hold_chunks(document))
+    }
+
+    fn prepare(&self) {
+        self.0.iter().for_each(|part| part.prepare());
+    }
+
+    fn filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
+        self.0.iter().find_map(|part| part.filter(endpoint, parameters))
+    }
+
+    fn may_match(&self, filter: &Filter) -> bool {
+        self.0.iter().any(|part| part.may_match(filter))
+    }
+
+    fn position(&self, document: &Document) -> Option<Vec<f32>> {
+        self.0.iter().find_map(|part| part.position(document))
+    }
+
+    fn centroids(&self) -> Arc<[Vec<f32>]> {
+        let known = self.0.iter().map(|part| part.centroids());
+        known.into_iter().find(|centroids| !centroids.is_empty()).unwrap_or_default()
+    }
 }

@@ -72,13 +72,15 @@ impl Placement {
         (shards, Placed { underway: Arc::clone(&self.underway), ids })
     }
 
-    /// The shard that holds a document. One that does not say may hold it: then it has to speak for itself.
+    /// The shard that holds a document, or else chunks of it. One that does not say may hold it: then it has to speak for
+    /// itself.
     fn holder(&self, document: &Document) -> Option<usize> {
-        let holds = |holdings: &Option<Arc<dyn Holdings>>| {
-            holdings.as_ref().is_some_and(|holdings| holdings.may_hold(document))
+        let first = |holds: &dyn Fn(&dyn Holdings) -> bool| {
+            self.holdings.iter().position(|holdings| holdings.as_deref().is_some_and(holds))
         };
-        let holder = self.holdings.iter().position(holds);
-        holder.or_else(|| self.holdings.iter().position(Option::is_none))
+        first(&|holdings| holdings.may_hold(&document.id))
+            .or_else(|| first(&|holdings| holdings.may_hold_chunks(document)))
+            .or_else(|| self.holdings.iter().position(Option::is_none))
     }
 
     /// The shard of a new document.

@@ -228,7 +228,7 @@ impl Inlet {
         Ok(match self.polling.get(&obligation.endpoint) {
             Polling::Relevant => {
                 let parameters = obligation.parameters_for(self.outlet.executor());
-                let relevant = self.shards.relevant(&parameters, &content.documents)?;
+                let relevant = self.shards.relevant(&obligation.endpoint, &parameters, &content.documents)?;
                 let (asked, shards) = (relevant.len(), self.channels.len());
                 content.results.insert(
                     self.outlet.executor().to_owned(),

@@ -10,6 +10,9 @@ use super::placement::Placement;
 use super::split::{Way, shard_of};
 use crate::spec::Strategy;
 
+/// The endpoint whose documents are looked for where what is like them is.
+const SEARCH: &str = "/search";
+
 /// The shards of a pod.
 pub(super) struct Shards {
     /// What each knows of the documents that it holds; `None` of one that does not say.
@@ -40,43 +43,57 @@ impl Shards {
         }
     }
 
-    /// The shards that a request is for: those that may hold something that its filter means, and of these, for each
-    /// document, as many as the parameter `probe` says, the nearest.
+    /// The shards that a request is for: those that may hold something that its filter means, and when it searches, for each
+    /// document as many of these as the parameter `probe` says, the nearest.
     ///
     /// # Errors
     /// When `probe` is no number of shards.
     pub(super) fn relevant(
         &self,
+        endpoint: &str,
         parameters: &RequestParameters,
         documents: &[Document],
     ) -> Result<Vec<usize>, ExecutorError> {
-        let relevant = self.filtered(parameters);
-        let probe = probe(parameters)?.unwrap_or(usize::MAX);
-        if probe >= relevant.len() || documents.is_empty() {
+        let relevant = self.filtered(endpoint, parameters);
+        let Some(probe) = probe(parameters)?.filter(|_| endpoint == SEARCH && !documents.is_empty()) else {
             return Ok(relevant);
+        };
+        let mut near = BTreeSet::new();
+        for document in documents {
+            match self.position(document) {
+                Some(position) => near.extend(self.nearest(&position, &relevant, probe)),
+                None => return Ok(relevant),
+            }
         }
-        let near: BTreeSet<usize> =
-            documents.iter().flat_map(|document| self.nearest(document, &relevant, probe)).collect();
+        near.extend(relevant.first().filter(|_| near.is_empty()));
         Ok(near.into_iter().collect())
     }
 
-    /// So many of these shards, the nearest to a document first. Those that do not know how near they are come before all
-    /// others, those without documents behind.
-    fn nearest(&self, document: &Document, among: &[usize], count: usize) -> Vec<usize> {
-        let distance = |shard: usize| match self.holdings.get(shard).and_then(Option::as_ref) {
-            None => f32::NEG_INFINITY,
-            Some(holdings) if holdings.documents() == 0 => f32::INFINITY,
-            Some(holdings) => distance(&**holdings, document).unwrap_or(f32::NEG_INFINITY),
-        };
-        let mut near: Vec<(f32, usize)> = among.iter().map(|shard| (distance(*shard), *shard)).collect();
+    /// Where a document is, in every shard alike.
+    fn position(&self, document: &Document) -> Option<Vec<f32>> {
+        self.holdings.iter().flatten().find_map(|holdings| holdings.position(document))
+    }
+
+    /// So many of these shards, the nearest to a position, and all that hold something and cannot say where.
+    fn nearest(&self, position: &[f32], among: &[usize], count: usize) -> Vec<usize> {
+        let (mut near, mut unknown) = (Vec::new(), Vec::new());
+        for shard in among {
+            let holdings = self.holdings.get(*shard).and_then(Option::as_ref);
+            match holdings.map(|holdings| (holdings.documents(), distance(&holdings.centroids(), position))) {
+                Some((0, _)) => {}
+                Some((_, Some(distance))) => near.push((distance, *shard)),
+                Some((_, None)) | None => unknown.push(*shard),
+            }
+        }
         near.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        near.into_iter().take(count).map(|(_, shard)| shard).collect()
+        near.into_iter().take(count).map(|(_, shard)| shard).chain(unknown).collect()
     }
 
     /// The shards that may hold something that the request's filter means. When none does, one is asked all the same: it
     /// is who knows what an answer without matches is.
-    fn filtered(&self, parameters: &RequestParameters) -> Vec<usize> {
-        let filter = self.holdings.iter().flatten().next().and_then(|holdings| holdings.filter(parameters));
+    fn filtered(&self, endpoint: &str, parameters: &RequestParameters) -> Vec<usize> {
+        let mut knowing = self.holdings.iter().flatten();
+        let filter = knowing.next().and_then(|holdings| holdings.filter(endpoint, parameters));
         let Some(filter) = filter else { return (0..self.holdings.len()).collect() };
         let may_match = |holdings: &Option<Arc<dyn Holdings>>| {
             holdings.as_ref().is_none_or(|holdings| holdings.may_match(&filter))
@@ -87,12 +104,10 @@ impl Shards {
     }
 }
 
-/// The square of how far a document is from what a shard gathers around; `None` when that is not known.
-fn distance(holdings: &dyn Holdings, document: &Document) -> Option<f32> {
-    let position = holdings.position(document)?;
-    let centroids = holdings.centroids();
+/// The square of how far a position is from the nearest centroid; `None` when there is none.
+fn distance(centroids: &[Vec<f32>], position: &[f32]) -> Option<f32> {
     let comparable = centroids.iter().filter(|centroid| centroid.len() == position.len());
-    comparable.map(|centroid| squared_distance(centroid, &position)).min_by(f32::total_cmp)
+    comparable.map(|centroid| squared_distance(centroid, position)).min_by(f32::total_cmp)
 }
 
 /// How many of the nearest shards a request is for; `None` for all of them.
@@ -100,4 +115,71 @@ fn probe(parameters: &RequestParameters) -> Result<Option<usize>, ExecutorError>
     let Some(value) = parameters.get("probe").filter(|value| !value.is_null()) else { return Ok(None) };
     let wrong = || ExecutorError::parameter("probe", format_args!("must be an integer ≥ 1, but is {value}"));
     usize::parse(value).filter(|probe| *probe > 0).map(Some).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use flowrun_sdk::filter::Filter;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A shard whose documents are at these positions.
+    struct At(&'static [f32]);
+
+    impl Holdings for At {
+        fn documents(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn may_hold(&self, _: &str) -> bool {
+            false
+        }
+
+        fn may_hold_chunks(&self, _: &Document) -> bool {
+            false
+        }
+
+        fn prepare(&self) {}
+
+        fn filter(&self, _: &str, _: &RequestParameters) -> Option<Filter> {
+            None
+        }
+
+        fn may_match(&self, _: &Filter) -> bool {
+            true
+        }
+
+        fn position(&self, document: &Document) -> Option<Vec<f32>> {
+            document.embedding.as_ref()?.to_f32().ok().map(|vector| vector.into_owned())
+        }
+
+        fn centroids(&self) -> Arc<[Vec<f32>]> {
+            self.0.iter().filter(|at| at.is_finite()).map(|at| vec![*at]).collect()
+        }
+    }
+
+    #[test]
+    fn a_probe_asks_the_nearest_and_whoever_does_not_say_where_its_documents_are() {
+        let at = |positions| Some(Arc::new(At(positions)) as Arc<dyn Holdings>);
+        // The third is out of service, the fourth has nothing, the fifth has not learned yet.
+        let shards = [at(&[0.0, 9.0]), at(&[5.0]), None, at(&[]), at(&[f32::NAN]), at(&[6.0])];
+        let shards = Shards::new(&Strategy::Hash, shards.into());
+        let document = |at: f32| Document::new("q").with_embedding(vec![at]);
+        let asked = |endpoint: &str, probe: usize, documents: &[Document]| {
+            let parameters = json!({ "probe": probe }).as_object().unwrap().clone();
+            shards.relevant(endpoint, &parameters, documents).unwrap()
+        };
+        assert_eq!(asked("/search", 1, &[document(4.0)]), [1, 2, 4]);
+        assert_eq!(asked("/search", 2, &[document(5.4)]), [1, 2, 4, 5]);
+        assert_eq!(asked("/search", 1, &[document(1.0), document(6.0)]), [0, 2, 4, 5]);
+        let all = [0, 1, 2, 3, 4, 5];
+        assert_eq!(asked("/search", 9, &[document(1.0)]), [0, 1, 2, 4, 5]);
+        assert_eq!(asked("/search", 1, &[document(1.0), Document::new("no vector")]), all);
+        assert_eq!(asked("/search", 1, &[]), all);
+        assert_eq!(asked("/list", 1, &[document(1.0)]), all);
+        let empty = Shards::new(&Strategy::Hash, vec![at(&[]), at(&[])]);
+        let parameters = json!({"probe": 1}).as_object().unwrap().clone();
+        assert_eq!(empty.relevant("/search", &parameters, &[document(1.0)]).unwrap(), [0]);
+    }
 }

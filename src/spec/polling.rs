@@ -8,7 +8,7 @@ use crate::yaml::Node;
 /// Which shards see a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polling {
-    /// Each document goes to exactly one shard, chosen by a hash of its id.
+    /// Each document goes to exactly one shard: the one that has it, or else that of the pod's strategy.
     Any,
     /// Every shard gets the whole request, and the replies are merged.
     All,

@@ -88,7 +88,7 @@ impl Store {
             read_only: context.read_only.then(|| context.pod.clone()),
             columns: Columns::default(),
         };
-        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns);
+        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &["/list", "/count"]);
         let search_access_paths = self.search_access_paths;
         let store = DocumentStore { upkeep, search_access_paths, cut_matches: self.cut_matches };
         Ok(Instance::from(store).holding(holdings))

@@ -39,6 +39,8 @@ pub(crate) const ENDPOINTS: [&str; 13] = [
     "/backup",
     "/restore",
 ];
+/// Where a filter says which documents are answered with. `/delete` removes others as well, those that it names.
+const FILTERED_ENDPOINTS: [&str; 4] = ["/search", "/filter", "/list", "/count"];
 /// How many documents `/filter` answers with when the request does not say: as many as AnnLite did.
 const FILTERED: usize = 20;
 /// The most documents that `/filter` may be asked for, with those that it is to pass over: their ids are in memory.
@@ -227,7 +229,7 @@ impl Indexer {
             columns: self.columns,
         };
         let dimension = upkeep.shard.dimension().or(self.dimension);
-        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns);
+        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &FILTERED_ENDPOINTS);
         let indexer = VectorIndexer {
             upkeep,
             name: self.name,

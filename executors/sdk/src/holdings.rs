@@ -13,17 +13,21 @@ pub trait Holdings: Send + Sync {
     /// How many documents are stored.
     fn documents(&self) -> u64;
 
-    /// Whether the document is stored, or one of its chunks; also true when that cannot be told.
-    fn may_hold(&self, document: &Document) -> bool;
+    /// Whether a document of that id is stored; also true when that cannot be told.
+    fn may_hold(&self, id: &str) -> bool;
+
+    /// Whether chunks of a document are stored: some that name it as their parent, or some that it brings. Also true when
+    /// that cannot be told.
+    fn may_hold_chunks(&self, document: &Document) -> bool;
 
     /// Gets ready to answer [`Holdings::may_match`] and [`Holdings::centroids`], which may take as long as reading
     /// everything. Asked once, at the start, by a host that will ask these; one that is not ready holds everything to be
     /// possible.
     fn prepare(&self);
 
-    /// The filter of a request, as its executor would read it; `None` when there is none, and when it is wrong: then the
-    /// executor has to say so.
-    fn filter(&self, parameters: &RequestParameters) -> Option<Filter>;
+    /// The filter of a request to that endpoint that every document of its answer has passed, as its executor would read
+    /// it; `None` when there is none, and when it is wrong: then the executor has to say so.
+    fn filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter>;
 
     /// Whether a stored document may pass the filter. True for every filter that one passes whose write was acknowledged.
     fn may_match(&self, filter: &Filter) -> bool;

@@ -39,7 +39,7 @@ pub const OUR_POD: &[Key] = &[
     Key::obeyed(
         "strategy",
         Kind::Any,
-        "which shard a new document goes to: `hash` (of its id), `round_robin`, `least_loaded`, or a mapping of tags; one \
+        "which shard a new document goes to: `hash` (of its id), `round_robin`, `least_loaded`, `cluster`, or a mapping of tags; one \
          that a shard holds already stays there",
     ),
     Key::obeyed(

@@ -167,15 +167,13 @@ impl Shard {
             return Err(name.refused(format_args!("there is no backup `{}`; there are: {names}", name.name)));
         }
         let _writing = self.writing.lock();
-        let mut state = self.state.write();
-        state.check_unbroken(&self.layout)?;
-        let current = state.manifest.generation;
+        let current = self.unbroken_generation()?;
         self.layout.remove_other_generations(current)?;
-        let restored = self.copy_backup(&source, current + 1);
+        let restored = self.copy_backup(&source, current + 1).and_then(|restored| self.catalogued(restored));
         let restored = restored.inspect_err(|_| drop(self.layout.remove_other_generations(current)))?;
         let documents = restored.view().counters.documents;
         // As when everything is removed: from here on the new generation is the current one, or nobody knows.
-        self.switch(&mut state, restored)?;
+        self.switch(restored)?;
         Ok(documents)
     }
 

@@ -7,6 +7,7 @@ use flowrun_sdk::{Document, Holdings, RequestParameters, tracing};
 
 use super::Shard;
 use super::centroids::position;
+use super::state::State;
 use crate::columns::Columns;
 use crate::embedding::vector;
 use crate::storage::{Reader, StorageError};
@@ -16,43 +17,59 @@ pub(crate) struct ShardHoldings {
     shard: Weak<Shard>,
     /// The tags that filters may name.
     columns: Columns,
+    /// Where only documents that pass the request's filter are answered with.
+    filtered: &'static [&'static str],
 }
 
 impl ShardHoldings {
     /// What an open shard knows.
-    pub(crate) fn new(shard: &super::OpenShard, columns: &Columns) -> Self {
-        Self { shard: Arc::downgrade(shard.shard()), columns: columns.clone() }
+    pub(crate) fn new(
+        shard: &super::OpenShard,
+        columns: &Columns,
+        filtered: &'static [&'static str],
+    ) -> Self {
+        Self { shard: Arc::downgrade(shard.shard()), columns: columns.clone(), filtered }
     }
 
-    fn ask<T>(&self, question: impl FnOnce(&Shard) -> T) -> Option<T> {
-        self.shard.upgrade().map(|shard| question(&shard))
+    /// Nobody waits here for who wants to put another generation in the place of this one.
+    fn ask<T>(&self, question: impl FnOnce(&State) -> T) -> Option<T> {
+        self.shard.upgrade().map(|shard| question(&shard.state.read_recursive()))
+    }
+
+    fn finds(&self, found: impl FnOnce(&Reader) -> Result<bool, StorageError>) -> bool {
+        let found = self.ask(|state| found(&state.view().table));
+        // Whoever reads or writes it there says what is wrong.
+        found.is_none_or(|found| found.unwrap_or(true))
     }
 }
 
 impl Holdings for ShardHoldings {
     fn documents(&self) -> u64 {
-        self.ask(|shard| shard.state.read().view().counters.documents).unwrap_or(0)
+        self.ask(|state| state.view().counters.documents).unwrap_or(0)
     }
 
-    fn may_hold(&self, document: &Document) -> bool {
-        let held = self.ask(|shard| holds(&shard.state.read().view().table, document));
-        // Whoever reads or writes it there says what is wrong.
-        held.is_none_or(|held| held.unwrap_or(true))
+    fn may_hold(&self, id: &str) -> bool {
+        self.finds(|table| table.holds_id(id))
+    }
+
+    fn may_hold_chunks(&self, document: &Document) -> bool {
+        self.finds(|table| holds_chunks(table, document))
     }
 
     fn prepare(&self) {
-        if let Some(Err(error)) = self.ask(Shard::fill_catalogue) {
+        let filled = self.shard.upgrade().map(|shard| shard.fill_catalogue());
+        if let Some(Err(error)) = filled {
             tracing::warn!(%error, "the shard is asked by every filter: its tags cannot be read");
         }
     }
 
-    fn filter(&self, parameters: &RequestParameters) -> Option<Filter> {
-        self.columns.filter(parameters).ok().flatten()
+    fn filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
+        let is_filtered = self.filtered.contains(&endpoint);
+        is_filtered.then(|| self.columns.filter(parameters).ok().flatten()).flatten()
     }
 
     fn may_match(&self, filter: &Filter) -> bool {
-        let matches = |shard: &Shard| {
-            let state = shard.state.read();
+        let matches = |state: &State| {
             let catalogue = state.catalogue.read();
             catalogue.as_ref().is_none_or(|catalogue| catalogue.may_match(filter))
         };
@@ -60,14 +77,13 @@ impl Holdings for ShardHoldings {
     }
 
     fn position(&self, document: &Document) -> Option<Vec<f32>> {
-        let compared = |shard: &Shard| (shard.metric(), shard.dimension());
-        let (metric, dimension) = self.ask(compared)?;
+        let metric = self.shard.upgrade()?.metric();
+        let dimension = self.ask(|state| state.manifest.dimension)?;
         vector(document, metric, dimension).ok().map(|vector| position(&vector, metric))
     }
 
     fn centroids(&self) -> Arc<[Vec<f32>]> {
-        let centroids = |shard: &Shard| {
-            let state = shard.state.read();
+        let centroids = |state: &State| {
             let centroids = state.centroids.read();
             centroids.as_ref().map(|known| Arc::clone(&known.centroids))
         };
@@ -75,13 +91,13 @@ impl Holdings for ShardHoldings {
     }
 }
 
-/// Whether a document is stored, or one of its chunks, whoever they were stored by.
-fn holds(table: &Reader, document: &Document) -> Result<bool, StorageError> {
-    if table.holds_any_of(&document.id)? {
+/// Whether a document has children, or one of its chunks is stored or has some.
+fn holds_chunks(table: &Reader, document: &Document) -> Result<bool, StorageError> {
+    if table.holds_children(&document.id)? {
         return Ok(true);
     }
     for chunk in &document.chunks {
-        if holds(table, chunk)? {
+        if table.holds_id(&chunk.id)? || holds_chunks(table, chunk)? {
             return Ok(true);
         }
     }

@@ -249,13 +249,29 @@ impl Shard {
 
     /// Removes everything.
     pub(crate) fn clear(&self) -> Result<(), StorageError> {
+        // Nobody waits for the state behind a backup, as those who want to read would wait behind them.
+        let _alone = self.backups.lock();
         let _writing = self.writing.lock();
-        let mut state = self.state.write();
-        state.check_unbroken(&self.layout)?;
-        let manifest = Manifest::new(&self.settings.wanted, state.manifest.generation + 1);
+        let manifest = Manifest::new(&self.settings.wanted, self.unbroken_generation()? + 1);
         // The new generation is whole before the manifest names it; from there on the old one is gone.
-        let cleared = State::open(&self.layout, manifest, &self.settings)?;
-        self.switch(&mut state, cleared)
+        let cleared = self.catalogued(State::open(&self.layout, manifest, &self.settings)?)?;
+        self.switch(cleared)
+    }
+
+    /// The current generation, if another may take its place.
+    fn unbroken_generation(&self) -> Result<u32, StorageError> {
+        let state = self.state.read();
+        state.check_unbroken(&self.layout)?;
+        Ok(state.manifest.generation)
+    }
+
+    /// A generation that nobody sees yet, knowing what its tags are on the whole if that is kept up.
+    fn catalogued(&self, next: State) -> Result<State, StorageError> {
+        if self.is_catalogued.load(Ordering::Acquire) {
+            next.fill_catalogue()?;
+            next.keep_centroids()?;
+        }
+        Ok(next)
     }
 
     /// Gathers what the tags are on the whole, and keeps it up from now on. Who writes waits.
@@ -269,12 +285,9 @@ impl Shard {
         state.keep_centroids()
     }
 
-    /// Puts a generation that is whole in the place of the current one.
-    fn switch(&self, state: &mut State, next: State) -> Result<(), StorageError> {
-        if self.is_catalogued.load(Ordering::Acquire) {
-            next.fill_catalogue()?;
-            next.keep_centroids()?;
-        }
+    /// Puts a generation that is whole in the place of the current one. Nobody else may write.
+    fn switch(&self, next: State) -> Result<(), StorageError> {
+        let mut state = self.state.write();
         let switched = next.manifest.write(&self.layout);
         // If it is not known which generation is current, what is written to this one may be lost.
         switched.inspect_err(|error| state.break_off(error))?;

@@ -105,13 +105,15 @@ impl Reader {
         keys.map(|key| child(&key?)).collect()
     }
 
-    /// Whether the document of that id is stored, or a chunk of it.
-    pub(crate) fn holds_any_of(&self, id: &str) -> Result<bool, StorageError> {
+    /// Whether a document of that id is stored.
+    pub(crate) fn holds_id(&self, id: &str) -> Result<bool, StorageError> {
+        Ok(is_storable(id) && self.get(&self.entries, &keys::id_key(id))?.is_some())
+    }
+
+    /// Whether a chunk of that document is stored.
+    pub(crate) fn holds_children(&self, id: &str) -> Result<bool, StorageError> {
         if !is_storable(id) {
             return Ok(false);
-        }
-        if self.get(&self.entries, &keys::id_key(id))?.is_some() {
-            return Ok(true);
         }
         let chunk = self.prefix(&keys::children_prefix(id)).next();
         chunk.map_or(Ok(false), |guard| guard.key().map(|_| true).map_err(|error| self.failed(error)))

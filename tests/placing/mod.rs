@@ -1,6 +1,8 @@
 //! Whatever says which shard a document goes to, and whichever shards are asked, an index answers as one shard does, and
 //! an id is there once.
 
+mod probing;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -135,6 +137,11 @@ async fn any_strategy_and_polling_finds_what_one_shard_finds() {
                 call(flow, "/delete", gone.clone(), json!({})).await;
                 call(flow, "/update", changed.clone(), json!({})).await;
             }
+            let stored: u64 = documents_of_shards(&several).await.iter().sum();
+            let counted = call(&one, "/count", Vec::new(), json!({})).await.results;
+            let expected = counted.values().find_map(|result| result["count"].as_u64());
+            // An id twice, or not at all, would show.
+            assert_eq!(Some(stored), expected, "seed {seed}: {strategy}, {shards} shards");
             let queries = vec![document(&mut random, "q0"), document(&mut random, "q1")];
             for _ in 0..6 {
                 let asked_for = filter(&mut random);
@@ -293,90 +300,22 @@ async fn a_strategy_wants_an_executor_that_knows_what_it_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_probe_asks_the_shards_that_are_nearest() {
+async fn a_document_is_where_it_is_whoever_names_it() {
     let directory = scratch();
-    let flow = flow(directory.path(), 4, "{content: scene}", "relevant").await;
-    // Eight directions, each with a scene of its own.
-    let direction = |number: u8| {
-        let angle = f32::from(number % 8) * std::f32::consts::FRAC_PI_4 + f32::from(number / 8) * 0.01;
-        vec![angle.cos(), angle.sin()]
-    };
-    let document = |number: u8| {
-        let document = Document::new(format!("d{number}")).with_embedding(direction(number));
-        document.with_tag("scene", format!("scene {}", number % 8))
-    };
-    for batch in (0..80).map(document).collect::<Vec<_>>().chunks(16) {
-        call(&flow, "/index", batch.to_vec(), json!({})).await;
+    let flow = flow(directory.path(), 2, "round_robin", "any").await;
+    let document = |id: &str| Document::new(id).with_embedding(vec![1.0, 2.0]);
+    for id in ["z", "b"] {
+        call(&flow, "/index", vec![document(id)], json!({})).await;
     }
-    for number in 0..8 {
-        let query = vec![Document::new("q").with_embedding(direction(number))];
-        let answer =
-            |probe: Value| call(&flow, "/search", query.clone(), json!({"top_k": 10, "probe": probe}));
-        let (near, all) = (answer(json!(1)).await, answer(Value::Null).await);
-        assert_eq!(near.documents, all.documents, "{number}");
-        assert_eq!(near.results["index"], json!({"shards_asked": 1, "shards": 4}));
-        assert_eq!(all.results["index"], json!({"shards_asked": 4, "shards": 4}));
-    }
-    let both: Vec<Document> =
-        (0..8).map(|number| Document::new(format!("q{number}")).with_embedding(direction(number))).collect();
-    let near = call(&flow, "/search", both.clone(), json!({"top_k": 10, "probe": 1})).await;
-    let all = call(&flow, "/search", both, json!({"top_k": 10})).await;
-    assert_eq!(near.documents, all.documents);
-    for probe in [json!(0), json!(-1), json!("two")] {
-        let request = Request {
-            endpoint: "/search".to_owned(),
-            parameters: json!({ "probe": probe }).as_object().unwrap().clone(),
-            ..Request::default()
-        };
-        let error = crate::support::error(flow.submit(request).await.unwrap().outcome().await).to_string();
-        assert!(error.contains("parameter `probe`: must be an integer ≥ 1"), "{error}");
-    }
-}
-
-/// Vectors around centres, and the centres' neighbours to ask for.
-fn gathered(random: &mut ChaCha8Rng, centres: &[Vec<f32>], prefix: &str, count: usize) -> Vec<Document> {
-    let document = |number: usize| {
-        let centre = &centres[random.random_range(0..centres.len())];
-        let vector: Vec<f32> = centre.iter().map(|at| at + random.random_range(-0.15..0.15_f32)).collect();
-        Document::new(format!("{prefix}{number}")).with_embedding(vector)
-    };
-    (0..count).map(document).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_quarter_of_the_shards_finds_what_clusters_keep_together() {
-    let mut random = ChaCha8Rng::seed_from_u64(7);
-    let centres: Vec<Vec<f32>> =
-        (0..50).map(|_| (0..16).map(|_| random.random_range(-1.0..1.0_f32)).collect()).collect();
-    let directory = scratch();
-    let documents = gathered(&mut random, &centres, "d", 4000);
-    let queries = gathered(&mut random, &centres, "q", 50);
-    let mut index = flow(directory.path(), 8, "cluster", "relevant").await;
-    for (round, half) in documents.chunks(2000).enumerate() {
-        if round == 1 {
-            index.drain(std::time::Duration::from_secs(20)).await;
-            index = flow(directory.path(), 8, "cluster", "relevant").await;
-        }
-        for batch in half.chunks(100) {
-            call(&index, "/index", batch.to_vec(), json!({})).await;
-        }
-        let stored = documents_of_shards(&index).await;
-        let most = 2 * (2000 * (round as u64 + 1)) / 8 + 100;
-        assert!(stored.iter().all(|documents| (1..=most).contains(documents)), "{stored:?}");
-        let mut found = 0;
-        for query in &queries {
-            let ask = async |probe: Value| {
-                let parameters = json!({"top_k": 10, "probe": probe});
-                let response = call(&index, "/search", vec![query.clone()], parameters).await;
-                let ids: Vec<String> =
-                    response.documents[0].matches.iter().map(|found| found.id.clone()).collect();
-                (ids, response.results["index"]["shards_asked"].clone())
-            };
-            let (near, asked) = ask(json!(2)).await;
-            let (all, _) = ask(Value::Null).await;
-            assert_eq!(asked, json!(2));
-            found += near.iter().filter(|id| all.contains(id)).count();
-        }
-        assert!(found > 480, "{found} of 500");
-    }
+    // A child of one that is in the other shard, and a document with a chunk that is a document of its own there.
+    call(&flow, "/index", vec![Document { parent_id: "b".to_owned(), ..document("f") }], json!({})).await;
+    let mut parent = document("b");
+    parent.chunks = [Document { id: "z".to_owned(), ..parent.chunk(0) }].into_iter().collect();
+    call(&flow, "/index", vec![parent], json!({})).await;
+    assert_eq!(documents_of_shards(&flow).await.iter().sum::<u64>(), 3);
+    let deleted = call(&flow, "/delete", vec![document("b")], json!({})).await;
+    assert!(!deleted.documents.is_empty());
+    let got = call(&flow, "/get", vec![Document::new("b"), Document::new("z")], json!({})).await;
+    let vectors: Vec<bool> = got.documents.iter().map(|document| document.embedding.is_some()).collect();
+    assert_eq!(vectors, [false, true]);
 }
