@@ -199,9 +199,12 @@ bench-python: setup clients
 	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
 	    python3 benches/peers/measure.py python:jina python:flowrun
 
-bench-overload: demo
+# Pictures of which much is sent and little is computed, and sentences of which it is the other way round.
+bench-overload: demo demo-text
 	FLOWRUN=$(TARGET)/release/flowrun python3 benches/peers/overload.py flows/flower/query.yml \
 	    "$$(ls demo/pictures/query/*.png | head -1)"
+	FLOWRUN=$(TARGET)/release/flowrun python3 benches/peers/overload.py flows/text/semantic/query.yml \
+	    flows/text/semantic/queries.jsonl
 
 # Data are made once for each size. With SKIP_PEERS=1 only the index is measured.
 N ?= 1000000

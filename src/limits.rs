@@ -101,6 +101,17 @@ pub const QUEUE_WAIT: Duration = Duration::from_secs(1);
 /// Requests that may wait however long it takes, unless their deadline would pass: a burst is no overload.
 pub const QUEUE_MIN: usize = 64;
 
+/// Refusals for want of room that are told at once: so many in a second, and so many more in a burst. Beyond that they are
+/// told later, up to the second after which a client should ask again.
+pub const REFUSALS_PER_SECOND: u32 = 2_000;
+/// See [`REFUSALS_PER_SECOND`].
+pub const REFUSALS_AT_ONCE: u32 = 1_000;
+
+/// How far those who compute stand behind those who answer where a flow is served and cores are short, as `nice` counts:
+/// a third of their share. With less, refusals come too late to spare anything (measured: docs/performance.md); with more,
+/// clients that ask again at once whenever they are refused leave nothing for the work.
+pub const WORK_NICENESS: i32 = 5;
+
 /// Bytes of the requests at the gateway, those that wait and those inside, as they came: the part of the memory that
 /// the bound of the flow itself does not cover.
 pub const QUEUE_BYTES_MAX: usize = 1 << 30;

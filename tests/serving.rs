@@ -161,6 +161,43 @@ fn what_everyone_could_reach_needs_a_token_or_a_word() {
     assert!(response.starts_with("HTTP/1.1 401"), "{response}");
 }
 
+/// What `nice` counts of a thread or a process, and the process that started it.
+#[cfg(target_os = "linux")]
+fn niceness(directory: &Path) -> Option<(i32, u32)> {
+    let stat = std::fs::read_to_string(directory.join("stat")).ok()?;
+    // Behind the name in parentheses.
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    Some((fields.get(16)?.parse().ok()?, fields.get(1)?.parse().ok()?))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_computes_stands_behind_who_answers() {
+    use flowrun::limits::WORK_NICENESS;
+    let flow = "jtype: Flow\nexecutors:\n- {name: inside, uses: ImageDescriptorEncoder}\n\
+                - {name: apart, uses: TextHashingEncoder, isolate: process}\n";
+    let directory = directory(flow);
+    let serving = Serving::start(directory.path(), &["serve", "flow.yml"]);
+    let own = niceness(Path::new("/proc/self")).unwrap().0;
+    let behind = (own + WORK_NICENESS).min(19);
+    let listed = |path: &str| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let threads: Vec<(String, i32)> = listed(&format!("/proc/{}/task", serving.id()))
+        .filter_map(|thread| {
+            let name = std::fs::read_to_string(thread.join("comm")).ok()?;
+            Some((name.trim().to_owned(), niceness(&thread)?.0))
+        })
+        .collect();
+    assert!(threads.contains(&("inside".to_owned(), behind)), "{threads:?}");
+    assert!(
+        threads.iter().filter(|(name, niceness)| name.starts_with("tokio") && *niceness == own).count() > 1
+    );
+    let children: Vec<i32> = listed("/proc")
+        .filter_map(|process| niceness(&process))
+        .filter_map(|(niceness, parent)| (parent == serving.id()).then_some(niceness))
+        .collect();
+    assert!(children.contains(&behind), "{children:?}");
+}
+
 #[test]
 fn a_certificate_is_taken_from_beside_the_flow_or_from_the_command_line() {
     let flow = "jtype: Flow\ngateway: {ssl_certfile: tls/a.crt, ssl_keyfile: tls/a.key}\nexecutors: [{name: a, uses: Pass}]\n";

@@ -20,6 +20,7 @@ mod listen;
 mod metrics;
 mod pages;
 mod partial;
+mod refusing;
 mod security;
 mod service;
 mod tls;

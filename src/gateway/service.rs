@@ -14,6 +14,7 @@ use super::facts::Facts;
 use super::metrics::Metrics;
 use super::pages::Pages;
 use super::partial;
+use super::refusing::Refusals;
 use super::security::Token;
 use super::tls::Tls;
 use super::traces::{Told, Traces};
@@ -31,6 +32,7 @@ pub struct Gateway {
     pub(super) flow: Arc<Flow>,
     pub(super) facts: Facts,
     pub(super) admission: Admission,
+    pub(super) refusals: Refusals,
     pub(super) metrics: Metrics,
     pub(super) token: Option<Token>,
     /// How connections are kept from being read on their way; in the clear when absent.
@@ -57,6 +59,7 @@ impl Gateway {
             facts: Facts::new(topology, &flow),
             flow,
             admission: Admission::new(topology.credits, waiting),
+            refusals: Refusals::new(),
             metrics: Metrics::default(),
             token,
             tls: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flowrun_sdk::{BuildError, Context, Metrics, Value};
+use rustix::process::getpriority_process;
 
 use crate::link::start_frame;
 
@@ -23,6 +24,8 @@ pub(crate) struct Recipe {
     pub(crate) concurrency: usize,
     /// Where it tells its numbers.
     pub(crate) metrics: Metrics,
+    /// Its priority, as `nice` counts: that of whoever made the recipe.
+    pub(crate) niceness: i32,
 }
 
 impl Recipe {
@@ -41,6 +44,7 @@ impl Recipe {
             ready_within: context.timeout_ready.map(|limit| limit.mul_f64(0.95)),
             concurrency: context.concurrency,
             metrics: context.metrics.clone(),
+            niceness: getpriority_process(None).unwrap_or(0),
         })
     }
 

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::thread;
 
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, setpriority_process, waitid,
+};
 use tokio::sync::oneshot;
 
 use crate::guardian;
@@ -51,20 +53,26 @@ pub(crate) struct Spawned {
 }
 
 /// Starts a child, in a process group of its own. A thread starts it and waits for it: the kernel ends a child with the
-/// thread that started it, when the child asked for that.
-pub(crate) async fn spawn(mut command: Command) -> io::Result<Spawned> {
+/// thread that started it, when the child asked for that. It inherits the niceness of that thread too.
+pub(crate) async fn spawn(mut command: Command, niceness: i32) -> io::Result<Spawned> {
     let (socket, theirs) = UnixStream::pair()?;
     command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let (tell, told) = oneshot::channel();
-    let run = move || match start(command, socket) {
-        Ok((child, spawned, exit)) => {
-            let process = Arc::clone(&spawned.process);
-            if tell.send(Ok(spawned)).is_err() {
-                process.kill();
-            }
-            wait(child, &process, exit);
+    let run = move || {
+        if cfg!(target_os = "linux") {
+            // Where it may not, the child has the priority of this process.
+            let _ = setpriority_process(None, niceness);
         }
-        Err(error) => drop(tell.send(Err(error))),
+        match start(command, socket) {
+            Ok((child, spawned, exit)) => {
+                let process = Arc::clone(&spawned.process);
+                if tell.send(Ok(spawned)).is_err() {
+                    process.kill();
+                }
+                wait(child, &process, exit);
+            }
+            Err(error) => drop(tell.send(Err(error))),
+        }
     };
     thread::Builder::new().name("child".to_owned()).stack_size(STACK_BYTES).spawn(run)?;
     told.await.unwrap_or_else(|_| Err(io::Error::other("the thread of the child process died")))

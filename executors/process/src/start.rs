@@ -60,7 +60,7 @@ impl Ending {
 pub(crate) async fn greeted(recipe: &Recipe) -> Result<Greeted, NotMade> {
     let command = recipe.command().map_err(NotMade::Failed)?;
     let program = command.get_program().to_string_lossy().into_owned();
-    let spawned = spawn::spawn(command).await;
+    let spawned = spawn::spawn(command, recipe.niceness).await;
     let spawned =
         spawned.map_err(|error| NotMade::Failed(format!("`{program}` cannot be started: {error}")))?;
     let guarded = KillOnDrop(Some(Arc::clone(&spawned.process)));

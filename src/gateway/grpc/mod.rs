@@ -122,8 +122,9 @@ pub(super) fn status_response(status: tonic::Status) -> Response {
     response(status.into_http())
 }
 
-/// The answer to a call that is refused.
-fn turned_away(refusal: &Refusal) -> Response {
+/// The answer to a call that is refused, when it is its turn.
+async fn turned_away(gateway: &Gateway, refusal: &Refusal) -> Response {
+    gateway.refusals.turn(refusal).await;
     status_response(status_of(refusal))
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn stream_doc(State(gateway): State<Arc<Gateway>>, request: Req
     let departures = Departures::of(request.extensions());
     let (ticket, request) = match admitted(&gateway, request, &caller) {
         Ok(admitted) => admitted,
-        Err(refusal) => return turned_away(&refusal),
+        Err(refusal) => return turned_away(&gateway, &refusal).await,
     };
     let held = Arc::clone(&ticket);
     let mut served = data::<SingleDocumentRequestProto, SingleDocumentRequestProto>(&gateway);

@@ -38,7 +38,7 @@ async fn one<I: prost::Message + Default + 'static>(
     let departures = Departures::of(request.extensions());
     let (ticket, request) = match admitted(&gateway, request, &caller) {
         Ok(admitted) => admitted,
-        Err(refusal) => return turned_away(&refusal),
+        Err(refusal) => return turned_away(&gateway, &refusal).await,
     };
     let mut served = data::<I, DataRequestProto>(&gateway);
     let held = Arc::clone(&ticket);

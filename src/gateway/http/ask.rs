@@ -44,7 +44,11 @@ async fn ask(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Res
     let caller = Caller::of(&head.headers);
     let ticket = match gateway.enter(announced.unwrap_or_default(), Some(patience(caller.deadline))) {
         Ok(ticket) => Arc::new(ticket),
-        Err(refusal) => return refused(&refusal, None),
+        Err(refusal) => {
+            drop(body);
+            gateway.refusals.turn(&refusal).await;
+            return refused(&refusal, None);
+        }
     };
     let departures = Departures::of(&head.extensions);
     let bytes = match receive(&ticket, body).await {
