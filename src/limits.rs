@@ -108,9 +108,9 @@ pub const REFUSALS_PER_SECOND: u32 = 2_000;
 pub const REFUSALS_AT_ONCE: u32 = 1_000;
 
 /// How far those who compute stand behind those who answer where a flow is served and cores are short, as `nice` counts:
-/// a third of their share. With less, refusals come too late to spare anything (measured: docs/performance.md); with more,
-/// clients that ask again at once whenever they are refused leave nothing for the work.
-pub const WORK_NICENESS: i32 = 5;
+/// a tenth of their share. With half of that refusals come too late now and then to spare anything, and all the bytes of
+/// what is refused pile up (measured: docs/performance.md); with more, whatever else the machine does goes before the work.
+pub const WORK_NICENESS: i32 = 10;
 
 /// Bytes of the requests at the gateway, those that wait and those inside, as they came: the part of the memory that
 /// the bound of the flow itself does not cover.
