@@ -24,6 +24,9 @@ flowrun_sdk::parameters! {
         exclude: Vec<StoredField> = default_exclude(),
         /// When a write is acknowledged: when the disk has it, or when the operating system has it.
         fsync: Fsync = Fsync::Always,
+        /// The tag with the time, in seconds since 1970, until which a document is kept; null for no end. `/index` and
+        /// `/update` with the parameter `time_to_live`, in seconds, set it for documents that do not have it.
+        expires: Option<String> = None,
     }
 }
 
@@ -41,6 +44,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         search_access_paths: parameters.search_access_paths,
         kept: Kept::AllBut(parameters.exclude),
         fsync: parameters.fsync,
+        expires: parameters.expires,
         cut_matches: None,
     };
     store.build(build)
@@ -53,6 +57,8 @@ pub(crate) struct Store {
     pub(crate) search_access_paths: AccessPaths,
     pub(crate) kept: Kept,
     pub(crate) fsync: Fsync,
+    /// The tag that says until when a document is kept.
+    pub(crate) expires: Option<String>,
     /// How many matches of a root document are left after `/search` when the request does not say; `None` leaves all.
     pub(crate) cut_matches: Option<usize>,
 }
@@ -61,6 +67,7 @@ impl Store {
     /// Opens the shard and makes the executor.
     pub(crate) fn build(self, build: &Build) -> Result<Instance, BuildError> {
         let context = &build.context;
+        self.kept.check_expires(self.expires.as_deref())?;
         let wanted = Wanted {
             kind: Kind::Documents,
             dimension: None,
@@ -79,6 +86,7 @@ impl Store {
             threads: context.threads,
             read_only: context.read_only,
             columns: Vec::new(),
+            expires: self.expires.clone(),
         };
         let upkeep = Upkeep {
             shard: Shard::open(context, settings)?,
@@ -87,6 +95,7 @@ impl Store {
             kept: self.kept,
             read_only: context.read_only.then(|| context.pod.clone()),
             columns: Columns::default(),
+            expires: self.expires,
         };
         let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &["/list", "/count"]);
         let search_access_paths = self.search_access_paths;

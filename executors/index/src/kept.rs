@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, Documents, SIBLINGS, Tags};
+use flowrun_sdk::{BuildError, Document, Documents, SIBLINGS, Tags};
 
 flowrun_sdk::choice! {
     /// A field of a document that need not be stored.
@@ -42,6 +42,23 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
+    /// Whether the tag that says until when a document is kept is stored.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub(crate) fn check_expires(&self, tag: Option<&str>) -> Result<(), BuildError> {
+        match (tag, self) {
+            (Some(""), _) => Err(BuildError::parameter("expires", "must name a tag")),
+            (Some(_), Self::AllBut(fields)) if fields.contains(&StoredField::Tags) => {
+                Err(BuildError::parameter(
+                    "expires",
+                    "is a tag, and no tags are stored: take `tags` out of `exclude`",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The document as it is stored. Cheap: payloads are shared.
     pub(crate) fn of(&self, document: &Document) -> Document {
         match self {

@@ -4,8 +4,9 @@
 //! nothing of it is written.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use flowrun_sdk::{AccessPaths, Call, Document, ExecutorError, Tensor, wire};
+use flowrun_sdk::{AccessPaths, Call, Document, ExecutorError, Tensor, Value, wire};
 
 use crate::columns::Columns;
 use crate::embedding;
@@ -29,6 +30,8 @@ pub(crate) struct Upkeep {
     pub(crate) read_only: Option<String>,
     /// The tags that filters may name.
     pub(crate) columns: Columns,
+    /// The tag that says until when a document is kept.
+    pub(crate) expires: Option<String>,
 }
 
 impl Upkeep {
@@ -122,12 +125,13 @@ impl Upkeep {
         mut accept: impl FnMut(&Document, Vec<Put>) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
         let mut dimension = self.shard.dimension();
+        let until = self.until(call)?;
         call.read(&AccessPaths::roots(), |root| {
             let mut puts: Vec<Put> = Vec::new();
             let mut first_dimension = dimension;
             paths.visit(root, &mut |document| {
                 let overlaid = if partial { self.overlaid(document)? } else { None };
-                let put = self.put(overlaid.as_ref().unwrap_or(document), first_dimension)?;
+                let put = self.put(overlaid.as_ref().unwrap_or(document), first_dimension, until.as_ref())?;
                 first_dimension = first_dimension.or(put.vector.as_ref().map(Vec::len));
                 puts.push(put);
                 Ok::<_, ExecutorError>(())
@@ -135,6 +139,22 @@ impl Upkeep {
             dimension = first_dimension;
             accept(root, puts)
         })
+    }
+
+    /// The tag and the time until which documents are kept that do not say it themselves, when the request does.
+    fn until(&self, call: &Call<'_>) -> Result<Option<(String, Value)>, ExecutorError> {
+        const NAME: &str = "time_to_live";
+        let Some(seconds) = call.parameter::<Option<f64>>(NAME)?.flatten() else { return Ok(None) };
+        let Some(tag) = &self.expires else {
+            let reason =
+                "nothing is removed by time here: write `expires: TAG` in the flow, such as `expires: until`";
+            return Err(ExecutorError::parameter(NAME, reason));
+        };
+        if !seconds.is_finite() || seconds <= 0.0 {
+            return Err(ExecutorError::parameter(NAME, format_args!("must be above 0, but is {seconds}")));
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Some((tag.clone(), (now.as_secs_f64() + seconds).into())))
     }
 
     /// What is stored of a document, with what the request says of it.
@@ -148,7 +168,12 @@ impl Upkeep {
     }
 
     /// The document as it is stored.
-    fn put(&self, document: &Document, dimension: Option<usize>) -> Result<Put, ExecutorError> {
+    fn put(
+        &self,
+        document: &Document,
+        dimension: Option<usize>,
+        until: Option<&(String, Value)>,
+    ) -> Result<Put, ExecutorError> {
         let Document { id, parent_id, .. } = document;
         if id.is_empty() {
             return Err(ExecutorError::input("a document without an id cannot be stored"));
@@ -159,7 +184,11 @@ impl Upkeep {
             return Err(ExecutorError::input(message));
         }
         let vector = self.metric.map(|metric| self.vector(document, metric, dimension)).transpose()?;
-        let document = wire::encode(&self.kept.of(document));
+        let mut kept = self.kept.of(document);
+        if let Some((tag, time)) = until.filter(|(tag, _)| !kept.tags.contains_key(tag)) {
+            Arc::make_mut(&mut kept.tags).insert(tag.clone(), time.clone());
+        }
+        let document = wire::encode(&kept);
         Ok(Put { id: id.clone(), parent_id: parent_id.clone(), document, vector })
     }
 

@@ -80,6 +80,9 @@ flowrun_sdk::parameters! {
         /// The tags that filters may name, with their types (str, int, float, bool), as a list of pairs or a mapping; they
         /// are kept in memory once a search filters by them. Null for any tag.
         columns: Value = Value::Null,
+        /// The tag with the time, in seconds since 1970, until which a document is kept; null for no end. `/index` and
+        /// `/update` with the parameter `time_to_live`, in seconds, set it for documents that do not have it.
+        expires: Option<String> = None,
         /// How many candidates of a query are compared exactly where the index holds codes; null for ten for each match.
         /// The request's `rerank` goes before.
         rerank: Option<usize> = None,
@@ -122,6 +125,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         fsync: parameters.fsync,
         columns: Columns::parse(&parameters.columns)
             .map_err(|reason| BuildError::parameter("columns", reason))?,
+        expires: parameters.expires,
     };
     plan.build(build)
 }
@@ -181,6 +185,8 @@ pub(crate) struct Indexer {
     pub(crate) fsync: Fsync,
     /// The tags that filters may name.
     pub(crate) columns: Columns,
+    /// The tag that says until when a document is kept.
+    pub(crate) expires: Option<String>,
 }
 
 impl Indexer {
@@ -195,6 +201,7 @@ impl Indexer {
             let reason = format_args!("must be at most {TOP_K_MAX}, but is {}", self.top_k);
             return Err(BuildError::parameter(self.names.top_k, reason));
         }
+        self.kept.check_expires(self.expires.as_deref())?;
         let wanted = Wanted {
             kind: Kind::Vectors,
             dimension: self.dimension,
@@ -213,6 +220,7 @@ impl Indexer {
             threads: context.threads,
             read_only: context.read_only,
             columns: self.columns.names(),
+            expires: self.expires.clone(),
         };
         let shard = match Shard::open(context, settings) {
             Err(error) if error.is_damage() && context.shards > 1 => {
@@ -227,6 +235,7 @@ impl Indexer {
             kept: self.kept,
             read_only: context.read_only.then(|| context.pod.clone()),
             columns: self.columns,
+            expires: self.expires,
         };
         let dimension = upkeep.shard.dimension().or(self.dimension);
         let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &FILTERED_ENDPOINTS);

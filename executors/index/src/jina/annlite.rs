@@ -124,6 +124,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         fsync: Fsync::Always,
         columns: Columns::parse(&parameters.columns)
             .map_err(|reason| BuildError::parameter("columns", reason))?,
+        expires: None,
     };
     indexer.build(build)
 }

@@ -28,6 +28,7 @@ fn create_for_chunks(build: &Build) -> Result<Instance, BuildError> {
         search_access_paths: matches_of_chunks,
         kept: Kept::AllBut(default_exclude()),
         fsync: Fsync::Always,
+        expires: None,
         cut_matches: None,
     };
     store.build(build)
@@ -52,6 +53,7 @@ fn create_for_roots(build: &Build) -> Result<Instance, BuildError> {
         search_access_paths: AccessPaths::matches(),
         kept: Kept::AllBut(exclude),
         fsync: Fsync::Always,
+        expires: None,
         cut_matches: Some(TOP_K),
     };
     store.build(build)

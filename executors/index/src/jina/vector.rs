@@ -30,6 +30,7 @@ fn indexer(name: &'static str, names: Names, metric: Metric, access_paths: Acces
         kept: Kept::Reference,
         fsync: Fsync::Always,
         columns: Columns::default(),
+        expires: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod backup;
 mod building;
 mod catalogue;
 mod centroids;
+mod expiry;
 mod filtered;
 mod generation;
 mod holdings;
@@ -183,8 +184,13 @@ impl Shard {
 
     /// Makes a change durable, and then visible.
     fn write(&self, change: Change) -> Result<Outcome, StorageError> {
-        set_threads(self.settings.threads);
         let _writing = self.writing.lock();
+        self.write_alone(change)
+    }
+
+    /// The same for whoever holds the lock of writers.
+    fn write_alone(&self, change: Change) -> Result<Outcome, StorageError> {
+        set_threads(self.settings.threads);
         let mut state = self.state.read();
         state.check_unbroken(&self.layout)?;
         if self.settings.fsync == Fsync::Always {

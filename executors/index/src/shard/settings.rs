@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) read_only: bool,
     /// The tags that are kept in memory for filters.
     pub(crate) columns: Vec<String>,
+    /// The tag that says until when a document is kept.
+    pub(crate) expires: Option<String>,
 }
 
 impl Settings {

@@ -7,6 +7,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::catalogue::Catalogue;
 use super::centroids::Centroids;
+use super::expiry::Expiry;
 use super::generation::Generation;
 use super::tags::TagColumns;
 use super::vectors::Vectors;
@@ -29,6 +30,8 @@ pub(super) struct State {
     pub(super) catalogue: RwLock<Option<Catalogue>>,
     /// What the vectors gather around, once somebody wanted to know.
     pub(super) centroids: RwLock<Option<Centroids>>,
+    /// Until when documents are kept, where some tag says that.
+    pub(super) expiry: Option<Expiry>,
 }
 
 /// What is known of what the disk has.
@@ -51,6 +54,8 @@ impl State {
         set_threads(settings.threads);
         let Generation { manifest, table, counters, dead } = Generation::open(layout, manifest, settings)?;
         let view = View::new(&table, Arc::new(dead))?;
+        let expires = settings.expires.as_ref().filter(|_| !settings.read_only);
+        let expiry = expires.map(|tag| Expiry::read(tag, &view.table)).transpose()?;
         let vectors = match manifest.dimension {
             Some(dimension) if settings.wanted.kind == Kind::Vectors => {
                 Some(Vectors::open(layout, &manifest, dimension, counters, view.live(), settings)?)
@@ -66,6 +71,7 @@ impl State {
             durability: Mutex::default(),
             catalogue: RwLock::default(),
             centroids: RwLock::default(),
+            expiry,
         })
     }
 
@@ -160,7 +166,7 @@ impl State {
         };
         let before = self.view();
         let is_catalogued = self.catalogue.read().is_some();
-        let wanted = is_catalogued || before.tags.is_some();
+        let wanted = is_catalogued || before.tags.is_some() || self.expiry.is_some();
         let tags = if wanted { plan.tags() } else { Vec::new() };
         if let Some(catalogue) = self.catalogue.write().as_mut() {
             tags.iter().for_each(|(_, tags)| catalogue.widen(tags));
@@ -175,6 +181,9 @@ impl State {
         }
         let mut after = View::new(&self.table, dead)?;
         after.tags = before.tags.clone();
+        if let Some(expiry) = &self.expiry {
+            plan.ids().zip(&tags).for_each(|(id, (_, tags))| expiry.note(id, tags));
+        }
         if let Some(columns) = &mut after.tags {
             let columns = Arc::make_mut(columns);
             let rows = tags.into_iter().filter_map(|(row, tags)| Some((row?, tags)));

@@ -35,6 +35,7 @@ pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         threads: 1,
         read_only: false,
         columns: vec![],
+        expires: None,
     }
 }
 

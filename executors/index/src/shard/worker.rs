@@ -1,7 +1,8 @@
 //! A shard that is open, and the thread that works for it where nobody waits.
 //!
 //! The thread builds the index and tells the disk of what was acknowledged before it had it. It is started when there
-//! is something to do for the first time, and ends with the shard.
+//! is something to do for the first time, and ends with the shard. Another removes what is kept until a time alone, see
+//! [`super::expiry`].
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::Shard;
 use super::answer::Check;
+use super::expiry::Expirer;
 use crate::storage::{Change, FSYNC_INTERVAL, Outcome, StorageError};
 
 /// How often somebody who waits for the thread looks whether to go on waiting.
@@ -24,6 +26,7 @@ pub(crate) struct OpenShard {
     shard: Arc<Shard>,
     desk: Arc<Desk>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    expirer: Option<Expirer>,
 }
 
 /// Where the thread finds what it is to do.
@@ -55,8 +58,10 @@ impl Deref for OpenShard {
 
 impl OpenShard {
     pub(super) fn new(shard: Shard, condition: Condition) -> Self {
+        let shard = Arc::new(shard);
+        let expirer = Expirer::start(&shard, condition.clone());
         let desk = Desk { tasks: Mutex::default(), changed: Condvar::new(), condition };
-        let open = Self { shard: Arc::new(shard), desk: Arc::new(desk), thread: Mutex::default() };
+        let open = Self { shard, desk: Arc::new(desk), thread: Mutex::default(), expirer };
         open.wake();
         open
     }
@@ -73,6 +78,7 @@ impl OpenShard {
     pub(crate) fn apply(&self, change: Change) -> Result<Outcome, StorageError> {
         let outcome = self.shard.write(change)?;
         self.wake();
+        self.expirer.iter().for_each(Expirer::wake);
         Ok(outcome)
     }
 
@@ -114,6 +120,7 @@ impl OpenShard {
 
 impl Drop for OpenShard {
     fn drop(&mut self) {
+        self.expirer.take();
         self.desk.tasks.lock().is_over = true;
         self.desk.changed.notify_all();
         self.shard.give_up();

@@ -132,7 +132,12 @@ impl Plan {
         self.puts.iter().filter_map(|planned| planned.put.vector.as_deref())
     }
 
-    /// The tags of what is stored, and the rows of their vectors where there are some.
+    /// The ids of what is stored.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.puts.iter().map(|planned| planned.put.id.as_str())
+    }
+
+    /// The tags of what is stored, in the same order, and the rows of their vectors where there are some.
     pub(crate) fn tags(&self) -> Vec<(Option<u64>, Tags)> {
         // The bytes were made a moment ago.
         let tags = |planned: &Planned| wire::decode_tags(&planned.put.document).unwrap_or_default();

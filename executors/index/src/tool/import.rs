@@ -99,6 +99,7 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
         threads: 1,
         read_only: false,
         columns: Vec::new(),
+        expires: None,
     };
     Shard::open(&Context::alone(path), settings).map_err(ToolError::new)
 }

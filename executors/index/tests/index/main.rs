@@ -6,6 +6,7 @@ mod bench;
 mod damage;
 mod document_store;
 mod durability;
+mod expiring;
 mod filter;
 mod hostile;
 mod index_types;
