@@ -178,6 +178,8 @@ fn who_computes_stands_behind_who_answers() {
                 - {name: apart, uses: TextHashingEncoder, isolate: process}\n";
     let directory = directory(flow);
     let serving = Serving::start(directory.path(), &["serve", "flow.yml"]);
+    // A thread that has worked has its name.
+    serving.post(&serde_json::json!({"data": [{"text": "a"}], "exec_endpoint": "/index"}));
     let own = niceness(Path::new("/proc/self")).unwrap().0;
     let behind = (own + WORK_NICENESS).min(19);
     let listed = |path: &str| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
@@ -195,7 +197,7 @@ fn who_computes_stands_behind_who_answers() {
         .filter_map(|process| niceness(&process))
         .filter_map(|(niceness, parent)| (parent == serving.id()).then_some(niceness))
         .collect();
-    assert!(children.contains(&behind), "{children:?}");
+    assert!(children.contains(&behind), "{children:?} {threads:?}");
 }
 
 #[test]

@@ -77,9 +77,8 @@ async fn serve(flow: &Path, token: Option<Token>) -> anyhow::Result<Option<Serve
     let (mut sources, mut report) = (Sources::default(), Report::default());
     let environment = Environment::of_process([]);
     let read = crate::read(flow, &environment, &crate::catalog::built_in(), &mut sources, &mut report);
-    runtime::stand_behind();
     let launched = match &read {
-        Some((_, topology)) if !report.has_errors() => runtime::launch(topology, &mut report).await,
+        Some((_, topology)) if !report.has_errors() => runtime::launch_behind(topology, &mut report).await,
         _ => None,
     };
     complain(&report, &sources, Severity::Warning)?;
@@ -100,8 +99,7 @@ async fn measure(
     for _ in 0..options.connections {
         clients.push(Client::connect(address, token, trust.as_ref()).await?);
     }
-    // This thread may stand behind those of the service.
-    let measured = tokio::spawn(load.run(clients)).await??;
+    let measured = load.run(clients).await?;
     let mut out = std::io::stdout().lock();
     match options.format {
         BenchFormat::Json => writeln!(out, "{}", json(&measured))?,

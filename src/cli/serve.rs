@@ -81,8 +81,7 @@ pub(super) fn serve_read(
         // Taken before there is anything to end, so that no signal is lost.
         let signals = Signals::take()?;
         let mut report = Report::new(policy);
-        runtime::stand_behind();
-        let flow = runtime::launch(&topology, &mut report).await;
+        let flow = runtime::launch_behind(&topology, &mut report).await;
         complain(&report, &sources, Severity::Note)?;
         let Some(flow) = flow else { return Ok(not_launched(&report)) };
         let gateway = Gateway::new(Arc::new(flow), &topology, token);

@@ -16,6 +16,7 @@ use super::intake::Intake;
 use super::ledger::Ledger;
 use super::lobby::{Lobby, Rules};
 use super::meter::Meter;
+use super::priority::Priority;
 use super::recipe::{Failed, Recipe, Shared};
 use super::route::{Inlet, Outlet};
 use super::shards::Shards;
@@ -34,18 +35,28 @@ struct Made {
 
 /// Starts the flow that `topology` describes. `None` when an executor cannot be made; the report says which.
 pub async fn launch(topology: &Topology, report: &mut Report) -> Option<Flow> {
-    let made = make_all(topology, report).await?;
+    launch_with(Priority::default(), topology, report).await
+}
+
+/// The same, with what computes behind whoever answers: for a flow that is served.
+pub async fn launch_behind(topology: &Topology, report: &mut Report) -> Option<Flow> {
+    launch_with(Priority::behind(), topology, report).await
+}
+
+async fn launch_with(priority: Priority, topology: &Topology, report: &mut Report) -> Option<Flow> {
+    let made = make_all(priority, topology, report).await?;
     let known =
         |made: &Vec<Made>| made.first().map(|made| Dimensions::of(&made.instance)).unwrap_or_default();
     let dimensions: Vec<_> = made.iter().map(known).collect();
     if !dimensions::check(topology, &dimensions, report) || !check_strategies(topology, &made, report) {
         return None;
     }
-    Some(Launcher::default().launch(topology, made))
+    let launcher = Launcher { priority, ..Launcher::default() };
+    Some(launcher.launch(topology, made))
 }
 
 /// Makes the executors of every worker, all at once.
-async fn make_all(topology: &Topology, report: &mut Report) -> Option<Vec<Vec<Made>>> {
+async fn make_all(priority: Priority, topology: &Topology, report: &mut Report) -> Option<Vec<Vec<Made>>> {
     let mut making = Vec::new();
     for (position, pod) in topology.pods.iter().enumerate() {
         let clusters = matches!(pod.strategy.value, Strategy::Cluster(_));
@@ -59,6 +70,8 @@ async fn make_all(topology: &Topology, report: &mut Report) -> Option<Vec<Vec<Ma
                 return None;
             };
             let making_one = tokio::task::spawn_blocking(move || {
+                // What executors start inherits it.
+                priority.take();
                 let instance = recipe.make()?;
                 if let Some(holdings) = instance.holdings.as_ref().filter(|_| asks) {
                     holdings.prepare();
@@ -149,6 +162,7 @@ fn not_ready(pod: &PodPlan) -> Diagnostic {
 /// Builds channels and workers from the exit towards the entrance, because whoever sends holds the sending end.
 #[derive(Default)]
 struct Launcher {
+    priority: Priority,
     pods: Vec<Pod>,
     inlets: Vec<Option<Arc<Inlet>>>,
     workers: Vec<oneshot::Receiver<WorkerEnd>>,
@@ -219,7 +233,14 @@ impl Launcher {
         }
         let rules = (!batching.is_empty()).then(|| Rules::of_pod(&name, batching, plan.channel_slots));
         let batches = rules.is_some();
-        let crew = Crew { plan, name, meter: Arc::clone(&meter), outlet: Arc::clone(&outlet), rules };
+        let crew = Crew {
+            plan,
+            priority: self.priority,
+            name,
+            meter: Arc::clone(&meter),
+            outlet: Arc::clone(&outlet),
+            rules,
+        };
         let mut shards: Vec<Vec<Made>> = (0..plan.shards).map(|_| Vec::new()).collect();
         for made in made {
             if let Some(shard) = shards.get_mut(made.worker.shard) {
@@ -251,6 +272,7 @@ impl Launcher {
 /// What the workers of a pod have in common.
 struct Crew<'a> {
     plan: &'a PodPlan,
+    priority: Priority,
     name: Arc<str>,
     meter: Arc<Meter>,
     outlet: Arc<Outlet>,
@@ -279,7 +301,7 @@ impl Crew<'_> {
                 Kind::Thread(executor) => {
                     let (intake, outlet) = (intake.clone(), Arc::clone(&self.outlet));
                     let worker = ThreadWorker { station, executor, recipe, intake, outlet };
-                    ends.push(spawn(&self.name, worker));
+                    ends.push(spawn(&self.name, self.priority, worker));
                 }
                 Kind::Task(executor) => replicas.push(Replica::new(station, executor, recipe)),
             }
@@ -314,9 +336,10 @@ impl Crew<'_> {
 }
 
 /// Runs a worker on a thread of its own.
-fn spawn(name: &str, worker: ThreadWorker) -> oneshot::Receiver<WorkerEnd> {
+fn spawn(name: &str, priority: Priority, worker: ThreadWorker) -> oneshot::Receiver<WorkerEnd> {
     let (end, ended) = oneshot::channel();
     let run = move || {
+        priority.take();
         let _ = end.send(worker.run());
     };
     // Without a thread the worker is dropped: its channel closes, and requests to it answer for themselves.
