@@ -4,34 +4,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use flowrun::runtime::{Flow, Request, Response};
+use flowrun::runtime::Flow;
 use flowrun::yaml::Environment;
 use flowrun_sdk::{Document, Tensor};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{ids, plan, reply, start};
-
-/// A directory in memory where there is one: what is stored need not outlive the test.
-fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
+use crate::support::{call, ids, plan, scratch, start};
 
 /// The published flow, with its workspace in `directory`.
 async fn clip_search(directory: &Path) -> Flow {
     let yaml = std::fs::read_to_string("flows/clip/search.yml").unwrap();
     start(&plan(&yaml, directory, &Environment::default())).await
-}
-
-async fn call(flow: &Flow, endpoint: &str, documents: Vec<Document>, parameters: Value) -> Response {
-    let request = Request {
-        endpoint: endpoint.to_owned(),
-        documents: documents.into(),
-        parameters: parameters.as_object().unwrap().clone(),
-        ..Request::default()
-    };
-    let response = reply(flow.submit(request).await.unwrap().outcome().await);
-    assert!(response.failures.is_empty(), "{:?}", response.failures);
-    response
 }
 
 fn text(id: &str, text: &str) -> Document {

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use flowrun::runtime::{Flow, Request};
+use flowrun::runtime::Flow;
 use flowrun::yaml::Environment;
 use flowrun_sdk::Document;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use crate::support::{plan, reply, start};
+use crate::support::{call, plan, scratch, start};
 
 /// Corpora that are tried.
 const CORPORA: u64 = 150;
@@ -35,11 +35,6 @@ fn documents(random: &mut ChaCha8Rng, count: usize, prefix: &str) -> Vec<Documen
     (0..count).map(document).collect()
 }
 
-/// A directory in memory where there is one: hundreds of indexes are made, and none has to outlive the test.
-fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
 async fn flow(directory: &Path, metric: &str, shards: usize, replicas: usize, ranked: bool) -> Flow {
     let paths = if ranked { "@c" } else { "@r" };
     let ranker =
@@ -52,15 +47,8 @@ async fn flow(directory: &Path, metric: &str, shards: usize, replicas: usize, ra
     start(&plan(&yaml, directory, &Environment::default())).await
 }
 
-async fn call(flow: &Flow, endpoint: &str, documents: Vec<Document>, top_k: usize) -> Vec<Document> {
-    let parameters = json!({ "top_k": top_k }).as_object().unwrap().clone();
-    let request = Request {
-        endpoint: endpoint.to_owned(),
-        documents: documents.into(),
-        parameters,
-        ..Request::default()
-    };
-    reply(flow.submit(request).await.unwrap().outcome().await).documents.into_vec()
+async fn ask(flow: &Flow, endpoint: &str, documents: Vec<Document>, top_k: usize) -> Vec<Document> {
+    call(flow, endpoint, documents, json!({ "top_k": top_k })).await.documents.into_vec()
 }
 
 fn found(queries: Vec<Document>) -> Found {
@@ -84,9 +72,9 @@ async fn any_number_of_shards_and_replicas_answers_as_one() {
         for (shards, replicas) in [(1, 1), (shards, replicas)] {
             let flow = flow(directory.path(), metric, shards, replicas, ranked).await;
             for batch in corpus.chunks(7) {
-                call(&flow, "/index", batch.to_vec(), top_k).await;
+                ask(&flow, "/index", batch.to_vec(), top_k).await;
             }
-            answers.push(found(call(&flow, "/search", queries.clone(), top_k).await));
+            answers.push(found(ask(&flow, "/search", queries.clone(), top_k).await));
         }
         let context = format!(
             "seed {seed}: {metric}, {shards} shards, {replicas} replicas, top {top_k}, ranked: {ranked}"
@@ -103,13 +91,11 @@ async fn writing_an_id_twice_lands_in_the_same_place() {
     let corpus = documents(&mut random, 40, "d");
     let flow = flow(directory.path(), "cosine", 4, 2, false).await;
     for _ in 0..3 {
-        call(&flow, "/index", corpus.clone(), 100).await;
+        ask(&flow, "/index", corpus.clone(), 100).await;
     }
-    let answer = found(call(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
+    let answer = found(ask(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
     assert_eq!(answer[0].len(), 40);
-    let parameters = json!({"ids": ["d0", "d1", "d2"]}).as_object().unwrap().clone();
-    let request = Request { endpoint: "/delete".to_owned(), parameters, ..Request::default() };
-    reply(flow.submit(request).await.unwrap().outcome().await);
-    let answer = found(call(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
+    call(&flow, "/delete", vec![], json!({"ids": ["d0", "d1", "d2"]})).await;
+    let answer = found(ask(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
     assert_eq!(answer[0].len(), 37);
 }

@@ -7,14 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flowrun::diagnostic::Report;
-use flowrun::runtime::{Flow, Request, Response, launch};
+use flowrun::runtime::{Flow, launch};
 use flowrun::yaml::Environment;
 use flowrun_sdk::Document;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use crate::support::{plan, reply, start};
+use crate::support::{call, plan, scratch, start};
 
 /// Corpora that are tried.
 const CORPORA: u64 = 40;
@@ -38,27 +38,12 @@ const STRATEGIES: [&str; 12] = [
 /// What a search finds: of every query, ids and scores in order.
 type Found = Vec<Vec<(String, f32)>>;
 
-/// A directory in memory where there is one: many indexes are made, and none has to outlive the test.
-fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
 async fn flow(directory: &Path, shards: usize, strategy: &str, polling: &str) -> Flow {
     let yaml = format!(
         "jtype: Flow\nwith: {{workspace: index{shards}}}\nexecutors:\n- name: index\n  uses: VectorIndexer\n  \
          uses_with: {{fsync: never}}\n  shards: {shards}\n  replicas: 2\n  strategy: {strategy}\n  polling: {polling}\n"
     );
     start(&plan(&yaml, directory, &Environment::default())).await
-}
-
-async fn call(flow: &Flow, endpoint: &str, documents: Vec<Document>, parameters: Value) -> Response {
-    let request = Request {
-        endpoint: endpoint.to_owned(),
-        documents: documents.into(),
-        parameters: parameters.as_object().unwrap().clone(),
-        ..Request::default()
-    };
-    reply(flow.submit(request).await.unwrap().outcome().await)
 }
 
 /// What a filter finds for the queries, and how many shards were asked.
@@ -113,21 +98,15 @@ async fn any_strategy_and_polling_finds_what_one_shard_finds() {
         let one = flow(directory.path(), 1, "hash", "any").await;
         let mut several = flow(directory.path(), usize::try_from(shards).unwrap(), strategy, polling).await;
         for round in 0..4 {
-            let ids = |random: &mut ChaCha8Rng| format!("d{}", random.random_range(0..60));
+            let mut id = || format!("d{}", random.random_range(0..60));
+            let mut ids = |count: usize| (0..count).map(|_| id()).collect::<Vec<_>>();
+            let (batch, gone, changed) = (ids(25), ids(4), ids(4));
             // Ids come again with other tags: they must not be there twice.
-            let batch: Vec<Document> = (0..25)
-                .map(|_| ids(&mut random))
-                .collect::<Vec<_>>()
-                .iter()
-                .map(|id| document(&mut random, id))
-                .collect();
-            let gone: Vec<Document> = (0..4).map(|_| Document::new(ids(&mut random))).collect();
-            let changed: Vec<Document> = (0..4)
-                .map(|_| ids(&mut random))
-                .collect::<Vec<_>>()
-                .iter()
-                .map(|id| document(&mut random, id))
-                .collect();
+            let mut documents = |ids: Vec<String>| -> Vec<Document> {
+                ids.iter().map(|id| document(&mut random, id)).collect()
+            };
+            let (batch, changed) = (documents(batch), documents(changed));
+            let gone: Vec<Document> = gone.into_iter().map(Document::new).collect();
             if round == 2 {
                 several.drain(std::time::Duration::from_secs(20)).await;
                 several = flow(directory.path(), usize::try_from(shards).unwrap(), strategy, polling).await;

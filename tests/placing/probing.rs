@@ -7,8 +7,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::{call, documents_of_shards, flow, scratch};
-use crate::support::{plan, start};
+use super::{documents_of_shards, flow};
+use crate::support::{call, plan, scratch, start};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_asks_the_shards_that_are_nearest() {

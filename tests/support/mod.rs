@@ -22,7 +22,7 @@ use flowrun::diagnostic::{Format, Report, Sources, render};
 use flowrun::runtime::{Flow, Outcome, Request, RequestError, Response, launch};
 use flowrun::topology::Topology;
 use flowrun::yaml::Environment;
-use flowrun_sdk::{Catalog, Document, Documents};
+use flowrun_sdk::{Catalog, Document, Documents, Value};
 
 /// The built-in executors and those of this module.
 pub(crate) fn catalog() -> Catalog {
@@ -71,6 +71,29 @@ pub(crate) async fn send(flow: &Flow, endpoint: &str, ids: &[&str]) -> Outcome {
         ..Request::default()
     };
     flow.submit(request).await.unwrap().outcome().await
+}
+
+/// Sends documents to `endpoint`; the reply. Panics when there is none, or a document failed.
+pub(crate) async fn call(
+    flow: &Flow,
+    endpoint: &str,
+    documents: Vec<Document>,
+    parameters: Value,
+) -> Response {
+    let request = Request {
+        endpoint: endpoint.to_owned(),
+        documents: documents.into(),
+        parameters: parameters.as_object().unwrap().clone(),
+        ..Request::default()
+    };
+    let response = reply(flow.submit(request).await.unwrap().outcome().await);
+    assert!(response.failures.is_empty(), "{:?}", response.failures);
+    response
+}
+
+/// A directory in memory where there is one: what is stored need not outlive the test, and no test waits for a disk.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// The reply; panics when there is none.

@@ -17,7 +17,7 @@ use crate::storage::{Change, Reader, StorageError};
 
 /// How many documents are removed in one change.
 const REMOVED_AT_ONCE: usize = 1024;
-/// How long the thread waits at the most before it looks at the clock again: somebody may set it.
+/// How long the thread waits at the most before it looks again: somebody may set the clock, or restore a backup.
 const LOOKING: Duration = Duration::from_secs(1);
 
 /// Milliseconds since 1970.
@@ -182,10 +182,7 @@ fn work(shard: &Shard, desk: &Desk) -> Result<(), StorageError> {
         let wait = shard.expire()?;
         let mut tasks = desk.tasks.lock();
         if !tasks.look && !tasks.is_over {
-            match wait {
-                Some(wait) => drop(desk.changed.wait_for(&mut tasks, wait.min(LOOKING))),
-                None => desk.changed.wait(&mut tasks),
-            }
+            desk.changed.wait_for(&mut tasks, wait.map_or(LOOKING, |wait| wait.min(LOOKING)));
         }
         if tasks.is_over {
             return Ok(());

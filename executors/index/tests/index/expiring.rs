@@ -89,6 +89,20 @@ fn what_became_due_while_nothing_ran_goes_at_the_start_of_whoever_may_write() {
 }
 
 #[test]
+fn what_a_backup_brings_back_goes_when_it_is_due() {
+    let directory = directory();
+    let mut bench = open(directory.path(), "VectorIndexer", &json!({}));
+    let due = document("due", &[1.0]).with_tag("until", 1);
+    call(&mut bench, "/index", vec![due, document("kept", &[1.0])]);
+    call(&mut bench, "/backup", NONE);
+    call(&mut bench, "/clear", NONE);
+    drop(bench);
+    let mut bench = open(directory.path(), "VectorIndexer", &indexer());
+    call(&mut bench, "/restore", NONE);
+    until_left(&mut bench, 1);
+}
+
+#[test]
 fn a_request_says_how_long_what_it_brings_is_kept() {
     let directory = directory();
     let mut bench = open(directory.path(), "VectorIndexer", &indexer());
