@@ -9,7 +9,6 @@ use flowrun_sdk::{Document, ExecutorError};
 
 use super::nearest::{Nearest, Ranked};
 use super::view::View;
-use crate::storage::StorageError;
 
 /// Matches of one request, over all of its queries. With scores and tags a match takes a kilobyte or more, so that
 /// these fill what the next bound allows.
@@ -81,42 +80,42 @@ impl View {
         check: Check<'_>,
     ) -> Result<Vec<Match>, ExecutorError> {
         let Ranked { certain, tied, distance, places } = nearest.into_ranked();
-        let named = certain.into_iter().map(|(distance, row)| Ok((distance, self.table.id_of(row)?)));
-        let mut named = named.collect::<Result<Vec<_>, StorageError>>()?;
-        named.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-        named.extend(self.first_ids(tied, places, check)?.into_iter().map(|id| (distance, id)));
-        let matched = |(distance, id): (f32, String)| {
-            let missing =
-                || StorageError::damaged(self.table.path(), format_args!("document `{id}` is missing"));
-            let document = self.table.document(&id)?.ok_or_else(missing)?;
+        let mut matched = |distance, row| {
+            let document = self.table.document_at(row)?;
             bytes.add(&document)?;
-            Ok(Match { distance, document })
+            Ok::<_, ExecutorError>(Match { distance, document })
         };
-        named.into_iter().map(matched).collect()
+        let certain = certain.into_iter().map(|(distance, row)| matched(distance, row));
+        let mut matches = certain.collect::<Result<Vec<_>, _>>()?;
+        for row in self.first_rows(tied, places, check)? {
+            matches.push(matched(distance, row)?);
+        }
+        matches.sort_unstable_by(|a, b| {
+            a.distance.total_cmp(&b.distance).then_with(|| a.document.id.cmp(&b.document.id))
+        });
+        Ok(matches)
     }
 
-    /// Of the ids of these rows the first `places`, in order. No more than these are in memory at a time.
-    fn first_ids(
-        &self,
-        rows: Vec<u64>,
-        places: usize,
-        check: Check<'_>,
-    ) -> Result<Vec<String>, ExecutorError> {
-        let mut first: BinaryHeap<String> = BinaryHeap::new();
+    /// Of these rows those of the first `places` ids. No more ids than these are in memory at a time.
+    fn first_rows(&self, rows: Vec<u64>, places: usize, check: Check<'_>) -> Result<Vec<u64>, ExecutorError> {
+        if rows.len() <= places {
+            return Ok(rows);
+        }
+        let mut first: BinaryHeap<(String, u64)> = BinaryHeap::new();
         for (number, row) in rows.into_iter().enumerate() {
             if number % IDS_PER_CHECK == 0 {
                 check()?;
             }
-            let id = self.table.id_of(row)?;
+            let named = (self.table.id_of(row)?, row);
             if first.len() < places {
-                first.push(id);
+                first.push(named);
             } else if let Some(mut last) = first.peek_mut()
-                && id < *last
+                && named < *last
             {
-                *last = id;
+                *last = named;
             }
         }
-        Ok(first.into_sorted_vec())
+        Ok(first.into_iter().map(|(_, row)| row).collect())
     }
 }
 

@@ -13,7 +13,7 @@ use flowrun_sdk::{Condition, Tags, tracing};
 use parking_lot::{Condvar, Mutex};
 
 use super::Shard;
-use crate::storage::{Change, Reader, StorageError};
+use crate::storage::{Change, Reader, StorageError, Tagged};
 
 /// How many documents are removed in one change.
 const REMOVED_AT_ONCE: usize = 1024;
@@ -36,7 +36,7 @@ impl Expiry {
     pub(super) fn read(tag: &str, table: &Reader) -> Result<Self, StorageError> {
         let expiry = Self { tag: tag.to_owned(), due: Mutex::default() };
         for stored in table.tags() {
-            let (id, tags) = stored?;
+            let Tagged { id, tags, .. } = stored?;
             expiry.note(&id, &tags);
         }
         Ok(expiry)

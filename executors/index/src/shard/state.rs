@@ -94,7 +94,7 @@ impl State {
     pub(super) fn fill_catalogue(&self) -> Result<(), StorageError> {
         let mut catalogue = Catalogue::default();
         for stored in self.view().table.tags() {
-            catalogue.widen(&stored?.1);
+            catalogue.widen(&stored?.tags);
         }
         *self.catalogue.write() = Some(catalogue);
         Ok(())

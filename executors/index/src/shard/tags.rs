@@ -11,7 +11,7 @@ use flowrun_sdk::{ExecutorError, Tags, Value};
 
 use super::RowSet;
 use super::answer::Check;
-use crate::storage::{Reader, StorageError};
+use crate::storage::{Reader, StorageError, Tagged};
 
 /// Rows of one chunk: what is copied when one of them changes while somebody searches.
 const ROWS_PER_CHUNK: usize = 4096;
@@ -46,8 +46,8 @@ impl TagColumns {
     pub(super) fn read(names: &[String], table: &Reader) -> Result<Self, StorageError> {
         let mut columns = Self { names: names.into(), chunks: Vec::new(), texts: HashSet::new() };
         for stored in table.tags() {
-            let (id, tags) = stored?;
-            if let Some(row) = table.row_of(&id)? {
+            let Tagged { row, tags, .. } = stored?;
+            if let Some(row) = row {
                 columns.set(row, &tags);
             }
         }

@@ -1,6 +1,13 @@
-//! How the table's small entries are laid out as keys and values.
+//! How the table is laid out as keys and values.
 //!
-//! One keyspace holds them all, told apart by their first byte, since every keyspace costs memory and files:
+//! One keyspace holds documents (protobuf bytes). One that has a vector is found by its row, since a search leads to rows:
+//!
+//! | key | value |
+//! |---|---|
+//! | `i` id | the document of that id, which has no vector |
+//! | `r` row | the document whose vector that row is |
+//!
+//! Another holds what is small, told apart by the first byte too, since every keyspace costs memory and files:
 //!
 //! | key | value | meaning |
 //! |---|---|---|
@@ -14,6 +21,9 @@
 pub(crate) const ID_BYTES_MAX: usize = 16_384;
 
 pub(super) const COUNTERS: &[u8] = b"n";
+pub(super) const NAMED: &[u8] = b"i";
+/// Behind all keys that name an id.
+pub(super) const NAMED_END: &[u8] = b"j";
 pub(super) const DEAD: &[u8] = b"d";
 pub(super) const LIVING: &[u8] = b"r";
 
@@ -43,7 +53,17 @@ impl Entry {
 }
 
 pub(super) fn id_key(id: &str) -> Vec<u8> {
-    [b"i", id.as_bytes()].concat()
+    [NAMED, id.as_bytes()].concat()
+}
+
+/// The id that a key names.
+pub(super) fn named_id(key: &[u8]) -> Option<String> {
+    String::from_utf8(key.strip_prefix(NAMED)?.to_vec()).ok()
+}
+
+/// Where the document of that id is.
+pub(super) fn document_key(id: &str, row: Option<u64>) -> Vec<u8> {
+    row.map_or_else(|| id_key(id), row_key)
 }
 
 pub(super) fn row_key(row: u64) -> Vec<u8> {
@@ -104,5 +124,9 @@ mod tests {
         assert_eq!(dead_row(&dead_key(7)), Some(7));
         assert_eq!(dead_row(b"d1"), None);
         assert_eq!((living_row(&row_key(7)), living_row(&dead_key(7))), (Some(7), None));
+        assert_eq!(
+            (named_id(&id_key("é")), named_id(b"i\xff"), named_id(&row_key(7))),
+            (Some("é".to_owned()), None, None)
+        );
     }
 }

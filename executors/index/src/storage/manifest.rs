@@ -14,7 +14,7 @@ use crate::metric::Metric;
 use crate::names::Names;
 
 /// The layout that this code reads and writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The largest manifest that is read, in bytes; ours have less than 300.
 const BYTES_MAX: u64 = 1 << 16;
@@ -105,7 +105,10 @@ impl Manifest {
         }
         match manifest.format {
             FORMAT => Ok(Some(manifest)),
-            other => Err(damaged(&format_args!("format {other} is not known to this version"))),
+            other => Err(damaged(&format_args!(
+                "format {other} is not known to this version, which reads format {FORMAT}: export with the version that \
+                 wrote it (`flowrun index export`) and import, or index again into an empty workspace"
+            ))),
         }
     }
 

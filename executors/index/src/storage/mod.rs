@@ -42,7 +42,7 @@ pub(crate) use layout::{Layout, replace_file, sync_directory};
 pub(crate) use lock::DirectoryLock;
 pub(crate) use manifest::{Kind, Manifest, Wanted};
 pub(crate) use plan::Plan;
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Living, Reader, Tagged};
 pub(crate) use reclaim::{is_worth_reclaiming, write_living};
 pub(crate) use table::{Counters, Table};
 pub(crate) use vectors::VectorFile;

@@ -74,7 +74,7 @@ impl Plan {
         // Storing again what is stored would only grow the files.
         let kept_row = match &earlier {
             Some(earlier) if holds_vector(vectors, &put, earlier)? => {
-                if put.parent_id == earlier.parent_id && table.holds(&put.id, &put.document)? {
+                if put.parent_id == earlier.parent_id && table.holds(&put.id, earlier, &put.document)? {
                     return Ok(());
                 }
                 put.vector = None;

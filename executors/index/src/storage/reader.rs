@@ -4,11 +4,28 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
-use fjall::{Iter, Keyspace, Readable as _, Snapshot, UserValue};
+use fjall::{Guard, Iter, Keyspace, Readable as _, Snapshot, UserValue};
 use flowrun_sdk::{Document, Tags, wire};
 
 use super::keys::{self, Entry};
 use super::{Counters, StorageError};
+
+/// A stored document that has a vector.
+pub(crate) struct Living {
+    /// That of its vector.
+    pub(crate) row: u64,
+    pub(crate) id: String,
+    /// Its protobuf bytes.
+    pub(super) document: UserValue,
+}
+
+/// The tags of a stored document.
+pub(crate) struct Tagged {
+    pub(crate) id: String,
+    /// The row of its vector, if it has one.
+    pub(crate) row: Option<u64>,
+    pub(crate) tags: Tags,
+}
 
 /// What is stored, to be read. Clones read the same.
 #[derive(Clone)]
@@ -43,10 +60,22 @@ impl Reader {
         &self.path
     }
 
+    fn missing(&self, id: &str) -> StorageError {
+        self.damaged(format_args!("document `{id}` is missing"))
+    }
+
+    fn malformed(&self, id: &str) -> StorageError {
+        self.damaged(format_args!("the entry of `{id}` is malformed"))
+    }
+
     fn prefix(&self, prefix: &[u8]) -> Iter {
+        self.prefix_of(&self.entries, prefix)
+    }
+
+    fn prefix_of(&self, keyspace: &Keyspace, prefix: &[u8]) -> Iter {
         match &self.as_of {
-            Some(snapshot) => snapshot.prefix(&self.entries, prefix),
-            None => self.entries.prefix(prefix),
+            Some(snapshot) => snapshot.prefix(keyspace, prefix),
+            None => keyspace.prefix(prefix),
         }
     }
 
@@ -60,18 +89,24 @@ impl Reader {
 
     /// The stored document of that id.
     pub(crate) fn document(&self, id: &str) -> Result<Option<Document>, StorageError> {
-        if !is_storable(id) {
-            return Ok(None);
-        }
-        let Some(bytes) = self.get(&self.documents, id.as_bytes())? else { return Ok(None) };
-        let document = wire::decode(&bytes);
+        let Some(entry) = self.entry(id)? else { return Ok(None) };
+        let document = wire::decode(&self.stored(id, &entry)?);
         document.map(Some).map_err(|error| self.damaged(format_args!("document `{id}`: {error}")))
     }
 
+    /// The document whose vector that row is.
+    pub(crate) fn document_at(&self, row: u64) -> Result<Document, StorageError> {
+        let bytes = self.get(&self.documents, &keys::row_key(row))?.ok_or_else(|| self.nobody_has(row))?;
+        wire::decode(&bytes).map_err(|error| self.damaged(format_args!("the document of row {row}: {error}")))
+    }
+
+    fn nobody_has(&self, row: u64) -> StorageError {
+        self.damaged(format_args!("nobody knows whose vector row {row} is"))
+    }
+
     /// Whether these bytes are what is stored under that id.
-    pub(super) fn holds(&self, id: &str, document: &[u8]) -> Result<bool, StorageError> {
-        Ok(is_storable(id)
-            && self.get(&self.documents, id.as_bytes())?.is_some_and(|stored| *stored == *document))
+    pub(super) fn holds(&self, id: &str, entry: &Entry, document: &[u8]) -> Result<bool, StorageError> {
+        Ok(*self.stored(id, entry)? == *document)
     }
 
     /// What is known of the stored document of that id.
@@ -80,15 +115,14 @@ impl Reader {
             return Ok(None);
         }
         let Some(value) = self.get(&self.entries, &keys::id_key(id))? else { return Ok(None) };
-        let entry = Entry::decode(&value);
-        entry.map(Some).ok_or_else(|| self.damaged(format_args!("the entry of `{id}` is malformed")))
+        Entry::decode(&value).map(Some).ok_or_else(|| self.malformed(id))
     }
 
     /// Whose vector a row is.
     pub(crate) fn id_of(&self, row: u64) -> Result<String, StorageError> {
         let id = self.get(&self.entries, &keys::row_key(row))?;
         let id = id.and_then(|id| String::from_utf8(id.to_vec()).ok());
-        id.ok_or_else(|| self.damaged(format_args!("nobody knows whose vector row {row} is")))
+        id.ok_or_else(|| self.nobody_has(row))
     }
 
     /// The stored chunks of a document.
@@ -127,35 +161,71 @@ impl Reader {
         keys.map(|key| row(key?)).collect()
     }
 
-    /// The rows that are found, in order, and whose they are.
-    pub(crate) fn living_rows(&self) -> impl Iterator<Item = Result<(u64, String), StorageError>> {
-        self.prefix(keys::LIVING).map(|guard| {
+    /// The documents that have vectors, in the order of their rows.
+    pub(crate) fn living(&self) -> impl Iterator<Item = Result<Living, StorageError>> {
+        let mut documents = self.prefix_of(&self.documents, keys::LIVING);
+        // Both are in the order of rows, and are of the same rows unless something was lost.
+        self.prefix(keys::LIVING).map(move |guard| {
             let (key, id) = guard.into_inner().map_err(|error| self.failed(error))?;
             let living = keys::living_row(&key).zip(String::from_utf8(id.to_vec()).ok());
-            living.ok_or_else(|| self.damaged("the entry of a row is malformed"))
+            let (row, id) = living.ok_or_else(|| self.damaged("the entry of a row is malformed"))?;
+            let document = documents.next().map(Guard::into_inner).transpose();
+            match document.map_err(|error| self.failed(error))? {
+                Some((place, document)) if place == key => Ok(Living { row, id, document }),
+                _ => Err(self.missing(&id)),
+            }
         })
     }
 
-    /// The tags of every stored document, in the order of ids.
-    pub(crate) fn tags(&self) -> impl Iterator<Item = Result<(String, Tags), StorageError>> {
-        self.tags_after("")
+    /// The documents that have no vectors, in the order of their ids, and their bytes.
+    fn rowless(&self) -> impl Iterator<Item = Result<(String, UserValue), StorageError>> {
+        self.prefix_of(&self.documents, keys::NAMED).map(|guard| {
+            let (key, document) = guard.into_inner().map_err(|error| self.failed(error))?;
+            Ok((keys::named_id(&key).ok_or_else(|| self.damaged("an id is malformed"))?, document))
+        })
+    }
+
+    /// The tags of every stored document, in the order in which they are stored.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = Result<Tagged, StorageError>> {
+        let living = self.living().map(|living| {
+            living.and_then(|living| {
+                let Living { row, id, document } = living;
+                Ok(Tagged { tags: self.tags_in(&id, &document)?, id, row: Some(row) })
+            })
+        });
+        living.chain(self.rowless().map(|rowless| {
+            let (id, document) = rowless?;
+            Ok(Tagged { tags: self.tags_in(&id, &document)?, id, row: None })
+        }))
     }
 
     /// The tags of every stored document whose id is behind that one, in the order of ids.
-    pub(crate) fn tags_after(&self, id: &str) -> impl Iterator<Item = Result<(String, Tags), StorageError>> {
+    pub(crate) fn tags_after(&self, id: &str) -> impl Iterator<Item = Result<Tagged, StorageError>> {
+        self.ids_after(id).map(|named| {
+            let (id, entry) = named?;
+            let tags = self.tags_in(&id, &self.stored(&id, &entry)?)?;
+            Ok(Tagged { id, row: entry.row, tags })
+        })
+    }
+
+    fn tags_in(&self, id: &str, document: &[u8]) -> Result<Tags, StorageError> {
+        let tags = wire::decode_tags(document);
+        tags.map_err(|error| self.damaged(format_args!("document `{id}`: {error}")))
+    }
+
+    /// What is known of every stored document whose id is behind that one, in the order of ids.
+    pub(super) fn ids_after(&self, id: &str) -> impl Iterator<Item = Result<(String, Entry), StorageError>> {
         // No document has an empty id.
-        let behind = (Bound::Excluded(id.as_bytes().to_vec()), Bound::Unbounded);
-        let documents = match &self.as_of {
-            Some(snapshot) => snapshot.range::<Vec<u8>, _>(&self.documents, behind),
-            None => self.documents.range::<Vec<u8>, _>(behind),
+        let behind = (Bound::Excluded(keys::id_key(id)), Bound::Excluded(keys::NAMED_END.to_vec()));
+        let entries = match &self.as_of {
+            Some(snapshot) => snapshot.range::<Vec<u8>, _>(&self.entries, behind),
+            None => self.entries.range::<Vec<u8>, _>(behind),
         };
-        documents.map(|guard| {
-            let (id, document) = guard.into_inner().map_err(|error| self.failed(error))?;
-            let id = String::from_utf8(id.to_vec()).map_err(|_| self.damaged("an id is malformed"))?;
-            match wire::decode_tags(&document) {
-                Ok(tags) => Ok((id, tags)),
-                Err(error) => Err(self.damaged(format_args!("document `{id}`: {error}"))),
-            }
+        entries.map(|guard| {
+            let (key, entry) = guard.into_inner().map_err(|error| self.failed(error))?;
+            let id = keys::named_id(&key).ok_or_else(|| self.damaged("an id is malformed"))?;
+            let entry = Entry::decode(&entry).ok_or_else(|| self.malformed(&id))?;
+            Ok((id, entry))
         })
     }
 
@@ -164,10 +234,10 @@ impl Reader {
         Ok(self.entry(id)?.and_then(|entry| entry.row))
     }
 
-    /// What is known of a document that must be there, and its protobuf bytes.
-    pub(super) fn stored(&self, id: &str) -> Result<(Entry, Vec<u8>), StorageError> {
-        let document = self.get(&self.documents, id.as_bytes())?.map(|document| document.to_vec());
-        self.entry(id)?.zip(document).ok_or_else(|| self.damaged(format_args!("document `{id}` is missing")))
+    /// The protobuf bytes of a document that must be there.
+    pub(super) fn stored(&self, id: &str, entry: &Entry) -> Result<UserValue, StorageError> {
+        let document = self.get(&self.documents, &keys::document_key(id, entry.row))?;
+        document.ok_or_else(|| self.missing(id))
     }
 
     pub(crate) fn counters(&self) -> Result<Counters, StorageError> {

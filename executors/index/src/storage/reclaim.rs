@@ -4,7 +4,7 @@
 //! the file, what lives is written into a generation of its own. Which generation is current does not change here.
 
 use super::keys::Entry;
-use super::{Counters, Fsync, Layout, Reader, StorageError, Table, VectorFile};
+use super::{Counters, Fsync, Layout, Living, Reader, StorageError, Table, VectorFile};
 
 /// Dead rows of fewer bytes than this are left where they are: the room is not worth the writing.
 const DEAD_BYTES_MIN: u64 = 4 << 20;
@@ -37,12 +37,12 @@ pub(crate) fn write_living(
         after: Counters::default(),
     };
     let mut block = Block::default();
-    for living in table.living_rows() {
-        let (row, id) = living?;
-        let (entry, document) = table.stored(&id)?;
+    for living in table.living() {
+        let Living { row, id, document } = living?;
+        let parent_id = table.entry(&id)?.map(|entry| entry.parent_id).unwrap_or_default();
         block.bytes += document.len() + vectors.dimension() * size_of::<f32>();
         block.rows.push(row);
-        block.documents.push((id, entry.parent_id, document));
+        block.documents.push((id, parent_id, document.to_vec()));
         if block.bytes >= BLOCK_BYTES || block.rows.len() >= BLOCK_DOCUMENTS {
             copy.write(vectors, std::mem::take(&mut block))?;
         }
@@ -114,7 +114,7 @@ mod tests {
 
     fn stored(table: &Table, vectors: &VectorFile, id: &str) -> Stored {
         let entry = table.entry(id).unwrap()?;
-        let (_, document) = table.stored(id).unwrap();
+        let document = table.stored(id, &entry).unwrap().to_vec();
         let mut vector = Vec::new();
         let row = entry.row.unwrap();
         assert_eq!(table.id_of(row).unwrap(), id);
@@ -171,7 +171,7 @@ mod tests {
             }
             prop_assert_eq!(copied.children("parent").unwrap(), table.children("parent").unwrap());
             // The order of the rows stays too.
-            let order = |table: &Table| table.living_rows().map(|row| row.unwrap().1).collect::<Vec<_>>();
+            let order = |table: &Table| table.living().map(|living| living.unwrap().id).collect::<Vec<_>>();
             prop_assert_eq!(order(&copied), order(&table));
         }
     }

@@ -1,11 +1,11 @@
 //! The documents of a shard, and the small entries that lead to them and to their vectors.
 //!
-//! A fjall database of two keyspaces: `documents` (id → protobuf bytes) and `entries` (see [`super::keys`]). One
-//! commit is atomic over both.
+//! A fjall database of two keyspaces, `documents` and `entries`, see [`super::keys`]. One commit is atomic over both.
 
 use std::ops::Deref;
 use std::path::Path;
 
+use fjall::config::PartitioningPolicy;
 use fjall::{Database, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 
 use super::keys::{self, Entry};
@@ -70,9 +70,18 @@ impl Table {
             .worker_threads(BACKGROUND_THREADS)
             .max_cached_files(Some(OPEN_FILES));
         let database = database.open().map_err(failed)?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
-        let keyspace = |name| database.keyspace(name, options).map_err(failed);
-        let (entries, documents) = (keyspace("entries")?, keyspace("documents")?);
+        // A look-up must not read the filter and the index of a whole file, which is megabytes each time: they are divided
+        // into blocks like what they lead to.
+        let options = || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(MEMTABLE_BYTES)
+                .index_block_partitioning_policy(PartitioningPolicy::all(true))
+                .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+        };
+        let entries = database.keyspace("entries", options).map_err(failed)?;
+        // Who asks for a document knows that it is there.
+        let documents =
+            database.keyspace("documents", || options().expect_point_read_hits(true)).map_err(failed)?;
         Ok(Self { now: Reader::new(entries, documents, path), database })
     }
 
@@ -87,10 +96,9 @@ impl Table {
         let copy = Self::open(path)?;
         let mut counters = Counters::default();
         let mut writer = copy.writer(Fsync::Never);
-        for stored in self.tags() {
-            let (id, _) = stored?;
-            let (entry, document) = self.stored(&id)?;
-            writer.put(&id, document, &entry, None);
+        for named in self.ids_after("") {
+            let (id, entry) = named?;
+            writer.put(&id, self.stored(&id, &entry)?.to_vec(), &entry, None);
             counters.documents += 1;
             if counters.documents.is_multiple_of(DOCUMENTS_PER_COMMIT) {
                 std::mem::replace(&mut writer, copy.writer(Fsync::Never)).commit(counters)?;
@@ -130,14 +138,14 @@ impl Writer<'_> {
         let keeps_row = earlier.is_some_and(|earlier| earlier.row == entry.row);
         if let Some(earlier) = earlier {
             if !keeps_row {
-                self.bury(earlier);
+                self.bury(id, earlier);
             }
             if earlier.parent_id != entry.parent_id {
                 self.orphan(id, earlier);
             }
         }
         let entries = &self.table.entries;
-        self.batch.insert(&self.table.documents, id.as_bytes(), document);
+        self.batch.insert(&self.table.documents, keys::document_key(id, entry.row), document);
         self.batch.insert(entries, keys::id_key(id), entry.encode());
         if let (Some(row), false) = (entry.row, keeps_row) {
             self.batch.insert(entries, keys::row_key(row), id.as_bytes());
@@ -149,14 +157,14 @@ impl Writer<'_> {
 
     /// Removes a document.
     pub(super) fn remove(&mut self, id: &str, entry: &Entry) {
-        self.bury(entry);
+        self.bury(id, entry);
         self.orphan(id, entry);
-        self.batch.remove(&self.table.documents, id.as_bytes());
         self.batch.remove(&self.table.entries, keys::id_key(id));
     }
 
-    /// Marks the row as dead.
-    fn bury(&mut self, entry: &Entry) {
+    /// Removes the document from where it is, and marks the row as dead.
+    fn bury(&mut self, id: &str, entry: &Entry) {
+        self.batch.remove(&self.table.documents, keys::document_key(id, entry.row));
         if let Some(row) = entry.row {
             self.batch.remove(&self.table.entries, keys::row_key(row));
             self.batch.insert(&self.table.entries, keys::dead_key(row), []);
@@ -225,21 +233,27 @@ mod tests {
     fn malformed_entries_are_named_and_not_believed() {
         let directory = tempfile::tempdir().unwrap();
         let table = Table::open(&directory.path().join("t")).unwrap();
-        table.documents.insert("a", b"\xff\xff").unwrap();
+        table.documents.insert(keys::row_key(3), b"\xff\xff").unwrap();
         table.entries.insert(keys::id_key("a"), b"short").unwrap();
+        table.entries.insert(keys::id_key("b"), entry(3, "").encode()).unwrap();
+        table.entries.insert(keys::id_key("c"), entry(4, "").encode()).unwrap();
         table.entries.insert(keys::row_key(1), b"\xff").unwrap();
         table.entries.insert(keys::child_key("a", ""), b"").unwrap();
         table.entries.insert([keys::DEAD, b"12"].concat(), b"").unwrap();
         table.entries.insert([keys::LIVING, b"12"].concat(), b"").unwrap();
         table.entries.insert(keys::COUNTERS, b"123").unwrap();
         let refused = [
-            (table.document("a").map(|_| ()), "document `a`"),
+            (table.document("a").map(|_| ()), "the entry of `a`"),
+            (table.document("b").map(|_| ()), "document `b`"),
+            (table.document("c").map(|_| ()), "document `c` is missing"),
+            (table.document_at(3).map(|_| ()), "the document of row 3"),
+            (table.document_at(4).map(|_| ()), "nobody knows whose vector row 4 is"),
             (table.entry("a").map(|_| ()), "the entry of `a`"),
+            (table.ids_after("").try_for_each(|named| named.map(drop)), "the entry of `a`"),
             (table.id_of(1).map(|_| ()), "whose vector row 1 is"),
             (table.id_of(2).map(|_| ()), "whose vector row 2 is"),
             (table.dead_rows().map(|_| ()), "a dead row"),
-            (table.living_rows().try_for_each(|row| row.map(drop)), "the entry of a row"),
-            (table.stored("b").map(|_| ()), "document `b`"),
+            (table.living().try_for_each(|living| living.map(drop)), "the entry of a row"),
             (table.counters().map(|_| ()), "the counters"),
         ];
         for (result, expected) in refused {
@@ -280,7 +294,7 @@ mod tests {
         assert_eq!((view.id_of(0).unwrap().as_str(), view.id_of(1).is_err()), ("a", true));
         assert!(view.document("a").unwrap().is_some() && view.document("b").unwrap().is_none());
         assert_eq!((view.children("p").unwrap(), view.dead_rows().unwrap()), (vec!["a".to_owned()], vec![]));
-        assert_eq!(view.tags().map(|tags| tags.unwrap().0).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(view.tags().map(|tagged| tagged.unwrap().id).collect::<Vec<_>>(), ["a"]);
         assert_eq!(view.counters().unwrap(), Counters { rows: 1, documents: 1 });
         assert_eq!((table.id_of(1).unwrap().as_str(), table.dead_rows().unwrap()), ("b", vec![0]));
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Opened, ToolError};
 use crate::derived::is_whole;
-use crate::storage::{StorageError, Table};
+use crate::storage::{Living, StorageError, Table, Tagged};
 
 /// Damage of one kind that is listed before the rest is only counted.
 const LISTED: usize = 20;
@@ -49,21 +49,21 @@ impl Problems {
     /// Each row is that of one document, which knows so; no other has one.
     fn rows(&mut self, opened: &Opened) {
         let Some(counters) = self.note(opened.table.counters()) else { return };
-        let mut living: u64 = 0;
-        for row in opened.table.living_rows() {
-            let Some((row, id)) = self.note(row) else { continue };
-            living += 1;
+        let mut count: u64 = 0;
+        for living in opened.table.living() {
+            let Some(Living { row, id, .. }) = self.note(living) else { continue };
+            count += 1;
             let known = self.note(opened.table.row_of(&id)).flatten();
             if known != Some(row) || row >= counters.rows {
                 self.add(format!("row {row} is said to be that of `{id}`, which is not so"));
             }
         }
         let dead = self.note(opened.table.dead_rows()).map_or(0, |dead| dead.len() as u64);
-        if living + dead != counters.rows {
-            self.add(format!("{} rows are committed, but {living} live and {dead} are dead", counters.rows));
+        if count + dead != counters.rows {
+            self.add(format!("{} rows are committed, but {count} live and {dead} are dead", counters.rows));
         }
-        if opened.manifest.dimension.is_some() && living != counters.documents {
-            self.add(format!("{} documents are stored, but {living} have vectors", counters.documents));
+        if opened.manifest.dimension.is_some() && count != counters.documents {
+            self.add(format!("{} documents are stored, but {count} have vectors", counters.documents));
         }
     }
 
@@ -72,7 +72,7 @@ impl Problems {
         let mut count: u64 = 0;
         for stored in table.tags() {
             count += 1;
-            if let Some((id, _)) = self.note(stored)
+            if let Some(Tagged { id, .. }) = self.note(stored)
                 && self.note(table.document(&id)).is_some_and(|document| document.is_none())
             {
                 self.add(format!("document `{id}` is missing"));

@@ -57,11 +57,9 @@ fn each(
     for directory in shards(path)? {
         let opened = Opened::open(&directory)?;
         let Some(vectors) = &opened.vectors else { continue };
-        for living in opened.table.living_rows() {
-            let (row, id) = living?;
-            let missing =
-                || StorageError::damaged(opened.table.path(), format_args!("document `{id}` is missing"));
-            let document = opened.table.document(&id)?.ok_or_else(missing)?;
+        for living in opened.table.living() {
+            let row = living?.row;
+            let document = opened.table.document_at(row)?;
             let mut read = None;
             vectors.read_each([row], |_, vector| {
                 read = Some(vector.to_vec());
