@@ -13,6 +13,8 @@ use crate::Options;
 use crate::npy::{self, Matrix};
 use crate::random::Random;
 
+/// Says what the data are.
+const NOTE: &str = "data.txt";
 const LATENT: usize = 96;
 const QUERIES: usize = 1000;
 /// Rows that are made at a time, of one seed.
@@ -20,7 +22,7 @@ const BLOCK: usize = 10_000;
 /// Nearest vectors of a query that are known.
 pub(crate) const KNOWN: usize = 10;
 
-struct Source {
+pub(crate) struct Source {
     dimension: usize,
     /// LATENT × dimension; empty for uniform data.
     map: Vec<f32>,
@@ -46,6 +48,11 @@ impl Source {
             Some(*end)
         });
         Self { dimension, map, centres, ends: ends.collect() }
+    }
+
+    /// The rows from `first` on, which is that of a block.
+    fn numbered_block(&self, first: usize, rows: usize) -> Vec<f32> {
+        self.block(1000 + first as u64, rows)
     }
 
     /// So many vectors of the numbers that a seed stands for.
@@ -107,11 +114,64 @@ fn multiply(a: &[f32], b: &[f32], [m, k, n]: [usize; 3], is_transposed: bool, in
     }
 }
 
+/// The vectors: from the file, or made again where they are not kept.
+pub(crate) enum Vectors {
+    File(Matrix),
+    Made {
+        source: Source,
+        rows: usize,
+        /// The block that was made last, and its first row.
+        block: (usize, Vec<f32>),
+    },
+}
+
+impl Vectors {
+    pub(crate) fn open(directory: &Path) -> Self {
+        let path = directory.join("vectors.npy");
+        if path.exists() {
+            return Self::File(Matrix::open(&path));
+        }
+        let note = flowrun_sdk::guard::read_text(&directory.join(NOTE), 1 << 10).unwrap();
+        let mut words = note.split_whitespace();
+        let kind = words.next().unwrap();
+        let [rows, dimension] = [(); 2].map(|()| words.next().unwrap().parse().unwrap());
+        Self::Made { source: Source::new(rows, dimension, kind), rows, block: (usize::MAX, Vec::new()) }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::File(matrix) => matrix.rows,
+            Self::Made { rows, .. } => *rows,
+        }
+    }
+
+    pub(crate) fn dimensions(&self) -> usize {
+        match self {
+            Self::File(matrix) => matrix.columns,
+            Self::Made { source, .. } => source.dimension,
+        }
+    }
+
+    /// The elements of some rows: as many as are asked for, or as there are to the end of the block.
+    pub(crate) fn floats(&mut self, first: usize, count: usize) -> Vec<f32> {
+        let (source, rows, block) = match self {
+            Self::File(matrix) => return matrix.floats(first, count),
+            Self::Made { source, rows, block } => (source, *rows, block),
+        };
+        let start = first - first % BLOCK;
+        if block.0 != start {
+            *block = (start, source.numbered_block(start, BLOCK.min(rows - start)));
+        }
+        let elements = block.1.chunks(source.dimension).skip(first - start).take(count);
+        elements.flatten().copied().collect()
+    }
+}
+
 pub(crate) fn make(directory: &Path, options: &Options) {
     let (rows, dimension) = (options.number("vectors", 1_000_000), options.number("dimensions", 768));
     let kind = options.text("kind").unwrap_or("clustered");
     let described = format!("{kind} {rows} {dimension}\n");
-    let note = directory.join("data.txt");
+    let note = directory.join(NOTE);
     if flowrun_sdk::guard::read_text(&note, 1 << 10).is_ok_and(|text| text == described) {
         return;
     }
@@ -120,12 +180,15 @@ pub(crate) fn make(directory: &Path, options: &Options) {
     let queries = source.block(2, QUERIES);
     let mut file = npy::create(&directory.join("queries.npy"), "<f4", QUERIES, dimension);
     npy::append(&mut file, &queries);
-    let mut file = npy::create(&directory.join("vectors.npy"), "<f4", rows, dimension);
+    let is_kept = options.text("kept") != Some("false");
+    let mut file = is_kept.then(|| npy::create(&directory.join("vectors.npy"), "<f4", rows, dimension));
     let mut nearest = vec![Vec::new(); QUERIES];
     for first in (0..rows).step_by(BLOCK) {
         let count = BLOCK.min(rows - first);
-        let block = source.block(1000 + first as u64, count);
-        npy::append(&mut file, &block);
+        let block = source.numbered_block(first, count);
+        if let Some(file) = &mut file {
+            npy::append(file, &block);
+        }
         note_nearest(&queries, &block, dimension, first, &mut nearest);
     }
     let mut file = npy::create(&directory.join("nearest.npy"), "<i4", QUERIES, KNOWN);

@@ -2,8 +2,11 @@
 //! latencies, recall. `make bench-index` runs it with its peers in Python (`benches/peers/index.py`).
 //!
 //! ```text
-//! bench_index data DIRECTORY vectors=1000000 dimensions=768 kind=clustered   makes data, queries and exact answers
-//! bench_index ours DIRECTORY index=auto [memory=2GB] [vectors=f16] [effort=64,256] builds an index and searches it
+//! bench_index data DIRECTORY vectors=1000000 dimensions=768 kind=clustered [kept=false]
+//!                                                          makes data, queries and exact answers; vectors that are
+//!                                                          not kept are made again when they are needed
+//! bench_index ours DIRECTORY index=auto [memory=2GB] [vectors=f16] [threads=2] [probes=64] [rerank=100]
+//!                                                                            builds an index and searches it
 //! bench_index again DIRECTORY index=auto                                     searches what `ours` built
 //! bench_index bare DIRECTORY index=IVF4096,PQ384x4fs                         the same with FAISS alone, in memory
 //! bench_index writing DIRECTORY index=auto                                   searches while documents are written

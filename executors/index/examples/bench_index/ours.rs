@@ -9,9 +9,8 @@ use flowrun_sdk::{Context, Document, Value};
 use serde_json::json;
 
 use crate::Options;
-use crate::data::{self, KNOWN};
+use crate::data::{self, KNOWN, Vectors};
 use crate::figures::{disk, memory, percentiles, processor_seconds, recall, timed};
-use crate::npy::Matrix;
 
 /// Documents of one call of `/index`.
 const BATCH: usize = 1000;
@@ -34,8 +33,8 @@ fn open(directory: &Path, context: &Context, options: &Options) -> Bench {
     Bench::new(kind, &with(options), context).unwrap()
 }
 
-fn context(directory: &Path) -> Context {
-    Context::alone(directory)
+fn context(directory: &Path, options: &Options) -> Context {
+    Context { threads: options.number("threads", 1), ..Context::alone(directory) }
 }
 
 fn document(row: usize, vector: &[f32]) -> Document {
@@ -45,13 +44,13 @@ fn document(row: usize, vector: &[f32]) -> Document {
 
 pub(crate) fn build_and_search(directory: &Path, options: &Options) {
     let _ = std::fs::remove_dir_all(directory.join("index"));
-    let context = context(directory);
+    let context = context(directory, options);
     let mut bench = open(directory, &context, options);
-    let mut vectors = Matrix::open(&directory.join("vectors.npy"));
+    let mut vectors = Vectors::open(directory);
     let (mut acknowledged, began, processor) = (Duration::ZERO, Instant::now(), processor_seconds());
-    for first in (0..vectors.rows).step_by(BATCH) {
+    for first in (0..vectors.rows()).step_by(BATCH) {
         let block = vectors.floats(first, BATCH);
-        let rows = block.chunks(vectors.columns).zip(first..);
+        let rows = block.chunks(vectors.dimensions()).zip(first..);
         let documents = rows.map(|(vector, row)| document(row, vector)).collect();
         acknowledged += timed(|| bench.call("/index", documents, &Value::Null).unwrap()).0;
     }
@@ -59,9 +58,9 @@ pub(crate) fn build_and_search(directory: &Path, options: &Options) {
     let status = bench.call("/status", vec![], &json!({"settled": true})).unwrap().results;
     println!(
         "flowrun: {} vectors acknowledged in {:.1} s ({:.0}/s, {written:.0} s of processor), index {} built after {:.1} s ({:.0} s of processor)",
-        vectors.rows,
+        vectors.rows(),
         acknowledged.as_secs_f64(),
-        vectors.rows as f64 / acknowledged.as_secs_f64(),
+        vectors.rows() as f64 / acknowledged.as_secs_f64(),
         status["index"],
         began.elapsed().as_secs_f64(),
         processor_seconds() - processor,
@@ -75,6 +74,8 @@ pub(crate) fn build_and_search(directory: &Path, options: &Options) {
 fn search_again_in_a_process_of_its_own(options: &Options) {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     arguments[0] = "again".to_owned();
+    // A search uses one, as in a flow with as many replicas as cores.
+    arguments.retain(|argument| !argument.starts_with("threads="));
     if options.text("index").is_none() {
         arguments.push("index=auto".to_owned());
     }
@@ -82,7 +83,7 @@ fn search_again_in_a_process_of_its_own(options: &Options) {
 }
 
 pub(crate) fn search_again(directory: &Path, options: &Options) {
-    let context = context(directory);
+    let context = context(directory, options);
     let (opening, mut bench) = timed(|| open(directory, &context, options));
     let status = bench.call("/status", vec![], &json!({"settled": true})).unwrap().results;
     println!(
@@ -162,7 +163,7 @@ fn search_side_by_side(
 
 /// Searches with nothing else going on, and then while documents are written, some of them in the place of earlier ones.
 pub(crate) fn search_while_writing(directory: &Path, options: &Options) {
-    let context = context(directory);
+    let context = context(directory, options);
     let mut bench = open(directory, &context, options);
     bench.call("/status", vec![], &json!({"settled": true})).unwrap();
     let (queries, _) = data::queries(directory);
@@ -198,14 +199,16 @@ fn write(
     written: &AtomicUsize,
 ) -> Duration {
     let mut bench = open(directory, context, options);
-    let mut vectors = Matrix::open(&directory.join("vectors.npy"));
+    let mut vectors = Vectors::open(directory);
     let (began, mut slowest) = (Instant::now(), Duration::ZERO);
     while !is_over.load(Ordering::Relaxed) {
         let count = written.load(Ordering::Relaxed);
-        let block = vectors.floats((count * 7) % (vectors.rows - 100), 100);
+        let block = vectors.floats((count * 7) % (vectors.rows() - 100), 100);
         let row = |place: usize| if place.is_multiple_of(2) { place } else { 50_000_000 + count + place };
-        let documents =
-            block.chunks(vectors.columns).enumerate().map(|(place, vector)| document(row(place), vector));
+        let documents = block
+            .chunks(vectors.dimensions())
+            .enumerate()
+            .map(|(place, vector)| document(row(place), vector));
         slowest = slowest.max(timed(|| bench.call("/index", documents.collect(), &Value::Null).unwrap()).0);
         written.fetch_add(100, Ordering::Relaxed);
         let due = began + Duration::from_secs_f64((count + 100) as f64 / WRITTEN as f64);

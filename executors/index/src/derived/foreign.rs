@@ -1,8 +1,8 @@
 //! Calls into FAISS and OpenMP that the `faiss` crate does not offer.
 //!
 //! A search that shares the index (the crate's takes it exclusively, though FAISS's own only reads) and has parameters
-//! of its own, adding to inverted lists in two steps, the number of OpenMP threads, the version. The other side of
-//! the first two is `native.cc`.
+//! of its own, training of many inverted lists and adding to them in two steps, the number of OpenMP threads, the version.
+//! The other side of the first three is `native.cc`.
 #![expect(unsafe_code, reason = "this file owns the foreign interface")]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -65,6 +65,13 @@ impl NativeEffort {
 type Message = [c_char; 512];
 
 unsafe extern "C" {
+    fn flowrun_faiss_train(
+        index: *mut c_void,
+        count: i64,
+        vectors: *const f32,
+        message: *mut c_char,
+        message_length: usize,
+    ) -> c_int;
     fn flowrun_faiss_search(
         index: *const c_void,
         count: i64,
@@ -76,8 +83,16 @@ unsafe extern "C" {
         message: *mut c_char,
         message_length: usize,
     ) -> c_int;
+    fn flowrun_faiss_group(
+        index: *const c_void,
+        grouped: *mut *mut c_void,
+        message: *mut c_char,
+        message_length: usize,
+    ) -> c_int;
+    fn flowrun_faiss_forget_grouped(grouped: *mut c_void);
     fn flowrun_faiss_stage(
         index: *const c_void,
+        grouped: *const c_void,
         count: i64,
         vectors: *const f32,
         staged: *mut *mut c_void,
@@ -118,6 +133,33 @@ pub(crate) fn unless<T>(flag: &AtomicBool, action: impl FnOnce() -> T) -> T {
     unsafe { flowrun_faiss_give_up_when(flag) }
     let _watching = Watching;
     action()
+}
+
+/// Lets an index learn from a sample of vectors. Of many inverted lists the centroids are found in two steps.
+pub(super) fn train(index: &mut IndexImpl, vectors: &[f32]) -> Result<(), String> {
+    let count = count_of(index, vectors)?;
+    let mut message: Message = [0; 512];
+    // SAFETY: the index is borrowed alone; `vectors` holds `count` times its dimension of floats; the message has the
+    // length that is said.
+    let status = unsafe {
+        flowrun_faiss_train(
+            index.inner_ptr().cast(),
+            count,
+            vectors.as_ptr(),
+            message.as_mut_ptr(),
+            message.len(),
+        )
+    };
+    outcome(status, &message)
+}
+
+/// How many vectors of the index's dimension these are.
+fn count_of(index: &IndexImpl, vectors: &[f32]) -> Result<i64, String> {
+    let dimension = usize::try_from(index.d()).unwrap_or(0).max(1);
+    if !vectors.len().is_multiple_of(dimension) {
+        return Err("the vectors are not whole".to_owned());
+    }
+    i64::try_from(vectors.len() / dimension).map_err(|_| "too many vectors".to_owned())
 }
 
 /// For each query the `width` best vectors, best first: their values and labels; label −1 where there are no more.
@@ -175,19 +217,47 @@ impl Drop for Staged {
     }
 }
 
-/// Works out where vectors go in an index and what their codes are, beside searches; `None` when it has no lists.
-pub(super) fn stage(index: &IndexImpl, vectors: &[f32]) -> Result<Option<Staged>, String> {
-    let dimension = usize::try_from(index.d()).unwrap_or(0).max(1);
-    if !vectors.len().is_multiple_of(dimension) {
-        return Err("the vectors are not whole".to_owned());
+/// The centroids of the inverted lists of one index, in groups: to assign many vectors to them in a fraction of the time.
+#[derive(Debug)]
+pub(crate) struct Grouped(NonNull<c_void>);
+
+// SAFETY: it is memory of its own, which is only read after it was made.
+unsafe impl Send for Grouped {}
+// SAFETY: as above.
+unsafe impl Sync for Grouped {}
+
+impl Drop for Grouped {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from `flowrun_faiss_group` and is forgotten here alone.
+        unsafe { flowrun_faiss_forget_grouped(self.0.as_ptr()) }
     }
-    let count = i64::try_from(vectors.len() / dimension).map_err(|_| "too many vectors".to_owned())?;
+}
+
+/// Puts the centroids of a trained index into groups; `None` where it has few lists, or none.
+pub(super) fn group(index: &IndexImpl) -> Result<Option<Grouped>, String> {
+    let (mut grouped, mut message) = (std::ptr::null_mut(), [0; 512]);
+    // SAFETY: the index lives as long as the borrow and is only read; `grouped` and the message are ours to write.
+    let status = unsafe {
+        flowrun_faiss_group(index.inner_ptr().cast(), &raw mut grouped, message.as_mut_ptr(), message.len())
+    };
+    outcome(status, &message).map(|()| NonNull::new(grouped).map(Grouped))
+}
+
+/// Works out where vectors go in an index and what their codes are, beside searches; `None` when it has no lists.
+/// `grouped` are its centroids.
+pub(super) fn stage(
+    index: &IndexImpl,
+    grouped: Option<&Grouped>,
+    vectors: &[f32],
+) -> Result<Option<Staged>, String> {
+    let count = count_of(index, vectors)?;
     let (mut staged, mut message) = (std::ptr::null_mut(), [0; 512]);
-    // SAFETY: the index lives as long as the borrow and is only read, as searching reads it; `vectors` holds `count`
-    // times its dimension of floats; `staged` and the message are ours to write.
+    // SAFETY: the index and its centroids live as long as the borrows and are only read, as searching reads them;
+    // `vectors` holds `count` times the dimension of floats; `staged` and the message are ours to write.
     let status = unsafe {
         flowrun_faiss_stage(
             index.inner_ptr().cast(),
+            grouped.map_or(std::ptr::null(), |grouped| grouped.0.as_ptr().cast_const()),
             count,
             vectors.as_ptr(),
             &raw mut staged,

@@ -4,7 +4,7 @@ use faiss::index::IndexImpl;
 use faiss::index::autotune::ParameterSpace;
 use faiss::{Index as _, index_factory};
 
-use super::foreign::{Effort, Selected, Staged};
+use super::foreign::{Effort, Grouped, Selected, Staged};
 use super::{Approximation, IndexType, foreign};
 
 /// How many lists are probed at least when nothing is said; FAISS would probe one.
@@ -178,7 +178,7 @@ impl Derived {
 
     /// Learns from a sample of the vectors.
     pub(crate) fn train(&mut self, vectors: &[f32]) -> Result<(), DerivedError> {
-        Ok(self.index.train(vectors)?)
+        foreign::train(&mut self.index, vectors).map_err(DerivedError::Refused)
     }
 
     /// Takes the next rows.
@@ -186,9 +186,22 @@ impl Derived {
         if vectors.is_empty() { Ok(()) } else { Ok(self.index.add(vectors)?) }
     }
 
+    /// What makes it faster to work out where so many rows go; `None` where nothing would.
+    pub(crate) fn grouped(&self, rows: u64) -> Result<Option<Grouped>, DerivedError> {
+        // It takes as long as assigning that many one by one.
+        if !self.is_trained() || rows < self.kind.lists as u64 / 8 {
+            return Ok(None);
+        }
+        foreign::group(&self.index).map_err(DerivedError::Refused)
+    }
+
     /// Works out where the next rows go, beside searches; `None` when the index can only be changed as a whole.
-    pub(crate) fn stage(&self, vectors: &[f32]) -> Result<Option<Staged>, DerivedError> {
-        foreign::stage(&self.index, vectors).map_err(DerivedError::Refused)
+    pub(crate) fn stage(
+        &self,
+        grouped: Option<&Grouped>,
+        vectors: &[f32],
+    ) -> Result<Option<Staged>, DerivedError> {
+        foreign::stage(&self.index, grouped, vectors).map_err(DerivedError::Refused)
     }
 
     /// Takes the next rows, for which that was worked out by this index.
@@ -306,7 +319,7 @@ mod tests {
             let (mut at_once, mut in_steps) = (make(), make());
             at_once.add(&points(400)).unwrap();
             for block in points(400).chunks(2 * 77) {
-                let staged = in_steps.stage(block).unwrap().unwrap();
+                let staged = in_steps.stage(None, block).unwrap().unwrap();
                 in_steps.add_staged(&staged).unwrap();
             }
             assert_eq!(in_steps.rows(), 400, "{text}");
@@ -314,8 +327,8 @@ mod tests {
             assert_eq!(rows(&in_steps, &queries, 9), rows(&at_once, &queries, 9), "{text}");
         }
         let flat = derived("Flat", 2, Metric::Euclidean, Tuning::default()).unwrap();
-        assert!(flat.stage(&points(1)).unwrap().is_none());
-        assert!(flat.stage(&[1.0]).is_err());
+        assert!(flat.stage(None, &points(1)).unwrap().is_none());
+        assert!(flat.stage(None, &[1.0]).is_err());
     }
 
     #[test]

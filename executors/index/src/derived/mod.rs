@@ -13,11 +13,13 @@ mod factory;
 mod file;
 mod foreign;
 mod index;
+#[cfg(test)]
+mod many_lists;
 mod sgemm;
 
 pub(crate) use approximation::{Approximation, push_native};
 pub(crate) use choice::{IndexChoice, Large};
 pub(crate) use factory::IndexType;
 pub(crate) use file::is_whole;
-pub(crate) use foreign::{Selected, set_threads, unless, version};
+pub(crate) use foreign::{Grouped, Selected, Staged, set_threads, unless, version};
 pub(crate) use index::{Candidates, Derived, DerivedError, Tuning};

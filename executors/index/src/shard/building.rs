@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use flowrun_sdk::tracing;
 
 use super::vectors::{Served, Vectors};
-use crate::derived::{Derived, DerivedError, IndexType, push_native, set_threads, unless};
+use crate::derived::{Derived, DerivedError, Grouped, IndexType, push_native, set_threads, unless};
 use crate::metric::norm;
 use crate::storage::StorageError;
 
@@ -19,6 +19,8 @@ const BLOCK_BYTES: usize = 8 << 20;
 const ROWS_PER_TURN: usize = 8;
 /// Up to so many rows an index is trained by whoever brings them: it takes less than a second.
 const SMALL_ROWS: u64 = 16_384;
+/// So many rows are added to a new index while who writes waits, before it takes the place of the one that answers.
+const FOLLOWED_ROWS: u64 = 4096;
 /// So many more rows than are saved are worth saving before the end.
 const UNSAVED_ROWS_MAX: u64 = 1 << 17;
 
@@ -46,12 +48,11 @@ enum Work {
 impl Vectors {
     /// Does all that is to be done now, or as much as there is time for before this is over.
     pub(super) fn work(&self) -> Result<(), StorageError> {
-        // What takes the time are matrix products, which use one thread; others would wait for it with all their might.
-        set_threads(1);
+        set_threads(self.threads);
         loop {
             match self.next_work() {
                 _ if self.is_over() => return Ok(()),
-                Work::Nothing => break,
+                Work::Nothing => break self.rest(),
                 Work::Build(kind) => self.build(&kind)?,
                 Work::CatchUp => self.catch_up()?,
             }
@@ -61,6 +62,14 @@ impl Vectors {
             self.save();
         }
         Ok(())
+    }
+
+    /// Lets go of what only makes work faster.
+    fn rest(&self) {
+        let _building = self.building.lock();
+        if self.served.read().grouped.is_some() {
+            self.served.write().grouped = None;
+        }
     }
 
     /// Whether there is anything to be done, or may be when somebody else is done: who works now may have looked before
@@ -116,6 +125,7 @@ impl Vectors {
     /// Makes committed rows searchable by FAISS. What it will not take is searched without it.
     pub(super) fn catch_up(&self) -> Result<(), StorageError> {
         let mut building = self.building.lock();
+        self.group_served();
         loop {
             let (start, rows, is_ready) = {
                 let served = self.served.read();
@@ -150,7 +160,7 @@ impl Vectors {
 
     /// Adds the next rows to the index that answers. Where they go is worked out beside searches.
     fn add(&self, block: &[f32], norm_max: f64) -> Result<(), DerivedError> {
-        let staged = self.served.read().derived.stage(block)?;
+        let staged = self.served.read().stage(block)?;
         if let Some(staged) = staged {
             return self.served.write().derived.add_staged(&staged);
         }
@@ -177,8 +187,12 @@ impl Vectors {
     fn build_alone(&self, kind: &IndexType) -> Result<(), StorageError> {
         let rows = self.committed.load(Ordering::Acquire);
         let live = self.live.load(Ordering::Acquire);
-        let built = unless(&self.is_over, || self.train(kind, rows));
-        match built? {
+        let built = unless(&self.is_over, || self.train(kind, rows))?;
+        let built = match built {
+            Ok(built) => self.follow(built)?,
+            Err(error) => Err(error),
+        };
+        match built {
             _ if self.is_over() => Ok(()),
             Ok(built) => self.adopt(built, live),
             Err(error) => {
@@ -193,18 +207,54 @@ impl Vectors {
     fn train(&self, kind: &IndexType, rows: u64) -> Result<Result<Served, DerivedError>, StorageError> {
         let made = Derived::new(kind.clone(), self.file.dimension(), self.approximation, self.tuning);
         let mut built = match made {
-            Ok(derived) => Served { derived, norm_max: 0.0 },
+            Ok(derived) => Served::new(derived),
             Err(error) => return Ok(Err(error)),
         };
         if let Err(error) = self.learn(&mut built.derived, rows)? {
             return Ok(Err(error));
         }
+        built.grouped = self.grouped(&built.derived);
         while built.derived.rows() < rows && !self.is_over() {
             if let Err(error) = self.extend(&mut built, rows)? {
                 return Ok(Err(error));
             }
         }
         Ok(Ok(built))
+    }
+
+    /// Adds what was written since to an index that nobody searches yet, until little is missing: who writes does not
+    /// wait for that.
+    fn follow(&self, mut built: Served) -> Result<Result<Served, DerivedError>, StorageError> {
+        loop {
+            let rows = self.rows_for(&built.derived);
+            if rows.saturating_sub(built.derived.rows()) <= FOLLOWED_ROWS || self.is_over() {
+                return Ok(Ok(built));
+            }
+            if let Err(error) = self.extend(&mut built, rows)? {
+                return Ok(Err(error));
+            }
+        }
+    }
+
+    /// What makes it faster to add all rows that an index lacks, where anything does.
+    fn grouped(&self, derived: &Derived) -> Option<Grouped> {
+        let missing = self.rows_for(derived).saturating_sub(derived.rows());
+        // Without it, it takes longer.
+        derived.grouped(missing).unwrap_or_default()
+    }
+
+    /// The same for the index that answers, which nobody may replace meanwhile.
+    fn group_served(&self) {
+        let grouped = {
+            let served = self.served.read();
+            if served.grouped.is_some() {
+                return;
+            }
+            self.grouped(&served.derived)
+        };
+        if grouped.is_some() {
+            self.served.write().grouped = grouped;
+        }
     }
 
     /// Learns from vectors evenly spaced over the file.
@@ -231,7 +281,11 @@ impl Vectors {
         let start = built.derived.rows();
         let (block, norm_max) = self.native(start..rows.min(start + self.rows_per_block()))?;
         built.norm_max = built.norm_max.max(norm_max);
-        Ok(built.derived.add(&block))
+        let staged = built.stage(&block);
+        Ok(staged.and_then(|staged| match staged {
+            Some(staged) => built.derived.add_staged(&staged),
+            None => built.derived.add(&block),
+        }))
     }
 
     /// Puts an index in the place of the one that answers, once it has all rows.

@@ -10,6 +10,7 @@ mod backup;
 mod building;
 mod catalogue;
 mod centroids;
+mod compacting;
 mod expiry;
 mod filtered;
 mod generation;
@@ -28,6 +29,7 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use compacting::Compacting;
 use flowrun_sdk::{Context, Value, tracing};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use serde_json::json;
@@ -64,8 +66,10 @@ pub(crate) struct Shard {
     state: RwLock<State>,
     /// Whether somebody wanted to know what the tags are on the whole, and so every generation has to.
     is_catalogued: AtomicBool,
-    /// Held by who writes or reads backups; taken before all others.
+    /// Held by who makes another generation, or writes or reads backups; taken before all others.
     backups: Mutex<()>,
+    /// What is known of a compaction.
+    compacting: Compacting,
     /// Given back last.
     _lock: DirectoryLock,
 }
@@ -131,6 +135,7 @@ impl Shard {
             state: RwLock::new(state),
             is_catalogued: AtomicBool::new(false),
             backups: Mutex::new(()),
+            compacting: Compacting::default(),
             _lock: lock,
         })
     }
@@ -208,6 +213,8 @@ impl Shard {
             }
         }
         if !plan.is_empty() {
+            // Before it is known whether it succeeds: what stayed as it was is only copied once more.
+            self.compacting.note(&plan);
             state.apply(plan, self.settings.fsync)?;
             if self.is_catalogued.load(Ordering::Acquire)
                 && let Err(error) = state.keep_centroids()
@@ -227,16 +234,21 @@ impl Shard {
         Ok(outcome)
     }
 
-    /// Whether the index has work to do, and whether something is to be made durable.
+    /// Whether there is work to do where nobody waits, and whether something is to be made durable.
     fn has_work(&self) -> (bool, bool) {
+        let is_worth_compacting = self.is_worth_compacting();
         let state = self.state.read();
-        let has_work = state.vectors.as_ref().is_some_and(|vectors| vectors.has_work());
+        let has_work =
+            is_worth_compacting || state.vectors.as_ref().is_some_and(|vectors| vectors.has_work());
         let is_unsynced = state.durability.lock().is_unsynced;
         (has_work, is_unsynced)
     }
 
-    /// Does the work of the index.
+    /// Does the work of the index, and leaves dead rows behind.
     fn work(&self) -> Result<(), StorageError> {
+        if self.is_worth_compacting() {
+            self.compact();
+        }
         let vectors = self.state.read().vectors.clone();
         vectors.map_or(Ok(()), |vectors| vectors.work())
     }
@@ -248,6 +260,7 @@ impl Shard {
 
     /// Whoever works for the index stops soon.
     fn give_up(&self) {
+        self.compacting.give_up();
         if let Some(vectors) = &self.state.read().vectors {
             vectors.is_over.store(true, Ordering::Release);
         }
@@ -255,6 +268,7 @@ impl Shard {
 
     /// Removes everything.
     pub(crate) fn clear(&self) -> Result<(), StorageError> {
+        self.compacting.give_up();
         // Nobody waits for the state behind a backup, as those who want to read would wait behind them.
         let _alone = self.backups.lock();
         let _writing = self.writing.lock();

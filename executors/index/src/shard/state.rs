@@ -52,7 +52,7 @@ impl State {
         settings: &Settings,
     ) -> Result<Self, StorageError> {
         set_threads(settings.threads);
-        let Generation { manifest, table, counters, dead } = Generation::open(layout, manifest, settings)?;
+        let Generation { manifest, table, counters, dead } = Generation::open(layout, manifest)?;
         let view = View::new(&table, Arc::new(dead))?;
         let expires = settings.expires.as_ref().filter(|_| !settings.read_only);
         let expiry = expires.map(|tag| Expiry::read(tag, &view.table)).transpose()?;

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::Settings;
 use super::building::Building;
-use crate::derived::{Approximation, Derived, IndexChoice, Tuning};
+use crate::derived::{Approximation, Derived, DerivedError, Grouped, IndexChoice, Staged, Tuning};
 use crate::metric::Metric;
 use crate::storage::{Counters, Layout, Manifest, StorageError, VectorFile};
 
@@ -36,6 +36,8 @@ pub(super) struct Vectors {
     pub(super) is_over: AtomicBool,
     pub(super) choice: IndexChoice,
     pub(super) tuning: Tuning,
+    /// How many threads may work out where rows go.
+    pub(super) threads: usize,
     pub(super) derived_path: PathBuf,
     /// Not when that would take the place of an index that belongs to those who may write here.
     pub(super) may_save: bool,
@@ -48,6 +50,19 @@ pub(super) struct Served {
     /// The length of the longest vector that it was given since it was opened. An exact index is given all of them
     /// then, and only the bounds of an exact index need it.
     pub(super) norm_max: f64,
+    /// What makes it faster to add many rows, while many are added.
+    pub(super) grouped: Option<Grouped>,
+}
+
+impl Served {
+    pub(super) fn new(derived: Derived) -> Self {
+        Self { derived, norm_max: 0.0, grouped: None }
+    }
+
+    /// Works out where the next rows go, beside searches; `None` when the index can only be changed as a whole.
+    pub(super) fn stage(&self, vectors: &[f32]) -> Result<Option<Staged>, DerivedError> {
+        self.derived.stage(self.grouped.as_ref(), vectors)
+    }
 }
 
 impl Vectors {
@@ -82,13 +97,14 @@ impl Vectors {
             metric,
             file,
             approximation,
-            served: RwLock::new(Served { derived: loaded.unwrap_or(empty), norm_max: 0.0 }),
+            served: RwLock::new(Served::new(loaded.unwrap_or(empty))),
             building: Mutex::default(),
             committed: AtomicU64::new(counters.rows),
             live: AtomicU64::new(live),
             is_over: AtomicBool::new(false),
             choice: settings.index.clone(),
             tuning: settings.tuning,
+            threads: settings.threads,
             derived_path,
             may_save: !(is_unusable && settings.read_only),
         };

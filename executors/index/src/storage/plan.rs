@@ -137,6 +137,11 @@ impl Plan {
         self.puts.iter().map(|planned| planned.put.id.as_str())
     }
 
+    /// The ids of what is stored or removed.
+    pub(crate) fn touched_ids(&self) -> impl Iterator<Item = &str> {
+        self.ids().chain(self.removed.iter().map(|(id, _)| id.as_str()))
+    }
+
     /// The tags of what is stored, in the same order, and the rows of their vectors where there are some.
     pub(crate) fn tags(&self) -> Vec<(Option<u64>, Tags)> {
         // The bytes were made a moment ago.

@@ -234,6 +234,13 @@ impl Reader {
         Ok(self.entry(id)?.and_then(|entry| entry.row))
     }
 
+    /// What is known of a stored document, and its protobuf bytes.
+    pub(crate) fn whole(&self, id: &str) -> Result<Option<(Entry, Vec<u8>)>, StorageError> {
+        let Some(entry) = self.entry(id)? else { return Ok(None) };
+        let document = self.stored(id, &entry)?.to_vec();
+        Ok(Some((entry, document)))
+    }
+
     /// The protobuf bytes of a document that must be there.
     pub(super) fn stored(&self, id: &str, entry: &Entry) -> Result<UserValue, StorageError> {
         let document = self.get(&self.documents, &keys::document_key(id, entry.row))?;

@@ -221,6 +221,12 @@ impl VectorFile {
         Ok(())
     }
 
+    /// Where it is.
+    #[cfg(test)]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The device, to let it fail.
     #[cfg(test)]
     pub(crate) fn device(&self) -> &Device {
