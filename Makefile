@@ -93,7 +93,8 @@ clean-demo:
 
 # --- the checks ------------------------------------------------------------------------------------------------------
 
-# Jina's real clients, one environment for each of docarray's schemas, kept by what they are made of, and a browser.
+# Jina's real clients, one environment for each of docarray's schemas, and the real writer of Arrow's tables; each is kept by
+# what it is made of. And a browser.
 CLIENTS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowrun
 
 # The browser looks at the pages; python3-venv makes the environments where Python itself cannot.
@@ -102,11 +103,11 @@ CLIENT_PACKAGES := python3 python3-venv $(if $(shell command -v chromium || comm
 clients: setup
 	$(call install,$(CLIENT_PACKAGES))
 	@python=$$(command -v python3.11 || command -v python3); \
-	for schema in v1 v2; do \
-	    requirements=tests/clients/requirements-$$schema.txt; \
-	    environment=$(CLIENTS_CACHE)/clients-$$schema-$$(sha256sum $$requirements | cut -c1-12); \
+	for kind in v1 v2 arrow; do \
+	    requirements=tests/clients/requirements-$$kind.txt; \
+	    environment=$(CLIENTS_CACHE)/clients-$$kind-$$(sha256sum $$requirements | cut -c1-12); \
 	    if [ ! -e $$environment/complete ]; then \
-	        echo "installing the clients of schema $$schema"; \
+	        echo "installing the clients $$kind"; \
 	        rm -rf $$environment && $$python -m venv $$environment; \
 	        $$environment/bin/pip install --quiet --disable-pip-version-check --requirement $$requirements; \
 	        touch $$environment/complete; \

@@ -43,4 +43,5 @@ mod sharding;
 mod starting_models;
 mod supervision;
 mod support;
+mod tables;
 mod typos;

@@ -16,7 +16,7 @@ pub(super) fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => {
             let mut lines = BufWriter::new(File::create(file).map_err(failed)?);
-            let count = each(path, |mut document, vector| {
+            let count = each::<std::io::Error>(path, |mut document, vector| {
                 document.embedding = Some(Tensor::vector(vector.to_vec()));
                 serde_json::to_writer(&mut lines, &document)?;
                 lines.write_all(b"\n")
@@ -27,7 +27,7 @@ pub(super) fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
         Some(kind @ ("npy" | "fvecs")) => {
             let mut vectors = VectorsFile::create(file, kind == "npy").map_err(failed)?;
             let mut ids = BufWriter::new(File::create(ids_path(file)).map_err(failed)?);
-            let count = each(path, |document, vector| {
+            let count = each::<std::io::Error>(path, |document, vector| {
                 vectors.push(vector)?;
                 writeln!(ids, "{}", serde_json::Value::from(document.id))
             })?;
@@ -49,9 +49,9 @@ pub(super) fn ids_path(file: &Path) -> PathBuf {
 }
 
 /// Hands over every document with its vector, in the order in which they were stored.
-fn each(
+pub(super) fn each<E: std::fmt::Display>(
     path: &Path,
-    mut accept: impl FnMut(flowrun_sdk::Document, &[f32]) -> std::io::Result<()>,
+    mut accept: impl FnMut(flowrun_sdk::Document, &[f32]) -> Result<(), E>,
 ) -> Result<u64, ToolError> {
     let mut count = 0;
     for directory in shards(path)? {

@@ -37,14 +37,7 @@ pub struct ImportOptions {
 }
 
 pub(super) fn import(path: &Path, file: &Path, options: &ImportOptions) -> Result<u64, ToolError> {
-    if shards(path).is_ok_and(|shards| shards != [path]) {
-        let reason = format_args!(
-            "{} holds shards: name one of them, or send documents through the flow",
-            path.display()
-        );
-        return Err(ToolError::new(reason));
-    }
-    let mut import = Import { shard: open(path, options)?, change: Change::default(), waiting: 0, count: 0 };
+    let mut import = Import::open(path, options)?;
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => import.lines(file)?,
         Some(kind @ ("npy" | "fvecs")) => {
@@ -60,11 +53,28 @@ pub(super) fn import(path: &Path, file: &Path, options: &ImportOptions) -> Resul
             return Err(ToolError::new(format_args!("{}: {reason}", file.display())));
         }
     }
-    import.store()?;
-    // What is built now need not be built when the flow is started.
-    import.shard.settle(&|| Ok(())).map_err(ToolError::new)?;
-    import.shard.save();
-    Ok(import.count)
+    import.finish()
+}
+
+pub(super) fn import_from<E: From<ToolError>>(
+    path: &Path,
+    file: &Path,
+    options: &ImportOptions,
+    read: impl FnOnce(&mut dyn FnMut(Document) -> Result<(), ToolError>) -> Result<(), E>,
+) -> Result<u64, E> {
+    let mut import = Import::open(path, options)?;
+    let mut ids = Ids::open(file, options)?;
+    read(&mut |mut document| {
+        match (document.id.is_empty(), &options.ids) {
+            (true, _) => document.id = ids.next()?,
+            (false, Some(_)) => {
+                return Err(ToolError::new("the documents have ids of their own: leave out --ids"));
+            }
+            (false, None) => {}
+        }
+        import.push(&document)
+    })?;
+    Ok(import.finish()?)
 }
 
 fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolError> {
@@ -113,6 +123,26 @@ struct Import {
 }
 
 impl Import {
+    fn open(path: &Path, options: &ImportOptions) -> Result<Self, ToolError> {
+        if shards(path).is_ok_and(|shards| shards != [path]) {
+            let reason = format_args!(
+                "{} holds shards: name one of them, or send documents through the flow",
+                path.display()
+            );
+            return Err(ToolError::new(reason));
+        }
+        Ok(Self { shard: open(path, options)?, change: Change::default(), waiting: 0, count: 0 })
+    }
+
+    /// Stores what waits; how many documents there were.
+    fn finish(mut self) -> Result<u64, ToolError> {
+        self.store()?;
+        // What is built now need not be built when the flow is started.
+        self.shard.settle(&|| Ok(())).map_err(ToolError::new)?;
+        self.shard.save();
+        Ok(self.count)
+    }
+
     /// A document a line.
     fn lines(&mut self, file: &Path) -> Result<(), ToolError> {
         let failed = |line: usize, reason: &dyn std::fmt::Display| {

@@ -10,8 +10,10 @@ mod export;
 mod import;
 mod npy;
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use flowrun_sdk::Document;
 use serde_json::{Value, json};
 
 pub use import::ImportOptions;
@@ -27,7 +29,7 @@ const DEPTH_MAX: usize = 4;
 pub struct ToolError(String);
 
 impl ToolError {
-    fn new(reason: impl std::fmt::Display) -> Self {
+    fn new(reason: impl Display) -> Self {
         Self(reason.to_string())
     }
 }
@@ -165,6 +167,18 @@ pub fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
     export::export(path, file)
 }
 
+/// Hands over each document of an index with its vector, to whoever writes them to a file of another kind. How many there
+/// are.
+///
+/// # Errors
+/// When something cannot be read, or `accept` refuses it.
+pub fn export_to<E: Display>(
+    path: &Path,
+    accept: impl FnMut(Document, &[f32]) -> Result<(), E>,
+) -> Result<u64, ToolError> {
+    export::each(path, accept)
+}
+
 /// Fills an index, a new one or one that is there, from a file: `.jsonl` with a document a line, `.npy` or `.fvecs` with
 /// a vector a row. How many documents there were.
 ///
@@ -172,4 +186,18 @@ pub fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
 /// When something cannot be read or stored. What was stored until then stays.
 pub fn import(path: &Path, file: &Path, options: &ImportOptions) -> Result<u64, ToolError> {
     import::import(path, file, options)
+}
+
+/// Fills an index as [`import`] does, with documents that `read` hands over one after the other, from a file of another
+/// kind. Those without an id get one as vectors without do. How many there were.
+///
+/// # Errors
+/// When something cannot be read or stored. What was stored until then stays.
+pub fn import_from<E: From<ToolError>>(
+    path: &Path,
+    file: &Path,
+    options: &ImportOptions,
+    read: impl FnOnce(&mut dyn FnMut(Document) -> Result<(), ToolError>) -> Result<(), E>,
+) -> Result<u64, E> {
+    import::import_from(path, file, options, read)
 }

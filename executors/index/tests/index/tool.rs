@@ -101,6 +101,39 @@ fn what_is_exported_can_be_imported() {
 }
 
 #[test]
+fn documents_of_others_are_taken_and_get_ids_where_they_have_none() {
+    let directory = directory();
+    let path = directory.path().join("0");
+    let listed = directory.path().join("ids");
+    std::fs::write(&listed, "\"x\"\ny\n").unwrap();
+    let with_ids = ImportOptions { ids: Some(listed), ..ImportOptions::default() };
+    let with_prefix = ImportOptions { prefix: "row-".to_owned(), ..ImportOptions::default() };
+    let import = |id: &str, count: u16, options: &ImportOptions| {
+        tool::import_from(&path, Path::new("a.table"), options, |accept| {
+            (0..count).try_for_each(|number| accept(document(id, &[f32::from(number), 1.0])))
+        })
+    };
+    assert_eq!(import("own", 1, &with_prefix).unwrap(), 1);
+    assert_eq!(import("", 2, &with_prefix).unwrap(), 2);
+    assert_eq!(import("", 2, &with_ids).unwrap(), 2);
+    for (id, count, expected) in
+        [("", 3, "there are fewer ids than vectors"), ("own", 1, "have ids of their own: leave out --ids")]
+    {
+        let refused = import(id, count, &with_ids).unwrap_err().to_string();
+        assert!(refused.contains(expected), "{refused}");
+    }
+    let mut handed = Vec::new();
+    let count = tool::export_to(&path, |document, vector| {
+        handed.push((document.id, vector[0]));
+        Ok::<_, String>(())
+    });
+    let expected = [("own", 0.0), ("row-0", 0.0), ("row-1", 1.0), ("x", 0.0), ("y", 1.0)];
+    assert_eq!((count.unwrap(), handed), (5, expected.map(|(id, first)| (id.to_owned(), first)).to_vec()));
+    let refused = tool::export_to(&path, |_, _| Err("no")).unwrap_err().to_string();
+    assert_eq!(refused, "no");
+}
+
+#[test]
 fn files_that_are_none_are_named_and_nothing_is_half_read() {
     let directory = directory();
     let path = directory.path().join("0");
