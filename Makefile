@@ -245,7 +245,7 @@ bench-index-10m: setup
 	    group=/sys/fs/cgroup/bench-index; mkdir -p $$group; echo 2147483648 > $$group/memory.max; \
 	else echo "no group of its own can be made here: searching without a limit"; fi; \
 	( [ -z "$$group" ] || echo $$BASHPID > $$group/cgroup.procs; \
-	  exec $(TARGET)/release/examples/bench_index again $(TEN_MILLION) probes=32,64,128,256 rerank=50,100 )
+	  exec $(TARGET)/release/examples/bench_index again $(TEN_MILLION) probes=64,128,256,384,512,768 rerank=100,200 )
 
 crash: setup
 	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 cargo test --quiet --workspace --test index -- storm:: damage:: killed::
