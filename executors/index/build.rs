@@ -11,10 +11,12 @@ fn main() {
     record();
 }
 
-/// Compiles `native.cc`. A header that is missing is a build of FAISS that left nothing behind: the compiler says so.
+/// Compiles `native.cc` with what it includes. A header that is missing is a build of FAISS that left nothing behind: the compiler says so.
 fn compile() {
     const SOURCE: &str = "src/derived/native.cc";
-    println!("cargo::rerun-if-changed={SOURCE}");
+    for file in [SOURCE, "src/derived/many_lists.h"] {
+        println!("cargo::rerun-if-changed={file}");
+    }
     let mut build = cc::Build::new();
     if let Ok(root) = env::var("DEP_FAISS_C_ROOT") {
         build.include(Path::new(&root).join("include"));

@@ -13,7 +13,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::{read_dictionary, read_record_batch};
-use arrow_ipc::{Block, Message, MessageHeader, root_as_footer, root_as_message};
+use arrow_ipc::{Block, Message, MessageHeader, Schema, root_as_footer, root_as_message};
 use arrow_schema::SchemaRef;
 
 use crate::Batches;
@@ -50,12 +50,7 @@ pub(crate) fn open_file(path: &Path) -> Result<(SchemaRef, Batches), String> {
     let bytes = bounded(&mut file, footer_length, METADATA_BYTES_MAX)?;
     let footer = root_as_footer(&bytes).map_err(told)?;
     let schema = footer.schema().ok_or_else(|| told("it has no schema"))?;
-    if !schema.endianness().equals_to_target_endianness() {
-        return Err(
-            "its numbers are in the byte order of another machine: write it anew on this one".to_owned()
-        );
-    }
-    let schema = Arc::new(try_fb_to_schema(schema).map_err(told)?);
+    let schema = known(schema)?;
     let blocks = [footer.dictionaries(), footer.recordBatches()].into_iter().flatten().flatten();
     let messages = Messages {
         source: BufReader::new(file),
@@ -73,12 +68,7 @@ pub(crate) fn open_stream(path: &Path) -> Result<(SchemaRef, Batches), String> {
     let bytes = header(&mut source)?.ok_or_else(|| told("it is empty"))?;
     let message = root_as_message(&bytes).map_err(told)?;
     let schema = message.header_as_schema().ok_or_else(|| told("it does not begin with a schema"))?;
-    if !schema.endianness().equals_to_target_endianness() {
-        return Err(
-            "its numbers are in the byte order of another machine: write it anew on this one".to_owned()
-        );
-    }
-    let schema = Arc::new(try_fb_to_schema(schema).map_err(told)?);
+    let schema = known(schema)?;
     let messages = Messages {
         source,
         schema: schema.clone(),
@@ -87,6 +77,16 @@ pub(crate) fn open_stream(path: &Path) -> Result<(SchemaRef, Batches), String> {
         is_done: false,
     };
     Ok((schema, Box::new(messages)))
+}
+
+/// The columns that a schema describes, if this machine can read their numbers.
+fn known(schema: Schema<'_>) -> Result<SchemaRef, String> {
+    if !schema.endianness().equals_to_target_endianness() {
+        return Err(
+            "its numbers are in the byte order of another machine: write it anew on this one".to_owned()
+        );
+    }
+    Ok(Arc::new(try_fb_to_schema(schema).map_err(told)?))
 }
 
 /// The messages behind the schema.

@@ -135,7 +135,7 @@ pub(crate) fn unless<T>(flag: &AtomicBool, action: impl FnOnce() -> T) -> T {
     action()
 }
 
-/// Lets an index learn from a sample of vectors. Of many inverted lists the centroids are found in two steps.
+/// Lets an index learn from a sample of vectors. Of many inverted lists the centroids are found in steps.
 pub(super) fn train(index: &mut IndexImpl, vectors: &[f32]) -> Result<(), String> {
     let count = count_of(index, vectors)?;
     let mut message: Message = [0; 512];

@@ -75,7 +75,7 @@ impl Vectors {
     /// Whether there is anything to be done, or may be when somebody else is done: who works now may have looked before
     /// the last rows came.
     pub(super) fn has_work(&self) -> bool {
-        self.building.is_locked() || self.next_work() != Work::Nothing
+        self.building.is_locked() || self.next_work() != Work::Nothing || self.served.read().grouped.is_some()
     }
 
     /// What whoever writes does for the index: nothing that takes long, unless so many rows wait that those who search

@@ -35,10 +35,16 @@ pub(super) struct Compacting {
 }
 
 impl Compacting {
-    /// Takes note of what a plan changes.
-    pub(super) fn note(&self, plan: &Plan) {
+    /// What a plan touches, if a compaction is under way; nobody begins one while somebody writes.
+    pub(super) fn touched_by(&self, plan: &Plan) -> Vec<String> {
+        let touched = self.touched.lock().as_ref().map(|_| plan.touched_ids().map(str::to_owned).collect());
+        touched.unwrap_or_default()
+    }
+
+    /// Takes note of it, once it can be seen: who takes the note looks at these documents, and never again.
+    pub(super) fn note(&self, ids: Vec<String>) {
         if let Some(touched) = self.touched.lock().as_mut() {
-            touched.extend(plan.touched_ids().map(str::to_owned));
+            touched.extend(ids);
         }
     }
 
@@ -145,11 +151,20 @@ impl Shard {
             }
             if writing.is_some() {
                 drop(view);
-                next.make_earlier_durable()?;
-                self.switch(next)?;
-                return Ok(true);
+                return self.adopt(next).map(|()| true);
             }
         }
+    }
+
+    /// Makes a generation that is up to date the current one. Nobody writes meanwhile.
+    fn adopt(&self, next: State) -> Result<(), StorageError> {
+        // What is not known to be on disk must not come to be acknowledged by a generation that knows of no failure.
+        self.unbroken_generation()?;
+        // Somebody may have begun to ask for what tags are on the whole since the generation was begun.
+        let is_catalogued = next.catalogue.read().is_some();
+        let next = if is_catalogued { next } else { self.catalogued(next)? };
+        next.make_earlier_durable()?;
+        self.switch(next)
     }
 
     /// Makes of these documents in `next` what they are in `view`.
@@ -258,6 +273,47 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_beside_a_compaction_is_there_afterwards_however_much_it_is() {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let shard = shard(directory.path());
+        let write = |round: u8| {
+            let mut change = Change::default();
+            for number in 0..2 * RENEWED_AT_ONCE {
+                let document = wire::encode(&Document::new(number.to_string()).with_text(round.to_string()));
+                let vector = Some(vec![f32::from(round), 1.0]);
+                change.put(Put { id: number.to_string(), parent_id: String::new(), document, vector });
+            }
+            shard.write(change).unwrap();
+        };
+        write(0);
+        for times in 0..5 {
+            let next = shard.begin_compaction().unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(|| (1..6).for_each(|round| write(5 * times + round)));
+                assert!(shard.finish_compaction(next).unwrap());
+            });
+            *shard.compacting.touched.lock() = None;
+            let last = 5 * times + 5;
+            let expected = (last.to_string(), f32::from(last));
+            let stored = stored(&shard);
+            assert_eq!(stored.len(), 2 * RENEWED_AT_ONCE);
+            assert!(stored.values().all(|found| *found == expected), "{times}");
+        }
+    }
+
+    #[test]
+    fn a_shard_that_is_broken_off_stays_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let shard = shard(directory.path());
+        take(&shard, &[(1, Some((1, 1)))], &mut BTreeMap::new());
+        let next = shard.begin_compaction().unwrap();
+        shard.read().break_off(&StorageError::damaged(directory.path(), "the disk refused"));
+        let refused = shard.finish_compaction(next).unwrap_err().to_string();
+        assert!(refused.contains("the disk refused"), "{refused}");
+        assert_eq!(shard.read().manifest.generation, 1);
+    }
+
+    #[test]
     fn a_shard_in_use_leaves_its_dead_rows_behind_by_itself() {
         let directory = tempfile::tempdir().unwrap();
         let shard = shard(directory.path());
@@ -290,7 +346,7 @@ mod tests {
         let shard = shard(directory.path());
         let mut model = BTreeMap::new();
         take(&shard, &[(1, Some((1, 1))), (1, Some((2, 2)))], &mut model);
-        // Where the copy would be, something is in the way.
+        // The row that lives.
         let state = shard.state.read();
         let path = state.vectors.as_ref().unwrap().file.path().to_owned();
         drop(state);

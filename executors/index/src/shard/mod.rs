@@ -213,9 +213,9 @@ impl Shard {
             }
         }
         if !plan.is_empty() {
-            // Before it is known whether it succeeds: what stayed as it was is only copied once more.
-            self.compacting.note(&plan);
+            let touched = self.compacting.touched_by(&plan);
             state.apply(plan, self.settings.fsync)?;
+            self.compacting.note(touched);
             if self.is_catalogued.load(Ordering::Acquire)
                 && let Err(error) = state.keep_centroids()
             {

@@ -120,7 +120,11 @@ pub(super) fn replace_with_bytes(path: &Path, bytes: &[u8]) -> Result<(), Storag
 
 /// Makes the directory entry of `path` durable.
 pub(crate) fn sync_directory(path: &Path) -> Result<(), StorageError> {
-    let directory = path.parent().unwrap_or(path);
+    let directory = match path.parent() {
+        // The name of something here.
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        parent => parent.unwrap_or(path),
+    };
     let synced = File::open(directory).and_then(|directory| directory.sync_all());
     synced.map_err(StorageError::io("write", directory))
 }
@@ -145,6 +149,13 @@ mod tests {
         assert!(layout.has_generations().unwrap());
         assert!(!layout.documents(1).exists() && layout.documents(2).exists());
         assert!(!ours.iter().any(|path| path.exists()) && kept.iter().all(|path| path.exists()));
+    }
+
+    #[test]
+    fn what_is_named_by_one_word_is_here() {
+        sync_directory(Path::new("word")).unwrap();
+        sync_directory(Path::new("/")).unwrap();
+        assert!(sync_directory(Path::new("no such directory/word")).is_err());
     }
 
     #[test]

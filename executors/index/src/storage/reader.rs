@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
-use fjall::{Guard, Iter, Keyspace, Readable as _, Snapshot, UserValue};
+use fjall::{Guard, Iter, Keyspace, Readable as _, Snapshot, UserKey, UserValue};
 use flowrun_sdk::{Document, Tags, wire};
 
 use super::keys::{self, Entry};
@@ -60,7 +60,8 @@ impl Reader {
         &self.path
     }
 
-    fn missing(&self, id: &str) -> StorageError {
+    /// That a document is not there which has to be.
+    pub(super) fn missing(&self, id: &str) -> StorageError {
         self.damaged(format_args!("document `{id}` is missing"))
     }
 
@@ -163,17 +164,23 @@ impl Reader {
 
     /// The documents that have vectors, in the order of their rows.
     pub(crate) fn living(&self) -> impl Iterator<Item = Result<Living, StorageError>> {
-        let mut documents = self.prefix_of(&self.documents, keys::LIVING);
+        let read = |guard: Guard| guard.into_inner().map_err(|error| self.failed(error));
+        let mut documents = self.prefix_of(&self.documents, keys::LIVING).map(read).peekable();
         // Both are in the order of rows, and are of the same rows unless something was lost.
         self.prefix(keys::LIVING).map(move |guard| {
-            let (key, id) = guard.into_inner().map_err(|error| self.failed(error))?;
+            let (key, id) = read(guard)?;
             let living = keys::living_row(&key).zip(String::from_utf8(id.to_vec()).ok());
             let (row, id) = living.ok_or_else(|| self.damaged("the entry of a row is malformed"))?;
-            let document = documents.next().map(Guard::into_inner).transpose();
-            match document.map_err(|error| self.failed(error))? {
-                Some((place, document)) if place == key => Ok(Living { row, id, document }),
-                _ => Err(self.missing(&id)),
+            let is_not_behind = |found: &Result<(UserKey, UserValue), _>| {
+                found.as_ref().map_or(true, |(place, _)| *place <= key)
+            };
+            while let Some(found) = documents.next_if(is_not_behind) {
+                let (place, document) = found?;
+                if place == key {
+                    return Ok(Living { row, id, document });
+                }
             }
+            Err(self.missing(&id))
         })
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn write_living(
     let mut block = Block::default();
     for living in table.living() {
         let Living { row, id, document } = living?;
-        let parent_id = table.entry(&id)?.map(|entry| entry.parent_id).unwrap_or_default();
+        let parent_id = table.entry(&id)?.ok_or_else(|| table.missing(&id))?.parent_id;
         block.bytes += document.len() + vectors.dimension() * size_of::<f32>();
         block.rows.push(row);
         block.documents.push((id, parent_id, document.to_vec()));

@@ -263,6 +263,23 @@ mod tests {
     }
 
     #[test]
+    fn of_documents_that_were_lost_these_alone_are_missed() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = Table::open(&directory.path().join("t")).unwrap();
+        for (row, id) in (0..).zip(["a", "b", "c", "d"]) {
+            put(&table, id, &entry(row, ""), Counters { rows: row + 1, documents: row + 1 });
+        }
+        table.documents.remove(keys::row_key(1)).unwrap();
+        table.entries.remove(keys::row_key(2)).unwrap();
+        let found: Vec<String> = table
+            .living()
+            .map(|living| living.map_or_else(|error| error.to_string(), |living| living.id))
+            .collect();
+        assert!(found[1].contains("document `b` is missing"), "{found:?}");
+        assert_eq!((found[0].as_str(), found[2].as_str(), found.len()), ("a", "d", 3));
+    }
+
+    #[test]
     fn a_change_that_is_not_committed_leaves_no_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("t");
