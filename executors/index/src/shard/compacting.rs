@@ -276,28 +276,29 @@ mod tests {
     fn what_is_written_beside_a_compaction_is_there_afterwards_however_much_it_is() {
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let shard = shard(directory.path());
-        let write = |round: u8| {
+        // Each document once a round, in calls of more than are brought up to date while writers wait.
+        let write = |call: usize, round: u8| {
             let mut change = Change::default();
-            for number in 0..2 * RENEWED_AT_ONCE {
+            for number in call * 2 * RENEWED_AT_ONCE..(call + 1) * 2 * RENEWED_AT_ONCE {
                 let document = wire::encode(&Document::new(number.to_string()).with_text(round.to_string()));
                 let vector = Some(vec![f32::from(round), 1.0]);
                 change.put(Put { id: number.to_string(), parent_id: String::new(), document, vector });
             }
             shard.write(change).unwrap();
         };
-        write(0);
-        for times in 0..5 {
+        for round in 0..5 {
+            write(0, round);
             let next = shard.begin_compaction().unwrap();
+            write(1, round);
             std::thread::scope(|scope| {
-                scope.spawn(|| (1..6).for_each(|round| write(5 * times + round)));
+                scope.spawn(|| (2..6).for_each(|call| write(call, round)));
                 assert!(shard.finish_compaction(next).unwrap());
             });
             *shard.compacting.touched.lock() = None;
-            let last = 5 * times + 5;
-            let expected = (last.to_string(), f32::from(last));
+            let expected = (round.to_string(), f32::from(round));
             let stored = stored(&shard);
-            assert_eq!(stored.len(), 2 * RENEWED_AT_ONCE);
-            assert!(stored.values().all(|found| *found == expected), "{times}");
+            assert_eq!(stored.len(), 12 * RENEWED_AT_ONCE);
+            assert!(stored.values().all(|found| *found == expected), "{round}");
         }
     }
 
