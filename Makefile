@@ -93,8 +93,8 @@ clean-demo:
 
 # --- the checks ------------------------------------------------------------------------------------------------------
 
-# Jina's real clients, one environment for each of docarray's schemas, and the real writer of Arrow's tables; each is kept by
-# what it is made of. And a browser.
+# Jina's real clients, one environment for each of docarray's schemas, the real writer of Arrow's tables, and a
+# server that speaks S3; each is kept by what it is made of. And a browser.
 CLIENTS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowrun
 
 # The browser looks at the pages; python3-venv makes the environments where Python itself cannot.
@@ -103,7 +103,7 @@ CLIENT_PACKAGES := python3 python3-venv $(if $(shell command -v chromium || comm
 clients: setup
 	$(call install,$(CLIENT_PACKAGES))
 	@python=$$(command -v python3.11 || command -v python3); \
-	for kind in v1 v2 arrow; do \
+	for kind in v1 v2 arrow s3; do \
 	    requirements=tests/clients/requirements-$$kind.txt; \
 	    environment=$(CLIENTS_CACHE)/clients-$$kind-$$(sha256sum $$requirements | cut -c1-12); \
 	    if [ ! -e $$environment/complete ]; then \

@@ -86,6 +86,9 @@ pub use flowrun_process::{Program, guard as guard_children, serve as serve_child
 /// What can be done with an index that no flow has open.
 pub use flowrun_index::tool as index;
 
+/// Directories in object stores, where snapshots of indexes are kept.
+pub use flowrun_bucket as bucket;
+
 /// Documents in the rows of tables, which indexes are filled from and written out to.
 pub use flowrun_table as table;
 

@@ -12,6 +12,7 @@
 
 mod backpressure;
 mod batching;
+mod buckets;
 mod client;
 mod clients;
 mod clip;

@@ -3,10 +3,12 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::executors::print;
 use super::exit::Exit;
+use crate::catalog::bucket::{Bucket, is_address};
 use crate::catalog::index::{self, ImportOptions};
 use crate::catalog::table;
 
@@ -28,10 +30,10 @@ enum IndexVerb {
     Verify(PathOption),
     /// Leaves behind the room of documents that were replaced or removed
     Compact(PathOption),
-    /// Copies what lives in an index into another directory
-    Snapshot(CopyOptions),
+    /// Copies what lives in an index into another directory, or into a bucket
+    Snapshot(SnapshotOptions),
     /// Makes an index of a snapshot, where there is none
-    Restore(CopyOptions),
+    Restore(RestoreOptions),
     /// Writes documents (.jsonl, .parquet) or vectors (.npy, .fvecs) out to a file
     Export(FileOptions),
     /// Fills an index from a file of documents (.jsonl), rows (.parquet, .arrow, .feather, .arrows) or vectors (.npy, .fvecs)
@@ -45,11 +47,19 @@ struct PathOption {
 }
 
 #[derive(Debug, Args)]
-struct CopyOptions {
-    /// What is copied: the workspace of a pod, or one shard in it.
+struct SnapshotOptions {
+    /// The workspace of a pod, or one shard in it.
+    path: PathBuf,
+    /// A directory that does not exist yet, or an address: s3://bucket/prefix, gs://…, az://… or file:///….
+    to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct RestoreOptions {
+    /// Where the snapshot is: a directory, or an address as of `snapshot`.
     from: PathBuf,
     /// A directory that does not exist yet.
-    to: PathBuf,
+    path: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -92,9 +102,11 @@ pub(super) fn index(options: &IndexOptions) -> anyhow::Result<Exit> {
         IndexVerb::Compact(option) => {
             print(&format!("{} rows were left behind", index::compact(&option.path)?))?;
         }
-        IndexVerb::Snapshot(options) | IndexVerb::Restore(options) => {
-            let documents = index::copy(&options.from, &options.to)?;
-            print(&format!("{documents} documents are in {}", options.to.display()))?;
+        IndexVerb::Snapshot(SnapshotOptions { path, to }) => {
+            print(&format!("{} documents are in {}", snapshot(path, to)?, to.display()))?;
+        }
+        IndexVerb::Restore(RestoreOptions { from, path }) => {
+            print(&format!("{} documents are in {}", restore(from, path)?, path.display()))?;
         }
         IndexVerb::Export(options) => {
             let documents = export(&options.path, &options.file)?;
@@ -107,6 +119,55 @@ pub(super) fn index(options: &IndexOptions) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Copies an index to a directory, or by way of one beside it into a bucket; how many documents there are.
+fn snapshot(path: &Path, to: &Path) -> anyhow::Result<u64> {
+    let Some(address) = address(to) else { return Ok(index::copy(path, to)?) };
+    let bucket = Bucket::open(address)?;
+    let temporary = beside(path)?;
+    let copy = temporary.path().join("index");
+    let documents = index::copy(path, &copy)?;
+    bucket.put(&copy)?;
+    Ok(documents)
+}
+
+/// Copies a snapshot back; how many documents there are. One from a bucket gets its name when it is whole.
+fn restore(from: &Path, path: &Path) -> anyhow::Result<u64> {
+    let Some(address) = address(from) else { return Ok(index::copy(from, path)?) };
+    let bucket = Bucket::open(address)?;
+    if std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) || path.is_file() {
+        anyhow::bail!("{} is not empty: name a directory that does not exist yet", path.display());
+    }
+    let temporary = beside(path)?;
+    let copy = temporary.path().join("index");
+    std::fs::create_dir(&copy)?;
+    bucket.get(&copy)?;
+    let shards = index::inspect(&copy)?;
+    let documents =
+        shards.as_array().into_iter().flatten().filter_map(|shard| shard["documents"].as_u64()).sum();
+    // In the place of an empty directory, if there is one.
+    let renamed = std::fs::rename(&copy, path).and_then(|()| std::fs::File::open(parent(path))?.sync_all());
+    renamed.with_context(|| format!("cannot make {}", path.display()))?;
+    Ok(documents)
+}
+
+/// What is meant as an address, not as a path.
+fn address(path: &Path) -> Option<&str> {
+    path.to_str().filter(|text| is_address(text))
+}
+
+/// The directory that a path is in.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A directory that goes away again, on the same disk as an index.
+fn beside(path: &Path) -> anyhow::Result<tempfile::TempDir> {
+    let parent = parent(path);
+    std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let made = tempfile::Builder::new().prefix(".snapshot-").tempdir_in(parent);
+    made.with_context(|| format!("cannot make a directory in {}", parent.display()))
 }
 
 /// Writes an index out to a file; how many documents there are.
