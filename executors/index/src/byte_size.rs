@@ -3,7 +3,7 @@
 use flowrun_sdk::{Kind, Parameter, Value};
 
 /// What the units stand for. `GB` is what vendors of memory mean by it.
-const UNITS: [(&str, u64); 8] = [
+const UNITS: [(&str, u64); 9] = [
     ("kib", 1 << 10),
     ("mib", 1 << 20),
     ("gib", 1 << 30),
@@ -12,6 +12,7 @@ const UNITS: [(&str, u64); 8] = [
     ("mb", 1 << 20),
     ("gb", 1 << 30),
     ("tb", 1 << 40),
+    ("b", 1),
 ];
 
 /// An amount of memory: `2GB`, `512 MiB`, or a number of bytes.

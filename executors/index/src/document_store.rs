@@ -87,6 +87,7 @@ impl Store {
             read_only: context.read_only,
             columns: Vec::new(),
             expires: self.expires.clone(),
+            resident: None,
         };
         let upkeep = Upkeep {
             shard: Shard::open(context, settings)?,

@@ -14,7 +14,7 @@ use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::{Metric, Query};
 use crate::names::Names;
 use crate::quarantine::quarantine;
-use crate::shard::{Asked, Match, Page, RERANK_MAX, Settings, Shard, ShardHoldings};
+use crate::shard::{Asked, Match, Page, RERANK_MAX, Resident, Settings, Shard, ShardHoldings};
 use crate::storage::{Elements, Fsync, Kind, Wanted};
 use crate::upkeep::Upkeep;
 
@@ -86,6 +86,9 @@ flowrun_sdk::parameters! {
         /// How many candidates of a query are compared exactly where the index holds codes; null for ten for each match.
         /// The request's `rerank` goes before.
         rerank: Option<usize> = None,
+        /// How many shards have their index in memory, or how much memory the indexes of all shards may take together, such as
+        /// `2GB`; those that were searched last. The others are read from disk when they are searched. Null for all.
+        resident: Option<Resident> = None,
     }
 }
 
@@ -126,6 +129,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         columns: Columns::parse(&parameters.columns)
             .map_err(|reason| BuildError::parameter("columns", reason))?,
         expires: parameters.expires,
+        resident: parameters.resident,
     };
     plan.build(build)
 }
@@ -187,6 +191,8 @@ pub(crate) struct Indexer {
     pub(crate) columns: Columns,
     /// The tag that says until when a document is kept.
     pub(crate) expires: Option<String>,
+    /// How many shards have their index in memory, if not all.
+    pub(crate) resident: Option<Resident>,
 }
 
 impl Indexer {
@@ -221,6 +227,7 @@ impl Indexer {
             read_only: context.read_only,
             columns: self.columns.names(),
             expires: self.expires.clone(),
+            resident: self.resident,
         };
         let shard = match Shard::open(context, settings) {
             Err(error) if error.is_damage() && context.shards > 1 => {

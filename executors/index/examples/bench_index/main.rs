@@ -10,6 +10,8 @@
 //! bench_index again DIRECTORY index=auto                                     searches what `ours` built
 //! bench_index bare DIRECTORY index=IVF4096,PQ384x4fs                         the same with FAISS alone, in memory
 //! bench_index writing DIRECTORY index=auto                                   searches while documents are written
+//! bench_index resident DIRECTORY index=auto shards=8 resident=2              fills shards and searches them in turn, with
+//!                                                                            the indexes of all in memory, and of few
 //! ```
 #![expect(
     clippy::print_stdout,
@@ -31,6 +33,7 @@ mod figures;
 mod npy;
 mod ours;
 mod random;
+mod resident;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -63,6 +66,8 @@ fn main() {
         "again" => ours::search_again(&directory, &options),
         "writing" => ours::search_while_writing(&directory, &options),
         "bare" => bare::measure(&directory, &options),
-        other => panic!("`{other}` is none of data, ours, again, writing, bare"),
+        "resident" => resident::build(&directory, &options),
+        "shards" => resident::search(&directory, &options),
+        other => panic!("`{other}` is none of data, ours, again, writing, resident, bare"),
     }
 }

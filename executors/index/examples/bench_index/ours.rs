@@ -13,7 +13,7 @@ use crate::data::{self, KNOWN, Vectors};
 use crate::figures::{disk, memory, percentiles, processor_seconds, recall, timed};
 
 /// Documents of one call of `/index`.
-const BATCH: usize = 1000;
+pub(crate) const BATCH: usize = 1000;
 /// Documents a second that are written while others search.
 const WRITTEN: usize = 1000;
 
@@ -28,16 +28,19 @@ fn with(options: &Options) -> Value {
 }
 
 fn open(directory: &Path, context: &Context, options: &Options) -> Bench {
+    bench(&with(options), Context { workspace: directory.join("index"), ..context.clone() })
+}
+
+pub(crate) fn bench(with: &Value, context: Context) -> Bench {
     let kind = flowrun_index::EXECUTORS.iter().find(|kind| kind.name == "VectorIndexer").unwrap();
-    let context = Context { workspace: directory.join("index"), ..context.clone() };
-    Bench::new(kind, &with(options), context).unwrap()
+    Bench::new(kind, with, context).unwrap()
 }
 
 fn context(directory: &Path, options: &Options) -> Context {
     Context { threads: options.number("threads", 1), ..Context::alone(directory) }
 }
 
-fn document(row: usize, vector: &[f32]) -> Document {
+pub(crate) fn document(row: usize, vector: &[f32]) -> Document {
     let document = Document::new(format!("{row:08}")).with_embedding(vector.to_vec());
     document.with_uri(format!("clips/{row:08}.gif")).with_tag("length", row % 1000)
 }
@@ -70,15 +73,21 @@ pub(crate) fn build_and_search(directory: &Path, options: &Options) {
     search_again_in_a_process_of_its_own(options);
 }
 
-/// So that its memory holds nothing else.
 fn search_again_in_a_process_of_its_own(options: &Options) {
+    in_a_process_of_its_own("again", |arguments| {
+        // A search uses one, as in a flow with as many replicas as cores.
+        arguments.retain(|argument| !argument.starts_with("threads="));
+        if options.text("index").is_none() {
+            arguments.push("index=auto".to_owned());
+        }
+    });
+}
+
+/// So that its memory holds nothing else.
+pub(crate) fn in_a_process_of_its_own(verb: &str, change: impl FnOnce(&mut Vec<String>)) {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    arguments[0] = "again".to_owned();
-    // A search uses one, as in a flow with as many replicas as cores.
-    arguments.retain(|argument| !argument.starts_with("threads="));
-    if options.text("index").is_none() {
-        arguments.push("index=auto".to_owned());
-    }
+    arguments[0] = verb.to_owned();
+    change(&mut arguments);
     std::process::Command::new(std::env::current_exe().unwrap()).args(arguments).status().unwrap();
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use faiss::Index as _;
 
+use super::index::Saved;
 use super::{Approximation, Derived, DerivedError, IndexType, Tuning};
 use crate::storage::{StorageError, replace_file};
 
@@ -19,8 +20,8 @@ const TRAILER_BYTES: usize = 40;
 const BLOCK_BYTES: usize = 1 << 20;
 
 impl Derived {
-    /// Writes the index beside the vectors; the rows that the file then covers.
-    pub(crate) fn save(&self, path: &Path) -> Result<u64, StorageError> {
+    /// Writes the index beside the vectors; what the file then has.
+    pub(crate) fn save(&self, path: &Path) -> Result<Saved, StorageError> {
         let rows = self.rows();
         replace_file(path, |path| {
             let failed = |error: String| StorageError::io("write", path)(std::io::Error::other(error));
@@ -29,12 +30,13 @@ impl Derived {
             written.map_err(|error| failed(DerivedError::from(error).to_string()))?;
             self.append_trailer(path, rows).map_err(StorageError::io("write", path))
         })?;
-        Ok(rows)
+        let bytes = std::fs::metadata(path).map_err(StorageError::io("read", path))?.len();
+        Ok(Saved { rows, bytes })
     }
 
     /// Takes note of what was saved.
-    pub(crate) fn note_saved(&mut self, rows: u64) {
-        self.saved_rows = rows;
+    pub(crate) fn note_saved(&mut self, saved: Saved) {
+        self.saved = saved;
     }
 
     fn append_trailer(&self, path: &Path, rows: u64) -> std::io::Result<()> {
@@ -44,9 +46,9 @@ impl Derived {
         file.write_all(&trailer(rows, length, checksum, self.settings()))
     }
 
-    /// Reads an index of these settings that covers no more than `rows`; `None` when there is none that can be
-    /// trusted.
-    pub(crate) fn load(
+    /// An index of these settings that covers no more than `rows` and stays on disk for now; `None` when there is none. Only
+    /// what the file says of itself is looked at: the rest is when it is read.
+    pub(crate) fn at_rest(
         path: &Path,
         kind: &IndexType,
         dimension: usize,
@@ -55,11 +57,19 @@ impl Derived {
         rows: u64,
     ) -> Option<Self> {
         let empty = Self::new(kind.clone(), dimension, approximation, tuning).ok()?;
-        let saved_rows = verified_rows(path, empty.settings())?;
+        let saved = Claimed::read(path, empty.settings())?.saved;
+        (saved.rows <= rows).then_some(Self { saved, at_rest: Some(saved.rows), ..empty })
+    }
+
+    /// Reads the index from disk that is at rest; `None` when it cannot be trusted.
+    pub(crate) fn woken(&self, path: &Path) -> Option<Self> {
+        let empty = Self::new(self.kind.clone(), self.dimension(), self.approximation, self.tuning).ok()?;
+        let saved = Claimed::read(path, self.settings())?.verified()?;
         let index = faiss::read_index(path.to_str()?).ok()?;
-        let fits = index.ntotal() == saved_rows && saved_rows <= rows && index.d() == empty.index.d();
-        let loaded = Self { index, saved_rows, ..empty };
-        (fits && loaded.tune().is_ok()).then_some(loaded)
+        let fits =
+            index.ntotal() == saved.rows && Some(saved.rows) == self.at_rest && index.d() == empty.index.d();
+        let woken = Self { index, saved, ..empty };
+        (fits && woken.tune().is_ok()).then_some(woken)
     }
 
     /// A number that differs when the index would have been built otherwise.
@@ -82,28 +92,51 @@ fn trailer(rows: u64, length: u64, checksum: u32, settings: u32) -> Vec<u8> {
     bytes
 }
 
-/// The rows that the file claims to cover, when all of its checksums are right.
-fn verified_rows(path: &Path, settings: u32) -> Option<u64> {
+/// A file that says what it has.
+struct Claimed {
+    file: File,
+    saved: Saved,
+    /// The length and the checksum of FAISS's data.
+    length: u64,
+    checksum: u32,
+}
+
+impl Claimed {
+    /// Opens a file that says that it is of these settings; `None` when it does not, or its trailer is damaged.
+    fn read(path: &Path, settings: u32) -> Option<Self> {
+        let (file, length, found) = open(path)?;
+        let rows = u64::from_le_bytes(*found.get(16..)?.first_chunk()?);
+        let checksum = u32::from_le_bytes(*found.get(32..)?.first_chunk()?);
+        let saved = Saved { rows, bytes: length };
+        let is_ours = found[..] == trailer(rows, length, checksum, settings)[..];
+        is_ours.then_some(Self { file, saved, length, checksum })
+    }
+
+    /// What it has, when that is as it was written.
+    fn verified(mut self) -> Option<Saved> {
+        let checksum = checksum(&mut self.file, self.length).ok()?;
+        (checksum == self.checksum).then_some(self.saved)
+    }
+}
+
+/// A file, the length of FAISS's data and what stands behind them.
+fn open(path: &Path) -> Option<(File, u64, [u8; TRAILER_BYTES])> {
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len().checked_sub(TRAILER_BYTES as u64)?;
-    let checksum = checksum(&mut file, length).ok()?;
+    file.seek(SeekFrom::Start(length)).ok()?;
     let mut found = [0; TRAILER_BYTES];
     file.read_exact(&mut found).ok()?;
-    let rows = u64::from_le_bytes(*found.get(16..)?.first_chunk()?);
-    (found[..] == trailer(rows, length, checksum, settings)[..]).then_some(rows)
+    Some((file, length, found))
 }
 
 /// Whether a file is as it was written, whatever its settings.
 pub(crate) fn is_whole(path: &Path) -> bool {
-    let settings = || {
-        let mut file = File::open(path).ok()?;
-        let length = file.metadata().ok()?.len().checked_sub(TRAILER_BYTES as u64)?;
-        file.seek(SeekFrom::Start(length)).ok()?;
-        let mut found = [0; TRAILER_BYTES];
-        file.read_exact(&mut found).ok()?;
-        Some(u32::from_le_bytes(*found.get(12..)?.first_chunk()?))
+    let saved = || {
+        let (_, _, found) = open(path)?;
+        let settings = u32::from_le_bytes(*found.get(12..)?.first_chunk()?);
+        Claimed::read(path, settings)?.verified()
     };
-    settings().is_some_and(|settings| verified_rows(path, settings).is_some())
+    saved().is_some()
 }
 
 /// The CRC-32 of the first `length` bytes; leaves the file behind them.
@@ -136,7 +169,7 @@ mod tests {
 
     fn load(path: &Path, rows: u64) -> Option<Derived> {
         let (kind, approximation, tuning) = settings();
-        Derived::load(path, &kind, 2, approximation, tuning, rows)
+        Derived::at_rest(path, &kind, 2, approximation, tuning, rows)?.woken(path)
     }
 
     fn saved(path: &Path) {
@@ -144,8 +177,8 @@ mod tests {
         let mut derived = Derived::new(kind, 2, approximation, tuning).unwrap();
         derived.add(&[0.0, 0.0, 1.0, 1.0, 2.0, 2.0]).unwrap();
         assert!(derived.is_worth_saving());
-        let rows = derived.save(path).unwrap();
-        derived.note_saved(rows);
+        let saved = derived.save(path).unwrap();
+        derived.note_saved(saved);
         assert!(!derived.is_worth_saving());
     }
 
@@ -172,11 +205,11 @@ mod tests {
         let (kind, _, tuning) = settings();
         let euclidean = Approximation::new(Metric::Euclidean, 2);
         let cosine = Approximation::new(Metric::Cosine, 2);
-        assert!(Derived::load(&path, &kind, 2, cosine, tuning, 5).is_none());
+        assert!(Derived::at_rest(&path, &kind, 2, cosine, tuning, 5).is_none());
         let finer = Tuning { ef_construction: Some(99), ..tuning };
-        assert!(Derived::load(&path, &kind, 2, euclidean, finer, 5).is_none());
+        assert!(Derived::at_rest(&path, &kind, 2, euclidean, finer, 5).is_none());
         let other = IndexType::parse("HNSW16").unwrap();
-        assert!(Derived::load(&path, &other, 2, euclidean, tuning, 5).is_none());
+        assert!(Derived::at_rest(&path, &other, 2, euclidean, tuning, 5).is_none());
     }
 
     #[test]

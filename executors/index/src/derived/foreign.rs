@@ -107,6 +107,7 @@ unsafe extern "C" {
     ) -> c_int;
     fn flowrun_faiss_forget_staged(staged: *mut c_void);
     fn flowrun_faiss_give_up_when(flag: *const AtomicBool);
+    fn flowrun_release_memory();
     /// Of the OpenMP runtime that FAISS is linked with: how many threads parallel regions of the calling thread use.
     fn omp_set_num_threads(threads: c_int);
 }
@@ -116,6 +117,12 @@ pub(crate) fn set_threads(threads: usize) {
     let threads = c_int::try_from(threads.max(1)).unwrap_or(c_int::MAX);
     // SAFETY: takes any positive number and sets a variable of the calling thread.
     unsafe { omp_set_num_threads(threads) }
+}
+
+/// Gives the memory of an index that was let go back to the system.
+pub(crate) fn release_memory() {
+    // SAFETY: what is in use stays as it is.
+    unsafe { flowrun_release_memory() }
 }
 
 /// Does something with FAISS that ends in an error soon after `flag` is set. Without this training could take minutes to

@@ -64,8 +64,18 @@ pub(crate) struct Derived {
     pub(super) kind: IndexType,
     pub(super) approximation: Approximation,
     pub(super) tuning: Tuning,
-    /// The rows that the file on disk covers.
-    pub(super) saved_rows: u64,
+    /// What is on disk of it.
+    pub(super) saved: Saved,
+    /// How many rows it covers, while it is not in memory.
+    pub(super) at_rest: Option<u64>,
+}
+
+/// What the file of an index has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Saved {
+    /// From the first on.
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
 }
 
 /// The candidates of several queries.
@@ -109,7 +119,8 @@ impl Derived {
         if index.metric_type() != native_metric {
             return Err(DerivedError::EuclideanAlone(text.to_owned()));
         }
-        let derived = Self { index, kind, approximation, tuning, saved_rows: 0 };
+        let saved = Saved::default();
+        let derived = Self { index, kind, approximation, tuning, saved, at_rest: None };
         derived.tune()?;
         Ok(derived)
     }
@@ -158,12 +169,42 @@ impl Derived {
 
     /// Whether it is ready to take vectors.
     pub(crate) fn is_trained(&self) -> bool {
-        self.index.is_trained()
+        self.is_at_rest() || self.index.is_trained()
     }
 
     /// How many rows it covers, from the first on.
     pub(crate) fn rows(&self) -> u64 {
-        self.index.ntotal()
+        self.at_rest.unwrap_or_else(|| self.index.ntotal())
+    }
+
+    pub(super) fn dimension(&self) -> usize {
+        usize::try_from(self.index.d()).unwrap_or(0)
+    }
+
+    /// About how many bytes it takes in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let whole = u64::from(self.index.d()) * size_of::<f32>() as u64;
+        match self.saved.rows {
+            0 => self.rows() * whole,
+            saved => self.rows() * (self.saved.bytes / saved).max(1),
+        }
+    }
+
+    /// Whether it is on disk alone, and can neither be searched nor take rows.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.at_rest.is_some()
+    }
+
+    /// Leaves to the disk an index that covers so many rows. What the file lacks is lost; of `Flat` the vectors are the file.
+    pub(crate) fn rest(&mut self, rows: u64) -> Result<(), DerivedError> {
+        let empty = Self::new(self.kind.clone(), self.dimension(), self.approximation, self.tuning)?;
+        *self = Self { saved: self.saved, at_rest: Some(rows), ..empty };
+        Ok(())
+    }
+
+    /// It covers nothing, and is in memory: what was on disk is not to be had, or there is nothing but the vectors.
+    pub(crate) fn begin_anew(&mut self) {
+        (self.saved, self.at_rest) = (Saved::default(), None);
     }
 
     /// Whether the file on disk covers fewer rows. `Flat` has none: the vectors are the index.
@@ -173,7 +214,7 @@ impl Derived {
 
     /// How many rows the file on disk lacks; `Flat` has none.
     pub(crate) fn unsaved_rows(&self) -> u64 {
-        if self.kind.is_exact() { 0 } else { self.rows().saturating_sub(self.saved_rows) }
+        if self.kind.is_exact() { 0 } else { self.rows().saturating_sub(self.saved.rows) }
     }
 
     /// Learns from a sample of the vectors.
@@ -189,7 +230,7 @@ impl Derived {
     /// What makes it faster to work out where so many rows go; `None` where nothing would.
     pub(crate) fn grouped(&self, rows: u64) -> Result<Option<Grouped>, DerivedError> {
         // It takes as long as assigning that many one by one.
-        if !self.is_trained() || rows < self.kind.lists as u64 / 8 {
+        if !self.index.is_trained() || rows < self.kind.lists as u64 / 8 {
             return Ok(None);
         }
         foreign::group(&self.index).map_err(DerivedError::Refused)
@@ -216,8 +257,10 @@ impl Derived {
         width: usize,
         effort: &Effort<'_>,
     ) -> Result<Candidates, DerivedError> {
-        let dimension = usize::try_from(self.index.d()).unwrap_or(0).max(1);
-        let results = (queries.len() / dimension).saturating_mul(width);
+        if self.is_at_rest() {
+            return Err(DerivedError::Refused("it is not in memory".to_owned()));
+        }
+        let results = (queries.len() / self.dimension().max(1)).saturating_mul(width);
         let (mut values, mut labels) = (vec![0.0; results], vec![-1; results]);
         foreign::search(&self.index, queries, width, effort, &mut values, &mut labels)
             .map_err(DerivedError::Refused)?;

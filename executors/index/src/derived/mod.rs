@@ -21,5 +21,5 @@ pub(crate) use approximation::{Approximation, push_native};
 pub(crate) use choice::{IndexChoice, Large};
 pub(crate) use factory::IndexType;
 pub(crate) use file::is_whole;
-pub(crate) use foreign::{Grouped, Selected, Staged, set_threads, unless, version};
+pub(crate) use foreign::{Grouped, Selected, Staged, release_memory, set_threads, unless, version};
 pub(crate) use index::{Candidates, Derived, DerivedError, Tuning};

@@ -12,6 +12,10 @@
 #include <numeric>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <faiss/IndexHNSW.h>
 #include <faiss/IndexIVF.h>
 #include <faiss/IndexIVFFastScan.h>
@@ -292,6 +296,13 @@ int flowrun_faiss_add_staged(void* opaque, const void* staged_opaque, char* mess
 
 void flowrun_faiss_forget_staged(void* staged) {
     delete static_cast<Staged*>(staged);
+}
+
+// Gives back to the system what was freed, where the C library keeps it for the next that asks.
+void flowrun_release_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 } // extern "C"

@@ -125,6 +125,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         columns: Columns::parse(&parameters.columns)
             .map_err(|reason| BuildError::parameter("columns", reason))?,
         expires: None,
+        resident: None,
     };
     indexer.build(build)
 }

@@ -31,6 +31,7 @@ fn indexer(name: &'static str, names: Names, metric: Metric, access_paths: Acces
         fsync: Fsync::Always,
         columns: Columns::default(),
         expires: None,
+        resident: None,
     }
 }
 

@@ -21,6 +21,8 @@ const ROWS_PER_TURN: usize = 8;
 const SMALL_ROWS: u64 = 16_384;
 /// So many rows are added to a new index while who writes waits, before it takes the place of the one that answers.
 const FOLLOWED_ROWS: u64 = 4096;
+/// So many rows may be missing from an index that is on disk alone before it is taken into memory for them.
+pub(super) const MISSING_AT_REST_MAX: u64 = 8192;
 /// So many more rows than are saved are worth saving before the end.
 const UNSAVED_ROWS_MAX: u64 = 1 << 17;
 
@@ -52,7 +54,7 @@ impl Vectors {
         loop {
             match self.next_work() {
                 _ if self.is_over() => return Ok(()),
-                Work::Nothing => break self.rest(),
+                Work::Nothing => break self.pause(),
                 Work::Build(kind) => self.build(&kind)?,
                 Work::CatchUp => self.catch_up()?,
             }
@@ -65,7 +67,7 @@ impl Vectors {
     }
 
     /// Lets go of what only makes work faster.
-    fn rest(&self) {
+    fn pause(&self) {
         let _building = self.building.lock();
         if self.served.read().grouped.is_some() {
             self.served.write().grouped = None;
@@ -114,7 +116,8 @@ impl Vectors {
             return Work::Build(kind);
         }
         let covers = if derived.kind().is_exact() { self.choice.flat_rows_max(dimension) } else { u64::MAX };
-        let is_behind = derived.is_trained() && derived.rows() < rows.min(covers);
+        let missing_max = if derived.is_at_rest() { MISSING_AT_REST_MAX } else { 0 };
+        let is_behind = derived.is_trained() && derived.rows() + missing_max < rows.min(covers);
         if is_behind && !building.is_stuck { Work::CatchUp } else { Work::Nothing }
     }
 
@@ -130,7 +133,8 @@ impl Vectors {
             let (start, rows, is_ready) = {
                 let served = self.served.read();
                 let rows = self.rows_for(&served.derived);
-                (served.derived.rows(), rows, served.derived.is_trained())
+                let is_ready = served.derived.is_trained() && !served.derived.is_at_rest();
+                (served.derived.rows(), rows, is_ready)
             };
             if !is_ready || start >= rows || building.is_stuck || self.is_over() {
                 return Ok(());
@@ -145,7 +149,7 @@ impl Vectors {
     }
 
     /// How many rows an index is to cover.
-    fn rows_for(&self, derived: &Derived) -> u64 {
+    pub(super) fn rows_for(&self, derived: &Derived) -> u64 {
         let rows = self.committed.load(Ordering::Acquire);
         if derived.kind().is_exact() {
             rows.min(self.choice.flat_rows_max(self.file.dimension()))

@@ -82,8 +82,7 @@ impl Shard {
         // Backups and what takes the place of everything wait, or a generation would be made twice.
         let _alone = self.backups.lock();
         self.compacting.is_given_up.store(false, Ordering::Release);
-        let is_closing = |vectors: &Arc<Vectors>| vectors.is_over.load(Ordering::Acquire);
-        if self.state.read().vectors.as_ref().is_none_or(is_closing) {
+        if self.is_closing() {
             return;
         }
         let compacted = self.begin_compaction().and_then(|next| self.finish_compaction(next));
@@ -127,6 +126,7 @@ impl Shard {
         if let Some(vectors) = &next.vectors {
             *self.compacting.next.lock() = Some(Arc::clone(vectors));
             if !self.compacting.is_given_up.load(Ordering::Acquire) {
+                vectors.bring()?;
                 vectors.work()?;
             }
         }

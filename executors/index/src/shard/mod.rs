@@ -17,6 +17,7 @@ mod generation;
 mod holdings;
 mod nearest;
 mod observed;
+mod residency;
 mod rows;
 mod search;
 mod settings;
@@ -29,6 +30,7 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use building::MISSING_AT_REST_MAX;
 use compacting::Compacting;
 use flowrun_sdk::{Context, Value, tracing};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -39,10 +41,13 @@ pub(crate) use backup::BackupName;
 pub(crate) use filtered::Page;
 pub(crate) use holdings::ShardHoldings;
 use nearest::Nearest;
+pub(crate) use residency::Resident;
+use residency::{Residency, Use};
 use rows::RowSet;
 pub(crate) use search::{Asked, RERANK_MAX};
 pub(crate) use settings::Settings;
 use state::State;
+use vectors::Vectors;
 pub(crate) use worker::OpenShard;
 
 use crate::derived::set_threads;
@@ -70,6 +75,8 @@ pub(crate) struct Shard {
     backups: Mutex<()>,
     /// What is known of a compaction.
     compacting: Compacting,
+    /// Who may have the index in memory, where not every shard may.
+    residency: Option<Arc<Residency>>,
     /// Given back last.
     _lock: DirectoryLock,
 }
@@ -125,6 +132,8 @@ impl Shard {
             layout.remove_other_generations(manifest.generation)?;
         }
         let state = State::open(&layout, manifest, &settings)?;
+        let pod = layout.directory().parent().unwrap_or(layout.directory());
+        let residency = settings.resident.map(|resident| Residency::of(pod, resident));
         if !settings.read_only && written.is_none_or(|written| !written.has_documents) {
             state.manifest.write(&layout)?;
         }
@@ -136,6 +145,7 @@ impl Shard {
             is_catalogued: AtomicBool::new(false),
             backups: Mutex::new(()),
             compacting: Compacting::default(),
+            residency,
             _lock: lock,
         })
     }
@@ -226,7 +236,7 @@ impl Shard {
         if let Some(vectors) = &state.vectors {
             let vectors = Arc::clone(vectors);
             drop(state);
-            if let Err(error) = vectors.keep_up(MISSING_ROWS_MAX) {
+            if let Err(error) = self.keep_up(&vectors) {
                 // It is written, and found without FAISS.
                 tracing::warn!(%error, "new vectors cannot be read back");
             }
@@ -234,36 +244,13 @@ impl Shard {
         Ok(outcome)
     }
 
-    /// Whether there is work to do where nobody waits, and whether something is to be made durable.
-    fn has_work(&self) -> (bool, bool) {
-        let is_worth_compacting = self.is_worth_compacting();
-        let state = self.state.read();
-        let has_work =
-            is_worth_compacting || state.vectors.as_ref().is_some_and(|vectors| vectors.has_work());
-        let is_unsynced = state.durability.lock().is_unsynced;
-        (has_work, is_unsynced)
-    }
-
-    /// Does the work of the index, and leaves dead rows behind.
-    fn work(&self) -> Result<(), StorageError> {
-        if self.is_worth_compacting() {
-            self.compact();
+    /// Does what whoever writes does for the index.
+    fn keep_up(&self, vectors: &Vectors) -> Result<(), StorageError> {
+        if vectors.is_at_rest() && vectors.missing() <= MISSING_AT_REST_MAX {
+            return Ok(());
         }
-        let vectors = self.state.read().vectors.clone();
-        vectors.map_or(Ok(()), |vectors| vectors.work())
-    }
-
-    /// Makes durable what was acknowledged before the disk had it.
-    fn sync(&self) -> Result<(), StorageError> {
-        self.state.read().sync()
-    }
-
-    /// Whoever works for the index stops soon.
-    fn give_up(&self) {
-        self.compacting.give_up();
-        if let Some(vectors) = &self.state.read().vectors {
-            vectors.is_over.store(true, Ordering::Release);
-        }
+        let _entered = self.enter(Use::Ask, || Ok::<_, StorageError>(()))?;
+        vectors.keep_up(MISSING_ROWS_MAX)
     }
 
     /// Removes everything.
@@ -344,6 +331,9 @@ impl Shard {
         let index = vectors.map(|vectors| vectors.served.read().derived.kind().text().to_owned());
         status.push(("index", json!(index.unwrap_or_else(|| self.settings.index.text().to_owned()))));
         status.push(("trained", json!(vectors.is_some_and(|vectors| vectors.is_trained()))));
+        if self.residency.is_some() {
+            status.push(("resident", json!(vectors.is_some_and(|vectors| !vectors.is_at_rest()))));
+        }
         Ok(status)
     }
 }

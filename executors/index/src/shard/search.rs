@@ -14,7 +14,7 @@ use super::answer::{AnswerBytes, Check, Match, check_count};
 use super::tags::TagColumns;
 use super::vectors::{Served, Vectors};
 use super::view::View;
-use super::{Nearest, RowSet, Shard};
+use super::{Nearest, RowSet, Shard, Use};
 use crate::derived::{Candidates, Selected, Tuning, push_native};
 use crate::metric::Query;
 use crate::storage::StorageError;
@@ -62,6 +62,7 @@ impl Shard {
         asked: &Asked<'_>,
         check: Check<'_>,
     ) -> Result<Vec<Vec<Match>>, ExecutorError> {
+        let _entered = self.enter(Use::Ask, check)?;
         let columns = &self.settings.columns;
         if asked.filter.is_some_and(|filter| TagColumns::covers(columns, filter)) {
             self.fill_tags()?;

@@ -1,5 +1,6 @@
 //! How a shard is to be opened, and whether that can be.
 
+use super::Resident;
 use crate::derived::{Approximation, Derived, DerivedError, IndexChoice, IndexType, Tuning};
 use crate::metric::Metric;
 use crate::storage::{Fsync, StorageError, Wanted};
@@ -17,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) columns: Vec<String>,
     /// The tag that says until when a document is kept.
     pub(crate) expires: Option<String>,
+    /// How many shards of the pod have their index in memory, if not all.
+    pub(crate) resident: Option<Resident>,
 }
 
 impl Settings {

@@ -90,6 +90,14 @@ impl State {
         Ok(())
     }
 
+    /// Lets go of the tags that are in memory. Nobody may write meanwhile.
+    pub(super) fn forget_tags(&self) {
+        let view = self.view();
+        if view.tags.is_some() {
+            *self.view.write() = Arc::new(view.with_tags(None));
+        }
+    }
+
     /// Gathers what the tags are on the whole. Nobody may write meanwhile.
     pub(super) fn fill_catalogue(&self) -> Result<(), StorageError> {
         let mut catalogue = Catalogue::default();

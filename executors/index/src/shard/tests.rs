@@ -36,6 +36,7 @@ pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         read_only: false,
         columns: vec![],
         expires: None,
+        resident: None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! and writes (see [`super::building`]), and one of another kind takes its place when it is built. Its lock is held
 //! for reading while FAISS searches, and for writing only while rows are put in whose places are known already.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -39,8 +40,10 @@ pub(super) struct Vectors {
     /// How many threads may work out where rows go.
     pub(super) threads: usize,
     pub(super) derived_path: PathBuf,
+    /// Whether an index that cannot be used may be removed.
+    is_read_only: bool,
     /// Not when that would take the place of an index that belongs to those who may write here.
-    pub(super) may_save: bool,
+    may_save: AtomicBool,
 }
 
 /// The index that answers.
@@ -83,21 +86,17 @@ impl Vectors {
         let empty = Derived::new(kind, dimension, approximation, settings.tuning);
         let empty = empty.map_err(|error| settings.index_refused(&error))?;
         let file = open_file(layout, manifest, dimension, counters.rows, settings.read_only)?;
-        let load = |kind| {
+        let at_rest = |kind| {
             let tuning = settings.tuning;
-            Derived::load(&derived_path, kind, dimension, approximation, tuning, counters.rows)
+            Derived::at_rest(&derived_path, kind, dimension, approximation, tuning, counters.rows)
         };
-        let loaded = kinds.iter().find_map(load);
-        let is_unusable = loaded.is_none() && derived_path.exists();
-        if is_unusable && !settings.read_only {
-            // Left there, it might come to look right again when there are more rows.
-            std::fs::remove_file(&derived_path).map_err(StorageError::io("remove", &derived_path))?;
-        }
+        let found = kinds.iter().find_map(at_rest);
+        let is_unusable = found.is_none() && derived_path.exists();
         let vectors = Self {
             metric,
             file,
             approximation,
-            served: RwLock::new(Served::new(loaded.unwrap_or(empty))),
+            served: RwLock::new(Served::new(found.unwrap_or(empty))),
             building: Mutex::default(),
             committed: AtomicU64::new(counters.rows),
             live: AtomicU64::new(live),
@@ -106,10 +105,96 @@ impl Vectors {
             tuning: settings.tuning,
             threads: settings.threads,
             derived_path,
-            may_save: !(is_unusable && settings.read_only),
+            is_read_only: settings.read_only,
+            may_save: AtomicBool::new(true),
         };
-        vectors.catch_up_at_opening()?;
+        if is_unusable {
+            vectors.reject()?;
+        }
+        if settings.resident.is_none() {
+            vectors.bring()?;
+        } else {
+            vectors.leave_exact_to_disk();
+        }
         Ok(vectors)
+    }
+
+    /// Removes an index that is of no use. Left there, it might come to look right again when there are more rows.
+    fn reject(&self) -> Result<(), StorageError> {
+        tracing::warn!(path = %self.derived_path.display(), "the index is damaged or of other settings: it is built again");
+        if self.is_read_only {
+            self.may_save.store(false, Ordering::Release);
+            return Ok(());
+        }
+        match std::fs::remove_file(&self.derived_path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(StorageError::io("remove", &self.derived_path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the index into memory, if it is on disk alone.
+    pub(super) fn bring(&self) -> Result<(), StorageError> {
+        if self.is_at_rest() {
+            let (is_exact, woken) = {
+                let derived = &self.served.read().derived;
+                let is_exact = derived.kind().is_exact();
+                (is_exact, if is_exact { None } else { derived.woken(&self.derived_path) })
+            };
+            if woken.is_none() && !is_exact {
+                self.reject()?;
+            }
+            let _building = self.building.lock();
+            let mut served = self.served.write();
+            match woken {
+                Some(woken) => *served = Served::new(woken),
+                None => served.derived.begin_anew(),
+            }
+        }
+        self.catch_up_at_opening()
+    }
+
+    /// Leaves the index to the disk; says whether it is there. Nobody asks it meanwhile.
+    pub(super) fn rest(&self) -> bool {
+        self.save();
+        let _building = self.building.lock();
+        let rows = {
+            let derived = &self.served.read().derived;
+            if derived.is_worth_saving() {
+                return false;
+            }
+            derived.rows()
+        };
+        // What was never trained takes no memory.
+        if self.is_trained() {
+            self.leave_to_disk(rows);
+        }
+        true
+    }
+
+    /// An exact index has no file, and is filled when it is asked.
+    fn leave_exact_to_disk(&self) {
+        let rows = {
+            let derived = &self.served.read().derived;
+            derived.kind().is_exact().then(|| self.rows_for(derived))
+        };
+        if let Some(rows) = rows {
+            self.leave_to_disk(rows);
+        }
+    }
+
+    fn leave_to_disk(&self, rows: u64) {
+        let mut served = self.served.write();
+        (served.norm_max, served.grouped) = (0.0, None);
+        if let Err(error) = served.derived.rest(rows) {
+            tracing::warn!(%error, "an index that is not asked stays in memory");
+        }
+    }
+
+    /// Whether the index is on disk alone.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.served.read().derived.is_at_rest()
     }
 
     /// Does at once what takes no time; and fills an exact index, which is what it is opened for.
@@ -153,13 +238,13 @@ impl Vectors {
         // Nobody adds to it meanwhile, so that no search waits behind somebody who wants to.
         let _building = self.building.lock();
         let served = self.served.read();
-        if !self.may_save || !served.derived.is_worth_saving() {
+        if !self.may_save.load(Ordering::Acquire) || !served.derived.is_worth_saving() {
             return;
         }
         match served.derived.save(&self.derived_path) {
-            Ok(rows) => {
+            Ok(saved) => {
                 drop(served);
-                self.served.write().derived.note_saved(rows);
+                self.served.write().derived.note_saved(saved);
             }
             Err(error) => tracing::warn!(%error, "the index will be built again at the next start"),
         }

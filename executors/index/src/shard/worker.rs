@@ -6,6 +6,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use super::Shard;
 use super::answer::Check;
 use super::expiry::Expirer;
+use super::residency::Use;
 use crate::storage::{Change, FSYNC_INTERVAL, Outcome, StorageError};
 
 /// How often somebody who waits for the thread looks whether to go on waiting.
@@ -59,6 +61,9 @@ impl Deref for OpenShard {
 impl OpenShard {
     pub(super) fn new(shard: Shard, condition: Condition) -> Self {
         let shard = Arc::new(shard);
+        if let Some(residency) = &shard.residency {
+            residency.join(&shard);
+        }
         let expirer = Expirer::start(&shard, condition.clone());
         let desk = Desk { tasks: Mutex::default(), changed: Condvar::new(), condition };
         let open = Self { shard, desk: Arc::new(desk), thread: Mutex::default(), expirer };
@@ -115,6 +120,68 @@ impl OpenShard {
             let (shard, desk) = (Arc::clone(&self.shard), Arc::clone(&self.desk));
             std::thread::spawn(move || work(&shard, &desk))
         });
+    }
+}
+
+/// Why nothing is worked on.
+enum Interrupted {
+    /// Nobody needs it.
+    Closing,
+    Failed(StorageError),
+}
+
+impl From<StorageError> for Interrupted {
+    fn from(error: StorageError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Shard {
+    /// Whether there is work to do where nobody waits, and whether something is to be made durable.
+    pub(super) fn has_work(&self) -> (bool, bool) {
+        let is_worth_compacting = self.is_worth_compacting();
+        let state = self.state.read();
+        let has_work =
+            is_worth_compacting || state.vectors.as_ref().is_some_and(|vectors| vectors.has_work());
+        let is_unsynced = state.durability.lock().is_unsynced;
+        (has_work, is_unsynced)
+    }
+
+    /// Does the work of the index, and leaves dead rows behind.
+    pub(super) fn work(&self) -> Result<(), StorageError> {
+        if !self.has_work().0 {
+            return Ok(());
+        }
+        let check = || if self.is_closing() { Err(Interrupted::Closing) } else { Ok(()) };
+        let _entered = match self.enter(Use::Build, check) {
+            Ok(entered) => entered,
+            Err(Interrupted::Closing) => return Ok(()),
+            Err(Interrupted::Failed(error)) => return Err(error),
+        };
+        if self.is_worth_compacting() {
+            self.compact();
+        }
+        let vectors = self.state.read().vectors.clone();
+        vectors.map_or(Ok(()), |vectors| vectors.work())
+    }
+
+    /// Makes durable what was acknowledged before the disk had it.
+    pub(super) fn sync(&self) -> Result<(), StorageError> {
+        self.state.read().sync()
+    }
+
+    /// Whether nobody needs what is worked for.
+    pub(super) fn is_closing(&self) -> bool {
+        let state = self.state.read();
+        state.vectors.as_ref().is_none_or(|vectors| vectors.is_over.load(Ordering::Acquire))
+    }
+
+    /// Whoever works for the index stops soon.
+    fn give_up(&self) {
+        self.compacting.give_up();
+        if let Some(vectors) = &self.state.read().vectors {
+            vectors.is_over.store(true, Ordering::Release);
+        }
     }
 }
 

@@ -110,6 +110,7 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
         read_only: false,
         columns: Vec::new(),
         expires: None,
+        resident: None,
     };
     Shard::open(&Context::alone(path), settings).map_err(ToolError::new)
 }

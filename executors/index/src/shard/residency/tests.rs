@@ -1,0 +1,321 @@
+use std::path::Path;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use flowrun_sdk::{Context, Document, ExecutorError, wire};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::super::OpenShard;
+use super::super::search::Asked;
+use super::super::tests::settings;
+use super::*;
+use crate::derived::IndexChoice;
+use crate::metric::Query;
+use crate::storage::{Change, Fsync, Layout, Put};
+
+fn open(pod: &Path, count: usize, index: &str, resident: Option<Resident>) -> Vec<Arc<OpenShard>> {
+    let open = |shard: usize| {
+        let mut settings = settings(IndexChoice::new(index), Fsync::Never);
+        (settings.wanted.shards, settings.wanted.shard) = (count, shard);
+        settings.wanted.index = index.to_owned();
+        settings.resident = resident;
+        Shard::open(&Context::alone(pod.join(shard.to_string())), settings).unwrap()
+    };
+    (0..count).map(open).collect()
+}
+
+fn write(shard: &OpenShard, ids: impl IntoIterator<Item = u32>) {
+    let mut change = Change::default();
+    for id in ids {
+        let vector = vec![(id % 97) as f32, (id % 89) as f32];
+        let document = wire::encode(&Document::new(id.to_string()));
+        change.put(Put { id: id.to_string(), parent_id: String::new(), document, vector: Some(vector) });
+    }
+    shard.apply(change).unwrap();
+}
+
+fn remove(shard: &OpenShard, id: u32) {
+    let mut change = Change::default();
+    change.remove(id.to_string());
+    shard.apply(change).unwrap();
+}
+
+/// Distances and ids.
+fn found(shard: &Shard, place: [f32; 2]) -> Vec<(f32, String)> {
+    let asked = Asked { k: 5, ..Asked::default() };
+    let answers = shard.search(&[Query::new(place.to_vec())], &asked, &|| Ok(())).unwrap();
+    let matches = answers.into_iter().flatten();
+    matches.map(|found| (found.distance, found.document.id.to_string())).collect()
+}
+
+fn settle(shard: &OpenShard) {
+    shard.settle(&|| Ok(())).unwrap();
+}
+
+fn in_memory(shards: &[Arc<OpenShard>]) -> Vec<usize> {
+    let is_in_memory = |shard: &OpenShard| !shard.is_at_rest();
+    (0..).zip(shards).filter(|(_, shard)| is_in_memory(shard)).map(|(number, _)| number).collect()
+}
+
+/// What happens to a shard.
+#[derive(Clone, Debug)]
+enum Step {
+    Write(u32),
+    Remove(u32),
+    Search(u8),
+    Settle,
+}
+
+fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
+    let step = prop_oneof![
+        3 => (0..300_u32).prop_map(Step::Write),
+        1 => (0..300_u32).prop_map(Step::Remove),
+        3 => (0..90_u8).prop_map(Step::Search),
+        1 => Just(Step::Settle),
+    ];
+    proptest::collection::vec((0..4_usize, step), 1..30)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn answers_are_the_same_however_few_shards_are_in_memory(
+        steps in steps(),
+        resident in prop_oneof![(1..4_u64).prop_map(Resident::Shards), (1..4000_u64).prop_map(Resident::Bytes)],
+        index in prop_oneof![Just("auto"), Just("HNSW8"), Just("IVF2,Flat")],
+    ) {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let pod = |name| directory.path().join(name);
+        let bounded = open(&pod("bounded"), 4, index, Some(resident));
+        let all = open(&pod("all"), 4, index, None);
+        for (number, (shard, other)) in (0..).zip(bounded.iter().zip(&all)) {
+            let ids = || (0..200).map(|id| id * 4 + number);
+            write(shard, ids());
+            write(other, ids());
+        }
+        for (number, step) in steps {
+            let (shard, other) = (&bounded[number], &all[number]);
+            match step {
+                Step::Write(id) => {
+                    write(shard, id..id + 9);
+                    write(other, id..id + 9);
+                }
+                Step::Remove(id) => {
+                    remove(shard, id);
+                    remove(other, id);
+                }
+                Step::Search(place) => {
+                    let place = [f32::from(place), f32::from(place / 2)];
+                    prop_assert_eq!(found(shard, place), found(other, place));
+                }
+                Step::Settle => settle(shard),
+            }
+        }
+        bounded.iter().for_each(|shard| settle(shard));
+        if let Resident::Shards(shards) = resident {
+            prop_assert!(in_memory(&bounded).len() as u64 <= shards);
+        }
+        drop(bounded);
+        // What was left to the disk is what the next opening finds.
+        let bounded = open(&pod("bounded"), 4, index, Some(resident));
+        prop_assert_eq!(in_memory(&bounded), [0_usize; 0]);
+        for (shard, other) in bounded.iter().zip(&all) {
+            prop_assert_eq!(found(shard, [40.0, 40.0]), found(other, [40.0, 40.0]));
+        }
+    }
+}
+
+#[test]
+fn those_that_were_searched_last_are_in_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let shards = open(directory.path(), 4, "HNSW8", Some(Resident::Shards(2)));
+    for (shard, number) in shards.iter().zip(0..) {
+        write(shard, (0..50).map(|id| id * 4 + number));
+        settle(shard);
+    }
+    for (asked, expected) in [(0, [0, 3]), (1, [0, 1]), (0, [0, 1]), (2, [0, 2]), (3, [2, 3])] {
+        assert_eq!(found(&shards[asked], [1.0, 1.0]).len(), 5);
+        assert_eq!(in_memory(&shards), expected);
+    }
+    let status = shards[3].status().unwrap();
+    assert!(status.contains(&("resident", json!(true))), "{status:?}");
+    assert!(shards[0].status().unwrap().contains(&("resident", json!(false))));
+}
+
+#[test]
+fn as_many_are_in_memory_as_fit_and_one_that_does_not_fit_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = |bytes| open(directory.path(), 3, "Flat", Some(Resident::Bytes(bytes)));
+    let shards = open(1 << 20);
+    for (shard, rows) in shards.iter().zip([100, 100, 1000]) {
+        write(shard, 0..rows);
+    }
+    drop(shards);
+    // 800, 800 and 8000 bytes.
+    let shards = open(1700);
+    let ask = |number: usize| {
+        found(&shards[number], [1.0, 1.0]);
+        in_memory(&shards)
+    };
+    assert_eq!((ask(0), ask(1)), (vec![0], vec![0, 1]));
+    assert_eq!((ask(2), ask(0)), (vec![2], vec![0]));
+}
+
+#[test]
+fn many_who_search_share_few_places_and_all_get_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let shards = open(directory.path(), 5, "HNSW8", Some(Resident::Shards(2)));
+    for shard in &shards {
+        write(shard, 0..200);
+        settle(shard);
+    }
+    let expected = found(&shards[0], [7.0, 7.0]);
+    let residency = shards[0].residency.clone().unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            while !is_over.load(Ordering::Acquire) {
+                assert!(!residency.places.lock().is_crowded(Resident::Shards(2)));
+                std::thread::yield_now();
+            }
+        });
+        let searching: Vec<_> = (0..6_usize)
+            .map(|thread| {
+                let (shards, expected) = (&shards, &expected);
+                scope.spawn(move || {
+                    for turn in 0..60 {
+                        let shard = &shards[(thread * 7 + turn * (thread + 1)) % shards.len()];
+                        assert_eq!(&found(shard, [7.0, 7.0]), expected);
+                    }
+                })
+            })
+            .collect();
+        searching.into_iter().for_each(|thread| thread.join().unwrap());
+        is_over.store(true, Ordering::Release);
+        watching.join().unwrap();
+    });
+}
+
+#[test]
+fn who_waits_for_a_place_gives_up_when_its_time_is_over_and_who_builds_takes_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let shards = open(directory.path(), 3, "HNSW8", Some(Resident::Shards(1)));
+    for shard in &shards {
+        write(shard, 0..50);
+        settle(shard);
+    }
+    let forever = || Ok::<_, ExecutorError>(());
+    let entered = shards[0].enter(Use::Ask, forever).unwrap();
+    let building = shards[1].enter(Use::Build, forever).unwrap();
+    assert_eq!(in_memory(&shards), [0, 1]);
+    let end = Instant::now() + Duration::from_millis(50);
+    let check = || match Instant::now() < end {
+        true => Ok(()),
+        false => Err(ExecutorError::resource("too late")),
+    };
+    for wanted in [Use::Ask, Use::Build] {
+        let refused = shards[2].enter(wanted, check).unwrap_err();
+        assert_eq!(refused.message(), "too late");
+    }
+    // Who searches what is being built has it.
+    assert_eq!(found(&shards[1], [1.0, 1.0]).len(), 5);
+    let barrier = Barrier::new(2);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            barrier.wait();
+            found(&shards[2], [1.0, 1.0]).len()
+        });
+        barrier.wait();
+        drop(entered);
+        assert_eq!(waiting.join().unwrap(), 5);
+    });
+    assert_eq!(in_memory(&shards), [1, 2]);
+    drop(building);
+    assert_eq!(in_memory(&shards).len(), 1);
+}
+
+#[test]
+fn an_index_that_was_damaged_or_lost_on_disk_is_built_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let shards = open(directory.path(), 2, "HNSW8", Some(Resident::Shards(1)));
+    for shard in &shards {
+        write(shard, 0..100);
+        settle(shard);
+    }
+    let expected = found(&shards[0], [3.0, 3.0]);
+    assert_eq!(found(&shards[1], [3.0, 3.0]), expected);
+    let path = Layout::new(directory.path().join("0")).derived(1);
+    let mut bytes = flowrun_sdk::guard::read_file(&path, 1 << 20).unwrap();
+    bytes[99] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(found(&shards[0], [3.0, 3.0]), expected);
+    settle(&shards[0]);
+    assert_eq!(found(&shards[1], [3.0, 3.0]), expected);
+    assert!(crate::derived::is_whole(&path));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(found(&shards[0], [3.0, 3.0]), expected);
+}
+
+#[test]
+fn what_cannot_be_left_to_the_disk_stays_and_nobody_waits_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let shards = open(directory.path(), 2, "HNSW8", Some(Resident::Shards(1)));
+    write(&shards[0], 0..99);
+    settle(&shards[0]);
+    // A directory is in the way of the file.
+    let path = Layout::new(directory.path().join("0")).derived(1);
+    std::fs::remove_file(&path).unwrap();
+    write(&shards[0], 99..100);
+    settle(&shards[0]);
+    std::fs::create_dir_all(path.join("something")).unwrap();
+    write(&shards[1], 0..100);
+    shards.iter().for_each(|shard| assert_eq!(found(shard, [3.0, 3.0]).len(), 5));
+    assert_eq!(in_memory(&shards), [0]);
+    std::fs::remove_dir_all(&path).unwrap();
+    for _ in 0..2 {
+        shards.iter().for_each(|shard| assert_eq!(found(shard, [3.0, 3.0]).len(), 5));
+    }
+    assert_eq!(in_memory(&shards), [1]);
+}
+
+#[test]
+fn a_shard_that_is_cleared_or_compacted_while_it_is_on_disk_is_what_it_would_be_otherwise() {
+    let directory = tempfile::tempdir().unwrap();
+    let shards = open(directory.path(), 2, "IVF2,Flat", Some(Resident::Shards(1)));
+    write(&shards[0], 0..300);
+    settle(&shards[0]);
+    (0..150).for_each(|id| remove(&shards[0], id));
+    let expected = found(&shards[0], [50.0, 50.0]);
+    write(&shards[1], 0..300);
+    found(&shards[1], [0.0, 0.0]);
+    assert_eq!(in_memory(&shards), [1]);
+    shards[0].compact();
+    assert_eq!(found(&shards[0], [50.0, 50.0]), expected);
+    found(&shards[1], [0.0, 0.0]);
+    shards[0].clear().unwrap();
+    assert!(found(&shards[0], [50.0, 50.0]).is_empty());
+    write(&shards[0], 5..6);
+    assert_eq!(found(&shards[0], [5.0, 5.0]), [(0.0, "5".to_owned())]);
+}
+
+#[test]
+fn a_number_is_of_shards_and_an_amount_of_memory() {
+    for (value, expected) in [
+        (json!(4), Some(Resident::Shards(4))),
+        (json!("4"), Some(Resident::Shards(4))),
+        (json!("2GB"), Some(Resident::Bytes(2 << 30))),
+        (json!("1.5 MiB"), Some(Resident::Bytes(3 << 19))),
+        (json!(0), None),
+        (json!(-1), None),
+        (json!("many"), None),
+        (json!(1.5), None),
+    ] {
+        assert_eq!(Resident::parse(&value), expected, "{value}");
+        if let Some(resident) = expected {
+            assert_eq!(Resident::parse(&resident.to_value()), expected);
+        }
+    }
+}
