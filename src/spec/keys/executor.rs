@@ -30,7 +30,7 @@ pub const METAS: &[Key] = &[
     Key::obeyed(
         "read_only",
         Kind::Flag,
-        "whether stored data may not change; all the same one process at a time works on an index",
+        "whether stored data may not change; what is stored is then read beside a process that may write to it",
     ),
     Key::ignored("description", "nothing reads it"),
     Key::ignored("batch_size", "an executor gets the documents of a request at once"),

@@ -25,7 +25,7 @@ pub const LEGACY_FLOW: &[Key] = &[
     Key::obeyed(
         "read_only",
         Kind::Flag,
-        "whether stored data may not change; all the same one process at a time works on an index",
+        "whether stored data may not change; what is stored is then read beside a process that may write to it",
     ),
     Key::obeyed("workspace", Kind::Text, "the directory that executors write beneath"),
     Key::obeyed("timeout_ready", Kind::Milliseconds, "how long an executor may take to start"),

@@ -39,7 +39,7 @@ pub const LEGACY_POD: &[Key] = &[
     Key::obeyed(
         "read_only",
         Kind::Flag,
-        "whether stored data may not change; all the same one process at a time works on an index",
+        "whether stored data may not change; what is stored is then read beside a process that may write to it",
     ),
     Key::obeyed("timeout_ready", Kind::Milliseconds, "how long the executor may take to start"),
     Key::ignored(

@@ -45,7 +45,7 @@ pub const MODERN_EXECUTOR: &[Key] = &[
     Key::obeyed(
         "read_only",
         Kind::Flag,
-        "whether stored data may not change; all the same one process at a time works on an index",
+        "whether stored data may not change; what is stored is then read beside a process that may write to it",
     ),
     Key::obeyed(
         "external",

@@ -11,7 +11,7 @@ use faiss::Index as _;
 
 use super::index::Saved;
 use super::{Approximation, Derived, DerivedError, IndexType, Tuning};
-use crate::storage::{StorageError, replace_file};
+use crate::storage::{StorageError, replace_file_alone};
 
 const MAGIC: &[u8; 8] = b"FLOWFAIS";
 const VERSION: u32 = 1;
@@ -23,7 +23,7 @@ impl Derived {
     /// Writes the index beside the vectors; what the file then has.
     pub(crate) fn save(&self, path: &Path) -> Result<Saved, StorageError> {
         let rows = self.rows();
-        replace_file(path, |path| {
+        replace_file_alone(path, |path| {
             let failed = |error: String| StorageError::io("write", path)(std::io::Error::other(error));
             let name = path.to_str().ok_or_else(|| failed("its name is not UTF-8".to_owned()))?;
             let written = faiss::write_index(&self.index, name);

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flowrun_sdk::{Condition, Tags, tracing};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use super::Shard;
+use super::recurring::Recurring;
 use crate::storage::{Change, Reader, StorageError, Tagged};
 
 /// How many documents are removed in one change.
@@ -121,72 +121,19 @@ fn now() -> Time {
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The thread that removes what is due; it ends when this is dropped.
-#[derive(Debug)]
-pub(super) struct Expirer {
-    desk: Arc<Desk>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug, Default)]
-struct Desk {
-    tasks: Mutex<Tasks>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Tasks {
-    is_over: bool,
-    /// Something was written.
-    look: bool,
-}
-
-impl Expirer {
-    /// Starts it, unless documents are kept for ever here, or nothing may be removed.
-    pub(super) fn start(shard: &Arc<Shard>, condition: Condition) -> Option<Self> {
-        if shard.settings.read_only || shard.settings.expires.is_none() {
-            return None;
-        }
-        let (shard, desk) = (Arc::clone(shard), Arc::<Desk>::default());
-        let own = Arc::clone(&desk);
-        let thread = std::thread::spawn(move || {
-            if let Err(error) = work(&shard, &own) {
-                let reason = format!("documents are kept for longer than they should be: {error}");
-                tracing::error!("{reason}");
-                condition.fail(reason);
-            }
-        });
-        Some(Self { desk, thread: Some(thread) })
+/// Starts to remove what is due, unless documents are kept for ever here, or nothing may be removed.
+pub(super) fn start_expiring(shard: &Arc<Shard>, condition: Condition) -> Option<Recurring> {
+    if shard.settings.read_only || shard.settings.expires.is_none() {
+        return None;
     }
-
-    /// Lets it look at what was written.
-    pub(super) fn wake(&self) {
-        self.desk.tasks.lock().look = true;
-        self.desk.changed.notify_one();
-    }
-}
-
-impl Drop for Expirer {
-    fn drop(&mut self) {
-        self.desk.tasks.lock().is_over = true;
-        self.desk.changed.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // It catches nothing: a panic has been told by then.
-            let _ = thread.join();
+    let shard = Arc::clone(shard);
+    Some(Recurring::start(move || match shard.expire() {
+        Ok(wait) => Some(wait.map_or(LOOKING, |wait| wait.min(LOOKING))),
+        Err(error) => {
+            let reason = format!("documents are kept for longer than they should be: {error}");
+            tracing::error!("{reason}");
+            condition.fail(reason);
+            None
         }
-    }
-}
-
-fn work(shard: &Shard, desk: &Desk) -> Result<(), StorageError> {
-    loop {
-        let wait = shard.expire()?;
-        let mut tasks = desk.tasks.lock();
-        if !tasks.look && !tasks.is_over {
-            desk.changed.wait_for(&mut tasks, wait.map_or(LOOKING, |wait| wait.min(LOOKING)));
-        }
-        if tasks.is_over {
-            return Ok(());
-        }
-        tasks.look = false;
-    }
+    }))
 }

@@ -14,14 +14,16 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    /// Opens the generation that the manifest names.
-    pub(super) fn open(layout: &Layout, manifest: Manifest) -> Result<Self, StorageError> {
+    /// Opens the generation that the manifest names; what is only read, as it is at this moment.
+    pub(super) fn open(layout: &Layout, manifest: Manifest, read_only: bool) -> Result<Self, StorageError> {
         let path = layout.documents(manifest.generation);
         let were_made = manifest.has_documents || layout.vectors(manifest.generation).exists();
-        if were_made && is_missing_or_empty(&path) {
-            return Err(StorageError::damaged(&path, "it is missing"));
-        }
-        let table = Table::open(&path)?;
+        let table = match is_missing_or_empty(&path) {
+            true if were_made => return Err(StorageError::damaged(&path, "it is missing")),
+            true if read_only => return Err(StorageError::Absent(layout.directory().to_owned())),
+            _ if read_only => Table::open_beside(&path, &layout.readers())?,
+            _ => Table::open(&path)?,
+        };
         let counters = table.counters()?;
         let mut dead = RowSet::default();
         dead.extend(table.dead_rows()?);

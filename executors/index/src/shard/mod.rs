@@ -13,10 +13,12 @@ mod centroids;
 mod compacting;
 mod expiry;
 mod filtered;
+mod following;
 mod generation;
 mod holdings;
 mod nearest;
 mod observed;
+mod recurring;
 mod residency;
 mod rows;
 mod search;
@@ -33,6 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use building::MISSING_AT_REST_MAX;
 use compacting::Compacting;
 use flowrun_sdk::{Context, Value, tracing};
+use following::Seen;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use serde_json::json;
 
@@ -77,8 +80,10 @@ pub(crate) struct Shard {
     compacting: Compacting,
     /// Who may have the index in memory, where not every shard may.
     residency: Option<Arc<Residency>>,
-    /// Given back last.
-    _lock: DirectoryLock,
+    /// How far who writes was when the state was opened that is only read.
+    seen: Mutex<Option<Seen>>,
+    /// Given back last. Who only reads has none.
+    _lock: Option<DirectoryLock>,
 }
 
 impl Shard {
@@ -103,8 +108,8 @@ impl Shard {
         Manifest::check_siblings(&layout, &settings.wanted)?;
         // What cannot be must leave nothing behind.
         settings.check_index(settings.wanted.dimension)?;
-        if settings.read_only && !layout.manifest().exists() && !layout.has_generations()? {
-            return Err(StorageError::Absent(layout.directory().to_owned()));
+        if settings.read_only {
+            return Self::open_to_read(layout, settings);
         }
         let directory = layout.directory();
         if !directory.exists() {
@@ -125,19 +130,21 @@ impl Shard {
             None => Manifest::new(&settings.wanted, 1),
         };
         settings.check_index(manifest.dimension)?;
-        if !settings.read_only {
-            if written.as_ref() != Some(&manifest) {
-                manifest.write(&layout)?;
-            }
-            layout.remove_other_generations(manifest.generation)?;
+        if written.as_ref() != Some(&manifest) {
+            manifest.write(&layout)?;
         }
+        layout.remove_other_generations(manifest.generation)?;
         let state = State::open(&layout, manifest, &settings)?;
-        let pod = layout.directory().parent().unwrap_or(layout.directory());
-        let residency = settings.resident.map(|resident| Residency::of(pod, resident));
-        if !settings.read_only && written.is_none_or(|written| !written.has_documents) {
+        if written.is_none_or(|written| !written.has_documents) {
             state.manifest.write(&layout)?;
         }
-        Ok(Self {
+        Ok(Self::new(layout, settings, state, Some(lock)))
+    }
+
+    fn new(layout: Layout, settings: Settings, state: State, lock: Option<DirectoryLock>) -> Self {
+        let pod = layout.directory().parent().unwrap_or(layout.directory());
+        let residency = settings.resident.map(|resident| Residency::of(pod, resident));
+        Self {
             settings,
             layout,
             writing: Mutex::new(()),
@@ -146,8 +153,9 @@ impl Shard {
             backups: Mutex::new(()),
             compacting: Compacting::default(),
             residency,
+            seen: Mutex::default(),
             _lock: lock,
-        })
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

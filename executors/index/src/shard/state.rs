@@ -51,14 +51,27 @@ impl State {
         manifest: Manifest,
         settings: &Settings,
     ) -> Result<Self, StorageError> {
+        Self::open_with(layout, manifest, settings, None)
+    }
+
+    /// The same with vectors that are open already.
+    pub(super) fn open_with(
+        layout: &Layout,
+        manifest: Manifest,
+        settings: &Settings,
+        vectors: Option<Arc<Vectors>>,
+    ) -> Result<Self, StorageError> {
         set_threads(settings.threads);
-        let Generation { manifest, table, counters, dead } = Generation::open(layout, manifest)?;
+        let Generation { manifest, table, counters, dead } =
+            Generation::open(layout, manifest, settings.read_only)?;
         let view = View::new(&table, Arc::new(dead))?;
         let expires = settings.expires.as_ref().filter(|_| !settings.read_only);
         let expiry = expires.map(|tag| Expiry::read(tag, &view.table)).transpose()?;
         let vectors = match manifest.dimension {
+            _ if vectors.is_some() => vectors,
             Some(dimension) if settings.wanted.kind == Kind::Vectors => {
-                Some(Vectors::open(layout, &manifest, dimension, counters, view.live(), settings)?)
+                let opened = Vectors::open(layout, &manifest, dimension, counters, view.live(), settings)?;
+                Some(Arc::new(opened))
             }
             _ => None,
         };
@@ -66,7 +79,7 @@ impl State {
         Ok(Self {
             manifest,
             table,
-            vectors: vectors.map(Arc::new),
+            vectors,
             view: RwLock::new(Arc::new(view)),
             durability: Mutex::default(),
             catalogue: RwLock::default(),

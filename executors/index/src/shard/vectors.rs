@@ -15,7 +15,7 @@ use super::Settings;
 use super::building::Building;
 use crate::derived::{Approximation, Derived, DerivedError, Grouped, IndexChoice, Staged, Tuning};
 use crate::metric::Metric;
-use crate::storage::{Counters, Layout, Manifest, StorageError, VectorFile};
+use crate::storage::{Counters, DirectoryLock, Layout, Manifest, StorageError, VectorFile};
 
 /// So many rows may be missing from the index when it is opened or closed, and are waited for: a few seconds at the most.
 const ROWS_WAITED_FOR: u64 = 10_000;
@@ -233,12 +233,19 @@ impl Vectors {
         self.served.read().derived.is_trained()
     }
 
+    /// Whether there is nothing in the way of writing the derived index out: who only reads leaves it to who writes.
+    fn may_save(&self) -> bool {
+        let directory = self.derived_path.parent().unwrap_or(&self.derived_path);
+        self.may_save.load(Ordering::Acquire)
+            && (!self.is_read_only || DirectoryLock::take(&Layout::new(directory)).is_ok())
+    }
+
     /// Writes the derived index out when that saves work at the next opening. Failing to is no failure.
     pub(super) fn save(&self) {
         // Nobody adds to it meanwhile, so that no search waits behind somebody who wants to.
         let _building = self.building.lock();
         let served = self.served.read();
-        if !self.may_save.load(Ordering::Acquire) || !served.derived.is_worth_saving() {
+        if !served.derived.is_worth_saving() || !self.may_save() {
             return;
         }
         match served.derived.save(&self.derived_path) {

@@ -15,7 +15,8 @@ use parking_lot::{Condvar, Mutex};
 
 use super::Shard;
 use super::answer::Check;
-use super::expiry::Expirer;
+use super::expiry::start_expiring;
+use super::recurring::Recurring;
 use super::residency::Use;
 use crate::storage::{Change, FSYNC_INTERVAL, Outcome, StorageError};
 
@@ -28,7 +29,8 @@ pub(crate) struct OpenShard {
     shard: Arc<Shard>,
     desk: Arc<Desk>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    expirer: Option<Expirer>,
+    expirer: Option<Recurring>,
+    follower: Option<Recurring>,
 }
 
 /// Where the thread finds what it is to do.
@@ -50,6 +52,14 @@ struct Tasks {
     sync_at: Option<Instant>,
 }
 
+impl Desk {
+    /// Lets the thread look.
+    fn look(&self) {
+        self.tasks.lock().look = true;
+        self.changed.notify_all();
+    }
+}
+
 impl Deref for OpenShard {
     type Target = Shard;
 
@@ -64,9 +74,15 @@ impl OpenShard {
         if let Some(residency) = &shard.residency {
             residency.join(&shard);
         }
-        let expirer = Expirer::start(&shard, condition.clone());
-        let desk = Desk { tasks: Mutex::default(), changed: Condvar::new(), condition };
-        let open = Self { shard, desk: Arc::new(desk), thread: Mutex::default(), expirer };
+        let expirer = start_expiring(&shard, condition.clone());
+        let desk = Desk { tasks: Mutex::default(), changed: Condvar::new(), condition: condition.clone() };
+        let desk = Arc::new(desk);
+        let own = Arc::clone(&desk);
+        let follower = Shard::start_following(&shard, condition, move || own.look());
+        let open = Self { shard, desk, thread: Mutex::default(), expirer, follower };
+        if open.follower.is_some() {
+            open.start_thread();
+        }
         open.wake();
         open
     }
@@ -83,7 +99,7 @@ impl OpenShard {
     pub(crate) fn apply(&self, change: Change) -> Result<Outcome, StorageError> {
         let outcome = self.shard.write(change)?;
         self.wake();
-        self.expirer.iter().for_each(Expirer::wake);
+        self.expirer.iter().for_each(Recurring::wake);
         Ok(outcome)
     }
 
@@ -116,6 +132,10 @@ impl OpenShard {
         }
         drop(tasks);
         self.desk.changed.notify_all();
+        self.start_thread();
+    }
+
+    fn start_thread(&self) {
         self.thread.lock().get_or_insert_with(|| {
             let (shard, desk) = (Arc::clone(&self.shard), Arc::clone(&self.desk));
             std::thread::spawn(move || work(&shard, &desk))
@@ -188,6 +208,7 @@ impl Shard {
 impl Drop for OpenShard {
     fn drop(&mut self) {
         self.expirer.take();
+        self.follower.take();
         self.desk.tasks.lock().is_over = true;
         self.desk.changed.notify_all();
         self.shard.give_up();

@@ -18,8 +18,8 @@ pub(crate) enum StorageError {
     )]
     Damaged { path: PathBuf, reason: String },
     #[error(
-        "another process or pod works in {}, and only one at a time can, read-only or not: end it, or give this one a \
-         workspace of its own",
+        "another process or pod writes in {}, and only one at a time can: end it, give this one a workspace of its own, or \
+         let it read beside the other by `read_only: true`",
         .0.display()
     )]
     Locked(PathBuf),

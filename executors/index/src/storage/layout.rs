@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::StorageError;
 
@@ -43,6 +44,11 @@ impl Layout {
 
     pub(crate) fn derived(&self, generation: u32) -> PathBuf {
         self.directory.join(format!("faiss-{generation:06}.index"))
+    }
+
+    /// Where those who only read have their copies.
+    pub(crate) fn readers(&self) -> PathBuf {
+        self.directory.join("readers")
     }
 
     /// Removes what belongs to generations other than `current`: remains of a switch that was cut short.
@@ -93,7 +99,8 @@ fn generation_of(name: &str) -> Option<u32> {
     let (kind, rest) = name.split_once('-')?;
     let (number, extension) = rest.split_once('.').unwrap_or((rest, ""));
     let ours = [("documents", ""), ("vectors", "bin"), ("faiss", "index")];
-    let known = ours.iter().any(|ours| *ours == (kind, extension) || (ours.0 == kind && extension == "new"));
+    let is_unfinished = extension == "new" || extension.ends_with(".new");
+    let known = ours.iter().any(|ours| *ours == (kind, extension) || (ours.0 == kind && is_unfinished));
     (known && number.len() == 6).then(|| number.parse().ok()).flatten()
 }
 
@@ -102,11 +109,28 @@ pub(crate) fn replace_file(
     path: &Path,
     write: impl FnOnce(&Path) -> Result<(), StorageError>,
 ) -> Result<(), StorageError> {
-    let temporary = path.with_extension("new");
-    write(&temporary)?;
-    let file = File::open(&temporary).map_err(StorageError::io("open", &temporary))?;
-    file.sync_all().map_err(StorageError::io("write", &temporary))?;
-    fs::rename(&temporary, path).map_err(StorageError::io("replace", path))?;
+    replace_file_by(path, &path.with_extension("new"), write)
+}
+
+/// The same by a file of a name that nobody else has, for what several may write at once.
+pub(crate) fn replace_file_alone(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    replace_file_by(path, &path.with_extension(format!("{}-{number}.new", std::process::id())), write)
+}
+
+fn replace_file_by(
+    path: &Path,
+    temporary: &Path,
+    write: impl FnOnce(&Path) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    write(temporary)?;
+    let file = File::open(temporary).map_err(StorageError::io("open", temporary))?;
+    file.sync_all().map_err(StorageError::io("write", temporary))?;
+    fs::rename(temporary, path).map_err(StorageError::io("replace", path))?;
     sync_directory(path)
 }
 
@@ -139,7 +163,7 @@ mod tests {
         let layout = Layout::new(directory.path());
         fs::create_dir(layout.documents(1)).unwrap();
         fs::create_dir(layout.documents(2)).unwrap();
-        let ours = [layout.vectors(1), layout.derived(1), layout.derived(1).with_extension("new")];
+        let ours = [layout.vectors(1), layout.derived(1), layout.derived(1).with_extension("7-0.new")];
         let kept =
             [layout.vectors(2), directory.path().join("vectors-1.bin"), directory.path().join("notes")];
         for path in ours.iter().chain(&kept) {

@@ -112,6 +112,23 @@ impl Manifest {
         }
     }
 
+    /// Does something with what is current, and again when that fails because something else has become current.
+    pub(crate) fn of_current<T>(
+        layout: &Layout,
+        action: impl Fn(&Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let absent = || StorageError::Absent(layout.directory().to_owned());
+        let mut current = Self::read(layout)?.ok_or_else(absent)?;
+        loop {
+            let done = action(&current);
+            let now = Self::read(layout)?.ok_or_else(absent)?;
+            if done.is_ok() || now == current {
+                return done;
+            }
+            current = now;
+        }
+    }
+
     pub(crate) fn write(&self, layout: &Layout) -> Result<(), StorageError> {
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| StorageError::io("write", &layout.manifest())(std::io::Error::other(error)))?;

@@ -7,6 +7,7 @@
 //! vectors-000001.bin    the vectors in the order in which they came; a row is never changed
 //! faiss-000001.index    derived from the vectors, see `derived`
 //! backups/NAME/         what lived once, laid out as a shard is
+//! readers/              what processes that only read have open of the documents, see [`beside`]
 //! ```
 //!
 //! The number is the generation. A new one comes into being beside the old and becomes current when the manifest
@@ -16,6 +17,7 @@
 //! **Invariants.** The documents know how many rows are committed; rows beyond are remains of a call that was never
 //! acknowledged. Vectors reach the disk before the documents that name them. Nothing here knows FAISS or distances.
 
+mod beside;
 mod change;
 mod device;
 mod elements;
@@ -32,13 +34,14 @@ mod reclaim;
 mod table;
 mod vectors;
 
+pub(crate) use beside::Progress;
 pub(crate) use change::{Change, Outcome, Put};
 pub(crate) use elements::Elements;
 pub(crate) use error::StorageError;
 #[cfg(test)]
 pub(crate) use faults::Failing;
 pub(crate) use keys::ID_BYTES_MAX;
-pub(crate) use layout::{Layout, replace_file, sync_directory};
+pub(crate) use layout::{Layout, replace_file, replace_file_alone, sync_directory};
 pub(crate) use lock::DirectoryLock;
 pub(crate) use manifest::{Kind, Manifest, Wanted};
 pub(crate) use plan::Plan;

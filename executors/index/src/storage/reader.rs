@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fjall::{Guard, Iter, Keyspace, Readable as _, Snapshot, UserKey, UserValue};
 use flowrun_sdk::{Document, Tags, wire};
 
+use super::beside::Copy;
 use super::keys::{self, Entry};
 use super::{Counters, StorageError};
 
@@ -35,11 +36,13 @@ pub(crate) struct Reader {
     /// `None` where what is written meanwhile is seen at once.
     as_of: Option<Snapshot>,
     path: Arc<Path>,
+    /// The files, if they are a copy: there as long as somebody reads them.
+    _copy: Option<Arc<Copy>>,
 }
 
 impl Reader {
-    pub(super) fn new(entries: Keyspace, documents: Keyspace, path: &Path) -> Self {
-        Self { entries, documents, as_of: None, path: path.into() }
+    pub(super) fn new(entries: Keyspace, documents: Keyspace, path: &Path, copy: Option<Arc<Copy>>) -> Self {
+        Self { entries, documents, as_of: None, path: path.into(), _copy: copy }
     }
 
     /// The same as of that moment.

@@ -4,10 +4,12 @@
 
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 
 use fjall::config::PartitioningPolicy;
 use fjall::{Database, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 
+use super::beside::{Copy, Progress};
 use super::keys::{self, Entry};
 use super::layout::sync_directory;
 use super::{Fsync, Reader, StorageError};
@@ -22,6 +24,8 @@ const JOURNAL_BYTES: u64 = 64 << 20;
 const BACKGROUND_THREADS: usize = 1;
 /// Open files of one shard.
 const OPEN_FILES: usize = 64;
+/// How often a table is copied that cannot be opened while somebody writes to it.
+const BESIDE_ATTEMPTS: usize = 20;
 
 /// How much is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,9 +66,30 @@ impl Table {
         Self::open_existing(path)
     }
 
+    /// Opens the table at `path` as it is at this moment, beside whoever writes to it. Nothing of it is changed; `copies` is a
+    /// directory on the same disk for what has to be copied.
+    pub(crate) fn open_beside(path: &Path, copies: &Path) -> Result<Self, StorageError> {
+        let mut attempts = 0;
+        loop {
+            let progress = Progress::of(path).ok();
+            let copy = Arc::new(Copy::of(path, copies)?);
+            attempts += 1;
+            match Self::open_files(copy.directory(), path, Some(&copy)) {
+                // What was written while it was copied may lack its beginning.
+                Err(_) if attempts < BESIDE_ATTEMPTS && progress != Progress::of(path).ok() => {}
+                opened => return opened,
+            }
+        }
+    }
+
     fn open_existing(path: &Path) -> Result<Self, StorageError> {
+        Self::open_files(path, path, None)
+    }
+
+    /// Opens the files in a directory, which are those of the table at `path`.
+    fn open_files(directory: &Path, path: &Path, copy: Option<&Arc<Copy>>) -> Result<Self, StorageError> {
         let failed = |source| StorageError::Documents { path: path.to_owned(), source };
-        let database = Database::builder(path)
+        let database = Database::builder(directory)
             .cache_size(CACHE_BYTES)
             .max_journaling_size(JOURNAL_BYTES)
             .worker_threads(BACKGROUND_THREADS)
@@ -82,7 +107,7 @@ impl Table {
         // Who asks for a document knows that it is there.
         let documents =
             database.keyspace("documents", || options().expect_point_read_hits(true)).map_err(failed)?;
-        Ok(Self { now: Reader::new(entries, documents, path), database })
+        Ok(Self { now: Reader::new(entries, documents, path, copy.cloned()), database })
     }
 
     /// What is stored at this moment; what is written later does not change it.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Opened, ToolError};
+use super::Opened;
 use crate::derived::is_whole;
 use crate::storage::{Living, StorageError, Table, Tagged};
 
@@ -10,13 +10,9 @@ use crate::storage::{Living, StorageError, Table, Tagged};
 const LISTED: usize = 20;
 
 /// What is wrong with a shard.
-///
-/// # Errors
-/// When a flow has it open.
-pub(super) fn problems(directory: &Path) -> Result<Vec<String>, ToolError> {
-    let opened = match Opened::open(directory) {
-        Err(error) if error.0.contains("works in") => return Err(error),
-        Err(error) => return Ok(vec![error.to_string()]),
+pub(super) fn problems(directory: &Path) -> Vec<String> {
+    let opened = match Opened::beside(directory) {
+        Err(error) => return vec![error.to_string()],
         Ok(opened) => opened,
     };
     let mut problems = Problems::default();
@@ -27,7 +23,7 @@ pub(super) fn problems(directory: &Path) -> Result<Vec<String>, ToolError> {
     if derived.exists() && !is_whole(&derived) {
         problems.add(format!("{} is damaged; it is built again from the vectors", derived.display()));
     }
-    Ok(problems.told())
+    problems.told()
 }
 
 /// What is wrong, the first of it in words.

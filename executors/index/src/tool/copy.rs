@@ -41,7 +41,7 @@ fn copy_shards(from: &Path, shards: &[PathBuf], to: &Path) -> Result<u64, ToolEr
         let relative = shard.strip_prefix(from).unwrap_or(Path::new(""));
         let target = to.join(relative);
         std::fs::create_dir_all(&target).map_err(StorageError::io("make", &target))?;
-        let opened = Opened::open(shard)?;
+        let opened = Opened::beside(shard)?;
         documents += copy_into(&opened, &Layout::new(&target), 1)?;
         opened.manifest.with_generation(1).with_documents().write(&Layout::new(&target))?;
         sync_directory(&target)?;
@@ -60,7 +60,7 @@ fn copy_into(opened: &Opened, to: &Layout, generation: u32) -> Result<u64, ToolE
 
 /// Leaves dead rows behind; how many.
 pub(super) fn compact(directory: &Path) -> Result<u64, ToolError> {
-    let opened = Opened::open(directory)?;
+    let opened = Opened::alone(directory)?;
     let dead = opened.table.dead_rows()?.len() as u64;
     if dead == 0 {
         return Ok(0);

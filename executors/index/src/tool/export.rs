@@ -55,7 +55,7 @@ pub(super) fn each<E: std::fmt::Display>(
 ) -> Result<u64, ToolError> {
     let mut count = 0;
     for directory in shards(path)? {
-        let opened = Opened::open(&directory)?;
+        let opened = Opened::beside(&directory)?;
         let Some(vectors) = &opened.vectors else { continue };
         for living in opened.table.living() {
             let row = living?.row;

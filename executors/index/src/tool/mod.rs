@@ -1,8 +1,8 @@
-//! What can be done with an index that no flow has open: look into it, check it, copy it, make it smaller, fill it from
-//! files and write it out to files.
+//! What can be done with an index without a flow: look into it, check it, copy it, make it smaller, fill it from files and
+//! write it out to files.
 //!
-//! A path is that of one shard, or of a directory with shards somewhere beneath it. Each shard is locked while it is worked
-//! on, so that a flow that has it open is never disturbed.
+//! A path is that of one shard, or of a directory with shards somewhere beneath it. A flow that has a shard open is never
+//! disturbed: what only reads reads the shard as it was at one moment, and what changes it is refused.
 
 mod check;
 mod copy;
@@ -46,20 +46,36 @@ struct Opened {
     manifest: Manifest,
     table: Table,
     vectors: Option<VectorFile>,
-    _lock: DirectoryLock,
+    _lock: Option<DirectoryLock>,
 }
 
 impl Opened {
-    fn open(directory: &Path) -> Result<Self, ToolError> {
+    /// Opens a shard as it is at this moment, beside a flow that may have it open.
+    fn beside(directory: &Path) -> Result<Self, ToolError> {
+        let layout = Layout::new(directory);
+        let open = |manifest: &Manifest| {
+            let documents = existing_documents(&layout, manifest)?;
+            Self::new(&layout, manifest, Table::open_beside(&documents, &layout.readers())?, None)
+        };
+        Ok(Manifest::of_current(&layout, open)?)
+    }
+
+    /// Opens a shard that no flow has open, to change it.
+    fn alone(directory: &Path) -> Result<Self, ToolError> {
         let layout = Layout::new(directory);
         let lock = DirectoryLock::take(&layout)?;
-        let manifest = Manifest::read(&layout)?
-            .ok_or_else(|| ToolError::new(format_args!("there is no index in {}", directory.display())))?;
-        let documents = layout.documents(manifest.generation);
-        if !documents.exists() {
-            return Err(StorageError::damaged(&documents, "it is missing").into());
-        }
-        let table = Table::open(&documents)?;
+        let manifest =
+            Manifest::read(&layout)?.ok_or_else(|| StorageError::Absent(layout.directory().to_owned()))?;
+        let table = Table::open(&existing_documents(&layout, &manifest)?)?;
+        Ok(Self::new(&layout, &manifest, table, Some(lock))?)
+    }
+
+    fn new(
+        layout: &Layout,
+        manifest: &Manifest,
+        table: Table,
+        lock: Option<DirectoryLock>,
+    ) -> Result<Self, StorageError> {
         let rows = table.counters()?.rows;
         let vectors = match manifest.dimension {
             Some(dimension) if rows > 0 => {
@@ -68,8 +84,17 @@ impl Opened {
             }
             _ => None,
         };
-        Ok(Self { layout, manifest, table, vectors, _lock: lock })
+        Ok(Self { layout: layout.clone(), manifest: manifest.clone(), table, vectors, _lock: lock })
     }
+}
+
+/// Where the documents are.
+///
+/// # Errors
+/// When they are not there.
+fn existing_documents(layout: &Layout, manifest: &Manifest) -> Result<PathBuf, StorageError> {
+    let documents = layout.documents(manifest.generation);
+    if documents.exists() { Ok(documents) } else { Err(StorageError::damaged(&documents, "it is missing")) }
 }
 
 /// The shards at a path or beneath it, in order.
@@ -104,11 +129,11 @@ fn look_for_shards(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 /// What is in an index: for each shard its settings, how much it holds and what its files take.
 ///
 /// # Errors
-/// When there is none, it is damaged, or a flow has it open.
+/// When there is none, or it is damaged.
 pub fn inspect(path: &Path) -> Result<Value, ToolError> {
     let mut described = Vec::new();
     for directory in shards(path)? {
-        let opened = Opened::open(&directory)?;
+        let opened = Opened::beside(&directory)?;
         let counters = opened.table.counters()?;
         let dead = opened.table.dead_rows()?.len();
         let derived = opened.layout.derived(opened.manifest.generation);
@@ -128,13 +153,13 @@ pub fn inspect(path: &Path) -> Result<Value, ToolError> {
 /// Reads everything and compares every checksum; what is wrong, by the shard's directory.
 ///
 /// # Errors
-/// When there is no index, or a flow has it open.
+/// When there is no index.
 pub fn verify(path: &Path) -> Result<Vec<(PathBuf, Vec<String>)>, ToolError> {
     let verify = |directory: PathBuf| {
-        let problems = check::problems(&directory)?;
-        Ok((directory, problems))
+        let problems = check::problems(&directory);
+        (directory, problems)
     };
-    shards(path)?.into_iter().map(verify).collect()
+    Ok(shards(path)?.into_iter().map(verify).collect())
 }
 
 /// Leaves behind the room of documents that were replaced or removed; how many rows that were.

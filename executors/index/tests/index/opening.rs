@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use flowrun_sdk::testing::Bench;
 use flowrun_sdk::{Context, guard};
@@ -68,9 +69,10 @@ fn a_directory_in_use_is_refused_and_free_again_afterwards() {
     // What a second process sees: the lock is of the file, not of the process.
     let error = refusal(directory.path(), "VectorIndexer", &json!({}));
     assert!(
-        error.starts_with("another process or pod works in")
-            && error.contains("only one at a time can, read-only or not")
-            && error.contains("a workspace of its own"),
+        error.starts_with("another process or pod writes in")
+            && error.contains("only one at a time can")
+            && error.contains("a workspace of its own")
+            && error.contains("`read_only: true`"),
         "{error}"
     );
     let file = File::open(directory.path().join("0/LOCK")).unwrap();
@@ -79,10 +81,43 @@ fn a_directory_in_use_is_refused_and_free_again_afterwards() {
     drop(bench);
     file.try_lock().unwrap();
     assert!(
-        refusal(directory.path(), "VectorIndexer", &json!({})).starts_with("another process or pod works in")
+        refusal(directory.path(), "VectorIndexer", &json!({}))
+            .starts_with("another process or pod writes in")
     );
     drop(file);
     open(directory.path(), "VectorIndexer", &json!({}));
+}
+
+#[test]
+fn a_read_only_index_is_opened_beside_who_writes_and_sees_what_comes() {
+    let directory = directory();
+    let with = json!({"metric": "euclidean", "fsync": "never"});
+    let mut writing = open(directory.path(), "VectorIndexer", &with);
+    call(&mut writing, "/index", vec![document("1", &[1.0])]);
+    let context = || Context { read_only: true, ..Context::alone(directory.path().join("0")) };
+    let mut reading = Bench::new(kind("VectorIndexer"), &with, context()).unwrap();
+    let mut another = Bench::new(kind("VectorIndexer"), &with, context()).unwrap();
+    assert_eq!(
+        (search(&mut reading, &[1.0]), search(&mut another, &[1.0])),
+        (vec!["1".to_owned()], vec!["1".to_owned()])
+    );
+    call(&mut writing, "/index", vec![document("2", &[2.0])]);
+    call(&mut writing, "/delete", vec![document("1", &[1.0])]);
+    let until = Instant::now() + Duration::from_secs(60);
+    for reader in [&mut reading, &mut another] {
+        while search(reader, &[1.0]) != ["2"] {
+            assert!(Instant::now() < until, "what was written is not seen");
+            std::thread::yield_now();
+        }
+    }
+    // Who writes may go, and another may come.
+    writing.close().unwrap();
+    let mut writing = open(directory.path(), "VectorIndexer", &with);
+    call(&mut writing, "/clear", NONE);
+    while !search(&mut reading, &[1.0]).is_empty() {
+        assert!(Instant::now() < until, "what was removed is still seen");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -46,10 +46,15 @@ fn a_copy_is_whole_small_and_answers_as_the_index_did() {
     let directory = directory();
     let (base, copy) = (directory.path().join("pod"), directory.path().join("copy"));
     let bench = fill(&base);
-    let refused = tool::copy(&base, &copy).unwrap_err().to_string();
-    assert!(refused.contains("another process or pod works in"), "{refused}");
+    // A flow that has it open is not disturbed.
+    let live = directory.path().join("live");
+    assert_eq!((tool::copy(&base, &live).unwrap(), problems(&base)), (58, vec![]));
+    assert_eq!(tool::inspect(&base).unwrap()[0]["documents"], 58);
+    let refused = tool::compact(&base).unwrap_err().to_string();
+    assert!(refused.contains("another process or pod writes in"), "{refused}");
     drop(bench);
     let before = answers(&base);
+    assert_eq!((answers(&live), problems(&live)), (before.clone(), vec![]));
     assert_eq!(tool::copy(&base, &copy).unwrap(), 58);
     assert_eq!((answers(&copy), problems(&copy)), (before.clone(), vec![]));
     let described = tool::inspect(&copy).unwrap();

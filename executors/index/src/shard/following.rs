@@ -1,0 +1,264 @@
+//! A shard that is only read, beside a process that may write to it.
+//!
+//! It is opened as it is at one moment, and again when something was written: then what is seen changes as a whole, as it
+//! does when a write is committed here. The index stays and is given the new rows, as long as it is the same generation.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use flowrun_sdk::{Condition, tracing};
+
+use super::recurring::Recurring;
+use super::state::State;
+use super::vectors::Vectors;
+use super::{Settings, Shard};
+use crate::storage::{Layout, Manifest, Progress, StorageError};
+
+/// How often it is looked whether something was written.
+const LOOKING: Duration = Duration::from_secs(1);
+/// Of the time no more than one part in so many is spent on opening it again.
+const REST: u32 = 10;
+
+/// How far who writes is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    manifest: Manifest,
+    progress: Progress,
+}
+
+impl Seen {
+    /// How far it is now; `None` while one generation takes the place of another.
+    fn now(layout: &Layout) -> Result<Option<Self>, StorageError> {
+        let Some(manifest) = Manifest::read(layout)? else { return Ok(None) };
+        let progress = Progress::of(&layout.documents(manifest.generation)).ok();
+        Ok(progress.map(|progress| Self { manifest, progress }))
+    }
+}
+
+impl Shard {
+    /// Opens a shard that is only read.
+    ///
+    /// # Errors
+    /// When there is none, or it is not what is wanted, or damaged.
+    pub(super) fn open_to_read(layout: Layout, settings: Settings) -> Result<Self, StorageError> {
+        if !layout.manifest().exists() && layout.has_generations()? {
+            return Err(StorageError::damaged(&layout.manifest(), "it is missing"));
+        }
+        let (state, seen) = Manifest::of_current(&layout, |written| {
+            written.check(&layout, &settings.wanted)?;
+            let manifest = written.renewed(&settings.wanted);
+            settings.check_index(manifest.dimension)?;
+            // What is written from here on is looked for.
+            let seen = Seen::now(&layout)?;
+            Ok((State::open(&layout, manifest, &settings)?, seen))
+        })?;
+        let shard = Self::new(layout, settings, state, None);
+        *shard.seen.lock() = seen;
+        Ok(shard)
+    }
+
+    /// Starts to look for what others write, if only they may; `wake` is called when there are new rows.
+    pub(super) fn start_following(
+        shard: &Arc<Self>,
+        condition: Condition,
+        wake: impl Fn() + Send + 'static,
+    ) -> Option<Recurring> {
+        if !shard.settings.read_only {
+            return None;
+        }
+        let shard = Arc::clone(shard);
+        let mut has_failed = false;
+        Some(Recurring::start(move || {
+            let began = Instant::now();
+            match shard.follow() {
+                Ok(false) => {}
+                Ok(true) => {
+                    wake();
+                    if std::mem::take(&mut has_failed) {
+                        condition.recover();
+                    }
+                }
+                Err(error) => {
+                    let reason = format!("what is written is not seen: {error}");
+                    if !std::mem::replace(&mut has_failed, true) {
+                        tracing::warn!("{reason}");
+                    }
+                    condition.fail(reason);
+                }
+            }
+            Some(LOOKING.max(began.elapsed() * REST))
+        }))
+    }
+
+    /// Lets what was written be seen, if something was since the last time; says whether that was so.
+    pub(super) fn follow(&self) -> Result<bool, StorageError> {
+        let mut seen = self.seen.lock();
+        let now = Seen::now(&self.layout)?;
+        if now.is_none() || *seen == now {
+            return Ok(false);
+        }
+        let next = Manifest::of_current(&self.layout, |written| self.succeeding(written))?;
+        let vectors = next.vectors.clone();
+        if let Some(vectors) = &vectors {
+            let view = next.view();
+            vectors.commit(view.counters.rows, view.live());
+        }
+        let replaced = std::mem::replace(&mut *self.state.write(), next);
+        let is_kept = |old: &Arc<Vectors>| vectors.as_ref().is_some_and(|vectors| Arc::ptr_eq(vectors, old));
+        if let Some(old) = replaced.vectors.filter(|old| !is_kept(old)) {
+            old.is_over.store(true, Ordering::Release);
+        }
+        // What was written in the same moment would not be noticed.
+        *seen = now.filter(|now| now.progress.is_settled());
+        Ok(true)
+    }
+
+    /// What is there now, with what is known of it in memory.
+    fn succeeding(&self, written: &Manifest) -> Result<State, StorageError> {
+        written.check(&self.layout, &self.settings.wanted)?;
+        let (generation, vectors, had_tags) = {
+            let state = self.read();
+            (state.manifest.generation, state.vectors.clone(), state.view().tags.is_some())
+        };
+        let vectors = vectors.filter(|_| generation == written.generation);
+        let manifest = written.renewed(&self.settings.wanted);
+        let next = self.catalogued(State::open_with(&self.layout, manifest, &self.settings, vectors)?)?;
+        if had_tags {
+            next.fill_tags(&self.settings.columns)?;
+        }
+        Ok(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use flowrun_sdk::filter::Filter;
+    use flowrun_sdk::{Context, Document, wire};
+    use serde_json::json;
+
+    use super::super::OpenShard;
+    use super::super::search::Asked;
+    use super::super::tests::settings;
+    use super::*;
+    use crate::derived::IndexChoice;
+    use crate::metric::Query;
+    use crate::storage::{Change, Fsync, Put};
+
+    fn open(directory: &std::path::Path, read_only: bool) -> Arc<OpenShard> {
+        let mut settings = settings(IndexChoice::new("HNSW8"), Fsync::Never);
+        settings.wanted.index = "HNSW8".to_owned();
+        settings.columns = vec!["number".to_owned()];
+        settings.read_only = read_only;
+        Shard::open(&Context { read_only, ..Context::alone(directory) }, settings).unwrap()
+    }
+
+    /// Writes a document of its own, and the one that every change writes.
+    fn write(shard: &OpenShard, number: u32) {
+        let mut change = Change::default();
+        for id in [number.to_string(), "all".to_owned()] {
+            let document = wire::encode(&Document::new(id.clone()).with_tag("number", number));
+            let vector = Some(vec![number as f32, if id == "all" { 1.0 } else { 0.0 }]);
+            change.put(Put { id, parent_id: String::new(), document, vector });
+        }
+        shard.apply(change).unwrap();
+    }
+
+    fn found(shard: &Shard, number: u32, filter: Option<&Filter>) -> Vec<String> {
+        let asked = Asked { k: 2, filter, ..Asked::default() };
+        let answers = shard.search(&[Query::new(vec![number as f32, 0.0])], &asked, &|| Ok(())).unwrap();
+        answers.into_iter().flatten().map(|found| found.document.id.to_string()).collect()
+    }
+
+    /// How many changes are seen, when each is seen whole and none without those before.
+    fn seen(shard: &Shard) -> u32 {
+        let view = shard.read().view();
+        let last =
+            view.table.document("all").unwrap().map_or(0, |all| all.tags["number"].as_f64().unwrap() as u32);
+        assert_eq!(view.counters.documents, u64::from(if last == 0 { 0 } else { last + 1 }));
+        assert_eq!(view.live(), view.counters.documents);
+        assert!((1..=last).all(|number| view.table.holds_id(&number.to_string()).unwrap()));
+        last
+    }
+
+    #[test]
+    fn who_only_reads_sees_what_is_written_and_keeps_its_index() {
+        let directory = tempfile::tempdir().unwrap();
+        let writing = open(directory.path(), false);
+        (1..=100).for_each(|number| write(&writing, number));
+        let reading = open(directory.path(), true);
+        assert_eq!(seen(&reading), 100);
+        reading.fill_catalogue().unwrap();
+        let filter = Filter::parse(&json!("number >= 150"), &|_, _| Ok(())).unwrap();
+        assert!(found(&reading, 150, Some(&filter)).is_empty());
+        let vectors = reading.read().vectors.clone().unwrap();
+        (101..=200).for_each(|number| write(&writing, number));
+        reading.follow().unwrap();
+        assert_eq!((seen(&reading), found(&reading, 150, None)[0].as_str()), (200, "150"));
+        assert_eq!(found(&reading, 150, Some(&filter))[0], "150");
+        assert!(reading.read().catalogue.read().as_ref().unwrap().may_match(&filter));
+        assert!(Arc::ptr_eq(&vectors, reading.read().vectors.as_ref().unwrap()));
+        reading.settle(&|| Ok(())).unwrap();
+        assert_eq!(found(&reading, 199, None)[0], "199");
+        // Another generation, and an empty one.
+        writing.compact();
+        reading.follow().unwrap();
+        assert_eq!((seen(&reading), reading.read().manifest.generation), (200, 2));
+        assert_eq!(found(&reading, 7, None)[0], "7");
+        writing.clear().unwrap();
+        reading.follow().unwrap();
+        assert_eq!((seen(&reading), found(&reading, 7, None).len()), (0, 0));
+        write(&writing, 1);
+        reading.follow().unwrap();
+        assert_eq!(seen(&reading), 1);
+        // Who writes may go and come, and who reads leaves nothing behind.
+        drop(writing);
+        write(&open(directory.path(), false), 2);
+        reading.follow().unwrap();
+        assert_eq!(seen(&reading), 2);
+        drop(reading);
+        assert_eq!(std::fs::read_dir(directory.path().join("readers")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_seen_beside_a_writer_is_what_was_acknowledged_and_whole_changes() {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let writing = open(directory.path(), false);
+        let acknowledged = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                for number in 1..=2000 {
+                    write(&writing, number);
+                    acknowledged.store(number, Ordering::Release);
+                    if number == 700 {
+                        writing.compact();
+                    }
+                }
+            });
+            while acknowledged.load(Ordering::Acquire) == 0 {
+                std::thread::yield_now();
+            }
+            let reading = open(directory.path(), true);
+            let mut last = 0;
+            while last < 2000 {
+                let before = acknowledged.load(Ordering::Acquire);
+                reading.follow().unwrap();
+                last = seen(&reading);
+                assert!(last >= before, "{last} of {before}");
+                assert_eq!(found(&reading, last / 2, None)[0], (last / 2).max(1).to_string());
+            }
+            thread.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn where_nothing_was_written_yet_there_is_nothing_to_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings { read_only: true, ..settings(IndexChoice::AUTO, Fsync::Never) };
+        let refused = Shard::open(&Context::alone(directory.path()), settings).unwrap_err().to_string();
+        assert!(refused.starts_with("there is no index in"), "{refused}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
