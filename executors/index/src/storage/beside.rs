@@ -27,6 +27,8 @@ const LOCK: &str = "lock";
 const ATTEMPTS: usize = 50;
 /// How much is copied at once, in bytes. Journals are made longer than they are, by zeros.
 const BLOCK_BYTES: usize = 1 << 20;
+/// The largest list's name and checksum, in bytes; fjall's have 25.
+const CURRENT_BYTES_MAX: u64 = 1 << 10;
 /// Clocks of files are not finer than this: what was written a moment ago may be written again without a trace.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -51,7 +53,9 @@ impl Progress {
         }
         for keyspace in entries(&table.join("keyspaces"))? {
             let path = keyspace.join(CURRENT);
-            progress.current.insert(path.clone(), fs::read(&path)?);
+            let mut current = Vec::new();
+            File::open(&path)?.take(CURRENT_BYTES_MAX).read_to_end(&mut current)?;
+            progress.current.insert(path, current);
         }
         Ok(progress)
     }
@@ -267,7 +271,7 @@ mod tests {
             writing.join().unwrap();
         });
         // Nothing of a copy is left, and nothing of the table went with it.
-        assert_eq!(entries(&copies).unwrap(), [PathBuf::new(); 0]);
+        assert!(entries(&copies).unwrap().is_empty());
         assert_eq!(last(&table), CHANGES);
         drop(table);
         assert_eq!(last(&Table::open(&path).unwrap()), CHANGES);
@@ -292,7 +296,7 @@ mod tests {
         // Who looks at it still may.
         assert_eq!(view.ids_after("").count(), 2);
         drop(view);
-        assert_eq!(entries(&copies).unwrap(), [PathBuf::new(); 0]);
+        assert!(entries(&copies).unwrap().is_empty());
     }
 
     #[test]
@@ -303,7 +307,7 @@ mod tests {
         fs::write(path.join("keyspaces/1/current"), "nonsense").unwrap();
         let error = Table::open_beside(&path, &copies).unwrap_err().to_string();
         assert!(error.contains(&path.display().to_string()) && !error.contains("copies"), "{error}");
-        assert_eq!(entries(&copies).unwrap(), [PathBuf::new(); 0]);
+        assert!(entries(&copies).unwrap().is_empty());
         fs::remove_dir_all(&path).unwrap();
         assert!(Table::open_beside(&path, &copies).is_err());
         assert!(!path.exists());
