@@ -9,7 +9,6 @@ use std::path::Path;
 
 use faiss::Index as _;
 
-use super::index::Saved;
 use super::{Approximation, Derived, DerivedError, IndexType, Tuning};
 use crate::storage::{StorageError, replace_file_alone};
 
@@ -19,7 +18,32 @@ const TRAILER_BYTES: usize = 40;
 /// How much is read at once, in bytes.
 const BLOCK_BYTES: usize = 1 << 20;
 
+/// What the file of an index has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Saved {
+    /// From the first on.
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+}
+
 impl Derived {
+    /// Whether it is on disk alone, and can neither be searched nor take rows.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.at_rest.is_some()
+    }
+
+    /// Leaves to the disk an index that covers so many rows. What the file lacks is lost; of `Flat` the vectors are the file.
+    pub(crate) fn rest(&mut self, rows: u64) -> Result<(), DerivedError> {
+        let empty = Self::new(self.kind.clone(), self.dimension(), self.approximation, self.tuning)?;
+        *self = Self { saved: self.saved, at_rest: Some(rows), ..empty };
+        Ok(())
+    }
+
+    /// It covers nothing, and is in memory: what was on disk is not to be had, or there is nothing but the vectors.
+    pub(crate) fn begin_anew(&mut self) {
+        (self.saved, self.at_rest) = (Saved::default(), None);
+    }
+
     /// Writes the index beside the vectors; what the file then has.
     pub(crate) fn save(&self, path: &Path) -> Result<Saved, StorageError> {
         let rows = self.rows();

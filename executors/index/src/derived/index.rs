@@ -4,6 +4,7 @@ use faiss::index::IndexImpl;
 use faiss::index::autotune::ParameterSpace;
 use faiss::{Index as _, index_factory};
 
+use super::file::Saved;
 use super::foreign::{Effort, Grouped, Selected, Staged};
 use super::{Approximation, IndexType, foreign};
 
@@ -68,14 +69,6 @@ pub(crate) struct Derived {
     pub(super) saved: Saved,
     /// How many rows it covers, while it is not in memory.
     pub(super) at_rest: Option<u64>,
-}
-
-/// What the file of an index has.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Saved {
-    /// From the first on.
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
 }
 
 /// The candidates of several queries.
@@ -188,23 +181,6 @@ impl Derived {
             0 => self.rows() * whole,
             saved => self.rows() * (self.saved.bytes / saved).max(1),
         }
-    }
-
-    /// Whether it is on disk alone, and can neither be searched nor take rows.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.at_rest.is_some()
-    }
-
-    /// Leaves to the disk an index that covers so many rows. What the file lacks is lost; of `Flat` the vectors are the file.
-    pub(crate) fn rest(&mut self, rows: u64) -> Result<(), DerivedError> {
-        let empty = Self::new(self.kind.clone(), self.dimension(), self.approximation, self.tuning)?;
-        *self = Self { saved: self.saved, at_rest: Some(rows), ..empty };
-        Ok(())
-    }
-
-    /// It covers nothing, and is in memory: what was on disk is not to be had, or there is nothing but the vectors.
-    pub(crate) fn begin_anew(&mut self) {
-        (self.saved, self.at_rest) = (Saved::default(), None);
     }
 
     /// Whether the file on disk covers fewer rows. `Flat` has none: the vectors are the index.

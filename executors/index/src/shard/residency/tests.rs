@@ -1,3 +1,5 @@
+//! Few places for the indexes of many shards: who gets one, who goes, and that no answer depends on it.
+
 use std::path::Path;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
