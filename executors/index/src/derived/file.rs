@@ -10,7 +10,7 @@ use std::path::Path;
 use faiss::Index as _;
 
 use super::{Approximation, Derived, DerivedError, IndexType, Tuning};
-use crate::storage::{StorageError, replace_file_alone};
+use crate::storage::{StorageError, replace_file};
 
 const MAGIC: &[u8; 8] = b"FLOWFAIS";
 const VERSION: u32 = 1;
@@ -47,7 +47,7 @@ impl Derived {
     /// Writes the index beside the vectors; what the file then has.
     pub(crate) fn save(&self, path: &Path) -> Result<Saved, StorageError> {
         let rows = self.rows();
-        replace_file_alone(path, |path| {
+        replace_file(path, |path| {
             let failed = |error: String| StorageError::io("write", path)(std::io::Error::other(error));
             let name = path.to_str().ok_or_else(|| failed("its name is not UTF-8".to_owned()))?;
             let written = faiss::write_index(&self.index, name);
@@ -70,7 +70,7 @@ impl Derived {
         file.write_all(&trailer(rows, length, checksum, self.settings()))
     }
 
-    /// An index of these settings that covers no more than `rows` and stays on disk for now; `None` when there is none. Only
+    /// An index of these settings that covers no more than `rows_max` and stays on disk for now; `None` when there is none. Only
     /// what the file says of itself is looked at: the rest is when it is read.
     pub(crate) fn at_rest(
         path: &Path,
@@ -78,20 +78,19 @@ impl Derived {
         dimension: usize,
         approximation: Approximation,
         tuning: Tuning,
-        rows: u64,
+        rows_max: u64,
     ) -> Option<Self> {
         let empty = Self::new(kind.clone(), dimension, approximation, tuning).ok()?;
         let saved = Claimed::read(path, empty.settings())?.saved;
-        (saved.rows <= rows).then_some(Self { saved, at_rest: Some(saved.rows), ..empty })
+        (saved.rows <= rows_max).then_some(Self { saved, at_rest: Some(saved.rows), ..empty })
     }
 
-    /// Reads the index from disk that is at rest; `None` when it cannot be trusted.
-    pub(crate) fn woken(&self, path: &Path) -> Option<Self> {
+    /// Reads the index from disk that is at rest, or what somebody saved there since; `None` when it cannot be trusted.
+    pub(crate) fn woken(&self, path: &Path, rows_max: u64) -> Option<Self> {
         let empty = Self::new(self.kind.clone(), self.dimension(), self.approximation, self.tuning).ok()?;
         let saved = Claimed::read(path, self.settings())?.verified()?;
         let index = faiss::read_index(path.to_str()?).ok()?;
-        let fits =
-            index.ntotal() == saved.rows && Some(saved.rows) == self.at_rest && index.d() == empty.index.d();
+        let fits = index.ntotal() == saved.rows && saved.rows <= rows_max && index.d() == empty.index.d();
         let woken = Self { index, saved, ..empty };
         (fits && woken.tune().is_ok()).then_some(woken)
     }
@@ -193,7 +192,7 @@ mod tests {
 
     fn load(path: &Path, rows: u64) -> Option<Derived> {
         let (kind, approximation, tuning) = settings();
-        Derived::at_rest(path, &kind, 2, approximation, tuning, rows)?.woken(path)
+        Derived::at_rest(path, &kind, 2, approximation, tuning, rows)?.woken(path, rows)
     }
 
     fn saved(path: &Path) {

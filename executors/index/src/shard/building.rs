@@ -22,7 +22,7 @@ const SMALL_ROWS: u64 = 16_384;
 /// So many rows are added to a new index while who writes waits, before it takes the place of the one that answers.
 const FOLLOWED_ROWS: u64 = 4096;
 /// So many rows may be missing from an index that is on disk alone before it is taken into memory for them.
-pub(super) const MISSING_AT_REST_MAX: u64 = 8192;
+const MISSING_AT_REST_MAX: u64 = 8192;
 /// So many more rows than are saved are worth saving before the end.
 const UNSAVED_ROWS_MAX: u64 = 1 << 17;
 
@@ -48,13 +48,15 @@ enum Work {
 }
 
 impl Vectors {
-    /// Does all that is to be done now, or as much as there is time for before this is over.
-    pub(super) fn work(&self) -> Result<(), StorageError> {
+    /// Does all that is to be done now, or as much as there is time for before this is over. An index is built only if
+    /// that `may_build`.
+    pub(super) fn work(&self, may_build: bool) -> Result<(), StorageError> {
         set_threads(self.threads);
         loop {
             match self.next_work() {
                 _ if self.is_over() => return Ok(()),
                 Work::Nothing => break self.pause(),
+                Work::Build(_) if !may_build => return Ok(()),
                 Work::Build(kind) => self.build(&kind)?,
                 Work::CatchUp => self.catch_up()?,
             }
@@ -78,6 +80,11 @@ impl Vectors {
     /// the last rows came.
     pub(super) fn has_work(&self) -> bool {
         self.building.is_locked() || self.next_work() != Work::Nothing || self.served.read().grouped.is_some()
+    }
+
+    /// Whether an index is to be built.
+    pub(super) fn is_to_be_built(&self) -> bool {
+        matches!(self.next_work(), Work::Build(_))
     }
 
     /// What whoever writes does for the index: nothing that takes long, unless so many rows wait that those who search

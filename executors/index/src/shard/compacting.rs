@@ -127,7 +127,7 @@ impl Shard {
             *self.compacting.next.lock() = Some(Arc::clone(vectors));
             if !self.compacting.is_given_up.load(Ordering::Acquire) {
                 vectors.bring()?;
-                vectors.work()?;
+                vectors.work(true)?;
             }
         }
         Ok(next)

@@ -3,11 +3,13 @@
 //! It is opened as it is at one moment, and again when something was written: then what is seen changes as a whole, as it
 //! does when a write is committed here. The index stays and is given the new rows, as long as it is the same generation.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use flowrun_sdk::{Condition, tracing};
+use parking_lot::RwLockWriteGuard;
 
 use super::recurring::Recurring;
 use super::state::State;
@@ -19,9 +21,13 @@ use crate::storage::{Layout, Manifest, Progress, StorageError};
 const LOOKING: Duration = Duration::from_secs(1);
 /// Of the time no more than one part in so many is spent on opening it again.
 const REST: u32 = 10;
+/// How often there may be nothing before somebody is told.
+const ABSENCES_MAX: usize = 5;
+/// How often it is looked whether nobody reads at the moment.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How far who writes is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Seen {
     manifest: Manifest,
     progress: Progress,
@@ -31,8 +37,17 @@ impl Seen {
     /// How far it is now; `None` while one generation takes the place of another.
     fn now(layout: &Layout) -> Result<Option<Self>, StorageError> {
         let Some(manifest) = Manifest::read(layout)? else { return Ok(None) };
-        let progress = Progress::of(&layout.documents(manifest.generation)).ok();
-        Ok(progress.map(|progress| Self { manifest, progress }))
+        let documents = layout.documents(manifest.generation);
+        match Progress::of(&documents) {
+            Ok(progress) => Ok(Some(Self { manifest, progress })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StorageError::io("read", &documents)(error)),
+        }
+    }
+
+    /// The same, if it is certain that it will be another when something is written.
+    fn settled(self) -> Option<Self> {
+        self.progress.is_settled().then_some(self)
     }
 }
 
@@ -54,7 +69,7 @@ impl Shard {
             Ok((State::open(&layout, manifest, &settings)?, seen))
         })?;
         let shard = Self::new(layout, settings, state, None);
-        *shard.seen.lock() = seen;
+        *shard.seen.lock() = seen.and_then(Seen::settled);
         Ok(shard)
     }
 
@@ -68,13 +83,22 @@ impl Shard {
             return None;
         }
         let shard = Arc::clone(shard);
-        let mut has_failed = false;
+        let (mut has_failed, mut absences) = (false, 0);
         Some(Recurring::start(move || {
             let began = Instant::now();
-            match shard.follow() {
-                Ok(false) => {}
-                Ok(true) => {
-                    wake();
+            let followed = match shard.follow() {
+                Ok(None) if absences >= ABSENCES_MAX => {
+                    Err(StorageError::Absent(shard.layout.directory().to_owned()))
+                }
+                followed => followed,
+            };
+            match followed {
+                Ok(None) => absences += 1,
+                Ok(Some(has_changed)) => {
+                    absences = 0;
+                    if has_changed {
+                        wake();
+                    }
                     if std::mem::take(&mut has_failed) {
                         condition.recover();
                     }
@@ -91,12 +115,12 @@ impl Shard {
         }))
     }
 
-    /// Lets what was written be seen, if something was since the last time; says whether that was so.
-    pub(super) fn follow(&self) -> Result<bool, StorageError> {
+    /// Lets what was written be seen; says whether something was since the last time, `None` when nothing is there.
+    pub(super) fn follow(&self) -> Result<Option<bool>, StorageError> {
         let mut seen = self.seen.lock();
-        let now = Seen::now(&self.layout)?;
-        if now.is_none() || *seen == now {
-            return Ok(false);
+        let Some(now) = Seen::now(&self.layout)? else { return Ok(None) };
+        if seen.as_ref() == Some(&now) {
+            return Ok(Some(false));
         }
         let next = Manifest::of_current(&self.layout, |written| self.succeeding(written))?;
         let vectors = next.vectors.clone();
@@ -104,14 +128,25 @@ impl Shard {
             let view = next.view();
             vectors.commit(view.counters.rows, view.live());
         }
-        let replaced = std::mem::replace(&mut *self.state.write(), next);
+        let replaced = std::mem::replace(&mut *self.write_state(), next);
         let is_kept = |old: &Arc<Vectors>| vectors.as_ref().is_some_and(|vectors| Arc::ptr_eq(vectors, old));
         if let Some(old) = replaced.vectors.filter(|old| !is_kept(old)) {
             old.is_over.store(true, Ordering::Release);
         }
-        // What was written in the same moment would not be noticed.
-        *seen = now.filter(|now| now.progress.is_settled());
-        Ok(true)
+        *seen = now.settled();
+        Ok(Some(true))
+    }
+
+    /// The state, to be replaced. Who waits for a lock holds up who comes later to read: so nobody waits at first.
+    fn write_state(&self) -> RwLockWriteGuard<'_, State> {
+        let until = Instant::now() + LOOKING;
+        loop {
+            match self.state.try_write() {
+                Some(state) => return state,
+                None if Instant::now() >= until => return self.state.write(),
+                None => std::thread::sleep(PAUSE),
+            }
+        }
     }
 
     /// What is there now, with what is known of it in memory.
@@ -121,7 +156,10 @@ impl Shard {
             let state = self.read();
             (state.manifest.generation, state.vectors.clone(), state.view().tags.is_some())
         };
-        let vectors = vectors.filter(|_| generation == written.generation);
+        // Somebody may have put another index there that counts generations from the first.
+        let path = self.layout.vectors(generation);
+        let is_same = |vectors: &Arc<Vectors>| generation == written.generation && vectors.file.is_at(&path);
+        let vectors = vectors.filter(is_same);
         let manifest = written.renewed(&self.settings.wanted);
         let next = self.catalogued(State::open_with(&self.layout, manifest, &self.settings, vectors)?)?;
         if had_tags {
@@ -251,6 +289,40 @@ mod tests {
             }
             thread.join().unwrap();
         });
+    }
+
+    #[test]
+    fn an_index_that_took_the_place_of_another_is_taken_for_what_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, old) = (directory.path().join("shard"), directory.path().join("old"));
+        write(&open(&path, false), 1);
+        let reading = open(&path, true);
+        assert_eq!(found(&reading, 1, None)[0], "1");
+        // Generation 1 again, with other vectors in the same rows.
+        std::fs::rename(&path, &old).unwrap();
+        let writing = open(&path, false);
+        (2..=3).for_each(|number| write(&writing, number));
+        reading.follow().unwrap();
+        assert_eq!(found(&reading, 3, None), found(&writing, 3, None));
+        assert_eq!(found(&reading, 2, None), ["2", "3"]);
+    }
+
+    #[test]
+    fn what_is_no_longer_current_when_it_was_read_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(open(directory.path(), false));
+        let layout = Layout::new(directory.path());
+        let read = Manifest::of_current(&layout, |manifest| {
+            if manifest.generation == 1 {
+                manifest.with_generation(2).write(&layout)?;
+            }
+            Ok(manifest.generation)
+        });
+        assert_eq!(read.unwrap(), 2);
+        let never = Manifest::of_current(&layout, |manifest| {
+            manifest.with_generation(manifest.generation + 1).write(&layout)
+        });
+        assert!(never.unwrap_err().to_string().contains("who writes leaves no time for it"));
     }
 
     #[test]

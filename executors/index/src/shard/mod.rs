@@ -32,7 +32,6 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use building::MISSING_AT_REST_MAX;
 use compacting::Compacting;
 use flowrun_sdk::{Context, Value, tracing};
 use following::Seen;
@@ -57,7 +56,7 @@ use crate::derived::set_threads;
 use crate::metric::Metric;
 use crate::storage::{
     Change, DirectoryLock, Elements, Fsync, Kind, Layout, Manifest, Outcome, Plan, Reader, StorageError,
-    sync_directory,
+    remove_remains, sync_directory,
 };
 
 /// So many rows may wait for the index before who writes more does some of its work first.
@@ -134,6 +133,7 @@ impl Shard {
             manifest.write(&layout)?;
         }
         layout.remove_other_generations(manifest.generation)?;
+        remove_remains(&layout.readers());
         let state = State::open(&layout, manifest, &settings)?;
         if written.is_none_or(|written| !written.has_documents) {
             state.manifest.write(&layout)?;
@@ -254,10 +254,12 @@ impl Shard {
 
     /// Does what whoever writes does for the index.
     fn keep_up(&self, vectors: &Vectors) -> Result<(), StorageError> {
-        if vectors.is_at_rest() && vectors.missing() <= MISSING_AT_REST_MAX {
+        // An index that is not in memory is not waited for.
+        let residency = self.residency.as_ref();
+        let entered = residency.map(|residency| residency.enter_present(self));
+        if matches!(entered, Some(None)) {
             return Ok(());
         }
-        let _entered = self.enter(Use::Ask, || Ok::<_, StorageError>(()))?;
         vectors.keep_up(MISSING_ROWS_MAX)
     }
 

@@ -15,7 +15,7 @@ use super::Settings;
 use super::building::Building;
 use crate::derived::{Approximation, Derived, DerivedError, Grouped, IndexChoice, Staged, Tuning};
 use crate::metric::Metric;
-use crate::storage::{Counters, DirectoryLock, Layout, Manifest, StorageError, VectorFile};
+use crate::storage::{Counters, Layout, Manifest, StorageError, VectorFile};
 
 /// So many rows may be missing from the index when it is opened or closed, and are waited for: a few seconds at the most.
 const ROWS_WAITED_FOR: u64 = 10_000;
@@ -40,10 +40,8 @@ pub(super) struct Vectors {
     /// How many threads may work out where rows go.
     pub(super) threads: usize,
     pub(super) derived_path: PathBuf,
-    /// Whether an index that cannot be used may be removed.
+    /// Whether the index on disk is somebody else's.
     is_read_only: bool,
-    /// Not when that would take the place of an index that belongs to those who may write here.
-    may_save: AtomicBool,
 }
 
 /// The index that answers.
@@ -88,7 +86,8 @@ impl Vectors {
         let file = open_file(layout, manifest, dimension, counters.rows, settings.read_only)?;
         let at_rest = |kind| {
             let tuning = settings.tuning;
-            Derived::at_rest(&derived_path, kind, dimension, approximation, tuning, counters.rows)
+            let rows_max = rows_max(settings.read_only, counters.rows);
+            Derived::at_rest(&derived_path, kind, dimension, approximation, tuning, rows_max)
         };
         let found = kinds.iter().find_map(at_rest);
         let is_unusable = found.is_none() && derived_path.exists();
@@ -106,7 +105,6 @@ impl Vectors {
             threads: settings.threads,
             derived_path,
             is_read_only: settings.read_only,
-            may_save: AtomicBool::new(true),
         };
         if is_unusable {
             vectors.reject()?;
@@ -123,7 +121,6 @@ impl Vectors {
     fn reject(&self) -> Result<(), StorageError> {
         tracing::warn!(path = %self.derived_path.display(), "the index is damaged or of other settings: it is built again");
         if self.is_read_only {
-            self.may_save.store(false, Ordering::Release);
             return Ok(());
         }
         match std::fs::remove_file(&self.derived_path) {
@@ -140,7 +137,7 @@ impl Vectors {
             let (is_exact, woken) = {
                 let derived = &self.served.read().derived;
                 let is_exact = derived.kind().is_exact();
-                (is_exact, if is_exact { None } else { derived.woken(&self.derived_path) })
+                (is_exact, if is_exact { None } else { derived.woken(&self.derived_path, self.rows_max()) })
             };
             if woken.is_none() && !is_exact {
                 self.reject()?;
@@ -159,18 +156,30 @@ impl Vectors {
     pub(super) fn rest(&self) -> bool {
         self.save();
         let _building = self.building.lock();
-        let rows = {
-            let derived = &self.served.read().derived;
-            if derived.is_worth_saving() {
-                return false;
-            }
-            derived.rows()
-        };
         // What was never trained takes no memory.
-        if self.is_trained() {
-            self.leave_to_disk(rows);
+        if !self.is_trained() || self.is_at_rest() {
+            return true;
         }
-        true
+        let on_disk = {
+            let derived = &self.served.read().derived;
+            if derived.is_worth_saving() { self.saved_by_others(derived) } else { Some(derived.rows()) }
+        };
+        on_disk.map(|rows| self.leave_to_disk(rows)).is_some()
+    }
+
+    /// How many rows the index on disk covers that is somebody else's: the rows that it lacks are added again.
+    fn saved_by_others(&self, derived: &Derived) -> Option<u64> {
+        let (kind, dimension) = (derived.kind(), self.file.dimension());
+        let saved = self.is_read_only.then(|| {
+            let path = &self.derived_path;
+            Derived::at_rest(path, kind, dimension, self.approximation, self.tuning, self.rows_max())
+        });
+        saved.flatten().map(|saved| saved.rows())
+    }
+
+    /// How many rows an index on disk may cover.
+    fn rows_max(&self) -> u64 {
+        rows_max(self.is_read_only, self.committed.load(Ordering::Acquire))
     }
 
     /// An exact index has no file, and is filled when it is asked.
@@ -210,6 +219,9 @@ impl Vectors {
 
     /// Leaves as little as possible to the next opening. Failing to is no failure.
     pub(super) fn finish(&self) {
+        if self.is_read_only {
+            return;
+        }
         if self.missing() <= ROWS_WAITED_FOR
             && let Err(error) = self.catch_up()
         {
@@ -233,19 +245,12 @@ impl Vectors {
         self.served.read().derived.is_trained()
     }
 
-    /// Whether there is nothing in the way of writing the derived index out: who only reads leaves it to who writes.
-    fn may_save(&self) -> bool {
-        let directory = self.derived_path.parent().unwrap_or(&self.derived_path);
-        self.may_save.load(Ordering::Acquire)
-            && (!self.is_read_only || DirectoryLock::take(&Layout::new(directory)).is_ok())
-    }
-
     /// Writes the derived index out when that saves work at the next opening. Failing to is no failure.
     pub(super) fn save(&self) {
         // Nobody adds to it meanwhile, so that no search waits behind somebody who wants to.
         let _building = self.building.lock();
         let served = self.served.read();
-        if !served.derived.is_worth_saving() || !self.may_save() {
+        if self.is_read_only || !served.derived.is_worth_saving() {
             return;
         }
         match served.derived.save(&self.derived_path) {
@@ -256,6 +261,11 @@ impl Vectors {
             Err(error) => tracing::warn!(%error, "the index will be built again at the next start"),
         }
     }
+}
+
+/// How many rows an index on disk may cover: who writes elsewhere may be ahead, and rows are never changed.
+fn rows_max(read_only: bool, committed: u64) -> u64 {
+    if read_only { u64::MAX } else { committed }
 }
 
 fn open_file(

@@ -1,24 +1,26 @@
 //! A shard that is open, and the thread that works for it where nobody waits.
 //!
-//! The thread builds the index and tells the disk of what was acknowledged before it had it. It is started when there
-//! is something to do for the first time, and ends with the shard. Another removes what is kept until a time alone, see
-//! [`super::expiry`].
+//! The thread builds the index. It is started when there is something to do for the first time, and ends with the shard.
+//! Others tell the disk of what was acknowledged before it had it, remove what is kept until a time (see
+//! [`super::expiry`]), and look for what somebody else writes (see [`super::following`]), each where it is needed.
 
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flowrun_sdk::{Condition, ExecutorError, tracing};
 use parking_lot::{Condvar, Mutex};
 
 use super::Shard;
-use super::answer::Check;
+use super::answer::{Check, Match};
 use super::expiry::start_expiring;
 use super::recurring::Recurring;
 use super::residency::Use;
-use crate::storage::{Change, FSYNC_INTERVAL, Outcome, StorageError};
+use super::search::Asked;
+use crate::metric::Query;
+use crate::storage::{Change, FSYNC_INTERVAL, Fsync, Outcome, StorageError};
 
 /// How often somebody who waits for the thread looks whether to go on waiting.
 const LOOKING: Duration = Duration::from_millis(20);
@@ -31,6 +33,7 @@ pub(crate) struct OpenShard {
     thread: Mutex<Option<JoinHandle<()>>>,
     expirer: Option<Recurring>,
     follower: Option<Recurring>,
+    syncer: Option<Recurring>,
 }
 
 /// Where the thread finds what it is to do.
@@ -48,8 +51,6 @@ struct Tasks {
     /// Look whether the index has work.
     look: bool,
     is_busy: bool,
-    /// When the disk is to be told.
-    sync_at: Option<Instant>,
 }
 
 impl Desk {
@@ -75,11 +76,12 @@ impl OpenShard {
             residency.join(&shard);
         }
         let expirer = start_expiring(&shard, condition.clone());
+        let syncer = Shard::start_syncing(&shard, condition.clone());
         let desk = Desk { tasks: Mutex::default(), changed: Condvar::new(), condition: condition.clone() };
         let desk = Arc::new(desk);
         let own = Arc::clone(&desk);
         let follower = Shard::start_following(&shard, condition, move || own.look());
-        let open = Self { shard, desk, thread: Mutex::default(), expirer, follower };
+        let open = Self { shard, desk, thread: Mutex::default(), expirer, follower, syncer };
         if open.follower.is_some() {
             open.start_thread();
         }
@@ -103,6 +105,23 @@ impl OpenShard {
         Ok(outcome)
     }
 
+    /// As [`Shard::search`]. An index that was read for it may lack what was written since, or be damaged.
+    ///
+    /// # Errors
+    /// As for [`Shard::search`].
+    pub(crate) fn search(
+        &self,
+        queries: &[Query],
+        asked: &Asked<'_>,
+        check: Check<'_>,
+    ) -> Result<Vec<Vec<Match>>, ExecutorError> {
+        let found = self.shard.search(queries, asked, check);
+        if self.shard.residency.is_some() {
+            self.wake();
+        }
+        found
+    }
+
     /// Waits until the index covers all that is stored.
     ///
     /// # Errors
@@ -121,18 +140,10 @@ impl OpenShard {
 
     /// Lets the thread look, if there is something to see.
     pub(super) fn wake(&self) {
-        let (has_work, is_unsynced) = self.shard.has_work();
-        if !has_work && !is_unsynced {
-            return;
+        if self.shard.has_work() {
+            self.desk.look();
+            self.start_thread();
         }
-        let mut tasks = self.desk.tasks.lock();
-        tasks.look |= has_work;
-        if is_unsynced {
-            tasks.sync_at.get_or_insert_with(|| Instant::now() + FSYNC_INTERVAL);
-        }
-        drop(tasks);
-        self.desk.changed.notify_all();
-        self.start_thread();
     }
 
     fn start_thread(&self) {
@@ -157,32 +168,58 @@ impl From<StorageError> for Interrupted {
 }
 
 impl Shard {
-    /// Whether there is work to do where nobody waits, and whether something is to be made durable.
-    pub(super) fn has_work(&self) -> (bool, bool) {
+    /// Whether there is work to do where nobody waits.
+    pub(super) fn has_work(&self) -> bool {
         let is_worth_compacting = self.is_worth_compacting();
         let state = self.state.read();
-        let has_work =
-            is_worth_compacting || state.vectors.as_ref().is_some_and(|vectors| vectors.has_work());
-        let is_unsynced = state.durability.lock().is_unsynced;
-        (has_work, is_unsynced)
+        is_worth_compacting || state.vectors.as_ref().is_some_and(|vectors| vectors.has_work())
     }
 
     /// Does the work of the index, and leaves dead rows behind.
     pub(super) fn work(&self) -> Result<(), StorageError> {
-        if !self.has_work().0 {
-            return Ok(());
+        // Rows may be added until there are so many that an index is to be built.
+        while self.has_work() {
+            let builds = self.residency.is_none() || self.is_to_build();
+            let wanted = if builds { Use::Build } else { Use::Ask };
+            let check = || if self.is_closing() { Err(Interrupted::Closing) } else { Ok(()) };
+            let _entered = match self.enter(wanted, check) {
+                Ok(entered) => entered,
+                Err(Interrupted::Closing) => return Ok(()),
+                Err(Interrupted::Failed(error)) => return Err(error),
+            };
+            if builds && self.is_worth_compacting() {
+                self.compact();
+            }
+            let vectors = self.state.read().vectors.clone();
+            vectors.map_or(Ok(()), |vectors| vectors.work(builds))?;
+            if builds || !self.is_to_build() {
+                break;
+            }
         }
-        let check = || if self.is_closing() { Err(Interrupted::Closing) } else { Ok(()) };
-        let _entered = match self.enter(Use::Build, check) {
-            Ok(entered) => entered,
-            Err(Interrupted::Closing) => return Ok(()),
-            Err(Interrupted::Failed(error)) => return Err(error),
-        };
-        if self.is_worth_compacting() {
-            self.compact();
+        Ok(())
+    }
+
+    /// Whether another index or another generation is to be made.
+    fn is_to_build(&self) -> bool {
+        let is_to_be_built =
+            || self.state.read().vectors.as_ref().is_some_and(|vectors| vectors.is_to_be_built());
+        self.is_worth_compacting() || is_to_be_built()
+    }
+
+    /// Starts to tell the disk of what was acknowledged, where that is not done at once.
+    fn start_syncing(shard: &Arc<Self>, condition: Condition) -> Option<Recurring> {
+        if shard.settings.read_only || shard.settings.fsync != Fsync::Interval {
+            return None;
         }
-        let vectors = self.state.read().vectors.clone();
-        vectors.map_or(Ok(()), |vectors| vectors.work())
+        let shard = Arc::clone(shard);
+        Some(Recurring::start(move || match shard.sync() {
+            Ok(()) => Some(FSYNC_INTERVAL),
+            Err(error) => {
+                tracing::error!(%error, "the last writes may not be on disk");
+                condition.fail(error.to_string());
+                None
+            }
+        }))
     }
 
     /// Makes durable what was acknowledged before the disk had it.
@@ -216,6 +253,11 @@ impl Drop for OpenShard {
             // It catches nothing: a panic has been told by then.
             let _ = thread.join();
         }
+        // What was acknowledged under `interval` should not depend on the system's mood.
+        self.syncer.take();
+        if let Err(error) = self.shard.sync() {
+            tracing::error!(%error, "the last writes may not be on disk");
+        }
     }
 }
 
@@ -224,30 +266,17 @@ fn work(shard: &Shard, desk: &Desk) {
         let mut tasks = desk.tasks.lock();
         tasks.is_busy = false;
         desk.changed.notify_all();
-        let is_due = |tasks: &Tasks| tasks.sync_at.is_some_and(|at| at <= Instant::now());
-        while !tasks.is_over && !tasks.look && !is_due(&tasks) {
-            match tasks.sync_at {
-                Some(at) => drop(desk.changed.wait_until(&mut tasks, at)),
-                None => desk.changed.wait(&mut tasks),
-            }
+        while !tasks.is_over && !tasks.look {
+            desk.changed.wait(&mut tasks);
         }
         if tasks.is_over {
             break;
         }
         tasks.is_busy = std::mem::take(&mut tasks.look);
-        let syncs = is_due(&tasks);
-        if syncs {
-            tasks.sync_at = None;
-        }
         drop(tasks);
-        let worked = if syncs { shard.sync() } else { Ok(()) };
-        if let Err(error) = worked.and_then(|()| shard.work()) {
+        if let Err(error) = shard.work() {
             tracing::error!(%error, "upkeep of the index failed");
             desk.condition.fail(error.to_string());
         }
-    }
-    // What was acknowledged under `interval` should not depend on the system's mood.
-    if let Err(error) = shard.sync() {
-        tracing::error!(%error, "the last writes may not be on disk");
     }
 }

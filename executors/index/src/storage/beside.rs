@@ -9,7 +9,7 @@
 //! a journal to a sorted file meanwhile, and might be missing in both: then it is copied again.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +22,7 @@ const JOURNAL: &str = "jnl";
 const CURRENT: &str = "current";
 const TABLES: &str = "tables";
 const LOCK: &str = "lock";
+const MARK: &str = "version";
 
 /// How often it is tried before somebody is told that a writer leaves no time for it.
 const ATTEMPTS: usize = 50;
@@ -33,18 +34,27 @@ const CURRENT_BYTES_MAX: u64 = 1 << 10;
 const TICK: Duration = Duration::from_millis(50);
 
 /// What the files of a table looked like. Equal ones are of equal tables.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Progress {
     /// Which sorted files count, of each keyspace.
     current: BTreeMap<PathBuf, Vec<u8>>,
     /// When each journal was written last.
     journals: BTreeMap<PathBuf, SystemTime>,
+    /// When this was looked at.
+    at: SystemTime,
+}
+
+impl PartialEq for Progress {
+    fn eq(&self, other: &Self) -> bool {
+        self.current == other.current && self.journals == other.journals
+    }
 }
 
 impl Progress {
     /// How far the table in this directory is.
     pub(crate) fn of(table: &Path) -> io::Result<Self> {
-        let mut progress = Self { current: BTreeMap::new(), journals: BTreeMap::new() };
+        let mut progress =
+            Self { current: BTreeMap::new(), journals: BTreeMap::new(), at: SystemTime::now() };
         for path in entries(table)? {
             if path.extension().is_some_and(|extension| extension == JOURNAL) {
                 let written = fs::metadata(&path)?.modified()?;
@@ -67,8 +77,9 @@ impl Progress {
 
     /// Whether it is certain that a later write leaves a trace.
     pub(crate) fn is_settled(&self) -> bool {
-        let now = SystemTime::now();
-        self.journals.values().all(|written| now.duration_since(*written).is_ok_and(|since| since > TICK))
+        let is_earlier =
+            |written: &SystemTime| self.at.duration_since(*written).is_ok_and(|since| since > TICK);
+        self.journals.values().all(is_earlier)
     }
 }
 
@@ -92,7 +103,9 @@ impl Copy {
             let before = Progress::of(table);
             let copied = before.and_then(|before| {
                 copy_directory(table, &copy.directory)?;
-                Ok(before.has_the_files_of(&Progress::of(table)?))
+                // Without its mark it would be taken for a new one.
+                let is_whole = copy.directory.join(MARK).exists();
+                Ok(is_whole && before.has_the_files_of(&Progress::of(table)?))
             });
             match copied {
                 Ok(true) => return Ok(copy),
@@ -112,10 +125,14 @@ impl Copy {
             let directory = copies.join(format!("{}-{number}", std::process::id()));
             let lock = directory.with_extension(LOCK);
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&lock)?;
-            // Somebody may be about to remove it as remains: then another name is free.
-            if file.try_lock().is_ok() && lock.exists() && !directory.exists() {
-                fs::create_dir(&directory)?;
-                return Ok(Self { directory, lock, _file: file });
+            match file.try_lock() {
+                Ok(()) if lock.exists() && !directory.exists() => {
+                    fs::create_dir(&directory)?;
+                    return Ok(Self { directory, lock, _file: file });
+                }
+                // Somebody is about to remove it as remains: another name is free.
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error),
             }
         }
     }
@@ -140,7 +157,7 @@ fn remove(directory: &Path, lock: &Path) {
 }
 
 /// Removes copies of processes that are gone.
-fn remove_remains(copies: &Path) {
+pub(crate) fn remove_remains(copies: &Path) {
     for lock in entries(copies).unwrap_or_default() {
         if lock.extension().is_some_and(|extension| extension == LOCK)
             && let Ok(file) = File::open(&lock)
@@ -165,10 +182,12 @@ fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
             fs::create_dir(&target)?;
             copy_directory(&path, &target)?;
         } else if is_of_sorted_files {
+            // Where files cannot be linked, or not those of another user, they are copied.
+            let is_gone = |error: &io::Error| error.kind() == ErrorKind::NotFound;
             match fs::hard_link(&path, &target) {
-                // One that counts no more. If it counts, the list changes too.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                linked => linked?,
+                Err(error) if !is_gone(&error) => copy_file(&path, &target)?,
+                // One that is gone counts no more. If it counts, the list has changed too.
+                Ok(()) | Err(_) => {}
             }
         } else if name == LOCK {
             File::create(&target)?;

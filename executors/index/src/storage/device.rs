@@ -3,9 +3,9 @@
 //! Everything that is read and written of vectors goes through here, so that tests can let the disk refuse: short
 //! writes, no space, errors of reading and of syncing.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use rustix::fs::Advice;
@@ -45,6 +45,13 @@ impl Device {
             file => file?,
         };
         Ok(Self::new(file, File::open(path)?))
+    }
+
+    /// Whether the file of that name is this one.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let known = self.file.metadata().map(identity).ok();
+        known.is_some() && known == std::fs::metadata(path).map(identity).ok()
     }
 
     pub(super) fn length(&self) -> io::Result<u64> {

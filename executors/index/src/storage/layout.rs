@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::StorageError;
 
@@ -99,8 +98,7 @@ fn generation_of(name: &str) -> Option<u32> {
     let (kind, rest) = name.split_once('-')?;
     let (number, extension) = rest.split_once('.').unwrap_or((rest, ""));
     let ours = [("documents", ""), ("vectors", "bin"), ("faiss", "index")];
-    let is_unfinished = extension == "new" || extension.ends_with(".new");
-    let known = ours.iter().any(|ours| *ours == (kind, extension) || (ours.0 == kind && is_unfinished));
+    let known = ours.iter().any(|ours| *ours == (kind, extension) || (ours.0 == kind && extension == "new"));
     (known && number.len() == 6).then(|| number.parse().ok()).flatten()
 }
 
@@ -109,28 +107,14 @@ pub(crate) fn replace_file(
     path: &Path,
     write: impl FnOnce(&Path) -> Result<(), StorageError>,
 ) -> Result<(), StorageError> {
-    replace_file_by(path, &path.with_extension("new"), write)
-}
-
-/// The same by a file of a name that nobody else has, for what several may write at once.
-pub(crate) fn replace_file_alone(
-    path: &Path,
-    write: impl FnOnce(&Path) -> Result<(), StorageError>,
-) -> Result<(), StorageError> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    replace_file_by(path, &path.with_extension(format!("{}-{number}.new", std::process::id())), write)
-}
-
-fn replace_file_by(
-    path: &Path,
-    temporary: &Path,
-    write: impl FnOnce(&Path) -> Result<(), StorageError>,
-) -> Result<(), StorageError> {
-    write(temporary)?;
-    let file = File::open(temporary).map_err(StorageError::io("open", temporary))?;
-    file.sync_all().map_err(StorageError::io("write", temporary))?;
-    fs::rename(temporary, path).map_err(StorageError::io("replace", path))?;
+    let temporary = path.with_extension("new");
+    let replaced = write(&temporary).and_then(|()| {
+        let file = File::open(&temporary).map_err(StorageError::io("open", &temporary))?;
+        file.sync_all().map_err(StorageError::io("write", &temporary))?;
+        fs::rename(&temporary, path).map_err(StorageError::io("replace", path))
+    });
+    // It may be large, and the disk full.
+    replaced.inspect_err(|_| drop(fs::remove_file(&temporary)))?;
     sync_directory(path)
 }
 
@@ -163,7 +147,7 @@ mod tests {
         let layout = Layout::new(directory.path());
         fs::create_dir(layout.documents(1)).unwrap();
         fs::create_dir(layout.documents(2)).unwrap();
-        let ours = [layout.vectors(1), layout.derived(1), layout.derived(1).with_extension("7-0.new")];
+        let ours = [layout.vectors(1), layout.derived(1), layout.derived(1).with_extension("new")];
         let kept =
             [layout.vectors(2), directory.path().join("vectors-1.bin"), directory.path().join("notes")];
         for path in ours.iter().chain(&kept) {
@@ -187,8 +171,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         replace_with_bytes(&path, b"old").unwrap();
-        let failed = replace_file(&path, |_| Err(StorageError::damaged(&path, "test")));
+        let failed = replace_file(&path, |temporary| {
+            fs::write(temporary, b"half").unwrap();
+            Err(StorageError::damaged(&path, "test"))
+        });
         assert!(failed.is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         assert_eq!(flowrun_sdk::guard::read_file(&path, 9).unwrap(), b"old");
     }
 }

@@ -1,12 +1,8 @@
 //! One process at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::time::Duration;
 
 use super::{Layout, StorageError};
-
-/// How often it is tried, a millisecond apart.
-const ATTEMPTS: usize = 20;
 
 /// Holds a shard's directory; given back when dropped, also when the process is killed.
 #[derive(Debug)]
@@ -23,20 +19,10 @@ impl DirectoryLock {
         let path = layout.lock();
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(StorageError::io("open", &path))?;
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
-                // Somebody may only look whether anybody holds it.
-                Err(TryLockError::WouldBlock) if attempts < ATTEMPTS => {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(StorageError::Locked(layout.directory().to_owned()));
-                }
-                Err(TryLockError::Error(source)) => return Err(StorageError::io("lock", &path)(source)),
-            }
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StorageError::Locked(layout.directory().to_owned())),
+            Err(TryLockError::Error(source)) => Err(StorageError::io("lock", &path)(source)),
         }
     }
 }

@@ -16,6 +16,9 @@ use crate::names::Names;
 /// The layout that this code reads and writes.
 const FORMAT: u32 = 2;
 
+/// How often something is done again because something else has become current.
+const ATTEMPTS: usize = 20;
+
 /// The largest manifest that is read, in bytes; ours have less than 300.
 const BYTES_MAX: u64 = 1 << 16;
 
@@ -112,21 +115,24 @@ impl Manifest {
         }
     }
 
-    /// Does something with what is current, and again when that fails because something else has become current.
+    /// Does something with what is current, and again when something else has become current meanwhile.
     pub(crate) fn of_current<T>(
         layout: &Layout,
         action: impl Fn(&Self) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let absent = || StorageError::Absent(layout.directory().to_owned());
         let mut current = Self::read(layout)?.ok_or_else(absent)?;
-        loop {
+        for _ in 0..ATTEMPTS {
             let done = action(&current);
             let now = Self::read(layout)?.ok_or_else(absent)?;
-            if done.is_ok() || now == current {
+            // What was current may have been removed under whoever read it, without an error.
+            if now == current {
                 return done;
             }
             current = now;
         }
+        let busy = std::io::Error::new(std::io::ErrorKind::TimedOut, "who writes leaves no time for it");
+        Err(StorageError::io("read", layout.directory())(busy))
     }
 
     pub(crate) fn write(&self, layout: &Layout) -> Result<(), StorageError> {

@@ -34,14 +34,14 @@ mod reclaim;
 mod table;
 mod vectors;
 
-pub(crate) use beside::Progress;
+pub(crate) use beside::{Progress, remove_remains};
 pub(crate) use change::{Change, Outcome, Put};
 pub(crate) use elements::Elements;
 pub(crate) use error::StorageError;
 #[cfg(test)]
 pub(crate) use faults::Failing;
 pub(crate) use keys::ID_BYTES_MAX;
-pub(crate) use layout::{Layout, replace_file, replace_file_alone, sync_directory};
+pub(crate) use layout::{Layout, replace_file, sync_directory};
 pub(crate) use lock::DirectoryLock;
 pub(crate) use manifest::{Kind, Manifest, Wanted};
 pub(crate) use plan::Plan;

@@ -26,6 +26,8 @@ const BACKGROUND_THREADS: usize = 1;
 const OPEN_FILES: usize = 64;
 /// How often a table is copied that cannot be opened while somebody writes to it.
 const BESIDE_ATTEMPTS: usize = 20;
+/// And how often at least.
+const SURE_ATTEMPTS: usize = 3;
 
 /// How much is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,8 +40,9 @@ pub(crate) struct Counters {
 
 /// An open table. What it is asked is answered as things are now, see [`Table::view`] for as they were.
 pub(crate) struct Table {
-    now: Reader,
+    /// Gone before the files, if they are a copy.
     database: Database,
+    now: Reader,
 }
 
 impl Deref for Table {
@@ -75,7 +78,8 @@ impl Table {
             let copy = Arc::new(Copy::of(path, copies)?);
             attempts += 1;
             match Self::open_files(copy.directory(), path, Some(&copy)) {
-                // What was written while it was copied may lack its beginning.
+                // What was written while it was copied may lack its beginning. Clocks of files are coarse.
+                Err(_) if attempts < SURE_ATTEMPTS => {}
                 Err(_) if attempts < BESIDE_ATTEMPTS && progress != Progress::of(path).ok() => {}
                 opened => return opened,
             }
@@ -92,7 +96,8 @@ impl Table {
         let database = Database::builder(directory)
             .cache_size(CACHE_BYTES)
             .max_journaling_size(JOURNAL_BYTES)
-            .worker_threads(BACKGROUND_THREADS)
+            // In a copy there is nothing to sort: nobody writes to it.
+            .worker_threads_unchecked(if copy.is_some() { 0 } else { BACKGROUND_THREADS })
             .max_cached_files(Some(OPEN_FILES));
         let database = database.open().map_err(failed)?;
         // A look-up must not read the filter and the index of a whole file, which is megabytes each time: they are divided
@@ -107,7 +112,7 @@ impl Table {
         // Who asks for a document knows that it is there.
         let documents =
             database.keyspace("documents", || options().expect_point_read_hits(true)).map_err(failed)?;
-        Ok(Self { now: Reader::new(entries, documents, path, copy.cloned()), database })
+        Ok(Self { database, now: Reader::new(entries, documents, path, copy.cloned()) })
     }
 
     /// What is stored at this moment; what is written later does not change it.

@@ -90,6 +90,11 @@ impl VectorFile {
         Ok(opened)
     }
 
+    /// Whether the file of that name is this one, and not one that took its place.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        self.device.is_at(path)
+    }
+
     fn length(&self) -> Result<u64, StorageError> {
         self.device.length().map_err(StorageError::io("read", &self.path))
     }

@@ -54,9 +54,9 @@ impl Parameter for Resident {
 /// What somebody wants of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// To search it, or to add some rows.
+    /// To search it, or to add rows.
     Ask,
-    /// To work on it for long.
+    /// To make another, which takes long.
     Build,
 }
 
@@ -162,7 +162,7 @@ impl Places {
         let is_building = self.places.iter().any(|place| place.is_built && place.shard.strong_count() > 0);
         let Some(place) = self.of(shard) else { return Step::Enter };
         // Another generation may have taken the place of the one that was in memory.
-        if place.presence == Presence::Present && shard.is_at_rest() {
+        if place.presence == Presence::Present && shard.is_known_to_be_at_rest() {
             place.presence = Presence::Absent;
         }
         let (presence, bytes) = (place.presence, place.bytes);
@@ -207,6 +207,7 @@ impl Residency {
 
     /// From now on the shard can be entered; its index is not in memory.
     pub(super) fn join(&self, shard: &Arc<Shard>) {
+        let bytes = shard.index_bytes();
         let mut places = self.places.lock();
         places.places.retain(|place| place.shard.strong_count() > 0);
         places.places.push(Place {
@@ -216,7 +217,7 @@ impl Residency {
             is_built: false,
             is_stuck: false,
             used: 0,
-            bytes: shard.index_bytes(),
+            bytes,
         });
     }
 
@@ -254,6 +255,13 @@ impl Residency {
                 }
             }
         }
+    }
+
+    /// The same if the index is in memory now.
+    pub(super) fn enter_present<'a>(&'a self, shard: &'a Shard) -> Option<Entered<'a>> {
+        let mut places = self.places.lock();
+        places.of(shard).filter(|place| place.presence == Presence::Present)?.users += 1;
+        Some(Entered { residency: self, shard, wanted: Use::Ask })
     }
 
     /// Leaves to the disk the index of a shard that was sent away.
@@ -294,8 +302,15 @@ impl Shard {
     }
 
     /// Whether the index is on disk alone.
-    pub(super) fn is_at_rest(&self) -> bool {
+    #[cfg(test)]
+    fn is_at_rest(&self) -> bool {
         self.read().vectors.as_ref().is_some_and(|vectors| vectors.is_at_rest())
+    }
+
+    /// Whether the index is on disk alone, as far as that can be told without waiting for somebody.
+    fn is_known_to_be_at_rest(&self) -> bool {
+        let state = self.state.try_read();
+        state.is_some_and(|state| state.vectors.as_ref().is_some_and(|vectors| vectors.is_at_rest()))
     }
 
     /// About how many bytes the index takes in memory, or will when it is there.

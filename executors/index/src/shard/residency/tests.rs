@@ -18,11 +18,25 @@ use crate::metric::Query;
 use crate::storage::{Change, Fsync, Layout, Put};
 
 fn open(pod: &Path, count: usize, index: &str, resident: Option<Resident>) -> Vec<Arc<OpenShard>> {
+    open_as(pod, count, index, resident, false)
+}
+
+fn read(pod: &Path, count: usize, index: &str, resident: Option<Resident>) -> Vec<Arc<OpenShard>> {
+    open_as(pod, count, index, resident, true)
+}
+
+fn open_as(
+    pod: &Path,
+    count: usize,
+    index: &str,
+    resident: Option<Resident>,
+    read_only: bool,
+) -> Vec<Arc<OpenShard>> {
     let open = |shard: usize| {
         let mut settings = settings(IndexChoice::new(index), Fsync::Never);
         (settings.wanted.shards, settings.wanted.shard) = (count, shard);
         settings.wanted.index = index.to_owned();
-        settings.resident = resident;
+        (settings.resident, settings.read_only) = (resident, read_only);
         Shard::open(&Context::alone(pod.join(shard.to_string())), settings).unwrap()
     };
     (0..count).map(open).collect()
@@ -45,7 +59,7 @@ fn remove(shard: &OpenShard, id: u32) {
 }
 
 /// Distances and ids.
-fn found(shard: &Shard, place: [f32; 2]) -> Vec<(f32, String)> {
+fn found(shard: &OpenShard, place: [f32; 2]) -> Vec<(f32, String)> {
     let asked = Asked { k: 5, ..Asked::default() };
     let answers = shard.search(&[Query::new(place.to_vec())], &asked, &|| Ok(())).unwrap();
     let matches = answers.into_iter().flatten();
@@ -243,22 +257,54 @@ fn who_waits_for_a_place_gives_up_when_its_time_is_over_and_who_builds_takes_non
 fn an_index_that_was_damaged_or_lost_on_disk_is_built_again() {
     let directory = tempfile::tempdir().unwrap();
     let shards = open(directory.path(), 2, "HNSW8", Some(Resident::Shards(1)));
-    for shard in &shards {
-        write(shard, 0..100);
-        settle(shard);
-    }
+    // More than are added while a search waits.
+    write(&shards[0], 0..10_100);
+    write(&shards[1], 0..100);
+    shards.iter().for_each(|shard| settle(shard));
     let expected = found(&shards[0], [3.0, 3.0]);
-    assert_eq!(found(&shards[1], [3.0, 3.0]), expected);
+    found(&shards[1], [3.0, 3.0]);
     let path = Layout::new(directory.path().join("0")).derived(1);
-    let mut bytes = flowrun_sdk::guard::read_file(&path, 1 << 20).unwrap();
+    let mut bytes = flowrun_sdk::guard::read_file(&path, 1 << 24).unwrap();
     bytes[99] ^= 1;
-    std::fs::write(&path, &bytes).unwrap();
-    assert_eq!(found(&shards[0], [3.0, 3.0]), expected);
-    settle(&shards[0]);
-    assert_eq!(found(&shards[1], [3.0, 3.0]), expected);
-    assert!(crate::derived::is_whole(&path));
-    std::fs::remove_file(&path).unwrap();
-    assert_eq!(found(&shards[0], [3.0, 3.0]), expected);
+    for damaged in [Some(bytes), None] {
+        match damaged {
+            Some(bytes) => std::fs::write(&path, &bytes).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        assert_eq!(found(&shards[0], [3.0, 3.0]), expected);
+        // By itself.
+        while shards[0].read().vectors.as_ref().unwrap().missing() > 0 {
+            std::thread::yield_now();
+        }
+        found(&shards[1], [3.0, 3.0]);
+        assert!(crate::derived::is_whole(&path));
+    }
+}
+
+#[test]
+fn who_only_reads_keeps_as_few_in_memory_and_takes_what_who_writes_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let writing = open(directory.path(), 2, "HNSW8", None);
+    for shard in &writing {
+        write(shard, 0..100);
+        shard.save();
+    }
+    let reading = read(directory.path(), 2, "HNSW8", Some(Resident::Shards(1)));
+    for turn in 1..4 {
+        for (shard, other) in reading.iter().zip(&writing) {
+            write(other, turn * 100..(turn + 1) * 100);
+            assert_eq!(shard.follow().unwrap(), Some(true));
+            assert_eq!(found(shard, [9.0, 9.0]), found(other, [9.0, 9.0]));
+            settle(shard);
+            if turn == 2 {
+                other.save();
+            }
+        }
+        // What was added since is added again when it is asked next.
+        assert_eq!(in_memory(&reading), [1]);
+        assert_eq!(found(&reading[0], [9.0, 9.0]), found(&writing[0], [9.0, 9.0]));
+        assert_eq!(in_memory(&reading), [0]);
+    }
 }
 
 #[test]
@@ -292,6 +338,7 @@ fn a_shard_that_is_cleared_or_compacted_while_it_is_on_disk_is_what_it_would_be_
     (0..150).for_each(|id| remove(&shards[0], id));
     let expected = found(&shards[0], [50.0, 50.0]);
     write(&shards[1], 0..300);
+    settle(&shards[1]);
     found(&shards[1], [0.0, 0.0]);
     assert_eq!(in_memory(&shards), [1]);
     shards[0].compact();
