@@ -1,6 +1,7 @@
 //! S shards and R replicas answer as one index does: the same ids in the same order with the same scores, ties included.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use flowrun::runtime::Flow;
 use flowrun::yaml::Environment;
@@ -98,4 +99,33 @@ async fn writing_an_id_twice_lands_in_the_same_place() {
     call(&flow, "/delete", vec![], json!({"ids": ["d0", "d1", "d2"]})).await;
     let answer = found(ask(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
     assert_eq!(answer[0].len(), 37);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flow_that_only_reads_answers_as_the_one_does_that_writes_beside_it() {
+    let directory = scratch();
+    let with = |more: &str, read_only: bool| {
+        format!(
+            "jtype: Flow\nwith: {{workspace: index}}\nexecutors:\n- name: index\n  uses: VectorIndexer\n  \
+             uses_with: {{metric: euclidean, fsync: never{more}}}\n  shards: 3\n  read_only: {read_only}\n"
+        )
+    };
+    let open = async |yaml: String| start(&plan(&yaml, directory.path(), &Environment::default())).await;
+    let writing = open(with("", false)).await;
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let corpus = documents(&mut random, 90, "d");
+    let queries = documents(&mut random, 5, "q");
+    call(&writing, "/index", corpus[..30].to_vec(), json!({})).await;
+    // Several may, and of one a single shard's index is in memory.
+    let reading = [open(with("", true)).await, open(with(", resident: 1", true)).await];
+    let until = Instant::now() + Duration::from_secs(60);
+    for part in [&corpus[30..60], &corpus[60..]] {
+        call(&writing, "/index", part.to_vec(), json!({})).await;
+        let expected = found(ask(&writing, "/search", queries.clone(), 20).await);
+        for reading in &reading {
+            while found(ask(reading, "/search", queries.clone(), 20).await) != expected {
+                assert!(Instant::now() < until, "what was written is not seen");
+            }
+        }
+    }
 }
