@@ -211,6 +211,8 @@ bench-overload: demo demo-text
 N ?= 1000000
 D ?= 768
 INDEX ?= auto
+# Of an eighth of the vectors.
+SHARD_INDEX ?= IVF1024,PQ384x4fs
 BENCH_INDEX_DIRECTORY := bench-index/$(N)x$(D)
 PEERS_ENVIRONMENT = $(CLIENTS_CACHE)/index-$(shell sha256sum benches/peers/requirements-index.txt | cut -c1-12)
 
@@ -227,6 +229,7 @@ bench-index: setup
 	$(TARGET)/release/examples/bench_index data $(BENCH_INDEX_DIRECTORY) vectors=$(N) dimensions=$(D)
 	$(TARGET)/release/examples/bench_index ours $(BENCH_INDEX_DIRECTORY) index=$(INDEX) threads=2 probes=16,32,64 rerank=50,100
 	$(TARGET)/release/examples/bench_index writing $(BENCH_INDEX_DIRECTORY) index=$(INDEX)
+	$(TARGET)/release/examples/bench_index resident $(BENCH_INDEX_DIRECTORY) index=$(SHARD_INDEX) shards=8 resident=2 threads=2
 	[ -n "$(SKIP_PEERS)" ] || $(PEERS_ENVIRONMENT)/bin/python benches/peers/index.py $(BENCH_INDEX_DIRECTORY)
 
 # The index is built outside of the limit, which is that of searching: a group of its own, where the system lets one be made.

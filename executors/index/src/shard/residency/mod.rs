@@ -21,7 +21,7 @@ use crate::storage::StorageError;
 const LOOKING: Duration = Duration::from_millis(20);
 
 /// How many indexes of a pod's shards are in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Resident {
     /// Of so many shards.
     Shards(u64),
@@ -192,16 +192,18 @@ impl Places {
 }
 
 impl Residency {
-    /// What the shards of the pod in this directory share.
+    /// What the shards of the pod in this directory share. Of several pods that read it each has as many as it says.
     pub(super) fn of(pod: &Path, resident: Resident) -> Arc<Self> {
-        static PODS: LazyLock<Mutex<HashMap<PathBuf, Weak<Residency>>>> = LazyLock::new(Mutex::default);
+        type Pods = HashMap<(PathBuf, Resident), Weak<Residency>>;
+        static PODS: LazyLock<Mutex<Pods>> = LazyLock::new(Mutex::default);
+        let key = (pod.to_owned(), resident);
         let mut pods = PODS.lock();
         pods.retain(|_, residency| residency.strong_count() > 0);
-        if let Some(known) = pods.get(pod).and_then(Weak::upgrade) {
+        if let Some(known) = pods.get(&key).and_then(Weak::upgrade) {
             return known;
         }
         let made = Arc::new(Self { resident, places: Mutex::default(), changed: Condvar::new() });
-        pods.insert(pod.to_owned(), Arc::downgrade(&made));
+        pods.insert(key, Arc::downgrade(&made));
         made
     }
 

@@ -290,6 +290,10 @@ fn who_only_reads_keeps_as_few_in_memory_and_takes_what_who_writes_saved() {
         shard.save();
     }
     let reading = read(directory.path(), 2, "HNSW8", Some(Resident::Shards(1)));
+    // Another that reads the same has as many as it says.
+    let others = read(directory.path(), 2, "HNSW8", Some(Resident::Shards(2)));
+    others.iter().for_each(|shard| drop(found(shard, [9.0, 9.0])));
+    assert_eq!((in_memory(&reading), in_memory(&others)), (vec![], vec![0, 1]));
     for turn in 1..4 {
         for (shard, other) in reading.iter().zip(&writing) {
             write(other, turn * 100..(turn + 1) * 100);
