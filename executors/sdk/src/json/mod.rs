@@ -9,6 +9,7 @@ pub use read::JsonError;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use crate::{DataType, Document, NamedScore, Tensor};
@@ -21,6 +22,20 @@ mod tests {
         document.location = vec![0.1];
         document.chunks = [document.chunk(0)].into_iter().collect();
         assert_eq!(Document::from_json(&serde_json::to_value(&document).unwrap()).unwrap(), document);
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_keeps_its_last_digit(bits: u64, element: u32) {
+            let (number, element) = (f64::from_bits(bits), f32::from_bits(element));
+            prop_assume!(number.is_finite() && element.is_finite());
+            let mut document = Document::new("a").with_tag("n", number);
+            document.embedding = Some(Tensor::from_f32(vec![1], vec![element]).unwrap());
+            let text = serde_json::to_string(&document).unwrap();
+            let read = Document::from_json(&serde_json::from_str(&text).unwrap()).unwrap();
+            // Equal as text too, as zero has a sign.
+            prop_assert_eq!((&read, serde_json::to_string(&read).unwrap()), (&document, text));
+        }
     }
 
     #[test]
