@@ -5,8 +5,7 @@
 //! doubles, and of centres that are nearer to each other than that one stays. No vector is then farther from its centre than
 //! eight times what the best choice of as many centres would make it.
 
-/// So many documents a shard may have beyond twice its share before others take what is nearest to it.
-const SLACK: u64 = 64;
+use super::loads::Loads;
 
 /// Lanes of a sum, so that the additions need not wait for one another.
 const LANES: usize = 8;
@@ -39,24 +38,22 @@ impl Clusters {
     }
 
     /// The shard of a vector, when the shards have these loads: that of the nearest centre whose shard is not too full.
-    pub(super) fn shard(&mut self, at: Vec<f32>, loads: &[u64]) -> usize {
+    pub(super) fn shard(&mut self, at: Vec<f32>, loads: &Loads) -> usize {
         if self.centres.first().is_some_and(|centre| centre.at.len() != at.len()) {
             // Only the first vectors of an index can differ in length, and those that it refused do not count.
             *self = Self::new(self.most, []);
         }
-        let Some((nearest, distance)) = self.nearest(&at) else { return self.found(at, least(loads)) };
+        let Some((nearest, distance)) = self.nearest(&at) else { return self.found(at, loads.least()) };
         if distance > self.squared_radius {
-            return self.found(at, least(loads));
+            return self.found(at, loads.least());
         }
-        let most = 2 * loads.iter().sum::<u64>() / loads.len().max(1) as u64 + SLACK;
-        let has_room = |shard: usize| loads.get(shard).is_some_and(|load| *load < most);
-        if has_room(nearest) {
+        if loads.has_room(nearest) {
             return nearest;
         }
-        let others = self.centres.iter().filter(|centre| has_room(centre.shard));
+        let others = self.centres.iter().filter(|centre| loads.has_room(centre.shard));
         let other =
             others.min_by(|a, b| squared_distance(&a.at, &at).total_cmp(&squared_distance(&b.at, &at)));
-        other.map_or_else(|| least(loads), |centre| centre.shard)
+        other.map_or_else(|| loads.least(), |centre| centre.shard)
     }
 
     /// The shard of the nearest centre, and the square of how far that is.
@@ -96,11 +93,6 @@ impl Clusters {
     }
 }
 
-/// The shard with the least load; the first of several.
-fn least(loads: &[u64]) -> usize {
-    loads.iter().enumerate().min_by_key(|(_, load)| **load).map_or(0, |(shard, _)| shard)
-}
-
 /// The square of the distance of two vectors of one length.
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     let (a_blocks, a_rest) = a.as_chunks::<LANES>();
@@ -121,12 +113,16 @@ mod tests {
 
     use super::*;
 
+    fn loads(of_each: &[u64]) -> Loads {
+        Loads::new(of_each.iter().copied().enumerate())
+    }
+
     /// Places vectors one by one; where each went.
     fn placed(vectors: &[Vec<f32>], most: usize, shards: usize) -> (Vec<usize>, Clusters) {
-        let (mut clusters, mut loads) = (Clusters::new(most, []), vec![0; shards]);
+        let (mut clusters, mut counts) = (Clusters::new(most, []), vec![0; shards]);
         let place = |vector: &Vec<f32>| {
-            let shard = clusters.shard(vector.clone(), &loads);
-            loads[shard] += 1;
+            let shard = clusters.shard(vector.clone(), &loads(&counts));
+            counts[shard] += 1;
             shard
         };
         (vectors.iter().map(place).collect(), clusters)
@@ -152,14 +148,15 @@ mod tests {
     #[test]
     fn what_was_known_before_keeps_its_shard() {
         let mut clusters = Clusters::new(8, [(vec![0.0], 2), (vec![100.0], 1), (vec![0.0], 3)]);
-        assert_eq!((clusters.shard(vec![0.0], &[0; 4]), clusters.shard(vec![100.0], &[0; 4])), (2, 1));
+        let mut shard = |at| clusters.shard(vec![at], &loads(&[0; 4]));
+        assert_eq!((shard(0.0), shard(100.0)), (2, 1));
     }
 
     #[test]
     fn vectors_of_another_length_begin_anew() {
         let (_, mut clusters) = placed(&[vec![1.0], vec![2.0], vec![1.0, 2.0]], 4, 2);
         assert_eq!(clusters.centres.len(), 1);
-        assert_eq!(clusters.shard(vec![3.0, 4.0], &[0, 1]), 0);
+        assert_eq!(clusters.shard(vec![3.0, 4.0], &loads(&[0, 1])), 0);
         assert_eq!(squared_distance(&[1.0; 11], &[3.0; 11]), 44.0);
     }
 

@@ -126,6 +126,10 @@ impl Holdings for Together {
         self.0.iter().any(|part| part.may_hold_chunks(document))
     }
 
+    fn concerns_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+        self.0.iter().any(|part| part.concerns_all(endpoint, parameters))
+    }
+
     fn prepare(&self) {
         self.0.iter().for_each(|part| part.prepare());
     }

@@ -20,6 +20,7 @@ mod joint;
 mod latency;
 mod launch;
 mod ledger;
+mod loads;
 mod lobby;
 mod merge;
 mod meter;

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::clusters::Clusters;
+use super::loads::Loads;
 use super::split::shard_of;
 use crate::spec::{ByTags, Group, Slots, Strategy, TimeTag};
 
@@ -40,6 +41,21 @@ struct Underway {
     clusters: Option<Clusters>,
 }
 
+impl Underway {
+    /// Remembers where ids are on their way to. One that is on its way elsewhere is found there by who comes next.
+    fn enter(&mut self, ids: &[String], shard: usize) {
+        for id in ids {
+            let (shard, count) = self.ids.entry(id.clone()).or_insert((shard, 0));
+            *count += 1;
+            if *count == 1
+                && let Some(count) = self.counts.get_mut(*shard)
+            {
+                *count += 1;
+            }
+        }
+    }
+}
+
 /// Documents on their way; forgotten when dropped.
 pub(super) struct Placed {
     underway: Arc<Mutex<Underway>>,
@@ -54,22 +70,20 @@ impl Placement {
 
     /// The shard of each document, which it goes to as long as the other thing that is returned is held.
     pub(super) fn place(&self, documents: &[Document]) -> (Vec<usize>, Placed) {
+        let mut placed = Placed { underway: Arc::clone(&self.underway), ids: Vec::new() };
         let place = |document: &Document| {
+            let mut ids = Vec::new();
+            ids_of(document, &mut ids);
             let mut underway = self.underway.lock();
-            if let Some((shard, count)) = underway.ids.get_mut(&document.id) {
-                *count += 1;
-                return *shard;
-            }
-            let shard = self.holder(document).unwrap_or_else(|| self.choose(document, &mut underway));
-            underway.ids.insert(document.id.clone(), (shard, 1));
-            if let Some(count) = underway.counts.get_mut(shard) {
-                *count += 1;
-            }
+            let known = ids.iter().find_map(|id| underway.ids.get(id)).map(|(shard, _)| *shard);
+            let shard = known.or_else(|| self.holder(document));
+            let shard = shard.unwrap_or_else(|| self.choose(document, &mut underway));
+            underway.enter(&ids, shard);
+            placed.ids.append(&mut ids);
             shard
         };
         let shards = documents.iter().map(place).collect();
-        let ids = documents.iter().map(|document| document.id.clone()).collect();
-        (shards, Placed { underway: Arc::clone(&self.underway), ids })
+        (shards, placed)
     }
 
     /// The shard that holds a document, or else chunks of it. One that does not say may hold it: then it has to speak for
@@ -93,29 +107,32 @@ impl Placement {
                 underway.next = shard + 1;
                 shard
             }
-            Strategy::LeastLoaded => self.least_loaded(0..shards, underway),
+            Strategy::LeastLoaded => self.loads(0..shards, underway).least(),
             Strategy::Cluster(clusters) => match self.position(document) {
                 Some(position) => {
-                    let loads: Vec<u64> = (0..shards).map(|shard| self.load(shard, underway)).collect();
+                    let loads = self.loads(0..shards, underway);
                     let clusters = underway.clusters.get_or_insert_with(|| self.clusters(*clusters));
                     clusters.shard(position, &loads)
                 }
                 None => shard_of(&document.id, shards),
             },
             Strategy::ByTags(tags) => {
-                let among = group(tags.group.as_ref(), document, shards);
-                match (place_by_tags(tags, document, among.len()), &tags.group) {
-                    (Some(place), _) => among.get(place).copied().unwrap_or(0),
-                    (None, Some(_)) => self.least_loaded(among, underway),
-                    (None, None) => shard_of(&document.id, shards),
-                }
+                let Some(group) = &tags.group else {
+                    let said = place_by_tags(tags, document, shards);
+                    return said.unwrap_or_else(|| shard_of(&document.id, shards));
+                };
+                let among = shards_of_group(group, document, shards);
+                let said = place_by_tags(tags, document, among.len());
+                let said = said.and_then(|place| among.get(place).copied());
+                let loads = self.loads(among, underway);
+                said.filter(|shard| loads.has_room(*shard)).unwrap_or_else(|| loads.least())
             }
         }
     }
 
-    /// The shard with the fewest documents, those on their way counted; the first of several.
-    fn least_loaded(&self, among: impl IntoIterator<Item = usize>, underway: &Underway) -> usize {
-        among.into_iter().min_by_key(|shard| self.load(*shard, underway)).unwrap_or(0)
+    /// How many documents these shards have, those on their way counted.
+    fn loads(&self, among: impl IntoIterator<Item = usize>, underway: &Underway) -> Loads {
+        Loads::new(among.into_iter().map(|shard| (shard, self.load(shard, underway))))
     }
 
     /// How many documents a shard has, those on their way counted.
@@ -147,6 +164,14 @@ impl Placement {
     }
 }
 
+/// The id of a document and those of its chunks, and theirs: all may be stored where it goes, if they have one.
+fn ids_of(document: &Document, ids: &mut Vec<String>) {
+    if !document.id.is_empty() {
+        ids.push(document.id.clone());
+    }
+    document.chunks.iter().for_each(|chunk| ids_of(chunk, ids));
+}
+
 impl Drop for Placed {
     fn drop(&mut self) {
         let mut underway = self.underway.lock();
@@ -164,12 +189,11 @@ impl Drop for Placed {
     }
 }
 
-/// The shards that a document may go to because of its group: those with the largest hashes together with it, so that
-/// groups spread evenly, and nothing has to be remembered.
-fn group(group: Option<&Group>, document: &Document, shards: usize) -> Vec<usize> {
+/// The shards that a document may go to because of its group, all when it is of none: those with the largest hashes
+/// together with it, so that groups spread evenly, and nothing has to be remembered.
+fn shards_of_group(group: &Group, document: &Document, shards: usize) -> Vec<usize> {
     let mut among: Vec<usize> = (0..shards).collect();
-    let tag = group.and_then(|group| Some((group, text(document.tags.get(&group.tag)?)?)));
-    if let Some((group, text)) = tag {
+    if let Some(text) = document.tags.get(&group.tag).and_then(text) {
         among.sort_by_key(|shard| Reverse(xxh3_64_with_seed(text.as_bytes(), *shard as u64)));
         among.truncate(group.per_group);
     }

@@ -225,9 +225,10 @@ impl Inlet {
         if self.channels.len() == 1 {
             return Ok(Way::Only);
         }
+        let parameters = obligation.parameters_for(self.outlet.executor());
+        let all = || Way::Whole((0..self.channels.len()).collect());
         Ok(match self.polling.get(&obligation.endpoint) {
             Polling::Relevant => {
-                let parameters = obligation.parameters_for(self.outlet.executor());
                 let relevant = self.shards.relevant(&obligation.endpoint, &parameters, &content.documents)?;
                 let (asked, shards) = (relevant.len(), self.channels.len());
                 content.results.insert(
@@ -236,9 +237,11 @@ impl Inlet {
                 );
                 Way::Whole(relevant)
             }
+            Polling::All => all(),
             // A request without documents has nothing to choose a shard by.
-            Polling::Any if !content.documents.is_empty() => self.shards.place(&content.documents),
-            Polling::Any | Polling::All => Way::Whole((0..self.channels.len()).collect()),
+            Polling::Any if content.documents.is_empty() => all(),
+            Polling::Any if self.shards.are_all_concerned(&obligation.endpoint, &parameters) => all(),
+            Polling::Any => self.shards.place(&content.documents),
         })
     }
 

@@ -43,6 +43,11 @@ impl Shards {
         }
     }
 
+    /// Whether a request means more than the documents that it brings.
+    pub(super) fn are_all_concerned(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+        self.holdings.iter().flatten().any(|holdings| holdings.concerns_all(endpoint, parameters))
+    }
+
     /// The shards that a request is for: those that may hold something that its filter means, and when it searches, for each
     /// document as many of these as the parameter `probe` says, the nearest.
     ///
@@ -157,6 +162,23 @@ mod tests {
         fn centroids(&self) -> Arc<[Vec<f32>]> {
             self.0.iter().filter(|at| at.is_finite()).map(|at| vec![*at]).collect()
         }
+    }
+
+    #[test]
+    fn a_chunk_goes_where_its_document_is_on_its_way_to() {
+        let nothing = || Some(Arc::new(At(&[])) as Arc<dyn Holdings>);
+        let shards = Shards::new(&Strategy::RoundRobin, vec![nothing(), nothing(), nothing()]);
+        let place = |document: Document| match shards.place(&[document]) {
+            Way::Apart(places, placed) => (places, placed),
+            _ => panic!("each document has a shard"),
+        };
+        let mut film = Document::new("film");
+        film.chunks = [Document::new("frame"), Document::new("")].into_iter().collect();
+        let film = place(film);
+        assert_eq!((&film.0, place(Document::new("frame")).0), (&vec![0], vec![0]));
+        assert_eq!(place(Document::new("other")).0, [1]);
+        drop(film);
+        assert_eq!(place(Document::new("frame")).0, [2]);
     }
 
     #[test]

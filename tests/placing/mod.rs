@@ -257,6 +257,49 @@ async fn a_strategy_puts_documents_where_it_says() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_keeps_a_time_together_until_a_shard_of_it_has_twice_its_share() {
+    let strategy = "{group: video, time: {tag: t, span: 60}, content: scene}";
+    // A film of one scene and one minute.
+    for (count, least) in [(60_u64, 1), (1200, 3)] {
+        let directory = scratch();
+        let flow = flow(directory.path(), 8, strategy, "any").await;
+        let frame = |number: u64| {
+            let frame = Document::new(format!("d{number}")).with_embedding(vec![1.0, 2.0]);
+            frame.with_tag("video", "film").with_tag("scene", "day").with_tag("t", number % 50)
+        };
+        for batch in (0..count).map(frame).collect::<Vec<_>>().chunks(100) {
+            call(&flow, "/index", batch.to_vec(), json!({})).await;
+        }
+        let mut held = documents_of_shards(&flow).await;
+        held.retain(|documents| *documents > 0);
+        assert_eq!((held.iter().sum::<u64>(), held.len()), (count, least), "{held:?}");
+        assert!(held.iter().all(|documents| *documents <= 2 * count / 3 + 64), "{held:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_means_more_than_its_documents_is_for_all_shards_whatever_documents_come_along() {
+    for strategy in ["hash", "round_robin"] {
+        let directory = scratch();
+        let flow = flow(directory.path(), 4, strategy, "any").await;
+        let document = |number: u64| {
+            Document::new(format!("d{number}")).with_embedding(vec![1.0, 2.0]).with_tag("t", number)
+        };
+        let left = || async { documents_of_shards(&flow).await.iter().sum::<u64>() };
+        call(&flow, "/index", (0..40).map(document).collect(), json!({})).await;
+        let filter = json!({"filter": {"t": {"$lt": 20}}});
+        call(&flow, "/delete", vec![document(30)], filter).await;
+        assert_eq!(left().await, 19, "{strategy}");
+        call(&flow, "/delete", vec![document(31)], json!({"ids": ["d32", "d33", "d34", "d35"]})).await;
+        assert_eq!(left().await, 14, "{strategy}");
+        call(&flow, "/delete", vec![document(36)], json!({})).await;
+        assert_eq!(left().await, 13, "{strategy}");
+        call(&flow, "/clear", vec![document(37)], json!({})).await;
+        assert_eq!(left().await, 0, "{strategy}");
+    }
+}
+
 /// How many shards have documents that a filter means.
 async fn holding(flow: &Flow, filter: &Value) -> usize {
     let response = call(flow, "/count", Vec::new(), json!({ "filter": filter })).await;

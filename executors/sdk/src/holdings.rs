@@ -20,6 +20,12 @@ pub trait Holdings: Send + Sync {
     /// that cannot be told.
     fn may_hold_chunks(&self, document: &Document) -> bool;
 
+    /// Whether a request to that endpoint means more than the documents that it brings, such as all, or those of a filter.
+    fn concerns_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+        let _ = (endpoint, parameters);
+        false
+    }
+
     /// Gets ready to answer [`Holdings::may_match`] and [`Holdings::centroids`], which may take as long as reading
     /// everything. Asked once, at the start, by a host that will ask these; one that is not ready holds everything to be
     /// possible.

@@ -20,7 +20,7 @@ pub const STRATEGY: &[Key] = &[
         "group",
         Kind::Text,
         "the tag, such as `video_id`, whose equal values are in no more than `per_group` shards; among these the others \
-         decide, or else the load",
+         decide, and the load where they say nothing or a shard has twice its share",
     ),
     Key::obeyed(
         "per_group",

@@ -12,6 +12,9 @@ use crate::columns::Columns;
 use crate::embedding::vector;
 use crate::storage::{Reader, StorageError};
 
+/// Where the documents of the request do not matter.
+const WHOLE_ENDPOINTS: [&str; 7] = ["/filter", "/list", "/count", "/status", "/clear", "/backup", "/restore"];
+
 /// What a shard knows of its documents.
 pub(crate) struct ShardHoldings {
     shard: Weak<Shard>,
@@ -54,6 +57,11 @@ impl Holdings for ShardHoldings {
 
     fn may_hold_chunks(&self, document: &Document) -> bool {
         self.finds(|table| holds_chunks(table, document))
+    }
+
+    fn concerns_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+        let says = |name| parameters.get(name).is_some_and(|value| !value.is_null());
+        WHOLE_ENDPOINTS.contains(&endpoint) || (endpoint == "/delete" && (says("ids") || says("filter")))
     }
 
     fn prepare(&self) {
