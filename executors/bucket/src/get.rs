@@ -33,7 +33,7 @@ pub(crate) async fn get(bucket: &Bucket, directory: &Path) -> Result<(), BucketE
     };
     let manifest = Manifest::read(&json).map_err(|reason| bucket.failed(NAME, &reason))?;
     for file in &manifest.files {
-        get_file(bucket, directory, file).await?;
+        get_file(bucket, &manifest.beneath, directory, file).await?;
     }
     // What was made is there when the power fails, under its name.
     for made in manifest.directories() {
@@ -44,14 +44,19 @@ pub(crate) async fn get(bucket: &Bucket, directory: &Path) -> Result<(), BucketE
 }
 
 /// Gets one file, and compares it with what is listed.
-async fn get_file(bucket: &Bucket, directory: &Path, listed: &Listed) -> Result<(), BucketError> {
+async fn get_file(
+    bucket: &Bucket,
+    beneath: &str,
+    directory: &Path,
+    listed: &Listed,
+) -> Result<(), BucketError> {
     let name = listed.name.as_str();
     let unwritable =
         |error: std::io::Error| bucket.failed(name, &format_args!("it cannot be written: {error}"));
     let damaged = |what: std::fmt::Arguments<'_>| {
         bucket.failed(name, &format_args!("it is not what was stored ({what}): restore another snapshot"))
     };
-    let key = bucket.key(name);
+    let key = bucket.key_beneath(beneath, name);
     let refused = |error: Error| match error {
         Error::NotFound { .. } => damaged(format_args!("it is missing")),
         error => bucket.refused(name, &error),

@@ -1,6 +1,6 @@
 //! Directories in the buckets of object stores: put there, and got back whole or not at all.
 //!
-//! A directory is put file by file, and last the list of its files with their sizes and checksums
+//! A directory is put file by file, beneath a name of its own, and last the list of its files with their sizes and checksums
 //! ([`manifest`]). Without the list there is no snapshot, so that one that was interrupted is never taken for whole. What is
 //! got back is compared with the list. Files are streamed in both directions: what is held in memory is a few parts,
 //! however large they are. What is deliberately not here: indexes, of which this crate knows nothing.
@@ -77,9 +77,14 @@ impl Bucket {
         runtime.block_on(work)
     }
 
-    /// The key of a file, whose name has `/` between its parts.
+    /// The key of something with a name of one part.
     fn key(&self, name: &str) -> Key {
-        name.split('/').fold(self.prefix.clone(), |key, part| key.join(part))
+        self.prefix.clone().join(name)
+    }
+
+    /// The key of a file of a snapshot.
+    fn key_beneath(&self, beneath: &str, name: &str) -> Key {
+        name.split('/').fold(self.key(beneath), |key, part| key.join(part))
     }
 
     /// What to say of a failure that is not the store's.

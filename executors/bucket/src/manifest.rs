@@ -17,6 +17,8 @@ const VERSION: u32 = 1;
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Manifest {
     version: u32,
+    /// Beneath what the files are, for others may have begun to put some there.
+    pub(crate) beneath: String,
     pub(crate) files: Vec<Listed>,
 }
 
@@ -31,8 +33,8 @@ pub(crate) struct Listed {
 }
 
 impl Manifest {
-    pub(crate) fn new(files: Vec<Listed>) -> Self {
-        Self { version: VERSION, files }
+    pub(crate) fn new(beneath: String, files: Vec<Listed>) -> Self {
+        Self { version: VERSION, beneath, files }
     }
 
     /// A list that was written.
@@ -44,6 +46,9 @@ impl Manifest {
             serde_json::from_slice(json).map_err(|error| format!("it is no list of files: {error}"))?;
         if read.version != VERSION {
             return Err(format!("it is of version {}, and {VERSION} can be read", read.version));
+        }
+        if read.beneath.contains('/') || !is_beneath(&read.beneath) {
+            return Err(format!("`{}` is no name of what files are beneath", read.beneath));
         }
         let mut seen = BTreeSet::new();
         match read.files.iter().find(|file| !is_beneath(&file.name) || !seen.insert(&file.name)) {
@@ -95,7 +100,7 @@ mod tests {
     fn names_stay_in_the_directory() {
         let read = |name: &str| {
             let files = vec![Listed { name: name.to_owned(), bytes: 0, sha256: String::new() }];
-            Manifest::read(&serde_json::to_vec(&Manifest::new(files)).unwrap())
+            Manifest::read(&serde_json::to_vec(&Manifest::new("f".to_owned(), files)).unwrap())
         };
         for name in ["a", "a/b.c", "0/documents.1/keyspaces", "..a", "ä b"] {
             assert!(read(name).is_ok(), "{name}");
@@ -111,9 +116,15 @@ mod tests {
         for (json, expected) in [
             ("{", "it is no list of files: EOF"),
             ("[]", "it is no list of files"),
-            (r#"{"version": 2, "files": []}"#, "it is of version 2, and 1 can be read"),
+            (r#"{"version": 2, "beneath": "f", "files": []}"#, "it is of version 2, and 1 can be read"),
+            (r#"{"version": 1, "beneath": "..", "files": []}"#, "`..` is no name of what files are beneath"),
             (
-                r#"{"version": 1, "files": [{"name": "a", "bytes": 1, "sha256": ""}, {"name": "a", "bytes": 1, "sha256": ""}]}"#,
+                r#"{"version": 1, "beneath": "f/g", "files": []}"#,
+                "`f/g` is no name of what files are beneath",
+            ),
+            (
+                r#"{"version": 1, "beneath": "f", "files": [
+                    {"name": "a", "bytes": 1, "sha256": ""}, {"name": "a", "bytes": 1, "sha256": ""}]}"#,
                 "`a` is no name",
             ),
         ] {

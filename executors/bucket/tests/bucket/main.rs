@@ -87,7 +87,8 @@ fn what_is_put_is_got_back() {
         bucket.get(back.path()).unwrap();
         assert!(read(back.path()) == files());
     }
-    assert!(elsewhere.path().join("snapshots/1/deep/er/short").exists());
+    let put = read(&elsewhere.path().join("snapshots/1"));
+    assert!(put.keys().any(|name| name.starts_with("files-") && name.ends_with("/deep/er/short")));
 }
 
 #[test]
@@ -100,6 +101,30 @@ fn a_prefix_that_holds_a_snapshot_is_left_as_it_is() {
     let back = tempfile::tempdir().unwrap();
     bucket.get(back.path()).unwrap();
     assert!(read(back.path()) == files());
+}
+
+#[test]
+fn of_two_that_are_put_at_once_one_is_there_whole_and_the_other_is_refused() {
+    let (directory, other) = (filled(), tempfile::tempdir().unwrap());
+    std::fs::write(other.path().join("part"), "of the other").unwrap();
+    let store = Arc::new(InMemory::new());
+    let put = |directory: &TempDir| bucket(store.clone()).put(directory.path());
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| put(&directory));
+        let second = put(&other);
+        (first.join().unwrap(), second)
+    });
+    let expected = match (&first, &second) {
+        (Ok(()), Err(_)) => files(),
+        (Err(_), Ok(())) => read(other.path()),
+        _ => panic!("{first:?}, {second:?}"),
+    };
+    let back = tempfile::tempdir().unwrap();
+    bucket(store.clone()).get(back.path()).unwrap();
+    assert!(read(back.path()) == expected);
+    // And nothing of the other.
+    let there = wait_for(store.list_with_delimiter(Some(&Key::from("some/prefix")))).unwrap();
+    assert_eq!((there.common_prefixes.len(), there.objects.len()), (1, 1));
 }
 
 #[test]
@@ -129,8 +154,11 @@ fn what_was_damaged_is_named() {
     let store = Arc::new(InMemory::new());
     let bucket = bucket(store.clone());
     bucket.put(directory.path()).unwrap();
+    let list = wait_for(async { store.get(&Key::from("some/prefix/snapshot.json")).await?.bytes().await });
+    let list: serde_json::Value = serde_json::from_slice(&list.unwrap()).unwrap();
+    let key = |name: &str| Key::from(format!("some/prefix/{}/{name}", list["beneath"].as_str().unwrap()));
     let put = |name: &str, content: &[u8]| {
-        wait_for(store.put(&Key::from(format!("some/prefix/{name}")), content.to_vec().into())).unwrap();
+        wait_for(store.put(&key(name), content.to_vec().into())).unwrap();
     };
     let mut changed = files()["long"].clone();
     changed[9 << 20] ^= 1;
@@ -146,7 +174,7 @@ fn what_was_damaged_is_named() {
         assert!(said.starts_with(&expected), "{said}");
         put(name, &files()[name]);
     }
-    wait_for(store.delete(&Key::from("some/prefix/part"))).unwrap();
+    wait_for(store.delete(&key("part"))).unwrap();
     assert!(refused(&bucket).contains("part: it is not what was stored (it is missing)"));
     put("part", &files()["part"]);
     put("what nobody listed", b"x");
@@ -162,11 +190,14 @@ fn a_list_that_leads_elsewhere_is_refused() {
     for (list, expected) in [
         ("", "it is no list of files: EOF"),
         (
-            r#"{"version": 1, "files": [{"name": "../a", "bytes": 1, "sha256": ""}]}"#,
+            r#"{"version": 1, "beneath": "f", "files": [{"name": "../a", "bytes": 1, "sha256": ""}]}"#,
             "`../a` is no name that a file of a snapshot has",
         ),
-        (r#"{"version": 1, "files": [{"name": "/etc/a", "bytes": 1, "sha256": ""}]}"#, "`/etc/a` is no name"),
-        (r#"{"version": 9, "files": []}"#, "it is of version 9, and 1 can be read"),
+        (
+            r#"{"version": 1, "beneath": "f", "files": [{"name": "/etc/a", "bytes": 1, "sha256": ""}]}"#,
+            "`/etc/a` is no name",
+        ),
+        (r#"{"version": 9, "beneath": "f", "files": []}"#, "it is of version 9, and 1 can be read"),
     ] {
         wait_for(store.put(&Key::from("some/prefix/snapshot.json"), list.into())).unwrap();
         let said = refused(&bucket);
