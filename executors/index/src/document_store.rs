@@ -135,10 +135,17 @@ impl DocumentStore {
     /// not stored stays as it is. Elsewhere, what is stored takes the place, and what is not stored is dropped.
     fn fill(&self, call: &mut Call<'_>, default: &AccessPaths) -> Result<(), ExecutorError> {
         let paths = call.access_paths(default)?;
+        let moment = self.upkeep.shard.moment();
         let mut bytes = AnswerBytes::default();
+        // Counted as a part of the answer.
+        let mut stored = |id: &str| {
+            let stored = moment.document(id)?;
+            stored.iter().try_for_each(|stored| bytes.add(stored))?;
+            Ok::<_, ExecutorError>(stored)
+        };
         if paths.include_roots() {
             call.each(&AccessPaths::roots(), |root| {
-                if let Some(stored) = self.stored(&root.id, &mut bytes)? {
+                if let Some(stored) = stored(&root.id)? {
                     complete(root, stored);
                 }
                 Ok(())
@@ -148,20 +155,13 @@ impl DocumentStore {
         call.each_siblings(&below, |siblings| {
             let mut kept = Vec::with_capacity(siblings.len());
             for named in siblings.drain(..) {
-                if let Some(stored) = self.stored(&named.id, &mut bytes)? {
+                if let Some(stored) = stored(&named.id)? {
                     kept.push(replace(named, stored));
                 }
             }
             *siblings = kept;
             Ok(())
         })
-    }
-
-    /// The stored document of that id, counted as a part of the answer.
-    fn stored(&self, id: &str, bytes: &mut AnswerBytes) -> Result<Option<Document>, ExecutorError> {
-        let stored = self.upkeep.shard.look_up(|table| table.document(id))?;
-        stored.iter().try_for_each(|stored| bytes.add(stored))?;
-        Ok(stored)
     }
 
     /// Leaves as many matches as were asked for.

@@ -18,11 +18,12 @@ impl Upkeep {
     pub(crate) fn get(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let mut unknown = 0_u64;
         let paths = call.access_paths(&self.access_paths)?.into_owned();
+        let moment = self.shard.moment();
         call.each(&paths, |document| {
-            match self.shard.look_up(|table| table.document(&document.id))? {
+            match moment.document(&document.id)? {
                 Some(stored) => {
                     *document = stored;
-                    document.embedding = self.shard.vector_of(&document.id)?.map(Tensor::vector);
+                    document.embedding = moment.vector(&document.id)?.map(Tensor::vector);
                 }
                 None => unknown += 1,
             }
@@ -52,7 +53,7 @@ impl Upkeep {
     /// Says how many documents are stored, or how many a `filter` means.
     pub(crate) fn count(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let count = match self.columns.filter(call.parameters())? {
-            Some(filter) => self.shard.ids(&filter, &|| call.check())?.len() as u64,
+            Some(filter) => self.shard.count(&filter, &|| call.check())?,
             None => self.shard.documents(),
         };
         call.set_result("count", count);

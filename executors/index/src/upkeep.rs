@@ -3,6 +3,7 @@
 //! A root document is stored whole or not at all: when one of its documents cannot be stored, it fails alone and
 //! nothing of it is written.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,8 +14,59 @@ use crate::embedding;
 use crate::kept::Kept;
 use crate::listing::overlaid;
 use crate::metric::Metric;
-use crate::shard::OpenShard;
-use crate::storage::{Change, Elements, ID_BYTES_MAX, Put};
+use crate::shard::{Moment, OpenShard};
+use crate::storage::{Change, Elements, ID_BYTES_MAX, Put, StorageError};
+
+/// Whether a document can be stored under its id and beneath its parent.
+pub(crate) fn check_ids(document: &Document) -> Result<(), ExecutorError> {
+    if document.id.is_empty() {
+        return Err(ExecutorError::input("a document without an id cannot be stored"));
+    }
+    match [&document.id, &document.parent_id].into_iter().find(|id| id.len() > ID_BYTES_MAX) {
+        Some(long) => {
+            let message =
+                format_args!("an id has {} bytes, more than the {ID_BYTES_MAX} allowed", long.len());
+            Err(ExecutorError::input(message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What is stored, with what a request says in its place.
+struct Overlay<'a> {
+    moment: &'a Moment<'a>,
+    /// What the request made of documents so far: it may name one again.
+    said: HashMap<String, Document>,
+}
+
+impl Overlay<'_> {
+    /// What is stored of a document, with what the request says of it, here and in `said`, which gets the outcome; `None`
+    /// for one that is not stored.
+    fn document(
+        &self,
+        document: &Document,
+        said: &mut HashMap<String, Document>,
+    ) -> Result<Option<Document>, ExecutorError> {
+        let id = &document.id;
+        let earlier = said.get(id).or_else(|| self.said.get(id));
+        let Some(earlier) = earlier.cloned().map_or_else(|| self.stored(id), |earlier| Ok(Some(earlier)))?
+        else {
+            return Ok(None);
+        };
+        let overlaid = overlaid(earlier, document);
+        said.insert(id.clone(), overlaid.clone());
+        Ok(Some(overlaid))
+    }
+
+    /// A stored document with its vector.
+    fn stored(&self, id: &str) -> Result<Option<Document>, ExecutorError> {
+        let Some(mut stored) = self.moment.document(id)? else { return Ok(None) };
+        if let Some(vector) = self.moment.vector(id)? {
+            stored.embedding = Some(Tensor::vector(vector));
+        }
+        Ok(Some(stored))
+    }
+}
 
 /// Writes documents to a shard.
 #[derive(Debug)]
@@ -67,7 +119,7 @@ impl Upkeep {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let parents = paths.parents();
         let mut change = Change::default();
-        self.gather(call, &paths, false, |root, puts| {
+        self.gather(call, &paths, None, |root, puts| {
             if let Some(parents) = &parents {
                 parents.visit(root, &mut |parent| {
                     change.replace_children(&parent.id);
@@ -87,13 +139,15 @@ impl Upkeep {
     fn update(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         self.check_writable(call)?;
         let paths = call.access_paths(&self.access_paths)?.into_owned();
-        let mut change = Change::of_known();
-        let partial = call.parameter("partial")?.unwrap_or(false);
-        self.gather(call, &paths, partial, |_, puts| {
-            puts.into_iter().for_each(|put| change.put(put));
-            Ok(())
-        })?;
-        let outcome = self.shard.apply(change)?;
+        let outcome = if call.parameter("partial")?.unwrap_or(false) {
+            // Nobody writes between what is read and what is made of it.
+            self.shard.apply_with(|moment| {
+                let overlay = Overlay { moment, said: HashMap::new() };
+                self.gather_update(call, &paths, Some(overlay))
+            })?
+        } else {
+            self.shard.apply(self.gather_update(call, &paths, None)?)?
+        };
         call.set_result("updated", outcome.written);
         call.set_result("unknown", outcome.unknown);
         Ok(())
@@ -106,14 +160,39 @@ impl Upkeep {
         let mut change = Change::default();
         let named: Vec<String> = call.parameter("ids")?.unwrap_or_default();
         let given = call.documents().iter().map(|document| document.id.clone());
-        let meant = match self.columns.filter(call.parameters())? {
-            Some(filter) => self.shard.ids(&filter, &|| call.check())?,
-            None => Vec::new(),
+        named.into_iter().chain(given).for_each(|id| change.remove(id));
+        let outcome = match self.columns.filter(call.parameters())? {
+            Some(filter) => {
+                let meant = self.shard.ids(&filter, &|| call.check())?;
+                self.shard.apply_with(|moment| {
+                    // Some may have been written since.
+                    for id in meant {
+                        if moment.document(&id)?.is_some_and(|document| filter.passes(&*document.tags)) {
+                            change.remove(id);
+                        }
+                    }
+                    Ok::<_, StorageError>(change)
+                })?
+            }
+            None => self.shard.apply(change)?,
         };
-        named.into_iter().chain(given).chain(meant).for_each(|id| change.remove(id));
-        let outcome = self.shard.apply(change)?;
         call.set_result("deleted", outcome.removed);
         Ok(())
+    }
+
+    /// What an update changes.
+    fn gather_update(
+        &self,
+        call: &mut Call<'_>,
+        paths: &AccessPaths,
+        overlay: Option<Overlay<'_>>,
+    ) -> Result<Change, ExecutorError> {
+        let mut change = Change::of_known();
+        self.gather(call, paths, overlay, |_, puts| {
+            puts.into_iter().for_each(|put| change.put(put));
+            Ok(())
+        })?;
+        Ok(change)
     }
 
     /// Hands over the documents to be stored, root by root. A root with one that cannot be stored fails alone.
@@ -121,7 +200,7 @@ impl Upkeep {
         &self,
         call: &mut Call<'_>,
         paths: &AccessPaths,
-        partial: bool,
+        mut overlay: Option<Overlay<'_>>,
         mut accept: impl FnMut(&Document, Vec<Put>) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
         let mut dimension = self.shard.dimension();
@@ -129,14 +208,17 @@ impl Upkeep {
         call.read(&AccessPaths::roots(), |root| {
             let mut puts: Vec<Put> = Vec::new();
             let mut first_dimension = dimension;
+            let mut said = HashMap::new();
             paths.visit(root, &mut |document| {
-                let overlaid = if partial { self.overlaid(document)? } else { None };
+                let overlaid = overlay.as_ref().map(|overlay| overlay.document(document, &mut said));
+                let overlaid = overlaid.transpose()?.flatten();
                 let put = self.put(overlaid.as_ref().unwrap_or(document), first_dimension, until.as_ref())?;
                 first_dimension = first_dimension.or(put.vector.as_ref().map(Vec::len));
                 puts.push(put);
                 Ok::<_, ExecutorError>(())
             })?;
             dimension = first_dimension;
+            overlay.iter_mut().for_each(|overlay| overlay.said.extend(said.drain()));
             accept(root, puts)
         })
     }
@@ -157,16 +239,6 @@ impl Upkeep {
         Ok(Some((tag.clone(), (now.as_secs_f64() + seconds).into())))
     }
 
-    /// What is stored of a document, with what the request says of it.
-    fn overlaid(&self, document: &Document) -> Result<Option<Document>, ExecutorError> {
-        let Some(stored) = self.shard.look_up(|table| table.document(&document.id))? else { return Ok(None) };
-        let mut overlaid = overlaid(stored, document);
-        if overlaid.embedding.is_none() {
-            overlaid.embedding = self.shard.vector_of(&document.id)?.map(Tensor::vector);
-        }
-        Ok(Some(overlaid))
-    }
-
     /// The document as it is stored.
     fn put(
         &self,
@@ -174,15 +246,8 @@ impl Upkeep {
         dimension: Option<usize>,
         until: Option<&(String, Value)>,
     ) -> Result<Put, ExecutorError> {
+        check_ids(document)?;
         let Document { id, parent_id, .. } = document;
-        if id.is_empty() {
-            return Err(ExecutorError::input("a document without an id cannot be stored"));
-        }
-        if let Some(long) = [id, parent_id].into_iter().find(|id| id.len() > ID_BYTES_MAX) {
-            let message =
-                format_args!("an id has {} bytes, more than the {ID_BYTES_MAX} allowed", long.len());
-            return Err(ExecutorError::input(message));
-        }
         let vector = self.metric.map(|metric| self.vector(document, metric, dimension)).transpose()?;
         let mut kept = self.kept.of(document);
         if let Some((tag, time)) = until.filter(|(tag, _)| !kept.tags.contains_key(tag)) {

@@ -341,8 +341,9 @@ impl VectorIndexer {
     fn fill_embedding(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.upkeep.access_paths)?.into_owned();
         let (mut filled, mut unknown) = (0_u64, 0_u64);
+        let moment = self.upkeep.shard.moment();
         call.each(&paths, |document| {
-            match self.upkeep.shard.vector_of(&document.id)? {
+            match moment.vector(&document.id)? {
                 Some(vector) => {
                     document.embedding = Some(Tensor::vector(vector));
                     filled += 1;

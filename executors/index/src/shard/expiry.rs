@@ -1,10 +1,10 @@
 //! Documents that are kept until a time, which a tag of theirs names.
 //!
 //! The times of all that is stored are in memory: read when a generation is opened, and kept up by whoever writes. A thread
-//! removes what is due, whatever else the shard is busy with. What is due is looked at once more before it goes, under the
-//! lock that writers take: in the meantime it may have been written anew.
+//! removes what is due, whatever else the shard is busy with, under the lock that writers take: nothing is written anew in
+//! between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,8 +27,31 @@ type Time = u64;
 #[derive(Debug)]
 pub(super) struct Expiry {
     tag: String,
-    /// Times and ids. Some may be out of date: of documents that were removed, or written anew.
-    due: Mutex<BTreeSet<(Time, String)>>,
+    due: Mutex<Due>,
+}
+
+/// Times and ids, each document once.
+#[derive(Debug, Default)]
+struct Due {
+    ordered: BTreeSet<(Time, Arc<str>)>,
+    of: HashMap<Arc<str>, Time>,
+}
+
+impl Due {
+    /// Notes until when a document is kept; `None` for ever, or for one that is gone.
+    fn note(&mut self, id: &str, time: Option<Time>) {
+        let (id, earlier) = match self.of.remove_entry(id) {
+            Some((id, earlier)) => (id, Some(earlier)),
+            None => (Arc::from(id), None),
+        };
+        if let Some(earlier) = earlier {
+            self.ordered.remove(&(earlier, Arc::clone(&id)));
+        }
+        if let Some(time) = time {
+            self.ordered.insert((time, Arc::clone(&id)));
+            self.of.insert(id, time);
+        }
+    }
 }
 
 impl Expiry {
@@ -42,11 +65,14 @@ impl Expiry {
         Ok(expiry)
     }
 
-    /// Notes until when a document is kept, if it says so.
+    /// Notes until when a document is kept, as its tags say.
     pub(super) fn note(&self, id: &str, tags: &Tags) {
-        if let Some(time) = self.time(tags) {
-            self.due.lock().insert((time, id.to_owned()));
-        }
+        self.due.lock().note(id, self.time(tags));
+    }
+
+    /// Notes that a document is not kept any more.
+    pub(super) fn forget(&self, id: &str) {
+        self.due.lock().note(id, None);
     }
 
     /// Until when a document with these tags is kept; `None` for one that does not say it in seconds since 1970.
@@ -61,58 +87,38 @@ impl Expiry {
         Some(milliseconds)
     }
 
-    /// What is due now, the first of it.
-    fn due(&self, now: Time) -> Vec<(Time, String)> {
-        let due = self.due.lock();
-        due.iter().take_while(|(time, _)| *time <= now).take(REMOVED_AT_ONCE).cloned().collect()
+    /// Hands over what is due now, the first of it; whoever takes it removes it.
+    fn take_due(&self, now: Time) -> Vec<String> {
+        let mut due = self.due.lock();
+        let first = due.ordered.iter().take_while(|(time, _)| *time <= now).take(REMOVED_AT_ONCE);
+        let ids: Vec<String> = first.map(|(_, id)| id.to_string()).collect();
+        ids.iter().for_each(|id| due.note(id, None));
+        ids
     }
 
     /// How long it is until something is due.
     fn wait(&self, now: Time) -> Option<Duration> {
-        self.due.lock().first().map(|(time, _)| Duration::from_millis(time.saturating_sub(now)))
-    }
-
-    fn forget(&self, gone: &[(Time, String)]) {
-        let mut due = self.due.lock();
-        gone.iter().for_each(|gone| _ = due.remove(gone));
+        self.due.lock().ordered.first().map(|(time, _)| Duration::from_millis(time.saturating_sub(now)))
     }
 }
 
 impl Shard {
     /// Removes what is due; how long it is until something else will be, `None` when nothing is.
-    fn expire(&self) -> Result<Option<Duration>, StorageError> {
+    fn expire(&self, removed: impl Fn()) -> Result<Option<Duration>, StorageError> {
         loop {
             let _writing = self.writing.lock();
-            let (due, mut change) = (self.due()?, Change::default());
-            if due.is_empty() {
-                let state = self.state.read();
-                return Ok(state.expiry.as_ref().and_then(|expiry| expiry.wait(now())));
-            }
-            for (_, id, is_due) in &due {
-                if *is_due {
-                    change.remove(id.clone());
-                }
-            }
-            let removed = self.write_alone(change)?.removed;
-            tracing::debug!(directory = %self.layout.directory().display(), removed, "no longer kept");
-            let seen: Vec<(Time, String)> = due.into_iter().map(|(time, id, _)| (time, id)).collect();
+            let (mut change, mut wait) = (Change::default(), None);
             if let Some(expiry) = &self.state.read().expiry {
-                expiry.forget(&seen);
+                expiry.take_due(now()).into_iter().for_each(|id| change.remove(id));
+                wait = expiry.wait(now());
             }
+            if change.is_empty() {
+                return Ok(wait);
+            }
+            let count = self.store(change)?.removed;
+            tracing::debug!(directory = %self.layout.directory().display(), removed = count, "no longer kept");
+            removed();
         }
-    }
-
-    /// What was noted as due, and whether it still is.
-    fn due(&self) -> Result<Vec<(Time, String, bool)>, StorageError> {
-        let state = self.state.read();
-        let Some(expiry) = &state.expiry else { return Ok(Vec::new()) };
-        let now = now();
-        let is_due = |(time, id): (Time, String)| {
-            let stored = state.table.document(&id)?;
-            let is_due = stored.and_then(|stored| expiry.time(&stored.tags)).is_some_and(|time| time <= now);
-            Ok((time, id, is_due))
-        };
-        expiry.due(now).into_iter().map(is_due).collect()
     }
 }
 
@@ -121,13 +127,18 @@ fn now() -> Time {
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Starts to remove what is due, unless documents are kept for ever here, or nothing may be removed.
-pub(super) fn start_expiring(shard: &Arc<Shard>, condition: Condition) -> Option<Recurring> {
+/// Starts to remove what is due, unless documents are kept for ever here, or nothing may be removed; `wake` is called when
+/// something was.
+pub(super) fn start_expiring(
+    shard: &Arc<Shard>,
+    condition: Condition,
+    wake: impl Fn() + Send + 'static,
+) -> Option<Recurring> {
     if shard.settings.read_only || shard.settings.expires.is_none() {
         return None;
     }
     let shard = Arc::clone(shard);
-    Some(Recurring::start(move || match shard.expire() {
+    Some(Recurring::start(move || match shard.expire(&wake) {
         Ok(wait) => Some(wait.map_or(LOOKING, |wait| wait.min(LOOKING))),
         Err(error) => {
             let reason = format!("documents are kept for longer than they should be: {error}");
@@ -136,4 +147,24 @@ pub(super) fn start_expiring(shard: &Arc<Shard>, condition: Condition) -> Option
             None
         }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_often_a_document_is_written_one_time_is_remembered() {
+        let mut due = Due::default();
+        for time in 0..100 {
+            due.note("a", Some(time));
+            due.note("b", Some(7));
+        }
+        let ordered: Vec<(Time, &str)> = due.ordered.iter().map(|(time, id)| (*time, &**id)).collect();
+        assert_eq!((ordered, due.of.len()), (vec![(7, "b"), (99, "a")], 2));
+        for id in ["a", "b", "unheard of"] {
+            due.note(id, None);
+        }
+        assert!(due.ordered.is_empty() && due.of.is_empty());
+    }
 }

@@ -87,12 +87,26 @@ impl Shard {
     /// When data cannot be read, or `check` says to give up.
     pub(crate) fn ids(&self, filter: &Filter, check: Check<'_>) -> Result<Vec<String>, ExecutorError> {
         let mut ids = Vec::new();
-        let view = self.read().view();
-        each_meant(filter, view.table.tags(), check, |tagged| {
+        let state = self.read();
+        each_meant(filter, state.view().table.tags(), check, |tagged| {
             ids.push(tagged.id);
             true
         })?;
         Ok(ids)
+    }
+
+    /// How many documents a filter means.
+    ///
+    /// # Errors
+    /// When data cannot be read, or `check` says to give up.
+    pub(crate) fn count(&self, filter: &Filter, check: Check<'_>) -> Result<u64, ExecutorError> {
+        let mut count = 0;
+        let state = self.read();
+        each_meant(filter, state.view().table.tags(), check, |_| {
+            count += 1;
+            true
+        })?;
+        Ok(count)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::RowSet;
-use crate::storage::{Counters, Layout, Manifest, StorageError, Table};
+use crate::storage::{Counters, Layout, Manifest, StorageError, Table, recover};
 
 /// The current generation.
 pub(super) struct Generation {
@@ -24,6 +24,9 @@ impl Generation {
             _ if read_only => Table::open_beside(&path, &layout.readers())?,
             _ => Table::open(&path)?,
         };
+        if !read_only {
+            recover(&table, layout, &manifest)?;
+        }
         let counters = table.counters()?;
         let mut dead = RowSet::default();
         dead.extend(table.dead_rows()?);

@@ -16,6 +16,7 @@ mod filtered;
 mod following;
 mod generation;
 mod holdings;
+mod moment;
 mod nearest;
 mod observed;
 mod recurring;
@@ -31,17 +32,19 @@ mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use compacting::Compacting;
 use flowrun_sdk::{Context, Value, tracing};
 use following::Seen;
-use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde_json::json;
 
 pub(crate) use answer::{AnswerBytes, Match};
 pub(crate) use backup::BackupName;
 pub(crate) use filtered::Page;
 pub(crate) use holdings::ShardHoldings;
+pub(crate) use moment::Moment;
 use nearest::Nearest;
 pub(crate) use residency::Resident;
 use residency::{Residency, Use};
@@ -49,18 +52,22 @@ use rows::RowSet;
 pub(crate) use search::{Asked, RERANK_MAX};
 pub(crate) use settings::Settings;
 use state::State;
-use vectors::Vectors;
 pub(crate) use worker::OpenShard;
 
 use crate::derived::set_threads;
 use crate::metric::Metric;
 use crate::storage::{
-    Change, DirectoryLock, Elements, Fsync, Kind, Layout, Manifest, Outcome, Plan, Reader, StorageError,
+    Change, DirectoryLock, Elements, Fsync, Kind, Layout, Manifest, Outcome, Plan, StorageError,
     remove_remains, sync_directory,
 };
 
 /// So many rows may wait for the index before who writes more does some of its work first.
 const MISSING_ROWS_MAX: u64 = 8192;
+
+/// So long it is looked whether nobody reads at the moment, before others wait until nobody does.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is looked.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// An open shard.
 #[derive(Debug)]
@@ -132,9 +139,10 @@ impl Shard {
         if written.as_ref() != Some(&manifest) {
             manifest.write(&layout)?;
         }
-        layout.remove_other_generations(manifest.generation)?;
         remove_remains(&layout.readers());
         let state = State::open(&layout, manifest, &settings)?;
+        // Not before it is known that the current one can be used.
+        layout.remove_other_generations(state.manifest.generation)?;
         if written.is_none_or(|written| !written.has_documents) {
             state.manifest.write(&layout)?;
         }
@@ -163,9 +171,9 @@ impl Shard {
         self.state.read()
     }
 
-    /// The dimension of the vectors, when it is known.
+    /// The dimension of the vectors, when it is known. May be asked while a moment is held, whoever waits to write.
     pub(crate) fn dimension(&self) -> Option<usize> {
-        self.read().manifest.dimension
+        self.state.read_recursive().manifest.dimension
     }
 
     /// How many documents are stored.
@@ -178,41 +186,37 @@ impl Shard {
         self.settings.wanted.metric
     }
 
-    /// What the elements of stored vectors are.
+    /// What the elements of stored vectors are. May be asked while a moment is held, whoever waits to write.
     pub(crate) fn elements(&self) -> Elements {
-        self.read().manifest.elements()
+        self.state.read_recursive().manifest.elements()
     }
 
-    /// Looks something up in the documents.
-    pub(crate) fn look_up<T>(
+    /// Makes a change durable, and then visible, that may depend on what is stored: nobody else writes meanwhile.
+    fn write<E: From<StorageError>>(
         &self,
-        action: impl FnOnce(&Reader) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
-        action(&self.read().view().table)
-    }
-
-    /// The vector of a stored document, as it was stored.
-    pub(crate) fn vector_of(&self, id: &str) -> Result<Option<Vec<f32>>, StorageError> {
-        let state = self.read();
-        let Some((vectors, row)) = state.vectors.as_ref().zip(state.view().table.row_of(id)?) else {
-            return Ok(None);
-        };
-        let mut found = None;
-        vectors.file.read_scattered([row], |_, vector| {
-            found = Some(vector.to_vec());
-            Ok::<_, StorageError>(())
-        })?;
-        Ok(found)
-    }
-
-    /// Makes a change durable, and then visible.
-    fn write(&self, change: Change) -> Result<Outcome, StorageError> {
+        change: impl FnOnce(&Moment<'_>) -> Result<Change, E>,
+    ) -> Result<Outcome, E> {
         let _writing = self.writing.lock();
-        self.write_alone(change)
+        let change = change(&self.moment())?;
+        let outcome = self.store(change)?;
+        if let Err(error) = self.keep_up() {
+            // It is written, and found without FAISS.
+            tracing::warn!(%error, "new vectors cannot be read back");
+        }
+        Ok(outcome)
     }
 
-    /// The same for whoever holds the lock of writers.
-    fn write_alone(&self, change: Change) -> Result<Outcome, StorageError> {
+    /// The same for who brings much, and [settles](OpenShard::settle) when all is there: then one index is built of all.
+    ///
+    /// # Errors
+    /// When it could not be made durable.
+    pub(crate) fn load(&self, change: Change) -> Result<Outcome, StorageError> {
+        let _writing = self.writing.lock();
+        self.store(change)
+    }
+
+    /// Makes a change durable and visible, for whoever holds the lock of writers.
+    fn store(&self, change: Change) -> Result<Outcome, StorageError> {
         set_threads(self.settings.threads);
         let mut state = self.state.read();
         state.check_unbroken(&self.layout)?;
@@ -222,13 +226,11 @@ impl Shard {
         let file = state.vectors.as_ref().map(|vectors| &vectors.file);
         let plan = Plan::new(&state.table, file, change)?;
         let outcome = plan.outcome;
-        if let Some(dimension) = plan.vectors().next().map(<[f32]>::len) {
-            state.check_dimension(dimension, &self.settings)?;
-            if state.vectors.is_none() {
-                drop(state);
-                self.state.write().prepare_vectors(dimension, &self.layout, &self.settings)?;
-                state = self.state.read();
-            }
+        let dimension = state.check_dimensions(plan.vectors().map(<[f32]>::len), &self.settings)?;
+        if let Some(dimension) = dimension.filter(|_| state.vectors.is_none()) {
+            drop(state);
+            self.state.write().prepare_vectors(dimension, &self.layout, &self.settings)?;
+            state = self.state.read();
         }
         if !plan.is_empty() {
             let touched = self.compacting.touched_by(&plan);
@@ -241,19 +243,12 @@ impl Shard {
                 tracing::warn!(%error, "what vectors gather around cannot be learned");
             }
         }
-        if let Some(vectors) = &state.vectors {
-            let vectors = Arc::clone(vectors);
-            drop(state);
-            if let Err(error) = self.keep_up(&vectors) {
-                // It is written, and found without FAISS.
-                tracing::warn!(%error, "new vectors cannot be read back");
-            }
-        }
         Ok(outcome)
     }
 
     /// Does what whoever writes does for the index.
-    fn keep_up(&self, vectors: &Vectors) -> Result<(), StorageError> {
+    fn keep_up(&self) -> Result<(), StorageError> {
+        let Some(vectors) = self.state.read().vectors.clone() else { return Ok(()) };
         // An index that is not in memory is not waited for.
         let residency = self.residency.as_ref();
         let entered = residency.map(|residency| residency.enter_present(self));
@@ -270,6 +265,8 @@ impl Shard {
         let _alone = self.backups.lock();
         let _writing = self.writing.lock();
         let manifest = Manifest::new(&self.settings.wanted, self.unbroken_generation()? + 1);
+        // What an attempt that failed left there is not what is made now.
+        self.layout.remove_other_generations(manifest.generation - 1)?;
         // The new generation is whole before the manifest names it; from there on the old one is gone.
         let cleared = self.catalogued(State::open(&self.layout, manifest, &self.settings)?)?;
         self.switch(cleared)
@@ -304,16 +301,41 @@ impl Shard {
 
     /// Puts a generation that is whole in the place of the current one. Nobody else may write.
     fn switch(&self, next: State) -> Result<(), StorageError> {
-        let mut state = self.state.write();
-        let switched = next.manifest.write(&self.layout);
+        let written = next.manifest.write(&self.layout);
         // If it is not known which generation is current, what is written to this one may be lost.
-        switched.inspect_err(|error| state.break_off(error))?;
-        if let Some(vectors) = &state.vectors {
-            vectors.is_over.store(true, Ordering::Release);
-        }
+        written.inspect_err(|error| self.state.read().break_off(error))?;
         let generation = next.manifest.generation;
-        *state = next;
-        self.layout.remove_other_generations(generation)
+        drop(self.replace(next));
+        if let Err(error) = self.layout.remove_other_generations(generation) {
+            // It is no longer referred to, and removed at the next opening.
+            tracing::warn!(%error, "what was there before takes its room still");
+        }
+        Ok(())
+    }
+
+    /// Lets a state be seen instead of the current one, which is returned: nobody reads it any more.
+    fn replace(&self, next: State) -> State {
+        let mut state = self.write_state();
+        if let Some(old) = state.vectors.as_ref().filter(|old| !next.has(old)) {
+            // Whoever closes the shard closes what takes its place.
+            let is_over = old.is_over.swap(true, Ordering::AcqRel);
+            if let Some(new) = next.vectors.as_ref().filter(|_| is_over) {
+                new.is_over.store(true, Ordering::Release);
+            }
+        }
+        std::mem::replace(&mut *state, next)
+    }
+
+    /// The state, to be replaced. Who waits for a lock holds up who comes later to read: so nobody waits at first.
+    fn write_state(&self) -> RwLockWriteGuard<'_, State> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.state.try_write() {
+                Some(state) => return state,
+                None if Instant::now() >= until => return self.state.write(),
+                None => std::thread::sleep(PAUSE),
+            }
+        }
     }
 
     /// Writes out what would have to be computed again at the next opening. It is derived, so a flow that is read-only

@@ -254,11 +254,20 @@ impl Scope<'_> {
         Some(Proposal {
             candidates: candidates.ok()?,
             covered,
-            // Of rows that it was told of it can propose no others.
-            rows: selected.map_or(derived.rows(), |_| self.count()),
+            rows: self.proposable(derived.rows(), selected),
             is_exact: derived.kind().is_exact(),
             norm_max: served.norm_max,
         })
+    }
+
+    /// How many rows an index of so many can propose when it is told of some of them.
+    fn proposable(&self, rows: u64, selected: Option<Selected<'_>>) -> u64 {
+        match selected {
+            None => rows,
+            Some(Selected::Only(_)) => self.count(),
+            // Those that were put in since the search began are not among the dead.
+            Some(Selected::AllBut(_)) => self.count() + rows.saturating_sub(self.rows()),
+        }
     }
 
     /// Judges the candidates of one search. Unless they are enough, it is left as it was.
@@ -345,4 +354,39 @@ struct Proposal {
 struct Search<'a> {
     query: &'a Query,
     nearest: Nearest,
+}
+
+#[cfg(test)]
+mod tests {
+    use flowrun_sdk::Context;
+
+    use super::super::tests::{change, settings};
+    use super::*;
+    use crate::derived::IndexChoice;
+    use crate::storage::Fsync;
+
+    #[test]
+    fn rows_that_were_put_in_since_a_search_began_take_nobodys_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings(IndexChoice::new("HNSW8"), Fsync::Never);
+        let shard = Shard::open(&Context::alone(directory.path()), settings).unwrap();
+        let write = |ids: Range<u32>| {
+            for id in ids {
+                shard.apply(change(&id.to_string())).unwrap();
+            }
+            shard.settle(&|| Ok(())).unwrap();
+        };
+        write(0..20);
+        let mut removal = crate::storage::Change::default();
+        removal.remove("0".to_owned());
+        shard.apply(removal).unwrap();
+        let view = shard.read().view();
+        // As near, and more than are asked for.
+        write(20..100);
+        let state = shard.read();
+        let vectors = state.vectors.as_ref().unwrap();
+        let scope = Scope { vectors, view: &view, meant: None, tuning: Tuning::default() };
+        let found = scope.nearest(&[Query::new(vec![1.0, 2.0])], 19, &|| Ok(())).unwrap();
+        assert_eq!(found[0].len(), 19);
+    }
 }

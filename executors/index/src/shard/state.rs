@@ -139,7 +139,8 @@ impl State {
     pub(super) fn make_earlier_durable(&self) -> Result<(), StorageError> {
         let mut durability = self.durability.lock();
         if !durability.is_durable {
-            self.sync_files()?;
+            // What the disk refused once the system takes for written: a second attempt would prove nothing.
+            self.sync_files().inspect_err(|error| durability.broken = Some(error.to_string()))?;
             durability.is_durable = true;
         }
         Ok(())
@@ -154,8 +155,11 @@ impl State {
     }
 
     fn sync_files(&self) -> Result<(), StorageError> {
+        // More may be written meanwhile.
+        let rows = self.view().counters.rows;
         if let Some(vectors) = &self.vectors {
             vectors.file.sync()?;
+            self.table.note_synced(rows)?;
         }
         self.table.sync()
     }
@@ -200,10 +204,12 @@ impl State {
         if rows.peek().is_some() {
             Arc::make_mut(&mut dead).extend(rows);
         }
-        let mut after = View::new(&self.table, dead)?;
+        // What cannot be seen after all must not be built on.
+        let mut after = View::new(&self.table, dead).inspect_err(|error| self.break_off(error))?;
         after.tags = before.tags.clone();
         if let Some(expiry) = &self.expiry {
             plan.ids().zip(&tags).for_each(|(id, (_, tags))| expiry.note(id, tags));
+            plan.removed_ids().for_each(|id| expiry.forget(id));
         }
         if let Some(columns) = &mut after.tags {
             let columns = Arc::make_mut(columns);
@@ -217,6 +223,11 @@ impl State {
         Ok(())
     }
 
+    /// Whether these are the vectors of this generation.
+    pub(super) fn has(&self, vectors: &Arc<Vectors>) -> bool {
+        self.vectors.as_ref().is_some_and(|own| Arc::ptr_eq(own, vectors))
+    }
+
     /// Makes the file of vectors when the first ones come.
     pub(super) fn prepare_vectors(
         &mut self,
@@ -224,7 +235,6 @@ impl State {
         layout: &Layout,
         settings: &Settings,
     ) -> Result<(), StorageError> {
-        self.check_dimension(dimension, settings)?;
         if self.vectors.is_some() {
             return Ok(());
         }
@@ -237,14 +247,20 @@ impl State {
         Ok(())
     }
 
-    /// Whether vectors of this dimension may be stored.
-    pub(super) fn check_dimension(&self, dimension: usize, settings: &Settings) -> Result<(), StorageError> {
-        match self.manifest.dimension {
-            Some(written) if written != dimension => {
-                let reason = format!("the vectors have {dimension} dimensions, the index {written}");
+    /// The dimension of these vectors, if they may be stored and there are some.
+    pub(super) fn check_dimensions(
+        &self,
+        mut dimensions: impl Iterator<Item = usize>,
+        settings: &Settings,
+    ) -> Result<Option<usize>, StorageError> {
+        let Some(first) = dimensions.next() else { return Ok(None) };
+        let expected = self.manifest.dimension.unwrap_or(first);
+        match std::iter::once(first).chain(dimensions).find(|dimension| *dimension != expected) {
+            Some(wrong) => {
+                let reason = format!("the vectors have {wrong} dimensions, the index {expected}");
                 Err(StorageError::Mismatch { parameter: settings.wanted.names.dimension, reason })
             }
-            _ => Ok(()),
+            None => Ok(Some(expected)),
         }
     }
 }

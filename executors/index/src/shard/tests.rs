@@ -69,7 +69,7 @@ fn a_write_that_the_disk_refuses_is_not_acknowledged_and_leaves_everything_as_it
         let error = shard.apply(change("b")).unwrap_err().to_string();
         assert!(error.starts_with("cannot write") && error.contains("vectors-000001.bin"), "{error}");
         assert_eq!(shard.status().unwrap(), before);
-        assert!(shard.look_up(|table| table.document("b")).unwrap().is_none());
+        assert!(shard.moment().document("b").unwrap().is_none());
     }
     failing(&shard, Failing::default());
     shard.apply(change("b")).unwrap();
@@ -88,11 +88,65 @@ fn what_an_earlier_run_left_to_the_system_is_synced_before_it_is_acknowledged_an
         let applied = shard.apply(Change::default());
         assert_eq!(applied.is_err(), is_synced, "{applied:?}");
         failing(&shard, Failing::default());
+        if is_synced {
+            // What the disk refused once the system may take for written.
+            let refused = shard.apply(change("a")).unwrap_err().to_string();
+            assert!(refused.contains("restart the flow"), "{refused}");
+            drop(shard);
+            break;
+        }
         assert_eq!(shard.apply(change("a")).unwrap(), written);
-        // Once for each opening: from here on every write is synced by itself.
-        failing(&shard, unsyncable());
-        shard.apply(Change::default()).unwrap();
     }
+    let shard = shard_with(directory.path(), Fsync::Always);
+    assert_eq!(shard.apply(change("a")).unwrap(), written);
+    // Once for each opening: from here on every write is synced by itself.
+    failing(&shard, unsyncable());
+    shard.apply(Change::default()).unwrap();
+}
+
+#[test]
+fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
+    for index in [IndexChoice::AUTO, IndexChoice::new("HNSW8")] {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Shard::open(&Context::alone(directory.path()), settings(index.clone(), Fsync::Never));
+        let ids = |shard: &Shard| {
+            let found = found(shard, vec![1.0, 2.0], 9).unwrap().remove(0);
+            found.into_iter().map(|found| found.document.id).collect::<Vec<_>>()
+        };
+        let shard = open().unwrap();
+        for id in ["a", "b", "c"] {
+            shard.apply(change(id)).unwrap();
+        }
+        shard.settle(&|| Ok(())).unwrap();
+        shard.save();
+        drop(shard);
+        let vectors = directory.path().join("vectors-000001.bin");
+        let file = std::fs::OpenOptions::new().write(true).open(&vectors).unwrap();
+        file.set_len(file.metadata().unwrap().len() - 5).unwrap();
+        let shard = open().unwrap();
+        assert_eq!(ids(&shard), ["a", "b"]);
+        shard.apply(change("d")).unwrap();
+        assert_eq!(ids(&shard), ["a", "b", "d"]);
+        drop(shard);
+        // From here on the disk has them, and what is missing is damage.
+        file.set_len(file.metadata().unwrap().len() - 30).unwrap();
+        let refused = open().unwrap_err().to_string();
+        assert!(refused.contains("3 vectors were acknowledged, but"), "{refused}");
+    }
+}
+
+#[test]
+fn while_the_current_generation_cannot_be_opened_no_other_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(shard(directory.path()));
+    let layout = Layout::new(directory.path());
+    let manifest = Manifest::read(&layout).unwrap().unwrap();
+    manifest.with_generation(2).write(&layout).unwrap();
+    let open = || Shard::open(&Context::alone(directory.path()), settings(IndexChoice::AUTO, Fsync::Never));
+    let refused = open().unwrap_err().to_string();
+    assert!(refused.contains("documents-000002 is damaged: it is missing"), "{refused}");
+    manifest.write(&layout).unwrap();
+    open().unwrap();
 }
 
 #[test]
@@ -178,7 +232,7 @@ fn after_a_write_of_unknown_outcome_nothing_more_is_written() {
         let error = refused.unwrap_err().to_string();
         assert!(error.contains("failed (no space left): restart the flow"), "{error}");
     }
-    assert!(shard.look_up(|table| table.document("a")).unwrap().is_some());
+    assert!(shard.moment().document("a").unwrap().is_some());
 }
 
 #[test]
@@ -188,15 +242,23 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
         let directory = tempfile::tempdir().unwrap();
         let shard = shard_with(directory.path(), fsync);
         shard.apply(change("a")).unwrap();
+        shard.sync().unwrap();
         failing(&shard, Failing { syncing: Some(EIO), ..Failing::default() });
         let failed = match fsync {
             Fsync::Interval => {
                 shard.apply(change("b")).unwrap();
-                shard.state.read().sync()
+                // It may have been told already, where nobody waits.
+                shard.sync().err().map(|error| error.to_string()).or_else(|| {
+                    while shard.read().durability.lock().broken.is_none() {
+                        std::thread::yield_now();
+                    }
+                    shard.read().durability.lock().broken.clone()
+                })
             }
-            _ => shard.apply(change("b")).map(|_| ()),
+            _ => shard.apply(change("b")).err().map(|error| error.to_string()),
         };
-        assert!(failed.unwrap_err().to_string().contains("Input/output error"));
+        let failed = failed.unwrap();
+        assert!(failed.contains("Input/output error"), "{failed}");
         // The disk says yes again, but what it holds is not known.
         failing(&shard, Failing::default());
         for _ in 0..2 {
@@ -204,11 +266,11 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
             assert!(error.contains("restart the flow"), "{error}");
         }
         assert!(shard.clear().is_err());
-        assert!(shard.look_up(|table| table.document("c")).unwrap().is_none());
+        assert!(shard.moment().document("c").unwrap().is_none());
         drop(shard);
         let shard = shard_with(directory.path(), fsync);
         shard.apply(change("c")).unwrap();
-        assert!(shard.look_up(|table| table.document("a")).unwrap().is_some());
+        assert!(shard.moment().document("a").unwrap().is_some());
     }
 }
 

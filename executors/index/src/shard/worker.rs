@@ -13,12 +13,13 @@ use std::time::Duration;
 use flowrun_sdk::{Condition, ExecutorError, tracing};
 use parking_lot::{Condvar, Mutex};
 
-use super::Shard;
 use super::answer::{Check, Match};
+use super::backup::BackupName;
 use super::expiry::start_expiring;
 use super::recurring::Recurring;
 use super::residency::Use;
 use super::search::Asked;
+use super::{Moment, Shard};
 use crate::metric::Query;
 use crate::storage::{Change, FSYNC_INTERVAL, Fsync, Outcome, StorageError};
 
@@ -75,14 +76,17 @@ impl OpenShard {
         if let Some(residency) = &shard.residency {
             residency.join(&shard);
         }
-        let expirer = start_expiring(&shard, condition.clone());
         let syncer = Shard::start_syncing(&shard, condition.clone());
         let desk = Desk { tasks: Mutex::default(), changed: Condvar::new(), condition: condition.clone() };
         let desk = Arc::new(desk);
-        let own = Arc::clone(&desk);
-        let follower = Shard::start_following(&shard, condition, move || own.look());
+        let look = || {
+            let desk = Arc::clone(&desk);
+            move || desk.look()
+        };
+        let expirer = start_expiring(&shard, condition.clone(), look());
+        let follower = Shard::start_following(&shard, condition, look());
         let open = Self { shard, desk, thread: Mutex::default(), expirer, follower, syncer };
-        if open.follower.is_some() {
+        if open.expirer.is_some() || open.follower.is_some() {
             open.start_thread();
         }
         open.wake();
@@ -99,10 +103,31 @@ impl OpenShard {
     /// # Errors
     /// When it could not be made durable; then nothing of it is visible.
     pub(crate) fn apply(&self, change: Change) -> Result<Outcome, StorageError> {
+        self.apply_with(|_| Ok(change))
+    }
+
+    /// The same for a change that depends on what is stored: nobody else writes meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be made, or could not be made durable; then nothing of it is visible.
+    pub(crate) fn apply_with<E: From<StorageError>>(
+        &self,
+        change: impl FnOnce(&Moment<'_>) -> Result<Change, E>,
+    ) -> Result<Outcome, E> {
         let outcome = self.shard.write(change)?;
         self.wake();
         self.expirer.iter().for_each(Recurring::wake);
         Ok(outcome)
+    }
+
+    /// As [`Shard::restore`]. What is restored comes without its index.
+    ///
+    /// # Errors
+    /// As for [`Shard::restore`].
+    pub(crate) fn restore(&self, name: &BackupName) -> Result<u64, ExecutorError> {
+        let restored = self.shard.restore(name)?;
+        self.wake();
+        Ok(restored)
     }
 
     /// As [`Shard::search`]. An index that was read for it may lack what was written since, or be damaged.

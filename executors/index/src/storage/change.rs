@@ -80,6 +80,11 @@ impl Change {
         std::mem::take(&mut self.puts).into_iter().flatten()
     }
 
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.positions.is_empty() && self.removed.is_empty() && self.replaced_parents.is_empty()
+    }
+
     /// Removes a document and its chunks.
     pub(crate) fn remove(&mut self, id: String) {
         self.removed.push(id);

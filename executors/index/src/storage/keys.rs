@@ -16,11 +16,13 @@
 //! | `c` length of parent id, parent id, id | | a chunk of that parent |
 //! | `d` row | | a row that nobody finds any more |
 //! | `n` | rows, documents | the counters |
+//! | `s` | rows | so many of the first rows are known to be on disk |
 
 /// The longest id that is stored, in bytes. A key holds two of them, and a key has at most 65 535 bytes.
 pub(crate) const ID_BYTES_MAX: usize = 16_384;
 
 pub(super) const COUNTERS: &[u8] = b"n";
+pub(super) const SYNCED: &[u8] = b"s";
 pub(super) const NAMED: &[u8] = b"i";
 /// Behind all keys that name an id.
 pub(super) const NAMED_END: &[u8] = b"j";

@@ -15,7 +15,9 @@
 //! when most rows are dead (see [`reclaim`]).
 //!
 //! **Invariants.** The documents know how many rows are committed; rows beyond are remains of a call that was never
-//! acknowledged. Vectors reach the disk before the documents that name them. Nothing here knows FAISS or distances.
+//! acknowledged. Vectors reach the disk before the documents that name them, where that is not left to the operating system;
+//! otherwise it is known how many did, and the others are looked at when the index is opened (see [`recover`]). Nothing
+//! here knows FAISS or distances.
 
 mod beside;
 mod change;
@@ -31,6 +33,7 @@ mod manifest;
 mod plan;
 mod reader;
 mod reclaim;
+mod recover;
 mod table;
 mod vectors;
 
@@ -47,6 +50,7 @@ pub(crate) use manifest::{Kind, Manifest, Wanted};
 pub(crate) use plan::Plan;
 pub(crate) use reader::{Living, Reader, Tagged};
 pub(crate) use reclaim::{is_worth_reclaiming, write_living};
+pub(crate) use recover::recover;
 pub(crate) use table::{Counters, Table};
 pub(crate) use vectors::VectorFile;
 
@@ -56,9 +60,9 @@ flowrun_sdk::choice! {
         /// When the disk has it: an acknowledged write survives a power failure.
         Always = "always",
         /// When the operating system has it, which is told to write it to the disk within a second: a power failure costs
-        /// that second.
+        /// what was written in that second, and what it took the place of.
         Interval = "interval",
-        /// When the operating system has it: it survives the end of the process, not of the machine.
+        /// When the operating system has it: it survives the end of the process, not always that of the machine.
         Never = "never",
     }
 }

@@ -137,9 +137,14 @@ impl Plan {
         self.puts.iter().map(|planned| planned.put.id.as_str())
     }
 
+    /// The ids of what is removed.
+    pub(crate) fn removed_ids(&self) -> impl Iterator<Item = &str> {
+        self.removed.iter().map(|(id, _)| id.as_str())
+    }
+
     /// The ids of what is stored or removed.
     pub(crate) fn touched_ids(&self) -> impl Iterator<Item = &str> {
-        self.ids().chain(self.removed.iter().map(|(id, _)| id.as_str()))
+        self.ids().chain(self.removed_ids())
     }
 
     /// The tags of what is stored, in the same order, and the rows of their vectors where there are some.
@@ -156,7 +161,7 @@ impl Plan {
         renewed.chain(self.removed.iter().map(|(_, entry)| entry)).filter_map(|entry| entry.row)
     }
 
-    /// Writes it, all or nothing. The new vectors must be on disk before.
+    /// Writes it, all or nothing. With [`Fsync::Always`] all vectors must be on disk before.
     pub(crate) fn commit(&mut self, table: &Table, fsync: Fsync) -> Result<(), StorageError> {
         let mut writer = table.writer(fsync);
         for Planned { put, entry, earlier } in &mut self.puts {
@@ -164,6 +169,9 @@ impl Plan {
         }
         for (id, entry) in &self.removed {
             writer.remove(id, entry);
+        }
+        if fsync == Fsync::Always {
+            writer.note_synced(self.after.rows);
         }
         writer.commit(self.after)
     }

@@ -129,6 +129,12 @@ impl Reader {
         id.ok_or_else(|| self.nobody_has(row))
     }
 
+    /// Whose vector a row is; `None` for one that nobody finds.
+    pub(super) fn living_id_of(&self, row: u64) -> Result<Option<String>, StorageError> {
+        let is_living = self.get(&self.entries, &keys::row_key(row))?.is_some();
+        is_living.then(|| self.id_of(row)).transpose()
+    }
+
     /// The stored chunks of a document.
     pub(super) fn children(&self, parent_id: &str) -> Result<Vec<String>, StorageError> {
         if !is_storable(parent_id) {
@@ -255,6 +261,13 @@ impl Reader {
     pub(super) fn stored(&self, id: &str, entry: &Entry) -> Result<UserValue, StorageError> {
         let document = self.get(&self.documents, &keys::document_key(id, entry.row))?;
         document.ok_or_else(|| self.missing(id))
+    }
+
+    /// So many of the first rows are known to be on disk, whatever happened since.
+    pub(super) fn synced_rows(&self) -> Result<u64, StorageError> {
+        let Some(value) = self.get(&self.entries, keys::SYNCED)? else { return Ok(0) };
+        let rows = value.as_array().copied().map(u64::from_be_bytes);
+        rows.ok_or_else(|| self.damaged("how many rows are on disk is malformed"))
     }
 
     pub(crate) fn counters(&self) -> Result<Counters, StorageError> {

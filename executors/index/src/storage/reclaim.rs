@@ -54,6 +54,7 @@ pub(crate) fn write_living(
         return Err(StorageError::damaged(table.path(), reason));
     }
     copy.vectors.sync()?;
+    copy.table.note_synced(copy.after.rows)?;
     copy.table.sync()?;
     Ok(copy.table)
 }

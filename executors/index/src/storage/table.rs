@@ -139,6 +139,14 @@ impl Table {
         Ok(copy)
     }
 
+    /// Takes note that so many of the first rows are on disk. It is found after this process ends, and may be lost when the
+    /// power is.
+    pub(crate) fn note_synced(&self, rows: u64) -> Result<(), StorageError> {
+        let mut writer = self.writer(Fsync::Never);
+        writer.note_synced(rows);
+        writer.write()
+    }
+
     /// Makes durable what was left to the operating system.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         self.database.persist(PersistMode::SyncAll).map_err(|source| self.failed(source))
@@ -208,10 +216,19 @@ impl Writer<'_> {
         }
     }
 
+    /// Takes note that so many of the first rows are on disk.
+    pub(super) fn note_synced(&mut self, rows: u64) {
+        self.batch.insert(&self.table.entries, keys::SYNCED, rows.to_be_bytes());
+    }
+
     /// Makes it so.
     pub(super) fn commit(mut self, counters: Counters) -> Result<(), StorageError> {
         let value = [counters.rows.to_be_bytes(), counters.documents.to_be_bytes()].concat();
         self.batch.insert(&self.table.entries, keys::COUNTERS, value);
+        self.write()
+    }
+
+    fn write(self) -> Result<(), StorageError> {
         self.batch.commit().map_err(|source| self.table.failed(source))
     }
 }
@@ -272,6 +289,7 @@ mod tests {
         table.entries.insert([keys::DEAD, b"12"].concat(), b"").unwrap();
         table.entries.insert([keys::LIVING, b"12"].concat(), b"").unwrap();
         table.entries.insert(keys::COUNTERS, b"123").unwrap();
+        table.entries.insert(keys::SYNCED, b"123456789").unwrap();
         let refused = [
             (table.document("a").map(|_| ()), "the entry of `a`"),
             (table.document("b").map(|_| ()), "document `b`"),
@@ -285,6 +303,7 @@ mod tests {
             (table.dead_rows().map(|_| ()), "a dead row"),
             (table.living().try_for_each(|living| living.map(drop)), "the entry of a row"),
             (table.counters().map(|_| ()), "the counters"),
+            (table.synced_rows().map(|_| ()), "how many rows are on disk"),
         ];
         for (result, expected) in refused {
             let error = result.unwrap_err().to_string();

@@ -81,9 +81,8 @@ impl VectorFile {
             return Err(StorageError::damaged(path, reason));
         }
         let opened = Self { device: Arc::new(device), path: path.to_owned(), dimension, elements };
-        let (length, committed) = (opened.length()?, opened.offset(rows));
-        if length < committed {
-            let there = length.saturating_sub(HEADER_BYTES as u64) / opened.row_bytes() as u64;
+        let there = opened.rows_there()?;
+        if there < rows {
             let reason = format_args!("{rows} vectors were acknowledged, but {there} are there");
             return Err(StorageError::damaged(path, reason));
         }
@@ -93,6 +92,11 @@ impl VectorFile {
     /// Whether the file of that name is this one, and not one that took its place.
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         self.device.is_at(path)
+    }
+
+    /// How many whole rows there are, committed or not.
+    pub(super) fn rows_there(&self) -> Result<u64, StorageError> {
+        Ok(self.length()?.saturating_sub(HEADER_BYTES as u64) / self.row_bytes() as u64)
     }
 
     fn length(&self) -> Result<u64, StorageError> {
@@ -127,6 +131,14 @@ impl VectorFile {
     /// Makes what was written durable.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         self.device.sync().map_err(StorageError::io("write", &self.path))
+    }
+
+    /// Reads one row.
+    pub(crate) fn vector(&self, row: u64) -> Result<Vec<f32>, StorageError> {
+        let (mut bytes, mut vector) = (Vec::new(), Vec::with_capacity(self.dimension));
+        self.read_block(row, 1, &mut bytes)?;
+        self.decode(row, &bytes, &mut vector)?;
+        Ok(vector)
     }
 
     /// Reads rows in order and hands each to `action`, with its number.
@@ -198,14 +210,9 @@ impl VectorFile {
     /// Whether that row is this vector, to the last bit. A damaged row is no vector.
     pub(super) fn holds(&self, row: u64, vector: &[f32]) -> Result<bool, StorageError> {
         let bits = |vector: &[f32]| vector.iter().map(|element| element.to_bits()).collect::<Vec<u32>>();
-        let mut is_equal = false;
-        let read = self.read_each([row], |_, stored| {
-            is_equal = bits(stored) == bits(vector);
-            Ok::<_, StorageError>(())
-        });
-        match read {
+        match self.vector(row) {
             Err(StorageError::Damaged { .. }) => Ok(false),
-            read => read.map(|()| is_equal),
+            stored => Ok(bits(&stored?) == bits(vector)),
         }
     }
 

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{Opened, ToolError, shards};
 use crate::storage::{Layout, StorageError, sync_directory, write_living};
 
+/// What the name of a copy ends in that is not whole yet.
+pub(super) const UNFINISHED: &str = "unfinished";
+
 /// Copies every shard of one directory into another.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<u64, ToolError> {
     let is_taken = std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
@@ -14,7 +17,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<u64, ToolError> {
     }
     let shards = shards(from)?;
     // Under another name until it is whole.
-    let unfinished = beside(to, "unfinished")?;
+    let unfinished = beside(to, UNFINISHED)?;
     let copied = copy_shards(from, &shards, &unfinished);
     let copied = copied.inspect_err(|_| drop(std::fs::remove_dir_all(&unfinished)))?;
     if to.exists() {

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use flowrun_sdk::{Context, Document, Value, wire};
 
@@ -17,6 +19,7 @@ use crate::metric::Metric;
 use crate::names::Names;
 use crate::shard::{OpenShard, Settings, Shard};
 use crate::storage::{Change, Elements, Fsync, Kind, Layout, Manifest, Put, Wanted};
+use crate::upkeep::check_ids;
 
 /// Documents that are stored together.
 const BATCH: usize = 2000;
@@ -106,7 +109,7 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
         index,
         tuning: Tuning::default(),
         fsync: Fsync::Always,
-        threads: 1,
+        threads: available_parallelism().map_or(1, NonZero::get),
         read_only: false,
         columns: Vec::new(),
         expires: None,
@@ -118,6 +121,8 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
 /// Documents on their way into a shard.
 struct Import {
     shard: Arc<OpenShard>,
+    /// The dimension of the vectors, once there is one.
+    dimension: Option<usize>,
     change: Change,
     waiting: usize,
     count: u64,
@@ -132,13 +137,14 @@ impl Import {
             );
             return Err(ToolError::new(reason));
         }
-        Ok(Self { shard: open(path, options)?, change: Change::default(), waiting: 0, count: 0 })
+        let shard = open(path, options)?;
+        Ok(Self { dimension: shard.dimension(), shard, change: Change::default(), waiting: 0, count: 0 })
     }
 
     /// Stores what waits; how many documents there were.
     fn finish(mut self) -> Result<u64, ToolError> {
         self.store()?;
-        // What is built now need not be built when the flow is started.
+        // Once, of all that came; the flow need not do it when it is started.
         self.shard.settle(&|| Ok(())).map_err(ToolError::new)?;
         self.shard.save();
         Ok(self.count)
@@ -163,12 +169,10 @@ impl Import {
     }
 
     fn push(&mut self, document: &Document) -> Result<(), ToolError> {
-        if document.id.is_empty() {
-            return Err(ToolError::new("a document without an id cannot be stored"));
-        }
+        check_ids(document).map_err(ToolError::new)?;
         let metric = self.shard.metric();
-        let mut vector =
-            embedding::vector(document, metric, self.shard.dimension()).map_err(ToolError::new)?;
+        let mut vector = embedding::vector(document, metric, self.dimension).map_err(ToolError::new)?;
+        self.dimension = Some(vector.len());
         self.shard.elements().round(&mut vector);
         metric.check(&vector).map_err(ToolError::new)?;
         let stored = Kept::AllBut(default_exclude()).of(document);
@@ -184,7 +188,7 @@ impl Import {
 
     fn store(&mut self) -> Result<(), ToolError> {
         self.waiting = 0;
-        self.shard.apply(std::mem::take(&mut self.change))?;
+        self.shard.load(std::mem::take(&mut self.change))?;
         Ok(())
     }
 }

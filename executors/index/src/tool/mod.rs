@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 pub use import::ImportOptions;
 
-use crate::storage::{DirectoryLock, Layout, Manifest, StorageError, Table, VectorFile};
+use crate::storage::{DirectoryLock, Layout, Manifest, StorageError, Table, VectorFile, recover};
 
 /// How deep shards are looked for: a workspace, a pod, a shard.
 const DEPTH_MAX: usize = 4;
@@ -67,6 +67,7 @@ impl Opened {
         let manifest =
             Manifest::read(&layout)?.ok_or_else(|| StorageError::Absent(layout.directory().to_owned()))?;
         let table = Table::open(&existing_documents(&layout, &manifest)?)?;
+        recover(&table, &layout, &manifest)?;
         Ok(Self::new(&layout, &manifest, table, Some(lock))?)
     }
 
@@ -113,6 +114,12 @@ fn shards(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
     Ok(found)
 }
 
+/// Whether a directory is hidden, or a copy that was never finished.
+fn is_passed_over(directory: &Path) -> bool {
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with('.') || name.ends_with(&format!(".{}", copy::UNFINISHED))
+}
+
 fn look_for_shards(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     if Layout::new(directory).manifest().exists() {
         found.push(directory.to_owned());
@@ -120,7 +127,7 @@ fn look_for_shards(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     }
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        if depth > 0 && path.is_dir() {
+        if depth > 0 && path.is_dir() && !is_passed_over(&path) {
             look_for_shards(&path, depth - 1, found);
         }
     }

@@ -5,7 +5,7 @@ use flowrun_sdk::testing::Bench;
 use flowrun_sdk::{Context, Document, Value};
 use serde_json::json;
 
-use crate::bench::{NONE, call, call_with, directory, document, kind, open, search, shard_context};
+use crate::bench::{NONE, call, call_with, directory, document, failures, kind, open, search, shard_context};
 
 fn filled(base: &std::path::Path, with: &Value) -> Bench {
     let mut bench = open(base, "VectorIndexer", with);
@@ -85,6 +85,41 @@ fn a_part_is_changed_and_the_rest_stays() {
         assert_eq!((stored.text.as_deref(), &stored.tags["t"]), (Some("text"), &json!(7)));
         assert_eq!(search(&mut bench, &[100.0, 1.0])[0], "07");
     }
+}
+
+#[test]
+fn parts_that_several_change_at_once_are_all_there() {
+    let directory = directory();
+    let context = Context::alone(directory.path());
+    let with = json!({"metric": "euclidean", "fsync": "never"});
+    let replica = || Bench::new(kind("VectorIndexer"), &with, context.clone()).unwrap();
+    call(&mut replica(), "/index", vec![document("a", &[1.0, 1.0])]);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let mut bench = replica();
+            scope.spawn(move || {
+                for number in 0..50 {
+                    let change = Document::new("a").with_tag(&format!("{writer}-{number}"), 1);
+                    call_with(&mut bench, "/update", vec![change], json!({"partial": true})).unwrap();
+                }
+            });
+        }
+    });
+    let stored = call(&mut replica(), "/get", vec![Document::new("a")]).documents[0].clone();
+    assert_eq!(stored.tags.len(), 200);
+    // And so is what one request says of a document twice, unless it fails.
+    let mut broken = document("a", &[f32::NAN, 1.0]).with_tag("none", 1);
+    broken.text = Some("none".into());
+    let changes = vec![
+        Document::new("a").with_tag("first", 1).with_text("first"),
+        broken,
+        document("a", &[3.0, 1.0]).with_tag("second", 1),
+    ];
+    let answer = call_with(&mut replica(), "/update", changes, json!({"partial": true})).unwrap();
+    assert_eq!(failures(&answer).len(), 1);
+    let stored = call(&mut replica(), "/get", vec![Document::new("a")]).documents[0].clone();
+    assert_eq!((stored.tags.len(), stored.text.as_deref()), (202, Some("first")));
+    assert_eq!(stored.embedding.unwrap().to_f32().unwrap()[..], [3.0, 1.0]);
 }
 
 #[test]

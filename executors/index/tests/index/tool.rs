@@ -139,6 +139,45 @@ fn documents_of_others_are_taken_and_get_ids_where_they_have_none() {
 }
 
 #[test]
+fn what_cannot_be_stored_is_named_and_what_came_before_stays() {
+    let directory = directory();
+    let path = directory.path().join("0");
+    let long = "x".repeat(16_385);
+    for (number, (wrong, expected)) in [
+        (document("b", &[1.0, 2.0, 3.0]), "the embedding has 3 dimensions, the index 2"),
+        (document(&long, &[1.0, 2.0]), "an id has 16385 bytes, more than the 16384 allowed"),
+        (document("", &[1.0, 2.0]), "a document without an id cannot be stored"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = path.with_file_name(number.to_string());
+        let file = directory.path().join("a.jsonl");
+        let lines = [document("a", &[1.0, 2.0]), wrong].map(|document| {
+            let text = serde_json::to_string(&document).unwrap();
+            format!("{text}\n")
+        });
+        std::fs::write(&file, lines.concat()).unwrap();
+        let refused = tool::import(&path, &file, &ImportOptions::default()).unwrap_err().to_string();
+        assert!(refused.contains("a.jsonl:2: ") && refused.contains(expected), "{refused}");
+        std::fs::write(&file, &lines[0]).unwrap();
+        assert_eq!(tool::import(&path, &file, &ImportOptions::default()).unwrap(), 1);
+    }
+}
+
+#[test]
+fn copies_that_were_never_finished_are_no_shards() {
+    let directory = directory();
+    let base = directory.path().join("pod");
+    drop(fill(&base));
+    for name in ["copy.unfinished", ".snapshot-a"] {
+        tool::copy(&base, &base.join("there")).unwrap();
+        std::fs::rename(base.join("there"), base.join(name)).unwrap();
+    }
+    assert_eq!(tool::inspect(&base).unwrap().as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn files_that_are_none_are_named_and_nothing_is_half_read() {
     let directory = directory();
     let path = directory.path().join("0");

@@ -311,8 +311,9 @@ impl Shard {
 
     /// Whether the index is on disk alone, as far as that can be told without waiting for somebody.
     fn is_known_to_be_at_rest(&self) -> bool {
-        let state = self.state.try_read();
-        state.is_some_and(|state| state.vectors.as_ref().is_some_and(|vectors| vectors.is_at_rest()))
+        let Some(state) = self.state.try_read() else { return false };
+        let served = state.vectors.as_ref().and_then(|vectors| vectors.served.try_read());
+        served.is_some_and(|served| served.derived.is_at_rest())
     }
 
     /// About how many bytes the index takes in memory, or will when it is there.

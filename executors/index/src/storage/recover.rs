@@ -1,0 +1,215 @@
+//! What the disk never got.
+//!
+//! Where a write is acknowledged before the disk has it, a power failure may take the vectors and leave the documents that
+//! name them: the disk is free to write one before the other. It is known how many of the first rows it has. Those behind
+//! are looked at when the index is opened: the documents of rows that are not there go, as if they had never been
+//! acknowledged, and so do these rows. Everything else stays.
+
+use std::ops::Range;
+
+use flowrun_sdk::tracing;
+
+use super::{Change, Fsync, Layout, Manifest, Plan, StorageError, Table, VectorFile};
+
+/// Looks at the rows that may not have reached the disk. What goes is told in the log.
+///
+/// # Errors
+/// When something cannot be read or written, or rows are missing that the disk had; the next opening looks again.
+pub(crate) fn recover(table: &Table, layout: &Layout, manifest: &Manifest) -> Result<(), StorageError> {
+    let (rows, synced) = (table.counters()?.rows, table.synced_rows()?);
+    let Some(dimension) = manifest.dimension.filter(|_| synced < rows) else { return Ok(()) };
+    let path = layout.vectors(manifest.generation);
+    let file = VectorFile::open_to_read(&path, dimension, manifest.elements(), synced)?;
+    let broken = broken(&file, synced..rows)?;
+    if !broken.is_empty() {
+        let lost = remove_documents(table, &broken)?;
+        bury(&file, dimension, &broken)?;
+        tracing::warn!(
+            path = %path.display(),
+            documents = lost,
+            "the machine ended before the disk had these documents: they are gone; `fsync: always` keeps all"
+        );
+    }
+    file.sync()?;
+    table.note_synced(rows)?;
+    table.sync()
+}
+
+/// The rows that are not as they were written, or not there at all.
+fn broken(file: &VectorFile, rows: Range<u64>) -> Result<Vec<u64>, StorageError> {
+    let there = file.rows_there()?;
+    let mut broken = Vec::new();
+    for row in rows {
+        match (row < there).then(|| file.vector(row)).transpose() {
+            Ok(Some(_)) => {}
+            Ok(None) | Err(StorageError::Damaged { .. }) => broken.push(row),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(broken)
+}
+
+/// Removes the documents of these rows, with their chunks; how many they were. They are gone before their rows are another
+/// vector's.
+fn remove_documents(table: &Table, rows: &[u64]) -> Result<usize, StorageError> {
+    let mut change = Change::default();
+    for row in rows {
+        if let Some(id) = table.living_id_of(*row)? {
+            change.remove(id);
+        }
+    }
+    let mut plan = Plan::new(table, None, change)?;
+    let lost = plan.outcome.removed;
+    plan.commit(table, Fsync::Never)?;
+    table.sync()?;
+    Ok(lost)
+}
+
+/// Makes vectors of rows that nobody finds: whoever reads all of them comes by.
+fn bury(file: &VectorFile, dimension: usize, rows: &[u64]) -> Result<(), StorageError> {
+    // Of length one, which every metric can compare.
+    let vector: Vec<f32> = (0..dimension).map(|position| if position == 0 { 1.0 } else { 0.0 }).collect();
+    rows.iter().try_for_each(|row| file.write(*row, [&vector[..]].into_iter()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::FileExt as _;
+
+    use flowrun_sdk::{Document, wire};
+    use proptest::prelude::*;
+
+    use super::super::{Elements, Put};
+    use super::*;
+    use crate::metric::Metric;
+    use crate::names::Names;
+    use crate::storage::{Kind, Wanted};
+
+    const ROW_BYTES: u64 = 2 * 4 + 4;
+
+    fn manifest() -> Manifest {
+        let wanted = Wanted {
+            kind: Kind::Vectors,
+            dimension: Some(2),
+            metric: Metric::Cosine,
+            elements: None,
+            index: "auto".to_owned(),
+            shards: 1,
+            shard: 0,
+            names: Names::OWN,
+        };
+        Manifest::new(&wanted, 1)
+    }
+
+    fn open(layout: &Layout) -> (Table, VectorFile) {
+        let table = Table::open(&layout.documents(1)).unwrap();
+        let path = layout.vectors(1);
+        if !path.exists() {
+            VectorFile::create(&path, 2, Elements::F32).unwrap();
+        }
+        let file = VectorFile::open_to_read(&path, 2, Elements::F32, 0).unwrap();
+        (table, file)
+    }
+
+    fn vector(id: u8, text: u8) -> Vec<f32> {
+        vec![f32::from(id), f32::from(text) + 1.0]
+    }
+
+    /// Stores a document, or removes it.
+    fn write(table: &Table, file: &VectorFile, id: u8, text: Option<u8>, fsync: Fsync) {
+        let mut change = Change::default();
+        match text {
+            Some(text) => {
+                let document = wire::encode(&Document::new(id.to_string()).with_text(text.to_string()));
+                let vector = Some(vector(id, text));
+                change.put(Put { id: id.to_string(), parent_id: String::new(), document, vector });
+            }
+            None => change.remove(id.to_string()),
+        }
+        let mut plan = Plan::new(table, Some(file), change).unwrap();
+        file.write(plan.first_row(), plan.vectors()).unwrap();
+        plan.commit(table, fsync).unwrap();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn documents_whose_vectors_never_reached_the_disk_are_gone_and_all_others_are_there(
+            synced in proptest::collection::vec((0..8_u8, proptest::option::of(0..3_u8)), 0..12),
+            unsynced in proptest::collection::vec((0..8_u8, proptest::option::of(0..3_u8)), 1..12),
+            zeroed in proptest::collection::vec(any::<prop::sample::Index>(), 0..4),
+            cut in 0..40_u64,
+        ) {
+            let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+            let layout = Layout::new(directory.path());
+            let (table, file) = open(&layout);
+            for (id, text) in &synced {
+                write(&table, &file, *id, *text, Fsync::Always);
+            }
+            let on_disk = table.counters().unwrap().rows;
+            prop_assert_eq!(table.synced_rows().unwrap(), on_disk);
+            for (id, text) in &unsynced {
+                write(&table, &file, *id, *text, Fsync::Never);
+            }
+            let rows = table.counters().unwrap().rows;
+            let before: BTreeMap<String, (u64, Document)> = (0..8_u8)
+                .map(|id| id.to_string())
+                .filter_map(|id| {
+                    let row = table.row_of(&id).unwrap()?;
+                    Some((id.clone(), (row, table.document(&id).unwrap()?)))
+                })
+                .collect();
+            // What a disk may be left with: zeros in the place of rows, and no end.
+            let raw = OpenOptions::new().write(true).open(layout.vectors(1)).unwrap();
+            let of_row = |row: u64| 64 + row * ROW_BYTES;
+            let mut broken: Vec<u64> = Vec::new();
+            if rows > on_disk {
+                for index in zeroed {
+                    let row = on_disk + index.index((rows - on_disk) as usize) as u64;
+                    raw.write_all_at(&[0; ROW_BYTES as usize], of_row(row)).unwrap();
+                    broken.push(row);
+                }
+                let length = of_row(rows) - cut.min((rows - on_disk) * ROW_BYTES);
+                raw.set_len(length).unwrap();
+                broken.extend((on_disk..rows).filter(|row| of_row(row + 1) > length));
+            }
+            for _ in 0..2 {
+                recover(&table, &layout, &manifest()).unwrap();
+                let file = VectorFile::open(&layout.vectors(1), 2, Elements::F32, rows).unwrap();
+                prop_assert_eq!(super::broken(&file, 0..rows).unwrap(), [0; 0]);
+                prop_assert_eq!(table.synced_rows().unwrap(), rows);
+                let mut left = 0;
+                for (id, (row, document)) in &before {
+                    let found = table.document(id).unwrap();
+                    if broken.contains(row) {
+                        prop_assert_eq!(found, None);
+                        prop_assert!(table.dead_rows().unwrap().contains(row));
+                        continue;
+                    }
+                    left += 1;
+                    let text: u8 = document.text.as_ref().unwrap().parse().unwrap();
+                    prop_assert_eq!(file.vector(*row).unwrap(), vector(id.parse().unwrap(), text));
+                    prop_assert_eq!(found.as_ref(), Some(document));
+                }
+                prop_assert_eq!(table.counters().unwrap().documents, left);
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_disk_had_is_not_taken_for_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        let (table, file) = open(&layout);
+        write(&table, &file, 1, Some(1), Fsync::Always);
+        write(&table, &file, 2, Some(2), Fsync::Never);
+        let raw = OpenOptions::new().write(true).open(layout.vectors(1)).unwrap();
+        raw.set_len(64 + ROW_BYTES - 1).unwrap();
+        let refused = recover(&table, &layout, &manifest()).unwrap_err().to_string();
+        assert!(refused.contains("1 vectors were acknowledged, but 0 are there"), "{refused}");
+        assert_eq!(table.counters().unwrap().documents, 2);
+    }
+}
