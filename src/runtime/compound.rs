@@ -146,6 +146,10 @@ impl Holdings for Together {
         self.0.iter().find_map(|part| part.position(document))
     }
 
+    fn queries(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+        self.0.iter().find_map(|part| part.queries(document, parameters))
+    }
+
     fn centroids(&self) -> Arc<[Vec<f32>]> {
         let known = self.0.iter().map(|part| part.centroids());
         known.into_iter().find(|centroids| !centroids.is_empty()).unwrap_or_default()

@@ -65,18 +65,18 @@ impl Shards {
         };
         let mut near = BTreeSet::new();
         for document in documents {
-            match self.position(document) {
-                Some(position) => near.extend(self.nearest(&position, &relevant, probe)),
-                None => return Ok(relevant),
+            let Some(queries) = self.queries(document, parameters) else { return Ok(relevant) };
+            for position in queries {
+                near.extend(self.nearest(&position, &relevant, probe));
             }
         }
         near.extend(relevant.first().filter(|_| near.is_empty()));
         Ok(near.into_iter().collect())
     }
 
-    /// Where a document is, in every shard alike.
-    fn position(&self, document: &Document) -> Option<Vec<f32>> {
-        self.holdings.iter().flatten().find_map(|holdings| holdings.position(document))
+    /// Where that is which a document is to lead to, in every shard alike.
+    fn queries(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+        self.holdings.iter().flatten().find_map(|holdings| holdings.queries(document, parameters))
     }
 
     /// So many of these shards, the nearest to a position, and all that hold something and cannot say where.

@@ -38,6 +38,9 @@ pub struct PollingTable {
     others: Polling,
 }
 
+/// Where documents are stored.
+const INDEX: &str = "/index";
+
 impl Default for PollingTable {
     fn default() -> Self {
         Self::of(Polling::Any)
@@ -48,7 +51,7 @@ impl PollingTable {
     /// The table that a single word stands for.
     fn of(others: Polling) -> Self {
         let asking = if others == Polling::Relevant { Polling::Relevant } else { Polling::All };
-        let mut named = vec![("/search", asking), ("/index", Polling::Any)];
+        let mut named = vec![("/search", asking), (INDEX, Polling::Any)];
         let mut others = others;
         if others == Polling::Relevant {
             named.extend([("/filter", asking), ("/count", asking)]);
@@ -103,10 +106,17 @@ impl PollingTable {
         let mut table = Self::default();
         for (endpoint, value, span) in entries {
             let Some(polling) = word(value.as_deref(), span, report) else { continue };
+            let named = with_slash(&endpoint);
+            if polling == Polling::Relevant && named == INDEX {
+                let message =
+                    "`RELEVANT` is for endpoints that ask: `/index` would store every document in all shards";
+                report.push(Diagnostic::at(Code::WrongType, span, message).help("write `ANY`"));
+                continue;
+            }
             match endpoint.as_str() {
                 "*" => table.others = polling,
                 _ => {
-                    table.named.insert(with_slash(&endpoint), polling);
+                    table.named.insert(named, polling);
                 }
             }
         }

@@ -51,6 +51,26 @@ async fn a_probe_asks_the_shards_that_are_nearest() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_goes_by_what_is_searched_for() {
+    let directory = scratch();
+    let flow = flow(directory.path(), 2, "{content: scene}", "relevant").await;
+    let places = [("a", [1.0, 0.0]), ("d", [0.0, 1.0])];
+    let stored =
+        places.map(|(scene, at)| Document::new(scene).with_embedding(at.to_vec()).with_tag("scene", scene));
+    call(&flow, "/index", stored.to_vec(), json!({})).await;
+    // Of scenes in one shard a probe could not tell anything.
+    assert_eq!(documents_of_shards(&flow).await, [1, 1]);
+    for ((near, at), (_, far)) in places.iter().zip(places.iter().rev()) {
+        let mut query = Document::new("q").with_embedding(far.to_vec());
+        query.chunks = [Document::new("c").with_embedding(at.to_vec())].into_iter().collect();
+        let parameters = json!({"probe": 1, "top_k": 1, "access_paths": "@c"});
+        let answer = call(&flow, "/search", vec![query], parameters).await;
+        assert_eq!(answer.documents[0].chunks[0].matches[0].id, *near);
+        assert_eq!(answer.results["index"], json!({"shards_asked": 1, "shards": 2}));
+    }
+}
+
 /// Vectors around centres, and the centres' neighbours to ask for.
 fn gathered(random: &mut ChaCha8Rng, centres: &[Vec<f32>], prefix: &str, count: usize) -> Vec<Document> {
     let document = |number: usize| {

@@ -98,7 +98,7 @@ impl Store {
             columns: Columns::default(),
             expires: self.expires,
         };
-        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &["/list", "/count"]);
+        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &["/list", "/count"], None);
         let search_access_paths = self.search_access_paths;
         let store = DocumentStore { upkeep, search_access_paths, cut_matches: self.cut_matches };
         Ok(Instance::from(store).holding(holdings))

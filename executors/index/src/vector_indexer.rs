@@ -245,7 +245,8 @@ impl Indexer {
             expires: self.expires,
         };
         let dimension = upkeep.shard.dimension().or(self.dimension);
-        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &FILTERED_ENDPOINTS);
+        let searched = Some(self.search_access_paths.clone());
+        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &FILTERED_ENDPOINTS, searched);
         let indexer = VectorIndexer {
             upkeep,
             name: self.name,

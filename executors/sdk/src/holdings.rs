@@ -42,6 +42,12 @@ pub trait Holdings: Send + Sync {
     /// that cannot be compared.
     fn position(&self, document: &Document) -> Option<Vec<f32>>;
 
+    /// Where that is which a search of a document looks for, such as its chunks; `None` when some of it cannot be compared.
+    fn queries(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+        let _ = parameters;
+        self.position(document).map(|position| vec![position])
+    }
+
     /// Positions that the stored documents gather around, a few; none when that is not known.
     fn centroids(&self) -> Arc<[Vec<f32>]>;
 }

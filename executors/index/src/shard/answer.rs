@@ -64,7 +64,7 @@ impl AnswerBytes {
         self.left = left.ok_or_else(|| {
             ExecutorError::input(format_args!(
                 "the stored documents that are asked for hold more than the {ANSWER_BYTES_MAX} bytes that one answer \
-                 may have: ask for fewer matches (`top_k`), or send fewer documents in a request (`request_size`)"
+                 may have: ask for fewer (`top_k` or `limit`), or send fewer documents in a request (`request_size`)"
             ))
         })?;
         Ok(())

@@ -11,7 +11,9 @@ use flowrun_sdk::ExecutorError;
 
 use super::Shard;
 use super::state::State;
-use crate::storage::{Layout, Manifest, StorageError, Table, VectorFile, sync_directory, write_living};
+use crate::storage::{
+    Layout, Manifest, StorageError, Table, VectorFile, make_directory, sync_directory, write_living,
+};
 
 /// Backups of one shard: each may be as large as the shard, and anybody who may write can ask for one.
 const BACKUPS_MAX: usize = 16;
@@ -126,15 +128,13 @@ impl Shard {
             return Err(name.refused(reason));
         }
         let unfinished = backups.unfinished(name);
-        fs::create_dir_all(&unfinished).map_err(StorageError::io("make", &unfinished))?;
+        make_directory(&unfinished)?;
         let written = self.write_backup(&Layout::new(&unfinished));
         let documents = written.inspect_err(|_| drop(remove(&unfinished)))?;
         if backups.path(name).exists() {
             rename(&backups.path(name), &backups.earlier(name))?;
         }
         rename(&unfinished, &backups.path(name))?;
-        // The directory of backups may be as new as the backup.
-        sync_directory(&backups.0)?;
         remove(&backups.earlier(name))?;
         Ok(documents)
     }

@@ -118,6 +118,8 @@ impl Shard {
         if seen.as_ref() == Some(&now) {
             return Ok(Some(false));
         }
+        // What somebody takes into memory meanwhile would be missing.
+        let _writing = self.writing.lock();
         let next = Manifest::of_current(&self.layout, |written| self.succeeding(written))?;
         if let Some(vectors) = &next.vectors {
             let view = next.view();

@@ -29,7 +29,13 @@ impl Generation {
         }
         let counters = table.counters()?;
         let mut dead = RowSet::default();
-        dead.extend(table.dead_rows()?);
+        let rows = table.dead_rows()?;
+        // What takes memory for a row must be one.
+        if let Some(row) = rows.iter().find(|row| **row >= counters.rows) {
+            let reason = format_args!("row {row} is dead of {} rows", counters.rows);
+            return Err(StorageError::damaged(&path, reason));
+        }
+        dead.extend(rows);
         Ok(Self { manifest: manifest.with_documents(), table, counters, dead })
     }
 }

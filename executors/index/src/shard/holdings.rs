@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use flowrun_sdk::filter::Filter;
-use flowrun_sdk::{Document, Holdings, RequestParameters, tracing};
+use flowrun_sdk::{AccessPaths, Document, Holdings, Parameter as _, RequestParameters, tracing};
 
 use super::Shard;
 use super::centroids::position;
@@ -22,6 +22,8 @@ pub(crate) struct ShardHoldings {
     columns: Columns,
     /// Where only documents that pass the request's filter are answered with.
     filtered: &'static [&'static str],
+    /// Which documents of a request are searched for when it does not say; `None` where nothing is found by vectors.
+    searched: Option<AccessPaths>,
 }
 
 impl ShardHoldings {
@@ -30,8 +32,9 @@ impl ShardHoldings {
         shard: &super::OpenShard,
         columns: &Columns,
         filtered: &'static [&'static str],
+        searched: Option<AccessPaths>,
     ) -> Self {
-        Self { shard: Arc::downgrade(shard.shard()), columns: columns.clone(), filtered }
+        Self { shard: Arc::downgrade(shard.shard()), columns: columns.clone(), filtered, searched }
     }
 
     /// Nobody waits here for who wants to put another generation in the place of this one.
@@ -85,9 +88,23 @@ impl Holdings for ShardHoldings {
     }
 
     fn position(&self, document: &Document) -> Option<Vec<f32>> {
+        self.searched.as_ref()?;
         let metric = self.shard.upgrade()?.metric();
         let dimension = self.ask(|state| state.manifest.dimension)?;
         vector(document, metric, dimension).ok().map(|vector| position(&vector, metric))
+    }
+
+    fn queries(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+        let paths = match parameters.get("access_paths").filter(|value| !value.is_null()) {
+            Some(said) => AccessPaths::parse(said)?,
+            None => self.searched.clone()?,
+        };
+        let mut positions = Vec::new();
+        let visited = paths.visit(document, &mut |document| {
+            positions.push(self.position(document).ok_or(())?);
+            Ok::<_, ()>(())
+        });
+        visited.is_ok().then_some(positions)
     }
 
     fn centroids(&self) -> Arc<[Vec<f32>]> {

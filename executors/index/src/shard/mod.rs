@@ -58,7 +58,7 @@ use crate::derived::set_threads;
 use crate::metric::Metric;
 use crate::storage::{
     Change, DirectoryLock, Elements, Fsync, Kind, Layout, Manifest, Outcome, Plan, StorageError,
-    remove_remains, sync_directory,
+    make_directory, remove_remains,
 };
 
 /// So many rows may wait for the index before who writes more does some of its work first.
@@ -101,7 +101,15 @@ impl Shard {
         let layout = Layout::new(&context.workspace);
         let wanted = settings.wanted.clone();
         let condition = context.condition.clone();
-        let open = || Self::open_directory(layout, settings).map(|shard| OpenShard::new(shard, condition));
+        let open = || {
+            let mut shard = Self::open_directory(layout, settings)?;
+            if let Some(resident) = shard.settings.resident {
+                let directory = shard.layout.directory();
+                let all = directory.parent().unwrap_or(directory);
+                shard.residency = Some(Residency::of(&context.pod, all, resident));
+            }
+            Ok::<_, StorageError>(OpenShard::new(shard, condition))
+        };
         let shard = context.shared.get_or_open(&context.workspace, open)?;
         let state = shard.read();
         state.manifest.check(&shard.layout, &wanted)?;
@@ -118,10 +126,7 @@ impl Shard {
             return Self::open_to_read(layout, settings);
         }
         let directory = layout.directory();
-        if !directory.exists() {
-            std::fs::create_dir_all(directory).map_err(StorageError::io("make", directory))?;
-            sync_directory(directory)?;
-        }
+        make_directory(directory)?;
         let lock = DirectoryLock::take(&layout)?;
         let written = Manifest::read(&layout)?;
         if let Some(written) = &written {
@@ -150,8 +155,6 @@ impl Shard {
     }
 
     fn new(layout: Layout, settings: Settings, state: State, lock: Option<DirectoryLock>) -> Self {
-        let pod = layout.directory().parent().unwrap_or(layout.directory());
-        let residency = settings.resident.map(|resident| Residency::of(pod, resident));
         Self {
             settings,
             layout,
@@ -160,7 +163,7 @@ impl Shard {
             is_catalogued: AtomicBool::new(false),
             backups: Mutex::new(()),
             compacting: Compacting::default(),
-            residency,
+            residency: None,
             seen: Mutex::default(),
             _lock: lock,
         }
@@ -338,8 +341,7 @@ impl Shard {
         }
     }
 
-    /// Writes out what would have to be computed again at the next opening. It is derived, so a flow that is read-only
-    /// may write it too, but not in the place of one that it cannot use.
+    /// Writes out what would have to be computed again at the next opening, unless the index is only read.
     pub(crate) fn save(&self) {
         let vectors = self.state.read().vectors.clone();
         if let Some(vectors) = vectors {

@@ -156,7 +156,7 @@ impl OpenShard {
         loop {
             check()?;
             let mut tasks = self.desk.tasks.lock();
-            if !tasks.look && !tasks.is_busy {
+            if tasks.is_over || (!tasks.look && !tasks.is_busy) {
                 return Ok(());
             }
             self.desk.changed.wait_for(&mut tasks, LOOKING);
@@ -286,7 +286,21 @@ impl Drop for OpenShard {
     }
 }
 
+/// Lets nobody wait for a thread that a defect ended.
+struct Present<'a>(&'a Desk);
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.condition.fail("the thread that keeps the index up has panicked: restart the flow");
+            *self.0.tasks.lock() = Tasks { is_over: true, ..Tasks::default() };
+            self.0.changed.notify_all();
+        }
+    }
+}
+
 fn work(shard: &Shard, desk: &Desk) {
+    let _present = Present(desk);
     loop {
         let mut tasks = desk.tasks.lock();
         tasks.is_busy = false;

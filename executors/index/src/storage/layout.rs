@@ -72,8 +72,9 @@ impl Layout {
             // What goes away meanwhile takes nothing any more.
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             blocks += metadata.blocks();
-            if metadata.is_dir() {
-                let entries = fs::read_dir(&path).map_err(StorageError::io("list", &path))?;
+            if metadata.is_dir()
+                && let Ok(entries) = fs::read_dir(&path)
+            {
                 ahead.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
             }
         }
@@ -126,6 +127,20 @@ pub(super) fn replace_with_bytes(path: &Path, bytes: &[u8]) -> Result<(), Storag
     })
 }
 
+/// Makes a directory, and those above it that are not there yet; each is there when the power fails.
+pub(crate) fn make_directory(path: &Path) -> Result<(), StorageError> {
+    let is_missing = |above: &&Path| !above.as_os_str().is_empty() && !above.is_dir();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    for directory in missing.into_iter().rev() {
+        match fs::create_dir(directory) {
+            // Somebody may have made it meanwhile.
+            Err(error) if !directory.is_dir() => return Err(StorageError::io("make", path)(error)),
+            _ => sync_directory(directory)?,
+        }
+    }
+    Ok(())
+}
+
 /// Makes the directory entry of `path` durable.
 pub(crate) fn sync_directory(path: &Path) -> Result<(), StorageError> {
     let directory = match path.parent() {
@@ -164,6 +179,21 @@ mod tests {
         sync_directory(Path::new("word")).unwrap();
         sync_directory(Path::new("/")).unwrap();
         assert!(sync_directory(Path::new("no such directory/word")).is_err());
+    }
+
+    #[test]
+    fn directories_are_made_with_those_above_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = directory.path().join("a/b/c");
+        make_directory(&deep).unwrap();
+        make_directory(&deep).unwrap();
+        assert!(deep.is_dir());
+        let file = directory.path().join("file");
+        fs::write(&file, b"").unwrap();
+        for path in [file.clone(), file.join("below")] {
+            let refused = make_directory(&path).unwrap_err().to_string();
+            assert!(refused.starts_with("cannot make "), "{refused}");
+        }
     }
 
     #[test]

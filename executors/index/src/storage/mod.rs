@@ -44,7 +44,7 @@ pub(crate) use error::StorageError;
 #[cfg(test)]
 pub(crate) use faults::Failing;
 pub(crate) use keys::ID_BYTES_MAX;
-pub(crate) use layout::{Layout, replace_file, sync_directory};
+pub(crate) use layout::{Layout, make_directory, replace_file, sync_directory};
 pub(crate) use lock::DirectoryLock;
 pub(crate) use manifest::{Kind, Manifest, Wanted};
 pub(crate) use plan::Plan;

@@ -251,7 +251,7 @@ impl VectorFile {
 
     /// Where a row starts, in bytes.
     fn offset(&self, row: u64) -> u64 {
-        HEADER_BYTES as u64 + row.saturating_mul(self.row_bytes() as u64)
+        row.saturating_mul(self.row_bytes() as u64).saturating_add(HEADER_BYTES as u64)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Opened, ToolError, shards};
-use crate::storage::{Layout, StorageError, sync_directory, write_living};
+use crate::storage::{Layout, StorageError, make_directory, sync_directory, write_living};
 
 /// What the name of a copy ends in that is not whole yet.
 pub(super) const UNFINISHED: &str = "unfinished";
@@ -43,7 +43,7 @@ fn copy_shards(from: &Path, shards: &[PathBuf], to: &Path) -> Result<u64, ToolEr
     for shard in shards {
         let relative = shard.strip_prefix(from).unwrap_or(Path::new(""));
         let target = to.join(relative);
-        std::fs::create_dir_all(&target).map_err(StorageError::io("make", &target))?;
+        make_directory(&target)?;
         let opened = Opened::beside(shard)?;
         documents += copy_into(&opened, &Layout::new(&target), 1)?;
         opened.manifest.with_generation(1).with_documents().write(&Layout::new(&target))?;

@@ -192,11 +192,12 @@ impl Places {
 }
 
 impl Residency {
-    /// What the shards of the pod in this directory share. Of several pods that read it each has as many as it says.
-    pub(super) fn of(pod: &Path, resident: Resident) -> Arc<Self> {
-        type Pods = HashMap<(PathBuf, Resident), Weak<Residency>>;
+    /// What the shards of the pod of that name in this directory share. Of several pods that read it each has as many as it
+    /// says.
+    pub(super) fn of(pod: &str, directory: &Path, resident: Resident) -> Arc<Self> {
+        type Pods = HashMap<(String, PathBuf, Resident), Weak<Residency>>;
         static PODS: LazyLock<Mutex<Pods>> = LazyLock::new(Mutex::default);
-        let key = (pod.to_owned(), resident);
+        let key = (pod.to_owned(), directory.to_owned(), resident);
         let mut pods = PODS.lock();
         pods.retain(|_, residency| residency.strong_count() > 0);
         if let Some(known) = pods.get(&key).and_then(Weak::upgrade) {
