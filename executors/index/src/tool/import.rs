@@ -41,6 +41,7 @@ pub struct ImportOptions {
 
 pub(super) fn import(path: &Path, file: &Path, options: &ImportOptions) -> Result<u64, ToolError> {
     let mut import = Import::open(path, options)?;
+    let mut all_taken = Ok(());
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => import.lines(file)?,
         Some(kind @ ("npy" | "fvecs")) => {
@@ -49,14 +50,20 @@ pub(super) fn import(path: &Path, file: &Path, options: &ImportOptions) -> Resul
                 let id = ids.next()?;
                 import.push(&Document::new(id).with_embedding(vector))
             };
-            if kind == "npy" { read_npy(file, accept)? } else { read_fvecs(file, accept)? }
+            if kind == "npy" {
+                read_npy(file, accept)?
+            } else {
+                read_fvecs(file, accept)?
+            }
+            all_taken = ids.finish();
         }
         _ => {
             let reason = "write a name that ends in .jsonl, .npy or .fvecs";
             return Err(ToolError::new(format_args!("{}: {reason}", file.display())));
         }
     }
-    import.finish()
+    let count = import.finish()?;
+    all_taken.map(|()| count)
 }
 
 pub(super) fn import_from<E: From<ToolError>>(
@@ -77,7 +84,9 @@ pub(super) fn import_from<E: From<ToolError>>(
         }
         import.push(&document)
     })?;
-    Ok(import.finish()?)
+    let count = import.finish()?;
+    ids.finish()?;
+    Ok(count)
 }
 
 fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolError> {
@@ -195,7 +204,7 @@ impl Import {
 
 /// The ids of vectors that come without.
 enum Ids {
-    Listed(std::io::Lines<BufReader<File>>),
+    Listed { path: PathBuf, lines: std::io::Lines<BufReader<File>>, used: u64 },
     Counted(String, u64),
 }
 
@@ -206,9 +215,9 @@ impl Ids {
         let Some(path) = options.ids.clone().or(beside) else {
             return Ok(Self::Counted(options.prefix.clone(), 0));
         };
-        let opened =
-            File::open(&path).map_err(|error| ToolError::new(format_args!("{}: {error}", path.display())))?;
-        Ok(Self::Listed(BufReader::new(opened).lines()))
+        let opened = File::open(&path);
+        let opened = opened.map_err(|error| ToolError::new(format_args!("{}: {error}", path.display())))?;
+        Ok(Self::Listed { path, lines: BufReader::new(opened).lines(), used: 0 })
     }
 
     fn next(&mut self) -> Result<String, ToolError> {
@@ -217,12 +226,28 @@ impl Ids {
                 *number += 1;
                 Ok(format!("{prefix}{}", *number - 1))
             }
-            Self::Listed(lines) => {
-                let line = lines.next().ok_or_else(|| ToolError::new("there are fewer ids than vectors"))?;
-                let line = line.map_err(ToolError::new)?;
+            Self::Listed { path, lines, used } => {
+                *used += 1;
+                let failed = |reason: &dyn std::fmt::Display| {
+                    ToolError::new(format_args!("{}:{used}: {reason}", path.display()))
+                };
+                let line = lines.next().ok_or_else(|| failed(&"there are fewer ids than vectors"))?;
+                let line = line.map_err(|error| failed(&error))?;
                 // As they are exported, or as they are.
                 Ok(serde_json::from_str(&line).unwrap_or(line))
             }
+        }
+    }
+
+    /// Whether all are taken, if any were: else they are not those of the vectors.
+    fn finish(mut self) -> Result<(), ToolError> {
+        let Self::Listed { path, lines, used: 1.. } = &mut self else { return Ok(()) };
+        match lines.find(|line| line.as_ref().map_or(true, |line| !line.trim().is_empty())) {
+            Some(_) => {
+                let reason = "there are more ids than vectors; what was read is stored";
+                Err(ToolError::new(format_args!("{}: {reason}", path.display())))
+            }
+            None => Ok(()),
         }
     }
 }

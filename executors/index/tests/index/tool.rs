@@ -121,12 +121,15 @@ fn documents_of_others_are_taken_and_get_ids_where_they_have_none() {
     assert_eq!(import("own", 1, &with_prefix).unwrap(), 1);
     assert_eq!(import("", 2, &with_prefix).unwrap(), 2);
     assert_eq!(import("", 2, &with_ids).unwrap(), 2);
-    for (id, count, expected) in
-        [("", 3, "there are fewer ids than vectors"), ("own", 1, "have ids of their own: leave out --ids")]
-    {
+    for (id, count, expected) in [
+        ("", 3, "ids:3: there are fewer ids than vectors"),
+        ("own", 1, "have ids of their own: leave out --ids"),
+    ] {
         let refused = import(id, count, &with_ids).unwrap_err().to_string();
         assert!(refused.contains(expected), "{refused}");
     }
+    let refused = import("", 1, &with_ids).unwrap_err().to_string();
+    assert!(refused.ends_with("ids: there are more ids than vectors; what was read is stored"), "{refused}");
     let mut handed = Vec::new();
     let count = tool::export_to(&path, |document, vector| {
         handed.push((document.id, vector[0]));
