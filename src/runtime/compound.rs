@@ -1,5 +1,6 @@
 //! Several executors behind one name, called one after the other as a program says.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use flowrun_sdk::filter::Filter;
@@ -9,6 +10,7 @@ use flowrun_sdk::{
 use tokio::runtime::Handle;
 
 use super::call::in_time;
+use super::shards::SEARCH;
 use crate::topology::{ExecutorPlan, ProgramPlan, StepPlan};
 
 /// One instance that stands for all; the instance itself when there is a single one without a program.
@@ -22,8 +24,12 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
     let ranking = parts.iter().rev().find_map(|part| part.ranking);
     let read = parts.first().and_then(|part| part.reads_dimension);
     let made = parts.iter().rev().find_map(|part| part.makes_dimension);
-    let holdings: Vec<_> = parts.iter().filter_map(|part| part.holdings.clone()).collect();
-    let holdings = (!holdings.is_empty()).then(|| Arc::new(Together(holdings)) as Arc<dyn Holdings>);
+    let programs = Programs { programs: plan.programs.clone(), others_pass: plan.others_pass };
+    let holdings: Vec<_> = parts.iter().map(|part| part.holdings.clone()).collect();
+    let holdings = holdings.iter().any(Option::is_some).then(|| {
+        let together = Together { parts: holdings, programs: programs.clone() };
+        Arc::new(together) as Arc<dyn Holdings>
+    });
     let every = !plan.others_pass || plan.programs.iter().any(|program| program.endpoints.is_empty());
     let endpoints = match every {
         true => Endpoints::All,
@@ -31,38 +37,60 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
             Endpoints::Only(plan.programs.iter().flat_map(|program| program.endpoints.clone()).collect())
         }
     };
-    let compound = Compound {
-        parts,
-        programs: plan.programs.clone(),
-        others_pass: plan.others_pass,
-        tasks: tasks.clone(),
-    };
+    let compound = Compound { parts, programs, tasks: tasks.clone() };
     Instance { endpoints, ranking, holdings, ..Instance::thread(compound) }.embedding(made).reading(read)
+}
+
+/// Which parts a request is for.
+#[derive(Clone)]
+struct Programs {
+    programs: Vec<ProgramPlan>,
+    /// Whether requests to endpoints of no program are for nobody, rather than for the first part.
+    others_pass: bool,
+}
+
+impl Programs {
+    /// The calls that a request to this endpoint comes to.
+    fn steps(&self, endpoint: &str) -> &[StepPlan] {
+        static AS_IT_IS: [StepPlan; 1] = [StepPlan { component: 0, endpoint: None, access_paths: None }];
+        let names = |program: &&ProgramPlan| {
+            program.endpoints.is_empty() || program.endpoints.iter().any(|name| name == endpoint)
+        };
+        match self.programs.iter().find(names) {
+            Some(program) => &program.steps,
+            None if self.others_pass => &[],
+            None => &AS_IT_IS,
+        }
+    }
+}
+
+/// The endpoint that a step calls.
+fn endpoint_of<'a>(step: &'a StepPlan, asked: &'a str) -> &'a str {
+    step.endpoint.as_deref().unwrap_or(asked)
+}
+
+/// What a step calls it with.
+fn parameters_of<'a>(step: &StepPlan, asked: &'a RequestParameters) -> Cow<'a, RequestParameters> {
+    match &step.access_paths {
+        None => Cow::Borrowed(asked),
+        Some(paths) => {
+            let mut parameters = asked.clone();
+            parameters.insert("access_paths".to_owned(), paths.as_str().into());
+            Cow::Owned(parameters)
+        }
+    }
 }
 
 struct Compound {
     parts: Vec<Instance>,
-    programs: Vec<ProgramPlan>,
-    others_pass: bool,
+    programs: Programs,
     /// Where parts that wait more than they compute are run.
     tasks: Handle,
 }
 
 impl Executor for Compound {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let endpoint = call.endpoint();
-        let names = |program: &&ProgramPlan| {
-            program.endpoints.is_empty() || program.endpoints.iter().any(|name| name == endpoint)
-        };
-        let Some(program) = self.programs.iter().find(names) else {
-            let as_it_is = StepPlan { component: 0, endpoint: None, access_paths: None };
-            return if self.others_pass {
-                Ok(())
-            } else {
-                step(&mut self.parts, &as_it_is, &self.tasks, call)
-            };
-        };
-        program.steps.iter().try_for_each(|one| {
+        self.programs.steps(call.endpoint()).iter().try_for_each(|one| {
             call.check()?;
             step(&mut self.parts, one, &self.tasks, call)
         })
@@ -86,21 +114,12 @@ fn step(
     call: &mut Call<'_>,
 ) -> Result<(), ExecutorError> {
     let Some(part) = parts.get_mut(step.component) else { return Ok(()) };
-    let endpoint = step.endpoint.as_deref().unwrap_or(call.endpoint());
+    let endpoint = endpoint_of(step, call.endpoint());
     if !part.endpoints.handles(endpoint) {
         return Ok(());
     }
-    let with_paths: RequestParameters;
-    let parameters = match &step.access_paths {
-        None => call.parameters(),
-        Some(paths) => {
-            let mut parameters = call.parameters().clone();
-            parameters.insert("access_paths".to_owned(), paths.as_str().into());
-            with_paths = parameters;
-            &with_paths
-        }
-    };
-    let mut inner = call.part(endpoint, parameters);
+    let parameters = parameters_of(step, call.parameters());
+    let mut inner = call.part(endpoint, &parameters);
     match &mut part.worker {
         Worker::Thread(executor) => executor.execute(&mut inner)?,
         Worker::Task(executor) => tasks.block_on(in_time(&**executor, &mut inner))?,
@@ -111,47 +130,145 @@ fn step(
 }
 
 /// What several executors hold: a document is where one of them has it.
-struct Together(Vec<Arc<dyn Holdings>>);
+struct Together {
+    parts: Vec<Option<Arc<dyn Holdings>>>,
+    programs: Programs,
+}
+
+impl Together {
+    /// Those that say what they hold.
+    fn holding(&self) -> impl Iterator<Item = &Arc<dyn Holdings>> {
+        self.parts.iter().flatten()
+    }
+
+    /// What a request comes to for those.
+    fn steps<'a>(
+        &'a self,
+        endpoint: &'a str,
+        parameters: &'a RequestParameters,
+    ) -> impl Iterator<Item = (&'a dyn Holdings, &'a str, Cow<'a, RequestParameters>)> {
+        self.programs.steps(endpoint).iter().filter_map(move |step| {
+            let holding = self.parts.get(step.component)?.as_deref()?;
+            Some((holding, endpoint_of(step, endpoint), parameters_of(step, parameters)))
+        })
+    }
+}
 
 impl Holdings for Together {
     fn documents(&self) -> u64 {
-        self.0.iter().map(|part| part.documents()).max().unwrap_or(0)
+        self.holding().map(|part| part.documents()).max().unwrap_or(0)
     }
 
     fn may_hold(&self, id: &str) -> bool {
-        self.0.iter().any(|part| part.may_hold(id))
+        self.holding().any(|part| part.may_hold(id))
     }
 
     fn may_hold_chunks(&self, document: &Document) -> bool {
-        self.0.iter().any(|part| part.may_hold_chunks(document))
+        self.holding().any(|part| part.may_hold_chunks(document))
     }
 
     fn concerns_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
-        self.0.iter().any(|part| part.concerns_all(endpoint, parameters))
+        let mut steps = self.steps(endpoint, parameters);
+        steps.any(|(part, endpoint, parameters)| part.concerns_all(endpoint, &parameters))
     }
 
     fn prepare(&self) {
-        self.0.iter().for_each(|part| part.prepare());
+        self.holding().for_each(|part| part.prepare());
     }
 
     fn filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
-        self.0.iter().find_map(|part| part.filter(endpoint, parameters))
+        let mut steps = self.steps(endpoint, parameters);
+        steps.find_map(|(part, endpoint, parameters)| part.filter(endpoint, &parameters))
     }
 
     fn may_match(&self, filter: &Filter) -> bool {
-        self.0.iter().any(|part| part.may_match(filter))
+        self.holding().any(|part| part.may_match(filter))
     }
 
     fn position(&self, document: &Document) -> Option<Vec<f32>> {
-        self.0.iter().find_map(|part| part.position(document))
+        self.holding().find_map(|part| part.position(document))
     }
 
     fn queries(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
-        self.0.iter().find_map(|part| part.queries(document, parameters))
+        let searches = self.steps(SEARCH, parameters).filter(|(_, endpoint, _)| *endpoint == SEARCH);
+        searches.into_iter().find_map(|(part, _, parameters)| part.queries(document, &parameters))
     }
 
     fn centroids(&self) -> Arc<[Vec<f32>]> {
-        let known = self.0.iter().map(|part| part.centroids());
+        let known = self.holding().map(|part| part.centroids());
         known.into_iter().find(|centroids| !centroids.is_empty()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says what it is asked.
+    struct Asked;
+
+    impl Holdings for Asked {
+        fn documents(&self) -> u64 {
+            1
+        }
+
+        fn may_hold(&self, _: &str) -> bool {
+            true
+        }
+
+        fn may_hold_chunks(&self, _: &Document) -> bool {
+            true
+        }
+
+        fn concerns_all(&self, endpoint: &str, _: &RequestParameters) -> bool {
+            endpoint == "/delete"
+        }
+
+        fn prepare(&self) {}
+
+        fn filter(&self, endpoint: &str, _: &RequestParameters) -> Option<Filter> {
+            (endpoint == "/list").then_some(Filter::EVERYTHING)
+        }
+
+        fn may_match(&self, _: &Filter) -> bool {
+            true
+        }
+
+        fn position(&self, _: &Document) -> Option<Vec<f32>> {
+            None
+        }
+
+        fn queries(&self, _: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+            (parameters.get("access_paths")? == "@c").then(Vec::new)
+        }
+
+        fn centroids(&self) -> Arc<[Vec<f32>]> {
+            Arc::default()
+        }
+    }
+
+    #[test]
+    fn what_a_part_holds_is_asked_as_the_program_calls_it() {
+        let program = |endpoint: &str, called: &str, paths: Option<&str>| ProgramPlan {
+            endpoints: vec![endpoint.to_owned()],
+            steps: vec![StepPlan {
+                component: 1,
+                endpoint: Some(called.to_owned()),
+                access_paths: paths.map(str::to_owned),
+            }],
+        };
+        let programs = vec![
+            program("/search", "/search", Some("@c")),
+            program("/purge", "/delete", None),
+            program("/delete", "/list", None),
+        ];
+        let programs = Programs { programs, others_pass: true };
+        let together = Together { parts: vec![None, Some(Arc::new(Asked))], programs };
+        let parameters = RequestParameters::new();
+        assert_eq!(together.queries(&Document::new("q"), &parameters), Some(vec![]));
+        let concerned = ["/purge", "/delete", "/index"].map(|name| together.concerns_all(name, &parameters));
+        assert_eq!(concerned, [true, false, false]);
+        let filtered = ["/delete", "/list"].map(|name| together.filter(name, &parameters).is_some());
+        assert_eq!(filtered, [true, false]);
     }
 }

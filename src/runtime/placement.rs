@@ -42,6 +42,11 @@ struct Underway {
 }
 
 impl Underway {
+    /// Where a document is on its way to.
+    fn shard(&self, id: &str) -> Option<usize> {
+        self.ids.get(id).map(|(shard, _)| *shard)
+    }
+
     /// Remembers where ids are on their way to. One that is on its way elsewhere is found there by who comes next.
     fn enter(&mut self, ids: &[String], shard: usize) {
         for id in ids {
@@ -75,8 +80,7 @@ impl Placement {
             let mut ids = Vec::new();
             ids_of(document, &mut ids);
             let mut underway = self.underway.lock();
-            let known = ids.iter().find_map(|id| underway.ids.get(id)).map(|(shard, _)| *shard);
-            let shard = known.or_else(|| self.holder(document));
+            let shard = self.known(document, &ids, &underway);
             let shard = shard.unwrap_or_else(|| self.choose(document, &mut underway));
             underway.enter(&ids, shard);
             placed.ids.append(&mut ids);
@@ -86,13 +90,16 @@ impl Placement {
         (shards, placed)
     }
 
-    /// The shard that holds a document, or else chunks of it. One that does not say may hold it: then it has to speak for
-    /// itself.
-    fn holder(&self, document: &Document) -> Option<usize> {
+    /// The shard that a document is on its way to or is held by, or else chunks of it; `ids` are its own and theirs. A shard
+    /// that does not say may hold it: then it has to speak for itself.
+    fn known(&self, document: &Document, ids: &[String], underway: &Underway) -> Option<usize> {
         let first = |holds: &dyn Fn(&dyn Holdings) -> bool| {
             self.holdings.iter().position(|holdings| holdings.as_deref().is_some_and(holds))
         };
-        first(&|holdings| holdings.may_hold(&document.id))
+        underway
+            .shard(&document.id)
+            .or_else(|| first(&|holdings| holdings.may_hold(&document.id)))
+            .or_else(|| ids.iter().find_map(|id| underway.shard(id)))
             .or_else(|| first(&|holdings| holdings.may_hold_chunks(document)))
             .or_else(|| self.holdings.iter().position(Option::is_none))
     }

@@ -11,7 +11,7 @@ use super::split::{Way, shard_of};
 use crate::spec::Strategy;
 
 /// The endpoint whose documents are looked for where what is like them is.
-const SEARCH: &str = "/search";
+pub(super) const SEARCH: &str = "/search";
 
 /// The shards of a pod.
 pub(super) struct Shards {
@@ -132,6 +132,41 @@ mod tests {
     /// A shard whose documents are at these positions.
     struct At(&'static [f32]);
 
+    /// A shard that holds a document of this id.
+    struct Holding(&'static str);
+
+    impl Holdings for Holding {
+        fn documents(&self) -> u64 {
+            1
+        }
+
+        fn may_hold(&self, id: &str) -> bool {
+            id == self.0
+        }
+
+        fn may_hold_chunks(&self, _: &Document) -> bool {
+            false
+        }
+
+        fn prepare(&self) {}
+
+        fn filter(&self, _: &str, _: &RequestParameters) -> Option<Filter> {
+            None
+        }
+
+        fn may_match(&self, _: &Filter) -> bool {
+            true
+        }
+
+        fn position(&self, _: &Document) -> Option<Vec<f32>> {
+            None
+        }
+
+        fn centroids(&self) -> Arc<[Vec<f32>]> {
+            Arc::default()
+        }
+    }
+
     impl Holdings for At {
         fn documents(&self) -> u64 {
             self.0.len() as u64
@@ -166,8 +201,9 @@ mod tests {
 
     #[test]
     fn a_chunk_goes_where_its_document_is_on_its_way_to() {
-        let nothing = || Some(Arc::new(At(&[])) as Arc<dyn Holdings>);
-        let shards = Shards::new(&Strategy::RoundRobin, vec![nothing(), nothing(), nothing()]);
+        let holding = |id| Some(Arc::new(Holding(id)) as Arc<dyn Holdings>);
+        let shards = ["a", "b", "stored"].map(holding);
+        let shards = Shards::new(&Strategy::RoundRobin, shards.into());
         let place = |document: Document| match shards.place(&[document]) {
             Way::Apart(places, placed) => (places, placed),
             _ => panic!("each document has a shard"),
@@ -177,6 +213,10 @@ mod tests {
         let film = place(film);
         assert_eq!((&film.0, place(Document::new("frame")).0), (&vec![0], vec![0]));
         assert_eq!(place(Document::new("other")).0, [1]);
+        // What a shard holds stays there, whatever its chunks are called.
+        let mut stored = Document::new("stored");
+        stored.chunks = [Document::new("frame")].into_iter().collect();
+        assert_eq!(place(stored).0, [2]);
         drop(film);
         assert_eq!(place(Document::new("frame")).0, [2]);
     }
