@@ -47,7 +47,7 @@ pub(crate) async fn put(bucket: &Bucket, directory: &Path) -> Result<(), BucketE
 }
 
 /// Puts the list of files; says whether it is the list now, or somebody else put one meanwhile. The store decides, if it is
-/// one that can.
+/// one that can. Where that cannot be told, the files stay.
 async fn put_list(bucket: &Bucket, manifest: &Manifest) -> Result<bool, BucketError> {
     let json = serde_json::to_vec_pretty(manifest).map_err(|error| bucket.failed(NAME, &error))?;
     let (key, json) = (bucket.key(NAME), Bytes::from(json));
@@ -57,7 +57,7 @@ async fn put_list(bucket: &Bucket, manifest: &Manifest) -> Result<bool, BucketEr
         // It may be this one: the answer to a first attempt can be lost.
         Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
             let there = bucket.store.get_range(&key, 0..json.len() as u64).await;
-            Ok(there.is_ok_and(|there| there == json))
+            there.map(|there| there == json).map_err(|error| bucket.refused(NAME, &error))
         }
         Err(Error::NotImplemented { .. } | Error::NotSupported { .. }) => {
             let put = bucket.store.put(&key, json.into()).await;
