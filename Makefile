@@ -11,7 +11,8 @@
 #   make bench-overload  asks a service five times what it can do
 #   make bench-index  measures the vector index beside the newest FAISS and the sharding that guides teach (N=1000000 D=768)
 #   make bench-index-10m  ten million vectors within two gigabytes, once (an hour and 20 GB of disk)
-#   make crash    kills an index five hundred times, damages one ten thousand times, and looks for what was lost
+#   make crash    kills an index five hundred times, damages one ten thousand times, tears what the disk has of one ten
+#                 thousand times, and looks for what was lost
 #   make bench-models  encodes with the same models as Python does
 #   make bench-sentences  encodes sentences beside sentence-transformers itself (6 GB of torch)
 #   make storm    tells a service under load to end, a thousand times, and looks for what was lost
@@ -251,7 +252,8 @@ bench-index-10m: setup
 	  exec $(TARGET)/release/examples/bench_index again $(TEN_MILLION) probes=64,128,256,384,512,768 rerank=100,200 )
 
 crash: setup
-	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 cargo test --quiet --workspace --test index -- storm:: damage:: killed::
+	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 FLOWRUN_POWER_FAILURES=5000 \
+	    cargo test --quiet --workspace --test index -- storm:: damage:: killed:: power::
 
 # Both sides compute with the same library.
 bench-models: minilm models

@@ -157,8 +157,9 @@ impl Shard {
     /// When there is no such backup, it is damaged or of another kind of index, or it cannot be copied; then
     /// everything stays as it was.
     pub(crate) fn restore(&self, name: &BackupName) -> Result<u64, ExecutorError> {
-        self.compacting.give_up();
+        let hurry = self.compacting.hurry();
         let _alone = self.backups.lock();
+        drop(hurry);
         let backups = Backups::of(&self.layout);
         backups.settle(name)?;
         let source = Layout::new(backups.path(name));

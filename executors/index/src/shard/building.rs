@@ -279,10 +279,9 @@ impl Vectors {
             u64::try_from(row).unwrap_or(u64::MAX)
         });
         let mut vectors = Vec::new();
-        self.file.read_each(sample, |_, vector| {
-            push_native(self.metric, vector, &mut vectors);
-            Ok::<_, StorageError>(())
-        })?;
+        for row in sample {
+            push_native(self.metric, &self.file.vector(row)?, &mut vectors);
+        }
         tracing::info!(index = derived.kind().text(), vectors = count, "training");
         Ok(derived.train(&vectors))
     }

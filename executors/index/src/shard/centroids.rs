@@ -32,11 +32,8 @@ impl Centroids {
         let (metric, rows) = (vectors.metric, view.counters.rows);
         let step = usize::try_from(rows.div_ceil(ROWS_MAX)).unwrap_or(usize::MAX).max(1);
         let sample = (0..rows).step_by(step).filter(|row| !view.dead.contains(*row));
-        let mut sampled: Vec<Vec<f32>> = Vec::new();
-        vectors.file.read_each(sample, |_, vector| {
-            sampled.push(position(vector, metric));
-            Ok::<_, StorageError>(())
-        })?;
+        let sampled = sample.map(|row| Ok(position(&vectors.file.vector(row)?, metric)));
+        let sampled = sampled.collect::<Result<Vec<Vec<f32>>, StorageError>>()?;
         let mut centroids = far_apart(&sampled);
         for _ in 0..ROUNDS {
             centroids = middles(&sampled, centroids);

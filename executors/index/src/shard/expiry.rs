@@ -138,7 +138,7 @@ pub(super) fn start_expiring(
         return None;
     }
     let shard = Arc::clone(shard);
-    Some(Recurring::start(move || match shard.expire(&wake) {
+    Some(Recurring::start(condition.clone(), move || match shard.expire(&wake) {
         Ok(wait) => Some(wait.map_or(LOOKING, |wait| wait.min(LOOKING))),
         Err(error) => {
             let reason = format!("documents are kept for longer than they should be: {error}");

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::RowSet;
-use crate::storage::{Counters, Layout, Manifest, StorageError, Table, recover};
+use super::{RowSet, Settings};
+use crate::storage::{Counters, Layout, Manifest, StorageError, Table, open_torn, recover};
 
 /// The current generation.
 pub(super) struct Generation {
@@ -15,14 +15,19 @@ pub(super) struct Generation {
 
 impl Generation {
     /// Opens the generation that the manifest names; what is only read, as it is at this moment.
-    pub(super) fn open(layout: &Layout, manifest: Manifest, read_only: bool) -> Result<Self, StorageError> {
+    pub(super) fn open(
+        layout: &Layout,
+        manifest: Manifest,
+        settings: &Settings,
+    ) -> Result<Self, StorageError> {
+        let read_only = settings.read_only;
         let path = layout.documents(manifest.generation);
         let were_made = manifest.has_documents || layout.vectors(manifest.generation).exists();
         let table = match is_missing_or_empty(&path) {
             true if were_made => return Err(StorageError::damaged(&path, "it is missing")),
             true if read_only => return Err(StorageError::Absent(layout.directory().to_owned())),
             _ if read_only => Table::open_beside(&path, &layout.readers())?,
-            _ => Table::open(&path)?,
+            _ => open_torn(&path, &layout.readers(), settings.fsync)?,
         };
         if !read_only {
             recover(&table, layout, &manifest)?;

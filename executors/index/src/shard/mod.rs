@@ -145,9 +145,11 @@ impl Shard {
             manifest.write(&layout)?;
         }
         remove_remains(&layout.readers());
+        // What was begun and takes room; but nothing as long as the current one is not there.
+        if layout.documents(manifest.generation).exists() {
+            layout.remove_other_generations(manifest.generation)?;
+        }
         let state = State::open(&layout, manifest, &settings)?;
-        // Not before it is known that the current one can be used.
-        layout.remove_other_generations(state.manifest.generation)?;
         if written.is_none_or(|written| !written.has_documents) {
             state.manifest.write(&layout)?;
         }
@@ -263,9 +265,10 @@ impl Shard {
 
     /// Removes everything.
     pub(crate) fn clear(&self) -> Result<(), StorageError> {
-        self.compacting.give_up();
+        let hurry = self.compacting.hurry();
         // Nobody waits for the state behind a backup, as those who want to read would wait behind them.
         let _alone = self.backups.lock();
+        drop(hurry);
         let _writing = self.writing.lock();
         let manifest = Manifest::new(&self.settings.wanted, self.unbroken_generation()? + 1);
         // What an attempt that failed left there is not what is made now.

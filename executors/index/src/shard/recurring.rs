@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use flowrun_sdk::Condition;
 use parking_lot::{Condvar, Mutex};
 
 /// A thread that does something again and again; it ends when this is dropped.
@@ -27,11 +28,16 @@ struct Tasks {
 }
 
 impl Recurring {
-    /// Starts the thread. `act` says how long it is until the next time; `None` for never again.
-    pub(super) fn start(mut act: impl FnMut() -> Option<Duration> + Send + 'static) -> Self {
+    /// Starts the thread. `act` says how long it is until the next time; `None` for never again. Should it panic, `condition`
+    /// is told.
+    pub(super) fn start(
+        condition: Condition,
+        mut act: impl FnMut() -> Option<Duration> + Send + 'static,
+    ) -> Self {
         let desk = Arc::<Desk>::default();
         let own = Arc::clone(&desk);
         let thread = std::thread::spawn(move || {
+            let _present = Present(condition);
             while let Some(wait) = act() {
                 let mut tasks = own.tasks.lock();
                 if !tasks.look && !tasks.is_over {
@@ -50,6 +56,17 @@ impl Recurring {
     pub(super) fn wake(&self) {
         self.desk.tasks.lock().look = true;
         self.desk.changed.notify_one();
+    }
+}
+
+/// Says so when a defect ends a thread.
+struct Present(Condition);
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("a thread of the index has panicked: restart the flow");
+        }
     }
 }
 

@@ -62,8 +62,7 @@ impl State {
         vectors: Option<Arc<Vectors>>,
     ) -> Result<Self, StorageError> {
         set_threads(settings.threads);
-        let Generation { manifest, table, counters, dead } =
-            Generation::open(layout, manifest, settings.read_only)?;
+        let Generation { manifest, table, counters, dead } = Generation::open(layout, manifest, settings)?;
         let view = View::new(&table, Arc::new(dead))?;
         let expires = settings.expires.as_ref().filter(|_| !settings.read_only);
         let expiry = expires.map(|tag| Expiry::read(tag, &view.table)).transpose()?;
@@ -182,8 +181,12 @@ impl State {
     pub(super) fn apply(&self, mut plan: Plan, fsync: Fsync) -> Result<(), StorageError> {
         let file = self.vectors.as_ref().map(|vectors| &vectors.file);
         let has_vectors = plan.vectors().next().is_some();
-        if let Some(file) = file.filter(|_| has_vectors) {
-            file.write(plan.first_row(), plan.vectors())?;
+        if let Some(file) = file.filter(|_| has_vectors)
+            && let Err(error) = file.write(plan.first_row(), plan.vectors())
+        {
+            // Of what was begun nothing must be taken for what comes there next.
+            file.cut(plan.first_row()).inspect_err(|error| self.break_off(error))?;
+            return Err(error);
         }
         let made_durable = match file.filter(|_| has_vectors && fsync == Fsync::Always) {
             Some(file) => file.sync(),
@@ -198,7 +201,7 @@ impl State {
         }
         let committed = made_durable.and_then(|()| plan.commit(&self.table, fsync));
         committed.inspect_err(|error| self.break_off(error))?;
-        self.durability.lock().is_unsynced |= fsync == Fsync::Interval;
+        self.durability.lock().is_unsynced |= fsync != Fsync::Always;
         let mut dead = Arc::clone(&before.dead);
         let mut rows = plan.dead_rows().peekable();
         if rows.peek().is_some() {

@@ -119,6 +119,8 @@ fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
         }
         shard.settle(&|| Ok(())).unwrap();
         shard.save();
+        // What is closed is told to the disk.
+        failing(&shard, Failing { syncing: Some(5), ..Failing::default() });
         drop(shard);
         let vectors = directory.path().join("vectors-000001.bin");
         let file = std::fs::OpenOptions::new().write(true).open(&vectors).unwrap();
@@ -131,7 +133,7 @@ fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
         // From here on the disk has them, and what is missing is damage.
         file.set_len(file.metadata().unwrap().len() - 30).unwrap();
         let refused = open().unwrap_err().to_string();
-        assert!(refused.contains("3 vectors were acknowledged, but"), "{refused}");
+        assert!(refused.contains("4 vectors were acknowledged, but"), "{refused}");
     }
 }
 
@@ -243,6 +245,10 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
         let shard = shard_with(directory.path(), fsync);
         shard.apply(change("a")).unwrap();
         shard.sync().unwrap();
+        // Somebody else may be at it.
+        while shard.read().table.synced_rows().unwrap() != Some(1) {
+            std::thread::yield_now();
+        }
         failing(&shard, Failing { syncing: Some(EIO), ..Failing::default() });
         let failed = match fsync {
             Fsync::Interval => {

@@ -23,6 +23,8 @@ use super::{Moment, Shard};
 use crate::metric::Query;
 use crate::storage::{Change, FSYNC_INTERVAL, Fsync, Outcome, StorageError};
 
+/// Why nothing more is worked on.
+const PANICKED: &str = "the thread that keeps the index up has panicked: restart the flow";
 /// How often somebody who waits for the thread looks whether to go on waiting.
 const LOOKING: Duration = Duration::from_millis(20);
 
@@ -125,9 +127,9 @@ impl OpenShard {
     /// # Errors
     /// As for [`Shard::restore`].
     pub(crate) fn restore(&self, name: &BackupName) -> Result<u64, ExecutorError> {
-        let restored = self.shard.restore(name)?;
+        let restored = self.shard.restore(name);
         self.wake();
-        Ok(restored)
+        restored
     }
 
     /// As [`Shard::search`]. An index that was read for it may lack what was written since, or be damaged.
@@ -156,7 +158,10 @@ impl OpenShard {
         loop {
             check()?;
             let mut tasks = self.desk.tasks.lock();
-            if tasks.is_over || (!tasks.look && !tasks.is_busy) {
+            if tasks.is_over {
+                return Err(ExecutorError::resource(PANICKED));
+            }
+            if !tasks.look && !tasks.is_busy {
                 return Ok(());
             }
             self.desk.changed.wait_for(&mut tasks, LOOKING);
@@ -237,7 +242,7 @@ impl Shard {
             return None;
         }
         let shard = Arc::clone(shard);
-        Some(Recurring::start(move || match shard.sync() {
+        Some(Recurring::start(condition.clone(), move || match shard.sync() {
             Ok(()) => Some(FSYNC_INTERVAL),
             Err(error) => {
                 tracing::error!(%error, "the last writes may not be on disk");
@@ -260,10 +265,11 @@ impl Shard {
 
     /// Whoever works for the index stops soon.
     fn give_up(&self) {
-        self.compacting.give_up();
         if let Some(vectors) = &self.state.read().vectors {
             vectors.is_over.store(true, Ordering::Release);
         }
+        // For good: who begins one now sees that the shard is closed.
+        std::mem::forget(self.compacting.hurry());
     }
 }
 
@@ -278,7 +284,7 @@ impl Drop for OpenShard {
             // It catches nothing: a panic has been told by then.
             let _ = thread.join();
         }
-        // What was acknowledged under `interval` should not depend on the system's mood.
+        // What was acknowledged before the disk had it should not depend on the system's mood.
         self.syncer.take();
         if let Err(error) = self.shard.sync() {
             tracing::error!(%error, "the last writes may not be on disk");
@@ -292,7 +298,7 @@ struct Present<'a>(&'a Desk);
 impl Drop for Present<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.condition.fail("the thread that keeps the index up has panicked: restart the flow");
+            self.0.condition.fail(PANICKED);
             *self.0.tasks.lock() = Tasks { is_over: true, ..Tasks::default() };
             self.0.changed.notify_all();
         }

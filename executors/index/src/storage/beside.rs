@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 use super::StorageError;
 
 /// The names that fjall gives to files.
-const JOURNAL: &str = "jnl";
+pub(super) const JOURNAL: &str = "jnl";
 const CURRENT: &str = "current";
 const TABLES: &str = "tables";
 const LOCK: &str = "lock";

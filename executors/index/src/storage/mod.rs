@@ -4,7 +4,7 @@
 //! LOCK                  held while a process works here
 //! manifest.json         what is written here: kind, dimension, metric, shards, and the current generation
 //! documents-000001/     a fjall database: documents, which row an id has, whose chunk it is, which rows are dead
-//! vectors-000001.bin    the vectors in the order in which they came; a row is never changed
+//! vectors-000001.bin    the vectors in the order in which they came; a row that is on disk is never changed
 //! faiss-000001.index    derived from the vectors, see `derived`
 //! backups/NAME/         what lived once, laid out as a shard is
 //! readers/              what processes that only read have open of the documents, see [`beside`]
@@ -35,6 +35,7 @@ mod reader;
 mod reclaim;
 mod recover;
 mod table;
+mod torn;
 mod vectors;
 
 pub(crate) use beside::{Progress, remove_remains};
@@ -52,6 +53,7 @@ pub(crate) use reader::{Living, Reader, Tagged};
 pub(crate) use reclaim::{is_worth_reclaiming, write_living};
 pub(crate) use recover::recover;
 pub(crate) use table::{Counters, Table};
+pub(crate) use torn::open_torn;
 pub(crate) use vectors::VectorFile;
 
 flowrun_sdk::choice! {

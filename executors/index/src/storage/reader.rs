@@ -263,11 +263,11 @@ impl Reader {
         document.ok_or_else(|| self.missing(id))
     }
 
-    /// So many of the first rows are known to be on disk, whatever happened since.
-    pub(super) fn synced_rows(&self) -> Result<u64, StorageError> {
-        let Some(value) = self.get(&self.entries, keys::SYNCED)? else { return Ok(0) };
+    /// So many of the first rows are known to be on disk, whatever happened since; `None` where nobody kept account of that.
+    pub(crate) fn synced_rows(&self) -> Result<Option<u64>, StorageError> {
+        let Some(value) = self.get(&self.entries, keys::SYNCED)? else { return Ok(None) };
         let rows = value.as_array().copied().map(u64::from_be_bytes);
-        rows.ok_or_else(|| self.damaged("how many rows are on disk is malformed"))
+        rows.map(Some).ok_or_else(|| self.damaged("how many rows are on disk is malformed"))
     }
 
     pub(crate) fn counters(&self) -> Result<Counters, StorageError> {

@@ -80,11 +80,8 @@ struct Copy {
 impl Copy {
     /// Appends a block.
     fn write(&mut self, from: &VectorFile, block: Block) -> Result<(), StorageError> {
-        let mut vectors: Vec<Vec<f32>> = Vec::with_capacity(block.rows.len());
-        from.read_each(block.rows, |_, vector| {
-            vectors.push(vector.to_vec());
-            Ok::<_, StorageError>(())
-        })?;
+        let vectors = block.rows.into_iter().map(|row| from.vector(row));
+        let vectors = vectors.collect::<Result<Vec<Vec<f32>>, _>>()?;
         self.vectors.write(self.after.rows, vectors.iter().map(Vec::as_slice))?;
         // Durable all at once, at the end: before that nobody knows of this generation.
         let mut writer = self.table.writer(Fsync::Never);
@@ -116,15 +113,9 @@ mod tests {
     fn stored(table: &Table, vectors: &VectorFile, id: &str) -> Stored {
         let entry = table.entry(id).unwrap()?;
         let document = table.stored(id, &entry).unwrap().to_vec();
-        let mut vector = Vec::new();
         let row = entry.row.unwrap();
         assert_eq!(table.id_of(row).unwrap(), id);
-        let read = vectors.read_each([row], |_, read| {
-            vector = read.to_vec();
-            Ok::<_, StorageError>(())
-        });
-        read.unwrap();
-        Some((document, entry.parent_id, vector))
+        Some((document, entry.parent_id, vectors.vector(row).unwrap()))
     }
 
     fn apply(table: &Table, vectors: &VectorFile, change: Change) {

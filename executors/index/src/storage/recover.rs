@@ -9,14 +9,17 @@ use std::ops::Range;
 
 use flowrun_sdk::tracing;
 
-use super::{Change, Fsync, Layout, Manifest, Plan, StorageError, Table, VectorFile};
+use super::{Fsync, Layout, Manifest, StorageError, Table, VectorFile};
+
+/// How many documents are removed in one commit.
+const REMOVED_AT_ONCE: usize = 4096;
 
 /// Looks at the rows that may not have reached the disk. What goes is told in the log.
 ///
 /// # Errors
 /// When something cannot be read or written, or rows are missing that the disk had; the next opening looks again.
 pub(crate) fn recover(table: &Table, layout: &Layout, manifest: &Manifest) -> Result<(), StorageError> {
-    let (rows, synced) = (table.counters()?.rows, table.synced_rows()?);
+    let (rows, Some(synced)) = (table.counters()?.rows, table.synced_rows()?) else { return Ok(()) };
     let Some(dimension) = manifest.dimension.filter(|_| synced < rows) else { return Ok(()) };
     let path = layout.vectors(manifest.generation);
     let file = VectorFile::open_to_read(&path, dimension, manifest.elements(), synced)?;
@@ -49,20 +52,22 @@ fn broken(file: &VectorFile, rows: Range<u64>) -> Result<Vec<u64>, StorageError>
     Ok(broken)
 }
 
-/// Removes the documents of these rows, with their chunks; how many they were. They are gone before their rows are another
-/// vector's.
-fn remove_documents(table: &Table, rows: &[u64]) -> Result<usize, StorageError> {
-    let mut change = Change::default();
-    for row in rows {
-        if let Some(id) = table.living_id_of(*row)? {
-            change.remove(id);
+/// Removes the documents of these rows; how many they were. They are gone before their rows are another vector's.
+fn remove_documents(table: &Table, rows: &[u64]) -> Result<u64, StorageError> {
+    let mut counters = table.counters()?;
+    let before = counters.documents;
+    for rows in rows.chunks(REMOVED_AT_ONCE) {
+        let mut writer = table.writer(Fsync::Never);
+        for row in rows {
+            let Some(id) = table.living_id_of(*row)? else { continue };
+            let entry = table.entry(&id)?.ok_or_else(|| table.missing(&id))?;
+            writer.remove(&id, &entry);
+            counters.documents = counters.documents.saturating_sub(1);
         }
+        writer.commit(counters)?;
     }
-    let mut plan = Plan::new(table, None, change)?;
-    let lost = plan.outcome.removed;
-    plan.commit(table, Fsync::Never)?;
     table.sync()?;
-    Ok(lost)
+    Ok(before.saturating_sub(counters.documents))
 }
 
 /// Makes vectors of rows that nobody finds: whoever reads all of them comes by.
@@ -81,7 +86,7 @@ mod tests {
     use flowrun_sdk::{Document, wire};
     use proptest::prelude::*;
 
-    use super::super::{Elements, Put};
+    use super::super::{Change, Elements, Plan, Put};
     use super::*;
     use crate::metric::Metric;
     use crate::names::Names;
@@ -124,7 +129,9 @@ mod tests {
             Some(text) => {
                 let document = wire::encode(&Document::new(id.to_string()).with_text(text.to_string()));
                 let vector = Some(vector(id, text));
-                change.put(Put { id: id.to_string(), parent_id: String::new(), document, vector });
+                // Half of them are chunks of the others.
+                let parent_id = if id % 2 == 1 { (id - 1).to_string() } else { String::new() };
+                change.put(Put { id: id.to_string(), parent_id, document, vector });
             }
             None => change.remove(id.to_string()),
         }
@@ -150,7 +157,7 @@ mod tests {
                 write(&table, &file, *id, *text, Fsync::Always);
             }
             let on_disk = table.counters().unwrap().rows;
-            prop_assert_eq!(table.synced_rows().unwrap(), on_disk);
+            prop_assert_eq!(table.synced_rows().unwrap(), Some(on_disk));
             for (id, text) in &unsynced {
                 write(&table, &file, *id, *text, Fsync::Never);
             }
@@ -180,7 +187,7 @@ mod tests {
                 recover(&table, &layout, &manifest()).unwrap();
                 let file = VectorFile::open(&layout.vectors(1), 2, Elements::F32, rows).unwrap();
                 prop_assert_eq!(super::broken(&file, 0..rows).unwrap(), [0; 0]);
-                prop_assert_eq!(table.synced_rows().unwrap(), rows);
+                prop_assert_eq!(table.synced_rows().unwrap(), Some(rows));
                 let mut left = 0;
                 for (id, (row, document)) in &before {
                     let found = table.document(id).unwrap();

@@ -3,11 +3,12 @@
 //! A fjall database of two keyspaces, `documents` and `entries`, see [`super::keys`]. One commit is atomic over both.
 
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
 use fjall::config::PartitioningPolicy;
-use fjall::{Database, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use fjall::{Database, JournalRecoveryError, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 
 use super::beside::{Copy, Progress};
 use super::keys::{self, Entry};
@@ -62,7 +63,10 @@ impl Table {
             if unfinished.exists() {
                 std::fs::remove_dir_all(&unfinished).map_err(StorageError::io("remove", &unfinished))?;
             }
-            drop(Self::open_existing(&unfinished)?);
+            let table = Self::open_existing(&unfinished)?;
+            table.note_synced(0)?;
+            table.sync()?;
+            drop(table);
             std::fs::rename(&unfinished, path).map_err(StorageError::io("replace", path))?;
             sync_directory(path)?;
         }
@@ -91,7 +95,11 @@ impl Table {
     }
 
     /// Opens the files in a directory, which are those of the table at `path`.
-    fn open_files(directory: &Path, path: &Path, copy: Option<&Arc<Copy>>) -> Result<Self, StorageError> {
+    pub(super) fn open_files(
+        directory: &Path,
+        path: &Path,
+        copy: Option<&Arc<Copy>>,
+    ) -> Result<Self, StorageError> {
         let failed = |source| StorageError::Documents { path: path.to_owned(), source };
         let database = Database::builder(directory)
             .cache_size(CACHE_BYTES)
@@ -99,7 +107,10 @@ impl Table {
             // In a copy there is nothing to sort: nobody writes to it.
             .worker_threads_unchecked(if copy.is_some() { 0 } else { BACKGROUND_THREADS })
             .max_cached_files(Some(OPEN_FILES));
-        let database = database.open().map_err(failed)?;
+        // Some of what a journal cannot be it does not refuse, but panics over.
+        let opened = catch_unwind(AssertUnwindSafe(|| database.open()));
+        let unreadable = |_| Err(fjall::Error::JournalRecovery(JournalRecoveryError::ChecksumMismatch));
+        let database = opened.unwrap_or_else(unreadable).map_err(failed)?;
         // A look-up must not read the filter and the index of a whole file, which is megabytes each time: they are divided
         // into blocks like what they lead to.
         let options = || {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use super::device::Device;
 use super::elements::Elements;
-use super::layout::sync_directory;
 use super::{StorageError, replace_file};
 
 const MAGIC: &[u8; 8] = b"FLOWVECS";
@@ -52,12 +51,17 @@ impl VectorFile {
         rows: u64,
     ) -> Result<Self, StorageError> {
         let opened = Self::open_to_read(path, dimension, elements, rows)?;
-        let committed = opened.offset(rows);
-        if opened.length()? > committed {
-            opened.device.set_length(committed).map_err(StorageError::io("cut", path))?;
-            sync_directory(path)?;
-        }
+        opened.cut(rows)?;
         Ok(opened)
+    }
+
+    /// Cuts off what is behind so many rows.
+    pub(crate) fn cut(&self, rows: u64) -> Result<(), StorageError> {
+        if self.length()? > self.offset(rows) {
+            let cut = self.device.set_length(self.offset(rows)).and_then(|()| self.device.sync());
+            cut.map_err(StorageError::io("cut", &self.path))?;
+        }
+        Ok(())
     }
 
     /// Opens a file of which `rows` are committed, and leaves the rest, which may be another process's.
@@ -159,21 +163,6 @@ impl VectorFile {
                 action(row, &vector)?;
             }
             next += count;
-        }
-        Ok(())
-    }
-
-    /// Reads single rows and hands each to `action`, with its number.
-    pub(crate) fn read_each<E: From<StorageError>>(
-        &self,
-        rows: impl IntoIterator<Item = u64>,
-        mut action: impl FnMut(u64, &[f32]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let (mut bytes, mut vector) = (Vec::new(), Vec::with_capacity(self.dimension));
-        for row in rows {
-            self.read_block(row, 1, &mut bytes)?;
-            self.decode(row, &bytes, &mut vector)?;
-            action(row, &vector)?;
         }
         Ok(())
     }
@@ -325,11 +314,7 @@ mod tests {
             file.write(first.len() as u64, second.iter().map(|vector| &vector[..])).unwrap();
             let file = VectorFile::open(&path, vectors[0].len(), Elements::F32, vectors.len() as u64).unwrap();
             let bits = |vector: &[f32]| vector.iter().map(|element| element.to_bits()).collect::<Vec<_>>();
-            let mut read = vec![Vec::new(); vectors.len()];
-            file.read_each((0..vectors.len() as u64).rev(), |row, vector| {
-                read[usize::try_from(row).unwrap()] = bits(vector);
-                Ok::<_, StorageError>(())
-            }).unwrap();
+            let read: Vec<_> = (0..vectors.len() as u64).map(|row| bits(&file.vector(row).unwrap())).collect();
             prop_assert_eq!(&read, &vectors.iter().map(|vector| bits(vector)).collect::<Vec<_>>());
         }
     }

@@ -9,7 +9,6 @@ use flowrun_sdk::Tensor;
 
 use super::npy::VectorsFile;
 use super::{Opened, ToolError, shards};
-use crate::storage::StorageError;
 
 pub(super) fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
     let failed = |error: std::io::Error| ToolError::new(format_args!("{}: {error}", file.display()));
@@ -60,12 +59,7 @@ pub(super) fn each<E: std::fmt::Display>(
         for living in opened.table.living() {
             let row = living?.row;
             let document = opened.table.document_at(row)?;
-            let mut read = None;
-            vectors.read_each([row], |_, vector| {
-                read = Some(vector.to_vec());
-                Ok::<_, StorageError>(())
-            })?;
-            accept(document, &read.unwrap_or_default()).map_err(ToolError::new)?;
+            accept(document, &vectors.vector(row)?).map_err(ToolError::new)?;
             count += 1;
         }
     }

@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
+use flowrun_sdk::guard::read_file;
 use flowrun_sdk::testing::Bench;
 use flowrun_sdk::{Context, Document};
 use serde_json::{Value, json};
@@ -160,6 +161,32 @@ fn damage_to_what_cannot_be_derived_is_named() {
     fs::rename(shard.join("elsewhere"), shard.join("manifest.json")).unwrap();
     fs::remove_dir_all(shard.join("documents-000001")).unwrap();
     assert!(refused().contains("documents-000001 is damaged: it is missing"), "{}", refused());
+}
+
+#[test]
+fn what_was_written_behind_a_torn_journal_goes_where_it_was_never_promised() {
+    let with = |fsync: &str| json!({"metric": "euclidean", "fsync": fsync});
+    let directory = directory();
+    let mut bench = open(directory.path(), "VectorIndexer", &with("never"));
+    for number in 0..10_u8 {
+        let text = format!("text {number} ").repeat(20);
+        let document = document(&number.to_string(), &[f32::from(number), 1.0]).with_text(text);
+        call(&mut bench, "/index", vec![document]);
+    }
+    drop(bench);
+    let journal = directory.path().join("0/documents-000001/0.jnl");
+    let bytes = read_file(&journal, 1 << 30).unwrap();
+    let place = bytes.windows(14).position(|window| window == b"text 6 text 6 ").unwrap();
+    damage(&journal, place as u64);
+    // With this setting the disk had what is missing now.
+    let refused = refusal(directory.path(), "VectorIndexer", &with("always"));
+    assert!(refused.contains("the documents in") && refused.contains("cannot be used"), "{refused}");
+    let mut bench = open(directory.path(), "VectorIndexer", &with("interval"));
+    let expected = ["5", "4", "3", "2", "1", "0"];
+    assert_eq!(search(&mut bench, &[9.0, 1.0]), expected);
+    call(&mut bench, "/index", documents(1));
+    drop(bench);
+    assert_eq!(search(&mut open(directory.path(), "VectorIndexer", &with("always")), &[9.0, 1.0]).len(), 7);
 }
 
 #[test]

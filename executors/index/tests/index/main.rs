@@ -15,6 +15,7 @@ mod killed;
 mod listing;
 mod model;
 mod opening;
+mod power;
 #[cfg(target_os = "linux")]
 mod products;
 mod reclaim;

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use flowrun_sdk::tracing;
 use parking_lot::Mutex;
@@ -28,8 +28,8 @@ pub(super) struct Compacting {
     touched: Mutex<Option<BTreeSet<String>>>,
     /// The vectors of the generation that is being made, for whom nothing needs to be finished when the shard is closed.
     next: Mutex<Option<Arc<Vectors>>>,
-    /// Somebody is in a hurry: the shard is closed, or something else takes the place of what it holds.
-    is_given_up: AtomicBool,
+    /// How many are in a hurry: the shard is closed, or something else is to take the place of what it holds.
+    hurried: AtomicUsize,
     /// It failed; another attempt would too, until the shard is opened again.
     has_failed: AtomicBool,
 }
@@ -48,17 +48,41 @@ impl Compacting {
         }
     }
 
-    /// Whoever makes a generation stops soon.
-    pub(super) fn give_up(&self) {
-        self.is_given_up.store(true, Ordering::Release);
+    /// Whoever makes a generation stops soon, and nobody begins as long as this is held.
+    pub(super) fn hurry(&self) -> Hurry<'_> {
+        self.hurried.fetch_add(1, Ordering::AcqRel);
         if let Some(next) = &*self.next.lock() {
             next.is_over.store(true, Ordering::Release);
         }
+        Hurry(self)
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.hurried.load(Ordering::Acquire) > 0
     }
 
     /// What was touched since the last time, if a compaction is under way.
     fn take_touched(&self) -> BTreeSet<String> {
         self.touched.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}
+
+/// Somebody for whom no generation is to be made.
+pub(super) struct Hurry<'a>(&'a Compacting);
+
+impl Drop for Hurry<'_> {
+    fn drop(&mut self) {
+        self.0.hurried.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A compaction under way; whatever ends it, nothing is noted for it any more.
+struct UnderWay<'a>(&'a Compacting);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        *self.0.touched.lock() = None;
+        *self.0.next.lock() = None;
     }
 }
 
@@ -81,13 +105,13 @@ impl Shard {
     pub(super) fn compact(&self) {
         // Backups and what takes the place of everything wait, or a generation would be made twice.
         let _alone = self.backups.lock();
-        self.compacting.is_given_up.store(false, Ordering::Release);
-        if self.is_closing() {
+        if self.is_closing() || self.compacting.is_given_up() {
             return;
         }
-        let compacted = self.begin_compaction().and_then(|next| self.finish_compaction(next));
-        *self.compacting.touched.lock() = None;
-        *self.compacting.next.lock() = None;
+        let compacted = {
+            let _under_way = UnderWay(&self.compacting);
+            self.begin_compaction().and_then(|next| self.finish_compaction(next))
+        };
         let failure = match compacted {
             Ok(true) => {
                 return tracing::info!(directory = %self.layout.directory().display(), "dead rows were left behind");
@@ -128,7 +152,7 @@ impl Shard {
         )?)?;
         if let Some(vectors) = &next.vectors {
             *self.compacting.next.lock() = Some(Arc::clone(vectors));
-            if !self.compacting.is_given_up.load(Ordering::Acquire) {
+            if !self.compacting.is_given_up() {
                 vectors.bring()?;
                 vectors.work(true)?;
             }
@@ -139,7 +163,7 @@ impl Shard {
     /// Brings a generation up to date and makes it the current one; says whether it did, or somebody else is in a hurry.
     fn finish_compaction(&self, next: State) -> Result<bool, StorageError> {
         loop {
-            if self.compacting.is_given_up.load(Ordering::Acquire) {
+            if self.compacting.is_given_up() {
                 return Ok(false);
             }
             let touched = self.compacting.take_touched();
@@ -174,7 +198,7 @@ impl Shard {
         next.make_earlier_durable()?;
         // Whoever is in a hurry before this is waited for no longer, and whoever is later means the new generation.
         *self.compacting.next.lock() = None;
-        if self.compacting.is_given_up.load(Ordering::Acquire) {
+        if self.compacting.is_given_up() {
             return Ok(false);
         }
         self.switch(next).map(|()| true)
