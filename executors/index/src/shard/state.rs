@@ -201,7 +201,6 @@ impl State {
         }
         let committed = made_durable.and_then(|()| plan.commit(&self.table, fsync));
         committed.inspect_err(|error| self.break_off(error))?;
-        self.durability.lock().is_unsynced |= fsync != Fsync::Always;
         let mut dead = Arc::clone(&before.dead);
         let mut rows = plan.dead_rows().peekable();
         if rows.peek().is_some() {
@@ -223,6 +222,8 @@ impl State {
             vectors.commit(after.counters.rows, after.live());
         }
         *self.view.write() = Arc::new(after);
+        // Whoever tells the disk goes by what is seen.
+        self.durability.lock().is_unsynced |= fsync != Fsync::Always;
         Ok(())
     }
 

@@ -36,7 +36,9 @@ pub(crate) fn open_torn(path: &Path, copies: &Path, fsync: Fsync) -> Result<Tabl
     let length = fs::metadata(&journal).map_err(failed)?.len();
     let Some(whole) = whole_length(path, copies, &journal, length)? else { return Err(damage) };
     if fsync == Fsync::Always && !is_last_change(&journal, whole).map_err(failed)? {
-        return Err(damage);
+        let reason = "a change in it is not whole, and others are behind it; where it was written with `fsync: interval` or \
+                      `never`, start the flow with that once, which leaves them out";
+        return Err(StorageError::damaged(&journal, reason));
     }
     let file = OpenOptions::new().write(true).open(&journal).map_err(failed)?;
     file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed)?;

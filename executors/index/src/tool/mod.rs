@@ -18,7 +18,9 @@ use serde_json::{Value, json};
 
 pub use import::ImportOptions;
 
-use crate::storage::{DirectoryLock, Layout, Manifest, StorageError, Table, VectorFile, recover};
+use crate::storage::{
+    DirectoryLock, Fsync, Layout, Manifest, StorageError, Table, VectorFile, open_torn, recover,
+};
 
 /// How deep shards are looked for: a workspace, a pod, a shard.
 const DEPTH_MAX: usize = 4;
@@ -66,7 +68,8 @@ impl Opened {
         let lock = DirectoryLock::take(&layout)?;
         let manifest =
             Manifest::read(&layout)?.ok_or_else(|| StorageError::Absent(layout.directory().to_owned()))?;
-        let table = Table::open(&existing_documents(&layout, &manifest)?)?;
+        let documents = existing_documents(&layout, &manifest)?;
+        let table = open_torn(&documents, &layout.readers(), Fsync::Always)?;
         recover(&table, &layout, &manifest)?;
         Ok(Self::new(&layout, &manifest, table, Some(lock))?)
     }
