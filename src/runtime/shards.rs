@@ -129,51 +129,23 @@ mod tests {
 
     use super::*;
 
-    /// A shard whose documents are at these positions.
-    struct At(&'static [f32]);
+    /// A shard whose documents are at these positions, and of which it is known that one has this id.
+    struct Known {
+        at: &'static [f32],
+        id: Option<&'static str>,
+    }
 
-    /// A shard that holds a document of this id.
-    struct Holding(&'static str);
+    fn known(at: &'static [f32], id: Option<&'static str>) -> Option<Arc<dyn Holdings>> {
+        Some(Arc::new(Known { at, id }))
+    }
 
-    impl Holdings for Holding {
+    impl Holdings for Known {
         fn documents(&self) -> u64 {
-            1
+            self.at.len() as u64
         }
 
         fn may_hold(&self, id: &str) -> bool {
-            id == self.0
-        }
-
-        fn may_hold_chunks(&self, _: &Document) -> bool {
-            false
-        }
-
-        fn prepare(&self) {}
-
-        fn filter(&self, _: &str, _: &RequestParameters) -> Option<Filter> {
-            None
-        }
-
-        fn may_match(&self, _: &Filter) -> bool {
-            true
-        }
-
-        fn position(&self, _: &Document) -> Option<Vec<f32>> {
-            None
-        }
-
-        fn centroids(&self) -> Arc<[Vec<f32>]> {
-            Arc::default()
-        }
-    }
-
-    impl Holdings for At {
-        fn documents(&self) -> u64 {
-            self.0.len() as u64
-        }
-
-        fn may_hold(&self, _: &str) -> bool {
-            false
+            self.id == Some(id)
         }
 
         fn may_hold_chunks(&self, _: &Document) -> bool {
@@ -195,14 +167,13 @@ mod tests {
         }
 
         fn centroids(&self) -> Arc<[Vec<f32>]> {
-            self.0.iter().filter(|at| at.is_finite()).map(|at| vec![*at]).collect()
+            self.at.iter().filter(|at| at.is_finite()).map(|at| vec![*at]).collect()
         }
     }
 
     #[test]
     fn a_chunk_goes_where_its_document_is_on_its_way_to() {
-        let holding = |id| Some(Arc::new(Holding(id)) as Arc<dyn Holdings>);
-        let shards = ["a", "b", "stored"].map(holding);
+        let shards = ["a", "b", "stored"].map(|id| known(&[], Some(id)));
         let shards = Shards::new(&Strategy::RoundRobin, shards.into());
         let place = |document: Document| match shards.place(&[document]) {
             Way::Apart(places, placed) => (places, placed),
@@ -223,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_probe_asks_the_nearest_and_whoever_does_not_say_where_its_documents_are() {
-        let at = |positions| Some(Arc::new(At(positions)) as Arc<dyn Holdings>);
+        let at = |positions| known(positions, None);
         // The third is out of service, the fourth has nothing, the fifth has not learned yet.
         let shards = [at(&[0.0, 9.0]), at(&[5.0]), None, at(&[]), at(&[f32::NAN]), at(&[6.0])];
         let shards = Shards::new(&Strategy::Hash, shards.into());

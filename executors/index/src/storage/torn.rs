@@ -25,16 +25,14 @@ const END: &[u8] = b"FJL\x03";
 /// # Errors
 /// As for [`Table::open`], when something else is damaged.
 pub(crate) fn open_torn(path: &Path, copies: &Path, fsync: Fsync) -> Result<Table, StorageError> {
-    let damage = match Table::open(path) {
-        Err(StorageError::Documents { source: source @ fjall::Error::JournalRecovery(_), path }) => {
-            StorageError::Documents { path, source }
-        }
-        opened => return opened,
+    let opened = Table::open(path);
+    let Err(StorageError::Documents { source: fjall::Error::JournalRecovery(_), .. }) = &opened else {
+        return opened;
     };
-    let Some(journal) = newest_journal(path)? else { return Err(damage) };
+    let Some(journal) = newest_journal(path)? else { return opened };
     let failed = |error| StorageError::io("cut", &journal)(error);
     let length = fs::metadata(&journal).map_err(failed)?.len();
-    let Some(whole) = whole_length(path, copies, &journal, length)? else { return Err(damage) };
+    let Some(whole) = whole_length(path, copies, &journal, length)? else { return opened };
     if fsync == Fsync::Always && !is_last_change(&journal, whole).map_err(failed)? {
         let reason = "a change in it is not whole, and others are behind it; where it was written with `fsync: interval` or \
                       `never`, start the flow with that once, which leaves them out";
