@@ -1,6 +1,6 @@
 //! The single place that names the built-in families.
 
-use flowrun_sdk::{Allowance, Catalog, Document, ExecutorError, ExecutorType};
+use flowrun_sdk::{CallBudget, Catalog, Document, ExecutorError, ExecutorType};
 
 /// What encoders are made of: families do not see each other, they meet here.
 struct Parts;
@@ -46,11 +46,11 @@ impl flowrun_onnx::Pictures for Prepared {
     fn prepare<T: Copy + Default>(
         &mut self,
         document: &Document,
-        allowance: &Allowance,
+        budget: &CallBudget,
         tables: &flowrun_onnx::Tables<T>,
         place: &mut [T],
     ) -> Result<(), ExecutorError> {
-        self.0.prepare(document, allowance, tables, place)
+        self.0.prepare(document, budget, tables, place)
     }
 }
 

@@ -36,7 +36,7 @@ pub const PREFETCH_UNLIMITED: usize = 1_000;
 /// The most that `prefetch` may ask for. Every channel has a slot for each credit.
 pub const PREFETCH_MAX: usize = 10_000;
 
-/// Bytes that the documents of one request may hold at any point inside the flow: executors get it as the allowance
+/// Bytes that the documents of one request may hold at any point inside the flow: executors get it as the budget
 /// of their calls, and what they leave is checked against it. With the credits it gives the memory bound that
 /// `flowrun check` prints.
 pub const REQUEST_BYTES_MAX: usize = 256 << 20;

@@ -234,9 +234,9 @@ impl Station {
 
 /// One call, given up at the deadline, and when nobody waits for it any more.
 pub(super) async fn in_time(executor: &dyn AsyncExecutor, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-    let (deadline, allowance) = (call.deadline(), call.allowance());
+    let (deadline, budget) = (call.deadline(), call.budget());
     let executing = async {
-        let cancelled = std::pin::pin!(allowance.cancellation().cancelled());
+        let cancelled = std::pin::pin!(budget.cancellation().cancelled());
         match select(executor.execute(call), cancelled).await {
             Either::Left((result, _)) => result,
             Either::Right(_) => Err(ExecutorError::new(ErrorKind::Cancelled, "the request was given up")),

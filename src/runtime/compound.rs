@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{
-    Call, Document, Endpoints, Executor, ExecutorError, Holdings, Instance, RequestParameters, Worker,
+    Call, Document, Endpoints, Executor, ExecutorError, Instance, RequestParameters, ShardSummary, Worker,
 };
 use tokio::runtime::Handle;
 
@@ -28,7 +28,7 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
     let holdings: Vec<_> = parts.iter().map(|part| part.holdings.clone()).collect();
     let holdings = holdings.iter().any(Option::is_some).then(|| {
         let together = Together { parts: holdings, programs: programs.clone() };
-        Arc::new(together) as Arc<dyn Holdings>
+        Arc::new(together) as Arc<dyn ShardSummary>
     });
     let every = !plan.others_pass || plan.programs.iter().any(|program| program.endpoints.is_empty());
     let endpoints = match every {
@@ -131,13 +131,13 @@ fn step(
 
 /// What several executors hold: a document is where one of them has it.
 struct Together {
-    parts: Vec<Option<Arc<dyn Holdings>>>,
+    parts: Vec<Option<Arc<dyn ShardSummary>>>,
     programs: Programs,
 }
 
 impl Together {
     /// Those that say what they hold.
-    fn holding(&self) -> impl Iterator<Item = &Arc<dyn Holdings>> {
+    fn holding(&self) -> impl Iterator<Item = &Arc<dyn ShardSummary>> {
         self.parts.iter().flatten()
     }
 
@@ -146,7 +146,7 @@ impl Together {
         &'a self,
         endpoint: &'a str,
         parameters: &'a RequestParameters,
-    ) -> impl Iterator<Item = (&'a dyn Holdings, &'a str, Cow<'a, RequestParameters>)> {
+    ) -> impl Iterator<Item = (&'a dyn ShardSummary, &'a str, Cow<'a, RequestParameters>)> {
         self.programs.steps(endpoint).iter().filter_map(move |step| {
             let holding = self.parts.get(step.component)?.as_deref()?;
             Some((holding, endpoint_of(step, endpoint), parameters_of(step, parameters)))
@@ -154,7 +154,7 @@ impl Together {
     }
 }
 
-impl Holdings for Together {
+impl ShardSummary for Together {
     fn documents(&self) -> u64 {
         self.holding().map(|part| part.documents()).max().unwrap_or(0)
     }
@@ -207,7 +207,7 @@ mod tests {
     /// Says what it is asked.
     struct Asked;
 
-    impl Holdings for Asked {
+    impl ShardSummary for Asked {
         fn documents(&self) -> u64 {
             1
         }

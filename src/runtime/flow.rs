@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Condition, Endpoints, ErrorKind, Metrics, Reading};
+use flowrun_sdk::{Endpoints, ErrorKind, Health, Metrics, Reading};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -43,7 +43,7 @@ pub(super) struct Pod {
     /// What its executors tell, by shard.
     pub(super) metrics: Vec<(usize, Metrics)>,
     /// Where its executors say when they cannot do their work.
-    pub(super) conditions: Vec<Condition>,
+    pub(super) health: Vec<Health>,
 }
 
 /// A number that an executor told.
@@ -196,7 +196,7 @@ impl Flow {
     /// The pods whose executors cannot do their work for now, and why, each cause once.
     pub fn troubles(&self) -> Vec<(String, String)> {
         let trouble = |pod: &Pod| {
-            let mut causes: Vec<String> = pod.conditions.iter().filter_map(Condition::trouble).collect();
+            let mut causes: Vec<String> = pod.health.iter().filter_map(Health::trouble).collect();
             causes.sort();
             causes.dedup();
             (!causes.is_empty()).then(|| (pod.name.to_string(), causes.join("; ")))

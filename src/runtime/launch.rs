@@ -218,7 +218,7 @@ impl Launcher {
         let told = made.iter().filter(|made| made.worker.replica == 0);
         let told = told.flat_map(|made| made.recipe.metrics().map(|metrics| (made.worker.shard, metrics)));
         self.pods.push(Pod {
-            conditions: made.iter().flat_map(|made| made.recipe.conditions()).collect(),
+            health: made.iter().flat_map(|made| made.recipe.health()).collect(),
             name: Arc::clone(&name),
             workers: made.len(),
             metrics: told.collect(),
@@ -293,7 +293,7 @@ impl Crew<'_> {
         for Made { worker, instance, recipe } in made {
             let station = self.station(worker);
             match instance.worker {
-                Kind::Thread(executor) if instance.in_place && self.rules.is_none() => {
+                Kind::Thread(executor) if instance.inline && self.rules.is_none() => {
                     let (end, ended) = oneshot::channel();
                     in_place.push(in_place::Replica::new(station, executor, recipe, end));
                     ends.push(ended);

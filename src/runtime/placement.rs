@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, Holdings, Value};
+use flowrun_sdk::{Document, ShardSummary, Value};
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -24,7 +24,7 @@ const HOUR: f64 = 3600.0;
 /// Where new documents go.
 pub(super) struct Placement {
     strategy: Strategy,
-    holdings: Arc<[Option<Arc<dyn Holdings>>]>,
+    holdings: Arc<[Option<Arc<dyn ShardSummary>>]>,
     underway: Arc<Mutex<Underway>>,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Placed {
 }
 
 impl Placement {
-    pub(super) fn new(strategy: Strategy, holdings: Arc<[Option<Arc<dyn Holdings>>]>) -> Self {
+    pub(super) fn new(strategy: Strategy, holdings: Arc<[Option<Arc<dyn ShardSummary>>]>) -> Self {
         let underway = Underway { counts: vec![0; holdings.len()], ..Underway::default() };
         Self { strategy, holdings, underway: Arc::new(Mutex::new(underway)) }
     }
@@ -93,7 +93,7 @@ impl Placement {
     /// The shard that a document is on its way to or is held by, or else chunks of it; `ids` are its own and theirs. A shard
     /// that does not say may hold it: then it has to speak for itself.
     fn known(&self, document: &Document, ids: &[String], underway: &Underway) -> Option<usize> {
-        let first = |holds: &dyn Fn(&dyn Holdings) -> bool| {
+        let first = |holds: &dyn Fn(&dyn ShardSummary) -> bool| {
             self.holdings.iter().position(|holdings| holdings.as_deref().is_some_and(holds))
         };
         underway

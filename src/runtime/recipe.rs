@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use flowrun_sdk::{Build, BuildError, Condition, Context, Instance, Metrics, SharedState};
+use flowrun_sdk::{Build, BuildError, Context, Health, Instance, Metrics, SharedState};
 
 use super::call::panic_message;
 use super::compound;
@@ -53,7 +53,7 @@ impl Recipe {
             threads: pod.threads,
             concurrency: pod.concurrency,
             timeout_ready: pod.timeout_ready,
-            condition: Condition::default(),
+            health: Health::default(),
             shared: shared.state.clone(),
             metrics: metrics.clone(),
         };
@@ -67,8 +67,8 @@ impl Recipe {
     }
 
     /// Where the executors say when they cannot do their work.
-    pub(super) fn conditions(&self) -> impl Iterator<Item = Condition> {
-        self.contexts.iter().map(|context| context.condition.clone())
+    pub(super) fn health(&self) -> impl Iterator<Item = Health> {
+        self.contexts.iter().map(|context| context.health.clone())
     }
 
     /// Makes it. A constructor that panics has failed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, ExecutorError, Holdings, Parameter, RequestParameters};
+use flowrun_sdk::{Document, ExecutorError, Parameter, RequestParameters, ShardSummary};
 
 use super::clusters::squared_distance;
 use super::placement::Placement;
@@ -16,13 +16,13 @@ pub(super) const SEARCH: &str = "/search";
 /// The shards of a pod.
 pub(super) struct Shards {
     /// What each knows of the documents that it holds; `None` of one that does not say.
-    holdings: Arc<[Option<Arc<dyn Holdings>>]>,
+    holdings: Arc<[Option<Arc<dyn ShardSummary>>]>,
     /// Where new documents go; none where that follows from their ids.
     placement: Option<Placement>,
 }
 
 impl Shards {
-    pub(super) fn new(strategy: &Strategy, holdings: Vec<Option<Arc<dyn Holdings>>>) -> Self {
+    pub(super) fn new(strategy: &Strategy, holdings: Vec<Option<Arc<dyn ShardSummary>>>) -> Self {
         let holdings: Arc<[_]> = holdings.into();
         let placement = (*strategy != Strategy::Hash && holdings.len() > 1)
             .then(|| Placement::new(strategy.clone(), Arc::clone(&holdings)));
@@ -100,7 +100,7 @@ impl Shards {
         let mut knowing = self.holdings.iter().flatten();
         let filter = knowing.next().and_then(|holdings| holdings.filter(endpoint, parameters));
         let Some(filter) = filter else { return (0..self.holdings.len()).collect() };
-        let may_match = |holdings: &Option<Arc<dyn Holdings>>| {
+        let may_match = |holdings: &Option<Arc<dyn ShardSummary>>| {
             holdings.as_ref().is_none_or(|holdings| holdings.may_match(&filter))
         };
         let relevant = self.holdings.iter().enumerate().filter(|(_, holdings)| may_match(holdings));
@@ -135,11 +135,11 @@ mod tests {
         id: Option<&'static str>,
     }
 
-    fn known(at: &'static [f32], id: Option<&'static str>) -> Option<Arc<dyn Holdings>> {
+    fn known(at: &'static [f32], id: Option<&'static str>) -> Option<Arc<dyn ShardSummary>> {
         Some(Arc::new(Known { at, id }))
     }
 
-    impl Holdings for Known {
+    impl ShardSummary for Known {
         fn documents(&self) -> u64 {
             self.at.len() as u64
         }

@@ -36,7 +36,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     let in_place = parameters.in_place;
     Ok(match parameters.task {
         true => Instance::task(Chaos(parameters)),
-        false => Instance { in_place, ..Instance::thread(Chaos(parameters)) },
+        false => Instance { inline: in_place, ..Instance::thread(Chaos(parameters)) },
     })
 }
 

@@ -69,8 +69,8 @@ impl Executor for Fragile {
             },
             "/trouble" => self.context.condition.fail("out of paper"),
             "/greedy" => {
-                let allowance = call.allowance();
-                call.each(&AccessPaths::roots(), |_| allowance.take(1 << 40))?;
+                let budget = call.budget();
+                call.each(&AccessPaths::roots(), |_| budget.take(1 << 40))?;
             }
             "/context" => {
                 let Context { pod, shard, shards, replica, read_only, threads, .. } = &self.context;

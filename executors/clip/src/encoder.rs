@@ -1,7 +1,7 @@
 //! Which document goes up which tower.
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, Call, Document, Executor, ExecutorError, Instance,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, Instance,
     RequestParameters, Tensor, Value, parse,
 };
 
@@ -54,10 +54,10 @@ impl Executor for ClipEncoder {
         let minibatch: Option<usize> = call.parameter("minibatch_size")?;
         let parameters =
             minibatch.into_iter().map(|size| ("minibatch_size".to_owned(), Value::from(size))).collect();
-        let allowance = call.allowance();
+        let budget = call.budget();
         call.each_together(
             &paths,
-            |documents| encode(&mut self.pair, documents, &parameters, &allowance),
+            |documents| encode(&mut self.pair, documents, &parameters, &budget),
             |document, (kind, embedding)| {
                 if kind == Content::None {
                     return;
@@ -101,7 +101,7 @@ fn encode(
     pair: &mut Pair,
     documents: &[&Document],
     parameters: &RequestParameters,
-    allowance: &Allowance,
+    budget: &CallBudget,
 ) -> Result<Vec<Encoded>, ExecutorError> {
     let kinds: Vec<Content> = documents.iter().map(|document| Content::of(document)).collect();
     let of_kind = |kind: Content| -> Vec<&Document> {
@@ -110,11 +110,11 @@ fn encode(
     let (texts, pictures) = (of_kind(Content::Text), of_kind(Content::Picture));
     let mut encoded_texts = Vec::new().into_iter();
     if !texts.is_empty() {
-        encoded_texts = pair.text.encode(&texts, parameters, allowance)?.into_iter();
+        encoded_texts = pair.text.encode(&texts, parameters, budget)?.into_iter();
     }
     let mut encoded_pictures = Vec::new().into_iter();
     if !pictures.is_empty() {
-        encoded_pictures = pair.picture.encode(&pictures, parameters, allowance)?.into_iter();
+        encoded_pictures = pair.picture.encode(&pictures, parameters, budget)?.into_iter();
     }
     let next = |kind: Content| match kind {
         Content::Text => encoded_texts.next().unwrap_or(Ok(None)),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{
-    Allowance, Build, BuildError, Call, Document, Documents, ErrorKind, Executor, ExecutorError,
+    Build, BuildError, Call, CallBudget, Document, Documents, ErrorKind, Executor, ExecutorError,
     ExecutorType, RequestParameters, Tensor, Value, With, Worker, tracing,
 };
 
@@ -139,11 +139,11 @@ impl Half {
         &mut self,
         documents: &[&Document],
         parameters: &RequestParameters,
-        allowance: &Allowance,
+        budget: &CallBudget,
     ) -> Result<Vec<Result<Option<Tensor>, ExecutorError>>, ExecutorError> {
         let contents: Documents =
             documents.iter().enumerate().map(|(place, document)| content(place, document)).collect();
-        let mut call = Call::under(allowance, "/encode", contents, parameters);
+        let mut call = Call::under(budget, "/encode", contents, parameters);
         self.0.execute(&mut call)?;
         let answer = call.finish();
         let lost = || ExecutorError::new(ErrorKind::Internal, "an encoder lost a document");

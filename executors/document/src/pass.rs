@@ -23,5 +23,5 @@ impl Executor for Pass {
 }
 
 fn create(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Pass).in_place())
+    Ok(Instance::thread(Pass).inline())
 }

@@ -67,7 +67,7 @@ impl UriReader {
                 "there is no Tokio runtime to read files on",
             ));
         }
-        let (bytes_max, allowance) = (self.0.bytes_max, call.allowance());
+        let (bytes_max, budget) = (self.0.bytes_max, call.budget());
         let mut reads = JoinSet::new();
         for uri in uris {
             // Dropping the set, as giving up does, keeps reads that have not begun from beginning.
@@ -75,9 +75,9 @@ impl UriReader {
             if reads.len() >= READS_MAX {
                 contents.extend(reads.join_next().await.transpose().map_err(unfinished)?);
             }
-            let allowance = allowance.clone();
+            let budget = budget.clone();
             reads.spawn_blocking(move || {
-                let content = guard::read_within(&uri, bytes_max, &allowance);
+                let content = guard::read_within(&uri, bytes_max, &budget);
                 (uri, content)
             });
         }

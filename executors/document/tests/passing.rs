@@ -47,7 +47,7 @@ fn no_executor_of_the_family_costs_a_thread_or_misses_an_endpoint() {
         };
         let bench = Bench::new(kind, with, Context::alone(".")).unwrap();
         let instance = bench.instance();
-        assert!(instance.in_place || matches!(instance.worker, Worker::Task(_)), "{}", kind.name);
+        assert!(instance.inline || matches!(instance.worker, Worker::Task(_)), "{}", kind.name);
         assert_eq!(bench.instance().endpoints, Endpoints::All, "{}", kind.name);
     }
 }

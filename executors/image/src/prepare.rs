@@ -5,7 +5,7 @@
 
 use std::mem::take;
 
-use flowrun_sdk::{Allowance, Document, ExecutorError};
+use flowrun_sdk::{CallBudget, Document, ExecutorError};
 use image::RgbImage;
 
 use crate::axis::ChannelAxis;
@@ -52,19 +52,19 @@ impl Preparer {
     pub fn prepare<T: Copy + Default>(
         &mut self,
         document: &Document,
-        allowance: &Allowance,
+        budget: &CallBudget,
         tables: &[[T; 256]; 3],
         place: &mut [T],
     ) -> Result<(), ExecutorError> {
-        let image = self.picture(document, allowance).map_err(|error| named(document, error))?;
+        let image = self.picture(document, budget).map_err(|error| named(document, error))?;
         let written = self.write(&image, tables, place);
         self.buffer = pixels::recycled(image);
         written.map_err(|error| named(document, error))
     }
 
-    fn picture(&mut self, document: &Document, allowance: &Allowance) -> Result<RgbImage, ExecutorError> {
+    fn picture(&mut self, document: &Document, budget: &CallBudget) -> Result<RgbImage, ExecutorError> {
         let Some(tensor) = &document.tensor else {
-            return decode::still_while(&decode::content(document)?, || allowance.check());
+            return decode::still_while(&decode::content(document)?, || budget.check());
         };
         let axis = if self.wanted.tensors_channels_first { ChannelAxis::First } else { ChannelAxis::Last };
         pixels::from_tensor(tensor, axis, ValueRange::Auto, take(&mut self.buffer))
@@ -145,7 +145,7 @@ mod tests {
         let call = flowrun_sdk::Call::new("/", Vec::new().into(), &none);
         let document = Document { tensor: Some(tensor), ..Document::new("a") };
         let mut place = vec![7; 12];
-        Preparer::new(wanted).prepare(&document, &call.allowance(), &tables(), &mut place).unwrap();
+        Preparer::new(wanted).prepare(&document, &call.budget(), &tables(), &mut place).unwrap();
         place
     }
 

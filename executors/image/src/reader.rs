@@ -1,7 +1,7 @@
 //! `ImageReader`: every document becomes an image.
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
     Instance, parse,
 };
 
@@ -44,19 +44,19 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 impl Executor for ImageReader {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.with.access_paths)?.into_owned();
-        let allowance = call.allowance();
-        call.each(&paths, |document| self.read(document, &allowance).map_err(|error| named(document, error)))
+        let budget = call.budget();
+        call.each(&paths, |document| self.read(document, &budget).map_err(|error| named(document, error)))
     }
 }
 
 impl ImageReader {
-    fn read(&self, document: &mut Document, allowance: &Allowance) -> Result<(), ExecutorError> {
+    fn read(&self, document: &mut Document, budget: &CallBudget) -> Result<(), ExecutorError> {
         let content = decode::content(document)?;
-        let image = decode::still_while(&content, || allowance.check())?;
+        let image = decode::still_while(&content, || budget.check())?;
         set_mime_type(document, &content)?;
         let pixels = Pixels::of(&image);
         let Area { width, height, .. } = pixels.whole();
-        take_bytes(allowance, image_bytes::<f32>(height, width), "read smaller images")?;
+        take_bytes(budget, image_bytes::<f32>(height, width), "read smaller images")?;
         let chunk = Document {
             tensor: Some(pixels.to_tensor(pixels.whole(), self.with.channel_axis, &self.tables)?),
             mime_type: document.mime_type.clone(),

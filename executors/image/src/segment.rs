@@ -1,7 +1,7 @@
 //! `GifSegmenter`: every clip becomes its frames.
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
     Instance, parse,
 };
 use image::RgbImage;
@@ -75,15 +75,13 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 impl Executor for GifSegmenter {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.with.access_paths)?.into_owned();
-        let allowance = call.allowance();
-        call.each(&paths, |document| {
-            self.segment(document, &allowance).map_err(|error| named(document, error))
-        })
+        let budget = call.budget();
+        call.each(&paths, |document| self.segment(document, &budget).map_err(|error| named(document, error)))
     }
 }
 
 impl GifSegmenter {
-    fn segment(&mut self, document: &mut Document, allowance: &Allowance) -> Result<(), ExecutorError> {
+    fn segment(&mut self, document: &mut Document, budget: &CallBudget) -> Result<(), ExecutorError> {
         let content = decode::content(document)?;
         let mut clip = Clip::open(&content)?;
         set_mime_type(document, &content)?;
@@ -91,12 +89,12 @@ impl GifSegmenter {
         let mut damages = Vec::new();
         let numbers = 0..self.with.max_frame.unwrap_or(usize::MAX);
         for number in numbers {
-            allowance.check()?;
+            budget.check()?;
             match clip.next_frame()? {
                 None => break,
                 Some(Frame::Damaged(error)) => damages.push(error),
                 Some(Frame::Good(_)) if number % self.with.every_k_frame != 0 => {}
-                Some(Frame::Good(picture)) => chunks.push(self.chunk(document, number, picture, allowance)?),
+                Some(Frame::Good(picture)) => chunks.push(self.chunk(document, number, picture, budget)?),
             }
         }
         if !damages.is_empty() {
@@ -114,10 +112,10 @@ impl GifSegmenter {
         clip: &Document,
         number: usize,
         picture: &RgbImage,
-        allowance: &Allowance,
+        budget: &CallBudget,
     ) -> Result<Document, ExecutorError> {
         let (width, height) = self.with.img_shape.map_or(picture.dimensions(), |side| (side, side));
-        take_bytes(allowance, image_bytes::<f32>(height as usize, width as usize), KEEP_LESS)?;
+        take_bytes(budget, image_bytes::<f32>(height as usize, width as usize), KEEP_LESS)?;
         let pixels = match self.with.img_shape {
             None => Pixels::of(picture),
             Some(side) => {

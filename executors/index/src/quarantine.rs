@@ -18,7 +18,7 @@ struct Quarantined {
 pub(crate) fn quarantine(error: &StorageError, context: &Context, top_k: usize) -> Instance {
     let reason = format!("shard {} of `{}` is out of service: {error}", context.shard, context.pod);
     tracing::error!(%reason, "others go on");
-    context.condition.fail(reason.clone());
+    context.health.fail(reason.clone());
     Instance::thread(Quarantined { reason }).for_endpoints(ENDPOINTS).ranked(Order::Ascending, top_k)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use flowrun_sdk::{Allowance, Answer, Call, Documents, ErrorKind, ExecutorError, Failure, Value, wire};
+use flowrun_sdk::{Answer, Call, CallBudget, Documents, ErrorKind, ExecutorError, Failure, Value, wire};
 use parking_lot::Mutex;
 use serde_json::Map;
 
@@ -18,7 +18,7 @@ pub(crate) struct Given {
     pub(crate) count: usize,
     pub(crate) memory: usize,
     pub(crate) named: bool,
-    pub(crate) allowance: Allowance,
+    pub(crate) budget: CallBudget,
     said: Mutex<Said>,
 }
 
@@ -61,7 +61,7 @@ impl Given {
             count: call.documents().len(),
             memory: call.documents().bytes(),
             named: call.documents().are_named(),
-            allowance: call.allowance(),
+            budget: call.budget(),
             said: Mutex::default(),
         }
     }

@@ -10,7 +10,7 @@ use flowrun_sdk::abi::{
     FLOWRUN_LOG_OFF, FLOWRUN_LOG_TRACE, FLOWRUN_LOG_WARN, FLOWRUN_OK, FlowrunBytes, FlowrunCall, FlowrunHost,
     kind, status,
 };
-use flowrun_sdk::{Condition, Counter, ExecutorError, Metrics, tracing};
+use flowrun_sdk::{Counter, ExecutorError, Health, Metrics, tracing};
 use parking_lot::Mutex;
 use tracing::level_filters::LevelFilter;
 
@@ -20,7 +20,7 @@ use crate::call::Given;
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) metrics: Metrics,
-    pub(crate) condition: Condition,
+    pub(crate) health: Health,
     /// The parameter to blame, and the reason, while it is created.
     pub(crate) refusal: Mutex<Option<(String, String)>>,
 }
@@ -64,7 +64,7 @@ fn make() -> FlowrunHost {
         refuse,
         count,
         gauge,
-        condition,
+        condition: health,
         check,
         answer,
         fail,
@@ -138,13 +138,13 @@ unsafe extern "C" fn gauge(at: *mut c_void, name: FlowrunBytes, help: FlowrunByt
     }
 }
 
-unsafe extern "C" fn condition(at: *mut c_void, reason: FlowrunBytes) {
+unsafe extern "C" fn health(at: *mut c_void, reason: FlowrunBytes) {
     // SAFETY: as the header says.
     unsafe {
         let Some(site) = site(at) else { return };
         match text(reason) {
-            reason if reason.is_empty() => site.condition.recover(),
-            reason => site.condition.fail(reason),
+            reason if reason.is_empty() => site.health.recover(),
+            reason => site.health.fail(reason),
         }
     }
 }
@@ -161,7 +161,7 @@ unsafe fn given<'a>(call: *const FlowrunCall) -> Option<&'a Given> {
 unsafe extern "C" fn check(call: *const FlowrunCall) -> u32 {
     // SAFETY: as the header says.
     let given = unsafe { given(call) };
-    given.map_or(FLOWRUN_INTERNAL, |given| match given.allowance.check() {
+    given.map_or(FLOWRUN_INTERNAL, |given| match given.budget.check() {
         Ok(()) => FLOWRUN_OK,
         Err(error) => status(error.kind()),
     })

@@ -1,7 +1,7 @@
 //! From what a note says to kinds of executors, as every other family has them.
 
 use flowrun_sdk::abi::{DescribedKind, DescribedParameter};
-use flowrun_sdk::{Build, BuildError, ExecutorType, Fallback, Field, Instance, Kind, Maker, default_text};
+use flowrun_sdk::{Build, BuildError, ExecutorType, Factory, Fallback, Field, Instance, Kind, default_text};
 
 use crate::executor;
 use crate::opened::Opened;
@@ -12,7 +12,7 @@ struct Made {
     name: &'static str,
 }
 
-impl Maker for Made {
+impl Factory for Made {
     fn create(&self, build: &Build) -> Result<Instance, BuildError> {
         let table = self.library.loading.table(self.library).map_err(BuildError::Library)?;
         executor::create(self.library, table, self.name, build)

@@ -47,8 +47,8 @@ impl Loaded {
         build: &Build,
     ) -> Result<(Self, Told), BuildError> {
         let context = &build.context;
-        let (metrics, condition) = (context.metrics.clone(), context.condition.clone());
-        let site = Arc::new(Site { metrics, condition, refusal: Mutex::default() });
+        let (metrics, health) = (context.metrics.clone(), context.health.clone());
+        let site = Arc::new(Site { metrics, health, refusal: Mutex::default() });
         let parameters = serde_json::to_string(&build.with).unwrap_or_default();
         let given = FlowrunBuild {
             size: size_of::<FlowrunBuild>(),
@@ -114,7 +114,7 @@ impl Loaded {
         function: unsafe extern "C" fn(*mut c_void, *const FlowrunCall) -> u32,
     ) -> u32 {
         let remaining =
-            given.allowance.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            given.budget.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
         // One less than no end is no end either.
         let remaining =
             remaining.map_or(u64::MAX, |left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1));
@@ -133,7 +133,7 @@ impl Loaded {
             memory: given.memory as u64,
             named: given.named,
             remaining_ns: remaining,
-            bytes_max: given.allowance.bytes_max() as u64,
+            bytes_max: given.budget.bytes_max() as u64,
         };
         // SAFETY: the executor is not destroyed yet, and the call is valid until it returns.
         unsafe { function(self.executor, &raw const call) }

@@ -7,7 +7,7 @@ use bytes::BufMut as _;
 use flowrun_sdk::wire::jina::DataRequestProto;
 use flowrun_sdk::wire::{self, Failed, Reply};
 use flowrun_sdk::{
-    Answer, AsyncExecutor, BuildError, Call, Condition, ErrorKind, ExecutorError, Failure, Instance, Origin,
+    Answer, AsyncExecutor, BuildError, Call, ErrorKind, ExecutorError, Failure, Health, Instance, Origin,
     RequestParameters, async_trait,
 };
 use prost::Message as _;
@@ -23,12 +23,12 @@ struct Caller(Keeper);
 ///
 /// # Errors
 /// Why it cannot be started, or outside of tokio.
-pub(crate) fn executor(recipe: Recipe, condition: Condition) -> Result<Instance, BuildError> {
+pub(crate) fn executor(recipe: Recipe, health: Health) -> Result<Instance, BuildError> {
     let outside = |_| BuildError::failed("an executor in a child process can be called within tokio alone");
     let tasks = Handle::try_current().map_err(outside)?;
     let concurrency = recipe.concurrency;
     // Its tasks belong to the flow's runtime, whichever thread makes it.
-    let starting = tasks.spawn(Keeper::start(recipe, condition));
+    let starting = tasks.spawn(Keeper::start(recipe, health));
     let (keeper, link) = tasks.block_on(starting).map_err(BuildError::failed)??;
     let ready = &link.ready;
     let instance = Instance {
@@ -54,7 +54,7 @@ impl AsyncExecutor for Caller {
             call.documents(),
             link.ready.schema,
         );
-        let bytes_max = u64::try_from(call.allowance().bytes_max()).unwrap_or(u64::MAX);
+        let bytes_max = u64::try_from(call.budget().bytes_max()).unwrap_or(u64::MAX);
         let reply = link.call(seat, |bytes| {
             bytes.reserve(message.encoded_len() + 16);
             bytes.put_u64_le(nanoseconds);

@@ -41,7 +41,7 @@ pub(crate) enum Kind {
     Reply = 18,
     /// From the child: it has written out everything, or why it could not. JSON.
     Closed = 19,
-    /// From the child: its condition and its numbers. JSON.
+    /// From the child: its health and its numbers. JSON.
     Told = 20,
 }
 

@@ -60,7 +60,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         environment::add(&mut command, &variables);
         Ok(command)
     })?;
-    caller::executor(recipe, context.condition.clone())
+    caller::executor(recipe, context.health.clone())
 }
 
 /// The directories that documents are confined to here.
@@ -83,7 +83,7 @@ fn to_json(context: &Context) -> Value {
     })
 }
 
-/// The context that a parent described. Its condition, its numbers and its shared state are the child's own.
+/// The context that a parent described. Its health, its numbers and its shared state are the child's own.
 pub(crate) fn context(value: &Value) -> Context {
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |name: &str, default| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Condition, ErrorKind, ExecutorError, tracing};
+use flowrun_sdk::{ErrorKind, ExecutorError, Health, tracing};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::link::Link;
@@ -46,13 +46,13 @@ impl Keeper {
     ///
     /// # Errors
     /// Why it cannot be.
-    pub(crate) async fn start(recipe: Recipe, condition: Condition) -> Result<(Self, Arc<Link>), NotMade> {
+    pub(crate) async fn start(recipe: Recipe, health: Health) -> Result<(Self, Arc<Link>), NotMade> {
         let (tell, told) = watch::channel(None);
         let link = Arc::new(Link::start(&recipe, tell.clone()).await?);
         let (set, state) = watch::channel(State::Running(Arc::clone(&link)));
         let (stop, stopped) = watch::channel(false);
         let (say_closed, closed) = watch::channel(None);
-        let watch = Watch { recipe, condition, tell, told, set, deaths: VecDeque::new(), fruitless: 0 };
+        let watch = Watch { recipe, health, tell, told, set, deaths: VecDeque::new(), fruitless: 0 };
         let first = Arc::clone(&link);
         tokio::spawn(async move {
             let end = watch.run(first, stopped).await;
@@ -104,9 +104,9 @@ pub(crate) fn gone(how: &str) -> ExecutorError {
 
 struct Watch {
     recipe: Recipe,
-    condition: Condition,
+    health: Health,
     tell: watch::Sender<Option<String>>,
-    /// What the child says about its condition.
+    /// What the child says about its health.
     told: watch::Receiver<Option<String>>,
     set: watch::Sender<State>,
     deaths: VecDeque<Instant>,
@@ -180,8 +180,8 @@ impl Watch {
         let down = down.map(|how| format!("its process {}", how.lines().next().unwrap_or_default()));
         let troubles: Vec<String> = [often, down, told].into_iter().flatten().collect();
         match troubles.is_empty() {
-            true => self.condition.recover(),
-            false => self.condition.fail(troubles.join("; ")),
+            true => self.health.recover(),
+            false => self.health.fail(troubles.join("; ")),
         }
     }
 }

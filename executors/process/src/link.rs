@@ -57,7 +57,7 @@ pub(crate) struct Link {
 type Pending = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Bytes>>>>>;
 
 impl Link {
-    /// Starts a child and waits until it can be called. `tell` gets its condition.
+    /// Starts a child and waits until it can be called. `tell` gets its health.
     pub(crate) async fn start(recipe: &Recipe, tell: watch::Sender<Option<String>>) -> Result<Self, NotMade> {
         let Greeted { process, frames, write, ready, ending } = start::greeted(recipe).await?;
         if !ready.about.is_empty() {

@@ -85,7 +85,7 @@ fn read((endpoint, settings): (&String, &Value)) -> Option<(String, Batching)> {
     Some((endpoint.clone(), batching))
 }
 
-/// What a child tells of its executor's condition and numbers.
+/// What a child tells of its executor's health and numbers.
 pub(crate) fn tell(trouble: Option<String>, readings: &[Reading]) -> Value {
     let readings = readings.iter().map(|reading| {
         let counter = reading.kind == MetricKind::Counter;

@@ -316,7 +316,7 @@ impl Child {
             }
             told.last = Some(Instant::now());
         }
-        let now = tell(self.context.condition.trouble(), &self.context.metrics.readings());
+        let now = tell(self.context.health.trouble(), &self.context.metrics.readings());
         if let Ok(frame) = told(Kind::Told, &now) {
             let _ = self.say(&frame);
         }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use flowrun_sdk::wire::{Failed, Reply};
 use flowrun_sdk::{
-    Answer, AsyncExecutor, Build, BuildError, Call, Condition, ExecutorError, ExecutorType, Failure,
-    Instance, async_trait, parse,
+    Answer, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Failure, Health, Instance,
+    async_trait, parse,
 };
 
 use crate::attempt::{Ended, Patience, Question};
@@ -46,15 +46,15 @@ struct Remote {
 pub(crate) struct Reach {
     pub(crate) places: Places,
     pub(crate) manner: Manner,
-    condition: Condition,
+    health: Health,
 }
 
 impl Reach {
     /// Tells whether anybody can be reached.
     pub(crate) fn tell(&self) {
         match self.places.trouble() {
-            Some(trouble) => self.condition.fail(trouble),
-            None => self.condition.recover(),
+            Some(trouble) => self.health.fail(trouble),
+            None => self.health.recover(),
         }
     }
 }
@@ -84,7 +84,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     let reach = Arc::new(Reach {
         places: Places::new(addresses.into_iter().map(|address| Place::new(address, calls)).collect()),
         manner: Manner { trust, metadata, spoken: parameters.schema },
-        condition: build.context.condition.clone(),
+        health: build.context.health.clone(),
     });
     reach.tell();
     watch::begin(&reach)?;
@@ -213,7 +213,7 @@ mod tests {
                 .clone(),
             context: Context::alone("."),
         };
-        let condition = build.context.condition.clone();
+        let health = build.context.health.clone();
         let instance = create(&build).unwrap();
         let flowrun_sdk::Worker::Task(executor) = instance.worker else { panic!("it waits") };
         let parameters = flowrun_sdk::RequestParameters::new();
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Resource);
         for address in ["127.0.0.1:1: ", "127.0.0.1:2: "] {
             assert!(error.message().contains(address), "{error}");
-            assert!(condition.trouble().unwrap().contains(address));
+            assert!(health.trouble().unwrap().contains(address));
         }
     }
 }

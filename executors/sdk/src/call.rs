@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::parameters::shown;
 use crate::{
-    AccessPaths, Allowance, Answer, Cancellation, Document, Documents, ExecutorError, Failure, Origin,
+    AccessPaths, Answer, CallBudget, Cancellation, Document, Documents, ExecutorError, Failure, Origin,
     Parameter,
 };
 
@@ -22,7 +22,7 @@ pub struct Call<'a> {
     parameters: &'a RequestParameters,
     documents: Documents,
     origins: Vec<Origin>,
-    allowance: Allowance,
+    budget: CallBudget,
     failures: Vec<Failure>,
     results: Map<String, Value>,
     relayed: Map<String, Value>,
@@ -38,7 +38,7 @@ impl<'a> Call<'a> {
             parameters,
             documents,
             origins: Vec::new(),
-            allowance: Allowance::unbounded(),
+            budget: CallBudget::unbounded(),
             failures: Vec::new(),
             results: Map::new(),
             relayed: Map::new(),
@@ -60,13 +60,13 @@ impl<'a> Call<'a> {
     /// The same call, to be given up at `deadline` or at the sign.
     #[must_use]
     pub fn until(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
-        Self { allowance: self.allowance.until(deadline, cancellation), ..self }
+        Self { budget: self.budget.until(deadline, cancellation), ..self }
     }
 
     /// The same call, whose documents may hold `bytes_max` bytes ([`Document::bytes`]).
     #[must_use]
     pub fn within(self, bytes_max: usize) -> Self {
-        Self { allowance: self.allowance.within(bytes_max, self.documents.bytes()), ..self }
+        Self { budget: self.budget.within(bytes_max, self.documents.bytes()), ..self }
     }
 
     /// The call that a part of a compound executor gets: other endpoint and parameters, the same documents and bounds.
@@ -75,7 +75,7 @@ impl<'a> Call<'a> {
     where
         'a: 'b,
     {
-        Call::under(&self.allowance, endpoint, self.documents.take(), parameters)
+        Call::under(&self.budget, endpoint, self.documents.take(), parameters)
             .named(self.request)
             .from_origins(std::mem::take(&mut self.origins))
     }
@@ -83,14 +83,14 @@ impl<'a> Call<'a> {
     /// A call of its own under the bounds of another: what a compound executor calls its parts with document by document.
     #[must_use]
     pub fn under(
-        allowance: &Allowance,
+        budget: &CallBudget,
         endpoint: &'a str,
         documents: Documents,
         parameters: &'a RequestParameters,
     ) -> Self {
         Self::new(endpoint, documents, parameters)
-            .until(allowance.deadline(), allowance.cancellation().clone())
-            .within(allowance.bytes_max())
+            .until(budget.deadline(), budget.cancellation().clone())
+            .within(budget.bytes_max())
     }
 
     /// Takes over what a part left behind.
@@ -173,21 +173,21 @@ impl<'a> Call<'a> {
 
     /// When the request has to be answered.
     pub fn deadline(&self) -> Option<Instant> {
-        self.allowance.deadline()
+        self.budget.deadline()
     }
 
     /// What the call may still use, to be held while documents are read or changed.
     #[must_use]
-    pub fn allowance(&self) -> Allowance {
-        self.allowance.clone()
+    pub fn budget(&self) -> CallBudget {
+        self.budget.clone()
     }
 
-    /// Whether the call is still worth finishing; see [`Allowance::check`].
+    /// Whether the call is still worth finishing; see [`CallBudget::check`].
     ///
     /// # Errors
-    /// As [`Allowance::check`].
+    /// As [`CallBudget::check`].
     pub fn check(&self) -> Result<(), ExecutorError> {
-        self.allowance.check()
+        self.budget.check()
     }
 
     /// Adds to what the executor has to say beside its documents.
@@ -223,7 +223,7 @@ impl<'a> Call<'a> {
     }
 
     /// Changes every document that `paths` lead to. An error sets its root document aside as failed; the others go on.
-    /// So does the root of a document that grows beyond the [`Allowance`].
+    /// So does the root of a document that grows beyond the [`CallBudget`].
     ///
     /// # Errors
     /// When the request was given up meanwhile. The root that was being changed is then among the failures.
@@ -232,10 +232,10 @@ impl<'a> Call<'a> {
         paths: &AccessPaths,
         mut action: impl FnMut(&mut Document) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
-        let allowance = self.allowance();
+        let budget = self.budget();
         self.try_roots(|mut root| {
             paths.visit_mut(&mut root, &mut |document| {
-                allowance.settle(document, Document::bytes, &mut action)
+                budget.settle(document, Document::bytes, &mut action)
             })?;
             Ok(vec![root])
         })
@@ -243,7 +243,7 @@ impl<'a> Call<'a> {
 
     /// Changes every list of siblings that `paths` lead to, so that documents may be added and removed; a root is a
     /// list of its own. An error sets the root document aside as failed; the others go on. So does the root of a list
-    /// that grows beyond the [`Allowance`].
+    /// that grows beyond the [`CallBudget`].
     ///
     /// # Errors
     /// As [`Call::each`].
@@ -252,10 +252,10 @@ impl<'a> Call<'a> {
         paths: &AccessPaths,
         mut action: impl FnMut(&mut Vec<Document>) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
-        let allowance = self.allowance();
+        let budget = self.budget();
         let bytes = |siblings: &Vec<Document>| siblings.iter().map(Document::bytes).sum();
         self.try_roots(|root| {
-            paths.visit_siblings(root, &mut |siblings| allowance.settle(siblings, bytes, &mut action))
+            paths.visit_siblings(root, &mut |siblings| budget.settle(siblings, bytes, &mut action))
         })
     }
 
@@ -274,7 +274,7 @@ impl<'a> Call<'a> {
         self.check()?;
         let roots = self.documents.take();
         let sizes: Vec<usize> = roots.iter().map(Document::bytes).collect();
-        self.allowance.restart(sizes.iter().sum());
+        self.budget.restart(sizes.iter().sum());
         let mut kept = Vec::with_capacity(roots.len());
         let mut given_up = Ok(());
         for (root, size) in roots.into_iter().zip(sizes) {
@@ -286,11 +286,11 @@ impl<'a> Call<'a> {
                 continue;
             }
             let name = Document::new(root.id.clone()).with_uri(root.uri.clone());
-            let held = self.allowance.held();
+            let held = self.budget.held();
             match action(root) {
                 Ok(documents) => kept.extend(documents),
                 Err(error) => {
-                    self.allowance.restart(held.saturating_sub(size));
+                    self.budget.restart(held.saturating_sub(size));
                     self.failures.push(Failure::new(&name, error));
                     given_up = self.check();
                 }

@@ -29,11 +29,11 @@ pub struct ExecutorType {
 #[derive(Clone, Copy)]
 enum Made {
     Here { check: fn(&With) -> Vec<ParameterError>, create: fn(&Build) -> Result<Instance, BuildError> },
-    By(&'static dyn Maker),
+    By(&'static dyn Factory),
 }
 
 /// Whoever makes executors that are not compiled in: what it needs to know for that it keeps itself.
-pub trait Maker: Send + Sync {
+pub trait Factory: Send + Sync {
     /// Makes one. Its parameters were checked against the table.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl ExecutorType {
         name: &'static str,
         summary: &'static str,
         fields: &'static [Field],
-        maker: &'static dyn Maker,
+        maker: &'static dyn Factory,
     ) -> Self {
         Self { name, aliases: &[], summary, fields, made: Made::By(maker), stores: false }
     }

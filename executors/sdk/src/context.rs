@@ -44,7 +44,7 @@ pub struct Context {
     /// How long it may take to be made; `None` for no end.
     pub timeout_ready: Option<Duration>,
     /// Where it says when it cannot do its work for now.
-    pub condition: Condition,
+    pub health: Health,
     /// State held in common by the replicas of one shard.
     pub shared: SharedState,
     /// Where it tells its numbers; in common as well.
@@ -66,7 +66,7 @@ impl Context {
             threads: 1,
             concurrency: 1,
             timeout_ready: None,
-            condition: Condition::default(),
+            health: Health::default(),
             shared: SharedState::default(),
             metrics: Metrics::default(),
         }
@@ -80,9 +80,9 @@ impl Context {
 }
 
 /// Whether an executor can do its work: it says so here, and whoever asks whether the flow is ready is told. A call
-/// may be made all the same. Clones are the same condition.
+/// may be made all the same. Clones are the same health.
 #[derive(Clone, Default)]
-pub struct Condition(Arc<Stated>);
+pub struct Health(Arc<Stated>);
 
 #[derive(Default)]
 struct Stated {
@@ -93,8 +93,8 @@ struct Stated {
 
 type Tell = Box<dyn Fn(Option<&str>) + Send + Sync>;
 
-impl Condition {
-    /// A condition that somebody is told of.
+impl Health {
+    /// A health that somebody is told of.
     pub(crate) fn telling(tell: impl Fn(Option<&str>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(Stated { trouble: Mutex::default(), tell: Some(Box::new(tell)) }))
     }
@@ -123,9 +123,9 @@ impl Condition {
     }
 }
 
-impl fmt::Debug for Condition {
+impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Condition({:?})", self.trouble())
+        write!(f, "Health({:?})", self.trouble())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Call, ExecutorError, Holdings};
+use crate::{Call, ExecutorError, ShardSummary};
 
 /// An executor that computes. Each replica has a thread of its own and gets one call at a time.
 pub trait Executor: Send {
@@ -64,12 +64,12 @@ pub struct Instance {
     pub reads_dimension: Option<usize>,
     /// Whether a call takes next to no time, however many documents it has: one that computes is then called where the
     /// documents are, because handing them to a thread and back would take longer.
-    pub in_place: bool,
+    pub inline: bool,
     /// Which endpoints it likes to be called with the documents of several requests at once, unless its flow says
     /// otherwise; `*` stands for those that are not named.
     pub batching: Vec<(String, Batching)>,
     /// What its shard knows of the documents that it holds, when it holds some and knows. The same for all replicas.
-    pub holdings: Option<Arc<dyn Holdings>>,
+    pub holdings: Option<Arc<dyn ShardSummary>>,
 }
 
 /// How requests to an endpoint become batches.
@@ -156,7 +156,7 @@ impl Instance {
             concurrency: None,
             makes_dimension: None,
             reads_dimension: None,
-            in_place: false,
+            inline: false,
             batching: Vec::new(),
             holdings: None,
         }
@@ -164,8 +164,8 @@ impl Instance {
 
     /// The same, of which a call takes next to no time.
     #[must_use]
-    pub fn in_place(self) -> Self {
-        Self { in_place: true, ..self }
+    pub fn inline(self) -> Self {
+        Self { inline: true, ..self }
     }
 
     /// The same, standing for so many.
@@ -207,7 +207,7 @@ impl Instance {
 
     /// The same, knowing what its shard holds.
     #[must_use]
-    pub fn holding(self, holdings: impl Holdings + 'static) -> Self {
+    pub fn holding(self, holdings: impl ShardSummary + 'static) -> Self {
         Self { holdings: Some(Arc::new(holdings)), ..self }
     }
 

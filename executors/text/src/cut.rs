@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use flowrun_sdk::{Allowance, Document, Documents, ExecutorError, count_siblings};
+use flowrun_sdk::{CallBudget, Document, Documents, ExecutorError, count_siblings};
 
 /// The largest text that is cut, in bytes. Positions are single-precision floats, which are exact up to here.
 const TEXT_BYTES_MAX: usize = 1 << 24;
@@ -38,17 +38,17 @@ pub(crate) fn chunks<'t>(
     pieces: impl Iterator<Item = (usize, Piece<'t>)>,
     pieces_name: &str,
     chunks_max: usize,
-    allowance: &Allowance,
+    budget: &CallBudget,
 ) -> Result<Documents, ExecutorError> {
     let mut chunks = Vec::new();
     for (number, piece) in pieces {
-        allowance.check()?;
+        budget.check()?;
         if chunks.len() == chunks_max {
             let message = format_args!("the text has more {pieces_name} than the {chunks_max} allowed");
             return Err(ExecutorError::input(message));
         }
         let chunk = chunk(document, number, &piece);
-        allowance.take(chunk.bytes())?;
+        budget.take(chunk.bytes())?;
         chunks.push(chunk);
     }
     count_siblings(&mut chunks);

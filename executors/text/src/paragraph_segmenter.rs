@@ -1,7 +1,7 @@
 //! `ParagraphSegmenter`: makes the paragraphs of a text its chunks.
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, Call, Document, Documents, Executor, ExecutorError,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, Documents, Executor, ExecutorError,
     ExecutorType, Instance, parse,
 };
 
@@ -33,9 +33,9 @@ struct ParagraphSegmenter(ParagraphSegmenterParameters);
 impl Executor for ParagraphSegmenter {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
-        let allowance = call.allowance();
+        let budget = call.budget();
         call.each(&paths, |document| {
-            document.chunks = self.chunks(document, &allowance)?;
+            document.chunks = self.chunks(document, &budget)?;
             Ok(())
         })
     }
@@ -43,11 +43,11 @@ impl Executor for ParagraphSegmenter {
 
 impl ParagraphSegmenter {
     /// The paragraphs of a document as its chunks; each names the file that it stands in.
-    fn chunks(&self, document: &Document, allowance: &Allowance) -> Result<Documents, ExecutorError> {
+    fn chunks(&self, document: &Document, budget: &CallBudget) -> Result<Documents, ExecutorError> {
         let ParagraphSegmenterParameters { characters_min, characters_max, chunks_max, .. } = self.0;
         let paragraphs = paragraphs(cut::text(document)?, characters_max);
         let kept = paragraphs.filter(|paragraph| paragraph.text.chars().count() >= characters_min);
-        let mut chunks = cut::chunks(document, kept.enumerate(), "paragraphs", chunks_max, allowance)?;
+        let mut chunks = cut::chunks(document, kept.enumerate(), "paragraphs", chunks_max, budget)?;
         for chunk in chunks.make_mut() {
             chunk.uri.clone_from(&document.uri);
             chunk.mime_type.clone_from(&document.mime_type);

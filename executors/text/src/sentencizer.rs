@@ -1,7 +1,7 @@
 //! `Sentencizer`: makes the sentences of a text its chunks.
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, Call, Document, Documents, Executor, ExecutorError,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, Documents, Executor, ExecutorError,
     ExecutorType, Instance, parse,
 };
 
@@ -36,16 +36,16 @@ struct Sentencizer(SentencizerParameters);
 impl Executor for Sentencizer {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
-        let allowance = call.allowance();
+        let budget = call.budget();
         call.each(&paths, |document| {
-            document.chunks = self.chunks(document, &allowance)?;
+            document.chunks = self.chunks(document, &budget)?;
             Ok(())
         })
     }
 }
 
 impl Sentencizer {
-    fn chunks(&self, document: &Document, allowance: &Allowance) -> Result<Documents, ExecutorError> {
+    fn chunks(&self, document: &Document, budget: &CallBudget) -> Result<Documents, ExecutorError> {
         let SentencizerParameters { min_sent_len, max_sent_len, punct_chars, chunks_max, .. } = &self.0;
         let sentences = Sentences::of(cut::text(document)?, punct_chars).enumerate();
         let kept = sentences.filter(|(_, sentence)| sentence.len() >= *min_sent_len);
@@ -53,7 +53,7 @@ impl Sentencizer {
             let Sentence { text, start, end } = sentence.shortened(*max_sent_len);
             (number, Piece { text: text.into(), start, end })
         });
-        cut::chunks(document, pieces, "sentences", *chunks_max, allowance)
+        cut::chunks(document, pieces, "sentences", *chunks_max, budget)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `TextReader`: gives documents the text that their bytes or their URIs hold. UTF-8 alone; nothing is guessed.
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, Bytes, Call, Document, Executor, ExecutorError, ExecutorType,
+    AccessPaths, Build, BuildError, Bytes, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
     Instance, guard, parse,
 };
 
@@ -29,19 +29,19 @@ struct TextReader(TextReaderParameters);
 impl Executor for TextReader {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
-        let allowance = call.allowance();
-        call.each(&paths, |document| self.read(document, &allowance))
+        let budget = call.budget();
+        call.each(&paths, |document| self.read(document, &budget))
     }
 }
 
 impl TextReader {
     /// Reads where there is something to read: a text that a client sent along is kept, and a document without content
     /// passes, as requests to delete hold but ids.
-    fn read(&self, document: &mut Document, allowance: &Allowance) -> Result<(), ExecutorError> {
+    fn read(&self, document: &mut Document, budget: &CallBudget) -> Result<(), ExecutorError> {
         if document.text.is_some() {
             return Ok(());
         }
-        let Some(bytes) = self.bytes(document, allowance)? else { return Ok(()) };
+        let Some(bytes) = self.bytes(document, budget)? else { return Ok(()) };
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let valid = error.valid_up_to();
             ExecutorError::input(format_args!("the content is not UTF-8 text from byte {valid} on"))
@@ -54,7 +54,7 @@ impl TextReader {
     }
 
     /// The content of a document, when it has any; as many bytes are taken for its text.
-    fn bytes(&self, document: &Document, allowance: &Allowance) -> Result<Option<Bytes>, ExecutorError> {
+    fn bytes(&self, document: &Document, budget: &CallBudget) -> Result<Option<Bytes>, ExecutorError> {
         let bytes_max = self.0.bytes_max;
         match &document.blob {
             Some(blob) if u64::try_from(blob.len()).unwrap_or(u64::MAX) > bytes_max => {
@@ -62,9 +62,9 @@ impl TextReader {
                 let message = format_args!("the blob has {bytes} bytes, more than the {bytes_max} allowed");
                 Err(ExecutorError::input(message))
             }
-            Some(blob) => allowance.take(blob.len()).map(|()| Some(blob.clone())),
+            Some(blob) => budget.take(blob.len()).map(|()| Some(blob.clone())),
             None if document.uri.is_empty() => Ok(None),
-            None => guard::read_within(&document.uri, bytes_max, allowance).map(Some),
+            None => guard::read_within(&document.uri, bytes_max, budget).map(Some),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Executors that the tests use: what they are told they tell, and what can go wrong goes wrong.
 
 use flowrun_sdk::{
-    BuildError, Call, Condition, Context, Counter, Document, ErrorKind, ExecutorError, Gauge, executor,
+    BuildError, Call, Context, Counter, Document, ErrorKind, ExecutorError, Gauge, Health, executor,
     export_executor, tracing,
 };
 
@@ -88,7 +88,7 @@ pub struct Told {
     context: Context,
     calls: Counter,
     last: Gauge,
-    condition: Condition,
+    health: Health,
 }
 
 /// Answers with its parameters and its context.
@@ -103,7 +103,7 @@ impl Told {
             context.metrics.counter("trial_calls_total", "Calls."),
             context.metrics.gauge("trial_documents", "Documents of the last call."),
         );
-        Ok(Self { parameters, context: context.clone(), calls, last, condition: context.condition.clone() })
+        Ok(Self { parameters, context: context.clone(), calls, last, health: context.health.clone() })
     }
 
     #[requests("/tell")]
@@ -131,13 +131,13 @@ impl Told {
 
     #[requests("/trouble")]
     fn trouble(&mut self) -> Result<(), ExecutorError> {
-        self.condition.fail("the shelf is empty");
+        self.health.fail("the shelf is empty");
         Err(ExecutorError::new(ErrorKind::Resource, "no shelf"))
     }
 
     #[requests("/mend")]
     fn mend(&mut self) {
-        self.condition.recover();
+        self.health.recover();
     }
 }
 
@@ -182,7 +182,7 @@ impl Patient {
 
     #[requests("/wait")]
     async fn wait(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        call.allowance().cancellation().cancelled().await;
+        call.budget().cancellation().cancelled().await;
         call.check()
     }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::mem::take;
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, BuildError, Call, Document, Executor, ExecutorError, count_siblings,
+    AccessPaths, BuildError, Call, CallBudget, Document, Executor, ExecutorError, count_siblings,
 };
 
 use super::Piece;
@@ -30,7 +30,7 @@ pub(crate) enum Yield {
 
 impl<F> Beside<F>
 where
-    F: FnMut(&Document, &Allowance) -> Result<Vec<Piece>, ExecutorError> + Send,
+    F: FnMut(&Document, &CallBudget) -> Result<Vec<Piece>, ExecutorError> + Send,
 {
     /// # Errors
     /// When the paths lead to documents of the request and these would have to become several.
@@ -53,21 +53,21 @@ const SEVERAL: &str = "`@r` is not possible here: an image becomes several, and 
 
 impl<F> Executor for Beside<F>
 where
-    F: FnMut(&Document, &Allowance) -> Result<Vec<Piece>, ExecutorError> + Send,
+    F: FnMut(&Document, &CallBudget) -> Result<Vec<Piece>, ExecutorError> + Send,
 {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         if !self.one_for_one && paths.include_roots() {
             return Err(ExecutorError::parameter("access_paths", SEVERAL));
         }
-        let allowance = call.allowance();
+        let budget = call.budget();
         call.each_siblings(&paths, |documents| {
             let originals = take(documents);
             let mut names = Names::beside(&originals);
             let mut made = Vec::new();
             for original in &originals {
-                allowance.check()?;
-                let pieces = (self.craft)(original, &allowance).map_err(|error| named(original, error))?;
+                budget.check()?;
+                let pieces = (self.craft)(original, &budget).map_err(|error| named(original, error))?;
                 made.extend(
                     pieces.into_iter().map(|piece| document_of(piece, original, names.next(original))),
                 );

@@ -1,6 +1,6 @@
 //! One part of each image: at a place that the parameters say, or from the middle.
 
-use flowrun_sdk::{AccessPaths, Allowance, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
 
 use super::{InPlace, Piece, image};
 use crate::axis::ChannelAxis;
@@ -68,18 +68,18 @@ fn create_cropper(build: &Build) -> Result<Instance, BuildError> {
         }
     }
     let area = Area { x: left, y: top, width, height };
-    let craft = move |document: &_, allowance: &Allowance| {
-        Piece::cut(&Raster::of(&image(document, channel_axis, allowance)?, channel_axis)?, area, allowance)
+    let craft = move |document: &_, budget: &CallBudget| {
+        Piece::cut(&Raster::of(&image(document, channel_axis, budget)?, channel_axis)?, area, budget)
     };
     Ok(Instance::thread(InPlace { access_paths, craft }))
 }
 
 fn create_center_cropper(build: &Build) -> Result<Instance, BuildError> {
     let CenterImageCropperParameters { target_size, channel_axis, access_paths } = parse(build)?;
-    let craft = move |document: &_, allowance: &Allowance| {
-        let image = image(document, channel_axis, allowance)?;
+    let craft = move |document: &_, budget: &CallBudget| {
+        let image = image(document, channel_axis, budget)?;
         let raster = Raster::of(&image, channel_axis)?;
-        Piece::cut(&raster, middle(raster.height(), raster.width(), target_size), allowance)
+        Piece::cut(&raster, middle(raster.height(), raster.width(), target_size), budget)
     };
     Ok(Instance::thread(InPlace { access_paths, craft }))
 }

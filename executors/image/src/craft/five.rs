@@ -1,6 +1,6 @@
 //! The four corners and the middle of each image.
 
-use flowrun_sdk::{AccessPaths, Allowance, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
 
 use super::beside::Yield;
 use super::crop::middle;
@@ -32,15 +32,15 @@ pub(crate) const FIVE_IMAGE_CROPPER: ExecutorType = ExecutorType::new::<FiveImag
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let FiveImageCropperParameters { target_size, keep_original, channel_axis, access_paths } = parse(build)?;
-    let craft = move |document: &_, allowance: &Allowance| {
-        let image = image(document, channel_axis, allowance)?;
+    let craft = move |document: &_, budget: &CallBudget| {
+        let image = image(document, channel_axis, budget)?;
         let raster = Raster::of(&image, channel_axis)?;
         let middle = middle(raster.height(), raster.width(), target_size);
         let right = raster.width().saturating_sub(middle.width);
         let bottom = raster.height().saturating_sub(middle.height);
         let corners = [(0, 0), (right, 0), (0, bottom), (right, bottom)];
         let areas = corners.into_iter().map(|(x, y)| Area { x, y, ..middle }).chain([middle]);
-        areas.map(|area| Piece::cut(&raster, area, allowance)).collect()
+        areas.map(|area| Piece::cut(&raster, area, budget)).collect()
     };
     Beside::new(access_paths, keep_original, Yield::Many, craft).map(Instance::thread)
 }

@@ -1,6 +1,6 @@
 //! Every image in the mirror.
 
-use flowrun_sdk::{AccessPaths, Allowance, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
 
 use super::beside::Yield;
 use super::{Beside, Piece, image};
@@ -31,9 +31,9 @@ pub(crate) const IMAGE_FLIPPER: ExecutorType = ExecutorType::new::<ImageFlipperP
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let ImageFlipperParameters { vertical, keep_original, channel_axis, access_paths } = parse(build)?;
-    let craft = move |document: &_, allowance: &Allowance| {
-        let image = image(document, channel_axis, allowance)?;
-        allowance.take(image.data().len())?;
+    let craft = move |document: &_, budget: &CallBudget| {
+        let image = image(document, channel_axis, budget)?;
+        budget.take(image.data().len())?;
         Ok(vec![Piece::whole(Raster::of(&image, channel_axis)?.mirrored(vertical)?)])
     };
     Beside::new(access_paths, keep_original, Yield::One, craft).map(Instance::thread)

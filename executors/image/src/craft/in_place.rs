@@ -1,6 +1,6 @@
 //! One piece takes the place of its image.
 
-use flowrun_sdk::{AccessPaths, Allowance, Call, Document, Executor, ExecutorError};
+use flowrun_sdk::{AccessPaths, Call, CallBudget, Document, Executor, ExecutorError};
 
 use super::Piece;
 use crate::named::named;
@@ -13,13 +13,13 @@ pub(crate) struct InPlace<F> {
 
 impl<F> Executor for InPlace<F>
 where
-    F: FnMut(&Document, &Allowance) -> Result<Piece, ExecutorError> + Send,
+    F: FnMut(&Document, &CallBudget) -> Result<Piece, ExecutorError> + Send,
 {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
-        let allowance = call.allowance();
+        let budget = call.budget();
         call.each(&paths, |document| {
-            let piece = (self.craft)(document, &allowance).map_err(|error| named(document, error))?;
+            let piece = (self.craft)(document, &budget).map_err(|error| named(document, error))?;
             piece.place(document);
             Ok(())
         })

@@ -15,7 +15,7 @@ mod random;
 mod scale;
 mod sliding;
 
-use flowrun_sdk::{Allowance, Document, ExecutorError, Tensor};
+use flowrun_sdk::{CallBudget, Document, ExecutorError, Tensor};
 
 use crate::axis::ChannelAxis;
 use crate::decode;
@@ -54,7 +54,7 @@ impl Piece {
     ///
     /// # Errors
     /// When the area is larger than the image, and as [`Piece::cut_padded`].
-    pub(crate) fn cut(raster: &Raster<'_>, area: Area, allowance: &Allowance) -> Result<Self, ExecutorError> {
+    pub(crate) fn cut(raster: &Raster<'_>, area: Area, budget: &CallBudget) -> Result<Self, ExecutorError> {
         let (right, bottom) = (area.x.saturating_add(area.width), area.y.saturating_add(area.height));
         if right > raster.width() || bottom > raster.height() {
             let Area { x, y, width, height } = area;
@@ -64,21 +64,21 @@ impl Piece {
                 raster.height()
             )));
         }
-        Self::cut_padded(raster, area, allowance)
+        Self::cut_padded(raster, area, budget)
     }
 
     /// A part of an image; what of the area lies right of or below the image is zero.
     ///
     /// # Errors
-    /// When the allowance does not suffice.
+    /// When the budget does not suffice.
     pub(crate) fn cut_padded(
         raster: &Raster<'_>,
         area: Area,
-        allowance: &Allowance,
+        budget: &CallBudget,
     ) -> Result<Self, ExecutorError> {
-        allowance.check()?;
+        budget.check()?;
         let bytes = raster.cut_bytes(area.height, area.width);
-        take_bytes(allowance, bytes, "cut fewer or smaller pieces (`target_size`)")?;
+        take_bytes(budget, bytes, "cut fewer or smaller pieces (`target_size`)")?;
         Ok(Self { image: raster.cut(area)?, area: Some(area) })
     }
 
@@ -96,12 +96,12 @@ impl Piece {
 pub(crate) fn image(
     document: &Document,
     axis: ChannelAxis,
-    allowance: &Allowance,
+    budget: &CallBudget,
 ) -> Result<Tensor, ExecutorError> {
     match &document.tensor {
         Some(tensor) => Ok(tensor.clone()),
         None => {
-            let image = decode::still_while(&decode::content(document)?, || allowance.check())?;
+            let image = decode::still_while(&decode::content(document)?, || budget.check())?;
             Pixels::of(&image).to_byte_tensor(axis)
         }
     }

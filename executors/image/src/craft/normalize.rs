@@ -2,7 +2,7 @@
 
 use std::mem::take;
 
-use flowrun_sdk::{AccessPaths, Allowance, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
 
 use super::crop::middle;
 use super::{InPlace, Piece, image};
@@ -47,17 +47,13 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     let axis = with.channel_axis;
     let mut resizer = Resizer::default();
     let mut buffer = Vec::new();
-    let craft = move |document: &_, allowance: &Allowance| {
-        let source = pixels::from_tensor(
-            &image(document, axis, allowance)?,
-            axis,
-            with.value_range,
-            take(&mut buffer),
-        )?;
+    let craft = move |document: &_, budget: &CallBudget| {
+        let source =
+            pixels::from_tensor(&image(document, axis, budget)?, axis, with.value_range, take(&mut buffer))?;
         let (height, width) = with.resize_dim.to_scale(source.height(), source.width());
         let area = middle(height as usize, width as usize, with.target_size);
         let bytes = image_bytes::<f32>(area.height, area.width);
-        take_bytes(allowance, bytes, "cut a smaller `target_size`")?;
+        take_bytes(budget, bytes, "cut a smaller `target_size`")?;
         let bytes = resizer.resize(&source, height, width, Filter::Lanczos)?;
         let normalized = Pixels { bytes, width }.to_tensor(area, axis, &tables)?;
         buffer = pixels::recycled(source);

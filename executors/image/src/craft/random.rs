@@ -1,6 +1,6 @@
 //! Parts of each image at places that look random and are the same every time.
 
-use flowrun_sdk::{AccessPaths, Allowance, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::beside::Yield;
@@ -43,8 +43,8 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     let pieces = if with.num_patches == 1 { Yield::One } else { Yield::Many };
     let (height, width) = with.target_size.to_cut();
     let (height, width) = (height as usize, width as usize);
-    let craft = move |document: &flowrun_sdk::Document, allowance: &Allowance| {
-        let image = image(document, with.channel_axis, allowance)?;
+    let craft = move |document: &flowrun_sdk::Document, budget: &CallBudget| {
+        let image = image(document, with.channel_axis, budget)?;
         let raster = Raster::of(&image, with.channel_axis)?;
         let place = |axis: &str, number: usize, side: usize, part: usize| {
             let key = format!("{axis}{number} {}", document.id);
@@ -53,7 +53,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         let cut = |number| {
             let x = place("x", number, raster.width(), width);
             let y = place("y", number, raster.height(), height);
-            Piece::cut(&raster, Area { x, y, width, height }, allowance)
+            Piece::cut(&raster, Area { x, y, width, height }, budget)
         };
         (0..with.num_patches).map(cut).collect()
     };

@@ -2,7 +2,7 @@
 
 use std::mem::take;
 
-use flowrun_sdk::{AccessPaths, Allowance, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
 
 use super::{InPlace, Piece, image};
 use crate::axis::ChannelAxis;
@@ -44,15 +44,15 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     };
     let mut resizer = Resizer::default();
     let mut buffer = Vec::new();
-    let craft = move |document: &_, allowance: &Allowance| {
-        let tensor = image(document, channel_axis, allowance)?;
+    let craft = move |document: &_, budget: &CallBudget| {
+        let tensor = image(document, channel_axis, budget)?;
         let source = pixels::from_tensor(&tensor, channel_axis, value_range, take(&mut buffer))?;
         let (height, width) = target_size.to_scale(source.height(), source.width());
         // Bytes stay bytes; everything else becomes floats.
         let stays = tensor.as_u8().is_some();
         let bytes =
             if stays { image_bytes::<u8> } else { image_bytes::<f32> }(height as usize, width as usize);
-        take_bytes(allowance, bytes, "scale to a smaller `target_size`")?;
+        take_bytes(budget, bytes, "scale to a smaller `target_size`")?;
         let scaled = resizer.resize(&source, height, width, how)?;
         let scaled = Pixels { bytes: scaled, width };
         let scaled = match stays {

@@ -1,7 +1,7 @@
 //! A window that slides over each image, row by row.
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, ExecutorError, ExecutorType, Instance, choice, parse,
+    AccessPaths, Build, BuildError, CallBudget, ExecutorError, ExecutorType, Instance, choice, parse,
 };
 
 use super::beside::Yield;
@@ -65,8 +65,8 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     }
     let (height, width) = with.target_size.to_cut();
     let (height, width) = (height as usize, width as usize);
-    let craft = move |document: &_, allowance: &Allowance| {
-        let image = image(document, with.channel_axis, allowance)?;
+    let craft = move |document: &_, budget: &CallBudget| {
+        let image = image(document, with.channel_axis, budget)?;
         let raster = Raster::of(&image, with.channel_axis)?;
         let rows = with.padding.windows(raster.height(), height, down);
         let columns = with.padding.windows(raster.width(), width, right);
@@ -87,7 +87,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             )));
         }
         let corners = (0..rows).flat_map(|row| (0..columns).map(move |column| (column * right, row * down)));
-        corners.map(|(x, y)| Piece::cut_padded(&raster, Area { x, y, width, height }, allowance)).collect()
+        corners.map(|(x, y)| Piece::cut_padded(&raster, Area { x, y, width, height }, budget)).collect()
     };
     Beside::new(with.access_paths, with.keep_original, Yield::Many, craft).map(Instance::thread)
 }

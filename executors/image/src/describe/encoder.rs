@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
     Instance, Tensor, parse,
 };
 
@@ -76,12 +76,12 @@ impl DescriptorEncoder {
         Ok(Self { descriptor, value_range, channel_axis, access_paths, buffer: Vec::new() })
     }
 
-    fn encode(&mut self, document: &Document, allowance: &Allowance) -> Result<Tensor, ExecutorError> {
+    fn encode(&mut self, document: &Document, budget: &CallBudget) -> Result<Tensor, ExecutorError> {
         let image = match &document.tensor {
             Some(tensor) => {
                 pixels::from_tensor(tensor, self.channel_axis, self.value_range, take(&mut self.buffer))?
             }
-            None => decode::still_while(&decode::content(document)?, || allowance.check())?,
+            None => decode::still_while(&decode::content(document)?, || budget.check())?,
         };
         let vector = self.descriptor.describe(&image)?;
         self.buffer = pixels::recycled(image);
@@ -92,9 +92,9 @@ impl DescriptorEncoder {
 impl Executor for DescriptorEncoder {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
-        let allowance = call.allowance();
+        let budget = call.budget();
         call.each(&paths, |document| {
-            let encoded = self.encode(document, &allowance).map_err(|error| named(document, error));
+            let encoded = self.encode(document, &budget).map_err(|error| named(document, error));
             document.embedding = Some(encoded?);
             Ok(())
         })

@@ -6,7 +6,7 @@ use flowrun_image::decode::still;
 use flowrun_image::{EXECUTORS, Trained, image_torch_encoder, keras_image_encoder};
 use flowrun_sdk::testing::Bench;
 use flowrun_sdk::{
-    Build, BuildError, Context, Document, ExecutorType, Field, Instance, Maker, Tensor, Value, guard,
+    Build, BuildError, Context, Document, ExecutorType, Factory, Field, Instance, Tensor, Value, guard,
 };
 use image::RgbImage;
 
@@ -28,7 +28,7 @@ pub(crate) fn image(name: &str) -> RgbImage {
 /// In the place of what runs a network: it says what it was given.
 struct Told;
 
-impl Maker for Told {
+impl Factory for Told {
     fn create(&self, build: &Build) -> Result<Instance, BuildError> {
         Err(BuildError::failed(serde_json::to_string(&build.with).unwrap()))
     }

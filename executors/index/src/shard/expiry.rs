@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use flowrun_sdk::{Condition, Tags, tracing};
+use flowrun_sdk::{Health, Tags, tracing};
 use parking_lot::Mutex;
 
 use super::Shard;
@@ -131,19 +131,19 @@ fn now() -> Time {
 /// something was.
 pub(super) fn start_expiring(
     shard: &Arc<Shard>,
-    condition: Condition,
+    health: Health,
     wake: impl Fn() + Send + 'static,
 ) -> Option<Recurring> {
     if shard.settings.read_only || shard.settings.expires.is_none() {
         return None;
     }
     let shard = Arc::clone(shard);
-    Some(Recurring::start(condition.clone(), move || match shard.expire(&wake) {
+    Some(Recurring::start(health.clone(), move || match shard.expire(&wake) {
         Ok(wait) => Some(wait.map_or(LOOKING, |wait| wait.min(LOOKING))),
         Err(error) => {
             let reason = format!("documents are kept for longer than they should be: {error}");
             tracing::error!("{reason}");
-            condition.fail(reason);
+            health.fail(reason);
             None
         }
     }))

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Condition, tracing};
+use flowrun_sdk::{Health, tracing};
 
 use super::recurring::Recurring;
 use super::state::State;
@@ -72,7 +72,7 @@ impl Shard {
     /// Starts to look for what others write, if only they may; `wake` is called when there are new rows.
     pub(super) fn start_following(
         shard: &Arc<Self>,
-        condition: Condition,
+        health: Health,
         wake: impl Fn() + Send + 'static,
     ) -> Option<Recurring> {
         if !shard.settings.read_only {
@@ -80,7 +80,7 @@ impl Shard {
         }
         let shard = Arc::clone(shard);
         let (mut told, mut absences) = (None, 0);
-        Some(Recurring::start(condition.clone(), move || {
+        Some(Recurring::start(health.clone(), move || {
             let began = Instant::now();
             let followed = match shard.follow() {
                 Ok(None) if absences >= ABSENCES_MAX => {
@@ -96,8 +96,8 @@ impl Shard {
                         wake();
                     }
                     // What others tell stays.
-                    if told.is_some() && told.take() == condition.trouble() {
-                        condition.recover();
+                    if told.is_some() && told.take() == health.trouble() {
+                        health.recover();
                     }
                 }
                 Err(error) => {
@@ -106,7 +106,7 @@ impl Shard {
                         tracing::warn!("{reason}");
                     }
                     told = Some(reason.clone());
-                    condition.fail(reason);
+                    health.fail(reason);
                 }
             }
             Some(LOOKING.max(began.elapsed() * REST))

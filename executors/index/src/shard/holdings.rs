@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use flowrun_sdk::filter::Filter;
-use flowrun_sdk::{AccessPaths, Document, Holdings, Parameter as _, RequestParameters, tracing};
+use flowrun_sdk::{AccessPaths, Document, Parameter as _, RequestParameters, ShardSummary, tracing};
 
 use super::Shard;
 use super::centroids::position;
@@ -49,7 +49,7 @@ impl ShardHoldings {
     }
 }
 
-impl Holdings for ShardHoldings {
+impl ShardSummary for ShardHoldings {
     fn documents(&self) -> u64 {
         self.ask(|state| state.view().counters.documents).unwrap_or(0)
     }

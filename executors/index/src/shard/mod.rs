@@ -100,7 +100,7 @@ impl Shard {
     pub(crate) fn open(context: &Context, settings: Settings) -> Result<Arc<OpenShard>, StorageError> {
         let layout = Layout::new(&context.workspace);
         let wanted = settings.wanted.clone();
-        let condition = context.condition.clone();
+        let health = context.health.clone();
         let open = || {
             let mut shard = Self::open_directory(layout, settings)?;
             if let Some(resident) = shard.settings.resident {
@@ -108,7 +108,7 @@ impl Shard {
                 let all = directory.parent().unwrap_or(directory);
                 shard.residency = Some(Residency::of(&context.pod, all, resident));
             }
-            Ok::<_, StorageError>(OpenShard::new(shard, condition))
+            Ok::<_, StorageError>(OpenShard::new(shard, health))
         };
         let shard = context.shared.get_or_open(&context.workspace, open)?;
         let state = shard.read();

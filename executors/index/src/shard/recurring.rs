@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use flowrun_sdk::Condition;
+use flowrun_sdk::Health;
 use parking_lot::{Condvar, Mutex};
 
 /// A thread that does something again and again; it ends when this is dropped.
@@ -28,16 +28,13 @@ struct Tasks {
 }
 
 impl Recurring {
-    /// Starts the thread. `act` says how long it is until the next time; `None` for never again. Should it panic, `condition`
+    /// Starts the thread. `act` says how long it is until the next time; `None` for never again. Should it panic, `health`
     /// is told.
-    pub(super) fn start(
-        condition: Condition,
-        mut act: impl FnMut() -> Option<Duration> + Send + 'static,
-    ) -> Self {
+    pub(super) fn start(health: Health, mut act: impl FnMut() -> Option<Duration> + Send + 'static) -> Self {
         let desk = Arc::<Desk>::default();
         let own = Arc::clone(&desk);
         let thread = std::thread::spawn(move || {
-            let _present = Present(condition);
+            let _present = Present(health);
             while let Some(wait) = act() {
                 let mut tasks = own.tasks.lock();
                 if !tasks.look && !tasks.is_over {
@@ -60,7 +57,7 @@ impl Recurring {
 }
 
 /// Says so when a defect ends a thread.
-struct Present(Condition);
+struct Present(Health);
 
 impl Drop for Present {
     fn drop(&mut self) {

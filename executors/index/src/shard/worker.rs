@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use flowrun_sdk::{Condition, ExecutorError, tracing};
+use flowrun_sdk::{ExecutorError, Health, tracing};
 use parking_lot::{Condvar, Mutex};
 
 use super::answer::{Check, Match};
@@ -44,7 +44,7 @@ pub(crate) struct OpenShard {
 struct Desk {
     tasks: Mutex<Tasks>,
     changed: Condvar,
-    condition: Condition,
+    health: Health,
 }
 
 /// What the thread is to do.
@@ -73,20 +73,20 @@ impl Deref for OpenShard {
 }
 
 impl OpenShard {
-    pub(super) fn new(shard: Shard, condition: Condition) -> Self {
+    pub(super) fn new(shard: Shard, health: Health) -> Self {
         let shard = Arc::new(shard);
         if let Some(residency) = &shard.residency {
             residency.join(&shard);
         }
-        let syncer = Shard::start_syncing(&shard, condition.clone());
-        let desk = Desk { tasks: Mutex::default(), changed: Condvar::new(), condition: condition.clone() };
+        let syncer = Shard::start_syncing(&shard, health.clone());
+        let desk = Desk { tasks: Mutex::default(), changed: Condvar::new(), health: health.clone() };
         let desk = Arc::new(desk);
         let look = || {
             let desk = Arc::clone(&desk);
             move || desk.look()
         };
-        let expirer = start_expiring(&shard, condition.clone(), look());
-        let follower = Shard::start_following(&shard, condition, look());
+        let expirer = start_expiring(&shard, health.clone(), look());
+        let follower = Shard::start_following(&shard, health, look());
         let open = Self { shard, desk, thread: Mutex::default(), expirer, follower, syncer };
         if open.expirer.is_some() || open.follower.is_some() {
             open.start_thread();
@@ -237,16 +237,16 @@ impl Shard {
     }
 
     /// Starts to tell the disk of what was acknowledged, where that is not done at once.
-    fn start_syncing(shard: &Arc<Self>, condition: Condition) -> Option<Recurring> {
+    fn start_syncing(shard: &Arc<Self>, health: Health) -> Option<Recurring> {
         if shard.settings.read_only || shard.settings.fsync != Fsync::Interval {
             return None;
         }
         let shard = Arc::clone(shard);
-        Some(Recurring::start(condition.clone(), move || match shard.sync() {
+        Some(Recurring::start(health.clone(), move || match shard.sync() {
             Ok(()) => Some(FSYNC_INTERVAL),
             Err(error) => {
                 tracing::error!(%error, "the last writes may not be on disk");
-                condition.fail(error.to_string());
+                health.fail(error.to_string());
                 None
             }
         }))
@@ -298,7 +298,7 @@ struct Present<'a>(&'a Desk);
 impl Drop for Present<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.condition.fail(PANICKED);
+            self.0.health.fail(PANICKED);
             *self.0.tasks.lock() = Tasks { is_over: true, ..Tasks::default() };
             self.0.changed.notify_all();
         }
@@ -321,7 +321,7 @@ fn work(shard: &Shard, desk: &Desk) {
         drop(tasks);
         if let Err(error) = shard.work() {
             tracing::error!(%error, "upkeep of the index failed");
-            desk.condition.fail(error.to_string());
+            desk.health.fail(error.to_string());
         }
     }
 }

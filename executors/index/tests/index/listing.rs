@@ -127,9 +127,9 @@ fn a_damaged_shard_stands_aside_and_says_so() {
     let directory = directory();
     let open = |shard| {
         let context = Context { pod: "frames".to_owned(), ..shard_context(directory.path(), shard, 2) };
-        let condition = context.condition.clone();
+        let health = context.health.clone();
         let with = json!({"metric": "euclidean", "index": "Flat"});
-        (Bench::new(kind("VectorIndexer"), &with, context).unwrap(), condition)
+        (Bench::new(kind("VectorIndexer"), &with, context).unwrap(), health)
     };
     for shard in 0..2_u8 {
         let (mut bench, _) = open(usize::from(shard));
@@ -137,11 +137,11 @@ fn a_damaged_shard_stands_aside_and_says_so() {
     }
     let path = directory.path().join("1/vectors-000001.bin");
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(70).unwrap();
-    let (mut whole, condition) = open(0);
-    assert_eq!((search(&mut whole, &[0.0, 1.0]), condition.trouble()), (vec!["0".to_owned()], None));
-    let (mut damaged, condition) = open(1);
+    let (mut whole, health) = open(0);
+    assert_eq!((search(&mut whole, &[0.0, 1.0]), health.trouble()), (vec!["0".to_owned()], None));
+    let (mut damaged, health) = open(1);
     assert!(search(&mut damaged, &[0.0, 1.0]).is_empty());
-    let trouble = condition.trouble().unwrap();
+    let trouble = health.trouble().unwrap();
     assert!(
         trouble.starts_with("shard 1 of `frames` is out of service: ") && trouble.contains("is damaged"),
         "{trouble}"

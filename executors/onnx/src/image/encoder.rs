@@ -4,7 +4,7 @@ use std::mem::{swap, take};
 use std::path::Path;
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, Call, Document, ErrorKind, Executor, ExecutorError, Instance,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorError, Instance,
     Tensor, parse, tracing,
 };
 use half::f16;
@@ -123,10 +123,10 @@ impl<P: Pictures, T: Number> Executor for Encoder<P, T> {
         let drops = call.parameter("drop_image_content")?.unwrap_or(self.with.drop_image_content);
         let size = call.parameter("minibatch_size")?.unwrap_or(self.with.minibatch_size).max(1);
         let paths: AccessPaths = call.access_paths(&self.with.access_paths)?.into_owned();
-        let allowance = call.allowance();
+        let budget = call.budget();
         call.each_together(
             &paths,
-            |documents| self.encode(documents, size, &allowance),
+            |documents| self.encode(documents, size, &budget),
             |document, vector| {
                 document.embedding = Some(Tensor::vector(vector));
                 if drops {
@@ -145,28 +145,28 @@ impl<P: Pictures, T: Number> Encoder<P, T> {
         &mut self,
         documents: &[&Document],
         size: usize,
-        allowance: &Allowance,
+        budget: &CallBudget,
     ) -> Result<Vectors, ExecutorError> {
         let mut vectors = Vec::with_capacity(documents.len());
         let mut batches = documents.chunks(size);
         let [running, next] = &mut self.batches;
         let (readying, encoding) = (&mut self.readying, &mut self.encoding);
         let Some(first) = batches.next() else { return Ok(vectors) };
-        readying.ready(first, allowance, running);
+        readying.ready(first, budget, running);
         loop {
-            allowance.check()?;
+            budget.check()?;
             let Some(documents) = batches.next() else {
                 encoding.run(running, &mut vectors);
                 return Ok(vectors);
             };
             if self.is_beside {
                 std::thread::scope(|scope| {
-                    scope.spawn(|| readying.ready(documents, allowance, next));
+                    scope.spawn(|| readying.ready(documents, budget, next));
                     encoding.run(running, &mut vectors);
                 });
             } else {
                 encoding.run(running, &mut vectors);
-                readying.ready(documents, allowance, next);
+                readying.ready(documents, budget, next);
             }
             swap(running, next);
         }

@@ -11,7 +11,7 @@ mod preset;
 mod readying;
 mod vectors;
 
-use flowrun_sdk::{Allowance, Document, ExecutorError, ExecutorType};
+use flowrun_sdk::{CallBudget, Document, ExecutorError, ExecutorType};
 
 pub use parameters::Filter;
 pub use preset::Preset;
@@ -46,7 +46,7 @@ pub trait Pictures: Send + Sized + 'static {
     fn prepare<T: Copy + Default>(
         &mut self,
         document: &Document,
-        allowance: &Allowance,
+        budget: &CallBudget,
         tables: &Tables<T>,
         place: &mut [T],
     ) -> Result<(), ExecutorError>;

@@ -1,6 +1,6 @@
 //! A batch of pictures made ready by several threads at once, each straight into its place.
 
-use flowrun_sdk::{Allowance, Document, ErrorKind, ExecutorError, Tensor};
+use flowrun_sdk::{CallBudget, Document, ErrorKind, ExecutorError, Tensor};
 use half::f16;
 use parking_lot::Mutex;
 
@@ -85,7 +85,7 @@ impl<P: Pictures, T: Number> Readying<P, T> {
     }
 
     /// Makes the pictures of `documents` ready; the memory of `batch` is used again.
-    pub(super) fn ready(&mut self, documents: &[&Document], allowance: &Allowance, batch: &mut Batch<T>) {
+    pub(super) fn ready(&mut self, documents: &[&Document], budget: &CallBudget, batch: &mut Batch<T>) {
         let Batch { numbers, results } = batch;
         numbers.resize(documents.len() * self.numbers, T::default());
         results.clear();
@@ -105,7 +105,7 @@ impl<P: Pictures, T: Number> Readying<P, T> {
                 };
                 *result = match document.tensor.as_ref().filter(is_taken) {
                     Some(tensor) => taken(tensor, shape, place),
-                    None => preparer.prepare(document, allowance, tables, place),
+                    None => preparer.prepare(document, budget, tables, place),
                 };
             }
         };

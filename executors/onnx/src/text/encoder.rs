@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{
-    AccessPaths, Allowance, Build, BuildError, Call, Document, ErrorKind, Executor, ExecutorError, Instance,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorError, Instance,
     Tensor, parse,
 };
 
@@ -110,11 +110,11 @@ struct OnnxTextEncoder {
 impl Executor for OnnxTextEncoder {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
-        let allowance = call.allowance();
+        let budget = call.budget();
         let minibatch_size = call.parameter("minibatch_size")?.unwrap_or(self.minibatch_size).max(1);
         call.each_together(
             &paths,
-            |documents| self.encode(documents, minibatch_size, &allowance),
+            |documents| self.encode(documents, minibatch_size, &budget),
             |document, vector| document.embedding = Some(Tensor::vector(vector)),
         )
     }
@@ -149,7 +149,7 @@ impl OnnxTextEncoder {
         &mut self,
         documents: &[&Document],
         minibatch_size: usize,
-        allowance: &Allowance,
+        budget: &CallBudget,
     ) -> Result<Vec<Result<Vec<f32>, ExecutorError>>, ExecutorError> {
         let tokens: Vec<_> = documents.iter().map(|document| self.tokens(document)).collect();
         let good = tokens.iter().enumerate();
@@ -159,7 +159,7 @@ impl OnnxTextEncoder {
         let mut vectors: Vec<Option<Result<Vec<f32>, ExecutorError>>> = vec![None; documents.len()];
         let rows_max = self.model.signature.rows.map_or(minibatch_size, |rows| rows.min(minibatch_size));
         for batch in good.chunks(rows_max) {
-            allowance.check()?;
+            budget.check()?;
             let rows: Vec<&Tokens> = batch.iter().map(|(_, tokens)| *tokens).collect();
             for ((place, _), vector) in batch.iter().zip(self.vectors(&rows)) {
                 if let Some(own) = vectors.get_mut(*place) {

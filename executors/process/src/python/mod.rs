@@ -65,7 +65,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         environment::add(&mut command, &variables);
         Ok(command)
     })?;
-    caller::executor(recipe, context.condition.clone())
+    caller::executor(recipe, context.health.clone())
 }
 
 /// What the child is told.

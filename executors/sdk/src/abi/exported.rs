@@ -19,8 +19,8 @@ use super::table::{
 };
 use crate::context::shared_by;
 use crate::{
-    Answer, AsyncExecutor, Build, BuildError, Call, Cancellation, Condition, Context, Endpoints, Executor,
-    ExecutorError, Instance, MetricKind, Metrics, Order, Worker, wait, wire,
+    Answer, AsyncExecutor, Build, BuildError, Call, Cancellation, Context, Endpoints, Executor,
+    ExecutorError, Health, Instance, MetricKind, Metrics, Order, Worker, wait, wire,
 };
 
 /// How often a call that waits looks whether the host still wants it. The host cannot wake a future.
@@ -135,7 +135,7 @@ unsafe fn read_build(build: &FlowrunBuild, site: &Arc<Site>) -> (FlowrunBytes, B
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let with = serde_json::from_str(&text(build.parameters)).unwrap_or_default();
     let told = Arc::clone(site);
-    let condition = Condition::telling(move |reason| {
+    let health = Health::telling(move |reason| {
         told.with(|host, site| {
             let reason = reason.map_or(FlowrunBytes::EMPTY, |reason| FlowrunBytes::of(reason.as_bytes()));
             // SAFETY: the executor is not destroyed yet, and the reason outlives the call.
@@ -154,7 +154,7 @@ unsafe fn read_build(build: &FlowrunBuild, site: &Arc<Site>) -> (FlowrunBytes, B
         concurrency: number(build.concurrency),
         // The host sees to it.
         timeout_ready: None,
-        condition,
+        health,
         shared: shared_by(build.shared),
         metrics: Metrics::default(),
     };
@@ -202,9 +202,9 @@ impl Exported {
         match &self.worker {
             Held::Thread(executor) => executor.lock().execute(&mut call)?,
             Held::Task(executor) => {
-                let allowance = call.allowance();
+                let budget = call.budget();
                 let look = || {
-                    let over = allowance.check().err()?;
+                    let over = budget.check().err()?;
                     // Whoever waits for the sign is woken by it.
                     cancellation.cancel();
                     Some(Err(over))

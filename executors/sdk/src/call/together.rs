@@ -9,7 +9,7 @@ impl Call<'_> {
     /// Changes every document that `paths` lead to by what `make` makes of all of them at once: it is given them in
     /// their order and returns as many results, and `put` puts each into its document. An error among the results sets
     /// its root document aside as failed; the others go on. So does the root of a document that grows beyond the
-    /// [`Allowance`](crate::Allowance).
+    /// [`CallBudget`](crate::CallBudget).
     ///
     /// # Errors
     /// The error of `make`, which fails the whole call. When the request was given up meanwhile.
@@ -41,12 +41,12 @@ impl Call<'_> {
         drop(found);
         drop(documents);
         let (mut made, mut counts) = (made.into_iter(), counts.into_iter());
-        let allowance = self.allowance();
+        let budget = self.budget();
         self.try_roots(|mut root| {
             let own: Vec<_> = made.by_ref().take(counts.next().unwrap_or_default()).collect();
             let mut own = own.into_iter();
             paths.visit_mut(&mut root, &mut |document| {
-                allowance.settle(document, Document::bytes, &mut |document: &mut Document| {
+                budget.settle(document, Document::bytes, &mut |document: &mut Document| {
                     let Some(result) = own.next() else { return Ok(()) };
                     put(document, result?);
                     Ok(())

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::GuardError;
 use super::confine::admitted;
 use super::file::read_admitted;
-use crate::{Allowance, ExecutorError};
+use crate::{CallBudget, ExecutorError};
 
 /// What a URI leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +54,12 @@ pub fn read(uri: &str, bytes_max: u64) -> Result<Bytes, GuardError> {
     read_if(uri, bytes_max, |_| Ok(()))
 }
 
-/// The same for a document that is going to hold them: they are taken from `allowance` first.
+/// The same for a document that is going to hold them: they are taken from `budget` first.
 ///
 /// # Errors
-/// As [`read`] and [`Allowance::take`].
-pub fn read_within(uri: &str, bytes_max: u64, allowance: &Allowance) -> Result<Bytes, ExecutorError> {
-    read_if(uri, bytes_max, |bytes| allowance.take(bytes))
+/// As [`read`] and [`CallBudget::take`].
+pub fn read_within(uri: &str, bytes_max: u64, budget: &CallBudget) -> Result<Bytes, ExecutorError> {
+    read_if(uri, bytes_max, |bytes| budget.take(bytes))
 }
 
 fn read_if<E: From<GuardError>>(
@@ -155,14 +155,14 @@ mod tests {
         let path = directory.path().join("a");
         std::fs::write(&path, [7; 10]).unwrap();
         let path = path.to_str().unwrap();
-        let allowance = Allowance::unbounded().within(15, 0);
-        assert_eq!(read_within(path, 20, &allowance).unwrap().len(), 10);
+        let budget = CallBudget::unbounded().within(15, 0);
+        assert_eq!(read_within(path, 20, &budget).unwrap().len(), 10);
         for uri in [path, "data:,123456"] {
-            assert_eq!(read_within(uri, 20, &allowance).unwrap_err().kind(), ErrorKind::Resource, "{uri}");
+            assert_eq!(read_within(uri, 20, &budget).unwrap_err().kind(), ErrorKind::Resource, "{uri}");
         }
-        assert_eq!(read_within("data:,12345", 20, &allowance).unwrap(), "12345");
+        assert_eq!(read_within("data:,12345", 20, &budget).unwrap(), "12345");
         // This one says that it has no bytes.
-        let large = read_within("/proc/self/status", 1 << 20, &allowance);
+        let large = read_within("/proc/self/status", 1 << 20, &budget);
         assert_eq!(large.unwrap_err().kind(), ErrorKind::Resource);
     }
 

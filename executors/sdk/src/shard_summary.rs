@@ -9,7 +9,7 @@ use crate::filter::Filter;
 use crate::{Document, RequestParameters};
 
 /// The documents of one shard, as the host asks about them.
-pub trait Holdings: Send + Sync {
+pub trait ShardSummary: Send + Sync {
     /// How many documents are stored.
     fn documents(&self) -> u64;
 
@@ -26,7 +26,7 @@ pub trait Holdings: Send + Sync {
         false
     }
 
-    /// Gets ready to answer [`Holdings::may_match`] and [`Holdings::centroids`], which may take as long as reading
+    /// Gets ready to answer [`ShardSummary::may_match`] and [`ShardSummary::centroids`], which may take as long as reading
     /// everything. Asked once, at the start, by a host that will ask these; one that is not ready holds everything to be
     /// possible.
     fn prepare(&self);

@@ -94,7 +94,7 @@ impl Cancellation {
 }
 
 /// What a call may still use: the time until its deadline, and the bytes that its documents may still grow by.
-/// Clones are the same allowance, so that it can be held while [`Call::each`](crate::Call::each) lends out documents.
+/// Clones are the same budget, so that it can be held while [`Call::each`](crate::Call::each) lends out documents.
 ///
 /// An executor that makes much of little (pixels of a file, chunks of a document) *takes* the bytes before it
 /// allocates them: the document that asks for too much then fails alone, and memory stays within the bound. Nothing is
@@ -107,10 +107,10 @@ impl Cancellation {
 /// # let parameters = RequestParameters::new();
 /// # let documents = vec![Document::new("small").with_tag("size", 10), Document::new("large").with_tag("size", 9_999)];
 /// let mut call = Call::new("/index", documents.into(), &parameters).within(4_000);
-/// let allowance = call.allowance();
+/// let budget = call.budget();
 /// call.each(&AccessPaths::roots(), |document| {
 ///     let size = document.tags["size"].as_u64().unwrap_or(0) as usize;
-///     allowance.take(size)?;
+///     budget.take(size)?;
 ///     document.blob = Some(vec![0; size].into());
 ///     Ok(())
 /// })?;
@@ -119,7 +119,7 @@ impl Cancellation {
 /// # Ok::<(), flowrun_sdk::ExecutorError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Allowance {
+pub struct CallBudget {
     deadline: Option<Instant>,
     cancellation: Cancellation,
     bytes_max: usize,
@@ -127,7 +127,7 @@ pub struct Allowance {
     held: Arc<AtomicUsize>,
 }
 
-impl Allowance {
+impl CallBudget {
     /// Without bounds.
     pub(crate) fn unbounded() -> Self {
         Self {
@@ -200,7 +200,7 @@ impl Allowance {
     /// Runs `change`, and counts what `target` holds then in place of what it held and of what was taken meanwhile.
     ///
     /// # Errors
-    /// Those of [`Allowance::check`], of `change`, and of [`Allowance::take`] when `target` has grown too much.
+    /// Those of [`CallBudget::check`], of `change`, and of [`CallBudget::take`] when `target` has grown too much.
     pub(crate) fn settle<T: ?Sized>(
         &self,
         target: &mut T,
@@ -233,12 +233,12 @@ mod tests {
 
     #[test]
     fn what_is_too_much_takes_nothing() {
-        let allowance = Allowance::unbounded().within(10, 4);
-        assert_eq!(allowance.take(7).unwrap_err().kind(), ErrorKind::Resource);
-        assert_eq!(allowance.take(usize::MAX).unwrap_err().kind(), ErrorKind::Resource);
-        allowance.clone().take(6).unwrap();
+        let budget = CallBudget::unbounded().within(10, 4);
+        assert_eq!(budget.take(7).unwrap_err().kind(), ErrorKind::Resource);
+        assert_eq!(budget.take(usize::MAX).unwrap_err().kind(), ErrorKind::Resource);
+        budget.clone().take(6).unwrap();
         assert_eq!(
-            allowance.take(1).unwrap_err().to_string(),
+            budget.take(1).unwrap_err().to_string(),
             "the documents of the request would hold more than the 10 bytes allowed; send fewer documents in a \
              request (`request_size`)"
         );
@@ -246,29 +246,29 @@ mod tests {
 
     #[test]
     fn what_a_change_took_is_replaced_by_what_it_left() {
-        let allowance = Allowance::unbounded().within(100, 30);
+        let budget = CallBudget::unbounded().within(100, 30);
         let mut target = vec![0_u8; 30];
         for length in [60, 10, 100] {
             let change = |target: &mut Vec<u8>| {
-                allowance.take(40)?;
+                budget.take(40)?;
                 target.resize(length, 0);
                 Ok(())
             };
-            allowance.settle(&mut target, Vec::len, change).unwrap();
-            assert_eq!(allowance.held(), length);
+            budget.settle(&mut target, Vec::len, change).unwrap();
+            assert_eq!(budget.held(), length);
         }
     }
 
     #[test]
     fn growing_without_asking_is_noticed_and_shrinking_never_refused() {
-        let allowance = Allowance::unbounded().within(100, 300);
+        let budget = CallBudget::unbounded().within(100, 300);
         let mut target = vec![0_u8; 300];
         let mut resize = |length| {
             let change = |target: &mut Vec<u8>| {
                 target.resize(length, 0);
                 Ok(())
             };
-            allowance.settle(&mut target, Vec::len, change).map_err(|error| error.kind())
+            budget.settle(&mut target, Vec::len, change).map_err(|error| error.kind())
         };
         assert_eq!(resize(200), Ok(()));
         assert_eq!(resize(201), Err(ErrorKind::Resource));
@@ -278,7 +278,7 @@ mod tests {
     /// Which of five documents of 1 kB get through when 10 kB are allowed and each becomes so many kB.
     fn through(
         kilobytes: [usize; 5],
-        ask: impl Fn(&Allowance, usize) -> Result<(), ExecutorError>,
+        ask: impl Fn(&CallBudget, usize) -> Result<(), ExecutorError>,
     ) -> String {
         let parameters = RequestParameters::new();
         let root = |id: &str| Document::new(id).with_blob(vec![0; 1000]);
@@ -286,10 +286,10 @@ mod tests {
         let mut kilobytes = kilobytes.into_iter();
         let bytes_max = 10_000 + 5 * Document::new("a").bytes();
         let mut call = Call::new("/x", documents.into(), &parameters).within(bytes_max);
-        let allowance = call.allowance();
+        let budget = call.budget();
         call.each(&AccessPaths::roots(), |document| {
             let bytes = kilobytes.next().unwrap_or_default() * 1000;
-            ask(&allowance, bytes)?;
+            ask(&budget, bytes)?;
             document.blob = Some(vec![0; bytes].into());
             Ok(())
         })
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_document_beyond_the_allowance_fails_alone_and_gives_its_share_back() {
-        let take = |allowance: &Allowance, bytes: usize| allowance.take(bytes);
+        let take = |budget: &CallBudget, bytes: usize| budget.take(bytes);
         // 5 kB are left for each in turn; b failed, so that d has its kilobyte too.
         assert_eq!(through([1, 9, 1, 6, 1], take), "acde");
         assert_eq!(through([1, 9, 1, 7, 1], take), "ace");
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_document_that_grows_without_asking_fails_alone() {
-        let nothing = |_: &Allowance, _: usize| Ok(());
+        let nothing = |_: &CallBudget, _: usize| Ok(());
         assert_eq!(through([2, 7, 2, 9, 2], nothing), "ace");
         assert_eq!(through([2, 2, 2, 2, 2], nothing), "abcde");
     }
@@ -339,7 +339,7 @@ mod tests {
             .within(5000);
         let held = call.documents().bytes();
         let part = call.part("/y", &parameters);
-        assert!(part.allowance().take(5001 - held).is_err() && part.allowance().take(5000 - held).is_ok());
+        assert!(part.budget().take(5001 - held).is_err() && part.budget().take(5000 - held).is_ok());
         cancellation.cancel();
         assert!(part.check().is_err());
     }
