@@ -20,7 +20,7 @@ pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
         Ok(models) => (models, Exit::Done),
         Err(reason) => (reason, Exit::Failed),
     };
-    let cores = Machine::this().cores;
+    let cores = Machine::local().cores;
     let python = catalog::default_interpreter().map(|path| path.display().to_string());
     let rows = [
         ("flowrun", env!("CARGO_PKG_VERSION").to_owned()),
