@@ -173,7 +173,7 @@ fn niceness(directory: &Path) -> Option<(i32, u32)> {
 #[cfg(target_os = "linux")]
 #[test]
 fn who_computes_stands_behind_who_answers() {
-    use flowrun::limits::WORK_NICENESS;
+    use flowrun::limits::WORKER_NICENESS;
     let flow = "jtype: Flow\nexecutors:\n- {name: inside, uses: ImageDescriptorEncoder}\n\
                 - {name: apart, uses: TextHashingEncoder, isolate: process}\n";
     let directory = directory(flow);
@@ -181,7 +181,7 @@ fn who_computes_stands_behind_who_answers() {
     // A thread that has worked has its name.
     serving.post(&serde_json::json!({"data": [{"text": "a"}], "exec_endpoint": "/index"}));
     let own = niceness(Path::new("/proc/self")).unwrap().0;
-    let behind = (own + WORK_NICENESS).min(19);
+    let behind = (own + WORKER_NICENESS).min(19);
     let listed = |path: &str| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
     let threads: Vec<(String, i32)> = listed(&format!("/proc/{}/task", serving.id()))
         .filter_map(|thread| {

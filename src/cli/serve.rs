@@ -17,7 +17,7 @@ use super::signals::Signals;
 use crate::diagnostic::{Policy, Report, Severity, Sources};
 use crate::gateway::{self, Collector, Gateway, LogStream, Server, Tls, TlsError, Token, Traces};
 use crate::job;
-use crate::limits::DRAIN_DEFAULT;
+use crate::limits::DRAIN_TIMEOUT;
 use crate::runtime;
 use crate::spec::{GatewaySpec, TlsFiles};
 use crate::topology::Topology;
@@ -132,7 +132,7 @@ async fn until_signal(server: Server, signals: Signals) -> anyhow::Result<Exit> 
     }
     let drained = tokio::select! {
         exit = &mut signals => return Ok(exit),
-        drained = server.drain(DRAIN_DEFAULT) => drained,
+        drained = server.drain(DRAIN_TIMEOUT) => drained,
     };
     for end in &drained.failed_workers {
         tracing::error!("a worker did not end well: {end:?}");

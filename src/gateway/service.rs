@@ -19,7 +19,7 @@ use super::security::Token;
 use super::tls::Tls;
 use super::traces::{Told, Traces};
 use super::wire::Status;
-use crate::limits::{QUEUE_MAX, QUEUE_WAIT, REQUEST_DOCUMENTS_MAX};
+use crate::limits::{QUEUE_MAX, QUEUE_WAIT_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::runtime::{
     self, ExecutorMetric, Flow, LogContext, Outcome, Request, RequestError, RequestLabel, RequestTrace,
     TargetPattern,
@@ -96,7 +96,8 @@ impl Gateway {
     /// The same for a request of a conversation. While `others` of it are under way, it is held back instead of
     /// refused, and there is no ticket yet: there may be room when they are answered.
     pub(super) fn enter_in_turn(&self, bytes: usize, others: bool) -> Result<Option<Ticket>, Refusal> {
-        let entrance = Entrance { bytes, full: self.flow.is_full(), patience: others.then_some(QUEUE_WAIT) };
+        let entrance =
+            Entrance { bytes, full: self.flow.is_full(), patience: others.then_some(QUEUE_WAIT_MAX) };
         match self.admission.enter(entrance) {
             Ok(ticket) => Ok(Some(ticket)),
             Err(Refusal::Overloaded(_)) if others => Ok(None),
