@@ -85,7 +85,7 @@ pub(super) fn serve_read(
         complain(&report, &sources, Severity::Note)?;
         let Some(flow) = flow else { return Ok(not_launched(&report)) };
         let gateway = Gateway::new(Arc::new(flow), &topology, token);
-        let gateway = gateway.with_pages(crate::catalog::thumbnail, log.clone());
+        let gateway = gateway.with_pages(flowrun_image::thumbnail, log.clone());
         let gateway = match tls {
             Some(tls) => gateway.with_tls(tls),
             None => gateway,
