@@ -67,7 +67,7 @@ impl Executor for Fragile {
                 call.check()?;
                 std::thread::sleep(Duration::from_millis(1));
             },
-            "/trouble" => self.context.condition.fail("out of paper"),
+            "/trouble" => self.context.health.fail("out of paper"),
             "/greedy" => {
                 let budget = call.budget();
                 call.each(&AccessPaths::roots(), |_| budget.take(1 << 40))?;
