@@ -102,7 +102,7 @@ pub(super) struct FlowOptions {
 impl FlowOptions {
     /// The variables that the flow file sees.
     pub(super) fn environment(&self) -> Environment {
-        Environment::of_process(self.set.iter().cloned())
+        Environment::from_process(self.set.iter().cloned())
     }
 
     /// How strictly the file is read.

@@ -16,7 +16,7 @@ use super::signals::Signals;
 use crate::diagnostic::{Code, Diagnostic, Format, Report, Severity, Sources, render};
 use crate::gateway::LogStream;
 use crate::job::{self, Input, Job, Output, Progress, Summary};
-use crate::limits::{DRAIN_DEFAULT, REQUEST_SIZE_DEFAULT};
+use crate::limits::{DRAIN_TIMEOUT, REQUEST_SIZE_DEFAULT};
 use crate::runtime::{self, Flow};
 use crate::topology::Topology;
 
@@ -88,7 +88,7 @@ async fn work(options: &RunOptions, flow: Flow, job: Job, topology: &Topology) -
     let ending = async {
         let summary = running.await;
         tracing::info!("draining");
-        (summary, flow.statistics(), flow.drain(DRAIN_DEFAULT).await)
+        (summary, flow.statistics(), flow.drain(DRAIN_TIMEOUT).await)
     };
     let (summary, pods, drained) = tokio::select! {
         ended = ending => ended,

@@ -15,9 +15,9 @@ use super::exit::Exit;
 use super::run::{Read, complain, not_launched};
 use super::signals::Signals;
 use crate::diagnostic::{Policy, Report, Severity, Sources};
-use crate::gateway::{self, Collector, Gateway, LogStream, Server, Tls, TlsError, Token, Traces};
+use crate::gateway::{self, Collector, Gateway, LogStream, Server, Tls, TlsError, Token, TraceExporter};
 use crate::job;
-use crate::limits::DRAIN_DEFAULT;
+use crate::limits::DRAIN_TIMEOUT;
 use crate::runtime;
 use crate::spec::{GatewaySpec, TlsFiles};
 use crate::topology::Topology;
@@ -67,7 +67,7 @@ pub(super) fn serve_read(
             return Ok(Exit::Usage);
         }
     };
-    let collector = match Collector::of(&topology.gateway.traces, |name| std::env::var(name).ok()) {
+    let collector = match Collector::from_spec(&topology.gateway.traces, |name| std::env::var(name).ok()) {
         Ok(collector) => collector,
         Err(error) => {
             writeln!(std::io::stderr().lock(), "error: {error}")?;
@@ -91,7 +91,7 @@ pub(super) fn serve_read(
             None => gateway,
         };
         let gateway = match collector {
-            Some(collector) => gateway.with_traces(Traces::start(collector, &topology.name)),
+            Some(collector) => gateway.with_traces(TraceExporter::start(collector, &topology.name)),
             None => gateway,
         };
         let server = gateway::serve(gateway, &addresses)
@@ -132,7 +132,7 @@ async fn until_signal(server: Server, signals: Signals) -> anyhow::Result<Exit> 
     }
     let drained = tokio::select! {
         exit = &mut signals => return Ok(exit),
-        drained = server.drain(DRAIN_DEFAULT) => drained,
+        drained = server.drain(DRAIN_TIMEOUT) => drained,
     };
     for end in &drained.ends {
         tracing::error!("a worker did not end well: {end:?}");

@@ -8,7 +8,7 @@ use super::conversation::Conversation;
 use super::error::ClientError;
 use crate::gateway::Token;
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{answer, ask};
+use crate::gateway::wire::{decode_reply, encode_request};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::runtime::{Request, Response};
 
@@ -45,7 +45,7 @@ impl Client {
     /// # Errors
     /// Why there is none, or the failure that is the answer.
     pub async fn ask(&self, request: &Request) -> Result<Response, ClientError> {
-        Ok(answer(self.exchange(ask(request.id.clone(), request)).await?)?)
+        Ok(decode_reply(self.exchange(encode_request(request.id.clone(), request)).await?)?)
     }
 
     /// Sends a message; the reply.

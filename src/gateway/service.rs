@@ -17,9 +17,9 @@ use super::partial;
 use super::refusing::Refusals;
 use super::security::Token;
 use super::tls::Tls;
-use super::traces::{Told, Traces};
+use super::traces::{Told, TraceExporter};
 use super::wire::Status;
-use crate::limits::{QUEUE_MAX, QUEUE_WAIT, REQUEST_DOCUMENTS_MAX};
+use crate::limits::{QUEUE_MAX, QUEUE_WAIT_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::runtime::{self, Concern, Flow, Named, Outcome, PodReading, Request, RequestError, Target, Trace};
 use crate::spec::{GatewaySpec, WhenFull};
 use crate::topology::{Topology, bytes};
@@ -38,7 +38,7 @@ pub struct Gateway {
     /// How connections are kept from being read on their way; in the clear when absent.
     pub(super) tls: Option<Arc<Tls>>,
     /// Where what became of requests is told.
-    pub(super) traces: Option<Traces>,
+    pub(super) traces: Option<TraceExporter>,
     pub(super) pages: Pages,
     /// How the HTTP side presents the flow.
     pub(super) look: GatewaySpec,
@@ -80,7 +80,7 @@ impl Gateway {
 
     /// The same, telling what became of requests.
     #[must_use]
-    pub fn with_traces(self, traces: Traces) -> Self {
+    pub fn with_traces(self, traces: TraceExporter) -> Self {
         Self { traces: Some(traces), ..self }
     }
 
@@ -93,7 +93,8 @@ impl Gateway {
     /// The same for a request of a conversation. While `others` of it are under way, it is held back instead of
     /// refused, and there is no ticket yet: there may be room when they are answered.
     pub(super) fn enter_in_turn(&self, bytes: usize, others: bool) -> Result<Option<Ticket>, Refusal> {
-        let entrance = Entrance { bytes, full: self.flow.is_full(), patience: others.then_some(QUEUE_WAIT) };
+        let entrance =
+            Entrance { bytes, full: self.flow.is_full(), patience: others.then_some(QUEUE_WAIT_MAX) };
         match self.admission.enter(entrance) {
             Ok(ticket) => Ok(Some(ticket)),
             Err(Refusal::Overloaded(_)) if others => Ok(None),

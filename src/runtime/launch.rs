@@ -141,7 +141,7 @@ fn not_started(pod: &PodPlan, failed: &Failed) -> Diagnostic {
     }
     let place = match &failed.error {
         flowrun_sdk::BuildError::Parameter { name, .. } => {
-            arguments.and_then(|arguments| arguments.places.get(name.as_ref())).map(|(_, value)| *value)
+            arguments.and_then(|arguments| arguments.spans.get(name.as_ref())).map(|(_, value)| *value)
         }
         _ => None,
     };
@@ -225,8 +225,9 @@ impl Launcher {
             endpoints: endpoints.clone(),
             meter: Arc::clone(&meter),
         });
-        let mut batching = BatchingTable::of(first.map(|one| one.batching.clone()).unwrap_or_default());
-        batching.over(plan.batching.clone());
+        let mut batching =
+            BatchingTable::from_entries(first.map(|one| one.batching.clone()).unwrap_or_default());
+        batching.override_with(plan.batching.clone());
         let named = batching.entries().map(|(endpoint, _)| endpoint).filter(|endpoint| *endpoint != "*");
         for endpoint in named.filter(|endpoint| !endpoints.handles(endpoint)) {
             tracing::warn!(pod = &*name, endpoint, "batches of an endpoint that the executor does not have");

@@ -25,7 +25,7 @@ pub use resolve::{PodExecutors, resolve};
 pub(crate) use summary::bytes;
 
 use crate::diagnostic::{Span, Spanned};
-use crate::spec::{BatchingTable, GatewaySpec, Job, Join, PollingTable, Strategy, WhenFull};
+use crate::spec::{BatchingTable, GatewaySpec, JobSpec, Join, PollingTable, Strategy, WhenFull};
 
 /// What will run.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub struct Topology {
     /// The memory that requests may hold.
     pub memory: MemoryBound,
     /// What the flow says about being a batch job.
-    pub job: Job,
+    pub job: JobSpec,
     /// What the flow says about being served.
     pub gateway: GatewaySpec,
 }

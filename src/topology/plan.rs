@@ -7,7 +7,7 @@ use super::resolve::PodExecutors;
 use super::{ExecutorPlan, PodPlan, Port, Topology};
 use crate::diagnostic::Spanned;
 use crate::graph::{FlowGraph, Vertex};
-use crate::spec::{BatchingTable, Executor, Join, PodSpec, PollingTable, Strategy};
+use crate::spec::{BatchingTable, Join, PodSpec, PollingTable, Strategy, Uses};
 
 /// Plans `graph`, whose pods have these executors, for `machine`.
 pub fn plan(graph: &FlowGraph, executors: Vec<PodExecutors>, machine: Machine) -> Topology {
@@ -60,9 +60,9 @@ impl Planner<'_> {
         let first = self.pods.len();
         let executors = self.executors.get_mut(position).map(std::mem::take).unwrap_or_default();
         let stages = [
-            (pod.before.as_ref(), executors.before, "before"),
+            (pod.uses_before.as_ref(), executors.before, "before"),
             (Some(&pod.executor), executors.own, ""),
-            (pod.after.as_ref(), executors.after, "after"),
+            (pod.uses_after.as_ref(), executors.after, "after"),
         ];
         for (executor, resolved, role) in stages {
             let Some(executor) = executor else { continue };
@@ -79,7 +79,7 @@ impl Planner<'_> {
 }
 
 /// The plan of one stage. The main one has the copies and the polling; the others route.
-fn stage(pod: &PodSpec, executor: &Spanned<Executor>, plan: Option<ExecutorPlan>, role: &str) -> PodPlan {
+fn stage(pod: &PodSpec, executor: &Spanned<Uses>, plan: Option<ExecutorPlan>, role: &str) -> PodPlan {
     let main = role.is_empty();
     PodPlan {
         name: if main { pod.name.value.clone() } else { format!("{}/{role}", pod.name.value) },
@@ -108,13 +108,13 @@ fn stage(pod: &PodSpec, executor: &Spanned<Executor>, plan: Option<ExecutorPlan>
 }
 
 /// Which batches are formed: as the executor's YAML says, and over it, for the main stage, the pod.
-fn batching(pod: &PodSpec, executor: &Spanned<Executor>, main: bool) -> BatchingTable {
+fn batching(pod: &PodSpec, executor: &Spanned<Uses>, main: bool) -> BatchingTable {
     let mut table = match &executor.value {
-        Executor::Class(spec) => spec.batching.clone(),
-        Executor::Unresolved { .. } | Executor::Broken { .. } => BatchingTable::default(),
+        Uses::Class(spec) => spec.batching.clone(),
+        Uses::Unresolved { .. } | Uses::Broken { .. } => BatchingTable::default(),
     };
     if main {
-        table.over(pod.batching.clone());
+        table.override_with(pod.batching.clone());
     }
     table
 }

@@ -79,7 +79,7 @@ async fn an_executor_is_found_by_its_name_in_the_directories_for_plugins() {
     write(directory.path(), "- {name: a, uses: Still}\n");
     assert_eq!(start(directory.path()).await.err().unwrap().0, [Code::UnresolvedExecutor]);
     let places = format!("/nowhere:{}", shelf.path().display());
-    let environment = Environment::of([("FLOWRUN_PLUGINS", places.as_str())]);
+    let environment = Environment::from_variables([("FLOWRUN_PLUGINS", places.as_str())]);
     let flow = start_in(directory.path(), &environment).await.unwrap_or_else(|(_, said)| panic!("{said}"));
     reply(send(&flow, "/index", &["a"]).await);
     std::fs::write(directory.path().join("flow.yml"), yaml("Nowhere")).unwrap();
