@@ -77,7 +77,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let LogFields { message, others } = LogFields::of(event);
+        let LogFields { message, fields } = LogFields::from_event(event);
         let (time, metadata) = (prost_types::Timestamp::from(SystemTime::now()), event.metadata());
         let mut line = json!({
             "timestamp": time.to_string(),
@@ -86,7 +86,7 @@ where
             "target": metadata.target(),
         });
         if let Some(line) = line.as_object_mut() {
-            line.extend(others);
+            line.extend(fields);
         }
         writeln!(writer, "{line}")
     }

@@ -4,13 +4,13 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use flowrun_plugin::{Inspection, in_words, look};
 use flowrun_sdk::LibraryError;
 use flowrun_sdk::abi::{DescribedExecutor, Description, FLOWRUN_ABI_VERSION};
 use serde_json::{Value, json};
 
 use super::executors::{print, table};
 use super::exit::Exit;
-use crate::catalog::{Inspection, in_words, look};
 use crate::diagnostic::{Diagnostic, Format, Report, Sources, render};
 use crate::topology::{format_bytes, library_fault_code};
 

@@ -46,7 +46,7 @@ pub(super) fn run(options: &RunOptions, log: &LogStream) -> anyhow::Result<Exit>
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = tasks.block_on(async {
         let started = Instant::now();
-        tracing::debug!("{}", crate::catalog::build_description());
+        tracing::debug!("{}", flowrun_index::build_description());
         let mut report = Report::new(options.flow.policy(false));
         let flow = runtime::launch(&topology, &mut report).await;
         complain(&report, &sources, Severity::Note)?;

@@ -15,7 +15,7 @@ use super::exit::Exit;
 use super::run::{Read, complain, not_launched};
 use super::signals::Signals;
 use crate::diagnostic::{Policy, Report, Severity, Sources};
-use crate::gateway::{self, Collector, Gateway, LogStream, Server, Tls, TlsError, Token, Traces};
+use crate::gateway::{self, Collector, Gateway, LogStream, Server, Tls, TlsError, Token, TraceExporter};
 use crate::job;
 use crate::limits::DRAIN_TIMEOUT;
 use crate::runtime;
@@ -67,7 +67,7 @@ pub(super) fn serve_read(
             return Ok(Exit::Usage);
         }
     };
-    let collector = match Collector::of(&topology.gateway.traces, |name| std::env::var(name).ok()) {
+    let collector = match Collector::from_spec(&topology.gateway.traces, |name| std::env::var(name).ok()) {
         Ok(collector) => collector,
         Err(error) => {
             writeln!(std::io::stderr().lock(), "error: {error}")?;
@@ -85,13 +85,13 @@ pub(super) fn serve_read(
         complain(&report, &sources, Severity::Note)?;
         let Some(flow) = flow else { return Ok(not_launched(&report)) };
         let gateway = Gateway::new(Arc::new(flow), &topology, token);
-        let gateway = gateway.with_pages(crate::catalog::thumbnail, log.clone());
+        let gateway = gateway.with_pages(flowrun_image::thumbnail, log.clone());
         let gateway = match tls {
             Some(tls) => gateway.with_tls(tls),
             None => gateway,
         };
         let gateway = match collector {
-            Some(collector) => gateway.with_traces(Traces::start(collector, &topology.name)),
+            Some(collector) => gateway.with_traces(TraceExporter::start(collector, &topology.name)),
             None => gateway,
         };
         let server = gateway::serve(gateway, &addresses)

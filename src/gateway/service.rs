@@ -17,7 +17,7 @@ use super::partial;
 use super::refusing::Refusals;
 use super::security::Token;
 use super::tls::Tls;
-use super::traces::{Told, Traces};
+use super::traces::{Told, TraceExporter};
 use super::wire::Status;
 use crate::limits::{QUEUE_MAX, QUEUE_WAIT_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::runtime::{
@@ -41,7 +41,7 @@ pub struct Gateway {
     /// How connections are kept from being read on their way; in the clear when absent.
     pub(super) tls: Option<Arc<Tls>>,
     /// Where what became of requests is told.
-    pub(super) traces: Option<Traces>,
+    pub(super) traces: Option<TraceExporter>,
     pub(super) pages: Pages,
     /// How the HTTP side presents the flow.
     pub(super) look: GatewaySpec,
@@ -83,7 +83,7 @@ impl Gateway {
 
     /// The same, telling what became of requests.
     #[must_use]
-    pub fn with_traces(self, traces: Traces) -> Self {
+    pub fn with_traces(self, traces: TraceExporter) -> Self {
         Self { traces: Some(traces), ..self }
     }
 

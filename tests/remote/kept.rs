@@ -11,15 +11,15 @@ use flowrun_sdk::wire::jina::DataRequestProto;
 use tonic::Streaming;
 use tonic_prost::ProstCodec;
 
-use crate::serving::put_certificate;
+use crate::serving::write_certificate;
 use crate::support::client::{served_at, served_with_tls};
 use crate::support::{error, flow, ids, reply, send};
 
 #[tokio::test]
 async fn tls_is_spoken_with_those_who_are_trusted_alone() {
     let directory = tempfile::tempdir().unwrap();
-    put_certificate(directory.path(), "tls");
-    put_certificate(directory.path(), "other");
+    write_certificate(directory.path(), "tls");
+    write_certificate(directory.path(), "other");
     let at = |name: &str| directory.path().join(name);
     let files = TlsFiles { certificate: at("tls.crt"), key: at("tls.key") };
     let served = served_with_tls("- {name: a, uses: Pass}", Tls::read(files).unwrap()).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use flowrun::gateway::{Collector, Gateway, Server, Tls, Token, Traces, serve};
+use flowrun::gateway::{Collector, Gateway, Server, Tls, Token, TraceExporter, serve};
 use flowrun::runtime::{DrainReport, Flow};
 use flowrun::yaml::Environment;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -60,8 +60,8 @@ async fn served_as(
         Some(tls) => gateway.with_tls(tls),
         None => gateway,
     };
-    let gateway = match Collector::of(&topology.gateway.traces, |_| None).unwrap() {
-        Some(collector) => gateway.with_traces(Traces::start(collector, &topology.name)),
+    let gateway = match Collector::from_spec(&topology.gateway.traces, |_| None).unwrap() {
+        Some(collector) => gateway.with_traces(TraceExporter::start(collector, &topology.name)),
         None => gateway,
     };
     let server = serve(gateway, &[address.parse().unwrap()]).await.unwrap();

@@ -41,13 +41,13 @@ impl Default for LogStream {
 
 impl<S: Subscriber> Layer<S> for LogStream {
     fn on_event(&self, event: &LogEvent<'_>, _: Context<'_, S>) {
-        let Fields { message, others } = Fields::of(event);
+        let Fields { message, fields } = Fields::from_event(event);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = json!({
             "time": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
             "level": event.metadata().level().as_str(),
             "message": message,
-            "fields": others,
+            "fields": fields,
         });
         let line: Arc<str> = line.to_string().into();
         let mut recent = self.recent.lock();
@@ -66,12 +66,12 @@ pub(crate) struct Fields {
     /// What happened.
     pub(crate) message: String,
     /// The circumstances, by name.
-    pub(crate) others: Map<String, Value>,
+    pub(crate) fields: Map<String, Value>,
 }
 
 impl Fields {
     /// Those of an event of this thread's.
-    pub(crate) fn of(event: &LogEvent<'_>) -> Self {
+    pub(crate) fn from_event(event: &LogEvent<'_>) -> Self {
         let mut fields = Self::default();
         if let Some(LogContext { request, worker }) = log_context() {
             fields.put("request", request.id.as_str());
@@ -85,7 +85,7 @@ impl Fields {
     }
 
     fn put(&mut self, name: &str, value: impl Into<Value>) {
-        self.others.insert(name.to_owned(), value.into());
+        self.fields.insert(name.to_owned(), value.into());
     }
 }
 
