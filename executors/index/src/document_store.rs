@@ -9,7 +9,7 @@ use crate::derived::{IndexChoice, Tuning};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::Metric;
 use crate::names::Names;
-use crate::shard::{AnswerBudget, IndexSummary, Settings, Shard};
+use crate::shard::{AnswerBudget, IndexSummary, OpenShard, Settings};
 use crate::storage::{Fsync, Schema, StorageKind};
 use crate::upkeep::Upkeep;
 
@@ -90,7 +90,7 @@ impl Store {
             cache_capacity: None,
         };
         let upkeep = Upkeep {
-            shard: Shard::open(context, settings)?,
+            shard: OpenShard::open(context, settings)?,
             metric: None,
             access_paths: self.index_access_paths,
             kept: self.kept,

@@ -42,7 +42,8 @@ impl Upkeep {
         }
         let cursor = call.parameter::<Option<String>>("cursor")?.flatten();
         let filter = self.columns.filter(call.parameters())?.unwrap_or(Filter::EVERYTHING);
-        let found = self.shard.list(&filter, cursor.as_deref(), limit, &|| call.check())?;
+        let found =
+            self.shard.read_transaction().list(&filter, cursor.as_deref(), limit, &|| call.check())?;
         if found.len() == limit {
             call.set_result("cursor", found.last().map(|document| document.id.clone()));
         }
@@ -53,8 +54,8 @@ impl Upkeep {
     /// Says how many documents are stored, or how many a `filter` means.
     pub(crate) fn count(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let count = match self.columns.filter(call.parameters())? {
-            Some(filter) => self.shard.count_matching(&filter, &|| call.check())?,
-            None => self.shard.document_count(),
+            Some(filter) => self.shard.read_transaction().count_matching(&filter, &|| call.check())?,
+            None => self.shard.read_transaction().document_count(),
         };
         call.set_result("count", count);
         Ok(())

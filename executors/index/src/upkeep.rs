@@ -99,7 +99,7 @@ impl Upkeep {
                 if call.parameter("settled")?.unwrap_or(false) {
                     self.shard.wait_until_indexed(&|| call.check())?;
                 }
-                for (name, value) in self.shard.status()? {
+                for (name, value) in self.shard.read_transaction().status() {
                     call.set_result(name, value);
                 }
                 Ok(())
@@ -163,7 +163,7 @@ impl Upkeep {
         named.into_iter().chain(given).for_each(|id| change.remove(id));
         let outcome = match self.columns.filter(call.parameters())? {
             Some(filter) => {
-                let meant = self.shard.matching_ids(&filter, &|| call.check())?;
+                let meant = self.shard.read_transaction().matching_ids(&filter, &|| call.check())?;
                 self.shard.apply_with(|moment| {
                     // Some may have been written since.
                     for id in meant {

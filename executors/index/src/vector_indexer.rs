@@ -14,7 +14,7 @@ use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::{Metric, Query};
 use crate::names::Names;
 use crate::quarantine::quarantine;
-use crate::shard::{CacheCapacity, IndexSummary, Match, Page, RERANK_MAX, SearchParams, Settings, Shard};
+use crate::shard::{CacheCapacity, IndexSummary, Match, Page, RERANK_MAX, SearchParams, Settings};
 use crate::storage::{ElementType, Fsync, Schema, StorageKind};
 use crate::upkeep::Upkeep;
 
@@ -229,7 +229,7 @@ impl Indexer {
             expires: self.expires.clone(),
             cache_capacity: self.resident,
         };
-        let shard = match Shard::open(context, settings) {
+        let shard = match OpenShard::open(context, settings) {
             Err(error) if error.is_damage() && context.shards > 1 => {
                 return Ok(quarantine(&error, context, self.top_k));
             }
@@ -332,7 +332,7 @@ impl VectorIndexer {
             return Err(ExecutorError::parameter("limit", reason));
         }
         let check = || call.check();
-        let found = self.upkeep.shard.find_matching(&filter, &page, &check)?;
+        let found = self.upkeep.shard.read_transaction().find_matching(&filter, &page, &check)?;
         *call.documents_mut() = found;
         Ok(())
     }

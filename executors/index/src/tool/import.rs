@@ -17,7 +17,7 @@ use crate::embedding;
 use crate::kept::{Kept, default_exclude};
 use crate::metric::Metric;
 use crate::names::Names;
-use crate::shard::{OpenShard, Settings, Shard};
+use crate::shard::{OpenShard, Settings};
 use crate::storage::{Change, ElementType, Fsync, Layout, Manifest, Put, Schema, StorageKind};
 use crate::upkeep::check_ids;
 
@@ -124,7 +124,7 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
         expires: None,
         cache_capacity: None,
     };
-    Shard::open(&Context::alone(path), settings).map_err(ToolError::new)
+    OpenShard::open(&Context::alone(path), settings).map_err(ToolError::new)
 }
 
 /// Documents on their way into a shard.
