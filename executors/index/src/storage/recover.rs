@@ -89,7 +89,7 @@ mod tests {
     use super::super::{Change, Elements, Plan, Put};
     use super::*;
     use crate::metric::Metric;
-    use crate::names::Names;
+    use crate::parameter_names::ParameterNames;
     use crate::storage::{Kind, Wanted};
 
     const ROW_BYTES: u64 = 2 * 4 + 4;
@@ -103,7 +103,7 @@ mod tests {
             index: "auto".to_owned(),
             shards: 1,
             shard: 0,
-            names: Names::OWN,
+            names: ParameterNames::DEFAULT,
         };
         Manifest::new(&wanted, 1)
     }
