@@ -7,13 +7,13 @@ use flowrun_sdk::{
     Tensor, parse,
 };
 
-use super::clip::CONTEXT;
 use super::model::TextModel;
 use super::parameters::{OnnxTextEncoderParameters, Preset};
 use super::pooling::Pooling;
 use super::settings::Settings;
 use super::signature::Signature;
-use super::tokenizer::{TextTokenizer, Tokens};
+use super::tokenizer::TextTokenizer;
+use super::tokens::{CLIP_CONTEXT, Tokens};
 use crate::session::{Model, ModelError, Options};
 
 /// What a tokenizer is called that lies beside its model.
@@ -58,7 +58,7 @@ pub(super) fn create(build: &Build) -> Result<Instance, BuildError> {
 
 /// Tokens of a text at the most; what has a fixed number of places can be given no more.
 fn length_max(with: &OnnxTextEncoderParameters, settings: Settings, signature: &Signature) -> Option<usize> {
-    let wanted = with.max_length.or(settings.length_max).or(with.preset.map(|Preset::Clip| CONTEXT));
+    let wanted = with.max_length.or(settings.length_max).or(with.preset.map(|Preset::Clip| CLIP_CONTEXT));
     signature.length.map(|length| length.min(wanted.unwrap_or(length))).or(wanted)
 }
 
