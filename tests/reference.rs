@@ -60,7 +60,7 @@ fn the_reference_of_diagnostics_is_what_is_reported() {
                     flowrun says about it, is in `tests/golden`.\n\n| code | name | severity | | meaning |\n|---|---|---|---|---|\n"
         .to_owned();
     for code in Code::ALL {
-        let marks = match (code.accepted_by_jina(), code.hinders_running_alone()) {
+        let marks = match (code.accepted_by_jina(), code.blocks_run_only()) {
             (true, _) => "lenient",
             (_, true) => "drawable",
             _ => "",

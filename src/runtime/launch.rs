@@ -13,7 +13,7 @@ use super::dimensions::{self, Dimensions};
 use super::flow::{Flow, Pod};
 use super::in_place::{self, InPlace};
 use super::intake::Intake;
-use super::ledger::Ledger;
+use super::ledger::RequestCounters;
 use super::lobby::{Lobby, Rules};
 use super::meter::Meter;
 use super::priority::Priority;
@@ -21,10 +21,10 @@ use super::recipe::{Failed, Recipe, Shared};
 use super::route::{Inlet, Outlet};
 use super::shards::Shards;
 use super::task::{Replica, TaskWorkers};
-use super::thread::{ThreadWorker, WorkerEnd};
+use super::thread::{ThreadWorker, WorkerExit};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::spec::{BatchingTable, Strategy};
-use crate::topology::{PodPlan, Port, Topology, Worker, library_code};
+use crate::topology::{InputPort, PodPlan, Topology, Worker, library_fault_code};
 
 /// An executor that was made, and how to make it again.
 struct Made {
@@ -39,8 +39,8 @@ pub async fn launch(topology: &Topology, report: &mut Report) -> Option<Flow> {
 }
 
 /// The same, with what computes behind whoever answers: for a flow that is served.
-pub async fn launch_behind(topology: &Topology, report: &mut Report) -> Option<Flow> {
-    launch_with(Priority::behind(), topology, report).await
+pub async fn launch_background(topology: &Topology, report: &mut Report) -> Option<Flow> {
+    launch_with(Priority::background(), topology, report).await
 }
 
 async fn launch_with(priority: Priority, topology: &Topology, report: &mut Report) -> Option<Flow> {
@@ -141,12 +141,12 @@ fn not_started(pod: &PodPlan, failed: &Failed) -> Diagnostic {
     }
     let place = match &failed.error {
         flowrun_sdk::BuildError::Parameter { name, .. } => {
-            arguments.and_then(|arguments| arguments.places.get(name.as_ref())).map(|(_, value)| *value)
+            arguments.and_then(|arguments| arguments.spans.get(name.as_ref())).map(|(_, value)| *value)
         }
         _ => None,
     };
     let (code, help) = match &failed.error {
-        flowrun_sdk::BuildError::Library(error) => (library_code(error.fault), error.help),
+        flowrun_sdk::BuildError::Library(error) => (library_fault_code(error.fault), error.help),
         _ => (Code::NotStarted, None),
     };
     Diagnostic::at(code, place.unwrap_or(pod.span), message).maybe_help(help.map(str::to_owned))
@@ -165,7 +165,7 @@ struct Launcher {
     priority: Priority,
     pods: Vec<Pod>,
     inlets: Vec<Option<Arc<Inlet>>>,
-    workers: Vec<oneshot::Receiver<WorkerEnd>>,
+    workers: Vec<oneshot::Receiver<WorkerExit>>,
 }
 
 impl Launcher {
@@ -174,7 +174,7 @@ impl Launcher {
         for (position, made) in made.into_iter().enumerate().rev() {
             self.pod(topology, position, made);
         }
-        let entrance = self.outlet(topology, &topology.entrance);
+        let entrance = self.outlet(topology, &topology.entry_ports);
         self.pods.reverse();
         Flow {
             entrance: Mutex::new(Some(Arc::new(entrance))),
@@ -183,18 +183,18 @@ impl Launcher {
             timeout: topology.timeout,
             request_bytes_max: topology.memory.request_bytes_max,
             sorts: topology.pods.iter().any(|pod| pod.when.is_some()),
-            ledger: Arc::new(Ledger::default()),
+            ledger: Arc::new(RequestCounters::default()),
             pods: self.pods,
             workers: Mutex::new(self.workers),
         }
     }
 
     /// The edges that lead from a pod, or from the entrance.
-    fn outlet(&self, topology: &Topology, ports: &[Port]) -> Outlet {
+    fn outlet(&self, topology: &Topology, ports: &[InputPort]) -> Outlet {
         let mut outlet = Outlet::default();
         for port in ports {
             match port.pod {
-                None => outlet.exit = Some((port.input, topology.exits)),
+                None => outlet.exit = Some((port.input, topology.exit_inputs)),
                 Some(pod) => {
                     let inlet = self.inlets.get(pod).and_then(Option::as_ref);
                     outlet.inlets.extend(inlet.map(|inlet| (Arc::clone(inlet), port.input)));
@@ -225,8 +225,9 @@ impl Launcher {
             endpoints: endpoints.clone(),
             meter: Arc::clone(&meter),
         });
-        let mut batching = BatchingTable::of(first.map(|one| one.batching.clone()).unwrap_or_default());
-        batching.over(plan.batching.clone());
+        let mut batching =
+            BatchingTable::from_entries(first.map(|one| one.batching.clone()).unwrap_or_default());
+        batching.override_with(plan.batching.clone());
         let named = batching.entries().map(|(endpoint, _)| endpoint).filter(|endpoint| *endpoint != "*");
         for endpoint in named.filter(|endpoint| !endpoints.handles(endpoint)) {
             tracing::warn!(pod = &*name, endpoint, "batches of an endpoint that the executor does not have");
@@ -282,7 +283,7 @@ struct Crew<'a> {
 
 impl Crew<'_> {
     /// Starts the workers of one shard; returns the way to them.
-    fn start(&self, made: Vec<Made>, ends: &mut Vec<oneshot::Receiver<WorkerEnd>>) -> Sender {
+    fn start(&self, made: Vec<Made>, ends: &mut Vec<oneshot::Receiver<WorkerExit>>) -> Sender {
         let slots = self.plan.channel_slots;
         let (mut in_place, mut replicas) = (Vec::new(), Vec::new());
         let first = made.first().map(|made| (made.instance.copies, made.instance.concurrency));
@@ -336,7 +337,7 @@ impl Crew<'_> {
 }
 
 /// Runs a worker on a thread of its own.
-fn spawn(name: &str, priority: Priority, worker: ThreadWorker) -> oneshot::Receiver<WorkerEnd> {
+fn spawn(name: &str, priority: Priority, worker: ThreadWorker) -> oneshot::Receiver<WorkerExit> {
     let (end, ended) = oneshot::channel();
     let run = move || {
         priority.take();

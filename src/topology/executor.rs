@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use flowrun_sdk::{ExecutorType, With};
 
-use crate::spec::Arguments;
+use crate::spec::Parameters;
 
 /// What the workers of a pod run.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct ComponentPlan {
     /// Its parameters.
     pub with: With,
     /// Its parameters as they are written, to point at when construction fails.
-    pub arguments: Arguments,
+    pub arguments: Parameters,
     /// The directory that its shards have theirs in.
     pub workspace: PathBuf,
     /// The directory that paths among its parameters start from.

@@ -104,7 +104,7 @@ async fn every_field_comes_back_as_it_was() {
             for (came, sent) in came.iter().zip(&sent) {
                 assert_eq!(came, sent, "{endpoint}");
             }
-            assert_eq!((came.len(), flow.statistics()[0].failed_calls), (sent.len(), 0));
+            assert_eq!((came.len(), flow.pod_statistics()[0].failed_calls), (sent.len(), 0));
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::derived::{IndexChoice, Tuning};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::Metric;
 use crate::names::Names;
-use crate::shard::{AnswerBytes, Settings, Shard, ShardHoldings};
-use crate::storage::{Fsync, Kind, Wanted};
+use crate::shard::{AnswerBudget, IndexSummary, Settings, Shard};
+use crate::storage::{Fsync, Schema, StorageKind};
 use crate::upkeep::Upkeep;
 
 flowrun_sdk::parameters! {
@@ -68,8 +68,8 @@ impl Store {
     pub(crate) fn build(self, build: &Build) -> Result<Instance, BuildError> {
         let context = &build.context;
         self.kept.check_expires(self.expires.as_deref())?;
-        let wanted = Wanted {
-            kind: Kind::Documents,
+        let schema = Schema {
+            kind: StorageKind::Documents,
             dimension: None,
             metric: Metric::Cosine,
             elements: None,
@@ -79,7 +79,7 @@ impl Store {
             names: Names::OWN,
         };
         let settings = Settings {
-            wanted,
+            schema,
             index: IndexChoice::AUTO,
             tuning: Tuning::default(),
             fsync: self.fsync,
@@ -87,7 +87,7 @@ impl Store {
             read_only: context.read_only,
             columns: Vec::new(),
             expires: self.expires.clone(),
-            resident: None,
+            cache_capacity: None,
         };
         let upkeep = Upkeep {
             shard: Shard::open(context, settings)?,
@@ -98,7 +98,7 @@ impl Store {
             columns: Columns::default(),
             expires: self.expires,
         };
-        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &["/list", "/count"], None);
+        let holdings = IndexSummary::new(&upkeep.shard, &upkeep.columns, &["/list", "/count"], None);
         let search_access_paths = self.search_access_paths;
         let store = DocumentStore { upkeep, search_access_paths, cut_matches: self.cut_matches };
         Ok(Instance::from(store).holding(holdings))
@@ -135,12 +135,12 @@ impl DocumentStore {
     /// not stored stays as it is. Elsewhere, what is stored takes the place, and what is not stored is dropped.
     fn fill(&self, call: &mut Call<'_>, default: &AccessPaths) -> Result<(), ExecutorError> {
         let paths = call.access_paths(default)?;
-        let moment = self.upkeep.shard.moment();
-        let mut bytes = AnswerBytes::default();
+        let moment = self.upkeep.shard.read_transaction();
+        let mut bytes = AnswerBudget::default();
         // Counted as a part of the answer.
         let mut stored = |id: &str| {
             let stored = moment.document(id)?;
-            stored.iter().try_for_each(|stored| bytes.add(stored))?;
+            stored.iter().try_for_each(|stored| bytes.charge(stored))?;
             Ok::<_, ExecutorError>(stored)
         };
         if paths.include_roots() {

@@ -18,7 +18,7 @@ impl Upkeep {
     pub(crate) fn get(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let mut unknown = 0_u64;
         let paths = call.access_paths(&self.access_paths)?.into_owned();
-        let moment = self.shard.moment();
+        let moment = self.shard.read_transaction();
         call.each(&paths, |document| {
             match moment.document(&document.id)? {
                 Some(stored) => {
@@ -53,8 +53,8 @@ impl Upkeep {
     /// Says how many documents are stored, or how many a `filter` means.
     pub(crate) fn count(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let count = match self.columns.filter(call.parameters())? {
-            Some(filter) => self.shard.count(&filter, &|| call.check())?,
-            None => self.shard.documents(),
+            Some(filter) => self.shard.count_matching(&filter, &|| call.check())?,
+            None => self.shard.document_count(),
         };
         call.set_result("count", count);
         Ok(())

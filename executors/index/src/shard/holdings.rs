@@ -16,7 +16,7 @@ use crate::storage::{Reader, StorageError};
 const WHOLE_ENDPOINTS: [&str; 7] = ["/filter", "/list", "/count", "/status", "/clear", "/backup", "/restore"];
 
 /// What a shard knows of its documents.
-pub(crate) struct ShardHoldings {
+pub(crate) struct IndexSummary {
     shard: Weak<Shard>,
     /// The tags that filters may name.
     columns: Columns,
@@ -26,7 +26,7 @@ pub(crate) struct ShardHoldings {
     searched: Option<AccessPaths>,
 }
 
-impl ShardHoldings {
+impl IndexSummary {
     /// What an open shard knows.
     pub(crate) fn new(
         shard: &super::OpenShard,
@@ -49,7 +49,7 @@ impl ShardHoldings {
     }
 }
 
-impl ShardSummary for ShardHoldings {
+impl ShardSummary for IndexSummary {
     fn documents(&self) -> u64 {
         self.ask(|state| state.view().counters.documents).unwrap_or(0)
     }

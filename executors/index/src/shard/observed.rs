@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use flowrun_sdk::Metrics;
 
 use super::Shard;
-use crate::storage::Kind;
+use crate::storage::StorageKind;
 
 /// Lets the host see the sizes. What is written meanwhile is not waited for, and a shard that was closed is not kept.
 pub(super) fn observe(shard: &Arc<Shard>, metrics: &Metrics) {
@@ -18,7 +18,7 @@ pub(super) fn observe(shard: &Arc<Shard>, metrics: &Metrics) {
         let state = shard.state.try_read()?;
         Some(state.view().counters.documents)
     });
-    if shard.settings.wanted.kind == Kind::Vectors {
+    if shard.settings.schema.kind == StorageKind::Vectors {
         show("index_vectors", "Vectors that are searched.", |shard| {
             let state = shard.state.try_read()?;
             Some(state.vectors.as_ref().map_or(0, |_| state.view().live()))

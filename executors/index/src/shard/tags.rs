@@ -11,7 +11,7 @@ use flowrun_sdk::{ExecutorError, Tags, Value};
 
 use super::RowSet;
 use super::answer::Check;
-use crate::storage::{Reader, StorageError, Tagged};
+use crate::storage::{DocumentTags, Reader, StorageError};
 
 /// Rows of one chunk: what is copied when one of them changes while somebody searches.
 const ROWS_PER_CHUNK: usize = 4096;
@@ -46,7 +46,7 @@ impl TagColumns {
     pub(super) fn read(names: &[String], table: &Reader) -> Result<Self, StorageError> {
         let mut columns = Self { names: names.into(), chunks: Vec::new(), texts: HashSet::new() };
         for stored in table.tags() {
-            let Tagged { row, tags, .. } = stored?;
+            let DocumentTags { row, tags, .. } = stored?;
             if let Some(row) = row {
                 columns.set(row, &tags);
             }

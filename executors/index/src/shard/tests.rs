@@ -6,7 +6,7 @@ use super::*;
 use crate::derived::{IndexChoice, Large, Tuning};
 use crate::metric::Metric;
 use crate::names::Names;
-use crate::storage::{Failing, Put, Wanted};
+use crate::storage::{Failing, Put, Schema};
 
 pub(super) fn shard(directory: &std::path::Path) -> Arc<OpenShard> {
     shard_with(directory, Fsync::Always)
@@ -17,8 +17,8 @@ fn shard_with(directory: &std::path::Path, fsync: Fsync) -> Arc<OpenShard> {
 }
 
 pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
-    let wanted = Wanted {
-        kind: Kind::Vectors,
+    let schema = Schema {
+        kind: StorageKind::Vectors,
         dimension: None,
         metric: Metric::Euclidean,
         elements: None,
@@ -28,7 +28,7 @@ pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         names: Names::OWN,
     };
     Settings {
-        wanted,
+        schema,
         index,
         tuning: Tuning::default(),
         fsync,
@@ -36,12 +36,12 @@ pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         read_only: false,
         columns: vec![],
         expires: None,
-        resident: None,
+        cache_capacity: None,
     }
 }
 
 fn found(shard: &Shard, query: Vec<f32>, k: usize) -> Result<Vec<Vec<Match>>, ExecutorError> {
-    let asked = Asked { k, ..Asked::default() };
+    let asked = SearchParams { k, ..SearchParams::default() };
     shard.search(&[crate::metric::Query::new(query)], &asked, &|| Ok(()))
 }
 
@@ -69,7 +69,7 @@ fn a_write_that_the_disk_refuses_is_not_acknowledged_and_leaves_everything_as_it
         let error = shard.apply(change("b")).unwrap_err().to_string();
         assert!(error.starts_with("cannot write") && error.contains("vectors-000001.bin"), "{error}");
         assert_eq!(shard.status().unwrap(), before);
-        assert!(shard.moment().document("b").unwrap().is_none());
+        assert!(shard.read_transaction().document("b").unwrap().is_none());
     }
     failing(&shard, Failing::default());
     shard.apply(change("b")).unwrap();
@@ -117,8 +117,8 @@ fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
         for id in ["a", "b", "c"] {
             shard.apply(change(id)).unwrap();
         }
-        shard.settle(&|| Ok(())).unwrap();
-        shard.save();
+        shard.wait_until_indexed(&|| Ok(())).unwrap();
+        shard.save_index();
         // What is closed is told to the disk.
         failing(&shard, Failing { syncing: Some(5), ..Failing::default() });
         drop(shard);
@@ -158,7 +158,7 @@ fn auto_goes_by_the_vectors_that_are_found_and_changes_as_they_grow() {
     let choice = || IndexChoice::Auto { large: Large::Graph(8), flat_bytes_max };
     let open = || Shard::open(&Context::alone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
     let index = |shard: &OpenShard| {
-        shard.settle(&|| Ok(())).unwrap();
+        shard.wait_until_indexed(&|| Ok(())).unwrap();
         shard.status().unwrap()[5].1.clone()
     };
     let shard = open();
@@ -219,7 +219,7 @@ fn a_search_that_nobody_waits_for_is_given_up() {
     shard.apply(change("a")).unwrap();
     let query = crate::metric::Query::new(vec![1.0, 2.0]);
     let given_up = || Err(ExecutorError::new(ErrorKind::Cancelled, "given up"));
-    let asked = Asked { k: 1, ..Asked::default() };
+    let asked = SearchParams { k: 1, ..SearchParams::default() };
     let error = shard.search(&[query], &asked, &given_up).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
 }
@@ -234,7 +234,7 @@ fn after_a_write_of_unknown_outcome_nothing_more_is_written() {
         let error = refused.unwrap_err().to_string();
         assert!(error.contains("failed (no space left): restart the flow"), "{error}");
     }
-    assert!(shard.moment().document("a").unwrap().is_some());
+    assert!(shard.read_transaction().document("a").unwrap().is_some());
 }
 
 #[test]
@@ -272,11 +272,11 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
             assert!(error.contains("restart the flow"), "{error}");
         }
         assert!(shard.clear().is_err());
-        assert!(shard.moment().document("c").unwrap().is_none());
+        assert!(shard.read_transaction().document("c").unwrap().is_none());
         drop(shard);
         let shard = shard_with(directory.path(), fsync);
         shard.apply(change("c")).unwrap();
-        assert!(shard.moment().document("a").unwrap().is_some());
+        assert!(shard.read_transaction().document("a").unwrap().is_some());
     }
 }
 

@@ -13,7 +13,7 @@ use super::request::PARAMETER_TIMEOUT;
 use crate::runtime::{DocumentFailure, Request, RequestError, Response};
 
 /// The message that asks this of all executors, under that id. A deadline goes as the seconds that are left.
-pub(crate) fn ask(id: String, request: &Request) -> DataRequestProto {
+pub(crate) fn encode_request(id: String, request: &Request) -> DataRequestProto {
     let mut parameters = Cow::Borrowed(&request.parameters);
     if let Some(deadline) = request.deadline {
         let left = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
@@ -26,7 +26,7 @@ pub(crate) fn ask(id: String, request: &Request) -> DataRequestProto {
 ///
 /// # Errors
 /// The failure of the request.
-pub(crate) fn went_through(message: &DataRequestProto) -> Result<(), RequestError> {
+pub(crate) fn check_status(message: &DataRequestProto) -> Result<(), RequestError> {
     wire::went_through(message).map_err(failed)
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn went_through(message: &DataRequestProto) -> Result<(), RequestErro
 ///
 /// # Errors
 /// The failure of the request, or what is wrong with a message that is no reply.
-pub(crate) fn answer(message: DataRequestProto) -> Result<Response, RequestError> {
+pub(crate) fn decode_reply(message: DataRequestProto) -> Result<Response, RequestError> {
     let Reply { documents, failures, results } = wire::answer(message).map_err(failed)?;
     let failures = failures.into_iter().map(|Failed { document, executor, error }| DocumentFailure {
         pod: executor.into(),
