@@ -1,7 +1,8 @@
 //! Stores documents by their ids and gives them back.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, executor, parse,
+    AccessPaths, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, executor,
+    parse_parameters,
 };
 
 use crate::columns::Columns;
@@ -35,10 +36,10 @@ pub(crate) const DOCUMENT_STORE: ExecutorType = ExecutorType::new::<DocumentStor
     "Stores documents by their ids and puts them in the place of matches that only name them.",
     create,
 )
-.storing();
+.with_storage();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: DocumentStoreParameters = parse(build)?;
+    let parameters: DocumentStoreParameters = parse_parameters(build)?;
     let store = Store {
         index_access_paths: parameters.access_paths,
         search_access_paths: parameters.search_access_paths,
@@ -101,7 +102,7 @@ impl Store {
         let holdings = IndexSummary::new(&upkeep.shard, &upkeep.columns, &["/list", "/count"], None);
         let search_access_paths = self.search_access_paths;
         let store = DocumentStore { upkeep, search_access_paths, cut_matches: self.cut_matches };
-        Ok(Instance::from(store).holding(holdings))
+        Ok(Instance::from(store).with_shard_summary(holdings))
     }
 }
 
@@ -144,7 +145,7 @@ impl DocumentStore {
             Ok::<_, ExecutorError>(stored)
         };
         if paths.include_roots() {
-            call.each(&AccessPaths::roots(), |root| {
+            call.for_each(&AccessPaths::roots(), |root| {
                 if let Some(stored) = stored(&root.id)? {
                     complete(root, stored);
                 }
@@ -152,7 +153,7 @@ impl DocumentStore {
             })?;
         }
         let Some(below) = paths.below_roots() else { return Ok(()) };
-        call.each_siblings(&below, |siblings| {
+        call.for_each_siblings(&below, |siblings| {
             let mut kept = Vec::with_capacity(siblings.len());
             for named in siblings.drain(..) {
                 if let Some(stored) = stored(&named.id)? {
@@ -168,7 +169,7 @@ impl DocumentStore {
     fn cut(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let Some(default) = self.cut_matches else { return Ok(()) };
         let top_k = call.top_k(default)?;
-        call.each(&AccessPaths::roots(), |root| {
+        call.for_each(&AccessPaths::roots(), |root| {
             if root.matches.len() > top_k {
                 root.matches.make_mut().truncate(top_k);
             }

@@ -167,7 +167,7 @@ impl Upkeep {
                 self.shard.apply_with(|moment| {
                     // Some may have been written since.
                     for id in meant {
-                        if moment.document(&id)?.is_some_and(|document| filter.passes(&*document.tags)) {
+                        if moment.document(&id)?.is_some_and(|document| filter.matches(&*document.tags)) {
                             change.remove(id);
                         }
                     }
@@ -205,7 +205,7 @@ impl Upkeep {
     ) -> Result<(), ExecutorError> {
         let mut dimension = self.shard.dimension();
         let until = self.until(call)?;
-        call.read(&AccessPaths::roots(), |root| {
+        call.for_each_ref(&AccessPaths::roots(), |root| {
             let mut puts: Vec<Put> = Vec::new();
             let mut first_dimension = dimension;
             let mut said = HashMap::new();

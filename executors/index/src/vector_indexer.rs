@@ -3,7 +3,7 @@
 use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Documents, Executor, ExecutorError, ExecutorType,
-    Instance, NamedScore, Order, Tensor, Value, parse,
+    Instance, NamedScore, Order, Tensor, Value, parse_parameters,
 };
 
 use crate::byte_size::ByteSize;
@@ -97,10 +97,10 @@ pub(crate) const VECTOR_INDEXER: ExecutorType = ExecutorType::new::<VectorIndexe
     "Stores documents by their embeddings and finds the nearest.",
     create,
 )
-.storing();
+.with_storage();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: VectorIndexerParameters = parse(build)?;
+    let parameters: VectorIndexerParameters = parse_parameters(build)?;
     if let IndexChoice::Given(kind) = &parameters.index {
         check_tuning(kind, parameters.n_probe, parameters.ef_search)?;
     }
@@ -254,9 +254,11 @@ impl Indexer {
             access_paths: self.search_access_paths,
             top_k: self.top_k,
         };
-        let instance =
-            Instance::thread(indexer).for_endpoints(ENDPOINTS).reading(dimension).holding(holdings);
-        Ok(instance.ranked(Order::Ascending, self.top_k))
+        let instance = Instance::new(indexer)
+            .with_endpoints(ENDPOINTS)
+            .with_input_dimension(dimension)
+            .with_shard_summary(holdings);
+        Ok(instance.with_ranking(Order::Ascending, self.top_k))
     }
 }
 
@@ -306,7 +308,7 @@ impl VectorIndexer {
         let asked = SearchParams { k: top_k, filter: filter.as_ref(), tuning: tuning(call)? };
         let mut answers = self.upkeep.shard.search(&queries, &asked, &check)?.into_iter();
         let mut per_root = per_root.into_iter();
-        call.each(&AccessPaths::roots(), |root| {
+        call.for_each(&AccessPaths::roots(), |root| {
             let mut answers = answers.by_ref().take(per_root.next().unwrap_or(0));
             paths.visit_mut(root, &mut |document| {
                 // A path may lead to matches that were found a moment ago; these are no queries.
@@ -320,7 +322,7 @@ impl VectorIndexer {
 
     /// Answers with stored documents that a filter means, in the place of those of the request.
     fn filter(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let filter = self.upkeep.columns.filter(call.parameters())?.unwrap_or(Filter::EVERYTHING);
+        let filter = self.upkeep.columns.filter(call.parameters())?.unwrap_or(Filter::MATCH_ALL);
         let page = Page {
             offset: call.parameter("offset")?.unwrap_or(0),
             limit: call.top_k(FILTERED)?,
@@ -343,7 +345,7 @@ impl VectorIndexer {
         let paths = call.access_paths(&self.upkeep.access_paths)?.into_owned();
         let (mut filled, mut unknown) = (0_u64, 0_u64);
         let moment = self.upkeep.shard.read_transaction();
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             match moment.vector(&document.id)? {
                 Some(vector) => {
                     document.embedding = Some(Tensor::vector(vector));
@@ -368,7 +370,7 @@ impl VectorIndexer {
         let dimension = self.upkeep.shard.dimension();
         let mut queries: Vec<Query> = Vec::new();
         let mut per_root = Vec::new();
-        call.each(&AccessPaths::roots(), |root| {
+        call.for_each(&AccessPaths::roots(), |root| {
             let before = queries.len();
             let read = paths.visit_mut(root, &mut |document| {
                 queries.push(Query::new(embedding::vector(document, self.metric, dimension)?));

@@ -60,7 +60,7 @@ impl AnswerBudget {
     /// # Errors
     /// [`flowrun_sdk::ErrorKind::Input`] when the answer has become too large.
     pub(crate) fn charge(&mut self, document: &Document) -> Result<(), ExecutorError> {
-        let left = self.left.checked_sub(document.bytes());
+        let left = self.left.checked_sub(document.memory_bytes());
         self.left = left.ok_or_else(|| {
             ExecutorError::input(format_args!(
                 "the stored documents that are asked for hold more than the {ANSWER_BYTES_MAX} bytes that one answer \
@@ -177,7 +177,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let shard = copies(directory.path(), 10);
         let state = shard.state.read().view();
-        let bytes = Document::new("00000").bytes();
+        let bytes = Document::new("00000").memory_bytes();
         let answer = |left| state.matches(tied(10, 4), &mut AnswerBudget { left }, &|| Ok(()));
         assert_eq!(answer(4 * bytes).unwrap().len(), 4);
         let error = answer(4 * bytes - 1).unwrap_err();

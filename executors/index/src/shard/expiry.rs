@@ -143,7 +143,7 @@ pub(super) fn start_expiring(
         Err(error) => {
             let reason = format!("documents are kept for longer than they should be: {error}");
             tracing::error!("{reason}");
-            health.fail(reason);
+            health.set_unhealthy(reason);
             None
         }
     }))

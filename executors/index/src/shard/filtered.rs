@@ -50,7 +50,7 @@ impl Shard {
         let mut first = First { page, held: Vec::new() };
         match &page.order_by {
             Some(name) => each_meant(filter, view.table.tags(), check, |tagged| {
-                let tag = tagged.tags.get(name).and_then(Scalar::of);
+                let tag = tagged.tags.get(name).and_then(Scalar::from_json);
                 first.push(tagged.id, tag)
             })?,
             None => {
@@ -169,7 +169,7 @@ fn each_meant(
             check()?;
         }
         let tagged = tagged?;
-        if filter.passes(&tagged.tags) && !accept(tagged) {
+        if filter.matches(&tagged.tags) && !accept(tagged) {
             break;
         }
     }

@@ -96,8 +96,8 @@ impl Shard {
                         wake();
                     }
                     // What others tell stays.
-                    if told.is_some() && told.take() == health.trouble() {
-                        health.recover();
+                    if told.is_some() && told.take() == health.unhealthy_reason() {
+                        health.set_healthy();
                     }
                 }
                 Err(error) => {
@@ -106,7 +106,7 @@ impl Shard {
                         tracing::warn!("{reason}");
                     }
                     told = Some(reason.clone());
-                    health.fail(reason);
+                    health.set_unhealthy(reason);
                 }
             }
             Some(LOOKING.max(began.elapsed() * REST))
@@ -173,7 +173,7 @@ mod tests {
         settings.schema.index = "HNSW8".to_owned();
         settings.columns = vec!["number".to_owned()];
         settings.read_only = read_only;
-        Shard::open(&Context { read_only, ..Context::alone(directory) }, settings).unwrap()
+        Shard::open(&Context { read_only, ..Context::standalone(directory) }, settings).unwrap()
     }
 
     /// Writes a document of its own, and the one that every change writes.
@@ -323,7 +323,7 @@ mod tests {
     fn where_nothing_was_written_yet_there_is_nothing_to_read() {
         let directory = tempfile::tempdir().unwrap();
         let settings = Settings { read_only: true, ..settings(IndexChoice::AUTO, Fsync::Never) };
-        let refused = Shard::open(&Context::alone(directory.path()), settings).unwrap_err().to_string();
+        let refused = Shard::open(&Context::standalone(directory.path()), settings).unwrap_err().to_string();
         assert!(refused.starts_with("there is no index in"), "{refused}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }

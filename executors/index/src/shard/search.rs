@@ -369,7 +369,7 @@ mod tests {
     fn rows_that_were_put_in_since_a_search_began_take_nobodys_place() {
         let directory = tempfile::tempdir().unwrap();
         let settings = settings(IndexChoice::new("HNSW8"), Fsync::Never);
-        let shard = Shard::open(&Context::alone(directory.path()), settings).unwrap();
+        let shard = Shard::open(&Context::standalone(directory.path()), settings).unwrap();
         let write = |ids: Range<u32>| {
             for id in ids {
                 shard.apply(change(&id.to_string())).unwrap();

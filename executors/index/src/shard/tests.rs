@@ -13,7 +13,7 @@ pub(super) fn shard(directory: &std::path::Path) -> Arc<OpenShard> {
 }
 
 fn shard_with(directory: &std::path::Path, fsync: Fsync) -> Arc<OpenShard> {
-    Shard::open(&Context::alone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
+    Shard::open(&Context::standalone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
 }
 
 pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
@@ -108,7 +108,8 @@ fn what_an_earlier_run_left_to_the_system_is_synced_before_it_is_acknowledged_an
 fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
     for index in [IndexChoice::AUTO, IndexChoice::new("HNSW8")] {
         let directory = tempfile::tempdir().unwrap();
-        let open = || Shard::open(&Context::alone(directory.path()), settings(index.clone(), Fsync::Never));
+        let open =
+            || Shard::open(&Context::standalone(directory.path()), settings(index.clone(), Fsync::Never));
         let ids = |shard: &Shard| {
             let found = found(shard, vec![1.0, 2.0], 9).unwrap().remove(0);
             found.into_iter().map(|found| found.document.id).collect::<Vec<_>>()
@@ -144,7 +145,8 @@ fn while_the_current_generation_cannot_be_opened_no_other_is_removed() {
     let layout = Layout::new(directory.path());
     let manifest = Manifest::read(&layout).unwrap().unwrap();
     manifest.with_generation(2).write(&layout).unwrap();
-    let open = || Shard::open(&Context::alone(directory.path()), settings(IndexChoice::AUTO, Fsync::Never));
+    let open =
+        || Shard::open(&Context::standalone(directory.path()), settings(IndexChoice::AUTO, Fsync::Never));
     let refused = open().unwrap_err().to_string();
     assert!(refused.contains("documents-000002 is damaged: it is missing"), "{refused}");
     manifest.write(&layout).unwrap();
@@ -156,7 +158,8 @@ fn auto_goes_by_the_vectors_that_are_found_and_changes_as_they_grow() {
     let directory = tempfile::tempdir().unwrap();
     let flat_bytes_max = 2 * 2 * size_of::<f32>() as u64;
     let choice = || IndexChoice::Auto { large: Large::Graph(8), flat_bytes_max };
-    let open = || Shard::open(&Context::alone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
+    let open =
+        || Shard::open(&Context::standalone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
     let index = |shard: &OpenShard| {
         shard.wait_until_indexed(&|| Ok(())).unwrap();
         shard.status().unwrap()[5].1.clone()
@@ -307,7 +310,7 @@ fn what_is_acknowledged_before_the_disk_has_it_is_synced_soon_and_at_the_end() {
     drop(shard);
     // Whatever else the shard is busy with.
     let settings = settings(IndexChoice::new("HNSW8"), Fsync::Interval);
-    let shard = Shard::open(&Context::alone(directory.path()), settings).unwrap();
+    let shard = Shard::open(&Context::standalone(directory.path()), settings).unwrap();
     let vectors = shard.read().vectors.clone().unwrap();
     let _building = vectors.building.lock();
     shard.apply(change("c")).unwrap();

@@ -246,7 +246,7 @@ impl Shard {
             Ok(()) => Some(FSYNC_INTERVAL),
             Err(error) => {
                 tracing::error!(%error, "the last writes may not be on disk");
-                health.fail(error.to_string());
+                health.set_unhealthy(error.to_string());
                 None
             }
         }))
@@ -298,7 +298,7 @@ struct Present<'a>(&'a Desk);
 impl Drop for Present<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.health.fail(PANICKED);
+            self.0.health.set_unhealthy(PANICKED);
             *self.0.tasks.lock() = Tasks { is_over: true, ..Tasks::default() };
             self.0.changed.notify_all();
         }
@@ -321,7 +321,7 @@ fn work(shard: &Shard, desk: &Desk) {
         drop(tasks);
         if let Err(error) = shard.work() {
             tracing::error!(%error, "upkeep of the index failed");
-            desk.health.fail(error.to_string());
+            desk.health.set_unhealthy(error.to_string());
         }
     }
 }

@@ -124,7 +124,7 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
         expires: None,
         cache_capacity: None,
     };
-    Shard::open(&Context::alone(path), settings).map_err(ToolError::new)
+    Shard::open(&Context::standalone(path), settings).map_err(ToolError::new)
 }
 
 /// Documents on their way into a shard.

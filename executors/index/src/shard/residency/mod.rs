@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
-use flowrun_sdk::{Kind, Parameter, Value, tracing};
+use flowrun_sdk::{Parameter, ParameterKind, Value, tracing};
 use parking_lot::{Condvar, Mutex};
 
 use super::Shard;
@@ -30,7 +30,8 @@ pub(crate) enum CacheCapacity {
 }
 
 impl Parameter for CacheCapacity {
-    const KIND: Kind = Kind::Other("a number of shards such as `4`, or an amount of memory such as `2GB`");
+    const KIND: ParameterKind =
+        ParameterKind::Other("a number of shards such as `4`, or an amount of memory such as `2GB`");
 
     fn parse(value: &Value) -> Option<Self> {
         let number = match value {

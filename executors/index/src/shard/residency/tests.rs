@@ -37,7 +37,7 @@ fn open_as(
         (settings.schema.shards, settings.schema.shard) = (count, shard);
         settings.schema.index = index.to_owned();
         (settings.cache_capacity, settings.read_only) = (resident, read_only);
-        Shard::open(&Context::alone(pod.join(shard.to_string())), settings).unwrap()
+        Shard::open(&Context::standalone(pod.join(shard.to_string())), settings).unwrap()
     };
     (0..count).map(open).collect()
 }
