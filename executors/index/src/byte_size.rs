@@ -1,6 +1,6 @@
 //! Amounts of memory in parameters, such as `2GB`.
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 
 /// Units and their size in bytes. `GB` is 2³⁰ bytes, like memory is sold.
 const UNITS: [(&str, u64); 9] = [
@@ -43,7 +43,7 @@ impl ByteSize {
 }
 
 impl Parameter for ByteSize {
-    const KIND: Kind = Kind::Other("an amount of memory such as `2GB` or `512MB`");
+    const KIND: ParameterKind = ParameterKind::Other("an amount of memory such as `2GB` or `512MB`");
 
     fn parse(value: &Value) -> Option<Self> {
         match value {

@@ -1,7 +1,8 @@
 //! `DocumentStore`: stores documents by their ids and returns them, without vectors.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, executor, parse,
+    AccessPaths, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, executor,
+    parse_parameters,
 };
 
 use crate::ann::{IndexChoice, Tuning};
@@ -10,8 +11,8 @@ use crate::handlers::Handlers;
 use crate::merge_fields::fill_unset_fields;
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
-use crate::shard::{AnswerBytes, Settings, Shard, ShardHoldings};
-use crate::storage::{Fsync, Kind, Wanted};
+use crate::shard::{AnswerBudget, IndexSummary, Settings, Shard};
+use crate::storage::{Fsync, Schema, StorageKind};
 use crate::stored_fields::{ExcludableField, StoredFields, default_exclude};
 
 flowrun_sdk::parameters! {
@@ -37,10 +38,10 @@ pub(crate) const DOCUMENT_STORE: ExecutorType = ExecutorType::new::<DocumentStor
     "Stores documents by their ids and replaces matches that carry only an id.",
     create,
 )
-.storing();
+.with_storage();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: DocumentStoreParameters = parse(build)?;
+    let parameters: DocumentStoreParameters = parse_parameters(build)?;
     let config = DocumentStoreConfig {
         index_access_paths: parameters.access_paths,
         search_access_paths: parameters.search_access_paths,
@@ -73,8 +74,8 @@ impl DocumentStoreConfig {
     pub(crate) fn build(self, build: &Build) -> Result<Instance, BuildError> {
         let context = &build.context;
         self.stored_fields.check_expires(self.expires.as_deref())?;
-        let wanted = Wanted {
-            kind: Kind::Documents,
+        let schema = Schema {
+            kind: StorageKind::Documents,
             dimension: None,
             metric: Metric::Cosine,
             elements: None,
@@ -84,7 +85,7 @@ impl DocumentStoreConfig {
             names: ParameterNames::DEFAULT,
         };
         let settings = Settings {
-            wanted,
+            schema,
             index: IndexChoice::AUTO,
             tuning: Tuning::default(),
             fsync: self.fsync,
@@ -92,7 +93,7 @@ impl DocumentStoreConfig {
             read_only: context.read_only,
             columns: Vec::new(),
             expires: self.expires.clone(),
-            resident: None,
+            cache_capacity: None,
         };
         let handlers = Handlers {
             shard: Shard::open(context, settings)?,
@@ -103,10 +104,10 @@ impl DocumentStoreConfig {
             columns: Columns::default(),
             expires: self.expires,
         };
-        let holdings = ShardHoldings::new(&handlers.shard, &handlers.columns, &["/list", "/count"], None);
+        let holdings = IndexSummary::new(&handlers.shard, &handlers.columns, &["/list", "/count"], None);
         let search_access_paths = self.search_access_paths;
         let store = DocumentStore { handlers, search_access_paths, top_k: self.top_k };
-        Ok(Instance::from(store).holding(holdings))
+        Ok(Instance::from(store).with_shard_summary(holdings))
     }
 }
 
@@ -141,16 +142,16 @@ impl DocumentStore {
     /// Chunks and matches are replaced with the stored documents, and removed when they are not stored.
     fn fill(&self, call: &mut Call<'_>, default: &AccessPaths) -> Result<(), ExecutorError> {
         let paths = call.access_paths(default)?;
-        let transaction = self.handlers.shard.moment();
-        let mut bytes = AnswerBytes::default();
+        let transaction = self.handlers.shard.read_transaction();
+        let mut bytes = AnswerBudget::default();
         // Counted towards the size limit of the answer.
         let mut stored = |id: &str| {
             let stored = transaction.document(id)?;
-            stored.iter().try_for_each(|stored| bytes.add(stored))?;
+            stored.iter().try_for_each(|stored| bytes.charge(stored))?;
             Ok::<_, ExecutorError>(stored)
         };
         if paths.include_roots() {
-            call.each(&AccessPaths::roots(), |root| {
+            call.for_each(&AccessPaths::roots(), |root| {
                 if let Some(stored) = stored(&root.id)? {
                     fill_unset_fields(root, stored);
                 }
@@ -158,7 +159,7 @@ impl DocumentStore {
             })?;
         }
         let Some(below) = paths.below_roots() else { return Ok(()) };
-        call.each_siblings(&below, |siblings| {
+        call.for_each_siblings(&below, |siblings| {
             let mut replaced = Vec::with_capacity(siblings.len());
             for reference in siblings.drain(..) {
                 if let Some(stored) = stored(&reference.id)? {
@@ -174,7 +175,7 @@ impl DocumentStore {
     fn truncate_matches(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let Some(default) = self.top_k else { return Ok(()) };
         let top_k = call.top_k(default)?;
-        call.each(&AccessPaths::roots(), |root| {
+        call.for_each(&AccessPaths::roots(), |root| {
             if root.matches.len() > top_k {
                 root.matches.make_mut().truncate(top_k);
             }

@@ -17,8 +17,8 @@ struct QuarantinedShard {
 pub(crate) fn quarantine(error: &StorageError, context: &Context) -> Instance {
     let reason = format!("shard {} of `{}` is out of service: {error}", context.shard, context.pod);
     tracing::error!(%reason, "shard quarantined; the other shards stay in service");
-    context.health.fail(reason.clone());
-    Instance::thread(QuarantinedShard { reason })
+    context.health.set_unhealthy(reason.clone());
+    Instance::new(QuarantinedShard { reason })
 }
 
 impl Executor for QuarantinedShard {

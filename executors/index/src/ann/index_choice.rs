@@ -1,6 +1,6 @@
 //! Choice of the index type: the one that the user configured, or `auto`, by the amount of data.
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 
 use super::IndexType;
 
@@ -155,8 +155,9 @@ fn quantized_factory(rows: u64, dimension: usize, memory: u64) -> String {
 }
 
 impl Parameter for IndexChoice {
-    const KIND: Kind =
-        Kind::Other("`auto` or a FAISS factory string such as `Flat`, `HNSW32` or `IVF4096,PQ64x4fs`");
+    const KIND: ParameterKind = ParameterKind::Other(
+        "`auto` or a FAISS factory string such as `Flat`, `HNSW32` or `IVF4096,PQ64x4fs`",
+    );
 
     /// Accepts every text: an invalid one is reported later, with the component that is wrong.
     fn parse(value: &Value) -> Option<Self> {

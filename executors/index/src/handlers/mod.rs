@@ -60,7 +60,7 @@ impl Handlers {
     /// `/status`: reports the state of the shard, with `settled: true` after the FAISS index covers every row.
     fn status(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         if call.parameter("settled")?.unwrap_or(false) {
-            self.shard.settle(&|| call.check())?;
+            self.shard.wait_until_indexed(&|| call.check())?;
         }
         for (name, value) in self.shard.status()? {
             call.set_result(name, value);

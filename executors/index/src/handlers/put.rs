@@ -6,7 +6,7 @@ use flowrun_sdk::{Document, ExecutorError, Value, wire};
 
 use crate::embedding;
 use crate::metric::Metric;
-use crate::storage::{Elements, ID_BYTES_MAX, Put};
+use crate::storage::{ElementType, ID_BYTES_MAX, Put};
 use crate::stored_fields::StoredFields;
 
 /// A tag and the time that it gets in documents that do not have the tag.
@@ -18,7 +18,7 @@ pub(crate) struct PutFormat<'a> {
     /// Metric of the vectors; `None` when documents are stored without vectors.
     pub(crate) metric: Option<Metric>,
     /// Element type of stored vectors.
-    pub(crate) elements: Elements,
+    pub(crate) elements: ElementType,
     pub(crate) stored_fields: &'a StoredFields,
 }
 
@@ -52,7 +52,7 @@ impl PutFormat<'_> {
         dimension: Option<usize>,
     ) -> Result<Vec<f32>, ExecutorError> {
         let mut vector = embedding::vector(document, metric, dimension)?;
-        if self.elements != Elements::F32 {
+        if self.elements != ElementType::F32 {
             self.elements.round(&mut vector);
             metric.check(&vector).map_err(|error| {
                 let elements = self.elements.name();

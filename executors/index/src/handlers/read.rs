@@ -16,8 +16,8 @@ impl Handlers {
     pub(crate) fn get(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let mut unknown = 0_u64;
         let paths = call.access_paths(&self.access_paths)?.into_owned();
-        let transaction = self.shard.moment();
-        call.each(&paths, |document| {
+        let transaction = self.shard.read_transaction();
+        call.for_each(&paths, |document| {
             match transaction.document(&document.id)? {
                 Some(stored) => {
                     *document = stored;
@@ -39,7 +39,7 @@ impl Handlers {
             return Err(ExecutorError::parameter("limit", format_args!("must be from 1 to {PAGE_MAX}")));
         }
         let cursor = call.parameter::<Option<String>>("cursor")?.flatten();
-        let filter = self.columns.filter(call.parameters())?.unwrap_or(Filter::EVERYTHING);
+        let filter = self.columns.filter(call.parameters())?.unwrap_or(Filter::MATCH_ALL);
         let found = self.shard.list(&filter, cursor.as_deref(), limit, &|| call.check())?;
         if found.len() == limit {
             call.set_result("cursor", found.last().map(|document| document.id.clone()));
@@ -51,8 +51,8 @@ impl Handlers {
     /// `/count`: reports the number of stored documents, or of those that match `filter`.
     pub(super) fn count(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let count = match self.columns.filter(call.parameters())? {
-            Some(filter) => self.shard.count(&filter, &|| call.check())?,
-            None => self.shard.documents(),
+            Some(filter) => self.shard.count_matching(&filter, &|| call.check())?,
+            None => self.shard.document_count(),
         };
         call.set_result("count", count);
         Ok(())

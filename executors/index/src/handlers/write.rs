@@ -11,12 +11,12 @@ use flowrun_sdk::{AccessPaths, Call, Document, ExecutorError, Tensor};
 use super::Handlers;
 use super::put::{DefaultExpiry, PutFormat};
 use crate::merge_fields::apply_partial_update;
-use crate::shard::Moment;
+use crate::shard::ReadTransaction;
 use crate::storage::{Change, Put, StorageError};
 
 /// Stored documents, overlaid with the partial updates of a request. A request may update one document repeatedly.
 struct Overlay<'a> {
-    transaction: &'a Moment<'a>,
+    transaction: &'a ReadTransaction<'a>,
     /// Documents after the updates so far, by id.
     updated: HashMap<String, Document>,
 }
@@ -73,7 +73,7 @@ impl Handlers {
         Ok(())
     }
 
-    /// `/update`: replaces stored documents and inserts none. With `partial: true`, fields that the request leaves unset
+    /// `/update`: replaces stored documents and inserts none. RawParameters `partial: true`, fields that the request leaves unset
     /// keep their stored values.
     pub(super) fn update(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         self.check_writable(call)?;
@@ -102,12 +102,12 @@ impl Handlers {
         ids.into_iter().chain(request_ids).for_each(|id| change.remove(id));
         let outcome = match self.columns.filter(call.parameters())? {
             Some(filter) => {
-                let matching = self.shard.ids(&filter, &|| call.check())?;
+                let matching = self.shard.matching_ids(&filter, &|| call.check())?;
                 self.shard.apply_with(|transaction| {
                     // A document may have been written since it matched: test it again under the write lock.
                     for id in matching {
                         let stored = transaction.document(&id)?;
-                        if stored.is_some_and(|document| filter.passes(&*document.tags)) {
+                        if stored.is_some_and(|document| filter.matches(&*document.tags)) {
                             change.remove(id);
                         }
                     }
@@ -126,7 +126,7 @@ impl Handlers {
         paths: &AccessPaths,
         overlay: Option<Overlay<'_>>,
     ) -> Result<Change, ExecutorError> {
-        let mut change = Change::of_known();
+        let mut change = Change::updates_only();
         self.collect_puts(call, paths, overlay, |_, puts| {
             puts.into_iter().for_each(|put| change.put(put));
             Ok(())
@@ -150,7 +150,7 @@ impl Handlers {
             elements: self.shard.elements(),
             stored_fields: &self.stored_fields,
         };
-        call.read(&AccessPaths::roots(), |root| {
+        call.for_each_ref(&AccessPaths::roots(), |root| {
             let mut puts: Vec<Put> = Vec::new();
             // The first vector fixes the dimension, unless its root fails.
             let mut root_dimension = dimension;

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::ann::{IndexChoice, Tuning};
 use crate::columns::Columns;
@@ -36,7 +36,7 @@ fn config(
         fsync: Fsync::Always,
         columns: Columns::default(),
         expires: None,
-        resident: None,
+        cache_capacity: None,
     }
 }
 
@@ -60,12 +60,12 @@ pub(crate) const NUMPY: ExecutorType = ExecutorType::new::<NumpyParameters>(
     "NumpyIndexer",
     "Stores the vectors of chunks and finds the nearest, as Jina 0.x did with numpy.",
     |build| {
-        let parameters: NumpyParameters = parse(build)?;
+        let parameters: NumpyParameters = parse_parameters(build)?;
         config("NumpyIndexer", ParameterNames::DEFAULT, parameters.metric, parameters.access_paths)
             .build(build)
     },
 )
-.storing();
+.with_storage();
 
 flowrun_sdk::choice! {
     /// Distance measure of `FaissIndexer`.
@@ -102,10 +102,10 @@ pub(crate) const FAISS: ExecutorType = ExecutorType::new::<FaissParameters>(
     "Stores the vectors of chunks and finds the nearest with a FAISS index of any type.",
     create_faiss,
 )
-.storing();
+.with_storage();
 
 fn create_faiss(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: FaissParameters = parse(build)?;
+    let parameters: FaissParameters = parse_parameters(build)?;
     if let IndexChoice::Invalid(_, reason) = &parameters.index_key {
         return Err(BuildError::parameter("index_key", reason));
     }
@@ -156,7 +156,7 @@ pub(crate) const ANNOY: ExecutorType = ExecutorType::new::<AnnoyParameters>(
     "AnnoyIndexer",
     "Stores the vectors of chunks and finds the nearest, with the index of NumpyIndexer instead of Annoy's trees.",
     |build| {
-        let parameters: AnnoyParameters = parse(build)?;
+        let parameters: AnnoyParameters = parse_parameters(build)?;
         let metric = match parameters.metric {
             AnnoyMetric::Angular => Metric::Cosine,
             AnnoyMetric::Euclidean => Metric::Euclidean,
@@ -167,7 +167,7 @@ pub(crate) const ANNOY: ExecutorType = ExecutorType::new::<AnnoyParameters>(
         let names = ParameterNames { metrics, ..ParameterNames::DEFAULT };
         config("AnnoyIndexer", names, metric, parameters.access_paths).build(build)
     },
-).storing();
+).with_storage();
 
 flowrun_sdk::choice! {
     /// Distance measure of `NmslibIndexer`.
@@ -205,7 +205,7 @@ pub(crate) const NMSLIB: ExecutorType = ExecutorType::new::<NmslibParameters>(
     "NmslibIndexer",
     "Stores the vectors of chunks and finds the nearest, with the index of NumpyIndexer instead of nmslib's methods.",
     |build| {
-        let parameters: NmslibParameters = parse(build)?;
+        let parameters: NmslibParameters = parse_parameters(build)?;
         let metric = match parameters.space {
             NmslibSpace::Cosine => Metric::Cosine,
             NmslibSpace::L2 => Metric::Euclidean,
@@ -219,4 +219,4 @@ pub(crate) const NMSLIB: ExecutorType = ExecutorType::new::<NmslibParameters>(
         let names = ParameterNames { metric: "space", metrics, ..ParameterNames::DEFAULT };
         config("NmslibIndexer", names, metric, parameters.access_paths).build(build)
     },
-).storing();
+).with_storage();

@@ -11,8 +11,8 @@ use crate::handlers::Handlers;
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
 use crate::quarantine::quarantine;
-use crate::shard::{Resident, Settings, Shard, ShardHoldings};
-use crate::storage::{Elements, Fsync, Kind, Wanted};
+use crate::shard::{CacheCapacity, IndexSummary, Settings, Shard};
+use crate::storage::{ElementType, Fsync, Schema, StorageKind};
 use crate::stored_fields::StoredFields;
 
 /// Settings of a vector indexer. Executors under other names convert their own parameters to these.
@@ -26,7 +26,7 @@ pub(crate) struct VectorIndexerConfig {
     /// Number of dimensions; `None` for that of the first vector.
     pub(crate) dimension: Option<usize>,
     /// Element type of stored vectors; `None` for that of the existing index, or the default.
-    pub(crate) elements: Option<Elements>,
+    pub(crate) elements: Option<ElementType>,
     pub(crate) index: IndexChoice,
     pub(crate) tuning: Tuning,
     /// Default number of matches per query.
@@ -40,7 +40,7 @@ pub(crate) struct VectorIndexerConfig {
     /// Tag with the time at which a document expires.
     pub(crate) expires: Option<String>,
     /// Capacity of the index cache; `None` for all indexes in memory.
-    pub(crate) resident: Option<Resident>,
+    pub(crate) cache_capacity: Option<CacheCapacity>,
 }
 
 impl VectorIndexerConfig {
@@ -59,8 +59,8 @@ impl VectorIndexerConfig {
             return Err(BuildError::parameter(self.names.top_k, reason));
         }
         self.stored_fields.check_expires(self.expires.as_deref())?;
-        let wanted = Wanted {
-            kind: Kind::Vectors,
+        let schema = Schema {
+            kind: StorageKind::Vectors,
             dimension: self.dimension,
             metric: self.metric,
             elements: self.elements,
@@ -70,7 +70,7 @@ impl VectorIndexerConfig {
             names: self.names,
         };
         let settings = Settings {
-            wanted,
+            schema,
             index: self.index,
             tuning: self.tuning,
             fsync: self.fsync,
@@ -78,12 +78,12 @@ impl VectorIndexerConfig {
             read_only: context.read_only,
             columns: self.columns.names(),
             expires: self.expires.clone(),
-            resident: self.resident,
+            cache_capacity: self.cache_capacity,
         };
         let shard = match Shard::open(context, settings) {
             Err(error) if error.is_damage() && context.shards > 1 => {
-                let instance = quarantine(&error, context).for_endpoints(ENDPOINTS);
-                return Ok(instance.ranked(Order::Ascending, self.top_k));
+                let instance = quarantine(&error, context).with_endpoints(ENDPOINTS);
+                return Ok(instance.with_ranking(Order::Ascending, self.top_k));
             }
             shard => shard?,
         };
@@ -98,7 +98,7 @@ impl VectorIndexerConfig {
         };
         let dimension = handlers.shard.dimension().or(self.dimension);
         let searched = Some(self.search_access_paths.clone());
-        let holdings = ShardHoldings::new(&handlers.shard, &handlers.columns, &FILTERED_ENDPOINTS, searched);
+        let holdings = IndexSummary::new(&handlers.shard, &handlers.columns, &FILTERED_ENDPOINTS, searched);
         let executor = VectorIndexer {
             handlers,
             name: self.name,
@@ -106,8 +106,10 @@ impl VectorIndexerConfig {
             access_paths: self.search_access_paths,
             top_k: self.top_k,
         };
-        let instance =
-            Instance::thread(executor).for_endpoints(ENDPOINTS).reading(dimension).holding(holdings);
-        Ok(instance.ranked(Order::Ascending, self.top_k))
+        let instance = Instance::new(executor)
+            .with_endpoints(ENDPOINTS)
+            .with_input_dimension(dimension)
+            .with_shard_summary(holdings);
+        Ok(instance.with_ranking(Order::Ascending, self.top_k))
     }
 }

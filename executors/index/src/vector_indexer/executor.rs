@@ -8,7 +8,7 @@ use crate::ann::Tuning;
 use crate::embedding;
 use crate::handlers::Handlers;
 use crate::metric::{Metric, Query};
-use crate::shard::{Asked, Match, Page, RERANK_MAX};
+use crate::shard::{Match, Page, RERANK_MAX, SearchParams};
 
 /// Endpoints of a vector indexer.
 pub(super) const ENDPOINTS: [&str; 13] = [
@@ -61,7 +61,7 @@ impl Executor for VectorIndexer {
     }
 
     fn close(&mut self) -> Result<(), ExecutorError> {
-        self.handlers.shard.save();
+        self.handlers.shard.save_index();
         Ok(())
     }
 }
@@ -80,10 +80,10 @@ impl VectorIndexer {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let (queries, queries_per_root) = self.queries(call, &paths)?;
         let check = || call.check();
-        let asked = Asked { k: top_k, filter: filter.as_ref(), tuning: request_tuning(call)? };
-        let mut answers = self.handlers.shard.search(&queries, &asked, &check)?.into_iter();
+        let params = SearchParams { k: top_k, filter: filter.as_ref(), tuning: request_tuning(call)? };
+        let mut answers = self.handlers.shard.search(&queries, &params, &check)?.into_iter();
         let mut queries_per_root = queries_per_root.into_iter();
-        call.each(&AccessPaths::roots(), |root| {
+        call.for_each(&AccessPaths::roots(), |root| {
             let mut answers = answers.by_ref().take(queries_per_root.next().unwrap_or(0));
             paths.visit_mut(root, &mut |document| {
                 // A path may also visit the matches that were set in this loop; they are not queries.
@@ -97,7 +97,7 @@ impl VectorIndexer {
 
     /// `/filter`: replaces the documents of the request with stored documents that match the filter.
     fn filter(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let filter = self.handlers.columns.filter(call.parameters())?.unwrap_or(Filter::EVERYTHING);
+        let filter = self.handlers.columns.filter(call.parameters())?.unwrap_or(Filter::MATCH_ALL);
         let page = Page {
             offset: call.parameter("offset")?.unwrap_or(0),
             limit: call.top_k(FILTER_LIMIT)?,
@@ -109,7 +109,7 @@ impl VectorIndexer {
             return Err(ExecutorError::parameter("limit", reason));
         }
         let check = || call.check();
-        let found = self.handlers.shard.filter(&filter, &page, &check)?;
+        let found = self.handlers.shard.find_matching(&filter, &page, &check)?;
         *call.documents_mut() = found;
         Ok(())
     }
@@ -119,8 +119,8 @@ impl VectorIndexer {
     fn fill_embedding(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.handlers.access_paths)?.into_owned();
         let (mut filled, mut unknown) = (0_u64, 0_u64);
-        let transaction = self.handlers.shard.moment();
-        call.each(&paths, |document| {
+        let transaction = self.handlers.shard.read_transaction();
+        call.for_each(&paths, |document| {
             match transaction.vector(&document.id)? {
                 Some(vector) => {
                     document.embedding = Some(Tensor::vector(vector));
@@ -145,7 +145,7 @@ impl VectorIndexer {
         let dimension = self.handlers.shard.dimension();
         let mut queries: Vec<Query> = Vec::new();
         let mut queries_per_root = Vec::new();
-        call.each(&AccessPaths::roots(), |root| {
+        call.for_each(&AccessPaths::roots(), |root| {
             let before = queries.len();
             let read = paths.visit_mut(root, &mut |document| {
                 queries.push(Query::new(embedding::vector(document, self.metric, dimension)?));

@@ -6,7 +6,7 @@
 mod config;
 mod executor;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, parse_parameters};
 
 pub(crate) use config::VectorIndexerConfig;
 
@@ -15,8 +15,8 @@ use crate::byte_size::ByteSize;
 use crate::columns::Columns;
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
-use crate::shard::Resident;
-use crate::storage::{Elements, Fsync};
+use crate::shard::CacheCapacity;
+use crate::storage::{ElementType, Fsync};
 use crate::stored_fields::{ExcludableField, StoredFields, default_exclude};
 
 /// Default number of matches per query.
@@ -38,7 +38,7 @@ flowrun_sdk::parameters! {
         /// Memory limit of an index that `auto` selects, such as `2GB`; null for 1 GiB.
         memory: Option<ByteSize> = None,
         /// Element type of stored vectors, `f32` or `f16`; null for that of the existing index, or `f32`.
-        vectors: Option<Elements> = None,
+        vectors: Option<ElementType> = None,
         /// Number of matches per document; the request's `top_k` or `limit` overrides it.
         top_k: usize = TOP_K,
         /// Jina 3's name of `top_k`.
@@ -66,7 +66,7 @@ flowrun_sdk::parameters! {
         rerank: Option<usize> = None,
         /// Cache size for the indexes of all shards: a number of shards, or an amount of memory such as `2GB`. The most
         /// recently searched ones are in memory, the others are loaded from disk when they are searched. Null for all.
-        resident: Option<Resident> = None,
+        resident: Option<CacheCapacity> = None,
     }
 }
 
@@ -75,10 +75,10 @@ pub(crate) const VECTOR_INDEXER: ExecutorType = ExecutorType::new::<VectorIndexe
     "Stores documents by their embeddings and finds the nearest.",
     create,
 )
-.storing();
+.with_storage();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: VectorIndexerParameters = parse(build)?;
+    let parameters: VectorIndexerParameters = parse_parameters(build)?;
     if let IndexChoice::Fixed(index_type) = &parameters.index {
         check_tuning(index_type, parameters.n_probe, parameters.ef_search)?;
     }
@@ -108,7 +108,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         columns: Columns::parse(&parameters.columns)
             .map_err(|reason| BuildError::parameter("columns", reason))?,
         expires: parameters.expires,
-        resident: parameters.resident,
+        cache_capacity: parameters.resident,
     };
     config.build(build)
 }
