@@ -82,10 +82,10 @@ pub const CLUSTERS_MAX: usize = 10_000;
 pub const RETRIES_MAX: usize = 1_000;
 
 /// How long an executor may take to start when the flow does not say; Jina 3's default.
-pub const READY_DEFAULT: Duration = Duration::from_secs(600);
+pub const READY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
 
 /// How long a flow that was told to end may take to finish what is inside.
-pub const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Failed attempts to restart a worker before its pod answers every request with the reason.
 pub const RESTARTS_MAX: u32 = 5;
@@ -96,21 +96,21 @@ pub const QUEUE_MAX: usize = 1_000;
 
 /// How long a request may have to wait for a credit. Whoever would wait longer is refused at once, and comes back to a
 /// flow that works on what is still wanted; a stream is held back instead.
-pub const QUEUE_WAIT: Duration = Duration::from_secs(1);
+pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Requests that may wait however long it takes, unless their deadline would pass: a burst is no overload.
-pub const QUEUE_MIN: usize = 64;
+pub const QUEUE_BURST: usize = 64;
 
 /// Refusals for want of room that are told at once: so many in a second, and so many more in a burst. Beyond that they are
 /// told later, up to the second after which a client should ask again.
-pub const REFUSALS_PER_SECOND: u32 = 2_000;
-/// See [`REFUSALS_PER_SECOND`].
-pub const REFUSALS_AT_ONCE: u32 = 1_000;
+pub const REJECTIONS_PER_SECOND: u32 = 2_000;
+/// See [`REJECTIONS_PER_SECOND`].
+pub const REJECTIONS_BURST: u32 = 1_000;
 
 /// How far those who compute stand behind those who answer where a flow is served and cores are short, as `nice` counts:
 /// a tenth of their share. With half of that refusals come too late now and then to spare anything, and all the bytes of
 /// what is refused pile up (measured: docs/performance.md); with more, whatever else the machine does goes before the work.
-pub const WORK_NICENESS: i32 = 10;
+pub const WORKER_NICENESS: i32 = 10;
 
 /// Bytes of the requests at the gateway, those that wait and those inside, as they came: the part of the memory that
 /// the bound of the flow itself does not cover.
@@ -129,7 +129,7 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 pub const STREAMS_MAX: u32 = 1_000;
 
 /// How long a client may take to send the head of a request of HTTP/1.
-pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a client may take to send the body of a request, and to take in a reply that waits for it.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -142,14 +142,14 @@ pub const ERROR_LINGER: Duration = Duration::from_millis(100);
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Requests that `flowrun client` has under way: enough to keep a flow busy, and few beside those that one lets in.
-pub const CLIENT_REQUESTS: usize = 16;
+pub const CLIENT_REQUESTS_IN_FLIGHT: usize = 16;
 
 /// Requests that `flowrun bench` has under way in an open loop. More than a service holds, so that it is the service
 /// that refuses.
 pub const BENCH_REQUESTS_MAX: usize = 10_000;
 
 /// How often an idle connection of HTTP/2 is asked whether anyone is there, and how long it has to answer.
-pub const KEEPALIVE: Duration = Duration::from_secs(60);
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long a client may take to agree on TLS.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -171,13 +171,13 @@ pub const REQUEST_ID_BYTES_MAX: usize = 128;
 pub const TRACE_STATE_BYTES_MAX: usize = 512;
 
 /// Spans that wait for the collector of traces; some 2 MB. More are dropped, so that no request waits for it.
-pub const SPANS_WAITING_MAX: usize = 4096;
+pub const SPANS_QUEUED_MAX: usize = 4096;
 
 /// Spans that are sent together.
-pub const SPANS_BATCH: usize = 512;
+pub const SPANS_PER_BATCH: usize = 512;
 
 /// How long a span may wait for others to be sent with.
-pub const SPANS_DELAY: Duration = Duration::from_secs(1);
+pub const SPANS_BATCH_WAIT: Duration = Duration::from_secs(1);
 
 /// How long the collector may take for a batch; OpenTelemetry's default.
 pub const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(10);
@@ -186,7 +186,7 @@ pub const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(10);
 pub const COLLECTOR_REPLY_BYTES_MAX: usize = 64 << 10;
 
 /// How long the end of a service waits for the last spans to be sent.
-pub const TRACES_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+pub const TRACES_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Diagnostics that are shown, the worst first to be kept; whoever wrote more mistakes mends these first.
 pub const DIAGNOSTICS_MAX: usize = 100;

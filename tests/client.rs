@@ -8,7 +8,7 @@ use flowrun::runtime::{Request, Response};
 use flowrun_sdk::{Document, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::serving::{Serving, put_certificate};
+use crate::serving::{Serving, write_certificate};
 use crate::support::client::{served, served_by};
 use crate::support::program::{PASS, command, directory, flowrun, json_lines, text};
 use crate::support::{documents, gate, ids};
@@ -164,7 +164,7 @@ fn the_program_asks_and_prints_as_a_job_does() {
 #[test]
 fn the_program_asks_and_measures_beneath_tls_whom_it_is_told_to_trust() {
     let directory = directory(PASS);
-    put_certificate(directory.path(), "tls");
+    write_certificate(directory.path(), "tls");
     let serve = ["serve", "flow.yml", "--tls-cert", "tls.crt", "--tls-key", "tls.key"];
     let serving = Serving::start(directory.path(), &serve);
     let address = format!("grpcs://{}", serving.addresses[0]);

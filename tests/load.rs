@@ -133,11 +133,11 @@ async fn whenever_it_is_told_to_end_nothing_that_was_accepted_is_lost() {
         // The instant is random, but the same in every run of the tests.
         let instant = ChaCha8Rng::seed_from_u64(ending).next_u64() % 30_000;
         tokio::time::sleep(Duration::from_micros(instant)).await;
-        serving.ask_to_end();
+        serving.send_sigterm();
         let tally = sum(workers).await;
         assert!(tally.lost.is_empty(), "ending {ending}, after {instant} µs: {tally:?}");
         assert_eq!(tally.refused, 32, "every worker is told of the end: {tally:?}");
-        assert_eq!(serving.ended(), Some(143));
+        assert_eq!(serving.wait(), Some(143));
         total += tally.answered;
     }
     assert!(total > 0, "nothing was under way");

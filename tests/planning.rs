@@ -117,7 +117,7 @@ fn every_leaf_is_a_part_of_the_reply_unless_it_floats() {
     let yaml = "jtype: Flow\nexecutors:\n- {name: a, uses: Pass}\n- {name: b, uses: Pass, needs: a}\n\
                 - {name: c, uses: Pass, needs: a}\n- {name: side, uses: Log, needs: a, floating: true}\n";
     let topology = planned(yaml, &Environment::default());
-    assert_eq!((topology.exits, topology.entrance.len()), (2, 1));
+    assert_eq!((topology.exit_inputs, topology.entry_ports.len()), (2, 1));
     let outputs: usize = topology.pods.iter().map(|pod| pod.outputs.len()).sum();
     assert_eq!(outputs, 5);
 }
@@ -127,14 +127,14 @@ fn channels_have_a_slot_for_every_credit_and_the_bound_follows() {
     let yaml = "jtype: Flow\nwith: {prefetch: $N}\nexecutors:\n- {name: a, uses: Pass}\n- {name: b, uses: Pass, needs: a, shards: 4}\n\
                 - {name: c, uses: Pass, needs: a}\n";
     for credits in [1, 20] {
-        let topology = planned(yaml, &Environment::of([("N", &credits.to_string())]));
+        let topology = planned(yaml, &Environment::from_variables([("N", &credits.to_string())]));
         assert_eq!(topology.credits, credits);
         assert!(topology.pods.iter().all(|pod| pod.channel_slots == credits));
         let memory = topology.memory;
         assert_eq!((memory.requests, memory.copies), (credits, 2 * 4));
         assert_eq!(memory.bytes(), credits * 8 * memory.request_bytes_max);
     }
-    let unlimited = planned(yaml, &Environment::of([("N", "0")]));
+    let unlimited = planned(yaml, &Environment::from_variables([("N", "0")]));
     assert_eq!(unlimited.credits, flowrun::limits::PREFETCH_UNLIMITED);
 }
 
@@ -161,8 +161,8 @@ fn inspecting_pods_look_on_from_the_side() {
         Some(vec!["a".to_owned()]),
         "what follows does not need the onlooker"
     );
-    assert_eq!(planned(&flow("COLLECT"), &Environment::default()).exits, 2);
-    assert_eq!(planned(&flow("HANG"), &Environment::default()).exits, 1);
+    assert_eq!(planned(&flow("COLLECT"), &Environment::default()).exit_inputs, 2);
+    assert_eq!(planned(&flow("HANG"), &Environment::default()).exit_inputs, 1);
     assert_eq!(needs(&flow("REMOVE"), "watch"), None);
 }
 
@@ -171,7 +171,7 @@ fn a_path_starts_where_it_stands_unless_a_variable_supplies_it() {
     let directory = tempfile::tempdir().unwrap();
     let yaml = "jtype: Flow\nwith: {workspace: ws}\nexecutors:\n- {name: a, uses: DocumentStore}\n\
                 - {name: b, uses: DocumentStore, uses_metas: {name: other}, workspace: $W}\n";
-    let topology = plan(yaml, directory.path(), &Environment::of([("W", "elsewhere")]));
+    let topology = plan(yaml, directory.path(), &Environment::from_variables([("W", "elsewhere")]));
     let workspace = |pod: usize| topology.pods[pod].executor.as_ref().unwrap().components[0].workspace(0);
     assert_eq!(workspace(0), directory.path().join("ws/DocumentStore/0"));
     assert_eq!(workspace(1), Path::new("elsewhere/other/0"));

@@ -30,12 +30,12 @@ const STUB: ExecutorType =
 struct Stub;
 
 fn create(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Stub))
+    Ok(Instance::new(Stub))
 }
 
 impl Executor for Stub {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        call.each(&"@c".parse().unwrap(), |frame| {
+        call.for_each(&"@c".parse().unwrap(), |frame| {
             let tensor = frame.tensor.as_ref().ok_or_else(|| ExecutorError::input("no pixels"))?;
             frame.embedding = Some(Tensor::vector(quadrants(&tensor.to_f32()?)));
             Ok(())
@@ -103,11 +103,14 @@ async fn tumblr_gif_search_gives_jinas_answers() {
     for (replicas, shards) in [("2", "2"), ("1", "1"), ("3", "4")] {
         let workspace = tempfile::tempdir().unwrap();
         let workspace = workspace.path().to_str().unwrap();
-        let environment =
-            Environment::of([("REPLICAS", replicas), ("SHARDS", shards), ("TEST_WORKDIR", workspace)]);
+        let environment = Environment::from_variables([
+            ("REPLICAS", replicas),
+            ("SHARDS", shards),
+            ("TEST_WORKDIR", workspace),
+        ]);
         let index = seed("tumblr-gif-search/flow-index.yml", &environment, false).await;
         send(&index, "/index", &gifs(), 100).await;
-        assert!(index.drain(flowrun::limits::DRAIN_DEFAULT).await.in_time());
+        assert!(index.drain(flowrun::limits::DRAIN_TIMEOUT).await.completed());
         let query = seed("tumblr-gif-search/flow-query.yml", &environment, false).await;
         let answers = send(&query, "/search", &gifs(), 100).await;
         for (answer, expected) in answers.iter().zip(oracle["results"].as_array().unwrap()) {
@@ -134,7 +137,7 @@ async fn tumblr_gif_search_gives_jinas_answers() {
 async fn flower_search_finds_a_picture_by_itself_and_by_its_mirror_image() {
     let workspace = tempfile::tempdir().unwrap();
     let workspace_path = workspace.path().to_str().unwrap();
-    let environment = Environment::of([
+    let environment = Environment::from_variables([
         ("REPLICAS", "2"),
         ("SHARDS", "1"),
         ("COLOR_CHANNEL_AXIS", "0"),
@@ -143,7 +146,7 @@ async fn flower_search_finds_a_picture_by_itself_and_by_its_mirror_image() {
     let files = pictures(workspace.path());
     let index = seed("flower-search/flow-index.yml", &environment, true).await;
     send(&index, "/index", &files, 5).await;
-    assert!(index.drain(flowrun::limits::DRAIN_DEFAULT).await.in_time());
+    assert!(index.drain(flowrun::limits::DRAIN_TIMEOUT).await.completed());
     let query = seed("flower-search/flow-query.yml", &environment, true).await;
     for answer in send(&query, "/search", &files, 5).await {
         let best = &answer.matches[0];

@@ -19,7 +19,7 @@ use crate::client::{Client, Load, Measured, Pace};
 use crate::diagnostic::{Report, Severity, Sources};
 use crate::gateway::{self, Gateway, Server, Token};
 use crate::job::{self, TABLE_STYLE};
-use crate::limits::DRAIN_DEFAULT;
+use crate::limits::DRAIN_TIMEOUT;
 use crate::runtime::{self, Request};
 use crate::yaml::Environment;
 
@@ -51,7 +51,7 @@ pub(super) fn bench(options: &BenchOptions) -> anyhow::Result<Exit> {
         };
         let address = server.addresses().first().map(ToString::to_string).unwrap_or_default();
         let exit = measure(&address, token.as_ref(), load, options).await;
-        server.drain(DRAIN_DEFAULT).await;
+        server.drain(DRAIN_TIMEOUT).await;
         exit
     });
     tasks.shutdown_background();
@@ -75,10 +75,12 @@ fn documents(options: &BenchOptions) -> anyhow::Result<Option<Vec<Document>>> {
 /// Serves a flow to this machine; `None` when it cannot be, which has been said.
 async fn serve(flow: &Path, token: Option<Token>) -> anyhow::Result<Option<Server>> {
     let (mut sources, mut report) = (Sources::default(), Report::default());
-    let environment = Environment::of_process([]);
+    let environment = Environment::from_process([]);
     let read = crate::read(flow, &environment, &crate::catalog::built_in(), &mut sources, &mut report);
     let launched = match &read {
-        Some((_, topology)) if !report.has_errors() => runtime::launch_behind(topology, &mut report).await,
+        Some((_, topology)) if !report.has_errors() => {
+            runtime::launch_background(topology, &mut report).await
+        }
         _ => None,
     };
     complain(&report, &sources, Severity::Warning)?;

@@ -35,7 +35,7 @@ pub(super) fn verdict(report: &Report) -> String {
     };
     let counts: Vec<String> =
         [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(count).collect();
-    let lenient = if report.leniency_helps() { "; `--lenient` runs it as Jina would" } else { "" };
+    let lenient = if report.lenient_accepts_all() { "; `--lenient` runs it as Jina would" } else { "" };
     if counts.is_empty() {
         "nothing to complain of".to_owned()
     } else {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use flowrun_remote::{Address, Trust};
 use tokio::sync::watch;
 
 use super::arguments::ClientOptions;
@@ -11,10 +12,9 @@ use super::exit::Exit;
 use super::run::{parameters, path};
 use super::serve::token;
 use super::signals::Signals;
-use crate::catalog::{Address, Trust};
 use crate::client::Client;
 use crate::job::{self, Input, Job, Output, Progress};
-use crate::limits::CLIENT_REQUESTS;
+use crate::limits::CLIENT_REQUESTS_IN_FLIGHT;
 
 /// Connects, asks, and says what became of it.
 pub(super) fn client(options: &ClientOptions) -> anyhow::Result<Exit> {
@@ -27,7 +27,7 @@ pub(super) fn client(options: &ClientOptions) -> anyhow::Result<Exit> {
         endpoint: path(&options.endpoint),
         parameters: parameters(&options.asking.parameters, options.asking.top_k),
         request_size: options.request_size,
-        credits: CLIENT_REQUESTS,
+        credits: CLIENT_REQUESTS_IN_FLIGHT,
         timeout: options.timeout,
     };
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -15,9 +15,9 @@ use super::exit::Exit;
 use super::run::{Read, complain, not_launched};
 use super::signals::Signals;
 use crate::diagnostic::{Policy, Report, Severity, Sources};
-use crate::gateway::{self, Collector, Gateway, LogStream, Server, Tls, TlsError, Token, Traces};
+use crate::gateway::{self, Collector, Gateway, LogStream, Server, Tls, TlsError, Token, TraceExporter};
 use crate::job;
-use crate::limits::DRAIN_DEFAULT;
+use crate::limits::DRAIN_TIMEOUT;
 use crate::runtime;
 use crate::spec::{GatewaySpec, TlsFiles};
 use crate::topology::Topology;
@@ -67,7 +67,7 @@ pub(super) fn serve_read(
             return Ok(Exit::Usage);
         }
     };
-    let collector = match Collector::of(&topology.gateway.traces, |name| std::env::var(name).ok()) {
+    let collector = match Collector::from_spec(&topology.gateway.traces, |name| std::env::var(name).ok()) {
         Ok(collector) => collector,
         Err(error) => {
             writeln!(std::io::stderr().lock(), "error: {error}")?;
@@ -75,23 +75,23 @@ pub(super) fn serve_read(
         }
     };
     // Before any executor is made: what it reads for strangers is bounded from its first request on.
-    guard::confine(&directories(&topology));
+    guard::restrict_files_to(&directories(&topology));
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = tasks.block_on(async {
         // Taken before there is anything to end, so that no signal is lost.
         let signals = Signals::take()?;
         let mut report = Report::new(policy);
-        let flow = runtime::launch_behind(&topology, &mut report).await;
+        let flow = runtime::launch_background(&topology, &mut report).await;
         complain(&report, &sources, Severity::Note)?;
         let Some(flow) = flow else { return Ok(not_launched(&report)) };
         let gateway = Gateway::new(Arc::new(flow), &topology, token);
-        let gateway = gateway.with_pages(crate::catalog::thumbnail, log.clone());
+        let gateway = gateway.with_pages(flowrun_image::thumbnail, log.clone());
         let gateway = match tls {
             Some(tls) => gateway.with_tls(tls),
             None => gateway,
         };
         let gateway = match collector {
-            Some(collector) => gateway.with_traces(Traces::start(collector, &topology.name)),
+            Some(collector) => gateway.with_traces(TraceExporter::start(collector, &topology.name)),
             None => gateway,
         };
         let server = gateway::serve(gateway, &addresses)
@@ -132,13 +132,13 @@ async fn until_signal(server: Server, signals: Signals) -> anyhow::Result<Exit> 
     }
     let drained = tokio::select! {
         exit = &mut signals => return Ok(exit),
-        drained = server.drain(DRAIN_DEFAULT) => drained,
+        drained = server.drain(DRAIN_TIMEOUT) => drained,
     };
-    for end in &drained.ends {
+    for end in &drained.failed_workers {
         tracing::error!("a worker did not end well: {end:?}");
     }
     Ok(match signalled.get() {
-        _ if !drained.in_time() => Exit::NotDrained,
+        _ if !drained.completed() => Exit::NotDrained,
         Some(exit) => *exit,
         None => Exit::Done,
     })

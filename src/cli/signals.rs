@@ -38,7 +38,7 @@ impl Signals {
         stop.send_replace(true);
         tokio::select! {
             exit = self.next() => exit,
-            () = tokio::time::sleep(crate::limits::DRAIN_DEFAULT) => Exit::NotDrained,
+            () = tokio::time::sleep(crate::limits::DRAIN_TIMEOUT) => Exit::NotDrained,
         }
     }
 }

@@ -1,14 +1,14 @@
 //! A connection to a flow that is served somewhere, and requests one by one.
 
+use flowrun_remote::{Address, Channel, Trust, Written};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{Ascii, MetadataValue};
 
 use super::conversation::Conversation;
 use super::error::ClientError;
-use crate::catalog::{Address, Channel, Trust, Written};
 use crate::gateway::Token;
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{answer, ask};
+use crate::gateway::wire::{decode_reply, encode_request};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::runtime::{Request, Response};
 
@@ -45,7 +45,7 @@ impl Client {
     /// # Errors
     /// Why there is none, or the failure that is the answer.
     pub async fn ask(&self, request: &Request) -> Result<Response, ClientError> {
-        Ok(answer(self.exchange(ask(request.id.clone(), request)).await?)?)
+        Ok(decode_reply(self.exchange(encode_request(request.id.clone(), request)).await?)?)
     }
 
     /// Sends a message; the reply.

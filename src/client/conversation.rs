@@ -13,7 +13,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 use super::connection::Client;
 use super::error::ClientError;
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{answer, ask};
+use crate::gateway::wire::{decode_reply, encode_request};
 use crate::job::Answers;
 use crate::runtime::{Request, RequestError, Response};
 
@@ -80,7 +80,7 @@ impl Conversation {
     /// # Errors
     /// Why there is none, or the failure that is the answer.
     pub async fn ask(&self, request: &Request) -> Result<Response, ClientError> {
-        Ok(answer(self.exchange(ask(request.id.clone(), request)).await?)?)
+        Ok(decode_reply(self.exchange(encode_request(request.id.clone(), request)).await?)?)
     }
 
     /// Sends a message, once the connection has room; the reply. Both have a number behind their id.

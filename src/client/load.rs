@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flowrun_remote::Written;
 use hdrhistogram::{CreationError, Histogram};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
@@ -14,9 +15,8 @@ use tokio::task::{JoinError, JoinSet};
 use super::connection::Client;
 use super::conversation::Conversation;
 use super::error::ClientError;
-use crate::catalog::Written;
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{ask, went_through};
+use crate::gateway::wire::{check_status, encode_request};
 use crate::limits::BENCH_REQUESTS_MAX;
 use crate::runtime::Request;
 
@@ -109,7 +109,7 @@ struct Message {
 
 impl Message {
     fn of(request: &Request) -> Self {
-        let own = ask(request.id.clone(), request);
+        let own = encode_request(request.id.clone(), request);
         Self { written: Written::of(&own), own }
     }
 }
@@ -134,7 +134,7 @@ impl Asked {
             Some(conversation) => conversation.exchange(message.own.clone()).await?,
             None => self.client.exchange_written(&message.written).await?,
         };
-        Ok(went_through(&reply)?)
+        Ok(check_status(&reply)?)
     }
 }
 

@@ -57,8 +57,8 @@ macro_rules! codes {
             }
 
             /// Whether the flow can be drawn and checked all the same, so that it is an error to `run` alone.
-            pub fn hinders_running_alone(self) -> bool {
-                match self { $(Self::$variant => codes!(@hinders $($trait)?),)* }
+            pub fn blocks_run_only(self) -> bool {
+                match self { $(Self::$variant => codes!(@blocks $($trait)?),)* }
             }
 
             /// What it means.
@@ -69,8 +69,8 @@ macro_rules! codes {
     };
     (@accepts accepts) => { true };
     (@accepts $($other:ident)?) => { false };
-    (@hinders hinders_running) => { true };
-    (@hinders $($other:ident)?) => { false };
+    (@blocks blocks_run) => { true };
+    (@blocks $($other:ident)?) => { false };
 }
 
 codes! {
@@ -104,7 +104,7 @@ codes! {
     /// A key of Jina's own machinery: accepted, without effect. Noted once.
     WithoutEffect = "F207", "without-effect", Note;
     /// A key whose meaning is known and is not available.
-    Unsupported = "F208", "unsupported", Error, hinders_running;
+    Unsupported = "F208", "unsupported", Error, blocks_run;
     /// Two pods have the same name. Jina 3 renames the second.
     DuplicateName = "F209", "duplicate-name", Error, accepts;
     /// A pod's name is not an identifier.
@@ -118,7 +118,7 @@ codes! {
     /// A key stands in a place where Jina does not read it; it means something in another.
     MisplacedKey = "F214", "misplaced-key", Warning;
     /// A driver of Jina 0.x or 1.x that has no counterpart.
-    UnsupportedDriver = "F215", "unsupported-driver", Error, hinders_running;
+    UnsupportedDriver = "F215", "unsupported-driver", Error, blocks_run;
     /// A path was found from the working directory and not beside the file that names it.
     PathFromWorkingDirectory = "F216", "path-from-working-directory", Note;
     /// A condition on documents is not in docarray's query language.
@@ -136,7 +136,7 @@ codes! {
     EmptyFlow = "F305", "empty-flow", Warning;
 
     /// No executor of that name or file can be found.
-    UnresolvedExecutor = "F401", "unresolved-executor", Error, hinders_running;
+    UnresolvedExecutor = "F401", "unresolved-executor", Error, blocks_run;
     /// An executor has no such parameter. Jina ignores it.
     UnknownParameter = "F402", "unknown-parameter", Error, accepts;
     /// A parameter that an executor needs is missing.
@@ -144,7 +144,7 @@ codes! {
     /// A parameter's value does not fit.
     InvalidParameter = "F404", "invalid-parameter", Error;
     /// A driver names a component that the executor does not have.
-    UnknownComponent = "F405", "unknown-component", Error, hinders_running;
+    UnknownComponent = "F405", "unknown-component", Error, blocks_run;
     /// Two executors would store what they are given in the same directory.
     SharedWorkspace = "F406", "shared-workspace", Error;
 

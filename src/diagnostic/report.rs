@@ -109,7 +109,7 @@ impl Report {
     /// the worst are.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
         let lenient = self.policy.lenient && diagnostic.code.accepted_by_jina();
-        let inspected = self.policy.inspect && diagnostic.code.hinders_running_alone();
+        let inspected = self.policy.inspect && diagnostic.code.blocks_run_only();
         if lenient || inspected {
             diagnostic.severity = diagnostic.severity.min(Severity::Warning);
         }
@@ -147,7 +147,7 @@ impl Report {
     }
 
     /// Whether there are errors and all of them are such that Jina does not make.
-    pub fn leniency_helps(&self) -> bool {
+    pub fn lenient_accepts_all(&self) -> bool {
         let mut errors =
             self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).peekable();
         errors.peek().is_some() && errors.all(|diagnostic| diagnostic.code.accepted_by_jina())

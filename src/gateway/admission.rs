@@ -1,7 +1,7 @@
 //! Who is let in. A [`Ticket`] is room: for one request, and for its bytes.
 //!
 //! A request is let in or refused by its head, before its body has come: what is refused costs next to nothing, and
-//! what is on its way is counted. Whoever cannot be held back waits no longer than [`QUEUE_WAIT`]: how long that would
+//! what is on its way is counted. Whoever cannot be held back waits no longer than [`QUEUE_WAIT_MAX`]: how long that would
 //! be follows from how long requests stay inside (Little's law), so that the queue is as long as the flow is fast.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
 use super::exchange::Refusal;
-use crate::limits::{CLIENT_TIMEOUT, QUEUE_BYTES_MAX, QUEUE_MAX, QUEUE_MIN, QUEUE_WAIT};
+use crate::limits::{CLIENT_TIMEOUT, QUEUE_BURST, QUEUE_BYTES_MAX, QUEUE_MAX, QUEUE_WAIT_MAX};
 
 /// Bytes are counted in pages, because a semaphore counts up to 2²⁹ only.
 const PAGE: usize = 4096;
@@ -102,7 +102,7 @@ impl Admission {
         let waiting = self.under_way().saturating_sub(self.credits);
         let wait = self.wait_behind(waiting);
         // A burst is no overload, but who is sure to be too late is told so.
-        let short = waiting < QUEUE_MIN && patience >= QUEUE_WAIT;
+        let short = waiting < QUEUE_BURST && patience >= QUEUE_WAIT_MAX;
         if short || wait <= patience {
             return Ok(());
         }
@@ -164,7 +164,9 @@ impl Admission {
 
 /// How long a request waits that came with this deadline.
 pub(super) fn patience(deadline: Option<Instant>) -> Duration {
-    deadline.map_or(QUEUE_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()).min(QUEUE_WAIT))
+    deadline.map_or(QUEUE_WAIT_MAX, |deadline| {
+        deadline.saturating_duration_since(Instant::now()).min(QUEUE_WAIT_MAX)
+    })
 }
 
 impl Hold {
@@ -228,7 +230,7 @@ mod tests {
 
     /// A request of so many bytes that comes when there are credits.
     fn of(bytes: usize) -> Entrance {
-        Entrance { bytes, full: false, patience: Some(QUEUE_WAIT) }
+        Entrance { bytes, full: false, patience: Some(QUEUE_WAIT_MAX) }
     }
 
     #[test]
@@ -272,12 +274,12 @@ mod tests {
             inside.len() - credits
         };
         // Ten in 50 ms are two hundred in a second.
-        let in_a_second = usize::try_from(200 * QUEUE_WAIT.as_millis() / 1000).unwrap();
-        assert_eq!(most_of(Duration::from_millis(50), QUEUE_WAIT), in_a_second + 1);
-        assert_eq!(most_of(Duration::from_millis(1), QUEUE_WAIT), QUEUE_MAX);
-        assert_eq!(most_of(Duration::from_secs(60), QUEUE_WAIT), QUEUE_MIN);
-        assert_eq!(most_of(Duration::from_millis(50), QUEUE_WAIT / 2), in_a_second / 2 + 1);
-        assert_eq!(most_of(Duration::from_secs(60), QUEUE_WAIT / 2), 1);
+        let in_a_second = usize::try_from(200 * QUEUE_WAIT_MAX.as_millis() / 1000).unwrap();
+        assert_eq!(most_of(Duration::from_millis(50), QUEUE_WAIT_MAX), in_a_second + 1);
+        assert_eq!(most_of(Duration::from_millis(1), QUEUE_WAIT_MAX), QUEUE_MAX);
+        assert_eq!(most_of(Duration::from_secs(60), QUEUE_WAIT_MAX), QUEUE_BURST);
+        assert_eq!(most_of(Duration::from_millis(50), QUEUE_WAIT_MAX / 2), in_a_second / 2 + 1);
+        assert_eq!(most_of(Duration::from_secs(60), QUEUE_WAIT_MAX / 2), 1);
     }
 
     #[test]

@@ -26,8 +26,8 @@ use super::departing::Departures;
 use super::security::Token;
 use super::service::Gateway;
 use super::{grpc, http, linger, pages};
-use crate::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT, KEEPALIVE, STREAMS_MAX};
-use crate::runtime::Drained;
+use crate::limits::{CONNECTIONS_MAX, HEADERS_TIMEOUT, KEEPALIVE_INTERVAL, STREAMS_MAX};
+use crate::runtime::DrainReport;
 
 /// Bytes that a client may send ahead on one stream, and on all streams of a connection. What it has sent before it
 /// hears that it is refused is for nothing, so the first is HTTP/2's own default.
@@ -72,7 +72,7 @@ impl Server {
     }
 
     /// Ends the conversations, then the flow. What was let in is answered, if there is time.
-    pub async fn drain(mut self, limit: Duration) -> Drained {
+    pub async fn drain(mut self, limit: Duration) -> DrainReport {
         let deadline = tokio::time::Instant::now() + limit;
         self.gateway.admission.end();
         self.gateway.conversations.lock().take();
@@ -174,12 +174,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE)
+        .keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_INTERVAL)
         .initial_stream_window_size(WINDOW.0)
         .initial_connection_window_size(WINDOW.1)
         .max_header_list_size(HEAD_BYTES_MAX)

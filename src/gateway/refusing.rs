@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::exchange::Refusal;
-use crate::limits::{REFUSALS_AT_ONCE, REFUSALS_PER_SECOND};
+use crate::limits::{REJECTIONS_BURST, REJECTIONS_PER_SECOND};
 
 /// When refusals are told.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ impl Refusals {
 
     /// How long the next refusal waits, as the generic cell rate algorithm has it (ITU-T I.371).
     fn wait(&self, now: Instant) -> Duration {
-        let each = Duration::from_secs(1) / REFUSALS_PER_SECOND;
-        let burst = each * REFUSALS_AT_ONCE;
+        let each = Duration::from_secs(1) / REJECTIONS_PER_SECOND;
+        let burst = each * REJECTIONS_BURST;
         let mut due = self.due.lock();
         let wait = due.saturating_duration_since(now + burst);
         if wait >= Refusal::RETRY_AFTER {
@@ -53,24 +53,24 @@ mod tests {
     fn a_burst_is_told_at_once_and_the_rest_at_a_pace_within_a_second() {
         let (refusals, start) = (Refusals::new(), Instant::now());
         let waits: Vec<Duration> =
-            (0..REFUSALS_AT_ONCE + 3 * REFUSALS_PER_SECOND).map(|_| refusals.wait(start)).collect();
+            (0..REJECTIONS_BURST + 3 * REJECTIONS_PER_SECOND).map(|_| refusals.wait(start)).collect();
         let at_once = waits.iter().filter(|wait| wait.is_zero()).count();
-        assert!((REFUSALS_AT_ONCE as usize..=REFUSALS_AT_ONCE as usize + 1).contains(&at_once), "{at_once}");
+        assert!((REJECTIONS_BURST as usize..=REJECTIONS_BURST as usize + 1).contains(&at_once), "{at_once}");
         assert!(waits.is_sorted() && waits.last() == Some(&Refusal::RETRY_AFTER));
         let within = |limit: f64| waits.iter().filter(|wait| wait.as_secs_f64() < limit).count();
-        let half = (REFUSALS_AT_ONCE + REFUSALS_PER_SECOND / 2) as usize;
+        let half = (REJECTIONS_BURST + REJECTIONS_PER_SECOND / 2) as usize;
         assert!(within(0.5).abs_diff(half) <= 2, "{}", within(0.5));
     }
 
     #[test]
     fn who_keeps_to_the_pace_never_waits() {
         let (refusals, mut now) = (Refusals::new(), Instant::now());
-        for _ in 0..3 * REFUSALS_PER_SECOND {
+        for _ in 0..3 * REJECTIONS_PER_SECOND {
             assert_eq!(refusals.wait(now), Duration::ZERO);
-            now += Duration::from_secs(1) / REFUSALS_PER_SECOND;
+            now += Duration::from_secs(1) / REJECTIONS_PER_SECOND;
         }
         // And after a second of rest there is a burst again.
         now += Duration::from_secs(1);
-        assert!((0..REFUSALS_AT_ONCE).all(|_| refusals.wait(now).is_zero()));
+        assert!((0..REJECTIONS_BURST).all(|_| refusals.wait(now).is_zero()));
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn resolve(flow: &FlowSpec, report: &mut Report) -> Vec<Vec<Need>> {
             }
         };
         resolved.push(needs);
-        if !pod.floating && !pod.aside {
+        if !pod.floating && !pod.is_inspect {
             previous = Vertex::Pod(position);
         }
     }

@@ -14,7 +14,7 @@ pub(super) struct Dimensions {
 
 impl Dimensions {
     pub(super) fn of(instance: &Instance) -> Self {
-        Self { made: instance.makes_dimension, read: instance.reads_dimension }
+        Self { made: instance.output_dimension, read: instance.input_dimension }
     }
 }
 
@@ -46,8 +46,8 @@ fn mismatch(maker: &PodPlan, made: usize, reader: &PodPlan, read: usize) -> Diag
         reader.name, maker.name
     );
     let components = reader.executor.iter().flat_map(|plan| &plan.components);
-    let places = components
-        .flat_map(|component| NAMES.iter().filter_map(|name| component.arguments.places.get(*name)));
+    let places =
+        components.flat_map(|component| NAMES.iter().filter_map(|name| component.arguments.spans.get(*name)));
     let place = places.map(|(_, value)| *value).next();
     let help = match place {
         Some(_) => format!("say {made}, or take a model whose embeddings have {read} numbers"),

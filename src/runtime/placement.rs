@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use super::clusters::Clusters;
 use super::loads::Loads;
 use super::split::shard_of;
-use crate::spec::{ByTags, Group, Slots, Strategy, TimeTag};
+use crate::spec::{GroupTag, Strategy, TagStrategy, TimeBuckets, TimeTag};
 
 /// Seconds of an hour.
 const HOUR: f64 = 3600.0;
@@ -98,9 +98,9 @@ impl Placement {
         };
         underway
             .shard(&document.id)
-            .or_else(|| first(&|holdings| holdings.may_hold(&document.id)))
+            .or_else(|| first(&|holdings| holdings.may_contain(&document.id)))
             .or_else(|| ids.iter().find_map(|id| underway.shard(id)))
-            .or_else(|| first(&|holdings| holdings.may_hold_chunks(document)))
+            .or_else(|| first(&|holdings| holdings.may_contain_chunks(document)))
             .or_else(|| self.holdings.iter().position(Option::is_none))
     }
 
@@ -145,13 +145,14 @@ impl Placement {
     /// How many documents a shard has, those on their way counted.
     fn load(&self, shard: usize, underway: &Underway) -> u64 {
         let held = self.holdings.get(shard).and_then(Option::as_ref);
-        let held = held.map_or(0, |holdings| holdings.documents());
+        let held = held.map_or(0, |holdings| holdings.document_count());
         held.saturating_add(underway.counts.get(shard).copied().unwrap_or(0))
     }
 
     /// Where a document is, in every shard alike.
     fn position(&self, document: &Document) -> Option<Vec<f32>> {
-        let mut positions = self.holdings.iter().flatten().map(|holdings| holdings.position(document));
+        let mut positions =
+            self.holdings.iter().flatten().map(|holdings| holdings.placement_vector(document));
         let position = positions.next()??;
         // One that is empty yet does not know of which dimension vectors are.
         positions.all(|position| position.is_some()).then_some(position)
@@ -198,7 +199,7 @@ impl Drop for Placed {
 
 /// The shards that a document may go to because of its group, all when it is of none: those with the largest hashes
 /// together with it, so that groups spread evenly, and nothing has to be remembered.
-fn shards_of_group(group: &Group, document: &Document, shards: usize) -> Vec<usize> {
+fn shards_of_group(group: &GroupTag, document: &Document, shards: usize) -> Vec<usize> {
     let mut among: Vec<usize> = (0..shards).collect();
     if let Some(text) = document.tags.get(&group.tag).and_then(text) {
         among.sort_by_key(|shard| Reverse(xxh3_64_with_seed(text.as_bytes(), *shard as u64)));
@@ -208,15 +209,15 @@ fn shards_of_group(group: &Group, document: &Document, shards: usize) -> Vec<usi
 }
 
 /// Which of so many places the time and the content of a document say; `None` when it has neither, or they do not matter.
-fn place_by_tags(tags: &ByTags, document: &Document, places: usize) -> Option<usize> {
+fn place_by_tags(tags: &TagStrategy, document: &Document, places: usize) -> Option<usize> {
     let time = tags.time.as_ref().and_then(|time| slot(time, document));
     let content = tags.content.as_ref().and_then(|tag| text(document.tags.get(tag)?));
     let places = u64::try_from(places).ok().filter(|places| *places > 0)?;
     let place = match (time, content) {
         (None, None) => return None,
         // Neighbouring spans of time are in neighbouring shards, and the hours of a day spread over all.
-        (Some(slot), None) => match tags.time.as_ref().map(|time| time.slots) {
-            Some(Slots::HourOfDay) => slot.unsigned_abs() * places / 24,
+        (Some(slot), None) => match tags.time.as_ref().map(|time| time.buckets) {
+            Some(TimeBuckets::HourOfDay) => slot.unsigned_abs() * places / 24,
             _ => slot.rem_euclid(i64::try_from(places).ok()?).unsigned_abs(),
         },
         (None, Some(text)) => xxh3_64(text.as_bytes()) % places,
@@ -231,10 +232,10 @@ fn place_by_tags(tags: &ByTags, document: &Document, places: usize) -> Option<us
 /// Which span of time, or which hour, a document is of.
 fn slot(time: &TimeTag, document: &Document) -> Option<i64> {
     let value = document.tags.get(&time.tag)?;
-    let slot = match (time.slots, value) {
-        (Slots::Span(span), _) => value.as_f64()? / span,
-        (Slots::HourOfDay, Value::String(text)) => return hour_of(text),
-        (Slots::HourOfDay, _) => (value.as_f64()? / HOUR).floor().rem_euclid(24.0),
+    let slot = match (time.buckets, value) {
+        (TimeBuckets::Span(span), _) => value.as_f64()? / span,
+        (TimeBuckets::HourOfDay, Value::String(text)) => return hour_of(text),
+        (TimeBuckets::HourOfDay, _) => (value.as_f64()? / HOUR).floor().rem_euclid(24.0),
     };
     #[expect(clippy::cast_possible_truncation, reason = "what is far away saturates")]
     let slot = slot.floor() as i64;

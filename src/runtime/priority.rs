@@ -2,7 +2,7 @@
 
 use rustix::process::{getpriority_process, setpriority_process};
 
-use crate::limits::WORK_NICENESS;
+use crate::limits::WORKER_NICENESS;
 
 /// How far the threads that compute stand behind the others of the process.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,10 +14,10 @@ pub(super) struct Priority {
 impl Priority {
     /// Behind whoever answers: a request is refused, and what is under way is read and written, without waiting for those who
     /// compute.
-    pub(super) fn behind() -> Self {
+    pub(super) fn background() -> Self {
         // Elsewhere priority is a matter of processes.
         let own = if cfg!(target_os = "linux") { getpriority_process(None).ok() } else { None };
-        Self { niceness: own.map(|own| own.saturating_add(WORK_NICENESS)) }
+        Self { niceness: own.map(|own| own.saturating_add(WORKER_NICENESS)) }
     }
 
     /// Gives it to this thread, and so to those that it starts.

@@ -42,7 +42,7 @@ impl BatchingTable {
     }
 
     /// The table of these endpoints; `*` stands for those that are not named.
-    pub fn of(entries: impl IntoIterator<Item = (String, Batching)>) -> Self {
+    pub fn from_entries(entries: impl IntoIterator<Item = (String, Batching)>) -> Self {
         let mut table = Self::default();
         entries.into_iter().for_each(|(endpoint, batching)| table.put(&endpoint, batching));
         table
@@ -56,7 +56,7 @@ impl BatchingTable {
     }
 
     /// This table, and over it what `over` says.
-    pub(crate) fn over(&mut self, over: Self) {
+    pub(crate) fn override_with(&mut self, over: Self) {
         self.named.extend(over.named);
         self.others = over.others.or(self.others);
     }

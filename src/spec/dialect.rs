@@ -36,7 +36,7 @@ impl Dialect {
     }
 
     /// The dialect of the file whose tree is `root`.
-    pub(super) fn of(root: &Node, report: &mut Report) -> Option<Self> {
+    pub(super) fn detect(root: &Node, report: &mut Report) -> Option<Self> {
         let class = root.class();
         let Some(mapping) = root.mapping() else {
             report.push(not_a_flow(root, "a flow is a mapping, with `pods:` or `executors:`"));

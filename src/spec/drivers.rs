@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::executor::{Step, Target};
+use super::executor::{Step, StepTarget};
 use crate::diagnostic::{Code, Diagnostic, Report, Span, did_you_mean};
 
 /// What a driver becomes.
@@ -34,11 +34,14 @@ pub(super) fn step(
     };
     match meaning {
         Meaning::Nothing => None,
-        Meaning::Call(endpoint, paths) => {
-            Some(Step { target: Target::Component(component?), endpoint, access_paths: Some(paths), span })
-        }
+        Meaning::Call(endpoint, paths) => Some(Step {
+            target: StepTarget::Component(component?),
+            endpoint,
+            access_paths: Some(paths),
+            span,
+        }),
         Meaning::Builtin(class, with, paths) => Some(Step {
-            target: Target::Builtin(class, with),
+            target: StepTarget::Builtin(class, with),
             endpoint: None,
             access_paths: Some(paths),
             span,

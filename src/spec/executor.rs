@@ -9,7 +9,7 @@ use crate::diagnostic::{Span, Spanned};
 
 /// What a pod runs.
 #[derive(Clone, Debug)]
-pub enum Executor {
+pub enum Uses {
     /// An executor of some class, or several of them behind one name.
     Class(Box<ExecutorSpec>),
     /// Something that cannot be run here: a container, a plugin, a file that is missing.
@@ -34,7 +34,7 @@ pub struct ExecutorSpec {
     /// Its class.
     pub class: Spanned<String>,
     /// Its parameters.
-    pub with: Arguments,
+    pub with: Parameters,
     /// What its directory and its drivers call it; the class when it has no name of its own.
     pub name: String,
     /// The directory that it writes beneath, if it says so.
@@ -66,7 +66,7 @@ pub struct PythonModule {
 
 impl PythonModule {
     /// Whether it is the name of a module, and not that of a file.
-    pub fn is_name(&self) -> bool {
+    pub fn is_module_name(&self) -> bool {
         self.file.is_none() && !self.written.ends_with(".py") && !self.written.contains('/')
     }
 }
@@ -84,26 +84,21 @@ pub(super) fn dotted(text: &str) -> Option<(&str, &str)> {
 
 /// Parameters as they are written under `with:`.
 #[derive(Clone, Debug)]
-pub struct Arguments {
+pub struct Parameters {
     /// Names and values.
     pub values: serde_json::Map<String, serde_json::Value>,
     /// Where each name and each value stands.
-    pub places: IndexMap<String, (Span, Span)>,
+    pub spans: IndexMap<String, (Span, Span)>,
     /// The values as they are written, without secrets in them.
     pub written: serde_json::Map<String, serde_json::Value>,
     /// Where to point when something is missing.
     pub span: Span,
 }
 
-impl Arguments {
+impl Parameters {
     /// No parameters, for an executor named at `span`.
-    pub fn none(span: Span) -> Self {
-        Self {
-            values: serde_json::Map::new(),
-            places: IndexMap::new(),
-            written: serde_json::Map::new(),
-            span,
-        }
+    pub fn empty(span: Span) -> Self {
+        Self { values: serde_json::Map::new(), spans: IndexMap::new(), written: serde_json::Map::new(), span }
     }
 }
 
@@ -111,14 +106,14 @@ impl Arguments {
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
     /// What requests to some endpoints do.
-    pub programs: Vec<Program>,
+    pub handlers: Vec<Handler>,
     /// Whether requests that no program names pass by, instead of going to the executor as they are.
-    pub others_pass: bool,
+    pub pass_unmatched: bool,
 }
 
 /// What requests to some endpoints do: one step after the other.
 #[derive(Clone, Debug)]
-pub struct Program {
+pub struct Handler {
     /// The endpoints; none for every one.
     pub endpoints: Vec<String>,
     /// The steps.
@@ -129,7 +124,7 @@ pub struct Program {
 #[derive(Clone, Debug)]
 pub struct Step {
     /// Which one is called.
-    pub target: Target,
+    pub target: StepTarget,
     /// The endpoint that it is called with; the request's own when `None`.
     pub endpoint: Option<&'static str>,
     /// The documents that it works on, as access paths; its own default when `None`.
@@ -140,7 +135,7 @@ pub struct Step {
 
 /// Whom a step calls.
 #[derive(Clone, Debug)]
-pub enum Target {
+pub enum StepTarget {
     /// The executor itself, when it is a simple one, or the component at this position.
     Component(usize),
     /// An executor that the step brings along: its class and its parameters.
@@ -150,6 +145,6 @@ pub enum Target {
 }
 
 /// The endpoint that a method of that name stands for in an executor of ours.
-pub fn endpoint_of_method(name: &str) -> String {
+pub fn method_endpoint(name: &str) -> String {
     super::polling::with_slash(name)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::batching::BatchingTable;
-use super::executor::{Arguments, ExecutorSpec, Program, PythonModule, Requests, Step, Target, dotted};
+use super::executor::{ExecutorSpec, Handler, Parameters, PythonModule, Requests, Step, StepTarget, dotted};
 use super::keys::{EXECUTOR_PLACE, METAS_PLACE};
 use super::library;
 use super::reader::Reader;
@@ -64,11 +64,11 @@ fn component(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec> {
 }
 
 /// The parameters behind `with:`, for an executor whose class stands at `span`.
-pub(super) fn arguments(node: Option<&Node>, span: Span, schema: Schema) -> Arguments {
-    let mut arguments = Arguments::none(span);
+pub(super) fn arguments(node: Option<&Node>, span: Span, schema: Schema) -> Parameters {
+    let mut arguments = Parameters::empty(span);
     for (key, value) in node.and_then(Node::mapping).into_iter().flat_map(|mapping| mapping.iter()) {
         let name = key.key_text();
-        arguments.places.insert(name.clone(), (key.span, value.span));
+        arguments.spans.insert(name.clone(), (key.span, value.span));
         arguments.written.insert(name.clone(), value.to_written_json(schema));
         arguments.values.insert(name, value.to_json(schema));
     }
@@ -86,7 +86,7 @@ pub(super) fn override_with(
     let over = arguments(with, spec.with.span, reader.dialect.schema());
     spec.with.values.extend(over.values);
     spec.with.written.extend(over.written);
-    spec.with.places.extend(over.places);
+    spec.with.spans.extend(over.spans);
     let metas = reader.fields_of(metas, &METAS_PLACE);
     if let Some(name) = metas.text("name") {
         spec.name = name.value.to_owned();
@@ -98,7 +98,7 @@ pub(super) fn override_with(
     library::over(spec, &metas, reader);
     if let Some(node) = own_requests {
         let requests = requests::read(node, spec, reader);
-        spec.requests.programs.splice(0..0, requests.programs);
+        spec.requests.handlers.splice(0..0, requests.handlers);
     }
 }
 
@@ -118,41 +118,41 @@ fn default_requests(spec: &ExecutorSpec) -> Requests {
             vec![indexing(vectors, documents, paths, span), searching(vectors, documents, paths, span)]
         }
         _ => {
-            let call = |position| step(Target::Component(position), None, None, span);
+            let call = |position| step(StepTarget::Component(position), None, None, span);
             let steps = (0..spec.components.len()).map(call).collect();
-            vec![Program { endpoints: Vec::new(), steps }]
+            vec![Handler { endpoints: Vec::new(), steps }]
         }
     };
-    Requests { programs, others_pass: true }
+    Requests { handlers: programs, pass_unmatched: true }
 }
 
-fn step(target: Target, endpoint: Option<&'static str>, paths: Option<&str>, span: Span) -> Step {
+fn step(target: StepTarget, endpoint: Option<&'static str>, paths: Option<&str>, span: Span) -> Step {
     Step { target, endpoint, access_paths: paths.map(str::to_owned), span }
 }
 
 /// Jina's program for `IndexRequest`: vectors, prune, documents.
-fn indexing(vectors: usize, documents: usize, [paths, _]: [&str; 2], span: Span) -> Program {
+fn indexing(vectors: usize, documents: usize, [paths, _]: [&str; 2], span: Span) -> Handler {
     let steps = vec![
-        step(Target::Component(vectors), Some("/index"), Some(paths), span),
+        step(StepTarget::Component(vectors), Some("/index"), Some(paths), span),
         prune(paths, span),
-        step(Target::Component(documents), Some("/index"), Some(paths), span),
+        step(StepTarget::Component(documents), Some("/index"), Some(paths), span),
     ];
-    Program { endpoints: vec!["/index".to_owned()], steps }
+    Handler { endpoints: vec!["/index".to_owned()], steps }
 }
 
 /// Jina's program for `SearchRequest`: vectors, prune, documents.
-fn searching(vectors: usize, documents: usize, [paths, found]: [&str; 2], span: Span) -> Program {
+fn searching(vectors: usize, documents: usize, [paths, found]: [&str; 2], span: Span) -> Handler {
     let steps = vec![
-        step(Target::Component(vectors), Some("/search"), Some(paths), span),
+        step(StepTarget::Component(vectors), Some("/search"), Some(paths), span),
         prune(paths, span),
-        step(Target::Component(documents), Some("/search"), Some(found), span),
+        step(StepTarget::Component(documents), Some("/search"), Some(found), span),
     ];
-    Program { endpoints: vec!["/search".to_owned()], steps }
+    Handler { endpoints: vec!["/search".to_owned()], steps }
 }
 
 /// Vectors and payloads are in the index or of no more use.
 fn prune(paths: &str, span: Span) -> Step {
     let fields = ["embedding", "blob", "tensor", "text"].map(Value::from).to_vec();
     let with: Map<String, Value> = [("fields".to_owned(), Value::Array(fields))].into_iter().collect();
-    step(Target::Builtin("ExcludeFields", Value::Object(with)), None, Some(paths), span)
+    step(StepTarget::Builtin("ExcludeFields", Value::Object(with)), None, Some(paths), span)
 }

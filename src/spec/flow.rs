@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    Arguments, BatchingTable, Condition, Dialect, Executor, GatewaySpec, PollingTable, Strategy, remote,
+    BatchingTable, Condition, Dialect, GatewaySpec, Parameters, PollingTable, Strategy, Uses, remote,
 };
 use crate::diagnostic::{Span, Spanned};
 
@@ -24,7 +24,7 @@ pub struct FlowSpec {
     /// How long a request may take.
     pub timeout: Option<Duration>,
     /// What the flow says about being a batch job.
-    pub job: Job,
+    pub job: JobSpec,
     /// What the flow says about being served.
     pub gateway: GatewaySpec,
     /// Directories that plugins may be in, beside that of the flow.
@@ -45,7 +45,7 @@ pub enum WhenFull {
 
 /// What a flow says about being a batch job over some input.
 #[derive(Clone, Debug, Default)]
-pub struct Job {
+pub struct JobSpec {
     /// Files, directories or patterns.
     pub input: Vec<Spanned<PathBuf>>,
     /// Where the requests go.
@@ -66,11 +66,11 @@ pub struct PodSpec {
     /// What it waits for.
     pub needs: Needs,
     /// What it runs.
-    pub executor: Spanned<Executor>,
+    pub executor: Spanned<Uses>,
     /// An executor before it, and one behind.
-    pub before: Option<Spanned<Executor>>,
+    pub uses_before: Option<Spanned<Uses>>,
     /// An executor that sees the merged replies.
-    pub after: Option<Spanned<Executor>>,
+    pub uses_after: Option<Spanned<Uses>>,
     /// Copies of each shard, competing for requests.
     pub replicas: usize,
     /// Parts of the data.
@@ -86,9 +86,9 @@ pub struct PodSpec {
     /// Fed, but not waited for.
     pub floating: bool,
     /// Left out when later pods say nothing about what they need.
-    pub aside: bool,
+    pub is_inspect: bool,
     /// Runs elsewhere: why it cannot run here.
-    pub elsewhere: Option<Spanned<String>>,
+    pub remote_unsupported: Option<Spanned<String>>,
     /// The directory that it writes beneath, if it or its flow says so.
     pub workspace: Option<PathBuf>,
     /// How long one call may take, beside what the request may.
@@ -100,9 +100,9 @@ pub struct PodSpec {
     /// Calls under way at once in a waiting executor.
     pub concurrency: usize,
     /// Variables of the processes that its executor works in, if it does.
-    pub env: Arguments,
+    pub env: Parameters,
     /// Which Python runs its executor when that is written in Python.
-    pub python: Option<Python>,
+    pub python: Option<PythonSpec>,
     /// Its executor works in processes of its own.
     pub isolate: bool,
     /// What the pod says about batches, over what its executor's YAML says.
@@ -111,20 +111,20 @@ pub struct PodSpec {
 
 impl PodSpec {
     /// Whether its executor runs elsewhere, whether it can be called or not.
-    pub fn runs_elsewhere(&self) -> bool {
-        self.elsewhere.is_some() || remote::is_remote(&self.executor.value)
+    pub fn is_remote(&self) -> bool {
+        self.remote_unsupported.is_some() || remote::is_remote(&self.executor.value)
     }
 }
 
 /// Which Python runs an executor.
 #[derive(Clone, Debug)]
-pub struct Python {
+pub struct PythonSpec {
     /// As it was written.
     pub written: Spanned<String>,
     /// The interpreter, or the directory of its environment; a name to be looked for is as it was written.
     pub path: PathBuf,
     /// Whether the pod itself says so: then a class of ours of the same name is not taken.
-    pub own: bool,
+    pub set_on_pod: bool,
 }
 
 /// What a pod waits for.

@@ -54,7 +54,7 @@ pub enum Compression {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TracesSpec {
     /// Whether it is told; where the flow does not say, the environment may.
-    pub on: Option<bool>,
+    pub enabled: Option<bool>,
     /// The collector's address.
     pub host: Option<String>,
     /// Its port.
@@ -96,7 +96,7 @@ pub(super) fn gateway(fields: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySp
             _ => None,
         },
         traces: TracesSpec {
-            on: fields.flag("tracing"),
+            enabled: fields.flag("tracing"),
             host: text("traces_exporter_host"),
             port: fields.count("traces_exporter_port").and_then(|port| u16::try_from(port.value).ok()),
         },

@@ -87,8 +87,8 @@ fn pod(
     if method == Method::NeedsAll {
         pod.needs = Needs::AllLeaves;
     }
-    pod.aside = method == Method::Inspect;
-    pod.elsewhere = elsewhere(fields);
+    pod.is_inspect = method == Method::Inspect;
+    pod.remote_unsupported = elsewhere(fields);
     copies(&mut pod, fields, reader);
     pod
 }

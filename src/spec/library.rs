@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::executor::{Executor, ExecutorSpec};
+use super::executor::{ExecutorSpec, Uses};
 use super::fields::Fields;
 use super::path;
 use super::reader::Reader;
@@ -33,15 +33,15 @@ pub(super) fn is_library(text: &str) -> bool {
 
 impl ExecutorSpec {
     /// Whether it is the only executor of its library, whatever it is called.
-    pub fn is_whole_library(&self) -> bool {
+    pub fn names_library_file(&self) -> bool {
         is_library(&self.class.value)
     }
 }
 
 /// The executor that is a library's only one.
-pub(super) fn whole(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Executor {
+pub(super) fn whole(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Uses {
     let mut executor = uses::class(scalar.text.trim(), span, reader);
-    if let Executor::Class(spec) = &mut executor {
+    if let Uses::Class(spec) = &mut executor {
         spec.libraries = vec![library(scalar, span, reader)];
     }
     executor
@@ -76,9 +76,9 @@ pub(super) fn over(spec: &mut ExecutorSpec, metas: &Fields<'_>, reader: &mut Rea
 }
 
 /// Gives an executor's library the hash that its pod says.
-pub(super) fn pin_of_pod(executor: &mut Executor, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+pub(super) fn pin_of_pod(executor: &mut Uses, fields: &Fields<'_>, reader: &mut Reader<'_>) {
     match executor {
-        Executor::Class(spec) => pin(&mut spec.libraries, fields, reader),
+        Uses::Class(spec) => pin(&mut spec.libraries, fields, reader),
         _ => pin(&mut [], fields, reader),
     }
 }

@@ -35,15 +35,15 @@ pub use batching::BatchingTable;
 pub use condition::Condition;
 pub use dialect::Dialect;
 pub use executor::{
-    Arguments, Executor, ExecutorSpec, Program, PythonModule, Requests, Step, Target, endpoint_of_method,
+    ExecutorSpec, Handler, Parameters, PythonModule, Requests, Step, StepTarget, Uses, method_endpoint,
 };
-pub use flow::{FlowSpec, Job, Join, Needs, PodSpec, Python, WhenFull};
+pub use flow::{FlowSpec, JobSpec, Join, Needs, PodSpec, PythonSpec, WhenFull};
 pub use gateway::{Compression, GatewaySpec, TlsFiles, TracesSpec};
 pub use key::{Effect, Key, Kind};
 pub use library::LibrarySpec;
 pub use normal::normal_form;
 pub use polling::{Polling, PollingTable};
-pub use strategy::{ByTags, Group, Slots, Strategy, TimeTag};
+pub use strategy::{GroupTag, Strategy, TagStrategy, TimeBuckets, TimeTag};
 
 use crate::diagnostic::{Report, Sources};
 use crate::yaml::{Environment, Node};
@@ -58,7 +58,7 @@ pub fn parse(
     sources: &mut Sources,
     report: &mut Report,
 ) -> Option<FlowSpec> {
-    let dialect = Dialect::of(root, report)?;
+    let dialect = Dialect::detect(root, report)?;
     let file_name =
         Path::file_stem(sources.path(root.span.file)).map(|stem| stem.to_string_lossy().into_owned());
     let mut reader = Reader { dialect, environment, sources, report };

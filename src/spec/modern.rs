@@ -1,6 +1,6 @@
 //! Flows of Jina 2 and 3, and Deployments.
 
-use super::executor::Executor;
+use super::executor::Uses;
 use super::fields::Fields;
 use super::flow::{FlowSpec, Join, Needs, PodSpec};
 use super::keys::{DEPLOYMENT_PLACE, MODERN_EXECUTOR_PLACE, MODERN_FLOW_PLACE, MODERN_TOP_PLACE};
@@ -43,7 +43,7 @@ pub(super) fn deployment(root: &Node, reader: &mut Reader<'_>) -> FlowSpec {
         // Its `host` and `port` are those of the gateway here.
         let span = fields.key_span("external").unwrap_or(root.span);
         let message = "a Deployment in a file of its own is served, so it cannot run elsewhere; write a Flow";
-        pod.elsewhere = Some(Spanned::new(message.to_owned(), span));
+        pod.remote_unsupported = Some(Spanned::new(message.to_owned(), span));
     }
     pod::add(pod, &mut flow, reader);
     flow
@@ -106,7 +106,7 @@ fn pod(
     fields: &Fields<'_>,
     with: &Fields<'_>,
     flow: &FlowSpec,
-    external: Option<Spanned<Executor>>,
+    external: Option<Spanned<Uses>>,
     reader: &mut Reader<'_>,
 ) -> PodSpec {
     let method = Method::of(fields);
@@ -119,7 +119,7 @@ fn pod(
         Some(external) => (external, Join::Merge),
         None => pod::executor(fields, name.span, reader),
     };
-    if !elsewhere && let Executor::Class(spec) = &mut executor.0.value {
+    if !elsewhere && let Uses::Class(spec) = &mut executor.0.value {
         let (metas, requests) = (fields.node("uses_metas"), fields.node("uses_requests"));
         executor_yaml::override_with(spec, fields.node("uses_with"), metas, requests, reader);
     }
@@ -132,8 +132,8 @@ fn pod(
     }
     pod.when = condition::read(fields.node("when"), reader);
     let hang = with.text("inspect").is_some_and(|word| word.eq_ignore_ascii_case("HANG"));
-    pod.aside = method == Method::Inspect;
-    pod.floating |= pod.aside && hang;
+    pod.is_inspect = method == Method::Inspect;
+    pod.floating |= pod.is_inspect && hang;
     let count = |key| fields.count(key).or_else(|| with.count(key)).map_or(1, |count| count.value);
     pod.replicas = count("replicas");
     pod.shards = count("shards");

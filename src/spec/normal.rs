@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::executor::{Executor, ExecutorSpec, PythonModule, Target, endpoint_of_method};
+use super::executor::{ExecutorSpec, PythonModule, StepTarget, Uses, method_endpoint};
 use super::flow::{FlowSpec, Join, Needs, PodSpec, WhenFull};
 use super::polling::PollingTable;
 use super::strategy::Strategy;
-use crate::limits::{CONCURRENCY_DEFAULT, READY_DEFAULT};
+use crate::limits::{CONCURRENCY_DEFAULT, READY_TIMEOUT_DEFAULT};
 
 /// The flow as YAML.
 pub fn normal_form(flow: &FlowSpec) -> String {
@@ -41,7 +41,7 @@ pub fn normal_form(flow: &FlowSpec) -> String {
     }
     let executors: Vec<Value> = flow.pods.iter().map(pod).collect();
     let document = json!({ "jtype": "Flow", "version": "1", "with": with, "executors": executors });
-    serde_norway::to_string(&document).unwrap_or_default()
+    serde_yaml::to_string(&document).unwrap_or_default()
 }
 
 fn milliseconds(time: Duration) -> Value {
@@ -56,7 +56,7 @@ fn pod(pod: &PodSpec) -> Value {
         }
     };
     put("name", Some(pod.name.value.as_str().into()));
-    let method = match (&pod.needs, pod.aside) {
+    let method = match (&pod.needs, pod.is_inspect) {
         (Needs::AllLeaves, _) => Some("needs_all"),
         (_, true) => Some("inspect"),
         _ => None,
@@ -76,8 +76,8 @@ fn pod(pod: &PodSpec) -> Value {
             Join::ConcatenateEmbeddings => Some("_concat".into()),
         },
     );
-    put("uses_before", pod.before.as_ref().map(|before| executor(&before.value)));
-    put("uses_after", pod.after.as_ref().map(|after| executor(&after.value)));
+    put("uses_before", pod.uses_before.as_ref().map(|before| executor(&before.value)));
+    put("uses_after", pod.uses_after.as_ref().map(|after| executor(&after.value)));
     put("replicas", (pod.replicas > 1).then(|| pod.replicas.into()));
     put("shards", (pod.shards > 1).then(|| pod.shards.into()));
     let polling = pod.shards > 1 && pod.polling != PollingTable::default();
@@ -88,11 +88,11 @@ fn pod(pod: &PodSpec) -> Value {
     put("when", pod.when.as_ref().map(|when| when.written.clone()));
     put("timeout_send", pod.timeout_send.map(milliseconds));
     put("floating", pod.floating.then(|| true.into()));
-    put("external", pod.elsewhere.is_some().then(|| true.into()));
+    put("external", pod.remote_unsupported.is_some().then(|| true.into()));
     put("workspace", pod.workspace.as_ref().map(|path| path.to_string_lossy().into()));
     put("read_only", pod.read_only.then(|| true.into()));
     let timeout_ready = pod.timeout_ready.map_or_else(|| Value::from(-1), milliseconds);
-    put("timeout_ready", (pod.timeout_ready != Some(READY_DEFAULT)).then_some(timeout_ready));
+    put("timeout_ready", (pod.timeout_ready != Some(READY_TIMEOUT_DEFAULT)).then_some(timeout_ready));
     put("concurrency", (pod.concurrency != CONCURRENCY_DEFAULT).then(|| pod.concurrency.into()));
     put("env", (!pod.env.written.is_empty()).then(|| Value::Object(pod.env.written.clone())));
     put("python", pod.python.as_ref().map(|python| python.written.value.as_str().into()));
@@ -101,11 +101,11 @@ fn pod(pod: &PodSpec) -> Value {
     Value::Object(object)
 }
 
-fn executor(executor: &Executor) -> Value {
+fn executor(executor: &Uses) -> Value {
     match executor {
-        Executor::Unresolved { written, .. } | Executor::Broken { written } => written.as_str().into(),
-        Executor::Class(spec) if is_plain(spec) => spec.class.value.as_str().into(),
-        Executor::Class(spec) => described(spec),
+        Uses::Unresolved { written, .. } | Uses::Broken { written } => written.as_str().into(),
+        Uses::Class(spec) if is_plain(spec) => spec.class.value.as_str().into(),
+        Uses::Class(spec) => described(spec),
     }
 }
 
@@ -116,10 +116,10 @@ fn is_plain(spec: &ExecutorSpec) -> bool {
         && spec.workspace.is_none()
         && spec.py_modules.is_empty()
         && !spec.read_only
-        && (spec.libraries.is_empty() || spec.is_whole_library())
+        && (spec.libraries.is_empty() || spec.names_library_file())
         && spec.libraries.iter().all(|library| library.sha256.is_none())
         && spec.components.is_empty()
-        && spec.requests.programs.is_empty()
+        && spec.requests.handlers.is_empty()
         && spec.batching.is_empty()
 }
 
@@ -141,7 +141,7 @@ fn described(spec: &ExecutorSpec) -> Value {
         metas.insert("py_modules".to_owned(), spec.py_modules.iter().map(written).collect());
     }
     let libraries = spec.libraries.iter().map(|library| Value::from(library.path.to_string_lossy()));
-    if !spec.libraries.is_empty() && !spec.is_whole_library() {
+    if !spec.libraries.is_empty() && !spec.names_library_file() {
         metas.insert("plugins".to_owned(), libraries.collect());
     }
     let hashes = spec.libraries.iter().filter_map(|library| library.sha256.as_ref());
@@ -158,7 +158,7 @@ fn described(spec: &ExecutorSpec) -> Value {
     if !spec.components.is_empty() {
         object.insert("components".to_owned(), spec.components.iter().map(described).collect());
     }
-    if !spec.requests.programs.is_empty() {
+    if !spec.requests.handlers.is_empty() {
         object.insert("requests".to_owned(), programs(spec));
     }
     if !spec.batching.is_empty() {
@@ -171,11 +171,11 @@ fn described(spec: &ExecutorSpec) -> Value {
 fn programs(spec: &ExecutorSpec) -> Value {
     let step = |step: &super::Step| {
         let target = match &step.target {
-            Target::Component(position) => {
+            StepTarget::Component(position) => {
                 spec.components.get(*position).map_or(spec.name.as_str(), |c| c.name.as_str())
             }
-            Target::Builtin(class, _) => class,
-            Target::Method(method) => return endpoint_of_method(method),
+            StepTarget::Builtin(class, _) => class,
+            StepTarget::Method(method) => return method_endpoint(method),
         };
         [Some(target), step.endpoint, step.access_paths.as_deref()]
             .into_iter()
@@ -183,10 +183,10 @@ fn programs(spec: &ExecutorSpec) -> Value {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    let program = |program: &super::Program| {
+    let program = |program: &super::Handler| {
         let endpoints =
             if program.endpoints.is_empty() { "*".to_owned() } else { program.endpoints.join(", ") };
         (endpoints, program.steps.iter().map(|one| Value::from(step(one))).collect())
     };
-    Value::Object(spec.requests.programs.iter().map(program).collect())
+    Value::Object(spec.requests.handlers.iter().map(program).collect())
 }

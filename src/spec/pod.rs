@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use super::batching::BatchingTable;
-use super::executor::{Arguments, Executor};
+use super::executor::{Parameters, Uses};
 use super::executor_yaml;
 use super::fields::Fields;
-use super::flow::{FlowSpec, Join, Needs, PodSpec, Python};
+use super::flow::{FlowSpec, Join, Needs, PodSpec, PythonSpec};
 use super::library;
 use super::polling::PollingTable;
 use super::reader::Reader;
 use super::strategy::Strategy;
 use super::uses::{self, PASS};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
-use crate::limits::{CONCURRENCY_DEFAULT, READY_DEFAULT};
+use crate::limits::{CONCURRENCY_DEFAULT, READY_TIMEOUT_DEFAULT};
 use crate::yaml::Node;
 
 /// Where a pod stands in its flow, by the `method` of the list forms.
@@ -68,7 +68,7 @@ impl<'a> Defaults<'a> {
 /// A pod with what is read alike in every dialect; copies and polling are the dialect's own.
 pub(super) fn read(
     name: Spanned<String>,
-    (mut executor, join): (Spanned<Executor>, Join),
+    (mut executor, join): (Spanned<Uses>, Join),
     fields: &Fields<'_>,
     defaults: &Defaults<'_>,
     reader: &mut Reader<'_>,
@@ -80,8 +80,8 @@ pub(super) fn read(
         name,
         needs: needs(fields),
         executor,
-        before: router(fields, "uses_before", reader),
-        after: router(fields, "uses_after", reader),
+        uses_before: router(fields, "uses_before", reader),
+        uses_after: router(fields, "uses_after", reader),
         replicas: 1,
         shards: 1,
         polling: PollingTable::default(),
@@ -89,12 +89,12 @@ pub(super) fn read(
         when: None,
         join,
         floating: fields.flag("floating").unwrap_or(false),
-        aside: false,
-        elsewhere: None,
+        is_inspect: false,
+        remote_unsupported: None,
         timeout_send: None,
         workspace: reader.path(fields.node("workspace").or(defaults.workspace)),
         read_only: fields.flag("read_only").or(defaults.read_only).unwrap_or(false),
-        timeout_ready: timeout_ready.unwrap_or(Some(READY_DEFAULT)),
+        timeout_ready: timeout_ready.unwrap_or(Some(READY_TIMEOUT_DEFAULT)),
         concurrency: fields.count("concurrency").map_or(CONCURRENCY_DEFAULT, |count| count.value),
         env: env(defaults.env, fields.node("env"), executor_span, reader),
         python: python(fields.node("python"), true, reader)
@@ -105,7 +105,7 @@ pub(super) fn read(
 }
 
 /// The Python that `node` names: a path, or a name to be looked for.
-fn python(node: Option<&Node>, own: bool, reader: &Reader<'_>) -> Option<Python> {
+fn python(node: Option<&Node>, set_on_pod: bool, reader: &Reader<'_>) -> Option<PythonSpec> {
     let node = node?;
     // Empty is what a variable is that nobody has set.
     let scalar = node.scalar().filter(|scalar| !scalar.text.is_empty())?;
@@ -113,17 +113,17 @@ fn python(node: Option<&Node>, own: bool, reader: &Reader<'_>) -> Option<Python>
         true => reader.path(Some(node))?,
         false => scalar.text.as_str().into(),
     };
-    Some(Python { written: Spanned::new(scalar.text.clone(), node.span), path, own })
+    Some(PythonSpec { written: Spanned::new(scalar.text.clone(), node.span), path, set_on_pod })
 }
 
 /// The variables of the flow, and over them those of the pod.
-fn env(flow: Option<&Node>, pod: Option<&Node>, span: Span, reader: &Reader<'_>) -> Arguments {
+fn env(flow: Option<&Node>, pod: Option<&Node>, span: Span, reader: &Reader<'_>) -> Parameters {
     let schema = reader.dialect.schema();
     let mut variables = executor_yaml::arguments(flow, span, schema);
-    let Arguments { values, places, written, .. } = executor_yaml::arguments(pod, span, schema);
+    let Parameters { values, spans, written, .. } = executor_yaml::arguments(pod, span, schema);
     variables.values.extend(values);
     // Only these are the pod's own: what the flow says is said for those of its pods that it concerns.
-    variables.places = places;
+    variables.spans = spans;
     variables.written.extend(written);
     variables
 }
@@ -136,13 +136,13 @@ fn needs(fields: &Fields<'_>) -> Needs {
 }
 
 /// An executor before or behind a pod; none for those that only route, which the runtime does itself.
-fn router(fields: &Fields<'_>, key: &str, reader: &mut Reader<'_>) -> Option<Spanned<Executor>> {
+fn router(fields: &Fields<'_>, key: &str, reader: &mut Reader<'_>) -> Option<Spanned<Uses>> {
     let node = fields.node(key)?;
     if node.text().is_some_and(|name| Reducer::of(name).is_some()) {
         return None;
     }
     let executor = uses::read(Some(node), node.span, reader);
-    let passes = matches!(&executor.value, Executor::Class(spec) if spec.class.value == PASS);
+    let passes = matches!(&executor.value, Uses::Class(spec) if spec.class.value == PASS);
     (!passes).then_some(executor)
 }
 
@@ -197,18 +197,14 @@ pub(super) fn unused(name: &str, flow: &FlowSpec) -> String {
 }
 
 /// What a pod runs, and how it joins: Jina's merging resources are no executors but ways to join.
-pub(super) fn executor(
-    fields: &Fields<'_>,
-    name: Span,
-    reader: &mut Reader<'_>,
-) -> (Spanned<Executor>, Join) {
+pub(super) fn executor(fields: &Fields<'_>, name: Span, reader: &mut Reader<'_>) -> (Spanned<Uses>, Join) {
     let span = fields.key_span("uses").unwrap_or(name);
     let (mut executor, join) = match fields.text("uses").and_then(|name| Reducer::of(name.value)) {
         Some(Reducer::Embeddings) => (uses::read(None, span, reader), Join::ConcatenateEmbeddings),
         Some(Reducer::Routes | Reducer::Matches) => (uses::read(None, span, reader), Join::Merge),
         None => (uses::read(fields.node("uses"), span, reader), Join::Merge),
     };
-    if let Executor::Class(spec) = &mut executor.value {
+    if let Uses::Class(spec) = &mut executor.value {
         spec.py_modules.extend(reader.python_modules(fields.node("py_modules")));
     }
     (executor, join)

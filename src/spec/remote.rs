@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::executor::{Arguments, Executor};
+use super::executor::{Parameters, Uses};
 use super::fields::Fields;
 use super::flow::{FlowSpec, PodSpec};
 use super::reader::Reader;
@@ -56,12 +56,12 @@ pub(super) fn is_address(fields: &Fields<'_>) -> bool {
 }
 
 /// Whether an executor is called elsewhere.
-pub(super) fn is_remote(executor: &Executor) -> bool {
-    matches!(executor, Executor::Class(spec) if spec.class.value == REMOTE)
+pub(super) fn is_remote(executor: &Uses) -> bool {
+    matches!(executor, Uses::Class(spec) if spec.class.value == REMOTE)
 }
 
 /// The executor of a pod that says `external: true`, from its `host` and `port`.
-pub(super) fn external(fields: &Fields<'_>, pod: Span, reader: &mut Reader<'_>) -> Spanned<Executor> {
+pub(super) fn external(fields: &Fields<'_>, pod: Span, reader: &mut Reader<'_>) -> Spanned<Uses> {
     let key = fields.key_span("external").unwrap_or(pod);
     let span =
         [fields.node("host"), fields.node("port")].into_iter().flatten().next().map_or(key, |n| n.span);
@@ -81,7 +81,7 @@ pub(super) fn external(fields: &Fields<'_>, pod: Span, reader: &mut Reader<'_>) 
     });
     if found.is_empty() {
         let written = reader.sources.slice(key).to_owned();
-        return Spanned::new(Executor::Broken { written }, span);
+        return Spanned::new(Uses::Broken { written }, span);
     }
     let shown = addresses(&join(&hosts, written), &join(&ports, written)).unwrap_or_default();
     if let Some(uses) = fields.key_span("uses") {
@@ -98,18 +98,18 @@ pub(super) fn at(
     key: Span,
     value: Span,
     reader: &Reader<'_>,
-) -> Executor {
+) -> Uses {
     let mut executor = uses::class(REMOTE, value, reader);
-    if let Executor::Class(spec) = &mut executor {
+    if let Uses::Class(spec) = &mut executor {
         put(&mut spec.with, "addresses", (key, value), addresses.into(), written.into());
     }
     executor
 }
 
-fn put(arguments: &mut Arguments, name: &str, places: (Span, Span), value: Value, written: Value) {
+fn put(arguments: &mut Parameters, name: &str, places: (Span, Span), value: Value, written: Value) {
     arguments.values.insert(name.to_owned(), value);
     arguments.written.insert(name.to_owned(), written);
-    arguments.places.insert(name.to_owned(), places);
+    arguments.spans.insert(name.to_owned(), places);
 }
 
 fn scalars(node: Option<&Node>) -> Vec<&Scalar> {
@@ -175,7 +175,7 @@ pub(super) fn pass_on(
     flow: &Fields<'_>,
     reader: &mut Reader<'_>,
 ) {
-    let Executor::Class(spec) = &mut pod.executor.value else { return };
+    let Uses::Class(spec) = &mut pod.executor.value else { return };
     if spec.class.value != REMOTE {
         return;
     }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::drivers;
-use super::executor::{ExecutorSpec, Program, Requests, Step, Target};
+use super::executor::{ExecutorSpec, Handler, Requests, Step, StepTarget};
 use super::polling::with_slash;
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Spanned, did_you_mean};
@@ -14,8 +14,8 @@ use crate::yaml::{Mapping, Node};
 pub(super) fn read(node: &Node, spec: &ExecutorSpec, reader: &mut Reader<'_>) -> Requests {
     let Some(mapping) = node.mapping() else { return Requests::default() };
     match mapping.get("on") {
-        Some(on) => Requests { programs: on_requests(on, spec, reader), others_pass: true },
-        None => Requests { programs: methods(mapping, reader), others_pass: false },
+        Some(on) => Requests { handlers: on_requests(on, spec, reader), pass_unmatched: true },
+        None => Requests { handlers: methods(mapping, reader), pass_unmatched: false },
     }
 }
 
@@ -25,7 +25,7 @@ fn wrong(what: &str, node: &Node, reader: &mut Reader<'_>) {
 }
 
 /// `'/foo': encode`: requests to `/foo` do what requests to `/encode` do.
-fn methods(mapping: &Mapping, reader: &mut Reader<'_>) -> Vec<Program> {
+fn methods(mapping: &Mapping, reader: &mut Reader<'_>) -> Vec<Handler> {
     let mut programs = Vec::new();
     for (key, value) in mapping.iter() {
         let Some(method) = value.text() else {
@@ -33,15 +33,15 @@ fn methods(mapping: &Mapping, reader: &mut Reader<'_>) -> Vec<Program> {
             reader.report.push(Diagnostic::at(Code::WrongType, value.span, message));
             continue;
         };
-        let target = Target::Method(method.to_owned());
+        let target = StepTarget::Method(method.to_owned());
         let step = Step { target, endpoint: None, access_paths: None, span: value.span };
-        programs.push(Program { endpoints: vec![with_slash(&key.key_text())], steps: vec![step] });
+        programs.push(Handler { endpoints: vec![with_slash(&key.key_text())], steps: vec![step] });
     }
     programs
 }
 
 /// `on: {[IndexRequest, SearchRequest]: [!Driver …]}`.
-fn on_requests(on: &Node, spec: &ExecutorSpec, reader: &mut Reader<'_>) -> Vec<Program> {
+fn on_requests(on: &Node, spec: &ExecutorSpec, reader: &mut Reader<'_>) -> Vec<Handler> {
     let mut programs = Vec::new();
     let Some(requests) = on.mapping() else {
         wrong("`on` must be a mapping from types of requests to lists of drivers", on, reader);
@@ -55,7 +55,7 @@ fn on_requests(on: &Node, spec: &ExecutorSpec, reader: &mut Reader<'_>) -> Vec<P
         let steps = value.sequence().unwrap_or_default();
         let steps: Vec<Step> = steps.iter().filter_map(|node| step(node, spec, reader)).collect();
         if !endpoints.is_empty() {
-            programs.push(Program { endpoints, steps });
+            programs.push(Handler { endpoints, steps });
         }
     }
     programs

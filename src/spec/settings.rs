@@ -1,7 +1,7 @@
 //! The settings of a flow that every dialect shares: ours, and those of Jina's that mean the same everywhere.
 
 use super::fields::Fields;
-use super::flow::{FlowSpec, Job, WhenFull};
+use super::flow::{FlowSpec, JobSpec, WhenFull};
 use super::gateway::gateway;
 use super::library;
 use super::polling::with_slash;
@@ -31,8 +31,8 @@ pub(super) fn flow(fields: &Fields<'_>, span: Span, reader: &mut Reader<'_>) -> 
     }
 }
 
-fn job(fields: &Fields<'_>, reader: &Reader<'_>) -> Job {
-    Job {
+fn job(fields: &Fields<'_>, reader: &Reader<'_>) -> JobSpec {
+    JobSpec {
         input: reader.paths(fields.node("input")),
         endpoint: fields.text("endpoint").map(|endpoint| with_slash(endpoint.value)),
         output: reader.path(fields.node("output")),

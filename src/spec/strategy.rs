@@ -29,18 +29,18 @@ pub enum Strategy {
     /// The one that has what is like it, of so many clusters.
     Cluster(usize),
     /// One that its tags say.
-    ByTags(Box<ByTags>),
+    ByTags(Box<TagStrategy>),
 }
 
 /// Which tags say where a document goes.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ByTags {
+pub struct TagStrategy {
     /// Documents of one time go together.
     pub time: Option<TimeTag>,
     /// The tag whose equal values go together.
     pub content: Option<String>,
     /// What is kept to a few shards.
-    pub group: Option<Group>,
+    pub group: Option<GroupTag>,
 }
 
 /// A tag that is a time.
@@ -49,12 +49,12 @@ pub struct TimeTag {
     /// Its name.
     pub tag: String,
     /// What of it goes together.
-    pub slots: Slots,
+    pub buckets: TimeBuckets,
 }
 
 /// What of the time goes together.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Slots {
+pub enum TimeBuckets {
     /// So much of the tag's unit, above zero.
     Span(f64),
     /// The hours of the day, in UTC, of seconds since 1970 or of a text as ISO 8601 has it.
@@ -63,7 +63,7 @@ pub enum Slots {
 
 /// Documents that are kept to a few shards.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Group {
+pub struct GroupTag {
     /// The tag that they have in common.
     pub tag: String,
     /// How many shards they may be in.
@@ -93,20 +93,20 @@ impl Strategy {
     }
 }
 
-impl ByTags {
+impl TagStrategy {
     fn to_json(&self) -> Value {
         let mut shown = Map::new();
-        if let Some(TimeTag { tag, slots }) = &self.time {
-            let time = match slots {
-                Slots::Span(span) => json!({"tag": tag, "span": span}),
-                Slots::HourOfDay => json!({"tag": tag, "hour_of_day": true}),
+        if let Some(TimeTag { tag, buckets }) = &self.time {
+            let time = match buckets {
+                TimeBuckets::Span(span) => json!({"tag": tag, "span": span}),
+                TimeBuckets::HourOfDay => json!({"tag": tag, "hour_of_day": true}),
             };
             shown.insert("time".to_owned(), time);
         }
         if let Some(tag) = &self.content {
             shown.insert("content".to_owned(), tag.as_str().into());
         }
-        if let Some(Group { tag, per_group }) = &self.group {
+        if let Some(GroupTag { tag, per_group }) = &self.group {
             shown.insert("group".to_owned(), tag.as_str().into());
             shown.insert("per_group".to_owned(), (*per_group).into());
         }
@@ -148,11 +148,11 @@ fn mapping(node: &Node, reader: &mut Reader<'_>) -> Option<Strategy> {
     Some(Strategy::Cluster(clusters.value))
 }
 
-fn by_tags(node: &Node, fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<ByTags> {
+fn by_tags(node: &Node, fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<TagStrategy> {
     let time = fields.node("time").and_then(|node| time(node, reader));
     let content = fields.text("content").map(|tag| tag.value.to_owned());
     let per_group = fields.count("per_group");
-    let group = fields.text("group").map(|tag| Group {
+    let group = fields.text("group").map(|tag| GroupTag {
         tag: tag.value.to_owned(),
         per_group: per_group.map_or(PER_GROUP, |count| count.value),
     });
@@ -167,13 +167,13 @@ fn by_tags(node: &Node, fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<
         reader.report.push(Diagnostic::at(Code::MissingKey, node.span, message).help(help));
         return None;
     }
-    Some(ByTags { time, content, group })
+    Some(TagStrategy { time, content, group })
 }
 
 fn time(node: &Node, reader: &mut Reader<'_>) -> Option<TimeTag> {
     let fields = reader.fields_of(Some(node), &TIME_PLACE);
     let by_hour = fields.flag("hour_of_day") == Some(true);
-    let slots = match fields.node("span") {
+    let buckets = match fields.node("span") {
         Some(span) => {
             let number = span.text().and_then(|text| text.trim().parse::<f64>().ok());
             let Some(number) = number.filter(|number| number.is_finite() && *number > 0.0) else {
@@ -187,12 +187,12 @@ fn time(node: &Node, reader: &mut Reader<'_>) -> Option<TimeTag> {
                 let conflict = Diagnostic::at(Code::ConflictingKeys, hour, message);
                 reader.report.push(conflict.label(span.span, "this one").help("keep one of the two"));
             }
-            Some(Slots::Span(number))
+            Some(TimeBuckets::Span(number))
         }
-        None => by_hour.then_some(Slots::HourOfDay),
+        None => by_hour.then_some(TimeBuckets::HourOfDay),
     };
     let tag = fields.text("tag").map(|tag| tag.value.to_owned());
-    let missing = match (&tag, &slots) {
+    let missing = match (&tag, &buckets) {
         (Some(_), Some(_)) => None,
         (None, _) => Some("a strategy's `time:` names no `tag`"),
         (_, None) => Some("a strategy's `time:` says neither `span` nor `hour_of_day: true`"),
@@ -201,5 +201,5 @@ fn time(node: &Node, reader: &mut Reader<'_>) -> Option<TimeTag> {
         let help = "write `{tag: t, span: 300}` or `{tag: timestamp, hour_of_day: true}`";
         reader.report.push(Diagnostic::at(Code::MissingKey, node.span, message).help(help));
     }
-    Some(TimeTag { tag: tag?, slots: slots? })
+    Some(TimeTag { tag: tag?, buckets: buckets? })
 }

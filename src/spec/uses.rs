@@ -1,7 +1,7 @@
 //! What stands behind `uses:`: a class, a library, a YAML file, an inline mapping, an image, something from elsewhere.
 
 use super::batching::BatchingTable;
-use super::executor::{Arguments, Executor, ExecutorSpec, PythonModule, Requests, dotted};
+use super::executor::{ExecutorSpec, Parameters, PythonModule, Requests, Uses, dotted};
 use super::executor_yaml;
 use super::library;
 use super::path;
@@ -14,7 +14,7 @@ use crate::yaml::{self, Node, Scalar};
 pub(super) const PASS: &str = "Pass";
 
 /// The executor behind a `uses` key; `Pass` when the key is absent.
-pub(super) fn read(node: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> Spanned<Executor> {
+pub(super) fn read(node: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> Spanned<Uses> {
     let Some(node) = node.filter(|node| !node.is_null()) else {
         return Spanned::new(class(PASS, span, reader), span);
     };
@@ -29,19 +29,19 @@ pub(super) fn read(node: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> 
 }
 
 /// The executor behind an `image` key of Jina 0.3 and before.
-pub(super) fn image(image: Spanned<&str>, reader: &Reader<'_>) -> Spanned<Executor> {
+pub(super) fn image(image: Spanned<&str>, reader: &Reader<'_>) -> Spanned<Uses> {
     Spanned::new(container(image.value, image.span, reader), image.span)
 }
 
-fn boxed(spec: ExecutorSpec) -> Executor {
-    Executor::Class(Box::new(spec))
+fn boxed(spec: ExecutorSpec) -> Uses {
+    Uses::Class(Box::new(spec))
 }
 
 /// An executor named by its class alone.
-pub(super) fn class(name: &str, span: Span, reader: &Reader<'_>) -> Executor {
+pub(super) fn class(name: &str, span: Span, reader: &Reader<'_>) -> Uses {
     boxed(ExecutorSpec {
         class: Spanned::new(name.to_owned(), span),
-        with: Arguments::none(span),
+        with: Parameters::empty(span),
         name: name.to_owned(),
         workspace: None,
         directory: reader.directory(span),
@@ -54,17 +54,17 @@ pub(super) fn class(name: &str, span: Span, reader: &Reader<'_>) -> Executor {
     })
 }
 
-fn unresolved(written: &str, reason: &str, help: &str) -> Executor {
+fn unresolved(written: &str, reason: &str, help: &str) -> Uses {
     let help = (!help.is_empty()).then(|| help.to_owned());
-    Executor::Unresolved { written: written.to_owned(), reason: reason.to_owned(), help }
+    Uses::Unresolved { written: written.to_owned(), reason: reason.to_owned(), help }
 }
 
-fn broken(written: &str) -> Executor {
-    Executor::Broken { written: written.to_owned() }
+fn broken(written: &str) -> Uses {
+    Uses::Broken { written: written.to_owned() }
 }
 
 /// The executor that a text names. The order is Jina's: a file, then a class, then an image.
-fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Executor {
+fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Uses {
     let text = scalar.text.trim();
     if text.starts_with('!') {
         return inline(text, span, reader);
@@ -87,7 +87,7 @@ fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Executor {
     }
     if let Some((module, name)) = dotted(text) {
         let mut executor = class(name, span, reader);
-        if let Executor::Class(spec) = &mut executor {
+        if let Uses::Class(spec) = &mut executor {
             let written = Spanned::new(module.to_owned(), span);
             spec.py_modules.push(PythonModule { written, file: None });
         }
@@ -98,7 +98,7 @@ fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Executor {
 }
 
 /// An executor's YAML in a text: `!Class {with: {…}}`.
-fn inline(text: &str, span: Span, reader: &mut Reader<'_>) -> Executor {
+fn inline(text: &str, span: Span, reader: &mut Reader<'_>) -> Uses {
     let name = reader.sources.path(span.file).to_owned();
     let node = yaml::load_text(&name, text, reader.environment, reader.sources, reader.report);
     let spec = node.as_ref().and_then(|node| executor_yaml::read(node, reader));
@@ -106,7 +106,7 @@ fn inline(text: &str, span: Span, reader: &mut Reader<'_>) -> Executor {
 }
 
 /// `docker://image`, `jinahub://Name/tag`, `jinaai://user/Name`, `grpc://host:port`, …
-fn from_scheme(scheme: &str, rest: &str, span: Span, reader: &Reader<'_>) -> Executor {
+fn from_scheme(scheme: &str, rest: &str, span: Span, reader: &Reader<'_>) -> Uses {
     match scheme.split('+').next() {
         Some("docker") => container(rest, span, reader),
         // The hub's executors of the same name as ours are the ones that ours stand for.
@@ -129,7 +129,7 @@ fn from_scheme(scheme: &str, rest: &str, span: Span, reader: &Reader<'_>) -> Exe
 }
 
 /// The executor that a container image stands for.
-fn container(image: &str, span: Span, reader: &Reader<'_>) -> Executor {
+fn container(image: &str, span: Span, reader: &Reader<'_>) -> Uses {
     let known = IMAGES.iter().find(|(prefix, _)| image.starts_with(prefix));
     match known {
         Some((_, name)) => class(name, span, reader),

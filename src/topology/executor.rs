@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{ExecutorType, With};
+use flowrun_sdk::{ExecutorType, RawParameters};
 
-use crate::spec::Arguments;
+use crate::spec::Parameters;
 
 /// What the workers of a pod run.
 #[derive(Clone, Debug)]
@@ -25,9 +25,9 @@ pub struct ComponentPlan {
     /// The class that it was named by, which another executor may stand for.
     pub class: String,
     /// Its parameters.
-    pub with: With,
+    pub with: RawParameters,
     /// Its parameters as they are written, to point at when construction fails.
-    pub arguments: Arguments,
+    pub arguments: Parameters,
     /// The directory that its shards have theirs in.
     pub workspace: PathBuf,
     /// The directory that paths among its parameters start from.

@@ -62,7 +62,7 @@ pub(super) fn named(
     for library in &spec.libraries {
         let path = located(library, places);
         let sha256 = library.sha256.as_ref().map(|hash| hash.value.as_str());
-        match catalog.library(&LibraryRequest { path: &path, roots: &places.roots, sha256 }) {
+        match catalog.open_library(&LibraryRequest { path: &path, roots: &places.roots, sha256 }) {
             Ok(types) => offered.push((library, path, types)),
             Err(error) => {
                 let span = match (error.fault, &library.sha256) {
@@ -78,7 +78,7 @@ pub(super) fn named(
     let kinds = offered
         .iter()
         .flat_map(|(library, path, types)| types.iter().map(move |kind| (*library, path, kind)));
-    let wanted = |kind: &ExecutorType| spec.is_whole_library() || is_called(kind, class);
+    let wanted = |kind: &ExecutorType| spec.names_library_file() || is_called(kind, class);
     let matching: Vec<_> = kinds.clone().filter(|(_, _, kind)| wanted(kind)).collect();
     match matching.as_slice() {
         [(library, path, kind)] => {
@@ -93,7 +93,7 @@ pub(super) fn named(
             report.push(Diagnostic::at(Code::UnresolvedExecutor, span, message).maybe_help(meant).help(help));
             None
         }
-        _ if spec.is_whole_library() => {
+        _ if spec.names_library_file() => {
             let names: Vec<&str> = matching.iter().map(|(_, _, kind)| kind.name).collect();
             let message = format!("`{class}` has several executors: {}", list(&names));
             let first = names.first().copied().unwrap_or_default();
@@ -140,7 +140,7 @@ pub(super) fn searched(
     let mut passed_over = Vec::new();
     let mut found: Option<Found> = None;
     for path in libraries(places.search) {
-        match catalog.library(&LibraryRequest { path: &path, roots: &places.roots, sha256: None }) {
+        match catalog.open_library(&LibraryRequest { path: &path, roots: &places.roots, sha256: None }) {
             Err(error) => passed_over.push(error.message),
             Ok(types) => {
                 let Some(kind) = types.iter().find(|kind| is_called(kind, &spec.class.value)) else {

@@ -2,21 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use flowrun_sdk::{Catalog, ExecutorType, With, guard};
+use flowrun_sdk::{Catalog, ExecutorType, RawParameters, guard};
 use serde_json::{Map, Value, json};
 
 use super::resolve::Surroundings;
 use crate::diagnostic::{Code, Diagnostic, Report, did_you_mean};
 use crate::limits::PYTHON_BYTES_MAX;
-use crate::spec::{ExecutorSpec, Program, Python, PythonModule, Target};
+use crate::spec::{ExecutorSpec, Handler, PythonModule, PythonSpec, StepTarget};
 
 /// The executor that has a child process of Python's.
 const PYTHON: &str = "PythonExecutor";
 
 /// Whether the class that `spec` names is Python's: modules define it, and none of ours has its name, or the pod says
 /// which Python it wants.
-pub(super) fn is_wanted(spec: &ExecutorSpec, python: Option<&Python>, catalog: &Catalog) -> bool {
-    let insists = python.is_some_and(|python| python.own);
+pub(super) fn is_wanted(spec: &ExecutorSpec, python: Option<&PythonSpec>, catalog: &Catalog) -> bool {
+    let insists = python.is_some_and(|python| python.set_on_pod);
     !spec.py_modules.is_empty() && (insists || catalog.get(&spec.class.value).is_none())
 }
 
@@ -27,8 +27,8 @@ pub(super) fn executor(
     workspace: &Path,
     catalog: &Catalog,
     report: &mut Report,
-) -> Option<(ExecutorType, With)> {
-    let missing = |module: &&PythonModule| module.file.is_none() && !module.is_name();
+) -> Option<(ExecutorType, RawParameters)> {
+    let missing = |module: &&PythonModule| module.file.is_none() && !module.is_module_name();
     for module in spec.py_modules.iter().filter(missing) {
         let message =
             format!("`{}`, which would define `{}`, is not there", module.written.value, spec.class.value);
@@ -48,7 +48,7 @@ pub(super) fn executor(
         "python": around.python.map(|python| python.path.to_string_lossy()),
         "with": spec.with.values,
         "metas": metas,
-        "requests": methods(&spec.requests.programs),
+        "requests": methods(&spec.requests.handlers),
         "workspace": workspace.to_string_lossy(),
         "env": around.env.values,
         "replicas": around.replicas,
@@ -97,10 +97,10 @@ fn module_text(module: &PythonModule) -> String {
 }
 
 /// Which endpoint calls which method, as Jina's executors want to know it.
-fn methods(programs: &[Program]) -> Map<String, Value> {
-    let method = |program: &Program| match program.steps.as_slice() {
+fn methods(programs: &[Handler]) -> Map<String, Value> {
+    let method = |program: &Handler| match program.steps.as_slice() {
         [step] => match &step.target {
-            Target::Method(name) => Some(name.trim_start_matches('/').to_owned()),
+            StepTarget::Method(name) => Some(name.trim_start_matches('/').to_owned()),
             _ => None,
         },
         _ => None,
@@ -112,6 +112,6 @@ fn methods(programs: &[Program]) -> Map<String, Value> {
 }
 
 /// Whether a program only says which method an endpoint calls.
-pub(super) fn is_method(program: &Program) -> bool {
-    matches!(program.steps.as_slice(), [step] if matches!(step.target, Target::Method(_)))
+pub(super) fn is_method(program: &Handler) -> bool {
+    matches!(program.steps.as_slice(), [step] if matches!(step.target, StepTarget::Method(_)))
 }

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
-use flowrun_sdk::{Catalog, ExecutorType, ParameterError, With};
+use flowrun_sdk::{Catalog, ExecutorType, ParameterError, RawParameters};
 use serde_json::Value;
 
 use super::executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
 use super::library::{self, Found, Places};
 use super::python;
 use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned, did_you_mean};
-use crate::spec::{Arguments, Executor, ExecutorSpec, FlowSpec, Python, Step, Target, endpoint_of_method};
+use crate::spec::{ExecutorSpec, FlowSpec, Parameters, PythonSpec, Step, StepTarget, Uses, method_endpoint};
 
 /// The executor that has another one in a process of its own.
 const ISOLATED: &str = "IsolatedExecutor";
@@ -53,11 +53,11 @@ pub fn resolve(
         };
         let mut find = |executor| find(executor, &surroundings, catalog, report);
         pods.push(PodExecutors {
-            before: pod.before.as_ref().and_then(&mut find),
-            own: if pod.elsewhere.is_none() { find(&pod.executor) } else { None },
-            after: pod.after.as_ref().and_then(&mut find),
+            before: pod.uses_before.as_ref().and_then(&mut find),
+            own: if pod.remote_unsupported.is_none() { find(&pod.executor) } else { None },
+            after: pod.uses_after.as_ref().and_then(&mut find),
         });
-        if let Some(elsewhere) = &pod.elsewhere {
+        if let Some(elsewhere) = &pod.remote_unsupported {
             let message = format!("`{}` cannot be run: {}", pod.name.value, elsewhere.value);
             report.push(Diagnostic::at(Code::UnresolvedExecutor, elsewhere.span, message));
         }
@@ -90,24 +90,24 @@ pub(super) struct Surroundings<'a> {
     workspace: &'a Path,
     read_only: bool,
     isolate: bool,
-    pub(super) python: Option<&'a Python>,
+    pub(super) python: Option<&'a PythonSpec>,
     pub(super) replicas: usize,
-    pub(super) env: &'a Arguments,
+    pub(super) env: &'a Parameters,
     /// Where its libraries may be.
     places: &'a Places<'a>,
 }
 
 /// Finds what `executor` names; `None` when it cannot be had, and the report says why.
 fn find(
-    executor: &Spanned<Executor>,
+    executor: &Spanned<Uses>,
     surroundings: &Surroundings<'_>,
     catalog: &Catalog,
     report: &mut Report,
 ) -> Option<ExecutorPlan> {
     let spec = match &executor.value {
-        Executor::Class(spec) => spec,
-        Executor::Broken { .. } => return None,
-        Executor::Unresolved { written, reason, help } => {
+        Uses::Class(spec) => spec,
+        Uses::Broken { .. } => return None,
+        Uses::Unresolved { written, reason, help } => {
             let message = format!("`{written}` cannot be run: {reason}");
             report.push(
                 Diagnostic::at(Code::UnresolvedExecutor, executor.span, message).maybe_help(help.clone()),
@@ -124,7 +124,7 @@ fn find(
     }
     // Which method an endpoint calls is Python's own business where the executor is Python's.
     let python = simple && python::is_wanted(spec, surroundings.python, catalog);
-    let programs = spec.requests.programs.iter().filter(|program| !(python && python::is_method(program)));
+    let programs = spec.requests.handlers.iter().filter(|program| !(python && python::is_method(program)));
     let programs: Option<Vec<ProgramPlan>> = programs
         .map(|program| {
             let steps = program.steps.iter().map(|step| resolver.step(step, spec)).collect::<Option<_>>()?;
@@ -133,7 +133,7 @@ fn find(
         .collect();
     let components = resolver.components;
     let (programs, true) = (programs?, complete) else { return None };
-    Some(ExecutorPlan { components, programs, others_pass: spec.requests.others_pass })
+    Some(ExecutorPlan { components, programs, others_pass: spec.requests.pass_unmatched })
 }
 
 struct Resolver<'a> {
@@ -148,7 +148,7 @@ impl Resolver<'_> {
     fn component(&mut self, spec: &ExecutorSpec) -> bool {
         let base = spec.workspace.as_deref().unwrap_or(self.surroundings.workspace);
         // The name of a library is no name for an executor.
-        let unnamed = spec.is_whole_library() && spec.name == spec.class.value;
+        let unnamed = spec.names_library_file() && spec.name == spec.class.value;
         let found = if python::is_wanted(spec, self.surroundings.python, self.catalog) {
             python::executor(spec, self.surroundings, base, self.catalog, self.report)
                 .map(|(kind, with)| (kind, spec.class.value.clone(), with))
@@ -170,7 +170,7 @@ impl Resolver<'_> {
     }
 
     /// The executor of ours, or of a library's, that has the name, the class that it is, and its parameters.
-    fn own(&mut self, spec: &ExecutorSpec) -> Option<(ExecutorType, String, With)> {
+    fn own(&mut self, spec: &ExecutorSpec) -> Option<(ExecutorType, String, RawParameters)> {
         let (kind, library) = self.kind(spec)?;
         if let Some(module) = spec.py_modules.first().filter(|_| library.is_none()) {
             let message = format!("`{}` is built in; `py_modules` is not read", spec.class.value);
@@ -210,7 +210,12 @@ impl Resolver<'_> {
     }
 
     /// The parameters that the table of `kind` knows; what it does not know is reported and left out.
-    fn checked(&mut self, kind: &ExecutorType, library: Option<&Path>, arguments: &Arguments) -> With {
+    fn checked(
+        &mut self,
+        kind: &ExecutorType,
+        library: Option<&Path>,
+        arguments: &Parameters,
+    ) -> RawParameters {
         let mut with = arguments.values.clone();
         for error in kind.check(&with) {
             self.report.push(mistake(&error, kind, library, arguments));
@@ -224,9 +229,9 @@ impl Resolver<'_> {
     /// The call that a step stands for. Executors that it brings along are added.
     fn step(&mut self, step: &Step, spec: &ExecutorSpec) -> Option<StepPlan> {
         let (component, endpoint) = match &step.target {
-            Target::Component(position) => (*position, step.endpoint.map(str::to_owned)),
-            Target::Method(method) => (0, Some(endpoint_of_method(method))),
-            Target::Builtin(class, with) => {
+            StepTarget::Component(position) => (*position, step.endpoint.map(str::to_owned)),
+            StepTarget::Method(method) => (0, Some(method_endpoint(method))),
+            StepTarget::Builtin(class, with) => {
                 (self.builtin(class, with, step, spec)?, step.endpoint.map(str::to_owned))
             }
         };
@@ -237,7 +242,7 @@ impl Resolver<'_> {
     fn builtin(&mut self, class: &str, with: &Value, step: &Step, spec: &ExecutorSpec) -> Option<usize> {
         let span = step.span;
         let values = with.as_object().cloned().unwrap_or_default();
-        let arguments = Arguments { values, ..Arguments::none(span) };
+        let arguments = Parameters { values, ..Parameters::empty(span) };
         let builtin = ExecutorSpec {
             class: Spanned::new(class.to_owned(), span),
             with: arguments,
@@ -257,11 +262,11 @@ impl Resolver<'_> {
 
 /// The executor of which each worker has `kind`, out of `library` if it is in one, in a process of its own.
 fn isolated(
-    (kind, with): (ExecutorType, With),
+    (kind, with): (ExecutorType, RawParameters),
     library: Option<Found>,
     around: &Surroundings<'_>,
     catalog: &Catalog,
-) -> (ExecutorType, With) {
+) -> (ExecutorType, RawParameters) {
     let Some(isolated) = catalog.get(ISOLATED) else { return (kind, with) };
     let texts =
         |paths: &[PathBuf]| paths.iter().map(|path| Value::from(path.to_string_lossy())).collect::<Value>();
@@ -280,8 +285,8 @@ fn isolated(
 }
 
 /// Notes variables of an executor that has no process of its own.
-fn without_process(env: &Arguments, report: &mut Report) {
-    for (name, (span, _)) in &env.places {
+fn without_process(env: &Parameters, report: &mut Report) {
+    for (name, (span, _)) in &env.spans {
         let message =
             format!("`env` has no effect here: the executor would see `{name}` in a process of its own");
         let help = "set it in the environment of flowrun, or write `isolate: process` at the pod";
@@ -304,9 +309,9 @@ fn mistake(
     error: &ParameterError,
     kind: &ExecutorType,
     library: Option<&Path>,
-    arguments: &Arguments,
+    arguments: &Parameters,
 ) -> Diagnostic {
-    let place = |name: &str| arguments.places.get(name).copied().unwrap_or((arguments.span, arguments.span));
+    let place = |name: &str| arguments.spans.get(name).copied().unwrap_or((arguments.span, arguments.span));
     let help = match library {
         Some(path) => format!("`flowrun plugin check {}` lists its parameters", path.display()),
         None => format!("`flowrun executors {}` lists its parameters", kind.name),

@@ -14,7 +14,7 @@ pub struct Environment {
 impl Environment {
     /// The environment of this process, with what the command line sets before it.
     #[must_use]
-    pub fn of_process(set: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn from_process(set: impl IntoIterator<Item = (String, String)>) -> Self {
         let process = std::env::vars_os();
         let process =
             process.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -23,7 +23,7 @@ impl Environment {
 
     /// An environment of these variables alone.
     #[must_use]
-    pub fn of<const N: usize>(variables: [(&str, &str); N]) -> Self {
+    pub fn from_variables<const N: usize>(variables: [(&str, &str); N]) -> Self {
         let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self { set: owned.into_iter().collect(), process: BTreeMap::new() }
     }

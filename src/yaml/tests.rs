@@ -42,7 +42,7 @@ fn scalars_get_their_types_by_the_schema_of_the_dialect() {
 
 #[test]
 fn variables_are_typed_like_what_is_written_plainly_and_quotes_protect() {
-    let environment = Environment::of([("N", "3"), ("S", "a b"), ("E", "")]);
+    let environment = Environment::from_variables([("N", "3"), ("S", "a b"), ("E", "")]);
     let text =
         "a: $N\nb: '$N'\nc: x${N}y\nd: ${S}\ne: ${U:-5}\nf: ${E:-${N}}\ng: ${{ ENV.N }}\nh: $$N\ni: ${E}\n";
     assert_eq!(
@@ -53,7 +53,7 @@ fn variables_are_typed_like_what_is_written_plainly_and_quotes_protect() {
 
 #[test]
 fn a_value_never_changes_the_structure() {
-    let environment = Environment::of([("EVIL", "x\nother: {a: [1]} # &anchor")]);
+    let environment = Environment::from_variables([("EVIL", "x\nother: {a: [1]} # &anchor")]);
     let value = json_of("a: $EVIL\n", Schema::Yaml12, &environment);
     assert_eq!(value, json!({"a": "x\nother: {a: [1]} # &anchor"}));
 }
@@ -86,7 +86,7 @@ fn what_has_no_value_is_an_error_at_its_place() {
 
 #[test]
 fn the_written_text_is_kept_beside_the_expanded_one() {
-    let (node, _) = loaded("token: Bearer ${TOKEN}\n", &Environment::of([("TOKEN", "secret")]));
+    let (node, _) = loaded("token: Bearer ${TOKEN}\n", &Environment::from_variables([("TOKEN", "secret")]));
     let node = node.unwrap();
     let scalar = node.mapping().unwrap().get("token").unwrap().scalar().unwrap();
     assert_eq!((scalar.text.as_str(), scalar.written.as_str()), ("Bearer secret", "Bearer ${TOKEN}"));
@@ -94,7 +94,7 @@ fn the_written_text_is_kept_beside_the_expanded_one() {
 
 #[test]
 fn a_text_that_a_variable_begins_comes_from_the_variable() {
-    let (node, _) = loaded("[$D/x, x/$D, '${U:-y}/x']", &Environment::of([("D", "d")]));
+    let (node, _) = loaded("[$D/x, x/$D, '${U:-y}/x']", &Environment::from_variables([("D", "d")]));
     let origins: Vec<Origin> =
         node.unwrap().sequence().unwrap().iter().map(|node| node.scalar().unwrap().origin).collect();
     assert_eq!(origins, [Origin::Variable, Origin::File, Origin::File]);
@@ -157,6 +157,6 @@ fn an_unreadable_file_is_named() {
 proptest::proptest! {
     #[test]
     fn no_text_makes_loading_panic(text in "[a-c:\\[\\]{}\\-?!&*|>'\"#%@ \n$.0-9]{0,60}") {
-        loaded(&text, &Environment::of([("a", "b")]));
+        loaded(&text, &Environment::from_variables([("a", "b")]));
     }
 }

@@ -20,7 +20,7 @@ mod tests {
         let root = Document::new("a");
         let error = || ExecutorError::resource("gone");
         assert_eq!(with_part_id(&root, error()), error());
-        assert_eq!(with_part_id(&root.chunk(3), error()), ExecutorError::resource("`a#3`: gone"));
+        assert_eq!(with_part_id(&root.new_chunk(3), error()), ExecutorError::resource("`a#3`: gone"));
         let deepest = Document { granularity: u32::MAX, adjacency: u32::MAX, ..root };
         assert_eq!(with_part_id(&deepest, error()), ExecutorError::resource("`a`: gone"));
     }

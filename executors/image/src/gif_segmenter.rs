@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
-    Instance, ResamplingFilter, parse,
+    Instance, ResamplingFilter, parse_parameters,
 };
 use image::RgbImage;
 
@@ -42,7 +42,7 @@ pub(crate) const GIF_SEGMENTER: ExecutorType = ExecutorType::new::<GifSegmenterP
     "Splits every clip into a chunk for each frame: RGB, height × width × 3, 0 to 1, floats.",
     create,
 )
-.also(&["GifPreprocessor"]);
+.with_aliases(&["GifPreprocessor"]);
 
 struct GifSegmenter {
     with: GifSegmenterParameters,
@@ -51,7 +51,7 @@ struct GifSegmenter {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let with: GifSegmenterParameters = parse(build)?;
+    let with: GifSegmenterParameters = parse_parameters(build)?;
     if with.every_k_frame == 0 {
         return Err(BuildError::parameter("every_k_frame", "must be at least 1"));
     }
@@ -64,7 +64,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             format_args!("must be from 1 to {SIDE_MAX}, or null"),
         ));
     }
-    Ok(Instance::thread(GifSegmenter {
+    Ok(Instance::new(GifSegmenter {
         with,
         resizer: Resizer::default(),
         tables: pixels::lookup_tables(pixels::to_unit),
@@ -75,7 +75,7 @@ impl Executor for GifSegmenter {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.with.access_paths)?.into_owned();
         let budget = call.budget();
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             self.segment(document, &budget).map_err(|error| with_part_id(document, error))
         })
     }
@@ -130,7 +130,7 @@ impl GifSegmenter {
             tensor: Some(pixels.to_tensor(pixels.area(), ChannelAxis::Last, &self.tables)?),
             offset: Some(number as f32),
             weight: Some(1.0),
-            ..clip.chunk(number)
+            ..clip.new_chunk(number)
         })
     }
 }

@@ -10,9 +10,9 @@ pub(crate) fn image_bytes<T>(height: usize, width: usize) -> usize {
 /// Takes `bytes` from the budget of a call.
 ///
 /// # Errors
-/// Those of [`CallBudget::take`]; `remedy` is appended to the message, after “send fewer documents, or …”.
+/// Those of [`CallBudget::reserve`]; `remedy` is appended to the message, after “send fewer documents, or …”.
 pub(crate) fn take_bytes(budget: &CallBudget, bytes: usize, remedy: &str) -> Result<(), ExecutorError> {
     let with_remedy =
         |error: ExecutorError| ExecutorError::new(error.kind(), format_args!("{error}, or {remedy}"));
-    budget.take(bytes).map_err(with_remedy)
+    budget.reserve(bytes).map_err(with_remedy)
 }

@@ -1,6 +1,6 @@
 //! Size of a crop or of a scaled image: Jina's parameter `target_size`.
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 
 use crate::decode::SIDE_MAX;
 
@@ -41,9 +41,9 @@ impl TargetSize {
 }
 
 impl Parameter for TargetSize {
-    const KIND: Kind = {
+    const KIND: ParameterKind = {
         assert!(SIDE_MAX == 65_535, "the next line states the same bound");
-        Kind::Other("an integer from 1 to 65535, or [height, width]")
+        ParameterKind::Other("an integer from 1 to 65535, or [height, width]")
     };
 
     fn parse(value: &Value) -> Option<Self> {

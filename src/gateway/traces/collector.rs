@@ -78,12 +78,12 @@ impl Collector {
     ///
     /// # Errors
     /// What of it cannot be followed.
-    pub fn of(
+    pub fn from_spec(
         flow: &TracesSpec,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, CollectorError> {
         let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        if flow.on == Some(false)
+        if flow.enabled == Some(false)
             || set("OTEL_SDK_DISABLED").is_some_and(|word| word.eq_ignore_ascii_case("true"))
         {
             return Ok(None);
@@ -94,7 +94,7 @@ impl Collector {
         let headers = first(set, ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]);
         let headers = headers.map_or(Ok(Vec::new()), |(name, value)| read_headers(&name, &value))?;
         let made = |protocol, authority, path| Some(Self { protocol, authority, path, headers, attributes });
-        if let (Some(true), Some(host)) = (flow.on, &flow.host) {
+        if let (Some(true), Some(host)) = (flow.enabled, &flow.host) {
             // Jina's exporter speaks gRPC.
             let host = host.trim_start_matches("http://").trim_end_matches('/');
             let port = flow.port.unwrap_or(GRPC_PORT);
@@ -103,7 +103,7 @@ impl Collector {
         }
         let endpoint = first(set, ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]);
         let Some((name, endpoint)) = endpoint else {
-            return if flow.on == Some(true) { Err(CollectorError::Nowhere) } else { Ok(None) };
+            return if flow.enabled == Some(true) { Err(CollectorError::Nowhere) } else { Ok(None) };
         };
         let uri = read_address(&name, &endpoint)?;
         let said = first(set, ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
@@ -198,11 +198,11 @@ mod tests {
         host: Option<&str>,
         variables: &[(&str, &str)],
     ) -> Result<Option<Collector>, CollectorError> {
-        let flow = TracesSpec { on, host: host.map(str::to_owned), port: None };
+        let flow = TracesSpec { enabled: on, host: host.map(str::to_owned), port: None };
         let variable = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        Collector::of(&flow, variable)
+        Collector::from_spec(&flow, variable)
     }
 
     fn place(variables: &[(&str, &str)]) -> (Protocol, String, String) {

@@ -20,7 +20,7 @@ pub use collector::{Collector, CollectorError};
 pub(super) use span::Told;
 
 use self::otlp::Span;
-use crate::limits::{SPANS_BATCH, SPANS_DELAY, SPANS_WAITING_MAX, TRACES_CLOSE_TIMEOUT};
+use crate::limits::{SPANS_BATCH_WAIT, SPANS_PER_BATCH, SPANS_QUEUED_MAX, TRACES_FLUSH_TIMEOUT};
 
 /// The messages of `proto/otlp.proto`.
 #[expect(unreachable_pub, reason = "written by prost from the .proto file")]
@@ -30,7 +30,7 @@ mod otlp {
 
 /// Where what became of requests is told.
 #[derive(Debug)]
-pub struct Traces {
+pub struct TraceExporter {
     /// The entrance of the queue; taken away at the end.
     queue: Mutex<Option<mpsc::Sender<Vec<Span>>>>,
     counts: Arc<Counts>,
@@ -51,12 +51,12 @@ impl Counts {
     }
 }
 
-impl Traces {
+impl TraceExporter {
     /// Tells the collector, from now on. `flow` names the service, unless the environment does. Must be called within
     /// tokio.
     #[must_use]
     pub fn start(collector: Collector, flow: &str) -> Self {
-        let (queue, spans) = mpsc::channel(SPANS_WAITING_MAX);
+        let (queue, spans) = mpsc::channel(SPANS_QUEUED_MAX);
         let counts = Arc::new(Counts::default());
         let exporter = Exporter { service: collector.service(flow), collector, counts: Arc::clone(&counts) };
         let task = tokio::spawn(exporter.run(spans));
@@ -71,7 +71,7 @@ impl Traces {
             return;
         }
         let waiting = self.counts.waiting.fetch_add(count, Ordering::Relaxed);
-        let room = waiting + count <= SPANS_WAITING_MAX;
+        let room = waiting + count <= SPANS_QUEUED_MAX;
         let sent = room && self.queue.lock().as_ref().is_some_and(|queue| queue.try_send(spans).is_ok());
         if !sent {
             self.counts.waiting.fetch_sub(count, Ordering::Relaxed);
@@ -89,7 +89,7 @@ impl Traces {
         self.queue.lock().take();
         let task = self.task.lock().take();
         if let Some(task) = task
-            && tokio::time::timeout(TRACES_CLOSE_TIMEOUT, task).await.is_err()
+            && tokio::time::timeout(TRACES_FLUSH_TIMEOUT, task).await.is_err()
         {
             tracing::warn!("the collector of traces did not take the last of them in time");
         }
@@ -133,8 +133,8 @@ impl Exporter {
 
 /// A batch that begins with these: full, or as much as came within the time that a span may wait.
 async fn fill(mut batch: Vec<Span>, queue: &mut mpsc::Receiver<Vec<Span>>) -> Vec<Span> {
-    let due = tokio::time::Instant::now() + SPANS_DELAY;
-    while batch.len() < SPANS_BATCH {
+    let due = tokio::time::Instant::now() + SPANS_BATCH_WAIT;
+    while batch.len() < SPANS_PER_BATCH {
         match tokio::time::timeout_at(due, queue.recv()).await {
             Ok(Some(spans)) => batch.extend(spans),
             Ok(None) | Err(_) => break,
@@ -156,16 +156,16 @@ mod tests {
 
     #[test]
     fn what_the_queue_has_no_room_for_is_counted_and_forgotten() {
-        let (queue, mut spans) = mpsc::channel(SPANS_WAITING_MAX);
+        let (queue, mut spans) = mpsc::channel(SPANS_QUEUED_MAX);
         let (queue, counts) = (Mutex::new(Some(queue)), Arc::new(Counts::default()));
-        let traces = Traces { queue, counts, task: Mutex::new(None) };
+        let traces = TraceExporter { queue, counts, task: Mutex::new(None) };
         let start = SystemTime::now();
         let told =
             Told { id: "a", endpoint: "/x", documents: 1, start, error: None, parent: None, calls: &[] };
         // Nobody takes them.
-        (0..SPANS_WAITING_MAX + 10).for_each(|_| traces.tell(&told));
+        (0..SPANS_QUEUED_MAX + 10).for_each(|_| traces.tell(&told));
         assert_eq!(traces.counts(), (0, 10));
         let waiting = std::iter::from_fn(|| spans.try_recv().ok()).count();
-        assert_eq!(waiting, SPANS_WAITING_MAX);
+        assert_eq!(waiting, SPANS_QUEUED_MAX);
     }
 }

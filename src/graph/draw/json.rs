@@ -24,7 +24,7 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
                     .collect::<serde_json::Map<_, _>>(),
                 "uses": uses(pod),
                 "floating": pod.floating,
-                "external": pod.runs_elsewhere(),
+                "external": pod.is_remote(),
             })
         })
         .collect();

@@ -7,7 +7,7 @@ mod mermaid;
 mod svg;
 
 use super::{FlowGraph, Vertex};
-use crate::spec::{Executor, PodSpec};
+use crate::spec::{PodSpec, Uses};
 
 /// How a graph is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -43,8 +43,8 @@ fn edges(graph: &FlowGraph) -> Vec<(Vertex, Vertex)> {
 /// What a pod runs, as its file says it.
 fn uses(pod: &PodSpec) -> &str {
     match &pod.executor.value {
-        Executor::Class(spec) => &spec.class.value,
-        Executor::Unresolved { written, .. } | Executor::Broken { written } => written,
+        Uses::Class(spec) => &spec.class.value,
+        Uses::Unresolved { written, .. } | Uses::Broken { written } => written,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::mem::take;
 
 use flowrun_sdk::{
-    AccessPaths, BuildError, Call, CallBudget, Document, Executor, ExecutorError, count_siblings,
+    AccessPaths, BuildError, Call, CallBudget, Document, Executor, ExecutorError, tag_sibling_count,
 };
 
 use super::piece::Piece;
@@ -62,7 +62,7 @@ where
             return Err(ExecutorError::parameter("access_paths", ROOTS_NOT_SUPPORTED));
         }
         let budget = call.budget();
-        call.each_siblings(&paths, |documents| {
+        call.for_each_siblings(&paths, |documents| {
             let originals = take(documents);
             let mut ids = PieceIds::new(&originals);
             let mut appended = Vec::new();
@@ -78,7 +78,7 @@ where
                 *documents = originals;
             }
             documents.extend(appended);
-            count_siblings(documents);
+            tag_sibling_count(documents);
             Ok(())
         })
     }

@@ -1,6 +1,6 @@
 //! `ImageCropper` and `CenterImageCropper`: one part of each image, at a given position or from its centre.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 
 use super::piece::{Piece, document_image};
 use super::replace_image::ReplaceImage;
@@ -62,7 +62,8 @@ pub(crate) fn centre_area(height: usize, width: usize, size: TargetSize) -> Area
 }
 
 fn create_cropper(build: &Build) -> Result<Instance, BuildError> {
-    let ImageCropperParameters { top, left, height, width, channel_axis, access_paths } = parse(build)?;
+    let ImageCropperParameters { top, left, height, width, channel_axis, access_paths } =
+        parse_parameters(build)?;
     for (name, side) in [("height", height), ("width", width)] {
         if side == 0 {
             return Err(BuildError::parameter(name, "must be at least 1"));
@@ -73,15 +74,15 @@ fn create_cropper(build: &Build) -> Result<Instance, BuildError> {
         let image = document_image(document, channel_axis, budget)?;
         Piece::crop(&Raster::new(&image, channel_axis)?, area, budget)
     };
-    Ok(Instance::thread(ReplaceImage { access_paths, craft }))
+    Ok(Instance::new(ReplaceImage { access_paths, craft }))
 }
 
 fn create_center_cropper(build: &Build) -> Result<Instance, BuildError> {
-    let CenterImageCropperParameters { target_size, channel_axis, access_paths } = parse(build)?;
+    let CenterImageCropperParameters { target_size, channel_axis, access_paths } = parse_parameters(build)?;
     let craft = move |document: &_, budget: &CallBudget| {
         let image = document_image(document, channel_axis, budget)?;
         let raster = Raster::new(&image, channel_axis)?;
         Piece::crop(&raster, centre_area(raster.height(), raster.width(), target_size), budget)
     };
-    Ok(Instance::thread(ReplaceImage { access_paths, craft }))
+    Ok(Instance::new(ReplaceImage { access_paths, craft }))
 }

@@ -1,6 +1,6 @@
 //! `FiveImageCropper`: the four corners and the centre of each image.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 
 use super::append_pieces::{AppendPieces, PieceCount};
 use super::crop::centre_area;
@@ -31,7 +31,8 @@ pub(crate) const FIVE_IMAGE_CROPPER: ExecutorType = ExecutorType::new::<FiveImag
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let FiveImageCropperParameters { target_size, keep_original, channel_axis, access_paths } = parse(build)?;
+    let FiveImageCropperParameters { target_size, keep_original, channel_axis, access_paths } =
+        parse_parameters(build)?;
     let craft = move |document: &_, budget: &CallBudget| {
         let image = document_image(document, channel_axis, budget)?;
         let raster = Raster::new(&image, channel_axis)?;
@@ -42,5 +43,5 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         let areas = corners.into_iter().map(|(x, y)| Area { x, y, ..centre }).chain([centre]);
         areas.map(|area| Piece::crop(&raster, area, budget)).collect()
     };
-    AppendPieces::new(access_paths, keep_original, PieceCount::Many, craft).map(Instance::thread)
+    AppendPieces::new(access_paths, keep_original, PieceCount::Many, craft).map(Instance::new)
 }

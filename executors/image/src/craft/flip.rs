@@ -1,6 +1,6 @@
 //! `ImageFlipper`: the mirror image of each image.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 
 use super::append_pieces::{AppendPieces, PieceCount};
 use super::piece::{Piece, document_image};
@@ -21,7 +21,7 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// `ImageFlipper` of Jina's flower search example, which appends the mirror image. With `keep_original: false` it is that
+/// `ImageFlipper` of Jina's flower search example, which appends the mirror image. RawParameters `keep_original: false` it is that
 /// of Jina 0.4 and later, which replaces the image.
 pub(crate) const IMAGE_FLIPPER: ExecutorType = ExecutorType::new::<ImageFlipperParameters>(
     "ImageFlipper",
@@ -30,11 +30,12 @@ pub(crate) const IMAGE_FLIPPER: ExecutorType = ExecutorType::new::<ImageFlipperP
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let ImageFlipperParameters { vertical, keep_original, channel_axis, access_paths } = parse(build)?;
+    let ImageFlipperParameters { vertical, keep_original, channel_axis, access_paths } =
+        parse_parameters(build)?;
     let craft = move |document: &_, budget: &CallBudget| {
         let image = document_image(document, channel_axis, budget)?;
-        budget.take(image.data().len())?;
+        budget.reserve(image.data().len())?;
         Ok(vec![Piece::whole(Raster::new(&image, channel_axis)?.mirrored(vertical)?)])
     };
-    AppendPieces::new(access_paths, keep_original, PieceCount::One, craft).map(Instance::thread)
+    AppendPieces::new(access_paths, keep_original, PieceCount::One, craft).map(Instance::new)
 }

@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, ResamplingFilter, parse,
+    AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, ResamplingFilter, parse_parameters,
 };
 
 use super::crop::centre_area;
@@ -44,7 +44,7 @@ pub(crate) const IMAGE_NORMALIZER: ExecutorType = ExecutorType::new::<ImageNorma
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let with: ImageNormalizerParameters = parse(build)?;
+    let with: ImageNormalizerParameters = parse_parameters(build)?;
     check(&with)?;
     let tables = standardised(with.img_mean, with.img_std);
     let axis = with.channel_axis;
@@ -62,7 +62,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         buffer = pixels::reclaim_buffer(source);
         Ok(Piece::whole(normalized))
     };
-    Ok(Instance::thread(ReplaceImage { access_paths: with.access_paths, craft }))
+    Ok(Instance::new(ReplaceImage { access_paths: with.access_paths, craft }))
 }
 
 /// Rejects deviations of 0, and a crop that is larger than the scaled image.

@@ -1,6 +1,8 @@
 //! `RandomImageCropper`: parts of each image at pseudo-random positions, which depend on the document's id alone.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, Document, ExecutorType, Instance, parse};
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, CallBudget, Document, ExecutorType, Instance, parse_parameters,
+};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::append_pieces::{AppendPieces, PieceCount};
@@ -36,7 +38,7 @@ pub(crate) const RANDOM_IMAGE_CROPPER: ExecutorType = ExecutorType::new::<Random
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let with: RandomImageCropperParameters = parse(build)?;
+    let with: RandomImageCropperParameters = parse_parameters(build)?;
     if !(1..=PIECES_MAX).contains(&with.num_patches) {
         return Err(BuildError::parameter("num_patches", format_args!("must be from 1 to {PIECES_MAX}")));
     }
@@ -57,7 +59,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         };
         (0..with.num_patches).map(crop).collect()
     };
-    AppendPieces::new(with.access_paths, with.keep_original, pieces, craft).map(Instance::thread)
+    AppendPieces::new(with.access_paths, with.keep_original, pieces, craft).map(Instance::new)
 }
 
 /// Maps a hash to a number from 0 to `bound` - 1, uniformly: the upper half of the product (Lemire 2019).

@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, ResamplingFilter, parse,
+    AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, ResamplingFilter, parse_parameters,
 };
 
 use super::piece::{Piece, document_image};
@@ -36,7 +36,8 @@ pub(crate) const IMAGE_RESIZER: ExecutorType =
     ExecutorType::new::<ImageResizerParameters>("ImageResizer", "Scales every image.", create);
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let ImageResizerParameters { target_size, how, value_range, channel_axis, access_paths } = parse(build)?;
+    let ImageResizerParameters { target_size, how, value_range, channel_axis, access_paths } =
+        parse_parameters(build)?;
     let tables = match value_range {
         ValueRange::Bytes => pixels::lookup_tables(f32::from),
         ValueRange::Unit => pixels::lookup_tables(pixels::to_unit),
@@ -65,5 +66,5 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         buffer = pixels::reclaim_buffer(source);
         Ok(Piece::whole(scaled))
     };
-    Ok(Instance::thread(ReplaceImage { access_paths, craft }))
+    Ok(Instance::new(ReplaceImage { access_paths, craft }))
 }

@@ -1,11 +1,13 @@
 //! `KerasImageEncoder` and `ImageTorchEncoder`: Jina's encoders for pretrained networks.
 //!
-//! With a network as an ONNX file they delegate to the encoder that runs it ([`ModelEncoder`]). Without one they fall back
+//! RawParameters a network as an ONNX file they delegate to the encoder that runs it ([`ModelEncoder`]). Without one they fall back
 //! to the descriptor of `ImageDescriptorEncoder` and log a warning: flows run, with results of the descriptor's quality.
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, choice, parse, tracing};
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, ExecutorType, Instance, Value, choice, parse_parameters, tracing,
+};
 
 use super::encoder::{DEFAULT_DIMENSION, DescriptorEncoder};
 use crate::channel_axis::{BatchChannelAxis, ChannelAxis};
@@ -97,7 +99,7 @@ pub const fn image_torch_encoder<T: ModelEncoder>() -> ExecutorType {
 }
 
 fn create_keras<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> {
-    let with: KerasImageEncoderParameters = parse(build)?;
+    let with: KerasImageEncoderParameters = parse_parameters(build)?;
     let settings = EncoderSettings {
         name: "KerasImageEncoder",
         model_name: with.model_name,
@@ -112,7 +114,7 @@ fn create_keras<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> 
 }
 
 fn create_torch<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> {
-    let with: ImageTorchEncoderParameters = parse(build)?;
+    let with: ImageTorchEncoderParameters = parse_parameters(build)?;
     let settings = EncoderSettings {
         name: "ImageTorchEncoder",
         model_name: with.model_name,
@@ -185,7 +187,6 @@ impl EncoderSettings {
              set `model_path` to the network as an ONNX file"
         );
         let dimension = self.dimension.unwrap_or(DEFAULT_DIMENSION);
-        DescriptorEncoder::new(dimension, self.value_range, self.axis, self.access_paths)
-            .map(Instance::thread)
+        DescriptorEncoder::new(dimension, self.value_range, self.axis, self.access_paths).map(Instance::new)
     }
 }

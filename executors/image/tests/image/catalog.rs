@@ -1,6 +1,6 @@
 //! Names and parameters of the image executors.
 
-use flowrun_sdk::{Catalog, With};
+use flowrun_sdk::{Catalog, RawParameters};
 use serde_json::json;
 
 use crate::fixtures::{executors, try_bench};
@@ -37,7 +37,7 @@ fn jinas_executor_names_are_registered() {
 #[test]
 fn default_values_are_valid() {
     for kind in executors() {
-        let defaults: With =
+        let defaults: RawParameters =
             kind.fields.iter().filter_map(|field| Some((field.name.to_owned(), field.default()?))).collect();
         let mistakes = kind.check(&defaults);
         assert!(mistakes.iter().all(|mistake| mistake.to_string().ends_with("is required")), "{mistakes:?}");

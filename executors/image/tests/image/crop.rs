@@ -170,7 +170,8 @@ fn images_whose_pieces_exceed_the_memory_budget_fail_alone() {
         let mut large = with_chunk(image()).with_blob(bytes("rgb.png"));
         large.id = "large".to_owned();
         let small = Document::new("small").with_blob(blank(1, 1, 1));
-        let mut bench = bench(name, &with).within(large.bytes() + small.bytes() + 2_000);
+        let mut bench =
+            bench(name, &with).with_bytes_max(large.memory_bytes() + small.memory_bytes() + 2_000);
         let answer = bench.call("/x", vec![large, small], &Value::Null).unwrap();
         let failed: Vec<_> =
             answer.failures.iter().map(|failure| (&failure.id[..], failure.error.kind())).collect();
@@ -278,7 +279,7 @@ proptest! {
         prop_assert_eq!(field, actual);
         prop_assert_eq!(field, [left, top, part_width, part_height].map(|side| side as f32));
 
-        // With `channel_axis: 0` both planes are cropped alike.
+        // RawParameters `channel_axis: 0` both planes are cropped alike.
         let with = json!({"top": top, "left": left, "height": part_height, "width": part_width, "channel_axis": 0});
         let document = crop("ImageCropper", &with, coordinate_planes(height, width)).unwrap();
         let tensor = document.chunks[0].tensor.clone().unwrap();

@@ -127,7 +127,7 @@ fn a_bad_document_fails_alone_and_is_named_by_its_uri() {
 #[test]
 fn the_request_can_override_access_paths() {
     let mut document = Document::new("a");
-    let chunk = document.chunk("picture").with_blob(bytes("rgb.png"));
+    let chunk = document.new_chunk("picture").with_blob(bytes("rgb.png"));
     document.chunks = vec![chunk].into();
     let answer = bench("ImageReader", &Value::Null)
         .call("/x", vec![document], &json!({"access_paths": "@c"}))

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::fixtures::{difference, image};
 
-const FILTERS: [Filter; 6] = [
+const FILTERS: [ResamplingFilter; 6] = [
     ResamplingFilter::Nearest,
     ResamplingFilter::Box,
     ResamplingFilter::Bilinear,
