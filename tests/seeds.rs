@@ -30,12 +30,12 @@ const STUB: ExecutorType =
 struct Stub;
 
 fn create(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Stub))
+    Ok(Instance::new(Stub))
 }
 
 impl Executor for Stub {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        call.each(&"@c".parse().unwrap(), |frame| {
+        call.for_each(&"@c".parse().unwrap(), |frame| {
             let tensor = frame.tensor.as_ref().ok_or_else(|| ExecutorError::input("no pixels"))?;
             frame.embedding = Some(Tensor::vector(quadrants(&tensor.to_f32()?)));
             Ok(())

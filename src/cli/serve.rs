@@ -75,7 +75,7 @@ pub(super) fn serve_read(
         }
     };
     // Before any executor is made: what it reads for strangers is bounded from its first request on.
-    guard::confine(&directories(&topology));
+    guard::restrict_files_to(&directories(&topology));
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = tasks.block_on(async {
         // Taken before there is anything to end, so that no signal is lost.

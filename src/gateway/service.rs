@@ -216,7 +216,7 @@ impl Gateway {
             );
             return Err(Refusal::TooLarge(message));
         }
-        let (held, most) = (documents.bytes(), self.request_bytes_max);
+        let (held, most) = (documents.memory_bytes(), self.request_bytes_max);
         if held > most {
             let (held, most) = (format_bytes(held), format_bytes(most));
             let message =
@@ -262,7 +262,7 @@ fn request(question: Question, trace: &Arc<RequestTrace>) -> Result<Request, Ref
 
 /// The documents, each with an id: replies and stores know them by it.
 pub(super) fn with_ids(mut documents: Documents) -> Documents {
-    if !documents.are_named() {
+    if !documents.all_have_ids() {
         for document in documents.make_mut().iter_mut().filter(|document| document.id.is_empty()) {
             document.id = new_id();
         }

@@ -109,10 +109,10 @@ impl Station {
         let own = self.timeout_send.and_then(|timeout| Instant::now().checked_add(timeout));
         let deadline = [errand.deadline, own].into_iter().flatten().min();
         Call::new(errand.endpoint, content.documents.take(), &errand.parameters)
-            .named(&errand.named.id)
-            .from_origins(std::mem::take(&mut content.origins))
-            .until(deadline, errand.cancellation.clone())
-            .within(errand.bytes_max)
+            .with_request_id(&errand.named.id)
+            .with_origins(std::mem::take(&mut content.origins))
+            .with_deadline(deadline, errand.cancellation.clone())
+            .with_bytes_max(errand.bytes_max)
     }
 
     /// What becomes of a part whose executor panicked before and could not be made anew.
@@ -222,7 +222,7 @@ impl Station {
                 let failure = |failure| DocumentFailure { pod: Arc::clone(&self.pod), failure };
                 before.documents = answer.documents;
                 before.failures.extend(answer.failures.into_iter().map(failure));
-                before.results.extend(answer.relayed);
+                before.results.extend(answer.remote_results);
                 if !answer.results.is_empty() {
                     before.results.insert(self.worker.to_string(), answer.results.into());
                 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Endpoints, ErrorKind, Health, Metrics, Reading};
+use flowrun_sdk::{Endpoints, ErrorKind, Health, MetricSample, Metrics};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -54,7 +54,7 @@ pub struct ExecutorMetric {
     /// Which shard told it.
     pub shard: usize,
     /// The number.
-    pub reading: Reading,
+    pub reading: MetricSample,
 }
 
 /// How a flow ended.
@@ -191,7 +191,7 @@ impl Flow {
             let told = pod
                 .metrics
                 .iter()
-                .flat_map(|(shard, metrics)| metrics.readings().into_iter().map(|reading| (*shard, reading)));
+                .flat_map(|(shard, metrics)| metrics.samples().into_iter().map(|reading| (*shard, reading)));
             told.map(|(shard, reading)| ExecutorMetric { pod: Arc::clone(&pod.name), shard, reading })
                 .collect()
         };
@@ -201,7 +201,7 @@ impl Flow {
     /// The pods whose executors cannot do their work for now, and why, each cause once.
     pub fn unhealthy_pods(&self) -> Vec<(String, String)> {
         let trouble = |pod: &Pod| {
-            let mut causes: Vec<String> = pod.health.iter().filter_map(Health::trouble).collect();
+            let mut causes: Vec<String> = pod.health.iter().filter_map(Health::unhealthy_reason).collect();
             causes.sort();
             causes.dedup();
             (!causes.is_empty()).then(|| (pod.name.to_string(), causes.join("; ")))

@@ -48,7 +48,7 @@ impl<'a> Errand<'a> {
         Self {
             named: RequestLabel::new(&name, one.endpoint),
             deadline: deadlines.and_then(|deadlines| deadlines.into_iter().max()),
-            cancellation: Cancellation::of_all(obligations().map(|one| one.cancellation.clone()).collect()),
+            cancellation: Cancellation::when_all(obligations().map(|one| one.cancellation.clone()).collect()),
             bytes_max: obligations().fold(0, |sum, one| sum.saturating_add(one.request_bytes_max)),
             ..one
         }
@@ -75,7 +75,7 @@ pub(super) enum Told {
 /// A document goes to the part with its id, a new one to the part with its parent's. What executors say beside the
 /// documents, and documents of which nobody knows whose they are, belong to nobody.
 pub(super) fn tell_apart(parts: &[Part], answer: Answer) -> Told {
-    if !answer.results.is_empty() || !answer.relayed.is_empty() {
+    if !answer.results.is_empty() || !answer.remote_results.is_empty() {
         return Told::Never;
     }
     let mut owners: HashMap<&str, usize> = HashMap::new();

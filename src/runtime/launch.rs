@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use flowrun_sdk::{Endpoints, Instance, Worker as Kind};
+use flowrun_sdk::{BoxedExecutor as Kind, Endpoints, Instance};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -73,7 +73,7 @@ async fn make_all(priority: Priority, topology: &Topology, report: &mut Report) 
                 // What executors start inherits it.
                 priority.take();
                 let instance = recipe.make()?;
-                if let Some(holdings) = instance.holdings.as_ref().filter(|_| asks) {
+                if let Some(holdings) = instance.shard_summary.as_ref().filter(|_| asks) {
                     holdings.prepare();
                 }
                 Ok::<_, Failed>((instance, recipe))
@@ -114,7 +114,7 @@ async fn make_all(priority: Priority, topology: &Topology, report: &mut Report) 
 fn check_strategies(topology: &Topology, made: &[Vec<Made>], report: &mut Report) -> bool {
     let mut good = true;
     for (pod, made) in topology.pods.iter().zip(made) {
-        let knows = made.iter().any(|made| made.instance.holdings.is_some());
+        let knows = made.iter().any(|made| made.instance.shard_summary.is_some());
         if pod.strategy.value == Strategy::Hash || pod.shards == 1 || knows {
             continue;
         }
@@ -248,7 +248,8 @@ impl Launcher {
                 shard.push(made);
             }
         }
-        let holdings = shards.iter().map(|made| made.first().and_then(|made| made.instance.holdings.clone()));
+        let holdings =
+            shards.iter().map(|made| made.first().and_then(|made| made.instance.shard_summary.clone()));
         let holdings = Shards::new(&plan.strategy.value, holdings.collect());
         let channels = shards.into_iter().map(|made| crew.start(made, &mut self.workers)).collect();
         let inlet = Inlet {
@@ -286,25 +287,25 @@ impl Crew<'_> {
     fn start(&self, made: Vec<Made>, ends: &mut Vec<oneshot::Receiver<WorkerExit>>) -> Sender {
         let slots = self.plan.channel_slots;
         let (mut in_place, mut replicas) = (Vec::new(), Vec::new());
-        let first = made.first().map(|made| (made.instance.copies, made.instance.concurrency));
+        let first = made.first().map(|made| (made.instance.backends, made.instance.concurrency));
         let (copies, at_once) = first.unwrap_or((1, None));
         let (sender, receiver) = crossbeam_channel::bounded(slots);
         let lobby = || self.rules.clone().map(Lobby::new);
         let intake = Intake { receiver, lobby: lobby().map(|lobby| Arc::new(Mutex::new(lobby))) };
         for Made { worker, instance, recipe } in made {
             let station = self.station(worker);
-            match instance.worker {
-                Kind::Thread(executor) if instance.inline && self.rules.is_none() => {
+            match instance.executor {
+                Kind::Sync(executor) if instance.inline && self.rules.is_none() => {
                     let (end, ended) = oneshot::channel();
                     in_place.push(in_place::Replica::new(station, executor, recipe, end));
                     ends.push(ended);
                 }
-                Kind::Thread(executor) => {
+                Kind::Sync(executor) => {
                     let (intake, outlet) = (intake.clone(), Arc::clone(&self.outlet));
                     let worker = ThreadWorker { station, executor, recipe, intake, outlet };
                     ends.push(spawn(&self.name, self.priority, worker));
                 }
-                Kind::Task(executor) => replicas.push(Replica::new(station, executor, recipe)),
+                Kind::Async(executor) => replicas.push(Replica::new(station, executor, recipe)),
             }
         }
         if !in_place.is_empty() {

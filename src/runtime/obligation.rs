@@ -142,7 +142,7 @@ impl InFlightRequest {
 
 /// Whether documents hold no more than `most` bytes.
 pub(super) fn bounded(documents: &Documents, most: usize) -> Result<(), ExecutorError> {
-    let held = documents.bytes();
+    let held = documents.memory_bytes();
     if held <= most {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Documents, ErrorKind, ExecutorError, Failure, RequestParameters};
+use flowrun_sdk::{Documents, ErrorKind, ExecutorError, FailedDocument, RequestParameters};
 use serde_json::{Map, Value};
 
 use super::target::TargetPattern;
@@ -55,7 +55,7 @@ pub struct DocumentFailure {
     /// The pod in which it failed.
     pub pod: Arc<str>,
     /// Which one, and why.
-    pub failure: Failure,
+    pub failure: FailedDocument,
 }
 
 impl fmt::Display for DocumentFailure {

@@ -202,7 +202,7 @@ impl Inlet {
     /// The part with the documents that go to the pod; the others leave the branch here.
     fn choose(&self, mut content: Content) -> Content {
         if let Some(when) = &self.when {
-            content.retain(|document| when.passes(document));
+            content.retain(|document| when.matches(document));
         }
         content
     }

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{AsyncExecutor, Worker};
+use flowrun_sdk::{AsyncExecutor, BoxedExecutor};
 use futures_util::future::join_all;
 use futures_util::{FutureExt as _, StreamExt as _};
 use parking_lot::Mutex;
@@ -94,8 +94,8 @@ impl TaskWorkers {
 impl Replica {
     pub(super) fn new(station: Station, executor: Box<dyn AsyncExecutor>, recipe: Recipe) -> Self {
         let take = |worker| match worker {
-            Worker::Task(executor) => Some(executor.into()),
-            Worker::Thread(_) => None,
+            BoxedExecutor::Async(executor) => Some(executor.into()),
+            BoxedExecutor::Sync(_) => None,
         };
         Self { station, bench: Arc::new(Mutex::new(Bench::new(executor.into(), recipe, take))) }
     }
@@ -139,7 +139,7 @@ impl Replica {
         let calling = async {
             let mut call = self.station.call(errand, content);
             in_time(&*executor, &mut call).await?;
-            Ok(call.finish())
+            Ok(call.into_answer())
         };
         let calling = waiting(self.station.concern(&errand.named), calling);
         Ok(match AssertUnwindSafe(calling).catch_unwind().await {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Executor, ExecutorError, Worker};
+use flowrun_sdk::{BoxedExecutor, Executor, ExecutorError};
 
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, panic_message};
@@ -63,8 +63,8 @@ impl Bench<Box<dyn Executor>> {
     /// One for an executor that computes.
     pub(super) fn computing(executor: Box<dyn Executor>, recipe: Recipe) -> Self {
         let take = |worker| match worker {
-            Worker::Thread(executor) => Some(executor),
-            Worker::Task(_) => None,
+            BoxedExecutor::Sync(executor) => Some(executor),
+            BoxedExecutor::Async(_) => None,
         };
         Self::new(executor, recipe, take)
     }
@@ -115,7 +115,7 @@ impl Bench<Box<dyn Executor>> {
         let act = || catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));
         let result = with_log_context(station.concern(&errand.named), act);
         Ok(match result {
-            Ok(result) => Ended::Returned(result.map(|()| call.finish())),
+            Ok(result) => Ended::Returned(result.map(|()| call.into_answer())),
             Err(payload) => {
                 let message = panic_message(&*payload);
                 self.discard(&message);

@@ -79,7 +79,7 @@ impl Dice {
         if depth > 0 {
             document.chunks = self.documents(&format!("{id}/c"), depth - 1);
             document.matches = self.documents(&format!("{id}/m"), depth - 1);
-            document.adopt_chunks();
+            document.set_parent_ids();
         }
         document
     }

@@ -163,7 +163,7 @@ struct PanicReport<'a>(&'a Shared);
 impl Drop for PanicReport<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.health.fail(PANICKED);
+            self.0.health.set_unhealthy(PANICKED);
             *self.0.flags.lock() = Flags { is_stopped: true, ..Flags::default() };
             self.0.changed.notify_all();
         }
@@ -203,7 +203,7 @@ mod tests {
         let task = BackgroundTask::started(health.clone(), || -> NextRun {
             std::panic::resume_unwind(Box::new("defect"))
         });
-        while health.trouble().is_none() {
+        while health.unhealthy_reason().is_none() {
             std::thread::yield_now();
         }
         task.signal().wake();

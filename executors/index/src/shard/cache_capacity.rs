@@ -1,6 +1,6 @@
 //! The parameter `resident`: capacity of the index cache.
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 
 use crate::byte_size::ByteSize;
 
@@ -14,7 +14,8 @@ pub(crate) enum CacheCapacity {
 }
 
 impl Parameter for CacheCapacity {
-    const KIND: Kind = Kind::Other("a number of shards such as `4`, or an amount of memory such as `2GB`");
+    const KIND: ParameterKind =
+        ParameterKind::Other("a number of shards such as `4`, or an amount of memory such as `2GB`");
 
     fn parse(value: &Value) -> Option<Self> {
         let number = match value {

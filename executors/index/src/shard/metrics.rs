@@ -12,7 +12,7 @@ pub(super) fn register(shard: &Arc<Shard>, metrics: &Metrics) {
     let gauge = |name: &str, help: &str, size: fn(&Shard) -> Option<u64>| {
         let shard: Weak<Shard> = Arc::downgrade(shard);
         #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
-        metrics.observe(name, help, move || Some(size(&*shard.upgrade()?)? as f64));
+        metrics.observable_gauge(name, help, move || Some(size(&*shard.upgrade()?)? as f64));
     };
     gauge("index_documents", "Documents that are stored.", |shard| {
         let state = shard.try_state()?;
@@ -36,18 +36,18 @@ mod tests {
     use super::super::OpenShard;
     use super::super::tests::{change, settings};
     use super::*;
-    use crate::derived::IndexChoice;
+    use crate::ann::IndexChoice;
     use crate::storage::Fsync;
 
     #[test]
     fn metrics_show_stored_sizes_and_do_not_wait_for_a_writer() {
         let directory = tempfile::tempdir().unwrap();
-        let context = Context::alone(directory.path());
+        let context = Context::standalone(directory.path());
         let open = || OpenShard::open(&context, settings(IndexChoice::AUTO, Fsync::Never)).unwrap();
         let (shard, _replica) = (open(), open());
         let read = || {
             let value = |name: &str| {
-                context.metrics.readings().into_iter().find(|one| one.name == name).unwrap().value
+                context.metrics.samples().into_iter().find(|one| one.name == name).unwrap().value
             };
             (value("index_documents"), value("index_vectors"), value("index_bytes"))
         };

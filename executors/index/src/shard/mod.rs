@@ -13,7 +13,7 @@
 //! | [`index_cache`] | the bound on indexes in memory |
 //! | [`lock_order`] | the order of all locks, asserted in debug builds |
 //!
-//! The endpoints are in `vector_indexer` and `document_store`, the files in `storage`, FAISS in `derived`.
+//! The endpoints are in `vector_indexer` and `document_store`, the files in `storage`, FAISS in `ann`.
 
 mod background_task;
 mod cache_capacity;

@@ -163,7 +163,7 @@ impl OpenShard {
             move || {
                 if let Err(error) = shard.work() {
                     tracing::error!(%error, "the index could not be built or updated");
-                    health.fail(error.to_string());
+                    health.set_unhealthy(error.to_string());
                 }
                 NextRun::WhenWoken
             }

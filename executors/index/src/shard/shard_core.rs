@@ -21,7 +21,7 @@ use super::settings::Settings;
 use super::state::GenerationState;
 use super::storage_version::StorageVersion;
 use super::vectors::VectorIndex;
-use crate::derived::{release_memory, set_threads};
+use crate::ann::{release_memory, set_threads};
 use crate::metric::Metric;
 use crate::storage::{DirectoryLock, ElementType, Layout, StorageError};
 
@@ -211,10 +211,10 @@ impl CachedIndex for Shard {
     fn is_known_to_be_evicted(&self) -> bool {
         let Some(state) = self.try_state() else { return false };
         let served = state.vectors.as_ref().and_then(|vectors| vectors.served.try_read());
-        served.is_some_and(|served| served.index.is_at_rest())
+        served.is_some_and(|served| served.index.is_evicted())
     }
 
     fn index_bytes(&self) -> u64 {
-        self.state().vectors.as_ref().map_or(0, |vectors| vectors.served.read().index.bytes())
+        self.state().vectors.as_ref().map_or(0, |vectors| vectors.served.read().index.memory_bytes())
     }
 }

@@ -42,7 +42,7 @@ impl IndexSummary {
         self.shard.upgrade().map(|shard| read(&shard.state_recursive()))
     }
 
-    fn may_contain(&self, contains: impl FnOnce(&TableReader) -> Result<bool, StorageError>) -> bool {
+    fn holds(&self, contains: impl FnOnce(&TableReader) -> Result<bool, StorageError>) -> bool {
         let found = self.read(|state| contains(&state.view().table));
         // An error is reported by the request that then reads the shard.
         found.is_none_or(|found| found.unwrap_or(true))
@@ -50,19 +50,19 @@ impl IndexSummary {
 }
 
 impl ShardSummary for IndexSummary {
-    fn documents(&self) -> u64 {
+    fn document_count(&self) -> u64 {
         self.read(|state| state.view().counters.documents).unwrap_or(0)
     }
 
-    fn may_hold(&self, id: &str) -> bool {
-        self.may_contain(|table| table.contains_id(id))
+    fn may_contain(&self, id: &str) -> bool {
+        self.holds(|table| table.contains_id(id))
     }
 
-    fn may_hold_chunks(&self, document: &Document) -> bool {
-        self.may_contain(|table| has_stored_chunks(table, document))
+    fn may_contain_chunks(&self, document: &Document) -> bool {
+        self.holds(|table| has_stored_chunks(table, document))
     }
 
-    fn concerns_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+    fn targets_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
         let is_set = |name| parameters.get(name).is_some_and(|value| !value.is_null());
         WHOLE_ENDPOINTS.contains(&endpoint) || (endpoint == "/delete" && (is_set("ids") || is_set("filter")))
     }
@@ -74,7 +74,7 @@ impl ShardSummary for IndexSummary {
         }
     }
 
-    fn filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
+    fn request_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
         let is_filtered = self.filtered.contains(&endpoint);
         is_filtered.then(|| self.columns.filter(parameters).ok().flatten()).flatten()
     }
@@ -87,21 +87,21 @@ impl ShardSummary for IndexSummary {
         self.read(matches).unwrap_or(true)
     }
 
-    fn position(&self, document: &Document) -> Option<Vec<f32>> {
+    fn placement_vector(&self, document: &Document) -> Option<Vec<f32>> {
         self.searched.as_ref()?;
         let metric = self.shard.upgrade()?.metric();
         let dimension = self.read(|state| state.manifest.dimension)?;
         vector(document, metric, dimension).ok().map(|vector| position(&vector, metric))
     }
 
-    fn queries(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+    fn query_vectors(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
         let paths = match parameters.get("access_paths").filter(|value| !value.is_null()) {
             Some(stated) => AccessPaths::parse(stated)?,
             None => self.searched.clone()?,
         };
         let mut positions = Vec::new();
         let visited = paths.visit(document, &mut |document| {
-            positions.push(self.position(document).ok_or(())?);
+            positions.push(self.placement_vector(document).ok_or(())?);
             Ok::<_, ()>(())
         });
         visited.is_ok().then_some(positions)

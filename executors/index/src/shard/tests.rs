@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::shard_core::Shard;
 use super::*;
-use crate::derived::{IndexChoice, Large, Tuning};
+use crate::ann::{IndexChoice, LargeIndex, Tuning};
 use crate::metric::Metric;
-use crate::names::Names;
+use crate::parameter_names::ParameterNames;
 use crate::storage::{Change, FaultPlan, Fsync, Layout, Manifest, Outcome, Put, Schema, StorageKind};
 
 pub(super) fn shard(directory: &std::path::Path) -> Arc<OpenShard> {
@@ -19,7 +19,7 @@ pub(super) fn shard(directory: &std::path::Path) -> Arc<OpenShard> {
 }
 
 fn shard_with(directory: &std::path::Path, fsync: Fsync) -> Arc<OpenShard> {
-    OpenShard::open(&Context::alone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
+    OpenShard::open(&Context::standalone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
 }
 
 pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
@@ -31,7 +31,7 @@ pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         index: "auto".to_owned(),
         shards: 1,
         shard: 0,
-        names: Names::OWN,
+        names: ParameterNames::DEFAULT,
     };
     Settings {
         schema,
@@ -115,7 +115,7 @@ fn after_lost_unsynced_rows_the_others_are_found_and_writes_continue() {
     for index in [IndexChoice::AUTO, IndexChoice::new("HNSW8")] {
         let directory = tempfile::tempdir().unwrap();
         let open =
-            || OpenShard::open(&Context::alone(directory.path()), settings(index.clone(), Fsync::Never));
+            || OpenShard::open(&Context::standalone(directory.path()), settings(index.clone(), Fsync::Never));
         let ids = |shard: &Shard| {
             let found = found(shard, vec![1.0, 2.0], 9).unwrap().remove(0);
             found.into_iter().map(|found| found.document.id).collect::<Vec<_>>()
@@ -152,7 +152,7 @@ fn no_generation_is_removed_while_the_current_one_cannot_be_opened() {
     let manifest = Manifest::read(&layout).unwrap().unwrap();
     manifest.with_generation(2).write(&layout).unwrap();
     let open =
-        || OpenShard::open(&Context::alone(directory.path()), settings(IndexChoice::AUTO, Fsync::Never));
+        || OpenShard::open(&Context::standalone(directory.path()), settings(IndexChoice::AUTO, Fsync::Never));
     let refused = open().unwrap_err().to_string();
     assert!(refused.contains("documents-000002 is damaged: it is missing"), "{refused}");
     manifest.write(&layout).unwrap();
@@ -163,9 +163,9 @@ fn no_generation_is_removed_while_the_current_one_cannot_be_opened() {
 fn auto_chooses_the_index_by_live_vectors_as_they_grow() {
     let directory = tempfile::tempdir().unwrap();
     let flat_bytes_max = 2 * 2 * size_of::<f32>() as u64;
-    let choice = || IndexChoice::Auto { large: Large::Graph(8), flat_bytes_max };
+    let choice = || IndexChoice::Auto { large: LargeIndex::Graph(8), flat_bytes_max };
     let open =
-        || OpenShard::open(&Context::alone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
+        || OpenShard::open(&Context::standalone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
     let index = |shard: &OpenShard| {
         shard.wait_until_indexed(&|| Ok(())).unwrap();
         shard.read_transaction().status()[5].1.clone()
@@ -316,7 +316,7 @@ fn unsynced_writes_are_synced_within_the_interval_and_at_close() {
     drop(shard);
     // Syncing does not depend on the index task.
     let settings = settings(IndexChoice::new("HNSW8"), Fsync::Interval);
-    let shard = OpenShard::open(&Context::alone(directory.path()), settings).unwrap();
+    let shard = OpenShard::open(&Context::standalone(directory.path()), settings).unwrap();
     let vectors = shard.vectors().unwrap();
     let (locked, synced) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|scope| {

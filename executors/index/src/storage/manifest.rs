@@ -12,7 +12,7 @@ use super::element_type::ElementType;
 use super::error::StorageError;
 use super::layout::{Layout, replace_with_bytes};
 use crate::metric::Metric;
-use crate::names::Names;
+use crate::parameter_names::ParameterNames;
 
 /// Format version of the shard directory.
 const FORMAT: u32 = 2;
@@ -56,7 +56,7 @@ pub(crate) struct Schema {
     pub(crate) shards: usize,
     pub(crate) shard: usize,
     /// Names of the parameters, for error messages.
-    pub(crate) names: Names,
+    pub(crate) names: ParameterNames,
 }
 
 /// The manifest of a shard.
@@ -176,7 +176,7 @@ impl Manifest {
         if self.metric == metric {
             return Ok(());
         }
-        let Some(written) = names.word_for(&self.metric) else {
+        let Some(written) = names.metric_value(&self.metric) else {
             let reason = format!(
                 "the index in {} was written with the metric {}, which this executor does not support: index again into an empty \
                  workspace",
@@ -185,7 +185,7 @@ impl Manifest {
             );
             return Err(StorageError::Mismatch { parameter: names.metric, reason });
         };
-        let other = names.word_for(metric).unwrap_or(metric);
+        let other = names.metric_value(metric).unwrap_or(metric);
         Err(schema_mismatch(directory, names.metric, written, other))
     }
 
@@ -287,7 +287,7 @@ mod tests {
             index: "auto".to_owned(),
             shards: 2,
             shard: 0,
-            names: Names::OWN,
+            names: ParameterNames::DEFAULT,
         }
     }
 

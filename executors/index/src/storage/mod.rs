@@ -5,7 +5,7 @@
 //! manifest.json         schema (kind, dimension, metric, shards) and the number of the current generation
 //! documents-000001/     a fjall database: documents, the row of each id, parents of chunks, tombstones
 //! vectors-000001.bin    the vectors in the order in which they were written; a synced row never changes
-//! faiss-000001.index    derived from the vectors, see `derived`
+//! faiss-000001.index    derived from the vectors, see `ann`
 //! backups/NAME/         a backup, laid out like a shard
 //! readers/              checkpoints of the documents for read-only processes, see [`checkpoint`]
 //! ```

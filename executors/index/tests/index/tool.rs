@@ -4,7 +4,7 @@ use std::path::Path;
 
 use flowrun_index::tool::{self, ImportOptions};
 use flowrun_sdk::Document;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use serde_json::{Value, json};
 
 use crate::bench::{NONE, call, call_with, directory, document, found, open};
@@ -18,7 +18,7 @@ fn stored(number: u16) -> Document {
 }
 
 /// An index in which some documents were replaced and some removed.
-fn fill(base: &Path) -> Bench {
+fn fill(base: &Path) -> ExecutorHarness {
     let mut bench = open(base, "VectorIndexer", &with());
     call(&mut bench, "/index", (0..60).map(stored).collect());
     call(
@@ -188,7 +188,7 @@ fn files_that_are_none_are_named_and_nothing_is_half_read() {
         ("a.npy", &b"nonsense"[..], "it is no .npy file"),
         ("b.npy", b"\x93NUMPY\x01\x00\x04\x00{}  ", "its header says no matrix"),
         ("c.fvecs", b"\x00\x00\x00\x80", "a vector of 0 dimensions is none"),
-        ("d.jsonl", b"{\"id\": \"a\"}\n", "d.jsonl:1: it has no embedding"),
+        ("d.jsonl", b"{\"id\": \"a\"}\n", "d.jsonl:1: the document has no embedding"),
         ("e.jsonl", b"\n{", "e.jsonl:2: "),
         ("f.txt", b"", "write a name that ends in"),
     ] {

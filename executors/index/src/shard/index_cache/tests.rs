@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::derived::IndexChoice;
+use crate::ann::IndexChoice;
 use crate::metric::Query;
 use crate::shard::tests::settings;
 use crate::shard::{CacheCapacity, OpenShard, SearchParams};
@@ -36,7 +36,7 @@ fn open_as(
         (settings.schema.shards, settings.schema.shard) = (count, shard);
         settings.schema.index = index.to_owned();
         (settings.cache_capacity, settings.read_only) = (capacity, read_only);
-        OpenShard::open(&Context::alone(pod.join(shard.to_string())), settings).unwrap()
+        OpenShard::open(&Context::standalone(pod.join(shard.to_string())), settings).unwrap()
     };
     (0..count).map(open).collect()
 }
@@ -276,7 +276,7 @@ fn a_damaged_or_lost_index_file_is_rebuilt() {
             std::thread::yield_now();
         }
         found(&shards[1], [3.0, 3.0]);
-        assert!(crate::derived::is_whole(&path));
+        assert!(crate::ann::is_intact(&path));
     }
 }
 

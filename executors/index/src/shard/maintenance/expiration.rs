@@ -32,7 +32,7 @@ impl Shard {
             Err(error) => {
                 let reason = format!("expired documents could not be removed: {error}");
                 tracing::error!("{reason}");
-                health.fail(reason);
+                health.set_unhealthy(reason);
                 NextRun::Never
             }
         }))

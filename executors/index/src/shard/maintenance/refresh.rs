@@ -51,8 +51,8 @@ impl FailureReport {
             Ok(refreshed) => {
                 self.absences = 0;
                 // A failure that another task reported stays.
-                if self.reported.is_some() && self.reported.take() == self.health.trouble() {
-                    self.health.recover();
+                if self.reported.is_some() && self.reported.take() == self.health.unhealthy_reason() {
+                    self.health.set_healthy();
                 }
                 return refreshed == Refreshed::Changed;
             }
@@ -67,7 +67,7 @@ impl FailureReport {
             tracing::warn!("{reason}");
         }
         self.reported = Some(reason.clone());
-        self.health.fail(reason);
+        self.health.set_unhealthy(reason);
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::derived::IndexChoice;
+    use crate::ann::IndexChoice;
     use crate::metric::Query;
     use crate::shard::tests::settings;
     use crate::shard::{OpenShard, SearchParams, Settings};
@@ -155,7 +155,7 @@ mod tests {
         settings.schema.index = "HNSW8".to_owned();
         settings.columns = vec!["number".to_owned()];
         settings.read_only = read_only;
-        OpenShard::open(&Context { read_only, ..Context::alone(directory) }, settings).unwrap()
+        OpenShard::open(&Context { read_only, ..Context::standalone(directory) }, settings).unwrap()
     }
 
     /// Writes a document of its own, and the document `all` that every change writes.
@@ -305,7 +305,8 @@ mod tests {
     fn a_read_only_shard_requires_an_index() {
         let directory = tempfile::tempdir().unwrap();
         let settings = Settings { read_only: true, ..settings(IndexChoice::AUTO, Fsync::Never) };
-        let refused = OpenShard::open(&Context::alone(directory.path()), settings).unwrap_err().to_string();
+        let refused =
+            OpenShard::open(&Context::standalone(directory.path()), settings).unwrap_err().to_string();
         assert!(refused.starts_with("there is no index in"), "{refused}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }

@@ -19,7 +19,7 @@ impl Shard {
             Ok(()) => NextRun::After(FSYNC_INTERVAL),
             Err(error) => {
                 tracing::error!(%error, "sync failed: the last writes may not be on disk");
-                health.fail(error.to_string());
+                health.set_unhealthy(error.to_string());
                 NextRun::Never
             }
         }))

@@ -48,7 +48,7 @@ impl ReadTransaction<'_> {
         let mut first = FirstDocuments { page, documents: Vec::new() };
         match &page.order_by {
             Some(name) => for_each_match(filter, view.table.tags(), check, |tagged| {
-                let tag = tagged.tags.get(name).and_then(Scalar::of);
+                let tag = tagged.tags.get(name).and_then(Scalar::from_json);
                 first.push(tagged.id, tag)
             })?,
             None => for_each_match(filter, view.table.tags_after(""), check, |tagged| {
@@ -168,7 +168,7 @@ fn for_each_match(
             check()?;
         }
         let tagged = tagged?;
-        if filter.passes(&tagged.tags) && !accept(tagged) {
+        if filter.matches(&tagged.tags) && !accept(tagged) {
             break;
         }
     }

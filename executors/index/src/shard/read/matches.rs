@@ -61,7 +61,7 @@ impl AnswerBudget {
     /// # Errors
     /// [`flowrun_sdk::ErrorKind::Input`] when the answer exceeds its bound.
     pub(crate) fn charge(&mut self, document: &Document) -> Result<(), ExecutorError> {
-        let left = self.bytes_left.checked_sub(document.bytes());
+        let left = self.bytes_left.checked_sub(document.memory_bytes());
         self.bytes_left = left.ok_or_else(|| {
             ExecutorError::input(format_args!(
                 "the requested documents exceed the {ANSWER_BYTES_MAX} bytes that one answer may have: request fewer (`top_k` or `limit`), or send fewer documents in a request (`request_size`)"
@@ -182,7 +182,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let shard = copies(directory.path(), 10);
         let state = shard.state().view();
-        let bytes = Document::new("00000").bytes();
+        let bytes = Document::new("00000").memory_bytes();
         let answer = |left| state.matches(tied(10, 4), &mut AnswerBudget { bytes_left: left }, &|| Ok(()));
         assert_eq!(answer(4 * bytes).unwrap().len(), 4);
         let error = answer(4 * bytes - 1).unwrap_err();

@@ -6,7 +6,7 @@ use flowrun_sdk::filter::Filter;
 use super::matches::{AnswerBudget, Match};
 use super::transaction::ReadTransaction;
 use super::vector_search::VectorSearch;
-use crate::derived::Tuning;
+use crate::ann::Tuning;
 use crate::metric::Query;
 use crate::shard::cancellation::CancelCheck;
 use crate::shard::index_cache::Purpose;

@@ -19,7 +19,7 @@ impl ReadTransaction<'_> {
         status.push(("deleted", json!(vectors.map_or(0, |_| view.tombstones.len()))));
         status.push(("dimension", json!(state.manifest.dimension)));
         status.push(("metric", json!(settings.schema.metric.name())));
-        let index = vectors.map(|vectors| vectors.served.read().index.kind().text().to_owned());
+        let index = vectors.map(|vectors| vectors.served.read().index.index_type().text().to_owned());
         status.push(("index", json!(index.unwrap_or_else(|| settings.index.text().to_owned()))));
         status.push(("trained", json!(vectors.is_some_and(|vectors| vectors.is_trained()))));
         if self.shard.cache.is_some() {

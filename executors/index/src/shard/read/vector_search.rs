@@ -11,7 +11,7 @@ use flowrun_sdk::{ExecutorError, tracing};
 
 use super::matches::check_match_count;
 use super::nearest::Nearest;
-use crate::derived::{Candidates, Selected, Tuning, push_native};
+use crate::ann::{Candidates, RowFilter, Tuning, push_faiss_vector};
 use crate::metric::Query;
 use crate::shard::cancellation::CancelCheck;
 use crate::shard::row_set::RowSet;
@@ -86,13 +86,13 @@ impl VectorSearch<'_> {
 
     /// The row selector that FAISS is given. An exact index computes many distances at a time only without a selector, so
     /// it gets none for tombstones.
-    fn selected(&self, served: &ServedIndex) -> Option<Selected<'_>> {
-        let kind = served.index.kind();
+    fn selected(&self, served: &ServedIndex) -> Option<RowFilter<'_>> {
+        let kind = served.index.index_type();
         match self.filtered {
-            _ if !kind.is_selective => None,
-            Some(filtered) => Some(Selected::Only(filtered.words())),
+            _ if !kind.supports_row_filter => None,
+            Some(filtered) => Some(RowFilter::Include(filtered.words())),
             None if kind.is_exact() || self.view.tombstones.len() == 0 => None,
-            None => Some(Selected::AllBut(self.view.tombstones.words())),
+            None => Some(RowFilter::Exclude(self.view.tombstones.words())),
         }
     }
 
@@ -119,7 +119,7 @@ impl VectorSearch<'_> {
             queries.iter().map(|query| QuerySearch { query, nearest: Nearest::new(k) }).collect();
         let (covered, is_sparse, mut round) = {
             let served = self.vectors.served.read();
-            let is_sparse = self.is_sparse(served.index.kind().is_exact());
+            let is_sparse = self.is_sparse(served.index.index_type().is_exact());
             (served.index.rows().min(self.rows()), is_sparse, self.first_round(&served, k))
         };
         self.compare(searches.iter_mut(), covered..self.rows(), is_sparse, check)?;
@@ -137,10 +137,10 @@ impl VectorSearch<'_> {
     }
 
     fn first_round(&self, served: &ServedIndex, k: usize) -> Round {
-        let kind = served.index.kind();
-        let usual = if kind.is_lossy { k.saturating_mul(OVERSAMPLING) } else { k + MARGIN };
+        let kind = served.index.index_type();
+        let usual = if kind.is_quantized { k.saturating_mul(OVERSAMPLING) } else { k + MARGIN };
         let rerank = self.tuning.or(self.vectors.tuning).rerank;
-        let width = rerank.filter(|_| kind.is_lossy).map_or(usual, |rerank| rerank.clamp(k, RERANK_MAX));
+        let width = rerank.filter(|_| kind.is_quantized).map_or(usual, |rerank| rerank.clamp(k, RERANK_MAX));
         // Rows that the filter excludes fill the same inverted lists and the same regions of a graph.
         let effort_factor =
             if kind.is_exact() || self.filtered.is_none() { 1 } else { self.rows_per_eligible() };
@@ -168,7 +168,7 @@ impl VectorSearch<'_> {
             let rest = open.split_off(open.len().min((CANDIDATES_MAX / width).max(1)));
             let mut native = Vec::with_capacity(open.len() * self.vectors.file.dimension());
             open.iter()
-                .for_each(|search| push_native(self.vectors.metric, &search.query.vector, &mut native));
+                .for_each(|search| push_faiss_vector(self.vectors.metric, &search.query.vector, &mut native));
             match self.propose(&native, width, round.effort_factor, covered) {
                 Some(proposal) => {
                     for (number, search) in open.into_iter().enumerate() {
@@ -193,7 +193,7 @@ impl VectorSearch<'_> {
             return None;
         }
         let selected = self.selected(&served);
-        let effort = index.effort(self.tuning, effort_factor, selected);
+        let effort = index.search_effort(self.tuning, effort_factor, selected);
         let candidates = index.search(native, width, &effort);
         let candidates = candidates.inspect_err(|error| {
             tracing::warn!(%error, "the index cannot be searched; every vector is compared");
@@ -202,18 +202,18 @@ impl VectorSearch<'_> {
             candidates: candidates.ok()?,
             covered,
             proposable: self.proposable_rows(index.rows(), selected),
-            is_exact: index.kind().is_exact(),
+            is_exact: index.index_type().is_exact(),
             norm_max: served.norm_max,
         })
     }
 
     /// Number of rows that an index of `rows` rows can propose with this selector.
-    fn proposable_rows(&self, rows: u64, selected: Option<Selected<'_>>) -> u64 {
+    fn proposable_rows(&self, rows: u64, selected: Option<RowFilter<'_>>) -> u64 {
         match selected {
             None => rows,
-            Some(Selected::Only(_)) => self.eligible_rows(),
+            Some(RowFilter::Include(_)) => self.eligible_rows(),
             // Rows added since the view was taken are not among its tombstones.
-            Some(Selected::AllBut(_)) => self.eligible_rows() + rows.saturating_sub(self.rows()),
+            Some(RowFilter::Exclude(_)) => self.eligible_rows() + rows.saturating_sub(self.rows()),
         }
     }
 
@@ -228,7 +228,7 @@ impl VectorSearch<'_> {
     ) -> Result<bool, StorageError> {
         let mut attempt = search.nearest.clone();
         let candidates = &proposal.candidates;
-        let mut rows: Vec<u64> = candidates.of(number).map(|(row, _)| row).collect();
+        let mut rows: Vec<u64> = candidates.for_query(number).map(|(row, _)| row).collect();
         let found = rows.len();
         // Rows from `covered` on were compared before.
         rows.retain(|row| *row < proposal.covered && self.is_eligible(*row));
@@ -238,8 +238,8 @@ impl VectorSearch<'_> {
             attempt.push(self.vectors.metric.distance(search.query, vector), row);
             Ok::<_, StorageError>(())
         })?;
-        let worst = candidates.of(number).last().map_or(f32::NAN, |(_, value)| value);
-        let floor = self.vectors.approximation.floor(worst, search.query, proposal.norm_max);
+        let worst = candidates.for_query(number).last().map_or(f32::NAN, |(_, value)| value);
+        let floor = self.vectors.distance_bound.lower_bound(worst, search.query, proposal.norm_max);
         let is_enough = match attempt.last() {
             _ if found as u64 >= proposal.proposable => true,
             Some(last) => !proposal.is_exact || last < floor,
@@ -309,7 +309,7 @@ mod tests {
     use flowrun_sdk::Context;
 
     use super::*;
-    use crate::derived::IndexChoice;
+    use crate::ann::IndexChoice;
     use crate::shard::OpenShard;
     use crate::shard::tests::{change, settings};
     use crate::storage::Fsync;
@@ -318,7 +318,7 @@ mod tests {
     fn rows_added_after_the_view_was_taken_displace_no_match() {
         let directory = tempfile::tempdir().unwrap();
         let settings = settings(IndexChoice::new("HNSW8"), Fsync::Never);
-        let shard = OpenShard::open(&Context::alone(directory.path()), settings).unwrap();
+        let shard = OpenShard::open(&Context::standalone(directory.path()), settings).unwrap();
         let write = |ids: Range<u32>| {
             for id in ids {
                 shard.apply(change(&id.to_string())).unwrap();

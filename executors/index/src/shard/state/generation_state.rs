@@ -10,7 +10,7 @@ use super::open_generation::OpenGeneration;
 use super::tag_columns::TagColumns;
 use super::tag_stats::TagStats;
 use super::view::View;
-use crate::derived::set_threads;
+use crate::ann::set_threads;
 use crate::shard::lock_order::{LockRank, OrderedMutex, OrderedRwLock};
 use crate::shard::row_set::RowSet;
 use crate::shard::settings::Settings;

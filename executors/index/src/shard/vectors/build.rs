@@ -9,7 +9,7 @@ use super::build_state::NextStep;
 use super::catch_up::warn;
 use super::served_index::ServedIndex;
 use super::vector_index::VectorIndex;
-use crate::derived::{Derived, DerivedError, IndexType, push_native, set_threads, unless};
+use crate::ann::{AnnError, AnnIndex, IndexType, cancel_when, push_faiss_vector, set_threads};
 use crate::storage::StorageError;
 
 /// Largest number of rows for which the writer itself trains an index: it takes less than a second.
@@ -79,14 +79,15 @@ impl VectorIndex {
         if let Ok(kind) = self.choice.resolve(live, dimension)
             && is_outgrown
             && !build.is_building
-            && (!index.is_trained() || *index.kind() != kind)
+            && (!index.is_trained() || *index.index_type() != kind)
             && rows >= kind.training_rows_min().max(1)
             && !build.failed_types.contains(&kind)
         {
             return NextStep::Build(kind);
         }
-        let covers = if index.kind().is_exact() { self.choice.flat_rows_max(dimension) } else { u64::MAX };
-        let missing_max = if index.is_at_rest() { EVICTED_MISSING_ROWS_MAX } else { 0 };
+        let covers =
+            if index.index_type().is_exact() { self.choice.flat_rows_max(dimension) } else { u64::MAX };
+        let missing_max = if index.is_evicted() { EVICTED_MISSING_ROWS_MAX } else { 0 };
         let lacks_rows = index.is_trained() && index.rows() + missing_max < rows.min(covers);
         if lacks_rows && !build.rejects_rows { NextStep::CatchUp } else { NextStep::Idle }
     }
@@ -103,7 +104,7 @@ impl VectorIndex {
 
     fn build_alone(&self, kind: &IndexType) -> Result<(), StorageError> {
         let (rows, live) = (self.committed_rows(), self.live_rows());
-        let built = unless(self.retired_flag(), || self.train_and_fill(kind, rows))?;
+        let built = cancel_when(self.retired_flag(), || self.train_and_fill(kind, rows))?;
         let built = match built {
             Ok(built) => self.add_rows_written_since(built)?,
             Err(error) => Err(error),
@@ -124,8 +125,8 @@ impl VectorIndex {
         &self,
         kind: &IndexType,
         rows: u64,
-    ) -> Result<Result<ServedIndex, DerivedError>, StorageError> {
-        let created = Derived::new(kind.clone(), self.file.dimension(), self.approximation, self.tuning);
+    ) -> Result<Result<ServedIndex, AnnError>, StorageError> {
+        let created = AnnIndex::new(kind.clone(), self.file.dimension(), self.distance_bound, self.tuning);
         let mut built = match created {
             Ok(index) => ServedIndex::new(index),
             Err(error) => return Ok(Err(error)),
@@ -146,7 +147,7 @@ impl VectorIndex {
     fn add_rows_written_since(
         &self,
         mut built: ServedIndex,
-    ) -> Result<Result<ServedIndex, DerivedError>, StorageError> {
+    ) -> Result<Result<ServedIndex, AnnError>, StorageError> {
         loop {
             let rows = self.rows_to_cover(&built.index);
             if rows.saturating_sub(built.index.rows()) <= ADOPTION_ROWS_MAX || self.is_retired() {
@@ -159,20 +160,20 @@ impl VectorIndex {
     }
 
     /// Trains an index on vectors evenly spaced over the file.
-    fn train(&self, index: &mut Derived, rows: u64) -> Result<Result<(), DerivedError>, StorageError> {
+    fn train(&self, index: &mut AnnIndex, rows: u64) -> Result<Result<(), AnnError>, StorageError> {
         if index.is_trained() {
             return Ok(Ok(()));
         }
-        let count = index.kind().training_rows_max().min(rows).max(1);
+        let count = index.index_type().training_rows_max().min(rows).max(1);
         let sample = (0..count).map(|number| {
             let row = u128::from(number) * u128::from(rows) / u128::from(count);
             u64::try_from(row).unwrap_or(u64::MAX)
         });
         let mut vectors = Vec::new();
         for row in sample {
-            push_native(self.metric, &self.file.vector(row)?, &mut vectors);
+            push_faiss_vector(self.metric, &self.file.vector(row)?, &mut vectors);
         }
-        tracing::info!(index = index.kind().text(), vectors = count, "training");
+        tracing::info!(index = index.index_type().text(), vectors = count, "training");
         Ok(index.train(&vectors))
     }
 
@@ -185,13 +186,17 @@ impl VectorIndex {
                 break;
             }
             if let Err(error) = self.extend(&mut built, rows)? {
-                warn(built.index.kind(), &error, "rows could not be added; they are compared one by one");
+                warn(
+                    built.index.index_type(),
+                    &error,
+                    "rows could not be added; they are compared one by one",
+                );
                 break;
             }
         }
         build.built_for = live;
         build.rejects_rows = false;
-        tracing::info!(index = built.index.kind().text(), rows = built.index.rows(), "built");
+        tracing::info!(index = built.index.index_type().text(), rows = built.index.rows(), "built");
         // The old index may be large; it is freed after the locks are released.
         let replaced = std::mem::replace(&mut *self.served.write(), built);
         drop((build, replaced));

@@ -1,6 +1,6 @@
 //! State of index builds that outlives a single build.
 
-use crate::derived::IndexType;
+use crate::ann::IndexType;
 
 /// State of index builds.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use flowrun_sdk::tracing;
 
 use super::served_index::ServedIndex;
 use super::vector_index::VectorIndex;
-use crate::derived::{Derived, DerivedError, Grouped, IndexType, push_native};
+use crate::ann::{AnnError, AnnIndex, CentroidGroups, IndexType, push_faiss_vector};
 use crate::metric::norm;
 use crate::storage::StorageError;
 
@@ -22,7 +22,7 @@ impl VectorIndex {
     /// would notice.
     pub(in crate::shard) fn update(&self, missing_max: u64) -> Result<(), StorageError> {
         self.build_if_small()?;
-        if self.served.read().index.kind().is_exact() || self.missing_rows() > missing_max {
+        if self.served.read().index.index_type().is_exact() || self.missing_rows() > missing_max {
             self.catch_up()?;
         }
         Ok(())
@@ -36,7 +36,7 @@ impl VectorIndex {
             let (start, rows, is_ready) = {
                 let served = self.served.read();
                 let rows = self.rows_to_cover(&served.index);
-                let is_ready = served.index.is_trained() && !served.index.is_at_rest();
+                let is_ready = served.index.is_trained() && !served.index.is_evicted();
                 (served.index.rows(), rows, is_ready)
             };
             if !is_ready || start >= rows || build.rejects_rows || self.is_retired() {
@@ -45,16 +45,20 @@ impl VectorIndex {
             let (block, norm_max) = self.read_native(start..rows.min(start + self.rows_per_block()))?;
             if let Err(error) = self.add(&block, norm_max) {
                 let served = self.served.read();
-                warn(served.index.kind(), &error, "rows could not be added; they are compared one by one");
+                warn(
+                    served.index.index_type(),
+                    &error,
+                    "rows could not be added; they are compared one by one",
+                );
                 build.rejects_rows = true;
             }
         }
     }
 
     /// Number of rows that an index is to cover.
-    pub(super) fn rows_to_cover(&self, index: &Derived) -> u64 {
+    pub(super) fn rows_to_cover(&self, index: &AnnIndex) -> u64 {
         let rows = self.committed_rows();
-        if index.kind().is_exact() {
+        if index.index_type().is_exact() {
             rows.min(self.choice.flat_rows_max(self.file.dimension()))
         } else {
             rows
@@ -66,7 +70,7 @@ impl VectorIndex {
     }
 
     /// Adds the next rows to the served index. They are assigned to lists in parallel with searches.
-    fn add(&self, block: &[f32], norm_max: f64) -> Result<(), DerivedError> {
+    fn add(&self, block: &[f32], norm_max: f64) -> Result<(), AnnError> {
         let staged = self.served.read().stage(block)?;
         if let Some(staged) = staged {
             return self.served.write().index.add_staged(&staged);
@@ -75,7 +79,7 @@ impl VectorIndex {
             let mut served = self.served.write();
             // Raised before the rows are added: no search may see a row that is longer than `norm_max`.
             served.norm_max = served.norm_max.max(norm_max);
-            served.index.kind().is_exact()
+            served.index.index_type().is_exact()
         };
         let elements = if is_exact { block.len() } else { ROWS_PER_TURN * self.file.dimension() };
         block.chunks(elements.max(1)).try_for_each(|rows| self.served.write().index.add(rows))
@@ -86,7 +90,7 @@ impl VectorIndex {
         &self,
         built: &mut ServedIndex,
         rows: u64,
-    ) -> Result<Result<(), DerivedError>, StorageError> {
+    ) -> Result<Result<(), AnnError>, StorageError> {
         let start = built.index.rows();
         let (block, norm_max) = self.read_native(start..rows.min(start + self.rows_per_block()))?;
         built.norm_max = built.norm_max.max(norm_max);
@@ -98,10 +102,10 @@ impl VectorIndex {
     }
 
     /// Groups the lists of an index if that makes it faster to add all the rows that it lacks.
-    pub(super) fn group(&self, index: &Derived) -> Option<Grouped> {
+    pub(super) fn group(&self, index: &AnnIndex) -> Option<CentroidGroups> {
         let missing = self.rows_to_cover(index).saturating_sub(index.rows());
         // Optional: adding only takes longer without it.
-        index.grouped(missing).unwrap_or_default()
+        index.group_centroids(missing).unwrap_or_default()
     }
 
     /// Groups the lists of the served index. The caller holds the build lock, so that no thread replaces the index.
@@ -123,13 +127,13 @@ impl VectorIndex {
         let (mut block, mut norm_max) = (Vec::new(), 0.0_f64);
         self.file.read(rows, |_, vector| {
             norm_max = norm_max.max(norm(vector));
-            push_native(self.metric, vector, &mut block);
+            push_faiss_vector(self.metric, vector, &mut block);
             Ok::<_, StorageError>(())
         })?;
         Ok((block, norm_max))
     }
 }
 
-pub(super) fn warn(kind: &IndexType, error: &DerivedError, consequence: &str) {
+pub(super) fn warn(kind: &IndexType, error: &AnnError, consequence: &str) {
     tracing::warn!(index = kind.text(), %error, "{consequence}");
 }

@@ -8,7 +8,7 @@ use flowrun_sdk::tracing;
 
 use super::served_index::ServedIndex;
 use super::vector_index::VectorIndex;
-use crate::derived::Derived;
+use crate::ann::AnnIndex;
 use crate::storage::StorageError;
 
 /// Largest number of missing rows that are added synchronously when the index is opened or closed: a few seconds.
@@ -37,8 +37,8 @@ impl VectorIndex {
         if self.is_evicted() {
             let (is_exact, loaded) = {
                 let index = &self.served.read().index;
-                let is_exact = index.kind().is_exact();
-                (is_exact, if is_exact { None } else { index.woken(&self.index_path, self.rows_max()) })
+                let is_exact = index.index_type().is_exact();
+                (is_exact, if is_exact { None } else { index.load(&self.index_path, self.rows_max()) })
             };
             if loaded.is_none() && !is_exact {
                 self.remove_unusable_file()?;
@@ -47,7 +47,7 @@ impl VectorIndex {
             let mut served = self.served.write();
             match loaded {
                 Some(loaded) => *served = ServedIndex::new(loaded),
-                None => served.index.begin_anew(),
+                None => served.index.reset(),
             }
         }
         self.catch_up_after_opening()
@@ -63,18 +63,18 @@ impl VectorIndex {
         }
         let rows_on_disk = {
             let index = &self.served.read().index;
-            if index.is_worth_saving() { self.rows_saved_by_writer(index) } else { Some(index.rows()) }
+            if index.has_unsaved_rows() { self.rows_saved_by_writer(index) } else { Some(index.rows()) }
         };
         rows_on_disk.map(|rows| self.release_memory(rows)).is_some()
     }
 
     /// Number of rows that the index file of the writing process covers, for a read-only shard; rows beyond are added
     /// again after loading.
-    fn rows_saved_by_writer(&self, index: &Derived) -> Option<u64> {
-        let (kind, dimension) = (index.kind(), self.file.dimension());
+    fn rows_saved_by_writer(&self, index: &AnnIndex) -> Option<u64> {
+        let (kind, dimension) = (index.index_type(), self.file.dimension());
         let saved = self.is_read_only.then(|| {
             let path = &self.index_path;
-            Derived::at_rest(path, kind, dimension, self.approximation, self.tuning, self.rows_max())
+            AnnIndex::open_evicted(path, kind, dimension, self.distance_bound, self.tuning, self.rows_max())
         });
         saved.flatten().map(|saved| saved.rows())
     }
@@ -83,7 +83,7 @@ impl VectorIndex {
     pub(super) fn evict_exact_index(&self) {
         let rows = {
             let index = &self.served.read().index;
-            index.kind().is_exact().then(|| self.rows_to_cover(index))
+            index.index_type().is_exact().then(|| self.rows_to_cover(index))
         };
         if let Some(rows) = rows {
             self.release_memory(rows);
@@ -93,19 +93,19 @@ impl VectorIndex {
     fn release_memory(&self, rows: u64) {
         let mut served = self.served.write();
         (served.norm_max, served.grouped) = (0.0, None);
-        if let Err(error) = served.index.rest(rows) {
+        if let Err(error) = served.index.evict(rows) {
             tracing::warn!(%error, "an evicted index could not be released and stays in memory");
         }
     }
 
     /// Whether the index is only on disk.
     pub(in crate::shard) fn is_evicted(&self) -> bool {
-        self.served.read().index.is_at_rest()
+        self.served.read().index.is_evicted()
     }
 
     /// Adds missing rows if that takes seconds at most, and fills an exact index, which has no file.
     fn catch_up_after_opening(&self) -> Result<(), StorageError> {
-        let is_exact = self.served.read().index.kind().is_exact();
+        let is_exact = self.served.read().index.index_type().is_exact();
         if is_exact || self.missing_rows() <= SYNC_CATCH_UP_ROWS_MAX {
             self.build_if_small()?;
             self.catch_up()?;
@@ -132,13 +132,13 @@ impl VectorIndex {
         // No rows are added meanwhile: a thread waiting to write would block new searches.
         let _build = self.build.lock();
         let served = self.served.read();
-        if self.is_read_only || !served.index.is_worth_saving() {
+        if self.is_read_only || !served.index.has_unsaved_rows() {
             return;
         }
         match served.index.save(&self.index_path) {
             Ok(saved) => {
                 drop(served);
-                self.served.write().index.note_saved(saved);
+                self.served.write().index.mark_saved(saved);
             }
             Err(error) => {
                 tracing::warn!(%error, "the index could not be saved; it is rebuilt at the next start")

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::build_state::BuildState;
 use super::served_index::ServedIndex;
-use crate::derived::{Approximation, Derived, IndexChoice, Tuning};
+use crate::ann::{AnnIndex, DistanceBound, IndexChoice, Tuning};
 use crate::metric::Metric;
 use crate::shard::lock_order::{LockRank, OrderedMutex, OrderedRwLock};
 use crate::shard::settings::Settings;
@@ -16,7 +16,7 @@ use crate::storage::{Counters, Layout, Manifest, StorageError, VectorFile};
 pub(in crate::shard) struct VectorIndex {
     pub(in crate::shard) metric: Metric,
     pub(in crate::shard) file: VectorFile,
-    pub(in crate::shard) approximation: Approximation,
+    pub(in crate::shard) distance_bound: DistanceBound,
     pub(in crate::shard) served: OrderedRwLock<ServedIndex>,
     /// Held to add rows to the served index or to replace it.
     pub(in crate::shard) build: OrderedMutex<BuildState>,
@@ -46,17 +46,17 @@ impl VectorIndex {
         settings: &Settings,
     ) -> Result<Self, StorageError> {
         let metric = settings.schema.metric;
-        let approximation = Approximation::new(metric, dimension);
+        let distance_bound = DistanceBound::new(metric, dimension);
         let kinds = settings.earlier_indexes(live, dimension)?;
         let kind = settings.resolve_index(live, dimension)?;
         let index_path = layout.faiss_index(manifest.generation);
-        let empty = Derived::new(kind, dimension, approximation, settings.tuning);
+        let empty = AnnIndex::new(kind, dimension, distance_bound, settings.tuning);
         let empty = empty.map_err(|error| settings.index_error(&error))?;
         let file = open_file(layout, manifest, dimension, counters.rows, settings.read_only)?;
         let saved = |kind| {
             let tuning = settings.tuning;
             let rows_max = rows_max(settings.read_only, counters.rows);
-            Derived::at_rest(&index_path, kind, dimension, approximation, tuning, rows_max)
+            AnnIndex::open_evicted(&index_path, kind, dimension, distance_bound, tuning, rows_max)
         };
         let saved = kinds.iter().find_map(saved);
         let is_unusable = saved.is_none() && index_path.exists();
@@ -64,7 +64,7 @@ impl VectorIndex {
         let vectors = Self {
             metric,
             file,
-            approximation,
+            distance_bound,
             served: OrderedRwLock::new(LockRank::ServedIndex, served),
             build: OrderedMutex::new(LockRank::IndexBuild, BuildState::default()),
             committed: AtomicU64::new(counters.rows),
