@@ -35,7 +35,6 @@ mod tests {
 
     use super::super::OpenShard;
     use super::super::tests::{change, settings};
-    use super::*;
     use crate::ann::IndexChoice;
     use crate::storage::Fsync;
 

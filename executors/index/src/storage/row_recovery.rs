@@ -195,7 +195,7 @@ mod tests {
             for _ in 0..2 {
                 recover_unsynced_rows(&table, &layout, &manifest()).unwrap();
                 let file = VectorFile::open(&layout.vectors(1), 2, ElementType::F32, rows).unwrap();
-                prop_assert_eq!(super::unreadable_rows(&file, 0..rows).unwrap(), [0; 0]);
+                prop_assert_eq!(unreadable_rows(&file, 0..rows).unwrap(), [0; 0]);
                 prop_assert_eq!(table.synced_rows().unwrap(), Some(rows));
                 let mut left = 0;
                 for (id, (row, document)) in &before {

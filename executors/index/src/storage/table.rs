@@ -16,7 +16,7 @@ use super::error::StorageError;
 use super::fsync::Fsync;
 use super::keys::{self, Entry};
 use super::layout::sync_directory;
-use super::{Fsync, StorageError, TableReader};
+use super::table_reader::TableReader;
 
 /// Cache of document blocks, in bytes. A search reads few documents, and the system caches files too.
 const CACHE_BYTES: u64 = 8 << 20;
@@ -123,7 +123,7 @@ impl Table {
 
     /// A snapshot of the present contents.
     pub(crate) fn view(&self) -> TableReader {
-        self.latest.as_of(self.database.snapshot())
+        self.latest.at_snapshot(self.database.snapshot())
     }
 
     /// Copies all documents, which have no vectors, into a new table, and syncs it.

@@ -52,7 +52,7 @@ impl TableReader {
     }
 
     /// This reader restricted to a snapshot.
-    pub(super) fn snapshot(&self, snapshot: Snapshot) -> Self {
+    pub(super) fn at_snapshot(&self, snapshot: Snapshot) -> Self {
         Self { snapshot: Some(snapshot), ..self.clone() }
     }
 

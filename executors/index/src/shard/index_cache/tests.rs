@@ -155,9 +155,9 @@ fn the_least_recently_used_index_is_evicted() {
         assert_eq!(found(&shards[asked], [1.0, 1.0]).len(), 5);
         assert_eq!(in_memory(&shards), expected);
     }
-    let status = shards[3].status().unwrap();
+    let status = shards[3].read_transaction().status();
     assert!(status.contains(&("resident", json!(true))), "{status:?}");
-    assert!(shards[0].status().unwrap().contains(&("resident", json!(false))));
+    assert!(shards[0].read_transaction().status().contains(&("resident", json!(false))));
 }
 
 #[test]

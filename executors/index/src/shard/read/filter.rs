@@ -128,7 +128,7 @@ impl View {
     }
 
     /// The rows of the documents that match a filter.
-    pub(in crate::shard) fn matching_rows(
+    pub(super) fn matching_rows(
         &self,
         filter: &Filter,
         columns: &[String],

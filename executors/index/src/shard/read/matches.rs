@@ -30,7 +30,7 @@ pub(crate) struct Match {
 ///
 /// # Errors
 /// [`flowrun_sdk::ErrorKind::Parameter`] above [`MATCHES_MAX`].
-pub(in crate::shard) fn check_match_count(queries: usize, k: usize) -> Result<(), ExecutorError> {
+pub(super) fn check_match_count(queries: usize, k: usize) -> Result<(), ExecutorError> {
     if queries.saturating_mul(k) <= MATCHES_MAX {
         return Ok(());
     }
@@ -73,7 +73,7 @@ impl AnswerBudget {
 
 impl View {
     /// Loads the documents of the nearest rows.
-    pub(in crate::shard) fn matches(
+    pub(super) fn matches(
         &self,
         nearest: Nearest,
         budget: &mut AnswerBudget,
