@@ -64,7 +64,7 @@ fn a_second_signal_ends_at_once_whatever_is_held_up() {
     output.read_exact(&mut [0; 1000]).unwrap();
     signal(&child, "INT");
     let mut line = String::new();
-    while !line.contains("a second signal ends at once") {
+    while !line.contains("a second signal exits at once") {
         line.clear();
         assert!(said.read_line(&mut line).unwrap() > 0);
     }
