@@ -132,7 +132,7 @@ fn documents(options: &BenchOptions) -> anyhow::Result<Vec<Document>> {
 async fn serve(path: &Path, token: Option<Token>) -> anyhow::Result<Server> {
     let file = FlowFile::read(path, &Environment::from_process([]), Policy::default());
     let topology = file.checked(Severity::Warning)?;
-    let flow = file.launch(topology, Severity::Warning, runtime::launch_behind).await?;
+    let flow = file.launch(topology, Severity::Warning, runtime::launch_background).await?;
     let gateway = Gateway::new(Arc::new(flow), topology, token);
     Ok(gateway::serve(gateway, &[(Ipv4Addr::LOCALHOST, 0).into()]).await?)
 }

@@ -29,7 +29,7 @@ pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
         Ok(models) => (models, Exit::Done),
         Err(reason) => (reason, Exit::Failed),
     };
-    let cores = Machine::this().cores;
+    let cores = Machine::local().cores;
     let python = flowrun_process::default_interpreter().map(|path| path.display().to_string());
     let cache = runtime::cache_directory().map(|path| path.display().to_string());
     let rows = [

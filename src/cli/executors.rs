@@ -5,7 +5,7 @@
 use std::io::Write as _;
 
 use clap::Args;
-use flowrun_sdk::{Catalog, ExecutorType, default_text};
+use flowrun_sdk::{Catalog, ExecutorType};
 
 use super::exit::Exit;
 use super::tables::{PARAMETER_HEADER, print, table};
@@ -42,9 +42,9 @@ fn list(catalog: &Catalog) -> String {
 }
 
 fn describe(executor: &ExecutorType) -> String {
-    let row = |field: &flowrun_sdk::Field| {
+    let row = |field: &flowrun_sdk::ParameterField| {
         let words: Vec<&str> = field.documentation.split_whitespace().collect();
-        vec![field.name.to_owned(), field.kind.to_string(), default_text(field), words.join(" ")]
+        vec![field.name.to_owned(), field.kind.to_string(), field.default.to_string(), words.join(" ")]
     };
     let rows = executor.fields.iter().map(row).collect();
     describe_executor(executor.name, executor.summary, &executor.aliases.join(", "), rows)

@@ -14,7 +14,7 @@ use super::executors::describe_executor;
 use super::exit::Exit;
 use super::tables::print;
 use crate::diagnostic::{Diagnostic, Format, Report, Sources, render};
-use crate::topology::{bytes, library_code};
+use crate::topology::{format_bytes, library_fault_code};
 
 /// Options of `flowrun plugin`.
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ pub(super) fn plugin(options: &PluginOptions) -> anyhow::Result<Exit> {
 
 fn as_json(options: &CheckOptions, inspection: Option<&Inspection>, faults: &[LibraryError]) -> Value {
     let fault = |fault: &LibraryError| {
-        let code = library_code(fault.fault);
+        let code = library_fault_code(fault.fault);
         json!({"code": code.number(), "name": code.slug(), "message": fault.message, "help": fault.help})
     };
     let description = inspection.and_then(|inspection| inspection.description.as_ref());
@@ -89,7 +89,7 @@ fn as_text(options: &CheckOptions, inspection: Option<&Inspection>, faults: &[Li
     }
     let mut report = Report::default();
     for fault in faults {
-        let diagnostic = Diagnostic::new(library_code(fault.fault), fault.message.clone());
+        let diagnostic = Diagnostic::new(library_fault_code(fault.fault), fault.message.clone());
         report.push(diagnostic.maybe_help(fault.help.map(str::to_owned)));
     }
     let colour = std::io::stdout().is_terminal();
@@ -109,7 +109,7 @@ fn properties(inspection: &Inspection) -> String {
     let abi = inspection.abi_version.map(|version| {
         format!("version {version}{sdk}; this flowrun supports version {FLOWRUN_ABI_VERSION}")
     });
-    let size = format!("{} ({} bytes)", bytes(inspection.bytes), inspection.bytes);
+    let size = format!("{} ({} bytes)", format_bytes(inspection.bytes), inspection.bytes);
     let properties = [
         ("library", library.map(|library| library.trim().to_owned()).filter(|library| !library.is_empty())),
         ("ABI", abi),

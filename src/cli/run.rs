@@ -110,7 +110,7 @@ async fn feed_and_drain(
     let feeding_and_draining = async {
         let summary = feeding.await;
         tracing::info!("draining");
-        (summary, flow.statistics(), flow.drain(DRAIN_TIMEOUT).await)
+        (summary, flow.pod_statistics(), flow.drain(DRAIN_TIMEOUT).await)
     };
     let (summary, pods, drained) = tokio::select! {
         ended = feeding_and_draining => ended,

@@ -48,11 +48,11 @@ pub(super) fn serve_file(file: &FlowFile, listen: &ListenOptions, log: &LogStrea
     let collector = Collector::from_spec(&topology.gateway.traces, |name| std::env::var(name).ok());
     let collector = collector.map_err(EarlyExit::usage)?;
     // Executors open files on behalf of clients, so access is restricted before the first one is created.
-    guard::confine(&readable_directories(topology));
+    guard::restrict_files_to(&readable_directories(topology));
     block_on(async {
         // Taken before the launch, so that no signal is lost.
         let signals = Signals::take()?;
-        let flow = file.launch(topology, Severity::Note, runtime::launch_behind).await?;
+        let flow = file.launch(topology, Severity::Note, runtime::launch_background).await?;
         let gateway = Gateway::new(Arc::new(flow), topology, token);
         let gateway = gateway.with_pages(flowrun_image::thumbnail, log.clone());
         let gateway = match tls {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::exit::Exit;
 use crate::limits::DRAIN_TIMEOUT;
-use crate::runtime::Drained;
+use crate::runtime::DrainReport;
 
 /// Handlers of the signals that end the program.
 pub(super) struct Signals {
@@ -65,14 +65,14 @@ impl ShutdownRequest {
 }
 
 /// Exit status of a flow that has drained, possibly because of a signal. Logs workers that failed while stopping.
-pub(super) fn exit_of_drained(drained: &Drained, signal: Option<Exit>) -> Exit {
-    for end in &drained.ends {
-        tracing::error!("a worker failed while stopping: {end:?}");
+pub(super) fn exit_of_drained(drained: &DrainReport, signal: Option<Exit>) -> Exit {
+    for worker in &drained.failed_workers {
+        tracing::error!("a worker failed while stopping: {worker:?}");
     }
     match signal {
-        _ if !drained.in_time() => Exit::NotDrained,
+        _ if !drained.completed() => Exit::NotDrained,
         Some(exit) => exit,
-        None if !drained.ends.is_empty() => Exit::Failed,
+        None if !drained.failed_workers.is_empty() => Exit::Failed,
         None => Exit::Done,
     }
 }

@@ -95,7 +95,7 @@ impl LineReader {
         let mut document = Document::from_json(&value).map_err(|error| format!("not a document: {error}"))?;
         if document.id.is_empty() {
             document.id = format!("{}#{}", canonical_path(&self.path).display(), self.line);
-            document.adopt_chunks();
+            document.set_parent_ids();
         }
         Ok(document)
     }

@@ -21,7 +21,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use crate::gateway::service::Gateway;
-use crate::runtime::{Concern, concern};
+use crate::runtime::{LogContext, log_context};
 
 /// Lines that a page which opens finds there, and that a slow one may be behind.
 const LINES: usize = 200;
@@ -73,7 +73,7 @@ impl Fields {
     /// Those of an event of this thread's.
     pub(crate) fn from_event(event: &LogEvent<'_>) -> Self {
         let mut fields = Self::default();
-        if let Some(Concern { request, worker }) = concern() {
+        if let Some(LogContext { request, worker }) = log_context() {
             fields.put("request", request.id.as_str());
             fields.put("endpoint", request.endpoint.as_str());
             if let Some(worker) = worker {

@@ -92,7 +92,7 @@ pub(crate) fn joined(envelopes: Vec<Envelope>, caller: &Caller) -> (Envelope, Re
     let question = question.and_then(|question| {
         let others = envelopes.map(|other| other.read_documents().map_err(Refusal::Invalid));
         let others: Vec<Documents> = others.collect::<Result<_, _>>()?;
-        let documents = runtime::joined(std::iter::once(question.documents).chain(others));
+        let documents = runtime::merge_requests(std::iter::once(question.documents).chain(others));
         Ok(Question { documents, ..question })
     });
     if let Ok(question) = &question {
