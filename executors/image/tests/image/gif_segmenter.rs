@@ -1,4 +1,4 @@
-//! `GifSegmenter`: every clip becomes its frames.
+//! `GifSegmenter` splits every clip into its frames.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ fn offsets(document: &Document) -> Vec<f32> {
     document.chunks.iter().map(|chunk| chunk.offset.unwrap()).collect()
 }
 
-/// The mean colour of each quadrant of a frame of 96 × 96 pixels: the encoder of the recorded run. Sums are taken one
-/// by one in single precision, as numpy took them, whose rounding shows in the fifth digit.
+/// The mean colour of each quadrant of a frame of 96 × 96 pixels: the encoder of the recorded run. Sums are sequential in
+/// single precision as in numpy, because their rounding is visible in the fifth digit.
 fn quadrants(frame: &[f32]) -> [f32; 12] {
     let mut sums = [0.0; 12];
     for (position, &element) in frame.iter().enumerate() {
@@ -28,7 +28,7 @@ fn quadrants(frame: &[f32]) -> [f32; 12] {
 }
 
 #[test]
-fn frames_are_those_that_jina_recorded() {
+fn frames_equal_those_recorded_with_jina() {
     let oracles = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracles");
     let recorded =
         guard::read_text(format!("{oracles}/tumblr_e2e_jina0.1.14.json").as_ref(), 1 << 20).unwrap();
@@ -63,7 +63,7 @@ fn frames_are_those_that_jina_recorded() {
 }
 
 #[test]
-fn a_chunk_knows_its_frame_and_its_siblings() {
+fn chunks_have_frame_numbers_and_sibling_counts() {
     let clip = segment("keep.gif", &json!({"every_k_frame": 3})).unwrap();
     let ids: Vec<&str> = clip.chunks.iter().map(|chunk| chunk.id.as_str()).collect();
     assert_eq!((ids, offsets(&clip)), (vec!["clip#0", "clip#3"], vec![0.0, 3.0]));
@@ -76,7 +76,7 @@ fn a_chunk_knows_its_frame_and_its_siblings() {
 }
 
 #[test]
-fn without_a_size_frames_stay_as_large_as_the_clip() {
+fn without_img_shape_frames_keep_the_size_of_the_clip() {
     let clip = segment("keep.gif", &json!({"img_shape": null})).unwrap();
     let frames = image("keep.gif.expected.png");
     for (chunk, frame) in clip.chunks.iter().zip(frames.chunks_exact(24 * 16 * 3)) {
@@ -90,7 +90,7 @@ fn without_a_size_frames_stay_as_large_as_the_clip() {
 }
 
 #[test]
-fn only_so_many_frames_are_looked_at() {
+fn max_frame_bounds_the_decoded_frames() {
     assert_eq!(
         offsets(&segment("background.gif", &json!({"max_frame": 3, "every_k_frame": 2})).unwrap()),
         [0.0, 2.0]
@@ -107,7 +107,7 @@ fn a_damaged_frame_is_skipped_and_counted() {
 
 #[test]
 fn a_clip_without_a_good_frame_fails_alone() {
-    // Only the first frame is left, and half of that.
+    // Only half of the first frame is left.
     let truncated = bytes("keep.gif")[..150].to_vec();
     let documents = vec![
         Document::new("a").with_blob(bytes("keep.gif")),
@@ -123,16 +123,16 @@ fn a_clip_without_a_good_frame_fails_alone() {
 }
 
 #[test]
-fn a_still_image_is_one_frame_and_an_animated_webp_is_several() {
+fn still_images_have_one_frame_and_animated_webp_several() {
     assert_eq!(offsets(&segment("rgb.jpg", &Value::Null).unwrap()), [0.0]);
     assert_eq!(offsets(&segment("animated.webp", &Value::Null).unwrap()), [0.0, 1.0, 2.0, 3.0]);
 }
 
-/// A frame of 96 × 96 pixels as floats.
+/// Size of a frame of 96 × 96 pixels as floats.
 const FRAME_BYTES: usize = 96 * 96 * 3 * 4;
 
 #[test]
-fn clips_that_become_more_than_a_request_may_hold_fail_alone() {
+fn clips_that_exceed_the_memory_budget_fail_alone() {
     let clip = |id: &str, frames| Document::new(id).with_blob(blank(1, 1, frames));
     let documents = vec![clip("a", 2), clip("b", 500), clip("c", 3), clip("d", 500), clip("e", 3)];
     let bytes_max = 10 * FRAME_BYTES;
@@ -153,7 +153,7 @@ fn clips_that_become_more_than_a_request_may_hold_fail_alone() {
 }
 
 #[test]
-fn a_frame_too_large_for_the_request_is_not_made() {
+fn frames_over_the_memory_budget_are_not_scaled() {
     let mut bench = bench("GifSegmenter", &json!({"img_shape": 65_535})).with_bytes_max(1 << 20);
     let document = Document::new("a").with_blob(bytes("keep.gif"));
     let answer = bench.call("/index", vec![document], &Value::Null).unwrap();
@@ -161,7 +161,7 @@ fn a_frame_too_large_for_the_request_is_not_made() {
 }
 
 #[test]
-fn a_clip_is_given_up_between_two_frames() {
+fn the_deadline_is_checked_between_frames() {
     let soon = Instant::now() + Duration::from_millis(1);
     let bench = bench("GifSegmenter", &json!({"every_k_frame": FRAMES_MAX}));
     let document = Document::new("a").with_blob(blank(400, 400, FRAMES_MAX));
@@ -171,7 +171,7 @@ fn a_clip_is_given_up_between_two_frames() {
 }
 
 #[test]
-fn numbers_that_keep_nothing_are_refused() {
+fn parameters_that_keep_no_frame_are_rejected() {
     for (with, message) in [
         (json!({"every_k_frame": 0}), "`every_k_frame`: must be at least 1"),
         (json!({"max_frame": 0}), "`max_frame`: must be at least 1, or null for all"),

@@ -1,8 +1,8 @@
-//! Where the colours are in the shape of an image tensor, as Jina's `channel_axis` says it.
+//! Position of the channel axis in image tensors: Jina's parameter `channel_axis`.
 
 use flowrun_sdk::{Parameter, ParameterKind, Value};
 
-/// Where the colours are in the shape of an image tensor.
+/// Position of the channel axis in an image tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChannelAxis {
     /// Height × width × channels.
@@ -31,7 +31,7 @@ impl Parameter for ChannelAxis {
     }
 }
 
-/// The same, counted in a batch of images as Jina's encoders count it: axis 0 is the batch.
+/// A [`ChannelAxis`] as Jina's encoders count it: in a batch of images, whose axis 0 is the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchChannelAxis(pub(crate) ChannelAxis);
 
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_to_count_the_axis_is_understood_and_senseless_ones_are_refused() {
+    fn positive_and_negative_axes_are_accepted_and_others_are_rejected() {
         let image = |axis: i32| ChannelAxis::parse(&Value::from(axis));
         assert_eq!([-1, 2].map(image), [Some(ChannelAxis::Last); 2]);
         assert_eq!([0, -3].map(image), [Some(ChannelAxis::First); 2]);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_show_as_they_are_written() {
+    fn serialised_values_parse_again() {
         for axis in [ChannelAxis::Last, ChannelAxis::First] {
             assert_eq!(ChannelAxis::parse(&axis.to_value()), Some(axis));
             assert_eq!(BatchChannelAxis::parse(&BatchChannelAxis(axis).to_value()).unwrap().0, axis);

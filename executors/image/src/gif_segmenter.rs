@@ -1,46 +1,45 @@
-//! `GifSegmenter`: every clip becomes its frames.
+//! `GifSegmenter`: splits every clip into its frames.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
-    Instance, parse_parameters,
+    Instance, ResamplingFilter, parse_parameters,
 };
 use image::RgbImage;
 
-use crate::axis::ChannelAxis;
+use crate::channel_axis::ChannelAxis;
+use crate::chunks::add_chunks;
 use crate::decode::{self, Clip, DecodeError, Frame, SIDE_MAX};
+use crate::error_context::with_part_id;
 use crate::memory::{image_bytes, take_bytes};
-use crate::named::named;
 use crate::pixels::{self, Pixels};
-use crate::reader::set_mime_type;
-use crate::resize::{Filter, Resizer};
-use crate::siblings::add_chunks;
+use crate::resize::Resizer;
 
-/// The tag of a clip that holds how many of its frames could not be read.
+/// Tag of a clip: number of its frames that could not be decoded.
 const DAMAGED_FRAMES: &str = "damaged_frames";
 
-/// What to do about clips that take too much memory.
+/// Remedy for clips that exceed the memory budget, see [`take_bytes`].
 const KEEP_LESS: &str = "keep fewer frames (`every_k_frame`, `max_frame`) or smaller ones (`img_shape`)";
 
 flowrun_sdk::parameters! {
-    /// Which frames are kept, and how large.
+    /// Parameters of `GifSegmenter`.
     struct GifSegmenterParameters {
-        /// The side of the square that every frame is scaled to, in pixels; null keeps the size of the clip.
+        /// Side of the square that every frame is scaled to, in pixels; null keeps the size of the clip.
         img_shape: Option<u32> = Some(96),
-        /// Keeps every how-manieth frame, beginning with the first.
+        /// Keeps every k-th frame, beginning with the first.
         every_k_frame: usize = 1,
-        /// Stops after that many frames, kept or not.
+        /// Number of frames to decode, kept or not; null for all.
         max_frame: Option<usize> = None,
-        /// Accepted and without effect: a document with bytes is read from them, one without from its path.
+        /// Accepted for compatibility, without effect: content comes from the bytes of a document, else from its path.
         from_bytes: bool = false,
-        /// The documents to work on.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }
 
-/// `GifSegmenter`, which is `GifPreprocessor` in the clip search.
+/// `GifSegmenter`; Jina's clip search example calls it `GifPreprocessor`.
 pub(crate) const GIF_SEGMENTER: ExecutorType = ExecutorType::new::<GifSegmenterParameters>(
     "GifSegmenter",
-    "Cuts every clip into a chunk for each frame: RGB, height × width × 3, 0 to 1, floats.",
+    "Splits every clip into a chunk for each frame: RGB, height × width × 3, 0 to 1, floats.",
     create,
 )
 .with_aliases(&["GifPreprocessor"]);
@@ -48,7 +47,7 @@ pub(crate) const GIF_SEGMENTER: ExecutorType = ExecutorType::new::<GifSegmenterP
 struct GifSegmenter {
     with: GifSegmenterParameters,
     resizer: Resizer,
-    tables: pixels::Tables,
+    tables: pixels::LookupTables,
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
@@ -68,7 +67,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     Ok(Instance::new(GifSegmenter {
         with,
         resizer: Resizer::default(),
-        tables: pixels::tables(pixels::unit),
+        tables: pixels::lookup_tables(pixels::to_unit),
     }))
 }
 
@@ -77,7 +76,7 @@ impl Executor for GifSegmenter {
         let paths = call.access_paths(&self.with.access_paths)?.into_owned();
         let budget = call.budget();
         call.for_each(&paths, |document| {
-            self.segment(document, &budget).map_err(|error| named(document, error))
+            self.segment(document, &budget).map_err(|error| with_part_id(document, error))
         })
     }
 }
@@ -86,7 +85,7 @@ impl GifSegmenter {
     fn segment(&mut self, document: &mut Document, budget: &CallBudget) -> Result<(), ExecutorError> {
         let content = decode::content(document)?;
         let mut clip = Clip::open(&content)?;
-        set_mime_type(document, &content)?;
+        decode::set_mime_type(document, &content)?;
         let mut chunks = Vec::new();
         let mut damages = Vec::new();
         let numbers = 0..self.with.max_frame.unwrap_or(usize::MAX);
@@ -96,7 +95,9 @@ impl GifSegmenter {
                 None => break,
                 Some(Frame::Damaged(error)) => damages.push(error),
                 Some(Frame::Good(_)) if number % self.with.every_k_frame != 0 => {}
-                Some(Frame::Good(picture)) => chunks.push(self.chunk(document, number, picture, budget)?),
+                Some(Frame::Good(picture)) => {
+                    chunks.push(self.frame_chunk(document, number, picture, budget)?);
+                }
             }
         }
         if !damages.is_empty() {
@@ -109,7 +110,7 @@ impl GifSegmenter {
         Ok(())
     }
 
-    fn chunk(
+    fn frame_chunk(
         &mut self,
         clip: &Document,
         number: usize,
@@ -119,13 +120,14 @@ impl GifSegmenter {
         let (width, height) = self.with.img_shape.map_or(picture.dimensions(), |side| (side, side));
         take_bytes(budget, image_bytes::<f32>(height as usize, width as usize), KEEP_LESS)?;
         let pixels = match self.with.img_shape {
-            None => Pixels::of(picture),
-            Some(side) => {
-                Pixels { bytes: self.resizer.resize(picture, side, side, Filter::Bicubic)?, width: side }
-            }
+            None => Pixels::from_image(picture),
+            Some(side) => Pixels {
+                bytes: self.resizer.resize(picture, side, side, ResamplingFilter::Bicubic)?,
+                width: side,
+            },
         };
         Ok(Document {
-            tensor: Some(pixels.to_tensor(pixels.whole(), ChannelAxis::Last, &self.tables)?),
+            tensor: Some(pixels.to_tensor(pixels.area(), ChannelAxis::Last, &self.tables)?),
             offset: Some(number as f32),
             weight: Some(1.0),
             ..clip.new_chunk(number)

@@ -1,4 +1,4 @@
-//! `GifNameRawSplit`: a path and the bytes of a file, sent as one, become URI and content.
+//! `GifNameRawSplit`: splits `<path>JINA_DELIM<bytes>`, which Jina's clip search client sends, into URI and content.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Bytes, Call, Document, Executor, ExecutorError, ExecutorType, Instance,
@@ -6,15 +6,15 @@ use flowrun_sdk::{
 };
 
 use crate::decode::Format;
-use crate::named::named;
+use crate::error_context::with_part_id;
 
-/// What stands between the path and the bytes.
+/// Separator of the path and the bytes.
 const DELIMITER: &[u8] = b"JINA_DELIM";
 
 flowrun_sdk::parameters! {
-    /// Which documents are split.
+    /// Parameters of `GifNameRawSplit`.
     struct GifNameRawSplitParameters {
-        /// The documents to work on.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }
@@ -35,7 +35,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 impl Executor for GifNameRawSplit {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?.into_owned();
-        call.for_each(&paths, |document| split(document).map_err(|error| named(document, error)))
+        call.for_each(&paths, |document| split(document).map_err(|error| with_part_id(document, error)))
     }
 }
 
@@ -45,12 +45,12 @@ fn split(document: &mut Document) -> Result<(), ExecutorError> {
         (None, Some(text)) => Bytes::copy_from_slice(text.as_bytes()),
         (None, None) => return Ok(()),
     };
-    let Some(at) = find(&content) else { return Ok(()) };
-    let bytes = content.slice(at + DELIMITER.len()..);
-    if find(&bytes).is_some() {
+    let Some(path_end) = find_delimiter(&content) else { return Ok(()) };
+    let bytes = content.slice(path_end + DELIMITER.len()..);
+    if find_delimiter(&bytes).is_some() {
         return Err(ExecutorError::input("there is more than one `JINA_DELIM` between path and bytes"));
     }
-    let path = std::str::from_utf8(content.get(..at).unwrap_or_default());
+    let path = std::str::from_utf8(content.get(..path_end).unwrap_or_default());
     path.map_err(|_| ExecutorError::input("the path before `JINA_DELIM` is not UTF-8"))?
         .clone_into(&mut document.uri);
     Format::Gif.mime_type().clone_into(&mut document.mime_type);
@@ -59,7 +59,7 @@ fn split(document: &mut Document) -> Result<(), ExecutorError> {
     Ok(())
 }
 
-/// Where the first delimiter begins.
-fn find(content: &[u8]) -> Option<usize> {
+/// Offset of the first delimiter.
+fn find_delimiter(content: &[u8]) -> Option<usize> {
     content.windows(DELIMITER.len()).position(|window| window == DELIMITER)
 }

@@ -1,4 +1,4 @@
-//! The size that an image is cut or scaled to, as Jina's `target_size` says it.
+//! Size of a crop or of a scaled image: Jina's parameter `target_size`.
 
 use flowrun_sdk::{Parameter, ParameterKind, Value};
 
@@ -6,30 +6,30 @@ use crate::decode::SIDE_MAX;
 
 /// A size in pixels: one number or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Size {
-    /// One number: the side of a square where something is cut, the shorter side where something is scaled.
+pub(crate) enum TargetSize {
+    /// One number: the side of a square for crops, the shorter side for scaling.
     Side(u32),
     /// Both sides.
     Sides {
-        /// Rows.
+        /// Height in pixels.
         height: u32,
-        /// Pixels in a row.
+        /// Width in pixels.
         width: u32,
     },
 }
 
-impl Size {
-    /// Height and width of what is cut.
-    pub(crate) fn to_cut(self) -> (u32, u32) {
+impl TargetSize {
+    /// Height and width of a crop.
+    pub(crate) fn crop_size(self) -> (u32, u32) {
         match self {
             Self::Side(side) => (side, side),
             Self::Sides { height, width } => (height, width),
         }
     }
 
-    /// Height and width of what an image of that height and width is scaled to. The longer side keeps the proportion,
-    /// rounded as Python's `round` does it: halves to even.
-    pub(crate) fn to_scale(self, height: u32, width: u32) -> (u32, u32) {
+    /// Height and width of an image of `height` × `width` pixels after scaling. One number keeps the aspect ratio; sides
+    /// are rounded as Python's `round` does, halves to even.
+    pub(crate) fn scaled_size(self, height: u32, width: u32) -> (u32, u32) {
         let side = match self {
             Self::Side(side) => side,
             Self::Sides { height, width } => return (height, width),
@@ -40,9 +40,9 @@ impl Size {
     }
 }
 
-impl Parameter for Size {
+impl Parameter for TargetSize {
     const KIND: ParameterKind = {
-        assert!(SIDE_MAX == 65_535, "the next line says so");
+        assert!(SIDE_MAX == 65_535, "the next line states the same bound");
         ParameterKind::Other("an integer from 1 to 65535, or [height, width]")
     };
 
@@ -71,18 +71,18 @@ mod tests {
 
     #[test]
     fn one_number_scales_the_shorter_side() {
-        assert_eq!(Size::Side(256).to_scale(480, 640), (256, 341));
-        assert_eq!(Size::Side(256).to_scale(640, 480), (341, 256));
-        // 5 · (2 / 4) = 2.5, and Python rounds that to 2.
-        assert_eq!(Size::Side(2).to_scale(4, 5), (2, 2));
-        assert_eq!(Size::Sides { height: 3, width: 4 }.to_scale(480, 640), (3, 4));
+        assert_eq!(TargetSize::Side(256).scaled_size(480, 640), (256, 341));
+        assert_eq!(TargetSize::Side(256).scaled_size(640, 480), (341, 256));
+        // 5 · (2 / 4) = 2.5, which Python rounds to 2.
+        assert_eq!(TargetSize::Side(2).scaled_size(4, 5), (2, 2));
+        assert_eq!(TargetSize::Sides { height: 3, width: 4 }.scaled_size(480, 640), (3, 4));
     }
 
     #[test]
-    fn sizes_without_pixels_or_out_of_bounds_are_refused() {
-        let parse = |text: &str| Size::parse(&text.parse::<Value>().unwrap());
-        assert_eq!(parse("96"), Some(Size::Side(96)));
-        assert_eq!(parse("[2, 3]"), Some(Size::Sides { height: 2, width: 3 }));
+    fn empty_and_oversized_sizes_are_rejected() {
+        let parse = |text: &str| TargetSize::parse(&text.parse::<Value>().unwrap());
+        assert_eq!(parse("96"), Some(TargetSize::Side(96)));
+        assert_eq!(parse("[2, 3]"), Some(TargetSize::Sides { height: 2, width: 3 }));
         for text in ["0", "-1", "65536", "[1]", "[1, 0]", "[1, 2, 3]", "null", "1.5"] {
             assert_eq!(parse(text), None, "{text}");
         }

@@ -1,4 +1,4 @@
-//! `ImageReader`: every document becomes an image.
+//! `ImageReader` decodes the image of every document.
 
 use flowrun_sdk::{Document, Value};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::fixtures::{bench, bytes, image, path, run};
 
 #[test]
-fn a_document_becomes_one_chunk_of_floats() {
+fn a_document_gets_one_chunk_of_floats() {
     let document = Document::new("a").with_blob(bytes("rgb.png")).with_tag("n", 1);
     let read = run("ImageReader", &Value::Null, document.clone()).unwrap();
     let scene = image("rgb.png");
@@ -27,7 +27,7 @@ fn a_document_becomes_one_chunk_of_floats() {
 }
 
 #[test]
-fn every_format_becomes_a_chunk_that_says_what_it_was() {
+fn every_format_gives_a_chunk_with_its_media_type() {
     for (name, mime_type) in [
         ("rgb.jpg", "image/jpeg"),
         ("cmyk.jpg", "image/jpeg"),
@@ -45,7 +45,7 @@ fn every_format_becomes_a_chunk_that_says_what_it_was() {
 }
 
 #[test]
-fn of_a_clip_the_first_good_frame_is_read() {
+fn the_first_good_frame_of_a_clip_is_read() {
     for name in ["keep.gif", "animated.webp"] {
         let read = run("ImageReader", &Value::Null, Document::new("a").with_blob(bytes(name))).unwrap();
         let tensor = read.chunks[0].tensor.as_ref().unwrap();
@@ -58,7 +58,7 @@ fn of_a_clip_the_first_good_frame_is_read() {
 }
 
 #[test]
-fn channel_axis_0_puts_the_colours_first() {
+fn channel_axis_0_puts_the_channels_first() {
     let document = Document::new("a").with_blob(bytes("rgb.png"));
     let read = run("ImageReader", &json!({"channel_axis": "0", "from_bytes": true}), document).unwrap();
     let tensor = read.chunks[0].tensor.as_ref().unwrap();
@@ -73,7 +73,7 @@ fn channel_axis_0_puts_the_colours_first() {
 }
 
 #[test]
-fn the_image_is_found_by_bytes_uri_or_path() {
+fn the_image_is_read_from_bytes_uri_or_path() {
     let file = path("rgb.png").display().to_string();
     let documents = [
         Document::new("a").with_blob(bytes("rgb.png")),
@@ -90,7 +90,7 @@ fn the_image_is_found_by_bytes_uri_or_path() {
 }
 
 #[test]
-fn what_the_document_says_of_its_type_stays() {
+fn an_existing_media_type_is_kept() {
     let mut document = Document::new("a").with_blob(bytes("rgb.png"));
     document.mime_type = "image/x-mine".to_owned();
     let read = run("ImageReader", &Value::Null, document).unwrap();
@@ -107,7 +107,7 @@ fn reading_twice_changes_nothing() {
 }
 
 #[test]
-fn a_bad_document_fails_alone_under_its_uri() {
+fn a_bad_document_fails_alone_and_is_named_by_its_uri() {
     let good = |id: &str| Document::new(id).with_blob(bytes("rgb.jpg"));
     let bad = Document::new("b").with_uri("pictures/missing.jpg");
     let empty = Document::new("c").with_blob(Vec::new());
@@ -125,7 +125,7 @@ fn a_bad_document_fails_alone_under_its_uri() {
 }
 
 #[test]
-fn the_request_may_name_other_documents() {
+fn the_request_can_override_access_paths() {
     let mut document = Document::new("a");
     let chunk = document.new_chunk("picture").with_blob(bytes("rgb.png"));
     document.chunks = vec![chunk].into();

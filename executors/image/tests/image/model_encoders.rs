@@ -1,4 +1,4 @@
-//! Encoders that stand in for networks say so.
+//! Encoders without a model log a warning that they use the fallback.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -10,20 +10,20 @@ use serde_json::json;
 
 use crate::fixtures::bench;
 
-/// Keeps what is said.
+/// Records log events.
 #[derive(Clone, Default)]
-struct Listener(Arc<Mutex<Vec<(Level, String)>>>);
+struct EventRecorder(Arc<Mutex<Vec<(Level, String)>>>);
 
-/// What one event says, field by field.
-struct Said(String);
+/// The fields of an event as text.
+struct EventText(String);
 
-impl Visit for Said {
+impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         write!(self.0, "{field}={value:?} ").unwrap();
     }
 }
 
-impl Subscriber for Listener {
+impl Subscriber for EventRecorder {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
@@ -37,9 +37,9 @@ impl Subscriber for Listener {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut said = Said(String::new());
-        event.record(&mut said);
-        self.0.lock().unwrap().push((*event.metadata().level(), said.0));
+        let mut text = EventText(String::new());
+        event.record(&mut text);
+        self.0.lock().unwrap().push((*event.metadata().level(), text.0));
     }
 
     fn enter(&self, _: &span::Id) {}
@@ -47,27 +47,27 @@ impl Subscriber for Listener {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// What is said while executors of that name are made, and then called twice.
-fn said(name: &str, with: &Value) -> Vec<(Level, String)> {
-    let listener = Listener::default();
-    subscriber::with_default(listener.clone(), || {
+/// Events that are logged while an executor is created and called twice.
+fn logged_events(name: &str, with: &Value) -> Vec<(Level, String)> {
+    let recorder = EventRecorder::default();
+    subscriber::with_default(recorder.clone(), || {
         let mut bench = bench(name, with);
         for _ in 0..2 {
             bench.call("/index", vec![], &Value::Null).unwrap();
         }
     });
-    let said = listener.0.lock().unwrap();
-    said.clone()
+    let events = recorder.0.lock().unwrap();
+    events.clone()
 }
 
 #[test]
-fn a_stand_in_says_once_that_it_is_one() {
+fn the_fallback_logs_one_warning() {
     for (name, network) in [("KerasImageEncoder", "MobileNetV2"), ("ImageTorchEncoder", "mobilenet_v2")] {
-        let said = said(name, &Value::Null);
-        let [(Level::WARN, message)] = &said[..] else { panic!("{said:?}") };
-        for part in ["there is no model", "ImageDescriptorEncoder", name, network] {
+        let events = logged_events(name, &Value::Null);
+        let [(Level::WARN, message)] = &events[..] else { panic!("{events:?}") };
+        for part in ["no model is configured", "ImageDescriptorEncoder", name, network] {
             assert!(message.contains(part), "{message}");
         }
     }
-    assert!(said("ImageDescriptorEncoder", &json!({"dimension": 8})).is_empty());
+    assert!(logged_events("ImageDescriptorEncoder", &json!({"dimension": 8})).is_empty());
 }

@@ -1,10 +1,10 @@
-//! Adding chunks to a document, so that each knows how many there are.
+//! Adds chunks to a document and keeps the sibling counts of its chunks up to date.
 
 use std::collections::HashSet;
 
 use flowrun_sdk::{Document, tag_sibling_count};
 
-/// Gives a document more chunks; those of the same ids are replaced, so that cutting it twice changes nothing.
+/// Adds chunks to a document. Chunks with the same ids are replaced, so that segmenting a document twice changes nothing.
 pub(crate) fn add_chunks(parent: &mut Document, chunks: Vec<Document>) {
     let ids: HashSet<&str> = chunks.iter().map(|chunk| chunk.id.as_str()).collect();
     let siblings = parent.chunks.make_mut();
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cutting_twice_changes_nothing() {
+    fn adding_the_same_chunks_twice_changes_nothing() {
         let mut parent = Document::new("a");
         for _ in 0..2 {
             let chunks = (0..3).map(|number| parent.new_chunk(number)).collect();
@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_that_were_there_are_counted_too() {
+    fn existing_chunks_are_counted_too() {
         let mut parent = Document::new("a");
         parent.chunks = [Document::new("title")].into_iter().collect();
         let chunk = parent.new_chunk(0);

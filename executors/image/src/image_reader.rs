@@ -1,26 +1,26 @@
-//! `ImageReader`: every document becomes an image.
+//! `ImageReader`: decodes the image of every document.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
     Instance, parse_parameters,
 };
 
-use crate::axis::ChannelAxis;
-use crate::decode::{self, Format};
+use crate::channel_axis::ChannelAxis;
+use crate::chunks::add_chunks;
+use crate::decode;
+use crate::error_context::with_part_id;
 use crate::memory::{image_bytes, take_bytes};
-use crate::named::named;
 use crate::pixels::{self, Pixels};
 use crate::raster::Area;
-use crate::siblings::add_chunks;
 
 flowrun_sdk::parameters! {
-    /// How the pixels are laid out.
+    /// Parameters of `ImageReader`.
     struct ImageReaderParameters {
-        /// Which axis of the tensor holds the colours.
+        /// Position of the channel axis in the tensor.
         channel_axis: ChannelAxis = ChannelAxis::Last,
-        /// Accepted and without effect: a document with bytes is read from them, one without from its path.
+        /// Accepted for compatibility, without effect: content comes from the bytes of a document, else from its path.
         from_bytes: bool = false,
-        /// The documents to work on.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }
@@ -28,37 +28,42 @@ flowrun_sdk::parameters! {
 /// `ImageReader`.
 pub(crate) const IMAGE_READER: ExecutorType = ExecutorType::new::<ImageReaderParameters>(
     "ImageReader",
-    "Reads the image of every document into a chunk: RGB, 0 to 255, floats. Of clips the first frame.",
+    "Decodes the image of every document, or the first frame of a clip, into a chunk: RGB, 0 to 255, floats.",
     create,
 );
 
 struct ImageReader {
     with: ImageReaderParameters,
-    tables: pixels::Tables,
+    tables: pixels::LookupTables,
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::new(ImageReader { with: parse_parameters(build)?, tables: pixels::tables(f32::from) }))
+    Ok(Instance::new(ImageReader {
+        with: parse_parameters(build)?,
+        tables: pixels::lookup_tables(f32::from),
+    }))
 }
 
 impl Executor for ImageReader {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.with.access_paths)?.into_owned();
         let budget = call.budget();
-        call.for_each(&paths, |document| self.read(document, &budget).map_err(|error| named(document, error)))
+        call.for_each(&paths, |document| {
+            self.read(document, &budget).map_err(|error| with_part_id(document, error))
+        })
     }
 }
 
 impl ImageReader {
     fn read(&self, document: &mut Document, budget: &CallBudget) -> Result<(), ExecutorError> {
         let content = decode::content(document)?;
-        let image = decode::still_while(&content, || budget.check())?;
-        set_mime_type(document, &content)?;
-        let pixels = Pixels::of(&image);
-        let Area { width, height, .. } = pixels.whole();
+        let image = decode::decode_image_checked(&content, || budget.check())?;
+        decode::set_mime_type(document, &content)?;
+        let pixels = Pixels::from_image(&image);
+        let Area { width, height, .. } = pixels.area();
         take_bytes(budget, image_bytes::<f32>(height, width), "read smaller images")?;
         let chunk = Document {
-            tensor: Some(pixels.to_tensor(pixels.whole(), self.with.channel_axis, &self.tables)?),
+            tensor: Some(pixels.to_tensor(pixels.area(), self.with.channel_axis, &self.tables)?),
             mime_type: document.mime_type.clone(),
             offset: Some(0.0),
             weight: Some(1.0),
@@ -67,12 +72,4 @@ impl ImageReader {
         add_chunks(document, vec![chunk]);
         Ok(())
     }
-}
-
-/// Says what the content is, when the document does not.
-pub(crate) fn set_mime_type(document: &mut Document, content: &[u8]) -> Result<(), ExecutorError> {
-    if document.mime_type.is_empty() {
-        document.mime_type = Format::of(content)?.mime_type().to_owned();
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
-//! Encoders of Jina that need a trained network, under their names and with their parameters. With the network as an
-//! ONNX file they are the encoder that runs it, named by whoever puts the catalogue together ([`Trained`]). Without one
-//! they describe images as `ImageDescriptorEncoder` does, and say so: flows run, and their results are worth what the
-//! descriptor is.
+//! `KerasImageEncoder` and `ImageTorchEncoder`: Jina's encoders for pretrained networks.
+//!
+//! RawParameters a network as an ONNX file they delegate to the encoder that runs it ([`ModelEncoder`]). Without one they fall back
+//! to the descriptor of `ImageDescriptorEncoder` and log a warning: flows run, with results of the descriptor's quality.
 
 use std::path::PathBuf;
 
@@ -9,19 +9,19 @@ use flowrun_sdk::{
     AccessPaths, Build, BuildError, ExecutorType, Instance, Value, choice, parse_parameters, tracing,
 };
 
-use super::encoder::{DIMENSION, DescriptorEncoder};
-use crate::axis::{BatchChannelAxis, ChannelAxis};
+use super::encoder::{DEFAULT_DIMENSION, DescriptorEncoder};
+use crate::channel_axis::{BatchChannelAxis, ChannelAxis};
 use crate::value_range::ValueRange;
 
-/// What runs a trained network.
-pub trait Trained {
-    /// Encodes pictures with an ONNX model; has the parameters `model_path`, `preset`, `pooling`, `tensors`,
+/// The encoder that runs ONNX models. This crate depends on the SDK alone, so the program supplies it.
+pub trait ModelEncoder {
+    /// Encodes images with an ONNX model. Must have the parameters `model_path`, `preset`, `pooling`, `tensors`,
     /// `tensors_channels_first`, `dimension` and `access_paths`.
     const ENCODER: ExecutorType;
 }
 
 choice! {
-    /// How the last layer of a network becomes a vector.
+    /// Pooling of the last layer of a network.
     enum PoolStrategy {
         /// The mean, as Keras calls it.
         Avg = "avg",
@@ -33,72 +33,74 @@ choice! {
 }
 
 flowrun_sdk::parameters! {
-    /// Those of Jina's `KerasImageEncoder`, and those of the stand-in.
+    /// Parameters of Jina's `KerasImageEncoder`, of the model and of the fallback.
     struct KerasImageEncoderParameters {
-        /// Which network; without effect as long as there is no model.
+        /// Name of the network; without effect if `model_path` is null.
         model_name: String = "MobileNetV2".to_owned(),
-        /// How the last layer becomes a vector; without effect as long as there is no model.
+        /// Pooling of the last layer; null for all its numbers. Without effect if `model_path` is null.
         pool_strategy: Option<PoolStrategy> = Some(PoolStrategy::Avg),
-        /// The side of the images, in pixels; without effect: images of any size are described.
+        /// Accepted for compatibility, without effect: images of any size are encoded.
         img_shape: u32 = 96,
-        /// Which axis holds the colours, counted in a batch of images.
+        /// Position of the channel axis in a batch of images.
         channel_axis: BatchChannelAxis = BatchChannelAxis(ChannelAxis::Last),
-        /// The network as an ONNX file. Null: there is no model, and images are described without one.
+        /// The network as an ONNX file; null to describe images without a model.
         model_path: Option<PathBuf> = None,
-        /// Numbers of an embedding; null for those of the model, and for 512 without one.
+        /// Dimension of the embeddings; null for that of the model, or 512 without a model.
         dimension: Option<usize> = None,
-        /// What the numbers of the images mean.
+        /// Range of the numbers of the images.
         value_range: ValueRange = ValueRange::Auto,
-        /// The documents to work on.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
 flowrun_sdk::parameters! {
-    /// Those of Jina's `ImageTorchEncoder`, and those of the stand-in.
+    /// Parameters of Jina's `ImageTorchEncoder`, of the model and of the fallback.
     struct ImageTorchEncoderParameters {
-        /// Which network; without effect as long as there is no model.
+        /// Name of the network; without effect if `model_path` is null.
         model_name: String = "mobilenet_v2".to_owned(),
-        /// How the last layer becomes a vector; without effect as long as there is no model.
+        /// Pooling of the last layer; null for all its numbers. Without effect if `model_path` is null.
         pool_strategy: Option<PoolStrategy> = Some(PoolStrategy::Mean),
-        /// Accepted and without effect, as in Jina.
+        /// Accepted for compatibility, without effect as in Jina.
         img_shape: Option<u32> = None,
-        /// Which axis holds the colours, counted in a batch of images.
+        /// Position of the channel axis in a batch of images.
         channel_axis: BatchChannelAxis = BatchChannelAxis(ChannelAxis::First),
-        /// The network as an ONNX file. Null: there is no model, and images are described without one.
+        /// The network as an ONNX file; null to describe images without a model.
         model_path: Option<PathBuf> = None,
-        /// Numbers of an embedding; null for those of the model, and for 512 without one.
+        /// Dimension of the embeddings; null for that of the model, or 512 without a model.
         dimension: Option<usize> = None,
-        /// What the numbers of the images mean.
+        /// Range of the numbers of the images.
         value_range: ValueRange = ValueRange::Auto,
-        /// The documents to work on.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
 /// `KerasImageEncoder`.
 #[must_use]
-pub const fn keras_image_encoder<T: Trained>() -> ExecutorType {
+pub const fn keras_image_encoder<T: ModelEncoder>() -> ExecutorType {
     ExecutorType::new::<KerasImageEncoderParameters>(
         "KerasImageEncoder",
-        "Jina's encoder of that name: runs a network of Keras that is an ONNX file, or describes images without one.",
+        "Runs a Keras network from an ONNX file, under the parameters of Jina's encoder; describes images without a model \
+         otherwise.",
         create_keras::<T>,
     )
 }
 
 /// `ImageTorchEncoder`.
 #[must_use]
-pub const fn image_torch_encoder<T: Trained>() -> ExecutorType {
+pub const fn image_torch_encoder<T: ModelEncoder>() -> ExecutorType {
     ExecutorType::new::<ImageTorchEncoderParameters>(
         "ImageTorchEncoder",
-        "Jina's encoder of that name: runs a network of torchvision that is an ONNX file, or describes images without one.",
+        "Runs a torchvision network from an ONNX file, under the parameters of Jina's encoder; describes images without a \
+         model otherwise.",
         create_torch::<T>,
     )
 }
 
-fn create_keras<T: Trained>(build: &Build) -> Result<Instance, BuildError> {
+fn create_keras<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> {
     let with: KerasImageEncoderParameters = parse_parameters(build)?;
-    let encoder = Encoder {
+    let settings = EncoderSettings {
         name: "KerasImageEncoder",
         model_name: with.model_name,
         preset: "keras",
@@ -108,15 +110,15 @@ fn create_keras<T: Trained>(build: &Build) -> Result<Instance, BuildError> {
         value_range: with.value_range,
         access_paths: with.access_paths,
     };
-    encoder.create::<T>(with.model_path, build)
+    settings.create_encoder::<T>(with.model_path, build)
 }
 
-fn create_torch<T: Trained>(build: &Build) -> Result<Instance, BuildError> {
+fn create_torch<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> {
     let with: ImageTorchEncoderParameters = parse_parameters(build)?;
-    let encoder = Encoder {
+    let settings = EncoderSettings {
         name: "ImageTorchEncoder",
         model_name: with.model_name,
-        // All networks of torchvision were trained with the same pictures.
+        // All torchvision networks were trained with the same preprocessing.
         preset: "mobilenet_v2",
         pooling: with.pool_strategy,
         dimension: with.dimension,
@@ -124,11 +126,11 @@ fn create_torch<T: Trained>(build: &Build) -> Result<Instance, BuildError> {
         value_range: with.value_range,
         access_paths: with.access_paths,
     };
-    encoder.create::<T>(with.model_path, build)
+    settings.create_encoder::<T>(with.model_path, build)
 }
 
-/// What the two have in common.
-struct Encoder {
+/// Settings that both executors have.
+struct EncoderSettings {
     name: &'static str,
     model_name: String,
     preset: &'static str,
@@ -139,16 +141,26 @@ struct Encoder {
     access_paths: AccessPaths,
 }
 
-impl Encoder {
-    fn create<T: Trained>(self, model_path: Option<PathBuf>, build: &Build) -> Result<Instance, BuildError> {
+impl EncoderSettings {
+    fn create_encoder<T: ModelEncoder>(
+        self,
+        model_path: Option<PathBuf>,
+        build: &Build,
+    ) -> Result<Instance, BuildError> {
         match model_path {
-            Some(path) => self.with_model(&T::ENCODER, &path.to_string_lossy(), build),
-            None => self.without_model(),
+            Some(path) => self.create_model_encoder(&T::ENCODER, &path.to_string_lossy(), build),
+            None => self.create_fallback(),
         }
     }
 
-    /// Runs the network. As in Jina, tensors of floats are what it takes; tensors of bytes are pictures.
-    fn with_model(self, encoder: &ExecutorType, path: &str, build: &Build) -> Result<Instance, BuildError> {
+    /// Creates the encoder that runs the network. As in Jina, tensors of floats are network input and tensors of bytes are
+    /// images.
+    fn create_model_encoder(
+        self,
+        encoder: &ExecutorType,
+        path: &str,
+        build: &Build,
+    ) -> Result<Instance, BuildError> {
         let pooling = self.pooling.map_or("flatten", |pooling| match pooling {
             PoolStrategy::Avg | PoolStrategy::Mean => "mean",
             PoolStrategy::Max => "max",
@@ -166,15 +178,15 @@ impl Encoder {
         encoder.create(&Build { with, context: build.context.clone() })
     }
 
-    /// Describes images instead, and says so.
-    fn without_model(self) -> Result<Instance, BuildError> {
+    /// Creates the descriptor encoder and logs a warning.
+    fn create_fallback(self) -> Result<Instance, BuildError> {
         tracing::warn!(
             executor = self.name,
             model_name = self.model_name,
-            "there is no model: images are described by their colours and edges instead, as ImageDescriptorEncoder does; \
+            "no model is configured: images are described by their colours and edges instead, as by ImageDescriptorEncoder; \
              set `model_path` to the network as an ONNX file"
         );
-        let dimension = self.dimension.unwrap_or(DIMENSION);
+        let dimension = self.dimension.unwrap_or(DEFAULT_DIMENSION);
         DescriptorEncoder::new(dimension, self.value_range, self.axis, self.access_paths).map(Instance::new)
     }
 }

@@ -1,4 +1,4 @@
-//! `GifNameRawSplit`: path and bytes sent as one.
+//! `GifNameRawSplit` splits path and bytes that were sent as one.
 
 use flowrun_sdk::{Document, Value};
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ fn path_and_bytes_become_uri_and_content() {
 }
 
 #[test]
-fn text_is_split_as_bytes_are() {
+fn text_is_split_like_bytes() {
     let document = split(Document::new("a").with_text("p\u{e4}th.gifJINA_DELIMGIF89a")).unwrap();
     assert_eq!((document.uri.as_str(), document.text), ("p\u{e4}th.gif", None));
     assert_eq!(document.blob.unwrap(), "GIF89a");
@@ -38,7 +38,7 @@ fn documents_without_the_delimiter_pass_unchanged() {
 
 proptest! {
     #[test]
-    fn what_was_joined_is_split_again(path in "[a-z/._]{0,20}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn splitting_inverts_joining(path in "[a-z/._]{0,20}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assume!(!bytes.windows(10).any(|window| window == b"JINA_DELIM"));
         let joined = [path.as_bytes(), b"JINA_DELIM", &bytes].concat();
         let document = split(Document::new("a").with_blob(joined)).unwrap();
@@ -48,7 +48,7 @@ proptest! {
 }
 
 #[test]
-fn what_cannot_be_split_in_one_way_fails() {
+fn ambiguous_content_and_invalid_paths_fail() {
     let two = split(Document::new("a").with_blob(&b"aJINA_DELIMbJINA_DELIMc"[..])).unwrap_err();
     assert_eq!(two, "there is more than one `JINA_DELIM` between path and bytes");
     let path = split(Document::new("a").with_blob(&b"\xffJINA_DELIMb"[..])).unwrap_err();
