@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use flowrun_sdk::{Tags, wire};
+use flowrun_sdk::{Tags, protobuf};
 
 use super::change::{Change, Outcome, Put};
 use super::counters::Counters;
@@ -158,7 +158,7 @@ impl Plan {
     /// Tags of the stored documents, in the order of [`Plan::ids`], with their rows.
     pub(crate) fn tags(&self) -> Vec<(Option<u64>, Tags)> {
         // The bytes were encoded by this process.
-        let tags = |planned: &Planned| wire::decode_tags(&planned.put.document).unwrap_or_default();
+        let tags = |planned: &Planned| protobuf::decode_tags(&planned.put.document).unwrap_or_default();
         self.puts.iter().map(|planned| (planned.entry.row, tags(planned))).collect()
     }
 
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     fn put(id: &str, parent_id: &str) -> Put {
-        let document = wire::encode(&Document::new(id));
+        let document = protobuf::encode(&Document::new(id));
         Put { id: id.to_owned(), parent_id: parent_id.to_owned(), document, vector: Some(vec![1.0]) }
     }
 
