@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 use flowrun_sdk::tracing;
 
 use super::vectors::{Served, Vectors};
-use crate::derived::{Derived, DerivedError, Grouped, IndexType, push_native, set_threads, unless};
+use crate::ann::{
+    AnnError, AnnIndex, CentroidGroups, IndexType, cancel_when, push_faiss_vector, set_threads,
+};
 use crate::metric::norm;
 use crate::storage::StorageError;
 
@@ -91,7 +93,7 @@ impl Vectors {
     /// would notice.
     pub(super) fn keep_up(&self, missing_max: u64) -> Result<(), StorageError> {
         self.build_if_small()?;
-        if self.served.read().derived.kind().is_exact() || self.missing() > missing_max {
+        if self.served.read().derived.index_type().is_exact() || self.missing() > missing_max {
             self.catch_up()?;
         }
         Ok(())
@@ -116,14 +118,15 @@ impl Vectors {
         if let Ok(kind) = self.choice.resolve(live, dimension)
             && is_outgrown
             && !building.is_under_way
-            && (!derived.is_trained() || *derived.kind() != kind)
+            && (!derived.is_trained() || *derived.index_type() != kind)
             && rows >= kind.training_rows_min().max(1)
             && !building.given_up.contains(&kind)
         {
             return Work::Build(kind);
         }
-        let covers = if derived.kind().is_exact() { self.choice.flat_rows_max(dimension) } else { u64::MAX };
-        let missing_max = if derived.is_at_rest() { MISSING_AT_REST_MAX } else { 0 };
+        let covers =
+            if derived.index_type().is_exact() { self.choice.flat_rows_max(dimension) } else { u64::MAX };
+        let missing_max = if derived.is_evicted() { MISSING_AT_REST_MAX } else { 0 };
         let is_behind = derived.is_trained() && derived.rows() + missing_max < rows.min(covers);
         if is_behind && !building.is_stuck { Work::CatchUp } else { Work::Nothing }
     }
@@ -140,7 +143,7 @@ impl Vectors {
             let (start, rows, is_ready) = {
                 let served = self.served.read();
                 let rows = self.rows_for(&served.derived);
-                let is_ready = served.derived.is_trained() && !served.derived.is_at_rest();
+                let is_ready = served.derived.is_trained() && !served.derived.is_evicted();
                 (served.derived.rows(), rows, is_ready)
             };
             if !is_ready || start >= rows || building.is_stuck || self.is_over() {
@@ -149,16 +152,16 @@ impl Vectors {
             let (block, norm_max) = self.native(start..rows.min(start + self.rows_per_block()))?;
             if let Err(error) = self.add(&block, norm_max) {
                 let served = self.served.read();
-                warn(served.derived.kind(), &error, "some vectors are compared one by one");
+                warn(served.derived.index_type(), &error, "some vectors are compared one by one");
                 building.is_stuck = true;
             }
         }
     }
 
     /// How many rows an index is to cover.
-    pub(super) fn rows_for(&self, derived: &Derived) -> u64 {
+    pub(super) fn rows_for(&self, derived: &AnnIndex) -> u64 {
         let rows = self.committed.load(Ordering::Acquire);
-        if derived.kind().is_exact() {
+        if derived.index_type().is_exact() {
             rows.min(self.choice.flat_rows_max(self.file.dimension()))
         } else {
             rows
@@ -170,7 +173,7 @@ impl Vectors {
     }
 
     /// Adds the next rows to the index that answers. Where they go is worked out beside searches.
-    fn add(&self, block: &[f32], norm_max: f64) -> Result<(), DerivedError> {
+    fn add(&self, block: &[f32], norm_max: f64) -> Result<(), AnnError> {
         let staged = self.served.read().stage(block)?;
         if let Some(staged) = staged {
             return self.served.write().derived.add_staged(&staged);
@@ -179,7 +182,7 @@ impl Vectors {
             let mut served = self.served.write();
             // Before the rows, so that no search has a row that is longer than it knows.
             served.norm_max = served.norm_max.max(norm_max);
-            served.derived.kind().is_exact()
+            served.derived.index_type().is_exact()
         };
         let rows = if is_exact { block.len() } else { ROWS_PER_TURN * self.file.dimension() };
         block.chunks(rows.max(1)).try_for_each(|rows| self.served.write().derived.add(rows))
@@ -198,7 +201,7 @@ impl Vectors {
     fn build_alone(&self, kind: &IndexType) -> Result<(), StorageError> {
         let rows = self.committed.load(Ordering::Acquire);
         let live = self.live.load(Ordering::Acquire);
-        let built = unless(&self.is_over, || self.train(kind, rows))?;
+        let built = cancel_when(&self.is_over, || self.train(kind, rows))?;
         let built = match built {
             Ok(built) => self.follow(built)?,
             Err(error) => Err(error),
@@ -215,8 +218,8 @@ impl Vectors {
     }
 
     /// A trained index of the rows up to `rows`.
-    fn train(&self, kind: &IndexType, rows: u64) -> Result<Result<Served, DerivedError>, StorageError> {
-        let made = Derived::new(kind.clone(), self.file.dimension(), self.approximation, self.tuning);
+    fn train(&self, kind: &IndexType, rows: u64) -> Result<Result<Served, AnnError>, StorageError> {
+        let made = AnnIndex::new(kind.clone(), self.file.dimension(), self.distance_bound, self.tuning);
         let mut built = match made {
             Ok(derived) => Served::new(derived),
             Err(error) => return Ok(Err(error)),
@@ -235,7 +238,7 @@ impl Vectors {
 
     /// Adds what was written since to an index that nobody searches yet, until little is missing: who writes does not
     /// wait for that.
-    fn follow(&self, mut built: Served) -> Result<Result<Served, DerivedError>, StorageError> {
+    fn follow(&self, mut built: Served) -> Result<Result<Served, AnnError>, StorageError> {
         loop {
             let rows = self.rows_for(&built.derived);
             if rows.saturating_sub(built.derived.rows()) <= FOLLOWED_ROWS || self.is_over() {
@@ -248,10 +251,10 @@ impl Vectors {
     }
 
     /// What makes it faster to add all rows that an index lacks, where anything does.
-    fn grouped(&self, derived: &Derived) -> Option<Grouped> {
+    fn grouped(&self, derived: &AnnIndex) -> Option<CentroidGroups> {
         let missing = self.rows_for(derived).saturating_sub(derived.rows());
         // Without it, it takes longer.
-        derived.grouped(missing).unwrap_or_default()
+        derived.group_centroids(missing).unwrap_or_default()
     }
 
     /// The same for the index that answers, which nobody may replace meanwhile.
@@ -269,25 +272,25 @@ impl Vectors {
     }
 
     /// Learns from vectors evenly spaced over the file.
-    fn learn(&self, derived: &mut Derived, rows: u64) -> Result<Result<(), DerivedError>, StorageError> {
+    fn learn(&self, derived: &mut AnnIndex, rows: u64) -> Result<Result<(), AnnError>, StorageError> {
         if derived.is_trained() {
             return Ok(Ok(()));
         }
-        let count = derived.kind().training_rows_max().min(rows).max(1);
+        let count = derived.index_type().training_rows_max().min(rows).max(1);
         let sample = (0..count).map(|number| {
             let row = u128::from(number) * u128::from(rows) / u128::from(count);
             u64::try_from(row).unwrap_or(u64::MAX)
         });
         let mut vectors = Vec::new();
         for row in sample {
-            push_native(self.metric, &self.file.vector(row)?, &mut vectors);
+            push_faiss_vector(self.metric, &self.file.vector(row)?, &mut vectors);
         }
-        tracing::info!(index = derived.kind().text(), vectors = count, "training");
+        tracing::info!(index = derived.index_type().text(), vectors = count, "training");
         Ok(derived.train(&vectors))
     }
 
     /// Adds the next block of rows to an index that nobody searches yet.
-    fn extend(&self, built: &mut Served, rows: u64) -> Result<Result<(), DerivedError>, StorageError> {
+    fn extend(&self, built: &mut Served, rows: u64) -> Result<Result<(), AnnError>, StorageError> {
         let start = built.derived.rows();
         let (block, norm_max) = self.native(start..rows.min(start + self.rows_per_block()))?;
         built.norm_max = built.norm_max.max(norm_max);
@@ -307,13 +310,13 @@ impl Vectors {
                 break;
             }
             if let Err(error) = self.extend(&mut built, rows)? {
-                warn(built.derived.kind(), &error, "some vectors are compared one by one");
+                warn(built.derived.index_type(), &error, "some vectors are compared one by one");
                 break;
             }
         }
         building.built_for = live;
         building.is_stuck = false;
-        tracing::info!(index = built.derived.kind().text(), rows = built.derived.rows(), "built");
+        tracing::info!(index = built.derived.index_type().text(), rows = built.derived.rows(), "built");
         // What was there may be large; it goes away when nobody waits for the lock any more.
         let replaced = std::mem::replace(&mut *self.served.write(), built);
         drop((building, replaced));
@@ -326,13 +329,13 @@ impl Vectors {
         let (mut block, mut norm_max) = (Vec::new(), 0.0_f64);
         self.file.read(rows, |_, vector| {
             norm_max = norm_max.max(norm(vector));
-            push_native(self.metric, vector, &mut block);
+            push_faiss_vector(self.metric, vector, &mut block);
             Ok::<_, StorageError>(())
         })?;
         Ok((block, norm_max))
     }
 }
 
-fn warn(kind: &IndexType, error: &DerivedError, consequence: &str) {
+fn warn(kind: &IndexType, error: &AnnError, consequence: &str) {
     tracing::warn!(index = kind.text(), %error, "{consequence}");
 }

@@ -164,7 +164,7 @@ mod tests {
     use super::super::search::SearchParams;
     use super::super::tests::settings;
     use super::*;
-    use crate::derived::IndexChoice;
+    use crate::ann::IndexChoice;
     use crate::metric::Query;
     use crate::storage::{Change, Fsync, Put};
 

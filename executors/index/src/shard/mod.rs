@@ -54,7 +54,7 @@ pub(crate) use settings::Settings;
 use state::State;
 pub(crate) use worker::OpenShard;
 
-use crate::derived::set_threads;
+use crate::ann::set_threads;
 use crate::metric::Metric;
 use crate::storage::{
     Change, DirectoryLock, ElementType, Fsync, Layout, Manifest, Outcome, Plan, StorageError, StorageKind,
@@ -365,7 +365,7 @@ impl Shard {
         status.push(("deleted", json!(vectors.map_or(0, |_| view.dead.len()))));
         status.push(("dimension", json!(state.manifest.dimension)));
         status.push(("metric", json!(self.settings.schema.metric.name())));
-        let index = vectors.map(|vectors| vectors.served.read().derived.kind().text().to_owned());
+        let index = vectors.map(|vectors| vectors.served.read().derived.index_type().text().to_owned());
         status.push(("index", json!(index.unwrap_or_else(|| self.settings.index.text().to_owned()))));
         status.push(("trained", json!(vectors.is_some_and(|vectors| vectors.is_trained()))));
         if self.residency.is_some() {

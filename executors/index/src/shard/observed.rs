@@ -35,7 +35,7 @@ mod tests {
 
     use super::super::tests::{change, settings};
     use super::*;
-    use crate::derived::IndexChoice;
+    use crate::ann::IndexChoice;
     use crate::storage::Fsync;
 
     #[test]

@@ -15,7 +15,7 @@ use super::tags::TagColumns;
 use super::vectors::{Served, Vectors};
 use super::view::View;
 use super::{Nearest, RowSet, Shard, Use};
-use crate::derived::{Candidates, Selected, Tuning, push_native};
+use crate::ann::{Candidates, RowFilter, Tuning, push_faiss_vector};
 use crate::metric::Query;
 use crate::storage::StorageError;
 
@@ -144,13 +144,13 @@ impl Scope<'_> {
 
     /// What FAISS is told of the rows that are searched among. An exact index computes many distances at a time as long as
     /// it need not look at single rows, so of dead rows it is not told.
-    fn selected(&self, served: &Served) -> Option<Selected<'_>> {
-        let kind = served.derived.kind();
+    fn selected(&self, served: &Served) -> Option<RowFilter<'_>> {
+        let kind = served.derived.index_type();
         match self.meant {
-            _ if !kind.is_selective => None,
-            Some(meant) => Some(Selected::Only(meant.words())),
+            _ if !kind.supports_row_filter => None,
+            Some(meant) => Some(RowFilter::Include(meant.words())),
             None if kind.is_exact() || self.view.dead.len() == 0 => None,
-            None => Some(Selected::AllBut(self.view.dead.words())),
+            None => Some(RowFilter::Exclude(self.view.dead.words())),
         }
     }
 
@@ -172,7 +172,7 @@ impl Scope<'_> {
             queries.iter().map(|query| Search { query, nearest: Nearest::new(k) }).collect();
         let (covered, is_sparse, mut round) = {
             let served = self.vectors.served.read();
-            let is_sparse = self.is_sparse(served.derived.kind().is_exact());
+            let is_sparse = self.is_sparse(served.derived.index_type().is_exact());
             (served.derived.rows().min(self.rows()), is_sparse, self.first_round(&served, k))
         };
         self.compare(searches.iter_mut(), covered..self.rows(), is_sparse, check)?;
@@ -191,10 +191,10 @@ impl Scope<'_> {
 
     /// How FAISS is asked first.
     fn first_round(&self, served: &Served, k: usize) -> Round {
-        let kind = served.derived.kind();
-        let usual = if kind.is_lossy { k.saturating_mul(OVERSAMPLING) } else { k + MARGIN };
+        let kind = served.derived.index_type();
+        let usual = if kind.is_quantized { k.saturating_mul(OVERSAMPLING) } else { k + MARGIN };
         let rerank = self.tuning.or(self.vectors.tuning).rerank;
-        let width = rerank.filter(|_| kind.is_lossy).map_or(usual, |rerank| rerank.clamp(k, RERANK_MAX));
+        let width = rerank.filter(|_| kind.is_quantized).map_or(usual, |rerank| rerank.clamp(k, RERANK_MAX));
         // What is filtered out lies in the same lists and around the same places of a graph.
         let times = if kind.is_exact() || self.meant.is_none() { 1 } else { self.rows_per_meant() };
         if self.selected(served).is_some() {
@@ -221,7 +221,7 @@ impl Scope<'_> {
             let rest = open.split_off(open.len().min((CANDIDATES_MAX / width).max(1)));
             let mut native = Vec::with_capacity(open.len() * self.vectors.file.dimension());
             open.iter()
-                .for_each(|search| push_native(self.vectors.metric, &search.query.vector, &mut native));
+                .for_each(|search| push_faiss_vector(self.vectors.metric, &search.query.vector, &mut native));
             match self.ask(&native, width, round.times, covered) {
                 Some(proposal) => {
                     for (number, search) in open.into_iter().enumerate() {
@@ -246,7 +246,7 @@ impl Scope<'_> {
             return None;
         }
         let selected = self.selected(&served);
-        let effort = derived.effort(self.tuning, times, selected);
+        let effort = derived.search_effort(self.tuning, times, selected);
         let candidates = derived.search(native, width, &effort);
         let candidates = candidates.inspect_err(|error| {
             tracing::warn!(%error, "the index cannot be searched; every vector is compared");
@@ -255,18 +255,18 @@ impl Scope<'_> {
             candidates: candidates.ok()?,
             covered,
             rows: self.proposable(derived.rows(), selected),
-            is_exact: derived.kind().is_exact(),
+            is_exact: derived.index_type().is_exact(),
             norm_max: served.norm_max,
         })
     }
 
     /// How many rows an index of so many can propose when it is told of some of them.
-    fn proposable(&self, rows: u64, selected: Option<Selected<'_>>) -> u64 {
+    fn proposable(&self, rows: u64, selected: Option<RowFilter<'_>>) -> u64 {
         match selected {
             None => rows,
-            Some(Selected::Only(_)) => self.count(),
+            Some(RowFilter::Include(_)) => self.count(),
             // Those that were put in since the search began are not among the dead.
-            Some(Selected::AllBut(_)) => self.count() + rows.saturating_sub(self.rows()),
+            Some(RowFilter::Exclude(_)) => self.count() + rows.saturating_sub(self.rows()),
         }
     }
 
@@ -280,7 +280,7 @@ impl Scope<'_> {
     ) -> Result<bool, StorageError> {
         let mut attempt = search.nearest.clone();
         let candidates = &proposal.candidates;
-        let mut rows: Vec<u64> = candidates.of(number).map(|(row, _)| row).collect();
+        let mut rows: Vec<u64> = candidates.for_query(number).map(|(row, _)| row).collect();
         let found = rows.len();
         // Rows beyond were compared before.
         rows.retain(|row| *row < proposal.covered && self.contains(*row));
@@ -290,8 +290,8 @@ impl Scope<'_> {
             attempt.push(self.vectors.metric.distance(search.query, vector), row);
             Ok::<_, StorageError>(())
         })?;
-        let worst = candidates.of(number).last().map_or(f32::NAN, |(_, value)| value);
-        let floor = self.vectors.approximation.floor(worst, search.query, proposal.norm_max);
+        let worst = candidates.for_query(number).last().map_or(f32::NAN, |(_, value)| value);
+        let floor = self.vectors.distance_bound.lower_bound(worst, search.query, proposal.norm_max);
         let is_enough = match attempt.last() {
             _ if found as u64 >= proposal.rows => true,
             Some(last) => !proposal.is_exact || last < floor,
@@ -362,7 +362,7 @@ mod tests {
 
     use super::super::tests::{change, settings};
     use super::*;
-    use crate::derived::IndexChoice;
+    use crate::ann::IndexChoice;
     use crate::storage::Fsync;
 
     #[test]

@@ -1,7 +1,7 @@
 //! How a shard is to be opened, and whether that can be.
 
 use super::CacheCapacity;
-use crate::derived::{Approximation, Derived, DerivedError, IndexChoice, IndexType, Tuning};
+use crate::ann::{AnnError, AnnIndex, DistanceBound, IndexChoice, IndexType, Tuning};
 use crate::metric::Metric;
 use crate::storage::{Fsync, Schema, StorageError};
 
@@ -27,8 +27,8 @@ impl Settings {
     pub(super) fn check_index(&self, dimension: Option<usize>) -> Result<(), StorageError> {
         let kind = self.resolve_index(0, dimension.unwrap_or(0))?;
         let Some(dimension) = dimension else { return Ok(()) };
-        let approximation = Approximation::new(self.schema.metric, dimension);
-        let made = Derived::new(kind, dimension, approximation, self.tuning);
+        let distance_bound = DistanceBound::new(self.schema.metric, dimension);
+        let made = AnnIndex::new(kind, dimension, distance_bound, self.tuning);
         made.map(drop).map_err(|error| self.index_refused(&error))
     }
 
@@ -46,15 +46,15 @@ impl Settings {
         dimension: usize,
     ) -> Result<Vec<IndexType>, StorageError> {
         let parameter = self.schema.names.index;
-        let kinds = self.index.earlier(rows, dimension);
+        let kinds = self.index.possible_types(rows, dimension);
         kinds.map_err(|reason| StorageError::IndexType { parameter, reason })
     }
 
     /// That the kind of index will not do, and what to type instead where that is known.
-    pub(super) fn index_refused(&self, error: &DerivedError) -> StorageError {
+    pub(super) fn index_refused(&self, error: &AnnError) -> StorageError {
         let names = self.schema.names;
-        let reason = match (error, names.word_for(Metric::Euclidean.name())) {
-            (DerivedError::EuclideanAlone(_), Some(euclidean)) => {
+        let reason = match (error, names.metric_value(Metric::Euclidean.name())) {
+            (AnnError::EuclideanOnly(_), Some(euclidean)) => {
                 format!("{error}: write `{}: {euclidean}`", names.metric)
             }
             _ => error.to_string(),

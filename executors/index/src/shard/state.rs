@@ -13,7 +13,7 @@ use super::tags::TagColumns;
 use super::vectors::Vectors;
 use super::view::View;
 use super::{RowSet, Settings};
-use crate::derived::set_threads;
+use crate::ann::set_threads;
 use crate::storage::{Fsync, Layout, Manifest, Plan, StorageError, StorageKind, Table};
 
 /// The current generation.

@@ -3,9 +3,9 @@
 use flowrun_sdk::{Document, ErrorKind, ExecutorError};
 
 use super::*;
-use crate::derived::{IndexChoice, Large, Tuning};
+use crate::ann::{IndexChoice, LargeIndex, Tuning};
 use crate::metric::Metric;
-use crate::names::Names;
+use crate::parameter_names::ParameterNames;
 use crate::storage::{Failing, Put, Schema};
 
 pub(super) fn shard(directory: &std::path::Path) -> Arc<OpenShard> {
@@ -25,7 +25,7 @@ pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         index: "auto".to_owned(),
         shards: 1,
         shard: 0,
-        names: Names::OWN,
+        names: ParameterNames::DEFAULT,
     };
     Settings {
         schema,
@@ -157,7 +157,7 @@ fn while_the_current_generation_cannot_be_opened_no_other_is_removed() {
 fn auto_goes_by_the_vectors_that_are_found_and_changes_as_they_grow() {
     let directory = tempfile::tempdir().unwrap();
     let flat_bytes_max = 2 * 2 * size_of::<f32>() as u64;
-    let choice = || IndexChoice::Auto { large: Large::Graph(8), flat_bytes_max };
+    let choice = || IndexChoice::Auto { large: LargeIndex::Graph(8), flat_bytes_max };
     let open =
         || Shard::open(&Context::standalone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
     let index = |shard: &OpenShard| {

@@ -13,7 +13,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::Settings;
 use super::building::Building;
-use crate::derived::{Approximation, Derived, DerivedError, Grouped, IndexChoice, Staged, Tuning};
+use crate::ann::{AnnError, AnnIndex, CentroidGroups, DistanceBound, IndexChoice, StagedRows, Tuning};
 use crate::metric::Metric;
 use crate::storage::{Counters, Layout, Manifest, StorageError, VectorFile};
 
@@ -25,7 +25,7 @@ const ROWS_WAITED_FOR: u64 = 10_000;
 pub(super) struct Vectors {
     pub(super) metric: Metric,
     pub(super) file: VectorFile,
-    pub(super) approximation: Approximation,
+    pub(super) distance_bound: DistanceBound,
     pub(super) served: RwLock<Served>,
     /// Held by whoever adds rows to the index, or puts another in its place.
     pub(super) building: Mutex<Building>,
@@ -47,21 +47,21 @@ pub(super) struct Vectors {
 /// The index that answers.
 #[derive(Debug)]
 pub(super) struct Served {
-    pub(super) derived: Derived,
+    pub(super) derived: AnnIndex,
     /// The length of the longest vector that it was given since it was opened. An exact index is given all of them
     /// then, and only the bounds of an exact index need it.
     pub(super) norm_max: f64,
     /// What makes it faster to add many rows, while many are added.
-    pub(super) grouped: Option<Grouped>,
+    pub(super) grouped: Option<CentroidGroups>,
 }
 
 impl Served {
-    pub(super) fn new(derived: Derived) -> Self {
+    pub(super) fn new(derived: AnnIndex) -> Self {
         Self { derived, norm_max: 0.0, grouped: None }
     }
 
     /// Works out where the next rows go, beside searches; `None` when the index can only be changed as a whole.
-    pub(super) fn stage(&self, vectors: &[f32]) -> Result<Option<Staged>, DerivedError> {
+    pub(super) fn stage(&self, vectors: &[f32]) -> Result<Option<StagedRows>, AnnError> {
         self.derived.stage(self.grouped.as_ref(), vectors)
     }
 }
@@ -77,24 +77,24 @@ impl Vectors {
         settings: &Settings,
     ) -> Result<Self, StorageError> {
         let metric = settings.schema.metric;
-        let approximation = Approximation::new(metric, dimension);
+        let distance_bound = DistanceBound::new(metric, dimension);
         let kinds = settings.earlier_indexes(live, dimension)?;
         let kind = settings.resolve_index(live, dimension)?;
         let derived_path = layout.faiss_index(manifest.generation);
-        let empty = Derived::new(kind, dimension, approximation, settings.tuning);
+        let empty = AnnIndex::new(kind, dimension, distance_bound, settings.tuning);
         let empty = empty.map_err(|error| settings.index_refused(&error))?;
         let file = open_file(layout, manifest, dimension, counters.rows, settings.read_only)?;
         let at_rest = |kind| {
             let tuning = settings.tuning;
             let rows_max = rows_max(settings.read_only, counters.rows);
-            Derived::at_rest(&derived_path, kind, dimension, approximation, tuning, rows_max)
+            AnnIndex::open_evicted(&derived_path, kind, dimension, distance_bound, tuning, rows_max)
         };
         let found = kinds.iter().find_map(at_rest);
         let is_unusable = found.is_none() && derived_path.exists();
         let vectors = Self {
             metric,
             file,
-            approximation,
+            distance_bound,
             served: RwLock::new(Served::new(found.unwrap_or(empty))),
             building: Mutex::default(),
             committed: AtomicU64::new(counters.rows),
@@ -136,8 +136,8 @@ impl Vectors {
         if self.is_at_rest() {
             let (is_exact, woken) = {
                 let derived = &self.served.read().derived;
-                let is_exact = derived.kind().is_exact();
-                (is_exact, if is_exact { None } else { derived.woken(&self.derived_path, self.rows_max()) })
+                let is_exact = derived.index_type().is_exact();
+                (is_exact, if is_exact { None } else { derived.load(&self.derived_path, self.rows_max()) })
             };
             if woken.is_none() && !is_exact {
                 self.reject()?;
@@ -146,7 +146,7 @@ impl Vectors {
             let mut served = self.served.write();
             match woken {
                 Some(woken) => *served = Served::new(woken),
-                None => served.derived.begin_anew(),
+                None => served.derived.reset(),
             }
         }
         self.catch_up_at_opening()
@@ -162,17 +162,17 @@ impl Vectors {
         }
         let on_disk = {
             let derived = &self.served.read().derived;
-            if derived.is_worth_saving() { self.saved_by_others(derived) } else { Some(derived.rows()) }
+            if derived.has_unsaved_rows() { self.saved_by_others(derived) } else { Some(derived.rows()) }
         };
         on_disk.map(|rows| self.leave_to_disk(rows)).is_some()
     }
 
     /// How many rows the index on disk covers that is somebody else's: the rows that it lacks are added again.
-    fn saved_by_others(&self, derived: &Derived) -> Option<u64> {
-        let (kind, dimension) = (derived.kind(), self.file.dimension());
+    fn saved_by_others(&self, derived: &AnnIndex) -> Option<u64> {
+        let (kind, dimension) = (derived.index_type(), self.file.dimension());
         let saved = self.is_read_only.then(|| {
             let path = &self.derived_path;
-            Derived::at_rest(path, kind, dimension, self.approximation, self.tuning, self.rows_max())
+            AnnIndex::open_evicted(path, kind, dimension, self.distance_bound, self.tuning, self.rows_max())
         });
         saved.flatten().map(|saved| saved.rows())
     }
@@ -186,7 +186,7 @@ impl Vectors {
     fn leave_exact_to_disk(&self) {
         let rows = {
             let derived = &self.served.read().derived;
-            derived.kind().is_exact().then(|| self.rows_for(derived))
+            derived.index_type().is_exact().then(|| self.rows_for(derived))
         };
         if let Some(rows) = rows {
             self.leave_to_disk(rows);
@@ -196,19 +196,19 @@ impl Vectors {
     fn leave_to_disk(&self, rows: u64) {
         let mut served = self.served.write();
         (served.norm_max, served.grouped) = (0.0, None);
-        if let Err(error) = served.derived.rest(rows) {
+        if let Err(error) = served.derived.evict(rows) {
             tracing::warn!(%error, "an index that is not asked stays in memory");
         }
     }
 
     /// Whether the index is on disk alone.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.served.read().derived.is_at_rest()
+        self.served.read().derived.is_evicted()
     }
 
     /// Does at once what takes no time; and fills an exact index, which is what it is opened for.
     fn catch_up_at_opening(&self) -> Result<(), StorageError> {
-        let is_exact = self.served.read().derived.kind().is_exact();
+        let is_exact = self.served.read().derived.index_type().is_exact();
         if is_exact || self.missing() <= ROWS_WAITED_FOR {
             self.build_if_small()?;
             self.catch_up()?;
@@ -250,13 +250,13 @@ impl Vectors {
         // Nobody adds to it meanwhile, so that no search waits behind somebody who wants to.
         let _building = self.building.lock();
         let served = self.served.read();
-        if self.is_read_only || !served.derived.is_worth_saving() {
+        if self.is_read_only || !served.derived.has_unsaved_rows() {
             return;
         }
         match served.derived.save(&self.derived_path) {
             Ok(saved) => {
                 drop(served);
-                self.served.write().derived.note_saved(saved);
+                self.served.write().derived.mark_saved(saved);
             }
             Err(error) => tracing::warn!(%error, "the index will be built again at the next start"),
         }

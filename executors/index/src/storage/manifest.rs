@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::replace_with_bytes;
 use super::{ElementType, Layout, StorageError};
 use crate::metric::Metric;
-use crate::names::Names;
+use crate::parameter_names::ParameterNames;
 
 /// The layout that this code reads and writes.
 const FORMAT: u32 = 2;
@@ -55,7 +55,7 @@ pub(crate) struct Schema {
     pub(crate) shards: usize,
     pub(crate) shard: usize,
     /// What the executor calls its parameters.
-    pub(crate) names: Names,
+    pub(crate) names: ParameterNames,
 }
 
 /// What a shard's directory says of itself.
@@ -175,7 +175,7 @@ impl Manifest {
         if self.metric == metric {
             return Ok(());
         }
-        let Some(written) = names.word_for(&self.metric) else {
+        let Some(written) = names.metric_value(&self.metric) else {
             let reason = format!(
                 "the index in {} was written with the metric {}, which cannot be had here: index again into an empty \
                  workspace",
@@ -184,7 +184,7 @@ impl Manifest {
             );
             return Err(StorageError::Mismatch { parameter: names.metric, reason });
         };
-        let other = names.word_for(metric).unwrap_or(metric);
+        let other = names.metric_value(metric).unwrap_or(metric);
         Err(written_otherwise(directory, names.metric, written, other))
     }
 
@@ -285,7 +285,7 @@ mod tests {
             index: "auto".to_owned(),
             shards: 2,
             shard: 0,
-            names: Names::OWN,
+            names: ParameterNames::DEFAULT,
         }
     }
 

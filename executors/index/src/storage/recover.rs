@@ -93,7 +93,7 @@ mod tests {
     use super::super::{Change, ElementType, Plan, Put};
     use super::*;
     use crate::metric::Metric;
-    use crate::names::Names;
+    use crate::parameter_names::ParameterNames;
     use crate::storage::{Schema, StorageKind};
 
     const ROW_BYTES: u64 = 2 * 4 + 4;
@@ -107,7 +107,7 @@ mod tests {
             index: "auto".to_owned(),
             shards: 1,
             shard: 0,
-            names: Names::OWN,
+            names: ParameterNames::DEFAULT,
         };
         Manifest::new(&schema, 1)
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Opened;
-use crate::derived::is_whole;
+use crate::ann::is_intact;
 use crate::storage::{DocumentTags, LiveDocument, StorageError, Table};
 
 /// Damage of one kind that is listed before the rest is only counted.
@@ -20,7 +20,7 @@ pub(super) fn problems(directory: &Path) -> Vec<String> {
     problems.documents(&opened.table);
     problems.vectors(&opened);
     let derived = opened.layout.faiss_index(opened.manifest.generation);
-    if derived.exists() && !is_whole(&derived) {
+    if derived.exists() && !is_intact(&derived) {
         problems.add(format!("{} is damaged; it is built again from the vectors", derived.display()));
     }
     problems.told()

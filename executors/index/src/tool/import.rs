@@ -7,19 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use flowrun_sdk::{Context, Document, Value, wire};
+use flowrun_sdk::{Context, Document, Value};
 
 use super::export::ids_path;
 use super::npy::{read_fvecs, read_npy};
 use super::{ToolError, shards};
-use crate::derived::{IndexChoice, Tuning};
-use crate::embedding;
-use crate::kept::{Kept, default_exclude};
+use crate::ann::{IndexChoice, Tuning};
+use crate::handlers::PutFormat;
 use crate::metric::Metric;
-use crate::names::Names;
+use crate::parameter_names::ParameterNames;
 use crate::shard::{OpenShard, Settings, Shard};
-use crate::storage::{Change, ElementType, Fsync, Layout, Manifest, Put, Schema, StorageKind};
-use crate::upkeep::check_ids;
+use crate::storage::{Change, ElementType, Fsync, Layout, Manifest, Schema, StorageKind};
+use crate::stored_fields::{StoredFields, default_exclude};
 
 /// Documents that are stored together.
 const BATCH: usize = 2000;
@@ -111,7 +110,7 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
         index: index.text().to_owned(),
         shards,
         shard,
-        names: Names::OWN,
+        names: ParameterNames::DEFAULT,
     };
     let settings = Settings {
         schema,
@@ -178,19 +177,15 @@ impl Import {
     }
 
     fn push(&mut self, document: &Document) -> Result<(), ToolError> {
-        check_ids(document).map_err(ToolError::new)?;
-        let metric = self.shard.metric();
-        let mut vector = embedding::vector(document, metric, self.dimension).map_err(ToolError::new)?;
-        self.dimension = Some(vector.len());
-        self.shard.elements().round(&mut vector);
-        metric.check(&vector).map_err(ToolError::new)?;
-        let stored = Kept::AllBut(default_exclude()).of(document);
-        self.change.put(Put {
-            id: document.id.clone(),
-            parent_id: document.parent_id.clone(),
-            document: wire::encode(&stored),
-            vector: Some(vector),
-        });
+        let stored_fields = StoredFields::AllExcept(default_exclude());
+        let format = PutFormat {
+            metric: Some(self.shard.metric()),
+            elements: self.shard.elements(),
+            stored_fields: &stored_fields,
+        };
+        let put = format.put(document, self.dimension, None).map_err(ToolError::new)?;
+        self.dimension = self.dimension.or(put.vector.as_ref().map(Vec::len));
+        self.change.put(put);
         (self.waiting, self.count) = (self.waiting + 1, self.count + 1);
         if self.waiting >= BATCH { self.store() } else { Ok(()) }
     }

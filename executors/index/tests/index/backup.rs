@@ -108,7 +108,7 @@ fn no_name_leads_out_of_the_workspace_and_their_number_is_bounded() {
         let error = backup(json!({"target_name": name})).unwrap_err().to_string();
         assert!(error.starts_with("parameter `target_name`: must be a name of 1 to 64 letters"), "{error}");
     }
-    assert!(backup(json!({"token": "t"})).unwrap_err().to_string().contains("there is no cloud"));
+    assert!(backup(json!({"token": "t"})).unwrap_err().to_string().contains("are not uploaded"));
     for number in 0..16 {
         backup(json!({"target_name": format!("n{number:02}")})).unwrap();
     }

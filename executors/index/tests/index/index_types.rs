@@ -99,14 +99,14 @@ fn training_happens_as_soon_as_there_are_enough() {
 fn a_kind_that_does_not_exist_is_refused_by_name() {
     let directory = directory();
     for (index, dimension, reason) in [
-        ("Nonsense", None, "`index`: `Nonsense` is no index type"),
+        ("Nonsense", None, "`index`: `Nonsense` is not an index type"),
         ("IDMap2,Flat", None, "`IDMap2` is none of Flat"),
-        ("PQ7", Some(128), "`index`: `PQ7` will not do for 128 dimensions"),
-        ("IVF16", Some(8), "`index`: `IVF16` will not do for 8 dimensions"),
+        ("PQ7", Some(128), "`index`: `PQ7` does not support 128 dimensions"),
+        ("IVF16", Some(8), "`index`: `IVF16` does not support 8 dimensions"),
         (
             "HNSW8_PQ4",
             Some(8),
-            "`index`: `HNSW8_PQ4` works with euclidean distances alone: write `metric: euclidean`",
+            "`index`: `HNSW8_PQ4` supports only euclidean distance: write `metric: euclidean`",
         ),
         ("PQ64x4fs,IVF4", Some(128), "`index`: `PQ64x4fs,IVF4` will not do"),
     ] {
@@ -123,7 +123,7 @@ fn a_kind_that_does_not_fit_the_first_vector_is_refused_then() {
     let directory = directory();
     let mut bench = open(directory.path(), "VectorIndexer", &json!({"index": "PQ7"}));
     let error = call_with(&mut bench, "/index", documents(0..1), json!({})).unwrap_err().to_string();
-    assert!(error.starts_with("parameter `index`: `PQ7` will not do for 8 dimensions"), "{error}");
+    assert!(error.starts_with("parameter `index`: `PQ7` does not support 8 dimensions"), "{error}");
     drop(bench);
     let mut bench = open(directory.path(), "VectorIndexer", &json!({"index": "Flat"}));
     call(&mut bench, "/index", documents(0..1));

@@ -203,8 +203,7 @@ fn every_indexer_is_told_which_of_its_parameters_will_not_do() {
     let with = json!({"index_key": "HNSW8_PQ4", "distance": "inner_product"});
     let mut bench = open(directory.path(), "FaissIndexer", &with);
     let error = call_with(&mut bench, "/index", vec![clip("a", &[&[1.0; 8]])], json!({})).unwrap_err();
-    let told =
-        "parameter `index_key`: `HNSW8_PQ4` works with euclidean distances alone: write `distance: l2`";
+    let told = "parameter `index_key`: `HNSW8_PQ4` supports only euclidean distance: write `distance: l2`";
     assert_eq!(error.to_string(), told);
 }
 
@@ -227,7 +226,7 @@ fn annlite_takes_its_own_parameters_and_says_what_it_cannot_do() {
     assert!(refused(json!({"n_dim": 2, "columns": ["price"]})).starts_with("`columns`"));
     let filtered = json!({"filter": {"prize": {"$lt": 1}}});
     let error = call_with(&mut bench, "/search", NONE, filtered).unwrap_err().to_string();
-    assert!(error.starts_with("parameter `filter`: `prize` is no column"), "{error}");
+    assert!(error.starts_with("parameter `filter`: `prize` is not a column"), "{error}");
 }
 
 #[test]

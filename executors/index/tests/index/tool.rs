@@ -188,7 +188,7 @@ fn files_that_are_none_are_named_and_nothing_is_half_read() {
         ("a.npy", &b"nonsense"[..], "it is no .npy file"),
         ("b.npy", b"\x93NUMPY\x01\x00\x04\x00{}  ", "its header says no matrix"),
         ("c.fvecs", b"\x00\x00\x00\x80", "a vector of 0 dimensions is none"),
-        ("d.jsonl", b"{\"id\": \"a\"}\n", "d.jsonl:1: it has no embedding"),
+        ("d.jsonl", b"{\"id\": \"a\"}\n", "d.jsonl:1: the document has no embedding"),
         ("e.jsonl", b"\n{", "e.jsonl:2: "),
         ("f.txt", b"", "write a name that ends in"),
     ] {

@@ -90,10 +90,10 @@ fn a_document_that_cannot_be_stored_fails_alone() {
     let expected = [
         ("short", "the embedding is empty"),
         ("long", "the embedding has 3 dimensions, the index 2"),
-        ("none.gif", "it has no embedding: put an encoder before this pod"),
+        ("none.gif", "the document has no embedding: put an encoder before this pod"),
         ("nan", "element 0 of the embedding is NaN"),
         ("infinite", "element 1 of the embedding is inf"),
-        ("zero", "it has no direction, and so no cosine"),
+        ("zero", "the embedding is zero: its cosine is not defined"),
         ("matrix", "shape [2, 2]; a vector is needed"),
         ("", "a document without an id"),
         ("xxx", "an id has 20000 bytes, more than the 16384 allowed"),

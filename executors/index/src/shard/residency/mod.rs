@@ -13,8 +13,8 @@ use flowrun_sdk::{Parameter, ParameterKind, Value, tracing};
 use parking_lot::{Condvar, Mutex};
 
 use super::Shard;
+use crate::ann::release_memory;
 use crate::byte_size::ByteSize;
-use crate::derived::release_memory;
 use crate::storage::StorageError;
 
 /// How often somebody who waits for a place looks whether to go on waiting.
@@ -315,12 +315,12 @@ impl Shard {
     fn is_known_to_be_at_rest(&self) -> bool {
         let Some(state) = self.state.try_read() else { return false };
         let served = state.vectors.as_ref().and_then(|vectors| vectors.served.try_read());
-        served.is_some_and(|served| served.derived.is_at_rest())
+        served.is_some_and(|served| served.derived.is_evicted())
     }
 
     /// About how many bytes the index takes in memory, or will when it is there.
     fn index_bytes(&self) -> u64 {
-        self.read().vectors.as_ref().map_or(0, |vectors| vectors.served.read().derived.bytes())
+        self.read().vectors.as_ref().map_or(0, |vectors| vectors.served.read().derived.memory_bytes())
     }
 
     fn bring(&self) -> Result<(), StorageError> {

@@ -13,7 +13,7 @@ use super::super::OpenShard;
 use super::super::search::SearchParams;
 use super::super::tests::settings;
 use super::*;
-use crate::derived::IndexChoice;
+use crate::ann::IndexChoice;
 use crate::metric::Query;
 use crate::storage::{Change, Fsync, Layout, Put};
 
@@ -277,7 +277,7 @@ fn an_index_that_was_damaged_or_lost_on_disk_is_built_again() {
             std::thread::yield_now();
         }
         found(&shards[1], [3.0, 3.0]);
-        assert!(crate::derived::is_whole(&path));
+        assert!(crate::ann::is_intact(&path));
     }
 }
 

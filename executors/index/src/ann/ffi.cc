@@ -1,8 +1,8 @@
-// What the C interface of FAISS does not offer: searching with parameters of the one request (probes, effort, a set of
-// rows) that are freed with it, adding to inverted lists in two steps, of which only the second changes the index, and
-// finding the centroids of many lists in a reasonable time.
+// Functions that the C interface of FAISS lacks: searches with parameters per request (probes, effort, a set of rows),
+// adding rows to inverted lists in two steps, of which only the second changes the index, and fast training of indexes with
+// many lists. The Rust side is ffi.rs.
 //
-// Nothing is thrown across the boundary: a function that fails returns 1 and leaves a text.
+// No exception crosses the boundary: a function that fails returns 1 and writes a message.
 
 #include <atomic>
 #include <cstdint>
@@ -28,13 +28,13 @@
 #include <faiss/invlists/BlockInvertedLists.h>
 #include <faiss/utils/AlignedTable.h>
 
-#include "many_lists.h"
+#include "centroid_groups.h"
 
 namespace {
 
 using faiss::idx_t;
 
-// The rows whose bit is set, or those whose bit is not.
+// Selects the rows whose bit is set, or with is_excluding those whose bit is not set.
 struct RowSelector : faiss::IDSelector {
     const uint64_t* words;
     size_t count;
@@ -50,6 +50,7 @@ struct RowSelector : faiss::IDSelector {
     }
 };
 
+// The index after all vector transforms (OPQ, PCA, ...).
 const faiss::Index* inner(const faiss::Index* index) {
     while (auto transform = dynamic_cast<const faiss::IndexPreTransform*>(index)) {
         index = transform->index;
@@ -57,6 +58,7 @@ const faiss::Index* inner(const faiss::Index* index) {
     return index;
 }
 
+// Runs an action; on an exception writes its message and returns 1.
 template <typename Action>
 int guarded(char* message, size_t length, Action action) {
     const char* text;
@@ -76,16 +78,17 @@ int guarded(char* message, size_t length, Action action) {
     return 1;
 }
 
-// Vectors on their way into inverted lists: where each goes and its code.
-struct Staged {
+// Rows that are not added yet: the inverted list and the code of each.
+struct StagedRows {
     size_t code_size = 0;
     std::vector<idx_t> lists;
     faiss::AlignedTable<uint8_t> codes;
 };
 
-void add_to_blocks(faiss::IndexIVFFastScan& ivf, const Staged& staged) {
+// Adds rows to fast-scan lists, which store codes in blocks: rows are sorted by list and packed per list.
+void add_to_blocks(faiss::IndexIVFFastScan& ivf, const StagedRows& staged) {
     auto blocks = dynamic_cast<faiss::BlockInvertedLists*>(ivf.invlists);
-    FAISS_THROW_IF_NOT_MSG(blocks, "its lists are not in blocks");
+    FAISS_THROW_IF_NOT_MSG(blocks, "the inverted lists are not stored in blocks");
     const size_t count = staged.lists.size();
     std::vector<size_t> order(count);
     std::iota(order.begin(), order.end(), size_t(0));
@@ -103,11 +106,11 @@ void add_to_blocks(faiss::IndexIVFFastScan& ivf, const Staged& staged) {
         const size_t size = blocks->list_size(list), added = end - begin;
         blocks->resize(list, size + added);
         faiss::AlignedTable<uint8_t> codes(added * staged.code_size);
-        for (size_t place = 0; place < added; ++place) {
-            const size_t number = order[begin + place];
-            blocks->ids[list][size + place] = ivf.ntotal + static_cast<idx_t>(number);
+        for (size_t offset = 0; offset < added; ++offset) {
+            const size_t number = order[begin + offset];
+            blocks->ids[list][size + offset] = ivf.ntotal + static_cast<idx_t>(number);
             std::memcpy(
-                    codes.data() + place * staged.code_size,
+                    codes.data() + offset * staged.code_size,
                     staged.codes.data() + number * staged.code_size,
                     staged.code_size);
         }
@@ -116,12 +119,12 @@ void add_to_blocks(faiss::IndexIVFFastScan& ivf, const Staged& staged) {
     }
 }
 
-// Set while the calling thread may be told to give up: whether it should.
-thread_local const std::atomic<bool>* given_up = nullptr;
+// Cancellation flag of the current thread; null while it cannot be cancelled.
+thread_local const std::atomic<bool>* cancelled = nullptr;
 
-struct GivingUp : faiss::InterruptCallback {
+struct CancelCallback : faiss::InterruptCallback {
     bool want_interrupt() override {
-        return given_up && given_up->load(std::memory_order_relaxed);
+        return cancelled && cancelled->load(std::memory_order_relaxed);
     }
 };
 
@@ -129,31 +132,31 @@ struct GivingUp : faiss::InterruptCallback {
 
 extern "C" {
 
-// What FAISS computes for the calling thread from now on ends in an error soon after the flag is set; null for never.
-void flowrun_faiss_give_up_when(const std::atomic<bool>* flag) {
-    static const bool is_watching = [] {
-        faiss::InterruptCallback::instance = std::make_unique<GivingUp>();
+// Makes FAISS calls of the current thread fail soon after the flag is set; null removes the flag.
+void flowrun_faiss_cancel_when(const std::atomic<bool>* flag) {
+    static const bool is_installed = [] {
+        faiss::InterruptCallback::instance = std::make_unique<CancelCallback>();
         return true;
     }();
-    given_up = is_watching ? flag : nullptr;
+    cancelled = is_installed ? flag : nullptr;
 }
 
 // Trains an index on a sample of vectors.
 int flowrun_faiss_train(void* opaque, int64_t count, const float* vectors, char* message, size_t message_length) {
     return guarded(message, message_length, [&] {
         auto index = static_cast<faiss::Index*>(opaque);
-        // Behind a transformation vectors are others than these.
+        // Not for an index with a vector transform: its lists see transformed vectors, not these.
         auto ivf = dynamic_cast<faiss::IndexIVF*>(index);
         if (ivf && ivf->nlist >= LISTS_IN_GROUPS_MIN) {
             find_centroids(*ivf, count, vectors);
         }
-        // What is there already is not trained again.
+        // FAISS does not retrain the centroids that are set now.
         index->train(count, vectors);
     });
 }
 
-// How a search is to be done. As in `foreign.rs`.
-struct FlowrunEffort {
+// Parameters of a search; the layout of RawSearchEffort in ffi.rs.
+struct FlowrunSearchEffort {
     size_t n_probe;
     size_t ef_search;
     const uint64_t* words;
@@ -168,7 +171,7 @@ int flowrun_faiss_search(
         int64_t width,
         float* values,
         int64_t* labels,
-        const FlowrunEffort* effort,
+        const FlowrunSearchEffort* effort,
         char* message,
         size_t message_length) {
     return guarded(message, message_length, [&] {
@@ -181,7 +184,7 @@ int flowrun_faiss_search(
             faiss::IVFRaBitQSearchParameters lists;
             lists.nprobe = effort->n_probe;
             lists.sel = selected;
-            // Queries of four bits are compared by counting bits; whole numbers take fifty times as long.
+            // RaBitQ: queries quantized to four bits are compared by counting bits; floats take fifty times as long.
             lists.qb = 4;
             if (dynamic_cast<const faiss::IndexHNSW*>(ivf->quantizer)) {
                 lists.quantizer_params = &graph;
@@ -198,39 +201,39 @@ int flowrun_faiss_search(
     });
 }
 
-// Puts the centroids of many inverted lists into groups; leaves null where there are few, or none.
-int flowrun_faiss_group(const void* opaque, void** grouped_out, char* message, size_t message_length) {
-    *grouped_out = nullptr;
+// Groups the centroids of the inverted lists; writes null when there are few or none.
+int flowrun_faiss_group_centroids(const void* opaque, void** groups_out, char* message, size_t message_length) {
+    *groups_out = nullptr;
     return guarded(message, message_length, [&] {
         auto ivf = dynamic_cast<const faiss::IndexIVF*>(inner(static_cast<const faiss::Index*>(opaque)));
         if (!ivf || ivf->nlist < LISTS_IN_GROUPS_MIN || ivf->quantizer->ntotal != static_cast<idx_t>(ivf->nlist)) {
             return;
         }
-        // Centroids are of unit length where larger products are nearer, so the nearest are the same.
+        // For inner products the centroids have unit length, so the nearest by L2 are the same.
         const size_t dimension = ivf->d, lists = ivf->nlist;
         std::vector<float> centroids(lists * dimension);
         ivf->quantizer->reconstruct_n(0, lists, centroids.data());
         faiss::ClusteringParameters parameters;
-        parameters.niter = MOVES;
+        parameters.niter = ITERATIONS;
         parameters.min_points_per_centroid = 1;
-        faiss::Clustering clustering(dimension, groups_of(lists), parameters);
+        faiss::Clustering clustering(dimension, group_count(lists), parameters);
         faiss::IndexFlatL2 nearest(dimension);
         clustering.train(lists, centroids.data(), nearest);
-        auto grouped = std::make_unique<Grouped>(dimension, clustering.k, clustering.centroids.data());
-        grouped->add(lists, centroids.data());
-        *grouped_out = grouped.release();
+        auto groups = std::make_unique<CentroidGroups>(dimension, clustering.k, clustering.centroids.data());
+        groups->add(lists, centroids.data());
+        *groups_out = groups.release();
     });
 }
 
-void flowrun_faiss_forget_grouped(void* grouped) {
-    delete static_cast<Grouped*>(grouped);
+void flowrun_faiss_free_groups(void* groups) {
+    delete static_cast<CentroidGroups*>(groups);
 }
 
-// Works out where vectors go and what their codes are; leaves null where the index has no inverted lists. With its
-// centroids in groups many vectors are assigned in a fraction of the time.
+// Assigns vectors to inverted lists and encodes them; writes null when the index has no lists. groups: the grouped
+// centroids of the index, or null.
 int flowrun_faiss_stage(
         const void* opaque,
-        const void* grouped,
+        const void* groups,
         int64_t count,
         const float* vectors,
         void** staged_out,
@@ -252,23 +255,23 @@ int flowrun_faiss_stage(
         if (!ivf) {
             return;
         }
-        auto staged = std::make_unique<Staged>();
+        auto staged = std::make_unique<StagedRows>();
         staged->code_size = ivf->code_size;
         staged->lists.resize(count);
         staged->codes.resize(count * ivf->code_size);
-        const faiss::Index* assigner = grouped ? static_cast<const Grouped*>(grouped) : ivf->quantizer;
+        const faiss::Index* assigner = groups ? static_cast<const CentroidGroups*>(groups) : ivf->quantizer;
         assigner->assign(count, vectors, staged->lists.data());
         ivf->encode_vectors(count, vectors, staged->lists.data(), staged->codes.data());
         *staged_out = staged.release();
     });
 }
 
-// Puts what was staged for this index into its lists.
+// Adds rows that were staged by this index.
 int flowrun_faiss_add_staged(void* opaque, const void* staged_opaque, char* message, size_t message_length) {
     return guarded(message, message_length, [&] {
         auto outer = static_cast<faiss::Index*>(opaque);
         auto& ivf = dynamic_cast<faiss::IndexIVF&>(*const_cast<faiss::Index*>(inner(outer)));
-        const auto& staged = *static_cast<const Staged*>(staged_opaque);
+        const auto& staged = *static_cast<const StagedRows*>(staged_opaque);
         FAISS_THROW_IF_NOT_MSG(staged.code_size == ivf.code_size, "staged for another index");
         for (idx_t list : staged.lists) {
             FAISS_THROW_IF_NOT_MSG(list < static_cast<idx_t>(ivf.nlist), "staged for another index");
@@ -294,11 +297,11 @@ int flowrun_faiss_add_staged(void* opaque, const void* staged_opaque, char* mess
     });
 }
 
-void flowrun_faiss_forget_staged(void* staged) {
-    delete static_cast<Staged*>(staged);
+void flowrun_faiss_free_staged(void* staged) {
+    delete static_cast<StagedRows*>(staged);
 }
 
-// Gives back to the system what was freed, where the C library keeps it for the next that asks.
+// Returns freed memory to the system; glibc keeps it otherwise.
 void flowrun_release_memory(void) {
 #ifdef __GLIBC__
     malloc_trim(0);

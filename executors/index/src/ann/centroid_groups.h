@@ -1,5 +1,5 @@
-// Indexes of many inverted lists: how their centroids are found, and vectors assigned to them, in a reasonable time. A part of
-// native.cc, which alone includes it; nothing here crosses the boundary.
+// Fast training of indexes with many inverted lists, and fast assignment of vectors to the lists, by groups of centroids.
+// Included by ffi.cc only.
 
 #pragma once
 
@@ -18,27 +18,28 @@ namespace {
 
 using faiss::idx_t;
 
-// From so many lists on their centroids are found in steps, and vectors are assigned to them by groups.
+// Smallest number of lists for which centroids are trained and searched by groups.
 const size_t LISTS_IN_GROUPS_MIN = 1024;
-// Of so many groups one is looked into: of its centroids nearly always one is the nearest.
+// One in this many groups is searched; the nearest centroid is nearly always in one of them.
 const size_t GROUPS_PER_PROBE = 4;
-// Vectors that a thread assigns at a time.
-const size_t ASSIGNED_AT_ONCE = 1024;
-// How often centroids move when they are found in steps. More finds hardly more neighbours.
-const int MOVES = 5;
+// Vectors per block of parallel assignment.
+const size_t ASSIGN_BLOCK = 1024;
+// K-means iterations of the second and third step. More improve recall hardly.
+const int ITERATIONS = 5;
 
-size_t groups_of(size_t lists) {
+size_t group_count(size_t lists) {
     return static_cast<size_t>(std::sqrt(static_cast<double>(lists)));
 }
 
-// Vectors in groups of neighbours, of which the nearest to each of many others is found: products of matrices with all
-// that look into a group, a fifth of the work of comparing with all, and of a graph's distances one by one.
-struct Grouped : faiss::Index {
+// Centroids in groups of neighbours, searched for the nearest centroid of many vectors at once. Each group is compared with
+// all vectors that probe it by one matrix product: a fifth of the work of comparing with all centroids, or of computing
+// the distances along a graph one by one.
+struct CentroidGroups : faiss::Index {
     faiss::IndexFlatL2 centres;
     std::vector<faiss::IndexFlatL2> groups;
     std::vector<std::vector<idx_t>> members;
 
-    Grouped(size_t dimension, size_t count, const float* centroids)
+    CentroidGroups(size_t dimension, size_t count, const float* centroids)
             : faiss::Index(dimension), centres(dimension), groups(count, faiss::IndexFlatL2(dimension)), members(count) {
         centres.add(count, centroids);
     }
@@ -68,31 +69,32 @@ struct Grouped : faiss::Index {
             float* distances,
             idx_t* labels,
             const faiss::SearchParameters*) const override {
-        FAISS_THROW_IF_NOT_MSG(width == 1, "only the nearest is found");
-        const idx_t blocks = (count + ASSIGNED_AT_ONCE - 1) / ASSIGNED_AT_ONCE;
+        FAISS_THROW_IF_NOT_MSG(width == 1, "only the nearest centroid is supported");
+        const idx_t blocks = (count + ASSIGN_BLOCK - 1) / ASSIGN_BLOCK;
 #pragma omp parallel for schedule(dynamic)
         for (idx_t block = 0; block < blocks; ++block) {
-            const idx_t first = block * ASSIGNED_AT_ONCE;
-            const idx_t rest = std::min<idx_t>(ASSIGNED_AT_ONCE, count - first);
-            find(rest, vectors + first * d, distances + first, labels + first);
+            const idx_t first = block * ASSIGN_BLOCK;
+            const idx_t rest = std::min<idx_t>(ASSIGN_BLOCK, count - first);
+            find_nearest(rest, vectors + first * d, distances + first, labels + first);
         }
     }
 
-    void find(idx_t count, const float* vectors, float* distances, idx_t* labels) const {
+    void find_nearest(idx_t count, const float* vectors, float* distances, idx_t* labels) const {
         const idx_t probes = std::max<idx_t>(1, groups.size() / GROUPS_PER_PROBE);
-        std::vector<float> far(count * probes);
+        std::vector<float> group_distances(count * probes);
         std::vector<idx_t> probed(count * probes);
-        centres.search(count, vectors, probes, far.data(), probed.data());
+        centres.search(count, vectors, probes, group_distances.data(), probed.data());
+        // For each group the vectors that probe it.
         std::vector<std::vector<idx_t>> visitors(groups.size());
-        for (idx_t place = 0; place < count * probes; ++place) {
-            if (probed[place] >= 0) {
-                visitors[probed[place]].push_back(place / probes);
+        for (idx_t probe = 0; probe < count * probes; ++probe) {
+            if (probed[probe] >= 0) {
+                visitors[probed[probe]].push_back(probe / probes);
             }
         }
         std::fill(distances, distances + count, std::numeric_limits<float>::infinity());
         std::fill(labels, labels + count, idx_t(-1));
         std::vector<float> gathered, nearest;
-        std::vector<idx_t> places;
+        std::vector<idx_t> positions;
         for (size_t group = 0; group < groups.size(); ++group) {
             const auto& numbers = visitors[group];
             if (numbers.empty() || members[group].empty()) {
@@ -103,36 +105,36 @@ struct Grouped : faiss::Index {
                 gathered.insert(gathered.end(), vectors + number * d, vectors + (number + 1) * d);
             }
             nearest.resize(numbers.size());
-            places.resize(numbers.size());
-            groups[group].search(numbers.size(), gathered.data(), 1, nearest.data(), places.data());
+            positions.resize(numbers.size());
+            groups[group].search(numbers.size(), gathered.data(), 1, nearest.data(), positions.data());
             for (size_t visitor = 0; visitor < numbers.size(); ++visitor) {
                 const idx_t number = numbers[visitor];
-                if (places[visitor] >= 0 && nearest[visitor] < distances[number]) {
+                if (positions[visitor] >= 0 && nearest[visitor] < distances[number]) {
                     distances[number] = nearest[visitor];
-                    labels[number] = members[group][places[visitor]];
+                    labels[number] = members[group][positions[visitor]];
                 }
             }
         }
     }
 };
 
-// Finds the centroids of inverted lists: first of a few groups, then among the vectors of each group its share of all, and
-// then these move a few times, as k-means does it from the start. As `two_level_clustering` of FAISS's
-// contrib/clustering.py, but for the last step, without which several times as many neighbours are missed.
+// Trains the centroids of the inverted lists by hierarchical k-means: k-means for a few groups, then within each group for
+// its share of the centroids, then a few k-means iterations over all centroids. The first two steps are FAISS's
+// two_level_clustering (contrib/clustering.py); without the third, several times as many neighbours are missed.
 void find_centroids(faiss::IndexIVF& ivf, size_t count, const float* vectors) {
-    const size_t dimension = ivf.d, lists = ivf.nlist, groups = groups_of(lists);
+    const size_t dimension = ivf.d, lists = ivf.nlist, groups = group_count(lists);
     faiss::ClusteringParameters parameters = ivf.cp;
-    // FAISS would write a warning to the terminal for groups with fewer.
+    // FAISS would print a warning for groups with fewer points.
     parameters.min_points_per_centroid = 1;
-    faiss::Clustering rough(dimension, groups, parameters);
+    faiss::Clustering coarse(dimension, groups, parameters);
     faiss::IndexFlatL2 nearest(dimension);
-    rough.train(count, vectors, nearest);
+    coarse.train(count, vectors, nearest);
     std::vector<idx_t> group_of(count);
     nearest.assign(count, vectors, group_of.data());
     std::vector<size_t> order(count);
     std::iota(order.begin(), order.end(), size_t(0));
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return group_of[a] < group_of[b]; });
-    parameters.niter = MOVES;
+    parameters.niter = ITERATIONS;
     faiss::Clustering all(dimension, lists, parameters);
     all.centroids.reserve(lists * dimension);
     std::vector<float> members;
@@ -142,7 +144,7 @@ void find_centroids(faiss::IndexIVF& ivf, size_t count, const float* vectors) {
             const float* vector = vectors + order[end] * dimension;
             members.insert(members.end(), vector, vector + dimension);
         }
-        // Rounded so that the shares of all groups are all lists.
+        // Rounding by cumulative counts makes the shares add up to the number of lists.
         const size_t share = lists * end / count - lists * begin / count;
         if (share > 0) {
             faiss::Clustering fine(dimension, share, parameters);
@@ -151,8 +153,8 @@ void find_centroids(faiss::IndexIVF& ivf, size_t count, const float* vectors) {
             all.centroids.insert(all.centroids.end(), fine.centroids.begin(), fine.centroids.end());
         }
     }
-    Grouped grouped(dimension, groups, rough.centroids.data());
-    all.train(count, vectors, grouped);
+    CentroidGroups assigner(dimension, groups, coarse.centroids.data());
+    all.train(count, vectors, assigner);
     ivf.quantizer->reset();
     if (!ivf.quantizer->is_trained) {
         ivf.quantizer->train(lists, all.centroids.data());

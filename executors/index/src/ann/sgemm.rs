@@ -1,18 +1,18 @@
-//! The matrix product that FAISS calls, `sgemm_` of BLAS, over the `matrixmultiply` crate.
+//! The matrix product `sgemm_` of BLAS, which FAISS calls, implemented with the `matrixmultiply` crate.
 //!
-//! Distribution builds of OpenBLAS know the processors of their year: on newer ones they fall back to code that is
-//! several times slower, and they start threads of their own for every core, outside of any budget. This definition
-//! comes before the library's when the program is linked; the rest of BLAS and LAPACK (training of `PCA` and `OPQ`)
-//! stays the system's. It uses the calling thread alone.
+//! OpenBLAS packages of distributions do not know newer processors and fall back to code that is several times slower; they
+//! also start a thread per core, outside the thread budget. This definition takes precedence over the library's at link
+//! time and uses the calling thread only. All other functions of BLAS and LAPACK (training of `PCA` and `OPQ`) are those of
+//! the system.
 #![expect(unsafe_code, reason = "this file owns a symbol of BLAS")]
 
 use std::ffi::{c_char, c_int};
 
-/// C ← α op(A) op(B) + β C in single precision, all matrices column by column, as the reference BLAS defines it:
+/// C ← α op(A) op(B) + β C in single precision, all matrices in column-major order, as defined by the reference BLAS:
 /// op(A) is m × k, op(B) is k × n, C is m × n; op transposes when its letter is `T` or `C`.
 ///
 /// # Safety
-/// Every pointer is valid, and the matrices have the extents that sizes and leading dimensions say.
+/// Every pointer is valid, and the matrices have the extents given by their sizes and leading dimensions.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sgemm_(
     transpose_a: *const c_char,
@@ -22,36 +22,36 @@ unsafe extern "C" fn sgemm_(
     k: *const c_int,
     alpha: *const f32,
     a: *const f32,
-    stride_a: *const c_int,
+    lda: *const c_int,
     b: *const f32,
-    stride_b: *const c_int,
+    ldb: *const c_int,
     beta: *const f32,
     c: *mut f32,
-    stride_c: *const c_int,
+    ldc: *const c_int,
 ) {
-    // SAFETY: the caller vouches for the pointers and for the extents of the matrices; columns of C do not overlap.
+    // SAFETY: the caller guarantees valid pointers and extents; columns of C do not overlap.
     unsafe {
-        let (a_row, a_column) = strides(*transpose_a, *stride_a);
-        let (b_row, b_column) = strides(*transpose_b, *stride_b);
+        let (a_row, a_column) = strides(*transpose_a, *lda);
+        let (b_row, b_column) = strides(*transpose_b, *ldb);
         let (m, n, k) = (extent(*m), extent(*n), extent(*k));
-        let c_column = offset(*stride_c);
+        let c_column = offset(*ldc);
         matrixmultiply::sgemm(m, k, n, *alpha, a, a_row, a_column, b, b_row, b_column, *beta, c, 1, c_column);
     }
 }
 
-/// How far the next row and the next column of op(X) are, in elements.
-fn strides(transpose: c_char, stride: c_int) -> (isize, isize) {
-    let stride = offset(stride);
-    let is_plain = [b'n', b'N'].contains(&(transpose as u8));
-    if is_plain { (1, stride) } else { (stride, 1) }
+/// Row stride and column stride of op(X), in elements.
+fn strides(transpose: c_char, leading_dimension: c_int) -> (isize, isize) {
+    let stride = offset(leading_dimension);
+    let is_transposed = ![b'n', b'N'].contains(&(transpose as u8));
+    if is_transposed { (stride, 1) } else { (1, stride) }
 }
 
 fn extent(size: c_int) -> usize {
     usize::try_from(size).unwrap_or(0)
 }
 
-fn offset(stride: c_int) -> isize {
-    isize::try_from(stride).unwrap_or(0)
+fn offset(leading_dimension: c_int) -> isize {
+    isize::try_from(leading_dimension).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
 
     use super::*;
 
-    /// The matrix op(X) of these extents, out of storage with some room between columns.
+    /// The matrix op(X), stored with `padding` unused elements between columns.
     struct Operand {
         letter: char,
         stride: usize,
@@ -68,9 +68,9 @@ mod tests {
     }
 
     impl Operand {
-        fn new(letter: char, rows: usize, columns: usize, room: usize, seed: f32) -> Self {
+        fn new(letter: char, rows: usize, columns: usize, padding: usize, seed: f32) -> Self {
             let (stored_rows, stored_columns) = if letter == 'N' { (rows, columns) } else { (columns, rows) };
-            let stride = stored_rows + room;
+            let stride = stored_rows + padding;
             let elements = (0..stride * stored_columns).map(|i| (i as f32 * 0.7 + seed).sin()).collect();
             Self { letter, stride, elements }
         }
@@ -83,24 +83,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_product_is_the_naive_one(
+        fn the_product_equals_the_naive_one(
             letters in proptest::sample::select(vec![('N', 'N'), ('N', 'T'), ('T', 'N'), ('T', 'C')]),
             sizes in (0..20_usize, 0..20_usize, 0..40_usize),
-            room in (0..3_usize, 0..3_usize, 0..3_usize),
+            padding in (0..3_usize, 0..3_usize, 0..3_usize),
             alpha in proptest::sample::select(vec![0.0_f32, 1.0, -2.0]),
             beta in proptest::sample::select(vec![0.0_f32, 1.0, 0.5]),
         ) {
             let (m, n, k) = sizes;
-            let a = Operand::new(letters.0, m, k, room.0, 0.1);
-            let b = Operand::new(letters.1, k, n, room.1, 0.2);
-            let stride = (m + room.2).max(1);
-            // With β = 0, C need not hold numbers.
-            let before = if beta == 0.0 { f32::NAN } else { 3.0 };
-            let mut c = vec![before; stride * n];
+            let a = Operand::new(letters.0, m, k, padding.0, 0.1);
+            let b = Operand::new(letters.1, k, n, padding.1, 0.2);
+            let stride = (m + padding.2).max(1);
+            // RawParameters β = 0, C may hold NaN.
+            let initial = if beta == 0.0 { f32::NAN } else { 3.0 };
+            let mut c = vec![initial; stride * n];
             let int = |size: usize| c_int::try_from(size).unwrap();
             let (ta, tb) = (letters.0 as c_char, letters.1 as c_char);
             let ints = [m, n, k, a.stride.max(1), b.stride.max(1), stride].map(int);
-            // SAFETY: the operands were made with these extents and strides.
+            // SAFETY: the operands have these extents and strides.
             unsafe {
                 sgemm_(
                     &ta, &tb, &ints[0], &ints[1], &ints[2], &alpha, a.elements.as_ptr(), &ints[3],
@@ -110,14 +110,14 @@ mod tests {
             for column in 0..n {
                 for row in 0..m {
                     let product: f64 = (0..k).map(|i| a.at(row, i) * b.at(i, column)).sum();
-                    let kept = if beta == 0.0 { 0.0 } else { f64::from(beta) * 3.0 };
-                    let expected = f64::from(alpha) * product + kept;
+                    let scaled = if beta == 0.0 { 0.0 } else { f64::from(beta) * 3.0 };
+                    let expected = f64::from(alpha) * product + scaled;
                     let found = f64::from(c[row + column * stride]);
                     prop_assert!((found - expected).abs() < 1e-4, "{found} {expected}");
                 }
                 for row in m..stride {
                     let untouched = c[row + column * stride];
-                    prop_assert!(untouched.to_bits() == before.to_bits());
+                    prop_assert!(untouched.to_bits() == initial.to_bits());
                 }
             }
         }

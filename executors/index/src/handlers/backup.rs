@@ -1,18 +1,18 @@
-//! The endpoints `/backup` and `/restore`.
+//! Handlers of `/backup` and `/restore`.
 //!
-//! AnnLite sent backups to Jina's cloud, or left them beside the index; here they are beneath the workspace, each shard's
-//! in its own directory, and a request names them without a path.
+//! A request names a backup without a path. Backups are in the workspace, in the directory of their shard; unlike AnnLite's,
+//! they are not uploaded to Jina's cloud.
 
 use flowrun_sdk::{Call, ExecutorError};
 
+use super::Handlers;
 use crate::shard::BackupName;
-use crate::upkeep::Upkeep;
 
-/// What a backup is called when the request does not say.
+/// Default name of a backup.
 const NAME: &str = "snapshot";
 
-impl Upkeep {
-    /// Writes the backup that the parameter `target_name` names.
+impl Handlers {
+    /// `/backup`: writes a backup named by the parameter `target_name`.
     pub(crate) fn back_up(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         self.check_writable(call)?;
         let documents = self.shard.back_up(&name(call, "target_name")?)?;
@@ -20,7 +20,7 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Puts the backup that the parameter `source_name` names in the place of what is stored.
+    /// `/restore`: replaces all stored documents with the backup named by the parameter `source_name`.
     pub(crate) fn restore(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         self.check_writable(call)?;
         let documents = self.shard.restore(&name(call, "source_name")?)?;
@@ -33,7 +33,7 @@ fn name(call: &Call<'_>, parameter: &'static str) -> Result<BackupName, Executor
     if call.parameters().get("token").is_some_and(|token| !token.is_null()) {
         return Err(ExecutorError::parameter(
             "token",
-            "there is no cloud here; backups stay in the workspace, leave it out",
+            "backups stay in the workspace and are not uploaded; leave it out",
         ));
     }
     let name = call.parameter::<Option<String>>(parameter)?.flatten();
