@@ -280,7 +280,7 @@ bench-sentences: minilm
 	    $(SENTENCES_ENVIRONMENT)/bin/python -B benches/peers/sentences.py sentence-transformers
 
 storm: setup
-	FLOWRUN_ENDINGS=1000 cargo test --quiet --workspace --test flowrun -- load::whenever
+	FLOWRUN_ENDINGS=1000 cargo test --quiet --workspace --test flowrun -- load::no_accepted
 
 docs: setup
 	FLOWRUN_BLESS=1 cargo test --quiet --workspace --test flowrun -- reference

@@ -1,13 +1,13 @@
-//! How a run ends before its input does: by signals, and when nobody reads its results.
+//! How `flowrun run` exits before its input ends: on signals, and when the reader of its results closes the pipe.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::support::program::{PASS, command, directory};
 
-/// Starts a flow that waits for standard input, and waits until it is ready.
-fn waiting(directory: &Path) -> (Child, BufReader<std::process::ChildStderr>) {
+/// Starts a flow that reads standard input, and waits until it is ready. Returns the rest of its standard error.
+fn start_reading_stdin(directory: &Path) -> (Child, BufReader<ChildStderr>) {
     let mut child = command(
         directory,
         &["--verbose", "run", "flow.yml", "--input", "-", "--output", "-", "--request-size", "1"],
@@ -17,35 +17,35 @@ fn waiting(directory: &Path) -> (Child, BufReader<std::process::ChildStderr>) {
     .stderr(Stdio::piped())
     .spawn()
     .unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("ready") {
         line.clear();
-        assert!(said.read_line(&mut line).unwrap() > 0, "the flow did not become ready");
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "the flow did not become ready");
     }
-    (child, said)
+    (child, stderr)
 }
 
-fn signal(child: &Child, name: &str) {
+fn send_signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
     assert!(status.success());
 }
 
 #[test]
-fn a_signal_finishes_what_is_inside_and_says_which_it_was() {
+fn the_first_signal_drains_the_flow_and_determines_the_exit_code() {
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let directory = directory(PASS);
-        let (mut child, mut said) = waiting(directory.path());
+        let (mut child, mut stderr) = start_reading_stdin(directory.path());
         let mut input = child.stdin.take().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         input.write_all(b"{\"id\": \"x\"}\n").unwrap();
         let mut result = String::new();
         output.read_line(&mut result).unwrap();
         assert_eq!(result, "{\"id\":\"x\"}\n");
-        // The input stays open: it is the signal that ends the job.
-        signal(&child, name);
+        // The input stays open, so that only the signal can end the job.
+        send_signal(&child, name);
         let mut rest = String::new();
-        said.read_to_string(&mut rest).unwrap();
+        stderr.read_to_string(&mut rest).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(code), "{rest}");
         assert!(rest.contains("1 succeeded, 0 failed"), "{rest}");
         drop(input);
@@ -53,29 +53,29 @@ fn a_signal_finishes_what_is_inside_and_says_which_it_was() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once_whatever_is_held_up() {
+fn a_second_signal_exits_at_once_even_if_the_output_blocks() {
     let directory = directory(PASS);
-    let (mut child, mut said) = waiting(directory.path());
+    let (mut child, mut stderr) = start_reading_stdin(directory.path());
     let mut input = child.stdin.take().unwrap();
-    // Results that nobody reads fill the pipe, and then the job is held up.
-    let line = format!("{{\"id\": \"x\", \"text\": \"{}\"}}\n", "long ".repeat(20_000));
-    let feeding = std::thread::spawn(move || (0..100).try_for_each(|_| input.write_all(line.as_bytes())));
+    // Results that are not read fill the pipe; then the job blocks.
+    let document = format!("{{\"id\": \"x\", \"text\": \"{}\"}}\n", "long ".repeat(20_000));
+    let feeding = std::thread::spawn(move || (0..100).try_for_each(|_| input.write_all(document.as_bytes())));
     let mut output = child.stdout.take().unwrap();
     output.read_exact(&mut [0; 1000]).unwrap();
-    signal(&child, "INT");
+    send_signal(&child, "INT");
     let mut line = String::new();
-    while !line.contains("a second signal ends at once") {
+    while !line.contains("a second signal exits at once") {
         line.clear();
-        assert!(said.read_line(&mut line).unwrap() > 0);
+        assert!(stderr.read_line(&mut line).unwrap() > 0);
     }
-    signal(&child, "TERM");
+    send_signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(143));
-    // Its input is gone, which ends the feeding.
+    // The closed pipe ends the feeding thread.
     let _ = feeding.join().unwrap();
 }
 
 #[test]
-fn whoever_closes_the_pipe_has_read_enough() {
+fn a_closed_output_pipe_does_not_stop_the_job() {
     let directory = directory(PASS);
     let lines: String = (0..20_000).map(|number| format!("{{\"id\": \"{number}\"}}\n")).collect();
     std::fs::write(directory.path().join("in.jsonl"), lines).unwrap();
@@ -86,9 +86,8 @@ fn whoever_closes_the_pipe_has_read_enough() {
         .unwrap();
     let mut first = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    // What was asked for besides the results is done to the end.
-    assert!(said.contains("20000 succeeded, 0 failed"), "{said}");
+    assert!(stderr.contains("20000 succeeded, 0 failed"), "{stderr}");
 }

@@ -1,59 +1,61 @@
-//! Where messages are written to. What a message consists of is said once; a first pass over it counts the bytes, which
-//! protobuf wants to know before them, a second one writes them.
+//! Two-pass encoding: the fields of a message are listed once ([`Encode`]) and sent to one of several sinks.
+//!
+//! Protobuf puts the length of a nested message before it. A first pass over the fields counts bytes, a second pass
+//! writes them. [`one_pass`](super::one_pass) has a sink that needs no first pass.
 
 use prost::encoding::{WireType, encoded_len_varint, key_len};
 
 use crate::Tensor;
 
-/// Something that is written as a message.
-pub(super) trait Part {
-    /// Writes the fields that are set.
-    fn write(&self, sink: &mut impl Sink);
+/// A value that is encoded as a message.
+pub(super) trait Encode {
+    /// Sends the fields that are set to `sink`.
+    fn encode(&self, sink: &mut impl FieldSink);
 
-    /// How many bytes it takes.
-    fn length(&self) -> usize {
+    /// Length of the encoded message in bytes.
+    fn encoded_length(&self) -> usize {
         let mut length = Length(0);
-        self.write(&mut length);
+        self.encode(&mut length);
         length.0
     }
 }
 
-/// A taker of fields. Fields at their default are not written, but where the name says so.
-pub(super) trait Sink: Sized {
-    /// Takes the key of a field that is so many bytes long, and what stands before them.
+/// A receiver of encoded fields.
+pub(super) trait FieldSink: Sized {
+    /// Receives key and length of a length-delimited field, whose content follows.
     fn begin(&mut self, number: u32, length: usize);
 
-    /// Takes bytes that belong to the field that was begun.
+    /// Receives content of the field that was begun.
     fn put(&mut self, bytes: &[u8]);
 
-    /// Takes a message whose length was told.
-    fn part(&mut self, part: &impl Part, length: usize);
+    /// Receives a message as content of the field that was begun with `length`.
+    fn put_message(&mut self, message: &impl Encode, length: usize);
 
-    /// Takes a number.
+    /// Receives an integer.
     fn varint(&mut self, number: u32, value: u64);
 
-    /// Takes four or eight bytes.
+    /// Receives a number of four or eight bytes.
     fn fixed(&mut self, number: u32, bytes: &[u8]);
 
-    /// Takes numbers packed into one field.
+    /// Receives integers packed into one field.
     fn packed(&mut self, number: u32, values: impl Iterator<Item = u64> + Clone);
 
-    /// A field of bytes, set or not.
+    /// Receives bytes or a string, even if it is empty.
     #[inline]
-    fn set_bytes(&mut self, number: u32, bytes: &[u8]) {
+    fn bytes(&mut self, number: u32, bytes: &[u8]) {
         self.begin(number, bytes.len());
         self.put(bytes);
     }
 
-    /// A text, unless it is empty.
+    /// Receives a string, unless it is empty.
     #[inline]
-    fn text(&mut self, number: u32, text: &str) {
+    fn string(&mut self, number: u32, text: &str) {
         if !text.is_empty() {
-            self.set_bytes(number, text.as_bytes());
+            self.bytes(number, text.as_bytes());
         }
     }
 
-    /// A float that may be unset, which zero is not.
+    /// Receives a float that has a presence: zero differs from unset.
     #[inline]
     fn optional_float(&mut self, number: u32, value: Option<f32>) {
         if let Some(value) = value {
@@ -61,31 +63,31 @@ pub(super) trait Sink: Sized {
         }
     }
 
-    /// A number, unless it is zero.
+    /// Receives an integer, unless it is zero.
     #[inline]
-    fn number(&mut self, number: u32, value: u32) {
+    fn uint32(&mut self, number: u32, value: u32) {
         if value != 0 {
             self.varint(number, value.into());
         }
     }
 
-    /// A message.
-    fn message(&mut self, number: u32, part: &impl Part) {
-        let length = part.length();
+    /// Receives a nested message.
+    fn message(&mut self, number: u32, message: &impl Encode) {
+        let length = message.encoded_length();
         self.begin(number, length);
-        self.part(part, length);
+        self.put_message(message, length);
     }
 
-    /// An array.
+    /// Receives an array.
     fn tensor(&mut self, number: u32, tensor: &Tensor) {
         self.message(number, tensor);
     }
 }
 
-/// Counts.
+/// Counts bytes.
 struct Length(usize);
 
-impl Sink for Length {
+impl FieldSink for Length {
     fn begin(&mut self, number: u32, length: usize) {
         self.0 += key_len(number) + encoded_len_varint(length as u64);
     }
@@ -94,7 +96,7 @@ impl Sink for Length {
         self.0 += bytes.len();
     }
 
-    fn part(&mut self, _: &impl Part, length: usize) {
+    fn put_message(&mut self, _: &impl Encode, length: usize) {
         self.0 += length;
     }
 
@@ -113,17 +115,18 @@ impl Sink for Length {
     }
 }
 
-/// The key of a field.
+/// Encodes number and wire type of a field.
 pub(super) fn key(number: u32, wire: WireType) -> u64 {
     u64::from(number << 3 | wire as u32)
 }
 
-/// Room behind a message, so that small numbers near its end can be stored as the others are.
+/// Spare capacity after a message, so that [`push_varints`] never reallocates near its end.
 pub(super) const SLACK: usize = 16;
 
-/// Appends varints, seven bits a byte, the least first: the key of a field and what it says first, in fifteen bytes at the
-/// most. prost appends byte by byte through `BufMut`, which takes several times as long; documents with a vector each are
-/// mostly such small numbers around one large copy.
+/// Appends up to fifteen bytes of varints: seven bits per byte, the least significant first.
+///
+/// prost appends byte by byte through `BufMut`, which is several times slower; documents with a vector each consist of
+/// such small numbers around one large copy.
 #[inline]
 pub(super) fn push_varints<const COUNT: usize>(bytes: &mut Vec<u8>, values: [u64; COUNT]) {
     let (mut bits, mut width) = (0_u128, 0);
@@ -136,13 +139,13 @@ pub(super) fn push_varints<const COUNT: usize>(bytes: &mut Vec<u8>, values: [u64
         bits |= u128::from(value) << width;
         width += 8;
     }
-    // As many bytes each time: a few registers, not a call.
+    // A copy of constant size compiles to a few register moves instead of a call.
     let length = bytes.len() + width / 8;
     bytes.extend_from_slice(&bits.to_le_bytes());
     bytes.truncate(length);
 }
 
-impl Sink for Vec<u8> {
+impl FieldSink for Vec<u8> {
     #[inline]
     fn begin(&mut self, number: u32, length: usize) {
         push_varints(self, [key(number, WireType::LengthDelimited), length as u64]);
@@ -154,8 +157,8 @@ impl Sink for Vec<u8> {
     }
 
     #[inline]
-    fn part(&mut self, part: &impl Part, _: usize) {
-        part.write(self);
+    fn put_message(&mut self, message: &impl Encode, _: usize) {
+        message.encode(self);
     }
 
     #[inline]

@@ -1,51 +1,49 @@
-//! A message, field by field: the protobuf encoding as it is, without a schema.
-
-use std::str;
+//! Reads the fields of a protobuf message without a schema.
 
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::WireError;
+use super::error::WireError;
 
-/// What a field holds, as far as its encoding tells.
+/// Content of a field, by its wire type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Field<'a> {
-    /// A number of up to 64 bits, or a truth.
+    /// An integer of up to 64 bits, an enum or a boolean.
     Varint(u64),
     /// Four bytes: a `float`.
-    Four([u8; 4]),
+    Fixed32([u8; 4]),
     /// Eight bytes: a `double`.
-    Eight([u8; 8]),
-    /// A text, bytes, a message, or packed numbers.
+    Fixed64([u8; 8]),
+    /// A string, bytes, a message, or packed numbers.
     Bytes(&'a [u8]),
 }
 
-/// The fields of a message in the order in which they stand: number and content. Groups, which nobody sends any more,
-/// are passed over. Ends behind the first error.
+/// Iterates over the fields of a message: number and content. Groups, a deprecated encoding, are skipped. Ends after the
+/// first error.
 #[derive(Clone, Debug)]
-pub(super) struct Fields<'a>(&'a [u8]);
+pub(super) struct FieldReader<'a>(&'a [u8]);
 
-impl<'a> Fields<'a> {
-    /// The fields of this message.
-    pub(super) fn of(message: &'a [u8]) -> Self {
+impl<'a> FieldReader<'a> {
+    pub(super) fn new(message: &'a [u8]) -> Self {
         Self(message)
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(WireError::CutOff)?;
+        let (taken, rest) = self.0.split_first_chunk().ok_or(WireError::Truncated)?;
         self.0 = rest;
         Ok(*taken)
     }
 
-    /// The next field; `None` for a group.
+    /// Reads one field; its content is `None` for a group.
     fn read(&mut self) -> Result<(u32, Option<Field<'a>>), WireError> {
         let (number, wire) = decode_key(&mut self.0)?;
         let field = match wire {
             WireType::Varint => Field::Varint(decode_varint(&mut self.0)?),
-            WireType::ThirtyTwoBit => Field::Four(self.take()?),
-            WireType::SixtyFourBit => Field::Eight(self.take()?),
+            WireType::ThirtyTwoBit => Field::Fixed32(self.take()?),
+            WireType::SixtyFourBit => Field::Fixed64(self.take()?),
             WireType::LengthDelimited => {
-                let length = usize::try_from(decode_varint(&mut self.0)?).map_err(|_| WireError::CutOff)?;
-                let (bytes, rest) = self.0.split_at_checked(length).ok_or(WireError::CutOff)?;
+                let length =
+                    usize::try_from(decode_varint(&mut self.0)?).map_err(|_| WireError::Truncated)?;
+                let (bytes, rest) = self.0.split_at_checked(length).ok_or(WireError::Truncated)?;
                 self.0 = rest;
                 Field::Bytes(bytes)
             }
@@ -58,7 +56,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl<'a> Iterator for Fields<'a> {
+impl<'a> Iterator for FieldReader<'a> {
     type Item = Result<(u32, Field<'a>), WireError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -76,11 +74,8 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// Conversions fail with [`WireError::WrongType`] if the wire type does not match.
 impl<'a> Field<'a> {
-    /// The bytes that a field of bytes or a message holds.
-    ///
-    /// # Errors
-    /// [`WireError::WrongType`], as for all of these.
     pub(super) fn bytes(self) -> Result<&'a [u8], WireError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
@@ -88,14 +83,13 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The text that a field holds.
-    pub(super) fn text(self) -> Result<&'a str, WireError> {
-        str::from_utf8(self.bytes()?).map_err(|_| WireError::NotText)
+    pub(super) fn str(self) -> Result<&'a str, WireError> {
+        str::from_utf8(self.bytes()?).map_err(|_| WireError::NotUtf8)
     }
 
-    /// The small number that a field holds. What does not fit loses its upper half, as everywhere in protobuf.
+    /// Narrows to 32 bits by dropping the upper half, as every protobuf implementation does.
     #[expect(clippy::cast_possible_truncation, reason = "that is how protobuf narrows")]
-    pub(super) fn number(self) -> Result<u32, WireError> {
+    pub(super) fn uint32(self) -> Result<u32, WireError> {
         match self {
             Self::Varint(number) => Ok(number as u32),
             _ => Err(WireError::WrongType),
@@ -104,25 +98,25 @@ impl<'a> Field<'a> {
 
     pub(super) fn float(self) -> Result<f32, WireError> {
         match self {
-            Self::Four(bytes) => Ok(f32::from_le_bytes(bytes)),
+            Self::Fixed32(bytes) => Ok(f32::from_le_bytes(bytes)),
             _ => Err(WireError::WrongType),
         }
     }
 
     pub(super) fn double(self) -> Result<f64, WireError> {
         match self {
-            Self::Eight(bytes) => Ok(f64::from_le_bytes(bytes)),
+            Self::Fixed64(bytes) => Ok(f64::from_le_bytes(bytes)),
             _ => Err(WireError::WrongType),
         }
     }
 
-    /// Adds the floats that a repeated field holds, packed or not.
-    pub(super) fn floats(self, floats: &mut Vec<f32>) -> Result<(), WireError> {
+    /// Appends the floats of a repeated field, packed or not.
+    pub(super) fn append_floats(self, floats: &mut Vec<f32>) -> Result<(), WireError> {
         match self {
             Self::Bytes(packed) => {
                 let (each, rest) = packed.as_chunks();
                 if !rest.is_empty() {
-                    return Err(WireError::CutOff);
+                    return Err(WireError::Truncated);
                 }
                 floats.extend(each.iter().copied().map(f32::from_le_bytes));
             }
@@ -131,16 +125,16 @@ impl<'a> Field<'a> {
         Ok(())
     }
 
-    /// Adds the sides that a repeated field holds, packed or not.
-    pub(super) fn sides(self, sides: &mut Vec<usize>) -> Result<(), WireError> {
-        let mut add = |side| sides.push(usize::try_from(side).unwrap_or(usize::MAX));
+    /// Appends the sizes of a repeated field, packed or not. Sizes beyond the address space are saturated.
+    pub(super) fn append_sizes(self, sizes: &mut Vec<usize>) -> Result<(), WireError> {
+        let mut append = |size| sizes.push(usize::try_from(size).unwrap_or(usize::MAX));
         match self {
             Self::Bytes(mut packed) => {
                 while !packed.is_empty() {
-                    add(decode_varint(&mut packed)?);
+                    append(decode_varint(&mut packed)?);
                 }
             }
-            Self::Varint(side) => add(side),
+            Self::Varint(size) => append(size),
             _ => return Err(WireError::WrongType),
         }
         Ok(())

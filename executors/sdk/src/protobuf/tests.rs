@@ -1,4 +1,4 @@
-//! Messages and documents, there and back, and beside a reader that knows the schema.
+//! Round trips, and comparisons with a decoder that uses the published schema.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,8 +12,8 @@ use serde_json::{Number, json};
 use super::*;
 use crate::{NamedScore, Tensor};
 
-/// The message of that name in the schema as it is published.
-fn message_of(name: &str) -> MessageDescriptor {
+/// Descriptor of a message in the published schema.
+fn descriptor(name: &str) -> MessageDescriptor {
     static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
         let files = protox::compile(["docarray.proto"], ["../../proto"]).unwrap();
         DescriptorPool::from_file_descriptor_set(files).unwrap()
@@ -21,7 +21,7 @@ fn message_of(name: &str) -> MessageDescriptor {
     POOL.get_message_by_name(name).unwrap()
 }
 
-fn full() -> Document {
+fn sample() -> Document {
     let mut document = Document::new("a").with_text("t").with_blob(Bytes::from_static(b"b")).with_uri("u");
     document.tensor = Some(Tensor::from_u8(vec![1, 2], vec![3, 4]).unwrap());
     document.embedding = Some(Tensor::vector(vec![0.5, -1.0]));
@@ -42,7 +42,7 @@ fn any_value() -> impl Strategy<Value = Value> {
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i32>().prop_map(Value::from),
-            // What has no fraction reads back as an integer.
+            // Numbers without a fraction decode as integers.
             (any::<i32>(), 1..8_u8)
                 .prop_map(
                     |(whole, eighths)| Number::from_f64(f64::from(whole) + f64::from(eighths) / 8.0).into()
@@ -119,20 +119,20 @@ fn any_document() -> impl Strategy<Value = Document> {
 }
 
 #[test]
-fn tags_alone_are_the_tags_of_the_document() {
-    assert_eq!(decode_tags(&encode(&full())).unwrap(), *full().tags);
+fn tags_can_be_decoded_alone() {
+    assert_eq!(decode_tags(&encode(&sample())).unwrap(), *sample().tags);
     assert!(decode_tags(&encode(&Document::new("a"))).unwrap().is_empty());
     assert!(decode_tags(b"\xff").is_err());
 }
 
 #[test]
-fn a_document_comes_back_as_it_went() {
-    assert_eq!(decode(&encode(&full())).unwrap(), full());
+fn a_document_survives_a_round_trip() {
+    assert_eq!(decode(&encode(&sample())).unwrap(), sample());
     assert_eq!(decode(&[]).unwrap(), Document::default());
 }
 
 #[test]
-fn a_payload_is_shared_with_its_message() {
+fn payloads_share_the_memory_of_the_message() {
     let message = Bytes::from(encode_list(&[Document::new("a").with_embedding(vec![1.0; 100])]));
     let documents = decode_list(&message).unwrap();
     let data = documents[0].embedding.as_ref().unwrap().data().as_ptr();
@@ -140,13 +140,13 @@ fn a_payload_is_shared_with_its_message() {
 }
 
 #[test]
-fn equal_tags_are_equal_bytes_whatever_their_order() {
+fn equal_tags_have_equal_encodings_in_any_order() {
     let (one, other) = (json!({"a": 1, "b": {"c": 2, "d": 3}}), json!({"b": {"d": 3, "c": 2}, "a": 1}));
     assert_eq!(encode_object(one.as_object().unwrap()), encode_object(other.as_object().unwrap()));
 }
 
 #[test]
-fn chunks_that_name_no_parent_get_the_one_they_are_in() {
+fn chunks_without_a_parent_id_get_the_one_of_their_parent() {
     let chunk = |id: &str, parent_id: &str, chunks: Vec<Document>| Document {
         parent_id: parent_id.to_owned(),
         chunks: chunks.into(),
@@ -162,17 +162,17 @@ fn chunks_that_name_no_parent_get_the_one_they_are_in() {
 }
 
 #[test]
-fn what_is_no_document_is_refused_with_the_reason() {
+fn invalid_messages_are_rejected_with_the_reason() {
     let (bytes, deep) = (
-        encode(&full()),
+        encode(&sample()),
         (0..200).fold(Vec::new(), |inner, _| {
             let mut outer = Vec::new();
-            sink::Sink::set_bytes(&mut outer, 14, &inner);
+            sink::FieldSink::bytes(&mut outer, 14, &inner);
             outer
         }),
     );
-    assert!(matches!(decode(&bytes[..bytes.len() - 1]), Err(WireError::CutOff)));
-    assert!(matches!(decode(b"\x0a\x01\xff"), Err(WireError::NotText)));
+    assert!(matches!(decode(&bytes[..bytes.len() - 1]), Err(WireError::Truncated)));
+    assert!(matches!(decode(b"\x0a\x01\xff"), Err(WireError::NotUtf8)));
     assert!(matches!(decode(b"\x08\x01"), Err(WireError::WrongType)));
     assert!(matches!(decode(b"\x0c"), Err(WireError::Message(_))));
     assert!(matches!(decode(&deep), Err(WireError::TooDeep)));
@@ -181,44 +181,22 @@ fn what_is_no_document_is_refused_with_the_reason() {
 }
 
 #[test]
-fn groups_and_unknown_fields_are_passed_over() {
+fn groups_and_unknown_fields_are_skipped() {
     // Field 100 as a group with a number in it, then the id.
     assert_eq!(decode(b"\xa3\x06\x08\x01\xa4\x06\x0a\x01a\xf8\x06\x01").unwrap(), Document::new("a"));
 }
 
-#[cfg(feature = "service")]
-#[test]
-fn documents_that_nobody_writes_to_go_on_as_they_came() {
-    // With an evaluation in it, which a document of ours does not have.
-    let mut message = encode_list(&[full()]);
-    let mut stranger = encode(&Document::new("b"));
-    stranger.extend_from_slice(b"\x9a\x01\x02\x0a\x00");
-    sink::Sink::set_bytes(&mut message, 1, &stranger);
-    let message = Bytes::from(message);
-    let mut documents = decode_documents(message.clone(), Schema::V1).unwrap();
-    assert_eq!((documents.len(), documents.all_have_ids(), &documents[1].id), (2, true, &"b".to_owned()));
-    let same = encode_documents(&documents.clone(), Schema::V1);
-    assert_eq!((same.as_ptr(), same.len()), (message.as_ptr(), message.len()));
-    documents.make_mut().pop();
-    assert_eq!(documents.len(), 1);
-    assert_eq!(encode_documents(&documents, Schema::V1), encode_list(&[full()]));
-    // In another schema they are written anew, and what came in that one goes on as it came too.
-    let second = encode_documents(&decode_documents(message, Schema::V1).unwrap(), Schema::V2);
-    let again = encode_documents(&decode_documents(second.clone(), Schema::V2).unwrap(), Schema::V2);
-    assert_eq!(again.as_ptr(), second.as_ptr());
-}
-
-/// Whether what is seen of a list without reading it is what is read.
-fn is_seen_as_read(list: &[u8]) -> Result<(), TestCaseError> {
+/// Asserts that the summary of a list agrees with its decoded documents.
+fn assert_summary_matches(list: &[u8]) -> Result<(), TestCaseError> {
     let list = Bytes::copy_from_slice(list);
-    let seen = Reading::of(None).check_list(&list);
-    match Reading::of(Some(&list)).list(&list) {
-        Err(_) => prop_assert!(seen.is_err()),
-        Ok(read) => {
-            let check::Seen { count, named, bytes } = seen.unwrap();
-            prop_assert_eq!(count, read.len());
-            prop_assert_eq!(named, read.iter().all(|document| !document.id.is_empty()));
-            prop_assert!(bytes >= read.iter().map(Document::memory_bytes).sum());
+    let summary = Decoder::new(None).scan_list(&list);
+    match Decoder::new(Some(&list)).list(&list) {
+        Err(_) => prop_assert!(summary.is_err()),
+        Ok(decoded) => {
+            let ListSummary { count, all_have_ids, memory_bytes } = summary.unwrap();
+            prop_assert_eq!(count, decoded.len());
+            prop_assert_eq!(all_have_ids, decoded.iter().all(|document| !document.id.is_empty()));
+            prop_assert!(memory_bytes >= decoded.iter().map(Document::memory_bytes).sum());
         }
     }
     Ok(())
@@ -226,40 +204,39 @@ fn is_seen_as_read(list: &[u8]) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn what_is_passed_on_unread_is_documents_and_what_they_hold_is_known(
+    fn summaries_are_accurate_and_one_pass_encodings_are_valid(
         documents in vec(any_document(), 0..3), position in 0..2_000_usize, byte: u8,
     ) {
         let mut list = encode_list(&documents);
-        is_seen_as_read(&list)?;
-        // What is written in one pass is read alike, and told without being read.
+        assert_summary_matches(&list)?;
         let documents = Documents::from(documents);
         let once = encode_shared(&documents);
         prop_assert_eq!(&decode_list(&once).unwrap(), &documents);
-        let message = DynamicMessage::decode(message_of("docarray.DocumentArrayProto"), &*once).unwrap();
+        let message = DynamicMessage::decode(descriptor("docarray.DocumentArrayProto"), &*once).unwrap();
         prop_assert_eq!(&decode_list(&message.encode_to_vec().into()).unwrap(), &documents);
-        let trusted = trusted_list(once, documents.len(), documents.all_have_ids(), documents.memory_bytes());
-        prop_assert_eq!(trusted, documents);
+        let unchecked = unchecked_list(once, documents.len(), documents.all_have_ids(), documents.memory_bytes());
+        prop_assert_eq!(unchecked, documents);
         if !list.is_empty() {
             let position = position % list.len();
             list[position] = byte;
-            is_seen_as_read(&list)?;
-            is_seen_as_read(&list[..position])?;
+            assert_summary_matches(&list)?;
+            assert_summary_matches(&list[..position])?;
         }
     }
 
     #[test]
-    fn any_document_comes_back_as_it_went(document in any_document()) {
+    fn any_document_survives_a_round_trip(document in any_document()) {
         let bytes = Bytes::from(encode(&document));
-        prop_assert_eq!(bytes.len(), Part::length(&document));
+        prop_assert_eq!(bytes.len(), document.encoded_length());
         prop_assert_eq!(&decode_shared(&bytes).unwrap(), &document);
         let list = Bytes::from(encode_list(&[document.clone(), Document::default()]));
         prop_assert_eq!(&*decode_list(&list).unwrap(), &[document, Document::default()]);
     }
 
     #[test]
-    fn who_knows_the_schema_reads_and_writes_the_same(document in any_document()) {
+    fn encodings_agree_with_the_published_schema(document in any_document()) {
         let bytes = encode(&document);
-        let message = DynamicMessage::decode(message_of("docarray.DocumentProto"), &*bytes).unwrap();
+        let message = DynamicMessage::decode(descriptor("docarray.DocumentProto"), &*bytes).unwrap();
         prop_assert_eq!(message.unknown_fields().count(), 0);
         let id = message.get_field_by_name("id").unwrap();
         prop_assert_eq!(id.as_str().unwrap(), &document.id);
@@ -273,12 +250,12 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_message_is_refused_or_read_as_the_schema_says(position in 0..400_usize, byte: u8) {
-        let mut bytes = encode(&full());
+    fn damaged_messages_are_rejected_or_decoded_like_the_published_schema(position in 0..400_usize, byte: u8) {
+        let mut bytes = encode(&sample());
         let position = position % bytes.len();
         bytes[position] = byte;
         if let (Ok(message), Ok(document)) =
-            (DynamicMessage::decode(message_of("docarray.DocumentProto"), &*bytes), decode(&bytes))
+            (DynamicMessage::decode(descriptor("docarray.DocumentProto"), &*bytes), decode(&bytes))
         {
             prop_assert_eq!(decode(&message.encode_to_vec()).unwrap(), document);
         }

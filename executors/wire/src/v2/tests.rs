@@ -1,4 +1,4 @@
-//! Documents of the second schema, there and back.
+//! Round trips of documents in the second schema.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ fn typed(content: Content, name: &str) -> NodeProto {
     NodeProto { content: Some(content), r#type: Some(name.to_owned()) }
 }
 
-fn there_and_back(data: BTreeMap<String, NodeProto>) -> BTreeMap<String, NodeProto> {
+fn round_trip(data: BTreeMap<String, NodeProto>) -> BTreeMap<String, NodeProto> {
     let sent = DocProto { data }.encode_to_vec();
     let document = decode_document(sent.into()).unwrap();
     DocProto::decode(encode_document(&document)).unwrap().data
@@ -30,12 +30,12 @@ fn any_node() -> impl Strategy<Value = NodeProto> {
         any::<f32>()
             .prop_filter("NaN is unequal to itself", |float| !float.is_nan())
             .prop_map(|float| node(Content::Float(float.into()))),
-        any::<bool>().prop_map(|truth| node(Content::Boolean(truth))),
+        any::<bool>().prop_map(|value| node(Content::Boolean(value))),
         Just(node(Content::Blob(Bytes::from_static(b"\0\xff")))),
         Just(typed(Content::Text("https://a/b.png".to_owned()), "image_url")),
         Just(typed(Content::Ndarray(array(&Tensor::vector(vec![0.5, 2.0]))), "torch_tensor")),
         Just(typed(Content::Ndarray(array(&Tensor::vector(vec![0.5, 2.0]))), "ndarray")),
-        // A shape that lies, and a type of element that we do not know.
+        // A shape that does not match the data, and an unknown element type.
         Just(node(Content::Ndarray(NdArrayProto {
             dense: Some(DenseNdArrayProto {
                 buffer: Bytes::from_static(b"ab"),
@@ -61,12 +61,12 @@ fn any_node() -> impl Strategy<Value = NodeProto> {
 
 proptest! {
     #[test]
-    fn a_document_comes_back_with_the_fields_and_types_that_came(
+    fn round_trips_preserve_fields_and_types(
         data in proptest::collection::btree_map(
             "id|uri|url|text|blob|tensor|embedding|tags|scores|chunks|matches|weight|price|[a-d]|__fields__",
             any_node(), 0..8)
     ) {
-        prop_assert_eq!(there_and_back(data.clone()), data);
+        prop_assert_eq!(round_trip(data.clone()), data);
     }
 
     #[test]
@@ -76,7 +76,7 @@ proptest! {
 }
 
 #[test]
-fn known_fields_are_those_of_a_document_and_plain_ones_are_tags() {
+fn known_fields_are_set_and_other_plain_fields_become_tags() {
     let price = node(Content::Float(1.5));
     let id = typed(Content::Text("a".to_owned()), "id");
     let data = [("id", id), ("price", price), ("embedding", NodeProto::default())];

@@ -1,29 +1,31 @@
-//! The messages of Jina and of docarray's second schema.
+//! Generates the types of Jina's messages and of docarray's second schema from `proto/`, without a `protoc` program.
 
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{DescriptorProto, FileDescriptorSet};
 
-/// Messages that stay bytes in the messages around them: which schema documents are of is seen only when they are
-/// looked into, and objects are read and written as JSON.
-const LATER: [&str; 3] =
+/// Messages that are left undecoded, as bytes, inside the messages that contain them: the schema of documents is
+/// detected when they are decoded, and objects are converted to and from JSON directly.
+const OPAQUE: [&str; 3] =
     [".docarray.DocumentArrayProto", ".docarray.DocumentProto", ".google.protobuf.Struct"];
 
-pub(crate) fn compile() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = "../../proto";
+    println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed={directory}");
-    let messages = with_bytes(protox::compile(["jina.proto", "docarray2.proto"], [directory])?);
+    let messages = with_opaque_fields(protox::compile(["jina.proto", "docarray2.proto"], [directory])?);
     prost_build::Config::new().bytes(["."]).btree_map(["."]).compile_fds(messages)?;
     Ok(())
 }
 
-/// The same schema on the wire, with those left as they came.
-fn with_bytes(mut descriptors: FileDescriptorSet) -> FileDescriptorSet {
+/// Replaces the types in [`OPAQUE`] by bytes, which have the same encoding, and drops services and docarray's first
+/// schema, which the SDK encodes itself.
+fn with_opaque_fields(mut descriptors: FileDescriptorSet) -> FileDescriptorSet {
     fn visit(message: &mut DescriptorProto) {
         for field in &mut message.field {
-            if LATER.iter().any(|name| field.type_name() == *name) {
+            if OPAQUE.iter().any(|name| field.type_name() == *name) {
                 field.set_type(Type::Bytes);
                 field.type_name = None;
-                // A message that is set differs from one that is not, though it be empty.
+                // An empty message differs from an absent one; plain bytes would not preserve that.
                 field.proto3_optional = Some(field.oneof_index.is_none());
             }
         }

@@ -1,4 +1,5 @@
-//! Documents of docarray's second schema: maps of fields. What becomes of each field is told in [`super::fields`].
+//! Documents in docarray's second schema: maps of named fields. [`extra_fields`](super::extra_fields) describes what
+//! becomes of fields that [`Document`] does not have.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,61 +15,59 @@ use super::docarray2::node_proto::Content;
 use super::docarray2::{
     DenseNdArrayProto, DictOfAnyProto, DocListProto, DocProto, ListOfAnyProto, NdArrayProto, NodeProto,
 };
-use super::fields::{FIELDS, Fields, NOTHING, TAGS};
-use crate::documents::Message;
-use crate::{Document, Documents, NamedScore, Tags, Tensor};
+use super::extra_fields::{ExtraFields, KIND_NULL, KIND_TAGS, RECORD_TAG};
+use flowrun_sdk::{Document, Documents, NamedScore, Tags, Tensor};
 
-/// The documents that a list of messages stands for. They are read at once; what they came in is kept all the same, as
-/// it says more than they do.
+/// Decodes a list of documents at once. The message is kept with them, because it holds more than they do.
 pub(super) fn decode_documents(list: Bytes) -> Result<Documents, DecodeError> {
-    let read: Vec<Document> = DocListProto::decode(list.clone())?.docs.into_iter().map(document).collect();
-    let (count, named) = (read.len(), read.iter().all(|document| !document.id.is_empty()));
-    Ok(Documents::of_message(Message { list, schema: Schema::V2, count, named, read: read.into() }, 0))
+    let documents = DocListProto::decode(list.clone())?.docs.into_iter().map(document).collect();
+    Ok(Documents::with_source_message(documents, list, Schema::V2))
 }
 
-/// The document that a message stands for.
+/// Decodes one document.
 pub(super) fn decode_document(message: Bytes) -> Result<Document, DecodeError> {
     DocProto::decode(message).map(document)
 }
 
-/// The documents as a list of messages.
+/// Encodes a list of documents.
 pub(super) fn encode_documents(documents: &[Document]) -> Bytes {
     DocListProto { docs: documents.iter().map(message).collect() }.encode_to_vec().into()
 }
 
-/// The document as a message.
+/// Encodes one document.
 pub(super) fn encode_document(document: &Document) -> Bytes {
     message(document).encode_to_vec().into()
 }
 
 fn document(message: DocProto) -> Document {
     let mut document = Document::default();
-    let (mut tags, mut fields) = (Tags::new(), Fields::default());
+    let (mut tags, mut fields) = (Tags::new(), ExtraFields::default());
     let mut data = message.data;
-    // First, so that no field takes the place of a tag.
-    if let Some(node) = data.remove(TAGS) {
+    // First, so that no other field claims the name of a tag.
+    if let Some(node) = data.remove(KIND_TAGS) {
         match object(&node) {
-            Some(entries) if node.r#type.is_none() && !entries.contains_key(FIELDS) => {
+            Some(entries) if node.r#type.is_none() && !entries.contains_key(RECORD_TAG) => {
                 tags = entries;
-                fields.kinds.insert(TAGS.to_owned(), TAGS.into());
+                fields.kinds.insert(KIND_TAGS.to_owned(), KIND_TAGS.into());
             }
-            _ => put_aside(TAGS.to_owned(), &node, &mut tags, &mut fields),
+            _ => record_extra(KIND_TAGS.to_owned(), &node, &mut tags, &mut fields),
         }
     }
     for (name, node) in data {
-        match set(&mut document, &name, node) {
+        match set_field(&mut document, &name, node) {
             Ok(Some(unusual)) => _ = fields.types.insert(name, unusual.into()),
             Ok(None) => {}
-            Err(node) => put_aside(name, &node, &mut tags, &mut fields),
+            Err(node) => record_extra(name, &node, &mut tags, &mut fields),
         }
     }
-    fields.keep(&mut tags);
+    fields.write_to(&mut tags);
     document.tags = Arc::new(tags);
     document
 }
 
-/// Sets the field of that name. Returns the type where it is unusual, or the node when it is no field of ours.
-fn set(document: &mut Document, name: &str, node: NodeProto) -> Result<Option<String>, Box<NodeProto>> {
+/// Sets the field `name` of a document. Returns its Python type if that is unusual, or the node if [`Document`] has no
+/// such field.
+fn set_field(document: &mut Document, name: &str, node: NodeProto) -> Result<Option<String>, Box<NodeProto>> {
     let NodeProto { content, r#type } = node;
     let tensor = |content| match content {
         Some(Content::Ndarray(array)) => tensor(array).map_err(|array| Some(Content::Ndarray(array))),
@@ -80,7 +79,7 @@ fn set(document: &mut Document, name: &str, node: NodeProto) -> Result<Option<St
             Ok(())
         }
         (_, Some(Content::Text(text))) if !text.is_empty() => {
-            let place = match name {
+            let field = match name {
                 "id" => &mut document.id,
                 "uri" | "url" => &mut document.uri,
                 "mime_type" => &mut document.mime_type,
@@ -88,8 +87,8 @@ fn set(document: &mut Document, name: &str, node: NodeProto) -> Result<Option<St
                 "parent_id" => &mut document.parent_id,
                 _ => return Err(NodeProto { content: Some(Content::Text(text)), r#type }.into()),
             };
-            if place.is_empty() {
-                *place = text;
+            if field.is_empty() {
+                *field = text;
                 Ok(())
             } else {
                 Err(Some(Content::Text(text)))
@@ -120,13 +119,13 @@ fn set(document: &mut Document, name: &str, node: NodeProto) -> Result<Option<St
     };
     match set {
         Ok(()) if r#type.as_deref() == usual_type(name) && name != "url" => Ok(None),
-        // The name `url` has to be kept as well, so it always has an entry.
+        // `url` is stored as `uri`; the entry in `types` preserves its name.
         Ok(()) => Ok(Some(r#type.unwrap_or_default())),
         Err(content) => Err(NodeProto { content, r#type }.into()),
     }
 }
 
-/// What Python makes of a field, if its sender does not say otherwise.
+/// Python type of a field whose sender does not state one.
 fn usual_type(name: &str) -> Option<&'static str> {
     match name {
         "id" => Some("id"),
@@ -145,10 +144,10 @@ fn tensor(array: NdArrayProto) -> Result<Tensor, NdArrayProto> {
     tensor.ok_or(array)
 }
 
-/// Scores by name, when they are that: numbers that fit.
+/// Converts a map to scores; `None` unless every value is an untyped number that single precision represents exactly.
 fn scores(dict: &DictOfAnyProto) -> Option<indexmap::IndexMap<String, NamedScore>> {
     let score = |(name, node): (&String, &NodeProto)| match node.content {
-        #[expect(clippy::cast_possible_truncation, reason = "what does not fit is kept as it came")]
+        #[expect(clippy::cast_possible_truncation, reason = "compared with the original before use")]
         Some(Content::Float(value)) if f64::from(value as f32) == value && node.r#type.is_none() => {
             Some((name.clone(), NamedScore::new(value as f32, "")))
         }
@@ -157,10 +156,10 @@ fn scores(dict: &DictOfAnyProto) -> Option<indexmap::IndexMap<String, NamedScore
     if dict.data.is_empty() { None } else { dict.data.iter().map(score).collect() }
 }
 
-/// Keeps a field that a document of ours does not have.
-fn put_aside(name: String, node: &NodeProto, tags: &mut Tags, fields: &mut Fields) {
+/// Stores a field that [`Document`] does not have as a tag, or in the record.
+fn record_extra(name: String, node: &NodeProto, tags: &mut Tags, fields: &mut ExtraFields) {
     if node.content.is_none() && node.r#type.is_none() {
-        fields.kinds.insert(name, NOTHING.into());
+        fields.kinds.insert(name, KIND_NULL.into());
         return;
     }
     match json(node) {
@@ -180,11 +179,11 @@ fn kind(node: &NodeProto) -> &'static str {
         Some(Content::Boolean(_)) => "boolean",
         Some(Content::List(_)) => "list",
         Some(Content::Dict(_)) => "dict",
-        _ => NOTHING,
+        _ => KIND_NULL,
     }
 }
 
-/// The node as JSON, when JSON can say it without loss.
+/// Converts a node to JSON; `None` if that would lose something.
 fn json(node: &NodeProto) -> Option<Value> {
     if node.r#type.is_some() {
         return None;
@@ -194,7 +193,7 @@ fn json(node: &NodeProto) -> Option<Value> {
         Some(Content::Text(text)) => text.as_str().into(),
         Some(Content::Integer(integer)) => (*integer).into(),
         Some(Content::Float(float)) => Number::from_f64(*float)?.into(),
-        Some(Content::Boolean(truth)) => (*truth).into(),
+        Some(Content::Boolean(boolean)) => (*boolean).into(),
         Some(Content::List(list)) => list.data.iter().map(json).collect::<Option<Vec<_>>>()?.into(),
         Some(Content::Dict(_)) => object(node)?.into(),
         Some(_) => return None,
@@ -208,11 +207,11 @@ fn object(node: &NodeProto) -> Option<Map<String, Value>> {
 
 fn message(document: &Document) -> DocProto {
     let mut tags = (*document.tags).clone();
-    let fields = Fields::of(document).unwrap_or_default();
+    let fields = ExtraFields::from_document(document).unwrap_or_default();
     let mut data = BTreeMap::new();
-    for (name, kind, value) in fields.reclaim(&mut tags) {
+    for (name, kind, value) in fields.take_from(&mut tags) {
         let node = match kind.as_str() {
-            TAGS => continue,
+            KIND_TAGS => continue,
             kind => value.map_or_else(NodeProto::default, |value| from_json(&value, kind)),
         };
         data.insert(name, node);
@@ -256,12 +255,12 @@ fn message(document: &Document) -> DocProto {
         put(name, !documents.is_empty(), Content::DocArray(DocListProto { docs }));
     }
     put_numbers(document, &mut put);
-    let has_tags = !tags.is_empty() || fields.kinds.get(TAGS).is_some_and(|kind| kind == TAGS);
-    put(TAGS, has_tags && !fields.nodes.contains_key(TAGS), dict(&tags));
+    let has_tags = !tags.is_empty() || fields.kinds.get(KIND_TAGS).is_some_and(|kind| kind == KIND_TAGS);
+    put(KIND_TAGS, has_tags && !fields.nodes.contains_key(KIND_TAGS), dict(&tags));
     DocProto { data }
 }
 
-/// The fields that are numbers, where they are set.
+/// Adds the numeric fields that are set.
 fn put_numbers(document: &Document, put: &mut impl FnMut(&str, bool, Content)) {
     let float = |value: f32| NodeProto { content: Some(Content::Float(value.into())), r#type: None };
     let scores = document.scores.iter().map(|(name, score)| (name.clone(), float(score.value))).collect();
@@ -287,11 +286,11 @@ fn array(tensor: &Tensor) -> NdArrayProto {
     NdArrayProto { dense: Some(dense), parameters: None }
 }
 
-/// The node that JSON stands for. A number is what it looks like, unless the kind says that it is a float.
+/// Converts JSON to a node. A whole number becomes an integer unless `kind` is `float`.
 fn from_json(value: &Value, kind: &str) -> NodeProto {
     let content = match value {
         Value::Null => None,
-        Value::Bool(truth) => Some(Content::Boolean(*truth)),
+        Value::Bool(boolean) => Some(Content::Boolean(*boolean)),
         Value::Number(number) => Some(from_number(number, kind)),
         Value::String(text) => Some(Content::Text(text.clone())),
         Value::Array(items) => {
