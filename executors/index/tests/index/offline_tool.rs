@@ -1,4 +1,4 @@
-//! What can be done with an index that no flow has open.
+//! Operations on an index without a flow: copy, verify, compact, import, export.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use flowrun_sdk::Document;
 use flowrun_sdk::testing::ExecutorHarness;
 use serde_json::{Value, json};
 
-use crate::bench::{NONE, call, call_with, directory, document, found, open};
+use crate::harness::{NO_DOCUMENTS, call, call_with, directory, document, matches_of, open};
 
 fn with() -> Value {
     json!({"metric": "euclidean", "fsync": "never"})
@@ -17,24 +17,24 @@ fn stored(number: u16) -> Document {
     document(&format!("{number:03}"), &[f32::from(number), 1.0]).with_tag("number", number).with_text("t")
 }
 
-/// An index in which some documents were replaced and some removed.
+/// An index in which some documents were replaced and some deleted.
 fn fill(base: &Path) -> ExecutorHarness {
-    let mut bench = open(base, "VectorIndexer", &with());
-    call(&mut bench, "/index", (0..60).map(stored).collect());
+    let mut executor = open(base, "VectorIndexer", &with());
+    call(&mut executor, "/index", (0..60).map(stored).collect());
     call(
-        &mut bench,
+        &mut executor,
         "/index",
         (0..10).map(|number| document(&format!("{number:03}"), &[500.0, 1.0])).collect(),
     );
-    call_with(&mut bench, "/delete", NONE, json!({"ids": ["020", "021"]})).unwrap();
-    bench
+    call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"ids": ["020", "021"]})).unwrap();
+    executor
 }
 
-/// What is found, in order.
+/// Matches of a query, nearest first.
 fn answers(base: &Path) -> Vec<(String, f32)> {
-    let mut bench = open(base, "VectorIndexer", &with());
+    let mut executor = open(base, "VectorIndexer", &with());
     let query = vec![document("q", &[15.0, 1.0])];
-    found(&call_with(&mut bench, "/search", query, json!({"top_k": 100})).unwrap().documents[0])
+    matches_of(&call_with(&mut executor, "/search", query, json!({"top_k": 100})).unwrap().documents[0])
 }
 
 fn problems(path: &Path) -> Vec<String> {
@@ -42,17 +42,17 @@ fn problems(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_copy_is_whole_small_and_answers_as_the_index_did() {
+fn a_copy_answers_like_the_index_and_has_no_tombstones() {
     let directory = directory();
     let (base, copy) = (directory.path().join("pod"), directory.path().join("copy"));
-    let bench = fill(&base);
-    // A flow that has it open is not disturbed.
+    let executor = fill(&base);
+    // Reading operations work while the index is open.
     let live = directory.path().join("live");
     assert_eq!((tool::copy(&base, &live).unwrap(), problems(&base)), (58, vec![]));
     assert_eq!(tool::inspect(&base).unwrap()[0]["documents"], 58);
     let refused = tool::compact(&base).unwrap_err().to_string();
     assert!(refused.contains("another process or pod writes in"), "{refused}");
-    drop(bench);
+    drop(executor);
     let before = answers(&base);
     assert_eq!((answers(&live), problems(&live)), (before.clone(), vec![]));
     assert_eq!(tool::copy(&base, &copy).unwrap(), 58);
@@ -71,19 +71,19 @@ fn a_copy_is_whole_small_and_answers_as_the_index_did() {
 }
 
 #[test]
-fn a_store_of_documents_is_copied_too() {
+fn a_document_store_can_be_copied() {
     let directory = directory();
     let (base, copy) = (directory.path().join("pod"), directory.path().join("copy"));
-    let mut bench = open(&base, "DocumentStore", &json!({}));
-    call(&mut bench, "/index", (0..30).map(|number| Document::new(number.to_string())).collect());
-    drop(bench);
+    let mut executor = open(&base, "DocumentStore", &json!({}));
+    call(&mut executor, "/index", (0..30).map(|number| Document::new(number.to_string())).collect());
+    drop(executor);
     assert_eq!((tool::copy(&base, &copy).unwrap(), problems(&copy)), (30, vec![]));
-    let mut bench = open(&copy, "DocumentStore", &json!({}));
-    assert_eq!(call(&mut bench, "/status", NONE).results["documents"], 30);
+    let mut executor = open(&copy, "DocumentStore", &json!({}));
+    assert_eq!(call(&mut executor, "/status", NO_DOCUMENTS).results["documents"], 30);
 }
 
 #[test]
-fn what_is_exported_can_be_imported() {
+fn exported_documents_can_be_imported() {
     let directory = directory();
     let base = directory.path().join("pod");
     drop(fill(&base));
@@ -95,18 +95,18 @@ fn what_is_exported_can_be_imported() {
         let options = ImportOptions { metric: Some("euclidean".to_owned()), ..ImportOptions::default() };
         assert_eq!(tool::import(&copy.join("0"), &file, &options).unwrap(), 58, "{name}");
         assert_eq!((answers(&copy), problems(&copy)), (before.clone(), vec![]), "{name}");
-        // Once more changes nothing.
+        // A repeated import changes nothing.
         tool::import(&copy.join("0"), &file, &ImportOptions::default()).unwrap();
         assert_eq!(tool::inspect(&copy).unwrap()[0]["rows"], 58);
     }
-    let mut bench = open(&directory.path().join("out.jsonl-pod"), "VectorIndexer", &with());
-    let answer = call(&mut bench, "/search", vec![document("q", &[30.0, 1.0])]);
+    let mut executor = open(&directory.path().join("out.jsonl-pod"), "VectorIndexer", &with());
+    let answer = call(&mut executor, "/search", vec![document("q", &[30.0, 1.0])]);
     let nearest = &answer.documents[0].matches[0];
     assert_eq!((nearest.text.as_deref(), &nearest.tags["number"]), (Some("t"), &json!(30)));
 }
 
 #[test]
-fn documents_of_others_are_taken_and_get_ids_where_they_have_none() {
+fn imported_documents_without_ids_get_ids() {
     let directory = directory();
     let path = directory.path().join("0");
     let listed = directory.path().join("ids");
@@ -129,20 +129,23 @@ fn documents_of_others_are_taken_and_get_ids_where_they_have_none() {
         assert!(refused.contains(expected), "{refused}");
     }
     let refused = import("", 1, &with_ids).unwrap_err().to_string();
-    assert!(refused.ends_with("ids: there are more ids than vectors; what was read is stored"), "{refused}");
-    let mut handed = Vec::new();
+    assert!(
+        refused.ends_with("ids: there are more ids than vectors; the vectors that were read are stored"),
+        "{refused}"
+    );
+    let mut exported = Vec::new();
     let count = tool::export_to(&path, |document, vector| {
-        handed.push((document.id, vector[0]));
+        exported.push((document.id, vector[0]));
         Ok::<_, String>(())
     });
     let expected = [("own", 0.0), ("row-0", 0.0), ("row-1", 1.0), ("x", 0.0), ("y", 1.0)];
-    assert_eq!((count.unwrap(), handed), (5, expected.map(|(id, first)| (id.to_owned(), first)).to_vec()));
+    assert_eq!((count.unwrap(), exported), (5, expected.map(|(id, first)| (id.to_owned(), first)).to_vec()));
     let refused = tool::export_to(&path, |_, _| Err("no")).unwrap_err().to_string();
     assert_eq!(refused, "no");
 }
 
 #[test]
-fn what_cannot_be_stored_is_named_and_what_came_before_stays() {
+fn a_failed_import_names_the_line_and_keeps_earlier_documents() {
     let directory = directory();
     let path = directory.path().join("0");
     let long = "x".repeat(16_385);
@@ -169,7 +172,7 @@ fn what_cannot_be_stored_is_named_and_what_came_before_stays() {
 }
 
 #[test]
-fn copies_that_were_never_finished_are_no_shards() {
+fn unfinished_copies_are_ignored() {
     let directory = directory();
     let base = directory.path().join("pod");
     drop(fill(&base));
@@ -181,13 +184,13 @@ fn copies_that_were_never_finished_are_no_shards() {
 }
 
 #[test]
-fn files_that_are_none_are_named_and_nothing_is_half_read() {
+fn malformed_files_are_named() {
     let directory = directory();
     let path = directory.path().join("0");
     for (name, content, expected) in [
-        ("a.npy", &b"nonsense"[..], "it is no .npy file"),
-        ("b.npy", b"\x93NUMPY\x01\x00\x04\x00{}  ", "its header says no matrix"),
-        ("c.fvecs", b"\x00\x00\x00\x80", "a vector of 0 dimensions is none"),
+        ("a.npy", &b"nonsense"[..], "it is not a .npy file"),
+        ("b.npy", b"\x93NUMPY\x01\x00\x04\x00{}  ", "only matrices of <f2, <f4 or <f8"),
+        ("c.fvecs", b"\x00\x00\x00\x80", "a vector has 0 dimensions"),
         ("d.jsonl", b"{\"id\": \"a\"}\n", "d.jsonl:1: the document has no embedding"),
         ("e.jsonl", b"\n{", "e.jsonl:2: "),
         ("f.txt", b"", "write a name that ends in"),

@@ -1,4 +1,4 @@
-//! Rows that nobody finds any more are left behind, and whenever that is cut short nothing is lost.
+//! Compaction removes tombstones, and an interrupted compaction loses nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use flowrun_sdk::Document;
 use flowrun_sdk::testing::ExecutorHarness;
 use serde_json::{Value, json};
 
-use crate::bench::{NONE, call, call_with, clip, directory, found, open};
+use crate::harness::{NO_DOCUMENTS, call, call_with, clip, directory, matches_of, open};
 
-/// Large, so that a few hundred dead rows are worth leaving behind.
+/// Large, so that a few hundred tombstones trigger a compaction.
 const DIMENSION: u16 = 2048;
 const CLIPS: u16 = 80;
 
@@ -18,10 +18,10 @@ fn with(index: &str) -> Value {
     json!({"metric": "euclidean", "index": index, "access_paths": "@c", "fsync": "never"})
 }
 
-/// Clips of four frames; the vectors differ from time to time.
-fn clips(time: u16) -> Vec<Document> {
+/// Clips of four frames; the vectors depend on the version.
+fn clips(version: u16) -> Vec<Document> {
     let vector =
-        |frame: u16| (0..DIMENSION).map(|n| f32::from((frame * 31 + n * time) % 97)).collect::<Vec<_>>();
+        |frame: u16| (0..DIMENSION).map(|n| f32::from((frame * 31 + n * version) % 97)).collect::<Vec<_>>();
     let clip_of = |number: u16| {
         let frames: Vec<Vec<f32>> = (0..4).map(|frame| vector(number * 4 + frame)).collect();
         clip(&format!("{number:02}"), &frames.iter().map(Vec::as_slice).collect::<Vec<_>>())
@@ -29,21 +29,21 @@ fn clips(time: u16) -> Vec<Document> {
     (0..CLIPS).map(clip_of).collect()
 }
 
-/// Writes the clips as they are at one of these times after the other, and removes some.
-fn write(base: &Path, index: &str, times: std::ops::RangeInclusive<u16>) {
-    let mut bench = open(base, "VectorIndexer", &with(index));
-    times.for_each(|time| drop(call(&mut bench, "/index", clips(time))));
-    call_with(&mut bench, "/delete", NONE, json!({"ids": ["07", "08#2"]})).unwrap();
-    call_with(&mut bench, "/status", NONE, json!({"settled": true})).unwrap();
-    bench.close().unwrap();
+/// Writes these versions of the clips one after the other, and deletes some clips.
+fn write(base: &Path, index: &str, versions: std::ops::RangeInclusive<u16>) {
+    let mut executor = open(base, "VectorIndexer", &with(index));
+    versions.for_each(|version| drop(call(&mut executor, "/index", clips(version))));
+    call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"ids": ["07", "08#2"]})).unwrap();
+    call_with(&mut executor, "/status", NO_DOCUMENTS, json!({"settled": true})).unwrap();
+    executor.close().unwrap();
 }
 
-/// What is found for some vectors, and what is told about the index.
-fn answers(bench: &mut ExecutorHarness) -> (Vec<Vec<(String, f32)>>, Value) {
+/// The matches of some vectors, and the status of the index.
+fn answers(executor: &mut ExecutorHarness) -> (Vec<Vec<(String, f32)>>, Value) {
     let queries = clips(3).into_iter().step_by(7).collect();
-    let answer = call(bench, "/search", queries);
-    let frames = answer.documents.iter().flat_map(|clip| clip.chunks.iter().map(found));
-    let (frames, mut status) = (frames.collect(), call(bench, "/status", NONE).results);
+    let answer = call(executor, "/search", queries);
+    let frames = answer.documents.iter().flat_map(|clip| clip.chunks.iter().map(matches_of));
+    let (frames, mut status) = (frames.collect(), call(executor, "/status", NO_DOCUMENTS).results);
     status.remove("deleted").unwrap();
     (frames, Value::Object(status))
 }
@@ -67,29 +67,29 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn when_most_rows_are_dead_they_are_left_behind() {
+fn an_index_is_compacted_when_most_rows_are_tombstones() {
     for index in ["Flat", "HNSW8"] {
         let (directory, once) = (directory(), directory());
-        // Every clip came three times: of 960 rows 645 are dead.
+        // Every clip was written three times: 645 of 960 rows are tombstones.
         write(directory.path(), index, 1..=3);
         write(once.path(), index, 3..=3);
-        let mut bench = open(directory.path(), "VectorIndexer", &with(index));
-        // All of these, or all that were dead before the last five were removed.
-        let dead = call(&mut bench, "/status", NONE).results["deleted"].as_u64().unwrap();
+        let mut executor = open(directory.path(), "VectorIndexer", &with(index));
+        // All tombstones were removed, or all but the last five, which came after the compaction began.
+        let dead = call(&mut executor, "/status", NO_DOCUMENTS).results["deleted"].as_u64().unwrap();
         assert!(dead == 0 || dead == 5, "{dead}");
-        let (found, status) = answers(&mut bench);
+        let (found, status) = answers(&mut executor);
         let expected = answers(&mut open(once.path(), "VectorIndexer", &with(index)));
         assert_eq!(status, expected.1);
-        // A graph that was built in another order may find others.
+        // A graph depends on insertion order, so its matches may differ.
         assert!(index != "Flat" || found == expected.0);
         let length = fs::metadata(directory.path().join("0/vectors-000002.bin")).unwrap().len();
         assert_eq!(length, 64 + (315 + dead) * (4 * u64::from(DIMENSION) + 4));
-        // What belongs together still does.
-        let deleted = call_with(&mut bench, "/delete", NONE, json!({"ids": ["08"]})).unwrap();
+        // Parents and chunks are still linked.
+        let deleted = call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"ids": ["08"]})).unwrap();
         assert_eq!(deleted.results["deleted"], 3);
-        assert_eq!(call(&mut bench, "/index", clips(3)).results["indexed"], 320);
-        assert_eq!(call(&mut bench, "/status", NONE).results["vectors"], 320);
-        bench.close().unwrap();
+        assert_eq!(call(&mut executor, "/index", clips(3)).results["indexed"], 320);
+        assert_eq!(call(&mut executor, "/status", NO_DOCUMENTS).results["vectors"], 320);
+        executor.close().unwrap();
         let mut expected =
             vec!["LOCK", "documents-000002", "faiss-000002.index", "manifest.json", "vectors-000002.bin"];
         expected.retain(|name| index == "HNSW8" || !name.starts_with("faiss"));
@@ -98,7 +98,7 @@ fn when_most_rows_are_dead_they_are_left_behind() {
 }
 
 #[test]
-fn cut_short_at_any_instant_one_generation_is_whole() {
+fn an_interrupted_compaction_leaves_one_complete_generation() {
     let directory = directory();
     let path = |name: &str| -> PathBuf { directory.path().join(name) };
     write(&path("before"), "Flat", 3..=3);
@@ -106,11 +106,11 @@ fn cut_short_at_any_instant_one_generation_is_whole() {
     assert_eq!(tool::compact(&path("after")).unwrap(), 5);
     let expected = answers(&mut open(&path("after"), "VectorIndexer", &with("Flat")));
     let cases: [(&str, &str, &[&str]); 5] = [
-        ("nothing but a beginning", "before", &[]),
-        ("the documents alone", "before", &["documents-000002"]),
-        ("everything but the manifest", "before", &["documents-000002", "vectors-000002.bin"]),
-        ("everything but the removal", "after", &["documents-000001", "vectors-000001.bin"]),
-        ("a part of the removal", "after", &["vectors-000001.bin"]),
+        ("only temporary files", "before", &[]),
+        ("documents only", "before", &["documents-000002"]),
+        ("all but the manifest", "before", &["documents-000002", "vectors-000002.bin"]),
+        ("old generation not removed", "after", &["documents-000001", "vectors-000001.bin"]),
+        ("old generation partly removed", "after", &["vectors-000001.bin"]),
     ];
     for (case, base, others) in cases {
         copy(&path(base), &path(case));
@@ -122,9 +122,9 @@ fn cut_short_at_any_instant_one_generation_is_whole() {
             fs::create_dir_all(path(case).join("0/documents-000002.new")).unwrap();
             fs::write(path(case).join("0/vectors-000002.new"), b"half a header").unwrap();
         }
-        let mut bench = open(&path(case), "VectorIndexer", &with("Flat"));
-        assert_eq!(answers(&mut bench), expected, "{case}");
-        drop(bench);
+        let mut executor = open(&path(case), "VectorIndexer", &with("Flat"));
+        assert_eq!(answers(&mut executor), expected, "{case}");
+        drop(executor);
         let generation = if base == "before" { 1 } else { 2 };
         let (documents, vectors) =
             (format!("documents-{generation:06}"), format!("vectors-{generation:06}.bin"));

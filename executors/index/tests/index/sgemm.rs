@@ -1,5 +1,5 @@
-//! FAISS multiplies matrices by our product, not by that of the system's BLAS.
-#![expect(unsafe_code, reason = "asks for the address of a linked symbol")]
+//! FAISS calls our `sgemm_`, not that of the system's BLAS.
+#![expect(unsafe_code, reason = "takes the address of a linked symbol")]
 
 use faiss::{Index as _, MetricType, index_factory};
 
@@ -8,7 +8,7 @@ unsafe extern "C" {
 }
 
 #[test]
-fn the_product_that_is_linked_is_the_programs_own() {
+fn the_linked_sgemm_is_in_this_program() {
     let address = sgemm_ as *const () as usize;
     let maps = flowrun_sdk::guard::read_text("/proc/self/maps".as_ref(), 1 << 24).unwrap();
     let holds_it = |line: &&str| {
@@ -21,7 +21,7 @@ fn the_product_that_is_linked_is_the_programs_own() {
 }
 
 #[test]
-fn a_search_of_many_queries_goes_through_it_and_is_right() {
+fn batched_searches_use_it_and_are_correct() {
     let mut index = index_factory(3, "Flat", MetricType::InnerProduct).unwrap();
     index.add(&[1.0, 0.0, 0.0, 0.0, 2.0, 0.0]).unwrap();
     let found = index.search(&[0.5, 0.25, 9.0].repeat(40), 2).unwrap();

@@ -1,4 +1,5 @@
-//! However many shards there are, the answer is that of one, and that of comparing everything.
+//! Exact search: any number of shards gives the answer of one shard and of a naive comparison with all vectors, ties
+//! included.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,9 +9,11 @@ use flowrun_sdk::testing::ExecutorHarness;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::bench::{NONE, call, call_with, directory, document, found, kind, open, shard_context};
+use crate::harness::{
+    NO_DOCUMENTS, call, call_with, directory, document, executor_type, matches_of, open, shard_context,
+};
 
-/// One id, one vector: small numbers, so that many distances are equal.
+/// An id and a vector of small integers, so that many distances are equal.
 type Write = (u8, Vec<i8>);
 
 #[derive(Clone, Debug)]
@@ -25,7 +28,7 @@ struct Case {
 
 fn cases() -> impl Strategy<Value = Case> {
     (1..4_usize).prop_flat_map(|dimension| {
-        // Never zero, so that `cosine` is defined.
+        // No zero vectors: `cosine` is not defined for them.
         let vector = proptest::collection::vec(prop_oneof![Just(-1_i8), Just(1), Just(2)], dimension);
         let write = (0..120_u8, vector.clone());
         let batch = proptest::collection::vec(write, 0..90);
@@ -52,7 +55,7 @@ fn floats(vector: &[i8]) -> Vec<f32> {
     vector.iter().map(|&element| f32::from(element)).collect()
 }
 
-/// What is stored in the end.
+/// The documents after all writes and deletes.
 fn stored(case: &Case) -> BTreeMap<String, Vec<i8>> {
     let writes = case.batches.iter().flatten();
     let mut stored: BTreeMap<String, Vec<i8>> =
@@ -61,7 +64,7 @@ fn stored(case: &Case) -> BTreeMap<String, Vec<i8>> {
     stored
 }
 
-/// The answer by comparing everything with integers, which are exact.
+/// The expected matches, computed from integers, which are exact.
 fn naive(case: &Case, query: &[i8]) -> Vec<(String, f32)> {
     let dot =
         |a: &[i8], b: &[i8]| -> f64 { a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum() };
@@ -85,34 +88,35 @@ fn naive(case: &Case, query: &[i8]) -> Vec<(String, f32)> {
     all
 }
 
-/// Writes what belongs to `shard`, and answers all queries in one call and one by one.
+/// Writes the documents of `shard`, and answers all queries in one call; a call per query must give the same.
 fn answers(base: &Path, case: &Case, shard: usize, shards: usize) -> Vec<Vec<(String, f32)>> {
     let with = json!({"metric": case.metric, "fsync": "never"});
-    let mut bench =
-        ExecutorHarness::new(kind("VectorIndexer"), &with, shard_context(base, shard, shards)).unwrap();
+    let mut executor =
+        ExecutorHarness::new(executor_type("VectorIndexer"), &with, shard_context(base, shard, shards))
+            .unwrap();
     for batch in &case.batches {
         let own = batch.iter().filter(|(id, _)| usize::from(*id) % shards == shard);
         let documents = own.map(|(id, vector)| document(&id.to_string(), &floats(vector))).collect();
-        call(&mut bench, "/index", documents);
+        call(&mut executor, "/index", documents);
     }
     let ids: Vec<String> = case.deleted.iter().map(u8::to_string).collect();
-    call_with(&mut bench, "/delete", NONE, json!({"ids": ids})).unwrap();
+    call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"ids": ids})).unwrap();
     let queries: Vec<Document> = case.queries.iter().map(|query| document("q", &floats(query))).collect();
-    let mut ask = |queries: Vec<Document>| {
-        let answer = call_with(&mut bench, "/search", queries, json!({"top_k": case.k})).unwrap();
-        answer.documents.iter().map(found).collect::<Vec<_>>()
+    let mut search = |queries: Vec<Document>| {
+        let answer = call_with(&mut executor, "/search", queries, json!({"top_k": case.k})).unwrap();
+        answer.documents.iter().map(matches_of).collect::<Vec<_>>()
     };
-    let together = ask(queries.clone());
-    let alone: Vec<_> = queries.into_iter().flat_map(|query| ask(vec![query])).collect();
-    assert_eq!(together, alone);
-    together
+    let batched = search(queries.clone());
+    let one_by_one: Vec<_> = queries.into_iter().flat_map(|query| search(vec![query])).collect();
+    assert_eq!(batched, one_by_one);
+    batched
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn shards_answer_as_one_and_as_comparing_everything(case in cases()) {
+    fn any_number_of_shards_gives_the_naive_answer(case in cases()) {
         let directory = directory();
         let one = answers(&directory.path().join("one"), &case, 0, 1);
         let parts: Vec<_> =
@@ -128,46 +132,47 @@ proptest! {
 }
 
 #[test]
-fn more_copies_than_candidates_are_still_ordered_by_id() {
+fn ties_beyond_the_candidates_are_ordered_by_id() {
     let directory = directory();
-    let mut bench =
+    let mut executor =
         open(directory.path(), "VectorIndexer", &json!({"metric": "euclidean", "fsync": "never"}));
-    // Written backwards, so that the row order is the opposite of the id order.
+    // Written in reverse, so that row order is the opposite of id order.
     let copies = (0..3000).rev().map(|number| document(&format!("{number:04}"), &[7.0, 7.0]));
     let others = (0..500_u16).map(|number| document(&format!("x{number}"), &[f32::from(number), -9.0]));
-    call(&mut bench, "/index", copies.chain(others).collect());
-    let answer = call(&mut bench, "/search", vec![document("q", &[7.0, 6.0])]);
+    call(&mut executor, "/index", copies.chain(others).collect());
+    let answer = call(&mut executor, "/search", vec![document("q", &[7.0, 6.0])]);
     let expected: Vec<(String, f32)> = (0..10).map(|number| (format!("{number:04}"), 1.0)).collect();
-    assert_eq!(found(&answer.documents[0]), expected);
+    assert_eq!(matches_of(&answer.documents[0]), expected);
 }
 
 #[test]
-fn what_overflows_single_precision_is_found_by_comparing_everything() {
+fn vectors_that_overflow_single_precision_are_found() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &json!({"metric": "euclidean"}));
+    let mut executor = open(directory.path(), "VectorIndexer", &json!({"metric": "euclidean"}));
     let documents =
         (1..=30_u8).map(|number| document(&format!("{number:02}"), &[1e25 * f32::from(number), 1e30]));
-    call(&mut bench, "/index", documents.collect());
-    let answer = call(&mut bench, "/search", vec![document("q", &[0.0, 1e30])]);
+    call(&mut executor, "/index", documents.collect());
+    let answer = call(&mut executor, "/search", vec![document("q", &[0.0, 1e30])]);
     let expected: Vec<(String, f32)> =
         (1..=10_u8).map(|n| (format!("{n:02}"), 1e25 * f32::from(n))).collect();
-    assert_eq!(found(&answer.documents[0]), expected);
+    assert_eq!(matches_of(&answer.documents[0]), expected);
 }
 
 #[test]
-fn mostly_deleted_data_leaves_the_living_to_be_found() {
+fn live_documents_are_found_among_mostly_deleted_ones() {
     let directory = directory();
     for index in ["Flat", "HNSW8", "IVF4,Flat"] {
         let with = json!({"metric": "euclidean", "index": index, "fsync": "never"});
-        let mut bench = open(&directory.path().join(index), "VectorIndexer", &with);
+        let mut executor = open(&directory.path().join(index), "VectorIndexer", &with);
         let documents = (0..2000_u16).map(|n| document(&format!("{n:04}"), &[f32::from(n), 0.0])).collect();
-        call(&mut bench, "/index", documents);
+        call(&mut executor, "/index", documents);
         let dead: Vec<String> = (0..1990).map(|n| format!("{n:04}")).collect();
-        call_with(&mut bench, "/delete", NONE, json!({"ids": dead})).unwrap();
+        call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"ids": dead})).unwrap();
         let answer =
-            call_with(&mut bench, "/search", vec![document("q", &[0.0, 0.0])], json!({"top_k": 50})).unwrap();
+            call_with(&mut executor, "/search", vec![document("q", &[0.0, 0.0])], json!({"top_k": 50}))
+                .unwrap();
         let expected: Vec<(String, f32)> =
             (1990..2000_u16).map(|n| (format!("{n:04}"), f32::from(n))).collect();
-        assert_eq!(found(&answer.documents[0]), expected, "{index}");
+        assert_eq!(matches_of(&answer.documents[0]), expected, "{index}");
     }
 }
