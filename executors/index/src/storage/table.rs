@@ -222,7 +222,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Takes note that so many of the first rows are on disk.
+    /// Records that this many leading rows are synced.
     pub(super) fn note_synced(&mut self, rows: u64) {
         self.batch.insert(&self.table.entries, keys::SYNCED, rows.to_be_bytes());
     }

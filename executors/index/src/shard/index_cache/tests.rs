@@ -151,8 +151,8 @@ fn the_least_recently_used_index_is_evicted() {
         write(shard, (0..50).map(|id| id * 4 + number));
         wait_until_indexed(shard);
     }
-    for (asked, expected) in [(0, [0, 3]), (1, [0, 1]), (0, [0, 1]), (2, [0, 2]), (3, [2, 3])] {
-        assert_eq!(found(&shards[asked], [1.0, 1.0]).len(), 5);
+    for (searched, expected) in [(0, [0, 3]), (1, [0, 1]), (0, [0, 1]), (2, [0, 2]), (3, [2, 3])] {
+        assert_eq!(found(&shards[searched], [1.0, 1.0]).len(), 5);
         assert_eq!(in_memory(&shards), expected);
     }
     let status = shards[3].read_transaction().status();
