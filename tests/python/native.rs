@@ -96,7 +96,7 @@ async fn an_exception_is_told_with_its_name_and_where_it_was_raised() {
     assert_eq!((input.error.kind(), input.error.message()), (ErrorKind::Input, "cannot be read"));
     let wrong = fails(&flow, "/wrong").await;
     assert!(
-        wrong.to_string().contains("a method returns documents, a dictionary or nothing, not 42"),
+        wrong.to_string().contains("a method must return documents, a dictionary or None, not 42"),
         "{wrong}"
     );
 }
