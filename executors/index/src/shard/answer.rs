@@ -137,7 +137,7 @@ mod tests {
         let mut change = Change::default();
         for number in (0..count).rev() {
             let id = format!("{number:05}");
-            let document = flowrun_sdk::wire::encode(&Document::new(&id));
+            let document = flowrun_sdk::protobuf::encode(&Document::new(&id));
             change.put(Put { id, parent_id: String::new(), document, vector: Some(vec![1.0, 2.0]) });
         }
         let shard = shard(directory);

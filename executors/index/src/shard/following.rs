@@ -157,7 +157,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use flowrun_sdk::filter::Filter;
-    use flowrun_sdk::{Context, Document, wire};
+    use flowrun_sdk::{Context, Document, protobuf};
     use serde_json::json;
 
     use super::super::OpenShard;
@@ -180,7 +180,7 @@ mod tests {
     fn write(shard: &OpenShard, number: u32) {
         let mut change = Change::default();
         for id in [number.to_string(), "all".to_owned()] {
-            let document = wire::encode(&Document::new(id.clone()).with_tag("number", number));
+            let document = protobuf::encode(&Document::new(id.clone()).with_tag("number", number));
             let vector = Some(vec![number as f32, if id == "all" { 1.0 } else { 0.0 }]);
             change.put(Put { id, parent_id: String::new(), document, vector });
         }

@@ -47,7 +47,7 @@ fn found(shard: &Shard, query: Vec<f32>, k: usize) -> Result<Vec<Vec<Match>>, Ex
 
 pub(super) fn change(id: &str) -> Change {
     let mut change = Change::default();
-    let document = flowrun_sdk::wire::encode(&Document::new(id));
+    let document = flowrun_sdk::protobuf::encode(&Document::new(id));
     change.put(Put { id: id.to_owned(), parent_id: String::new(), document, vector: Some(vec![1.0, 2.0]) });
     change
 }

@@ -223,7 +223,7 @@ fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::{Document, wire};
+    use flowrun_sdk::{Document, protobuf};
 
     use super::super::keys::Entry;
     use super::super::{Counters, Fsync, Table};
@@ -238,8 +238,9 @@ mod tests {
             (0..bytes as u64 / 8).map(|place| format!("{:08}", (place * number) % 99_999_989)).collect();
         let mut writer = table.writer(Fsync::Never);
         let mut put = |id: String| {
-            let document =
-                wire::encode(&Document::new(id.clone()).with_text(text.clone()).with_tag("number", number));
+            let document = protobuf::encode(
+                &Document::new(id.clone()).with_text(text.clone()).with_tag("number", number),
+            );
             let entry = Entry { row: None, parent_id: String::new() };
             let earlier = table.entry(&id).unwrap();
             writer.put(&id, document, &entry, earlier.as_ref());

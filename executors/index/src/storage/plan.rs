@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use flowrun_sdk::{Tags, wire};
+use flowrun_sdk::{Tags, protobuf};
 
 use super::keys::Entry;
 use super::{Change, Counters, Fsync, Outcome, Put, StorageError, Table, VectorFile};
@@ -150,7 +150,7 @@ impl Plan {
     /// The tags of what is stored, in the same order, and the rows of their vectors where there are some.
     pub(crate) fn tags(&self) -> Vec<(Option<u64>, Tags)> {
         // The bytes were made a moment ago.
-        let tags = |planned: &Planned| wire::decode_tags(&planned.put.document).unwrap_or_default();
+        let tags = |planned: &Planned| protobuf::decode_tags(&planned.put.document).unwrap_or_default();
         self.puts.iter().map(|planned| (planned.entry.row, tags(planned))).collect()
     }
 
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     fn put(id: &str, parent_id: &str) -> Put {
-        let document = wire::encode(&Document::new(id));
+        let document = protobuf::encode(&Document::new(id));
         Put { id: id.to_owned(), parent_id: parent_id.to_owned(), document, vector: Some(vec![1.0]) }
     }
 

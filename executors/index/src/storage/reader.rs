@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fjall::{Guard, Iter, Keyspace, Readable as _, Snapshot, UserKey, UserValue};
-use flowrun_sdk::{Document, Tags, wire};
+use flowrun_sdk::{Document, Tags, protobuf};
 
 use super::beside::Copy;
 use super::keys::{self, Entry};
@@ -94,14 +94,15 @@ impl Reader {
     /// The stored document of that id.
     pub(crate) fn document(&self, id: &str) -> Result<Option<Document>, StorageError> {
         let Some(entry) = self.entry(id)? else { return Ok(None) };
-        let document = wire::decode(&self.stored(id, &entry)?);
+        let document = protobuf::decode(&self.stored(id, &entry)?);
         document.map(Some).map_err(|error| self.damaged(format_args!("document `{id}`: {error}")))
     }
 
     /// The document whose vector that row is.
     pub(crate) fn document_of_row(&self, row: u64) -> Result<Document, StorageError> {
         let bytes = self.get(&self.documents, &keys::row_key(row))?.ok_or_else(|| self.nobody_has(row))?;
-        wire::decode(&bytes).map_err(|error| self.damaged(format_args!("the document of row {row}: {error}")))
+        protobuf::decode(&bytes)
+            .map_err(|error| self.damaged(format_args!("the document of row {row}: {error}")))
     }
 
     fn nobody_has(&self, row: u64) -> StorageError {
@@ -225,7 +226,7 @@ impl Reader {
     }
 
     fn tags_in(&self, id: &str, document: &[u8]) -> Result<Tags, StorageError> {
-        let tags = wire::decode_tags(document);
+        let tags = protobuf::decode_tags(document);
         tags.map_err(|error| self.damaged(format_args!("document `{id}`: {error}")))
     }
 

@@ -87,7 +87,7 @@ mod tests {
     use std::fs::OpenOptions;
     use std::os::unix::fs::FileExt as _;
 
-    use flowrun_sdk::{Document, wire};
+    use flowrun_sdk::{Document, protobuf};
     use proptest::prelude::*;
 
     use super::super::{Change, ElementType, Plan, Put};
@@ -131,7 +131,7 @@ mod tests {
         let mut change = Change::default();
         match text {
             Some(text) => {
-                let document = wire::encode(&Document::new(id.to_string()).with_text(text.to_string()));
+                let document = protobuf::encode(&Document::new(id.to_string()).with_text(text.to_string()));
                 let vector = Some(vector(id, text));
                 // Half of them are chunks of the others.
                 let parent_id = if id % 2 == 1 { (id - 1).to_string() } else { String::new() };

@@ -252,7 +252,7 @@ impl std::fmt::Debug for Table {
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::{Document, wire};
+    use flowrun_sdk::{Document, protobuf};
 
     use super::*;
 
@@ -262,7 +262,7 @@ mod tests {
 
     fn put(table: &Table, id: &str, entry: &Entry, counters: Counters) {
         let mut writer = table.writer(Fsync::Never);
-        writer.put(id, wire::encode(&Document::new(id)), entry, None);
+        writer.put(id, protobuf::encode(&Document::new(id)), entry, None);
         writer.commit(counters).unwrap();
     }
 
@@ -366,7 +366,7 @@ mod tests {
         let view = table.view();
         let mut writer = table.writer(Fsync::Never);
         writer.remove("a", &entry(0, "p"));
-        writer.put("b", wire::encode(&Document::new("b")), &entry(1, "p"), None);
+        writer.put("b", protobuf::encode(&Document::new("b")), &entry(1, "p"), None);
         writer.commit(Counters { rows: 2, documents: 1 }).unwrap();
         assert_eq!((view.id_of_row(0).unwrap().as_str(), view.id_of_row(1).is_err()), ("a", true));
         assert!(view.document("a").unwrap().is_some() && view.document("b").unwrap().is_none());

@@ -108,7 +108,7 @@ fn whole_length(
 mod tests {
     use std::os::unix::fs::FileExt as _;
 
-    use flowrun_sdk::{Document, wire};
+    use flowrun_sdk::{Document, protobuf};
 
     use super::super::Counters;
     use super::super::keys::Entry;
@@ -118,7 +118,7 @@ mod tests {
         let document = Document::new(number.to_string()).with_text(format!("text of {number}").repeat(20));
         let entry = Entry { row: None, parent_id: String::new() };
         let mut writer = table.writer(Fsync::Never);
-        writer.put(&number.to_string(), wire::encode(&document), &entry, None);
+        writer.put(&number.to_string(), protobuf::encode(&document), &entry, None);
         writer.commit(Counters { rows: 0, documents: number + 1 }).unwrap();
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flowrun_sdk::{Document, wire};
+use flowrun_sdk::{Document, protobuf};
 use proptest::prelude::*;
 
 use super::*;
@@ -10,7 +10,7 @@ use crate::shard::OpenShard;
 use crate::shard::tests::{change, shard};
 
 fn put(id: u8, text: u8, place: u8) -> Put {
-    let document = wire::encode(&Document::new(id.to_string()).with_text(text.to_string()));
+    let document = protobuf::encode(&Document::new(id.to_string()).with_text(text.to_string()));
     let vector = Some(vec![f32::from(place), 1.0]);
     Put { id: id.to_string(), parent_id: String::new(), document, vector }
 }
@@ -86,7 +86,7 @@ fn what_is_written_beside_a_compaction_is_there_afterwards_however_much_it_is() 
     let write = |call: usize, round: u8| {
         let mut change = Change::default();
         for number in call * 2 * RENEWED_AT_ONCE..(call + 1) * 2 * RENEWED_AT_ONCE {
-            let document = wire::encode(&Document::new(number.to_string()).with_text(round.to_string()));
+            let document = protobuf::encode(&Document::new(number.to_string()).with_text(round.to_string()));
             let vector = Some(vec![f32::from(round), 1.0]);
             change.put(Put { id: number.to_string(), parent_id: String::new(), document, vector });
         }
@@ -117,7 +117,7 @@ fn chunks_that_are_stored_again_after_their_parent_went_are_there_afterwards() {
         let mut change = Change::default();
         (0..RENEWED_AT_ONCE + 100).for_each(|number| {
             let id = format!("chunk {number}");
-            let document = wire::encode(&Document::new(&id));
+            let document = protobuf::encode(&Document::new(&id));
             change.put(Put { id, parent_id: "parent".to_owned(), document, vector: Some(vec![1.0, 2.0]) });
         });
         change
@@ -192,7 +192,7 @@ fn a_shard_in_use_leaves_its_dead_rows_behind_by_itself() {
     let write = |round: u8| {
         let mut change = Change::default();
         for number in 0..600_u16 {
-            let document = wire::encode(&Document::new(number.to_string()));
+            let document = protobuf::encode(&Document::new(number.to_string()));
             let mut vector = vec![f32::from(round); 1024];
             vector[0] = f32::from(number);
             change.put(Put {

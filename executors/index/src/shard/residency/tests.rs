@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Context, Document, ExecutorError, wire};
+use flowrun_sdk::{Context, Document, ExecutorError, protobuf};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -46,7 +46,7 @@ fn write(shard: &OpenShard, ids: impl IntoIterator<Item = u32>) {
     let mut change = Change::default();
     for id in ids {
         let vector = vec![(id % 97) as f32, (id % 89) as f32];
-        let document = wire::encode(&Document::new(id.to_string()));
+        let document = protobuf::encode(&Document::new(id.to_string()));
         change.put(Put { id: id.to_string(), parent_id: String::new(), document, vector: Some(vector) });
     }
     shard.apply(change).unwrap();
