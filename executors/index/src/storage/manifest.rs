@@ -178,8 +178,8 @@ impl Manifest {
         }
         let Some(written) = names.metric_value(&self.metric) else {
             let reason = format!(
-                "the index in {} was written with the metric {}, which this executor does not support: index again into an empty \
-                 workspace",
+                "the index in {} was written with the metric {}, which this executor does not support: index \
+                 again into an empty workspace",
                 directory.display(),
                 self.metric
             );

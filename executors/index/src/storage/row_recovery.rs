@@ -61,7 +61,7 @@ fn unreadable_rows(file: &VectorFile, rows: Range<u64>) -> Result<Vec<u64>, Stor
     Ok(broken)
 }
 
-/// Removes the documents of these rows before the rows are overwritten; returns their number.
+/// Removes the documents of lost rows, before the rows are overwritten; returns their number.
 fn remove_documents(table: &Table, rows: &[u64]) -> Result<u64, StorageError> {
     let mut counters = table.counters()?;
     let before = counters.documents;
