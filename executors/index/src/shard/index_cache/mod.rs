@@ -86,7 +86,8 @@ impl IndexCache {
 
     /// Pins an index if it is in memory.
     pub(super) fn pin_if_loaded<'a>(&'a self, index: &'a dyn CachedIndex) -> Option<Pin<'a>> {
-        self.entries.lock().pin_if_loaded(index).then_some(Pin { cache: self, index, purpose: Purpose::Use })
+        let is_pinned = self.entries.lock().pin_if_loaded(index);
+        is_pinned.then(|| Pin { cache: self, index, purpose: Purpose::Use })
     }
 
     /// Evicts an index that is marked as in transition.

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::*;
 use crate::ann::IndexChoice;
 use crate::metric::Query;
+use crate::shard::maintenance::Refreshed;
 use crate::shard::tests::settings;
 use crate::shard::{CacheCapacity, OpenShard, SearchParams};
 use crate::storage::{Change, Fsync, Layout, Put};
@@ -296,7 +297,7 @@ fn read_only_shards_respect_the_capacity_and_reuse_the_index_that_the_writer_sav
     for turn in 1..4 {
         for (shard, other) in reading.iter().zip(&writing) {
             write(other, turn * 100..(turn + 1) * 100);
-            assert!(shard.refresh().is_ok());
+            assert_ne!(shard.refresh().unwrap(), Refreshed::Absent);
             assert_eq!(found(shard, [9.0, 9.0]), found(other, [9.0, 9.0]));
             wait_until_indexed(shard);
             if turn == 2 {
