@@ -171,5 +171,5 @@ fn a_workspace_that_cannot_be_created_is_named() {
     let blocked = directory.path().join("file");
     File::create(&blocked).unwrap();
     let error = open_error(&blocked, "VectorIndexer", &json!({}));
-    assert!(error.starts_with("cannot make") && error.contains("/file/0"), "{error}");
+    assert!(error.starts_with("cannot create") && error.contains("/file/0"), "{error}");
 }
