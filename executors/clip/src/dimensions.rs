@@ -15,8 +15,8 @@ const DIMENSIONS: [(&str, usize); 11] = [
     ("ViT-g-14", 1024),
 ];
 
-/// Embedding dimension of a model, for example `ViT-B-32::openai`, or `ViT-B/32` in the older spelling. `None` for unknown
-/// architectures.
+/// Embedding dimension of a model, for example `ViT-B-32::openai`, or `ViT-B/32` in the older spelling. `None` for
+/// unknown architectures.
 pub(crate) fn dimension(name: &str) -> Option<usize> {
     let name = name.replace('/', "-");
     let matching = DIMENSIONS.iter().filter(|(architecture, _)| name.contains(architecture));

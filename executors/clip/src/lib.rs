@@ -1,7 +1,7 @@
 //! `CLIPEncoder`: embeds texts and images in one vector space, with the interface of CLIP-as-service.
 //!
-//! CLIP has two towers (encoders), one for texts and one for images, with the same embedding dimension. This crate sends
-//! each document to its tower and implements `/rank`. The towers are separate executors that the program supplies
+//! CLIP has two towers (encoders), one for texts and one for images, with the same embedding dimension. This crate
+//! sends each document to its tower and implements `/rank`. The towers are separate executors that the program supplies
 //! ([`Towers`]), because executor crates depend on the SDK alone. With a model they run its two ONNX files. Without one
 //! they are fallbacks whose vectors have the same dimension but no common meaning: texts find texts and images find
 //! images, but texts do not find images.

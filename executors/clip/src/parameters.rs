@@ -43,8 +43,8 @@ flowrun_sdk::parameters! {
     pub(crate) struct ClipEncoderParameters {
         /// Name of the model. Without `model_path` it only determines the dimension of the embeddings.
         name: String = "ViT-B-32::openai".to_owned(),
-        /// Device of the model: `cpu`, `cuda` or `tensorrt`; null for `cpu`. If the device is not available, the flow does
-        /// not start.
+        /// Device of the model: `cpu`, `cuda` or `tensorrt`; null for `cpu`. If the device is not available, the flow
+        /// does not start.
         device: Option<String> = None,
         /// Accepted for compatibility, without effect.
         jit: bool = false,
@@ -52,8 +52,8 @@ flowrun_sdk::parameters! {
         /// names end in `_fp16` or `_int8`.
         dtype: Precision = Precision::Single,
         /// Directory of the model's ONNX files: `visual.onnx` and `textual.onnx` of CLIP-as-service, or
-        /// `vision_model.onnx` and `text_model.onnx` of Hugging Face. Null to encode without a model: texts by their words,
-        /// images by their colours and edges.
+        /// `vision_model.onnx` and `text_model.onnx` of Hugging Face. Null to encode without a model: texts by their
+        /// words, images by their colours and edges.
         model_path: Option<PathBuf> = None,
         /// Number of threads that preprocess the next images while the model runs; null to alternate preprocessing and
         /// model on all threads.

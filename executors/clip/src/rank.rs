@@ -1,8 +1,8 @@
 //! The endpoint `/rank`: orders the matches of a document by similarity.
 //!
-//! `clip_score_cosine` is the cosine of the embeddings; `clip_score` is the softmax over the matches of 100 × cosine, the
-//! logit scale that CLIP was trained with (e^4.60517). Matches are ordered by the cosine, which has the same order: in
-//! single precision the softmax of different matches is often 0 for both. Ties are ordered by id.
+//! `clip_score_cosine` is the cosine of the embeddings; `clip_score` is the softmax over the matches of 100 × cosine,
+//! the logit scale that CLIP was trained with (e^4.60517). Matches are ordered by the cosine, which has the same order:
+//! in single precision the softmax of different matches is often 0 for both. Ties are ordered by id.
 
 use std::cmp::Ordering;
 

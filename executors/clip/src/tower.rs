@@ -33,7 +33,8 @@ impl Tower {
         }
     }
 
-    /// Encodes documents in one call. Returns one result per document, in order; `None` for a document without embedding.
+    /// Encodes documents in one call. Returns one result per document, in order; `None` for a document without
+    /// embedding.
     ///
     /// # Errors
     /// An error of the whole call, for example an expired deadline.

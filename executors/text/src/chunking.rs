@@ -33,9 +33,9 @@ pub(crate) fn required_text(document: &Document) -> Result<&str, ExecutorError> 
     Ok(text)
 }
 
-/// Creates a chunk for each numbered piece. The number becomes the `offset` of the chunk, the start and end of the piece
-/// its `location`, and the number of chunks its tag `siblings`, which rankers read. `pieces_name` is the plural for error
-/// messages.
+/// Creates a chunk for each numbered piece. The number becomes the `offset` of the chunk, the start and end of the
+/// piece its `location`, and the number of chunks its tag `siblings`, which rankers read. `pieces_name` is the plural
+/// for error messages.
 ///
 /// # Errors
 /// When there are more than `chunks_max` pieces, the budget does not suffice, or its deadline has passed.

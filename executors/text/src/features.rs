@@ -1,9 +1,9 @@
 //! Features of a text: its words, and the character n-grams within them.
 //!
-//! A word is a sequence of letters and digits (Unicode's `Alphabetic` and the numeric categories), lower-cased; all other
-//! characters separate words. This needs no tables beyond the standard library's. In languages without spaces words are
-//! long, but their n-grams still describe the content. Texts are not normalised: a composed `é` and a decomposed one are
-//! different.
+//! A word is a sequence of letters and digits (Unicode's `Alphabetic` and the numeric categories), lower-cased; all
+//! other characters separate words. This needs no tables beyond the standard library's. In languages without spaces
+//! words are long, but their n-grams still describe the content. Texts are not normalised: a composed `é` and a
+//! decomposed one are different.
 
 use std::ops::RangeInclusive;
 

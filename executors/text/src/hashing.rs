@@ -1,10 +1,12 @@
 //! Signed feature hashing: a vector of fixed dimension from any number of features, without a vocabulary.
 //!
-//! Weinberger et al., “Feature Hashing for Large Scale Multitask Learning” (2009): the hash of a feature selects an element
-//! and a sign, and the weight of the feature is added to the element with that sign. Features that share an element cancel
-//! out on average, so that the inner product of two vectors is an unbiased estimate of that of the unhashed ones.
+//! Weinberger et al., “Feature Hashing for Large Scale Multitask Learning” (2009): the hash of a feature selects an
+//! element and a sign, and the weight of the feature is added to the element with that sign. Features that share an
+//! element cancel out on average, so that an inner product of vectors is an unbiased estimate of the inner product of
+//! the unhashed ones.
 //!
-//! The vector of a text is the same to the last bit on every machine, because new vectors are compared with stored ones.
+//! The vector of a text is the same to the last bit on every machine, because new vectors are compared with stored
+//! ones.
 
 use std::f64::consts::LN_2;
 
@@ -32,8 +34,8 @@ fn element(sums: &mut [f64], number: u64) -> Option<&mut f64> {
     sums.get_mut(usize::try_from(position).ok()?)
 }
 
-/// Natural logarithm of a count ≥ 1, computed only with operations whose rounding IEEE 754 defines. The logarithm of the
-/// standard library differs between platforms in the last digit.
+/// Natural logarithm of a count ≥ 1, computed only with operations whose rounding IEEE 754 defines. The logarithm of
+/// the standard library differs between platforms in the last digit.
 ///
 /// With `count = m · 2ᵉ` and `1 ≤ m < 2`: `ln count = e · ln 2 + 2 · artanh(z)`, `z = (m − 1) / (m + 1) < 1/3`, and the
 /// series of artanh up to the 20th term, after which the sum no longer changes.

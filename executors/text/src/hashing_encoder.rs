@@ -1,7 +1,7 @@
 //! `TextHashingEncoder`: lexical embeddings without a model. Texts that share words and parts of words are close.
 //!
-//! The encoder knows neither synonyms nor languages. Use it for near-duplicates, spelling variants, short texts about the
-//! same topic, and flows that must run without a model.
+//! The encoder knows neither synonyms nor languages. Use it for near-duplicates, spelling variants, short texts about
+//! the same topic, and flows that must run without a model.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, Tensor,

@@ -1,5 +1,5 @@
-//! Splits a text into paragraphs at blank lines. Lines within a paragraph are joined, because they were wrapped to the width
-//! of a page.
+//! Splits a text into paragraphs at blank lines. Lines within a paragraph are joined, because they were wrapped to the
+//! width of a page.
 
 use std::collections::VecDeque;
 
@@ -51,8 +51,8 @@ fn positioned_words(line: &str, position: usize) -> impl Iterator<Item = (usize,
     })
 }
 
-/// Joins as many words as fit into `characters_max` characters, and returns their number. If the first word does not fit,
-/// the piece is its beginning and the number is 0.
+/// Joins as many words as fit into `characters_max` characters, and returns their number. If the first word does not
+/// fit, the piece is its beginning and the number is 0.
 fn join_words(words: &[(usize, &str)], characters_max: usize) -> (Piece<'static>, usize) {
     let mut text = String::new();
     let (mut length, mut taken) = (0, 0);

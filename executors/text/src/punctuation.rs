@@ -7,7 +7,7 @@ use flowrun_sdk::{Parameter, ParameterKind, Value};
 pub(crate) struct Punctuation(Vec<char>);
 
 impl Punctuation {
-    /// Whether `character` ends a sentence.
+    /// Checks that `character` ends a sentence.
     pub(crate) fn contains(&self, character: char) -> bool {
         self.0.contains(&character)
     }

@@ -1,4 +1,5 @@
-//! `TextReader`: reads the text of documents from their bytes or URIs. Only UTF-8 is supported; encodings are not guessed.
+//! `TextReader`: reads the text of documents from their bytes or URIs. Only UTF-8 is supported; encodings are not
+//! guessed.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Bytes, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
@@ -36,8 +37,8 @@ impl Executor for TextReader {
 }
 
 impl TextReader {
-    /// Sets the text of a document. A document that has a text passes unchanged, and so does one without content, because
-    /// delete requests contain only ids.
+    /// Sets the text of a document. A document that has a text passes unchanged, and so does one without content,
+    /// because delete requests contain only ids.
     fn read(&self, document: &mut Document, budget: &CallBudget) -> Result<(), ExecutorError> {
         if document.text.is_some() {
             return Ok(());
