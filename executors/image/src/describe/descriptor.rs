@@ -15,7 +15,7 @@ use crate::resize::Resizer;
 /// Dimension of vectors without projection.
 const RAW_DIMENSION: usize = colour_layout::NUMBERS + gradients::NUMBERS;
 
-/// Weight of the colour layout against the gradients. RawParameters a larger weight the nearest neighbours stay as
+/// Weight of the colour layout against the gradients. With a larger weight the nearest neighbours stay as
 /// good, but later results get worse if things of one kind have different shades; with 0, a red flower equals a blue
 /// one.
 const COLOUR_WEIGHT: f32 = 0.35;

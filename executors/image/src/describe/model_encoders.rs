@@ -1,6 +1,6 @@
 //! `KerasImageEncoder` and `ImageTorchEncoder`: Jina's encoders for pretrained networks.
 //!
-//! RawParameters a network as an ONNX file they delegate to the encoder that runs it ([`ModelEncoder`]). Without one
+//! With a network as an ONNX file they delegate to the encoder that runs it ([`ModelEncoder`]). Without one
 //! they fall back to the descriptor of `ImageDescriptorEncoder` and log a warning: flows run, with results of the
 //! descriptor's quality.
 
