@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use flowrun_remote::{Address, Trust};
+use flowrun_remote::{Address, TrustStore};
 use tokio::sync::watch;
 
 use super::arguments::ClientOptions;
@@ -63,11 +63,11 @@ async fn work<A: job::Answers>(asked: Arc<A>, job: Job, options: &ClientOptions)
 }
 
 /// The authorities in a file, if one is named, for that address.
-pub(super) fn trust(file: Option<&Path>, address: &str) -> anyhow::Result<Option<Trust>> {
+pub(super) fn trust(file: Option<&Path>, address: &str) -> anyhow::Result<Option<TrustStore>> {
     let Some(file) = file else { return Ok(None) };
     let tls = address.parse::<Address>().is_ok_and(|address| address.tls());
     anyhow::ensure!(tls, "`--ca` is of use beneath TLS alone; write the address as `grpcs://HOST:PORT`");
-    Trust::file(file).map(Some).map_err(anyhow::Error::msg)
+    TrustStore::file(file).map(Some).map_err(anyhow::Error::msg)
 }
 
 /// The files that are named; `None`, and the reason said, when one of them is not there.

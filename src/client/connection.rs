@@ -1,6 +1,6 @@
 //! A connection to a flow that is served somewhere, and requests one by one.
 
-use flowrun_remote::{Address, Channel, Trust, Written};
+use flowrun_remote::{Address, Channel, EncodedMessage, TrustStore};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{Ascii, MetadataValue};
 
@@ -31,7 +31,7 @@ impl Client {
     pub async fn connect(
         address: &str,
         token: Option<&Token>,
-        trust: Option<&Trust>,
+        trust: Option<&TrustStore>,
     ) -> Result<Self, ClientError> {
         let address: Address = address.parse()?;
         let token = token.map(|token| token.header().parse()).transpose();
@@ -59,8 +59,11 @@ impl Client {
     }
 
     /// Sends a message that is written already; the reply.
-    pub(super) async fn exchange_written(&self, message: &Written) -> Result<DataRequestProto, ClientError> {
-        Ok(self.channel.unary_written(UNARY, self.request(message.clone())).await?.into_inner())
+    pub(super) async fn exchange_written(
+        &self,
+        message: &EncodedMessage,
+    ) -> Result<DataRequestProto, ClientError> {
+        Ok(self.channel.unary_encoded(UNARY, self.request(message.clone())).await?.into_inner())
     }
 
     /// The stream of replies to a stream of requests.

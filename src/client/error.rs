@@ -1,6 +1,6 @@
 //! Why there is no answer.
 
-use flowrun_remote::{NoAddress, NoReply, Unreachable};
+use flowrun_remote::{CallError, InvalidAddress, Unreachable};
 use flowrun_sdk::{ErrorKind, ExecutorError};
 
 use crate::runtime::RequestError;
@@ -11,7 +11,7 @@ use crate::runtime::RequestError;
 pub enum ClientError {
     /// What was given is no address.
     #[error(transparent)]
-    Address(#[from] NoAddress),
+    Address(#[from] InvalidAddress),
     /// Nobody is there.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
@@ -48,18 +48,18 @@ impl ClientError {
     }
 }
 
-impl From<NoReply> for ClientError {
-    fn from(no_reply: NoReply) -> Self {
+impl From<CallError> for ClientError {
+    fn from(no_reply: CallError) -> Self {
         match no_reply {
-            NoReply::Told(code, message) => Self::Refused { code, message },
-            NoReply::Broken(reason) => Self::Broken(reason),
+            CallError::Status(code, message) => Self::Refused { code, message },
+            CallError::Broken(reason) => Self::Broken(reason),
         }
     }
 }
 
 impl From<tonic::Status> for ClientError {
     fn from(status: tonic::Status) -> Self {
-        NoReply::from(status).into()
+        CallError::from(status).into()
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_remote::Written;
+use flowrun_remote::EncodedMessage;
 use hdrhistogram::{CreationError, Histogram};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
@@ -104,13 +104,13 @@ impl Measured {
 #[derive(Clone)]
 struct Message {
     own: DataRequestProto,
-    written: Written,
+    written: EncodedMessage,
 }
 
 impl Message {
     fn of(request: &Request) -> Self {
         let own = encode_request(request.id.clone(), request);
-        Self { written: Written::of(&own), own }
+        Self { written: EncodedMessage::encode(&own), own }
     }
 }
 
