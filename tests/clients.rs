@@ -49,7 +49,7 @@ fn clients_of_the_first_schema_connect_unchanged() {
 }
 
 #[test]
-fn clients_connect_beneath_tls() {
+fn clients_connect_with_tls() {
     let directory = tempfile::tempdir().unwrap();
     write_certificate(directory.path(), "tls");
     let serve = ["flow.yml", "--tls-cert", "tls.crt", "--tls-key", "tls.key"];

@@ -83,7 +83,7 @@ impl From<Status> for CallError {
     fn from(status: Status) -> Self {
         match status.source() {
             Some(source) => Self::Broken(root(source).to_string()),
-            None => Self::Told(status.code(), status.message().to_owned()),
+            None => Self::Status(status.code(), status.message().to_owned()),
         }
     }
 }

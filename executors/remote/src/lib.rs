@@ -1,7 +1,7 @@
 //! Remote executors: executors, heads and gateways of Jina 3, and flows served by flowrun, called over gRPC.
 //!
 //! A [`Channel`] is one HTTP/2 connection. An `Endpoint` is an address with its connection, and the `LoadBalancer` selects
-//! one of several endpoints (replicas) for each call. `flowrun_sdk::wire` defines the messages. Addresses in requests,
+//! one of several endpoints (replicas) for each call. `flowrun_wire` defines the messages. Addresses in requests,
 //! service discovery and listening sockets are deliberately not supported here.
 
 mod address;

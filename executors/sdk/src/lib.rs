@@ -70,13 +70,13 @@ mod library;
 mod metrics;
 mod origin;
 mod parameters;
+pub mod protobuf;
 mod resampling_filter;
 mod shard_summary;
 mod siblings;
 mod tensor;
 pub mod testing;
 mod wait;
-pub mod wire;
 
 pub use access::{AccessPathError, AccessPaths};
 pub use answer::{Answer, FailedDocument};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, ExecutorError, Value, wire};
+use flowrun_sdk::{Document, ExecutorError, Value, protobuf};
 
 use crate::embedding;
 use crate::metric::Metric;
@@ -41,7 +41,7 @@ impl PutFormat<'_> {
         if let Some((tag, time)) = expiry.filter(|(tag, _)| !stored.tags.contains_key(tag)) {
             Arc::make_mut(&mut stored.tags).insert(tag.clone(), time.clone());
         }
-        Ok(Put { id: id.clone(), parent_id: parent_id.clone(), document: wire::encode(&stored), vector })
+        Ok(Put { id: id.clone(), parent_id: parent_id.clone(), document: protobuf::encode(&stored), vector })
     }
 
     /// The embedding, rounded to the element type. Rounding may turn it into a vector without a distance.
