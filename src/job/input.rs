@@ -24,7 +24,7 @@ impl Input {
         }
     }
 
-    /// Whether this source is the file at `path`, also under another name of the same file.
+    /// Returns whether this source is the file at `path`, also under another name of the same file.
     pub fn is_at(&self, path: &Path) -> bool {
         let canonical = |path: &Path| path.canonicalize().ok();
         !matches!(self, Self::Stdin)
