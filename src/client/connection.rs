@@ -27,7 +27,7 @@ impl Client {
     /// called within tokio.
     ///
     /// # Errors
-    /// When the address is malformed, the service is unreachable, or the token is no valid header value.
+    /// Fails if the address is malformed, the service is unreachable, or the token is no valid header value.
     pub async fn connect(
         address: &str,
         token: Option<&Token>,
@@ -43,7 +43,7 @@ impl Client {
     /// Sends a request as a unary call and waits for the reply.
     ///
     /// # Errors
-    /// When the request was rejected, the connection was lost, or the request failed in the flow.
+    /// Fails if the request was rejected, the connection was lost, or the request failed in the flow.
     pub async fn send(&self, request: &Request) -> Result<Response, ClientError> {
         let message = encode_request(request.id.clone(), request);
         let reply = self.channel.unary(UNARY, self.with_token(message)).await?.into_inner();

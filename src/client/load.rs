@@ -154,7 +154,7 @@ impl Load {
     /// Runs the load test. Requests are distributed over the connections in turn.
     ///
     /// # Errors
-    /// When a histogram cannot be created.
+    /// Fails if a histogram cannot be created.
     pub async fn run(self, clients: Vec<Client>) -> Result<LoadReport, CreationError> {
         let empty = LoadReport::empty()?;
         let targets = clients.into_iter().map(|client| Target::new(client, self.stream)).collect();
