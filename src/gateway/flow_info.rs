@@ -1,4 +1,4 @@
-//! What the gateway tells of the flow: names, classes, the order of the routes, the endpoints.
+//! Static facts about the running flow: names, classes, order of executors, endpoints.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -6,66 +6,51 @@ use std::time::Duration;
 
 use flowrun_sdk::Endpoints;
 
+use super::request::RouteEntry;
 use crate::runtime::{Flow, Visit};
-use crate::topology::{PodPlan, Topology};
+use crate::topology::{PodPlan, Port, Topology};
 
-use super::exchange::Route;
-
-/// What does not change while a flow runs.
+/// Facts that do not change while a flow runs.
 #[derive(Debug)]
-pub(super) struct Facts {
-    /// The flow's name.
+pub(super) struct FlowInfo {
+    /// Name of the flow.
     pub(super) name: String,
-    /// The executors in the order of Jina's routes: depth first from the entrance.
-    executors: Vec<Executor>,
-    /// The pods in the order of the topology.
-    pub(super) pods: Vec<PodFacts>,
-    /// The endpoints that executors name.
+    /// Executors in the order of Jina's routes: depth first from the gateway.
+    executors: Vec<ExecutorInfo>,
+    /// Pods in the order of the topology.
+    pub(super) pods: Vec<PodInfo>,
+    /// Endpoints that executors name.
     pub(super) endpoints: BTreeSet<String>,
     /// Whether an executor handles every endpoint.
     pub(super) any_endpoint: bool,
 }
 
-/// A pod as it was planned.
+/// A planned pod.
 #[derive(Debug)]
-pub(super) struct PodFacts {
+pub(super) struct PodInfo {
     pub(super) name: String,
-    /// The class that it runs.
+    /// Class of its executor.
     pub(super) uses: String,
-    /// The pods that it waits for; `gateway` where requests come in.
+    /// Pods whose output it waits for; `gateway` for a pod that receives requests.
     pub(super) needs: Vec<String>,
     pub(super) replicas: usize,
     pub(super) shards: usize,
 }
 
 #[derive(Debug)]
-struct Executor {
+struct ExecutorInfo {
     name: Arc<str>,
     class: String,
-    /// The positions of its pods: itself, and what stands before and behind it.
+    /// Positions of its pods in the topology: itself, and its `uses_before` and `uses_after`.
     pods: Vec<usize>,
 }
 
-/// What Jina's gateway calls itself in routes.
+/// Name of Jina's gateway in routes.
 const GATEWAY: &str = "gateway";
 
-impl Facts {
-    /// The facts of a flow that runs.
+impl FlowInfo {
+    /// Collects the facts of `flow`, which runs `topology`.
     pub(super) fn new(topology: &Topology, flow: &Flow) -> Self {
-        let mut executors: Vec<Executor> = Vec::new();
-        for position in depth_first(topology) {
-            let Some(pod) = topology.pods.get(position) else { continue };
-            let (name, class) = (executor_name(&pod.name), class(pod));
-            match executors.iter_mut().find(|executor| &*executor.name == name) {
-                Some(executor) => {
-                    executor.pods.push(position);
-                    if name == pod.name {
-                        executor.class = class;
-                    }
-                }
-                None => executors.push(Executor { name: name.into(), class, pods: vec![position] }),
-            }
-        }
         let handled = flow.endpoints();
         let named = handled.iter().flat_map(|endpoints| match endpoints {
             Endpoints::All => Vec::new(),
@@ -73,58 +58,81 @@ impl Facts {
         });
         Self {
             name: topology.name.clone(),
-            executors,
+            executors: executors(topology),
             pods: pods(topology),
             endpoints: named.collect(),
             any_endpoint: handled.contains(&Endpoints::All),
         }
     }
 
-    /// Whether an executor has anything to do with requests to an endpoint.
+    /// Whether an executor handles requests to `endpoint`.
     pub(super) fn handles(&self, endpoint: &str) -> bool {
         self.any_endpoint || self.endpoints.contains(endpoint)
     }
 
-    /// The class of the executor in which something failed.
+    /// Class of the executor that `pod` belongs to.
     pub(super) fn class_of(&self, pod: &str) -> &str {
         let name = executor_name(pod);
         self.executors.iter().find(|executor| &*executor.name == name).map_or("", |executor| &executor.class)
     }
 
-    /// Where a request went, the gateway first; `failed` is the pod in which it failed, if it did.
-    pub(super) fn routes(&self, gateway: Route, visits: &[Visit], failed: Option<&str>) -> Vec<Route> {
+    /// Routes of a request, the gateway first; `failed` is the pod where it failed, if it did.
+    pub(super) fn routes(
+        &self,
+        gateway: RouteEntry,
+        visits: &[Visit],
+        failed: Option<&str>,
+    ) -> Vec<RouteEntry> {
         let by_pod: HashMap<usize, &Visit> = visits.iter().map(|visit| (visit.pod, visit)).collect();
         let failed = failed.map(executor_name);
-        let stay = |executor: &Executor| {
+        let entry = |executor: &ExecutorInfo| {
             let visits: Vec<&Visit> =
                 executor.pods.iter().filter_map(|pod| by_pod.get(pod).copied()).collect();
-            Some(Route {
+            Some(RouteEntry {
                 executor: Arc::clone(&executor.name),
                 start: visits.iter().map(|visit| visit.start).min()?,
                 end: visits.iter().filter_map(|visit| visit.end).max(),
                 failed: failed == Some(&*executor.name),
             })
         };
-        std::iter::once(gateway).chain(self.executors.iter().filter_map(stay)).collect()
+        std::iter::once(gateway).chain(self.executors.iter().filter_map(entry)).collect()
     }
 
-    /// The gateway's own stay.
-    pub(super) fn gateway(start: std::time::SystemTime, failed: bool) -> Route {
+    /// Route entry of the gateway for a request that arrived at `start` and leaves now.
+    pub(super) fn gateway_route(start: std::time::SystemTime, failed: bool) -> RouteEntry {
         // `clip_client.profile()` divides by the whole milliseconds between the two.
         let end = std::time::SystemTime::now().max(start + Duration::from_millis(1));
-        Route { executor: GATEWAY.into(), start, end: Some(end), failed }
+        RouteEntry { executor: GATEWAY.into(), start, end: Some(end), failed }
     }
 }
 
-/// The pods, each with what it waits for.
-fn pods(topology: &Topology) -> Vec<PodFacts> {
+/// Executors in depth-first order, each with its pods.
+fn executors(topology: &Topology) -> Vec<ExecutorInfo> {
+    let mut executors: Vec<ExecutorInfo> = Vec::new();
+    for position in depth_first(topology) {
+        let Some(pod) = topology.pods.get(position) else { continue };
+        let (name, class) = (executor_name(&pod.name), class(pod));
+        match executors.iter_mut().find(|executor| &*executor.name == name) {
+            Some(executor) => {
+                executor.pods.push(position);
+                if name == pod.name {
+                    executor.class = class;
+                }
+            }
+            None => executors.push(ExecutorInfo { name: name.into(), class, pods: vec![position] }),
+        }
+    }
+    executors
+}
+
+fn pods(topology: &Topology) -> Vec<PodInfo> {
     let needs = |position: usize| {
-        let leads = |ports: &[crate::topology::Port]| ports.iter().any(|port| port.pod == Some(position));
-        let entrance = leads(&topology.entrance).then(|| GATEWAY.to_owned());
-        let before = topology.pods.iter().filter(|pod| leads(&pod.outputs)).map(|pod| pod.name.clone());
-        entrance.into_iter().chain(before).collect()
+        let feeds = |ports: &[Port]| ports.iter().any(|port| port.pod == Some(position));
+        let gateway = feeds(&topology.entrance).then(|| GATEWAY.to_owned());
+        let upstream = topology.pods.iter().filter(|pod| feeds(&pod.outputs)).map(|pod| pod.name.clone());
+        gateway.into_iter().chain(upstream).collect()
     };
-    let pods = topology.pods.iter().enumerate().map(|(position, pod)| PodFacts {
+    let pods = topology.pods.iter().enumerate().map(|(position, pod)| PodInfo {
         name: pod.name.clone(),
         uses: class(pod),
         needs: needs(position),
@@ -134,28 +142,27 @@ fn pods(topology: &Topology) -> Vec<PodFacts> {
     pods.collect()
 }
 
-/// The executor's name in that of its pod: what stands before and behind it is a pod of its own, `NAME/before`.
+/// Name of the executor that a pod belongs to: `uses_before` of `NAME` is a pod of its own, `NAME/before`.
 fn executor_name(pod: &str) -> &str {
     pod.split_once('/').map_or(pod, |(name, _)| name)
 }
 
-/// The class that a pod's main component is of.
+/// Class of a pod's main component.
 fn class(pod: &PodPlan) -> String {
     let component = pod.executor.as_ref().and_then(|plan| plan.components.last());
     component.map_or_else(String::new, |component| component.class.clone())
 }
 
-/// The positions of the pods, each once, going as deep as possible before aside.
+/// Positions of the pods, each once, in depth-first order.
 fn depth_first(topology: &Topology) -> Vec<usize> {
-    let positions = |ports: &[crate::topology::Port]| -> Vec<usize> {
-        ports.iter().rev().filter_map(|port| port.pod).collect()
-    };
-    let mut ahead = positions(&topology.entrance);
+    let positions =
+        |ports: &[Port]| -> Vec<usize> { ports.iter().rev().filter_map(|port| port.pod).collect() };
+    let mut stack = positions(&topology.entrance);
     let mut order = Vec::new();
-    while let Some(position) = ahead.pop() {
+    while let Some(position) = stack.pop() {
         if !order.contains(&position) {
             order.push(position);
-            ahead.extend(topology.pods.get(position).map(|pod| positions(&pod.outputs)).unwrap_or_default());
+            stack.extend(topology.pods.get(position).map(|pod| positions(&pod.outputs)).unwrap_or_default());
         }
     }
     order

@@ -1,17 +1,17 @@
-//! Requests of which some documents failed.
+//! Requests whose documents failed in part.
 //!
-//! Jina knows requests that fail, not documents that do. A request of which some documents went through is answered
-//! with those, and the others are listed among the parameters, by id: `{"__failed__": {"ID": {"executor": …, "kind":
-//! …, "message": …}}}`. A request of which no document went through has failed.
+//! Jina has failed requests, not failed documents. If some documents of a request succeed, the reply holds those, and
+//! lists the failed ones in its parameters by id: `{"__failed__": {"ID": {"executor": …, "kind": …, "message": …}}}`.
+//! If none succeeds, the request has failed.
 
 use flowrun_sdk::ErrorKind;
 use serde_json::{Map, Value, json};
 
-use super::wire::Status;
+use super::status::Status;
 use crate::runtime::{DocumentFailure, Response};
 
-/// The documents that failed, by id.
-pub(super) fn failures(failures: &[DocumentFailure]) -> Map<String, Value> {
+/// Value of `__failed__`: the failed documents, by id.
+pub(super) fn failed_documents(failures: &[DocumentFailure]) -> Map<String, Value> {
     let entry = |failure: &DocumentFailure| {
         let error = &failure.failure.error;
         let entry =
@@ -21,18 +21,23 @@ pub(super) fn failures(failures: &[DocumentFailure]) -> Map<String, Value> {
     failures.iter().map(entry).collect()
 }
 
-/// The failure of a request of which nothing went through: that of its first document.
-pub(super) fn of_all(response: &Response) -> Option<&DocumentFailure> {
+/// First failure of a response in which no document succeeded.
+pub(super) fn total_failure(response: &Response) -> Option<&DocumentFailure> {
     response.failures.first().filter(|_| response.documents.is_empty())
 }
 
-/// How such a failure is told: the executor, its class, and how many more there are.
-pub(super) fn status(failure: &DocumentFailure, count: usize, class: &str) -> (ErrorKind, Status) {
+/// Kind and status of a request in which all `count` documents failed, the first with `failure` in an executor of
+/// `class`.
+pub(super) fn total_failure_status(
+    failure: &DocumentFailure,
+    count: usize,
+    class: &str,
+) -> (ErrorKind, Status) {
     let error = &failure.failure.error;
-    let others = match count {
+    let more = match count {
         1 => String::new(),
         count => format!(" (and {} more documents failed)", count - 1),
     };
-    let message = format!("{}: {error}{others}", failure.failure.label);
+    let message = format!("{}: {error}{more}", failure.failure.label);
     (error.kind(), Status::new(error.kind(), &message, Some(&failure.pod), class))
 }

@@ -1,47 +1,49 @@
-//! Refusals at a pace. A refusal costs little, but clients that ask again at once whenever they are refused would ask so
-//! often that nothing is left for the work that was let in. So a burst is told at once, and so many a second after it, which
-//! clients that wait as they are told do not reach; the others hear it later, up to the second that they should have waited.
+//! Limits the rate at which rejections are sent.
+//!
+//! A rejection costs little, but clients that retry immediately would leave no time for admitted requests. A burst of
+//! [`REFUSALS_AT_ONCE`] and then [`REFUSALS_PER_SECOND`] are sent immediately, which clients that obey `Retry-After`
+//! do not reach; the rest are delayed, by at most [`Rejection::RETRY_AFTER`].
 
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::exchange::Refusal;
-use crate::limits::{REJECTIONS_BURST, REJECTIONS_PER_SECOND};
+use super::request::Rejection;
+use crate::limits::{REFUSALS_AT_ONCE, REFUSALS_PER_SECOND};
 
-/// When refusals are told.
+/// The limiter, shared by all connections.
 #[derive(Debug)]
-pub(super) struct Refusals {
-    /// When the next would be due if there were no bursts.
-    due: Mutex<Instant>,
+pub(super) struct RejectionLimiter {
+    /// Theoretical arrival time of the next rejection.
+    next: Mutex<Instant>,
 }
 
-impl Refusals {
+impl RejectionLimiter {
     pub(super) fn new() -> Self {
-        Self { due: Mutex::new(Instant::now()) }
+        Self { next: Mutex::new(Instant::now()) }
     }
 
-    /// Returns when a refusal is to be told. Only that there is no room is told at a pace.
-    pub(super) async fn turn(&self, refusal: &Refusal) {
-        if matches!(refusal, Refusal::Overloaded(_)) {
-            let wait = self.wait(Instant::now());
-            if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
+    /// Waits until a rejection may be sent. Only [`Rejection::Overloaded`] is limited.
+    pub(super) async fn wait(&self, rejection: &Rejection) {
+        if matches!(rejection, Rejection::Overloaded(_)) {
+            let delay = self.delay(Instant::now());
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
             }
         }
     }
 
-    /// How long the next refusal waits, as the generic cell rate algorithm has it (ITU-T I.371).
-    fn wait(&self, now: Instant) -> Duration {
-        let each = Duration::from_secs(1) / REJECTIONS_PER_SECOND;
-        let burst = each * REJECTIONS_BURST;
-        let mut due = self.due.lock();
-        let wait = due.saturating_duration_since(now + burst);
-        if wait >= Refusal::RETRY_AFTER {
-            return Refusal::RETRY_AFTER;
+    /// Delay of the next rejection, by the generic cell rate algorithm (ITU-T I.371).
+    fn delay(&self, now: Instant) -> Duration {
+        let interval = Duration::from_secs(1) / REFUSALS_PER_SECOND;
+        let burst = interval * REFUSALS_AT_ONCE;
+        let mut next = self.next.lock();
+        let delay = next.saturating_duration_since(now + burst);
+        if delay >= Rejection::RETRY_AFTER {
+            return Rejection::RETRY_AFTER;
         }
-        *due = (*due).max(now) + each;
-        wait
+        *next = (*next).max(now) + interval;
+        delay
     }
 }
 
@@ -50,27 +52,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_is_told_at_once_and_the_rest_at_a_pace_within_a_second() {
-        let (refusals, start) = (Refusals::new(), Instant::now());
-        let waits: Vec<Duration> =
-            (0..REJECTIONS_BURST + 3 * REJECTIONS_PER_SECOND).map(|_| refusals.wait(start)).collect();
-        let at_once = waits.iter().filter(|wait| wait.is_zero()).count();
-        assert!((REJECTIONS_BURST as usize..=REJECTIONS_BURST as usize + 1).contains(&at_once), "{at_once}");
-        assert!(waits.is_sorted() && waits.last() == Some(&Refusal::RETRY_AFTER));
-        let within = |limit: f64| waits.iter().filter(|wait| wait.as_secs_f64() < limit).count();
-        let half = (REJECTIONS_BURST + REJECTIONS_PER_SECOND / 2) as usize;
+    fn a_burst_is_sent_immediately_and_the_rest_within_the_retry_interval() {
+        let (limiter, start) = (RejectionLimiter::new(), Instant::now());
+        let delays: Vec<Duration> =
+            (0..REFUSALS_AT_ONCE + 3 * REFUSALS_PER_SECOND).map(|_| limiter.delay(start)).collect();
+        let immediate = delays.iter().filter(|delay| delay.is_zero()).count();
+        assert!((REFUSALS_AT_ONCE as usize..=REFUSALS_AT_ONCE as usize + 1).contains(&immediate), "{immediate}");
+        assert!(delays.is_sorted() && delays.last() == Some(&Rejection::RETRY_AFTER));
+        let within = |limit: f64| delays.iter().filter(|delay| delay.as_secs_f64() < limit).count();
+        let half = (REFUSALS_AT_ONCE + REFUSALS_PER_SECOND / 2) as usize;
         assert!(within(0.5).abs_diff(half) <= 2, "{}", within(0.5));
     }
 
     #[test]
-    fn who_keeps_to_the_pace_never_waits() {
-        let (refusals, mut now) = (Refusals::new(), Instant::now());
-        for _ in 0..3 * REJECTIONS_PER_SECOND {
-            assert_eq!(refusals.wait(now), Duration::ZERO);
-            now += Duration::from_secs(1) / REJECTIONS_PER_SECOND;
+    fn rejections_at_the_sustained_rate_are_never_delayed() {
+        let (limiter, mut now) = (RejectionLimiter::new(), Instant::now());
+        for _ in 0..3 * REFUSALS_PER_SECOND {
+            assert_eq!(limiter.delay(now), Duration::ZERO);
+            now += Duration::from_secs(1) / REFUSALS_PER_SECOND;
         }
-        // And after a second of rest there is a burst again.
+        // After an idle second a full burst is available again.
         now += Duration::from_secs(1);
-        assert!((0..REJECTIONS_BURST).all(|_| refusals.wait(now).is_zero()));
+        assert!((0..REFUSALS_AT_ONCE).all(|_| limiter.delay(now).is_zero()));
     }
 }

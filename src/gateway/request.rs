@@ -1,105 +1,113 @@
-//! What a client asks and what it is told, whatever it speaks.
+//! Requests and responses, independent of the protocol they are transferred by.
+//!
+//! Protocols read and write them in [`wire`](super::wire); [`service`](super::service) submits them to the flow.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use flowrun_sdk::{Documents, ErrorKind, RequestParameters};
 
-use super::wire::{Status, TraceParent};
+use super::call_metadata::TraceParent;
+use super::status::Status;
 use crate::limits::CLIENT_TIMEOUT;
 use crate::runtime::Response;
 
-/// A request as a client asked it.
+/// A request of a client.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Question {
-    /// Names it; made up when empty.
+pub(super) struct GatewayRequest {
+    /// Id of the request; generated when empty.
     pub(super) id: String,
-    /// The path, for example `/index`.
+    /// Endpoint, for example `/index`.
     pub(super) endpoint: String,
-    /// A pattern of the executors that are meant.
+    /// Regular expression for the executors to call; empty for all.
     pub(super) target: String,
-    /// The parameters, as they came.
+    /// Parameters, as sent.
     pub(super) parameters: RequestParameters,
-    /// The documents.
+    /// Documents.
     pub(super) documents: Documents,
-    /// When the client will have stopped waiting.
+    /// Time at which the client stops waiting.
     pub(super) deadline: Option<Instant>,
-    /// The trace that it belongs to.
+    /// Span of the client that the request is part of.
     pub(super) parent: Option<TraceParent>,
 }
 
-/// What became of a question that was let in.
+/// Outcome of an admitted request.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    /// What came out, or why nothing did.
-    pub(super) result: Result<Response, Failed>,
-    /// Where the time went, the gateway first.
-    pub(super) routes: Vec<Route>,
+pub(super) struct GatewayResponse {
+    /// The documents, or the failure.
+    pub(super) result: Result<Response, RequestFailure>,
+    /// Visited executors with their times, the gateway first.
+    pub(super) routes: Vec<RouteEntry>,
 }
 
-impl Answer {
-    /// What to say when a deadline passed while the request was inside.
-    pub(super) fn late(&self) -> Option<&str> {
-        let failed = self.result.as_ref().err().filter(|failed| failed.kind == ErrorKind::Expired)?;
-        Some(&failed.status.message)
+impl GatewayResponse {
+    /// The message of a request whose deadline passed inside the flow.
+    pub(super) fn deadline_exceeded(&self) -> Option<&str> {
+        let failure = self.result.as_ref().err().filter(|failure| failure.kind == ErrorKind::Expired)?;
+        Some(&failure.status.message)
     }
 }
 
-/// Why nothing came out.
+/// Failure of an admitted request.
 #[derive(Clone, Debug)]
-pub(super) struct Failed {
-    /// For programs.
+pub(super) struct RequestFailure {
+    /// Kind of error.
     pub(super) kind: ErrorKind,
-    /// For clients.
+    /// Status that the client receives.
     pub(super) status: Status,
 }
 
-/// A stay at the gateway or at an executor.
+/// Time that a request spent at the gateway or an executor; one of `routes` in a Jina reply.
 #[derive(Clone, Debug)]
-pub(super) struct Route {
-    /// Its name in the flow.
+pub(super) struct RouteEntry {
+    /// Name of the executor in the flow.
     pub(super) executor: Arc<str>,
-    /// When the request came.
+    /// Arrival of the request.
     pub(super) start: SystemTime,
-    /// When it went on.
+    /// Departure; `None` if it never left.
     pub(super) end: Option<SystemTime>,
-    /// Whether it failed here.
+    /// Whether the request failed here.
     pub(super) failed: bool,
 }
 
-/// Why a question was not let in. Nothing of it has happened.
+/// Reason for which a request is not admitted. It has had no effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
-    /// There is no room for it now.
-    #[error("the flow is busy: {0}; try again in {seconds} s", seconds = Refusal::RETRY_AFTER.as_secs())]
+pub(super) enum Rejection {
+    /// No capacity at present.
+    #[error("the flow is busy: {0}; try again in {seconds} s", seconds = Rejection::RETRY_AFTER.as_secs())]
     Overloaded(String),
-    /// The flow is about to stop.
-    #[error("the flow is ending and takes no more requests")]
-    Ending,
-    /// Its time was up before there was room for it.
-    #[error("the deadline passed before there was room for the request")]
-    Expired,
-    /// It did not come.
-    #[error("the request did not come within {seconds} s", seconds = CLIENT_TIMEOUT.as_secs())]
-    Slow,
-    /// It can never be let in as it is.
+    /// The flow is draining.
+    #[error("the flow is draining and accepts no more requests")]
+    Draining,
+    /// The deadline passed before admission.
+    #[error("the deadline passed before the request was admitted")]
+    DeadlineExceeded,
+    /// The body was not received in time.
+    #[error("the request body did not arrive within {seconds} s", seconds = CLIENT_TIMEOUT.as_secs())]
+    BodyTimeout,
+    /// The request is malformed.
     #[error("{0}")]
     Invalid(String),
-    /// It holds more than one request may.
+    /// The request exceeds a bound on documents or bytes.
     #[error("{0}")]
     TooLarge(String),
 }
 
-impl Refusal {
-    /// When to try again after there was no room.
+impl Rejection {
+    /// Time after which a client should retry an overloaded flow.
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-    /// The kind of error that it is.
+    /// Kind of error.
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
-            Self::Overloaded(_) | Self::Ending | Self::TooLarge(_) => ErrorKind::Resource,
-            Self::Expired | Self::Slow => ErrorKind::Expired,
+            Self::Overloaded(_) | Self::Draining | Self::TooLarge(_) => ErrorKind::Resource,
+            Self::DeadlineExceeded | Self::BodyTimeout => ErrorKind::Expired,
             Self::Invalid(_) => ErrorKind::Input,
         }
+    }
+
+    /// Status of a reply to the rejected request.
+    pub(super) fn status(&self) -> Status {
+        Status::new(self.kind(), &self.to_string(), None, "")
     }
 }

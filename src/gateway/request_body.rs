@@ -1,4 +1,4 @@
-//! A body on its way: what has come of it is held at the gateway, whole or not.
+//! A request body whose bytes are counted against the gateway's capacity as they arrive.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,63 +11,65 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Sleep;
 
-use super::admission::Hold;
-use super::exchange::Refusal;
+use super::admission::BytesPermit;
+use super::request::Rejection;
 use crate::limits::CLIENT_TIMEOUT;
 
-/// Waits for room.
-type Waiting = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
+/// Wait for capacity.
+type Waiting = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
 
-/// A body that is counted as it comes. Its errors are those of the connection, and a [`Refusal`] where there is no
-/// room.
-pub(super) struct Arriving {
+/// A request body that holds a [`BytesPermit`] for what was received.
+///
+/// Its errors are those of the connection, and a [`Rejection`] if the capacity or the time is exceeded.
+pub(super) struct RequestBody {
     body: Body,
-    hold: Arc<Hold>,
-    /// Bytes that have come since the hold was empty.
-    come: usize,
-    /// What has come and waits for room, where others are waited for.
+    permit: Arc<BytesPermit>,
+    /// Bytes received since the permit was empty.
+    received: usize,
+    /// Data that waits for capacity, in a stream.
     waiting: Option<(Bytes, Waiting)>,
-    pace: Pace,
+    timeout: Timeout,
 }
 
-/// How long a body may take.
-enum Pace {
-    /// So long, from when there is something to wait for.
-    Whole { limit: Duration, over: Option<Pin<Box<Sleep>>> },
-    /// For ever: it is many messages, and may wait for room itself.
-    Endless,
+/// Bound on the time in which a body must be received.
+enum Timeout {
+    /// Measured from the first time that the body has to be waited for.
+    After { limit: Duration, elapsed: Option<Pin<Box<Sleep>>> },
+    /// No bound: a stream of messages.
+    Never,
 }
 
-impl Arriving {
-    /// A body that is refused where it does not fit, or does not come.
-    pub(super) fn whole(body: Body, hold: Arc<Hold>) -> Self {
-        Self::within(body, hold, CLIENT_TIMEOUT)
+impl RequestBody {
+    /// The body of one request: rejected if it exceeds the capacity, or takes longer than [`CLIENT_TIMEOUT`].
+    pub(super) fn single(body: Body, permit: Arc<BytesPermit>) -> Self {
+        Self::with_timeout(body, permit, CLIENT_TIMEOUT)
     }
 
-    fn within(body: Body, hold: Arc<Hold>, limit: Duration) -> Self {
-        Self { body, hold, come: 0, waiting: None, pace: Pace::Whole { limit, over: None } }
+    fn with_timeout(body: Body, permit: Arc<BytesPermit>, limit: Duration) -> Self {
+        let timeout = Timeout::After { limit, elapsed: None };
+        Self { body, permit, received: 0, waiting: None, timeout }
     }
 
-    /// A body of many messages, which waits where it does not fit. Whoever takes a message out of it clears the hold.
-    pub(super) fn endless(body: Body, hold: Arc<Hold>) -> Self {
-        Self { pace: Pace::Endless, ..Self::whole(body, hold) }
+    /// A stream of messages, which waits for capacity. The reader clears the permit after each message.
+    pub(super) fn stream(body: Body, permit: Arc<BytesPermit>) -> Self {
+        Self { timeout: Timeout::Never, ..Self::single(body, permit) }
     }
 }
 
-impl Pace {
-    /// Ready when the time is up.
-    fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<Refusal> {
+impl Timeout {
+    /// Ready once the time has elapsed.
+    fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<Rejection> {
         match self {
-            Self::Endless => Poll::Pending,
-            Self::Whole { limit, over } => {
-                let over = over.get_or_insert_with(|| Box::pin(tokio::time::sleep(*limit)));
-                over.as_mut().poll(context).map(|()| Refusal::Slow)
+            Self::Never => Poll::Pending,
+            Self::After { limit, elapsed } => {
+                let elapsed = elapsed.get_or_insert_with(|| Box::pin(tokio::time::sleep(*limit)));
+                elapsed.as_mut().poll(context).map(|()| Rejection::BodyTimeout)
             }
         }
     }
 }
 
-impl HttpBody for Arriving {
+impl HttpBody for RequestBody {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -77,30 +79,30 @@ impl HttpBody for Arriving {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         loop {
-            if let Some((_, room)) = &mut this.waiting {
-                let room = ready!(room.as_mut().poll(context));
-                let waited = this.waiting.take().map(|(data, _)| Frame::data(data));
-                return Poll::Ready(waited.map(|frame| room.map(|()| frame).map_err(BoxError::from)));
+            if let Some((_, capacity)) = &mut this.waiting {
+                let capacity = ready!(capacity.as_mut().poll(context));
+                let data = this.waiting.take().map(|(data, _)| Frame::data(data));
+                return Poll::Ready(data.map(|frame| capacity.map(|()| frame).map_err(BoxError::from)));
             }
             let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) else {
-                return this.pace.poll_late(context).map(|late| Some(Err(late.into())));
+                return this.timeout.poll_elapsed(context).map(|rejection| Some(Err(rejection.into())));
             };
             let Some(frame) = frame.transpose()? else { return Poll::Ready(None) };
             let data = match frame.into_data() {
                 Ok(data) => data,
-                Err(other) => return Poll::Ready(Some(Ok(other))),
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             };
-            if this.hold.is_empty() {
-                this.come = 0;
+            if this.permit.is_empty() {
+                this.received = 0;
             }
-            this.come += data.len();
-            match this.hold.at_least(this.come) {
+            this.received += data.len();
+            match this.permit.try_grow_to(this.received) {
                 Ok(()) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Err(_) if matches!(this.pace, Pace::Endless) => {
-                    let (hold, come) = (Arc::clone(&this.hold), this.come);
-                    this.waiting = Some((data, Box::pin(async move { hold.wait_for(come).await })));
+                Err(_) if matches!(this.timeout, Timeout::Never) => {
+                    let (permit, received) = (Arc::clone(&this.permit), this.received);
+                    this.waiting = Some((data, Box::pin(async move { permit.grow_to(received).await })));
                 }
-                Err(refusal) => return Poll::Ready(Some(Err(refusal.into()))),
+                Err(rejection) => return Poll::Ready(Some(Err(rejection.into()))),
             }
         }
     }
@@ -138,48 +140,49 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_come_is_held_and_what_does_not_fit_is_refused() {
+    async fn received_bytes_are_counted_and_rejected_beyond_the_capacity() {
         let admission = Admission::new(1, 0);
         let (sender, body) = body();
-        let mut arriving = Arriving::whole(body, Arc::new(admission.hold()));
+        let mut request = RequestBody::single(body, Arc::new(admission.bytes_permit()));
         for pages in 1..=3 {
             send(&sender, 4096);
-            arriving.frame().await.unwrap().unwrap();
+            request.frame().await.unwrap().unwrap();
             assert_eq!(admission.bytes(), pages * 4096);
         }
-        let others = admission.hold();
-        others.at_least(QUEUE_BYTES_MAX - 3 * 4096).unwrap();
+        let other = admission.bytes_permit();
+        other.try_grow_to(QUEUE_BYTES_MAX - 3 * 4096).unwrap();
         send(&sender, 1);
-        let refused = arriving.frame().await.unwrap().unwrap_err();
-        assert!(matches!(refused.downcast_ref(), Some(Refusal::Overloaded(_))), "{refused}");
+        let error = request.frame().await.unwrap().unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Rejection::Overloaded(_))), "{error}");
     }
 
     #[tokio::test]
-    async fn a_stream_waits_for_room_and_forgets_what_was_taken_out_of_it() {
+    async fn a_stream_waits_for_capacity_and_frees_that_of_messages_that_were_read() {
         let admission = Admission::new(1, 0);
         let (sender, body) = body();
-        let hold = Arc::new(admission.hold());
-        let mut arriving = Arriving::endless(body, Arc::clone(&hold));
-        let others = admission.hold();
-        others.at_least(QUEUE_BYTES_MAX - 4096).unwrap();
+        let permit = Arc::new(admission.bytes_permit());
+        let mut stream = RequestBody::stream(body, Arc::clone(&permit));
+        let other = admission.bytes_permit();
+        other.try_grow_to(QUEUE_BYTES_MAX - 4096).unwrap();
         send(&sender, 4096);
-        arriving.frame().await.unwrap().unwrap();
+        stream.frame().await.unwrap().unwrap();
         send(&sender, 4096);
-        assert!(arriving.frame().now_or_never().is_none());
-        // Its first message is taken, and with it goes the room that it had.
-        hold.clear();
-        arriving.frame().await.unwrap().unwrap();
+        assert!(stream.frame().now_or_never().is_none());
+        // The reader takes the first message, which frees its capacity.
+        permit.clear();
+        stream.frame().await.unwrap().unwrap();
         assert_eq!(admission.bytes(), QUEUE_BYTES_MAX);
     }
 
     #[tokio::test]
-    async fn a_body_that_does_not_come_is_not_waited_for() {
+    async fn a_body_that_stalls_is_rejected() {
         let admission = Admission::new(1, 0);
         let (sender, body) = body();
-        let mut arriving = Arriving::within(body, Arc::new(admission.hold()), Duration::ZERO);
+        let permit = Arc::new(admission.bytes_permit());
+        let mut request = RequestBody::with_timeout(body, permit, Duration::ZERO);
         send(&sender, 1);
-        arriving.frame().await.unwrap().unwrap();
-        let late = arriving.frame().await.unwrap().unwrap_err();
-        assert!(matches!(late.downcast_ref(), Some(Refusal::Slow)), "{late}");
+        request.frame().await.unwrap().unwrap();
+        let error = request.frame().await.unwrap().unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Rejection::BodyTimeout)), "{error}");
     }
 }

@@ -1,7 +1,7 @@
-//! A reply on its way: it keeps its room at the gateway until the connection has written it.
+//! A response body that holds the permit of its request until the connection has written it.
 //!
-//! A client that asks faster than it reads would otherwise let replies pile up that nobody counts. One that does not
-//! read at all is cut off.
+//! Without it, a client that sends requests faster than it reads would let uncounted replies pile up. A client that
+//! stops reading is disconnected after [`CLIENT_TIMEOUT`].
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -15,73 +15,73 @@ use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
 use parking_lot::Mutex;
 
-use super::admission::Ticket;
+use super::admission::Permit;
 use crate::limits::{CLIENT_TIMEOUT, STREAMS_MAX};
 
-/// So many replies of a connection are remembered before those that are written among them are looked for: behind one
-/// that is not taken they cannot be forgotten in their order. A few times what can be under way on it.
-const REMEMBERED: usize = 4 * STREAMS_MAX as usize;
+/// Entries of [`UnwrittenReplies`] from which on written replies after an unwritten one are removed too: a few times
+/// the maximum of replies that a connection can have.
+const ENTRIES_MAX: usize = 4 * STREAMS_MAX as usize;
 
 /// The replies of one connection that are not written yet, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Departures(Mutex<VecDeque<(Instant, Weak<Ticket>)>>);
+pub(super) struct UnwrittenReplies(Mutex<VecDeque<(Instant, Weak<Permit>)>>);
 
-impl Departures {
-    /// Those of the connection that a request came by.
-    pub(super) fn of(extensions: &Extensions) -> Option<Arc<Self>> {
+impl UnwrittenReplies {
+    /// The replies of the connection that a request came by.
+    pub(super) fn from_extensions(extensions: &Extensions) -> Option<Arc<Self>> {
         extensions.get().cloned()
     }
 
-    fn begin(&self, ticket: &Arc<Ticket>, now: Instant) {
-        let mut departures = self.0.lock();
-        written(&mut departures);
-        if departures.len() >= REMEMBERED {
-            departures.retain(|(_, ticket)| ticket.strong_count() > 0);
+    fn add(&self, permit: &Arc<Permit>, now: Instant) {
+        let mut replies = self.0.lock();
+        remove_written(&mut replies);
+        if replies.len() >= ENTRIES_MAX {
+            replies.retain(|(_, permit)| permit.strong_count() > 0);
         }
-        departures.push_back((now, Arc::downgrade(ticket)));
+        replies.push_back((now, Arc::downgrade(permit)));
     }
 
-    /// Whether the client has not taken a reply for too long.
-    fn is_stuck(&self, now: Instant) -> bool {
-        let mut departures = self.0.lock();
-        written(&mut departures);
-        departures.front().is_some_and(|(since, _)| now.saturating_duration_since(*since) >= CLIENT_TIMEOUT)
+    /// Whether the client has not read its oldest reply for [`CLIENT_TIMEOUT`].
+    fn is_stalled(&self, now: Instant) -> bool {
+        let mut replies = self.0.lock();
+        remove_written(&mut replies);
+        replies.front().is_some_and(|(since, _)| now.saturating_duration_since(*since) >= CLIENT_TIMEOUT)
     }
 
-    /// Waits until the client has not taken a reply for too long.
-    pub(super) async fn stuck(&self) {
-        const LOOKS: Duration = Duration::from_secs(CLIENT_TIMEOUT.as_secs() / 4);
-        while !self.is_stuck(Instant::now()) {
-            tokio::time::sleep(LOOKS).await;
+    /// Waits until the client has not read its oldest reply for [`CLIENT_TIMEOUT`].
+    pub(super) async fn stalled(&self) {
+        const POLL_INTERVAL: Duration = Duration::from_secs(CLIENT_TIMEOUT.as_secs() / 4);
+        while !self.is_stalled(Instant::now()) {
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-/// Forgets those that are written, as far as the oldest that is not.
-fn written(departures: &mut VecDeque<(Instant, Weak<Ticket>)>) {
-    while departures.front().is_some_and(|(_, ticket)| ticket.strong_count() == 0) {
-        departures.pop_front();
+/// Removes written replies up to the oldest unwritten one.
+fn remove_written(replies: &mut VecDeque<(Instant, Weak<Permit>)>) {
+    while replies.front().is_some_and(|(_, permit)| permit.strong_count() == 0) {
+        replies.pop_front();
     }
 }
 
-/// The same response, which keeps the ticket until it is written.
-pub(super) fn departing(
+/// Makes a response hold `permit` until it is written.
+pub(super) fn hold_permit(
     response: Response,
-    ticket: Arc<Ticket>,
-    departures: Option<&Departures>,
+    permit: Arc<Permit>,
+    unwritten: Option<&UnwrittenReplies>,
 ) -> Response {
-    if let Some(departures) = departures {
-        departures.begin(&ticket, Instant::now());
+    if let Some(unwritten) = unwritten {
+        unwritten.add(&permit, Instant::now());
     }
-    response.map(|body| Body::new(Departing { body, ticket }))
+    response.map(|body| Body::new(ResponseBody { body, permit }))
 }
 
-struct Departing {
+struct ResponseBody {
     body: Body,
-    ticket: Arc<Ticket>,
+    permit: Arc<Permit>,
 }
 
-impl HttpBody for Departing {
+impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -91,12 +91,12 @@ impl HttpBody for Departing {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
         let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
-        let held = |data: Bytes| {
-            // It is there, whether there is room for it or not.
-            let _ = this.ticket.hold.at_least(data.len());
-            Bytes::from_owner(Written { data, _ticket: Arc::clone(&this.ticket) })
+        let hold = |data: Bytes| {
+            // The reply is in memory already: it is counted as far as the capacity allows.
+            let _ = this.permit.bytes.try_grow_to(data.len());
+            Bytes::from_owner(PermittedBytes { data, _permit: Arc::clone(&this.permit) })
         };
-        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(held))))
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(hold))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -108,13 +108,13 @@ impl HttpBody for Departing {
     }
 }
 
-/// Bytes that are dropped when they are written.
-struct Written {
+/// Bytes of a response; the connection drops them once they are written.
+struct PermittedBytes {
     data: Bytes,
-    _ticket: Arc<Ticket>,
+    _permit: Arc<Permit>,
 }
 
-impl AsRef<[u8]> for Written {
+impl AsRef<[u8]> for PermittedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.data
     }
@@ -125,55 +125,56 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::gateway::admission::{Admission, Entrance};
+    use crate::gateway::admission::{Admission, AdmissionRequest};
 
-    fn ticket(admission: &Admission) -> Arc<Ticket> {
-        Arc::new(admission.enter(Entrance { bytes: 0, full: false, patience: None }).unwrap())
+    fn permit(admission: &Admission) -> Arc<Permit> {
+        Arc::new(admission.admit(AdmissionRequest { bytes: 0, no_credit: false, max_wait: None }).unwrap())
     }
 
     #[tokio::test]
-    async fn a_reply_has_room_until_the_last_of_it_is_written() {
+    async fn a_reply_holds_its_permit_until_its_last_byte_is_written() {
         let admission = Admission::new(1, 0);
-        let mut response = departing(Response::new("reply".into()), ticket(&admission), None);
+        let mut response = hold_permit(Response::new("reply".into()), permit(&admission), None);
         let frame = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
         drop(response);
-        assert_eq!((&frame[..], admission.under_way()), (&b"reply"[..], 1));
+        assert_eq!((&frame[..], admission.in_flight()), (&b"reply"[..], 1));
         let last = frame.slice(3..);
         drop(frame);
-        assert_eq!(admission.under_way(), 1);
+        assert_eq!(admission.in_flight(), 1);
         drop(last);
-        assert_eq!(admission.under_way(), 0);
+        assert_eq!(admission.in_flight(), 0);
     }
 
     #[test]
-    fn a_connection_is_stuck_when_its_oldest_reply_is_not_taken() {
-        let (admission, departures) = (Admission::new(3, 0), Departures::default());
+    fn a_connection_is_stalled_by_its_oldest_unwritten_reply() {
+        let (admission, unwritten) = (Admission::new(3, 0), UnwrittenReplies::default());
         let (start, second) = (Instant::now(), Duration::from_secs(1));
-        let tickets = [ticket(&admission), ticket(&admission), ticket(&admission)];
-        for (seconds, ticket) in (0..).zip(&tickets) {
-            departures.begin(ticket, start + second * seconds);
+        let permits = [permit(&admission), permit(&admission), permit(&admission)];
+        for (seconds, permit) in (0..).zip(&permits) {
+            unwritten.add(permit, start + second * seconds);
         }
-        let [first, other, last] = tickets;
-        drop(other);
-        assert!(!departures.is_stuck(start + CLIENT_TIMEOUT - second));
-        assert!(departures.is_stuck(start + CLIENT_TIMEOUT));
+        let [first, middle, last] = permits;
+        drop(middle);
+        assert!(!unwritten.is_stalled(start + CLIENT_TIMEOUT - second));
+        assert!(unwritten.is_stalled(start + CLIENT_TIMEOUT));
         drop(first);
-        assert!(!departures.is_stuck(start + CLIENT_TIMEOUT + second));
-        assert!(departures.is_stuck(start + CLIENT_TIMEOUT + second * 2));
+        assert!(!unwritten.is_stalled(start + CLIENT_TIMEOUT + second));
+        assert!(unwritten.is_stalled(start + CLIENT_TIMEOUT + second * 2));
         drop(last);
-        assert!(!departures.is_stuck(start + CLIENT_TIMEOUT * 2));
-        assert!(departures.0.lock().is_empty());
+        assert!(!unwritten.is_stalled(start + CLIENT_TIMEOUT * 2));
+        assert!(unwritten.0.lock().is_empty());
     }
 
     #[test]
-    fn a_reply_that_is_not_taken_does_not_keep_those_behind_it() {
-        let (admission, departures, now) = (Admission::new(3, 0), Departures::default(), Instant::now());
-        let stuck = ticket(&admission);
-        departures.begin(&stuck, now);
-        for _ in 0..3 * REMEMBERED {
-            departures.begin(&ticket(&admission), now);
+    fn written_replies_are_removed_even_after_an_unwritten_one() {
+        let (admission, unwritten, now) =
+            (Admission::new(3, 0), UnwrittenReplies::default(), Instant::now());
+        let stalled = permit(&admission);
+        unwritten.add(&stalled, now);
+        for _ in 0..3 * ENTRIES_MAX {
+            unwritten.add(&permit(&admission), now);
         }
-        assert!(departures.0.lock().len() <= REMEMBERED);
-        assert!(departures.is_stuck(now + CLIENT_TIMEOUT));
+        assert!(unwritten.0.lock().len() <= ENTRIES_MAX);
+        assert!(unwritten.is_stalled(now + CLIENT_TIMEOUT));
     }
 }

@@ -1,54 +1,52 @@
-//! How a request that failed is told to clients: in Jina's words, with our errors.
+//! Status of a failed request, in Jina's form.
 
 use flowrun_sdk::wire::exception_name;
+use flowrun_sdk::wire::jina::StatusProto;
+use flowrun_sdk::wire::jina::status_proto::{ExceptionProto, StatusCode};
 use flowrun_sdk::{ErrorKind, Exception, ExecutorError};
 
-use super::jina::StatusProto;
-use super::jina::status_proto::{ExceptionProto, StatusCode};
-
-/// That a request failed, and why.
+/// Error status of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Status {
-    /// The cause, in a line.
-    pub(crate) description: String,
-    /// The cause alone.
-    pub(crate) message: String,
-    /// The cause, in parts, as Python clients expect to be told of one.
-    pub(crate) exception: Exception,
+pub(super) struct Status {
+    /// Exception name, message and pod in one line.
+    pub(super) description: String,
+    /// Error message.
+    pub(super) message: String,
+    /// Exception as Python clients raise it.
+    pub(super) exception: Exception,
 }
 
 impl Status {
-    /// An error of that kind: `pod` is the name of the executor where it happened, `class` what it runs.
-    pub(crate) fn new(kind: ErrorKind, message: &str, pod: Option<&str>, class: &str) -> Self {
+    /// Status of an error: `pod` is the name of the executor where it occurred, `class` its class.
+    pub(super) fn new(kind: ErrorKind, message: &str, pod: Option<&str>, class: &str) -> Self {
         let name = exception_name(kind);
-        let place = pod.map_or_else(String::new, |pod| format!(" (in `{pod}`)"));
+        let location = location(pod);
         Self {
-            description: format!("{name}({message:?}){place}"),
+            description: format!("{name}({message:?}){location}"),
             message: message.to_owned(),
             exception: Exception {
                 name: name.to_owned(),
                 args: vec![message.to_owned()],
-                stacks: vec![format!("{name}: {message}{place}\n")],
+                stacks: vec![format!("{name}: {message}{location}\n")],
                 executor: class.to_owned(),
             },
         }
     }
 
-    /// That error, told as the exception that it was, if it was one where it happened.
-    pub(crate) fn of(error: &ExecutorError, pod: Option<&str>, class: &str) -> Self {
+    /// Status of an executor's error. An exception that the executor raised is passed on unchanged.
+    pub(super) fn from_error(error: &ExecutorError, pod: Option<&str>, class: &str) -> Self {
         let status = Self::new(error.kind(), error.message(), pod, class);
-        let Some(was) = error.exception() else { return status };
-        let place = pod.map_or_else(String::new, |pod| format!(" (in `{pod}`)"));
-        let executor = if was.executor.is_empty() { class.to_owned() } else { was.executor.clone() };
+        let Some(raised) = error.exception() else { return status };
+        let executor = if raised.executor.is_empty() { class.to_owned() } else { raised.executor.clone() };
         Self {
-            description: format!("{}{place}", error.message()),
-            exception: Exception { executor, ..was.clone() },
+            description: format!("{}{}", error.message(), location(pod)),
+            exception: Exception { executor, ..raised.clone() },
             ..status
         }
     }
 
-    /// The message for it.
-    pub(crate) fn to_proto(&self) -> StatusProto {
+    /// Protobuf form.
+    pub(super) fn to_proto(&self) -> StatusProto {
         let Exception { name, args, stacks, executor } = self.exception.clone();
         StatusProto {
             code: StatusCode::Error.into(),
@@ -57,8 +55,8 @@ impl Status {
         }
     }
 
-    /// The same as JSON.
-    pub(crate) fn to_json(&self) -> serde_json::Value {
+    /// JSON form.
+    pub(super) fn to_json(&self) -> serde_json::Value {
         let Exception { name, args, stacks, executor } = &self.exception;
         serde_json::json!({
             "code": 1,
@@ -66,4 +64,8 @@ impl Status {
             "exception": { "name": name, "args": args, "stacks": stacks, "executor": executor },
         })
     }
+}
+
+fn location(pod: Option<&str>) -> String {
+    pod.map_or_else(String::new, |pod| format!(" (in `{pod}`)"))
 }

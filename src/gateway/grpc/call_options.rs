@@ -1,36 +1,35 @@
-//! What a client says about its call as a whole.
+//! Options of a gRPC stream, from its metadata.
 
 use axum::http::HeaderMap;
 
-use crate::gateway::wire::Caller;
+use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::session::SessionOptions;
 use crate::limits::PREFETCH_MAX;
 
-/// How the requests of a stream are to be handled.
+/// Options of a stream.
 #[derive(Clone, Debug)]
-pub(super) struct Manners {
-    /// Requests inside at once, at the most.
-    pub(super) prefetch: usize,
-    /// Whether replies come in the order of the requests.
-    pub(super) in_order: bool,
-    /// What else the head says.
-    pub(super) caller: Caller,
+pub(super) struct CallOptions {
+    pub(super) session: SessionOptions,
+    pub(super) metadata: CallMetadata,
 }
 
-impl Manners {
-    /// What the head of a call asks for; `prefetch` where it does not say.
-    pub(super) fn of(headers: &HeaderMap, prefetch: usize) -> Self {
+impl CallOptions {
+    /// Reads `__prefetch__` (else `prefetch`), `__results_in_order__` and the metadata of every call.
+    pub(super) fn from_headers(headers: &HeaderMap, prefetch: usize) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-        let asked = text("__prefetch__").and_then(|number| number.parse::<usize>().ok());
-        let prefetch = match asked {
+        let requested = text("__prefetch__").and_then(|number| number.parse::<usize>().ok());
+        let prefetch = match requested {
             None => prefetch,
-            // Jina's “unlimited”.
+            // Unlimited, in Jina.
             Some(0) => PREFETCH_MAX,
-            Some(asked) => asked.min(PREFETCH_MAX),
+            Some(requested) => requested.min(PREFETCH_MAX),
         };
         Self {
-            prefetch: prefetch.max(1),
-            in_order: text("__results_in_order__").is_some_and(|word| word.eq_ignore_ascii_case("true")),
-            caller: Caller::of(headers),
+            session: SessionOptions {
+                max_in_flight: prefetch.max(1),
+                in_order: text("__results_in_order__").is_some_and(|word| word.eq_ignore_ascii_case("true")),
+            },
+            metadata: CallMetadata::from_headers(headers),
         }
     }
 }
@@ -39,19 +38,21 @@ impl Manners {
 mod tests {
     use super::*;
 
-    fn manners(headers: &[(&'static str, &str)]) -> Manners {
+    fn options(headers: &[(&'static str, &str)]) -> CallOptions {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        Manners::of(&headers.collect(), 50)
+        CallOptions::from_headers(&headers.collect(), 50)
     }
 
     #[test]
-    fn a_call_says_how_it_wants_to_be_handled() {
-        let plain = manners(&[]);
-        assert_eq!((plain.prefetch, plain.in_order, plain.caller.deadline), (50, false, None));
-        assert_eq!(manners(&[("__prefetch__", "3"), ("__results_in_order__", "true")]).prefetch, 3);
-        assert!(manners(&[("__results_in_order__", "True")]).in_order);
-        assert_eq!(manners(&[("__prefetch__", "0")]).prefetch, PREFETCH_MAX);
-        assert_eq!(manners(&[("__prefetch__", "many")]).prefetch, 50);
-        assert!(manners(&[("grpc-timeout", "5S")]).caller.deadline.is_some());
+    fn a_stream_sets_its_prefetch_and_order() {
+        let default = options(&[]);
+        assert_eq!((default.session.max_in_flight, default.session.in_order), (50, false));
+        assert_eq!(default.metadata.deadline, None);
+        let set = options(&[("__prefetch__", "3"), ("__results_in_order__", "true")]);
+        assert_eq!((set.session.max_in_flight, set.session.in_order), (3, true));
+        assert!(options(&[("__results_in_order__", "True")]).session.in_order);
+        assert_eq!(options(&[("__prefetch__", "0")]).session.max_in_flight, PREFETCH_MAX);
+        assert_eq!(options(&[("__prefetch__", "many")]).session.max_in_flight, 50);
+        assert!(options(&[("grpc-timeout", "5S")]).metadata.deadline.is_some());
     }
 }

@@ -1,8 +1,8 @@
-//! `GET` at an endpoint: one document in, a stream of server-sent events out, one for each document that it becomes.
+//! `GET` of an endpoint: sends one document through the flow, and streams the results as server-sent events.
 //!
-//! Jina answers so where an executor generates documents one by one. Ours make all of theirs at once, so a request
-//! that fails is told by its code, before anything is streamed. `jina.Client` cuts events by counting bytes and does not
-//! put halves together: lines end in CR LF, and every event is written whole.
+//! In Jina this needs an executor that generates documents one by one. flowrun's executors return all documents at
+//! once, so a failed request has an error code instead of a stream. `jina.Client` splits events at fixed byte offsets
+//! and does not reassemble them: lines end with CR LF, and every event is one chunk.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,17 +14,21 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde_json::Value;
 
-use super::{ask, detail, method_not_allowed};
-use crate::gateway::admission::patience;
-use crate::gateway::departing::{Departures, departing};
-use crate::gateway::exchange::Question;
-use crate::gateway::service::{Gateway, new_id};
-use crate::gateway::wire::{Caller, Form, JsonDocument, read_documents};
+use super::submit::{content_length, failed, receive, rejected};
+use crate::gateway::admission::max_wait;
+use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::ids::new_id;
+use crate::gateway::json_response::{detail, method_not_allowed};
+use crate::gateway::request::GatewayRequest;
+use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
+use crate::gateway::service::Gateway;
+use crate::gateway::wire::json_document::{JsonDocument, KeySet, read_documents};
 
+/// Media type of server-sent events.
 const EVENTS: &str = "text/event-stream";
 
-/// Fields that are numbers, structures or pixels: what stands for them in a query is JSON. Others are texts.
-const AS_JSON: [&str; 10] = [
+/// Fields whose value in a query is JSON: numbers, objects and arrays. Other fields are texts.
+const JSON_FIELDS: [&str; 10] = [
     "granularity",
     "adjacency",
     "weight",
@@ -37,62 +41,63 @@ const AS_JSON: [&str; 10] = [
     "chunks",
 ];
 
-/// Streams what becomes of the document in the body, or in the query.
-pub(super) async fn endpoint(
+/// Sends the document in the body, or else in the query, to `endpoint`.
+pub(in crate::gateway) async fn endpoint(
     State(gateway): State<Arc<Gateway>>,
     endpoint: String,
     request: Request,
 ) -> Response {
     let (mut head, body) = request.into_parts();
-    let announced = ask::announced_length(&head.headers);
+    let length = content_length(&head.headers);
     let Ok(Query(fields)) = Query::<Vec<(String, String)>>::from_request_parts(&mut head, &gateway).await
     else {
         return (StatusCode::UNPROCESSABLE_ENTITY, detail("the query cannot be read")).into_response();
     };
-    if !wants_events(&head.headers) && fields.is_empty() && announced.unwrap_or_default() == 0 {
+    if !accepts_events(&head.headers) && fields.is_empty() && length.unwrap_or_default() == 0 {
         return method_not_allowed().await;
     }
-    let caller = Caller::of(&head.headers);
-    let ticket = match gateway.enter(announced.unwrap_or_default(), Some(patience(caller.deadline))) {
-        Ok(ticket) => Arc::new(ticket),
-        Err(refusal) => return ask::refused(&refusal, None),
+    let metadata = CallMetadata::from_headers(&head.headers);
+    let permit = match gateway.admit(length.unwrap_or_default(), Some(max_wait(metadata.deadline))) {
+        Ok(permit) => Arc::new(permit),
+        Err(rejection) => return rejected(&rejection, None),
     };
-    let bytes = match ask::receive(&ticket, body).await {
+    let bytes = match receive(&permit, body).await {
         Ok(bytes) => bytes,
         Err(response) => return response,
     };
-    let (question, form) = match question(endpoint, &bytes, fields) {
-        Ok(question) => question,
-        Err(wrong) => return (StatusCode::UNPROCESSABLE_ENTITY, detail(wrong)).into_response(),
+    let (request, keys) = match request(endpoint, &bytes, fields) {
+        Ok(request) => request,
+        Err(error) => return (StatusCode::UNPROCESSABLE_ENTITY, detail(error)).into_response(),
     };
-    let id = Some(caller.name("")).filter(|id| !id.is_empty()).unwrap_or_else(new_id);
-    let question = Question { id, deadline: caller.deadline, parent: caller.parent, ..question };
-    match gateway.ask(&ticket, question).await {
-        Ok(answer) => match answer.result {
+    let id = Some(metadata.request_id("")).filter(|id| !id.is_empty()).unwrap_or_else(new_id);
+    let request = GatewayRequest { id, deadline: metadata.deadline, parent: metadata.parent, ..request };
+    match gateway.submit(&permit, request).await {
+        Ok(response) => match response.result {
             Ok(response) => {
                 let updates = response.documents.iter();
-                let events = events(updates.map(|document| event(&JsonDocument::new(document, form))));
-                departing(events, ticket, Departures::of(&head.extensions).as_deref())
+                let events = events(updates.map(|document| event(&JsonDocument::new(document, keys))));
+                let unwritten = UnwrittenReplies::from_extensions(&head.extensions);
+                hold_permit(events, permit, unwritten.as_deref())
             }
-            Err(failed) => ask::failed(&failed),
+            Err(failure) => failed(&failure),
         },
-        Err(refusal) => ask::refused(&refusal, None),
+        Err(rejection) => rejected(&rejection, None),
     }
 }
 
-fn wants_events(headers: &HeaderMap) -> bool {
+fn accepts_events(headers: &HeaderMap) -> bool {
     headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains(EVENTS))
 }
 
-/// The question that a document is.
-fn question(
+/// Reads the document, and the keys with which results are written.
+fn request(
     endpoint: String,
     body: &[u8],
     fields: Vec<(String, String)>,
-) -> Result<(Question, Form), String> {
+) -> Result<(GatewayRequest, KeySet), String> {
     let value = match body.trim_ascii() {
         [] => Value::Object(fields.into_iter().map(field).collect()),
         body => serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?,
@@ -100,12 +105,13 @@ fn question(
     if !value.is_object() {
         return Err("the body must be a document".to_owned());
     }
-    let (documents, form) = read_documents(&[value]).map_err(|error| error.to_string())?;
-    Ok((Question { endpoint, documents: documents.into(), ..Question::default() }, form))
+    let (documents, keys) = read_documents(&[value]).map_err(|error| error.to_string())?;
+    let documents = documents.into();
+    Ok((GatewayRequest { endpoint, documents, ..GatewayRequest::default() }, keys))
 }
 
 fn field((name, text): (String, String)) -> (String, Value) {
-    let value = AS_JSON.contains(&name.as_str()).then(|| serde_json::from_str(&text).ok()).flatten();
+    let value = JSON_FIELDS.contains(&name.as_str()).then(|| serde_json::from_str(&text).ok()).flatten();
     (name, value.unwrap_or(Value::String(text)))
 }
 
@@ -134,26 +140,26 @@ mod tests {
     }
 
     #[test]
-    fn a_document_stands_in_the_query_or_in_the_body() {
+    fn a_document_is_read_from_the_body_or_else_from_the_query() {
         let query = fields(&[("text", "7"), ("weight", "0.5"), ("tags", r#"{"a": 1}"#)]);
-        let (asked, _) = question("/x".to_owned(), b"", query).unwrap();
-        let document = &asked.documents[0];
+        let (read, _) = request("/x".to_owned(), b"", query).unwrap();
+        let document = &read.documents[0];
         assert_eq!((document.text.as_deref(), document.weight), (Some("7"), Some(0.5)));
         assert_eq!(document.tags["a"], 1);
-        let (asked, _) = question("/x".to_owned(), br#"{"text": "b"}"#, fields(&[("text", "q")])).unwrap();
-        assert_eq!(asked.documents[0].text.as_deref(), Some("b"));
+        let (read, _) = request("/x".to_owned(), br#"{"text": "b"}"#, fields(&[("text", "q")])).unwrap();
+        assert_eq!(read.documents[0].text.as_deref(), Some("b"));
         assert_eq!(
-            question("/x".to_owned(), b"[]", Vec::new()).err().unwrap(),
+            request("/x".to_owned(), b"[]", Vec::new()).err().unwrap(),
             "the body must be a document"
         );
     }
 
     #[test]
-    fn lines_of_events_end_as_the_client_cuts_them() {
+    fn events_are_split_at_the_offsets_of_the_client() {
         let document = flowrun_sdk::Document::new("a");
-        let event = event(&JsonDocument::new(&document, Form::Set));
+        let event = event(&JsonDocument::new(&document, KeySet::NonEmpty));
         assert_eq!(&event[..], b"event: update\r\ndata: {\"id\":\"a\"}\r\n\r\n");
-        // The client drops so many bytes behind `event: `, and reads the rest as JSON.
+        // The client skips 14 bytes after `event: `, and parses the rest as JSON.
         assert_eq!(&event["event: ".len()..][..14], b"update\r\ndata: ");
     }
 }

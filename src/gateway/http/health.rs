@@ -1,4 +1,4 @@
-//! How the process is, for those who watch over it.
+//! Liveness, readiness, metrics and versions, for orchestrators and monitoring.
 
 use std::sync::Arc;
 
@@ -7,46 +7,46 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
-use super::as_json;
-use crate::gateway::info;
-use crate::gateway::metrics;
+use crate::gateway::json_response::json_response;
+use crate::gateway::metrics::text;
 use crate::gateway::service::Gateway;
+use crate::gateway::version_info;
 
-/// Whether the process lives: it does if it says so.
-pub(super) async fn live() -> Response {
-    as_json(&json!({ "live": true }))
+/// `GET /live`: 200 while the process is up.
+pub(in crate::gateway) async fn live() -> Response {
+    json_response(&json!({ "live": true }))
 }
 
-/// Whether it takes requests; if not, why, by pod.
-pub(super) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+/// `GET /ready`: 200 if requests can be served, else 503 with the reasons by pod.
+pub(in crate::gateway) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
     let mut reasons = serde_json::Map::new();
-    if gateway.admission.is_ending() {
-        reasons.insert("gateway".to_owned(), "the flow is ending".into());
+    if gateway.admission.is_draining() {
+        reasons.insert("gateway".to_owned(), "the flow is draining".into());
     }
     for pod in gateway.flow.statistics().into_iter().filter(|pod| pod.broken > 0) {
-        let reason = format!("{} of {} workers panicked and cannot be made anew", pod.broken, pod.workers);
+        let reason = format!("{} of {} workers panicked and cannot be restarted", pod.broken, pod.workers);
         reasons.insert(pod.pod, reason.into());
     }
     for (pod, trouble) in gateway.flow.troubles() {
         reasons.entry(pod).or_insert_with(|| trouble.into());
     }
     match reasons.is_empty() {
-        true => as_json(&json!({ "ready": true })),
+        true => json_response(&json!({ "ready": true })),
         false => {
-            let body = as_json(&json!({ "ready": false, "reasons": reasons }));
+            let body = json_response(&json!({ "ready": false, "reasons": reasons }));
             (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
         }
     }
 }
 
-/// Everything that is counted, for Prometheus.
-pub(super) async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
+/// `GET /metrics`: all metrics in the text format of Prometheus.
+pub(in crate::gateway) async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
     let readings = gateway.readings().await;
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render(&gateway, &readings))
-        .into_response()
+    let format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (format, text::render(&gateway, &readings)).into_response()
 }
 
-/// Who is there, in Jina's form.
-pub(super) async fn status(State(gateway): State<Arc<Gateway>>) -> Response {
-    as_json(&json!({ "jina": info::versions(&gateway), "envs": {} }))
+/// `GET /status`: names and versions, in Jina's form.
+pub(in crate::gateway) async fn status(State(gateway): State<Arc<Gateway>>) -> Response {
+    json_response(&json!({ "jina": version_info::versions(&gateway), "envs": {} }))
 }

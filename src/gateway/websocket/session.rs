@@ -1,121 +1,124 @@
-//! One conversation: frames in, frames out, in the order in which replies are ready.
+//! One WebSocket connection as a [`Transport`].
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 
-use super::frame::{Frame, Kept, Tongue};
-use crate::gateway::admission::Ticket;
-use crate::gateway::exchange::{Question, Refusal};
+use super::frame::{Frame, FrameContext, FrameFormat};
+use crate::gateway::admission::Permit;
+use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::request::{GatewayRequest, Rejection};
 use crate::gateway::service::Gateway;
-use crate::gateway::wire::Caller;
+use crate::gateway::session::{Answer, InFlight, Received, Transport};
 use crate::limits::{CLIENT_TIMEOUT, CLOSE_TIMEOUT, ERROR_LINGER};
 
-/// Bytes of the reason that a close frame may give.
+/// Bytes of the reason in a close frame (RFC 6455: 125 with the code).
 const REASON_BYTES_MAX: usize = 123;
 
-/// A reply on its way, and whether it tells of a failure.
-type Answering = Pin<Box<dyn Future<Output = (Message, bool)> + Send>>;
-
-/// How a conversation ends when nothing is under way any more.
-enum Ending {
-    /// It goes on.
-    NotYet,
-    /// As the client wished.
-    Done,
-    /// With a reason of ours.
-    Broken(u16, String),
-    /// The client has gone.
-    Gone,
+/// A WebSocket connection.
+pub(super) struct WebSocketSession {
+    pub(super) socket: WebSocket,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) format: FrameFormat,
+    pub(super) metadata: CallMetadata,
+    /// Whether a reply with an error was sent.
+    pub(super) error_sent: bool,
 }
 
-/// Serves one conversation to its end.
-pub(super) async fn talk(mut socket: WebSocket, gateway: Arc<Gateway>, tongue: Tongue, caller: Caller) {
-    let mut answering: FuturesUnordered<Answering> = FuturesUnordered::new();
-    let mut held: Option<(Kept, usize, Question)> = None;
-    let mut ending = Ending::NotYet;
-    let mut failed = false;
-    loop {
-        if let Some((kept, bytes, question)) = held.take() {
-            match gateway.enter_in_turn(bytes, !answering.is_empty()) {
-                Ok(Some(ticket)) => answering.push(answer(&gateway, ticket, kept, question)),
-                Ok(None) => held = Some((kept, bytes, question)),
-                Err(refusal @ Refusal::Overloaded(_)) => {
-                    answering.push(Box::pin(async move { (kept.reply(Err(refusal)), true) }));
-                }
-                Err(refusal) => ending = Ending::Broken(close_code::AWAY, refusal.to_string()),
-            }
+/// A request that waits to be admitted.
+pub(super) struct FrameRequest {
+    context: FrameContext,
+    bytes: usize,
+    request: GatewayRequest,
+}
+
+/// A frame to be sent, and whether it contains an error.
+pub(super) struct FrameReply {
+    message: Message,
+    is_error: bool,
+}
+
+/// Code and reason of a close frame.
+pub(super) struct Close {
+    code: u16,
+    reason: String,
+}
+
+impl Transport for WebSocketSession {
+    type Request = FrameRequest;
+    type Reply = FrameReply;
+    type End = Close;
+
+    async fn receive(&mut self, has_capacity: bool) -> Received<Self> {
+        if !has_capacity {
+            return std::future::pending().await;
         }
-        let reading = matches!(ending, Ending::NotYet);
-        if !reading && answering.is_empty() {
-            if failed {
-                let _ = tokio::time::timeout(ERROR_LINGER, socket.recv()).await;
-            }
-            return close(socket, ending).await;
-        }
-        let room = reading && held.is_none() && answering.len() < gateway.prefetch;
-        tokio::select! {
-            reply = answering.next(), if !answering.is_empty() => {
-                if let Some((reply, of_failure)) = reply {
-                    failed |= of_failure;
-                    if !send(&mut socket, reply).await {
-                        return;
-                    }
-                }
-            }
-            message = socket.recv(), if room => match message.map(|message| message.map(|message| tongue.read(message, &caller))) {
-                Some(Ok(Frame::Request(kept, bytes, question))) => match *question {
-                    Ok(question) => held = Some((kept, bytes, question)),
-                    Err(refusal) => answering.push(Box::pin(async move { (kept.reply(Err(refusal)), true) })),
-                },
-                Some(Ok(Frame::Nothing)) => {}
-                Some(Ok(Frame::End)) => ending = Ending::Done,
-                Some(Ok(Frame::Garbage(reason))) => ending = Ending::Broken(close_code::INVALID, reason),
-                Some(Err(_)) | None => ending = Ending::Gone,
+        let Some(Ok(message)) = self.socket.recv().await else { return Received::Disconnected };
+        match self.format.decode(message, &self.metadata) {
+            Frame::Request(context, bytes, request) => match *request {
+                Ok(request) => Received::Request(FrameRequest { context, bytes, request }),
+                Err(rejection) => Received::Reply(rejected(context, rejection)),
             },
-            () = gateway.admission.ended(), if reading => {
-                ending = Ending::Broken(close_code::AWAY, Refusal::Ending.to_string());
-            }
+            Frame::Control => Received::Ignored,
+            Frame::End => Received::End(Close { code: close_code::NORMAL, reason: String::new() }),
+            Frame::Invalid(reason) => Received::End(Close { code: close_code::INVALID, reason }),
         }
-        if matches!(ending, Ending::Gone) {
-            // Nobody waits for what is under way: dropping it gives it up.
-            return;
+    }
+
+    fn request_bytes(request: &FrameRequest) -> usize {
+        request.bytes
+    }
+
+    fn submit(&self, permit: Permit, request: FrameRequest) -> InFlight<Self> {
+        let gateway = Arc::clone(&self.gateway);
+        let FrameRequest { context, request, .. } = request;
+        Box::pin(async move {
+            let response = gateway.submit(&permit, request).await;
+            let is_error = response.as_ref().map_or(true, |response| response.result.is_err());
+            Ok(FrameReply { message: context.reply(response), is_error })
+        })
+    }
+
+    fn reject(&self, request: FrameRequest, rejection: Rejection) -> Answer<Self> {
+        match rejection {
+            Rejection::Overloaded(_) => Ok(rejected(request.context, rejection)),
+            rejection => Err(Close { code: close_code::AWAY, reason: rejection.to_string() }),
+        }
+    }
+
+    fn drained(&self) -> Close {
+        Close { code: close_code::AWAY, reason: Rejection::Draining.to_string() }
+    }
+
+    async fn send(&mut self, reply: FrameReply) -> bool {
+        self.error_sent |= reply.is_error;
+        send(&mut self.socket, reply.message).await
+    }
+
+    async fn finish(mut self, close: Close) {
+        if self.error_sent {
+            // Jina's client loses an error if the gateway closes before the client has read it.
+            let _ = tokio::time::timeout(ERROR_LINGER, self.socket.recv()).await;
+        }
+        let Close { code, reason } = close;
+        let mut end = reason.len().min(REASON_BYTES_MAX);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        let reason = reason.get(..end).unwrap_or_default().into();
+        if send(&mut self.socket, Message::Close(Some(CloseFrame { code, reason }))).await {
+            // The closing handshake ends when the client closes too.
+            let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         }
     }
 }
 
-/// Asks the flow; the frame that answers.
-fn answer(gateway: &Arc<Gateway>, ticket: Ticket, kept: Kept, question: Question) -> Answering {
-    let gateway = Arc::clone(gateway);
-    Box::pin(async move {
-        let answer = gateway.ask(&ticket, question).await;
-        let failed = answer.as_ref().map_or(true, |answer| answer.result.is_err());
-        (kept.reply(answer), failed)
-    })
+fn rejected(context: FrameContext, rejection: Rejection) -> FrameReply {
+    FrameReply { message: context.reply(Err(rejection)), is_error: true }
 }
 
-/// Sends a frame; `false` when the client has gone or does not take it.
+/// Sends a frame; `false` if the client has disconnected or does not read.
 async fn send(socket: &mut WebSocket, message: Message) -> bool {
     matches!(tokio::time::timeout(CLIENT_TIMEOUT, socket.send(message)).await, Ok(Ok(())))
-}
-
-/// Says how the conversation ended, and waits for the client to agree.
-async fn close(mut socket: WebSocket, ending: Ending) {
-    let (code, reason) = match ending {
-        Ending::Broken(code, reason) => (code, reason),
-        _ => (close_code::NORMAL, String::new()),
-    };
-    let mut end = reason.len().min(REASON_BYTES_MAX);
-    while !reason.is_char_boundary(end) {
-        end -= 1;
-    }
-    let reason = reason.get(..end).unwrap_or_default().into();
-    if send(&mut socket, Message::Close(Some(CloseFrame { code, reason }))).await {
-        let agreed = async { while let Some(Ok(_)) = socket.recv().await {} };
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, agreed).await;
-    }
 }

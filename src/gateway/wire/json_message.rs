@@ -1,4 +1,6 @@
-//! Requests and replies as JSON, in the shape of Jina's HTTP gateway.
+//! Requests and replies as JSON, in the shapes of Jina's HTTP and WebSocket gateways.
+//!
+//! Documents are read and written in [`json_document`](super::json_document).
 
 use std::time::{Instant, SystemTime};
 
@@ -7,80 +9,89 @@ use flowrun_sdk::{Document, Documents, RequestParameters};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::gateway::exchange::{Answer, Question, Route};
-use crate::gateway::partial;
-use crate::gateway::service::{new_id, with_ids};
-use crate::gateway::wire::{Caller, Form, JsonDocument, read_documents, timeout_of};
+use super::json_document::{JsonDocument, KeySet, read_documents};
+use super::request::timeout_parameter;
+use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::ids::{new_id, with_ids};
+use crate::gateway::partial_failure::failed_documents;
+use crate::gateway::request::{GatewayRequest, GatewayResponse, RouteEntry};
 
-/// A request that was read, and how to write its reply.
-pub(crate) struct Body {
-    pub(crate) question: Question,
-    pub(crate) form: Form,
+/// A request, with the context of its reply.
+pub(in crate::gateway) struct JsonMessage {
+    request: GatewayRequest,
+    keys: KeySet,
     shape: Shape,
-    /// What was sent; a failed request is answered with it.
+    /// Documents as sent, for the reply to a failed request.
     documents: Documents,
 }
 
-/// Which keys a reply spells how.
+/// Spelling of the keys of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spelling {
-    /// HTTP.
+pub(in crate::gateway) enum Spelling {
+    /// `requestId`, over HTTP.
     Camel,
-    /// WebSocket.
+    /// `request_id`, over WebSocket.
     Snake,
 }
 
-/// Whose reply a request wants.
+/// Shape of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
-    /// That of docarray's first schema: header with a status, parameters, routes, data. Also what people get who write
-    /// requests by hand, because it says more.
+    /// docarray's first schema: header with status, parameters, routes, data. Also the reply to requests written by
+    /// hand, because it contains more.
     First,
-    /// That of the second: data, parameters, header. A request that failed is told as an error of HTTP.
+    /// docarray's second schema: data, parameters, header. A failed request is an HTTP error.
     Second,
 }
 
 impl Shape {
-    /// Nothing in a request names its schema. `jina.Client` repeats the endpoint in a header, which nobody does by
-    /// hand; with the first schema its documents have every key, with the second those of their class.
-    fn of(header: Option<&Map<String, Value>>, documents: &[Value], form: Form) -> Self {
+    /// Infers the shape, because no field of a request names its schema. Only `jina.Client` repeats the endpoint in a
+    /// header; its documents have every key with the first schema, and those of their class with the second.
+    fn infer(header: Option<&Map<String, Value>>, documents: &[Value], keys: KeySet) -> Self {
         let client = header.is_some_and(|header| {
             ["request_id", "exec_endpoint"].iter().all(|key| header.get(*key).is_some_and(Value::is_string))
         });
-        match client && !documents.is_empty() && form == Form::Set {
+        match client && !documents.is_empty() && keys == KeySet::NonEmpty {
             true => Self::Second,
             false => Self::First,
         }
     }
 }
 
-/// Why JSON is not a request, in FastAPI's form: where, and what.
+/// Error of an invalid request, in FastAPI's form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Wrong {
+pub(in crate::gateway) struct ValidationError {
     #[serde(rename = "type")]
     kind: &'static str,
     loc: Vec<&'static str>,
     msg: String,
 }
 
-impl Wrong {
-    fn new(place: &[&'static str], kind: &'static str, msg: impl ToString) -> Self {
-        let loc = std::iter::once("body").chain(place.iter().copied()).collect();
+impl ValidationError {
+    fn new(field: &[&'static str], kind: &'static str, msg: impl ToString) -> Self {
+        let loc = std::iter::once("body").chain(field.iter().copied()).collect();
         Self { kind, loc, msg: msg.to_string() }
     }
 
-    /// The same in a line.
-    pub(crate) fn line(&self) -> String {
+    /// Field and message in one line.
+    pub(in crate::gateway) fn line(&self) -> String {
         format!("{}: {}", self.loc.join("."), self.msg)
     }
 }
 
-/// Reads a request. `endpoint` is the path's, which wins over what the body says; the body's own name for the request
-/// wins over that of its head.
-pub(crate) fn read(bytes: &[u8], endpoint: Option<&str>, caller: &Caller) -> Result<Body, Wrong> {
+/// Reads a request. The endpoint of the path overrides that of the body; the request id of the body overrides that of
+/// the headers.
+///
+/// # Errors
+/// When the body is not JSON, or a field has the wrong type.
+pub(in crate::gateway) fn read(
+    bytes: &[u8],
+    endpoint: Option<&str>,
+    metadata: &CallMetadata,
+) -> Result<JsonMessage, ValidationError> {
     let value: Value =
-        serde_json::from_slice(bytes).map_err(|error| Wrong::new(&[], "json_invalid", error))?;
-    let object = value.as_object().ok_or_else(|| Wrong::new(&[], "dict_type", "must be an object"))?;
+        serde_json::from_slice(bytes).map_err(|error| ValidationError::new(&[], "json_invalid", error))?;
+    let object = value.as_object().ok_or_else(|| ValidationError::new(&[], "dict_type", "must be an object"))?;
     let header = object.get("header").and_then(Value::as_object);
     let text = |names: [&str; 2]| -> Option<String> {
         let own = names.iter().find_map(|name| object.get(*name));
@@ -89,107 +100,107 @@ pub(crate) fn read(bytes: &[u8], endpoint: Option<&str>, caller: &Caller) -> Res
     };
     let parameters = parameters(object.get("parameters"))?;
     let values = values(object.get("data"))?;
-    let (documents, form) =
-        read_documents(values).map_err(|error| Wrong::new(&["data"], "document_type", error))?;
-    let shape = Shape::of(header, values, form);
+    let (documents, keys) =
+        read_documents(values).map_err(|error| ValidationError::new(&["data"], "document_type", error))?;
+    let shape = Shape::infer(header, values, keys);
     let documents = with_ids(documents.into());
     let single = object.get("data").filter(|data| data.get("docs").is_none()).and_then(|data| data.get("id"));
     let id = text(["request_id", "requestId"]).or_else(|| single.and_then(Value::as_str).map(str::to_owned));
-    let said = text(["exec_endpoint", "execEndpoint"]);
-    let timeout = timeout_of(&parameters).and_then(|timeout| Instant::now().checked_add(timeout));
-    let question = Question {
-        id: Some(caller.name(&id.unwrap_or_default())).filter(|id| !id.is_empty()).unwrap_or_else(new_id),
-        endpoint: endpoint.map(str::to_owned).or(said).unwrap_or_else(|| "/".to_owned()),
+    let body_endpoint = text(["exec_endpoint", "execEndpoint"]);
+    let timeout = timeout_parameter(&parameters).and_then(|timeout| Instant::now().checked_add(timeout));
+    let request = GatewayRequest {
+        id: Some(metadata.request_id(&id.unwrap_or_default())).filter(|id| !id.is_empty()).unwrap_or_else(new_id),
+        endpoint: endpoint.map(str::to_owned).or(body_endpoint).unwrap_or_else(|| "/".to_owned()),
         target: text(["target_executor", "targetExecutor"]).unwrap_or_default(),
         parameters,
         documents: documents.clone(),
-        deadline: [caller.deadline, timeout].into_iter().flatten().min(),
-        parent: caller.parent.clone(),
+        deadline: [metadata.deadline, timeout].into_iter().flatten().min(),
+        parent: metadata.parent.clone(),
     };
-    Ok(Body { question, form, shape, documents })
+    Ok(JsonMessage { request, keys, shape, documents })
 }
 
-fn parameters(value: Option<&Value>) -> Result<RequestParameters, Wrong> {
+fn parameters(value: Option<&Value>) -> Result<RequestParameters, ValidationError> {
     match value {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(parameters)) => Ok(parameters.clone()),
-        Some(_) => Err(Wrong::new(&["parameters"], "dict_type", "must be an object")),
+        Some(_) => Err(ValidationError::new(&["parameters"], "dict_type", "must be an object")),
     }
 }
 
-/// The documents: a list of them, a mapping with such a list, or a single one.
-fn values(data: Option<&Value>) -> Result<&[Value], Wrong> {
-    let wrong = || Wrong::new(&["data"], "list_type", "must be a document or a list of documents");
+/// Values of the documents: a list, a mapping with a list `docs`, or a single document.
+fn values(data: Option<&Value>) -> Result<&[Value], ValidationError> {
+    let invalid = || ValidationError::new(&["data"], "list_type", "must be a document or a list of documents");
     match data {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(values)) => Ok(values),
         Some(Value::Object(object)) => match object.get("docs") {
             Some(Value::Array(values)) => Ok(values),
-            Some(_) => Err(wrong()),
+            Some(_) => Err(invalid()),
             None => Ok(data.map(std::slice::from_ref).unwrap_or_default()),
         },
-        Some(_) => Err(wrong()),
+        Some(_) => Err(invalid()),
     }
 }
 
-/// What of a request its reply needs.
-pub(crate) struct Asked {
+/// Fields of a request that its reply contains or depends on.
+pub(in crate::gateway) struct ReplyContext {
     id: String,
     endpoint: String,
     parameters: RequestParameters,
-    form: Form,
+    keys: KeySet,
     shape: Shape,
     documents: Documents,
 }
 
-impl Body {
-    /// The question, and what is kept for the reply.
-    pub(crate) fn split(self) -> (Question, Asked) {
-        let Self { question, form, shape, documents } = self;
-        let asked = Asked {
-            id: question.id.clone(),
-            endpoint: question.endpoint.clone(),
-            parameters: question.parameters.clone(),
-            form,
+impl JsonMessage {
+    /// Splits into the request and the context of its reply.
+    pub(in crate::gateway) fn split(self) -> (GatewayRequest, ReplyContext) {
+        let Self { request, keys, shape, documents } = self;
+        let context = ReplyContext {
+            id: request.id.clone(),
+            endpoint: request.endpoint.clone(),
+            parameters: request.parameters.clone(),
+            keys,
             shape,
             documents,
         };
-        (question, asked)
+        (request, context)
     }
 }
 
-impl Asked {
-    /// Whether a failure is an error of HTTP to whoever asked.
-    pub(crate) fn fails_loudly(&self) -> bool {
+impl ReplyContext {
+    /// Whether the client expects a failed request as an HTTP error.
+    pub(in crate::gateway) fn fails_as_http_error(&self) -> bool {
         self.shape == Shape::Second
     }
 
-    /// What the request is called.
-    pub(crate) fn id(&self) -> &str {
+    /// Id of the request.
+    pub(in crate::gateway) fn request_id(&self) -> &str {
         &self.id
     }
 
-    /// The reply that an answer makes.
-    pub(crate) fn reply(mut self, answer: &Answer, spelling: Spelling) -> Vec<u8> {
-        let (status, documents): (Option<Value>, &[Document]) = match &answer.result {
-            Ok(response) => {
-                let failures = partial::failures(&response.failures);
-                for (name, object) in [(RESULTS, &response.results), (FAILED_DOCUMENTS, &failures)] {
+    /// Encodes the reply to an admitted request.
+    pub(in crate::gateway) fn reply(mut self, response: &GatewayResponse, spelling: Spelling) -> Vec<u8> {
+        let (status, documents): (Option<Value>, &[Document]) = match &response.result {
+            Ok(output) => {
+                let failures = failed_documents(&output.failures);
+                for (name, object) in [(RESULTS, &output.results), (FAILED_DOCUMENTS, &failures)] {
                     if !object.is_empty() {
                         self.parameters.insert(name.to_owned(), object.clone().into());
                     }
                 }
-                (None, &response.documents)
+                (None, &output.documents)
             }
-            Err(failed) => (Some(failed.status.to_json()), &self.documents),
+            Err(failure) => (Some(failure.status.to_json()), &self.documents),
         };
         let routes =
-            answer.routes.iter().map(|route| self::route(route, status.as_ref(), spelling)).collect();
+            response.routes.iter().map(|route| self::route(route, status.as_ref(), spelling)).collect();
         self.write(status, routes, documents, spelling)
     }
 
-    /// The reply to a request that was not let in.
-    pub(crate) fn refused(&self, status: Value, spelling: Spelling) -> Vec<u8> {
+    /// Encodes the reply to a rejected request.
+    pub(in crate::gateway) fn rejected_reply(&self, status: Value, spelling: Spelling) -> Vec<u8> {
         self.write(Some(status), Vec::new(), &self.documents, spelling)
     }
 
@@ -200,7 +211,7 @@ impl Asked {
         documents: &[Document],
         spelling: Spelling,
     ) -> Vec<u8> {
-        let data = documents.iter().map(|document| JsonDocument::new(document, self.form)).collect();
+        let data = documents.iter().map(|document| JsonDocument::new(document, self.keys)).collect();
         if self.shape == Shape::Second && spelling == Spelling::Camel && status.is_none() {
             let header = ShortHeader { request_id: &self.id, target_executor: "" };
             let reply = ShortReply { data, parameters: &self.parameters, header };
@@ -229,7 +240,7 @@ struct Reply<'a> {
     data: Vec<JsonDocument<'a>>,
 }
 
-/// A reply in the shape of the second schema.
+/// A reply for docarray's second schema.
 #[derive(Serialize)]
 struct ShortReply<'a> {
     data: Vec<JsonDocument<'a>>,
@@ -244,7 +255,7 @@ struct ShortHeader<'a> {
     target_executor: &'a str,
 }
 
-fn route(route: &Route, status: Option<&Value>, spelling: Spelling) -> Value {
+fn route(route: &RouteEntry, status: Option<&Value>, spelling: Spelling) -> Value {
     let status = status.filter(|_| route.failed);
     let (start, end) = (time(route.start), route.end.map(time));
     let mut entry = match spelling {
@@ -259,7 +270,7 @@ fn route(route: &Route, status: Option<&Value>, spelling: Spelling) -> Value {
     entry
 }
 
-/// A time as RFC 3339 writes it, in UTC. Clients refuse times without a zone.
+/// Formats a time as RFC 3339 in UTC. Clients reject times without a zone.
 fn time(time: SystemTime) -> String {
     prost_types::Timestamp::from(time).to_string()
 }
@@ -268,33 +279,33 @@ fn time(time: SystemTime) -> String {
 mod tests {
     use super::*;
 
-    fn question(text: &str, endpoint: Option<&str>) -> Question {
-        read(text.as_bytes(), endpoint, &Caller::default())
-            .unwrap_or_else(|wrong| panic!("{}", wrong.line()))
-            .question
+    fn request(text: &str, endpoint: Option<&str>) -> GatewayRequest {
+        read(text.as_bytes(), endpoint, &CallMetadata::default())
+            .unwrap_or_else(|error| panic!("{}", error.line()))
+            .request
     }
 
     #[test]
-    fn requests_are_read_in_every_shape_that_jina_takes() {
+    fn requests_are_read_in_every_shape_that_jina_accepts() {
         for text in [
             r#"{"data": [{"text": "a"}], "execEndpoint": "/x", "targetExecutor": "b"}"#,
             r#"{"data": {"docs": [{"text": "a"}]}, "exec_endpoint": "/x", "target_executor": "b"}"#,
             r#"{"data": {"text": "a"}, "header": {"exec_endpoint": "/x", "targetExecutor": "b"}}"#,
         ] {
-            let question = question(text, None);
-            assert_eq!(question.documents[0].text.as_deref(), Some("a"), "{text}");
-            assert_eq!((question.endpoint.as_str(), question.target.as_str()), ("/x", "b"), "{text}");
-            assert_eq!(question.id.len(), 32);
+            let request = request(text, None);
+            assert_eq!(request.documents[0].text.as_deref(), Some("a"), "{text}");
+            assert_eq!((request.endpoint.as_str(), request.target.as_str()), ("/x", "b"), "{text}");
+            assert_eq!(request.id.len(), 32);
         }
-        assert_eq!(question("{}", None).endpoint, "/");
-        assert_eq!(question(r#"{"execEndpoint": "/x"}"#, Some("/index")).endpoint, "/index");
-        assert_eq!(question(r#"{"data": {"id": "single"}}"#, None).id, "single");
-        assert_eq!(question(r#"{"header": {"requestId": "mine"}, "data": null}"#, None).id, "mine");
-        assert!(question(r#"{"parameters": {"__timeout__": 5}}"#, None).deadline.is_some());
+        assert_eq!(request("{}", None).endpoint, "/");
+        assert_eq!(request(r#"{"execEndpoint": "/x"}"#, Some("/index")).endpoint, "/index");
+        assert_eq!(request(r#"{"data": {"id": "single"}}"#, None).id, "single");
+        assert_eq!(request(r#"{"header": {"requestId": "mine"}, "data": null}"#, None).id, "mine");
+        assert!(request(r#"{"parameters": {"__timeout__": 5}}"#, None).deadline.is_some());
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_place() {
+    fn errors_name_the_invalid_field() {
         for (text, line) in [
             ("{bad", "body: key must be a string at line 1 column 2"),
             ("[]", "body: must be an object"),
@@ -302,13 +313,13 @@ mod tests {
             (r#"{"data": [{"text": 1}]}"#, "body.data: `text` must be a text"),
             (r#"{"parameters": []}"#, "body.parameters: must be an object"),
         ] {
-            assert_eq!(read(text.as_bytes(), None, &Caller::default()).err().unwrap().line(), line);
+            assert_eq!(read(text.as_bytes(), None, &CallMetadata::default()).err().unwrap().line(), line);
         }
     }
 
     #[test]
     fn times_have_a_zone() {
-        let moment = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_500);
-        assert_eq!(time(moment), "1970-01-01T00:00:01.500Z");
+        let instant = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_500);
+        assert_eq!(time(instant), "1970-01-01T00:00:01.500Z");
     }
 }
