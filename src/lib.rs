@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod graph;
 pub mod job;
 pub mod limits;
+pub mod routes;
 pub mod runtime;
 pub mod spec;
 pub mod topology;
@@ -45,6 +46,6 @@ pub fn read(
     // Before the graph is built, so that one run tells what is wrong with either.
     let executors = topology::resolve(&spec, catalog, sources.directory(tree.span.file), report);
     let graph = graph::build(spec, report)?;
-    let topology = topology::plan(&graph, executors, Machine::this());
+    let topology = topology::plan(&graph, executors, Machine::local());
     Some((graph, topology))
 }

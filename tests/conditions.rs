@@ -85,7 +85,7 @@ async fn floating_pods_see_everything_and_nobody_waits_for_them() {
     let closed = gate::close();
     assert_eq!(ids(&reply(send(&flow, "/index", &["a"]).await).documents), ["a"]);
     drop(closed);
-    crate::support::client::until(|| flow.statistics().iter().all(|pod| pod.calls == 1)).await;
+    crate::support::client::until(|| flow.pod_statistics().iter().all(|pod| pod.calls == 1)).await;
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 
 /// What is running, and for which processors its numeric parts were built.
 fn long_version() -> String {
-    format!("{}\n{}", env!("CARGO_PKG_VERSION"), crate::catalog::build_description())
+    format!("{}\n{}", env!("CARGO_PKG_VERSION"), flowrun_index::build_description())
 }
 
 /// What every verb understands.

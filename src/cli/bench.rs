@@ -78,7 +78,9 @@ async fn serve(flow: &Path, token: Option<Token>) -> anyhow::Result<Option<Serve
     let environment = Environment::from_process([]);
     let read = crate::read(flow, &environment, &crate::catalog::built_in(), &mut sources, &mut report);
     let launched = match &read {
-        Some((_, topology)) if !report.has_errors() => runtime::launch_behind(topology, &mut report).await,
+        Some((_, topology)) if !report.has_errors() => {
+            runtime::launch_background(topology, &mut report).await
+        }
         _ => None,
     };
     complain(&report, &sources, Severity::Warning)?;

@@ -3,10 +3,12 @@
 
 use std::ffi::OsString;
 
+use flowrun_onnx::session;
+use flowrun_process::Program;
+
 use super::arguments::{Common, LogFormat};
 use super::exit::Exit;
 use super::logging;
-use crate::catalog::{self, Program};
 
 /// What a child is for.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +41,11 @@ pub(super) fn child(role: Role) -> anyhow::Result<Exit> {
         Role::Executor => {
             // The parent reads the lines and writes them as its own.
             drop(logging::start(&Common { log_format: LogFormat::Json, verbose: 0 }));
-            catalog::serve_child(&catalog::built_in())?;
+            flowrun_process::serve(&crate::catalog::built_in())?;
         }
-        Role::Guardian => catalog::guard_children()?,
+        Role::Guardian => flowrun_process::guard()?,
         Role::Model => {
-            if let Err(reason) = catalog::try_model(std::env::args_os().skip(MODEL_ARGUMENTS)) {
+            if let Err(reason) = session::open_on_trial(std::env::args_os().skip(MODEL_ARGUMENTS)) {
                 std::io::Write::write_fmt(&mut std::io::stderr().lock(), format_args!("{reason}\n"))?;
                 return Ok(Exit::Usage);
             }
@@ -55,7 +57,7 @@ pub(super) fn child(role: Role) -> anyhow::Result<Exit> {
 /// Says that children run this very program.
 pub(super) fn adopt() {
     if let Ok(path) = std::env::current_exe() {
-        catalog::try_models_with(path.clone(), ["child", "model"].map(OsString::from).to_vec());
+        session::try_with(path.clone(), ["child", "model"].map(OsString::from).to_vec());
         Program::flowrun(path).adopt();
     }
 }

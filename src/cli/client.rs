@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use flowrun_remote::{Address, Trust};
 use tokio::sync::watch;
 
 use super::arguments::ClientOptions;
@@ -11,7 +12,6 @@ use super::exit::Exit;
 use super::run::{parameters, path};
 use super::serve::token;
 use super::signals::Signals;
-use crate::catalog::{Address, Trust};
 use crate::client::Client;
 use crate::job::{self, Input, Job, Output, Progress};
 use crate::limits::CLIENT_REQUESTS_IN_FLIGHT;

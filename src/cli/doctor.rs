@@ -2,10 +2,11 @@
 
 use std::io::Write as _;
 
+use flowrun_onnx::runtime;
+
 use super::arguments::DoctorOptions;
 use super::executors::{print, table};
 use super::exit::Exit;
-use crate::catalog;
 use crate::topology::Machine;
 
 /// Prints what will be used; with `--fix` fetches what is missing first.
@@ -16,22 +17,22 @@ pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
         writeln!(std::io::stderr(), "error: ONNX Runtime could not be fetched: {error}")?;
         return Ok(Exit::Failed);
     }
-    let (models, exit) = match catalog::models_run_on() {
+    let (models, exit) = match models() {
         Ok(models) => (models, Exit::Done),
         Err(reason) => (reason, Exit::Failed),
     };
-    let cores = Machine::this().cores;
-    let python = catalog::default_interpreter().map(|path| path.display().to_string());
+    let cores = Machine::local().cores;
+    let python = flowrun_process::default_interpreter().map(|path| path.display().to_string());
     let rows = [
         ("flowrun", env!("CARGO_PKG_VERSION").to_owned()),
         ("processors", format!("{cores}, which the replicas of a flow share")),
-        ("numbers", catalog::build_description()),
+        ("numbers", flowrun_index::build_description()),
         ("models", models),
         ("libraries", libraries()),
         ("Python", python.unwrap_or_else(|reason| reason)),
         (
             "cache",
-            catalog::cache_directory().map_or_else(|| "none".to_owned(), |path| path.display().to_string()),
+            runtime::cache_directory().map_or_else(|| "none".to_owned(), |path| path.display().to_string()),
         ),
     ];
     let rows = rows.into_iter().map(|(what, value)| vec![what.to_owned(), value]).collect();
@@ -39,17 +40,32 @@ pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
+/// Describes the runtime that models use and its devices.
+///
+/// # Errors
+/// The reason if models cannot run at all.
+fn models() -> Result<String, String> {
+    let runtime = runtime::start().map_err(|error| error.to_string())?;
+    let devices = runtime.devices().join(", ");
+    Ok(match runtime.backend() {
+        runtime::Backend::OnnxRuntime { path, version } => {
+            format!("ONNX Runtime {version} ({}); devices: {devices}", path.display())
+        }
+        runtime::Backend::Tract => format!("tract, which is compiled in; devices: {devices}"),
+    })
+}
+
 /// Fetches ONNX Runtime, unless models run on one already.
-fn fix() -> Result<(), catalog::FetchError> {
-    if matches!(catalog::model_libraries().chosen(), Ok(Some(_))) {
+fn fix() -> Result<(), runtime::FetchError> {
+    if matches!(runtime::report().chosen(), Ok(Some(_))) {
         return Ok(());
     }
-    catalog::fetch_onnx_runtime().map(drop)
+    runtime::fetch().map(drop)
 }
 
 /// Every library of ONNX Runtime that was looked into.
 fn libraries() -> String {
-    let report = catalog::model_libraries();
+    let report = runtime::report();
     let lines: Vec<String> = report
         .libraries
         .iter()

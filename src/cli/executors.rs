@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use comfy_table::{ContentArrangement, Table};
-use flowrun_sdk::{Catalog, ExecutorType, default_text};
+use flowrun_sdk::{Catalog, ExecutorType};
 
 use super::arguments::ExecutorsOptions;
 use super::exit::Exit;
@@ -61,9 +61,9 @@ fn describe(executor: &ExecutorType) -> String {
         text.push_str("\nIt has no parameters.");
         return text;
     }
-    let row = |field: &flowrun_sdk::Field| {
+    let row = |field: &flowrun_sdk::ParameterField| {
         let words: Vec<&str> = field.documentation.split_whitespace().collect();
-        vec![field.name.to_owned(), field.kind.to_string(), default_text(field), words.join(" ")]
+        vec![field.name.to_owned(), field.kind.to_string(), field.default.to_string(), words.join(" ")]
     };
     let rows = executor.fields.iter().map(row).collect();
     text.push_str(&table(&["parameter", "value", "default", "meaning"], rows));

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use flowrun_bucket::{Bucket, is_address};
+use flowrun_index::tool::{self, ImportOptions};
+use flowrun_table as table;
 
 use super::executors::print;
 use super::exit::Exit;
-use crate::catalog::bucket::{Bucket, is_address};
-use crate::catalog::index::{self, ImportOptions};
-use crate::catalog::table;
 
 /// The endings of files that the index itself reads and writes.
 const OWN: [&str; 3] = ["jsonl", "npy", "fvecs"];
@@ -97,10 +97,10 @@ struct ImportArguments {
 /// Does something with an index.
 pub(super) fn index(options: &IndexOptions) -> anyhow::Result<Exit> {
     match &options.verb {
-        IndexVerb::Inspect(option) => print(&format!("{:#}", index::inspect(&option.path)?))?,
+        IndexVerb::Inspect(option) => print(&format!("{:#}", tool::inspect(&option.path)?))?,
         IndexVerb::Verify(option) => return verify(option),
         IndexVerb::Compact(option) => {
-            print(&format!("{} rows were left behind", index::compact(&option.path)?))?;
+            print(&format!("{} rows were left behind", tool::compact(&option.path)?))?;
         }
         IndexVerb::Snapshot(SnapshotOptions { path, to }) => {
             print(&format!("{} documents are in {}", snapshot(path, to)?, to.display()))?;
@@ -123,18 +123,18 @@ pub(super) fn index(options: &IndexOptions) -> anyhow::Result<Exit> {
 
 /// Copies an index to a directory, or by way of one beside it into a bucket; how many documents there are.
 fn snapshot(path: &Path, to: &Path) -> anyhow::Result<u64> {
-    let Some(address) = address(to) else { return Ok(index::copy(path, to)?) };
+    let Some(address) = address(to) else { return Ok(tool::copy(path, to)?) };
     let bucket = Bucket::open(address)?;
     let temporary = beside(path)?;
     let copy = temporary.path().join("index");
-    let documents = index::copy(path, &copy)?;
+    let documents = tool::copy(path, &copy)?;
     bucket.put(&copy)?;
     Ok(documents)
 }
 
 /// Copies a snapshot back; how many documents there are. One from a bucket gets its name when it is whole.
 fn restore(from: &Path, path: &Path) -> anyhow::Result<u64> {
-    let Some(address) = address(from) else { return Ok(index::copy(from, path)?) };
+    let Some(address) = address(from) else { return Ok(tool::copy(from, path)?) };
     let bucket = Bucket::open(address)?;
     if std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) || path.is_file() {
         anyhow::bail!("{} is not empty: name a directory that does not exist yet", path.display());
@@ -143,7 +143,7 @@ fn restore(from: &Path, path: &Path) -> anyhow::Result<u64> {
     let copy = temporary.path().join("index");
     std::fs::create_dir(&copy)?;
     bucket.get(&copy)?;
-    let shards = index::inspect(&copy)?;
+    let shards = tool::inspect(&copy)?;
     let documents =
         shards.as_array().into_iter().flatten().filter_map(|shard| shard["documents"].as_u64()).sum();
     // In the place of an empty directory, if there is one.
@@ -173,10 +173,10 @@ fn beside(path: &Path) -> anyhow::Result<tempfile::TempDir> {
 /// Writes an index out to a file; how many documents there are.
 fn export(path: &Path, file: &Path) -> anyhow::Result<u64> {
     if !is_kind(file, &[&OWN, &table::WRITTEN])? {
-        return Ok(index::export(path, file)?);
+        return Ok(tool::export(path, file)?);
     }
     let mut writer = table::Writer::create(file)?;
-    let documents = index::export_to(path, |document, vector| writer.push(document, vector))?;
+    let documents = tool::export_to(path, |document, vector| writer.push(document, vector))?;
     writer.finish()?;
     Ok(documents)
 }
@@ -193,12 +193,12 @@ fn import(arguments: &ImportArguments) -> anyhow::Result<u64> {
     };
     let column = arguments.vector_column.as_deref();
     if is_kind(file, &[&OWN, &table::READ])? {
-        return index::import_from(path, file, &options, |accept| Ok(table::read(file, column, accept)?));
+        return tool::import_from(path, file, &options, |accept| Ok(table::read(file, column, accept)?));
     }
     if column.is_some() {
         anyhow::bail!("{}: it has no columns: leave out --vector-column", file.display());
     }
-    Ok(index::import(path, file, &options)?)
+    Ok(tool::import(path, file, &options)?)
 }
 
 /// Whether a file is of the second of two kinds, told by the endings of names, and not of the first.
@@ -218,7 +218,7 @@ fn is_kind(file: &Path, kinds: &[&[&str]; 2]) -> anyhow::Result<bool> {
 fn verify(option: &PathOption) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut out = std::io::stdout().lock();
-    for (directory, problems) in index::verify(&option.path)? {
+    for (directory, problems) in tool::verify(&option.path)? {
         if problems.is_empty() {
             writeln!(out, "{}: everything is as it was written", directory.display())?;
         }

@@ -17,7 +17,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 use super::arguments::{Common, LogFormat};
 use crate::gateway::{LogFields, LogStream};
 use crate::job::log_writer;
-use crate::runtime::{self, Concern};
+use crate::runtime::{self, LogContext};
 
 /// The variable that chooses log lines more finely than `--verbose`.
 const FILTER_VARIABLE: &str = "FLOWRUN_LOG";
@@ -57,7 +57,7 @@ struct WithConcern(DefaultFields);
 impl<'writer> FormatFields<'writer> for WithConcern {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
         self.0.format_fields(writer.by_ref(), fields)?;
-        let Some(Concern { request, worker }) = runtime::concern() else { return Ok(()) };
+        let Some(LogContext { request, worker }) = runtime::log_context() else { return Ok(()) };
         write!(writer, " request={:?} endpoint={:?}", request.id, request.endpoint)?;
         worker.map_or(Ok(()), |worker| write!(writer, " worker={worker:?}"))
     }

@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
         }
     };
     let log = logging::start(&arguments.common);
-    if let Err(missing) = crate::catalog::check_processor() {
+    if let Err(missing) = flowrun_index::check_processor() {
         return failed(&anyhow::anyhow!(missing)).into();
     }
     let verb = || match &arguments.verb {

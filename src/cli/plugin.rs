@@ -4,15 +4,15 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use flowrun_plugin::{Inspection, in_words, look};
 use flowrun_sdk::LibraryError;
 use flowrun_sdk::abi::{DescribedExecutor, Description, FLOWRUN_ABI_VERSION};
 use serde_json::{Value, json};
 
 use super::executors::{print, table};
 use super::exit::Exit;
-use crate::catalog::{Inspection, in_words, look};
 use crate::diagnostic::{Diagnostic, Format, Report, Sources, render};
-use crate::topology::{bytes, library_code};
+use crate::topology::{format_bytes, library_fault_code};
 
 /// `flowrun plugin`.
 #[derive(Debug, Args)]
@@ -61,7 +61,7 @@ pub(super) fn plugin(options: &PluginOptions) -> anyhow::Result<Exit> {
 
 fn as_json(options: &CheckOptions, inspection: Option<&Inspection>, faults: &[LibraryError]) -> Value {
     let fault = |fault: &LibraryError| {
-        let code = library_code(fault.fault);
+        let code = library_fault_code(fault.fault);
         json!({"code": code.number(), "name": code.slug(), "message": fault.message, "help": fault.help})
     };
     let description = inspection.and_then(|inspection| inspection.description.as_ref());
@@ -85,7 +85,7 @@ fn as_text(options: &CheckOptions, inspection: Option<&Inspection>, faults: &[Li
     }
     let mut report = Report::default();
     for fault in faults {
-        let diagnostic = Diagnostic::new(library_code(fault.fault), fault.message.clone());
+        let diagnostic = Diagnostic::new(library_fault_code(fault.fault), fault.message.clone());
         report.push(diagnostic.maybe_help(fault.help.map(str::to_owned)));
     }
     let colour = std::io::stdout().is_terminal();
@@ -112,7 +112,7 @@ fn facts(inspection: &Inspection) -> String {
         .abi_version
         .map(|version| format!("version {version}{sdk}; this flowrun speaks version {FLOWRUN_ABI_VERSION}"));
     let library = format!("{} {}", description.library, description.version);
-    let size = format!("{} ({} bytes)", bytes(inspection.bytes), inspection.bytes);
+    let size = format!("{} ({} bytes)", format_bytes(inspection.bytes), inspection.bytes);
     let facts = [
         ("library", Some(library.trim().to_owned()).filter(|library| !library.is_empty())),
         ("boundary", boundary),

@@ -46,7 +46,7 @@ pub(super) fn run(options: &RunOptions, log: &LogStream) -> anyhow::Result<Exit>
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = tasks.block_on(async {
         let started = Instant::now();
-        tracing::debug!("{}", crate::catalog::build_description());
+        tracing::debug!("{}", flowrun_index::build_description());
         let mut report = Report::new(options.flow.policy(false));
         let flow = runtime::launch(&topology, &mut report).await;
         complain(&report, &sources, Severity::Note)?;
@@ -88,7 +88,7 @@ async fn work(options: &RunOptions, flow: Flow, job: Job, topology: &Topology) -
     let ending = async {
         let summary = running.await;
         tracing::info!("draining");
-        (summary, flow.statistics(), flow.drain(DRAIN_TIMEOUT).await)
+        (summary, flow.pod_statistics(), flow.drain(DRAIN_TIMEOUT).await)
     };
     let (summary, pods, drained) = tokio::select! {
         ended = ending => ended,
@@ -96,14 +96,14 @@ async fn work(options: &RunOptions, flow: Flow, job: Job, topology: &Topology) -
     };
     let mut summary = summary?.context("the results could not be written; what was not yet sent was left")?;
     summary.pods = pods;
-    for end in &drained.ends {
+    for end in &drained.failed_workers {
         tracing::error!("a worker did not end well: {end:?}");
     }
     report_summary(options, &summary)?;
     Ok(match signalled.get() {
-        _ if !drained.in_time() => Exit::NotDrained,
+        _ if !drained.completed() => Exit::NotDrained,
         Some(exit) => *exit,
-        None if !drained.ends.is_empty() => Exit::Failed,
+        None if !drained.failed_workers.is_empty() => Exit::Failed,
         None if summary.failed > 0 && !options.keep_going => Exit::Failed,
         None => Exit::Done,
     })

@@ -75,17 +75,17 @@ pub(super) fn serve_read(
         }
     };
     // Before any executor is made: what it reads for strangers is bounded from its first request on.
-    guard::confine(&directories(&topology));
+    guard::restrict_files_to(&directories(&topology));
     let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = tasks.block_on(async {
         // Taken before there is anything to end, so that no signal is lost.
         let signals = Signals::take()?;
         let mut report = Report::new(policy);
-        let flow = runtime::launch_behind(&topology, &mut report).await;
+        let flow = runtime::launch_background(&topology, &mut report).await;
         complain(&report, &sources, Severity::Note)?;
         let Some(flow) = flow else { return Ok(not_launched(&report)) };
         let gateway = Gateway::new(Arc::new(flow), &topology, token);
-        let gateway = gateway.with_pages(crate::catalog::thumbnail, log.clone());
+        let gateway = gateway.with_pages(flowrun_image::thumbnail, log.clone());
         let gateway = match tls {
             Some(tls) => gateway.with_tls(tls),
             None => gateway,
@@ -134,11 +134,11 @@ async fn until_signal(server: Server, signals: Signals) -> anyhow::Result<Exit> 
         exit = &mut signals => return Ok(exit),
         drained = server.drain(DRAIN_TIMEOUT) => drained,
     };
-    for end in &drained.ends {
+    for end in &drained.failed_workers {
         tracing::error!("a worker did not end well: {end:?}");
     }
     Ok(match signalled.get() {
-        _ if !drained.in_time() => Exit::NotDrained,
+        _ if !drained.completed() => Exit::NotDrained,
         Some(exit) => *exit,
         None => Exit::Done,
     })

@@ -1,11 +1,11 @@
 //! A connection to a flow that is served somewhere, and requests one by one.
 
+use flowrun_remote::{Address, Channel, Trust, Written};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{Ascii, MetadataValue};
 
 use super::conversation::Conversation;
 use super::error::ClientError;
-use crate::catalog::{Address, Channel, Trust, Written};
 use crate::gateway::Token;
 use crate::gateway::wire::jina::DataRequestProto;
 use crate::gateway::wire::{decode_reply, encode_request};

@@ -1,8 +1,8 @@
 //! Why there is no answer.
 
+use flowrun_remote::{NoAddress, NoReply, Unreachable};
 use flowrun_sdk::{ErrorKind, ExecutorError};
 
-use crate::catalog::{NoAddress, NoReply, Unreachable};
 use crate::runtime::RequestError;
 
 /// Why there is no answer.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flowrun_remote::Written;
 use hdrhistogram::{CreationError, Histogram};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
@@ -14,7 +15,6 @@ use tokio::task::{JoinError, JoinSet};
 use super::connection::Client;
 use super::conversation::Conversation;
 use super::error::ClientError;
-use crate::catalog::Written;
 use crate::gateway::wire::jina::DataRequestProto;
 use crate::gateway::wire::{check_status, encode_request};
 use crate::limits::BENCH_REQUESTS_MAX;

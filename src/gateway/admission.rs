@@ -2,7 +2,7 @@
 //!
 //! A request is admitted or rejected from its headers, before its body is read, so that a rejection costs little and
 //! bytes in transit are counted. A request that cannot be held back by its connection queues for at most
-//! [`QUEUE_WAIT`]; its expected wait follows from the mean sojourn time in the flow (Little's law), so a faster flow
+//! [`QUEUE_WAIT_MAX`]; its expected wait follows from the mean sojourn time in the flow (Little's law), so a faster flow
 //! has a longer queue. The rate at which rejections are sent is bounded in
 //! [`rejection_limiter`](super::rejection_limiter).
 
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
 use super::request::Rejection;
-use crate::limits::{CLIENT_TIMEOUT, QUEUE_BYTES_MAX, QUEUE_MAX, QUEUE_MIN, QUEUE_WAIT};
+use crate::limits::{CLIENT_TIMEOUT, QUEUE_BURST, QUEUE_BYTES_MAX, QUEUE_MAX, QUEUE_WAIT_MAX};
 
 /// Unit in which bytes are counted, because a tokio semaphore has at most 2²⁹ permits on a 32-bit machine.
 const PAGE: usize = 4096;
@@ -104,7 +104,7 @@ impl Admission {
         let queued = self.in_flight().saturating_sub(self.credits);
         let wait = self.expected_wait(queued);
         // A short queue is a burst, not an overload, unless the request has a tighter deadline of its own.
-        let burst = queued < QUEUE_MIN && max_wait >= QUEUE_WAIT;
+        let burst = queued < QUEUE_BURST && max_wait >= QUEUE_WAIT_MAX;
         if burst || wait <= max_wait {
             return Ok(());
         }
@@ -170,7 +170,9 @@ impl Admission {
 
 /// Longest acceptable wait for a credit of a request with this deadline.
 pub(super) fn max_wait(deadline: Option<Instant>) -> Duration {
-    deadline.map_or(QUEUE_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()).min(QUEUE_WAIT))
+    deadline.map_or(QUEUE_WAIT_MAX, |deadline| {
+        deadline.saturating_duration_since(Instant::now()).min(QUEUE_WAIT_MAX)
+    })
 }
 
 impl BytesPermit {
@@ -182,7 +184,8 @@ impl BytesPermit {
         let mut held = self.held.lock();
         let missing = missing_pages(held.as_ref(), bytes);
         if missing > 0 {
-            let more = Arc::clone(&self.pages).try_acquire_many_owned(missing).map_err(|_| bytes_exceeded())?;
+            let more =
+                Arc::clone(&self.pages).try_acquire_many_owned(missing).map_err(|_| bytes_exceeded())?;
             merge(&mut held, more);
         }
         Ok(())
@@ -225,7 +228,9 @@ fn merge(held: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
 
 fn bytes_exceeded() -> Rejection {
     let max = QUEUE_BYTES_MAX >> 20;
-    Rejection::Overloaded(format!("requests and replies in flight may hold {max} MiB, and this one does not fit"))
+    Rejection::Overloaded(format!(
+        "requests and replies in flight may hold {max} MiB, and this one does not fit"
+    ))
 }
 
 #[cfg(test)]
@@ -234,7 +239,7 @@ mod tests {
 
     /// A request of `bytes` that arrives while credits are free.
     fn with_bytes(bytes: usize) -> AdmissionRequest {
-        AdmissionRequest { bytes, no_credit: false, max_wait: Some(QUEUE_WAIT) }
+        AdmissionRequest { bytes, no_credit: false, max_wait: Some(QUEUE_WAIT_MAX) }
     }
 
     #[test]
@@ -279,12 +284,12 @@ mod tests {
             permits.len() - credits
         };
         // Ten requests per 50 ms are 200 per second.
-        let within_wait = usize::try_from(200 * QUEUE_WAIT.as_millis() / 1000).unwrap();
-        assert_eq!(queue_length(Duration::from_millis(50), QUEUE_WAIT), within_wait + 1);
-        assert_eq!(queue_length(Duration::from_millis(1), QUEUE_WAIT), QUEUE_MAX);
-        assert_eq!(queue_length(Duration::from_secs(60), QUEUE_WAIT), QUEUE_MIN);
-        assert_eq!(queue_length(Duration::from_millis(50), QUEUE_WAIT / 2), within_wait / 2 + 1);
-        assert_eq!(queue_length(Duration::from_secs(60), QUEUE_WAIT / 2), 1);
+        let within_wait = usize::try_from(200 * QUEUE_WAIT_MAX.as_millis() / 1000).unwrap();
+        assert_eq!(queue_length(Duration::from_millis(50), QUEUE_WAIT_MAX), within_wait + 1);
+        assert_eq!(queue_length(Duration::from_millis(1), QUEUE_WAIT_MAX), QUEUE_MAX);
+        assert_eq!(queue_length(Duration::from_secs(60), QUEUE_WAIT_MAX), QUEUE_BURST);
+        assert_eq!(queue_length(Duration::from_millis(50), QUEUE_WAIT_MAX / 2), within_wait / 2 + 1);
+        assert_eq!(queue_length(Duration::from_secs(60), QUEUE_WAIT_MAX / 2), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 
 use super::timeout_headers;
 use crate::limits::TRACE_STATE_BYTES_MAX;
-use crate::runtime::sanitised;
+use crate::runtime::sanitize;
 
 /// Header with the id of a request, as proxies set it.
 pub(super) const REQUEST_ID: &str = "x-request-id";
@@ -28,7 +28,7 @@ impl CallMetadata {
     pub(super) fn from_headers(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let parent = text("traceparent").and_then(|parent| TraceParent::parse(parent, text("tracestate")));
-        let own = text(REQUEST_ID).map(sanitised).filter(|id| !id.is_empty()).map(|id| Arc::from(&*id));
+        let own = text(REQUEST_ID).map(sanitize).filter(|id| !id.is_empty()).map(|id| Arc::from(&*id));
         let id = own.or_else(|| parent.as_ref().map(|parent| format!("{:032x}", parent.trace).into()));
         Self { deadline: timeout_headers::deadline(headers), parent, id }
     }

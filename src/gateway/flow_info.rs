@@ -7,8 +7,8 @@ use std::time::Duration;
 use flowrun_sdk::Endpoints;
 
 use super::request::RouteEntry;
-use crate::runtime::{Flow, Visit};
-use crate::topology::{PodPlan, Port, Topology};
+use crate::runtime::{Flow, PodVisit};
+use crate::topology::{InputPort, PodPlan, Topology};
 
 /// Facts that do not change while a flow runs.
 #[derive(Debug)]
@@ -80,13 +80,13 @@ impl FlowInfo {
     pub(super) fn routes(
         &self,
         gateway: RouteEntry,
-        visits: &[Visit],
+        visits: &[PodVisit],
         failed: Option<&str>,
     ) -> Vec<RouteEntry> {
-        let by_pod: HashMap<usize, &Visit> = visits.iter().map(|visit| (visit.pod, visit)).collect();
+        let by_pod: HashMap<usize, &PodVisit> = visits.iter().map(|visit| (visit.pod, visit)).collect();
         let failed = failed.map(executor_name);
         let entry = |executor: &ExecutorInfo| {
-            let visits: Vec<&Visit> =
+            let visits: Vec<&PodVisit> =
                 executor.pods.iter().filter_map(|pod| by_pod.get(pod).copied()).collect();
             Some(RouteEntry {
                 executor: Arc::clone(&executor.name),
@@ -127,8 +127,8 @@ fn executors(topology: &Topology) -> Vec<ExecutorInfo> {
 
 fn pods(topology: &Topology) -> Vec<PodInfo> {
     let needs = |position: usize| {
-        let feeds = |ports: &[Port]| ports.iter().any(|port| port.pod == Some(position));
-        let gateway = feeds(&topology.entrance).then(|| GATEWAY.to_owned());
+        let feeds = |ports: &[InputPort]| ports.iter().any(|port| port.pod == Some(position));
+        let gateway = feeds(&topology.entry_ports).then(|| GATEWAY.to_owned());
         let upstream = topology.pods.iter().filter(|pod| feeds(&pod.outputs)).map(|pod| pod.name.clone());
         gateway.into_iter().chain(upstream).collect()
     };
@@ -156,8 +156,8 @@ fn class(pod: &PodPlan) -> String {
 /// Positions of the pods, each once, in depth-first order.
 fn depth_first(topology: &Topology) -> Vec<usize> {
     let positions =
-        |ports: &[Port]| -> Vec<usize> { ports.iter().rev().filter_map(|port| port.pod).collect() };
-    let mut stack = positions(&topology.entrance);
+        |ports: &[InputPort]| -> Vec<usize> { ports.iter().rev().filter_map(|port| port.pod).collect() };
+    let mut stack = positions(&topology.entry_ports);
     let mut order = Vec::new();
     while let Some(position) = stack.pop() {
         if !order.contains(&position) {

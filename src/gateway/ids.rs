@@ -9,7 +9,7 @@ pub(super) fn new_id() -> String {
 
 /// The documents, with a generated id for each that has none: replies and indexes identify documents by id.
 pub(super) fn with_ids(mut documents: Documents) -> Documents {
-    if !documents.are_named() {
+    if !documents.all_have_ids() {
         for document in documents.make_mut().iter_mut().filter(|document| document.id.is_empty()) {
             document.id = new_id();
         }

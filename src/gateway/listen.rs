@@ -22,8 +22,8 @@ use super::linger;
 use super::response_body::UnwrittenReplies;
 use super::router::router;
 use super::service::Gateway;
-use crate::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT, KEEPALIVE, STREAMS_MAX};
-use crate::runtime::Drained;
+use crate::limits::{CONNECTIONS_MAX, HEADERS_TIMEOUT, KEEPALIVE_INTERVAL, STREAMS_MAX};
+use crate::runtime::DrainReport;
 
 /// HTTP/2 flow-control windows in bytes, of a stream and of a connection. Bytes sent before a rejection arrives are
 /// wasted, so a stream has HTTP/2's default.
@@ -68,12 +68,14 @@ impl Server {
     }
 
     /// Drains the connections, then the flow, within `limit`: admitted requests are answered.
-    pub async fn drain(mut self, limit: Duration) -> Drained {
+    pub async fn drain(mut self, limit: Duration) -> DrainReport {
         let deadline = tokio::time::Instant::now() + limit;
         self.gateway.admission.start_draining();
         self.gateway.connections.lock().take();
         if tokio::time::timeout_at(deadline, self.connections.recv()).await.is_err() {
-            tracing::warn!("clients that did not read their replies before the drain deadline are disconnected");
+            tracing::warn!(
+                "clients that did not read their replies before the drain deadline are disconnected"
+            );
         }
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
         let drained = self.gateway.flow.drain(left).await;
@@ -131,12 +133,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE)
+        .keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_INTERVAL)
         .initial_stream_window_size(WINDOW.0)
         .initial_connection_window_size(WINDOW.1)
         .max_header_list_size(HEAD_BYTES_MAX)

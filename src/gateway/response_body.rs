@@ -167,8 +167,7 @@ mod tests {
 
     #[test]
     fn written_replies_are_removed_even_after_an_unwritten_one() {
-        let (admission, unwritten, now) =
-            (Admission::new(3, 0), UnwrittenReplies::default(), Instant::now());
+        let (admission, unwritten, now) = (Admission::new(3, 0), UnwrittenReplies::default(), Instant::now());
         let stalled = permit(&admission);
         unwritten.add(&stalled, now);
         for _ in 0..3 * ENTRIES_MAX {

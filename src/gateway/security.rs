@@ -78,7 +78,12 @@ mod tests {
     #[test]
     fn a_token_is_accepted_with_and_without_the_bearer_scheme() {
         assert!(accepts("Bearer secret") && accepts("bearer secret") && accepts("secret"));
-        assert!(!accepts("Bearer secre") && !accepts("Bearer secrets") && !accepts("") && !accepts("Basic secret"));
+        assert!(
+            !accepts("Bearer secre")
+                && !accepts("Bearer secrets")
+                && !accepts("")
+                && !accepts("Basic secret")
+        );
         assert!(!Token::new("secret").unwrap().is_sent(&HeaderMap::new()));
         assert!(Token::new(" \n").is_none());
     }

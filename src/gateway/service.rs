@@ -23,10 +23,13 @@ use super::security::Token;
 use super::status::Status;
 use super::tls::Tls;
 use super::traces::{FinishedRequest, TraceExporter};
-use crate::limits::{QUEUE_MAX, QUEUE_WAIT, REQUEST_DOCUMENTS_MAX};
-use crate::runtime::{self, Concern, Flow, Named, Outcome, PodReading, Request, RequestError, Target, Trace};
+use crate::limits::{QUEUE_MAX, QUEUE_WAIT_MAX, REQUEST_DOCUMENTS_MAX};
+use crate::runtime::{
+    self, ExecutorMetric, Flow, LogContext, Outcome, Request, RequestError, RequestLabel, RequestTrace,
+    TargetPattern,
+};
 use crate::spec::{GatewaySpec, WhenFull};
-use crate::topology::{Topology, bytes};
+use crate::topology::{Topology, format_bytes};
 
 /// Endpoint of a dry run, which checks that every executor answers. No executor handles it.
 pub(super) const DRY_RUN: &str = "_jina_dry_run_";
@@ -117,7 +120,7 @@ impl Gateway {
         bytes: usize,
         others_in_flight: bool,
     ) -> Result<Option<Permit>, Rejection> {
-        let max_wait = others_in_flight.then_some(QUEUE_WAIT);
+        let max_wait = others_in_flight.then_some(QUEUE_WAIT_MAX);
         let request = AdmissionRequest { bytes, no_credit: self.flow.is_full(), max_wait };
         match self.admission.admit(request) {
             Ok(permit) => Ok(Some(permit)),
@@ -144,11 +147,11 @@ impl Gateway {
         }
         // Calls are recorded only if they are traced or logged.
         if self.traces.is_none() && !tracing::enabled!(tracing::Level::DEBUG) {
-            return self.run(permit, request, start, &Arc::new(Trace::default())).await;
+            return self.run(permit, request, start, &Arc::new(RequestTrace::default())).await;
         }
-        let named = Named::new(&request.id, &request.endpoint);
+        let named = RequestLabel::new(&request.id, &request.endpoint);
         let (documents, parent) = (request.documents.len(), request.parent.clone());
-        let trace = Arc::new(Trace::with_calls());
+        let trace = Arc::new(RequestTrace::with_calls());
         let response = self.run(permit, request, start, &trace).await;
         let (event, error) = match &response {
             Ok(GatewayResponse { result: Ok(_), .. }) => ("answered", None),
@@ -169,7 +172,9 @@ impl Gateway {
             });
         }
         let took = start.elapsed().unwrap_or_default();
-        runtime::within(Concern { request: named, worker: None }, || tracing::debug!(?took, error, "{event}"));
+        runtime::with_log_context(LogContext { request: named, worker: None }, || {
+            tracing::debug!(?took, error, "{event}")
+        });
         response
     }
 
@@ -178,7 +183,7 @@ impl Gateway {
         _permit: &Permit,
         request: GatewayRequest,
         start: SystemTime,
-        trace: &Arc<Trace>,
+        trace: &Arc<RequestTrace>,
     ) -> Result<GatewayResponse, Rejection> {
         self.check_size(&request.documents)?;
         let request = flow_request(request, trace)?;
@@ -229,9 +234,9 @@ impl Gateway {
     }
 
     /// Reads the executors' own metrics on a blocking thread; empty when the process is shutting down.
-    pub(super) async fn readings(&self) -> Vec<PodReading> {
+    pub(super) async fn readings(&self) -> Vec<ExecutorMetric> {
         let flow = Arc::clone(&self.flow);
-        tokio::task::spawn_blocking(move || flow.readings()).await.unwrap_or_default()
+        tokio::task::spawn_blocking(move || flow.executor_metrics()).await.unwrap_or_default()
     }
 
     /// Rejects a request with too many documents, or documents that hold too many bytes.
@@ -243,9 +248,9 @@ impl Gateway {
             );
             return Err(Rejection::TooLarge(message));
         }
-        let (held, max) = (documents.bytes(), self.request_bytes_max);
+        let (held, max) = (documents.memory_bytes(), self.request_bytes_max);
         if held > max {
-            let (held, max) = (bytes(held), bytes(max));
+            let (held, max) = (format_bytes(held), format_bytes(max));
             let message =
                 format!("its documents hold {held}, more than the {max} allowed; send fewer at a time");
             return Err(Rejection::TooLarge(message));
@@ -270,11 +275,11 @@ impl Gateway {
 }
 
 /// Converts a gateway request to one of the flow.
-fn flow_request(request: GatewayRequest, trace: &Arc<Trace>) -> Result<Request, Rejection> {
+fn flow_request(request: GatewayRequest, trace: &Arc<RequestTrace>) -> Result<Request, Rejection> {
     let GatewayRequest { id, endpoint, target, parameters, documents, deadline, .. } = request;
     let target = match target.as_str() {
         "" => None,
-        pattern => Some(Target::new(pattern).map_err(Rejection::Invalid)?),
+        pattern => Some(TargetPattern::new(pattern).map_err(Rejection::Invalid)?),
     };
     Ok(Request {
         id,

@@ -93,7 +93,7 @@ impl Lines {
         let mut document = Document::from_json(&value).map_err(|error| format!("not a document: {error}"))?;
         if document.id.is_empty() {
             document.id = format!("{}#{}", real_path(&self.path).display(), self.line);
-            document.adopt_chunks();
+            document.set_parent_ids();
         }
         Ok(document)
     }

@@ -53,7 +53,7 @@ impl Summary {
     fn busy_percent(&self, pod: &PodStatistics) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a share for people")]
         let workers = pod.workers.max(1) as f64;
-        100.0 * pod.busy.as_secs_f64() / (self.took.as_secs_f64().max(1e-9) * workers)
+        100.0 * pod.busy_time.as_secs_f64() / (self.took.as_secs_f64().max(1e-9) * workers)
     }
 
     /// How many documents, how fast and with what success, in a line.
@@ -82,7 +82,7 @@ impl Summary {
                 "busy_percent": self.busy_percent(pod),
                 "p50_milliseconds": milliseconds(pod.p50),
                 "p99_milliseconds": milliseconds(pod.p99),
-                "queue_most": pod.waiting_most,
+                "queue_most": pod.queued_max,
                 "restarts": pod.restarts,
             })
         };
@@ -116,7 +116,7 @@ impl fmt::Display for Summary {
                 format!("{:.0} %", self.busy_percent(pod)),
                 format!("{:.2} ms", milliseconds(pod.p50)),
                 format!("{:.2} ms", milliseconds(pod.p99)),
-                pod.waiting_most.to_string(),
+                pod.queued_max.to_string(),
             ]);
         }
         table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));

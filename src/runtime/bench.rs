@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use flowrun_sdk::Worker;
+use flowrun_sdk::BoxedExecutor;
 
 use super::meter::Meter;
 use super::recipe::Recipe;
@@ -12,7 +12,7 @@ use crate::limits::RESTARTS_MAX;
 pub(super) struct Bench<E> {
     recipe: Recipe,
     /// Takes the executor out of what the recipe makes, if it is of the worker's kind.
-    take: fn(Worker) -> Option<E>,
+    take: fn(BoxedExecutor) -> Option<E>,
     pub(super) state: State<E>,
 }
 
@@ -26,7 +26,7 @@ pub(super) enum State<E> {
 }
 
 impl<E> Bench<E> {
-    pub(super) fn new(executor: E, recipe: Recipe, take: fn(Worker) -> Option<E>) -> Self {
+    pub(super) fn new(executor: E, recipe: Recipe, take: fn(BoxedExecutor) -> Option<E>) -> Self {
         Self { recipe, take, state: State::Working(executor) }
     }
 
@@ -37,7 +37,7 @@ impl<E> Bench<E> {
                 return Err(reason.clone());
             }
             let made = self.recipe.make().map_err(|failed| failed.error.to_string()).and_then(|instance| {
-                (self.take)(instance.worker).ok_or("it came back as another kind of executor".to_owned())
+                (self.take)(instance.executor).ok_or("it came back as another kind of executor".to_owned())
             });
             match made {
                 Ok(executor) => {

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant, SystemTime};
 use flowrun_sdk::{Answer, AsyncExecutor, Call, ErrorKind, ExecutorError};
 use futures_util::future::{Either, select};
 
-use super::concern::{Concern, Named, within};
 use super::content::Content;
 use super::joint::{Errand, Told, tell_apart};
 use super::lobby::{Batch, Rules};
+use super::log_context::{LogContext, RequestLabel, with_log_context};
 use super::meter::Meter;
-use super::obligation::Obligation;
+use super::obligation::InFlightRequest;
 use super::part::Part;
 use super::request::{DocumentFailure, RequestError};
 use super::route::Outlet;
-use super::trace::PodCall;
+use super::trace::ExecutorCall;
 
 /// A worker's place in its pod: what its results and errors are named after.
 #[derive(Clone)]
@@ -42,14 +42,14 @@ pub(super) enum Ended {
 
 impl Station {
     /// What lines of the log concern that a call for a request writes.
-    pub(super) fn concern(&self, named: &Arc<Named>) -> Concern {
-        Concern { request: Arc::clone(named), worker: Some(Arc::clone(&self.worker)) }
+    pub(super) fn concern(&self, named: &Arc<RequestLabel>) -> LogContext {
+        LogContext { request: Arc::clone(named), worker: Some(Arc::clone(&self.worker)) }
     }
 
     /// Why a part need not be worked on, if it need not.
-    fn excuse(&self, obligation: &Obligation) -> Option<RequestError> {
-        let expired = obligation.deadline.is_some_and(|deadline| deadline <= Instant::now());
-        if expired || obligation.is_given_up() {
+    fn excuse(&self, request: &InFlightRequest) -> Option<RequestError> {
+        let expired = request.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if expired || request.is_given_up() {
             let kind = if expired { ErrorKind::Expired } else { ErrorKind::Cancelled };
             let error = ExecutorError::new(kind, "the request was given up before it got here");
             return Some(RequestError::in_pod(&self.pod, error));
@@ -60,7 +60,7 @@ impl Station {
     /// The part, when it is still worth working on; else with its excuse.
     #[expect(clippy::result_large_err, reason = "both are the part, and it goes on either way")]
     pub(super) fn worthwhile(&self, part: Part) -> Result<Part, Part> {
-        match self.excuse(&part.obligation) {
+        match self.excuse(&part.request) {
             None => Ok(part),
             Some(excuse) => Err(Part { content: Content { error: Some(excuse), ..part.content }, ..part }),
         }
@@ -109,10 +109,10 @@ impl Station {
         let own = self.timeout_send.and_then(|timeout| Instant::now().checked_add(timeout));
         let deadline = [errand.deadline, own].into_iter().flatten().min();
         Call::new(errand.endpoint, content.documents.take(), &errand.parameters)
-            .named(&errand.named.id)
-            .from_origins(std::mem::take(&mut content.origins))
-            .until(deadline, errand.cancellation.clone())
-            .within(errand.bytes_max)
+            .with_request_id(&errand.named.id)
+            .with_origins(std::mem::take(&mut content.origins))
+            .with_deadline(deadline, errand.cancellation.clone())
+            .with_bytes_max(errand.bytes_max)
     }
 
     /// What becomes of a part whose executor panicked before and could not be made anew.
@@ -125,15 +125,15 @@ impl Station {
     /// What a part has become, and the books of the call.
     pub(super) fn conclude(
         &self,
-        obligation: &Obligation,
+        request: &InFlightRequest,
         before: Content,
         ended: Ended,
         started: Instant,
     ) -> Content {
-        let result = self.result(ended, obligation.deadline, started);
-        let result = result.and_then(|answer| obligation.bounded(&answer.documents).map(|()| answer));
+        let result = self.result(ended, request.deadline, started);
+        let result = result.and_then(|answer| request.bounded(&answer.documents).map(|()| answer));
         self.called(&result, started);
-        self.deliver(obligation, before, result, started)
+        self.deliver(request, before, result, started)
     }
 
     /// What the parts of a batch have become, and the books of the call; the parts as they were when each is to be
@@ -157,13 +157,13 @@ impl Station {
                 told => {
                     self.meter.parted();
                     if let (Ok(Told::Never), Some(rules), Some(part)) = (&told, &self.rules, parts.first()) {
-                        rules.give_up(&part.obligation.endpoint);
+                        rules.give_up(&part.request.endpoint);
                     }
                     return Err(parts);
                 }
             };
         let deliver = |(part, result): (Part, _)| {
-            let content = self.deliver(&part.obligation, part.content, result, started);
+            let content = self.deliver(&part.request, part.content, result, started);
             Part { content, ..part }
         };
         Ok(parts.into_iter().zip(results).map(deliver).collect())
@@ -197,14 +197,14 @@ impl Station {
     /// What a call has made of a part.
     fn deliver(
         &self,
-        obligation: &Obligation,
+        request: &InFlightRequest,
         mut before: Content,
         result: Result<Answer, ExecutorError>,
         started: Instant,
     ) -> Content {
-        if let Some(trace) = &obligation.trace {
+        if let Some(trace) = &request.trace {
             let took = started.elapsed();
-            trace.called(|| PodCall {
+            trace.called(|| ExecutorCall {
                 pod: Arc::clone(&self.pod),
                 worker: Arc::clone(&self.worker),
                 documents: result.as_ref().map_or(0, |answer| answer.documents.len()),
@@ -215,14 +215,14 @@ impl Station {
         }
         match result {
             Err(error) => {
-                within(self.concern(&obligation.named), || tracing::debug!(%error, "the call failed"));
+                with_log_context(self.concern(&request.named), || tracing::debug!(%error, "the call failed"));
                 Content::failed(RequestError::in_pod(&self.pod, error))
             }
             Ok(answer) => {
                 let failure = |failure| DocumentFailure { pod: Arc::clone(&self.pod), failure };
                 before.documents = answer.documents;
                 before.failures.extend(answer.failures.into_iter().map(failure));
-                before.results.extend(answer.relayed);
+                before.results.extend(answer.remote_results);
                 if !answer.results.is_empty() {
                     before.results.insert(self.worker.to_string(), answer.results.into());
                 }

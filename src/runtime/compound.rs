@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{
-    Call, Document, Endpoints, Executor, ExecutorError, Instance, RequestParameters, ShardSummary, Worker,
+    BoxedExecutor, Call, Document, Endpoints, Executor, ExecutorError, Instance, RequestParameters,
+    ShardSummary,
 };
 use tokio::runtime::Handle;
 
@@ -22,10 +23,10 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
         return only;
     }
     let ranking = parts.iter().rev().find_map(|part| part.ranking);
-    let read = parts.first().and_then(|part| part.reads_dimension);
-    let made = parts.iter().rev().find_map(|part| part.makes_dimension);
+    let read = parts.first().and_then(|part| part.input_dimension);
+    let made = parts.iter().rev().find_map(|part| part.output_dimension);
     let programs = Programs { programs: plan.programs.clone(), others_pass: plan.others_pass };
-    let holdings: Vec<_> = parts.iter().map(|part| part.holdings.clone()).collect();
+    let holdings: Vec<_> = parts.iter().map(|part| part.shard_summary.clone()).collect();
     let holdings = holdings.iter().any(Option::is_some).then(|| {
         let together = Together { parts: holdings, programs: programs.clone() };
         Arc::new(together) as Arc<dyn ShardSummary>
@@ -38,7 +39,9 @@ pub(super) fn instance(mut parts: Vec<Instance>, plan: &ExecutorPlan, tasks: &Ha
         }
     };
     let compound = Compound { parts, programs, tasks: tasks.clone() };
-    Instance { endpoints, ranking, holdings, ..Instance::thread(compound) }.embedding(made).reading(read)
+    Instance { endpoints, ranking, shard_summary: holdings, ..Instance::new(compound) }
+        .with_output_dimension(made)
+        .with_input_dimension(read)
 }
 
 /// Which parts a request is for.
@@ -97,9 +100,9 @@ impl Executor for Compound {
     }
 
     fn close(&mut self) -> Result<(), ExecutorError> {
-        let close = |part: &mut Instance| match &mut part.worker {
-            Worker::Thread(executor) => executor.close(),
-            Worker::Task(executor) => self.tasks.block_on(executor.close()),
+        let close = |part: &mut Instance| match &mut part.executor {
+            BoxedExecutor::Sync(executor) => executor.close(),
+            BoxedExecutor::Async(executor) => self.tasks.block_on(executor.close()),
         };
         // Every one is closed, whatever the others say.
         self.parts.iter_mut().map(close).fold(Ok(()), Result::and)
@@ -119,13 +122,13 @@ fn step(
         return Ok(());
     }
     let parameters = parameters_of(step, call.parameters());
-    let mut inner = call.part(endpoint, &parameters);
-    match &mut part.worker {
-        Worker::Thread(executor) => executor.execute(&mut inner)?,
-        Worker::Task(executor) => tasks.block_on(in_time(&**executor, &mut inner))?,
+    let mut inner = call.sub_call(endpoint, &parameters);
+    match &mut part.executor {
+        BoxedExecutor::Sync(executor) => executor.execute(&mut inner)?,
+        BoxedExecutor::Async(executor) => tasks.block_on(in_time(&**executor, &mut inner))?,
     }
-    let answer = inner.finish();
-    call.absorb(answer);
+    let answer = inner.into_answer();
+    call.merge_answer(answer);
     Ok(())
 }
 
@@ -155,43 +158,43 @@ impl Together {
 }
 
 impl ShardSummary for Together {
-    fn documents(&self) -> u64 {
-        self.holding().map(|part| part.documents()).max().unwrap_or(0)
+    fn document_count(&self) -> u64 {
+        self.holding().map(|part| part.document_count()).max().unwrap_or(0)
     }
 
-    fn may_hold(&self, id: &str) -> bool {
-        self.holding().any(|part| part.may_hold(id))
+    fn may_contain(&self, id: &str) -> bool {
+        self.holding().any(|part| part.may_contain(id))
     }
 
-    fn may_hold_chunks(&self, document: &Document) -> bool {
-        self.holding().any(|part| part.may_hold_chunks(document))
+    fn may_contain_chunks(&self, document: &Document) -> bool {
+        self.holding().any(|part| part.may_contain_chunks(document))
     }
 
-    fn concerns_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+    fn targets_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
         let mut steps = self.steps(endpoint, parameters);
-        steps.any(|(part, endpoint, parameters)| part.concerns_all(endpoint, &parameters))
+        steps.any(|(part, endpoint, parameters)| part.targets_all(endpoint, &parameters))
     }
 
     fn prepare(&self) {
         self.holding().for_each(|part| part.prepare());
     }
 
-    fn filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
+    fn request_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
         let mut steps = self.steps(endpoint, parameters);
-        steps.find_map(|(part, endpoint, parameters)| part.filter(endpoint, &parameters))
+        steps.find_map(|(part, endpoint, parameters)| part.request_filter(endpoint, &parameters))
     }
 
     fn may_match(&self, filter: &Filter) -> bool {
         self.holding().any(|part| part.may_match(filter))
     }
 
-    fn position(&self, document: &Document) -> Option<Vec<f32>> {
-        self.holding().find_map(|part| part.position(document))
+    fn placement_vector(&self, document: &Document) -> Option<Vec<f32>> {
+        self.holding().find_map(|part| part.placement_vector(document))
     }
 
-    fn queries(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+    fn query_vectors(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
         let searches = self.steps(SEARCH, parameters).filter(|(_, endpoint, _)| *endpoint == SEARCH);
-        searches.into_iter().find_map(|(part, _, parameters)| part.queries(document, &parameters))
+        searches.into_iter().find_map(|(part, _, parameters)| part.query_vectors(document, &parameters))
     }
 
     fn centroids(&self) -> Arc<[Vec<f32>]> {
@@ -208,37 +211,37 @@ mod tests {
     struct Asked;
 
     impl ShardSummary for Asked {
-        fn documents(&self) -> u64 {
+        fn document_count(&self) -> u64 {
             1
         }
 
-        fn may_hold(&self, _: &str) -> bool {
+        fn may_contain(&self, _: &str) -> bool {
             true
         }
 
-        fn may_hold_chunks(&self, _: &Document) -> bool {
+        fn may_contain_chunks(&self, _: &Document) -> bool {
             true
         }
 
-        fn concerns_all(&self, endpoint: &str, _: &RequestParameters) -> bool {
+        fn targets_all(&self, endpoint: &str, _: &RequestParameters) -> bool {
             endpoint == "/delete"
         }
 
         fn prepare(&self) {}
 
-        fn filter(&self, endpoint: &str, _: &RequestParameters) -> Option<Filter> {
-            (endpoint == "/list").then_some(Filter::EVERYTHING)
+        fn request_filter(&self, endpoint: &str, _: &RequestParameters) -> Option<Filter> {
+            (endpoint == "/list").then_some(Filter::MATCH_ALL)
         }
 
         fn may_match(&self, _: &Filter) -> bool {
             true
         }
 
-        fn position(&self, _: &Document) -> Option<Vec<f32>> {
+        fn placement_vector(&self, _: &Document) -> Option<Vec<f32>> {
             None
         }
 
-        fn queries(&self, _: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+        fn query_vectors(&self, _: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
             (parameters.get("access_paths")? == "@c").then(Vec::new)
         }
 
@@ -265,10 +268,10 @@ mod tests {
         let programs = Programs { programs, others_pass: true };
         let together = Together { parts: vec![None, Some(Arc::new(Asked))], programs };
         let parameters = RequestParameters::new();
-        assert_eq!(together.queries(&Document::new("q"), &parameters), Some(vec![]));
-        let concerned = ["/purge", "/delete", "/index"].map(|name| together.concerns_all(name, &parameters));
+        assert_eq!(together.query_vectors(&Document::new("q"), &parameters), Some(vec![]));
+        let concerned = ["/purge", "/delete", "/index"].map(|name| together.targets_all(name, &parameters));
         assert_eq!(concerned, [true, false, false]);
-        let filtered = ["/delete", "/list"].map(|name| together.filter(name, &parameters).is_some());
+        let filtered = ["/delete", "/list"].map(|name| together.request_filter(name, &parameters).is_some());
         assert_eq!(filtered, [true, false]);
     }
 }

@@ -14,7 +14,7 @@ pub(super) struct Dimensions {
 
 impl Dimensions {
     pub(super) fn of(instance: &Instance) -> Self {
-        Self { made: instance.makes_dimension, read: instance.reads_dimension }
+        Self { made: instance.output_dimension, read: instance.input_dimension }
     }
 }
 

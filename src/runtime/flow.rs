@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Endpoints, ErrorKind, Health, Metrics, Reading};
+use flowrun_sdk::{Endpoints, ErrorKind, Health, MetricSample, Metrics};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::ledger::{Books, Ledger};
+use super::ledger::{RequestCounters, RequestCounts};
 use super::meter::{Meter, PodStatistics};
-use super::obligation::{Obligation, bounded};
+use super::obligation::{InFlightRequest, bounded};
 use super::order::Order;
-use super::pending::Pending;
+use super::pending::PendingResponse;
 use super::request::{Request, RequestError};
 use super::route::Outlet;
-use super::thread::WorkerEnd;
+use super::thread::WorkerExit;
 use crate::spec::WhenFull;
 
 /// A running flow.
@@ -28,10 +28,10 @@ pub struct Flow {
     pub(super) request_bytes_max: usize,
     /// Whether branches may return documents in another order than that of the request.
     pub(super) sorts: bool,
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) ledger: Arc<RequestCounters>,
     pub(super) pods: Vec<Pod>,
     /// Where each worker's end is told; taken by the one who drains.
-    pub(super) workers: Mutex<Vec<oneshot::Receiver<WorkerEnd>>>,
+    pub(super) workers: Mutex<Vec<oneshot::Receiver<WorkerExit>>>,
 }
 
 /// What is known of a running pod from outside.
@@ -48,30 +48,30 @@ pub(super) struct Pod {
 
 /// A number that an executor told.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PodReading {
+pub struct ExecutorMetric {
     /// The pod's name.
     pub pod: Arc<str>,
     /// Which shard told it.
     pub shard: usize,
     /// The number.
-    pub reading: Reading,
+    pub reading: MetricSample,
 }
 
 /// How a flow ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Drained {
+pub struct DrainReport {
     /// What was left inside when the time was up: requests, and workers that had not ended.
-    pub inside: u64,
+    pub in_flight: u64,
     /// Workers that had not ended.
     pub workers: usize,
     /// Workers that ended otherwise than well.
-    pub ends: Vec<WorkerEnd>,
+    pub failed_workers: Vec<WorkerExit>,
 }
 
-impl Drained {
+impl DrainReport {
     /// Whether everything ended in time.
-    pub fn in_time(&self) -> bool {
-        self.inside == 0 && self.workers == 0
+    pub fn completed(&self) -> bool {
+        self.in_flight == 0 && self.workers == 0
     }
 }
 
@@ -80,7 +80,7 @@ impl Flow {
     ///
     /// # Errors
     /// When the flow is ending, is full, or no credit came before the deadline: the request was not accepted.
-    pub async fn submit(&self, request: Request) -> Result<Pending, RequestError> {
+    pub async fn submit(&self, request: Request) -> Result<PendingResponse, RequestError> {
         self.enter(request, self.when_full).await
     }
 
@@ -88,13 +88,17 @@ impl Flow {
     ///
     /// # Errors
     /// When the flow is ending, or no credit came before the deadline: the request was not accepted.
-    pub async fn submit_waiting(&self, request: Request) -> Result<Pending, RequestError> {
+    pub async fn submit_waiting(&self, request: Request) -> Result<PendingResponse, RequestError> {
         self.enter(request, WhenFull::Wait).await
     }
 
-    async fn enter(&self, mut request: Request, when_full: WhenFull) -> Result<Pending, RequestError> {
+    async fn enter(
+        &self,
+        mut request: Request,
+        when_full: WhenFull,
+    ) -> Result<PendingResponse, RequestError> {
         if let Err(error) = bounded(&request.documents, self.request_bytes_max) {
-            self.ledger.refuse();
+            self.ledger.reject();
             return Err(RequestError { pod: None, error });
         }
         let own = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -113,15 +117,15 @@ impl Flow {
         };
         let entrance = self.entrance.lock().clone();
         let (Some(credit), Some(entrance)) = (credit, entrance) else {
-            self.ledger.refuse();
+            self.ledger.reject();
             return Err(self.refusal(&request));
         };
         let deadline = request.deadline;
         let order = self.sorts.then(|| Order::of(&request.documents));
-        let (obligation, content, outcome) =
-            Obligation::accept(request, credit, &self.ledger, self.request_bytes_max, order);
-        let pending = Pending::new(outcome, Arc::downgrade(&obligation), deadline);
-        entrance.send(&obligation, content);
+        let (request, content, outcome) =
+            InFlightRequest::accept(request, credit, &self.ledger, self.request_bytes_max, order);
+        let pending = PendingResponse::new(outcome, Arc::downgrade(&request), deadline);
+        entrance.send(&request, content);
         Ok(pending)
     }
 
@@ -154,26 +158,26 @@ impl Flow {
     }
 
     /// Lets nobody in any more, and waits until everything inside has left and every worker has ended.
-    pub async fn drain(&self, limit: Duration) -> Drained {
+    pub async fn drain(&self, limit: Duration) -> DrainReport {
         self.close();
         let deadline = tokio::time::Instant::now() + limit;
-        let mut drained = Drained::default();
+        let mut drained = DrainReport::default();
         let workers = std::mem::take(&mut *self.workers.lock());
         for worker in workers {
             match tokio::time::timeout_at(deadline, worker).await {
-                Ok(Ok(WorkerEnd::Done)) => {}
-                Ok(Ok(end)) => drained.ends.push(end),
-                Ok(Err(_)) => drained.ends.push(WorkerEnd::Broken("the worker died".to_owned())),
+                Ok(Ok(WorkerExit::Done)) => {}
+                Ok(Ok(end)) => drained.failed_workers.push(end),
+                Ok(Err(_)) => drained.failed_workers.push(WorkerExit::Broken("the worker died".to_owned())),
                 Err(_) => drained.workers += 1,
             }
         }
-        drained.inside = self.ledger.books().inside;
+        drained.in_flight = self.ledger.counts().in_flight;
         drained
     }
 
     /// How many requests came in, and how they ended.
-    pub fn books(&self) -> Books {
-        self.ledger.books()
+    pub fn request_counts(&self) -> RequestCounts {
+        self.ledger.counts()
     }
 
     /// Which requests each pod handles, by the pods' positions.
@@ -182,21 +186,22 @@ impl Flow {
     }
 
     /// What the executors tell of themselves, pod by pod and shard by shard. May block.
-    pub fn readings(&self) -> Vec<PodReading> {
-        let of_pod = |pod: &Pod| -> Vec<PodReading> {
+    pub fn executor_metrics(&self) -> Vec<ExecutorMetric> {
+        let of_pod = |pod: &Pod| -> Vec<ExecutorMetric> {
             let told = pod
                 .metrics
                 .iter()
-                .flat_map(|(shard, metrics)| metrics.readings().into_iter().map(|reading| (*shard, reading)));
-            told.map(|(shard, reading)| PodReading { pod: Arc::clone(&pod.name), shard, reading }).collect()
+                .flat_map(|(shard, metrics)| metrics.samples().into_iter().map(|reading| (*shard, reading)));
+            told.map(|(shard, reading)| ExecutorMetric { pod: Arc::clone(&pod.name), shard, reading })
+                .collect()
         };
         self.pods.iter().flat_map(of_pod).collect()
     }
 
     /// The pods whose executors cannot do their work for now, and why, each cause once.
-    pub fn troubles(&self) -> Vec<(String, String)> {
+    pub fn unhealthy_pods(&self) -> Vec<(String, String)> {
         let trouble = |pod: &Pod| {
-            let mut causes: Vec<String> = pod.health.iter().filter_map(Health::trouble).collect();
+            let mut causes: Vec<String> = pod.health.iter().filter_map(Health::unhealthy_reason).collect();
             causes.sort();
             causes.dedup();
             (!causes.is_empty()).then(|| (pod.name.to_string(), causes.join("; ")))
@@ -205,7 +210,7 @@ impl Flow {
     }
 
     /// What each pod's workers did.
-    pub fn statistics(&self) -> Vec<PodStatistics> {
+    pub fn pod_statistics(&self) -> Vec<PodStatistics> {
         self.pods.iter().map(|pod| pod.meter.statistics(&pod.name, pod.workers)).collect()
     }
 }

@@ -11,7 +11,7 @@ use super::bench::Bench;
 use super::call::Station;
 use super::part::Part;
 use super::recipe::Recipe;
-use super::thread::WorkerEnd;
+use super::thread::WorkerExit;
 
 /// The workers of one shard. They end when nobody can reach them any more.
 pub(super) struct InPlace {
@@ -25,7 +25,7 @@ pub(super) struct Replica {
     station: Station,
     /// Taken away at the end.
     bench: Option<Bench<Box<dyn Executor>>>,
-    end: Option<oneshot::Sender<WorkerEnd>>,
+    end: Option<oneshot::Sender<WorkerExit>>,
 }
 
 impl Replica {
@@ -33,7 +33,7 @@ impl Replica {
         station: Station,
         executor: Box<dyn Executor>,
         recipe: Recipe,
-        end: oneshot::Sender<WorkerEnd>,
+        end: oneshot::Sender<WorkerExit>,
     ) -> Self {
         Self { station, bench: Some(Bench::computing(executor, recipe)), end: Some(end) }
     }

@@ -11,15 +11,15 @@ use std::time::Instant;
 
 use flowrun_sdk::{Answer, Cancellation, ErrorKind, RequestParameters};
 
-use super::concern::Named;
 use super::content::Content;
-use super::obligation::Obligation;
+use super::log_context::RequestLabel;
+use super::obligation::InFlightRequest;
 use super::part::Part;
 
 /// What a call is for.
 pub(super) struct Errand<'a> {
     pub(super) endpoint: &'a str,
-    pub(super) named: Arc<Named>,
+    pub(super) named: Arc<RequestLabel>,
     pub(super) parameters: Cow<'a, RequestParameters>,
     pub(super) deadline: Option<Instant>,
     pub(super) cancellation: Cancellation,
@@ -28,27 +28,27 @@ pub(super) struct Errand<'a> {
 
 impl<'a> Errand<'a> {
     /// The errand of one request at the executor of that name.
-    pub(super) fn of(obligation: &'a Obligation, executor: &str) -> Self {
+    pub(super) fn of(request: &'a InFlightRequest, executor: &str) -> Self {
         Self {
-            endpoint: &obligation.endpoint,
-            named: Arc::clone(&obligation.named),
-            parameters: obligation.parameters_for(executor),
-            deadline: obligation.deadline,
-            cancellation: obligation.cancellation.clone(),
-            bytes_max: obligation.request_bytes_max,
+            endpoint: &request.endpoint,
+            named: Arc::clone(&request.named),
+            parameters: request.parameters_for(executor),
+            deadline: request.deadline,
+            cancellation: request.cancellation.clone(),
+            bytes_max: request.request_bytes_max,
         }
     }
 
     /// The errand of `first` and of `others`, which ask for the same.
     pub(super) fn of_all(first: &'a Part, others: &[Part], executor: &str) -> Self {
-        let obligations = || std::iter::once(first).chain(others).map(|part| &part.obligation);
+        let obligations = || std::iter::once(first).chain(others).map(|part| &part.request);
         let deadlines: Option<Vec<Instant>> = obligations().map(|one| one.deadline).collect();
-        let one = Self::of(&first.obligation, executor);
+        let one = Self::of(&first.request, executor);
         let name = format!("{} and {} more", one.named.id, others.len());
         Self {
-            named: Named::new(&name, one.endpoint),
+            named: RequestLabel::new(&name, one.endpoint),
             deadline: deadlines.and_then(|deadlines| deadlines.into_iter().max()),
-            cancellation: Cancellation::of_all(obligations().map(|one| one.cancellation.clone()).collect()),
+            cancellation: Cancellation::when_all(obligations().map(|one| one.cancellation.clone()).collect()),
             bytes_max: obligations().fold(0, |sum, one| sum.saturating_add(one.request_bytes_max)),
             ..one
         }
@@ -75,7 +75,7 @@ pub(super) enum Told {
 /// A document goes to the part with its id, a new one to the part with its parent's. What executors say beside the
 /// documents, and documents of which nobody knows whose they are, belong to nobody.
 pub(super) fn tell_apart(parts: &[Part], answer: Answer) -> Told {
-    if !answer.results.is_empty() || !answer.relayed.is_empty() {
+    if !answer.results.is_empty() || !answer.remote_results.is_empty() {
         return Told::Never;
     }
     let mut owners: HashMap<&str, usize> = HashMap::new();
@@ -105,6 +105,6 @@ pub(super) fn tell_apart(parts: &[Part], answer: Answer) -> Told {
         ..Answer::default()
     };
     let answers: Vec<Answer> = answers.into_iter().map(answer).collect();
-    let bounded = |(part, answer): (&Part, &Answer)| part.obligation.bounded(&answer.documents).is_ok();
+    let bounded = |(part, answer): (&Part, &Answer)| part.request.bounded(&answer.documents).is_ok();
     if parts.iter().zip(&answers).all(bounded) { Told::Each(answers) } else { Told::Apart }
 }

@@ -12,7 +12,7 @@ const CLASSES: usize = LATENCY_BOUNDS.len() + 1;
 
 /// Counts by class.
 #[derive(Debug, Default)]
-pub(crate) struct Latencies {
+pub(crate) struct LatencyHistogram {
     /// How many took no longer than each bound and longer than the one before it.
     classes: [AtomicU64; CLASSES],
     nanoseconds: AtomicU64,
@@ -20,14 +20,14 @@ pub(crate) struct Latencies {
 
 /// The counts at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LatencyClasses {
+pub struct LatencyBuckets {
     /// How many took no longer than each bound; the last is how many there were.
     pub cumulative: [u64; CLASSES],
     /// How long they took, all together.
     pub sum: Duration,
 }
 
-impl Latencies {
+impl LatencyHistogram {
     /// Something took so long.
     pub(crate) fn record(&self, took: Duration) {
         let seconds = took.as_secs_f64();
@@ -40,18 +40,18 @@ impl Latencies {
     }
 
     /// The counts now.
-    pub(crate) fn read(&self) -> LatencyClasses {
+    pub(crate) fn read(&self) -> LatencyBuckets {
         let mut cumulative = [0; CLASSES];
         let mut count = 0;
         for (class, so_far) in self.classes.iter().zip(&mut cumulative) {
             count += class.load(Ordering::Relaxed);
             *so_far = count;
         }
-        LatencyClasses { cumulative, sum: Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed)) }
+        LatencyBuckets { cumulative, sum: Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed)) }
     }
 }
 
-impl LatencyClasses {
+impl LatencyBuckets {
     /// How many there were.
     pub fn count(&self) -> u64 {
         self.cumulative.last().copied().unwrap_or_default()
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_bound_counts_what_took_no_longer() {
-        let latencies = Latencies::default();
+        let latencies = LatencyHistogram::default();
         for milliseconds in [1, 2, 100, 60_000] {
             latencies.record(Duration::from_millis(milliseconds));
         }

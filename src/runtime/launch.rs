@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use flowrun_sdk::{Endpoints, Instance, Worker as Kind};
+use flowrun_sdk::{BoxedExecutor as Kind, Endpoints, Instance};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -13,7 +13,7 @@ use super::dimensions::{self, Dimensions};
 use super::flow::{Flow, Pod};
 use super::in_place::{self, InPlace};
 use super::intake::Intake;
-use super::ledger::Ledger;
+use super::ledger::RequestCounters;
 use super::lobby::{Lobby, Rules};
 use super::meter::Meter;
 use super::priority::Priority;
@@ -21,10 +21,10 @@ use super::recipe::{Failed, Recipe, Shared};
 use super::route::{Inlet, Outlet};
 use super::shards::Shards;
 use super::task::{Replica, TaskWorkers};
-use super::thread::{ThreadWorker, WorkerEnd};
+use super::thread::{ThreadWorker, WorkerExit};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::spec::{BatchingTable, Strategy};
-use crate::topology::{PodPlan, Port, Topology, Worker, library_code};
+use crate::topology::{InputPort, PodPlan, Topology, Worker, library_fault_code};
 
 /// An executor that was made, and how to make it again.
 struct Made {
@@ -39,8 +39,8 @@ pub async fn launch(topology: &Topology, report: &mut Report) -> Option<Flow> {
 }
 
 /// The same, with what computes behind whoever answers: for a flow that is served.
-pub async fn launch_behind(topology: &Topology, report: &mut Report) -> Option<Flow> {
-    launch_with(Priority::behind(), topology, report).await
+pub async fn launch_background(topology: &Topology, report: &mut Report) -> Option<Flow> {
+    launch_with(Priority::background(), topology, report).await
 }
 
 async fn launch_with(priority: Priority, topology: &Topology, report: &mut Report) -> Option<Flow> {
@@ -73,7 +73,7 @@ async fn make_all(priority: Priority, topology: &Topology, report: &mut Report) 
                 // What executors start inherits it.
                 priority.take();
                 let instance = recipe.make()?;
-                if let Some(holdings) = instance.holdings.as_ref().filter(|_| asks) {
+                if let Some(holdings) = instance.shard_summary.as_ref().filter(|_| asks) {
                     holdings.prepare();
                 }
                 Ok::<_, Failed>((instance, recipe))
@@ -114,7 +114,7 @@ async fn make_all(priority: Priority, topology: &Topology, report: &mut Report) 
 fn check_strategies(topology: &Topology, made: &[Vec<Made>], report: &mut Report) -> bool {
     let mut good = true;
     for (pod, made) in topology.pods.iter().zip(made) {
-        let knows = made.iter().any(|made| made.instance.holdings.is_some());
+        let knows = made.iter().any(|made| made.instance.shard_summary.is_some());
         if pod.strategy.value == Strategy::Hash || pod.shards == 1 || knows {
             continue;
         }
@@ -146,7 +146,7 @@ fn not_started(pod: &PodPlan, failed: &Failed) -> Diagnostic {
         _ => None,
     };
     let (code, help) = match &failed.error {
-        flowrun_sdk::BuildError::Library(error) => (library_code(error.fault), error.help),
+        flowrun_sdk::BuildError::Library(error) => (library_fault_code(error.fault), error.help),
         _ => (Code::NotStarted, None),
     };
     Diagnostic::at(code, place.unwrap_or(pod.span), message).maybe_help(help.map(str::to_owned))
@@ -165,7 +165,7 @@ struct Launcher {
     priority: Priority,
     pods: Vec<Pod>,
     inlets: Vec<Option<Arc<Inlet>>>,
-    workers: Vec<oneshot::Receiver<WorkerEnd>>,
+    workers: Vec<oneshot::Receiver<WorkerExit>>,
 }
 
 impl Launcher {
@@ -174,7 +174,7 @@ impl Launcher {
         for (position, made) in made.into_iter().enumerate().rev() {
             self.pod(topology, position, made);
         }
-        let entrance = self.outlet(topology, &topology.entrance);
+        let entrance = self.outlet(topology, &topology.entry_ports);
         self.pods.reverse();
         Flow {
             entrance: Mutex::new(Some(Arc::new(entrance))),
@@ -183,18 +183,18 @@ impl Launcher {
             timeout: topology.timeout,
             request_bytes_max: topology.memory.request_bytes_max,
             sorts: topology.pods.iter().any(|pod| pod.when.is_some()),
-            ledger: Arc::new(Ledger::default()),
+            ledger: Arc::new(RequestCounters::default()),
             pods: self.pods,
             workers: Mutex::new(self.workers),
         }
     }
 
     /// The edges that lead from a pod, or from the entrance.
-    fn outlet(&self, topology: &Topology, ports: &[Port]) -> Outlet {
+    fn outlet(&self, topology: &Topology, ports: &[InputPort]) -> Outlet {
         let mut outlet = Outlet::default();
         for port in ports {
             match port.pod {
-                None => outlet.exit = Some((port.input, topology.exits)),
+                None => outlet.exit = Some((port.input, topology.exit_inputs)),
                 Some(pod) => {
                     let inlet = self.inlets.get(pod).and_then(Option::as_ref);
                     outlet.inlets.extend(inlet.map(|inlet| (Arc::clone(inlet), port.input)));
@@ -248,7 +248,8 @@ impl Launcher {
                 shard.push(made);
             }
         }
-        let holdings = shards.iter().map(|made| made.first().and_then(|made| made.instance.holdings.clone()));
+        let holdings =
+            shards.iter().map(|made| made.first().and_then(|made| made.instance.shard_summary.clone()));
         let holdings = Shards::new(&plan.strategy.value, holdings.collect());
         let channels = shards.into_iter().map(|made| crew.start(made, &mut self.workers)).collect();
         let inlet = Inlet {
@@ -283,28 +284,28 @@ struct Crew<'a> {
 
 impl Crew<'_> {
     /// Starts the workers of one shard; returns the way to them.
-    fn start(&self, made: Vec<Made>, ends: &mut Vec<oneshot::Receiver<WorkerEnd>>) -> Sender {
+    fn start(&self, made: Vec<Made>, ends: &mut Vec<oneshot::Receiver<WorkerExit>>) -> Sender {
         let slots = self.plan.channel_slots;
         let (mut in_place, mut replicas) = (Vec::new(), Vec::new());
-        let first = made.first().map(|made| (made.instance.copies, made.instance.concurrency));
+        let first = made.first().map(|made| (made.instance.backends, made.instance.concurrency));
         let (copies, at_once) = first.unwrap_or((1, None));
         let (sender, receiver) = crossbeam_channel::bounded(slots);
         let lobby = || self.rules.clone().map(Lobby::new);
         let intake = Intake { receiver, lobby: lobby().map(|lobby| Arc::new(Mutex::new(lobby))) };
         for Made { worker, instance, recipe } in made {
             let station = self.station(worker);
-            match instance.worker {
-                Kind::Thread(executor) if instance.inline && self.rules.is_none() => {
+            match instance.executor {
+                Kind::Sync(executor) if instance.inline && self.rules.is_none() => {
                     let (end, ended) = oneshot::channel();
                     in_place.push(in_place::Replica::new(station, executor, recipe, end));
                     ends.push(ended);
                 }
-                Kind::Thread(executor) => {
+                Kind::Sync(executor) => {
                     let (intake, outlet) = (intake.clone(), Arc::clone(&self.outlet));
                     let worker = ThreadWorker { station, executor, recipe, intake, outlet };
                     ends.push(spawn(&self.name, self.priority, worker));
                 }
-                Kind::Task(executor) => replicas.push(Replica::new(station, executor, recipe)),
+                Kind::Async(executor) => replicas.push(Replica::new(station, executor, recipe)),
             }
         }
         if !in_place.is_empty() {
@@ -337,7 +338,7 @@ impl Crew<'_> {
 }
 
 /// Runs a worker on a thread of its own.
-fn spawn(name: &str, priority: Priority, worker: ThreadWorker) -> oneshot::Receiver<WorkerEnd> {
+fn spawn(name: &str, priority: Priority, worker: ThreadWorker) -> oneshot::Receiver<WorkerExit> {
     let (end, ended) = oneshot::channel();
     let run = move || {
         priority.take();

@@ -8,9 +8,9 @@ use super::request::Outcome;
 
 /// The books of a running flow.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct RequestCounters {
     accepted: AtomicU64,
-    refused: AtomicU64,
+    rejected: AtomicU64,
     replied: AtomicU64,
     failed: AtomicU64,
     expired: AtomicU64,
@@ -20,11 +20,11 @@ pub(super) struct Ledger {
 
 /// The books at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Books {
+pub struct RequestCounts {
     /// Requests that got a credit.
     pub accepted: u64,
     /// Requests that got none.
-    pub refused: u64,
+    pub rejected: u64,
     /// Accepted requests that went through.
     pub replied: u64,
     /// Accepted requests that failed.
@@ -34,26 +34,26 @@ pub struct Books {
     /// Accepted requests that were given up by the one who asked.
     pub cancelled: u64,
     /// Accepted requests of which something is still inside, answered or not.
-    pub inside: u64,
+    pub in_flight: u64,
 }
 
-impl Books {
+impl RequestCounts {
     /// Accepted requests without an outcome yet.
-    pub fn open(&self) -> u64 {
+    pub fn unanswered(&self) -> u64 {
         self.accepted - self.replied - self.failed - self.expired - self.cancelled
     }
 }
 
-impl Ledger {
+impl RequestCounters {
     pub(super) fn accept(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn refuse(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn reject(&self) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Books the end of a request.
+    /// Counts the end of a request.
     pub(super) fn settle(&self, outcome: &Outcome) {
         let account = match outcome {
             Outcome::Reply(_) => &self.replied,
@@ -66,26 +66,26 @@ impl Ledger {
         account.fetch_add(1, Ordering::Release);
     }
 
-    /// Books that nothing of a request is inside any more.
+    /// Counts that nothing of a request is inside any more.
     pub(super) fn leave(&self) {
         self.left.fetch_add(1, Ordering::Release);
     }
 
-    pub(super) fn books(&self) -> Books {
+    pub(super) fn counts(&self) -> RequestCounts {
         let left = self.left.load(Ordering::Acquire);
         let ended = |account: &AtomicU64| account.load(Ordering::Acquire);
         let (replied, failed) = (ended(&self.replied), ended(&self.failed));
         let (expired, cancelled) = (ended(&self.expired), ended(&self.cancelled));
         // Read last: what ended was accepted before.
         let accepted = ended(&self.accepted);
-        Books {
+        RequestCounts {
             accepted,
-            refused: ended(&self.refused),
+            rejected: ended(&self.rejected),
             replied,
             failed,
             expired,
             cancelled,
-            inside: accepted - left,
+            in_flight: accepted - left,
         }
     }
 }

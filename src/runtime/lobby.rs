@@ -50,8 +50,8 @@ impl Rules {
 
     /// How a part is to be batched, if it is.
     pub(super) fn of(&self, part: &Part) -> Option<Batching> {
-        let batching = self.table.get(&part.obligation.endpoint)?;
-        (!part.content.documents.is_empty() && !self.inseparable.read().contains(&part.obligation.endpoint))
+        let batching = self.table.get(&part.request.endpoint)?;
+        (!part.content.documents.is_empty() && !self.inseparable.read().contains(&part.request.endpoint))
             .then_some(batching)
     }
 
@@ -152,16 +152,16 @@ impl Lobby {
 impl Forming {
     /// Whether the requests in it ask for the same as that of `part`.
     fn is_alike(&self, part: &Part, rules: &Rules) -> bool {
-        let Some(Part { obligation, .. }) = self.parts.first() else { return false };
+        let Some(Part { request, .. }) = self.parts.first() else { return false };
         let name = executor_name(&rules.pod);
-        obligation.endpoint == part.obligation.endpoint
-            && obligation.parameters_for(name) == part.obligation.parameters_for(name)
+        request.endpoint == part.request.endpoint
+            && request.parameters_for(name) == part.request.parameters_for(name)
     }
 }
 
 /// When a batch with this part has to go. At least half of the time that the request has left is for the call.
 fn due(part: &Part, batching: Batching) -> Instant {
     let arrived = part.arrived.unwrap_or_else(Instant::now);
-    let left = part.obligation.deadline.map(|deadline| deadline.saturating_duration_since(arrived) / 2);
+    let left = part.request.deadline.map(|deadline| deadline.saturating_duration_since(arrived) / 2);
     arrived + left.map_or(batching.wait, |left| left.min(batching.wait))
 }

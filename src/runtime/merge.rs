@@ -53,7 +53,7 @@ pub(super) fn merge(mut parts: Vec<Content>, law: Law) -> Content {
 }
 
 /// The documents of several requests as a join in front of the flow would make them one.
-pub(crate) fn joined(requests: impl IntoIterator<Item = Documents>) -> Documents {
+pub(crate) fn merge_requests(requests: impl IntoIterator<Item = Documents>) -> Documents {
     let mut requests = requests.into_iter();
     let mut joined = requests.next().unwrap_or_default();
     requests.for_each(|documents| merge_lists(&mut joined, documents, Law::default()));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-use super::latency::{Latencies, LatencyClasses};
-use super::sizes::{SizeClasses, Sizes};
+use super::latency::{LatencyBuckets, LatencyHistogram};
+use super::sizes::{SizeBuckets, SizeHistogram};
 
 /// Latencies are told apart to three digits, from a microsecond to an hour.
 const MICROSECONDS_MAX: u64 = 3_600_000_000;
@@ -20,13 +20,13 @@ pub(super) struct Meter {
     failed_documents: AtomicU64,
     running: AtomicU64,
     waiting: AtomicU64,
-    waiting_most: AtomicU64,
+    queued_max: AtomicU64,
     restarts: AtomicU64,
     broken: AtomicU64,
-    batch_requests: Sizes,
-    batch_documents: Sizes,
-    batches_parted: AtomicU64,
-    classes: Latencies,
+    batch_requests: SizeHistogram,
+    batch_documents: SizeHistogram,
+    split_batches: AtomicU64,
+    classes: LatencyHistogram,
     /// Finer than the classes, for people.
     latencies: Mutex<Histogram<u64>>,
 }
@@ -45,29 +45,29 @@ pub struct PodStatistics {
     /// Documents that failed alone.
     pub failed_documents: u64,
     /// Calls under way.
-    pub running: u64,
+    pub running_calls: u64,
     /// Time that its workers spent in calls, all together.
-    pub busy: Duration,
+    pub busy_time: Duration,
     /// The calls by how long they took.
-    pub latencies: LatencyClasses,
+    pub latencies: LatencyBuckets,
     /// Half of the calls took less.
     pub p50: Duration,
     /// All but one of a hundred calls took less.
     pub p99: Duration,
     /// Parts that wait for a worker.
-    pub waiting: u64,
+    pub queued: u64,
     /// The most that ever waited at once.
-    pub waiting_most: u64,
+    pub queued_max: u64,
     /// Times that a worker was made anew after a panic.
     pub restarts: u64,
     /// Workers that panicked and cannot be made anew; requests to them fail.
-    pub broken: u64,
+    pub failed_workers: u64,
     /// Batches by how many requests are in them.
-    pub batch_requests: SizeClasses,
+    pub batch_requests: SizeBuckets,
     /// Batches by how many documents are in them.
-    pub batch_documents: SizeClasses,
+    pub batch_documents: SizeBuckets,
     /// Batches whose requests were called one by one after all.
-    pub batches_parted: u64,
+    pub split_batches: u64,
 }
 
 impl Meter {
@@ -81,13 +81,13 @@ impl Meter {
             failed_documents: zero(),
             running: zero(),
             waiting: zero(),
-            waiting_most: zero(),
+            queued_max: zero(),
             restarts: zero(),
             broken: zero(),
-            batch_requests: Sizes::default(),
-            batch_documents: Sizes::default(),
-            batches_parted: zero(),
-            classes: Latencies::default(),
+            batch_requests: SizeHistogram::default(),
+            batch_documents: SizeHistogram::default(),
+            split_batches: zero(),
+            classes: LatencyHistogram::default(),
             latencies: Mutex::new(latencies.unwrap_or_else(|_| unreachable!("three digits are allowed"))),
         }
     }
@@ -95,7 +95,7 @@ impl Meter {
     /// A part waits for a worker.
     pub(super) fn queued(&self) {
         let waiting = self.waiting.fetch_add(1, Ordering::Relaxed) + 1;
-        self.waiting_most.fetch_max(waiting, Ordering::Relaxed);
+        self.queued_max.fetch_max(waiting, Ordering::Relaxed);
     }
 
     /// A worker took a part.
@@ -126,7 +126,7 @@ impl Meter {
 
     /// The requests of a batch are called one by one after all.
     pub(super) fn parted(&self) {
-        self.batches_parted.fetch_add(1, Ordering::Relaxed);
+        self.split_batches.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A worker was made anew.
@@ -150,18 +150,18 @@ impl Meter {
             calls: read(&self.calls),
             failed_calls: read(&self.failed_calls),
             failed_documents: read(&self.failed_documents),
-            running: read(&self.running),
-            busy: classes.sum,
+            running_calls: read(&self.running),
+            busy_time: classes.sum,
             latencies: classes,
             p50: quantile(0.5),
             p99: quantile(0.99),
-            waiting: read(&self.waiting),
-            waiting_most: read(&self.waiting_most),
+            queued: read(&self.waiting),
+            queued_max: read(&self.queued_max),
             restarts: read(&self.restarts),
-            broken: read(&self.broken),
+            failed_workers: read(&self.broken),
             batch_requests: self.batch_requests.read(),
             batch_documents: self.batch_documents.read(),
-            batches_parted: read(&self.batches_parted),
+            split_batches: read(&self.split_batches),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! One request is one obligation, however many parts it is split into: it ends in exactly one outcome.
+//! One request in flight, however many parts it is split into: it ends in exactly one outcome.
 //!
-//! Every part that is under way holds on to the obligation. When the last one goes away without an answer having been
-//! given (a part was dropped, a worker died), the obligation answers for itself. What waits at joins and shards is
+//! Every part that is under way holds on to the request. When the last one goes away without an answer having been
+//! given (a part was dropped, a worker died), the request answers for itself. What waits at joins and shards is
 //! kept here and not in the pods, so nothing can stay behind in them; and the credit goes back when everything of the
 //! request has left.
 
@@ -14,26 +14,26 @@ use flowrun_sdk::{Cancellation, Documents, ErrorKind, ExecutorError, RequestPara
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::concern::Named;
 use super::content::Content;
 use super::gathering::Gathering;
-use super::ledger::Ledger;
+use super::ledger::RequestCounters;
+use super::log_context::RequestLabel;
 use super::merge::{Law, merge};
 use super::order::Order;
 use super::parameters;
 use super::request::{Outcome, Request, RequestError};
-use super::target::Target;
-use super::trace::Trace;
-use crate::topology::bytes;
+use super::target::TargetPattern;
+use super::trace::RequestTrace;
+use crate::topology::format_bytes;
 
 /// An accepted request.
-pub(super) struct Obligation {
+pub(super) struct InFlightRequest {
     pub(super) endpoint: String,
     /// What it is called in lines of the log.
-    pub(super) named: Arc<Named>,
+    pub(super) named: Arc<RequestLabel>,
     parameters: RequestParameters,
-    pub(super) target: Option<Target>,
-    pub(super) trace: Option<Arc<Trace>>,
+    pub(super) target: Option<TargetPattern>,
+    pub(super) trace: Option<Arc<RequestTrace>>,
     pub(super) deadline: Option<Instant>,
     pub(super) cancellation: Cancellation,
     /// What its documents may hold, in bytes, whatever they go through.
@@ -43,23 +43,24 @@ pub(super) struct Obligation {
     settled: AtomicBool,
     reply: Mutex<Option<oneshot::Sender<Outcome>>>,
     joins: Mutex<Vec<(usize, Gathering)>>,
-    ledger: Arc<Ledger>,
+    ledger: Arc<RequestCounters>,
     credit: Option<OwnedSemaphorePermit>,
 }
 
-impl Obligation {
+impl InFlightRequest {
     /// Accepts `request` for a credit; returns it, what goes through the flow, and where its outcome arrives.
     pub(super) fn accept(
         request: Request,
         credit: OwnedSemaphorePermit,
-        ledger: &Arc<Ledger>,
+        ledger: &Arc<RequestCounters>,
         request_bytes_max: usize,
         order: Option<Order>,
     ) -> (Arc<Self>, Content, oneshot::Receiver<Outcome>) {
         ledger.accept();
         let (reply, outcome) = oneshot::channel();
-        let obligation = Self {
-            named: Named::new(&request.id, &request.endpoint),
+        let documents = request.documents;
+        let accepted = Self {
+            named: RequestLabel::new(&request.id, &request.endpoint),
             endpoint: request.endpoint,
             parameters: request.parameters,
             target: request.target,
@@ -74,7 +75,7 @@ impl Obligation {
             ledger: Arc::clone(ledger),
             credit: Some(credit),
         };
-        (Arc::new(obligation), Content::of(request.documents), outcome)
+        (Arc::new(accepted), Content::of(documents), outcome)
     }
 
     /// Answers the request. Only the first answer counts.
@@ -141,11 +142,11 @@ impl Obligation {
 
 /// Whether documents hold no more than `most` bytes.
 pub(super) fn bounded(documents: &Documents, most: usize) -> Result<(), ExecutorError> {
-    let held = documents.bytes();
+    let held = documents.memory_bytes();
     if held <= most {
         return Ok(());
     }
-    let (held, most) = (bytes(held), bytes(most));
+    let (held, most) = (format_bytes(held), format_bytes(most));
     Err(ExecutorError::resource(format_args!(
         "its documents hold {held} now, more than the {most} allowed; send fewer documents in a request"
     )))
@@ -155,7 +156,7 @@ fn given_up(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Expired | ErrorKind::Cancelled)
 }
 
-impl Drop for Obligation {
+impl Drop for InFlightRequest {
     fn drop(&mut self) {
         self.settle(Outcome::Failed(RequestError::of_kind(
             ErrorKind::Internal,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::content::Content;
-use super::obligation::Obligation;
+use super::obligation::InFlightRequest;
 use super::split::Seat;
 
 /// A part on its way to a worker.
 pub(super) struct Part {
-    pub(super) obligation: Arc<Obligation>,
+    pub(super) request: Arc<InFlightRequest>,
     pub(super) content: Content,
     /// Its seat among the parts that other shards have, if the request was split.
     pub(super) seat: Option<Seat>,

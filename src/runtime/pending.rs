@@ -6,21 +6,21 @@ use std::time::Instant;
 use flowrun_sdk::ErrorKind;
 use tokio::sync::oneshot;
 
-use super::obligation::Obligation;
+use super::obligation::InFlightRequest;
 use super::request::{Outcome, RequestError};
 
 /// Waits for the outcome of one request. Dropping it gives the request up: no further executor sees it.
 #[derive(Debug)]
-pub struct Pending {
+pub struct PendingResponse {
     outcome: oneshot::Receiver<Outcome>,
-    request: Weak<Obligation>,
+    request: Weak<InFlightRequest>,
     deadline: Option<Instant>,
 }
 
-impl Pending {
+impl PendingResponse {
     pub(super) fn new(
         outcome: oneshot::Receiver<Outcome>,
-        request: Weak<Obligation>,
+        request: Weak<InFlightRequest>,
         deadline: Option<Instant>,
     ) -> Self {
         Self { outcome, request, deadline }
@@ -49,7 +49,7 @@ impl Pending {
     }
 }
 
-impl Drop for Pending {
+impl Drop for PendingResponse {
     fn drop(&mut self) {
         // Does nothing when the request was answered.
         self.settle(ErrorKind::Cancelled, "the request was given up");

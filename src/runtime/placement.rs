@@ -98,9 +98,9 @@ impl Placement {
         };
         underway
             .shard(&document.id)
-            .or_else(|| first(&|holdings| holdings.may_hold(&document.id)))
+            .or_else(|| first(&|holdings| holdings.may_contain(&document.id)))
             .or_else(|| ids.iter().find_map(|id| underway.shard(id)))
-            .or_else(|| first(&|holdings| holdings.may_hold_chunks(document)))
+            .or_else(|| first(&|holdings| holdings.may_contain_chunks(document)))
             .or_else(|| self.holdings.iter().position(Option::is_none))
     }
 
@@ -145,13 +145,14 @@ impl Placement {
     /// How many documents a shard has, those on their way counted.
     fn load(&self, shard: usize, underway: &Underway) -> u64 {
         let held = self.holdings.get(shard).and_then(Option::as_ref);
-        let held = held.map_or(0, |holdings| holdings.documents());
+        let held = held.map_or(0, |holdings| holdings.document_count());
         held.saturating_add(underway.counts.get(shard).copied().unwrap_or(0))
     }
 
     /// Where a document is, in every shard alike.
     fn position(&self, document: &Document) -> Option<Vec<f32>> {
-        let mut positions = self.holdings.iter().flatten().map(|holdings| holdings.position(document));
+        let mut positions =
+            self.holdings.iter().flatten().map(|holdings| holdings.placement_vector(document));
         let position = positions.next()??;
         // One that is empty yet does not know of which dimension vectors are.
         positions.all(|position| position.is_some()).then_some(position)

@@ -14,7 +14,7 @@ pub(super) struct Priority {
 impl Priority {
     /// Behind whoever answers: a request is refused, and what is under way is read and written, without waiting for those who
     /// compute.
-    pub(super) fn behind() -> Self {
+    pub(super) fn background() -> Self {
         // Elsewhere priority is a matter of processes.
         let own = if cfg!(target_os = "linux") { getpriority_process(None).ok() } else { None };
         Self { niceness: own.map(|own| own.saturating_add(WORKER_NICENESS)) }

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Documents, ErrorKind, ExecutorError, Failure, RequestParameters};
+use flowrun_sdk::{Documents, ErrorKind, ExecutorError, FailedDocument, RequestParameters};
 use serde_json::{Map, Value};
 
-use super::target::Target;
-use super::trace::Trace;
+use super::target::TargetPattern;
+use super::trace::RequestTrace;
 
 /// A request.
 #[derive(Clone, Debug, Default)]
@@ -24,9 +24,9 @@ pub struct Request {
     /// When it has to be answered; the flow's own timeout holds as well.
     pub deadline: Option<Instant>,
     /// The executors that are meant; all of them when absent.
-    pub target: Option<Target>,
+    pub target: Option<TargetPattern>,
     /// Where its way is written down, if anyone wants to know.
-    pub trace: Option<Arc<Trace>>,
+    pub trace: Option<Arc<RequestTrace>>,
 }
 
 /// How a request ended. Every accepted request ends in exactly one of these.
@@ -55,7 +55,7 @@ pub struct DocumentFailure {
     /// The pod in which it failed.
     pub pod: Arc<str>,
     /// Which one, and why.
-    pub failure: Failure,
+    pub failure: FailedDocument,
 }
 
 impl fmt::Display for DocumentFailure {

@@ -15,7 +15,7 @@ use super::channel::{Sender, Sent};
 use super::content::Content;
 use super::merge::{Law, Matches};
 use super::meter::Meter;
-use super::obligation::Obligation;
+use super::obligation::InFlightRequest;
 use super::part::Part;
 use super::request::{Outcome, RequestError, Response};
 use super::shards::Shards;
@@ -80,50 +80,50 @@ struct Arrival {
 
 impl Outlet {
     /// Takes over what a worker made of a part: waits for the other shards, then sends it on.
-    pub(super) fn finish(&self, obligation: Arc<Obligation>, content: Content, seat: Option<Seat>) {
-        if let Some(content) = self.whole(&obligation, content, seat) {
-            self.send(&obligation, content);
+    pub(super) fn finish(&self, request: Arc<InFlightRequest>, content: Content, seat: Option<Seat>) {
+        if let Some(content) = self.whole(&request, content, seat) {
+            self.send(&request, content);
         }
     }
 
     /// Takes over a part that a worker has made what its content is.
-    pub(super) fn take(&self, Part { obligation, content, seat, .. }: Part) {
-        self.finish(obligation, content, seat);
+    pub(super) fn take(&self, Part { request, content, seat, .. }: Part) {
+        self.finish(request, content, seat);
     }
 
     /// What all shards made of a part, when this was the last of them.
-    fn whole(&self, obligation: &Obligation, content: Content, seat: Option<Seat>) -> Option<Content> {
+    fn whole(&self, request: &InFlightRequest, content: Content, seat: Option<Seat>) -> Option<Content> {
         let whole = match seat {
             None => content,
-            Some(seat) => seat.sit(self.signed(content, self.replies), self.law(obligation), obligation)?,
+            Some(seat) => seat.sit(self.signed(content, self.replies), self.law(request), request)?,
         };
-        if let (Some((pod, _)), Some(trace)) = (&self.pod, &obligation.trace) {
+        if let (Some((pod, _)), Some(trace)) = (&self.pod, &request.trace) {
             trace.end(*pod);
         }
         Some(whole)
     }
 
     /// Sends a part on to everything that needs it.
-    pub(super) fn send(&self, obligation: &Arc<Obligation>, content: Content) {
+    pub(super) fn send(&self, request: &Arc<InFlightRequest>, content: Content) {
         let mut arrivals = Vec::new();
-        self.spread(obligation, content, &mut arrivals);
+        self.spread(request, content, &mut arrivals);
         while let Some(Arrival { inlet, input, content }) = arrivals.pop() {
-            let Some(content) = inlet.join(obligation, input, content) else { continue };
-            if inlet.passes_by(obligation, &content) {
-                inlet.outlet.spread(obligation, content, &mut arrivals);
+            let Some(content) = inlet.join(request, input, content) else { continue };
+            if inlet.passes_by(request, &content) {
+                inlet.outlet.spread(request, content, &mut arrivals);
                 continue;
             }
             let content = inlet.choose(content);
-            if inlet.is_left_out(obligation, &content) {
-                inlet.outlet.spread(obligation, content, &mut arrivals);
+            if inlet.is_left_out(request, &content) {
+                inlet.outlet.spread(request, content, &mut arrivals);
             } else {
-                inlet.dispatch(obligation, content, &mut arrivals);
+                inlet.dispatch(request, content, &mut arrivals);
             }
         }
     }
 
     /// Lists where a part arrives next; at the exit, the request is answered.
-    fn spread(&self, obligation: &Arc<Obligation>, content: Content, arrivals: &mut Vec<Arrival>) {
+    fn spread(&self, request: &Arc<InFlightRequest>, content: Content, arrivals: &mut Vec<Arrival>) {
         let mut copies = self.inlets.len() + usize::from(self.exit.is_some());
         let mut content = content;
         let mut next = || {
@@ -133,14 +133,14 @@ impl Outlet {
         if let Some((input, inputs)) = self.exit {
             let parts = match inputs {
                 1 => Some(vec![next()]),
-                _ => obligation.gather(EXIT, input, inputs, next()),
+                _ => request.gather(EXIT, input, inputs, next()),
             };
             if let Some(parts) = parts {
-                let mut content = obligation.merge(parts, Law::default());
-                if let Some(order) = &obligation.order {
+                let mut content = request.merge(parts, Law::default());
+                if let Some(order) = &request.order {
                     order.restore(&mut content.documents);
                 }
-                obligation.settle(outcome(content));
+                request.settle(outcome(content));
             }
         }
         for (inlet, input) in &self.inlets {
@@ -163,9 +163,9 @@ impl Outlet {
     }
 
     /// How the parts of several shards are merged for this request.
-    fn law(&self, obligation: &Obligation) -> Law {
+    fn law(&self, request: &InFlightRequest) -> Law {
         let matches = self.ranking.map(|ranking| {
-            let parameters = obligation.parameters_for(self.executor());
+            let parameters = request.parameters_for(self.executor());
             let asked = top_k(&parameters).ok().flatten();
             Matches { order: ranking.order, top_k: asked.unwrap_or(ranking.top_k) }
         });
@@ -175,22 +175,22 @@ impl Outlet {
 
 impl Inlet {
     /// Waits for the other parts, if there are any; returns the whole when this was the last.
-    fn join(&self, obligation: &Obligation, input: usize, content: Content) -> Option<Content> {
+    fn join(&self, request: &InFlightRequest, input: usize, content: Content) -> Option<Content> {
         if self.inputs <= 1 {
             return Some(content);
         }
-        let parts = obligation.gather(self.pod, input, self.inputs, content)?;
-        Some(obligation.merge(parts, Law { join: self.join, matches: None }))
+        let parts = request.gather(self.pod, input, self.inputs, content)?;
+        Some(request.merge(parts, Law { join: self.join, matches: None }))
     }
 
     /// Whether the pod's executor has nothing to do with a request.
-    fn passes_by(&self, obligation: &Obligation, content: &Content) -> bool {
-        if content.error.is_some() || obligation.is_given_up() {
+    fn passes_by(&self, request: &InFlightRequest, content: &Content) -> bool {
+        if content.error.is_some() || request.is_given_up() {
             return true;
         }
-        let meant = obligation.target.as_ref().is_none_or(|target| target.means(self.outlet.executor()));
-        let handled = self.endpoints.handles(&obligation.endpoint);
-        if let Some(trace) = &obligation.trace {
+        let meant = request.target.as_ref().is_none_or(|target| target.means(self.outlet.executor()));
+        let handled = self.endpoints.handles(&request.endpoint);
+        if let Some(trace) = &request.trace {
             trace.begin(self.pod);
             if meant && !handled {
                 trace.end(self.pod);
@@ -202,16 +202,16 @@ impl Inlet {
     /// The part with the documents that go to the pod; the others leave the branch here.
     fn choose(&self, mut content: Content) -> Content {
         if let Some(when) = &self.when {
-            content.retain(|document| when.passes(document));
+            content.retain(|document| when.matches(document));
         }
         content
     }
 
     /// Whether the request came with documents, and none of them goes to the pod.
-    fn is_left_out(&self, obligation: &Obligation, content: &Content) -> bool {
-        let came = || obligation.order.as_ref().is_some_and(|order| !order.is_empty());
+    fn is_left_out(&self, request: &InFlightRequest, content: &Content) -> bool {
+        let came = || request.order.as_ref().is_some_and(|order| !order.is_empty());
         let left_out = self.when.is_some() && content.documents.is_empty() && came();
-        if let Some(trace) = obligation.trace.as_ref().filter(|_| left_out) {
+        if let Some(trace) = request.trace.as_ref().filter(|_| left_out) {
             trace.end(self.pod);
         }
         left_out
@@ -221,15 +221,15 @@ impl Inlet {
     ///
     /// # Errors
     /// When its parameters do not say which.
-    fn way(&self, obligation: &Obligation, content: &mut Content) -> Result<Way, ExecutorError> {
+    fn way(&self, request: &InFlightRequest, content: &mut Content) -> Result<Way, ExecutorError> {
         if self.channels.len() == 1 {
             return Ok(Way::Only);
         }
-        let parameters = obligation.parameters_for(self.outlet.executor());
+        let parameters = request.parameters_for(self.outlet.executor());
         let all = || Way::Whole((0..self.channels.len()).collect());
-        Ok(match self.polling.get(&obligation.endpoint) {
+        Ok(match self.polling.get(&request.endpoint) {
             Polling::Relevant => {
-                let relevant = self.shards.relevant(&obligation.endpoint, &parameters, &content.documents)?;
+                let relevant = self.shards.relevant(&request.endpoint, &parameters, &content.documents)?;
                 let (asked, shards) = (relevant.len(), self.channels.len());
                 content.results.insert(
                     self.outlet.executor().to_owned(),
@@ -240,33 +240,33 @@ impl Inlet {
             Polling::All => all(),
             // A request without documents has nothing to choose a shard by.
             Polling::Any if content.documents.is_empty() => all(),
-            Polling::Any if self.shards.are_all_concerned(&obligation.endpoint, &parameters) => all(),
+            Polling::Any if self.shards.are_all_concerned(&request.endpoint, &parameters) => all(),
             Polling::Any => self.shards.place(&content.documents),
         })
     }
 
     /// Hands a request to the workers. What they made of it on the spot arrives where it goes next.
-    fn dispatch(&self, obligation: &Arc<Obligation>, content: Content, arrivals: &mut Vec<Arrival>) {
+    fn dispatch(&self, request: &Arc<InFlightRequest>, content: Content, arrivals: &mut Vec<Arrival>) {
         let mut content = content;
-        let way = match self.way(obligation, &mut content) {
+        let way = match self.way(request, &mut content) {
             Ok(way) => way,
             Err(error) => {
                 let pod = self.outlet.pod.as_ref().map(|(_, name)| Arc::clone(name));
                 let failed = Content::failed(RequestError { pod, error });
-                let failed = self.outlet.whole(obligation, failed, None);
-                failed.into_iter().for_each(|failed| self.outlet.spread(obligation, failed, arrivals));
+                let failed = self.outlet.whole(request, failed, None);
+                failed.into_iter().for_each(|failed| self.outlet.spread(request, failed, arrivals));
                 return;
             }
         };
         let arrived = self.batches.then(Instant::now);
         for (shard, content, seat) in split(content, way) {
-            let part = Part { obligation: Arc::clone(obligation), content, seat, arrived };
+            let part = Part { request: Arc::clone(request), content, seat, arrived };
             self.meter.queued();
             match self.channels.get(shard).map_or(Sent::Lost, |sender| sender.send(part)) {
                 Sent::OnItsWay => {}
                 Sent::Done(Part { content, seat, .. }) => {
-                    if let Some(content) = self.outlet.whole(obligation, content, seat) {
-                        self.outlet.spread(obligation, content, arrivals);
+                    if let Some(content) = self.outlet.whole(request, content, seat) {
+                        self.outlet.spread(request, content, arrivals);
                     }
                 }
                 // A defect; the part is dropped, and its request answers for itself.

@@ -45,7 +45,7 @@ impl Shards {
 
     /// Whether a request means more than the documents that it brings.
     pub(super) fn are_all_concerned(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
-        self.holdings.iter().flatten().any(|holdings| holdings.concerns_all(endpoint, parameters))
+        self.holdings.iter().flatten().any(|holdings| holdings.targets_all(endpoint, parameters))
     }
 
     /// The shards that a request is for: those that may hold something that its filter means, and when it searches, for each
@@ -76,7 +76,7 @@ impl Shards {
 
     /// Where that is which a document is to lead to, in every shard alike.
     fn queries(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
-        self.holdings.iter().flatten().find_map(|holdings| holdings.queries(document, parameters))
+        self.holdings.iter().flatten().find_map(|holdings| holdings.query_vectors(document, parameters))
     }
 
     /// So many of these shards, the nearest to a position, and all that hold something and cannot say where.
@@ -84,7 +84,9 @@ impl Shards {
         let (mut near, mut unknown) = (Vec::new(), Vec::new());
         for shard in among {
             let holdings = self.holdings.get(*shard).and_then(Option::as_ref);
-            match holdings.map(|holdings| (holdings.documents(), distance(&holdings.centroids(), position))) {
+            match holdings
+                .map(|holdings| (holdings.document_count(), distance(&holdings.centroids(), position)))
+            {
                 Some((0, _)) => {}
                 Some((_, Some(distance))) => near.push((distance, *shard)),
                 Some((_, None)) | None => unknown.push(*shard),
@@ -98,7 +100,7 @@ impl Shards {
     /// is who knows what an answer without matches is.
     fn filtered(&self, endpoint: &str, parameters: &RequestParameters) -> Vec<usize> {
         let mut knowing = self.holdings.iter().flatten();
-        let filter = knowing.next().and_then(|holdings| holdings.filter(endpoint, parameters));
+        let filter = knowing.next().and_then(|holdings| holdings.request_filter(endpoint, parameters));
         let Some(filter) = filter else { return (0..self.holdings.len()).collect() };
         let may_match = |holdings: &Option<Arc<dyn ShardSummary>>| {
             holdings.as_ref().is_none_or(|holdings| holdings.may_match(&filter))
@@ -140,21 +142,21 @@ mod tests {
     }
 
     impl ShardSummary for Known {
-        fn documents(&self) -> u64 {
+        fn document_count(&self) -> u64 {
             self.at.len() as u64
         }
 
-        fn may_hold(&self, id: &str) -> bool {
+        fn may_contain(&self, id: &str) -> bool {
             self.id == Some(id)
         }
 
-        fn may_hold_chunks(&self, _: &Document) -> bool {
+        fn may_contain_chunks(&self, _: &Document) -> bool {
             false
         }
 
         fn prepare(&self) {}
 
-        fn filter(&self, _: &str, _: &RequestParameters) -> Option<Filter> {
+        fn request_filter(&self, _: &str, _: &RequestParameters) -> Option<Filter> {
             None
         }
 
@@ -162,7 +164,7 @@ mod tests {
             true
         }
 
-        fn position(&self, document: &Document) -> Option<Vec<f32>> {
+        fn placement_vector(&self, document: &Document) -> Option<Vec<f32>> {
             document.embedding.as_ref()?.to_f32().ok().map(|vector| vector.into_owned())
         }
 

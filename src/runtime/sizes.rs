@@ -10,21 +10,21 @@ const CLASSES: usize = SIZE_BOUNDS.len() + 1;
 
 /// Counts by class.
 #[derive(Debug, Default)]
-pub(super) struct Sizes {
+pub(super) struct SizeHistogram {
     classes: [AtomicU64; CLASSES],
     sum: AtomicU64,
 }
 
 /// The counts at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SizeClasses {
+pub struct SizeBuckets {
     /// How many were no larger than each bound; the last is how many there were.
     pub cumulative: [u64; CLASSES],
     /// How large they were, all together.
     pub sum: u64,
 }
 
-impl Sizes {
+impl SizeHistogram {
     /// Something was so large.
     pub(super) fn record(&self, size: usize) {
         let class = SIZE_BOUNDS.iter().position(|bound| size <= *bound).unwrap_or(CLASSES - 1);
@@ -35,9 +35,9 @@ impl Sizes {
     }
 
     /// The counts now.
-    pub(super) fn read(&self) -> SizeClasses {
+    pub(super) fn read(&self) -> SizeBuckets {
         let mut count = 0;
-        let mut classes = SizeClasses { sum: self.sum.load(Ordering::Relaxed), ..SizeClasses::default() };
+        let mut classes = SizeBuckets { sum: self.sum.load(Ordering::Relaxed), ..SizeBuckets::default() };
         for (class, so_far) in self.classes.iter().zip(&mut classes.cumulative) {
             count += class.load(Ordering::Relaxed);
             *so_far = count;
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_bound_counts_what_was_no_larger() {
-        let sizes = Sizes::default();
+        let sizes = SizeHistogram::default();
         [1, 2, 3, 64, 10_000].into_iter().for_each(|size| sizes.record(size));
         let read = sizes.read();
         let below = |bound: usize| read.cumulative[SIZE_BOUNDS.iter().position(|one| *one == bound).unwrap()];

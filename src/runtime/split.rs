@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::content::Content;
 use super::gathering::Gathering;
 use super::merge::Law;
-use super::obligation::Obligation;
+use super::obligation::InFlightRequest;
 use super::order::Order;
 use super::placement::Placed;
 
@@ -38,9 +38,9 @@ struct Table {
 
 impl Seat {
     /// Puts what a shard made of its part down; returns the whole request when it was the last.
-    pub(super) fn sit(self, content: Content, law: Law, obligation: &Obligation) -> Option<Content> {
+    pub(super) fn sit(self, content: Content, law: Law, request: &InFlightRequest) -> Option<Content> {
         let parts = self.table.gathering.lock().put(self.number, content)?;
-        let mut whole = obligation.merge(parts, law);
+        let mut whole = request.merge(parts, law);
         if let Some(order) = &self.table.order {
             order.restore(&mut whole.documents);
         }

@@ -4,7 +4,7 @@ use regex::Regex;
 
 /// A pattern of executors' names, matched at their beginning as Jina does: `enc` means `encoder` too.
 #[derive(Clone, Debug)]
-pub struct Target(Pattern);
+pub struct TargetPattern(Pattern);
 
 #[derive(Clone, Debug)]
 enum Pattern {
@@ -13,7 +13,7 @@ enum Pattern {
     Expression(Box<Regex>),
 }
 
-impl Target {
+impl TargetPattern {
     /// The executors whose names begin with what `pattern`, a regular expression, describes.
     ///
     /// # Errors
@@ -51,8 +51,8 @@ mod tests {
             ("a|b", "xb", false),
             (".*enc$", "my_enc", true),
         ] {
-            assert_eq!(Target::new(pattern).unwrap().means(name), meant, "{pattern} {name}");
+            assert_eq!(TargetPattern::new(pattern).unwrap().means(name), meant, "{pattern} {name}");
         }
-        assert!(Target::new("a(").unwrap_err().contains("a("));
+        assert!(TargetPattern::new("a(").unwrap_err().contains("a("));
     }
 }

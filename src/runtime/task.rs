@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{AsyncExecutor, Worker};
+use flowrun_sdk::{AsyncExecutor, BoxedExecutor};
 use futures_util::future::join_all;
 use futures_util::{FutureExt as _, StreamExt as _};
 use parking_lot::Mutex;
@@ -13,15 +13,15 @@ use tokio::sync::mpsc::Receiver;
 
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, in_time, panic_message};
-use super::concern::waiting;
 use super::content::Content;
 use super::intake;
 use super::joint::{self, Errand};
 use super::lobby::{Batch, Lobby};
+use super::log_context::waiting;
 use super::part::Part;
 use super::recipe::Recipe;
 use super::route::{Outlet, executor_name};
-use super::thread::WorkerEnd;
+use super::thread::WorkerExit;
 
 /// What the task needs to work.
 pub(super) struct TaskWorkers {
@@ -54,7 +54,7 @@ impl TaskWorkers {
     }
 
     /// Works until the channel closes.
-    pub(super) async fn run(self) -> WorkerEnd {
+    pub(super) async fn run(self) -> WorkerExit {
         let Self { replicas, idle, receiver, lobby, outlet } = self;
         let batches = intake::work(receiver, lobby);
         let under_way = idle.lock().len();
@@ -87,15 +87,15 @@ impl TaskWorkers {
         };
         batches.for_each_concurrent(under_way, work).await;
         let closing = join_all(replicas.iter().map(Replica::close)).await;
-        closing.into_iter().find(|end| *end != WorkerEnd::Done).unwrap_or(WorkerEnd::Done)
+        closing.into_iter().find(|end| *end != WorkerExit::Done).unwrap_or(WorkerExit::Done)
     }
 }
 
 impl Replica {
     pub(super) fn new(station: Station, executor: Box<dyn AsyncExecutor>, recipe: Recipe) -> Self {
         let take = |worker| match worker {
-            Worker::Task(executor) => Some(executor.into()),
-            Worker::Thread(_) => None,
+            BoxedExecutor::Async(executor) => Some(executor.into()),
+            BoxedExecutor::Sync(_) => None,
         };
         Self { station, bench: Arc::new(Mutex::new(Bench::new(executor.into(), recipe, take))) }
     }
@@ -107,10 +107,10 @@ impl Replica {
             Err(part) => return part,
         };
         let started = Instant::now();
-        let errand = Errand::of(&part.obligation, executor_name(&self.station.pod));
+        let errand = Errand::of(&part.request, executor_name(&self.station.pod));
         let ended = self.call(&errand, &mut part.content).await;
         let content = match ended {
-            Ok(ended) => self.station.conclude(&part.obligation, part.content, ended, started),
+            Ok(ended) => self.station.conclude(&part.request, part.content, ended, started),
             Err(reason) => self.station.gone(&reason),
         };
         Part { content, ..part }
@@ -139,7 +139,7 @@ impl Replica {
         let calling = async {
             let mut call = self.station.call(errand, content);
             in_time(&*executor, &mut call).await?;
-            Ok(call.finish())
+            Ok(call.into_answer())
         };
         let calling = waiting(self.station.concern(&errand.named), calling);
         Ok(match AssertUnwindSafe(calling).catch_unwind().await {
@@ -166,15 +166,15 @@ impl Replica {
     }
 
     /// Lets the executor write out what it holds.
-    async fn close(&self) -> WorkerEnd {
+    async fn close(&self) -> WorkerExit {
         let executor = match &self.bench.lock().state {
             State::Working(executor) => Arc::clone(executor),
-            State::Gone { .. } => return WorkerEnd::Done,
+            State::Gone { .. } => return WorkerExit::Done,
         };
         match AssertUnwindSafe(executor.close()).catch_unwind().await {
-            Ok(Ok(())) => WorkerEnd::Done,
-            Ok(Err(error)) => WorkerEnd::CloseFailed(error),
-            Err(payload) => WorkerEnd::Broken(panic_message(&*payload)),
+            Ok(Ok(())) => WorkerExit::Done,
+            Ok(Err(error)) => WorkerExit::CloseFailed(error),
+            Err(payload) => WorkerExit::Broken(panic_message(&*payload)),
         }
     }
 

@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Executor, ExecutorError, Worker};
+use flowrun_sdk::{BoxedExecutor, Executor, ExecutorError};
 
 use super::bench::{Bench, State};
 use super::call::{Ended, Station, panic_message};
-use super::concern::within;
 use super::content::Content;
 use super::intake::Intake;
 use super::joint::{self, Errand};
+use super::log_context::with_log_context;
 use super::part::Part;
 use super::recipe::Recipe;
 use super::route::{Outlet, executor_name};
@@ -27,7 +27,7 @@ pub(super) struct ThreadWorker {
 
 /// How a worker ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WorkerEnd {
+pub enum WorkerExit {
     /// Its input ended and its executor closed well.
     Done,
     /// Its executor could not write out what it held.
@@ -38,7 +38,7 @@ pub enum WorkerEnd {
 
 impl ThreadWorker {
     /// Works until the channel closes.
-    pub(super) fn run(self) -> WorkerEnd {
+    pub(super) fn run(self) -> WorkerExit {
         let Self { station, executor, recipe, intake, outlet } = self;
         let mut bench = Bench::computing(executor, recipe);
         while let Some(batch) = intake.next() {
@@ -63,8 +63,8 @@ impl Bench<Box<dyn Executor>> {
     /// One for an executor that computes.
     pub(super) fn computing(executor: Box<dyn Executor>, recipe: Recipe) -> Self {
         let take = |worker| match worker {
-            Worker::Thread(executor) => Some(executor),
-            Worker::Task(_) => None,
+            BoxedExecutor::Sync(executor) => Some(executor),
+            BoxedExecutor::Async(_) => None,
         };
         Self::new(executor, recipe, take)
     }
@@ -76,10 +76,10 @@ impl Bench<Box<dyn Executor>> {
             Err(part) => return part,
         };
         let started = Instant::now();
-        let errand = Errand::of(&part.obligation, executor_name(&station.pod));
+        let errand = Errand::of(&part.request, executor_name(&station.pod));
         let ended = self.call(station, &errand, &mut part.content);
         let content = match ended {
-            Ok(ended) => station.conclude(&part.obligation, part.content, ended, started),
+            Ok(ended) => station.conclude(&part.request, part.content, ended, started),
             Err(reason) => station.gone(&reason),
         };
         Part { content, ..part }
@@ -113,9 +113,9 @@ impl Bench<Box<dyn Executor>> {
         // Whatever state a panic leaves behind is thrown away with the executor.
         station.meter.began();
         let act = || catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));
-        let result = within(station.concern(&errand.named), act);
+        let result = with_log_context(station.concern(&errand.named), act);
         Ok(match result {
-            Ok(result) => Ended::Returned(result.map(|()| call.finish())),
+            Ok(result) => Ended::Returned(result.map(|()| call.into_answer())),
             Err(payload) => {
                 let message = panic_message(&*payload);
                 self.discard(&message);
@@ -125,16 +125,16 @@ impl Bench<Box<dyn Executor>> {
     }
 
     /// Lets the executor write out what it holds.
-    pub(super) fn close(self) -> WorkerEnd {
+    pub(super) fn close(self) -> WorkerExit {
         match self.state {
             State::Working(mut executor) => match catch_unwind(AssertUnwindSafe(|| executor.close())) {
-                Ok(Ok(())) => WorkerEnd::Done,
-                Ok(Err(error)) => WorkerEnd::CloseFailed(error),
-                Err(payload) => WorkerEnd::Broken(panic_message(&*payload)),
+                Ok(Ok(())) => WorkerExit::Done,
+                Ok(Err(error)) => WorkerExit::CloseFailed(error),
+                Err(payload) => WorkerExit::Broken(panic_message(&*payload)),
             },
             // The request that it panicked in has failed; nobody needed it after that.
-            State::Gone { attempts: 0, .. } => WorkerEnd::Done,
-            State::Gone { reason, .. } => WorkerEnd::Broken(reason),
+            State::Gone { attempts: 0, .. } => WorkerExit::Done,
+            State::Gone { reason, .. } => WorkerExit::Broken(reason),
         }
     }
 }

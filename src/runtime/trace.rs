@@ -7,15 +7,15 @@ use parking_lot::Mutex;
 
 /// What one request saw on its way, for whoever asked for it by handing in a trace with the request.
 #[derive(Debug, Default)]
-pub struct Trace {
-    visits: Mutex<Vec<Visit>>,
+pub struct RequestTrace {
+    visits: Mutex<Vec<PodVisit>>,
     /// Kept only for those who want them.
-    calls: Option<Mutex<Vec<PodCall>>>,
+    calls: Option<Mutex<Vec<ExecutorCall>>>,
 }
 
 /// A request's stay at one pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Visit {
+pub struct PodVisit {
     /// The pod, by its position in the topology.
     pub pod: usize,
     /// When the request, or the first part of it, came.
@@ -26,7 +26,7 @@ pub struct Visit {
 
 /// A call of an executor for a part of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodCall {
+pub struct ExecutorCall {
     /// The pod's name.
     pub pod: Arc<str>,
     /// The worker, as results name it: `indexer/shard-0/rep-0`.
@@ -41,7 +41,7 @@ pub struct PodCall {
     pub error: Option<String>,
 }
 
-impl Trace {
+impl RequestTrace {
     /// A trace that also keeps the calls of executors.
     #[must_use]
     pub fn with_calls() -> Self {
@@ -49,18 +49,18 @@ impl Trace {
     }
 
     /// The stays so far, in the order in which they began.
-    pub fn visits(&self) -> Vec<Visit> {
+    pub fn visits(&self) -> Vec<PodVisit> {
         self.visits.lock().clone()
     }
 
     /// The calls that ended so far, in the order in which they ended; none unless they are kept.
-    pub fn calls(&self) -> Vec<PodCall> {
+    pub fn calls(&self) -> Vec<ExecutorCall> {
         self.calls.as_ref().map(|calls| calls.lock().clone()).unwrap_or_default()
     }
 
     /// The request comes to a pod.
     pub(super) fn begin(&self, pod: usize) {
-        self.visits.lock().push(Visit { pod, start: SystemTime::now(), end: None });
+        self.visits.lock().push(PodVisit { pod, start: SystemTime::now(), end: None });
     }
 
     /// The request goes on from a pod.
@@ -71,7 +71,7 @@ impl Trace {
     }
 
     /// A call ended; what is to be kept of it is made only if it is kept.
-    pub(super) fn called(&self, call: impl FnOnce() -> PodCall) {
+    pub(super) fn called(&self, call: impl FnOnce() -> ExecutorCall) {
         if let Some(calls) = &self.calls {
             calls.lock().push(call());
         }

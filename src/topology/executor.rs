@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{ExecutorType, With};
+use flowrun_sdk::{ExecutorType, RawParameters};
 
 use crate::spec::Parameters;
 
@@ -25,7 +25,7 @@ pub struct ComponentPlan {
     /// The class that it was named by, which another executor may stand for.
     pub class: String,
     /// Its parameters.
-    pub with: With,
+    pub with: RawParameters,
     /// Its parameters as they are written, to point at when construction fails.
     pub arguments: Parameters,
     /// The directory that its shards have theirs in.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use flowrun::gateway::{Collector, Gateway, Server, Tls, Token, TraceExporter, serve};
-use flowrun::runtime::{Drained, Flow};
+use flowrun::runtime::{DrainReport, Flow};
 use flowrun::yaml::Environment;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
@@ -73,7 +73,7 @@ impl Served {
         self.server.addresses()[0]
     }
 
-    pub(crate) async fn drain(self) -> Drained {
+    pub(crate) async fn drain(self) -> DrainReport {
         self.server.drain(Duration::from_secs(10)).await
     }
 

@@ -35,5 +35,5 @@ pub const fn clip_encoder<T: Towers>() -> ExecutorType {
         "Encodes texts and pictures with a model of CLIP, under the parameters of CLIP-as-service, and ranks by likeness.",
         encoder::create::<T>,
     )
-    .also(&["CLIPTorchEncoder", "CLIPOnnxEncoder"])
+    .with_aliases(&["CLIPTorchEncoder", "CLIPOnnxEncoder"])
 }

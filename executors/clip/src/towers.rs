@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{
-    Build, BuildError, Call, CallBudget, Document, Documents, ErrorKind, Executor, ExecutorError,
-    ExecutorType, RequestParameters, Tensor, Value, With, Worker, tracing,
+    BoxedExecutor, Build, BuildError, Call, CallBudget, Document, Documents, ErrorKind, Executor,
+    ExecutorError, ExecutorType, RawParameters, RequestParameters, Tensor, Value, tracing,
 };
 
 use crate::Towers;
@@ -112,14 +112,18 @@ fn file(directory: &Path, names: [&str; 2], precision: Precision) -> Result<Path
     })
 }
 
-fn parameters<const N: usize>(with: [(&str, Value); N]) -> With {
+fn parameters<const N: usize>(with: [(&str, Value); N]) -> RawParameters {
     let paths = ("access_paths", Value::from("@r"));
     with.into_iter().chain([paths]).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 impl Half {
     /// One half, and how many numbers its embeddings have when it knows.
-    fn of(kind: &ExecutorType, with: With, build: &Build) -> Result<(Self, Option<usize>), BuildError> {
+    fn of(
+        kind: &ExecutorType,
+        with: RawParameters,
+        build: &Build,
+    ) -> Result<(Self, Option<usize>), BuildError> {
         let made =
             kind.create(&Build { with, context: build.context.clone() }).map_err(|error| match error {
                 // What it was given follows from this parameter, which the user wrote.
@@ -128,9 +132,11 @@ impl Half {
                 }
                 error => error,
             })?;
-        match made.worker {
-            Worker::Thread(executor) => Ok((Self(executor), made.makes_dimension)),
-            Worker::Task(_) => Err(BuildError::failed(format_args!("`{}` does not compute", kind.name))),
+        match made.executor {
+            BoxedExecutor::Sync(executor) => Ok((Self(executor), made.output_dimension)),
+            BoxedExecutor::Async(_) => {
+                Err(BuildError::failed(format_args!("`{}` does not compute", kind.name)))
+            }
         }
     }
 
@@ -143,9 +149,9 @@ impl Half {
     ) -> Result<Vec<Result<Option<Tensor>, ExecutorError>>, ExecutorError> {
         let contents: Documents =
             documents.iter().enumerate().map(|(place, document)| content(place, document)).collect();
-        let mut call = Call::under(budget, "/encode", contents, parameters);
+        let mut call = Call::with_budget(budget, "/encode", contents, parameters);
         self.0.execute(&mut call)?;
-        let answer = call.finish();
+        let answer = call.into_answer();
         let lost = || ExecutorError::new(ErrorKind::Internal, "an encoder lost a document");
         let mut results: Vec<Result<Option<Tensor>, ExecutorError>> =
             documents.iter().map(|_| Err(lost())).collect();

@@ -1,6 +1,6 @@
 //! Where the colours are in the shape of an image tensor, as Jina's `channel_axis` says it.
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 
 /// Where the colours are in the shape of an image tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,8 @@ pub(crate) enum ChannelAxis {
 }
 
 impl Parameter for ChannelAxis {
-    const KIND: Kind = Kind::Other("-1 for height × width × channels, or 0 for channels × height × width");
+    const KIND: ParameterKind =
+        ParameterKind::Other("-1 for height × width × channels, or 0 for channels × height × width");
 
     fn parse(value: &Value) -> Option<Self> {
         match i32::parse(value)? {
@@ -35,8 +36,9 @@ impl Parameter for ChannelAxis {
 pub(crate) struct BatchChannelAxis(pub(crate) ChannelAxis);
 
 impl Parameter for BatchChannelAxis {
-    const KIND: Kind =
-        Kind::Other("-1 for batch × height × width × channels, or 1 for batch × channels × height × width");
+    const KIND: ParameterKind = ParameterKind::Other(
+        "-1 for batch × height × width × channels, or 1 for batch × channels × height × width",
+    );
 
     fn parse(value: &Value) -> Option<Self> {
         match i32::parse(value)? {

@@ -11,5 +11,5 @@ pub(crate) fn image_bytes<T>(height: usize, width: usize) -> usize {
 pub(crate) fn take_bytes(budget: &CallBudget, bytes: usize, remedy: &str) -> Result<(), ExecutorError> {
     let advise =
         |error: ExecutorError| ExecutorError::new(error.kind(), format_args!("{error}, or {remedy}"));
-    budget.take(bytes).map_err(advise)
+    budget.reserve(bytes).map_err(advise)
 }

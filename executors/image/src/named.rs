@@ -19,7 +19,7 @@ mod tests {
         let whole = Document::new("a");
         let error = || ExecutorError::resource("gone");
         assert_eq!(named(&whole, error()), error());
-        assert_eq!(named(&whole.chunk(3), error()), ExecutorError::resource("`a#3`: gone"));
+        assert_eq!(named(&whole.new_chunk(3), error()), ExecutorError::resource("`a#3`: gone"));
         let deepest = Document { granularity: u32::MAX, adjacency: u32::MAX, ..whole };
         assert_eq!(named(&deepest, error()), ExecutorError::resource("`a`: gone"));
     }

@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
-    Instance, parse,
+    Instance, parse_parameters,
 };
 
 use crate::axis::ChannelAxis;
@@ -38,14 +38,14 @@ struct ImageReader {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(ImageReader { with: parse(build)?, tables: pixels::tables(f32::from) }))
+    Ok(Instance::new(ImageReader { with: parse_parameters(build)?, tables: pixels::tables(f32::from) }))
 }
 
 impl Executor for ImageReader {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.with.access_paths)?.into_owned();
         let budget = call.budget();
-        call.each(&paths, |document| self.read(document, &budget).map_err(|error| named(document, error)))
+        call.for_each(&paths, |document| self.read(document, &budget).map_err(|error| named(document, error)))
     }
 }
 
@@ -62,7 +62,7 @@ impl ImageReader {
             mime_type: document.mime_type.clone(),
             offset: Some(0.0),
             weight: Some(1.0),
-            ..document.chunk(0)
+            ..document.new_chunk(0)
         };
         add_chunks(document, vec![chunk]);
         Ok(())

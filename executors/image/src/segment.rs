@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
-    Instance, parse,
+    Instance, parse_parameters,
 };
 use image::RgbImage;
 
@@ -43,7 +43,7 @@ pub(crate) const GIF_SEGMENTER: ExecutorType = ExecutorType::new::<GifSegmenterP
     "Cuts every clip into a chunk for each frame: RGB, height × width × 3, 0 to 1, floats.",
     create,
 )
-.also(&["GifPreprocessor"]);
+.with_aliases(&["GifPreprocessor"]);
 
 struct GifSegmenter {
     with: GifSegmenterParameters,
@@ -52,7 +52,7 @@ struct GifSegmenter {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let with: GifSegmenterParameters = parse(build)?;
+    let with: GifSegmenterParameters = parse_parameters(build)?;
     if with.every_k_frame == 0 {
         return Err(BuildError::parameter("every_k_frame", "must be at least 1"));
     }
@@ -65,7 +65,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             format_args!("must be from 1 to {SIDE_MAX}, or null"),
         ));
     }
-    Ok(Instance::thread(GifSegmenter {
+    Ok(Instance::new(GifSegmenter {
         with,
         resizer: Resizer::default(),
         tables: pixels::tables(pixels::unit),
@@ -76,7 +76,9 @@ impl Executor for GifSegmenter {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.with.access_paths)?.into_owned();
         let budget = call.budget();
-        call.each(&paths, |document| self.segment(document, &budget).map_err(|error| named(document, error)))
+        call.for_each(&paths, |document| {
+            self.segment(document, &budget).map_err(|error| named(document, error))
+        })
     }
 }
 
@@ -126,7 +128,7 @@ impl GifSegmenter {
             tensor: Some(pixels.to_tensor(pixels.whole(), ChannelAxis::Last, &self.tables)?),
             offset: Some(number as f32),
             weight: Some(1.0),
-            ..clip.chunk(number)
+            ..clip.new_chunk(number)
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use flowrun_sdk::{Document, count_siblings};
+use flowrun_sdk::{Document, tag_sibling_count};
 
 /// Gives a document more chunks; those of the same ids are replaced, so that cutting it twice changes nothing.
 pub(crate) fn add_chunks(parent: &mut Document, chunks: Vec<Document>) {
@@ -10,12 +10,12 @@ pub(crate) fn add_chunks(parent: &mut Document, chunks: Vec<Document>) {
     let siblings = parent.chunks.make_mut();
     siblings.retain(|sibling| !ids.contains(sibling.id.as_str()));
     siblings.extend(chunks);
-    count_siblings(siblings);
+    tag_sibling_count(siblings);
 }
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::SIBLINGS;
+    use flowrun_sdk::SIBLINGS_TAG;
 
     use super::*;
 
@@ -23,10 +23,10 @@ mod tests {
     fn cutting_twice_changes_nothing() {
         let mut parent = Document::new("a");
         for _ in 0..2 {
-            let chunks = (0..3).map(|number| parent.chunk(number)).collect();
+            let chunks = (0..3).map(|number| parent.new_chunk(number)).collect();
             add_chunks(&mut parent, chunks);
             assert_eq!(parent.chunks.len(), 3);
-            assert!(parent.chunks.iter().all(|chunk| chunk.tags[SIBLINGS] == 3));
+            assert!(parent.chunks.iter().all(|chunk| chunk.tags[SIBLINGS_TAG] == 3));
         }
     }
 
@@ -34,8 +34,8 @@ mod tests {
     fn chunks_that_were_there_are_counted_too() {
         let mut parent = Document::new("a");
         parent.chunks = [Document::new("title")].into_iter().collect();
-        let chunk = parent.chunk(0);
+        let chunk = parent.new_chunk(0);
         add_chunks(&mut parent, vec![chunk]);
-        assert_eq!(parent.chunks.iter().map(|chunk| &chunk.tags[SIBLINGS]).collect::<Vec<_>>(), [2, 2]);
+        assert_eq!(parent.chunks.iter().map(|chunk| &chunk.tags[SIBLINGS_TAG]).collect::<Vec<_>>(), [2, 2]);
     }
 }

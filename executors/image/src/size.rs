@@ -1,6 +1,6 @@
 //! The size that an image is cut or scaled to, as Jina's `target_size` says it.
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 
 use crate::decode::SIDE_MAX;
 
@@ -41,9 +41,9 @@ impl Size {
 }
 
 impl Parameter for Size {
-    const KIND: Kind = {
+    const KIND: ParameterKind = {
         assert!(SIDE_MAX == 65_535, "the next line says so");
-        Kind::Other("an integer from 1 to 65535, or [height, width]")
+        ParameterKind::Other("an integer from 1 to 65535, or [height, width]")
     };
 
     fn parse(value: &Value) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Bytes, Call, Document, Executor, ExecutorError, ExecutorType, Instance,
-    parse,
+    parse_parameters,
 };
 
 use crate::decode::Format;
@@ -29,13 +29,13 @@ pub(crate) const GIF_NAME_RAW_SPLIT: ExecutorType = ExecutorType::new::<GifNameR
 struct GifNameRawSplit(GifNameRawSplitParameters);
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(GifNameRawSplit(parse(build)?)))
+    Ok(Instance::new(GifNameRawSplit(parse_parameters(build)?)))
 }
 
 impl Executor for GifNameRawSplit {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?.into_owned();
-        call.each(&paths, |document| split(document).map_err(|error| named(document, error)))
+        call.for_each(&paths, |document| split(document).map_err(|error| named(document, error)))
     }
 }
 

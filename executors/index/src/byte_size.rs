@@ -1,6 +1,6 @@
 //! An amount of memory, as people write it.
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 
 /// What the units stand for. `GB` is what vendors of memory mean by it.
 const UNITS: [(&str, u64); 9] = [
@@ -43,7 +43,7 @@ impl ByteSize {
 }
 
 impl Parameter for ByteSize {
-    const KIND: Kind = Kind::Other("an amount of memory such as `2GB` or `512MB`");
+    const KIND: ParameterKind = ParameterKind::Other("an amount of memory such as `2GB` or `512MB`");
 
     fn parse(value: &Value) -> Option<Self> {
         match value {

@@ -44,7 +44,7 @@ impl ColumnType {
     fn takes(self, value: &Scalar) -> bool {
         match (self, value) {
             (Self::Text, Scalar::Text(_)) | (Self::Number, Scalar::Number(_)) => true,
-            (Self::Truth, Scalar::Truth(_)) => true,
+            (Self::Truth, Scalar::Bool(_)) => true,
             (Self::Integer, Scalar::Number(number)) => number.fract() == 0.0,
             _ => false,
         }
@@ -100,7 +100,7 @@ impl Columns {
         };
         let filter = Filter::parse(value, &check);
         let filter = filter.map_err(|error| ExecutorError::parameter("filter", error))?;
-        Ok((filter != Filter::EVERYTHING).then_some(filter))
+        Ok((filter != Filter::MATCH_ALL).then_some(filter))
     }
 
     /// The type of a column; `None` where any tag may be named.
@@ -140,7 +140,7 @@ mod tests {
     fn parse(filter: Value, columns: &Value) -> Result<Filter, String> {
         let parameters = [("filter".to_owned(), filter)].into_iter().collect();
         let filter = Columns::parse(columns).unwrap().filter(&parameters);
-        filter.map(|filter| filter.unwrap_or(Filter::EVERYTHING)).map_err(|error| error.to_string())
+        filter.map(|filter| filter.unwrap_or(Filter::MATCH_ALL)).map_err(|error| error.to_string())
     }
 
     #[test]

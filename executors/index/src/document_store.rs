@@ -1,7 +1,8 @@
 //! Stores documents by their ids and gives them back.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, executor, parse,
+    AccessPaths, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, executor,
+    parse_parameters,
 };
 
 use crate::columns::Columns;
@@ -9,8 +10,8 @@ use crate::derived::{IndexChoice, Tuning};
 use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::Metric;
 use crate::names::Names;
-use crate::shard::{AnswerBytes, Settings, Shard, ShardHoldings};
-use crate::storage::{Fsync, Kind, Wanted};
+use crate::shard::{AnswerBudget, IndexSummary, Settings, Shard};
+use crate::storage::{Fsync, Schema, StorageKind};
 use crate::upkeep::Upkeep;
 
 flowrun_sdk::parameters! {
@@ -35,10 +36,10 @@ pub(crate) const DOCUMENT_STORE: ExecutorType = ExecutorType::new::<DocumentStor
     "Stores documents by their ids and puts them in the place of matches that only name them.",
     create,
 )
-.storing();
+.with_storage();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: DocumentStoreParameters = parse(build)?;
+    let parameters: DocumentStoreParameters = parse_parameters(build)?;
     let store = Store {
         index_access_paths: parameters.access_paths,
         search_access_paths: parameters.search_access_paths,
@@ -68,8 +69,8 @@ impl Store {
     pub(crate) fn build(self, build: &Build) -> Result<Instance, BuildError> {
         let context = &build.context;
         self.kept.check_expires(self.expires.as_deref())?;
-        let wanted = Wanted {
-            kind: Kind::Documents,
+        let schema = Schema {
+            kind: StorageKind::Documents,
             dimension: None,
             metric: Metric::Cosine,
             elements: None,
@@ -79,7 +80,7 @@ impl Store {
             names: Names::OWN,
         };
         let settings = Settings {
-            wanted,
+            schema,
             index: IndexChoice::AUTO,
             tuning: Tuning::default(),
             fsync: self.fsync,
@@ -87,7 +88,7 @@ impl Store {
             read_only: context.read_only,
             columns: Vec::new(),
             expires: self.expires.clone(),
-            resident: None,
+            cache_capacity: None,
         };
         let upkeep = Upkeep {
             shard: Shard::open(context, settings)?,
@@ -98,10 +99,10 @@ impl Store {
             columns: Columns::default(),
             expires: self.expires,
         };
-        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &["/list", "/count"], None);
+        let holdings = IndexSummary::new(&upkeep.shard, &upkeep.columns, &["/list", "/count"], None);
         let search_access_paths = self.search_access_paths;
         let store = DocumentStore { upkeep, search_access_paths, cut_matches: self.cut_matches };
-        Ok(Instance::from(store).holding(holdings))
+        Ok(Instance::from(store).with_shard_summary(holdings))
     }
 }
 
@@ -135,16 +136,16 @@ impl DocumentStore {
     /// not stored stays as it is. Elsewhere, what is stored takes the place, and what is not stored is dropped.
     fn fill(&self, call: &mut Call<'_>, default: &AccessPaths) -> Result<(), ExecutorError> {
         let paths = call.access_paths(default)?;
-        let moment = self.upkeep.shard.moment();
-        let mut bytes = AnswerBytes::default();
+        let moment = self.upkeep.shard.read_transaction();
+        let mut bytes = AnswerBudget::default();
         // Counted as a part of the answer.
         let mut stored = |id: &str| {
             let stored = moment.document(id)?;
-            stored.iter().try_for_each(|stored| bytes.add(stored))?;
+            stored.iter().try_for_each(|stored| bytes.charge(stored))?;
             Ok::<_, ExecutorError>(stored)
         };
         if paths.include_roots() {
-            call.each(&AccessPaths::roots(), |root| {
+            call.for_each(&AccessPaths::roots(), |root| {
                 if let Some(stored) = stored(&root.id)? {
                     complete(root, stored);
                 }
@@ -152,7 +153,7 @@ impl DocumentStore {
             })?;
         }
         let Some(below) = paths.below_roots() else { return Ok(()) };
-        call.each_siblings(&below, |siblings| {
+        call.for_each_siblings(&below, |siblings| {
             let mut kept = Vec::with_capacity(siblings.len());
             for named in siblings.drain(..) {
                 if let Some(stored) = stored(&named.id)? {
@@ -168,7 +169,7 @@ impl DocumentStore {
     fn cut(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let Some(default) = self.cut_matches else { return Ok(()) };
         let top_k = call.top_k(default)?;
-        call.each(&AccessPaths::roots(), |root| {
+        call.for_each(&AccessPaths::roots(), |root| {
             if root.matches.len() > top_k {
                 root.matches.make_mut().truncate(top_k);
             }

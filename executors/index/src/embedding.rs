@@ -81,7 +81,7 @@ mod tests {
         let missing = vector(&Document::new("a"), Metric::Cosine, None).unwrap_err().to_string();
         assert_eq!(missing, "it has no embedding: put an encoder before this pod");
         let mut clip = Document::new("a");
-        clip.chunks = [clip.chunk(0).with_embedding(vec![1.0])].into_iter().collect();
+        clip.chunks = [clip.new_chunk(0).with_embedding(vec![1.0])].into_iter().collect();
         let missing = vector(&clip, Metric::Cosine, None).unwrap_err().to_string();
         assert!(missing.ends_with("its chunks have: write `access_paths: '@c'`"), "{missing}");
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flowrun_sdk::{BuildError, Document, Documents, SIBLINGS, Tags};
+use flowrun_sdk::{BuildError, Document, Documents, SIBLINGS_TAG, Tags};
 
 flowrun_sdk::choice! {
     /// A field of a document that need not be stored.
@@ -68,7 +68,8 @@ impl Kept {
                 kept
             }
             Self::Reference => {
-                let siblings = document.tags.get(SIBLINGS).map(|count| (SIBLINGS.to_owned(), count.clone()));
+                let siblings =
+                    document.tags.get(SIBLINGS_TAG).map(|count| (SIBLINGS_TAG.to_owned(), count.clone()));
                 Document {
                     id: document.id.clone(),
                     parent_id: document.parent_id.clone(),
@@ -106,7 +107,7 @@ mod tests {
         document.parent_id = "a".to_owned();
         document.granularity = 1;
         document.tensor = Tensor::from_u8(vec![1], vec![1]).ok();
-        document.chunks = [document.chunk(0)].into_iter().collect();
+        document.chunks = [document.new_chunk(0)].into_iter().collect();
         document.matches = [Document::new("m")].into_iter().collect();
         document.with_tag("siblings", 3).with_tag("title", "x")
     }

@@ -18,8 +18,8 @@ impl Upkeep {
     pub(crate) fn get(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let mut unknown = 0_u64;
         let paths = call.access_paths(&self.access_paths)?.into_owned();
-        let moment = self.shard.moment();
-        call.each(&paths, |document| {
+        let moment = self.shard.read_transaction();
+        call.for_each(&paths, |document| {
             match moment.document(&document.id)? {
                 Some(stored) => {
                     *document = stored;
@@ -41,7 +41,7 @@ impl Upkeep {
             return Err(ExecutorError::parameter("limit", format_args!("must be from 1 to {LISTED_MAX}")));
         }
         let cursor = call.parameter::<Option<String>>("cursor")?.flatten();
-        let filter = self.columns.filter(call.parameters())?.unwrap_or(Filter::EVERYTHING);
+        let filter = self.columns.filter(call.parameters())?.unwrap_or(Filter::MATCH_ALL);
         let found = self.shard.list(&filter, cursor.as_deref(), limit, &|| call.check())?;
         if found.len() == limit {
             call.set_result("cursor", found.last().map(|document| document.id.clone()));
@@ -53,8 +53,8 @@ impl Upkeep {
     /// Says how many documents are stored, or how many a `filter` means.
     pub(crate) fn count(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let count = match self.columns.filter(call.parameters())? {
-            Some(filter) => self.shard.count(&filter, &|| call.check())?,
-            None => self.shard.documents(),
+            Some(filter) => self.shard.count_matching(&filter, &|| call.check())?,
+            None => self.shard.document_count(),
         };
         call.set_result("count", count);
         Ok(())

@@ -18,8 +18,8 @@ struct Quarantined {
 pub(crate) fn quarantine(error: &StorageError, context: &Context, top_k: usize) -> Instance {
     let reason = format!("shard {} of `{}` is out of service: {error}", context.shard, context.pod);
     tracing::error!(%reason, "others go on");
-    context.health.fail(reason.clone());
-    Instance::thread(Quarantined { reason }).for_endpoints(ENDPOINTS).ranked(Order::Ascending, top_k)
+    context.health.set_unhealthy(reason.clone());
+    Instance::new(Quarantined { reason }).with_endpoints(ENDPOINTS).with_ranking(Order::Ascending, top_k)
 }
 
 impl Executor for Quarantined {

@@ -14,8 +14,8 @@ use crate::embedding;
 use crate::kept::Kept;
 use crate::listing::overlaid;
 use crate::metric::Metric;
-use crate::shard::{Moment, OpenShard};
-use crate::storage::{Change, Elements, ID_BYTES_MAX, Put, StorageError};
+use crate::shard::{OpenShard, ReadTransaction};
+use crate::storage::{Change, ElementType, ID_BYTES_MAX, Put, StorageError};
 
 /// Whether a document can be stored under its id and beneath its parent.
 pub(crate) fn check_ids(document: &Document) -> Result<(), ExecutorError> {
@@ -34,7 +34,7 @@ pub(crate) fn check_ids(document: &Document) -> Result<(), ExecutorError> {
 
 /// What is stored, with what a request says in its place.
 struct Overlay<'a> {
-    moment: &'a Moment<'a>,
+    moment: &'a ReadTransaction<'a>,
     /// What the request made of documents so far: it may name one again.
     said: HashMap<String, Document>,
 }
@@ -97,7 +97,7 @@ impl Upkeep {
             "/count" => self.count(call),
             "/status" => {
                 if call.parameter("settled")?.unwrap_or(false) {
-                    self.shard.settle(&|| call.check())?;
+                    self.shard.wait_until_indexed(&|| call.check())?;
                 }
                 for (name, value) in self.shard.status()? {
                     call.set_result(name, value);
@@ -163,11 +163,11 @@ impl Upkeep {
         named.into_iter().chain(given).for_each(|id| change.remove(id));
         let outcome = match self.columns.filter(call.parameters())? {
             Some(filter) => {
-                let meant = self.shard.ids(&filter, &|| call.check())?;
+                let meant = self.shard.matching_ids(&filter, &|| call.check())?;
                 self.shard.apply_with(|moment| {
                     // Some may have been written since.
                     for id in meant {
-                        if moment.document(&id)?.is_some_and(|document| filter.passes(&*document.tags)) {
+                        if moment.document(&id)?.is_some_and(|document| filter.matches(&*document.tags)) {
                             change.remove(id);
                         }
                     }
@@ -187,7 +187,7 @@ impl Upkeep {
         paths: &AccessPaths,
         overlay: Option<Overlay<'_>>,
     ) -> Result<Change, ExecutorError> {
-        let mut change = Change::of_known();
+        let mut change = Change::updates_only();
         self.gather(call, paths, overlay, |_, puts| {
             puts.into_iter().for_each(|put| change.put(put));
             Ok(())
@@ -205,7 +205,7 @@ impl Upkeep {
     ) -> Result<(), ExecutorError> {
         let mut dimension = self.shard.dimension();
         let until = self.until(call)?;
-        call.read(&AccessPaths::roots(), |root| {
+        call.for_each_ref(&AccessPaths::roots(), |root| {
             let mut puts: Vec<Put> = Vec::new();
             let mut first_dimension = dimension;
             let mut said = HashMap::new();
@@ -266,7 +266,7 @@ impl Upkeep {
     ) -> Result<Vec<f32>, ExecutorError> {
         let mut vector = embedding::vector(document, metric, dimension)?;
         let elements = self.shard.elements();
-        if elements != Elements::F32 {
+        if elements != ElementType::F32 {
             elements.round(&mut vector);
             metric.check(&vector).map_err(|error| {
                 ExecutorError::input(format_args!("stored as `{}`, {}", elements.name(), error.message()))

@@ -3,7 +3,7 @@
 use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Documents, Executor, ExecutorError, ExecutorType,
-    Instance, NamedScore, Order, Tensor, Value, parse,
+    Instance, NamedScore, Order, Tensor, Value, parse_parameters,
 };
 
 use crate::byte_size::ByteSize;
@@ -14,8 +14,8 @@ use crate::kept::{Kept, StoredField, default_exclude};
 use crate::metric::{Metric, Query};
 use crate::names::Names;
 use crate::quarantine::quarantine;
-use crate::shard::{Asked, Match, Page, RERANK_MAX, Resident, Settings, Shard, ShardHoldings};
-use crate::storage::{Elements, Fsync, Kind, Wanted};
+use crate::shard::{CacheCapacity, IndexSummary, Match, Page, RERANK_MAX, SearchParams, Settings, Shard};
+use crate::storage::{ElementType, Fsync, Schema, StorageKind};
 use crate::upkeep::Upkeep;
 
 /// How many matches are found when neither the flow nor the request says.
@@ -60,7 +60,7 @@ flowrun_sdk::parameters! {
         /// How much memory an index that `auto` chooses may take, such as `2GB`; null for 1 GiB.
         memory: Option<ByteSize> = None,
         /// How the elements of vectors are stored, `f32` or `f16`; null takes what is there, or `f32`.
-        vectors: Option<Elements> = None,
+        vectors: Option<ElementType> = None,
         /// How many matches are found for a document; the request's `top_k` or `limit` goes before.
         top_k: usize = TOP_K,
         /// The same as `top_k`, as Jina 3 calls it.
@@ -88,7 +88,7 @@ flowrun_sdk::parameters! {
         rerank: Option<usize> = None,
         /// How many shards have their index in memory, or how much memory the indexes of all shards may take together, such as
         /// `2GB`; those that were searched last. The others are read from disk when they are searched. Null for all.
-        resident: Option<Resident> = None,
+        resident: Option<CacheCapacity> = None,
     }
 }
 
@@ -97,10 +97,10 @@ pub(crate) const VECTOR_INDEXER: ExecutorType = ExecutorType::new::<VectorIndexe
     "Stores documents by their embeddings and finds the nearest.",
     create,
 )
-.storing();
+.with_storage();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: VectorIndexerParameters = parse(build)?;
+    let parameters: VectorIndexerParameters = parse_parameters(build)?;
     if let IndexChoice::Given(kind) = &parameters.index {
         check_tuning(kind, parameters.n_probe, parameters.ef_search)?;
     }
@@ -179,7 +179,7 @@ pub(crate) struct Indexer {
     pub(crate) metric: Metric,
     pub(crate) dimension: Option<usize>,
     /// How vectors are stored; `None` as they are stored already.
-    pub(crate) elements: Option<Elements>,
+    pub(crate) elements: Option<ElementType>,
     pub(crate) index: IndexChoice,
     pub(crate) tuning: Tuning,
     pub(crate) top_k: usize,
@@ -192,7 +192,7 @@ pub(crate) struct Indexer {
     /// The tag that says until when a document is kept.
     pub(crate) expires: Option<String>,
     /// How many shards have their index in memory, if not all.
-    pub(crate) resident: Option<Resident>,
+    pub(crate) resident: Option<CacheCapacity>,
 }
 
 impl Indexer {
@@ -208,8 +208,8 @@ impl Indexer {
             return Err(BuildError::parameter(self.names.top_k, reason));
         }
         self.kept.check_expires(self.expires.as_deref())?;
-        let wanted = Wanted {
-            kind: Kind::Vectors,
+        let schema = Schema {
+            kind: StorageKind::Vectors,
             dimension: self.dimension,
             metric: self.metric,
             elements: self.elements,
@@ -219,7 +219,7 @@ impl Indexer {
             names: self.names,
         };
         let settings = Settings {
-            wanted,
+            schema,
             index: self.index,
             tuning: self.tuning,
             fsync: self.fsync,
@@ -227,7 +227,7 @@ impl Indexer {
             read_only: context.read_only,
             columns: self.columns.names(),
             expires: self.expires.clone(),
-            resident: self.resident,
+            cache_capacity: self.resident,
         };
         let shard = match Shard::open(context, settings) {
             Err(error) if error.is_damage() && context.shards > 1 => {
@@ -246,7 +246,7 @@ impl Indexer {
         };
         let dimension = upkeep.shard.dimension().or(self.dimension);
         let searched = Some(self.search_access_paths.clone());
-        let holdings = ShardHoldings::new(&upkeep.shard, &upkeep.columns, &FILTERED_ENDPOINTS, searched);
+        let holdings = IndexSummary::new(&upkeep.shard, &upkeep.columns, &FILTERED_ENDPOINTS, searched);
         let indexer = VectorIndexer {
             upkeep,
             name: self.name,
@@ -254,9 +254,11 @@ impl Indexer {
             access_paths: self.search_access_paths,
             top_k: self.top_k,
         };
-        let instance =
-            Instance::thread(indexer).for_endpoints(ENDPOINTS).reading(dimension).holding(holdings);
-        Ok(instance.ranked(Order::Ascending, self.top_k))
+        let instance = Instance::new(indexer)
+            .with_endpoints(ENDPOINTS)
+            .with_input_dimension(dimension)
+            .with_shard_summary(holdings);
+        Ok(instance.with_ranking(Order::Ascending, self.top_k))
     }
 }
 
@@ -284,7 +286,7 @@ impl Executor for VectorIndexer {
     }
 
     fn close(&mut self) -> Result<(), ExecutorError> {
-        self.upkeep.shard.save();
+        self.upkeep.shard.save_index();
         Ok(())
     }
 }
@@ -303,10 +305,10 @@ impl VectorIndexer {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let (queries, per_root) = self.queries(call, &paths)?;
         let check = || call.check();
-        let asked = Asked { k: top_k, filter: filter.as_ref(), tuning: tuning(call)? };
+        let asked = SearchParams { k: top_k, filter: filter.as_ref(), tuning: tuning(call)? };
         let mut answers = self.upkeep.shard.search(&queries, &asked, &check)?.into_iter();
         let mut per_root = per_root.into_iter();
-        call.each(&AccessPaths::roots(), |root| {
+        call.for_each(&AccessPaths::roots(), |root| {
             let mut answers = answers.by_ref().take(per_root.next().unwrap_or(0));
             paths.visit_mut(root, &mut |document| {
                 // A path may lead to matches that were found a moment ago; these are no queries.
@@ -320,7 +322,7 @@ impl VectorIndexer {
 
     /// Answers with stored documents that a filter means, in the place of those of the request.
     fn filter(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let filter = self.upkeep.columns.filter(call.parameters())?.unwrap_or(Filter::EVERYTHING);
+        let filter = self.upkeep.columns.filter(call.parameters())?.unwrap_or(Filter::MATCH_ALL);
         let page = Page {
             offset: call.parameter("offset")?.unwrap_or(0),
             limit: call.top_k(FILTERED)?,
@@ -332,7 +334,7 @@ impl VectorIndexer {
             return Err(ExecutorError::parameter("limit", reason));
         }
         let check = || call.check();
-        let found = self.upkeep.shard.filter(&filter, &page, &check)?;
+        let found = self.upkeep.shard.find_matching(&filter, &page, &check)?;
         *call.documents_mut() = found;
         Ok(())
     }
@@ -342,8 +344,8 @@ impl VectorIndexer {
     fn fill_embedding(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.upkeep.access_paths)?.into_owned();
         let (mut filled, mut unknown) = (0_u64, 0_u64);
-        let moment = self.upkeep.shard.moment();
-        call.each(&paths, |document| {
+        let moment = self.upkeep.shard.read_transaction();
+        call.for_each(&paths, |document| {
             match moment.vector(&document.id)? {
                 Some(vector) => {
                     document.embedding = Some(Tensor::vector(vector));
@@ -368,7 +370,7 @@ impl VectorIndexer {
         let dimension = self.upkeep.shard.dimension();
         let mut queries: Vec<Query> = Vec::new();
         let mut per_root = Vec::new();
-        call.each(&AccessPaths::roots(), |root| {
+        call.for_each(&AccessPaths::roots(), |root| {
             let before = queries.len();
             let read = paths.visit_mut(root, &mut |document| {
                 queries.push(Query::new(embedding::vector(document, self.metric, dimension)?));

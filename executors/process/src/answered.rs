@@ -58,10 +58,10 @@ impl<'a> Question<'a> {
         bytes_max: usize,
     ) -> Call<'_> {
         Call::new(self.endpoint, self.documents.clone(), &self.parameters)
-            .named(self.request)
-            .from_origins(self.origins.clone())
-            .until(deadline, cancellation)
-            .within(bytes_max)
+            .with_request_id(self.request)
+            .with_origins(self.origins.clone())
+            .with_deadline(deadline, cancellation)
+            .with_bytes_max(bytes_max)
     }
 }
 
@@ -84,12 +84,12 @@ pub(crate) fn by(
 
 /// The message that says how a call ended.
 pub(crate) fn reply(result: Result<Answer, ExecutorError>) -> DataRequestProto {
-    let Answer { documents, failures, results, relayed } = match result {
+    let Answer { documents, failures, results, remote_results } = match result {
         Ok(answer) => answer,
         Err(error) => return failed(&error),
     };
     let mut parameters = Map::new();
-    let results: Map<_, _> = results.into_iter().chain(relayed).collect();
+    let results: Map<_, _> = results.into_iter().chain(remote_results).collect();
     if !results.is_empty() {
         parameters.insert(RESULTS.to_owned(), results.into());
     }

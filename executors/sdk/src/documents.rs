@@ -124,7 +124,7 @@ impl Documents {
 
     /// Whether each has an id. Does not read them.
     #[must_use]
-    pub fn are_named(&self) -> bool {
+    pub fn all_have_ids(&self) -> bool {
         match self.0.as_ref().and_then(|list| list.message.as_ref()) {
             Some(message) => message.named,
             None => self.iter().all(|document| !document.id.is_empty()),
@@ -150,12 +150,12 @@ impl Documents {
         std::mem::take(self)
     }
 
-    /// Bytes of memory that the documents hold, or will when they are read; see [`Document::bytes`].
-    pub fn bytes(&self) -> usize {
+    /// Bytes of memory that the documents hold, or will when they are read; see [`Document::memory_bytes`].
+    pub fn memory_bytes(&self) -> usize {
         let Some(list) = &self.0 else { return 0 };
         match list.bytes.load(Ordering::Relaxed) {
             0 => {
-                let bytes = list.read().iter().map(Document::bytes).sum();
+                let bytes = list.read().iter().map(Document::memory_bytes).sum();
                 list.bytes.store(bytes, Ordering::Relaxed);
                 bytes
             }
@@ -241,15 +241,15 @@ mod tests {
 
     #[test]
     fn bytes_are_those_of_the_documents_as_they_are_now() {
-        let counted = |documents: &Documents| documents.iter().map(Document::bytes).sum::<usize>();
+        let counted = |documents: &Documents| documents.iter().map(Document::memory_bytes).sum::<usize>();
         let mut outer: Documents = [Document::new("a")].into_iter().collect();
         for round in 0..3 {
-            assert_eq!(outer.bytes(), counted(&outer));
+            assert_eq!(outer.memory_bytes(), counted(&outer));
             let copy = outer.clone();
             let first = &mut outer.make_mut()[0];
             first.chunks.make_mut().push(Document::new("chunk").with_text("x".repeat(round)));
-            assert_eq!((outer.bytes(), copy.bytes()), (counted(&outer), counted(&copy)));
-            assert!(outer.bytes() > copy.bytes());
+            assert_eq!((outer.memory_bytes(), copy.memory_bytes()), (counted(&outer), counted(&copy)));
+            assert!(outer.memory_bytes() > copy.memory_bytes());
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use flowrun_sdk::{CallBudget, Document, Documents, ExecutorError, count_siblings};
+use flowrun_sdk::{CallBudget, Document, Documents, ExecutorError, tag_sibling_count};
 
 /// The largest text that is cut, in bytes. Positions are single-precision floats, which are exact up to here.
 const TEXT_BYTES_MAX: usize = 1 << 24;
@@ -48,15 +48,15 @@ pub(crate) fn chunks<'t>(
             return Err(ExecutorError::input(message));
         }
         let chunk = chunk(document, number, &piece);
-        budget.take(chunk.bytes())?;
+        budget.reserve(chunk.memory_bytes())?;
         chunks.push(chunk);
     }
-    count_siblings(&mut chunks);
+    tag_sibling_count(&mut chunks);
     Ok(chunks.into())
 }
 
 fn chunk(document: &Document, number: usize, piece: &Piece<'_>) -> Document {
-    let mut chunk = document.chunk(number).with_text(piece.text.as_ref());
+    let mut chunk = document.new_chunk(number).with_text(piece.text.as_ref());
     chunk.weight = Some(1.0);
     chunk.offset = Some(number as f32);
     chunk.location = vec![piece.start as f32, piece.end as f32];

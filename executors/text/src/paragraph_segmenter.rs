@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Documents, Executor, ExecutorError,
-    ExecutorType, Instance, parse,
+    ExecutorType, Instance, parse_parameters,
 };
 
 use crate::cut;
@@ -34,7 +34,7 @@ impl Executor for ParagraphSegmenter {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
         let budget = call.budget();
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             document.chunks = self.chunks(document, &budget)?;
             Ok(())
         })
@@ -57,11 +57,11 @@ impl ParagraphSegmenter {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: ParagraphSegmenterParameters = parse(build)?;
+    let parameters: ParagraphSegmenterParameters = parse_parameters(build)?;
     let ParagraphSegmenterParameters { characters_min, characters_max, .. } = parameters;
     if characters_min.max(1) > characters_max {
         let reason = format_args!("must be at least 1 and `characters_min`, but is {characters_max}");
         return Err(BuildError::parameter("characters_max", reason));
     }
-    Ok(Instance::thread(ParagraphSegmenter(parameters)))
+    Ok(Instance::new(ParagraphSegmenter(parameters)))
 }

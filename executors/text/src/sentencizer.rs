@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Documents, Executor, ExecutorError,
-    ExecutorType, Instance, parse,
+    ExecutorType, Instance, parse_parameters,
 };
 
 use crate::cut::{self, Piece};
@@ -37,7 +37,7 @@ impl Executor for Sentencizer {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
         let budget = call.budget();
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             document.chunks = self.chunks(document, &budget)?;
             Ok(())
         })
@@ -58,11 +58,11 @@ impl Sentencizer {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: SentencizerParameters = parse(build)?;
+    let parameters: SentencizerParameters = parse_parameters(build)?;
     let SentencizerParameters { min_sent_len, max_sent_len, .. } = parameters;
     if min_sent_len.max(1) > max_sent_len {
         let reason = format_args!("must be at least 1 and `min_sent_len`, but is {max_sent_len}");
         return Err(BuildError::parameter("max_sent_len", reason));
     }
-    Ok(Instance::thread(Sentencizer(parameters)))
+    Ok(Instance::new(Sentencizer(parameters)))
 }

@@ -111,11 +111,10 @@ impl Transport for Call {
             };
             match response {
                 Ok(response) => Ok(data_reply(envelope, response)),
-                // These concern the request alone; other rejections end the call.
+                // These log_context the request alone; other rejections end the call.
                 Err(
-                    rejection @ (Rejection::DeadlineExceeded
-                    | Rejection::Invalid(_)
-                    | Rejection::TooLarge(_)),
+                    rejection
+                    @ (Rejection::DeadlineExceeded | Rejection::Invalid(_) | Rejection::TooLarge(_)),
                 ) => Ok(rejected_reply(envelope, &rejection)),
                 Err(rejection) => Err(Some(rejection_status(&rejection))),
             }

@@ -22,7 +22,10 @@ use crate::gateway::service::Gateway;
 use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
 
 /// Serves one call.
-pub(in crate::gateway) async fn stream_doc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+pub(in crate::gateway) async fn stream_doc(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+) -> Response {
     let metadata = CallMetadata::from_headers(request.headers());
     let unwritten = UnwrittenReplies::from_extensions(request.extensions());
     let (permit, request) = match admit(&gateway, request, &metadata) {

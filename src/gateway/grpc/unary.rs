@@ -20,12 +20,18 @@ use crate::gateway::wire::jina::{
 use crate::gateway::wire::{Envelope, data_reply, joined_request, rejected_reply};
 
 /// Serves one data request.
-pub(in crate::gateway) async fn process_single_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+pub(in crate::gateway) async fn process_single_data(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+) -> Response {
     unary::<DataRequestProto>(gateway, request, |message| vec![message]).await
 }
 
 /// Serves several data requests, joined into one. Jina's gateway calls this for an executor with several `needs`.
-pub(in crate::gateway) async fn process_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+pub(in crate::gateway) async fn process_data(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+) -> Response {
     unary::<DataRequestListProto>(gateway, request, |list| list.requests).await
 }
 
@@ -77,7 +83,10 @@ async fn process(
 }
 
 /// Lists the endpoints of the flow, with the schema of their documents.
-pub(in crate::gateway) async fn endpoint_discovery(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+pub(in crate::gateway) async fn endpoint_discovery(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+) -> Response {
     let service = tower::service_fn(move |_: tonic::Request<()>| {
         let reply = discovery::endpoints(&gateway.info);
         async { Ok::<_, Status>(tonic::Response::new(reply)) }

@@ -23,7 +23,8 @@ pub(in crate::gateway) fn endpoint_paths(
     config: &GatewaySpec,
     endpoints: &BTreeSet<String>,
 ) -> Vec<EndpointPath> {
-    let crud = CRUD.iter().filter(|_| !config.no_crud_endpoints).map(|(path, method)| (*path, *method, *path));
+    let crud =
+        CRUD.iter().filter(|_| !config.no_crud_endpoints).map(|(path, method)| (*path, *method, *path));
     let exposed = config.exposed.iter().map(|exposed| (&*exposed.path, "post", &*exposed.endpoint));
     let named = endpoints.iter().map(|endpoint| (&**endpoint, "post", &**endpoint));
     let mut taken = BTreeSet::new();

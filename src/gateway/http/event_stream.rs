@@ -65,7 +65,7 @@ pub(in crate::gateway) async fn endpoint(
         Ok(bytes) => bytes,
         Err(response) => return response,
     };
-    let (request, keys) = match request(endpoint, &bytes, fields) {
+    let (request, keys) = match read_request(endpoint, &bytes, fields) {
         Ok(request) => request,
         Err(error) => return (StatusCode::UNPROCESSABLE_ENTITY, detail(error)).into_response(),
     };
@@ -93,7 +93,7 @@ fn accepts_events(headers: &HeaderMap) -> bool {
 }
 
 /// Reads the document, and the keys with which results are written.
-fn request(
+fn read_request(
     endpoint: String,
     body: &[u8],
     fields: Vec<(String, String)>,
@@ -142,14 +142,14 @@ mod tests {
     #[test]
     fn a_document_is_read_from_the_body_or_else_from_the_query() {
         let query = fields(&[("text", "7"), ("weight", "0.5"), ("tags", r#"{"a": 1}"#)]);
-        let (read, _) = request("/x".to_owned(), b"", query).unwrap();
+        let (read, _) = read_request("/x".to_owned(), b"", query).unwrap();
         let document = &read.documents[0];
         assert_eq!((document.text.as_deref(), document.weight), (Some("7"), Some(0.5)));
         assert_eq!(document.tags["a"], 1);
-        let (read, _) = request("/x".to_owned(), br#"{"text": "b"}"#, fields(&[("text", "q")])).unwrap();
+        let (read, _) = read_request("/x".to_owned(), br#"{"text": "b"}"#, fields(&[("text", "q")])).unwrap();
         assert_eq!(read.documents[0].text.as_deref(), Some("b"));
         assert_eq!(
-            request("/x".to_owned(), b"[]", Vec::new()).err().unwrap(),
+            read_request("/x".to_owned(), b"[]", Vec::new()).err().unwrap(),
             "the body must be a document"
         );
     }

@@ -23,11 +23,12 @@ pub(in crate::gateway) async fn ready(State(gateway): State<Arc<Gateway>>) -> Re
     if gateway.admission.is_draining() {
         reasons.insert("gateway".to_owned(), "the flow is draining".into());
     }
-    for pod in gateway.flow.statistics().into_iter().filter(|pod| pod.broken > 0) {
-        let reason = format!("{} of {} workers panicked and cannot be restarted", pod.broken, pod.workers);
+    for pod in gateway.flow.pod_statistics().into_iter().filter(|pod| pod.failed_workers > 0) {
+        let reason =
+            format!("{} of {} workers panicked and cannot be restarted", pod.failed_workers, pod.workers);
         reasons.insert(pod.pod, reason.into());
     }
-    for (pod, trouble) in gateway.flow.troubles() {
+    for (pod, trouble) in gateway.flow.unhealthy_pods() {
         reasons.entry(pod).or_insert_with(|| trouble.into());
     }
     match reasons.is_empty() {

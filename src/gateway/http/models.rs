@@ -65,7 +65,10 @@ fn request() -> Value {
 fn reply() -> Value {
     let fields = [
         ("header", described_model("Header", "request id, and the status if the request failed")),
-        ("parameters", any("parameters of the request, `__results__` of executors, and `__failed__` documents by id")),
+        (
+            "parameters",
+            any("parameters of the request, `__results__` of executors, and `__failed__` documents by id"),
+        ),
         ("routes", list(model("Route"), "visited executors with their times, the gateway first")),
         ("data", list(model("Document"), "documents")),
     ];
@@ -130,8 +133,11 @@ fn document() -> Value {
 
 fn score() -> Value {
     let value = json!({ "type": "number", "description": "score" });
-    let fields =
-        [("value", value), ("op_name", text("operation that computed the score")), ("description", text("description"))];
+    let fields = [
+        ("value", value),
+        ("op_name", text("operation that computed the score")),
+        ("description", text("description")),
+    ];
     object("Score of a match.", &fields)
 }
 

@@ -18,7 +18,7 @@ use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::json_message::{self, ReplyContext, Spelling};
 use crate::limits::MESSAGE_BYTES_MAX;
-use crate::runtime::sanitised;
+use crate::runtime::sanitize;
 
 /// `POST /post`: a request whose body names the endpoint.
 pub(in crate::gateway) async fn post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -61,7 +61,7 @@ async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> 
     };
     drop(bytes);
     let (request, context) = message.split();
-    let id = HeaderValue::try_from(&*sanitised(context.request_id()));
+    let id = HeaderValue::try_from(&*sanitize(context.request_id()));
     let mut response = submit(gateway, &permit, &head.headers, request, context).await;
     // The id under which the request is logged.
     if let Ok(id) = id {
@@ -122,10 +122,8 @@ pub(super) async fn receive(permit: &Permit, body: axum::body::Body) -> Result<B
 }
 
 fn too_large() -> Response {
-    let message = format!(
-        "a request may have at most {} MiB; send fewer documents at a time",
-        MESSAGE_BYTES_MAX >> 20
-    );
+    let message =
+        format!("a request may have at most {} MiB; send fewer documents at a time", MESSAGE_BYTES_MAX >> 20);
     (StatusCode::PAYLOAD_TOO_LARGE, detail(message)).into_response()
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::runtime::Latencies;
+use crate::runtime::LatencyHistogram;
 
 /// Counters of requests.
 #[derive(Debug, Default)]
@@ -12,7 +12,7 @@ pub(in crate::gateway) struct GatewayCounters {
     pub(super) failed: AtomicU64,
     pub(super) rejected: AtomicU64,
     /// Times from arrival to reply.
-    pub(super) latencies: Latencies,
+    pub(super) latencies: LatencyHistogram,
 }
 
 impl GatewayCounters {

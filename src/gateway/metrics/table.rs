@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use super::counters::GatewayCounters;
 use crate::gateway::service::Gateway;
 use crate::limits::QUEUE_BYTES_MAX;
-use crate::runtime::{Books, LATENCY_BOUNDS, LatencyClasses, PodStatistics, SIZE_BOUNDS, SizeClasses};
+use crate::runtime::{
+    LATENCY_BOUNDS, LatencyBuckets, PodStatistics, RequestCounts, SIZE_BOUNDS, SizeBuckets,
+};
 
 /// Prefix of the names of executors' own metrics.
 pub(super) const EXECUTOR_PREFIX: &str = "flowrun_executor_";
@@ -29,9 +31,9 @@ pub struct Metric {
 /// Snapshot of everything that metrics are computed from.
 pub(super) struct MetricSource<'a> {
     gateway: &'a Gateway,
-    books: Books,
+    counts: RequestCounts,
     pods: Vec<PodStatistics>,
-    latencies: LatencyClasses,
+    latencies: LatencyBuckets,
     /// Exported and dropped spans.
     spans: (u64, u64),
 }
@@ -41,8 +43,8 @@ impl<'a> MetricSource<'a> {
     pub(super) fn new(gateway: &'a Gateway) -> Self {
         Self {
             gateway,
-            books: gateway.flow.books(),
-            pods: gateway.flow.statistics(),
+            counts: gateway.flow.request_counts(),
+            pods: gateway.flow.pod_statistics(),
             latencies: gateway.counters.latencies.read(),
             spans: gateway.traces.as_ref().map(|traces| traces.counts()).unwrap_or_default(),
         }
@@ -74,15 +76,12 @@ fn size(count: usize) -> f64 {
 }
 
 /// Samples of a latency histogram with these labels.
-fn latency_histogram(labels: &str, latencies: &LatencyClasses) -> Vec<Sample> {
+fn latency_histogram(labels: &str, latencies: &LatencyBuckets) -> Vec<Sample> {
     histogram(labels, &LATENCY_BOUNDS, &latencies.cumulative, latencies.sum.as_secs_f64())
 }
 
 /// Samples of a histogram of sizes, for each pod with at least one value.
-fn size_histograms(
-    source: &MetricSource<'_>,
-    sizes: fn(&PodStatistics) -> &SizeClasses,
-) -> Vec<Sample> {
+fn size_histograms(source: &MetricSource<'_>, sizes: fn(&PodStatistics) -> &SizeBuckets) -> Vec<Sample> {
     let pods = source.pods.iter().filter(|pod| sizes(pod).cumulative.last() > Some(&0));
     let samples = |pod: &PodStatistics| {
         let sizes = sizes(pod);
@@ -160,7 +159,7 @@ pub const METRICS: &[Metric] = &[
         kind: "gauge",
         labels: "",
         help: "Requests inside the flow.",
-        samples: |source| unlabelled(double(source.books.inside)),
+        samples: |source| unlabelled(double(source.counts.in_flight)),
     },
     Metric {
         name: "flowrun_request_seconds",
@@ -209,21 +208,21 @@ pub const METRICS: &[Metric] = &[
         kind: "gauge",
         labels: "pod",
         help: "Calls of the pod's executor that are running.",
-        samples: |source| source.by_pod(|pod| double(pod.running)),
+        samples: |source| source.by_pod(|pod| double(pod.running_calls)),
     },
     Metric {
         name: "flowrun_pod_queue",
         kind: "gauge",
         labels: "pod",
         help: "Requests, or parts of them, that wait for a worker.",
-        samples: |source| source.by_pod(|pod| double(pod.waiting)),
+        samples: |source| source.by_pod(|pod| double(pod.queued)),
     },
     Metric {
         name: "flowrun_pod_busy_seconds_total",
         kind: "counter",
         labels: "pod",
         help: "Time that the pod's workers spent in calls, in total.",
-        samples: |source| source.by_pod(|pod| pod.busy.as_secs_f64()),
+        samples: |source| source.by_pod(|pod| pod.busy_time.as_secs_f64()),
     },
     Metric {
         name: "flowrun_pod_call_seconds",
@@ -231,7 +230,8 @@ pub const METRICS: &[Metric] = &[
         labels: "pod, le",
         help: "Duration of the calls of the pod's executor.",
         samples: |source| {
-            let samples = |pod: &PodStatistics| latency_histogram(&format!("pod=\"{}\"", pod.pod), &pod.latencies);
+            let samples =
+                |pod: &PodStatistics| latency_histogram(&format!("pod=\"{}\"", pod.pod), &pod.latencies);
             source.pods.iter().flat_map(samples).collect()
         },
     },
@@ -254,7 +254,7 @@ pub const METRICS: &[Metric] = &[
         kind: "counter",
         labels: "pod",
         help: "Batches that were called again request by request, because their error or answer could not be split.",
-        samples: |source| source.by_pod(|pod| double(pod.batches_parted)),
+        samples: |source| source.by_pod(|pod| double(pod.split_batches)),
     },
     Metric {
         name: "flowrun_pod_workers",
@@ -268,7 +268,7 @@ pub const METRICS: &[Metric] = &[
         kind: "gauge",
         labels: "pod",
         help: "Workers that panicked and could not be restarted.",
-        samples: |source| source.by_pod(|pod| double(pod.broken)),
+        samples: |source| source.by_pod(|pod| double(pod.failed_workers)),
     },
     Metric {
         name: "flowrun_pod_restarts_total",

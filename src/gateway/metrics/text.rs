@@ -7,10 +7,10 @@ use flowrun_sdk::MetricKind;
 
 use super::table::{EXECUTOR_PREFIX, METRICS, MetricSource, Sample};
 use crate::gateway::service::Gateway;
-use crate::runtime::PodReading;
+use crate::runtime::ExecutorMetric;
 
 /// Renders the metrics of the gateway, its pods, and its executors (`readings`).
-pub(in crate::gateway) fn render(gateway: &Gateway, readings: &[PodReading]) -> String {
+pub(in crate::gateway) fn render(gateway: &Gateway, readings: &[ExecutorMetric]) -> String {
     let source = MetricSource::new(gateway);
     let mut text = String::new();
     for metric in METRICS {
@@ -18,7 +18,7 @@ pub(in crate::gateway) fn render(gateway: &Gateway, readings: &[PodReading]) -> 
         write(&mut text, metric.name, metric.kind, metric.help, &samples);
     }
     let mut by_name: BTreeMap<(String, &str), (&str, Vec<Sample>)> = BTreeMap::new();
-    for PodReading { pod, shard, reading } in readings {
+    for ExecutorMetric { pod, shard, reading } in readings {
         let kind = match reading.kind {
             MetricKind::Gauge => "gauge",
             MetricKind::Counter => "counter",

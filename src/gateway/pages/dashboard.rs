@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::gateway::json_response::json_response;
 use crate::gateway::service::Gateway;
-use crate::runtime::PodReading;
+use crate::runtime::ExecutorMetric;
 
 /// `GET /flow.json`: the pods of the flow.
 pub(in crate::gateway) async fn flow(State(gateway): State<Arc<Gateway>>) -> Response {
@@ -21,8 +21,8 @@ pub(in crate::gateway) async fn flow(State(gateway): State<Arc<Gateway>>) -> Res
 /// `GET /dashboard.json`: current counters. The page computes rates from two of them.
 pub(in crate::gateway) async fn state(State(gateway): State<Arc<Gateway>>) -> Response {
     let readings = gateway.readings().await;
-    let books = gateway.flow.books();
-    let pods = gateway.info.pods.iter().zip(gateway.flow.statistics()).map(|(pod, counts)| {
+    let requests = gateway.flow.request_counts();
+    let pods = gateway.info.pods.iter().zip(gateway.flow.pod_statistics()).map(|(pod, counts)| {
         json!({
             "name": pod.name,
             "uses": pod.uses,
@@ -32,8 +32,8 @@ pub(in crate::gateway) async fn state(State(gateway): State<Arc<Gateway>>) -> Re
             "workers": counts.workers,
             "calls": counts.calls,
             "failed": counts.failed_calls + counts.failed_documents,
-            "busy_seconds": counts.busy.as_secs_f64(),
-            "waiting": counts.waiting,
+            "busy_seconds": counts.busy_time.as_secs_f64(),
+            "waiting": counts.queued,
             "p50_ms": counts.p50.as_secs_f64() * 1e3,
             "p99_ms": counts.p99.as_secs_f64() * 1e3,
             "shard_metrics": shard_metrics(&readings, &pod.name),
@@ -44,13 +44,13 @@ pub(in crate::gateway) async fn state(State(gateway): State<Arc<Gateway>>) -> Re
         "uptime_seconds": gateway.pages.started.elapsed().as_secs(),
         "credits": gateway.prefetch,
         "requests": {
-            "accepted": books.accepted,
-            "refused": books.refused,
-            "replied": books.replied,
-            "failed": books.failed,
-            "expired": books.expired,
-            "cancelled": books.cancelled,
-            "inside": books.inside,
+            "accepted": requests.accepted,
+            "refused": requests.rejected,
+            "replied": requests.replied,
+            "failed": requests.failed,
+            "expired": requests.expired,
+            "cancelled": requests.cancelled,
+            "inside": requests.in_flight,
         },
         "pods": pods.collect::<Value>(),
     });
@@ -58,9 +58,9 @@ pub(in crate::gateway) async fn state(State(gateway): State<Arc<Gateway>>) -> Re
 }
 
 /// Metrics of a pod's executors, by shard: `{"0": {"index_documents": 3}}`.
-fn shard_metrics(readings: &[PodReading], pod: &str) -> Value {
+fn shard_metrics(readings: &[ExecutorMetric], pod: &str) -> Value {
     let mut shards: Map<String, Value> = Map::new();
-    for PodReading { shard, reading, .. } in readings.iter().filter(|reading| *reading.pod == *pod) {
+    for ExecutorMetric { shard, reading, .. } in readings.iter().filter(|reading| *reading.pod == *pod) {
         let metrics = shards.entry(shard.to_string()).or_insert_with(|| json!({}));
         let sum = metrics.get(&reading.name).and_then(Value::as_f64).unwrap_or_default() + reading.value;
         if let Some(metrics) = metrics.as_object_mut() {

@@ -15,7 +15,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use crate::runtime::{Concern, concern};
+use crate::runtime::{LogContext, log_context};
 
 /// Recent lines that a new reader gets, and lines that a slow reader may lag behind.
 const LINES: usize = 200;
@@ -75,7 +75,7 @@ impl LogFields {
     /// Reads an event of the current thread.
     pub(crate) fn from_event(event: &Event<'_>) -> Self {
         let mut fields = Self::default();
-        if let Some(Concern { request, worker }) = concern() {
+        if let Some(LogContext { request, worker }) = log_context() {
             fields.put("request", request.id.as_str());
             fields.put("endpoint", request.endpoint.as_str());
             if let Some(worker) = worker {

@@ -1,7 +1,7 @@
 //! Thumbnails of search results.
 //!
 //! A thumbnail is made of a document that a page has shown, and of a file in a directory that the flow declares;
-//! [`guard::read`] enforces the latter.
+//! [`guard::read_uri`] enforces the latter.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(in crate::gateway) async fn thumbnail(
     };
     let made = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        make(&guard::read(&uri, CONTENT_BYTES_MAX)?, SIDE)
+        make(&guard::read_uri(&uri, CONTENT_BYTES_MAX)?, SIDE)
     });
     match made.await {
         Ok(Ok(jpeg)) => {

@@ -65,9 +65,7 @@ pub enum CollectorError {
         name: String,
     },
     /// The flow enables tracing without an address.
-    #[error(
-        "the flow has `tracing: true` without a collector; add `traces_exporter_host: HOST`"
-    )]
+    #[error("the flow has `tracing: true` without a collector; add `traces_exporter_host: HOST`")]
     Nowhere,
 }
 
@@ -95,7 +93,8 @@ impl Collector {
         attributes.extend(set("OTEL_SERVICE_NAME").map(|name| ("service.name".to_owned(), name)));
         let headers = first(set, ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]);
         let headers = headers.map_or(Ok(Vec::new()), |(name, value)| read_headers(&name, &value))?;
-        let collector = |protocol, authority, path| Some(Self { protocol, authority, path, headers, attributes });
+        let collector =
+            |protocol, authority, path| Some(Self { protocol, authority, path, headers, attributes });
         if let (Some(true), Some(host)) = (spec.enabled, &spec.host) {
             // Jina's exporter uses gRPC.
             let host = host.trim_start_matches("http://").trim_end_matches('/');
@@ -242,7 +241,8 @@ mod tests {
         let error = |on, variables: &[(&str, &str)]| collector(on, None, variables).unwrap_err().to_string();
         assert!(error(Some(true), &[]).contains("traces_exporter_host"));
         assert!(
-            error(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "there")]).contains("`there`, which is not the address")
+            error(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "there")])
+                .contains("`there`, which is not the address")
         );
         assert!(
             error(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://there")]).contains("without TLS only")

@@ -78,7 +78,7 @@ impl TraceExporter {
         (self.counts.sent.load(Ordering::Relaxed), self.counts.dropped.load(Ordering::Relaxed))
     }
 
-    /// Exports the queued spans, within [`TRACES_CLOSE_TIMEOUT`].
+    /// Exports the queued spans, within [`TRACES_FLUSH_TIMEOUT`].
     pub(super) async fn close(&self) {
         self.queue.lock().take();
         let task = self.task.lock().take();
@@ -125,7 +125,7 @@ impl ExportTask {
     }
 }
 
-/// Completes a batch: up to [`SPANS_BATCH`] spans, or those queued within [`SPANS_DELAY`].
+/// Completes a batch: up to [`SPANS_PER_BATCH`] spans, or those queued within [`SPANS_BATCH_WAIT`].
 async fn collect_batch(mut batch: Vec<Span>, queue: &mut mpsc::Receiver<Vec<Span>>) -> Vec<Span> {
     let due = tokio::time::Instant::now() + SPANS_BATCH_WAIT;
     while batch.len() < SPANS_PER_BATCH {
@@ -149,8 +149,15 @@ mod tests {
         let (queue, counts) = (Mutex::new(Some(queue)), Arc::new(Counts::default()));
         let traces = TraceExporter { queue, counts, task: Mutex::new(None) };
         let start = SystemTime::now();
-        let request =
-            FinishedRequest { id: "a", endpoint: "/x", documents: 1, start, error: None, parent: None, calls: &[] };
+        let request = FinishedRequest {
+            id: "a",
+            endpoint: "/x",
+            documents: 1,
+            start,
+            error: None,
+            parent: None,
+            calls: &[],
+        };
         // No task receives from the queue.
         (0..SPANS_QUEUED_MAX + 10).for_each(|_| traces.export(&request));
         assert_eq!(traces.counts(), (0, 10));

@@ -11,8 +11,8 @@ use super::otlp::{
     AnyValue, ExportTraceServiceRequest, InstrumentationScope, KeyValue, Resource, ResourceSpans, ScopeSpans,
     Span,
 };
-use crate::gateway::wire::TraceParent;
-use crate::runtime::PodCall;
+use crate::gateway::call_metadata::TraceParent;
+use crate::runtime::ExecutorCall;
 
 /// A finished request.
 pub(in crate::gateway) struct FinishedRequest<'a> {
@@ -29,7 +29,7 @@ pub(in crate::gateway) struct FinishedRequest<'a> {
     /// Parent span, if the client sent one.
     pub(in crate::gateway) parent: Option<&'a TraceParent>,
     /// Calls of executors for the request.
-    pub(in crate::gateway) calls: &'a [PodCall],
+    pub(in crate::gateway) calls: &'a [ExecutorCall],
 }
 
 impl FinishedRequest<'_> {
@@ -63,7 +63,7 @@ impl FinishedRequest<'_> {
             status: status(self.error),
             ..span(request_id.clone(), parent, Kind::Server)
         };
-        let call = |call: &PodCall| Span {
+        let call = |call: &ExecutorCall| Span {
             name: call.pod.to_string(),
             start_time_unix_nano: unix_nanoseconds(call.start),
             end_time_unix_nano: unix_nanoseconds(call.start + call.took),

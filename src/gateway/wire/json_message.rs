@@ -91,7 +91,8 @@ pub(in crate::gateway) fn read(
 ) -> Result<JsonMessage, ValidationError> {
     let value: Value =
         serde_json::from_slice(bytes).map_err(|error| ValidationError::new(&[], "json_invalid", error))?;
-    let object = value.as_object().ok_or_else(|| ValidationError::new(&[], "dict_type", "must be an object"))?;
+    let object =
+        value.as_object().ok_or_else(|| ValidationError::new(&[], "dict_type", "must be an object"))?;
     let header = object.get("header").and_then(Value::as_object);
     let text = |names: [&str; 2]| -> Option<String> {
         let own = names.iter().find_map(|name| object.get(*name));
@@ -109,7 +110,9 @@ pub(in crate::gateway) fn read(
     let body_endpoint = text(["exec_endpoint", "execEndpoint"]);
     let timeout = timeout_parameter(&parameters).and_then(|timeout| Instant::now().checked_add(timeout));
     let request = GatewayRequest {
-        id: Some(metadata.request_id(&id.unwrap_or_default())).filter(|id| !id.is_empty()).unwrap_or_else(new_id),
+        id: Some(metadata.request_id(&id.unwrap_or_default()))
+            .filter(|id| !id.is_empty())
+            .unwrap_or_else(new_id),
         endpoint: endpoint.map(str::to_owned).or(body_endpoint).unwrap_or_else(|| "/".to_owned()),
         target: text(["target_executor", "targetExecutor"]).unwrap_or_default(),
         parameters,
@@ -130,7 +133,8 @@ fn parameters(value: Option<&Value>) -> Result<RequestParameters, ValidationErro
 
 /// Values of the documents: a list, a mapping with a list `docs`, or a single document.
 fn values(data: Option<&Value>) -> Result<&[Value], ValidationError> {
-    let invalid = || ValidationError::new(&["data"], "list_type", "must be a document or a list of documents");
+    let invalid =
+        || ValidationError::new(&["data"], "list_type", "must be a document or a list of documents");
     match data {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(values)) => Ok(values),

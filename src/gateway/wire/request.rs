@@ -96,7 +96,7 @@ pub(in crate::gateway) fn joined_request(
     let request = request.and_then(|request| {
         let others = envelopes.map(|other| other.read_documents().map_err(Rejection::Invalid));
         let others: Vec<Documents> = others.collect::<Result<_, _>>()?;
-        let documents = runtime::joined(std::iter::once(request.documents).chain(others));
+        let documents = runtime::merge_requests(std::iter::once(request.documents).chain(others));
         Ok(GatewayRequest { documents, ..request })
     });
     if let Ok(request) = &request {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::mem::take;
 
 use flowrun_sdk::{
-    AccessPaths, BuildError, Call, CallBudget, Document, Executor, ExecutorError, count_siblings,
+    AccessPaths, BuildError, Call, CallBudget, Document, Executor, ExecutorError, tag_sibling_count,
 };
 
 use super::Piece;
@@ -61,7 +61,7 @@ where
             return Err(ExecutorError::parameter("access_paths", SEVERAL));
         }
         let budget = call.budget();
-        call.each_siblings(&paths, |documents| {
+        call.for_each_siblings(&paths, |documents| {
             let originals = take(documents);
             let mut names = Names::beside(&originals);
             let mut made = Vec::new();
@@ -76,7 +76,7 @@ where
                 *documents = originals;
             }
             documents.extend(made);
-            count_siblings(documents);
+            tag_sibling_count(documents);
             Ok(())
         })
     }

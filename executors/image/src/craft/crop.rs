@@ -1,6 +1,6 @@
 //! One part of each image: at a place that the parameters say, or from the middle.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 
 use super::{InPlace, Piece, image};
 use crate::axis::ChannelAxis;
@@ -61,7 +61,8 @@ pub(crate) fn middle(height: usize, width: usize, size: Size) -> Area {
 }
 
 fn create_cropper(build: &Build) -> Result<Instance, BuildError> {
-    let ImageCropperParameters { top, left, height, width, channel_axis, access_paths } = parse(build)?;
+    let ImageCropperParameters { top, left, height, width, channel_axis, access_paths } =
+        parse_parameters(build)?;
     for (name, side) in [("height", height), ("width", width)] {
         if side == 0 {
             return Err(BuildError::parameter(name, "must be at least 1"));
@@ -71,15 +72,15 @@ fn create_cropper(build: &Build) -> Result<Instance, BuildError> {
     let craft = move |document: &_, budget: &CallBudget| {
         Piece::cut(&Raster::of(&image(document, channel_axis, budget)?, channel_axis)?, area, budget)
     };
-    Ok(Instance::thread(InPlace { access_paths, craft }))
+    Ok(Instance::new(InPlace { access_paths, craft }))
 }
 
 fn create_center_cropper(build: &Build) -> Result<Instance, BuildError> {
-    let CenterImageCropperParameters { target_size, channel_axis, access_paths } = parse(build)?;
+    let CenterImageCropperParameters { target_size, channel_axis, access_paths } = parse_parameters(build)?;
     let craft = move |document: &_, budget: &CallBudget| {
         let image = image(document, channel_axis, budget)?;
         let raster = Raster::of(&image, channel_axis)?;
         Piece::cut(&raster, middle(raster.height(), raster.width(), target_size), budget)
     };
-    Ok(Instance::thread(InPlace { access_paths, craft }))
+    Ok(Instance::new(InPlace { access_paths, craft }))
 }

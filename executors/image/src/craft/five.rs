@@ -1,6 +1,6 @@
 //! The four corners and the middle of each image.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 
 use super::beside::Yield;
 use super::crop::middle;
@@ -31,7 +31,8 @@ pub(crate) const FIVE_IMAGE_CROPPER: ExecutorType = ExecutorType::new::<FiveImag
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let FiveImageCropperParameters { target_size, keep_original, channel_axis, access_paths } = parse(build)?;
+    let FiveImageCropperParameters { target_size, keep_original, channel_axis, access_paths } =
+        parse_parameters(build)?;
     let craft = move |document: &_, budget: &CallBudget| {
         let image = image(document, channel_axis, budget)?;
         let raster = Raster::of(&image, channel_axis)?;
@@ -42,5 +43,5 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         let areas = corners.into_iter().map(|(x, y)| Area { x, y, ..middle }).chain([middle]);
         areas.map(|area| Piece::cut(&raster, area, budget)).collect()
     };
-    Beside::new(access_paths, keep_original, Yield::Many, craft).map(Instance::thread)
+    Beside::new(access_paths, keep_original, Yield::Many, craft).map(Instance::new)
 }

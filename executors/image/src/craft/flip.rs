@@ -1,6 +1,6 @@
 //! Every image in the mirror.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 
 use super::beside::Yield;
 use super::{Beside, Piece, image};
@@ -30,11 +30,12 @@ pub(crate) const IMAGE_FLIPPER: ExecutorType = ExecutorType::new::<ImageFlipperP
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let ImageFlipperParameters { vertical, keep_original, channel_axis, access_paths } = parse(build)?;
+    let ImageFlipperParameters { vertical, keep_original, channel_axis, access_paths } =
+        parse_parameters(build)?;
     let craft = move |document: &_, budget: &CallBudget| {
         let image = image(document, channel_axis, budget)?;
-        budget.take(image.data().len())?;
+        budget.reserve(image.data().len())?;
         Ok(vec![Piece::whole(Raster::of(&image, channel_axis)?.mirrored(vertical)?)])
     };
-    Beside::new(access_paths, keep_original, Yield::One, craft).map(Instance::thread)
+    Beside::new(access_paths, keep_original, Yield::One, craft).map(Instance::new)
 }

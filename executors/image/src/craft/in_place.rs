@@ -18,7 +18,7 @@ where
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let budget = call.budget();
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             let piece = (self.craft)(document, &budget).map_err(|error| named(document, error))?;
             piece.place(document);
             Ok(())

@@ -2,7 +2,7 @@
 
 use std::mem::take;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 
 use super::crop::middle;
 use super::{InPlace, Piece, image};
@@ -41,7 +41,7 @@ pub(crate) const IMAGE_NORMALIZER: ExecutorType = ExecutorType::new::<ImageNorma
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let with: ImageNormalizerParameters = parse(build)?;
+    let with: ImageNormalizerParameters = parse_parameters(build)?;
     check(&with)?;
     let tables = normalized(with.img_mean, with.img_std);
     let axis = with.channel_axis;
@@ -59,7 +59,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         buffer = pixels::recycled(source);
         Ok(Piece::whole(normalized))
     };
-    Ok(Instance::thread(InPlace { access_paths: with.access_paths, craft }))
+    Ok(Instance::new(InPlace { access_paths: with.access_paths, craft }))
 }
 
 /// Refuses deviations that nothing can be divided by, and cutting more than scaling leaves.

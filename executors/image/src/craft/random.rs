@@ -1,6 +1,6 @@
 //! Parts of each image at places that look random and are the same every time.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::beside::Yield;
@@ -36,7 +36,7 @@ pub(crate) const RANDOM_IMAGE_CROPPER: ExecutorType = ExecutorType::new::<Random
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let with: RandomImageCropperParameters = parse(build)?;
+    let with: RandomImageCropperParameters = parse_parameters(build)?;
     if !(1..=PIECES_MAX).contains(&with.num_patches) {
         return Err(BuildError::parameter("num_patches", format_args!("must be from 1 to {PIECES_MAX}")));
     }
@@ -57,7 +57,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         };
         (0..with.num_patches).map(cut).collect()
     };
-    Beside::new(with.access_paths, with.keep_original, pieces, craft).map(Instance::thread)
+    Beside::new(with.access_paths, with.keep_original, pieces, craft).map(Instance::new)
 }
 
 /// A number from 0 to `bound` - 1, each as often as the others: the upper half of the product (Lemire 2019).

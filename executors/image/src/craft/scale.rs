@@ -2,7 +2,7 @@
 
 use std::mem::take;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 
 use super::{InPlace, Piece, image};
 use crate::axis::ChannelAxis;
@@ -33,7 +33,8 @@ pub(crate) const IMAGE_RESIZER: ExecutorType =
     ExecutorType::new::<ImageResizerParameters>("ImageResizer", "Scales every image.", create);
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let ImageResizerParameters { target_size, how, value_range, channel_axis, access_paths } = parse(build)?;
+    let ImageResizerParameters { target_size, how, value_range, channel_axis, access_paths } =
+        parse_parameters(build)?;
     let tables = match value_range {
         ValueRange::Bytes => pixels::tables(f32::from),
         ValueRange::Unit => pixels::tables(pixels::unit),
@@ -62,5 +63,5 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         buffer = pixels::recycled(source);
         Ok(Piece::whole(scaled))
     };
-    Ok(Instance::thread(InPlace { access_paths, craft }))
+    Ok(Instance::new(InPlace { access_paths, craft }))
 }

@@ -1,7 +1,8 @@
 //! A window that slides over each image, row by row.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, CallBudget, ExecutorError, ExecutorType, Instance, choice, parse,
+    AccessPaths, Build, BuildError, CallBudget, ExecutorError, ExecutorType, Instance, choice,
+    parse_parameters,
 };
 
 use super::beside::Yield;
@@ -58,7 +59,7 @@ impl Padding {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let with: SlidingWindowImageCropperParameters = parse(build)?;
+    let with: SlidingWindowImageCropperParameters = parse_parameters(build)?;
     let [down, right] = with.strides;
     if down == 0 || right == 0 {
         return Err(BuildError::parameter("strides", "each must be at least 1"));
@@ -89,7 +90,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         let corners = (0..rows).flat_map(|row| (0..columns).map(move |column| (column * right, row * down)));
         corners.map(|(x, y)| Piece::cut_padded(&raster, Area { x, y, width, height }, budget)).collect()
     };
-    Beside::new(with.access_paths, with.keep_original, Yield::Many, craft).map(Instance::thread)
+    Beside::new(with.access_paths, with.keep_original, Yield::Many, craft).map(Instance::new)
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ pub fn content(document: &Document) -> Result<Bytes, DecodeError> {
     match (&document.blob, document.uri.as_str(), document.text.as_deref()) {
         (Some(blob), _, _) => Ok(blob.clone()),
         (None, "", None) => Err(DecodeError::NoContent),
-        (None, "", Some(path)) => Ok(guard::read(path.trim(), CONTENT_BYTES_MAX)?),
-        (None, uri, _) => Ok(guard::read(uri, CONTENT_BYTES_MAX)?),
+        (None, "", Some(path)) => Ok(guard::read_uri(path.trim(), CONTENT_BYTES_MAX)?),
+        (None, uri, _) => Ok(guard::read_uri(uri, CONTENT_BYTES_MAX)?),
     }
 }
 

@@ -4,7 +4,7 @@ use std::mem::take;
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
-    Instance, Tensor, parse,
+    Instance, Tensor, parse_parameters,
 };
 
 use super::Descriptor;
@@ -44,9 +44,9 @@ pub const IMAGE_DESCRIPTOR_ENCODER: ExecutorType = ExecutorType::new::<ImageDesc
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let ImageDescriptorEncoderParameters { dimension, value_range, channel_axis, access_paths } =
-        parse(build)?;
+        parse_parameters(build)?;
     let encoder = DescriptorEncoder::new(dimension, value_range, channel_axis, access_paths)?;
-    Ok(Instance::thread(encoder).embedding(Some(dimension)))
+    Ok(Instance::new(encoder).with_output_dimension(Some(dimension)))
 }
 
 /// An executor that gives every image the vector that describes it.
@@ -93,7 +93,7 @@ impl Executor for DescriptorEncoder {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let budget = call.budget();
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             let encoded = self.encode(document, &budget).map_err(|error| named(document, error));
             document.embedding = Some(encoded?);
             Ok(())

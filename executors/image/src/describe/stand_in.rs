@@ -5,7 +5,9 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, choice, parse, tracing};
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, ExecutorType, Instance, Value, choice, parse_parameters, tracing,
+};
 
 use super::encoder::{DIMENSION, DescriptorEncoder};
 use crate::axis::{BatchChannelAxis, ChannelAxis};
@@ -95,7 +97,7 @@ pub const fn image_torch_encoder<T: Trained>() -> ExecutorType {
 }
 
 fn create_keras<T: Trained>(build: &Build) -> Result<Instance, BuildError> {
-    let with: KerasImageEncoderParameters = parse(build)?;
+    let with: KerasImageEncoderParameters = parse_parameters(build)?;
     let encoder = Encoder {
         name: "KerasImageEncoder",
         model_name: with.model_name,
@@ -110,7 +112,7 @@ fn create_keras<T: Trained>(build: &Build) -> Result<Instance, BuildError> {
 }
 
 fn create_torch<T: Trained>(build: &Build) -> Result<Instance, BuildError> {
-    let with: ImageTorchEncoderParameters = parse(build)?;
+    let with: ImageTorchEncoderParameters = parse_parameters(build)?;
     let encoder = Encoder {
         name: "ImageTorchEncoder",
         model_name: with.model_name,
@@ -173,7 +175,6 @@ impl Encoder {
              set `model_path` to the network as an ONNX file"
         );
         let dimension = self.dimension.unwrap_or(DIMENSION);
-        DescriptorEncoder::new(dimension, self.value_range, self.axis, self.access_paths)
-            .map(Instance::thread)
+        DescriptorEncoder::new(dimension, self.value_range, self.axis, self.access_paths).map(Instance::new)
     }
 }

@@ -1,6 +1,6 @@
 //! What a flow can name, and with which parameters.
 
-use flowrun_sdk::{Catalog, With};
+use flowrun_sdk::{Catalog, RawParameters};
 use serde_json::json;
 
 use crate::fixtures::{executors, try_bench};
@@ -37,7 +37,7 @@ fn names_of_jinas_world_are_found() {
 #[test]
 fn defaults_are_values_that_their_own_parser_takes() {
     for kind in executors() {
-        let defaults: With =
+        let defaults: RawParameters =
             kind.fields.iter().filter_map(|field| Some((field.name.to_owned(), field.default()?))).collect();
         let mistakes = kind.check(&defaults);
         assert!(mistakes.iter().all(|mistake| mistake.to_string().ends_with("is required")), "{mistakes:?}");

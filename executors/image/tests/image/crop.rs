@@ -170,7 +170,8 @@ fn pieces_that_become_more_than_a_request_may_hold_fail_alone() {
         let mut large = with_chunk(image()).with_blob(bytes("rgb.png"));
         large.id = "large".to_owned();
         let small = Document::new("small").with_blob(blank(1, 1, 1));
-        let mut bench = bench(name, &with).within(large.bytes() + small.bytes() + 2_000);
+        let mut bench =
+            bench(name, &with).with_bytes_max(large.memory_bytes() + small.memory_bytes() + 2_000);
         let answer = bench.call("/x", vec![large, small], &Value::Null).unwrap();
         let failed: Vec<_> =
             answer.failures.iter().map(|failure| (&failure.id[..], failure.error.kind())).collect();

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use flowrun_image::decode::still;
 use flowrun_image::{EXECUTORS, Trained, image_torch_encoder, keras_image_encoder};
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{
-    Build, BuildError, Context, Document, ExecutorType, Factory, Field, Instance, Tensor, Value, guard,
+    Build, BuildError, Context, Document, ExecutorType, Factory, Instance, ParameterField, Tensor, Value,
+    guard,
 };
 use image::RgbImage;
 
@@ -35,10 +36,10 @@ impl Factory for Told {
 }
 
 impl Trained for Told {
-    const ENCODER: ExecutorType = ExecutorType::made_by("Told", "", NO_FIELDS, &Told);
+    const ENCODER: ExecutorType = ExecutorType::from_factory("Told", "", NO_FIELDS, &Told);
 }
 
-const NO_FIELDS: &[Field] = &[];
+const NO_FIELDS: &[ParameterField] = &[];
 
 /// The executors of the family.
 pub(crate) fn executors() -> Vec<ExecutorType> {
@@ -46,15 +47,15 @@ pub(crate) fn executors() -> Vec<ExecutorType> {
 }
 
 /// An executor of the family by its name or alias.
-pub(crate) fn bench(name: &str, with: &Value) -> Bench {
+pub(crate) fn bench(name: &str, with: &Value) -> ExecutorHarness {
     try_bench(name, with).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// The same, or the message why it cannot be made.
-pub(crate) fn try_bench(name: &str, with: &Value) -> Result<Bench, String> {
+pub(crate) fn try_bench(name: &str, with: &Value) -> Result<ExecutorHarness, String> {
     let kind =
         executors().into_iter().find(|kind| kind.name == name || kind.aliases.contains(&name)).unwrap();
-    Bench::new(&kind, with, Context::alone(".")).map_err(|error| error.to_string())
+    ExecutorHarness::new(&kind, with, Context::standalone(".")).map_err(|error| error.to_string())
 }
 
 /// Runs an executor on one document.
@@ -70,7 +71,7 @@ pub(crate) fn run(name: &str, with: &Value, document: Document) -> Result<Docume
 /// A document with one chunk, `doc#0`, of that image.
 pub(crate) fn with_chunk(image: Tensor) -> Document {
     let mut document = Document::new("doc");
-    let mut chunk = document.chunk(0);
+    let mut chunk = document.new_chunk(0);
     chunk.tensor = Some(image);
     document.chunks = vec![chunk].into();
     document

@@ -113,7 +113,7 @@ fn a_tensor_that_is_no_image_fails_and_names_its_document() {
         assert_eq!(run("ImageFlipper", &Value::Null, with_chunk(tensor)).unwrap_err(), message);
     }
     let mut empty = Document::new("doc");
-    empty.chunks = vec![empty.chunk(0)].into();
+    empty.chunks = vec![empty.new_chunk(0)].into();
     let error = run("ImageFlipper", &Value::Null, empty).unwrap_err();
     assert_eq!(error, "`doc#0`: the document has neither bytes nor a URI nor the path of an image");
 }

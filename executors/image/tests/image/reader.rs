@@ -127,7 +127,7 @@ fn a_bad_document_fails_alone_under_its_uri() {
 #[test]
 fn the_request_may_name_other_documents() {
     let mut document = Document::new("a");
-    let chunk = document.chunk("picture").with_blob(bytes("rgb.png"));
+    let chunk = document.new_chunk("picture").with_blob(bytes("rgb.png"));
     document.chunks = vec![chunk].into();
     let answer = bench("ImageReader", &Value::Null)
         .call("/x", vec![document], &json!({"access_paths": "@c"}))

@@ -136,11 +136,11 @@ fn clips_that_become_more_than_a_request_may_hold_fail_alone() {
     let clip = |id: &str, frames| Document::new(id).with_blob(blank(1, 1, frames));
     let documents = vec![clip("a", 2), clip("b", 500), clip("c", 3), clip("d", 500), clip("e", 3)];
     let bytes_max = 10 * FRAME_BYTES;
-    let mut bench = bench("GifSegmenter", &Value::Null).within(bytes_max);
+    let mut bench = bench("GifSegmenter", &Value::Null).with_bytes_max(bytes_max);
     let answer = bench.call("/index", documents, &Value::Null).unwrap();
     let kept: Vec<usize> = answer.documents.iter().map(|document| document.chunks.len()).collect();
     assert_eq!(kept, [2, 3, 3]);
-    assert!(answer.documents.bytes() <= bytes_max);
+    assert!(answer.documents.memory_bytes() <= bytes_max);
     let failed: Vec<&str> = answer.failures.iter().map(|failure| failure.id.as_str()).collect();
     assert_eq!(failed, ["b", "d"]);
     let error = &answer.failures[0].error;
@@ -154,7 +154,7 @@ fn clips_that_become_more_than_a_request_may_hold_fail_alone() {
 
 #[test]
 fn a_frame_too_large_for_the_request_is_not_made() {
-    let mut bench = bench("GifSegmenter", &json!({"img_shape": 65_535})).within(1 << 20);
+    let mut bench = bench("GifSegmenter", &json!({"img_shape": 65_535})).with_bytes_max(1 << 20);
     let document = Document::new("a").with_blob(bytes("keep.gif"));
     let answer = bench.call("/index", vec![document], &Value::Null).unwrap();
     assert_eq!(answer.failures[0].error.kind(), ErrorKind::Resource);
@@ -165,7 +165,8 @@ fn a_clip_is_given_up_between_two_frames() {
     let soon = Instant::now() + Duration::from_millis(1);
     let bench = bench("GifSegmenter", &json!({"every_k_frame": FRAMES_MAX}));
     let document = Document::new("a").with_blob(blank(400, 400, FRAMES_MAX));
-    let answer = bench.until(Some(soon), Cancellation::default()).call("/x", vec![document], &Value::Null);
+    let answer =
+        bench.with_deadline(Some(soon), Cancellation::default()).call("/x", vec![document], &Value::Null);
     assert_eq!(answer.unwrap_err().kind(), ErrorKind::Expired);
 }
 

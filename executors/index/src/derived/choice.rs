@@ -1,6 +1,6 @@
 //! Which kind of index: as the user says, or by the size of the data.
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 
 use super::IndexType;
 
@@ -150,8 +150,9 @@ fn codes(rows: u64, dimension: usize, memory: u64) -> String {
 }
 
 impl Parameter for IndexChoice {
-    const KIND: Kind =
-        Kind::Other("`auto` or a FAISS factory string such as `Flat`, `HNSW32` or `IVF4096,PQ64x4fs`");
+    const KIND: ParameterKind = ParameterKind::Other(
+        "`auto` or a FAISS factory string such as `Flat`, `HNSW32` or `IVF4096,PQ64x4fs`",
+    );
 
     /// Every text is taken, so that the error for a wrong one can say which part is wrong.
     fn parse(value: &Value) -> Option<Self> {

@@ -7,7 +7,9 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, With, parse};
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, ExecutorType, Instance, RawParameters, Value, parse_parameters,
+};
 
 use crate::columns::Columns;
 use crate::derived::{IndexChoice, IndexType, Large, Tuning};
@@ -45,7 +47,7 @@ flowrun_sdk::parameters! {
         /// Not available: vectors are not projected.
         n_components: Option<usize> = None,
         /// Only `limit` is known here; it goes before the parameter of that name.
-        match_args: With = With::new(),
+        match_args: RawParameters = RawParameters::new(),
         /// Not available: data are in the executor's `workspace`.
         data_path: Option<PathBuf> = None,
         /// How many vectors are kept in view when a vector is linked into the graph of a large index; null for 200.
@@ -77,10 +79,10 @@ pub(crate) const ANNLITE: ExecutorType = ExecutorType::new::<AnnLiteParameters>(
     "Stores documents by their embeddings and finds the nearest, with AnnLite's parameters.",
     create,
 )
-.storing();
+.with_storage();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: AnnLiteParameters = parse(build)?;
+    let parameters: AnnLiteParameters = parse_parameters(build)?;
     if parameters.n_components.is_some() {
         return Err(BuildError::parameter("n_components", "vectors are not projected here; leave it out"));
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::document_store::Store;
 use crate::kept::{Kept, StoredField, default_exclude};
@@ -21,7 +21,7 @@ flowrun_sdk::parameters! {
 
 /// Chunks are stored; the matches of chunks get them back.
 fn create_for_chunks(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: ChunkParameters = parse(build)?;
+    let parameters: ChunkParameters = parse_parameters(build)?;
     let matches_of_chunks = "@cm".parse().map_err(BuildError::failed)?;
     let store = Store {
         index_access_paths: parameters.access_paths,
@@ -46,7 +46,7 @@ flowrun_sdk::parameters! {
 
 /// Documents are stored without chunks and bytes, as Jina pruned them; matches get them back and are cut to `top_k`.
 fn create_for_roots(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: RootParameters = parse(build)?;
+    let parameters: RootParameters = parse_parameters(build)?;
     let exclude = [default_exclude(), vec![StoredField::Blob]].concat();
     let store = Store {
         index_access_paths: parameters.access_paths,
@@ -61,12 +61,12 @@ fn create_for_roots(build: &Build) -> Result<Instance, BuildError> {
 
 const fn for_chunks(name: &'static str) -> ExecutorType {
     let summary = "Stores chunks by their ids and puts them in the place of matches of chunks.";
-    ExecutorType::new::<ChunkParameters>(name, summary, create_for_chunks).storing()
+    ExecutorType::new::<ChunkParameters>(name, summary, create_for_chunks).with_storage()
 }
 
 const fn for_roots(name: &'static str) -> ExecutorType {
     let summary = "Stores documents by their ids and puts them in the place of matches.";
-    ExecutorType::new::<RootParameters>(name, summary, create_for_roots).storing()
+    ExecutorType::new::<RootParameters>(name, summary, create_for_roots).with_storage()
 }
 
 pub(crate) const BASE_PB: ExecutorType = for_chunks("BasePbIndexer");

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::columns::Columns;
 use crate::derived::{IndexChoice, Tuning};
@@ -55,11 +55,11 @@ pub(crate) const NUMPY: ExecutorType = ExecutorType::new::<NumpyParameters>(
     "NumpyIndexer",
     "Stores the vectors of chunks and finds the nearest, as Jina 0.x did with numpy.",
     |build| {
-        let parameters: NumpyParameters = parse(build)?;
+        let parameters: NumpyParameters = parse_parameters(build)?;
         indexer("NumpyIndexer", Names::OWN, parameters.metric, parameters.access_paths).build(build)
     },
 )
-.storing();
+.with_storage();
 
 flowrun_sdk::choice! {
     /// How `FaissIndexer` measures distances.
@@ -96,10 +96,10 @@ pub(crate) const FAISS: ExecutorType = ExecutorType::new::<FaissParameters>(
     "Stores the vectors of chunks and finds the nearest by a FAISS index of any kind.",
     create_faiss,
 )
-.storing();
+.with_storage();
 
 fn create_faiss(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: FaissParameters = parse(build)?;
+    let parameters: FaissParameters = parse_parameters(build)?;
     if let IndexChoice::Unknown(_, reason) = &parameters.index_key {
         return Err(BuildError::parameter("index_key", reason));
     }
@@ -150,7 +150,7 @@ pub(crate) const ANNOY: ExecutorType = ExecutorType::new::<AnnoyParameters>(
     "AnnoyIndexer",
     "Stores the vectors of chunks and finds the nearest; the same index as NumpyIndexer, without Annoy's trees.",
     |build| {
-        let parameters: AnnoyParameters = parse(build)?;
+        let parameters: AnnoyParameters = parse_parameters(build)?;
         let metric = match parameters.metric {
             AnnoyMetric::Angular => Metric::Cosine,
             AnnoyMetric::Euclidean => Metric::Euclidean,
@@ -161,7 +161,7 @@ pub(crate) const ANNOY: ExecutorType = ExecutorType::new::<AnnoyParameters>(
         let names = Names { metrics, ..Names::OWN };
         indexer("AnnoyIndexer", names, metric, parameters.access_paths).build(build)
     },
-).storing();
+).with_storage();
 
 flowrun_sdk::choice! {
     /// How `NmslibIndexer` measures distances.
@@ -199,7 +199,7 @@ pub(crate) const NMSLIB: ExecutorType = ExecutorType::new::<NmslibParameters>(
     "NmslibIndexer",
     "Stores the vectors of chunks and finds the nearest; the same index as NumpyIndexer, without nmslib's methods.",
     |build| {
-        let parameters: NmslibParameters = parse(build)?;
+        let parameters: NmslibParameters = parse_parameters(build)?;
         let metric = match parameters.space {
             NmslibSpace::Cosine => Metric::Cosine,
             NmslibSpace::L2 => Metric::Euclidean,
@@ -213,4 +213,4 @@ pub(crate) const NMSLIB: ExecutorType = ExecutorType::new::<NmslibParameters>(
         let names = Names { metric: "space", metrics, ..Names::OWN };
         indexer("NmslibIndexer", names, metric, parameters.access_paths).build(build)
     },
-).storing();
+).with_storage();

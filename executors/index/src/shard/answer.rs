@@ -44,23 +44,23 @@ pub(super) fn check_count(queries: usize, k: usize) -> Result<(), ExecutorError>
 
 /// Counts what an answer holds while it is put together.
 #[derive(Debug)]
-pub(crate) struct AnswerBytes {
+pub(crate) struct AnswerBudget {
     left: usize,
 }
 
-impl Default for AnswerBytes {
+impl Default for AnswerBudget {
     fn default() -> Self {
         Self { left: ANSWER_BYTES_MAX }
     }
 }
 
-impl AnswerBytes {
+impl AnswerBudget {
     /// Counts a document.
     ///
     /// # Errors
     /// [`flowrun_sdk::ErrorKind::Input`] when the answer has become too large.
-    pub(crate) fn add(&mut self, document: &Document) -> Result<(), ExecutorError> {
-        let left = self.left.checked_sub(document.bytes());
+    pub(crate) fn charge(&mut self, document: &Document) -> Result<(), ExecutorError> {
+        let left = self.left.checked_sub(document.memory_bytes());
         self.left = left.ok_or_else(|| {
             ExecutorError::input(format_args!(
                 "the stored documents that are asked for hold more than the {ANSWER_BYTES_MAX} bytes that one answer \
@@ -76,13 +76,13 @@ impl View {
     pub(super) fn matches(
         &self,
         nearest: Nearest,
-        bytes: &mut AnswerBytes,
+        bytes: &mut AnswerBudget,
         check: Check<'_>,
     ) -> Result<Vec<Match>, ExecutorError> {
         let Ranked { certain, tied, distance, places } = nearest.into_ranked();
         let mut matched = |distance, row| {
-            let document = self.table.document_at(row)?;
-            bytes.add(&document)?;
+            let document = self.table.document_of_row(row)?;
+            bytes.charge(&document)?;
             Ok::<_, ExecutorError>(Match { distance, document })
         };
         let certain = certain.into_iter().map(|(distance, row)| matched(distance, row));
@@ -106,7 +106,7 @@ impl View {
             if number % IDS_PER_CHECK == 0 {
                 check()?;
             }
-            let named = (self.table.id_of(row)?, row);
+            let named = (self.table.id_of_row(row)?, row);
             if first.len() < places {
                 first.push(named);
             } else if let Some(mut last) = first.peek_mut()
@@ -127,7 +127,7 @@ mod tests {
     use flowrun_sdk::ErrorKind;
 
     use super::super::tests::shard;
-    use super::super::{Asked, Change, OpenShard};
+    use super::super::{Change, OpenShard, SearchParams};
     use super::*;
     use crate::metric::Query;
     use crate::storage::Put;
@@ -165,7 +165,7 @@ mod tests {
                 let given_up = || ExecutorError::new(ErrorKind::Cancelled, "given up");
                 (checks.get() <= most).then_some(()).ok_or_else(given_up)
             };
-            state.matches(tied(rows, 3), &mut AnswerBytes::default(), &check)
+            state.matches(tied(rows, 3), &mut AnswerBudget::default(), &check)
         };
         let found: Vec<String> = at_most(9).unwrap().into_iter().map(|found| found.document.id).collect();
         assert_eq!((found, checks.get()), (["00000", "00001", "00002"].map(str::to_owned).to_vec(), 3));
@@ -177,8 +177,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let shard = copies(directory.path(), 10);
         let state = shard.state.read().view();
-        let bytes = Document::new("00000").bytes();
-        let answer = |left| state.matches(tied(10, 4), &mut AnswerBytes { left }, &|| Ok(()));
+        let bytes = Document::new("00000").memory_bytes();
+        let answer = |left| state.matches(tied(10, 4), &mut AnswerBudget { left }, &|| Ok(()));
         assert_eq!(answer(4 * bytes).unwrap().len(), 4);
         let error = answer(4 * bytes - 1).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Input);
@@ -193,7 +193,9 @@ mod tests {
         let shard = copies(directory.path(), 1000);
         let queries: Vec<Query> = (0..MATCHES_MAX / 1000 + 1).map(|_| Query::new(vec![1.0, 2.0])).collect();
         let untouched = || panic!("the search began");
-        let error = shard.search(&queries, &Asked { k: 10_000, ..Asked::default() }, &untouched).unwrap_err();
+        let error = shard
+            .search(&queries, &SearchParams { k: 10_000, ..SearchParams::default() }, &untouched)
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Parameter);
         let expected =
             "263 queries with 1000 matches each are more than the 262144 matches that one request may have";
@@ -203,7 +205,9 @@ mod tests {
         let mut removal = Change::default();
         removed.for_each(|id| removal.remove(id));
         shard.apply(removal).unwrap();
-        let found = shard.search(&queries, &Asked { k: 10_000, ..Asked::default() }, &|| Ok(())).unwrap();
+        let found = shard
+            .search(&queries, &SearchParams { k: 10_000, ..SearchParams::default() }, &|| Ok(()))
+            .unwrap();
         assert!(found.iter().all(|matches| matches.len() == 10));
     }
 }

@@ -12,7 +12,7 @@ use flowrun_sdk::ExecutorError;
 use super::Shard;
 use super::state::State;
 use crate::storage::{
-    Layout, Manifest, StorageError, Table, VectorFile, make_directory, sync_directory, write_living,
+    Layout, Manifest, StorageError, Table, VectorFile, copy_live_documents, make_directory, sync_directory,
 };
 
 /// Backups of one shard: each may be as large as the shard, and anybody who may write can ask for one.
@@ -146,7 +146,7 @@ impl Shard {
         let vectors = vectors.ok_or_else(|| ExecutorError::resource("nothing was ever stored here"))?;
         let manifest = state.manifest.with_generation(1).with_documents();
         let view = state.view();
-        drop(write_living(copy, &view.table, &vectors.file, manifest.generation)?);
+        drop(copy_live_documents(copy, &view.table, &vectors.file, manifest.generation)?);
         manifest.write(copy)?;
         Ok(view.counters.documents)
     }
@@ -183,21 +183,21 @@ impl Shard {
     fn copy_backup(&self, source: &Layout, generation: u32) -> Result<State, StorageError> {
         let damaged = |reason: &str| StorageError::damaged(&source.manifest(), reason);
         let manifest = Manifest::read(source)?.ok_or_else(|| damaged("it is missing"))?;
-        manifest.check(source, &self.settings.wanted)?;
+        manifest.check(source, &self.settings.schema)?;
         let dimension = manifest.dimension.ok_or_else(|| damaged("it names no dimension"))?;
         let documents = source.documents(manifest.generation);
         if !documents.exists() {
             return Err(StorageError::damaged(&documents, "it is missing"));
         }
         let table = Table::open(&documents)?;
-        let vectors = VectorFile::open_to_read(
+        let vectors = VectorFile::open_read_only(
             &source.vectors(manifest.generation),
             dimension,
             manifest.elements(),
             table.counters()?.rows,
         )?;
-        drop(write_living(&self.layout, &table, &vectors, generation)?);
-        let manifest = manifest.renewed(&self.settings.wanted).with_generation(generation);
+        drop(copy_live_documents(&self.layout, &table, &vectors, generation)?);
+        let manifest = manifest.renewed(&self.settings.schema).with_generation(generation);
         State::open(&self.layout, manifest, &self.settings)
     }
 }

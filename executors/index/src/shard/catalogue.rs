@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use flowrun_sdk::filter::{Comparison, Fields, Filter, Found, Scalar, Test};
+use flowrun_sdk::filter::{Comparison, FieldLookup, FieldValue, Filter, Predicate, Scalar};
 use flowrun_sdk::{Tags, Value};
 
 /// How many tags are known; documents with more may have anything in the others.
@@ -79,7 +79,7 @@ impl Catalogue {
                 filters.iter().any(|filter| self.may_say(filter, truth))
             }
             (Filter::Not(filter), _) => self.may_say(filter, !truth),
-            (Filter::Field { name, test: Test::Exists(expected) }, _) => {
+            (Filter::Field { name, test: Predicate::Exists(expected) }, _) => {
                 // Of no tag is it known that every document has it.
                 *expected != truth || self.tags.get(name).map_or(self.has_others, Values::has_some)
             }
@@ -94,16 +94,16 @@ impl Catalogue {
 
 impl Values {
     fn widen(&mut self, value: &Value) {
-        match Found::of(value) {
-            Found::Nothing => {}
-            Found::Truth(true) => self.has_true = true,
-            Found::Truth(false) => self.has_false = true,
-            Found::Several(_) => self.has_several = true,
-            Found::Number(number) => {
+        match FieldValue::from_json(value) {
+            FieldValue::Missing => {}
+            FieldValue::Bool(true) => self.has_true = true,
+            FieldValue::Bool(false) => self.has_false = true,
+            FieldValue::Collection(_) => self.has_several = true,
+            FieldValue::Number(number) => {
                 let (least, most) = self.numbers.unwrap_or((number, number));
                 self.numbers = Some((least.min(number), most.max(number)));
             }
-            Found::Text(text) => self.texts.widen(text),
+            FieldValue::Text(text) => self.texts.widen(text),
         }
     }
 
@@ -114,15 +114,15 @@ impl Values {
     }
 
     /// Whether one of the values may pass `test`, which is that of `filter`.
-    fn may_pass(&self, test: &Test, filter: &Filter) -> bool {
-        let passes = |found| filter.passes(&Single(found));
-        (self.has_true && passes(Found::Truth(true)))
-            || (self.has_false && passes(Found::Truth(false)))
-            || (self.has_several && matches!(test, Test::Size(_)))
+    fn may_pass(&self, test: &Predicate, filter: &Filter) -> bool {
+        let passes = |found| filter.matches(&Single(found));
+        (self.has_true && passes(FieldValue::Bool(true)))
+            || (self.has_false && passes(FieldValue::Bool(false)))
+            || (self.has_several && matches!(test, Predicate::Size(_)))
             || self.numbers.is_some_and(|numbers| may_pass_number(test, numbers))
             || match &self.texts {
                 Texts::Any => true,
-                Texts::These(texts) => texts.iter().any(|text| passes(Found::Text(text))),
+                Texts::These(texts) => texts.iter().any(|text| passes(FieldValue::Text(text))),
             }
     }
 }
@@ -142,29 +142,29 @@ impl Texts {
 }
 
 /// Whether a number between two may pass a test.
-fn may_pass_number(test: &Test, (least, most): (f64, f64)) -> bool {
+fn may_pass_number(test: &Predicate, (least, most): (f64, f64)) -> bool {
     let is_between = |number: &f64| (least..=most).contains(number);
     match test {
-        Test::Compare(comparison, Scalar::Number(number)) => match comparison {
+        Predicate::Compare(comparison, Scalar::Number(number)) => match comparison {
             Comparison::Equal => is_between(number),
             Comparison::Less => least < *number,
             Comparison::LessOrEqual => least <= *number,
             Comparison::Greater => most > *number,
             Comparison::GreaterOrEqual => most >= *number,
         },
-        Test::OneOf(values) => {
+        Predicate::OneOf(values) => {
             values.iter().any(|value| matches!(value, Scalar::Number(number) if is_between(number)))
         }
-        Test::Compare(..) | Test::Matches(_) | Test::Size(_) => false,
-        Test::Exists(_) => true,
+        Predicate::Compare(..) | Predicate::Matches(_) | Predicate::Size(_) => false,
+        Predicate::Exists(_) => true,
     }
 }
 
 /// Something of which every field is the same.
-struct Single<'a>(Found<'a>);
+struct Single<'a>(FieldValue<'a>);
 
-impl Fields for Single<'_> {
-    fn find(&self, _: &str) -> Found<'_> {
+impl FieldLookup for Single<'_> {
+    fn field(&self, _: &str) -> FieldValue<'_> {
         self.0
     }
 }
@@ -286,7 +286,7 @@ mod tests {
         #[test]
         fn what_a_document_passes_is_possible(asked in filters(), documents in documents()) {
             let parsed = filter(&asked);
-            let passed = documents.iter().any(|tags| parsed.passes(tags.as_object().unwrap()));
+            let passed = documents.iter().any(|tags| parsed.matches(tags.as_object().unwrap()));
             prop_assert!(!passed || catalogue(&documents).may_match(&parsed), "{} {:?}", asked, documents);
         }
     }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::Shard;
 use super::recurring::Recurring;
-use crate::storage::{Change, Reader, StorageError, Tagged};
+use crate::storage::{Change, DocumentTags, Reader, StorageError};
 
 /// How many documents are removed in one change.
 const REMOVED_AT_ONCE: usize = 1024;
@@ -59,7 +59,7 @@ impl Expiry {
     pub(super) fn read(tag: &str, table: &Reader) -> Result<Self, StorageError> {
         let expiry = Self { tag: tag.to_owned(), due: Mutex::default() };
         for stored in table.tags() {
-            let Tagged { id, tags, .. } = stored?;
+            let DocumentTags { id, tags, .. } = stored?;
             expiry.note(&id, &tags);
         }
         Ok(expiry)
@@ -143,7 +143,7 @@ pub(super) fn start_expiring(
         Err(error) => {
             let reason = format!("documents are kept for longer than they should be: {error}");
             tracing::error!("{reason}");
-            health.fail(reason);
+            health.set_unhealthy(reason);
             None
         }
     }))

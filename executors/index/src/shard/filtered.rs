@@ -14,8 +14,8 @@ use flowrun_sdk::{Document, ExecutorError};
 use super::answer::Check;
 use super::tags::TagColumns;
 use super::view::View;
-use super::{AnswerBytes, RowSet, Shard};
-use crate::storage::{StorageError, Tagged};
+use super::{AnswerBudget, RowSet, Shard};
+use crate::storage::{DocumentTags, StorageError};
 
 /// How many documents are judged before the deadline is looked at again.
 const DOCUMENTS_PER_CHECK: usize = 1024;
@@ -39,7 +39,7 @@ impl Shard {
     ///
     /// # Errors
     /// When data cannot be read, the answer would outgrow its bounds, or `check` says to give up.
-    pub(crate) fn filter(
+    pub(crate) fn find_matching(
         &self,
         filter: &Filter,
         page: &Page,
@@ -50,7 +50,7 @@ impl Shard {
         let mut first = First { page, held: Vec::new() };
         match &page.order_by {
             Some(name) => each_meant(filter, view.table.tags(), check, |tagged| {
-                let tag = tagged.tags.get(name).and_then(Scalar::of);
+                let tag = tagged.tags.get(name).and_then(Scalar::from_json);
                 first.push(tagged.id, tag)
             })?,
             None => {
@@ -63,7 +63,7 @@ impl Shard {
     /// Documents in the order of their ids, those behind `after`, as many as `limit`.
     ///
     /// # Errors
-    /// As for [`Shard::filter`].
+    /// As for [`Shard::find_matching`].
     pub(crate) fn list(
         &self,
         filter: &Filter,
@@ -85,7 +85,11 @@ impl Shard {
     ///
     /// # Errors
     /// When data cannot be read, or `check` says to give up.
-    pub(crate) fn ids(&self, filter: &Filter, check: Check<'_>) -> Result<Vec<String>, ExecutorError> {
+    pub(crate) fn matching_ids(
+        &self,
+        filter: &Filter,
+        check: Check<'_>,
+    ) -> Result<Vec<String>, ExecutorError> {
         let mut ids = Vec::new();
         let state = self.read();
         each_meant(filter, state.view().table.tags(), check, |tagged| {
@@ -99,7 +103,7 @@ impl Shard {
     ///
     /// # Errors
     /// When data cannot be read, or `check` says to give up.
-    pub(crate) fn count(&self, filter: &Filter, check: Check<'_>) -> Result<u64, ExecutorError> {
+    pub(crate) fn count_matching(&self, filter: &Filter, check: Check<'_>) -> Result<u64, ExecutorError> {
         let mut count = 0;
         let state = self.read();
         each_meant(filter, state.view().table.tags(), check, |_| {
@@ -113,12 +117,12 @@ impl Shard {
 impl View {
     /// The documents of these ids, which are stored.
     fn documents(&self, ids: impl Iterator<Item = String>) -> Result<Vec<Document>, ExecutorError> {
-        let mut bytes = AnswerBytes::default();
+        let mut bytes = AnswerBudget::default();
         let document = |id: String| {
             let missing =
                 || StorageError::damaged(self.table.path(), format_args!("document `{id}` is missing"));
             let document = self.table.document(&id)?.ok_or_else(missing)?;
-            bytes.add(&document)?;
+            bytes.charge(&document)?;
             Ok(document)
         };
         ids.map(document).collect()
@@ -156,16 +160,16 @@ impl View {
 /// Hands over each of these documents that a filter means, until no more are wanted.
 fn each_meant(
     filter: &Filter,
-    stored: impl Iterator<Item = Result<Tagged, StorageError>>,
+    stored: impl Iterator<Item = Result<DocumentTags, StorageError>>,
     check: Check<'_>,
-    mut accept: impl FnMut(Tagged) -> bool,
+    mut accept: impl FnMut(DocumentTags) -> bool,
 ) -> Result<(), ExecutorError> {
     for (number, tagged) in stored.enumerate() {
         if number % DOCUMENTS_PER_CHECK == 0 {
             check()?;
         }
         let tagged = tagged?;
-        if filter.passes(&tagged.tags) && !accept(tagged) {
+        if filter.matches(&tagged.tags) && !accept(tagged) {
             break;
         }
     }

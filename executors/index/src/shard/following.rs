@@ -52,13 +52,13 @@ impl Shard {
     ///
     /// # Errors
     /// When there is none, or it is not what is wanted, or damaged.
-    pub(super) fn open_to_read(layout: Layout, settings: Settings) -> Result<Self, StorageError> {
+    pub(super) fn open_read_only(layout: Layout, settings: Settings) -> Result<Self, StorageError> {
         if !layout.manifest().exists() && layout.has_generations()? {
             return Err(StorageError::damaged(&layout.manifest(), "it is missing"));
         }
-        let (state, seen) = Manifest::of_current(&layout, |written| {
-            written.check(&layout, &settings.wanted)?;
-            let manifest = written.renewed(&settings.wanted);
+        let (state, seen) = Manifest::run_on_current(&layout, |written| {
+            written.check(&layout, &settings.schema)?;
+            let manifest = written.renewed(&settings.schema);
             settings.check_index(manifest.dimension)?;
             // What is written from here on is looked for.
             let seen = Seen::now(&layout)?;
@@ -84,7 +84,7 @@ impl Shard {
             let began = Instant::now();
             let followed = match shard.follow() {
                 Ok(None) if absences >= ABSENCES_MAX => {
-                    Err(StorageError::Absent(shard.layout.directory().to_owned()))
+                    Err(StorageError::NoIndex(shard.layout.directory().to_owned()))
                 }
                 followed => followed,
             };
@@ -96,8 +96,8 @@ impl Shard {
                         wake();
                     }
                     // What others tell stays.
-                    if told.is_some() && told.take() == health.trouble() {
-                        health.recover();
+                    if told.is_some() && told.take() == health.unhealthy_reason() {
+                        health.set_healthy();
                     }
                 }
                 Err(error) => {
@@ -106,7 +106,7 @@ impl Shard {
                         tracing::warn!("{reason}");
                     }
                     told = Some(reason.clone());
-                    health.fail(reason);
+                    health.set_unhealthy(reason);
                 }
             }
             Some(LOOKING.max(began.elapsed() * REST))
@@ -122,7 +122,7 @@ impl Shard {
         }
         // What somebody takes into memory meanwhile would be missing.
         let _writing = self.writing.lock();
-        let next = Manifest::of_current(&self.layout, |written| self.succeeding(written))?;
+        let next = Manifest::run_on_current(&self.layout, |written| self.succeeding(written))?;
         if let Some(vectors) = &next.vectors {
             let view = next.view();
             vectors.commit(view.counters.rows, view.live());
@@ -134,7 +134,7 @@ impl Shard {
 
     /// What is there now, with what is known of it in memory.
     fn succeeding(&self, written: &Manifest) -> Result<State, StorageError> {
-        written.check(&self.layout, &self.settings.wanted)?;
+        written.check(&self.layout, &self.settings.schema)?;
         let (generation, vectors, had_tags) = {
             let state = self.read();
             (state.manifest.generation, state.vectors.clone(), state.view().tags.is_some())
@@ -143,7 +143,7 @@ impl Shard {
         let path = self.layout.vectors(generation);
         let is_same = |vectors: &Arc<Vectors>| generation == written.generation && vectors.file.is_at(&path);
         let vectors = vectors.filter(is_same);
-        let manifest = written.renewed(&self.settings.wanted);
+        let manifest = written.renewed(&self.settings.schema);
         let next = self.catalogued(State::open_with(&self.layout, manifest, &self.settings, vectors)?)?;
         if had_tags {
             next.fill_tags(&self.settings.columns)?;
@@ -161,7 +161,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::OpenShard;
-    use super::super::search::Asked;
+    use super::super::search::SearchParams;
     use super::super::tests::settings;
     use super::*;
     use crate::derived::IndexChoice;
@@ -170,10 +170,10 @@ mod tests {
 
     fn open(directory: &std::path::Path, read_only: bool) -> Arc<OpenShard> {
         let mut settings = settings(IndexChoice::new("HNSW8"), Fsync::Never);
-        settings.wanted.index = "HNSW8".to_owned();
+        settings.schema.index = "HNSW8".to_owned();
         settings.columns = vec!["number".to_owned()];
         settings.read_only = read_only;
-        Shard::open(&Context { read_only, ..Context::alone(directory) }, settings).unwrap()
+        Shard::open(&Context { read_only, ..Context::standalone(directory) }, settings).unwrap()
     }
 
     /// Writes a document of its own, and the one that every change writes.
@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn found(shard: &Shard, number: u32, filter: Option<&Filter>) -> Vec<String> {
-        let asked = Asked { k: 2, filter, ..Asked::default() };
+        let asked = SearchParams { k: 2, filter, ..SearchParams::default() };
         let answers = shard.search(&[Query::new(vec![number as f32, 0.0])], &asked, &|| Ok(())).unwrap();
         answers.into_iter().flatten().map(|found| found.document.id.to_string()).collect()
     }
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(found(&reading, 150, Some(&filter))[0], "150");
         assert!(reading.read().catalogue.read().as_ref().unwrap().may_match(&filter));
         assert!(Arc::ptr_eq(&vectors, reading.read().vectors.as_ref().unwrap()));
-        reading.settle(&|| Ok(())).unwrap();
+        reading.wait_until_indexed(&|| Ok(())).unwrap();
         assert_eq!(found(&reading, 199, None)[0], "199");
         // Another generation, and an empty one.
         writing.compact();
@@ -306,14 +306,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         drop(open(directory.path(), false));
         let layout = Layout::new(directory.path());
-        let read = Manifest::of_current(&layout, |manifest| {
+        let read = Manifest::run_on_current(&layout, |manifest| {
             if manifest.generation == 1 {
                 manifest.with_generation(2).write(&layout)?;
             }
             Ok(manifest.generation)
         });
         assert_eq!(read.unwrap(), 2);
-        let never = Manifest::of_current(&layout, |manifest| {
+        let never = Manifest::run_on_current(&layout, |manifest| {
             manifest.with_generation(manifest.generation + 1).write(&layout)
         });
         assert!(never.unwrap_err().to_string().contains("who writes leaves no time for it"));
@@ -323,7 +323,7 @@ mod tests {
     fn where_nothing_was_written_yet_there_is_nothing_to_read() {
         let directory = tempfile::tempdir().unwrap();
         let settings = Settings { read_only: true, ..settings(IndexChoice::AUTO, Fsync::Never) };
-        let refused = Shard::open(&Context::alone(directory.path()), settings).unwrap_err().to_string();
+        let refused = Shard::open(&Context::standalone(directory.path()), settings).unwrap_err().to_string();
         assert!(refused.starts_with("there is no index in"), "{refused}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }

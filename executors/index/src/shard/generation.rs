@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::{RowSet, Settings};
-use crate::storage::{Counters, Layout, Manifest, StorageError, Table, open_torn, recover};
+use crate::storage::{
+    Counters, Layout, Manifest, StorageError, Table, open_with_journal_recovery, recover_unsynced_rows,
+};
 
 /// The current generation.
 pub(super) struct Generation {
@@ -25,16 +27,16 @@ impl Generation {
         let were_made = manifest.has_documents || layout.vectors(manifest.generation).exists();
         let table = match is_missing_or_empty(&path) {
             true if were_made => return Err(StorageError::damaged(&path, "it is missing")),
-            true if read_only => return Err(StorageError::Absent(layout.directory().to_owned())),
-            _ if read_only => Table::open_beside(&path, &layout.readers())?,
-            _ => open_torn(&path, &layout.readers(), settings.fsync)?,
+            true if read_only => return Err(StorageError::NoIndex(layout.directory().to_owned())),
+            _ if read_only => Table::open_checkpoint(&path, &layout.checkpoints())?,
+            _ => open_with_journal_recovery(&path, &layout.checkpoints(), settings.fsync)?,
         };
         if !read_only {
-            recover(&table, layout, &manifest)?;
+            recover_unsynced_rows(&table, layout, &manifest)?;
         }
         let counters = table.counters()?;
         let mut dead = RowSet::default();
-        let rows = table.dead_rows()?;
+        let rows = table.tombstones()?;
         // What takes memory for a row must be one.
         if let Some(row) = rows.iter().find(|row| **row >= counters.rows) {
             let reason = format_args!("row {row} is dead of {} rows", counters.rows);

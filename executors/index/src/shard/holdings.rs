@@ -16,7 +16,7 @@ use crate::storage::{Reader, StorageError};
 const WHOLE_ENDPOINTS: [&str; 7] = ["/filter", "/list", "/count", "/status", "/clear", "/backup", "/restore"];
 
 /// What a shard knows of its documents.
-pub(crate) struct ShardHoldings {
+pub(crate) struct IndexSummary {
     shard: Weak<Shard>,
     /// The tags that filters may name.
     columns: Columns,
@@ -26,7 +26,7 @@ pub(crate) struct ShardHoldings {
     searched: Option<AccessPaths>,
 }
 
-impl ShardHoldings {
+impl IndexSummary {
     /// What an open shard knows.
     pub(crate) fn new(
         shard: &super::OpenShard,
@@ -49,20 +49,20 @@ impl ShardHoldings {
     }
 }
 
-impl ShardSummary for ShardHoldings {
-    fn documents(&self) -> u64 {
+impl ShardSummary for IndexSummary {
+    fn document_count(&self) -> u64 {
         self.ask(|state| state.view().counters.documents).unwrap_or(0)
     }
 
-    fn may_hold(&self, id: &str) -> bool {
+    fn may_contain(&self, id: &str) -> bool {
         self.finds(|table| table.holds_id(id))
     }
 
-    fn may_hold_chunks(&self, document: &Document) -> bool {
+    fn may_contain_chunks(&self, document: &Document) -> bool {
         self.finds(|table| holds_chunks(table, document))
     }
 
-    fn concerns_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+    fn targets_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
         let says = |name| parameters.get(name).is_some_and(|value| !value.is_null());
         WHOLE_ENDPOINTS.contains(&endpoint) || (endpoint == "/delete" && (says("ids") || says("filter")))
     }
@@ -74,7 +74,7 @@ impl ShardSummary for ShardHoldings {
         }
     }
 
-    fn filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
+    fn request_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
         let is_filtered = self.filtered.contains(&endpoint);
         is_filtered.then(|| self.columns.filter(parameters).ok().flatten()).flatten()
     }
@@ -87,21 +87,21 @@ impl ShardSummary for ShardHoldings {
         self.ask(matches).unwrap_or(true)
     }
 
-    fn position(&self, document: &Document) -> Option<Vec<f32>> {
+    fn placement_vector(&self, document: &Document) -> Option<Vec<f32>> {
         self.searched.as_ref()?;
         let metric = self.shard.upgrade()?.metric();
         let dimension = self.ask(|state| state.manifest.dimension)?;
         vector(document, metric, dimension).ok().map(|vector| position(&vector, metric))
     }
 
-    fn queries(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+    fn query_vectors(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
         let paths = match parameters.get("access_paths").filter(|value| !value.is_null()) {
             Some(said) => AccessPaths::parse(said)?,
             None => self.searched.clone()?,
         };
         let mut positions = Vec::new();
         let visited = paths.visit(document, &mut |document| {
-            positions.push(self.position(document).ok_or(())?);
+            positions.push(self.placement_vector(document).ok_or(())?);
             Ok::<_, ()>(())
         });
         visited.is_ok().then_some(positions)

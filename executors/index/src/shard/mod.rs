@@ -40,16 +40,16 @@ use following::Seen;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde_json::json;
 
-pub(crate) use answer::{AnswerBytes, Match};
+pub(crate) use answer::{AnswerBudget, Match};
 pub(crate) use backup::BackupName;
 pub(crate) use filtered::Page;
-pub(crate) use holdings::ShardHoldings;
-pub(crate) use moment::Moment;
+pub(crate) use holdings::IndexSummary;
+pub(crate) use moment::ReadTransaction;
 use nearest::Nearest;
-pub(crate) use residency::Resident;
+pub(crate) use residency::CacheCapacity;
 use residency::{Residency, Use};
 use rows::RowSet;
-pub(crate) use search::{Asked, RERANK_MAX};
+pub(crate) use search::{RERANK_MAX, SearchParams};
 pub(crate) use settings::Settings;
 use state::State;
 pub(crate) use worker::OpenShard;
@@ -57,7 +57,7 @@ pub(crate) use worker::OpenShard;
 use crate::derived::set_threads;
 use crate::metric::Metric;
 use crate::storage::{
-    Change, DirectoryLock, Elements, Fsync, Kind, Layout, Manifest, Outcome, Plan, StorageError,
+    Change, DirectoryLock, ElementType, Fsync, Layout, Manifest, Outcome, Plan, StorageError, StorageKind,
     make_directory, remove_remains,
 };
 
@@ -99,11 +99,11 @@ impl Shard {
     /// When what is there is not what is wanted, is damaged, or belongs to another process.
     pub(crate) fn open(context: &Context, settings: Settings) -> Result<Arc<OpenShard>, StorageError> {
         let layout = Layout::new(&context.workspace);
-        let wanted = settings.wanted.clone();
+        let schema = settings.schema.clone();
         let health = context.health.clone();
         let open = || {
             let mut shard = Self::open_directory(layout, settings)?;
-            if let Some(resident) = shard.settings.resident {
+            if let Some(resident) = shard.settings.cache_capacity {
                 let directory = shard.layout.directory();
                 let all = directory.parent().unwrap_or(directory);
                 shard.residency = Some(Residency::of(&context.pod, all, resident));
@@ -112,39 +112,39 @@ impl Shard {
         };
         let shard = context.shared.get_or_open(&context.workspace, open)?;
         let state = shard.read();
-        state.manifest.check(&shard.layout, &wanted)?;
+        state.manifest.check(&shard.layout, &schema)?;
         drop(state);
         observed::observe(shard.shard(), &context.metrics);
         Ok(shard)
     }
 
     fn open_directory(layout: Layout, settings: Settings) -> Result<Self, StorageError> {
-        Manifest::check_siblings(&layout, &settings.wanted)?;
+        Manifest::check_siblings(&layout, &settings.schema)?;
         // What cannot be must leave nothing behind.
-        settings.check_index(settings.wanted.dimension)?;
+        settings.check_index(settings.schema.dimension)?;
         if settings.read_only {
-            return Self::open_to_read(layout, settings);
+            return Self::open_read_only(layout, settings);
         }
         let directory = layout.directory();
         make_directory(directory)?;
-        let lock = DirectoryLock::take(&layout)?;
+        let lock = DirectoryLock::acquire(&layout)?;
         let written = Manifest::read(&layout)?;
         if let Some(written) = &written {
-            written.check(&layout, &settings.wanted)?;
+            written.check(&layout, &settings.schema)?;
         }
         let manifest = match &written {
-            Some(written) => written.renewed(&settings.wanted),
+            Some(written) => written.renewed(&settings.schema),
             // The manifest is written first: without it nothing of ours is here, unless somebody took it away.
             None if layout.has_generations()? => {
                 return Err(StorageError::damaged(&layout.manifest(), "it is missing"));
             }
-            None => Manifest::new(&settings.wanted, 1),
+            None => Manifest::new(&settings.schema, 1),
         };
         settings.check_index(manifest.dimension)?;
         if written.as_ref() != Some(&manifest) {
             manifest.write(&layout)?;
         }
-        remove_remains(&layout.readers());
+        remove_remains(&layout.checkpoints());
         // What was begun and takes room; but nothing as long as the current one is not there.
         if layout.documents(manifest.generation).exists() {
             layout.remove_other_generations(manifest.generation)?;
@@ -182,27 +182,27 @@ impl Shard {
     }
 
     /// How many documents are stored.
-    pub(crate) fn documents(&self) -> u64 {
+    pub(crate) fn document_count(&self) -> u64 {
         self.read().view().counters.documents
     }
 
     /// How distances are measured.
     pub(crate) fn metric(&self) -> Metric {
-        self.settings.wanted.metric
+        self.settings.schema.metric
     }
 
     /// What the elements of stored vectors are. May be asked while a moment is held, whoever waits to write.
-    pub(crate) fn elements(&self) -> Elements {
+    pub(crate) fn elements(&self) -> ElementType {
         self.state.read_recursive().manifest.elements()
     }
 
     /// Makes a change durable, and then visible, that may depend on what is stored: nobody else writes meanwhile.
     fn write<E: From<StorageError>>(
         &self,
-        change: impl FnOnce(&Moment<'_>) -> Result<Change, E>,
+        change: impl FnOnce(&ReadTransaction<'_>) -> Result<Change, E>,
     ) -> Result<Outcome, E> {
         let _writing = self.writing.lock();
-        let change = change(&self.moment())?;
+        let change = change(&self.read_transaction())?;
         let outcome = self.store(change)?;
         if let Err(error) = self.keep_up() {
             // It is written, and found without FAISS.
@@ -211,11 +211,11 @@ impl Shard {
         Ok(outcome)
     }
 
-    /// The same for who brings much, and [settles](OpenShard::settle) when all is there: then one index is built of all.
+    /// The same for who brings much, and [settles](OpenShard::wait_until_indexed) when all is there: then one index is built of all.
     ///
     /// # Errors
     /// When it could not be made durable.
-    pub(crate) fn load(&self, change: Change) -> Result<Outcome, StorageError> {
+    pub(crate) fn bulk_load(&self, change: Change) -> Result<Outcome, StorageError> {
         let _writing = self.writing.lock();
         self.store(change)
     }
@@ -270,7 +270,7 @@ impl Shard {
         let _alone = self.backups.lock();
         drop(hurry);
         let _writing = self.writing.lock();
-        let manifest = Manifest::new(&self.settings.wanted, self.unbroken_generation()? + 1);
+        let manifest = Manifest::new(&self.settings.schema, self.unbroken_generation()? + 1);
         // What an attempt that failed left there is not what is made now.
         self.layout.remove_other_generations(manifest.generation - 1)?;
         // The new generation is whole before the manifest names it; from there on the old one is gone.
@@ -345,7 +345,7 @@ impl Shard {
     }
 
     /// Writes out what would have to be computed again at the next opening, unless the index is only read.
-    pub(crate) fn save(&self) {
+    pub(crate) fn save_index(&self) {
         let vectors = self.state.read().vectors.clone();
         if let Some(vectors) = vectors {
             vectors.finish();
@@ -357,14 +357,14 @@ impl Shard {
         let state = self.read();
         let view = state.view();
         let mut status = vec![("documents", json!(view.counters.documents))];
-        if self.settings.wanted.kind == Kind::Documents {
+        if self.settings.schema.kind == StorageKind::Documents {
             return Ok(status);
         }
         let vectors = state.vectors.as_ref();
         status.push(("vectors", json!(vectors.map_or(0, |_| view.live()))));
         status.push(("deleted", json!(vectors.map_or(0, |_| view.dead.len()))));
         status.push(("dimension", json!(state.manifest.dimension)));
-        status.push(("metric", json!(self.settings.wanted.metric.name())));
+        status.push(("metric", json!(self.settings.schema.metric.name())));
         let index = vectors.map(|vectors| vectors.served.read().derived.kind().text().to_owned());
         status.push(("index", json!(index.unwrap_or_else(|| self.settings.index.text().to_owned()))));
         status.push(("trained", json!(vectors.is_some_and(|vectors| vectors.is_trained()))));

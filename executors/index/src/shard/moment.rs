@@ -11,21 +11,21 @@ use super::view::View;
 use crate::storage::StorageError;
 
 /// What is stored at one moment. While it is held no other generation takes the place of this one.
-pub(crate) struct Moment<'a> {
+pub(crate) struct ReadTransaction<'a> {
     state: RwLockReadGuard<'a, State>,
     view: Arc<View>,
 }
 
 impl Shard {
     /// What is stored now.
-    pub(crate) fn moment(&self) -> Moment<'_> {
+    pub(crate) fn read_transaction(&self) -> ReadTransaction<'_> {
         let state = self.read();
         let view = state.view();
-        Moment { state, view }
+        ReadTransaction { state, view }
     }
 }
 
-impl Moment<'_> {
+impl ReadTransaction<'_> {
     /// The stored document of that id.
     pub(crate) fn document(&self, id: &str) -> Result<Option<Document>, StorageError> {
         self.view.table.document(id)
@@ -33,7 +33,7 @@ impl Moment<'_> {
 
     /// The vector of a stored document, as it was stored.
     pub(crate) fn vector(&self, id: &str) -> Result<Option<Vec<f32>>, StorageError> {
-        let Some((vectors, row)) = self.state.vectors.as_ref().zip(self.view.table.row_of(id)?) else {
+        let Some((vectors, row)) = self.state.vectors.as_ref().zip(self.view.table.row_of_id(id)?) else {
             return Ok(None);
         };
         vectors.file.vector(row).map(Some)

@@ -62,7 +62,7 @@ struct Present(Health);
 impl Drop for Present {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.fail("a thread of the index has panicked: restart the flow");
+            self.0.set_unhealthy("a thread of the index has panicked: restart the flow");
         }
     }
 }

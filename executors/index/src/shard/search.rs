@@ -10,7 +10,7 @@ use std::ops::Range;
 use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{ExecutorError, tracing};
 
-use super::answer::{AnswerBytes, Check, Match, check_count};
+use super::answer::{AnswerBudget, Check, Match, check_count};
 use super::tags::TagColumns;
 use super::vectors::{Served, Vectors};
 use super::view::View;
@@ -40,7 +40,7 @@ const ROWS_PER_CHECK: u64 = 4096;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct SearchParams<'a> {
     /// How many matches of each query.
     pub(crate) k: usize,
     /// Which documents may be matches.
@@ -59,7 +59,7 @@ impl Shard {
     pub(crate) fn search(
         &self,
         queries: &[Query],
-        asked: &Asked<'_>,
+        asked: &SearchParams<'_>,
         check: Check<'_>,
     ) -> Result<Vec<Vec<Match>>, ExecutorError> {
         let _entered = self.enter(Use::Ask, check)?;
@@ -78,7 +78,7 @@ impl Shard {
             None => Vec::new(),
         };
         let mut answers = Vec::with_capacity(queries.len());
-        let mut bytes = AnswerBytes::default();
+        let mut bytes = AnswerBudget::default();
         for nearest in nearest {
             answers.push(view.matches(nearest, &mut bytes, check)?);
         }
@@ -369,12 +369,12 @@ mod tests {
     fn rows_that_were_put_in_since_a_search_began_take_nobodys_place() {
         let directory = tempfile::tempdir().unwrap();
         let settings = settings(IndexChoice::new("HNSW8"), Fsync::Never);
-        let shard = Shard::open(&Context::alone(directory.path()), settings).unwrap();
+        let shard = Shard::open(&Context::standalone(directory.path()), settings).unwrap();
         let write = |ids: Range<u32>| {
             for id in ids {
                 shard.apply(change(&id.to_string())).unwrap();
             }
-            shard.settle(&|| Ok(())).unwrap();
+            shard.wait_until_indexed(&|| Ok(())).unwrap();
         };
         write(0..20);
         let mut removal = crate::storage::Change::default();

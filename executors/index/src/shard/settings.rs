@@ -1,14 +1,14 @@
 //! How a shard is to be opened, and whether that can be.
 
-use super::Resident;
+use super::CacheCapacity;
 use crate::derived::{Approximation, Derived, DerivedError, IndexChoice, IndexType, Tuning};
 use crate::metric::Metric;
-use crate::storage::{Fsync, StorageError, Wanted};
+use crate::storage::{Fsync, Schema, StorageError};
 
 /// How a shard is to be opened.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) wanted: Wanted,
+    pub(crate) schema: Schema,
     pub(crate) index: IndexChoice,
     pub(crate) tuning: Tuning,
     pub(crate) fsync: Fsync,
@@ -19,7 +19,7 @@ pub(crate) struct Settings {
     /// The tag that says until when a document is kept.
     pub(crate) expires: Option<String>,
     /// How many shards of the pod have their index in memory, if not all.
-    pub(crate) resident: Option<Resident>,
+    pub(crate) cache_capacity: Option<CacheCapacity>,
 }
 
 impl Settings {
@@ -27,14 +27,14 @@ impl Settings {
     pub(super) fn check_index(&self, dimension: Option<usize>) -> Result<(), StorageError> {
         let kind = self.resolve_index(0, dimension.unwrap_or(0))?;
         let Some(dimension) = dimension else { return Ok(()) };
-        let approximation = Approximation::new(self.wanted.metric, dimension);
+        let approximation = Approximation::new(self.schema.metric, dimension);
         let made = Derived::new(kind, dimension, approximation, self.tuning);
         made.map(drop).map_err(|error| self.index_refused(&error))
     }
 
     /// The kind of index for that many vectors.
     pub(super) fn resolve_index(&self, rows: u64, dimension: usize) -> Result<IndexType, StorageError> {
-        let parameter = self.wanted.names.index;
+        let parameter = self.schema.names.index;
         let kind = self.index.resolve(rows, dimension);
         kind.map_err(|reason| StorageError::IndexType { parameter, reason })
     }
@@ -45,14 +45,14 @@ impl Settings {
         rows: u64,
         dimension: usize,
     ) -> Result<Vec<IndexType>, StorageError> {
-        let parameter = self.wanted.names.index;
+        let parameter = self.schema.names.index;
         let kinds = self.index.earlier(rows, dimension);
         kinds.map_err(|reason| StorageError::IndexType { parameter, reason })
     }
 
     /// That the kind of index will not do, and what to type instead where that is known.
     pub(super) fn index_refused(&self, error: &DerivedError) -> StorageError {
-        let names = self.wanted.names;
+        let names = self.schema.names;
         let reason = match (error, names.word_for(Metric::Euclidean.name())) {
             (DerivedError::EuclideanAlone(_), Some(euclidean)) => {
                 format!("{error}: write `{}: {euclidean}`", names.metric)

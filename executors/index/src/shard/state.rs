@@ -14,7 +14,7 @@ use super::vectors::Vectors;
 use super::view::View;
 use super::{RowSet, Settings};
 use crate::derived::set_threads;
-use crate::storage::{Fsync, Kind, Layout, Manifest, Plan, StorageError, Table};
+use crate::storage::{Fsync, Layout, Manifest, Plan, StorageError, StorageKind, Table};
 
 /// The current generation.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl State {
         let expiry = expires.map(|tag| Expiry::read(tag, &view.table)).transpose()?;
         let vectors = match manifest.dimension {
             _ if vectors.is_some() => vectors,
-            Some(dimension) if settings.wanted.kind == Kind::Vectors => {
+            Some(dimension) if settings.schema.kind == StorageKind::Vectors => {
                 let opened = Vectors::open(layout, &manifest, dimension, counters, view.live(), settings)?;
                 Some(Arc::new(opened))
             }
@@ -262,7 +262,7 @@ impl State {
         match std::iter::once(first).chain(dimensions).find(|dimension| *dimension != expected) {
             Some(wrong) => {
                 let reason = format!("the vectors have {wrong} dimensions, the index {expected}");
-                Err(StorageError::Mismatch { parameter: settings.wanted.names.dimension, reason })
+                Err(StorageError::Mismatch { parameter: settings.schema.names.dimension, reason })
             }
             None => Ok(Some(expected)),
         }

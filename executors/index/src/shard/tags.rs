@@ -6,12 +6,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use flowrun_sdk::filter::{Fields, Filter, Found};
+use flowrun_sdk::filter::{FieldLookup, FieldValue, Filter};
 use flowrun_sdk::{ExecutorError, Tags, Value};
 
 use super::RowSet;
 use super::answer::Check;
-use crate::storage::{Reader, StorageError, Tagged};
+use crate::storage::{DocumentTags, Reader, StorageError};
 
 /// Rows of one chunk: what is copied when one of them changes while somebody searches.
 const ROWS_PER_CHUNK: usize = 4096;
@@ -46,7 +46,7 @@ impl TagColumns {
     pub(super) fn read(names: &[String], table: &Reader) -> Result<Self, StorageError> {
         let mut columns = Self { names: names.into(), chunks: Vec::new(), texts: HashSet::new() };
         for stored in table.tags() {
-            let Tagged { row, tags, .. } = stored?;
+            let DocumentTags { row, tags, .. } = stored?;
             if let Some(row) = row {
                 columns.set(row, &tags);
             }
@@ -74,12 +74,12 @@ impl TagColumns {
     }
 
     fn cell(&mut self, value: Option<&Value>) -> Cell {
-        match value.map_or(Found::Nothing, Found::of) {
-            Found::Nothing => Cell::Nothing,
-            Found::Truth(truth) => Cell::Truth(truth),
-            Found::Number(number) => Cell::Number(number),
-            Found::Several(entries) => Cell::Several(entries),
-            Found::Text(text) => Cell::Text(self.text(text)),
+        match value.map_or(FieldValue::Missing, FieldValue::from_json) {
+            FieldValue::Missing => Cell::Nothing,
+            FieldValue::Bool(truth) => Cell::Truth(truth),
+            FieldValue::Number(number) => Cell::Number(number),
+            FieldValue::Collection(entries) => Cell::Several(entries),
+            FieldValue::Text(text) => Cell::Text(self.text(text)),
         }
     }
 
@@ -97,7 +97,7 @@ impl TagColumns {
 
     /// Whether a filter looks at nothing else.
     pub(super) fn covers(names: &[String], filter: &Filter) -> bool {
-        filter.names().into_iter().all(|name| names.iter().any(|column| column == name))
+        filter.field_names().into_iter().all(|name| names.iter().any(|column| column == name))
     }
 
     /// The rows that a filter means, of those that live.
@@ -113,7 +113,7 @@ impl TagColumns {
             if row.is_multiple_of(1 << 16) {
                 check()?;
             }
-            if !dead.contains(row) && filter.passes(&Row { columns: self, row }) {
+            if !dead.contains(row) && filter.matches(&Row { columns: self, row }) {
                 meant.insert(row);
             }
         }
@@ -133,17 +133,17 @@ struct Row<'a> {
     row: u64,
 }
 
-impl Fields for Row<'_> {
-    fn find(&self, name: &str) -> Found<'_> {
+impl FieldLookup for Row<'_> {
+    fn field(&self, name: &str) -> FieldValue<'_> {
         let (chunk, place) = place(self.row);
         let column = self.columns.names.iter().position(|column| column == name);
         let cell = column.and_then(|column| self.columns.chunks.get(chunk)?.0.get(column)?.get(place));
         match cell {
-            None | Some(Cell::Nothing) => Found::Nothing,
-            Some(Cell::Truth(truth)) => Found::Truth(*truth),
-            Some(Cell::Number(number)) => Found::Number(*number),
-            Some(Cell::Text(text)) => Found::Text(text),
-            Some(Cell::Several(entries)) => Found::Several(*entries),
+            None | Some(Cell::Nothing) => FieldValue::Missing,
+            Some(Cell::Truth(truth)) => FieldValue::Bool(*truth),
+            Some(Cell::Number(number)) => FieldValue::Number(*number),
+            Some(Cell::Text(text)) => FieldValue::Text(text),
+            Some(Cell::Several(entries)) => FieldValue::Collection(*entries),
         }
     }
 }

@@ -6,19 +6,19 @@ use super::*;
 use crate::derived::{IndexChoice, Large, Tuning};
 use crate::metric::Metric;
 use crate::names::Names;
-use crate::storage::{Failing, Put, Wanted};
+use crate::storage::{Failing, Put, Schema};
 
 pub(super) fn shard(directory: &std::path::Path) -> Arc<OpenShard> {
     shard_with(directory, Fsync::Always)
 }
 
 fn shard_with(directory: &std::path::Path, fsync: Fsync) -> Arc<OpenShard> {
-    Shard::open(&Context::alone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
+    Shard::open(&Context::standalone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
 }
 
 pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
-    let wanted = Wanted {
-        kind: Kind::Vectors,
+    let schema = Schema {
+        kind: StorageKind::Vectors,
         dimension: None,
         metric: Metric::Euclidean,
         elements: None,
@@ -28,7 +28,7 @@ pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         names: Names::OWN,
     };
     Settings {
-        wanted,
+        schema,
         index,
         tuning: Tuning::default(),
         fsync,
@@ -36,12 +36,12 @@ pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         read_only: false,
         columns: vec![],
         expires: None,
-        resident: None,
+        cache_capacity: None,
     }
 }
 
 fn found(shard: &Shard, query: Vec<f32>, k: usize) -> Result<Vec<Vec<Match>>, ExecutorError> {
-    let asked = Asked { k, ..Asked::default() };
+    let asked = SearchParams { k, ..SearchParams::default() };
     shard.search(&[crate::metric::Query::new(query)], &asked, &|| Ok(()))
 }
 
@@ -69,7 +69,7 @@ fn a_write_that_the_disk_refuses_is_not_acknowledged_and_leaves_everything_as_it
         let error = shard.apply(change("b")).unwrap_err().to_string();
         assert!(error.starts_with("cannot write") && error.contains("vectors-000001.bin"), "{error}");
         assert_eq!(shard.status().unwrap(), before);
-        assert!(shard.moment().document("b").unwrap().is_none());
+        assert!(shard.read_transaction().document("b").unwrap().is_none());
     }
     failing(&shard, Failing::default());
     shard.apply(change("b")).unwrap();
@@ -108,7 +108,8 @@ fn what_an_earlier_run_left_to_the_system_is_synced_before_it_is_acknowledged_an
 fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
     for index in [IndexChoice::AUTO, IndexChoice::new("HNSW8")] {
         let directory = tempfile::tempdir().unwrap();
-        let open = || Shard::open(&Context::alone(directory.path()), settings(index.clone(), Fsync::Never));
+        let open =
+            || Shard::open(&Context::standalone(directory.path()), settings(index.clone(), Fsync::Never));
         let ids = |shard: &Shard| {
             let found = found(shard, vec![1.0, 2.0], 9).unwrap().remove(0);
             found.into_iter().map(|found| found.document.id).collect::<Vec<_>>()
@@ -117,8 +118,8 @@ fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
         for id in ["a", "b", "c"] {
             shard.apply(change(id)).unwrap();
         }
-        shard.settle(&|| Ok(())).unwrap();
-        shard.save();
+        shard.wait_until_indexed(&|| Ok(())).unwrap();
+        shard.save_index();
         // What is closed is told to the disk.
         failing(&shard, Failing { syncing: Some(5), ..Failing::default() });
         drop(shard);
@@ -144,7 +145,8 @@ fn while_the_current_generation_cannot_be_opened_no_other_is_removed() {
     let layout = Layout::new(directory.path());
     let manifest = Manifest::read(&layout).unwrap().unwrap();
     manifest.with_generation(2).write(&layout).unwrap();
-    let open = || Shard::open(&Context::alone(directory.path()), settings(IndexChoice::AUTO, Fsync::Never));
+    let open =
+        || Shard::open(&Context::standalone(directory.path()), settings(IndexChoice::AUTO, Fsync::Never));
     let refused = open().unwrap_err().to_string();
     assert!(refused.contains("documents-000002 is damaged: it is missing"), "{refused}");
     manifest.write(&layout).unwrap();
@@ -156,9 +158,10 @@ fn auto_goes_by_the_vectors_that_are_found_and_changes_as_they_grow() {
     let directory = tempfile::tempdir().unwrap();
     let flat_bytes_max = 2 * 2 * size_of::<f32>() as u64;
     let choice = || IndexChoice::Auto { large: Large::Graph(8), flat_bytes_max };
-    let open = || Shard::open(&Context::alone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
+    let open =
+        || Shard::open(&Context::standalone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
     let index = |shard: &OpenShard| {
-        shard.settle(&|| Ok(())).unwrap();
+        shard.wait_until_indexed(&|| Ok(())).unwrap();
         shard.status().unwrap()[5].1.clone()
     };
     let shard = open();
@@ -219,7 +222,7 @@ fn a_search_that_nobody_waits_for_is_given_up() {
     shard.apply(change("a")).unwrap();
     let query = crate::metric::Query::new(vec![1.0, 2.0]);
     let given_up = || Err(ExecutorError::new(ErrorKind::Cancelled, "given up"));
-    let asked = Asked { k: 1, ..Asked::default() };
+    let asked = SearchParams { k: 1, ..SearchParams::default() };
     let error = shard.search(&[query], &asked, &given_up).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
 }
@@ -234,7 +237,7 @@ fn after_a_write_of_unknown_outcome_nothing_more_is_written() {
         let error = refused.unwrap_err().to_string();
         assert!(error.contains("failed (no space left): restart the flow"), "{error}");
     }
-    assert!(shard.moment().document("a").unwrap().is_some());
+    assert!(shard.read_transaction().document("a").unwrap().is_some());
 }
 
 #[test]
@@ -272,11 +275,11 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
             assert!(error.contains("restart the flow"), "{error}");
         }
         assert!(shard.clear().is_err());
-        assert!(shard.moment().document("c").unwrap().is_none());
+        assert!(shard.read_transaction().document("c").unwrap().is_none());
         drop(shard);
         let shard = shard_with(directory.path(), fsync);
         shard.apply(change("c")).unwrap();
-        assert!(shard.moment().document("a").unwrap().is_some());
+        assert!(shard.read_transaction().document("a").unwrap().is_some());
     }
 }
 
@@ -307,7 +310,7 @@ fn what_is_acknowledged_before_the_disk_has_it_is_synced_soon_and_at_the_end() {
     drop(shard);
     // Whatever else the shard is busy with.
     let settings = settings(IndexChoice::new("HNSW8"), Fsync::Interval);
-    let shard = Shard::open(&Context::alone(directory.path()), settings).unwrap();
+    let shard = Shard::open(&Context::standalone(directory.path()), settings).unwrap();
     let vectors = shard.read().vectors.clone().unwrap();
     let _building = vectors.building.lock();
     shard.apply(change("c")).unwrap();

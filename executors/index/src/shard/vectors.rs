@@ -76,11 +76,11 @@ impl Vectors {
         live: u64,
         settings: &Settings,
     ) -> Result<Self, StorageError> {
-        let metric = settings.wanted.metric;
+        let metric = settings.schema.metric;
         let approximation = Approximation::new(metric, dimension);
         let kinds = settings.earlier_indexes(live, dimension)?;
         let kind = settings.resolve_index(live, dimension)?;
-        let derived_path = layout.derived(manifest.generation);
+        let derived_path = layout.faiss_index(manifest.generation);
         let empty = Derived::new(kind, dimension, approximation, settings.tuning);
         let empty = empty.map_err(|error| settings.index_refused(&error))?;
         let file = open_file(layout, manifest, dimension, counters.rows, settings.read_only)?;
@@ -109,7 +109,7 @@ impl Vectors {
         if is_unusable {
             vectors.reject()?;
         }
-        if settings.resident.is_none() {
+        if settings.cache_capacity.is_none() {
             vectors.bring()?;
         } else {
             vectors.leave_exact_to_disk();
@@ -277,7 +277,7 @@ fn open_file(
 ) -> Result<VectorFile, StorageError> {
     let (path, elements) = (layout.vectors(manifest.generation), manifest.elements());
     let opened = if read_only {
-        VectorFile::open_to_read(&path, dimension, elements, rows)
+        VectorFile::open_read_only(&path, dimension, elements, rows)
     } else {
         VectorFile::open(&path, dimension, elements, rows)
     };

@@ -18,8 +18,8 @@ use super::backup::BackupName;
 use super::expiry::start_expiring;
 use super::recurring::Recurring;
 use super::residency::Use;
-use super::search::Asked;
-use super::{Moment, Shard};
+use super::search::SearchParams;
+use super::{ReadTransaction, Shard};
 use crate::metric::Query;
 use crate::storage::{Change, FSYNC_INTERVAL, Fsync, Outcome, StorageError};
 
@@ -114,7 +114,7 @@ impl OpenShard {
     /// When it cannot be made, or could not be made durable; then nothing of it is visible.
     pub(crate) fn apply_with<E: From<StorageError>>(
         &self,
-        change: impl FnOnce(&Moment<'_>) -> Result<Change, E>,
+        change: impl FnOnce(&ReadTransaction<'_>) -> Result<Change, E>,
     ) -> Result<Outcome, E> {
         let outcome = self.shard.write(change)?;
         self.wake();
@@ -139,7 +139,7 @@ impl OpenShard {
     pub(crate) fn search(
         &self,
         queries: &[Query],
-        asked: &Asked<'_>,
+        asked: &SearchParams<'_>,
         check: Check<'_>,
     ) -> Result<Vec<Vec<Match>>, ExecutorError> {
         let found = self.shard.search(queries, asked, check);
@@ -153,7 +153,7 @@ impl OpenShard {
     ///
     /// # Errors
     /// When `check` says to give up.
-    pub(crate) fn settle(&self, check: Check<'_>) -> Result<(), ExecutorError> {
+    pub(crate) fn wait_until_indexed(&self, check: Check<'_>) -> Result<(), ExecutorError> {
         self.wake();
         loop {
             check()?;
@@ -246,7 +246,7 @@ impl Shard {
             Ok(()) => Some(FSYNC_INTERVAL),
             Err(error) => {
                 tracing::error!(%error, "the last writes may not be on disk");
-                health.fail(error.to_string());
+                health.set_unhealthy(error.to_string());
                 None
             }
         }))
@@ -298,7 +298,7 @@ struct Present<'a>(&'a Desk);
 impl Drop for Present<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.health.fail(PANICKED);
+            self.0.health.set_unhealthy(PANICKED);
             *self.0.tasks.lock() = Tasks { is_over: true, ..Tasks::default() };
             self.0.changed.notify_all();
         }
@@ -321,7 +321,7 @@ fn work(shard: &Shard, desk: &Desk) {
         drop(tasks);
         if let Err(error) = shard.work() {
             tracing::error!(%error, "upkeep of the index failed");
-            desk.health.fail(error.to_string());
+            desk.health.set_unhealthy(error.to_string());
         }
     }
 }

@@ -280,7 +280,7 @@ mod tests {
             });
             while seen < CHANGES {
                 let before = acknowledged.load(Ordering::Acquire);
-                let last = last(&Table::open_beside(&path, &copies).unwrap());
+                let last = last(&Table::open_checkpoint(&path, &copies).unwrap());
                 assert!(
                     last >= before && last <= acknowledged.load(Ordering::Acquire) + 1,
                     "{before}, {last}"
@@ -302,12 +302,12 @@ mod tests {
         let (path, copies) = (directory.path().join("t"), directory.path().join("copies"));
         let table = Table::open(&path).unwrap();
         write(&table, 1, 100);
-        let first = Table::open_beside(&path, &copies).unwrap();
+        let first = Table::open_checkpoint(&path, &copies).unwrap();
         fs::create_dir(copies.join("1-2")).unwrap();
         File::create(copies.join("1-2.lock")).unwrap();
         fs::write(copies.join("1-2").join("0.jnl"), "remains").unwrap();
         write(&table, 2, 100);
-        let second = Table::open_beside(&path, &copies).unwrap();
+        let second = Table::open_checkpoint(&path, &copies).unwrap();
         assert!(!copies.join("1-2").exists() && !copies.join("1-2.lock").exists());
         assert_eq!((last(&first), last(&second)), (1, 2));
         let view = first.view();
@@ -324,11 +324,11 @@ mod tests {
         let (path, copies) = (directory.path().join("t"), directory.path().join("copies"));
         write(&Table::open(&path).unwrap(), 1, 100);
         fs::write(path.join("keyspaces/1/current"), "nonsense").unwrap();
-        let error = Table::open_beside(&path, &copies).unwrap_err().to_string();
+        let error = Table::open_checkpoint(&path, &copies).unwrap_err().to_string();
         assert!(error.contains(&path.display().to_string()) && !error.contains("copies"), "{error}");
         assert!(entries(&copies).unwrap().is_empty());
         fs::remove_dir_all(&path).unwrap();
-        assert!(Table::open_beside(&path, &copies).is_err());
+        assert!(Table::open_checkpoint(&path, &copies).is_err());
         assert!(!path.exists());
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Change {
 
 impl Change {
     /// A change that stores only what is stored already; other documents are counted as unknown.
-    pub(crate) fn of_known() -> Self {
+    pub(crate) fn updates_only() -> Self {
         Self { known_only: true, ..Self::default() }
     }
 

@@ -5,7 +5,7 @@ use half::slice::HalfFloatSliceExt as _;
 
 flowrun_sdk::choice! {
     /// How the elements of vectors are stored.
-    pub enum Elements {
+    pub enum ElementType {
         /// In single precision, as they came.
         F32 = "f32",
         /// In half precision: half the room, and some three digits. Vectors are rounded before they are compared, so that
@@ -14,7 +14,7 @@ flowrun_sdk::choice! {
     }
 }
 
-impl Elements {
+impl ElementType {
     /// Bytes of one element.
     pub(crate) fn bytes(self) -> usize {
         match self {
@@ -73,7 +73,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_rounded_comes_back_as_it_went(vector in proptest::collection::vec(-70_000.0_f32..70_000.0, 0..40)) {
-            for elements in [Elements::F32, Elements::F16] {
+            for elements in [ElementType::F32, ElementType::F16] {
                 let (mut rounded, mut bytes, mut back) = (vector.clone(), Vec::new(), vec![9.0]);
                 elements.round(&mut rounded);
                 elements.encode(&rounded, &mut bytes);

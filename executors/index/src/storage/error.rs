@@ -24,12 +24,12 @@ pub(crate) enum StorageError {
     )]
     Locked(PathBuf),
     #[error("there is no index in {}: run the flow that writes it first, or leave out `read_only`", .0.display())]
-    Absent(PathBuf),
+    NoIndex(PathBuf),
     #[error(
         "{}: written by another kind of executor ({written}): give this one a workspace of its own",
         directory.display()
     )]
-    Kind { directory: PathBuf, written: &'static str },
+    WrongKind { directory: PathBuf, written: &'static str },
     #[error(
         "the index in {} was written with {written} shards, not {wanted}: write `shards: {written}`, or index again \
          into an empty workspace", base.display()

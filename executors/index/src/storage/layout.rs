@@ -41,12 +41,12 @@ impl Layout {
         self.directory.join(format!("vectors-{generation:06}.bin"))
     }
 
-    pub(crate) fn derived(&self, generation: u32) -> PathBuf {
+    pub(crate) fn faiss_index(&self, generation: u32) -> PathBuf {
         self.directory.join(format!("faiss-{generation:06}.index"))
     }
 
     /// Where those who only read have their copies.
-    pub(crate) fn readers(&self) -> PathBuf {
+    pub(crate) fn checkpoints(&self) -> PathBuf {
         self.directory.join("readers")
     }
 
@@ -162,7 +162,7 @@ mod tests {
         let layout = Layout::new(directory.path());
         fs::create_dir(layout.documents(1)).unwrap();
         fs::create_dir(layout.documents(2)).unwrap();
-        let ours = [layout.vectors(1), layout.derived(1), layout.derived(1).with_extension("new")];
+        let ours = [layout.vectors(1), layout.faiss_index(1), layout.faiss_index(1).with_extension("new")];
         let kept =
             [layout.vectors(2), directory.path().join("vectors-1.bin"), directory.path().join("notes")];
         for path in ours.iter().chain(&kept) {

@@ -15,7 +15,7 @@ impl DirectoryLock {
     ///
     /// # Errors
     /// [`StorageError::Locked`] when another process holds it.
-    pub(crate) fn take(layout: &Layout) -> Result<Self, StorageError> {
+    pub(crate) fn acquire(layout: &Layout) -> Result<Self, StorageError> {
         let path = layout.lock();
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(StorageError::io("open", &path))?;
@@ -35,11 +35,11 @@ mod tests {
     fn a_second_holder_is_told_which_directory_is_taken() {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::new(directory.path());
-        let first = DirectoryLock::take(&layout).unwrap();
-        let error = DirectoryLock::take(&layout).unwrap_err().to_string();
+        let first = DirectoryLock::acquire(&layout).unwrap();
+        let error = DirectoryLock::acquire(&layout).unwrap_err().to_string();
         assert!(error.contains(&directory.path().display().to_string()), "{error}");
         assert!(error.contains("a workspace of its own"), "{error}");
         drop(first);
-        DirectoryLock::take(&layout).unwrap();
+        DirectoryLock::acquire(&layout).unwrap();
     }
 }

@@ -9,7 +9,7 @@ use flowrun_sdk::guard;
 use serde::{Deserialize, Serialize};
 
 use super::layout::replace_with_bytes;
-use super::{Elements, Layout, StorageError};
+use super::{ElementType, Layout, StorageError};
 use crate::metric::Metric;
 use crate::names::Names;
 
@@ -25,14 +25,14 @@ const BYTES_MAX: u64 = 1 << 16;
 /// What is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum StorageKind {
     /// Documents with vectors.
     Vectors,
     /// Documents alone.
     Documents,
 }
 
-impl Kind {
+impl StorageKind {
     fn name(self) -> &'static str {
         match self {
             Self::Vectors => "vectors and documents",
@@ -43,13 +43,13 @@ impl Kind {
 
 /// What an executor expects to find, or writes down when there is nothing yet.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) kind: Kind,
+pub(crate) struct Schema {
+    pub(crate) kind: StorageKind,
     /// `None`: whatever is there, else that of the first vector.
     pub(crate) dimension: Option<usize>,
     pub(crate) metric: Metric,
     /// `None`: whatever is there, else single precision.
-    pub(crate) elements: Option<Elements>,
+    pub(crate) elements: Option<ElementType>,
     /// The index type as the user wrote it; another one than before means that the derived index is built anew.
     pub(crate) index: String,
     pub(crate) shards: usize,
@@ -62,7 +62,7 @@ pub(crate) struct Wanted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     format: u32,
-    kind: Kind,
+    kind: StorageKind,
     pub(crate) dimension: Option<usize>,
     metric: String,
     /// The type of the vectors' elements.
@@ -79,16 +79,16 @@ pub(crate) struct Manifest {
 
 impl Manifest {
     /// The manifest of an empty shard, of which nothing is made yet.
-    pub(crate) fn new(wanted: &Wanted, generation: u32) -> Self {
+    pub(crate) fn new(schema: &Schema, generation: u32) -> Self {
         Self {
             format: FORMAT,
-            kind: wanted.kind,
-            dimension: wanted.dimension,
-            metric: wanted.metric.name().to_owned(),
-            vectors: wanted.elements.unwrap_or(Elements::F32).name().to_owned(),
-            index: wanted.index.clone(),
-            shards: wanted.shards,
-            shard: wanted.shard,
+            kind: schema.kind,
+            dimension: schema.dimension,
+            metric: schema.metric.name().to_owned(),
+            vectors: schema.elements.unwrap_or(ElementType::F32).name().to_owned(),
+            index: schema.index.clone(),
+            shards: schema.shards,
+            shard: schema.shard,
             generation,
             has_documents: false,
         }
@@ -103,7 +103,7 @@ impl Manifest {
         let damaged = |reason: &dyn std::fmt::Display| StorageError::damaged(&path, reason);
         let text = guard::read_text(&path, BYTES_MAX).map_err(|error| damaged(&error))?;
         let manifest: Self = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
-        if ![Elements::F32, Elements::F16].iter().any(|elements| elements.name() == manifest.vectors) {
+        if ![ElementType::F32, ElementType::F16].iter().any(|elements| elements.name() == manifest.vectors) {
             return Err(damaged(&format_args!("vectors of type `{}` are not known", manifest.vectors)));
         }
         match manifest.format {
@@ -116,11 +116,11 @@ impl Manifest {
     }
 
     /// Does something with what is current, and again when something else has become current meanwhile.
-    pub(crate) fn of_current<T>(
+    pub(crate) fn run_on_current<T>(
         layout: &Layout,
         action: impl Fn(&Self) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let absent = || StorageError::Absent(layout.directory().to_owned());
+        let absent = || StorageError::NoIndex(layout.directory().to_owned());
         let mut current = Self::read(layout)?.ok_or_else(absent)?;
         for _ in 0..ATTEMPTS {
             let done = action(&current);
@@ -142,33 +142,36 @@ impl Manifest {
     }
 
     /// Whether what is written is what is wanted.
-    pub(crate) fn check(&self, layout: &Layout, wanted: &Wanted) -> Result<(), StorageError> {
+    pub(crate) fn check(&self, layout: &Layout, schema: &Schema) -> Result<(), StorageError> {
         let directory = layout.directory();
-        if self.kind != wanted.kind {
-            return Err(StorageError::Kind { directory: directory.to_owned(), written: self.kind.name() });
+        if self.kind != schema.kind {
+            return Err(StorageError::WrongKind {
+                directory: directory.to_owned(),
+                written: self.kind.name(),
+            });
         }
-        if self.shards != wanted.shards {
+        if self.shards != schema.shards {
             let base = directory.parent().unwrap_or(directory);
-            return Err(self.sharded_otherwise(base, wanted));
+            return Err(self.sharded_otherwise(base, schema));
         }
-        if self.kind == Kind::Documents {
+        if self.kind == StorageKind::Documents {
             return Ok(());
         }
-        self.check_metric(directory, wanted)?;
-        if let Some(elements) = wanted.elements.filter(|elements| elements.name() != self.vectors) {
+        self.check_metric(directory, schema)?;
+        if let Some(elements) = schema.elements.filter(|elements| elements.name() != self.vectors) {
             return Err(written_otherwise(directory, "vectors", &self.vectors, elements.name()));
         }
-        match (self.dimension, wanted.dimension) {
+        match (self.dimension, schema.dimension) {
             (Some(written), Some(other)) if written != other => {
-                let parameter = wanted.names.dimension;
+                let parameter = schema.names.dimension;
                 Err(written_otherwise(directory, parameter, &written.to_string(), &other.to_string()))
             }
             _ => Ok(()),
         }
     }
 
-    fn check_metric(&self, directory: &Path, wanted: &Wanted) -> Result<(), StorageError> {
-        let (names, metric) = (wanted.names, wanted.metric.name());
+    fn check_metric(&self, directory: &Path, schema: &Schema) -> Result<(), StorageError> {
+        let (names, metric) = (schema.names, schema.metric.name());
         if self.metric == metric {
             return Ok(());
         }
@@ -187,11 +190,11 @@ impl Manifest {
 
     /// Looks for other shards beside this one, `../0`, `../1`, …, that were written when there were more or fewer.
     /// Without this, opening with another number of shards would quietly find a part of the data.
-    pub(crate) fn check_siblings(layout: &Layout, wanted: &Wanted) -> Result<(), StorageError> {
+    pub(crate) fn check_siblings(layout: &Layout, schema: &Schema) -> Result<(), StorageError> {
         let directory = layout.directory();
         let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
         let own_name = directory.file_name().and_then(|name| name.to_str());
-        let (Some(base), true) = (directory.parent(), own_name == Some(&wanted.shard.to_string())) else {
+        let (Some(base), true) = (directory.parent(), own_name == Some(&schema.shard.to_string())) else {
             return Ok(());
         };
         let Ok(entries) = std::fs::read_dir(base) else { return Ok(()) };
@@ -200,8 +203,8 @@ impl Manifest {
                 continue;
             }
             match Self::read(&Layout::new(entry.path()))? {
-                Some(sibling) if sibling.shards != wanted.shards => {
-                    return Err(sibling.sharded_otherwise(base, wanted));
+                Some(sibling) if sibling.shards != schema.shards => {
+                    return Err(sibling.sharded_otherwise(base, schema));
                 }
                 _ => {}
             }
@@ -209,8 +212,8 @@ impl Manifest {
         Ok(())
     }
 
-    fn sharded_otherwise(&self, base: &Path, wanted: &Wanted) -> StorageError {
-        StorageError::Shards { base: base.to_owned(), written: self.shards, wanted: wanted.shards }
+    fn sharded_otherwise(&self, base: &Path, schema: &Schema) -> StorageError {
+        StorageError::Shards { base: base.to_owned(), written: self.shards, wanted: schema.shards }
     }
 
     /// The metric, if it is one that is known.
@@ -225,13 +228,13 @@ impl Manifest {
     }
 
     /// Which shard this is, of how many.
-    pub(crate) fn place(&self) -> (usize, usize) {
+    pub(crate) fn shard_position(&self) -> (usize, usize) {
         (self.shard, self.shards)
     }
 
     /// What the elements of its vectors are.
-    pub(crate) fn elements(&self) -> Elements {
-        if self.vectors == Elements::F16.name() { Elements::F16 } else { Elements::F32 }
+    pub(crate) fn elements(&self) -> ElementType {
+        if self.vectors == ElementType::F16.name() { ElementType::F16 } else { ElementType::F32 }
     }
 
     /// The same for a generation whose documents are there.
@@ -250,14 +253,14 @@ impl Manifest {
     }
 
     /// The same with what may change from one opening to the next taken over from `wanted`.
-    pub(crate) fn renewed(&self, wanted: &Wanted) -> Self {
-        let dimension = self.dimension.or(wanted.dimension);
-        Self { dimension, index: wanted.index.clone(), ..self.clone() }
+    pub(crate) fn renewed(&self, schema: &Schema) -> Self {
+        let dimension = self.dimension.or(schema.dimension);
+        Self { dimension, index: schema.index.clone(), ..self.clone() }
     }
 }
 
 fn single_precision() -> String {
-    Elements::F32.name().to_owned()
+    ElementType::F32.name().to_owned()
 }
 
 fn written_otherwise(directory: &Path, parameter: &'static str, written: &str, wanted: &str) -> StorageError {
@@ -273,9 +276,9 @@ fn written_otherwise(directory: &Path, parameter: &'static str, written: &str, w
 mod tests {
     use super::*;
 
-    fn wanted() -> Wanted {
-        Wanted {
-            kind: Kind::Vectors,
+    fn schema() -> Schema {
+        Schema {
+            kind: StorageKind::Vectors,
             dimension: Some(4),
             metric: Metric::Cosine,
             elements: None,
@@ -289,21 +292,23 @@ mod tests {
     #[test]
     fn what_was_written_otherwise_is_refused_with_what_to_type() {
         let layout = Layout::new("base/0");
-        let manifest = Manifest::new(&wanted(), 1);
-        let refused = |wanted: &Wanted| manifest.check(&layout, wanted).unwrap_err().to_string();
-        assert!(refused(&Wanted { dimension: Some(5), ..wanted() }).contains("write `dimension: 4`"));
+        let manifest = Manifest::new(&schema(), 1);
+        let refused = |schema: &Schema| manifest.check(&layout, schema).unwrap_err().to_string();
+        assert!(refused(&Schema { dimension: Some(5), ..schema() }).contains("write `dimension: 4`"));
         assert!(
-            refused(&Wanted { metric: Metric::Euclidean, ..wanted() }).contains("write `metric: cosine`")
+            refused(&Schema { metric: Metric::Euclidean, ..schema() }).contains("write `metric: cosine`")
         );
         assert!(
-            refused(&Wanted { shards: 3, ..wanted() }).contains("in base was written with 2 shards, not 3")
+            refused(&Schema { shards: 3, ..schema() }).contains("in base was written with 2 shards, not 3")
         );
-        let halves = Wanted { elements: Some(Elements::F16), ..wanted() };
+        let halves = Schema { elements: Some(ElementType::F16), ..schema() };
         assert!(refused(&halves).contains("write `vectors: f32`"));
-        assert_eq!(Manifest::new(&halves, 1).elements(), Elements::F16);
-        Manifest::new(&halves, 1).check(&layout, &wanted()).unwrap();
-        assert!(refused(&Wanted { kind: Kind::Documents, ..wanted() }).contains("a workspace of its own"));
-        manifest.check(&layout, &Wanted { dimension: None, index: "HNSW32".to_owned(), ..wanted() }).unwrap();
+        assert_eq!(Manifest::new(&halves, 1).elements(), ElementType::F16);
+        Manifest::new(&halves, 1).check(&layout, &schema()).unwrap();
+        assert!(
+            refused(&Schema { kind: StorageKind::Documents, ..schema() }).contains("a workspace of its own")
+        );
+        manifest.check(&layout, &Schema { dimension: None, index: "HNSW32".to_owned(), ..schema() }).unwrap();
     }
 
     #[test]
@@ -311,15 +316,15 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let written = Layout::new(base.path().join("0"));
         std::fs::create_dir(written.directory()).unwrap();
-        Manifest::new(&wanted(), 1).write(&written).unwrap();
+        Manifest::new(&schema(), 1).write(&written).unwrap();
         let sibling = Layout::new(base.path().join("7"));
-        let more = Wanted { shards: 8, shard: 7, ..wanted() };
+        let more = Schema { shards: 8, shard: 7, ..schema() };
         assert!(matches!(
             Manifest::check_siblings(&sibling, &more),
             Err(StorageError::Shards { written: 2, wanted: 8, .. })
         ));
         let same = Layout::new(base.path().join("1"));
-        Manifest::check_siblings(&same, &Wanted { shard: 1, ..wanted() }).unwrap();
+        Manifest::check_siblings(&same, &Schema { shard: 1, ..schema() }).unwrap();
     }
 
     #[test]
@@ -327,7 +332,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::new(directory.path());
         assert_eq!(Manifest::read(&layout).unwrap(), None);
-        let manifest = Manifest::new(&wanted(), 3);
+        let manifest = Manifest::new(&schema(), 3);
         manifest.write(&layout).unwrap();
         assert_eq!(Manifest::read(&layout).unwrap(), Some(manifest.clone()));
         Manifest { format: 9, ..manifest }.write(&layout).unwrap();

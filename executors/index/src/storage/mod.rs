@@ -40,20 +40,20 @@ mod vectors;
 
 pub(crate) use beside::{Progress, remove_remains};
 pub(crate) use change::{Change, Outcome, Put};
-pub(crate) use elements::Elements;
+pub(crate) use elements::ElementType;
 pub(crate) use error::StorageError;
 #[cfg(test)]
 pub(crate) use faults::Failing;
 pub(crate) use keys::ID_BYTES_MAX;
 pub(crate) use layout::{Layout, make_directory, replace_file, sync_directory};
 pub(crate) use lock::DirectoryLock;
-pub(crate) use manifest::{Kind, Manifest, Wanted};
+pub(crate) use manifest::{Manifest, Schema, StorageKind};
 pub(crate) use plan::Plan;
-pub(crate) use reader::{Living, Reader, Tagged};
-pub(crate) use reclaim::{is_worth_reclaiming, write_living};
-pub(crate) use recover::recover;
+pub(crate) use reader::{DocumentTags, LiveDocument, Reader};
+pub(crate) use reclaim::{copy_live_documents, is_worth_reclaiming};
+pub(crate) use recover::recover_unsynced_rows;
 pub(crate) use table::{Counters, Table};
-pub(crate) use torn::open_torn;
+pub(crate) use torn::open_with_journal_recovery;
 pub(crate) use vectors::VectorFile;
 
 flowrun_sdk::choice! {

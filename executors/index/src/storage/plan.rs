@@ -223,9 +223,9 @@ mod tests {
         let (outcome, dead) = store(&table, &[("a", "p")]);
         assert_eq!((outcome.written, dead), (1, vec![0]));
         assert_eq!(table.entry("a").unwrap(), Some(Entry { row: Some(2), parent_id: "p".to_owned() }));
-        assert_eq!((table.id_of(2).unwrap().as_str(), table.id_of(0).is_err()), ("a", true));
+        assert_eq!((table.id_of_row(2).unwrap().as_str(), table.id_of_row(0).is_err()), ("a", true));
         assert_eq!(
-            (table.children("p").unwrap(), table.dead_rows().unwrap()),
+            (table.children("p").unwrap(), table.tombstones().unwrap()),
             (vec!["a".to_owned()], vec![0])
         );
         store(&table, &[("a", "q")]);
@@ -282,7 +282,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let table = Table::open(&directory.path().join("t")).unwrap();
         store(&table, &[("a", "")]);
-        let mut change = Change::of_known();
+        let mut change = Change::updates_only();
         change.put(put("a", ""));
         change.put(put("b", ""));
         assert_eq!(apply(&table, change).0, Outcome { written: 1, removed: 0, unknown: 1 });
@@ -298,6 +298,6 @@ mod tests {
         let table = Table::open(&path).unwrap();
         assert_eq!(table.counters().unwrap(), Counters { rows: 2, documents: 2 });
         assert_eq!(table.document("b").unwrap(), Some(Document::new("b")));
-        assert_eq!(table.id_of(1).unwrap(), "b");
+        assert_eq!(table.id_of_row(1).unwrap(), "b");
     }
 }

@@ -12,7 +12,7 @@ use super::keys::{self, Entry};
 use super::{Counters, StorageError};
 
 /// A stored document that has a vector.
-pub(crate) struct Living {
+pub(crate) struct LiveDocument {
     /// That of its vector.
     pub(crate) row: u64,
     pub(crate) id: String,
@@ -21,7 +21,7 @@ pub(crate) struct Living {
 }
 
 /// The tags of a stored document.
-pub(crate) struct Tagged {
+pub(crate) struct DocumentTags {
     pub(crate) id: String,
     /// The row of its vector, if it has one.
     pub(crate) row: Option<u64>,
@@ -99,7 +99,7 @@ impl Reader {
     }
 
     /// The document whose vector that row is.
-    pub(crate) fn document_at(&self, row: u64) -> Result<Document, StorageError> {
+    pub(crate) fn document_of_row(&self, row: u64) -> Result<Document, StorageError> {
         let bytes = self.get(&self.documents, &keys::row_key(row))?.ok_or_else(|| self.nobody_has(row))?;
         wire::decode(&bytes).map_err(|error| self.damaged(format_args!("the document of row {row}: {error}")))
     }
@@ -123,16 +123,16 @@ impl Reader {
     }
 
     /// Whose vector a row is.
-    pub(crate) fn id_of(&self, row: u64) -> Result<String, StorageError> {
+    pub(crate) fn id_of_row(&self, row: u64) -> Result<String, StorageError> {
         let id = self.get(&self.entries, &keys::row_key(row))?;
         let id = id.and_then(|id| String::from_utf8(id.to_vec()).ok());
         id.ok_or_else(|| self.nobody_has(row))
     }
 
     /// Whose vector a row is; `None` for one that nobody finds.
-    pub(super) fn living_id_of(&self, row: u64) -> Result<Option<String>, StorageError> {
+    pub(super) fn live_id_of_row(&self, row: u64) -> Result<Option<String>, StorageError> {
         let is_living = self.get(&self.entries, &keys::row_key(row))?.is_some();
-        is_living.then(|| self.id_of(row)).transpose()
+        is_living.then(|| self.id_of_row(row)).transpose()
     }
 
     /// The stored chunks of a document.
@@ -164,7 +164,7 @@ impl Reader {
     }
 
     /// The rows that nobody finds any more.
-    pub(crate) fn dead_rows(&self) -> Result<Vec<u64>, StorageError> {
+    pub(crate) fn tombstones(&self) -> Result<Vec<u64>, StorageError> {
         let keys = self.prefix(keys::DEAD).map(|guard| guard.key().map_err(|error| self.failed(error)));
         let row =
             |key: UserValue| keys::dead_row(&key).ok_or_else(|| self.damaged("a dead row is malformed"));
@@ -172,7 +172,7 @@ impl Reader {
     }
 
     /// The documents that have vectors, in the order of their rows.
-    pub(crate) fn living(&self) -> impl Iterator<Item = Result<Living, StorageError>> {
+    pub(crate) fn live_documents(&self) -> impl Iterator<Item = Result<LiveDocument, StorageError>> {
         let read = |guard: Guard| guard.into_inner().map_err(|error| self.failed(error));
         let mut documents = self.prefix_of(&self.documents, keys::LIVING).map(read).peekable();
         // Both are in the order of rows, and are of the same rows unless something was lost.
@@ -186,7 +186,7 @@ impl Reader {
             while let Some(found) = documents.next_if(is_not_behind) {
                 let (place, document) = found?;
                 if place == key {
-                    return Ok(Living { row, id, document });
+                    return Ok(LiveDocument { row, id, document });
                 }
             }
             Err(self.missing(&id))
@@ -202,25 +202,25 @@ impl Reader {
     }
 
     /// The tags of every stored document, in the order in which they are stored.
-    pub(crate) fn tags(&self) -> impl Iterator<Item = Result<Tagged, StorageError>> {
-        let living = self.living().map(|living| {
+    pub(crate) fn tags(&self) -> impl Iterator<Item = Result<DocumentTags, StorageError>> {
+        let living = self.live_documents().map(|living| {
             living.and_then(|living| {
-                let Living { row, id, document } = living;
-                Ok(Tagged { tags: self.tags_in(&id, &document)?, id, row: Some(row) })
+                let LiveDocument { row, id, document } = living;
+                Ok(DocumentTags { tags: self.tags_in(&id, &document)?, id, row: Some(row) })
             })
         });
         living.chain(self.rowless().map(|rowless| {
             let (id, document) = rowless?;
-            Ok(Tagged { tags: self.tags_in(&id, &document)?, id, row: None })
+            Ok(DocumentTags { tags: self.tags_in(&id, &document)?, id, row: None })
         }))
     }
 
     /// The tags of every stored document whose id is behind that one, in the order of ids.
-    pub(crate) fn tags_after(&self, id: &str) -> impl Iterator<Item = Result<Tagged, StorageError>> {
+    pub(crate) fn tags_after(&self, id: &str) -> impl Iterator<Item = Result<DocumentTags, StorageError>> {
         self.ids_after(id).map(|named| {
             let (id, entry) = named?;
             let tags = self.tags_in(&id, &self.stored(&id, &entry)?)?;
-            Ok(Tagged { id, row: entry.row, tags })
+            Ok(DocumentTags { id, row: entry.row, tags })
         })
     }
 
@@ -246,7 +246,7 @@ impl Reader {
     }
 
     /// The row of a stored document's vector.
-    pub(crate) fn row_of(&self, id: &str) -> Result<Option<u64>, StorageError> {
+    pub(crate) fn row_of_id(&self, id: &str) -> Result<Option<u64>, StorageError> {
         Ok(self.entry(id)?.and_then(|entry| entry.row))
     }
 

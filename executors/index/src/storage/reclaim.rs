@@ -4,7 +4,7 @@
 //! the file, what lives is written into a generation of its own. Which generation is current does not change here.
 
 use super::keys::Entry;
-use super::{Counters, Fsync, Layout, Living, Reader, StorageError, Table, VectorFile};
+use super::{Counters, Fsync, Layout, LiveDocument, Reader, StorageError, Table, VectorFile};
 
 /// Dead rows of fewer bytes than this are left where they are: the room is not worth the writing.
 const DEAD_BYTES_MIN: u64 = 4 << 20;
@@ -25,7 +25,7 @@ pub(crate) fn is_worth_reclaiming(rows: u64, dead: u64, dimension: usize) -> boo
 /// # Errors
 /// When something cannot be read or written, or there are documents without rows; then the new generation is worth
 /// nothing.
-pub(crate) fn write_living(
+pub(crate) fn copy_live_documents(
     layout: &Layout,
     table: &Reader,
     vectors: &VectorFile,
@@ -37,8 +37,8 @@ pub(crate) fn write_living(
         after: Counters::default(),
     };
     let mut block = Block::default();
-    for living in table.living() {
-        let Living { row, id, document } = living?;
+    for living in table.live_documents() {
+        let LiveDocument { row, id, document } = living?;
         let parent_id = table.entry(&id)?.ok_or_else(|| table.missing(&id))?.parent_id;
         block.bytes += document.len() + vectors.dimension() * size_of::<f32>();
         block.rows.push(row);
@@ -99,7 +99,7 @@ impl Copy {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Change, Elements, Plan, Put};
+    use super::super::{Change, ElementType, Plan, Put};
     use super::*;
 
     /// What is stored of a document: its bytes, its parent and its vector.
@@ -114,7 +114,7 @@ mod tests {
         let entry = table.entry(id).unwrap()?;
         let document = table.stored(id, &entry).unwrap().to_vec();
         let row = entry.row.unwrap();
-        assert_eq!(table.id_of(row).unwrap(), id);
+        assert_eq!(table.id_of_row(row).unwrap(), id);
         Some((document, entry.parent_id, vectors.vector(row).unwrap()))
     }
 
@@ -136,7 +136,7 @@ mod tests {
             let directory = directory();
             let layout = Layout::new(directory.path());
             let table = Table::open(&layout.documents(1)).unwrap();
-            let vectors = VectorFile::create(&layout.vectors(1), 2, Elements::F32).unwrap();
+            let vectors = VectorFile::create(&layout.vectors(1), 2, ElementType::F32).unwrap();
             for (puts, removed) in calls {
                 let mut change = Change::default();
                 for (id, has_parent, element) in puts {
@@ -150,20 +150,20 @@ mod tests {
                 change.remove(removed.to_string());
                 apply(&table, &vectors, change);
             }
-            drop(write_living(&layout, &table, &vectors, 2).unwrap());
+            drop(copy_live_documents(&layout, &table, &vectors, 2).unwrap());
 
             let copied = Table::open(&layout.documents(2)).unwrap();
             let counters = copied.counters().unwrap();
             let documents = table.counters().unwrap().documents;
             prop_assert_eq!(counters, Counters { rows: documents, documents });
-            prop_assert_eq!(copied.dead_rows().unwrap(), [0; 0]);
-            let copied_vectors = VectorFile::open(&layout.vectors(2), 2, Elements::F32, counters.rows).unwrap();
+            prop_assert_eq!(copied.tombstones().unwrap(), [0; 0]);
+            let copied_vectors = VectorFile::open(&layout.vectors(2), 2, ElementType::F32, counters.rows).unwrap();
             for id in (0..12).map(|id: u8| id.to_string()) {
                 prop_assert_eq!(stored(&copied, &copied_vectors, &id), stored(&table, &vectors, &id));
             }
             prop_assert_eq!(copied.children("parent").unwrap(), table.children("parent").unwrap());
             // The order of the rows stays too.
-            let order = |table: &Table| table.living().map(|living| living.unwrap().id).collect::<Vec<_>>();
+            let order = |table: &Table| table.live_documents().map(|living| living.unwrap().id).collect::<Vec<_>>();
             prop_assert_eq!(order(&copied), order(&table));
         }
     }
@@ -173,11 +173,11 @@ mod tests {
         let directory = directory();
         let layout = Layout::new(directory.path());
         let table = Table::open(&layout.documents(1)).unwrap();
-        let vectors = VectorFile::create(&layout.vectors(1), 2, Elements::F32).unwrap();
+        let vectors = VectorFile::create(&layout.vectors(1), 2, ElementType::F32).unwrap();
         let mut change = Change::default();
         change.put(Put { id: "a".to_owned(), parent_id: String::new(), document: vec![], vector: None });
         apply(&table, &vectors, change);
-        let error = write_living(&layout, &table, &vectors, 2).unwrap_err().to_string();
+        let error = copy_live_documents(&layout, &table, &vectors, 2).unwrap_err().to_string();
         assert!(error.contains("1 documents are stored, but 0 have vectors"), "{error}");
     }
 

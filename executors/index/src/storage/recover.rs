@@ -18,11 +18,15 @@ const REMOVED_AT_ONCE: usize = 4096;
 ///
 /// # Errors
 /// When something cannot be read or written, or rows are missing that the disk had; the next opening looks again.
-pub(crate) fn recover(table: &Table, layout: &Layout, manifest: &Manifest) -> Result<(), StorageError> {
+pub(crate) fn recover_unsynced_rows(
+    table: &Table,
+    layout: &Layout,
+    manifest: &Manifest,
+) -> Result<(), StorageError> {
     let (rows, Some(synced)) = (table.counters()?.rows, table.synced_rows()?) else { return Ok(()) };
     let Some(dimension) = manifest.dimension.filter(|_| synced < rows) else { return Ok(()) };
     let path = layout.vectors(manifest.generation);
-    let file = VectorFile::open_to_read(&path, dimension, manifest.elements(), synced)?;
+    let file = VectorFile::open_read_only(&path, dimension, manifest.elements(), synced)?;
     let broken = broken(&file, synced..rows)?;
     if !broken.is_empty() {
         let lost = remove_documents(table, &broken)?;
@@ -59,7 +63,7 @@ fn remove_documents(table: &Table, rows: &[u64]) -> Result<u64, StorageError> {
     for rows in rows.chunks(REMOVED_AT_ONCE) {
         let mut writer = table.writer(Fsync::Never);
         for row in rows {
-            let Some(id) = table.living_id_of(*row)? else { continue };
+            let Some(id) = table.live_id_of_row(*row)? else { continue };
             let entry = table.entry(&id)?.ok_or_else(|| table.missing(&id))?;
             writer.remove(&id, &entry);
             counters.documents = counters.documents.saturating_sub(1);
@@ -86,17 +90,17 @@ mod tests {
     use flowrun_sdk::{Document, wire};
     use proptest::prelude::*;
 
-    use super::super::{Change, Elements, Plan, Put};
+    use super::super::{Change, ElementType, Plan, Put};
     use super::*;
     use crate::metric::Metric;
     use crate::names::Names;
-    use crate::storage::{Kind, Wanted};
+    use crate::storage::{Schema, StorageKind};
 
     const ROW_BYTES: u64 = 2 * 4 + 4;
 
     fn manifest() -> Manifest {
-        let wanted = Wanted {
-            kind: Kind::Vectors,
+        let schema = Schema {
+            kind: StorageKind::Vectors,
             dimension: Some(2),
             metric: Metric::Cosine,
             elements: None,
@@ -105,16 +109,16 @@ mod tests {
             shard: 0,
             names: Names::OWN,
         };
-        Manifest::new(&wanted, 1)
+        Manifest::new(&schema, 1)
     }
 
     fn open(layout: &Layout) -> (Table, VectorFile) {
         let table = Table::open(&layout.documents(1)).unwrap();
         let path = layout.vectors(1);
         if !path.exists() {
-            VectorFile::create(&path, 2, Elements::F32).unwrap();
+            VectorFile::create(&path, 2, ElementType::F32).unwrap();
         }
-        let file = VectorFile::open_to_read(&path, 2, Elements::F32, 0).unwrap();
+        let file = VectorFile::open_read_only(&path, 2, ElementType::F32, 0).unwrap();
         (table, file)
     }
 
@@ -165,7 +169,7 @@ mod tests {
             let before: BTreeMap<String, (u64, Document)> = (0..8_u8)
                 .map(|id| id.to_string())
                 .filter_map(|id| {
-                    let row = table.row_of(&id).unwrap()?;
+                    let row = table.row_of_id(&id).unwrap()?;
                     Some((id.clone(), (row, table.document(&id).unwrap()?)))
                 })
                 .collect();
@@ -184,8 +188,8 @@ mod tests {
                 broken.extend((on_disk..rows).filter(|row| of_row(row + 1) > length));
             }
             for _ in 0..2 {
-                recover(&table, &layout, &manifest()).unwrap();
-                let file = VectorFile::open(&layout.vectors(1), 2, Elements::F32, rows).unwrap();
+                recover_unsynced_rows(&table, &layout, &manifest()).unwrap();
+                let file = VectorFile::open(&layout.vectors(1), 2, ElementType::F32, rows).unwrap();
                 prop_assert_eq!(super::broken(&file, 0..rows).unwrap(), [0; 0]);
                 prop_assert_eq!(table.synced_rows().unwrap(), Some(rows));
                 let mut left = 0;
@@ -193,7 +197,7 @@ mod tests {
                     let found = table.document(id).unwrap();
                     if broken.contains(row) {
                         prop_assert_eq!(found, None);
-                        prop_assert!(table.dead_rows().unwrap().contains(row));
+                        prop_assert!(table.tombstones().unwrap().contains(row));
                         continue;
                     }
                     left += 1;
@@ -215,7 +219,7 @@ mod tests {
         write(&table, &file, 2, Some(2), Fsync::Never);
         let raw = OpenOptions::new().write(true).open(layout.vectors(1)).unwrap();
         raw.set_len(64 + ROW_BYTES - 1).unwrap();
-        let refused = recover(&table, &layout, &manifest()).unwrap_err().to_string();
+        let refused = recover_unsynced_rows(&table, &layout, &manifest()).unwrap_err().to_string();
         assert!(refused.contains("1 vectors were acknowledged, but 0 are there"), "{refused}");
         assert_eq!(table.counters().unwrap().documents, 2);
     }

@@ -75,7 +75,7 @@ impl Table {
 
     /// Opens the table at `path` as it is at this moment, beside whoever writes to it. Nothing of it is changed; `copies` is a
     /// directory on the same disk for what has to be copied.
-    pub(crate) fn open_beside(path: &Path, copies: &Path) -> Result<Self, StorageError> {
+    pub(crate) fn open_checkpoint(path: &Path, copies: &Path) -> Result<Self, StorageError> {
         let mut attempts = 0;
         loop {
             let progress = Progress::of(path).ok();
@@ -283,7 +283,7 @@ mod tests {
         let [id, parent_id] = ["é", "p"].map(|text| text.repeat(keys::ID_BYTES_MAX / text.len()));
         put(&table, &id, &entry(0, &parent_id), Counters { rows: 1, documents: 1 });
         assert_eq!(table.children(&parent_id).unwrap(), [id.as_str()]);
-        assert_eq!(table.id_of(0).unwrap(), id);
+        assert_eq!(table.id_of_row(0).unwrap(), id);
         assert_eq!(table.document(&id).unwrap(), Some(Document::new(id)));
     }
 
@@ -305,14 +305,14 @@ mod tests {
             (table.document("a").map(|_| ()), "the entry of `a`"),
             (table.document("b").map(|_| ()), "document `b`"),
             (table.document("c").map(|_| ()), "document `c` is missing"),
-            (table.document_at(3).map(|_| ()), "the document of row 3"),
-            (table.document_at(4).map(|_| ()), "nobody knows whose vector row 4 is"),
+            (table.document_of_row(3).map(|_| ()), "the document of row 3"),
+            (table.document_of_row(4).map(|_| ()), "nobody knows whose vector row 4 is"),
             (table.entry("a").map(|_| ()), "the entry of `a`"),
             (table.ids_after("").try_for_each(|named| named.map(drop)), "the entry of `a`"),
-            (table.id_of(1).map(|_| ()), "whose vector row 1 is"),
-            (table.id_of(2).map(|_| ()), "whose vector row 2 is"),
-            (table.dead_rows().map(|_| ()), "a dead row"),
-            (table.living().try_for_each(|living| living.map(drop)), "the entry of a row"),
+            (table.id_of_row(1).map(|_| ()), "whose vector row 1 is"),
+            (table.id_of_row(2).map(|_| ()), "whose vector row 2 is"),
+            (table.tombstones().map(|_| ()), "a dead row"),
+            (table.live_documents().try_for_each(|living| living.map(drop)), "the entry of a row"),
             (table.counters().map(|_| ()), "the counters"),
             (table.synced_rows().map(|_| ()), "how many rows are on disk"),
         ];
@@ -332,7 +332,7 @@ mod tests {
         table.documents.remove(keys::row_key(1)).unwrap();
         table.entries.remove(keys::row_key(2)).unwrap();
         let found: Vec<String> = table
-            .living()
+            .live_documents()
             .map(|living| living.map_or_else(|error| error.to_string(), |living| living.id))
             .collect();
         assert!(found[1].contains("document `b` is missing"), "{found:?}");
@@ -352,7 +352,7 @@ mod tests {
         drop(table);
         let table = Table::open(&path).unwrap();
         assert_eq!(
-            (table.children("p").unwrap(), table.dead_rows().unwrap()),
+            (table.children("p").unwrap(), table.tombstones().unwrap()),
             (vec!["a".to_owned()], vec![])
         );
         assert_eq!(table.counters().unwrap(), Counters { rows: 1, documents: 1 });
@@ -368,11 +368,11 @@ mod tests {
         writer.remove("a", &entry(0, "p"));
         writer.put("b", wire::encode(&Document::new("b")), &entry(1, "p"), None);
         writer.commit(Counters { rows: 2, documents: 1 }).unwrap();
-        assert_eq!((view.id_of(0).unwrap().as_str(), view.id_of(1).is_err()), ("a", true));
+        assert_eq!((view.id_of_row(0).unwrap().as_str(), view.id_of_row(1).is_err()), ("a", true));
         assert!(view.document("a").unwrap().is_some() && view.document("b").unwrap().is_none());
-        assert_eq!((view.children("p").unwrap(), view.dead_rows().unwrap()), (vec!["a".to_owned()], vec![]));
+        assert_eq!((view.children("p").unwrap(), view.tombstones().unwrap()), (vec!["a".to_owned()], vec![]));
         assert_eq!(view.tags().map(|tagged| tagged.unwrap().id).collect::<Vec<_>>(), ["a"]);
         assert_eq!(view.counters().unwrap(), Counters { rows: 1, documents: 1 });
-        assert_eq!((table.id_of(1).unwrap().as_str(), table.dead_rows().unwrap()), ("b", vec![0]));
+        assert_eq!((table.id_of_row(1).unwrap().as_str(), table.tombstones().unwrap()), ("b", vec![0]));
     }
 }

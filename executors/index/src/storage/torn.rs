@@ -24,7 +24,11 @@ const END: &[u8] = b"FJL\x03";
 ///
 /// # Errors
 /// As for [`Table::open`], when something else is damaged.
-pub(crate) fn open_torn(path: &Path, copies: &Path, fsync: Fsync) -> Result<Table, StorageError> {
+pub(crate) fn open_with_journal_recovery(
+    path: &Path,
+    copies: &Path,
+    fsync: Fsync,
+) -> Result<Table, StorageError> {
     let opened = Table::open(path);
     let Err(StorageError::Documents { source: fjall::Error::JournalRecovery(_), .. }) = &opened else {
         return opened;
@@ -136,11 +140,11 @@ mod tests {
             assert!(refused.is_damage(), "{refused}");
             if !is_last {
                 // Those behind were acknowledged when the disk had them.
-                assert!(open_torn(&path, &copies, Fsync::Always).unwrap_err().is_damage());
+                assert!(open_with_journal_recovery(&path, &copies, Fsync::Always).unwrap_err().is_damage());
             }
             for more in 0..2 {
                 let fsync = if is_last { Fsync::Always } else { Fsync::Interval };
-                let table = open_torn(&path, &copies, fsync).unwrap();
+                let table = open_with_journal_recovery(&path, &copies, fsync).unwrap();
                 let found = (0..40).filter(|number| table.holds_id(&number.to_string()).unwrap());
                 assert_eq!(found.count() as u64, torn + more);
                 assert_eq!(table.counters().unwrap().documents, torn + more);
@@ -178,6 +182,6 @@ mod tests {
         write(&table, 0);
         drop(table);
         fs::write(path.join("version"), b"nothing").unwrap();
-        assert!(open_torn(&path, &copies, Fsync::Never).is_err());
+        assert!(open_with_journal_recovery(&path, &copies, Fsync::Never).is_err());
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::device::Device;
-use super::elements::Elements;
+use super::elements::ElementType;
 use super::{StorageError, replace_file};
 
 const MAGIC: &[u8; 8] = b"FLOWVECS";
@@ -26,12 +26,12 @@ pub(crate) struct VectorFile {
     device: Arc<Device>,
     path: PathBuf,
     dimension: usize,
-    elements: Elements,
+    elements: ElementType,
 }
 
 impl VectorFile {
     /// Makes an empty file.
-    pub(crate) fn create(path: &Path, dimension: usize, elements: Elements) -> Result<Self, StorageError> {
+    pub(crate) fn create(path: &Path, dimension: usize, elements: ElementType) -> Result<Self, StorageError> {
         replace_file(path, |path| {
             let header = header(dimension, elements);
             let written = Device::create(path).and_then(|device| device.write_all_at(&header, 0));
@@ -47,10 +47,10 @@ impl VectorFile {
     pub(crate) fn open(
         path: &Path,
         dimension: usize,
-        elements: Elements,
+        elements: ElementType,
         rows: u64,
     ) -> Result<Self, StorageError> {
-        let opened = Self::open_to_read(path, dimension, elements, rows)?;
+        let opened = Self::open_read_only(path, dimension, elements, rows)?;
         opened.cut(rows)?;
         Ok(opened)
     }
@@ -68,10 +68,10 @@ impl VectorFile {
     ///
     /// # Errors
     /// As for [`VectorFile::open`].
-    pub(crate) fn open_to_read(
+    pub(crate) fn open_read_only(
         path: &Path,
         dimension: usize,
-        elements: Elements,
+        elements: ElementType,
         rows: u64,
     ) -> Result<Self, StorageError> {
         let device = Device::open(path).map_err(StorageError::io("open", path))?;
@@ -111,7 +111,7 @@ impl VectorFile {
         self.dimension
     }
 
-    pub(crate) fn elements(&self) -> Elements {
+    pub(crate) fn elements(&self) -> ElementType {
         self.elements
     }
 
@@ -244,12 +244,12 @@ impl VectorFile {
     }
 }
 
-fn row_bytes(dimension: usize, elements: Elements) -> usize {
+fn row_bytes(dimension: usize, elements: ElementType) -> usize {
     dimension * elements.bytes() + CHECKSUM_BYTES
 }
 
 /// Magic, version, element type, dimension, row length; zeros; the CRC-32 of all before.
-fn header(dimension: usize, elements: Elements) -> [u8; HEADER_BYTES] {
+fn header(dimension: usize, elements: ElementType) -> [u8; HEADER_BYTES] {
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEADER_BYTES);
     bytes.extend(MAGIC);
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     fn written(path: &Path, rows: u8) -> VectorFile {
-        let file = VectorFile::create(path, 3, Elements::F32).unwrap();
+        let file = VectorFile::create(path, 3, ElementType::F32).unwrap();
         let vectors: Vec<[f32; 3]> = (0..rows).map(|row| [f32::from(row), 0.5, -1.0]).collect();
         file.write(0, vectors.iter().map(|vector| &vector[..])).unwrap();
         file.sync().unwrap();
@@ -308,11 +308,11 @@ mod tests {
             let path = directory.path().join("v");
             let vectors: Vec<Vec<f32>> =
                 vectors.iter().map(|bits| bits.iter().map(|bits| f32::from_bits(*bits)).collect()).collect();
-            let file = VectorFile::create(&path, vectors[0].len(), Elements::F32).unwrap();
+            let file = VectorFile::create(&path, vectors[0].len(), ElementType::F32).unwrap();
             let (first, second) = vectors.split_at(vectors.len() / 2);
             file.write(0, first.iter().map(|vector| &vector[..])).unwrap();
             file.write(first.len() as u64, second.iter().map(|vector| &vector[..])).unwrap();
-            let file = VectorFile::open(&path, vectors[0].len(), Elements::F32, vectors.len() as u64).unwrap();
+            let file = VectorFile::open(&path, vectors[0].len(), ElementType::F32, vectors.len() as u64).unwrap();
             let bits = |vector: &[f32]| vector.iter().map(|element| element.to_bits()).collect::<Vec<_>>();
             let read: Vec<_> = (0..vectors.len() as u64).map(|row| bits(&file.vector(row).unwrap())).collect();
             prop_assert_eq!(&read, &vectors.iter().map(|vector| bits(vector)).collect::<Vec<_>>());
@@ -326,7 +326,7 @@ mod tests {
         drop(written(&path, 4));
         // A row of which the end is missing.
         OpenOptions::new().write(true).open(&path).unwrap().set_len(64 + 3 * 16 + 5).unwrap();
-        let file = VectorFile::open(&path, 3, Elements::F32, 2).unwrap();
+        let file = VectorFile::open(&path, 3, ElementType::F32, 2).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 64 + 2 * 16);
         assert_eq!(rows(&file, 0..2).unwrap().len(), 2);
     }
@@ -336,17 +336,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("v");
         let file = written(&path, 4);
-        let error = VectorFile::open(&path, 3, Elements::F32, 5).unwrap_err().to_string();
+        let error = VectorFile::open(&path, 3, ElementType::F32, 5).unwrap_err().to_string();
         assert!(error.contains("5 vectors were acknowledged, but 4 are there"), "{error}");
         assert!(
-            VectorFile::open(&path, 4, Elements::F32, 0).unwrap_err().to_string().contains("4-dimensional")
+            VectorFile::open(&path, 4, ElementType::F32, 0)
+                .unwrap_err()
+                .to_string()
+                .contains("4-dimensional")
         );
         file.device.write_all_at(&[1], 64 + 2 * 16 + 3).unwrap();
         assert_eq!(rows(&file, 0..2).unwrap().len(), 2);
         let error = rows(&file, 0..4).unwrap_err().to_string();
         assert!(error.contains("row 2 fails its checksum"), "{error}");
         file.device.write_all_at(&[0], 20).unwrap();
-        assert!(VectorFile::open(&path, 3, Elements::F32, 0).is_err());
+        assert!(VectorFile::open(&path, 3, ElementType::F32, 0).is_err());
     }
 
     #[test]
@@ -375,11 +378,11 @@ mod tests {
     fn halves_take_half_the_room_and_are_no_other_type() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("v");
-        let file = VectorFile::create(&path, 3, Elements::F16).unwrap();
+        let file = VectorFile::create(&path, 3, ElementType::F16).unwrap();
         file.write(0, [[1.5, -0.25, 1024.0]].iter().map(|vector| &vector[..])).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 64 + 3 * 2 + 4);
         assert_eq!(rows(&file, 0..1).unwrap(), [(0, 1.5)]);
-        let error = VectorFile::open(&path, 3, Elements::F32, 1).unwrap_err().to_string();
+        let error = VectorFile::open(&path, 3, ElementType::F32, 1).unwrap_err().to_string();
         assert!(error.contains("vectors of type f32"), "{error}");
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Opened;
 use crate::derived::is_whole;
-use crate::storage::{Living, StorageError, Table, Tagged};
+use crate::storage::{DocumentTags, LiveDocument, StorageError, Table};
 
 /// Damage of one kind that is listed before the rest is only counted.
 const LISTED: usize = 20;
@@ -19,7 +19,7 @@ pub(super) fn problems(directory: &Path) -> Vec<String> {
     problems.rows(&opened);
     problems.documents(&opened.table);
     problems.vectors(&opened);
-    let derived = opened.layout.derived(opened.manifest.generation);
+    let derived = opened.layout.faiss_index(opened.manifest.generation);
     if derived.exists() && !is_whole(&derived) {
         problems.add(format!("{} is damaged; it is built again from the vectors", derived.display()));
     }
@@ -46,15 +46,15 @@ impl Problems {
     fn rows(&mut self, opened: &Opened) {
         let Some(counters) = self.note(opened.table.counters()) else { return };
         let mut count: u64 = 0;
-        for living in opened.table.living() {
-            let Some(Living { row, id, .. }) = self.note(living) else { continue };
+        for living in opened.table.live_documents() {
+            let Some(LiveDocument { row, id, .. }) = self.note(living) else { continue };
             count += 1;
-            let known = self.note(opened.table.row_of(&id)).flatten();
+            let known = self.note(opened.table.row_of_id(&id)).flatten();
             if known != Some(row) || row >= counters.rows {
                 self.add(format!("row {row} is said to be that of `{id}`, which is not so"));
             }
         }
-        let dead = self.note(opened.table.dead_rows()).map_or(0, |dead| dead.len() as u64);
+        let dead = self.note(opened.table.tombstones()).map_or(0, |dead| dead.len() as u64);
         if count + dead != counters.rows {
             self.add(format!("{} rows are committed, but {count} live and {dead} are dead", counters.rows));
         }
@@ -68,7 +68,7 @@ impl Problems {
         let mut count: u64 = 0;
         for stored in table.tags() {
             count += 1;
-            if let Some(Tagged { id, .. }) = self.note(stored)
+            if let Some(DocumentTags { id, .. }) = self.note(stored)
                 && self.note(table.document(&id)).is_some_and(|document| document.is_none())
             {
                 self.add(format!("document `{id}` is missing"));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Opened, ToolError, shards};
-use crate::storage::{Layout, StorageError, make_directory, sync_directory, write_living};
+use crate::storage::{Layout, StorageError, copy_live_documents, make_directory, sync_directory};
 
 /// What the name of a copy ends in that is not whole yet.
 pub(super) const UNFINISHED: &str = "unfinished";
@@ -55,7 +55,7 @@ fn copy_shards(from: &Path, shards: &[PathBuf], to: &Path) -> Result<u64, ToolEr
 /// Copies what lives into a generation; nothing names it yet.
 fn copy_into(opened: &Opened, to: &Layout, generation: u32) -> Result<u64, ToolError> {
     match &opened.vectors {
-        Some(vectors) => drop(write_living(to, &opened.table, vectors, generation)?),
+        Some(vectors) => drop(copy_live_documents(to, &opened.table, vectors, generation)?),
         None => drop(opened.table.copy_without_vectors(&to.documents(generation))?),
     }
     Ok(opened.table.counters()?.documents)
@@ -64,7 +64,7 @@ fn copy_into(opened: &Opened, to: &Layout, generation: u32) -> Result<u64, ToolE
 /// Leaves dead rows behind; how many.
 pub(super) fn compact(directory: &Path) -> Result<u64, ToolError> {
     let opened = Opened::alone(directory)?;
-    let dead = opened.table.dead_rows()?.len() as u64;
+    let dead = opened.table.tombstones()?.len() as u64;
     if dead == 0 {
         return Ok(0);
     }

@@ -56,9 +56,9 @@ pub(super) fn each<E: std::fmt::Display>(
     for directory in shards(path)? {
         let opened = Opened::beside(&directory)?;
         let Some(vectors) = &opened.vectors else { continue };
-        for living in opened.table.living() {
+        for living in opened.table.live_documents() {
             let row = living?.row;
-            let document = opened.table.document_at(row)?;
+            let document = opened.table.document_of_row(row)?;
             accept(document, &vectors.vector(row)?).map_err(ToolError::new)?;
             count += 1;
         }

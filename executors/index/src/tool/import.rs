@@ -18,7 +18,7 @@ use crate::kept::{Kept, default_exclude};
 use crate::metric::Metric;
 use crate::names::Names;
 use crate::shard::{OpenShard, Settings, Shard};
-use crate::storage::{Change, Elements, Fsync, Kind, Layout, Manifest, Put, Wanted};
+use crate::storage::{Change, ElementType, Fsync, Layout, Manifest, Put, Schema, StorageKind};
 use crate::upkeep::check_ids;
 
 /// Documents that are stored together.
@@ -102,19 +102,19 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
     };
     let index = options.index.clone().or_else(|| written.as_ref().map(|written| written.index().to_owned()));
     let index = index.map_or(IndexChoice::AUTO, |text| IndexChoice::new(&text));
-    let (shard, shards) = written.as_ref().map_or((0, 1), Manifest::place);
-    let wanted = Wanted {
-        kind: Kind::Vectors,
+    let (shard, shards) = written.as_ref().map_or((0, 1), Manifest::shard_position);
+    let schema = Schema {
+        kind: StorageKind::Vectors,
         dimension: None,
         metric,
-        elements: read::<Elements>("vectors", options.vectors.as_ref())?,
+        elements: read::<ElementType>("vectors", options.vectors.as_ref())?,
         index: index.text().to_owned(),
         shards,
         shard,
         names: Names::OWN,
     };
     let settings = Settings {
-        wanted,
+        schema,
         index,
         tuning: Tuning::default(),
         fsync: Fsync::Always,
@@ -122,9 +122,9 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
         read_only: false,
         columns: Vec::new(),
         expires: None,
-        resident: None,
+        cache_capacity: None,
     };
-    Shard::open(&Context::alone(path), settings).map_err(ToolError::new)
+    Shard::open(&Context::standalone(path), settings).map_err(ToolError::new)
 }
 
 /// Documents on their way into a shard.
@@ -154,8 +154,8 @@ impl Import {
     fn finish(mut self) -> Result<u64, ToolError> {
         self.store()?;
         // Once, of all that came; the flow need not do it when it is started.
-        self.shard.settle(&|| Ok(())).map_err(ToolError::new)?;
-        self.shard.save();
+        self.shard.wait_until_indexed(&|| Ok(())).map_err(ToolError::new)?;
+        self.shard.save_index();
         Ok(self.count)
     }
 
@@ -197,7 +197,7 @@ impl Import {
 
     fn store(&mut self) -> Result<(), ToolError> {
         self.waiting = 0;
-        self.shard.load(std::mem::take(&mut self.change))?;
+        self.shard.bulk_load(std::mem::take(&mut self.change))?;
         Ok(())
     }
 }

@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 pub use import::ImportOptions;
 
 use crate::storage::{
-    DirectoryLock, Fsync, Layout, Manifest, StorageError, Table, VectorFile, open_torn, recover,
+    DirectoryLock, Fsync, Layout, Manifest, StorageError, Table, VectorFile, open_with_journal_recovery,
+    recover_unsynced_rows,
 };
 
 /// How deep shards are looked for: a workspace, a pod, a shard.
@@ -57,20 +58,20 @@ impl Opened {
         let layout = Layout::new(directory);
         let open = |manifest: &Manifest| {
             let documents = existing_documents(&layout, manifest)?;
-            Self::new(&layout, manifest, Table::open_beside(&documents, &layout.readers())?, None)
+            Self::new(&layout, manifest, Table::open_checkpoint(&documents, &layout.checkpoints())?, None)
         };
-        Ok(Manifest::of_current(&layout, open)?)
+        Ok(Manifest::run_on_current(&layout, open)?)
     }
 
     /// Opens a shard that no flow has open, to change it.
     fn alone(directory: &Path) -> Result<Self, ToolError> {
         let layout = Layout::new(directory);
-        let lock = DirectoryLock::take(&layout)?;
+        let lock = DirectoryLock::acquire(&layout)?;
         let manifest =
-            Manifest::read(&layout)?.ok_or_else(|| StorageError::Absent(layout.directory().to_owned()))?;
+            Manifest::read(&layout)?.ok_or_else(|| StorageError::NoIndex(layout.directory().to_owned()))?;
         let documents = existing_documents(&layout, &manifest)?;
-        let table = open_torn(&documents, &layout.readers(), Fsync::Always)?;
-        recover(&table, &layout, &manifest)?;
+        let table = open_with_journal_recovery(&documents, &layout.checkpoints(), Fsync::Always)?;
+        recover_unsynced_rows(&table, &layout, &manifest)?;
         Ok(Self::new(&layout, &manifest, table, Some(lock))?)
     }
 
@@ -84,7 +85,7 @@ impl Opened {
         let vectors = match manifest.dimension {
             Some(dimension) if rows > 0 => {
                 let path = layout.vectors(manifest.generation);
-                Some(VectorFile::open_to_read(&path, dimension, manifest.elements(), rows)?)
+                Some(VectorFile::open_read_only(&path, dimension, manifest.elements(), rows)?)
             }
             _ => None,
         };
@@ -145,8 +146,8 @@ pub fn inspect(path: &Path) -> Result<Value, ToolError> {
     for directory in shards(path)? {
         let opened = Opened::beside(&directory)?;
         let counters = opened.table.counters()?;
-        let dead = opened.table.dead_rows()?.len();
-        let derived = opened.layout.derived(opened.manifest.generation);
+        let dead = opened.table.tombstones()?.len();
+        let derived = opened.layout.faiss_index(opened.manifest.generation);
         described.push(json!({
             "directory": directory.display().to_string(),
             "settings": opened.manifest,

@@ -1,19 +1,19 @@
 //! A backup brings back what was stored when it was written, and nobody reaches beyond the workspace with its name.
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, Document, Value};
 use serde_json::json;
 
 use crate::bench::{NONE, call, call_with, directory, document, found, kind, open};
 
 /// Every stored document with its text and its distance from zero.
-fn stored(bench: &mut Bench) -> Vec<(String, Option<String>, f32)> {
+fn stored(bench: &mut ExecutorHarness) -> Vec<(String, Option<String>, f32)> {
     let answer = call_with(bench, "/search", vec![document("q", &[0.0, 0.0])], json!({"limit": 99})).unwrap();
     let texts = answer.documents[0].matches.iter().map(|found| found.text.as_deref().map(str::to_owned));
     found(&answer.documents[0]).into_iter().zip(texts).map(|((id, far), text)| (id, text, far)).collect()
 }
 
-fn indexed(base: &std::path::Path, index: &str) -> Bench {
+fn indexed(base: &std::path::Path, index: &str) -> ExecutorHarness {
     let mut bench = open(base, "VectorIndexer", &json!({"metric": "euclidean", "index": index}));
     let numbered =
         (0..40_u8).map(|n| document(&format!("{n:02}"), &[n.into(), 0.0]).with_text(n.to_string()));
@@ -123,8 +123,9 @@ fn what_is_read_only_writes_no_backup_and_restores_none() {
     let mut bench = indexed(directory.path(), "Flat");
     call(&mut bench, "/backup", NONE);
     drop(bench);
-    let context = Context { read_only: true, ..Context::alone(bench_directory(directory.path())) };
-    let mut bench = Bench::new(kind("VectorIndexer"), &json!({"metric": "euclidean"}), context).unwrap();
+    let context = Context { read_only: true, ..Context::standalone(bench_directory(directory.path())) };
+    let mut bench =
+        ExecutorHarness::new(kind("VectorIndexer"), &json!({"metric": "euclidean"}), context).unwrap();
     for endpoint in ["/backup", "/restore"] {
         let error = call_with(&mut bench, endpoint, NONE, json!({})).unwrap_err().to_string();
         assert!(error.contains("read_only"), "{error}");

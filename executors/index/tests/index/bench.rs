@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Answer, BuildError, Context, Document, ExecutorError, ExecutorType, Value};
 
 /// Whatever is passed as `documents` to nobody.
@@ -20,14 +20,14 @@ pub(crate) fn kind(name: &str) -> &'static ExecutorType {
 
 /// The context of one shard of several; each has a directory of its own below `base`.
 pub(crate) fn shard_context(base: &Path, shard: usize, shards: usize) -> Context {
-    Context { shard, shards, ..Context::alone(base.join(shard.to_string())) }
+    Context { shard, shards, ..Context::standalone(base.join(shard.to_string())) }
 }
 
-pub(crate) fn try_open(base: &Path, name: &str, with: &Value) -> Result<Bench, BuildError> {
-    Bench::new(kind(name), with, shard_context(base, 0, 1))
+pub(crate) fn try_open(base: &Path, name: &str, with: &Value) -> Result<ExecutorHarness, BuildError> {
+    ExecutorHarness::new(kind(name), with, shard_context(base, 0, 1))
 }
 
-pub(crate) fn open(base: &Path, name: &str, with: &Value) -> Bench {
+pub(crate) fn open(base: &Path, name: &str, with: &Value) -> ExecutorHarness {
     try_open(base, name, with).unwrap()
 }
 
@@ -39,12 +39,12 @@ pub(crate) fn refusal(base: &Path, name: &str, with: &Value) -> String {
 }
 
 /// A call without parameters that must succeed.
-pub(crate) fn call(bench: &mut Bench, endpoint: &str, documents: Vec<Document>) -> Answer {
+pub(crate) fn call(bench: &mut ExecutorHarness, endpoint: &str, documents: Vec<Document>) -> Answer {
     bench.call(endpoint, documents, &Value::Null).unwrap()
 }
 
 pub(crate) fn call_with(
-    bench: &mut Bench,
+    bench: &mut ExecutorHarness,
     endpoint: &str,
     documents: Vec<Document>,
     parameters: Value,
@@ -59,7 +59,7 @@ pub(crate) fn document(id: &str, vector: &[f32]) -> Document {
 /// A clip whose frames have these vectors.
 pub(crate) fn clip(id: &str, frames: &[&[f32]]) -> Document {
     let mut clip = Document::new(id);
-    let frame = |(number, vector): (usize, &&[f32])| clip.chunk(number).with_embedding(vector.to_vec());
+    let frame = |(number, vector): (usize, &&[f32])| clip.new_chunk(number).with_embedding(vector.to_vec());
     clip.chunks = frames.iter().enumerate().map(frame).collect();
     clip
 }
@@ -70,7 +70,7 @@ pub(crate) fn found(document: &Document) -> Vec<(String, f32)> {
 }
 
 /// Ids of what is found for one vector.
-pub(crate) fn search(bench: &mut Bench, vector: &[f32]) -> Vec<String> {
+pub(crate) fn search(bench: &mut ExecutorHarness, vector: &[f32]) -> Vec<String> {
     let answer = call(bench, "/search", vec![document("query", vector)]);
     answer.documents[0].matches.iter().map(|found| found.id.clone()).collect()
 }

@@ -41,7 +41,7 @@ fn matches_of_chunks_are_replaced_where_the_request_says_so() {
     let directory = directory();
     let mut bench = open(directory.path(), "DocumentStore", &json!({"access_paths": "@c"}));
     let mut clip = Document::new("a");
-    clip.chunks = (0..2).map(|number| clip.chunk(number).with_text(format!("frame {number}"))).collect();
+    clip.chunks = (0..2).map(|number| clip.new_chunk(number).with_text(format!("frame {number}"))).collect();
     call(&mut bench, "/index", vec![clip]);
     let mut query = Document::new("q");
     query.chunks = [with_matches("q#0", &["a#1", "x", "a#0"])].into_iter().collect();
@@ -92,7 +92,7 @@ fn documents_are_replaced_updated_and_deleted_by_id() {
     let directory = directory();
     let mut bench = open(directory.path(), "DocumentStore", &json!({"exclude": []}));
     let mut clip = Document::new("a").with_text("old");
-    clip.chunks = [clip.chunk(0)].into_iter().collect();
+    clip.chunks = [clip.new_chunk(0)].into_iter().collect();
     call(&mut bench, "/index", vec![clip.clone(), Document::new("")]);
     let answer = call(&mut bench, "/get", vec![Document::new("a")]);
     assert_eq!(answer.documents[0], clip);

@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use flowrun_sdk::guard::read_file;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, Document};
 use serde_json::{Value, json};
 
@@ -207,9 +207,11 @@ fn a_lost_manifest_is_never_taken_for_an_empty_index() {
     for lost in ["nothing", "documents-000003", "vectors-000003.bin"] {
         let _ = fs::rename(shard.join(lost), directory.path().join(lost));
         for read_only in [false, true] {
-            let context = Context { read_only, ..Context::alone(&shard) };
-            let refused =
-                Bench::new(kind("VectorIndexer"), &with("HNSW8"), context).err().unwrap().to_string();
+            let context = Context { read_only, ..Context::standalone(&shard) };
+            let refused = ExecutorHarness::new(kind("VectorIndexer"), &with("HNSW8"), context)
+                .err()
+                .unwrap()
+                .to_string();
             assert!(refused.contains("manifest.json is damaged: it is missing"), "{lost}: {refused}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, Value};
 use serde_json::json;
 
@@ -12,12 +12,12 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-fn count(bench: &mut Bench) -> u64 {
+fn count(bench: &mut ExecutorHarness) -> u64 {
     call(bench, "/count", NONE).results["count"].as_u64().unwrap()
 }
 
 /// Waits until so many are left.
-fn until_left(bench: &mut Bench, left: u64) {
+fn until_left(bench: &mut ExecutorHarness, left: u64) {
     let began = Instant::now();
     while count(bench) != left {
         assert!(began.elapsed() < Duration::from_secs(60), "{} are left, not {left}", count(bench));
@@ -78,7 +78,7 @@ fn what_became_due_while_nothing_ran_goes_at_the_start_of_whoever_may_write() {
     call(&mut bench, "/index", vec![due("a"), due("b"), document("c", &[1.0])]);
     drop(bench);
     let context = Context { read_only: true, ..shard_context(directory.path(), 0, 1) };
-    let mut bench = Bench::new(kind("VectorIndexer"), &indexer(), context).unwrap();
+    let mut bench = ExecutorHarness::new(kind("VectorIndexer"), &indexer(), context).unwrap();
     assert_eq!(count(&mut bench), 3);
     drop(bench);
     let mut bench = open(directory.path(), "VectorIndexer", &indexer());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Document, Value};
 use proptest::prelude::*;
 use serde_json::json;
@@ -93,7 +93,7 @@ proptest! {
         let mut listed = Vec::new();
         for shard in 0..shards {
             let context = shard_context(directory.path(), shard, shards);
-            let mut bench = Bench::new(kind("VectorIndexer"), &with, context).unwrap();
+            let mut bench = ExecutorHarness::new(kind("VectorIndexer"), &with, context).unwrap();
             let own = writes.iter().filter(|(id, ..)| usize::from(*id) % shards == shard);
             let own = own.map(|(id, element, tags)| tagged(&format!("{id:02}"), *element, tags));
             call(&mut bench, "/index", own.collect());
@@ -127,7 +127,7 @@ proptest! {
 }
 
 /// A thousand documents on a line, of which every 250th is rare.
-fn thousand(index: &str) -> (tempfile::TempDir, Bench) {
+fn thousand(index: &str) -> (tempfile::TempDir, ExecutorHarness) {
     let directory = directory();
     let with = json!({"metric": "euclidean", "fsync": "never", "index": index});
     let mut bench = open(directory.path(), "VectorIndexer", &with);

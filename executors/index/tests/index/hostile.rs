@@ -96,8 +96,8 @@ fn a_query_that_is_as_many_matches_deep_as_can_be_said_is_answered() {
 fn other_endpoints_pass_by_and_matches_are_announced_in_ascending_order() {
     let directory = directory();
     for (name, found) in [("VectorIndexer", true), ("NumpyIndexer", true), ("DocumentStore", false)] {
-        let context = Context::alone(directory.path().join(name));
-        let bench = flowrun_sdk::testing::Bench::new(kind(name), &json!({}), context).unwrap();
+        let context = Context::standalone(directory.path().join(name));
+        let bench = flowrun_sdk::testing::ExecutorHarness::new(kind(name), &json!({}), context).unwrap();
         let instance = bench.instance();
         assert!(instance.endpoints.handles("/index") && !instance.endpoints.handles("/rank"));
         let ranking = instance.ranking.map(|ranking| (ranking.order, ranking.top_k));
@@ -113,9 +113,13 @@ fn a_read_only_store_gives_and_refuses_to_change() {
         "/index",
         vec![Document::new("a").with_text("t")],
     );
-    let context =
-        Context { read_only: true, pod: "docs".to_owned(), ..Context::alone(directory.path().join("0")) };
-    let mut bench = flowrun_sdk::testing::Bench::new(kind("DocumentStore"), &json!({}), context).unwrap();
+    let context = Context {
+        read_only: true,
+        pod: "docs".to_owned(),
+        ..Context::standalone(directory.path().join("0"))
+    };
+    let mut bench =
+        flowrun_sdk::testing::ExecutorHarness::new(kind("DocumentStore"), &json!({}), context).unwrap();
     assert_eq!(call(&mut bench, "/get", vec![Document::new("a")]).documents[0].text.as_deref(), Some("t"));
     let error =
         call_with(&mut bench, "/delete", vec![Document::new("a")], json!({})).unwrap_err().to_string();

@@ -1,13 +1,13 @@
 //! Stored documents are given back by id, page by page and by filter, changed in part, counted and removed by filter; and a
 //! shard that is damaged stands aside.
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, Document, Value};
 use serde_json::json;
 
 use crate::bench::{NONE, call, call_with, directory, document, failures, kind, open, search, shard_context};
 
-fn filled(base: &std::path::Path, with: &Value) -> Bench {
+fn filled(base: &std::path::Path, with: &Value) -> ExecutorHarness {
     let mut bench = open(base, "VectorIndexer", with);
     let documents = (0..25_u8).map(|number| {
         let scene = if number.is_multiple_of(2) { "night" } else { "day" };
@@ -68,7 +68,7 @@ fn a_part_is_changed_and_the_rest_stays() {
         let mut bench = filled(&base, &json!({"columns": columns, "metric": "euclidean"}));
         // So that tags are in memory, where there are columns, before they change.
         let night = json!({"filter": {"scene": "night"}, "top_k": 100});
-        let count = |bench: &mut Bench, parameters: &Value| {
+        let count = |bench: &mut ExecutorHarness, parameters: &Value| {
             let query = vec![document("q", &[0.0, 1.0])];
             call_with(bench, "/search", query, parameters.clone()).unwrap().documents[0].matches.len()
         };
@@ -90,9 +90,9 @@ fn a_part_is_changed_and_the_rest_stays() {
 #[test]
 fn parts_that_several_change_at_once_are_all_there() {
     let directory = directory();
-    let context = Context::alone(directory.path());
+    let context = Context::standalone(directory.path());
     let with = json!({"metric": "euclidean", "fsync": "never"});
-    let replica = || Bench::new(kind("VectorIndexer"), &with, context.clone()).unwrap();
+    let replica = || ExecutorHarness::new(kind("VectorIndexer"), &with, context.clone()).unwrap();
     call(&mut replica(), "/index", vec![document("a", &[1.0, 1.0])]);
     std::thread::scope(|scope| {
         for writer in 0..4 {
@@ -129,7 +129,7 @@ fn a_damaged_shard_stands_aside_and_says_so() {
         let context = Context { pod: "frames".to_owned(), ..shard_context(directory.path(), shard, 2) };
         let health = context.health.clone();
         let with = json!({"metric": "euclidean", "index": "Flat"});
-        (Bench::new(kind("VectorIndexer"), &with, context).unwrap(), health)
+        (ExecutorHarness::new(kind("VectorIndexer"), &with, context).unwrap(), health)
     };
     for shard in 0..2_u8 {
         let (mut bench, _) = open(usize::from(shard));
@@ -138,10 +138,10 @@ fn a_damaged_shard_stands_aside_and_says_so() {
     let path = directory.path().join("1/vectors-000001.bin");
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(70).unwrap();
     let (mut whole, health) = open(0);
-    assert_eq!((search(&mut whole, &[0.0, 1.0]), health.trouble()), (vec!["0".to_owned()], None));
+    assert_eq!((search(&mut whole, &[0.0, 1.0]), health.unhealthy_reason()), (vec!["0".to_owned()], None));
     let (mut damaged, health) = open(1);
     assert!(search(&mut damaged, &[0.0, 1.0]).is_empty());
-    let trouble = health.trouble().unwrap();
+    let trouble = health.unhealthy_reason().unwrap();
     assert!(
         trouble.starts_with("shard 1 of `frames` is out of service: ") && trouble.contains("is damaged"),
         "{trouble}"

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowrun_sdk::Document;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ fn documents(clips: &[(u8, Vec<u8>)]) -> Vec<Document> {
         let mut document = Document::new(clip_id(*clip));
         let frame = |(number, element): (usize, &u8)| {
             document
-                .chunk(number)
+                .new_chunk(number)
                 .with_embedding(vec![f32::from(*element), 1.0])
                 .with_text(element.to_string())
         };
@@ -103,7 +103,7 @@ impl Model {
 }
 
 /// Makes the call of a step; an update or deletion of what is not there must be harmless too.
-fn make(bench: &mut Bench, step: &Step) {
+fn make(bench: &mut ExecutorHarness, step: &Step) {
     match step {
         Step::Index(clips) => drop(call(bench, "/index", documents(clips))),
         Step::Update(clips) => drop(call(bench, "/update", documents(clips))),
@@ -121,7 +121,7 @@ fn make(bench: &mut Bench, step: &Step) {
 }
 
 /// Runs the steps; after each one `check` sees the executor and the model.
-fn run(name: &str, with: &Value, steps: &[Step], mut check: impl FnMut(&mut Bench, &Model)) {
+fn run(name: &str, with: &Value, steps: &[Step], mut check: impl FnMut(&mut ExecutorHarness, &Model)) {
     let directory = directory();
     let reopen = || open(directory.path(), name, with);
     let mut model = Model::default();

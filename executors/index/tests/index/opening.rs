@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, guard};
 use serde_json::json;
 
@@ -38,8 +38,12 @@ fn another_dimension_metric_or_executor_is_refused_with_what_to_type() {
 fn another_number_of_shards_is_refused_by_every_shard() {
     let directory = directory();
     let open = |shard, shards| {
-        Bench::new(kind("VectorIndexer"), &json!({}), shard_context(directory.path(), shard, shards))
-            .map(drop)
+        ExecutorHarness::new(
+            kind("VectorIndexer"),
+            &json!({}),
+            shard_context(directory.path(), shard, shards),
+        )
+        .map(drop)
     };
     open(0, 2).unwrap();
     open(1, 2).unwrap();
@@ -56,7 +60,7 @@ fn another_number_of_shards_is_refused_by_every_shard() {
 fn replicas_must_agree() {
     let directory = directory();
     let context = shard_context(directory.path(), 0, 1);
-    let replica = |with| Bench::new(kind("VectorIndexer"), &with, context.clone());
+    let replica = |with| ExecutorHarness::new(kind("VectorIndexer"), &with, context.clone());
     let _first = replica(json!({})).unwrap();
     assert!(replica(json!({"metric": "euclidean"})).is_err());
     assert!(replica(json!({})).is_ok());
@@ -94,9 +98,9 @@ fn a_read_only_index_is_opened_beside_who_writes_and_sees_what_comes() {
     let with = json!({"metric": "euclidean", "fsync": "never"});
     let mut writing = open(directory.path(), "VectorIndexer", &with);
     call(&mut writing, "/index", vec![document("1", &[1.0])]);
-    let context = || Context { read_only: true, ..Context::alone(directory.path().join("0")) };
-    let mut reading = Bench::new(kind("VectorIndexer"), &with, context()).unwrap();
-    let mut another = Bench::new(kind("VectorIndexer"), &with, context()).unwrap();
+    let context = || Context { read_only: true, ..Context::standalone(directory.path().join("0")) };
+    let mut reading = ExecutorHarness::new(kind("VectorIndexer"), &with, context()).unwrap();
+    let mut another = ExecutorHarness::new(kind("VectorIndexer"), &with, context()).unwrap();
     assert_eq!(
         (search(&mut reading, &[1.0]), search(&mut another, &[1.0])),
         (vec!["1".to_owned()], vec!["1".to_owned()])
@@ -142,8 +146,8 @@ fn a_read_only_index_leaves_what_is_written_as_it_is() {
     };
     let written = files();
     for index in ["IVF2,Flat", "HNSW4", "Flat", "HNSW8"] {
-        let context = Context { read_only: true, ..Context::alone(&shard) };
-        let mut bench = Bench::new(kind("VectorIndexer"), &with(index), context).unwrap();
+        let context = Context { read_only: true, ..Context::standalone(&shard) };
+        let mut bench = ExecutorHarness::new(kind("VectorIndexer"), &with(index), context).unwrap();
         assert_eq!(search(&mut bench, &[7.2])[..2], ["7", "8"], "{index}");
         assert_eq!(call(&mut bench, "/status", NONE).results["index"], index);
         bench.close().unwrap();
@@ -151,8 +155,8 @@ fn a_read_only_index_leaves_what_is_written_as_it_is() {
     }
     // What is missing is left to who writes.
     std::fs::remove_file(shard.join("faiss-000001.index")).unwrap();
-    let context = Context { read_only: true, ..Context::alone(&shard) };
-    let mut bench = Bench::new(kind("VectorIndexer"), &with("HNSW8"), context).unwrap();
+    let context = Context { read_only: true, ..Context::standalone(&shard) };
+    let mut bench = ExecutorHarness::new(kind("VectorIndexer"), &with("HNSW8"), context).unwrap();
     assert_eq!(search(&mut bench, &[7.2])[..2], ["7", "8"]);
     bench.close().unwrap();
     assert!(!shard.join("faiss-000001.index").exists());

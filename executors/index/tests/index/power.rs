@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::Document;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn with(fsync: &str) -> Value {
 }
 
 /// Makes calls, and says what is stored then.
-fn take(bench: &mut Bench, calls: &[Vec<Step>], stored: &mut BTreeMap<u8, u8>) {
+fn take(bench: &mut ExecutorHarness, calls: &[Vec<Step>], stored: &mut BTreeMap<u8, u8>) {
     for steps in calls {
         let written = steps.iter().filter_map(|(id, number)| Some(version(*id, (*number)?)));
         call(bench, "/index", written.collect());
@@ -81,7 +81,7 @@ fn replace(shard: &Path, torn: &BTreeMap<PathBuf, Vec<u8>>) {
 }
 
 /// What is stored, in the order of ids.
-fn stored(bench: &mut Bench) -> Vec<Document> {
+fn stored(bench: &mut ExecutorHarness) -> Vec<Document> {
     call_with(bench, "/list", NONE, json!({"limit": 100})).unwrap().documents.to_vec()
 }
 

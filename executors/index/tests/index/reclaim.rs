@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use flowrun_index::tool;
 use flowrun_sdk::Document;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use serde_json::{Value, json};
 
 use crate::bench::{NONE, call, call_with, clip, directory, found, open};
@@ -39,7 +39,7 @@ fn write(base: &Path, index: &str, times: std::ops::RangeInclusive<u16>) {
 }
 
 /// What is found for some vectors, and what is told about the index.
-fn answers(bench: &mut Bench) -> (Vec<Vec<(String, f32)>>, Value) {
+fn answers(bench: &mut ExecutorHarness) -> (Vec<Vec<(String, f32)>>, Value) {
     let queries = clips(3).into_iter().step_by(7).collect();
     let answer = call(bench, "/search", queries);
     let frames = answer.documents.iter().flat_map(|clip| clip.chunks.iter().map(found));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use flowrun_sdk::Document;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -88,7 +88,8 @@ fn naive(case: &Case, query: &[i8]) -> Vec<(String, f32)> {
 /// Writes what belongs to `shard`, and answers all queries in one call and one by one.
 fn answers(base: &Path, case: &Case, shard: usize, shards: usize) -> Vec<Vec<(String, f32)>> {
     let with = json!({"metric": case.metric, "fsync": "never"});
-    let mut bench = Bench::new(kind("VectorIndexer"), &with, shard_context(base, shard, shards)).unwrap();
+    let mut bench =
+        ExecutorHarness::new(kind("VectorIndexer"), &with, shard_context(base, shard, shards)).unwrap();
     for batch in &case.batches {
         let own = batch.iter().filter(|(id, _)| usize::from(*id) % shards == shard);
         let documents = own.map(|(id, vector)| document(&id.to_string(), &floats(vector))).collect();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use flowrun_index::tool::{self, ImportOptions};
 use flowrun_sdk::Document;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use serde_json::{Value, json};
 
 use crate::bench::{NONE, call, call_with, directory, document, found, open};
@@ -18,7 +18,7 @@ fn stored(number: u16) -> Document {
 }
 
 /// An index in which some documents were replaced and some removed.
-fn fill(base: &Path) -> Bench {
+fn fill(base: &Path) -> ExecutorHarness {
     let mut bench = open(base, "VectorIndexer", &with());
     call(&mut bench, "/index", (0..60).map(stored).collect());
     call(

@@ -1,6 +1,6 @@
 //! What `VectorIndexer` promises for each endpoint.
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, Document, Tensor, Value};
 use serde_json::json;
 
@@ -162,7 +162,7 @@ fn frames_that_are_sent_one_by_one_do_not_replace_each_other() {
     let directory = directory();
     let mut bench = open(directory.path(), "VectorIndexer", &euclidean());
     for number in 0..3_u8 {
-        let frame = Document::new("clip").chunk(number).with_embedding(vec![f32::from(number)]);
+        let frame = Document::new("clip").new_chunk(number).with_embedding(vec![f32::from(number)]);
         call(&mut bench, "/index", vec![frame]);
     }
     assert_eq!(search(&mut bench, &[0.0]), ["clip#0", "clip#1", "clip#2"]);
@@ -271,8 +271,8 @@ fn matches_found_a_moment_ago_are_no_queries() {
 #[test]
 fn a_read_only_index_finds_and_refuses_to_change() {
     let directory = directory();
-    let context = || Context { read_only: true, ..Context::alone(directory.path().join("0")) };
-    let read_only = || Bench::new(kind("VectorIndexer"), &json!({}), context());
+    let context = || Context { read_only: true, ..Context::standalone(directory.path().join("0")) };
+    let read_only = || ExecutorHarness::new(kind("VectorIndexer"), &json!({}), context());
     let absent = read_only().err().unwrap().to_string();
     assert!(absent.starts_with("there is no index in") && absent.contains("`read_only`"), "{absent}");
     assert!(!directory.path().join("0").exists());
@@ -290,8 +290,8 @@ fn a_read_only_index_finds_and_refuses_to_change() {
 #[test]
 fn replicas_share_one_index() {
     let directory = directory();
-    let context = Context::alone(directory.path());
-    let replica = || Bench::new(kind("VectorIndexer"), &euclidean(), context.clone()).unwrap();
+    let context = Context::standalone(directory.path());
+    let replica = || ExecutorHarness::new(kind("VectorIndexer"), &euclidean(), context.clone()).unwrap();
     let (mut first, mut second) = (replica(), replica());
     call(&mut first, "/index", vec![document("a", &[1.0])]);
     assert_eq!(search(&mut second, &[1.0]), ["a"]);
@@ -310,9 +310,9 @@ fn searches_beside_writes_see_each_document_once_and_whole() {
 
 fn search_beside_writes(index: &str) {
     let directory = directory();
-    let context = Context::alone(directory.path());
+    let context = Context::standalone(directory.path());
     let with = json!({"metric": "euclidean", "fsync": "never", "index": index});
-    let replica = || Bench::new(kind("VectorIndexer"), &with, context.clone()).unwrap();
+    let replica = || ExecutorHarness::new(kind("VectorIndexer"), &with, context.clone()).unwrap();
     let mut writer = replica();
     // The vector and the text of a document always belong together.
     let version = |number: u8| {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorError, Instance,
-    Tensor, parse, tracing,
+    Tensor, parse_parameters, tracing,
 };
 use half::f16;
 
@@ -17,7 +17,7 @@ use crate::session::{ElementType, Feed, Model, ModelError, Options};
 
 /// Makes an `OnnxImageEncoder`.
 pub(super) fn create<P: Pictures>(build: &Build) -> Result<Instance, BuildError> {
-    let with: OnnxImageEncoderParameters = parse(build)?;
+    let with: OnnxImageEncoderParameters = parse_parameters(build)?;
     if with.minibatch_size == 0 {
         return Err(BuildError::parameter("minibatch_size", "must be at least 1"));
     }
@@ -105,7 +105,7 @@ impl Make {
             is_beside: self.beside > 0,
             with: self.with,
         };
-        Instance::thread(encoder).embedding(dimension)
+        Instance::new(encoder).with_output_dimension(dimension)
     }
 }
 
@@ -124,7 +124,7 @@ impl<P: Pictures, T: Number> Executor for Encoder<P, T> {
         let size = call.parameter("minibatch_size")?.unwrap_or(self.with.minibatch_size).max(1);
         let paths: AccessPaths = call.access_paths(&self.with.access_paths)?.into_owned();
         let budget = call.budget();
-        call.each_together(
+        call.for_each_batch(
             &paths,
             |documents| self.encode(documents, size, &budget),
             |document, vector| {

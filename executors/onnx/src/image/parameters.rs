@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Kind, Parameter, Value, choice};
+use flowrun_sdk::{AccessPaths, Parameter, ParameterKind, Value, choice};
 
 use super::preset::Preset;
 use crate::session::Device;
@@ -78,7 +78,8 @@ choice! {
 pub(crate) struct Size(pub(crate) [u32; 2]);
 
 impl Parameter for Size {
-    const KIND: Kind = Kind::Other("a number of pixels, or height and width as in `[224, 224]`");
+    const KIND: ParameterKind =
+        ParameterKind::Other("a number of pixels, or height and width as in `[224, 224]`");
 
     fn parse(value: &Value) -> Option<Self> {
         let sides = <[u32; 2]>::parse(value).or_else(|| u32::parse(value).map(|side| [side; 2]));

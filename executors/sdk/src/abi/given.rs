@@ -73,7 +73,7 @@ impl<'a> Given<'a> {
 
     pub(super) fn cancellation(&self) -> Cancellation {
         let (check, call) = (self.host.check, CallPointer(self.call));
-        Cancellation::asking(move || {
+        Cancellation::polled(move || {
             // Captured whole: the pointer alone may not be sent.
             let CallPointer(call) = { &call };
             // SAFETY: it is forgotten before the call returns.

@@ -19,16 +19,6 @@ pub const FAILED_DOCUMENTS: &str = "__failed__";
 /// names and numbers, as [`Origin`](crate::Origin)s are.
 pub const ORIGINS: &str = "__origins__";
 
-/// Every kind of error.
-pub const KINDS: [ErrorKind; 6] = [
-    ErrorKind::Input,
-    ErrorKind::Parameter,
-    ErrorKind::Resource,
-    ErrorKind::Cancelled,
-    ErrorKind::Expired,
-    ErrorKind::Internal,
-];
-
 /// The name of an error in the manner of Python's exceptions.
 #[must_use]
 pub fn exception_name(kind: ErrorKind) -> &'static str {
@@ -44,13 +34,13 @@ pub fn exception_name(kind: ErrorKind) -> &'static str {
 
 /// The kind of error that goes by that name; internal when it is none of ours.
 #[must_use]
-pub fn error_kind(name: &str) -> ErrorKind {
-    KINDS.into_iter().find(|kind| exception_name(*kind) == name).unwrap_or(ErrorKind::Internal)
+pub fn error_kind_from_name(name: &str) -> ErrorKind {
+    ErrorKind::ALL.into_iter().find(|kind| exception_name(*kind) == name).unwrap_or(ErrorKind::Internal)
 }
 
 /// The message that asks this of all executors, under that id.
 #[must_use]
-pub fn ask(
+pub fn request_message(
     id: String,
     endpoint: &str,
     parameters: &Map<String, Value>,
@@ -74,14 +64,14 @@ pub struct Reply {
     /// The documents.
     pub documents: Documents,
     /// The documents that failed alone.
-    pub failures: Vec<Failed>,
+    pub failures: Vec<ReplyFailure>,
     /// What executors had to say beside documents, by their names.
     pub results: Map<String, Value>,
 }
 
 /// That a request failed, or a document of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
+pub struct ReplyFailure {
     /// The id of the document; empty when the request failed.
     pub document: String,
     /// Where: for a request the class of the executor, for a document the executor's name; empty where nobody says.
@@ -94,7 +84,7 @@ pub struct Failed {
 ///
 /// # Errors
 /// The failure of the request.
-pub fn went_through(message: &DataRequestProto) -> Result<(), Failed> {
+pub fn check_reply_status(message: &DataRequestProto) -> Result<(), ReplyFailure> {
     let status = message.header.as_ref().and_then(|header| header.status.as_ref());
     match status.filter(|status| status.code == i32::from(StatusCode::Error)) {
         Some(status) => Err(failed(status.clone())),
@@ -106,8 +96,8 @@ pub fn went_through(message: &DataRequestProto) -> Result<(), Failed> {
 ///
 /// # Errors
 /// The failure of the request, or what is wrong with a message that is no reply.
-pub fn answer(message: DataRequestProto) -> Result<Reply, Failed> {
-    went_through(&message)?;
+pub fn decode_reply(message: DataRequestProto) -> Result<Reply, ReplyFailure> {
+    check_reply_status(&message)?;
     let DataRequestProto { parameters, data, .. } = message;
     let documents = match data.and_then(|data| data.documents) {
         Some(Content::Docs(documents)) => {
@@ -122,9 +112,9 @@ pub fn answer(message: DataRequestProto) -> Result<Reply, Failed> {
     Ok(Reply { documents, failures, results: object(parameters.remove(RESULTS)) })
 }
 
-fn failed(status: StatusProto) -> Failed {
+fn failed(status: StatusProto) -> ReplyFailure {
     let exception = status.exception.unwrap_or_default();
-    let kind = error_kind(&exception.name);
+    let kind = error_kind_from_name(&exception.name);
     // Ours tell the cause alone; of others the description has the name of the error as well.
     let ours = exception_name(kind) == exception.name;
     let argument = exception.args.first().filter(|_| ours || status.description.is_empty()).cloned();
@@ -132,12 +122,12 @@ fn failed(status: StatusProto) -> Failed {
     let ExceptionProto { name, args, stacks, executor } = exception;
     let was = Exception { name, args, stacks, executor: executor.clone() };
     let error = if ours { error } else { error.with_exception(was) };
-    Failed { document: String::new(), executor, error }
+    ReplyFailure { document: String::new(), executor, error }
 }
 
-fn malformed(reason: &dyn std::fmt::Display) -> Failed {
+fn malformed(reason: &dyn std::fmt::Display) -> ReplyFailure {
     let error = ExecutorError::new(ErrorKind::Internal, format_args!("the reply cannot be read: {reason}"));
-    Failed { document: String::new(), executor: String::new(), error }
+    ReplyFailure { document: String::new(), executor: String::new(), error }
 }
 
 fn object(value: Option<Value>) -> Map<String, Value> {
@@ -148,9 +138,9 @@ fn object(value: Option<Value>) -> Map<String, Value> {
 }
 
 /// A document that failed alone, as flowrun's gateway tells of it.
-fn failure((document, told): (String, Value)) -> Failed {
+fn failure((document, told): (String, Value)) -> ReplyFailure {
     let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default();
-    let kind = KINDS.into_iter().find(|kind| kind.code() == text("kind"));
+    let kind = ErrorKind::ALL.into_iter().find(|kind| kind.code() == text("kind"));
     let error = ExecutorError::new(kind.unwrap_or(ErrorKind::Internal), text("message"));
-    Failed { document, executor: text("executor").to_owned(), error }
+    ReplyFailure { document, executor: text("executor").to_owned(), error }
 }

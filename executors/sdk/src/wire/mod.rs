@@ -6,7 +6,7 @@
 //! until then.
 //!
 //! Whoever talks to other processes has more: the messages of Jina 3 around documents ([`jina`]), documents in either
-//! of docarray's schemas ([`Schema`]), and the words of a conversation ([`ask`], [`answer`]).
+//! of docarray's schemas ([`Schema`]), and the words of a conversation ([`request_message`], [`decode_reply`]).
 
 mod check;
 #[cfg(feature = "service")]
@@ -34,8 +34,8 @@ use crate::{Document, Documents, Tags, TensorError};
 
 #[cfg(feature = "service")]
 pub use conversation::{
-    FAILED_DOCUMENTS, Failed, KINDS, ORIGINS, RESULTS, Reply, answer, ask, error_kind, exception_name,
-    went_through,
+    FAILED_DOCUMENTS, ORIGINS, RESULTS, Reply, ReplyFailure, check_reply_status, decode_reply,
+    error_kind_from_name, exception_name, request_message,
 };
 #[cfg(feature = "service")]
 pub use fields::{Fields, NOTHING, TAGS};

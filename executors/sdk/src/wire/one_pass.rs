@@ -9,7 +9,7 @@ use crate::{DataType, Documents, Tensor};
 
 /// The documents as a message that lists them.
 pub(super) fn written_once(documents: &Documents) -> Vec<u8> {
-    let mut message = OnePass(Vec::with_capacity(documents.bytes() + SLACK));
+    let mut message = OnePass(Vec::with_capacity(documents.memory_bytes() + SLACK));
     documents.iter().for_each(|document| message.message(1, document));
     message.0
 }

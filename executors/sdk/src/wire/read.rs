@@ -96,7 +96,7 @@ impl<'a> Reading<'a> {
         }
         document.chunks = chunks.into();
         document.matches = matches.into();
-        document.adopt_chunks();
+        document.set_parent_ids();
         Ok(())
     }
 

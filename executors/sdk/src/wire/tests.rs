@@ -31,7 +31,7 @@ fn full() -> Document {
     document.weight = Some(0.0);
     document.offset = Some(2.0);
     document.location = vec![1.0, 2.0];
-    let mut chunk = document.chunk(0);
+    let mut chunk = document.new_chunk(0);
     chunk.matches = [Document::new("m")].into_iter().collect();
     document.chunks = [chunk].into_iter().collect();
     document
@@ -111,7 +111,7 @@ fn any_document() -> impl Strategy<Value = Document> {
             |(mut document, chunks, matches)| {
                 document.chunks = chunks.into();
                 document.matches = matches.into();
-                document.adopt_chunks();
+                document.set_parent_ids();
                 document
             },
         )
@@ -196,7 +196,7 @@ fn documents_that_nobody_writes_to_go_on_as_they_came() {
     sink::Sink::set_bytes(&mut message, 1, &stranger);
     let message = Bytes::from(message);
     let mut documents = decode_documents(message.clone(), Schema::V1).unwrap();
-    assert_eq!((documents.len(), documents.are_named(), &documents[1].id), (2, true, &"b".to_owned()));
+    assert_eq!((documents.len(), documents.all_have_ids(), &documents[1].id), (2, true, &"b".to_owned()));
     let same = encode_documents(&documents.clone(), Schema::V1);
     assert_eq!((same.as_ptr(), same.len()), (message.as_ptr(), message.len()));
     documents.make_mut().pop();
@@ -218,7 +218,7 @@ fn is_seen_as_read(list: &[u8]) -> Result<(), TestCaseError> {
             let check::Seen { count, named, bytes } = seen.unwrap();
             prop_assert_eq!(count, read.len());
             prop_assert_eq!(named, read.iter().all(|document| !document.id.is_empty()));
-            prop_assert!(bytes >= read.iter().map(Document::bytes).sum());
+            prop_assert!(bytes >= read.iter().map(Document::memory_bytes).sum());
         }
     }
     Ok(())
@@ -237,7 +237,7 @@ proptest! {
         prop_assert_eq!(&decode_list(&once).unwrap(), &documents);
         let message = DynamicMessage::decode(message_of("docarray.DocumentArrayProto"), &*once).unwrap();
         prop_assert_eq!(&decode_list(&message.encode_to_vec().into()).unwrap(), &documents);
-        let trusted = trusted_list(once, documents.len(), documents.are_named(), documents.bytes());
+        let trusted = trusted_list(once, documents.len(), documents.all_have_ids(), documents.memory_bytes());
         prop_assert_eq!(trusted, documents);
         if !list.is_empty() {
             let position = position % list.len();

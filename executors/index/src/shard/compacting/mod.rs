@@ -16,7 +16,9 @@ use super::Shard;
 use super::state::State;
 use super::vectors::Vectors;
 use super::view::View;
-use crate::storage::{Change, Fsync, Kind, Plan, Put, StorageError, is_worth_reclaiming, write_living};
+use crate::storage::{
+    Change, Fsync, Plan, Put, StorageError, StorageKind, copy_live_documents, is_worth_reclaiming,
+};
 
 /// So many documents are brought up to date in one change.
 const RENEWED_AT_ONCE: usize = 1000;
@@ -90,7 +92,7 @@ impl Shard {
     /// Whether most rows are dead, and leaving them behind can be tried.
     pub(super) fn is_worth_compacting(&self) -> bool {
         if self.settings.read_only
-            || self.settings.wanted.kind != Kind::Vectors
+            || self.settings.schema.kind != StorageKind::Vectors
             || self.compacting.has_failed.load(Ordering::Acquire)
         {
             return false;
@@ -142,7 +144,7 @@ impl Shard {
         let generation = manifest.generation + 1;
         self.layout.remove_other_generations(manifest.generation)?;
         if let Some(vectors) = vectors {
-            drop(write_living(&self.layout, &view.table, &vectors.file, generation)?);
+            drop(copy_live_documents(&self.layout, &view.table, &vectors.file, generation)?);
         }
         drop(view);
         let next = self.catalogued(State::open(

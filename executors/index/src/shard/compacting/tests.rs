@@ -21,7 +21,7 @@ fn stored(shard: &Shard) -> BTreeMap<String, (String, f32)> {
     let tagged = view.table.tags().map(|tagged| tagged.unwrap().id);
     let whole = |id: String| {
         let text = view.table.document(&id).unwrap().unwrap().text.unwrap_or_default();
-        let place = shard.moment().vector(&id).unwrap().unwrap()[0];
+        let place = shard.read_transaction().vector(&id).unwrap().unwrap()[0];
         (id, (text.to_string(), place))
     };
     tagged.map(whole).collect()
@@ -206,10 +206,10 @@ fn a_shard_in_use_leaves_its_dead_rows_behind_by_itself() {
     };
     // 2.4 MB each time: when two thirds are dead, that is more than four.
     (0..3).for_each(write);
-    shard.settle(&|| Ok(())).unwrap();
+    shard.wait_until_indexed(&|| Ok(())).unwrap();
     let view = shard.read().view();
     assert_eq!((view.counters.rows, view.dead.len(), view.counters.documents), (600, 0, 600));
-    assert_eq!(shard.moment().vector("599").unwrap().unwrap()[..2], [599.0, 2.0]);
+    assert_eq!(shard.read_transaction().vector("599").unwrap().unwrap()[..2], [599.0, 2.0]);
 }
 
 #[test]

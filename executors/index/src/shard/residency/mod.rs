@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
-use flowrun_sdk::{Kind, Parameter, Value, tracing};
+use flowrun_sdk::{Parameter, ParameterKind, Value, tracing};
 use parking_lot::{Condvar, Mutex};
 
 use super::Shard;
@@ -22,15 +22,16 @@ const LOOKING: Duration = Duration::from_millis(20);
 
 /// How many indexes of a pod's shards are in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Resident {
+pub(crate) enum CacheCapacity {
     /// Of so many shards.
     Shards(u64),
     /// As many as take so many bytes, and one at least.
     Bytes(u64),
 }
 
-impl Parameter for Resident {
-    const KIND: Kind = Kind::Other("a number of shards such as `4`, or an amount of memory such as `2GB`");
+impl Parameter for CacheCapacity {
+    const KIND: ParameterKind =
+        ParameterKind::Other("a number of shards such as `4`, or an amount of memory such as `2GB`");
 
     fn parse(value: &Value) -> Option<Self> {
         let number = match value {
@@ -63,7 +64,7 @@ pub(super) enum Use {
 /// Who has which place. Shared by the shards of a pod.
 #[derive(Debug)]
 pub(super) struct Residency {
-    resident: Resident,
+    resident: CacheCapacity,
     places: Mutex<Places>,
     changed: Condvar,
 }
@@ -123,10 +124,10 @@ impl Places {
     }
 
     /// Whether one more that takes so many bytes has room.
-    fn has_room(&self, resident: Resident, bytes: u64) -> bool {
+    fn has_room(&self, resident: CacheCapacity, bytes: u64) -> bool {
         match resident {
-            Resident::Shards(shards) => (self.taken().count() as u64) < shards,
-            Resident::Bytes(bytes_max) => {
+            CacheCapacity::Shards(shards) => (self.taken().count() as u64) < shards,
+            CacheCapacity::Bytes(bytes_max) => {
                 let taken: u64 = self.taken().map(|place| place.bytes).sum();
                 taken.saturating_add(bytes) <= bytes_max || self.taken().next().is_none()
             }
@@ -134,11 +135,11 @@ impl Places {
     }
 
     /// Whether more is in memory than there is room for.
-    fn is_crowded(&self, resident: Resident) -> bool {
+    fn is_crowded(&self, resident: CacheCapacity) -> bool {
         let count = self.taken().count() as u64;
         match resident {
-            Resident::Shards(shards) => count > shards,
-            Resident::Bytes(bytes_max) => {
+            CacheCapacity::Shards(shards) => count > shards,
+            CacheCapacity::Bytes(bytes_max) => {
                 count > 1 && self.taken().map(|place| place.bytes).sum::<u64>() > bytes_max
             }
         }
@@ -158,7 +159,7 @@ impl Places {
         })
     }
 
-    fn step(&mut self, resident: Resident, shard: &Shard, wanted: Use) -> Step {
+    fn step(&mut self, resident: CacheCapacity, shard: &Shard, wanted: Use) -> Step {
         let is_building = self.places.iter().any(|place| place.is_built && place.shard.strong_count() > 0);
         let Some(place) = self.of(shard) else { return Step::Enter };
         // Another generation may have taken the place of the one that was in memory.
@@ -194,8 +195,8 @@ impl Places {
 impl Residency {
     /// What the shards of the pod of that name in this directory share. Of several pods that read it each has as many as it
     /// says.
-    pub(super) fn of(pod: &str, directory: &Path, resident: Resident) -> Arc<Self> {
-        type Pods = HashMap<(String, PathBuf, Resident), Weak<Residency>>;
+    pub(super) fn of(pod: &str, directory: &Path, resident: CacheCapacity) -> Arc<Self> {
+        type Pods = HashMap<(String, PathBuf, CacheCapacity), Weak<Residency>>;
         static PODS: LazyLock<Mutex<Pods>> = LazyLock::new(Mutex::default);
         let key = (pod.to_owned(), directory.to_owned(), resident);
         let mut pods = PODS.lock();

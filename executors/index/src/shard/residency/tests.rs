@@ -10,18 +10,18 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::super::OpenShard;
-use super::super::search::Asked;
+use super::super::search::SearchParams;
 use super::super::tests::settings;
 use super::*;
 use crate::derived::IndexChoice;
 use crate::metric::Query;
 use crate::storage::{Change, Fsync, Layout, Put};
 
-fn open(pod: &Path, count: usize, index: &str, resident: Option<Resident>) -> Vec<Arc<OpenShard>> {
+fn open(pod: &Path, count: usize, index: &str, resident: Option<CacheCapacity>) -> Vec<Arc<OpenShard>> {
     open_as(pod, count, index, resident, false)
 }
 
-fn read(pod: &Path, count: usize, index: &str, resident: Option<Resident>) -> Vec<Arc<OpenShard>> {
+fn read(pod: &Path, count: usize, index: &str, resident: Option<CacheCapacity>) -> Vec<Arc<OpenShard>> {
     open_as(pod, count, index, resident, true)
 }
 
@@ -29,15 +29,15 @@ fn open_as(
     pod: &Path,
     count: usize,
     index: &str,
-    resident: Option<Resident>,
+    resident: Option<CacheCapacity>,
     read_only: bool,
 ) -> Vec<Arc<OpenShard>> {
     let open = |shard: usize| {
         let mut settings = settings(IndexChoice::new(index), Fsync::Never);
-        (settings.wanted.shards, settings.wanted.shard) = (count, shard);
-        settings.wanted.index = index.to_owned();
-        (settings.resident, settings.read_only) = (resident, read_only);
-        Shard::open(&Context::alone(pod.join(shard.to_string())), settings).unwrap()
+        (settings.schema.shards, settings.schema.shard) = (count, shard);
+        settings.schema.index = index.to_owned();
+        (settings.cache_capacity, settings.read_only) = (resident, read_only);
+        Shard::open(&Context::standalone(pod.join(shard.to_string())), settings).unwrap()
     };
     (0..count).map(open).collect()
 }
@@ -60,14 +60,14 @@ fn remove(shard: &OpenShard, id: u32) {
 
 /// Distances and ids.
 fn found(shard: &OpenShard, place: [f32; 2]) -> Vec<(f32, String)> {
-    let asked = Asked { k: 5, ..Asked::default() };
+    let asked = SearchParams { k: 5, ..SearchParams::default() };
     let answers = shard.search(&[Query::new(place.to_vec())], &asked, &|| Ok(())).unwrap();
     let matches = answers.into_iter().flatten();
     matches.map(|found| (found.distance, found.document.id.to_string())).collect()
 }
 
 fn settle(shard: &OpenShard) {
-    shard.settle(&|| Ok(())).unwrap();
+    shard.wait_until_indexed(&|| Ok(())).unwrap();
 }
 
 fn in_memory(shards: &[Arc<OpenShard>]) -> Vec<usize> {
@@ -100,7 +100,7 @@ proptest! {
     #[test]
     fn answers_are_the_same_however_few_shards_are_in_memory(
         steps in steps(),
-        resident in prop_oneof![(1..4_u64).prop_map(Resident::Shards), (1..4000_u64).prop_map(Resident::Bytes)],
+        resident in prop_oneof![(1..4_u64).prop_map(CacheCapacity::Shards), (1..4000_u64).prop_map(CacheCapacity::Bytes)],
         index in prop_oneof![Just("auto"), Just("HNSW8"), Just("IVF2,Flat")],
     ) {
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
@@ -131,7 +131,7 @@ proptest! {
             }
         }
         bounded.iter().for_each(|shard| settle(shard));
-        if let Resident::Shards(shards) = resident {
+        if let CacheCapacity::Shards(shards) = resident {
             prop_assert!(in_memory(&bounded).len() as u64 <= shards);
         }
         drop(bounded);
@@ -147,7 +147,7 @@ proptest! {
 #[test]
 fn those_that_were_searched_last_are_in_memory() {
     let directory = tempfile::tempdir().unwrap();
-    let shards = open(directory.path(), 4, "HNSW8", Some(Resident::Shards(2)));
+    let shards = open(directory.path(), 4, "HNSW8", Some(CacheCapacity::Shards(2)));
     for (shard, number) in shards.iter().zip(0..) {
         write(shard, (0..50).map(|id| id * 4 + number));
         settle(shard);
@@ -164,7 +164,7 @@ fn those_that_were_searched_last_are_in_memory() {
 #[test]
 fn as_many_are_in_memory_as_fit_and_one_that_does_not_fit_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let open = |bytes| open(directory.path(), 3, "Flat", Some(Resident::Bytes(bytes)));
+    let open = |bytes| open(directory.path(), 3, "Flat", Some(CacheCapacity::Bytes(bytes)));
     let shards = open(1 << 20);
     for (shard, rows) in shards.iter().zip([100, 100, 1000]) {
         write(shard, 0..rows);
@@ -183,7 +183,7 @@ fn as_many_are_in_memory_as_fit_and_one_that_does_not_fit_alone() {
 #[test]
 fn many_who_search_share_few_places_and_all_get_one() {
     let directory = tempfile::tempdir().unwrap();
-    let shards = open(directory.path(), 5, "HNSW8", Some(Resident::Shards(2)));
+    let shards = open(directory.path(), 5, "HNSW8", Some(CacheCapacity::Shards(2)));
     for shard in &shards {
         write(shard, 0..200);
         settle(shard);
@@ -194,7 +194,7 @@ fn many_who_search_share_few_places_and_all_get_one() {
     std::thread::scope(|scope| {
         let watching = scope.spawn(|| {
             while !is_over.load(Ordering::Acquire) {
-                assert!(!residency.places.lock().is_crowded(Resident::Shards(2)));
+                assert!(!residency.places.lock().is_crowded(CacheCapacity::Shards(2)));
                 std::thread::yield_now();
             }
         });
@@ -218,7 +218,7 @@ fn many_who_search_share_few_places_and_all_get_one() {
 #[test]
 fn who_waits_for_a_place_gives_up_when_its_time_is_over_and_who_builds_takes_none() {
     let directory = tempfile::tempdir().unwrap();
-    let shards = open(directory.path(), 3, "HNSW8", Some(Resident::Shards(1)));
+    let shards = open(directory.path(), 3, "HNSW8", Some(CacheCapacity::Shards(1)));
     for shard in &shards {
         write(shard, 0..50);
         settle(shard);
@@ -256,14 +256,14 @@ fn who_waits_for_a_place_gives_up_when_its_time_is_over_and_who_builds_takes_non
 #[test]
 fn an_index_that_was_damaged_or_lost_on_disk_is_built_again() {
     let directory = tempfile::tempdir().unwrap();
-    let shards = open(directory.path(), 2, "HNSW8", Some(Resident::Shards(1)));
+    let shards = open(directory.path(), 2, "HNSW8", Some(CacheCapacity::Shards(1)));
     // More than are added while a search waits.
     write(&shards[0], 0..10_100);
     write(&shards[1], 0..100);
     shards.iter().for_each(|shard| settle(shard));
     let expected = found(&shards[0], [3.0, 3.0]);
     found(&shards[1], [3.0, 3.0]);
-    let path = Layout::new(directory.path().join("0")).derived(1);
+    let path = Layout::new(directory.path().join("0")).faiss_index(1);
     let mut bytes = flowrun_sdk::guard::read_file(&path, 1 << 24).unwrap();
     bytes[99] ^= 1;
     for damaged in [Some(bytes), None] {
@@ -287,11 +287,11 @@ fn who_only_reads_keeps_as_few_in_memory_and_takes_what_who_writes_saved() {
     let writing = open(directory.path(), 2, "HNSW8", None);
     for shard in &writing {
         write(shard, 0..100);
-        shard.save();
+        shard.save_index();
     }
-    let reading = read(directory.path(), 2, "HNSW8", Some(Resident::Shards(1)));
+    let reading = read(directory.path(), 2, "HNSW8", Some(CacheCapacity::Shards(1)));
     // Another that reads the same has as many as it says.
-    let others = read(directory.path(), 2, "HNSW8", Some(Resident::Shards(2)));
+    let others = read(directory.path(), 2, "HNSW8", Some(CacheCapacity::Shards(2)));
     others.iter().for_each(|shard| drop(found(shard, [9.0, 9.0])));
     assert_eq!((in_memory(&reading), in_memory(&others)), (vec![], vec![0, 1]));
     for turn in 1..4 {
@@ -301,7 +301,7 @@ fn who_only_reads_keeps_as_few_in_memory_and_takes_what_who_writes_saved() {
             assert_eq!(found(shard, [9.0, 9.0]), found(other, [9.0, 9.0]));
             settle(shard);
             if turn == 2 {
-                other.save();
+                other.save_index();
             }
         }
         // What was added since is added again when it is asked next.
@@ -314,11 +314,11 @@ fn who_only_reads_keeps_as_few_in_memory_and_takes_what_who_writes_saved() {
 #[test]
 fn what_cannot_be_left_to_the_disk_stays_and_nobody_waits_for_it() {
     let directory = tempfile::tempdir().unwrap();
-    let shards = open(directory.path(), 2, "HNSW8", Some(Resident::Shards(1)));
+    let shards = open(directory.path(), 2, "HNSW8", Some(CacheCapacity::Shards(1)));
     write(&shards[0], 0..99);
     settle(&shards[0]);
     // A directory is in the way of the file.
-    let path = Layout::new(directory.path().join("0")).derived(1);
+    let path = Layout::new(directory.path().join("0")).faiss_index(1);
     std::fs::remove_file(&path).unwrap();
     write(&shards[0], 99..100);
     settle(&shards[0]);
@@ -342,7 +342,7 @@ fn what_cannot_be_left_to_the_disk_stays_and_nobody_waits_for_it() {
 #[test]
 fn a_shard_that_is_cleared_or_compacted_while_it_is_on_disk_is_what_it_would_be_otherwise() {
     let directory = tempfile::tempdir().unwrap();
-    let shards = open(directory.path(), 2, "IVF2,Flat", Some(Resident::Shards(1)));
+    let shards = open(directory.path(), 2, "IVF2,Flat", Some(CacheCapacity::Shards(1)));
     write(&shards[0], 0..300);
     settle(&shards[0]);
     (0..150).for_each(|id| remove(&shards[0], id));
@@ -363,18 +363,18 @@ fn a_shard_that_is_cleared_or_compacted_while_it_is_on_disk_is_what_it_would_be_
 #[test]
 fn a_number_is_of_shards_and_an_amount_of_memory() {
     for (value, expected) in [
-        (json!(4), Some(Resident::Shards(4))),
-        (json!("4"), Some(Resident::Shards(4))),
-        (json!("2GB"), Some(Resident::Bytes(2 << 30))),
-        (json!("1.5 MiB"), Some(Resident::Bytes(3 << 19))),
+        (json!(4), Some(CacheCapacity::Shards(4))),
+        (json!("4"), Some(CacheCapacity::Shards(4))),
+        (json!("2GB"), Some(CacheCapacity::Bytes(2 << 30))),
+        (json!("1.5 MiB"), Some(CacheCapacity::Bytes(3 << 19))),
         (json!(0), None),
         (json!(-1), None),
         (json!("many"), None),
         (json!(1.5), None),
     ] {
-        assert_eq!(Resident::parse(&value), expected, "{value}");
+        assert_eq!(CacheCapacity::parse(&value), expected, "{value}");
         if let Some(resident) = expected {
-            assert_eq!(Resident::parse(&resident.to_value()), expected);
+            assert_eq!(CacheCapacity::parse(&resident.to_value()), expected);
         }
     }
 }

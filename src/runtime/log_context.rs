@@ -14,42 +14,42 @@ use crate::limits::REQUEST_ID_BYTES_MAX;
 
 /// What a line of the log concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Concern {
+pub struct LogContext {
     /// The request.
-    pub request: Arc<Named>,
+    pub request: Arc<RequestLabel>,
     /// The worker that was called for it, if one was.
     pub worker: Option<Arc<str>>,
 }
 
 /// A request, as it is called in lines: short, and in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct RequestLabel {
     /// Its name.
     pub id: String,
     /// Its endpoint.
     pub endpoint: String,
 }
 
-impl Named {
+impl RequestLabel {
     /// The request of that name, to that endpoint.
     pub(crate) fn new(id: &str, endpoint: &str) -> Arc<Self> {
-        Arc::new(Self { id: sanitised(id).into_owned(), endpoint: sanitised(endpoint).into_owned() })
+        Arc::new(Self { id: sanitize(id).into_owned(), endpoint: sanitize(endpoint).into_owned() })
     }
 }
 
 thread_local! {
-    static CONCERN: RefCell<Option<Concern>> = const { RefCell::new(None) };
+    static CONCERN: RefCell<Option<LogContext>> = const { RefCell::new(None) };
 }
 
 /// What this thread works for; `None` when it is no request in particular.
-pub fn concern() -> Option<Concern> {
+pub fn log_context() -> Option<LogContext> {
     CONCERN.with_borrow(Clone::clone)
 }
 
 /// Does something for a request.
-pub(crate) fn within<T>(concern: Concern, act: impl FnOnce() -> T) -> T {
+pub(crate) fn with_log_context<T>(concern: LogContext, act: impl FnOnce() -> T) -> T {
     /// Puts back what was before, also after a panic.
-    struct Before(Option<Concern>);
+    struct Before(Option<LogContext>);
     impl Drop for Before {
         fn drop(&mut self) {
             CONCERN.set(self.0.take());
@@ -60,13 +60,13 @@ pub(crate) fn within<T>(concern: Concern, act: impl FnOnce() -> T) -> T {
 }
 
 /// Waits for something for a request, whatever else the thread does in between.
-pub(super) async fn waiting<T>(concern: Concern, waited_for: impl Future<Output = T>) -> T {
+pub(super) async fn waiting<T>(concern: LogContext, waited_for: impl Future<Output = T>) -> T {
     let mut waited_for = pin!(waited_for);
-    poll_fn(|context| within(concern.clone(), || waited_for.as_mut().poll(context))).await
+    poll_fn(|context| with_log_context(concern.clone(), || waited_for.as_mut().poll(context))).await
 }
 
 /// A name of a client's as it may be written down.
-pub(crate) fn sanitised(name: &str) -> Cow<'_, str> {
+pub(crate) fn sanitize(name: &str) -> Cow<'_, str> {
     if name.len() <= REQUEST_ID_BYTES_MAX && !name.contains(char::is_control) {
         return Cow::Borrowed(name);
     }
@@ -81,27 +81,27 @@ mod tests {
 
     use super::*;
 
-    fn of(id: &str) -> Concern {
-        Concern { request: Named::new(id, "/x"), worker: None }
+    fn of(id: &str) -> LogContext {
+        LogContext { request: RequestLabel::new(id, "/x"), worker: None }
     }
 
     #[test]
     fn a_name_is_written_down_short_and_in_one_line() {
-        assert_eq!(sanitised("a\r\nb\u{1b}[31mc\u{7f}"), "ab[31mc");
-        assert_eq!(sanitised(&"é".repeat(REQUEST_ID_BYTES_MAX)).len(), REQUEST_ID_BYTES_MAX);
-        assert!(matches!(sanitised("plain"), Cow::Borrowed("plain")));
+        assert_eq!(sanitize("a\r\nb\u{1b}[31mc\u{7f}"), "ab[31mc");
+        assert_eq!(sanitize(&"é".repeat(REQUEST_ID_BYTES_MAX)).len(), REQUEST_ID_BYTES_MAX);
+        assert!(matches!(sanitize("plain"), Cow::Borrowed("plain")));
     }
 
     #[test]
     fn a_thread_works_for_what_it_was_told_and_then_for_what_it_did_before() {
-        assert_eq!(concern(), None);
-        within(of("a"), || {
-            within(of("b"), || assert_eq!(concern(), Some(of("b"))));
-            let panicked = catch_unwind(AssertUnwindSafe(|| within(of("c"), || panic!("told to"))));
+        assert_eq!(log_context(), None);
+        with_log_context(of("a"), || {
+            with_log_context(of("b"), || assert_eq!(log_context(), Some(of("b"))));
+            let panicked = catch_unwind(AssertUnwindSafe(|| with_log_context(of("c"), || panic!("told to"))));
             assert!(panicked.is_err());
-            assert_eq!(concern(), Some(of("a")));
+            assert_eq!(log_context(), Some(of("a")));
         });
-        assert_eq!(concern(), None);
+        assert_eq!(log_context(), None);
     }
 
     #[tokio::test]
@@ -109,12 +109,12 @@ mod tests {
         let one = |id: &'static str| {
             waiting(of(id), async move {
                 for _ in 0..3 {
-                    assert_eq!(concern(), Some(of(id)));
+                    assert_eq!(log_context(), Some(of(id)));
                     tokio::task::yield_now().await;
                 }
             })
         };
         tokio::join!(one("a"), one("b"));
-        assert_eq!(concern(), None);
+        assert_eq!(log_context(), None);
     }
 }
