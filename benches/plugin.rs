@@ -10,7 +10,7 @@ use std::process::Command;
 use criterion::{Criterion, criterion_group, criterion_main};
 use flowrun_sdk::{
     BoxedExecutor, Build, BuildError, Call, Context, Document, Documents, Executor, ExecutorType,
-    LibraryRequest, RawParameters, RequestParameters, executor, wire,
+    LibraryRequest, RawParameters, RequestParameters, executor, protobuf,
 };
 
 flowrun_sdk::parameters! {
@@ -81,7 +81,7 @@ fn boundary(criterion: &mut Criterion) {
         [("1 document", documents(1, 0)), ("100 documents of 512 floats", documents(100, 512))]
     {
         let mut group = criterion.benchmark_group(format!("boundary/{size}"));
-        let bytes = wire::encode_list(&documents);
+        let bytes = protobuf::encode_list(&documents);
         group.bench_function("copy of the bytes", |bencher| bencher.iter(|| black_box(&bytes).to_vec()));
         for (name, kind) in
             [("built in", &Still::TYPE), ("left alone", of("Still")), ("touched", of("Touch"))]

@@ -130,7 +130,7 @@ pub const CRUD: [(&str, &str); 4] =
     [("/index", "post"), ("/search", "post"), ("/update", "put"), ("/delete", "delete")];
 
 impl Route {
-    /// Whether the route serves `path`.
+    /// True if the route serves `path`.
     fn matches(&self, path: &str) -> bool {
         match self.path.split_once('{') {
             Some((prefix, _)) => path.starts_with(prefix),
@@ -140,7 +140,7 @@ impl Route {
 }
 
 impl Enabled {
-    /// Whether the route is served under these settings of the flow.
+    /// True if the route is served under these settings of the flow.
     pub fn by(self, no_debug_endpoints: bool, logserver: bool) -> bool {
         match self {
             Self::Always => true,
@@ -155,7 +155,7 @@ pub fn find(path: &str) -> Option<&'static Route> {
     BUILT_IN.iter().find(|route| route.matches(path))
 }
 
-/// Whether the router could take `path` for the path of an endpoint: it begins with a slash and is not a pattern.
+/// True if `path` can be routed literally: it starts with a slash and contains no pattern.
 pub fn is_literal(path: &str) -> bool {
     path.starts_with('/') && !path.contains(['{', '}', '*', ':'])
 }

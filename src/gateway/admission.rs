@@ -41,7 +41,7 @@ pub(super) struct Admission {
 pub(super) struct AdmissionRequest {
     /// Bytes that the request is known to have.
     pub(super) bytes: usize,
-    /// Whether the flow has no free credit, so that the request queues.
+    /// True if the flow has no free credit, so that the request queues.
     pub(super) no_credit: bool,
     /// Longest acceptable wait for a credit; `None` for no bound.
     pub(super) max_wait: Option<Duration>,
@@ -156,7 +156,7 @@ impl Admission {
         self.draining.send_replace(true);
     }
 
-    /// Whether every request is rejected because the flow is draining.
+    /// True if every request is rejected because the flow is draining.
     pub(super) fn is_draining(&self) -> bool {
         *self.draining.borrow()
     }
@@ -203,7 +203,7 @@ impl BytesPermit {
         Ok(())
     }
 
-    /// Whether the permit is for no bytes.
+    /// True if the permit is for no bytes.
     pub(super) fn is_empty(&self) -> bool {
         self.held.lock().is_none()
     }

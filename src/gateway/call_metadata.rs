@@ -55,7 +55,7 @@ pub(super) struct TraceParent {
     pub(super) trace: u128,
     /// Id of the client's span.
     pub(super) span: u64,
-    /// Whether the client records the trace.
+    /// True if the client records the trace.
     pub(super) sampled: bool,
     /// Value of `tracestate`, passed on unchanged.
     pub(super) state: Option<Arc<str>>,

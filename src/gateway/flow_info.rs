@@ -21,7 +21,7 @@ pub(super) struct FlowInfo {
     pub(super) pods: Vec<PodInfo>,
     /// Endpoints that executors name.
     pub(super) endpoints: BTreeSet<String>,
-    /// Whether an executor handles every endpoint.
+    /// True if an executor handles every endpoint.
     pub(super) any_endpoint: bool,
 }
 
@@ -65,7 +65,7 @@ impl FlowInfo {
         }
     }
 
-    /// Whether an executor handles requests to `endpoint`.
+    /// True if an executor handles requests to `endpoint`.
     pub(super) fn handles(&self, endpoint: &str) -> bool {
         self.any_endpoint || self.endpoints.contains(endpoint)
     }

@@ -66,7 +66,7 @@ pub(super) struct RouteEntry {
     pub(super) start: SystemTime,
     /// Departure; `None` if it never left.
     pub(super) end: Option<SystemTime>,
-    /// Whether the request failed here.
+    /// True if the request failed here.
     pub(super) failed: bool,
 }
 

@@ -41,7 +41,7 @@ impl UnwrittenReplies {
         replies.push_back((now, Arc::downgrade(permit)));
     }
 
-    /// Whether the client has not read its oldest reply for [`CLIENT_TIMEOUT`].
+    /// True if the client has not read its oldest reply for [`CLIENT_TIMEOUT`].
     fn is_stalled(&self, now: Instant) -> bool {
         let mut replies = self.0.lock();
         remove_written(&mut replies);

@@ -58,7 +58,7 @@ macro_rules! attach_handlers {
 }
 built_in_routes!(attach_handlers);
 
-/// Whether a built-in path is that of a gRPC method, `/PACKAGE.Service/Method`.
+/// True for the path of a gRPC method, `/PACKAGE.Service/Method`.
 fn is_grpc_path(path: &str) -> bool {
     path.starts_with("/jina.") || path.starts_with("/grpc.")
 }
@@ -101,7 +101,7 @@ async fn authenticate(State(token): State<Token>, request: Request, next: Next) 
     (StatusCode::UNAUTHORIZED, challenge, detail(message)).into_response()
 }
 
-/// Whether the route of a request answers it without a token.
+/// True if the route of a request answers it without a token.
 fn is_public(request: &Request) -> bool {
     let get = request.method() == Method::GET;
     match find(request.uri().path()).map(|route| route.access) {
@@ -112,12 +112,12 @@ fn is_public(request: &Request) -> bool {
     }
 }
 
-/// Whether a browser loads a page; a WebSocket handshake is a `GET` too.
+/// True if a browser loads a page; a WebSocket handshake is a `GET` too.
 fn is_page_load(headers: &HeaderMap) -> bool {
     pages::assets::accepts_html(headers) && !headers.contains_key(header::UPGRADE)
 }
 
-/// Whether a request is a gRPC call.
+/// True for a gRPC call.
 fn is_grpc(request: &Request) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     kind.is_some_and(|kind| kind.starts_with("application/grpc"))

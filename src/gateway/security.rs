@@ -25,7 +25,7 @@ impl Token {
         format!("Bearer {}", self.0)
     }
 
-    /// Whether the headers of a request contain the token: as `Authorization: Bearer TOKEN`, or bare, as `clip_client`
+    /// True if the headers of a request contain the token: as `Authorization: Bearer TOKEN`, or bare, as `clip_client`
     /// sends it. Compares in constant time.
     pub(super) fn is_sent(&self, headers: &HeaderMap) -> bool {
         let sent =

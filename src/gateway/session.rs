@@ -22,7 +22,7 @@ use super::service::Gateway;
 pub(super) struct SessionOptions {
     /// Maximum of requests in flight.
     pub(super) max_in_flight: usize,
-    /// Whether replies have the order of their requests; otherwise each is sent as soon as it is ready.
+    /// True if replies have the order of their requests; otherwise each is sent as soon as it is ready.
     pub(super) in_order: bool,
 }
 

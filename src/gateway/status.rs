@@ -1,9 +1,9 @@
 //! Status of a failed request, in Jina's form.
 
-use flowrun_sdk::wire::exception_name;
-use flowrun_sdk::wire::jina::StatusProto;
-use flowrun_sdk::wire::jina::status_proto::{ExceptionProto, StatusCode};
 use flowrun_sdk::{ErrorKind, Exception, ExecutorError};
+use flowrun_wire::exception_name;
+use flowrun_wire::jina::StatusProto;
+use flowrun_wire::jina::status_proto::{ExceptionProto, StatusCode};
 
 /// Error status of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -181,7 +181,7 @@ async fn a_failed_executor_does_not_end_a_stream() {
     let expected = to_json(Schema::V1, DATA, &recorded("04c_v1_network_error", "resp")[0]);
     assert_eq!(reply["header"]["requestId"], expected["header"]["requestId"]);
     let said = reply["header"]["status"]["description"].as_str().unwrap();
-    assert!(said.contains("panicked and cannot be made anew") && said.ends_with("(in `misc`)"), "{said}");
+    assert!(said.contains("panicked and cannot be restarted") && said.ends_with("(in `misc`)"), "{said}");
 }
 
 #[tokio::test]

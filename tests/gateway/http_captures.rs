@@ -293,7 +293,7 @@ async fn a_failed_executor_fails_the_requests_that_need_it() {
     // is a failed request like others, and `/ready` is 503.
     let Exchange { method, path, body, .. } = recorded("v1_http_raw_die.0");
     let (code, _, actual) = served.http(&method, &path, JSON, &body).await;
-    assert_eq!((code, actual.contains("panicked and cannot be made anew")), (200, true), "{actual}");
+    assert_eq!((code, actual.contains("panicked and cannot be restarted")), (200, true), "{actual}");
     let Exchange { method, path, code, answer, .. } = recorded("v1_http_dry_run_down.0");
     let (actual_code, _, actual) = served.http(&method, &path, "", "").await;
     let status = |text: &str| serde_json::from_str::<Value>(text).unwrap()["code"].clone();

@@ -195,7 +195,7 @@ async fn an_invalid_request_fails_without_ending_its_stream() {
         .map(|message| reply(message)["header"]["status"]["exception"]["args"][0].clone())
         .collect();
     assert_eq!(errors[0], "`docs_bytes` is a Python pickle, which is never opened; send `docs`");
-    assert!(errors[1].as_str().unwrap().starts_with("`a(` is not a pattern of names"), "{errors:?}");
+    assert!(errors[1].as_str().unwrap().starts_with("`a(` is not a pattern of executor names"), "{errors:?}");
     assert_eq!(errors[2], "the request has 10001 documents, more than the 10000 allowed; send several");
     assert_eq!(errors[3], Value::Null);
 

@@ -149,7 +149,7 @@ fn complete(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Whether a reply contains every recorded field; the recording may be truncated.
+/// True if a reply contains every recorded field; the recording may be truncated.
 fn contains(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
         (Value::Object(actual), Value::Object(expected)) => expected

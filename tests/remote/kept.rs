@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::routing::post;
 use flowrun::gateway::Tls;
 use flowrun::spec::TlsFiles;
-use flowrun_sdk::wire::jina::DataRequestProto;
+use flowrun_wire::jina::DataRequestProto;
 use tonic::Streaming;
 use tonic_prost::ProstCodec;
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::wire::{Reply, ReplyFailure};
 use flowrun_sdk::{
     Answer, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, FailedDocument, Health,
     Instance, async_trait, parse_parameters,
 };
+use flowrun_wire::{Reply, ReplyFailure};
 
 use crate::attempt::{Ended, Patience, Question};
 use crate::link::Manner;

@@ -46,7 +46,7 @@ pub(in crate::gateway) async fn watch(State(gateway): State<Arc<Gateway>>, reque
     response(codec::<HealthCheckRequest, HealthCheckResponse>().server_streaming(service, request).await)
 }
 
-/// Whether the gateway has a service of that name; the empty name is the whole server.
+/// True for a service of the gateway; the empty name is the whole server.
 fn is_known(service: &str) -> bool {
     service.is_empty() || service == REFLECTION || SERVICES.contains(&service)
 }

@@ -111,7 +111,7 @@ impl Descriptors {
     }
 }
 
-/// Whether a message, or one nested in it, has that name.
+/// True if a message, or one nested in it, has that name.
 fn has_message(message: &DescriptorProto, name: &str) -> bool {
     let inner = name.strip_prefix(message.name()).and_then(|rest| rest.strip_prefix('.'));
     name == message.name()

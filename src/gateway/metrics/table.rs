@@ -45,7 +45,7 @@ impl<'a> MetricSource<'a> {
             gateway,
             counts: gateway.flow.request_counts(),
             pods: gateway.flow.pod_statistics(),
-            latencies: gateway.counters.latencies.read(),
+            latencies: gateway.counters.latencies.snapshot(),
             spans: gateway.traces.as_ref().map(|traces| traces.counts()).unwrap_or_default(),
         }
     }

@@ -37,7 +37,7 @@ pub(in crate::gateway) async fn asset(Path(file): Path<String>) -> Response {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache"), NO_SNIFFING], text).into_response()
 }
 
-/// Whether a browser requests a page.
+/// True if a browser requests a page.
 pub(in crate::gateway) fn accepts_html(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))

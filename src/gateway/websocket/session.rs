@@ -21,7 +21,7 @@ pub(super) struct WebSocketSession {
     pub(super) gateway: Arc<Gateway>,
     pub(super) format: FrameFormat,
     pub(super) metadata: CallMetadata,
-    /// Whether a reply with an error was sent.
+    /// True if a reply with an error was sent.
     pub(super) error_sent: bool,
 }
 

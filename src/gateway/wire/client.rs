@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flowrun_sdk::FailedDocument;
-use flowrun_sdk::wire::jina::DataRequestProto;
-use flowrun_sdk::wire::{self, Reply, ReplyFailure, Schema};
+use flowrun_wire::jina::DataRequestProto;
+use flowrun_wire::{Reply, ReplyFailure, Schema};
 
 use super::request::PARAMETER_TIMEOUT;
 use crate::runtime::{DocumentFailure, Request, RequestError, Response};
@@ -18,7 +18,7 @@ pub(crate) fn encode_request(id: String, request: &Request) -> DataRequestProto 
         let left = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
         parameters.to_mut().insert(PARAMETER_TIMEOUT.to_owned(), left.into());
     }
-    wire::request_message(id, &request.endpoint, &parameters, &request.documents, Schema::V1)
+    flowrun_wire::request_message(id, &request.endpoint, &parameters, &request.documents, Schema::V1)
 }
 
 /// Checks the status of a reply without decoding its documents.
@@ -26,7 +26,7 @@ pub(crate) fn encode_request(id: String, request: &Request) -> DataRequestProto 
 /// # Errors
 /// The failure of the request.
 pub(crate) fn check_status(message: &DataRequestProto) -> Result<(), RequestError> {
-    wire::check_reply_status(message).map_err(failed)
+    flowrun_wire::check_reply_status(message).map_err(failed)
 }
 
 /// Decodes a reply. The pod of a failure is the class of the executor, which is all that a reply contains.
@@ -34,7 +34,7 @@ pub(crate) fn check_status(message: &DataRequestProto) -> Result<(), RequestErro
 /// # Errors
 /// The failure of the request, or that the message is not a valid reply.
 pub(crate) fn decode_reply(message: DataRequestProto) -> Result<Response, RequestError> {
-    let Reply { documents, failures, results } = wire::decode_reply(message).map_err(failed)?;
+    let Reply { documents, failures, results } = flowrun_wire::decode_reply(message).map_err(failed)?;
     let failures = failures.into_iter().map(|ReplyFailure { document, executor, error }| DocumentFailure {
         pod: executor.into(),
         failure: FailedDocument { label: document.clone(), id: document, error },

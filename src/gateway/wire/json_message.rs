@@ -4,8 +4,8 @@
 
 use std::time::{Instant, SystemTime};
 
-use flowrun_sdk::wire::{FAILED_DOCUMENTS, RESULTS};
 use flowrun_sdk::{Document, Documents, RequestParameters};
+use flowrun_wire::{FAILED_DOCUMENTS, RESULTS};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -174,7 +174,7 @@ impl JsonMessage {
 }
 
 impl ReplyContext {
-    /// Whether the client expects a failed request as an HTTP error.
+    /// True if the client expects a failed request as an HTTP error.
     pub(in crate::gateway) fn fails_as_http_error(&self) -> bool {
         self.shape == Shape::Second
     }

@@ -1,6 +1,6 @@
 //! Messages between clients and the gateway, as protobuf and as JSON.
 //!
-//! A request carries documents in one of two docarray schemas without naming it: [`Schema`](flowrun_sdk::wire::Schema)
+//! A request carries documents in one of two docarray schemas without naming it: [`Schema`](flowrun_wire::Schema)
 //! infers it. A reply has the schema of its request.
 
 mod client;
@@ -10,6 +10,6 @@ mod reply;
 mod request;
 
 pub(crate) use client::{check_status, decode_reply, encode_request};
-pub(crate) use flowrun_sdk::wire::jina;
+pub(crate) use flowrun_wire::jina;
 pub(super) use reply::{data_reply, rejected_reply};
 pub(super) use request::{Envelope, joined_request};

@@ -1,10 +1,10 @@
 //! Encodes responses as protobuf.
 
 use bytes::Bytes;
-use flowrun_sdk::wire::jina::data_request_proto::DataContentProto;
-use flowrun_sdk::wire::jina::data_request_proto::data_content_proto::Documents as Content;
-use flowrun_sdk::wire::jina::{DataRequestProto, HeaderProto, RouteProto, StatusProto};
-use flowrun_sdk::wire::{FAILED_DOCUMENTS, RESULTS, encode_documents, encode_object};
+use flowrun_wire::jina::data_request_proto::DataContentProto;
+use flowrun_wire::jina::data_request_proto::data_content_proto::Documents as Content;
+use flowrun_wire::jina::{DataRequestProto, HeaderProto, RouteProto, StatusProto};
+use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, encode_documents, encode_object};
 use serde_json::{Map, Value};
 
 use super::request::Envelope;

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use flowrun_sdk::wire::jina::data_request_proto::data_content_proto::Documents as Content;
-use flowrun_sdk::wire::jina::{DataRequestProto, HeaderProto};
-use flowrun_sdk::wire::{Schema, decode_documents, decode_object, encode_documents};
 use flowrun_sdk::{Documents, RequestParameters};
+use flowrun_wire::jina::data_request_proto::data_content_proto::Documents as Content;
+use flowrun_wire::jina::{DataRequestProto, HeaderProto};
+use flowrun_wire::{Schema, decode_documents, decode_object, encode_documents};
 
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::{GatewayRequest, Rejection};
@@ -26,7 +26,7 @@ pub(in crate::gateway) struct Envelope {
     pub(super) schema: Schema,
     /// Encoded documents; the reply to a failed request contains them unchanged.
     pub(in crate::gateway) documents: Bytes,
-    /// Whether the message has a pickle instead of documents.
+    /// True if the message has a pickle instead of documents.
     pickled: bool,
 }
 
