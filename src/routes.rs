@@ -13,7 +13,7 @@ pub struct Route {
     pub path: &'static str,
     /// HTTP method in lower case, as OpenAPI writes it.
     pub method: &'static str,
-    /// Requests that need no token.
+    /// Requests that are answered without a token.
     pub access: Access,
     /// Flow settings under which the route is served.
     pub enabled: Enabled,

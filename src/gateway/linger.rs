@@ -31,7 +31,7 @@ pub(super) fn lend<S>(stream: S) -> (Lent<S>, Owner<S>) {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Owner<S> {
-    /// Shuts the returned stream down, and discards what the client still sends for at most [`CLOSE_TIMEOUT`].
+    /// Shuts the returned stream down, and discards further data of the client for at most [`CLOSE_TIMEOUT`].
     pub(super) async fn close(self) {
         let closing = async {
             let Ok(mut stream) = self.0.await else { return };

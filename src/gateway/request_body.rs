@@ -18,7 +18,7 @@ use crate::limits::CLIENT_TIMEOUT;
 /// Wait for capacity.
 type Waiting = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
 
-/// A request body that holds a [`BytesPermit`] for what was received.
+/// A request body that holds a [`BytesPermit`] for the bytes received so far.
 ///
 /// Its errors are those of the connection, and a [`Rejection`] if the capacity or the time is exceeded.
 pub(super) struct RequestBody {

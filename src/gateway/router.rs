@@ -81,8 +81,8 @@ fn endpoint_routes(paths: Vec<EndpointPath>) -> Router<Arc<Gateway>> {
     compressed(router)
 }
 
-/// Compresses long responses for clients that accept it. Images are compressed already, and events must not be held
-/// back for others.
+/// Compresses long responses for clients that accept it, except images, which are compressed already, and events, which
+/// must not be buffered.
 fn compressed(router: Router<Arc<Gateway>>) -> Router<Arc<Gateway>> {
     let long = SizeAbove::new(HTTP_COMPRESS_BYTES_MIN).and(DefaultPredicate::new());
     router.layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(long))

@@ -1,8 +1,8 @@
 //! One stream of requests and replies, over gRPC or WebSocket: in-order replies, backpressure and draining.
 //!
 //! The next message is read only while the session has capacity, so a client that sends faster than the flow works is
-//! held back by its connection. A request that finds the gateway full waits while others of its session are in
-//! flight, and is rejected otherwise. Once the input has ended (by the client, an error, or draining), every admitted
+//! held back by its connection. A request that finds the gateway full waits while other requests of its session are
+//! in flight, and is rejected otherwise. Once the input has ended (by the client, an error, or draining), every admitted
 //! request is still answered.
 //!
 //! Messages are decoded and encoded by the [`Transport`].

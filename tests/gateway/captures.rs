@@ -107,7 +107,7 @@ async fn requests_of_the_second_schema_get_the_recorded_replies() {
 async fn errors_get_the_recorded_replies() {
     replay(Schema::V1, CALL, "04_v1_error_executor_raised", unchanged).await;
     replay(Schema::V1, CALL, "04b_v1_error_mid_stream", unchanged).await;
-    // The stand-in executor has another class than the recorded one.
+    // The test executor has another class than the recorded one.
     replay(Schema::V2, CALL, "04d_v2_error", |reply| {
         reply["header"]["status"]["executor"] = "MiscV2".into();
         reply["routes"][1]["status"]["executor"] = "MiscV2".into();
@@ -133,7 +133,7 @@ async fn documents_of_clip_executors_pass_through_unchanged() {
 
 #[tokio::test]
 async fn a_profile_request_gets_the_recorded_reply() {
-    // The stand-ins handle any endpoint, but compute no vector.
+    // The test executors handle any endpoint, but compute no vector.
     let flow = "- {name: encoder, uses: Pass}\n- {name: indexer, uses: Pass}";
     replay_with(flow, Schema::V1, CALL, "02d_v1_clip_profile", |reply| {
         reply["data"]["docs"]["docs"][0].as_object_mut().unwrap().remove("embedding");
@@ -210,7 +210,7 @@ async fn endpoint_discovery_contains_the_recorded_endpoints() {
         let reply = replies(&mut served.grpc().await, path, &[], name).await;
         let read = |message: &[u8]| to_json(Schema::V1, "jina.EndpointsProto", message);
         let (reply, expected) = (read(&reply[0]), read(&recorded(name, "resp")[0]));
-        // The stand-in of the first schema lacks these endpoints of the recorded executor.
+        // The test executor of the first schema lacks these endpoints of the recorded executor.
         let known = |name: &String| !["/none", "/empty", "/die"].contains(&name.as_str());
         assert!(
             endpoints(&expected)

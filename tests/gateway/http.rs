@@ -1,5 +1,6 @@
 //! HTTP: promises that recorded exchanges do not cover.
 
+use flowrun::routes::BUILT_IN;
 use serde_json::{Value, json};
 
 use crate::support::client::{served, until};
@@ -20,6 +21,29 @@ async fn endpoints_have_the_paths_that_the_flow_exposes() {
     let openapi: Value = serde_json::from_str(&openapi).unwrap();
     assert_eq!(openapi["info"]["title"], "T");
     assert!(openapi["paths"]["/dict"]["post"].is_object() && openapi["paths"]["/search"].is_null());
+}
+
+#[tokio::test]
+async fn every_built_in_route_has_a_handler() {
+    let served = served("with: {logserver: true}", V1).await;
+    for route in BUILT_IN {
+        let path = route.path.replace("{file}", "page.css");
+        let (code, _, body) = served.http(&route.method.to_uppercase(), &path, JSON, "{}").await;
+        assert!(code != 405 && !body.contains("Not Found"), "{path}: {code} {body}");
+    }
+    let unknown = served.http("GET", "/unknown", "", "").await;
+    assert_eq!((unknown.0, unknown.2.as_str()), (404, r#"{"detail":"Not Found"}"#));
+}
+
+#[tokio::test]
+async fn an_endpoint_whose_path_is_taken_is_reachable_through_post() {
+    let with =
+        "with: {logserver: true, expose_endpoints: {/say: {path: /dashboard/log}, /find: {path: /live}}}";
+    let served = served(with, "- {name: misc, uses: Misc}").await;
+    assert_eq!(served.http("GET", "/live", "", "").await.0, 200);
+    assert_eq!(served.http("POST", "/live", JSON, "{}").await.0, 405);
+    let (code, _, body) = served.http("POST", "/post", JSON, r#"{"execEndpoint": "/find"}"#).await;
+    assert_eq!(code, 200, "{body}");
 }
 
 #[tokio::test]

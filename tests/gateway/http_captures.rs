@@ -290,7 +290,7 @@ async fn a_failed_executor_fails_the_requests_that_need_it() {
     let served = served("", broken).await;
     served.http("POST", "/post", JSON, r#"{"execEndpoint": "/panic"}"#).await;
     // In Jina an executor that cannot be reached is a 503. In flowrun an executor that panicked and cannot be restarted
-    // is a failed request like others, and `/ready` is 503.
+    // is a failed request like any other, and `/ready` is 503.
     let Exchange { method, path, body, .. } = recorded("v1_http_raw_die.0");
     let (code, _, actual) = served.http(&method, &path, JSON, &body).await;
     assert_eq!((code, actual.contains("panicked and cannot be restarted")), (200, true), "{actual}");

@@ -214,7 +214,7 @@ async fn sessions_of_the_second_schema_get_the_recorded_replies() {
         let mut expected_replies = replies(Schema::V2, &expected);
         for reply in &mut expected_replies {
             match name.as_str() {
-                // The stand-in executor has another class; the recorded routes are truncated.
+                // The test executor has another class; the recorded routes are truncated.
                 "v2_ws_error" => reply["header"]["status"]["executor"] = "MiscV2".into(),
                 // Text and vector of the second document are truncated in the recording.
                 "v2_ws_index" => reply["data"]["docs"]["docs"].as_array_mut().unwrap().truncate(1),

@@ -50,7 +50,7 @@ struct Call {
     metadata: CallMetadata,
     /// Requests; `None` once the input is closed.
     messages: Option<Streaming<DataRequestProto>>,
-    /// Capacity for what was received of the next message.
+    /// Capacity for the received part of the next message.
     bytes: Arc<BytesPermit>,
     replies: mpsc::Sender<Result<DataRequestProto, Status>>,
     /// Ready once the client has disconnected.

@@ -15,6 +15,7 @@ use crate::gateway::admission::{Permit, max_wait};
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::Rejection;
 use crate::gateway::request_body::RequestBody;
+use crate::gateway::response_body::UnwrittenReplies;
 use crate::gateway::service::Gateway;
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::spec::Compression;
@@ -56,15 +57,33 @@ pub(super) fn status_body(body: RequestBody) -> StatusBody {
     })
 }
 
-/// Admits a unary call from its headers; its message is counted as it arrives.
-pub(super) fn admit(
-    gateway: &Gateway,
-    request: Request,
-    metadata: &CallMetadata,
-) -> Result<(Arc<Permit>, axum::http::Request<StatusBody>), Rejection> {
-    let permit = Arc::new(gateway.admit(0, Some(max_wait(metadata.deadline)))?);
+/// An admitted call with one message.
+pub(super) struct AdmittedCall {
+    pub(super) permit: Arc<Permit>,
+    pub(super) metadata: CallMetadata,
+    /// The call; its message is counted as it arrives.
+    pub(super) request: axum::http::Request<StatusBody>,
+    /// Unwritten replies of the connection.
+    pub(super) unwritten: Option<Arc<UnwrittenReplies>>,
+}
+
+/// Admits a call with one message from its headers.
+///
+/// # Errors
+/// The response to a rejected call, at the rate of the limiter.
+pub(super) async fn admit(gateway: &Gateway, request: Request) -> Result<AdmittedCall, Response> {
+    let metadata = CallMetadata::from_headers(request.headers());
+    let unwritten = UnwrittenReplies::from_extensions(request.extensions());
+    let permit = match gateway.admit(0, Some(max_wait(metadata.deadline))) {
+        Ok(permit) => Arc::new(permit),
+        Err(rejection) => {
+            gateway.rejections.wait(&rejection).await;
+            return Err(status_response(rejection_status(&rejection)));
+        }
+    };
     let bytes = Arc::clone(&permit.bytes);
-    Ok((permit, request.map(|body| status_body(RequestBody::single(body, bytes)))))
+    let request = request.map(|body| status_body(RequestBody::single(body, bytes)));
+    Ok(AdmittedCall { permit, metadata, request, unwritten })
 }
 
 /// Converts a response of tonic to one of the router.
@@ -75,12 +94,6 @@ pub(super) fn response(response: axum::http::Response<tonic::body::Body>) -> Res
 /// Response to a call that ends before it is read.
 pub(in crate::gateway) fn status_response(status: tonic::Status) -> Response {
     response(status.into_http())
-}
-
-/// Response to a rejected call, at the rate of the limiter.
-pub(super) async fn reject(gateway: &Gateway, rejection: &Rejection) -> Response {
-    gateway.rejections.wait(rejection).await;
-    status_response(rejection_status(rejection))
 }
 
 /// gRPC status of a rejection.

@@ -11,7 +11,7 @@ pub(super) const SERVICES: [&str; 7] = [
     "jina.JinaSingleDocumentRequestRPC",
 ];
 
-/// The service that lists the others.
+/// The reflection service, which lists all services.
 pub(super) const REFLECTION: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 #[cfg(test)]

@@ -12,12 +12,12 @@ use axum::response::Response;
 use flowrun_wire::{Schema, decode_document, decode_object, encode_document};
 use tonic::Status;
 
-use super::codec::{admit, data_codec, reject, rejection_status, response};
+use super::codec::{AdmittedCall, admit, data_codec, rejection_status, response};
 use crate::gateway::admission::Permit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::flow_info::FlowInfo;
 use crate::gateway::request::{GatewayRequest, Rejection};
-use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
+use crate::gateway::response_body::hold_permit;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
 
@@ -26,11 +26,9 @@ pub(in crate::gateway) async fn stream_doc(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
 ) -> Response {
-    let metadata = CallMetadata::from_headers(request.headers());
-    let unwritten = UnwrittenReplies::from_extensions(request.extensions());
-    let (permit, request) = match admit(&gateway, request, &metadata) {
-        Ok(admitted) => admitted,
-        Err(rejection) => return reject(&gateway, &rejection).await,
+    let AdmittedCall { permit, metadata, request, unwritten } = match admit(&gateway, request).await {
+        Ok(call) => call,
+        Err(response) => return response,
     };
     let reply_permit = Arc::clone(&permit);
     let mut grpc = data_codec::<SingleDocumentRequestProto, SingleDocumentRequestProto>(&gateway);

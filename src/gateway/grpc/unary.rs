@@ -6,12 +6,12 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use tonic::Status;
 
-use super::codec::{admit, codec, data_codec, reject, rejection_status, response};
+use super::codec::{AdmittedCall, admit, codec, data_codec, rejection_status, response};
 use super::discovery;
 use crate::gateway::admission::Permit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::Rejection;
-use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
+use crate::gateway::response_body::hold_permit;
 use crate::gateway::service::Gateway;
 use crate::gateway::version_info;
 use crate::gateway::wire::jina::{
@@ -41,11 +41,9 @@ async fn unary<I: prost::Message + Default + 'static>(
     request: Request,
     requests: fn(I) -> Vec<DataRequestProto>,
 ) -> Response {
-    let metadata = CallMetadata::from_headers(request.headers());
-    let unwritten = UnwrittenReplies::from_extensions(request.extensions());
-    let (permit, request) = match admit(&gateway, request, &metadata) {
-        Ok(admitted) => admitted,
-        Err(rejection) => return reject(&gateway, &rejection).await,
+    let AdmittedCall { permit, metadata, request, unwritten } = match admit(&gateway, request).await {
+        Ok(call) => call,
+        Err(response) => return response,
     };
     let mut grpc = data_codec::<I, DataRequestProto>(&gateway);
     let reply_permit = Arc::clone(&permit);

@@ -1,6 +1,6 @@
 //! Metrics in the text format of Prometheus: those of the gateway and its pods, and those of executors.
 //!
-//! [`METRICS`] is both the reference and what is rendered.
+//! The reference documentation and the rendered text both come from [`METRICS`].
 
 pub(super) mod counters;
 mod table;

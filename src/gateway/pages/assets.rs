@@ -28,6 +28,7 @@ pub(in crate::gateway) async fn asset(Path(file): Path<String>) -> Response {
     let (kind, text) = match file.as_str() {
         "page.css" => ("text/css; charset=utf-8", include_str!("assets/page.css")),
         "gateway.js" => ("text/javascript; charset=utf-8", include_str!("assets/gateway.js")),
+        "dom.js" => ("text/javascript; charset=utf-8", include_str!("assets/dom.js")),
         "docs.js" => ("text/javascript; charset=utf-8", include_str!("assets/docs.js")),
         "search.js" => ("text/javascript; charset=utf-8", include_str!("assets/search.js")),
         "dashboard.js" => ("text/javascript; charset=utf-8", include_str!("assets/dashboard.js")),

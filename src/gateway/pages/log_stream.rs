@@ -17,7 +17,7 @@ use tracing_subscriber::layer::Context;
 
 use crate::runtime::{LogContext, log_context};
 
-/// Recent lines that a new reader gets, and lines that a slow reader may lag behind.
+/// Number of recent lines that a new reader gets, and of new lines buffered for a slow reader.
 const LINES: usize = 200;
 
 /// The layer. Clones share their lines.

@@ -3,7 +3,7 @@
 //! The pages are static files inside the program. They request data from the gateway only, which their content security
 //! policy enforces: the flow from `/flow.json` and `/dashboard.json`, searches through `/post` like any other client.
 //!
-//! With a token, the files themselves stay public, because they contain nothing about the flow. A page asks the user
+//! With a token, the files themselves stay public, because they contain nothing about the flow. A page prompts
 //! for the token, keeps it in the browser tab, and sends it in a header.
 
 pub(super) mod assets;

@@ -1,4 +1,4 @@
-//! Documents that the pages have shown. Thumbnails are made of these only, so that `/thumbnail` exposes no other file.
+//! Documents that the pages have shown. Only these have thumbnails, so that `/thumbnail` exposes no other file.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -10,7 +10,7 @@ pub(in crate::gateway) const PAGE_HEADER: &str = "x-flowrun-page";
 /// Maximum of remembered documents. A page shows at most 100 at a time.
 const DOCUMENTS_MAX: usize = 10_000;
 
-/// URIs of search results by document id, the oldest of which are evicted first.
+/// URIs of search results by document id. The oldest are evicted first.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct ShownDocuments {
     uris: HashMap<String, String>,
@@ -18,7 +18,7 @@ pub(in crate::gateway) struct ShownDocuments {
 }
 
 impl ShownDocuments {
-    /// Remembers the matches of these documents.
+    /// Remembers the matches of `documents`.
     pub(in crate::gateway) fn remember(&mut self, documents: &Documents) {
         let found = documents.iter().flat_map(|document| document.matches.iter());
         for found in found.filter(|found| !found.uri.is_empty()) {

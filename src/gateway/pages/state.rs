@@ -18,7 +18,7 @@ pub type MakeThumbnail = fn(&[u8], u32) -> Result<Vec<u8>, ExecutorError>;
 
 /// State of the pages.
 pub(in crate::gateway) struct PageState {
-    /// Documents that pages have shown: thumbnails are made of these only.
+    /// Documents that pages have shown, the only ones with thumbnails.
     pub(in crate::gateway) shown: Mutex<ShownDocuments>,
     pub(in crate::gateway) make_thumbnail: Option<MakeThumbnail>,
     /// Limits the thumbnails in progress.

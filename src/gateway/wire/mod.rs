@@ -1,6 +1,6 @@
 //! Messages between clients and the gateway, as protobuf and as JSON.
 //!
-//! A request carries documents in one of two docarray schemas without naming it: [`Schema`](flowrun_wire::Schema)
+//! A request has documents in docarray's first or second schema without naming it: [`Schema`](flowrun_wire::Schema)
 //! infers it. A reply has the schema of its request.
 
 mod client;

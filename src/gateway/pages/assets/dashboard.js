@@ -1,8 +1,8 @@
 // The dashboard: load of the flow, from /dashboard.json every second, and its log, from /dashboard/log.
 
 import { follow, request } from "/pages/gateway.js";
+import { byId } from "/pages/dom.js";
 
-const byId = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 const INTERVAL = 1000;
 const LOG_LINES = 500;

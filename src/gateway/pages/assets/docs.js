@@ -1,15 +1,8 @@
 // API documentation from /openapi.json: every operation with its request and responses, and a form to try it.
 
 import { request } from "/pages/gateway.js";
+import { byId, element } from "/pages/dom.js";
 
-const byId = (id) => document.getElementById(id);
-
-/** Creates an element with properties and children. */
-function element(name, properties = {}, ...children) {
-  const created = Object.assign(document.createElement(name), properties);
-  created.append(...children);
-  return created;
-}
 
 const nameOf = (reference) => reference.split("/").pop();
 

@@ -1,17 +1,10 @@
 // The search page: sends a text, an image or a video to the endpoint /search, and shows the matches in a grid.
 
 import { loadImage, request } from "/pages/gateway.js";
+import { byId, element } from "/pages/dom.js";
 
-const byId = (id) => document.getElementById(id);
 const [form, text, file, count, query, status, results] =
   ["form", "text", "file", "count", "query", "status", "results"].map(byId);
-
-/** Creates an element with properties and children. */
-function element(name, properties = {}, ...children) {
-  const created = Object.assign(document.createElement(name), properties);
-  created.append(...children);
-  return created;
-}
 
 /** Display name of a document: the file name of its URI, or its id. */
 function nameOf(match) {
