@@ -1,4 +1,4 @@
-//! The guide says what is so: its files are written, its commands run, and what they print compared; so are the examples.
+//! The files and commands of `docs/python.md` work as printed there, and so do the example flows.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::clients::environment;
 use crate::support::program::{flowrun, json_lines, text};
 
-/// The blocks of the guide: what is written before each, in which language it is, and the lines.
-fn blocks() -> Vec<(String, String, String)> {
+/// Code blocks of the guide: the line before the block, its language, and its lines.
+fn code_blocks() -> Vec<(String, String, String)> {
     let guide = std::fs::read_to_string("docs/python.md").unwrap();
     let mut parts = guide.split("```");
     let mut blocks = Vec::new();
@@ -21,7 +21,7 @@ fn blocks() -> Vec<(String, String, String)> {
     blocks
 }
 
-/// Runs the program with the search path that Python is found by.
+/// Runs flowrun with the search path of this process, so that it finds Python. Returns its standard output.
 fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> String {
     let mut command = crate::support::program::command(directory, arguments);
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs(variables.iter().copied());
@@ -31,10 +31,10 @@ fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> Str
 }
 
 #[test]
-fn the_guide_does_what_it_says() {
+fn the_commands_of_the_guide_print_what_it_shows() {
     let directory = tempfile::tempdir().unwrap();
     let (mut files, mut commands) = (0, 0);
-    for (before, language, lines) in blocks() {
+    for (before, language, lines) in code_blocks() {
         if let Some(name) = before.strip_prefix('`').and_then(|name| name.strip_suffix("`:")) {
             std::fs::write(directory.path().join(name), lines).unwrap();
             files += 1;
@@ -51,7 +51,7 @@ fn the_guide_does_what_it_says() {
 }
 
 #[test]
-fn the_example_in_python_finds_keywords() {
+fn the_python_example_finds_keywords() {
     let directory = tempfile::tempdir().unwrap();
     let flow = Path::new("flows/plugins/python.yml").canonicalize().unwrap();
     let texts = "{\"id\": \"a\", \"text\": \"The zebra crossed the street.\"}\n";
@@ -69,13 +69,13 @@ fn the_example_in_python_finds_keywords() {
 }
 
 #[test]
-fn the_example_of_jinas_runs_unmodified() {
+fn the_jina_example_runs_unmodified() {
     let Some(python) = environment("v1") else { return };
     let directory = tempfile::tempdir().unwrap();
     let flow = Path::new("flows/plugins/jina.yml").canonicalize().unwrap();
     std::fs::write(directory.path().join("texts.jsonl"), "{\"id\": \"a\", \"text\": \"hello\"}\n").unwrap();
     let arguments = [flow.to_str().unwrap(), "-i", "texts.jsonl", "-e", "/index", "-o", "-"];
-    // Named by the flow, or the environment that flowrun is started in.
+    // The interpreter is named by the flow, or by the activated virtual environment.
     for variable in ["PYTHON", "VIRTUAL_ENV"] {
         let found = json_lines(&run(directory.path(), &arguments, &[(variable, &python)]));
         assert_eq!(found[0]["text"], Value::from("HELLO?"), "{variable}");
@@ -83,7 +83,7 @@ fn the_example_of_jinas_runs_unmodified() {
 }
 
 #[test]
-fn the_package_passes_its_own_tests() {
+fn the_python_package_passes_its_unit_tests() {
     for python in
         [Some("python3".into()), environment("v1").map(|environment| environment.join("bin/python"))]
     {
@@ -94,7 +94,10 @@ fn the_package_passes_its_own_tests() {
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .output()
             .unwrap();
-        let said = text(&output.stderr);
-        assert!(output.status.success() && said.contains("\nOK") && !said.contains("Ran 0 tests"), "{said}");
+        let stderr = text(&output.stderr);
+        assert!(
+            output.status.success() && stderr.contains("\nOK") && !stderr.contains("Ran 0 tests"),
+            "{stderr}"
+        );
     }
 }

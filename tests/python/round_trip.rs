@@ -1,17 +1,17 @@
-//! Documents with every field set go through other processes and come back as they were.
+//! Random documents with every field pass through child processes without loss.
 
 use flowrun_sdk::{Document, Documents, NamedScore, Tensor, Value};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::json;
 
-use super::{native, send, started};
+use super::{native_pod, send, start_pods};
 use crate::support::reply;
 
-/// Documents at random: the same ones every time.
-struct Dice(ChaCha8Rng);
+/// Generator of random documents, the same ones in every run.
+struct DocumentGenerator(ChaCha8Rng);
 
-impl Dice {
+impl DocumentGenerator {
     fn below(&mut self, bound: u32) -> u32 {
         self.0.next_u32() % bound
     }
@@ -90,21 +90,21 @@ impl Dice {
 }
 
 #[tokio::test]
-async fn every_field_comes_back_as_it_was() {
-    let mut dice = Dice(ChaCha8Rng::seed_from_u64(7));
-    let sent: Documents = (0..60).map(|number| dice.document(&number.to_string(), 2)).collect();
+async fn every_field_survives_a_round_trip_through_a_child_process() {
+    let mut generator = DocumentGenerator(ChaCha8Rng::seed_from_u64(7));
+    let sent: Documents = (0..60).map(|number| generator.document(&number.to_string(), 2)).collect();
     assert!(sent.iter().any(|document| !document.chunks.is_empty() && !document.matches.is_empty()));
     for (pod, endpoints) in [
-        (native("Traveller", ""), &["/pass", "/touch"][..]),
+        (native_pod("FieldAccess", ""), &["/pass", "/touch"][..]),
         ("- {name: e, uses: Pass, isolate: process}".to_owned(), &["/any"][..]),
     ] {
-        let (_directory, flow) = started(&pod).await;
+        let (_directory, flow) = start_pods(&pod).await;
         for endpoint in endpoints {
-            let came = reply(send(&flow, endpoint, sent.clone(), &Value::Null).await).documents;
-            for (came, sent) in came.iter().zip(&sent) {
-                assert_eq!(came, sent, "{endpoint}");
+            let received = reply(send(&flow, endpoint, sent.clone(), &Value::Null).await).documents;
+            for (received, sent) in received.iter().zip(&sent) {
+                assert_eq!(received, sent, "{endpoint}");
             }
-            assert_eq!((came.len(), flow.pod_statistics()[0].failed_calls), (sent.len(), 0));
+            assert_eq!((received.len(), flow.pod_statistics()[0].failed_calls), (sent.len(), 0));
         }
     }
 }
