@@ -3,7 +3,6 @@
 import { request } from "/pages/gateway.js";
 import { byId, element } from "/pages/dom.js";
 
-
 const nameOf = (reference) => reference.split("/").pop();
 
 /** Describes the type of a schema, with a link to the model that it references. */
