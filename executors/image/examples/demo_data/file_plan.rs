@@ -1,18 +1,18 @@
-//! Which numbered file shows which class: in a random order, so that names reveal nothing.
+//! Assignment of classes to numbered files, in random order, so that file names reveal no class.
 
 use crate::arguments::Arguments;
-use crate::dice::{Dice, Purpose};
+use crate::seeded_rng::{Purpose, SeededRng};
 
-/// What a file is for.
+/// Use of a file: in the index or as a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Split {
     Index,
-    /// Held out: not to be indexed.
+    /// Held out of the index.
     Query,
 }
 
 impl Split {
-    /// The word for it in paths and labels.
+    /// Name in paths and labels.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Index => "index",
@@ -21,26 +21,30 @@ impl Split {
     }
 }
 
-/// One file to be made.
+/// A planned file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Entry<C> {
+pub(crate) struct FileEntry<C> {
     pub(crate) class: C,
     pub(crate) split: Split,
-    /// A number that no other file of this kind has and that does not depend on the size of the set.
+    /// Unique number among the files of a kind, independent of the size of the set.
     pub(crate) index: u32,
 }
 
-/// The files of one kind, in the order in which they are numbered.
-pub(crate) fn roster<C: Copy>(classes: &[C], arguments: &Arguments, purpose: Purpose) -> Vec<Entry<C>> {
+/// The files of a kind, in the order of their numbers.
+pub(crate) fn file_plan<C: Copy>(
+    classes: &[C],
+    arguments: &Arguments,
+    purpose: Purpose,
+) -> Vec<FileEntry<C>> {
     let counts = [(Split::Index, arguments.per_class), (Split::Query, arguments.held_out)];
-    let of_class = |(number, class): (u32, C)| {
+    let class_entries = |(number, class): (u32, C)| {
         counts.into_iter().flat_map(move |(split, count)| {
             let first = number << 12 | (split as u32) << 11;
-            (first..).take(count).map(move |index| Entry { class, split, index })
+            (first..).take(count).map(move |index| FileEntry { class, split, index })
         })
     };
-    let mut entries: Vec<Entry<C>> = (0..).zip(classes.iter().copied()).flat_map(of_class).collect();
-    Dice::new(arguments.seed, Purpose::Order, purpose as u32).shuffle(&mut entries);
+    let mut entries: Vec<FileEntry<C>> = (0..).zip(classes.iter().copied()).flat_map(class_entries).collect();
+    SeededRng::new(arguments.seed, Purpose::Order, purpose as u32).shuffle(&mut entries);
     entries
 }
 
@@ -50,13 +54,13 @@ mod tests {
 
     use super::*;
 
-    fn sized(per_class: usize, held_out: usize) -> Vec<Entry<char>> {
+    fn sized(per_class: usize, held_out: usize) -> Vec<FileEntry<char>> {
         let arguments = Arguments { per_class, held_out, ..Arguments::new("x") };
-        roster(&['a', 'b', 'c'], &arguments, Purpose::Clip)
+        file_plan(&['a', 'b', 'c'], &arguments, Purpose::Clip)
     }
 
     #[test]
-    fn every_class_gets_its_share_of_both_splits() {
+    fn every_class_has_files_in_both_splits() {
         let entries = sized(5, 2);
         for class in ['a', 'b', 'c'] {
             let count = |split| entries.iter().filter(|e| (e.class, e.split) == (class, split)).count();
@@ -67,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_set_has_no_two_equal_numbers() {
+    fn numbers_are_unique_in_the_largest_set() {
         let entries = sized(1000, 1000);
         let indices: BTreeSet<u32> = entries.iter().map(|entry| entry.index).collect();
         assert_eq!(indices.len(), 6000);
@@ -75,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_larger_set_contains_the_smaller_one() {
-        let larger: BTreeSet<Entry<char>> = sized(8, 3).into_iter().collect();
+        let larger: BTreeSet<FileEntry<char>> = sized(8, 3).into_iter().collect();
         assert!(sized(5, 2).iter().all(|entry| larger.contains(entry)));
     }
 

@@ -1,4 +1,4 @@
-"""A flow of Jina's own that calls what flowrun serves as its external executor."""
+"""A flow of Jina that uses a flowrun service as its external executor."""
 
 import sys
 
@@ -7,7 +7,7 @@ from jina import Flow
 
 HOST, PORT = sys.argv[1].split(':')
 
-flow = Flow(port=int(sys.argv[2]), host='127.0.0.1').add(name='far', external=True, host=HOST, port=int(PORT))
+flow = Flow(port=int(sys.argv[2]), host='127.0.0.1').add(name='remote', external=True, host=HOST, port=int(PORT))
 with flow:
     docs = DocumentArray([Document(id=str(number), text=f'text {number}') for number in range(250)])
     reply = flow.post('/encode', docs, parameters={'k': 1}, results_in_order=True)
