@@ -7,6 +7,7 @@ use flowrun_onnx::runtime;
 use super::arguments::DoctorOptions;
 use super::executors::{print, table};
 use super::exit::Exit;
+use super::optional;
 use crate::topology::Machine;
 
 /// Prints what will be used; with `--fix` fetches what is missing first.
@@ -27,6 +28,7 @@ pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
         ("flowrun", env!("CARGO_PKG_VERSION").to_owned()),
         ("processors", format!("{cores}, which the replicas of a flow share")),
         ("numbers", flowrun_index::build_description()),
+        ("features", optional::features()),
         ("models", models),
         ("libraries", libraries()),
         ("Python", python.unwrap_or_else(|reason| reason)),

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use flowrun_bucket::{Bucket, is_address};
 use flowrun_index::tool::{self, ImportOptions};
-use flowrun_table as table;
 
 use super::executors::print;
 use super::exit::Exit;
+use super::optional::{Bucket, is_address, table};
 
 /// The endings of files that the index itself reads and writes.
 const OWN: [&str; 3] = ["jsonl", "npy", "fvecs"];

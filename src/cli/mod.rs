@@ -13,6 +13,7 @@ mod graph;
 mod index;
 mod logging;
 mod new;
+mod optional;
 mod plugin;
 mod run;
 mod serve;
