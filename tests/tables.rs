@@ -37,9 +37,9 @@ fn an_index_that_is_written_to_a_table_and_filled_from_it_is_the_same() {
     std::fs::write(directory.join("in.jsonl"), lines).unwrap();
     index(directory, &["import", "first/0", "in.jsonl", "--metric", "euclidean"], 0);
     let said = index(directory, &["export", "first", "out.parquet"], 0);
-    assert_eq!(said, "3001 documents are in out.parquet\n");
+    assert_eq!(said, "exported 3001 documents to out.parquet\n");
     let said = index(directory, &["import", "second/0", "out.parquet", "--metric", "euclidean"], 0);
-    assert_eq!(said, "3001 documents were stored in second/0\n");
+    assert_eq!(said, "imported 3001 documents into second/0\n");
     let first = documents(directory, "first");
     assert_eq!((first.len(), &first), (3001, &documents(directory, "second")));
     assert_eq!((&first[0]["weight"], &first[0]["location"]), (&json!(0.5), &json!([1.0, 2.0])));
@@ -72,15 +72,15 @@ fn what_cannot_be_done_is_said_with_what_to_type() {
         ),
         (
             &["import", "b/0", "in.jsonl", "--vector-column", "x"],
-            "in.jsonl: it has no columns: leave out --vector-column",
+            "in.jsonl: a file of this format has no columns; remove --vector-column",
         ),
         (
             &["import", "b/0", "in.csv"],
-            "in.csv: write a name that ends in one of .jsonl, .npy, .fvecs, .parquet, .arrow, .feather, .arrows",
+            "in.csv: unknown file format; use one of .jsonl, .npy, .fvecs, .parquet, .arrow, .feather, .arrows",
         ),
         (
             &["export", "a", "a.arrow"],
-            "a.arrow: write a name that ends in one of .jsonl, .npy, .fvecs, .parquet",
+            "a.arrow: unknown file format; use one of .jsonl, .npy, .fvecs, .parquet",
         ),
     ] {
         let said = index(directory, arguments, 1);

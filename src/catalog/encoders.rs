@@ -1,8 +1,8 @@
 //! Encoders assembled from several executor crates: ONNX models that read images, and CLIP and Keras encoders on top of
 //! them.
 //!
-//! The crates define traits for the parts that they need ([`flowrun_onnx::Pictures`], [`flowrun_clip::Towers`],
-//! [`flowrun_image::Trained`]); this module implements them and contains no logic of its own.
+//! The crates define traits for the parts that they need ([`flowrun_onnx::PreprocessImage`], [`flowrun_clip::Towers`],
+//! [`flowrun_image::ModelEncoder`]); this module implements them and contains no logic of its own.
 
 use flowrun_sdk::{CallBudget, Document, ExecutorError, ExecutorType};
 
@@ -22,32 +22,24 @@ pub(super) const EXECUTORS: &[ExecutorType] = &[
 struct Parts;
 
 impl flowrun_clip::Towers for Parts {
-    const TEXT: ExecutorType = flowrun_text::TEXT_HASHING_ENCODER;
-    const PICTURE: ExecutorType = flowrun_image::IMAGE_DESCRIPTOR_ENCODER;
+    const TEXT_FALLBACK: ExecutorType = flowrun_text::TEXT_HASHING_ENCODER;
+    const IMAGE_FALLBACK: ExecutorType = flowrun_image::IMAGE_DESCRIPTOR_ENCODER;
     const TEXT_MODEL: ExecutorType = flowrun_onnx::ONNX_TEXT_ENCODER;
-    const PICTURE_MODEL: ExecutorType = ONNX_IMAGE_ENCODER;
+    const IMAGE_MODEL: ExecutorType = ONNX_IMAGE_ENCODER;
 }
 
-impl flowrun_image::Trained for Parts {
+impl flowrun_image::ModelEncoder for Parts {
     const ENCODER: ExecutorType = ONNX_IMAGE_ENCODER;
 }
 
 /// Decodes, resizes and normalises images for ONNX models.
-struct ImagePreprocessor(flowrun_image::Preparer);
+struct ImagePreprocessor(flowrun_image::ImagePreprocessor);
 
-impl flowrun_onnx::Pictures for ImagePreprocessor {
-    fn new(wanted: flowrun_onnx::Wanted) -> Self {
-        let flowrun_onnx::Wanted { size, shorter_side, filter, channels_first, tensors_channels_first } =
-            wanted;
-        let filter = match filter {
-            flowrun_onnx::Filter::Nearest => flowrun_image::Filter::Nearest,
-            flowrun_onnx::Filter::Box => flowrun_image::Filter::Box,
-            flowrun_onnx::Filter::Bilinear => flowrun_image::Filter::Bilinear,
-            flowrun_onnx::Filter::Hamming => flowrun_image::Filter::Hamming,
-            flowrun_onnx::Filter::Bicubic => flowrun_image::Filter::Bicubic,
-            flowrun_onnx::Filter::Lanczos => flowrun_image::Filter::Lanczos,
-        };
-        Self(flowrun_image::Preparer::new(flowrun_image::Preparation {
+impl flowrun_onnx::PreprocessImage for ImagePreprocessor {
+    fn new(input: flowrun_onnx::ImageInput) -> Self {
+        let flowrun_onnx::ImageInput { size, shorter_side, filter, channels_first, tensors_channels_first } =
+            input;
+        Self(flowrun_image::ImagePreprocessor::new(flowrun_image::PreprocessingSpec {
             size,
             shorter_side,
             filter,
@@ -56,13 +48,13 @@ impl flowrun_onnx::Pictures for ImagePreprocessor {
         }))
     }
 
-    fn prepare<T: Copy + Default>(
+    fn preprocess<T: Copy + Default>(
         &mut self,
         document: &Document,
         budget: &CallBudget,
-        tables: &flowrun_onnx::Tables<T>,
-        place: &mut [T],
+        tables: &flowrun_onnx::LookupTables<T>,
+        output: &mut [T],
     ) -> Result<(), ExecutorError> {
-        self.0.prepare(document, budget, tables, place)
+        self.0.preprocess(document, budget, tables, output)
     }
 }

@@ -56,7 +56,7 @@ async fn connect(
 }
 
 #[tokio::test]
-async fn every_protocol_is_spoken_beneath_tls() {
+async fn every_protocol_is_spoken_with_tls() {
     let directory = tempfile::tempdir().unwrap();
     let shown = put(directory.path());
     let served = served_with_tls(MISC, Tls::read(files(directory.path())).unwrap()).await;

@@ -8,7 +8,7 @@ use flowrun_sdk::{
 };
 
 use crate::Towers;
-use crate::model;
+use crate::dimensions;
 use crate::parameters::{ClipEncoderParameters, Precision};
 
 /// Both halves.
@@ -32,7 +32,7 @@ impl Pair {
         with: &ClipEncoderParameters,
         build: &Build,
     ) -> Result<Self, BuildError> {
-        let Some(dimension) = with.dimension.or_else(|| model::dimension(&with.name)) else {
+        let Some(dimension) = with.dimension.or_else(|| dimensions::dimension(&with.name)) else {
             let reason =
                 format_args!("`{}` is no model of CLIP: set `dimension`, or name another", with.name);
             return Err(BuildError::parameter("name", reason));
@@ -44,8 +44,8 @@ impl Pair {
              that a text finds texts and a picture finds pictures; set `model_path` to a directory with a model"
         );
         let parameters = || parameters([("dimension", Value::from(dimension))]);
-        let (text, _) = Half::of(&T::TEXT, parameters(), build)?;
-        let (picture, _) = Half::of(&T::PICTURE, parameters(), build)?;
+        let (text, _) = Half::of(&T::TEXT_FALLBACK, parameters(), build)?;
+        let (picture, _) = Half::of(&T::IMAGE_FALLBACK, parameters(), build)?;
         Ok(Self { text, picture, dimension })
     }
 
@@ -70,7 +70,7 @@ impl Pair {
         if let Some(workers) = with.num_worker_preprocess {
             pictures.insert("num_worker_preprocess".to_owned(), Value::from(workers));
         }
-        let (picture, picture_dimension) = Half::of(&T::PICTURE_MODEL, pictures, build)?;
+        let (picture, picture_dimension) = Half::of(&T::IMAGE_MODEL, pictures, build)?;
         let (text, text_dimension) = Half::of(&T::TEXT_MODEL, shared(file(TEXT_FILES)?), build)?;
         let dimension = match (picture_dimension, text_dimension, with.dimension) {
             (Some(picture), Some(text), _) if picture != text => {

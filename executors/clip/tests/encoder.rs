@@ -58,12 +58,13 @@ flowrun_sdk::parameters! {
 struct Told;
 
 impl Towers for Told {
-    const TEXT: ExecutorType = ExecutorType::new::<TowerParameters>("Text", "", |build| tower(1.0, build));
-    const PICTURE: ExecutorType =
+    const TEXT_FALLBACK: ExecutorType =
+        ExecutorType::new::<TowerParameters>("Text", "", |build| tower(1.0, build));
+    const IMAGE_FALLBACK: ExecutorType =
         ExecutorType::new::<TowerParameters>("Picture", "", |build| tower(2.0, build));
     const TEXT_MODEL: ExecutorType =
         ExecutorType::new::<ModelParameters>("TextModel", "", |build| model(3.0, build));
-    const PICTURE_MODEL: ExecutorType =
+    const IMAGE_MODEL: ExecutorType =
         ExecutorType::new::<ModelParameters>("PictureModel", "", |build| model(4.0, build));
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use flowrun_sdk::{
-    Answer, Call, CallBudget, Documents, ErrorKind, ExecutorError, FailedDocument, Value, wire,
+    Answer, Call, CallBudget, Documents, ErrorKind, ExecutorError, FailedDocument, Value, protobuf,
 };
 use parking_lot::Mutex;
 use serde_json::Map;
@@ -59,7 +59,7 @@ impl Given {
             request: call.request_id().to_owned(),
             endpoint: call.endpoint().to_owned(),
             parameters,
-            documents: wire::encode_shared(call.documents()),
+            documents: protobuf::encode_shared(call.documents()),
             count: call.documents().len(),
             memory: call.documents().memory_bytes(),
             named: call.documents().all_have_ids(),
@@ -70,7 +70,7 @@ impl Given {
 
     /// The plugin answers with these bytes; `false` when they are no documents.
     pub(crate) fn answer(&self, documents: &Bytes) -> bool {
-        let decoded = wire::decode_list(documents);
+        let decoded = protobuf::decode_list(documents);
         let mut said = self.said.lock();
         match decoded {
             Ok(documents) => said.documents = Some(documents),

@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
-use flowrun_sdk::wire::jina::data_request_proto::DataContentProto;
-use flowrun_sdk::wire::jina::data_request_proto::data_content_proto::Documents as Content;
-use flowrun_sdk::wire::jina::status_proto::{ExceptionProto, StatusCode};
-use flowrun_sdk::wire::jina::{DataRequestProto, HeaderProto, StatusProto};
-use flowrun_sdk::wire::{
-    FAILED_DOCUMENTS, ORIGINS, RESULTS, Schema, decode_documents, decode_object, encode_documents,
-    encode_object, exception_name,
-};
 use flowrun_sdk::{
     Answer, Call, Cancellation, Documents, ErrorKind, Exception, ExecutorError, Origin, RequestParameters,
     Value,
+};
+use flowrun_wire::jina::data_request_proto::DataContentProto;
+use flowrun_wire::jina::data_request_proto::data_content_proto::Documents as Content;
+use flowrun_wire::jina::status_proto::{ExceptionProto, StatusCode};
+use flowrun_wire::jina::{DataRequestProto, HeaderProto, StatusProto};
+use flowrun_wire::{
+    FAILED_DOCUMENTS, ORIGINS, RESULTS, Schema, decode_documents, decode_object, encode_documents,
+    encode_object, exception_name,
 };
 use serde_json::{Map, json};
 
@@ -31,7 +31,7 @@ impl<'a> Question<'a> {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn of(message: &'a DataRequestProto) -> Result<Self, ExecutorError> {
-        let nonsense = |error: flowrun_sdk::wire::WireError| {
+        let nonsense = |error: flowrun_wire::WireError| {
             ExecutorError::new(ErrorKind::Internal, format_args!("the call cannot be read: {error}"))
         };
         let mut parameters =

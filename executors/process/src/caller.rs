@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::BufMut as _;
-use flowrun_sdk::wire::jina::DataRequestProto;
-use flowrun_sdk::wire::{self, Reply, ReplyFailure};
 use flowrun_sdk::{
     Answer, AsyncExecutor, BuildError, Call, ErrorKind, ExecutorError, FailedDocument, Health, Instance,
     Origin, RequestParameters, async_trait,
 };
+use flowrun_wire::jina::DataRequestProto;
+use flowrun_wire::{Reply, ReplyFailure};
 use prost::Message as _;
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -47,7 +47,7 @@ impl AsyncExecutor for Caller {
         call.check()?;
         let left = call.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let nanoseconds = left.map_or(u64::MAX, |left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
-        let message = wire::request_message(
+        let message = flowrun_wire::request_message(
             call.request_id().to_owned(),
             call.endpoint(),
             &parameters(call),
@@ -69,7 +69,7 @@ impl AsyncExecutor for Caller {
                 format_args!("the executor's process answered nonsense: {error}"),
             )
         })?;
-        let reply = wire::decode_reply(reply).map_err(|failed| failed.error)?;
+        let reply = flowrun_wire::decode_reply(reply).map_err(|failed| failed.error)?;
         call.merge_answer(answer(reply, call));
         Ok(())
     }
@@ -86,7 +86,7 @@ fn parameters<'a>(call: &Call<'a>) -> Cow<'a, RequestParameters> {
     }
     let mut parameters = call.parameters().clone();
     let origin = |origin: &Origin| json!([&*origin.executor, origin.documents]);
-    parameters.insert(wire::ORIGINS.to_owned(), call.origins().iter().map(origin).collect());
+    parameters.insert(flowrun_wire::ORIGINS.to_owned(), call.origins().iter().map(origin).collect());
     Cow::Owned(parameters)
 }
 

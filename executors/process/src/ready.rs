@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use flowrun_sdk::wire::Schema;
 use flowrun_sdk::{Batching, Endpoints, MetricKind, MetricSample, Metrics, Order, Ranking, Value};
+use flowrun_wire::Schema;
 use serde_json::{Map, json};
 
 /// What a child says when it can be called.

@@ -13,12 +13,12 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
-use flowrun_sdk::wire::Schema;
-use flowrun_sdk::wire::jina::DataRequestProto;
 use flowrun_sdk::{
     AsyncExecutor, BoxedExecutor, Build, BuildError, Cancellation, Catalog, Context, ErrorKind, Executor,
     ExecutorError, ExecutorType, Instance, LibraryRequest, Value, guard,
 };
+use flowrun_wire::Schema;
+use flowrun_wire::jina::DataRequestProto;
 use parking_lot::Mutex;
 use prost::Message as _;
 use rustix::process::{Signal, kill_current_process_group, set_parent_process_death_signal};

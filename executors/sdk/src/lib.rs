@@ -70,12 +70,13 @@ mod library;
 mod metrics;
 mod origin;
 mod parameters;
+pub mod protobuf;
+mod resampling_filter;
 mod shard_summary;
 mod siblings;
 mod tensor;
 pub mod testing;
 mod wait;
-pub mod wire;
 
 pub use access::{AccessPathError, AccessPaths};
 pub use answer::{Answer, FailedDocument};
@@ -98,6 +99,7 @@ pub use parameters::{
     DefaultValue, Parameter, ParameterError, ParameterField, ParameterKind, ParameterReader, Parameters,
     RawParameters, check_parameters,
 };
+pub use resampling_filter::ResamplingFilter;
 pub use serde_json::Value;
 pub use shard_summary::ShardSummary;
 pub use siblings::{SIBLINGS_TAG, tag_sibling_count};

@@ -5,7 +5,7 @@ use flowrun_sdk::{
     ExecutorType, Instance, parse_parameters,
 };
 
-use crate::cut;
+use crate::chunking;
 use crate::paragraph::paragraphs;
 
 flowrun_sdk::parameters! {
@@ -45,9 +45,9 @@ impl ParagraphSegmenter {
     /// The paragraphs of a document as its chunks; each names the file that it stands in.
     fn chunks(&self, document: &Document, budget: &CallBudget) -> Result<Documents, ExecutorError> {
         let ParagraphSegmenterParameters { characters_min, characters_max, chunks_max, .. } = self.0;
-        let paragraphs = paragraphs(cut::text(document)?, characters_max);
+        let paragraphs = paragraphs(chunking::text(document)?, characters_max);
         let kept = paragraphs.filter(|paragraph| paragraph.text.chars().count() >= characters_min);
-        let mut chunks = cut::chunks(document, kept.enumerate(), "paragraphs", chunks_max, budget)?;
+        let mut chunks = chunking::chunks(document, kept.enumerate(), "paragraphs", chunks_max, budget)?;
         for chunk in chunks.make_mut() {
             chunk.uri.clone_from(&document.uri);
             chunk.mime_type.clone_from(&document.mime_type);

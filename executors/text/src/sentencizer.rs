@@ -5,7 +5,7 @@ use flowrun_sdk::{
     ExecutorType, Instance, parse_parameters,
 };
 
-use crate::cut::{self, Piece};
+use crate::chunking::{self, Piece};
 use crate::punctuation::Punctuation;
 use crate::sentence::{Sentence, Sentences};
 
@@ -47,13 +47,13 @@ impl Executor for Sentencizer {
 impl Sentencizer {
     fn chunks(&self, document: &Document, budget: &CallBudget) -> Result<Documents, ExecutorError> {
         let SentencizerParameters { min_sent_len, max_sent_len, punct_chars, chunks_max, .. } = &self.0;
-        let sentences = Sentences::of(cut::text(document)?, punct_chars).enumerate();
+        let sentences = Sentences::of(chunking::text(document)?, punct_chars).enumerate();
         let kept = sentences.filter(|(_, sentence)| sentence.len() >= *min_sent_len);
         let pieces = kept.map(|(number, sentence)| {
             let Sentence { text, start, end } = sentence.shortened(*max_sent_len);
             (number, Piece { text: text.into(), start, end })
         });
-        cut::chunks(document, pieces, "sentences", *chunks_max, budget)
+        chunking::chunks(document, pieces, "sentences", *chunks_max, budget)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Request, header};
 use bytes::Bytes;
-use flowrun_remote::{Address, Channel, NoReply};
+use flowrun_remote::{Address, CallError, Channel};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -44,10 +44,10 @@ async fn over_grpc(collector: &Collector, batch: ExportTraceServiceRequest) -> R
     *request.metadata_mut() = MetadataMap::from_headers(collector.headers.iter().cloned().collect());
     match channel.unary(EXPORT, request).await {
         Ok(reply) => Ok(rejected(&reply.into_inner())),
-        Err(NoReply::Told(code, message)) => {
+        Err(CallError::Status(code, message)) => {
             Err(format!("it answered with status {} {message}", i32::from(code)))
         }
-        Err(NoReply::Broken(reason)) => Err(reason),
+        Err(CallError::Broken(reason)) => Err(reason),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flowrun_sdk::FailedDocument;
-use flowrun_sdk::wire::{self, Reply, ReplyFailure, Schema};
+use flowrun_wire::{Reply, ReplyFailure, Schema};
 
 use super::jina::DataRequestProto;
 use super::request::PARAMETER_TIMEOUT;
@@ -19,7 +19,7 @@ pub(crate) fn encode_request(id: String, request: &Request) -> DataRequestProto 
         let left = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
         parameters.to_mut().insert(PARAMETER_TIMEOUT.to_owned(), left.into());
     }
-    wire::request_message(id, &request.endpoint, &parameters, &request.documents, Schema::V1)
+    flowrun_wire::request_message(id, &request.endpoint, &parameters, &request.documents, Schema::V1)
 }
 
 /// Whether a reply says that the request went through.
@@ -27,7 +27,7 @@ pub(crate) fn encode_request(id: String, request: &Request) -> DataRequestProto 
 /// # Errors
 /// The failure of the request.
 pub(crate) fn check_status(message: &DataRequestProto) -> Result<(), RequestError> {
-    wire::check_reply_status(message).map_err(failed)
+    flowrun_wire::check_reply_status(message).map_err(failed)
 }
 
 /// What a reply says; of a failed request, the class of the executor stands for its pod.
@@ -35,7 +35,7 @@ pub(crate) fn check_status(message: &DataRequestProto) -> Result<(), RequestErro
 /// # Errors
 /// The failure of the request, or what is wrong with a message that is no reply.
 pub(crate) fn decode_reply(message: DataRequestProto) -> Result<Response, RequestError> {
-    let Reply { documents, failures, results } = wire::decode_reply(message).map_err(failed)?;
+    let Reply { documents, failures, results } = flowrun_wire::decode_reply(message).map_err(failed)?;
     let failures = failures.into_iter().map(|ReplyFailure { document, executor, error }| DocumentFailure {
         pod: executor.into(),
         failure: FailedDocument { label: document.clone(), id: document, error },

@@ -13,7 +13,7 @@ mod status;
 
 pub(super) use caller::{Caller, REQUEST_ID, TraceParent};
 pub(crate) use client::{check_status, decode_reply, encode_request};
-pub(crate) use flowrun_sdk::wire::jina;
+pub(crate) use flowrun_wire::jina;
 pub(super) use json::{Form, JsonDocument, read_documents};
 pub(super) use reply::{data_reply, refused};
 pub(super) use request::{Envelope, joined, timeout_of};

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use flowrun_sdk::wire::{Schema, decode_documents, decode_object, encode_documents};
 use flowrun_sdk::{Documents, RequestParameters};
+use flowrun_wire::{Schema, decode_documents, decode_object, encode_documents};
 
 use super::Caller;
 use super::jina::data_request_proto::data_content_proto::Documents as Content;

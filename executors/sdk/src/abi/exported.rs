@@ -20,7 +20,7 @@ use super::table::{
 use crate::context::shared_state_for;
 use crate::{
     Answer, AsyncExecutor, BoxedExecutor, Build, BuildError, Call, Cancellation, Context, Endpoints,
-    Executor, ExecutorError, Health, Instance, MetricKind, Metrics, Order, wait, wire,
+    Executor, ExecutorError, Health, Instance, MetricKind, Metrics, Order, protobuf, wait,
 };
 
 /// How often a call that waits looks whether the host still wants it. The host cannot wake a future.
@@ -220,8 +220,8 @@ impl Exported {
             given.result(name, &value.to_string());
         }
         // What nobody has written to is what it was.
-        if !documents.are(&list) {
-            given.answer(wire::encode_shared(&documents));
+        if !documents.is_unchanged(&list) {
+            given.answer(protobuf::encode_shared(&documents));
         }
         Ok(())
     }
