@@ -1,15 +1,15 @@
-//! What the gateway says when it is asked who it is.
+//! Names and versions of the service, for `/status` and `JinaInfoRPC`.
 
 use std::collections::BTreeMap;
 
 use super::service::Gateway;
 
-/// Names and versions, in the form in which Jina gives its own.
+/// Names and versions, with Jina's keys.
 pub(super) fn versions(gateway: &Gateway) -> BTreeMap<String, String> {
     let versions = [
         ("flowrun", env!("CARGO_PKG_VERSION")),
-        ("flow", gateway.facts.name.as_str()),
-        // What clients that look at it expect to talk to.
+        ("flow", gateway.info.name.as_str()),
+        // Versions that clients check for compatibility.
         ("jina", "3.34.0"),
         ("jina-proto", "0.1.27"),
         ("platform", std::env::consts::OS),

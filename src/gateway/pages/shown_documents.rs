@@ -1,24 +1,24 @@
-//! The documents that pages have shown: thumbnails are made of these and of nothing else.
+//! Documents that the pages have shown. Only these have thumbnails, so that `/thumbnail` exposes no other file.
 
 use std::collections::{HashMap, VecDeque};
 
 use flowrun_sdk::Documents;
 
-/// The header by which a page says that it will show what it gets.
+/// Header of a request whose results a page will show.
 pub(in crate::gateway) const PAGE_HEADER: &str = "x-flowrun-page";
 
-/// Documents that are remembered. A page shows at most a hundred at a time.
+/// Maximum of remembered documents. A page shows at most 100 at a time.
 const DOCUMENTS_MAX: usize = 10_000;
 
-/// The URIs of documents that were found, by id; the oldest are forgotten first.
+/// URIs of search results by document id. The oldest are evicted first.
 #[derive(Debug, Default)]
-pub(in crate::gateway) struct Shown {
+pub(in crate::gateway) struct ShownDocuments {
     uris: HashMap<String, String>,
     order: VecDeque<String>,
 }
 
-impl Shown {
-    /// Remembers what was found for these documents.
+impl ShownDocuments {
+    /// Remembers the matches of `documents`.
     pub(in crate::gateway) fn remember(&mut self, documents: &Documents) {
         let found = documents.iter().flat_map(|document| document.matches.iter());
         for found in found.filter(|found| !found.uri.is_empty()) {
@@ -33,7 +33,7 @@ impl Shown {
         }
     }
 
-    /// The URI of a document that was shown.
+    /// URI of a remembered document.
     pub(super) fn uri(&self, id: &str) -> Option<String> {
         self.uris.get(id).cloned()
     }
@@ -46,14 +46,14 @@ mod tests {
     use super::*;
 
     fn answer(ids: impl Iterator<Item = usize>) -> Documents {
-        let mut query = Document::new("q").with_uri("the query's own");
+        let mut query = Document::new("q").with_uri("query.gif");
         query.matches = ids.map(|id| Document::new(id.to_string()).with_uri(format!("{id}.gif"))).collect();
         [query].into_iter().collect()
     }
 
     #[test]
-    fn what_was_found_is_known_and_the_oldest_is_forgotten() {
-        let mut shown = Shown::default();
+    fn matches_are_remembered_and_the_oldest_evicted() {
+        let mut shown = ShownDocuments::default();
         shown.remember(&answer(0..DOCUMENTS_MAX));
         assert_eq!((shown.uri("0").as_deref(), shown.uri("q")), (Some("0.gif"), None));
         shown.remember(&answer([0, DOCUMENTS_MAX].into_iter()));

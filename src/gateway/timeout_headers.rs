@@ -1,17 +1,17 @@
-//! How long a client is willing to wait, as it says in the head of its request.
+//! Deadline of a call, from its timeout headers.
 
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
 
-/// gRPC's own: digits and a unit. Understood on HTTP as well.
+/// Header of gRPC: up to eight digits and a unit. Accepted over HTTP too.
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
-/// Seconds, for those who write HTTP by hand.
+/// Header for HTTP clients: seconds, with decimals.
 const REQUEST_TIMEOUT: &str = "x-request-timeout";
 
-/// When the answer has to be there, if the client says so. What cannot be read is taken for absent.
-pub(super) fn from_headers(headers: &HeaderMap) -> Option<Instant> {
+/// Deadline of a call with these headers. A header that cannot be parsed counts as absent.
+pub(super) fn deadline(headers: &HeaderMap) -> Option<Instant> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let timeout = text(GRPC_TIMEOUT).and_then(grpc).or_else(|| text(REQUEST_TIMEOUT).and_then(seconds));
     Instant::now().checked_add(timeout?)
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timeouts_are_digits_and_a_unit() {
+    fn timeouts_are_parsed_with_their_unit() {
         for (text, milliseconds) in
             [("5S", 5_000), ("100m", 100), ("2M", 120_000), ("1H", 3_600_000), ("3000u", 3)]
         {

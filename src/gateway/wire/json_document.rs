@@ -1,7 +1,8 @@
-//! Documents as JSON, for HTTP and for WebSockets that speak it.
+//! Documents as JSON, over HTTP and WebSocket.
 //!
-//! The shape is the SDK's. Fields that documents of ours do not have are kept as in the SDK's [`ExtraFields`]. A client that
-//! sends every key of docarray's first schema, null where unset, gets every key back; others get what is set.
+//! The shape is that of the SDK. Fields that flowrun's documents do not have are preserved by [`ExtraFields`]. A
+//! client that sends every key of docarray's first schema, null where unset, gets every key back; other clients get the
+//! keys that are set.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use flowrun_wire::{ExtraFields, KIND_NULL, KIND_TAGS};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// Every key of docarray's first schema.
+/// Keys of docarray's first schema.
 const KEYS: [&str; 19] = [
     "id",
     "parent_id",
@@ -33,25 +34,28 @@ const KEYS: [&str; 19] = [
     "matches",
 ];
 
-/// The same keys as others spell them.
+/// Keys of the first schema in camel case, as protobuf's JSON form spells them.
 const CAMEL_KEYS: [&str; 2] = ["parentId", "mimeType"];
 
-/// How documents are written.
+/// Keys with which documents are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// What is set.
+pub(in crate::gateway) enum KeySet {
+    /// Keys of fields that are set.
     #[default]
-    Set,
-    /// Every key of the first schema, null where it is not set.
-    Every,
+    NonEmpty,
+    /// All keys of the first schema, null for a field that is not set.
+    All,
 }
 
-/// The documents that JSON objects stand for, and how to write those that answer them.
-pub(crate) fn read_documents(values: &[Value]) -> Result<(Vec<Document>, Form), JsonError> {
-    // Nobody writes this key by hand, and the clients of the first schema always send it.
-    let every = values.first().is_some_and(|value| value.get("granularity").is_some());
+/// Reads documents, and infers the keys with which their replies are written.
+///
+/// # Errors
+/// When a field has the wrong type.
+pub(in crate::gateway) fn read_documents(values: &[Value]) -> Result<(Vec<Document>, KeySet), JsonError> {
+    // Clients of the first schema always send this key, and requests written by hand do not have it.
+    let all = values.first().is_some_and(|value| value.get("granularity").is_some());
     let documents = values.iter().map(read).collect::<Result<_, _>>()?;
-    Ok((documents, if every { Form::Every } else { Form::Set }))
+    Ok((documents, if all { KeySet::All } else { KeySet::NonEmpty }))
 }
 
 fn read(value: &Value) -> Result<Document, JsonError> {
@@ -70,7 +74,7 @@ fn read(value: &Value) -> Result<Document, JsonError> {
             tags.insert(name.clone(), value.clone());
         }
     }
-    // A key that came without a value, or with an empty one, goes back like that, if nothing sets it.
+    // A key that is sent with null or an empty value is returned like that, unless an executor sets the field.
     for name in KEYS {
         let kind = match object.get(name) {
             Some(Value::Null) => KIND_NULL,
@@ -96,32 +100,32 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A document that is written as JSON.
-pub(crate) struct JsonDocument<'a> {
+/// A document to be serialised as JSON.
+pub(in crate::gateway) struct JsonDocument<'a> {
     document: &'a Document,
-    form: Form,
+    keys: KeySet,
 }
 
 impl<'a> JsonDocument<'a> {
-    /// `document`, to be written in that form.
-    pub(crate) fn new(document: &'a Document, form: Form) -> Self {
-        Self { document, form }
+    /// Serialises `document` with these keys.
+    pub(in crate::gateway) fn new(document: &'a Document, keys: KeySet) -> Self {
+        Self { document, keys }
     }
 
-    fn list(documents: &'a [Document], form: Form) -> Vec<Self> {
-        documents.iter().map(|document| Self { document, form }).collect()
+    fn list(documents: &'a [Document], keys: KeySet) -> Vec<Self> {
+        documents.iter().map(|document| Self { document, keys }).collect()
     }
 }
 
 impl Serialize for JsonDocument<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (document, form) = (self.document, self.form);
-        // Payloads are shared, so the copy is a shallow one.
+        let (document, keys) = (self.document, self.keys);
+        // A shallow copy: payloads are reference-counted.
         let mut own = Document { chunks: Documents::new(), matches: Documents::new(), ..document.clone() };
-        let mut others: Map<String, Value> = Map::new();
+        let mut unknown: Map<String, Value> = Map::new();
         if let Some(fields) = ExtraFields::from_document(document) {
             let reclaimed = fields.take_from(Arc::make_mut(&mut own.tags));
-            others.extend(reclaimed.into_iter().map(|(name, kind, value)| {
+            unknown.extend(reclaimed.into_iter().map(|(name, kind, value)| {
                 let empty = match kind.as_str() {
                     KIND_TAGS | "dict" => Value::Object(Map::new()),
                     "list" => Value::Array(Vec::new()),
@@ -130,19 +134,19 @@ impl Serialize for JsonDocument<'_> {
                 (name, value.unwrap_or(empty))
             }));
         }
-        if form == Form::Every {
-            others.extend(KEYS.iter().map(|key| ((*key).to_owned(), Value::Null)));
+        if keys == KeySet::All {
+            unknown.extend(KEYS.iter().map(|key| ((*key).to_owned(), Value::Null)));
         }
-        let chunks = Self::list(&document.chunks, form);
-        let matches = Self::list(&document.matches, form);
+        let chunks = Self::list(&document.chunks, keys);
+        let matches = Self::list(&document.matches, keys);
         for key in set_keys(&own, document) {
-            others.shift_remove(key);
+            unknown.shift_remove(key);
         }
-        Whole { own: &own, chunks, matches, others }.serialize(serializer)
+        Whole { own: &own, chunks, matches, unknown }.serialize(serializer)
     }
 }
 
-/// The parts of a document as it is written.
+/// The serialised parts of a document.
 #[derive(Serialize)]
 struct Whole<'a> {
     #[serde(flatten)]
@@ -152,10 +156,10 @@ struct Whole<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     matches: Vec<JsonDocument<'a>>,
     #[serde(flatten)]
-    others: Map<String, Value>,
+    unknown: Map<String, Value>,
 }
 
-/// The keys that a document is written with of its own accord.
+/// Keys that serde writes for the fields of a document that are set.
 fn set_keys(own: &Document, whole: &Document) -> impl Iterator<Item = &'static str> {
     let set = [
         ("id", !own.id.is_empty()),
@@ -186,35 +190,35 @@ mod tests {
 
     use super::*;
 
-    fn there_and_back(value: &Value) -> Value {
-        let (documents, form) = read_documents(std::slice::from_ref(value)).unwrap();
-        serde_json::to_value(JsonDocument::new(&documents[0], form)).unwrap()
+    fn round_trip(value: &Value) -> Value {
+        let (documents, keys) = read_documents(std::slice::from_ref(value)).unwrap();
+        serde_json::to_value(JsonDocument::new(&documents[0], keys)).unwrap()
     }
 
     #[test]
-    fn fields_of_the_second_schema_come_back_as_they_came() {
+    fn fields_of_the_second_schema_are_returned_as_sent() {
         let sent = json!({
             "id": "a", "text": "t", "tags": {"x": 1}, "price": 1.5, "count": 0, "flag": false, "names": ["p", null], "matches": [], "scores": {},
             "sub": {"a": 3}, "blob": null, "embedding": null, "empty": null,
         });
-        assert_eq!(there_and_back(&sent), sent);
+        assert_eq!(round_trip(&sent), sent);
         assert_eq!(read_documents(&[sent]).unwrap().0[0].tags["price"], 1.5);
     }
 
     #[test]
-    fn whoever_sends_every_key_gets_every_key() {
+    fn a_client_that_sends_every_key_gets_every_key() {
         let sent: Map<String, Value> = KEYS.iter().map(|key| ((*key).to_owned(), Value::Null)).collect();
         let mut sent = Value::Object(sent);
         sent["id"] = "a".into();
         sent["embedding"] = json!([0.5, 2.0]);
-        let mut below = sent.clone();
-        below["scores"] = json!({"cosine": {"value": 0.5}});
-        sent["matches"] = json!([below]);
-        assert_eq!(there_and_back(&sent), sent);
+        let mut nested = sent.clone();
+        nested["scores"] = json!({"cosine": {"value": 0.5}});
+        sent["matches"] = json!([nested]);
+        assert_eq!(round_trip(&sent), sent);
     }
 
     #[test]
-    fn what_is_not_set_is_left_out() {
-        assert_eq!(there_and_back(&json!({"text": "t", "uri": null})), json!({"text": "t"}));
+    fn unset_fields_are_omitted() {
+        assert_eq!(round_trip(&json!({"text": "t", "uri": null})), json!({"text": "t"}));
     }
 }

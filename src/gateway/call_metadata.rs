@@ -1,46 +1,45 @@
-//! What a client says about its call as a whole, in the head: how long it waits, how it names the request, and which
-//! trace the request belongs to.
+//! Metadata of a call, from its HTTP headers or gRPC metadata: deadline, request id and trace context.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::http::HeaderMap;
 
-use super::deadline;
+use super::timeout_headers;
 use crate::limits::TRACE_STATE_BYTES_MAX;
 use crate::runtime::sanitize;
 
-/// How those who write HTTP by hand, and proxies, name a request.
-pub(crate) const REQUEST_ID: &str = "x-request-id";
+/// Header with the id of a request, as proxies set it.
+pub(super) const REQUEST_ID: &str = "x-request-id";
 
-/// What the head of a call says.
+/// Metadata of a call.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Caller {
-    /// When the answer has to be there.
-    pub(crate) deadline: Option<Instant>,
-    /// The trace that the request belongs to.
-    pub(crate) parent: Option<TraceParent>,
-    /// What a request is called that does not name itself.
+pub(super) struct CallMetadata {
+    /// Time at which the client stops waiting.
+    pub(super) deadline: Option<Instant>,
+    /// Span of the client that the call is part of.
+    pub(super) parent: Option<TraceParent>,
+    /// Id for a request without one: that of the header, else the trace id.
     id: Option<Arc<str>>,
 }
 
-impl Caller {
-    /// What the head says. What cannot be read is taken for absent.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+impl CallMetadata {
+    /// Reads the headers of a call. A header that cannot be parsed counts as absent.
+    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let parent = text("traceparent").and_then(|parent| TraceParent::parse(parent, text("tracestate")));
         let own = text(REQUEST_ID).map(sanitize).filter(|id| !id.is_empty()).map(|id| Arc::from(&*id));
         let id = own.or_else(|| parent.as_ref().map(|parent| format!("{:032x}", parent.trace).into()));
-        Self { deadline: deadline::from_headers(headers), parent, id }
+        Self { deadline: timeout_headers::deadline(headers), parent, id }
     }
 
-    /// The same, waiting without end.
-    pub(crate) fn without_deadline(self) -> Self {
+    /// Removes the deadline.
+    pub(super) fn without_deadline(self) -> Self {
         Self { deadline: None, ..self }
     }
 
-    /// The name of a request that calls itself so.
-    pub(crate) fn name(&self, own: &str) -> String {
+    /// Id of a request: its own if it has one, else that of the call, else empty.
+    pub(super) fn request_id(&self, own: &str) -> String {
         match (own, &self.id) {
             ("", Some(id)) => id.to_string(),
             ("", None) => String::new(),
@@ -49,28 +48,28 @@ impl Caller {
     }
 }
 
-/// The span of the client's that a request is part of, as W3C writes it.
+/// Parent span of a request, from the W3C headers `traceparent` and `tracestate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TraceParent {
-    /// The trace.
-    pub(crate) trace: u128,
-    /// The client's span in it.
-    pub(crate) span: u64,
-    /// Whether the client keeps the trace.
-    pub(crate) sampled: bool,
-    /// What else the client's tools say of it.
-    pub(crate) state: Option<Arc<str>>,
+pub(super) struct TraceParent {
+    /// Trace id.
+    pub(super) trace: u128,
+    /// Id of the client's span.
+    pub(super) span: u64,
+    /// True if the client records the trace.
+    pub(super) sampled: bool,
+    /// Value of `tracestate`, passed on unchanged.
+    pub(super) state: Option<Arc<str>>,
 }
 
 impl TraceParent {
-    /// `00-TRACE-SPAN-FLAGS`, all in hexadecimal digits.
+    /// Parses `VERSION-TRACE-SPAN-FLAGS`, all in hexadecimal digits.
     fn parse(text: &str, state: Option<&str>) -> Option<Self> {
         let mut parts = text.trim().split('-');
         let version = hexadecimal(parts.next()?, 2)?;
         let trace = hexadecimal(parts.next()?, 32)?;
         let span = u64::try_from(hexadecimal(parts.next()?, 16)?).ok()?;
         let flags = hexadecimal(parts.next()?, 2)?;
-        // A later version may say more behind these, this one may not; and the last one is none.
+        // Version ff is invalid; version 00 has exactly these parts, a later one may have more.
         if version == 0xff || (version == 0 && parts.next().is_some()) || trace == 0 || span == 0 {
             return None;
         }
@@ -80,8 +79,8 @@ impl TraceParent {
 }
 
 fn hexadecimal(text: &str, digits: usize) -> Option<u128> {
-    let plain = text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    plain.then(|| u128::from_str_radix(text, 16).ok())?
+    let valid = text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    valid.then(|| u128::from_str_radix(text, 16).ok())?
 }
 
 #[cfg(test)]
@@ -90,24 +89,24 @@ mod tests {
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-    fn caller(headers: &[(&'static str, &str)]) -> Caller {
+    fn metadata(headers: &[(&'static str, &str)]) -> CallMetadata {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        Caller::of(&headers.collect())
+        CallMetadata::from_headers(&headers.collect())
     }
 
     #[test]
-    fn a_request_is_called_what_it_calls_itself_or_else_what_the_head_says() {
-        let both = caller(&[("x-request-id", "mine"), ("traceparent", PARENT)]);
-        assert_eq!((both.name("own").as_str(), both.name("").as_str()), ("own", "mine"));
-        assert_eq!(caller(&[("traceparent", PARENT)]).name(""), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert_eq!(caller(&[]).name(""), "");
-        assert_eq!(caller(&[("x-request-id", &"a".repeat(500))]).name("").len(), 128);
-        assert!(caller(&[("grpc-timeout", "5S")]).deadline.is_some());
+    fn the_own_id_of_a_request_precedes_header_and_trace_id() {
+        let both = metadata(&[("x-request-id", "mine"), ("traceparent", PARENT)]);
+        assert_eq!((both.request_id("own").as_str(), both.request_id("").as_str()), ("own", "mine"));
+        assert_eq!(metadata(&[("traceparent", PARENT)]).request_id(""), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(metadata(&[]).request_id(""), "");
+        assert_eq!(metadata(&[("x-request-id", &"a".repeat(500))]).request_id("").len(), 128);
+        assert!(metadata(&[("grpc-timeout", "5S")]).deadline.is_some());
     }
 
     #[test]
-    fn a_parent_is_read_as_w3c_writes_it() {
-        let parent = caller(&[("traceparent", PARENT), ("tracestate", "a=b")]).parent.unwrap();
+    fn traceparent_is_parsed_as_w3c_specifies() {
+        let parent = metadata(&[("traceparent", PARENT), ("tracestate", "a=b")]).parent.unwrap();
         assert_eq!(parent.trace, 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
         assert_eq!(
             (parent.span, parent.sampled, parent.state.as_deref()),
