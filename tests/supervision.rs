@@ -37,7 +37,7 @@ async fn a_worker_that_cannot_be_made_anew_answers_with_the_reason() {
     error(send(&flow, "/panic", &["x"]).await);
     for _ in 0..20 {
         let error = error(send(&flow, "/index", &["x"]).await);
-        assert_eq!(error.to_string(), "the executor panicked and cannot be made anew: once only (in `a`)");
+        assert_eq!(error.to_string(), "the executor panicked and cannot be restarted: once only (in `a`)");
     }
     let drained = flow.drain(Duration::from_secs(10)).await;
     assert!(drained.completed() && drained.failed_workers.len() == 1, "{drained:?}");
@@ -107,7 +107,7 @@ async fn draining_finishes_what_is_inside_and_lets_nobody_in() {
     }
     flow.close();
     let refused = flow.submit(Request::default()).await.unwrap_err();
-    assert_eq!(refused.to_string(), "the flow is ending and takes no more requests");
+    assert_eq!(refused.to_string(), "the flow is shutting down and accepts no more requests");
     drop(closed);
     let drained = flow.drain(Duration::from_secs(20)).await;
     assert!(drained.completed() && drained.failed_workers.is_empty(), "{drained:?}");

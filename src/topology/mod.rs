@@ -18,6 +18,7 @@ use std::time::Duration;
 use flowrun_sdk::filter::Filter;
 
 pub use budget::{Machine, MemoryBound};
+pub(crate) use executor::executor_name;
 pub use executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
 pub(crate) use library::code as library_fault_code;
 pub use plan::plan;
@@ -62,7 +63,7 @@ pub struct PodPlan {
     /// How several parts become one.
     pub join: Join,
     /// How the replies of its shards become one.
-    pub replies: Join,
+    pub shard_join: Join,
     /// Which documents go to it; all of them when absent.
     pub when: Option<Arc<Filter>>,
     /// Where what it makes goes.

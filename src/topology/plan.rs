@@ -85,7 +85,7 @@ fn stage(pod: &PodSpec, executor: &Spanned<Uses>, plan: Option<ExecutorPlan>, ro
         name: if main { pod.name.value.clone() } else { format!("{}/{role}", pod.name.value) },
         inputs: 1,
         join: Join::Merge,
-        replies: if main && pod.join == Join::Append { Join::Append } else { Join::Merge },
+        shard_join: if main && pod.join == Join::Append { Join::Append } else { Join::Merge },
         when: pod.when.as_ref().map(|when| Arc::new(when.filter.clone())),
         outputs: Vec::new(),
         shards: if main { pod.shards } else { 1 },

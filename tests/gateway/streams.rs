@@ -195,7 +195,7 @@ async fn what_cannot_be_read_fails_alone() {
         .map(|message| reply(message)["header"]["status"]["exception"]["args"][0].clone())
         .collect();
     assert_eq!(said[0], "`docs_bytes` is a Python pickle, which is never opened; send `docs`");
-    assert!(said[1].as_str().unwrap().starts_with("`a(` is not a pattern of names"), "{said:?}");
+    assert!(said[1].as_str().unwrap().starts_with("`a(` is not a pattern of executor names"), "{said:?}");
     assert_eq!(said[2], "the request has 10001 documents, more than the 10000 allowed; send several");
     assert_eq!(said[3], Value::Null);
 

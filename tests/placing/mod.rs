@@ -316,7 +316,7 @@ async fn a_strategy_wants_an_executor_that_knows_what_it_holds() {
     assert!(launch(&topology, &mut report).await.is_none());
     let said = format!("{:?}", report.sorted());
     assert!(
-        said.contains("does not say which documents it holds") && said.contains("strategy: hash"),
+        said.contains("does not report which documents it stores") && said.contains("strategy: hash"),
         "{said}"
     );
 }

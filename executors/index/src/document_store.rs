@@ -11,7 +11,7 @@ use crate::handlers::Handlers;
 use crate::merge_fields::fill_unset_fields;
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
-use crate::shard::{AnswerBudget, IndexSummary, Settings, Shard};
+use crate::shard::{AnswerBudget, IndexSummary, OpenShard, Settings};
 use crate::storage::{Fsync, Schema, StorageKind};
 use crate::stored_fields::{ExcludableField, StoredFields, default_exclude};
 
@@ -96,7 +96,7 @@ impl DocumentStoreConfig {
             cache_capacity: None,
         };
         let handlers = Handlers {
-            shard: Shard::open(context, settings)?,
+            shard: OpenShard::open(context, settings)?,
             metric: None,
             access_paths: self.index_access_paths,
             stored_fields: self.stored_fields,

@@ -37,7 +37,7 @@ impl<'a> Seen<'a> {
             gateway,
             books: gateway.flow.request_counts(),
             pods: gateway.flow.pod_statistics(),
-            latencies: gateway.metrics.latencies.read(),
+            latencies: gateway.metrics.latencies.snapshot(),
             traces: gateway.traces.as_ref().map(|traces| traces.counts()).unwrap_or_default(),
         }
     }

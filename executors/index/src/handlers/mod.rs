@@ -62,7 +62,7 @@ impl Handlers {
         if call.parameter("settled")?.unwrap_or(false) {
             self.shard.wait_until_indexed(&|| call.check())?;
         }
-        for (name, value) in self.shard.status()? {
+        for (name, value) in self.shard.read_transaction().status() {
             call.set_result(name, value);
         }
         Ok(())

@@ -40,7 +40,8 @@ impl Handlers {
         }
         let cursor = call.parameter::<Option<String>>("cursor")?.flatten();
         let filter = self.columns.filter(call.parameters())?.unwrap_or(Filter::MATCH_ALL);
-        let found = self.shard.list(&filter, cursor.as_deref(), limit, &|| call.check())?;
+        let found =
+            self.shard.read_transaction().list(&filter, cursor.as_deref(), limit, &|| call.check())?;
         if found.len() == limit {
             call.set_result("cursor", found.last().map(|document| document.id.clone()));
         }
@@ -51,8 +52,8 @@ impl Handlers {
     /// `/count`: reports the number of stored documents, or of those that match `filter`.
     pub(super) fn count(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let count = match self.columns.filter(call.parameters())? {
-            Some(filter) => self.shard.count_matching(&filter, &|| call.check())?,
-            None => self.shard.document_count(),
+            Some(filter) => self.shard.read_transaction().count_matching(&filter, &|| call.check())?,
+            None => self.shard.read_transaction().document_count(),
         };
         call.set_result("count", count);
         Ok(())

@@ -102,7 +102,7 @@ impl Handlers {
         ids.into_iter().chain(request_ids).for_each(|id| change.remove(id));
         let outcome = match self.columns.filter(call.parameters())? {
             Some(filter) => {
-                let matching = self.shard.matching_ids(&filter, &|| call.check())?;
+                let matching = self.shard.read_transaction().matching_ids(&filter, &|| call.check())?;
                 self.shard.apply_with(|transaction| {
                     // A document may have been written since it matched: test it again under the write lock.
                     for id in matching {

@@ -1,28 +1,29 @@
-//! What a shard's directory says of itself.
+//! The manifest of a shard: its schema and its current generation.
 //!
-//! The manifest decides what the other files mean, so it is written before them and checked before they are opened.
-//! It does not count anything: the documents do.
+//! The manifest determines the meaning of all other files, so it is written before them and checked before they are
+//! opened. It counts nothing; the documents do.
 
 use std::path::Path;
 
 use flowrun_sdk::guard;
 use serde::{Deserialize, Serialize};
 
-use super::layout::replace_with_bytes;
-use super::{ElementType, Layout, StorageError};
+use super::element_type::ElementType;
+use super::error::StorageError;
+use super::layout::{Layout, replace_with_bytes};
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
 
-/// The layout that this code reads and writes.
+/// Format version of the shard directory.
 const FORMAT: u32 = 2;
 
-/// How often something is done again because something else has become current.
+/// Largest number of attempts of [`Manifest::run_on_current`].
 const ATTEMPTS: usize = 20;
 
-/// The largest manifest that is read, in bytes; ours have less than 300.
+/// Largest manifest that is read, in bytes; usual ones have less than 300.
 const BYTES_MAX: u64 = 1 << 16;
 
-/// What is stored.
+/// Kind of the stored data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StorageKind {
@@ -41,44 +42,44 @@ impl StorageKind {
     }
 }
 
-/// What an executor expects to find, or writes down when there is nothing yet.
+/// The schema that an executor expects, and that is written to the manifest of a new shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Schema {
     pub(crate) kind: StorageKind,
-    /// `None`: whatever is there, else that of the first vector.
+    /// `None` accepts any stored dimension, or takes that of the first vector.
     pub(crate) dimension: Option<usize>,
     pub(crate) metric: Metric,
-    /// `None`: whatever is there, else single precision.
+    /// `None` accepts any stored type, or takes single precision.
     pub(crate) elements: Option<ElementType>,
-    /// The index type as the user wrote it; another one than before means that the derived index is built anew.
+    /// The index type as the user wrote it. If it differs from the stored one, the index is rebuilt.
     pub(crate) index: String,
     pub(crate) shards: usize,
     pub(crate) shard: usize,
-    /// What the executor calls its parameters.
+    /// Names of the parameters, for error messages.
     pub(crate) names: ParameterNames,
 }
 
-/// What a shard's directory says of itself.
+/// The manifest of a shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     format: u32,
     kind: StorageKind,
     pub(crate) dimension: Option<usize>,
     metric: String,
-    /// The type of the vectors' elements.
+    /// Element type of the vectors.
     #[serde(default = "single_precision")]
     vectors: String,
     index: String,
     shards: usize,
     shard: usize,
     pub(crate) generation: u32,
-    /// Whether the documents of the generation were made: if they are not there, they were lost.
+    /// The documents of the generation were created: if they are missing, they were lost.
     #[serde(default)]
     pub(crate) has_documents: bool,
 }
 
 impl Manifest {
-    /// The manifest of an empty shard, of which nothing is made yet.
+    /// The manifest of an empty shard without any other file.
     pub(crate) fn new(schema: &Schema, generation: u32) -> Self {
         Self {
             format: FORMAT,
@@ -115,7 +116,7 @@ impl Manifest {
         }
     }
 
-    /// Does something with what is current, and again when something else has become current meanwhile.
+    /// Runs an action on the current manifest, and repeats it while another manifest becomes current meanwhile.
     pub(crate) fn run_on_current<T>(
         layout: &Layout,
         action: impl Fn(&Self) -> Result<T, StorageError>,
@@ -125,13 +126,13 @@ impl Manifest {
         for _ in 0..ATTEMPTS {
             let done = action(&current);
             let now = Self::read(layout)?.ok_or_else(absent)?;
-            // What was current may have been removed under whoever read it, without an error.
+            // Files of an old generation may have been removed under the action, without an error.
             if now == current {
                 return done;
             }
             current = now;
         }
-        let busy = std::io::Error::new(std::io::ErrorKind::TimedOut, "who writes leaves no time for it");
+        let busy = std::io::Error::new(std::io::ErrorKind::TimedOut, "the writer changes it too often");
         Err(StorageError::io("read", layout.directory())(busy))
     }
 
@@ -141,7 +142,7 @@ impl Manifest {
         replace_with_bytes(&layout.manifest(), &text)
     }
 
-    /// Whether what is written is what is wanted.
+    /// Checks that the stored data fits a schema.
     pub(crate) fn check(&self, layout: &Layout, schema: &Schema) -> Result<(), StorageError> {
         let directory = layout.directory();
         if self.kind != schema.kind {
@@ -152,19 +153,19 @@ impl Manifest {
         }
         if self.shards != schema.shards {
             let base = directory.parent().unwrap_or(directory);
-            return Err(self.sharded_otherwise(base, schema));
+            return Err(self.shard_count_mismatch(base, schema));
         }
         if self.kind == StorageKind::Documents {
             return Ok(());
         }
         self.check_metric(directory, schema)?;
         if let Some(elements) = schema.elements.filter(|elements| elements.name() != self.vectors) {
-            return Err(written_otherwise(directory, "vectors", &self.vectors, elements.name()));
+            return Err(schema_mismatch(directory, "vectors", &self.vectors, elements.name()));
         }
         match (self.dimension, schema.dimension) {
             (Some(written), Some(other)) if written != other => {
                 let parameter = schema.names.dimension;
-                Err(written_otherwise(directory, parameter, &written.to_string(), &other.to_string()))
+                Err(schema_mismatch(directory, parameter, &written.to_string(), &other.to_string()))
             }
             _ => Ok(()),
         }
@@ -177,7 +178,7 @@ impl Manifest {
         }
         let Some(written) = names.metric_value(&self.metric) else {
             let reason = format!(
-                "the index in {} was written with the metric {}, which cannot be had here: index again into an empty \
+                "the index in {} was written with the metric {}, which this executor does not support: index again into an empty \
                  workspace",
                 directory.display(),
                 self.metric
@@ -185,11 +186,11 @@ impl Manifest {
             return Err(StorageError::Mismatch { parameter: names.metric, reason });
         };
         let other = names.metric_value(metric).unwrap_or(metric);
-        Err(written_otherwise(directory, names.metric, written, other))
+        Err(schema_mismatch(directory, names.metric, written, other))
     }
 
-    /// Looks for other shards beside this one, `../0`, `../1`, …, that were written when there were more or fewer.
-    /// Without this, opening with another number of shards would quietly find a part of the data.
+    /// Checks sibling shards, `../0`, `../1`, …, which may have been written with another number of shards. Without
+    /// this, opening with another number of shards would silently find only a part of the data.
     pub(crate) fn check_siblings(layout: &Layout, schema: &Schema) -> Result<(), StorageError> {
         let directory = layout.directory();
         let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
@@ -204,7 +205,7 @@ impl Manifest {
             }
             match Self::read(&Layout::new(entry.path()))? {
                 Some(sibling) if sibling.shards != schema.shards => {
-                    return Err(sibling.sharded_otherwise(base, schema));
+                    return Err(sibling.shard_count_mismatch(base, schema));
                 }
                 _ => {}
             }
@@ -212,48 +213,49 @@ impl Manifest {
         Ok(())
     }
 
-    fn sharded_otherwise(&self, base: &Path, schema: &Schema) -> StorageError {
+    fn shard_count_mismatch(&self, base: &Path, schema: &Schema) -> StorageError {
         StorageError::Shards { base: base.to_owned(), written: self.shards, wanted: schema.shards }
     }
 
-    /// The metric, if it is one that is known.
+    /// The metric, if this version knows it.
     pub(crate) fn metric(&self) -> Option<Metric> {
         let known = [Metric::Cosine, Metric::Euclidean, Metric::InnerProduct];
         known.into_iter().find(|metric| metric.name() == self.metric)
     }
 
-    /// The kind of index, as its user wrote it.
+    /// The index type as the user wrote it.
     pub(crate) fn index(&self) -> &str {
         &self.index
     }
 
-    /// Which shard this is, of how many.
+    /// Number of this shard, and number of shards.
     pub(crate) fn shard_position(&self) -> (usize, usize) {
         (self.shard, self.shards)
     }
 
-    /// What the elements of its vectors are.
+    /// Element type of the vectors.
     pub(crate) fn elements(&self) -> ElementType {
         if self.vectors == ElementType::F16.name() { ElementType::F16 } else { ElementType::F32 }
     }
 
-    /// The same for a generation whose documents are there.
+    /// This manifest for a generation whose documents exist.
     pub(crate) fn with_documents(&self) -> Self {
         Self { has_documents: true, ..self.clone() }
     }
 
-    /// The same for another generation.
+    /// This manifest for another generation.
     pub(crate) fn with_generation(&self, generation: u32) -> Self {
         Self { generation, ..self.clone() }
     }
 
-    /// The same for vectors of that dimension.
+    /// This manifest with a dimension.
     pub(crate) fn with_dimension(&self, dimension: usize) -> Self {
         Self { dimension: Some(dimension), ..self.clone() }
     }
 
-    /// The same with what may change from one opening to the next taken over from `wanted`.
-    pub(crate) fn renewed(&self, schema: &Schema) -> Self {
+    /// This manifest with the settings of `schema` that may change between openings: the index type, and the
+    /// dimension if it is not known yet.
+    pub(crate) fn updated_from(&self, schema: &Schema) -> Self {
         let dimension = self.dimension.or(schema.dimension);
         Self { dimension, index: schema.index.clone(), ..self.clone() }
     }
@@ -263,7 +265,7 @@ fn single_precision() -> String {
     ElementType::F32.name().to_owned()
 }
 
-fn written_otherwise(directory: &Path, parameter: &'static str, written: &str, wanted: &str) -> StorageError {
+fn schema_mismatch(directory: &Path, parameter: &'static str, written: &str, wanted: &str) -> StorageError {
     let directory = directory.display();
     let reason = format!(
         "the index in {directory} was written with `{parameter}: {written}`, not {wanted}: write \
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_otherwise_is_refused_with_what_to_type() {
+    fn a_schema_mismatch_is_rejected_with_the_correction() {
         let layout = Layout::new("base/0");
         let manifest = Manifest::new(&schema(), 1);
         let refused = |schema: &Schema| manifest.check(&layout, schema).unwrap_err().to_string();
@@ -312,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_that_does_not_exist_yet_is_refused_by_its_siblings() {
+    fn a_new_shard_is_rejected_if_its_siblings_have_another_shard_count() {
         let base = tempfile::tempdir().unwrap();
         let written = Layout::new(base.path().join("0"));
         std::fs::create_dir(written.directory()).unwrap();
@@ -328,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_comes_back_as_it_went_and_nonsense_is_named() {
+    fn a_manifest_survives_a_round_trip_and_damage_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::new(directory.path());
         assert_eq!(Manifest::read(&layout).unwrap(), None);

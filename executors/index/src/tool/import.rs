@@ -17,7 +17,7 @@ use crate::ann::{IndexChoice, Tuning};
 use crate::handlers::PutFormat;
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
-use crate::shard::{OpenShard, Settings, Shard};
+use crate::shard::{OpenShard, Settings};
 use crate::storage::{Change, ElementType, Fsync, Layout, Manifest, Schema, StorageKind};
 use crate::stored_fields::{StoredFields, default_exclude};
 
@@ -126,7 +126,7 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
         expires: None,
         cache_capacity: None,
     };
-    Shard::open(&Context::standalone(path), settings).map_err(ToolError::new)
+    OpenShard::open(&Context::standalone(path), settings).map_err(ToolError::new)
 }
 
 /// An import in progress.

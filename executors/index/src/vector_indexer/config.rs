@@ -11,7 +11,7 @@ use crate::handlers::Handlers;
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
 use crate::quarantine::quarantine;
-use crate::shard::{CacheCapacity, IndexSummary, Settings, Shard};
+use crate::shard::{CacheCapacity, IndexSummary, OpenShard, Settings};
 use crate::storage::{ElementType, Fsync, Schema, StorageKind};
 use crate::stored_fields::StoredFields;
 
@@ -80,7 +80,7 @@ impl VectorIndexerConfig {
             expires: self.expires.clone(),
             cache_capacity: self.cache_capacity,
         };
-        let shard = match Shard::open(context, settings) {
+        let shard = match OpenShard::open(context, settings) {
             Err(error) if error.is_damage() && context.shards > 1 => {
                 let instance = quarantine(&error, context).with_endpoints(ENDPOINTS);
                 return Ok(instance.with_ranking(Order::Ascending, self.top_k));

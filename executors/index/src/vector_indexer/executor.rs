@@ -109,7 +109,7 @@ impl VectorIndexer {
             return Err(ExecutorError::parameter("limit", reason));
         }
         let check = || call.check();
-        let found = self.handlers.shard.find_matching(&filter, &page, &check)?;
+        let found = self.handlers.shard.read_transaction().find_matching(&filter, &page, &check)?;
         *call.documents_mut() = found;
         Ok(())
     }
