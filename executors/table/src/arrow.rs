@@ -177,7 +177,7 @@ fn read_metadata(source: &mut impl Read) -> Result<Option<Vec<u8>>, String> {
 ///
 /// # Errors
 /// When `length` exceeds `length_max`, or the file is shorter.
-fn read_read_bounded(source: &mut impl Read, length: u64, length_max: u64) -> Result<Vec<u8>, String> {
+fn read_bounded(source: &mut impl Read, length: u64, length_max: u64) -> Result<Vec<u8>, String> {
     if length > length_max {
         return Err(damaged(format_args!("a message has {length} bytes, which is too long")));
     }

@@ -76,7 +76,6 @@ fn pyarrow_reads_written_tables() {
     writer.push(Document::new("b").with_uri("u"), &[1.0, 2.0]).unwrap();
     writer.finish().unwrap();
     let Some(output) = script("read", &path) else { return };
-    let null = Value::Null;
     let expected = json!([
         {"id": "a", "embedding": [0.25, -1.0], "text": "t", "uri": null, "mime_type": null, "parent_id": null,
             "blob": "0102", "tags": "{\"n\":1}", "__document__": "{\"weight\":0.5}"},
