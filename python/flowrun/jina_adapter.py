@@ -58,7 +58,7 @@ class JinaAdapter:
 
     @staticmethod
     def accepts(cls):
-        """Whether this adapter is for the class."""
+        """Returns whether this adapter is for the class."""
         jina = sys.modules.get("jina.serve.executors")
         return jina is not None and isinstance(cls, type) and issubclass(cls, jina.BaseExecutor)
 
@@ -88,7 +88,7 @@ class JinaAdapter:
         return found
 
     def is_async(self):
-        """Whether a method is a coroutine or an asynchronous generator, so that calls may run concurrently."""
+        """Returns whether a method is a coroutine or an asynchronous generator, so that calls may run concurrently."""
         functions = (_function(entry) for entry in self.executor.requests.values())
         return any(map(inspect.iscoroutinefunction, functions)) or any(
             inspect.isasyncgenfunction(_function(entry)) for entry in self.executor.requests.values()
@@ -250,7 +250,7 @@ def _writer(array, message):
 
 
 def _encodes_like_docarray(write, array, document):
-    """Whether a document with all fields set is encoded as by docarray's own encoder."""
+    """Returns whether a document with all fields set is encoded as by docarray's own encoder."""
     import numpy
 
     try:

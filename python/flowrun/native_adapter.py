@@ -25,7 +25,7 @@ class NativeAdapter:
 
     @staticmethod
     def accepts(cls):
-        """Whether this adapter is for the class."""
+        """Returns whether this adapter is for the class."""
         return isinstance(cls, type) and issubclass(cls, Executor)
 
     def endpoints(self):
@@ -38,7 +38,7 @@ class NativeAdapter:
         return {"*" if endpoint == DEFAULT else endpoint: settings for endpoint, settings in marked if settings}
 
     def is_async(self):
-        """Whether a method is a coroutine, so that calls may run concurrently."""
+        """Returns whether a method is a coroutine, so that calls may run concurrently."""
         return any(inspect.iscoroutinefunction(method) for method, _ in self._methods.values())
 
     def versions(self):

@@ -204,7 +204,7 @@ fn import(arguments: &ImportArguments) -> anyhow::Result<u64> {
     Ok(tool::import(path, file, &options)?)
 }
 
-/// Whether a file is a table, by its extension, rather than a format of the index itself.
+/// Returns whether a file is a table, by its extension, rather than a format of the index itself.
 fn is_table(file: &Path, table_extensions: &[&str]) -> anyhow::Result<bool> {
     let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     if INDEX_EXTENSIONS.contains(&extension) {

@@ -17,12 +17,12 @@ use tempfile::TempDir;
 
 use crate::support;
 
-/// Directory of the executors of these tests.
+/// Directory of the test executors.
 fn executor_directory() -> PathBuf {
     Path::new("tests/python/executors").canonicalize().unwrap()
 }
 
-/// Plans a flow with these pods. `@` in a pod stands for the directory of the executors.
+/// Plans a flow with these pods. `@` in a pod is replaced by the directory of the executors.
 fn plan_pods(pods: &str) -> (TempDir, Topology) {
     let directory = tempfile::tempdir().unwrap();
     let pods = pods.replace('@', &executor_directory().to_string_lossy());
@@ -68,7 +68,7 @@ async fn expect_error(flow: &Flow, endpoint: &str) -> RequestError {
     support::error(send(flow, endpoint, texts(&["a"]), &Value::Null).await)
 }
 
-/// Asserts that a pod receives the documents of two branches separately if it has `no_reduce`.
+/// Asserts that a pod receives the documents of both branches separately if it has `no_reduce`.
 async fn assert_origins(pod: &str) {
     let branches = "- {name: b, uses: Pass, needs: gateway}\n- {name: c, uses: Pass, needs: gateway}\n";
     for (keys, matrix, map) in [

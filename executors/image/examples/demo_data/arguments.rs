@@ -1,21 +1,21 @@
-//! The command line.
+//! Command-line arguments.
 
 use std::path::PathBuf;
 
 use crate::error::DemoError;
 
-/// What is to be made, and where.
+/// Size, seed and output directory of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Arguments {
     pub(crate) out: PathBuf,
     pub(crate) seed: u64,
-    /// Indexed files of each class.
+    /// Number of indexed files per class.
     pub(crate) per_class: usize,
-    /// Files of each class that are held out as queries.
+    /// Number of files per class that are held out as queries.
     pub(crate) held_out: usize,
 }
 
-/// More files of a class than this are a slip of the finger: the set would take gigabytes.
+/// Largest number of files per class. More are probably a typing error: the set would take gigabytes.
 const PER_CLASS_MAX: usize = 1000;
 
 impl Arguments {
@@ -24,7 +24,7 @@ impl Arguments {
         Self { out: out.into(), seed: 1, per_class: 10, held_out: 2 }
     }
 
-    /// Reads what stands behind the program's name.
+    /// Parses the arguments after the program's name.
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, DemoError> {
         let mut words = words.into_iter();
         let mut arguments = Self::new("");
@@ -67,14 +67,14 @@ mod tests {
     }
 
     #[test]
-    fn arguments_come_in_any_order_and_both_spellings() {
+    fn arguments_are_accepted_in_any_order_and_with_or_without_equals_sign() {
         let expected = Arguments { out: "a/b".into(), seed: 7, per_class: 3, held_out: 0 };
         assert_eq!(parse("--held-out 0 --seed=7 --out a/b --per-class 3").unwrap(), expected);
         assert_eq!(parse("--out=x").unwrap(), Arguments::new("x"));
     }
 
     #[test]
-    fn a_mistake_is_named() {
+    fn errors_name_the_argument() {
         for (line, message) in [
             ("", "`--out` is missing"),
             ("--out", "`--out` needs a value"),

@@ -1,8 +1,8 @@
-//! The surface that pictures and frames are drawn on: rows of opaque pixels.
+//! Opaque drawing surface of pictures and frames.
 
 use crate::colour::Colour;
-use crate::dice::Dice;
 use crate::point::Point;
+use crate::seeded_rng::SeededRng;
 
 /// Rows of pixels, top to bottom, left to right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// A canvas with the colour that `shade` gives for the middle of each pixel.
+    /// Creates a canvas; `shade` returns the colour of each pixel for the pixel's centre.
     pub(crate) fn new(width: usize, height: usize, mut shade: impl FnMut(Point) -> Colour) -> Self {
         let middles = (0..height).flat_map(|row| (0..width).map(move |column| middle(column, row)));
         Self { width, pixels: middles.map(&mut shade).collect() }
@@ -35,8 +35,8 @@ impl Canvas {
         self.pixels.iter().flat_map(|pixel| pixel.0).collect()
     }
 
-    /// Lays colour over the pixels within `reach` of `centre` (in x and in y). `shade` tells the colour and how
-    /// much of it, 0 to 1, for the middle of a pixel.
+    /// Blends colour over the pixels within `reach` of `centre` (in x and in y). `shade` returns the colour and its
+    /// opacity, 0 to 1, for the centre of a pixel.
     pub(crate) fn paint(&mut self, centre: Point, reach: f64, mut shade: impl FnMut(Point) -> (Colour, f64)) {
         let span =
             |middle: f64| ((middle - reach).max(0.0) as usize, (middle + reach + 1.0).max(0.0) as usize);
@@ -52,14 +52,14 @@ impl Canvas {
         }
     }
 
-    /// Makes every pixel brighter or darker by chance, by `amplitude` at most.
-    pub(crate) fn add_noise(&mut self, amplitude: i32, dice: &mut Dice) {
+    /// Adds noise: makes every pixel randomly brighter or darker by at most `amplitude`.
+    pub(crate) fn add_noise(&mut self, amplitude: i32, rng: &mut SeededRng) {
         for pixel in &mut self.pixels {
-            *pixel = pixel.raised(dice.grain() * amplitude / 255);
+            *pixel = pixel.raised(rng.grain() * amplitude / 255);
         }
     }
 
-    /// Swaps left and right.
+    /// Mirrors the canvas left to right.
     pub(crate) fn mirror(&mut self) {
         self.pixels.chunks_exact_mut(self.width.max(1)).for_each(<[Colour]>::reverse);
     }
@@ -69,7 +69,7 @@ fn middle(column: usize, row: usize) -> Point {
     Point::new(column as f64 + 0.5, row as f64 + 0.5)
 }
 
-/// How much of a pixel is covered by what lies `distance` pixels away; negative is inside.
+/// Coverage of a pixel, 0 to 1, by a shape whose edge is `distance` pixels away; negative distances are inside.
 pub(crate) fn coverage(distance: f64) -> f64 {
     (0.5 - distance).clamp(0.0, 1.0)
 }
@@ -79,7 +79,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::dice::Purpose;
+    use crate::seeded_rng::Purpose;
 
     fn painted(width: usize, height: usize, centre: Point, reach: f64) -> usize {
         let mut canvas = Canvas::new(width, height, |_| Colour::WHITE);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn paint_reaches_the_edges_and_no_further() {
+    fn paint_is_clipped_to_the_canvas() {
         assert_eq!(painted(4, 3, Point::new(2.0, 1.5), 9.0), 12);
         assert_eq!(painted(4, 3, Point::new(-9.0, 1.5), 2.0), 0);
         assert_eq!(painted(4, 3, Point::new(2.0, 99.0), 2.0), 0);
@@ -109,7 +109,7 @@ mod tests {
         #[test]
         fn mirroring_twice_changes_nothing(width in 1..9_usize, height in 1..9_usize, seed: u64) {
             let mut canvas = Canvas::new(width, height, |_| Colour([128; 3]));
-            canvas.add_noise(40, &mut Dice::new(seed, Purpose::Picture, 0));
+            canvas.add_noise(40, &mut SeededRng::new(seed, Purpose::Picture, 0));
             prop_assert!(canvas.pixels().iter().all(|pixel| pixel.0[0].abs_diff(128) <= 40));
             let mut mirrored = canvas.clone();
             mirrored.mirror();

@@ -1,47 +1,47 @@
-//! Sentences about the classes, made from templates with synonyms. None names its label; no two are the same.
+//! Captions of the classes, from templates with synonyms. No caption contains its label, and no two are equal.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use crate::clip_class::{CLIP_CLASSES, ClipClass};
-use crate::dice::{Dice, Purpose};
 use crate::flower_class::{FLOWER_CLASSES, FlowerClass};
+use crate::seeded_rng::{Purpose, SeededRng};
 use crate::vocabulary as words;
 
-/// Sentences of each class that are to be indexed, and held out as queries.
+/// Number of captions per class that are indexed, and that are held out as queries.
 const INDEXED: usize = 8;
 const HELD_OUT: usize = 2;
 
-/// The captions: documents as JSON, to be indexed and to be searched with.
+/// Captions as JSON documents: for the index, and as queries.
 pub(crate) struct Captions {
     pub(crate) index: Vec<Value>,
     pub(crate) query: Vec<Value>,
 }
 
-/// Sentences with holes, named in braces, and the words for each hole. Every sentence has every hole: otherwise some
-/// of the ways to fill it would read the same.
+/// Templates with placeholders in braces, and the words for each placeholder. Every template contains every
+/// placeholder; otherwise some variants would be equal.
 struct Pattern {
     templates: &'static [&'static str],
-    holes: BTreeMap<&'static str, &'static [&'static str]>,
+    placeholders: BTreeMap<&'static str, &'static [&'static str]>,
 }
 
 impl Captions {
-    /// The captions for every class.
+    /// Generates the captions of all classes.
     pub(crate) fn draw(seed: u64) -> Self {
         let clips = CLIP_CLASSES.map(|class| (class.label(), clip_pattern(class)));
         let flowers = FLOWER_CLASSES.map(|class| (class.label.to_owned(), flower_pattern(class)));
         let mut captions = Self { index: Vec::new(), query: Vec::new() };
         let mut drawn = Vec::new();
         for (number, (label, pattern)) in (0..).zip(clips.into_iter().chain(flowers)) {
-            let mut dice = Dice::new(seed, Purpose::Caption, number);
+            let mut rng = SeededRng::new(seed, Purpose::Caption, number);
             let mut variants: Vec<usize> = (0..pattern.variants()).collect();
-            dice.shuffle(&mut variants);
-            for (place, variant) in variants.into_iter().take(INDEXED + HELD_OUT).enumerate() {
-                drawn.push((place < INDEXED, label.clone(), pattern.sentence(variant)));
+            rng.shuffle(&mut variants);
+            for (position, variant) in variants.into_iter().take(INDEXED + HELD_OUT).enumerate() {
+                drawn.push((position < INDEXED, label.clone(), pattern.sentence(variant)));
             }
         }
-        Dice::new(seed, Purpose::Order, Purpose::Caption as u32).shuffle(&mut drawn);
+        SeededRng::new(seed, Purpose::Order, Purpose::Caption as u32).shuffle(&mut drawn);
         for (number, (indexed, label, text)) in drawn.into_iter().enumerate() {
             let document = json!({"id": format!("text-{number:04}"), "text": text, "tags": {"label": label}});
             if indexed { captions.index.push(document) } else { captions.query.push(document) }
@@ -52,7 +52,7 @@ impl Captions {
 
 fn clip_pattern(class: ClipClass) -> Pattern {
     let ClipClass { hue, shape, texture, motion } = class;
-    let holes = BTreeMap::from([
+    let placeholders = BTreeMap::from([
         ("colour", words::hue(hue)),
         ("shape", words::shape(shape)),
         ("texture", words::texture(texture)),
@@ -65,11 +65,11 @@ fn clip_pattern(class: ClipClass) -> Pattern {
         "this clip shows a {colour} {texture} {shape} that {motion} {setting}",
         "see how the {texture} {shape} coloured {colour} {motion} {setting}",
     ];
-    Pattern { templates, holes }
+    Pattern { templates, placeholders }
 }
 
 fn flower_pattern(class: FlowerClass) -> Pattern {
-    let holes = BTreeMap::from([
+    let placeholders = BTreeMap::from([
         ("tint", words::tint(class.tint)),
         ("petal", words::petal(class.petal)),
         ("count", words::count(class.petals)),
@@ -82,16 +82,16 @@ fn flower_pattern(class: FlowerClass) -> Pattern {
         "{count} {petal} {tint} petals of this {flower} surround a {eye} middle",
         "close view of a {tint} {flower}: {count} petals, all {petal}, and its heart {eye}",
     ];
-    Pattern { templates, holes }
+    Pattern { templates, placeholders }
 }
 
 impl Pattern {
-    /// How many ways there are to fill it.
+    /// Number of different sentences.
     fn variants(&self) -> usize {
-        self.holes.values().map(|words| words.len()).product::<usize>() * self.templates.len()
+        self.placeholders.values().map(|words| words.len()).product::<usize>() * self.templates.len()
     }
 
-    /// The sentence of that number: its digits, each to the base of a list's length, choose from the lists.
+    /// The sentence with the given number, whose digits (with the lengths of the word lists as bases) select the words.
     fn sentence(&self, mut number: usize) -> String {
         let mut digit = |choices: &[&'static str]| {
             let chosen = choices.get(number % choices.len()).copied().unwrap_or_default();
@@ -99,15 +99,15 @@ impl Pattern {
             chosen
         };
         let template = digit(self.templates).to_owned();
-        let fill = |text: String, (hole, words): (&&str, &&[&'static str])| {
-            text.replace(&format!("{{{hole}}}"), digit(words))
+        let fill = |text: String, (placeholder, words): (&&str, &&[&'static str])| {
+            text.replace(&format!("{{{placeholder}}}"), digit(words))
         };
-        articled(&self.holes.iter().fold(template, fill))
+        with_articles(&self.placeholders.iter().fold(template, fill))
     }
 }
 
-/// The sentence with `an` for `a` where a vowel follows.
-fn articled(sentence: &str) -> String {
+/// Replaces `a` with `an` before vowels.
+fn with_articles(sentence: &str) -> String {
     let mut words: Vec<&str> = sentence.split(' ').collect();
     let vowels: Vec<bool> =
         words.iter().skip(1).map(|next| next.starts_with(['a', 'e', 'i', 'o', 'u'])).collect();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn every_class_has_its_sentences_and_no_two_are_the_same() {
+    fn every_class_has_its_captions_and_no_two_are_equal() {
         let Captions { index, query } = Captions::draw(1);
         assert_eq!((index.len(), query.len()), (40 * INDEXED, 40 * HELD_OUT));
         let texts: BTreeSet<&str> = index.iter().chain(&query).map(text).collect();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn no_hole_is_left_open_and_articles_fit() {
+    fn all_placeholders_are_filled_and_articles_are_correct() {
         let Captions { index, query } = Captions::draw(2);
         for document in index.iter().chain(&query) {
             let text = text(document);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn words_find_most_sentences_but_not_all() {
+    fn word_overlap_finds_most_captions_but_not_all() {
         let Captions { index, query } = Captions::draw(1);
         let right = query.iter().filter(|query| {
             let words = tokens(query);

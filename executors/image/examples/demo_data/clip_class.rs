@@ -1,12 +1,12 @@
-//! The classes of clips. Colour alone tells none of them: each colour has five classes, or four.
+//! Classes of clips. Colour alone identifies none of them: each colour has four or five classes.
 
 use crate::colour::Colour;
-use crate::dice::Dice;
 use crate::motion::Motion;
+use crate::seeded_rng::SeededRng;
 use crate::shape::Shape;
 use crate::texture::Texture;
 
-/// A family of colours; every clip has a hue of its own in it.
+/// A family of colours, within which the hue of each clip is random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hue {
     Red,
@@ -17,7 +17,7 @@ pub(crate) enum Hue {
 }
 
 impl Hue {
-    /// The word for it in a label.
+    /// Name in labels.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Red => "red",
@@ -28,8 +28,8 @@ impl Hue {
         }
     }
 
-    /// A colour of the family.
-    pub(crate) fn colour(self, dice: &mut Dice) -> Colour {
+    /// A random colour of the family.
+    pub(crate) fn colour(self, rng: &mut SeededRng) -> Colour {
         let (hue, spread, value) = match self {
             Self::Red => (0.0, 0.025, 0.7),
             Self::Gold => (0.135, 0.02, 0.85),
@@ -37,12 +37,12 @@ impl Hue {
             Self::Blue => (0.6, 0.035, 0.65),
             Self::Violet => (0.785, 0.03, 0.6),
         };
-        let hue = hue + dice.between(-spread, spread);
-        Colour::from_hsv(hue, dice.between(0.72, 1.0), value + dice.between(0.0, 1.0 - value))
+        let hue = hue + rng.between(-spread, spread);
+        Colour::from_hsv(hue, rng.between(0.72, 1.0), value + rng.between(0.0, 1.0 - value))
     }
 }
 
-/// What the clips of one class have in common.
+/// Common properties of the clips of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClipClass {
     pub(crate) hue: Hue,
@@ -52,7 +52,7 @@ pub(crate) struct ClipClass {
 }
 
 impl ClipClass {
-    /// Names the class, for example `red-plain-circle-orbits`.
+    /// Label of the class, for example `red-plain-circle-orbits`.
     pub(crate) fn label(self) -> String {
         let Self { hue, shape, texture, motion } = self;
         format!("{}-{}-{}-{}", hue.name(), texture.name(), shape.name(), motion.name())
@@ -63,38 +63,38 @@ const fn class(hue: Hue, texture: Texture, shape: Shape, motion: Motion) -> Clip
     ClipClass { hue, shape, texture, motion }
 }
 
-/// The classes. Most colours have neighbours that differ in one respect alone.
+/// All classes. Most colours have pairs of classes that differ in a single property.
 pub(crate) const CLIP_CLASSES: [ClipClass; 24] = {
     use Hue::*;
     use Motion::*;
     use Shape::*;
     use Texture::*;
     [
-        // The motion alone differs in the first two: a trail, or a small disc on a path.
+        // The first two differ only in motion: a trail, or a small disc on a path.
         class(Red, Plain, Circle, SlidesRight),
         class(Red, Plain, Circle, Orbits),
         class(Red, Stripes, Square, Rotates),
         class(Red, Dots, Star, Grows),
         class(Red, Checker, Triangle, SlidesDown),
-        // The shape alone differs between the first two, the texture alone between the first and the third.
+        // The first two differ only in shape, the first and the third only in texture.
         class(Green, Plain, Square, Rotates),
         class(Green, Plain, Cross, Rotates),
         class(Green, Checker, Square, Rotates),
         class(Green, Plain, Ring, Grows),
         class(Green, Gradient, Triangle, Bounces),
-        // The texture alone differs between the first two.
+        // The first two differ only in texture.
         class(Blue, Dots, Circle, Bounces),
         class(Blue, Plain, Circle, Bounces),
         class(Blue, Plain, Star, SlidesLeft),
         class(Blue, Checker, Star, Rotates),
         class(Blue, Stripes, Cross, SlidesUp),
-        // The shape alone differs between the first two, the motion alone between the next two.
+        // The first two differ only in shape, the next two only in motion.
         class(Gold, Plain, Square, Blinks),
         class(Gold, Plain, Cross, Blinks),
         class(Gold, Stripes, Circle, SlidesLeft),
         class(Gold, Stripes, Circle, Grows),
         class(Gold, Plain, Triangle, Rotates),
-        // Nothing in common but the colour.
+        // Only the colour is common.
         class(Violet, Plain, Cross, Orbits),
         class(Violet, Dots, Square, SlidesRight),
         class(Violet, Gradient, Ring, Blinks),
@@ -107,10 +107,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::dice::Purpose;
+    use crate::seeded_rng::Purpose;
 
     #[test]
-    fn labels_tell_the_classes_apart() {
+    fn labels_are_unique() {
         let labels: BTreeSet<String> = CLIP_CLASSES.iter().map(|class| class.label()).collect();
         assert_eq!(labels.len(), CLIP_CLASSES.len());
         assert!(labels.contains("red-plain-circle-orbits"));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn shape_texture_and_motion_each_make_the_only_difference_twice() {
+    fn shape_texture_and_motion_are_each_the_only_difference_of_two_pairs() {
         let differences = |a: &ClipClass, b: &ClipClass| {
             [a.hue != b.hue, a.shape != b.shape, a.texture != b.texture, a.motion != b.motion]
         };
@@ -134,14 +134,15 @@ mod tests {
             .enumerate()
             .flat_map(|(position, a)| CLIP_CLASSES[position + 1..].iter().map(move |b| differences(a, b)));
         let pairs: Vec<[bool; 4]> = pairs.collect();
-        for respect in 1..4 {
-            let alone = |pair: &&[bool; 4]| (0..4).all(|other| pair[other] == (other == respect));
-            assert!(pairs.iter().filter(alone).count() >= 2, "respect {respect}");
+        for property in 1..4 {
+            let is_only_difference =
+                |pair: &&[bool; 4]| (0..4).all(|other| pair[other] == (other == property));
+            assert!(pairs.iter().filter(is_only_difference).count() >= 2, "property {property}");
         }
     }
 
     #[test]
-    fn families_of_colour_do_not_overlap() {
+    fn colour_families_do_not_overlap() {
         let families = [Hue::Red, Hue::Gold, Hue::Green, Hue::Blue, Hue::Violet];
         let strongest = |Colour([red, green, blue])| match (red.max(green).max(blue), green > blue) {
             (top, _) if top == green => Hue::Green,
@@ -152,7 +153,7 @@ mod tests {
         };
         for seed in 0..300 {
             for family in families {
-                let colour = family.colour(&mut Dice::new(seed, Purpose::Clip, 0));
+                let colour = family.colour(&mut SeededRng::new(seed, Purpose::Clip, 0));
                 assert_eq!(strongest(colour), family, "{colour:?}");
             }
         }

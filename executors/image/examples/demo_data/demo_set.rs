@@ -1,7 +1,7 @@
-//! The set on disk: its files, their labels, and the marker that says it is complete.
+//! The set on disk: its files, their labels, and the marker of a complete set.
 //!
-//! While a set is being made the marker is called `incomplete`; it is renamed at the end. A directory with something
-//! in it and neither marker belongs to somebody else and is left alone. One process at a time may make a set.
+//! While a set is written the marker is called `incomplete`; it is renamed at the end. A non-empty directory without
+//! either marker is not a set and is never changed. Only one process at a time may write a set.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,23 +12,23 @@ use serde_json::{Value, json};
 use crate::arguments::Arguments;
 use crate::error::DemoError;
 
-/// Raised whenever the same arguments give other bytes than before.
+/// Format version. Raise it when the same arguments give other bytes than before.
 const FORMAT: u32 = 2;
-/// What a set consists of, beside its marker.
+/// Files and directories of a set, except for the marker.
 const PARTS: [&str; 6] = ["clips", "pictures", "texts", "frames", "broken", "labels.jsonl"];
 const COMPLETE: &str = "complete";
 const INCOMPLETE: &str = "incomplete";
-/// A marker is a line; whatever is larger is none.
+/// Largest marker in bytes. A marker is one line; larger files are not markers.
 const MARKER_BYTES_MAX: u64 = 4096;
 
-/// A set that is being made.
+/// A set that is being written.
 pub(crate) struct DemoSet {
     root: PathBuf,
     arguments: Value,
     labels: Vec<Value>,
 }
 
-/// How much there is.
+/// Number and size of the files of a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inventory {
     pub(crate) files: u64,
@@ -36,14 +36,17 @@ pub(crate) struct Inventory {
 }
 
 impl DemoSet {
-    /// What there is, when it is the whole set that `arguments` ask for.
-    pub(crate) fn complete(arguments: &Arguments) -> Option<Inventory> {
+    /// The inventory of the set in the output directory if it is complete and has the same arguments.
+    pub(crate) fn find_complete(arguments: &Arguments) -> Option<Inventory> {
         let marker = read_text(&arguments.out.join(COMPLETE), MARKER_BYTES_MAX).ok()?;
-        let inventory = Inventory::of(&arguments.out);
-        (marker == line(&marked(&told(arguments), inventory))).then_some(inventory)
+        let inventory = Inventory::count(&arguments.out);
+        (marker == json_line(&complete_marker(&marker_arguments(arguments), inventory))).then_some(inventory)
     }
 
-    /// Starts a set, in place of any that is there.
+    /// Starts a set and deletes an existing one in the same directory.
+    ///
+    /// # Errors
+    /// [`DemoError::NotOurs`] if the directory contains other files.
     pub(crate) fn begin(arguments: &Arguments) -> Result<Self, DemoError> {
         let root = arguments.out.clone();
         let (complete, incomplete) = (root.join(COMPLETE), root.join(INCOMPLETE));
@@ -52,15 +55,16 @@ impl DemoSet {
             return Err(DemoError::NotOurs(root));
         }
         fs::create_dir_all(&root).map_err(DemoError::io(&root))?;
-        let arguments = told(arguments);
-        fs::write(&incomplete, line(&json!({"arguments": arguments}))).map_err(DemoError::io(&incomplete))?;
+        let arguments = marker_arguments(arguments);
+        fs::write(&incomplete, json_line(&json!({"arguments": arguments})))
+            .map_err(DemoError::io(&incomplete))?;
         let set = Self { root, arguments, labels: Vec::new() };
         set.remove(COMPLETE)?;
         PARTS.iter().try_for_each(|part| set.remove(part))?;
         Ok(set)
     }
 
-    /// Writes a file; `path` starts at the set.
+    /// Writes a file; `path` is relative to the set.
     pub(crate) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DemoError> {
         let path = self.root.join(path);
         if let Some(directory) = path.parent() {
@@ -69,12 +73,12 @@ impl DemoSet {
         fs::write(&path, bytes).map_err(DemoError::io(&path))
     }
 
-    /// Writes a file of JSON objects, one to a line.
+    /// Writes a file of JSON objects, one per line.
     pub(crate) fn write_lines(&self, path: &str, lines: &[Value]) -> Result<(), DemoError> {
-        self.write(path, lines.iter().map(line).collect::<String>().as_bytes())
+        self.write(path, lines.iter().map(json_line).collect::<String>().as_bytes())
     }
 
-    /// Writes a clip or picture and remembers its label.
+    /// Writes a clip or picture and records its label.
     pub(crate) fn add(
         &mut self,
         path: &str,
@@ -87,12 +91,12 @@ impl DemoSet {
         self.write(path, bytes)
     }
 
-    /// Writes the labels and says that the set is complete.
+    /// Writes the labels and the marker of a complete set.
     pub(crate) fn finish(self) -> Result<Inventory, DemoError> {
         self.write_lines("labels.jsonl", &self.labels)?;
-        let inventory = Inventory::of(&self.root);
+        let inventory = Inventory::count(&self.root);
         let (complete, incomplete) = (self.root.join(COMPLETE), self.root.join(INCOMPLETE));
-        self.write(INCOMPLETE, line(&marked(&self.arguments, inventory)).as_bytes())?;
+        self.write(INCOMPLETE, json_line(&complete_marker(&self.arguments, inventory)).as_bytes())?;
         fs::rename(&incomplete, &complete).map_err(DemoError::io(&complete))?;
         Ok(inventory)
     }
@@ -110,13 +114,13 @@ impl DemoSet {
 
 impl Inventory {
     /// Counts the files of the set at `root`.
-    fn of(root: &Path) -> Self {
+    fn count(root: &Path) -> Self {
         let mut inventory = Self::default();
-        let mut waiting: Vec<PathBuf> = PARTS.iter().map(|part| root.join(part)).collect();
-        while let Some(path) = waiting.pop() {
+        let mut pending: Vec<PathBuf> = PARTS.iter().map(|part| root.join(part)).collect();
+        while let Some(path) = pending.pop() {
             match fs::symlink_metadata(&path) {
                 Ok(metadata) if metadata.is_dir() => {
-                    waiting.extend(
+                    pending.extend(
                         fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()),
                     );
                 }
@@ -131,24 +135,24 @@ impl Inventory {
     }
 }
 
-/// Whether the file is a marker of ours, and not just called like one.
+/// Checks the content of a file with the name of a marker.
 fn is_marker(path: &Path) -> bool {
     let marker = read_text(path, MARKER_BYTES_MAX).ok().and_then(|text| serde_json::from_str(&text).ok());
     marker.is_some_and(|marker: Value| marker.pointer("/arguments/format").is_some_and(Value::is_u64))
 }
 
-/// What the bytes of a set depend on.
-fn told(arguments: &Arguments) -> Value {
+/// The arguments that determine the bytes of a set.
+fn marker_arguments(arguments: &Arguments) -> Value {
     let Arguments { out: _, seed, per_class, held_out } = arguments;
     json!({"format": FORMAT, "seed": seed, "per_class": per_class, "held_out": held_out})
 }
 
 /// The marker of a complete set.
-fn marked(arguments: &Value, inventory: Inventory) -> Value {
+fn complete_marker(arguments: &Value, inventory: Inventory) -> Value {
     json!({"arguments": arguments, "files": inventory.files, "bytes": inventory.bytes})
 }
 
-fn line(value: &Value) -> String {
+fn json_line(value: &Value) -> String {
     format!("{value}\n")
 }
 
@@ -164,12 +168,12 @@ mod tests {
     }
 
     #[test]
-    fn a_set_is_complete_once_it_is_finished_and_as_long_as_nothing_is_missing() {
+    fn a_set_is_complete_after_finish_and_until_a_file_changes() {
         let directory = tempfile::tempdir().unwrap();
         let arguments = Arguments::new(directory.path().join("new/set"));
-        assert_eq!(DemoSet::complete(&arguments), None);
+        assert_eq!(DemoSet::find_complete(&arguments), None);
         let inventory = make(&arguments);
-        assert_eq!(DemoSet::complete(&arguments), Some(inventory));
+        assert_eq!(DemoSet::find_complete(&arguments), Some(inventory));
         assert_eq!(inventory.files, 3);
         let labels = read_text(&arguments.out.join("labels.jsonl"), 1000).unwrap();
         assert_eq!(
@@ -177,35 +181,35 @@ mod tests {
             "{\"path\":\"clips/index/a.gif\",\"label\":\"red\",\"split\":\"index\",\"kind\":\"clip\"}\n"
         );
 
-        assert_eq!(DemoSet::complete(&Arguments { seed: 2, ..arguments.clone() }), None);
+        assert_eq!(DemoSet::find_complete(&Arguments { seed: 2, ..arguments.clone() }), None);
         fs::write(arguments.out.join("clips/index/a.gif"), b"ab").unwrap();
-        assert_eq!(DemoSet::complete(&arguments), None);
+        assert_eq!(DemoSet::find_complete(&arguments), None);
     }
 
     #[test]
-    fn an_interrupted_set_is_made_again_from_scratch() {
+    fn an_interrupted_set_is_rewritten_from_scratch() {
         let directory = tempfile::tempdir().unwrap();
         let arguments = Arguments::new(directory.path());
         let set = DemoSet::begin(&arguments).unwrap();
         set.write("clips/index/stale.gif", b"old").unwrap();
         drop(set);
-        assert_eq!(DemoSet::complete(&arguments), None);
+        assert_eq!(DemoSet::find_complete(&arguments), None);
         make(&arguments);
         assert!(!directory.path().join("clips/index/stale.gif").exists());
         assert!(!directory.path().join(INCOMPLETE).exists());
     }
 
     #[test]
-    fn a_directory_of_somebody_else_is_left_alone() {
+    fn a_directory_with_other_files_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(COMPLETE), "my thesis").unwrap();
-        let refused = DemoSet::begin(&Arguments::new(directory.path()));
-        assert!(matches!(refused, Err(DemoError::NotOurs(_))));
+        let result = DemoSet::begin(&Arguments::new(directory.path()));
+        assert!(matches!(result, Err(DemoError::NotOurs(_))));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn what_lies_beside_a_set_stays() {
+    fn other_files_next_to_a_set_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let arguments = Arguments::new(directory.path());
         make(&arguments);

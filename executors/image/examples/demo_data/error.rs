@@ -1,23 +1,23 @@
-//! What can go wrong while a set is made.
+//! Errors of generating a set.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why there is no set.
+/// An error of generating a set.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
-    /// The command line cannot be understood.
+    /// Invalid command line.
     #[error("{0}\nusage: demo_data --out DIR [--seed N] [--per-class N] [--held-out N]")]
     Usage(String),
-    /// The directory holds something else.
-    #[error("{} is not empty and holds no demo set; name another directory", .0.display())]
+    /// The output directory contains other files.
+    #[error("{} is not empty and contains no demo set; use another directory", .0.display())]
     NotOurs(PathBuf),
-    /// The system refused.
+    /// A file or directory could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A clip could not be encoded.
@@ -29,7 +29,7 @@ pub(crate) enum DemoError {
 }
 
 impl DemoError {
-    /// For `map_err`: what the system said about `path`.
+    /// Wraps an I/O error for `path`; an argument of `map_err`.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { path, source }
@@ -41,9 +41,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_names_what_it_is_about() {
-        let refused = io::Error::from(io::ErrorKind::PermissionDenied);
-        let error = DemoError::io(Path::new("out/clips"))(refused).to_string();
+    fn messages_name_the_path_or_argument() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let error = DemoError::io(Path::new("out/clips"))(denied).to_string();
         assert!(error.starts_with("cannot write out/clips: "), "{error}");
         let error = DemoError::NotOurs("thesis".into()).to_string();
         assert!(error.starts_with("thesis is not empty"), "{error}");

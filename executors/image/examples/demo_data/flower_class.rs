@@ -1,22 +1,22 @@
-//! The classes of pictures: flowers, told by the number, outline and colour of their petals and by their eye.
+//! Classes of pictures: flowers that differ in number, outline and colour of their petals, and in their eye.
 
 use crate::colour::Colour;
 use crate::petal::Petal;
 
-/// What the flowers of one class have in common.
+/// Common properties of the flowers of a class.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FlowerClass {
-    /// Names the class.
+    /// Name of the class.
     pub(crate) label: &'static str,
     pub(crate) tint: Tint,
     pub(crate) petal: Petal,
     pub(crate) petals: usize,
-    /// The greatest half width of a petal, in its length.
+    /// Largest half width of a petal, relative to its length.
     pub(crate) width: f64,
     pub(crate) eye: Eye,
-    /// The radius of the eye, in the petal's length.
+    /// Radius of the eye, relative to the length of a petal.
     pub(crate) eye_radius: f64,
-    /// Whether a second, smaller ring of petals lies on the first.
+    /// True if there is a second, smaller ring of petals on the first.
     pub(crate) double: bool,
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum Tint {
     Violet,
 }
 
-/// The colour of the middle.
+/// The colour of the centre.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Eye {
     Golden,
@@ -41,9 +41,9 @@ pub(crate) enum Eye {
 }
 
 impl Tint {
-    /// The colour with `hue` (turns) and `strength` (saturation) away from the usual.
+    /// The colour with its hue changed by `hue` (in turns) and its saturation by the factor 1 + `strength`.
     pub(crate) fn colour(self, hue: f64, strength: f64) -> Colour {
-        let (usual, saturation, value) = match self {
+        let (typical_hue, saturation, value) = match self {
             Self::White => (0.12, 0.06, 0.98),
             Self::Yellow => (0.14, 0.85, 0.97),
             Self::Pink => (0.93, 0.42, 0.96),
@@ -51,7 +51,7 @@ impl Tint {
             Self::Blue => (0.61, 0.68, 0.9),
             Self::Violet => (0.76, 0.6, 0.75),
         };
-        Colour::from_hsv(usual + hue, (saturation + strength * saturation).clamp(0.0, 1.0), value)
+        Colour::from_hsv(typical_hue + hue, (saturation + strength * saturation).clamp(0.0, 1.0), value)
     }
 }
 
@@ -66,7 +66,7 @@ impl Eye {
     }
 }
 
-/// The classes.
+/// All classes.
 pub(crate) const FLOWER_CLASSES: [FlowerClass; 16] = {
     use Petal::*;
     use Tint::*;
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_tell_the_classes_apart() {
+    fn labels_are_unique() {
         let labels: BTreeSet<&str> = FLOWER_CLASSES.iter().map(|class| class.label).collect();
         assert_eq!(labels.len(), FLOWER_CLASSES.len());
     }
@@ -120,9 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn no_two_classes_look_alike() {
-        let look = |class: &FlowerClass| (class.tint as u8, class.petal as u8, class.petals);
-        let looks: BTreeSet<_> = FLOWER_CLASSES.iter().map(look).collect();
-        assert_eq!(looks.len(), FLOWER_CLASSES.len());
+    fn combinations_of_tint_petal_and_number_are_unique() {
+        let appearance = |class: &FlowerClass| (class.tint as u8, class.petal as u8, class.petals);
+        let appearances: BTreeSet<_> = FLOWER_CLASSES.iter().map(appearance).collect();
+        assert_eq!(appearances.len(), FLOWER_CLASSES.len());
     }
 }

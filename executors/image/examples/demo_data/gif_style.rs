@@ -1,46 +1,46 @@
-//! The ways to write one and the same clip as a GIF, all of which a reader has to understand.
+//! Styles of encoding a clip as a GIF. A reader must support all of them.
 
 use gif::{DisposalMethod, Repeat};
 
-use crate::dice::Dice;
+use crate::seeded_rng::SeededRng;
 
-/// What the frames of the file hold, and what is to become of each when the next is due.
+/// Content of the frames of the file, and their disposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// Each frame is the whole picture. Whatever a reader does with the one before, it sees the same.
+    /// Each frame is the whole picture, so that the disposal of the frame before it has no effect.
     Whole(DisposalMethod),
-    /// Each frame is the rectangle that changed, laid over the one before.
+    /// Each frame is the rectangle that changed, drawn over the frame before it.
     Changes {
-        /// Whether what did not change in the rectangle is left transparent.
+        /// Makes unchanged pixels in the rectangle transparent.
         sparse: bool,
     },
-    /// The first frame is the ground alone; each later one is the figure, taken away again (restore to previous).
+    /// The first frame is the background; each later one is the figure, removed afterwards (restore to previous).
     Overlay,
-    /// There is no ground: each frame is the figure on nothing, cleared again (restore to background).
+    /// Each frame is the figure without background, cleared afterwards (restore to background).
     Sticker,
 }
 
-/// How a clip is written.
+/// Encoding settings of a clip.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GifStyle {
     pub(crate) layout: Layout,
-    /// Entries of the palette, 8 to 256, the transparent one among them.
+    /// Number of palette entries, 8 to 256, including the transparent one.
     pub(crate) palette_size: usize,
-    /// Whether colours between two of the palette are made up of dots.
+    /// Dithers colours.
     pub(crate) dither: bool,
-    /// Whether each frame brings its own palette.
+    /// Gives each frame its own palette.
     pub(crate) local_palettes: bool,
-    /// How long a frame is shown, in hundredths of a second.
+    /// Duration of a frame in hundredths of a second.
     pub(crate) delay: u16,
     pub(crate) repeat: Repeat,
 }
 
 impl GifStyle {
-    /// Any style; one that takes the figure from its ground only when the ground is `steady`.
-    pub(crate) fn draw(steady: bool, dice: &mut Dice) -> Self {
+    /// Chooses a random style. Styles that separate the figure from its background require a `static_background`.
+    pub(crate) fn draw(static_background: bool, rng: &mut SeededRng) -> Self {
         use DisposalMethod::{Any, Background, Keep, Previous};
-        let layout = match dice.below(if steady { 100 } else { 55 }) {
-            0..35 => Layout::Whole(dice.pick([Any, Keep, Keep, Background, Previous])),
+        let layout = match rng.below(if static_background { 100 } else { 55 }) {
+            0..35 => Layout::Whole(rng.pick([Any, Keep, Keep, Background, Previous])),
             35..55 => Layout::Changes { sparse: false },
             55..80 => Layout::Changes { sparse: true },
             80..93 => Layout::Overlay,
@@ -48,15 +48,15 @@ impl GifStyle {
         };
         Self {
             layout,
-            palette_size: dice.pick([8, 12, 16, 24, 32, 48, 64, 96, 128, 256]),
-            dither: dice.percent(15),
-            local_palettes: dice.percent(15),
-            delay: dice.pick([2, 4, 5, 7, 8, 10, 10, 12, 20]),
-            repeat: dice.pick([Repeat::Infinite, Repeat::Infinite, Repeat::Finite(0), Repeat::Finite(3)]),
+            palette_size: rng.pick([8, 12, 16, 24, 32, 48, 64, 96, 128, 256]),
+            dither: rng.percent(15),
+            local_palettes: rng.percent(15),
+            delay: rng.pick([2, 4, 5, 7, 8, 10, 10, 12, 20]),
+            repeat: rng.pick([Repeat::Infinite, Repeat::Infinite, Repeat::Finite(0), Repeat::Finite(3)]),
         }
     }
 
-    /// Whether some pixels of a frame are transparent.
+    /// True if frames have transparent pixels.
     pub(crate) fn has_transparency(&self) -> bool {
         match self.layout {
             Layout::Whole(_) | Layout::Changes { sparse: false } => false,
@@ -68,17 +68,17 @@ impl GifStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dice::Purpose;
+    use crate::seeded_rng::Purpose;
 
-    fn drawn(steady: bool) -> Vec<GifStyle> {
-        let mut dice = Dice::new(0, Purpose::Clip, 0);
-        (0..200).map(|_| GifStyle::draw(steady, &mut dice)).collect()
+    fn random_styles(static_background: bool) -> Vec<GifStyle> {
+        let mut rng = SeededRng::new(0, Purpose::Clip, 0);
+        (0..200).map(|_| GifStyle::draw(static_background, &mut rng)).collect()
     }
 
     #[test]
     fn every_layout_and_every_disposal_occurs() {
-        let styles = drawn(true);
-        let count = |wanted: Layout| styles.iter().filter(|style| style.layout == wanted).count();
+        let styles = random_styles(true);
+        let count = |layout: Layout| styles.iter().filter(|style| style.layout == layout).count();
         let disposals =
             [DisposalMethod::Any, DisposalMethod::Keep, DisposalMethod::Background, DisposalMethod::Previous];
         for disposal in disposals {
@@ -96,8 +96,8 @@ mod tests {
     }
 
     #[test]
-    fn palettes_reach_from_8_to_256_colours_and_every_switch_is_used() {
-        let styles = drawn(true);
+    fn palettes_have_8_to_256_colours_and_every_switch_is_used() {
+        let styles = random_styles(true);
         let sizes = || styles.iter().map(|style| style.palette_size);
         assert_eq!((sizes().min(), sizes().max()), (Some(8), Some(256)));
         let switches: [fn(&GifStyle) -> bool; 2] = [|style| style.dither, |style| style.local_palettes];
@@ -108,9 +108,9 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_is_never_cut_out_of_an_unsteady_ground() {
-        let cut_out = |style: &GifStyle| matches!(style.layout, Layout::Overlay | Layout::Sticker);
-        assert!(drawn(true).iter().any(cut_out));
-        assert!(!drawn(false).iter().any(cut_out));
+    fn figures_are_only_separated_from_static_backgrounds() {
+        let is_separated = |style: &GifStyle| matches!(style.layout, Layout::Overlay | Layout::Sticker);
+        assert!(random_styles(true).iter().any(is_separated));
+        assert!(!random_styles(false).iter().any(is_separated));
     }
 }

@@ -1,13 +1,13 @@
-//! Writes a clip as a GIF in a given style. Compression and block structure are left to the `gif` crate.
+//! Encodes a clip as a GIF in a given style. The `gif` crate does compression and block structure.
 
 use std::borrow::Cow;
 
 use gif::{DisposalMethod, Encoder, EncodingError, Frame};
 
 use crate::gif_style::{GifStyle, Layout};
-use crate::indexed::Indexed;
+use crate::indexed_clip::IndexedClip;
 
-/// A rectangle of a clip, as one frame of the file holds it.
+/// The rectangle of a frame in the file.
 struct Patch {
     left: usize,
     top: usize,
@@ -16,8 +16,8 @@ struct Patch {
     disposal: DisposalMethod,
 }
 
-/// The first `frames` frames of the clip as a GIF; all of them when there are fewer.
-pub(crate) fn write(clip: &Indexed, style: &GifStyle, frames: usize) -> Result<Vec<u8>, EncodingError> {
+/// Encodes at most `frames` frames of the clip as a GIF.
+pub(crate) fn write(clip: &IndexedClip, style: &GifStyle, frames: usize) -> Result<Vec<u8>, EncodingError> {
     let colours: Vec<u8> = clip.colours.iter().flat_map(|colour| colour.0).collect();
     let global: &[u8] = if style.local_palettes { &[] } else { &colours };
     let mut encoder = Encoder::new(Vec::new(), side(clip.width), side(clip.height), global)?;
@@ -28,8 +28,8 @@ pub(crate) fn write(clip: &Indexed, style: &GifStyle, frames: usize) -> Result<V
     encoder.into_inner()
 }
 
-/// What the frames of the file hold.
-fn patches(clip: &Indexed, layout: Layout) -> Vec<Patch> {
+/// The rectangles of all frames of the file.
+fn patches(clip: &IndexedClip, layout: Layout) -> Vec<Patch> {
     let transparent = clip.transparent;
     match layout {
         Layout::Whole(disposal) => clip.frames.iter().map(|pixels| whole(clip, pixels, disposal)).collect(),
@@ -43,32 +43,40 @@ fn patches(clip: &Indexed, layout: Layout) -> Vec<Patch> {
             first.chain(changed).collect()
         }
         Layout::Overlay => {
-            let figure =
-                |pixels: &Vec<u8>| patch(clip, &clip.ground, pixels, transparent, DisposalMethod::Previous);
-            let ground = whole(clip, &clip.ground, DisposalMethod::Keep);
-            std::iter::once(ground).chain(clip.frames.iter().map(figure)).collect()
+            let figure = |pixels: &Vec<u8>| {
+                patch(clip, &clip.background, pixels, transparent, DisposalMethod::Previous)
+            };
+            let background = whole(clip, &clip.background, DisposalMethod::Keep);
+            std::iter::once(background).chain(clip.frames.iter().map(figure)).collect()
         }
         Layout::Sticker => {
-            let figure =
-                |pixels: &Vec<u8>| patch(clip, &clip.ground, pixels, transparent, DisposalMethod::Background);
+            let figure = |pixels: &Vec<u8>| {
+                patch(clip, &clip.background, pixels, transparent, DisposalMethod::Background)
+            };
             clip.frames.iter().map(figure).collect()
         }
     }
 }
 
-/// The whole picture.
-fn whole(clip: &Indexed, pixels: &[u8], disposal: DisposalMethod) -> Patch {
+/// The whole picture as a rectangle.
+fn whole(clip: &IndexedClip, pixels: &[u8], disposal: DisposalMethod) -> Patch {
     Patch { left: 0, top: 0, width: clip.width, pixels: pixels.to_vec(), disposal }
 }
 
-/// The smallest rectangle in which `after` differs from `before`; one pixel when nothing does. Pixels in it that do
-/// not differ become `absent`.
-fn patch(clip: &Indexed, before: &[u8], after: &[u8], absent: Option<u8>, disposal: DisposalMethod) -> Patch {
+/// The smallest rectangle that contains all differences of `after` from `before`; one pixel if there are none. Equal
+/// pixels in it become `absent`.
+fn patch(
+    clip: &IndexedClip,
+    before: &[u8],
+    after: &[u8],
+    absent: Option<u8>,
+    disposal: DisposalMethod,
+) -> Patch {
     let differs = |(_, (before, after)): &(usize, (&u8, &u8))| before != after;
-    let places = || before.iter().zip(after).enumerate().filter(differs).map(|(place, _)| place);
-    let columns = || places().map(|place| place % clip.width);
+    let positions = || before.iter().zip(after).enumerate().filter(differs).map(|(position, _)| position);
+    let columns = || positions().map(|position| position % clip.width);
     let (left, right) = (columns().min().unwrap_or(0), columns().max().unwrap_or(0));
-    let (first, last) = (places().next().unwrap_or(0), places().next_back().unwrap_or(0));
+    let (first, last) = (positions().next().unwrap_or(0), positions().next_back().unwrap_or(0));
     let (top, bottom) = (first / clip.width, last / clip.width);
     let width = right - left + 1;
     let lines = |pixels: &[u8]| {
@@ -80,17 +88,17 @@ fn patch(clip: &Indexed, before: &[u8], after: &[u8], absent: Option<u8>, dispos
     Patch { left, top, width, pixels, disposal }
 }
 
-/// The frame that the encoder takes.
-fn frame(patch: Patch, clip: &Indexed, style: &GifStyle) -> Frame<'static> {
+/// Converts a rectangle to a frame of the `gif` crate.
+fn frame(patch: Patch, clip: &IndexedClip, style: &GifStyle) -> Frame<'static> {
     let height = patch.pixels.len() / patch.width;
     let mut pixels = patch.pixels;
     let mut transparent = clip.transparent;
     let mut palette = None;
     if style.local_palettes {
-        let (colours, numbers) = own_palette(&pixels, clip);
-        transparent = transparent.and_then(|number| numbers.get(usize::from(number)).copied().flatten());
+        let (colours, local_indices) = local_palette(&pixels, clip);
+        transparent = transparent.and_then(|index| local_indices.get(usize::from(index)).copied().flatten());
         for pixel in &mut pixels {
-            *pixel = numbers.get(usize::from(*pixel)).copied().flatten().unwrap_or(0);
+            *pixel = local_indices.get(usize::from(*pixel)).copied().flatten().unwrap_or(0);
         }
         palette = Some(colours);
     }
@@ -108,25 +116,26 @@ fn frame(patch: Patch, clip: &Indexed, style: &GifStyle) -> Frame<'static> {
     }
 }
 
-/// The colours that occur, as bytes, and for each number of the clip's palette its number among them.
-fn own_palette(pixels: &[u8], clip: &Indexed) -> (Vec<u8>, Vec<Option<u8>>) {
+/// The palette of the colours that occur in `pixels`, as bytes, and the index in it for each index of the clip's
+/// palette.
+fn local_palette(pixels: &[u8], clip: &IndexedClip) -> (Vec<u8>, Vec<Option<u8>>) {
     let mut occurs = [false; 256];
     for &pixel in pixels {
         if let Some(occurs) = occurs.get_mut(usize::from(pixel)) {
             *occurs = true;
         }
     }
-    let mut numbers = vec![None; 256];
+    let mut local_indices = vec![None; 256];
     let mut colours = Vec::new();
-    let occurring = numbers.iter_mut().zip(&clip.colours).zip(occurs).filter(|(_, occurs)| *occurs);
-    for (next, ((number, colour), _)) in (0..=255).zip(occurring) {
-        *number = Some(next);
+    let occurring = local_indices.iter_mut().zip(&clip.colours).zip(occurs).filter(|(_, occurs)| *occurs);
+    for (next, ((local_index, colour), _)) in (0..=255).zip(occurring) {
+        *local_index = Some(next);
         colours.extend(colour.0);
     }
-    (colours, numbers)
+    (colours, local_indices)
 }
 
-/// A side or place as the format holds it; clips are far smaller than its bound.
+/// Converts a side or position to the type of the format. Clips are far smaller than its bound.
 fn side(pixels: usize) -> u16 {
     u16::try_from(pixels).unwrap_or(u16::MAX)
 }
@@ -141,23 +150,23 @@ mod tests {
     use super::*;
     use crate::clip::Clip;
     use crate::clip_class::CLIP_CLASSES;
-    use crate::dice::{Dice, Purpose};
+    use crate::seeded_rng::{Purpose, SeededRng};
 
-    /// What a reader should see in each frame: colours, or `None` where there is nothing.
-    fn expected(clip: &Indexed, layout: Layout) -> Vec<Vec<Option<[u8; 3]>>> {
+    /// Expected colours of each frame; `None` for transparent pixels.
+    fn expected(clip: &IndexedClip, layout: Layout) -> Vec<Vec<Option<[u8; 3]>>> {
         let shown = |pixels: &Vec<u8>, absent: bool| {
-            let pairs = pixels.iter().zip(&clip.ground);
-            let colour = |(&pixel, &ground): (&u8, &u8)| {
-                (!absent || pixel != ground).then(|| clip.colours[usize::from(pixel)].0)
+            let pairs = pixels.iter().zip(&clip.background);
+            let colour = |(&pixel, &background): (&u8, &u8)| {
+                (!absent || pixel != background).then(|| clip.colours[usize::from(pixel)].0)
             };
             pairs.map(colour).collect::<Vec<_>>()
         };
-        let ground = (layout == Layout::Overlay).then(|| shown(&clip.ground, false));
+        let background = (layout == Layout::Overlay).then(|| shown(&clip.background, false));
         let frames = clip.frames.iter().map(|pixels| shown(pixels, layout == Layout::Sticker));
-        ground.into_iter().chain(frames).collect()
+        background.into_iter().chain(frames).collect()
     }
 
-    /// What an independent reader sees.
+    /// Colours of each frame by an independent decoder.
     fn read(bytes: &[u8]) -> Vec<Vec<Option<[u8; 3]>>> {
         let frames = GifDecoder::new(Cursor::new(bytes)).unwrap().into_frames().collect_frames().unwrap();
         let colours = |frame: image::Frame| {
@@ -171,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_sees_what_was_drawn_in_every_style() {
+    fn every_style_decodes_to_the_drawn_frames() {
         let layouts = [
             Layout::Whole(DisposalMethod::Any),
             Layout::Whole(DisposalMethod::Keep),
@@ -183,20 +192,21 @@ mod tests {
             Layout::Sticker,
         ];
         for index in 0..64 {
-            let mut dice = Dice::new(0, Purpose::Clip, index);
-            let clip = Clip::draw(dice.pick(CLIP_CLASSES), &mut dice);
-            let style = GifStyle { layout: dice.pick(layouts), ..GifStyle::draw(clip.steady, &mut dice) };
-            let indexed = Indexed::new(&clip, &style);
+            let mut rng = SeededRng::new(0, Purpose::Clip, index);
+            let clip = Clip::draw(rng.pick(CLIP_CLASSES), &mut rng);
+            let style =
+                GifStyle { layout: rng.pick(layouts), ..GifStyle::draw(clip.static_background, &mut rng) };
+            let indexed = IndexedClip::new(&clip, &style);
             assert!(indexed.colours.len() <= style.palette_size);
             let bytes = write(&indexed, &style, usize::MAX).unwrap();
             assert!(read(&bytes) == expected(&indexed, style.layout), "{index}: {style:?}");
         }
     }
 
-    fn clip(ground: Vec<u8>, frames: Vec<Vec<u8>>, width: usize) -> Indexed {
-        let height = ground.len() / width;
+    fn clip(background: Vec<u8>, frames: Vec<Vec<u8>>, width: usize) -> IndexedClip {
+        let height = background.len() / width;
         let colours = (0..8).map(|level| crate::colour::Colour([level * 30; 3])).collect();
-        Indexed { width, height, colours, transparent: Some(7), ground, frames }
+        IndexedClip { width, height, colours, transparent: Some(7), background, frames }
     }
 
     #[test]
@@ -217,23 +227,23 @@ mod tests {
         assert_eq!((patches[1].width, patches[1].pixels.as_slice()), (1, &[0][..]));
     }
 
-    /// The frames of a file as it holds them.
+    /// The frames of a file before composition.
     fn frames(bytes: &[u8]) -> Vec<Frame<'static>> {
         let mut decoder = gif::DecodeOptions::new().read_info(Cursor::new(bytes)).unwrap();
         std::iter::from_fn(|| decoder.read_next_frame().unwrap().cloned()).collect()
     }
 
     fn style(layout: Layout, local_palettes: bool) -> GifStyle {
-        let style = GifStyle::draw(true, &mut Dice::new(0, Purpose::Clip, 0));
+        let style = GifStyle::draw(true, &mut SeededRng::new(0, Purpose::Clip, 0));
         GifStyle { layout, local_palettes, delay: 12, ..style }
     }
 
     #[test]
-    fn a_local_palette_holds_the_colours_of_its_frame_alone() {
+    fn a_local_palette_contains_only_the_colours_of_its_frame() {
         let clip = clip(vec![0; 4], vec![vec![0, 0, 1, 1], vec![2, 3, 2, 4]], 2);
         let written = write(&clip, &style(Layout::Whole(DisposalMethod::Keep), true), 9).unwrap();
         let frames = frames(&written);
-        // A table has a power of two of entries, the rest of them black.
+        // The size of a palette is a power of 2; unused entries are black.
         assert_eq!(frames[0].palette.as_deref().unwrap(), [0, 0, 0, 30, 30, 30]);
         let padded = [60, 60, 60, 90, 90, 90, 120, 120, 120, 0, 0, 0];
         assert_eq!(frames[1].palette.as_deref().unwrap(), padded);
@@ -242,21 +252,21 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_has_its_delay_its_place_and_its_disposal() {
+    fn frames_have_delay_position_and_disposal() {
         let clip = clip(vec![0; 12], vec![vec![0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0]], 4);
         let frames = frames(&write(&clip, &style(Layout::Overlay, false), 9).unwrap());
-        let [ground, figure] = frames.as_slice() else { panic!("{} frames", frames.len()) };
-        assert_eq!((ground.dispose, ground.width, ground.height), (DisposalMethod::Keep, 4, 3));
+        let [background, figure] = frames.as_slice() else { panic!("{} frames", frames.len()) };
+        assert_eq!((background.dispose, background.width, background.height), (DisposalMethod::Keep, 4, 3));
         assert_eq!((figure.dispose, figure.left, figure.top), (DisposalMethod::Previous, 3, 1));
         assert_eq!((figure.delay, figure.transparent, figure.width), (12, Some(7), 1));
     }
 
     #[test]
-    fn as_many_frames_are_written_as_asked_for() {
+    fn the_number_of_frames_is_bounded() {
         let clip = clip(vec![0; 4], vec![vec![1; 4]; 5], 2);
-        for asked in [0, 2, 5, 9] {
-            let written = write(&clip, &style(Layout::Sticker, false), asked).unwrap();
-            assert_eq!(frames(&written).len(), asked.min(5));
+        for bound in [0, 2, 5, 9] {
+            let written = write(&clip, &style(Layout::Sticker, false), bound).unwrap();
+            assert_eq!(frames(&written).len(), bound.min(5));
         }
     }
 }

@@ -1,10 +1,9 @@
-//! Draws a labelled set of animated GIFs and pictures, so that retrieval can be measured on data that nobody had to
-//! download: `cargo run -p flowrun-image --example demo_data -- --out DIR`. The README beside this file tells what is
-//! in the set.
+//! Generates a labelled set of animated GIFs, pictures and captions, to measure retrieval without a download:
+//! `cargo run -p flowrun-image --example demo_data -- --out DIR`. The README in this directory describes the set.
 //!
-//! The same arguments give the same bytes on every machine: chance comes from ChaCha8 alone, and drawing uses no
-//! operation whose result is left to the system. Nothing here is part of the library, and the library's own decoders
-//! and descriptors are deliberately not used: they are what the set is there to measure.
+//! The same arguments give the same bytes on every machine: random numbers come only from ChaCha8, and drawing uses no
+//! operation whose result depends on the system. The library's decoders and descriptors are deliberately not used,
+//! because the set measures them.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -15,30 +14,30 @@ use crate::arguments::Arguments;
 use crate::captions::Captions;
 use crate::clip_class::CLIP_CLASSES;
 use crate::demo_set::{DemoSet, Inventory};
-use crate::dice::Purpose;
 use crate::error::DemoError;
+use crate::file_plan::file_plan;
 use crate::flower_class::FLOWER_CLASSES;
 use crate::frames::Frames;
-use crate::roster::roster;
+use crate::seeded_rng::Purpose;
 
 mod arguments;
-mod broken;
+mod background;
+mod broken_files;
 mod canvas;
 mod captions;
 mod clip;
 mod clip_class;
 mod colour;
-mod content;
 mod demo_set;
-mod dice;
 mod error;
+mod file_content;
+mod file_plan;
 mod flower;
 mod flower_class;
 mod frames;
 mod gif_style;
 mod gif_writer;
-mod ground;
-mod indexed;
+mod indexed_clip;
 mod motion;
 mod palette;
 mod petal;
@@ -46,7 +45,7 @@ mod picture_writer;
 mod point;
 #[cfg(test)]
 mod retrieval;
-mod roster;
+mod seeded_rng;
 mod shape;
 mod texture;
 #[cfg(test)]
@@ -54,27 +53,27 @@ mod variety;
 mod vocabulary;
 
 fn main() -> ExitCode {
-    let made = Arguments::parse(std::env::args().skip(1)).and_then(|arguments| make(&arguments));
-    let (told, code) = match &made {
-        Ok(said) => (writeln!(std::io::stdout(), "{said}"), ExitCode::SUCCESS),
+    let result = Arguments::parse(std::env::args().skip(1)).and_then(|arguments| make(&arguments));
+    let (written, code) = match &result {
+        Ok(summary) => (writeln!(std::io::stdout(), "{summary}"), ExitCode::SUCCESS),
         Err(error) => {
             let code = if matches!(error, DemoError::Usage(_)) { 2 } else { 1 };
             (writeln!(std::io::stderr(), "demo_data: {error}"), ExitCode::from(code))
         }
     };
-    // Nobody may be listening; the set and the exit code are what counts.
-    drop(told);
+    // A closed output is no failure; the result is the set and the exit code.
+    drop(written);
     code
 }
 
-/// Makes the set unless it is there, and says what there is.
+/// Generates the set unless it exists already. Returns a summary.
 fn make(arguments: &Arguments) -> Result<String, DemoError> {
-    let (inventory, done) = match DemoSet::complete(arguments) {
+    let (inventory, state) = match DemoSet::find_complete(arguments) {
         Some(inventory) => (inventory, "is already there"),
         None => (write_set(arguments)?, "written"),
     };
     let Inventory { files, bytes } = inventory;
-    Ok(format!("{}: {files} files, {bytes} bytes, {done}", arguments.out.display()))
+    Ok(format!("{}: {files} files, {bytes} bytes, {state}", arguments.out.display()))
 }
 
 fn write_set(arguments: &Arguments) -> Result<Inventory, DemoError> {
@@ -92,8 +91,8 @@ fn write_set(arguments: &Arguments) -> Result<Inventory, DemoError> {
 }
 
 fn write_clips(set: &mut DemoSet, arguments: &Arguments) -> Result<(), DemoError> {
-    for (number, entry) in roster(&CLIP_CLASSES, arguments, Purpose::Clip).into_iter().enumerate() {
-        let bytes = content::clip(arguments.seed, &entry)?;
+    for (number, entry) in file_plan(&CLIP_CLASSES, arguments, Purpose::Clip).into_iter().enumerate() {
+        let bytes = file_content::clip(arguments.seed, &entry)?;
         let split = entry.split.name();
         set.add(&format!("clips/{split}/clip-{number:04}.gif"), &bytes, &entry.class.label(), split, "clip")?;
     }
@@ -101,8 +100,8 @@ fn write_clips(set: &mut DemoSet, arguments: &Arguments) -> Result<(), DemoError
 }
 
 fn write_pictures(set: &mut DemoSet, arguments: &Arguments) -> Result<(), DemoError> {
-    for (number, entry) in roster(&FLOWER_CLASSES, arguments, Purpose::Picture).into_iter().enumerate() {
-        let (bytes, format) = content::picture(arguments.seed, &entry)?;
+    for (number, entry) in file_plan(&FLOWER_CLASSES, arguments, Purpose::Picture).into_iter().enumerate() {
+        let (bytes, format) = file_content::picture(arguments.seed, &entry)?;
         let (split, extension) = (entry.split.name(), format.extension());
         let path = format!("pictures/{split}/picture-{number:04}.{extension}");
         set.add(&path, &bytes, entry.class.label, split, "picture")?;
@@ -112,7 +111,7 @@ fn write_pictures(set: &mut DemoSet, arguments: &Arguments) -> Result<(), DemoEr
 
 fn write_broken(set: &DemoSet, arguments: &Arguments) -> Result<(), DemoError> {
     let mut labels: Vec<Value> = Vec::new();
-    for file in broken::draw(arguments.seed)? {
+    for file in broken_files::draw(arguments.seed)? {
         let path = format!("broken/{}", file.name);
         set.write(&path, &file.bytes)?;
         labels.push(file.label(&path));
@@ -130,11 +129,11 @@ mod tests {
     /// The files of a set by their path in it.
     fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
-        let mut waiting = vec![root.to_owned()];
-        while let Some(directory) = waiting.pop() {
+        let mut pending = vec![root.to_owned()];
+        while let Some(directory) = pending.pop() {
             for path in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
                 if path.is_dir() {
-                    waiting.push(path);
+                    pending.push(path);
                     continue;
                 }
                 let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
@@ -161,8 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_bytes_on_every_machine_and_for_ever() {
-        // When this changes on purpose (a class, an encoder's new version), raise the set's format version as well.
+    fn the_bytes_of_a_seed_never_change() {
+        // An intended change (of a class, or of an encoder's version) requires a new format version of the set.
         assert_eq!(fingerprint(&small_set(7).1), 0x9a91_c388_047a_925d);
     }
 
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_has_one_label_and_its_name_reveals_none() {
+    fn every_file_has_one_label_that_its_name_does_not_reveal() {
         let (_directory, files) = small_set(3);
         let mut labelled = 0;
         for line in ["labels.jsonl", "broken/labels.jsonl"]
@@ -199,7 +198,7 @@ mod tests {
             assert!(label["label"].as_str().is_none_or(|label| !path.contains(label)), "{path}");
             labelled += 1;
         }
-        // Beside them: two lists of labels, two of texts, two of frames, and the marker.
+        // Other files: two lists of labels, two of texts, two of frames, and the marker.
         assert_eq!(files.len(), labelled + 7);
     }
 

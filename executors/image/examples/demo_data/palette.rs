@@ -1,4 +1,4 @@
-//! Few colours for many: the palette of a GIF.
+//! Colour quantisation: the palette of a GIF.
 //!
 //! Median cut (P. Heckbert, "Color image quantization for frame buffer display", SIGGRAPH 1982) over cells of
 //! 8 × 8 × 8 neighbouring colours, in integers.
@@ -6,17 +6,17 @@
 use crate::canvas::Canvas;
 use crate::colour::Colour;
 
-/// At most 256 colours, and which of them stands for any other colour.
+/// At most 256 colours, and a lookup of the nearest one.
 pub(crate) struct Palette {
     colours: Vec<Colour>,
-    /// The number of the colour for each cell, found when first asked for.
+    /// Index of the nearest colour for each cell, computed on demand.
     nearest: Vec<Option<u8>>,
 }
 
-/// Cells along one channel; a cell is five bits of each.
+/// Number of cells along one channel; a cell is identified by five bits of each channel.
 const CELLS: usize = 32;
 
-/// The colours of one cell that occur.
+/// Number and channel sums of the pixels in a cell.
 #[derive(Clone, Copy, Default)]
 struct Cell {
     count: u64,
@@ -24,8 +24,8 @@ struct Cell {
 }
 
 impl Palette {
-    /// The palette of at most `size` colours (1 to 256) for these canvases.
-    pub(crate) fn of<'a>(canvases: impl IntoIterator<Item = &'a Canvas>, size: usize) -> Self {
+    /// Computes a palette of at most `size` colours (1 to 256) for the canvases.
+    pub(crate) fn from_canvases<'a>(canvases: impl IntoIterator<Item = &'a Canvas>, size: usize) -> Self {
         let mut cells = vec![Cell::default(); CELLS * CELLS * CELLS];
         for colour in canvases.into_iter().flat_map(Canvas::pixels) {
             if let Some(cell) = cells.get_mut(cell_number(*colour)) {
@@ -45,15 +45,13 @@ impl Palette {
         &self.colours
     }
 
-    /// The number of the colour that stands for `colour`: the nearest one to the middle of its cell, the first of
-    /// several.
-    pub(crate) fn number(&mut self, colour: Colour) -> u8 {
+    /// Index of the palette colour that is nearest to the centre of `colour`'s cell; the lowest index if several are.
+    pub(crate) fn nearest_index(&mut self, colour: Colour) -> u8 {
         let middle = Colour(colour.0.map(|channel| channel & 0xf8 | 4));
         let colours = &self.colours;
         let search = || {
-            let distances =
-                (0_u8..=255).zip(colours).map(|(number, other)| (middle.distance(*other), number));
-            distances.min().map_or(0, |(_, number)| number)
+            let distances = (0_u8..=255).zip(colours).map(|(index, other)| (middle.distance(*other), index));
+            distances.min().map_or(0, |(_, index)| index)
         };
         self.nearest.get_mut(cell_number(colour)).map_or(0, |found| *found.get_or_insert_with(search))
     }
@@ -63,7 +61,7 @@ fn cell_number(Colour(channels): Colour) -> usize {
     channels.into_iter().fold(0, |number, channel| number * CELLS + usize::from(channel >> 3))
 }
 
-/// Cuts the cells into at most `size` boxes; each time the box whose longest side weighs most.
+/// Cuts the cells into at most `size` boxes; each step cuts the box with the largest [`weight`].
 fn cut(cells: Vec<Cell>, size: usize) -> Vec<Vec<Cell>> {
     let mut boxes = vec![cells];
     while boxes.len() < size {
@@ -82,14 +80,14 @@ fn cut(cells: Vec<Cell>, size: usize) -> Vec<Vec<Cell>> {
             seen += cell.count;
             seen > half
         });
-        // Neither part may be empty.
+        // Both parts must be non-empty.
         let upper = lower.split_off(middle.unwrap_or(0).clamp(1, lower.len() - 1));
         boxes.extend([lower, upper]);
     }
     boxes
 }
 
-/// How much there is to gain from cutting a box (0: it is one cell), and along which channel.
+/// Benefit of cutting a box (0 for a single cell), and the channel to cut along.
 fn weight(cells: &[Cell]) -> (u64, usize) {
     let count: u64 = cells.iter().map(|cell| cell.count).sum();
     let side = |channel| {
@@ -97,7 +95,7 @@ fn weight(cells: &[Cell]) -> (u64, usize) {
         means().max().unwrap_or(0) - means().min().unwrap_or(0)
     };
     let longest = [0, 1, 2].map(|channel| (side(channel), channel)).into_iter().max().unwrap_or_default();
-    // The square favours rare colours far away over frequent ones side by side.
+    // The square favours rare, distant colours over frequent, similar ones.
     (count * longest.0 * longest.0, longest.1)
 }
 
@@ -123,21 +121,21 @@ mod tests {
     }
 
     #[test]
-    fn colours_far_apart_are_kept_as_they_are() {
+    fn distant_colours_are_preserved() {
         let colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [12, 200, 120]];
-        let mut palette = Palette::of([&canvas(&colours)], 256);
+        let mut palette = Palette::from_canvases([&canvas(&colours)], 256);
         assert_eq!(palette.colours().len(), 6);
         for colour in colours {
-            let number = palette.number(Colour(colour));
-            assert_eq!(palette.colours()[usize::from(number)], Colour(colour));
+            let index = palette.nearest_index(Colour(colour));
+            assert_eq!(palette.colours()[usize::from(index)], Colour(colour));
         }
     }
 
     #[test]
-    fn a_rare_colour_far_away_gets_an_entry() {
+    fn a_rare_distant_colour_gets_an_entry() {
         let mut pixels: Vec<[u8; 3]> = (0..2000).map(|n| [(n % 64) as u8 + 10; 3]).collect();
         pixels.extend([[255, 0, 0]; 20]);
-        let palette = Palette::of([&canvas(&pixels)], 8);
+        let palette = Palette::from_canvases([&canvas(&pixels)], 8);
         assert!(palette.colours().contains(&Colour([255, 0, 0])), "{:?}", palette.colours());
     }
 
@@ -147,21 +145,21 @@ mod tests {
             pixels in proptest::collection::vec(any::<[u8; 3]>(), 1..200),
             size in 1..300_usize,
         ) {
-            let mut palette = Palette::of([&canvas(&pixels)], size);
+            let mut palette = Palette::from_canvases([&canvas(&pixels)], size);
             prop_assert!((1..=size.min(256).min(pixels.len())).contains(&palette.colours().len()));
             for pixel in pixels {
-                prop_assert!(usize::from(palette.number(Colour(pixel))) < palette.colours().len());
+                prop_assert!(usize::from(palette.nearest_index(Colour(pixel))) < palette.colours().len());
             }
         }
 
         #[test]
-        fn more_colours_come_closer(pixels in proptest::collection::vec(any::<[u8; 3]>(), 100..200)) {
+        fn more_colours_reduce_the_error(pixels in proptest::collection::vec(any::<[u8; 3]>(), 100..200)) {
             let error = |size| {
-                let mut palette = Palette::of([&canvas(&pixels)], size);
+                let mut palette = Palette::from_canvases([&canvas(&pixels)], size);
                 let mut error = 0_u64;
                 for &pixel in &pixels {
-                    let number = usize::from(palette.number(Colour(pixel)));
-                    error += u64::from(palette.colours()[number].distance(Colour(pixel)));
+                    let index = usize::from(palette.nearest_index(Colour(pixel)));
+                    error += u64::from(palette.colours()[index].distance(Colour(pixel)));
                 }
                 error
             };

@@ -1,15 +1,15 @@
-//! The leaves that a flower is made of: outlines along an axis, as distances to their edge.
+//! Outlines of petals, as distances to their edge.
 
 /// The outline of a petal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Petal {
     /// An ellipse.
     Round,
-    /// Widest in the middle, a point at the tip.
+    /// Widest in the middle, with a pointed tip.
     Pointed,
-    /// Of one width, blunt at both ends.
+    /// Of constant width, blunt at both ends.
     Strap,
-    /// Widest near the tip, with a cut in it like a heart.
+    /// Widest near the tip, with a notch like a heart.
     Notched,
     /// A broad fan that overlaps its neighbours.
     Fan,
@@ -18,48 +18,48 @@ pub(crate) enum Petal {
 }
 
 impl Petal {
-    /// The distance from a point to the edge, negative inside, in the petal's length. `along` runs from 0 at the
-    /// flower's middle to 1 at the tip, `across` from the axis to the side, `width` is the greatest half width.
+    /// Distance from a point to the edge, relative to the petal's length; negative inside. `along` is 0 at the flower's
+    /// centre and 1 at the tip, `across` is the distance from the axis, and `width` the largest half width.
     pub(crate) fn distance(self, along: f64, across: f64, width: f64) -> f64 {
         let bend = if self == Self::Blade { 0.7 * width * (along - 0.3) } else { 0.0 };
         let aside = (across - bend).abs();
-        // A cut moves the tip towards the middle on the axis, and nowhere else.
-        let cut = if self == Self::Notched { 0.22 * (1.0 - aside / (0.35 * width)).max(0.0) } else { 0.0 };
-        let place = along + cut;
-        let beyond = (-along).max(place - 1.0);
-        (aside - width * self.half_width(place)).max(beyond)
+        // A notch shortens the petal near its axis only.
+        let notch = if self == Self::Notched { 0.22 * (1.0 - aside / (0.35 * width)).max(0.0) } else { 0.0 };
+        let position = along + notch;
+        let beyond = (-along).max(position - 1.0);
+        (aside - width * self.half_width(position)).max(beyond)
     }
 
-    /// The half width at `place` of the axis, as a part of the greatest.
-    fn half_width(self, place: f64) -> f64 {
-        let place = place.clamp(0.0, 1.0);
+    /// Half width at `position` on the axis, relative to the largest.
+    fn half_width(self, position: f64) -> f64 {
+        let position = position.clamp(0.0, 1.0);
         let arc = |middle: f64, radius: f64| {
-            let away = (place - middle) / radius;
+            let away = (position - middle) / radius;
             (1.0 - away * away).max(0.0).sqrt()
         };
         match self {
             Self::Round => arc(0.5, 0.5),
-            Self::Pointed => 4.0 * place * (1.0 - place),
-            Self::Strap => (8.0 * place).min(9.0 * (1.0 - place)).min(1.0),
+            Self::Pointed => 4.0 * position * (1.0 - position),
+            Self::Strap => (8.0 * position).min(9.0 * (1.0 - position)).min(1.0),
             Self::Notched => {
-                if place < 0.65 {
-                    (place / 0.65).sqrt()
+                if position < 0.65 {
+                    (position / 0.65).sqrt()
                 } else {
                     arc(0.65, 0.38)
                 }
             }
             Self::Fan => {
-                if place < 0.7 {
-                    place / 0.7
+                if position < 0.7 {
+                    position / 0.7
                 } else {
                     arc(0.7, 0.3)
                 }
             }
             Self::Blade => {
-                if place < 0.75 {
-                    (place / 0.75).sqrt()
+                if position < 0.75 {
+                    (position / 0.75).sqrt()
                 } else {
-                    4.0 * (1.0 - place)
+                    4.0 * (1.0 - position)
                 }
             }
         }
@@ -76,7 +76,7 @@ mod tests {
         [Petal::Round, Petal::Pointed, Petal::Strap, Petal::Notched, Petal::Fan, Petal::Blade];
 
     #[test]
-    fn petals_have_their_tips() {
+    fn tips_have_the_form_of_their_name() {
         let inside = |petal: Petal, along, across| petal.distance(along, across, 0.3) < 0.0;
         assert!(inside(Petal::Strap, 0.85, 0.25) && !inside(Petal::Pointed, 0.85, 0.25));
         assert!(!inside(Petal::Notched, 0.95, 0.0) && inside(Petal::Notched, 0.95, 0.12));

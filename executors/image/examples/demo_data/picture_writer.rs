@@ -1,4 +1,4 @@
-//! Writes a picture as JPEG, PNG, WebP or BMP. The encoders are those of the `image` crate.
+//! Encodes a picture as JPEG, PNG, WebP or BMP with the encoders of the `image` crate.
 
 use image::codecs::bmp::BmpEncoder;
 use image::codecs::jpeg::JpegEncoder;
@@ -7,31 +7,31 @@ use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageEncoder as _, ImageError};
 
 use crate::canvas::Canvas;
-use crate::dice::Dice;
+use crate::seeded_rng::SeededRng;
 
 /// A format and its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PictureFormat {
-    /// With that quality, 1 to 100.
+    /// JPEG with the given quality, 1 to 100.
     Jpeg(u8),
     Png,
-    /// Lossless: the encoder knows no other.
+    /// Lossless WebP, the only mode of the encoder.
     WebP,
     Bmp,
 }
 
 impl PictureFormat {
-    /// Any format, those that make small files more often.
-    pub(crate) fn draw(dice: &mut Dice) -> Self {
-        match dice.below(100) {
-            0..55 => Self::Jpeg(dice.integer(60, 95) as u8),
+    /// Chooses a random format; formats with small files are more frequent.
+    pub(crate) fn draw(rng: &mut SeededRng) -> Self {
+        match rng.below(100) {
+            0..55 => Self::Jpeg(rng.integer(60, 95) as u8),
             55..75 => Self::Png,
             75..92 => Self::WebP,
             _ => Self::Bmp,
         }
     }
 
-    /// The extension of its files.
+    /// File name extension.
     pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::Jpeg(_) => "jpg",
@@ -42,7 +42,7 @@ impl PictureFormat {
     }
 }
 
-/// The picture in that format.
+/// Encodes a picture.
 pub(crate) fn write(picture: &Canvas, format: PictureFormat) -> Result<Vec<u8>, ImageError> {
     let mut bytes = Vec::new();
     let pixels = picture.to_rgb();
@@ -66,11 +66,11 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::dice::Purpose;
     use crate::flower::draw;
     use crate::flower_class::FLOWER_CLASSES;
+    use crate::seeded_rng::Purpose;
 
-    /// The greatest difference of a channel between the picture and what is read back.
+    /// Largest difference of a channel between the picture and the decoded file.
     fn error(picture: &Canvas, format: PictureFormat) -> u8 {
         let bytes = write(picture, format).unwrap();
         let reader = image::ImageReader::new(Cursor::new(bytes)).with_guessed_format().unwrap();
@@ -82,8 +82,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back() {
-        let picture = draw(FLOWER_CLASSES[11], &mut Dice::new(1, Purpose::Picture, 4));
+    fn written_pictures_decode_to_the_original() {
+        let picture = draw(FLOWER_CLASSES[11], &mut SeededRng::new(1, Purpose::Picture, 4));
         for format in [PictureFormat::Png, PictureFormat::WebP, PictureFormat::Bmp] {
             assert_eq!(error(&picture, format), 0, "{format:?}");
         }
@@ -93,9 +93,8 @@ mod tests {
 
     #[test]
     fn every_format_occurs() {
-        let mut dice = Dice::new(0, Purpose::Picture, 0);
-        let mut extensions: Vec<&str> =
-            (0..100).map(|_| PictureFormat::draw(&mut dice).extension()).collect();
+        let mut rng = SeededRng::new(0, Purpose::Picture, 0);
+        let mut extensions: Vec<&str> = (0..100).map(|_| PictureFormat::draw(&mut rng).extension()).collect();
         extensions.sort_unstable();
         extensions.dedup();
         assert_eq!(extensions, ["bmp", "jpg", "png", "webp"]);

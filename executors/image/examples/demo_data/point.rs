@@ -1,11 +1,11 @@
-//! Points of the plane, in pixels or in the unit of a figure, and directions by their angle.
+//! Points and directions in the plane, in pixels or in units of a figure.
 //!
-//! Only `+ - * /`, `sqrt` and `floor` are used, which IEEE 754 rounds the same everywhere. The sine of the
-//! standard library may differ between systems in its last bit, and with it the bytes of a file.
+//! Only `+ - * /`, `sqrt` and `floor` are used, whose rounding IEEE 754 defines. The sine of the standard library may
+//! differ between systems in its last bit, and would change the bytes of a file.
 
 use std::ops::{Add, Mul, Sub};
 
-/// A point, x to the right and y downwards.
+/// A point; x points to the right and y downwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Point {
     pub(crate) x: f64,
@@ -25,7 +25,8 @@ impl Point {
         self.dot(self).sqrt()
     }
 
-    /// The point as seen along `axis`, a unit vector: x along it, y a quarter turn clockwise from it.
+    /// Coordinates of the point in the basis of `axis`, a unit vector: x along the axis, y a quarter turn clockwise
+    /// from it.
     pub(crate) fn along(self, axis: Self) -> Self {
         Self::new(self.dot(axis), axis.x * self.y - axis.y * self.x)
     }
@@ -55,7 +56,7 @@ impl Mul<f64> for Point {
     }
 }
 
-/// The unit vector at `turns` full turns, clockwise from the right. Good to 1e-7.
+/// The unit vector at an angle of `turns` full turns, clockwise from the right, exact to 1e-7.
 pub(crate) fn direction(turns: f64) -> Point {
     let quarters = (turns - turns.floor()) * 4.0;
     let quarter = quarters.floor();
@@ -69,7 +70,7 @@ pub(crate) fn direction(turns: f64) -> Point {
     }
 }
 
-/// The sine of 0 to π/2 by its Taylor series up to x¹¹.
+/// Sine for 0 to π/2 by the Taylor series up to x¹¹.
 fn sine(x: f64) -> f64 {
     let y = x * x;
     let tail = -1.0 / 5_040.0 + y * (1.0 / 362_880.0 - y / 39_916_800.0);
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_axis_itself_lies_on_x() {
+    fn the_axis_is_the_x_axis_of_its_basis() {
         let seen = direction(0.2).along(direction(0.2));
         assert!((seen.x - 1.0).abs() < 1e-6 && seen.y.abs() < 1e-6);
         let quarter_on = direction(0.45).along(direction(0.2));

@@ -1,11 +1,11 @@
-//! The figures of the clips, as distances to their edge.
+//! Shapes of the clips' figures, as signed distance functions.
 //!
-//! Source of the formulas: I. Quilez, "2D distance functions". A distance is exact inside; outside, near a corner,
-//! it may be too small, which only rounds the corner by a fraction of a pixel.
+//! Source of the formulas: I. Quilez, "2D distance functions". Distances are exact inside; outside, near a corner, they
+//! may be too small, which rounds the corner by a fraction of a pixel.
 
 use crate::point::Point;
 
-/// A figure that fits the unit circle, upright.
+/// An upright shape in the unit circle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Circle,
@@ -17,7 +17,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// The word for it in a label.
+    /// Name in labels.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Circle => "circle",
@@ -29,7 +29,7 @@ impl Shape {
         }
     }
 
-    /// Through what part of a turn it looks the same again.
+    /// Smallest rotation, in turns, that maps the shape to itself.
     pub(crate) fn period(self) -> f64 {
         match self {
             Self::Circle | Self::Ring => 1.0,
@@ -39,7 +39,7 @@ impl Shape {
         }
     }
 
-    /// The distance from `point` to the edge, negative inside; both in units of the circumscribed circle's radius.
+    /// Distance from `point` to the edge, negative inside; both in units of the circumscribed circle's radius.
     pub(crate) fn distance(self, point: Point) -> f64 {
         let (x, y) = (point.x.abs(), point.y.abs());
         match self {
@@ -56,12 +56,12 @@ impl Shape {
     }
 }
 
-/// The five-pointed star: the plane is folded onto one half of one ray, whose edge is a line.
+/// Distance to the five-pointed star. The plane is folded onto one half of one ray, whose edge is a line.
 fn star(point: Point) -> f64 {
-    /// The directions of the two folds: 36° below the x axis, to the right and to the left.
+    /// Directions of the two folds: 36° below the x axis, to the right and to the left.
     const RIGHT: Point = Point::new(0.809_016_994_374_947_5, -0.587_785_252_292_473_1);
     const LEFT: Point = Point::new(-0.809_016_994_374_947_5, -0.587_785_252_292_473_1);
-    /// How far from the middle the notches between the tips lie.
+    /// Distance of the notches between the tips from the centre.
     const NOTCH: f64 = 0.52;
     let mut folded = Point::new(point.x.abs(), -point.y);
     for axis in [RIGHT, LEFT] {
@@ -85,40 +85,40 @@ mod tests {
         [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Star, Shape::Ring, Shape::Cross];
 
     #[test]
-    fn a_shape_has_its_holes_and_its_tips() {
-        let at = |shape: Shape, x, y| shape.distance(Point::new(x, y)) < 0.0;
-        assert!(at(Shape::Circle, 0.7, 0.7) && !at(Shape::Circle, 0.75, 0.75));
-        assert!(at(Shape::Square, 0.75, 0.75) && !at(Shape::Square, 0.0, 0.9));
-        assert!(at(Shape::Triangle, 0.0, -0.95) && !at(Shape::Triangle, 0.0, 0.55));
-        assert!(at(Shape::Star, 0.0, -0.95) && !at(Shape::Star, 0.0, 0.95));
-        assert!(at(Shape::Star, 0.0, 0.0) && !at(Shape::Star, 0.55, -0.55));
-        assert!(at(Shape::Ring, 0.75, 0.0) && !at(Shape::Ring, 0.1, 0.1));
-        assert!(at(Shape::Cross, 0.0, 0.9) && !at(Shape::Cross, 0.6, 0.6));
+    fn shapes_contain_the_expected_points() {
+        let inside = |shape: Shape, x, y| shape.distance(Point::new(x, y)) < 0.0;
+        assert!(inside(Shape::Circle, 0.7, 0.7) && !inside(Shape::Circle, 0.75, 0.75));
+        assert!(inside(Shape::Square, 0.75, 0.75) && !inside(Shape::Square, 0.0, 0.9));
+        assert!(inside(Shape::Triangle, 0.0, -0.95) && !inside(Shape::Triangle, 0.0, 0.55));
+        assert!(inside(Shape::Star, 0.0, -0.95) && !inside(Shape::Star, 0.0, 0.95));
+        assert!(inside(Shape::Star, 0.0, 0.0) && !inside(Shape::Star, 0.55, -0.55));
+        assert!(inside(Shape::Ring, 0.75, 0.0) && !inside(Shape::Ring, 0.1, 0.1));
+        assert!(inside(Shape::Cross, 0.0, 0.9) && !inside(Shape::Cross, 0.6, 0.6));
     }
 
     proptest! {
         #[test]
-        fn nothing_sticks_out_of_the_square_around_the_unit_circle(x in -3.0..3.0_f64, y in -3.0..3.0_f64) {
+        fn shapes_fit_into_the_square_around_the_unit_circle(x in -3.0..3.0_f64, y in -3.0..3.0_f64) {
             for shape in ALL {
                 prop_assert!(x.abs().max(y.abs()) < 1.15 || shape.distance(Point::new(x, y)) > 0.0);
             }
         }
 
         #[test]
-        fn a_distance_never_exceeds_the_way(
+        fn distances_change_by_at_most_the_step(
             a in -1.5..1.5_f64,
             b in -1.5..1.5_f64,
             turns in 0.0..1.0_f64,
-            way in 0.0..0.5_f64,
+            step in 0.0..0.5_f64,
         ) {
-            let (here, there) = (Point::new(a, b), Point::new(a, b) + direction(turns) * way);
+            let (here, there) = (Point::new(a, b), Point::new(a, b) + direction(turns) * step);
             for shape in ALL {
-                prop_assert!((shape.distance(here) - shape.distance(there)).abs() <= way + 1e-6, "{shape:?}");
+                prop_assert!((shape.distance(here) - shape.distance(there)).abs() <= step + 1e-6, "{shape:?}");
             }
         }
 
         #[test]
-        fn a_shape_looks_the_same_after_its_period(x in -1.2..1.2_f64, y in -1.2..1.2_f64) {
+        fn shapes_are_invariant_under_rotation_by_their_period(x in -1.2..1.2_f64, y in -1.2..1.2_f64) {
             for shape in ALL {
                 let turned = Point::new(x, y).along(direction(shape.period()));
                 let difference = shape.distance(turned) - shape.distance(Point::new(x, y));

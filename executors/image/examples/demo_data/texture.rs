@@ -1,8 +1,8 @@
-//! What covers a figure: where its second colour shows.
+//! Textures of a figure: the distribution of its second colour.
 
 use crate::point::Point;
 
-/// A pattern of two colours, fixed to the figure and turning with it.
+/// A two-coloured pattern that is fixed to the figure and rotates with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Texture {
     Plain,
@@ -13,7 +13,7 @@ pub(crate) enum Texture {
 }
 
 impl Texture {
-    /// The word for it in a label.
+    /// Name in labels.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -24,11 +24,11 @@ impl Texture {
         }
     }
 
-    /// How much of the second colour is at `point` of a figure in the unit circle, 0 to 1. `pitch` is the distance
-    /// at which the pattern repeats, `softness` the width of its edges, both in the unit of `point`.
+    /// Share of the second colour, 0 to 1, at `point` of a figure in the unit circle. `pitch` is the period of the
+    /// pattern, `softness` the width of its edges, both in the unit of `point`.
     pub(crate) fn share(self, point: Point, pitch: f64, softness: f64) -> f64 {
         let edge = |distance: f64| (0.5 - distance / softness).clamp(0.0, 1.0);
-        // Each triangle wave is 0 in the middle of the second colour and pitch / 2 in the middle of the first.
+        // The triangle waves are 0 in the middle of the second colour and pitch / 2 in the middle of the first.
         let (across, down) = (wave(point.x, pitch), wave(point.y, pitch));
         let quarter = pitch / 4.0;
         match self {
@@ -44,9 +44,9 @@ impl Texture {
     }
 }
 
-/// The distance from the nearest multiple of `pitch`.
-fn wave(place: f64, pitch: f64) -> f64 {
-    let turns = place / pitch;
+/// Distance from the nearest multiple of `pitch`: a triangle wave.
+fn wave(position: f64, pitch: f64) -> f64 {
+    let turns = position / pitch;
     (turns - (turns + 0.5).floor()).abs() * pitch
 }
 
@@ -56,15 +56,15 @@ mod tests {
 
     use super::*;
 
-    /// The share of the second colour over many periods.
+    /// Mean share of the second colour over many periods.
     fn mean(texture: Texture, pitch: f64) -> f64 {
-        let places = || (0..200).map(|step| f64::from(step) * pitch / 20.0);
-        let shares = places().flat_map(|x| places().map(move |y| Point::new(x, y)));
+        let positions = || (0..200).map(|step| f64::from(step) * pitch / 20.0);
+        let shares = positions().flat_map(|x| positions().map(move |y| Point::new(x, y)));
         shares.map(|point| texture.share(point, pitch, 0.01)).sum::<f64>() / 40_000.0
     }
 
     #[test]
-    fn patterns_cover_their_part_of_the_plane() {
+    fn patterns_have_the_expected_mean_share() {
         assert_eq!(mean(Texture::Plain, 0.5), 0.0);
         for (texture, expected) in
             [(Texture::Stripes, 0.5), (Texture::Checker, 0.5), (Texture::Dots, std::f64::consts::PI * 0.09)]
@@ -85,9 +85,9 @@ mod tests {
         }
 
         #[test]
-        fn a_gradient_only_grows_downwards(x in -1.0..1.0_f64, y in -1.0..1.0_f64, way in 0.0..1.0_f64) {
+        fn gradients_increase_downwards(x in -1.0..1.0_f64, y in -1.0..1.0_f64, step in 0.0..1.0_f64) {
             let share = |y| Texture::Gradient.share(Point::new(x, y), 0.5, 0.1);
-            prop_assert!(share(y) <= share(y + way));
+            prop_assert!(share(y) <= share(y + step));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The words for what can be seen, several for each thing.
+//! Words for the visible properties, with synonyms.
 
 use crate::clip_class::Hue;
 use crate::flower_class::{Eye, Tint};
@@ -7,7 +7,7 @@ use crate::petal::Petal;
 use crate::shape::Shape;
 use crate::texture::Texture;
 
-/// Words for one thing.
+/// Synonyms.
 pub(crate) type Words = &'static [&'static str];
 
 pub(crate) const SETTINGS: Words = &["again and again", "for a moment", "all the time"];
@@ -90,7 +90,7 @@ pub(crate) fn eye(eye: Eye) -> Words {
     }
 }
 
-/// The words for a number of petals.
+/// Words for a number of petals.
 pub(crate) fn count(petals: usize) -> Words {
     match petals {
         ..=4 => &["four", "4"],
@@ -110,28 +110,28 @@ mod tests {
     use crate::clip_class::CLIP_CLASSES;
     use crate::flower_class::FLOWER_CLASSES;
 
-    /// Asserts that things of one kind share no word, and that each has at least two.
-    fn assert_apart(things: &BTreeSet<Words>) {
-        let count: usize = things.iter().map(|words| words.len()).sum();
-        let distinct: BTreeSet<&str> = things.iter().flat_map(|words| words.iter().copied()).collect();
-        assert_eq!(distinct.len(), count, "{things:?}");
-        assert!(things.iter().all(|words| words.len() >= 2), "{things:?}");
+    /// Asserts that the values of a property share no word, and that each has at least two.
+    fn assert_disjoint(values: &BTreeSet<Words>) {
+        let count: usize = values.iter().map(|words| words.len()).sum();
+        let distinct: BTreeSet<&str> = values.iter().flat_map(|words| words.iter().copied()).collect();
+        assert_eq!(distinct.len(), count, "{values:?}");
+        assert!(values.iter().all(|words| words.len() >= 2), "{values:?}");
     }
 
     #[test]
-    fn no_word_stands_for_two_things_of_a_kind() {
-        assert_apart(&CLIP_CLASSES.iter().map(|class| hue(class.hue)).collect());
-        assert_apart(&CLIP_CLASSES.iter().map(|class| shape(class.shape)).collect());
-        assert_apart(&CLIP_CLASSES.iter().map(|class| texture(class.texture)).collect());
-        assert_apart(&CLIP_CLASSES.iter().map(|class| motion(class.motion)).collect());
-        assert_apart(&FLOWER_CLASSES.iter().map(|class| tint(class.tint)).collect());
-        assert_apart(&FLOWER_CLASSES.iter().map(|class| petal(class.petal)).collect());
-        assert_apart(&FLOWER_CLASSES.iter().map(|class| eye(class.eye)).collect());
-        assert_apart(&FLOWER_CLASSES.iter().map(|class| count(class.petals)).collect());
+    fn no_word_is_used_for_two_values_of_a_property() {
+        assert_disjoint(&CLIP_CLASSES.iter().map(|class| hue(class.hue)).collect());
+        assert_disjoint(&CLIP_CLASSES.iter().map(|class| shape(class.shape)).collect());
+        assert_disjoint(&CLIP_CLASSES.iter().map(|class| texture(class.texture)).collect());
+        assert_disjoint(&CLIP_CLASSES.iter().map(|class| motion(class.motion)).collect());
+        assert_disjoint(&FLOWER_CLASSES.iter().map(|class| tint(class.tint)).collect());
+        assert_disjoint(&FLOWER_CLASSES.iter().map(|class| petal(class.petal)).collect());
+        assert_disjoint(&FLOWER_CLASSES.iter().map(|class| eye(class.eye)).collect());
+        assert_disjoint(&FLOWER_CLASSES.iter().map(|class| count(class.petals)).collect());
     }
 
     #[test]
-    fn small_numbers_are_told_exactly_and_large_ones_as_people_tell_them() {
+    fn small_numbers_of_petals_are_exact_and_large_ones_approximate() {
         for (petals, digits) in [(4, "4"), (5, "5"), (6, "6"), (8, "8")] {
             assert!(count(petals).contains(&digits), "{petals}");
         }

@@ -22,7 +22,7 @@ pub(super) fn create<P: PreprocessImage>(build: &Build) -> Result<Instance, Buil
         return Err(BuildError::parameter("minibatch_size", "must be at least 1"));
     }
     let threads = build.context.threads.max(1);
-    // RawParameters one thread there is nothing to run beside it.
+    // With one thread there is nothing to run beside it.
     let beside = with.num_worker_preprocess.unwrap_or_default().min(threads - 1);
     let path = build.context.resolve(&with.model_path);
     let options = Options { threads: threads - beside, device: with.device, ..Options::default() };

@@ -1,18 +1,17 @@
-//! Descriptors of one frame, as plain as they can be and still mean what their names say. They judge the set; the
-//! library has better ones.
+//! Minimal descriptors of a frame, to judge the difficulty of the set. The library has better ones.
 
 use image::RgbImage;
 
-/// Frames are compared at this size, in pixels.
+/// Side of the frames that are compared, in pixels.
 pub(super) const SIDE: usize = 96;
 
 /// A frame of `SIDE` × `SIDE` pixels as floats from 0 to 1: red, green, blue of each pixel.
 pub(super) struct Frame(Vec<[f32; 3]>);
 
 impl Frame {
-    /// The picture, resized: each pixel is the mean of 2 × 2 samples.
+    /// Resizes a picture; each pixel is the mean of 2 × 2 samples.
     pub(super) fn new(picture: &RgbImage) -> Self {
-        let sample = |place: usize, side: u32| (place as u32 * side) / (2 * SIDE as u32);
+        let sample = |position: usize, side: u32| (position as u32 * side) / (2 * SIDE as u32);
         let colour = |x: usize, y: usize| {
             let samples = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(right, down)| {
                 let (x, y) = (sample(2 * x + right, picture.width()), sample(2 * y + down, picture.height()));
@@ -24,12 +23,12 @@ impl Frame {
         Self((0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (x, y))).map(|(x, y)| colour(x, y)).collect())
     }
 
-    /// The mean colours of a grid of `cells` × `cells`.
+    /// Mean colours of a grid of `cells` × `cells`.
     pub(super) fn colours(&self, cells: usize) -> Vec<f32> {
         let cell = SIDE / cells;
         let mut means = vec![0.0; 3 * cells * cells];
-        for (place, pixel) in self.0.iter().enumerate() {
-            let start = 3 * (place / SIDE / cell * cells + place % SIDE / cell);
+        for (position, pixel) in self.0.iter().enumerate() {
+            let start = 3 * (position / SIDE / cell * cells + position % SIDE / cell);
             for (mean, channel) in means[start..start + 3].iter_mut().zip(pixel) {
                 *mean += channel / (cell * cell) as f32;
             }
@@ -45,11 +44,12 @@ impl Frame {
         let luma: Vec<f32> = self.0.iter().map(|[r, g, b]| 0.299 * r + 0.587 * g + 0.114 * b).collect();
         let mut histograms = vec![[0.0_f32; BINS]; cells * cells];
         for (y, x) in (1..SIDE - 1).flat_map(|y| (1..SIDE - 1).map(move |x| (y, x))) {
-            let at = |y: usize, x: usize| luma[y * SIDE + x];
-            let (across, down) = (at(y, x + 1) - at(y, x - 1), at(y + 1, x) - at(y - 1, x));
+            let luma_at = |y: usize, x: usize| luma[y * SIDE + x];
+            let (across, down) =
+                (luma_at(y, x + 1) - luma_at(y, x - 1), luma_at(y + 1, x) - luma_at(y - 1, x));
             let turn = down.atan2(across) / std::f32::consts::PI;
-            let place = (turn - turn.floor()) * BINS as f32;
-            let (bin, share) = (place as usize % BINS, place.fract());
+            let position = (turn - turn.floor()) * BINS as f32;
+            let (bin, share) = (position as usize % BINS, position.fract());
             let strength = across.hypot(down) / (cell * cell) as f32;
             let histogram = &mut histograms[y / cell * cells + x / cell];
             histogram[bin] += strength * (1.0 - share);
@@ -66,13 +66,13 @@ impl Frame {
     }
 }
 
-/// The vector at unit length.
+/// Scales a vector to length 1.
 pub(super) fn unit(vector: Vec<f32>) -> Vec<f32> {
     let length = distance(&vector, &vec![0.0; vector.len()]).max(1e-9);
     vector.into_iter().map(|x| x / length).collect()
 }
 
-/// The Euclidean distance.
+/// Euclidean distance.
 pub(super) fn distance(one: &[f32], other: &[f32]) -> f32 {
     one.iter().zip(other).map(|(one, other)| (one - other) * (one - other)).sum::<f32>().sqrt()
 }

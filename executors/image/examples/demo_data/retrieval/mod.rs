@@ -1,5 +1,5 @@
-//! Whether the set is worth measuring on: mean colours must not solve it, and descriptors of colour, shape and texture
-//! must. Files are read back with the `image` crate as anybody would.
+//! Tests of the set's difficulty: mean colours must not be sufficient for retrieval, and descriptors of colour, shape
+//! and texture must be. Files are read back with the `image` crate.
 
 mod descriptor;
 
@@ -11,10 +11,10 @@ use image::{AnimationDecoder as _, DynamicImage, ImageReader};
 use self::descriptor::{Frame, distance, unit};
 use crate::arguments::Arguments;
 use crate::clip_class::{CLIP_CLASSES, ClipClass};
-use crate::content;
-use crate::dice::Purpose;
+use crate::file_content;
+use crate::file_plan::{FileEntry, Split, file_plan};
 use crate::flower_class::{FLOWER_CLASSES, FlowerClass};
-use crate::roster::{Entry, Split, roster};
+use crate::seeded_rng::Purpose;
 
 /// A file of the default set, read back.
 struct Sample {
@@ -23,7 +23,7 @@ struct Sample {
     frames: Vec<Frame>,
 }
 
-/// Every other frame of every clip: consecutive ones are much alike.
+/// Every other frame of every clip, because consecutive frames are similar.
 fn clips() -> Vec<Sample> {
     let arguments = Arguments::new("unused");
     let read = |bytes: Vec<u8>| {
@@ -31,38 +31,40 @@ fn clips() -> Vec<Sample> {
         let picture = |frame: image::Frame| DynamicImage::from(frame.into_buffer()).into_rgb8();
         frames.map(|frame| Frame::new(&picture(frame.unwrap()))).collect()
     };
-    let sample = |entry: Entry<ClipClass>| {
-        let frames = read(content::clip(arguments.seed, &entry).unwrap());
+    let sample = |entry: FileEntry<ClipClass>| {
+        let frames = read(file_content::clip(arguments.seed, &entry).unwrap());
         Sample { label: entry.class.label(), split: entry.split, frames }
     };
-    roster(&CLIP_CLASSES, &arguments, Purpose::Clip).into_iter().map(sample).collect()
+    file_plan(&CLIP_CLASSES, &arguments, Purpose::Clip).into_iter().map(sample).collect()
 }
 
 fn pictures() -> Vec<Sample> {
     let arguments = Arguments::new("unused");
-    let sample = |entry: Entry<FlowerClass>| {
-        let (bytes, _) = content::picture(arguments.seed, &entry).unwrap();
+    let sample = |entry: FileEntry<FlowerClass>| {
+        let (bytes, _) = file_content::picture(arguments.seed, &entry).unwrap();
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().unwrap();
         let frames = vec![Frame::new(&reader.decode().unwrap().into_rgb8())];
         Sample { label: entry.class.label.to_owned(), split: entry.split, frames }
     };
-    roster(&FLOWER_CLASSES, &arguments, Purpose::Picture).into_iter().map(sample).collect()
+    file_plan(&FLOWER_CLASSES, &arguments, Purpose::Picture).into_iter().map(sample).collect()
 }
 
-/// In how many cases of a hundred the nearest indexed file of a held-out one has the same label. `describe` makes the
-/// vectors of a file; two files are as far apart as their vectors are from the nearest one of the other, on average.
+/// Percentage of held-out files whose nearest indexed file has the same label. `describe` computes the vectors of a
+/// file. The distance between files is the mean distance of their vectors from the nearest vector of the other file,
+/// both ways.
 fn hits(samples: &[Sample], describe: impl Fn(&[Frame]) -> Vec<Vec<f32>>) -> f64 {
     let described: Vec<_> = samples.iter().map(|sample| (sample, describe(&sample.frames))).collect();
     let (queries, indexed): (Vec<_>, Vec<_>) =
         described.into_iter().partition(|(sample, _)| sample.split == Split::Query);
-    let right = queries.iter().filter(|(query, wanted)| {
-        let near = indexed.iter().map(|(sample, found)| (apart(wanted, found), &sample.label));
-        near.min_by(|(one, _), (other, _)| one.total_cmp(other)).unwrap().1 == &query.label
+    let right = queries.iter().filter(|(query, query_vectors)| {
+        let candidates =
+            indexed.iter().map(|(sample, vectors)| (file_distance(query_vectors, vectors), &sample.label));
+        candidates.min_by(|(one, _), (other, _)| one.total_cmp(other)).unwrap().1 == &query.label
     });
     100.0 * right.count() as f64 / queries.len() as f64
 }
 
-fn apart(one: &[Vec<f32>], other: &[Vec<f32>]) -> f32 {
+fn file_distance(one: &[Vec<f32>], other: &[Vec<f32>]) -> f32 {
     let table: Vec<Vec<f32>> = one.iter().map(|a| other.iter().map(|b| distance(a, b)).collect()).collect();
     let nearest = |distances: &mut dyn Iterator<Item = f32>| distances.fold(f32::INFINITY, f32::min);
     let forth: f32 = table.iter().map(|row| nearest(&mut row.iter().copied())).sum();
@@ -70,7 +72,7 @@ fn apart(one: &[Vec<f32>], other: &[Vec<f32>]) -> f32 {
     forth / one.len() as f32 + back / other.len() as f32
 }
 
-/// One vector of the mean colour over all frames.
+/// A single vector: the mean colour over all frames.
 fn mean_colour(frames: &[Frame]) -> Vec<Vec<f32>> {
     let colours: Vec<Vec<f32>> = frames.iter().map(|frame| frame.colours(1)).collect();
     vec![
@@ -80,20 +82,20 @@ fn mean_colour(frames: &[Frame]) -> Vec<Vec<f32>> {
     ]
 }
 
-/// One vector of mean colours in a 4 × 4 grid over the first, middle and last frame.
+/// A single vector: mean colours of a 4 × 4 grid in the first, middle and last frame.
 fn grid(frames: &[Frame]) -> Vec<Vec<f32>> {
     let three = [0, frames.len() / 2, frames.len() - 1];
     vec![three.iter().flat_map(|&number| frames[number].colours(4)).collect()]
 }
 
-/// Gradients and an 8 × 8 grid of colours for every frame.
+/// A vector for each frame: gradients and an 8 × 8 grid of colours.
 fn gradients_and_colours(frames: &[Frame]) -> Vec<Vec<f32>> {
     let joined = |frame: &Frame| [unit(frame.gradients(12)), unit(frame.colours(8))].concat();
     frames.iter().map(joined).collect()
 }
 
 #[test]
-fn colours_do_not_solve_the_clips_but_shapes_and_textures_do() {
+fn colours_are_not_sufficient_for_clips_but_shapes_and_textures_are() {
     let clips = clips();
     let (mean, grid) = (hits(&clips, mean_colour), hits(&clips, grid));
     let joined = hits(&clips, gradients_and_colours);
@@ -101,7 +103,7 @@ fn colours_do_not_solve_the_clips_but_shapes_and_textures_do() {
 }
 
 #[test]
-fn colours_do_not_solve_the_pictures_but_shapes_do() {
+fn colours_are_not_sufficient_for_pictures_but_shapes_are() {
     let pictures = pictures();
     let (mean, grid) = (hits(&pictures, mean_colour), hits(&pictures, grid));
     let joined = hits(&pictures, gradients_and_colours);
