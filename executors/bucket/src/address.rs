@@ -51,7 +51,7 @@ impl Provider {
     }
 }
 
-/// Whether a text is an address (with `://`) rather than a path.
+/// True if a text is an address (with `://`) rather than a path.
 pub fn is_address(text: &str) -> bool {
     text.contains("://")
 }

@@ -2,8 +2,8 @@
 //!
 //! Files are uploaded one by one under a unique prefix, and then the [`manifest`] with their sizes and checksums. Without a
 //! manifest there is no snapshot, so an interrupted upload is never restored. Downloaded files are compared with the
-//! manifest. Files are streamed: memory holds a few parts, however large the files are. Not here: indexes, of which this
-//! crate knows nothing.
+//! manifest. Files are streamed: memory holds a few parts, however large the files are. It does not depend on
+//! indexes.
 
 mod address;
 mod download;

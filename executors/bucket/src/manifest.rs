@@ -68,7 +68,7 @@ impl Manifest {
     }
 }
 
-/// Whether a name is a path inside the directory on every operating system.
+/// True if a name is a path inside the directory on every operating system.
 fn is_relative(name: &str) -> bool {
     let is_part =
         |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0', ':']);

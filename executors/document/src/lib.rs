@@ -1,7 +1,7 @@
 //! Executors for documents of any content: pass, log or remove them, clear their fields, truncate, sort and group their
 //! matches, and read the content of their URIs.
 //!
-//! Not here: executors that understand content (`flowrun-image`, `flowrun-text`), and merging the answers of several pods,
+//! Not here: executors that understand content (`flowrun-image`, `flowrun-text`), and merging the answers of pods,
 //! which the runtime does (Jina's `_merge_…` and `_concat` are reducers, not executors).
 
 mod clear;

@@ -19,7 +19,7 @@ fn media_type_of_data(data: &str) -> Option<String> {
     (is_token(kind) && is_token(subtype)).then(|| media_type.to_ascii_lowercase())
 }
 
-/// Whether a byte may occur in the name of a media type (restricted names, RFC 6838, 4.2).
+/// True if a byte may occur in the name of a media type (restricted names, RFC 6838, 4.2).
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte)
 }

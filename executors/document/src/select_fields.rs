@@ -1,4 +1,4 @@
-//! `SelectFields`: keeps the named fields and clears all others. The inverse is [`ExcludeFields`](super::exclude_fields).
+//! `SelectFields`: keeps the named fields and clears the rest. The inverse is [`ExcludeFields`](super::exclude_fields).
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
@@ -23,7 +23,7 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<SelectFieldsParameters
     create,
 );
 
-/// The executor, with the fields to clear instead of those to keep.
+/// The executor. It holds the fields to clear, not the selected ones.
 struct SelectFields {
     cleared: Vec<DocumentField>,
     access_paths: AccessPaths,

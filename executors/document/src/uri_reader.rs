@@ -33,7 +33,7 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<UriReaderParameters>(
 /// Largest number of files of one call that are read concurrently: enough for a disk, few enough for Tokio's threads.
 const READS_MAX: usize = 16;
 
-/// Content or error by URI. A URI of several documents is read once.
+/// Content or error by URI. A URI that occurs repeatedly is read once.
 type Contents = HashMap<String, Result<Bytes, ExecutorError>>;
 
 struct UriReader(UriReaderParameters);
@@ -88,7 +88,7 @@ impl UriReader {
     }
 }
 
-/// Whether the URI must be read. If a client sent bytes, they are the content and the URI is only a name.
+/// True if the URI must be read. If a client sent bytes, they are the content and the URI is only a name.
 fn is_unread(document: &Document) -> bool {
     document.blob.is_none() && !document.uri.is_empty()
 }

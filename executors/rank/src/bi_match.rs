@@ -11,7 +11,7 @@ flowrun_sdk::parameters! {
     struct BiMatchRankerParameters {
         /// Distance assumed for a chunk without a match; more than 0.
         d_miss: f64 = 2000.0,
-        /// Whether the query keeps its chunks; otherwise they are removed.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }
@@ -22,11 +22,11 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<BiMatchRankerParameter
     create,
 );
 
-/// Scores a document by the mean coverage of two sides, its own chunks and those of the query. The coverage of a side is
+/// Scores a document by the mean coverage of its own chunks and of the query's chunks. The coverage of either side is
 ///
 /// `1 − (Σ nearest + d_miss · (chunks − hit)) / (d_miss · chunks)`
 ///
-/// where `hit` of its `chunks` have a match, and `nearest` is the smallest distance of each of these. The number of chunks of
+/// where `hit` of its `chunks` have a match, and `nearest` is the smallest distance of each matched chunk. The number of chunks of
 /// a document is the tag `siblings` of its first matched chunk (smallest [`Id`]). The score is 1 when all chunks match at
 /// distance 0, and 0 when none match. Like in Jina, scores are not clamped: distances above `d_miss` give negative scores,
 /// and more matched chunks than `siblings` states give scores above 1.

@@ -14,7 +14,7 @@ flowrun_sdk::parameters! {
         b: f64 = 0.75,
         /// Smallest score that counts towards the term frequency.
         threshold: f64 = 0.1,
-        /// Whether the query keeps its chunks; otherwise they are removed.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// Id of a document or chunk, ordered by length, then by text.
 ///
-/// This order defines the first and the last of several hits; ties between ranked documents are broken by text instead.
+/// This order defines the first and the last hit; ties between ranked documents are broken by text instead.
 /// Decimal numbers without leading zeros (Jina's ids were integers) are in numeric order, and so are the chunks of a
 /// document: `clip#9` before `clip#10`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use crate::{Hits, RankedDocument, Ranker, executor};
 flowrun_sdk::parameters! {
     /// The parameters of `MaxRanker`.
     struct MaxRankerParameters {
-        /// Whether the query keeps its chunks; otherwise they are removed.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }

@@ -7,7 +7,7 @@ pub trait Ranker: Send {
     /// Name of the executor and of the scores that it sets.
     const NAME: &'static str;
 
-    /// Whether the ranker uses the number of chunks of a matched document.
+    /// True if the ranker uses the number of chunks of a matched document.
     const NEEDS_SIBLINGS: bool;
 
     /// Remedy for negative scores, for the error message of rankers that only support distances; `None` when negative scores

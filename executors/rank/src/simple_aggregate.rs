@@ -27,9 +27,9 @@ flowrun_sdk::parameters! {
     struct SimpleAggregateRankerParameters {
         /// Aggregate function of the scores of a document's chunks.
         aggregate_function: AggregateFunction,
-        /// Whether to rank by `1 / (1 + x)` of the aggregate `x`, for distances ≥ 0 (smaller is better).
+        /// Ranks by `1 / (1 + x)` of the aggregate `x`, for distances ≥ 0 (smaller is better).
         inverse_score: bool = false,
-        /// Whether the query keeps its chunks; otherwise they are removed.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }
@@ -45,7 +45,7 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<SimpleAggregateRankerP
 pub struct SimpleAggregateRanker {
     /// Aggregate function.
     pub aggregate_function: AggregateFunction,
-    /// Whether smaller aggregates are better.
+    /// True if smaller aggregates are better.
     pub inverse_score: bool,
 }
 

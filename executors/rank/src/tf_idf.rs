@@ -11,7 +11,7 @@ flowrun_sdk::parameters! {
     struct TfIdfRankerParameters {
         /// Smallest score that counts towards the term frequency.
         threshold: f64 = 0.1,
-        /// Whether the query keeps its chunks; otherwise they are removed.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }
@@ -26,7 +26,7 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<TfIdfRankerParameters>
 ///
 /// * `idf(q) = log10(Σ df / df(q) + 1e-10)`, with `df(q)` the number of hits of `q` in all documents;
 /// * `tf(q) = n(q) / chunks`, with `n(q)` the number of hits of `q` in the document that reach `threshold`, and `chunks` the
-///   tag `siblings` of the last of these; 0 if there are none.
+///   tag `siblings` of the last such hit; 0 without one.
 #[derive(Clone, Copy, Debug)]
 pub struct TfIdfRanker {
     /// Smallest score that counts towards the term frequency.

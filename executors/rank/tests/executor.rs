@@ -142,7 +142,7 @@ fn a_query_without_hits_has_no_matches() {
 /// Makes a match invalid.
 type Spoil = fn(&mut Document);
 
-/// The only failure of a batch of three queries, the second of which has an invalid match.
+/// The only failure of a batch of three queries, where the second one has an invalid match.
 fn failure(ranker: &str, spoil: impl FnOnce(&mut Document)) -> String {
     let mut spoilt = found("a", 1, 1.0);
     spoil(&mut spoilt);

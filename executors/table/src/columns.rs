@@ -151,7 +151,7 @@ fn role(field: &Field) -> Result<Role, String> {
     ))
 }
 
-/// Whether a column of this type can hold vectors: a list of floats.
+/// True if a column of this type can hold vectors: a list of floats.
 fn is_vector(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {

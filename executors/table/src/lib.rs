@@ -1,7 +1,7 @@
 //! Documents in tables: reads Parquet and Arrow IPC files, writes Parquet files. Each row is a document.
 //!
 //! [`columns`] maps columns to fields; [`rows`] converts rows of both formats to documents. Files are read by batches and
-//! written by row groups, so a file may be larger than memory. Not here: indexes, of which this crate knows nothing.
+//! written by row groups, so a file may be larger than memory. It does not depend on indexes.
 
 mod arrow;
 mod columns;

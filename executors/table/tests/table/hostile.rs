@@ -25,7 +25,7 @@ impl Random {
     }
 }
 
-/// A table with columns of several types.
+/// A table with columns of different types.
 fn batch() -> RecordBatch {
     let rows = 0..50_i16;
     let vectors = rows.clone().map(|row| Some(vec![Some(f32::from(row)), Some(1.0)]));
