@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use flowrun_bucket::{Bucket, is_address};
 use flowrun_index::tool::{self, ImportOptions};
-use flowrun_table as table;
 
 use super::exit::Exit;
+use super::optional::{Bucket, is_address, table};
 use super::tables::print;
 
 /// Extensions of the files that the index itself reads and writes.
