@@ -50,7 +50,7 @@ const CLIP: ([f32; 3], [f32; 3]) =
     ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_6, 0.275_777_1]);
 
 impl PresetDefaults {
-    /// The defaults of a preset; without one a picture is stretched, to 0 to 1.
+    /// The defaults of a preset. Without a preset, images are scaled to the input size and to values of 0 to 1.
     pub(super) fn new(preset: Option<Preset>) -> Self {
         let plain = Self {
             side: None,

@@ -57,7 +57,7 @@ pub enum RuntimeError {
     NamedLibrary(String),
     /// The library did not start in time.
     #[error(
-        "ONNX Runtime did not start libraries_in {} seconds: set ORT_DYLIB_PATH to another libonnxruntime.so, or run `flowrun doctor`",
+        "ONNX Runtime did not start within {} seconds: set ORT_DYLIB_PATH to another libonnxruntime.so, or run `flowrun doctor`",
         START_MAX.as_secs()
     )]
     Timeout,
