@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
     /// Invalid command line.
-    #[error("{0}\nusage: demo_data --out DIR [--seed N] [--per-class N] [--held-out N]")]
+    #[error("{0}\nusage: demo-data --out DIR [--seed N] [--per-class N] [--held-out N]")]
     Usage(String),
     /// The output directory contains other files.
     #[error("{} is not empty and contains no demo set; use another directory", .0.display())]

@@ -1,5 +1,5 @@
 //! Generates a labelled set of animated GIFs, pictures and captions, to measure retrieval without a download:
-//! `cargo run -p flowrun-image --example demo_data -- --out DIR`. The README in this directory describes the set.
+//! `cargo run -p flowrun-demo-data -- --out DIR`. The README of this package describes the set.
 //!
 //! The same arguments give the same bytes on every machine: random numbers come only from ChaCha8, and drawing uses no
 //! operation whose result depends on the system. The library's decoders and descriptors are deliberately not used,
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         Ok(summary) => (writeln!(std::io::stdout(), "{summary}"), ExitCode::SUCCESS),
         Err(error) => {
             let code = if matches!(error, DemoError::Usage(_)) { 2 } else { 1 };
-            (writeln!(std::io::stderr(), "demo_data: {error}"), ExitCode::from(code))
+            (writeln!(std::io::stderr(), "demo-data: {error}"), ExitCode::from(code))
         }
     };
     // A closed output is no failure; the result is the set and the exit code.
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_readme_names_every_class() {
-        let readme = include_str!("README.md");
+        let readme = include_str!("../README.md");
         for label in CLIP_CLASSES
             .map(|class| class.label())
             .iter()
