@@ -11,12 +11,12 @@ use crate::serving::Serving;
 /// Directory of the labelled data, which is generated on first use. Generating it again changes nothing.
 fn data() -> PathBuf {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/demo-data");
-    let generator = std::env::current_exe().unwrap().with_file_name("../examples/demo_data");
+    let generator = std::env::current_exe().unwrap().with_file_name("../demo-data");
     let mut command = if generator.is_file() {
         Command::new(generator)
     } else {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["run", "--quiet", "-p", "flowrun-image", "--example", "demo_data", "--"]);
+        cargo.args(["run", "--quiet", "-p", "flowrun-demo-data", "--"]);
         cargo
     };
     // Locked, because tests in other processes may generate it at the same time.

@@ -68,7 +68,7 @@ fn what_cannot_be_done_is_said_with_what_to_type() {
         ),
         (
             &["import", "b/0", "a.parquet", "--vector-column", "text"],
-            "a.parquet: column `text` is Utf8, and vectors are lists of floats; there are `id` (Utf8), `embedding` (",
+            "a.parquet: column `text` is Utf8, but vectors are lists of floats; there are `id` (Utf8), `embedding` (",
         ),
         (
             &["import", "b/0", "in.jsonl", "--vector-column", "x"],

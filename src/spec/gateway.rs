@@ -2,13 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
+use super::exposed::{ExposedEndpoint, exposed_endpoints};
 use super::fields::Fields;
-use super::polling::with_slash;
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Spanned, did_you_mean};
-use crate::yaml::{Node, Schema};
 
 /// What a flow says about being served.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +29,7 @@ pub struct GatewaySpec {
     /// The directories beneath which documents may name files, when the flow is served.
     pub files: Vec<PathBuf>,
     /// Endpoints with a path of their own: the path, and the endpoint that it stands for.
-    pub exposed: Vec<(String, String)>,
+    pub exposed: Vec<ExposedEndpoint>,
     /// The certificate to show; connections are in the clear when absent.
     pub tls: Option<TlsFiles>,
     /// How replies over gRPC are compressed, for clients that accept it.
@@ -88,7 +85,10 @@ pub(super) fn gateway(fields: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySp
         no_debug_endpoints: flag("no_debug_endpoints"),
         logserver: flag("logserver"),
         files: reader.paths(fields.node("files")).into_iter().map(|path| path.value).collect(),
-        exposed: fields.node("expose_endpoints").map(|node| exposed(node, reader)).unwrap_or_default(),
+        exposed: fields
+            .node("expose_endpoints")
+            .map(|node| exposed_endpoints(node, flag("no_crud_endpoints"), reader))
+            .unwrap_or_default(),
         tls: tls(fields, reader),
         compression: match text("compression").map(|word| word.to_ascii_lowercase()).as_deref() {
             Some("gzip") => Some(Compression::Gzip),
@@ -147,24 +147,4 @@ fn protocols(fields: &Fields<'_>, reader: &mut Reader<'_>) {
             reader.report.push(Diagnostic::at(Code::WrongType, span, message).help(help));
         }
     }
-}
-
-/// Jina's form: a mapping, or the JSON of one, from endpoints to what is told about their paths.
-fn exposed(node: &Node, reader: &mut Reader<'_>) -> Vec<(String, String)> {
-    let value = match node.text() {
-        Some(text) => serde_json::from_str(text).unwrap_or_default(),
-        None => node.to_json(Schema::Yaml11),
-    };
-    let Value::Object(endpoints) = value else {
-        let message = "`expose_endpoints` must be a mapping from endpoints to paths";
-        let help = "write `expose_endpoints: {/foo: {path: /foo}}`";
-        reader.report.push(Diagnostic::at(Code::WrongType, node.span, message).help(help));
-        return Vec::new();
-    };
-    let path = |(endpoint, told): (String, Value)| {
-        let endpoint = with_slash(&endpoint);
-        let path = told.get("path").and_then(Value::as_str).map_or_else(|| endpoint.clone(), with_slash);
-        (path, endpoint)
-    };
-    endpoints.into_iter().map(path).collect()
 }

@@ -10,6 +10,7 @@ mod dialect;
 mod drivers;
 mod executor;
 mod executor_yaml;
+mod exposed;
 mod fields;
 mod flow;
 mod gateway;
@@ -37,6 +38,7 @@ pub use dialect::Dialect;
 pub use executor::{
     ExecutorSpec, Handler, Parameters, PythonModule, Requests, Step, StepTarget, Uses, method_endpoint,
 };
+pub use exposed::ExposedEndpoint;
 pub use flow::{FlowSpec, JobSpec, Join, Needs, PodSpec, PythonSpec, WhenFull};
 pub use gateway::{Compression, GatewaySpec, TlsFiles, TracesSpec};
 pub use key::{Effect, Key, Kind};
