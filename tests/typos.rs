@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use flowrun::diagnostic::suggest;
-use flowrun::spec::keys::PLACES;
+use flowrun::spec::keys::SECTIONS;
 
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz_";
 
@@ -40,14 +40,16 @@ fn misspellings(word: &str) -> BTreeSet<String> {
 #[test]
 fn at_least_95_of_100_misspellings_of_a_key_by_one_letter_get_the_right_suggestion() {
     let (mut right, mut all, mut wrong) = (0, 0, Vec::new());
-    for place in PLACES {
-        let known: BTreeSet<&str> = place.spellings().collect();
+    for section in SECTIONS {
+        let known: BTreeSet<&str> = section.spellings().collect();
         for spelling in &known {
             for word in misspellings(spelling).into_iter().filter(|word| !known.contains(word.as_str())) {
                 all += 1;
                 match suggest(&word, known.iter().copied()) {
                     Some(suggested) if suggested == *spelling => right += 1,
-                    other => wrong.push(format!("{}: `{word}` for `{spelling}` gave {other:?}", place.name)),
+                    other => {
+                        wrong.push(format!("{}: `{word}` for `{spelling}` gave {other:?}", section.title))
+                    }
                 }
             }
         }

@@ -75,6 +75,11 @@ impl Node {
         }
     }
 
+    /// The items of a list, or the node itself as the only item.
+    pub fn items(&self) -> &[Self] {
+        self.sequence().unwrap_or(std::slice::from_ref(self))
+    }
+
     /// The mapping that the node is.
     pub fn mapping(&self) -> Option<&Mapping> {
         match &self.value {
