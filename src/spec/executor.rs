@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
-use super::BatchingTable;
+use super::batching::BatchingTable;
 use crate::diagnostic::{Span, Spanned};
 use crate::yaml::{Node, Schema};
 
 /// The executor that calls a remote one.
-pub(super) const REMOTE_EXECUTOR: &str = "RemoteExecutor";
+const REMOTE_EXECUTOR: &str = "RemoteExecutor";
 
 /// The value of `uses`.
 #[derive(Clone, Debug)]
@@ -33,6 +33,18 @@ pub enum Uses {
 }
 
 impl Uses {
+    /// The executor that calls the remote one at `addresses`, its replicas. `spans` are those of the key and its value.
+    pub(super) fn remote(
+        addresses: Vec<String>,
+        written: Vec<String>,
+        spans: (Span, Span),
+        directory: PathBuf,
+    ) -> Self {
+        let mut spec = ExecutorSpec::of_class(REMOTE_EXECUTOR, spans.1, directory);
+        spec.with.insert("addresses", spans, addresses.into(), written.into());
+        Self::Class(Box::new(spec))
+    }
+
     /// Whether the executor calls a remote one.
     pub(super) fn is_remote(&self) -> bool {
         matches!(self, Self::Class(spec) if spec.class.value == REMOTE_EXECUTOR)

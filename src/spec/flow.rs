@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choices::WhenFull;
+use super::dialect::Dialect;
 use super::gateway::GatewaySpec;
-use super::{Dialect, PodSpec};
+use super::pod::PodSpec;
 use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned};
 
 /// A flow as its file specifies it. Names are not yet resolved, executors not yet found.

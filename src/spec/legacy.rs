@@ -1,6 +1,7 @@
 //! Reads flows of Jina 0.x, whose pods are a mapping, and of 1.x, whose pods are a list.
 
 use super::choices::{Inspect, Method};
+use super::dialect::Dialect;
 use super::fields::Fields;
 use super::flow::FlowSpec;
 use super::keys::{
@@ -11,7 +12,7 @@ use super::pod::{self, Defaults, Join, Needs, PodSpec};
 use super::polling::{Polling, PollingTable};
 use super::reader::Reader;
 use super::reducer::Reducer;
-use super::{Dialect, settings, uses};
+use super::{settings, uses};
 use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::yaml::Node;
 

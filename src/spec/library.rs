@@ -61,7 +61,8 @@ pub(super) fn pin_for_pod(executor: &mut Uses, fields: &Fields<'_>, reader: &mut
 fn pin(libraries: &mut [LibrarySpec], fields: &Fields<'_>, reader: &mut Reader<'_>) {
     let (Some(hashes), Some(span)) = (fields.get(&SHA256), fields.key_span(&SHA256)) else { return };
     if hashes.len() != libraries.len() {
-        let message = format!("`sha256` has {} hashes for {} plugins", hashes.len(), libraries.len());
+        let message =
+            format!("`sha256` has {} hashes, but there are {} plugins", hashes.len(), libraries.len());
         let help = "write one hash per library, in the same order: `flowrun plugin check FILE` prints it";
         reader.report.push(Diagnostic::at(Code::WrongType, span, message).help(help));
         return;

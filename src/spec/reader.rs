@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::dialect::Dialect;
 use super::fields::Fields;
 use super::keys::Section;
-use super::{Dialect, path};
+use super::path;
 use crate::diagnostic::{Report, Sources, Span, Spanned};
 use crate::yaml::{Environment, Mapping, Node, Scalar};
 

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::executor::{ExecutorSpec, REMOTE_EXECUTOR, Uses};
+use super::executor::Uses;
 use super::fields::Fields;
 use super::flow::FlowSpec;
 use super::key::KeyName;
@@ -94,20 +94,7 @@ pub(super) fn external(fields: &Fields<'_>, pod: Span, reader: &mut Reader<'_>) 
         let message = "`uses` has no effect: with `external`, the executor is remote";
         reader.report.push(Diagnostic::at(Code::WithoutEffect, uses, message));
     }
-    Spanned::new(executor_at(found, as_written, key, span, reader), span)
-}
-
-/// The executor that calls the remote one at these addresses, its replicas.
-pub(super) fn executor_at(
-    addresses: Vec<String>,
-    written: Vec<String>,
-    key: Span,
-    value: Span,
-    reader: &Reader<'_>,
-) -> Uses {
-    let mut spec = ExecutorSpec::of_class(REMOTE_EXECUTOR, value, reader.directory(value));
-    spec.with.insert("addresses", (key, value), addresses.into(), written.into());
-    Uses::Class(Box::new(spec))
+    Spanned::new(Uses::remote(found, as_written, (key, span), reader.directory(span)), span)
 }
 
 fn scalars(node: Option<&Node>) -> Vec<&Scalar> {

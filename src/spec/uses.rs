@@ -2,7 +2,7 @@
 
 use super::executor::{ExecutorSpec, PythonModule, Uses, dotted_class, is_library};
 use super::reader::Reader;
-use super::{executor_yaml, library, path, remote};
+use super::{executor_yaml, library, path};
 use crate::diagnostic::{Span, Spanned};
 use crate::yaml::{self, Node, Scalar};
 
@@ -99,7 +99,8 @@ fn from_scheme(scheme: &str, rest: &str, span: Span, reader: &Reader<'_>) -> Use
         }
         Some("grpc" | "grpcs") => {
             let address = vec![format!("{scheme}://{rest}")];
-            remote::executor_at(address, vec![reader.sources.slice(span).to_owned()], span, span, reader)
+            let written = vec![reader.sources.slice(span).to_owned()];
+            Uses::remote(address, written, (span, span), reader.directory(span))
         }
         Some("http" | "https" | "ws" | "wss") => unresolved(
             &format!("{scheme}://{rest}"),

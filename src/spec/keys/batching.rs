@@ -1,6 +1,6 @@
 //! Dynamic batching of one endpoint.
 
-use super::keys;
+use super::declare::keys;
 use crate::limits::{BATCH_DOCUMENTS_MAX, BATCH_WAIT_MILLISECONDS_MAX};
 use crate::spec::key::{Count, Flag, Key, KeyRow};
 

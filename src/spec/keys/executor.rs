@@ -1,6 +1,7 @@
 //! An executor's own YAML, of every version.
 
-use super::{keys, shared};
+use super::declare::keys;
+use super::shared;
 use crate::spec::key::{AnyNode, Key, KeyRow, List, MappingNode};
 
 const STATE: &str = "it configures Jina's saved executor state";

@@ -1,6 +1,7 @@
 //! Keys that only flowrun has. A Jina file needs none of them.
 
-use super::{keys, shared};
+use super::declare::keys;
+use super::shared;
 use crate::limits::{CONCURRENCY_MAX, REQUEST_SIZE_MAX};
 use crate::spec::choices::{Isolation, WhenFull};
 use crate::spec::key::{AnyNode, Choice, Count, Flag, Key, KeyRow, Milliseconds, PathNode, PathNodes, Text};

@@ -1,7 +1,8 @@
 //! The gateway of Jina 2 and 3: keys of a flow, and of a Deployment, which is a flow of one executor.
 
+use super::declare::keys;
 use super::reasons::SERVING;
-use super::{keys, shared};
+use super::shared;
 use crate::spec::choices::Compression;
 use crate::spec::key::{AnyNode, Choice, Count, Flag, Key, KeyRow, PathNode, Text, Texts};
 

@@ -1,7 +1,8 @@
 //! The flow level of Jina 0.x and 1.x.
 
+use super::declare::keys;
 use super::reasons::{ERRORS, LOGGING, MESSAGES, ON_DISK, PROCESSES, SERVING};
-use super::{keys, shared};
+use super::shared;
 use crate::spec::key::{AnyNode, Key, KeyRow};
 
 keys! {

@@ -1,7 +1,8 @@
 //! A pod of Jina 0.x and 1.x.
 
+use super::declare::keys;
 use super::reasons::{CONTAINERS, ERRORS, LOGGING, MEMORY, ON_DISK, PROCESSES, SCHEDULING};
-use super::{keys, shared};
+use super::shared;
 use crate::limits::COPIES_MAX;
 use crate::spec::key::{Count, Flag, Key, KeyRow, Text};
 

@@ -1,9 +1,10 @@
 //! The key tables: every key of every dialect, supported, ignored with a reason, or rejected with an alternative.
 //!
-//! Keys that parsers read are declared with [`keys!`], next to the table that they belong to. A key that several tables
+//! Keys that parsers read are declared with [`keys!`](declare::keys), next to the table that they belong to. A key that several tables
 //! list under one name and type is declared in [`shared`]; a table may give it other documentation or other spellings.
 
 mod batching;
+mod declare;
 mod executor;
 mod extensions;
 mod gateway;
@@ -17,33 +18,6 @@ mod shared;
 mod strategy;
 
 use super::key::KeyRow;
-
-/// Declares typed keys, and a private twin of each for the tables.
-///
-/// Parsers read by the key, tables list the twin. A key that no parser reads and a key that is in no table are therefore
-/// dead code, and dead code does not compile here. Both are made from the same tokens, so that they cannot differ.
-macro_rules! keys {
-    ($($name:ident: $type:ty = $key:expr;)*) => {
-        $(
-            #[deny(dead_code)]
-            pub(in crate::spec) const $name: $crate::spec::key::Key<$type> = $key;
-        )*
-
-        /// The rows of the keys, for tables.
-        pub(super) mod rows {
-            use super::*;
-
-            $(
-                #[deny(dead_code)]
-                pub(in crate::spec::keys) const $name: $crate::spec::key::KeyRow = {
-                    const KEY: $crate::spec::key::Key<$type> = $key;
-                    KEY.row()
-                };
-            )*
-        }
-    };
-}
-use keys;
 
 pub(super) use batching::*;
 pub(super) use executor::*;

@@ -1,7 +1,8 @@
 //! Keys with one meaning at a flow of Jina 2 and 3, at its executors, and at a Deployment.
 
+use super::declare::keys;
 use super::reasons::{LOGGING, MESSAGES, PROCESSES, SERVING};
-use super::{keys, shared};
+use super::shared;
 use crate::limits::RETRIES_MAX;
 use crate::spec::key::{CountOrDefault, Key, KeyRow, Milliseconds};
 

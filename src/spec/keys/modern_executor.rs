@@ -1,7 +1,8 @@
 //! An executor of a flow of Jina 2 and 3, and the `with:` of a Deployment.
 
+use super::declare::keys;
 use super::reasons::{CONTAINERS, ERRORS, LOGGING, MEMORY, MESSAGES, ON_DISK, PROCESSES, SCHEDULING};
-use super::{keys, shared};
+use super::shared;
 use crate::spec::choices::DocumentSchema;
 use crate::spec::key::{Choice, Flag, Key, KeyRow, MappingNode, PathNode, Texts};
 

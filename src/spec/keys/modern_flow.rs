@@ -1,7 +1,8 @@
 //! The flow level of Jina 2 and 3.
 
+use super::declare::keys;
 use super::reasons::{LOGGING, MESSAGES, PROCESSES};
-use super::{keys, shared};
+use super::shared;
 use crate::spec::key::{AnyNode, Key, KeyRow, MappingNode};
 
 const CUSTOM_GATEWAY: &str = "custom gateways are not supported in this version; remove the key";

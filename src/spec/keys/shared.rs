@@ -1,6 +1,6 @@
 //! Keys that several tables list under one name and type.
 
-use super::keys;
+use super::declare::keys;
 use crate::limits::{COPIES_MAX, PREFETCH_MAX};
 use crate::spec::choices::{Inspect, Method};
 use crate::spec::key::{AnyNode, Choice, Count, Flag, Key, MappingNode, Milliseconds, PathNode, Text, Texts};

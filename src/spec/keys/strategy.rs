@@ -1,6 +1,6 @@
 //! `strategy:` of a pod with shards, as a mapping.
 
-use super::keys;
+use super::declare::keys;
 use crate::limits::{CLUSTERS_MAX, COPIES_MAX};
 use crate::spec::key::{AnyNode, Count, Flag, Key, KeyRow, MappingNode, Text};
 
