@@ -51,12 +51,12 @@ macro_rules! codes {
                 match self { $(Self::$variant => Severity::$severity,)* }
             }
 
-            /// Whether Jina accepts the mistake, so that `--lenient` does too.
+            /// True if Jina accepts the mistake, so that `--lenient` does too.
             pub fn accepted_by_jina(self) -> bool {
                 match self { $(Self::$variant => codes!(@accepts $($trait)?),)* }
             }
 
-            /// Whether the flow can still be checked and drawn, so that this is an error of `flowrun run` only.
+            /// True if the flow can still be checked and drawn, so that this is an error of `flowrun run` only.
             pub fn blocks_run_only(self) -> bool {
                 match self { $(Self::$variant => codes!(@blocks $($trait)?),)* }
             }

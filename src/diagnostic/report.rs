@@ -137,17 +137,17 @@ impl Report {
         self.len() - self.diagnostics.len()
     }
 
-    /// Whether there are no diagnostics.
+    /// True if there are no diagnostics.
     pub fn is_empty(&self) -> bool {
         self.diagnostics.is_empty()
     }
 
-    /// Whether an error blocks the next stage.
+    /// True if an error blocks the next stage.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }
 
-    /// Whether there are errors, all of which Jina accepts silently.
+    /// True if there are errors and Jina accepts all of them silently.
     pub fn lenient_accepts_all(&self) -> bool {
         let mut errors =
             self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).peekable();

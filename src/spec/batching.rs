@@ -15,7 +15,7 @@ use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::limits::{BATCH_DOCUMENTS_AUTO, BATCH_DOCUMENTS_DEFAULT, BATCH_WAIT_DEFAULT};
 use crate::yaml::Node;
 
-/// `auto`: batches the requests that are queued when a worker becomes free, and waits for no others.
+/// `auto`: batches the requests that are queued when a worker becomes free, without waiting for more.
 const AUTO: Batching = Batching { documents: BATCH_DOCUMENTS_AUTO, wait: Duration::ZERO, flush_all: true };
 
 /// The batching of every endpoint; most have none.
@@ -31,7 +31,7 @@ impl BatchingTable {
         self.by_endpoint.get(endpoint).copied().or(self.default)
     }
 
-    /// Whether no endpoint has batching.
+    /// True if no endpoint has batching.
     pub fn is_empty(&self) -> bool {
         self.by_endpoint.is_empty() && self.default.is_none()
     }
@@ -42,7 +42,7 @@ impl BatchingTable {
         named.chain(self.default.map(|batching| ("*", batching)))
     }
 
-    /// The table with these endpoints; `*` is the default of all others.
+    /// The table with these endpoints; `*` is the default of all other endpoints.
     pub fn from_entries(entries: impl IntoIterator<Item = (String, Batching)>) -> Self {
         let mut table = Self::default();
         entries.into_iter().for_each(|(endpoint, batching)| table.insert(&endpoint, batching));

@@ -49,7 +49,7 @@ pub(super) fn step(
     }
 }
 
-/// Whether a driver calls an executor, and so needs a component.
+/// True if a driver calls an executor, and so needs a component.
 pub(super) fn calls_executor(driver: &str, with: &Value) -> bool {
     matches!(translate(driver, with), Some(Translation::Call(..)))
 }

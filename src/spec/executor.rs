@@ -22,7 +22,7 @@ pub enum Uses {
         written: String,
         /// Reason why it cannot be run.
         reason: String,
-        /// What to do instead.
+        /// Suggested alternative.
         help: Option<String>,
     },
     /// An executor whose YAML has errors, which are in the report already.
@@ -45,7 +45,7 @@ impl Uses {
         Self::Class(Box::new(spec))
     }
 
-    /// Whether the executor calls a remote one.
+    /// True if the executor calls a remote one.
     pub(super) fn is_remote(&self) -> bool {
         matches!(self, Self::Class(spec) if spec.class.value == REMOTE_EXECUTOR)
     }
@@ -96,7 +96,7 @@ impl ExecutorSpec {
         }
     }
 
-    /// Whether `uses` is the path of a library, and the class thus the only executor in it.
+    /// True if `uses` is the path of a library, and the class thus the only executor in it.
     pub fn names_library_file(&self) -> bool {
         is_library(&self.class.value)
     }
@@ -112,7 +112,7 @@ pub struct PythonModule {
 }
 
 impl PythonModule {
-    /// Whether it is the name of a module, not a path.
+    /// True if it is the name of a module, not a path.
     pub fn is_module_name(&self) -> bool {
         self.file.is_none() && !self.written.ends_with(".py") && !self.written.contains('/')
     }
@@ -131,7 +131,7 @@ pub struct LibrarySpec {
     pub sha256: Option<Spanned<String>>,
 }
 
-/// Whether `text` is the name of a shared library.
+/// True if `text` is the name of a shared library.
 pub(super) fn is_library(text: &str) -> bool {
     text.ends_with(".so") || text.ends_with(".dylib")
 }
@@ -202,7 +202,7 @@ impl Parameters {
 pub struct Requests {
     /// Handlers, in order; the first one that matches a request is used.
     pub handlers: Vec<Handler>,
-    /// Whether requests without a handler pass through, instead of calling the executor.
+    /// True if requests without a handler pass through, instead of calling the executor.
     pub pass_unmatched: bool,
 }
 

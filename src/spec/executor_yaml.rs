@@ -104,7 +104,7 @@ pub(super) fn override_with(
 /// The calls of an executor without `requests:`.
 ///
 /// A simple executor is called with every request as it is. Of the compound ones Jina gives indexers of vectors and
-/// documents (`ChunkIndexer`, …) handlers of their own; others call their components in order.
+/// documents (`ChunkIndexer`, …) handlers of their own; all other executors call their components in order.
 fn default_requests(spec: &ExecutorSpec) -> Requests {
     if spec.components.is_empty() {
         return Requests::default();

@@ -69,7 +69,7 @@ impl FlowSpec {
         numbered.into_iter().find(|candidate| !self.has_pod(candidate)).unwrap_or_default()
     }
 
-    /// Whether a pod has this name.
+    /// True if a pod has this name.
     pub(super) fn has_pod(&self, name: &str) -> bool {
         self.pods.iter().any(|pod| pod.name.value == name)
     }

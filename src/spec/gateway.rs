@@ -27,13 +27,13 @@ pub struct GatewaySpec {
     pub title: Option<String>,
     /// Description of the service.
     pub description: Option<String>,
-    /// Whether web pages of other origins may call it.
+    /// True if web pages of other origins may call it.
     pub cors: bool,
-    /// Whether `/index`, `/search`, `/update` and `/delete` have no HTTP path.
+    /// True if `/index`, `/search`, `/update` and `/delete` have no HTTP path.
     pub no_crud_endpoints: bool,
-    /// Whether `/post` and `/status` have no HTTP path.
+    /// True if `/post` and `/status` have no HTTP path.
     pub no_debug_endpoints: bool,
-    /// Whether `/dashboard` is served, which shows the running flow.
+    /// True if `/dashboard` is served, which shows the running flow.
     pub logserver: bool,
     /// Directories of files that documents of a served flow may name.
     pub files: Vec<PathBuf>,
@@ -50,7 +50,7 @@ pub struct GatewaySpec {
 /// Export of traces to an OpenTelemetry collector.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TracesSpec {
-    /// Whether traces are exported; if the flow does not set it, the environment may.
+    /// True if traces are exported; if the flow does not set it, the environment may.
     pub enabled: Option<bool>,
     /// Address of the collector.
     pub host: Option<String>,

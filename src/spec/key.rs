@@ -37,11 +37,11 @@ pub struct KeyRow {
 /// Effect of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
-    /// It does what its documentation says.
+    /// It has the documented effect.
     Supported,
     /// It is accepted and has no effect, for this reason.
     Ignored(&'static str),
-    /// It is rejected; the text says what to do instead.
+    /// It is rejected; the text is the alternative.
     Rejected(&'static str),
 }
 
@@ -61,7 +61,7 @@ impl KeyRow {
         Self { name, aliases: &[], value: ValueKind::Any("any value"), support, documentation: "" }
     }
 
-    /// A key that is rejected; `instead` says what to do.
+    /// A key that is rejected; `instead` is the alternative.
     pub(super) const fn rejected(name: &'static str, instead: &'static str) -> Self {
         let support = Support::Rejected(instead);
         Self { name, aliases: &[], value: ValueKind::Any("any value"), support, documentation: "" }

@@ -124,8 +124,8 @@ fn remote_unsupported(fields: &Fields<'_>) -> Option<Spanned<String>> {
 
 /// Reads `replicas`, `parallel`, `polling` and `separated_workspace`.
 ///
-/// Jina 0.x has one kind of copies: those with a workspace each, and those polled `all`, are shards here; others are
-/// replicas. In the list form `parallel` are shards and `replicas` are replicas.
+/// Jina 0.x has one kind of copies: those with a workspace each, and those polled `all`, are shards here; all
+/// other copies are replicas. In the list form `parallel` are shards and `replicas` are replicas.
 fn read_copies(pod: &mut PodSpec, fields: &Fields<'_>, reader: &mut Reader<'_>) {
     let polling = fields.get(&POLLING);
     let word = polling.and_then(Node::text).map(str::to_ascii_uppercase);

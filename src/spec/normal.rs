@@ -115,7 +115,7 @@ fn executor(executor: &Uses) -> Value {
     }
 }
 
-/// Whether the class alone specifies the executor.
+/// True if the class alone specifies the executor.
 fn is_plain(spec: &ExecutorSpec) -> bool {
     spec.with.values.is_empty()
         && spec.name == spec.class.value

@@ -77,7 +77,7 @@ pub struct PodSpec {
 }
 
 impl PodSpec {
-    /// Whether its executor is remote, callable or not.
+    /// True if its executor is remote, callable or not.
     pub fn is_remote(&self) -> bool {
         self.remote_unsupported.is_some() || self.executor.value.is_remote()
     }
@@ -90,7 +90,7 @@ pub struct PythonSpec {
     pub written: Spanned<String>,
     /// Path of the interpreter or of its environment; a bare name is left as written, for a search in `$PATH`.
     pub path: PathBuf,
-    /// Whether the pod itself sets it: then a built-in class of the same name is not used.
+    /// True if the pod itself sets it: then a built-in class of the same name is not used.
     pub set_on_pod: bool,
 }
 
@@ -99,7 +99,7 @@ pub struct PythonSpec {
 pub enum Needs {
     /// The pod written before it; the gateway, for the first one.
     Previous,
-    /// The pods of these names.
+    /// Pods with these names.
     Named(Vec<Spanned<String>>),
     /// Every earlier pod that no other pod needs.
     AllLeaves,

@@ -74,7 +74,7 @@ impl PollingTable {
         named.chain(std::iter::once(("*", self.default)))
     }
 
-    /// Whether any endpoint is polled `RELEVANT`.
+    /// True if any endpoint is polled `RELEVANT`.
     pub fn has_relevant(&self) -> bool {
         self.entries().any(|(_, polling)| polling == Polling::Relevant)
     }

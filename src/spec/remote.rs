@@ -55,12 +55,12 @@ const LOCAL_ONLY: [KeyName; 10] = [
     ISOLATE.name(),
 ];
 
-/// Whether a pod sets `external: true`.
+/// True if a pod sets `external: true`.
 pub(super) fn is_external(fields: &Fields<'_>) -> bool {
     fields.get(&EXTERNAL) == Some(true)
 }
 
-/// Whether the pod's `uses` is an address.
+/// True if the pod's `uses` is an address.
 pub(super) fn is_address(fields: &Fields<'_>) -> bool {
     let scheme = |text: &str| text.starts_with("grpc://") || text.starts_with("grpcs://");
     fields.node(&USES).and_then(Node::text).is_some_and(|uses| scheme(uses.trim()))

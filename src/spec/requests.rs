@@ -136,7 +136,7 @@ pub(super) fn component(components: &[ExecutorSpec], name: &str) -> Option<usize
         .or_else(|| first(&|component| derives(&component.class.value, name)))
 }
 
-/// Whether Jina's class `class` derives from `base`, as far as the names show.
+/// True if Jina's class `class` derives from `base`, as far as the names show.
 fn derives(class: &str, base: &str) -> bool {
     let documents = ["Pb", "Leveldb", "KV", "Mongo"].iter().any(|part| class.contains(part));
     match base {

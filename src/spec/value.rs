@@ -25,7 +25,7 @@ pub enum ValueKind {
     Path,
     /// A path, or a list of paths.
     Paths,
-    /// One of these words, in any case.
+    /// One word of a list, in any case.
     Choice(fn() -> Vec<&'static str>),
     /// A mapping.
     Mapping,
@@ -93,7 +93,7 @@ pub(super) fn texts(node: &Node) -> Option<Vec<Spanned<&str>>> {
     })
 }
 
-/// Whether `value` is accepted by `kind`.
+/// True if `value` is accepted by `kind`.
 pub(super) fn accepts(kind: ValueKind, value: &Node) -> bool {
     let signed = || value.text().and_then(|text| text.trim().parse::<i64>().ok());
     let strings = || match value.sequence() {

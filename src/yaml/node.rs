@@ -34,7 +34,7 @@ pub struct Scalar {
     pub text: String,
     /// The text as written, for messages: it contains no secrets.
     pub written: String,
-    /// Whether it is unquoted, and so may be a number, boolean or null.
+    /// True if it is unquoted, and so may be a number, boolean or null.
     pub plain: bool,
     /// Origin of the text.
     pub origin: Origin,
@@ -88,7 +88,7 @@ impl Node {
         }
     }
 
-    /// Whether the node is `~`, `null`, or has no value.
+    /// True if the node is `~`, `null`, or has no value.
     pub fn is_null(&self) -> bool {
         self.scalar().is_some_and(|scalar| {
             scalar.plain && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL")

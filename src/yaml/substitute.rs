@@ -56,13 +56,13 @@ fn expand_references(root: &mut Node, expander: &mut Expander<'_>, last: bool) -
     pending
 }
 
-/// Whether the scalar, as written, contains a reference.
+/// True if the scalar, as written, contains a reference.
 fn has_reference(scalar: &Scalar) -> bool {
     scalar.written.contains(['$', '{'])
         && parts(&scalar.written).iter().any(|part| matches!(part, Part::Reference { .. }))
 }
 
-/// Whether the scalar's text is final.
+/// True if the scalar's text is final.
 fn is_expanded(scalar: &Scalar) -> bool {
     scalar.text != scalar.written || !has_reference(scalar)
 }
