@@ -253,7 +253,7 @@ bench-index-10m: setup
 
 crash: setup
 	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 FLOWRUN_POWER_FAILURES=5000 \
-	    cargo test --quiet --workspace --test index -- storm:: damage:: killed:: power::
+	    cargo test --quiet --workspace --test index -- repeated_crashes:: damage:: crash:: power_failure::
 
 # Both sides compute with the same library.
 bench-models: minilm models
@@ -280,7 +280,7 @@ bench-sentences: minilm
 	    $(SENTENCES_ENVIRONMENT)/bin/python -B benches/peers/sentences.py sentence-transformers
 
 storm: setup
-	FLOWRUN_ENDINGS=1000 cargo test --quiet --workspace --test flowrun -- load::whenever
+	FLOWRUN_ENDINGS=1000 cargo test --quiet --workspace --test flowrun -- load::no_accepted
 
 docs: setup
 	FLOWRUN_BLESS=1 cargo test --quiet --workspace --test flowrun -- reference

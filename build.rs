@@ -1,5 +1,6 @@
-//! Compiles the gateway's own messages from `proto/` without a `protoc` on the machine; those with documents are the
-//! SDK's. And lists the files of the SDK, which the program carries.
+//! Generates code for the program: the gateway's protobuf messages, and a table of the SDK's files.
+//!
+//! The messages in `proto/` are compiled without `protoc`. Messages with documents are compiled by the SDK.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,19 +10,19 @@ use prost::Message as _;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let out = std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
-    // What reflection serves: the schema as it is.
+    // Descriptors for the gRPC reflection service.
     let files = ["jina.proto", "docarray2.proto", "health.proto", "reflection.proto"];
     let descriptors = protox::compile(files, ["proto"])?;
     std::fs::write(Path::new(&out).join("descriptors.bin"), descriptors.encode_to_vec())?;
-    std::fs::write(Path::new(&out).join("sdk.rs"), sdk()?)?;
-    let mut own = protox::compile(["health.proto", "otlp.proto", "reflection.proto"], ["proto"])?;
-    own.file.iter_mut().for_each(|file| file.service.clear());
-    prost_build::Config::new().bytes(["."]).btree_map(["."]).compile_fds(own)?;
+    std::fs::write(Path::new(&out).join("sdk.rs"), sdk_files()?)?;
+    let mut messages = protox::compile(["health.proto", "otlp.proto", "reflection.proto"], ["proto"])?;
+    messages.file.iter_mut().for_each(|file| file.service.clear());
+    prost_build::Config::new().bytes(["."]).btree_map(["."]).compile_fds(messages)?;
     Ok(())
 }
 
-/// The files of the SDK as a table of names and contents: new executors are made with it, wherever they are made.
-fn sdk() -> Result<String, Box<dyn std::error::Error>> {
+/// Rust source of a table of the SDK's files, as paths and texts. `flowrun new` writes them next to a new executor.
+fn sdk_files() -> Result<String, Box<dyn std::error::Error>> {
     let root = std::env::var("CARGO_MANIFEST_DIR")?;
     let mut table = String::from("&[\n");
     for part in ["sdk", "sdk-macros"] {

@@ -9,8 +9,8 @@ use std::process::Command;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use flowrun_sdk::{
-    Build, BuildError, Call, Context, Document, Documents, Executor, ExecutorType, LibraryRequest,
-    RequestParameters, With, Worker, executor, wire,
+    BoxedExecutor, Build, BuildError, Call, Context, Document, Documents, Executor, ExecutorType,
+    LibraryRequest, RawParameters, RequestParameters, executor, protobuf,
 };
 
 flowrun_sdk::parameters! {
@@ -51,10 +51,10 @@ fn library() -> PathBuf {
 }
 
 fn made(kind: &ExecutorType) -> Box<dyn Executor> {
-    let build = Build { with: With::new(), context: Context::alone(".") };
-    match kind.create(&build).unwrap().worker {
-        Worker::Thread(executor) => executor,
-        Worker::Task(_) => panic!("it computes"),
+    let build = Build { with: RawParameters::new(), context: Context::standalone(".") };
+    match kind.create(&build).unwrap().executor {
+        BoxedExecutor::Sync(executor) => executor,
+        BoxedExecutor::Async(_) => panic!("it computes"),
     }
 }
 
@@ -62,7 +62,7 @@ fn call(executor: &mut dyn Executor, documents: &Documents) {
     let parameters = RequestParameters::new();
     let mut call = Call::new("/index", documents.clone(), &parameters);
     executor.execute(&mut call).unwrap();
-    black_box(call.finish());
+    black_box(call.into_answer());
 }
 
 /// Documents with so many floats each.
@@ -81,7 +81,7 @@ fn boundary(criterion: &mut Criterion) {
         [("1 document", documents(1, 0)), ("100 documents of 512 floats", documents(100, 512))]
     {
         let mut group = criterion.benchmark_group(format!("boundary/{size}"));
-        let bytes = wire::encode_list(&documents);
+        let bytes = protobuf::encode_list(&documents);
         group.bench_function("copy of the bytes", |bencher| bencher.iter(|| black_box(&bytes).to_vec()));
         for (name, kind) in
             [("built in", &Still::TYPE), ("left alone", of("Still")), ("touched", of("Touch"))]

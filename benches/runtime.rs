@@ -40,11 +40,11 @@ impl AsyncExecutor for Nothing {
 }
 
 fn thread(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Nothing))
+    Ok(Instance::new(Nothing))
 }
 
 fn task(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::task(Nothing))
+    Ok(Instance::new_async(Nothing))
 }
 
 /// Where the executors of a chain work, and what does nothing there.
@@ -53,7 +53,7 @@ const WAYS: [(&str, &str); 3] = [("thread", "OnThread"), ("task", "InTask"), ("i
 /// A chain of so many pods of that executor.
 fn chain(tasks: &Runtime, pods: usize, uses: &str) -> Flow {
     let mut catalog: Catalog = flowrun::catalog::built_in();
-    catalog.add(ExecutorType::new::<NoParameters>("Affine", "Costs.", |_| Ok(Instance::thread(Affine))));
+    catalog.add(ExecutorType::new::<NoParameters>("Affine", "Costs.", |_| Ok(Instance::new(Affine))));
     catalog.add(ExecutorType::new::<NoParameters>("OnThread", "Does nothing.", thread));
     catalog.add(ExecutorType::new::<NoParameters>("InTask", "Does nothing.", task));
     let executors: String = (0..pods).map(|pod| format!("- {{name: p{pod}, uses: {uses}}}\n")).collect();

@@ -1,12 +1,13 @@
 //! flowrun runs Jina-style Flow YAML as one fast process.
 //!
 //! ```text
-//!  bytes ─yaml─▶ spanned tree ─spec─▶ FlowSpec ─graph─▶ FlowGraph ─topology─▶ Topology ─runtime─▶ Flow ─job─▶ the world
+//!  bytes ─yaml─▶ spanned tree ─spec─▶ FlowSpec ─graph─▶ FlowGraph ─topology─▶ Topology ─runtime─▶ Flow ─gateway, job─▶ clients, files
 //! ```
 //!
-//! Six stages, six nouns; data moves forward only, and no stage imports a later one. Each of the first four hands on
-//! what it has and a [report](diagnostic::Report); only a report without errors unlocks the launch. Executors are
-//! seen through `flowrun_sdk` alone.
+//! Each stage is a module named after it, with one data type as its output. Data only moves forward: no stage imports a
+//! later one. The first four stages add diagnostics to a [report](diagnostic::Report) and continue as far as they can;
+//! a flow may be launched only if the report has no errors. Concrete executors are known only to the [catalog], and the
+//! stages use them through `flowrun_sdk`.
 
 pub mod catalog;
 pub mod cli;
@@ -29,10 +30,9 @@ use graph::FlowGraph;
 use topology::{Machine, Topology};
 use yaml::Environment;
 
-/// The first four stages: from the file at `path` to what would run.
+/// Runs the first four stages: loads, parses, builds and plans the flow file at `path`.
 ///
-/// `None` when a stage has nothing to hand on; otherwise the report may still hold errors, and then nothing may be
-/// launched.
+/// Returns `None` if a stage has no output. A result may be launched only if the report has no errors.
 pub fn read(
     path: &Path,
     environment: &Environment,
@@ -42,9 +42,9 @@ pub fn read(
 ) -> Option<(FlowGraph, Topology)> {
     let tree = yaml::load(path, environment, sources, report)?;
     let spec = spec::parse(&tree, environment, sources, report)?;
-    // Before the graph is built, so that one run tells what is wrong with either.
+    // Before the graph, so that one run reports the errors of both.
     let executors = topology::resolve(&spec, catalog, sources.directory(tree.span.file), report);
     let graph = graph::build(spec, report)?;
-    let topology = topology::plan(&graph, executors, Machine::this());
+    let topology = topology::plan(&graph, executors, Machine::local());
     Some((graph, topology))
 }

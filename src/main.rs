@@ -1,8 +1,8 @@
-//! Arguments → verb → exit code.
+//! Entry point of the program `flowrun`; everything else is in the library.
 
 use std::process::ExitCode;
 
-/// Requests are made on one thread and end on another: this allocator gives such memory back without a lock.
+/// Requests are allocated on one thread and freed on another, which mimalloc does without a lock.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::support::{documents, gate, ids, plan, start};
-use flowrun::runtime::{Flow, Outcome, Pending, Request};
+use flowrun::runtime::{Flow, Outcome, PendingResponse, Request};
 use flowrun::yaml::Environment;
 use futures_util::FutureExt as _;
 
 /// Sends requests in until one has to wait for a credit.
-fn fill(flow: &Flow, credits: usize) -> Vec<Pending> {
+fn fill(flow: &Flow, credits: usize) -> Vec<PendingResponse> {
     let request = |number: usize| Request {
         documents: documents([number.to_string()]),
         endpoint: "/index".to_owned(),
@@ -42,8 +42,8 @@ async fn accepted_requests_equal_the_credits_that_the_topology_printed() {
 
         let accepted = fill(&flow, topology.credits);
         assert_eq!(accepted.len(), topology.credits, "{yaml}");
-        let books = flow.books();
-        assert_eq!((books.accepted, books.inside), (topology.credits as u64, topology.credits as u64));
+        let books = flow.request_counts();
+        assert_eq!((books.accepted, books.in_flight), (topology.credits as u64, topology.credits as u64));
 
         drop(closed);
         for (number, pending) in accepted.into_iter().enumerate() {
@@ -53,7 +53,7 @@ async fn accepted_requests_equal_the_credits_that_the_topology_printed() {
             }
         }
         let drained = flow.drain(Duration::from_secs(20)).await;
-        assert!(drained.in_time(), "{drained:?}");
+        assert!(drained.completed(), "{drained:?}");
     }
 }
 
@@ -66,5 +66,5 @@ async fn a_flow_that_refuses_when_full_says_so_at_once() {
     let first = flow.submit(request()).await.unwrap();
     assert_eq!(flow.submit(request()).await.unwrap_err().to_string(), "the flow is full");
     assert!(matches!(first.outcome().await, Outcome::Reply(_)));
-    assert_eq!((flow.books().accepted, flow.books().refused), (1, 1));
+    assert_eq!((flow.request_counts().accepted, flow.request_counts().rejected), (1, 1));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use flowrun::runtime::{Flow, Outcome, Pending, Request};
+use flowrun::runtime::{Flow, Outcome, PendingResponse, Request};
 use flowrun::yaml::Environment;
 use flowrun_sdk::{Batching, Document, ErrorKind};
 use rand::{RngExt as _, SeedableRng as _};
@@ -35,7 +35,7 @@ fn request(endpoint: &str, ids: &[&str]) -> Request {
     Request { endpoint, documents: documents(ids.iter().copied()), ..Request::default() }
 }
 
-async fn ask(flow: &Flow, endpoint: &str, ids: &[&str]) -> Pending {
+async fn ask(flow: &Flow, endpoint: &str, ids: &[&str]) -> PendingResponse {
     flow.submit(request(endpoint, ids)).await.unwrap()
 }
 
@@ -57,8 +57,8 @@ async fn a_batch_that_is_full_goes_and_every_document_goes_back_to_its_request()
             assert_eq!(crate::support::ids(&reply.documents), *ids);
             assert_eq!(together(&reply.documents), vec![calls; ids.len()]);
         }
-        let pod = &flow.statistics()[0];
-        assert_eq!((pod.calls, pod.batch_requests.sum, pod.batch_documents.sum, pod.waiting), (2, 4, 9, 0));
+        let pod = &flow.pod_statistics()[0];
+        assert_eq!((pod.calls, pod.batch_requests.sum, pod.batch_documents.sum, pod.queued), (2, 4, 9, 0));
     }
 }
 
@@ -79,7 +79,7 @@ async fn a_batch_to_which_nobody_can_come_any_more_waits_for_nobody() {
         for pending in waiting {
             assert_eq!(together(&reply(pending.outcome().await).documents), [2]);
         }
-        assert!(flow.drain(Duration::from_secs(20)).await.in_time());
+        assert!(flow.drain(Duration::from_secs(20)).await.completed());
     }
 }
 
@@ -135,7 +135,7 @@ async fn what_goes_wrong_in_a_batch_costs_no_stranger() {
                 }
             }
             let parted = u64::from(!matches!(wrong, "bad" | "child"));
-            assert_eq!(flow.statistics()[0].batches_parted, parted, "{wrong}");
+            assert_eq!(flow.pod_statistics()[0].split_batches, parted, "{wrong}");
         }
     }
 }
@@ -152,7 +152,7 @@ async fn a_request_that_is_given_up_leaves_its_batch() {
         for pending in waiting {
             assert_eq!(together(&reply(pending.outcome().await).documents), [3]);
         }
-        assert_eq!(flow.books().cancelled, 1);
+        assert_eq!(flow.request_counts().cancelled, 1);
     }
 }
 
@@ -252,8 +252,8 @@ async fn with_any_batching_the_replies_are_those_without() {
         };
         assert_eq!(all(&with).await, all(&without).await, "seed {seed}: {settings}");
         for flow in [with, without] {
-            assert!(flow.drain(Duration::from_secs(60)).await.in_time());
-            assert_eq!(flow.books().open(), 0);
+            assert!(flow.drain(Duration::from_secs(60)).await.completed());
+            assert_eq!(flow.request_counts().unanswered(), 0);
         }
     }
 }

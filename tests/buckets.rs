@@ -114,9 +114,9 @@ fn a_snapshot_goes_to_files_and_comes_back() {
     let before = exported(directory, "pod");
     let address = format!("file://{}/snapshots/monday", directory.display());
     let said = index(directory, &[], &["snapshot", "pod", &address], 0);
-    assert_eq!(said, format!("2500 documents are in {address}\n"));
+    assert_eq!(said, format!("copied 2500 documents to {address}\n"));
     let said = index(directory, &[], &["restore", &address, "back/pod"], 0);
-    assert_eq!(said, "2500 documents are in back/pod\n");
+    assert_eq!(said, "copied 2500 documents to back/pod\n");
     assert!(exported(directory, "back/pod") == before);
     index(directory, &[], &["verify", "back/pod"], 0);
     assert_eq!(
@@ -152,9 +152,9 @@ fn a_snapshot_goes_to_s3_and_comes_back() {
     let address = "s3://bucket/snapshots/monday";
     let environment = server.environment();
     let said = index(directory, &environment, &["snapshot", "pod", address], 0);
-    assert_eq!(said, format!("2500 documents are in {address}\n"));
+    assert_eq!(said, format!("copied 2500 documents to {address}\n"));
     let said = index(directory, &environment, &["restore", address, "back"], 0);
-    assert_eq!(said, "2500 documents are in back\n");
+    assert_eq!(said, "copied 2500 documents to back\n");
     assert!(exported(directory, "back") == before);
     let said = index(directory, &environment, &["snapshot", "pod", address], 1);
     assert!(said.contains("there is a snapshot already: name another prefix"), "{said}");

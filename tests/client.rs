@@ -1,14 +1,15 @@
-//! Our own client: what it asks is what the flow is asked, and what it tells is what became of it.
+//! The client library and `flowrun client`: requests, replies and errors arrive unchanged, over both kinds of calls.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use flowrun::client::{Client, ClientError, Load, Pace};
+use flowrun::client::{Client, ClientError, Load, Pacing, RequestStream};
 use flowrun::gateway::Token;
 use flowrun::runtime::{Request, Response};
 use flowrun_sdk::{Document, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::serving::{Serving, put_certificate};
+use crate::serving::{Serving, write_certificate};
 use crate::support::client::{served, served_by};
 use crate::support::program::{PASS, command, directory, flowrun, json_lines, text};
 use crate::support::{documents, gate, ids};
@@ -17,26 +18,26 @@ fn request(endpoint: &str, ids: &[&str]) -> Request {
     Request { endpoint: endpoint.to_owned(), documents: documents(ids.iter().copied()), ..Request::default() }
 }
 
-async fn connected(address: impl ToString) -> Client {
+async fn connect(address: impl ToString) -> Client {
     Client::connect(&address.to_string(), None, None).await.unwrap()
 }
 
-/// What a request came to by either way of asking.
-async fn both_ways(client: &Client, request: &Request) -> [Result<Response, ClientError>; 2] {
-    [client.ask(request).await, client.converse().ask(request).await]
+/// Sends the request as a unary call and on a stream. Returns both results.
+async fn send_both_ways(client: &Client, request: &Request) -> [Result<Response, ClientError>; 2] {
+    [client.send(request).await, RequestStream::open(client.clone()).send(request).await]
 }
 
 #[tokio::test]
-async fn documents_parameters_and_results_arrive_as_they_are() {
+async fn documents_parameters_and_results_arrive_unchanged() {
     let served =
         served("", "- {name: probe, uses: {jtype: Probe, with: {name: client, finds: ['x=1', 'y=2']}}}")
             .await;
-    let client = connected(served.address()).await;
+    let client = connect(served.address()).await;
     let mut request = request("/index", &[]);
     request.documents =
         [Document::new("a").with_text("t").with_embedding(vec![1.0, 2.0])].into_iter().collect();
     request.parameters.insert("top_k".to_owned(), 1.into());
-    for response in both_ways(&client, &request).await {
+    for response in send_both_ways(&client, &request).await {
         let Response { documents, failures, results } = response.unwrap();
         let document = &documents[0];
         assert_eq!(
@@ -51,60 +52,60 @@ async fn documents_parameters_and_results_arrive_as_they_are() {
 }
 
 #[tokio::test]
-async fn failures_are_told_by_kind_and_documents_that_failed_are_listed() {
+async fn failed_requests_have_a_kind_and_failed_documents_are_listed() {
     let served = served("", "- {name: probe, uses: {jtype: Probe, with: {name: partial}}}").await;
-    let client = connected(served.address()).await;
-    for response in both_ways(&client, &request("/index", &["good", "bad"])).await {
+    let client = connect(served.address()).await;
+    for response in send_both_ways(&client, &request("/index", &["good", "bad"])).await {
         let response = response.unwrap();
         assert_eq!(ids(&response.documents), ["good"]);
-        let told: Vec<String> = response.failures.iter().map(ToString::to_string).collect();
-        assert_eq!(told, ["bad: bad (in `probe`)"]);
+        let failures: Vec<String> = response.failures.iter().map(ToString::to_string).collect();
+        assert_eq!(failures, ["bad: bad (in `probe`)"]);
     }
-    for response in both_ways(&client, &request("/fail", &["a"])).await {
+    for response in send_both_ways(&client, &request("/fail", &["a"])).await {
         let Err(ClientError::Failed(failed)) = response else { panic!("{response:?}") };
         assert_eq!((failed.error.kind(), failed.error.message()), (ErrorKind::Resource, "told to"));
     }
 }
 
 #[tokio::test]
-async fn a_stream_carries_many_requests_of_the_same_name() {
+async fn a_stream_matches_replies_to_requests_with_equal_ids() {
     let served = served("", "- {name: a, uses: Pass}").await;
-    let conversation = Arc::new(connected(served.address()).await.converse());
-    let asked = (0..200).map(|number| {
-        let conversation = Arc::clone(&conversation);
+    let stream = Arc::new(RequestStream::open(connect(served.address()).await));
+    let requests = (0..200).map(|number| {
+        let stream = Arc::clone(&stream);
         tokio::spawn(async move {
             let id = number.to_string();
-            let response = conversation.ask(&request("/index", &[&id])).await.unwrap();
+            let response = stream.send(&request("/index", &[&id])).await.unwrap();
             assert_eq!(ids(&response.documents), [id]);
         })
     });
-    for asked in asked.collect::<Vec<_>>() {
-        asked.await.unwrap();
+    for request in requests.collect::<Vec<_>>() {
+        request.await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn the_deadline_goes_along() {
+async fn the_deadline_of_a_request_is_sent_to_the_service() {
     let served = served("", "- {name: gate, uses: Gate}").await;
     let closed = gate::close();
-    let client = connected(served.address()).await;
+    let client = connect(served.address()).await;
     let mut request = request("/index", &["a"]);
-    request.deadline = Some(std::time::Instant::now() + std::time::Duration::from_millis(20));
-    let [unary, stream] = both_ways(&client, &request).await;
+    request.deadline = Some(Instant::now() + Duration::from_millis(20));
+    let [unary, stream] = send_both_ways(&client, &request).await;
     assert_eq!(unary.unwrap_err().kind(), "DEADLINE_EXCEEDED");
     assert_eq!(stream.unwrap_err().kind(), "failed: expired");
     drop(closed);
 }
 
 #[tokio::test]
-async fn who_is_not_let_in_is_told_so() {
+async fn requests_without_the_token_are_unauthenticated_and_bad_addresses_are_reported() {
     let served = served_by("", "- {name: a, uses: Pass}", Some("secret")).await;
     let address = served.address().to_string();
     let token = Token::new("secret");
     let client = Client::connect(&format!("grpc://{address}"), token.as_ref(), None).await.unwrap();
-    assert!(both_ways(&client, &request("/index", &["a"])).await.iter().all(Result::is_ok));
-    for refused in both_ways(&connected(&address).await, &request("/index", &["a"])).await {
-        assert_eq!(refused.unwrap_err().kind(), "UNAUTHENTICATED");
+    assert!(send_both_ways(&client, &request("/index", &["a"])).await.iter().all(Result::is_ok));
+    for rejected in send_both_ways(&connect(&address).await, &request("/index", &["a"])).await {
+        assert_eq!(rejected.unwrap_err().kind(), "UNAUTHENTICATED");
     }
     for (address, kind) in [("nowhere", "USAGE"), ("ftp://a:1", "USAGE"), ("127.0.0.1:1", "UNREACHABLE")] {
         assert_eq!(Client::connect(address, None, None).await.err().unwrap().kind(), kind);
@@ -112,29 +113,31 @@ async fn who_is_not_let_in_is_told_so() {
 }
 
 #[tokio::test]
-async fn either_loop_counts_every_request() {
+async fn closed_and_open_loops_count_every_request() {
     let served = served("", "- {name: probe, uses: {jtype: Probe, with: {name: load}}}").await;
-    let client = connected(served.address()).await;
-    for (pace, stream) in [(Pace::Closed(4), false), (Pace::Closed(4), true), (Pace::Open(200.0), true)] {
-        for (endpoint, answered) in [("/index", true), ("/fail", false)] {
+    let client = connect(served.address()).await;
+    let closed = Pacing::ClosedLoop { concurrency: 4 };
+    let open = Pacing::OpenLoop { rate: 200.0 };
+    for (pacing, stream) in [(closed, false), (closed, true), (open, true)] {
+        for (endpoint, succeeds) in [("/index", true), ("/fail", false)] {
             let load = Load {
                 request: request(endpoint, &["a"]),
-                pace,
+                pacing,
                 stream,
-                duration: std::time::Duration::from_millis(100),
+                duration: Duration::from_millis(100),
             };
-            let measured = load.run(vec![client.clone()]).await.unwrap();
-            let failed = measured.errors.get("failed: resource").copied().unwrap_or_default();
-            assert_eq!((!measured.latencies.is_empty(), failed > 0), (answered, !answered), "{measured:?}");
-            if matches!(pace, Pace::Open(_)) {
-                assert_eq!(measured.latencies.len() + failed, 20);
+            let report = load.run(vec![client.clone()]).await.unwrap();
+            let failed = report.errors.get("failed: resource").copied().unwrap_or_default();
+            assert_eq!((!report.latencies.is_empty(), failed > 0), (succeeds, !succeeds), "{report:?}");
+            if pacing == open {
+                assert_eq!(report.latencies.len() + failed, 20);
             }
         }
     }
 }
 
 #[test]
-fn the_program_asks_and_prints_as_a_job_does() {
+fn the_client_command_reads_files_and_prints_results_like_a_job() {
     let directory = directory(PASS);
     let serving = Serving::start(directory.path(), &["serve", "flow.yml"]);
     std::fs::write(directory.path().join("a.jsonl"), "{\"id\": \"a\", \"text\": \"t\"}\n{\"id\": \"b\"}\n")
@@ -146,53 +149,54 @@ fn the_program_asks_and_prints_as_a_job_does() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let lines = json_lines(text(&output.stdout));
     assert_eq!((&lines[0], &lines[1]), (&json!({"id": "a", "text": "t"}), &json!({"id": "b"})));
-    // The file's bytes went along: the service cannot read it.
+    // The content of the file is sent, because the service cannot read the file.
     assert_eq!(lines[2]["blob"], "Ynl0ZXM=");
     assert!(text(&output.stderr).contains("3 succeeded, 0 failed"), "{}", text(&output.stderr));
 
-    let bare = flowrun(directory.path(), &["client", &serving.addresses[0], "/index", "-o", "-"]);
-    assert_eq!((bare.status.code(), text(&bare.stdout)), (Some(0), ""));
+    let empty = flowrun(directory.path(), &["client", &serving.addresses[0], "/index", "-o", "-"]);
+    assert_eq!((empty.status.code(), text(&empty.stdout)), (Some(0), ""));
     let missing = flowrun(directory.path(), &["client", &serving.addresses[0], "/index", "none.gif"]);
     assert_eq!(missing.status.code(), Some(2));
-    let nobody = flowrun(directory.path(), &["client", "127.0.0.1:1", "/index"]);
+    let unreachable = flowrun(directory.path(), &["client", "127.0.0.1:1", "/index"]);
     assert_eq!(
-        (nobody.status.code(), text(&nobody.stderr).contains("cannot reach 127.0.0.1:1")),
+        (unreachable.status.code(), text(&unreachable.stderr).contains("cannot reach 127.0.0.1:1")),
         (Some(1), true)
     );
 }
 
 #[test]
-fn the_program_asks_and_measures_beneath_tls_whom_it_is_told_to_trust() {
+fn the_client_and_bench_commands_verify_the_certificate_of_the_service() {
     let directory = directory(PASS);
-    put_certificate(directory.path(), "tls");
+    write_certificate(directory.path(), "tls");
     let serve = ["serve", "flow.yml", "--tls-cert", "tls.crt", "--tls-key", "tls.key"];
     let serving = Serving::start(directory.path(), &serve);
     let address = format!("grpcs://{}", serving.addresses[0]);
-    let asked = flowrun(directory.path(), &["client", &address, "/index", "--ca", "tls.crt"]);
-    assert!(asked.status.success(), "{}", text(&asked.stderr));
+    let trusted = flowrun(directory.path(), &["client", &address, "/index", "--ca", "tls.crt"]);
+    assert!(trusted.status.success(), "{}", text(&trusted.stderr));
     let load = ["bench", &address, "--ca", "tls.crt", "-d", "0.1", "--format", "json"];
     let measured = flowrun(directory.path(), &load);
     assert!(measured.status.success(), "{}", text(&measured.stderr));
-    let figures: Value = serde_json::from_slice(&measured.stdout).unwrap();
-    assert!(figures["answered"].as_u64().unwrap() > 0, "{figures}");
-    // Whom nobody vouches for is not asked; and in the clear there is nobody to trust.
-    let stranger = flowrun(directory.path(), &["client", &address, "/index"]);
-    assert!(!stranger.status.success(), "{}", text(&stranger.stderr));
-    let clear = flowrun(directory.path(), &["client", &serving.addresses[0], "/index", "--ca", "tls.crt"]);
-    assert!(!clear.status.success() && text(&clear.stderr).contains("`grpcs://HOST:PORT`"));
+    let report: Value = serde_json::from_slice(&measured.stdout).unwrap();
+    assert!(report["answered"].as_u64().unwrap() > 0, "{report}");
+
+    let untrusted = flowrun(directory.path(), &["client", &address, "/index"]);
+    assert!(!untrusted.status.success(), "{}", text(&untrusted.stderr));
+    let without_tls =
+        flowrun(directory.path(), &["client", &serving.addresses[0], "/index", "--ca", "tls.crt"]);
+    assert!(!without_tls.status.success() && text(&without_tls.stderr).contains("`grpcs://HOST:PORT`"));
 }
 
 #[test]
-fn the_program_measures_a_service_and_a_flow() {
+fn the_bench_command_measures_a_service_or_a_flow_file() {
     let directory = directory(PASS);
     let serving = Serving::start(directory.path(), &["serve", "flow.yml"]);
     for target in [serving.addresses[0].as_str(), "flow.yml"] {
         let arguments = ["bench", target, "-d", "0.1", "-c", "2", "--documents", "3", "--format", "json"];
         let output = command(directory.path(), &arguments).output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
-        let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert!(figures["answered"].as_u64().unwrap() > 0, "{figures}");
-        assert!(figures["latency_milliseconds"]["p99"].as_f64().unwrap() > 0.0, "{figures}");
-        assert_eq!(figures["errors"], json!({}));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(report["answered"].as_u64().unwrap() > 0, "{report}");
+        assert!(report["latency_milliseconds"]["p99"].as_f64().unwrap() > 0.0, "{report}");
+        assert_eq!(report["errors"], json!({}));
     }
 }

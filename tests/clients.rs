@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::serving::{Serving, put_certificate};
+use crate::serving::{Serving, write_certificate};
 use crate::support::made::made;
 
 /// The environment with the clients of a schema.
@@ -51,7 +51,7 @@ fn clients_of_the_first_schema_connect_unchanged() {
 #[test]
 fn clients_connect_beneath_tls() {
     let directory = tempfile::tempdir().unwrap();
-    put_certificate(directory.path(), "tls");
+    write_certificate(directory.path(), "tls");
     let serve = ["flow.yml", "--tls-cert", "tls.crt", "--tls-key", "tls.key"];
     talk_in(directory.path(), "v1", "v1", &serve, &["tls"]);
 }

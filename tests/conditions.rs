@@ -86,7 +86,7 @@ async fn floating_pods_receive_every_request_and_are_not_waited_for() {
     let closed = gate::close();
     assert_eq!(ids(&reply(send(&flow, "/index", &["a"]).await).documents), ["a"]);
     drop(closed);
-    crate::support::client::until(|| flow.statistics().iter().all(|pod| pod.calls == 1)).await;
+    crate::support::client::until(|| flow.pod_statistics().iter().all(|pod| pod.calls == 1)).await;
 }
 
 #[tokio::test]

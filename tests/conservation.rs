@@ -110,19 +110,19 @@ async fn balance(seed: u64) {
     flow.close();
     let limit = Instant::now() + Duration::from_secs(60);
     let books = loop {
-        let books = flow.books();
-        if books.inside == 0 {
+        let books = flow.request_counts();
+        if books.in_flight == 0 {
             break books;
         }
         assert!(Instant::now() < limit, "seed {seed}: something stayed inside: {books:?}\n{yaml}");
         tokio::task::yield_now().await;
     };
-    assert_eq!(books.open(), 0, "seed {seed}: {books:?}\n{yaml}");
-    assert_eq!(books.accepted + books.refused, requests, "seed {seed}: {books:?}\n{yaml}");
-    assert_eq!(books.refused, refused, "seed {seed}: {books:?}\n{yaml}");
-    assert!(flow.statistics().iter().all(|pod| pod.waiting == 0), "seed {seed}\n{yaml}");
+    assert_eq!(books.unanswered(), 0, "seed {seed}: {books:?}\n{yaml}");
+    assert_eq!(books.accepted + books.rejected, requests, "seed {seed}: {books:?}\n{yaml}");
+    assert_eq!(books.rejected, refused, "seed {seed}: {books:?}\n{yaml}");
+    assert!(flow.pod_statistics().iter().all(|pod| pod.queued == 0), "seed {seed}\n{yaml}");
     let drained = flow.drain(Duration::from_secs(60)).await;
-    assert!(drained.in_time(), "seed {seed}: {drained:?}\n{yaml}");
+    assert!(drained.completed(), "seed {seed}: {drained:?}\n{yaml}");
 }
 
 #[test]

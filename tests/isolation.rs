@@ -59,7 +59,7 @@ async fn every_replica_has_a_process_of_its_own_and_none_outlives_the_flow() {
     }
     assert!(!seen.contains(&u64::from(std::process::id())) && seen.iter().all(|pid| lives(*pid)));
     let drained = flow.drain(Duration::from_secs(20)).await;
-    assert!(drained.in_time() && drained.ends.is_empty(), "{drained:?}");
+    assert!(drained.completed() && drained.failed_workers.is_empty(), "{drained:?}");
     assert!(!seen.into_iter().any(lives));
 }
 
@@ -76,10 +76,10 @@ async fn a_crash_costs_the_calls_in_it_and_the_next_ones_succeed() {
     assert_ne!(pid(&after.documents[0]), before);
     assert_eq!(after.documents[0].tags["calls"], 1);
     // Once is not too often.
-    assert_eq!(flow.troubles(), []);
+    assert_eq!(flow.unhealthy_pods(), []);
     // What it counts is counted here.
     until(|| {
-        flow.readings()
+        flow.executor_metrics()
             .iter()
             .any(|told| told.reading.name == "fragile_calls_total" && told.reading.value >= 1.0)
     })
@@ -100,7 +100,7 @@ async fn of_many_calls_exactly_those_fail_that_crash() {
             _ => assert_eq!(reply(outcome).documents.len(), 1, "{number}"),
         }
     }
-    assert_eq!((flow.books().failed, flow.books().replied), (10, 190));
+    assert_eq!((flow.request_counts().failed, flow.request_counts().replied), (10, 190));
 }
 
 #[tokio::test]
@@ -110,10 +110,10 @@ async fn a_process_that_dies_too_often_is_said_to() {
         error(send(&flow, "/abort", &["a"]).await);
         reply(send(&flow, "/", &["a"]).await);
     }
-    until(|| flow.troubles().is_empty()).await;
+    until(|| flow.unhealthy_pods().is_empty()).await;
     error(send(&flow, "/abort", &["a"]).await);
     reply(send(&flow, "/", &["a"]).await);
-    let (pod, why) = flow.troubles().remove(0);
+    let (pod, why) = flow.unhealthy_pods().remove(0);
     assert_eq!((pod.as_str(), why.as_str()), ("e", "its process died 5 times within 60 s"));
 }
 
@@ -121,8 +121,8 @@ async fn a_process_that_dies_too_often_is_said_to() {
 async fn what_an_executor_says_of_its_condition_is_heard() {
     let flow = flow("- {name: e, uses: Fragile, isolate: process}").await;
     reply(send(&flow, "/trouble", &["a"]).await);
-    until(|| !flow.troubles().is_empty()).await;
-    assert_eq!(flow.troubles(), [("e".to_owned(), "out of paper".to_owned())]);
+    until(|| !flow.unhealthy_pods().is_empty()).await;
+    assert_eq!(flow.unhealthy_pods(), [("e".to_owned(), "out of paper".to_owned())]);
 }
 
 #[tokio::test]

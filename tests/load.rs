@@ -1,10 +1,10 @@
-//! The service under more load than it can bear, and told to end in the middle of it.
+//! The service under overload, and shut down in the middle of it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowrun::client::{Client, ClientError, Conversation};
+use flowrun::client::{Client, ClientError, RequestStream};
 use flowrun::limits::QUEUE_MAX;
 use flowrun::runtime::{Request, Response};
 use rand_chacha::ChaCha8Rng;
@@ -16,8 +16,8 @@ use crate::support::client::served;
 use crate::support::program::directory;
 use crate::support::{documents, gate, ids};
 
-/// How many times the service is told to end; `make storm` says more.
-const ENDINGS: u64 = 40;
+/// Default number of shutdowns; `make storm` sets FLOWRUN_ENDINGS to a larger one.
+const SHUTDOWNS: u64 = 40;
 
 fn request(id: &str) -> Request {
     Request { endpoint: "/index".to_owned(), documents: documents([id]), ..Request::default() }
@@ -32,69 +32,70 @@ async fn connections(address: SocketAddr, count: usize) -> Vec<Client> {
 }
 
 #[tokio::test]
-async fn of_five_times_what_fits_the_rest_is_refused_while_nothing_moves_and_what_fits_is_answered() {
+async fn requests_above_capacity_are_rejected_immediately_and_the_others_are_answered() {
     let served = served("with: {prefetch: 2}", "- {name: gate, uses: Gate}").await;
     let closed = gate::close();
     let capacity = 2 + QUEUE_MAX;
     let clients = connections(served.address(), 10).await;
-    let mut asked = JoinSet::new();
+    let mut requests = JoinSet::new();
     for (number, client) in (0..5 * capacity).zip(clients.into_iter().cycle()) {
-        asked.spawn(async move {
+        requests.spawn(async move {
             let id = number.to_string();
-            let result = client.ask(&request(&id)).await;
+            let result = client.send(&request(&id)).await;
             (id, result)
         });
     }
-    // The gate is closed: whoever is refused is refused although nobody leaves.
+    // The gate is closed: rejections do not wait until a request finishes.
     for _ in capacity..5 * capacity {
-        let (_, result) = asked.join_next().await.unwrap().unwrap();
+        let (_, result) = requests.join_next().await.unwrap().unwrap();
         assert_eq!(result.unwrap_err().kind(), "RESOURCE_EXHAUSTED");
     }
     drop(closed);
-    while let Some(answered) = asked.join_next().await {
+    while let Some(answered) = requests.join_next().await {
         let (id, result) = answered.unwrap();
         assert_eq!(ids(&result.unwrap().documents), [id]);
     }
 }
 
-/// What the requests of one run came to.
+/// Outcomes of requests.
 #[derive(Debug, Default)]
 struct Tally {
     answered: usize,
-    refused: usize,
-    /// How those ended that got neither.
+    rejected: usize,
+    /// Outcomes of requests that were neither answered nor rejected.
     lost: Vec<String>,
 }
 
 impl Tally {
-    /// Counts one; whether the service still takes requests.
+    /// Counts an outcome. Returns whether the service still accepts requests.
     fn count(&mut self, id: &str, result: &Result<Response, ClientError>) -> bool {
         match result {
             Ok(response) if ids(&response.documents) == [id] => self.answered += 1,
-            Err(ClientError::Refused { code: tonic::Code::Unavailable, .. }) => self.refused += 1,
+            Err(ClientError::Rejected { code: tonic::Code::Unavailable, .. }) => self.rejected += 1,
             other => self.lost.push(format!("{other:?}")),
         }
         result.is_ok()
     }
 }
 
-/// A stream that the service has taken: what is sent on it is answered, or refused with a status.
-async fn taken(client: &Client) -> Arc<Conversation> {
-    let conversation = client.converse();
-    conversation.ask(&request("first")).await.unwrap();
-    Arc::new(conversation)
+/// Opens a stream and waits until the service has accepted it: from then on every request on it is answered or rejected
+/// with a status.
+async fn accepted_stream(client: Client) -> Arc<RequestStream> {
+    let stream = RequestStream::open(client);
+    stream.send(&request("first")).await.unwrap();
+    Arc::new(stream)
 }
 
-/// Asks over one stream, so many requests at a time, until the stream ends.
-async fn ask_until_the_end(conversation: Arc<Conversation>, under_way: usize) -> Tally {
+/// Sends requests over one stream, `concurrency` at a time, until the stream ends.
+async fn send_until_the_end(stream: Arc<RequestStream>, concurrency: usize) -> Tally {
     let mut workers = JoinSet::new();
-    for worker in 0..under_way {
-        let conversation = Arc::clone(&conversation);
+    for worker in 0..concurrency {
+        let stream = Arc::clone(&stream);
         workers.spawn(async move {
             let mut tally = Tally::default();
             for number in 0.. {
                 let id = format!("{worker}-{number}");
-                let result = conversation.ask(&request(&id)).await;
+                let result = stream.send(&request(&id)).await;
                 if !tally.count(&id, &result) {
                     break;
                 }
@@ -108,37 +109,37 @@ async fn ask_until_the_end(conversation: Arc<Conversation>, under_way: usize) ->
 async fn sum(mut workers: JoinSet<Tally>) -> Tally {
     let mut sum = Tally::default();
     while let Some(tally) = workers.join_next().await {
-        let Tally { answered, refused, lost } = tally.unwrap();
+        let Tally { answered, rejected, lost } = tally.unwrap();
         sum.answered += answered;
-        sum.refused += refused;
+        sum.rejected += rejected;
         sum.lost.extend(lost);
     }
     sum
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whenever_it_is_told_to_end_nothing_that_was_accepted_is_lost() {
-    let endings = std::env::var("FLOWRUN_ENDINGS").map_or(ENDINGS, |text| text.parse().unwrap());
+async fn no_accepted_request_is_lost_by_a_shutdown_at_any_time() {
+    let shutdowns = std::env::var("FLOWRUN_ENDINGS").map_or(SHUTDOWNS, |text| text.parse().unwrap());
     let flow =
         "jtype: Flow\nwith: {prefetch: 16}\nexecutors: [{name: a, uses: Pass}, {name: b, uses: Pass}]\n";
     let directory = directory(flow);
     let mut total = 0;
-    for ending in 0..endings {
+    for shutdown in 0..shutdowns {
         let mut serving = Serving::start(directory.path(), &["serve", "flow.yml"]);
         let address = serving.addresses[0].parse().unwrap();
         let mut workers = JoinSet::new();
         for client in connections(address, 4).await {
-            workers.spawn(ask_until_the_end(taken(&client).await, 8));
+            workers.spawn(send_until_the_end(accepted_stream(client).await, 8));
         }
-        // The instant is random, but the same in every run of the tests.
-        let instant = ChaCha8Rng::seed_from_u64(ending).next_u64() % 30_000;
-        tokio::time::sleep(Duration::from_micros(instant)).await;
-        serving.ask_to_end();
+        // Random times, the same in every run.
+        let delay = ChaCha8Rng::seed_from_u64(shutdown).next_u64() % 30_000;
+        tokio::time::sleep(Duration::from_micros(delay)).await;
+        serving.send_sigterm();
         let tally = sum(workers).await;
-        assert!(tally.lost.is_empty(), "ending {ending}, after {instant} µs: {tally:?}");
-        assert_eq!(tally.refused, 32, "every worker is told of the end: {tally:?}");
-        assert_eq!(serving.ended(), Some(143));
+        assert!(tally.lost.is_empty(), "shutdown {shutdown}, after {delay} µs: {tally:?}");
+        assert_eq!(tally.rejected, 32, "every worker is notified of the shutdown: {tally:?}");
+        assert_eq!(serving.wait(), Some(143));
         total += tally.answered;
     }
-    assert!(total > 0, "nothing was under way");
+    assert!(total > 0, "no request was answered");
 }

@@ -1,4 +1,4 @@
-//! What flowrun promises, a file each.
+//! Integration tests: one program, so that it links only once, with a module per subject.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,7 +7,7 @@
     clippy::print_stderr,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a test that cannot go on has failed, and its files are its own"
+    reason = "a panic fails the test, and tests read only files that they have written"
 )]
 
 mod backpressure;
@@ -22,9 +22,7 @@ mod conservation;
 mod demo;
 mod diagnostics;
 mod encoding_pictures;
-mod ending;
 mod gateway;
-mod house;
 mod isolation;
 mod load;
 mod memory;
@@ -41,7 +39,9 @@ mod remote;
 mod seeds;
 mod serving;
 mod sharding;
+mod shutdown;
 mod starting_models;
+mod structure;
 mod supervision;
 mod support;
 mod tables;

@@ -43,7 +43,7 @@ async fn a_clip_too_large_for_its_request_fails_alone() {
             Request { endpoint: "/index".to_owned(), documents: documents.into(), ..Request::default() };
         let response = reply(flow.submit(request).await.unwrap().outcome().await);
         assert_eq!(ids(&response.documents), ["a", "c", "e"], "{uses}");
-        assert!(response.documents.bytes() <= topology.memory.request_bytes_max);
+        assert!(response.documents.memory_bytes() <= topology.memory.request_bytes_max);
         let failed = response.failures.iter().map(|failed| &failed.failure);
         let failed: Vec<_> = failed.map(|failure| (failure.id.as_str(), failure.error.kind())).collect();
         assert_eq!(failed, [("b", ErrorKind::Resource), ("d", ErrorKind::Resource)], "{uses}");

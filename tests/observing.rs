@@ -24,7 +24,7 @@ fn every_line_that_concerns_a_request_names_it_and_where_it_was() {
     for (id, document) in [("good", json!({"text": "a"})), (hostile, json!({"id": "no text"}))] {
         serving.post(&json!({"header": {"requestId": id}, "execEndpoint": "/index", "data": [document]}));
     }
-    let said = serving.said();
+    let said = serving.stderr_until_exit();
     let line = |id: &str, message: &str, worker: &str| (id.to_owned(), message.to_owned(), worker.to_owned());
     // What a client calls its request is written down without what would be a line or a colour of its own.
     let evil = "evil[31mline";
@@ -43,7 +43,7 @@ fn people_read_it_at_the_end_of_the_line() {
     let serving = Serving::start(directory.path(), &["-vv", "serve", "flow.yml"]);
     serving
         .post(&json!({"header": {"requestId": "mine"}, "execEndpoint": "/index", "data": [{"text": "a"}]}));
-    let said = serving.said();
+    let said = serving.stderr_until_exit();
     let of_log = said.lines().find(|line| line.contains(" request ")).unwrap();
     assert!(of_log.ends_with(r#"request="mine" endpoint="/index" worker="log/rep-0""#), "{said}");
 }

@@ -117,7 +117,7 @@ fn every_leaf_that_is_not_floating_is_part_of_the_reply() {
     let yaml = "jtype: Flow\nexecutors:\n- {name: a, uses: Pass}\n- {name: b, uses: Pass, needs: a}\n\
                 - {name: c, uses: Pass, needs: a}\n- {name: side, uses: Log, needs: a, floating: true}\n";
     let topology = planned(yaml, &Environment::default());
-    assert_eq!((topology.exits, topology.entrance.len()), (2, 1));
+    assert_eq!((topology.exit_inputs, topology.entry_ports.len()), (2, 1));
     let outputs: usize = topology.pods.iter().map(|pod| pod.outputs.len()).sum();
     assert_eq!(outputs, 5);
 }
@@ -161,8 +161,8 @@ fn inspect_pods_are_side_branches() {
         Some(vec!["a".to_owned()]),
         "the next pod does not need the inspect pod"
     );
-    assert_eq!(planned(&flow("COLLECT"), &Environment::default()).exits, 2);
-    assert_eq!(planned(&flow("HANG"), &Environment::default()).exits, 1);
+    assert_eq!(planned(&flow("COLLECT"), &Environment::default()).exit_inputs, 2);
+    assert_eq!(planned(&flow("HANG"), &Environment::default()).exit_inputs, 1);
     assert_eq!(needs(&flow("REMOVE"), "watch"), None);
 }
 

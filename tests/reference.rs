@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use flowrun::diagnostic::Code;
 use flowrun::spec::keys::{SECTIONS, Section};
 use flowrun::spec::{KeyRow, Support};
-use flowrun_sdk::{ExecutorType, default_text};
+use flowrun_sdk::ExecutorType;
 
 fn keep(path: &str, text: &str) {
     if std::env::var_os("FLOWRUN_BLESS").is_some() {
@@ -82,7 +82,7 @@ fn executor(kind: &ExecutorType) -> String {
         text.push_str("\n| parameter | value | default | meaning |\n|---|---|---|---|\n");
     }
     for field in kind.fields {
-        let (value, default) = (cell(&field.kind.to_string()), cell(&default_text(field)));
+        let (value, default) = (cell(&field.kind.to_string()), cell(&field.default.to_string()));
         writeln!(text, "| `{}` | {value} | {default} | {} |", field.name, cell(field.documentation)).unwrap();
     }
     text
@@ -120,12 +120,13 @@ fn the_reference_of_metrics_is_what_is_counted() {
 }
 
 /// What an indexer tells.
-fn readings_of_an_index() -> Vec<flowrun_sdk::Reading> {
+fn readings_of_an_index() -> Vec<flowrun_sdk::MetricSample> {
     let directory = tempfile::tempdir().unwrap();
-    let context = flowrun_sdk::Context::alone(directory.path());
+    let context = flowrun_sdk::Context::standalone(directory.path());
     let metrics = context.metrics.clone();
     let catalog = flowrun::catalog::built_in();
     let kind = catalog.get("VectorIndexer").unwrap();
-    let _bench = flowrun_sdk::testing::Bench::new(kind, &flowrun_sdk::Value::Null, context).unwrap();
-    metrics.readings()
+    let _bench =
+        flowrun_sdk::testing::ExecutorHarness::new(kind, &flowrun_sdk::Value::Null, context).unwrap();
+    metrics.samples()
 }

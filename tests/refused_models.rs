@@ -98,7 +98,7 @@ fn an_indexer_of_another_dimension_is_told_before_there_is_any_document() {
     let (output, said) = refused(&flow, Some(&small), &library);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("F503"), "{said}");
-    let reason = "`indexer` reads embeddings of 17 numbers, but those of `encoder` before it have 16";
+    let reason = "`indexer` reads embeddings of dimension 17, but `encoder` before it writes dimension 16";
     assert!(said.contains(reason) && said.contains("flow.yml:11:"), "{said}");
 }
 

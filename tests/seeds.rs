@@ -30,12 +30,12 @@ const STUB: ExecutorType =
 struct Stub;
 
 fn create(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Stub))
+    Ok(Instance::new(Stub))
 }
 
 impl Executor for Stub {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        call.each(&"@c".parse().unwrap(), |frame| {
+        call.for_each(&"@c".parse().unwrap(), |frame| {
             let tensor = frame.tensor.as_ref().ok_or_else(|| ExecutorError::input("no pixels"))?;
             frame.embedding = Some(Tensor::vector(quadrants(&tensor.to_f32()?)));
             Ok(())
@@ -110,7 +110,7 @@ async fn tumblr_gif_search_gives_jinas_answers() {
         ]);
         let index = seed("tumblr-gif-search/flow-index.yml", &environment, false).await;
         send(&index, "/index", &gifs(), 100).await;
-        assert!(index.drain(flowrun::limits::DRAIN_TIMEOUT).await.in_time());
+        assert!(index.drain(flowrun::limits::DRAIN_TIMEOUT).await.completed());
         let query = seed("tumblr-gif-search/flow-query.yml", &environment, false).await;
         let answers = send(&query, "/search", &gifs(), 100).await;
         for (answer, expected) in answers.iter().zip(oracle["results"].as_array().unwrap()) {
@@ -146,7 +146,7 @@ async fn flower_search_finds_a_picture_by_itself_and_by_its_mirror_image() {
     let files = pictures(workspace.path());
     let index = seed("flower-search/flow-index.yml", &environment, true).await;
     send(&index, "/index", &files, 5).await;
-    assert!(index.drain(flowrun::limits::DRAIN_TIMEOUT).await.in_time());
+    assert!(index.drain(flowrun::limits::DRAIN_TIMEOUT).await.completed());
     let query = seed("flower-search/flow-query.yml", &environment, true).await;
     for answer in send(&query, "/search", &files, 5).await {
         let best = &answer.matches[0];

@@ -60,7 +60,7 @@ impl Serving {
     }
 
     /// The number of its process.
-    pub(crate) fn id(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
@@ -71,19 +71,19 @@ impl Serving {
     }
 
     /// Sends SIGTERM.
-    pub(crate) fn ask_to_end(&self) {
+    pub(crate) fn send_sigterm(&self) {
         let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(kill.success());
     }
 
     /// Waits for the end; the exit code.
-    pub(crate) fn ended(&mut self) -> Option<i32> {
+    pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
     /// Sends SIGTERM; what was written to standard error.
-    pub(crate) fn said(mut self) -> String {
-        self.ask_to_end();
+    pub(crate) fn stderr_until_exit(mut self) -> String {
+        self.send_sigterm();
         let mut said = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         said
@@ -91,8 +91,8 @@ impl Serving {
 
     /// Sends SIGTERM; the exit code.
     fn terminate(mut self) -> Option<i32> {
-        self.ask_to_end();
-        self.ended()
+        self.send_sigterm();
+        self.wait()
     }
 }
 
@@ -183,7 +183,7 @@ fn who_computes_stands_behind_who_answers() {
     let own = niceness(Path::new("/proc/self")).unwrap().0;
     let behind = (own + WORKER_NICENESS).min(19);
     let listed = |path: &str| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
-    let threads: Vec<(String, i32)> = listed(&format!("/proc/{}/task", serving.id()))
+    let threads: Vec<(String, i32)> = listed(&format!("/proc/{}/task", serving.pid()))
         .filter_map(|thread| {
             let name = std::fs::read_to_string(thread.join("comm")).ok()?;
             Some((name.trim().to_owned(), niceness(&thread)?.0))
@@ -195,7 +195,7 @@ fn who_computes_stands_behind_who_answers() {
     );
     let children: Vec<i32> = listed("/proc")
         .filter_map(|process| niceness(&process))
-        .filter_map(|(niceness, parent)| (parent == serving.id()).then_some(niceness))
+        .filter_map(|(niceness, parent)| (parent == serving.pid()).then_some(niceness))
         .collect();
     assert!(children.contains(&behind), "{children:?} {threads:?}");
 }
@@ -210,8 +210,8 @@ fn a_certificate_is_taken_from_beside_the_flow_or_from_the_command_line() {
     assert_eq!((code, said.contains("--tls-key <FILE>")), (Some(2), true), "{said}");
 
     std::fs::create_dir(directory.path().join("tls")).unwrap();
-    put_certificate(&directory.path().join("tls"), "a");
-    put_certificate(directory.path(), "b");
+    write_certificate(&directory.path().join("tls"), "a");
+    write_certificate(directory.path(), "b");
     let path = directory.path().join("flow.yml").display().to_string();
     for arguments in [&["serve", &path][..], &["serve", &path, "--tls-cert", "b.crt", "--tls-key", "b.key"]] {
         let serving = Serving::start(directory.path(), arguments);
@@ -225,7 +225,7 @@ fn a_certificate_is_taken_from_beside_the_flow_or_from_the_command_line() {
 }
 
 /// Makes a certificate for this machine and its key, and puts them there by that name.
-pub(crate) fn put_certificate(directory: &Path, name: &str) {
+pub(crate) fn write_certificate(directory: &Path, name: &str) {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     std::fs::write(directory.join(name).with_extension("crt"), made.cert.pem()).unwrap();

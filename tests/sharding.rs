@@ -29,7 +29,7 @@ fn documents(random: &mut ChaCha8Rng, count: usize, prefix: &str) -> Vec<Documen
     let document = |number| {
         let mut document = Document::new(format!("{prefix}{number}")).with_embedding(vector());
         let chunks =
-            (0..2).map(|chunk| document.chunk(chunk).with_embedding(vector()).with_tag("siblings", 2));
+            (0..2).map(|chunk| document.new_chunk(chunk).with_embedding(vector()).with_tag("siblings", 2));
         document.chunks = chunks.collect();
         document
     };

@@ -25,10 +25,10 @@ async fn a_panic_costs_its_own_request_and_the_worker_is_made_anew() {
         assert_eq!(error.to_string(), "the executor panicked: told to (in `first`)");
         assert_eq!(reply(send(&flow, "/index", &["y"]).await).documents.len(), 1);
     }
-    let statistics = flow.statistics();
+    let statistics = flow.pod_statistics();
     assert_eq!((statistics[0].restarts, statistics[0].calls, statistics[0].failed_calls), (3, 6, 3));
     assert!(seen("panicb").iter().all(|ids| ids == &["y"]), "a failed request skips the pods behind");
-    assert!(flow.drain(Duration::from_secs(10)).await.in_time());
+    assert!(flow.drain(Duration::from_secs(10)).await.completed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,10 +37,10 @@ async fn a_worker_that_cannot_be_made_anew_answers_with_the_reason() {
     error(send(&flow, "/panic", &["x"]).await);
     for _ in 0..20 {
         let error = error(send(&flow, "/index", &["x"]).await);
-        assert_eq!(error.to_string(), "the executor panicked and cannot be made anew: once only (in `a`)");
+        assert_eq!(error.to_string(), "the executor panicked and cannot be restarted: once only (in `a`)");
     }
     let drained = flow.drain(Duration::from_secs(10)).await;
-    assert!(drained.in_time() && drained.ends.len() == 1, "{drained:?}");
+    assert!(drained.completed() && drained.failed_workers.len() == 1, "{drained:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +88,7 @@ async fn a_request_that_is_given_up_or_late_reaches_no_further_executor() {
         (seen("latea"), seen("lateb")),
         (vec![vec!["late".to_owned()], vec!["after".to_owned()]], vec![vec!["after".to_owned()]])
     );
-    let books = flow.books();
+    let books = flow.request_counts();
     assert_eq!((books.accepted, books.expired, books.cancelled, books.replied), (3, 1, 1, 1));
 }
 
@@ -107,10 +107,10 @@ async fn draining_finishes_what_is_inside_and_lets_nobody_in() {
     }
     flow.close();
     let refused = flow.submit(Request::default()).await.unwrap_err();
-    assert_eq!(refused.to_string(), "the flow is ending and takes no more requests");
+    assert_eq!(refused.to_string(), "the flow is shutting down and accepts no more requests");
     drop(closed);
     let drained = flow.drain(Duration::from_secs(20)).await;
-    assert!(drained.in_time() && drained.ends.is_empty(), "{drained:?}");
+    assert!(drained.completed() && drained.failed_workers.is_empty(), "{drained:?}");
     for pending in waiting {
         assert_eq!(reply(pending.outcome().await).documents.len(), 1);
     }
@@ -123,7 +123,7 @@ async fn what_does_not_end_in_time_is_counted() {
     let request = Request { endpoint: "/wait".to_owned(), documents: documents(["x"]), ..Request::default() };
     let _pending = flow.submit(request).await.unwrap();
     let drained = flow.drain(Duration::from_millis(50)).await;
-    assert_eq!((drained.inside, drained.in_time()), (1, false));
+    assert_eq!((drained.in_flight, drained.completed()), (1, false));
     drop(closed);
 }
 

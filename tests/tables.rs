@@ -37,9 +37,9 @@ fn export_and_import_preserve_an_index() {
     std::fs::write(directory.join("in.jsonl"), lines).unwrap();
     index(directory, &["import", "first/0", "in.jsonl", "--metric", "euclidean"], 0);
     let output = index(directory, &["export", "first", "out.parquet"], 0);
-    assert_eq!(output, "3001 documents are in out.parquet\n");
+    assert_eq!(output, "exported 3001 documents to out.parquet\n");
     let output = index(directory, &["import", "second/0", "out.parquet", "--metric", "euclidean"], 0);
-    assert_eq!(output, "3001 documents were stored in second/0\n");
+    assert_eq!(output, "imported 3001 documents into second/0\n");
     let first = documents(directory, "first");
     assert_eq!((first.len(), &first), (3001, &documents(directory, "second")));
     assert_eq!((&first[0]["weight"], &first[0]["location"]), (&json!(0.5), &json!([1.0, 2.0])));
@@ -72,15 +72,15 @@ fn errors_of_export_and_import_name_the_remedy() {
         ),
         (
             &["import", "b/0", "in.jsonl", "--vector-column", "x"],
-            "in.jsonl: it has no columns: leave out --vector-column",
+            "in.jsonl: a file of this format has no columns; remove --vector-column",
         ),
         (
             &["import", "b/0", "in.csv"],
-            "in.csv: write a name that ends in one of .jsonl, .npy, .fvecs, .parquet, .arrow, .feather, .arrows",
+            "in.csv: unknown file format; use one of .jsonl, .npy, .fvecs, .parquet, .arrow, .feather, .arrows",
         ),
         (
             &["export", "a", "a.arrow"],
-            "a.arrow: write a name that ends in one of .jsonl, .npy, .fvecs, .parquet",
+            "a.arrow: unknown file format; use one of .jsonl, .npy, .fvecs, .parquet",
         ),
     ] {
         let output = index(directory, arguments, 1);

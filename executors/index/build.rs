@@ -1,20 +1,20 @@
-//! Compiles what the C interface of FAISS lacks, against the headers of the very FAISS that is linked, and records which
-//! instruction sets the C++ compiler may use: FAISS is compiled with the same flags, and on a processor that lacks one
-//! of them it would die without a word.
+//! Compiles `ffi.cc`, which contains what the C interface of FAISS lacks, against the headers of the linked FAISS, and
+//! records the instruction sets that the C++ compiler may use. FAISS is compiled with the same flags, and a processor that
+//! lacks one of them would kill the process without a message (see `src/processor.rs`).
 
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    compile();
-    record();
+    compile_ffi();
+    record_instruction_sets();
 }
 
-/// Compiles `native.cc` with what it includes. A header that is missing is a build of FAISS that left nothing behind: the compiler says so.
-fn compile() {
-    const SOURCE: &str = "src/derived/native.cc";
-    for file in [SOURCE, "src/derived/many_lists.h"] {
+/// Compiles `ffi.cc`. Without the headers of FAISS the compiler fails and names the missing one.
+fn compile_ffi() {
+    const SOURCE: &str = "src/ann/ffi.cc";
+    for file in [SOURCE, "src/ann/centroid_groups.h"] {
         println!("cargo::rerun-if-changed={file}");
     }
     let mut build = cc::Build::new();
@@ -22,10 +22,10 @@ fn compile() {
         build.include(Path::new(&root).join("include"));
     }
     build.cpp(true).std("c++17").opt_level(3).warnings(false).flag("-fopenmp").file(SOURCE);
-    build.compile("flowrun_native");
+    build.compile("flowrun_faiss_ffi");
 }
 
-fn record() {
+fn record_instruction_sets() {
     let target = env::var("TARGET").unwrap_or_default();
     let target_with_underscores = target.replace('-', "_");
     let variable = |name: &str| {
@@ -46,11 +46,11 @@ fn record() {
     });
     let macros =
         output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    println!("cargo::rustc-env=FLOWRUN_CXX_MACROS={}", enabled(&macros).join(" "));
+    println!("cargo::rustc-env=FLOWRUN_CXX_MACROS={}", enabled_macros(&macros).join(" "));
 }
 
-/// The names that are defined as 1: `#define __AVX2__ 1` among them.
-fn enabled(macros: &str) -> Vec<&str> {
+/// Names of the macros that are defined as 1, without underscores: `AVX2` for `#define __AVX2__ 1`.
+fn enabled_macros(macros: &str) -> Vec<&str> {
     macros
         .lines()
         .filter_map(|line| line.strip_prefix("#define ")?.strip_suffix("__ 1")?.strip_prefix("__"))

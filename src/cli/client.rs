@@ -1,83 +1,83 @@
-//! `flowrun client`: asks a flow that is served somewhere, and shows what it says as a batch job does.
+//! `flowrun client`: sends documents to a service and writes its replies as a batch job does.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::watch;
+use clap::Args;
 
-use super::arguments::ClientOptions;
-use super::exit::Exit;
-use super::run::{parameters, path};
-use super::serve::token;
-use super::signals::Signals;
-use crate::catalog::{Address, Trust};
-use crate::client::Client;
-use crate::job::{self, Input, Job, Output, Progress};
-use crate::limits::CLIENT_REQUESTS_IN_FLIGHT;
+use super::async_runtime::block_on;
+use super::connection_options::ConnectionOptions;
+use super::exit::{EarlyExit, Exit};
+use super::request_options::{RequestOptions, endpoint_path};
+use super::shutdown::Signals;
+use super::value_parsers::{positive_integer, seconds};
+use crate::client::RequestStream;
+use crate::job::{self, Job, Output, Progress};
+use crate::limits::{CLIENT_REQUESTS_IN_FLIGHT, REQUEST_SIZE_DEFAULT};
 
-/// Connects, asks, and says what became of it.
+/// Options of `flowrun client`.
+#[derive(Debug, Args)]
+pub(super) struct ClientOptions {
+    /// Address of the service: HOST:PORT or grpc://HOST:PORT, or grpcs://HOST:PORT for TLS.
+    address: String,
+    /// Endpoint that requests are sent to, for example `/search`.
+    endpoint: String,
+    /// Input files, directories or glob patterns; a `.jsonl` file has one document per line; `-` is standard input.
+    /// Without input, one request without documents is sent.
+    #[arg(value_name = "FILES")]
+    files: Vec<PathBuf>,
+    /// File that results are written to as JSON lines; `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    request: RequestOptions,
+    #[command(flatten)]
+    connection: ConnectionOptions,
+    /// Number of documents per request.
+    #[arg(long, value_name = "N", default_value_t = REQUEST_SIZE_DEFAULT, value_parser = positive_integer)]
+    request_size: usize,
+    /// Timeout of one request in seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+}
+
+/// Connects, sends the documents, and prints a summary.
 pub(super) fn client(options: &ClientOptions) -> anyhow::Result<Exit> {
-    let Some(inputs) = inputs(&options.files)? else { return Ok(Exit::Usage) };
-    let token = token(options.asking.token_file.as_deref())?;
-    let trust = trust(options.asking.ca.as_deref(), &options.address)?;
+    let inputs = job::locate_all(&options.files).map_err(EarlyExit::usage)?;
+    let token = options.connection.token()?;
     let job = Job {
         inputs,
-        contents: true,
-        endpoint: path(&options.endpoint),
-        parameters: parameters(&options.asking.parameters, options.asking.top_k),
+        embed_content: true,
+        endpoint: endpoint_path(&options.endpoint),
+        parameters: options.request.parameters(None),
         request_size: options.request_size,
         credits: CLIENT_REQUESTS_IN_FLIGHT,
         timeout: options.timeout,
     };
-    let tasks = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let exit = tasks.block_on(async {
-        let client = Client::connect(&options.address, token.as_ref(), trust.as_ref()).await?;
-        work(Arc::new(client.converse()), job, options).await
-    });
-    // A thread that waits for standard input must not keep the program.
-    tasks.shutdown_background();
-    exit
+    block_on(async {
+        let client = options.connection.connect(&options.address, token.as_ref()).await?;
+        run_job(RequestStream::open(client), job, options).await
+    })
 }
 
-async fn work<A: job::Answers>(asked: Arc<A>, job: Job, options: &ClientOptions) -> anyhow::Result<Exit> {
+async fn run_job(stream: RequestStream, job: Job, options: &ClientOptions) -> anyhow::Result<Exit> {
     let output = Output::new(options.output.as_deref())?;
     let progress = Progress::new(None);
-    let (stop, stopped) = watch::channel(false);
-    let signalled = OnceLock::new();
-    let signals = Signals::take()?.watch(stop, &signalled);
+    let (shutdown, forced_exit) = Signals::take()?.into_shutdown();
     let summary = tokio::select! {
-        summary = job::run(asked, job, output, progress, stopped) => summary?,
-        exit = signals => return Ok(exit),
+        summary = job::run(Arc::new(stream), job, output, progress, shutdown.clone().requested()) => summary?,
+        exit = forced_exit => return Ok(exit),
     };
     let mut err = std::io::stderr().lock();
     for failure in &summary.failures {
         writeln!(err, "failed: {failure}")?;
     }
     writeln!(err, "{}", summary.line())?;
-    Ok(match signalled.get() {
-        Some(exit) => *exit,
+    Ok(match shutdown.signal() {
+        Some(exit) => exit,
         None if summary.failed > 0 => Exit::Failed,
         None => Exit::Done,
     })
-}
-
-/// The authorities in a file, if one is named, for that address.
-pub(super) fn trust(file: Option<&Path>, address: &str) -> anyhow::Result<Option<Trust>> {
-    let Some(file) = file else { return Ok(None) };
-    let tls = address.parse::<Address>().is_ok_and(|address| address.tls());
-    anyhow::ensure!(tls, "`--ca` is of use beneath TLS alone; write the address as `grpcs://HOST:PORT`");
-    Trust::file(file).map(Some).map_err(anyhow::Error::msg)
-}
-
-/// The files that are named; `None`, and the reason said, when one of them is not there.
-pub(super) fn inputs(named: &[PathBuf]) -> std::io::Result<Option<Vec<Input>>> {
-    let located: Result<Vec<Vec<Input>>, _> = named.iter().map(|pattern| job::locate(pattern)).collect();
-    match located {
-        Ok(located) => Ok(Some(located.concat())),
-        Err(error) => {
-            writeln!(std::io::stderr().lock(), "error: {error}")?;
-            Ok(None)
-        }
-    }
 }

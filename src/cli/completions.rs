@@ -2,14 +2,21 @@
 
 use std::io::Write as _;
 
-use super::arguments::{Arguments, CompletionsOptions};
+use clap::Args;
+
 use super::exit::Exit;
 
-/// Prints the script.
-pub(super) fn completions(options: &CompletionsOptions) -> anyhow::Result<Exit> {
+/// Options of `flowrun completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsOptions {
+    /// Shell that the script is for.
+    shell: clap_complete::Shell,
+}
+
+/// Prints the script for `grammar`, the grammar of the whole command line.
+pub(super) fn completions(options: &CompletionsOptions, mut grammar: clap::Command) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
-    let mut command = <Arguments as clap::CommandFactory>::command();
-    clap_complete::generate(options.shell, &mut command, "flowrun", &mut script);
+    clap_complete::generate(options.shell, &mut grammar, "flowrun", &mut script);
     let mut out = std::io::stdout().lock();
     out.write_all(&script)?;
     out.flush()?;

@@ -1,55 +1,77 @@
-//! `flowrun doctor`: what this machine offers, and what flowrun will really use of it.
+//! `flowrun doctor`: the hardware, libraries and interpreter that flowrun uses on this machine.
 
 use std::io::Write as _;
 
-use super::arguments::DoctorOptions;
-use super::executors::{print, table};
+use clap::Args;
+use flowrun_onnx::runtime;
+
 use super::exit::Exit;
-use crate::catalog;
+use super::tables::{print, table};
 use crate::topology::Machine;
 
-/// Prints what will be used; with `--fix` fetches what is missing first.
+/// Options of `flowrun doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorOptions {
+    /// Download ONNX Runtime into the cache with pip if it is missing; models run faster on it.
+    #[arg(long)]
+    fix: bool,
+}
+
+/// Prints the report; with `--fix` downloads ONNX Runtime before. Fails if no model can run.
 pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
     if options.fix
         && let Err(error) = fix()
     {
-        writeln!(std::io::stderr(), "error: ONNX Runtime could not be fetched: {error}")?;
+        writeln!(std::io::stderr(), "error: cannot download ONNX Runtime: {error}")?;
         return Ok(Exit::Failed);
     }
-    let (models, exit) = match catalog::models_run_on() {
+    let (models, exit) = match models() {
         Ok(models) => (models, Exit::Done),
         Err(reason) => (reason, Exit::Failed),
     };
-    let cores = Machine::this().cores;
-    let python = catalog::default_interpreter().map(|path| path.display().to_string());
+    let cores = Machine::local().cores;
+    let python = flowrun_process::default_interpreter().map(|path| path.display().to_string());
+    let cache = runtime::cache_directory().map(|path| path.display().to_string());
     let rows = [
         ("flowrun", env!("CARGO_PKG_VERSION").to_owned()),
-        ("processors", format!("{cores}, which the replicas of a flow share")),
-        ("numbers", catalog::build_description()),
+        ("processors", format!("{cores}, shared by the replicas of a flow")),
+        ("numeric code", flowrun_index::build_description()),
         ("models", models),
         ("libraries", libraries()),
         ("Python", python.unwrap_or_else(|reason| reason)),
-        (
-            "cache",
-            catalog::cache_directory().map_or_else(|| "none".to_owned(), |path| path.display().to_string()),
-        ),
+        ("cache", cache.unwrap_or_else(|| "none".to_owned())),
     ];
-    let rows = rows.into_iter().map(|(what, value)| vec![what.to_owned(), value]).collect();
-    print(&table(&["what", "what is used"], rows))?;
+    let rows = rows.into_iter().map(|(component, value)| vec![component.to_owned(), value]).collect();
+    print(&table(&["component", "in use"], rows))?;
     Ok(exit)
 }
 
-/// Fetches ONNX Runtime, unless models run on one already.
-fn fix() -> Result<(), catalog::FetchError> {
-    if matches!(catalog::model_libraries().chosen(), Ok(Some(_))) {
-        return Ok(());
-    }
-    catalog::fetch_onnx_runtime().map(drop)
+/// Describes the inference runtime and its devices.
+///
+/// # Errors
+/// The reason if models cannot run at all.
+fn models() -> Result<String, String> {
+    let runtime = runtime::start().map_err(|error| error.to_string())?;
+    let devices = runtime.devices().join(", ");
+    Ok(match runtime.backend() {
+        runtime::Backend::OnnxRuntime { path, version } => {
+            format!("ONNX Runtime {version} ({}); devices: {devices}", path.display())
+        }
+        runtime::Backend::Tract => format!("tract (compiled in); devices: {devices}"),
+    })
 }
 
-/// Every library of ONNX Runtime that was looked into.
+/// Downloads ONNX Runtime, unless a usable library is installed.
+fn fix() -> Result<(), runtime::FetchError> {
+    if matches!(runtime::report().chosen(), Ok(Some(_))) {
+        return Ok(());
+    }
+    runtime::fetch().map(drop)
+}
+
+/// Lists the ONNX Runtime libraries that were found, each with its version or the reason why it is not usable.
 fn libraries() -> String {
-    let report = catalog::model_libraries();
+    let report = runtime::report();
     let lines: Vec<String> = report
         .libraries
         .iter()
@@ -62,7 +84,7 @@ fn libraries() -> String {
         })
         .collect();
     match lines.is_empty() {
-        true => "none of ONNX Runtime; `flowrun doctor --fix` fetches one".to_owned(),
+        true => "no ONNX Runtime found; run `flowrun doctor --fix` to download it".to_owned(),
         false => lines.join("\n"),
     }
 }

@@ -1,19 +1,24 @@
-//! `flowrun executors`: the built-in executors, and what each can be told. From the tables that the parser reads by.
+//! `flowrun executors`: the built-in executors and their parameters.
+//!
+//! The list is made from the same tables that parse `with:`, so it cannot differ from what a flow file may contain.
 
 use std::io::Write as _;
 
-use comfy_table::{ContentArrangement, Table};
-use flowrun_sdk::{Catalog, ExecutorType, default_text};
+use clap::Args;
+use flowrun_sdk::{Catalog, ExecutorType};
 
-use super::arguments::ExecutorsOptions;
 use super::exit::Exit;
+use super::tables::{PARAMETER_HEADER, print, table};
 use crate::diagnostic::did_you_mean;
-use crate::job::TABLE_STYLE;
 
-/// Columns of a table that is not on a terminal.
-const WIDTH: u16 = 110;
+/// Options of `flowrun executors`.
+#[derive(Debug, Args)]
+pub(super) struct ExecutorsOptions {
+    /// Executor whose parameters are listed.
+    name: Option<String>,
+}
 
-/// Prints the list, or the parameters of one.
+/// Prints the list of executors, or the parameters of one.
 pub(super) fn executors(options: &ExecutorsOptions) -> anyhow::Result<Exit> {
     let catalog = crate::catalog::built_in();
     let Some(name) = &options.name else {
@@ -24,48 +29,39 @@ pub(super) fn executors(options: &ExecutorsOptions) -> anyhow::Result<Exit> {
         print(&describe(executor))?;
         return Ok(Exit::Done);
     }
-    let meant = did_you_mean(name, catalog.names()).map_or_else(String::new, |meant| format!("; {meant}"));
-    writeln!(std::io::stderr(), "error: there is no executor `{name}`{meant}")?;
+    let suggestion = did_you_mean(name, catalog.names()).map_or_else(String::new, |text| format!("; {text}"));
+    writeln!(std::io::stderr(), "error: there is no executor `{name}`{suggestion}")?;
     Ok(Exit::Usage)
-}
-
-pub(super) fn print(text: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")?;
-    out.flush()
-}
-
-pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(TABLE_STYLE).set_content_arrangement(ContentArrangement::Dynamic);
-    if !table.is_tty() {
-        table.set_width(WIDTH);
-    }
-    table.set_header(header).add_rows(rows);
-    table.to_string()
 }
 
 fn list(catalog: &Catalog) -> String {
     let row = |executor: &ExecutorType| {
         vec![executor.name.to_owned(), executor.summary.to_owned(), executor.aliases.join(", ")]
     };
-    table(&["executor", "what it does", "also called"], catalog.types().map(row).collect())
+    table(&["executor", "description", "aliases"], catalog.types().map(row).collect())
 }
 
 fn describe(executor: &ExecutorType) -> String {
-    let mut text = format!("{}: {}\n", executor.name, executor.summary);
-    if !executor.aliases.is_empty() {
-        text.push_str(&format!("also called {}\n", executor.aliases.join(", ")));
-    }
-    if executor.fields.is_empty() {
-        text.push_str("\nIt has no parameters.");
-        return text;
-    }
-    let row = |field: &flowrun_sdk::Field| {
+    let row = |field: &flowrun_sdk::ParameterField| {
         let words: Vec<&str> = field.documentation.split_whitespace().collect();
-        vec![field.name.to_owned(), field.kind.to_string(), default_text(field), words.join(" ")]
+        vec![field.name.to_owned(), field.kind.to_string(), field.default.to_string(), words.join(" ")]
     };
     let rows = executor.fields.iter().map(row).collect();
-    text.push_str(&table(&["parameter", "value", "default", "meaning"], rows));
-    text
+    describe_executor(executor.name, executor.summary, &executor.aliases.join(", "), rows)
+}
+
+/// Description of an executor for people: a line with its summary, its aliases, and a table of its parameters with the
+/// columns of [`PARAMETER_HEADER`].
+pub(super) fn describe_executor(
+    name: &str,
+    summary: &str,
+    aliases: &str,
+    parameters: Vec<Vec<String>>,
+) -> String {
+    let aliases = if aliases.is_empty() { String::new() } else { format!("aliases: {aliases}\n") };
+    let parameters = match parameters.is_empty() {
+        true => "no parameters".to_owned(),
+        false => table(&PARAMETER_HEADER, parameters),
+    };
+    format!("{name}: {summary}\n{aliases}{parameters}")
 }

@@ -1,30 +1,31 @@
-//! How the program ends. The numbers are part of its interface.
+//! Exit codes of the program, which are part of its interface.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
-/// How the program ends.
+/// Exit status of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything was done.
+    /// 0: success.
     Done,
-    /// The flow failed while running, or documents did.
+    /// 1: the flow failed while running, or documents failed.
     Failed,
-    /// Wrong usage, or a flow file with errors.
+    /// 2: wrong usage, or a flow file with errors.
     Usage,
-    /// Not ready in time.
+    /// 3: an executor was not ready in time.
     NotReady,
-    /// What was inside was not finished in time.
+    /// 4: requests in flight did not finish before the drain timeout.
     NotDrained,
-    /// A bug of ours.
+    /// 70: a bug in flowrun.
     Bug,
-    /// Ended by SIGINT.
+    /// 130: ended by SIGINT.
     Interrupted,
-    /// Ended by SIGTERM.
+    /// 143: ended by SIGTERM.
     Terminated,
 }
 
 impl Exit {
-    /// The number.
+    /// Exit code as the operating system sees it.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -42,5 +43,26 @@ impl Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         exit.code().into()
+    }
+}
+
+/// Error that ends the program with a given exit status. Any other error ends it with [`Exit::Failed`].
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct EarlyExit {
+    pub(super) exit: Exit,
+    /// Empty if the reason has been printed already.
+    pub(super) message: String,
+}
+
+impl EarlyExit {
+    /// Wrong usage: something that the user typed, or a file or address that it names.
+    pub(super) fn usage(reason: impl Display) -> Self {
+        Self { exit: Exit::Usage, message: reason.to_string() }
+    }
+
+    /// Ends the program without a message, because diagnostics have been printed.
+    pub(super) fn reported(exit: Exit) -> Self {
+        Self { exit, message: String::new() }
     }
 }

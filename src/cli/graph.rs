@@ -1,25 +1,31 @@
-//! `flowrun graph`: draws a flow.
+//! `flowrun graph`: a drawing of the graph of a flow.
 
 use std::io::Write as _;
 
-use super::arguments::GraphOptions;
-use super::exit::Exit;
-use super::run::complain;
-use crate::diagnostic::{Report, Severity, Sources};
-use crate::graph::draw::draw;
+use clap::Args;
 
-/// Reads the flow and prints its picture.
+use super::exit::Exit;
+use super::flow_file::FlowOptions;
+use crate::diagnostic::Severity;
+use crate::graph::draw::{Format, draw};
+
+/// Options of `flowrun graph`.
+#[derive(Debug, Args)]
+pub(super) struct GraphOptions {
+    #[command(flatten)]
+    flow: FlowOptions,
+    /// Output format of the drawing.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Reads the flow and prints the drawing.
 pub(super) fn graph(options: &GraphOptions) -> anyhow::Result<Exit> {
-    let catalog = crate::catalog::built_in();
-    let (mut sources, mut report) = (Sources::default(), Report::new(options.flow.policy(true)));
-    let read =
-        crate::read(&options.flow.flow, &options.flow.environment(), &catalog, &mut sources, &mut report);
-    complain(&report, &sources, Severity::Warning)?;
-    if let (Some((graph, _)), false) = (read, report.has_errors()) {
-        let mut out = std::io::stdout().lock();
-        out.write_all(draw(&graph, options.format).as_bytes())?;
-        out.flush()?;
-        return Ok(Exit::Done);
-    }
-    Ok(Exit::Usage)
+    let file = options.flow.inspect();
+    file.checked(Severity::Warning)?;
+    let Some(graph) = file.graph else { return Ok(Exit::Usage) };
+    let mut out = std::io::stdout().lock();
+    out.write_all(draw(&graph, options.format).as_bytes())?;
+    out.flush()?;
+    Ok(Exit::Done)
 }

@@ -1,189 +1,192 @@
-//! `flowrun index`: an index on disk, while no flow has it open.
+//! `flowrun index`: maintenance of an index on disk that no flow has open.
+//!
+//! The operations are those of [`flowrun_index::tool`]; this file connects them with object stores
+//! ([`flowrun_bucket`]) and with columnar files ([`flowrun_table`]).
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use flowrun_bucket::{Bucket, is_address};
+use flowrun_index::tool::{self, ImportOptions};
+use flowrun_table as table;
 
-use super::executors::print;
 use super::exit::Exit;
-use crate::catalog::bucket::{Bucket, is_address};
-use crate::catalog::index::{self, ImportOptions};
-use crate::catalog::table;
+use super::tables::print;
 
-/// The endings of files that the index itself reads and writes.
-const OWN: [&str; 3] = ["jsonl", "npy", "fvecs"];
+/// Extensions of the files that the index itself reads and writes.
+const INDEX_EXTENSIONS: [&str; 3] = ["jsonl", "npy", "fvecs"];
 
-/// `flowrun index`.
+/// Options of `flowrun index`.
 #[derive(Debug, Args)]
 pub(super) struct IndexOptions {
     #[command(subcommand)]
-    verb: IndexVerb,
+    command: IndexCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum IndexVerb {
-    /// Says what is in an index, as JSON
-    Inspect(PathOption),
-    /// Reads everything and compares every checksum
-    Verify(PathOption),
-    /// Leaves behind the room of documents that were replaced or removed
-    Compact(PathOption),
-    /// Copies what lives in an index into another directory, or into a bucket
+enum IndexCommand {
+    /// Print a description of an index as JSON
+    Inspect(IndexPath),
+    /// Read all data of an index and compare every checksum
+    Verify(IndexPath),
+    /// Reclaim the disk space of updated and deleted documents
+    Compact(IndexPath),
+    /// Copy the live data of an index into another directory or an object store
     Snapshot(SnapshotOptions),
-    /// Makes an index of a snapshot, where there is none
+    /// Copy a snapshot into a new index
     Restore(RestoreOptions),
-    /// Writes documents (.jsonl, .parquet) or vectors (.npy, .fvecs) out to a file
+    /// Export documents (.jsonl, .parquet) or vectors (.npy, .fvecs) to a file
     Export(FileOptions),
-    /// Fills an index from a file of documents (.jsonl), rows (.parquet, .arrow, .feather, .arrows) or vectors (.npy, .fvecs)
+    /// Import documents (.jsonl), rows (.parquet, .arrow, .feather, .arrows) or vectors (.npy, .fvecs) from a file
     Import(ImportArguments),
 }
 
 #[derive(Debug, Args)]
-struct PathOption {
-    /// The workspace of a pod, or one shard in it.
+struct IndexPath {
+    /// Workspace of a pod, or one shard in it.
     path: PathBuf,
 }
 
 #[derive(Debug, Args)]
 struct SnapshotOptions {
-    /// The workspace of a pod, or one shard in it.
+    /// Workspace of a pod, or one shard in it.
     path: PathBuf,
-    /// A directory that does not exist yet, or an address: s3://bucket/prefix, gs://…, az://… or file:///….
+    /// Directory that does not exist yet, or an object store: s3://bucket/prefix, gs://…, az://… or file:///….
     to: PathBuf,
 }
 
 #[derive(Debug, Args)]
 struct RestoreOptions {
-    /// Where the snapshot is: a directory, or an address as of `snapshot`.
+    /// Directory or object store of the snapshot.
     from: PathBuf,
-    /// A directory that does not exist yet.
+    /// Directory that does not exist yet.
     path: PathBuf,
 }
 
 #[derive(Debug, Args)]
 struct FileOptions {
-    /// The workspace of a pod, or one shard in it.
+    /// Workspace of a pod, or one shard in it.
     path: PathBuf,
-    /// The file.
+    /// File to read or write; its extension selects the format.
     file: PathBuf,
 }
 
 #[derive(Debug, Args)]
 struct ImportArguments {
     #[command(flatten)]
-    place: FileOptions,
-    /// How distances are measured in a new index: cosine, euclidean or inner_product.
+    paths: FileOptions,
+    /// Metric of a new index: cosine, euclidean or inner_product.
     #[arg(long)]
     metric: Option<String>,
-    /// The kind of index: auto, or a FAISS factory string.
+    /// Type of a new index: auto, or a FAISS factory string.
     #[arg(long)]
     index: Option<String>,
-    /// How vectors are stored in a new index: f32 or f16.
+    /// Element type of the vectors of a new index: f32 or f16.
     #[arg(long)]
     vectors: Option<String>,
-    /// The column of a table that the vectors are in.
+    /// Column of a table that contains the vectors.
     #[arg(long, value_name = "NAME")]
     vector_column: Option<String>,
-    /// A file with an id a line, for vectors alone; without it their numbers are their ids.
+    /// File with one id per line, for imported vectors; default: the row number is the id.
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,
-    /// What numbers as ids begin with.
+    /// Prefix of ids that are row numbers.
     #[arg(long, default_value = "")]
     prefix: String,
 }
 
-/// Does something with an index.
+/// Runs the subcommand and prints its result.
 pub(super) fn index(options: &IndexOptions) -> anyhow::Result<Exit> {
-    match &options.verb {
-        IndexVerb::Inspect(option) => print(&format!("{:#}", index::inspect(&option.path)?))?,
-        IndexVerb::Verify(option) => return verify(option),
-        IndexVerb::Compact(option) => {
-            print(&format!("{} rows were left behind", index::compact(&option.path)?))?;
+    match &options.command {
+        IndexCommand::Inspect(index) => print(&format!("{:#}", tool::inspect(&index.path)?))?,
+        IndexCommand::Verify(index) => return verify(&index.path),
+        IndexCommand::Compact(index) => {
+            print(&format!("removed {} dead rows", tool::compact(&index.path)?))?;
         }
-        IndexVerb::Snapshot(SnapshotOptions { path, to }) => {
-            print(&format!("{} documents are in {}", snapshot(path, to)?, to.display()))?;
+        IndexCommand::Snapshot(SnapshotOptions { path, to }) => {
+            print(&format!("copied {} documents to {}", snapshot(path, to)?, to.display()))?;
         }
-        IndexVerb::Restore(RestoreOptions { from, path }) => {
-            print(&format!("{} documents are in {}", restore(from, path)?, path.display()))?;
+        IndexCommand::Restore(RestoreOptions { from, path }) => {
+            print(&format!("copied {} documents to {}", restore(from, path)?, path.display()))?;
         }
-        IndexVerb::Export(options) => {
-            let documents = export(&options.path, &options.file)?;
-            print(&format!("{documents} documents are in {}", options.file.display()))?;
+        IndexCommand::Export(FileOptions { path, file }) => {
+            print(&format!("exported {} documents to {}", export(path, file)?, file.display()))?;
         }
-        IndexVerb::Import(arguments) => {
+        IndexCommand::Import(arguments) => {
             let documents = import(arguments)?;
-            let path = &arguments.place.path;
-            print(&format!("{documents} documents were stored in {}", path.display()))?;
+            let path = &arguments.paths.path;
+            print(&format!("imported {documents} documents into {}", path.display()))?;
         }
     }
     Ok(Exit::Done)
 }
 
-/// Copies an index to a directory, or by way of one beside it into a bucket; how many documents there are.
+/// Copies an index to a directory, or through a temporary directory to an object store. Returns the number of
+/// documents.
 fn snapshot(path: &Path, to: &Path) -> anyhow::Result<u64> {
-    let Some(address) = address(to) else { return Ok(index::copy(path, to)?) };
+    let Some(address) = store_address(to) else { return Ok(tool::copy(path, to)?) };
     let bucket = Bucket::open(address)?;
-    let temporary = beside(path)?;
+    let temporary = temporary_sibling(path)?;
     let copy = temporary.path().join("index");
-    let documents = index::copy(path, &copy)?;
+    let documents = tool::copy(path, &copy)?;
     bucket.put(&copy)?;
     Ok(documents)
 }
 
-/// Copies a snapshot back; how many documents there are. One from a bucket gets its name when it is whole.
+/// Copies a snapshot to a new index. Returns the number of documents. A snapshot from an object store is downloaded
+/// next to the index and renamed once it is complete.
 fn restore(from: &Path, path: &Path) -> anyhow::Result<u64> {
-    let Some(address) = address(from) else { return Ok(index::copy(from, path)?) };
+    let Some(address) = store_address(from) else { return Ok(tool::copy(from, path)?) };
     let bucket = Bucket::open(address)?;
     if std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) || path.is_file() {
         anyhow::bail!("{} is not empty: name a directory that does not exist yet", path.display());
     }
-    let temporary = beside(path)?;
+    let temporary = temporary_sibling(path)?;
     let copy = temporary.path().join("index");
     std::fs::create_dir(&copy)?;
     bucket.get(&copy)?;
-    let shards = index::inspect(&copy)?;
+    let shards = tool::inspect(&copy)?;
     let documents =
         shards.as_array().into_iter().flatten().filter_map(|shard| shard["documents"].as_u64()).sum();
-    // In the place of an empty directory, if there is one.
+    // Replaces an empty directory, if there is one.
     let renamed = std::fs::rename(&copy, path).and_then(|()| std::fs::File::open(parent(path))?.sync_all());
-    renamed.with_context(|| format!("cannot make {}", path.display()))?;
+    renamed.with_context(|| format!("cannot create {}", path.display()))?;
     Ok(documents)
 }
 
-/// What is meant as an address, not as a path.
-fn address(path: &Path) -> Option<&str> {
+/// The path as an address of an object store, if it has the form of one.
+fn store_address(path: &Path) -> Option<&str> {
     path.to_str().filter(|text| is_address(text))
 }
 
-/// The directory that a path is in.
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A directory that goes away again, on the same disk as an index.
-fn beside(path: &Path) -> anyhow::Result<tempfile::TempDir> {
+/// Creates a temporary directory next to `path`, on the same file system.
+fn temporary_sibling(path: &Path) -> anyhow::Result<tempfile::TempDir> {
     let parent = parent(path);
-    std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-    let made = tempfile::Builder::new().prefix(".snapshot-").tempdir_in(parent);
-    made.with_context(|| format!("cannot make a directory in {}", parent.display()))
+    std::fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    let created = tempfile::Builder::new().prefix(".snapshot-").tempdir_in(parent);
+    created.with_context(|| format!("cannot create a directory in {}", parent.display()))
 }
 
-/// Writes an index out to a file; how many documents there are.
+/// Exports an index to a file. Returns the number of documents.
 fn export(path: &Path, file: &Path) -> anyhow::Result<u64> {
-    if !is_kind(file, &[&OWN, &table::WRITTEN])? {
-        return Ok(index::export(path, file)?);
+    if is_table(file, &table::WRITTEN)? {
+        let mut writer = table::Writer::create(file)?;
+        let documents = tool::export_to(path, |document, vector| writer.push(document, vector))?;
+        writer.finish()?;
+        return Ok(documents);
     }
-    let mut writer = table::Writer::create(file)?;
-    let documents = index::export_to(path, |document, vector| writer.push(document, vector))?;
-    writer.finish()?;
-    Ok(documents)
+    Ok(tool::export(path, file)?)
 }
 
-/// Fills an index from a file; how many documents there were.
+/// Imports a file into an index. Returns the number of documents.
 fn import(arguments: &ImportArguments) -> anyhow::Result<u64> {
-    let FileOptions { path, file } = &arguments.place;
+    let FileOptions { path, file } = &arguments.paths;
     let options = ImportOptions {
         metric: arguments.metric.clone(),
         index: arguments.index.clone(),
@@ -192,35 +195,36 @@ fn import(arguments: &ImportArguments) -> anyhow::Result<u64> {
         prefix: arguments.prefix.clone(),
     };
     let column = arguments.vector_column.as_deref();
-    if is_kind(file, &[&OWN, &table::READ])? {
-        return index::import_from(path, file, &options, |accept| Ok(table::read(file, column, accept)?));
+    if is_table(file, &table::READ)? {
+        return tool::import_from(path, file, &options, |accept| Ok(table::read(file, column, accept)?));
     }
     if column.is_some() {
-        anyhow::bail!("{}: it has no columns: leave out --vector-column", file.display());
+        anyhow::bail!("{}: a file of this format has no columns; remove --vector-column", file.display());
     }
-    Ok(index::import(path, file, &options)?)
+    Ok(tool::import(path, file, &options)?)
 }
 
-/// Whether a file is of the second of two kinds, told by the endings of names, and not of the first.
-fn is_kind(file: &Path, kinds: &[&[&str]; 2]) -> anyhow::Result<bool> {
-    let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    match kinds.iter().position(|kind| kind.contains(&ending)) {
-        Some(kind) => Ok(kind == 1),
-        None => {
-            let endings: Vec<String> =
-                kinds.iter().copied().flatten().map(|ending| format!(".{ending}")).collect();
-            anyhow::bail!("{}: write a name that ends in one of {}", file.display(), endings.join(", "))
-        }
+/// Whether a file is a table, by its extension, rather than a format of the index itself.
+fn is_table(file: &Path, table_extensions: &[&str]) -> anyhow::Result<bool> {
+    let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    if INDEX_EXTENSIONS.contains(&extension) {
+        return Ok(false);
     }
+    if table_extensions.contains(&extension) {
+        return Ok(true);
+    }
+    let known = INDEX_EXTENSIONS.iter().chain(table_extensions);
+    let known: Vec<String> = known.map(|extension| format!(".{extension}")).collect();
+    anyhow::bail!("{}: unknown file format; use one of {}", file.display(), known.join(", "))
 }
 
-/// Says what is damaged; nothing is the end that is hoped for.
-fn verify(option: &PathOption) -> anyhow::Result<Exit> {
+/// Prints the damage of each shard. Any damage makes the exit status [`Exit::Failed`].
+fn verify(path: &Path) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut out = std::io::stdout().lock();
-    for (directory, problems) in index::verify(&option.path)? {
+    for (directory, problems) in tool::verify(path)? {
         if problems.is_empty() {
-            writeln!(out, "{}: everything is as it was written", directory.display())?;
+            writeln!(out, "{}: no damage found", directory.display())?;
         }
         for problem in problems {
             writeln!(out, "{}: {problem}", directory.display())?;

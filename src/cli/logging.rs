@@ -1,9 +1,10 @@
-//! Log lines: to standard error, as text or JSON, out of the progress bar's way.
+//! Logging to standard error, as text or JSON lines, without disturbing the progress bar; and to the web pages.
 
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::time::SystemTime;
 
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::RecordFields;
@@ -14,18 +15,38 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-use super::arguments::{Common, LogFormat};
 use crate::gateway::{LogFields, LogStream};
 use crate::job::log_writer;
-use crate::runtime::{self, Concern};
+use crate::runtime::{self, LogContext};
 
-/// The variable that chooses log lines more finely than `--verbose`.
+/// Environment variable with a filter in the syntax of `tracing_subscriber`; overrides `--verbose`.
 const FILTER_VARIABLE: &str = "FLOWRUN_LOG";
 
-/// Starts logging, and logs panics: those of executors cost their request and are no news to whoever reads the report.
-/// Returns the log as pages show it, in which there is always what `--verbose` says.
-pub(super) fn start(common: &Common) -> LogStream {
-    let level = match common.verbose {
+/// Logging options, which every command accepts.
+#[derive(Debug, Args)]
+pub(super) struct LogOptions {
+    /// Format of log lines.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) log_format: LogFormat,
+    /// Log more: `-v` logs progress, `-vv` debug messages.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+/// Format of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// Text for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Starts logging, and logs every panic: a panic in an executor fails its request and is not printed otherwise.
+/// Returns the log for the web pages, which has the level of `-v` regardless of the options.
+pub(super) fn start(options: &LogOptions) -> LogStream {
+    let level = match options.verbose {
         0 => "warn",
         1 => "warn,flowrun=info",
         _ => "info,flowrun=debug",
@@ -33,37 +54,39 @@ pub(super) fn start(common: &Common) -> LogStream {
     let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new(level));
     let colour = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(log_writer);
-    let lines = match common.log_format {
-        LogFormat::Text => lines.with_target(false).without_time().fmt_fields(WithConcern::default()).boxed(),
+    let lines = match options.log_format {
+        LogFormat::Text => {
+            lines.with_target(false).without_time().fmt_fields(ContextFields::default()).boxed()
+        }
         LogFormat::Json => lines.event_format(JsonLines).boxed(),
     };
     let stream = LogStream::default();
-    let shown = stream.clone().with_filter(EnvFilter::new("warn,flowrun=info"));
-    // Fails only when logging was started before, as in tests, and then it goes on as it is.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).with(shown).try_init();
+    let pages = stream.clone().with_filter(EnvFilter::new("warn,flowrun=info"));
+    // Fails only if logging has been started before, as in tests; the earlier subscriber stays.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).with(pages).try_init();
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(String::new, ToString::to_string);
+        let location = panic.location().map_or_else(String::new, ToString::to_string);
         let thread = std::thread::current();
         let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(thread = thread.name().unwrap_or_default(), place, "panic: {message}");
+        tracing::error!(thread = thread.name().unwrap_or_default(), location, "panic: {message}");
     }));
     stream
 }
 
-/// The fields of a line for people, and behind them the request that it concerns.
+/// Fields of a text line, followed by the request that the logging thread works for.
 #[derive(Default)]
-struct WithConcern(DefaultFields);
+struct ContextFields(DefaultFields);
 
-impl<'writer> FormatFields<'writer> for WithConcern {
+impl<'writer> FormatFields<'writer> for ContextFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
         self.0.format_fields(writer.by_ref(), fields)?;
-        let Some(Concern { request, worker }) = runtime::concern() else { return Ok(()) };
+        let Some(LogContext { request, worker }) = runtime::log_context() else { return Ok(()) };
         write!(writer, " request={:?} endpoint={:?}", request.id, request.endpoint)?;
         worker.map_or(Ok(()), |worker| write!(writer, " worker={worker:?}"))
     }
 }
 
-/// Lines for programs: one object each.
+/// JSON lines: one object per event, with the time in UTC.
 struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -77,7 +100,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let LogFields { message, others } = LogFields::of(event);
+        let LogFields { message, fields } = LogFields::from_event(event);
         let (time, metadata) = (prost_types::Timestamp::from(SystemTime::now()), event.metadata());
         let mut line = json!({
             "timestamp": time.to_string(),
@@ -86,7 +109,7 @@ where
             "target": metadata.target(),
         });
         if let Some(line) = line.as_object_mut() {
-            line.extend(others);
+            line.extend(fields);
         }
         writeln!(writer, "{line}")
     }

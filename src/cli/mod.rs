@@ -1,79 +1,99 @@
-//! The command line: one file a verb.
+//! The command line: one file per command.
+//!
+//! This module composes the program: it connects the stages with the executor crates, the terminal and the process.
+//! It is the only one that decides how the program exits.
 
 mod arguments;
+mod async_runtime;
 mod bench;
 mod check;
-mod child;
+mod child_process;
 mod client;
 mod completions;
+mod connection_options;
+mod diagnostics;
 mod doctor;
 mod executors;
 mod exit;
+mod flow_file;
 mod graph;
 mod index;
+mod listen_options;
 mod logging;
 mod new;
 mod plugin;
+mod request_options;
 mod run;
 mod serve;
 mod shorthand;
-mod signals;
+mod shutdown;
+mod tables;
+mod value_parsers;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{Arguments, Verb};
+use arguments::{Arguments, Command};
+use exit::EarlyExit;
 pub use exit::Exit;
 
-/// Does what the command line says. Nothing else in the program decides how it ends.
+/// Runs the command that the command line names.
 pub fn main() -> ExitCode {
-    if let Some(role) = child::role(std::env::args_os()) {
-        return child::child(role).unwrap_or_else(|error| failed(&error)).into();
+    if let Some(role) = child_process::role(std::env::args_os()) {
+        return child_process::run(role).unwrap_or_else(|error| exit_of_error(&error)).into();
     }
-    child::adopt();
-    let arguments = match Arguments::try_parse_from(shorthand::with_verb(std::env::args_os())) {
+    child_process::register_program();
+    let arguments = shorthand::with_command(std::env::args_os(), &Arguments::command());
+    let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version are asked for and go to standard output; the rest is wrong usage.
+            // `--help` and `--version` are errors to clap, printed to standard output.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
             let _ = error.print();
             return exit.into();
         }
     };
-    let log = logging::start(&arguments.common);
-    if let Err(missing) = crate::catalog::check_processor() {
-        return failed(&anyhow::anyhow!(missing)).into();
+    let log = logging::start(&arguments.log);
+    if let Err(missing) = flowrun_index::check_processor() {
+        return exit_of_error(&anyhow::anyhow!(missing)).into();
     }
-    let verb = || match &arguments.verb {
-        Verb::Run(options) => run::run(options, &log),
-        Verb::Serve(options) => serve::serve(options, &log),
-        Verb::Client(options) => client::client(options),
-        Verb::Bench(options) => bench::bench(options),
-        Verb::Check(options) => check::check(options),
-        Verb::Graph(options) => graph::graph(options),
-        Verb::Executors(options) => executors::executors(options),
-        Verb::Index(options) => index::index(options),
-        Verb::Plugin(options) => plugin::plugin(options),
-        Verb::Doctor(options) => doctor::doctor(options),
-        Verb::New(options) => new::new(options),
-        Verb::Completions(options) => completions::completions(options),
+    let command = || match &arguments.command {
+        Command::Run(options) => run::run(options, &log),
+        Command::Serve(options) => serve::serve(options, &log),
+        Command::Client(options) => client::client(options),
+        Command::Bench(options) => bench::bench(options),
+        Command::Check(options) => check::check(options),
+        Command::Graph(options) => graph::graph(options),
+        Command::Executors(options) => executors::executors(options),
+        Command::Index(options) => index::index(options),
+        Command::Plugin(options) => plugin::plugin(options),
+        Command::Doctor(options) => doctor::doctor(options),
+        Command::New(options) => new::new(options),
+        Command::Completions(options) => completions::completions(options, Arguments::command()),
     };
-    let exit = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(verb)) {
+    let exit = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(command)) {
         Ok(Ok(exit)) => exit,
-        Ok(Err(error)) => failed(&error),
-        // The panic's message was logged when it happened.
+        Ok(Err(error)) => exit_of_error(&error),
+        // The panic hook has logged the message.
         Err(_) => Exit::Bug,
     };
     exit.into()
 }
 
-/// How an error of the system around us ends the program. Whoever closes the pipe has read enough.
-fn failed(error: &anyhow::Error) -> Exit {
+/// Prints an error and returns the exit status. A closed pipe is not an error: its reader has read enough.
+fn exit_of_error(error: &anyhow::Error) -> Exit {
     let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
     if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
         return Exit::Done;
     }
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr().lock(), format_args!("error: {error:#}\n"));
-    Exit::Failed
+    let (exit, reported) = match error.downcast_ref::<EarlyExit>() {
+        Some(EarlyExit { exit, message }) => (*exit, message.is_empty()),
+        None => (Exit::Failed, false),
+    };
+    if !reported {
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    }
+    exit
 }

@@ -1,53 +1,56 @@
-//! `flowrun plugin check`: what a library offers and what is wrong with it, without executing it.
+//! `flowrun plugin check`: the executors of a plugin library and its faults, without executing the library.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use flowrun_plugin::{Inspection, in_words, look};
 use flowrun_sdk::LibraryError;
-use flowrun_sdk::abi::{DescribedExecutor, Description, FLOWRUN_ABI_VERSION};
+use flowrun_sdk::abi::{DescribedExecutor, FLOWRUN_ABI_VERSION};
 use serde_json::{Value, json};
 
-use super::executors::{print, table};
+use super::diagnostics::NO_PROBLEMS;
+use super::executors::describe_executor;
 use super::exit::Exit;
-use crate::catalog::{Inspection, in_words, look};
+use super::tables::print;
 use crate::diagnostic::{Diagnostic, Format, Report, Sources, render};
-use crate::topology::{bytes, library_code};
+use crate::topology::{format_bytes, library_fault_code};
 
-/// `flowrun plugin`.
+/// Options of `flowrun plugin`.
 #[derive(Debug, Args)]
 pub(super) struct PluginOptions {
     #[command(subcommand)]
-    verb: PluginVerb,
+    command: PluginCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum PluginVerb {
-    /// Says what a library offers and what is wrong with it, without executing it
+enum PluginCommand {
+    /// List the executors of a library and report its faults, without executing it
     Check(CheckOptions),
 }
 
 #[derive(Debug, Args)]
 struct CheckOptions {
-    /// The library.
+    /// Shared library of the plugin.
     file: PathBuf,
-    /// How to say it.
+    /// Output format of the report.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: PluginFormat,
 }
 
+/// Output format of the report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum PluginFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Human,
-    /// For programs.
+    /// JSON object for programs.
     Json,
 }
 
-/// Looks into a library.
+/// Inspects a library and prints the report.
 pub(super) fn plugin(options: &PluginOptions) -> anyhow::Result<Exit> {
-    let PluginVerb::Check(options) = &options.verb;
+    let PluginCommand::Check(options) = &options.command;
     let (inspection, faults) = match look(&options.file) {
         Ok(inspection) => (Some(inspection.clone()), inspection.faults),
         Err(error) => (None, vec![error]),
@@ -61,7 +64,7 @@ pub(super) fn plugin(options: &PluginOptions) -> anyhow::Result<Exit> {
 
 fn as_json(options: &CheckOptions, inspection: Option<&Inspection>, faults: &[LibraryError]) -> Value {
     let fault = |fault: &LibraryError| {
-        let code = library_code(fault.fault);
+        let code = library_fault_code(fault.fault);
         json!({"code": code.number(), "name": code.slug(), "message": fault.message, "help": fault.help})
     };
     let description = inspection.and_then(|inspection| inspection.description.as_ref());
@@ -79,63 +82,47 @@ fn as_json(options: &CheckOptions, inspection: Option<&Inspection>, faults: &[Li
 fn as_text(options: &CheckOptions, inspection: Option<&Inspection>, faults: &[LibraryError]) -> String {
     let mut text = format!("{}\n", options.file.display());
     if let Some(inspection) = inspection {
-        text.push_str(&facts(inspection));
-        let executors = inspection.description.iter().flat_map(|description| &description.executors);
-        executors.for_each(|one| text.push_str(&executor(one)));
+        text.push_str(&properties(inspection));
+        for executor in inspection.description.iter().flat_map(|description| &description.executors) {
+            text.push_str(&format!("\n{}\n", describe(executor)));
+        }
     }
     let mut report = Report::default();
     for fault in faults {
-        let diagnostic = Diagnostic::new(library_code(fault.fault), fault.message.clone());
+        let diagnostic = Diagnostic::new(library_fault_code(fault.fault), fault.message.clone());
         report.push(diagnostic.maybe_help(fault.help.map(str::to_owned)));
     }
     let colour = std::io::stdout().is_terminal();
     text.push_str(&format!("\n{}", render(&report, &Sources::default(), Format::Human, colour)));
     if faults.is_empty() {
-        text.push_str("nothing to complain of");
+        text.push_str(NO_PROBLEMS);
     }
     text.trim_end().to_owned()
 }
 
-fn facts(inspection: &Inspection) -> String {
-    let none = Description {
-        sdk: String::new(),
-        library: String::new(),
-        version: String::new(),
-        executors: Vec::new(),
-    };
-    let description = inspection.description.as_ref().unwrap_or(&none);
-    let sdk = match description.sdk.as_str() {
-        "" => String::new(),
-        sdk => format!(", made with SDK {sdk}"),
-    };
-    let boundary = inspection
-        .abi_version
-        .map(|version| format!("version {version}{sdk}; this flowrun speaks version {FLOWRUN_ABI_VERSION}"));
-    let library = format!("{} {}", description.library, description.version);
-    let size = format!("{} ({} bytes)", bytes(inspection.bytes), inspection.bytes);
-    let facts = [
-        ("library", Some(library.trim().to_owned()).filter(|library| !library.is_empty())),
-        ("boundary", boundary),
+/// Lines with the properties of the library; unknown ones are left out.
+fn properties(inspection: &Inspection) -> String {
+    let description = inspection.description.as_ref();
+    let library = description.map(|library| format!("{} {}", library.library, library.version));
+    let sdk = description.map(|library| library.sdk.as_str()).filter(|sdk| !sdk.is_empty());
+    let sdk = sdk.map_or_else(String::new, |sdk| format!(", built with SDK {sdk}"));
+    let abi = inspection.abi_version.map(|version| {
+        format!("version {version}{sdk}; this flowrun supports version {FLOWRUN_ABI_VERSION}")
+    });
+    let size = format!("{} ({} bytes)", format_bytes(inspection.bytes), inspection.bytes);
+    let properties = [
+        ("library", library.map(|library| library.trim().to_owned()).filter(|library| !library.is_empty())),
+        ("ABI", abi),
         ("size", Some(size)),
         ("sha256", Some(inspection.sha256.clone())),
     ];
-    facts.into_iter().filter_map(|(name, value)| Some(format!("  {name:<9} {}\n", value?))).collect()
+    properties.into_iter().filter_map(|(name, value)| Some(format!("  {name:<9} {}\n", value?))).collect()
 }
 
-fn executor(executor: &DescribedExecutor) -> String {
-    let mut text = format!("\n{}: {}\n", executor.name, executor.summary);
-    if !executor.aliases.is_empty() {
-        text.push_str(&format!("also called {}\n", executor.aliases.join(", ")));
-    }
-    if executor.parameters.is_empty() {
-        text.push_str("It has no parameters.\n");
-        return text;
-    }
+fn describe(executor: &DescribedExecutor) -> String {
     let rows = executor.parameters.iter().map(|parameter| {
         let (kind, default) = in_words(parameter);
         vec![parameter.name.clone(), kind, default, parameter.doc.clone()]
     });
-    text.push_str(&table(&["parameter", "value", "default", "meaning"], rows.collect()));
-    text.push('\n');
-    text
+    describe_executor(&executor.name, &executor.summary, &executor.aliases.join(", "), rows.collect())
 }

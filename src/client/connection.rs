@@ -1,21 +1,20 @@
-//! A connection to a flow that is served somewhere, and requests one by one.
+//! A connection to a service, and unary calls on it.
 
+use flowrun_remote::{Address, Channel, Trust, Written};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{Ascii, MetadataValue};
 
-use super::conversation::Conversation;
 use super::error::ClientError;
-use crate::catalog::{Address, Channel, Trust, Written};
 use crate::gateway::Token;
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{answer, ask};
+use crate::gateway::wire::{decode_reply, encode_request};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::runtime::{Request, Response};
 
-/// Where requests go one by one.
+/// gRPC method of unary calls.
 const UNARY: PathAndQuery = PathAndQuery::from_static("/jina.JinaSingleDataRequestRPC/process_single_data");
 
-/// Asks a flow that is served somewhere. Copies share the connection.
+/// A connection to a service. Clones share the connection.
 #[derive(Clone)]
 pub struct Client {
     channel: Channel,
@@ -23,11 +22,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to `HOST:PORT` or `grpc://HOST:PORT`, or to `grpcs://HOST:PORT` beneath TLS, and shows the token, if
-    /// there is one. Whom to trust beneath TLS is the system's to say, or that of `trust`. Must be called within tokio.
+    /// Connects to `HOST:PORT` or `grpc://HOST:PORT`, or with TLS to `grpcs://HOST:PORT`. Every request carries the token.
+    /// The server's certificate is verified with the certificate authorities of `trust`, or else of the system. Must be
+    /// called within tokio.
     ///
     /// # Errors
-    /// When the address is none, nobody is there, or the token cannot be sent.
+    /// When the address is malformed, the service is unreachable, or the token is no valid header value.
     pub async fn connect(
         address: &str,
         token: Option<&Token>,
@@ -40,39 +40,31 @@ impl Client {
         Ok(Self { channel, token })
     }
 
-    /// Asks; the answer.
+    /// Sends a request as a unary call and waits for the reply.
     ///
     /// # Errors
-    /// Why there is none, or the failure that is the answer.
-    pub async fn ask(&self, request: &Request) -> Result<Response, ClientError> {
-        Ok(answer(self.exchange(ask(request.id.clone(), request)).await?)?)
+    /// When the request was rejected, the connection was lost, or the request failed in the flow.
+    pub async fn send(&self, request: &Request) -> Result<Response, ClientError> {
+        let message = encode_request(request.id.clone(), request);
+        let reply = self.channel.unary(UNARY, self.with_token(message)).await?.into_inner();
+        Ok(decode_reply(reply)?)
     }
 
-    /// Sends a message; the reply.
-    pub(super) async fn exchange(&self, message: DataRequestProto) -> Result<DataRequestProto, ClientError> {
-        Ok(self.channel.unary(UNARY, self.request(message)).await?.into_inner())
+    /// Like [`send`](Self::send), for a message that is encoded already. The reply is not checked for failure.
+    pub(super) async fn send_encoded(&self, message: &Written) -> Result<DataRequestProto, ClientError> {
+        Ok(self.channel.unary_written(UNARY, self.with_token(message.clone())).await?.into_inner())
     }
 
-    /// Begins a stream on which many requests are under way.
-    pub fn converse(&self) -> Conversation {
-        Conversation::begin(self.clone())
-    }
-
-    /// Sends a message that is written already; the reply.
-    pub(super) async fn exchange_written(&self, message: &Written) -> Result<DataRequestProto, ClientError> {
-        Ok(self.channel.unary_written(UNARY, self.request(message.clone())).await?.into_inner())
-    }
-
-    /// The stream of replies to a stream of requests.
-    pub(super) async fn stream(
+    /// Opens a bidirectional stream: sends `requests` and returns the stream of replies.
+    pub(super) async fn open_stream(
         self,
-        path: PathAndQuery,
+        method: PathAndQuery,
         requests: impl futures_util::Stream<Item = DataRequestProto> + Send + 'static,
     ) -> Result<tonic::Streaming<DataRequestProto>, ClientError> {
-        Ok(self.channel.streaming(path, self.request(requests)).await?)
+        Ok(self.channel.streaming(method, self.with_token(requests)).await?)
     }
 
-    fn request<T>(&self, message: T) -> tonic::Request<T> {
+    fn with_token<T>(&self, message: T) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);
         if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", token.clone());

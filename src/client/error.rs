@@ -1,48 +1,48 @@
-//! Why there is no answer.
+//! Errors of the client.
 
+use flowrun_remote::{NoAddress, NoReply, Unreachable};
 use flowrun_sdk::{ErrorKind, ExecutorError};
 
-use crate::catalog::{NoAddress, NoReply, Unreachable};
 use crate::runtime::RequestError;
 
-/// Why there is no answer.
+/// Error of a connection or a request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// What was given is no address.
+    /// The address is malformed.
     #[error(transparent)]
     Address(#[from] NoAddress),
-    /// Nobody is there.
+    /// The service is unreachable.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
-    /// The token cannot be sent.
-    #[error("the token has characters in it that a header cannot have")]
+    /// The token is not a valid header value.
+    #[error("the token contains characters that are not allowed in a header")]
     Token,
-    /// The server would not take the request, or ended the stream before it read it.
-    #[error("refused ({}): {message}", code_name(*code))]
-    Refused {
-        /// The code of gRPC.
+    /// The server rejected the request, or ended the stream before reading it.
+    #[error("rejected ({}): {message}", code_name(*code))]
+    Rejected {
+        /// gRPC status code.
         code: tonic::Code,
-        /// The server's words.
+        /// gRPC status message.
         message: String,
     },
-    /// The connection broke, and nobody knows what became of the request.
-    #[error("the connection broke: {0}")]
-    Broken(String),
-    /// The request was answered: it failed.
+    /// The connection was lost; the request may or may not have been processed.
+    #[error("connection lost: {0}")]
+    ConnectionLost(String),
+    /// The request was processed and failed.
     #[error(transparent)]
     Failed(#[from] RequestError),
 }
 
 impl ClientError {
-    /// A short name for what happened: of the code of gRPC, or of the kind of error.
+    /// Short name of the error for counting: the gRPC status code, or the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> String {
         match self {
             Self::Address(_) | Self::Token => "USAGE".to_owned(),
             Self::Unreachable(_) => "UNREACHABLE".to_owned(),
-            Self::Refused { code, .. } => code_name(*code),
-            Self::Broken(_) => "BROKEN".to_owned(),
+            Self::Rejected { code, .. } => code_name(*code),
+            Self::ConnectionLost(_) => "BROKEN".to_owned(),
             Self::Failed(failed) => format!("failed: {}", failed.error.kind().code()),
         }
     }
@@ -51,8 +51,8 @@ impl ClientError {
 impl From<NoReply> for ClientError {
     fn from(no_reply: NoReply) -> Self {
         match no_reply {
-            NoReply::Told(code, message) => Self::Refused { code, message },
-            NoReply::Broken(reason) => Self::Broken(reason),
+            NoReply::Told(code, message) => Self::Rejected { code, message },
+            NoReply::Broken(reason) => Self::ConnectionLost(reason),
         }
     }
 }
@@ -72,7 +72,7 @@ impl From<ClientError> for RequestError {
     }
 }
 
-/// The code as gRPC's papers write it.
+/// Name of a status code as in the gRPC specification, for example `DEADLINE_EXCEEDED`.
 fn code_name(code: tonic::Code) -> String {
     let mut name = String::new();
     for letter in format!("{code:?}").chars() {
@@ -89,16 +89,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_named_as_in_the_papers() {
+    fn status_codes_have_the_names_of_the_grpc_specification() {
         assert_eq!(code_name(tonic::Code::ResourceExhausted), "RESOURCE_EXHAUSTED");
         assert_eq!(code_name(tonic::Code::Unavailable), "UNAVAILABLE");
     }
 
     #[test]
-    fn what_no_server_said_is_a_broken_connection() {
-        let said = ClientError::from(tonic::Status::unavailable("ending"));
-        assert!(matches!(said, ClientError::Refused { .. }), "{said}");
-        let broken = tonic::Status::from_error(Box::new(std::io::Error::other("reset")));
-        assert!(matches!(ClientError::from(broken), ClientError::Broken(_)));
+    fn a_status_without_a_server_is_a_lost_connection() {
+        let sent_by_server = ClientError::from(tonic::Status::unavailable("ending"));
+        assert!(matches!(sent_by_server, ClientError::Rejected { .. }), "{sent_by_server}");
+        let local = tonic::Status::from_error(Box::new(std::io::Error::other("reset")));
+        assert!(matches!(ClientError::from(local), ClientError::ConnectionLost(_)));
     }
 }

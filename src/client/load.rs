@@ -1,229 +1,243 @@
-//! Load on a service, and how it bears it.
+//! Load generator: sends one request repeatedly, and measures latencies and errors.
 //!
-//! In a closed loop the next request waits for an answer, so a slow service is asked less. In an open loop requests
-//! come when they come; the latency of each counts from when it was due, so what had to wait is not left out.
+//! In a closed loop each reply triggers the next request, so a slow service receives fewer requests. In an open loop
+//! requests are sent at a fixed rate; latency is measured from the time at which a request was due, so that queueing in
+//! the generator is included (no coordinated omission).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flowrun_remote::Written;
 use hdrhistogram::{CreationError, Histogram};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
 use super::connection::Client;
-use super::conversation::Conversation;
 use super::error::ClientError;
-use crate::catalog::Written;
+use super::request_stream::RequestStream;
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{ask, went_through};
+use crate::gateway::wire::{check_status, encode_request};
 use crate::limits::BENCH_REQUESTS_MAX;
 use crate::runtime::Request;
 
-/// What a request that found too many of its own under way counts as.
+/// Error kind of a request that was not sent because [`BENCH_REQUESTS_MAX`] requests were in flight.
 const NOT_SENT: &str = "not sent";
 
-/// The load.
+/// Specification of a load test.
 #[derive(Clone, Debug)]
 pub struct Load {
-    /// What is asked again and again.
+    /// Request that is sent repeatedly.
     pub request: Request,
-    /// When.
-    pub pace: Pace,
-    /// Whether a connection has one stream, rather than a call for each request.
+    /// Model that decides when requests are sent.
+    pub pacing: Pacing,
+    /// Send requests on one bidirectional stream per connection instead of as unary calls.
     pub stream: bool,
-    /// For how long requests are sent; those under way then are waited for.
+    /// Time during which requests are sent. Requests in flight at its end are waited for.
     pub duration: Duration,
 }
 
-/// When requests are sent.
+/// Model that decides when requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pace {
-    /// The next when one is answered, so many at a time.
-    Closed(usize),
-    /// So many in a second.
-    Open(f64),
+pub enum Pacing {
+    /// Each reply triggers the next request.
+    ClosedLoop {
+        /// Number of requests in flight.
+        concurrency: usize,
+    },
+    /// Requests are sent at a fixed rate, regardless of replies.
+    OpenLoop {
+        /// Requests per second.
+        rate: f64,
+    },
 }
 
-/// What came of it.
+/// Result of a load test.
 #[derive(Clone, Debug)]
-pub struct Measured {
-    /// Latencies of the requests that were answered well, in microseconds.
+pub struct LoadReport {
+    /// Latencies of the requests that succeeded, in microseconds.
     pub latencies: Histogram<u64>,
-    /// Latencies of those that were not.
-    pub failures: Histogram<u64>,
-    /// How many were not, by kind.
+    /// Latencies of the requests that failed or were rejected, in microseconds.
+    pub failure_latencies: Histogram<u64>,
+    /// Number of errors by [kind](ClientError::kind).
     pub errors: BTreeMap<String, u64>,
-    /// From the first request to the last answer.
-    pub took: Duration,
+    /// Time from the first request to the last reply.
+    pub elapsed: Duration,
 }
 
-impl Measured {
-    /// Nothing yet. Latencies are told apart to three digits, from a microsecond to an hour.
-    fn nothing() -> Result<Self, CreationError> {
+impl LoadReport {
+    /// An empty report. Latencies have three significant digits and a range of one microsecond to one hour.
+    fn empty() -> Result<Self, CreationError> {
         let latencies: Histogram<u64> = Histogram::new_with_max(3_600_000_000, 3)?;
-        Ok(Self { failures: latencies.clone(), latencies, errors: BTreeMap::new(), took: Duration::ZERO })
+        Ok(Self {
+            failure_latencies: latencies.clone(),
+            latencies,
+            errors: BTreeMap::new(),
+            elapsed: Duration::ZERO,
+        })
     }
 
-    fn note(&mut self, took: Duration, result: &Result<(), ClientError>) {
-        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    fn record(&mut self, latency: Duration, result: &Result<(), ClientError>) {
+        let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         match result {
             Ok(()) => self.latencies.saturating_record(microseconds),
             Err(error) => {
-                self.failures.saturating_record(microseconds);
+                self.failure_latencies.saturating_record(microseconds);
                 *self.errors.entry(error.kind()).or_default() += 1;
             }
         }
     }
 
-    fn note_done(&mut self, done: Result<(Duration, Result<(), ClientError>), JoinError>) {
-        if let Ok((took, result)) = done {
-            self.note(took, &result);
+    fn record_joined(&mut self, joined: Result<(Duration, Result<(), ClientError>), JoinError>) {
+        if let Ok((latency, result)) = joined {
+            self.record(latency, &result);
         }
     }
 
-    fn add(&mut self, other: &Self) {
-        // Both have the same bounds.
+    fn merge(&mut self, other: &Self) {
+        // Adding fails only for histograms of different ranges.
         let _ = self.latencies.add(&other.latencies);
-        let _ = self.failures.add(&other.failures);
+        let _ = self.failure_latencies.add(&other.failure_latencies);
         for (kind, count) in &other.errors {
             *self.errors.entry(kind.clone()).or_default() += count;
         }
     }
 
-    /// Requests in a second that were answered well.
+    /// Successful requests per second.
     #[must_use]
     pub fn rate(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let answered = self.latencies.len() as f64;
-        answered / self.took.as_secs_f64().max(1e-9)
+        let succeeded = self.latencies.len() as f64;
+        succeeded / self.elapsed.as_secs_f64().max(1e-9)
     }
 }
 
-/// What is sent again and again. Its documents are written once, and copies share them.
+/// The request as a message, and encoded once: clones share the bytes.
 #[derive(Clone)]
 struct Message {
-    own: DataRequestProto,
-    written: Written,
+    proto: DataRequestProto,
+    encoded: Written,
 }
 
 impl Message {
-    fn of(request: &Request) -> Self {
-        let own = ask(request.id.clone(), request);
-        Self { written: Written::of(&own), own }
+    fn new(request: &Request) -> Self {
+        let proto = encode_request(request.id.clone(), request);
+        Self { encoded: Written::of(&proto), proto }
     }
 }
 
-/// One connection, as it is used.
+/// A connection, with a stream on it if the load uses streams.
 #[derive(Clone)]
-struct Asked {
+struct Target {
     client: Client,
-    conversation: Option<Arc<Conversation>>,
+    stream: Option<Arc<RequestStream>>,
 }
 
-impl Asked {
+impl Target {
     fn new(client: Client, stream: bool) -> Self {
-        let conversation = stream.then(|| Arc::new(client.converse()));
-        Self { client, conversation }
+        let stream = stream.then(|| Arc::new(RequestStream::open(client.clone())));
+        Self { client, stream }
     }
 
-    /// Sends a message. Of the reply only that is read which says whether it is one: the load is to cost the service
-    /// more than whoever makes it.
-    async fn ask(&self, message: &Message) -> Result<(), ClientError> {
-        let reply = match &self.conversation {
-            Some(conversation) => conversation.exchange(message.own.clone()).await?,
-            None => self.client.exchange_written(&message.written).await?,
+    /// Sends a message. Only the status of the reply is decoded, so that the load costs the service more than the
+    /// generator.
+    async fn send(&self, message: &Message) -> Result<(), ClientError> {
+        let reply = match &self.stream {
+            Some(stream) => stream.send_message(message.proto.clone()).await?,
+            None => self.client.send_encoded(&message.encoded).await?,
         };
-        Ok(went_through(&reply)?)
+        Ok(check_status(&reply)?)
     }
 }
 
 impl Load {
-    /// Puts the load on these connections, in turn.
+    /// Runs the load test. Requests are distributed over the connections in turn.
     ///
     /// # Errors
-    /// When there is no memory to count in.
-    pub async fn run(self, clients: Vec<Client>) -> Result<Measured, CreationError> {
-        let nothing = Measured::nothing()?;
-        let asked = clients.into_iter().map(|client| Asked::new(client, self.stream)).collect();
-        let message = Message::of(&self.request);
+    /// When a histogram cannot be created.
+    pub async fn run(self, clients: Vec<Client>) -> Result<LoadReport, CreationError> {
+        let empty = LoadReport::empty()?;
+        let targets = clients.into_iter().map(|client| Target::new(client, self.stream)).collect();
+        let message = Message::new(&self.request);
         let started = Instant::now();
-        let mut measured = match self.pace {
-            Pace::Closed(under_way) => self.closed(asked, &message, under_way, nothing).await,
-            Pace::Open(rate) => self.open(asked, &message, rate, nothing).await,
+        let mut report = match self.pacing {
+            Pacing::ClosedLoop { concurrency } => {
+                self.closed_loop(targets, &message, concurrency, empty).await
+            }
+            Pacing::OpenLoop { rate } => self.open_loop(targets, &message, rate, empty).await,
         };
-        measured.took = started.elapsed();
-        Ok(measured)
+        report.elapsed = started.elapsed();
+        Ok(report)
     }
 
-    async fn closed(
+    async fn closed_loop(
         &self,
-        asked: Vec<Asked>,
+        targets: Vec<Target>,
         message: &Message,
-        under_way: usize,
-        nothing: Measured,
-    ) -> Measured {
+        concurrency: usize,
+        empty: LoadReport,
+    ) -> LoadReport {
         let end = Instant::now() + self.duration;
         let mut workers = JoinSet::new();
-        for mut asked in asked.into_iter().cycle().take(under_way) {
-            let (message, stream, mut measured) = (message.clone(), self.stream, nothing.clone());
+        for mut target in targets.into_iter().cycle().take(concurrency) {
+            let (message, stream, mut report) = (message.clone(), self.stream, empty.clone());
             workers.spawn(async move {
                 while Instant::now() < end {
                     let sent = Instant::now();
-                    let result = asked.ask(&message).await;
-                    measured.note(sent.elapsed(), &result);
+                    let result = target.send(&message).await;
+                    report.record(sent.elapsed(), &result);
                     match result {
-                        Err(ClientError::Broken(_)) => break,
-                        // A stream that was ended is begun anew.
-                        Err(ClientError::Refused { .. }) => asked = Asked::new(asked.client, stream),
+                        Err(ClientError::ConnectionLost(_)) => break,
+                        // The server may have ended the stream: open a new one.
+                        Err(ClientError::Rejected { .. }) => target = Target::new(target.client, stream),
                         _ => {}
                     }
                 }
-                measured
+                report
             });
         }
-        let mut sum = nothing;
-        while let Some(measured) = workers.join_next().await {
-            if let Ok(measured) = measured {
-                sum.add(&measured);
+        let mut total = empty;
+        while let Some(report) = workers.join_next().await {
+            if let Ok(report) = report {
+                total.merge(&report);
             }
         }
-        sum
+        total
     }
 
-    async fn open(
+    async fn open_loop(
         &self,
-        asked: Vec<Asked>,
+        targets: Vec<Target>,
         message: &Message,
         rate: f64,
-        mut measured: Measured,
-    ) -> Measured {
-        let room = Arc::new(Semaphore::new(BENCH_REQUESTS_MAX));
-        let (started, mut workers) = (Instant::now(), JoinSet::new());
-        for (number, asked) in (0_u32..).zip(asked.into_iter().cycle()) {
+        mut report: LoadReport,
+    ) -> LoadReport {
+        let capacity = Arc::new(Semaphore::new(BENCH_REQUESTS_MAX));
+        let (started, mut requests) = (Instant::now(), JoinSet::new());
+        for (number, target) in (0_u32..).zip(targets.into_iter().cycle()) {
             let due = Duration::from_secs_f64(f64::from(number) / rate);
             if due >= self.duration {
                 break;
             }
             let due = started + due;
             tokio::time::sleep_until(due.into()).await;
-            while let Some(done) = workers.try_join_next() {
-                measured.note_done(done);
+            while let Some(joined) = requests.try_join_next() {
+                report.record_joined(joined);
             }
-            let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
-                *measured.errors.entry(NOT_SENT.to_owned()).or_default() += 1;
+            let Ok(permit) = Arc::clone(&capacity).try_acquire_owned() else {
+                *report.errors.entry(NOT_SENT.to_owned()).or_default() += 1;
                 continue;
             };
             let message = message.clone();
-            workers.spawn(async move {
+            requests.spawn(async move {
                 let _permit = permit;
-                let result = asked.ask(&message).await;
+                let result = target.send(&message).await;
                 (due.elapsed(), result)
             });
         }
-        while let Some(done) = workers.join_next().await {
-            measured.note_done(done);
+        while let Some(joined) = requests.join_next().await {
+            report.record_joined(joined);
         }
-        measured
+        report
     }
 }

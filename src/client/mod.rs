@@ -1,15 +1,16 @@
-//! Asks a flow that is served somewhere: flowrun's gateway or Jina's, over gRPC.
+//! gRPC client of a service: flowrun's gateway or Jina's.
 //!
-//! A [`Client`] is a connection. It asks request by request ([`Client::ask`]), or in a [`Conversation`], a stream with
-//! many requests under way, whose replies come when they are ready. Deliberately not here: trying again. Who asks
-//! knows whether a request may be asked twice; the error says whether the flow ever saw it.
+//! A [`Client`] is a connection. It sends unary calls ([`Client::send`]); a [`RequestStream`] on it is a bidirectional
+//! stream with many requests in flight, whose replies arrive in any order. [`Load`] is the load generator of `flowrun
+//! bench`. The client never retries: only its caller knows whether a request is safe to repeat, and [`ClientError`]
+//! reports whether the flow may have seen it.
 
 mod connection;
-mod conversation;
 mod error;
 mod load;
+mod request_stream;
 
 pub use connection::Client;
-pub use conversation::Conversation;
 pub use error::ClientError;
-pub use load::{Load, Measured, Pace};
+pub use load::{Load, LoadReport, Pacing};
+pub use request_stream::RequestStream;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flowrun_sdk::Endpoints;
 
-use crate::runtime::{Flow, Visit};
+use crate::runtime::{Flow, PodVisit};
 use crate::topology::{PodPlan, Topology};
 
 use super::exchange::Route;
@@ -92,11 +92,11 @@ impl Facts {
     }
 
     /// Where a request went, the gateway first; `failed` is the pod in which it failed, if it did.
-    pub(super) fn routes(&self, gateway: Route, visits: &[Visit], failed: Option<&str>) -> Vec<Route> {
-        let by_pod: HashMap<usize, &Visit> = visits.iter().map(|visit| (visit.pod, visit)).collect();
+    pub(super) fn routes(&self, gateway: Route, visits: &[PodVisit], failed: Option<&str>) -> Vec<Route> {
+        let by_pod: HashMap<usize, &PodVisit> = visits.iter().map(|visit| (visit.pod, visit)).collect();
         let failed = failed.map(executor_name);
         let stay = |executor: &Executor| {
-            let visits: Vec<&Visit> =
+            let visits: Vec<&PodVisit> =
                 executor.pods.iter().filter_map(|pod| by_pod.get(pod).copied()).collect();
             Some(Route {
                 executor: Arc::clone(&executor.name),
@@ -119,8 +119,9 @@ impl Facts {
 /// The pods, each with what it waits for.
 fn pods(topology: &Topology) -> Vec<PodFacts> {
     let needs = |position: usize| {
-        let leads = |ports: &[crate::topology::Port]| ports.iter().any(|port| port.pod == Some(position));
-        let entrance = leads(&topology.entrance).then(|| GATEWAY.to_owned());
+        let leads =
+            |ports: &[crate::topology::InputPort]| ports.iter().any(|port| port.pod == Some(position));
+        let entrance = leads(&topology.entry_ports).then(|| GATEWAY.to_owned());
         let before = topology.pods.iter().filter(|pod| leads(&pod.outputs)).map(|pod| pod.name.clone());
         entrance.into_iter().chain(before).collect()
     };
@@ -147,10 +148,10 @@ fn class(pod: &PodPlan) -> String {
 
 /// The positions of the pods, each once, going as deep as possible before aside.
 fn depth_first(topology: &Topology) -> Vec<usize> {
-    let positions = |ports: &[crate::topology::Port]| -> Vec<usize> {
+    let positions = |ports: &[crate::topology::InputPort]| -> Vec<usize> {
         ports.iter().rev().filter_map(|port| port.pod).collect()
     };
-    let mut ahead = positions(&topology.entrance);
+    let mut ahead = positions(&topology.entry_ports);
     let mut order = Vec::new();
     while let Some(position) = ahead.pop() {
         if !order.contains(&position) {

@@ -27,7 +27,7 @@ use super::security::Token;
 use super::service::Gateway;
 use super::{grpc, http, linger, pages};
 use crate::limits::{CONNECTIONS_MAX, HEADERS_TIMEOUT, KEEPALIVE_INTERVAL, STREAMS_MAX};
-use crate::runtime::Drained;
+use crate::runtime::DrainReport;
 
 /// Bytes that a client may send ahead on one stream, and on all streams of a connection. What it has sent before it
 /// hears that it is refused is for nothing, so the first is HTTP/2's own default.
@@ -72,7 +72,7 @@ impl Server {
     }
 
     /// Ends the conversations, then the flow. What was let in is answered, if there is time.
-    pub async fn drain(mut self, limit: Duration) -> Drained {
+    pub async fn drain(mut self, limit: Duration) -> DrainReport {
         let deadline = tokio::time::Instant::now() + limit;
         self.gateway.admission.end();
         self.gateway.conversations.lock().take();

@@ -35,4 +35,4 @@ pub use pages::{LogStream, MakeThumbnail};
 pub use security::{Token, UnsafeBind, check_bind};
 pub use service::Gateway;
 pub use tls::{Tls, TlsError};
-pub use traces::{Collector, CollectorError, Traces};
+pub use traces::{Collector, CollectorError, TraceExporter};

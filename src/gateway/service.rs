@@ -17,12 +17,15 @@ use super::partial;
 use super::refusing::Refusals;
 use super::security::Token;
 use super::tls::Tls;
-use super::traces::{Told, Traces};
+use super::traces::{Told, TraceExporter};
 use super::wire::Status;
 use crate::limits::{QUEUE_MAX, QUEUE_WAIT_MAX, REQUEST_DOCUMENTS_MAX};
-use crate::runtime::{self, Concern, Flow, Named, Outcome, PodReading, Request, RequestError, Target, Trace};
+use crate::runtime::{
+    self, ExecutorMetric, Flow, LogContext, Outcome, Request, RequestError, RequestLabel, RequestTrace,
+    TargetPattern,
+};
 use crate::spec::{GatewaySpec, WhenFull};
-use crate::topology::{Topology, bytes};
+use crate::topology::{Topology, format_bytes};
 
 /// The endpoint of a request that only wants to know whether everything answers. No executor names it.
 pub(super) const DRY_RUN: &str = "_jina_dry_run_";
@@ -38,7 +41,7 @@ pub struct Gateway {
     /// How connections are kept from being read on their way; in the clear when absent.
     pub(super) tls: Option<Arc<Tls>>,
     /// Where what became of requests is told.
-    pub(super) traces: Option<Traces>,
+    pub(super) traces: Option<TraceExporter>,
     pub(super) pages: Pages,
     /// How the HTTP side presents the flow.
     pub(super) look: GatewaySpec,
@@ -80,7 +83,7 @@ impl Gateway {
 
     /// The same, telling what became of requests.
     #[must_use]
-    pub fn with_traces(self, traces: Traces) -> Self {
+    pub fn with_traces(self, traces: TraceExporter) -> Self {
         Self { traces: Some(traces), ..self }
     }
 
@@ -116,11 +119,11 @@ impl Gateway {
         }
         // Nobody else pays for what only they look at.
         if self.traces.is_none() && !tracing::enabled!(tracing::Level::DEBUG) {
-            return self.answer(ticket, question, start, &Arc::new(Trace::default())).await;
+            return self.answer(ticket, question, start, &Arc::new(RequestTrace::default())).await;
         }
-        let request = Named::new(&question.id, &question.endpoint);
+        let request = RequestLabel::new(&question.id, &question.endpoint);
         let (documents, parent) = (question.documents.len(), question.parent.clone());
-        let trace = Arc::new(Trace::with_calls());
+        let trace = Arc::new(RequestTrace::with_calls());
         let answer = self.answer(ticket, question, start, &trace).await;
         let (word, error) = match &answer {
             Ok(Answer { result: Ok(_), .. }) => ("answered", None),
@@ -140,7 +143,9 @@ impl Gateway {
             traces.tell(&told);
         }
         let took = start.elapsed().unwrap_or_default();
-        runtime::within(Concern { request, worker: None }, || tracing::debug!(?took, error, "{word}"));
+        runtime::with_log_context(LogContext { request, worker: None }, || {
+            tracing::debug!(?took, error, "{word}")
+        });
         answer
     }
 
@@ -149,7 +154,7 @@ impl Gateway {
         _ticket: &Ticket,
         question: Question,
         start: SystemTime,
-        trace: &Arc<Trace>,
+        trace: &Arc<RequestTrace>,
     ) -> Result<Answer, Refusal> {
         self.bounded(&question.documents)?;
         let request = request(question, trace)?;
@@ -197,9 +202,9 @@ impl Gateway {
     }
 
     /// What executors tell of themselves, asked for where it may block; nothing when the process is about to end.
-    pub(super) async fn readings(&self) -> Vec<PodReading> {
+    pub(super) async fn readings(&self) -> Vec<ExecutorMetric> {
         let flow = Arc::clone(&self.flow);
-        tokio::task::spawn_blocking(move || flow.readings()).await.unwrap_or_default()
+        tokio::task::spawn_blocking(move || flow.executor_metrics()).await.unwrap_or_default()
     }
 
     /// Whether the documents of a request are no more, and hold no more, than they may.
@@ -211,9 +216,9 @@ impl Gateway {
             );
             return Err(Refusal::TooLarge(message));
         }
-        let (held, most) = (documents.bytes(), self.request_bytes_max);
+        let (held, most) = (documents.memory_bytes(), self.request_bytes_max);
         if held > most {
-            let (held, most) = (bytes(held), bytes(most));
+            let (held, most) = (format_bytes(held), format_bytes(most));
             let message =
                 format!("its documents hold {held}, more than the {most} allowed; send fewer at a time");
             return Err(Refusal::TooLarge(message));
@@ -238,11 +243,11 @@ impl Gateway {
 }
 
 /// The request that a question stands for.
-fn request(question: Question, trace: &Arc<Trace>) -> Result<Request, Refusal> {
+fn request(question: Question, trace: &Arc<RequestTrace>) -> Result<Request, Refusal> {
     let Question { id, endpoint, target, parameters, documents, deadline, .. } = question;
     let target = match target.as_str() {
         "" => None,
-        pattern => Some(Target::new(pattern).map_err(Refusal::Invalid)?),
+        pattern => Some(TargetPattern::new(pattern).map_err(Refusal::Invalid)?),
     };
     Ok(Request {
         id,
@@ -257,7 +262,7 @@ fn request(question: Question, trace: &Arc<Trace>) -> Result<Request, Refusal> {
 
 /// The documents, each with an id: replies and stores know them by it.
 pub(super) fn with_ids(mut documents: Documents) -> Documents {
-    if !documents.are_named() {
+    if !documents.all_have_ids() {
         for document in documents.make_mut().iter_mut().filter(|document| document.id.is_empty()) {
             document.id = new_id();
         }

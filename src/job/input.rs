@@ -1,4 +1,4 @@
-//! From what the user names to the files that are meant.
+//! Input patterns and the files that they match.
 
 use std::path::{Path, PathBuf};
 
@@ -9,67 +9,67 @@ use crate::limits::INPUT_FILES_MAX;
 pub enum Input {
     /// A file that is one document.
     File(PathBuf),
-    /// A file with a document on each line, as JSON.
-    Lines(PathBuf),
-    /// Standard input, with a document on each line, as JSON.
-    Standard,
+    /// A file with one JSON document per line.
+    JsonLines(PathBuf),
+    /// Standard input, with one JSON document per line.
+    Stdin,
 }
 
 impl Input {
-    /// Where it is; `-` for standard input.
+    /// Path of the source; `-` for standard input.
     pub fn path(&self) -> &Path {
         match self {
-            Self::File(path) | Self::Lines(path) => path,
-            Self::Standard => Path::new("-"),
+            Self::File(path) | Self::JsonLines(path) => path,
+            Self::Stdin => Path::new("-"),
         }
     }
 
-    /// Whether it is the file at `path`, by whatever names.
+    /// Whether this source is the file at `path`, also under another name of the same file.
     pub fn is_at(&self, path: &Path) -> bool {
         let canonical = |path: &Path| path.canonicalize().ok();
-        !matches!(self, Self::Standard)
+        !matches!(self, Self::Stdin)
             && canonical(path).is_some_and(|path| canonical(self.path()) == Some(path))
     }
 }
 
-/// Why there is no input.
+/// Error of [`locate`].
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// The pattern is malformed.
-    #[error("`{pattern}` is not a pattern: {reason}")]
+    #[error("`{pattern}` is not a valid glob pattern: {reason}")]
     Pattern {
-        /// As given.
+        /// The pattern as given.
         pattern: String,
-        /// What is wrong with it.
+        /// Description of the syntax error.
         reason: String,
     },
-    /// Nothing is there.
+    /// No file matches the pattern.
     #[error("`{0}` matches no file")]
-    Nothing(String),
+    NoMatch(String),
     /// A directory cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// More than a job takes.
-    #[error("there are more than {INPUT_FILES_MAX} files")]
+    /// The pattern matches more files than a job accepts.
+    #[error("the input has more than {INPUT_FILES_MAX} files")]
     TooMany,
 }
 
-/// The sources that `pattern` means: `-` standard input; a file; a directory and everything beneath it; a pattern with
-/// `*`, `?`, `[…]` or `**`. In the order of their names.
+/// Returns the sources of a pattern, sorted by name: standard input for `-`; a file; a directory and everything in it,
+/// recursively; or a glob pattern with `*`, `?`, `[…]` or `**`.
 ///
-/// A file whose name ends in `.jsonl` or `.ndjson` has a document on each line; every other file is one document. In
-/// directories the former are left out: there they are data about the files beside them.
+/// A file with the extension `.jsonl` or `.ndjson` has one document per line; any other file is one document. In
+/// directories JSON-lines files are skipped, because there they contain metadata of the other files.
 ///
 /// # Errors
-/// [`InputError`] when nothing is there.
+/// [`InputError`], among others if nothing matches.
 pub fn locate(pattern: &Path) -> Result<Vec<Input>, InputError> {
     if pattern == Path::new("-") {
-        return Ok(vec![Input::Standard]);
+        return Ok(vec![Input::Stdin]);
     }
     let text = pattern.to_string_lossy();
     let inputs = if pattern.is_file() {
@@ -81,27 +81,36 @@ pub fn locate(pattern: &Path) -> Result<Vec<Input>, InputError> {
     } else {
         matching(&text)?
     };
-    if inputs.is_empty() { Err(InputError::Nothing(text.into_owned())) } else { Ok(inputs) }
+    if inputs.is_empty() { Err(InputError::NoMatch(text.into_owned())) } else { Ok(inputs) }
 }
 
-/// The directory that everything `pattern` can match is beneath.
+/// Returns the sources of several patterns, in the order of the patterns.
+///
+/// # Errors
+/// The error of the first pattern that has one.
+pub fn locate_all(patterns: &[PathBuf]) -> Result<Vec<Input>, InputError> {
+    let located: Result<Vec<Vec<Input>>, _> = patterns.iter().map(|pattern| locate(pattern)).collect();
+    Ok(located?.concat())
+}
+
+/// Returns the deepest directory that contains everything that `pattern` can match.
 pub fn directory_of(pattern: &Path) -> PathBuf {
     if pattern.is_dir() {
         return pattern.to_owned();
     }
     let parent = pattern.parent().unwrap_or(pattern);
-    let plain =
+    let is_literal =
         |part: &std::path::Component<'_>| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
-    let directory: PathBuf = parent.components().take_while(plain).collect();
+    let directory: PathBuf = parent.components().take_while(is_literal).collect();
     if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory }
 }
 
 fn source(path: PathBuf) -> Input {
     let lines = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
-    if lines { Input::Lines(path) } else { Input::File(path) }
+    if lines { Input::JsonLines(path) } else { Input::File(path) }
 }
 
-/// The files beneath `directory`, in the order of their names; hidden ones are left out.
+/// Collects the files in `directory` and its subdirectories, sorted by name. Hidden files are skipped.
 fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), InputError> {
     let failed = |source| InputError::Directory { path: directory.to_owned(), source };
     let entries: Result<Vec<_>, _> = std::fs::read_dir(directory).map_err(failed)?.collect();
@@ -109,12 +118,12 @@ fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), InputError> {
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        let kind = entry.file_type().map_err(failed)?;
-        match kind {
+        let file_type = entry.file_type().map_err(failed)?;
+        match file_type {
             _ if hidden => {}
-            kind if kind.is_dir() => walk(&entry.path(), files)?,
-            // A link to a directory is not followed: it may lead back here.
-            kind if kind.is_file() || entry.path().is_file() => files.push(entry.path()),
+            _ if file_type.is_dir() => walk(&entry.path(), files)?,
+            // Symbolic links to directories are not followed, because they may form a cycle.
+            _ if file_type.is_file() || entry.path().is_file() => files.push(entry.path()),
             _ => {}
         }
         if files.len() > INPUT_FILES_MAX {

@@ -1,21 +1,22 @@
-//! Stage 6, here: a flow as a batch job over files.
+//! Batch job: feeds a flow or a service with documents from files and collects the results.
 //!
-//! Input becomes documents, documents become requests, replies come out in the order of the input. The job holds as
-//! many requests as the flow has credits, answered ones that wait for their turn included, so its memory is bounded
-//! by the topology's.
+//! Input becomes documents, documents become requests, and results are written in the order of the input. At most as many
+//! requests as the flow has credits are in flight or wait for their turn to be written, so the job's memory has the same
+//! bound as the flow's. The job does not launch or drain the flow; the command line does.
 
 mod documents;
 mod input;
 mod output;
 mod progress;
+mod result_table;
 mod run;
 mod summary;
-mod table;
+mod table_style;
 
 pub use documents::first_documents;
-pub use input::{Input, InputError, directory_of, locate};
+pub use input::{Input, InputError, directory_of, locate, locate_all};
 pub use output::Output;
 pub use progress::{Progress, log_writer};
-pub use run::{Answers, Job, run};
+pub use run::{Job, RequestTarget, run};
 pub use summary::Summary;
-pub use table::TABLE_STYLE;
+pub use table_style::TABLE_STYLE;

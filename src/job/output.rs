@@ -1,47 +1,49 @@
-//! Where results go: JSON lines into a file or to standard output, a table for people.
+//! Results as JSON lines, to a file or standard output, and as a table for people.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 
-use super::table::Results;
+use super::result_table::ResultTable;
 use crate::runtime::Response;
 
-/// Where results go.
+/// Destination of the results.
 pub struct Output {
     lines: Option<Box<dyn Write + Send>>,
-    table: Option<Results>,
+    table: Option<ResultTable>,
 }
 
 impl Output {
-    /// Results go into the file at `path` as JSON lines, `-` being standard output, and unless that is taken the first
-    /// ones are shown as a table at the end.
+    /// Writes results as JSON lines to the file at `path` (`-`: standard output), if there is one. Unless standard output
+    /// is taken, the first results are also printed there as a table at the end.
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// When the file cannot be created.
     pub fn new(path: Option<&Path>) -> io::Result<Self> {
+        let is_stdout = path == Some(Path::new("-"));
         let lines: Option<Box<dyn Write + Send>> = match path {
             None => None,
-            Some(path) if path == Path::new("-") => Some(Box::new(BufWriter::new(io::stdout()))),
+            Some(_) if is_stdout => Some(Box::new(BufWriter::new(io::stdout()))),
             Some(path) => Some(Box::new(BufWriter::new(File::create(path)?))),
         };
-        let standard = path == Some(Path::new("-"));
-        Ok(Self { lines, table: (!standard).then(Results::default) })
+        Ok(Self { lines, table: (!is_stdout).then(ResultTable::default) })
     }
 
-    /// Takes the results of one request. Whoever closes the pipe has read enough; the job goes on, because it may
-    /// write more than results.
+    /// Writes the results of one request. A closed pipe is not an error: the job continues without writing, because
+    /// its executors may have other effects.
     pub(super) fn write(&mut self, response: &Response) -> io::Result<()> {
         match self.write_lines(response) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                tracing::warn!("nobody reads the results any more; the job goes on without writing them");
+                tracing::warn!(
+                    "the reader of the results closed the pipe; the job continues without writing results"
+                );
                 self.lines = None;
             }
             written => written?,
         }
         if let Some(table) = &mut self.table {
-            response.documents.iter().for_each(|document| table.add(document));
-            table.say(&response.results);
+            response.documents.iter().for_each(|document| table.add_document(document));
+            table.add_results(&response.results);
         }
         Ok(())
     }
@@ -52,11 +54,11 @@ impl Output {
             serde_json::to_writer(&mut *lines, document)?;
             writeln!(lines)?;
         }
-        // Whoever reads along sees results when they are there.
+        // Flushed per request, so that a reader of the file or pipe can follow the job.
         lines.flush()
     }
 
-    /// Shows the table.
+    /// Prints the table.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         let Some(table) = self.table.take() else { return Ok(()) };
         let width = io::stdout().is_terminal().then_some(()).and_then(|()| comfy_table::Table::new().width());

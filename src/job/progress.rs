@@ -1,4 +1,4 @@
-//! How far a job has come: a bar on a terminal, plain lines otherwise.
+//! Progress of a job on standard error: a bar on a terminal, otherwise a line every five seconds.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 
-/// Between two plain lines.
+/// Interval between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The bar that log lines must not be written across.
+/// The bar, which is hidden while a log line is written.
 static BAR: OnceLock<ProgressBar> = OnceLock::new();
 
-/// How far a job has come.
+/// Number of documents that a job has finished.
 pub struct Progress {
     bar: Option<ProgressBar>,
     total: Option<u64>,
@@ -24,19 +24,19 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of a job of so many documents, if that is known.
+    /// Starts at zero of `total` documents, if the total is known.
     #[must_use]
     pub fn new(total: Option<u64>) -> Self {
         let bar = io::stderr().is_terminal().then(|| bar(total));
         if let Some(bar) = &bar {
-            // A second job in the same process keeps the first one's bar for its log; nothing is lost by it.
+            // Only the first job of a process protects its bar from log lines; a process runs one job.
             let _ = BAR.set(bar.clone());
         }
         let started = Instant::now();
         Self { bar, total, done: AtomicU64::new(0), started, last_line: Mutex::new(started) }
     }
 
-    /// So many documents more are done.
+    /// Adds finished documents.
     pub(super) fn advance(&self, documents: usize) {
         let documents = documents as u64;
         let done = self.done.fetch_add(documents, Ordering::Relaxed) + documents;
@@ -47,18 +47,18 @@ impl Progress {
         let mut last_line = self.last_line.lock();
         if last_line.elapsed() >= LINE_INTERVAL {
             *last_line = Instant::now();
-            self.line(done);
+            self.print_line(done);
         }
     }
 
-    fn line(&self, done: u64) {
+    fn print_line(&self, done: u64) {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = done as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
         let total = self.total.map_or_else(String::new, |total| format!(" of {total}"));
         let _ = writeln!(io::stderr().lock(), "{done}{total} documents, {rate:.0} documents/s");
     }
 
-    /// The job is over.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -74,7 +74,7 @@ fn bar(total: Option<u64>) -> ProgressBar {
     bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Standard error for log lines: the bar steps aside for each.
+/// Standard error for log lines; hides the bar while it writes.
 #[must_use]
 pub fn log_writer() -> impl Write {
     LogWriter

@@ -1,27 +1,27 @@
-//! Feeds a flow and takes its replies.
+//! The job's loop: reads batches ahead, sends them, and records the outcomes in the order of the input.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::RequestParameters;
+use flowrun_sdk::{Document, RequestParameters};
 use futures_util::{Stream, StreamExt as _, stream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use super::documents::{Unreadable, documents};
+use super::documents::{ReadError, documents};
 use super::input::Input;
 use super::output::Output;
 use super::progress::Progress;
 use super::summary::Summary;
 use crate::runtime::{Flow, Outcome, Request, RequestError, Response};
 
-/// Whom a job asks: a flow in this process, or one elsewhere.
-pub trait Answers: Send + Sync + 'static {
-    /// Asks, once there is room for it; how that ends.
-    fn answer(&self, request: Request) -> impl Future<Output = Result<Response, RequestError>> + Send;
+/// Destination of a job's requests: a flow in this process, or a connection to a service.
+pub trait RequestTarget: Send + Sync + 'static {
+    /// Executes a request, after waiting for capacity.
+    fn execute(&self, request: Request) -> impl Future<Output = Result<Response, RequestError>> + Send;
 }
 
-impl Answers for Flow {
-    async fn answer(&self, request: Request) -> Result<Response, RequestError> {
+impl RequestTarget for Flow {
+    async fn execute(&self, request: Request) -> Result<Response, RequestError> {
         match self.submit_waiting(request).await?.outcome().await {
             Outcome::Reply(response) => Ok(response),
             Outcome::Failed(error) => Err(error),
@@ -29,90 +29,91 @@ impl Answers for Flow {
     }
 }
 
-/// Requests that are read before they are asked for.
+/// Number of batches that are read before a request of them can be sent.
 const BATCHES_AHEAD: usize = 2;
 
-/// What a batch job does.
+/// Specification of a batch job.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Where documents come from; from nowhere, and there is one request without any.
+    /// Sources of documents. Without any, one request without documents is sent.
     pub inputs: Vec<Input>,
-    /// Whether a file's bytes go with its document, because whoever is asked cannot read the file.
-    pub contents: bool,
-    /// Where requests go.
+    /// Send the content of files with their documents, for a target that cannot read the files.
+    pub embed_content: bool,
+    /// Endpoint of all requests.
     pub endpoint: String,
-    /// Their parameters.
+    /// Parameters of all requests.
     pub parameters: RequestParameters,
-    /// Documents in one request.
+    /// Number of documents per request.
     pub request_size: usize,
-    /// Requests under way at once.
+    /// Maximum number of requests in flight.
     pub credits: usize,
-    /// How long a request may take; the flow's own timeout holds as well.
+    /// Timeout of a request. The flow's own timeout applies as well.
     pub timeout: Option<Duration>,
 }
 
-/// A request on its way, or what could not become part of one.
+/// The next documents of the input: one request.
 struct Batch {
     number: usize,
-    documents: Vec<flowrun_sdk::Document>,
-    unreadable: Vec<Unreadable>,
+    documents: Vec<Document>,
+    errors: Vec<ReadError>,
 }
 
-/// What became of a batch.
-struct Answered {
+/// Outcome of a batch.
+struct BatchOutcome {
+    /// Labels of the documents that were sent.
     labels: Vec<String>,
-    unreadable: Vec<Unreadable>,
+    errors: Vec<ReadError>,
     result: Result<Response, RequestError>,
 }
 
-/// Runs the job to its end, or until `stop` becomes true: then what is under way is finished and no more is begun.
+/// Runs the job until the input ends or `stop` completes; then requests in flight finish and no more are sent.
 ///
 /// # Errors
 /// When the output cannot be written.
-pub async fn run<A: Answers>(
-    asked: Arc<A>,
+pub async fn run<T: RequestTarget>(
+    target: Arc<T>,
     job: Job,
     mut output: Output,
     progress: Progress,
-    stop: watch::Receiver<bool>,
+    stop: impl Future<Output = ()>,
 ) -> std::io::Result<Summary> {
     let started = Instant::now();
     let mut summary = Summary::default();
-    let batches = read(&job).take_until(stopped(stop));
-    let answers = batches.map(|batch| send(&*asked, &job, batch)).buffered(job.credits);
-    take(answers, &mut output, &progress, &mut summary).await?;
+    let batches = read_ahead(&job).take_until(stop);
+    let outcomes = batches.map(|batch| send(&*target, &job, batch)).buffered(job.credits);
+    record(outcomes, &mut output, &progress, &mut summary).await?;
     output.finish()?;
     progress.finish();
-    summary.took = started.elapsed();
+    summary.elapsed = started.elapsed();
     Ok(summary)
 }
 
-/// Takes the answers as they come, in the order of the input.
-async fn take(
-    answers: impl Stream<Item = Answered>,
+/// Writes the results of each batch and counts its documents.
+async fn record(
+    outcomes: impl Stream<Item = BatchOutcome>,
     output: &mut Output,
     progress: &Progress,
     summary: &mut Summary,
 ) -> std::io::Result<()> {
-    let mut answers = std::pin::pin!(answers);
-    while let Some(Answered { labels, unreadable, result }) = answers.next().await {
-        let documents = labels.len() + unreadable.len();
-        for Unreadable { label, reason } in unreadable {
-            summary.failed(&label, &reason, None);
+    let mut outcomes = std::pin::pin!(outcomes);
+    while let Some(BatchOutcome { labels, errors, result }) = outcomes.next().await {
+        let documents = labels.len() + errors.len();
+        for ReadError { label, reason } in errors {
+            summary.add_failure(&label, &reason, None);
         }
         match result {
             Ok(response) => {
                 for failure in &response.failures {
                     let error = failure.failure.error.to_string();
-                    summary.failed(&failure.failure.label, &error, Some(&failure.pod));
+                    summary.add_failure(&failure.failure.label, &error, Some(&failure.pod));
                 }
-                // Executors may drop documents or make new ones; what went in and did not fail succeeded.
+                // Counted by the documents sent, because executors may drop documents and create new ones.
                 summary.succeeded += labels.len().saturating_sub(response.failures.len());
                 output.write(&response)?;
             }
             Err(error) => {
                 for label in &labels {
-                    summary.failed(label, &error.error.to_string(), error.pod.as_deref());
+                    summary.add_failure(label, &error.error.to_string(), error.pod.as_deref());
                 }
             }
         }
@@ -121,14 +122,14 @@ async fn take(
     Ok(())
 }
 
-/// Reads the input on a thread that may block, a little ahead of what is asked for.
-fn read(job: &Job) -> impl Stream<Item = Batch> + use<> {
-    let Job { inputs, contents, request_size, .. } = job.clone();
+/// Reads the input on a thread that may block, [`BATCHES_AHEAD`] batches ahead.
+fn read_ahead(job: &Job) -> impl Stream<Item = Batch> + use<> {
+    let Job { inputs, embed_content, request_size, .. } = job.clone();
     let (sender, mut receiver) = mpsc::channel(BATCHES_AHEAD);
     tokio::task::spawn_blocking(move || {
-        for batch in batches(inputs, contents, request_size) {
+        for batch in batches(inputs, embed_content, request_size) {
             if sender.blocking_send(batch).is_err() {
-                // Nobody asks any more.
+                // The job has ended.
                 break;
             }
         }
@@ -136,20 +137,20 @@ fn read(job: &Job) -> impl Stream<Item = Batch> + use<> {
     stream::poll_fn(move |context| receiver.poll_recv(context))
 }
 
-/// Cuts the documents into requests.
-fn batches(inputs: Vec<Input>, contents: bool, request_size: usize) -> impl Iterator<Item = Batch> {
-    let mut bare = inputs.is_empty();
-    let mut documents = documents(inputs, contents).peekable();
+/// Groups the documents into batches of `request_size`.
+fn batches(inputs: Vec<Input>, embed_content: bool, request_size: usize) -> impl Iterator<Item = Batch> {
+    let mut send_empty = inputs.is_empty();
+    let mut documents = documents(inputs, embed_content).peekable();
     let mut number = 0;
     std::iter::from_fn(move || {
-        if !std::mem::take(&mut bare) {
+        if !std::mem::take(&mut send_empty) {
             documents.peek()?;
         }
-        let mut batch = Batch { number, documents: Vec::new(), unreadable: Vec::new() };
+        let mut batch = Batch { number, documents: Vec::new(), errors: Vec::new() };
         for read in documents.by_ref().take(request_size) {
             match read {
                 Ok(document) => batch.documents.push(document),
-                Err(unreadable) => batch.unreadable.push(unreadable),
+                Err(error) => batch.errors.push(error),
             }
         }
         number += 1;
@@ -157,12 +158,12 @@ fn batches(inputs: Vec<Input>, contents: bool, request_size: usize) -> impl Iter
     })
 }
 
-/// Sends a batch through the flow.
-async fn send<A: Answers>(asked: &A, job: &Job, batch: Batch) -> Answered {
-    let Batch { number, documents, unreadable } = batch;
+/// Sends a batch as one request, unless none of its documents could be read.
+async fn send<T: RequestTarget>(target: &T, job: &Job, batch: Batch) -> BatchOutcome {
+    let Batch { number, documents, errors } = batch;
     let labels: Vec<String> = documents.iter().map(|document| document.label().to_owned()).collect();
-    if documents.is_empty() && !unreadable.is_empty() {
-        return Answered { labels, unreadable, result: Ok(Response::default()) };
+    if documents.is_empty() && !errors.is_empty() {
+        return BatchOutcome { labels, errors, result: Ok(Response::default()) };
     }
     let request = Request {
         id: format!("request-{number}"),
@@ -172,13 +173,5 @@ async fn send<A: Answers>(asked: &A, job: &Job, batch: Batch) -> Answered {
         deadline: job.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
         ..Request::default()
     };
-    Answered { labels, unreadable, result: asked.answer(request).await }
-}
-
-/// Ends when `stop` becomes true.
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // Without a sender nobody can stop the job.
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    BatchOutcome { labels, errors, result: target.execute(request).await }
 }

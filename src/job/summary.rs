@@ -1,4 +1,4 @@
-//! What a batch job did, for people and for programs.
+//! Summary of a batch job, as a table for people and as JSON for programs.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,70 +6,76 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Value, json};
 
-use super::table::TABLE_STYLE;
+use super::table_style::TABLE_STYLE;
 use crate::runtime::PodStatistics;
 
-/// Failures that are listed one by one; the rest are counted.
-const LISTED_MAX: usize = 20;
+/// Maximum number of failures that are listed one by one; the rest are counted.
+const FAILURES_LISTED_MAX: usize = 20;
 
-/// What a batch job did.
+/// Counts, failures and pod statistics of a batch job.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Documents that went through.
+    /// Number of input documents that succeeded.
     pub succeeded: usize,
-    /// Documents that did not.
+    /// Number of input documents that failed or could not be read.
     pub failed: usize,
-    /// The first of those, each with its reason.
+    /// The first failures, as `LABEL: REASON (in POD)`.
     pub failures: Vec<String>,
-    /// How long it took.
-    pub took: Duration,
-    /// What each pod did.
+    /// Wall time of the job.
+    pub elapsed: Duration,
+    /// Statistics of each pod; empty for a job on a service.
     pub pods: Vec<PodStatistics>,
 }
 
 impl Summary {
-    /// Notes a document that failed.
-    pub(super) fn failed(&mut self, label: &str, reason: &str, pod: Option<&str>) {
+    /// Counts, lists and logs a document that failed.
+    pub(super) fn add_failure(&mut self, label: &str, reason: &str, pod: Option<&str>) {
         let pod = pod.map_or_else(String::new, |pod| format!(" (in `{pod}`)"));
         let line = format!("{label}: {reason}{pod}");
         self.failed += 1;
-        if self.failures.len() < LISTED_MAX {
+        if self.failures.len() < FAILURES_LISTED_MAX {
             tracing::warn!("{line}");
             self.failures.push(line);
         } else {
-            // A corpus that fails as a whole would drown what matters.
+            // Not a warning, because a corpus that fails completely would flood the log.
             tracing::info!("{line}");
         }
     }
 
-    /// Documents in a second.
-    fn rate(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let documents = (self.succeeded + self.failed) as f64;
-        documents / self.took.as_secs_f64().max(1e-9)
+    /// Number of documents, failed or not.
+    #[must_use]
+    pub fn documents(&self) -> usize {
+        self.succeeded + self.failed
     }
 
-    /// The share of their time that a pod's workers spent in calls, in percent.
+    /// Documents per second.
+    fn rate(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let documents = self.documents() as f64;
+        documents / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// Percentage of their time that the workers of a pod spent in calls.
     fn busy_percent(&self, pod: &PodStatistics) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a share for people")]
         let workers = pod.workers.max(1) as f64;
-        100.0 * pod.busy.as_secs_f64() / (self.took.as_secs_f64().max(1e-9) * workers)
+        100.0 * pod.busy_time.as_secs_f64() / (self.elapsed.as_secs_f64().max(1e-9) * workers)
     }
 
-    /// How many documents, how fast and with what success, in a line.
+    /// One line with the number of documents, the rate, and the numbers of successes and failures.
     #[must_use]
     pub fn line(&self) -> String {
         format!(
             "{} documents in {:.2} s, {:.0} documents/s: {} succeeded, {} failed",
-            self.succeeded + self.failed,
-            self.took.as_secs_f64(),
+            self.documents(),
+            self.elapsed.as_secs_f64(),
             self.rate(),
             self.succeeded,
             self.failed,
         )
     }
 
-    /// The summary for programs.
+    /// The summary as a JSON object.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let pod = |pod: &PodStatistics| {
@@ -82,16 +88,16 @@ impl Summary {
                 "busy_percent": self.busy_percent(pod),
                 "p50_milliseconds": milliseconds(pod.p50),
                 "p99_milliseconds": milliseconds(pod.p99),
-                "queue_most": pod.waiting_most,
+                "queue_most": pod.queued_max,
                 "restarts": pod.restarts,
             })
         };
         json!({
-            "documents": self.succeeded + self.failed,
+            "documents": self.documents(),
             "succeeded": self.succeeded,
             "failed": self.failed,
             "failures": self.failures,
-            "seconds": self.took.as_secs_f64(),
+            "seconds": self.elapsed.as_secs_f64(),
             "documents_per_second": self.rate(),
             "pods": self.pods.iter().map(pod).collect::<Vec<_>>(),
         })
@@ -116,7 +122,7 @@ impl fmt::Display for Summary {
                 format!("{:.0} %", self.busy_percent(pod)),
                 format!("{:.2} ms", milliseconds(pod.p50)),
                 format!("{:.2} ms", milliseconds(pod.p99)),
-                pod.waiting_most.to_string(),
+                pod.queued_max.to_string(),
             ]);
         }
         table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));

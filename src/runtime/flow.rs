@@ -1,211 +1,222 @@
-//! A running flow.
+//! A running flow: accepts requests, reports its state, drains.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Endpoints, ErrorKind, Health, Metrics, Reading};
+use flowrun_sdk::{Endpoints, ErrorKind, Health, MetricSample, Metrics};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::ledger::{Books, Ledger};
-use super::meter::{Meter, PodStatistics};
-use super::obligation::{Obligation, bounded};
-use super::order::Order;
-use super::pending::Pending;
-use super::request::{Request, RequestError};
-use super::route::Outlet;
-use super::thread::WorkerEnd;
+use super::edges::PodOutput;
+use super::metrics::{PodMetrics, PodStatistics, RequestCounters, RequestCounts};
+use super::request::{DocumentOrder, InFlightRequest, PendingResponse, Request, RequestError, check_size};
+use super::worker::WorkerExit;
 use crate::spec::WhenFull;
 
-/// A running flow.
+/// A running flow. Dropping it closes the entrance without waiting for requests inside.
 pub struct Flow {
-    /// Where requests go first; taken away when the flow is to end, and with it goes the first pods' input.
-    pub(super) entrance: Mutex<Option<Arc<Outlet>>>,
+    /// Edges to the first pods. Taking it closes their channels once the requests inside have left.
+    pub(super) entrance: Mutex<Option<Arc<PodOutput>>>,
     pub(super) credits: Arc<Semaphore>,
     pub(super) when_full: WhenFull,
     pub(super) timeout: Option<Duration>,
-    /// What the documents of a request may hold, in bytes, whatever they go through.
+    /// Bytes that the documents of one request may occupy at any point of the flow.
     pub(super) request_bytes_max: usize,
-    /// Whether branches may return documents in another order than that of the request.
-    pub(super) sorts: bool,
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) pods: Vec<Pod>,
-    /// Where each worker's end is told; taken by the one who drains.
-    pub(super) workers: Mutex<Vec<oneshot::Receiver<WorkerEnd>>>,
+    /// Set when branches may return documents out of order, so that replies are sorted.
+    pub(super) restores_order: bool,
+    pub(super) counters: Arc<RequestCounters>,
+    pub(super) pods: Vec<RunningPod>,
+    /// Exit state of each worker; taken by the first call of `drain`.
+    pub(super) workers: Mutex<Vec<oneshot::Receiver<WorkerExit>>>,
 }
 
-/// What is known of a running pod from outside.
-pub(super) struct Pod {
+/// Observable state of a running pod.
+pub(super) struct RunningPod {
     pub(super) name: Arc<str>,
     pub(super) workers: usize,
     pub(super) endpoints: Endpoints,
-    pub(super) meter: Arc<Meter>,
-    /// What its executors tell, by shard.
-    pub(super) metrics: Vec<(usize, Metrics)>,
-    /// Where its executors say when they cannot do their work.
+    pub(super) metrics: Arc<PodMetrics>,
+    /// Metrics that the executors report, with the shard number.
+    pub(super) executor_metrics: Vec<(usize, Metrics)>,
+    /// Health that the executors report.
     pub(super) health: Vec<Health>,
 }
 
-/// A number that an executor told.
+/// A metric reported by an executor.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PodReading {
+pub struct ExecutorMetric {
     /// The pod's name.
     pub pod: Arc<str>,
-    /// Which shard told it.
+    /// The shard, from 0.
     pub shard: usize,
-    /// The number.
-    pub reading: Reading,
+    /// Name, kind and value.
+    pub reading: MetricSample,
 }
 
-/// How a flow ended.
+/// Result of draining a flow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Drained {
-    /// What was left inside when the time was up: requests, and workers that had not ended.
-    pub inside: u64,
-    /// Workers that had not ended.
+pub struct DrainReport {
+    /// Requests still inside when the time limit was reached.
+    pub in_flight: u64,
+    /// Workers still running when the time limit was reached.
     pub workers: usize,
-    /// Workers that ended otherwise than well.
-    pub ends: Vec<WorkerEnd>,
+    /// Exit states of the workers that did not end normally.
+    pub failed_workers: Vec<WorkerExit>,
 }
 
-impl Drained {
-    /// Whether everything ended in time.
-    pub fn in_time(&self) -> bool {
-        self.inside == 0 && self.workers == 0
+impl DrainReport {
+    /// Returns `true` when all requests and workers ended within the time limit.
+    pub fn completed(&self) -> bool {
+        self.in_flight == 0 && self.workers == 0
     }
 }
 
 impl Flow {
-    /// Sends a request in. Waits for a credit, or is refused when the flow says so.
+    /// Submits a request. When the flow is full, waits for a credit, or fails under `when_full: refuse`.
     ///
     /// # Errors
-    /// When the flow is ending, is full, or no credit came before the deadline: the request was not accepted.
-    pub async fn submit(&self, request: Request) -> Result<Pending, RequestError> {
+    /// When the flow is closed or full, when the request is too large, or when no credit was free before the deadline.
+    /// The request was not accepted.
+    pub async fn submit(&self, request: Request) -> Result<PendingResponse, RequestError> {
         self.enter(request, self.when_full).await
     }
 
-    /// Sends a request in. Waits for a credit whatever the flow says: for whoever sets the pace itself.
+    /// Submits a request and waits for a credit even under `when_full: refuse`, for callers that limit their own rate.
     ///
     /// # Errors
-    /// When the flow is ending, or no credit came before the deadline: the request was not accepted.
-    pub async fn submit_waiting(&self, request: Request) -> Result<Pending, RequestError> {
+    /// When the flow is closed, when the request is too large, or when no credit was free before the deadline. The
+    /// request was not accepted.
+    pub async fn submit_waiting(&self, request: Request) -> Result<PendingResponse, RequestError> {
         self.enter(request, WhenFull::Wait).await
     }
 
-    async fn enter(&self, mut request: Request, when_full: WhenFull) -> Result<Pending, RequestError> {
-        if let Err(error) = bounded(&request.documents, self.request_bytes_max) {
-            self.ledger.refuse();
+    async fn enter(
+        &self,
+        mut request: Request,
+        when_full: WhenFull,
+    ) -> Result<PendingResponse, RequestError> {
+        if let Err(error) = check_size(&request.documents, self.request_bytes_max) {
+            self.counters.record_rejected();
             return Err(RequestError { pod: None, error });
         }
-        let own = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        request.deadline = [request.deadline, own].into_iter().flatten().min();
-        let credit = match when_full {
-            WhenFull::Refuse => Arc::clone(&self.credits).try_acquire_owned().ok(),
-            WhenFull::Wait => {
-                let credit = Arc::clone(&self.credits).acquire_owned();
-                match request.deadline {
-                    None => credit.await.ok(),
-                    Some(deadline) => {
-                        tokio::time::timeout_at(deadline.into(), credit).await.ok().and_then(Result::ok)
-                    }
-                }
-            }
-        };
+        let timeout = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        request.deadline = [request.deadline, timeout].into_iter().flatten().min();
+        let credit = self.acquire_credit(when_full, request.deadline).await;
         let entrance = self.entrance.lock().clone();
         let (Some(credit), Some(entrance)) = (credit, entrance) else {
-            self.ledger.refuse();
-            return Err(self.refusal(&request));
+            self.counters.record_rejected();
+            return Err(self.rejection(&request));
         };
         let deadline = request.deadline;
-        let order = self.sorts.then(|| Order::of(&request.documents));
-        let (obligation, content, outcome) =
-            Obligation::accept(request, credit, &self.ledger, self.request_bytes_max, order);
-        let pending = Pending::new(outcome, Arc::downgrade(&obligation), deadline);
-        entrance.send(&obligation, content);
+        let order = self.restores_order.then(|| DocumentOrder::new(&request.documents));
+        let (request, content, outcome) =
+            InFlightRequest::accept(request, credit, &self.counters, self.request_bytes_max, order);
+        let pending = PendingResponse::new(outcome, Arc::downgrade(&request), deadline);
+        entrance.send(&request, content);
         Ok(pending)
     }
 
-    /// Why a request was not accepted.
-    fn refusal(&self, request: &Request) -> RequestError {
+    /// A credit; `None` when the flow is closed, full, or no credit was free before the deadline.
+    async fn acquire_credit(
+        &self,
+        when_full: WhenFull,
+        deadline: Option<Instant>,
+    ) -> Option<OwnedSemaphorePermit> {
+        let credits = Arc::clone(&self.credits);
+        match (when_full, deadline) {
+            (WhenFull::Refuse, _) => credits.try_acquire_owned().ok(),
+            (WhenFull::Wait, None) => credits.acquire_owned().await.ok(),
+            (WhenFull::Wait, Some(deadline)) => {
+                let credit = credits.acquire_owned();
+                tokio::time::timeout_at(deadline.into(), credit).await.ok().and_then(Result::ok)
+            }
+        }
+    }
+
+    /// The error of a request that was not accepted.
+    fn rejection(&self, request: &Request) -> RequestError {
         if self.entrance.lock().is_none() {
-            return RequestError::of_kind(
+            return RequestError::outside_pods(
                 ErrorKind::Resource,
-                "the flow is ending and takes no more requests",
+                "the flow is shutting down and accepts no more requests",
             );
         }
         if request.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return RequestError::of_kind(
+            return RequestError::outside_pods(
                 ErrorKind::Expired,
-                "the deadline passed before there was room for the request",
+                "the deadline passed while the request waited to enter the flow",
             );
         }
-        RequestError::of_kind(ErrorKind::Resource, "the flow is full")
+        RequestError::outside_pods(ErrorKind::Resource, "the flow is full")
     }
 
-    /// Whether whoever comes has to wait for a credit.
+    /// Returns `true` when no credit is free, so that a new request has to wait.
     pub fn is_full(&self) -> bool {
         self.credits.available_permits() == 0
     }
 
-    /// Lets nobody in any more. What is inside goes on.
+    /// Rejects all further requests. Requests inside continue.
     pub fn close(&self) {
         self.credits.close();
         self.entrance.lock().take();
     }
 
-    /// Lets nobody in any more, and waits until everything inside has left and every worker has ended.
-    pub async fn drain(&self, limit: Duration) -> Drained {
+    /// Closes the flow and waits, at most for `limit`, until all requests have left and all workers have ended.
+    pub async fn drain(&self, limit: Duration) -> DrainReport {
         self.close();
         let deadline = tokio::time::Instant::now() + limit;
-        let mut drained = Drained::default();
+        let mut report = DrainReport::default();
         let workers = std::mem::take(&mut *self.workers.lock());
         for worker in workers {
             match tokio::time::timeout_at(deadline, worker).await {
-                Ok(Ok(WorkerEnd::Done)) => {}
-                Ok(Ok(end)) => drained.ends.push(end),
-                Ok(Err(_)) => drained.ends.push(WorkerEnd::Broken("the worker died".to_owned())),
-                Err(_) => drained.workers += 1,
+                Ok(Ok(WorkerExit::Completed)) => {}
+                Ok(Ok(exit)) => report.failed_workers.push(exit),
+                Ok(Err(_)) => {
+                    report.failed_workers.push(WorkerExit::Failed("the worker's thread died".to_owned()));
+                }
+                Err(_) => report.workers += 1,
             }
         }
-        drained.inside = self.ledger.books().inside;
-        drained
+        report.in_flight = self.counters.snapshot().in_flight;
+        report
     }
 
-    /// How many requests came in, and how they ended.
-    pub fn books(&self) -> Books {
-        self.ledger.books()
+    /// Counts of requests by outcome.
+    pub fn request_counts(&self) -> RequestCounts {
+        self.counters.snapshot()
     }
 
-    /// Which requests each pod handles, by the pods' positions.
+    /// Endpoints that each pod handles, in the order of the topology.
     pub fn endpoints(&self) -> Vec<Endpoints> {
         self.pods.iter().map(|pod| pod.endpoints.clone()).collect()
     }
 
-    /// What the executors tell of themselves, pod by pod and shard by shard. May block.
-    pub fn readings(&self) -> Vec<PodReading> {
-        let of_pod = |pod: &Pod| -> Vec<PodReading> {
-            let told = pod
-                .metrics
+    /// Metrics reported by the executors, by pod and shard. Executors may block while they compute them.
+    pub fn executor_metrics(&self) -> Vec<ExecutorMetric> {
+        let of_pod = |pod: &RunningPod| -> Vec<ExecutorMetric> {
+            let samples = pod
+                .executor_metrics
                 .iter()
-                .flat_map(|(shard, metrics)| metrics.readings().into_iter().map(|reading| (*shard, reading)));
-            told.map(|(shard, reading)| PodReading { pod: Arc::clone(&pod.name), shard, reading }).collect()
+                .flat_map(|(shard, metrics)| metrics.samples().into_iter().map(|reading| (*shard, reading)));
+            let metric = |(shard, reading)| ExecutorMetric { pod: Arc::clone(&pod.name), shard, reading };
+            samples.map(metric).collect()
         };
         self.pods.iter().flat_map(of_pod).collect()
     }
 
-    /// The pods whose executors cannot do their work for now, and why, each cause once.
-    pub fn troubles(&self) -> Vec<(String, String)> {
-        let trouble = |pod: &Pod| {
-            let mut causes: Vec<String> = pod.health.iter().filter_map(Health::trouble).collect();
-            causes.sort();
-            causes.dedup();
-            (!causes.is_empty()).then(|| (pod.name.to_string(), causes.join("; ")))
+    /// Names of the pods with unhealthy executors, each with the distinct reasons, joined by `; `.
+    pub fn unhealthy_pods(&self) -> Vec<(String, String)> {
+        let unhealthy = |pod: &RunningPod| {
+            let mut reasons: Vec<String> = pod.health.iter().filter_map(Health::unhealthy_reason).collect();
+            reasons.sort();
+            reasons.dedup();
+            (!reasons.is_empty()).then(|| (pod.name.to_string(), reasons.join("; ")))
         };
-        self.pods.iter().filter_map(trouble).collect()
+        self.pods.iter().filter_map(unhealthy).collect()
     }
 
-    /// What each pod's workers did.
-    pub fn statistics(&self) -> Vec<PodStatistics> {
-        self.pods.iter().map(|pod| pod.meter.statistics(&pod.name, pod.workers)).collect()
+    /// Counters of each pod's workers, in the order of the topology.
+    pub fn pod_statistics(&self) -> Vec<PodStatistics> {
+        self.pods.iter().map(|pod| pod.metrics.snapshot(&pod.name, pod.workers)).collect()
     }
 }

@@ -1,60 +1,29 @@
-//! Stage 5, launch: a topology comes to life.
+//! Stage 5, launch: turns a [`Topology`](crate::topology::Topology) into a running [`Flow`].
 //!
-//! A [`Flow`] is given requests and returns exactly one outcome for each. Inside, workers take parts of requests from
-//! bounded channels, call their executors, and carry what comes out on to the next channel. The gateway's credits are
-//! the only place where a request waits for room, so nothing inside can block for good.
+//! A flow accepts requests and returns exactly one outcome for each. Inside, workers take parts of requests from bounded
+//! channels, call their executors and pass the results on to the next channel. Every channel has one slot per credit, so
+//! a request waits only at the entrance, and nothing inside the flow can block forever.
+//!
+//! Layers, each of which imports only those before it: `metrics` (counters), `request` (one request, its documents and
+//! its outcome), `routing` (which shard receives which documents), `worker` (calls of executors), `edges` (the path from
+//! one pod to the next), `flow` and `launch`. This module knows neither concrete executors nor the network.
 
-mod bench;
-mod call;
-mod channel;
-mod clusters;
-mod compound;
-mod concern;
-mod content;
-mod dimensions;
+mod edges;
 mod flow;
-mod gathering;
-mod in_place;
-mod intake;
-mod joint;
-mod latency;
 mod launch;
-mod ledger;
-mod loads;
-mod lobby;
-mod merge;
-mod meter;
-mod obligation;
-mod order;
-mod parameters;
-mod part;
-mod pending;
-mod placement;
-mod priority;
-mod recipe;
+mod metrics;
 mod request;
-mod route;
-mod shards;
-mod sizes;
-mod split;
-mod target;
-mod task;
-mod thread;
-mod trace;
+mod routing;
+mod worker;
 
-pub use concern::{Concern, Named, concern};
-pub(crate) use concern::{sanitised, within};
-pub use flow::{Drained, Flow, PodReading};
-pub(crate) use latency::Latencies;
-pub use latency::{LATENCY_BOUNDS, LatencyClasses};
-pub use launch::{launch, launch_behind};
-pub use ledger::Books;
-pub(crate) use merge::joined;
-pub use meter::PodStatistics;
-pub use pending::Pending;
-pub use request::{DocumentFailure, Outcome, Request, RequestError, Response};
-pub use sizes::{SIZE_BOUNDS, SizeClasses};
-pub use split::shard_of;
-pub use target::Target;
-pub use thread::WorkerEnd;
-pub use trace::{PodCall, Trace, Visit};
+pub use flow::{DrainReport, ExecutorMetric, Flow};
+pub use launch::{launch, launch_background};
+pub(crate) use metrics::LatencyHistogram;
+pub use metrics::{LATENCY_BOUNDS, LatencyBuckets, PodStatistics, RequestCounts, SIZE_BOUNDS, SizeBuckets};
+pub use request::{
+    DocumentFailure, ExecutorCall, LogContext, Outcome, PendingResponse, PodVisit, Request, RequestError,
+    RequestLabel, RequestTrace, Response, TargetPattern, log_context,
+};
+pub(crate) use request::{merge_requests, sanitize, with_log_context};
+pub use routing::shard_of;
+pub use worker::WorkerExit;

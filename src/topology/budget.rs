@@ -1,6 +1,6 @@
 //! The machine's share for each worker, and the memory that requests may hold.
 
-use super::{PodPlan, Port};
+use super::{InputPort, PodPlan};
 use crate::limits::REQUEST_BYTES_MAX;
 
 /// The machine that a topology is planned for.
@@ -13,7 +13,7 @@ pub struct Machine {
 impl Machine {
     /// This one.
     #[must_use]
-    pub fn this() -> Self {
+    pub fn local() -> Self {
         Self { cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get) }
     }
 
@@ -43,8 +43,8 @@ impl MemoryBound {
     }
 
     /// The bound of a flow of these pods.
-    pub(super) fn of(pods: &[PodPlan], entrance: &[Port], requests: usize) -> Self {
-        let fork = |outputs: &[Port]| outputs.len().saturating_sub(1);
+    pub(super) fn of(pods: &[PodPlan], entrance: &[InputPort], requests: usize) -> Self {
+        let fork = |outputs: &[InputPort]| outputs.len().saturating_sub(1);
         let branches = 1 + fork(entrance) + pods.iter().map(|pod| fork(&pod.outputs)).sum::<usize>();
         let shards = pods.iter().map(|pod| pod.shards).max().unwrap_or(1);
         Self { requests, copies: branches * shards, request_bytes_max: REQUEST_BYTES_MAX }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{ExecutorType, With};
+use flowrun_sdk::{Endpoints, ExecutorType, RawParameters};
 
 use crate::spec::Parameters;
 
@@ -25,7 +25,7 @@ pub struct ComponentPlan {
     /// The class that it was named by, which another executor may stand for.
     pub class: String,
     /// Its parameters.
-    pub with: With,
+    pub with: RawParameters,
     /// Its parameters as they are written, to point at when construction fails.
     pub arguments: Parameters,
     /// The directory that its shards have theirs in.
@@ -54,4 +54,25 @@ pub struct StepPlan {
     pub endpoint: Option<String>,
     /// The documents that it works on; its own default when `None`.
     pub access_paths: Option<String>,
+}
+
+impl ExecutorPlan {
+    /// Returns `true` when the only component is called directly, without programs.
+    pub(crate) fn is_single(&self) -> bool {
+        self.programs.is_empty() && self.components.len() == 1
+    }
+
+    /// Endpoints that the programs of a compound executor handle.
+    pub(crate) fn program_endpoints(&self) -> Endpoints {
+        if !self.others_pass || self.programs.iter().any(|program| program.endpoints.is_empty()) {
+            return Endpoints::All;
+        }
+        Endpoints::Only(self.programs.iter().flat_map(|program| program.endpoints.clone()).collect())
+    }
+}
+
+/// The executor's name within the name of its pod. Executors of `uses_before` and `uses_after` run in pods of their own,
+/// `NAME/before` and `NAME/after`, and share the name.
+pub(crate) fn executor_name(pod: &str) -> &str {
+    pod.split_once('/').map_or(pod, |(name, _)| name)
 }

@@ -62,7 +62,7 @@ pub(super) fn named(
     for library in &spec.libraries {
         let path = located(library, places);
         let sha256 = library.sha256.as_ref().map(|hash| hash.value.as_str());
-        match catalog.library(&LibraryRequest { path: &path, roots: &places.roots, sha256 }) {
+        match catalog.open_library(&LibraryRequest { path: &path, roots: &places.roots, sha256 }) {
             Ok(types) => offered.push((library, path, types)),
             Err(error) => {
                 let span = match (error.fault, &library.sha256) {
@@ -140,7 +140,7 @@ pub(super) fn searched(
     let mut passed_over = Vec::new();
     let mut found: Option<Found> = None;
     for path in libraries(places.search) {
-        match catalog.library(&LibraryRequest { path: &path, roots: &places.roots, sha256: None }) {
+        match catalog.open_library(&LibraryRequest { path: &path, roots: &places.roots, sha256: None }) {
             Err(error) => passed_over.push(error.message),
             Ok(types) => {
                 let Some(kind) = types.iter().find(|kind| is_called(kind, &spec.class.value)) else {

@@ -18,11 +18,12 @@ use std::time::Duration;
 use flowrun_sdk::filter::Filter;
 
 pub use budget::{Machine, MemoryBound};
+pub(crate) use executor::executor_name;
 pub use executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
-pub(crate) use library::code as library_code;
+pub(crate) use library::code as library_fault_code;
 pub use plan::plan;
 pub use resolve::{PodExecutors, resolve};
-pub(crate) use summary::bytes;
+pub(crate) use summary::format_bytes;
 
 use crate::diagnostic::{Span, Spanned};
 use crate::spec::{BatchingTable, GatewaySpec, JobSpec, Join, PollingTable, Strategy, WhenFull};
@@ -35,9 +36,9 @@ pub struct Topology {
     /// The pods, each after those that it needs.
     pub pods: Vec<PodPlan>,
     /// Where a request goes first.
-    pub entrance: Vec<Port>,
+    pub entry_ports: Vec<InputPort>,
     /// How many parts of a request make its reply.
-    pub exits: usize,
+    pub exit_inputs: usize,
     /// Requests between entering and leaving the gateway, at the most.
     pub credits: usize,
     /// What a request meets when all credits are out.
@@ -62,11 +63,11 @@ pub struct PodPlan {
     /// How several parts become one.
     pub join: Join,
     /// How the replies of its shards become one.
-    pub replies: Join,
+    pub shard_join: Join,
     /// Which documents go to it; all of them when absent.
     pub when: Option<Arc<Filter>>,
     /// Where what it makes goes.
-    pub outputs: Vec<Port>,
+    pub outputs: Vec<InputPort>,
     /// Parts of its data, and workers for each.
     pub shards: usize,
     /// Workers for each shard, competing for requests.
@@ -98,7 +99,7 @@ pub struct PodPlan {
 
 /// Where a part of a request goes: a pod or the exit, and which of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Port {
+pub struct InputPort {
     /// The pod's position, or `None` for the exit.
     pub pod: Option<usize>,
     /// Which of the parts that are waited for.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::budget::{Machine, MemoryBound};
 use super::resolve::PodExecutors;
-use super::{ExecutorPlan, PodPlan, Port, Topology};
+use super::{ExecutorPlan, InputPort, PodPlan, Topology};
 use crate::diagnostic::Spanned;
 use crate::graph::{FlowGraph, Vertex};
 use crate::spec::{BatchingTable, Join, PodSpec, PollingTable, Strategy, Uses};
@@ -17,7 +17,7 @@ pub fn plan(graph: &FlowGraph, executors: Vec<PodExecutors>, machine: Machine) -
         planner.pod(*position);
     }
     let Planner { mut pods, ends, .. } = planner;
-    let (entrance, exits) = connect(graph, &mut pods, &ends);
+    let (entrance, exit_inputs) = connect(graph, &mut pods, &ends);
     let workers: usize = pods.iter().map(|pod| pod.shards * pod.replicas).sum();
     for pod in &mut pods {
         pod.channel_slots = spec.prefetch;
@@ -27,8 +27,8 @@ pub fn plan(graph: &FlowGraph, executors: Vec<PodExecutors>, machine: Machine) -
         name: spec.name.clone(),
         memory: MemoryBound::of(&pods, &entrance, spec.prefetch),
         pods,
-        entrance,
-        exits,
+        entry_ports: entrance,
+        exit_inputs,
         credits: spec.prefetch,
         when_full: spec.when_full,
         timeout: spec.timeout,
@@ -71,7 +71,7 @@ impl Planner<'_> {
         let last = self.pods.len().saturating_sub(1);
         for between in first..last {
             if let Some(pod) = self.pods.get_mut(between) {
-                pod.outputs.push(Port { pod: Some(between + 1), input: 0 });
+                pod.outputs.push(InputPort { pod: Some(between + 1), input: 0 });
             }
         }
         self.ends.push(Ends { position, first, last });
@@ -85,7 +85,7 @@ fn stage(pod: &PodSpec, executor: &Spanned<Uses>, plan: Option<ExecutorPlan>, ro
         name: if main { pod.name.value.clone() } else { format!("{}/{role}", pod.name.value) },
         inputs: 1,
         join: Join::Merge,
-        replies: if main && pod.join == Join::Append { Join::Append } else { Join::Merge },
+        shard_join: if main && pod.join == Join::Append { Join::Append } else { Join::Merge },
         when: pod.when.as_ref().map(|when| Arc::new(when.filter.clone())),
         outputs: Vec::new(),
         shards: if main { pod.shards } else { 1 },
@@ -120,11 +120,11 @@ fn batching(pod: &PodSpec, executor: &Spanned<Uses>, main: bool) -> BatchingTabl
 }
 
 /// Connects the planned pods as the graph says; returns where requests go first, and how many parts make a reply.
-fn connect(graph: &FlowGraph, pods: &mut [PodPlan], ends: &[Ends]) -> (Vec<Port>, usize) {
+fn connect(graph: &FlowGraph, pods: &mut [PodPlan], ends: &[Ends]) -> (Vec<InputPort>, usize) {
     let mut entrance = Vec::new();
     let mut feed = |needs: Vec<Vertex>, target: Option<usize>, pods: &mut [PodPlan]| {
         for (input, need) in needs.into_iter().enumerate() {
-            let port = Port { pod: target, input };
+            let port = InputPort { pod: target, input };
             let source = ends.iter().find(|ends| need == Vertex::Pod(ends.position));
             match source.and_then(|ends| pods.get_mut(ends.last)) {
                 Some(pod) => pod.outputs.push(port),
@@ -141,7 +141,7 @@ fn connect(graph: &FlowGraph, pods: &mut [PodPlan], ends: &[Ends]) -> (Vec<Port>
         feed(needs, Some(*first), pods);
     }
     let leaves = graph.needs(Vertex::Exit);
-    let exits = leaves.len();
+    let exit_inputs = leaves.len();
     feed(leaves, None, pods);
-    (entrance, exits)
+    (entrance, exit_inputs)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use flowrun_sdk::{Catalog, ExecutorType, With, guard};
+use flowrun_sdk::{Catalog, ExecutorType, RawParameters, guard};
 use serde_json::{Map, Value, json};
 
 use super::resolve::Surroundings;
@@ -27,7 +27,7 @@ pub(super) fn executor(
     workspace: &Path,
     catalog: &Catalog,
     report: &mut Report,
-) -> Option<(ExecutorType, With)> {
+) -> Option<(ExecutorType, RawParameters)> {
     let missing = |module: &&PythonModule| module.file.is_none() && !module.is_module_name();
     for module in spec.py_modules.iter().filter(missing) {
         let message =

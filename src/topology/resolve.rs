@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
-use flowrun_sdk::{Catalog, ExecutorType, ParameterError, With};
+use flowrun_sdk::{Catalog, ExecutorType, ParameterError, RawParameters};
 use serde_json::Value;
 
 use super::executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
@@ -170,7 +170,7 @@ impl Resolver<'_> {
     }
 
     /// The executor of ours, or of a library's, that has the name, the class that it is, and its parameters.
-    fn own(&mut self, spec: &ExecutorSpec) -> Option<(ExecutorType, String, With)> {
+    fn own(&mut self, spec: &ExecutorSpec) -> Option<(ExecutorType, String, RawParameters)> {
         let (kind, library) = self.kind(spec)?;
         if let Some(module) = spec.py_modules.first().filter(|_| library.is_none()) {
             let message = format!("`{}` is built in; `py_modules` is not read", spec.class.value);
@@ -210,7 +210,12 @@ impl Resolver<'_> {
     }
 
     /// The parameters that the table of `kind` knows; what it does not know is reported and left out.
-    fn checked(&mut self, kind: &ExecutorType, library: Option<&Path>, arguments: &Parameters) -> With {
+    fn checked(
+        &mut self,
+        kind: &ExecutorType,
+        library: Option<&Path>,
+        arguments: &Parameters,
+    ) -> RawParameters {
         let mut with = arguments.values.clone();
         for error in kind.check(&with) {
             self.report.push(mistake(&error, kind, library, arguments));
@@ -257,11 +262,11 @@ impl Resolver<'_> {
 
 /// The executor of which each worker has `kind`, out of `library` if it is in one, in a process of its own.
 fn isolated(
-    (kind, with): (ExecutorType, With),
+    (kind, with): (ExecutorType, RawParameters),
     library: Option<Found>,
     around: &Surroundings<'_>,
     catalog: &Catalog,
-) -> (ExecutorType, With) {
+) -> (ExecutorType, RawParameters) {
     let Some(isolated) = catalog.get(ISOLATED) else { return (kind, with) };
     let texts =
         |paths: &[PathBuf]| paths.iter().map(|path| Value::from(path.to_string_lossy())).collect::<Value>();

@@ -41,14 +41,14 @@ impl fmt::Display for Topology {
             "memory bound: {} requests × {} × {} = {}",
             memory.requests,
             if memory.copies == 1 { "1 copy".to_owned() } else { format!("{} copies", memory.copies) },
-            bytes(memory.request_bytes_max),
-            bytes(memory.bytes()),
+            format_bytes(memory.request_bytes_max),
+            format_bytes(memory.bytes()),
         )
     }
 }
 
 /// A number of bytes as people read it.
-pub(crate) fn bytes(bytes: usize) -> String {
+pub(crate) fn format_bytes(bytes: usize) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let mut amount = bytes as f64;
@@ -71,7 +71,7 @@ mod tests {
         for (bytes, text) in
             [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (256 << 20, "256 MiB"), (5 << 30, "5 GiB")]
         {
-            assert_eq!(super::bytes(bytes), text);
+            assert_eq!(super::format_bytes(bytes), text);
         }
     }
 }

@@ -162,7 +162,7 @@ async fn documents_are_streamed_one_by_one_as_recorded() {
     assert_eq!(answered, expected);
 }
 
-/// A flow whose executor has panicked and cannot be made anew.
+/// A flow whose executor has panicked and cannot be restarted.
 async fn broken(name: &str) -> Served {
     let executor = format!("- {{name: misc, uses: {{jtype: Probe, with: {{name: {name}, once: true}}}}}}");
     let served = served("", &executor).await;
@@ -180,7 +180,7 @@ async fn an_executor_that_is_gone_ends_no_stream() {
     let expected = to_json(Schema::V1, DATA, &recorded("04c_v1_network_error", "resp")[0]);
     assert_eq!(answered["header"]["requestId"], expected["header"]["requestId"]);
     let said = answered["header"]["status"]["description"].as_str().unwrap();
-    assert!(said.contains("panicked and cannot be made anew") && said.ends_with("(in `misc`)"), "{said}");
+    assert!(said.contains("panicked and cannot be restarted") && said.ends_with("(in `misc`)"), "{said}");
 }
 
 #[tokio::test]

@@ -67,11 +67,11 @@ async fn there_is_no_room_too_much_and_too_late() {
     let late = served.http("POST", "/post", "x-request-timeout: 0.02\r\n", "{}").await;
     assert_eq!((late.0, late.2.contains("TimeoutError")), (504, true), "{}", late.2);
     // The late request is answered, but the gate still holds it.
-    assert_eq!(served.flow.books().inside, 1);
+    assert_eq!(served.flow.request_counts().in_flight, 1);
     let full = served.http("POST", "/post", "", "{}").await;
     assert_eq!((full.0, full.1.contains("retry-after: 1")), (429, true), "{}", full.2);
     drop(closed);
-    until(|| served.flow.books().inside == 0).await;
+    until(|| served.flow.request_counts().in_flight == 0).await;
     let many = json!({"data": vec![json!({"text": "t"}); 10_001]}).to_string();
     assert_eq!(served.http("POST", "/post", "", &many).await.0, 413);
 }

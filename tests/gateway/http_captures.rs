@@ -290,10 +290,10 @@ async fn an_executor_that_is_gone_fails_the_requests_that_need_it() {
     let served = served("", broken).await;
     served.http("POST", "/post", JSON, r#"{"execEndpoint": "/panic"}"#).await;
     // Jina's executors are behind connections, and one that cannot be connected to is 503. Here an executor that
-    // panicked and cannot be made anew is a failed request like others, and `/ready` is 503.
+    // panicked and cannot be restarted is a failed request like others, and `/ready` is 503.
     let Exchange { method, path, body, .. } = recorded("v1_http_raw_die.0");
     let (code, _, answered) = served.http(&method, &path, JSON, &body).await;
-    assert_eq!((code, answered.contains("panicked and cannot be made anew")), (200, true), "{answered}");
+    assert_eq!((code, answered.contains("panicked and cannot be restarted")), (200, true), "{answered}");
     let Exchange { method, path, code, answer, .. } = recorded("v1_http_dry_run_down.0");
     let (answered_code, _, answered) = served.http(&method, &path, "", "").await;
     let status = |text: &str| serde_json::from_str::<Value>(text).unwrap()["code"].clone();

@@ -34,7 +34,7 @@ async fn inside(served: &Served, grpc: &mut Grpc) -> Call {
     let mut call = grpc.begin(UNARY, &[]).await;
     call.send(&question("inside", "/index"));
     call.close();
-    until(|| served.flow.books().inside == 1).await;
+    until(|| served.flow.request_counts().in_flight == 1).await;
     call
 }
 
@@ -112,7 +112,7 @@ async fn bytes_are_counted_while_they_come_and_until_the_reply_is_taken() {
         call.send_rest(&message, BYTES / 2);
         call.close();
         if path == UNARY {
-            until(|| served.flow.books().replied == 1).await;
+            until(|| served.flow.request_counts().replied == 1).await;
             assert!(bytes().await >= BYTES);
             assert_eq!(told(&served, "flowrun_requests_under_way").await, 1);
         }

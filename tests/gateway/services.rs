@@ -57,7 +57,7 @@ async fn a_dry_run_goes_through_every_executor() {
     let called = served.grpc().await.call(DRY_RUN, &[], &[b""]).await;
     // As recorded in `06_dry_run_ok`: a status without anything in it.
     assert_eq!((called.status, &called.messages[0][..]), (0, &recorded("06_dry_run_ok", "resp")[0][..]));
-    assert_eq!(served.flow.statistics()[1].calls, 1);
+    assert_eq!(served.flow.pod_statistics()[1].calls, 1);
 }
 
 #[tokio::test]
@@ -186,5 +186,5 @@ async fn a_watch_sees_the_end() {
     assert_eq!(status(&watch.next().await.unwrap()), "NOT_SERVING");
     assert!(watch.next().await.is_none());
     until(|| draining.is_finished()).await;
-    assert_eq!(flow.books().open(), 0);
+    assert_eq!(flow.request_counts().unanswered(), 0);
 }

@@ -48,7 +48,7 @@ async fn replies_come_as_they_are_ready_or_in_order_if_asked() {
     let mut call = grpc.begin(CALL, &[("__results_in_order__", "true")]).await;
     call.send(&question("slow", "/wait"));
     call.send(&question("fast", "/index"));
-    until(|| served.flow.books().replied == 3).await;
+    until(|| served.flow.request_counts().replied == 3).await;
     drop(closed);
     assert_eq!(ids(&[call.next().await.unwrap()]), ["slow"]);
     assert_eq!(ids(&call.end().await.messages), ["fast"]);
@@ -62,7 +62,7 @@ async fn a_stream_has_no_more_inside_than_it_asked_for() {
     for number in 0..20 {
         call.send(&question(&number.to_string(), "/wait"));
     }
-    until(|| served.flow.books().inside == 3).await;
+    until(|| served.flow.request_counts().in_flight == 3).await;
     drop(closed);
     assert_eq!(call.end().await.messages.len(), 20);
 }
@@ -96,7 +96,7 @@ async fn a_full_flow_refuses_at_once_and_says_when_to_try_again() {
     let served = served("with: {prefetch: 1, when_full: refuse}", PROBES).await;
     let waiting = served.grpc().await.begin(CALL, &[]).await;
     waiting.send(&question("inside", "/wait"));
-    until(|| served.flow.books().inside == 1).await;
+    until(|| served.flow.request_counts().in_flight == 1).await;
     for path in [UNARY, CALL] {
         let refused = served.grpc().await.call(path, &[], &[&question("outside", "/index")]).await;
         assert_eq!((refused.status, refused.messages.len()), (RESOURCE_EXHAUSTED, 0), "{path}");
@@ -113,7 +113,7 @@ async fn a_stream_waits_for_its_own_requests_where_others_are_refused() {
     let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
     let called = served.grpc().await.call(CALL, &[("__prefetch__", "10")], &messages).await;
     assert_eq!((called.status, called.messages.len()), (0, 50));
-    assert_eq!(served.flow.books().refused, 0);
+    assert_eq!(served.flow.request_counts().rejected, 0);
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn nothing_that_was_let_in_is_lost_at_the_end() {
         call.send(&question(&number.to_string(), "/wait"));
     }
     let flow = std::sync::Arc::clone(&served.flow);
-    until(|| flow.books().inside == 5).await;
+    until(|| flow.request_counts().in_flight == 5).await;
     let mut other = served.grpc().await;
     let draining = tokio::spawn(served.drain());
     // The end has begun when newcomers are turned away; the connection itself may be gone by then.
@@ -161,8 +161,8 @@ async fn nothing_that_was_let_in_is_lost_at_the_end() {
     let ended = call.end().await;
     assert_eq!(ended.status, UNAVAILABLE, "{}", ended.message);
     let drained = draining.await.unwrap();
-    assert!(drained.in_time(), "{drained:?}");
-    assert_eq!(flow.books().open(), 0);
+    assert!(drained.completed(), "{drained:?}");
+    assert_eq!(flow.request_counts().unanswered(), 0);
 }
 
 #[tokio::test]
@@ -172,9 +172,9 @@ async fn whoever_hangs_up_gives_the_request_up() {
     let mut grpc = served.grpc().await;
     let call = grpc.begin(CALL, &[]).await;
     call.send(&question("a", "/wait"));
-    until(|| served.flow.books().inside == 1).await;
+    until(|| served.flow.request_counts().in_flight == 1).await;
     drop((call, grpc));
-    until(|| served.flow.books().cancelled == 1).await;
+    until(|| served.flow.request_counts().cancelled == 1).await;
     drop(closed);
 }
 
@@ -195,7 +195,7 @@ async fn what_cannot_be_read_fails_alone() {
         .map(|message| reply(message)["header"]["status"]["exception"]["args"][0].clone())
         .collect();
     assert_eq!(said[0], "`docs_bytes` is a Python pickle, which is never opened; send `docs`");
-    assert!(said[1].as_str().unwrap().starts_with("`a(` is not a pattern of names"), "{said:?}");
+    assert!(said[1].as_str().unwrap().starts_with("`a(` is not a pattern of executor names"), "{said:?}");
     assert_eq!(said[2], "the request has 10001 documents, more than the 10000 allowed; send several");
     assert_eq!(said[3], Value::Null);
 

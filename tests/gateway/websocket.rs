@@ -129,11 +129,11 @@ async fn a_conversation_is_finished_before_the_end() {
     let mut socket = connect(&served, "/", Some("bytes")).await;
     socket.send(bytes(question("a", "/x"))).await.unwrap();
     let flow = std::sync::Arc::clone(&served.flow);
-    until(|| flow.books().inside == 1).await;
+    until(|| flow.request_counts().in_flight == 1).await;
     let draining = tokio::spawn(served.drain());
     drop(closed);
     let (messages, closed) = rest(&mut socket).await;
     assert_eq!((messages.len(), closed.unwrap().0), (1, CloseCode::Away));
     drop(socket);
-    assert!(draining.await.unwrap().in_time());
+    assert!(draining.await.unwrap().completed());
 }

@@ -316,7 +316,7 @@ async fn a_strategy_wants_an_executor_that_knows_what_it_holds() {
     assert!(launch(&topology, &mut report).await.is_none());
     let said = format!("{:?}", report.sorted());
     assert!(
-        said.contains("does not say which documents it holds") && said.contains("strategy: hash"),
+        said.contains("does not report which documents it stores") && said.contains("strategy: hash"),
         "{said}"
     );
 }
@@ -332,7 +332,7 @@ async fn a_document_is_where_it_is_whoever_names_it() {
     // A child of one that is in the other shard, and a document with a chunk that is a document of its own there.
     call(&flow, "/index", vec![Document { parent_id: "b".to_owned(), ..document("f") }], json!({})).await;
     let mut parent = document("b");
-    parent.chunks = [Document { id: "z".to_owned(), ..parent.chunk(0) }].into_iter().collect();
+    parent.chunks = [Document { id: "z".to_owned(), ..parent.new_chunk(0) }].into_iter().collect();
     call(&flow, "/index", vec![parent], json!({})).await;
     assert_eq!(documents_of_shards(&flow).await.iter().sum::<u64>(), 3);
     let deleted = call(&flow, "/delete", vec![document("b")], json!({})).await;

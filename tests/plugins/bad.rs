@@ -169,7 +169,7 @@ async fn what_has_another_hash() {
     assert!(text.contains(&zeros) && text.contains("flow.yml:4:"), "{text}");
     assert!(!directory.path().join("ran").exists());
     // With the hash that it has it is loaded; one byte more is another hash.
-    let inspection = flowrun::catalog::inspect(&std::fs::read(&path).unwrap());
+    let inspection = flowrun_plugin::inspect(&std::fs::read(&path).unwrap());
     write(directory.path(), &format!("- {{name: a, uses: bad.so, sha256: {}}}\n", inspection.sha256));
     change(&path, |bytes| bytes.push(0));
     assert_eq!(start(directory.path()).await.err().unwrap().0, [Code::PluginWrongHash]);

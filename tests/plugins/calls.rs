@@ -169,12 +169,12 @@ async fn numbers_and_conditions_of_a_plugin_end_in_the_host() {
         reply(send(&flow, "/tell", &["a", "b", "c"]).await);
     }
     let numbers: Vec<(String, f64)> =
-        flow.readings().into_iter().map(|told| (told.reading.name, told.reading.value)).collect();
+        flow.executor_metrics().into_iter().map(|told| (told.reading.name, told.reading.value)).collect();
     assert_eq!(numbers, [("trial_calls_total".to_owned(), 5.0), ("trial_documents".to_owned(), 3.0)]);
-    assert!(flow.troubles().is_empty());
+    assert!(flow.unhealthy_pods().is_empty());
     let failed = error(send(&flow, "/trouble", &["a"]).await);
     assert!(failed.to_string().contains("no shelf"), "{failed}");
-    assert!(format!("{:?}", flow.troubles()).contains("the shelf is empty"));
+    assert!(format!("{:?}", flow.unhealthy_pods()).contains("the shelf is empty"));
 }
 
 #[tokio::test]
@@ -246,7 +246,7 @@ async fn a_plugin_that_waits_takes_several_calls_at_once_and_ends_with_its_deadl
         assert_eq!(error(one.outcome().await).error.kind(), ErrorKind::Expired);
     }
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
-    assert!(flow.drain(Duration::from_secs(5)).await.in_time());
+    assert!(flow.drain(Duration::from_secs(5)).await.completed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -264,7 +264,7 @@ async fn plugins_of_both_kinds_are_closed_at_the_end() {
     };
     assert!(closed().is_empty());
     let drained = flow.drain(Duration::from_secs(5)).await;
-    assert!(drained.in_time() && drained.ends.is_empty(), "{drained:?}");
+    assert!(drained.completed() && drained.failed_workers.is_empty(), "{drained:?}");
     assert_eq!(closed(), ["Patient", "Tidy"]);
 }
 

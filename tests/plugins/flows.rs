@@ -46,7 +46,7 @@ async fn jina_3_names_libraries_under_uses_metas() {
     std::fs::copy(plugin::trials(), &path).unwrap();
     let flow = start(directory.path()).await.unwrap_or_else(|(_, said)| panic!("{said}"));
     reply(send(&flow, "/index", &["a"]).await);
-    let sha256 = flowrun::catalog::inspect(&std::fs::read(&path).unwrap()).sha256;
+    let sha256 = flowrun_plugin::inspect(&std::fs::read(&path).unwrap()).sha256;
     for (pin, taken) in [(sha256.clone(), true), (sha256.to_uppercase(), true), ("0".repeat(64), false)] {
         let metas = format!("{{plugins: [trials.so], sha256: ['{pin}']}}");
         write(directory.path(), &format!("- {{name: a, uses: Still, uses_metas: {metas}}}\n"));

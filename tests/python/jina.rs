@@ -38,7 +38,7 @@ async fn executors_of_both_schemas_handle_the_endpoints_that_they_name() {
         assert_eq!(said(&answer.documents), ["a", "two words"]);
         assert_eq!(embedding(&answer.documents, 1), Tensor::vector(vec![18.0; 4]));
         let other = reply(send(&flow, "/unheard", texts(&["a"]), &Value::Null).await);
-        assert_eq!((ids(&other.documents), flow.statistics()[0].calls), (vec!["a"], 1));
+        assert_eq!((ids(&other.documents), flow.pod_statistics()[0].calls), (vec!["a"], 1));
         match schema {
             // Parameters are as Jina gives them: numbers are floats.
             "v1" => assert_eq!(answer.documents[0].tags["float"], "float"),
@@ -148,6 +148,6 @@ async fn methods_that_wait_do_so_together_and_the_others_take_turns() {
 async fn an_executor_of_jinas_is_closed_when_the_flow_ends() {
     let Some((directory, flow)) = flow("v1", "Encoder", "").await else { return };
     let drained = flow.drain(Duration::from_secs(20)).await;
-    assert!(drained.in_time() && drained.ends.is_empty(), "{drained:?}");
+    assert!(drained.completed() && drained.failed_workers.is_empty(), "{drained:?}");
     assert!(directory.path().join("workspace/Encoder/0/closed").exists());
 }

@@ -29,7 +29,7 @@ async fn what_nothing_handles_passes_by() {
     let answer = reply(send(&flow, "/unheard", texts(&["a"]), &Value::Null).await);
     assert_eq!(ids(&answer.documents), ["a"]);
     // It was not even called.
-    assert_eq!(flow.statistics()[0].calls, 0);
+    assert_eq!(flow.pod_statistics()[0].calls, 0);
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_call_is_stopped_at_its_deadline_and_the_process_goes_on() {
         // The next one is served, by the same process.
         reply(send(&flow, "/sync", texts(&["a"]), &Value::Null).await);
         assert!(began.elapsed() < Duration::from_secs(4));
-        assert_eq!(flow.troubles(), []);
+        assert_eq!(flow.unhealthy_pods(), []);
     }
 }
 
@@ -172,7 +172,7 @@ async fn an_executor_is_closed_when_the_flow_ends() {
     for class in ["Shop", "Waiting"] {
         let (directory, flow) = started(&native(class, "")).await;
         let drained = flow.drain(Duration::from_secs(20)).await;
-        assert!(drained.in_time() && drained.ends.is_empty(), "{drained:?}");
+        assert!(drained.completed() && drained.failed_workers.is_empty(), "{drained:?}");
         let closed = directory.path().join("workspace/Shop/0/closed");
         assert_eq!(closed.exists(), class == "Shop");
     }

@@ -54,7 +54,7 @@ fn nothing_is_left_when_flowrun_is_killed() {
     let (_directory, mut serving) = serving();
     let mut all = pids(&serving);
     // Python's, that of `f`, and the one that watches over them.
-    let own = children(serving.id());
+    let own = children(serving.pid());
     assert_eq!(own.len(), 3, "{own:?}");
     all.extend(own);
     assert!(all.iter().all(|pid| lives(*pid)));
@@ -66,8 +66,8 @@ fn nothing_is_left_when_flowrun_is_killed() {
 fn nothing_is_left_when_flowrun_ends() {
     let (directory, serving) = serving();
     let mut all = pids(&serving);
-    all.extend(children(serving.id()));
-    let said = serving.said();
+    all.extend(children(serving.pid()));
+    let said = serving.stderr_until_exit();
     until_gone(&all);
     assert!(said.contains("Shop runs in Python 3."), "{said}");
     // It was closed before it went.
@@ -94,7 +94,7 @@ fn clients_are_told_of_an_exception_as_jina_tells_it() {
 fn what_an_executor_prints_is_in_the_log_with_its_pod() {
     let (_directory, serving) = serving();
     serving.post(&json!({"data": [{"id": "a"}], "execEndpoint": "/print"}));
-    let said = serving.said();
+    let said = serving.stderr_until_exit();
     for line in ["INFO to the output pod=\"e/rep-0\"", "WARN to the error pod=\"e/rep-0\""] {
         assert!(said.contains(line), "{said}");
     }

@@ -79,7 +79,7 @@ impl Dice {
         if depth > 0 {
             document.chunks = self.documents(&format!("{id}/c"), depth - 1);
             document.matches = self.documents(&format!("{id}/m"), depth - 1);
-            document.adopt_chunks();
+            document.set_parent_ids();
         }
         document
     }
@@ -104,7 +104,7 @@ async fn every_field_comes_back_as_it_was() {
             for (came, sent) in came.iter().zip(&sent) {
                 assert_eq!(came, sent, "{endpoint}");
             }
-            assert_eq!((came.len(), flow.statistics()[0].failed_calls), (sent.len(), 0));
+            assert_eq!((came.len(), flow.pod_statistics()[0].failed_calls), (sent.len(), 0));
         }
     }
 }

@@ -99,7 +99,7 @@ async fn talk(schema: &str, behind: &str) {
     request.endpoint = "/other".to_owned();
     let sent = request.documents.clone();
     assert_eq!(ask(&flow, request).await.documents, sent);
-    assert_eq!(flow.troubles(), []);
+    assert_eq!(flow.unhealthy_pods(), []);
 }
 
 #[tokio::test]

@@ -7,19 +7,19 @@ use axum::extract::Request;
 use axum::routing::post;
 use flowrun::gateway::Tls;
 use flowrun::spec::TlsFiles;
-use flowrun_sdk::wire::jina::DataRequestProto;
+use flowrun_wire::jina::DataRequestProto;
 use tonic::Streaming;
 use tonic_prost::ProstCodec;
 
-use crate::serving::put_certificate;
+use crate::serving::write_certificate;
 use crate::support::client::{served_at, served_with_tls};
 use crate::support::{error, flow, ids, reply, send};
 
 #[tokio::test]
 async fn tls_is_spoken_with_those_who_are_trusted_alone() {
     let directory = tempfile::tempdir().unwrap();
-    put_certificate(directory.path(), "tls");
-    put_certificate(directory.path(), "other");
+    write_certificate(directory.path(), "tls");
+    write_certificate(directory.path(), "other");
     let at = |name: &str| directory.path().join(name);
     let files = TlsFiles { certificate: at("tls.crt"), key: at("tls.key") };
     let served = served_with_tls("- {name: a, uses: Pass}", Tls::read(files).unwrap()).await;
@@ -43,7 +43,7 @@ async fn tls_is_spoken_with_those_who_are_trusted_alone() {
         let failed = error(send(&flow, "/index", &["a"]).await);
         assert!(failed.to_string().contains(why), "{failed}");
     }
-    assert_eq!(served.flow.books().accepted, 2);
+    assert_eq!(served.flow.request_counts().accepted, 2);
 }
 
 /// Knows `JinaRPC/Call` alone, and answers every request with itself.
@@ -84,8 +84,8 @@ async fn an_address_that_moves_to_another_server_is_found_again() {
     let address = first.address().to_string();
     let flow = flow(&format!("- {{name: far, uses: 'grpc://{address}'}}")).await;
     reply(send(&flow, "/index", &["a"]).await);
-    assert!(first.drain().await.in_time());
+    assert!(first.drain().await.completed());
     let second = served_at("- {name: a, uses: Pass}", &address).await;
     reply(send(&flow, "/index", &["a"]).await);
-    assert_eq!(second.flow.books().accepted, 1);
+    assert_eq!(second.flow.request_counts().accepted, 1);
 }

@@ -93,7 +93,7 @@ async fn an_error_elsewhere_names_the_pod_the_executor_and_the_address() {
     let told = format!("`Probe` at {}: told to (in `far`)", served.address());
     assert_eq!((failed.error.kind(), failed.to_string()), (flowrun_sdk::ErrorKind::Resource, told));
     // Once, though it could be tried again: what failed was not the way there.
-    assert_eq!(served.flow.books().failed, 1);
+    assert_eq!(served.flow.request_counts().failed, 1);
 }
 
 #[tokio::test]
@@ -101,9 +101,9 @@ async fn what_the_other_side_does_not_handle_is_not_sent() {
     let served = served("", "- {name: enc, uses: Enc}").await;
     let flow = calling(&served, "").await;
     assert_eq!(ids(&reply(send(&flow, "/other", &["a"]).await).documents), ["a"]);
-    assert_eq!(served.flow.books().accepted, 0);
+    assert_eq!(served.flow.request_counts().accepted, 0);
     assert_eq!(ids(&reply(send(&flow, "/index", &["a"]).await).documents), ["a"]);
-    assert_eq!(served.flow.books().accepted, 1);
+    assert_eq!(served.flow.request_counts().accepted, 1);
 }
 
 #[tokio::test]

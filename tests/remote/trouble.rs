@@ -21,7 +21,7 @@ async fn a_deadline_goes_along_and_ends_the_call_on_both_sides() {
     late.deadline = Some(Instant::now() + Duration::from_millis(100));
     let failed = error(flow.submit(late).await.unwrap().outcome().await);
     assert_eq!(failed.error.kind(), ErrorKind::Expired);
-    let books = || served.flow.books();
+    let books = || served.flow.request_counts();
     until(|| books().expired + books().cancelled == 1).await;
     drop(closed);
 }
@@ -43,9 +43,9 @@ async fn whoever_gives_up_ends_the_call_on_the_other_side() {
     let flow = calling(&served, "").await;
     let closed = gate::close();
     let pending = flow.submit(request("/index", &["a"])).await.unwrap();
-    until(|| served.flow.books().accepted == 1).await;
+    until(|| served.flow.request_counts().accepted == 1).await;
     drop(pending);
-    until(|| served.flow.books().cancelled == 1).await;
+    until(|| served.flow.request_counts().cancelled == 1).await;
     drop(closed);
 }
 
@@ -59,17 +59,17 @@ async fn of_two_addresses_one_may_die_and_nothing_is_lost() {
         assert_eq!(ids(&reply(send(&flow, "/index", &["a"]).await).documents), ["a"]);
     }
     // Replicas share the work.
-    assert!(one.flow.books().accepted > 0 && other.flow.books().accepted > 0);
-    let (gone, before) = (one.address(), other.flow.books().accepted);
-    assert!(one.drain().await.in_time());
+    assert!(one.flow.request_counts().accepted > 0 && other.flow.request_counts().accepted > 0);
+    let (gone, before) = (one.address(), other.flow.request_counts().accepted);
+    assert!(one.drain().await.completed());
     for _ in 0..50 {
         assert_eq!(ids(&reply(send(&flow, "/index", &["a"]).await).documents), ["a"]);
     }
-    assert_eq!(other.flow.books().accepted, before + 50);
+    assert_eq!(other.flow.request_counts().accepted, before + 50);
     // One is enough to be ready.
-    assert_eq!(flow.troubles(), []);
+    assert_eq!(flow.unhealthy_pods(), []);
     let also_gone = other.address();
-    assert!(other.drain().await.in_time());
+    assert!(other.drain().await.completed());
     let failed = error(send(&flow, "/index", &["a"]).await);
     assert_eq!(failed.error.kind(), ErrorKind::Resource);
     for named in [gone.to_string(), also_gone.to_string(), "`far`".to_owned()] {
@@ -100,11 +100,11 @@ async fn a_flow_starts_without_the_other_side_and_says_that_it_is_not_ready() {
     let (code, _, body) = calling.http("GET", "/ready", "", "").await;
     assert_eq!((code, body.contains("\"far\":\"cannot be reached at 127.0.0.1:")), (503, true), "{body}");
     let far = served_at("- {name: a, uses: Pass}", &format!("127.0.0.1:{port}")).await;
-    until(|| calling.flow.troubles().is_empty()).await;
+    until(|| calling.flow.unhealthy_pods().is_empty()).await;
     let (code, _, body) = calling.http("GET", "/ready", "", "").await;
     assert_eq!((code, body.as_str()), (200, "{\"ready\":true}"));
     assert_eq!(ids(&reply(send(&calling.flow, "/index", &["a"]).await).documents), ["a"]);
-    assert_eq!(far.flow.books().accepted, 1);
+    assert_eq!(far.flow.request_counts().accepted, 1);
 }
 
 #[tokio::test]
@@ -114,13 +114,16 @@ async fn no_more_calls_are_under_way_at_an_address_than_concurrency_says() {
     let closed = gate::close();
     let asked: Vec<_> =
         futures_util::future::join_all((0..6).map(|_| flow.submit(request("/index", &["a"])))).await;
-    until(|| served.flow.books().inside == 2).await;
+    until(|| served.flow.request_counts().in_flight == 2).await;
     drop(closed);
     for pending in asked {
         reply(pending.unwrap().outcome().await);
     }
     // One of the two was worked on, so one waited at the most.
-    assert_eq!((served.flow.statistics()[0].waiting_most <= 2, served.flow.books().accepted), (true, 6));
+    assert_eq!(
+        (served.flow.pod_statistics()[0].queued_max <= 2, served.flow.request_counts().accepted),
+        (true, 6)
+    );
 }
 
 /// A port that nobody listens at.

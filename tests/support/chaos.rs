@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance, parse,
+    AccessPaths, Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance, parse_parameters,
 };
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -32,11 +32,11 @@ pub(crate) const CHAOS: ExecutorType = ExecutorType::new::<ChaosParameters>("Cha
 struct Chaos(ChaosParameters);
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: ChaosParameters = parse(build)?;
+    let parameters: ChaosParameters = parse_parameters(build)?;
     let in_place = parameters.in_place;
     Ok(match parameters.task {
-        true => Instance::task(Chaos(parameters)),
-        false => Instance { inline: in_place, ..Instance::thread(Chaos(parameters)) },
+        true => Instance::new_async(Chaos(parameters)),
+        false => Instance { inline: in_place, ..Instance::new(Chaos(parameters)) },
     })
 }
 
@@ -57,7 +57,7 @@ impl Chaos {
         if self.dice(&name, 3) < self.0.call_errors {
             return Err(ExecutorError::resource("chaos"));
         }
-        call.each(&AccessPaths::roots(), |document| {
+        call.for_each(&AccessPaths::roots(), |document| {
             if self.dice(&document.id, 4) < self.0.document_errors {
                 return Err(ExecutorError::input("chaos"));
             }

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use flowrun::catalog::{Program, guard_children, serve_child};
+use flowrun_process::Program;
 
 /// Says that children run this program.
 pub(crate) fn adopt() {
@@ -18,11 +18,11 @@ pub(crate) fn adopt() {
 #[test]
 #[ignore = "it is what child processes run"]
 fn is_an_executor() {
-    serve_child(&super::catalog()).unwrap();
+    flowrun_process::serve(&super::catalog()).unwrap();
 }
 
 #[test]
 #[ignore = "it is what child processes run"]
 fn is_a_guardian() {
-    guard_children().unwrap();
+    flowrun_process::guard().unwrap();
 }

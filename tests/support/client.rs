@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use flowrun::gateway::{Collector, Gateway, Server, Tls, Token, Traces, serve};
-use flowrun::runtime::{Drained, Flow};
+use flowrun::gateway::{Collector, Gateway, Server, Tls, Token, TraceExporter, serve};
+use flowrun::runtime::{DrainReport, Flow};
 use flowrun::yaml::Environment;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
@@ -60,8 +60,8 @@ async fn served_as(
         Some(tls) => gateway.with_tls(tls),
         None => gateway,
     };
-    let gateway = match Collector::of(&topology.gateway.traces, |_| None).unwrap() {
-        Some(collector) => gateway.with_traces(Traces::start(collector, &topology.name)),
+    let gateway = match Collector::from_spec(&topology.gateway.traces, |_| None).unwrap() {
+        Some(collector) => gateway.with_traces(TraceExporter::start(collector, &topology.name)),
         None => gateway,
     };
     let server = serve(gateway, &[address.parse().unwrap()]).await.unwrap();
@@ -73,7 +73,7 @@ impl Served {
         self.server.addresses()[0]
     }
 
-    pub(crate) async fn drain(self) -> Drained {
+    pub(crate) async fn drain(self) -> DrainReport {
         self.server.drain(Duration::from_secs(10)).await
     }
 

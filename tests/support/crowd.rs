@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, parse,
+    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance,
+    parse_parameters,
 };
 
 flowrun_sdk::parameters! {
@@ -24,8 +25,12 @@ pub(crate) const CROWD: ExecutorType = ExecutorType::new::<CrowdParameters>("Cro
 struct Crowd(CrowdParameters);
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: CrowdParameters = parse(build)?;
-    Ok(if parameters.task { Instance::task(Crowd(parameters)) } else { Instance::thread(Crowd(parameters)) })
+    let parameters: CrowdParameters = parse_parameters(build)?;
+    Ok(if parameters.task {
+        Instance::new_async(Crowd(parameters))
+    } else {
+        Instance::new(Crowd(parameters))
+    })
 }
 
 impl Crowd {
@@ -43,7 +48,7 @@ impl Crowd {
         if sees(call, "result") {
             call.set_result("documents", together);
         }
-        call.each(&AccessPaths::roots(), |document| {
+        call.for_each(&AccessPaths::roots(), |document| {
             if document.id.contains("bad") {
                 return Err(ExecutorError::input("a bad one"));
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Context, Executor, ExecutorError, ExecutorType, Instance, Order,
-    parse,
+    parse_parameters,
 };
 use serde_json::json;
 
@@ -31,7 +31,7 @@ struct Fragile {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let FragileParameters { says, stillborn, slow, wrong } = parse(build)?;
+    let FragileParameters { says, stillborn, slow, wrong } = parse_parameters(build)?;
     if !says.is_empty() {
         eprintln!("{says}");
     }
@@ -46,7 +46,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     if !wrong.is_empty() {
         return Err(BuildError::parameter("wrong", "is wrong"));
     }
-    Ok(Instance::thread(Fragile { context: build.context.clone(), calls: 0 }).ranked(Order::Descending, 3))
+    Ok(Instance::new(Fragile { context: build.context.clone(), calls: 0 }).with_ranking(Order::Descending, 3))
 }
 
 impl Executor for Fragile {
@@ -67,10 +67,10 @@ impl Executor for Fragile {
                 call.check()?;
                 std::thread::sleep(Duration::from_millis(1));
             },
-            "/trouble" => self.context.health.fail("out of paper"),
+            "/trouble" => self.context.health.set_unhealthy("out of paper"),
             "/greedy" => {
                 let budget = call.budget();
-                call.each(&AccessPaths::roots(), |_| budget.take(1 << 40))?;
+                call.for_each(&AccessPaths::roots(), |_| budget.reserve(1 << 40))?;
             }
             "/context" => {
                 let Context { pod, shard, shards, replica, read_only, threads, .. } = &self.context;
@@ -78,7 +78,7 @@ impl Executor for Fragile {
                     "context",
                     json!({"pod": pod, "shard": shard, "shards": shards, "replica": replica,
                         "read_only": read_only, "threads": threads,
-                        "workspace": self.context.workspace.to_string_lossy(), "request": call.request()}),
+                        "workspace": self.context.workspace.to_string_lossy(), "request": call.request_id()}),
                 );
                 call.set_result("deadline", call.deadline().is_some());
             }
@@ -86,7 +86,7 @@ impl Executor for Fragile {
         }
         let pid = std::process::id();
         let calls = self.calls;
-        call.each(&AccessPaths::roots(), |document| {
+        call.for_each(&AccessPaths::roots(), |document| {
             document.tags_mut().insert("pid".to_owned(), pid.into());
             document.tags_mut().insert("calls".to_owned(), calls.into());
             Ok(())

@@ -18,7 +18,7 @@ static OPENED: Condvar = Condvar::new();
 struct Gate;
 
 fn create(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Gate))
+    Ok(Instance::new(Gate))
 }
 
 impl Executor for Gate {

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Counter, Document, Executor, ExecutorError, ExecutorType, Gauge,
-    Instance, NamedScore, Order, parse,
+    Instance, NamedScore, Order, parse_parameters,
 };
 
 flowrun_sdk::parameters! {
@@ -41,7 +41,7 @@ struct Probe {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: ProbeParameters = parse(build)?;
+    let parameters: ProbeParameters = parse_parameters(build)?;
     assert!(!parameters.broken, "broken");
     if parameters.gated {
         super::gate::wait();
@@ -58,7 +58,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         metrics.counter("probed_total", "Documents that were seen."),
         metrics.gauge("probed_last", "Documents of the last call."),
     );
-    Ok(Instance::thread(Probe { parameters, seen, shard, shards }).ranked(Order::Ascending, top_k))
+    Ok(Instance::new(Probe { parameters, seen, shard, shards }).with_ranking(Order::Ascending, top_k))
 }
 
 impl Probe {
@@ -96,7 +96,7 @@ impl Executor for Probe {
         let mut found = self.found();
         found.truncate(top_k);
         call.set_result("documents", call.documents().len());
-        call.each(&AccessPaths::roots(), |document| {
+        call.for_each(&AccessPaths::roots(), |document| {
             if document.id.starts_with("bad") && call_is_for(&self.parameters.name, &document.id) {
                 return Err(ExecutorError::input("bad"));
             }

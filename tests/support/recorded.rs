@@ -19,16 +19,16 @@ struct MiscV2;
 struct Enc;
 
 fn misc(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Misc)
-        .for_endpoints(["/echo", "/raise", "/params", "/dict", "/stream", "/one", "/default"]))
+    Ok(Instance::new(Misc)
+        .with_endpoints(["/echo", "/raise", "/params", "/dict", "/stream", "/one", "/default"]))
 }
 
 fn enc(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Enc).for_endpoints(["/index", "/search"]))
+    Ok(Instance::new(Enc).with_endpoints(["/index", "/search"]))
 }
 
 fn misc_v2(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(MiscV2).for_endpoints(["/index", "/echo", "/raise", "/dict", "/one", "/stream"]))
+    Ok(Instance::new(MiscV2).with_endpoints(["/index", "/echo", "/raise", "/dict", "/one", "/stream"]))
 }
 
 impl Executor for MiscV2 {
@@ -40,7 +40,7 @@ impl Executor for MiscV2 {
                 return Ok(());
             }
             "/one" => {
-                return call.each(&AccessPaths::roots(), |document| {
+                return call.for_each(&AccessPaths::roots(), |document| {
                     document.tags_mut().insert("count".to_owned(), 1.into());
                     Ok(())
                 });
@@ -56,7 +56,7 @@ impl Executor for MiscV2 {
             }
             _ => return Misc.execute(call),
         }
-        call.each(&AccessPaths::roots(), |document| {
+        call.for_each(&AccessPaths::roots(), |document| {
             let length = document.text.as_ref().map_or(0, |text| text.chars().count());
             let first = u16::try_from(length + 1).unwrap();
             document.embedding = Some(normal((first..first + 4).map(f32::from).collect()));
@@ -88,7 +88,7 @@ impl Executor for Misc {
             }
             "/params" => {
                 let seen = Value::Object(call.parameters().clone());
-                call.each(&AccessPaths::roots(), |document| {
+                call.for_each(&AccessPaths::roots(), |document| {
                     document.tags_mut().insert("seen".to_owned(), seen.clone());
                     Ok(())
                 })?;
@@ -101,7 +101,7 @@ impl Executor for Misc {
 
 impl Executor for Enc {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        call.each(&AccessPaths::roots(), |document| {
+        call.for_each(&AccessPaths::roots(), |document| {
             let elements = match &document.tensor {
                 Some(tensor) => tensor.to_f32().map_err(ExecutorError::from)?.into_owned(),
                 None => vec![1.0, 2.0, 3.0],

@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, Instance,
-    RequestParameters, Tensor, Value, parse,
+    RequestParameters, Tensor, Value, parse_parameters,
 };
 
 use crate::Towers;
@@ -15,7 +15,7 @@ const RANKED: &str = "@r,m";
 
 /// Makes a `CLIPEncoder`.
 pub(crate) fn create<T: Towers>(build: &Build) -> Result<Instance, BuildError> {
-    let with: ClipEncoderParameters = parse(build)?;
+    let with: ClipEncoderParameters = parse_parameters(build)?;
     if with.minibatch_size == 0 {
         return Err(BuildError::parameter("minibatch_size", "must be at least 1"));
     }
@@ -30,7 +30,7 @@ pub(crate) fn create<T: Towers>(build: &Build) -> Result<Instance, BuildError> {
         drops_pictures: with.drop_image_content,
         ranked: RANKED.parse().map_err(BuildError::failed)?,
     };
-    Ok(Instance::thread(encoder).embedding(dimension))
+    Ok(Instance::new(encoder).with_output_dimension(dimension))
 }
 
 /// Encodes and ranks.
@@ -55,7 +55,7 @@ impl Executor for ClipEncoder {
         let parameters =
             minibatch.into_iter().map(|size| ("minibatch_size".to_owned(), Value::from(size))).collect();
         let budget = call.budget();
-        call.each_together(
+        call.for_each_batch(
             &paths,
             |documents| encode(&mut self.pair, documents, &parameters, &budget),
             |document, (kind, embedding)| {
@@ -69,7 +69,7 @@ impl Executor for ClipEncoder {
                 }
             },
         )?;
-        if is_ranking { call.each(&AccessPaths::roots(), rank::rank) } else { Ok(()) }
+        if is_ranking { call.for_each(&AccessPaths::roots(), rank::rank) } else { Ok(()) }
     }
 }
 

@@ -6,8 +6,8 @@
 //! With a model they are encoders of its two files. Without one something stands in, whose vectors of texts and of
 //! pictures have one length but no common meaning: like finds like, nothing more.
 
+mod dimensions;
 mod encoder;
-mod model;
 mod parameters;
 mod rank;
 mod towers;
@@ -18,13 +18,13 @@ use flowrun_sdk::ExecutorType;
 /// leads to.
 pub trait Towers {
     /// Encodes texts without a model; has the parameter `dimension`.
-    const TEXT: ExecutorType;
+    const TEXT_FALLBACK: ExecutorType;
     /// Encodes pictures without a model; has the parameter `dimension`.
-    const PICTURE: ExecutorType;
+    const IMAGE_FALLBACK: ExecutorType;
     /// Encodes texts with a model; has the parameters `model_path`, `preset`, `device` and `minibatch_size`.
     const TEXT_MODEL: ExecutorType;
     /// Encodes pictures with a model; has those too, and `num_worker_preprocess`.
-    const PICTURE_MODEL: ExecutorType;
+    const IMAGE_MODEL: ExecutorType;
 }
 
 /// `CLIPEncoder` with these towers.
@@ -35,5 +35,5 @@ pub const fn clip_encoder<T: Towers>() -> ExecutorType {
         "Encodes texts and pictures with a model of CLIP, under the parameters of CLIP-as-service, and ranks by likeness.",
         encoder::create::<T>,
     )
-    .also(&["CLIPTorchEncoder", "CLIPOnnxEncoder"])
+    .with_aliases(&["CLIPTorchEncoder", "CLIPOnnxEncoder"])
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Kind, Parameter, Value};
+use flowrun_sdk::{AccessPaths, Parameter, ParameterKind, Value};
 
 /// How exact the numbers of a model are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) enum Precision {
 }
 
 impl Parameter for Precision {
-    const KIND: Kind = Kind::Other("`fp32`, `fp16` or `int8`");
+    const KIND: ParameterKind = ParameterKind::Other("`fp32`, `fp16` or `int8`");
 
     fn parse(value: &Value) -> Option<Self> {
         // As PyTorch spells them too.

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{
-    Build, BuildError, Call, CallBudget, Document, Documents, ErrorKind, Executor, ExecutorError,
-    ExecutorType, RequestParameters, Tensor, Value, With, Worker, tracing,
+    BoxedExecutor, Build, BuildError, Call, CallBudget, Document, Documents, ErrorKind, Executor,
+    ExecutorError, ExecutorType, RawParameters, RequestParameters, Tensor, Value, tracing,
 };
 
 use crate::Towers;
-use crate::model;
+use crate::dimensions;
 use crate::parameters::{ClipEncoderParameters, Precision};
 
 /// Both halves.
@@ -32,7 +32,7 @@ impl Pair {
         with: &ClipEncoderParameters,
         build: &Build,
     ) -> Result<Self, BuildError> {
-        let Some(dimension) = with.dimension.or_else(|| model::dimension(&with.name)) else {
+        let Some(dimension) = with.dimension.or_else(|| dimensions::dimension(&with.name)) else {
             let reason =
                 format_args!("`{}` is no model of CLIP: set `dimension`, or name another", with.name);
             return Err(BuildError::parameter("name", reason));
@@ -44,8 +44,8 @@ impl Pair {
              that a text finds texts and a picture finds pictures; set `model_path` to a directory with a model"
         );
         let parameters = || parameters([("dimension", Value::from(dimension))]);
-        let (text, _) = Half::of(&T::TEXT, parameters(), build)?;
-        let (picture, _) = Half::of(&T::PICTURE, parameters(), build)?;
+        let (text, _) = Half::of(&T::TEXT_FALLBACK, parameters(), build)?;
+        let (picture, _) = Half::of(&T::IMAGE_FALLBACK, parameters(), build)?;
         Ok(Self { text, picture, dimension })
     }
 
@@ -70,7 +70,7 @@ impl Pair {
         if let Some(workers) = with.num_worker_preprocess {
             pictures.insert("num_worker_preprocess".to_owned(), Value::from(workers));
         }
-        let (picture, picture_dimension) = Half::of(&T::PICTURE_MODEL, pictures, build)?;
+        let (picture, picture_dimension) = Half::of(&T::IMAGE_MODEL, pictures, build)?;
         let (text, text_dimension) = Half::of(&T::TEXT_MODEL, shared(file(TEXT_FILES)?), build)?;
         let dimension = match (picture_dimension, text_dimension, with.dimension) {
             (Some(picture), Some(text), _) if picture != text => {
@@ -112,14 +112,18 @@ fn file(directory: &Path, names: [&str; 2], precision: Precision) -> Result<Path
     })
 }
 
-fn parameters<const N: usize>(with: [(&str, Value); N]) -> With {
+fn parameters<const N: usize>(with: [(&str, Value); N]) -> RawParameters {
     let paths = ("access_paths", Value::from("@r"));
     with.into_iter().chain([paths]).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 impl Half {
     /// One half, and how many numbers its embeddings have when it knows.
-    fn of(kind: &ExecutorType, with: With, build: &Build) -> Result<(Self, Option<usize>), BuildError> {
+    fn of(
+        kind: &ExecutorType,
+        with: RawParameters,
+        build: &Build,
+    ) -> Result<(Self, Option<usize>), BuildError> {
         let made =
             kind.create(&Build { with, context: build.context.clone() }).map_err(|error| match error {
                 // What it was given follows from this parameter, which the user wrote.
@@ -128,9 +132,11 @@ impl Half {
                 }
                 error => error,
             })?;
-        match made.worker {
-            Worker::Thread(executor) => Ok((Self(executor), made.makes_dimension)),
-            Worker::Task(_) => Err(BuildError::failed(format_args!("`{}` does not compute", kind.name))),
+        match made.executor {
+            BoxedExecutor::Sync(executor) => Ok((Self(executor), made.output_dimension)),
+            BoxedExecutor::Async(_) => {
+                Err(BuildError::failed(format_args!("`{}` does not compute", kind.name)))
+            }
         }
     }
 
@@ -143,9 +149,9 @@ impl Half {
     ) -> Result<Vec<Result<Option<Tensor>, ExecutorError>>, ExecutorError> {
         let contents: Documents =
             documents.iter().enumerate().map(|(place, document)| content(place, document)).collect();
-        let mut call = Call::under(budget, "/encode", contents, parameters);
+        let mut call = Call::with_budget(budget, "/encode", contents, parameters);
         self.0.execute(&mut call)?;
-        let answer = call.finish();
+        let answer = call.into_answer();
         let lost = || ExecutorError::new(ErrorKind::Internal, "an encoder lost a document");
         let mut results: Vec<Result<Option<Tensor>, ExecutorError>> =
             documents.iter().map(|_| Err(lost())).collect();

@@ -9,10 +9,10 @@
 use std::path::PathBuf;
 
 use flowrun_clip::{Towers, clip_encoder};
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Context, Document, Executor, ExecutorError, ExecutorType, Instance,
-    Tensor, Value, parse,
+    Tensor, Value, parse_parameters,
 };
 use serde_json::json;
 
@@ -29,7 +29,7 @@ struct Tower(f32, TowerParameters);
 
 impl Executor for Tower {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        call.each(&self.1.access_paths, |document| {
+        call.for_each(&self.1.access_paths, |document| {
             let text = document.text.as_ref().map(|text| text.len());
             let bytes = text.or(document.blob.as_ref().map(|blob| blob.len())).unwrap_or(0);
             if bytes == 13 {
@@ -58,33 +58,34 @@ flowrun_sdk::parameters! {
 struct Told;
 
 impl Towers for Told {
-    const TEXT: ExecutorType = ExecutorType::new::<TowerParameters>("Text", "", |build| tower(1.0, build));
-    const PICTURE: ExecutorType =
+    const TEXT_FALLBACK: ExecutorType =
+        ExecutorType::new::<TowerParameters>("Text", "", |build| tower(1.0, build));
+    const IMAGE_FALLBACK: ExecutorType =
         ExecutorType::new::<TowerParameters>("Picture", "", |build| tower(2.0, build));
     const TEXT_MODEL: ExecutorType =
         ExecutorType::new::<ModelParameters>("TextModel", "", |build| model(3.0, build));
-    const PICTURE_MODEL: ExecutorType =
+    const IMAGE_MODEL: ExecutorType =
         ExecutorType::new::<ModelParameters>("PictureModel", "", |build| model(4.0, build));
 }
 
 fn tower(number: f32, build: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Tower(number, parse(build)?)))
+    Ok(Instance::new(Tower(number, parse_parameters(build)?)))
 }
 
 /// A tower of a model, whose file says how long its vectors are.
 fn model(number: f32, build: &Build) -> Result<Instance, BuildError> {
-    let with: ModelParameters = parse(build)?;
+    let with: ModelParameters = parse_parameters(build)?;
     let dimension = std::fs::read_to_string(&with.model_path).unwrap().parse().unwrap();
     let told = (with.preset.as_str(), with.device.as_str(), with.minibatch_size, with.num_worker_preprocess);
     if told != ("clip", "cpu", 32, None) {
         return Err(BuildError::failed(format_args!("{told:?}")));
     }
     let tower = Tower(number, TowerParameters { dimension, access_paths: with.access_paths });
-    Ok(Instance::thread(tower).embedding(Some(dimension)))
+    Ok(Instance::new(tower).with_output_dimension(Some(dimension)))
 }
 
-fn open(with: &Value) -> Result<Bench, BuildError> {
-    Bench::new(&clip_encoder::<Told>(), with, Context::alone("."))
+fn open(with: &Value) -> Result<ExecutorHarness, BuildError> {
+    ExecutorHarness::new(&clip_encoder::<Told>(), with, Context::standalone("."))
 }
 
 fn begin(document: &Document) -> Option<Vec<f32>> {

@@ -7,7 +7,8 @@ use flowrun_sdk::{
 use crate::no_parameters::NoParameters;
 
 pub(crate) const TYPE: ExecutorType =
-    ExecutorType::new::<NoParameters>("Clear", "Drops all documents of a request.", create).also(&["_clear"]);
+    ExecutorType::new::<NoParameters>("Clear", "Drops all documents of a request.", create)
+        .with_aliases(&["_clear"]);
 
 struct Clear;
 
@@ -15,11 +16,11 @@ struct Clear;
 impl AsyncExecutor for Clear {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         // An empty answer takes the place of the documents; emptying the list would copy it first where it is shared.
-        call.absorb(Answer::default());
+        call.merge_answer(Answer::default());
         Ok(())
     }
 }
 
 fn create(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::task(Clear))
+    Ok(Instance::new_async(Clear))
 }

@@ -3,7 +3,7 @@
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
-    parse,
+    parse_parameters,
 };
 
 use crate::field::DocumentField;
@@ -30,7 +30,7 @@ struct ExcludeFields(ExcludeFieldsParameters);
 impl AsyncExecutor for ExcludeFields {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             self.0.fields.iter().for_each(|field| field.clear(document));
             Ok(())
         })
@@ -38,5 +38,5 @@ impl AsyncExecutor for ExcludeFields {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    parse(build).map(ExcludeFields).map(Instance::task)
+    parse_parameters(build).map(ExcludeFields).map(Instance::new_async)
 }

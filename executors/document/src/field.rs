@@ -82,13 +82,13 @@ impl DocumentField {
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::{Kind, Parameter as _};
+    use flowrun_sdk::{Parameter as _, ParameterKind};
 
     use super::*;
 
     #[test]
     fn every_field_that_can_be_named_is_among_all() {
-        let Kind::Choice(named) = DocumentField::KIND else { panic!("{}", DocumentField::KIND) };
+        let ParameterKind::Choice(named) = DocumentField::KIND else { panic!("{}", DocumentField::KIND) };
         assert_eq!(DocumentField::ALL.map(DocumentField::name), *named);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, Document, Documents, ExecutorError, ExecutorType,
-    Instance, Value, async_trait, parse,
+    Instance, Value, async_trait, parse_parameters,
 };
 
 flowrun_sdk::parameters! {
@@ -35,7 +35,7 @@ impl AsyncExecutor for GroupMatches {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let top_k = call.top_k(self.0.top_k.unwrap_or(usize::MAX))?;
         let paths = call.access_paths(&self.0.access_paths)?;
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             let matches = document.matches.take();
             document.matches = self.groups(matches).into_iter().take(top_k).collect();
             Ok(())
@@ -89,5 +89,5 @@ fn text(value: &Value) -> String {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    parse(build).map(GroupMatches).map(Instance::task)
+    parse_parameters(build).map(GroupMatches).map(Instance::new_async)
 }

@@ -10,7 +10,7 @@ use crate::no_parameters::NoParameters;
 
 pub(crate) const TYPE: ExecutorType =
     ExecutorType::new::<NoParameters>("Log", "Logs a line for every request and passes it on.", create)
-        .also(&["_logforward"]);
+        .with_aliases(&["_logforward"]);
 
 /// How many documents a line names: enough to find the request again.
 const IDS_MAX: usize = 3;
@@ -30,7 +30,7 @@ impl AsyncExecutor for Log {
             pod = self.pod,
             documents = documents.len(),
             ids = ?first_ids(documents),
-            bytes = documents.bytes(),
+            bytes = documents.memory_bytes(),
             "request"
         );
         Ok(())
@@ -44,5 +44,5 @@ fn first_ids(documents: &[Document]) -> Vec<String> {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::task(Log { pod: build.context.pod.clone() }))
+    Ok(Instance::new_async(Log { pod: build.context.pod.clone() }))
 }

@@ -1,16 +1,16 @@
 //! The table of an executor that cannot be told anything.
 
-use flowrun_sdk::{Field, ParameterError, Parameters, Reader, With};
+use flowrun_sdk::{ParameterError, ParameterField, ParameterReader, Parameters, RawParameters};
 
 /// No parameters: every key is a mistake.
 #[derive(Clone, Debug)]
 pub(crate) struct NoParameters;
 
 impl Parameters for NoParameters {
-    const FIELDS: &'static [Field] = &[];
+    const FIELDS: &'static [ParameterField] = &[];
 
-    fn parse(with: &With) -> Result<Self, Vec<ParameterError>> {
-        let errors = Reader::new(with, Self::FIELDS).finish();
+    fn parse(with: &RawParameters) -> Result<Self, Vec<ParameterError>> {
+        let errors = ParameterReader::new(with, Self::FIELDS).into_errors();
         if errors.is_empty() { Ok(Self) } else { Err(errors) }
     }
 }

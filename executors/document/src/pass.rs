@@ -6,7 +6,7 @@ use crate::no_parameters::NoParameters;
 
 /// Jina's `_merge` belongs here because it merges the envelopes' routes alone, which we have none of.
 pub(crate) const TYPE: ExecutorType =
-    ExecutorType::new::<NoParameters>("Pass", "Passes every request on as it is.", create).also(&[
+    ExecutorType::new::<NoParameters>("Pass", "Passes every request on as it is.", create).with_aliases(&[
         "_pass",
         "_forward",
         "_route",
@@ -23,5 +23,5 @@ impl Executor for Pass {
 }
 
 fn create(_: &Build) -> Result<Instance, BuildError> {
-    Ok(Instance::thread(Pass).inline())
+    Ok(Instance::new(Pass).inline())
 }

@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
-    parse,
+    parse_parameters,
 };
 
 flowrun_sdk::parameters! {
@@ -25,7 +25,7 @@ struct ReverseMatches(ReverseMatchesParameters);
 impl AsyncExecutor for ReverseMatches {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             if document.matches.len() > 1 {
                 document.matches.make_mut().reverse();
             }
@@ -35,5 +35,5 @@ impl AsyncExecutor for ReverseMatches {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    parse(build).map(ReverseMatches).map(Instance::task)
+    parse_parameters(build).map(ReverseMatches).map(Instance::new_async)
 }

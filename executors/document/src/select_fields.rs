@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
-    parse,
+    parse_parameters,
 };
 
 use crate::field::DocumentField;
@@ -33,7 +33,7 @@ struct SelectFields {
 impl AsyncExecutor for SelectFields {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?;
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             self.cleared.iter().for_each(|field| field.clear(document));
             Ok(())
         })
@@ -41,7 +41,7 @@ impl AsyncExecutor for SelectFields {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let SelectFieldsParameters { fields: kept, access_paths } = parse(build)?;
+    let SelectFieldsParameters { fields: kept, access_paths } = parse_parameters(build)?;
     let cleared = DocumentField::ALL.into_iter().filter(|field| !kept.contains(field)).collect();
-    Ok(Instance::task(SelectFields { cleared, access_paths }))
+    Ok(Instance::new_async(SelectFields { cleared, access_paths }))
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance,
-    async_trait, parse,
+    async_trait, parse_parameters,
 };
 
 flowrun_sdk::choice! {
@@ -67,7 +67,7 @@ impl SortMatches {
 impl AsyncExecutor for SortMatches {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             // Matches mostly arrive in order, and a list in order is not copied, though it may be shared.
             if !document.matches.is_sorted_by(|left, right| self.compare(left, right).is_le()) {
                 document.matches.make_mut().sort_by(|left, right| self.compare(left, right));
@@ -78,5 +78,5 @@ impl AsyncExecutor for SortMatches {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    parse(build).map(SortMatches).map(Instance::task)
+    parse_parameters(build).map(SortMatches).map(Instance::new_async)
 }

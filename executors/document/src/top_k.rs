@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
-    parse,
+    parse_parameters,
 };
 
 flowrun_sdk::parameters! {
@@ -25,7 +25,7 @@ impl AsyncExecutor for TopK {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let top_k = call.top_k(self.0.top_k.unwrap_or(usize::MAX))?;
         let paths = call.access_paths(&self.0.access_paths)?;
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             // A list that is short enough is not copied, though it may be shared.
             if document.matches.len() > top_k {
                 document.matches.make_mut().truncate(top_k);
@@ -36,5 +36,5 @@ impl AsyncExecutor for TopK {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    parse(build).map(TopK).map(Instance::task)
+    parse_parameters(build).map(TopK).map(Instance::new_async)
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Bytes, Call, Document, ErrorKind, ExecutorError,
-    ExecutorType, Instance, async_trait, guard, parse,
+    ExecutorType, Instance, async_trait, guard, parse_parameters,
 };
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
@@ -43,14 +43,14 @@ impl AsyncExecutor for UriReader {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
         let mut uris = BTreeSet::new();
-        call.read(&paths, |document| {
+        call.for_each_ref(&paths, |document| {
             if is_unread(document) {
                 uris.insert(document.uri.clone());
             }
             Ok(())
         })?;
         let contents = self.read(uris, call).await?;
-        call.each(&paths, |document| fill(document, &contents))
+        call.for_each(&paths, |document| fill(document, &contents))
     }
 }
 
@@ -77,7 +77,7 @@ impl UriReader {
             }
             let budget = budget.clone();
             reads.spawn_blocking(move || {
-                let content = guard::read_within(&uri, bytes_max, &budget);
+                let content = guard::read_uri_within_budget(&uri, bytes_max, &budget);
                 (uri, content)
             });
         }
@@ -111,5 +111,5 @@ fn unfinished(error: JoinError) -> ExecutorError {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    parse(build).map(UriReader).map(Instance::task)
+    parse_parameters(build).map(UriReader).map(Instance::new_async)
 }

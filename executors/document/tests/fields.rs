@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
 
 use flowrun_document::EXECUTORS;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Answer, Catalog, Context, Document, NamedScore, Tensor, Value};
 use proptest::prelude::*;
 use serde_json::json;
@@ -26,7 +26,7 @@ const FIELDS: [&str; 14] = [
 
 fn call(name: &str, with: &Value, documents: Vec<Document>, parameters: &Value) -> Answer {
     let catalog = Catalog::new([EXECUTORS]);
-    let mut bench = Bench::new(catalog.get(name).unwrap(), with, Context::alone(".")).unwrap();
+    let mut bench = ExecutorHarness::new(catalog.get(name).unwrap(), with, Context::standalone(".")).unwrap();
     bench.call("/any", documents, parameters).unwrap()
 }
 
@@ -44,7 +44,7 @@ fn full(id: &str) -> Document {
     document.location = vec![1.0];
     document.offset = Some(2.0);
     document.modality = "image".to_owned();
-    document.chunks = [document.chunk(0).with_blob(&b"c"[..])].into_iter().collect();
+    document.chunks = [document.new_chunk(0).with_blob(&b"c"[..])].into_iter().collect();
     document.matches = [Document::new("m").with_text("found")].into_iter().collect();
     document
 }
@@ -90,7 +90,9 @@ fn a_field_that_no_document_has_is_refused_with_the_list_of_those_it_has() {
     let catalog = Catalog::new([EXECUTORS]);
     for name in ["ExcludeFields", "SelectFields"] {
         let kind = catalog.get(name).unwrap();
-        let refusal = |with: &Value| Bench::new(kind, with, Context::alone(".")).err().unwrap().to_string();
+        let refusal = |with: &Value| {
+            ExecutorHarness::new(kind, with, Context::standalone(".")).err().unwrap().to_string()
+        };
         let message = refusal(&json!({"fields": ["blobs"]}));
         assert!(FIELDS.iter().all(|field| message.contains(&format!("`{field}`"))), "{message}");
         assert_eq!(refusal(&json!({})), "parameter `fields` is required");

@@ -2,18 +2,18 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
 
 use flowrun_document::EXECUTORS;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Catalog, Context, Document, NamedScore, Value};
 use proptest::prelude::*;
 use serde_json::json;
 
-fn bench(name: &str, with: &Value) -> Bench {
+fn bench(name: &str, with: &Value) -> ExecutorHarness {
     let catalog = Catalog::new([EXECUTORS]);
-    Bench::new(catalog.get(name).unwrap(), with, Context::alone(".")).unwrap()
+    ExecutorHarness::new(catalog.get(name).unwrap(), with, Context::standalone(".")).unwrap()
 }
 
 /// The ids of the matches that are left of these.
-fn left(bench: &mut Bench, matches: Vec<Document>, parameters: &Value) -> Vec<String> {
+fn left(bench: &mut ExecutorHarness, matches: Vec<Document>, parameters: &Value) -> Vec<String> {
     let mut document = Document::new("a");
     document.matches = matches.into();
     let answer = bench.call("/search", vec![document], parameters).unwrap();
@@ -50,7 +50,7 @@ fn without_a_number_all_matches_are_kept() {
 #[test]
 fn the_matches_of_chunks_are_cut_where_the_paths_say_so() {
     let mut document = Document::new("a");
-    let mut chunk = document.chunk(0);
+    let mut chunk = document.new_chunk(0);
     chunk.matches = numbered(3).into();
     document.matches = numbered(3).into();
     document.chunks = [chunk].into_iter().collect();

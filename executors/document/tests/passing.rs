@@ -5,14 +5,14 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use flowrun_document::EXECUTORS;
-use flowrun_sdk::testing::Bench;
-use flowrun_sdk::{Catalog, Context, Document, Endpoints, Value, Worker};
+use flowrun_sdk::testing::ExecutorHarness;
+use flowrun_sdk::{BoxedExecutor, Catalog, Context, Document, Endpoints, Value};
 use serde_json::json;
 
-fn bench(name: &str) -> Bench {
+fn bench(name: &str) -> ExecutorHarness {
     let catalog = Catalog::new([EXECUTORS]);
     let kind = catalog.get(name).unwrap();
-    Bench::new(kind, &Value::Null, Context::alone(".")).unwrap()
+    ExecutorHarness::new(kind, &Value::Null, Context::standalone(".")).unwrap()
 }
 
 fn documents() -> Vec<Document> {
@@ -45,9 +45,9 @@ fn no_executor_of_the_family_costs_a_thread_or_misses_an_endpoint() {
             name if name.ends_with("Fields") => &fields,
             _ => &Value::Null,
         };
-        let bench = Bench::new(kind, with, Context::alone(".")).unwrap();
+        let bench = ExecutorHarness::new(kind, with, Context::standalone(".")).unwrap();
         let instance = bench.instance();
-        assert!(instance.inline || matches!(instance.worker, Worker::Task(_)), "{}", kind.name);
+        assert!(instance.inline || matches!(instance.executor, BoxedExecutor::Async(_)), "{}", kind.name);
         assert_eq!(bench.instance().endpoints, Endpoints::All, "{}", kind.name);
     }
 }
@@ -56,7 +56,9 @@ fn no_executor_of_the_family_costs_a_thread_or_misses_an_endpoint() {
 fn what_cannot_be_told_anything_refuses_parameters() {
     for name in ["Pass", "Log", "Clear"] {
         let catalog = Catalog::new([EXECUTORS]);
-        let error = Bench::new(catalog.get(name).unwrap(), &json!({"x": 1}), Context::alone(".")).err();
+        let error =
+            ExecutorHarness::new(catalog.get(name).unwrap(), &json!({"x": 1}), Context::standalone("."))
+                .err();
         assert_eq!(error.unwrap().to_string(), "unknown parameter `x`", "{name}");
     }
 }
@@ -81,7 +83,7 @@ fn log_writes_one_line_for_a_request_and_passes_it_on() {
     let writer = lines.clone();
     let subscriber =
         tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
-    let expected = documents().iter().map(Document::bytes).sum::<usize>();
+    let expected = documents().iter().map(Document::memory_bytes).sum::<usize>();
     let guard = flowrun_sdk::tracing::subscriber::set_default(subscriber);
     for name in ["Log", "_logforward"] {
         let answer = bench(name).call("/search", documents(), &Value::Null).unwrap();

@@ -4,17 +4,17 @@
 use std::path::Path;
 
 use flowrun_document::EXECUTORS;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{
-    Answer, Build, Call, Cancellation, Catalog, Context, Document, Documents, ErrorKind, RequestParameters,
-    Value, Worker,
+    Answer, BoxedExecutor, Build, Call, Cancellation, Catalog, Context, Document, Documents, ErrorKind,
+    RequestParameters, Value,
 };
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-fn bench(with: &Value) -> Bench {
+fn bench(with: &Value) -> ExecutorHarness {
     let catalog = Catalog::new([EXECUTORS]);
-    Bench::new(catalog.get("UriReader").unwrap(), with, Context::alone(".")).unwrap()
+    ExecutorHarness::new(catalog.get("UriReader").unwrap(), with, Context::standalone(".")).unwrap()
 }
 
 fn runtime() -> Runtime {
@@ -95,11 +95,11 @@ fn files_larger_than_a_request_may_hold_are_not_read() {
     let uris = [&small, huge, &small, &small];
     let numbered = |(number, uri): (usize, &&str)| Document::new(number.to_string()).with_uri(*uri);
     let documents: Vec<Document> = uris.iter().enumerate().map(numbered).collect();
-    let held: usize = documents.iter().map(Document::bytes).sum();
+    let held: usize = documents.iter().map(Document::memory_bytes).sum();
     let runtime = runtime();
     let _guard = runtime.enter();
     let answer = bench(&json!({"bytes_max": 1_u64 << 40}))
-        .within(held + 2_500)
+        .with_bytes_max(held + 2_500)
         .call("/index", documents, &Value::Null)
         .unwrap();
     // The failed document makes room, but what three hold of one file counts three times.
@@ -158,7 +158,7 @@ fn what_a_client_sent_along_is_kept() {
 #[test]
 fn chunks_are_read_where_the_paths_lead_to_them() {
     let mut root = Document::new("a").with_uri("/nowhere");
-    root.chunks = [root.chunk(0).with_uri("data:,0")].into_iter().collect();
+    root.chunks = [root.new_chunk(0).with_uri("data:,0")].into_iter().collect();
     let answer = read(&json!({"access_paths": "@c"}), vec![root]);
     assert!(answer.documents[0].blob.is_none());
     assert_eq!(answer.documents[0].chunks[0].blob.as_deref(), Some(&b"0"[..]));
@@ -167,13 +167,13 @@ fn chunks_are_read_where_the_paths_lead_to_them() {
 #[test]
 fn a_request_given_up_is_not_read_and_keeps_its_documents() {
     let catalog = Catalog::new([EXECUTORS]);
-    let build = Build { with: RequestParameters::new(), context: Context::alone(".") };
+    let build = Build { with: RequestParameters::new(), context: Context::standalone(".") };
     let instance = catalog.get("UriReader").unwrap().create(&build).unwrap();
-    let Worker::Task(executor) = instance.worker else { panic!("reading is waiting") };
+    let BoxedExecutor::Async(executor) = instance.executor else { panic!("reading is waiting") };
     let documents: Documents = [Document::new("a").with_uri("data:,0")].into_iter().collect();
     let cancellation = Cancellation::default();
     let parameters = RequestParameters::new();
-    let mut call = Call::new("/index", documents, &parameters).until(None, cancellation.clone());
+    let mut call = Call::new("/index", documents, &parameters).with_deadline(None, cancellation.clone());
     cancellation.cancel();
     let error = runtime().block_on(executor.execute(&mut call)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);

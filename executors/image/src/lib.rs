@@ -1,40 +1,39 @@
-//! The image family: executors that read, cut, scale and describe images and clips.
+//! Executors that read, crop, scale and describe images and animated clips.
 //!
-//! The way of an image: [`decode`] turns untrusted bytes into pixels; a segmenter (`ImageReader`, `GifSegmenter`) makes
-//! them the tensors of chunks; crafters scale, cut and mirror the chunks; an encoder describes each by a vector.
-//! Tensors are floats or bytes, height × width × 3 or, by the parameter `channel_axis`, 3 × height × width. What is
-//! deliberately not here: neural networks, for which [`Preparer`] makes pictures ready, and anything of storage or search.
+//! [`decode`] turns untrusted bytes into pixels. Segmenters (`ImageReader`, `GifSegmenter`) add the pixels as tensors of
+//! chunks; crafters scale, crop and mirror the chunks; encoders compute an embedding for each. Tensors hold floats or
+//! bytes and have the shape height × width × 3, or 3 × height × width with `channel_axis: 0`. Neural networks live in
+//! the ONNX crate, for which [`ImagePreprocessor`] prepares input; storage and search live in the index crate.
 
-mod axis;
+mod channel_axis;
+mod chunks;
 mod craft;
 pub mod decode;
 mod describe;
+mod error_context;
+mod gif_name_raw_split;
+mod gif_segmenter;
+mod image_reader;
 mod memory;
-mod named;
 mod pixels;
-mod prepare;
+mod preprocess;
 mod raster;
-mod reader;
 pub mod resize;
-mod segment;
-mod siblings;
-mod size;
-mod split;
+mod target_size;
 mod thumbnail;
 mod value_range;
 
 use flowrun_sdk::ExecutorType;
 
-pub use describe::{IMAGE_DESCRIPTOR_ENCODER, Trained, image_torch_encoder, keras_image_encoder};
-pub use prepare::{Preparation, Preparer};
-pub use resize::Filter;
+pub use describe::{IMAGE_DESCRIPTOR_ENCODER, ModelEncoder, image_torch_encoder, keras_image_encoder};
+pub use preprocess::{ImagePreprocessor, PreprocessingSpec};
 pub use thumbnail::thumbnail;
 
-/// The executors of this family.
+/// The executors of this crate that need no model.
 pub static EXECUTORS: &[ExecutorType] = &[
-    reader::IMAGE_READER,
-    segment::GIF_SEGMENTER,
-    split::GIF_NAME_RAW_SPLIT,
+    image_reader::IMAGE_READER,
+    gif_segmenter::GIF_SEGMENTER,
+    gif_name_raw_split::GIF_NAME_RAW_SPLIT,
     craft::IMAGE_NORMALIZER,
     craft::IMAGE_RESIZER,
     craft::IMAGE_CROPPER,

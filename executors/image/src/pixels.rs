@@ -1,28 +1,30 @@
-//! Between image tensors and pixels of eight bits: what scaling, normalising and describing need.
+//! Conversion between image tensors and 8-bit RGB pixels, for scaling, normalising and describing.
 
 use flowrun_sdk::{ErrorKind, ExecutorError, Tensor};
 use image::RgbImage;
 
-use crate::axis::ChannelAxis;
+use crate::channel_axis::ChannelAxis;
 use crate::decode::PIXELS_MAX;
-use crate::raster::{Area, sides};
+use crate::raster::{Area, dimensions_of};
 use crate::value_range::{ValueRange, WHITE};
 
-/// The most bytes that are kept from one image for the next: 10 megapixels. One huge image does not stay in memory.
-pub(crate) const KEPT_BYTES_MAX: usize = 30_000_000;
+/// Largest buffer that is retained for the next image, in bytes: 10 megapixels. Larger ones are freed, so that a single
+/// huge image does not occupy memory for ever.
+pub(crate) const RETAINED_BUFFER_BYTES_MAX: usize = 30_000_000;
 
-/// The pixels of an image tensor; grey ones are repeated in the three channels. `buffer` becomes the image's, so that
-/// a caller can use that of the image before.
+/// Converts an image tensor to RGB pixels; grey is repeated in the three channels. The image takes over `buffer`, usually
+/// that of the previous image (see [`reclaim_buffer`]).
 ///
 /// # Errors
-/// When the tensor is no image of one or three channels, or has numbers outside of `range`.
+/// When the tensor is not an image of one or three channels, has more than [`PIXELS_MAX`] pixels, or has numbers outside
+/// of `range`.
 pub(crate) fn from_tensor(
     tensor: &Tensor,
     axis: ChannelAxis,
     range: ValueRange,
     mut buffer: Vec<u8>,
 ) -> Result<RgbImage, ExecutorError> {
-    let (height, width, channels) = sides(tensor, axis)?;
+    let (height, width, channels) = dimensions_of(tensor, axis)?;
     if height * width > PIXELS_MAX as usize {
         let reason =
             format_args!("the image has {width} × {height} pixels, more than the {PIXELS_MAX} allowed");
@@ -33,34 +35,34 @@ pub(crate) fn from_tensor(
         Some(bytes) => interleave(bytes, channels, axis, &mut buffer, |byte| byte)?,
         None => {
             let elements = tensor.to_f32()?;
-            let scale = range.scale(&elements)?;
-            interleave(&elements, channels, axis, &mut buffer, |element| scale.byte(element))?;
+            let scale = range.byte_scale(&elements)?;
+            interleave(&elements, channels, axis, &mut buffer, |element| scale.to_byte(element))?;
         }
     }
-    // Both sides are below the bound, and the buffer was made to fit.
+    // Cannot fail: both sides are below the bound, and the buffer has the size of the image.
     RgbImage::from_raw(width as u32, height as u32, buffer)
         .ok_or_else(|| ExecutorError::new(ErrorKind::Internal, "the pixels do not fill the image"))
 }
 
-/// Writes the elements as red, green, blue, pixel by pixel.
+/// Converts elements with `to_byte` and writes them as red, green, blue, pixel by pixel.
 fn interleave<T: Copy>(
     elements: &[T],
     channels: usize,
     axis: ChannelAxis,
     bytes: &mut [u8],
-    byte: impl Fn(T) -> u8,
+    to_byte: impl Fn(T) -> u8,
 ) -> Result<(), ExecutorError> {
     let pixels = bytes.as_chunks_mut::<3>().0.iter_mut();
     match (channels, axis) {
-        (1, _) => pixels.zip(elements).for_each(|(pixel, &grey)| *pixel = [byte(grey); 3]),
+        (1, _) => pixels.zip(elements).for_each(|(pixel, &grey)| *pixel = [to_byte(grey); 3]),
         (3, ChannelAxis::Last) => {
-            bytes.iter_mut().zip(elements).for_each(|(target, &element)| *target = byte(element));
+            bytes.iter_mut().zip(elements).for_each(|(target, &element)| *target = to_byte(element));
         }
         (3, ChannelAxis::First) => {
             let (red, rest) = elements.split_at(elements.len() / 3);
             let (green, blue) = rest.split_at(rest.len() / 2);
             for (((pixel, &red), &green), &blue) in pixels.zip(red).zip(green).zip(blue) {
-                *pixel = [byte(red), byte(green), byte(blue)];
+                *pixel = [to_byte(red), to_byte(green), to_byte(blue)];
             }
         }
         _ => {
@@ -71,76 +73,76 @@ fn interleave<T: Copy>(
     Ok(())
 }
 
-/// The buffer of an image for the next one, unless it is so large that it is better given back.
-pub(crate) fn recycled(image: RgbImage) -> Vec<u8> {
+/// Takes the buffer of an image for reuse; frees it if it exceeds [`RETAINED_BUFFER_BYTES_MAX`].
+pub(crate) fn reclaim_buffer(image: RgbImage) -> Vec<u8> {
     let buffer = image.into_raw();
-    if buffer.capacity() > KEPT_BYTES_MAX { Vec::new() } else { buffer }
+    if buffer.capacity() > RETAINED_BUFFER_BYTES_MAX { Vec::new() } else { buffer }
 }
 
-/// For each channel, the number that stands for each value of a byte.
-pub(crate) type Tables = [[f32; 256]; 3];
+/// Conversion of bytes to floats: a table of 256 numbers for each channel.
+pub(crate) type LookupTables = [[f32; 256]; 3];
 
-/// The same number in every channel.
-pub(crate) fn tables(number: impl Fn(u8) -> f32) -> Tables {
-    [std::array::from_fn(|value| number(value as u8)); 3]
+/// Lookup tables that convert all channels with `convert`.
+pub(crate) fn lookup_tables(convert: impl Fn(u8) -> f32) -> LookupTables {
+    [std::array::from_fn(|value| convert(value as u8)); 3]
 }
 
-/// 0 to 1, divided in double precision as numpy does it.
-pub(crate) fn unit(byte: u8) -> f32 {
+/// Maps 0 to 255 to 0 to 1, divided in double precision as numpy does.
+pub(crate) fn to_unit(byte: u8) -> f32 {
     (f64::from(byte) / f64::from(WHITE)) as f32
 }
 
-/// Decoded or scaled pixels: red, green, blue, row by row.
+/// A view of decoded or scaled pixels: red, green, blue, row by row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pixels<'a> {
     pub(crate) bytes: &'a [u8],
-    /// Pixels in a row.
+    /// Width in pixels.
     pub(crate) width: u32,
 }
 
 impl<'a> Pixels<'a> {
-    pub(crate) fn of(image: &'a RgbImage) -> Self {
+    pub(crate) fn from_image(image: &'a RgbImage) -> Self {
         Self { bytes: image.as_raw(), width: image.width() }
     }
 
-    /// All of them.
-    pub(crate) fn whole(self) -> Area {
+    /// The area of the whole image.
+    pub(crate) fn area(self) -> Area {
         let width = self.width as usize;
         Area { x: 0, y: 0, width, height: self.bytes.len() / (3 * width.max(1)) }
     }
 
-    /// A part as a tensor of floats, looked up in `tables`.
+    /// A part of the image as a tensor of floats, converted with `tables`.
     ///
     /// # Errors
-    /// When the part does not lie within, which is a defect of the caller.
+    /// When the part does not fit into the image, which is a defect of the caller.
     pub(crate) fn to_tensor(
         self,
         area: Area,
         axis: ChannelAxis,
-        tables: &Tables,
+        tables: &LookupTables,
     ) -> Result<Tensor, ExecutorError> {
         let [reds, greens, blues] = tables;
         let number = |table: &[f32; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or_default();
         let red = |[red, _, _]: [u8; 3]| number(reds, red);
         let green = |[_, green, _]: [u8; 3]| number(greens, green);
         let blue = |[_, _, blue]: [u8; 3]| number(blues, blue);
-        let elements = self.arranged(area, axis, red, green, blue);
+        let elements = self.elements(area, axis, red, green, blue);
         Ok(Tensor::from_f32(shape(area, axis), elements)?)
     }
 
-    /// All of them as a tensor of bytes.
+    /// The whole image as a tensor of bytes.
     ///
     /// # Errors
     /// When the last row is not complete, which is a defect of the caller.
     pub(crate) fn to_byte_tensor(self, axis: ChannelAxis) -> Result<Tensor, ExecutorError> {
-        let area = self.whole();
+        let area = self.area();
         let elements =
-            self.arranged(area, axis, |[red, _, _]| red, |[_, green, _]| green, |[_, _, blue]| blue);
+            self.elements(area, axis, |[red, _, _]| red, |[_, green, _]| green, |[_, _, blue]| blue);
         Ok(Tensor::from_u8(shape(area, axis), elements)?)
     }
 
-    /// The elements of a part in the order of `axis`.
-    fn arranged<T>(
+    /// The elements of a part of the image in the order of `axis`.
+    fn elements<T>(
         self,
         area: Area,
         axis: ChannelAxis,
@@ -154,10 +156,10 @@ impl<'a> Pixels<'a> {
         let mut elements = Vec::with_capacity(area.width * area.height * 3);
         match axis {
             ChannelAxis::Last => {
-                let row_of = |row: &'a [[u8; 3]]| {
+                let interleaved = |row: &'a [[u8; 3]]| {
                     row.iter().flat_map(|&pixel| [red(pixel), green(pixel), blue(pixel)])
                 };
-                rows.for_each(|row| elements.extend(row_of(row)));
+                rows.for_each(|row| elements.extend(interleaved(row)));
             }
             ChannelAxis::First => {
                 rows.clone().for_each(|row| elements.extend(row.iter().map(|&pixel| red(pixel))));
@@ -183,9 +185,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn large_buffers_are_given_back() {
-        assert_eq!(recycled(RgbImage::new(10, 10)).capacity(), 300);
-        assert_eq!(recycled(RgbImage::new(10_001, 1000)).capacity(), 0);
+    fn large_buffers_are_freed() {
+        assert_eq!(reclaim_buffer(RgbImage::new(10, 10)).capacity(), 300);
+        assert_eq!(reclaim_buffer(RgbImage::new(10_001, 1000)).capacity(), 0);
     }
 
     fn axis() -> impl Strategy<Value = ChannelAxis> {
@@ -194,18 +196,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pixels_survive_the_way_through_a_tensor(
+        fn pixels_survive_conversion_to_a_tensor_and_back(
             (width, height) in (1_u32..9, 1_u32..9),
             (axis, unit_range, seed) in (axis(), any::<bool>(), any::<u8>()),
         ) {
             let bytes = (0..width * height * 3).map(|at| (at * 37) as u8 ^ seed).collect();
             let image = RgbImage::from_raw(width, height, bytes).unwrap();
-            let pixels = Pixels::of(&image);
+            let pixels = Pixels::from_image(&image);
             let (range, table) = match unit_range {
-                true => (ValueRange::Unit, tables(unit)),
-                false => (ValueRange::Bytes, tables(f32::from)),
+                true => (ValueRange::Unit, lookup_tables(to_unit)),
+                false => (ValueRange::Bytes, lookup_tables(f32::from)),
             };
-            let floats = pixels.to_tensor(pixels.whole(), axis, &table).unwrap();
+            let floats = pixels.to_tensor(pixels.area(), axis, &table).unwrap();
             prop_assert_eq!(&from_tensor(&floats, axis, range, Vec::new()).unwrap(), &image);
             let bytes = pixels.to_byte_tensor(axis).unwrap();
             prop_assert_eq!(&from_tensor(&bytes, axis, ValueRange::Auto, vec![9; 500]).unwrap(), &image);

@@ -1,26 +1,26 @@
-//! An image tensor as rows of pixels, whatever its element type and axis order: what cutting and mirroring need.
+//! Image tensors as rows of pixels, for cropping and mirroring in any element type and axis order.
 
 use flowrun_sdk::{Bytes, ExecutorError, Tensor};
 
-use crate::axis::ChannelAxis;
+use crate::channel_axis::ChannelAxis;
 
-/// The rows of an image tensor.
+/// A view of an image tensor as one or more planes of pixel rows.
 ///
-/// A tensor of channels × height × width is that many planes of small pixels, one of height × width × channels is
-/// one plane of large ones; a tensor of height × width is grey. Elements are moved and never computed with, so that
-/// bytes stay bytes and floats stay the same floats.
+/// A tensor of channels × height × width has one plane per channel, with pixels of one element; a tensor of
+/// height × width × channels has one plane, with pixels of `channels` elements; a tensor of height × width is grey.
+/// Elements are copied bit by bit and keep their type.
 #[derive(Debug)]
 pub(crate) struct Raster<'a> {
     tensor: &'a Tensor,
     height: usize,
     width: usize,
-    /// Bytes of a pixel of a plane.
+    /// Bytes of a pixel within a plane.
     pixel_bytes: usize,
-    /// Which axis the height is; the width is the next one.
+    /// Position of the height axis; the width axis follows it.
     height_axis: usize,
 }
 
-/// A part of an image, in pixels from the upper left corner.
+/// A rectangle of an image, in pixels from the upper left corner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Area {
     pub(crate) x: usize,
@@ -29,11 +29,14 @@ pub(crate) struct Area {
     pub(crate) height: usize,
 }
 
-/// Height, width and channels of an image tensor.
+/// Height, width and number of channels of an image tensor.
 ///
 /// # Errors
-/// When the tensor has another number of axes, or a side of 0.
-pub(crate) fn sides(tensor: &Tensor, axis: ChannelAxis) -> Result<(usize, usize, usize), ExecutorError> {
+/// When the tensor does not have two or three axes, or is empty.
+pub(crate) fn dimensions_of(
+    tensor: &Tensor,
+    axis: ChannelAxis,
+) -> Result<(usize, usize, usize), ExecutorError> {
     let shape = tensor.shape();
     let (height, width, channels) = match (shape, axis) {
         (&[height, width, channels], ChannelAxis::Last) => (height, width, channels),
@@ -52,9 +55,9 @@ pub(crate) fn sides(tensor: &Tensor, axis: ChannelAxis) -> Result<(usize, usize,
 
 impl<'a> Raster<'a> {
     /// # Errors
-    /// As [`sides`].
-    pub(crate) fn of(tensor: &'a Tensor, axis: ChannelAxis) -> Result<Self, ExecutorError> {
-        let (height, width, channels) = sides(tensor, axis)?;
+    /// Those of [`dimensions_of`].
+    pub(crate) fn new(tensor: &'a Tensor, axis: ChannelAxis) -> Result<Self, ExecutorError> {
+        let (height, width, channels) = dimensions_of(tensor, axis)?;
         let (elements, height_axis) = match axis {
             ChannelAxis::First if tensor.shape().len() > 2 => (1, 1),
             ChannelAxis::First | ChannelAxis::Last => (channels, 0),
@@ -71,17 +74,17 @@ impl<'a> Raster<'a> {
         self.width
     }
 
-    /// Bytes of a cut of that size.
-    pub(crate) fn cut_bytes(&self, height: usize, width: usize) -> usize {
+    /// Size in bytes of a crop of `height` × `width` pixels; saturates on overflow.
+    pub(crate) fn crop_bytes(&self, height: usize, width: usize) -> usize {
         let planes = self.tensor.data().len() / (self.height * self.width * self.pixel_bytes);
         planes.saturating_mul(self.pixel_bytes).saturating_mul(height).saturating_mul(width)
     }
 
-    /// A part of the image; what of it lies right of or below the image is zero.
-    pub(crate) fn cut(&self, area: Area) -> Result<Tensor, ExecutorError> {
+    /// A part of the image; pixels right of or below the image are zero.
+    pub(crate) fn crop(&self, area: Area) -> Result<Tensor, ExecutorError> {
         let row_bytes = self.width * self.pixel_bytes;
         let (from, length) = (area.x * self.pixel_bytes, area.width * self.pixel_bytes);
-        let mut data = Vec::with_capacity(self.cut_bytes(area.height, area.width));
+        let mut data = Vec::with_capacity(self.crop_bytes(area.height, area.width));
         for plane in self.tensor.data().chunks_exact(self.height * row_bytes) {
             let mut rows = plane.chunks_exact(row_bytes).skip(area.y);
             for _ in 0..area.height {
@@ -91,10 +94,10 @@ impl<'a> Raster<'a> {
                 data.resize(filled, 0);
             }
         }
-        self.tensor_of(area.height, area.width, data)
+        self.tensor_like(area.height, area.width, data)
     }
 
-    /// The image with left and right exchanged, or above and below.
+    /// The image mirrored left to right, or top to bottom if `vertically`.
     pub(crate) fn mirrored(&self, vertically: bool) -> Result<Tensor, ExecutorError> {
         let row_bytes = self.width * self.pixel_bytes;
         let mut data = Vec::with_capacity(self.tensor.data().len());
@@ -107,11 +110,11 @@ impl<'a> Raster<'a> {
                 }),
             }
         }
-        self.tensor_of(self.height, self.width, data)
+        self.tensor_like(self.height, self.width, data)
     }
 
-    /// A tensor of the same kind with other sides.
-    fn tensor_of(&self, height: usize, width: usize, data: Vec<u8>) -> Result<Tensor, ExecutorError> {
+    /// A tensor of `data` with the element type and axis order of this one, but other sides.
+    fn tensor_like(&self, height: usize, width: usize, data: Vec<u8>) -> Result<Tensor, ExecutorError> {
         let mut shape = self.tensor.shape().to_vec();
         shape.iter_mut().skip(self.height_axis).zip([height, width]).for_each(|(side, new)| *side = new);
         Ok(Tensor::new(self.tensor.data_type(), shape, Bytes::from(data))?)
@@ -122,23 +125,23 @@ impl<'a> Raster<'a> {
 mod tests {
     use super::*;
 
-    /// Numbers from 0 in the order of memory.
+    /// A tensor of bytes that count up from 0 in memory order.
     fn tensor(shape: &[usize]) -> Tensor {
         let length = shape.iter().product::<usize>() as u8;
         Tensor::from_u8(shape.to_vec(), (0..length).collect()).unwrap()
     }
 
     #[test]
-    fn sides_are_read_by_axis() {
-        assert_eq!(sides(&tensor(&[2, 3, 4]), ChannelAxis::Last).unwrap(), (2, 3, 4));
-        assert_eq!(sides(&tensor(&[2, 3, 4]), ChannelAxis::First).unwrap(), (3, 4, 2));
-        assert_eq!(sides(&tensor(&[2, 3]), ChannelAxis::First).unwrap(), (2, 3, 1));
-        assert!(sides(&tensor(&[2, 3, 4, 1]), ChannelAxis::Last).is_err());
-        assert!(sides(&tensor(&[2, 0, 4]), ChannelAxis::Last).is_err());
+    fn dimensions_follow_the_channel_axis() {
+        assert_eq!(dimensions_of(&tensor(&[2, 3, 4]), ChannelAxis::Last).unwrap(), (2, 3, 4));
+        assert_eq!(dimensions_of(&tensor(&[2, 3, 4]), ChannelAxis::First).unwrap(), (3, 4, 2));
+        assert_eq!(dimensions_of(&tensor(&[2, 3]), ChannelAxis::First).unwrap(), (2, 3, 1));
+        assert!(dimensions_of(&tensor(&[2, 3, 4, 1]), ChannelAxis::Last).is_err());
+        assert!(dimensions_of(&tensor(&[2, 0, 4]), ChannelAxis::Last).is_err());
     }
 
     #[test]
-    fn a_cut_keeps_the_axes_and_the_type() {
+    fn a_crop_keeps_the_axes_and_the_type() {
         let area = Area { x: 1, y: 0, width: 1, height: 2 };
         for (shape, axis, expected, elements) in [
             (vec![2, 2, 3], ChannelAxis::Last, vec![2, 1, 3], vec![3, 4, 5, 9, 10, 11]),
@@ -147,28 +150,28 @@ mod tests {
             (vec![2, 2, 1], ChannelAxis::Last, vec![2, 1, 1], vec![1, 3]),
         ] {
             let image = tensor(&shape);
-            let cut = Raster::of(&image, axis).unwrap().cut(area).unwrap();
-            assert_eq!((cut.shape(), cut.as_u8().unwrap()), (&expected[..], &elements[..]));
+            let crop = Raster::new(&image, axis).unwrap().crop(area).unwrap();
+            assert_eq!((crop.shape(), crop.as_u8().unwrap()), (&expected[..], &elements[..]));
         }
     }
 
     #[test]
-    fn what_lies_outside_is_zero() {
+    fn pixels_outside_of_the_image_are_zero() {
         let image = tensor(&[1, 2, 2]);
-        let raster = Raster::of(&image, ChannelAxis::Last).unwrap();
-        let cut = raster.cut(Area { x: 1, y: 0, width: 2, height: 2 }).unwrap();
-        assert_eq!(cut.as_u8().unwrap(), [2, 3, 0, 0, 0, 0, 0, 0]);
-        let beyond = raster.cut(Area { x: 5, y: 5, width: 1, height: 1 }).unwrap();
+        let raster = Raster::new(&image, ChannelAxis::Last).unwrap();
+        let crop = raster.crop(Area { x: 1, y: 0, width: 2, height: 2 }).unwrap();
+        assert_eq!(crop.as_u8().unwrap(), [2, 3, 0, 0, 0, 0, 0, 0]);
+        let beyond = raster.crop(Area { x: 5, y: 5, width: 1, height: 1 }).unwrap();
         assert_eq!(beyond.as_u8().unwrap(), [0, 0]);
     }
 
     #[test]
-    fn the_bytes_of_a_cut_are_known_before_it_is_made() {
+    fn crop_bytes_is_the_size_of_the_crop() {
         for (shape, axis) in [(vec![3, 4, 2], ChannelAxis::First), (vec![4, 2, 3], ChannelAxis::Last)] {
             let image = tensor(&shape);
-            let raster = Raster::of(&image, axis).unwrap();
-            let cut = raster.cut(Area { x: 0, y: 1, width: 2, height: 3 }).unwrap();
-            assert_eq!(raster.cut_bytes(3, 2), cut.data().len());
+            let raster = Raster::new(&image, axis).unwrap();
+            let crop = raster.crop(Area { x: 0, y: 1, width: 2, height: 3 }).unwrap();
+            assert_eq!(raster.crop_bytes(3, 2), crop.data().len());
         }
     }
 }

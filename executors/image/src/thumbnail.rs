@@ -1,35 +1,35 @@
-//! Small pictures of images and clips, for pages.
+//! Thumbnails of images and clips, for web pages.
 
-use flowrun_sdk::{ErrorKind, ExecutorError};
+use flowrun_sdk::{ErrorKind, ExecutorError, ResamplingFilter};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, RgbImage};
 
 use crate::decode;
-use crate::resize::{Filter, Resizer};
+use crate::resize::Resizer;
 
-/// How well they keep what they show, of 100.
+/// JPEG quality, from 1 to 100.
 const QUALITY: u8 = 80;
 
-/// A JPEG of the image, or of the first frame of the clip, in `bytes`: scaled to fit a square of `side` pixels, never
-/// enlarged.
+/// Encodes the image in `bytes`, or the first frame of a clip, as a JPEG that fits a square of `side` pixels. Smaller
+/// images are not enlarged.
 ///
 /// # Errors
-/// Those of [`decode::still`].
+/// Those of [`decode::decode_image`], as [`ErrorKind::Input`].
 pub fn thumbnail(bytes: &[u8], side: u32) -> Result<Vec<u8>, ExecutorError> {
-    let picture = decode::still(bytes)?;
-    let (width, height) = fitted(&picture, side.max(1));
+    let picture = decode::decode_image(bytes)?;
+    let (width, height) = fitting_size(&picture, side.max(1));
     let mut resizer = Resizer::default();
-    let pixels = resizer.resize(&picture, height, width, Filter::Box)?;
+    let pixels = resizer.resize(&picture, height, width, ResamplingFilter::Box)?;
     let mut jpeg = Vec::new();
-    // A side that JPEG cannot express was refused by the decoder, and memory takes any byte.
+    // Encoding cannot fail: the decoder rejects sides that exceed JPEG's limit, and the output is in memory.
     let defect = |error| ExecutorError::new(ErrorKind::Internal, error);
     let mut encoder = JpegEncoder::new_with_quality(&mut jpeg, QUALITY);
     encoder.encode(pixels, width, height, ExtendedColorType::Rgb8).map_err(defect)?;
     Ok(jpeg)
 }
 
-/// The sides of the picture when it fits the square.
-fn fitted(picture: &RgbImage, side: u32) -> (u32, u32) {
+/// Width and height of the picture after it is scaled down to fit a square of `side` pixels.
+fn fitting_size(picture: &RgbImage, side: u32) -> (u32, u32) {
     let (width, height) = picture.dimensions();
     let longest = u64::from(width.max(height));
     if longest <= u64::from(side) {
@@ -55,17 +55,17 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_side_fits_and_the_shape_stays() {
+    fn thumbnails_fit_the_square_and_keep_the_aspect_ratio() {
         for (sides, expected) in
             [((400, 200), (100, 50)), ((30, 60), (30, 60)), ((1000, 1), (100, 1)), ((100, 100), (100, 100))]
         {
-            let small = decode::still(&thumbnail(&png(sides.0, sides.1), 100).unwrap()).unwrap();
+            let small = decode::decode_image(&thumbnail(&png(sides.0, sides.1), 100).unwrap()).unwrap();
             assert_eq!(small.dimensions(), expected);
         }
     }
 
     #[test]
-    fn what_is_no_picture_has_none() {
+    fn content_other_than_an_image_is_an_input_error() {
         assert_eq!(thumbnail(b"a text", 100).unwrap_err().kind(), ErrorKind::Input);
     }
 }

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use faiss::{Index as _, MetricType, index_factory};
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, Document, Value, guard};
 use serde_json::json;
 
@@ -106,10 +106,10 @@ fn idle_shards(directory: &Path) {
     }
 }
 
-fn open(directory: &Path, shard: usize, shards: usize, with: &Value) -> Bench {
+fn open(directory: &Path, shard: usize, shards: usize, with: &Value) -> ExecutorHarness {
     let kind = flowrun_index::EXECUTORS.iter().find(|kind| kind.name == "VectorIndexer").unwrap();
-    let context = Context { shard, shards, ..Context::alone(directory.join(shard.to_string())) };
-    Bench::new(kind, with, context).unwrap()
+    let context = Context { shard, shards, ..Context::standalone(directory.join(shard.to_string())) };
+    ExecutorHarness::new(kind, with, context).unwrap()
 }
 
 fn documents(vectors: &[f32], dimension: usize) -> Vec<Document> {

@@ -1,8 +1,8 @@
-//! An amount of memory, as people write it.
+//! Amounts of memory in parameters, such as `2GB`.
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 
-/// What the units stand for. `GB` is what vendors of memory mean by it.
+/// Units and their size in bytes. `GB` is 2³⁰ bytes, like memory is sold.
 const UNITS: [(&str, u64); 9] = [
     ("kib", 1 << 10),
     ("mib", 1 << 20),
@@ -24,7 +24,7 @@ impl ByteSize {
         self.0
     }
 
-    fn read(text: &str) -> Option<Self> {
+    fn parse_text(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
         let (number, unit) = UNITS
             .iter()
@@ -35,7 +35,7 @@ impl ByteSize {
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             clippy::cast_precision_loss,
-            reason = "an amount, checked to be within the numbers that are exact"
+            reason = "positive, and below 2⁵³, up to which integers are exact"
         )]
         let bytes = (number * unit as f64) as u64;
         (number.is_finite() && number > 0.0 && bytes < 1 << 53).then_some(Self(bytes))
@@ -43,11 +43,11 @@ impl ByteSize {
 }
 
 impl Parameter for ByteSize {
-    const KIND: Kind = Kind::Other("an amount of memory such as `2GB` or `512MB`");
+    const KIND: ParameterKind = ParameterKind::Other("an amount of memory such as `2GB` or `512MB`");
 
     fn parse(value: &Value) -> Option<Self> {
         match value {
-            Value::String(text) => Self::read(text),
+            Value::String(text) => Self::parse_text(text),
             value => Some(Self(value.as_u64().filter(|bytes| *bytes > 0)?)),
         }
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_read_as_people_write_them() {
+    fn amounts_are_parsed_with_and_without_units() {
         for (value, bytes) in [
             (json!("2GB"), 2 << 30),
             (json!("512 MiB"), 512 << 20),

@@ -1,16 +1,16 @@
-//! The tags that filters may name, and their types.
+//! The parameter `columns`: the tags that filters may name, and their types.
 
 use flowrun_sdk::filter::{Filter, Scalar};
 use flowrun_sdk::{ExecutorError, RequestParameters, Value};
 
-/// The most columns that an executor may be told.
+/// Largest number of columns.
 const COLUMNS_MAX: usize = 256;
 
-/// The tags that filters may name.
+/// Tags that filters may name, with their types; `None` allows any tag.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns(Option<Vec<(String, ColumnType)>>);
 
-/// What values a column has.
+/// Type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ColumnType {
     Text,
@@ -30,7 +30,7 @@ impl ColumnType {
         }
     }
 
-    /// What a value must be to be compared with the column.
+    /// Required type of a value, for error messages.
     fn describe(self) -> &'static str {
         match self {
             Self::Text => "a text",
@@ -41,10 +41,10 @@ impl ColumnType {
     }
 
     /// Whether a value can be compared with the column.
-    fn takes(self, value: &Scalar) -> bool {
+    fn accepts(self, value: &Scalar) -> bool {
         match (self, value) {
             (Self::Text, Scalar::Text(_)) | (Self::Number, Scalar::Number(_)) => true,
-            (Self::Truth, Scalar::Truth(_)) => true,
+            (Self::Truth, Scalar::Bool(_)) => true,
             (Self::Integer, Scalar::Number(number)) => number.fract() == 0.0,
             _ => false,
         }
@@ -52,10 +52,10 @@ impl ColumnType {
 }
 
 impl Columns {
-    /// Reads `[[name, type], …]` or `{name: type, …}`; null lets filters name any tag.
+    /// Parses `[[name, type], …]` or `{name: type, …}`; null allows any tag.
     ///
     /// # Errors
-    /// What is wrong, and what would do.
+    /// A message with the accepted forms, or the column whose type is unknown.
     pub(crate) fn parse(value: &Value) -> Result<Self, String> {
         let pairs: Vec<(&Value, Option<&str>)> = match value {
             Value::Null => return Ok(Self(None)),
@@ -78,35 +78,35 @@ impl Columns {
         pairs.into_iter().map(column).collect::<Result<_, String>>().map(|columns| Self(Some(columns)))
     }
 
-    /// Their names; none where filters may name any tag.
+    /// Names of the columns; empty when any tag is allowed.
     pub(crate) fn names(&self) -> Vec<String> {
         self.0.iter().flatten().map(|(name, _)| name.clone()).collect()
     }
 
-    /// The request parameter `filter`; `None` when there is none, or one that means every document.
+    /// Parses the request parameter `filter`; `None` when it is missing or matches every document.
     ///
     /// # Errors
-    /// [`flowrun_sdk::ErrorKind::Parameter`] when it is no filter, or not for these columns.
+    /// [`flowrun_sdk::ErrorKind::Parameter`] when it is not a filter, or does not fit the columns.
     pub(crate) fn filter(&self, parameters: &RequestParameters) -> Result<Option<Filter>, ExecutorError> {
         let value = match parameters.get("filter") {
             None | Some(Value::Null) => return Ok(None),
             Some(value) => value,
         };
         let check = |name: &str, value: Option<&Scalar>| match (self.kind(name)?, value) {
-            (Some(kind), Some(value)) if !kind.takes(value) => {
-                Err(format!("must be {}, as `columns` says", kind.describe()))
+            (Some(kind), Some(value)) if !kind.accepts(value) => {
+                Err(format!("must be {}, as configured in `columns`", kind.describe()))
             }
             _ => Ok(()),
         };
         let filter = Filter::parse(value, &check);
         let filter = filter.map_err(|error| ExecutorError::parameter("filter", error))?;
-        Ok((filter != Filter::EVERYTHING).then_some(filter))
+        Ok((filter != Filter::MATCH_ALL).then_some(filter))
     }
 
-    /// The type of a column; `None` where any tag may be named.
+    /// Type of the column `name`; `None` when any tag is allowed.
     ///
     /// # Errors
-    /// Which columns there are, when this is none of them.
+    /// A message that lists the columns, when `name` is not one of them.
     fn kind(&self, name: &str) -> Result<Option<ColumnType>, String> {
         let Some(columns) = &self.0 else { return Ok(None) };
         if let Some((_, kind)) = columns.iter().find(|(column, _)| column == name) {
@@ -114,7 +114,7 @@ impl Columns {
         }
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
         Err(format!(
-            "is no column; `columns` has {}",
+            "is not a column; `columns` has {}",
             if names.is_empty() { "none".into() } else { names.join(", ") }
         ))
     }
@@ -123,7 +123,7 @@ impl Columns {
 const SHAPE: &str =
     "must be a list of [name, type], or a mapping from names to types: str, int, float or bool";
 
-/// The type and the name in `[name, type]`.
+/// Type and name in `[name, type]`.
 fn pair(column: &Value) -> Option<(&Value, Option<&str>)> {
     match column.as_array()?.as_slice() {
         [name, kind] => Some((kind, name.as_str())),
@@ -140,17 +140,17 @@ mod tests {
     fn parse(filter: Value, columns: &Value) -> Result<Filter, String> {
         let parameters = [("filter".to_owned(), filter)].into_iter().collect();
         let filter = Columns::parse(columns).unwrap().filter(&parameters);
-        filter.map(|filter| filter.unwrap_or(Filter::EVERYTHING)).map_err(|error| error.to_string())
+        filter.map(|filter| filter.unwrap_or(Filter::MATCH_ALL)).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_place() {
+    fn errors_name_the_path_in_the_filter() {
         let columns = json!([["price", "float"], ["count", "int"], ["name", "str"], ["sold", "bool"]]);
         let refused = [
             (json!(5), "parameter `filter`: must be a mapping such as"),
             (json!("price < "), "parameter `filter`: has the end where a number"),
-            (json!("prize < 5"), "`prize` is no column; `columns` has price"),
-            (json!({"prize": 5}), "`prize` is no column; `columns` has price, count, name, sold"),
+            (json!("prize < 5"), "`prize` is not a column; `columns` has price"),
+            (json!({"prize": 5}), "`prize` is not a column; `columns` has price, count, name, sold"),
             (json!({"$xor": []}), "`$xor` is no operator here; there are names of fields, and $and"),
             (
                 json!({"$or": [{"price": 1}, {"price": {"$lt": "x"}}]}),

@@ -1,16 +1,17 @@
-//! The vector of a document.
+//! Extracts the vector of a document from its embedding.
 
 use flowrun_sdk::{Document, ExecutorError};
 
 use crate::metric::Metric;
 
-/// The most dimensions that a vector may have.
+/// Largest number of dimensions of a vector.
 pub(crate) const DIMENSION_MAX: usize = 1 << 16;
 
-/// The embedding of a document as a vector that can be compared under `metric`; of `dimension`, when that is known.
+/// The embedding of a document as a vector for which `metric` is defined. `dimension` is that of the index, once it is known.
 ///
 /// # Errors
-/// When there is none, it is no vector, or it cannot be compared.
+/// When the embedding is missing, is not a vector (a row or a column), has another dimension, or has no distance under the
+/// metric.
 pub(crate) fn vector(
     document: &Document,
     metric: Metric,
@@ -41,13 +42,13 @@ pub(crate) fn vector(
     Ok(vector.into_owned())
 }
 
-/// What to say of a document without one.
+/// The error for a document without an embedding.
 fn missing(document: &Document) -> ExecutorError {
     let in_chunks = document.chunks.iter().any(|chunk| chunk.embedding.is_some());
     ExecutorError::input(if in_chunks {
-        "it has no embedding, but its chunks have: write `access_paths: '@c'`"
+        "the document has no embedding, but its chunks have: write `access_paths: '@c'`"
     } else {
-        "it has no embedding: put an encoder before this pod"
+        "the document has no embedding: put an encoder before this pod"
     })
 }
 
@@ -63,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_or_a_column_is_a_vector_and_a_matrix_is_not() {
+    fn rows_and_columns_are_vectors_and_matrices_are_not() {
         for (shape, is_vector) in
             [(vec![3], true), (vec![1, 3], true), (vec![3, 1], true), (vec![3, 2], false), (vec![0], false)]
         {
@@ -73,15 +74,15 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_names_the_bound() {
+    fn errors_name_the_bound_or_the_remedy() {
         let reason =
             |shape, dimension| vector(&with_shape(shape), Metric::Cosine, dimension).unwrap_err().to_string();
         assert_eq!(reason(vec![3], Some(4)), "the embedding has 3 dimensions, the index 4");
         assert!(reason(vec![DIMENSION_MAX + 1], None).contains("more than the 65536 allowed"));
         let missing = vector(&Document::new("a"), Metric::Cosine, None).unwrap_err().to_string();
-        assert_eq!(missing, "it has no embedding: put an encoder before this pod");
+        assert_eq!(missing, "the document has no embedding: put an encoder before this pod");
         let mut clip = Document::new("a");
-        clip.chunks = [clip.chunk(0).with_embedding(vec![1.0])].into_iter().collect();
+        clip.chunks = [clip.new_chunk(0).with_embedding(vec![1.0])].into_iter().collect();
         let missing = vector(&clip, Metric::Cosine, None).unwrap_err().to_string();
         assert!(missing.ends_with("its chunks have: write `access_paths: '@c'`"), "{missing}");
     }

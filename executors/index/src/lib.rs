@@ -1,46 +1,47 @@
 //! The vector index and the document store.
 //!
 //! `VectorIndexer` stores documents by their embeddings and finds the nearest; `DocumentStore` stores documents by
-//! their ids. Both keep their data in the directory of their shard, and what they acknowledge survives a crash. The
-//! indexers of Jina's world are these two under other names.
+//! their ids. Both store their data in the directory of their shard, and acknowledged writes survive a crash. The indexers of
+//! Jina are these two under other names.
 //!
 //! ```text
-//! vector_indexer  document_store  jina     the executors
+//! vector_indexer  document_store  jina     executors
 //!        └─────────┬──────┘
-//!               upkeep                     the endpoints they have in common
+//!              handlers                    endpoints of both executors
 //!                  │
-//!                shard                     what replicas share: reading side by side, writing alone, searching
+//!                shard                     shared by replicas: concurrent reads, exclusive writes, search
 //!              ┌───┴────┐
-//!          derived    storage              FAISS, from the vectors; what is on disk
+//!             ann    storage               FAISS index; files and key-value store
 //! ```
 //!
-//! **Invariants.** Distances are exact, and ordered by (distance, id), so that any number of shards answers as one.
-//! FAISS only proposes candidates. Nothing is acknowledged before it is durable.
+//! [`tool`] works on the files of an index without a flow.
+//!
+//! **Invariants.** Distances are exact, and results are ordered by (distance, id), so the merged answer does not depend on the
+//! number of shards. FAISS only proposes candidates. Writes are acknowledged after they are durable.
 
-mod backup;
+mod ann;
 mod byte_size;
 mod columns;
-mod derived;
 mod document_store;
 mod embedding;
+mod handlers;
 mod jina;
-mod kept;
-mod listing;
+mod merge_fields;
 mod metric;
-mod names;
+mod parameter_names;
 mod processor;
 mod quarantine;
 mod shard;
 mod storage;
+mod stored_fields;
 pub mod tool;
-mod upkeep;
 mod vector_indexer;
 
 use flowrun_sdk::ExecutorType;
 
 pub use processor::{build_description, check_processor};
 
-/// The executors of this family.
+/// Executors of this crate.
 pub static EXECUTORS: &[ExecutorType] = &[
     vector_indexer::VECTOR_INDEXER,
     document_store::DOCUMENT_STORE,

@@ -1,25 +1,24 @@
-//! How far apart two vectors are, exactly.
+//! Exact distances of vectors.
 //!
-//! Every distance that leaves this crate is computed here, in double precision and in one fixed order, and rounded to
-//! single precision once. So it depends on the two vectors alone: not on the size of the batch, the number of
-//! threads or shards, nor on the kind of index that proposed the candidate. What FAISS computes to find candidates
-//! is in [`crate::derived`].
+//! Every distance in a reply is computed here, in double precision with a fixed order of additions, and rounded to single
+//! precision once. It depends on the two vectors only, not on batch size, number of threads or shards, or the index type.
+//! FAISS's approximate values, which select the candidates, are in [`crate::ann`].
 
 use flowrun_sdk::ExecutorError;
 
 flowrun_sdk::choice! {
-    /// How the distance of two vectors is measured. Small is near.
+    /// Distance measure of two vectors; smaller is nearer.
     pub enum Metric {
         /// One minus the cosine of the angle between them; from 0 to 2.
         Cosine = "cosine",
-        /// The length of their difference.
+        /// Length of their difference.
         Euclidean = "euclidean",
-        /// One minus their inner product, as AnnLite reports it; may be negative.
+        /// One minus their inner product, like in AnnLite; may be negative.
         InnerProduct = "inner_product",
     }
 }
 
-/// A vector to search for.
+/// A query vector.
 #[derive(Debug)]
 pub(crate) struct Query {
     pub(crate) vector: Vec<f32>,
@@ -32,50 +31,50 @@ impl Query {
         Self { vector, squared_norm }
     }
 
-    /// The length of the vector.
+    /// Euclidean norm of the vector.
     pub(crate) fn norm(&self) -> f64 {
         self.squared_norm.sqrt()
     }
 }
 
 impl Metric {
-    /// The distance between `query` and `row`, which have the same length.
+    /// Distance between `query` and `row`, which have the same number of dimensions.
     ///
     /// cosine: 1 − q·x / √(q² x²); euclidean: √Σ(qᵢ − xᵢ)²; inner product: 1 − q·x.
     pub(crate) fn distance(self, query: &Query, row: &[f32]) -> f32 {
         let distance = match self {
             Self::Cosine => {
-                // √(a·a) is exactly a, so that a vector is at exactly 0 from itself and from its double.
+                // √(a·a) is exactly a, so the distance of a vector from itself and from its double is exactly 0.
                 (1.0 - dot(&query.vector, row) / (query.squared_norm * dot(row, row)).sqrt()).max(0.0)
             }
             Self::Euclidean => squared_difference(&query.vector, row).sqrt(),
             Self::InnerProduct => 1.0 - dot(&query.vector, row),
         };
-        #[expect(clippy::cast_possible_truncation, reason = "the one rounding")]
+        #[expect(clippy::cast_possible_truncation, reason = "the only rounding")]
         let rounded = distance as f32;
-        // Negative zero would order before zero.
+        // Turns −0 into +0: −0 would sort first.
         rounded + 0.0
     }
 
-    /// Whether the metric is defined for this vector.
+    /// Checks that the metric is defined for this vector.
     ///
     /// # Errors
-    /// When an element is not finite, or the vector is zero and has no direction.
+    /// When an element is not finite, or for `cosine` when the vector is zero.
     pub(crate) fn check(self, vector: &[f32]) -> Result<(), ExecutorError> {
         if let Some(position) = vector.iter().position(|element| !element.is_finite()) {
             let element = vector.get(position).copied().unwrap_or(f32::NAN);
             return Err(ExecutorError::input(format_args!(
-                "element {position} of the embedding is {element}: only finite numbers can be compared"
+                "element {position} of the embedding is {element}: only finite numbers have a distance"
             )));
         }
         if self == Self::Cosine && vector.iter().all(|&element| element == 0.0) {
-            return Err(ExecutorError::input("the embedding is zero: it has no direction, and so no cosine"));
+            return Err(ExecutorError::input("the embedding is zero: its cosine is not defined"));
         }
         Ok(())
     }
 }
 
-/// Independent sums, so that the additions need not wait for one another; their number is part of the result.
+/// Independent partial sums, which allow instruction-level parallelism. Their number affects the rounding of the result.
 const LANES: usize = 8;
 
 /// Σ `term(aᵢ, bᵢ)` in a fixed order.
@@ -93,8 +92,8 @@ fn sum(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     lanes.iter().sum::<f64>() + rest
 }
 
-/// Defines a sum twice, the second time for processors with AVX2, which add four lanes at a time. The order of additions
-/// is the same, and nothing is contracted, so the result is.
+/// Defines a sum twice, once compiled for AVX2, which adds four lanes at a time. Order of additions and rounding are the
+/// same (no fused multiply-add), so the results are identical.
 macro_rules! summed {
     ($(#[$documentation:meta])* $name:ident, $term:expr) => {
         $(#[$documentation])*
@@ -106,8 +105,8 @@ macro_rules! summed {
                     sum(a, b, $term)
                 }
                 if std::arch::is_x86_feature_detected!("avx2") {
-                    #[expect(unsafe_code, reason = "the processor was asked")]
-                    // SAFETY: it has AVX2, and the function needs nothing else.
+                    #[expect(unsafe_code, reason = "AVX2 was detected")]
+                    // SAFETY: the processor has AVX2, the only requirement of the function.
                     return unsafe { with_avx2(a, b) };
                 }
             }
@@ -127,7 +126,7 @@ summed!(
     |a, b| (a - b) * (a - b)
 );
 
-/// The length of a vector.
+/// Euclidean norm of a vector.
 pub(crate) fn norm(vector: &[f32]) -> f64 {
     dot(vector, vector).sqrt()
 }
@@ -158,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_distance_is_what_its_formula_says((a, b) in vectors()) {
+        fn distances_equal_their_formula((a, b) in vectors()) {
             for metric in [Metric::Cosine, Metric::Euclidean, Metric::InnerProduct] {
                 if metric.check(&a).is_err() || metric.check(&b).is_err() {
                     continue;
@@ -170,7 +169,7 @@ mod tests {
         }
 
         #[test]
-        fn a_vector_is_at_zero_from_itself_and_its_double((a, _) in vectors()) {
+        fn a_vector_has_distance_zero_from_itself_and_cosine_distance_zero_from_its_double((a, _) in vectors()) {
             let doubled: Vec<f32> = a.iter().map(|element| 2.0 * element).collect();
             let query = Query::new(a.clone());
             prop_assert_eq!(Metric::Euclidean.distance(&query, &a).to_bits(), 0.0_f32.to_bits());
@@ -182,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_distance_is_the_same_to_the_last_bit_on_every_processor((a, b) in vectors()) {
+        fn distances_with_avx2_are_bit_identical((a, b) in vectors()) {
             prop_assert_eq!(dot(&a, &b).to_bits(), sum(&a, &b, |a, b| a * b).to_bits());
             let plain = sum(&a, &b, |a, b| (a - b) * (a - b));
             prop_assert_eq!(squared_difference(&a, &b).to_bits(), plain.to_bits());
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_without_a_distance_are_refused() {
+    fn vectors_without_a_distance_are_rejected() {
         for metric in [Metric::Cosine, Metric::Euclidean, Metric::InnerProduct] {
             for vector in [[1.0, f32::NAN], [f32::INFINITY, 0.0], [0.0, f32::NEG_INFINITY]] {
                 assert!(metric.check(&vector).is_err(), "{metric:?} {vector:?}");
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn extreme_vectors_have_a_distance_all_the_same() {
+    fn extreme_vectors_have_a_distance() {
         for element in [f32::MAX, 1e-45] {
             let (query, opposite) = (Query::new(vec![element; 9]), [-element; 9]);
             assert_eq!(Metric::Cosine.distance(&query, &opposite), 2.0);

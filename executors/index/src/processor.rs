@@ -1,16 +1,17 @@
-//! Which machine the program was built for, and whether it is this one.
+//! Check that this processor has the instruction sets that the program was compiled for.
 
-/// What the C++ compiler was told it may use, by its macro names without underscores; empty when it could not be asked.
+/// Instruction sets enabled in the C++ compiler, as its macro names without underscores; empty when the build script could
+/// not query the compiler.
 const COMPILED: &str = env!("FLOWRUN_CXX_MACROS");
 
-/// The instruction sets that a compiler may use on its own accord: the name of the compiler's macro, and the name under
-/// which the running processor is asked.
+/// Instruction sets that a compiler uses without being requested per function: the compiler's macro name and the name for
+/// run-time detection.
 macro_rules! instruction_sets {
     ($($macro_name:literal => $feature:tt),* $(,)?) => {
-        /// Their macro names.
+        /// Macro names of the instruction sets.
         const NAMES: &[&str] = &[$($macro_name),*];
 
-        /// Whether the running processor has the instruction set; `None` when the name stands for none.
+        /// Whether the processor has an instruction set; `None` when the macro is not one of an instruction set.
         #[cfg(target_arch = "x86_64")]
         fn has(macro_name: &str) -> Option<bool> {
             match macro_name {
@@ -37,21 +38,21 @@ instruction_sets! {
     "AVX512VP2INTERSECT" => "avx512vp2intersect", "GFNI" => "gfni", "VAES" => "vaes", "VPCLMULQDQ" => "vpclmulqdq",
 }
 
-/// What the vector index was built from and for: the version of FAISS, the instruction sets that its compiler could
-/// use, the library that multiplies matrices.
+/// Description of the build: the version of FAISS, the instruction sets that it was compiled for, and the library for matrix
+/// products.
 #[must_use]
 pub fn build_description() -> String {
     let is_compiled = |name: &&&str| COMPILED.split(' ').any(|compiled| compiled == **name);
     let sets: Vec<&str> = NAMES.iter().filter(is_compiled).copied().collect();
     let sets = if sets.is_empty() { "the baseline instructions".to_owned() } else { sets.join(" ") };
-    format!("FAISS {} for {sets}; matrix products by matrixmultiply", crate::derived::version())
+    format!("FAISS {} for {sets}; matrix products by matrixmultiply", crate::ann::version())
 }
 
-/// Whether this processor has every instruction set that the program may use. To be asked before anything else: the
-/// first missing instruction would end the process without a message.
+/// Checks that this processor has every instruction set that the program was compiled for. Must run first: an unsupported
+/// instruction would kill the process without a message.
 ///
 /// # Errors
-/// The instruction sets that are missing, and how to build for this processor.
+/// The missing instruction sets, and how to build for this processor.
 pub fn check_processor() -> Result<(), String> {
     check(COMPILED, has)
 }
@@ -73,13 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_machine_that_built_it_can_run_it() {
+    fn the_build_machine_passes_the_check() {
         assert_eq!(check_processor(), Ok(()));
         assert!(build_description().starts_with("FAISS 1."), "{}", build_description());
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_instruction_sets_are_named() {
         let has = |name: &str| Some(name == "AVX2");
         let error = check("AVX2 AVX512F AVX512BW", has).unwrap_err();
         assert!(error.contains("a processor with AVX512F AVX512BW, which this one lacks"), "{error}");
@@ -88,7 +89,7 @@ mod tests {
 
     #[cfg(target_arch = "x86_64")]
     #[test]
-    fn the_compilers_macros_were_recorded_and_are_known() {
+    fn compiler_macros_are_recorded_and_known() {
         assert!(COMPILED.split(' ').any(|name| name == "OPTIMIZE" || name == "SSE2"), "{COMPILED}");
         for name in COMPILED.split(' ').filter(|name| name.starts_with("AVX")) {
             assert!(has(name).is_some(), "{name} is not in the table");

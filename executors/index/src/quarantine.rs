@@ -1,32 +1,31 @@
-//! What stands in the place of a shard whose data are damaged, so that the others go on.
+//! Replacement of a damaged shard, so that the other shards of the pod stay in service.
 //!
-//! Its documents are not found, what would be written to it is refused, and whoever asks whether the flow is ready is
-//! told which shard it is and what to do. A shard that is alone is not opened at all: there is nothing to go on with.
+//! Reads find none of its documents, writes are rejected, and the readiness check names the shard and the remedy. The only
+//! shard of a pod is not quarantined; opening it fails instead.
 
-use flowrun_sdk::{Call, Context, Executor, ExecutorError, Instance, Order, tracing};
+use flowrun_sdk::{Call, Context, Executor, ExecutorError, Instance, tracing};
 
 use crate::storage::StorageError;
-use crate::vector_indexer::ENDPOINTS;
 
-/// The place of a damaged shard.
+/// The executor of a damaged shard.
 #[derive(Debug)]
-struct Quarantined {
+struct QuarantinedShard {
     reason: String,
 }
 
-/// An executor in the place of the shard of a context.
-pub(crate) fn quarantine(error: &StorageError, context: &Context, top_k: usize) -> Instance {
+/// Marks the shard of `context` as unhealthy and returns its replacement.
+pub(crate) fn quarantine(error: &StorageError, context: &Context) -> Instance {
     let reason = format!("shard {} of `{}` is out of service: {error}", context.shard, context.pod);
-    tracing::error!(%reason, "others go on");
-    context.health.fail(reason.clone());
-    Instance::thread(Quarantined { reason }).for_endpoints(ENDPOINTS).ranked(Order::Ascending, top_k)
+    tracing::error!(%reason, "shard quarantined; the other shards stay in service");
+    context.health.set_unhealthy(reason.clone());
+    Instance::new(QuarantinedShard { reason })
 }
 
-impl Executor for Quarantined {
+impl Executor for QuarantinedShard {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         match call.endpoint() {
             "/search" | "/fill_embedding" | "/get" | "/status" | "/count" => {}
-            // They answer with what is stored in the place of what was asked.
+            // The reply to these has stored documents in place of those of the request.
             "/filter" | "/list" => call.set_documents(Vec::new()),
             _ => return Err(ExecutorError::resource(&self.reason)),
         }

@@ -11,5 +11,5 @@ pub mod session;
 mod text;
 mod unit;
 
-pub use image::{Filter, Pictures, Preset, Tables, Wanted, onnx_image_encoder};
+pub use image::{ImageInput, LookupTables, PreprocessImage, Preset, onnx_image_encoder};
 pub use text::ONNX_TEXT_ENCODER;

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use flowrun_sdk::{Answer, Call, CallBudget, Documents, ErrorKind, ExecutorError, Failure, Value, wire};
+use flowrun_sdk::{
+    Answer, Call, CallBudget, Documents, ErrorKind, ExecutorError, FailedDocument, Value, protobuf,
+};
 use parking_lot::Mutex;
 use serde_json::Map;
 
@@ -54,13 +56,13 @@ impl Given {
             false => serde_json::to_string(call.parameters()).unwrap_or_default(),
         };
         Self {
-            request: call.request().to_owned(),
+            request: call.request_id().to_owned(),
             endpoint: call.endpoint().to_owned(),
             parameters,
-            documents: wire::encode_shared(call.documents()),
+            documents: protobuf::encode_shared(call.documents()),
             count: call.documents().len(),
-            memory: call.documents().bytes(),
-            named: call.documents().are_named(),
+            memory: call.documents().memory_bytes(),
+            named: call.documents().all_have_ids(),
             budget: call.budget(),
             said: Mutex::default(),
         }
@@ -68,7 +70,7 @@ impl Given {
 
     /// The plugin answers with these bytes; `false` when they are no documents.
     pub(crate) fn answer(&self, documents: &Bytes) -> bool {
-        let decoded = wire::decode_list(documents);
+        let decoded = protobuf::decode_list(documents);
         let mut said = self.said.lock();
         match decoded {
             Ok(documents) => said.documents = Some(documents),
@@ -153,7 +155,8 @@ fn settled(
             }
         });
     }
-    let failure = |((id, error), label): ((String, ExecutorError), String)| Failure { id, label, error };
+    let failure =
+        |((id, error), label): ((String, ExecutorError), String)| FailedDocument { id, label, error };
     let failures = failed.into_iter().zip(labels).map(failure).collect();
     Answer { documents, failures, results, ..Answer::default() }
 }

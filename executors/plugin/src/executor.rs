@@ -23,8 +23,8 @@ pub(crate) fn create(
     let (loaded, told) = Loaded::create(table, name, build)?;
     flowrun_sdk::tracing::debug!(library = %library.path.display(), executor = name, "created");
     let instance = match told.concurrent {
-        true => Instance::task(Waiting(Arc::new(loaded))),
-        false => Instance::thread(Computing(loaded)),
+        true => Instance::new_async(Waiting(Arc::new(loaded))),
+        false => Instance::new(Computing(loaded)),
     };
     Ok(Instance { endpoints: told.endpoints, ranking: told.ranking, ..instance })
 }
@@ -79,7 +79,7 @@ fn close(loaded: &Loaded) -> Result<(), ExecutorError> {
 /// Makes how a call ended at the plugin the outcome of the call.
 fn settle(ended: Ended, call: &mut Call<'_>) -> Result<(), ExecutorError> {
     match ended {
-        Ended::Well(answer) => call.absorb(answer),
+        Ended::Well(answer) => call.merge_answer(answer),
         Ended::Failed(error) => return Err(error),
         // It goes on here, where whoever runs executors knows what a panic costs. It was logged where it happened.
         Ended::Panicked(message) => resume_unwind(Box::new(message)),

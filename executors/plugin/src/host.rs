@@ -143,8 +143,8 @@ unsafe extern "C" fn health(at: *mut c_void, reason: FlowrunBytes) {
     unsafe {
         let Some(site) = site(at) else { return };
         match text(reason) {
-            reason if reason.is_empty() => site.health.recover(),
-            reason => site.health.fail(reason),
+            reason if reason.is_empty() => site.health.set_healthy(),
+            reason => site.health.set_unhealthy(reason),
         }
     }
 }

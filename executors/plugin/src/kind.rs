@@ -1,7 +1,9 @@
 //! From what a note says to kinds of executors, as every other family has them.
 
 use flowrun_sdk::abi::{DescribedKind, DescribedParameter};
-use flowrun_sdk::{Build, BuildError, ExecutorType, Factory, Fallback, Field, Instance, Kind, default_text};
+use flowrun_sdk::{
+    Build, BuildError, DefaultValue, ExecutorType, Factory, Instance, ParameterField, ParameterKind,
+};
 
 use crate::executor;
 use crate::opened::Opened;
@@ -24,43 +26,49 @@ pub(crate) fn types(library: &'static Opened) -> Vec<ExecutorType> {
     let executors = library.description.executors.iter();
     let kind = |executor: &'static flowrun_sdk::abi::DescribedExecutor| {
         let maker: &'static Made = Box::leak(Box::new(Made { library, name: &executor.name }));
-        let fields: Vec<Field> = executor.parameters.iter().map(field).collect();
+        let fields: Vec<ParameterField> = executor.parameters.iter().map(field).collect();
         let aliases: Vec<&str> = executor.aliases.iter().map(String::as_str).collect();
-        let kind = ExecutorType::made_by(&executor.name, &executor.summary, fields.leak(), maker)
-            .also(aliases.leak());
-        if executor.stores { kind.storing() } else { kind }
+        let kind = ExecutorType::from_factory(&executor.name, &executor.summary, fields.leak(), maker)
+            .with_aliases(aliases.leak());
+        if executor.stores { kind.with_storage() } else { kind }
     };
     executors.map(kind).collect()
 }
 
-fn field(parameter: &'static DescribedParameter) -> Field {
+fn field(parameter: &'static DescribedParameter) -> ParameterField {
     let default = match parameter.required {
-        true => Fallback::Required,
-        false => Fallback::Told(&parameter.default),
+        true => DefaultValue::Required,
+        false => DefaultValue::Text(&parameter.default),
     };
-    Field { name: &parameter.name, kind: form(&parameter.form), default, documentation: &parameter.doc }
+    ParameterField {
+        name: &parameter.name,
+        kind: form(&parameter.form),
+        default,
+        documentation: &parameter.doc,
+    }
 }
 
-fn form(form: &'static DescribedKind) -> Kind {
-    let inner = |of: &'static DescribedKind| -> &'static Kind { Box::leak(Box::new(self::form(of))) };
+fn form(form: &'static DescribedKind) -> ParameterKind {
+    let inner =
+        |of: &'static DescribedKind| -> &'static ParameterKind { Box::leak(Box::new(self::form(of))) };
     match form {
-        DescribedKind::Boolean => Kind::Boolean,
-        DescribedKind::Integer { least, most } => Kind::Integer { least: *least, most: *most },
-        DescribedKind::Number => Kind::Number,
-        DescribedKind::Text => Kind::Text,
-        DescribedKind::Path => Kind::Path,
-        DescribedKind::Seconds => Kind::Seconds,
-        DescribedKind::AccessPaths => Kind::AccessPaths,
+        DescribedKind::Boolean => ParameterKind::Boolean,
+        DescribedKind::Integer { min, max } => ParameterKind::Integer { min: *min, max: *max },
+        DescribedKind::Number => ParameterKind::Number,
+        DescribedKind::Text => ParameterKind::Text,
+        DescribedKind::Path => ParameterKind::Path,
+        DescribedKind::Seconds => ParameterKind::Seconds,
+        DescribedKind::AccessPaths => ParameterKind::AccessPaths,
         DescribedKind::Choice { words } => {
-            Kind::Choice(words.iter().map(String::as_str).collect::<Vec<_>>().leak())
+            ParameterKind::Choice(words.iter().map(String::as_str).collect::<Vec<_>>().leak())
         }
-        DescribedKind::Optional { of } => Kind::Optional(inner(of)),
-        DescribedKind::List { of } => Kind::List(inner(of)),
-        DescribedKind::Array { of, length } => Kind::Array(inner(of), *length),
-        DescribedKind::Mapping => Kind::Mapping,
-        DescribedKind::Other { meant } => Kind::Other(meant),
+        DescribedKind::Optional { of } => ParameterKind::Optional(inner(of)),
+        DescribedKind::List { of } => ParameterKind::List(inner(of)),
+        DescribedKind::Array { of, length } => ParameterKind::Array(inner(of), *length),
+        DescribedKind::Mapping => ParameterKind::Mapping,
+        DescribedKind::Other { meant } => ParameterKind::Other(meant),
         // Kinds that a later SDK knows are checked by the plugin alone.
-        _ => Kind::Any,
+        _ => ParameterKind::Any,
     }
 }
 
@@ -68,5 +76,5 @@ fn form(form: &'static DescribedKind) -> Kind {
 pub fn in_words(parameter: &DescribedParameter) -> (String, String) {
     let parameter: &'static DescribedParameter = Box::leak(Box::new(parameter.clone()));
     let field = field(parameter);
-    (field.kind.to_string(), default_text(&field))
+    (field.kind.to_string(), field.default.to_string())
 }

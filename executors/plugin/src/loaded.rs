@@ -64,7 +64,7 @@ impl Loaded {
             replica: context.replica as u64,
             threads: context.threads as u64,
             concurrency: context.concurrency as u64,
-            shared: context.shared.number(),
+            shared: context.shared.id(),
             read_only: context.read_only,
         };
         let mut made = FlowrunMade {

@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
-use flowrun_sdk::wire::jina::data_request_proto::DataContentProto;
-use flowrun_sdk::wire::jina::data_request_proto::data_content_proto::Documents as Content;
-use flowrun_sdk::wire::jina::status_proto::{ExceptionProto, StatusCode};
-use flowrun_sdk::wire::jina::{DataRequestProto, HeaderProto, StatusProto};
-use flowrun_sdk::wire::{
-    FAILED_DOCUMENTS, ORIGINS, RESULTS, Schema, decode_documents, decode_object, encode_documents,
-    encode_object, exception_name,
-};
 use flowrun_sdk::{
     Answer, Call, Cancellation, Documents, ErrorKind, Exception, ExecutorError, Origin, RequestParameters,
     Value,
+};
+use flowrun_wire::jina::data_request_proto::DataContentProto;
+use flowrun_wire::jina::data_request_proto::data_content_proto::Documents as Content;
+use flowrun_wire::jina::status_proto::{ExceptionProto, StatusCode};
+use flowrun_wire::jina::{DataRequestProto, HeaderProto, StatusProto};
+use flowrun_wire::{
+    FAILED_DOCUMENTS, ORIGINS, RESULTS, Schema, decode_documents, decode_object, encode_documents,
+    encode_object, exception_name,
 };
 use serde_json::{Map, json};
 
@@ -31,7 +31,7 @@ impl<'a> Question<'a> {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn of(message: &'a DataRequestProto) -> Result<Self, ExecutorError> {
-        let nonsense = |error: flowrun_sdk::wire::WireError| {
+        let nonsense = |error: flowrun_wire::WireError| {
             ExecutorError::new(ErrorKind::Internal, format_args!("the call cannot be read: {error}"))
         };
         let mut parameters =
@@ -58,10 +58,10 @@ impl<'a> Question<'a> {
         bytes_max: usize,
     ) -> Call<'_> {
         Call::new(self.endpoint, self.documents.clone(), &self.parameters)
-            .named(self.request)
-            .from_origins(self.origins.clone())
-            .until(deadline, cancellation)
-            .within(bytes_max)
+            .with_request_id(self.request)
+            .with_origins(self.origins.clone())
+            .with_deadline(deadline, cancellation)
+            .with_bytes_max(bytes_max)
     }
 }
 
@@ -84,12 +84,12 @@ pub(crate) fn by(
 
 /// The message that says how a call ended.
 pub(crate) fn reply(result: Result<Answer, ExecutorError>) -> DataRequestProto {
-    let Answer { documents, failures, results, relayed } = match result {
+    let Answer { documents, failures, results, remote_results } = match result {
         Ok(answer) => answer,
         Err(error) => return failed(&error),
     };
     let mut parameters = Map::new();
-    let results: Map<_, _> = results.into_iter().chain(relayed).collect();
+    let results: Map<_, _> = results.into_iter().chain(remote_results).collect();
     if !results.is_empty() {
         parameters.insert(RESULTS.to_owned(), results.into());
     }

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::BufMut as _;
-use flowrun_sdk::wire::jina::DataRequestProto;
-use flowrun_sdk::wire::{self, Failed, Reply};
 use flowrun_sdk::{
-    Answer, AsyncExecutor, BuildError, Call, ErrorKind, ExecutorError, Failure, Health, Instance, Origin,
-    RequestParameters, async_trait,
+    Answer, AsyncExecutor, BuildError, Call, ErrorKind, ExecutorError, FailedDocument, Health, Instance,
+    Origin, RequestParameters, async_trait,
 };
+use flowrun_wire::jina::DataRequestProto;
+use flowrun_wire::{Reply, ReplyFailure};
 use prost::Message as _;
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -35,7 +35,7 @@ pub(crate) fn executor(recipe: Recipe, health: Health) -> Result<Instance, Build
         endpoints: ready.endpoints.clone(),
         ranking: ready.ranking,
         batching: ready.batching.clone(),
-        ..Instance::task(Caller(keeper))
+        ..Instance::new_async(Caller(keeper))
     };
     Ok(instance.with_concurrency(if ready.several { concurrency } else { 1 }))
 }
@@ -47,8 +47,8 @@ impl AsyncExecutor for Caller {
         call.check()?;
         let left = call.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let nanoseconds = left.map_or(u64::MAX, |left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
-        let message = wire::ask(
-            call.request().to_owned(),
+        let message = flowrun_wire::request_message(
+            call.request_id().to_owned(),
             call.endpoint(),
             &parameters(call),
             call.documents(),
@@ -69,8 +69,8 @@ impl AsyncExecutor for Caller {
                 format_args!("the executor's process answered nonsense: {error}"),
             )
         })?;
-        let reply = wire::answer(reply).map_err(|failed| failed.error)?;
-        call.absorb(answer(reply, call));
+        let reply = flowrun_wire::decode_reply(reply).map_err(|failed| failed.error)?;
+        call.merge_answer(answer(reply, call));
         Ok(())
     }
 
@@ -86,16 +86,16 @@ fn parameters<'a>(call: &Call<'a>) -> Cow<'a, RequestParameters> {
     }
     let mut parameters = call.parameters().clone();
     let origin = |origin: &Origin| json!([&*origin.executor, origin.documents]);
-    parameters.insert(wire::ORIGINS.to_owned(), call.origins().iter().map(origin).collect());
+    parameters.insert(flowrun_wire::ORIGINS.to_owned(), call.origins().iter().map(origin).collect());
     Cow::Owned(parameters)
 }
 
 /// What a reply leaves behind here.
 fn answer(reply: Reply, call: &Call<'_>) -> Answer {
-    let failure = |Failed { document, error, .. }: Failed| {
+    let failure = |ReplyFailure { document, error, .. }: ReplyFailure| {
         let sent = call.documents().iter().find(|sent| sent.id == document);
         let label = sent.map_or_else(|| document.clone(), |sent| sent.label().to_owned());
-        Failure { id: document, label, error }
+        FailedDocument { id: document, label, error }
     };
     let failures = reply.failures.into_iter().map(failure).collect();
     Answer { documents: reply.documents, failures, results: reply.results, ..Answer::default() }

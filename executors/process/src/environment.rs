@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn variables_are_texts() {
         let variables = json!({"A": 1, "B": "two", "C": true, "RR": "RR"});
-        let found = of(variables.as_object().unwrap(), &Context::alone("."));
+        let found = of(variables.as_object().unwrap(), &Context::standalone("."));
         let expected = [("A", "1"), ("B", "two"), ("C", "true"), ("RR", "RR")];
         assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{Build, BuildError, Context, ExecutorType, Instance, Value, guard, parse};
+use flowrun_sdk::{Build, BuildError, Context, ExecutorType, Instance, Value, guard, parse_parameters};
 use serde_json::{Map, json};
 
 use crate::program::{Program, unknown};
@@ -39,7 +39,7 @@ pub const ISOLATED_EXECUTOR: ExecutorType = ExecutorType::new::<IsolatedParamete
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let IsolatedParameters { executor, with, library, sha256, roots, env } = parse(build)?;
+    let IsolatedParameters { executor, with, library, sha256, roots, env } = parse_parameters(build)?;
     let program = Program::known().ok_or_else(|| BuildError::failed(unknown()))?;
     let context = &build.context;
     let library =
@@ -66,7 +66,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 /// The directories that documents are confined to here.
 fn confined() -> Option<Vec<String>> {
     let text = |path: &PathBuf| path.to_string_lossy().into_owned();
-    guard::confined().map(|roots| roots.iter().map(text).collect())
+    guard::allowed_directories().map(|roots| roots.iter().map(text).collect())
 }
 
 fn to_json(context: &Context) -> Value {
@@ -102,7 +102,7 @@ pub(crate) fn context(value: &Value) -> Context {
         read_only: value.get("read_only") == Some(&Value::Bool(true)),
         threads: number("threads", 1),
         concurrency: number("concurrency", 1),
-        ..Context::alone(text("workspace"))
+        ..Context::standalone(text("workspace"))
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
             read_only: true,
             threads: 4,
             concurrency: 5,
-            ..Context::alone("/shelves/2")
+            ..Context::standalone("/shelves/2")
         };
         assert_eq!(to_json(&context(&to_json(&sent))), to_json(&sent));
     }

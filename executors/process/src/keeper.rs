@@ -180,8 +180,8 @@ impl Watch {
         let down = down.map(|how| format!("its process {}", how.lines().next().unwrap_or_default()));
         let troubles: Vec<String> = [often, down, told].into_iter().flatten().collect();
         match troubles.is_empty() {
-            true => self.health.recover(),
-            false => self.health.fail(troubles.join("; ")),
+            true => self.health.set_healthy(),
+            false => self.health.set_unhealthy(troubles.join("; ")),
         }
     }
 }

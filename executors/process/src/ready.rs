@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use flowrun_sdk::wire::Schema;
-use flowrun_sdk::{Batching, Endpoints, MetricKind, Metrics, Order, Ranking, Reading, Value};
+use flowrun_sdk::{Batching, Endpoints, MetricKind, MetricSample, Metrics, Order, Ranking, Value};
+use flowrun_wire::Schema;
 use serde_json::{Map, json};
 
 /// What a child says when it can be called.
@@ -86,7 +86,7 @@ fn read((endpoint, settings): (&String, &Value)) -> Option<(String, Batching)> {
 }
 
 /// What a child tells of its executor's health and numbers.
-pub(crate) fn tell(trouble: Option<String>, readings: &[Reading]) -> Value {
+pub(crate) fn tell(trouble: Option<String>, readings: &[MetricSample]) -> Value {
     let readings = readings.iter().map(|reading| {
         let counter = reading.kind == MetricKind::Counter;
         json!({"name": reading.name, "help": reading.help, "counter": counter, "value": reading.value})
@@ -149,20 +149,20 @@ mod tests {
         theirs.counter("hits_total", "Hits.").add(5);
         theirs.gauge("size", "Size.").set(2.5);
         let value = |name: &str| {
-            ours.readings().into_iter().find(|reading| reading.name == name).map(|reading| reading.value)
+            ours.samples().into_iter().find(|reading| reading.name == name).map(|reading| reading.value)
         };
         let mut numbers = Numbers::default();
-        numbers.take(&tell(None, &theirs.readings()), &ours);
+        numbers.take(&tell(None, &theirs.samples()), &ours);
         theirs.counter("hits_total", "Hits.").add(2);
         assert_eq!(
-            numbers.take(&tell(Some("full".to_owned()), &theirs.readings()), &ours),
+            numbers.take(&tell(Some("full".to_owned()), &theirs.samples()), &ours),
             Some("full".into())
         );
         assert_eq!((value("hits_total"), value("size")), (Some(7.0), Some(2.5)));
         // A new child counts from nothing.
         let again = Metrics::default();
         again.counter("hits_total", "Hits.").add(1);
-        Numbers::default().take(&tell(None, &again.readings()), &ours);
+        Numbers::default().take(&tell(None, &again.samples()), &ours);
         assert_eq!(value("hits_total"), Some(8.0));
     }
 }

@@ -13,12 +13,12 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
-use flowrun_sdk::wire::Schema;
-use flowrun_sdk::wire::jina::DataRequestProto;
 use flowrun_sdk::{
-    AsyncExecutor, Build, BuildError, Cancellation, Catalog, Context, ErrorKind, Executor, ExecutorError,
-    ExecutorType, Instance, LibraryRequest, Value, Worker, guard,
+    AsyncExecutor, BoxedExecutor, Build, BuildError, Cancellation, Catalog, Context, ErrorKind, Executor,
+    ExecutorError, ExecutorType, Instance, LibraryRequest, Value, guard,
 };
+use flowrun_wire::Schema;
+use flowrun_wire::jina::DataRequestProto;
 use parking_lot::Mutex;
 use prost::Message as _;
 use rustix::process::{Signal, kill_current_process_group, set_parent_process_death_signal};
@@ -79,7 +79,7 @@ pub fn serve(catalog: &Catalog) -> io::Result<()> {
     }
     if let Some(roots) = start.get("confined").and_then(Value::as_array) {
         let roots: Vec<PathBuf> = roots.iter().filter_map(Value::as_str).map(PathBuf::from).collect();
-        guard::confine(&roots);
+        guard::restrict_files_to(&roots);
     }
     let context = context(start.get("context").unwrap_or(&Value::Null));
     let child = Arc::new(Child {
@@ -105,9 +105,9 @@ pub fn serve(catalog: &Catalog) -> io::Result<()> {
             let _ = kill_current_process_group(Signal::KILL);
         }
     })?;
-    let end = match instance.worker {
-        Worker::Thread(executor) => child.compute(executor, &recipe, &ordered),
-        Worker::Task(executor) => child.wait(&tasks, executor.into(), &ordered),
+    let end = match instance.executor {
+        BoxedExecutor::Sync(executor) => child.compute(executor, &recipe, &ordered),
+        BoxedExecutor::Async(executor) => child.wait(&tasks, executor.into(), &ordered),
     };
     drop(within);
     let error = end.err().map(|error| error.message().to_owned());
@@ -143,7 +143,7 @@ fn of_library(catalog: &Catalog, library: &Value, name: &str) -> Result<Option<E
         library.get("roots").and_then(Value::as_array).into_iter().flatten().filter_map(text).collect();
     let sha256 = library.get("sha256").and_then(Value::as_str);
     let request = LibraryRequest { path: &path, roots: &roots, sha256 };
-    let offered = catalog.library(&request).map_err(BuildError::Library)?;
+    let offered = catalog.open_library(&request).map_err(BuildError::Library)?;
     Ok(offered.iter().find(|kind| kind.name == name).copied())
 }
 
@@ -168,7 +168,7 @@ fn ready(instance: &Instance) -> Ready {
         endpoints: instance.endpoints.clone(),
         ranking: instance.ranking,
         batching: instance.batching.clone(),
-        several: matches!(instance.worker, Worker::Task(_)),
+        several: matches!(instance.executor, BoxedExecutor::Async(_)),
         interruptible: false,
         schema: Schema::V1,
         about: String::new(),
@@ -245,12 +245,12 @@ impl Child {
                     panicked = true;
                     Err(panic_error(&*panic))
                 });
-                result.map(|()| call.finish())
+                result.map(|()| call.into_answer())
             });
             if panicked {
                 // Whatever state it left behind goes with it. Without another one this process has no purpose, and the
                 // parent starts the next.
-                let Ok(Instance { worker: Worker::Thread(another), .. }) = recipe.make() else {
+                let Ok(Instance { executor: BoxedExecutor::Sync(another), .. }) = recipe.make() else {
                     self.reply(asked.number, &reply);
                     return Err(ExecutorError::new(ErrorKind::Internal, "the executor cannot be made anew"));
                 };
@@ -283,7 +283,7 @@ impl Child {
                                 Err(ExecutorError::new(ErrorKind::Cancelled, "the request was given up"))
                             }
                         };
-                        answered::reply(result.map(|()| call.finish()))
+                        answered::reply(result.map(|()| call.into_answer()))
                     }
                 };
                 child.reply(asked.number, &reply);
@@ -316,7 +316,7 @@ impl Child {
             }
             told.last = Some(Instant::now());
         }
-        let now = tell(self.context.health.trouble(), &self.context.metrics.readings());
+        let now = tell(self.context.health.unhealthy_reason(), &self.context.metrics.samples());
         if let Ok(frame) = told(Kind::Told, &now) {
             let _ = self.say(&frame);
         }

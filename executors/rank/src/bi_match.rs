@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::{Hit, Hits, Id, Ranked, Ranker, executor};
 
@@ -69,7 +69,7 @@ impl Ranker for BiMatchRanker {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let BiMatchRankerParameters { d_miss, keep_chunks } = parse(build)?;
+    let BiMatchRankerParameters { d_miss, keep_chunks } = parse_parameters(build)?;
     if d_miss <= 0.0 {
         return Err(BuildError::parameter("d_miss", format_args!("must be more than 0, but is {d_miss}")));
     }

@@ -1,6 +1,6 @@
 //! `BM25Ranker`: as `TfIdfRanker`, with weights that level off and know long documents from short ones.
 
-use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::terms::{DocumentFrequencies, weighted_mean};
 use crate::{Hits, Ranked, Ranker, executor};
@@ -61,7 +61,7 @@ impl Ranker for Bm25Ranker {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let Bm25RankerParameters { k, b, threshold, keep_chunks } = parse(build)?;
+    let Bm25RankerParameters { k, b, threshold, keep_chunks } = parse_parameters(build)?;
     if k < 0.0 {
         return Err(BuildError::parameter("k", format_args!("must be at least 0, but is {k}")));
     }

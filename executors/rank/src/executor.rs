@@ -12,9 +12,9 @@ use crate::{Ranked, Ranker, query};
 /// chunks go unless they are to be kept.
 pub(crate) fn instance<R: Ranker + 'static>(ranker: R, keep_chunks: bool) -> Instance {
     // A ranker finds as many documents as were hit; only a request cuts them.
-    Instance::thread(RankExecutor { ranker, keep_chunks })
-        .for_endpoints(["/search"])
-        .ranked(Order::Descending, usize::MAX)
+    Instance::new(RankExecutor { ranker, keep_chunks })
+        .with_endpoints(["/search"])
+        .with_ranking(Order::Descending, usize::MAX)
 }
 
 struct RankExecutor<R> {
@@ -25,7 +25,7 @@ struct RankExecutor<R> {
 impl<R: Ranker> Executor for RankExecutor<R> {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let top_k = call.top_k(usize::MAX)?;
-        call.each(&AccessPaths::roots(), |document| {
+        call.for_each(&AccessPaths::roots(), |document| {
             document.matches = self.rank(document, top_k)?;
             if !self.keep_chunks {
                 document.chunks = Documents::new();

@@ -1,6 +1,6 @@
 //! `MaxRanker`: a document is as good as its most similar chunk.
 
-use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::{Hits, Ranked, Ranker, executor};
 
@@ -32,6 +32,6 @@ impl Ranker for MaxRanker {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: MaxRankerParameters = parse(build)?;
+    let parameters: MaxRankerParameters = parse_parameters(build)?;
     Ok(executor::instance(MaxRanker, parameters.keep_chunks))
 }

@@ -1,6 +1,6 @@
 //! `MinRanker`: a document is as good as its nearest chunk.
 
-use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::{Hits, Ranked, Ranker, executor};
 
@@ -40,6 +40,6 @@ impl Ranker for MinRanker {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: MinRankerParameters = parse(build)?;
+    let parameters: MinRankerParameters = parse_parameters(build)?;
     Ok(executor::instance(MinRanker, parameters.keep_chunks))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use flowrun_sdk::{Document, ExecutorError, Parameter as _, SIBLINGS, Value};
+use flowrun_sdk::{Document, ExecutorError, Parameter as _, SIBLINGS_TAG, Value};
 
 use crate::{Hit, Hits, Id, Ranker};
 
@@ -55,7 +55,7 @@ fn hit<'a>(chunk: &'a Document, found: &'a Document, ranker: &impl Ranker) -> Re
 }
 
 fn siblings_of(found: &Document) -> Result<u32, String> {
-    let tag = found.tags.get(SIBLINGS);
+    let tag = found.tags.get(SIBLINGS_TAG);
     let tag: &Value = tag.ok_or("has no tag `siblings`, which tells how many chunks its document has")?;
     let count = u32::parse(tag).filter(|count| *count > 0);
     count.ok_or_else(|| format!("has the tag `siblings` {tag}, which is not an integer ≥ 1"))

@@ -1,6 +1,6 @@
 //! `SimpleAggregateRanker`: one number out of many, by a function of choice.
 
-use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::{Hits, Ranked, Ranker, executor};
 
@@ -91,7 +91,7 @@ impl Ranker for SimpleAggregateRanker {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: SimpleAggregateRankerParameters = parse(build)?;
+    let parameters: SimpleAggregateRankerParameters = parse_parameters(build)?;
     let SimpleAggregateRankerParameters { aggregate_function, inverse_score, keep_chunks } = parameters;
     Ok(executor::instance(SimpleAggregateRanker { aggregate_function, inverse_score }, keep_chunks))
 }

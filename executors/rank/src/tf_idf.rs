@@ -1,6 +1,6 @@
 //! `TfIdfRanker`: chunks of the query that hit few others tell more than those that hit everything.
 
-use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::terms::{DocumentFrequencies, weighted_mean};
 use crate::{Hits, Ranked, Ranker, executor};
@@ -49,6 +49,6 @@ impl Ranker for TfIdfRanker {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let TfIdfRankerParameters { threshold, keep_chunks } = parse(build)?;
+    let TfIdfRankerParameters { threshold, keep_chunks } = parse_parameters(build)?;
     Ok(executor::instance(TfIdfRanker { threshold }, keep_chunks))
 }

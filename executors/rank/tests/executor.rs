@@ -2,18 +2,23 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
 
 use flowrun_rank::EXECUTORS;
-use flowrun_sdk::testing::Bench;
-use flowrun_sdk::{Answer, Catalog, Context, Document, Endpoints, NamedScore, Order, Ranking, Value, Worker};
+use flowrun_sdk::testing::ExecutorHarness;
+use flowrun_sdk::{
+    Answer, BoxedExecutor, Catalog, Context, Document, Endpoints, NamedScore, Order, Ranking, Value,
+};
 use serde_json::json;
 
-fn bench(name: &str, with: &Value) -> Bench {
+fn bench(name: &str, with: &Value) -> ExecutorHarness {
     let catalog = Catalog::new([EXECUTORS]);
-    Bench::new(catalog.get(name).unwrap(), with, Context::alone(".")).unwrap()
+    ExecutorHarness::new(catalog.get(name).unwrap(), with, Context::standalone(".")).unwrap()
 }
 
 fn refusal(name: &str, with: &Value) -> String {
     let catalog = Catalog::new([EXECUTORS]);
-    Bench::new(catalog.get(name).unwrap(), with, Context::alone(".")).err().unwrap().to_string()
+    ExecutorHarness::new(catalog.get(name).unwrap(), with, Context::standalone("."))
+        .err()
+        .unwrap()
+        .to_string()
 }
 
 fn search(name: &str, queries: Vec<Document>) -> Answer {
@@ -22,7 +27,7 @@ fn search(name: &str, queries: Vec<Document>) -> Answer {
 
 /// A chunk of `document` that was found at that distance.
 fn found(document: &str, chunk: u32, distance: f32) -> Document {
-    let mut found = Document::new(document).chunk(chunk).with_tag("siblings", 2);
+    let mut found = Document::new(document).new_chunk(chunk).with_tag("siblings", 2);
     found.scores.insert("euclidean".to_owned(), NamedScore::new(distance, "Indexer"));
     found.scores.insert("other".to_owned(), NamedScore::new(-1.0, "Indexer"));
     found
@@ -33,7 +38,7 @@ fn query(id: &str, matches: Vec<Vec<Document>>) -> Document {
     let mut query = Document::new(id).with_uri(format!("{id}.gif"));
     let chunk = |(number, matches): (usize, Vec<Document>)| Document {
         matches: matches.into(),
-        ..query.chunk(number)
+        ..query.new_chunk(number)
     };
     query.chunks = matches.into_iter().enumerate().map(chunk).collect();
     query
@@ -55,7 +60,7 @@ fn only_searches_are_ranked_and_the_best_come_first() {
         let instance = bench.instance();
         assert_eq!(instance.endpoints, Endpoints::only(["/search"]), "{}", kind.name);
         assert_eq!(instance.ranking, Some(Ranking { order: Order::Descending, top_k: usize::MAX }));
-        assert!(matches!(instance.worker, Worker::Thread(_)));
+        assert!(matches!(instance.executor, BoxedExecutor::Sync(_)));
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use flowrun_rank::{
     BiMatchRanker, Bm25Ranker, EXECUTORS, Hit, Hits, Id, MaxRanker, MinRanker, Ranked, Ranker, TfIdfRanker,
 };
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Catalog, Context, Document, NamedScore, Value};
 
 const TOLERANCE: f64 = 1e-6;
@@ -138,7 +138,7 @@ fn every_executor_with_its_defaults_agrees_with_jina_on_what_a_request_carries()
     for (number, case) in cases().iter().enumerate() {
         for name in case.results.keys() {
             let kind = catalog.get(name).unwrap_or_else(|| panic!("there is no {name}"));
-            let mut bench = Bench::new(kind, &Value::Null, Context::alone(".")).unwrap();
+            let mut bench = ExecutorHarness::new(kind, &Value::Null, Context::standalone(".")).unwrap();
             let answer = bench.call("/search", vec![case.query()], &Value::Null).unwrap();
             assert_eq!(answer.failures, []);
             let matches = answer.documents[0].matches.iter();

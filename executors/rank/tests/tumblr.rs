@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
 
 use flowrun_rank::EXECUTORS;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Catalog, Context, Document, NamedScore, Value};
 
 /// The embeddings of a clip's frames.
@@ -24,7 +24,7 @@ fn found(frame: &[f64], clips: &[(String, Frames)]) -> Vec<Document> {
     let of_clip = |(name, frames): &(String, Frames)| {
         let clip = Document::new(name);
         let found = |(number, stored): (usize, &Vec<f64>)| {
-            let mut found = clip.chunk(number).with_tag("siblings", frames.len());
+            let mut found = clip.new_chunk(number).with_tag("siblings", frames.len());
             let score = NamedScore::new(euclidean(frame, stored), "Indexer");
             found.scores.insert("euclidean".to_owned(), score);
             found
@@ -38,7 +38,7 @@ fn query(frames: &Frames, clips: &[(String, Frames)]) -> Document {
     let mut query = Document::new("query");
     let chunk = |(number, frame): (usize, &Vec<f64>)| Document {
         matches: found(frame, clips).into(),
-        ..query.chunk(number)
+        ..query.new_chunk(number)
     };
     query.chunks = frames.iter().enumerate().map(chunk).collect();
     query
@@ -51,7 +51,7 @@ fn clips_are_ranked_as_in_the_recorded_search() {
     let clips = clips(&recorded);
     let catalog = Catalog::new([EXECUTORS]);
     let kind = catalog.get("BiMatchRanker").unwrap();
-    let mut bench = Bench::new(kind, &Value::Null, Context::alone(".")).unwrap();
+    let mut bench = ExecutorHarness::new(kind, &Value::Null, Context::standalone(".")).unwrap();
     let results = recorded["results"].as_array().unwrap();
     assert_eq!(results.len(), 6);
     for result in results {

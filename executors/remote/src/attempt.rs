@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::wire::jina::DataRequestProto;
-use flowrun_sdk::wire::{self, Reply, Schema};
 use flowrun_sdk::{Call, Documents, ErrorKind, ExecutorError, RequestParameters};
+use flowrun_wire::jina::DataRequestProto;
+use flowrun_wire::{Reply, Schema};
 use tonic::Code;
 use tonic::metadata::{Ascii, MetadataValue};
 
@@ -72,7 +72,7 @@ impl<'a> Question<'a> {
             .parse()
             .map_err(|_| ExecutorError::input("the endpoint has characters in it that cannot be sent"))?;
         Ok(Self {
-            id: call.request(),
+            id: call.request_id(),
             endpoint,
             head,
             parameters: call.parameters(),
@@ -89,7 +89,8 @@ impl<'a> Question<'a> {
             return message.clone();
         }
         let id = self.id.to_owned();
-        let message = wire::ask(id, self.endpoint, self.parameters, &self.documents, schema);
+        let message =
+            flowrun_wire::request_message(id, self.endpoint, self.parameters, &self.documents, schema);
         self.message = Some((schema, message.clone()));
         message
     }
@@ -136,7 +137,7 @@ impl<'a> Question<'a> {
             request
         };
         let reply = link.ask(request).await.map_err(|no_reply| ended(no_reply, &place.address))?;
-        wire::answer(reply).map(Some).map_err(|failed| {
+        flowrun_wire::decode_reply(reply).map(Some).map_err(|failed| {
             let executor = match failed.executor.as_str() {
                 "" => String::new(),
                 name => format!("`{name}` at "),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::wire::{Failed, Reply};
 use flowrun_sdk::{
-    Answer, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Failure, Health, Instance,
-    async_trait, parse,
+    Answer, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, FailedDocument, Health,
+    Instance, async_trait, parse_parameters,
 };
+use flowrun_wire::{Reply, ReplyFailure};
 
 use crate::attempt::{Ended, Patience, Question};
 use crate::link::Manner;
@@ -53,14 +53,14 @@ impl Reach {
     /// Tells whether anybody can be reached.
     pub(crate) fn tell(&self) {
         match self.places.trouble() {
-            Some(trouble) => self.health.fail(trouble),
-            None => self.health.recover(),
+            Some(trouble) => self.health.set_unhealthy(trouble),
+            None => self.health.set_healthy(),
         }
     }
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: RemoteParameters = parse(build)?;
+    let parameters: RemoteParameters = parse_parameters(build)?;
     let Addresses(addresses) = parameters.addresses;
     let count = addresses.len();
     if count > ADDRESSES_MAX {
@@ -93,7 +93,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         timeout_send: u64::try_from(parameters.timeout_send).ok().map(Duration::from_millis),
         tries: retries.unwrap_or(RETRIES_DEFAULT.max(count)).saturating_add(1),
     };
-    Ok(Instance::task(executor).of_copies(count))
+    Ok(Instance::new_async(executor).with_backends(count))
 }
 
 #[async_trait]
@@ -130,7 +130,7 @@ impl AsyncExecutor for Remote {
                     place.answered();
                     self.reach.tell();
                     if let Some(reply) = reply {
-                        call.absorb(answer(reply, &place.address, call));
+                        call.merge_answer(answer(reply, &place.address, call));
                     }
                     return Ok(());
                 }
@@ -154,17 +154,17 @@ impl AsyncExecutor for Remote {
 /// What a reply leaves behind here.
 fn answer(reply: Reply, address: &Address, call: &Call<'_>) -> Answer {
     let sent = call.documents();
-    let failure = |Failed { document, executor, error }: Failed| {
+    let failure = |ReplyFailure { document, executor, error }: ReplyFailure| {
         let label = sent.iter().find(|sent| sent.id == document).map(|sent| sent.label().to_owned());
         let message = format!("{} (in `{executor}` at {address})", error.message());
-        Failure {
+        FailedDocument {
             label: label.unwrap_or_else(|| document.clone()),
             id: document,
             error: ExecutorError::new(error.kind(), message),
         }
     };
     let failures = reply.failures.into_iter().map(failure).collect();
-    Answer { documents: reply.documents, failures, relayed: reply.results, ..Answer::default() }
+    Answer { documents: reply.documents, failures, remote_results: reply.results, ..Answer::default() }
 }
 
 /// That an executor elsewhere cannot be watched over.
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     fn made(with: &flowrun_sdk::Value) -> Result<Instance, BuildError> {
-        let build = Build { with: with.as_object().unwrap().clone(), context: Context::alone(".") };
+        let build = Build { with: with.as_object().unwrap().clone(), context: Context::standalone(".") };
         create(&build)
     }
 
@@ -196,7 +196,7 @@ mod tests {
             assert!(error.contains(named), "{error}");
         }
         let instance = made(&json!({"addresses": ["127.0.0.1:1", "127.0.0.1:2"]})).unwrap();
-        assert_eq!(instance.copies, 2);
+        assert_eq!(instance.backends, 2);
     }
 
     #[test]
@@ -211,18 +211,18 @@ mod tests {
                 .as_object()
                 .unwrap()
                 .clone(),
-            context: Context::alone("."),
+            context: Context::standalone("."),
         };
         let health = build.context.health.clone();
         let instance = create(&build).unwrap();
-        let flowrun_sdk::Worker::Task(executor) = instance.worker else { panic!("it waits") };
+        let flowrun_sdk::BoxedExecutor::Async(executor) = instance.executor else { panic!("it waits") };
         let parameters = flowrun_sdk::RequestParameters::new();
         let mut call = Call::new("/x", flowrun_sdk::Documents::new(), &parameters);
         let error = executor.execute(&mut call).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Resource);
         for address in ["127.0.0.1:1: ", "127.0.0.1:2: "] {
             assert!(error.message().contains(address), "{error}");
-            assert!(health.trouble().unwrap().contains(address));
+            assert!(health.unhealthy_reason().unwrap().contains(address));
         }
     }
 }

@@ -2,7 +2,7 @@
 //! over gRPC.
 //!
 //! A [`Channel`] is one connection; a place is an address with the connection that it has or will have; several of
-//! them are the replicas that a call may go to. What goes over the wire is said by `flowrun_sdk::wire`. Deliberately
+//! them are the replicas that a call may go to. What goes over the wire is said by `flowrun_wire`. Deliberately
 //! not here: addresses that come with a request, discovery of services, anything that listens.
 
 mod address;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use flowrun_sdk::wire::Schema;
-use flowrun_sdk::wire::jina::{DataRequestProto, EndpointsProto, JinaInfoProto};
+use flowrun_wire::Schema;
+use flowrun_wire::jina::{DataRequestProto, EndpointsProto, JinaInfoProto};
 use tonic::Code;
 use tonic::codegen::http::uri::PathAndQuery;
 

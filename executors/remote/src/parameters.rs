@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 use serde_json::Map;
 
 use crate::Address;
@@ -35,8 +35,8 @@ flowrun_sdk::parameters! {
 pub(crate) struct Addresses(pub(crate) Vec<Address>);
 
 impl Parameter for Addresses {
-    const KIND: Kind =
-        Kind::Other("`HOST:PORT`, `grpc://HOST:PORT` or `grpcs://HOST:PORT`, or a list of these");
+    const KIND: ParameterKind =
+        ParameterKind::Other("`HOST:PORT`, `grpc://HOST:PORT` or `grpcs://HOST:PORT`, or a list of these");
 
     fn parse(value: &Value) -> Option<Self> {
         let texts: Vec<&str> = match value {
@@ -66,7 +66,7 @@ pub(crate) enum Spoken {
 }
 
 impl Parameter for Spoken {
-    const KIND: Kind = Kind::Choice(&["auto", "v1", "v2"]);
+    const KIND: ParameterKind = ParameterKind::Choice(&["auto", "v1", "v2"]);
 
     fn parse(value: &Value) -> Option<Self> {
         match value.as_str()? {

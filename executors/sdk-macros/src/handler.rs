@@ -72,7 +72,7 @@ impl Handler {
                 Argument::Documents => quote!(call.documents_mut()),
                 Argument::Parameters(of) => {
                     before.extend(quote_spanned! {of.span()=>
-                        let #variable: #of = ::flowrun_sdk::endpoint::parameters(call)?;
+                        let #variable: #of = ::flowrun_sdk::endpoint::request_parameters(call)?;
                     });
                     match self.one_by_one {
                         true => quote!(::std::clone::Clone::clone(&#variable)),
@@ -82,12 +82,12 @@ impl Handler {
             });
         }
         let awaited = self.is_async.then(|| quote!(.await));
-        let settle = quote!(::flowrun_sdk::endpoint::Handled::settle);
+        let settle = quote!(::flowrun_sdk::endpoint::HandlerOutput::apply);
         if self.one_by_one {
             let paths = quote!(::flowrun_sdk::AccessPaths::roots());
             return quote!({
                 #before
-                call.each(&#paths, |document| ::flowrun_sdk::endpoint::Changed::settle(self.#name(#(#given),*)))
+                call.for_each(&#paths, |document| ::flowrun_sdk::endpoint::UnitOutput::into_result(self.#name(#(#given),*)))
             });
         }
         quote!({

@@ -102,7 +102,7 @@ fn computing(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemFn>) 
     let (of, arms) = (&item.self_ty, arms(handlers));
     let close = closing(close, false)?.map(|close| {
         quote!(fn close(&mut self) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
-            ::flowrun_sdk::endpoint::Changed::settle(self.#close())
+            ::flowrun_sdk::endpoint::UnitOutput::into_result(self.#close())
         })
     });
     Ok(quote! {
@@ -128,7 +128,7 @@ fn closing(close: Option<&ImplItemFn>, waits: bool) -> Result<Option<&Ident>> {
 fn waiting(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemFn>) -> Result<TokenStream> {
     let close = closing(close, true)?.map(|close| {
         quote!(async fn close(&self) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
-            ::flowrun_sdk::endpoint::Changed::settle(self.#close().await)
+            ::flowrun_sdk::endpoint::UnitOutput::into_result(self.#close().await)
         })
     });
     let (generics, _, conditions) = item.generics.split_for_impl();
@@ -149,12 +149,12 @@ fn instance(item: &ItemImpl, handlers: &[Handler]) -> TokenStream {
     let (generics, _, conditions) = item.generics.split_for_impl();
     let of = &item.self_ty;
     let make = match handlers.iter().any(|handler| handler.is_async) {
-        true => quote!(::flowrun_sdk::Instance::task(executor)),
-        false => quote!(::flowrun_sdk::Instance::thread(executor)),
+        true => quote!(::flowrun_sdk::Instance::new_async(executor)),
+        false => quote!(::flowrun_sdk::Instance::new(executor)),
     };
     let every = handlers.iter().any(|handler| handler.endpoints.is_empty());
     let endpoints: Vec<&LitStr> = handlers.iter().flat_map(|handler| &handler.endpoints).collect();
-    let endpoints = (!every).then(|| quote!(.for_endpoints([#(#endpoints),*])));
+    let endpoints = (!every).then(|| quote!(.with_endpoints([#(#endpoints),*])));
     quote! {
         impl #generics ::std::convert::From<#of> for ::flowrun_sdk::Instance #conditions {
             fn from(executor: #of) -> Self {
@@ -204,8 +204,8 @@ fn kind(item: &ItemImpl, create: &ImplItemFn) -> Result<TokenStream> {
         impl #of {
             /// The kind of executor that this is: its name, its parameters, and how one is made.
             pub const TYPE: ::flowrun_sdk::ExecutorType = ::flowrun_sdk::ExecutorType::new::<#parameters>(#name, #summary, |build| {
-                let made = #of::#method(::flowrun_sdk::parse(build)? #context);
-                ::flowrun_sdk::endpoint::Created::settle(made).map(::flowrun_sdk::Instance::from)
+                let made = #of::#method(::flowrun_sdk::parse_parameters(build)? #context);
+                ::flowrun_sdk::endpoint::CreateOutput::into_result(made).map(::flowrun_sdk::Instance::from)
             });
         }
     })

@@ -10,16 +10,16 @@ pub struct Answer {
     /// The documents that go on to the next pod.
     pub documents: Documents,
     /// The documents that failed alone.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailedDocument>,
     /// What the executor has to say beside its documents; a client finds it under `__results__`.
     pub results: Map<String, Value>,
     /// What executors elsewhere had to say that this one called: it goes on under the names that it came with.
-    pub relayed: Map<String, Value>,
+    pub remote_results: Map<String, Value>,
 }
 
 /// A document that failed alone, while the rest of its request went on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct FailedDocument {
     /// The id of the document, one of the roots of the request.
     pub id: String,
     /// What to call it in a message for people: its URI, or else its id.
@@ -28,7 +28,7 @@ pub struct Failure {
     pub error: ExecutorError,
 }
 
-impl Failure {
+impl FailedDocument {
     pub(crate) fn new(document: &Document, error: ExecutorError) -> Self {
         Self { id: document.id.clone(), label: document.label().to_owned(), error }
     }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::parameters::shown;
 use crate::{
-    AccessPaths, Answer, CallBudget, Cancellation, Document, Documents, ExecutorError, Failure, Origin,
-    Parameter,
+    AccessPaths, Answer, CallBudget, Cancellation, Document, Documents, ExecutorError, FailedDocument,
+    Origin, Parameter,
 };
 
 /// The parameters of a request: a JSON object.
@@ -23,9 +23,9 @@ pub struct Call<'a> {
     documents: Documents,
     origins: Vec<Origin>,
     budget: CallBudget,
-    failures: Vec<Failure>,
+    failures: Vec<FailedDocument>,
     results: Map<String, Value>,
-    relayed: Map<String, Value>,
+    remote_results: Map<String, Value>,
 }
 
 impl<'a> Call<'a> {
@@ -41,75 +41,75 @@ impl<'a> Call<'a> {
             budget: CallBudget::unbounded(),
             failures: Vec::new(),
             results: Map::new(),
-            relayed: Map::new(),
+            remote_results: Map::new(),
         }
     }
 
     /// The same call, for the request of that id.
     #[must_use]
-    pub fn named(self, request: &'a str) -> Self {
+    pub fn with_request_id(self, request: &'a str) -> Self {
         Self { request, ..self }
     }
 
     /// The same call, whose documents came from there.
     #[must_use]
-    pub fn from_origins(self, origins: Vec<Origin>) -> Self {
+    pub fn with_origins(self, origins: Vec<Origin>) -> Self {
         Self { origins, ..self }
     }
 
     /// The same call, to be given up at `deadline` or at the sign.
     #[must_use]
-    pub fn until(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
-        Self { budget: self.budget.until(deadline, cancellation), ..self }
+    pub fn with_deadline(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
+        Self { budget: self.budget.with_deadline(deadline, cancellation), ..self }
     }
 
-    /// The same call, whose documents may hold `bytes_max` bytes ([`Document::bytes`]).
+    /// The same call, whose documents may hold `bytes_max` bytes ([`Document::memory_bytes`]).
     #[must_use]
-    pub fn within(self, bytes_max: usize) -> Self {
-        Self { budget: self.budget.within(bytes_max, self.documents.bytes()), ..self }
+    pub fn with_bytes_max(self, bytes_max: usize) -> Self {
+        Self { budget: self.budget.with_bytes(bytes_max, self.documents.memory_bytes()), ..self }
     }
 
     /// The call that a part of a compound executor gets: other endpoint and parameters, the same documents and bounds.
     #[must_use]
-    pub fn part<'b>(&mut self, endpoint: &'b str, parameters: &'b RequestParameters) -> Call<'b>
+    pub fn sub_call<'b>(&mut self, endpoint: &'b str, parameters: &'b RequestParameters) -> Call<'b>
     where
         'a: 'b,
     {
-        Call::under(&self.budget, endpoint, self.documents.take(), parameters)
-            .named(self.request)
-            .from_origins(std::mem::take(&mut self.origins))
+        Call::with_budget(&self.budget, endpoint, self.documents.take(), parameters)
+            .with_request_id(self.request)
+            .with_origins(std::mem::take(&mut self.origins))
     }
 
     /// A call of its own under the bounds of another: what a compound executor calls its parts with document by document.
     #[must_use]
-    pub fn under(
+    pub fn with_budget(
         budget: &CallBudget,
         endpoint: &'a str,
         documents: Documents,
         parameters: &'a RequestParameters,
     ) -> Self {
         Self::new(endpoint, documents, parameters)
-            .until(budget.deadline(), budget.cancellation().clone())
-            .within(budget.bytes_max())
+            .with_deadline(budget.deadline(), budget.cancellation().clone())
+            .with_bytes_max(budget.bytes_max())
     }
 
     /// Takes over what a part left behind.
-    pub fn absorb(&mut self, answer: Answer) {
+    pub fn merge_answer(&mut self, answer: Answer) {
         self.documents = answer.documents;
         self.failures.extend(answer.failures);
         self.results.extend(answer.results);
-        self.relayed.extend(answer.relayed);
+        self.remote_results.extend(answer.remote_results);
     }
 
     /// What the call leaves behind.
     #[must_use]
-    pub fn finish(self) -> Answer {
-        let Self { documents, failures, results, relayed, .. } = self;
-        Answer { documents, failures, results, relayed }
+    pub fn into_answer(self) -> Answer {
+        let Self { documents, failures, results, remote_results, .. } = self;
+        Answer { documents, failures, results, remote_results }
     }
 
     /// What names the request in logs; empty when nobody named it.
-    pub fn request(&self) -> &'a str {
+    pub fn request_id(&self) -> &'a str {
         self.request
     }
 
@@ -199,7 +199,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// When the request was given up meanwhile.
-    pub fn read(
+    pub fn for_each_ref(
         &mut self,
         paths: &AccessPaths,
         mut action: impl FnMut(&Document) -> Result<(), ExecutorError>,
@@ -227,7 +227,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// When the request was given up meanwhile. The root that was being changed is then among the failures.
-    pub fn each(
+    pub fn for_each(
         &mut self,
         paths: &AccessPaths,
         mut action: impl FnMut(&mut Document) -> Result<(), ExecutorError>,
@@ -235,7 +235,7 @@ impl<'a> Call<'a> {
         let budget = self.budget();
         self.try_roots(|mut root| {
             paths.visit_mut(&mut root, &mut |document| {
-                budget.settle(document, Document::bytes, &mut action)
+                budget.track_change(document, Document::memory_bytes, &mut action)
             })?;
             Ok(vec![root])
         })
@@ -246,21 +246,21 @@ impl<'a> Call<'a> {
     /// that grows beyond the [`CallBudget`].
     ///
     /// # Errors
-    /// As [`Call::each`].
-    pub fn each_siblings(
+    /// As [`Call::for_each`].
+    pub fn for_each_siblings(
         &mut self,
         paths: &AccessPaths,
         mut action: impl FnMut(&mut Vec<Document>) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
         let budget = self.budget();
-        let bytes = |siblings: &Vec<Document>| siblings.iter().map(Document::bytes).sum();
+        let bytes = |siblings: &Vec<Document>| siblings.iter().map(Document::memory_bytes).sum();
         self.try_roots(|root| {
-            paths.visit_siblings(root, &mut |siblings| budget.settle(siblings, bytes, &mut action))
+            paths.visit_siblings(root, &mut |siblings| budget.track_change(siblings, bytes, &mut action))
         })
     }
 
     /// Sets the root document `id` aside as failed.
-    pub fn fail(&mut self, id: &str, error: &ExecutorError) {
+    pub fn fail_document(&mut self, id: &str, error: &ExecutorError) {
         let positions = self.documents.iter().enumerate().filter(|(_, document)| document.id == id);
         let failed = positions.map(|(position, _)| (position, error.clone())).collect();
         self.set_aside(failed);
@@ -273,8 +273,8 @@ impl<'a> Call<'a> {
     ) -> Result<(), ExecutorError> {
         self.check()?;
         let roots = self.documents.take();
-        let sizes: Vec<usize> = roots.iter().map(Document::bytes).collect();
-        self.budget.restart(sizes.iter().sum());
+        let sizes: Vec<usize> = roots.iter().map(Document::memory_bytes).collect();
+        self.budget.set_used(sizes.iter().sum());
         let mut kept = Vec::with_capacity(roots.len());
         let mut given_up = Ok(());
         for (root, size) in roots.into_iter().zip(sizes) {
@@ -286,12 +286,12 @@ impl<'a> Call<'a> {
                 continue;
             }
             let name = Document::new(root.id.clone()).with_uri(root.uri.clone());
-            let held = self.budget.held();
+            let held = self.budget.used();
             match action(root) {
                 Ok(documents) => kept.extend(documents),
                 Err(error) => {
-                    self.budget.restart(held.saturating_sub(size));
-                    self.failures.push(Failure::new(&name, error));
+                    self.budget.set_used(held.saturating_sub(size));
+                    self.failures.push(FailedDocument::new(&name, error));
                     given_up = self.check();
                 }
             }
@@ -309,7 +309,7 @@ impl<'a> Call<'a> {
         let mut kept = Vec::with_capacity(self.documents.len());
         for (position, document) in self.documents.take().into_iter().enumerate() {
             match failed.next_if(|(failed, _)| *failed == position) {
-                Some((_, error)) => self.failures.push(Failure::new(&document, error)),
+                Some((_, error)) => self.failures.push(FailedDocument::new(&document, error)),
                 None => kept.push(document),
             }
         }

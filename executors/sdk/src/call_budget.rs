@@ -35,19 +35,19 @@ impl fmt::Debug for Sign {
 
 impl Cancellation {
     /// A sign that is given when somebody says so who has to be asked.
-    pub(crate) fn asking(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+    pub(crate) fn polled(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let ask: Ask = Box::new(ask);
         Self(Arc::new(Sign { ask: Some(Mutex::new(Some(ask))), ..Sign::default() }))
     }
 
     /// The sign that is given once each of these is: for a call that several requests wait for.
     #[must_use]
-    pub fn of_all(signs: Vec<Cancellation>) -> Self {
+    pub fn when_all(signs: Vec<Cancellation>) -> Self {
         Self(Arc::new(Sign { all: signs, ..Sign::default() }))
     }
 
     /// Asks no more.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn stop_polling(&self) {
         if let Some(ask) = &self.0.ask {
             *ask.lock() = None;
         }
@@ -94,7 +94,7 @@ impl Cancellation {
 }
 
 /// What a call may still use: the time until its deadline, and the bytes that its documents may still grow by.
-/// Clones are the same budget, so that it can be held while [`Call::each`](crate::Call::each) lends out documents.
+/// Clones are the same budget, so that it can be held while [`Call::for_each`](crate::Call::for_each) lends out documents.
 ///
 /// An executor that makes much of little (pixels of a file, chunks of a document) *takes* the bytes before it
 /// allocates them: the document that asks for too much then fails alone, and memory stays within the bound. Nothing is
@@ -106,15 +106,15 @@ impl Cancellation {
 /// # use flowrun_sdk::{AccessPaths, Call, Document, RequestParameters};
 /// # let parameters = RequestParameters::new();
 /// # let documents = vec![Document::new("small").with_tag("size", 10), Document::new("large").with_tag("size", 9_999)];
-/// let mut call = Call::new("/index", documents.into(), &parameters).within(4_000);
+/// let mut call = Call::new("/index", documents.into(), &parameters).with_bytes_max(4_000);
 /// let budget = call.budget();
-/// call.each(&AccessPaths::roots(), |document| {
+/// call.for_each(&AccessPaths::roots(), |document| {
 ///     let size = document.tags["size"].as_u64().unwrap_or(0) as usize;
-///     budget.take(size)?;
+///     budget.reserve(size)?;
 ///     document.blob = Some(vec![0; size].into());
 ///     Ok(())
 /// })?;
-/// let answer = call.finish();
+/// let answer = call.into_answer();
 /// assert_eq!((answer.documents[0].id.as_str(), answer.failures[0].id.as_str()), ("small", "large"));
 /// # Ok::<(), flowrun_sdk::ExecutorError>(())
 /// ```
@@ -139,12 +139,12 @@ impl CallBudget {
     }
 
     /// The same bytes, until another time.
-    pub(crate) fn until(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
+    pub(crate) fn with_deadline(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
         Self { deadline, cancellation, ..self }
     }
 
     /// The same time, for documents that hold so many bytes and may hold `bytes_max`.
-    pub(crate) fn within(self, bytes_max: usize, held: usize) -> Self {
+    pub(crate) fn with_bytes(self, bytes_max: usize, held: usize) -> Self {
         Self { bytes_max, held: Arc::new(held.into()), ..self }
     }
 
@@ -166,7 +166,7 @@ impl CallBudget {
     ///
     /// # Errors
     /// [`ErrorKind::Resource`] when the documents of the call would hold more than they may; nothing is taken then.
-    pub fn take(&self, bytes: usize) -> Result<(), ExecutorError> {
+    pub fn reserve(&self, bytes: usize) -> Result<(), ExecutorError> {
         let taken = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.bytes_max);
         let update = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
         update.map(drop).map_err(|_| self.exhausted())
@@ -188,31 +188,31 @@ impl CallBudget {
     }
 
     /// Bytes held and taken.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }
 
     /// Counts anew: the documents hold so many bytes.
-    pub(crate) fn restart(&self, held: usize) {
+    pub(crate) fn set_used(&self, held: usize) {
         self.held.store(held, Ordering::Relaxed);
     }
 
     /// Runs `change`, and counts what `target` holds then in place of what it held and of what was taken meanwhile.
     ///
     /// # Errors
-    /// Those of [`CallBudget::check`], of `change`, and of [`CallBudget::take`] when `target` has grown too much.
-    pub(crate) fn settle<T: ?Sized>(
+    /// Those of [`CallBudget::check`], of `change`, and of [`CallBudget::reserve`] when `target` has grown too much.
+    pub(crate) fn track_change<T: ?Sized>(
         &self,
         target: &mut T,
         bytes: impl Fn(&T) -> usize,
         change: impl FnOnce(&mut T) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
         self.check()?;
-        let (held, before) = (self.held(), bytes(target));
+        let (held, before) = (self.used(), bytes(target));
         change(target)?;
         let after = bytes(target);
         let held = held.saturating_sub(before).saturating_add(after);
-        self.restart(held);
+        self.set_used(held);
         // Documents that were too large on arrival may pass as long as they do not grow.
         if after > before && held > self.bytes_max { Err(self.exhausted()) } else { Ok(()) }
     }
@@ -233,12 +233,12 @@ mod tests {
 
     #[test]
     fn what_is_too_much_takes_nothing() {
-        let budget = CallBudget::unbounded().within(10, 4);
-        assert_eq!(budget.take(7).unwrap_err().kind(), ErrorKind::Resource);
-        assert_eq!(budget.take(usize::MAX).unwrap_err().kind(), ErrorKind::Resource);
-        budget.clone().take(6).unwrap();
+        let budget = CallBudget::unbounded().with_bytes(10, 4);
+        assert_eq!(budget.reserve(7).unwrap_err().kind(), ErrorKind::Resource);
+        assert_eq!(budget.reserve(usize::MAX).unwrap_err().kind(), ErrorKind::Resource);
+        budget.clone().reserve(6).unwrap();
         assert_eq!(
-            budget.take(1).unwrap_err().to_string(),
+            budget.reserve(1).unwrap_err().to_string(),
             "the documents of the request would hold more than the 10 bytes allowed; send fewer documents in a \
              request (`request_size`)"
         );
@@ -246,29 +246,29 @@ mod tests {
 
     #[test]
     fn what_a_change_took_is_replaced_by_what_it_left() {
-        let budget = CallBudget::unbounded().within(100, 30);
+        let budget = CallBudget::unbounded().with_bytes(100, 30);
         let mut target = vec![0_u8; 30];
         for length in [60, 10, 100] {
             let change = |target: &mut Vec<u8>| {
-                budget.take(40)?;
+                budget.reserve(40)?;
                 target.resize(length, 0);
                 Ok(())
             };
-            budget.settle(&mut target, Vec::len, change).unwrap();
-            assert_eq!(budget.held(), length);
+            budget.track_change(&mut target, Vec::len, change).unwrap();
+            assert_eq!(budget.used(), length);
         }
     }
 
     #[test]
     fn growing_without_asking_is_noticed_and_shrinking_never_refused() {
-        let budget = CallBudget::unbounded().within(100, 300);
+        let budget = CallBudget::unbounded().with_bytes(100, 300);
         let mut target = vec![0_u8; 300];
         let mut resize = |length| {
             let change = |target: &mut Vec<u8>| {
                 target.resize(length, 0);
                 Ok(())
             };
-            budget.settle(&mut target, Vec::len, change).map_err(|error| error.kind())
+            budget.track_change(&mut target, Vec::len, change).map_err(|error| error.kind())
         };
         assert_eq!(resize(200), Ok(()));
         assert_eq!(resize(201), Err(ErrorKind::Resource));
@@ -284,25 +284,25 @@ mod tests {
         let root = |id: &str| Document::new(id).with_blob(vec![0; 1000]);
         let documents: Vec<Document> = ["a", "b", "c", "d", "e"].map(root).to_vec();
         let mut kilobytes = kilobytes.into_iter();
-        let bytes_max = 10_000 + 5 * Document::new("a").bytes();
-        let mut call = Call::new("/x", documents.into(), &parameters).within(bytes_max);
+        let bytes_max = 10_000 + 5 * Document::new("a").memory_bytes();
+        let mut call = Call::new("/x", documents.into(), &parameters).with_bytes_max(bytes_max);
         let budget = call.budget();
-        call.each(&AccessPaths::roots(), |document| {
+        call.for_each(&AccessPaths::roots(), |document| {
             let bytes = kilobytes.next().unwrap_or_default() * 1000;
             ask(&budget, bytes)?;
             document.blob = Some(vec![0; bytes].into());
             Ok(())
         })
         .unwrap();
-        let answer = call.finish();
+        let answer = call.into_answer();
         assert!(answer.failures.iter().all(|failure| failure.error.kind() == ErrorKind::Resource));
-        assert!(answer.documents.bytes() <= bytes_max);
+        assert!(answer.documents.memory_bytes() <= bytes_max);
         answer.documents.iter().map(|document| document.id.as_str()).collect()
     }
 
     #[test]
     fn a_document_beyond_the_allowance_fails_alone_and_gives_its_share_back() {
-        let take = |budget: &CallBudget, bytes: usize| budget.take(bytes);
+        let take = |budget: &CallBudget, bytes: usize| budget.reserve(bytes);
         // 5 kB are left for each in turn; b failed, so that d has its kilobyte too.
         assert_eq!(through([1, 9, 1, 6, 1], take), "acde");
         assert_eq!(through([1, 9, 1, 7, 1], take), "ace");
@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn a_sign_of_several_is_given_with_the_last_of_them() {
         let signs = [Cancellation::default(), Cancellation::default()];
-        let all = Cancellation::of_all(signs.to_vec());
+        let all = Cancellation::when_all(signs.to_vec());
         signs[1].cancel();
         assert!(!all.is_cancelled());
         let mut waiting = std::pin::pin!(all.cancelled());
@@ -335,11 +335,11 @@ mod tests {
         let parameters = RequestParameters::new();
         let cancellation = Cancellation::default();
         let mut call = Call::new("/x", vec![Document::new("a")].into(), &parameters)
-            .until(None, cancellation.clone())
-            .within(5000);
-        let held = call.documents().bytes();
-        let part = call.part("/y", &parameters);
-        assert!(part.budget().take(5001 - held).is_err() && part.budget().take(5000 - held).is_ok());
+            .with_deadline(None, cancellation.clone())
+            .with_bytes_max(5000);
+        let held = call.documents().memory_bytes();
+        let part = call.sub_call("/y", &parameters);
+        assert!(part.budget().reserve(5001 - held).is_err() && part.budget().reserve(5000 - held).is_ok());
         cancellation.cancel();
         assert!(part.check().is_err());
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use indexmap::IndexMap;
 
 use crate::{
-    Build, BuildError, Fallback, Field, Instance, LibraryError, LibraryFault, LibraryRequest, OpenLibrary,
-    ParameterError, Parameters, With, mistakes,
+    Build, BuildError, Instance, LibraryError, LibraryFault, LibraryRequest, OpenLibrary, ParameterError,
+    ParameterField, Parameters, RawParameters, check_parameters,
 };
 
 /// A kind of executor: its name, its parameters, and how one is made.
@@ -19,7 +19,7 @@ pub struct ExecutorType {
     /// What it does, in a sentence.
     pub summary: &'static str,
     /// The table of its parameters.
-    pub fields: &'static [Field],
+    pub fields: &'static [ParameterField],
     made: Made,
     /// Whether it keeps what it stores in its workspace, where no other pod may work then.
     pub stores: bool,
@@ -28,7 +28,10 @@ pub struct ExecutorType {
 /// How an executor is made.
 #[derive(Clone, Copy)]
 enum Made {
-    Here { check: fn(&With) -> Vec<ParameterError>, create: fn(&Build) -> Result<Instance, BuildError> },
+    Here {
+        check: fn(&RawParameters) -> Vec<ParameterError>,
+        create: fn(&Build) -> Result<Instance, BuildError>,
+    },
     By(&'static dyn Factory),
 }
 
@@ -66,20 +69,20 @@ impl ExecutorType {
 
     /// A kind of executor with that table of parameters, made by somebody else.
     #[must_use]
-    pub const fn made_by(
+    pub const fn from_factory(
         name: &'static str,
         summary: &'static str,
-        fields: &'static [Field],
+        fields: &'static [ParameterField],
         maker: &'static dyn Factory,
     ) -> Self {
         Self { name, aliases: &[], summary, fields, made: Made::By(maker), stores: false }
     }
 
     /// Checks a `with:` without making anything.
-    pub fn check(&self, with: &With) -> Vec<ParameterError> {
+    pub fn check(&self, with: &RawParameters) -> Vec<ParameterError> {
         match self.made {
             Made::Here { check, .. } => check(with),
-            Made::By(_) => mistakes(self.fields, with),
+            Made::By(_) => check_parameters(self.fields, with),
         }
     }
 
@@ -96,18 +99,18 @@ impl ExecutorType {
 
     /// The same, also found under these names.
     #[must_use]
-    pub const fn also(self, aliases: &'static [&'static str]) -> Self {
+    pub const fn with_aliases(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
     }
 
     /// The same, storing what it is given in its workspace.
     #[must_use]
-    pub const fn storing(self) -> Self {
+    pub const fn with_storage(self) -> Self {
         Self { stores: true, ..self }
     }
 }
 
-fn check<P: Parameters>(with: &With) -> Vec<ParameterError> {
+fn check<P: Parameters>(with: &RawParameters) -> Vec<ParameterError> {
     P::parse(with).err().unwrap_or_default()
 }
 
@@ -115,7 +118,7 @@ fn check<P: Parameters>(with: &With) -> Vec<ParameterError> {
 ///
 /// # Errors
 /// The first mistake, for hosts that did not check before.
-pub fn parse<P: Parameters>(build: &Build) -> Result<P, BuildError> {
+pub fn parse_parameters<P: Parameters>(build: &Build) -> Result<P, BuildError> {
     P::parse(&build.with).map_err(|errors| match errors.into_iter().next() {
         Some(ParameterError::Invalid { name, reason }) => BuildError::parameter(name, reason),
         Some(error) => BuildError::failed(error),
@@ -152,7 +155,10 @@ impl Catalog {
     ///
     /// # Errors
     /// Why it will not do.
-    pub fn library(&self, request: &LibraryRequest<'_>) -> Result<&'static [ExecutorType], LibraryError> {
+    pub fn open_library(
+        &self,
+        request: &LibraryRequest<'_>,
+    ) -> Result<&'static [ExecutorType], LibraryError> {
         let none = || LibraryError::new(LibraryFault::Unreadable, "plugins are not available here");
         self.open.map_or_else(|| Err(none()), |open| open(request))
     }
@@ -177,15 +183,5 @@ impl Catalog {
     /// Every name and alias.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.types.keys().chain(self.aliases.keys()).copied()
-    }
-}
-
-/// The default of a field as people read it: JSON, or `required`.
-#[must_use]
-pub fn default_text(field: &Field) -> String {
-    match field.default {
-        Fallback::Required => "required".to_owned(),
-        Fallback::Made { value, .. } => value().to_string(),
-        Fallback::Told(text) => text.to_owned(),
     }
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::{Metrics, With};
+use crate::{Metrics, RawParameters};
 
 /// What an executor is given when it is constructed.
 #[derive(Clone, Debug)]
 pub struct Build {
     /// Its parameters, already checked against its table.
-    pub with: With,
+    pub with: RawParameters,
     /// Where it stands.
     pub context: Context,
 }
@@ -54,7 +54,7 @@ pub struct Context {
 impl Context {
     /// A context for an executor that runs on its own, as in tests.
     #[must_use]
-    pub fn alone(workspace: impl Into<PathBuf>) -> Self {
+    pub fn standalone(workspace: impl Into<PathBuf>) -> Self {
         Self {
             pod: "pod".to_owned(),
             workspace: workspace.into(),
@@ -95,17 +95,17 @@ type Tell = Box<dyn Fn(Option<&str>) + Send + Sync>;
 
 impl Health {
     /// A health that somebody is told of.
-    pub(crate) fn telling(tell: impl Fn(Option<&str>) + Send + Sync + 'static) -> Self {
+    pub(crate) fn with_observer(tell: impl Fn(Option<&str>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(Stated { trouble: Mutex::default(), tell: Some(Box::new(tell)) }))
     }
 
     /// Says why it cannot, for now.
-    pub fn fail(&self, reason: impl Into<String>) {
+    pub fn set_unhealthy(&self, reason: impl Into<String>) {
         self.set(Some(reason.into()));
     }
 
     /// Says that it can.
-    pub fn recover(&self) {
+    pub fn set_healthy(&self) {
         self.set(None);
     }
 
@@ -118,14 +118,14 @@ impl Health {
     }
 
     /// Why it cannot, if it cannot.
-    pub fn trouble(&self) -> Option<String> {
+    pub fn unhealthy_reason(&self) -> Option<String> {
         self.0.trouble.lock().clone()
     }
 }
 
 impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Health({:?})", self.trouble())
+        write!(f, "Health({:?})", self.unhealthy_reason())
     }
 }
 
@@ -139,7 +139,7 @@ type Slots = Mutex<HashMap<(TypeId, PathBuf), Slot>>;
 type Slot = Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>;
 
 /// The state of those that a host gave the same number: it cannot hand over ours.
-pub(crate) fn shared_by(number: u64) -> SharedState {
+pub(crate) fn shared_state_for(number: u64) -> SharedState {
     static SHARED: LazyLock<Mutex<HashMap<u64, Weak<Slots>>>> = LazyLock::new(Mutex::default);
     let mut shared = SHARED.lock();
     shared.retain(|_, state| state.strong_count() > 0);
@@ -153,7 +153,7 @@ pub(crate) fn shared_by(number: u64) -> SharedState {
 
 impl SharedState {
     /// The same number for every clone, and for no other state that is held at the time.
-    pub fn number(&self) -> u64 {
+    pub fn id(&self) -> u64 {
         Arc::as_ptr(&self.0).addr() as u64
     }
 

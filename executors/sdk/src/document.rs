@@ -114,7 +114,7 @@ impl Document {
     /// A part of this document: knows its parent, and its id is the parent's with `name` behind a `#`, so that
     /// cutting the same document again gives the same ids.
     #[must_use]
-    pub fn chunk(&self, name: impl std::fmt::Display) -> Self {
+    pub fn new_chunk(&self, name: impl std::fmt::Display) -> Self {
         Self {
             id: format!("{}#{name}", self.id),
             parent_id: self.id.clone(),
@@ -126,7 +126,7 @@ impl Document {
 
     /// Tells chunks that name no parent that this document is it. Whatever replaces or deletes a document finds its
     /// chunks by that. What is read from JSON or from messages went through this, but for documents without an id.
-    pub fn adopt_chunks(&mut self) {
+    pub fn set_parent_ids(&mut self) {
         let is_orphan = |chunk: &Self| chunk.parent_id.is_empty();
         if !self.id.is_empty() && self.chunks.iter().any(is_orphan) {
             let orphans = self.chunks.make_mut().iter_mut().filter(|chunk| is_orphan(chunk));
@@ -151,14 +151,14 @@ impl Document {
 
     /// Bytes of memory that the document and everything below it hold. Payloads shared with other
     /// documents count in each.
-    pub fn bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         let strings = self.id.len() + self.parent_id.len() + self.mime_type.len() + self.uri.len();
         let tensors = [&self.tensor, &self.embedding].into_iter().flatten().map(|tensor| tensor.data().len());
         let text = self.text.as_ref().map_or(0, |text| text.len());
         let blob = self.blob.as_ref().map_or(0, Bytes::len);
         let scores = self.scores.len() * size_of::<(String, NamedScore)>();
         let tags: usize = self.tags.iter().map(|(name, value)| name.len() + value_bytes(value)).sum();
-        let below = self.chunks.bytes() + self.matches.bytes();
+        let below = self.chunks.memory_bytes() + self.matches.memory_bytes();
         size_of::<Self>() + strings + text + blob + scores + tags + tensors.sum::<usize>() + below
     }
 }

@@ -1,5 +1,6 @@
-//! A list of documents that is cheap to copy, is copied only when one of its holders writes, and is read out of the
-//! message that it came in only when somebody looks.
+//! A copy-on-write list of documents that can stay encoded until it is accessed.
+//!
+//! This file knows nothing of the encoding: [`protobuf`](crate::protobuf) makes lists that are backed by a message.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,158 +9,189 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::Document;
-use crate::wire::{self, Schema};
+use crate::protobuf::schema::Schema;
 
-/// A shared list of documents. Cloning is O(1); [`Documents::make_mut`] copies when the list is shared.
+/// A shared list of documents. Cloning is O(1); [`Documents::make_mut`] copies the list if it is shared.
 ///
-/// Documents that came in a message and that nobody has written to are that message still: they go on as it, whole,
-/// with what only its sender understands.
+/// A list that was decoded from a message keeps that message until the list is changed: documents are decoded when they
+/// are first accessed, and an unchanged list is encoded as the message that it came in, including fields that
+/// [`Document`] does not have.
+///
+/// ```
+/// use flowrun_sdk::{Document, Documents};
+///
+/// let original: Documents = [Document::new("a")].into_iter().collect();
+/// let mut copy = original.clone();
+/// copy.make_mut().push(Document::new("b"));
+/// assert_eq!((original.len(), copy.len()), (1, 2));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Documents(Option<Arc<List>>);
 
 #[derive(Debug, Default)]
 struct List {
-    /// The documents, unless there is a message.
-    own: Vec<Document>,
-    /// What they came in, until somebody may write.
+    /// The documents, if there is no message.
+    decoded: Vec<Document>,
+    /// The message that the documents were decoded from, until the list may have been changed.
     message: Option<Message>,
-    /// What they hold, once somebody has asked: who passes a list on is asked again and again. Zero until then, and
-    /// again when somebody may write.
-    bytes: AtomicUsize,
+    /// Cached [`Documents::memory_bytes`], because a list that passes through is measured at every pod. Zero while it is
+    /// unknown; reset when the list may have been changed.
+    memory_bytes: AtomicUsize,
 }
 
-/// Documents as a message that is known to be one.
+/// A list of documents as a valid message.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
-    /// The message, a list.
+    /// The encoded list.
     pub(crate) list: Bytes,
-    /// What it is written in.
+    /// Schema of `list`.
     pub(crate) schema: Schema,
-    /// How many documents it has.
+    /// Number of documents in `list`.
     pub(crate) count: usize,
-    /// Whether each has an id.
-    pub(crate) named: bool,
-    /// They, once somebody has looked at them.
-    pub(crate) read: OnceLock<Vec<Document>>,
+    /// `true` if every document has an id.
+    pub(crate) all_have_ids: bool,
+    /// The documents, once they were accessed.
+    pub(crate) decoded: OnceLock<Vec<Document>>,
+    /// Decodes `list`, which is known to be valid.
+    pub(crate) decode: fn(&Bytes) -> Vec<Document>,
 }
 
 impl Message {
-    fn read(&self) -> &Vec<Document> {
-        self.read.get_or_init(|| wire::read_list(&self.list))
+    fn documents(&self) -> &Vec<Document> {
+        self.decoded.get_or_init(|| (self.decode)(&self.list))
     }
 }
 
 impl Clone for List {
     fn clone(&self) -> Self {
         Self {
-            own: self.own.clone(),
+            decoded: self.decoded.clone(),
             message: self.message.clone(),
-            bytes: AtomicUsize::new(self.bytes.load(Ordering::Relaxed)),
+            memory_bytes: AtomicUsize::new(self.memory_bytes.load(Ordering::Relaxed)),
         }
     }
 }
 
 impl From<Vec<Document>> for List {
-    fn from(own: Vec<Document>) -> Self {
-        Self { own, ..Self::default() }
+    fn from(decoded: Vec<Document>) -> Self {
+        Self { decoded, ..Self::default() }
     }
 }
 
 impl List {
-    fn read(&self) -> &Vec<Document> {
-        self.message.as_ref().map_or(&self.own, Message::read)
+    fn documents(&self) -> &Vec<Document> {
+        self.message.as_ref().map_or(&self.decoded, Message::documents)
     }
 
-    /// The documents, which are a message no longer.
-    fn own(&mut self) -> &mut Vec<Document> {
+    /// Drops the message and returns the decoded documents.
+    fn detach(&mut self) -> &mut Vec<Document> {
         if let Some(mut message) = self.message.take() {
-            message.read();
-            self.own = message.read.take().unwrap_or_default();
+            message.documents();
+            self.decoded = message.decoded.take().unwrap_or_default();
         }
-        &mut self.own
+        &mut self.decoded
     }
 }
 
 impl Documents {
-    /// No documents. Does not allocate.
+    /// Creates an empty list. Does not allocate.
     #[must_use]
     pub const fn new() -> Self {
         Self(None)
     }
 
-    /// The documents in a message, which hold so many bytes; zero when nobody has counted them.
-    pub(crate) fn of_message(message: Message, bytes: usize) -> Self {
+    /// Creates a list from documents and the message in `schema` that they were decoded from.
+    ///
+    /// The message has to contain exactly these documents: it is what [`Documents::source_message`] returns until the list
+    /// is changed.
+    #[must_use]
+    pub fn with_source_message(documents: Vec<Document>, list: Bytes, schema: Schema) -> Self {
+        let count = documents.len();
+        let all_have_ids = documents.iter().all(|document| !document.id.is_empty());
+        // Never called: the documents are decoded already.
+        let decode = |_: &Bytes| Vec::new();
+        Self::from_message(
+            Message { list, schema, count, all_have_ids, decoded: documents.into(), decode },
+            0,
+        )
+    }
+
+    /// Creates a list from a message whose documents need `memory_bytes`, or zero if that is unknown.
+    pub(crate) fn from_message(message: Message, memory_bytes: usize) -> Self {
         if message.count == 0 {
             return Self::new();
         }
-        Self(Some(Arc::new(List { own: Vec::new(), message: Some(message), bytes: bytes.into() })))
+        let list = List { decoded: Vec::new(), message: Some(message), memory_bytes: memory_bytes.into() };
+        Self(Some(Arc::new(list)))
     }
 
-    /// The message in that schema that the documents came in, if they are what it says.
-    pub(crate) fn message(&self, schema: Schema) -> Option<&Bytes> {
+    /// Returns the message that the documents were decoded from, if they are unchanged and it is in `schema`.
+    #[must_use]
+    pub fn source_message(&self, schema: Schema) -> Option<&Bytes> {
         let message = self.0.as_ref()?.message.as_ref()?;
         (message.schema == schema).then_some(&message.list)
     }
 
-    /// Whether they are those that came in `list`, of the first schema, and nobody has written to them.
-    pub(crate) fn are(&self, list: &Bytes) -> bool {
-        match self.message(Schema::V1) {
+    /// Returns `true` if the list was decoded from `list`, in the first schema and the same memory, and is unchanged.
+    pub(crate) fn is_unchanged(&self, list: &Bytes) -> bool {
+        match self.source_message(Schema::V1) {
             Some(message) => message.as_ptr() == list.as_ptr() && message.len() == list.len(),
             None => self.is_empty() && list.is_empty(),
         }
     }
 
-    /// How many there are. Does not read them.
+    /// Number of documents. Does not decode them.
     #[must_use]
     pub fn len(&self) -> usize {
-        let count = |list: &Arc<List>| list.message.as_ref().map_or(list.own.len(), |message| message.count);
+        let count =
+            |list: &Arc<List>| list.message.as_ref().map_or(list.decoded.len(), |message| message.count);
         self.0.as_ref().map_or(0, count)
     }
 
-    /// Whether there are none. Does not read them.
+    /// Returns `true` if there are no documents. Does not decode them.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether each has an id. Does not read them.
+    /// Returns `true` if every document has an id. Does not decode them.
     #[must_use]
-    pub fn are_named(&self) -> bool {
+    pub fn all_have_ids(&self) -> bool {
         match self.0.as_ref().and_then(|list| list.message.as_ref()) {
-            Some(message) => message.named,
+            Some(message) => message.all_have_ids,
             None => self.iter().all(|document| !document.id.is_empty()),
         }
     }
 
-    /// The list, for writing.
+    /// Returns the list for writing. Copies it first if it is shared, and drops the message that it was decoded from.
     pub fn make_mut(&mut self) -> &mut Vec<Document> {
         let list = Arc::make_mut(self.0.get_or_insert_default());
-        *list.bytes.get_mut() = 0;
-        list.own()
+        *list.memory_bytes.get_mut() = 0;
+        list.detach()
     }
 
-    /// The list as a vector of one's own: moved when nobody else holds it, copied otherwise.
+    /// Converts the list into a vector. Moves the documents if the list is not shared, copies them otherwise.
     #[must_use]
     pub fn into_vec(self) -> Vec<Document> {
-        self.0.map(|list| std::mem::take(Arc::unwrap_or_clone(list).own())).unwrap_or_default()
+        self.0.map(|list| std::mem::take(Arc::unwrap_or_clone(list).detach())).unwrap_or_default()
     }
 
-    /// Takes the list out and leaves none.
+    /// Takes the list out and leaves an empty one.
     #[must_use]
     pub fn take(&mut self) -> Self {
         std::mem::take(self)
     }
 
-    /// Bytes of memory that the documents hold, or will when they are read; see [`Document::bytes`].
-    pub fn bytes(&self) -> usize {
+    /// Bytes of memory that the documents occupy once they are decoded; see [`Document::memory_bytes`].
+    pub fn memory_bytes(&self) -> usize {
         let Some(list) = &self.0 else { return 0 };
-        match list.bytes.load(Ordering::Relaxed) {
+        match list.memory_bytes.load(Ordering::Relaxed) {
             0 => {
-                let bytes = list.read().iter().map(Document::bytes).sum();
-                list.bytes.store(bytes, Ordering::Relaxed);
+                let bytes = list.documents().iter().map(Document::memory_bytes).sum();
+                list.memory_bytes.store(bytes, Ordering::Relaxed);
                 bytes
             }
-            counted => counted,
+            cached => cached,
         }
     }
 }
@@ -168,7 +200,7 @@ impl Deref for Documents {
     type Target = [Document];
 
     fn deref(&self) -> &[Document] {
-        self.0.as_ref().map_or(&[], |list| list.read())
+        self.0.as_ref().map_or(&[], |list| list.documents())
     }
 }
 
@@ -211,9 +243,10 @@ impl IntoIterator for Documents {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protobuf;
 
     #[test]
-    fn writing_to_a_copy_leaves_the_original_as_it_was() {
+    fn writing_to_a_copy_does_not_change_the_original() {
         let original: Documents = (0..3).map(|number| Document::new(number.to_string())).collect();
         let mut copy = original.clone();
         copy.make_mut().push(Document::new("3"));
@@ -221,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn writing_to_the_only_holder_copies_nothing() {
+    fn writing_to_an_unshared_list_copies_nothing() {
         let mut documents: Documents = [Document::new("a")].into_iter().collect();
         let address = documents.as_ptr();
         documents.make_mut();
@@ -229,32 +262,33 @@ mod tests {
     }
 
     #[test]
-    fn what_came_in_a_message_is_it_until_somebody_writes() {
-        let list: Bytes = wire::encode_list(&[Document::new("a"), Document::new("b")]).into();
-        let mut documents = wire::decode_list(&list).unwrap();
+    fn a_decoded_list_keeps_its_message_until_it_is_changed() {
+        let list: Bytes = protobuf::encode_list(&[Document::new("a"), Document::new("b")]).into();
+        let mut documents = protobuf::decode_list(&list).unwrap();
         let copy = documents.clone();
-        assert!(documents.are(&list) && copy.are(&list) && documents.len() == 2 && documents[1].id == "b");
+        assert!(documents.is_unchanged(&list) && copy.is_unchanged(&list));
+        assert!(documents.len() == 2 && documents[1].id == "b");
         documents.make_mut();
-        assert!(!documents.are(&list) && copy.are(&list));
-        assert!(Documents::new().are(&Bytes::new()) && !Documents::new().are(&list));
+        assert!(!documents.is_unchanged(&list) && copy.is_unchanged(&list));
+        assert!(Documents::new().is_unchanged(&Bytes::new()) && !Documents::new().is_unchanged(&list));
     }
 
     #[test]
-    fn bytes_are_those_of_the_documents_as_they_are_now() {
-        let counted = |documents: &Documents| documents.iter().map(Document::bytes).sum::<usize>();
+    fn memory_bytes_follow_changes_at_every_level() {
+        let counted = |documents: &Documents| documents.iter().map(Document::memory_bytes).sum::<usize>();
         let mut outer: Documents = [Document::new("a")].into_iter().collect();
         for round in 0..3 {
-            assert_eq!(outer.bytes(), counted(&outer));
+            assert_eq!(outer.memory_bytes(), counted(&outer));
             let copy = outer.clone();
             let first = &mut outer.make_mut()[0];
             first.chunks.make_mut().push(Document::new("chunk").with_text("x".repeat(round)));
-            assert_eq!((outer.bytes(), copy.bytes()), (counted(&outer), counted(&copy)));
-            assert!(outer.bytes() > copy.bytes());
+            assert_eq!((outer.memory_bytes(), copy.memory_bytes()), (counted(&outer), counted(&copy)));
+            assert!(outer.memory_bytes() > copy.memory_bytes());
         }
     }
 
     #[test]
-    fn empty_lists_are_equal_however_they_came_about() {
+    fn empty_lists_are_equal() {
         let mut emptied: Documents = [Document::new("a")].into_iter().collect();
         emptied.make_mut().clear();
         assert_eq!(emptied, Documents::new());

@@ -47,8 +47,8 @@
 //!     }
 //! }
 //!
-//! # let context = Context::alone(".");
-//! # let mut bench = flowrun_sdk::testing::Bench::new(&Suffix::TYPE, &flowrun_sdk::Value::Null, context).unwrap();
+//! # let context = Context::standalone(".");
+//! # let mut bench = flowrun_sdk::testing::ExecutorHarness::new(&Suffix::TYPE, &flowrun_sdk::Value::Null, context).unwrap();
 //! # let documents = vec![Document::new("a").with_text("hello"), Document::new("b")];
 //! # let parameters = [("times".to_owned(), 2.into())].into_iter().collect();
 //! # let answer = bench.call("/index", documents, &flowrun_sdk::Value::Object(parameters)).unwrap();
@@ -66,7 +66,7 @@
 //! * a type that [`parameters!`](crate::parameters!) declares: what the request's parameters say of its fields. Others
 //!   pass, because a request speaks to every executor of a flow;
 //!
-//! and returns what is [`Handled`]. Requests to endpoints that no method handles pass by; `#[requests]` alone handles
+//! and returns what is [`HandlerOutput`]. Requests to endpoints that no method handles pass by; `#[requests]` alone handles
 //! the rest. Methods that are `async` take `&self`, and make an [`AsyncExecutor`](crate::AsyncExecutor). `#[create]`
 //! adds the constant `TYPE`, whose summary is the documentation of the block; `#[close]` stands before the method that
 //! writes out what is still in memory.
@@ -95,7 +95,7 @@ pub use flowrun_sdk_macros::executor;
 ///
 /// # Errors
 /// [`ErrorKind::Parameter`] with the first that does not fit.
-pub fn parameters<P: Parameters>(call: &Call<'_>) -> Result<P, ExecutorError> {
+pub fn request_parameters<P: Parameters>(call: &Call<'_>) -> Result<P, ExecutorError> {
     let named = |name: &String| P::FIELDS.iter().any(|field| field.name == name);
     let given: RequestParameters = call
         .parameters()
@@ -118,49 +118,49 @@ pub fn parameters<P: Parameters>(call: &Call<'_>) -> Result<P, ExecutorError> {
     message = "a method that handles requests cannot return `{Self}`",
     note = "it returns nothing, documents (in the place of those of the call), a JSON object (results beside the documents), or a `Result` of one of these with `ExecutorError`"
 )]
-pub trait Handled {
+pub trait HandlerOutput {
     /// Makes it the outcome of the call.
     ///
     /// # Errors
     /// The method's.
-    fn settle(self, call: &mut Call<'_>) -> Result<(), ExecutorError>;
+    fn apply(self, call: &mut Call<'_>) -> Result<(), ExecutorError>;
 }
 
-impl Handled for () {
-    fn settle(self, _: &mut Call<'_>) -> Result<(), ExecutorError> {
+impl HandlerOutput for () {
+    fn apply(self, _: &mut Call<'_>) -> Result<(), ExecutorError> {
         Ok(())
     }
 }
 
-impl Handled for Documents {
-    fn settle(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+impl HandlerOutput for Documents {
+    fn apply(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         call.set_documents(self);
         Ok(())
     }
 }
 
-impl Handled for Vec<Document> {
-    fn settle(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        Documents::from(self).settle(call)
+impl HandlerOutput for Vec<Document> {
+    fn apply(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        Documents::from(self).apply(call)
     }
 }
 
-impl Handled for Map<String, Value> {
-    fn settle(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+impl HandlerOutput for Map<String, Value> {
+    fn apply(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         self.into_iter().for_each(|(name, value)| call.set_result(name, value));
         Ok(())
     }
 }
 
-impl<T: Handled> Handled for Option<T> {
-    fn settle(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        self.map_or(Ok(()), |handled| handled.settle(call))
+impl<T: HandlerOutput> HandlerOutput for Option<T> {
+    fn apply(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        self.map_or(Ok(()), |handled| handled.apply(call))
     }
 }
 
-impl<T: Handled> Handled for Result<T, ExecutorError> {
-    fn settle(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        self.and_then(|handled| handled.settle(call))
+impl<T: HandlerOutput> HandlerOutput for Result<T, ExecutorError> {
+    fn apply(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        self.and_then(|handled| handled.apply(call))
     }
 }
 
@@ -169,22 +169,22 @@ impl<T: Handled> Handled for Result<T, ExecutorError> {
     message = "this method cannot return `{Self}`",
     note = "it returns nothing, or `Result<(), ExecutorError>`"
 )]
-pub trait Changed {
+pub trait UnitOutput {
     /// How it went.
     ///
     /// # Errors
     /// The method's.
-    fn settle(self) -> Result<(), ExecutorError>;
+    fn into_result(self) -> Result<(), ExecutorError>;
 }
 
-impl Changed for () {
-    fn settle(self) -> Result<(), ExecutorError> {
+impl UnitOutput for () {
+    fn into_result(self) -> Result<(), ExecutorError> {
         Ok(())
     }
 }
 
-impl Changed for Result<(), ExecutorError> {
-    fn settle(self) -> Result<(), ExecutorError> {
+impl UnitOutput for Result<(), ExecutorError> {
+    fn into_result(self) -> Result<(), ExecutorError> {
         self
     }
 }
@@ -194,16 +194,16 @@ impl Changed for Result<(), ExecutorError> {
     message = "a method with `#[create]` cannot return `{Self}`",
     note = "it returns `Self`-that-is-an-executor in a `Result` with `BuildError`"
 )]
-pub trait Created<T> {
+pub trait CreateOutput<T> {
     /// What was made.
     ///
     /// # Errors
     /// The method's.
-    fn settle(self) -> Result<T, BuildError>;
+    fn into_result(self) -> Result<T, BuildError>;
 }
 
-impl<T> Created<T> for Result<T, BuildError> {
-    fn settle(self) -> Result<T, BuildError> {
+impl<T> CreateOutput<T> for Result<T, BuildError> {
+    fn into_result(self) -> Result<T, BuildError> {
         self
     }
 }

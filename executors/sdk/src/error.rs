@@ -23,6 +23,10 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Input, Self::Parameter, Self::Resource, Self::Cancelled, Self::Expired, Self::Internal];
+
     /// The stable name that programs match on.
     pub fn code(self) -> &'static str {
         match self {

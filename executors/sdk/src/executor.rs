@@ -12,7 +12,7 @@ pub trait Executor: Send {
     /// Reads or changes the documents of one call. What is not handled passes through unchanged.
     ///
     /// # Errors
-    /// An error fails the whole request; to fail a single document, use [`Call::each`] or [`Call::fail`].
+    /// An error fails the whole request; to fail a single document, use [`Call::for_each`] or [`Call::fail_document`].
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError>;
 
     /// Called once, after the last call, to write out what is still in memory.
@@ -47,21 +47,21 @@ pub trait AsyncExecutor: Send + Sync {
 /// A constructed executor and what its pod has to know of it.
 pub struct Instance {
     /// How it wants to be called.
-    pub worker: Worker,
+    pub executor: BoxedExecutor,
     /// Which requests it wants to see; others pass by without a call.
     pub endpoints: Endpoints,
     /// How the matches that it finds are ordered; `None` when it finds none.
     pub ranking: Option<Ranking>,
     /// How many interchangeable executors it stands for, each of which takes the calls of one: more than one when it
     /// hands calls on to others.
-    pub copies: usize,
+    pub backends: usize,
     /// How many calls of one that waits may be under way at once; `None` for what its pod says.
     pub concurrency: Option<usize>,
     /// How many numbers the embeddings have that it makes, when it makes some and knows: a model says it in its file.
-    pub makes_dimension: Option<usize>,
+    pub output_dimension: Option<usize>,
     /// How many numbers the embeddings must have that it reads, when it reads some and knows: a filled index does. The
     /// host holds the two against each other before there is any document.
-    pub reads_dimension: Option<usize>,
+    pub input_dimension: Option<usize>,
     /// Whether a call takes next to no time, however many documents it has: one that computes is then called where the
     /// documents are, because handing them to a thread and back would take longer.
     pub inline: bool,
@@ -69,7 +69,7 @@ pub struct Instance {
     /// otherwise; `*` stands for those that are not named.
     pub batching: Vec<(String, Batching)>,
     /// What its shard knows of the documents that it holds, when it holds some and knows. The same for all replicas.
-    pub holdings: Option<Arc<dyn ShardSummary>>,
+    pub shard_summary: Option<Arc<dyn ShardSummary>>,
 }
 
 /// How requests to an endpoint become batches.
@@ -84,11 +84,11 @@ pub struct Batching {
 }
 
 /// How an executor wants to be called.
-pub enum Worker {
+pub enum BoxedExecutor {
     /// On a thread of its own.
-    Thread(Box<dyn Executor>),
+    Sync(Box<dyn Executor>),
     /// As a task.
-    Task(Box<dyn AsyncExecutor>),
+    Async(Box<dyn AsyncExecutor>),
 }
 
 /// The endpoints that an executor handles.
@@ -137,28 +137,28 @@ pub enum Order {
 impl Instance {
     /// A computing executor that sees every request.
     #[must_use]
-    pub fn thread(executor: impl Executor + 'static) -> Self {
-        Self::of(Worker::Thread(Box::new(executor)))
+    pub fn new(executor: impl Executor + 'static) -> Self {
+        Self::of(BoxedExecutor::Sync(Box::new(executor)))
     }
 
     /// A waiting executor that sees every request.
     #[must_use]
-    pub fn task(executor: impl AsyncExecutor + 'static) -> Self {
-        Self::of(Worker::Task(Box::new(executor)))
+    pub fn new_async(executor: impl AsyncExecutor + 'static) -> Self {
+        Self::of(BoxedExecutor::Async(Box::new(executor)))
     }
 
-    fn of(worker: Worker) -> Self {
+    fn of(executor: BoxedExecutor) -> Self {
         Self {
-            worker,
+            executor,
             endpoints: Endpoints::All,
             ranking: None,
-            copies: 1,
+            backends: 1,
             concurrency: None,
-            makes_dimension: None,
-            reads_dimension: None,
+            output_dimension: None,
+            input_dimension: None,
             inline: false,
             batching: Vec::new(),
-            holdings: None,
+            shard_summary: None,
         }
     }
 
@@ -170,20 +170,20 @@ impl Instance {
 
     /// The same, standing for so many.
     #[must_use]
-    pub fn of_copies(self, copies: usize) -> Self {
-        Self { copies, ..self }
+    pub fn with_backends(self, backends: usize) -> Self {
+        Self { backends, ..self }
     }
 
     /// The same, making embeddings of so many numbers.
     #[must_use]
-    pub fn embedding(self, dimension: Option<usize>) -> Self {
-        Self { makes_dimension: dimension, ..self }
+    pub fn with_output_dimension(self, dimension: Option<usize>) -> Self {
+        Self { output_dimension: dimension, ..self }
     }
 
     /// The same, reading embeddings of so many numbers alone.
     #[must_use]
-    pub fn reading(self, dimension: Option<usize>) -> Self {
-        Self { reads_dimension: dimension, ..self }
+    pub fn with_input_dimension(self, dimension: Option<usize>) -> Self {
+        Self { input_dimension: dimension, ..self }
     }
 
     /// The same, getting no more than so many calls at once.
@@ -194,26 +194,26 @@ impl Instance {
 
     /// The same, liking requests to `endpoint` in batches.
     #[must_use]
-    pub fn batched(mut self, endpoint: &str, batching: Batching) -> Self {
+    pub fn with_batching(mut self, endpoint: &str, batching: Batching) -> Self {
         self.batching.push((endpoint.to_owned(), batching));
         self
     }
 
     /// The same, for these endpoints alone.
     #[must_use]
-    pub fn for_endpoints<const N: usize>(self, endpoints: [&str; N]) -> Self {
+    pub fn with_endpoints<const N: usize>(self, endpoints: [&str; N]) -> Self {
         Self { endpoints: Endpoints::only(endpoints), ..self }
     }
 
     /// The same, knowing what its shard holds.
     #[must_use]
-    pub fn holding(self, holdings: impl ShardSummary + 'static) -> Self {
-        Self { holdings: Some(Arc::new(holdings)), ..self }
+    pub fn with_shard_summary(self, summary: impl ShardSummary + 'static) -> Self {
+        Self { shard_summary: Some(Arc::new(summary)), ..self }
     }
 
     /// The same, finding matches in this order.
     #[must_use]
-    pub fn ranked(self, order: Order, top_k: usize) -> Self {
+    pub fn with_ranking(self, order: Order, top_k: usize) -> Self {
         Self { ranking: Some(Ranking { order, top_k }), ..self }
     }
 }

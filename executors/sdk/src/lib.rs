@@ -13,7 +13,7 @@
 //! `impl` block, and an endpoint before each method.
 //!
 //! ```
-//! use flowrun_sdk::{AccessPaths, Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance, parse};
+//! use flowrun_sdk::{AccessPaths, Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance, parse_parameters};
 //!
 //! flowrun_sdk::parameters! {
 //!     /// What to append.
@@ -27,7 +27,7 @@
 //!
 //! impl Executor for Suffix {
 //!     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-//!         call.each(&AccessPaths::roots(), |document| {
+//!         call.for_each(&AccessPaths::roots(), |document| {
 //!             let text = document.text.as_ref().ok_or_else(|| ExecutorError::input("the document has no text"))?;
 //!             document.text = Some(format!("{text}{}", self.0.suffix).into());
 //!             Ok(())
@@ -36,12 +36,12 @@
 //! }
 //!
 //! fn create(build: &Build) -> Result<Instance, BuildError> {
-//!     Ok(Instance::thread(Suffix(parse(build)?)))
+//!     Ok(Instance::new(Suffix(parse_parameters(build)?)))
 //! }
 //!
 //! static SUFFIX: ExecutorType = ExecutorType::new::<SuffixParameters>("Suffix", "Appends to texts.", create);
-//! # let context = flowrun_sdk::Context::alone(".");
-//! # let mut bench = flowrun_sdk::testing::Bench::new(&SUFFIX, &flowrun_sdk::Value::Null, context).unwrap();
+//! # let context = flowrun_sdk::Context::standalone(".");
+//! # let mut bench = flowrun_sdk::testing::ExecutorHarness::new(&SUFFIX, &flowrun_sdk::Value::Null, context).unwrap();
 //! # let documents = vec![flowrun_sdk::Document::new("a").with_text("hello")];
 //! # let answer = bench.call("/", documents, &flowrun_sdk::Value::Null).unwrap();
 //! # assert_eq!(answer.documents[0].text.as_deref(), Some("hello!"));
@@ -70,33 +70,38 @@ mod library;
 mod metrics;
 mod origin;
 mod parameters;
+pub mod protobuf;
+mod resampling_filter;
 mod shard_summary;
 mod siblings;
 mod tensor;
 pub mod testing;
 mod wait;
-pub mod wire;
 
 pub use access::{AccessPathError, AccessPaths};
-pub use answer::{Answer, Failure};
+pub use answer::{Answer, FailedDocument};
 pub use async_trait::async_trait;
 pub use bytes::Bytes;
 pub use call::{Call, RequestParameters, top_k};
 pub use call_budget::{CallBudget, Cancellation};
-pub use catalog::{Catalog, ExecutorType, Factory, default_text, parse};
+pub use catalog::{Catalog, ExecutorType, Factory, parse_parameters};
 pub use context::{Build, Context, Health, SharedState};
 pub use document::{Document, NamedScore, Tags};
 pub use documents::Documents;
 pub use endpoint::executor;
 pub use error::{BuildError, ErrorKind, Exception, ExecutorError};
-pub use executor::{AsyncExecutor, Batching, Endpoints, Executor, Instance, Order, Ranking, Worker};
+pub use executor::{AsyncExecutor, Batching, BoxedExecutor, Endpoints, Executor, Instance, Order, Ranking};
 pub use json::JsonError;
 pub use library::{LibraryError, LibraryFault, LibraryRequest, OpenLibrary};
-pub use metrics::{Counter, Gauge, MetricKind, Metrics, Reading};
+pub use metrics::{Counter, Gauge, MetricKind, MetricSample, Metrics};
 pub use origin::Origin;
-pub use parameters::{Fallback, Field, Kind, Parameter, ParameterError, Parameters, Reader, With, mistakes};
+pub use parameters::{
+    DefaultValue, Parameter, ParameterError, ParameterField, ParameterKind, ParameterReader, Parameters,
+    RawParameters, check_parameters,
+};
+pub use resampling_filter::ResamplingFilter;
 pub use serde_json::Value;
 pub use shard_summary::ShardSummary;
-pub use siblings::{SIBLINGS, count_siblings};
+pub use siblings::{SIBLINGS_TAG, tag_sibling_count};
 pub use tensor::{DataType, ElementKind, Tensor, TensorError};
 pub use tracing;

@@ -50,7 +50,7 @@ pub struct Counter(Arc<AtomicU64>);
 
 /// A number at one moment.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
+pub struct MetricSample {
     /// Its name.
     pub name: String,
     /// What it counts.
@@ -76,14 +76,19 @@ impl Metrics {
 
     /// A gauge that is asked for when somebody looks, on a thread that may block. When it returns nothing, what it
     /// returned last holds.
-    pub fn observe(&self, name: &str, help: &str, observe: impl Fn() -> Option<f64> + Send + Sync + 'static) {
+    pub fn observable_gauge(
+        &self,
+        name: &str,
+        help: &str,
+        observe: impl Fn() -> Option<f64> + Send + Sync + 'static,
+    ) {
         self.entry(name, help, MetricKind::Gauge, Some(Arc::new(observe)));
     }
 
-    /// Every number now. May block: see [`Metrics::observe`].
+    /// Every number now. May block: see [`Metrics::observable_gauge`].
     #[must_use]
-    pub fn readings(&self) -> Vec<Reading> {
-        self.readings_if(true)
+    pub fn samples(&self) -> Vec<MetricSample> {
+        self.samples_if(true)
     }
 
     /// Whether nothing was told yet.
@@ -92,7 +97,7 @@ impl Metrics {
     }
 
     /// The same; what has to be observed is as it was unless `observe`.
-    pub(crate) fn readings_if(&self, observe: bool) -> Vec<Reading> {
+    pub(crate) fn samples_if(&self, observe: bool) -> Vec<MetricSample> {
         // What is observed may take a while, and whoever tells numbers meanwhile must not wait.
         let entries = self.0.lock().clone();
         let reading = |(name, entry): (String, Entry)| {
@@ -105,7 +110,7 @@ impl Metrics {
                 MetricKind::Gauge => f64::from_bits(bits),
                 MetricKind::Counter => bits as f64,
             };
-            Reading { name, help: entry.help, kind: entry.kind, value }
+            MetricSample { name, help: entry.help, kind: entry.kind, value }
         };
         entries.into_iter().map(reading).collect()
     }
@@ -155,7 +160,7 @@ mod tests {
     use super::*;
 
     fn values(metrics: &Metrics) -> Vec<(String, f64)> {
-        metrics.readings().into_iter().map(|reading| (reading.name, reading.value)).collect()
+        metrics.samples().into_iter().map(|reading| (reading.name, reading.value)).collect()
     }
 
     #[test]
@@ -173,7 +178,7 @@ mod tests {
         let metrics = Metrics::default();
         let value = Arc::new(Mutex::new(Some(3.0)));
         let observed = Arc::clone(&value);
-        metrics.observe("depth", "Depth.", move || *observed.lock());
+        metrics.observable_gauge("depth", "Depth.", move || *observed.lock());
         assert_eq!(values(&metrics)[0].1, 3.0);
         *value.lock() = None;
         assert_eq!(values(&metrics)[0].1, 3.0);
@@ -183,12 +188,12 @@ mod tests {
     fn names_are_plain_and_there_is_an_end_to_them() {
         let metrics = Metrics::default();
         metrics.gauge("Größe{a=\"b\"}\n", "Of\nseveral  lines.").set(1.0);
-        let reading = &metrics.readings()[0];
+        let reading = &metrics.samples()[0];
         assert_eq!((reading.name.as_str(), reading.help.as_str()), ("gr__e_a__b___", "Of several lines."));
         for number in 0..2 * METRICS_MAX {
             metrics.gauge(&format!("g{number}"), "").set(1.0);
         }
-        assert_eq!(metrics.readings().len(), METRICS_MAX);
+        assert_eq!(metrics.samples().len(), METRICS_MAX);
         // The same name for another kind has no place, and what is told there harms nothing.
         metrics.counter("g0", "").add(1);
         assert_eq!(values(&metrics).iter().find(|(name, _)| name == "g0").unwrap().1, 1.0);

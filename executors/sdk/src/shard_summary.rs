@@ -11,17 +11,17 @@ use crate::{Document, RequestParameters};
 /// The documents of one shard, as the host asks about them.
 pub trait ShardSummary: Send + Sync {
     /// How many documents are stored.
-    fn documents(&self) -> u64;
+    fn document_count(&self) -> u64;
 
     /// Whether a document of that id is stored; also true when that cannot be told.
-    fn may_hold(&self, id: &str) -> bool;
+    fn may_contain(&self, id: &str) -> bool;
 
     /// Whether chunks of a document are stored: some that name it as their parent, or some that it brings. Also true when
     /// that cannot be told.
-    fn may_hold_chunks(&self, document: &Document) -> bool;
+    fn may_contain_chunks(&self, document: &Document) -> bool;
 
     /// Whether a request to that endpoint means more than the documents that it brings, such as all, or those of a filter.
-    fn concerns_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+    fn targets_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
         let _ = (endpoint, parameters);
         false
     }
@@ -33,19 +33,19 @@ pub trait ShardSummary: Send + Sync {
 
     /// The filter of a request to that endpoint that every document of its answer has passed, as its executor would read
     /// it; `None` when there is none, and when it is wrong: then the executor has to say so.
-    fn filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter>;
+    fn request_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter>;
 
     /// Whether a stored document may pass the filter. True for every filter that one passes whose write was acknowledged.
     fn may_match(&self, filter: &Filter) -> bool;
 
     /// Where a document is: alike is what is near there by Euclidean distance, in every shard of an index. `None` for one
     /// that cannot be compared.
-    fn position(&self, document: &Document) -> Option<Vec<f32>>;
+    fn placement_vector(&self, document: &Document) -> Option<Vec<f32>>;
 
     /// Where that is which a search of a document looks for, such as its chunks; `None` when some of it cannot be compared.
-    fn queries(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+    fn query_vectors(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
         let _ = parameters;
-        self.position(document).map(|position| vec![position])
+        self.placement_vector(document).map(|vector| vec![vector])
     }
 
     /// Positions that the stored documents gather around, a few; none when that is not known.

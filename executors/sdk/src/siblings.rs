@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::Document;
 
 /// The tag of a chunk that holds how many chunks its parent was cut into, itself among them.
-pub const SIBLINGS: &str = "siblings";
+pub const SIBLINGS_TAG: &str = "siblings";
 
 /// Writes on each of these documents how many they are.
-pub fn count_siblings(siblings: &mut [Document]) {
+pub fn tag_sibling_count(siblings: &mut [Document]) {
     let number = Value::from(siblings.len());
     for document in siblings {
-        if document.tags.get(SIBLINGS) != Some(&number) {
-            document.tags_mut().insert(SIBLINGS.to_owned(), number.clone());
+        if document.tags.get(SIBLINGS_TAG) != Some(&number) {
+            document.tags_mut().insert(SIBLINGS_TAG.to_owned(), number.clone());
         }
     }
 }

@@ -5,19 +5,19 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::{
-    Answer, Build, BuildError, Call, Cancellation, Context, Document, ExecutorError, ExecutorType, Instance,
-    Worker, wait,
+    Answer, BoxedExecutor, Build, BuildError, Call, Cancellation, Context, Document, ExecutorError,
+    ExecutorType, Instance, wait,
 };
 
 /// An executor under test.
-pub struct Bench {
+pub struct ExecutorHarness {
     instance: Instance,
     bytes_max: usize,
     deadline: Option<Instant>,
     cancellation: Cancellation,
 }
 
-impl Bench {
+impl ExecutorHarness {
     /// Makes an executor of this kind, alone in `context`, with these parameters (a JSON object).
     ///
     /// # Errors
@@ -34,13 +34,13 @@ impl Bench {
 
     /// The same, with a bound on the bytes that the documents of a call may hold, as a flow has one.
     #[must_use]
-    pub fn within(self, bytes_max: usize) -> Self {
+    pub fn with_bytes_max(self, bytes_max: usize) -> Self {
         Self { bytes_max, ..self }
     }
 
     /// The same, for calls to be given up at `deadline` or at the sign.
     #[must_use]
-    pub fn until(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
+    pub fn with_deadline(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
         Self { deadline, cancellation, ..self }
     }
 
@@ -56,13 +56,15 @@ impl Bench {
     ) -> Result<Answer, ExecutorError> {
         let parameters = parameters.as_object().cloned().unwrap_or_default();
         let mut call = Call::new(endpoint, documents.into(), &parameters)
-            .until(self.deadline, self.cancellation.clone())
-            .within(self.bytes_max);
-        match &mut self.instance.worker {
-            Worker::Thread(executor) => executor.execute(&mut call)?,
-            Worker::Task(executor) => wait::to_end(executor.execute(&mut call), Duration::MAX, || None)?,
+            .with_deadline(self.deadline, self.cancellation.clone())
+            .with_bytes_max(self.bytes_max);
+        match &mut self.instance.executor {
+            BoxedExecutor::Sync(executor) => executor.execute(&mut call)?,
+            BoxedExecutor::Async(executor) => {
+                wait::to_end(executor.execute(&mut call), Duration::MAX, || None)?
+            }
         }
-        Ok(call.finish())
+        Ok(call.into_answer())
     }
 
     /// What its pod would know of it.
@@ -75,9 +77,9 @@ impl Bench {
     /// # Errors
     /// What the executor returns.
     pub fn close(mut self) -> Result<(), ExecutorError> {
-        match &mut self.instance.worker {
-            Worker::Thread(executor) => executor.close(),
-            Worker::Task(executor) => wait::to_end(executor.close(), Duration::MAX, || None),
+        match &mut self.instance.executor {
+            BoxedExecutor::Sync(executor) => executor.close(),
+            BoxedExecutor::Async(executor) => wait::to_end(executor.close(), Duration::MAX, || None),
         }
     }
 }

@@ -5,9 +5,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{
-    BuildError, Call, Context, Document, Endpoints, ErrorKind, ExecutorError, Instance, Value, Worker,
+    BoxedExecutor, BuildError, Call, Context, Document, Endpoints, ErrorKind, ExecutorError, Instance, Value,
     executor,
 };
 use serde_json::{Map, json};
@@ -90,8 +90,8 @@ impl Async {
     }
 }
 
-fn bench() -> Bench {
-    Bench::new(&Sync::TYPE, &Value::Null, Context::alone(".")).unwrap()
+fn bench() -> ExecutorHarness {
+    ExecutorHarness::new(&Sync::TYPE, &Value::Null, Context::standalone(".")).unwrap()
 }
 
 fn documents() -> Vec<Document> {
@@ -106,7 +106,7 @@ fn a_kind_is_named_after_the_type_and_told_by_its_first_paragraph() {
         bench.instance().endpoints,
         Endpoints::only(["/append", "/add", "/results", "/other", "/clear"])
     );
-    assert!(matches!(bench.instance().worker, Worker::Thread(_)));
+    assert!(matches!(bench.instance().executor, BoxedExecutor::Sync(_)));
 }
 
 #[test]
@@ -152,11 +152,11 @@ fn the_method_that_closes_is_called_at_the_end() {
 fn async_methods_make_a_task_and_a_default_handles_the_rest() {
     static CLOSED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
     let instance = Instance::from(Async(Arc::default()));
-    assert!(matches!(instance.worker, Worker::Task(_)) && instance.endpoints == Endpoints::All);
+    assert!(matches!(instance.executor, BoxedExecutor::Async(_)) && instance.endpoints == Endpoints::All);
     let kind = flowrun_sdk::ExecutorType::new::<Nothing>("Async", "Waits.", |_| {
         Ok(Async(Arc::clone(&CLOSED)).into())
     });
-    let mut bench = Bench::new(&kind, &Value::Null, Context::alone(".")).unwrap();
+    let mut bench = ExecutorHarness::new(&kind, &Value::Null, Context::standalone(".")).unwrap();
     let answer = bench.call("/any", documents(), &json!({"suffix": "s"})).unwrap();
     assert_eq!(answer.results["suffix"], "s");
     assert_eq!(bench.call("/fail", documents(), &Value::Null).unwrap_err().message(), "no");

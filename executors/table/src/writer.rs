@@ -117,7 +117,7 @@ impl Open {
     }
 
     fn push(&mut self, document: Document, vector: &[f32]) -> Result<(), String> {
-        self.bytes += document.bytes() + size_of_val(vector);
+        self.bytes += document.memory_bytes() + size_of_val(vector);
         self.waiting.push(document, vector)?;
         if self.waiting.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES { self.write() } else { Ok(()) }
     }

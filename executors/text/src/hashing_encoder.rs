@@ -5,7 +5,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, Tensor,
-    parse,
+    parse_parameters,
 };
 
 use crate::features::features;
@@ -41,7 +41,7 @@ struct TextHashingEncoder(TextHashingEncoderParameters);
 impl Executor for TextHashingEncoder {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             document.embedding = Some(self.encode(document)?);
             Ok(())
         })
@@ -67,11 +67,11 @@ impl TextHashingEncoder {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: TextHashingEncoderParameters = parse(build)?;
+    let parameters: TextHashingEncoderParameters = parse_parameters(build)?;
     let dimension = parameters.dimension;
     if !(DIMENSION_MIN..=DIMENSION_MAX).contains(&dimension) {
         let reason = format_args!("must be from {DIMENSION_MIN} to {DIMENSION_MAX}, but is {dimension}");
         return Err(BuildError::parameter("dimension", reason));
     }
-    Ok(Instance::thread(TextHashingEncoder(parameters)).embedding(Some(dimension)))
+    Ok(Instance::new(TextHashingEncoder(parameters)).with_output_dimension(Some(dimension)))
 }

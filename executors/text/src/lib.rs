@@ -2,7 +2,7 @@
 //!
 //! What is deliberately not here: encoders that need weights (the ONNX family), and any knowledge of a language.
 
-mod cut;
+mod chunking;
 mod features;
 mod hashing;
 mod hashing_encoder;

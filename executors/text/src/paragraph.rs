@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::cut::Piece;
+use crate::chunking::Piece;
 
 /// The paragraphs of a text in order. One that has more than `characters_max` characters is cut between words, or, where
 /// a word alone has more, within it.

@@ -2,10 +2,10 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Documents, Executor, ExecutorError,
-    ExecutorType, Instance, parse,
+    ExecutorType, Instance, parse_parameters,
 };
 
-use crate::cut;
+use crate::chunking;
 use crate::paragraph::paragraphs;
 
 flowrun_sdk::parameters! {
@@ -34,7 +34,7 @@ impl Executor for ParagraphSegmenter {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
         let budget = call.budget();
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             document.chunks = self.chunks(document, &budget)?;
             Ok(())
         })
@@ -45,9 +45,9 @@ impl ParagraphSegmenter {
     /// The paragraphs of a document as its chunks; each names the file that it stands in.
     fn chunks(&self, document: &Document, budget: &CallBudget) -> Result<Documents, ExecutorError> {
         let ParagraphSegmenterParameters { characters_min, characters_max, chunks_max, .. } = self.0;
-        let paragraphs = paragraphs(cut::text(document)?, characters_max);
+        let paragraphs = paragraphs(chunking::text(document)?, characters_max);
         let kept = paragraphs.filter(|paragraph| paragraph.text.chars().count() >= characters_min);
-        let mut chunks = cut::chunks(document, kept.enumerate(), "paragraphs", chunks_max, budget)?;
+        let mut chunks = chunking::chunks(document, kept.enumerate(), "paragraphs", chunks_max, budget)?;
         for chunk in chunks.make_mut() {
             chunk.uri.clone_from(&document.uri);
             chunk.mime_type.clone_from(&document.mime_type);
@@ -57,11 +57,11 @@ impl ParagraphSegmenter {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: ParagraphSegmenterParameters = parse(build)?;
+    let parameters: ParagraphSegmenterParameters = parse_parameters(build)?;
     let ParagraphSegmenterParameters { characters_min, characters_max, .. } = parameters;
     if characters_min.max(1) > characters_max {
         let reason = format_args!("must be at least 1 and `characters_min`, but is {characters_max}");
         return Err(BuildError::parameter("characters_max", reason));
     }
-    Ok(Instance::thread(ParagraphSegmenter(parameters)))
+    Ok(Instance::new(ParagraphSegmenter(parameters)))
 }

@@ -1,6 +1,6 @@
 //! The characters that end a sentence, as a parameter.
 
-use flowrun_sdk::{Kind, Parameter, Value};
+use flowrun_sdk::{Parameter, ParameterKind, Value};
 
 /// The characters that end a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ impl Default for Punctuation {
 }
 
 impl Parameter for Punctuation {
-    const KIND: Kind =
-        Kind::Other("a text of punctuation characters, a list of them, or null for the usual ones");
+    const KIND: ParameterKind =
+        ParameterKind::Other("a text of punctuation characters, a list of them, or null for the usual ones");
 
     fn parse(value: &Value) -> Option<Self> {
         let characters: String = match value {

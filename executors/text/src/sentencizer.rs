@@ -2,10 +2,10 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Documents, Executor, ExecutorError,
-    ExecutorType, Instance, parse,
+    ExecutorType, Instance, parse_parameters,
 };
 
-use crate::cut::{self, Piece};
+use crate::chunking::{self, Piece};
 use crate::punctuation::Punctuation;
 use crate::sentence::{Sentence, Sentences};
 
@@ -37,7 +37,7 @@ impl Executor for Sentencizer {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
         let budget = call.budget();
-        call.each(&paths, |document| {
+        call.for_each(&paths, |document| {
             document.chunks = self.chunks(document, &budget)?;
             Ok(())
         })
@@ -47,22 +47,22 @@ impl Executor for Sentencizer {
 impl Sentencizer {
     fn chunks(&self, document: &Document, budget: &CallBudget) -> Result<Documents, ExecutorError> {
         let SentencizerParameters { min_sent_len, max_sent_len, punct_chars, chunks_max, .. } = &self.0;
-        let sentences = Sentences::of(cut::text(document)?, punct_chars).enumerate();
+        let sentences = Sentences::of(chunking::text(document)?, punct_chars).enumerate();
         let kept = sentences.filter(|(_, sentence)| sentence.len() >= *min_sent_len);
         let pieces = kept.map(|(number, sentence)| {
             let Sentence { text, start, end } = sentence.shortened(*max_sent_len);
             (number, Piece { text: text.into(), start, end })
         });
-        cut::chunks(document, pieces, "sentences", *chunks_max, budget)
+        chunking::chunks(document, pieces, "sentences", *chunks_max, budget)
     }
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: SentencizerParameters = parse(build)?;
+    let parameters: SentencizerParameters = parse_parameters(build)?;
     let SentencizerParameters { min_sent_len, max_sent_len, .. } = parameters;
     if min_sent_len.max(1) > max_sent_len {
         let reason = format_args!("must be at least 1 and `min_sent_len`, but is {max_sent_len}");
         return Err(BuildError::parameter("max_sent_len", reason));
     }
-    Ok(Instance::thread(Sentencizer(parameters)))
+    Ok(Instance::new(Sentencizer(parameters)))
 }

@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Bytes, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
-    Instance, guard, parse,
+    Instance, guard, parse_parameters,
 };
 
 flowrun_sdk::parameters! {
@@ -30,7 +30,7 @@ impl Executor for TextReader {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
         let budget = call.budget();
-        call.each(&paths, |document| self.read(document, &budget))
+        call.for_each(&paths, |document| self.read(document, &budget))
     }
 }
 
@@ -62,13 +62,13 @@ impl TextReader {
                 let message = format_args!("the blob has {bytes} bytes, more than the {bytes_max} allowed");
                 Err(ExecutorError::input(message))
             }
-            Some(blob) => budget.take(blob.len()).map(|()| Some(blob.clone())),
+            Some(blob) => budget.reserve(blob.len()).map(|()| Some(blob.clone())),
             None if document.uri.is_empty() => Ok(None),
-            None => guard::read_within(&document.uri, bytes_max, budget).map(Some),
+            None => guard::read_uri_within_budget(&document.uri, bytes_max, budget).map(Some),
         }
     }
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    parse(build).map(TextReader).map(Instance::thread)
+    parse_parameters(build).map(TextReader).map(Instance::new)
 }

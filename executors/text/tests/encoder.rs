@@ -1,16 +1,16 @@
 //! What `TextHashingEncoder` promises beside its quality.
 #![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Answer, Catalog, Context, Document, Value};
 use flowrun_text::EXECUTORS;
 use proptest::prelude::*;
 use serde_json::json;
 
-fn make(with: &Value) -> Result<Bench, String> {
+fn make(with: &Value) -> Result<ExecutorHarness, String> {
     let catalog = Catalog::new([EXECUTORS]);
     let kind = catalog.get("TextHashingEncoder").unwrap();
-    Bench::new(kind, with, Context::alone(".")).map_err(|error| error.to_string())
+    ExecutorHarness::new(kind, with, Context::standalone(".")).map_err(|error| error.to_string())
 }
 
 fn encode(with: &Value, documents: Vec<Document>) -> Answer {
@@ -70,7 +70,7 @@ fn a_document_that_cannot_be_encoded_fails_alone() {
 #[test]
 fn chunks_are_encoded_where_the_paths_lead_to_them() {
     let mut document = Document::new("a");
-    document.chunks = [document.chunk(0).with_text("hello")].into_iter().collect();
+    document.chunks = [document.new_chunk(0).with_text("hello")].into_iter().collect();
     let answer = encode(&json!({"access_paths": "@c"}), vec![document]);
     assert!(answer.documents[0].embedding.is_none());
     assert!(answer.documents[0].chunks[0].embedding.is_some());

@@ -1,15 +1,15 @@
 //! What `ParagraphSegmenter` promises.
 #![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Answer, Catalog, Context, Document, Value};
 use flowrun_text::EXECUTORS;
 use serde_json::json;
 
-fn make(with: &Value) -> Result<Bench, String> {
+fn make(with: &Value) -> Result<ExecutorHarness, String> {
     let catalog = Catalog::new([EXECUTORS]);
     let kind = catalog.get("ParagraphSegmenter").unwrap();
-    Bench::new(kind, with, Context::alone(".")).map_err(|error| error.to_string())
+    ExecutorHarness::new(kind, with, Context::standalone(".")).map_err(|error| error.to_string())
 }
 
 fn cut(with: &Value, text: &str) -> Answer {

@@ -1,7 +1,7 @@
 //! `TextHashingEncoder` puts texts about the same thing near each other.
 #![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Catalog, Context, Document, Value};
 use flowrun_text::EXECUTORS;
 use serde_json::json;
@@ -74,7 +74,7 @@ const TOPICS: [[&str; 3]; 12] = [
 fn share_of_nearest_neighbours(with: &Value) -> f64 {
     let catalog = Catalog::new([EXECUTORS]);
     let kind = catalog.get("TextHashingEncoder").unwrap();
-    let mut bench = Bench::new(kind, with, Context::alone(".")).unwrap();
+    let mut bench = ExecutorHarness::new(kind, with, Context::standalone(".")).unwrap();
     let documents = TOPICS.as_flattened().iter().map(|text| Document::new(*text).with_text(*text)).collect();
     let answer = bench.call("/index", documents, &Value::Null).unwrap();
     let vectors: Vec<Vec<f32>> = answer

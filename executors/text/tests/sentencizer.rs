@@ -1,15 +1,15 @@
 //! What `Sentencizer` promises.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Answer, Catalog, Context, Document, ErrorKind, Value};
 use flowrun_text::EXECUTORS;
 use serde_json::json;
 
-fn make(with: &Value) -> Result<Bench, String> {
+fn make(with: &Value) -> Result<ExecutorHarness, String> {
     let catalog = Catalog::new([EXECUTORS]);
     let kind = catalog.get("Sentencizer").unwrap();
-    Bench::new(kind, with, Context::alone(".")).map_err(|error| error.to_string())
+    ExecutorHarness::new(kind, with, Context::standalone(".")).map_err(|error| error.to_string())
 }
 
 fn cut(with: &Value, documents: Vec<Document>) -> Answer {
@@ -27,7 +27,7 @@ fn each_sentence_becomes_a_chunk_that_knows_its_place() {
     let document = Document::new("a").with_text("Größe? Ja. Nein!");
     let answer = cut(&json!({"min_sent_len": 4}), vec![document.clone()]);
     let chunk = |number: u8, text: &str, location: [f32; 2]| {
-        let mut chunk = document.chunk(number).with_text(text).with_tag("siblings", 2);
+        let mut chunk = document.new_chunk(number).with_text(text).with_tag("siblings", 2);
         chunk.weight = Some(1.0);
         chunk.offset = Some(f32::from(number));
         chunk.location = location.to_vec();
@@ -90,7 +90,7 @@ fn a_document_that_cannot_be_cut_fails_alone() {
 fn a_text_of_more_sentences_than_a_request_may_hold_fails_alone() {
     let documents =
         [2, 60_000, 3].map(|count| Document::new(count.to_string()).with_text("a.".repeat(count)));
-    let mut bench = make(&Value::Null).unwrap().within(150_000);
+    let mut bench = make(&Value::Null).unwrap().with_bytes_max(150_000);
     let answer = bench.call("/index", documents.to_vec(), &Value::Null).unwrap();
     let chunks: Vec<usize> = answer.documents.iter().map(|document| document.chunks.len()).collect();
     assert_eq!((chunks, answer.failures.len()), (vec![2, 3], 1));

@@ -1,14 +1,15 @@
 //! What `TextReader` promises.
 #![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Answer, Catalog, Context, Document, ErrorKind, Value};
 use flowrun_text::EXECUTORS;
 use serde_json::json;
 
 fn read(with: &Value, documents: Vec<Document>) -> Answer {
     let catalog = Catalog::new([EXECUTORS]);
-    let mut bench = Bench::new(catalog.get("TextReader").unwrap(), with, Context::alone(".")).unwrap();
+    let mut bench =
+        ExecutorHarness::new(catalog.get("TextReader").unwrap(), with, Context::standalone(".")).unwrap();
     bench.call("/index", documents, &Value::Null).unwrap()
 }
 
@@ -75,8 +76,10 @@ fn texts_larger_than_a_request_may_hold_fail_alone() {
         Document::new("small").with_uri("data:,small"),
     ];
     let catalog = Catalog::new([EXECUTORS]);
-    let bench = Bench::new(catalog.get("TextReader").unwrap(), &Value::Null, Context::alone(".")).unwrap();
-    let answer = bench.within(12_000).call("/index", documents, &Value::Null).unwrap();
+    let bench =
+        ExecutorHarness::new(catalog.get("TextReader").unwrap(), &Value::Null, Context::standalone("."))
+            .unwrap();
+    let answer = bench.with_bytes_max(12_000).call("/index", documents, &Value::Null).unwrap();
     assert_eq!(answer.documents[0].text.as_deref(), Some("small"));
     let failures: Vec<_> =
         answer.failures.iter().map(|failure| (&*failure.id, failure.error.kind())).collect();
@@ -86,7 +89,7 @@ fn texts_larger_than_a_request_may_hold_fail_alone() {
 #[test]
 fn chunks_are_read_where_the_paths_lead_to_them() {
     let mut document = Document::new("a").with_uri("/nowhere");
-    document.chunks = [document.chunk(0).with_blob(&b"part"[..])].into_iter().collect();
+    document.chunks = [document.new_chunk(0).with_blob(&b"part"[..])].into_iter().collect();
     let answer = read(&json!({"access_paths": "@c"}), vec![document]);
     assert_eq!(answer.documents[0].chunks[0].text.as_deref(), Some("part"));
 }

@@ -1,4 +1,4 @@
-//! `flowrun new`: an executor or a flow to begin with, that builds, runs and has a test.
+//! `flowrun new`: creates an executor or a flow from a template that builds, runs and has a test.
 
 mod sdk;
 mod template;
@@ -11,47 +11,47 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::exit::Exit;
 use template::{Template, fill};
 
-/// `flowrun new`.
+/// Options of `flowrun new`.
 #[derive(Debug, Args)]
 pub(super) struct NewOptions {
     #[command(subcommand)]
-    verb: NewVerb,
+    command: NewCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum NewVerb {
-    /// An executor of one's own, with a flow that uses it
+enum NewCommand {
+    /// Create an executor, and a flow that uses it
     Executor(ExecutorOptions),
-    /// A flow of built-in executors, with documents to try it on
+    /// Create a flow of built-in executors, with example documents
     Flow(FlowOptions),
 }
 
 #[derive(Debug, Args)]
 struct ExecutorOptions {
-    /// Its name, which is also that of the new directory: letters, digits, `-` and `_`.
+    /// Name of the executor and of its directory: letters, digits, `-` and `_`.
     #[arg(value_parser = name)]
     name: String,
-    /// The language that it is written in.
+    /// Programming language of the executor.
     #[arg(long, value_enum, default_value_t, value_name = "LANGUAGE")]
     lang: Language,
 }
 
 #[derive(Debug, Args)]
 struct FlowOptions {
-    /// Its name, which is also that of the new directory: letters, digits, `-` and `_`.
+    /// Name of the flow and of its directory: letters, digits, `-` and `_`.
     #[arg(value_parser = name)]
     name: String,
 }
 
-/// A language that executors are written in. One more is a variant here and its template in `Language::template`.
+/// Programming language of an executor. To add one, add a variant here and its template in [`Language::template`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Language {
-    /// A crate with the SDK beside it.
+    /// A crate with a copy of the SDK.
     #[default]
     Rust,
-    /// One file and the header.
+    /// A C file and the header of the SDK.
     C,
-    /// One file.
+    /// A Python file.
     Python,
 }
 
@@ -65,17 +65,17 @@ impl Language {
     }
 }
 
-/// Writes it, and says what to type next.
+/// Writes the files of the template and prints the next commands to type.
 pub(super) fn new(options: &NewOptions) -> anyhow::Result<Exit> {
-    let (name, template, with_sdk) = match &options.verb {
-        NewVerb::Executor(options) => {
+    let (name, template, with_sdk) = match &options.command {
+        NewCommand::Executor(options) => {
             (&options.name, options.lang.template(), options.lang == Language::Rust)
         }
-        NewVerb::Flow(options) => (&options.name, template::FLOW, false),
+        NewCommand::Flow(options) => (&options.name, template::FLOW, false),
     };
     let directory = PathBuf::from(name);
     if directory.exists() {
-        writeln!(std::io::stderr(), "error: `{name}` is there already; choose another name")?;
+        writeln!(std::io::stderr(), "error: `{name}` exists already; choose another name")?;
         return Ok(Exit::Usage);
     }
     let mut files: Vec<(PathBuf, String)> =
@@ -96,19 +96,16 @@ pub(super) fn new(options: &NewOptions) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A name that can be a directory, a crate, a library and, written otherwise, a class.
+/// Parses a name that is valid for a directory, a crate and a library, and for a class after [`fill`].
 fn name(text: &str) -> Result<String, String> {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-    let begins = text.starts_with(|letter: char| letter.is_ascii_alphabetic());
-    if !begins || !text.chars().all(plain) || text.len() > 64 {
-        return Err(
-            "a name is made of letters, digits, `-` and `_`, begins with a letter, and has at most 64"
-                .to_owned(),
-        );
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    let starts_with_letter = text.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    if !starts_with_letter || !text.chars().all(allowed) || text.len() > 64 {
+        return Err("a name starts with a letter and has at most 64 letters, digits, `-` and `_`".to_owned());
     }
-    // Crates of these names do not compile, or hide what is needed.
+    // A crate with one of these names does not compile, or shadows a crate that the template needs.
     if ["flowrun-sdk", "flowrun_sdk", "std", "core", "test", "vendor"].contains(&text) {
-        return Err(format!("`{text}` is taken"));
+        return Err(format!("`{text}` is a reserved name"));
     }
     Ok(text.to_owned())
 }

@@ -1,15 +1,15 @@
-//! What is written: files with places for the name.
+//! Templates of `flowrun new`: files with placeholders for the name.
 
-/// Files to begin with, and what to type then. `{name}` stands for the name, `{library}` for it as an identifier,
-/// `{Class}` for it as a class.
+/// Files of a new directory. Placeholders in paths and texts: `{name}` is the name as typed (`my-encoder`), `{library}`
+/// an identifier (`my_encoder`), `{Class}` a class name (`MyEncoder`).
 pub(super) struct Template {
-    /// Paths and texts.
+    /// Paths relative to the new directory, and texts.
     pub(super) files: &'static [(&'static str, &'static str)],
-    /// What to type next.
+    /// Text that is printed afterwards: the next commands to type.
     pub(super) next: &'static str,
 }
 
-/// An executor in Rust.
+/// Executor in Rust.
 pub(super) const RUST: Template = Template {
     files: &[
         ("Cargo.toml", include_str!("rust/Cargo.toml.txt")),
@@ -21,7 +21,7 @@ pub(super) const RUST: Template = Template {
     next: include_str!("rust/next.txt"),
 };
 
-/// An executor in C.
+/// Executor in C.
 pub(super) const C: Template = Template {
     files: &[
         ("{library}.c", include_str!("c/executor.c.txt")),
@@ -34,7 +34,7 @@ pub(super) const C: Template = Template {
     next: include_str!("c/next.txt"),
 };
 
-/// An executor in Python.
+/// Executor in Python.
 pub(super) const PYTHON: Template = Template {
     files: &[
         ("{library}.py", include_str!("python/executor.py.txt")),
@@ -46,13 +46,13 @@ pub(super) const PYTHON: Template = Template {
     next: include_str!("python/next.txt"),
 };
 
-/// A flow.
+/// Flow of built-in executors.
 pub(super) const FLOW: Template = Template {
     files: &[
         ("index.yml", include_str!("flow/index.yml.txt")),
         ("query.yml", include_str!("flow/query.yml.txt")),
         ("documents.jsonl", include_str!("flow/documents.jsonl.txt")),
-        ("questions.jsonl", include_str!("flow/questions.jsonl.txt")),
+        ("queries.jsonl", include_str!("flow/queries.jsonl.txt")),
         ("Makefile", include_str!("flow/Makefile.txt")),
         ("README.md", include_str!("flow/README.md.txt")),
         (".gitignore", "/workspace/\n"),
@@ -60,23 +60,23 @@ pub(super) const FLOW: Template = Template {
     next: include_str!("flow/next.txt"),
 };
 
-/// The text with the name in its places.
+/// Replaces the placeholders in a text.
 pub(super) fn fill(text: &str, name: &str) -> String {
     text.replace("{name}", name)
         .replace("{library}", &name.replace('-', "_"))
         .replace("{Class}", &class(name))
 }
 
-/// The name as a class: `my-encoder` is `MyEncoder`.
+/// Converts a name to a class name: `my-encoder` becomes `MyEncoder`.
 fn class(name: &str) -> String {
-    let capital = |word: &str| {
+    let capitalised = |word: &str| {
         let mut letters = word.chars();
         letters
             .next()
             .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
             .unwrap_or_default()
     };
-    name.split(['-', '_']).map(capital).collect()
+    name.split(['-', '_']).map(capitalised).collect()
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_written_as_their_places_want_them() {
+    fn each_placeholder_has_its_own_spelling_of_the_name() {
         assert_eq!(
             fill("{name} {library} {Class}", "my-long_name2"),
             "my-long_name2 my_long_name2 MyLongName2"

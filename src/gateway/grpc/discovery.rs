@@ -8,7 +8,7 @@
 
 use std::sync::LazyLock;
 
-use flowrun_sdk::wire::encode_object;
+use flowrun_wire::encode_object;
 use serde_json::{Map, Value, json};
 
 use crate::gateway::facts::Facts;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use flowrun_sdk::wire::{Schema, decode_document, decode_object, encode_document};
+use flowrun_wire::{Schema, decode_document, decode_object, encode_document};
 use tonic::Status;
 
 use super::{admitted, data, response, status_of, turned_away};

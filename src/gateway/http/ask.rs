@@ -18,7 +18,7 @@ use crate::gateway::pages::PAGE_HEADER;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::{Caller, REQUEST_ID, Status};
 use crate::limits::MESSAGE_BYTES_MAX;
-use crate::runtime::sanitised;
+use crate::runtime::sanitize;
 
 /// `/post`: the endpoint stands in the body.
 pub(super) async fn post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -61,7 +61,7 @@ async fn ask(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Res
     };
     drop(bytes);
     let (question, asked) = body.split();
-    let id = HeaderValue::try_from(&*sanitised(asked.id()));
+    let id = HeaderValue::try_from(&*sanitize(asked.id()));
     let mut response = answer(gateway, &ticket, &head.headers, question, asked).await;
     // For those who look for it in the log.
     if let Ok(id) = id {

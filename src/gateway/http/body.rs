@@ -2,8 +2,8 @@
 
 use std::time::{Instant, SystemTime};
 
-use flowrun_sdk::wire::{FAILED_DOCUMENTS, RESULTS};
 use flowrun_sdk::{Document, Documents, RequestParameters};
+use flowrun_wire::{FAILED_DOCUMENTS, RESULTS};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

@@ -23,11 +23,12 @@ pub(super) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
     if gateway.admission.is_ending() {
         reasons.insert("gateway".to_owned(), "the flow is ending".into());
     }
-    for pod in gateway.flow.statistics().into_iter().filter(|pod| pod.broken > 0) {
-        let reason = format!("{} of {} workers panicked and cannot be made anew", pod.broken, pod.workers);
+    for pod in gateway.flow.pod_statistics().into_iter().filter(|pod| pod.failed_workers > 0) {
+        let reason =
+            format!("{} of {} workers panicked and cannot be made anew", pod.failed_workers, pod.workers);
         reasons.insert(pod.pod, reason.into());
     }
-    for (pod, trouble) in gateway.flow.troubles() {
+    for (pod, trouble) in gateway.flow.unhealthy_pods() {
         reasons.entry(pod).or_insert_with(|| trouble.into());
     }
     match reasons.is_empty() {

@@ -16,7 +16,7 @@ use table::Seen;
 pub use table::{METRICS, Metric};
 
 use super::service::Gateway;
-use crate::runtime::{Latencies, PodReading};
+use crate::runtime::{ExecutorMetric, LatencyHistogram};
 
 /// Counts of the gateway's own.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(super) struct Metrics {
     answered: AtomicU64,
     failed: AtomicU64,
     refused: AtomicU64,
-    latencies: Latencies,
+    latencies: LatencyHistogram,
 }
 
 impl Metrics {
@@ -42,7 +42,7 @@ impl Metrics {
 }
 
 /// Everything that is counted, as text. `readings` is what executors tell, which took a thread that may block.
-pub(super) fn render(gateway: &Gateway, readings: &[PodReading]) -> String {
+pub(super) fn render(gateway: &Gateway, readings: &[ExecutorMetric]) -> String {
     let seen = Seen::of(gateway);
     let mut text = String::new();
     for metric in METRICS {
@@ -50,7 +50,7 @@ pub(super) fn render(gateway: &Gateway, readings: &[PodReading]) -> String {
         write(&mut text, metric.name, metric.kind, metric.help, &samples);
     }
     let mut told: BTreeMap<(String, &str), (&str, Vec<Sample>)> = BTreeMap::new();
-    for PodReading { pod, shard, reading } in readings {
+    for ExecutorMetric { pod, shard, reading } in readings {
         let kind = match reading.kind {
             MetricKind::Gauge => "gauge",
             MetricKind::Counter => "counter",

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use super::Sample;
 use crate::gateway::service::Gateway;
 use crate::limits::QUEUE_BYTES_MAX;
-use crate::runtime::{Books, LATENCY_BOUNDS, LatencyClasses, PodStatistics, SIZE_BOUNDS, SizeClasses};
+use crate::runtime::{
+    LATENCY_BOUNDS, LatencyBuckets, PodStatistics, RequestCounts, SIZE_BOUNDS, SizeBuckets,
+};
 
 /// A metric that is always there.
 pub struct Metric {
@@ -23,9 +25,9 @@ pub struct Metric {
 /// What is looked at.
 pub(super) struct Seen<'a> {
     gateway: &'a Gateway,
-    books: Books,
+    books: RequestCounts,
     pods: Vec<PodStatistics>,
-    latencies: LatencyClasses,
+    latencies: LatencyBuckets,
     traces: (u64, u64),
 }
 
@@ -33,9 +35,9 @@ impl<'a> Seen<'a> {
     pub(super) fn of(gateway: &'a Gateway) -> Self {
         Self {
             gateway,
-            books: gateway.flow.books(),
-            pods: gateway.flow.statistics(),
-            latencies: gateway.metrics.latencies.read(),
+            books: gateway.flow.request_counts(),
+            pods: gateway.flow.pod_statistics(),
+            latencies: gateway.metrics.latencies.snapshot(),
             traces: gateway.traces.as_ref().map(|traces| traces.counts()).unwrap_or_default(),
         }
     }
@@ -66,12 +68,12 @@ fn size(count: usize) -> f64 {
 }
 
 /// The samples of a histogram of times; `labels` tell it from others of its name.
-fn histogram(labels: &str, latencies: &LatencyClasses) -> Vec<Sample> {
+fn histogram(labels: &str, latencies: &LatencyBuckets) -> Vec<Sample> {
     classes(labels, &LATENCY_BOUNDS, &latencies.cumulative, latencies.sum.as_secs_f64())
 }
 
 /// The samples of histograms of sizes, for each pod that has any.
-fn sizes(seen: &Seen<'_>, of: fn(&PodStatistics) -> &SizeClasses) -> Vec<Sample> {
+fn sizes(seen: &Seen<'_>, of: fn(&PodStatistics) -> &SizeBuckets) -> Vec<Sample> {
     let counted = seen.pods.iter().filter(|pod| of(pod).cumulative.last() > Some(&0));
     let of_pod = |pod: &PodStatistics| {
         let sizes = of(pod);
@@ -149,7 +151,7 @@ pub const METRICS: &[Metric] = &[
         kind: "gauge",
         labels: "",
         help: "Requests inside the flow.",
-        samples: |seen| alone(double(seen.books.inside)),
+        samples: |seen| alone(double(seen.books.in_flight)),
     },
     Metric {
         name: "flowrun_request_seconds",
@@ -198,21 +200,21 @@ pub const METRICS: &[Metric] = &[
         kind: "gauge",
         labels: "pod",
         help: "Calls that are under way.",
-        samples: |seen| seen.by_pod(|pod| double(pod.running)),
+        samples: |seen| seen.by_pod(|pod| double(pod.running_calls)),
     },
     Metric {
         name: "flowrun_pod_queue",
         kind: "gauge",
         labels: "pod",
         help: "Parts of requests that wait for a worker.",
-        samples: |seen| seen.by_pod(|pod| double(pod.waiting)),
+        samples: |seen| seen.by_pod(|pod| double(pod.queued)),
     },
     Metric {
         name: "flowrun_pod_busy_seconds_total",
         kind: "counter",
         labels: "pod",
         help: "Time that its workers spent in calls, all together.",
-        samples: |seen| seen.by_pod(|pod| pod.busy.as_secs_f64()),
+        samples: |seen| seen.by_pod(|pod| pod.busy_time.as_secs_f64()),
     },
     Metric {
         name: "flowrun_pod_call_seconds",
@@ -243,7 +245,7 @@ pub const METRICS: &[Metric] = &[
         kind: "counter",
         labels: "pod",
         help: "Batches whose requests were called one by one after all, because an error or an answer could not be shared.",
-        samples: |seen| seen.by_pod(|pod| double(pod.batches_parted)),
+        samples: |seen| seen.by_pod(|pod| double(pod.split_batches)),
     },
     Metric {
         name: "flowrun_pod_workers",
@@ -257,7 +259,7 @@ pub const METRICS: &[Metric] = &[
         kind: "gauge",
         labels: "pod",
         help: "Workers that panicked and cannot be made anew.",
-        samples: |seen| seen.by_pod(|pod| double(pod.broken)),
+        samples: |seen| seen.by_pod(|pod| double(pod.failed_workers)),
     },
     Metric {
         name: "flowrun_pod_restarts_total",

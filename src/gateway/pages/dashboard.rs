@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::gateway::http::as_json;
 use crate::gateway::service::Gateway;
-use crate::runtime::PodReading;
+use crate::runtime::ExecutorMetric;
 
 /// `/flow.json`: what the flow is made of.
 pub(super) async fn flow(State(gateway): State<Arc<Gateway>>) -> Response {
@@ -21,8 +21,8 @@ pub(super) async fn flow(State(gateway): State<Arc<Gateway>>) -> Response {
 /// `/dashboard.json`: the counts of this moment. Rates are for the page to work out.
 pub(super) async fn state(State(gateway): State<Arc<Gateway>>) -> Response {
     let readings = gateway.readings().await;
-    let books = gateway.flow.books();
-    let pods = gateway.facts.pods.iter().zip(gateway.flow.statistics()).map(|(pod, counts)| {
+    let books = gateway.flow.request_counts();
+    let pods = gateway.facts.pods.iter().zip(gateway.flow.pod_statistics()).map(|(pod, counts)| {
         json!({
             "name": pod.name,
             "uses": pod.uses,
@@ -32,8 +32,8 @@ pub(super) async fn state(State(gateway): State<Arc<Gateway>>) -> Response {
             "workers": counts.workers,
             "calls": counts.calls,
             "failed": counts.failed_calls + counts.failed_documents,
-            "busy_seconds": counts.busy.as_secs_f64(),
-            "waiting": counts.waiting,
+            "busy_seconds": counts.busy_time.as_secs_f64(),
+            "waiting": counts.queued,
             "p50_ms": counts.p50.as_secs_f64() * 1e3,
             "p99_ms": counts.p99.as_secs_f64() * 1e3,
             "shards_told": told(&readings, &pod.name),
@@ -45,12 +45,12 @@ pub(super) async fn state(State(gateway): State<Arc<Gateway>>) -> Response {
         "credits": gateway.prefetch,
         "requests": {
             "accepted": books.accepted,
-            "refused": books.refused,
+            "refused": books.rejected,
             "replied": books.replied,
             "failed": books.failed,
             "expired": books.expired,
             "cancelled": books.cancelled,
-            "inside": books.inside,
+            "inside": books.in_flight,
         },
         "pods": pods.collect::<Value>(),
     });
@@ -58,9 +58,9 @@ pub(super) async fn state(State(gateway): State<Arc<Gateway>>) -> Response {
 }
 
 /// What the executors of a pod tell, shard by shard: `{"0": {"index_documents": 3}}`.
-fn told(readings: &[PodReading], pod: &str) -> Value {
+fn told(readings: &[ExecutorMetric], pod: &str) -> Value {
     let mut shards: Map<String, Value> = Map::new();
-    for PodReading { shard, reading, .. } in readings.iter().filter(|told| *told.pod == *pod) {
+    for ExecutorMetric { shard, reading, .. } in readings.iter().filter(|told| *told.pod == *pod) {
         let told = shards.entry(shard.to_string()).or_insert_with(|| json!({}));
         let sum = told.get(&reading.name).and_then(Value::as_f64).unwrap_or_default() + reading.value;
         if let Some(told) = told.as_object_mut() {

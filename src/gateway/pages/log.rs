@@ -21,7 +21,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use crate::gateway::service::Gateway;
-use crate::runtime::{Concern, concern};
+use crate::runtime::{LogContext, log_context};
 
 /// Lines that a page which opens finds there, and that a slow one may be behind.
 const LINES: usize = 200;
@@ -41,13 +41,13 @@ impl Default for LogStream {
 
 impl<S: Subscriber> Layer<S> for LogStream {
     fn on_event(&self, event: &LogEvent<'_>, _: Context<'_, S>) {
-        let Fields { message, others } = Fields::of(event);
+        let Fields { message, fields } = Fields::from_event(event);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = json!({
             "time": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
             "level": event.metadata().level().as_str(),
             "message": message,
-            "fields": others,
+            "fields": fields,
         });
         let line: Arc<str> = line.to_string().into();
         let mut recent = self.recent.lock();
@@ -66,14 +66,14 @@ pub(crate) struct Fields {
     /// What happened.
     pub(crate) message: String,
     /// The circumstances, by name.
-    pub(crate) others: Map<String, Value>,
+    pub(crate) fields: Map<String, Value>,
 }
 
 impl Fields {
     /// Those of an event of this thread's.
-    pub(crate) fn of(event: &LogEvent<'_>) -> Self {
+    pub(crate) fn from_event(event: &LogEvent<'_>) -> Self {
         let mut fields = Self::default();
-        if let Some(Concern { request, worker }) = concern() {
+        if let Some(LogContext { request, worker }) = log_context() {
             fields.put("request", request.id.as_str());
             fields.put("endpoint", request.endpoint.as_str());
             if let Some(worker) = worker {
@@ -85,7 +85,7 @@ impl Fields {
     }
 
     fn put(&mut self, name: &str, value: impl Into<Value>) {
-        self.others.insert(name.to_owned(), value.into());
+        self.fields.insert(name.to_owned(), value.into());
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn thumbnail(State(gateway): State<Arc<Gateway>>, Query(asked):
     };
     let made = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        make(&guard::read(&uri, CONTENT_BYTES_MAX)?, SIDE)
+        make(&guard::read_uri(&uri, CONTENT_BYTES_MAX)?, SIDE)
     });
     match made.await {
         Ok(Ok(jpeg)) => {

@@ -78,7 +78,7 @@ impl Collector {
     ///
     /// # Errors
     /// What of it cannot be followed.
-    pub fn of(
+    pub fn from_spec(
         flow: &TracesSpec,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, CollectorError> {
@@ -202,7 +202,7 @@ mod tests {
         let variable = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        Collector::of(&flow, variable)
+        Collector::from_spec(&flow, variable)
     }
 
     fn place(variables: &[(&str, &str)]) -> (Protocol, String, String) {

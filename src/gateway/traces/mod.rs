@@ -30,7 +30,7 @@ mod otlp {
 
 /// Where what became of requests is told.
 #[derive(Debug)]
-pub struct Traces {
+pub struct TraceExporter {
     /// The entrance of the queue; taken away at the end.
     queue: Mutex<Option<mpsc::Sender<Vec<Span>>>>,
     counts: Arc<Counts>,
@@ -51,7 +51,7 @@ impl Counts {
     }
 }
 
-impl Traces {
+impl TraceExporter {
     /// Tells the collector, from now on. `flow` names the service, unless the environment does. Must be called within
     /// tokio.
     #[must_use]
@@ -158,7 +158,7 @@ mod tests {
     fn what_the_queue_has_no_room_for_is_counted_and_forgotten() {
         let (queue, mut spans) = mpsc::channel(SPANS_QUEUED_MAX);
         let (queue, counts) = (Mutex::new(Some(queue)), Arc::new(Counts::default()));
-        let traces = Traces { queue, counts, task: Mutex::new(None) };
+        let traces = TraceExporter { queue, counts, task: Mutex::new(None) };
         let start = SystemTime::now();
         let told =
             Told { id: "a", endpoint: "/x", documents: 1, start, error: None, parent: None, calls: &[] };

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Request, header};
 use bytes::Bytes;
+use flowrun_remote::{Address, Channel, NoReply};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -14,7 +15,6 @@ use tonic::metadata::MetadataMap;
 
 use super::collector::{Collector, Protocol};
 use super::otlp::{ExportTraceServiceRequest, ExportTraceServiceResponse};
-use crate::catalog::{Address, Channel, NoReply};
 use crate::limits::{COLLECTOR_REPLY_BYTES_MAX, COLLECTOR_TIMEOUT};
 
 /// The method that collectors serve over gRPC.

@@ -13,7 +13,7 @@ use super::otlp::{
     Span,
 };
 use crate::gateway::wire::TraceParent;
-use crate::runtime::PodCall;
+use crate::runtime::ExecutorCall;
 
 /// A request that was answered.
 pub(in crate::gateway) struct Told<'a> {
@@ -30,7 +30,7 @@ pub(in crate::gateway) struct Told<'a> {
     /// What it is part of, if the client says.
     pub(in crate::gateway) parent: Option<&'a TraceParent>,
     /// The calls of executors for it.
-    pub(in crate::gateway) calls: &'a [PodCall],
+    pub(in crate::gateway) calls: &'a [ExecutorCall],
 }
 
 impl Told<'_> {
@@ -64,7 +64,7 @@ impl Told<'_> {
             status: status(self.error),
             ..made(own.clone(), parent, Kind::Server)
         };
-        let call = |call: &PodCall| Span {
+        let call = |call: &ExecutorCall| Span {
             name: call.pod.to_string(),
             start_time_unix_nano: since(call.start),
             end_time_unix_nano: since(call.start + call.took),

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 
 use super::deadline;
 use crate::limits::TRACE_STATE_BYTES_MAX;
-use crate::runtime::sanitised;
+use crate::runtime::sanitize;
 
 /// How those who write HTTP by hand, and proxies, name a request.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
@@ -29,7 +29,7 @@ impl Caller {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let parent = text("traceparent").and_then(|parent| TraceParent::parse(parent, text("tracestate")));
-        let own = text(REQUEST_ID).map(sanitised).filter(|id| !id.is_empty()).map(|id| Arc::from(&*id));
+        let own = text(REQUEST_ID).map(sanitize).filter(|id| !id.is_empty()).map(|id| Arc::from(&*id));
         let id = own.or_else(|| parent.as_ref().map(|parent| format!("{:032x}", parent.trace).into()));
         Self { deadline: deadline::from_headers(headers), parent, id }
     }

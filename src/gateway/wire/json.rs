@@ -1,12 +1,12 @@
 //! Documents as JSON, for HTTP and for WebSockets that speak it.
 //!
-//! The shape is the SDK's. Fields that documents of ours do not have are kept as in the SDK's [`Fields`]. A client that
+//! The shape is the SDK's. Fields that documents of ours do not have are kept as in the SDK's [`ExtraFields`]. A client that
 //! sends every key of docarray's first schema, null where unset, gets every key back; others get what is set.
 
 use std::sync::Arc;
 
-use flowrun_sdk::wire::{Fields, NOTHING, TAGS};
 use flowrun_sdk::{Document, Documents, JsonError};
+use flowrun_wire::{ExtraFields, KIND_NULL, KIND_TAGS};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -60,11 +60,11 @@ fn read(value: &Value) -> Result<Document, JsonError> {
     let Some(object) = value.as_object().filter(|object| object.keys().any(|key| unknown(&key))) else {
         return Ok(document);
     };
-    let mut fields = Fields::default();
+    let mut fields = ExtraFields::default();
     let tags = Arc::make_mut(&mut document.tags);
     for (name, value) in object.iter().filter(|(name, _)| unknown(name)) {
         if value.is_null() {
-            fields.kinds.insert(name.clone(), NOTHING.into());
+            fields.kinds.insert(name.clone(), KIND_NULL.into());
         } else if !tags.contains_key(name) && !name.starts_with("__") {
             fields.kinds.insert(name.clone(), kind(value).into());
             tags.insert(name.clone(), value.clone());
@@ -73,20 +73,20 @@ fn read(value: &Value) -> Result<Document, JsonError> {
     // A key that came without a value, or with an empty one, goes back like that, if nothing sets it.
     for name in KEYS {
         let kind = match object.get(name) {
-            Some(Value::Null) => NOTHING,
+            Some(Value::Null) => KIND_NULL,
             Some(Value::Object(entries)) if entries.is_empty() => "dict",
             Some(Value::Array(items)) if items.is_empty() => "list",
             _ => continue,
         };
         fields.kinds.insert(name.to_owned(), kind.into());
     }
-    fields.keep(tags);
+    fields.write_to(tags);
     Ok(document)
 }
 
 fn kind(value: &Value) -> &'static str {
     match value {
-        Value::Null => NOTHING,
+        Value::Null => KIND_NULL,
         Value::Bool(_) => "boolean",
         Value::Number(number) if number.is_f64() => "float",
         Value::Number(_) => "integer",
@@ -119,11 +119,11 @@ impl Serialize for JsonDocument<'_> {
         // Payloads are shared, so the copy is a shallow one.
         let mut own = Document { chunks: Documents::new(), matches: Documents::new(), ..document.clone() };
         let mut others: Map<String, Value> = Map::new();
-        if let Some(fields) = Fields::of(document) {
-            let reclaimed = fields.reclaim(Arc::make_mut(&mut own.tags));
+        if let Some(fields) = ExtraFields::from_document(document) {
+            let reclaimed = fields.take_from(Arc::make_mut(&mut own.tags));
             others.extend(reclaimed.into_iter().map(|(name, kind, value)| {
                 let empty = match kind.as_str() {
-                    TAGS | "dict" => Value::Object(Map::new()),
+                    KIND_TAGS | "dict" => Value::Object(Map::new()),
                     "list" => Value::Array(Vec::new()),
                     _ => Value::Null,
                 };

@@ -1,7 +1,7 @@
 //! From an answer to a message.
 
 use bytes::Bytes;
-use flowrun_sdk::wire::{FAILED_DOCUMENTS, RESULTS, encode_documents, encode_object};
+use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, encode_documents, encode_object};
 use serde_json::{Map, Value};
 
 use super::jina::data_request_proto::DataContentProto;

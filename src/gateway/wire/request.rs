@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use flowrun_sdk::wire::{Schema, decode_documents, decode_object, encode_documents};
 use flowrun_sdk::{Documents, RequestParameters};
+use flowrun_wire::{Schema, decode_documents, decode_object, encode_documents};
 
 use super::Caller;
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
@@ -92,7 +92,7 @@ pub(crate) fn joined(envelopes: Vec<Envelope>, caller: &Caller) -> (Envelope, Re
     let question = question.and_then(|question| {
         let others = envelopes.map(|other| other.read_documents().map_err(Refusal::Invalid));
         let others: Vec<Documents> = others.collect::<Result<_, _>>()?;
-        let documents = runtime::joined(std::iter::once(question.documents).chain(others));
+        let documents = runtime::merge_requests(std::iter::once(question.documents).chain(others));
         Ok(Question { documents, ..question })
     });
     if let Ok(question) = &question {

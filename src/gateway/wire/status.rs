@@ -1,7 +1,7 @@
 //! How a request that failed is told to clients: in Jina's words, with our errors.
 
-use flowrun_sdk::wire::exception_name;
 use flowrun_sdk::{ErrorKind, Exception, ExecutorError};
+use flowrun_wire::exception_name;
 
 use super::jina::StatusProto;
 use super::jina::status_proto::{ExceptionProto, StatusCode};

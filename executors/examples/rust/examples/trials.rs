@@ -131,13 +131,13 @@ impl Told {
 
     #[requests("/trouble")]
     fn trouble(&mut self) -> Result<(), ExecutorError> {
-        self.health.fail("the shelf is empty");
+        self.health.set_unhealthy("the shelf is empty");
         Err(ExecutorError::new(ErrorKind::Resource, "no shelf"))
     }
 
     #[requests("/mend")]
     fn mend(&mut self) {
-        self.health.recover();
+        self.health.set_healthy();
     }
 }
 

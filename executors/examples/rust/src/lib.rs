@@ -45,14 +45,14 @@ export_executor!(Shout::TYPE);
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::testing::Bench;
+    use flowrun_sdk::testing::ExecutorHarness;
     use flowrun_sdk::{Context, Value};
 
     use super::*;
 
     #[test]
     fn every_text_gets_its_mark_and_a_document_without_one_fails_alone() {
-        let mut bench = Bench::new(&Shout::TYPE, &Value::Null, Context::alone(".")).unwrap();
+        let mut bench = ExecutorHarness::new(&Shout::TYPE, &Value::Null, Context::standalone(".")).unwrap();
         let documents = vec![Document::new("a").with_text("hello"), Document::new("b")];
         let answer = bench.call("/index", documents, &Value::Null).unwrap();
         assert_eq!(answer.documents[0].text.as_deref(), Some("hello!"));

@@ -1,67 +1,69 @@
-//! One part of each image: at a place that the parameters say, or from the middle.
+//! `ImageCropper` and `CenterImageCropper`: one part of each image, at a given position or from its centre.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 
-use super::{InPlace, Piece, image};
-use crate::axis::ChannelAxis;
+use super::piece::{Piece, document_image};
+use super::replace_image::ReplaceImage;
+use crate::channel_axis::ChannelAxis;
 use crate::raster::{Area, Raster};
-use crate::size::Size;
+use crate::target_size::TargetSize;
 
 flowrun_sdk::parameters! {
-    /// Where to cut.
+    /// Parameters of `ImageCropper`.
     struct ImageCropperParameters {
-        /// Rows above the part.
+        /// First row of the part, from 0.
         top: usize,
-        /// Pixels left of the part.
+        /// First column of the part, from 0.
         left: usize,
-        /// Rows of the part.
+        /// Height of the part, in pixels.
         height: usize,
-        /// Pixels in a row of the part.
+        /// Width of the part, in pixels.
         width: usize,
-        /// Which axis of the tensor holds the colours.
+        /// Position of the channel axis in the tensor.
         channel_axis: ChannelAxis = ChannelAxis::Last,
-        /// The documents to work on.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
 flowrun_sdk::parameters! {
-    /// How much to cut.
+    /// Parameters of `CenterImageCropper`.
     struct CenterImageCropperParameters {
-        /// The side of a square, or [height, width], in pixels.
-        target_size: Size,
-        /// Which axis of the tensor holds the colours.
+        /// Side of a square, or [height, width], in pixels.
+        target_size: TargetSize,
+        /// Position of the channel axis in the tensor.
         channel_axis: ChannelAxis = ChannelAxis::Last,
-        /// The documents to work on.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
-/// `ImageCropper`. Jina 0.1.14 confuses rows and columns when it cuts; here `top` and `height` count rows.
+/// `ImageCropper`. Jina 0.1.14 confuses rows and columns when it crops; here `top` and `height` count rows.
 pub(crate) const IMAGE_CROPPER: ExecutorType = ExecutorType::new::<ImageCropperParameters>(
     "ImageCropper",
-    "Cuts a part out of every image, at a given place.",
+    "Crops every image to a part at a given position.",
     create_cropper,
 );
 
 /// `CenterImageCropper`.
 pub(crate) const CENTER_IMAGE_CROPPER: ExecutorType = ExecutorType::new::<CenterImageCropperParameters>(
     "CenterImageCropper",
-    "Cuts the middle out of every image.",
+    "Crops every image to its centre.",
     create_center_cropper,
 );
 
-/// Where to cut an image of that height and width so that as much stays on one side as on the other; an odd pixel
-/// stays right or below.
-pub(crate) fn middle(height: usize, width: usize, size: Size) -> Area {
-    let (rows, columns) = size.to_cut();
+/// Centred area of the given size in an image of `height` × `width` pixels. If the margin is odd, the additional pixel is
+/// on the right or at the bottom. The area may exceed the image; `Piece::crop` checks that.
+pub(crate) fn centre_area(height: usize, width: usize, size: TargetSize) -> Area {
+    let (rows, columns) = size.crop_size();
     let (rows, columns) = (rows as usize, columns as usize);
     let start = |side: usize, part: usize| side.saturating_sub(part) / 2;
     Area { x: start(width, columns), y: start(height, rows), width: columns, height: rows }
 }
 
 fn create_cropper(build: &Build) -> Result<Instance, BuildError> {
-    let ImageCropperParameters { top, left, height, width, channel_axis, access_paths } = parse(build)?;
+    let ImageCropperParameters { top, left, height, width, channel_axis, access_paths } =
+        parse_parameters(build)?;
     for (name, side) in [("height", height), ("width", width)] {
         if side == 0 {
             return Err(BuildError::parameter(name, "must be at least 1"));
@@ -69,17 +71,18 @@ fn create_cropper(build: &Build) -> Result<Instance, BuildError> {
     }
     let area = Area { x: left, y: top, width, height };
     let craft = move |document: &_, budget: &CallBudget| {
-        Piece::cut(&Raster::of(&image(document, channel_axis, budget)?, channel_axis)?, area, budget)
+        let image = document_image(document, channel_axis, budget)?;
+        Piece::crop(&Raster::new(&image, channel_axis)?, area, budget)
     };
-    Ok(Instance::thread(InPlace { access_paths, craft }))
+    Ok(Instance::new(ReplaceImage { access_paths, craft }))
 }
 
 fn create_center_cropper(build: &Build) -> Result<Instance, BuildError> {
-    let CenterImageCropperParameters { target_size, channel_axis, access_paths } = parse(build)?;
+    let CenterImageCropperParameters { target_size, channel_axis, access_paths } = parse_parameters(build)?;
     let craft = move |document: &_, budget: &CallBudget| {
-        let image = image(document, channel_axis, budget)?;
-        let raster = Raster::of(&image, channel_axis)?;
-        Piece::cut(&raster, middle(raster.height(), raster.width(), target_size), budget)
+        let image = document_image(document, channel_axis, budget)?;
+        let raster = Raster::new(&image, channel_axis)?;
+        Piece::crop(&raster, centre_area(raster.height(), raster.width(), target_size), budget)
     };
-    Ok(Instance::thread(InPlace { access_paths, craft }))
+    Ok(Instance::new(ReplaceImage { access_paths, craft }))
 }

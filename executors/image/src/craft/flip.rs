@@ -1,28 +1,28 @@
-//! Every image in the mirror.
+//! `ImageFlipper`: the mirror image of each image.
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse_parameters};
 
-use super::beside::Yield;
-use super::{Beside, Piece, image};
-use crate::axis::ChannelAxis;
+use super::append_pieces::{AppendPieces, PieceCount};
+use super::piece::{Piece, document_image};
+use crate::channel_axis::ChannelAxis;
 use crate::raster::Raster;
 
 flowrun_sdk::parameters! {
-    /// Which mirror.
+    /// Parameters of `ImageFlipper`.
     struct ImageFlipperParameters {
-        /// Exchanges above and below instead of left and right.
+        /// Mirrors top to bottom instead of left to right.
         vertical: bool = false,
-        /// Whether the images stay beside their mirror images, so that a search finds both.
+        /// Keeps the original images in addition to their mirror images, so that a search finds both.
         keep_original: bool = true,
-        /// Which axis of the tensor holds the colours.
+        /// Position of the channel axis in the tensor.
         channel_axis: ChannelAxis = ChannelAxis::Last,
-        /// The documents to work on.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
-/// `ImageFlipper`: the flower search's own, which adds the mirror image; with `keep_original: false` that of
-/// Jina 0.4 and later, which puts it in the image's place.
+/// `ImageFlipper` of Jina's flower search example, which appends the mirror image. RawParameters `keep_original: false` it is that
+/// of Jina 0.4 and later, which replaces the image.
 pub(crate) const IMAGE_FLIPPER: ExecutorType = ExecutorType::new::<ImageFlipperParameters>(
     "ImageFlipper",
     "Adds the mirror image of every image.",
@@ -30,11 +30,12 @@ pub(crate) const IMAGE_FLIPPER: ExecutorType = ExecutorType::new::<ImageFlipperP
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let ImageFlipperParameters { vertical, keep_original, channel_axis, access_paths } = parse(build)?;
+    let ImageFlipperParameters { vertical, keep_original, channel_axis, access_paths } =
+        parse_parameters(build)?;
     let craft = move |document: &_, budget: &CallBudget| {
-        let image = image(document, channel_axis, budget)?;
-        budget.take(image.data().len())?;
-        Ok(vec![Piece::whole(Raster::of(&image, channel_axis)?.mirrored(vertical)?)])
+        let image = document_image(document, channel_axis, budget)?;
+        budget.reserve(image.data().len())?;
+        Ok(vec![Piece::whole(Raster::new(&image, channel_axis)?.mirrored(vertical)?)])
     };
-    Beside::new(access_paths, keep_original, Yield::One, craft).map(Instance::thread)
+    AppendPieces::new(access_paths, keep_original, PieceCount::One, craft).map(Instance::new)
 }

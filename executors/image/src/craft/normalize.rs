@@ -1,74 +1,77 @@
-//! Every image as networks trained on photographs want it: scaled, cut to size, centred and scaled in colour.
+//! `ImageNormalizer`: scales, crops and standardises images for networks that were trained on photographs.
 
 use std::mem::take;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, parse};
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, CallBudget, ExecutorType, Instance, ResamplingFilter, parse_parameters,
+};
 
-use super::crop::middle;
-use super::{InPlace, Piece, image};
-use crate::axis::ChannelAxis;
+use super::crop::centre_area;
+use super::piece::{Piece, document_image};
+use super::replace_image::ReplaceImage;
+use crate::channel_axis::ChannelAxis;
 use crate::memory::{image_bytes, take_bytes};
-use crate::pixels::{self, Pixels, Tables};
-use crate::resize::{Filter, Resizer};
-use crate::size::Size;
+use crate::pixels::{self, LookupTables, Pixels};
+use crate::resize::Resizer;
+use crate::target_size::TargetSize;
 use crate::value_range::ValueRange;
 
 flowrun_sdk::parameters! {
-    /// Size and colours of the result.
+    /// Parameters of `ImageNormalizer`.
     struct ImageNormalizerParameters {
-        /// The side of the square, or [height, width], in pixels, that is cut from the middle.
-        target_size: Size = Size::Side(224),
-        /// Mean of each colour, red, green, blue, from 0 to 1; subtracted.
+        /// Size of the part that is cropped from the centre: side of a square, or [height, width], in pixels.
+        target_size: TargetSize = TargetSize::Side(224),
+        /// Mean of red, green and blue, from 0 to 1; subtracted.
         img_mean: [f64; 3] = [0.0; 3],
-        /// Standard deviation of each colour, from 0 to 1; divided by.
+        /// Standard deviation of red, green and blue, from 0 to 1; divided by.
         img_std: [f64; 3] = [1.0; 3],
-        /// What the shorter side is scaled to before cutting, or [height, width], in pixels.
-        resize_dim: Size = Size::Side(256),
-        /// What the numbers of the images mean.
+        /// Size before cropping: length of the shorter side, or [height, width], in pixels.
+        resize_dim: TargetSize = TargetSize::Side(256),
+        /// Range of the numbers of the images.
         value_range: ValueRange = ValueRange::Bytes,
-        /// Which axis of the tensor holds the colours.
+        /// Position of the channel axis in the tensor.
         channel_axis: ChannelAxis = ChannelAxis::Last,
-        /// The documents to work on.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
-/// `ImageNormalizer`: scales with a Lanczos filter, cuts the middle, and computes (value / 255 - mean) / deviation.
+/// `ImageNormalizer`: scales with a Lanczos filter, crops the centre, and computes (value / 255 - mean) / deviation.
 pub(crate) const IMAGE_NORMALIZER: ExecutorType = ExecutorType::new::<ImageNormalizerParameters>(
     "ImageNormalizer",
-    "Scales every image, cuts its middle and normalises its colours.",
+    "Scales every image, crops its centre and normalises its colours.",
     create,
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let with: ImageNormalizerParameters = parse(build)?;
+    let with: ImageNormalizerParameters = parse_parameters(build)?;
     check(&with)?;
-    let tables = normalized(with.img_mean, with.img_std);
+    let tables = standardised(with.img_mean, with.img_std);
     let axis = with.channel_axis;
     let mut resizer = Resizer::default();
     let mut buffer = Vec::new();
     let craft = move |document: &_, budget: &CallBudget| {
-        let source =
-            pixels::from_tensor(&image(document, axis, budget)?, axis, with.value_range, take(&mut buffer))?;
-        let (height, width) = with.resize_dim.to_scale(source.height(), source.width());
-        let area = middle(height as usize, width as usize, with.target_size);
+        let tensor = document_image(document, axis, budget)?;
+        let source = pixels::from_tensor(&tensor, axis, with.value_range, take(&mut buffer))?;
+        let (height, width) = with.resize_dim.scaled_size(source.height(), source.width());
+        let area = centre_area(height as usize, width as usize, with.target_size);
         let bytes = image_bytes::<f32>(area.height, area.width);
         take_bytes(budget, bytes, "cut a smaller `target_size`")?;
-        let bytes = resizer.resize(&source, height, width, Filter::Lanczos)?;
+        let bytes = resizer.resize(&source, height, width, ResamplingFilter::Lanczos)?;
         let normalized = Pixels { bytes, width }.to_tensor(area, axis, &tables)?;
-        buffer = pixels::recycled(source);
+        buffer = pixels::reclaim_buffer(source);
         Ok(Piece::whole(normalized))
     };
-    Ok(Instance::thread(InPlace { access_paths: with.access_paths, craft }))
+    Ok(Instance::new(ReplaceImage { access_paths: with.access_paths, craft }))
 }
 
-/// Refuses deviations that nothing can be divided by, and cutting more than scaling leaves.
+/// Rejects deviations of 0, and a crop that is larger than the scaled image.
 fn check(with: &ImageNormalizerParameters) -> Result<(), BuildError> {
     if with.img_std.contains(&0.0) {
         return Err(BuildError::parameter("img_std", "none may be 0"));
     }
-    let (height, width) = with.target_size.to_cut();
-    let (rows, columns) = with.resize_dim.to_cut();
+    let (height, width) = with.target_size.crop_size();
+    let (rows, columns) = with.resize_dim.crop_size();
     if height > rows || width > columns {
         let reason = format_args!(
             "{width} × {height} pixels cannot be cut out of the {columns} × {rows} of `resize_dim`"
@@ -78,9 +81,9 @@ fn check(with: &ImageNormalizerParameters) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// (byte / 255 - mean) / deviation, rounded to single precision after every step as numpy does it in Jina.
-fn normalized(mean: [f64; 3], deviation: [f64; 3]) -> Tables {
-    let mut tables = pixels::tables(pixels::unit);
+/// (byte / 255 - mean) / deviation for every byte, rounded to single precision after every step as numpy does in Jina.
+fn standardised(mean: [f64; 3], deviation: [f64; 3]) -> LookupTables {
+    let mut tables = pixels::lookup_tables(pixels::to_unit);
     for ((table, mean), deviation) in tables.iter_mut().zip(mean).zip(deviation) {
         for number in table {
             let centred = (f64::from(*number) - mean) as f32;

@@ -1,82 +1,79 @@
-//! The picture that the frames of a GIF build up: each is drawn over what the ones before it left (GIF89a, 23).
+//! Composes the frames of a GIF: each is drawn over the result of the frames before it (GIF89a, 23).
 
 use image::RgbImage;
 
-/// A colour: red, green, blue.
+/// Red, green, blue.
 pub(super) type Colour = [u8; 3];
 
-/// What happens to the area of a frame before the next one is drawn.
+/// Disposal of a frame's area before the next frame is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Disposal {
-    /// It stays.
+    /// The area stays.
     Keep,
-    /// It is painted over.
+    /// The area is filled with a colour.
     Fill(Colour),
-    /// It becomes again what it was before.
+    /// The area is restored to its state before the frame.
     Restore,
 }
 
-/// A frame to be drawn: an area, a colour number for each of its pixels and what the numbers mean.
-pub(super) struct Drawing<'a> {
+/// A decompressed frame: its area, the colour indices of its pixels and its palette.
+pub(super) struct IndexedFrame<'a> {
     pub(super) left: usize,
     pub(super) top: usize,
-    /// Numbers in a row; not 0.
+    /// Width in pixels; not 0.
     pub(super) width: usize,
-    /// Row by row, in the order of the file.
+    /// Colour indices row by row, in the order of the file.
     pub(super) indices: &'a [u8],
-    /// Whether the rows come in four passes, each finer than the one before.
+    /// Whether the rows are stored in four passes, each finer than the one before.
     pub(super) interlaced: bool,
-    /// Red, green, blue for each number. Numbers past its end are not painted.
+    /// Colours by index. Pixels with indices past the end are not painted.
     pub(super) palette: &'a [Colour],
-    /// The number that lets through what is below.
+    /// Index of transparent pixels, which are not painted.
     pub(super) transparent: Option<u8>,
     pub(super) disposal: Disposal,
 }
 
-/// The picture so far.
+/// The picture composed so far.
 ///
-/// It has no alpha: a transparent pixel that nothing was ever painted on has the colour that
-/// [`Canvas::new`] was given, as a viewer without a background shows it.
+/// It has no alpha channel: pixels that were never painted have the colour given to [`Canvas::new`].
 pub(super) struct Canvas {
     image: RgbImage,
-    /// What has to be done to the area of the last frame, row by row, before the next one.
+    /// Disposal of the last frame, not yet done.
     pending: Disposal,
-    /// The rows of the last frame in the order of the file, as ranges of bytes of the picture; empty where a row lies
-    /// outside.
+    /// Rows of the last frame in the order of the file, as ranges of bytes of the picture; empty for rows outside of it.
     rows: Vec<std::ops::Range<usize>>,
-    /// What those rows held before, for [`Disposal::Restore`].
+    /// Content of those rows before the frame, for [`Disposal::Restore`].
     saved: Vec<u8>,
 }
 
 impl Canvas {
-    /// An empty picture of that size.
+    /// An empty picture, filled with `colour`.
     pub(super) fn new(width: u32, height: u32, colour: Colour) -> Self {
         let image = RgbImage::from_pixel(width, height, image::Rgb(colour));
         Self { image, pending: Disposal::Keep, rows: Vec::new(), saved: Vec::new() }
     }
 
-    /// The picture.
     pub(super) fn image(&self) -> &RgbImage {
         &self.image
     }
 
-    /// Disposes of the last frame and draws this one; what lies outside of the picture is cut off.
-    pub(super) fn draw(&mut self, drawing: &Drawing<'_>) {
+    /// Disposes of the last frame and draws the next, clipped to the picture.
+    pub(super) fn draw(&mut self, frame: &IndexedFrame<'_>) {
         self.dispose();
-        self.place(drawing);
-        self.pending = drawing.disposal;
+        self.locate_rows(frame);
+        self.pending = frame.disposal;
         self.saved.clear();
-        let lines = drawing.indices.chunks_exact(drawing.width);
+        let lines = frame.indices.chunks_exact(frame.width);
         for (range, indices) in self.rows.iter().zip(lines) {
             let Some(row) = self.image.get_mut(range.clone()) else { continue };
-            if drawing.disposal == Disposal::Restore {
+            if frame.disposal == Disposal::Restore {
                 self.saved.extend_from_slice(row);
             }
-            paint(row, indices, drawing.palette, drawing.transparent);
+            paint(row, indices, frame.palette, frame.transparent);
         }
     }
 
-    /// Does to the area of the last frame what it asked for.
+    /// Performs the pending disposal of the last frame.
     fn dispose(&mut self) {
         let mut saved = self.saved.as_slice();
         for range in &self.rows {
@@ -93,27 +90,27 @@ impl Canvas {
         }
     }
 
-    /// Finds where in the picture the rows of the frame are.
-    fn place(&mut self, drawing: &Drawing<'_>) {
+    /// Sets `rows` to the positions of the frame's rows in the picture.
+    fn locate_rows(&mut self, frame: &IndexedFrame<'_>) {
         let (width, height) = (self.image.width() as usize, self.image.height() as usize);
-        let visible = drawing.width.min(width.saturating_sub(drawing.left));
-        let lines = drawing.indices.len() / drawing.width;
+        let visible = frame.width.min(width.saturating_sub(frame.left));
+        let lines = frame.indices.len() / frame.width;
         self.rows.clear();
-        self.rows.extend(order(lines, drawing.interlaced).map(|line| {
-            let start = ((drawing.top + line) * width + drawing.left) * 3;
-            if drawing.top + line < height { start..start + visible * 3 } else { 0..0 }
+        self.rows.extend(row_order(lines, frame.interlaced).map(|line| {
+            let start = ((frame.top + line) * width + frame.left) * 3;
+            if frame.top + line < height { start..start + visible * 3 } else { 0..0 }
         }));
     }
 }
 
-/// Where the rows of a frame belong, in the order of the file (GIF89a, appendix E).
-fn order(lines: usize, interlaced: bool) -> impl Iterator<Item = usize> {
+/// Row numbers of a frame in the order of the file (GIF89a, appendix E).
+fn row_order(lines: usize, interlaced: bool) -> impl Iterator<Item = usize> {
     const PASSES: &[(usize, usize)] = &[(0, 8), (4, 8), (2, 4), (1, 2)];
     let passes = if interlaced { PASSES } else { &[(0, 1)] };
     passes.iter().flat_map(move |&(first, step)| (first..lines).step_by(step))
 }
 
-/// Paints a row; the colour numbers may be more than it has room for.
+/// Paints a row; surplus indices are ignored.
 fn paint(row: &mut [u8], indices: &[u8], palette: &[Colour], transparent: Option<u8>) {
     let pixels = row.as_chunks_mut::<3>().0.iter_mut();
     for (pixel, &index) in pixels.zip(indices) {
@@ -130,8 +127,8 @@ mod tests {
 
     const PALETTE: &[Colour] = &[[0; 3], [1; 3], [2; 3]];
 
-    fn drawing<'a>(left: usize, width: usize, indices: &'a [u8], disposal: Disposal) -> Drawing<'a> {
-        Drawing {
+    fn frame<'a>(left: usize, width: usize, indices: &'a [u8], disposal: Disposal) -> IndexedFrame<'a> {
+        IndexedFrame {
             left,
             top: 0,
             width,
@@ -143,59 +140,59 @@ mod tests {
         }
     }
 
-    /// The red of every pixel of a 3 × 1 picture after each of the drawings.
-    fn shown(drawings: &[Drawing<'_>]) -> Vec<[u8; 3]> {
+    /// The red channel of a 3 × 1 picture after each frame.
+    fn composed(frames: &[IndexedFrame<'_>]) -> Vec<[u8; 3]> {
         let mut canvas = Canvas::new(3, 1, [9; 3]);
         let red = |canvas: &Canvas| [0, 1, 2].map(|x| canvas.image().get_pixel(x, 0).0[0]);
-        drawings
+        frames
             .iter()
-            .map(|drawing| {
-                canvas.draw(drawing);
+            .map(|frame| {
+                canvas.draw(frame);
                 red(&canvas)
             })
             .collect()
     }
 
     #[test]
-    fn transparent_and_unknown_colours_let_through_what_is_below() {
-        let frames = [drawing(0, 3, &[1, 1, 1], Disposal::Keep), drawing(0, 3, &[0, 2, 7], Disposal::Keep)];
-        assert_eq!(shown(&frames), [[1, 1, 1], [1, 2, 1]]);
+    fn transparent_and_unknown_indices_are_not_painted() {
+        let frames = [frame(0, 3, &[1, 1, 1], Disposal::Keep), frame(0, 3, &[0, 2, 7], Disposal::Keep)];
+        assert_eq!(composed(&frames), [[1, 1, 1], [1, 2, 1]]);
     }
 
     #[test]
-    fn interlaced_rows_come_every_eighth_then_between() {
-        assert_eq!(order(9, true).collect::<Vec<_>>(), [0, 8, 4, 2, 6, 1, 3, 5, 7]);
-        assert_eq!(order(3, false).collect::<Vec<_>>(), [0, 1, 2]);
+    fn interlaced_rows_are_in_four_passes() {
+        assert_eq!(row_order(9, true).collect::<Vec<_>>(), [0, 8, 4, 2, 6, 1, 3, 5, 7]);
+        assert_eq!(row_order(3, false).collect::<Vec<_>>(), [0, 1, 2]);
     }
 
     #[test]
-    fn a_filled_frame_leaves_its_area_in_one_colour() {
+    fn disposal_fill_leaves_the_area_in_one_colour() {
         let frames = [
-            drawing(0, 3, &[1, 1, 1], Disposal::Keep),
-            drawing(1, 1, &[2], Disposal::Fill([5; 3])),
-            drawing(2, 1, &[2], Disposal::Keep),
+            frame(0, 3, &[1, 1, 1], Disposal::Keep),
+            frame(1, 1, &[2], Disposal::Fill([5; 3])),
+            frame(2, 1, &[2], Disposal::Keep),
         ];
-        assert_eq!(shown(&frames), [[1, 1, 1], [1, 2, 1], [1, 5, 2]]);
+        assert_eq!(composed(&frames), [[1, 1, 1], [1, 2, 1], [1, 5, 2]]);
     }
 
     #[test]
-    fn a_restored_frame_leaves_no_trace() {
+    fn disposal_restore_leaves_no_trace_of_the_frame() {
         let frames = [
-            drawing(0, 2, &[1, 0], Disposal::Keep),
-            drawing(0, 3, &[2, 2, 2], Disposal::Restore),
-            drawing(1, 1, &[2], Disposal::Restore),
-            drawing(0, 1, &[0], Disposal::Keep),
+            frame(0, 2, &[1, 0], Disposal::Keep),
+            frame(0, 3, &[2, 2, 2], Disposal::Restore),
+            frame(1, 1, &[2], Disposal::Restore),
+            frame(0, 1, &[0], Disposal::Keep),
         ];
-        assert_eq!(shown(&frames), [[1, 9, 9], [2, 2, 2], [1, 2, 9], [1, 9, 9]]);
+        assert_eq!(composed(&frames), [[1, 9, 9], [2, 2, 2], [1, 2, 9], [1, 9, 9]]);
     }
 
     #[test]
-    fn what_lies_outside_of_the_picture_is_cut_off() {
+    fn frames_are_clipped_to_the_picture() {
         let frames = [
-            drawing(2, 3, &[1, 2, 2, 2, 2, 2], Disposal::Fill([4; 3])),
-            drawing(7, 2, &[1, 1], Disposal::Restore),
-            drawing(0, 1, &[2], Disposal::Keep),
+            frame(2, 3, &[1, 2, 2, 2, 2, 2], Disposal::Fill([4; 3])),
+            frame(7, 2, &[1, 1], Disposal::Restore),
+            frame(0, 1, &[2], Disposal::Keep),
         ];
-        assert_eq!(shown(&frames), [[9, 9, 1], [9, 9, 4], [2, 9, 4]]);
+        assert_eq!(composed(&frames), [[9, 9, 1], [9, 9, 4], [2, 9, 4]]);
     }
 }

@@ -1,64 +1,66 @@
-//! Moving pictures of every format, frame by frame.
+//! Decodes clips of every format frame by frame.
 
 use image::RgbImage;
 
-use super::frame::{Budget, Frame};
+use super::error::DecodeError;
+use super::format::Format;
+use super::frame::{ClipBudget, Frame};
 use super::gif::Gif;
+use super::still;
 use super::webp::WebP;
-use super::{DecodeError, Format, still};
 
-/// A clip being read. Only the picture of the moment is held. A still image is a clip of one frame.
+/// A decoder of a clip. It holds one picture at a time. A still image is a clip of one frame.
 pub struct Clip<'a> {
-    source: Source<'a>,
-    budget: Budget,
+    decoder: ClipDecoder<'a>,
+    budget: ClipBudget,
 }
 
-/// Where the frames come from.
-enum Source<'a> {
+/// The decoder of the clip's format.
+enum ClipDecoder<'a> {
     Gif(Box<Gif<'a>>),
     WebP(WebP<'a>),
-    Still { picture: RgbImage, shown: bool },
+    Still { picture: RgbImage, returned: bool },
 }
 
 impl<'a> Clip<'a> {
-    /// Starts reading.
+    /// Reads the header of a clip.
     ///
     /// # Errors
-    /// [`DecodeError`] when the bytes are no image, or its header is damaged or out of bounds.
+    /// [`DecodeError`] when the bytes are not an image, or the header is damaged or exceeds the bounds.
     pub fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let format = Format::of(bytes)?;
-        let moving = match format {
-            Format::Gif => Some(Source::Gif(Box::new(Gif::open(bytes)?))),
-            Format::WebP => WebP::open(bytes)?.map(Source::WebP),
+        let format = Format::detect(bytes)?;
+        let animated = match format {
+            Format::Gif => Some(ClipDecoder::Gif(Box::new(Gif::open(bytes)?))),
+            Format::WebP => WebP::open(bytes)?.map(ClipDecoder::WebP),
             _ => None,
         };
-        let source = match moving {
-            Some(moving) => moving,
-            None => Source::Still { picture: still::decode(bytes, format)?, shown: false },
+        let decoder = match animated {
+            Some(animated) => animated,
+            None => ClipDecoder::Still { picture: still::decode(bytes, format)?, returned: false },
         };
-        Ok(Self { source, budget: Budget::default() })
+        Ok(Self { decoder, budget: ClipBudget::default() })
     }
 
-    /// The next frame, or `None` behind the last.
+    /// Decodes the next frame; `None` at the end.
     ///
     /// # Errors
     /// [`DecodeError::TooManyFrames`] and [`DecodeError::TooLong`] end the clip.
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
-        match &mut self.source {
-            Source::Gif(gif) => gif.next_frame(&mut self.budget),
-            Source::WebP(webp) => webp.next_frame(&mut self.budget),
-            Source::Still { shown: true, .. } => Ok(None),
-            Source::Still { picture, shown } => {
-                *shown = true;
+        match &mut self.decoder {
+            ClipDecoder::Gif(gif) => gif.next_frame(&mut self.budget),
+            ClipDecoder::WebP(webp) => webp.next_frame(&mut self.budget),
+            ClipDecoder::Still { returned: true, .. } => Ok(None),
+            ClipDecoder::Still { picture, returned } => {
+                *returned = true;
                 Ok(Some(Frame::Good(picture)))
             }
         }
     }
 
-    /// The first frame that can be read.
+    /// Decodes the first readable frame. `check` is called before each frame.
     ///
     /// # Errors
-    /// What is wrong with the first frame, when none can; and those of `check`, which is asked before each frame.
+    /// The error of the first frame if no frame is readable, and the first error of `check`.
     pub(super) fn first<E: From<DecodeError>>(
         mut self,
         mut check: impl FnMut() -> Result<(), E>,
@@ -83,8 +85,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_search_for_a_good_frame_ends_when_it_is_told_to() {
-        // Frames of one pixel that hold none.
+    fn the_search_for_a_good_frame_stops_at_an_error_of_check() {
+        // Frames that declare one pixel and contain none.
         let frame = b",\0\0\0\0\x01\0\x01\0\0\x02\x01\x2c\0";
         let clip = [&b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0"[..], &frame.repeat(9)].concat();
         let mut left = 3_usize;

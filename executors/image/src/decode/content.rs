@@ -1,12 +1,13 @@
-//! Where a document keeps its image.
+//! The encoded image of a document.
 
 use flowrun_sdk::guard::{self, CONTENT_BYTES_MAX};
 use flowrun_sdk::{Bytes, Document};
 
-use super::DecodeError;
+use super::error::DecodeError;
+use super::format::Format;
 
-/// The encoded image of a document: its bytes, else what its URI leads to, else the file that its text names, which
-/// is how clients of Jina 0.x send a path.
+/// Returns the encoded image of a document: its bytes, else the content of its URI, else the file at the path in its text,
+/// where clients of Jina 0.x put the path.
 ///
 /// # Errors
 /// [`DecodeError::NoContent`] or [`DecodeError::Content`].
@@ -14,9 +15,20 @@ pub fn content(document: &Document) -> Result<Bytes, DecodeError> {
     match (&document.blob, document.uri.as_str(), document.text.as_deref()) {
         (Some(blob), _, _) => Ok(blob.clone()),
         (None, "", None) => Err(DecodeError::NoContent),
-        (None, "", Some(path)) => Ok(guard::read(path.trim(), CONTENT_BYTES_MAX)?),
-        (None, uri, _) => Ok(guard::read(uri, CONTENT_BYTES_MAX)?),
+        (None, "", Some(path)) => Ok(guard::read_uri(path.trim(), CONTENT_BYTES_MAX)?),
+        (None, uri, _) => Ok(guard::read_uri(uri, CONTENT_BYTES_MAX)?),
     }
+}
+
+/// Sets the media type of a document to that of its content, unless the document has one.
+///
+/// # Errors
+/// Those of [`Format::detect`].
+pub(crate) fn set_mime_type(document: &mut Document, content: &[u8]) -> Result<(), DecodeError> {
+    if document.mime_type.is_empty() {
+        document.mime_type = Format::detect(content)?.mime_type().to_owned();
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -24,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_come_before_the_uri_and_the_uri_before_the_text() {
+    fn bytes_take_precedence_over_the_uri_and_the_uri_over_the_text() {
         let text = Document::new("a").with_text("data:,text\n");
         let uri = text.clone().with_uri("data:,uri");
         let blob = uri.clone().with_blob(&b"blob"[..]);
@@ -33,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_without_content_is_told_so() {
+    fn missing_content_is_an_error() {
         assert!(matches!(content(&Document::new("a")), Err(DecodeError::NoContent)));
         let missing = content(&Document::new("a").with_text("no/such/file.jpg")).unwrap_err();
         assert!(missing.to_string().starts_with("cannot read no/such/file.jpg: "), "{missing}");

@@ -1,4 +1,4 @@
-//! Why bytes did not become pixels.
+//! Errors of decoding.
 
 use std::error::Error as _;
 use std::io;
@@ -7,55 +7,56 @@ use flowrun_sdk::ExecutorError;
 use flowrun_sdk::guard::GuardError;
 use image::ImageError;
 
-use super::whole::is_whole;
-use super::{CLIP_PIXELS_MAX, FRAMES_MAX, Format, SIDE_MAX};
+use super::format::Format;
+use super::limits::{CLIP_PIXELS_MAX, FRAMES_MAX, SIDE_MAX, is_within};
+use super::truncation::is_complete;
 
-/// Why bytes did not become pixels.
+/// An error of decoding an image or a clip.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The document says nowhere where its image is.
+    /// The document has no bytes, URI or text.
     #[error("the document has neither bytes nor a URI nor the path of an image")]
     NoContent,
-    /// What the document names could not be read.
+    /// The file or URI of the document could not be read.
     #[error(transparent)]
     Content(#[from] GuardError),
-    /// There are no bytes.
+    /// The content has no bytes.
     #[error("the content is empty")]
     Empty,
-    /// The bytes are something else, or an image of a kind that is not read.
-    #[error("the content is {0}; JPEG, PNG, WebP, GIF and BMP images are read")]
+    /// The content is not an image, or an image of an unsupported format.
+    #[error("the content is {0}; JPEG, PNG, WebP, GIF and BMP images are supported")]
     NotAnImage(String),
     /// The bytes end before the image does.
     #[error("the {0} image is truncated")]
     Truncated(Format),
-    /// The bytes break the rules of their format.
+    /// The bytes violate their format.
     #[error("the {format} image is damaged: {reason}")]
     Damaged {
-        /// What the bytes claim to be.
+        /// Format by the signature of the file.
         format: Format,
-        /// What the decoder stumbled over.
+        /// Message of the decoder.
         reason: String,
     },
-    /// The image has more pixels than are decoded.
+    /// The image exceeds the bounds on its size.
     #[error(
-        "the image has {width} × {height} pixels, more than the {pixels_max} in all or {SIDE_MAX} to a side allowed"
+        "the image has {width} × {height} pixels, more than the {pixels_max} in all or {SIDE_MAX} per side allowed"
     )]
     TooLarge {
-        /// Pixels in a row.
+        /// Width in pixels.
         width: u32,
-        /// Rows.
+        /// Height in pixels.
         height: u32,
-        /// The bound on their product.
+        /// Bound on width × height.
         pixels_max: u64,
     },
-    /// The decoder needs more memory than it is given, beside that of the pixels.
+    /// The decoder needs more working memory than its bound, apart from the pixels.
     #[error("decoding the {0} image takes more memory than is allowed")]
     TooMuchMemory(Format),
-    /// The clip has more frames than are decoded.
+    /// The clip has more than [`FRAMES_MAX`] frames.
     #[error("the clip has more than the {FRAMES_MAX} frames allowed")]
     TooManyFrames,
-    /// The frames of the clip add up to more pixels than are decoded.
+    /// The frames of the clip add up to more than [`CLIP_PIXELS_MAX`] pixels.
     #[error("the frames of the clip add up to more than the {CLIP_PIXELS_MAX} pixels allowed")]
     TooLong,
     /// The clip has no frame.
@@ -64,25 +65,33 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// The format's rules are broken.
+    /// A violation of the format.
     pub(super) fn damaged(format: Format, reason: impl ToString) -> Self {
         Self::Damaged { format, reason: reason.to_string() }
     }
 
-    /// What the decoder of these bytes says, told apart by what can be done about it.
+    /// Rejects images of more than `pixels_max` pixels, or with a side longer than [`SIDE_MAX`].
+    pub(super) fn check_size(width: u32, height: u32, pixels_max: u64) -> Result<(), Self> {
+        if is_within(width, height, pixels_max) {
+            return Ok(());
+        }
+        Err(Self::TooLarge { width, height, pixels_max })
+    }
+
+    /// Classifies an error of the `image` crate for `bytes`.
     pub(super) fn from_image(bytes: &[u8], format: Format, error: &ImageError) -> Self {
         match error {
             ImageError::Limits(_) => Self::TooMuchMemory(format),
             ImageError::IoError(end) if end.kind() == io::ErrorKind::UnexpectedEof => Self::Truncated(format),
-            _ if !is_whole(bytes, format) => Self::Truncated(format),
-            // What lies below says the same without the name of the format.
+            _ if !is_complete(bytes, format) => Self::Truncated(format),
+            // The source has the same message without the name of the format.
             error => {
                 Self::damaged(format, error.source().map_or_else(|| error.to_string(), ToString::to_string))
             }
         }
     }
 
-    /// What the decoder of a GIF says.
+    /// Classifies an error of the `gif` crate.
     pub(super) fn from_gif(error: &gif::DecodingError) -> Self {
         match error {
             gif::DecodingError::UnexpectedEof => Self::Truncated(Format::Gif),

@@ -1,7 +1,7 @@
-//! The frames of a GIF, one by one: the `gif` crate reads the file, [`Canvas`] puts the frames together.
+//! Decodes a GIF frame by frame: the `gif` crate parses the file, [`Canvas`] composes the frames.
 //!
-//! The structure of the file and the pixels of its frames are read apart, so that a frame whose pixels are damaged
-//! is stepped over. When the structure breaks, what came before stands.
+//! The structure of the file and the pixels of its frames are decoded separately, so that a frame with damaged pixels is
+//! skipped. An error in the structure ends the clip; frames before it are kept.
 
 use std::io::{Chain, Read as _};
 use std::num::NonZeroU64;
@@ -9,15 +9,17 @@ use std::num::NonZeroU64;
 use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, DisposalMethod, MemoryLimit};
 use image::RgbImage;
 
-use super::canvas::{Canvas, Colour, Disposal, Drawing};
-use super::frame::{Budget, Frame};
-use super::{DecodeError, FRAME_PIXELS_MAX, Format, check_size, pixels};
+use super::canvas::{Canvas, Colour, Disposal, IndexedFrame};
+use super::error::DecodeError;
+use super::format::Format;
+use super::frame::{ClipBudget, Frame};
+use super::limits::{FRAME_PIXELS_MAX, pixel_count};
 
-/// Many files lack the last byte, the trailer. With one more byte behind every file, a file without it ends well,
-/// and one that breaks off inside a frame still does not.
+/// The trailer byte, appended to every file. Many files lack it and would count as truncated; a file that ends inside a
+/// frame still does.
 const TRAILER: &[u8] = b";";
 
-/// A GIF being read.
+/// A decoder of a GIF.
 pub(super) struct Gif<'a> {
     structure: Decoder<Chain<&'a [u8], &'static [u8]>>,
     screen: Screen,
@@ -25,7 +27,7 @@ pub(super) struct Gif<'a> {
     ended: bool,
 }
 
-/// What the head of the file says about all frames.
+/// The logical screen: size, global palette and background index of the file.
 struct Screen {
     width: u32,
     height: u32,
@@ -38,19 +40,19 @@ impl<'a> Gif<'a> {
         let mut options = options();
         options.skip_frame_decoding(true);
         options.allow_unknown_blocks(true);
-        let structure = options.read_info(bytes.chain(TRAILER)).map_err(failed)?;
+        let structure = options.read_info(bytes.chain(TRAILER)).map_err(decode_error)?;
         let screen = Screen {
             width: structure.width().into(),
             height: structure.height().into(),
             palette: colours(structure.global_palette().unwrap_or_default()),
             background: structure.bg_color().unwrap_or_default(),
         };
-        check_size(screen.width, screen.height, FRAME_PIXELS_MAX)?;
+        DecodeError::check_size(screen.width, screen.height, FRAME_PIXELS_MAX)?;
         Ok(Self { structure, screen, picture: Picture::default(), ended: false })
     }
 
-    /// The next frame; `None` behind the last. An error ends the clip.
-    pub(super) fn next_frame(&mut self, budget: &mut Budget) -> Result<Option<Frame<'_>>, DecodeError> {
+    /// Decodes the next frame; `None` at the end. An error ends the clip.
+    pub(super) fn next_frame(&mut self, budget: &mut ClipBudget) -> Result<Option<Frame<'_>>, DecodeError> {
         if self.ended {
             return Ok(None);
         }
@@ -59,52 +61,53 @@ impl<'a> Gif<'a> {
             Ok(None) => return Ok(None),
             Err(error) => {
                 self.ended = true;
-                return Ok(Some(Frame::Damaged(failed(error))));
+                return Ok(Some(Frame::Damaged(decode_error(error))));
             }
         };
         let (width, height) = match self.picture.size_with(frame, &self.screen) {
             Ok(size) => size,
             Err(error) => {
-                // What is refused by its size alone costs nothing but its turn.
-                budget.take(0)?;
+                // A frame that is rejected by its size costs no decoding.
+                budget.take_frame(0)?;
                 return Ok(Some(Frame::Damaged(error)));
             }
         };
-        // A frame may be larger than the picture that it is drawn into, and is decompressed whole.
-        budget.take(pixels(width, height).max(pixels(frame.width.into(), frame.height.into())))?;
+        // A frame may be larger than the picture and is decompressed whole.
+        let frame_pixels = pixel_count(frame.width.into(), frame.height.into());
+        budget.take_frame(pixel_count(width, height).max(frame_pixels))?;
         let drawn = self.picture.draw(frame, (width, height), &self.screen);
         Ok(Some(drawn.map_or_else(Frame::Damaged, Frame::Good)))
     }
 }
 
-/// The picture that the frames build up, and buffers that are kept from frame to frame.
+/// The composed picture, and buffers that are reused from frame to frame.
 #[derive(Default)]
 struct Picture {
     canvas: Option<Canvas>,
-    /// The colour number of every pixel of the frame.
+    /// Colour indices of the frame.
     indices: Vec<u8>,
-    /// The frame as a file of its own.
+    /// The frame as a GIF file.
     file: Vec<u8>,
 }
 
 impl Picture {
-    /// Width and height of the picture once this frame is drawn: what it is already, else what the head of the file
-    /// and the frame make it. Some files say nothing or too little about their size; the first frame does.
+    /// Width and height of the picture after `frame` is drawn. The first frame fixes them: it extends the size of the
+    /// header, which is 0 or too small in some files.
     ///
     /// # Errors
-    /// When the frame or the picture is larger than is decoded.
+    /// When the frame or the picture exceeds the bounds.
     fn size_with(&self, frame: &gif::Frame<'_>, screen: &Screen) -> Result<(u32, u32), DecodeError> {
-        check_size(frame.width.into(), frame.height.into(), FRAME_PIXELS_MAX)?;
+        DecodeError::check_size(frame.width.into(), frame.height.into(), FRAME_PIXELS_MAX)?;
         if let Some(canvas) = &self.canvas {
             return Ok(canvas.image().dimensions());
         }
         let width = screen.width.max(u32::from(frame.left) + u32::from(frame.width));
         let height = screen.height.max(u32::from(frame.top) + u32::from(frame.height));
-        check_size(width, height, FRAME_PIXELS_MAX)?;
+        DecodeError::check_size(width, height, FRAME_PIXELS_MAX)?;
         Ok((width, height))
     }
 
-    /// Draws a frame whose buffer holds its compressed pixels into a picture of that size.
+    /// Decompresses a frame and draws it into a picture of `width` × `height` pixels.
     fn draw(
         &mut self,
         frame: &gif::Frame<'_>,
@@ -114,12 +117,12 @@ impl Picture {
         if frame.width == 0 || frame.height == 0 {
             return Err(DecodeError::damaged(Format::Gif, "a frame has no pixels"));
         }
-        self.unpack(frame).map_err(failed)?;
-        let own = frame.palette.as_deref().map(colours);
-        let palette = own.as_deref().unwrap_or(&screen.palette);
-        let cleared = cleared(frame.transparent, palette, screen);
-        let canvas = self.canvas.get_or_insert_with(|| Canvas::new(width, height, cleared));
-        canvas.draw(&Drawing {
+        self.decompress(frame).map_err(decode_error)?;
+        let local_palette = frame.palette.as_deref().map(colours);
+        let palette = local_palette.as_deref().unwrap_or(&screen.palette);
+        let background = background_colour(frame.transparent, palette, screen);
+        let canvas = self.canvas.get_or_insert_with(|| Canvas::new(width, height, background));
+        canvas.draw(&IndexedFrame {
             left: frame.left.into(),
             top: frame.top.into(),
             width: frame.width.into(),
@@ -129,18 +132,19 @@ impl Picture {
             transparent: frame.transparent,
             disposal: match frame.dispose {
                 DisposalMethod::Any | DisposalMethod::Keep => Disposal::Keep,
-                DisposalMethod::Background => Disposal::Fill(cleared),
+                DisposalMethod::Background => Disposal::Fill(background),
                 DisposalMethod::Previous => Disposal::Restore,
             },
         });
         Ok(canvas.image())
     }
 
-    /// Decompresses the pixels, by reading the frame as a file of its own that is not interlaced.
+    /// Decompresses the pixels of a frame by decoding it as a separate file that is not interlaced.
     ///
-    /// The crate's decoder of single frames never returns from one whose end mark comes too early; a file that was
-    /// read into a damaged frame cannot be read on; and of some interlaced frames it says that they were truncated.
-    fn unpack(&mut self, frame: &gif::Frame<'_>) -> Result<(), DecodingError> {
+    /// The `gif` crate has no other way that works for damaged files: its decoder of single frames never returns if the
+    /// end code comes too early; after a damaged frame it cannot continue with the file; and it reports some interlaced
+    /// frames as truncated.
+    fn decompress(&mut self, frame: &gif::Frame<'_>) -> Result<(), DecodingError> {
         const TWO_COLOURS: u8 = 0x80;
         const BLOCK_BYTES_MAX: usize = 255;
         let sides = [frame.width.to_le_bytes(), frame.height.to_le_bytes()].concat();
@@ -172,18 +176,18 @@ fn options() -> DecodeOptions {
     options
 }
 
-fn failed(error: DecodingError) -> DecodeError {
+fn decode_error(error: DecodingError) -> DecodeError {
     DecodeError::from_gif(&error)
 }
 
-/// Red, green, blue of each colour number.
+/// Splits the bytes of a palette into colours.
 fn colours(palette: &[u8]) -> Vec<Colour> {
     palette.as_chunks().0.to_vec()
 }
 
-/// The colour of a picture, or the area of a frame, with nothing on it. Pillow's choice: the one that stands for
-/// transparency when the frame has one, else the background colour.
-fn cleared(transparent: Option<u8>, palette: &[Colour], screen: &Screen) -> Colour {
+/// Colour of an empty picture and of the area of a disposed frame, chosen as in Pillow: the colour at the frame's
+/// transparent index if it has one, else the background colour of the screen.
+fn background_colour(transparent: Option<u8>, palette: &[Colour], screen: &Screen) -> Colour {
     let colour = match transparent {
         Some(index) => palette.get(usize::from(index)),
         None => screen.palette.get(screen.background).or_else(|| palette.get(screen.background)),
@@ -196,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_looks_like_transparency_or_else_like_the_background() {
+    fn the_background_is_the_transparent_colour_or_else_that_of_the_screen() {
         let (global, local) = ([[1; 3], [2; 3]], [[3; 3], [4; 3], [5; 3]]);
         let screen = |palette: &[Colour], background| Screen {
             width: 1,
@@ -204,22 +208,22 @@ mod tests {
             palette: palette.to_vec(),
             background,
         };
-        assert_eq!(cleared(Some(2), &local, &screen(&global, 1)), [5; 3]);
-        assert_eq!(cleared(None, &local, &screen(&global, 1)), [2; 3]);
-        assert_eq!(cleared(None, &local, &screen(&[], 1)), [4; 3]);
-        assert_eq!(cleared(Some(9), &local, &screen(&global, 0)), [0; 3]);
+        assert_eq!(background_colour(Some(2), &local, &screen(&global, 1)), [5; 3]);
+        assert_eq!(background_colour(None, &local, &screen(&global, 1)), [2; 3]);
+        assert_eq!(background_colour(None, &local, &screen(&[], 1)), [4; 3]);
+        assert_eq!(background_colour(Some(9), &local, &screen(&global, 0)), [0; 3]);
     }
 
     #[test]
-    fn a_frame_that_ends_too_early_is_damaged_and_does_not_hang() {
-        // Colour codes of three bits: clear, one pixel, end; the frame has four.
+    fn a_frame_with_an_early_end_code_is_an_error_and_does_not_hang() {
+        // Codes of three bits: clear, one pixel, end; the frame has four pixels.
         let frame = gif::Frame {
             width: 2,
             height: 2,
             buffer: (&[2, 0b01_000_100, 0b1][..]).into(),
             ..Default::default()
         };
-        let error = Picture::default().unpack(&frame).unwrap_err();
+        let error = Picture::default().decompress(&frame).unwrap_err();
         assert_eq!(error.to_string(), "image truncated");
     }
 }

@@ -1,27 +1,27 @@
-//! Where a JPEG ends.
+//! Finds the end marker of a JPEG, to detect truncated files.
 
 /// The second byte of a marker; the first is 0xFF.
 mod marker {
     pub(super) const START_OF_IMAGE: u8 = 0xd8;
     pub(super) const END_OF_IMAGE: u8 = 0xd9;
     pub(super) const START_OF_SCAN: u8 = 0xda;
-    /// 0xFF itself among the coded data is followed by this.
+    /// Follows a byte 0xFF of entropy-coded data.
     pub(super) const STUFFING: u8 = 0x00;
-    /// May be repeated before a marker.
+    /// Padding before a marker, may be repeated.
     pub(super) const FILL: u8 = 0xff;
     pub(super) const RESTART_0: u8 = 0xd0;
     pub(super) const RESTART_7: u8 = 0xd7;
 }
 
-/// Whether the image reaches its end marker (ITU-T T.81, B.1.1). Bytes behind it do not matter.
-pub(super) fn is_whole(bytes: &[u8]) -> bool {
-    // Nearly every file ends with the marker; walking through is for those that carry something behind it.
-    bytes.ends_with(&[marker::FILL, marker::END_OF_IMAGE]) || reaches_end(bytes)
+/// Checks that the image has its end marker (ITU-T T.81, B.1.1). Bytes after the marker are ignored.
+pub(super) fn is_complete(bytes: &[u8]) -> bool {
+    // Nearly every file ends with the marker; only files with trailing bytes need the scan.
+    bytes.ends_with(&[marker::FILL, marker::END_OF_IMAGE]) || has_end_marker(bytes)
 }
 
-/// Walks from marker to marker, over segments by their length and over coded data byte by byte, so that the end
-/// marker of a thumbnail inside a segment is not taken for the image's own.
-fn reaches_end(mut bytes: &[u8]) -> bool {
+/// Scans from marker to marker: skips segments by their length and entropy-coded data byte by byte, so that the end marker
+/// of a thumbnail inside a segment is not mistaken for that of the image.
+fn has_end_marker(mut bytes: &[u8]) -> bool {
     let mut in_scan = false;
     while let Some((&byte, rest)) = bytes.split_first() {
         bytes = rest;
@@ -34,7 +34,7 @@ fn reaches_end(mut bytes: &[u8]) -> bool {
             marker::END_OF_IMAGE => return true,
             marker::FILL => continue,
             marker::STUFFING if in_scan => continue,
-            // These stand alone; all others begin a segment with its length.
+            // Markers without a segment; all others are followed by the length of their segment.
             marker::START_OF_IMAGE | marker::RESTART_0..=marker::RESTART_7 => {
                 bytes = rest.get(1..).unwrap_or_default();
             }
@@ -54,19 +54,19 @@ fn reaches_end(mut bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Start, a segment that holds an end marker, a scan with stuffing and a restart, a second segment and scan.
-    const WHOLE: &[u8] = b"\xff\xd8\xff\xe1\0\x04\xff\xd9\xff\xda\0\x03\x01ab\xff\0c\xff\xd3d\xff\xc4\0\x04\xff\xd9\xff\xda\0\x02e\xff\xff\xd9";
+    /// Start, a segment that contains an end marker, a scan with stuffing and a restart, a second segment and scan.
+    const COMPLETE: &[u8] = b"\xff\xd8\xff\xe1\0\x04\xff\xd9\xff\xda\0\x03\x01ab\xff\0c\xff\xd3d\xff\xc4\0\x04\xff\xd9\xff\xda\0\x02e\xff\xff\xd9";
 
     #[test]
-    fn an_image_is_whole_up_to_its_own_end_marker_and_not_before() {
-        for length in 0..WHOLE.len() {
-            assert!(!reaches_end(&WHOLE[..length]), "{length}");
+    fn an_image_is_complete_only_with_its_own_end_marker() {
+        for length in 0..COMPLETE.len() {
+            assert!(!has_end_marker(&COMPLETE[..length]), "{length}");
         }
-        assert!(reaches_end(WHOLE));
+        assert!(has_end_marker(COMPLETE));
     }
 
     #[test]
-    fn bytes_behind_the_end_do_not_matter() {
-        assert!(is_whole(&[WHOLE, b"\0\0trailer"].concat()));
+    fn trailing_bytes_are_ignored() {
+        assert!(is_complete(&[COMPLETE, b"\0\0trailer"].concat()));
     }
 }

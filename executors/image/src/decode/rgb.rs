@@ -1,13 +1,12 @@
-//! What decoders deliver becomes RGB, eight bits a channel, as Pillow's `convert("RGB")` does it.
+//! Converts decoded pixels of any colour type to 8-bit RGB, as Pillow's `convert("RGB")` does.
 
 use image::ColorType;
 
-/// Pixels of `color` as RGB: grey is repeated, alpha is dropped and not blended, of sixteen bits the upper eight
-/// stay. `None` for colour types that no decoder of ours delivers.
+/// Converts pixels of type `color` to RGB: grey is repeated, alpha is dropped without blending, and 16-bit channels keep
+/// their upper eight bits. `None` for colour types that the supported formats do not have.
 ///
-/// Pillow saturates sixteen-bit *grey* at 255 instead, which makes nearly everything white; its sixteen-bit colour
-/// is converted as here.
-pub(super) fn rgb(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
+/// The exception from Pillow is 16-bit grey, which Pillow saturates at 255, so that nearly everything becomes white.
+pub(super) fn to_rgb(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
     Some(match color {
         ColorType::Rgb8 => raw,
         ColorType::L8 => raw.iter().flat_map(|&grey| [grey; 3]).collect(),
@@ -23,12 +22,12 @@ pub(super) fn rgb(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
     })
 }
 
-/// Converts pixel by pixel.
+/// Converts pixels of `BYTES` bytes each.
 fn pixels<const BYTES: usize>(raw: &[u8], convert: impl Fn([u8; BYTES]) -> [u8; 3]) -> Vec<u8> {
     raw.as_chunks().0.iter().flat_map(|&pixel| convert(pixel)).collect()
 }
 
-/// The upper eight of sixteen bits, which decoders deliver in the byte order of the machine.
+/// The upper byte of a 16-bit value in native byte order.
 fn upper(value: [u8; 2]) -> u8 {
     let [upper, _] = u16::from_ne_bytes(value).to_be_bytes();
     upper
@@ -40,18 +39,18 @@ mod tests {
 
     #[test]
     fn grey_is_repeated_and_alpha_dropped() {
-        assert_eq!(rgb(vec![1, 2], ColorType::L8).unwrap(), [1, 1, 1, 2, 2, 2]);
-        assert_eq!(rgb(vec![1, 0], ColorType::La8).unwrap(), [1, 1, 1]);
-        assert_eq!(rgb(vec![1, 2, 3, 0], ColorType::Rgba8).unwrap(), [1, 2, 3]);
-        assert_eq!(rgb(vec![1, 2, 3], ColorType::Rgb8).unwrap(), [1, 2, 3]);
+        assert_eq!(to_rgb(vec![1, 2], ColorType::L8).unwrap(), [1, 1, 1, 2, 2, 2]);
+        assert_eq!(to_rgb(vec![1, 0], ColorType::La8).unwrap(), [1, 1, 1]);
+        assert_eq!(to_rgb(vec![1, 2, 3, 0], ColorType::Rgba8).unwrap(), [1, 2, 3]);
+        assert_eq!(to_rgb(vec![1, 2, 3], ColorType::Rgb8).unwrap(), [1, 2, 3]);
     }
 
     #[test]
-    fn of_sixteen_bits_the_upper_eight_stay() {
+    fn sixteen_bit_channels_keep_their_upper_byte() {
         let raw = |values: &[u16]| values.iter().flat_map(|value| value.to_ne_bytes()).collect::<Vec<u8>>();
-        assert_eq!(rgb(raw(&[0x1234]), ColorType::L16).unwrap(), [0x12; 3]);
-        assert_eq!(rgb(raw(&[0xfe00, 7]), ColorType::La16).unwrap(), [0xfe; 3]);
-        assert_eq!(rgb(raw(&[0x0100, 0x02ff, 0x0300]), ColorType::Rgb16).unwrap(), [1, 2, 3]);
-        assert_eq!(rgb(raw(&[0x0100, 0x02ff, 0x0300, 9]), ColorType::Rgba16).unwrap(), [1, 2, 3]);
+        assert_eq!(to_rgb(raw(&[0x1234]), ColorType::L16).unwrap(), [0x12; 3]);
+        assert_eq!(to_rgb(raw(&[0xfe00, 7]), ColorType::La16).unwrap(), [0xfe; 3]);
+        assert_eq!(to_rgb(raw(&[0x0100, 0x02ff, 0x0300]), ColorType::Rgb16).unwrap(), [1, 2, 3]);
+        assert_eq!(to_rgb(raw(&[0x0100, 0x02ff, 0x0300, 9]), ColorType::Rgba16).unwrap(), [1, 2, 3]);
     }
 }

@@ -1,44 +1,46 @@
-//! What is where in colour: the idea of MPEG-7's colour layout descriptor (ISO/IEC 15938-3, 8.5; Kasutani and Yamada
-//! 2001): the image as 8 × 8 mean colours, as luma and chroma, as frequencies, the low ones first.
+//! Colour layout of an image, after the MPEG-7 descriptor (ISO/IEC 15938-3, 8.5; Kasutani and Yamada 2001).
 //!
-//! MPEG-7 keeps 12 to 64 coarse numbers; here they are 64 of luma and 30 of each chroma, not rounded.
+//! The image is reduced to 8 × 8 mean colours, converted to luma and chroma, and transformed to frequencies (DCT), low ones
+//! first. MPEG-7 keeps 12 to 64 quantised numbers; this descriptor keeps 64 of luma and 30 of each chroma without
+//! rounding.
 
-use super::SIDE;
+use super::input::SIDE;
 
-/// Mean colours in a row, and rows of them.
+/// Number of mean colours per row and per column.
 const GRID: usize = 8;
 
-/// Pixels of a row that go into one mean.
+/// Side in pixels of the block of one mean colour.
 const BLOCK: usize = SIDE / GRID;
 
-/// How many frequencies are kept of luma, blue and red chroma.
+/// Number of frequencies that are kept of luma, blue chroma and red chroma.
 const KEPT: [usize; 3] = [64, 30, 30];
 
-/// How many numbers describe an image.
+/// Length of the colour layout.
 pub(super) const NUMBERS: usize = 64 + 30 + 30;
 
-/// What the mean of a channel counts against its other frequencies: the light of a scene changes sooner than what is
-/// in it.
+/// Weight of the mean of a channel against its other frequencies. It is below 1, because the lighting of a scene varies
+/// more than its content.
 const MEAN_WEIGHT: f32 = 0.5;
 
-/// A number for each mean colour, row by row; or for each frequency.
+/// A channel of the mean colours, or its frequencies, row by row.
 type Plane = [[f32; GRID]; GRID];
 
-/// The frequencies of an image of [`SIDE`] × [`SIDE`] pixels: luma, blue chroma, red chroma, each in zigzag order.
+/// Computes the colour layout of an image of [`SIDE`] × [`SIDE`] pixels: frequencies of luma, blue chroma and red chroma,
+/// each in zigzag order.
 pub(super) fn colour_layout(pixels: &[[u8; 3]]) -> Vec<f32> {
     let mut numbers = Vec::with_capacity(NUMBERS);
     let order = zigzag();
     for (plane, kept) in planes(pixels).iter().zip(KEPT) {
         let frequencies = transform(plane);
-        let at = |&(row, column): &(usize, usize)| frequencies.get(row)?.get(column).copied();
+        let frequency = |&(row, column): &(usize, usize)| frequencies.get(row)?.get(column).copied();
         let first = numbers.len();
-        numbers.extend(order.iter().filter_map(at).take(kept));
+        numbers.extend(order.iter().filter_map(frequency).take(kept));
         numbers.iter_mut().skip(first).take(1).for_each(|mean| *mean *= MEAN_WEIGHT);
     }
     numbers
 }
 
-/// Mean luma, blue and red chroma of every block (ITU-R BT.601 over the full range, as in JFIF), all around 0.
+/// Mean luma, blue chroma and red chroma of every block (ITU-R BT.601, full range as in JFIF), all centred on 0.
 fn planes(pixels: &[[u8; 3]]) -> [Plane; 3] {
     let mut planes = [[[0.0; GRID]; GRID]; 3];
     let [luma, blue_chroma, red_chroma] = &mut planes;
@@ -63,7 +65,7 @@ fn planes(pixels: &[[u8; 3]]) -> [Plane; 3] {
     planes
 }
 
-/// The two-dimensional discrete cosine transform of type II, orthonormal.
+/// The orthonormal two-dimensional discrete cosine transform of type II.
 fn transform(plane: &Plane) -> Plane {
     transposed(&rows_transformed(&transposed(&rows_transformed(plane))))
 }
@@ -81,11 +83,11 @@ fn rows_transformed(plane: &Plane) -> Plane {
 }
 
 fn transposed(plane: &Plane) -> Plane {
-    let at = |row: usize, column: usize| plane.get(row).and_then(|row| row.get(column)).copied();
-    std::array::from_fn(|row| std::array::from_fn(|column| at(column, row).unwrap_or_default()))
+    let value = |row: usize, column: usize| plane.get(row).and_then(|row| row.get(column)).copied();
+    std::array::from_fn(|row| std::array::from_fn(|column| value(column, row).unwrap_or_default()))
 }
 
-/// The cosine of so many sixteenths of half a turn, from a table: the same on every machine.
+/// cos(π · `sixteenths` / 16), from a table, because the result must be the same on every machine.
 fn cosine(sixteenths: usize) -> f32 {
     const QUARTER: [f32; 9] = [
         1.0,
@@ -104,15 +106,15 @@ fn cosine(sixteenths: usize) -> f32 {
     sign * QUARTER.get(quarter).copied().unwrap_or_default()
 }
 
-/// The places of a plane of frequencies from low to high, diagonal by diagonal, back and forth.
+/// Row and column of every frequency, from low to high in zigzag order.
 fn zigzag() -> Vec<(usize, usize)> {
-    let mut places: Vec<(usize, usize)> =
+    let mut positions: Vec<(usize, usize)> =
         (0..GRID).flat_map(|row| (0..GRID).map(move |column| (row, column))).collect();
-    places.sort_by_key(|&(row, column)| {
+    positions.sort_by_key(|&(row, column)| {
         let diagonal = row + column;
         (diagonal, if diagonal % 2 == 1 { row } else { column })
     });
-    places
+    positions
 }
 
 #[cfg(test)]
@@ -128,14 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn the_order_goes_back_and_forth_through_every_place() {
+    fn zigzag_visits_every_frequency_diagonal_by_diagonal() {
         let order = zigzag();
         assert_eq!(order[..6], [(0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (0, 2)]);
         assert_eq!((order.len(), order[63]), (64, (7, 7)));
     }
 
     #[test]
-    fn the_transform_keeps_lengths_and_sees_waves() {
+    fn the_transform_preserves_lengths_and_isolates_waves() {
         let mut wave: Plane = Default::default();
         for row in &mut wave {
             *row = std::array::from_fn(|position| cosine((2 * position + 1) * 3));
@@ -147,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn one_colour_has_a_mean_and_no_other_frequency() {
+    fn a_uniform_image_has_only_the_mean_frequency() {
         let numbers = colour_layout(&[[255, 0, 0]; SIDE * SIDE]);
         assert_eq!(numbers.len(), NUMBERS);
-        // Eight times the mean, by its weight: luma 0.299 · 255 - 128, chroma -0.168736 · 255 and 0.5 · 255.
+        // Eight times the mean times its weight: luma 0.299 · 255 - 128, chroma -0.168736 · 255 and 0.5 · 255.
         for (first, mean) in [(0, -51.755), (64, -43.028), (94, 127.5)] {
             assert!((numbers[first] - 8.0 * MEAN_WEIGHT * mean).abs() < 0.01, "{}", numbers[first]);
             assert!(numbers[first + 1..first + 30].iter().all(|number| number.abs() < 1e-3));

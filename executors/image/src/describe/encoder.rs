@@ -1,36 +1,36 @@
-//! `ImageDescriptorEncoder`: an embedding of every image.
+//! `ImageDescriptorEncoder`: embeds every image with the descriptor.
 
 use std::mem::take;
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
-    Instance, Tensor, parse,
+    Instance, Tensor, parse_parameters,
 };
 
-use super::Descriptor;
-use crate::axis::ChannelAxis;
+use super::descriptor::Descriptor;
+use crate::channel_axis::ChannelAxis;
 use crate::decode;
-use crate::named::named;
+use crate::error_context::with_part_id;
 use crate::pixels;
 use crate::value_range::ValueRange;
 
-/// Numbers of an embedding, when nothing else is said: measured as good as all 1 024, and half to store.
-pub(super) const DIMENSION: usize = 512;
+/// Default dimension of embeddings: measured as good as all 1 024 numbers, at half the storage.
+pub(super) const DEFAULT_DIMENSION: usize = 512;
 
-/// The most numbers of an embedding. Beyond the 1 024 that there are, more say no more.
+/// Largest dimension of embeddings. Dimensions above 1 024 contain no more information.
 const DIMENSION_MAX: usize = 8192;
 
 flowrun_sdk::parameters! {
-    /// What comes in and goes out.
+    /// Parameters of `ImageDescriptorEncoder`.
     struct ImageDescriptorEncoderParameters {
-        /// Numbers of an embedding. 1024 is everything that the descriptor says; other numbers are a projection of
-        /// that which keeps distances.
-        dimension: usize = DIMENSION,
-        /// What the numbers of the images mean.
+        /// Dimension of the embeddings. 1024 is the whole descriptor; other dimensions are a projection of it that
+        /// preserves distances.
+        dimension: usize = DEFAULT_DIMENSION,
+        /// Range of the numbers of the images.
         value_range: ValueRange = ValueRange::Auto,
-        /// Which axis of the tensor holds the colours.
+        /// Position of the channel axis in the tensor.
         channel_axis: ChannelAxis = ChannelAxis::Last,
-        /// The documents to work on.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
@@ -44,18 +44,18 @@ pub const IMAGE_DESCRIPTOR_ENCODER: ExecutorType = ExecutorType::new::<ImageDesc
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let ImageDescriptorEncoderParameters { dimension, value_range, channel_axis, access_paths } =
-        parse(build)?;
+        parse_parameters(build)?;
     let encoder = DescriptorEncoder::new(dimension, value_range, channel_axis, access_paths)?;
-    Ok(Instance::thread(encoder).embedding(Some(dimension)))
+    Ok(Instance::new(encoder).with_output_dimension(Some(dimension)))
 }
 
-/// An executor that gives every image the vector that describes it.
+/// An executor that sets the embedding of every image to its descriptor.
 pub(super) struct DescriptorEncoder {
     descriptor: Descriptor,
     value_range: ValueRange,
     channel_axis: ChannelAxis,
     access_paths: AccessPaths,
-    /// The pixels of the last image, for the next one.
+    /// Pixel buffer of the last image, for reuse.
     buffer: Vec<u8>,
 }
 
@@ -81,10 +81,10 @@ impl DescriptorEncoder {
             Some(tensor) => {
                 pixels::from_tensor(tensor, self.channel_axis, self.value_range, take(&mut self.buffer))?
             }
-            None => decode::still_while(&decode::content(document)?, || budget.check())?,
+            None => decode::decode_image_checked(&decode::content(document)?, || budget.check())?,
         };
         let vector = self.descriptor.describe(&image)?;
-        self.buffer = pixels::recycled(image);
+        self.buffer = pixels::reclaim_buffer(image);
         Ok(Tensor::vector(vector))
     }
 }
@@ -93,8 +93,8 @@ impl Executor for DescriptorEncoder {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let budget = call.budget();
-        call.each(&paths, |document| {
-            let encoded = self.encode(document, &budget).map_err(|error| named(document, error));
+        call.for_each(&paths, |document| {
+            let encoded = self.encode(document, &budget).map_err(|error| with_part_id(document, error));
             document.embedding = Some(encoded?);
             Ok(())
         })

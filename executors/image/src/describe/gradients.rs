@@ -1,39 +1,39 @@
-//! Which way edges run, and where: histograms of oriented gradients (Dalal and Triggs 2005).
+//! Histograms of oriented gradients (HOG; Dalal and Triggs 2005): direction and position of edges.
 //!
-//! Cells of 8 × 8 pixels, 9 orientations of half a turn, votes shared between neighbouring cells and orientations,
-//! blocks of 2 × 2 cells brought to length 1, cut off at 0.2 and brought to length 1 again. Of each pixel the channel
-//! with the strongest gradient counts.
+//! Cells of 8 × 8 pixels have histograms of 9 orientations over half a turn, with votes shared between neighbouring cells
+//! and orientations. Blocks of 2 × 2 cells are scaled to length 1, clipped at 0.2 and scaled to length 1 again. Each pixel
+//! votes with its channel of the strongest gradient.
 
-use super::SIDE;
+use super::input::SIDE;
 
-/// Pixels of a side of a cell.
+/// Side of a cell in pixels.
 const CELL: usize = 8;
 
-/// Cells in a row, and rows of them.
+/// Number of cells per row and per column.
 const CELLS: usize = SIDE / CELL;
 
-/// Orientations.
+/// Number of orientations.
 const BINS: usize = 9;
 
-/// Blocks in a row, and rows of them: every 2 × 2 cells that touch.
+/// Number of blocks per row and per column. Blocks overlap: every 2 × 2 adjacent cells are one.
 const BLOCKS: usize = CELLS - 1;
 
-/// How many numbers describe an image.
+/// Length of the histograms of an image.
 pub(super) const NUMBERS: usize = BLOCKS * BLOCKS * 4 * BINS;
 
-/// What a block counts at least, in steps of a byte: keeps the noise of blank areas small.
-const FAINT: f32 = 25.5;
+/// Regularisation of the block length before clipping, in byte values: keeps the noise of blank areas small.
+const EPSILON: f32 = 25.5;
 
-/// The most that one orientation may count in a block.
-const SHARE_MAX: f32 = 0.2;
+/// Upper bound of an orientation in a block of length 1.
+const CLIP: f32 = 0.2;
 
-/// The same as [`FAINT`] behind the cut.
-const FAINT_SHARE: f32 = 0.1;
+/// Regularisation of the block length after clipping.
+const EPSILON_AFTER_CLIPPING: f32 = 0.1;
 
-/// The votes of a cell.
+/// Votes of a cell by orientation.
 type Histogram = [f32; BINS];
 
-/// The blocks of an image of [`SIDE`] × [`SIDE`] pixels, row by row; of each block its four cells.
+/// Computes the histograms of an image of [`SIDE`] × [`SIDE`] pixels: blocks row by row, each with its four cells.
 pub(super) fn gradients(pixels: &[[u8; 3]]) -> Vec<f32> {
     let cells = histograms(pixels);
     let cell = |row: usize, column: usize| cells.get(row * CELLS + column).copied().unwrap_or_default();
@@ -43,21 +43,22 @@ pub(super) fn gradients(pixels: &[[u8; 3]]) -> Vec<f32> {
             let corners = [(0, 0), (0, 1), (1, 0), (1, 1)];
             let mut block = corners.map(|(down, right)| cell(row + down, column + right));
             let votes = block.as_flattened_mut();
-            normalize(votes, FAINT);
-            votes.iter_mut().for_each(|vote| *vote = vote.min(SHARE_MAX));
-            normalize(votes, FAINT_SHARE);
+            normalize(votes, EPSILON);
+            votes.iter_mut().for_each(|vote| *vote = vote.min(CLIP));
+            normalize(votes, EPSILON_AFTER_CLIPPING);
             numbers.extend_from_slice(votes);
         }
     }
     numbers
 }
 
-fn normalize(votes: &mut [f32], faint: f32) {
-    let length = (votes.iter().map(|vote| vote * vote).sum::<f32>() + faint * faint).sqrt();
+/// Divides a block by its length, regularised by `epsilon`.
+fn normalize(votes: &mut [f32], epsilon: f32) {
+    let length = (votes.iter().map(|vote| vote * vote).sum::<f32>() + epsilon * epsilon).sqrt();
     votes.iter_mut().for_each(|vote| *vote /= length);
 }
 
-/// The votes of every cell, row by row.
+/// Histograms of all cells, row by row.
 fn histograms(pixels: &[[u8; 3]]) -> [Histogram; CELLS * CELLS] {
     let mut cells = [[0.0; BINS]; CELLS * CELLS];
     let lines: Vec<&[[u8; 3]]> = pixels.chunks_exact(SIDE).collect();
@@ -67,15 +68,15 @@ fn histograms(pixels: &[[u8; 3]]) -> [Histogram; CELLS * CELLS] {
         for (x, ((here, up), down)) in line.iter().zip(*above).zip(*below).enumerate() {
             let left = x.checked_sub(1).and_then(|x| line.get(x)).unwrap_or(here);
             let right = line.get(x + 1).unwrap_or(here);
-            let (dx, dy) = strongest(left, right, up, down);
-            vote(&mut cells, (x, y), (dx, dy));
+            let (dx, dy) = strongest_gradient(left, right, up, down);
+            add_vote(&mut cells, (x, y), (dx, dy));
         }
     }
     cells
 }
 
-/// The strongest gradient among the channels: right minus left, below minus above.
-fn strongest(left: &[u8; 3], right: &[u8; 3], up: &[u8; 3], down: &[u8; 3]) -> (f32, f32) {
+/// Gradient of the channel in which it is strongest: right minus left, below minus above.
+fn strongest_gradient(left: &[u8; 3], right: &[u8; 3], up: &[u8; 3], down: &[u8; 3]) -> (f32, f32) {
     let step = |from: u8, to: u8| i32::from(to) - i32::from(from);
     let horizontal = left.iter().zip(right).map(|(&left, &right)| step(left, right));
     let vertical = up.iter().zip(down).map(|(&up, &down)| step(up, down));
@@ -83,16 +84,16 @@ fn strongest(left: &[u8; 3], right: &[u8; 3], up: &[u8; 3], down: &[u8; 3]) -> (
     (dx as f32, dy as f32)
 }
 
-/// Adds the vote of a pixel to the cells and orientations around it, in proportion to how near they are.
-fn vote(cells: &mut [Histogram], (x, y): (usize, usize), (dx, dy): (f32, f32)) {
+/// Distributes the vote of a pixel over the nearest cells and orientations, weighted by proximity.
+fn add_vote(cells: &mut [Histogram], (x, y): (usize, usize), (dx, dy): (f32, f32)) {
     let strength = (dx * dx + dy * dy).sqrt();
     if strength == 0.0 {
         return;
     }
     let position = half_turns(dx, dy) * BINS as f32 + BINS as f32 - 0.5;
     let (bin, share) = (position as usize, position.fract());
-    for (row, down) in around(y) {
-        for (column, across) in around(x) {
+    for (row, down) in neighbouring_cells(y) {
+        for (column, across) in neighbouring_cells(x) {
             if row.max(column) >= CELLS {
                 continue;
             }
@@ -106,17 +107,17 @@ fn vote(cells: &mut [Histogram], (x, y): (usize, usize), (dx, dy): (f32, f32)) {
     }
 }
 
-/// The two cells whose centres lie around a pixel, and how near each is; a cell outside of the image is numbered past
-/// the last one.
-fn around(pixel: usize) -> [(usize, f32); 2] {
-    // Counted from the centre of a cell that would lie before the first.
+/// The two cells with the nearest centres on either side of a pixel, and their weights. A cell outside of the image has a
+/// number past the last one.
+fn neighbouring_cells(pixel: usize) -> [(usize, f32); 2] {
+    // Counted from the centre of an imaginary cell before the first.
     let position = (pixel + CELL / 2) as f32 + 0.5;
     let (cell, share) = ((pixel + CELL / 2) / CELL, (position / CELL as f32).fract());
     [(cell.wrapping_sub(1), 1.0 - share), (cell, share)]
 }
 
-/// The direction of a gradient from 0 to 1 half-turns, both ends being the same. The arc tangent is that of
-/// Abramowitz and Stegun, 4.4.49, right to 0.00001 of a turn and the same on every machine.
+/// Direction of a gradient in half turns, from 0 to 1 (which is the same direction). The arc tangent is formula 4.4.49 of
+/// Abramowitz and Stegun, exact to 0.00001 and the same on every machine.
 fn half_turns(dx: f32, dy: f32) -> f32 {
     let (dx, dy) = if dy < 0.0 { (-dx, -dy) } else { (dx, dy) };
     let (run, steep) = (dx.abs(), dy > dx.abs());
@@ -146,25 +147,25 @@ mod tests {
     }
 
     #[test]
-    fn the_shares_of_a_pixel_add_up_to_one() {
+    fn the_cell_weights_of_a_pixel_add_up_to_one() {
         for pixel in 0..SIDE {
-            let [(before, near), (after, far)] = around(pixel);
+            let [(before, near), (after, far)] = neighbouring_cells(pixel);
             assert!((near + far - 1.0).abs() < 1e-6 && after == before.wrapping_add(1), "{pixel}");
         }
-        assert_eq!(around(3)[1], (0, 0.9375));
-        assert_eq!(around(4), [(0, 0.9375), (1, 0.0625)]);
+        assert_eq!(neighbouring_cells(3)[1], (0, 0.9375));
+        assert_eq!(neighbouring_cells(4), [(0, 0.9375), (1, 0.0625)]);
     }
 
-    /// An image that is dark left of or above its middle and light beyond.
+    /// An image whose left or upper half is dark and whose other half is light.
     fn edge(horizontal: bool) -> Vec<[u8; 3]> {
-        let light = |at: usize| [if at < SIDE / 2 { 50 } else { 200 }; 3];
+        let light = |position: usize| [if position < SIDE / 2 { 50 } else { 200 }; 3];
         (0..SIDE * SIDE).map(|pixel| light(if horizontal { pixel / SIDE } else { pixel % SIDE })).collect()
     }
 
     #[test]
-    fn an_edge_votes_for_its_own_direction_alone() {
-        // Nine orientations, the first around 10 degrees: a vertical edge (0 degrees) lies between the last and the
-        // first, a horizontal one (90 degrees) in the middle one.
+    fn an_edge_votes_only_for_its_own_direction() {
+        // Nine orientations, the first centred on 10 degrees: a vertical edge (0 degrees) votes for the last and the first,
+        // a horizontal one (90 degrees) for the middle one.
         for (horizontal, expected) in [(false, [0.5, 0.0, 0.5]), (true, [0.0, 1.0, 0.0])] {
             let mut sums = [0.0; BINS];
             for cell in histograms(&edge(horizontal)) {
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_image_votes_for_nothing() {
+    fn a_blank_image_has_no_votes() {
         assert!(gradients(&[[7; 3]; SIDE * SIDE]).iter().all(|&number| number == 0.0));
     }
 }

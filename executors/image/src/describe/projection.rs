@@ -1,18 +1,19 @@
-//! Shorter vectors that keep distances: a sparse random projection (Achlioptas 2003).
+//! Sparse random projection to another dimension (Achlioptas 2003), which preserves distances.
 //!
-//! Every new number is a sum of old ones, a sixth of them taken as they are, a sixth negated, the rest left out. The
-//! squared distance of two vectors stays the same but for a factor of about 1 ± √(2 / new length). Which ones are
-//! taken is a hash of their places, so that every build of the program, for ever, projects alike: vectors in an
-//! index stay comparable with new ones.
+//! Every new element is a sum of old ones: each old element is added with probability 1/6, subtracted with probability 1/6,
+//! and left out otherwise. Squared distances are preserved up to a common factor and a relative error of about
+//! √(2 / new dimension). The choice is a hash of the positions of both elements, so that every build of the program
+//! projects alike and vectors in an index stay comparable with new ones.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A projection from vectors of one length to another.
+/// A projection from one dimension to another.
 pub(super) struct Projection {
-    /// For each new number, which old ones are added, and which subtracted.
+    /// One sum for each new element.
     sums: Vec<Sum>,
 }
 
+/// Positions of the old elements that are added and subtracted.
 #[derive(Default)]
 struct Sum {
     added: Vec<u32>,
@@ -24,8 +25,8 @@ impl Projection {
         let sum = |new: usize| {
             let mut sum = Sum::default();
             for old in 0..from as u32 {
-                let place = [(new as u64).to_le_bytes(), u64::from(old).to_le_bytes()];
-                match xxh3_64(place.as_flattened()) % 6 {
+                let positions = [(new as u64).to_le_bytes(), u64::from(old).to_le_bytes()];
+                match xxh3_64(positions.as_flattened()) % 6 {
                     0 => sum.added.push(old),
                     1 => sum.subtracted.push(old),
                     _ => {}
@@ -36,19 +37,19 @@ impl Projection {
         Self { sums: (0..to).map(sum).collect() }
     }
 
-    /// The shorter vector, up to a factor that is the same for all.
+    /// Projects a vector. Lengths change by a factor that is common to all vectors.
     pub(super) fn project(&self, vector: &[f32]) -> Vec<f32> {
         self.sums.iter().map(|sum| total(vector, &sum.added) - total(vector, &sum.subtracted)).collect()
     }
 }
 
-/// The sum of the numbers at these places: eight sums side by side, which do not have to wait for each other.
-fn total(vector: &[f32], places: &[u32]) -> f32 {
-    let number = |&place: &u32| vector.get(place as usize).copied().unwrap_or_default();
-    let (rows, rest) = places.as_chunks::<8>();
+/// Sum of the elements at `positions`, in eight partial sums that the processor computes in parallel.
+fn total(vector: &[f32], positions: &[u32]) -> f32 {
+    let number = |&position: &u32| vector.get(position as usize).copied().unwrap_or_default();
+    let (rows, rest) = positions.as_chunks::<8>();
     let mut sums = [0.0; 8];
     for row in rows {
-        sums.iter_mut().zip(row).for_each(|(sum, place)| *sum += number(place));
+        sums.iter_mut().zip(row).for_each(|(sum, position)| *sum += number(position));
     }
     sums.into_iter().chain(rest.iter().map(number)).sum()
 }
@@ -60,21 +61,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_stay_the_same_up_to_a_factor() {
+    fn distances_are_preserved_up_to_a_factor() {
         let (from, to) = (1024, 512);
         let projection = Projection::new(from, to);
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
         for _ in 0..50 {
             let vector: Vec<f32> = (0..from).map(|_| random.random_range(-1.0..1.0)).collect();
             let squared = |vector: &[f32]| vector.iter().map(|number| number * number).sum::<f32>();
-            // Each new number is a sum of a third of the old ones.
+            // Each new element is a sum of a third of the old ones.
             let ratio = squared(&projection.project(&vector)) / squared(&vector) / (to as f32 / 3.0);
             assert!((0.75..1.25).contains(&ratio), "{ratio}");
         }
     }
 
     #[test]
-    fn the_projection_is_the_one_that_indexes_were_built_with() {
+    fn the_projection_never_changes() {
         let ones = Projection::new(1024, 4).project(&[1.0; 1024]);
         let ramp: Vec<f32> = (0..1024).map(|number| number as f32).collect();
         let ramp = Projection::new(1024, 4).project(&ramp);

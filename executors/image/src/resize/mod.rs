@@ -1,41 +1,23 @@
-//! Scaling of pixels, with the results of Pillow's `Image.resize` at the speed of SIMD.
+//! SIMD image scaling with the results of Pillow's `Image.resize`.
 //!
-//! Pillow scales rows first, rounds to bytes, then scales columns. The two passes are made one by one here, because
-//! the library alone would start with the columns, and where a filter overshoots the order shows: by up to 43 of 255.
+//! Pillow scales rows first, rounds to bytes, then scales columns. This module runs the two passes one by one, because
+//! `fast_image_resize` alone would start with the columns; where a filter overshoots, results would differ by up to 43
+//! of 255.
 
 mod pass;
 
-use flowrun_sdk::{ErrorKind, ExecutorError, choice};
+use flowrun_sdk::{ErrorKind, ExecutorError, ResamplingFilter};
 use image::RgbImage;
 
 use crate::decode::PIXELS_MAX;
-use crate::pixels::KEPT_BYTES_MAX;
+use crate::pixels::RETAINED_BUFFER_BYTES_MAX;
 use pass::Passes;
 
-choice! {
-    /// How pixels between pixels are made up. The names are Pillow's; all but `nearest` take as many pixels into
-    /// account as fall into the new one, so that nothing is skipped when an image becomes smaller.
-    pub enum Filter {
-        /// The nearest pixel.
-        Nearest = "nearest",
-        /// Mean of the pixels.
-        Box = "box",
-        /// Straight lines between pixels.
-        Bilinear = "bilinear",
-        /// Sharper than bilinear, without ringing.
-        Hamming = "hamming",
-        /// Cubic curves (Catmull-Rom, a = -0.5).
-        Bicubic = "bicubic",
-        /// Windowed sinc with three lobes.
-        Lanczos = "lanczos",
-    }
-}
-
-/// Scales images; its buffers are kept from one image to the next.
+/// Scales images one after the other and reuses its buffers.
 ///
-/// Bicubic is what Pillow does when it is not told, and what embeddings of Jina's clips were made from. It is computed
-/// in floats and gives the same bytes. The other filters are computed in integers of sixteen bits, several times as
-/// fast, and differ from Pillow's bytes by at most 1, for single pixels of white noise made larger by 2.
+/// Bicubic is Pillow's default, and the embeddings of Jina's clip search were computed with it. It runs in floats and
+/// gives the same bytes as Pillow. The other filters run in 16-bit integers, several times as fast, and differ from
+/// Pillow by at most 1 of 255, or 2 for single pixels of enlarged white noise.
 #[derive(Default)]
 pub struct Resizer {
     passes: Passes,
@@ -44,7 +26,7 @@ pub struct Resizer {
 }
 
 impl Resizer {
-    /// The pixels of `source` scaled to that size: red, green, blue, row by row.
+    /// Scales `source` to `height` × `width` pixels: red, green, blue, row by row.
     ///
     /// # Errors
     /// [`ErrorKind::Input`] when the result, or the result of the first pass, would have more than [`PIXELS_MAX`]
@@ -54,11 +36,11 @@ impl Resizer {
         source: &'a RgbImage,
         height: u32,
         width: u32,
-        filter: Filter,
+        filter: ResamplingFilter,
     ) -> Result<&'a [u8], ExecutorError> {
         check(source, height, width)?;
         for buffer in [&mut self.rows, &mut self.columns] {
-            if buffer.capacity() > KEPT_BYTES_MAX {
+            if buffer.capacity() > RETAINED_BUFFER_BYTES_MAX {
                 *buffer = Vec::new();
             }
         }
@@ -68,7 +50,7 @@ impl Resizer {
         {
             if to != sides {
                 buffer.resize(to.0 as usize * to.1 as usize * 3, 0);
-                // Sizes and buffers fit; the library has nothing else to complain about.
+                // Cannot fail: the buffers have the sizes that the library checks.
                 let defect = |error| ExecutorError::new(ErrorKind::Internal, error);
                 self.passes.scale(filter, (scaled, sides), (buffer, to)).map_err(defect)?;
                 (scaled, sides) = (buffer, to);

@@ -1,21 +1,21 @@
-//! Scaling in one direction, by the library: in bytes, or in floats and back.
+//! Scaling along one axis with `fast_image_resize`: in bytes, or converted to floats and back.
 
 use std::error::Error;
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{F32x3, U8x3};
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use flowrun_sdk::ResamplingFilter;
 
-use super::Filter;
-use crate::pixels::KEPT_BYTES_MAX;
+use crate::pixels::RETAINED_BUFFER_BYTES_MAX;
 
-/// Pixels that are converted to floats at a time: they stay in the processor's cache.
+/// Number of pixels that are converted to floats at a time. They fit into the processor's cache.
 const BAND_PIXELS: usize = 1 << 14;
 
 /// Width and height.
 type Sides = (u32, u32);
 
-/// The library and what it needs from pass to pass.
+/// The library's resizer, and float buffers that are reused from pass to pass.
 #[derive(Default)]
 pub(super) struct Passes {
     library: Resizer,
@@ -23,35 +23,33 @@ pub(super) struct Passes {
     target: Vec<F32x3>,
 }
 
-impl Filter {
-    fn algorithm(self) -> ResizeAlg {
-        ResizeAlg::Convolution(match self {
-            Self::Nearest => return ResizeAlg::Nearest,
-            Self::Box => FilterType::Box,
-            Self::Bilinear => FilterType::Bilinear,
-            Self::Hamming => FilterType::Hamming,
-            Self::Bicubic => FilterType::CatmullRom,
-            Self::Lanczos => FilterType::Lanczos3,
-        })
-    }
+fn algorithm(filter: ResamplingFilter) -> ResizeAlg {
+    ResizeAlg::Convolution(match filter {
+        ResamplingFilter::Nearest => return ResizeAlg::Nearest,
+        ResamplingFilter::Box => FilterType::Box,
+        ResamplingFilter::Bilinear => FilterType::Bilinear,
+        ResamplingFilter::Hamming => FilterType::Hamming,
+        ResamplingFilter::Bicubic => FilterType::CatmullRom,
+        ResamplingFilter::Lanczos => FilterType::Lanczos3,
+    })
 }
 
 impl Passes {
     /// Scales pixels to another width or another height.
     pub(super) fn scale(
         &mut self,
-        filter: Filter,
+        filter: ResamplingFilter,
         (source, sides): (&[u8], Sides),
         (target, to): (&mut [u8], Sides),
     ) -> Result<(), Box<dyn Error>> {
-        let options = ResizeOptions::new().resize_alg(filter.algorithm());
-        if filter != Filter::Bicubic {
+        let options = ResizeOptions::new().resize_alg(algorithm(filter));
+        if filter != ResamplingFilter::Bicubic {
             let source = TypedImageRef::<U8x3>::from_buffer(sides.0, sides.1, source)?;
             let mut target = TypedImage::<U8x3>::from_buffer(to.0, to.1, target)?;
-            // What takes any type of pixel is compiled for each of thirteen, here, in minutes.
+            // The generic `resize` would be compiled here for all thirteen pixel types, which takes minutes.
             return Ok(self.library.resize_typed(&source, &mut target, &options)?);
         }
-        // Rows do not depend on each other, as long as they stay as many.
+        // If the height stays, rows are independent and can be scaled in bands.
         let rows = match sides.1 == to.1 {
             true => (BAND_PIXELS / sides.0 as usize).max(1),
             false => sides.1 as usize,
@@ -65,14 +63,14 @@ impl Passes {
             self.scale_in_floats(&options, (source, sides.0), (target, to.0))
         })?;
         for buffer in [&mut self.source, &mut self.target] {
-            if buffer.capacity() > KEPT_BYTES_MAX / size_of::<F32x3>() {
+            if buffer.capacity() > RETAINED_BUFFER_BYTES_MAX / size_of::<F32x3>() {
                 *buffer = Vec::new();
             }
         }
         Ok(())
     }
 
-    /// Scales pixels with that many in a row; the number of rows follows.
+    /// Scales pixels through floats. The heights follow from the widths and the buffer sizes.
     fn scale_in_floats(
         &mut self,
         options: &ResizeOptions,
@@ -95,7 +93,7 @@ impl Passes {
     }
 }
 
-/// The nearest byte, halves up, as Pillow rounds.
+/// Rounds to the nearest byte, halves up, as Pillow does.
 fn rounded(value: f32) -> u8 {
     (value + 0.5).clamp(0.0, 255.0) as i32 as u8
 }
@@ -105,19 +103,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_rounded_and_overshoot_is_cut_off() {
+    fn floats_are_rounded_and_clamped_to_bytes() {
         let values = [-3.0, -0.2, 0.49, 0.5, 1.5, 254.5, 255.4, 300.0];
         assert_eq!(values.map(rounded), [0, 0, 0, 1, 2, 255, 255, 255]);
     }
 
     #[test]
-    fn bands_scale_as_the_whole_does() {
+    fn scaling_in_bands_equals_scaling_at_once() {
         let (width, height) = (300, 200);
         let source: Vec<u8> = (0..width * height * 3).map(|at| (at * at / 7) as u8).collect();
         assert!(width * height > BAND_PIXELS);
         let mut banded = vec![0; 100 * height * 3];
-        Passes::default().scale(Filter::Bicubic, (&source, (300, 200)), (&mut banded, (100, 200))).unwrap();
-        let options = ResizeOptions::new().resize_alg(Filter::Bicubic.algorithm());
+        Passes::default()
+            .scale(ResamplingFilter::Bicubic, (&source, (300, 200)), (&mut banded, (100, 200)))
+            .unwrap();
+        let options = ResizeOptions::new().resize_alg(algorithm(ResamplingFilter::Bicubic));
         let mut whole = vec![0; 100 * height * 3];
         Passes::default().scale_in_floats(&options, (&source, 300), (&mut whole, 100)).unwrap();
         assert!(banded == whole);

@@ -1,12 +1,12 @@
-//! What a flow can name, and with which parameters.
+//! Names and parameters of the image executors.
 
-use flowrun_sdk::{Catalog, With};
+use flowrun_sdk::{Catalog, RawParameters};
 use serde_json::json;
 
 use crate::fixtures::{executors, try_bench};
 
 #[test]
-fn names_of_jinas_world_are_found() {
+fn jinas_executor_names_are_registered() {
     let catalog = Catalog::new([executors().as_slice()]);
     for name in [
         "CenterImageCropper",
@@ -35,9 +35,9 @@ fn names_of_jinas_world_are_found() {
 }
 
 #[test]
-fn defaults_are_values_that_their_own_parser_takes() {
+fn default_values_are_valid() {
     for kind in executors() {
-        let defaults: With =
+        let defaults: RawParameters =
             kind.fields.iter().filter_map(|field| Some((field.name.to_owned(), field.default()?))).collect();
         let mistakes = kind.check(&defaults);
         assert!(mistakes.iter().all(|mistake| mistake.to_string().ends_with("is required")), "{mistakes:?}");
@@ -45,7 +45,7 @@ fn defaults_are_values_that_their_own_parser_takes() {
 }
 
 #[test]
-fn every_parameter_and_executor_is_explained() {
+fn every_parameter_and_executor_is_documented() {
     for kind in executors() {
         assert!(kind.summary.ends_with('.'), "{}", kind.name);
         for field in kind.fields {
@@ -56,7 +56,7 @@ fn every_parameter_and_executor_is_explained() {
 }
 
 #[test]
-fn parameters_of_jinas_flows_are_taken() {
+fn parameters_of_jinas_flows_are_accepted() {
     for (name, with) in [
         ("ImageReader", json!({"channel_axis": 0})),
         ("GifPreprocessor", json!({"every_k_frame": 2, "from_bytes": true})),

@@ -1,4 +1,4 @@
-//! Frames are put together as Pillow puts them together, and damaged ones are stepped over.
+//! Clips are composed as by Pillow, and damaged frames are skipped.
 
 use flowrun_image::decode::{Clip, FRAMES_MAX, Frame};
 use image::codecs::webp::WebPEncoder;
@@ -6,7 +6,7 @@ use image::{ExtendedColorType, RgbImage};
 
 use crate::fixtures::{blank, blank_at, bytes, difference, image};
 
-/// Every frame, or why it could not be read.
+/// All frames of a clip; messages for damaged ones.
 fn frames(content: &[u8]) -> Vec<Result<RgbImage, String>> {
     let mut clip = Clip::open(content).unwrap();
     let mut frames = Vec::new();
@@ -19,14 +19,14 @@ fn frames(content: &[u8]) -> Vec<Result<RgbImage, String>> {
     frames
 }
 
-fn good(name: &str) -> Vec<RgbImage> {
+fn good_frames(name: &str) -> Vec<RgbImage> {
     frames(&bytes(name)).into_iter().map(Result::unwrap).collect()
 }
 
 #[test]
-fn every_disposal_leaves_what_pillow_leaves() {
+fn every_disposal_gives_the_pictures_of_pillow() {
     for name in ["keep.gif", "background.gif", "previous.gif", "local.gif", "partial.gif", "animated.webp"] {
-        let pictures = good(name);
+        let pictures = good_frames(name);
         let expected = image(&format!("{name}.expected.png"));
         assert_eq!(expected.height(), pictures.iter().map(RgbImage::height).sum::<u32>(), "{name}");
         for (number, (picture, expected)) in
@@ -39,7 +39,7 @@ fn every_disposal_leaves_what_pillow_leaves() {
 }
 
 #[test]
-fn damaged_frames_are_stepped_over_and_leave_no_trace() {
+fn damaged_frames_are_skipped_and_leave_no_trace() {
     let frames = frames(&bytes("damaged.gif"));
     let good: Vec<bool> = frames.iter().map(Result::is_ok).collect();
     assert_eq!(good, [true, false, true, false, true]);
@@ -47,9 +47,9 @@ fn damaged_frames_are_stepped_over_and_leave_no_trace() {
 }
 
 #[test]
-fn a_truncated_clip_keeps_the_frames_that_are_whole() {
+fn a_truncated_clip_keeps_its_complete_frames() {
     let whole = bytes("keep.gif");
-    let pictures = good("keep.gif");
+    let pictures = good_frames("keep.gif");
     let truncated = frames(&whole[..whole.len() / 2]);
     let (last, before) = truncated.split_last().unwrap();
     assert_eq!(last.as_ref().unwrap_err(), "the GIF image is truncated");
@@ -58,23 +58,23 @@ fn a_truncated_clip_keeps_the_frames_that_are_whole() {
 }
 
 #[test]
-fn a_clip_without_its_last_byte_is_whole() {
+fn a_clip_without_a_trailer_is_complete() {
     let whole = bytes("keep.gif");
     assert_eq!(whole.last(), Some(&b';'));
     assert_eq!(
         frames(&whole[..whole.len() - 1]).into_iter().map(Result::unwrap).collect::<Vec<_>>(),
-        good("keep.gif")
+        good_frames("keep.gif")
     );
 }
 
 #[test]
 fn a_still_image_is_a_clip_of_one_frame() {
     for name in ["rgb.png", "rgb.jpg", "lossy.webp", "still.gif", "rgb.bmp"] {
-        assert_eq!(good(name), [image(name)], "{name}");
+        assert_eq!(good_frames(name), [image(name)], "{name}");
     }
 }
 
-/// An animated WebP of one white pixel a frame (RFC 9649, 2.7).
+/// An animated WebP with one white pixel per frame (RFC 9649, 2.7).
 fn blank_webp(frames: usize) -> Vec<u8> {
     fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
         let length = u32::try_from(content.len()).unwrap().to_le_bytes();
@@ -82,13 +82,13 @@ fn blank_webp(frames: usize) -> Vec<u8> {
     }
     let mut still = Vec::new();
     WebPEncoder::new_lossless(&mut still).encode(&[255; 3], 1, 1, ExtendedColorType::Rgb8).unwrap();
-    // Place, sides less one and milliseconds, three bytes each; how it is blended; then what a still image holds.
+    // Position, sides minus one and milliseconds, three bytes each; flags; then the chunks of a still image.
     let frame = chunk(b"ANMF", &[&[0; 12][..], &[10, 0, 0, 0], &still[12..]].concat());
     let head = [chunk(b"VP8X", &[2, 0, 0, 0, 0, 0, 0, 0, 0, 0]), chunk(b"ANIM", &[0; 6])].concat();
     chunk(b"RIFF", &[b"WEBP", &head[..], &frame.repeat(frames)].concat())
 }
 
-/// How many frames are good before the clip ends, and how it does.
+/// Number of good frames, and the error that ends the clip.
 fn play(content: &[u8]) -> (usize, Option<String>) {
     let mut clip = Clip::open(content).unwrap();
     let mut good = 0;
@@ -103,13 +103,13 @@ fn play(content: &[u8]) -> (usize, Option<String>) {
 }
 
 #[test]
-fn a_clip_at_the_bound_is_read_to_its_end() {
+fn a_clip_at_the_frame_bound_is_decoded_completely() {
     assert_eq!(play(&blank(1, 1, FRAMES_MAX)), (FRAMES_MAX, None));
     assert_eq!(play(&blank_webp(FRAMES_MAX)), (FRAMES_MAX, None));
 }
 
 #[test]
-fn a_clip_over_the_bounds_is_refused_when_it_reaches_them() {
+fn a_clip_over_a_bound_fails_when_it_reaches_the_bound() {
     let many = || Some("the clip has more than the 10000 frames allowed".to_owned());
     assert_eq!(play(&blank(1, 1, FRAMES_MAX + 1)), (FRAMES_MAX, many()));
     assert_eq!(play(&blank_webp(FRAMES_MAX + 1)), (FRAMES_MAX, many()));
@@ -118,14 +118,14 @@ fn a_clip_over_the_bounds_is_refused_when_it_reaches_them() {
 }
 
 #[test]
-fn the_picture_counts_against_the_bound_and_not_what_the_file_says_of_its_size() {
-    // The first frame makes the picture 5000 × 5000.
+fn the_actual_picture_size_counts_against_the_bound_not_that_of_the_header() {
+    // The first frame extends the picture to 5000 × 5000.
     let (good, end) = play(&blank_at(4999, 1, 1, 81));
     assert_eq!(good, 80, "{end:?}");
 }
 
 #[test]
-fn frames_too_large_to_be_decoded_are_stepped_over() {
+fn oversized_frames_are_skipped() {
     let far = blank_at(9999, 1, 1, 1);
     let near = blank(1, 1, 1);
     let frame = near.len() - 15;
@@ -135,7 +135,7 @@ fn frames_too_large_to_be_decoded_are_stepped_over() {
 }
 
 #[test]
-fn a_frame_larger_than_the_clip_is_shown_whole_when_it_is_the_first() {
+fn the_first_frame_extends_a_clip_that_is_too_small() {
     let clip = blank(0, 0, 2);
     let frames = frames(&clip);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Frames of any kind are put together as the format's own words say: pixel by pixel, slowly, in this file.
+//! GIF frames are composed as the specification says: compared with a slow reference, pixel by pixel, in this file.
 
 use flowrun_image::decode::{Clip, Frame};
 use gif::{DisposalMethod, Encoder};
@@ -7,10 +7,10 @@ use proptest::prelude::*;
 const WIDTH: u16 = 7;
 const HEIGHT: u16 = 5;
 
-/// The colours of every clip here; number 0 is the background.
+/// Global palette of all clips here; index 0 is the background.
 const PALETTE: [u8; 12] = [10, 11, 12, 200, 0, 0, 0, 200, 0, 0, 0, 200];
 
-/// A frame of a clip: any area, any pixels, any disposal.
+/// A frame with arbitrary area, pixels, palette and disposal.
 fn frame() -> impl Strategy<Value = gif::Frame<'static>> {
     let area = (0..WIDTH, 0..HEIGHT, 1..=WIDTH, 1..=HEIGHT);
     let disposal = prop::sample::select(vec![
@@ -52,37 +52,37 @@ fn encoded(frames: &[gif::Frame<'_>]) -> Vec<u8> {
 /// A picture, or an area of one, as rows of colours.
 type Rows = Vec<Vec<[u8; 3]>>;
 
-/// The colours of a frame by number.
+/// Colours of a frame by index.
 fn colours(frame: &gif::Frame<'_>) -> Vec<[u8; 3]> {
     frame.palette.as_deref().unwrap_or(&PALETTE).as_chunks().0.to_vec()
 }
 
-/// What an area is filled with where there is nothing.
-fn nothing(frame: &gif::Frame<'_>) -> [u8; 3] {
+/// Colour of pixels that were never painted or were disposed.
+fn background(frame: &gif::Frame<'_>) -> [u8; 3] {
     frame.transparent.map_or([10, 11, 12], |index| colours(frame)[usize::from(index)])
 }
 
-/// The picture after every frame.
+/// The picture after every frame, by the reference.
 fn expected(frames: &[gif::Frame<'_>]) -> Vec<Rows> {
-    let mut picture: Rows = vec![vec![nothing(&frames[0]); usize::from(WIDTH)]; usize::from(HEIGHT)];
+    let mut picture: Rows = vec![vec![background(&frames[0]); usize::from(WIDTH)]; usize::from(HEIGHT)];
     let mut shown = Vec::new();
     for frame in frames {
         let before = picture.clone();
-        let places = (0..frame.height).flat_map(|y| (0..frame.width).map(move |x| (x, y)));
-        let places: Vec<(usize, usize, u8)> = places
+        let positions = (0..frame.height).flat_map(|y| (0..frame.width).map(move |x| (x, y)));
+        let pixels: Vec<(usize, usize, u8)> = positions
             .zip(&*frame.buffer)
             .map(|((x, y), &index)| (usize::from(frame.left + x), usize::from(frame.top + y), index))
             .filter(|&(x, y, _)| x < usize::from(WIDTH) && y < usize::from(HEIGHT))
             .collect();
-        for &(x, y, index) in &places {
+        for &(x, y, index) in &pixels {
             if frame.transparent != Some(index) {
                 picture[y][x] = colours(frame)[usize::from(index)];
             }
         }
         shown.push(picture.clone());
-        for &(x, y, _) in &places {
+        for &(x, y, _) in &pixels {
             match frame.dispose {
-                DisposalMethod::Background => picture[y][x] = nothing(frame),
+                DisposalMethod::Background => picture[y][x] = background(frame),
                 DisposalMethod::Previous => picture[y][x] = before[y][x],
                 DisposalMethod::Any | DisposalMethod::Keep => {}
             }
@@ -97,7 +97,7 @@ fn decoded(file: &[u8]) -> Vec<Rows> {
     let mut shown = Vec::new();
     while let Some(frame) = clip.next_frame().unwrap() {
         let Frame::Good(picture) = frame else { panic!("{frame:?}") };
-        // The first frame may have made the picture larger; what is compared is the screen.
+        // The first frame may have extended the picture; only the screen is compared.
         let rows = picture.rows().take(usize::from(HEIGHT));
         shown.push(rows.map(|row| row.take(usize::from(WIDTH)).map(|pixel| pixel.0).collect()).collect());
     }
@@ -106,12 +106,12 @@ fn decoded(file: &[u8]) -> Vec<Rows> {
 
 proptest! {
     #[test]
-    fn any_frames_are_put_together_as_the_format_says(frames in proptest::collection::vec(frame(), 1..8)) {
+    fn any_frames_are_composed_as_the_specification_says(frames in proptest::collection::vec(frame(), 1..8)) {
         prop_assert_eq!(decoded(&encoded(&frames)), expected(&frames));
     }
 
     #[test]
-    fn interlacing_changes_the_order_of_rows_and_nothing_else(first in frame()) {
+    fn interlacing_only_changes_the_order_of_rows(first in frame()) {
         const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
         let (width, height) = (usize::from(first.width), usize::from(first.height));
         let order = PASSES.iter().flat_map(|&(start, step)| (start..height).step_by(step));
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn a_clip_cut_off_anywhere_shows_the_frames_before(
+    fn a_clip_truncated_anywhere_keeps_the_frames_before(
         frames in proptest::collection::vec(frame(), 1..6),
         cut in any::<prop::sample::Index>(),
     ) {

@@ -1,11 +1,11 @@
-//! Every format becomes the pixels that Pillow makes of it.
+//! Every format is decoded to the same pixels as by Pillow.
 
-use flowrun_image::decode::{DecodeError, Format, still};
+use flowrun_image::decode::{DecodeError, Format, decode_image};
 
 use crate::fixtures::{bytes, difference, image};
 
 #[test]
-fn lossless_formats_give_back_every_pixel() {
+fn lossless_formats_preserve_every_pixel() {
     let scene = image("rgb.png");
     for name in ["rgb.bmp", "lossless.webp", "rgba.png", "lossless_alpha.webp"] {
         assert_eq!(image(name), scene, "{name}");
@@ -13,7 +13,7 @@ fn lossless_formats_give_back_every_pixel() {
 }
 
 #[test]
-fn palettes_become_their_colours_also_where_they_are_transparent() {
+fn palette_images_keep_the_colours_of_transparent_pixels() {
     let expected = image("palette.png.expected.png");
     for name in ["palette.png", "palette_transparent.png", "palette.bmp", "still.gif"] {
         assert_eq!(image(name), expected, "{name}");
@@ -30,7 +30,7 @@ fn grey_is_the_same_in_eight_and_sixteen_bits_and_with_alpha() {
 }
 
 #[test]
-fn lossy_formats_agree_with_other_decoders_up_to_rounding() {
+fn lossy_formats_agree_with_pillow_up_to_rounding() {
     for (name, largest) in
         [("rgb.jpg", 4), ("grey.jpg", 2), ("progressive.jpg", 4), ("cmyk.jpg", 4), ("lossy.webp", 2)]
     {
@@ -41,7 +41,7 @@ fn lossy_formats_agree_with_other_decoders_up_to_rounding() {
 }
 
 #[test]
-fn the_first_frame_of_a_clip_is_its_still() {
+fn decode_image_returns_the_first_frame_of_a_clip() {
     for name in ["keep.gif", "animated.webp"] {
         let first = image(name);
         let frames = image(&format!("{name}.expected.png"));
@@ -50,7 +50,7 @@ fn the_first_frame_of_a_clip_is_its_still() {
 }
 
 #[test]
-fn formats_are_told_by_content() {
+fn formats_are_detected_from_content() {
     for (name, format) in [
         ("rgb.jpg", Format::Jpeg),
         ("rgb.png", Format::Png),
@@ -58,43 +58,43 @@ fn formats_are_told_by_content() {
         ("still.gif", Format::Gif),
         ("rgb.bmp", Format::Bmp),
     ] {
-        assert_eq!(Format::of(&bytes(name)).unwrap(), format);
+        assert_eq!(Format::detect(&bytes(name)).unwrap(), format);
     }
     assert_eq!(Format::WebP.mime_type(), "image/webp");
 }
 
 #[test]
-fn what_is_no_image_is_told_what_it_is() {
+fn errors_name_the_format_of_unsupported_content() {
     for (content, message) in [
         (&b""[..], "the content is empty"),
-        (b"%PDF-1.7 ...", "the content is a PDF document; JPEG, PNG, WebP, GIF and BMP images are read"),
+        (b"%PDF-1.7 ...", "the content is a PDF document; JPEG, PNG, WebP, GIF and BMP images are supported"),
         (
             b"\0\0\0\x18ftypmp42",
-            "the content is an MP4 or QuickTime video; JPEG, PNG, WebP, GIF and BMP images are read",
+            "the content is an MP4 or QuickTime video; JPEG, PNG, WebP, GIF and BMP images are supported",
         ),
         (
             b"h\xe9llo",
-            "the content is not an image: it begins with `h\\xe9llo`; JPEG, PNG, WebP, GIF and BMP images are read",
+            "the content is not an image: it begins with `h\\xe9llo`; JPEG, PNG, WebP, GIF and BMP images are supported",
         ),
     ] {
-        assert_eq!(still(content).unwrap_err().to_string(), message);
+        assert_eq!(decode_image(content).unwrap_err().to_string(), message);
     }
 }
 
 #[test]
-fn a_truncated_image_is_called_truncated() {
+fn truncated_images_are_reported_as_truncated() {
     for name in
         ["rgb.jpg", "progressive.jpg", "rgb.png", "lossless.webp", "lossy.webp", "rgb.bmp", "still.gif"]
     {
         let whole = bytes(name);
         for length in [whole.len() / 2, whole.len() * 9 / 10] {
-            let error = still(&whole[..length]).unwrap_err();
+            let error = decode_image(&whole[..length]).unwrap_err();
             assert!(matches!(error, DecodeError::Truncated(_)), "{name} at {length}: {error}");
         }
     }
 }
 
-/// The head of a PNG of that size, checksum and all, and the beginning of its pixels.
+/// The header of a PNG of the given size, with its checksum, and the beginning of the pixel data.
 fn png_head(width: u32, height: u32) -> Vec<u8> {
     let sides = [width.to_be_bytes(), height.to_be_bytes()].concat();
     let header = [b"IHDR", &sides[..], b"\x08\x02\0\0\0"].concat();
@@ -103,17 +103,17 @@ fn png_head(width: u32, height: u32) -> Vec<u8> {
 }
 
 #[test]
-fn an_image_over_the_bounds_is_refused_before_memory_is_taken() {
+fn oversized_images_are_rejected_by_their_header() {
     let gif = b"GIF89a\xff\xff\xff\xff\0\0\0;".to_vec();
     for (content, message) in [
-        (png_head(60_000, 60_000), "60000 × 60000 pixels, more than the 100000000 in all or 65535 to a side"),
-        (png_head(70_000, 2), "70000 × 2 pixels, more than the 100000000 in all or 65535 to a side"),
-        (gif, "65535 × 65535 pixels, more than the 33177600 in all or 65535 to a side"),
+        (png_head(60_000, 60_000), "60000 × 60000 pixels, more than the 100000000 in all or 65535 per side"),
+        (png_head(70_000, 2), "70000 × 2 pixels, more than the 100000000 in all or 65535 per side"),
+        (gif, "65535 × 65535 pixels, more than the 33177600 in all or 65535 per side"),
     ] {
-        let error = still(&content).unwrap_err().to_string();
+        let error = decode_image(&content).unwrap_err().to_string();
         assert_eq!(error, format!("the image has {message} allowed"));
     }
-    assert!(matches!(still(&png_head(2, 2)), Err(DecodeError::Truncated(Format::Png))));
+    assert!(matches!(decode_image(&png_head(2, 2)), Err(DecodeError::Truncated(Format::Png))));
 }
 
 /// The checksum of a PNG chunk (ISO 3309).

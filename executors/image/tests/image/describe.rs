@@ -1,4 +1,4 @@
-//! Embeddings without a model: what they are like, and what is near what.
+//! Embeddings without a model: their values and their distances.
 
 use flowrun_sdk::{Document, Tensor, Value};
 use image::{Rgb, RgbImage};
@@ -13,7 +13,7 @@ fn embedding(document: &Document) -> Vec<f32> {
     document.embedding.as_ref().unwrap().to_f32().unwrap().into_owned()
 }
 
-/// The embedding of an image of bytes, height × width × 3.
+/// The embedding of an image, sent as a tensor of bytes of height × width × 3.
 fn embed(with: &Value, image: &RgbImage) -> Vec<f32> {
     let shape = vec![image.height() as usize, image.width() as usize, 3];
     let tensor = Tensor::from_u8(shape, image.as_raw().clone()).unwrap();
@@ -28,7 +28,7 @@ fn distance(left: &[f32], right: &[f32]) -> f32 {
     length(&left.iter().zip(right).map(|(left, right)| left - right).collect::<Vec<_>>())
 }
 
-/// A scene of a ground, some boxes and some discs in random colours.
+/// A scene of a background, boxes and discs in random colours.
 fn scene(random: &mut ChaCha8Rng) -> RgbImage {
     let colour = |random: &mut ChaCha8Rng| Rgb(random.random::<[u8; 3]>());
     let mut image = RgbImage::from_pixel(96, 96, colour(random));
@@ -51,7 +51,7 @@ fn scene(random: &mut ChaCha8Rng) -> RgbImage {
     image
 }
 
-/// The scene a few pixels aside, in another light, with noise and in another size.
+/// The scene shifted by a few pixels, with other brightness, noise and size.
 fn view(scene: &RgbImage, random: &mut ChaCha8Rng) -> RgbImage {
     let (x, y) = (random.random_range(0..6), random.random_range(0..6));
     let light = random.random_range(-25..25);
@@ -80,7 +80,7 @@ fn another_view_of_a_scene_is_nearer_than_another_scene() {
 }
 
 #[test]
-fn the_size_of_a_picture_matters_little() {
+fn embeddings_hardly_depend_on_the_image_size() {
     let mut random = ChaCha8Rng::seed_from_u64(9);
     for _ in 0..10 {
         let scene = scene(&mut random);
@@ -95,11 +95,11 @@ fn the_size_of_a_picture_matters_little() {
 
 #[test]
 fn colour_and_shape_both_count() {
-    let draw = |ground: [u8; 3], figure: [u8; 3], round: bool| {
+    let draw = |background: [u8; 3], figure: [u8; 3], round: bool| {
         let with = RgbImage::from_fn(96, 96, |x, y| {
             let (dx, dy) = (x as i32 - 48, y as i32 - 48);
             let inside = if round { dx * dx + dy * dy < 700 } else { dx.abs() < 24 && dy.abs() < 24 };
-            Rgb(if inside { figure } else { ground })
+            Rgb(if inside { figure } else { background })
         });
         embed(&Value::Null, &with)
     };
@@ -111,7 +111,7 @@ fn colour_and_shape_both_count() {
 }
 
 #[test]
-fn embeddings_are_those_that_indexes_were_built_with() {
+fn embeddings_never_change() {
     let document = Document::new("a").with_blob(bytes("rgb.png"));
     let with = |dimension: usize| json!({"access_paths": "@r", "dimension": dimension});
     let raw = embedding(&run("ImageDescriptorEncoder", &with(1024), document.clone()).unwrap());
@@ -123,7 +123,7 @@ fn embeddings_are_those_that_indexes_were_built_with() {
 }
 
 #[test]
-fn the_same_pixels_have_the_same_embedding_however_they_come() {
+fn the_embedding_depends_on_the_pixels_and_not_on_their_encoding() {
     let root = Document::new("doc").with_blob(bytes("rgb.png"));
     let read = run("ImageReader", &json!({"channel_axis": 0}), root.clone()).unwrap();
     let chunk = |name: &str, with: Value| embedding(&run(name, &with, read.clone()).unwrap().chunks[0]);
@@ -139,7 +139,7 @@ fn the_same_pixels_have_the_same_embedding_however_they_come() {
 }
 
 #[test]
-fn normalized_images_are_stretched_and_keep_what_is_seen() {
+fn normalised_images_keep_nearly_the_same_embedding() {
     let root = Document::new("doc").with_blob(bytes("rgb.png"));
     let read = run("ImageReader", &Value::Null, root).unwrap();
     let with = json!({"target_size": [48, 64], "resize_dim": [48, 64], "img_mean": [0.485, 0.456, 0.406], "img_std": [0.229, 0.224, 0.225]});
@@ -167,8 +167,8 @@ fn a_bad_image_fails_alone_and_names_its_chunk() {
 }
 
 #[test]
-fn a_network_is_handed_to_what_runs_it_with_what_its_pictures_want() {
-    let told = |name| {
+fn a_network_is_passed_to_the_model_encoder_with_its_preset() {
+    let received = |name| {
         let with = json!({"model_path": "a.onnx", "pool_strategy": null, "img_shape": 96});
         serde_json::from_str::<Value>(&try_bench(name, &with).err().unwrap()).unwrap()
     };
@@ -176,14 +176,14 @@ fn a_network_is_handed_to_what_runs_it_with_what_its_pictures_want() {
         "model_path": "a.onnx", "preset": "keras", "pooling": "flatten", "dimension": null, "tensors": "by_type",
         "tensors_channels_first": false, "access_paths": "@c",
     });
-    assert_eq!(told("KerasImageEncoder"), expected);
+    assert_eq!(received("KerasImageEncoder"), expected);
     expected["preset"] = json!("mobilenet_v2");
     expected["tensors_channels_first"] = json!(true);
-    assert_eq!(told("ImageTorchEncoder"), expected);
+    assert_eq!(received("ImageTorchEncoder"), expected);
 }
 
 #[test]
-fn senseless_dimensions_are_refused() {
+fn invalid_dimensions_are_rejected() {
     for dimension in [0, 8193] {
         let error = try_bench("ImageDescriptorEncoder", &json!({"dimension": dimension})).err().unwrap();
         assert_eq!(error, "`dimension`: must be from 1 to 8192");
@@ -211,7 +211,7 @@ proptest! {
 }
 
 #[test]
-fn one_colour_has_an_embedding_whatever_it_is() {
+fn uniform_images_have_embeddings_of_length_1() {
     for grey in [0, 127, 128, 255] {
         for dimension in [1, 512, 1024] {
             let vector = embed(&json!({"dimension": dimension}), &RgbImage::from_pixel(1, 1, Rgb([grey; 3])));

@@ -1,4 +1,4 @@
-//! Images in the mirror, and what holds for every crafter that adds documents.
+//! Mirroring images, and the behaviour of all crafters that append documents.
 
 use flowrun_sdk::{DataType, Document, Tensor, Value};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ fn flip(with: &Value, image: Tensor) -> Tensor {
 }
 
 #[test]
-fn left_and_right_change_places_or_above_and_below() {
+fn images_are_mirrored_left_to_right_or_top_to_bottom() {
     let image = || Tensor::from_u8(vec![2, 2, 3], vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]).unwrap();
     assert_eq!(flip(&Value::Null, image()).as_u8().unwrap(), [4, 5, 6, 1, 2, 3, 10, 11, 12, 7, 8, 9]);
     assert_eq!(
@@ -24,7 +24,7 @@ fn left_and_right_change_places_or_above_and_below() {
 }
 
 #[test]
-fn the_mirror_image_is_added_and_all_are_counted() {
+fn the_mirror_image_is_appended_and_siblings_are_counted() {
     let mut document = with_chunk(Tensor::from_u8(vec![1, 2, 1], vec![1, 2]).unwrap());
     document.chunks.make_mut()[0].offset = Some(4.0);
     let flipped = run("ImageFlipper", &Value::Null, document).unwrap();
@@ -36,7 +36,7 @@ fn the_mirror_image_is_added_and_all_are_counted() {
 }
 
 #[test]
-fn every_chunk_of_a_clip_counts_all_of_them() {
+fn sibling_counts_include_frames_and_their_mirror_images() {
     let clip = Document::new("clip").with_blob(bytes("keep.gif"));
     let frames = run("GifSegmenter", &Value::Null, clip).unwrap();
     let flipped = run("ImageFlipper", &Value::Null, frames).unwrap();
@@ -45,7 +45,7 @@ fn every_chunk_of_a_clip_counts_all_of_them() {
 }
 
 #[test]
-fn chunks_and_matches_are_reached_by_their_paths() {
+fn access_paths_select_chunks_and_matches() {
     let image = || Tensor::from_u8(vec![1, 2, 1], vec![1, 2]).unwrap();
     let mut document = with_chunk(image());
     let mut found = Document::new("match");
@@ -60,7 +60,7 @@ fn chunks_and_matches_are_reached_by_their_paths() {
 }
 
 #[test]
-fn what_belongs_to_the_image_belongs_to_its_pieces() {
+fn pieces_inherit_the_metadata_of_their_image() {
     let mut document = with_chunk(Tensor::from_u8(vec![1, 2, 1], vec![1, 2]).unwrap());
     let chunk = &mut document.chunks.make_mut()[0];
     chunk.mime_type = "image/png".to_owned();
@@ -75,7 +75,7 @@ fn what_belongs_to_the_image_belongs_to_its_pieces() {
 
 #[test]
 fn a_document_of_the_request_cannot_become_several() {
-    let message = "`@r` is not possible here";
+    let message = "`@r` is not supported here";
     for (name, with) in [
         ("ImageFlipper", json!({"access_paths": "@r"})),
         ("FiveImageCropper", json!({"target_size": 1, "access_paths": "@r,c", "keep_original": false})),
@@ -91,7 +91,7 @@ fn a_document_of_the_request_cannot_become_several() {
 }
 
 #[test]
-fn a_document_of_the_request_may_take_the_place_of_itself() {
+fn a_document_of_the_request_can_be_replaced_by_its_single_piece() {
     let document = Document::new("a").with_blob(bytes("rgb.png"));
     let with = json!({"access_paths": "@r", "keep_original": false});
     let flipped = run("ImageFlipper", &with, document).unwrap();
@@ -99,7 +99,7 @@ fn a_document_of_the_request_may_take_the_place_of_itself() {
 }
 
 #[test]
-fn a_tensor_that_is_no_image_fails_and_names_its_document() {
+fn a_tensor_that_is_not_an_image_fails_with_the_id_of_its_document() {
     for (tensor, message) in [
         (
             Tensor::vector(vec![1.0]),
@@ -113,7 +113,7 @@ fn a_tensor_that_is_no_image_fails_and_names_its_document() {
         assert_eq!(run("ImageFlipper", &Value::Null, with_chunk(tensor)).unwrap_err(), message);
     }
     let mut empty = Document::new("doc");
-    empty.chunks = vec![empty.chunk(0)].into();
+    empty.chunks = vec![empty.new_chunk(0)].into();
     let error = run("ImageFlipper", &Value::Null, empty).unwrap_err();
     assert_eq!(error, "`doc#0`: the document has neither bytes nor a URI nor the path of an image");
 }

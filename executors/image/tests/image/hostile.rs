@@ -1,6 +1,6 @@
-//! Whatever comes in, what comes out is a result or an error about that document.
+//! Arbitrary input gives a result or an error for its document, and never a panic.
 
-use flowrun_image::decode::{Clip, PIXELS_MAX, still};
+use flowrun_image::decode::{Clip, PIXELS_MAX, decode_image};
 use flowrun_sdk::{DataType, Document, Tensor, Value};
 use proptest::prelude::*;
 use serde_json::json;
@@ -28,12 +28,12 @@ const FILES: [&str; 18] = [
     "damaged.gif",
 ];
 
-/// Every how-manieth byte is where damage is tried.
+/// Distance in bytes between the positions where files are damaged.
 const STEP: usize = 7;
 
-/// Decodes in both ways; that this returns is the promise.
+/// Decodes an image and a clip. The test is that both return.
 fn decode(content: &[u8]) {
-    if let Ok(image) = still(content) {
+    if let Ok(image) = decode_image(content) {
         let pixels = u64::from(image.width()) * u64::from(image.height());
         assert!((1..=PIXELS_MAX).contains(&pixels));
     }
@@ -43,7 +43,7 @@ fn decode(content: &[u8]) {
 }
 
 #[test]
-fn files_cut_off_anywhere_do_not_panic() {
+fn files_truncated_anywhere_do_not_panic() {
     for name in FILES {
         let whole = bytes(name);
         for length in (0..whole.len()).step_by(STEP) {
@@ -56,17 +56,17 @@ fn files_cut_off_anywhere_do_not_panic() {
 fn files_with_a_byte_changed_anywhere_do_not_panic() {
     for name in FILES {
         let mut content = bytes(name);
-        for at in (0..content.len()).step_by(STEP) {
-            content[at] ^= 0xff;
+        for position in (0..content.len()).step_by(STEP) {
+            content[position] ^= 0xff;
             decode(&content);
-            content[at] ^= 0xff;
+            content[position] ^= 0xff;
         }
     }
 }
 
 proptest! {
     #[test]
-    fn any_bytes_behind_any_beginning_do_not_panic(
+    fn any_bytes_after_any_beginning_do_not_panic(
         (file, kept) in (0..FILES.len(), 0_usize..200),
         rest in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
@@ -75,20 +75,20 @@ proptest! {
     }
 
     #[test]
-    fn damage_in_several_places_does_not_panic(
+    fn damage_at_several_positions_does_not_panic(
         file in 0..FILES.len(),
-        places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        damages in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
     ) {
         let mut content = bytes(FILES[file]);
-        for (place, byte) in places {
-            let at = place.index(content.len());
-            content[at] = byte;
+        for (index, byte) in damages {
+            let position = index.index(content.len());
+            content[position] = byte;
         }
         decode(&content);
     }
 }
 
-/// Every executor that takes images, with parameters that a small image can meet.
+/// Every executor that takes images, with parameters for small images.
 fn crafters(axis: i32) -> Vec<(&'static str, Value)> {
     let with = |mut with: Value| {
         with["channel_axis"] = json!(axis);
@@ -138,11 +138,11 @@ proptest! {
     #[test]
     fn any_content_ends_in_chunks_or_an_error_about_its_document(
         file in 0..FILES.len(),
-        (at, byte) in (any::<prop::sample::Index>(), any::<u8>()),
+        (index, byte) in (any::<prop::sample::Index>(), any::<u8>()),
     ) {
         let mut content = bytes(FILES[file]);
-        let at = at.index(content.len());
-        content[at] = byte;
+        let position = index.index(content.len());
+        content[position] = byte;
         for name in ["ImageReader", "GifSegmenter", "GifNameRawSplit"] {
             let document = Document::new("doc").with_blob(content.clone());
             let answer = bench(name, &Value::Null).call("/x", vec![document], &Value::Null).unwrap();

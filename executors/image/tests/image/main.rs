@@ -1,10 +1,5 @@
-//! The promises of the image family, kept from outside.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that meets what it does not expect has failed"
-)]
+//! Tests of the image executors through their public interface.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod catalog;
 mod clips;
@@ -14,10 +9,10 @@ mod decode;
 mod describe;
 mod fixtures;
 mod flip;
+mod gif_name_raw_split;
+mod gif_segmenter;
 mod hostile;
-mod reader;
+mod image_reader;
+mod model_encoders;
 mod resize;
 mod scale;
-mod segment;
-mod split;
-mod stand_in;

@@ -1,15 +1,22 @@
-//! Scaling agrees with Pillow to a rounding.
+//! Scaling agrees with Pillow up to rounding.
 
-use flowrun_image::resize::{Filter, Resizer};
+use flowrun_image::resize::Resizer;
+use flowrun_sdk::ResamplingFilter;
 use proptest::prelude::*;
 
 use crate::fixtures::{difference, image};
 
-const FILTERS: [Filter; 6] =
-    [Filter::Nearest, Filter::Box, Filter::Bilinear, Filter::Hamming, Filter::Bicubic, Filter::Lanczos];
+const FILTERS: [ResamplingFilter; 6] = [
+    ResamplingFilter::Nearest,
+    ResamplingFilter::Box,
+    ResamplingFilter::Bilinear,
+    ResamplingFilter::Hamming,
+    ResamplingFilter::Bicubic,
+    ResamplingFilter::Lanczos,
+];
 
 #[test]
-fn every_filter_agrees_with_pillow_to_a_rounding_and_bicubic_to_the_bit() {
+fn every_filter_agrees_with_pillow_up_to_rounding_and_bicubic_exactly() {
     let scene = image::imageops::crop_imm(&image("rgb.png"), 0, 0, 63, 47).to_image();
     let mut resizer = Resizer::default();
     for filter in FILTERS {
@@ -17,14 +24,14 @@ fn every_filter_agrees_with_pillow_to_a_rounding_and_bicubic_to_the_bit() {
             let expected = image(&format!("{}_{width}x{height}.expected.png", filter.name()));
             let scaled = resizer.resize(&scene, height, width, filter).unwrap();
             let difference = difference(scaled, &expected);
-            let most = u8::from(filter != Filter::Bicubic);
-            assert!(difference <= most, "{} to {width} × {height}: {difference}", filter.name());
+            let tolerance = u8::from(filter != ResamplingFilter::Bicubic);
+            assert!(difference <= tolerance, "{} to {width} × {height}: {difference}", filter.name());
         }
     }
 }
 
 #[test]
-fn the_same_size_is_the_same_image() {
+fn scaling_to_the_same_size_changes_nothing() {
     let scene = image("rgb.png");
     for filter in FILTERS {
         assert_eq!(Resizer::default().resize(&scene, 48, 64, filter).unwrap(), scene.as_raw());
@@ -32,17 +39,18 @@ fn the_same_size_is_the_same_image() {
 }
 
 #[test]
-fn sizes_without_pixels_or_out_of_bounds_are_refused() {
+fn empty_and_oversized_results_are_rejected() {
     let scene = image("rgb.png");
     for (height, width) in [(0, 5), (5, 0), (20_000, 20_000), (1, 65_535 * 65_535)] {
-        let error = Resizer::default().resize(&scene, height, width, Filter::Box).unwrap_err().to_string();
+        let error =
+            Resizer::default().resize(&scene, height, width, ResamplingFilter::Box).unwrap_err().to_string();
         assert!(error.ends_with("1 to 100000000 pixels are allowed"), "{error}");
     }
 }
 
 proptest! {
     #[test]
-    fn scaling_does_not_tell_left_from_right_nor_above_from_below(
+    fn scaling_commutes_with_rotation_by_180_degrees(
         (width, height, seed) in (1_u32..30, 1_u32..30, any::<u32>()),
         (to_width, to_height, filter) in (1_u32..40, 1_u32..40, 2..FILTERS.len()),
     ) {
@@ -54,12 +62,12 @@ proptest! {
         let scaled = resizer.resize(&source, to_height, to_width, FILTERS[filter]).unwrap().to_vec();
         let backwards = resizer.resize(&turned, to_height, to_width, FILTERS[filter]).unwrap();
         let restored: Vec<u8> = backwards.as_chunks::<3>().0.iter().rev().flatten().copied().collect();
-        // A row is rounded before columns are scaled, and a tie is rounded up from both sides.
+        // Rows are rounded before columns are scaled, and ties are rounded up in both orientations.
         prop_assert!(difference(&scaled, &restored) <= 2);
     }
 
     #[test]
-    fn one_colour_stays_one_colour(
+    fn uniform_images_stay_uniform(
         (width, height, colour) in (1_u32..40, 1_u32..40, any::<[u8; 3]>()),
         (to_width, to_height, filter) in (1_u32..60, 1_u32..60, 0..FILTERS.len()),
     ) {

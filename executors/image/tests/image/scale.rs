@@ -1,11 +1,11 @@
-//! `ImageResizer` and `ImageNormalizer`: images in the size and the numbers that networks want.
+//! `ImageResizer` and `ImageNormalizer`.
 
 use flowrun_sdk::{Document, Tensor, Value};
 use serde_json::json;
 
 use crate::fixtures::{bytes, difference, image, run, try_bench, with_chunk};
 
-/// The scene as Jina's reader makes it: floats from 0 to 255.
+/// The scene as read by `ImageReader`: floats from 0 to 255.
 fn scene(with: &Value) -> Document {
     run("ImageReader", with, Document::new("doc").with_blob(bytes("rgb.png"))).unwrap()
 }
@@ -15,7 +15,7 @@ fn tensor(document: &Document) -> &Tensor {
 }
 
 #[test]
-fn normalizing_computes_what_jina_computes() {
+fn normalised_images_equal_those_of_jina() {
     let with = json!({
         "target_size": 24, "resize_dim": 32, "channel_axis": 0,
         "img_mean": [0.485, 0.456, 0.406], "img_std": [0.229, 0.224, 0.225],
@@ -28,7 +28,7 @@ fn normalizing_computes_what_jina_computes() {
         bytes("normalized_3x24x24.expected.f32").into(),
     );
     let (ours, expected) = (tensor(&document).to_f32().unwrap(), expected.unwrap());
-    // One step of a byte, divided by the smallest deviation.
+    // A difference of 1 of 255, divided by the smallest deviation.
     let step = 1.0 / 255.0 / 0.224 + 1e-6;
     let differences = ours
         .iter()
@@ -41,14 +41,14 @@ fn normalizing_computes_what_jina_computes() {
 }
 
 #[test]
-fn by_default_the_square_is_cut_from_an_image_of_256() {
+fn the_default_is_a_crop_of_224_from_a_shorter_side_of_256() {
     let document = run("ImageNormalizer", &Value::Null, scene(&Value::Null)).unwrap();
     assert_eq!(tensor(&document).shape(), [224, 224, 3]);
     assert!(tensor(&document).to_f32().unwrap().iter().all(|element| (0.0..=1.0).contains(element)));
 }
 
 #[test]
-fn the_shorter_side_takes_the_size() {
+fn a_single_target_size_is_that_of_the_shorter_side() {
     let document =
         run("ImageResizer", &json!({"target_size": 18, "how": "BICUBIC"}), scene(&Value::Null)).unwrap();
     assert_eq!(tensor(&document).shape(), [18, 24, 3]);
@@ -58,7 +58,7 @@ fn the_shorter_side_takes_the_size() {
 }
 
 #[test]
-fn the_numbers_keep_their_type_and_meaning() {
+fn scaled_images_keep_element_type_and_range() {
     let with = |range: &str| json!({"target_size": [48, 64], "value_range": range});
     let scene = image("rgb.png");
     let as_bytes = Tensor::from_u8(vec![48, 64, 3], scene.as_raw().clone()).unwrap();
@@ -82,7 +82,7 @@ fn both_orders_of_axes_give_the_same_pixels() {
 }
 
 #[test]
-fn fractions_are_cut_off_as_jina_cuts_them() {
+fn fractions_are_truncated_as_in_jina() {
     let image = Tensor::from_f32(vec![1, 1, 3], vec![1.99, 254.999, 255.0]).unwrap();
     let scaled = run("ImageResizer", &json!({"target_size": 1}), with_chunk(image)).unwrap();
     assert_eq!(*tensor(&scaled).to_f32().unwrap(), [1.0, 254.0, 255.0]);
@@ -96,17 +96,17 @@ fn an_image_of_one_channel_is_grey() {
 }
 
 #[test]
-fn numbers_that_are_not_what_they_are_said_to_be_fail() {
+fn numbers_outside_of_the_value_range_fail() {
     for (elements, range, message) in [
         (
             [-0.5, 0.0, 1.0],
             "bytes",
-            "`doc#0`: the image holds numbers from -0.5 to 1, but by `value_range: bytes` they must be from 0 to 255",
+            "`doc#0`: the image holds numbers from -0.5 to 1, but `value_range: bytes` requires numbers from 0 to 255",
         ),
         (
             [0.0, 0.5, 1.5],
             "unit",
-            "`doc#0`: the image holds numbers from 0 to 1.5, but by `value_range: unit` they must be from 0 to 1",
+            "`doc#0`: the image holds numbers from 0 to 1.5, but `value_range: unit` requires numbers from 0 to 1",
         ),
         ([0.0, f32::NAN, 1.0], "bytes", "`doc#0`: the image holds numbers that are infinite or not a number"),
         (
@@ -125,7 +125,7 @@ fn numbers_that_are_not_what_they_are_said_to_be_fail() {
 }
 
 #[test]
-fn senseless_parameters_are_refused() {
+fn invalid_parameters_are_rejected() {
     for (name, with, message) in [
         (
             "ImageResizer",

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, Document, Value};
 use serde_json::json;
 
@@ -27,17 +27,17 @@ fn with(options: &Options) -> Value {
     with
 }
 
-fn open(directory: &Path, context: &Context, options: &Options) -> Bench {
+fn open(directory: &Path, context: &Context, options: &Options) -> ExecutorHarness {
     bench(&with(options), Context { workspace: directory.join("index"), ..context.clone() })
 }
 
-pub(crate) fn bench(with: &Value, context: Context) -> Bench {
+pub(crate) fn bench(with: &Value, context: Context) -> ExecutorHarness {
     let kind = flowrun_index::EXECUTORS.iter().find(|kind| kind.name == "VectorIndexer").unwrap();
-    Bench::new(kind, with, context).unwrap()
+    ExecutorHarness::new(kind, with, context).unwrap()
 }
 
 fn context(directory: &Path, options: &Options) -> Context {
-    Context { threads: options.number("threads", 1), ..Context::alone(directory) }
+    Context { threads: options.number("threads", 1), ..Context::standalone(directory) }
 }
 
 pub(crate) fn document(row: usize, vector: &[f32]) -> Document {
@@ -143,7 +143,11 @@ fn efforts(options: &Options) -> Vec<Value> {
     efforts
 }
 
-fn search(bench: &mut Bench, queries: &[Vec<f32>], effort: &Value) -> (Vec<Duration>, Vec<Vec<u32>>) {
+fn search(
+    bench: &mut ExecutorHarness,
+    queries: &[Vec<f32>],
+    effort: &Value,
+) -> (Vec<Duration>, Vec<Vec<u32>>) {
     let search = |query: &Vec<f32>| {
         let query = vec![Document::new("q").with_embedding(query.clone())];
         let (time, answer) = timed(|| bench.call("/search", query, effort).unwrap());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, Document, Value};
 use serde_json::json;
 
@@ -14,13 +14,13 @@ use crate::ours;
 /// How often each shard is searched.
 const ROUNDS: usize = 10;
 
-fn open(directory: &Path, options: &Options, resident: Option<usize>) -> Vec<Bench> {
+fn open(directory: &Path, options: &Options, resident: Option<usize>) -> Vec<ExecutorHarness> {
     let shards = options.number("shards", 8);
     let with = json!({"metric": "euclidean", "index": options.text("index").unwrap_or("auto"), "resident": resident});
     let open = |shard: usize| {
         let workspace = directory.join("resident").join(shard.to_string());
         let threads = options.number("threads", 1);
-        ours::bench(&with, Context { shard, shards, threads, ..Context::alone(workspace) })
+        ours::bench(&with, Context { shard, shards, threads, ..Context::standalone(workspace) })
     };
     (0..shards).map(open).collect()
 }

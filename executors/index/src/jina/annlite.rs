@@ -1,24 +1,26 @@
-//! `AnnLiteIndexer`: documents by their vectors, as Jina 3 and CLIP-as-service store them.
+//! `AnnLiteIndexer` of Jina 3 and CLIP-as-service: a vector indexer with AnnLite's parameters.
 //!
-//! What differs from AnnLite: a reply to `/index` means that the documents are stored and searchable, writing an id
-//! twice replaces it, `/update` inserts nothing, matches come back in order from all shards, a filter sees tags as they
-//! are stored now, and `/filter` orders by id unless it is told a tag (`order_by`, `ascending`). Its `limit` and `offset`
-//! count in each shard.
+//! Differences from AnnLite: a reply to `/index` means that the documents are stored and searchable; a document replaces the
+//! stored one with its id; `/update` inserts nothing; matches of all shards are merged in order; filters see the current
+//! tags; and `/filter` orders by id unless `order_by` names a tag (with `ascending`). `limit` and `offset` of `/filter`
+//! apply per shard.
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, With, parse};
+use flowrun_sdk::{
+    AccessPaths, Build, BuildError, ExecutorType, Instance, RawParameters, Value, parse_parameters,
+};
 
+use crate::ann::{IndexChoice, IndexType, LargeIndex, Tuning};
 use crate::columns::Columns;
-use crate::derived::{IndexChoice, IndexType, Large, Tuning};
-use crate::kept::{Kept, default_exclude};
 use crate::metric::Metric;
-use crate::names::Names;
+use crate::parameter_names::ParameterNames;
 use crate::storage::Fsync;
-use crate::vector_indexer::{Indexer, TOP_K};
+use crate::stored_fields::{StoredFields, default_exclude};
+use crate::vector_indexer::{TOP_K, VectorIndexerConfig};
 
 flowrun_sdk::choice! {
-    /// How `AnnLiteIndexer` measures distances.
+    /// Distance measure of `AnnLiteIndexer`.
     enum AnnLiteMetric {
         /// One minus the cosine.
         Cosine = "cosine",
@@ -26,7 +28,7 @@ flowrun_sdk::choice! {
         Euclidean = "euclidean",
         /// One minus the inner product.
         InnerProduct = "inner_product",
-        /// The same.
+        /// One minus the inner product, under AnnLite's short name.
         Ip = "ip",
     }
 }
@@ -34,40 +36,40 @@ flowrun_sdk::choice! {
 flowrun_sdk::parameters! {
     /// The parameters of `AnnLiteIndexer`.
     struct AnnLiteParameters {
-        /// The number of dimensions; this or `dim` is required.
+        /// Number of dimensions; this or `dim` is required.
         n_dim: Option<usize> = None,
-        /// The same as `n_dim`, as older versions call it.
+        /// Name of `n_dim` in older versions.
         dim: Option<usize> = None,
-        /// How the distance of two vectors is measured.
+        /// Distance measure of the vectors.
         metric: AnnLiteMetric = AnnLiteMetric::Cosine,
-        /// How many matches are found for a document; the request's `limit` goes before.
+        /// Number of matches per document; the request's `limit` overrides it.
         limit: usize = TOP_K,
         /// Not available: vectors are not projected.
         n_components: Option<usize> = None,
-        /// Only `limit` is known here; it goes before the parameter of that name.
-        match_args: With = With::new(),
-        /// Not available: data are in the executor's `workspace`.
+        /// Only `limit` is supported; it overrides the parameter of that name.
+        match_args: RawParameters = RawParameters::new(),
+        /// Not available: the data are in the executor's `workspace`.
         data_path: Option<PathBuf> = None,
-        /// How many vectors are kept in view when a vector is linked into the graph of a large index; null for 200.
+        /// Size of the candidate queue when a vector is inserted into the graph of a large index; null for 200.
         ef_construction: Option<usize> = None,
-        /// How many vectors a search of the graph of a large index keeps in view; null for 50.
+        /// Size of the candidate queue of a search in the graph of a large index; null for 50.
         ef_search: Option<usize> = None,
-        /// Links of a vector in the graph of a large index; null for 16.
+        /// Links per vector in the graph of a large index; null for 16.
         max_connection: Option<usize> = None,
         /// Accepted without effect: matches are always whole documents.
         include_metadata: bool = true,
-        /// Which documents are stored; the request's `access_paths` goes before.
+        /// Documents that are stored; the request's `access_paths` overrides it.
         index_access_paths: AccessPaths = AccessPaths::roots(),
-        /// Which documents are searched for; the request's `access_paths` goes before.
+        /// Documents that are searched for; the request's `access_paths` overrides it.
         search_access_paths: AccessPaths = AccessPaths::roots(),
-        /// The same as `index_access_paths`, as older versions call it.
+        /// Name of `index_access_paths` in older versions.
         index_traversal_paths: Option<AccessPaths> = None,
-        /// The same as `search_access_paths`, as older versions call it.
+        /// Name of `search_access_paths` in older versions.
         search_traversal_paths: Option<AccessPaths> = None,
-        /// The tags that filters may name, with their types (str, int, float, bool), as a list of pairs or a mapping; null
-        /// for any tag.
+        /// Tags that filters may name, with their types (str, int, float, bool), as a list of pairs or a mapping; null for
+        /// any tag.
         columns: Value = Value::Null,
-        /// Accepted without effect: there is no list of offsets.
+        /// Accepted without effect: documents are not addressed by position.
         list_like: bool = false,
     }
 }
@@ -77,17 +79,17 @@ pub(crate) const ANNLITE: ExecutorType = ExecutorType::new::<AnnLiteParameters>(
     "Stores documents by their embeddings and finds the nearest, with AnnLite's parameters.",
     create,
 )
-.storing();
+.with_storage();
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: AnnLiteParameters = parse(build)?;
+    let parameters: AnnLiteParameters = parse_parameters(build)?;
     if parameters.n_components.is_some() {
         return Err(BuildError::parameter("n_components", "vectors are not projected here; leave it out"));
     }
     if parameters.data_path.is_some() {
         return Err(BuildError::parameter(
             "data_path",
-            "data are in the executor's `workspace`; set that instead",
+            "the data are in the executor's `workspace`; set that instead",
         ));
     }
     let (limit_name, limit) = limit(&parameters)?;
@@ -100,9 +102,9 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     if let Err(reason) = IndexType::parse(&format!("HNSW{links}")) {
         return Err(BuildError::parameter("max_connection", reason));
     }
-    let indexer = Indexer {
+    let config = VectorIndexerConfig {
         name: "AnnLiteIndexer",
-        names: Names { dimension: dimension_name, top_k: limit_name, ..Names::OWN },
+        names: ParameterNames { dimension: dimension_name, top_k: limit_name, ..ParameterNames::DEFAULT },
         metric: match parameters.metric {
             AnnLiteMetric::Cosine => Metric::Cosine,
             AnnLiteMetric::Euclidean => Metric::Euclidean,
@@ -110,7 +112,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         },
         dimension,
         elements: None,
-        index: IndexChoice::auto(Large::Graph(links)),
+        index: IndexChoice::auto(LargeIndex::Graph(links)),
         tuning: Tuning {
             n_probe: None,
             ef_search: Some(parameters.ef_search.unwrap_or(50)),
@@ -120,22 +122,22 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         top_k: limit,
         index_access_paths: parameters.index_traversal_paths.unwrap_or(parameters.index_access_paths),
         search_access_paths: parameters.search_traversal_paths.unwrap_or(parameters.search_access_paths),
-        kept: Kept::AllBut(default_exclude()),
+        stored_fields: StoredFields::AllExcept(default_exclude()),
         fsync: Fsync::Always,
         columns: Columns::parse(&parameters.columns)
             .map_err(|reason| BuildError::parameter("columns", reason))?,
         expires: None,
-        resident: None,
+        cache_capacity: None,
     };
-    indexer.build(build)
+    config.build(build)
 }
 
-/// How many matches are found when the request does not say, and the parameter that says so.
+/// Default number of matches, and the parameter that sets it.
 fn limit(parameters: &AnnLiteParameters) -> Result<(&'static str, usize), BuildError> {
     if let Some(other) = parameters.match_args.keys().find(|name| *name != "limit") {
         return Err(BuildError::parameter(
             "match_args",
-            format_args!("only `limit` is known, not `{other}`"),
+            format_args!("only `limit` is supported, not `{other}`"),
         ));
     }
     let limit = flowrun_sdk::top_k(&parameters.match_args);

@@ -1,72 +1,72 @@
-//! The key-value indexers of Jina 0.x: documents of chunks, or documents of the request.
+//! The key-value indexers of Jina 0.x: document stores for chunks, or for root documents.
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse_parameters};
 
-use crate::document_store::Store;
-use crate::kept::{Kept, StoredField, default_exclude};
+use crate::document_store::DocumentStoreConfig;
 use crate::storage::Fsync;
+use crate::stored_fields::{ExcludableField, StoredFields, default_exclude};
 use crate::vector_indexer::TOP_K;
 
 flowrun_sdk::parameters! {
     /// The parameters of a key-value indexer of chunks.
     struct ChunkParameters {
-        /// Accepted without effect: the index is a directory of its own.
+        /// Accepted without effect: the index is a directory.
         index_filename: Option<PathBuf> = None,
-        /// Which documents are stored.
+        /// Documents that are stored.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
-/// Chunks are stored; the matches of chunks get them back.
+/// Stores chunks, and replaces the matches of chunks with them.
 fn create_for_chunks(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: ChunkParameters = parse(build)?;
+    let parameters: ChunkParameters = parse_parameters(build)?;
     let matches_of_chunks = "@cm".parse().map_err(BuildError::failed)?;
-    let store = Store {
+    let config = DocumentStoreConfig {
         index_access_paths: parameters.access_paths,
         search_access_paths: matches_of_chunks,
-        kept: Kept::AllBut(default_exclude()),
+        stored_fields: StoredFields::AllExcept(default_exclude()),
         fsync: Fsync::Always,
         expires: None,
-        cut_matches: None,
+        top_k: None,
     };
-    store.build(build)
+    config.build(build)
 }
 
 flowrun_sdk::parameters! {
     /// The parameters of a key-value indexer of documents.
     struct RootParameters {
-        /// Accepted without effect: the index is a directory of its own.
+        /// Accepted without effect: the index is a directory.
         index_filename: Option<PathBuf> = None,
-        /// Which documents are stored.
+        /// Documents that are stored.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }
 
-/// Documents are stored without chunks and bytes, as Jina pruned them; matches get them back and are cut to `top_k`.
+/// Stores documents without chunks and bytes, which Jina pruned too. Matches are replaced with them and cut to `top_k`.
 fn create_for_roots(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: RootParameters = parse(build)?;
-    let exclude = [default_exclude(), vec![StoredField::Blob]].concat();
-    let store = Store {
+    let parameters: RootParameters = parse_parameters(build)?;
+    let exclude = [default_exclude(), vec![ExcludableField::Blob]].concat();
+    let config = DocumentStoreConfig {
         index_access_paths: parameters.access_paths,
         search_access_paths: AccessPaths::matches(),
-        kept: Kept::AllBut(exclude),
+        stored_fields: StoredFields::AllExcept(exclude),
         fsync: Fsync::Always,
         expires: None,
-        cut_matches: Some(TOP_K),
+        top_k: Some(TOP_K),
     };
-    store.build(build)
+    config.build(build)
 }
 
 const fn for_chunks(name: &'static str) -> ExecutorType {
-    let summary = "Stores chunks by their ids and puts them in the place of matches of chunks.";
-    ExecutorType::new::<ChunkParameters>(name, summary, create_for_chunks).storing()
+    let summary = "Stores chunks by their ids and replaces the matches of chunks with them.";
+    ExecutorType::new::<ChunkParameters>(name, summary, create_for_chunks).with_storage()
 }
 
 const fn for_roots(name: &'static str) -> ExecutorType {
-    let summary = "Stores documents by their ids and puts them in the place of matches.";
-    ExecutorType::new::<RootParameters>(name, summary, create_for_roots).storing()
+    let summary = "Stores documents by their ids and replaces matches with them.";
+    ExecutorType::new::<RootParameters>(name, summary, create_for_roots).with_storage()
 }
 
 pub(crate) const BASE_PB: ExecutorType = for_chunks("BasePbIndexer");

@@ -1,7 +1,7 @@
-//! The indexers of Jina's world, by their names and with their parameters.
+//! The indexers of Jina, under their names and with their parameters.
 //!
-//! None of them stores anything in its own way: each is a vector indexer or a document store with other defaults. What
-//! they called a file name is accepted and has no effect, since an index is a directory of its own here.
+//! Each is a vector indexer or a document store with other defaults; none has its own storage format. Parameters for file
+//! names are accepted without effect, since an index is a directory.
 
 mod annlite;
 mod key_value;

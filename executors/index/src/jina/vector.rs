@@ -1,22 +1,27 @@
-//! `NumpyIndexer`, `FaissIndexer`, `AnnoyIndexer`, `NmslibIndexer` of Jina 0.x: vectors of chunks.
+//! `NumpyIndexer`, `FaissIndexer`, `AnnoyIndexer`, `NmslibIndexer` of Jina 0.x: vector indexers for chunks.
 //!
-//! They store no documents, only references: a key-value indexer beside them has the documents.
+//! They store references instead of documents; a key-value indexer ([`super::key_value`]) has the documents.
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse};
+use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, parse_parameters};
 
+use crate::ann::{IndexChoice, Tuning};
 use crate::columns::Columns;
-use crate::derived::{IndexChoice, Tuning};
-use crate::kept::Kept;
 use crate::metric::Metric;
-use crate::names::Names;
+use crate::parameter_names::ParameterNames;
 use crate::storage::Fsync;
-use crate::vector_indexer::{Indexer, TOP_K};
+use crate::stored_fields::StoredFields;
+use crate::vector_indexer::{TOP_K, VectorIndexerConfig};
 
-/// The indexer that all of these are, but for what their parameters say.
-fn indexer(name: &'static str, names: Names, metric: Metric, access_paths: AccessPaths) -> Indexer {
-    Indexer {
+/// Settings that these executors have in common.
+fn config(
+    name: &'static str,
+    names: ParameterNames,
+    metric: Metric,
+    access_paths: AccessPaths,
+) -> VectorIndexerConfig {
+    VectorIndexerConfig {
         name,
         names,
         metric,
@@ -27,26 +32,26 @@ fn indexer(name: &'static str, names: Names, metric: Metric, access_paths: Acces
         top_k: TOP_K,
         index_access_paths: access_paths.clone(),
         search_access_paths: access_paths,
-        kept: Kept::Reference,
+        stored_fields: StoredFields::Reference,
         fsync: Fsync::Always,
         columns: Columns::default(),
         expires: None,
-        resident: None,
+        cache_capacity: None,
     }
 }
 
 flowrun_sdk::parameters! {
     /// The parameters of `NumpyIndexer`.
     struct NumpyParameters {
-        /// How the distance of two vectors is measured.
+        /// Distance measure of the vectors.
         metric: Metric = Metric::Euclidean,
-        /// Accepted without effect: the index is a directory of its own.
+        /// Accepted without effect: the index is a directory.
         index_filename: Option<PathBuf> = None,
-        /// Accepted without effect: there is one way to compute.
+        /// Accepted without effect: there is only one implementation.
         backend: Option<String> = None,
         /// Accepted without effect: vectors are not compressed.
         compress_level: u8 = 1,
-        /// Which documents are stored and searched for.
+        /// Documents that are stored and searched for.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
@@ -55,16 +60,17 @@ pub(crate) const NUMPY: ExecutorType = ExecutorType::new::<NumpyParameters>(
     "NumpyIndexer",
     "Stores the vectors of chunks and finds the nearest, as Jina 0.x did with numpy.",
     |build| {
-        let parameters: NumpyParameters = parse(build)?;
-        indexer("NumpyIndexer", Names::OWN, parameters.metric, parameters.access_paths).build(build)
+        let parameters: NumpyParameters = parse_parameters(build)?;
+        config("NumpyIndexer", ParameterNames::DEFAULT, parameters.metric, parameters.access_paths)
+            .build(build)
     },
 )
-.storing();
+.with_storage();
 
 flowrun_sdk::choice! {
-    /// How `FaissIndexer` measures distances.
+    /// Distance measure of `FaissIndexer`.
     enum FaissDistance {
-        /// Euclidean. Jina reported the square of it; the order is the same.
+        /// Euclidean. Jina reported its square; the order is the same.
         L2 = "l2",
         /// One minus the inner product.
         InnerProduct = "inner_product",
@@ -76,31 +82,31 @@ flowrun_sdk::parameters! {
     struct FaissParameters {
         /// A FAISS factory string such as `IVF256,PQ32`.
         index_key: IndexChoice,
-        /// Accepted without effect: the index is trained on the vectors that are stored, as soon as there are enough.
+        /// Accepted without effect: the index is trained on the stored vectors, as soon as there are enough.
         train_filepath: Option<PathBuf> = None,
-        /// `l2` reports the distance, where Jina reported its square.
+        /// Distance measure; `l2` reports the distance, while Jina reported its square.
         distance: FaissDistance = FaissDistance::L2,
-        /// How many inverted lists a search probes.
+        /// Inverted lists probed per query.
         nprobe: usize = 1,
-        /// Accepted without effect: the index is a directory of its own.
+        /// Accepted without effect: the index is a directory.
         index_filename: Option<PathBuf> = None,
         /// Accepted without effect: vectors are not compressed.
         compress_level: u8 = 1,
-        /// Which documents are stored and searched for.
+        /// Documents that are stored and searched for.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
 pub(crate) const FAISS: ExecutorType = ExecutorType::new::<FaissParameters>(
     "FaissIndexer",
-    "Stores the vectors of chunks and finds the nearest by a FAISS index of any kind.",
+    "Stores the vectors of chunks and finds the nearest with a FAISS index of any type.",
     create_faiss,
 )
-.storing();
+.with_storage();
 
 fn create_faiss(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: FaissParameters = parse(build)?;
-    if let IndexChoice::Unknown(_, reason) = &parameters.index_key {
+    let parameters: FaissParameters = parse_parameters(build)?;
+    if let IndexChoice::Invalid(_, reason) = &parameters.index_key {
         return Err(BuildError::parameter("index_key", reason));
     }
     let metric = match parameters.distance {
@@ -108,20 +114,20 @@ fn create_faiss(build: &Build) -> Result<Instance, BuildError> {
         FaissDistance::InnerProduct => Metric::InnerProduct,
     };
     let tuning = Tuning { n_probe: Some(parameters.nprobe), ..Tuning::default() };
-    let names = Names {
+    let names = ParameterNames {
         metric: "distance",
         metrics: &[(Metric::Euclidean, "l2"), (Metric::InnerProduct, "inner_product")],
         index: "index_key",
-        ..Names::OWN
+        ..ParameterNames::DEFAULT
     };
-    let indexer = indexer("FaissIndexer", names, metric, parameters.access_paths);
-    Indexer { index: parameters.index_key, tuning, ..indexer }.build(build)
+    let config = config("FaissIndexer", names, metric, parameters.access_paths);
+    VectorIndexerConfig { index: parameters.index_key, tuning, ..config }.build(build)
 }
 
 flowrun_sdk::choice! {
-    /// How `AnnoyIndexer` measures distances.
+    /// Distance measure of `AnnoyIndexer`.
     enum AnnoyMetric {
-        /// By the angle: reported as one minus its cosine.
+        /// Angle, reported as one minus its cosine.
         Angular = "angular",
         /// Euclidean.
         Euclidean = "euclidean",
@@ -133,24 +139,24 @@ flowrun_sdk::choice! {
 flowrun_sdk::parameters! {
     /// The parameters of `AnnoyIndexer`.
     struct AnnoyParameters {
-        /// How the distance of two vectors is measured.
+        /// Distance measure of the vectors.
         metric: AnnoyMetric = AnnoyMetric::Euclidean,
-        /// Accepted without effect: there are no trees here, the search is exact or by a graph.
+        /// Accepted without effect: there are no trees; the index type is chosen by the amount of data.
         n_trees: usize = 10,
-        /// Accepted without effect: the index is a directory of its own.
+        /// Accepted without effect: the index is a directory.
         index_filename: Option<PathBuf> = None,
         /// Accepted without effect: vectors are not compressed.
         compress_level: u8 = 1,
-        /// Which documents are stored and searched for.
+        /// Documents that are stored and searched for.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
 pub(crate) const ANNOY: ExecutorType = ExecutorType::new::<AnnoyParameters>(
     "AnnoyIndexer",
-    "Stores the vectors of chunks and finds the nearest; the same index as NumpyIndexer, without Annoy's trees.",
+    "Stores the vectors of chunks and finds the nearest, with the index of NumpyIndexer instead of Annoy's trees.",
     |build| {
-        let parameters: AnnoyParameters = parse(build)?;
+        let parameters: AnnoyParameters = parse_parameters(build)?;
         let metric = match parameters.metric {
             AnnoyMetric::Angular => Metric::Cosine,
             AnnoyMetric::Euclidean => Metric::Euclidean,
@@ -158,13 +164,13 @@ pub(crate) const ANNOY: ExecutorType = ExecutorType::new::<AnnoyParameters>(
         };
         let metrics =
             &[(Metric::Cosine, "angular"), (Metric::Euclidean, "euclidean"), (Metric::InnerProduct, "dot")];
-        let names = Names { metrics, ..Names::OWN };
-        indexer("AnnoyIndexer", names, metric, parameters.access_paths).build(build)
+        let names = ParameterNames { metrics, ..ParameterNames::DEFAULT };
+        config("AnnoyIndexer", names, metric, parameters.access_paths).build(build)
     },
-).storing();
+).with_storage();
 
 flowrun_sdk::choice! {
-    /// How `NmslibIndexer` measures distances.
+    /// Distance measure of `NmslibIndexer`.
     enum NmslibSpace {
         /// One minus the cosine.
         Cosine = "cosinesimil",
@@ -178,28 +184,28 @@ flowrun_sdk::choice! {
 flowrun_sdk::parameters! {
     /// The parameters of `NmslibIndexer`.
     struct NmslibParameters {
-        /// How the distance of two vectors is measured.
+        /// Distance measure of the vectors.
         space: NmslibSpace = NmslibSpace::Cosine,
-        /// Accepted without effect: the search is exact or by a graph, whichever suits the size.
+        /// Accepted without effect: the index type is chosen by the amount of data.
         method: String = "hnsw".to_owned(),
         /// Accepted without effect.
         print_progress: bool = false,
-        /// Accepted without effect: the flow plans the threads.
+        /// Accepted without effect: the flow assigns threads.
         num_threads: usize = 1,
-        /// Accepted without effect: the index is a directory of its own.
+        /// Accepted without effect: the index is a directory.
         index_filename: Option<PathBuf> = None,
         /// Accepted without effect: vectors are not compressed.
         compress_level: u8 = 1,
-        /// Which documents are stored and searched for.
+        /// Documents that are stored and searched for.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
 pub(crate) const NMSLIB: ExecutorType = ExecutorType::new::<NmslibParameters>(
     "NmslibIndexer",
-    "Stores the vectors of chunks and finds the nearest; the same index as NumpyIndexer, without nmslib's methods.",
+    "Stores the vectors of chunks and finds the nearest, with the index of NumpyIndexer instead of nmslib's methods.",
     |build| {
-        let parameters: NmslibParameters = parse(build)?;
+        let parameters: NmslibParameters = parse_parameters(build)?;
         let metric = match parameters.space {
             NmslibSpace::Cosine => Metric::Cosine,
             NmslibSpace::L2 => Metric::Euclidean,
@@ -210,7 +216,7 @@ pub(crate) const NMSLIB: ExecutorType = ExecutorType::new::<NmslibParameters>(
             (Metric::Euclidean, "l2"),
             (Metric::InnerProduct, "negdotprod"),
         ];
-        let names = Names { metric: "space", metrics, ..Names::OWN };
-        indexer("NmslibIndexer", names, metric, parameters.access_paths).build(build)
+        let names = ParameterNames { metric: "space", metrics, ..ParameterNames::DEFAULT };
+        config("NmslibIndexer", names, metric, parameters.access_paths).build(build)
     },
-).storing();
+).with_storage();

@@ -1,60 +1,60 @@
-//! How a shard is to be opened, and whether that can be.
+//! Settings of a shard, and their validation.
 
-use super::Resident;
-use crate::derived::{Approximation, Derived, DerivedError, IndexChoice, IndexType, Tuning};
+use super::cache_capacity::CacheCapacity;
+use crate::ann::{AnnError, AnnIndex, DistanceBound, IndexChoice, IndexType, Tuning};
 use crate::metric::Metric;
-use crate::storage::{Fsync, StorageError, Wanted};
+use crate::storage::{Fsync, Schema, StorageError};
 
-/// How a shard is to be opened.
+/// Settings of a shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) wanted: Wanted,
+    pub(crate) schema: Schema,
     pub(crate) index: IndexChoice,
     pub(crate) tuning: Tuning,
     pub(crate) fsync: Fsync,
     pub(crate) threads: usize,
     pub(crate) read_only: bool,
-    /// The tags that are kept in memory for filters.
+    /// Tags that are loaded into memory when a search filters by them.
     pub(crate) columns: Vec<String>,
-    /// The tag that says until when a document is kept.
+    /// Tag with the expiry time of a document.
     pub(crate) expires: Option<String>,
-    /// How many shards of the pod have their index in memory, if not all.
-    pub(crate) resident: Option<Resident>,
+    /// Bound on the indexes in memory, over all shards of the pod; `None` for no bound.
+    pub(crate) cache_capacity: Option<CacheCapacity>,
 }
 
 impl Settings {
-    /// Whether there is an index of the kind that is wanted, and for vectors of this dimension.
+    /// Checks that the index type exists and supports vectors of this dimension.
     pub(super) fn check_index(&self, dimension: Option<usize>) -> Result<(), StorageError> {
         let kind = self.resolve_index(0, dimension.unwrap_or(0))?;
         let Some(dimension) = dimension else { return Ok(()) };
-        let approximation = Approximation::new(self.wanted.metric, dimension);
-        let made = Derived::new(kind, dimension, approximation, self.tuning);
-        made.map(drop).map_err(|error| self.index_refused(&error))
+        let distance_bound = DistanceBound::new(self.schema.metric, dimension);
+        let made = AnnIndex::new(kind, dimension, distance_bound, self.tuning);
+        made.map(drop).map_err(|error| self.index_error(&error))
     }
 
-    /// The kind of index for that many vectors.
+    /// The index type for this number of vectors.
     pub(super) fn resolve_index(&self, rows: u64, dimension: usize) -> Result<IndexType, StorageError> {
-        let parameter = self.wanted.names.index;
+        let parameter = self.schema.names.index;
         let kind = self.index.resolve(rows, dimension);
         kind.map_err(|reason| StorageError::IndexType { parameter, reason })
     }
 
-    /// The kinds of index that may have been built for that many vectors, when they were fewer too.
+    /// The index types that may have been built for this number of vectors or fewer.
     pub(super) fn earlier_indexes(
         &self,
         rows: u64,
         dimension: usize,
     ) -> Result<Vec<IndexType>, StorageError> {
-        let parameter = self.wanted.names.index;
-        let kinds = self.index.earlier(rows, dimension);
+        let parameter = self.schema.names.index;
+        let kinds = self.index.possible_types(rows, dimension);
         kinds.map_err(|reason| StorageError::IndexType { parameter, reason })
     }
 
-    /// That the kind of index will not do, and what to type instead where that is known.
-    pub(super) fn index_refused(&self, error: &DerivedError) -> StorageError {
-        let names = self.wanted.names;
-        let reason = match (error, names.word_for(Metric::Euclidean.name())) {
-            (DerivedError::EuclideanAlone(_), Some(euclidean)) => {
+    /// The error for a rejected index type, with the correction to type where it is known.
+    pub(super) fn index_error(&self, error: &AnnError) -> StorageError {
+        let names = self.schema.names;
+        let reason = match (error, names.metric_value(Metric::Euclidean.name())) {
+            (AnnError::EuclideanOnly(_), Some(euclidean)) => {
                 format!("{error}: write `{}: {euclidean}`", names.metric)
             }
             _ => error.to_string(),

@@ -1,34 +1,40 @@
-//! Writing, beside searching and when the disk refuses.
+//! Writes: in parallel with searches, and when the disk fails.
 
 use flowrun_sdk::{Document, ErrorKind, ExecutorError};
 
+use std::sync::{Arc, Barrier};
+
+use flowrun_sdk::Context;
+use serde_json::json;
+
+use super::shard_core::Shard;
 use super::*;
-use crate::derived::{IndexChoice, Large, Tuning};
+use crate::ann::{IndexChoice, LargeIndex, Tuning};
 use crate::metric::Metric;
-use crate::names::Names;
-use crate::storage::{Failing, Put, Wanted};
+use crate::parameter_names::ParameterNames;
+use crate::storage::{Change, FaultPlan, Fsync, Layout, Manifest, Outcome, Put, Schema, StorageKind};
 
 pub(super) fn shard(directory: &std::path::Path) -> Arc<OpenShard> {
     shard_with(directory, Fsync::Always)
 }
 
 fn shard_with(directory: &std::path::Path, fsync: Fsync) -> Arc<OpenShard> {
-    Shard::open(&Context::alone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
+    OpenShard::open(&Context::standalone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
 }
 
 pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
-    let wanted = Wanted {
-        kind: Kind::Vectors,
+    let schema = Schema {
+        kind: StorageKind::Vectors,
         dimension: None,
         metric: Metric::Euclidean,
         elements: None,
         index: "auto".to_owned(),
         shards: 1,
         shard: 0,
-        names: Names::OWN,
+        names: ParameterNames::DEFAULT,
     };
     Settings {
-        wanted,
+        schema,
         index,
         tuning: Tuning::default(),
         fsync,
@@ -36,60 +42,60 @@ pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
         read_only: false,
         columns: vec![],
         expires: None,
-        resident: None,
+        cache_capacity: None,
     }
 }
 
 fn found(shard: &Shard, query: Vec<f32>, k: usize) -> Result<Vec<Vec<Match>>, ExecutorError> {
-    let asked = Asked { k, ..Asked::default() };
-    shard.search(&[crate::metric::Query::new(query)], &asked, &|| Ok(()))
+    let params = SearchParams { k, ..SearchParams::default() };
+    shard.search(&[crate::metric::Query::new(query)], &params, &|| Ok(()))
 }
 
 pub(super) fn change(id: &str) -> Change {
     let mut change = Change::default();
-    let document = flowrun_sdk::wire::encode(&Document::new(id));
+    let document = flowrun_sdk::protobuf::encode(&Document::new(id));
     change.put(Put { id: id.to_owned(), parent_id: String::new(), document, vector: Some(vec![1.0, 2.0]) });
     change
 }
 
-fn failing(shard: &Shard, failing: Failing) {
-    let state = shard.state.read();
-    state.vectors.as_ref().unwrap().file.device().faults.set(failing);
+fn inject(shard: &Shard, plan: FaultPlan) {
+    let state = shard.state();
+    state.vectors.as_ref().unwrap().file.data_file().faults.set(plan);
 }
 
 #[test]
-fn a_write_that_the_disk_refuses_is_not_acknowledged_and_leaves_everything_as_it_was() {
+fn a_failed_write_is_not_acknowledged_and_changes_nothing() {
     const ENOSPC: i32 = 28;
     let directory = tempfile::tempdir().unwrap();
     let shard = shard(directory.path());
     shard.apply(change("a")).unwrap();
-    let before = shard.status().unwrap();
+    let before = shard.read_transaction().status();
     for written in [0, 5, 11] {
-        failing(&shard, Failing { writing: Some((written, ENOSPC)), ..Failing::default() });
+        inject(&shard, FaultPlan { writing: Some((written, ENOSPC)), ..FaultPlan::default() });
         let error = shard.apply(change("b")).unwrap_err().to_string();
         assert!(error.starts_with("cannot write") && error.contains("vectors-000001.bin"), "{error}");
-        assert_eq!(shard.status().unwrap(), before);
-        assert!(shard.moment().document("b").unwrap().is_none());
+        assert_eq!(shard.read_transaction().status(), before);
+        assert!(shard.read_transaction().document("b").unwrap().is_none());
     }
-    failing(&shard, Failing::default());
+    inject(&shard, FaultPlan::default());
     shard.apply(change("b")).unwrap();
     assert_eq!(found(&shard, vec![1.0, 2.0], 9).unwrap()[0].len(), 2);
 }
 
 #[test]
-fn what_an_earlier_run_left_to_the_system_is_synced_before_it_is_acknowledged_anew() {
+fn unsynced_writes_of_an_earlier_run_are_synced_before_new_acknowledgements() {
     let directory = tempfile::tempdir().unwrap();
     shard_with(directory.path(), Fsync::Never).apply(change("a")).unwrap();
     let written = Outcome { written: 1, removed: 0, unknown: 0 };
-    let unsyncable = || Failing { syncing: Some(5), ..Failing::default() };
+    let unsyncable = || FaultPlan { syncing: Some(5), ..FaultPlan::default() };
     for (fsync, is_synced) in [(Fsync::Never, false), (Fsync::Interval, false), (Fsync::Always, true)] {
         let shard = shard_with(directory.path(), fsync);
-        failing(&shard, unsyncable());
+        inject(&shard, unsyncable());
         let applied = shard.apply(Change::default());
         assert_eq!(applied.is_err(), is_synced, "{applied:?}");
-        failing(&shard, Failing::default());
+        inject(&shard, FaultPlan::default());
         if is_synced {
-            // What the disk refused once the system may take for written.
+            // After a failed fsync the kernel may consider the pages clean.
             let refused = shard.apply(change("a")).unwrap_err().to_string();
             assert!(refused.contains("restart the flow"), "{refused}");
             drop(shard);
@@ -99,16 +105,17 @@ fn what_an_earlier_run_left_to_the_system_is_synced_before_it_is_acknowledged_an
     }
     let shard = shard_with(directory.path(), Fsync::Always);
     assert_eq!(shard.apply(change("a")).unwrap(), written);
-    // Once for each opening: from here on every write is synced by itself.
-    failing(&shard, unsyncable());
+    // Once per opening: from here on each write is synced on its own.
+    inject(&shard, unsyncable());
     shard.apply(Change::default()).unwrap();
 }
 
 #[test]
-fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
+fn after_lost_unsynced_rows_the_others_are_found_and_writes_continue() {
     for index in [IndexChoice::AUTO, IndexChoice::new("HNSW8")] {
         let directory = tempfile::tempdir().unwrap();
-        let open = || Shard::open(&Context::alone(directory.path()), settings(index.clone(), Fsync::Never));
+        let open =
+            || OpenShard::open(&Context::standalone(directory.path()), settings(index.clone(), Fsync::Never));
         let ids = |shard: &Shard| {
             let found = found(shard, vec![1.0, 2.0], 9).unwrap().remove(0);
             found.into_iter().map(|found| found.document.id).collect::<Vec<_>>()
@@ -117,10 +124,10 @@ fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
         for id in ["a", "b", "c"] {
             shard.apply(change(id)).unwrap();
         }
-        shard.settle(&|| Ok(())).unwrap();
-        shard.save();
-        // What is closed is told to the disk.
-        failing(&shard, Failing { syncing: Some(5), ..Failing::default() });
+        shard.wait_until_indexed(&|| Ok(())).unwrap();
+        shard.save_index();
+        // Closing syncs.
+        inject(&shard, FaultPlan { syncing: Some(5), ..FaultPlan::default() });
         drop(shard);
         let vectors = directory.path().join("vectors-000001.bin");
         let file = std::fs::OpenOptions::new().write(true).open(&vectors).unwrap();
@@ -130,7 +137,7 @@ fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
         shard.apply(change("d")).unwrap();
         assert_eq!(ids(&shard), ["a", "b", "d"]);
         drop(shard);
-        // From here on the disk has them, and what is missing is damage.
+        // From here on the rows are synced: a missing one is damage.
         file.set_len(file.metadata().unwrap().len() - 30).unwrap();
         let refused = open().unwrap_err().to_string();
         assert!(refused.contains("4 vectors were acknowledged, but"), "{refused}");
@@ -138,13 +145,14 @@ fn of_what_the_disk_never_got_the_rest_is_found_and_more_can_be_written() {
 }
 
 #[test]
-fn while_the_current_generation_cannot_be_opened_no_other_is_removed() {
+fn no_generation_is_removed_while_the_current_one_cannot_be_opened() {
     let directory = tempfile::tempdir().unwrap();
     drop(shard(directory.path()));
     let layout = Layout::new(directory.path());
     let manifest = Manifest::read(&layout).unwrap().unwrap();
     manifest.with_generation(2).write(&layout).unwrap();
-    let open = || Shard::open(&Context::alone(directory.path()), settings(IndexChoice::AUTO, Fsync::Never));
+    let open =
+        || OpenShard::open(&Context::standalone(directory.path()), settings(IndexChoice::AUTO, Fsync::Never));
     let refused = open().unwrap_err().to_string();
     assert!(refused.contains("documents-000002 is damaged: it is missing"), "{refused}");
     manifest.write(&layout).unwrap();
@@ -152,14 +160,15 @@ fn while_the_current_generation_cannot_be_opened_no_other_is_removed() {
 }
 
 #[test]
-fn auto_goes_by_the_vectors_that_are_found_and_changes_as_they_grow() {
+fn auto_chooses_the_index_by_live_vectors_as_they_grow() {
     let directory = tempfile::tempdir().unwrap();
     let flat_bytes_max = 2 * 2 * size_of::<f32>() as u64;
-    let choice = || IndexChoice::Auto { large: Large::Graph(8), flat_bytes_max };
-    let open = || Shard::open(&Context::alone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
+    let choice = || IndexChoice::Auto { large: LargeIndex::Graph(8), flat_bytes_max };
+    let open =
+        || OpenShard::open(&Context::standalone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
     let index = |shard: &OpenShard| {
-        shard.settle(&|| Ok(())).unwrap();
-        shard.status().unwrap()[5].1.clone()
+        shard.wait_until_indexed(&|| Ok(())).unwrap();
+        shard.read_transaction().status()[5].1.clone()
     };
     let shard = open();
     let written = ["a", "b", "c"].map(|id| {
@@ -171,14 +180,14 @@ fn auto_goes_by_the_vectors_that_are_found_and_changes_as_they_grow() {
     let mut removal = Change::default();
     removal.remove("a".to_owned());
     shard.apply(removal).unwrap();
-    // What is built stays until the next opening; then two vectors are found, whatever else is in the file.
+    // A built index stays until the next opening; then only live vectors count.
     assert_eq!(index(&shard), "HNSW8");
     drop(shard);
     assert_eq!(index(&open()), "Flat");
 }
 
 #[test]
-fn replicas_that_bring_first_vectors_of_two_lengths_do_not_mix_them() {
+fn first_vectors_of_different_dimensions_are_not_mixed() {
     let directory = tempfile::tempdir().unwrap();
     let shard = shard(directory.path());
     shard.apply(change("a")).unwrap();
@@ -193,11 +202,11 @@ fn replicas_that_bring_first_vectors_of_two_lengths_do_not_mix_them() {
     assert_eq!(error, "the vectors have 3 dimensions, the index 2");
     assert!(found(&shard, vec![1.0; 3], 1).is_err());
     shard.apply(change("c")).unwrap();
-    assert_eq!(shard.status().unwrap()[1], ("vectors", json!(2)));
+    assert_eq!(shard.read_transaction().status()[1], ("vectors", json!(2)));
 }
 
 #[test]
-fn a_file_of_vectors_that_nothing_was_acknowledged_of_is_made_anew() {
+fn a_vector_file_without_acknowledged_rows_is_recreated() {
     let directory = tempfile::tempdir().unwrap();
     drop(shard(directory.path()));
     let path = directory.path().join("vectors-000001.bin");
@@ -213,105 +222,114 @@ fn a_file_of_vectors_that_nothing_was_acknowledged_of_is_made_anew() {
 }
 
 #[test]
-fn a_search_that_nobody_waits_for_is_given_up() {
+fn a_cancelled_search_ends() {
     let directory = tempfile::tempdir().unwrap();
     let shard = shard(directory.path());
     shard.apply(change("a")).unwrap();
     let query = crate::metric::Query::new(vec![1.0, 2.0]);
-    let given_up = || Err(ExecutorError::new(ErrorKind::Cancelled, "given up"));
-    let asked = Asked { k: 1, ..Asked::default() };
-    let error = shard.search(&[query], &asked, &given_up).unwrap_err();
+    let cancelled = || Err(ExecutorError::new(ErrorKind::Cancelled, "cancelled"));
+    let params = SearchParams { k: 1, ..SearchParams::default() };
+    let error = shard.search(&[query], &params, &cancelled).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
 }
 
 #[test]
-fn after_a_write_of_unknown_outcome_nothing_more_is_written() {
+fn writes_are_rejected_after_a_write_of_unknown_outcome() {
     let directory = tempfile::tempdir().unwrap();
     let shard = shard(directory.path());
     shard.apply(change("a")).unwrap();
-    shard.state.read().durability.lock().broken = Some("no space left".to_owned());
+    shard.state().durability.lock().write_failure = Some("no space left".to_owned());
     for refused in [shard.apply(change("b")).map(|_| ()), shard.clear()] {
         let error = refused.unwrap_err().to_string();
         assert!(error.contains("failed (no space left): restart the flow"), "{error}");
     }
-    assert!(shard.moment().document("a").unwrap().is_some());
+    assert!(shard.read_transaction().document("a").unwrap().is_some());
 }
 
 #[test]
-fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
+fn writes_are_rejected_after_a_failed_sync() {
     const EIO: i32 = 5;
     for fsync in [Fsync::Always, Fsync::Interval] {
         let directory = tempfile::tempdir().unwrap();
         let shard = shard_with(directory.path(), fsync);
         shard.apply(change("a")).unwrap();
         shard.sync().unwrap();
-        // Somebody else may be at it.
-        while shard.read().table.synced_rows().unwrap() != Some(1) {
+        // The sync task may be running.
+        while shard.state().table.synced_rows().unwrap() != Some(1) {
             std::thread::yield_now();
         }
-        failing(&shard, Failing { syncing: Some(EIO), ..Failing::default() });
+        inject(&shard, FaultPlan { syncing: Some(EIO), ..FaultPlan::default() });
         let failed = match fsync {
             Fsync::Interval => {
                 shard.apply(change("b")).unwrap();
-                // It may have been told already, where nobody waits.
+                // The sync task may have failed first.
                 shard.sync().err().map(|error| error.to_string()).or_else(|| {
-                    while shard.read().durability.lock().broken.is_none() {
+                    while shard.state().durability.lock().write_failure.is_none() {
                         std::thread::yield_now();
                     }
-                    shard.read().durability.lock().broken.clone()
+                    shard.state().durability.lock().write_failure.clone()
                 })
             }
             _ => shard.apply(change("b")).err().map(|error| error.to_string()),
         };
         let failed = failed.unwrap();
         assert!(failed.contains("Input/output error"), "{failed}");
-        // The disk says yes again, but what it holds is not known.
-        failing(&shard, Failing::default());
+        // The disk accepts writes again, but its contents are unknown.
+        inject(&shard, FaultPlan::default());
         for _ in 0..2 {
             let error = shard.apply(change("c")).unwrap_err().to_string();
             assert!(error.contains("restart the flow"), "{error}");
         }
         assert!(shard.clear().is_err());
-        assert!(shard.moment().document("c").unwrap().is_none());
+        assert!(shard.read_transaction().document("c").unwrap().is_none());
         drop(shard);
         let shard = shard_with(directory.path(), fsync);
         shard.apply(change("c")).unwrap();
-        assert!(shard.moment().document("a").unwrap().is_some());
+        assert!(shard.read_transaction().document("a").unwrap().is_some());
     }
 }
 
 #[test]
-fn a_disk_that_does_not_read_fails_the_search_and_is_named() {
+fn a_read_error_fails_the_search_and_names_the_file() {
     const EIO: i32 = 5;
     let directory = tempfile::tempdir().unwrap();
     let shard = shard(directory.path());
     shard.apply(change("a")).unwrap();
-    failing(&shard, Failing { reading: Some(EIO), ..Failing::default() });
+    inject(&shard, FaultPlan { reading: Some(EIO), ..FaultPlan::default() });
     let error = found(&shard, vec![1.0, 2.0], 1).unwrap_err().to_string();
     assert!(error.starts_with("cannot read") && error.contains("Input/output error"), "{error}");
-    failing(&shard, Failing::default());
+    inject(&shard, FaultPlan::default());
     assert_eq!(found(&shard, vec![1.0, 2.0], 1).unwrap()[0].len(), 1);
 }
 
 #[test]
-fn what_is_acknowledged_before_the_disk_has_it_is_synced_soon_and_at_the_end() {
+fn unsynced_writes_are_synced_within_the_interval_and_at_close() {
     let directory = tempfile::tempdir().unwrap();
     let shard = shard_with(directory.path(), Fsync::Interval);
     shard.apply(change("a")).unwrap();
-    let is_unsynced = |shard: &Shard| shard.read().durability.lock().is_unsynced;
+    let is_unsynced = |shard: &Shard| shard.state().durability.lock().is_unsynced;
     drop(shard);
     let shard = shard_with(directory.path(), Fsync::Interval);
     shard.apply(change("b")).unwrap();
     shard.sync().unwrap();
     assert!(!is_unsynced(&shard));
     drop(shard);
-    // Whatever else the shard is busy with.
+    // Syncing does not depend on the index task.
     let settings = settings(IndexChoice::new("HNSW8"), Fsync::Interval);
-    let shard = Shard::open(&Context::alone(directory.path()), settings).unwrap();
-    let vectors = shard.read().vectors.clone().unwrap();
-    let _building = vectors.building.lock();
-    shard.apply(change("c")).unwrap();
-    while is_unsynced(&shard) {
-        std::thread::yield_now();
-    }
+    let shard = OpenShard::open(&Context::standalone(directory.path()), settings).unwrap();
+    let vectors = shard.vectors().unwrap();
+    let (locked, synced) = (Barrier::new(2), Barrier::new(2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _build = vectors.build.lock();
+            locked.wait();
+            synced.wait();
+        });
+        locked.wait();
+        shard.apply(change("c")).unwrap();
+        while is_unsynced(&shard) {
+            std::thread::yield_now();
+        }
+        synced.wait();
+    });
 }

@@ -1,4 +1,4 @@
-//! What one call changes, as the call says it. What follows from that for what is stored is in [`super::plan`].
+//! The changes of one call, as the call states them. [`super::plan`] derives their effect on the stored data.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,33 +7,34 @@ use std::collections::{HashMap, HashSet};
 pub(crate) struct Put {
     pub(crate) id: String,
     pub(crate) parent_id: String,
-    /// Its protobuf bytes.
+    /// Protobuf bytes.
     pub(crate) document: Vec<u8>,
-    /// `None` where documents are stored without vectors.
+    /// `None` in a document store.
     pub(crate) vector: Option<Vec<f32>>,
 }
 
-/// What one call changes.
+/// The changes of one call.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
-    /// In the order in which they came; `None` where one was taken back.
+    /// In order of arrival; `None` where a put was withdrawn.
     puts: Vec<Option<Put>>,
-    /// Where the put of an id is.
+    /// Position of the put of each id.
     positions: HashMap<String, usize>,
-    /// Where the puts of a parent's chunks are; of a chunk that was put again under another parent, in both lists.
+    /// Positions of the puts of each parent's chunks. A chunk that was put again under another parent is in both
+    /// lists.
     positions_of_chunks: HashMap<String, Vec<usize>>,
     pub(super) removed: Vec<String>,
     pub(super) replaced_parents: HashSet<String>,
-    pub(super) known_only: bool,
+    pub(super) is_update_only: bool,
 }
 
 impl Change {
-    /// A change that stores only what is stored already; other documents are counted as unknown.
-    pub(crate) fn of_known() -> Self {
-        Self { known_only: true, ..Self::default() }
+    /// A change that only updates stored documents; others are counted as unknown.
+    pub(crate) fn updates_only() -> Self {
+        Self { is_update_only: true, ..Self::default() }
     }
 
-    /// Stores a document. Of several with one id the last one counts.
+    /// Stores a document; the last put of an id counts.
     pub(crate) fn put(&mut self, put: Put) {
         let next = self.puts.len();
         let position = *self.positions.entry(put.id.clone()).or_insert(next);
@@ -47,16 +48,16 @@ impl Change {
         }
     }
 
-    /// Says that the chunks of a document are all among the puts to come: others, stored or put before, go. Nothing is
-    /// known to be a chunk of a document without an id.
+    /// Declares that the following puts contain all chunks of a document: its other chunks, stored or put before, are
+    /// removed. A document without an id has no known chunks.
     pub(crate) fn replace_children(&mut self, parent_id: &str) {
         if !parent_id.is_empty() && !self.replaced_parents.insert(parent_id.to_owned()) {
             self.drop_children(parent_id);
         }
     }
 
-    /// Takes back the puts of chunks, and of their chunks. Happens when a document comes twice; each put is looked at
-    /// once more at the most, however often that is.
+    /// Withdraws the puts of chunks, and of their chunks. Needed when a document occurs twice in a call; however
+    /// often, each put is visited at most once more.
     fn drop_children(&mut self, parent_id: &str) {
         let mut parents = vec![parent_id.to_owned()];
         while let Some(parent_id) = parents.pop() {
@@ -70,17 +71,17 @@ impl Change {
         }
     }
 
-    /// Whether the document of that id is among the puts.
+    /// Whether a document of this id is put.
     pub(super) fn puts_id(&self, id: &str) -> bool {
         self.positions.contains_key(id)
     }
 
-    /// Takes the puts out, in the order in which they came.
+    /// Takes the puts, in order of arrival.
     pub(super) fn take_puts(&mut self) -> impl Iterator<Item = Put> + use<> {
         std::mem::take(&mut self.puts).into_iter().flatten()
     }
 
-    /// Whether there is nothing to do.
+    /// Whether the change is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.positions.is_empty() && self.removed.is_empty() && self.replaced_parents.is_empty()
     }
@@ -91,14 +92,14 @@ impl Change {
     }
 }
 
-/// What became of a change.
+/// Numbers of documents that a change affected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// Documents stored, whether new or anew.
+    /// Documents stored, new or replaced.
     pub(crate) written: usize,
     /// Documents removed.
     pub(crate) removed: usize,
-    /// Documents that were not stored because they are not known.
+    /// Documents that were not stored because only updates were requested.
     pub(crate) unknown: usize,
 }
 
@@ -112,7 +113,7 @@ mod tests {
         Put { id: id.to_owned(), parent_id: parent_id.to_owned(), document: vec![], vector: None }
     }
 
-    /// What is left when chunks are taken back by looking through all puts again and again.
+    /// Reference implementation: searches all puts for each withdrawal.
     fn naive(steps: &[(u8, Option<u8>)]) -> Vec<(u8, u8)> {
         let mut puts: Vec<(u8, u8)> = Vec::new();
         let mut seen = HashSet::new();
@@ -144,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn chunks_that_are_taken_back_are_those_of_the_parent_and_of_its_chunks(
+        fn withdrawn_chunks_are_those_of_the_parent_and_of_its_chunks(
             steps in proptest::collection::vec((0..6_u8, proptest::option::of(0..6_u8)), 0..30),
         ) {
             let mut change = Change::default();
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn of_documents_without_ids_each_keeps_its_chunks() {
+    fn documents_without_ids_keep_their_chunks() {
         let mut change = Change::default();
         for id in ["a", "b"] {
             change.replace_children("");
@@ -175,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn documents_that_come_again_and_again_cost_no_more_each_time() {
-        // Looking through all puts each time would take minutes.
+    fn repeated_documents_cost_constant_time_each() {
+        // A search of all puts each time would take minutes.
         let mut change = Change::default();
         (0..50_000).for_each(|number| change.put(put(&number.to_string(), "other")));
         for _ in 0..50_000 {

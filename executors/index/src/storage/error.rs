@@ -1,11 +1,11 @@
-//! Why stored data cannot be read or written.
+//! Errors of stored data.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{BuildError, ExecutorError};
 
-/// Why stored data cannot be read or written.
+/// An error of stored data.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StorageError {
     #[error("cannot {action} {}: {source}", path.display())]
@@ -18,18 +18,18 @@ pub(crate) enum StorageError {
     )]
     Damaged { path: PathBuf, reason: String },
     #[error(
-        "another process or pod writes in {}, and only one at a time can: end it, give this one a workspace of its own, or \
-         let it read beside the other by `read_only: true`",
+        "another process or pod writes to {}, and only one at a time can: stop it, give this one a workspace of its own, or \
+         set `read_only: true` to read while the other writes",
         .0.display()
     )]
     Locked(PathBuf),
     #[error("there is no index in {}: run the flow that writes it first, or leave out `read_only`", .0.display())]
-    Absent(PathBuf),
+    NoIndex(PathBuf),
     #[error(
         "{}: written by another kind of executor ({written}): give this one a workspace of its own",
         directory.display()
     )]
-    Kind { directory: PathBuf, written: &'static str },
+    WrongKind { directory: PathBuf, written: &'static str },
     #[error(
         "the index in {} was written with {written} shards, not {wanted}: write `shards: {written}`, or index again \
          into an empty workspace", base.display()
@@ -40,7 +40,7 @@ pub(crate) enum StorageError {
     #[error("{reason}")]
     IndexType { parameter: &'static str, reason: String },
     #[error("an earlier write to {} failed ({reason}): restart the flow", path.display())]
-    Broken { path: PathBuf, reason: String },
+    WriteFailed { path: PathBuf, reason: String },
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -48,12 +48,12 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 impl StorageError {
-    /// Says what was being done to which file when the system refused.
+    /// An I/O error with the failed action and its path.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
 
-    /// Whether it is the data that are at fault, not who asks for them.
+    /// Whether stored data is damaged, rather than the request wrong.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Documents { .. })
     }

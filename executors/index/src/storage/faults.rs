@@ -1,27 +1,27 @@
-//! A disk that refuses, for tests.
+//! Fault injection: a disk that fails, for tests.
 
 use std::io;
 
 use parking_lot::Mutex;
 
-/// What fails from now on; nothing unless it is said.
+/// The faults of one file.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<Failing>);
+pub(crate) struct Faults(Mutex<FaultPlan>);
 
-/// What fails, and how.
+/// Operations that fail from now on.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Failing {
-    /// Writing: how many bytes still reach the disk before an error of this number.
+pub(crate) struct FaultPlan {
+    /// Writing: the number of bytes that are still written, and the OS error after them.
     pub(crate) writing: Option<(usize, i32)>,
-    /// Syncing, with an error of this number.
+    /// OS error of syncing.
     pub(crate) syncing: Option<i32>,
-    /// Reading, with an error of this number.
+    /// OS error of reading.
     pub(crate) reading: Option<i32>,
 }
 
 impl Faults {
-    pub(crate) fn set(&self, failing: Failing) {
-        *self.0.lock() = failing;
+    pub(crate) fn set(&self, plan: FaultPlan) {
+        *self.0.lock() = plan;
     }
 
     pub(super) fn before_reading(&self) -> io::Result<()> {
@@ -32,10 +32,10 @@ impl Faults {
         self.0.lock().syncing.map_or(Ok(()), |number| Err(io::Error::from_raw_os_error(number)))
     }
 
-    /// What of the bytes reaches the disk, and the error that then follows.
+    /// The bytes that are still written, and the error that follows.
     pub(super) fn before_writing<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], Option<io::Error>) {
-        let mut failing = self.0.lock();
-        let Some((left, number)) = &mut failing.writing else { return (bytes, None) };
+        let mut plan = self.0.lock();
+        let Some((left, number)) = &mut plan.writing else { return (bytes, None) };
         let written = bytes.get(..*left).unwrap_or(bytes);
         *left -= written.len();
         let error = (written.len() < bytes.len()).then(|| io::Error::from_raw_os_error(*number));

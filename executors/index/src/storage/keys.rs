@@ -1,43 +1,45 @@
-//! How the table is laid out as keys and values.
+//! Keys and values of the table.
 //!
-//! One keyspace holds documents (protobuf bytes). One that has a vector is found by its row, since a search leads to rows:
+//! One keyspace holds documents (protobuf bytes). A document with a vector is found by its row, since a search yields
+//! rows:
 //!
 //! | key | value |
 //! |---|---|
-//! | `i` id | the document of that id, which has no vector |
-//! | `r` row | the document whose vector that row is |
+//! | `i` id | the document of this id, which has no vector |
+//! | `r` row | the document whose vector has this row |
 //!
-//! Another holds what is small, told apart by the first byte too, since every keyspace costs memory and files:
+//! The other keyspace holds everything small, distinguished by the first byte as well, because each keyspace costs
+//! memory and files:
 //!
 //! | key | value | meaning |
 //! |---|---|---|
-//! | `i` id | row, parent id | where the vector of a document is, and whose chunk it is |
-//! | `r` row | id | whose vector a row is |
-//! | `c` length of parent id, parent id, id | | a chunk of that parent |
-//! | `d` row | | a row that nobody finds any more |
+//! | `i` id | row, parent id | the row of a document, and the document that it is a chunk of |
+//! | `r` row | id | the document of a row |
+//! | `c` length of parent id, parent id, id | | a chunk of this parent |
+//! | `d` row | | the row has a tombstone |
 //! | `n` | rows, documents | the counters |
-//! | `s` | rows | so many of the first rows are known to be on disk |
+//! | `s` | rows | number of leading rows that are known to be synced |
 
-/// The longest id that is stored, in bytes. A key holds two of them, and a key has at most 65 535 bytes.
+/// The longest id, in bytes. A key holds two of them, and fjall allows keys of 65 535 bytes.
 pub(crate) const ID_BYTES_MAX: usize = 16_384;
 
 pub(super) const COUNTERS: &[u8] = b"n";
 pub(super) const SYNCED: &[u8] = b"s";
-pub(super) const NAMED: &[u8] = b"i";
-/// Behind all keys that name an id.
-pub(super) const NAMED_END: &[u8] = b"j";
-pub(super) const DEAD: &[u8] = b"d";
-pub(super) const LIVING: &[u8] = b"r";
+pub(super) const ID: &[u8] = b"i";
+/// After all keys of ids.
+pub(super) const ID_END: &[u8] = b"j";
+pub(super) const TOMBSTONE: &[u8] = b"d";
+pub(super) const ROW: &[u8] = b"r";
 
-/// Stands for a document without a vector.
+/// Encodes a document without a vector.
 const NO_ROW: u64 = u64::MAX;
 
-/// What is known of a stored document besides its content.
+/// Index entry of a stored document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// The row of its vector; `None` for a document without one.
     pub(crate) row: Option<u64>,
-    /// The document that it is a chunk of; empty for none.
+    /// Id of the document that it is a chunk of; empty for none.
     pub(crate) parent_id: String,
 }
 
@@ -55,38 +57,38 @@ impl Entry {
 }
 
 pub(super) fn id_key(id: &str) -> Vec<u8> {
-    [NAMED, id.as_bytes()].concat()
+    [ID, id.as_bytes()].concat()
 }
 
-/// The id that a key names.
-pub(super) fn named_id(key: &[u8]) -> Option<String> {
-    String::from_utf8(key.strip_prefix(NAMED)?.to_vec()).ok()
+/// The id in a key.
+pub(super) fn id_of_key(key: &[u8]) -> Option<String> {
+    String::from_utf8(key.strip_prefix(ID)?.to_vec()).ok()
 }
 
-/// Where the document of that id is.
+/// Key of the document in the keyspace of documents.
 pub(super) fn document_key(id: &str, row: Option<u64>) -> Vec<u8> {
     row.map_or_else(|| id_key(id), row_key)
 }
 
 pub(super) fn row_key(row: u64) -> Vec<u8> {
-    [LIVING, &row.to_be_bytes()].concat()
+    [ROW, &row.to_be_bytes()].concat()
 }
 
-pub(super) fn dead_key(row: u64) -> Vec<u8> {
-    [DEAD, &row.to_be_bytes()].concat()
+pub(super) fn tombstone_key(row: u64) -> Vec<u8> {
+    [TOMBSTONE, &row.to_be_bytes()].concat()
 }
 
-/// The row that a key of a dead row names.
-pub(super) fn dead_row(key: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(*key.strip_prefix(DEAD)?.as_array()?))
+/// The row in the key of a tombstone.
+pub(super) fn row_of_tombstone_key(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.strip_prefix(TOMBSTONE)?.as_array()?))
 }
 
-/// The row that a key of a living row names.
-pub(super) fn living_row(key: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(*key.strip_prefix(LIVING)?.as_array()?))
+/// The row in the key of a live row.
+pub(super) fn row_of_key(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.strip_prefix(ROW)?.as_array()?))
 }
 
-/// What the keys of all chunks of a parent start with. The length keeps `a` and `ab` apart.
+/// Common prefix of the keys of all chunks of a parent. The length separates `a` from `ab`.
 pub(super) fn children_prefix(parent_id: &str) -> Vec<u8> {
     let length = u16::try_from(parent_id.len()).unwrap_or(u16::MAX);
     [&b"c"[..], &length.to_be_bytes(), parent_id.as_bytes()].concat()
@@ -104,13 +106,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_entry_comes_back_as_it_went(row in proptest::option::of(0..u64::MAX), parent_id: String) {
+        fn decoding_inverts_encoding(row in proptest::option::of(0..u64::MAX), parent_id: String) {
             let entry = Entry { row, parent_id };
             prop_assert_eq!(Entry::decode(&entry.encode()), Some(entry));
         }
 
         #[test]
-        fn chunks_are_found_under_their_own_parent_alone(parents: [String; 2], ids: [String; 2]) {
+        fn the_prefix_of_a_parent_selects_exactly_its_chunks(parents: [String; 2], ids: [String; 2]) {
             let [key, other] = [0, 1].map(|number| child_key(&parents[number], &ids[number]));
             let prefix = children_prefix(&parents[0]);
             prop_assert!(key.starts_with(&prefix));
@@ -120,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_entry() {
+    fn malformed_keys_and_entries_are_rejected() {
         assert_eq!(Entry::decode(b"short"), None);
         assert_eq!(Entry::decode(b"12345678\xff"), None);
-        assert_eq!(dead_row(&dead_key(7)), Some(7));
-        assert_eq!(dead_row(b"d1"), None);
-        assert_eq!((living_row(&row_key(7)), living_row(&dead_key(7))), (Some(7), None));
+        assert_eq!(row_of_tombstone_key(&tombstone_key(7)), Some(7));
+        assert_eq!(row_of_tombstone_key(b"d1"), None);
+        assert_eq!((row_of_key(&row_key(7)), row_of_key(&tombstone_key(7))), (Some(7), None));
         assert_eq!(
-            (named_id(&id_key("é")), named_id(b"i\xff"), named_id(&row_key(7))),
+            (id_of_key(&id_key("é")), id_of_key(b"i\xff"), id_of_key(&row_key(7))),
             (Some("é".to_owned()), None, None)
         );
     }

@@ -1,16 +1,16 @@
-//! Where things are in a shard's directory.
+//! Paths in a shard directory, and durable file operations.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::StorageError;
+use super::error::StorageError;
 
-/// What the system counts in, whatever the disk is made of.
+/// Unit of `st_blocks`, independent of the disk.
 const BLOCK_BYTES: u64 = 512;
 
-/// The names of the files in a shard's directory.
+/// Paths of the files of a shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     directory: PathBuf,
@@ -41,16 +41,16 @@ impl Layout {
         self.directory.join(format!("vectors-{generation:06}.bin"))
     }
 
-    pub(crate) fn derived(&self, generation: u32) -> PathBuf {
+    pub(crate) fn faiss_index(&self, generation: u32) -> PathBuf {
         self.directory.join(format!("faiss-{generation:06}.index"))
     }
 
-    /// Where those who only read have their copies.
-    pub(crate) fn readers(&self) -> PathBuf {
+    /// Directory of the checkpoints of read-only processes.
+    pub(crate) fn checkpoints(&self) -> PathBuf {
         self.directory.join("readers")
     }
 
-    /// Removes what belongs to generations other than `current`: remains of a switch that was cut short.
+    /// Removes the files of all generations except `current`: remains of an interrupted switch.
     pub(crate) fn remove_other_generations(&self, current: u32) -> Result<(), StorageError> {
         for (path, _) in self.generations()?.into_iter().filter(|(_, generation)| *generation != current) {
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
@@ -59,29 +59,29 @@ impl Layout {
         Ok(())
     }
 
-    /// Whether anything of any generation is there.
+    /// Whether files of any generation exist.
     pub(crate) fn has_generations(&self) -> Result<bool, StorageError> {
         Ok(self.directory.exists() && !self.generations()?.is_empty())
     }
 
-    /// Bytes that everything of ours takes on disk, backups not counted.
+    /// Bytes on disk of all generations, without backups.
     pub(crate) fn bytes(&self) -> Result<u64, StorageError> {
-        let mut ahead: Vec<PathBuf> = self.generations()?.into_iter().map(|(path, _)| path).collect();
+        let mut pending: Vec<PathBuf> = self.generations()?.into_iter().map(|(path, _)| path).collect();
         let mut blocks = 0;
-        while let Some(path) = ahead.pop() {
-            // What goes away meanwhile takes nothing any more.
+        while let Some(path) = pending.pop() {
+            // A file that was removed meanwhile uses no space.
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             blocks += metadata.blocks();
             if metadata.is_dir()
                 && let Ok(entries) = fs::read_dir(&path)
             {
-                ahead.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+                pending.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
             }
         }
         Ok(blocks * BLOCK_BYTES)
     }
 
-    /// Everything of ours that belongs to a generation, and to which.
+    /// Files and directories of all generations, with their generation.
     fn generations(&self) -> Result<Vec<(PathBuf, u32)>, StorageError> {
         let failed = |error| StorageError::io("list", &self.directory)(error);
         let mut found = Vec::new();
@@ -94,7 +94,7 @@ impl Layout {
     }
 }
 
-/// The generation that a file name carries, when the name is one of ours. `.new` marks a file that was not finished.
+/// The generation in a file name; `None` for other files. `.new` marks an unfinished file.
 fn generation_of(name: &str) -> Option<u32> {
     let (kind, rest) = name.split_once('-')?;
     let (number, extension) = rest.split_once('.').unwrap_or((rest, ""));
@@ -103,7 +103,7 @@ fn generation_of(name: &str) -> Option<u32> {
     (known && number.len() == 6).then(|| number.parse().ok()).flatten()
 }
 
-/// Writes a file so that after a crash it holds either the old bytes or the new ones.
+/// Writes a file atomically and durably: after a crash it has either the old bytes or the new ones.
 pub(crate) fn replace_file(
     path: &Path,
     write: impl FnOnce(&Path) -> Result<(), StorageError>,
@@ -114,12 +114,12 @@ pub(crate) fn replace_file(
         file.sync_all().map_err(StorageError::io("write", &temporary))?;
         fs::rename(&temporary, path).map_err(StorageError::io("replace", path))
     });
-    // It may be large, and the disk full.
+    // The temporary file may be large, and the disk full.
     replaced.inspect_err(|_| drop(fs::remove_file(&temporary)))?;
     sync_directory(path)
 }
 
-/// As [`replace_file`], with these bytes.
+/// Writes these bytes with [`replace_file`].
 pub(super) fn replace_with_bytes(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     replace_file(path, |path| {
         let written = File::create(path).and_then(|mut file| file.write_all(bytes));
@@ -127,24 +127,24 @@ pub(super) fn replace_with_bytes(path: &Path, bytes: &[u8]) -> Result<(), Storag
     })
 }
 
-/// Makes a directory, and those above it that are not there yet; each is there when the power fails.
+/// Creates a directory and its missing ancestors, durably.
 pub(crate) fn make_directory(path: &Path) -> Result<(), StorageError> {
     let is_missing = |above: &&Path| !above.as_os_str().is_empty() && !above.is_dir();
     let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
     for directory in missing.into_iter().rev() {
         match fs::create_dir(directory) {
-            // Somebody may have made it meanwhile.
-            Err(error) if !directory.is_dir() => return Err(StorageError::io("make", path)(error)),
+            // Another process may have created it.
+            Err(error) if !directory.is_dir() => return Err(StorageError::io("create", path)(error)),
             _ => sync_directory(directory)?,
         }
     }
     Ok(())
 }
 
-/// Makes the directory entry of `path` durable.
+/// Syncs the directory entry of `path`.
 pub(crate) fn sync_directory(path: &Path) -> Result<(), StorageError> {
     let directory = match path.parent() {
-        // The name of something here.
+        // A relative path of one component.
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         parent => parent.unwrap_or(path),
     };
@@ -157,12 +157,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_files_of_other_generations_are_removed() {
+    fn only_files_of_other_generations_are_removed() {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::new(directory.path());
         fs::create_dir(layout.documents(1)).unwrap();
         fs::create_dir(layout.documents(2)).unwrap();
-        let ours = [layout.vectors(1), layout.derived(1), layout.derived(1).with_extension("new")];
+        let ours = [layout.vectors(1), layout.faiss_index(1), layout.faiss_index(1).with_extension("new")];
         let kept =
             [layout.vectors(2), directory.path().join("vectors-1.bin"), directory.path().join("notes")];
         for path in ours.iter().chain(&kept) {
@@ -175,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_by_one_word_is_here() {
+    fn a_path_of_one_component_is_synced_in_the_working_directory() {
         sync_directory(Path::new("word")).unwrap();
         sync_directory(Path::new("/")).unwrap();
         assert!(sync_directory(Path::new("no such directory/word")).is_err());
     }
 
     #[test]
-    fn directories_are_made_with_those_above_them() {
+    fn directories_are_created_with_their_ancestors() {
         let directory = tempfile::tempdir().unwrap();
         let deep = directory.path().join("a/b/c");
         make_directory(&deep).unwrap();
@@ -192,12 +192,12 @@ mod tests {
         fs::write(&file, b"").unwrap();
         for path in [file.clone(), file.join("below")] {
             let refused = make_directory(&path).unwrap_err().to_string();
-            assert!(refused.starts_with("cannot make "), "{refused}");
+            assert!(refused.starts_with("cannot create "), "{refused}");
         }
     }
 
     #[test]
-    fn a_replacement_that_fails_leaves_the_old_bytes() {
+    fn a_failed_replacement_keeps_the_old_bytes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         replace_with_bytes(&path, b"old").unwrap();

@@ -1,38 +1,39 @@
-//! What a shard's directory says of itself.
+//! The manifest of a shard: its schema and its current generation.
 //!
-//! The manifest decides what the other files mean, so it is written before them and checked before they are opened.
-//! It does not count anything: the documents do.
+//! The manifest determines the meaning of all other files, so it is written before them and checked before they are
+//! opened. It counts nothing; the documents do.
 
 use std::path::Path;
 
 use flowrun_sdk::guard;
 use serde::{Deserialize, Serialize};
 
-use super::layout::replace_with_bytes;
-use super::{Elements, Layout, StorageError};
+use super::element_type::ElementType;
+use super::error::StorageError;
+use super::layout::{Layout, replace_with_bytes};
 use crate::metric::Metric;
-use crate::names::Names;
+use crate::parameter_names::ParameterNames;
 
-/// The layout that this code reads and writes.
+/// Format version of the shard directory.
 const FORMAT: u32 = 2;
 
-/// How often something is done again because something else has become current.
+/// Largest number of attempts of [`Manifest::run_on_current`].
 const ATTEMPTS: usize = 20;
 
-/// The largest manifest that is read, in bytes; ours have less than 300.
+/// Largest manifest that is read, in bytes; usual ones have less than 300.
 const BYTES_MAX: u64 = 1 << 16;
 
-/// What is stored.
+/// Kind of the stored data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum StorageKind {
     /// Documents with vectors.
     Vectors,
     /// Documents alone.
     Documents,
 }
 
-impl Kind {
+impl StorageKind {
     fn name(self) -> &'static str {
         match self {
             Self::Vectors => "vectors and documents",
@@ -41,54 +42,54 @@ impl Kind {
     }
 }
 
-/// What an executor expects to find, or writes down when there is nothing yet.
+/// The schema that an executor expects, and that is written to the manifest of a new shard.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) kind: Kind,
-    /// `None`: whatever is there, else that of the first vector.
+pub(crate) struct Schema {
+    pub(crate) kind: StorageKind,
+    /// `None` accepts any stored dimension, or takes that of the first vector.
     pub(crate) dimension: Option<usize>,
     pub(crate) metric: Metric,
-    /// `None`: whatever is there, else single precision.
-    pub(crate) elements: Option<Elements>,
-    /// The index type as the user wrote it; another one than before means that the derived index is built anew.
+    /// `None` accepts any stored type, or takes single precision.
+    pub(crate) elements: Option<ElementType>,
+    /// The index type as the user wrote it. If it differs from the stored one, the index is rebuilt.
     pub(crate) index: String,
     pub(crate) shards: usize,
     pub(crate) shard: usize,
-    /// What the executor calls its parameters.
-    pub(crate) names: Names,
+    /// Names of the parameters, for error messages.
+    pub(crate) names: ParameterNames,
 }
 
-/// What a shard's directory says of itself.
+/// The manifest of a shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     format: u32,
-    kind: Kind,
+    kind: StorageKind,
     pub(crate) dimension: Option<usize>,
     metric: String,
-    /// The type of the vectors' elements.
+    /// Element type of the vectors.
     #[serde(default = "single_precision")]
     vectors: String,
     index: String,
     shards: usize,
     shard: usize,
     pub(crate) generation: u32,
-    /// Whether the documents of the generation were made: if they are not there, they were lost.
+    /// The documents of the generation were created: if they are missing, they were lost.
     #[serde(default)]
     pub(crate) has_documents: bool,
 }
 
 impl Manifest {
-    /// The manifest of an empty shard, of which nothing is made yet.
-    pub(crate) fn new(wanted: &Wanted, generation: u32) -> Self {
+    /// The manifest of an empty shard without any other file.
+    pub(crate) fn new(schema: &Schema, generation: u32) -> Self {
         Self {
             format: FORMAT,
-            kind: wanted.kind,
-            dimension: wanted.dimension,
-            metric: wanted.metric.name().to_owned(),
-            vectors: wanted.elements.unwrap_or(Elements::F32).name().to_owned(),
-            index: wanted.index.clone(),
-            shards: wanted.shards,
-            shard: wanted.shard,
+            kind: schema.kind,
+            dimension: schema.dimension,
+            metric: schema.metric.name().to_owned(),
+            vectors: schema.elements.unwrap_or(ElementType::F32).name().to_owned(),
+            index: schema.index.clone(),
+            shards: schema.shards,
+            shard: schema.shard,
             generation,
             has_documents: false,
         }
@@ -103,7 +104,7 @@ impl Manifest {
         let damaged = |reason: &dyn std::fmt::Display| StorageError::damaged(&path, reason);
         let text = guard::read_text(&path, BYTES_MAX).map_err(|error| damaged(&error))?;
         let manifest: Self = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
-        if ![Elements::F32, Elements::F16].iter().any(|elements| elements.name() == manifest.vectors) {
+        if ![ElementType::F32, ElementType::F16].iter().any(|elements| elements.name() == manifest.vectors) {
             return Err(damaged(&format_args!("vectors of type `{}` are not known", manifest.vectors)));
         }
         match manifest.format {
@@ -115,23 +116,23 @@ impl Manifest {
         }
     }
 
-    /// Does something with what is current, and again when something else has become current meanwhile.
-    pub(crate) fn of_current<T>(
+    /// Runs an action on the current manifest, and repeats it while another manifest becomes current meanwhile.
+    pub(crate) fn run_on_current<T>(
         layout: &Layout,
         action: impl Fn(&Self) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let absent = || StorageError::Absent(layout.directory().to_owned());
+        let absent = || StorageError::NoIndex(layout.directory().to_owned());
         let mut current = Self::read(layout)?.ok_or_else(absent)?;
         for _ in 0..ATTEMPTS {
             let done = action(&current);
             let now = Self::read(layout)?.ok_or_else(absent)?;
-            // What was current may have been removed under whoever read it, without an error.
+            // Files of an old generation may have been removed under the action, without an error.
             if now == current {
                 return done;
             }
             current = now;
         }
-        let busy = std::io::Error::new(std::io::ErrorKind::TimedOut, "who writes leaves no time for it");
+        let busy = std::io::Error::new(std::io::ErrorKind::TimedOut, "the writer changes it too often");
         Err(StorageError::io("read", layout.directory())(busy))
     }
 
@@ -141,57 +142,60 @@ impl Manifest {
         replace_with_bytes(&layout.manifest(), &text)
     }
 
-    /// Whether what is written is what is wanted.
-    pub(crate) fn check(&self, layout: &Layout, wanted: &Wanted) -> Result<(), StorageError> {
+    /// Checks that the stored data fits a schema.
+    pub(crate) fn check(&self, layout: &Layout, schema: &Schema) -> Result<(), StorageError> {
         let directory = layout.directory();
-        if self.kind != wanted.kind {
-            return Err(StorageError::Kind { directory: directory.to_owned(), written: self.kind.name() });
+        if self.kind != schema.kind {
+            return Err(StorageError::WrongKind {
+                directory: directory.to_owned(),
+                written: self.kind.name(),
+            });
         }
-        if self.shards != wanted.shards {
+        if self.shards != schema.shards {
             let base = directory.parent().unwrap_or(directory);
-            return Err(self.sharded_otherwise(base, wanted));
+            return Err(self.shard_count_mismatch(base, schema));
         }
-        if self.kind == Kind::Documents {
+        if self.kind == StorageKind::Documents {
             return Ok(());
         }
-        self.check_metric(directory, wanted)?;
-        if let Some(elements) = wanted.elements.filter(|elements| elements.name() != self.vectors) {
-            return Err(written_otherwise(directory, "vectors", &self.vectors, elements.name()));
+        self.check_metric(directory, schema)?;
+        if let Some(elements) = schema.elements.filter(|elements| elements.name() != self.vectors) {
+            return Err(schema_mismatch(directory, "vectors", &self.vectors, elements.name()));
         }
-        match (self.dimension, wanted.dimension) {
+        match (self.dimension, schema.dimension) {
             (Some(written), Some(other)) if written != other => {
-                let parameter = wanted.names.dimension;
-                Err(written_otherwise(directory, parameter, &written.to_string(), &other.to_string()))
+                let parameter = schema.names.dimension;
+                Err(schema_mismatch(directory, parameter, &written.to_string(), &other.to_string()))
             }
             _ => Ok(()),
         }
     }
 
-    fn check_metric(&self, directory: &Path, wanted: &Wanted) -> Result<(), StorageError> {
-        let (names, metric) = (wanted.names, wanted.metric.name());
+    fn check_metric(&self, directory: &Path, schema: &Schema) -> Result<(), StorageError> {
+        let (names, metric) = (schema.names, schema.metric.name());
         if self.metric == metric {
             return Ok(());
         }
-        let Some(written) = names.word_for(&self.metric) else {
+        let Some(written) = names.metric_value(&self.metric) else {
             let reason = format!(
-                "the index in {} was written with the metric {}, which cannot be had here: index again into an empty \
+                "the index in {} was written with the metric {}, which this executor does not support: index again into an empty \
                  workspace",
                 directory.display(),
                 self.metric
             );
             return Err(StorageError::Mismatch { parameter: names.metric, reason });
         };
-        let other = names.word_for(metric).unwrap_or(metric);
-        Err(written_otherwise(directory, names.metric, written, other))
+        let other = names.metric_value(metric).unwrap_or(metric);
+        Err(schema_mismatch(directory, names.metric, written, other))
     }
 
-    /// Looks for other shards beside this one, `../0`, `../1`, …, that were written when there were more or fewer.
-    /// Without this, opening with another number of shards would quietly find a part of the data.
-    pub(crate) fn check_siblings(layout: &Layout, wanted: &Wanted) -> Result<(), StorageError> {
+    /// Checks sibling shards, `../0`, `../1`, …, which may have been written with another number of shards. Without
+    /// this, opening with another number of shards would silently find only a part of the data.
+    pub(crate) fn check_siblings(layout: &Layout, schema: &Schema) -> Result<(), StorageError> {
         let directory = layout.directory();
         let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
         let own_name = directory.file_name().and_then(|name| name.to_str());
-        let (Some(base), true) = (directory.parent(), own_name == Some(&wanted.shard.to_string())) else {
+        let (Some(base), true) = (directory.parent(), own_name == Some(&schema.shard.to_string())) else {
             return Ok(());
         };
         let Ok(entries) = std::fs::read_dir(base) else { return Ok(()) };
@@ -200,8 +204,8 @@ impl Manifest {
                 continue;
             }
             match Self::read(&Layout::new(entry.path()))? {
-                Some(sibling) if sibling.shards != wanted.shards => {
-                    return Err(sibling.sharded_otherwise(base, wanted));
+                Some(sibling) if sibling.shards != schema.shards => {
+                    return Err(sibling.shard_count_mismatch(base, schema));
                 }
                 _ => {}
             }
@@ -209,58 +213,59 @@ impl Manifest {
         Ok(())
     }
 
-    fn sharded_otherwise(&self, base: &Path, wanted: &Wanted) -> StorageError {
-        StorageError::Shards { base: base.to_owned(), written: self.shards, wanted: wanted.shards }
+    fn shard_count_mismatch(&self, base: &Path, schema: &Schema) -> StorageError {
+        StorageError::Shards { base: base.to_owned(), written: self.shards, wanted: schema.shards }
     }
 
-    /// The metric, if it is one that is known.
+    /// The metric, if this version knows it.
     pub(crate) fn metric(&self) -> Option<Metric> {
         let known = [Metric::Cosine, Metric::Euclidean, Metric::InnerProduct];
         known.into_iter().find(|metric| metric.name() == self.metric)
     }
 
-    /// The kind of index, as its user wrote it.
+    /// The index type as the user wrote it.
     pub(crate) fn index(&self) -> &str {
         &self.index
     }
 
-    /// Which shard this is, of how many.
-    pub(crate) fn place(&self) -> (usize, usize) {
+    /// Number of this shard, and number of shards.
+    pub(crate) fn shard_position(&self) -> (usize, usize) {
         (self.shard, self.shards)
     }
 
-    /// What the elements of its vectors are.
-    pub(crate) fn elements(&self) -> Elements {
-        if self.vectors == Elements::F16.name() { Elements::F16 } else { Elements::F32 }
+    /// Element type of the vectors.
+    pub(crate) fn elements(&self) -> ElementType {
+        if self.vectors == ElementType::F16.name() { ElementType::F16 } else { ElementType::F32 }
     }
 
-    /// The same for a generation whose documents are there.
+    /// This manifest for a generation whose documents exist.
     pub(crate) fn with_documents(&self) -> Self {
         Self { has_documents: true, ..self.clone() }
     }
 
-    /// The same for another generation.
+    /// This manifest for another generation.
     pub(crate) fn with_generation(&self, generation: u32) -> Self {
         Self { generation, ..self.clone() }
     }
 
-    /// The same for vectors of that dimension.
+    /// This manifest with a dimension.
     pub(crate) fn with_dimension(&self, dimension: usize) -> Self {
         Self { dimension: Some(dimension), ..self.clone() }
     }
 
-    /// The same with what may change from one opening to the next taken over from `wanted`.
-    pub(crate) fn renewed(&self, wanted: &Wanted) -> Self {
-        let dimension = self.dimension.or(wanted.dimension);
-        Self { dimension, index: wanted.index.clone(), ..self.clone() }
+    /// This manifest with the settings of `schema` that may change between openings: the index type, and the
+    /// dimension if it is not known yet.
+    pub(crate) fn updated_from(&self, schema: &Schema) -> Self {
+        let dimension = self.dimension.or(schema.dimension);
+        Self { dimension, index: schema.index.clone(), ..self.clone() }
     }
 }
 
 fn single_precision() -> String {
-    Elements::F32.name().to_owned()
+    ElementType::F32.name().to_owned()
 }
 
-fn written_otherwise(directory: &Path, parameter: &'static str, written: &str, wanted: &str) -> StorageError {
+fn schema_mismatch(directory: &Path, parameter: &'static str, written: &str, wanted: &str) -> StorageError {
     let directory = directory.display();
     let reason = format!(
         "the index in {directory} was written with `{parameter}: {written}`, not {wanted}: write \
@@ -273,61 +278,63 @@ fn written_otherwise(directory: &Path, parameter: &'static str, written: &str, w
 mod tests {
     use super::*;
 
-    fn wanted() -> Wanted {
-        Wanted {
-            kind: Kind::Vectors,
+    fn schema() -> Schema {
+        Schema {
+            kind: StorageKind::Vectors,
             dimension: Some(4),
             metric: Metric::Cosine,
             elements: None,
             index: "auto".to_owned(),
             shards: 2,
             shard: 0,
-            names: Names::OWN,
+            names: ParameterNames::DEFAULT,
         }
     }
 
     #[test]
-    fn what_was_written_otherwise_is_refused_with_what_to_type() {
+    fn a_schema_mismatch_is_rejected_with_the_correction() {
         let layout = Layout::new("base/0");
-        let manifest = Manifest::new(&wanted(), 1);
-        let refused = |wanted: &Wanted| manifest.check(&layout, wanted).unwrap_err().to_string();
-        assert!(refused(&Wanted { dimension: Some(5), ..wanted() }).contains("write `dimension: 4`"));
+        let manifest = Manifest::new(&schema(), 1);
+        let refused = |schema: &Schema| manifest.check(&layout, schema).unwrap_err().to_string();
+        assert!(refused(&Schema { dimension: Some(5), ..schema() }).contains("write `dimension: 4`"));
         assert!(
-            refused(&Wanted { metric: Metric::Euclidean, ..wanted() }).contains("write `metric: cosine`")
+            refused(&Schema { metric: Metric::Euclidean, ..schema() }).contains("write `metric: cosine`")
         );
         assert!(
-            refused(&Wanted { shards: 3, ..wanted() }).contains("in base was written with 2 shards, not 3")
+            refused(&Schema { shards: 3, ..schema() }).contains("in base was written with 2 shards, not 3")
         );
-        let halves = Wanted { elements: Some(Elements::F16), ..wanted() };
+        let halves = Schema { elements: Some(ElementType::F16), ..schema() };
         assert!(refused(&halves).contains("write `vectors: f32`"));
-        assert_eq!(Manifest::new(&halves, 1).elements(), Elements::F16);
-        Manifest::new(&halves, 1).check(&layout, &wanted()).unwrap();
-        assert!(refused(&Wanted { kind: Kind::Documents, ..wanted() }).contains("a workspace of its own"));
-        manifest.check(&layout, &Wanted { dimension: None, index: "HNSW32".to_owned(), ..wanted() }).unwrap();
+        assert_eq!(Manifest::new(&halves, 1).elements(), ElementType::F16);
+        Manifest::new(&halves, 1).check(&layout, &schema()).unwrap();
+        assert!(
+            refused(&Schema { kind: StorageKind::Documents, ..schema() }).contains("a workspace of its own")
+        );
+        manifest.check(&layout, &Schema { dimension: None, index: "HNSW32".to_owned(), ..schema() }).unwrap();
     }
 
     #[test]
-    fn a_shard_that_does_not_exist_yet_is_refused_by_its_siblings() {
+    fn a_new_shard_is_rejected_if_its_siblings_have_another_shard_count() {
         let base = tempfile::tempdir().unwrap();
         let written = Layout::new(base.path().join("0"));
         std::fs::create_dir(written.directory()).unwrap();
-        Manifest::new(&wanted(), 1).write(&written).unwrap();
+        Manifest::new(&schema(), 1).write(&written).unwrap();
         let sibling = Layout::new(base.path().join("7"));
-        let more = Wanted { shards: 8, shard: 7, ..wanted() };
+        let more = Schema { shards: 8, shard: 7, ..schema() };
         assert!(matches!(
             Manifest::check_siblings(&sibling, &more),
             Err(StorageError::Shards { written: 2, wanted: 8, .. })
         ));
         let same = Layout::new(base.path().join("1"));
-        Manifest::check_siblings(&same, &Wanted { shard: 1, ..wanted() }).unwrap();
+        Manifest::check_siblings(&same, &Schema { shard: 1, ..schema() }).unwrap();
     }
 
     #[test]
-    fn a_manifest_comes_back_as_it_went_and_nonsense_is_named() {
+    fn a_manifest_survives_a_round_trip_and_damage_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::new(directory.path());
         assert_eq!(Manifest::read(&layout).unwrap(), None);
-        let manifest = Manifest::new(&wanted(), 3);
+        let manifest = Manifest::new(&schema(), 3);
         manifest.write(&layout).unwrap();
         assert_eq!(Manifest::read(&layout).unwrap(), Some(manifest.clone()));
         Manifest { format: 9, ..manifest }.write(&layout).unwrap();

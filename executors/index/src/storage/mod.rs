@@ -1,73 +1,61 @@
-//! What is on disk: a directory for each shard, with a lock, a manifest, documents and vectors.
+//! The files of a shard: a directory with a lock, a manifest, documents and vectors.
 //!
 //! ```text
-//! LOCK                  held while a process works here
-//! manifest.json         what is written here: kind, dimension, metric, shards, and the current generation
-//! documents-000001/     a fjall database: documents, which row an id has, whose chunk it is, which rows are dead
-//! vectors-000001.bin    the vectors in the order in which they came; a row that is on disk is never changed
-//! faiss-000001.index    derived from the vectors, see `derived`
-//! backups/NAME/         what lived once, laid out as a shard is
-//! readers/              what processes that only read have open of the documents, see [`beside`]
+//! LOCK                  held while a process writes here
+//! manifest.json         schema (kind, dimension, metric, shards) and the number of the current generation
+//! documents-000001/     a fjall database: documents, the row of each id, parents of chunks, tombstones
+//! vectors-000001.bin    the vectors in the order in which they were written; a synced row never changes
+//! faiss-000001.index    derived from the vectors, see `ann`
+//! backups/NAME/         a backup, laid out like a shard
+//! readers/              checkpoints of the documents for read-only processes, see [`checkpoint`]
 //! ```
 //!
-//! The number is the generation. A new one comes into being beside the old and becomes current when the manifest
-//! that names it replaces the old manifest, which is atomic: an empty one when everything is removed, one of what lives
-//! when most rows are dead (see [`reclaim`]).
+//! The number is the generation. A new generation is written next to the old one and becomes current when the manifest that
+//! names it replaces the old manifest, which is atomic: an empty one to clear the shard, a copy of the live documents to
+//! compact it (see [`live_copy`]).
 //!
-//! **Invariants.** The documents know how many rows are committed; rows beyond are remains of a call that was never
-//! acknowledged. Vectors reach the disk before the documents that name them, where that is not left to the operating system;
-//! otherwise it is known how many did, and the others are looked at when the index is opened (see [`recover`]). Nothing
-//! here knows FAISS or distances.
+//! **Invariants.** The documents record the number of committed rows; rows beyond are remains of a call that was never
+//! acknowledged. Vectors reach the disk before the documents that refer to them, unless syncing is left to the operating
+//! system; then the number of synced rows is recorded, and the others are checked when the index is opened (see
+//! [`row_recovery`]). Nothing here knows FAISS or distances.
 
-mod beside;
 mod change;
-mod device;
-mod elements;
+mod checkpoint;
+mod counters;
+mod data_file;
+mod directory_lock;
+mod element_type;
 mod error;
 #[cfg(test)]
 mod faults;
+mod fsync;
+mod journal_recovery;
 mod keys;
 mod layout;
-mod lock;
+mod live_copy;
 mod manifest;
 mod plan;
-mod reader;
-mod reclaim;
-mod recover;
+mod row_recovery;
 mod table;
-mod torn;
-mod vectors;
+mod table_reader;
+mod vector_file;
 
-pub(crate) use beside::{Progress, remove_remains};
 pub(crate) use change::{Change, Outcome, Put};
-pub(crate) use elements::Elements;
+pub(crate) use checkpoint::{TableFingerprint, remove_abandoned_checkpoints};
+pub(crate) use counters::Counters;
+pub(crate) use directory_lock::DirectoryLock;
+pub(crate) use element_type::ElementType;
 pub(crate) use error::StorageError;
 #[cfg(test)]
-pub(crate) use faults::Failing;
+pub(crate) use faults::FaultPlan;
+pub(crate) use fsync::{FSYNC_INTERVAL, Fsync};
+pub(crate) use journal_recovery::open_with_journal_recovery;
 pub(crate) use keys::ID_BYTES_MAX;
 pub(crate) use layout::{Layout, make_directory, replace_file, sync_directory};
-pub(crate) use lock::DirectoryLock;
-pub(crate) use manifest::{Kind, Manifest, Wanted};
+pub(crate) use live_copy::{copy_live_documents, is_compaction_due};
+pub(crate) use manifest::{Manifest, Schema, StorageKind};
 pub(crate) use plan::Plan;
-pub(crate) use reader::{Living, Reader, Tagged};
-pub(crate) use reclaim::{is_worth_reclaiming, write_living};
-pub(crate) use recover::recover;
-pub(crate) use table::{Counters, Table};
-pub(crate) use torn::open_torn;
-pub(crate) use vectors::VectorFile;
-
-flowrun_sdk::choice! {
-    /// When a write counts as done.
-    pub enum Fsync {
-        /// When the disk has it: an acknowledged write survives a power failure.
-        Always = "always",
-        /// When the operating system has it, which is told to write it to the disk within a second: a power failure costs
-        /// what was written in that second, and what it took the place of.
-        Interval = "interval",
-        /// When the operating system has it: it survives the end of the process, not always that of the machine.
-        Never = "never",
-    }
-}
-
-/// Under [`Fsync::Interval`], how long something may be acknowledged before the disk is told of it.
-pub(crate) const FSYNC_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+pub(crate) use row_recovery::recover_unsynced_rows;
+pub(crate) use table::Table;
+pub(crate) use table_reader::{DocumentTags, LiveDocument, TableReader};
+pub(crate) use vector_file::VectorFile;

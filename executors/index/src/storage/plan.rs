@@ -1,31 +1,37 @@
-//! What a change means for what is stored: which rows die, which chunks go with their parents.
+//! The effect of a change on the stored data: rows that become tombstones, chunks that are removed with their
+//! parents.
 //!
-//! Planning only reads, so that a failure leaves everything as it was.
+//! Planning only reads, so that a failure changes nothing.
 
 use std::collections::HashSet;
 
-use flowrun_sdk::{Tags, wire};
+use flowrun_sdk::{Tags, protobuf};
 
+use super::change::{Change, Outcome, Put};
+use super::counters::Counters;
+use super::error::StorageError;
+use super::fsync::Fsync;
 use super::keys::Entry;
-use super::{Change, Counters, Fsync, Outcome, Put, StorageError, Table, VectorFile};
+use super::table::Table;
+use super::vector_file::VectorFile;
 
-/// A document to be stored, and what is known of it then and now.
+/// A document to store, with its old and new entry.
 #[derive(Debug)]
 struct Planned {
-    /// Without its vector, when that is stored already.
+    /// Without its vector if that is stored already.
     put: Put,
     entry: Entry,
     earlier: Option<Entry>,
 }
 
 impl Planned {
-    /// Whether nobody finds its earlier row any more.
-    fn leaves_its_row(&self) -> bool {
+    /// Whether its earlier row becomes a tombstone.
+    fn leaves_tombstone(&self) -> bool {
         self.earlier.as_ref().is_some_and(|earlier| earlier.row != self.entry.row)
     }
 }
 
-/// What a change means for a table.
+/// The effect of a change on a table.
 #[derive(Debug)]
 pub(crate) struct Plan {
     puts: Vec<Planned>,
@@ -36,7 +42,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Works out what `change` means for documents whose vectors, if they have any, are in `vectors`.
+    /// Plans `change` for documents whose vectors, if any, are in `vectors`.
     pub(crate) fn new(
         table: &Table,
         vectors: Option<&VectorFile>,
@@ -51,7 +57,7 @@ impl Plan {
             outcome: Outcome::default(),
         };
         for put in change.take_puts() {
-            plan.put(table, vectors, put, change.known_only)?;
+            plan.put(table, vectors, put, change.is_update_only)?;
         }
         let removed = std::mem::take(&mut change.removed);
         plan.remove(table, removed, &change.replaced_parents, |id| change.puts_id(id))?;
@@ -63,18 +69,20 @@ impl Plan {
         table: &Table,
         vectors: Option<&VectorFile>,
         mut put: Put,
-        known_only: bool,
+        is_update_only: bool,
     ) -> Result<(), StorageError> {
         let earlier = table.entry(&put.id)?;
-        if earlier.is_none() && known_only {
+        if earlier.is_none() && is_update_only {
             self.outcome.unknown += 1;
             return Ok(());
         }
         self.outcome.written += 1;
-        // Storing again what is stored would only grow the files.
-        let kept_row = match &earlier {
-            Some(earlier) if holds_vector(vectors, &put, earlier)? => {
-                if put.parent_id == earlier.parent_id && table.holds(&put.id, earlier, &put.document)? {
+        // An unchanged document is not written again: that would only grow the files.
+        let reused_row = match &earlier {
+            Some(earlier) if is_vector_stored(vectors, &put, earlier)? => {
+                if put.parent_id == earlier.parent_id
+                    && table.equals_stored(&put.id, earlier, &put.document)?
+                {
                     return Ok(());
                 }
                 put.vector = None;
@@ -83,14 +91,14 @@ impl Plan {
             _ => None,
         };
         self.after.documents += u64::from(earlier.is_none());
-        let row = kept_row.or(put.vector.is_some().then_some(self.after.rows));
+        let row = reused_row.or(put.vector.is_some().then_some(self.after.rows));
         self.after.rows += u64::from(put.vector.is_some());
         let parent_id = std::mem::take(&mut put.parent_id);
         self.puts.push(Planned { put, entry: Entry { row, parent_id }, earlier });
         Ok(())
     }
 
-    /// Removes documents with their chunks, and the chunks' chunks; those that `keep` names stay.
+    /// Removes documents with their chunks, recursively; ids for which `keep` is true stay.
     fn remove(
         &mut self,
         table: &Table,
@@ -98,16 +106,16 @@ impl Plan {
         parents: &HashSet<String>,
         keep: impl Fn(&str) -> bool,
     ) -> Result<(), StorageError> {
-        let mut waiting = ids;
+        let mut pending = ids;
         for parent in parents {
-            waiting.extend(table.children(parent)?);
+            pending.extend(table.children(parent)?);
         }
         let mut seen = HashSet::new();
-        while let Some(id) = waiting.pop() {
+        while let Some(id) = pending.pop() {
             if keep(&id) || !seen.insert(id.clone()) {
                 continue;
             }
-            waiting.extend(table.children(&id)?);
+            pending.extend(table.children(&id)?);
             if let Some(entry) = table.entry(&id)? {
                 self.after.documents = self.after.documents.saturating_sub(1);
                 self.outcome.removed += 1;
@@ -132,36 +140,36 @@ impl Plan {
         self.puts.iter().filter_map(|planned| planned.put.vector.as_deref())
     }
 
-    /// The ids of what is stored.
+    /// Ids of stored documents.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         self.puts.iter().map(|planned| planned.put.id.as_str())
     }
 
-    /// The ids of what is removed.
+    /// Ids of removed documents.
     pub(crate) fn removed_ids(&self) -> impl Iterator<Item = &str> {
         self.removed.iter().map(|(id, _)| id.as_str())
     }
 
-    /// The ids of what is stored or removed.
-    pub(crate) fn touched_ids(&self) -> impl Iterator<Item = &str> {
+    /// Ids of stored and removed documents.
+    pub(crate) fn changed_ids(&self) -> impl Iterator<Item = &str> {
         self.ids().chain(self.removed_ids())
     }
 
-    /// The tags of what is stored, in the same order, and the rows of their vectors where there are some.
+    /// Tags of the stored documents, in the order of [`Plan::ids`], with their rows.
     pub(crate) fn tags(&self) -> Vec<(Option<u64>, Tags)> {
-        // The bytes were made a moment ago.
-        let tags = |planned: &Planned| wire::decode_tags(&planned.put.document).unwrap_or_default();
+        // The bytes were encoded by this process.
+        let tags = |planned: &Planned| protobuf::decode_tags(&planned.put.document).unwrap_or_default();
         self.puts.iter().map(|planned| (planned.entry.row, tags(planned))).collect()
     }
 
-    /// The rows that nobody finds any more.
-    pub(crate) fn dead_rows(&self) -> impl Iterator<Item = u64> {
-        let renewed = self.puts.iter().filter(|planned| planned.leaves_its_row());
-        let renewed = renewed.filter_map(|planned| planned.earlier.as_ref());
-        renewed.chain(self.removed.iter().map(|(_, entry)| entry)).filter_map(|entry| entry.row)
+    /// Rows that become tombstones.
+    pub(crate) fn new_tombstones(&self) -> impl Iterator<Item = u64> {
+        let replaced = self.puts.iter().filter(|planned| planned.leaves_tombstone());
+        let replaced = replaced.filter_map(|planned| planned.earlier.as_ref());
+        replaced.chain(self.removed.iter().map(|(_, entry)| entry)).filter_map(|entry| entry.row)
     }
 
-    /// Writes it, all or nothing. With [`Fsync::Always`] all vectors must be on disk before.
+    /// Writes the plan atomically. With [`Fsync::Always`] all vectors must be on disk before.
     pub(crate) fn commit(&mut self, table: &Table, fsync: Fsync) -> Result<(), StorageError> {
         let mut writer = table.writer(fsync);
         for Planned { put, entry, earlier } in &mut self.puts {
@@ -178,10 +186,10 @@ impl Plan {
 }
 
 /// Whether exactly this vector is stored already.
-fn holds_vector(vectors: Option<&VectorFile>, put: &Put, earlier: &Entry) -> Result<bool, StorageError> {
+fn is_vector_stored(vectors: Option<&VectorFile>, put: &Put, earlier: &Entry) -> Result<bool, StorageError> {
     match (&put.vector, earlier.row, vectors) {
         (None, None, _) => Ok(true),
-        (Some(vector), Some(row), Some(vectors)) => vectors.holds(row, vector),
+        (Some(vector), Some(row), Some(vectors)) => vectors.row_equals(row, vector),
         _ => Ok(false),
     }
 }
@@ -193,13 +201,13 @@ mod tests {
     use super::*;
 
     fn put(id: &str, parent_id: &str) -> Put {
-        let document = wire::encode(&Document::new(id));
+        let document = protobuf::encode(&Document::new(id));
         Put { id: id.to_owned(), parent_id: parent_id.to_owned(), document, vector: Some(vec![1.0]) }
     }
 
     fn apply(table: &Table, change: Change) -> (Outcome, Vec<u64>) {
         let mut plan = Plan::new(table, None, change).unwrap();
-        let mut dead: Vec<u64> = plan.dead_rows().collect();
+        let mut dead: Vec<u64> = plan.new_tombstones().collect();
         dead.sort_unstable();
         plan.commit(table, Fsync::Never).unwrap();
         assert_eq!(table.counters().unwrap(), plan.after);
@@ -223,9 +231,9 @@ mod tests {
         let (outcome, dead) = store(&table, &[("a", "p")]);
         assert_eq!((outcome.written, dead), (1, vec![0]));
         assert_eq!(table.entry("a").unwrap(), Some(Entry { row: Some(2), parent_id: "p".to_owned() }));
-        assert_eq!((table.id_of(2).unwrap().as_str(), table.id_of(0).is_err()), ("a", true));
+        assert_eq!((table.id_of_row(2).unwrap().as_str(), table.id_of_row(0).is_err()), ("a", true));
         assert_eq!(
-            (table.children("p").unwrap(), table.dead_rows().unwrap()),
+            (table.children("p").unwrap(), table.tombstones().unwrap()),
             (vec!["a".to_owned()], vec![0])
         );
         store(&table, &[("a", "q")]);
@@ -233,14 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn a_document_goes_with_its_chunks_and_theirs() {
+    fn removing_a_document_removes_its_chunks_recursively() {
         let directory = tempfile::tempdir().unwrap();
         let table = Table::open(&directory.path().join("t")).unwrap();
         store(&table, &[("a", ""), ("a#0", "a"), ("a#0#0", "a#0"), ("ab#0", "ab"), ("loop", "loop")]);
         let mut change = Change::default();
         change.remove("a".to_owned());
         change.remove("loop".to_owned());
-        change.remove("unheard of".to_owned());
+        change.remove("unknown".to_owned());
         let (outcome, dead) = apply(&table, change);
         assert_eq!((outcome.removed, dead), (4, vec![0, 1, 2, 4]));
         assert_eq!(table.counters().unwrap().documents, 1);
@@ -248,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_that_are_not_among_the_new_ones_go() {
+    fn chunks_missing_from_a_replacement_are_removed() {
         let directory = tempfile::tempdir().unwrap();
         let table = Table::open(&directory.path().join("t")).unwrap();
         store(&table, &[("a#0", "a"), ("a#1", "a"), ("a#2", "a")]);
@@ -261,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_comes_twice_leaves_no_chunks_of_the_first_time() {
+    fn a_document_that_occurs_twice_keeps_only_the_last_chunks() {
         let directory = tempfile::tempdir().unwrap();
         let table = Table::open(&directory.path().join("t")).unwrap();
         store(&table, &[("a#2", "a")]);
@@ -278,11 +286,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_stored_when_only_known_is_wanted() {
+    fn an_update_does_not_insert_unknown_documents() {
         let directory = tempfile::tempdir().unwrap();
         let table = Table::open(&directory.path().join("t")).unwrap();
         store(&table, &[("a", "")]);
-        let mut change = Change::of_known();
+        let mut change = Change::updates_only();
         change.put(put("a", ""));
         change.put(put("b", ""));
         assert_eq!(apply(&table, change).0, Outcome { written: 1, removed: 0, unknown: 1 });
@@ -290,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_opens_again_as_it_was_left() {
+    fn a_reopened_table_has_the_same_contents() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("t");
         std::fs::create_dir(path.with_extension("new")).unwrap();
@@ -298,6 +306,6 @@ mod tests {
         let table = Table::open(&path).unwrap();
         assert_eq!(table.counters().unwrap(), Counters { rows: 2, documents: 2 });
         assert_eq!(table.document("b").unwrap(), Some(Document::new("b")));
-        assert_eq!(table.id_of(1).unwrap(), "b");
+        assert_eq!(table.id_of_row(1).unwrap(), "b");
     }
 }

@@ -1,14 +1,12 @@
-//! Copying what lives: to another directory, or into a generation of its own.
+//! Copies live documents, to another directory or into a new generation of the same shard (compaction).
 
 use std::path::{Path, PathBuf};
 
-use super::{Opened, ToolError, shards};
-use crate::storage::{Layout, StorageError, make_directory, sync_directory, write_living};
+use super::error::ToolError;
+use super::shard_files::{ShardFiles, UNFINISHED, shards};
+use crate::storage::{Layout, StorageError, copy_live_documents, make_directory, sync_directory};
 
-/// What the name of a copy ends in that is not whole yet.
-pub(super) const UNFINISHED: &str = "unfinished";
-
-/// Copies every shard of one directory into another.
+/// Copies every shard at or below one directory into another. Returns the number of documents.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<u64, ToolError> {
     let is_taken = std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
     if is_taken {
@@ -16,8 +14,8 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<u64, ToolError> {
         return Err(ToolError::new(reason));
     }
     let shards = shards(from)?;
-    // Under another name until it is whole.
-    let unfinished = beside(to, UNFINISHED)?;
+    // Written under another name and renamed when it is complete.
+    let unfinished = with_suffix(to, UNFINISHED)?;
     let copied = copy_shards(from, &shards, &unfinished);
     let copied = copied.inspect_err(|_| drop(std::fs::remove_dir_all(&unfinished)))?;
     if to.exists() {
@@ -28,11 +26,11 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<u64, ToolError> {
     Ok(copied)
 }
 
-/// A path that is like another, with an ending.
-fn beside(path: &Path, ending: &str) -> Result<PathBuf, ToolError> {
+/// The path with `.SUFFIX` appended to its name.
+fn with_suffix(path: &Path, suffix: &str) -> Result<PathBuf, ToolError> {
     let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| ToolError::new(format_args!("{} is no name", path.display())))?;
-    Ok(path.with_file_name(format!("{name}.{ending}")))
+    let name = name.ok_or_else(|| ToolError::new(format_args!("{} has no file name", path.display())))?;
+    Ok(path.with_file_name(format!("{name}.{suffix}")))
 }
 
 fn copy_shards(from: &Path, shards: &[PathBuf], to: &Path) -> Result<u64, ToolError> {
@@ -44,39 +42,40 @@ fn copy_shards(from: &Path, shards: &[PathBuf], to: &Path) -> Result<u64, ToolEr
         let relative = shard.strip_prefix(from).unwrap_or(Path::new(""));
         let target = to.join(relative);
         make_directory(&target)?;
-        let opened = Opened::beside(shard)?;
-        documents += copy_into(&opened, &Layout::new(&target), 1)?;
-        opened.manifest.with_generation(1).with_documents().write(&Layout::new(&target))?;
+        let files = ShardFiles::open_read_only(shard)?;
+        documents += copy_into(&files, &Layout::new(&target), 1)?;
+        files.manifest.with_generation(1).with_documents().write(&Layout::new(&target))?;
         sync_directory(&target)?;
     }
     Ok(documents)
 }
 
-/// Copies what lives into a generation; nothing names it yet.
-fn copy_into(opened: &Opened, to: &Layout, generation: u32) -> Result<u64, ToolError> {
-    match &opened.vectors {
-        Some(vectors) => drop(write_living(to, &opened.table, vectors, generation)?),
-        None => drop(opened.table.copy_without_vectors(&to.documents(generation))?),
+/// Copies live documents into a generation that no manifest names yet. Returns their number.
+fn copy_into(files: &ShardFiles, to: &Layout, generation: u32) -> Result<u64, ToolError> {
+    match &files.vectors {
+        Some(vectors) => drop(copy_live_documents(to, &files.table, vectors, generation)?),
+        None => drop(files.table.copy_without_vectors(&to.documents(generation))?),
     }
-    Ok(opened.table.counters()?.documents)
+    Ok(files.table.counters()?.documents)
 }
 
-/// Leaves dead rows behind; how many.
+/// Compacts a shard into its next generation. Returns the number of removed tombstones.
 pub(super) fn compact(directory: &Path) -> Result<u64, ToolError> {
-    let opened = Opened::alone(directory)?;
-    let dead = opened.table.dead_rows()?.len() as u64;
+    let files = ShardFiles::open_exclusive(directory)?;
+    let dead = files.table.tombstones()?.len() as u64;
     if dead == 0 {
         return Ok(0);
     }
-    let next = opened.manifest.generation + 1;
-    opened.layout.remove_other_generations(opened.manifest.generation)?;
-    let copied = copy_into(&opened, &opened.layout, next);
+    let next = files.manifest.generation + 1;
+    files.layout.remove_other_generations(files.manifest.generation)?;
+    let copied = copy_into(&files, &files.layout, next);
     if let Err(error) = copied {
-        opened.layout.remove_other_generations(opened.manifest.generation)?;
+        files.layout.remove_other_generations(files.manifest.generation)?;
         return Err(error);
     }
-    opened.manifest.with_generation(next).write(&opened.layout)?;
-    let Opened { layout, table, vectors, _lock, .. } = opened;
+    files.manifest.with_generation(next).write(&files.layout)?;
+    // The old generation is closed before it is removed; the lock is held until then.
+    let ShardFiles { layout, table, vectors, lock: _lock, .. } = files;
     drop((table, vectors));
     layout.remove_other_generations(next)?;
     Ok(dead)

@@ -1,4 +1,4 @@
-//! Filling an index from files of others, without a flow: as `/index` stores documents, in larger calls.
+//! Imports documents from files into an index. They are stored like `/index` does, in larger batches.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -7,55 +7,55 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use flowrun_sdk::{Context, Document, Value, wire};
+use flowrun_sdk::{Context, Document, Value};
 
+use super::error::ToolError;
 use super::export::ids_path;
-use super::npy::{read_fvecs, read_npy};
-use super::{ToolError, shards};
-use crate::derived::{IndexChoice, Tuning};
-use crate::embedding;
-use crate::kept::{Kept, default_exclude};
+use super::shard_files::shards;
+use super::vector_files::{read_fvecs, read_npy};
+use crate::ann::{IndexChoice, Tuning};
+use crate::handlers::PutFormat;
 use crate::metric::Metric;
-use crate::names::Names;
-use crate::shard::{OpenShard, Settings, Shard};
-use crate::storage::{Change, Elements, Fsync, Kind, Layout, Manifest, Put, Wanted};
-use crate::upkeep::check_ids;
+use crate::parameter_names::ParameterNames;
+use crate::shard::{OpenShard, Settings};
+use crate::storage::{Change, ElementType, Fsync, Layout, Manifest, Schema, StorageKind};
+use crate::stored_fields::{StoredFields, default_exclude};
 
-/// Documents that are stored together.
+/// Documents per write.
 const BATCH: usize = 2000;
 
-/// How an index is made that is not there yet; one that is there stays as it was made.
+/// Settings of a new index. An existing index keeps its settings; different ones are an error.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
-    /// How distances are measured; `cosine` when nothing is said.
+    /// Metric; `None` for `cosine`.
     pub metric: Option<String>,
-    /// The kind of index; `auto` when nothing is said.
+    /// Index type; `None` for `auto`.
     pub index: Option<String>,
-    /// How the elements of vectors are stored.
+    /// Element type of stored vectors, `f32` or `f16`; `None` for `f32`.
     pub vectors: Option<String>,
-    /// A file with an id a line, for files that hold vectors alone.
+    /// File with one id per line, for files of vectors without ids.
     pub ids: Option<PathBuf>,
-    /// What the ids begin with of vectors that have none: the number follows.
+    /// Prefix of generated ids, which are followed by the position of the vector in the file.
     pub prefix: String,
 }
 
 pub(super) fn import(path: &Path, file: &Path, options: &ImportOptions) -> Result<u64, ToolError> {
     let mut import = Import::open(path, options)?;
-    let mut all_taken = Ok(());
+    let mut all_ids_used = Ok(());
     match file.extension().and_then(|extension| extension.to_str()) {
-        Some("jsonl") => import.lines(file)?,
-        Some(kind @ ("npy" | "fvecs")) => {
-            let mut ids = Ids::open(file, options)?;
+        Some("jsonl") => import.read_json_lines(file)?,
+        Some(extension @ ("npy" | "fvecs")) => {
+            let mut ids = IdSource::open(file, options)?;
             let accept = |vector: Vec<f32>| {
                 let id = ids.next()?;
                 import.push(&Document::new(id).with_embedding(vector))
             };
-            if kind == "npy" {
+            if extension == "npy" {
                 read_npy(file, accept)?
             } else {
                 read_fvecs(file, accept)?
             }
-            all_taken = ids.finish();
+            all_ids_used = ids.finish();
         }
         _ => {
             let reason = "write a name that ends in .jsonl, .npy or .fvecs";
@@ -63,7 +63,7 @@ pub(super) fn import(path: &Path, file: &Path, options: &ImportOptions) -> Resul
         }
     }
     let count = import.finish()?;
-    all_taken.map(|()| count)
+    all_ids_used.map(|()| count)
 }
 
 pub(super) fn import_from<E: From<ToolError>>(
@@ -73,7 +73,7 @@ pub(super) fn import_from<E: From<ToolError>>(
     read: impl FnOnce(&mut dyn FnMut(Document) -> Result<(), ToolError>) -> Result<(), E>,
 ) -> Result<u64, E> {
     let mut import = Import::open(path, options)?;
-    let mut ids = Ids::open(file, options)?;
+    let mut ids = IdSource::open(file, options)?;
     read(&mut |mut document| {
         match (document.id.is_empty(), &options.ids) {
             (true, _) => document.id = ids.next()?,
@@ -89,32 +89,34 @@ pub(super) fn import_from<E: From<ToolError>>(
     Ok(count)
 }
 
+/// Opens the shard, with the settings of the existing index where `options` has none.
 fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolError> {
-    fn read<T: flowrun_sdk::Parameter>(name: &str, text: Option<&String>) -> Result<Option<T>, ToolError> {
+    fn parse<T: flowrun_sdk::Parameter>(name: &str, text: Option<&String>) -> Result<Option<T>, ToolError> {
         let Some(text) = text else { return Ok(None) };
         let value = T::parse(&Value::from(text.as_str()));
         value.map(Some).ok_or_else(|| ToolError::new(format_args!("--{name} `{text}`: must be {}", T::KIND)))
     }
-    let written = Manifest::read(&Layout::new(path))?;
-    let metric = match read::<Metric>("metric", options.metric.as_ref())? {
+    let existing = Manifest::read(&Layout::new(path))?;
+    let metric = match parse::<Metric>("metric", options.metric.as_ref())? {
         Some(metric) => metric,
-        None => written.as_ref().and_then(Manifest::metric).unwrap_or(Metric::Cosine),
+        None => existing.as_ref().and_then(Manifest::metric).unwrap_or(Metric::Cosine),
     };
-    let index = options.index.clone().or_else(|| written.as_ref().map(|written| written.index().to_owned()));
+    let index =
+        options.index.clone().or_else(|| existing.as_ref().map(|existing| existing.index().to_owned()));
     let index = index.map_or(IndexChoice::AUTO, |text| IndexChoice::new(&text));
-    let (shard, shards) = written.as_ref().map_or((0, 1), Manifest::place);
-    let wanted = Wanted {
-        kind: Kind::Vectors,
+    let (shard, shards) = existing.as_ref().map_or((0, 1), Manifest::shard_position);
+    let schema = Schema {
+        kind: StorageKind::Vectors,
         dimension: None,
         metric,
-        elements: read::<Elements>("vectors", options.vectors.as_ref())?,
+        elements: parse::<ElementType>("vectors", options.vectors.as_ref())?,
         index: index.text().to_owned(),
         shards,
         shard,
-        names: Names::OWN,
+        names: ParameterNames::DEFAULT,
     };
     let settings = Settings {
-        wanted,
+        schema,
         index,
         tuning: Tuning::default(),
         fsync: Fsync::Always,
@@ -122,45 +124,50 @@ fn open(path: &Path, options: &ImportOptions) -> Result<Arc<OpenShard>, ToolErro
         read_only: false,
         columns: Vec::new(),
         expires: None,
-        resident: None,
+        cache_capacity: None,
     };
-    Shard::open(&Context::alone(path), settings).map_err(ToolError::new)
+    OpenShard::open(&Context::standalone(path), settings).map_err(ToolError::new)
 }
 
-/// Documents on their way into a shard.
+/// An import in progress.
 struct Import {
     shard: Arc<OpenShard>,
-    /// The dimension of the vectors, once there is one.
+    /// Dimension of the vectors, once one is known.
     dimension: Option<usize>,
+    /// Documents that are not written yet, and their number.
     change: Change,
-    waiting: usize,
+    pending: usize,
     count: u64,
 }
 
 impl Import {
+    /// Opens the shard of an import.
+    ///
+    /// # Errors
+    /// When the path contains several shards, or the shard cannot be opened.
     fn open(path: &Path, options: &ImportOptions) -> Result<Self, ToolError> {
         if shards(path).is_ok_and(|shards| shards != [path]) {
             let reason = format_args!(
-                "{} holds shards: name one of them, or send documents through the flow",
+                "{} contains shards: name one of them, or send documents through the flow",
                 path.display()
             );
             return Err(ToolError::new(reason));
         }
         let shard = open(path, options)?;
-        Ok(Self { dimension: shard.dimension(), shard, change: Change::default(), waiting: 0, count: 0 })
+        Ok(Self { dimension: shard.dimension(), shard, change: Change::default(), pending: 0, count: 0 })
     }
 
-    /// Stores what waits; how many documents there were.
+    /// Writes pending documents and builds the index. Returns the number of imported documents.
     fn finish(mut self) -> Result<u64, ToolError> {
-        self.store()?;
-        // Once, of all that came; the flow need not do it when it is started.
-        self.shard.settle(&|| Ok(())).map_err(ToolError::new)?;
-        self.shard.save();
+        self.flush()?;
+        // Built here once, for all documents, so that the flow need not build it when it starts.
+        self.shard.wait_until_indexed(&|| Ok(())).map_err(ToolError::new)?;
+        self.shard.save_index();
         Ok(self.count)
     }
 
-    /// A document a line.
-    fn lines(&mut self, file: &Path) -> Result<(), ToolError> {
+    /// Imports a file with one JSON document per line.
+    fn read_json_lines(&mut self, file: &Path) -> Result<(), ToolError> {
         let failed = |line: usize, reason: &dyn std::fmt::Display| {
             ToolError::new(format_args!("{}:{line}: {reason}", file.display()))
         };
@@ -178,73 +185,71 @@ impl Import {
     }
 
     fn push(&mut self, document: &Document) -> Result<(), ToolError> {
-        check_ids(document).map_err(ToolError::new)?;
-        let metric = self.shard.metric();
-        let mut vector = embedding::vector(document, metric, self.dimension).map_err(ToolError::new)?;
-        self.dimension = Some(vector.len());
-        self.shard.elements().round(&mut vector);
-        metric.check(&vector).map_err(ToolError::new)?;
-        let stored = Kept::AllBut(default_exclude()).of(document);
-        self.change.put(Put {
-            id: document.id.clone(),
-            parent_id: document.parent_id.clone(),
-            document: wire::encode(&stored),
-            vector: Some(vector),
-        });
-        (self.waiting, self.count) = (self.waiting + 1, self.count + 1);
-        if self.waiting >= BATCH { self.store() } else { Ok(()) }
+        let stored_fields = StoredFields::AllExcept(default_exclude());
+        let format = PutFormat {
+            metric: Some(self.shard.metric()),
+            elements: self.shard.elements(),
+            stored_fields: &stored_fields,
+        };
+        let put = format.put(document, self.dimension, None).map_err(ToolError::new)?;
+        self.dimension = self.dimension.or(put.vector.as_ref().map(Vec::len));
+        self.change.put(put);
+        (self.pending, self.count) = (self.pending + 1, self.count + 1);
+        if self.pending >= BATCH { self.flush() } else { Ok(()) }
     }
 
-    fn store(&mut self) -> Result<(), ToolError> {
-        self.waiting = 0;
-        self.shard.load(std::mem::take(&mut self.change))?;
+    fn flush(&mut self) -> Result<(), ToolError> {
+        self.pending = 0;
+        self.shard.bulk_load(std::mem::take(&mut self.change))?;
         Ok(())
     }
 }
 
-/// The ids of vectors that come without.
-enum Ids {
-    Listed { path: PathBuf, lines: std::io::Lines<BufReader<File>>, used: u64 },
-    Counted(String, u64),
+/// Ids for vectors without ids.
+enum IdSource {
+    /// From a file, one per line.
+    File { path: PathBuf, lines: std::io::Lines<BufReader<File>>, used: u64 },
+    /// Generated from a prefix and the number of the next vector.
+    Generated(String, u64),
 }
 
-impl Ids {
-    /// Those of a file that is named or lies beside the vectors, else numbers.
+impl IdSource {
+    /// The file of `options`, else `FILE.ids` if it exists, else generated ids.
     fn open(file: &Path, options: &ImportOptions) -> Result<Self, ToolError> {
-        let beside = Some(ids_path(file)).filter(|path| path.exists());
-        let Some(path) = options.ids.clone().or(beside) else {
-            return Ok(Self::Counted(options.prefix.clone(), 0));
+        let default = Some(ids_path(file)).filter(|path| path.exists());
+        let Some(path) = options.ids.clone().or(default) else {
+            return Ok(Self::Generated(options.prefix.clone(), 0));
         };
         let opened = File::open(&path);
         let opened = opened.map_err(|error| ToolError::new(format_args!("{}: {error}", path.display())))?;
-        Ok(Self::Listed { path, lines: BufReader::new(opened).lines(), used: 0 })
+        Ok(Self::File { path, lines: BufReader::new(opened).lines(), used: 0 })
     }
 
     fn next(&mut self) -> Result<String, ToolError> {
         match self {
-            Self::Counted(prefix, number) => {
+            Self::Generated(prefix, number) => {
                 *number += 1;
                 Ok(format!("{prefix}{}", *number - 1))
             }
-            Self::Listed { path, lines, used } => {
+            Self::File { path, lines, used } => {
                 *used += 1;
                 let failed = |reason: &dyn std::fmt::Display| {
                     ToolError::new(format_args!("{}:{used}: {reason}", path.display()))
                 };
                 let line = lines.next().ok_or_else(|| failed(&"there are fewer ids than vectors"))?;
                 let line = line.map_err(|error| failed(&error))?;
-                // As they are exported, or as they are.
+                // A JSON string, like export writes it, or plain text.
                 Ok(serde_json::from_str(&line).unwrap_or(line))
             }
         }
     }
 
-    /// Whether all are taken, if any were: else they are not those of the vectors.
+    /// Checks that every id was used. A file of which no id was used is ignored: the documents had ids.
     fn finish(mut self) -> Result<(), ToolError> {
-        let Self::Listed { path, lines, used: 1.. } = &mut self else { return Ok(()) };
+        let Self::File { path, lines, used: 1.. } = &mut self else { return Ok(()) };
         match lines.find(|line| line.as_ref().map_or(true, |line| !line.trim().is_empty())) {
             Some(_) => {
-                let reason = "there are more ids than vectors; what was read is stored";
+                let reason = "there are more ids than vectors; the vectors that were read are stored";
                 Err(ToolError::new(format_args!("{}: {reason}", path.display())))
             }
             None => Ok(()),

@@ -1,5 +1,5 @@
-//! Damage is found: whatever byte of an index changes, or wherever a file ends too early, it is told by name, built again
-//! where it can be, or changes nothing. `make crash` does it ten thousand times.
+//! Damaged and truncated files are reported by name, rebuilt where possible, or have no effect. `make crash` damages 10,000
+//! bytes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,9 +11,9 @@ use flowrun_sdk::Document;
 use flowrun_sdk::guard::read_file;
 use serde_json::json;
 
-use crate::bench::{call, call_with, directory, document, found, try_open};
+use crate::harness::{call, call_with, directory, document, matches_of, try_open};
 
-/// How many bytes are changed; more with `FLOWRUN_DAMAGES`.
+/// Default number of changed bytes; `FLOWRUN_DAMAGES` overrides it.
 const FLIPS: usize = 200;
 
 fn with() -> serde_json::Value {
@@ -21,18 +21,18 @@ fn with() -> serde_json::Value {
 }
 
 fn fill(base: &Path) {
-    let mut bench = try_open(base, "VectorIndexer", &with()).unwrap();
+    let mut executor = try_open(base, "VectorIndexer", &with()).unwrap();
     for call_number in 0..4_u16 {
         let documents = (0..25_u16).map(|number| {
             let number = call_number * 20 + number;
             document(&format!("{number:03}"), &[f32::from(number), 1.0, 0.5]).with_tag("number", number)
         });
-        call(&mut bench, "/index", documents.collect());
+        call(&mut executor, "/index", documents.collect());
     }
-    bench.close().unwrap();
+    executor.close().unwrap();
 }
 
-/// The files of an index, whatever is not the lock.
+/// The files of an index, without the lock and other empty files.
 pub(crate) fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -46,8 +46,8 @@ pub(crate) fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// Puts everything back as it was.
-fn put_back(directory: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) {
+/// Restores all files.
+fn restore_files(directory: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) {
     fs::remove_dir_all(directory).unwrap();
     for (path, bytes) in files {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -55,93 +55,101 @@ fn put_back(directory: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// What the index answers, if it can be opened.
+/// Matches of a query, or `None` when the index cannot be opened.
 fn answers(base: &Path) -> Option<Vec<(String, f32)>> {
-    let mut bench = try_open(base, "VectorIndexer", &with()).ok()?;
+    let mut executor = try_open(base, "VectorIndexer", &with()).ok()?;
     let query: Vec<Document> = vec![document("q", &[30.0, 1.0, 0.5])];
-    let answer = call_with(&mut bench, "/search", query, json!({"top_k": 200})).ok()?;
-    Some(found(&answer.documents[0]))
+    let answer = call_with(&mut executor, "/search", query, json!({"top_k": 200})).ok()?;
+    Some(matches_of(&answer.documents[0]))
 }
 
-/// Whether the damage is told; if not, it must change nothing.
-fn is_found_or_harmless(base: &Path, expected: &[(String, f32)], what: &str) {
-    let seen = catch_unwind(AssertUnwindSafe(|| {
-        let is_told =
-            tool::verify(base).map_or(true, |shards| shards.iter().any(|(_, told)| !told.is_empty()));
-        (is_told, answers(base))
+/// Asserts that the damage is reported, or that the answer is unchanged.
+fn assert_reported_or_harmless(base: &Path, expected: &[(String, f32)], damage: &str) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let is_reported =
+            tool::verify(base).map_or(true, |shards| shards.iter().any(|(_, problems)| !problems.is_empty()));
+        (is_reported, answers(base))
     }));
-    let (is_told, answers) = seen.unwrap_or_else(|_| panic!("{what}: it crashed"));
+    let (is_reported, answers) = outcome.unwrap_or_else(|_| panic!("{damage}: panicked"));
     let is_same = answers.as_deref() == Some(expected);
-    assert!(is_told || is_same, "{what} is not found, and the answer is another one");
+    assert!(is_reported || is_same, "{damage} is not reported, and the answer differs");
 }
 
 #[test]
-fn a_byte_that_changes_anywhere_is_found() {
+fn a_changed_byte_anywhere_is_reported_or_harmless() {
     let flips = std::env::var("FLOWRUN_DAMAGES").map_or(FLIPS, |count| count.parse().unwrap());
     let directory = directory();
     fill(directory.path());
     let expected = answers(directory.path()).unwrap();
     let shard = directory.path().join("0");
-    let whole = files(&shard);
-    let sizes: usize = whole.values().map(Vec::len).sum();
+    let intact = files(&shard);
+    let sizes: usize = intact.values().map(Vec::len).sum();
     let mut state = 7_u64;
     for _ in 0..flips {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mut place = usize::try_from(state >> 33).unwrap() % sizes;
-        let (path, bytes) = whole
+        let mut position = usize::try_from(state >> 33).unwrap() % sizes;
+        let (path, bytes) = intact
             .iter()
             .find(|(_, bytes)| {
-                let is_here = place < bytes.len();
-                place -= if is_here { 0 } else { bytes.len() };
+                let is_here = position < bytes.len();
+                position -= if is_here { 0 } else { bytes.len() };
                 is_here
             })
             .unwrap();
         let mut damaged = bytes.clone();
-        damaged[place] ^= 1 << (state % 8);
+        damaged[position] ^= 1 << (state % 8);
         fs::write(path, damaged).unwrap();
-        is_found_or_harmless(directory.path(), &expected, &format!("byte {place} of {}", path.display()));
-        put_back(&shard, &whole);
+        assert_reported_or_harmless(
+            directory.path(),
+            &expected,
+            &format!("byte {position} of {}", path.display()),
+        );
+        restore_files(&shard, &intact);
     }
 }
 
 #[test]
-fn every_byte_of_a_header_that_changes_is_found() {
+fn every_changed_header_byte_is_reported_or_harmless() {
     let directory = directory();
     fill(directory.path());
     let expected = answers(directory.path()).unwrap();
     let shard = directory.path().join("0");
-    let whole = files(&shard);
+    let intact = files(&shard);
     let manifest = shard.join("manifest.json");
-    let trailer = whole[&shard.join("faiss-000001.index")].len() - 40;
+    let trailer = intact[&shard.join("faiss-000001.index")].len() - 40;
     for (path, range) in [
-        (manifest.clone(), 0..whole[&manifest].len()),
+        (manifest.clone(), 0..intact[&manifest].len()),
         (shard.join("vectors-000001.bin"), 0..64),
         (shard.join("faiss-000001.index"), trailer..trailer + 40),
     ] {
-        for place in range {
-            let mut damaged = whole[&path].clone();
-            damaged[place] ^= 0x04;
+        for position in range {
+            let mut damaged = intact[&path].clone();
+            damaged[position] ^= 0x04;
             fs::write(&path, damaged).unwrap();
-            is_found_or_harmless(directory.path(), &expected, &format!("byte {place} of {}", path.display()));
-            put_back(&shard, &whole);
+            assert_reported_or_harmless(
+                directory.path(),
+                &expected,
+                &format!("byte {position} of {}", path.display()),
+            );
+            restore_files(&shard, &intact);
         }
     }
 }
 
 #[test]
-fn a_file_that_ends_too_early_is_found() {
+fn truncated_files_are_reported_or_harmless() {
     let directory = directory();
     fill(directory.path());
     let expected = answers(directory.path()).unwrap();
     let shard = directory.path().join("0");
-    let whole = files(&shard);
+    let intact = files(&shard);
     for name in ["manifest.json", "vectors-000001.bin", "faiss-000001.index"] {
         let path = shard.join(name);
         for percent in 0..100 {
-            let bytes = &whole[&path];
+            let bytes = &intact[&path];
             fs::write(&path, &bytes[..bytes.len() * percent / 100]).unwrap();
-            is_found_or_harmless(directory.path(), &expected, &format!("{percent} % of {name}"));
-            put_back(&shard, &whole);
+            assert_reported_or_harmless(directory.path(), &expected, &format!("{percent} % of {name}"));
+            restore_files(&shard, &intact);
         }
     }
 }

@@ -1,18 +1,20 @@
-//! What `DocumentStore` promises for each endpoint.
+//! The endpoints of `DocumentStore`.
 
 use flowrun_sdk::{Document, NamedScore};
 use serde_json::json;
 
-use crate::bench::{NONE, call, call_with, directory, failures, open};
+use crate::harness::{NO_DOCUMENTS, call, call_with, directory, failures, open};
 
-fn named(id: &str, distance: f32) -> Document {
-    let mut named = Document { adjacency: 1, ..Document::new(id) };
-    named.scores.insert("euclidean".to_owned(), NamedScore::new(distance, "NumpyIndexer"));
-    named
+/// A match that carries only an id and a score.
+fn reference(id: &str, distance: f32) -> Document {
+    let mut reference = Document { adjacency: 1, ..Document::new(id) };
+    reference.scores.insert("euclidean".to_owned(), NamedScore::new(distance, "NumpyIndexer"));
+    reference
 }
 
 fn with_matches(id: &str, matches: &[&str]) -> Document {
-    let matches = matches.iter().zip(1_u8..).map(|(id, distance)| named(id, f32::from(distance))).collect();
+    let matches =
+        matches.iter().zip(1_u8..).map(|(id, distance)| reference(id, f32::from(distance))).collect();
     Document { matches, ..Document::new(id) }
 }
 
@@ -21,13 +23,13 @@ fn ids(documents: &[Document]) -> Vec<&str> {
 }
 
 #[test]
-fn matches_become_the_stored_documents_and_keep_what_they_were_found_with() {
+fn matches_become_stored_documents_and_keep_their_scores() {
     let directory = directory();
-    let mut bench = open(directory.path(), "DocumentStore", &json!({}));
+    let mut executor = open(directory.path(), "DocumentStore", &json!({}));
     let stored = Document::new("a").with_text("text").with_tag("n", 1).with_embedding(vec![1.0]);
-    assert_eq!(call(&mut bench, "/index", vec![stored]).results["indexed"], 1);
+    assert_eq!(call(&mut executor, "/index", vec![stored]).results["indexed"], 1);
     let answer =
-        call(&mut bench, "/search", vec![with_matches("q", &["b", "a", ""]), with_matches("r", &[])]);
+        call(&mut executor, "/search", vec![with_matches("q", &["b", "a", ""]), with_matches("r", &[])]);
     assert_eq!(ids(&answer.documents), ["q", "r"]);
     let matches = &answer.documents[0].matches;
     assert_eq!(ids(matches), ["a"]);
@@ -37,27 +39,27 @@ fn matches_become_the_stored_documents_and_keep_what_they_were_found_with() {
 }
 
 #[test]
-fn matches_of_chunks_are_replaced_where_the_request_says_so() {
+fn requests_select_the_replaced_matches_by_access_paths() {
     let directory = directory();
-    let mut bench = open(directory.path(), "DocumentStore", &json!({"access_paths": "@c"}));
+    let mut executor = open(directory.path(), "DocumentStore", &json!({"access_paths": "@c"}));
     let mut clip = Document::new("a");
-    clip.chunks = (0..2).map(|number| clip.chunk(number).with_text(format!("frame {number}"))).collect();
-    call(&mut bench, "/index", vec![clip]);
+    clip.chunks = (0..2).map(|number| clip.new_chunk(number).with_text(format!("frame {number}"))).collect();
+    call(&mut executor, "/index", vec![clip]);
     let mut query = Document::new("q");
     query.chunks = [with_matches("q#0", &["a#1", "x", "a#0"])].into_iter().collect();
-    let answer = call_with(&mut bench, "/search", vec![query], json!({"access_paths": "@cm"})).unwrap();
+    let answer = call_with(&mut executor, "/search", vec![query], json!({"access_paths": "@cm"})).unwrap();
     let matches = &answer.documents[0].chunks[0].matches;
     assert_eq!(ids(matches), ["a#1", "a#0"]);
     assert_eq!((matches[0].text.as_deref(), matches[0].parent_id.as_str()), (Some("frame 1"), "a"));
 }
 
 #[test]
-fn an_answer_that_would_outgrow_its_bound_fails() {
+fn an_answer_beyond_the_size_limit_fails() {
     let directory = directory();
-    let mut bench = open(directory.path(), "DocumentStore", &json!({"fsync": "never"}));
-    call(&mut bench, "/index", vec![Document::new("large").with_blob(vec![7; 32 << 20])]);
+    let mut executor = open(directory.path(), "DocumentStore", &json!({"fsync": "never"}));
+    call(&mut executor, "/index", vec![Document::new("large").with_blob(vec![7; 32 << 20])]);
     let answer = call(
-        &mut bench,
+        &mut executor,
         "/search",
         vec![with_matches("few", &["large"; 4]), with_matches("many", &["large"; 4])],
     );
@@ -67,22 +69,22 @@ fn an_answer_that_would_outgrow_its_bound_fails() {
 }
 
 #[test]
-fn a_root_gets_what_it_lacks_and_stays_when_it_is_not_stored() {
+fn unset_fields_of_a_root_are_filled_and_unknown_roots_are_unchanged() {
     let directory = directory();
-    let mut bench = open(directory.path(), "DocumentStore", &json!({}));
+    let mut executor = open(directory.path(), "DocumentStore", &json!({}));
     call(
-        &mut bench,
+        &mut executor,
         "/index",
         vec![Document::new("a").with_text("stored").with_uri("a.gif").with_tag("n", 1)],
     );
-    let asked = || vec![Document::new("a").with_text("own"), Document::new("b"), Document::new("")];
+    let documents = || vec![Document::new("a").with_text("own"), Document::new("b"), Document::new("")];
     for (endpoint, parameters) in [("/get", json!({})), ("/search", json!({"access_paths": "@r"}))] {
-        let answer = call_with(&mut bench, endpoint, asked(), parameters).unwrap();
+        let answer = call_with(&mut executor, endpoint, documents(), parameters).unwrap();
         let a = Document::new("a").with_text("own").with_uri("a.gif").with_tag("n", 1);
         assert_eq!(*answer.documents, [a, Document::new("b"), Document::new("")]);
     }
     let paths = json!({"access_paths": "@r,m"});
-    let answer = call_with(&mut bench, "/search", vec![with_matches("a", &["a", "b"])], paths).unwrap();
+    let answer = call_with(&mut executor, "/search", vec![with_matches("a", &["a", "b"])], paths).unwrap();
     assert_eq!(answer.documents[0].uri, "a.gif");
     assert_eq!(ids(&answer.documents[0].matches), ["a"]);
 }
@@ -90,30 +92,34 @@ fn a_root_gets_what_it_lacks_and_stays_when_it_is_not_stored() {
 #[test]
 fn documents_are_replaced_updated_and_deleted_by_id() {
     let directory = directory();
-    let mut bench = open(directory.path(), "DocumentStore", &json!({"exclude": []}));
+    let mut executor = open(directory.path(), "DocumentStore", &json!({"exclude": []}));
     let mut clip = Document::new("a").with_text("old");
-    clip.chunks = [clip.chunk(0)].into_iter().collect();
-    call(&mut bench, "/index", vec![clip.clone(), Document::new("")]);
-    let answer = call(&mut bench, "/get", vec![Document::new("a")]);
+    clip.chunks = [clip.new_chunk(0)].into_iter().collect();
+    call(&mut executor, "/index", vec![clip.clone(), Document::new("")]);
+    let answer = call(&mut executor, "/get", vec![Document::new("a")]);
     assert_eq!(answer.documents[0], clip);
-    let answer = call(&mut bench, "/update", vec![Document::new("a").with_text("new"), Document::new("b")]);
+    let answer =
+        call(&mut executor, "/update", vec![Document::new("a").with_text("new"), Document::new("b")]);
     assert_eq!((&answer.results["updated"], &answer.results["unknown"]), (&json!(1), &json!(1)));
-    drop(bench);
-    let mut bench = open(directory.path(), "DocumentStore", &json!({}));
-    assert_eq!(call(&mut bench, "/get", vec![Document::new("a")]).documents[0].text.as_deref(), Some("new"));
-    assert_eq!(call(&mut bench, "/status", NONE).results["documents"], 1);
-    let answer = call(&mut bench, "/delete", vec![Document::new("a")]);
+    drop(executor);
+    let mut executor = open(directory.path(), "DocumentStore", &json!({}));
+    assert_eq!(
+        call(&mut executor, "/get", vec![Document::new("a")]).documents[0].text.as_deref(),
+        Some("new")
+    );
+    assert_eq!(call(&mut executor, "/status", NO_DOCUMENTS).results["documents"], 1);
+    let answer = call(&mut executor, "/delete", vec![Document::new("a")]);
     assert_eq!(answer.results["deleted"], 1);
-    call(&mut bench, "/index", vec![Document::new("c")]);
-    call(&mut bench, "/clear", NONE);
-    assert_eq!(call(&mut bench, "/status", NONE).results["documents"], 0);
+    call(&mut executor, "/index", vec![Document::new("c")]);
+    call(&mut executor, "/clear", NO_DOCUMENTS);
+    assert_eq!(call(&mut executor, "/status", NO_DOCUMENTS).results["documents"], 0);
 }
 
 #[test]
-fn a_document_without_an_id_fails_alone() {
+fn a_document_without_an_id_fails_without_affecting_others() {
     let directory = directory();
-    let mut bench = open(directory.path(), "DocumentStore", &json!({}));
-    let answer = call(&mut bench, "/index", vec![Document::new("").with_uri("x.gif"), Document::new("a")]);
+    let mut executor = open(directory.path(), "DocumentStore", &json!({}));
+    let answer = call(&mut executor, "/index", vec![Document::new("").with_uri("x.gif"), Document::new("a")]);
     assert_eq!(
         failures(&answer),
         [("x.gif".to_owned(), "a document without an id cannot be stored".to_owned())]

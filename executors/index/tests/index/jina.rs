@@ -1,9 +1,11 @@
-//! Indexers of Jina's world: what they found and kept, these find and keep.
+//! The indexers of Jina: same answers, parameters and defaults.
 
 use flowrun_sdk::{Document, Value, guard};
 use serde_json::json;
 
-use crate::bench::{NONE, call, call_with, clip, directory, document, found, kind, open, refusal};
+use crate::harness::{
+    NO_DOCUMENTS, call, call_with, clip, directory, document, executor_type, matches_of, open, open_error,
+};
 
 /// Answers of NumpyIndexer of Jina 0.1.14.
 fn oracle() -> Value {
@@ -19,19 +21,20 @@ fn chunks_of(vectors: &Value) -> Document {
 }
 
 #[test]
-fn numpy_indexer_answers_as_jina_did() {
+fn numpy_indexer_answers_like_jina() {
     let oracle = oracle();
     for metric in ["euclidean", "cosine"] {
         let directory = directory();
         let with = json!({"metric": metric, "index_filename": "vec.gz"});
-        let mut bench = open(directory.path(), "NumpyIndexer", &with);
-        call(&mut bench, "/index", vec![chunks_of(&oracle["index"])]);
+        let mut executor = open(directory.path(), "NumpyIndexer", &with);
+        call(&mut executor, "/index", vec![chunks_of(&oracle["index"])]);
         let parameters = json!({"top_k": oracle["top_k"]});
-        let answer = call_with(&mut bench, "/search", vec![chunks_of(&oracle["query"])], parameters).unwrap();
+        let answer =
+            call_with(&mut executor, "/search", vec![chunks_of(&oracle["query"])], parameters).unwrap();
         for (number, query) in answer.documents[0].chunks.iter().enumerate() {
             let ids: Vec<u64> = serde_json::from_value(oracle[metric]["idx"][number].clone()).unwrap();
             let distances: Vec<f32> = serde_json::from_value(oracle[metric]["dist"][number].clone()).unwrap();
-            let found = found(query);
+            let found = matches_of(query);
             assert_eq!(found.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(), ids.map_ids());
             for ((_, distance), expected) in found.iter().zip(distances) {
                 assert!((distance - expected).abs() < 1e-6, "{metric}: {distance} {expected}");
@@ -52,17 +55,17 @@ impl ChunkIds for Vec<u64> {
 }
 
 #[test]
-fn without_a_metric_numpy_indexer_is_euclidean() {
-    assert_eq!(kind("NumpyIndexer").fields[0].default(), Some(json!("euclidean")));
+fn the_default_metric_of_numpy_indexer_is_euclidean() {
+    assert_eq!(executor_type("NumpyIndexer").fields[0].default(), Some(json!("euclidean")));
     let directory = directory();
     assert_eq!(
-        refusal(directory.path(), "NumpyIndexer", &json!({"metrix": "cosine"})),
+        open_error(directory.path(), "NumpyIndexer", &json!({"metrix": "cosine"})),
         "unknown parameter `metrix`"
     );
 }
 
 #[test]
-fn vectors_and_documents_of_chunks_are_put_together_again() {
+fn a_key_value_indexer_completes_the_matches_of_a_vector_indexer() {
     let directory = directory();
     let mut vectors = open(&directory.path().join("vecidx"), "NumpyIndexer", &json!({}));
     let mut documents =
@@ -79,38 +82,38 @@ fn vectors_and_documents_of_chunks_are_put_together_again() {
     assert_eq!((reference.id.as_str(), reference.parent_id.as_str(), &reference.text), ("a#1", "a", &None));
     assert_eq!((reference.tags.len(), &reference.tags["siblings"], reference.granularity), (1, &json!(2), 1));
 
-    let distances = found(&answer.documents[0].chunks[0]);
+    let distances = matches_of(&answer.documents[0].chunks[0]);
     let answer = call(&mut documents, "/search", answer.documents.into_vec());
     let matches = &answer.documents[0].chunks[0].matches;
     assert_eq!((matches[0].text.as_deref(), matches[0].tags["title"].clone()), (Some("frame"), json!("x")));
-    assert_eq!(found(&answer.documents[0].chunks[0]), distances);
+    assert_eq!(matches_of(&answer.documents[0].chunks[0]), distances);
 }
 
 #[test]
-fn document_indexers_store_no_bytes_and_no_chunks_and_cut_what_was_found() {
+fn document_indexers_drop_bytes_and_chunks_and_truncate_matches() {
     for name in ["DocPbIndexer", "LeveldbIndexer", "DataURIPbIndexer", "BinaryPbIndexer"] {
         let directory = directory();
-        let mut bench = open(directory.path(), name, &json!({"index_filename": "doc.gzip"}));
+        let mut executor = open(directory.path(), name, &json!({"index_filename": "doc.gzip"}));
         let stored =
             |number: usize| clip(&format!("{number:02}"), &[&[1.0]]).with_blob(vec![1]).with_text("t");
-        call(&mut bench, "/index", (0..12).map(stored).collect());
+        call(&mut executor, "/index", (0..12).map(stored).collect());
         let query = || {
             let matches = (0..12).rev().map(|number| Document::new(format!("{number:02}"))).collect();
             vec![Document { matches, ..Document::new("q") }]
         };
-        let answer = call_with(&mut bench, "/search", query(), json!({"top_k": 3})).unwrap();
+        let answer = call_with(&mut executor, "/search", query(), json!({"top_k": 3})).unwrap();
         let matches = &answer.documents[0].matches;
         assert_eq!(matches.iter().map(|found| found.id.as_str()).collect::<Vec<_>>(), ["11", "10", "09"]);
         assert_eq!(
             (matches[0].text.as_deref(), &matches[0].blob, matches[0].chunks.len()),
             (Some("t"), &None, 0)
         );
-        assert_eq!(call(&mut bench, "/search", query()).documents[0].matches.len(), 10);
+        assert_eq!(call(&mut executor, "/search", query()).documents[0].matches.len(), 10);
     }
 }
 
 #[test]
-fn faiss_annoy_and_nmslib_measure_as_their_parameters_say() {
+fn faiss_annoy_and_nmslib_have_their_own_metric_parameters() {
     for (name, with, distances) in [
         ("FaissIndexer", json!({"index_key": "Flat"}), [1.0, 5.0]),
         (
@@ -124,23 +127,23 @@ fn faiss_annoy_and_nmslib_measure_as_their_parameters_say() {
         ("NmslibIndexer", json!({"space": "l2", "method": "sw-graph"}), [1.0, 5.0]),
     ] {
         let directory = directory();
-        let mut bench = open(directory.path(), name, &with);
-        call(&mut bench, "/index", vec![clip("a", &[&[-4.0], &[2.0]])]);
-        let answer = call(&mut bench, "/search", vec![clip("q", &[&[1.0]])]);
+        let mut executor = open(directory.path(), name, &with);
+        call(&mut executor, "/index", vec![clip("a", &[&[-4.0], &[2.0]])]);
+        let answer = call(&mut executor, "/search", vec![clip("q", &[&[1.0]])]);
         let expected = [("a#1".to_owned(), distances[0]), ("a#0".to_owned(), distances[1])];
-        assert_eq!(found(&answer.documents[0].chunks[0]), expected, "{name} {with}");
+        assert_eq!(matches_of(&answer.documents[0].chunks[0]), expected, "{name} {with}");
     }
     let directory = directory();
     assert!(
-        refusal(directory.path(), "FaissIndexer", &json!({"index_key": "PQ"}))
+        open_error(directory.path(), "FaissIndexer", &json!({"index_key": "PQ"}))
             .starts_with("`index_key`: `PQ`")
     );
-    assert_eq!(refusal(directory.path(), "FaissIndexer", &json!({})), "parameter `index_key` is required");
+    assert_eq!(open_error(directory.path(), "FaissIndexer", &json!({})), "parameter `index_key` is required");
 }
 
 #[test]
-fn every_indexer_is_told_what_it_can_write() {
-    for (name, written, opened, told) in [
+fn mismatch_errors_use_the_parameters_of_the_indexer() {
+    for (name, written, opened, expected) in [
         ("NumpyIndexer", json!({"metric": "cosine"}), json!({}), "write `metric: cosine`"),
         (
             "FaissIndexer",
@@ -169,14 +172,14 @@ fn every_indexer_is_told_what_it_can_write() {
     ] {
         let directory = directory();
         drop(open(directory.path(), name, &written));
-        let refused = refusal(directory.path(), name, &opened);
-        assert!(refused.contains(told), "{name}: {refused}");
+        let refused = open_error(directory.path(), name, &opened);
+        assert!(refused.contains(expected), "{name}: {refused}");
         drop(open(directory.path(), name, &written));
     }
-    // Another executor's metric may be one that this one does not have.
+    // The metric of another executor may not exist here.
     let directory = directory();
     drop(open(directory.path(), "NumpyIndexer", &json!({"metric": "cosine"})));
-    let refused = refusal(directory.path(), "FaissIndexer", &json!({"index_key": "Flat"}));
+    let refused = open_error(directory.path(), "FaissIndexer", &json!({"index_key": "Flat"}));
     assert!(
         refused.starts_with("`distance`: ")
             && refused.contains("the metric cosine, which cannot be had here")
@@ -184,8 +187,8 @@ fn every_indexer_is_told_what_it_can_write() {
 }
 
 #[test]
-fn every_indexer_is_told_which_of_its_parameters_will_not_do() {
-    for (name, with, told) in [
+fn bound_errors_use_the_parameters_of_the_indexer() {
+    for (name, with, expected) in [
         ("AnnLiteIndexer", json!({"n_dim": 70_000}), "`n_dim`: must be from 1 to 65536"),
         ("AnnLiteIndexer", json!({"dim": 70_000}), "`dim`: must be from 1 to 65536"),
         ("AnnLiteIndexer", json!({"dim": 2, "limit": 10_001}), "`limit`: must be at most 10000"),
@@ -196,42 +199,42 @@ fn every_indexer_is_told_which_of_its_parameters_will_not_do() {
         ),
         ("VectorIndexer", json!({"limit": 10_001}), "`limit`: must be at most 10000"),
     ] {
-        let refused = refusal(directory().path(), name, &with);
-        assert!(refused.starts_with(told), "{name}: {refused}");
+        let refused = open_error(directory().path(), name, &with);
+        assert!(refused.starts_with(expected), "{name}: {refused}");
     }
     let directory = directory();
     let with = json!({"index_key": "HNSW8_PQ4", "distance": "inner_product"});
-    let mut bench = open(directory.path(), "FaissIndexer", &with);
-    let error = call_with(&mut bench, "/index", vec![clip("a", &[&[1.0; 8]])], json!({})).unwrap_err();
-    let told =
-        "parameter `index_key`: `HNSW8_PQ4` works with euclidean distances alone: write `distance: l2`";
-    assert_eq!(error.to_string(), told);
+    let mut executor = open(directory.path(), "FaissIndexer", &with);
+    let error = call_with(&mut executor, "/index", vec![clip("a", &[&[1.0; 8]])], json!({})).unwrap_err();
+    let expected =
+        "parameter `index_key`: `HNSW8_PQ4` supports only euclidean distance: write `distance: l2`";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
-fn annlite_takes_its_own_parameters_and_says_what_it_cannot_do() {
+fn annlite_accepts_its_parameters_and_rejects_unsupported_ones() {
     let directory = directory();
-    let refused = |with: Value| refusal(directory.path(), "AnnLiteIndexer", &with);
+    let refused = |with: Value| open_error(directory.path(), "AnnLiteIndexer", &with);
     assert!(refused(json!({})).contains("`n_dim`: the number of dimensions is required"));
     assert!(refused(json!({"n_dim": 2, "n_components": 1})).starts_with("`n_components`"));
     assert!(refused(json!({"n_dim": 2, "data_path": "x"})).contains("`workspace`"));
-    assert!(refused(json!({"n_dim": 2, "match_args": {"filter": {}}})).contains("only `limit` is known"));
+    assert!(refused(json!({"n_dim": 2, "match_args": {"filter": {}}})).contains("only `limit` is supported"));
     assert!(refused(json!({"n_dim": 2, "max_connection": 1})).starts_with("`max_connection`"));
     let with = json!({"dim": 2, "metric": "ip", "match_args": {"limit": 1}, "columns": [["price", "float"]],
         "ef_construction": 100, "ef_search": 30, "max_connection": 8, "index_traversal_paths": "@c"});
-    let mut bench = open(directory.path(), "AnnLiteIndexer", &with);
-    call(&mut bench, "/index", vec![clip("a", &[&[1.0, 0.0], &[3.0, 0.0]])]);
-    let answer = call(&mut bench, "/search", vec![document("q", &[1.0, 0.0])]);
-    assert_eq!(found(&answer.documents[0]), [("a#1".to_owned(), -2.0)]);
+    let mut executor = open(directory.path(), "AnnLiteIndexer", &with);
+    call(&mut executor, "/index", vec![clip("a", &[&[1.0, 0.0], &[3.0, 0.0]])]);
+    let answer = call(&mut executor, "/search", vec![document("q", &[1.0, 0.0])]);
+    assert_eq!(matches_of(&answer.documents[0]), [("a#1".to_owned(), -2.0)]);
     assert_eq!(answer.documents[0].matches[0].score().unwrap().op_name, "AnnLiteIndexer");
     assert!(refused(json!({"n_dim": 2, "columns": ["price"]})).starts_with("`columns`"));
     let filtered = json!({"filter": {"prize": {"$lt": 1}}});
-    let error = call_with(&mut bench, "/search", NONE, filtered).unwrap_err().to_string();
-    assert!(error.starts_with("parameter `filter`: `prize` is no column"), "{error}");
+    let error = call_with(&mut executor, "/search", NO_DOCUMENTS, filtered).unwrap_err().to_string();
+    assert!(error.starts_with("parameter `filter`: `prize` is not a column"), "{error}");
 }
 
 #[test]
-fn every_executor_of_the_family_documents_every_parameter() {
+fn every_executor_documents_every_parameter() {
     for executor in flowrun_index::EXECUTORS {
         assert!(executor.summary.ends_with('.'), "{}", executor.name);
         for field in executor.fields {

@@ -1,26 +1,26 @@
-//! The promises of the vector index and the document store, kept through the executors alone.
+//! Tests of the vector index and the document store through the executors, without a flow.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod backup;
-mod bench;
+mod compaction;
+mod crash;
 mod damage;
 mod document_store;
 mod durability;
+mod exactness;
 mod expiring;
 mod filter;
+mod harness;
 mod hostile;
 mod index_types;
 mod jina;
-mod killed;
-mod listing;
 mod model;
+mod offline_tool;
 mod opening;
-mod power;
-#[cfg(target_os = "linux")]
-mod products;
-mod reclaim;
+mod power_failure;
+mod reading;
+mod repeated_crashes;
 mod selectivity;
-mod storm;
-mod ties;
-mod tool;
+#[cfg(target_os = "linux")]
+mod sgemm;
 mod vector_indexer;

@@ -1,17 +1,17 @@
-//! Any sequence of calls leaves what a plain map of documents would hold, also across openings.
+//! Model test: after any sequence of calls and reopenings, an executor holds the documents of a plain map.
 
 use std::collections::BTreeMap;
 
 use flowrun_sdk::Document;
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::bench::{NONE, call, call_with, directory, found, open};
+use crate::harness::{NO_DOCUMENTS, call, call_with, directory, matches_of, open};
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Clips with their frames: clip number, one element for each frame.
+    /// Clips with their frames: number of the clip, one vector element per frame.
     Index(Vec<(u8, Vec<u8>)>),
     Update(Vec<(u8, Vec<u8>)>),
     /// Clips, or single frames of them.
@@ -46,7 +46,7 @@ fn documents(clips: &[(u8, Vec<u8>)]) -> Vec<Document> {
         let mut document = Document::new(clip_id(*clip));
         let frame = |(number, element): (usize, &u8)| {
             document
-                .chunk(number)
+                .new_chunk(number)
                 .with_embedding(vec![f32::from(*element), 1.0])
                 .with_text(element.to_string())
         };
@@ -93,7 +93,7 @@ impl Model {
         self.0.retain(|id, _| !id.starts_with(&frame_id(clip, 0)[..7]));
     }
 
-    /// What is found for zero: frames in the order of (element, id).
+    /// The expected matches of a query at zero: frames in the order of (element, id).
     fn ranked(&self) -> Vec<(String, f32)> {
         let mut ranked: Vec<(String, f32)> =
             self.0.iter().map(|(id, element)| (id.clone(), f32::from(*element))).collect();
@@ -102,39 +102,39 @@ impl Model {
     }
 }
 
-/// Makes the call of a step; an update or deletion of what is not there must be harmless too.
-fn make(bench: &mut Bench, step: &Step) {
+/// Executes a step. Updates and deletes of missing documents must have no effect.
+fn execute(executor: &mut ExecutorHarness, step: &Step) {
     match step {
-        Step::Index(clips) => drop(call(bench, "/index", documents(clips))),
-        Step::Update(clips) => drop(call(bench, "/update", documents(clips))),
+        Step::Index(clips) => drop(call(executor, "/index", documents(clips))),
+        Step::Update(clips) => drop(call(executor, "/update", documents(clips))),
         Step::Delete(deleted) => {
             let id = |(clip, frame): &(u8, Option<u8>)| match frame {
                 Some(frame) => frame_id(*clip, usize::from(*frame)),
                 None => clip_id(*clip),
             };
             let ids: Vec<String> = deleted.iter().map(id).collect();
-            call_with(bench, "/delete", NONE, json!({"ids": ids})).unwrap();
+            call_with(executor, "/delete", NO_DOCUMENTS, json!({"ids": ids})).unwrap();
         }
-        Step::Clear => drop(call(bench, "/clear", NONE)),
+        Step::Clear => drop(call(executor, "/clear", NO_DOCUMENTS)),
         Step::Reopen => {}
     }
 }
 
-/// Runs the steps; after each one `check` sees the executor and the model.
-fn run(name: &str, with: &Value, steps: &[Step], mut check: impl FnMut(&mut Bench, &Model)) {
+/// Executes the steps and calls `check` after each.
+fn run(name: &str, with: &Value, steps: &[Step], mut check: impl FnMut(&mut ExecutorHarness, &Model)) {
     let directory = directory();
     let reopen = || open(directory.path(), name, with);
     let mut model = Model::default();
-    let mut bench = Some(reopen());
+    let mut executor = Some(reopen());
     for step in steps {
         if let Step::Reopen = step {
-            // Dropped before the next one is opened: the directory belongs to one at a time.
-            drop(bench.take());
+            // The directory lock must be released before the executor is opened again.
+            drop(executor.take());
         }
-        let bench = bench.get_or_insert_with(reopen);
-        make(bench, step);
+        let executor = executor.get_or_insert_with(reopen);
+        execute(executor, step);
         model.apply(step);
-        check(bench, &model);
+        check(executor, &model);
     }
 }
 
@@ -142,18 +142,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn a_vector_index_holds_what_a_map_would(steps in steps()) {
+    fn a_vector_index_equals_a_map_of_documents(steps in steps()) {
         for index in ["Flat", "HNSW8"] {
             let with = json!({"metric": "euclidean", "access_paths": "@c", "index": index, "fsync": "never"});
-            run("VectorIndexer", &with, &steps, |bench, model| {
+            run("VectorIndexer", &with, &steps, |executor, model| {
                 let query = vec![Document::new("q").with_embedding(vec![0.0, 1.0])];
                 let parameters = json!({"access_paths": "@r", "top_k": 100});
-                let answer = call_with(bench, "/search", query, parameters).unwrap();
-                assert_eq!(found(&answer.documents[0]), model.ranked());
+                let answer = call_with(executor, "/search", query, parameters).unwrap();
+                assert_eq!(matches_of(&answer.documents[0]), model.ranked());
                 for frame in answer.documents[0].matches.iter() {
                     assert_eq!(frame.text, Some(model.0[&frame.id].to_string().into()));
                 }
-                let status = call(bench, "/status", NONE).results;
+                let status = call(executor, "/status", NO_DOCUMENTS).results;
                 let count = json!(model.0.len());
                 assert_eq!((&status["documents"], &status["vectors"]), (&count, &count));
             });
@@ -161,19 +161,19 @@ proptest! {
     }
 
     #[test]
-    fn a_document_store_holds_what_a_map_would(steps in steps()) {
+    fn a_document_store_equals_a_map_of_documents(steps in steps()) {
         let with = json!({"access_paths": "@c", "fsync": "never"});
-        run("DocumentStore", &with, &steps, |bench, model| {
+        run("DocumentStore", &with, &steps, |executor, model| {
             let all = (0..6).flat_map(|clip| (0..4).map(move |frame| Document::new(frame_id(clip, frame))));
             let query = Document { matches: all.collect(), ..Document::new("q") };
-            let answer = call(bench, "/search", vec![query]);
+            let answer = call(executor, "/search", vec![query]);
             let stored: BTreeMap<String, u8> = answer.documents[0]
                 .matches
                 .iter()
                 .map(|frame| (frame.id.clone(), frame.text.as_ref().unwrap().parse().unwrap()))
                 .collect();
             assert_eq!(stored, model.0);
-            assert_eq!(call(bench, "/status", NONE).results["documents"], model.0.len());
+            assert_eq!(call(executor, "/status", NO_DOCUMENTS).results["documents"], model.0.len());
         });
     }
 }

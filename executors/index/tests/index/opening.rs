@@ -1,24 +1,26 @@
-//! What is written decides how it may be opened.
+//! Opening an existing index: settings that must match, locks, read-only openers.
 
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, guard};
 use serde_json::json;
 
-use crate::bench::{NONE, call, directory, document, kind, open, refusal, search, shard_context};
+use crate::harness::{
+    NO_DOCUMENTS, call, directory, document, executor_type, open, open_error, search, shard_context,
+};
 
 #[test]
-fn another_dimension_metric_or_executor_is_refused_with_what_to_type() {
+fn a_mismatched_dimension_metric_or_executor_is_rejected_with_the_remedy() {
     let directory = directory();
     call(
         &mut open(directory.path(), "VectorIndexer", &json!({})),
         "/index",
         vec![document("a", &[1.0, 2.0])],
     );
-    let refused = |with| refusal(directory.path(), "VectorIndexer", &with);
+    let refused = |with| open_error(directory.path(), "VectorIndexer", &with);
     let error = refused(json!({"dimension": 3}));
     assert!(
         error.starts_with("`dimension`: the index in") && error.contains("write `dimension: 2`"),
@@ -29,17 +31,21 @@ fn another_dimension_metric_or_executor_is_refused_with_what_to_type() {
         error.contains("written with `metric: cosine`, not euclidean: write `metric: cosine`"),
         "{error}"
     );
-    let error = refusal(directory.path(), "DocumentStore", &json!({}));
+    let error = open_error(directory.path(), "DocumentStore", &json!({}));
     assert!(error.contains("written by another kind of executor (vectors and documents)"), "{error}");
     open(directory.path(), "VectorIndexer", &json!({"dimension": 2, "metric": "cosine"}));
 }
 
 #[test]
-fn another_number_of_shards_is_refused_by_every_shard() {
+fn a_mismatched_number_of_shards_is_rejected_by_every_shard() {
     let directory = directory();
     let open = |shard, shards| {
-        Bench::new(kind("VectorIndexer"), &json!({}), shard_context(directory.path(), shard, shards))
-            .map(drop)
+        ExecutorHarness::new(
+            executor_type("VectorIndexer"),
+            &json!({}),
+            shard_context(directory.path(), shard, shards),
+        )
+        .map(drop)
     };
     open(0, 2).unwrap();
     open(1, 2).unwrap();
@@ -53,21 +59,21 @@ fn another_number_of_shards_is_refused_by_every_shard() {
 }
 
 #[test]
-fn replicas_must_agree() {
+fn replicas_with_different_settings_are_rejected() {
     let directory = directory();
     let context = shard_context(directory.path(), 0, 1);
-    let replica = |with| Bench::new(kind("VectorIndexer"), &with, context.clone());
+    let replica = |with| ExecutorHarness::new(executor_type("VectorIndexer"), &with, context.clone());
     let _first = replica(json!({})).unwrap();
     assert!(replica(json!({"metric": "euclidean"})).is_err());
     assert!(replica(json!({})).is_ok());
 }
 
 #[test]
-fn a_directory_in_use_is_refused_and_free_again_afterwards() {
+fn a_locked_directory_is_rejected_until_it_is_released() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &json!({}));
-    // What a second process sees: the lock is of the file, not of the process.
-    let error = refusal(directory.path(), "VectorIndexer", &json!({}));
+    let mut executor = open(directory.path(), "VectorIndexer", &json!({}));
+    // Like in another process: the lock belongs to the open file, not to the process.
+    let error = open_error(directory.path(), "VectorIndexer", &json!({}));
     assert!(
         error.starts_with("another process or pod writes in")
             && error.contains("only one at a time can")
@@ -77,11 +83,11 @@ fn a_directory_in_use_is_refused_and_free_again_afterwards() {
     );
     let file = File::open(directory.path().join("0/LOCK")).unwrap();
     assert!(file.try_lock().is_err());
-    call(&mut bench, "/status", NONE);
-    drop(bench);
+    call(&mut executor, "/status", NO_DOCUMENTS);
+    drop(executor);
     file.try_lock().unwrap();
     assert!(
-        refusal(directory.path(), "VectorIndexer", &json!({}))
+        open_error(directory.path(), "VectorIndexer", &json!({}))
             .starts_with("another process or pod writes in")
     );
     drop(file);
@@ -89,14 +95,14 @@ fn a_directory_in_use_is_refused_and_free_again_afterwards() {
 }
 
 #[test]
-fn a_read_only_index_is_opened_beside_who_writes_and_sees_what_comes() {
+fn read_only_openers_follow_a_live_writer() {
     let directory = directory();
     let with = json!({"metric": "euclidean", "fsync": "never"});
     let mut writing = open(directory.path(), "VectorIndexer", &with);
     call(&mut writing, "/index", vec![document("1", &[1.0])]);
-    let context = || Context { read_only: true, ..Context::alone(directory.path().join("0")) };
-    let mut reading = Bench::new(kind("VectorIndexer"), &with, context()).unwrap();
-    let mut another = Bench::new(kind("VectorIndexer"), &with, context()).unwrap();
+    let context = || Context { read_only: true, ..Context::standalone(directory.path().join("0")) };
+    let mut reading = ExecutorHarness::new(executor_type("VectorIndexer"), &with, context()).unwrap();
+    let mut another = ExecutorHarness::new(executor_type("VectorIndexer"), &with, context()).unwrap();
     assert_eq!(
         (search(&mut reading, &[1.0]), search(&mut another, &[1.0])),
         (vec!["1".to_owned()], vec!["1".to_owned()])
@@ -106,29 +112,29 @@ fn a_read_only_index_is_opened_beside_who_writes_and_sees_what_comes() {
     let until = Instant::now() + Duration::from_secs(60);
     for reader in [&mut reading, &mut another] {
         while search(reader, &[1.0]) != ["2"] {
-            assert!(Instant::now() < until, "what was written is not seen");
+            assert!(Instant::now() < until, "a write is not visible");
             std::thread::yield_now();
         }
     }
-    // Who writes may go, and another may come.
+    // The writer may be replaced by another one.
     writing.close().unwrap();
     let mut writing = open(directory.path(), "VectorIndexer", &with);
-    call(&mut writing, "/clear", NONE);
+    call(&mut writing, "/clear", NO_DOCUMENTS);
     while !search(&mut reading, &[1.0]).is_empty() {
-        assert!(Instant::now() < until, "what was removed is still seen");
+        assert!(Instant::now() < until, "deleted documents are still visible");
         std::thread::yield_now();
     }
 }
 
 #[test]
-fn a_read_only_index_leaves_what_is_written_as_it_is() {
+fn read_only_openers_change_no_file() {
     let directory = directory();
     let with = |index: &str| json!({"metric": "euclidean", "index": index, "fsync": "never"});
-    let mut bench = open(directory.path(), "VectorIndexer", &with("HNSW8"));
-    call(&mut bench, "/index", (0..40_u8).map(|n| document(&n.to_string(), &[f32::from(n)])).collect());
-    bench.close().unwrap();
+    let mut executor = open(directory.path(), "VectorIndexer", &with("HNSW8"));
+    call(&mut executor, "/index", (0..40_u8).map(|n| document(&n.to_string(), &[f32::from(n)])).collect());
+    executor.close().unwrap();
     let shard = directory.path().join("0");
-    // Remains that a flow that may write would remove.
+    // A leftover file that a writer would remove.
     File::create(shard.join("vectors-000009.bin")).unwrap();
     let files = || {
         let mut files: Vec<(PathBuf, Vec<u8>)> = std::fs::read_dir(&shard)
@@ -142,27 +148,28 @@ fn a_read_only_index_leaves_what_is_written_as_it_is() {
     };
     let written = files();
     for index in ["IVF2,Flat", "HNSW4", "Flat", "HNSW8"] {
-        let context = Context { read_only: true, ..Context::alone(&shard) };
-        let mut bench = Bench::new(kind("VectorIndexer"), &with(index), context).unwrap();
-        assert_eq!(search(&mut bench, &[7.2])[..2], ["7", "8"], "{index}");
-        assert_eq!(call(&mut bench, "/status", NONE).results["index"], index);
-        bench.close().unwrap();
+        let context = Context { read_only: true, ..Context::standalone(&shard) };
+        let mut executor =
+            ExecutorHarness::new(executor_type("VectorIndexer"), &with(index), context).unwrap();
+        assert_eq!(search(&mut executor, &[7.2])[..2], ["7", "8"], "{index}");
+        assert_eq!(call(&mut executor, "/status", NO_DOCUMENTS).results["index"], index);
+        executor.close().unwrap();
         assert!(files() == written, "{index}");
     }
-    // What is missing is left to who writes.
+    // A missing FAISS index is not written by a reader.
     std::fs::remove_file(shard.join("faiss-000001.index")).unwrap();
-    let context = Context { read_only: true, ..Context::alone(&shard) };
-    let mut bench = Bench::new(kind("VectorIndexer"), &with("HNSW8"), context).unwrap();
-    assert_eq!(search(&mut bench, &[7.2])[..2], ["7", "8"]);
-    bench.close().unwrap();
+    let context = Context { read_only: true, ..Context::standalone(&shard) };
+    let mut executor = ExecutorHarness::new(executor_type("VectorIndexer"), &with("HNSW8"), context).unwrap();
+    assert_eq!(search(&mut executor, &[7.2])[..2], ["7", "8"]);
+    executor.close().unwrap();
     assert!(!shard.join("faiss-000001.index").exists());
 }
 
 #[test]
-fn a_workspace_that_cannot_be_made_is_named() {
+fn a_workspace_that_cannot_be_created_is_named() {
     let directory = directory();
     let blocked = directory.path().join("file");
     File::create(&blocked).unwrap();
-    let error = refusal(&blocked, "VectorIndexer", &json!({}));
+    let error = open_error(&blocked, "VectorIndexer", &json!({}));
     assert!(error.starts_with("cannot make") && error.contains("/file/0"), "{error}");
 }

@@ -1,11 +1,12 @@
-//! What `VectorIndexer` promises for each endpoint.
+//! The endpoints of `VectorIndexer`.
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, Document, Tensor, Value};
 use serde_json::json;
 
-use crate::bench::{
-    NONE, call, call_with, clip, directory, document, failures, found, kind, open, refusal, search,
+use crate::harness::{
+    NO_DOCUMENTS, call, call_with, clip, directory, document, executor_type, failures, matches_of, open,
+    open_error, search,
 };
 
 fn euclidean() -> Value {
@@ -13,20 +14,20 @@ fn euclidean() -> Value {
 }
 
 #[test]
-fn the_nearest_come_first_with_their_documents_and_distances() {
+fn matches_are_stored_documents_with_distances_nearest_first() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &euclidean());
+    let mut executor = open(directory.path(), "VectorIndexer", &euclidean());
     let mut rich = document("far", &[3.0, 4.0]).with_blob(vec![1, 2]).with_uri("far.gif").with_tag("n", 1);
     rich.tensor = Tensor::from_u8(vec![1], vec![9]).ok();
     rich.scores.insert("stale".to_owned(), flowrun_sdk::NamedScore::new(9.0, "x"));
-    let answer = call(&mut bench, "/index", vec![rich, document("near", &[0.0, 1.0])]);
+    let answer = call(&mut executor, "/index", vec![rich, document("near", &[0.0, 1.0])]);
     assert_eq!((answer.documents.len(), &answer.results["indexed"]), (2, &json!(2)));
 
     let mut query = document("q", &[0.0, 0.0]);
     query.adjacency = 1;
     query.matches = [Document::new("earlier")].into_iter().collect();
-    let answer = call(&mut bench, "/search", vec![query]);
-    assert_eq!(found(&answer.documents[0]), [("near".to_owned(), 1.0), ("far".to_owned(), 5.0)]);
+    let answer = call(&mut executor, "/search", vec![query]);
+    assert_eq!(matches_of(&answer.documents[0]), [("near".to_owned(), 1.0), ("far".to_owned(), 5.0)]);
     let far = &answer.documents[0].matches[1];
     let score = &far.scores["euclidean"];
     assert_eq!((score.op_name.as_str(), score.ref_id.as_str(), far.scores.len()), ("VectorIndexer", "q", 1));
@@ -40,27 +41,27 @@ fn every_metric_reports_a_distance() {
         [("cosine", [0.0, 2.0]), ("euclidean", [1.0, 3.0]), ("inner_product", [-1.0, 3.0])]
     {
         let directory = directory();
-        let mut bench = open(directory.path(), "VectorIndexer", &json!({"metric": metric}));
-        call(&mut bench, "/index", vec![document("a", &[0.0, -1.0]), document("b", &[0.0, 1.0])]);
-        let answer = call(&mut bench, "/search", vec![document("q", &[0.0, 2.0])]);
+        let mut executor = open(directory.path(), "VectorIndexer", &json!({"metric": metric}));
+        call(&mut executor, "/index", vec![document("a", &[0.0, -1.0]), document("b", &[0.0, 1.0])]);
+        let answer = call(&mut executor, "/search", vec![document("q", &[0.0, 2.0])]);
         assert_eq!(
-            found(&answer.documents[0]),
+            matches_of(&answer.documents[0]),
             [("b".to_owned(), distances[0]), ("a".to_owned(), distances[1])]
         );
     }
 }
 
 #[test]
-fn writing_an_id_twice_replaces_it_in_one_call_and_in_two() {
+fn writing_an_id_twice_replaces_the_document() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &euclidean());
-    call(&mut bench, "/index", vec![document("a", &[1.0]), document("b", &[2.0]), document("a", &[9.0])]);
-    assert_eq!(search(&mut bench, &[0.0]), ["b", "a"]);
-    call(&mut bench, "/index", vec![document("a", &[0.5]).with_text("new")]);
-    let answer = call(&mut bench, "/search", vec![document("q", &[0.0])]);
-    assert_eq!(found(&answer.documents[0]), [("a".to_owned(), 0.5), ("b".to_owned(), 2.0)]);
+    let mut executor = open(directory.path(), "VectorIndexer", &euclidean());
+    call(&mut executor, "/index", vec![document("a", &[1.0]), document("b", &[2.0]), document("a", &[9.0])]);
+    assert_eq!(search(&mut executor, &[0.0]), ["b", "a"]);
+    call(&mut executor, "/index", vec![document("a", &[0.5]).with_text("new")]);
+    let answer = call(&mut executor, "/search", vec![document("q", &[0.0])]);
+    assert_eq!(matches_of(&answer.documents[0]), [("a".to_owned(), 0.5), ("b".to_owned(), 2.0)]);
     assert_eq!(answer.documents[0].matches[0].text.as_deref(), Some("new"));
-    let status = call(&mut bench, "/status", NONE).results;
+    let status = call(&mut executor, "/status", NO_DOCUMENTS).results;
     assert_eq!(
         (&status["documents"], &status["vectors"], &status["deleted"]),
         (&json!(2), &json!(2), &json!(1))
@@ -68,9 +69,9 @@ fn writing_an_id_twice_replaces_it_in_one_call_and_in_two() {
 }
 
 #[test]
-fn a_document_that_cannot_be_stored_fails_alone() {
+fn a_document_that_cannot_be_stored_fails_without_affecting_others() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &json!({}));
+    let mut executor = open(directory.path(), "VectorIndexer", &json!({}));
     let mut matrix = Document::new("matrix");
     matrix.embedding = Tensor::from_f32(vec![2, 2], vec![1.0; 4]).ok();
     let documents = vec![
@@ -85,15 +86,15 @@ fn a_document_that_cannot_be_stored_fails_alone() {
         document("", &[1.0, 0.0]),
         document(&"x".repeat(20_000), &[1.0, 0.0]),
     ];
-    let answer = call(&mut bench, "/index", documents);
+    let answer = call(&mut executor, "/index", documents);
     assert_eq!((answer.documents.len(), &answer.results["indexed"]), (1, &json!(1)));
     let expected = [
         ("short", "the embedding is empty"),
         ("long", "the embedding has 3 dimensions, the index 2"),
-        ("none.gif", "it has no embedding: put an encoder before this pod"),
+        ("none.gif", "the document has no embedding: put an encoder before this pod"),
         ("nan", "element 0 of the embedding is NaN"),
         ("infinite", "element 1 of the embedding is inf"),
-        ("zero", "it has no direction, and so no cosine"),
+        ("zero", "the embedding is zero: its cosine is not defined"),
         ("matrix", "shape [2, 2]; a vector is needed"),
         ("", "a document without an id"),
         ("xxx", "an id has 20000 bytes, more than the 16384 allowed"),
@@ -103,28 +104,28 @@ fn a_document_that_cannot_be_stored_fails_alone() {
     for ((label, reason), (expected_label, expected_reason)) in failures.iter().zip(expected) {
         assert!(label.starts_with(expected_label) && reason.contains(expected_reason), "{label}: {reason}");
     }
-    assert_eq!(search(&mut bench, &[1.0, 0.0]), ["good"]);
+    assert_eq!(search(&mut executor, &[1.0, 0.0]), ["good"]);
 }
 
 #[test]
-fn of_a_clip_with_one_bad_frame_no_frame_is_stored() {
+fn no_chunk_of_a_root_with_a_bad_chunk_is_stored() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &json!({"access_paths": "@c"}));
+    let mut executor = open(directory.path(), "VectorIndexer", &json!({"access_paths": "@c"}));
     let answer = call(
-        &mut bench,
+        &mut executor,
         "/index",
         vec![clip("bad", &[&[1.0, 1.0, 1.0], &[1.0]]), clip("good", &[&[1.0, 2.0]])],
     );
-    // The clip that failed has no say in the dimension either.
+    // The failed clip does not fix the dimension either.
     assert_eq!((failures(&answer)[0].0.as_str(), &answer.results["indexed"]), ("bad", &json!(1)));
-    assert_eq!(call(&mut bench, "/status", NONE).results["dimension"], 2);
+    assert_eq!(call(&mut executor, "/status", NO_DOCUMENTS).results["dimension"], 2);
 }
 
 #[test]
-fn a_query_that_cannot_be_compared_fails_alone() {
+fn an_invalid_query_fails_without_affecting_others() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &json!({}));
-    call(&mut bench, "/index", vec![document("a", &[1.0, 0.0]), document("b", &[0.0, 1.0])]);
+    let mut executor = open(directory.path(), "VectorIndexer", &json!({}));
+    call(&mut executor, "/index", vec![document("a", &[1.0, 0.0]), document("b", &[0.0, 1.0])]);
     let queries = vec![
         document("first", &[1.0, 0.1]),
         document("zero", &[0.0, 0.0]),
@@ -132,7 +133,7 @@ fn a_query_that_cannot_be_compared_fails_alone() {
         Document::new("none"),
         document("last", &[0.1, 1.0]),
     ];
-    let answer = call(&mut bench, "/search", queries);
+    let answer = call(&mut executor, "/search", queries);
     let labels: Vec<String> = failures(&answer).into_iter().map(|(label, _)| label).collect();
     assert_eq!(labels, ["zero", "long", "none"]);
     let best: Vec<&str> = answer.documents.iter().map(|query| query.matches[0].id.as_str()).collect();
@@ -140,17 +141,17 @@ fn a_query_that_cannot_be_compared_fails_alone() {
 }
 
 #[test]
-fn fewer_frames_leave_no_ghosts() {
+fn indexing_a_root_replaces_all_its_chunks() {
     let directory = directory();
-    let mut bench =
+    let mut executor =
         open(directory.path(), "VectorIndexer", &json!({"access_paths": "@c", "metric": "euclidean"}));
-    call(&mut bench, "/index", vec![clip("a", &[&[1.0], &[2.0], &[3.0]]), clip("ab", &[&[4.0]])]);
+    call(&mut executor, "/index", vec![clip("a", &[&[1.0], &[2.0], &[3.0]]), clip("ab", &[&[4.0]])]);
     let mut frames = |vector: &[f32], documents| {
-        call(&mut bench, "/index", documents);
+        call(&mut executor, "/index", documents);
         let mut query = Document::new("q");
         query.chunks = [document("q#0", vector)].into_iter().collect();
-        let answer = call(&mut bench, "/search", vec![query]);
-        found(&answer.documents[0].chunks[0]).into_iter().map(|(id, _)| id).collect::<Vec<String>>()
+        let answer = call(&mut executor, "/search", vec![query]);
+        matches_of(&answer.documents[0].chunks[0]).into_iter().map(|(id, _)| id).collect::<Vec<String>>()
     };
     assert_eq!(frames(&[0.0], vec![clip("a", &[&[1.5]])]), ["a#0", "ab#0"]);
     assert_eq!(frames(&[0.0], vec![Document::new("a")]), ["ab#0"]);
@@ -158,28 +159,28 @@ fn fewer_frames_leave_no_ghosts() {
 }
 
 #[test]
-fn frames_that_are_sent_one_by_one_do_not_replace_each_other() {
+fn chunks_indexed_as_roots_do_not_replace_each_other() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &euclidean());
+    let mut executor = open(directory.path(), "VectorIndexer", &euclidean());
     for number in 0..3_u8 {
-        let frame = Document::new("clip").chunk(number).with_embedding(vec![f32::from(number)]);
-        call(&mut bench, "/index", vec![frame]);
+        let frame = Document::new("clip").new_chunk(number).with_embedding(vec![f32::from(number)]);
+        call(&mut executor, "/index", vec![frame]);
     }
-    assert_eq!(search(&mut bench, &[0.0]), ["clip#0", "clip#1", "clip#2"]);
+    assert_eq!(search(&mut executor, &[0.0]), ["clip#0", "clip#1", "clip#2"]);
 }
 
 #[test]
-fn chunks_that_name_no_parent_are_replaced_and_deleted_with_the_one_they_are_in() {
+fn chunks_without_parent_id_belong_to_their_document() {
     let directory = directory();
-    let mut bench =
+    let mut executor =
         open(directory.path(), "VectorIndexer", &json!({"access_paths": "@c", "metric": "euclidean"}));
     let read = |ids: &[&str]| {
         let chunks: Vec<Value> = ids.iter().map(|id| json!({"id": id, "embedding": [1.0]})).collect();
         vec![Document::from_json(&json!({"id": "a", "chunks": chunks})).unwrap()]
     };
     let mut left = |endpoint, ids| {
-        call(&mut bench, endpoint, read(ids));
-        call(&mut bench, "/status", NONE).results["vectors"].clone()
+        call(&mut executor, endpoint, read(ids));
+        call(&mut executor, "/status", NO_DOCUMENTS).results["vectors"].clone()
     };
     assert_eq!(left("/index", &["x", "y", "z"]), 3);
     assert_eq!(left("/index", &["y"]), 1);
@@ -187,60 +188,61 @@ fn chunks_that_name_no_parent_are_replaced_and_deleted_with_the_one_they_are_in(
 }
 
 #[test]
-fn deleting_a_clip_deletes_its_frames() {
+fn deleting_a_document_deletes_its_chunks() {
     let directory = directory();
-    let mut bench =
+    let mut executor =
         open(directory.path(), "VectorIndexer", &json!({"access_paths": "@c", "metric": "euclidean"}));
     let clips = ["a", "b", "c"].map(|id| clip(id, &[&[1.0], &[2.0]]));
-    call(&mut bench, "/index", clips.to_vec());
+    call(&mut executor, "/index", clips.to_vec());
     let parameters = json!({"ids": ["a", "b#1", "unheard of", ""]});
-    let answer = call_with(&mut bench, "/delete", vec![Document::new("c")], parameters).unwrap();
+    let answer = call_with(&mut executor, "/delete", vec![Document::new("c")], parameters).unwrap();
     assert_eq!(answer.results["deleted"], 5);
     let paths = json!({"access_paths": "@r"});
-    let answer = call_with(&mut bench, "/search", vec![document("q", &[0.0])], paths).unwrap();
-    assert_eq!(found(&answer.documents[0]), [("b#0".to_owned(), 1.0)]);
-    let wrong = call_with(&mut bench, "/delete", NONE, json!({"ids": "a"})).unwrap_err().to_string();
+    let answer = call_with(&mut executor, "/search", vec![document("q", &[0.0])], paths).unwrap();
+    assert_eq!(matches_of(&answer.documents[0]), [("b#0".to_owned(), 1.0)]);
+    let wrong =
+        call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"ids": "a"})).unwrap_err().to_string();
     assert_eq!(wrong, "parameter `ids`: must be a list, each a text, but is `\"a\"`");
 }
 
 #[test]
-fn updating_inserts_nothing() {
+fn update_inserts_nothing() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &euclidean());
-    let nothing = call(&mut bench, "/update", vec![document("a", &[1.0, 2.0])]);
+    let mut executor = open(directory.path(), "VectorIndexer", &euclidean());
+    let nothing = call(&mut executor, "/update", vec![document("a", &[1.0, 2.0])]);
     assert_eq!((&nothing.results["updated"], &nothing.results["unknown"]), (&json!(0), &json!(1)));
-    call(&mut bench, "/index", vec![document("a", &[1.0])]);
-    let answer = call(&mut bench, "/update", vec![document("b", &[2.0]), document("a", &[3.0])]);
+    call(&mut executor, "/index", vec![document("a", &[1.0])]);
+    let answer = call(&mut executor, "/update", vec![document("b", &[2.0]), document("a", &[3.0])]);
     assert_eq!((&answer.results["updated"], &answer.results["unknown"]), (&json!(1), &json!(1)));
-    let answer = call(&mut bench, "/search", vec![document("q", &[0.0])]);
-    assert_eq!(found(&answer.documents[0]), [("a".to_owned(), 3.0)]);
+    let answer = call(&mut executor, "/search", vec![document("q", &[0.0])]);
+    assert_eq!(matches_of(&answer.documents[0]), [("a".to_owned(), 3.0)]);
 }
 
 #[test]
-fn clearing_leaves_an_empty_index_that_takes_any_vectors() {
+fn a_cleared_index_accepts_another_dimension() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &json!({}));
-    assert_eq!(search(&mut bench, &[1.0, 2.0]), [""; 0]);
-    call(&mut bench, "/index", vec![document("a", &[1.0, 2.0])]);
-    call(&mut bench, "/clear", NONE);
-    assert_eq!(search(&mut bench, &[1.0]), [""; 0]);
-    call(&mut bench, "/index", vec![document("b", &[1.0])]);
-    drop(bench);
-    let mut bench = open(directory.path(), "VectorIndexer", &json!({"dimension": 1}));
-    assert_eq!(search(&mut bench, &[1.0]), ["b"]);
+    let mut executor = open(directory.path(), "VectorIndexer", &json!({}));
+    assert_eq!(search(&mut executor, &[1.0, 2.0]), [""; 0]);
+    call(&mut executor, "/index", vec![document("a", &[1.0, 2.0])]);
+    call(&mut executor, "/clear", NO_DOCUMENTS);
+    assert_eq!(search(&mut executor, &[1.0]), [""; 0]);
+    call(&mut executor, "/index", vec![document("b", &[1.0])]);
+    drop(executor);
+    let mut executor = open(directory.path(), "VectorIndexer", &json!({"dimension": 1}));
+    assert_eq!(search(&mut executor, &[1.0]), ["b"]);
     let names = std::fs::read_dir(directory.path().join("0")).unwrap().count();
     assert_eq!(names, 4, "LOCK, manifest, documents and vectors of one generation");
 }
 
 #[test]
-fn the_request_says_how_many_and_where() {
+fn requests_set_top_k_and_access_paths() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &json!({"limit": 2, "metric": "euclidean"}));
+    let mut executor = open(directory.path(), "VectorIndexer", &json!({"limit": 2, "metric": "euclidean"}));
     let documents = (0..5_u8).map(|number| document(&number.to_string(), &[f32::from(number)])).collect();
-    call(&mut bench, "/index", documents);
-    assert_eq!(search(&mut bench, &[0.0]).len(), 2);
+    call(&mut executor, "/index", documents);
+    assert_eq!(search(&mut executor, &[0.0]).len(), 2);
     let mut count = |parameters| {
-        let answer = call_with(&mut bench, "/search", vec![clip("q", &[&[1.0], &[4.0]])], parameters);
+        let answer = call_with(&mut executor, "/search", vec![clip("q", &[&[1.0], &[4.0]])], parameters);
         answer.map(|answer| {
             answer.documents[0].chunks.iter().map(|chunk| chunk.matches.len()).collect::<Vec<_>>()
         })
@@ -257,41 +259,44 @@ fn the_request_says_how_many_and_where() {
 }
 
 #[test]
-fn matches_found_a_moment_ago_are_no_queries() {
+fn matches_of_the_same_search_are_not_queries() {
     let directory = directory();
-    let mut bench = open(directory.path(), "VectorIndexer", &json!({"exclude": [], "metric": "euclidean"}));
-    call(&mut bench, "/index", vec![document("a", &[1.0]), document("b", &[2.0])]);
+    let mut executor =
+        open(directory.path(), "VectorIndexer", &json!({"exclude": [], "metric": "euclidean"}));
+    call(&mut executor, "/index", vec![document("a", &[1.0]), document("b", &[2.0])]);
     let queries = vec![document("q", &[0.0]), document("r", &[9.0])];
-    let answer = call_with(&mut bench, "/search", queries, json!({"access_paths": "@r,m"})).unwrap();
+    let answer = call_with(&mut executor, "/search", queries, json!({"access_paths": "@r,m"})).unwrap();
     let best = |query: &Document| (query.matches[0].id.clone(), query.matches[0].matches.len());
     assert_eq!(best(&answer.documents[0]), ("a".to_owned(), 0));
     assert_eq!(best(&answer.documents[1]), ("b".to_owned(), 0));
 }
 
 #[test]
-fn a_read_only_index_finds_and_refuses_to_change() {
+fn a_read_only_index_serves_searches_and_rejects_writes() {
     let directory = directory();
-    let context = || Context { read_only: true, ..Context::alone(directory.path().join("0")) };
-    let read_only = || Bench::new(kind("VectorIndexer"), &json!({}), context());
+    let context = || Context { read_only: true, ..Context::standalone(directory.path().join("0")) };
+    let read_only = || ExecutorHarness::new(executor_type("VectorIndexer"), &json!({}), context());
     let absent = read_only().err().unwrap().to_string();
     assert!(absent.starts_with("there is no index in") && absent.contains("`read_only`"), "{absent}");
     assert!(!directory.path().join("0").exists());
     call(&mut open(directory.path(), "VectorIndexer", &json!({})), "/index", vec![document("a", &[1.0])]);
-    let mut bench = read_only().unwrap();
+    let mut executor = read_only().unwrap();
     for endpoint in ["/index", "/update", "/delete", "/clear"] {
-        let error =
-            call_with(&mut bench, endpoint, vec![document("a", &[2.0])], json!({})).unwrap_err().to_string();
+        let error = call_with(&mut executor, endpoint, vec![document("a", &[2.0])], json!({}))
+            .unwrap_err()
+            .to_string();
         let expected = format!("`{endpoint}` would change the data of `pod`, which is `read_only: true`");
         assert_eq!(error, expected);
     }
-    assert_eq!(search(&mut bench, &[1.0]), ["a"]);
+    assert_eq!(search(&mut executor, &[1.0]), ["a"]);
 }
 
 #[test]
 fn replicas_share_one_index() {
     let directory = directory();
-    let context = Context::alone(directory.path());
-    let replica = || Bench::new(kind("VectorIndexer"), &euclidean(), context.clone()).unwrap();
+    let context = Context::standalone(directory.path());
+    let replica =
+        || ExecutorHarness::new(executor_type("VectorIndexer"), &euclidean(), context.clone()).unwrap();
     let (mut first, mut second) = (replica(), replica());
     call(&mut first, "/index", vec![document("a", &[1.0])]);
     assert_eq!(search(&mut second, &[1.0]), ["a"]);
@@ -301,20 +306,20 @@ fn replicas_share_one_index() {
 }
 
 #[test]
-fn searches_beside_writes_see_each_document_once_and_whole() {
-    // A graph proposes rows that a search that began before them does not see.
+fn searches_concurrent_with_writes_see_each_document_once_and_complete() {
+    // A graph may propose rows that were added after the search began.
     for index in ["Flat", "HNSW8"] {
-        search_beside_writes(index);
+        search_during_writes(index);
     }
 }
 
-fn search_beside_writes(index: &str) {
+fn search_during_writes(index: &str) {
     let directory = directory();
-    let context = Context::alone(directory.path());
+    let context = Context::standalone(directory.path());
     let with = json!({"metric": "euclidean", "fsync": "never", "index": index});
-    let replica = || Bench::new(kind("VectorIndexer"), &with, context.clone()).unwrap();
+    let replica = || ExecutorHarness::new(executor_type("VectorIndexer"), &with, context.clone()).unwrap();
     let mut writer = replica();
-    // The vector and the text of a document always belong together.
+    // Vector and text of a document have the same version.
     let version = |number: u8| {
         let document = |id: u8| {
             document(&id.to_string(), &[f32::from(id), f32::from(number)]).with_text(number.to_string())
@@ -345,19 +350,21 @@ fn search_beside_writes(index: &str) {
 }
 
 #[test]
-fn misspelt_and_impossible_parameters_are_refused() {
+fn misspelt_and_invalid_parameters_are_rejected() {
     let directory = directory();
-    let refusal = |with| refusal(directory.path(), "VectorIndexer", &with);
-    assert_eq!(refusal(json!({"metrix": "cosine"})), "unknown parameter `metrix`");
+    let open_error = |with| open_error(directory.path(), "VectorIndexer", &with);
+    assert_eq!(open_error(json!({"metrix": "cosine"})), "unknown parameter `metrix`");
     assert!(
-        refusal(json!({"metric": "manhattan"})).contains("must be `cosine`, `euclidean` or `inner_product`")
+        open_error(json!({"metric": "manhattan"}))
+            .contains("must be `cosine`, `euclidean` or `inner_product`")
     );
-    assert!(refusal(json!({"dimension": 0})).contains("must be from 1 to 65536, but is 0"));
-    assert!(refusal(json!({"top_k": 10_001})).contains("must be at most 10000"));
-    assert!(refusal(json!({"exclude": ["pixels"]})).contains("`tensor`"));
-    assert!(refusal(json!({"index": "Flat", "n_probe": 4})).contains("`Flat` has no lists to probe"));
+    assert!(open_error(json!({"dimension": 0})).contains("must be from 1 to 65536, but is 0"));
+    assert!(open_error(json!({"top_k": 10_001})).contains("must be at most 10000"));
+    assert!(open_error(json!({"exclude": ["pixels"]})).contains("`tensor`"));
+    assert!(open_error(json!({"index": "Flat", "n_probe": 4})).contains("`Flat` has no lists to probe"));
     assert!(
-        refusal(json!({"index": "IVF4,Flat", "ef_search": 4})).contains("`IVF4,Flat` has no graph to search")
+        open_error(json!({"index": "IVF4,Flat", "ef_search": 4}))
+            .contains("`IVF4,Flat` has no graph to search")
     );
-    assert!(!directory.path().join("0").exists(), "what is refused leaves nothing behind");
+    assert!(!directory.path().join("0").exists(), "a rejected index creates no files");
 }

@@ -5,24 +5,24 @@ use std::path::Path;
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorError, Instance,
-    Tensor, parse, tracing,
+    Tensor, parse_parameters, tracing,
 };
 use half::f16;
 
-use super::Pictures;
+use super::PreprocessImage;
 use super::parameters::{OnnxImageEncoderParameters, Scale};
 use super::plan::Plan;
 use super::readying::{Batch, Number, Readying};
 use crate::session::{ElementType, Feed, Model, ModelError, Options};
 
 /// Makes an `OnnxImageEncoder`.
-pub(super) fn create<P: Pictures>(build: &Build) -> Result<Instance, BuildError> {
-    let with: OnnxImageEncoderParameters = parse(build)?;
+pub(super) fn create<P: PreprocessImage>(build: &Build) -> Result<Instance, BuildError> {
+    let with: OnnxImageEncoderParameters = parse_parameters(build)?;
     if with.minibatch_size == 0 {
         return Err(BuildError::parameter("minibatch_size", "must be at least 1"));
     }
     let threads = build.context.threads.max(1);
-    // With one thread there is nothing to run beside it.
+    // RawParameters one thread there is nothing to run beside it.
     let beside = with.num_worker_preprocess.unwrap_or_default().min(threads - 1);
     let path = build.context.resolve(&with.model_path);
     let options = Options { threads: threads - beside, device: with.device, ..Options::default() };
@@ -75,7 +75,7 @@ fn fixed(
 }
 
 fn told(path: &Path, model: &Model, plan: &Plan) {
-    let [height, width] = plan.wanted.size;
+    let [height, width] = plan.image_input.size;
     tracing::info!(
         model = %path.display(),
         runtime = model.runtime().backend().label(),
@@ -94,7 +94,7 @@ struct Make {
 }
 
 impl Make {
-    fn encoder<P: Pictures, T: Number>(self, model: Model, plan: Plan) -> Instance {
+    fn encoder<P: PreprocessImage, T: Number>(self, model: Model, plan: Plan) -> Instance {
         let preparing = if self.beside > 0 { self.beside } else { self.threads };
         let dimension = plan.vectors.dimension();
         let readying = Readying::<P, T>::new(&plan, self.with.tensors, preparing);
@@ -105,7 +105,7 @@ impl Make {
             is_beside: self.beside > 0,
             with: self.with,
         };
-        Instance::thread(encoder).embedding(dimension)
+        Instance::new(encoder).with_output_dimension(dimension)
     }
 }
 
@@ -118,13 +118,13 @@ struct Encoder<P, T> {
     with: OnnxImageEncoderParameters,
 }
 
-impl<P: Pictures, T: Number> Executor for Encoder<P, T> {
+impl<P: PreprocessImage, T: Number> Executor for Encoder<P, T> {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let drops = call.parameter("drop_image_content")?.unwrap_or(self.with.drop_image_content);
         let size = call.parameter("minibatch_size")?.unwrap_or(self.with.minibatch_size).max(1);
         let paths: AccessPaths = call.access_paths(&self.with.access_paths)?.into_owned();
         let budget = call.budget();
-        call.each_together(
+        call.for_each_batch(
             &paths,
             |documents| self.encode(documents, size, &budget),
             |document, vector| {
@@ -140,7 +140,7 @@ impl<P: Pictures, T: Number> Executor for Encoder<P, T> {
 
 type Vectors = Vec<Result<Vec<f32>, ExecutorError>>;
 
-impl<P: Pictures, T: Number> Encoder<P, T> {
+impl<P: PreprocessImage, T: Number> Encoder<P, T> {
     fn encode(
         &mut self,
         documents: &[&Document],

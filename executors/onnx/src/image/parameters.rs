@@ -2,28 +2,10 @@
 
 use std::path::PathBuf;
 
-use flowrun_sdk::{AccessPaths, Kind, Parameter, Value, choice};
+use flowrun_sdk::{AccessPaths, Parameter, ParameterKind, ResamplingFilter, Value, choice};
 
 use super::preset::Preset;
 use crate::session::Device;
-
-choice! {
-    /// How pixels between pixels are made up. The names are Pillow's.
-    pub enum Filter {
-        /// The nearest pixel.
-        Nearest = "nearest",
-        /// Mean of the pixels.
-        Box = "box",
-        /// Straight lines between pixels.
-        Bilinear = "bilinear",
-        /// Sharper than bilinear, without ringing.
-        Hamming = "hamming",
-        /// Cubic curves.
-        Bicubic = "bicubic",
-        /// Windowed sinc with three lobes.
-        Lanczos = "lanczos",
-    }
-}
 
 choice! {
     /// The order of the axes of a model's input.
@@ -64,7 +46,7 @@ choice! {
 choice! {
     /// What the tensors of documents hold.
     pub(crate) enum Tensors {
-        /// Pictures, which are scaled, cut and normalised as all others.
+        /// PreprocessImage, which are scaled, cut and normalised as all others.
         Picture = "picture",
         /// What the model takes: crafters made it ready.
         Input = "input",
@@ -78,7 +60,8 @@ choice! {
 pub(crate) struct Size(pub(crate) [u32; 2]);
 
 impl Parameter for Size {
-    const KIND: Kind = Kind::Other("a number of pixels, or height and width as in `[224, 224]`");
+    const KIND: ParameterKind =
+        ParameterKind::Other("a number of pixels, or height and width as in `[224, 224]`");
 
     fn parse(value: &Value) -> Option<Self> {
         let sides = <[u32; 2]>::parse(value).or_else(|| u32::parse(value).map(|side| [side; 2]));
@@ -107,7 +90,7 @@ flowrun_sdk::parameters! {
         /// stretched to `size`.
         resize: Option<u32> = None,
         /// How pictures are scaled.
-        filter: Option<Filter> = None,
+        filter: Option<ResamplingFilter> = None,
         /// What the bytes of a picture become.
         scale: Option<Scale> = None,
         /// Taken away from red, green and blue, in the numbers of `scale`.
@@ -129,7 +112,7 @@ flowrun_sdk::parameters! {
         tensors_channels_first: bool = false,
         /// Whether pictures are dropped once they are encoded.
         drop_image_content: bool = false,
-        /// Pictures that go through the model at once, at the most.
+        /// PreprocessImage that go through the model at once, at the most.
         minibatch_size: usize = 32,
         /// Threads that make the next pictures ready while the model runs; they are taken from the replica's share of
         /// the machine. Null: decoding and the model take turns, and each has the whole share.

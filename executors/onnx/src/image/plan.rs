@@ -3,7 +3,7 @@
 
 use flowrun_sdk::BuildError;
 
-use super::Wanted;
+use super::ImageInput;
 use super::parameters::{Layout, OnnxImageEncoderParameters, Scale, Size};
 use super::preset::{Habit, Resize};
 use super::vectors::{Shaped, Vectors};
@@ -12,7 +12,7 @@ use crate::session::{ElementType, Model, Port};
 /// What is done with a picture.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    pub(super) wanted: Wanted,
+    pub(super) image_input: ImageInput,
     pub(super) scale: Scale,
     pub(super) mean: [f32; 3],
     pub(super) std: [f32; 3],
@@ -42,7 +42,7 @@ impl Plan {
         if std.contains(&0.0) {
             return Err(wrong("std", "must not be 0".to_owned()));
         }
-        let wanted = Wanted {
+        let image_input = ImageInput {
             size,
             shorter_side,
             filter: with.filter.unwrap_or(habit.filter),
@@ -66,7 +66,7 @@ impl Plan {
         let (input, element_type, batch) =
             (input.name.clone(), input.element_type, input.shape.first().copied().flatten());
         Ok(Self {
-            wanted,
+            image_input,
             scale,
             mean,
             std,
@@ -80,14 +80,14 @@ impl Plan {
 
     /// Numbers of one picture.
     pub(super) fn numbers(&self) -> usize {
-        let [height, width] = self.wanted.size;
+        let [height, width] = self.image_input.size;
         3 * height as usize * width as usize
     }
 
     /// The shape of a batch.
     pub(super) fn shape(&self, pictures: usize) -> Vec<usize> {
-        let [height, width] = self.wanted.size.map(|side| side as usize);
-        if self.wanted.channels_first {
+        let [height, width] = self.image_input.size.map(|side| side as usize);
+        if self.image_input.channels_first {
             vec![pictures, 3, height, width]
         } else {
             vec![pictures, height, width, 3]

@@ -1,8 +1,8 @@
 //! What well-known models want of pictures.
 
-use flowrun_sdk::choice;
+use flowrun_sdk::{ResamplingFilter, choice};
 
-use super::parameters::{Filter, Scale};
+use super::parameters::Scale;
 
 choice! {
     /// Models by the name that people call them.
@@ -25,7 +25,7 @@ pub(super) struct Habit {
     pub(super) side: Option<u32>,
     /// The shorter side before cutting.
     pub(super) resize: Resize,
-    pub(super) filter: Filter,
+    pub(super) filter: ResamplingFilter,
     pub(super) scale: Scale,
     pub(super) mean: [f32; 3],
     pub(super) std: [f32; 3],
@@ -55,7 +55,7 @@ impl Habit {
         let plain = Self {
             side: None,
             resize: Resize::Stretch,
-            filter: Filter::Bilinear,
+            filter: ResamplingFilter::Bilinear,
             scale: Scale::Unit,
             mean: [0.0; 3],
             std: [1.0; 3],
@@ -68,10 +68,17 @@ impl Habit {
             }
             Some(Preset::Clip) => {
                 let (mean, std) = CLIP;
-                Self { side: Some(224), resize: Resize::ToSize, filter: Filter::Bicubic, mean, std, ..plain }
+                Self {
+                    side: Some(224),
+                    resize: Resize::ToSize,
+                    filter: ResamplingFilter::Bicubic,
+                    mean,
+                    std,
+                    ..plain
+                }
             }
             Some(Preset::Keras) => {
-                Self { side: Some(224), filter: Filter::Nearest, scale: Scale::Signed, ..plain }
+                Self { side: Some(224), filter: ResamplingFilter::Nearest, scale: Scale::Signed, ..plain }
             }
         }
     }

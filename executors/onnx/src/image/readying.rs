@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use super::parameters::{Scale, Tensors};
 use super::plan::Plan;
-use super::{Pictures, Tables};
+use super::{LookupTables, PreprocessImage};
 use crate::session::Elements;
 
 /// A number that a model reads pictures in.
@@ -57,7 +57,7 @@ impl Number for u8 {
 pub(super) struct Readying<P, T> {
     /// One for each thread.
     preparers: Vec<P>,
-    tables: Box<Tables<T>>,
+    tables: Box<LookupTables<T>>,
     numbers: usize,
     shape: Vec<usize>,
     tensors: Tensors,
@@ -76,10 +76,10 @@ impl<T> Default for Batch<T> {
     }
 }
 
-impl<P: Pictures, T: Number> Readying<P, T> {
+impl<P: PreprocessImage, T: Number> Readying<P, T> {
     /// On so many threads.
     pub(super) fn new(plan: &Plan, tensors: Tensors, threads: usize) -> Self {
-        let preparers = (0..threads.max(1)).map(|_| P::new(plan.wanted)).collect();
+        let preparers = (0..threads.max(1)).map(|_| P::new(plan.image_input)).collect();
         let shape = plan.shape(1).split_off(1);
         Self { preparers, tables: Box::new(tables(plan)), numbers: plan.numbers(), shape, tensors }
     }
@@ -105,7 +105,7 @@ impl<P: Pictures, T: Number> Readying<P, T> {
                 };
                 *result = match document.tensor.as_ref().filter(is_taken) {
                     Some(tensor) => taken(tensor, shape, place),
-                    None => preparer.prepare(document, budget, tables, place),
+                    None => preparer.preprocess(document, budget, tables, place),
                 };
             }
         };
@@ -150,7 +150,7 @@ fn taken<T: Number>(tensor: &Tensor, shape: &[usize], place: &mut [T]) -> Result
 }
 
 /// The number for every byte of every colour, computed in the steps and the precision of the references.
-fn tables<T: Number>(plan: &Plan) -> Tables<T> {
+fn tables<T: Number>(plan: &Plan) -> LookupTables<T> {
     let channel = |mean: f32, std: f32| {
         std::array::from_fn(|byte| {
             #[expect(clippy::cast_precision_loss, reason = "a byte")]

@@ -61,6 +61,11 @@ pub enum RuntimeError {
         START_MAX.as_secs()
     )]
     Hangs,
+    /// No library was found, and this build has no other backend.
+    #[error(
+        "no library of ONNX Runtime was found, and this flowrun was built without tract: `flowrun doctor --fix` fetches ONNX Runtime"
+    )]
+    NoLibrary,
     /// It came back with an error.
     #[error("ONNX Runtime did not start: {0}")]
     Failed(String),
@@ -145,11 +150,21 @@ fn chosen() -> Result<Runtime, RuntimeError> {
             Err(error) => tracing::warn!(library = %candidate.path.display(), "cannot be used: {error}"),
         }
     }
+    start_without_library()
+}
+
+#[cfg(feature = "tract")]
+fn start_without_library() -> Result<Runtime, RuntimeError> {
     tracing::warn!(
         "there is no ONNX Runtime here, models run on tract, several times slower: `flowrun doctor --fix` fetches it"
     );
     ort::set_api(ort_tract::api());
     started(Backend::Tract)
+}
+
+#[cfg(not(feature = "tract"))]
+fn start_without_library() -> Result<Runtime, RuntimeError> {
+    Err(RuntimeError::NoLibrary)
 }
 
 fn started(backend: Backend) -> Result<Runtime, RuntimeError> {

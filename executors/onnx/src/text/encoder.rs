@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorError, Instance,
-    Tensor, parse,
+    Tensor, parse_parameters,
 };
 
-use super::clip::CONTEXT;
 use super::model::TextModel;
 use super::parameters::{OnnxTextEncoderParameters, Preset};
 use super::pooling::Pooling;
 use super::settings::Settings;
 use super::signature::Signature;
-use super::tokenizer::{TextTokenizer, Tokens};
+use super::tokenizer::TextTokenizer;
+use super::tokens::{CLIP_CONTEXT, Tokens};
 use crate::session::{Model, ModelError, Options};
 
 /// What a tokenizer is called that lies beside its model.
@@ -24,7 +24,7 @@ const TRIED_MAX: usize = 1024;
 
 /// Makes an `OnnxTextEncoder`.
 pub(super) fn create(build: &Build) -> Result<Instance, BuildError> {
-    let with: OnnxTextEncoderParameters = parse(build)?;
+    let with: OnnxTextEncoderParameters = parse_parameters(build)?;
     let path = model_file(build.context.resolve(&with.model_path));
     let beside = home(&path);
     let settings = Settings::read(beside);
@@ -53,12 +53,12 @@ pub(super) fn create(build: &Build) -> Result<Instance, BuildError> {
         access_paths: with.access_paths,
     };
     let dimension = encoder.try_out(&path, with.dimension)?;
-    Ok(Instance::thread(encoder).embedding(Some(dimension)))
+    Ok(Instance::new(encoder).with_output_dimension(Some(dimension)))
 }
 
 /// Tokens of a text at the most; what has a fixed number of places can be given no more.
 fn length_max(with: &OnnxTextEncoderParameters, settings: Settings, signature: &Signature) -> Option<usize> {
-    let wanted = with.max_length.or(settings.length_max).or(with.preset.map(|Preset::Clip| CONTEXT));
+    let wanted = with.max_length.or(settings.length_max).or(with.preset.map(|Preset::Clip| CLIP_CONTEXT));
     signature.length.map(|length| length.min(wanted.unwrap_or(length))).or(wanted)
 }
 
@@ -112,7 +112,7 @@ impl Executor for OnnxTextEncoder {
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let budget = call.budget();
         let minibatch_size = call.parameter("minibatch_size")?.unwrap_or(self.minibatch_size).max(1);
-        call.each_together(
+        call.for_each_batch(
             &paths,
             |documents| self.encode(documents, minibatch_size, &budget),
             |document, vector| document.embedding = Some(Tensor::vector(vector)),

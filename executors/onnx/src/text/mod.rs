@@ -3,6 +3,7 @@
 //! The way of a call: every text is cut into tokens; texts of about one length go through the model together; what comes
 //! out is pooled into a vector for each. Deliberately not here: languages, and training.
 
+#[cfg(feature = "tokenizers")]
 mod clip;
 mod encoder;
 mod model;
@@ -10,7 +11,12 @@ mod parameters;
 mod pooling;
 mod settings;
 mod signature;
+#[cfg(feature = "tokenizers")]
 mod tokenizer;
+#[cfg(not(feature = "tokenizers"))]
+#[path = "no_tokenizer.rs"]
+mod tokenizer;
+mod tokens;
 
 use flowrun_sdk::ExecutorType;
 
@@ -21,5 +27,5 @@ pub const ONNX_TEXT_ENCODER: ExecutorType = ExecutorType::new::<parameters::Onnx
     encoder::create,
 );
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tokenizers"))]
 mod tests;

@@ -4,7 +4,7 @@ use crate::session::{Elements, Feed, Fetched, Model, ModelError};
 
 use super::pooling::Pooling;
 use super::signature::{Role, Signature};
-use super::tokenizer::Tokens;
+use super::tokens::Tokens;
 use crate::unit::normalize;
 
 /// A model for texts.

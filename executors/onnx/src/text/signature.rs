@@ -2,7 +2,7 @@
 
 use crate::session::{ElementType, ModelError, Port};
 
-use super::tokenizer::Tokens;
+use super::tokens::Tokens;
 
 /// What an input is told of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

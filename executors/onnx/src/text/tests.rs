@@ -8,7 +8,7 @@ mod models;
 
 use std::path::Path;
 
-use flowrun_sdk::testing::Bench;
+use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Answer, Context, Document, Value};
 use serde_json::json;
 
@@ -66,12 +66,12 @@ fn tokens_for_clip_are_those_of_its_own_tokenizer() {
     assert!(repaired <= 20, "{repaired} texts are repaired by ftfy and not here");
 }
 
-fn encoder(with: &Value) -> Bench {
-    Bench::new(&ONNX_TEXT_ENCODER, with, Context::alone(".")).unwrap()
+fn encoder(with: &Value) -> ExecutorHarness {
+    ExecutorHarness::new(&ONNX_TEXT_ENCODER, with, Context::standalone(".")).unwrap()
 }
 
 fn refused(with: &Value) -> String {
-    Bench::new(&ONNX_TEXT_ENCODER, with, Context::alone(".")).err().unwrap().to_string()
+    ExecutorHarness::new(&ONNX_TEXT_ENCODER, with, Context::standalone(".")).err().unwrap().to_string()
 }
 
 fn embeddings(answer: &Answer) -> Vec<Vec<f32>> {

@@ -5,19 +5,11 @@ use std::path::Path;
 use flowrun_sdk::{BuildError, ExecutorError, guard};
 use tokenizers::{PostProcessor as _, Tokenizer, TruncationDirection, TruncationParams};
 
-use super::clip::{self, ClipTokenizer};
+use super::clip::ClipTokenizer;
+use super::tokens::{self, Tokens};
 
 /// The largest `tokenizer.json`. Those of vocabularies for all languages have 17 MB.
 const FILE_BYTES_MAX: u64 = 256 << 20;
-
-/// The tokens of a text, special ones among them, without padding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tokens {
-    /// Their numbers.
-    pub ids: Vec<u32>,
-    /// Which part of a pair each belongs to; of a text alone, most often 0.
-    pub types: Vec<u32>,
-}
 
 /// What cuts texts into tokens.
 pub(super) struct TextTokenizer {
@@ -65,7 +57,7 @@ impl TextTokenizer {
 
     /// CLIP's.
     pub(super) fn clip(length_max: Option<usize>) -> Result<Self, BuildError> {
-        let length_max = length_max.unwrap_or(clip::CONTEXT);
+        let length_max = length_max.unwrap_or(tokens::CLIP_CONTEXT);
         if length_max < 2 {
             return Err(BuildError::parameter("max_length", "must be more than 1: a start and an end"));
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flowrun_sdk::{Build, BuildError, Context, ExecutorType, Instance, Value, parse};
+use flowrun_sdk::{Build, BuildError, Context, ExecutorType, Instance, Value, parse_parameters};
 use serde_json::{Map, json};
 
 use crate::recipe::Recipe;
@@ -47,7 +47,7 @@ pub const PYTHON_EXECUTOR: ExecutorType = ExecutorType::new::<PythonParameters>(
 );
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let parameters: PythonParameters = parse(build)?;
+    let parameters: PythonParameters = parse_parameters(build)?;
     let context = &build.context;
     let directory = std::path::absolute(&context.directory).unwrap_or_else(|_| context.directory.clone());
     let python = interpreter(parameters.python.as_deref(), &directory)

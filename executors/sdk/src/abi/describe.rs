@@ -1,7 +1,7 @@
 //! What a library offers, as JSON that the compiler writes from the tables.
 
 use super::text::Text;
-use crate::{ExecutorType, Fallback, Field, Kind};
+use crate::{DefaultValue, ExecutorType, ParameterField, ParameterKind};
 
 /// Writes the JSON of a note.
 pub(super) const fn describe<const N: usize>(types: &[ExecutorType], name: &str, version: &str) -> Text<N> {
@@ -52,19 +52,19 @@ const fn executor<const N: usize>(text: &mut Text<N>, kind: &ExecutorType) {
     text.raw("]}");
 }
 
-const fn parameter<const N: usize>(text: &mut Text<N>, field: &Field) {
+const fn parameter<const N: usize>(text: &mut Text<N>, field: &ParameterField) {
     text.raw("{\"name\":");
     text.string(field.name);
     text.raw(",");
     form(text, &field.kind);
     match field.default {
-        Fallback::Required => {
+        DefaultValue::Required => {
             text.key("required");
             text.raw("true");
         }
-        Fallback::Made { written, .. } | Fallback::Told(written) => {
+        DefaultValue::Expression { source, .. } | DefaultValue::Text(source) => {
             text.key("default");
-            text.string(plain(written));
+            text.string(plain(source));
         }
     }
     text.key("doc");
@@ -73,47 +73,47 @@ const fn parameter<const N: usize>(text: &mut Text<N>, field: &Field) {
 }
 
 /// The entries of an object that say what values there are.
-const fn form<const N: usize>(text: &mut Text<N>, kind: &Kind) {
+const fn form<const N: usize>(text: &mut Text<N>, kind: &ParameterKind) {
     text.raw("\"type\":");
     match kind {
-        Kind::Boolean => text.string("boolean"),
-        Kind::Integer { least, most } => {
+        ParameterKind::Boolean => text.string("boolean"),
+        ParameterKind::Integer { min, max } => {
             text.string("integer");
             text.key("least");
-            if *least < 0 {
+            if *min < 0 {
                 text.raw("-");
             }
-            text.number(least.unsigned_abs());
+            text.number(min.unsigned_abs());
             text.key("most");
-            text.number(*most);
+            text.number(*max);
         }
-        Kind::Number => text.string("number"),
-        Kind::Text => text.string("text"),
-        Kind::Path => text.string("path"),
-        Kind::Seconds => text.string("seconds"),
-        Kind::AccessPaths => text.string("access_paths"),
-        Kind::Choice(choices) => {
+        ParameterKind::Number => text.string("number"),
+        ParameterKind::Text => text.string("text"),
+        ParameterKind::Path => text.string("path"),
+        ParameterKind::Seconds => text.string("seconds"),
+        ParameterKind::AccessPaths => text.string("access_paths"),
+        ParameterKind::Choice(choices) => {
             text.string("choice");
             text.key("words");
             words(text, choices);
         }
-        Kind::Optional(kind) => {
+        ParameterKind::Optional(kind) => {
             text.string("optional");
             of(text, kind);
         }
-        Kind::List(kind) => {
+        ParameterKind::List(kind) => {
             text.string("list");
             of(text, kind);
         }
-        Kind::Array(kind, length) => {
+        ParameterKind::Array(kind, length) => {
             text.string("array");
             of(text, kind);
             text.key("length");
             text.number(*length as u64);
         }
-        Kind::Mapping => text.string("mapping"),
-        Kind::Any => text.string("any"),
-        Kind::Other(meant) => {
+        ParameterKind::Mapping => text.string("mapping"),
+        ParameterKind::Any => text.string("any"),
+        ParameterKind::Other(meant) => {
             text.string("other");
             text.key("meant");
             text.string(meant);
@@ -121,7 +121,7 @@ const fn form<const N: usize>(text: &mut Text<N>, kind: &Kind) {
     }
 }
 
-const fn of<const N: usize>(text: &mut Text<N>, kind: &Kind) {
+const fn of<const N: usize>(text: &mut Text<N>, kind: &ParameterKind) {
     text.key("of");
     text.raw("{");
     form(text, kind);
@@ -220,8 +220,8 @@ mod tests {
 
     const TYPES: &[ExecutorType] =
         &[ExecutorType::new::<Sample>("Sample", "Does\n nothing.", |_| Err(BuildError::failed("no")))
-            .also(&["S"])
-            .storing()];
+            .with_aliases(&["S"])
+            .with_storage()];
     const LENGTH: usize = describe::<0>(TYPES, "mine", "1.2.3").length;
     const TEXT: Text<LENGTH> = describe(TYPES, "mine", "1.2.3");
 

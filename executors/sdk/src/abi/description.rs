@@ -65,11 +65,11 @@ pub enum DescribedKind {
     /// An integer between two bounds, both included.
     Integer {
         /// The smallest.
-        #[serde(default = "least")]
-        least: i64,
+        #[serde(rename = "least", default = "min")]
+        min: i64,
         /// The largest.
-        #[serde(default = "most")]
-        most: u64,
+        #[serde(rename = "most", default = "max")]
+        max: u64,
     },
     /// A finite number.
     Number,
@@ -115,10 +115,10 @@ pub enum DescribedKind {
     },
 }
 
-const fn least() -> i64 {
+const fn min() -> i64 {
     i64::MIN
 }
 
-const fn most() -> u64 {
+const fn max() -> u64 {
     u64::MAX
 }

@@ -17,10 +17,10 @@ use super::table::{
     FLOWRUN_INTERNAL, FLOWRUN_OK, FLOWRUN_ORDER_ASCENDING, FLOWRUN_ORDER_DESCENDING, FLOWRUN_PANIC,
     FLOWRUN_PARAMETER, FlowrunBuild, FlowrunBytes, FlowrunCall, FlowrunHost, FlowrunMade,
 };
-use crate::context::shared_by;
+use crate::context::shared_state_for;
 use crate::{
-    Answer, AsyncExecutor, Build, BuildError, Call, Cancellation, Context, Endpoints, Executor,
-    ExecutorError, Health, Instance, MetricKind, Metrics, Order, Worker, wait, wire,
+    Answer, AsyncExecutor, BoxedExecutor, Build, BuildError, Call, Cancellation, Context, Endpoints,
+    Executor, ExecutorError, Health, Instance, MetricKind, Metrics, Order, protobuf, wait,
 };
 
 /// How often a call that waits looks whether the host still wants it. The host cannot wake a future.
@@ -135,7 +135,7 @@ unsafe fn read_build(build: &FlowrunBuild, site: &Arc<Site>) -> (FlowrunBytes, B
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let with = serde_json::from_str(&text(build.parameters)).unwrap_or_default();
     let told = Arc::clone(site);
-    let health = Health::telling(move |reason| {
+    let health = Health::with_observer(move |reason| {
         told.with(|host, site| {
             let reason = reason.map_or(FlowrunBytes::EMPTY, |reason| FlowrunBytes::of(reason.as_bytes()));
             // SAFETY: the executor is not destroyed yet, and the reason outlives the call.
@@ -155,7 +155,7 @@ unsafe fn read_build(build: &FlowrunBuild, site: &Arc<Site>) -> (FlowrunBytes, B
         // The host sees to it.
         timeout_ready: None,
         health,
-        shared: shared_by(build.shared),
+        shared: shared_state_for(build.shared),
         metrics: Metrics::default(),
     };
     (build.executor, Build { with, context })
@@ -172,9 +172,9 @@ impl Exported {
             Endpoints::All => String::new(),
             Endpoints::Only(endpoints) => serde_json::Value::from(endpoints.as_slice()).to_string(),
         };
-        let (worker, concurrent) = match instance.worker {
-            Worker::Thread(executor) => (Held::Thread(Mutex::new(executor)), false),
-            Worker::Task(executor) => (Held::Task(executor), true),
+        let (worker, concurrent) = match instance.executor {
+            BoxedExecutor::Sync(executor) => (Held::Thread(Mutex::new(executor)), false),
+            BoxedExecutor::Async(executor) => (Held::Task(executor), true),
         };
         let ranking = instance.ranking;
         let fill = move |made: &mut FlowrunMade| {
@@ -196,9 +196,9 @@ impl Exported {
         let cancellation = given.cancellation();
         let _forget = Forget(&cancellation);
         let mut call = Call::new(given.endpoint, documents, &parameters)
-            .named(given.request)
-            .until(given.deadline(), cancellation.clone())
-            .within(usize::try_from(given.call.bytes_max).unwrap_or(usize::MAX));
+            .with_request_id(given.request)
+            .with_deadline(given.deadline(), cancellation.clone())
+            .with_bytes_max(usize::try_from(given.call.bytes_max).unwrap_or(usize::MAX));
         match &self.worker {
             Held::Thread(executor) => executor.lock().execute(&mut call)?,
             Held::Task(executor) => {
@@ -212,16 +212,16 @@ impl Exported {
                 wait::to_end(executor.execute(&mut call), LOOK_INTERVAL, look)?;
             }
         }
-        let Answer { documents, failures, results, relayed } = call.finish();
+        let Answer { documents, failures, results, remote_results } = call.into_answer();
         for failure in failures {
             given.fail_document(&failure.id, &failure.error);
         }
-        for (name, value) in results.iter().chain(&relayed) {
+        for (name, value) in results.iter().chain(&remote_results) {
             given.result(name, &value.to_string());
         }
         // What nobody has written to is what it was.
-        if !documents.are(&list) {
-            given.answer(wire::encode_shared(&documents));
+        if !documents.is_unchanged(&list) {
+            given.answer(protobuf::encode_shared(&documents));
         }
         Ok(())
     }
@@ -235,7 +235,7 @@ impl Exported {
         if observe {
             told.observed = Some(Instant::now());
         }
-        for reading in self.metrics.readings_if(observe) {
+        for reading in self.metrics.samples_if(observe) {
             let (name, help) =
                 (FlowrunBytes::of(reading.name.as_bytes()), FlowrunBytes::of(reading.help.as_bytes()));
             self.site.with(|host, site| match reading.kind {
@@ -263,7 +263,7 @@ struct Forget<'a>(&'a Cancellation);
 
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
-        self.0.forget();
+        self.0.stop_polling();
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::status;
 use super::table::{FlowrunBytes, FlowrunCall, FlowrunHost};
-use crate::{Cancellation, Documents, ErrorKind, ExecutorError, RequestParameters, wire};
+use crate::{Cancellation, Documents, ErrorKind, ExecutorError, RequestParameters, protobuf};
 
 /// Messages up to here are copied, which is cheaper than to keep them and to give them back.
 const COPIED_BYTES_MAX: usize = 4096;
@@ -62,7 +62,8 @@ impl<'a> Given<'a> {
         // The host made it, or looked through it.
         let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let call = self.call;
-        let documents = wire::trusted_list(list.clone(), number(call.count), call.named, number(call.memory));
+        let documents =
+            protobuf::unchecked_list(list.clone(), number(call.count), call.named, number(call.memory));
         (list, documents)
     }
 
@@ -73,7 +74,7 @@ impl<'a> Given<'a> {
 
     pub(super) fn cancellation(&self) -> Cancellation {
         let (check, call) = (self.host.check, CallPointer(self.call));
-        Cancellation::asking(move || {
+        Cancellation::polled(move || {
             // Captured whole: the pointer alone may not be sent.
             let CallPointer(call) = { &call };
             // SAFETY: it is forgotten before the call returns.

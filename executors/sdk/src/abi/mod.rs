@@ -1,7 +1,7 @@
 //! The boundary between flowrun and a shared library: plain C, so that any compiler will do.
 //!
 //! A library exports one symbol, `flowrun_plugin`. Given the host's table of functions it returns its own. Documents
-//! cross as the bytes of the wire format ([`crate::wire`]), parameters and results as JSON. **Nothing changes its
+//! cross as the bytes of the wire format ([`crate::protobuf`]), parameters and results as JSON. **Nothing changes its
 //! owner**: what a function is given is valid until it returns, unless its description says otherwise, and whoever
 //! made something frees it.
 //!

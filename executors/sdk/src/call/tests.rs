@@ -10,7 +10,7 @@ use crate::ErrorKind;
 fn documents() -> Documents {
     let root = |id: &str| {
         let mut root = Document::new(id);
-        root.chunks = (0..2).map(|number| root.chunk(number)).collect();
+        root.chunks = (0..2).map(|number| root.new_chunk(number)).collect();
         root
     };
     ["a", "b", "c"].map(root).into_iter().collect()
@@ -29,18 +29,18 @@ fn a_failing_document_leaves_alone() {
     let parameters = RequestParameters::new();
     let paths = AccessPaths::chunks();
     let mut call = Call::new("/x", documents(), &parameters);
-    call.each(&paths, |chunk| {
+    call.for_each(&paths, |chunk| {
         chunk.text = Some("seen".into());
         refuse_b(chunk)
     })
     .unwrap();
-    let answer = call.finish();
+    let answer = call.into_answer();
     assert_eq!(ids(&answer.documents), ["a", "c"]);
-    assert_eq!(answer.failures, [Failure::new(&documents()[1], ExecutorError::input("odd"))]);
+    assert_eq!(answer.failures, [FailedDocument::new(&documents()[1], ExecutorError::input("odd"))]);
 
     let mut call = Call::new("/x", documents(), &parameters);
-    call.read(&paths, refuse_b).unwrap();
-    let answer = call.finish();
+    call.for_each_ref(&paths, refuse_b).unwrap();
+    let answer = call.into_answer();
     assert_eq!((ids(&answer.documents), answer.failures.len()), (vec!["a", "c"], 1));
 }
 
@@ -48,8 +48,8 @@ fn a_failing_document_leaves_alone() {
 fn a_call_given_up_keeps_every_document() {
     let parameters = RequestParameters::new();
     let cancellation = Cancellation::default();
-    let mut call = Call::new("/x", documents(), &parameters).until(None, cancellation.clone());
-    let result = call.each(&AccessPaths::roots(), |_| {
+    let mut call = Call::new("/x", documents(), &parameters).with_deadline(None, cancellation.clone());
+    let result = call.for_each(&AccessPaths::roots(), |_| {
         cancellation.cancel();
         Ok(())
     });
@@ -57,7 +57,7 @@ fn a_call_given_up_keeps_every_document() {
     assert_eq!(call.documents().len(), 3);
 
     let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-    let call = Call::new("/x", documents(), &parameters).until(Some(past), Cancellation::default());
+    let call = Call::new("/x", documents(), &parameters).with_deadline(Some(past), Cancellation::default());
     assert_eq!(call.check().unwrap_err().kind(), ErrorKind::Expired);
 }
 
@@ -67,9 +67,9 @@ fn a_call_given_up_within_a_document_ends_as_given_up() {
     let paths = AccessPaths::chunks();
     let last: Documents = documents().into_iter().skip(2).collect();
     let cancellation = Cancellation::default();
-    let mut call = Call::new("/x", last.clone(), &parameters).until(None, cancellation.clone());
+    let mut call = Call::new("/x", last.clone(), &parameters).with_deadline(None, cancellation.clone());
     let mut visited = 0;
-    let result = call.each(&paths, |_| {
+    let result = call.for_each(&paths, |_| {
         visited += 1;
         cancellation.cancel();
         Ok(())
@@ -77,8 +77,8 @@ fn a_call_given_up_within_a_document_ends_as_given_up() {
     assert_eq!((result.unwrap_err().kind(), visited), (ErrorKind::Cancelled, 1));
 
     let cancellation = Cancellation::default();
-    let mut call = Call::new("/x", last, &parameters).until(None, cancellation.clone());
-    let result = call.read(&paths, |_| {
+    let mut call = Call::new("/x", last, &parameters).with_deadline(None, cancellation.clone());
+    let result = call.for_each_ref(&paths, |_| {
         cancellation.cancel();
         Ok(())
     });

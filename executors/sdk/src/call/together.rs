@@ -13,7 +13,7 @@ impl Call<'_> {
     ///
     /// # Errors
     /// The error of `make`, which fails the whole call. When the request was given up meanwhile.
-    pub fn each_together<T>(
+    pub fn for_each_batch<T>(
         &mut self,
         paths: &AccessPaths,
         make: impl FnOnce(&[&Document]) -> Result<Vec<Result<T, ExecutorError>>, ExecutorError>,
@@ -46,7 +46,7 @@ impl Call<'_> {
             let own: Vec<_> = made.by_ref().take(counts.next().unwrap_or_default()).collect();
             let mut own = own.into_iter();
             paths.visit_mut(&mut root, &mut |document| {
-                budget.settle(document, Document::bytes, &mut |document: &mut Document| {
+                budget.track_change(document, Document::memory_bytes, &mut |document: &mut Document| {
                     let Some(result) = own.next() else { return Ok(()) };
                     put(document, result?);
                     Ok(())
@@ -82,9 +82,9 @@ mod tests {
             });
             Ok(made.collect())
         };
-        call.each_together(&AccessPaths::chunks(), make, |document, text| document.text = Some(text.into()))
+        call.for_each_batch(&AccessPaths::chunks(), make, |document, text| document.text = Some(text.into()))
             .unwrap();
-        let answer = call.finish();
+        let answer = call.into_answer();
         let texts: Vec<&str> = answer
             .documents
             .iter()
@@ -99,7 +99,7 @@ mod tests {
     fn fewer_results_than_documents_are_a_defect() {
         let none = RequestParameters::new();
         let mut call = Call::new("/", vec![root("a", &[])].into(), &none);
-        let error = call.each_together(&AccessPaths::roots(), |_| Ok(vec![]), |_, ()| ()).unwrap_err();
+        let error = call.for_each_batch(&AccessPaths::roots(), |_| Ok(vec![]), |_, ()| ()).unwrap_err();
         assert_eq!(
             (error.kind(), error.message()),
             (ErrorKind::Internal, "0 results were made of 1 documents")

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Fields, Found};
+use super::{FieldLookup, FieldValue};
 use crate::Document;
 
 /// The fields that a path may begin with.
@@ -31,62 +31,69 @@ pub const DOCUMENT_FIELDS: [&str; 18] = [
 /// What stands between the steps of a path.
 const STEP: &str = "__";
 
-impl Fields for Document {
-    fn find(&self, path: &str) -> Found<'_> {
-        let number =
-            |number: Option<f32>| number.map_or(Found::Nothing, |number| Found::Number(number.into()));
+impl FieldLookup for Document {
+    fn field(&self, path: &str) -> FieldValue<'_> {
+        let number = |number: Option<f32>| {
+            number.map_or(FieldValue::Missing, |number| FieldValue::Number(number.into()))
+        };
         if let Some((field, rest)) = path.split_once(STEP) {
             return match field {
                 "tags" => in_tags(self, rest),
                 "scores" => in_scores(self, rest),
-                _ => Found::Nothing,
+                _ => FieldValue::Missing,
             };
         }
         match path {
-            "id" => Found::Text(&self.id),
-            "parent_id" => Found::Text(&self.parent_id),
-            "granularity" => Found::Number(self.granularity.into()),
-            "adjacency" => Found::Number(self.adjacency.into()),
+            "id" => FieldValue::Text(&self.id),
+            "parent_id" => FieldValue::Text(&self.parent_id),
+            "granularity" => FieldValue::Number(self.granularity.into()),
+            "adjacency" => FieldValue::Number(self.adjacency.into()),
             "weight" => number(self.weight),
-            "mime_type" => Found::Text(&self.mime_type),
-            "uri" => Found::Text(&self.uri),
-            "text" => Found::Text(self.text.as_deref().unwrap_or_default()),
-            "modality" => Found::Text(&self.modality),
+            "mime_type" => FieldValue::Text(&self.mime_type),
+            "uri" => FieldValue::Text(&self.uri),
+            "text" => FieldValue::Text(self.text.as_deref().unwrap_or_default()),
+            "modality" => FieldValue::Text(&self.modality),
             "offset" => number(self.offset),
-            "blob" => self.blob.as_ref().map_or(Found::Nothing, |blob| Found::Several(blob.len())),
+            "blob" => {
+                self.blob.as_ref().map_or(FieldValue::Missing, |blob| FieldValue::Collection(blob.len()))
+            }
             "tensor" | "embedding" => {
                 let tensor = if path == "tensor" { &self.tensor } else { &self.embedding };
                 let rows = |tensor: &crate::Tensor| tensor.shape().first().copied().unwrap_or(1);
-                tensor.as_ref().map_or(Found::Nothing, |tensor| Found::Several(rows(tensor)))
+                tensor.as_ref().map_or(FieldValue::Missing, |tensor| FieldValue::Collection(rows(tensor)))
             }
-            "tags" => Found::Several(self.tags.len()),
-            "scores" => Found::Several(self.scores.len()),
-            "location" => Found::Several(self.location.len()),
-            "chunks" => Found::Several(self.chunks.len()),
-            "matches" => Found::Several(self.matches.len()),
-            _ => Found::Nothing,
+            "tags" => FieldValue::Collection(self.tags.len()),
+            "scores" => FieldValue::Collection(self.scores.len()),
+            "location" => FieldValue::Collection(self.location.len()),
+            "chunks" => FieldValue::Collection(self.chunks.len()),
+            "matches" => FieldValue::Collection(self.matches.len()),
+            _ => FieldValue::Missing,
         }
     }
 
     /// What is empty is not there, but for tags: a tag is there when it has a value.
-    fn has(&self, path: &str) -> bool {
+    fn has_field(&self, path: &str) -> bool {
         let empty = !path.contains(STEP);
-        match self.find(path) {
-            Found::Nothing => false,
-            Found::Text(text) => !(empty && text.is_empty()),
-            Found::Several(count) => !(empty && count == 0),
-            Found::Truth(_) | Found::Number(_) => true,
+        match self.field(path) {
+            FieldValue::Missing => false,
+            FieldValue::Text(text) => !(empty && text.is_empty()),
+            FieldValue::Collection(count) => !(empty && count == 0),
+            FieldValue::Bool(_) | FieldValue::Number(_) => true,
         }
     }
 }
 
 /// The tag that a path leads to. A name may have the separator in it: the longest one that is there wins.
-fn in_tags<'a>(document: &'a Document, path: &str) -> Found<'a> {
+fn in_tags<'a>(document: &'a Document, path: &str) -> FieldValue<'a> {
     match document.tags.get(path) {
-        Some(value) => Found::of(value),
+        Some(value) => FieldValue::from_json(value),
         None => {
-            let Some((first, rest)) = path.split_once(STEP) else { return Found::Nothing };
-            document.tags.get(first).and_then(|value| below(value, rest)).map_or(Found::Nothing, Found::of)
+            let Some((first, rest)) = path.split_once(STEP) else { return FieldValue::Missing };
+            document
+                .tags
+                .get(first)
+                .and_then(|value| below(value, rest))
+                .map_or(FieldValue::Missing, FieldValue::from_json)
         }
     }
 }
@@ -100,14 +107,14 @@ fn below<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split(STEP).try_fold(value, step)
 }
 
-fn in_scores<'a>(document: &'a Document, path: &str) -> Found<'a> {
+fn in_scores<'a>(document: &'a Document, path: &str) -> FieldValue<'a> {
     let (name, field) = path.split_once(STEP).unwrap_or((path, "value"));
-    let Some(score) = document.scores.get(name) else { return Found::Nothing };
+    let Some(score) = document.scores.get(name) else { return FieldValue::Missing };
     match field {
-        "value" => Found::Number(score.value.into()),
-        "op_name" => Found::Text(&score.op_name),
-        "description" => Found::Text(&score.description),
-        "ref_id" => Found::Text(&score.ref_id),
-        _ => Found::Nothing,
+        "value" => FieldValue::Number(score.value.into()),
+        "op_name" => FieldValue::Text(&score.op_name),
+        "description" => FieldValue::Text(&score.description),
+        "ref_id" => FieldValue::Text(&score.ref_id),
+        _ => FieldValue::Missing,
     }
 }

@@ -30,7 +30,7 @@ use regex::Regex;
 use serde_json::Value;
 
 pub use document::DOCUMENT_FIELDS;
-pub use parse::{Check, FilterError};
+pub use parse::{FieldCheck, FilterError};
 pub use scalar::Scalar;
 
 use crate::Tags;
@@ -49,13 +49,13 @@ pub enum Filter {
         /// The name of the field, or the path to it.
         name: String,
         /// What it has to be.
-        test: Test,
+        test: Predicate,
     },
 }
 
 /// What a field has to be.
 #[derive(Clone, Debug)]
-pub enum Test {
+pub enum Predicate {
     /// In this relation to a value.
     Compare(Comparison, Scalar),
     /// Equal to one of these values.
@@ -85,52 +85,52 @@ pub enum Comparison {
 
 /// What stands behind the name of a field.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Found<'a> {
+pub enum FieldValue<'a> {
     /// Nothing.
-    Nothing,
+    Missing,
     /// A truth value.
-    Truth(bool),
+    Bool(bool),
     /// A number.
     Number(f64),
     /// A text.
     Text(&'a str),
     /// Something of so many entries.
-    Several(usize),
+    Collection(usize),
 }
 
 /// Something that has fields.
-pub trait Fields {
+pub trait FieldLookup {
     /// What stands behind a name.
-    fn find(&self, name: &str) -> Found<'_>;
+    fn field(&self, name: &str) -> FieldValue<'_>;
 
     /// Whether there is anything behind a name.
-    fn has(&self, name: &str) -> bool {
-        self.find(name) != Found::Nothing
+    fn has_field(&self, name: &str) -> bool {
+        self.field(name) != FieldValue::Missing
     }
 }
 
 /// Tags by their names, as they are.
-impl Fields for Tags {
-    fn find(&self, name: &str) -> Found<'_> {
-        self.get(name).map_or(Found::Nothing, Found::of)
+impl FieldLookup for Tags {
+    fn field(&self, name: &str) -> FieldValue<'_> {
+        self.get(name).map_or(FieldValue::Missing, FieldValue::from_json)
     }
 }
 
-impl<'a> Found<'a> {
+impl<'a> FieldValue<'a> {
     /// What a JSON value is.
-    pub fn of(value: &'a Value) -> Self {
+    pub fn from_json(value: &'a Value) -> Self {
         match value {
-            Value::Null => Self::Nothing,
-            Value::Bool(truth) => Self::Truth(*truth),
-            Value::Number(number) => number.as_f64().map_or(Self::Nothing, Self::Number),
+            Value::Null => Self::Missing,
+            Value::Bool(truth) => Self::Bool(*truth),
+            Value::Number(number) => number.as_f64().map_or(Self::Missing, Self::Number),
             Value::String(text) => Self::Text(text),
-            Value::Array(items) => Self::Several(items.len()),
-            Value::Object(entries) => Self::Several(entries.len()),
+            Value::Array(items) => Self::Collection(items.len()),
+            Value::Object(entries) => Self::Collection(entries.len()),
         }
     }
 }
 
-impl PartialEq for Test {
+impl PartialEq for Predicate {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Compare(one, a), Self::Compare(other, b)) => one == other && a == b,
@@ -157,31 +157,31 @@ impl Comparison {
 
 impl Filter {
     /// The filter that means every document.
-    pub const EVERYTHING: Self = Self::All(Vec::new());
+    pub const MATCH_ALL: Self = Self::All(Vec::new());
 
     /// The names of the fields that it looks at.
-    pub fn names(&self) -> Vec<&str> {
+    pub fn field_names(&self) -> Vec<&str> {
         match self {
-            Self::All(filters) | Self::Any(filters) => filters.iter().flat_map(Self::names).collect(),
-            Self::Not(filter) => filter.names(),
+            Self::All(filters) | Self::Any(filters) => filters.iter().flat_map(Self::field_names).collect(),
+            Self::Not(filter) => filter.field_names(),
             Self::Field { name, .. } => vec![name],
         }
     }
 
     /// Whether what has these fields is meant.
-    pub fn passes(&self, fields: &impl Fields) -> bool {
+    pub fn matches(&self, fields: &impl FieldLookup) -> bool {
         match self {
-            Self::All(filters) => filters.iter().all(|filter| filter.passes(fields)),
-            Self::Any(filters) => filters.iter().any(|filter| filter.passes(fields)),
-            Self::Not(filter) => !filter.passes(fields),
-            Self::Field { name, test: Test::Exists(expected) } => fields.has(name) == *expected,
-            Self::Field { name, test } => test.passes(fields.find(name)),
+            Self::All(filters) => filters.iter().all(|filter| filter.matches(fields)),
+            Self::Any(filters) => filters.iter().any(|filter| filter.matches(fields)),
+            Self::Not(filter) => !filter.matches(fields),
+            Self::Field { name, test: Predicate::Exists(expected) } => fields.has_field(name) == *expected,
+            Self::Field { name, test } => test.matches(fields.field(name)),
         }
     }
 }
 
-impl Test {
-    fn passes(&self, found: Found<'_>) -> bool {
+impl Predicate {
+    fn matches(&self, found: FieldValue<'_>) -> bool {
         match (self, found) {
             (Self::Compare(comparison, value), found) => {
                 value.compare_found(found).is_some_and(|ordering| comparison.holds(ordering))
@@ -189,10 +189,10 @@ impl Test {
             (Self::OneOf(values), found) => {
                 values.iter().any(|value| value.compare_found(found).is_some_and(Ordering::is_eq))
             }
-            (Self::Matches(expression), Found::Text(text)) => expression.is_match(text),
-            (Self::Size(size), Found::Text(text)) => text.chars().count() == *size,
-            (Self::Size(size), Found::Several(count)) => count == *size,
-            (Self::Exists(expected), found) => (found != Found::Nothing) == *expected,
+            (Self::Matches(expression), FieldValue::Text(text)) => expression.is_match(text),
+            (Self::Size(size), FieldValue::Text(text)) => text.chars().count() == *size,
+            (Self::Size(size), FieldValue::Collection(count)) => count == *size,
+            (Self::Exists(expected), found) => (found != FieldValue::Missing) == *expected,
             _ => false,
         }
     }

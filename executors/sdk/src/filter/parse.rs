@@ -5,7 +5,7 @@ use std::fmt;
 use regex::RegexBuilder;
 use serde_json::Value;
 
-use super::{Comparison, Filter, Scalar, Test};
+use super::{Comparison, Filter, Predicate, Scalar};
 
 /// Conditions and values of one filter: every document is compared with each of them.
 const CONDITIONS_MAX: usize = 1024;
@@ -50,14 +50,14 @@ impl fmt::Display for FilterError {
 impl std::error::Error for FilterError {}
 
 /// Says what is wrong with a field of that name, or with a value that it is to be compared with.
-pub type Check<'a> = dyn Fn(&str, Option<&Scalar>) -> Result<(), String> + 'a;
+pub type FieldCheck<'a> = dyn Fn(&str, Option<&Scalar>) -> Result<(), String> + 'a;
 
 impl Filter {
     /// The filter that a value describes, a mapping or an expression such as `t >= 300`, if its fields and values pass `check`.
     ///
     /// # Errors
     /// When it is no filter, or names fields and values that will not do.
-    pub fn parse(value: &Value, check: &Check<'_>) -> Result<Self, FilterError> {
+    pub fn parse(value: &Value, check: &FieldCheck<'_>) -> Result<Self, FilterError> {
         let (place, mut parser) = (Place::default(), Parser { check, left: CONDITIONS_MAX });
         match value {
             Value::String(text) => {
@@ -89,7 +89,7 @@ impl Place {
 }
 
 struct Parser<'a> {
-    check: &'a Check<'a>,
+    check: &'a FieldCheck<'a>,
     /// Conditions and values that may still come.
     left: usize,
 }
@@ -179,11 +179,11 @@ impl Parser<'_> {
                 )]
                 let size = size.map(|size| size as usize);
                 let size = size.ok_or_else(|| place.wrong("must be a whole number"))?;
-                Ok(test(name, Test::Size(size)))
+                Ok(test(name, Predicate::Size(size)))
             }
             "$exists" => {
                 let expected = value.as_bool().ok_or_else(|| place.wrong("must be true or false"))?;
-                Ok(test(name, Test::Exists(expected)))
+                Ok(test(name, Predicate::Exists(expected)))
             }
             "$not" if value.is_object() => Ok(Filter::Not(Box::new(self.field(name, value, place)?))),
             "$not" => {
@@ -200,7 +200,7 @@ impl Parser<'_> {
         value: &Value,
         place: &Place,
     ) -> Result<Filter, FilterError> {
-        Ok(test(name, Test::Compare(comparison, self.value(name, value, place)?)))
+        Ok(test(name, Predicate::Compare(comparison, self.value(name, value, place)?)))
     }
 
     fn one_of(&mut self, name: &str, values: &Value, place: &Place) -> Result<Filter, FilterError> {
@@ -209,11 +209,11 @@ impl Parser<'_> {
         let numbered = values.iter().enumerate();
         let value =
             |(number, value): (usize, &Value)| self.value(name, value, &place.at(&number.to_string()));
-        Ok(test(name, Test::OneOf(numbered.map(value).collect::<Result<_, _>>()?)))
+        Ok(test(name, Predicate::OneOf(numbered.map(value).collect::<Result<_, _>>()?)))
     }
 
     fn value(&self, name: &str, value: &Value, place: &Place) -> Result<Scalar, FilterError> {
-        let scalar = Scalar::of(value);
+        let scalar = Scalar::from_json(value);
         let scalar = scalar.ok_or_else(|| place.wrong("must be a text, a number, true or false"))?;
         (self.check)(name, Some(&scalar)).map_err(|reason| place.wrong(reason))?;
         Ok(scalar)
@@ -236,14 +236,14 @@ impl Parser<'_> {
     }
 }
 
-fn test(name: &str, test: Test) -> Filter {
+fn test(name: &str, test: Predicate) -> Filter {
     Filter::Field { name: name.to_owned(), test }
 }
 
-fn expression(value: &Value, place: &Place) -> Result<Test, FilterError> {
+fn expression(value: &Value, place: &Place) -> Result<Predicate, FilterError> {
     let text = value.as_str().ok_or_else(|| place.wrong("must be a text with a regular expression"))?;
     let built = RegexBuilder::new(text).size_limit(EXPRESSION_BYTES_MAX).build();
-    built.map(|built| Test::Matches(Box::new(built))).map_err(|error| {
+    built.map(|built| Predicate::Matches(Box::new(built))).map_err(|error| {
         let last = error.to_string();
         place.wrong(format_args!(
             "is not a regular expression: {}",

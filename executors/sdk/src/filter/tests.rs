@@ -11,7 +11,7 @@ fn parse(filter: &Value) -> Result<Filter, FilterError> {
 }
 
 fn means(filter: Value, document: &Document) -> bool {
-    parse(&filter).unwrap().passes(document)
+    parse(&filter).unwrap().matches(document)
 }
 
 fn document() -> Document {
@@ -21,7 +21,7 @@ fn document() -> Document {
     document.tags = std::sync::Arc::new(tags.as_object().unwrap().clone());
     document.weight = Some(0.5);
     document.scores.insert("cosine".to_owned(), NamedScore::new(0.25, "VectorIndexer"));
-    document.chunks = [document.chunk(0), document.chunk(1)].into_iter().collect();
+    document.chunks = [document.new_chunk(0), document.new_chunk(1)].into_iter().collect();
     document
 }
 
@@ -76,7 +76,7 @@ fn what_is_wrong_is_told_with_its_place_and_with_what_would_do() {
 }
 
 fn passes(filter: Value, tags: Value) -> bool {
-    parse(&filter).unwrap().passes(tags.as_object().unwrap())
+    parse(&filter).unwrap().matches(tags.as_object().unwrap())
 }
 
 #[test]

@@ -13,12 +13,12 @@ static ROOTS: OnceLock<Vec<PathBuf>> = OnceLock::new();
 
 /// From now on documents may name files beneath these directories alone; with none, no files at all. Only the first
 /// call counts. Directories that do not exist have nothing beneath them.
-pub fn confine(directories: &[PathBuf]) {
+pub fn restrict_files_to(directories: &[PathBuf]) {
     let _ = ROOTS.set(canonical(directories));
 }
 
 /// The directories that were declared, if any were: for a process that works for this one.
-pub fn confined() -> Option<&'static [PathBuf]> {
+pub fn allowed_directories() -> Option<&'static [PathBuf]> {
     ROOTS.get().map(Vec::as_slice)
 }
 

@@ -7,9 +7,9 @@ mod confine;
 mod file;
 mod uri;
 
-pub use confine::{confine, confined};
+pub use confine::{allowed_directories, restrict_files_to};
 pub use file::{GuardError, read_file, read_text};
-pub use uri::{Resource, locate, read, read_within};
+pub use uri::{UriContent, read_uri, read_uri_within_budget, resolve_uri};
 
 /// The largest encoded image, clip or text that is read for a document, in bytes.
 pub const CONTENT_BYTES_MAX: u64 = 256 << 20;

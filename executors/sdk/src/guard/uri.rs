@@ -13,7 +13,7 @@ use crate::{CallBudget, ExecutorError};
 
 /// What a URI leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resource {
+pub enum UriContent {
     /// A file of this machine.
     File(PathBuf),
     /// The bytes that the URI carries.
@@ -24,9 +24,9 @@ pub enum Resource {
 ///
 /// # Errors
 /// [`GuardError::Scheme`] for other schemes, [`GuardError::Data`] for a malformed `data:` URI.
-pub fn locate(uri: &str) -> Result<Resource, GuardError> {
+pub fn resolve_uri(uri: &str) -> Result<UriContent, GuardError> {
     if let Some(data) = uri.strip_prefix("data:") {
-        return inline(data).map(|bytes| Resource::Inline(bytes.into()));
+        return inline(data).map(|bytes| UriContent::Inline(bytes.into()));
     }
     if let Some(rest) = uri.strip_prefix("file:") {
         // `file:///a/b`, `file://localhost/a/b`, `file:/a/b`; a host other than this one is not read.
@@ -36,30 +36,34 @@ pub fn locate(uri: &str) -> Result<Resource, GuardError> {
         };
         let decoded = String::from_utf8(percent_decoded(path.as_bytes()));
         return match decoded {
-            Ok(path) if path.starts_with('/') => Ok(Resource::File(path.into())),
+            Ok(path) if path.starts_with('/') => Ok(UriContent::File(path.into())),
             _ => Err(GuardError::Scheme(uri.to_owned())),
         };
     }
     if has_scheme(uri) {
         return Err(GuardError::Scheme(uri.to_owned()));
     }
-    Ok(Resource::File(uri.into()))
+    Ok(UriContent::File(uri.into()))
 }
 
 /// The bytes that `uri` leads to.
 ///
 /// # Errors
-/// As [`locate`] and [`read_file`](super::read_file).
-pub fn read(uri: &str, bytes_max: u64) -> Result<Bytes, GuardError> {
+/// As [`resolve_uri`] and [`read_file`](super::read_file).
+pub fn read_uri(uri: &str, bytes_max: u64) -> Result<Bytes, GuardError> {
     read_if(uri, bytes_max, |_| Ok(()))
 }
 
 /// The same for a document that is going to hold them: they are taken from `budget` first.
 ///
 /// # Errors
-/// As [`read`] and [`CallBudget::take`].
-pub fn read_within(uri: &str, bytes_max: u64, budget: &CallBudget) -> Result<Bytes, ExecutorError> {
-    read_if(uri, bytes_max, |bytes| budget.take(bytes))
+/// As [`read_uri`] and [`CallBudget::reserve`].
+pub fn read_uri_within_budget(
+    uri: &str,
+    bytes_max: u64,
+    budget: &CallBudget,
+) -> Result<Bytes, ExecutorError> {
+    read_if(uri, bytes_max, |bytes| budget.reserve(bytes))
 }
 
 fn read_if<E: From<GuardError>>(
@@ -67,13 +71,13 @@ fn read_if<E: From<GuardError>>(
     bytes_max: u64,
     admit: impl Fn(usize) -> Result<(), E>,
 ) -> Result<Bytes, E> {
-    match locate(uri)? {
-        Resource::File(path) => read_admitted(&admitted(path)?, bytes_max, admit).map(Bytes::from),
-        Resource::Inline(bytes) if bytes.len() as u64 > bytes_max => {
+    match resolve_uri(uri)? {
+        UriContent::File(path) => read_admitted(&admitted(path)?, bytes_max, admit).map(Bytes::from),
+        UriContent::Inline(bytes) if bytes.len() as u64 > bytes_max => {
             let what = "the `data:` URI".to_owned();
             Err(GuardError::TooLarge { what, bytes: bytes.len() as u64, bytes_max }.into())
         }
-        Resource::Inline(bytes) => admit(bytes.len()).map(|()| bytes),
+        UriContent::Inline(bytes) => admit(bytes.len()).map(|()| bytes),
     }
 }
 
@@ -133,20 +137,20 @@ mod tests {
             ("file:/a%+1", "/a%+1"),
             ("a:b", "a:b"),
         ] {
-            assert_eq!(locate(uri).unwrap(), Resource::File(path.into()), "{uri}");
+            assert_eq!(resolve_uri(uri).unwrap(), UriContent::File(path.into()), "{uri}");
         }
     }
 
     #[test]
     fn data_uris_carry_their_bytes() {
         for uri in ["data:,a%20b", "data:text/plain;base64,YSBi", "data:;base64,YSBi%0D"] {
-            let read = read(uri, 100);
+            let read = read_uri(uri, 100);
             match uri.ends_with("%0D") {
                 true => assert!(matches!(read, Err(GuardError::Data(_)))),
                 false => assert_eq!(read.unwrap(), "a b"),
             }
         }
-        assert!(matches!(read("data:,12345", 4), Err(GuardError::TooLarge { bytes: 5, .. })));
+        assert!(matches!(read_uri("data:,12345", 4), Err(GuardError::TooLarge { bytes: 5, .. })));
     }
 
     #[test]
@@ -155,21 +159,25 @@ mod tests {
         let path = directory.path().join("a");
         std::fs::write(&path, [7; 10]).unwrap();
         let path = path.to_str().unwrap();
-        let budget = CallBudget::unbounded().within(15, 0);
-        assert_eq!(read_within(path, 20, &budget).unwrap().len(), 10);
+        let budget = CallBudget::unbounded().with_bytes(15, 0);
+        assert_eq!(read_uri_within_budget(path, 20, &budget).unwrap().len(), 10);
         for uri in [path, "data:,123456"] {
-            assert_eq!(read_within(uri, 20, &budget).unwrap_err().kind(), ErrorKind::Resource, "{uri}");
+            assert_eq!(
+                read_uri_within_budget(uri, 20, &budget).unwrap_err().kind(),
+                ErrorKind::Resource,
+                "{uri}"
+            );
         }
-        assert_eq!(read_within("data:,12345", 20, &budget).unwrap(), "12345");
+        assert_eq!(read_uri_within_budget("data:,12345", 20, &budget).unwrap(), "12345");
         // This one says that it has no bytes.
-        let large = read_within("/proc/self/status", 1 << 20, &budget);
+        let large = read_uri_within_budget("/proc/self/status", 1 << 20, &budget);
         assert_eq!(large.unwrap_err().kind(), ErrorKind::Resource);
     }
 
     #[test]
     fn other_schemes_and_hosts_are_not_read() {
         for uri in ["http://a/b", "s3://a/b", "file://server/a", "data:none"] {
-            assert!(locate(uri).is_err(), "{uri}");
+            assert!(resolve_uri(uri).is_err(), "{uri}");
         }
     }
 }

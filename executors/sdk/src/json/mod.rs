@@ -20,7 +20,7 @@ mod tests {
         document.tensor = Some(Tensor::from_f32(vec![2, 1, 2], vec![0.1, 1.0, -2.5, 1e-7]).unwrap());
         document.scores.insert("cosine".to_owned(), NamedScore::new(0.1, "VectorIndexer"));
         document.location = vec![0.1];
-        document.chunks = [document.chunk(0)].into_iter().collect();
+        document.chunks = [document.new_chunk(0)].into_iter().collect();
         assert_eq!(Document::from_json(&serde_json::to_value(&document).unwrap()).unwrap(), document);
     }
 

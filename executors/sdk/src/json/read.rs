@@ -28,7 +28,7 @@ impl Document {
         for (key, value) in object.iter().filter(|(_, value)| !value.is_null()) {
             document.set(key, value)?;
         }
-        document.adopt_chunks();
+        document.set_parent_ids();
         Ok(document)
     }
 

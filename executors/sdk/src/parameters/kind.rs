@@ -12,15 +12,15 @@ use crate::access::{AccessPaths, PATHS_MAX, STEPS_MAX};
 /// What values a parameter takes. Displayed as in “must be …”.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ParameterKind {
     /// True or false.
     Boolean,
     /// An integer between two bounds, both included.
     Integer {
         /// The smallest.
-        least: i64,
+        min: i64,
         /// The largest.
-        most: u64,
+        max: u64,
     },
     /// A finite number.
     Number,
@@ -48,13 +48,13 @@ pub enum Kind {
     Other(&'static str),
 }
 
-impl Kind {
-    /// Whether `value` is such a one. Of [`Kind::Other`] everything is, as far as anybody can tell from here.
+impl ParameterKind {
+    /// Whether `value` is such a one. Of [`ParameterKind::Other`] everything is, as far as anybody can tell from here.
     pub fn accepts(&self, value: &Value) -> bool {
         match self {
             Self::Boolean => bool::parse(value).is_some(),
-            Self::Integer { least, most } => super::types::integer(value)
-                .is_some_and(|integer| i128::from(*least) <= integer && integer <= i128::from(*most)),
+            Self::Integer { min, max } => super::types::integer(value)
+                .is_some_and(|integer| i128::from(*min) <= integer && integer <= i128::from(*max)),
             Self::Number => f64::parse(value).is_some(),
             Self::Text => String::parse(value).is_some(),
             Self::Path => PathBuf::parse(value).is_some(),
@@ -76,11 +76,11 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ParameterKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Boolean => f.write_str("true or false"),
-            Self::Integer { least: 0, .. } => f.write_str("an integer ≥ 0"),
+            Self::Integer { min: 0, .. } => f.write_str("an integer ≥ 0"),
             Self::Integer { .. } => f.write_str("an integer"),
             Self::Number => f.write_str("a number"),
             Self::Text => f.write_str("a text"),
@@ -88,7 +88,7 @@ impl fmt::Display for Kind {
             Self::Seconds => f.write_str("a number of seconds"),
             Self::AccessPaths => write!(
                 f,
-                "access paths such as `@r`, `@c` or `@r,c`, at most {PATHS_MAX} of at most {STEPS_MAX} steps each"
+                "access paths such as `@r`, `@c` or `@r,c`, at max {PATHS_MAX} of at max {STEPS_MAX} steps each"
             ),
             Self::Choice(words) => words.iter().enumerate().try_for_each(|(position, word)| match position {
                 0 => write!(f, "`{word}`"),

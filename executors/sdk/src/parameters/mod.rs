@@ -5,62 +5,74 @@ mod kind;
 mod table;
 mod types;
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
-pub use kind::Kind;
+pub use kind::ParameterKind;
 pub use types::Parameter;
 
 /// The mapping under `with:`, after environment expressions were substituted.
-pub type With = Map<String, Value>;
+pub type RawParameters = Map<String, Value>;
 
 /// One row of a parameter table.
 #[derive(Clone, Copy, Debug)]
-pub struct Field {
+pub struct ParameterField {
     /// The key under `with:`.
     pub name: &'static str,
     /// What values it takes.
-    pub kind: Kind,
+    pub kind: ParameterKind,
     /// The value used when the key is absent.
-    pub default: Fallback,
+    pub default: DefaultValue,
     /// What it does.
     pub documentation: &'static str,
 }
 
 /// The value of a parameter whose key is absent.
 #[derive(Clone, Copy, Debug)]
-pub enum Fallback {
+pub enum DefaultValue {
     /// There is none: the key is required.
     Required,
     /// An expression.
-    Made {
+    Expression {
         /// As it is written in Rust.
-        written: &'static str,
+        source: &'static str,
         /// What it makes.
         value: fn() -> Value,
     },
     /// As those told it who made the executor elsewhere: JSON, or words for it.
-    Told(&'static str),
+    Text(&'static str),
 }
 
-impl Field {
+impl fmt::Display for DefaultValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Required => f.write_str("required"),
+            Self::Expression { value, .. } => value().fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl ParameterField {
     /// The value used when the key is absent; `None` when the key is required, or when nobody here can tell.
     pub fn default(&self) -> Option<Value> {
         match self.default {
-            Fallback::Required => None,
-            Fallback::Made { value, .. } => Some(value()),
-            Fallback::Told(text) => serde_json::from_str(text).ok(),
+            DefaultValue::Required => None,
+            DefaultValue::Expression { value, .. } => Some(value()),
+            DefaultValue::Text(text) => serde_json::from_str(text).ok(),
         }
     }
 
     /// Whether a value must be given.
     pub fn is_required(&self) -> bool {
-        matches!(self.default, Fallback::Required)
+        matches!(self.default, DefaultValue::Required)
     }
 }
 
 /// The mistakes of `with` that can be told by the table alone: unknown keys, missing values, values of a wrong kind.
-pub fn mistakes(fields: &[Field], with: &With) -> Vec<ParameterError> {
-    let mut reader = Reader::new(with, fields);
+pub fn check_parameters(fields: &[ParameterField], with: &RawParameters) -> Vec<ParameterError> {
+    let mut reader = ParameterReader::new(with, fields);
     for field in fields {
         match with.get(field.name) {
             Some(value) if field.kind.accepts(value) => {}
@@ -69,19 +81,19 @@ pub fn mistakes(fields: &[Field], with: &With) -> Vec<ParameterError> {
             None => {}
         }
     }
-    reader.finish()
+    reader.into_errors()
 }
 
 /// A typed `with:`; implemented by the [`parameters!`](crate::parameters!) macro.
 pub trait Parameters: Sized {
     /// The table, in the order of declaration.
-    const FIELDS: &'static [Field];
+    const FIELDS: &'static [ParameterField];
 
     /// Reads every field, and reports every mistake at once.
     ///
     /// # Errors
     /// One [`ParameterError`] for each unknown key, missing value and value that does not fit.
-    fn parse(with: &With) -> Result<Self, Vec<ParameterError>>;
+    fn parse(with: &RawParameters) -> Result<Self, Vec<ParameterError>>;
 }
 
 /// One mistake under `with:`.
@@ -111,15 +123,15 @@ pub enum ParameterError {
 
 /// Collects the fields of one `with:`; the macro's workhorse.
 #[derive(Debug)]
-pub struct Reader<'a> {
-    with: &'a With,
+pub struct ParameterReader<'a> {
+    with: &'a RawParameters,
     errors: Vec<ParameterError>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ParameterReader<'a> {
     /// Starts on `with`; keys outside `fields` are mistakes.
     #[must_use]
-    pub fn new(with: &'a With, fields: &[Field]) -> Self {
+    pub fn new(with: &'a RawParameters, fields: &[ParameterField]) -> Self {
         let known = |name: &String| fields.iter().any(|field| field.name == name);
         let unknown = with.keys().filter(|name| !known(name));
         let errors = unknown.map(|name| ParameterError::Unknown { name: name.clone() }).collect();
@@ -143,14 +155,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn refuse(&mut self, name: &'static str, kind: &Kind, value: &Value) {
+    fn refuse(&mut self, name: &'static str, kind: &ParameterKind, value: &Value) {
         let reason = format!("must be {kind}, but is {}", shown(value));
         self.errors.push(ParameterError::Invalid { name, reason });
     }
 
     /// The mistakes noted so far.
     #[must_use]
-    pub fn finish(self) -> Vec<ParameterError> {
+    pub fn into_errors(self) -> Vec<ParameterError> {
         self.errors
     }
 }

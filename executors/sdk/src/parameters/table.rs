@@ -39,17 +39,17 @@ macro_rules! parameters {
         }
 
         impl $crate::Parameters for $name {
-            const FIELDS: &'static [$crate::Field] = &[$($crate::Field {
+            const FIELDS: &'static [$crate::ParameterField] = &[$($crate::ParameterField {
                 name: stringify!($field),
                 kind: <$type as $crate::Parameter>::KIND,
                 default: $crate::parameters!(@written $type $(, $default)?),
                 documentation: concat!($($documentation, "\n",)* ""),
             },)*];
 
-            fn parse(with: &$crate::With) -> ::std::result::Result<Self, ::std::vec::Vec<$crate::ParameterError>> {
-                let mut reader = $crate::Reader::new(with, Self::FIELDS);
+            fn parse(with: &$crate::RawParameters) -> ::std::result::Result<Self, ::std::vec::Vec<$crate::ParameterError>> {
+                let mut reader = $crate::ParameterReader::new(with, Self::FIELDS);
                 $(let $field = reader.read::<$type>(stringify!($field), $crate::parameters!(@default $($default)?));)*
-                let errors = reader.finish();
+                let errors = reader.into_errors();
                 if errors.is_empty() && let ($(Some($field),)*) = ($($field,)*) {
                     return Ok(Self { $($field,)* });
                 }
@@ -57,10 +57,10 @@ macro_rules! parameters {
             }
         }
     };
-    (@written $type:ty) => { $crate::Fallback::Required };
+    (@written $type:ty) => { $crate::DefaultValue::Required };
     (@written $type:ty, $default:expr) => {
-        $crate::Fallback::Made {
-            written: stringify!($default),
+        $crate::DefaultValue::Expression {
+            source: stringify!($default),
             value: || {
                 let default: $type = $default;
                 $crate::Parameter::to_value(&default)
@@ -110,7 +110,7 @@ macro_rules! choice {
         }
 
         impl $crate::Parameter for $name {
-            const KIND: $crate::Kind = $crate::Kind::Choice(&[$($word),*]);
+            const KIND: $crate::ParameterKind = $crate::ParameterKind::Choice(&[$($word),*]);
 
             fn parse(value: &$crate::Value) -> Option<Self> {
                 match value.as_str()? {
@@ -130,7 +130,7 @@ macro_rules! choice {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::{AccessPaths, ParameterError, Parameters as _, With, mistakes};
+    use crate::{AccessPaths, ParameterError, Parameters as _, RawParameters, check_parameters};
 
     crate::choice! {
         /// A choice.
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    fn with(value: Value) -> With {
+    fn with(value: Value) -> RawParameters {
         value.as_object().unwrap().clone()
     }
 
@@ -192,7 +192,10 @@ mod tests {
             json!({"size": "7", "limit": null, "colour": "RED", "box_size": [1, "2"]}),
         ] {
             let wrong = with(wrong);
-            assert_eq!(mistakes(Sample::FIELDS, &wrong), Sample::parse(&wrong).err().unwrap_or_default());
+            assert_eq!(
+                check_parameters(Sample::FIELDS, &wrong),
+                Sample::parse(&wrong).err().unwrap_or_default()
+            );
         }
     }
 

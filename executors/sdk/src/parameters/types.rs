@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::Kind;
+use super::ParameterKind;
 use crate::AccessPaths;
 
 /// A type that a parameter can have.
 pub trait Parameter: Sized {
     /// What values it takes.
-    const KIND: Kind;
+    const KIND: ParameterKind;
 
     /// The value, when it fits.
     fn parse(value: &Value) -> Option<Self>;
@@ -21,7 +21,7 @@ pub trait Parameter: Sized {
 }
 
 impl Parameter for bool {
-    const KIND: Kind = Kind::Boolean;
+    const KIND: ParameterKind = ParameterKind::Boolean;
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_bool()
@@ -52,7 +52,7 @@ pub(super) fn integer(value: &Value) -> Option<i128> {
 macro_rules! integers {
     ($($type:ty),*) => {$(
         impl Parameter for $type {
-            const KIND: Kind = Kind::Integer { least: Self::MIN as i64, most: Self::MAX as u64 };
+            const KIND: ParameterKind = ParameterKind::Integer { min: Self::MIN as i64, max: Self::MAX as u64 };
 
             fn parse(value: &Value) -> Option<Self> {
                 integer(value).and_then(|integer| Self::try_from(integer).ok())
@@ -68,7 +68,7 @@ macro_rules! integers {
 integers!(u8, u16, u32, u64, usize, i32, i64);
 
 impl Parameter for f64 {
-    const KIND: Kind = Kind::Number;
+    const KIND: ParameterKind = ParameterKind::Number;
 
     fn parse(value: &Value) -> Option<Self> {
         match value {
@@ -85,7 +85,7 @@ impl Parameter for f64 {
 }
 
 impl Parameter for f32 {
-    const KIND: Kind = Kind::Number;
+    const KIND: ParameterKind = ParameterKind::Number;
 
     fn parse(value: &Value) -> Option<Self> {
         #[expect(clippy::cast_possible_truncation, reason = "single precision is what the parameter holds")]
@@ -99,7 +99,7 @@ impl Parameter for f32 {
 }
 
 impl Parameter for String {
-    const KIND: Kind = Kind::Text;
+    const KIND: ParameterKind = ParameterKind::Text;
 
     fn parse(value: &Value) -> Option<Self> {
         match value {
@@ -116,7 +116,7 @@ impl Parameter for String {
 }
 
 impl Parameter for PathBuf {
-    const KIND: Kind = Kind::Path;
+    const KIND: ParameterKind = ParameterKind::Path;
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_str().filter(|text| !text.is_empty()).map(Self::from)
@@ -128,7 +128,7 @@ impl Parameter for PathBuf {
 }
 
 impl Parameter for Duration {
-    const KIND: Kind = Kind::Seconds;
+    const KIND: ParameterKind = ParameterKind::Seconds;
 
     fn parse(value: &Value) -> Option<Self> {
         f64::parse(value).and_then(|seconds| Self::try_from_secs_f64(seconds).ok())
@@ -140,7 +140,7 @@ impl Parameter for Duration {
 }
 
 impl Parameter for AccessPaths {
-    const KIND: Kind = Kind::AccessPaths;
+    const KIND: ParameterKind = ParameterKind::AccessPaths;
 
     fn parse(value: &Value) -> Option<Self> {
         match value {
@@ -160,7 +160,7 @@ impl Parameter for AccessPaths {
 }
 
 impl<T: Parameter> Parameter for Option<T> {
-    const KIND: Kind = Kind::Optional(&T::KIND);
+    const KIND: ParameterKind = ParameterKind::Optional(&T::KIND);
 
     fn parse(value: &Value) -> Option<Self> {
         if value.is_null() { Some(None) } else { T::parse(value).map(Some) }
@@ -172,7 +172,7 @@ impl<T: Parameter> Parameter for Option<T> {
 }
 
 impl<T: Parameter> Parameter for Vec<T> {
-    const KIND: Kind = Kind::List(&T::KIND);
+    const KIND: ParameterKind = ParameterKind::List(&T::KIND);
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_array()?.iter().map(T::parse).collect()
@@ -184,7 +184,7 @@ impl<T: Parameter> Parameter for Vec<T> {
 }
 
 impl<T: Parameter, const N: usize> Parameter for [T; N] {
-    const KIND: Kind = Kind::Array(&T::KIND, N);
+    const KIND: ParameterKind = ParameterKind::Array(&T::KIND, N);
 
     fn parse(value: &Value) -> Option<Self> {
         Vec::parse(value)?.try_into().ok()
@@ -196,7 +196,7 @@ impl<T: Parameter, const N: usize> Parameter for [T; N] {
 }
 
 impl Parameter for Map<String, Value> {
-    const KIND: Kind = Kind::Mapping;
+    const KIND: ParameterKind = ParameterKind::Mapping;
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_object().cloned()
@@ -208,7 +208,7 @@ impl Parameter for Map<String, Value> {
 }
 
 impl Parameter for Value {
-    const KIND: Kind = Kind::Any;
+    const KIND: ParameterKind = ParameterKind::Any;
 
     fn parse(value: &Value) -> Option<Self> {
         Some(value.clone())

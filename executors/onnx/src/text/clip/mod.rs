@@ -10,7 +10,7 @@ use tokenizers::Model as _;
 use tokenizers::models::bpe::{BPE, Vocab};
 
 use self::patterns::Pattern;
-use super::tokenizer::Tokens;
+use super::tokens::Tokens;
 
 /// Pairs of pieces in the order in which they are joined.
 const MERGES: &str = include_str!("../../../assets/clip_merges.txt");
@@ -21,9 +21,6 @@ const END_OF_WORD: &str = "</w>";
 /// What every text begins and ends with.
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
-
-/// Places for tokens, start and end among them.
-pub(super) const CONTEXT: usize = 77;
 
 /// Words: special tokens, shortened verbs, letters, single digits, signs.
 static WORDS: Pattern = Pattern::new(
@@ -117,6 +114,7 @@ fn in_order(letters: &[char]) -> Vec<char> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tokens::CLIP_CONTEXT as CONTEXT;
     use super::*;
 
     #[test]

@@ -1,0 +1,30 @@
+//! Decodes one image from bytes of any supported format.
+
+use image::RgbImage;
+
+use super::clip::Clip;
+use super::error::DecodeError;
+use super::format::Format;
+use super::still;
+
+/// Decodes an image, or the first readable frame of a clip.
+///
+/// # Errors
+/// A [`DecodeError`] if the bytes are not an image within the bounds.
+pub fn decode_image(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+    decode_image_checked(bytes, || Ok(()))
+}
+
+/// Like [`decode_image`], but calls `check` before each frame of a clip and stops at its first error.
+///
+/// # Errors
+/// Those of [`decode_image`] and of `check`.
+pub(crate) fn decode_image_checked<E: From<DecodeError>>(
+    bytes: &[u8],
+    check: impl FnMut() -> Result<(), E>,
+) -> Result<RgbImage, E> {
+    match Format::detect(bytes)? {
+        Format::Gif => Clip::open(bytes)?.first(check),
+        format => Ok(still::decode(bytes, format)?),
+    }
+}

@@ -1,0 +1,15 @@
+//! Maintenance of a shard: other generations, backups, and the work of background tasks.
+//!
+//! [`maintenance_lock`] is the right to create a generation; [`clear`], [`backup`] and [`compaction`] need it. [`refresh`],
+//! [`expiration`], [`sync`] and [`index_work`] are actions of the background tasks that `OpenShard` starts.
+
+mod backup;
+mod clear;
+mod compaction;
+mod expiration;
+mod index_work;
+mod maintenance_lock;
+mod refresh;
+mod sync;
+
+pub(crate) use backup::BackupName;

@@ -1,0 +1,39 @@
+//! Syncing writes that were acknowledged before (`fsync: interval`).
+
+use std::sync::Arc;
+
+use flowrun_sdk::{Health, tracing};
+
+use crate::shard::background_task::{BackgroundTask, NextRun};
+use crate::shard::shard_core::Shard;
+use crate::storage::{FSYNC_INTERVAL, Fsync, StorageError};
+
+impl Shard {
+    /// Starts the task that syncs every [`FSYNC_INTERVAL`], if the policy is [`Fsync::Interval`].
+    pub(in crate::shard) fn start_syncing(shard: &Arc<Self>, health: Health) -> Option<BackgroundTask> {
+        if shard.settings.read_only || shard.settings.fsync != Fsync::Interval {
+            return None;
+        }
+        let shard = Arc::clone(shard);
+        Some(BackgroundTask::started(health.clone(), move || match shard.sync() {
+            Ok(()) => NextRun::After(FSYNC_INTERVAL),
+            Err(error) => {
+                tracing::error!(%error, "sync failed: the last writes may not be on disk");
+                health.set_unhealthy(error.to_string());
+                NextRun::Never
+            }
+        }))
+    }
+
+    /// Syncs acknowledged writes that are not synced yet.
+    pub(in crate::shard) fn sync(&self) -> Result<(), StorageError> {
+        self.state().sync()
+    }
+
+    /// Syncs the last writes when the shard is closed. A failure is logged.
+    pub(in crate::shard) fn sync_at_close(&self) {
+        if let Err(error) = self.sync() {
+            tracing::error!(%error, "sync failed: the last writes may not be on disk");
+        }
+    }
+}

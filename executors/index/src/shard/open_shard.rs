@@ -1,0 +1,185 @@
+//! An open shard with its background tasks.
+//!
+//! The index task builds the index and compacts the shard; its thread starts with the first work. Further tasks run where
+//! they are needed: syncing (`fsync: interval`), expiry, and the refresh of a read-only shard. All end with the shard.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use flowrun_sdk::{Context, ExecutorError, Health, tracing};
+
+use super::background_task::{BackgroundTask, NextRun};
+use super::cancellation::CancelCheck;
+use super::index_cache::CachedIndex;
+use super::maintenance::BackupName;
+use super::metrics;
+use super::read::{Match, ReadTransaction, SearchParams};
+use super::settings::Settings;
+use super::shard_core::Shard;
+use crate::metric::Query;
+use crate::storage::{Change, Layout, Outcome, StorageError};
+
+/// An open shard. Its background tasks end when the last replica releases it.
+#[derive(Debug)]
+pub(crate) struct OpenShard {
+    shard: Arc<Shard>,
+    health: Health,
+    index_task: BackgroundTask,
+    expiry_task: Option<BackgroundTask>,
+    refresh_task: Option<BackgroundTask>,
+    sync_task: Option<BackgroundTask>,
+}
+
+impl Deref for OpenShard {
+    type Target = Shard;
+
+    fn deref(&self) -> &Shard {
+        &self.shard
+    }
+}
+
+impl OpenShard {
+    /// Opens the shard of a context, or shares it with the replica that has opened it.
+    ///
+    /// # Errors
+    /// When the stored data does not fit the schema or is damaged, or another process writes to the shard.
+    pub(crate) fn open(context: &Context, settings: Settings) -> Result<Arc<Self>, StorageError> {
+        let layout = Layout::new(&context.workspace);
+        let schema = settings.schema.clone();
+        let health = context.health.clone();
+        let open = || {
+            let capacity = settings.cache_capacity;
+            let mut shard = Shard::open_directory(layout, settings)?;
+            if let Some(capacity) = capacity {
+                shard.bound_by_cache(&context.pod, capacity);
+            }
+            Ok::<_, StorageError>(Self::new(shard, health))
+        };
+        let shard = context.shared.get_or_open(&context.workspace, open)?;
+        let state = shard.state();
+        state.manifest.check(&shard.layout, &schema)?;
+        drop(state);
+        metrics::register(shard.shard(), &context.metrics);
+        Ok(shard)
+    }
+
+    fn new(shard: Shard, health: Health) -> Self {
+        let shard = Arc::new(shard);
+        if let Some(cache) = &shard.cache {
+            let index: Arc<dyn CachedIndex> = Arc::<Shard>::clone(&shard);
+            cache.add(&index);
+        }
+        let sync_task = Shard::start_syncing(&shard, health.clone());
+        let index_task = BackgroundTask::new(health.clone());
+        let wake_index_task = || {
+            let signal = index_task.signal().clone();
+            move || signal.wake()
+        };
+        let expiry_task = Shard::start_expiring(&shard, health.clone(), wake_index_task());
+        let refresh_task = Shard::start_refreshing(&shard, health.clone(), wake_index_task());
+        let open = Self { shard, health, index_task, expiry_task, refresh_task, sync_task };
+        if open.expiry_task.is_some() || open.refresh_task.is_some() {
+            open.start_index_task();
+        }
+        open.wake_index_task();
+        open
+    }
+
+    /// The shard without its tasks.
+    pub(super) fn shard(&self) -> &Arc<Shard> {
+        &self.shard
+    }
+
+    /// Makes a change durable and then visible.
+    ///
+    /// # Errors
+    /// When it could not be made durable; then nothing of it is visible.
+    pub(crate) fn apply(&self, change: Change) -> Result<Outcome, StorageError> {
+        self.apply_with(|_| Ok(change))
+    }
+
+    /// Makes a change that depends on the stored documents durable and then visible; no other thread writes meanwhile.
+    ///
+    /// # Errors
+    /// Those of `change`, or when it could not be made durable; then nothing of it is visible.
+    pub(crate) fn apply_with<E: From<StorageError>>(
+        &self,
+        change: impl FnOnce(&ReadTransaction<'_>) -> Result<Change, E>,
+    ) -> Result<Outcome, E> {
+        let outcome = self.shard.write(change)?;
+        self.wake_index_task();
+        self.expiry_task.iter().for_each(|task| task.signal().wake());
+        Ok(outcome)
+    }
+
+    /// Restores a backup, see [`Shard::restore`], and starts to build its index.
+    ///
+    /// # Errors
+    /// Those of [`Shard::restore`].
+    pub(crate) fn restore(&self, name: &BackupName) -> Result<u64, ExecutorError> {
+        let restored = self.shard.restore(name);
+        self.wake_index_task();
+        restored
+    }
+
+    /// Searches for the nearest documents, see [`Shard::search`]. An index that was loaded for this search may lack recent
+    /// rows or turn out to be damaged, hence the index task is woken.
+    ///
+    /// # Errors
+    /// Those of [`Shard::search`].
+    pub(crate) fn search(
+        &self,
+        queries: &[Query],
+        params: &SearchParams<'_>,
+        check: CancelCheck<'_>,
+    ) -> Result<Vec<Vec<Match>>, ExecutorError> {
+        let found = self.shard.search(queries, params, check);
+        if self.shard.cache.is_some() {
+            self.wake_index_task();
+        }
+        found
+    }
+
+    /// Waits until the index covers all stored vectors.
+    ///
+    /// # Errors
+    /// Those of `check`, or when a defect has ended the index task.
+    pub(crate) fn wait_until_indexed(&self, check: CancelCheck<'_>) -> Result<(), ExecutorError> {
+        self.wake_index_task();
+        self.index_task.wait_until_idle(check)
+    }
+
+    /// Wakes the index task if it has work.
+    pub(super) fn wake_index_task(&self) {
+        if self.shard.has_work() {
+            self.index_task.signal().wake();
+            self.start_index_task();
+        }
+    }
+
+    fn start_index_task(&self) {
+        self.index_task.start(NextRun::WhenWoken, || {
+            let (shard, health) = (Arc::clone(&self.shard), self.health.clone());
+            move || {
+                if let Err(error) = shard.work() {
+                    tracing::error!(%error, "the index could not be built or updated");
+                    health.set_unhealthy(error.to_string());
+                }
+                NextRun::WhenWoken
+            }
+        });
+    }
+}
+
+impl Drop for OpenShard {
+    fn drop(&mut self) {
+        self.expiry_task.take();
+        self.refresh_task.take();
+        self.index_task.request_stop();
+        self.shard.stop_work();
+        self.index_task.join();
+        self.sync_task.take();
+        // With `fsync: interval` or `never`, acknowledged writes should survive an orderly end of the machine.
+        self.shard.sync_at_close();
+    }
+}

@@ -1,0 +1,130 @@
+//! The summary of a shard that the host uses to route requests. A closed shard has none.
+
+use std::sync::{Arc, Weak};
+
+use flowrun_sdk::filter::Filter;
+use flowrun_sdk::{AccessPaths, Document, Parameter as _, RequestParameters, ShardSummary, tracing};
+
+use super::open_shard::OpenShard;
+use super::shard_core::Shard;
+use super::state::{GenerationState, position};
+use crate::columns::Columns;
+use crate::embedding::vector;
+use crate::storage::{StorageError, TableReader};
+
+/// Endpoints that concern the whole shard whatever the documents of the request.
+const WHOLE_ENDPOINTS: [&str; 7] = ["/filter", "/list", "/count", "/status", "/clear", "/backup", "/restore"];
+
+/// Summary of a shard.
+pub(crate) struct IndexSummary {
+    shard: Weak<Shard>,
+    /// Tags that filters may use.
+    columns: Columns,
+    /// Endpoints that return only documents matching the filter of the request.
+    filtered: &'static [&'static str],
+    /// Access paths of the queries if the request does not state them; `None` without vector search.
+    searched: Option<AccessPaths>,
+}
+
+impl IndexSummary {
+    /// The summary of an open shard.
+    pub(crate) fn new(
+        shard: &OpenShard,
+        columns: &Columns,
+        filtered: &'static [&'static str],
+        searched: Option<AccessPaths>,
+    ) -> Self {
+        Self { shard: Arc::downgrade(shard.shard()), columns: columns.clone(), filtered, searched }
+    }
+
+    /// Reads the current generation, without waiting for threads that wait to replace it.
+    fn read<T>(&self, read: impl FnOnce(&GenerationState) -> T) -> Option<T> {
+        self.shard.upgrade().map(|shard| read(&shard.state_recursive()))
+    }
+
+    fn holds(&self, contains: impl FnOnce(&TableReader) -> Result<bool, StorageError>) -> bool {
+        let found = self.read(|state| contains(&state.view().table));
+        // An error is reported by the request that then reads the shard.
+        found.is_none_or(|found| found.unwrap_or(true))
+    }
+}
+
+impl ShardSummary for IndexSummary {
+    fn document_count(&self) -> u64 {
+        self.read(|state| state.view().counters.documents).unwrap_or(0)
+    }
+
+    fn may_contain(&self, id: &str) -> bool {
+        self.holds(|table| table.contains_id(id))
+    }
+
+    fn may_contain_chunks(&self, document: &Document) -> bool {
+        self.holds(|table| has_stored_chunks(table, document))
+    }
+
+    fn targets_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+        let is_set = |name| parameters.get(name).is_some_and(|value| !value.is_null());
+        WHOLE_ENDPOINTS.contains(&endpoint) || (endpoint == "/delete" && (is_set("ids") || is_set("filter")))
+    }
+
+    fn prepare(&self) {
+        let filled = self.shard.upgrade().map(|shard| shard.writer().maintain_tag_stats());
+        if let Some(Err(error)) = filled {
+            tracing::warn!(%error, "tag statistics could not be collected; every filtered request queries this shard");
+        }
+    }
+
+    fn request_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
+        let is_filtered = self.filtered.contains(&endpoint);
+        is_filtered.then(|| self.columns.filter(parameters).ok().flatten()).flatten()
+    }
+
+    fn may_match(&self, filter: &Filter) -> bool {
+        let matches = |state: &GenerationState| {
+            let tag_stats = state.tag_stats.read();
+            tag_stats.as_ref().is_none_or(|tag_stats| tag_stats.may_match(filter))
+        };
+        self.read(matches).unwrap_or(true)
+    }
+
+    fn placement_vector(&self, document: &Document) -> Option<Vec<f32>> {
+        self.searched.as_ref()?;
+        let metric = self.shard.upgrade()?.metric();
+        let dimension = self.read(|state| state.manifest.dimension)?;
+        vector(document, metric, dimension).ok().map(|vector| position(&vector, metric))
+    }
+
+    fn query_vectors(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+        let paths = match parameters.get("access_paths").filter(|value| !value.is_null()) {
+            Some(stated) => AccessPaths::parse(stated)?,
+            None => self.searched.clone()?,
+        };
+        let mut positions = Vec::new();
+        let visited = paths.visit(document, &mut |document| {
+            positions.push(self.placement_vector(document).ok_or(())?);
+            Ok::<_, ()>(())
+        });
+        visited.is_ok().then_some(positions)
+    }
+
+    fn centroids(&self) -> Arc<[Vec<f32>]> {
+        let centroids = |state: &GenerationState| {
+            let centroids = state.centroids.read();
+            centroids.as_ref().map(|known| Arc::clone(&known.centroids))
+        };
+        self.read(centroids).flatten().unwrap_or_default()
+    }
+}
+
+/// Whether a document has stored children, or one of its chunks is stored or has stored children.
+fn has_stored_chunks(table: &TableReader, document: &Document) -> Result<bool, StorageError> {
+    if table.has_children(&document.id)? {
+        return Ok(true);
+    }
+    for chunk in &document.chunks {
+        if table.contains_id(&chunk.id)? || has_stored_chunks(table, chunk)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

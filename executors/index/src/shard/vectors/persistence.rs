@@ -1,0 +1,148 @@
+//! Saving the FAISS index to its file, loading it, and evicting it from memory.
+//!
+//! The index is derived data: a failure to save it costs time at the next start, never an answer.
+
+use std::io::ErrorKind;
+
+use flowrun_sdk::tracing;
+
+use super::served_index::ServedIndex;
+use super::vector_index::VectorIndex;
+use crate::ann::AnnIndex;
+use crate::storage::StorageError;
+
+/// Largest number of missing rows that are added synchronously when the index is opened or closed: a few seconds.
+const SYNC_CATCH_UP_ROWS_MAX: u64 = 10_000;
+
+impl VectorIndex {
+    /// Removes an index file that cannot be used. Left in place, it might pass for valid once there are more rows.
+    pub(super) fn remove_unusable_file(&self) -> Result<(), StorageError> {
+        tracing::warn!(
+            path = %self.index_path.display(),
+            "the index file is damaged or has other settings; the index is rebuilt"
+        );
+        if self.is_read_only {
+            return Ok(());
+        }
+        match std::fs::remove_file(&self.index_path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(StorageError::io("remove", &self.index_path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Loads the index into memory if it is evicted.
+    pub(in crate::shard) fn load(&self) -> Result<(), StorageError> {
+        if self.is_evicted() {
+            let (is_exact, loaded) = {
+                let index = &self.served.read().index;
+                let is_exact = index.index_type().is_exact();
+                (is_exact, if is_exact { None } else { index.load(&self.index_path, self.rows_max()) })
+            };
+            if loaded.is_none() && !is_exact {
+                self.remove_unusable_file()?;
+            }
+            let _build = self.build.lock();
+            let mut served = self.served.write();
+            match loaded {
+                Some(loaded) => *served = ServedIndex::new(loaded),
+                None => served.index.reset(),
+            }
+        }
+        self.catch_up_after_opening()
+    }
+
+    /// Saves the index and releases its memory; returns whether it is evicted. No search uses it meanwhile.
+    pub(in crate::shard) fn evict(&self) -> bool {
+        self.save();
+        let _build = self.build.lock();
+        // An untrained index takes no memory.
+        if !self.is_trained() || self.is_evicted() {
+            return true;
+        }
+        let rows_on_disk = {
+            let index = &self.served.read().index;
+            if index.has_unsaved_rows() { self.rows_saved_by_writer(index) } else { Some(index.rows()) }
+        };
+        rows_on_disk.map(|rows| self.release_memory(rows)).is_some()
+    }
+
+    /// Number of rows that the index file of the writing process covers, for a read-only shard; rows beyond are added
+    /// again after loading.
+    fn rows_saved_by_writer(&self, index: &AnnIndex) -> Option<u64> {
+        let (kind, dimension) = (index.index_type(), self.file.dimension());
+        let saved = self.is_read_only.then(|| {
+            let path = &self.index_path;
+            AnnIndex::open_evicted(path, kind, dimension, self.distance_bound, self.tuning, self.rows_max())
+        });
+        saved.flatten().map(|saved| saved.rows())
+    }
+
+    /// Evicts an exact index, which has no file and is filled from the vectors when it is loaded.
+    pub(super) fn evict_exact_index(&self) {
+        let rows = {
+            let index = &self.served.read().index;
+            index.index_type().is_exact().then(|| self.rows_to_cover(index))
+        };
+        if let Some(rows) = rows {
+            self.release_memory(rows);
+        }
+    }
+
+    fn release_memory(&self, rows: u64) {
+        let mut served = self.served.write();
+        (served.norm_max, served.grouped) = (0.0, None);
+        if let Err(error) = served.index.evict(rows) {
+            tracing::warn!(%error, "an evicted index could not be released and stays in memory");
+        }
+    }
+
+    /// Whether the index is only on disk.
+    pub(in crate::shard) fn is_evicted(&self) -> bool {
+        self.served.read().index.is_evicted()
+    }
+
+    /// Adds missing rows if that takes seconds at most, and fills an exact index, which has no file.
+    fn catch_up_after_opening(&self) -> Result<(), StorageError> {
+        let is_exact = self.served.read().index.index_type().is_exact();
+        if is_exact || self.missing_rows() <= SYNC_CATCH_UP_ROWS_MAX {
+            self.build_if_small()?;
+            self.catch_up()?;
+            self.save();
+        }
+        Ok(())
+    }
+
+    /// Catches up, if that is fast, and saves the index, so that the next start has little to do. Failures are logged.
+    pub(in crate::shard) fn finish(&self) {
+        if self.is_read_only {
+            return;
+        }
+        if self.missing_rows() <= SYNC_CATCH_UP_ROWS_MAX
+            && let Err(error) = self.catch_up()
+        {
+            tracing::warn!(%error, "the index could not catch up; it does at the next start");
+        }
+        self.save();
+    }
+
+    /// Saves the index if that saves work at the next start. Failures are logged.
+    pub(super) fn save(&self) {
+        // No rows are added meanwhile: a thread waiting to write would block new searches.
+        let _build = self.build.lock();
+        let served = self.served.read();
+        if self.is_read_only || !served.index.has_unsaved_rows() {
+            return;
+        }
+        match served.index.save(&self.index_path) {
+            Ok(saved) => {
+                drop(served);
+                self.served.write().index.mark_saved(saved);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the index could not be saved; it is rebuilt at the next start")
+            }
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Checkpoints: read-only copies of a table while another process writes to it.
+//!
+//! fjall lets one process open a database, so read-only processes open a copy. SSTs never change once they have their
+//! name: they are hard-linked, which takes no space. Journals, which grow, and the small files that list the current
+//! SSTs are copied. Earlier acknowledged writes are in the copy; a write made meanwhile is there as a whole or not at
+//! all, as after a crash: fjall reads a journal up to the first incomplete change.
+//!
+//! The lists of SSTs and journals must be the same before and after the copy. Otherwise data may have moved from a
+//! journal to an SST meanwhile and be missing in both, and the copy is repeated.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use super::error::StorageError;
+
+/// File names of fjall.
+pub(super) const JOURNAL: &str = "jnl";
+const CURRENT: &str = "current";
+const TABLES: &str = "tables";
+const LOCK: &str = "lock";
+const VERSION: &str = "version";
+
+/// Largest number of attempts of a checkpoint.
+const ATTEMPTS: usize = 50;
+/// Bytes copied at once. Journals are preallocated with zeros.
+const BLOCK_BYTES: usize = 1 << 20;
+/// Largest name and checksum of an SST list, in bytes; fjall's have 25.
+const CURRENT_BYTES_MAX: u64 = 1 << 10;
+/// Resolution of file times: a file modified more recently may be modified again without a new time.
+const CLOCK_RESOLUTION: Duration = Duration::from_millis(50);
+
+/// Fingerprint of the files of a table. Equal fingerprints mean equal tables.
+#[derive(Clone, Debug)]
+pub(crate) struct TableFingerprint {
+    /// Current SST list of each keyspace.
+    current: BTreeMap<PathBuf, Vec<u8>>,
+    /// Modification time of each journal.
+    journals: BTreeMap<PathBuf, SystemTime>,
+    /// Time at which this was read.
+    read_at: SystemTime,
+}
+
+impl PartialEq for TableFingerprint {
+    fn eq(&self, other: &Self) -> bool {
+        self.current == other.current && self.journals == other.journals
+    }
+}
+
+impl TableFingerprint {
+    /// Reads the fingerprint of the table in this directory.
+    pub(crate) fn read(table: &Path) -> io::Result<Self> {
+        let mut fingerprint =
+            Self { current: BTreeMap::new(), journals: BTreeMap::new(), read_at: SystemTime::now() };
+        for path in entries(table)? {
+            if path.extension().is_some_and(|extension| extension == JOURNAL) {
+                let written = fs::metadata(&path)?.modified()?;
+                fingerprint.journals.insert(path, written);
+            }
+        }
+        for keyspace in entries(&table.join("keyspaces"))? {
+            let path = keyspace.join(CURRENT);
+            let mut current = Vec::new();
+            File::open(&path)?.take(CURRENT_BYTES_MAX).read_to_end(&mut current)?;
+            fingerprint.current.insert(path, current);
+        }
+        Ok(fingerprint)
+    }
+
+    /// Whether no data has moved between files since.
+    fn has_same_files(&self, later: &Self) -> bool {
+        self.current == later.current && self.journals.keys().eq(later.journals.keys())
+    }
+
+    /// Whether any later write is certain to change the fingerprint.
+    pub(crate) fn detects_later_writes(&self) -> bool {
+        let is_earlier = |written: &SystemTime| {
+            self.read_at.duration_since(*written).is_ok_and(|since| since > CLOCK_RESOLUTION)
+        };
+        self.journals.values().all(is_earlier)
+    }
+}
+
+/// A checkpoint; its files are removed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    directory: PathBuf,
+    lock: PathBuf,
+    /// Held while the checkpoint is used: an unlocked one was abandoned by a killed process.
+    _file: File,
+}
+
+impl Checkpoint {
+    /// Copies the table in this directory to a new directory in `checkpoints`.
+    pub(super) fn create(table: &Path, checkpoints: &Path) -> Result<Self, StorageError> {
+        let failed = |error| StorageError::io("copy", table)(error);
+        fs::create_dir_all(checkpoints).map_err(StorageError::io("create", checkpoints))?;
+        remove_abandoned_checkpoints(checkpoints);
+        for _ in 0..ATTEMPTS {
+            let checkpoint =
+                Self::create_empty(checkpoints).map_err(StorageError::io("create", checkpoints))?;
+            let before = TableFingerprint::read(table);
+            let copied = before.and_then(|before| {
+                copy_directory(table, &checkpoint.directory)?;
+                // fjall would initialise a directory without its version file as a new database.
+                let is_whole = checkpoint.directory.join(VERSION).exists();
+                Ok(is_whole && before.has_same_files(&TableFingerprint::read(table)?))
+            });
+            match copied {
+                Ok(true) => return Ok(checkpoint),
+                Ok(false) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound && table.exists() => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(failed(io::Error::new(ErrorKind::TimedOut, "the writer changes it too often")))
+    }
+
+    /// Creates an empty directory, and the lock that marks it as used.
+    fn create_empty(checkpoints: &Path) -> io::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let directory = checkpoints.join(format!("{}-{number}", std::process::id()));
+            let lock = directory.with_extension(LOCK);
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(&lock)?;
+            match file.try_lock() {
+                Ok(()) if lock.exists() && !directory.exists() => {
+                    fs::create_dir(&directory)?;
+                    return Ok(Self { directory, lock, _file: file });
+                }
+                // Another process is removing it as abandoned: the next name is free.
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+impl Drop for Checkpoint {
+    fn drop(&mut self) {
+        remove_files(&self.directory, &self.lock);
+    }
+}
+
+/// Failures are ignored: the next process removes the rest.
+fn remove_files(directory: &Path, lock: &Path) {
+    let _ = fs::remove_dir_all(directory);
+    if !directory.exists() {
+        let _ = fs::remove_file(lock);
+    }
+}
+
+/// Removes checkpoints of processes that are gone.
+pub(crate) fn remove_abandoned_checkpoints(checkpoints: &Path) {
+    for lock in entries(checkpoints).unwrap_or_default() {
+        if lock.extension().is_some_and(|extension| extension == LOCK)
+            && let Ok(file) = File::open(&lock)
+            && file.try_lock().is_ok()
+        {
+            remove_files(&lock.with_extension(""), &lock);
+        }
+    }
+}
+
+fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect()
+}
+
+/// Copies the files of a table.
+fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
+    let contains_ssts = from.file_name().is_some_and(|name| name == TABLES);
+    for path in entries(from)? {
+        let Some(name) = path.file_name() else { continue };
+        let target = to.join(name);
+        if path.is_dir() {
+            fs::create_dir(&target)?;
+            copy_directory(&path, &target)?;
+        } else if contains_ssts {
+            // Copied where hard links are not supported, or not permitted for files of another user.
+            let is_gone = |error: &io::Error| error.kind() == ErrorKind::NotFound;
+            match fs::hard_link(&path, &target) {
+                Err(error) if !is_gone(&error) => copy_file(&path, &target)?,
+                // A removed SST is not current any more, unless the list has changed too.
+                Ok(()) | Err(_) => {}
+            }
+        } else if name == LOCK {
+            File::create(&target)?;
+        } else {
+            match copy_file(&path, &target) {
+                // The temporary file of a list that is being replaced.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                copied => copied?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file, leaving blocks of zeros sparse.
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let (mut from, mut to) = (File::open(from)?, File::create(to)?);
+    let mut block = Vec::with_capacity(BLOCK_BYTES);
+    let mut length = 0;
+    loop {
+        block.clear();
+        (&mut from).take(BLOCK_BYTES as u64).read_to_end(&mut block)?;
+        if block.is_empty() {
+            return to.set_len(length);
+        }
+        if block.iter().any(|byte| *byte != 0) {
+            to.seek(SeekFrom::Start(length))?;
+            to.write_all(&block)?;
+        }
+        length += block.len() as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowrun_sdk::{Document, protobuf};
+
+    use super::super::keys::Entry;
+    use super::super::{Counters, Fsync, Table};
+    use super::*;
+
+    /// Number of changes: enough to flush and compact SSTs, and to rotate the journal, many times.
+    const CHANGES: u64 = 600;
+
+    /// Writes change `number`: a document of its own, and the document `all` that every change writes.
+    fn write(table: &Table, number: u64, bytes: usize) {
+        let text: String = (0..bytes as u64 / 8)
+            .map(|position| format!("{:08}", (position * number) % 99_999_989))
+            .collect();
+        let mut writer = table.writer(Fsync::Never);
+        let mut put = |id: String| {
+            let document = protobuf::encode(
+                &Document::new(id.clone()).with_text(text.clone()).with_tag("number", number),
+            );
+            let entry = Entry { row: None, parent_id: String::new() };
+            let earlier = table.entry(&id).unwrap();
+            writer.put(&id, document, &entry, earlier.as_ref());
+        };
+        put(format!("{number:08}"));
+        put("all".to_owned());
+        writer.commit(Counters { rows: 0, documents: number + 1 }).unwrap();
+    }
+
+    /// The last change in a table; asserts that all earlier ones are there and no later one.
+    fn last(table: &Table) -> u64 {
+        let number =
+            |id: &str| table.document(id).unwrap().and_then(|document| document.tags.get("number")?.as_f64());
+        let last = number("all").unwrap_or(0.0) as u64;
+        let documents = table.counters().unwrap().documents;
+        assert!(last == 0 || documents == last + 1, "{last}: {documents}");
+        let ids: Vec<String> = table.ids_after("").map(|id| id.unwrap().0).collect();
+        assert_eq!(ids.len() as u64, if last == 0 { 0 } else { last + 1 });
+        for id in ids.iter().filter(|id| *id != "all") {
+            assert_eq!(number(id).unwrap() as u64, id.parse::<u64>().unwrap());
+        }
+        last
+    }
+
+    #[test]
+    fn a_checkpoint_has_all_acknowledged_changes_and_only_whole_ones_in_order() {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let (path, checkpoints) = (directory.path().join("t"), directory.path().join("checkpoints"));
+        let table = Table::open(&path).unwrap();
+        let acknowledged = AtomicU64::new(0);
+        let mut seen = 0;
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| {
+                for number in 1..=CHANGES {
+                    write(&table, number, 200_000);
+                    acknowledged.store(number, Ordering::Release);
+                }
+            });
+            while seen < CHANGES {
+                let before = acknowledged.load(Ordering::Acquire);
+                let last = last(&Table::open_checkpoint(&path, &checkpoints).unwrap());
+                assert!(
+                    last >= before && last <= acknowledged.load(Ordering::Acquire) + 1,
+                    "{before}, {last}"
+                );
+                seen = last;
+            }
+            writing.join().unwrap();
+        });
+        // The checkpoints are gone, and the table is intact.
+        assert!(entries(&checkpoints).unwrap().is_empty());
+        assert_eq!(last(&table), CHANGES);
+        drop(table);
+        assert_eq!(last(&Table::open(&path).unwrap()), CHANGES);
+    }
+
+    #[test]
+    fn abandoned_checkpoints_are_removed_and_used_ones_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, checkpoints) = (directory.path().join("t"), directory.path().join("checkpoints"));
+        let table = Table::open(&path).unwrap();
+        write(&table, 1, 100);
+        let first = Table::open_checkpoint(&path, &checkpoints).unwrap();
+        fs::create_dir(checkpoints.join("1-2")).unwrap();
+        File::create(checkpoints.join("1-2.lock")).unwrap();
+        fs::write(checkpoints.join("1-2").join("0.jnl"), "remains").unwrap();
+        write(&table, 2, 100);
+        let second = Table::open_checkpoint(&path, &checkpoints).unwrap();
+        assert!(!checkpoints.join("1-2").exists() && !checkpoints.join("1-2.lock").exists());
+        assert_eq!((last(&first), last(&second)), (1, 2));
+        let view = first.view();
+        drop((first, second));
+        // A view keeps the files of its checkpoint.
+        assert_eq!(view.ids_after("").count(), 2);
+        drop(view);
+        assert!(entries(&checkpoints).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_error_names_the_damaged_table_instead_of_its_checkpoint() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, checkpoints) = (directory.path().join("t"), directory.path().join("checkpoints"));
+        write(&Table::open(&path).unwrap(), 1, 100);
+        fs::write(path.join("keyspaces/1/current"), "nonsense").unwrap();
+        let error = Table::open_checkpoint(&path, &checkpoints).unwrap_err().to_string();
+        assert!(error.contains(&path.display().to_string()) && !error.contains("checkpoints"), "{error}");
+        assert!(entries(&checkpoints).unwrap().is_empty());
+        fs::remove_dir_all(&path).unwrap();
+        assert!(Table::open_checkpoint(&path, &checkpoints).is_err());
+        assert!(!path.exists());
+    }
+}

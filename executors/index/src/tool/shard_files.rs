@@ -1,0 +1,113 @@
+//! Finds and opens the files of shards, without a flow.
+
+use std::path::{Path, PathBuf};
+
+use super::error::ToolError;
+use crate::storage::{
+    DirectoryLock, Fsync, Layout, Manifest, StorageError, Table, VectorFile, open_with_journal_recovery,
+    recover_unsynced_rows,
+};
+
+/// Largest depth of a shard below the given directory: workspace, pod, shard.
+const DEPTH_MAX: usize = 4;
+/// Extension of the directory of a copy that is not complete yet.
+pub(super) const UNFINISHED: &str = "unfinished";
+
+/// The open files of a shard.
+pub(super) struct ShardFiles {
+    pub(super) layout: Layout,
+    pub(super) manifest: Manifest,
+    pub(super) table: Table,
+    /// `None` for a shard without vectors.
+    pub(super) vectors: Option<VectorFile>,
+    /// Held while the shard may be changed.
+    pub(super) lock: Option<DirectoryLock>,
+}
+
+impl ShardFiles {
+    /// Opens a shard read-only, from a checkpoint of its current state. A flow may have the shard open.
+    pub(super) fn open_read_only(directory: &Path) -> Result<Self, ToolError> {
+        let layout = Layout::new(directory);
+        let open = |manifest: &Manifest| {
+            let documents = existing_documents(&layout, manifest)?;
+            Self::new(&layout, manifest, Table::open_checkpoint(&documents, &layout.checkpoints())?, None)
+        };
+        Ok(Manifest::run_on_current(&layout, open)?)
+    }
+
+    /// Opens a shard to change it.
+    ///
+    /// # Errors
+    /// When a flow has the shard open, or it cannot be opened.
+    pub(super) fn open_exclusive(directory: &Path) -> Result<Self, ToolError> {
+        let layout = Layout::new(directory);
+        let lock = DirectoryLock::acquire(&layout)?;
+        let manifest =
+            Manifest::read(&layout)?.ok_or_else(|| StorageError::NoIndex(layout.directory().to_owned()))?;
+        let documents = existing_documents(&layout, &manifest)?;
+        let table = open_with_journal_recovery(&documents, &layout.checkpoints(), Fsync::Always)?;
+        recover_unsynced_rows(&table, &layout, &manifest)?;
+        Ok(Self::new(&layout, &manifest, table, Some(lock))?)
+    }
+
+    fn new(
+        layout: &Layout,
+        manifest: &Manifest,
+        table: Table,
+        lock: Option<DirectoryLock>,
+    ) -> Result<Self, StorageError> {
+        let rows = table.counters()?.rows;
+        let vectors = match manifest.dimension {
+            Some(dimension) if rows > 0 => {
+                let path = layout.vectors(manifest.generation);
+                Some(VectorFile::open_read_only(&path, dimension, manifest.elements(), rows)?)
+            }
+            _ => None,
+        };
+        Ok(Self { layout: layout.clone(), manifest: manifest.clone(), table, vectors, lock })
+    }
+}
+
+/// Directory of the documents of the current generation.
+///
+/// # Errors
+/// When it does not exist; opening the key-value store would create it.
+fn existing_documents(layout: &Layout, manifest: &Manifest) -> Result<PathBuf, StorageError> {
+    let documents = layout.documents(manifest.generation);
+    if documents.exists() { Ok(documents) } else { Err(StorageError::damaged(&documents, "it is missing")) }
+}
+
+/// Directories of the shards at or below a path, sorted.
+///
+/// # Errors
+/// When there are none.
+pub(super) fn shards(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
+    let mut found = Vec::new();
+    collect_shards(path, DEPTH_MAX, &mut found);
+    found.sort();
+    if found.is_empty() {
+        let reason =
+            format_args!("there is no index in {}: name the workspace of a pod or a shard", path.display());
+        return Err(ToolError::new(reason));
+    }
+    Ok(found)
+}
+
+fn collect_shards(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    if Layout::new(directory).manifest().exists() {
+        found.push(directory.to_owned());
+        return;
+    }
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        if depth > 0 && path.is_dir() && !is_skipped(&path) {
+            collect_shards(&path, depth - 1, found);
+        }
+    }
+}
+
+/// Whether a directory is hidden, or an unfinished copy.
+fn is_skipped(directory: &Path) -> bool {
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with('.') || name.ends_with(&format!(".{UNFINISHED}"))
+}

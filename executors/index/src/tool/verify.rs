@@ -1,0 +1,105 @@
+//! Verifies a shard: reads all data, to find damage before a request does.
+
+use std::path::Path;
+
+use super::shard_files::ShardFiles;
+use crate::ann::is_intact;
+use crate::storage::{DocumentTags, LiveDocument, StorageError, Table};
+
+/// Largest number of problems that are listed; the others are only counted.
+const LISTED_MAX: usize = 20;
+
+/// Problems of a shard; empty when it is intact.
+pub(super) fn problems(directory: &Path) -> Vec<String> {
+    let files = match ShardFiles::open_read_only(directory) {
+        Err(error) => return vec![error.to_string()],
+        Ok(files) => files,
+    };
+    let mut problems = Problems::default();
+    problems.check_rows(&files);
+    problems.check_documents(&files.table);
+    problems.check_vectors(&files);
+    let faiss_index = files.layout.faiss_index(files.manifest.generation);
+    if faiss_index.exists() && !is_intact(&faiss_index) {
+        let path = faiss_index.display();
+        problems.add(format!("{path} is damaged; the next start rebuilds it from the vectors"));
+    }
+    problems.into_messages()
+}
+
+/// Problems found so far.
+#[derive(Default)]
+struct Problems {
+    listed: Vec<String>,
+    /// Number of problems that are not listed.
+    more: usize,
+}
+
+impl Problems {
+    fn add(&mut self, problem: String) {
+        if self.listed.len() < LISTED_MAX { self.listed.push(problem) } else { self.more += 1 }
+    }
+
+    /// The value of a successful read; adds the error of a failed one.
+    fn check<T>(&mut self, read: Result<T, StorageError>) -> Option<T> {
+        read.map_err(|error| self.add(error.to_string())).ok()
+    }
+
+    /// Each committed row belongs to one document, which refers back to it, or is a tombstone.
+    fn check_rows(&mut self, files: &ShardFiles) {
+        let Some(counters) = self.check(files.table.counters()) else { return };
+        let mut count: u64 = 0;
+        for live in files.table.live_documents() {
+            let Some(LiveDocument { row, id, .. }) = self.check(live) else { continue };
+            count += 1;
+            let row_of_id = self.check(files.table.row_of_id(&id)).flatten();
+            if row_of_id != Some(row) || row >= counters.rows {
+                self.add(format!("row {row} refers to document `{id}`, which does not refer to that row"));
+            }
+        }
+        let dead = self.check(files.table.tombstones()).map_or(0, |dead| dead.len() as u64);
+        if count + dead != counters.rows {
+            self.add(format!(
+                "{} rows are committed, but {count} are live and {dead} are dead",
+                counters.rows
+            ));
+        }
+        if files.manifest.dimension.is_some() && count != counters.documents {
+            self.add(format!("{} documents are stored, but {count} have vectors", counters.documents));
+        }
+    }
+
+    /// Every document can be read, and their number equals the counter.
+    fn check_documents(&mut self, table: &Table) {
+        let mut count: u64 = 0;
+        for stored in table.tags() {
+            count += 1;
+            if let Some(DocumentTags { id, .. }) = self.check(stored)
+                && self.check(table.document(&id)).is_some_and(|document| document.is_none())
+            {
+                self.add(format!("document `{id}` is missing"));
+            }
+        }
+        let counter = self.check(table.counters()).map_or(count, |counters| counters.documents);
+        if count != counter {
+            self.add(format!("the counter has {counter} documents, but {count} are stored"));
+        }
+    }
+
+    /// Every vector has its checksum.
+    fn check_vectors(&mut self, files: &ShardFiles) {
+        let (Some(vectors), Some(counters)) = (&files.vectors, self.check(files.table.counters())) else {
+            return;
+        };
+        for row in 0..counters.rows {
+            self.check(vectors.vector(row));
+        }
+    }
+
+    fn into_messages(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.listed.push(format!("and {} more", self.more));
+        }
+        self.listed
+    }
+}

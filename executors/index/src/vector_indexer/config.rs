@@ -1,0 +1,115 @@
+//! Opens the shard of a vector indexer and builds the executor instance.
+
+use flowrun_sdk::{AccessPaths, Build, BuildError, Instance, Order};
+
+use super::TOP_K_MAX;
+use super::executor::{ENDPOINTS, FILTERED_ENDPOINTS, VectorIndexer};
+use crate::ann::{IndexChoice, Tuning};
+use crate::columns::Columns;
+use crate::embedding::DIMENSION_MAX;
+use crate::handlers::Handlers;
+use crate::metric::Metric;
+use crate::parameter_names::ParameterNames;
+use crate::quarantine::quarantine;
+use crate::shard::{CacheCapacity, IndexSummary, OpenShard, Settings};
+use crate::storage::{ElementType, Fsync, Schema, StorageKind};
+use crate::stored_fields::StoredFields;
+
+/// Settings of a vector indexer. Executors under other names convert their own parameters to these.
+#[derive(Clone, Debug)]
+pub(crate) struct VectorIndexerConfig {
+    /// Executor name, reported as `op_name` of scores.
+    pub(crate) name: &'static str,
+    /// Names of the executor's parameters, for error messages.
+    pub(crate) names: ParameterNames,
+    pub(crate) metric: Metric,
+    /// Number of dimensions; `None` for that of the first vector.
+    pub(crate) dimension: Option<usize>,
+    /// Element type of stored vectors; `None` for that of the existing index, or the default.
+    pub(crate) elements: Option<ElementType>,
+    pub(crate) index: IndexChoice,
+    pub(crate) tuning: Tuning,
+    /// Default number of matches per query.
+    pub(crate) top_k: usize,
+    pub(crate) index_access_paths: AccessPaths,
+    pub(crate) search_access_paths: AccessPaths,
+    pub(crate) stored_fields: StoredFields,
+    pub(crate) fsync: Fsync,
+    /// Tags that filters may name.
+    pub(crate) columns: Columns,
+    /// Tag with the time at which a document expires.
+    pub(crate) expires: Option<String>,
+    /// Capacity of the index cache; `None` for all indexes in memory.
+    pub(crate) cache_capacity: Option<CacheCapacity>,
+}
+
+impl VectorIndexerConfig {
+    /// Opens the shard and builds the executor. A damaged shard is quarantined when there are other shards.
+    ///
+    /// # Errors
+    /// When a parameter is out of bounds, or the shard cannot be opened with these settings.
+    pub(crate) fn build(self, build: &Build) -> Result<Instance, BuildError> {
+        let context = &build.context;
+        if let Some(dimension) = self.dimension.filter(|dimension| !(1..=DIMENSION_MAX).contains(dimension)) {
+            let reason = format_args!("must be from 1 to {DIMENSION_MAX}, but is {dimension}");
+            return Err(BuildError::parameter(self.names.dimension, reason));
+        }
+        if self.top_k > TOP_K_MAX {
+            let reason = format_args!("must be at most {TOP_K_MAX}, but is {}", self.top_k);
+            return Err(BuildError::parameter(self.names.top_k, reason));
+        }
+        self.stored_fields.check_expires(self.expires.as_deref())?;
+        let schema = Schema {
+            kind: StorageKind::Vectors,
+            dimension: self.dimension,
+            metric: self.metric,
+            elements: self.elements,
+            index: self.index.text().to_owned(),
+            shards: context.shards,
+            shard: context.shard,
+            names: self.names,
+        };
+        let settings = Settings {
+            schema,
+            index: self.index,
+            tuning: self.tuning,
+            fsync: self.fsync,
+            threads: context.threads,
+            read_only: context.read_only,
+            columns: self.columns.names(),
+            expires: self.expires.clone(),
+            cache_capacity: self.cache_capacity,
+        };
+        let shard = match OpenShard::open(context, settings) {
+            Err(error) if error.is_damage() && context.shards > 1 => {
+                let instance = quarantine(&error, context).with_endpoints(ENDPOINTS);
+                return Ok(instance.with_ranking(Order::Ascending, self.top_k));
+            }
+            shard => shard?,
+        };
+        let handlers = Handlers {
+            shard,
+            metric: Some(self.metric),
+            access_paths: self.index_access_paths,
+            stored_fields: self.stored_fields,
+            read_only: context.read_only.then(|| context.pod.clone()),
+            columns: self.columns,
+            expires: self.expires,
+        };
+        let dimension = handlers.shard.dimension().or(self.dimension);
+        let searched = Some(self.search_access_paths.clone());
+        let holdings = IndexSummary::new(&handlers.shard, &handlers.columns, &FILTERED_ENDPOINTS, searched);
+        let executor = VectorIndexer {
+            handlers,
+            name: self.name,
+            metric: self.metric,
+            access_paths: self.search_access_paths,
+            top_k: self.top_k,
+        };
+        let instance = Instance::new(executor)
+            .with_endpoints(ENDPOINTS)
+            .with_input_dimension(dimension)
+            .with_shard_summary(holdings);
+        Ok(instance.with_ranking(Order::Ascending, self.top_k))
+    }
+}

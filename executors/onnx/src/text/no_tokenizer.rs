@@ -1,0 +1,44 @@
+//! Stands in for `tokenizer` in builds without the cargo feature `tokenizers`: opening a tokenizer is an error that
+//! names the feature.
+
+use std::path::Path;
+
+use flowrun_sdk::{BuildError, ExecutorError};
+
+use super::tokens::Tokens;
+
+/// A tokenizer, of which this build has none: the type has no values.
+pub(super) enum TextTokenizer {}
+
+impl TextTokenizer {
+    /// Fails: this build cannot read a `tokenizer.json`.
+    pub(super) fn open(_path: &Path, _length_max: Option<usize>) -> Result<Self, BuildError> {
+        Err(missing())
+    }
+
+    /// Fails: this build has no CLIP tokenizer.
+    pub(super) fn clip(_length_max: Option<usize>) -> Result<Self, BuildError> {
+        Err(missing())
+    }
+
+    pub(super) fn encode(&self, _text: &str) -> Result<Tokens, ExecutorError> {
+        match *self {}
+    }
+
+    pub(super) fn length_max(&self) -> usize {
+        match *self {}
+    }
+
+    pub(super) fn padding(&self) -> u32 {
+        match *self {}
+    }
+
+    pub(super) fn last_id(&self) -> u32 {
+        match *self {}
+    }
+}
+
+fn missing() -> BuildError {
+    let reason = "this flowrun was built without tokenizers; build one with `cargo build --release --features tokenizers`";
+    BuildError::parameter("tokenizer", reason)
+}

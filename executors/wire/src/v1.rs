@@ -1,0 +1,27 @@
+//! Documents in docarray's first schema, without the record of extra fields that only the second schema needs.
+
+use bytes::Bytes;
+use flowrun_sdk::{Document, Documents, protobuf};
+
+use super::{WireError, extra_fields};
+
+/// Decodes a list of documents.
+pub(super) fn decode_documents(list: &Bytes) -> Result<Documents, WireError> {
+    protobuf::decode_list(list)
+}
+
+/// Decodes one document.
+pub(super) fn decode_document(document: &Bytes) -> Result<Document, WireError> {
+    protobuf::decode_shared(document)
+}
+
+/// Encodes a list of documents.
+pub(super) fn encode_documents(documents: &[Document]) -> Bytes {
+    protobuf::encode_list(&extra_fields::without_records(documents)).into()
+}
+
+/// Encodes one document.
+pub(super) fn encode_document(document: &Document) -> Bytes {
+    let document = extra_fields::without_records(std::slice::from_ref(document));
+    document.first().map(protobuf::encode).unwrap_or_default().into()
+}

@@ -1,0 +1,92 @@
+//! Round trips of documents in the second schema.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn node(content: Content) -> NodeProto {
+    NodeProto { content: Some(content), r#type: None }
+}
+
+fn typed(content: Content, name: &str) -> NodeProto {
+    NodeProto { content: Some(content), r#type: Some(name.to_owned()) }
+}
+
+fn round_trip(data: BTreeMap<String, NodeProto>) -> BTreeMap<String, NodeProto> {
+    let sent = DocProto { data }.encode_to_vec();
+    let document = decode_document(sent.into()).unwrap();
+    DocProto::decode(encode_document(&document)).unwrap().data
+}
+
+fn any_node() -> impl Strategy<Value = NodeProto> {
+    let leaf = prop_oneof![
+        Just(NodeProto::default()),
+        ".{0,6}".prop_map(|text| node(Content::Text(text))),
+        any::<i32>().prop_map(|integer| node(Content::Integer(integer))),
+        (-1e9..1e9_f64).prop_map(|float| node(Content::Float(float))),
+        Just(node(Content::Float(f64::INFINITY))),
+        any::<f32>()
+            .prop_filter("NaN is unequal to itself", |float| !float.is_nan())
+            .prop_map(|float| node(Content::Float(float.into()))),
+        any::<bool>().prop_map(|value| node(Content::Boolean(value))),
+        Just(node(Content::Blob(Bytes::from_static(b"\0\xff")))),
+        Just(typed(Content::Text("https://a/b.png".to_owned()), "image_url")),
+        Just(typed(Content::Ndarray(array(&Tensor::vector(vec![0.5, 2.0]))), "torch_tensor")),
+        Just(typed(Content::Ndarray(array(&Tensor::vector(vec![0.5, 2.0]))), "ndarray")),
+        // A shape that does not match the data, and an unknown element type.
+        Just(node(Content::Ndarray(NdArrayProto {
+            dense: Some(DenseNdArrayProto {
+                buffer: Bytes::from_static(b"ab"),
+                shape: vec![7],
+                dtype: "<U5".to_owned()
+            }),
+            parameters: None
+        }))),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        let list = proptest::collection::vec(inner.clone(), 0..4).prop_map(|data| ListOfAnyProto { data });
+        let map = proptest::collection::btree_map("[a-c]|id|text|__[a-z]*__", inner, 0..4);
+        prop_oneof![
+            list.clone().prop_map(|list| node(Content::List(list))),
+            list.clone().prop_map(|list| node(Content::Set(list))),
+            list.prop_map(|list| node(Content::Tuple(list))),
+            map.clone().prop_map(|data| node(Content::Dict(DictOfAnyProto { data }))),
+            map.clone().prop_map(|data| node(Content::Doc(DocProto { data }))),
+            map.prop_map(|data| node(Content::DocArray(DocListProto { docs: vec![DocProto { data }] }))),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn round_trips_preserve_fields_and_types(
+        data in proptest::collection::btree_map(
+            "id|uri|url|text|blob|tensor|embedding|tags|scores|chunks|matches|weight|price|[a-d]|__fields__",
+            any_node(), 0..8)
+    ) {
+        prop_assert_eq!(round_trip(data.clone()), data);
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode_documents(bytes.into());
+    }
+}
+
+#[test]
+fn known_fields_are_set_and_other_plain_fields_become_tags() {
+    let price = node(Content::Float(1.5));
+    let id = typed(Content::Text("a".to_owned()), "id");
+    let data = [("id", id), ("price", price), ("embedding", NodeProto::default())];
+    let message = DocProto { data: data.into_iter().map(|(name, node)| (name.to_owned(), node)).collect() };
+    let mut document = decode_document(message.encode_to_vec().into()).unwrap();
+    assert_eq!((document.id.as_str(), document.tags["price"].as_f64()), ("a", Some(1.5)));
+
+    document.embedding = Some(Tensor::vector(vec![1.0]));
+    let reply = DocProto::decode(encode_document(&document)).unwrap().data;
+    let names: Vec<&str> = reply.keys().map(String::as_str).collect();
+    assert_eq!(names, ["embedding", "id", "price"]);
+    assert_eq!(reply["embedding"].r#type.as_deref(), Some("ndarray"));
+}

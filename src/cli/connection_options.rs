@@ -1,0 +1,59 @@
+//! Options for connecting to a service, and the token that client and server share.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use flowrun_remote::{Address, Trust};
+use flowrun_sdk::guard;
+
+use crate::client::Client;
+use crate::gateway::Token;
+
+/// Environment variable with the token, used if no file is given.
+const TOKEN_VARIABLE: &str = "FLOWRUN_TOKEN";
+
+/// Maximum size of a token file in bytes.
+const TOKEN_BYTES_MAX: u64 = 4096;
+
+/// Options for connecting to a service.
+#[derive(Debug, Args)]
+pub(super) struct ConnectionOptions {
+    /// File with the token to send; default: the environment variable FLOWRUN_TOKEN.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Trusted certificate authorities for `grpcs://`, or the server's certificate itself, in PEM format; default: those
+    /// of the system.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl ConnectionOptions {
+    /// Token to send, if there is one.
+    pub(super) fn token(&self) -> anyhow::Result<Option<Token>> {
+        token(self.token_file.as_deref())
+    }
+
+    /// Opens a connection to the service at `address`.
+    pub(super) async fn connect(&self, address: &str, token: Option<&Token>) -> anyhow::Result<Client> {
+        let trust = self.trust(address)?;
+        Ok(Client::connect(address, token, trust.as_ref()).await?)
+    }
+
+    fn trust(&self, address: &str) -> anyhow::Result<Option<Trust>> {
+        let Some(file) = &self.ca else { return Ok(None) };
+        let tls = address.parse::<Address>().is_ok_and(|address| address.tls());
+        anyhow::ensure!(tls, "`--ca` requires TLS; write the address as `grpcs://HOST:PORT`");
+        Trust::file(file).map(Some).map_err(anyhow::Error::msg)
+    }
+}
+
+/// Reads a token from a file, or from the environment if there is no file.
+pub(super) fn token(file: Option<&Path>) -> anyhow::Result<Option<Token>> {
+    let Some(path) = file else {
+        return Ok(std::env::var(TOKEN_VARIABLE).ok().and_then(|text| Token::new(&text)));
+    };
+    let text = guard::read_text(path, TOKEN_BYTES_MAX)?;
+    let token = Token::new(&text).with_context(|| format!("{} contains no token", path.display()))?;
+    Ok(Some(token))
+}

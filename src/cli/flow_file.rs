@@ -1,0 +1,95 @@
+//! Reading and launching a flow file, as the commands that take one do.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::diagnostics::print_diagnostics;
+use super::exit::{EarlyExit, Exit};
+use super::value_parsers::assignment;
+use crate::diagnostic::{Code, Policy, Report, Severity, Sources};
+use crate::graph::FlowGraph;
+use crate::runtime::Flow;
+use crate::topology::Topology;
+use crate::yaml::Environment;
+
+/// A flow file and options for reading it.
+#[derive(Debug, Args)]
+pub(super) struct FlowOptions {
+    /// YAML file of the flow.
+    #[arg(value_name = "FLOW")]
+    path: PathBuf,
+    /// Set a variable of the flow file; overrides the environment.
+    #[arg(long = "set", value_name = "VAR=VALUE", value_parser = assignment)]
+    variables: Vec<(String, String)>,
+    /// Downgrade errors that Jina does not report to warnings.
+    #[arg(long)]
+    lenient: bool,
+}
+
+impl FlowOptions {
+    /// Reads the flow file in order to run it.
+    pub(super) fn read(&self) -> FlowFile {
+        self.read_with(false)
+    }
+
+    /// Reads the flow file in order to show it: nothing is launched.
+    pub(super) fn inspect(&self) -> FlowFile {
+        self.read_with(true)
+    }
+
+    fn read_with(&self, inspect: bool) -> FlowFile {
+        let environment = Environment::from_process(self.variables.iter().cloned());
+        FlowFile::read(&self.path, &environment, Policy { lenient: self.lenient, inspect })
+    }
+}
+
+/// A flow file that has been read, with the diagnostics of all stages.
+pub(super) struct FlowFile {
+    /// Absent if loading, parsing or building the graph failed.
+    pub(super) graph: Option<FlowGraph>,
+    /// Present together with the graph. It may be launched only if the report has no errors.
+    pub(super) topology: Option<Topology>,
+    pub(super) sources: Sources,
+    pub(super) report: Report,
+}
+
+impl FlowFile {
+    /// Loads, parses, builds and plans the flow at `path`.
+    pub(super) fn read(path: &Path, environment: &Environment, policy: Policy) -> Self {
+        let (mut sources, mut report) = (Sources::default(), Report::new(policy));
+        let catalog = crate::catalog::built_in();
+        let read = crate::read(path, environment, &catalog, &mut sources, &mut report);
+        let (graph, topology) = read.unzip();
+        Self { graph, topology, sources, report }
+    }
+
+    /// Prints the diagnostics of severity `least` and above, and returns the topology.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] if there are errors among the diagnostics.
+    pub(super) fn checked(&self, least: Severity) -> anyhow::Result<&Topology> {
+        print_diagnostics(&self.report, &self.sources, least)?;
+        let topology = self.topology.as_ref().filter(|_| !self.report.has_errors());
+        Ok(topology.ok_or_else(|| EarlyExit::reported(Exit::Usage))?)
+    }
+
+    /// Launches the flow by one of the functions of [`runtime`](crate::runtime), and prints the diagnostics of severity
+    /// `least` and above.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] if an executor could not be started, [`Exit::NotReady`] if it was not ready in time.
+    pub(super) async fn launch(
+        &self,
+        topology: &Topology,
+        least: Severity,
+        launch: impl AsyncFnOnce(&Topology, &mut Report) -> Option<Flow>,
+    ) -> anyhow::Result<Flow> {
+        let mut report = Report::new(self.report.policy());
+        let flow = launch(topology, &mut report).await;
+        print_diagnostics(&report, &self.sources, least)?;
+        let late = report.sorted().iter().any(|diagnostic| diagnostic.code == Code::NotReady);
+        let exit = if late { Exit::NotReady } else { Exit::Usage };
+        Ok(flow.ok_or_else(|| EarlyExit::reported(exit))?)
+    }
+}

@@ -1,0 +1,101 @@
+//! Table of the first results on the terminal.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use flowrun_sdk::Document;
+use serde_json::{Map, Value};
+
+use super::table_style::TABLE_STYLE;
+
+/// Maximum number of documents in the table, and of matches per document.
+const DOCUMENTS_MAX: usize = 12;
+const MATCHES_MAX: usize = 5;
+/// Maximum length of a text in the table, in characters.
+const TEXT_CHARACTERS_MAX: usize = 100;
+
+/// The first results of a job.
+#[derive(Default)]
+pub(super) struct ResultTable {
+    rows: Vec<[String; 4]>,
+    documents: usize,
+    results: Map<String, Value>,
+}
+
+impl ResultTable {
+    /// Adds the matches of a document; a document without matches has no row.
+    pub(super) fn add_document(&mut self, document: &Document) {
+        if document.matches.is_empty() {
+            return;
+        }
+        self.documents += 1;
+        if self.documents > DOCUMENTS_MAX {
+            return;
+        }
+        for (position, found) in document.matches.iter().take(MATCHES_MAX).enumerate() {
+            let query = if position == 0 { display_name(document) } else { String::new() };
+            let score = found.score().map_or_else(String::new, |score| format!("{:.4}", score.value));
+            self.rows.push([query, (position + 1).to_string(), display_name(found), score]);
+        }
+    }
+
+    /// Merges the results of executors that belong to no document, by worker. Integers of several requests are added up;
+    /// of other values the last one stays.
+    pub(super) fn add_results(&mut self, results: &Map<String, Value>) {
+        for (worker, added) in results {
+            let merged = self.results.entry(worker).or_insert_with(|| Value::Object(Map::new()));
+            let (Some(merged), Some(added)) = (merged.as_object_mut(), added.as_object()) else { continue };
+            for (name, value) in added {
+                let sum = merged
+                    .get(name)
+                    .and_then(Value::as_u64)
+                    .zip(value.as_u64())
+                    .map(|(left, right)| left + right);
+                merged.insert(name.clone(), sum.map_or_else(|| value.clone(), Value::from));
+            }
+        }
+    }
+
+    /// Prints the merged results, and the table wrapped to `width` columns.
+    pub(super) fn print(self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
+        for (worker, results) in &self.results {
+            writeln!(out, "{worker}: {results}")?;
+        }
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new();
+        table.load_style(TABLE_STYLE).set_header(["document", "rank", "match", "score"]);
+        if let Some(width) = width {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        table.add_rows(self.rows);
+        for numeric in [1, 3] {
+            if let Some(column) = table.column_mut(numeric) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        writeln!(out, "{table}")?;
+        if self.documents > DOCUMENTS_MAX {
+            let omitted = self.documents - DOCUMENTS_MAX;
+            writeln!(out, "… and {omitted} more documents; `-o results.jsonl` writes all of them")?;
+        }
+        Ok(())
+    }
+}
+
+/// Name of a document in the table: its path relative to the working directory, its text, or both.
+fn display_name(document: &Document) -> String {
+    let Some(text) = &document.text else { return relative_path(document.label()) };
+    let shortened: String = text.chars().take(TEXT_CHARACTERS_MAX).collect();
+    let ellipsis = if shortened.len() < text.len() { "…" } else { "" };
+    let source =
+        if document.uri.is_empty() { String::new() } else { format!("{}: ", relative_path(&document.uri)) };
+    format!("{source}{shortened}{ellipsis}")
+}
+
+fn relative_path(path: &str) -> String {
+    let current = std::env::current_dir().unwrap_or_default();
+    Path::new(path).strip_prefix(current).map_or_else(|_| path.to_owned(), |path| path.display().to_string())
+}

@@ -1,0 +1,125 @@
+//! Builds the executors of all workers in parallel, and reports those that fail or take too long.
+
+use flowrun_sdk::{BuildError, Instance};
+
+use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::runtime::worker::{BuildFailure, ExecutorFactory, ShardState, ThreadPriority};
+use crate::spec::Strategy;
+use crate::topology::{PodPlan, Topology, Worker, library_fault_code};
+
+/// A built executor, and the factory that restarts it.
+pub(super) struct BuiltExecutor {
+    pub(super) worker: Worker,
+    pub(super) instance: Instance,
+    pub(super) factory: ExecutorFactory,
+}
+
+/// An executor under construction on a blocking thread.
+struct PendingBuild {
+    pod: usize,
+    worker: Worker,
+    build: tokio::task::JoinHandle<Result<(Instance, ExecutorFactory), BuildFailure>>,
+}
+
+/// Builds every executor. Returns those of each pod, in the order of the topology, or `None` when one failed.
+pub(super) async fn build_executors(
+    priority: ThreadPriority,
+    topology: &Topology,
+    report: &mut Report,
+) -> Option<Vec<Vec<BuiltExecutor>>> {
+    let pending = start_builds(priority, topology, report)?;
+    let started = tokio::time::Instant::now();
+    let mut built: Vec<Vec<BuiltExecutor>> = topology.pods.iter().map(|_| Vec::new()).collect();
+    let mut complete = true;
+    for PendingBuild { pod: position, worker, build } in pending {
+        let Some(pod) = topology.pods.get(position) else { continue };
+        let result = match pod.timeout_ready {
+            None => Ok(build.await),
+            Some(limit) => tokio::time::timeout_at(started + limit, build).await,
+        };
+        let diagnostic = match result {
+            Ok(Ok(Ok((instance, factory)))) => {
+                if let Some(workers) = built.get_mut(position) {
+                    workers.push(BuiltExecutor { worker, instance, factory });
+                }
+                continue;
+            }
+            Ok(Ok(Err(failure))) => build_failed(pod, &failure),
+            Ok(Err(_)) => {
+                let message = format!("`{}` could not be started", pod.name);
+                Diagnostic::at(Code::NotStarted, pod.span, message)
+            }
+            Err(_) => not_ready(pod),
+        };
+        report.push(diagnostic);
+        complete = false;
+    }
+    complete.then_some(built)
+}
+
+/// Starts the construction of every executor; `None` when a pod has none.
+fn start_builds(
+    priority: ThreadPriority,
+    topology: &Topology,
+    report: &mut Report,
+) -> Option<Vec<PendingBuild>> {
+    let mut pending = Vec::new();
+    for (position, pod) in topology.pods.iter().enumerate() {
+        let uses_summaries = uses_summaries(pod);
+        let shards: Vec<ShardState> = (0..pod.shards).map(|_| ShardState::new(pod)).collect();
+        for worker in pod.workers() {
+            let factory = shards.get(worker.shard).and_then(|shard| ExecutorFactory::new(pod, worker, shard));
+            let Some(factory) = factory else {
+                let message = format!("`{}` could not be started: it has no executor", pod.name);
+                report.push(Diagnostic::at(Code::NotStarted, pod.span, message));
+                return None;
+            };
+            let build = tokio::task::spawn_blocking(move || {
+                // Threads that executors start inherit the priority.
+                priority.apply();
+                let instance = factory.build()?;
+                if let Some(summary) = instance.shard_summary.as_ref().filter(|_| uses_summaries) {
+                    summary.prepare();
+                }
+                Ok((instance, factory))
+            });
+            pending.push(PendingBuild { pod: position, worker, build });
+        }
+    }
+    Some(pending)
+}
+
+/// Returns `true` when requests or documents are routed by the contents of the shards.
+fn uses_summaries(pod: &PodPlan) -> bool {
+    pod.shards > 1 && (matches!(pod.strategy.value, Strategy::Cluster(_)) || pod.polling.has_relevant())
+}
+
+/// Diagnostic for a constructor that failed. It points at the parameter if the error names one.
+fn build_failed(pod: &PodPlan, failure: &BuildFailure) -> Diagnostic {
+    if let BuildError::NotReady(reason) = &failure.error {
+        let not_ready = not_ready(pod);
+        let message = format!("{}: {reason}", not_ready.message);
+        return Diagnostic { message, ..not_ready };
+    }
+    let component = pod.executor.as_ref().and_then(|plan| plan.components.get(failure.component));
+    let parameter_span = match &failure.error {
+        BuildError::Parameter { name, .. } => component
+            .and_then(|component| component.arguments.spans.get(name.as_ref()))
+            .map(|(_, value)| *value),
+        _ => None,
+    };
+    let (code, help) = match &failure.error {
+        BuildError::Library(error) => (library_fault_code(error.fault), error.help),
+        _ => (Code::NotStarted, None),
+    };
+    let message = format!("`{}` could not be started: {}", pod.name, failure.error);
+    Diagnostic::at(code, parameter_span.unwrap_or(pod.span), message).maybe_help(help.map(str::to_owned))
+}
+
+/// Diagnostic for an executor that exceeded `timeout_ready`.
+fn not_ready(pod: &PodPlan) -> Diagnostic {
+    let seconds = pod.timeout_ready.unwrap_or_default().as_secs_f64();
+    let message = format!("`{}` was not ready within {seconds} s", pod.name);
+    let help = "give it more time: `timeout_ready: 60000` (milliseconds; -1 for no limit)";
+    Diagnostic::at(Code::NotReady, pod.span, message).help(help)
+}

@@ -1,0 +1,172 @@
+//! Wires the pods of a flow: outputs, workers, inputs, from the exit to the entrance.
+//!
+//! The order is backwards because the sender owns the sending end of a channel: a pod's workers need the inputs of the
+//! pods after it.
+
+use std::sync::Arc;
+
+use flowrun_sdk::{Endpoints, Ranking};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::build::BuiltExecutor;
+use super::shard_workers::ShardWorkers;
+use crate::runtime::edges::{PodInput, PodOutput};
+use crate::runtime::flow::{Flow, RunningPod};
+use crate::runtime::metrics::{PodMetrics, RequestCounters};
+use crate::runtime::routing::PodShards;
+use crate::runtime::worker::{BatchPolicy, PartSender, ThreadPriority, WorkerExit};
+use crate::spec::BatchingTable;
+use crate::topology::{InputPort, PodPlan, Topology};
+
+/// Starts all workers and returns the flow. `built` holds the executors of each pod.
+pub(super) fn start(topology: &Topology, built: Vec<Vec<BuiltExecutor>>, priority: ThreadPriority) -> Flow {
+    let inputs = topology.pods.iter().map(|_| None).collect();
+    let mut wiring = Wiring { topology, priority, pods: Vec::new(), inputs, workers: Vec::new() };
+    for ((position, plan), built) in topology.pods.iter().enumerate().zip(built).rev() {
+        wiring.start_pod(position, plan, built);
+    }
+    let entrance = wiring.edges(&topology.entry_ports);
+    wiring.pods.reverse();
+    Flow {
+        entrance: Mutex::new(Some(Arc::new(entrance))),
+        credits: Arc::new(Semaphore::new(topology.credits)),
+        when_full: topology.when_full,
+        timeout: topology.timeout,
+        request_bytes_max: topology.memory.request_bytes_max,
+        restores_order: topology.pods.iter().any(|pod| pod.when.is_some()),
+        counters: Arc::new(RequestCounters::default()),
+        pods: wiring.pods,
+        workers: Mutex::new(wiring.workers),
+    }
+}
+
+/// The part of the flow that has been started.
+struct Wiring<'a> {
+    topology: &'a Topology,
+    priority: ThreadPriority,
+    /// Started pods, the last of the topology first.
+    pods: Vec<RunningPod>,
+    /// Input of each started pod.
+    inputs: Vec<Option<Arc<PodInput>>>,
+    workers: Vec<oneshot::Receiver<WorkerExit>>,
+}
+
+impl Wiring<'_> {
+    /// Starts the workers of one pod. The pods after it are running.
+    fn start_pod(&mut self, position: usize, plan: &PodPlan, built: Vec<BuiltExecutor>) {
+        let first = built.first().map(|built| &built.instance);
+        let endpoints = first.map_or(Endpoints::All, |instance| instance.endpoints.clone());
+        let own_batching = first.map(|instance| instance.batching.clone()).unwrap_or_default();
+        let name: Arc<str> = plan.name.as_str().into();
+        let output = self.output(position, plan, &name, first.and_then(|instance| instance.ranking));
+        let metrics = Arc::new(PodMetrics::new());
+        self.pods.push(running_pod(&name, &built, endpoints.clone(), &metrics));
+        let batch_policy = batch_policy(plan, &name, own_batching, &endpoints);
+        let batches = batch_policy.is_some();
+        let by_shard = by_shard(plan, built);
+        let summaries = by_shard.iter().map(|built| built.first()?.instance.shard_summary.clone());
+        let shards = PodShards::new(&plan.strategy.value, summaries.collect());
+        let workers = ShardWorkers {
+            plan,
+            priority: self.priority,
+            name,
+            metrics: Arc::clone(&metrics),
+            output: Arc::clone(&output),
+            batch_policy,
+        };
+        let channels: Vec<PartSender> =
+            by_shard.into_iter().map(|built| workers.start(built, &mut self.workers)).collect();
+        let input = PodInput {
+            pod: position,
+            inputs: plan.inputs,
+            join: plan.join,
+            when: plan.when.clone(),
+            endpoints,
+            polling: plan.polling.clone(),
+            shards,
+            channels,
+            batches,
+            metrics,
+            output,
+        };
+        if let Some(slot) = self.inputs.get_mut(position) {
+            *slot = Some(Arc::new(input));
+        }
+    }
+
+    /// Output side of a pod.
+    fn output(
+        &self,
+        position: usize,
+        plan: &PodPlan,
+        name: &Arc<str>,
+        ranking: Option<Ranking>,
+    ) -> Arc<PodOutput> {
+        let pod = Some((position, Arc::clone(name)));
+        Arc::new(PodOutput { pod, ranking, shard_join: plan.shard_join, ..self.edges(&plan.outputs) })
+    }
+
+    /// Edges to the given ports.
+    fn edges(&self, ports: &[InputPort]) -> PodOutput {
+        let mut output = PodOutput::default();
+        for port in ports {
+            match port.pod {
+                None => output.exit = Some((port.input, self.topology.exit_inputs)),
+                Some(pod) => {
+                    let target = self.inputs.get(pod).and_then(Option::as_ref);
+                    output.targets.extend(target.map(|target| (Arc::clone(target), port.input)));
+                }
+            }
+        }
+        output
+    }
+}
+
+/// Observable state of a pod. Replicas of a shard share their metrics, so those of the first replica are used.
+fn running_pod(
+    name: &Arc<str>,
+    built: &[BuiltExecutor],
+    endpoints: Endpoints,
+    metrics: &Arc<PodMetrics>,
+) -> RunningPod {
+    let first_replicas = built.iter().filter(|built| built.worker.replica == 0);
+    let executor_metrics = first_replicas
+        .flat_map(|built| built.factory.metrics().map(|metrics| (built.worker.shard, metrics)))
+        .collect();
+    RunningPod {
+        name: Arc::clone(name),
+        workers: built.len(),
+        endpoints,
+        metrics: Arc::clone(metrics),
+        executor_metrics,
+        health: built.iter().flat_map(|built| built.factory.health()).collect(),
+    }
+}
+
+/// Batching rules: the executor's own, overridden by the flow's. `None` when no endpoint is batched.
+fn batch_policy(
+    plan: &PodPlan,
+    name: &Arc<str>,
+    own: Vec<(String, flowrun_sdk::Batching)>,
+    endpoints: &Endpoints,
+) -> Option<Arc<BatchPolicy>> {
+    let mut batching = BatchingTable::from_entries(own);
+    batching.override_with(plan.batching.clone());
+    let named = batching.entries().map(|(endpoint, _)| endpoint).filter(|endpoint| *endpoint != "*");
+    for endpoint in named.filter(|endpoint| !endpoints.handles(endpoint)) {
+        tracing::warn!(pod = &**name, endpoint, "batching has no effect: the executor has no such endpoint");
+    }
+    (!batching.is_empty()).then(|| BatchPolicy::new(name, batching, plan.channel_slots))
+}
+
+/// The executors of a pod, grouped by shard.
+fn by_shard(plan: &PodPlan, built: Vec<BuiltExecutor>) -> Vec<Vec<BuiltExecutor>> {
+    let mut shards: Vec<Vec<BuiltExecutor>> = (0..plan.shards).map(|_| Vec::new()).collect();
+    for built in built {
+        if let Some(shard) = shards.get_mut(built.worker.shard) {
+            shard.push(built);
+        }
+    }
+    shards
+}

@@ -1,0 +1,17 @@
+//! The unit of work of a worker.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::fanout::GatherSlot;
+use crate::runtime::request::{Content, InFlightRequest};
+
+/// A request, or the share of one shard in it, on its way to a worker.
+pub(in crate::runtime) struct Part {
+    pub(in crate::runtime) request: Arc<InFlightRequest>,
+    pub(in crate::runtime) content: Content,
+    /// Slot of this shard's result; `None` when the request was not split.
+    pub(in crate::runtime) slot: Option<GatherSlot>,
+    /// Arrival at the pod, from which batching delays count; `None` at pods without batching.
+    pub(in crate::runtime) arrived: Option<Instant>,
+}

@@ -1,0 +1,226 @@
+//! The shards of a pod as seen by requests: which of them can match a filter, and which are nearest to a query.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use flowrun_sdk::{Document, ExecutorError, Parameter, RequestParameters, ShardSummary};
+
+use super::clusters::squared_distance;
+use super::fanout::Fanout;
+use super::placement::{Placement, Summaries};
+use super::shard_hash::shard_of;
+use crate::spec::Strategy;
+
+/// The endpoint at which the parameter `probe` limits a request to the nearest shards.
+pub(in crate::runtime) const SEARCH_ENDPOINT: &str = "/search";
+
+/// Summaries of a pod's shards, and the placement of its documents.
+pub(in crate::runtime) struct PodShards {
+    summaries: Summaries,
+    /// `None` under `strategy: hash`, where the shard follows from the id.
+    placement: Option<Placement>,
+}
+
+impl PodShards {
+    pub(in crate::runtime) fn new(
+        strategy: &Strategy,
+        summaries: Vec<Option<Arc<dyn ShardSummary>>>,
+    ) -> Self {
+        let summaries: Summaries = summaries.into();
+        let placement = (*strategy != Strategy::Hash && summaries.len() > 1)
+            .then(|| Placement::new(strategy.clone(), Arc::clone(&summaries)));
+        Self { summaries, placement }
+    }
+
+    /// Sends each document to the shard that stores it or will store it.
+    pub(in crate::runtime) fn partition(&self, documents: &[Document]) -> Fanout {
+        match &self.placement {
+            Some(placement) => {
+                let (shards, guard) = placement.place(documents);
+                Fanout::Partition(shards, Some(guard))
+            }
+            None => {
+                let shards = documents.iter().map(|document| shard_of(&document.id, self.summaries.len()));
+                Fanout::Partition(shards.collect(), None)
+            }
+        }
+    }
+
+    /// Returns `true` when the request affects documents that it does not contain, such as a delete by filter, so that
+    /// every shard must receive it.
+    pub(in crate::runtime) fn needs_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+        self.summaries.iter().flatten().any(|summary| summary.targets_all(endpoint, parameters))
+    }
+
+    /// The shards that a request must visit: those that may contain matches of its filter. At `/search` with the
+    /// parameter `probe`, only the `probe` nearest of these to each document.
+    ///
+    /// # Errors
+    /// When `probe` is not a positive integer.
+    pub(in crate::runtime) fn relevant(
+        &self,
+        endpoint: &str,
+        parameters: &RequestParameters,
+        documents: &[Document],
+    ) -> Result<Vec<usize>, ExecutorError> {
+        let candidates = self.matching_filter(endpoint, parameters);
+        let probe = probe(parameters)?;
+        let Some(probe) = probe.filter(|_| endpoint == SEARCH_ENDPOINT && !documents.is_empty()) else {
+            return Ok(candidates);
+        };
+        let mut nearest = BTreeSet::new();
+        for document in documents {
+            let Some(vectors) = self.query_vectors(document, parameters) else { return Ok(candidates) };
+            for vector in vectors {
+                nearest.extend(self.nearest(&vector, &candidates, probe));
+            }
+        }
+        nearest.extend(candidates.first().filter(|_| nearest.is_empty()));
+        Ok(nearest.into_iter().collect())
+    }
+
+    /// The vectors that a document is searched by; equal in all shards, so the first that knows them is used.
+    fn query_vectors(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
+        self.summaries.iter().flatten().find_map(|summary| summary.query_vectors(document, parameters))
+    }
+
+    /// The `count` candidates nearest to `vector`, and all candidates with documents but without centroids.
+    fn nearest(&self, vector: &[f32], candidates: &[usize], count: usize) -> Vec<usize> {
+        let (mut nearest, mut unknown) = (Vec::new(), Vec::new());
+        for shard in candidates {
+            let summary = self.summaries.get(*shard).and_then(Option::as_ref);
+            let known =
+                summary.map(|summary| (summary.document_count(), distance(&summary.centroids(), vector)));
+            match known {
+                Some((0, _)) => {}
+                Some((_, Some(distance))) => nearest.push((distance, *shard)),
+                Some((_, None)) | None => unknown.push(*shard),
+            }
+        }
+        nearest.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        nearest.into_iter().take(count).map(|(_, shard)| shard).chain(unknown).collect()
+    }
+
+    /// The shards that may contain matches of the request's filter. If there are none, the first shard is returned, so
+    /// that an executor builds the empty reply.
+    fn matching_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Vec<usize> {
+        let mut known = self.summaries.iter().flatten();
+        let filter = known.next().and_then(|summary| summary.request_filter(endpoint, parameters));
+        let Some(filter) = filter else { return (0..self.summaries.len()).collect() };
+        let may_match = |summary: &Option<Arc<dyn ShardSummary>>| {
+            summary.as_ref().is_none_or(|summary| summary.may_match(&filter))
+        };
+        let matching = self.summaries.iter().enumerate().filter(|(_, summary)| may_match(summary));
+        let matching: Vec<usize> = matching.map(|(shard, _)| shard).collect();
+        if matching.is_empty() { vec![0] } else { matching }
+    }
+}
+
+/// Squared distance of `vector` to the nearest centroid of its dimension; `None` without one.
+fn distance(centroids: &[Vec<f32>], vector: &[f32]) -> Option<f32> {
+    let comparable = centroids.iter().filter(|centroid| centroid.len() == vector.len());
+    comparable.map(|centroid| squared_distance(centroid, vector)).min_by(f32::total_cmp)
+}
+
+/// The parameter `probe`: number of nearest shards to search; `None` for all.
+fn probe(parameters: &RequestParameters) -> Result<Option<usize>, ExecutorError> {
+    let Some(value) = parameters.get("probe").filter(|value| !value.is_null()) else { return Ok(None) };
+    let invalid =
+        || ExecutorError::parameter("probe", format_args!("must be an integer ≥ 1, but is {value}"));
+    usize::parse(value).filter(|probe| *probe > 0).map(Some).ok_or_else(invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use flowrun_sdk::filter::Filter;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Summary of a shard with one-dimensional vectors, one of which belongs to the document `id`.
+    struct FakeSummary {
+        vectors: &'static [f32],
+        id: Option<&'static str>,
+    }
+
+    fn summary(vectors: &'static [f32], id: Option<&'static str>) -> Option<Arc<dyn ShardSummary>> {
+        Some(Arc::new(FakeSummary { vectors, id }))
+    }
+
+    impl ShardSummary for FakeSummary {
+        fn document_count(&self) -> u64 {
+            self.vectors.len() as u64
+        }
+
+        fn may_contain(&self, id: &str) -> bool {
+            self.id == Some(id)
+        }
+
+        fn may_contain_chunks(&self, _: &Document) -> bool {
+            false
+        }
+
+        fn prepare(&self) {}
+
+        fn request_filter(&self, _: &str, _: &RequestParameters) -> Option<Filter> {
+            None
+        }
+
+        fn may_match(&self, _: &Filter) -> bool {
+            true
+        }
+
+        fn placement_vector(&self, document: &Document) -> Option<Vec<f32>> {
+            document.embedding.as_ref()?.to_f32().ok().map(|vector| vector.into_owned())
+        }
+
+        fn centroids(&self) -> Arc<[Vec<f32>]> {
+            self.vectors.iter().filter(|value| value.is_finite()).map(|value| vec![*value]).collect()
+        }
+    }
+
+    #[test]
+    fn a_document_goes_to_the_shard_that_its_id_is_in_flight_to_or_stored_in() {
+        let shards = ["a", "b", "stored"].map(|id| summary(&[], Some(id)));
+        let shards = PodShards::new(&Strategy::RoundRobin, shards.into());
+        let place = |document: Document| match shards.partition(&[document]) {
+            Fanout::Partition(shards, guard) => (shards, guard),
+            _ => panic!("each document has a shard"),
+        };
+        let mut film = Document::new("film");
+        film.chunks = [Document::new("frame"), Document::new("")].into_iter().collect();
+        let film = place(film);
+        assert_eq!((&film.0, place(Document::new("frame")).0), (&vec![0], vec![0]));
+        assert_eq!(place(Document::new("other")).0, [1]);
+        // A stored document stays in its shard even if the id of a chunk is in flight to another.
+        let mut stored = Document::new("stored");
+        stored.chunks = [Document::new("frame")].into_iter().collect();
+        assert_eq!(place(stored).0, [2]);
+        drop(film);
+        assert_eq!(place(Document::new("frame")).0, [2]);
+    }
+
+    #[test]
+    fn a_probe_visits_the_nearest_shards_and_those_without_centroids() {
+        let shard = |vectors| summary(vectors, None);
+        // The third has no summary, the fourth is empty, the fifth has no centroids yet.
+        let shards = [shard(&[0.0, 9.0]), shard(&[5.0]), None, shard(&[]), shard(&[f32::NAN]), shard(&[6.0])];
+        let shards = PodShards::new(&Strategy::Hash, shards.into());
+        let document = |value: f32| Document::new("q").with_embedding(vec![value]);
+        let visited = |endpoint: &str, probe: usize, documents: &[Document]| {
+            let parameters = json!({ "probe": probe }).as_object().unwrap().clone();
+            shards.relevant(endpoint, &parameters, documents).unwrap()
+        };
+        assert_eq!(visited("/search", 1, &[document(4.0)]), [1, 2, 4]);
+        assert_eq!(visited("/search", 2, &[document(5.4)]), [1, 2, 4, 5]);
+        assert_eq!(visited("/search", 1, &[document(1.0), document(6.0)]), [0, 2, 4, 5]);
+        let all = [0, 1, 2, 3, 4, 5];
+        assert_eq!(visited("/search", 9, &[document(1.0)]), [0, 1, 2, 4, 5]);
+        assert_eq!(visited("/search", 1, &[document(1.0), Document::new("no vector")]), all);
+        assert_eq!(visited("/search", 1, &[]), all);
+        assert_eq!(visited("/list", 1, &[document(1.0)]), all);
+        let empty = PodShards::new(&Strategy::Hash, vec![shard(&[]), shard(&[])]);
+        let parameters = json!({"probe": 1}).as_object().unwrap().clone();
+        assert_eq!(empty.relevant("/search", &parameters, &[document(1.0)]).unwrap(), [0]);
+    }
+}

@@ -1,0 +1,169 @@
+//! Forms batches: several requests that share one executor call.
+//!
+//! There is one batcher per shard; its replicas take batches from it in turn. Requests share a batch when they have the
+//! same endpoint and parameters and no document id in common, because the answer is split by document id (see
+//! [`batch_call`](super::batch_call)). The batcher owns no queue and starts no timers, so that threads and tasks can use
+//! it alike: [`work_queue`](super::work_queue) adds parts and waits for deadlines.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use flowrun_sdk::Batching;
+use parking_lot::RwLock;
+
+use crate::runtime::routing::Part;
+use crate::spec::BatchingTable;
+use crate::topology::executor_name;
+
+/// Parts that a worker takes at once; a single part at pods without batching.
+pub(super) struct Batch {
+    pub(super) first: Part,
+    pub(super) others: Vec<Part>,
+}
+
+impl Batch {
+    /// A batch of a single part.
+    pub(super) fn single(first: Part) -> Self {
+        Self { first, others: Vec::new() }
+    }
+
+    fn from_parts(parts: Vec<Part>) -> Option<Self> {
+        let mut parts = parts.into_iter();
+        Some(Self { first: parts.next()?, others: parts.collect() })
+    }
+}
+
+/// Batching rules of one pod, shared by its shards.
+pub(in crate::runtime) struct BatchPolicy {
+    pod: Arc<str>,
+    table: BatchingTable,
+    /// Parts that can be on their way to one shard. Once that many are in the batcher, no more will come.
+    parts_max: usize,
+    /// Endpoints whose answers could not be split; their requests are no longer batched.
+    inseparable: RwLock<HashSet<String>>,
+}
+
+impl BatchPolicy {
+    pub(in crate::runtime) fn new(pod: &Arc<str>, table: BatchingTable, parts_max: usize) -> Arc<Self> {
+        Arc::new(Self { pod: Arc::clone(pod), table, parts_max, inseparable: RwLock::default() })
+    }
+
+    /// The batching of a part; `None` when it is called on its own.
+    pub(super) fn batching_for(&self, part: &Part) -> Option<Batching> {
+        let batching = self.table.get(&part.request.endpoint)?;
+        (!part.content.documents.is_empty() && !self.inseparable.read().contains(&part.request.endpoint))
+            .then_some(batching)
+    }
+
+    /// Stops batching requests to `endpoint`.
+    pub(super) fn disable(&self, endpoint: &str) {
+        if self.inseparable.write().insert(endpoint.to_owned()) {
+            tracing::warn!(
+                pod = &*self.pod,
+                endpoint,
+                "batching is disabled for this endpoint: the executor returns results or documents that belong to no \
+                 document of the batch, so its answers cannot be split by request"
+            );
+        }
+    }
+}
+
+/// A batch that may still grow.
+struct OpenBatch {
+    parts: Vec<Part>,
+    ids: HashSet<String>,
+    documents: usize,
+    /// Latest time of the call, however small the batch is.
+    due: Instant,
+    full: bool,
+}
+
+/// The open batches of one shard, oldest first.
+pub(in crate::runtime) struct Batcher {
+    policy: Arc<BatchPolicy>,
+    open: Vec<OpenBatch>,
+}
+
+impl Batcher {
+    pub(in crate::runtime) fn new(policy: Arc<BatchPolicy>) -> Self {
+        Self { policy, open: Vec::new() }
+    }
+
+    /// Adds a part to a batch. Returns it as a batch of its own when it cannot share a call.
+    pub(super) fn add(&mut self, part: Part) -> Option<Batch> {
+        let Some(batching) = self.policy.batching_for(&part) else { return Some(Batch::single(part)) };
+        let documents = part.content.documents.len();
+        let ids: HashSet<String> =
+            part.content.documents.iter().map(|document| document.id.clone()).collect();
+        // Documents without an id cannot be told from new ones, and appended lists are split by position.
+        if ids.contains("") || !part.content.origins.is_empty() {
+            return Some(Batch::single(part));
+        }
+        let due = due_time(&part, batching);
+        let policy = &self.policy;
+        let matching = |batch: &&mut OpenBatch| !batch.full && batch.accepts(&part, policy);
+        for batch in self.open.iter_mut().filter(matching) {
+            if !batching.flush_all && batch.documents + documents > batching.documents {
+                // A later, smaller part must not overtake this one.
+                batch.full = true;
+            } else if batch.ids.is_disjoint(&ids) {
+                batch.ids.extend(ids);
+                batch.documents += documents;
+                batch.full = batch.documents >= batching.documents;
+                batch.due = batch.due.min(due);
+                batch.parts.push(part);
+                return None;
+            }
+        }
+        let full = documents >= batching.documents;
+        self.open.push(OpenBatch { parts: vec![part], ids, documents, due, full });
+        None
+    }
+
+    /// Takes a batch that need not wait: it is full, or every part that can arrive has arrived.
+    pub(super) fn take_full(&mut self) -> Option<Batch> {
+        let parts: usize = self.open.iter().map(|batch| batch.parts.len()).sum();
+        let all_arrived = parts >= self.policy.parts_max;
+        self.take(|batch| all_arrived || batch.full)
+    }
+
+    /// Takes a batch whose waiting time is over.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<Batch> {
+        self.take(|batch| batch.due <= now)
+    }
+
+    /// Earliest due time of an open batch.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.open.iter().map(|batch| batch.due).min()
+    }
+
+    /// Takes any batch, once the input has ended.
+    pub(super) fn take_any(&mut self) -> Option<Batch> {
+        self.take(|_| true)
+    }
+
+    /// Takes the oldest batch that satisfies `condition`.
+    fn take(&mut self, condition: impl Fn(&OpenBatch) -> bool) -> Option<Batch> {
+        let position = self.open.iter().position(condition)?;
+        Batch::from_parts(self.open.remove(position).parts)
+    }
+}
+
+impl OpenBatch {
+    /// Returns `true` when `part` has the endpoint and parameters of this batch.
+    fn accepts(&self, part: &Part, policy: &BatchPolicy) -> bool {
+        let Some(Part { request, .. }) = self.parts.first() else { return false };
+        let name = executor_name(&policy.pod);
+        request.endpoint == part.request.endpoint
+            && request.parameters_for(name) == part.request.parameters_for(name)
+    }
+}
+
+/// Latest time at which a batch with this part is called. At least half of the time until the request's deadline is left
+/// for the call itself.
+fn due_time(part: &Part, batching: Batching) -> Instant {
+    let arrived = part.arrived.unwrap_or_else(Instant::now);
+    let left = part.request.deadline.map(|deadline| deadline.saturating_duration_since(arrived) / 2);
+    arrived + left.map_or(batching.wait, |left| left.min(batching.wait))
+}

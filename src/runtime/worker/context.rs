@@ -1,0 +1,104 @@
+//! A worker's identity and limits: names for results and errors, counters, timeouts.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flowrun_sdk::{Call, ErrorKind, ExecutorError};
+
+use super::batch_call::CallSpec;
+use super::batcher::{Batch, BatchPolicy};
+use crate::runtime::metrics::PodMetrics;
+use crate::runtime::request::{Content, InFlightRequest, LogContext, RequestError, RequestLabel};
+use crate::runtime::routing::Part;
+use crate::topology::executor_name;
+
+/// Context of one worker.
+#[derive(Clone)]
+pub(in crate::runtime) struct WorkerContext {
+    /// The pod's name.
+    pub(in crate::runtime) pod: Arc<str>,
+    /// The worker's name in `__results__`, in Jina's form: `indexer/shard-0/rep-0`.
+    pub(in crate::runtime) worker: Arc<str>,
+    pub(in crate::runtime) metrics: Arc<PodMetrics>,
+    /// Longest duration of one call, in addition to the request's deadline.
+    pub(in crate::runtime) timeout_send: Option<Duration>,
+    /// Batching rules of the pod; `None` without batching.
+    pub(in crate::runtime) batch_policy: Option<Arc<BatchPolicy>>,
+}
+
+impl WorkerContext {
+    /// Context of log lines written during a call.
+    pub(super) fn log_context(&self, request: &Arc<RequestLabel>) -> LogContext {
+        LogContext { request: Arc::clone(request), worker: Some(Arc::clone(&self.worker)) }
+    }
+
+    /// Input of a call for one request.
+    pub(super) fn spec_for_request<'a>(&self, request: &'a InFlightRequest) -> CallSpec<'a> {
+        CallSpec::for_request(request, executor_name(&self.pod))
+    }
+
+    /// Input of a batched call.
+    pub(super) fn spec_for_batch<'a>(&self, first: &'a Part, others: &[Part]) -> CallSpec<'a> {
+        CallSpec::for_batch(first, others, executor_name(&self.pod))
+    }
+
+    /// Returns the part as `Ok` when it is to be processed, and as `Err`, with an error in it, when its request has
+    /// expired or was cancelled.
+    #[expect(
+        clippy::result_large_err,
+        reason = "both variants are the part, which is passed on in either case"
+    )]
+    pub(super) fn admit(&self, part: Part) -> Result<Part, Part> {
+        match self.skip_error(&part.request) {
+            None => Ok(part),
+            Some(error) => Err(Part { content: Content { error: Some(error), ..part.content }, ..part }),
+        }
+    }
+
+    /// Returns the parts of a batch that are to be processed; `deliver` receives the others.
+    pub(super) fn admit_batch(&self, Batch { first, others }: Batch, deliver: impl Fn(Part)) -> Vec<Part> {
+        let mut parts = Vec::with_capacity(1 + others.len());
+        for part in std::iter::once(first).chain(others) {
+            self.metrics.record_dequeued();
+            match self.admit(part) {
+                Ok(part) => parts.push(part),
+                Err(part) => deliver(part),
+            }
+        }
+        self.record_batch(&parts);
+        parts
+    }
+
+    /// The error of a request that no longer needs to be processed.
+    fn skip_error(&self, request: &InFlightRequest) -> Option<RequestError> {
+        let expired = request.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if expired || request.is_cancelled() {
+            let kind = if expired { ErrorKind::Expired } else { ErrorKind::Cancelled };
+            let error = ExecutorError::new(kind, "the request expired or was cancelled before this call");
+            return Some(RequestError::in_pod(&self.pod, error));
+        }
+        None
+    }
+
+    /// Counts a batch, unless its endpoint is not batched.
+    fn record_batch(&self, parts: &[Part]) {
+        let is_batched = |part: &Part| {
+            self.batch_policy.as_ref().is_some_and(|policy| policy.batching_for(part).is_some())
+        };
+        if parts.first().is_some_and(is_batched) {
+            let documents = parts.iter().map(|part| part.content.documents.len()).sum();
+            self.metrics.record_batch(parts.len(), documents);
+        }
+    }
+
+    /// Builds the call, which takes the documents and origins out of `content`.
+    pub(super) fn build_call<'a>(&self, spec: &'a CallSpec<'_>, content: &mut Content) -> Call<'a> {
+        let timeout = self.timeout_send.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = [spec.deadline, timeout].into_iter().flatten().min();
+        Call::new(spec.endpoint, content.documents.take(), &spec.parameters)
+            .with_request_id(&spec.label.id)
+            .with_origins(std::mem::take(&mut content.origins))
+            .with_deadline(deadline, spec.cancellation.clone())
+            .with_bytes_max(spec.bytes_max)
+    }
+}

@@ -1,0 +1,92 @@
+//! Builds the executor of one worker, at launch and again after a panic.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use flowrun_sdk::{Build, BuildError, Context, Health, Instance, Metrics, SharedState};
+
+use super::compound;
+use super::panic_message::panic_message;
+use crate::topology::{ComponentPlan, ExecutorPlan, PodPlan, Worker};
+
+/// Plan and contexts from which the executor of one worker is built.
+#[derive(Clone)]
+pub(in crate::runtime) struct ExecutorFactory {
+    plan: ExecutorPlan,
+    /// One per component.
+    contexts: Vec<Context>,
+    tasks: tokio::runtime::Handle,
+}
+
+/// State shared by the replicas of one shard.
+pub(in crate::runtime) struct ShardState {
+    state: SharedState,
+    /// One per component.
+    metrics: Vec<Metrics>,
+}
+
+impl ShardState {
+    pub(in crate::runtime) fn new(pod: &PodPlan) -> Self {
+        let components = pod.executor.as_ref().map_or(0, |plan| plan.components.len());
+        let metrics = std::iter::repeat_with(Metrics::default).take(components).collect();
+        Self { state: SharedState::default(), metrics }
+    }
+}
+
+/// Error of one component's constructor.
+#[derive(Clone, Debug)]
+pub(in crate::runtime) struct BuildFailure {
+    /// Position of the component in the executor plan.
+    pub(in crate::runtime) component: usize,
+    pub(in crate::runtime) error: BuildError,
+}
+
+impl ExecutorFactory {
+    /// Factory for `worker` of `pod`; `None` when the pod has no executor. Panics outside a tokio runtime.
+    pub(in crate::runtime) fn new(pod: &PodPlan, worker: Worker, shard: &ShardState) -> Option<Self> {
+        let plan = pod.executor.clone()?;
+        let context = |(component, metrics): (&ComponentPlan, &Metrics)| Context {
+            pod: pod.name.clone(),
+            workspace: component.workspace(worker.shard),
+            directory: component.directory.clone(),
+            shard: worker.shard,
+            shards: pod.shards,
+            replica: worker.replica,
+            read_only: component.read_only,
+            threads: pod.threads,
+            concurrency: pod.concurrency,
+            timeout_ready: pod.timeout_ready,
+            health: Health::default(),
+            shared: shard.state.clone(),
+            metrics: metrics.clone(),
+        };
+        let contexts = plan.components.iter().zip(&shard.metrics).map(context).collect();
+        Some(Self { plan, contexts, tasks: tokio::runtime::Handle::current() })
+    }
+
+    /// Metrics reported by the components.
+    pub(in crate::runtime) fn metrics(&self) -> impl Iterator<Item = Metrics> {
+        self.contexts.iter().map(|context| context.metrics.clone())
+    }
+
+    /// Health reported by the components.
+    pub(in crate::runtime) fn health(&self) -> impl Iterator<Item = Health> {
+        self.contexts.iter().map(|context| context.health.clone())
+    }
+
+    /// Builds the executor, which may block. A panic of a constructor is an error.
+    pub(in crate::runtime) fn build(&self) -> Result<Instance, BuildFailure> {
+        let mut instances = Vec::with_capacity(self.contexts.len());
+        for (component, (plan, context)) in self.plan.components.iter().zip(&self.contexts).enumerate() {
+            let build = Build { with: plan.with.clone(), context: context.clone() };
+            let built = catch_unwind(AssertUnwindSafe(|| plan.kind.create(&build)));
+            let built = built.unwrap_or_else(|payload| {
+                Err(BuildError::failed(format_args!(
+                    "the constructor panicked: {}",
+                    panic_message(&*payload)
+                )))
+            });
+            instances.push(built.map_err(|error| BuildFailure { component, error })?);
+        }
+        Ok(compound::combine(instances, &self.plan, &self.tasks))
+    }
+}

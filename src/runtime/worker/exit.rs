@@ -1,0 +1,14 @@
+//! The end of a worker.
+
+use flowrun_sdk::ExecutorError;
+
+/// Exit state of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkerExit {
+    /// The input ended and the executor closed.
+    Completed,
+    /// The executor returned an error from `close`: it could not write its data.
+    CloseFailed(ExecutorError),
+    /// The executor panicked and could not be restarted; later requests to it failed with this reason.
+    Failed(String),
+}

@@ -1,0 +1,102 @@
+//! Calls of sync executors: processing of parts and batches in the caller's thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use flowrun_sdk::{BoxedExecutor, Executor};
+
+use super::batch_call::{CallSpec, combined_content};
+use super::call_result::CallEnd;
+use super::context::WorkerContext;
+use super::executor_factory::ExecutorFactory;
+use super::executor_slot::{ExecutorSlot, SlotState};
+use super::exit::WorkerExit;
+use super::panic_message::panic_message;
+use crate::runtime::request::{Content, with_log_context};
+use crate::runtime::routing::Part;
+
+/// Slot of a sync executor.
+pub(super) type SyncSlot = ExecutorSlot<Box<dyn Executor>>;
+
+impl SyncSlot {
+    pub(super) fn new_sync(executor: Box<dyn Executor>, factory: ExecutorFactory) -> Self {
+        let unbox = |executor| match executor {
+            BoxedExecutor::Sync(executor) => Some(executor),
+            BoxedExecutor::Async(_) => None,
+        };
+        Self::new(executor, factory, unbox)
+    }
+
+    /// Processes a part: calls the executor unless the request has expired or was cancelled.
+    pub(super) fn process(&mut self, context: &WorkerContext, part: Part) -> Part {
+        let mut part = match context.admit(part) {
+            Ok(part) => part,
+            Err(part) => return part,
+        };
+        let started = Instant::now();
+        let spec = context.spec_for_request(&part.request);
+        let end = self.call(context, &spec, &mut part.content);
+        let content = match end {
+            Ok(end) => context.finish_call(&part.request, part.content, end, started),
+            Err(reason) => context.unavailable(&reason),
+        };
+        Part { content, ..part }
+    }
+
+    /// Processes a batch in one call. Returns the parts unchanged as `Err` when each is to be processed on its own.
+    pub(super) fn process_batch(
+        &mut self,
+        context: &WorkerContext,
+        parts: Vec<Part>,
+    ) -> Result<Vec<Part>, Vec<Part>> {
+        let [first, others @ ..] = &*parts else { return Err(parts) };
+        if others.is_empty() {
+            return Err(parts);
+        }
+        let started = Instant::now();
+        let spec = context.spec_for_batch(first, others);
+        let end = self.call(context, &spec, &mut combined_content(&parts));
+        let deadline = spec.deadline;
+        match end {
+            Ok(end) => context.finish_batch_call(parts, end, deadline, started),
+            Err(_) => Err(parts),
+        }
+    }
+
+    /// Calls the executor; the error is the reason why it could not be restarted.
+    fn call(
+        &mut self,
+        context: &WorkerContext,
+        spec: &CallSpec<'_>,
+        content: &mut Content,
+    ) -> Result<CallEnd, String> {
+        let executor = self.executor(&context.metrics)?;
+        let mut call = context.build_call(spec, content);
+        context.metrics.record_call_start();
+        // Unwind safety: the executor, whose state a panic may have broken, is dropped below.
+        let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));
+        let result = with_log_context(context.log_context(&spec.label), execute);
+        Ok(match result {
+            Ok(result) => CallEnd::Returned(result.map(|()| call.into_answer())),
+            Err(payload) => {
+                let message = panic_message(&*payload);
+                self.discard(&message);
+                CallEnd::Panicked(message)
+            }
+        })
+    }
+
+    /// Closes the executor, which writes the data that it holds in memory.
+    pub(super) fn close(self) -> WorkerExit {
+        match self.state {
+            SlotState::Ready(mut executor) => match catch_unwind(AssertUnwindSafe(|| executor.close())) {
+                Ok(Ok(())) => WorkerExit::Completed,
+                Ok(Err(error)) => WorkerExit::CloseFailed(error),
+                Err(payload) => WorkerExit::Failed(panic_message(&*payload)),
+            },
+            // The request of the panic has failed, and no request needed the executor since.
+            SlotState::Empty { attempts: 0, .. } => WorkerExit::Completed,
+            SlotState::Empty { reason, .. } => WorkerExit::Failed(reason),
+        }
+    }
+}
