@@ -93,10 +93,9 @@ fn add_executor(item: &Node, with: &Fields<'_>, flow: &mut FlowSpec, reader: &mu
     if fields.get(&NAME).is_some_and(|name| name.value == "gateway") {
         return;
     }
-    match pod::method(&fields) {
-        Method::GatherInspect => return,
-        Method::Inspect if with.get(&INSPECT) == Some(Inspect::Remove) => return,
-        _ => {}
+    let (method, inspect) = (pod::method(&fields), with.get(&INSPECT));
+    if method == Method::GatherInspect || (method == Method::Inspect && inspect == Some(Inspect::Remove)) {
+        return;
     }
     let external = remote::is_external(&fields).then(|| remote::external(&fields, item.span, reader));
     let pod = read_pod(item.span, &fields, with, flow, external, reader);
