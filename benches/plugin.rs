@@ -1,6 +1,6 @@
-//! What the boundary to a plugin costs: an executor that does nothing, compiled in and in a library.
+//! Overhead of the plugin ABI: calls of an executor that does nothing, compiled in and in a shared library.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot go on has nothing to say")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic ends the benchmark")]
 
 use std::ffi::OsString;
 use std::hint::black_box;
@@ -14,17 +14,17 @@ use flowrun_sdk::{
 };
 
 flowrun_sdk::parameters! {
-    /// None.
-    struct Nothing {}
+    /// No parameters.
+    struct NoParameters {}
 }
 
-struct Still;
+struct Unchanged;
 
-/// Leaves everything as it is.
+/// Leaves documents unchanged.
 #[executor]
-impl Still {
+impl Unchanged {
     #[create]
-    fn new(_: Nothing) -> Result<Self, BuildError> {
+    fn new(_: NoParameters) -> Result<Self, BuildError> {
         Ok(Self)
     }
 
@@ -32,11 +32,11 @@ impl Still {
     fn pass(&mut self, _: &mut Call<'_>) {}
 }
 
-/// As the program has it.
+/// The allocator of the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The plugins of `executors/examples/rust`, as they are published.
+/// Builds the plugins of `executors/examples/rust` for release. Returns the path of the library.
 fn library() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let built = Command::new(cargo)
@@ -45,16 +45,16 @@ fn library() -> PathBuf {
         .status()
         .unwrap();
     assert!(built.success());
-    // This program is in `release/deps`.
+    // The benchmark is in `release/deps`.
     let program = std::env::current_exe().unwrap();
     program.ancestors().nth(2).unwrap().join("examples/libtrials.so")
 }
 
-fn made(kind: &ExecutorType) -> Box<dyn Executor> {
+fn create(kind: &ExecutorType) -> Box<dyn Executor> {
     let build = Build { with: RawParameters::new(), context: Context::standalone(".") };
     match kind.create(&build).unwrap().executor {
         BoxedExecutor::Sync(executor) => executor,
-        BoxedExecutor::Async(_) => panic!("it computes"),
+        BoxedExecutor::Async(_) => panic!("the executor is async"),
     }
 }
 
@@ -65,33 +65,35 @@ fn call(executor: &mut dyn Executor, documents: &Documents) {
     black_box(call.into_answer());
 }
 
-/// Documents with so many floats each.
+/// `count` documents with embeddings of `floats` elements.
 fn documents(count: usize, floats: usize) -> Documents {
     let document = |number: usize| Document::new(number.to_string()).with_embedding(vec![0.5; floats]);
     (0..count).map(document).collect()
 }
 
-/// A call through the boundary beside one that stays on this side, and beside copying the bytes of its documents.
-fn boundary(criterion: &mut Criterion) {
+/// Compares calls through the ABI with a call of a built-in executor, and with a copy of the encoded documents.
+fn abi(criterion: &mut Criterion) {
     let path = library();
     let roots = [path.parent().unwrap().to_owned()];
     let types = flowrun_plugin::open(&LibraryRequest { path: &path, roots: &roots, sha256: None }).unwrap();
-    let of = |name: &str| types.iter().find(|kind| kind.name == name).unwrap();
+    let plugin = |name: &str| types.iter().find(|kind| kind.name == name).unwrap();
     for (size, documents) in
         [("1 document", documents(1, 0)), ("100 documents of 512 floats", documents(100, 512))]
     {
-        let mut group = criterion.benchmark_group(format!("boundary/{size}"));
+        let mut group = criterion.benchmark_group(format!("abi/{size}"));
         let bytes = protobuf::encode_list(&documents);
-        group.bench_function("copy of the bytes", |bencher| bencher.iter(|| black_box(&bytes).to_vec()));
-        for (name, kind) in
-            [("built in", &Still::TYPE), ("left alone", of("Still")), ("touched", of("Touch"))]
-        {
-            let mut executor = made(kind);
+        group.bench_function("copy of the encoding", |bencher| bencher.iter(|| black_box(&bytes).to_vec()));
+        for (name, kind) in [
+            ("built in", &Unchanged::TYPE),
+            ("unchanged", plugin("Still")),
+            ("every field read", plugin("Touch")),
+        ] {
+            let mut executor = create(kind);
             group.bench_function(name, |bencher| bencher.iter(|| call(&mut *executor, &documents)));
         }
         group.finish();
     }
 }
 
-criterion_group!(benches, boundary);
+criterion_group!(benches, abi);
 criterion_main!(benches);

@@ -1,9 +1,9 @@
-//! What the program costs before the first document: time until a flow of six pods is ready, and memory while it idles.
+//! Startup cost of the program: time until a flow of six pods is ready, and memory while it is idle.
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a bench prints, and cannot go on without its program"
+    reason = "a benchmark prints its results, and a panic ends it"
 )]
 
 use std::io::{BufRead as _, BufReader};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-/// Video search from clip to ranking; nothing is indexed yet.
+/// Video search with an empty index.
 const FLOW: &str = "\
 jtype: Flow
 with: {endpoint: /search}
@@ -26,7 +26,7 @@ executors:
 - {name: best, uses: TopK}
 ";
 
-/// Starts the flow, waiting for input that never comes; returns it when it is ready.
+/// Starts the flow with an input that stays open. Returns the process and the time until it was ready.
 fn start(directory: &Path) -> (Child, Duration) {
     let started = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_flowrun"))
@@ -43,23 +43,23 @@ fn start(directory: &Path) -> (Child, Duration) {
     (child, started.elapsed())
 }
 
-/// Ends it by ending its input.
-fn end(mut child: Child) {
+/// Ends the process by closing its input.
+fn stop(mut child: Child) {
     drop(child.stdin.take());
     child.wait().unwrap();
 }
 
 fn ready(criterion: &mut Criterion) {
     criterion.bench_function("process/ready", |bencher| {
-        bencher.iter_custom(|times| {
-            let once = |_| {
+        bencher.iter_custom(|iterations| {
+            let start_once = |_| {
                 let directory = tempfile::tempdir().unwrap();
                 std::fs::write(directory.path().join("flow.yml"), FLOW).unwrap();
-                let (child, took) = start(directory.path());
-                end(child);
-                took
+                let (child, elapsed) = start(directory.path());
+                stop(child);
+                elapsed
             };
-            (0..times).map(once).sum()
+            (0..iterations).map(start_once).sum()
         });
     });
 }
@@ -73,7 +73,7 @@ fn memory(_: &mut Criterion) {
     for line in status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("Threads")) {
         println!("process/idle {line}");
     }
-    end(child);
+    stop(child);
 }
 
 criterion_group! {

@@ -1,6 +1,6 @@
-//! What the runtime itself costs: a hop from pod to pod, and small documents passing through.
+//! Overhead of the runtime: hops from pod to pod, throughput of small documents, and dynamic batching.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot go on has nothing to say")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic ends the benchmark")]
 
 use std::hint::black_box;
 use std::path::Path;
@@ -19,11 +19,11 @@ use futures_util::{StreamExt as _, stream};
 use tokio::runtime::Runtime;
 
 flowrun_sdk::parameters! {
-    /// None.
+    /// No parameters.
     struct NoParameters {}
 }
 
-/// Does nothing: what is left is the way there and back.
+/// Does nothing, so that only the overhead of a call is measured.
 struct Nothing;
 
 impl Executor for Nothing {
@@ -47,13 +47,13 @@ fn task(_: &Build) -> Result<Instance, BuildError> {
     Ok(Instance::new_async(Nothing))
 }
 
-/// Where the executors of a chain work, and what does nothing there.
-const WAYS: [(&str, &str); 3] = [("thread", "OnThread"), ("task", "InTask"), ("in place", "Pass")];
+/// Kinds of workers, and an executor that does nothing on each.
+const WORKERS: [(&str, &str); 3] = [("thread", "OnThread"), ("task", "InTask"), ("inline", "Pass")];
 
-/// A chain of so many pods of that executor.
+/// Launches a chain of `pods` pods with the executor `uses`.
 fn chain(tasks: &Runtime, pods: usize, uses: &str) -> Flow {
     let mut catalog: Catalog = flowrun::catalog::built_in();
-    catalog.add(ExecutorType::new::<NoParameters>("Affine", "Costs.", |_| Ok(Instance::new(Affine))));
+    catalog.add(ExecutorType::new::<NoParameters>("Affine", "Sleeps.", |_| Ok(Instance::new(Affine))));
     catalog.add(ExecutorType::new::<NoParameters>("OnThread", "Does nothing.", thread));
     catalog.add(ExecutorType::new::<NoParameters>("InTask", "Does nothing.", task));
     let executors: String = (0..pods).map(|pod| format!("- {{name: p{pod}, uses: {uses}}}\n")).collect();
@@ -74,14 +74,14 @@ fn documents(count: usize) -> Documents {
     (0..count).map(|number| Document::new(number.to_string()).with_text("a few words")).collect()
 }
 
-/// Sends so many requests through, as many at once as there are credits; how long that takes.
+/// Sends `requests` requests, at most as many at a time as the flow has credits. Returns the elapsed time.
 fn stream_through(
     tasks: &Runtime,
     flow: &Flow,
     requests: u64,
     documents: impl Fn() -> Documents,
 ) -> Duration {
-    let one = |_| async {
+    let send = |_| async {
         let request = Request { endpoint: "/index".to_owned(), documents: documents(), ..Request::default() };
         match flow.submit(request).await.unwrap().outcome().await {
             Outcome::Reply(response) => black_box(response),
@@ -90,18 +90,18 @@ fn stream_through(
     };
     let started = Instant::now();
     tasks.block_on(async {
-        let mut replies = stream::iter(0..requests).map(one).buffer_unordered(64);
+        let mut replies = stream::iter(0..requests).map(send).buffer_unordered(64);
         while replies.next().await.is_some() {}
     });
     started.elapsed()
 }
 
-/// The time that a request takes for each pod of a chain of ten, requests streaming; its way in and out included.
+/// Time per request and pod in a chain of ten pods under load, including entry and exit.
 fn hop(criterion: &mut Criterion) {
     const PODS: usize = 10;
     let tasks = Runtime::new().unwrap();
     let mut group = criterion.benchmark_group("hop");
-    for (name, uses) in WAYS {
+    for (name, uses) in WORKERS {
         let (flow, documents) = (chain(&tasks, PODS, uses), documents(1));
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|requests| {
@@ -112,12 +112,12 @@ fn hop(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Small documents through three pods that let them pass, a hundred in a request.
+/// Throughput of small documents through three pods, 100 documents per request.
 fn pass_through(criterion: &mut Criterion) {
     let tasks = Runtime::new().unwrap();
     let mut group = criterion.benchmark_group("pass_through");
     group.throughput(Throughput::Elements(100));
-    for (name, uses) in WAYS {
+    for (name, uses) in WORKERS {
         let (flow, documents) = (chain(&tasks, 3, uses), documents(100));
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|requests| stream_through(&tasks, &flow, requests, || documents.clone()));
@@ -126,7 +126,7 @@ fn pass_through(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What a model costs: so much a call, and so much a document.
+/// Simulates a model with a fixed cost per call and a cost per document.
 struct Affine;
 
 impl Executor for Affine {
@@ -136,19 +136,19 @@ impl Executor for Affine {
     }
 }
 
-/// Requests of one document each, 64 at once, at an executor that costs 2 ms a call and 50 µs a document: with batches
-/// and without. The curve allows 64 × 2.05 ms against 5.2 ms.
+/// Requests of one document, 64 in flight, to an executor that takes 2 ms per call and 50 µs per document, with and
+/// without batching. Ideally 64 requests take 5.2 ms instead of 64 × 2.05 ms.
 fn batching(criterion: &mut Criterion) {
     let tasks = Runtime::new().unwrap();
     let mut group = criterion.benchmark_group("batching");
     group.throughput(Throughput::Elements(1)).sample_size(10);
     let settings =
-        [("without", "{}"), ("auto", "auto"), ("of_32", "{/index: {preferred_batch_size: 32, timeout: 5}}")];
+        [("off", "{}"), ("auto", "auto"), ("size_32", "{/index: {preferred_batch_size: 32, timeout: 5}}")];
     for (name, batching) in settings {
         let flow = chain(&tasks, 1, &format!("Affine, uses_dynamic_batching: {batching}"));
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|requests| {
-                // Ids of their own: those who share one share no call.
+                // Unique ids, because requests with a common id are never batched.
                 let next = AtomicU64::new(0);
                 let document = || Document::new(next.fetch_add(1, Ordering::Relaxed).to_string());
                 stream_through(&tasks, &flow, requests, || Documents::from(vec![document()]))

@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod graph;
 pub mod job;
 pub mod limits;
+pub mod routes;
 pub mod runtime;
 pub mod spec;
 pub mod topology;

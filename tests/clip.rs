@@ -1,4 +1,4 @@
-//! The CLIP search flow of CLIP-as-service runs as written: five shards, each endpoint polled as the file says.
+//! The CLIP search flow of CLIP-as-service runs as published: five shards, with the polling of each endpoint.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn text(id: &str, text: &str) -> Document {
     Document::new(id).with_text(text).with_tag("words", text.split(' ').count())
 }
 
-/// A square of one colour.
+/// An image of one colour.
 fn picture(id: &str, colour: [u8; 3]) -> Document {
     let tensor = Tensor::from_u8(vec![8, 8, 3], colour.repeat(64)).ok();
     Document { tensor, ..Document::new(id) }
@@ -40,7 +40,7 @@ fn stored() -> Vec<Document> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_text_finds_the_text_and_a_picture_the_picture_that_were_indexed_just_before() {
+async fn texts_find_indexed_texts_and_images_find_indexed_images() {
     let directory = scratch();
     let flow = clip_search(directory.path()).await;
     let indexed = call(&flow, "/index", stored(), json!({"drop_image_content": true})).await;
@@ -56,12 +56,12 @@ async fn a_text_finds_the_text_and_a_picture_the_picture_that_were_indexed_just_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_shards_hold_is_each_document_once() {
+async fn every_document_is_in_exactly_one_shard() {
     let directory = scratch();
     let flow = clip_search(directory.path()).await;
     call(&flow, "/index", stored(), json!({})).await;
-    // Every shard sees an update; the one that has the document changes it, and none inserts what it does not have.
-    call(&flow, "/update", vec![text("rain", "a sunny morning"), text("new", "nobody knows it")], json!({}))
+    // Every shard receives an update; the shard of the document applies it, and no shard inserts an unknown document.
+    call(&flow, "/update", vec![text("rain", "a sunny morning"), text("new", "not in the index")], json!({}))
         .await;
     call(&flow, "/delete", vec![], json!({"ids": ["smile", "unknown"]})).await;
     let all = call(&flow, "/filter", vec![], json!({"limit": 100})).await;
@@ -85,7 +85,7 @@ async fn what_shards_hold_is_each_document_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn matches_are_ranked_by_what_they_share_with_their_document() {
+async fn matches_are_ranked_by_similarity_to_their_document() {
     let directory = scratch();
     let flow = clip_search(directory.path()).await;
     let candidates = [text("far", "rain at night"), text("near", "a smile")];

@@ -1,4 +1,4 @@
-//! The program as its users and their scripts meet it: arguments in, results, messages and exit codes out.
+//! The command line: arguments, results, messages and exit codes.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::support::program::{PASS, command, directory, flowrun, json_lines, text};
 
-/// A flow that reads files.
-const READ: &str = "jtype: Flow\nwith: {endpoint: /index}\nexecutors: [{name: reader, uses: UriReader}]\n";
+/// A flow that reads the files that documents name.
+const READER: &str = "jtype: Flow\nwith: {endpoint: /index}\nexecutors: [{name: reader, uses: UriReader}]\n";
 
 #[test]
-fn results_come_in_the_order_of_the_input() {
+fn results_are_in_the_order_of_the_input() {
     let directory = directory(PASS);
     let lines: String =
         (0..500).map(|number| format!("{{\"id\": \"{number}\", \"text\": \"t\"}}\n")).collect();
@@ -26,8 +26,8 @@ fn results_come_in_the_order_of_the_input() {
 }
 
 #[test]
-fn documents_that_fail_are_named_and_make_the_exit_code_1_unless_told_to_keep_going() {
-    let directory = directory(READ);
+fn failed_documents_are_reported_and_the_exit_code_is_1_without_keep_going() {
+    let directory = directory(READER);
     for name in ["a.txt", "c.txt"] {
         std::fs::write(directory.path().join(name), name).unwrap();
     }
@@ -39,12 +39,12 @@ fn documents_that_fail_are_named_and_make_the_exit_code_1_unless_told_to_keep_go
     let ids: Vec<Value> =
         json_lines(text(&output.stdout)).iter().map(|document| document["id"].clone()).collect();
     assert_eq!(ids, ["a", "c"]);
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     assert!(
-        said.contains("b.txt: cannot read b.txt: No such file or directory (os error 2) (in `reader`)"),
-        "{said}"
+        stderr.contains("b.txt: cannot read b.txt: No such file or directory (os error 2) (in `reader`)"),
+        "{stderr}"
     );
-    assert!(said.contains("in.jsonl:3: not JSON"), "{said}");
+    assert!(stderr.contains("in.jsonl:3: not JSON"), "{stderr}");
     let summary = std::fs::read_to_string(directory.path().join("summary.json")).unwrap();
     let summary: Value = serde_json::from_str(&summary).unwrap();
     assert_eq!((summary["documents"].as_u64(), summary["failed"].as_u64()), (Some(4), Some(2)));
@@ -55,7 +55,7 @@ fn documents_that_fail_are_named_and_make_the_exit_code_1_unless_told_to_keep_go
 }
 
 #[test]
-fn standard_input_and_output_make_a_pipe() {
+fn standard_input_and_output_work_in_a_pipe() {
     let directory = directory(PASS);
     let mut child = command(directory.path(), &["flow.yml", "--input", "-", "--output", "-"])
         .stdin(Stdio::piped())
@@ -71,7 +71,7 @@ fn standard_input_and_output_make_a_pipe() {
 }
 
 #[test]
-fn the_command_line_wins_over_the_flow_and_variables_over_defaults() {
+fn options_override_the_flow_and_variables_override_defaults() {
     let flow = "jtype: Flow\nwith: {endpoint: /search, input: nowhere, top_k: 1}\nexecutors:\n- {name: a, uses: '${WHAT:-Nowhere}'}\n";
     let directory = directory(flow);
     std::fs::write(directory.path().join("in.jsonl"), "{\"id\": \"x\"}\n").unwrap();
@@ -97,7 +97,7 @@ fn the_command_line_wins_over_the_flow_and_variables_over_defaults() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2_and_help_with_0() {
+fn wrong_usage_exits_with_2_and_help_with_0() {
     let directory = directory(PASS);
     for (arguments, code) in [
         (vec!["run"], 2),
@@ -118,7 +118,7 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
 }
 
 #[test]
-fn lenient_runs_what_jina_runs() {
+fn lenient_accepts_flows_that_jina_accepts() {
     let flow =
         "!Flow\nwith: {endpoint: /index}\npods:\n  a: {uses: Pass, replicas: 2, seperated_workspace: true}\n";
     let directory = directory(flow);
@@ -132,7 +132,7 @@ fn lenient_runs_what_jina_runs() {
 }
 
 #[test]
-fn a_check_tells_programs_what_it_tells_people() {
+fn check_reports_the_same_diagnostics_in_every_format() {
     let directory = directory(
         "jtype: Flow\nexecutors:\n- {name: a, uses: Pass, replica: 2}\n- {name: b, uses: Nowhere}\n",
     );
@@ -168,7 +168,7 @@ fn a_check_tells_programs_what_it_tells_people() {
 }
 
 #[test]
-fn a_graph_is_drawn_on_standard_output() {
+fn graph_prints_a_drawing_in_every_format() {
     let directory = directory(
         "jtype: Flow\nexecutors:\n- {name: a, uses: Pass, replicas: 2}\n- {name: b, uses: Log, floating: true}\n",
     );
@@ -188,7 +188,7 @@ fn a_graph_is_drawn_on_standard_output() {
 }
 
 #[test]
-fn executors_and_their_parameters_are_listed() {
+fn executors_lists_executors_and_their_parameters() {
     let directory = directory(PASS);
     let list = flowrun(directory.path(), &["executors"]);
     assert!(
@@ -209,7 +209,7 @@ fn executors_and_their_parameters_are_listed() {
 }
 
 #[test]
-fn log_lines_are_json_where_asked_for() {
+fn log_lines_are_json_with_the_json_format() {
     let directory = directory("jtype: Flow\nwith: {endpoint: /index}\nexecutors: [{name: a, uses: Log}]\n");
     std::fs::write(directory.path().join("in.jsonl"), "{\"id\": \"x\"}\n").unwrap();
     let output = flowrun(directory.path(), &["flow.yml", "-i", "in.jsonl", "-v", "--log-format", "json"]);
@@ -220,10 +220,10 @@ fn log_lines_are_json_where_asked_for() {
 }
 
 #[test]
-fn a_job_waits_for_room_whatever_the_flow_says_to_others() {
+fn a_job_waits_for_capacity_even_if_the_flow_rejects_clients() {
     let directory = directory(
         "jtype: Flow\nwith: {endpoint: /index, when_full: refuse, prefetch: 1, request_size: 1}\n\
-         executors: [{name: a, uses: Pass}, {name: aside, uses: TextHashingEncoder, floating: true}]\n",
+         executors: [{name: a, uses: Pass}, {name: extra, uses: TextHashingEncoder, floating: true}]\n",
     );
     let lines: String =
         (0..200).map(|number| format!("{{\"id\": \"{number}\", \"text\": \"word\"}}\n")).collect();
@@ -233,7 +233,7 @@ fn a_job_waits_for_room_whatever_the_flow_says_to_others() {
 }
 
 #[test]
-fn documents_that_are_dropped_on_the_way_have_succeeded() {
+fn documents_dropped_by_an_executor_count_as_succeeded() {
     let directory = directory("jtype: Flow\nwith: {endpoint: /index}\nexecutors: [{name: a, uses: Clear}]\n");
     std::fs::write(directory.path().join("in.jsonl"), "{\"id\": \"x\"}\n{\"id\": \"y\"}\n").unwrap();
     let output = flowrun(directory.path(), &["flow.yml", "-i", "in.jsonl"]);
@@ -251,7 +251,7 @@ fn results_never_overwrite_their_input() {
 }
 
 #[test]
-fn a_flow_elsewhere_reads_standard_input_too() {
+fn a_flow_in_another_directory_reads_standard_input() {
     let directory = directory("");
     std::fs::create_dir(directory.path().join("flows")).unwrap();
     let flow = "jtype: Flow\nwith: {endpoint: /index, input: '-', output: '-'}\nexecutors: [{name: a, uses: Pass}]\n";
@@ -266,7 +266,7 @@ fn a_flow_elsewhere_reads_standard_input_too() {
 }
 
 #[test]
-fn an_error_counts_however_many_notes_come_before_it() {
+fn errors_are_shown_even_after_many_notes() {
     let keys = "port_in: 1, port_out: 2, port_ctrl: 3, host_in: h, host_out: h, socket_in: s, socket_out: s";
     let mut flow = "!Flow\npods:\n".to_owned();
     for pod in 0..40 {
@@ -276,12 +276,12 @@ fn an_error_counts_however_many_notes_come_before_it() {
     let directory = directory(&flow);
     let check = flowrun(directory.path(), &["check", "flow.yml"]);
     assert_eq!(check.status.code(), Some(2));
-    let said = text(&check.stdout);
-    assert!(said.contains("there is no pod `nowhere`") && said.contains("not shown)"), "{said}");
+    let stdout = text(&check.stdout);
+    assert!(stdout.contains("there is no pod `nowhere`") && stdout.contains("not shown)"), "{stdout}");
 }
 
 #[test]
-fn one_check_tells_the_mistakes_of_every_stage() {
+fn check_reports_the_errors_of_all_stages_in_one_run() {
     let directory = directory(
         "jtype: Flow\nwith: {prefetch: '$NOT_SET'}\nexecutors:\n- {name: a, uses: Pas, replica: 2}\n\
          - {name: b, uses: VectorIndexer, uses_with: {metrix: cosine}, needs: c}\n",

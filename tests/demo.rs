@@ -1,4 +1,4 @@
-//! The demo's flows find what they should, judged by labels; and bad input costs itself alone.
+//! The demo flows, on labelled data: precision, unreadable input, and filtered search in shards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 
 use crate::serving::Serving;
 
-/// The labelled set, drawn on the first use; drawing it again changes nothing.
+/// Directory of the labelled data, which is generated on first use. Generating it again changes nothing.
 fn data() -> PathBuf {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/demo-data");
-    let generator = std::env::current_exe().unwrap().with_file_name("../examples/demo_data");
+    let generator = std::env::current_exe().unwrap().with_file_name("../demo-data");
     let mut command = if generator.is_file() {
         Command::new(generator)
     } else {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["run", "--quiet", "-p", "flowrun-image", "--example", "demo_data", "--"]);
+        cargo.args(["run", "--quiet", "-p", "flowrun-demo-data", "--"]);
         cargo
     };
-    // Tests of other processes may draw at the same time: one after the other.
+    // Locked, because tests in other processes may generate it at the same time.
     let lock = std::fs::File::create(data.with_extension("lock")).unwrap();
     lock.lock().unwrap();
     let status = command.arg("--out").arg(&data).stdout(std::process::Stdio::null()).status().unwrap();
@@ -42,7 +42,7 @@ fn lines(path: &Path) -> Vec<Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The labels by the files' names.
+/// Reads the labels, by file name.
 fn labels(file: &Path) -> BTreeMap<String, Value> {
     let name = |label: &Value| {
         Path::new(label["path"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned()
@@ -50,11 +50,11 @@ fn labels(file: &Path) -> BTreeMap<String, Value> {
     lines(file).into_iter().map(|label| (name(&label), label)).collect()
 }
 
-fn name(document: &Value) -> String {
+fn file_name(document: &Value) -> String {
     Path::new(document["uri"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned()
 }
 
-/// The share of held-out files whose first result is of their class.
+/// Share of held-out files for which the first match has the same class.
 fn precision_at_1(flows: &str, kind: &str) -> f64 {
     let data = data();
     let labels = labels(&data.join("labels.jsonl"));
@@ -67,51 +67,55 @@ fn precision_at_1(flows: &str, kind: &str) -> f64 {
         flowrun(&format!("{flows}/query.yml"), workspace.path(), &data.join(kind).join("query"), &output);
     assert!(query.status.success(), "{}", String::from_utf8_lossy(&query.stderr));
     let answers = lines(&results);
-    let label = |document: &Value| labels[&name(document)]["label"].clone();
-    let right = answers.iter().filter(|answer| label(&answer["matches"][0]) == label(answer)).count();
-    assert!(answers.iter().all(|answer| labels[&name(answer)]["split"] == "query"));
+    let label = |document: &Value| labels[&file_name(document)]["label"].clone();
+    let correct = answers.iter().filter(|answer| label(&answer["matches"][0]) == label(answer)).count();
+    assert!(answers.iter().all(|answer| labels[&file_name(answer)]["split"] == "query"));
     println!(
-        "{kind}: the first result is of the query's class for {right} of {} held-out files",
+        "{kind}: the first match has the class of the query for {correct} of {} held-out files",
         answers.len()
     );
-    right as f64 / answers.len() as f64
+    correct as f64 / answers.len() as f64
 }
 
 #[test]
-fn the_first_clip_found_is_of_the_querys_class() {
+fn the_first_clip_has_the_class_of_the_query() {
     assert!(precision_at_1("flows", "clips") >= 0.95);
 }
 
 #[test]
-fn the_first_picture_found_is_of_the_querys_class() {
+fn the_first_image_has_the_class_of_the_query() {
     assert!(precision_at_1("flows/flower", "pictures") >= 0.95);
 }
 
 #[test]
-fn bad_files_fail_alone_and_nothing_is_lost_or_indexed_twice() {
+fn unreadable_files_fail_alone_and_the_others_are_indexed_once() {
     let data = data();
     let workspace = tempfile::tempdir().unwrap();
     let expected = labels(&data.join("broken/labels.jsonl"));
-    let fails = |wanted: bool| -> BTreeSet<String> {
-        expected.iter().filter(|(_, label)| label["fails"] == wanted).map(|(name, _)| name.clone()).collect()
+    let fails = |expected_failure: bool| -> BTreeSet<String> {
+        expected
+            .iter()
+            .filter(|(_, label)| label["fails"] == expected_failure)
+            .map(|(name, _)| name.clone())
+            .collect()
     };
     let broken = data.join("broken");
     let (results, summary) = (workspace.path().join("results.jsonl"), workspace.path().join("summary.json"));
     let paths = ["-o", results.to_str().unwrap(), "--summary", summary.to_str().unwrap()];
     for (more, code) in [(&[][..], 1), (&["--keep-going"][..], 0)] {
         let output = flowrun("flows/index.yml", workspace.path(), &broken, &[&paths[..], more].concat());
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        let indexed: BTreeSet<String> = lines(&results).iter().map(name).collect();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        let indexed: BTreeSet<String> = lines(&results).iter().map(file_name).collect();
         assert_eq!(indexed, fails(false));
         for file in fails(true) {
-            assert!(said.contains(&format!("/broken/{file}: ")), "{file} is not named\n{said}");
+            assert!(stderr.contains(&format!("/broken/{file}: ")), "{file} is not reported\n{stderr}");
         }
         let summary: Value = serde_json::from_str(&std::fs::read_to_string(&summary).unwrap()).unwrap();
         let counts = (summary["documents"].as_u64(), summary["failed"].as_u64());
         assert_eq!(counts, (Some(expected.len() as u64), Some(fails(true).len() as u64)));
     }
-    // Everything was indexed twice; whoever asks for everything gets each once.
+    // The files were indexed twice; a search for all of them returns each once.
     let query = flowrun(
         "flows/query.yml",
         workspace.path(),
@@ -120,20 +124,20 @@ fn bad_files_fail_alone_and_nothing_is_lost_or_indexed_twice() {
     );
     assert!(query.status.success(), "{}", String::from_utf8_lossy(&query.stderr));
     let answers = lines(&results);
-    let found: Vec<String> = answers[0]["matches"].as_array().unwrap().iter().map(name).collect();
+    let found: Vec<String> = answers[0]["matches"].as_array().unwrap().iter().map(file_name).collect();
     assert_eq!((found[0].as_str(), found.len()), ("good.gif", fails(false).len()));
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), fails(false));
 }
 
-/// Asks the served query flow of the frames; the reply.
-fn frames(serving: &Serving, query: &Value, filter: Option<&str>) -> Value {
+/// Searches the frames with an optional filter. Returns the reply.
+fn search_frames(serving: &Serving, query: &Value, filter: Option<&str>) -> Value {
     let body = json!({"data": [query], "exec_endpoint": "/search", "parameters": {"filter": filter}});
     let response = serving.post(&body);
     serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
 #[test]
-fn frames_are_found_by_video_in_the_shards_that_a_filter_can_mean() {
+fn filtered_search_queries_only_shards_that_may_match() {
     let data = data();
     let workspace = tempfile::tempdir().unwrap();
     let index = data.join("frames/index.jsonl");
@@ -142,10 +146,10 @@ fn frames_are_found_by_video_in_the_shards_that_a_filter_can_mean() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let arguments = ["serve", "flows/frames/query.yml", "--port", "0"];
     let serving = Serving::start_with(root, &arguments, &[("WORKSPACE", workspace.path())]);
-    let (all, mut asked) = (lines(&index), 0);
+    let (all, mut queried) = (lines(&index), 0);
     for query in lines(&data.join("frames/query.jsonl")) {
         let (video, scene) = (&query["tags"]["video_id"], &query["tags"]["scene"]);
-        let reply = frames(&serving, &query, None);
+        let reply = search_frames(&serving, &query, None);
         assert_eq!(reply["parameters"]["__results__"]["frames"]["shards_asked"], 8, "{reply}");
         let best = &reply["data"][0]["matches"][0];
         assert_eq!((&best["id"], &best["tags"]["video_id"]), (video, video));
@@ -155,22 +159,23 @@ fn frames_are_found_by_video_in_the_shards_that_a_filter_can_mean() {
             "{frame}"
         );
 
-        let passes = |tags: &Value| {
+        let matches_filter = |tags: &Value| {
             tags["video_id"] == *video && tags["timestamp"].as_f64().is_some_and(|second| second < 60.0)
         };
         let filter = format!("video_id == {video} and timestamp < 60");
-        let reply = frames(&serving, &query, Some(&filter));
+        let reply = search_frames(&serving, &query, Some(&filter));
         let shards = reply["parameters"]["__results__"]["frames"]["shards_asked"].as_u64().unwrap();
         assert!((1..=3).contains(&shards), "{shards} shards have a video");
-        asked += shards;
+        queried += shards;
         let groups = reply["data"][0]["matches"].as_array().unwrap();
         let found = groups.iter().flat_map(|group| group["matches"].as_array().unwrap());
-        let found = found.inspect(|frame| assert!(passes(&frame["tags"]), "{frame}")).count();
-        let expected = all.iter().filter(|frame| passes(&frame["tags"])).count();
+        let found = found.inspect(|frame| assert!(matches_filter(&frame["tags"]), "{frame}")).count();
+        let expected = all.iter().filter(|frame| matches_filter(&frame["tags"])).count();
         assert_eq!((groups.len(), found), (1, expected.min(5)));
     }
-    println!("of 96 shards {asked} were asked");
-    let nothing = frames(&serving, &lines(&data.join("frames/query.jsonl"))[0], Some("scene == \"moon\""));
+    println!("{queried} of 96 shards were queried");
+    let nothing =
+        search_frames(&serving, &lines(&data.join("frames/query.jsonl"))[0], Some("scene == \"moon\""));
     assert_eq!(nothing["parameters"]["__results__"]["frames"]["shards_asked"], 1);
     assert!(nothing["data"][0]["matches"].as_array().is_none_or(Vec::is_empty), "{nothing}");
 }

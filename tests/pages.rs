@@ -1,4 +1,4 @@
-//! The pages, in a real browser: what a person types, chooses and sees.
+//! The web pages in a real browser.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,11 +8,11 @@ use serde_json::json;
 use crate::serving::Serving;
 use crate::support::browser::Browser;
 
-/// What the first tile of the results says.
+/// Text of the first result.
 const FIRST: &str = "document.querySelector('#results li').innerText";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_text_that_is_typed_finds_the_text_most_like_it() {
+async fn a_text_query_finds_the_most_similar_text() {
     let directory = tempfile::tempdir().unwrap();
     let flow = "jtype: Flow\nwith: {port: 0}\nexecutors:\n- {name: encoder, uses: TextHashingEncoder}\n\
                 - {name: index, uses: VectorIndexer}\n";
@@ -33,16 +33,16 @@ async fn a_text_that_is_typed_finds_the_text_most_like_it() {
     assert!(first.as_str().unwrap().contains("the smile of a child"), "{first}");
     page.keep_picture("search-text.png").await;
 
-    // By keyboard alone: the field has the focus, Enter searches, Tab leads on to the results.
+    // A search for similar results; every control has an accessible name.
     page.value("document.querySelector('#results li:nth-child(2) button').click()").await;
     page.until("document.querySelector('#query').innerText.startsWith('More like')").await;
     page.until("!document.querySelector('#results').hasAttribute('aria-busy')").await;
-    let named = "[...document.querySelectorAll('button, input, select')].every(one => one.labels?.length || one.innerText || one.ariaLabel)";
-    assert_eq!(page.value(named).await, true, "everything that can be used has a name");
+    let named = "[...document.querySelectorAll('button, input, select')].every(control => control.labels?.length || control.innerText || control.ariaLabel)";
+    assert_eq!(page.value(named).await, true, "every control has an accessible name");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_that_is_chosen_finds_itself_with_its_thumbnail() {
+async fn an_image_query_finds_itself_with_its_thumbnail() {
     let directory = tempfile::tempdir().unwrap();
     let (gifs, workspace) =
         (Path::new("tests/oracles/gifs").canonicalize().unwrap(), directory.path().join("ws"));
@@ -68,13 +68,13 @@ async fn a_picture_that_is_chosen_finds_itself_with_its_thumbnail() {
     assert!(first.as_str().unwrap().contains(name), "{first}, not {name}");
     page.keep_picture("search-picture.png").await;
 
-    // What no search has found has no thumbnail, whatever it is called.
-    let stranger = format!("fetch('/thumbnail?id={}').then(answer => answer.status)", "/etc/passwd");
-    assert_eq!(page.value(&stranger).await, 404);
+    // A document that no search has returned has no thumbnail.
+    let unknown = format!("fetch('/thumbnail?id={}').then(response => response.status)", "/etc/passwd");
+    assert_eq!(page.value(&unknown).await, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_dashboard_moves_under_load() {
+async fn the_dashboard_shows_the_load() {
     let directory = tempfile::tempdir().unwrap();
     let flow = "!Flow\nwith: {logserver: true}\npods:\n  encoder: {uses: TextHashingEncoder, replicas: 2}\n  log: {uses: Log}\n";
     std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
@@ -95,7 +95,7 @@ async fn the_dashboard_moves_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_dashboard_shows_what_each_shard_holds() {
+async fn the_dashboard_shows_the_size_of_each_shard() {
     let directory = tempfile::tempdir().unwrap();
     let flow = "jtype: Flow\nwith: {port: 0, logserver: true}\nexecutors:\n- {name: encoder, uses: TextHashingEncoder}\n\
                 - {name: index, uses: VectorIndexer, shards: 2, polling: {/index: ANY}}\n";
@@ -118,7 +118,7 @@ async fn the_dashboard_shows_what_each_shard_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_paths_are_described_and_can_be_tried() {
+async fn operations_are_documented_and_can_be_tried() {
     let directory = tempfile::tempdir().unwrap();
     let flow = "jtype: Flow\nwith: {port: 0, title: Words}\nexecutors:\n- {name: encoder, uses: TextHashingEncoder}\n";
     std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
@@ -128,28 +128,28 @@ async fn the_paths_are_described_and_can_be_tried() {
     page.until("document.querySelector('#title').textContent === 'Words'").await;
     let post = "document.querySelector('[data-operation=\"post /post\"]')";
     page.value(&format!("{post}.open = true; {post}.querySelector('button').click()")).await;
-    page.until(&format!("{post}.querySelector('.answer').innerText.includes('\"executor\": \"encoder\"')"))
+    page.until(&format!("{post}.querySelector('.response').innerText.includes('\"executor\": \"encoder\"')"))
         .await;
     page.keep_picture("docs.png").await;
-    // What a body is made of is one link away.
+    // The model of the body is linked.
     page.value(&format!("{post}.querySelector('.about a').click()")).await;
     page.until("document.querySelector('#model-Request').open").await;
-    // A stream is shown as it came.
+    // A stream of events is shown unchanged.
     let stream = "document.querySelector('[data-operation=\"get /index\"]')";
     page.value(&format!("{stream}.open = true; {stream}.querySelector('button').click()")).await;
-    page.until(&format!("{stream}.querySelector('.answer').innerText.includes('event: update')")).await;
+    page.until(&format!("{stream}.querySelector('.response').innerText.includes('event: update')")).await;
     // On a phone nothing is wider than the screen.
     page.narrow().await;
     page.until("document.documentElement.scrollWidth <= innerWidth").await;
     page.keep_picture("docs-phone.png").await;
-    // Nothing comes from elsewhere.
-    let elsewhere =
-        "performance.getEntriesByType('resource').every(one => one.name.startsWith(location.origin))";
-    assert_eq!(page.value(elsewhere).await, true);
+    // Nothing is loaded from other hosts.
+    let same_origin =
+        "performance.getEntriesByType('resource').every(entry => entry.name.startsWith(location.origin))";
+    assert_eq!(page.value(same_origin).await, true);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_asks_for_the_token_and_shows_it_in_no_address() {
+async fn a_page_prompts_for_the_token_and_keeps_it_out_of_urls() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("token"), "sesame\n").unwrap();
     let flow = "jtype: Flow\nwith: {port: 0, logserver: true}\nexecutors:\n- {name: encoder, uses: TextHashingEncoder}\n\
@@ -158,27 +158,28 @@ async fn a_page_asks_for_the_token_and_shows_it_in_no_address() {
     let serving = Serving::start(directory.path(), &["serve", "flow.yml", "--token-file", "token"]);
     let address = &serving.addresses[0];
     let Some(mut page) = Browser::open(&format!("http://{address}/dashboard")).await else { return };
-    let give = |token: &str| {
+    let submit_token = |token: &str| {
         format!(
             "document.querySelector('#token').value = '{token}'; document.querySelector('dialog form').requestSubmit()"
         )
     };
     page.until("document.querySelector('dialog').open && document.activeElement.id === 'token'").await;
-    page.value(&give("wrong")).await;
-    page.until("document.querySelector('dialog').innerText.includes('not the token')").await;
+    page.value(&submit_token("wrong")).await;
+    page.until("document.querySelector('dialog').innerText.includes('The token is wrong')").await;
     page.keep_picture("token.png").await;
-    page.value(&give("sesame")).await;
+    page.value(&submit_token("sesame")).await;
     page.until("document.querySelector('[data-pod=encoder]')").await;
     page.until("document.querySelector('#log').textContent.includes('serving gRPC')").await;
     assert_eq!(page.value("document.querySelector('dialog')").await, serde_json::Value::Null);
 
-    // The tab knows it by now, the other pages of it ask no more.
+    // The tab has stored the token: other pages do not prompt again.
     page.go(&format!("http://{address}/")).await;
     page.until("document.querySelector('#about').textContent.includes('encoder → index')").await;
     page.value("document.querySelector('#text').value = 'a smile'; document.querySelector('#go').click()")
         .await;
-    page.until("document.querySelector('#status').textContent.startsWith('Nothing was found')").await;
-    let addresses =
-        page.value("JSON.stringify([location.href, ...performance.getEntries().map(one => one.name)])").await;
-    assert!(!addresses.as_str().unwrap().contains("sesame"), "{addresses}");
+    page.until("document.querySelector('#status').textContent.startsWith('No results')").await;
+    let urls = page
+        .value("JSON.stringify([location.href, ...performance.getEntries().map(entry => entry.name)])")
+        .await;
+    assert!(!urls.as_str().unwrap().contains("sesame"), "{urls}");
 }

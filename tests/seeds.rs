@@ -1,7 +1,7 @@
-//! The flow files of Jina's own examples run as they are, and give the answers that Jina gave.
+//! Flow files of Jina's examples run unmodified and return the same results as Jina.
 //!
-//! `tests/seeds` holds tumblr-gif-search and flower-search, every byte as published; `tests/oracles` what Jina 0.1.14
-//! answered. The recorded run had a stub in the place of MobileNetV2: the mean colour of each quadrant of a frame.
+//! `tests/seeds` contains tumblr-gif-search and flower-search as published; `tests/oracles` contains the recorded results of
+//! Jina 0.1.14. The recorded run replaced MobileNetV2 by a stub: the mean colour of each quadrant of a frame.
 
 use std::path::{Path, PathBuf};
 
@@ -16,14 +16,14 @@ use serde_json::Value;
 use crate::support::{catalog, reply};
 
 flowrun_sdk::parameters! {
-    /// Those of the encoder that it stands for.
+    /// Parameters of the encoder that the stub replaces.
     struct StubParameters {
         model_name: Option<String> = None,
         pool_strategy: Option<String> = None,
     }
 }
 
-/// The encoder of the recorded run.
+/// The stub encoder of the recorded run.
 const STUB: ExecutorType =
     ExecutorType::new::<StubParameters>("KerasImageEncoder", "Mean colour by quadrant.", create);
 
@@ -43,18 +43,18 @@ impl Executor for Stub {
     }
 }
 
-/// The mean colour of each quadrant of 96 × 96 pixels in red, green and blue.
+/// Mean colour of each quadrant of a 96 × 96 RGB image.
 fn quadrants(pixels: &[f32]) -> Vec<f32> {
     let mut sums = [0.0_f64; 12];
-    for (at, value) in pixels.iter().enumerate() {
-        let (row, column, channel) = (at / (96 * 3), at / 3 % 96, at % 3);
+    for (position, value) in pixels.iter().enumerate() {
+        let (row, column, channel) = (position / (96 * 3), position / 3 % 96, position % 3);
         sums[(row / 48 * 2 + column / 48) * 3 + channel] += f64::from(*value);
     }
     #[expect(clippy::cast_possible_truncation, reason = "an embedding has single precision")]
     sums.iter().map(|sum| (sum / (48.0 * 48.0)) as f32).collect()
 }
 
-async fn seed(flow: &str, environment: &Environment, lenient: bool) -> Flow {
+async fn launch_seed(flow: &str, environment: &Environment, lenient: bool) -> Flow {
     let mut catalog = catalog();
     if flow.starts_with("tumblr") {
         catalog.add(STUB);
@@ -63,13 +63,13 @@ async fn seed(flow: &str, environment: &Environment, lenient: bool) -> Flow {
     let (mut sources, mut report) = (Sources::default(), Report::new(policy));
     let path = Path::new("tests/seeds").join(flow);
     let read = flowrun::read(&path, environment, &catalog, &mut sources, &mut report);
-    let said = render(&report, &sources, Format::Human, false);
-    assert!(!report.has_errors(), "{said}");
+    let diagnostics = render(&report, &sources, Format::Human, false);
+    assert!(!report.has_errors(), "{diagnostics}");
     let launched = launch(&read.unwrap().1, &mut report).await;
     launched.unwrap_or_else(|| panic!("{}", render(&report, &sources, Format::Human, false)))
 }
 
-/// Sends files through a flow, two in a request; the documents that come back.
+/// Sends files to a flow, two per request. Returns the documents of the replies.
 async fn send(flow: &Flow, endpoint: &str, files: &[PathBuf], top_k: u64) -> Vec<Document> {
     let mut documents = Vec::new();
     for files in files.chunks(2) {
@@ -97,7 +97,7 @@ fn gifs() -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tumblr_gif_search_gives_jinas_answers() {
+async fn tumblr_gif_search_returns_the_results_of_jina() {
     let oracle = std::fs::read_to_string("tests/oracles/tumblr_e2e_jina0.1.14.json").unwrap();
     let oracle: Value = serde_json::from_str(&oracle).unwrap();
     for (replicas, shards) in [("2", "2"), ("1", "1"), ("3", "4")] {
@@ -108,10 +108,10 @@ async fn tumblr_gif_search_gives_jinas_answers() {
             ("SHARDS", shards),
             ("TEST_WORKDIR", workspace),
         ]);
-        let index = seed("tumblr-gif-search/flow-index.yml", &environment, false).await;
+        let index = launch_seed("tumblr-gif-search/flow-index.yml", &environment, false).await;
         send(&index, "/index", &gifs(), 100).await;
         assert!(index.drain(flowrun::limits::DRAIN_TIMEOUT).await.completed());
-        let query = seed("tumblr-gif-search/flow-query.yml", &environment, false).await;
+        let query = launch_seed("tumblr-gif-search/flow-query.yml", &environment, false).await;
         let answers = send(&query, "/search", &gifs(), 100).await;
         for (answer, expected) in answers.iter().zip(oracle["results"].as_array().unwrap()) {
             assert_eq!(answer.id, expected["q"].as_str().unwrap());
@@ -126,7 +126,7 @@ async fn tumblr_gif_search_gives_jinas_answers() {
                     found.id,
                     answer.id
                 );
-                assert!(found.uri.ends_with(&found.id), "the store filled in what it knows");
+                assert!(found.uri.ends_with(&found.id), "the stored fields are filled in");
             }
         }
         assert_eq!(answers.len(), 6);
@@ -134,7 +134,7 @@ async fn tumblr_gif_search_gives_jinas_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn flower_search_finds_a_picture_by_itself_and_by_its_mirror_image() {
+async fn flower_search_finds_an_image_by_itself_and_by_its_mirror_image() {
     let workspace = tempfile::tempdir().unwrap();
     let workspace_path = workspace.path().to_str().unwrap();
     let environment = Environment::from_variables([
@@ -143,29 +143,29 @@ async fn flower_search_finds_a_picture_by_itself_and_by_its_mirror_image() {
         ("COLOR_CHANNEL_AXIS", "0"),
         ("TMP_WORKSPACE", workspace_path),
     ]);
-    let files = pictures(workspace.path());
-    let index = seed("flower-search/flow-index.yml", &environment, true).await;
+    let files = write_images(workspace.path());
+    let index = launch_seed("flower-search/flow-index.yml", &environment, true).await;
     send(&index, "/index", &files, 5).await;
     assert!(index.drain(flowrun::limits::DRAIN_TIMEOUT).await.completed());
-    let query = seed("flower-search/flow-query.yml", &environment, true).await;
+    let query = launch_seed("flower-search/flow-query.yml", &environment, true).await;
     for answer in send(&query, "/search", &files, 5).await {
         let best = &answer.matches[0];
         assert_eq!(best.id, answer.id);
-        // A picture and its mirror image are two chunks on both sides: all hit at distance 0 makes 1, where Jina,
-        // which counts chunks twice, made 2.
+        // An image and its mirror image are two chunks of both documents. All chunks match at distance 0, which scores 1;
+        // Jina counts chunks twice and scores 2.
         assert!((best.score().unwrap().value - 1.0).abs() < 1e-6, "{best:?}");
     }
 }
 
-/// A few pictures without symmetry.
-fn pictures(directory: &Path) -> Vec<PathBuf> {
-    let picture = |number: u32| {
-        let path = directory.join(format!("picture{number}.png"));
+/// Writes images without symmetry.
+fn write_images(directory: &Path) -> Vec<PathBuf> {
+    let image = |number: u32| {
+        let path = directory.join(format!("image{number}.png"));
         let pixel = |x: u32, y: u32| {
             image::Rgb([(x * 3 + number * 40) as u8, (y * 2) as u8, (x * y / (number + 7)) as u8])
         };
         image::RgbImage::from_fn(90, 70, pixel).save(&path).unwrap();
         path
     };
-    (0..5).map(picture).collect()
+    (0..5).map(image).collect()
 }

@@ -1,4 +1,4 @@
-//! `flowrun serve`, as a program: where it listens, to whom, and how it ends.
+//! The program `flowrun serve`: addresses, TLS, the token, exit codes.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,19 +9,19 @@ use serde_json::Value;
 
 use crate::support::program::{PASS, command, directory};
 
-/// A program that serves, ended with its test.
+/// A running `flowrun serve`, killed when it is dropped.
 pub(crate) struct Serving {
     child: Child,
     pub(crate) addresses: Vec<String>,
 }
 
 impl Serving {
-    /// Starts it, and reads where it listens.
+    /// Starts the program in `directory`, and reads the addresses that it listens at.
     pub(crate) fn start(directory: &Path, arguments: &[&str]) -> Self {
         Self::start_with(directory, arguments, &[])
     }
 
-    /// The same, with variables.
+    /// Like [`Serving::start`], with environment variables.
     pub(crate) fn start_with(directory: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> Self {
         let mut command = command(directory, arguments);
         command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -39,7 +39,7 @@ impl Serving {
         }
     }
 
-    /// Posts a request; the response with its head.
+    /// Sends `body` to `/post`. Returns the response with its headers.
     pub(crate) fn post(&self, body: &Value) -> String {
         let mut stream = TcpStream::connect(&self.addresses[0]).unwrap();
         let body = body.to_string();
@@ -59,12 +59,12 @@ impl Serving {
         response
     }
 
-    /// The number of its process.
+    /// Process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends SIGKILL, and waits for the end.
+    /// Sends SIGKILL, and waits for the exit.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -76,20 +76,20 @@ impl Serving {
         assert!(kill.success());
     }
 
-    /// Waits for the end; the exit code.
+    /// Waits for the exit. Returns the exit code.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
-    /// Sends SIGTERM; what was written to standard error.
+    /// Sends SIGTERM. Returns everything written to standard error.
     pub(crate) fn stderr_until_exit(mut self) -> String {
         self.send_sigterm();
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        said
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        stderr
     }
 
-    /// Sends SIGTERM; the exit code.
+    /// Sends SIGTERM. Returns the exit code.
     fn terminate(mut self) -> Option<i32> {
         self.send_sigterm();
         self.wait()
@@ -98,14 +98,14 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // Does nothing to one that has ended.
+        // No effect if the program has exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 #[test]
-fn a_flow_without_input_is_served_until_it_is_told_to_end() {
+fn a_flow_without_input_is_served_until_sigterm() {
     let directory = directory(PASS);
     for arguments in [&["flow.yml"][..], &["run", "flow.yml", "--port", "0"], &["serve", "flow.yml"]] {
         let serving = Serving::start(directory.path(), arguments);
@@ -116,7 +116,7 @@ fn a_flow_without_input_is_served_until_it_is_told_to_end() {
 }
 
 #[test]
-fn every_port_speaks_everything_and_the_command_line_wins() {
+fn every_port_serves_every_protocol_and_options_override_the_flow() {
     let flow = "jtype: Flow\ngateway: {port: [0, 0], protocol: [http, grpc], host: localhost}\nexecutors: [{name: a, uses: Pass}]\n";
     let directory = directory(flow);
     let serving = Serving::start(directory.path(), &["serve", "flow.yml"]);
@@ -128,7 +128,7 @@ fn every_port_speaks_everything_and_the_command_line_wins() {
 }
 
 #[test]
-fn a_deployment_is_served_as_its_own_gateway_keys_say() {
+fn a_deployment_is_served_with_its_own_gateway_keys() {
     let with =
         "{name: a, uses: Pass, port: [0, 0], protocol: [http, grpc], title: Mine, no_crud_endpoints: true}";
     let directory = directory(&format!("jtype: Deployment\nwith: {with}\n"));
@@ -138,17 +138,17 @@ fn a_deployment_is_served_as_its_own_gateway_keys_say() {
     assert!(described.contains(r#""title":"Mine""#) && !described.contains("/update"), "{described}");
 }
 
-fn refused(flow: &str, arguments: &[&str]) -> (Option<i32>, String) {
+fn failed_start(flow: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let directory = directory(flow);
     let Output { status, stderr, .. } = command(directory.path(), arguments).output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
 }
 
 #[test]
-fn what_everyone_could_reach_needs_a_token_or_a_word() {
+fn a_public_address_needs_a_token_or_insecure() {
     let open = "jtype: Flow\nwith: {host: 0.0.0.0}\nexecutors: [{name: a, uses: Pass}]\n";
-    let (code, said) = refused(open, &["serve", "flow.yml"]);
-    assert_eq!((code, said.contains("--token-file FILE")), (Some(2), true), "{said}");
+    let (code, stderr) = failed_start(open, &["serve", "flow.yml"]);
+    assert_eq!((code, stderr.contains("--token-file FILE")), (Some(2), true), "{stderr}");
     let directory = directory(open);
     drop(Serving::start(directory.path(), &["serve", "flow.yml", "--insecure"]));
     std::fs::write(directory.path().join("token"), "secret\n").unwrap();
@@ -161,27 +161,27 @@ fn what_everyone_could_reach_needs_a_token_or_a_word() {
     assert!(response.starts_with("HTTP/1.1 401"), "{response}");
 }
 
-/// What `nice` counts of a thread or a process, and the process that started it.
+/// Nice value of a thread or a process, and its parent process.
 #[cfg(target_os = "linux")]
 fn niceness(directory: &Path) -> Option<(i32, u32)> {
     let stat = std::fs::read_to_string(directory.join("stat")).ok()?;
-    // Behind the name in parentheses.
+    // After the name in parentheses.
     let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
     Some((fields.get(16)?.parse().ok()?, fields.get(1)?.parse().ok()?))
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn who_computes_stands_behind_who_answers() {
+fn workers_have_a_lower_priority_than_the_gateway() {
     use flowrun::limits::WORKER_NICENESS;
     let flow = "jtype: Flow\nexecutors:\n- {name: inside, uses: ImageDescriptorEncoder}\n\
                 - {name: apart, uses: TextHashingEncoder, isolate: process}\n";
     let directory = directory(flow);
     let serving = Serving::start(directory.path(), &["serve", "flow.yml"]);
-    // A thread that has worked has its name.
+    // A worker thread sets its name before its first call.
     serving.post(&serde_json::json!({"data": [{"text": "a"}], "exec_endpoint": "/index"}));
     let own = niceness(Path::new("/proc/self")).unwrap().0;
-    let behind = (own + WORKER_NICENESS).min(19);
+    let lowered = (own + WORKER_NICENESS).min(19);
     let listed = |path: &str| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
     let threads: Vec<(String, i32)> = listed(&format!("/proc/{}/task", serving.pid()))
         .filter_map(|thread| {
@@ -189,7 +189,7 @@ fn who_computes_stands_behind_who_answers() {
             Some((name.trim().to_owned(), niceness(&thread)?.0))
         })
         .collect();
-    assert!(threads.contains(&("inside".to_owned(), behind)), "{threads:?}");
+    assert!(threads.contains(&("inside".to_owned(), lowered)), "{threads:?}");
     assert!(
         threads.iter().filter(|(name, niceness)| name.starts_with("tokio") && *niceness == own).count() > 1
     );
@@ -197,17 +197,17 @@ fn who_computes_stands_behind_who_answers() {
         .filter_map(|process| niceness(&process))
         .filter_map(|(niceness, parent)| (parent == serving.pid()).then_some(niceness))
         .collect();
-    assert!(children.contains(&behind), "{children:?} {threads:?}");
+    assert!(children.contains(&lowered), "{children:?} {threads:?}");
 }
 
 #[test]
-fn a_certificate_is_taken_from_beside_the_flow_or_from_the_command_line() {
+fn a_certificate_is_read_relative_to_the_flow_or_from_the_command_line() {
     let flow = "jtype: Flow\ngateway: {ssl_certfile: tls/a.crt, ssl_keyfile: tls/a.key}\nexecutors: [{name: a, uses: Pass}]\n";
     let directory = directory(flow);
-    let (code, said) = refused(flow, &["serve", "flow.yml"]);
-    assert_eq!((code, said.contains("cannot read tls/a.crt")), (Some(2), true), "{said}");
-    let (code, said) = refused(PASS, &["serve", "flow.yml", "--tls-cert", "a.crt"]);
-    assert_eq!((code, said.contains("--tls-key <FILE>")), (Some(2), true), "{said}");
+    let (code, stderr) = failed_start(flow, &["serve", "flow.yml"]);
+    assert_eq!((code, stderr.contains("cannot read tls/a.crt")), (Some(2), true), "{stderr}");
+    let (code, stderr) = failed_start(PASS, &["serve", "flow.yml", "--tls-cert", "a.crt"]);
+    assert_eq!((code, stderr.contains("--tls-key <FILE>")), (Some(2), true), "{stderr}");
 
     std::fs::create_dir(directory.path().join("tls")).unwrap();
     write_certificate(&directory.path().join("tls"), "a");
@@ -219,25 +219,26 @@ fn a_certificate_is_taken_from_beside_the_flow_or_from_the_command_line() {
         write!(stream, "GET /live HTTP/1.1\r\n\r\n").unwrap();
         let mut answer = [0; 1];
         stream.read_exact(&mut answer).unwrap();
-        // An alert: what came was not TLS.
+        // A TLS alert: plaintext was received.
         assert_eq!(answer, [21]);
     }
 }
 
-/// Makes a certificate for this machine and its key, and puts them there by that name.
+/// Generates a certificate for `localhost`, and writes it and its key to `directory` as `NAME.crt` and `NAME.key`.
 pub(crate) fn write_certificate(directory: &Path, name: &str) {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    std::fs::write(directory.join(name).with_extension("crt"), made.cert.pem()).unwrap();
-    std::fs::write(directory.join(name).with_extension("key"), made.signing_key.serialize_pem()).unwrap();
+    let generated = rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(directory.join(name).with_extension("crt"), generated.cert.pem()).unwrap();
+    std::fs::write(directory.join(name).with_extension("key"), generated.signing_key.serialize_pem())
+        .unwrap();
 }
 
 #[test]
-fn settings_that_mean_nothing_are_refused_in_their_place() {
+fn invalid_gateway_settings_are_reported_at_their_place() {
     let flow = "jtype: Flow\nwith: {port: 70000, protocol: gprc}\nexecutors: [{name: a, uses: Pass}]\n";
-    let (code, said) = refused(flow, &["serve", "flow.yml"]);
+    let (code, stderr) = failed_start(flow, &["serve", "flow.yml"]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("`70000` is not a port") && said.contains("did you mean `GRPC`?"), "{said}");
-    let (code, said) = refused(PASS, &["flow.yml", "--endpoint", "/index"]);
-    assert_eq!((code, said.contains("has no input for a batch job")), (Some(2), true), "{said}");
+    assert!(stderr.contains("`70000` is not a port") && stderr.contains("did you mean `GRPC`?"), "{stderr}");
+    let (code, stderr) = failed_start(PASS, &["flow.yml", "--endpoint", "/index"]);
+    assert_eq!((code, stderr.contains("has no input for a batch job")), (Some(2), true), "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! How `flowrun run` exits before its input ends: on signals, and when the reader of its results closes the pipe.
+//! Early exit of `flowrun run`: on signals, and if the reader of its results closes the pipe.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;

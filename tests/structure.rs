@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Top-level modules from the last stage to the first: a module may import those after it in this list.
-const STAGES: [&str; 12] = [
+const STAGES: [&str; 13] = [
     "cli",
     "catalog",
     "client",
@@ -18,6 +18,7 @@ const STAGES: [&str; 12] = [
     "graph",
     "spec",
     "yaml",
+    "routes",
     "diagnostic",
     "limits",
 ];

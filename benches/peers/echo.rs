@@ -1,12 +1,13 @@
-//! The least that can answer a client of Jina: a bare server of tonic's, which sends every message back.
+//! The minimal service for Jina's clients: a tonic server that sends every message back. Lower bound for the cost of a
+//! gateway.
 //!
-//! Documents in the messages are read and written with prost, as a service made of the `.proto` files has them; with
-//! `--bytes` they are left as bytes, as the gateway has them at first. Prints where it listens.
+//! Documents are decoded and encoded with prost, as in a service generated from the `.proto` files; with `--bytes` they
+//! stay encoded, as in flowrun's gateway. Prints the address that it listens on.
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a peer to measure against, which cannot go on alone"
+    reason = "a program for benchmarks, which prints and may panic"
 )]
 
 use std::convert::Infallible;
@@ -27,11 +28,11 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Status, Streaming};
 use tonic_prost::ProstCodec;
 
-/// Requests are made on one thread and end on another; both sides of the comparison have the same allocator.
+/// The allocator of flowrun, so that the comparison has the same one on both sides.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// A document as prost makes it of `proto/docarray.proto`.
+/// A document as prost generates it from `proto/docarray.proto`.
 #[derive(Clone, PartialEq, prost::Message)]
 struct DocumentProto {
     #[prost(string, tag = "1")]
@@ -98,25 +99,26 @@ fn grpc() -> Grpc<ProstCodec<DataRequestProto, DataRequestProto>> {
     Grpc::new(ProstCodec::default()).max_decoding_message_size(256 << 20)
 }
 
-/// The same message; with its documents read and written anew, if that is what is measured.
-fn echoed(mut message: DataRequestProto, reads: bool) -> DataRequestProto {
+/// Returns the message, after decoding and encoding its documents if `decodes` is set.
+fn echo_message(mut message: DataRequestProto, decodes: bool) -> DataRequestProto {
     let content = message.data.as_mut().and_then(|data| data.documents.as_mut());
-    if let (true, Some(Documents::Docs(bytes))) = (reads, content) {
+    if let (true, Some(Documents::Docs(bytes))) = (decodes, content) {
         *bytes = DocumentArrayProto::decode(bytes.clone()).unwrap().encode_to_vec().into();
     }
     message
 }
 
-async fn unary(State(reads): State<bool>, request: Request) -> Result<Response, Infallible> {
+async fn unary(State(decodes): State<bool>, request: Request) -> Result<Response, Infallible> {
     let echo = tower::service_fn(move |request: tonic::Request<DataRequestProto>| async move {
-        Ok::<_, Status>(tonic::Response::new(echoed(request.into_inner(), reads)))
+        Ok::<_, Status>(tonic::Response::new(echo_message(request.into_inner(), decodes)))
     });
     Ok(grpc().unary(echo, request).await.map(axum::body::Body::new))
 }
 
-async fn stream(State(reads): State<bool>, request: Request) -> Result<Response, Infallible> {
+async fn stream(State(decodes): State<bool>, request: Request) -> Result<Response, Infallible> {
     let echo = tower::service_fn(move |request: tonic::Request<Streaming<DataRequestProto>>| async move {
-        let replies = request.into_inner().map(move |message| message.map(|message| echoed(message, reads)));
+        let replies =
+            request.into_inner().map(move |message| message.map(|message| echo_message(message, decodes)));
         Ok::<_, Status>(tonic::Response::new(replies.boxed()))
     });
     Ok(grpc().streaming(echo, request).await.map(axum::body::Body::new))

@@ -1,10 +1,11 @@
-"""Searches the data that `bench_index data` made as others do it: Python FAISS of the newest version, and the sharding
-that guides of FAISS teach. Each way of searching runs in a process of its own, so that its memory holds nothing else.
+"""Benchmarks vector search in Python on the data of `bench_index data`: the newest version of FAISS, and the sharding scheme
+of FAISS guides. Each variant runs in a process of its own, so that its memory can be measured.
 
     python index.py DIRECTORY [FACTORY] [PROBES] [RERANK]
 
-The guide's scheme: vectors go round-robin into ten files, each an `IDMap` around a flat index. A search asks every file and
-merges: loading one at a time (`one`), from four threads (`four`), or with five of ten kept in memory (`five`).
+The scheme of the guides: vectors are distributed round-robin over ten files, each an `IDMap` around a flat index. A search
+queries every file and merges the results: loading one at a time (`one`), with four threads (`four`), or with five of ten
+files cached (`five`).
 """
 
 import json
@@ -24,7 +25,7 @@ SHARDS = 10
 THREADS = 4
 CACHED = 5
 K = 10
-# Searches of a scheme that takes seconds are few.
+# Number of searches per variant; few for variants that take seconds.
 QUERIES = {"one": 10, "four": 10, "five": 20, "faiss": 1000}
 
 
@@ -42,8 +43,8 @@ def recall(found, nearest) -> float:
 def report(name: str, times, found, nearest, **more) -> None:
     times = numpy.array(times) * 1e3
     p50, p99 = numpy.percentile(times, 50), numpy.percentile(times, 99)
-    told = ", ".join(f"{key} {value}" for key, value in more.items())
-    print(f"{name}: recall@{K} {recall(found, nearest):.4f}, p50 {p50:.2f} p99 {p99:.2f} ms, {resident_mb()} MB of its own, {told}")
+    details = ", ".join(f"{key} {value}" for key, value in more.items())
+    print(f"{name}: recall@{K} {recall(found, nearest):.4f}, p50 {p50:.2f} p99 {p99:.2f} ms, {resident_mb()} MB of anonymous memory, {details}")
 
 
 def timed(action, queries):
@@ -55,8 +56,8 @@ def timed(action, queries):
     return times, found
 
 
-def side_by_side(action, queries):
-    """The latencies of two threads that search at a time."""
+def two_threads(action, queries):
+    """Describes the latencies of two threads that search at the same time."""
     times = [None, None]
 
     def work(part):
@@ -104,7 +105,7 @@ def guide(directory: Path, scheme: str) -> None:
         for shard in range(CACHED):
             cache[shard] = faiss.read_index(shard_path(directory, shard))
 
-    def ask(shard, query):
+    def search_shard(shard, query):
         index = cache.get(shard) or faiss.read_index(shard_path(directory, shard))
         return index.search(query, K)
 
@@ -112,17 +113,17 @@ def guide(directory: Path, scheme: str) -> None:
 
     def search(query):
         if scheme == "one":
-            return merged([ask(shard, query) for shard in range(SHARDS)])
-        return merged(list(pool.map(lambda shard: ask(shard, query), range(SHARDS))))
+            return merged([search_shard(shard, query) for shard in range(SHARDS)])
+        return merged(list(pool.map(lambda shard: search_shard(shard, query), range(SHARDS))))
 
-    queries, nearest = questions(directory, scheme)
+    queries, nearest = load_queries(directory, scheme)
     timed(search, queries[:2])
     times, found = timed(search, queries)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     report(f"guide, {scheme}", times, found, nearest, peak_mb=peak)
 
 
-def questions(directory: Path, scheme: str):
+def load_queries(directory: Path, scheme: str):
     count = QUERIES[scheme]
     return numpy.load(directory / "queries.npy")[:count], numpy.load(directory / "nearest.npy")[:count]
 
@@ -139,7 +140,7 @@ def newest(directory: Path, factory: str, probes: int, rerank: int) -> None:
         index.add(numpy.ascontiguousarray(vectors[first : first + 10_000]))
     built = time.perf_counter() - start
     processor = time.process_time() - processor
-    print(f"Python FAISS {faiss.__version__} {factory}: trained in {trained:.1f} s, built in {built:.1f} s ({processor:.0f} s of processor)")
+    print(f"Python FAISS {faiss.__version__} {factory}: trained in {trained:.1f} s, built in {built:.1f} s ({processor:.0f} s of CPU time)")
     if probes:
         faiss.extract_index_ivf(index).nprobe = probes
 
@@ -148,14 +149,14 @@ def newest(directory: Path, factory: str, probes: int, rerank: int) -> None:
         labels = labels[0][labels[0] >= 0]
         if not rerank:
             return labels
-        # Codes alone give another answer: what they propose is compared exactly, from the file.
+        # Candidates of the compressed codes are compared exactly, with the vectors of the file.
         distances = ((vectors[numpy.sort(labels)] - query) ** 2).sum(axis=1)
         return numpy.sort(labels)[numpy.argsort(distances)[:K]]
 
-    queries, nearest = questions(directory, "faiss")
+    queries, nearest = load_queries(directory, "faiss")
     timed(search, queries)
     times, found = timed(search, queries)
-    report(f"Python FAISS {factory}", times, found, nearest, probes=probes, rerank=rerank, both=side_by_side(search, queries))
+    report(f"Python FAISS {factory}", times, found, nearest, probes=probes, rerank=rerank, concurrent=two_threads(search, queries))
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""Serves a flow with the real Jina until its standard input ends.
+"""Serves a flow with Jina until its standard input ends.
 
     python jina_flow.py chain:COPIES|diamond|shards:COPIES|python:KIND PORT[,PORT] PROTOCOL[,PROTOCOL]
 
-Prints `ready SECONDS` when the flow serves, counted from the start of this program.
+Prints `ready SECONDS` once the flow is ready, measured from the start of this program.
 """
 
 import sys
@@ -23,22 +23,22 @@ class Pass(Executor):
 
 
 class Nearest(Executor):
-    """Keeps documents in memory, and finds the nearest ten."""
+    """Stores documents in memory and finds the ten nearest."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.kept = DocumentArray()
+        self.stored = DocumentArray()
 
     @requests(on="/index")
     def index(self, docs, **_):
-        self.kept.extend(docs)
+        self.stored.extend(docs)
 
     @requests(on="/search")
     def search(self, docs, **_):
-        docs.match(self.kept, limit=10, metric="cosine")
+        docs.match(self.stored, limit=10, metric="cosine")
 
 
-def flow_of(shape, port, protocol):
+def build_flow(shape, port, protocol):
     kind, _, copies = shape.partition(":")
     flow = Flow(port=port, protocol=protocol)
     if kind == "chain":
@@ -59,7 +59,7 @@ def flow_of(shape, port, protocol):
 
 def main():
     shape, port, protocol = sys.argv[1:]
-    with flow_of(shape, [int(number) for number in port.split(",")], protocol.split(",")):
+    with build_flow(shape, [int(number) for number in port.split(",")], protocol.split(",")):
         print(f"ready {time.monotonic() - STARTED:.3f}", flush=True)
         sys.stdin.read()
 

@@ -1,8 +1,9 @@
-"""Asks flows of flowrun, the same flows of the real Jina, and a bare echo, with `flowrun bench`; prints tables of ratios.
+"""Benchmarks flows on flowrun, the same flows on Jina, and a minimal echo server, with `flowrun bench` and `wrk`. Prints
+tables of figures and ratios.
 
     FLOWRUN=… ECHO=… [PYTHON=…] [SECONDS_EACH=5] python3 measure.py [SHAPE…]
 
-FLOWRUN and ECHO are the programs; PYTHON one that has jina, which is left out when there is none.
+FLOWRUN and ECHO are the programs; PYTHON is an interpreter with the package jina. Without it Jina is skipped.
 """
 
 import json
@@ -21,26 +22,26 @@ ECHO = os.environ.get("ECHO", "target/release/examples/echo")
 PYTHON = os.environ.get("PYTHON", "")
 SECONDS = os.environ.get("SECONDS_EACH", "5")
 CORPUS, DIMENSIONS = 1_000, 64
-UNDER_WAY = "64"
-# The share of the processors' time above which a figure tells of the neighbours.
+CONCURRENCY = "64"
+# Share of CPU time taken by other guests of the host above which a run is repeated.
 STOLEN_MAX = 0.05
 
-# What is asked over gRPC: a name, and how.
-SINGLE = ("one document a request", ["-c", UNDER_WAY])
-STREAM = ("stream of 100 documents a request", ["-c", UNDER_WAY, "--stream", "--documents", "100"])
+# Loads over gRPC: a name, and arguments of `flowrun bench`.
+SINGLE = ("one document per request", ["-c", CONCURRENCY])
+STREAM = ("stream of 100 documents per request", ["-c", CONCURRENCY, "--stream", "--documents", "100"])
 SHAPES = {
     "chain:1": [SINGLE, STREAM],
     "chain:3": [SINGLE, STREAM],
     "chain:10": [SINGLE, STREAM],
     "diamond": [SINGLE, STREAM],
-    # The same executor in Python: of Jina's class, and of that of flowrun's package, which Jina does not run.
+    # The same Python executor, derived from Jina's class and from flowrun's, which Jina does not run.
     "python:jina": [SINGLE, STREAM],
     "python:flowrun": [SINGLE, STREAM],
-    "shards:4": [("search, polled ALL, ten matches", ["-c", UNDER_WAY, "--endpoint", "/search", "--input", "queries"])],
+    "shards:4": [("search, polled ALL, ten matches", ["-c", CONCURRENCY, "--endpoint", "/search", "--input", "queries"])],
 }
 
 
-def yaml_of(shape, directory):
+def flow_yaml(shape, directory):
     kind, _, copies = shape.partition(":")
     if kind == "chain":
         pods = [f"{{name: pass{number}, uses: Pass}}" for number in range(int(copies))]
@@ -61,47 +62,47 @@ def yaml_of(shape, directory):
     return f"jtype: Flow\nwith: {{workspace: {directory}}}\nexecutors:\n" + "".join(f"- {pod}\n" for pod in pods)
 
 
-def undisturbed(measure):
-    """The run of three at the most from which other guests of the host stole the least."""
+def least_disturbed(measure):
+    """Returns the run with the least time stolen by other guests of the host, of at most three runs."""
     runs = []
     while len(runs) < 3 and all(figures["stolen"] > STOLEN_MAX for figures in runs):
         runs.append(measure())
     figures = min(runs, key=lambda figures: figures["stolen"])
     if figures["errors"]:
-        print(f"not all was answered: {figures['errors']}", file=sys.stderr)
+        print(f"some requests failed: {figures['errors']}", file=sys.stderr)
     return figures
 
 
-def fill(address, shape, work):
+def index_corpus(address, shape, work):
     if shape.startswith("shards"):
         command = [FLOWRUN, "client", address, "/index", str(work / "corpus.jsonl")]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
 
-def ask_grpc(served, address, shape, work):
-    fill(address, shape, work)
+def measure_grpc(served, address, shape, work):
+    index_corpus(address, shape, work)
     figures = {}
     for name, arguments in SHAPES[shape]:
         arguments = [str(work / "queries.jsonl") if word == "queries" else word for word in arguments]
-        served.ask(address, [*arguments, "-d", "1"])
-        figures[f"gRPC, {name}"] = undisturbed(lambda: served.ask(address, [*arguments, "-d", SECONDS]))
+        served.bench(address, [*arguments, "-d", "1"])
+        figures[f"gRPC, {name}"] = least_disturbed(lambda: served.bench(address, [*arguments, "-d", SECONDS]))
     return figures
 
 
-def ask_http(served, address, shape, work):
+def measure_http(served, address, shape, work):
     path, body = ("/search", "search.json") if shape.startswith("shards") else ("/post", "post.json")
     name = SHAPES[shape][0][0]
-    served.ask_http(address, UNDER_WAY, 1, path, work / body)
-    ask = lambda: served.ask_http(address, UNDER_WAY, SECONDS, path, work / body)
-    return {f"HTTP, {name}": undisturbed(ask)}
+    served.bench_http(address, CONCURRENCY, 1, path, work / body)
+    bench = lambda: served.bench_http(address, CONCURRENCY, SECONDS, path, work / body)
+    return {f"HTTP, {name}": least_disturbed(bench)}
 
 
 def flowrun(shape, work):
     file = work / "flow.yml"
-    file.write_text(yaml_of(shape, work / shape.replace(":", "-")))
+    file.write_text(flow_yaml(shape, work / shape.replace(":", "-")))
     with Served([FLOWRUN, "serve", str(file)], r"([0-9.]+:[0-9]+)") as served:
         address = served.found[1]
-        figures = ask_grpc(served, address, shape, work) | ask_http(served, address, shape, work)
+        figures = measure_grpc(served, address, shape, work) | measure_http(served, address, shape, work)
         return figures, served.start()
 
 
@@ -114,19 +115,19 @@ def jina(shape, work):
     command = [PYTHON, str(HERE / "jina_flow.py"), shape]
     port = free_port()
     with Served([*command, str(port), "grpc"], r"^ready", watches_input=True) as served:
-        figures, start = ask_grpc(served, f"127.0.0.1:{port}", shape, work), served.start()
-    # Filled over gRPC, asked over HTTP.
+        figures, start = measure_grpc(served, f"127.0.0.1:{port}", shape, work), served.start()
+    # Indexed over gRPC, measured over HTTP.
     http, grpc = free_port(), free_port()
     with Served([*command, f"{http},{grpc}", "http,grpc"], r"^ready", watches_input=True) as served:
-        fill(f"127.0.0.1:{grpc}", shape, work)
-        figures |= ask_http(served, f"127.0.0.1:{http}", shape, work)
+        index_corpus(f"127.0.0.1:{grpc}", shape, work)
+        figures |= measure_http(served, f"127.0.0.1:{http}", shape, work)
     return figures, start
 
 
-def echo(*how):
-    with Served([ECHO, *how], r"([0-9.]+:[0-9]+)") as served:
-        ask = lambda arguments: served.ask(served.found[1], [*arguments, "-d", SECONDS])
-        return {f"gRPC, {name}": undisturbed(lambda: ask(arguments)) for name, arguments in (SINGLE, STREAM)}
+def echo(*options):
+    with Served([ECHO, *options], r"([0-9.]+:[0-9]+)") as served:
+        bench = lambda arguments: served.bench(served.found[1], [*arguments, "-d", SECONDS])
+        return {f"gRPC, {name}": least_disturbed(lambda: bench(arguments)) for name, arguments in (SINGLE, STREAM)}
 
 
 def write_corpus(work):
@@ -140,16 +141,16 @@ def write_corpus(work):
     (work / "post.json").write_text(json.dumps({"data": [{"id": "0", "text": "x" * 32}], "execEndpoint": "/"}))
 
 
-def of(figures):
+def cells(figures):
     latency = figures["latency_milliseconds"]
     rate, cost, stolen = figures["requests_per_second"], figures["microseconds"], figures["stolen"]
     return [f"{rate:,.0f}", f"{latency['p50']:.2f}", f"{latency['p99']:.2f}", f"{cost:.0f}", f"{stolen:.0%}"]
 
 
-def compare(shape, name, ours, who, theirs):
+def compare(shape, name, ours, peer, theirs):
     rate = ours["requests_per_second"] / max(theirs["requests_per_second"], 1e-9)
     latency = theirs["latency_milliseconds"]["p50"] / max(ours["latency_milliseconds"]["p50"], 1e-9)
-    row(shape, name, who, *of(theirs), f"{rate:.2f}", f"1/{latency:.2f}")
+    row(shape, name, peer, *cells(theirs), f"{rate:.2f}", f"1/{latency:.2f}")
 
 
 def main():
@@ -158,12 +159,12 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
         write_corpus(work)
-        row("flow", "asked", "who", "requests/s", "p50 ms", "p99 ms", "CPU µs a request", "stolen", "flowrun's rate", "its latency")
+        row("flow", "load", "service", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "stolen", "rate of flowrun", "latency of flowrun")
         row(*["---"] * 3, *["--:"] * 7)
         shapes = sys.argv[1:] or list(SHAPES)
-        # An echo runs no Python.
-        beside_echo = any(not shape.startswith("python") for shape in shapes)
-        echoes = {"echo": echo(), "echo of bytes": echo("--bytes")} if beside_echo else {}
+        # The echo server runs no Python executors.
+        with_echo = any(not shape.startswith("python") for shape in shapes)
+        echoes = {"echo": echo(), "echo of bytes": echo("--bytes")} if with_echo else {}
         for shape in shapes:
             if shape == "python:jina" and not with_jina:
                 continue
@@ -174,17 +175,17 @@ def main():
                 theirs, start = jina(shape, work)
                 starts.append((shape, "Jina", start))
             for name, figures in ours.items():
-                row(shape, name, "flowrun", *of(figures), "", "")
+                row(shape, name, "flowrun", *cells(figures), "", "")
                 if name in theirs:
                     compare(shape, name, figures, "Jina", theirs[name])
-                for who, echoed in echoes.items():
+                for peer, echoed in echoes.items():
                     if name in echoed and not shape.startswith("python"):
-                        compare(shape, name, figures, who, echoed[name])
+                        compare(shape, name, figures, peer, echoed[name])
     print()
-    row("flow", "who", "ready s", "resident MB when ready", "after the load")
+    row("flow", "service", "ready s", "resident MB when ready", "after the load")
     row("---", "---", "--:", "--:", "--:")
-    for shape, who, (ready, resident, loaded) in starts:
-        row(shape, who, f"{ready:.3f}", f"{resident:.1f}", f"{loaded:.1f}")
+    for shape, service, (ready, resident, loaded) in starts:
+        row(shape, service, f"{ready:.3f}", f"{resident:.1f}", f"{loaded:.1f}")
 
 
 if __name__ == "__main__":

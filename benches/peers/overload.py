@@ -1,16 +1,16 @@
-"""Asks a served flow more than it can do, and tells what it does then.
+"""Measures a service under overload.
 
     FLOWRUN=… python3 overload.py FLOW DOCUMENT [SECONDS]
 
-The peak is the best rate in a closed loop; then requests come five times as fast, whatever is answered.
+The peak is the highest rate of closed loops; then open loops send requests at one, two and five times that rate.
 """
 
 import sys
 
 from service import FLOWRUN, Served, resident_megabytes, row
 
-TIMES = 5
-UNDER_WAY = (16, 64, 256)
+FACTORS = (1, 2, 5)
+CONCURRENCIES = (16, 64, 256)
 
 
 def main():
@@ -19,31 +19,31 @@ def main():
     document = ["--input", document]
     with Served([FLOWRUN, "serve", flow], r"([0-9.]+:[0-9]+)") as served:
         address = served.found[1]
-        row("load", "requests/s sent", "answered/s", "of the peak", "p50 ms", "p99 ms", "refused/s", "told within, p99 ms", "resident MB")
+        row("load", "requests/s sent", "answered/s", "share of the peak", "p50 ms", "p99 ms", "rejected/s", "rejection latency, p99 ms", "resident MB")
         row("---", *["--:"] * 8)
         peak = 0.0
-        for under_way in UNDER_WAY:
-            figures = served.ask(address, ["-c", str(under_way), "-d", "5", "--connections", "4", *document])
+        for concurrency in CONCURRENCIES:
+            figures = served.bench(address, ["-c", str(concurrency), "-d", "5", "--connections", "4", *document])
             peak = max(peak, figures["requests_per_second"])
-            tell(f"{under_way} under way", figures, peak, served)
-        for times in (1, 2, TIMES):
-            rate = ["--rate", f"{peak * times:.0f}", "-d", seconds, "--connections", "4"]
-            tell(f"{times} times the peak", served.ask(address, [*rate, *document]), peak, served)
+            print_row(f"{concurrency} in flight", figures, peak, served)
+        for factor in FACTORS:
+            rate = ["--rate", f"{peak * factor:.0f}", "-d", seconds, "--connections", "4"]
+            print_row(f"{factor} times the peak", served.bench(address, [*rate, *document]), peak, served)
 
 
-def tell(load, figures, peak, served):
+def print_row(load, figures, peak, served):
     seconds, latency = figures["seconds"], figures["latency_milliseconds"]
-    refused = sum(figures["errors"].values())
-    within = figures["error_latency_milliseconds"]["p99"]
+    rejected = sum(figures["errors"].values())
+    rejection_p99 = figures["error_latency_milliseconds"]["p99"]
     row(
         load,
-        f"{(figures['answered'] + refused) / seconds:,.0f}",
+        f"{(figures['answered'] + rejected) / seconds:,.0f}",
         f"{figures['requests_per_second']:,.0f}",
         f"{figures['requests_per_second'] / peak:.2f}",
         f"{latency['p50']:.2f}",
         f"{latency['p99']:.2f}",
-        f"{refused / seconds:,.0f}",
-        f"{within:.2f}" if refused else "",
+        f"{rejected / seconds:,.0f}",
+        f"{rejection_p99:.2f}" if rejected else "",
         f"{resident_megabytes(served.processes):.0f}",
     )
     print(f"    {load}: {figures['errors']}", file=sys.stderr)

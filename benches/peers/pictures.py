@@ -1,9 +1,9 @@
-"""Pictures encoded by flowrun and by a straightforward pipeline in Python, on this machine, one after the other.
+"""Benchmarks image encoding with flowrun and with a straightforward Python pipeline, one after the other.
 
     FLOWRUN=… TIME_MODEL=… LIBRARY=… python pictures.py MODELS
 
-prints what a picture costs: the model alone, and from a JPEG file to its embedding. Milliseconds of the processor's time
-are what other programs on the machine change least; wall clock stands beside them.
+prints the cost per image: of the model alone, and from a JPEG file to its embedding, as wall time and as CPU time, which
+other programs on the machine affect less.
 """
 
 import json
@@ -35,7 +35,7 @@ def session(model, threads):
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def used(who):
+def cpu_seconds(who):
     usage = resource.getrusage(who)
     return usage.ru_utime + usage.ru_stime
 
@@ -44,87 +44,87 @@ def median(values):
     return sorted(values)[len(values) // 2]
 
 
-def python_alone(model, batch, threads, runs):
-    own = session(model, threads)
-    (taken,) = own.get_inputs()
-    output = own.get_outputs()[0].name
+def python_model(model, batch, threads, runs):
+    model_session = session(model, threads)
+    (model_input,) = model_session.get_inputs()
+    output = model_session.get_outputs()[0].name
     numbers = numpy.full((batch, 3, 224, 224), 0.5, numpy.float32)
-    own.run([output], {taken.name: numbers})
-    before, seconds = used(resource.RUSAGE_SELF), []
+    model_session.run([output], {model_input.name: numbers})
+    before, seconds = cpu_seconds(resource.RUSAGE_SELF), []
     for _ in range(runs):
         started = time.perf_counter()
-        own.run([output], {taken.name: numbers})
+        model_session.run([output], {model_input.name: numbers})
         seconds.append(time.perf_counter() - started)
-    return median(seconds), (used(resource.RUSAGE_SELF) - before) / runs
+    return median(seconds), (cpu_seconds(resource.RUSAGE_SELF) - before) / runs
 
 
-def flowrun_alone(model, batch, threads, runs):
+def flowrun_model(model, batch, threads, runs):
     command = [os.environ["TIME_MODEL"], str(model), str(batch), str(threads), str(runs)]
     wall, processor = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     return float(wall), float(processor)
 
 
 def python_pipeline(model, files, threads):
-    own = session(model, threads)
-    (taken,) = own.get_inputs()
-    own.run(["features"], {taken.name: numpy.zeros((BATCH, 3, 224, 224), numpy.float32)})
-    before, started = used(resource.RUSAGE_SELF), time.perf_counter()
+    model_session = session(model, threads)
+    (model_input,) = model_session.get_inputs()
+    model_session.run(["features"], {model_input.name: numpy.zeros((BATCH, 3, 224, 224), numpy.float32)})
+    before, started = cpu_seconds(resource.RUSAGE_SELF), time.perf_counter()
     for start in range(0, len(files), BATCH):
         batch = [torchvision(Image.open(file).convert("RGB")) for file in files[start : start + BATCH]]
-        own.run(["features"], {taken.name: numpy.stack(batch)})
-    return (time.perf_counter() - started) / len(files), (used(resource.RUSAGE_SELF) - before) / len(files)
+        model_session.run(["features"], {model_input.name: numpy.stack(batch)})
+    return (time.perf_counter() - started) / len(files), (cpu_seconds(resource.RUSAGE_SELF) - before) / len(files)
 
 
-def flowrun_pipeline(directory, files, extra):
-    """What more pictures cost more: starting is not counted."""
+def flowrun_pipeline(directory, files, parameters):
+    """Returns the cost per image as the difference of a long and a short run, which leaves out the startup."""
     flow = {
         "jtype": "Flow",
         "with": {"endpoint": "/encode"},
-        "executors": [{"name": "encoder", "uses": "OnnxImageEncoder", "uses_with": extra}],
+        "executors": [{"name": "encoder", "uses": "OnnxImageEncoder", "uses_with": parameters}],
     }
     (directory / "flow.yml").write_text(json.dumps(flow))
     costs = []
     for count in (BATCH, len(files)):
         (directory / "files.jsonl").write_text("".join(json.dumps({"id": file, "uri": file}) + "\n" for file in files[:count]))
-        before, started = used(resource.RUSAGE_CHILDREN), time.perf_counter()
+        before, started = cpu_seconds(resource.RUSAGE_CHILDREN), time.perf_counter()
         command = [FLOWRUN, "run", "flow.yml", "-i", "files.jsonl", "-o", "out.jsonl", "--request-size", "64"]
         subprocess.run(command, cwd=directory, check=True, capture_output=True)
-        costs.append((time.perf_counter() - started, used(resource.RUSAGE_CHILDREN) - before))
-    more = len(files) - BATCH
-    return tuple((costs[1][part] - costs[0][part]) / more for part in (0, 1))
+        costs.append((time.perf_counter() - started, cpu_seconds(resource.RUSAGE_CHILDREN) - before))
+    difference = len(files) - BATCH
+    return tuple((costs[1][part] - costs[0][part]) / difference for part in (0, 1))
 
 
-def show(what, *columns):
-    print(f"{what:44}" + "".join(f"{wall * 1000:9.2f} ms {processor * 1000:9.2f} ms" for wall, processor in columns), flush=True)
+def show(label, *columns):
+    print(f"{label:44}" + "".join(f"{wall * 1000:9.2f} ms {processor * 1000:9.2f} ms" for wall, processor in columns), flush=True)
 
 
 def main(models):
     model = models / "mobilenet_v2.onnx"
     os.environ["ORT_DYLIB_PATH"] = os.environ["LIBRARY"]
     cores = os.cpu_count()
-    print(f"{'a picture costs (wall, processor)':44}{'Python':>24}{'flowrun':>24}")
+    print(f"{'cost per image (wall, CPU)':44}{'Python':>24}{'flowrun':>24}")
     for batch, threads in ((1, 1), (BATCH, 1), (BATCH, cores)):
         rounds = [
-            (python_alone(model, batch, threads, 160 // batch), flowrun_alone(model, batch, threads, 160 // batch))
+            (python_model(model, batch, threads, 160 // batch), flowrun_model(model, batch, threads, 160 // batch))
             for _ in range(ROUNDS)
         ]
         each = [tuple(median([one[side][part] for one in rounds]) / batch for part in (0, 1)) for side in (0, 1)]
-        show(f"MobileNetV2 alone, batch {batch}, threads {threads}", *each)
-    with tempfile.TemporaryDirectory() as place:
-        directory = pathlib.Path(place)
+        show(f"MobileNetV2, batch {batch}, threads {threads}", *each)
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
         files = []
         for seed in range(PICTURES):
             file = directory / f"{seed}.jpg"
             photograph(seed % 40, 640, 480).save(file, quality=90)
             files.append(str(file))
-        told = {"model_path": str(model), "preset": "mobilenet_v2", "output": "features", "minibatch_size": BATCH}
-        for what, extra in (("in turns", {}), ("beside", {"num_worker_preprocess": 1})):
+        parameters = {"model_path": str(model), "preset": "mobilenet_v2", "output": "features", "minibatch_size": BATCH}
+        for label, more in (("in turns", {}), ("in parallel", {"num_worker_preprocess": 1})):
             rounds = [
-                (python_pipeline(model, files, cores), flowrun_pipeline(directory, files, told | extra))
+                (python_pipeline(model, files, cores), flowrun_pipeline(directory, files, parameters | more))
                 for _ in range(ROUNDS)
             ]
             each = [tuple(median([one[side][part] for one in rounds]) for part in (0, 1)) for side in (0, 1)]
-            show(f"JPEG to embedding, decoding {what}", *each)
+            show(f"JPEG to embedding, decoding {label}", *each)
 
 
 if __name__ == "__main__":

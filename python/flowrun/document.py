@@ -1,7 +1,7 @@
-"""Documents: what goes into an executor and comes out of it.
+"""Documents, decoded lazily.
 
-A document keeps the bytes that it came in. A field is read when it is asked for; what nobody asked for goes back as it
-came.
+A document keeps its encoded bytes. A field is decoded on first access; fields that were never accessed are sent back as the
+bytes that were received.
 """
 
 import os
@@ -16,7 +16,7 @@ except ImportError:
 
 
 class Tensor:
-    """An array where there is no numpy: its bytes in C order, its shape, and its type as numpy writes it (`<f4`)."""
+    """An array if numpy is not installed: bytes in C order, shape, and element type in numpy's notation (`<f4`)."""
 
     __slots__ = ("buffer", "dtype", "shape")
 
@@ -27,22 +27,24 @@ class Tensor:
         self.buffer, self.shape, self.dtype = bytes(buffer), tuple(shape), dtype
 
     @classmethod
-    def of(cls, values):
-        """A vector of floats of 32 bits."""
+    def from_floats(cls, values):
+        """Creates a vector of 32-bit floats."""
         values = list(values)
         return cls(struct.pack(f"<{len(values)}f", *values), (len(values),))
 
+    of = from_floats  # its former name
+
     def tolist(self):
-        """The elements, as lists in lists."""
-        letter = self._FORMATS.get(self.dtype[1:])
-        if letter is None:
-            raise TypeError(f"elements of the type {self.dtype} cannot be read without numpy")
+        """The elements as nested lists."""
+        code = self._FORMATS.get(self.dtype[1:])
+        if code is None:
+            raise TypeError(f"elements of type {self.dtype} cannot be read without numpy")
         order = ">" if self.dtype[0] == ">" else "<"
-        elements = list(struct.unpack(f"{order}{len(self.buffer) // struct.calcsize(letter)}{letter}", self.buffer))
+        elements = list(struct.unpack(f"{order}{len(self.buffer) // struct.calcsize(code)}{code}", self.buffer))
         if not self.shape:
             return elements[0]
-        for side in reversed(self.shape[1:]):
-            elements = [elements[at : at + side] for at in range(0, len(elements), side)] if side else elements
+        for size in reversed(self.shape[1:]):
+            elements = [elements[start : start + size] for start in range(0, len(elements), size)] if size else elements
         return elements
 
     def __eq__(self, other):
@@ -55,7 +57,7 @@ class Tensor:
 
 
 class NamedScore:
-    """A score and where it came from."""
+    """A score, and the operator that computed it."""
 
     __slots__ = ("description", "op_name", "ref_id", "value")
 
@@ -80,7 +82,7 @@ class DocumentArray(list):
 
     @property
     def texts(self):
-        """The text of each."""
+        """The text of each document."""
         return [doc.text for doc in self]
 
     @texts.setter
@@ -89,12 +91,12 @@ class DocumentArray(list):
 
     @property
     def blobs(self):
-        """The bytes of each."""
+        """The blob of each document."""
         return [doc.blob for doc in self]
 
     @property
     def embeddings(self):
-        """The embedding of each: one array of numpy's, or a list where there is no numpy."""
+        """The embedding of each document: one numpy array, or a list if numpy is not installed."""
         embeddings = [doc.embedding for doc in self]
         return numpy.stack(embeddings) if numpy is not None and embeddings else embeddings
 
@@ -120,19 +122,19 @@ def _read_tensor(data):
                 if part == 1:
                     buffer = content
                 elif part == 2 and kind == wire.LENGTH:
-                    at = 0
-                    while at < len(content):
-                        side, at = wire.read_varint(content, at)
-                        shape.append(side)
+                    position = 0
+                    while position < len(content):
+                        size, position = wire.read_varint(content, position)
+                        shape.append(size)
                 elif part == 2:
                     shape.append(content)
                 elif part == 3:
-                    dtype = wire.text_of(content)
+                    dtype = wire.read_text(content)
     if not dense:
         return None
     if numpy is None:
         return Tensor(buffer, shape, dtype)
-    # A copy: arrays that cannot be written to surprise.
+    # Copied, because an array over the received bytes would be read-only.
     return numpy.frombuffer(buffer, dtype=numpy.dtype(dtype)).reshape(shape).copy()
 
 
@@ -141,11 +143,11 @@ def _write_tensor(array):
         if numpy is not None:
             array = numpy.asarray(array.numpy() if hasattr(array, "numpy") else array)
             if array.dtype == object:
-                raise TypeError("an array has rows of different lengths, or elements that are no numbers")
+                raise TypeError("an array has rows of different lengths, or elements that are not numbers")
             array = Tensor(array.tobytes(), array.shape, array.dtype.str)
         else:
-            array = Tensor.of(array)
-    shape = b"".join(wire.write_varint(side) for side in array.shape)
+            array = Tensor.from_floats(array)
+    shape = b"".join(wire.write_varint(size) for size in array.shape)
     dense = (wire.block(1, array.buffer) if array.buffer else b"") + (wire.block(2, shape) if shape else b"")
     return wire.block(1, dense + wire.text_field(3, array.dtype)) + wire.text_field(3, "numpy")
 
@@ -156,13 +158,13 @@ def _read_scores(values):
         name, score = "", NamedScore()
         for part, _, content, _, _ in wire.fields(entry):
             if part == 1:
-                name = wire.text_of(content)
+                name = wire.read_text(content)
             elif part == 2:
                 for field, _, value, _, _ in wire.fields(content):
                     if field == 1:
                         score.value = wire.read_float(value)
                     elif field in (2, 3, 4):
-                        setattr(score, ("op_name", "description", "ref_id")[field - 2], wire.text_of(value))
+                        setattr(score, ("op_name", "description", "ref_id")[field - 2], wire.read_text(value))
         scores[name] = score
     return scores
 
@@ -186,16 +188,15 @@ def _read_floats(values):
     return floats
 
 
-def _merged(values):
-    """Messages of one field are parts of one message."""
+def _merge_messages(values):
+    """Merges several messages of one field, as protobuf specifies."""
     return values[0] if len(values) == 1 else b"".join(values)
 
 
-# Of each field: its name, how its values are read, how what was read is written, and what it is when it is not there.
-# What is mutable is made anew for each document.
-_TEXT = (lambda values: wire.text_of(values[-1]), lambda number, text: wire.text_field(number, text), lambda: "")
+# Types of fields: a decoder of the values on the wire, an encoder, and a factory of the default value.
+_TEXT = (lambda values: wire.read_text(values[-1]), lambda number, text: wire.text_field(number, text), lambda: "")
 _CONTENT = (
-    lambda values: wire.text_of(values[-1]),
+    lambda values: wire.read_text(values[-1]),
     lambda number, text: b"" if text is None else wire.block(number, text.encode()),
     lambda: None,
 )
@@ -220,7 +221,7 @@ _FLOATS = (
     list,
 )
 _TENSOR = (
-    lambda values: _read_tensor(_merged(values)),
+    lambda values: _read_tensor(_merge_messages(values)),
     lambda number, array: b"" if array is None else wire.block(number, _write_tensor(array)),
     lambda: None,
 )
@@ -230,7 +231,7 @@ _DOCUMENTS = (
     DocumentArray,
 )
 _TAGS = (
-    lambda values: wire.read_struct(_merged(values)),
+    lambda values: wire.read_struct(_merge_messages(values)),
     lambda number, tags: wire.block(number, wire.write_struct(tags)) if tags else b"",
     dict,
 )
@@ -259,7 +260,7 @@ _FIELDS = {
 
 
 class Document:
-    """A document. Its fields are those of flowrun: `id`, `text`, `blob`, `tensor`, `embedding`, `uri`, `mime_type`,
+    """A document with the fields `id`, `text`, `blob`, `tensor`, `embedding`, `uri`, `mime_type`,
     `tags`, `scores`, `chunks`, `matches`, `weight`, `offset`, `location`, `modality`, `parent_id`, `granularity` and
     `adjacency`."""
 
@@ -276,13 +277,13 @@ class Document:
 
     @classmethod
     def from_bytes(cls, data):
-        """The document that a message stands for."""
+        """Creates a document from its encoding."""
         document = cls.__new__(cls)
         document._raw, document._parts, document._values = data, None, {}
         return document
 
     def to_bytes(self):
-        """The message that the document is."""
+        """Encodes the document. Fields that were not accessed keep their bytes."""
         if self._parts is None:
             return bytes(self._raw)
         out = []
@@ -291,16 +292,16 @@ class Document:
                 out.append(write(number, self._values[number]))
             elif number in self._parts:
                 out.extend(self._parts[number][0])
-        # What a later version may have added.
+        # Unknown fields, of a later version, are preserved.
         out.extend(part for number in self._parts if number not in _FIELDS for part in self._parts[number][0])
         return b"".join(out)
 
     def _load(self):
-        """Finds out where the fields are. Of each: the pieces of the message, and the values in them."""
+        """Splits the encoding into fields. Each has the pieces of the encoding, and the values in them."""
         parts = {}
-        for number, _, value, begin, end in wire.fields(self._raw):
+        for number, _, value, start, end in wire.fields(self._raw):
             pieces, values = parts.setdefault(number, ([], []))
-            pieces.append(self._raw[begin:end])
+            pieces.append(self._raw[start:end])
             values.append(value)
         self._parts, self._raw = parts, None
 
@@ -344,10 +345,10 @@ for _number, (_name, _) in _FIELDS.items():
 
 
 def read_documents(data):
-    """The documents that a message lists."""
+    """Decodes a list of documents."""
     return DocumentArray(Document.from_bytes(value) for field, _, value, _, _ in wire.fields(data) if field == 1)
 
 
 def write_documents(docs):
-    """Documents as a message that lists them."""
+    """Encodes a list of documents."""
     return b"".join(wire.block(1, doc.to_bytes()) for doc in docs)

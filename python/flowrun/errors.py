@@ -1,8 +1,8 @@
-"""Errors whose kind flowrun knows. Any other exception is an error of the executor."""
+"""Exceptions with an error kind. Any other exception has the kind `executor`."""
 
 
 class InputError(Exception):
-    """A document's content cannot be processed."""
+    """The content of a document cannot be processed."""
 
     kind = "input"
 
@@ -14,16 +14,16 @@ class ParameterError(Exception):
 
 
 class ResourceError(Exception):
-    """Something outside failed: a file, a disk, a connection."""
+    """A file, disk, connection or other external resource failed."""
 
     kind = "resource"
 
 
 class InternalError(Exception):
-    """A defect in the executor."""
+    """A bug in the executor."""
 
     kind = "internal"
 
 
 class Cancelled(BaseException):
-    """Nobody waits for the call any more. Not an `Exception`, so that it passes by those who catch all of them."""
+    """The call is cancelled. Not an `Exception`, so that `except Exception` does not catch it."""

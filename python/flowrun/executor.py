@@ -1,4 +1,4 @@
-"""What an executor is: a class with methods for endpoints, in the manner of Jina's."""
+"""The base class of executors, and the decorators that bind methods to endpoints, modelled on Jina's."""
 
 import contextvars
 import inspect
@@ -6,15 +6,15 @@ import logging
 import os
 from types import SimpleNamespace
 
-# The endpoint of a method that handles every endpoint which no other one does.
+# Endpoint of a method that handles all endpoints without a method of their own.
 DEFAULT = "/default"
 
-# The documents that failed in the call at hand, by id. Calls may be under way beside each other.
+# Failed documents of the current call, by id. A context variable, because calls may run concurrently.
 FAILED = contextvars.ContextVar("failed")
 
 
 def requests(function=None, *, on=None):
-    """Marks a method that handles requests: to the endpoints `on`, or to all that no other method handles."""
+    """Binds a method to the endpoints `on`, or without `on` to all endpoints that have no method of their own."""
 
     def mark(function):
         names = [DEFAULT] if on is None else [on] if isinstance(on, str) else list(on)
@@ -25,8 +25,8 @@ def requests(function=None, *, on=None):
 
 
 def dynamic_batching(function=None, *, preferred_batch_size=4, timeout=10_000, flush_all=False):
-    """Marks a method that likes the documents of several requests at once: about so many, for which the first request
-    waits so many milliseconds at the most. What the flow says under `uses_dynamic_batching` wins."""
+    """Requests batching for a method: it is called with about `preferred_batch_size` documents of several requests, for
+    which the first request waits at most `timeout` milliseconds. `uses_dynamic_batching` of the flow overrides it."""
     if preferred_batch_size < 1 or timeout < 0:
         raise ValueError("`preferred_batch_size` must be at least 1, and `timeout` not negative")
     settings = {"preferred_batch_size": preferred_batch_size, "timeout": int(timeout), "flush_all": bool(flush_all)}
@@ -39,34 +39,35 @@ def dynamic_batching(function=None, *, preferred_batch_size=4, timeout=10_000, f
 
 
 class Executor:
-    """The base of executors.
+    """Base class of executors.
 
-    `__init__` gets what the flow says under `with:`. A method gets `docs` and `parameters`, as far as it takes them;
-    it changes the documents in place, or returns other ones, or a dictionary that the client finds among the results.
+    `__init__` receives the keys of `with:` in the flow. A bound method receives `docs` and `parameters`, if it has
+    parameters of these names. It modifies the documents in place, or returns other documents, or returns a dictionary,
+    which becomes part of the results of the request.
     """
 
     def __init__(self, metas=None, requests=None, runtime_args=None, workspace=None, **kwargs):
         if not hasattr(self, "metas"):
-            self._begin(metas or {}, requests or {}, dict(runtime_args or {}, workspace=workspace))
+            self._initialise(metas or {}, requests or {}, dict(runtime_args or {}, workspace=workspace))
 
-    def _begin(self, metas, requests, runtime_args):
-        """Sets what every executor has, before its own constructor runs."""
+    def _initialise(self, metas, requests, runtime_args):
+        """Sets the attributes of every executor, before the constructor of the derived class runs."""
         self.metas = SimpleNamespace(**{"name": type(self).__name__, "workspace": None, **metas})
         self.runtime_args = SimpleNamespace(**runtime_args)
         self.logger = logging.getLogger(type(self).__name__)
-        self.requests = _bound(type(self))
+        self.requests = _bound_methods(type(self))
         for endpoint, method in requests.items():
             function = getattr(type(self), method, None)
             if not callable(function):
                 raise TypeError(f"`requests` names the method `{method}`, which {type(self).__name__} does not have")
-            # As in Jina: a method goes where it is sent, and nowhere else.
-            for known in [known for known, name in self.requests.items() if name == method]:
-                del self.requests[known]
+            # As in Jina, a method that the flow binds loses the endpoints of its decorator.
+            for bound in [bound for bound, name in self.requests.items() if name == method]:
+                del self.requests[bound]
             self.requests[endpoint if endpoint.startswith("/") else f"/{endpoint}"] = method
 
     @property
     def workspace(self):
-        """The directory that is this shard's own to write in. It is made when it is first asked for."""
+        """Directory for the data of this shard, created on first use; `None` if the flow has no workspace."""
         base = getattr(self.runtime_args, "workspace", None) or self.metas.workspace
         if base is None:
             return None
@@ -75,7 +76,7 @@ class Executor:
         return path
 
     def fail(self, doc, error):
-        """Sets one document of the call aside as failed; the others go on. `error` is a text, or one of our errors."""
+        """Marks one document of the call as failed; the others are not affected. `error` is a text or an exception."""
         FAILED.get()[doc.id] = {
             "executor": "",
             "kind": getattr(error, "kind", "input"),
@@ -86,43 +87,43 @@ class Executor:
         """Called once, after the last call."""
 
 
-def _bound(kind):
-    """The endpoints that a class handles, and the methods."""
-    bound = {}
-    for base in reversed(kind.__mro__):
+def _bound_methods(cls):
+    """Returns the method names of a class by endpoint, from the decorators."""
+    methods = {}
+    for base in reversed(cls.__mro__):
         for name, member in vars(base).items():
             for endpoint in getattr(member, "__flowrun_on__", ()):
-                bound[endpoint] = name
-    return bound
+                methods[endpoint] = name
+    return methods
 
 
-def make(kind, arguments, metas, requests, runtime_args):
-    """An executor of that class."""
-    executor = kind.__new__(kind)
-    executor._begin(metas, requests, runtime_args)
-    parameters = inspect.signature(kind.__init__).parameters.values()
+def create_executor(cls, arguments, metas, requests, runtime_args):
+    """Creates an executor. Its constructor receives metas, requests and runtime_args only if it has `**kwargs`."""
+    executor = cls.__new__(cls)
+    executor._initialise(metas, requests, runtime_args)
+    parameters = inspect.signature(cls.__init__).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        known = {"metas": metas, "requests": requests, "runtime_args": runtime_args}
+        common = {"metas": metas, "requests": requests, "runtime_args": runtime_args}
     else:
-        known = {}
-    kind.__init__(executor, **{**known, **arguments})
+        common = {}
+    cls.__init__(executor, **{**common, **arguments})
     return executor
 
 
-def accepted(function, offered):
-    """Of what is offered, the arguments that a function takes."""
+def accepted_arguments(function, offered):
+    """Returns the names in `offered` that a function has parameters for; `None` if it accepts all, by `**kwargs`."""
     parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
     return frozenset(parameter.name for parameter in parameters) & offered
 
 
-def origins(parameters, docs):
-    """`docs_matrix` and `docs_map`: the documents by where they came from, when a join handed them on side by side
-    (`no_reduce`); all of them as one list otherwise. Takes what the parent says of it out of the parameters."""
-    told = parameters.pop("__origins__", ())
+def origin_arguments(parameters, docs):
+    """Returns the arguments `docs_matrix` and `docs_map`: the documents by pod, after a join with `no_reduce`; otherwise
+    one list with all of them. Removes the key `__origins__`, which contains the counts, from the parameters."""
+    origins = parameters.pop("__origins__", ())
     parts, start = [], 0
-    for name, count in told:
+    for name, count in origins:
         end = start + int(count)
         parts.append((name, docs[start:end]))
         start = end

@@ -1,24 +1,24 @@
-"""Executors of Jina's own classes, with documents of docarray's, as the child's loop calls them."""
+"""Adapter for executors derived from Jina's `Executor`, with docarray documents."""
 
 import inspect
 import sys
 
 from . import wire
-from .executor import origins
+from .executor import origin_arguments
 
 DEFAULT = "/default"
 DRY_RUN = "_jina_dry_run_"
 
 
-def _float(number):
-    # Parameters come as Jina gives them: every number is a float.
+def _keep_float(number):
+    # As in Jina, every number among the parameters is a float.
     return number
 
 
-class Jina:
-    """An executor of Jina's."""
+class JinaAdapter:
+    """An executor of Jina, with the interface that the child's loops call."""
 
-    def __init__(self, kind, start):
+    def __init__(self, cls, start):
         from jina import __version__ as version
         from jina.serve.executors import BaseExecutor  # noqa: F401
 
@@ -28,7 +28,7 @@ class Jina:
             from jina._docarray import docarray_v2
         except ImportError:
             docarray_v2 = False
-        self._second = docarray_v2
+        self._is_v2 = docarray_v2
         self.schema = 2 if docarray_v2 else 1
         self._versions = f"jina {version}, docarray {docarray.__version__}"
         if docarray_v2:
@@ -51,33 +51,33 @@ class Jina:
             "allow_concurrent": False,
             **start["runtime_args"],
         }
-        self.executor = kind(
+        self.executor = cls(
             **start["with"], metas=start["metas"], requests=start["requests"], runtime_args=runtime_args
         )
-        self.name = kind.__name__
+        self.name = cls.__name__
 
     @staticmethod
-    def takes(kind):
-        """Whether a class is of Jina's."""
+    def accepts(cls):
+        """Returns whether this adapter is for the class."""
         jina = sys.modules.get("jina.serve.executors")
-        return jina is not None and isinstance(kind, type) and issubclass(kind, jina.BaseExecutor)
+        return jina is not None and isinstance(cls, type) and issubclass(cls, jina.BaseExecutor)
 
     @staticmethod
     def read_parameters(data):
-        """Parameters as Jina reads them."""
-        return wire.read_struct(data, _float)
+        """Decodes parameters as Jina does."""
+        return wire.read_struct(data, _keep_float)
 
     def endpoints(self):
-        """The endpoints that it handles; none for all."""
+        """Endpoints that the executor handles; `None`: all."""
         names = [name for name in self.executor.requests if name != DRY_RUN]
         return None if DEFAULT in names else names
 
     def batching(self):
-        """The endpoints that like to be called with the documents of several requests, and how; `*` for all others."""
+        """Batching settings by endpoint; `*` stands for all other endpoints."""
         options = getattr(self.executor, "dynamic_batching", None) or {}
         found = {}
         for endpoint, entry in self.executor.requests.items():
-            # Jina's keys are endpoints or names of methods; the former win.
+            # Jina's keys are endpoints or method names; endpoints take precedence.
             settings = options.get(endpoint) or options.get(_function(entry).__name__)
             if settings and endpoint != DRY_RUN:
                 found["*" if endpoint == DEFAULT else endpoint] = {
@@ -87,60 +87,60 @@ class Jina:
                 }
         return found
 
-    def waits(self):
-        """Whether a method waits, so that several calls may be under way."""
+    def is_async(self):
+        """Returns whether a method is a coroutine or an asynchronous generator, so that calls may run concurrently."""
         functions = (_function(entry) for entry in self.executor.requests.values())
         return any(map(inspect.iscoroutinefunction, functions)) or any(
             inspect.isasyncgenfunction(_function(entry)) for entry in self.executor.requests.values()
         )
 
-    def about(self):
-        """What it is made of."""
+    def versions(self):
+        """Versions of jina and docarray."""
         return self._versions
 
     def prepare(self, endpoint, data, parameters):
-        """The method for an endpoint with its arguments, and the documents; none when nothing handles it."""
-        bound = self.executor.requests
-        entry = bound.get(endpoint) or bound.get(DEFAULT)
+        """Returns the method for an endpoint, its arguments and the documents; `None` if no method handles it."""
+        methods = self.executor.requests
+        entry = methods.get(endpoint) or methods.get(DEFAULT)
         if entry is None:
             return None
         function = _function(entry)
-        generates = bool(getattr(entry, "is_generator", False))
-        singly = generates or bool(getattr(entry, "is_singleton_doc", False))
+        is_generator = bool(getattr(entry, "is_generator", False))
+        takes_one_doc = is_generator or bool(getattr(entry, "is_singleton_doc", False))
         array = self._array
-        if self._second:
-            array = array[entry.request_schema] if singly else entry.request_schema
+        if self._is_v2:
+            array = array[entry.request_schema] if takes_one_doc else entry.request_schema
         docs = array.from_protobuf(self._message.FromString(data))
-        parts = origins(parameters, docs)
+        origins = origin_arguments(parameters, docs)
         if getattr(entry, "parameters_is_pydantic_model", False):
             parameters = entry.parameters_model(**parameters)
         arguments = {
             "parameters": parameters,
-            **parts,
+            **origins,
             "tracing_context": None,
         }
-        if singly:
+        if takes_one_doc:
             arguments["docs"] = docs
-            method = self._one_by_one(function, generates, getattr(entry, "response_schema", None))
+            method = self._for_each_doc(function, is_generator, getattr(entry, "response_schema", None))
         else:
             arguments["docs"] = docs
             method = function.__get__(self.executor)
         return method, arguments, docs
 
-    def _one_by_one(self, function, generates, schema):
-        """A method that gets one document at a time, as one that gets them all."""
+    def _for_each_doc(self, function, is_generator, schema):
+        """Wraps a method that takes one document in a method that takes all of them."""
         executor = self.executor
 
         def results():
-            return self._array[schema]() if self._second else self._array()
+            return self._array[schema]() if self._is_v2 else self._array()
 
         if inspect.isasyncgenfunction(function):
 
             async def method(docs, **arguments):
                 returned = results()
                 for doc in docs:
-                    async for made in function(executor, doc=doc, **arguments):
-                        returned.append(made)
+                    async for result in function(executor, doc=doc, **arguments):
+                        returned.append(result)
                 return returned
 
         elif inspect.iscoroutinefunction(function):
@@ -148,8 +148,8 @@ class Jina:
             async def method(docs, **arguments):
                 returned = results()
                 for doc in docs:
-                    made = await function(executor, doc=doc, **arguments)
-                    returned.append(doc if made is None else made)
+                    result = await function(executor, doc=doc, **arguments)
+                    returned.append(doc if result is None else result)
                 return returned
 
         else:
@@ -157,17 +157,17 @@ class Jina:
             def method(docs, **arguments):
                 returned = results()
                 for doc in docs:
-                    made = function(executor, doc=doc, **arguments)
-                    if generates:
-                        returned.extend(made)
+                    result = function(executor, doc=doc, **arguments)
+                    if is_generator:
+                        returned.extend(result)
                     else:
-                        returned.append(doc if made is None else made)
+                        returned.append(doc if result is None else result)
                 return returned
 
         return method
 
     def finish(self, returned, docs):
-        """The documents and the results that a method left behind."""
+        """Returns the documents as bytes, the results, and no failed documents after a call."""
         results = {}
         if isinstance(returned, self._array):
             docs = returned
@@ -178,11 +178,11 @@ class Jina:
         return self._write(docs).SerializeToString(), results, {}
 
     def close(self):
-        """Ends it."""
+        """Closes the executor."""
         return self.executor.close()
 
 
-# What fields of docarray's before 0.30 are when nobody has set them.
+# Values of unset fields in docarray before 0.30.
 _UNSET = {
     "id": None,
     "parent_id": "",
@@ -199,8 +199,11 @@ _UNSET = {
 
 
 def _writer(array, message):
-    """What makes a message of documents of docarray's before 0.30. Its own way asks every document for every field, which
-    takes longer than all the rest; ours asks for those that are set, and is taken where both come to the same."""
+    """Returns a function that encodes documents of docarray before 0.30.
+
+    docarray's own encoder visits every field of every document, which takes longer than the rest of a call. The encoder
+    here visits only fields that are set; it is used if both encode a test document in the same way.
+    """
     try:
         from docarray import Document
         from docarray.proto.io.ndarray import flush_ndarray
@@ -217,17 +220,17 @@ def _writer(array, message):
             elif name in ("tensor", "embedding"):
                 flush_ndarray(getattr(target, name), value)
             elif name in ("chunks", "matches"):
-                place = getattr(target, name)
-                for below in value:
-                    flush(below, place.add())
+                children = getattr(target, name)
+                for child in value:
+                    flush(child, children.add())
             elif name in ("tags", "_metadata"):
                 if value:
                     getattr(target, name).update(value)
             elif name in ("scores", "evaluations"):
                 for key, score in value.items():
-                    place = getattr(target, name)[key]
+                    target_score = getattr(target, name)[key]
                     for field in score.non_empty_fields:
-                        setattr(place, field, getattr(score, field))
+                        setattr(target_score, field, getattr(score, field))
             elif name == "location":
                 target.location.extend(value)
             else:
@@ -240,14 +243,14 @@ def _writer(array, message):
                 flush(doc, result.docs.add())
             return result
         except Exception:
-            # Whatever is wrong is said in docarray's own words.
+            # docarray's own encoder raises the error that users know.
             return docs.to_protobuf()
 
-    return write if _same(write, array, Document) else array.to_protobuf
+    return write if _encodes_like_docarray(write, array, Document) else array.to_protobuf
 
 
-def _same(write, array, document):
-    """Whether documents come out as by docarray's own way."""
+def _encodes_like_docarray(write, array, document):
+    """Returns whether a document with all fields set is encoded as by docarray's own encoder."""
     import numpy
 
     try:
@@ -265,5 +268,5 @@ def _same(write, array, document):
 
 
 def _function(entry):
-    """The function behind an endpoint; later versions of Jina wrap it."""
+    """Returns the function of an endpoint, which later versions of Jina wrap in an object."""
     return getattr(entry, "fn", entry)

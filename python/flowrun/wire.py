@@ -1,4 +1,4 @@
-"""Protobuf, as much of it as documents need: fields are read from bytes and written to them, without a schema compiler."""
+"""The part of the protobuf encoding that documents need, without a schema compiler."""
 
 import struct
 
@@ -7,33 +7,33 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _DOUBLE = struct.Struct("<d")
 _FLOAT = struct.Struct("<f")
 
-# How deep values may lie in one another.
+# Maximum nesting depth of values.
 DEPTH_MAX = 100
 
 
 class WireError(ValueError):
-    """Bytes that are no message."""
+    """Bytes that are not a valid message."""
 
 
-def read_varint(data, at):
-    """The number that begins at `at`, and where it ends."""
+def read_varint(data, position):
+    """Decodes the integer at `position`. Returns it and the position after it."""
     result = shift = 0
     while True:
         try:
-            byte = data[at]
+            byte = data[position]
         except IndexError:
-            raise WireError("the message is cut off") from None
-        at += 1
+            raise WireError("the message is truncated") from None
+        position += 1
         result |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return result, at
+            return result, position
         shift += 7
         if shift > 63:
-            raise WireError("a number is too long")
+            raise WireError("an integer has more than 10 bytes")
 
 
 def write_varint(number):
-    """The number as bytes."""
+    """Encodes an integer."""
     if number < 0x80:
         return bytes((number,))
     out = bytearray()
@@ -45,69 +45,64 @@ def write_varint(number):
 
 
 def fields(data):
-    """Each field of a message: its number, its wire type, its value, and where it begins and ends."""
-    at, end = 0, len(data)
-    while at < end:
-        begin = at
-        key, at = read_varint(data, at)
-        kind = key & 7
-        if kind == LENGTH:
-            length, at = read_varint(data, at)
-            stop = at + length
-            if stop > end:
-                raise WireError("the message is cut off")
-            value = data[at:stop]
-            at = stop
-        elif kind == VARINT:
-            value, at = read_varint(data, at)
-        elif kind == FIXED32 or kind == FIXED64:
-            stop = at + (4 if kind == FIXED32 else 8)
-            if stop > end:
-                raise WireError("the message is cut off")
-            value = data[at:stop]
-            at = stop
+    """Yields each field of a message as (number, wire type, value, start, end), with its byte range in `data`."""
+    position, end = 0, len(data)
+    while position < end:
+        start = position
+        key, position = read_varint(data, position)
+        wire_type = key & 7
+        if wire_type == VARINT:
+            value, position = read_varint(data, position)
         else:
-            raise WireError(f"a field has the unknown type {kind}")
-        yield key >> 3, kind, value, begin, at
+            if wire_type == LENGTH:
+                length, position = read_varint(data, position)
+            elif wire_type in (FIXED32, FIXED64):
+                length = 4 if wire_type == FIXED32 else 8
+            else:
+                raise WireError(f"a field has the unknown wire type {wire_type}")
+            if position + length > end:
+                raise WireError("the message is truncated")
+            value = data[position : position + length]
+            position += length
+        yield key >> 3, wire_type, value, start, position
 
 
 def block(number, data):
-    """A field of bytes, of text, or of a message."""
+    """Encodes a field of bytes, text, or a message."""
     return write_varint(number << 3 | LENGTH) + write_varint(len(data)) + data
 
 
 def text_field(number, text):
-    """A field of text; nothing when it is empty."""
+    """Encodes a field of text; an empty text has no field."""
     return block(number, text.encode()) if text else b""
 
 
 def float_field(number, value):
-    """A field of a float of 32 bits."""
+    """Encodes a field of a 32-bit float."""
     return write_varint(number << 3 | FIXED32) + _FLOAT.pack(value)
 
 
 def read_float(value):
-    """The float of 32 bits in a field."""
+    """Decodes a 32-bit float."""
     return _FLOAT.unpack(value)[0]
 
 
-def text_of(value):
-    """The text in a field."""
+def read_text(value):
+    """Decodes a text."""
     return str(value, "utf-8")
 
 
 def read_struct(data, number=None, depth=DEPTH_MAX):
-    """The dictionary that a `Struct` stands for. Numbers without a fraction are integers, unless `number` makes
-    something else of every one."""
+    """Decodes a `Struct` to a dictionary. Numbers without a fraction become integers, unless `number` converts them."""
     if depth == 0:
-        raise WireError("values lie too deep in one another")
+        raise WireError("values are nested too deeply")
     result = {}
     for field, _, entry, _, _ in fields(data):
         if field == 1:
             name, value = "", None
             for part, _, content, _, _ in fields(entry):
                 if part == 1:
-                    name = text_of(content)
+                    name = read_text(content)
                 elif part == 2:
                     value = _read_value(content, number, depth - 1)
             result[name] = value
@@ -116,7 +111,7 @@ def read_struct(data, number=None, depth=DEPTH_MAX):
 
 def _read_value(data, number, depth):
     if depth == 0:
-        raise WireError("values lie too deep in one another")
+        raise WireError("values are nested too deeply")
     value = None
     for field, _, content, _, _ in fields(data):
         if field == 2:
@@ -126,7 +121,7 @@ def _read_value(data, number, depth):
             elif value.is_integer() and abs(value) < 2**53:
                 value = int(value)
         elif field == 3:
-            value = text_of(content)
+            value = read_text(content)
         elif field == 4:
             value = bool(content)
         elif field == 5:
@@ -141,7 +136,7 @@ def _read_value(data, number, depth):
 
 
 def write_struct(entries):
-    """A dictionary as a `Struct`. Entries stand in the order of their names."""
+    """Encodes a dictionary as a `Struct`, sorted by name."""
     out = []
     for name in sorted(entries, key=str):
         out.append(block(1, text_field(1, str(name)) + block(2, _write_value(entries[name]))))
@@ -160,8 +155,8 @@ def _write_value(value):
     if isinstance(value, dict):
         return block(5, write_struct(value))
     if hasattr(value, "tolist"):
-        # An array or a number of numpy's.
+        # An array or a scalar of numpy.
         return _write_value(value.tolist())
     if isinstance(value, (list, tuple, set, frozenset)):
         return block(6, b"".join(block(1, _write_value(item)) for item in value))
-    raise TypeError(f"{value!r} is neither null, a truth value, a number, a text, a list nor a dictionary")
+    raise TypeError(f"{value!r} cannot be a parameter or a result: use None, bool, int, float, str, list or dict")

@@ -1,4 +1,4 @@
-"""Documents come back from their bytes as they were, with numpy and without."""
+"""Documents are decoded and encoded without loss, with numpy and without."""
 
 import random
 import unittest
@@ -8,8 +8,8 @@ from flowrun import document as module
 from flowrun import wire
 
 
-def drawn(draw, depth=2):
-    """A document with fields at random."""
+def random_document(draw, depth=2):
+    """Returns a document with random fields."""
     text = lambda: "".join(draw.choice("aß語🌷 \n\"") for _ in range(draw.randrange(6)))
     value = lambda left: draw.choice(
         [None, True, False, draw.randrange(-1000, 1000), draw.random(), text()]
@@ -24,39 +24,39 @@ def drawn(draw, depth=2):
     doc.location = [draw.randrange(8) / 4 for _ in range(draw.randrange(4))]
     doc.tags = {text(): value(3) for _ in range(draw.randrange(4))}
     doc.scores = {text(): NamedScore(draw.randrange(16) / 8, text(), text(), text()) for _ in range(draw.randrange(3))}
-    doc.embedding = draw.choice([None, Tensor.of([1.5, -2.0])])
+    doc.embedding = draw.choice([None, Tensor.from_floats([1.5, -2.0])])
     doc.tensor = draw.choice([None, Tensor(bytes(range(6)), (3, 2), "|u1"), Tensor(b"", (0, 3), "<f4")])
     if depth:
-        doc.chunks = DocumentArray(drawn(draw, depth - 1) for _ in range(draw.randrange(3)))
-        doc.matches = DocumentArray(drawn(draw, depth - 1) for _ in range(draw.randrange(3)))
+        doc.chunks = DocumentArray(random_document(draw, depth - 1) for _ in range(draw.randrange(3)))
+        doc.matches = DocumentArray(random_document(draw, depth - 1) for _ in range(draw.randrange(3)))
     return doc
 
 
-class Bytes(unittest.TestCase):
-    def test_every_field_comes_back(self):
+class EncodingTest(unittest.TestCase):
+    def test_every_field_survives_encoding_and_decoding(self):
         draw = random.Random(7)
         for _ in range(200):
-            doc = drawn(draw)
+            doc = random_document(draw)
             data = doc.to_bytes()
             again = Document.from_bytes(data)
             self.assertEqual(again.to_bytes(), data)
             for name in module._NAMES - {"tensor", "embedding"}:
                 self.assertEqual(getattr(again, name), getattr(doc, name), name)
-            # Whatever was asked for is written anew, to the same bytes.
+            # All fields have been accessed, so all are encoded again.
             self.assertEqual(again.to_bytes(), data)
 
-    def test_what_a_later_version_adds_is_kept(self):
+    def test_unknown_fields_are_preserved(self):
         data = Document(id="a").to_bytes() + wire.block(99, b"later")
         doc = Document.from_bytes(data)
         doc.text = "t"
         self.assertIn(wire.block(99, b"later"), doc.to_bytes())
 
-    def test_bytes_that_are_no_message_are_refused(self):
+    def test_invalid_messages_are_rejected(self):
         for data in (b"\x0a", b"\x0a\x05abc", b"\xff" * 11, b"\x0f\x00", b"\x45\x00"):
             with self.assertRaises(wire.WireError):
                 Document.from_bytes(data).id
 
-    def test_values_have_an_end(self):
+    def test_nesting_of_values_is_limited(self):
         deep = wire.block(1, b"")
         for _ in range(300):
             deep = wire.block(1, wire.block(1, b"a") + wire.block(2, wire.block(5, deep)))
@@ -64,15 +64,15 @@ class Bytes(unittest.TestCase):
             wire.read_struct(deep)
 
 
-class Arrays(unittest.TestCase):
-    def test_arrays_are_read_without_numpy(self):
+class ArrayTest(unittest.TestCase):
+    def test_tensors_are_readable_without_numpy(self):
         tensor = Tensor(bytes(range(6)), (3, 2), "|u1")
         self.assertEqual(tensor.tolist(), [[0, 1], [2, 3], [4, 5]])
-        self.assertEqual(Tensor.of([0.5, 2]).tolist(), [0.5, 2.0])
+        self.assertEqual(Tensor.from_floats([0.5, 2]).tolist(), [0.5, 2.0])
         self.assertEqual(Tensor(b"\x00\x00\x80\x3f", (), "<f4").tolist(), 1.0)
 
-    @unittest.skipIf(module.numpy is None, "there is no numpy")
-    def test_arrays_are_numpys_where_there_is_one(self):
+    @unittest.skipIf(module.numpy is None, "numpy is not installed")
+    def test_arrays_are_numpy_arrays_if_numpy_is_installed(self):
         import numpy
 
         docs = DocumentArray(Document(id=str(number)) for number in range(3))
@@ -84,18 +84,18 @@ class Arrays(unittest.TestCase):
             again = Document.from_bytes(Document(tensor=array).to_bytes()).tensor
             self.assertEqual((again.dtype.str, again.shape), (kind, (2, 3)))
         again[0, 0] = 0
-        # Which of the two depends on numpy's version.
+        # The type of the error depends on the version of numpy.
         with self.assertRaises((TypeError, ValueError)):
             Document(tensor=[[1], [2, 3]]).to_bytes()
 
-    def test_values_for_all_documents_are_one_for_each(self):
+    def test_array_attributes_set_one_value_per_document(self):
         docs = DocumentArray([Document(), Document()])
         docs.texts = ["a", "b"]
         self.assertEqual(docs.texts, ["a", "b"])
         with self.assertRaises(ValueError):
             docs.texts = ["a"]
 
-    def test_a_field_that_is_none_is_refused(self):
+    def test_unknown_field_names_are_rejected(self):
         with self.assertRaises(TypeError):
             Document(txt="a")
         with self.assertRaises(AttributeError):

@@ -1,11 +1,11 @@
-"""Executors bind their endpoints, and are made with what they take."""
+"""Binding of methods to endpoints, and the arguments of constructors and methods."""
 
 import unittest
 
 from flowrun import Executor, requests
-from flowrun.executor import accepted, make
-from flowrun.native import Native
 from flowrun.document import Document, write_documents
+from flowrun.executor import accepted_arguments, create_executor
+from flowrun.native_adapter import NativeAdapter
 
 
 class Base(Executor):
@@ -40,9 +40,9 @@ def call(adapter, endpoint, parameters=None):
 START = {"with": {}, "metas": {"name": "n"}, "requests": {}, "runtime_args": {"workspace": None}}
 
 
-class Binding(unittest.TestCase):
-    def test_endpoints_are_those_of_the_class_and_of_what_it_derives_from(self):
-        adapter = Native(Derived, START)
+class BindingTest(unittest.TestCase):
+    def test_a_class_inherits_the_endpoints_of_its_bases(self):
+        adapter = NativeAdapter(Derived, START)
         self.assertEqual(set(adapter.executor.requests), {"/a", "/b", "/c", "/default"})
         self.assertIsNone(adapter.endpoints())
         self.assertEqual(call(adapter, "/a"), {"by": "derived"})
@@ -50,15 +50,15 @@ class Binding(unittest.TestCase):
         offered = ["docs", "docs_map", "docs_matrix", "parameters", "tracing_context"]
         self.assertEqual(call(adapter, "/else"), {"by": offered})
 
-    def test_a_constructor_gets_what_it_takes(self):
-        made = make(NoKeywords, {"size": 3}, {"name": "n"}, {}, {"shard_id": 2})
-        self.assertEqual((made.size, made.metas.name, made.runtime_args.shard_id), (3, "n", 2))
+    def test_a_constructor_receives_only_arguments_that_it_has(self):
+        executor = create_executor(NoKeywords, {"size": 3}, {"name": "n"}, {}, {"shard_id": 2})
+        self.assertEqual((executor.size, executor.metas.name, executor.runtime_args.shard_id), (3, "n", 2))
         with self.assertRaises(TypeError):
-            make(NoKeywords, {"sise": 3}, {}, {}, {})
+            create_executor(NoKeywords, {"sise": 3}, {}, {}, {})
 
-    def test_a_function_gets_what_it_takes(self):
-        self.assertEqual(accepted(lambda docs: None, frozenset(("docs", "parameters"))), {"docs"})
-        self.assertIsNone(accepted(lambda **rest: None, frozenset(("docs",))))
+    def test_a_method_receives_only_arguments_that_it_has(self):
+        self.assertEqual(accepted_arguments(lambda docs: None, frozenset(("docs", "parameters"))), {"docs"})
+        self.assertIsNone(accepted_arguments(lambda **rest: None, frozenset(("docs",))))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use flowrun_remote::{Address, Trust};
+use flowrun_remote::{Address, TrustStore};
 use flowrun_sdk::guard;
 
 use crate::client::Client;
@@ -40,11 +40,11 @@ impl ConnectionOptions {
         Ok(Client::connect(address, token, trust.as_ref()).await?)
     }
 
-    fn trust(&self, address: &str) -> anyhow::Result<Option<Trust>> {
+    fn trust(&self, address: &str) -> anyhow::Result<Option<TrustStore>> {
         let Some(file) = &self.ca else { return Ok(None) };
         let tls = address.parse::<Address>().is_ok_and(|address| address.tls());
         anyhow::ensure!(tls, "`--ca` requires TLS; write the address as `grpcs://HOST:PORT`");
-        Trust::file(file).map(Some).map_err(anyhow::Error::msg)
+        TrustStore::file(file).map(Some).map_err(anyhow::Error::msg)
     }
 }
 

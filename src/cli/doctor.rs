@@ -6,6 +6,7 @@ use clap::Args;
 use flowrun_onnx::runtime;
 
 use super::exit::Exit;
+use super::optional;
 use super::tables::{print, table};
 use crate::topology::Machine;
 
@@ -36,6 +37,7 @@ pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
         ("flowrun", env!("CARGO_PKG_VERSION").to_owned()),
         ("processors", format!("{cores}, shared by the replicas of a flow")),
         ("numeric code", flowrun_index::build_description()),
+        ("features", optional::features()),
         ("models", models),
         ("libraries", libraries()),
         ("Python", python.unwrap_or_else(|reason| reason)),

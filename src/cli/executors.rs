@@ -1,6 +1,6 @@
 //! `flowrun executors`: the built-in executors and their parameters.
 //!
-//! The list is made from the same tables that parse `with:`, so it cannot differ from what a flow file may contain.
+//! The list is generated from the tables that parse `with:`, so it always agrees with the parser.
 
 use std::io::Write as _;
 

@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use flowrun_bucket::{Bucket, is_address};
 use flowrun_index::tool::{self, ImportOptions};
-use flowrun_table as table;
 
 use super::exit::Exit;
+use super::optional::{Bucket, is_address, table};
 use super::tables::print;
 
 /// Extensions of the files that the index itself reads and writes.
@@ -204,7 +203,7 @@ fn import(arguments: &ImportArguments) -> anyhow::Result<u64> {
     Ok(tool::import(path, file, &options)?)
 }
 
-/// Whether a file is a table, by its extension, rather than a format of the index itself.
+/// Returns whether a file is a table, by its extension, rather than a format of the index itself.
 fn is_table(file: &Path, table_extensions: &[&str]) -> anyhow::Result<bool> {
     let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     if INDEX_EXTENSIONS.contains(&extension) {

@@ -21,6 +21,7 @@ mod index;
 mod listen_options;
 mod logging;
 mod new;
+mod optional;
 mod plugin;
 mod request_options;
 mod run;

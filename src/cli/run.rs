@@ -57,7 +57,7 @@ pub(super) struct RunOptions {
 }
 
 impl RunOptions {
-    /// Whether there are options that apply to a batch job only.
+    /// Returns whether there are options that apply to a batch job only.
     fn is_job(&self) -> bool {
         !self.input.is_empty()
             || self.endpoint.is_some()

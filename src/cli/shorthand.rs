@@ -25,7 +25,7 @@ pub(super) fn with_command(
     arguments
 }
 
-/// Whether the word after this option is its value. Options before the command may also be those of `run`.
+/// Returns whether the word after this option is its value. Options before the command may also be those of `run`.
 fn takes_value(option: &str, grammar: &clap::Command) -> bool {
     let matches = |argument: &&clap::Arg| match option.strip_prefix("--") {
         Some(long) => argument.get_long() == Some(long),

@@ -1,6 +1,6 @@
 //! A connection to a service, and unary calls on it.
 
-use flowrun_remote::{Address, Channel, Trust, Written};
+use flowrun_remote::{Address, Channel, EncodedMessage, TrustStore};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{Ascii, MetadataValue};
 
@@ -27,11 +27,11 @@ impl Client {
     /// called within tokio.
     ///
     /// # Errors
-    /// When the address is malformed, the service is unreachable, or the token is no valid header value.
+    /// Fails if the address is malformed, the service is unreachable, or the token is no valid header value.
     pub async fn connect(
         address: &str,
         token: Option<&Token>,
-        trust: Option<&Trust>,
+        trust: Option<&TrustStore>,
     ) -> Result<Self, ClientError> {
         let address: Address = address.parse()?;
         let token = token.map(|token| token.header().parse()).transpose();
@@ -43,7 +43,7 @@ impl Client {
     /// Sends a request as a unary call and waits for the reply.
     ///
     /// # Errors
-    /// When the request was rejected, the connection was lost, or the request failed in the flow.
+    /// Fails if the request was rejected, the connection was lost, or the request failed in the flow.
     pub async fn send(&self, request: &Request) -> Result<Response, ClientError> {
         let message = encode_request(request.id.clone(), request);
         let reply = self.channel.unary(UNARY, self.with_token(message)).await?.into_inner();
@@ -51,8 +51,11 @@ impl Client {
     }
 
     /// Like [`send`](Self::send), for a message that is encoded already. The reply is not checked for failure.
-    pub(super) async fn send_encoded(&self, message: &Written) -> Result<DataRequestProto, ClientError> {
-        Ok(self.channel.unary_written(UNARY, self.with_token(message.clone())).await?.into_inner())
+    pub(super) async fn send_encoded(
+        &self,
+        message: &EncodedMessage,
+    ) -> Result<DataRequestProto, ClientError> {
+        Ok(self.channel.unary_encoded(UNARY, self.with_token(message.clone())).await?.into_inner())
     }
 
     /// Opens a bidirectional stream: sends `requests` and returns the stream of replies.

@@ -1,6 +1,6 @@
 //! Errors of the client.
 
-use flowrun_remote::{NoAddress, NoReply, Unreachable};
+use flowrun_remote::{CallError, InvalidAddress, Unreachable};
 use flowrun_sdk::{ErrorKind, ExecutorError};
 
 use crate::runtime::RequestError;
@@ -11,7 +11,7 @@ use crate::runtime::RequestError;
 pub enum ClientError {
     /// The address is malformed.
     #[error(transparent)]
-    Address(#[from] NoAddress),
+    Address(#[from] InvalidAddress),
     /// The service is unreachable.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
@@ -48,18 +48,18 @@ impl ClientError {
     }
 }
 
-impl From<NoReply> for ClientError {
-    fn from(no_reply: NoReply) -> Self {
+impl From<CallError> for ClientError {
+    fn from(no_reply: CallError) -> Self {
         match no_reply {
-            NoReply::Told(code, message) => Self::Rejected { code, message },
-            NoReply::Broken(reason) => Self::ConnectionLost(reason),
+            CallError::Status(code, message) => Self::Rejected { code, message },
+            CallError::Broken(reason) => Self::ConnectionLost(reason),
         }
     }
 }
 
 impl From<tonic::Status> for ClientError {
     fn from(status: tonic::Status) -> Self {
-        NoReply::from(status).into()
+        CallError::from(status).into()
     }
 }
 

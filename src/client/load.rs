@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_remote::Written;
+use flowrun_remote::EncodedMessage;
 use hdrhistogram::{CreationError, Histogram};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
@@ -116,13 +116,13 @@ impl LoadReport {
 #[derive(Clone)]
 struct Message {
     proto: DataRequestProto,
-    encoded: Written,
+    encoded: EncodedMessage,
 }
 
 impl Message {
     fn new(request: &Request) -> Self {
         let proto = encode_request(request.id.clone(), request);
-        Self { encoded: Written::of(&proto), proto }
+        Self { encoded: EncodedMessage::encode(&proto), proto }
     }
 }
 
@@ -154,7 +154,7 @@ impl Load {
     /// Runs the load test. Requests are distributed over the connections in turn.
     ///
     /// # Errors
-    /// When a histogram cannot be created.
+    /// Fails if a histogram cannot be created.
     pub async fn run(self, clients: Vec<Client>) -> Result<LoadReport, CreationError> {
         let empty = LoadReport::empty()?;
         let targets = clients.into_iter().map(|client| Target::new(client, self.stream)).collect();

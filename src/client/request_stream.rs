@@ -80,7 +80,7 @@ impl RequestStream {
     /// Sends a request, after waiting for the connection, and waits for its reply.
     ///
     /// # Errors
-    /// When the stream has ended, or the request failed in the flow.
+    /// Fails if the stream has ended, or the request failed in the flow.
     pub async fn send(&self, request: &Request) -> Result<Response, ClientError> {
         let message = encode_request(request.id.clone(), request);
         Ok(decode_reply(self.send_message(message).await?)?)

@@ -123,6 +123,8 @@ codes! {
     PathFromWorkingDirectory = "F216", "path-from-working-directory", Note;
     /// A condition on documents is not valid in docarray's query language.
     BadCondition = "F217", "bad-condition", Error;
+    /// The HTTP path of an exposed endpoint is taken, or cannot be routed: the endpoint is reachable through `/post` only.
+    PathTaken = "F218", "path-taken", Warning;
 
     /// A pod needs one that does not exist. Jina 3 hangs or returns unprocessed documents.
     UnknownNeeds = "F301", "unknown-needs", Error;

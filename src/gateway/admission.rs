@@ -1,8 +1,10 @@
-//! Who is let in. A [`Ticket`] is room: for one request, and for its bytes.
+//! Admission control: bounds the requests and the bytes at the gateway.
 //!
-//! A request is let in or refused by its head, before its body has come: what is refused costs next to nothing, and
-//! what is on its way is counted. Whoever cannot be held back waits no longer than [`QUEUE_WAIT_MAX`]: how long that would
-//! be follows from how long requests stay inside (Little's law), so that the queue is as long as the flow is fast.
+//! A request is admitted or rejected from its headers, before its body is read, so that a rejection costs little and
+//! bytes in transit are counted. A request that cannot be held back by its connection queues for at most
+//! [`QUEUE_WAIT_MAX`]; its expected wait follows from the mean sojourn time in the flow (Little's law), so a faster flow
+//! has a longer queue. The rate at which rejections are sent is bounded in
+//! [`rejection_limiter`](super::rejection_limiter).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,294 +13,302 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
-use super::exchange::Refusal;
+use super::request::Rejection;
 use crate::limits::{CLIENT_TIMEOUT, QUEUE_BURST, QUEUE_BYTES_MAX, QUEUE_MAX, QUEUE_WAIT_MAX};
 
-/// Bytes are counted in pages, because a semaphore counts up to 2²⁹ only.
+/// Unit in which bytes are counted, because a tokio semaphore has at most 2²⁹ permits on a 32-bit machine.
 const PAGE: usize = 4096;
 
-/// The last so many requests, about, make the mean stay.
-const STAYS: u64 = 64;
+/// Weight of the past in the moving average of sojourn times: about this many requests count.
+const SOJOURN_WINDOW: u64 = 64;
 
-/// The room at the gateway.
+/// Capacity of the gateway, in requests and in bytes.
 #[derive(Debug)]
 pub(super) struct Admission {
     requests: Arc<Semaphore>,
     pages: Arc<Semaphore>,
-    /// Requests that are inside the flow at once.
+    /// Maximum of requests inside the flow.
     credits: usize,
-    /// Requests that have room, and so how many there are to be waited for.
+    /// Maximum of admitted requests: inside the flow or queued for a credit.
     requests_max: usize,
-    /// How long a request is inside the flow, in the mean, in microseconds; 0 when none was yet.
-    stay: AtomicU64,
-    ending: watch::Sender<bool>,
+    /// Mean sojourn time of requests in the flow, in microseconds; 0 before the first request.
+    sojourn_micros: AtomicU64,
+    draining: watch::Sender<bool>,
 }
 
-/// A request that wants to be let in.
+/// A request to be admitted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entrance {
-    /// Bytes that it is known to have.
+pub(super) struct AdmissionRequest {
+    /// Bytes that the request is known to have.
     pub(super) bytes: usize,
-    /// Whether every credit is taken, so that it will wait.
-    pub(super) full: bool,
-    /// How long it may wait; `None` when it waits as long as it takes.
-    pub(super) patience: Option<Duration>,
+    /// True if the flow has no free credit, so that the request queues.
+    pub(super) no_credit: bool,
+    /// Longest acceptable wait for a credit; `None` for no bound.
+    pub(super) max_wait: Option<Duration>,
 }
 
-/// Room for one request, given back when it is dropped.
+/// Capacity for one request; dropping it frees the capacity.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(super) struct Permit {
     _request: OwnedSemaphorePermit,
-    /// Room for its bytes.
-    pub(super) hold: Arc<Hold>,
+    /// Capacity for the bytes of the request and of its reply.
+    pub(super) bytes: Arc<BytesPermit>,
 }
 
-/// Room for bytes, given back when it is dropped.
+/// Capacity for bytes, which can grow; dropping it frees the capacity.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub(super) struct BytesPermit {
     pages: Arc<Semaphore>,
     held: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Admission {
-    /// Room for the requests that are inside a flow with so many credits, and for those that wait for one.
-    pub(super) fn new(credits: usize, waiting: usize) -> Self {
-        let requests_max = credits + waiting.min(QUEUE_MAX);
+    /// Capacity for `credits` requests inside the flow, and `queued` that wait for a credit (at most [`QUEUE_MAX`]).
+    pub(super) fn new(credits: usize, queued: usize) -> Self {
+        let requests_max = credits + queued.min(QUEUE_MAX);
         Self {
             requests: Arc::new(Semaphore::new(requests_max)),
             pages: Arc::new(Semaphore::new(QUEUE_BYTES_MAX / PAGE)),
             credits,
             requests_max,
-            stay: AtomicU64::new(0),
-            ending: watch::Sender::new(false),
+            sojourn_micros: AtomicU64::new(0),
+            draining: watch::Sender::new(false),
         }
     }
 
-    /// Lets a request in, or says at once why not.
+    /// Admits or rejects a request. Never waits.
     ///
     /// # Errors
-    /// [`Refusal::Overloaded`] and [`Refusal::Ending`].
-    pub(super) fn enter(&self, entrance: Entrance) -> Result<Ticket, Refusal> {
-        if *self.ending.borrow() {
-            return Err(Refusal::Ending);
+    /// [`Rejection::Overloaded`] and [`Rejection::Draining`].
+    pub(super) fn admit(&self, request: AdmissionRequest) -> Result<Permit, Rejection> {
+        if *self.draining.borrow() {
+            return Err(Rejection::Draining);
         }
-        if let (true, Some(patience)) = (entrance.full, entrance.patience) {
-            self.in_time(patience)?;
+        if let (true, Some(max_wait)) = (request.no_credit, request.max_wait) {
+            self.check_wait(max_wait)?;
         }
-        let taken = |error| match error {
-            TryAcquireError::Closed => Refusal::Ending,
+        let unavailable = |error| match error {
+            TryAcquireError::Closed => Rejection::Draining,
             TryAcquireError::NoPermits => {
-                Refusal::Overloaded(format!("{} requests are under way", self.requests_max))
+                Rejection::Overloaded(format!("{} requests are in flight, the maximum", self.requests_max))
             }
         };
-        let request = Arc::clone(&self.requests).try_acquire_owned().map_err(taken)?;
-        let hold = self.hold();
-        hold.at_least(entrance.bytes)?;
-        Ok(Ticket { _request: request, hold: Arc::new(hold) })
+        let permit = Arc::clone(&self.requests).try_acquire_owned().map_err(unavailable)?;
+        let bytes = self.bytes_permit();
+        bytes.try_grow_to(request.bytes)?;
+        Ok(Permit { _request: permit, bytes: Arc::new(bytes) })
     }
 
-    /// Whether one more has its turn soon enough.
-    fn in_time(&self, patience: Duration) -> Result<(), Refusal> {
-        let waiting = self.under_way().saturating_sub(self.credits);
-        let wait = self.wait_behind(waiting);
-        // A burst is no overload, but who is sure to be too late is told so.
-        let short = waiting < QUEUE_BURST && patience >= QUEUE_WAIT_MAX;
-        if short || wait <= patience {
+    /// Rejects a request whose expected wait for a credit exceeds `max_wait`.
+    fn check_wait(&self, max_wait: Duration) -> Result<(), Rejection> {
+        let queued = self.in_flight().saturating_sub(self.credits);
+        let wait = self.expected_wait(queued);
+        // A short queue is a burst, not an overload, unless the request has a tighter deadline of its own.
+        let burst = queued < QUEUE_BURST && max_wait >= QUEUE_WAIT_MAX;
+        if burst || wait <= max_wait {
             return Ok(());
         }
         let wait = wait.as_secs_f64();
-        Err(Refusal::Overloaded(format!("{waiting} requests wait before this one, some {wait:.1} s")))
+        Err(Rejection::Overloaded(format!("{queued} requests are queued, an expected wait of {wait:.1} s")))
     }
 
-    /// How long somebody waits for a credit behind so many who do.
-    fn wait_behind(&self, waiting: usize) -> Duration {
+    /// Expected wait for a credit after `queued` requests that wait for one.
+    fn expected_wait(&self, queued: usize) -> Duration {
         let credits = self.credits.max(1) as u64;
-        Duration::from_micros(self.stay.load(Ordering::Relaxed).saturating_mul(waiting as u64) / credits)
+        let sojourn = self.sojourn_micros.load(Ordering::Relaxed);
+        Duration::from_micros(sojourn.saturating_mul(queued as u64) / credits)
     }
 
-    /// Notes how long a request was inside the flow.
-    pub(super) fn stayed(&self, stay: Duration) {
-        let stay = u64::try_from(stay.as_micros()).unwrap_or(u64::MAX).max(1);
-        let mean = self.stay.load(Ordering::Relaxed);
-        // Of two at the same time one may be forgotten: it is a mean of many.
-        let mean = if mean == 0 { stay } else { mean - mean / STAYS + stay / STAYS };
-        self.stay.store(mean, Ordering::Relaxed);
+    /// Adds the time that a request spent in the flow to the moving average.
+    pub(super) fn record_sojourn(&self, sojourn: Duration) {
+        let sojourn = u64::try_from(sojourn.as_micros()).unwrap_or(u64::MAX).max(1);
+        let mean = self.sojourn_micros.load(Ordering::Relaxed);
+        // A concurrent update may be lost, which a mean of many tolerates.
+        let mean = match mean {
+            0 => sojourn,
+            mean => mean - mean / SOJOURN_WINDOW + sojourn / SOJOURN_WINDOW,
+        };
+        self.sojourn_micros.store(mean, Ordering::Relaxed);
     }
 
-    /// Room for no bytes yet.
-    pub(super) fn hold(&self) -> Hold {
-        Hold { pages: Arc::clone(&self.pages), held: Mutex::new(None) }
+    /// A permit for no bytes yet.
+    pub(super) fn bytes_permit(&self) -> BytesPermit {
+        BytesPermit { pages: Arc::clone(&self.pages), held: Mutex::new(None) }
     }
 
-    /// Requests that have room now.
-    pub(super) fn under_way(&self) -> usize {
+    /// Number of admitted requests.
+    pub(super) fn in_flight(&self) -> usize {
         self.requests_max - self.requests.available_permits()
     }
 
-    /// How many can have room.
+    /// Maximum of admitted requests.
     pub(super) fn requests_max(&self) -> usize {
         self.requests_max
     }
 
-    /// Bytes that have room now, in whole pages.
+    /// Bytes that are in use, in whole pages.
     pub(super) fn bytes(&self) -> usize {
         QUEUE_BYTES_MAX - self.pages.available_permits() * PAGE
     }
 
-    /// Lets nobody in any more. Those who have room keep it.
-    pub(super) fn end(&self) {
-        self.ending.send_replace(true);
+    /// Rejects every request from now on. Permits stay valid.
+    pub(super) fn start_draining(&self) {
+        self.draining.send_replace(true);
     }
 
-    /// Whether nobody is let in any more.
-    pub(super) fn is_ending(&self) -> bool {
-        *self.ending.borrow()
+    /// True if every request is rejected because the flow is draining.
+    pub(super) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
     }
 
-    /// Waits until nobody is let in any more.
-    pub(super) async fn ended(&self) {
-        // The sender lives as long as this does.
-        let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
+    /// Waits until draining starts.
+    pub(super) async fn draining(&self) {
+        // Never an error: `self` owns the sender.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 }
 
-/// How long a request waits that came with this deadline.
-pub(super) fn patience(deadline: Option<Instant>) -> Duration {
+/// Longest acceptable wait for a credit of a request with this deadline.
+pub(super) fn max_wait(deadline: Option<Instant>) -> Duration {
     deadline.map_or(QUEUE_WAIT_MAX, |deadline| {
         deadline.saturating_duration_since(Instant::now()).min(QUEUE_WAIT_MAX)
     })
 }
 
-impl Hold {
-    /// Has room for so many bytes in all, or says at once that there is none.
+impl BytesPermit {
+    /// Grows the permit to at least `bytes` in all. Never waits.
     ///
     /// # Errors
-    /// [`Refusal::Overloaded`].
-    pub(super) fn at_least(&self, bytes: usize) -> Result<(), Refusal> {
+    /// [`Rejection::Overloaded`].
+    pub(super) fn try_grow_to(&self, bytes: usize) -> Result<(), Rejection> {
         let mut held = self.held.lock();
-        let more = missing(held.as_ref(), bytes);
-        if more > 0 {
-            let more = Arc::clone(&self.pages).try_acquire_many_owned(more).map_err(|_| full())?;
-            join(&mut held, more);
+        let missing = missing_pages(held.as_ref(), bytes);
+        if missing > 0 {
+            let more =
+                Arc::clone(&self.pages).try_acquire_many_owned(missing).map_err(|_| bytes_exceeded())?;
+            merge(&mut held, more);
         }
         Ok(())
     }
 
-    /// The same, waiting for others to make room as long as a client may take to send a request.
+    /// Grows the permit to at least `bytes` in all, waiting up to [`CLIENT_TIMEOUT`] until other requests free theirs.
     ///
     /// # Errors
-    /// [`Refusal::Overloaded`].
-    pub(super) async fn wait_for(&self, bytes: usize) -> Result<(), Refusal> {
-        let more = missing(self.held.lock().as_ref(), bytes);
-        let more = Arc::clone(&self.pages).acquire_many_owned(more);
-        let more = tokio::time::timeout(CLIENT_TIMEOUT, more).await.map_err(|_| full())?;
-        join(&mut self.held.lock(), more.map_err(|_| full())?);
+    /// [`Rejection::Overloaded`].
+    pub(super) async fn grow_to(&self, bytes: usize) -> Result<(), Rejection> {
+        let missing = missing_pages(self.held.lock().as_ref(), bytes);
+        let more = Arc::clone(&self.pages).acquire_many_owned(missing);
+        let more = tokio::time::timeout(CLIENT_TIMEOUT, more).await.map_err(|_| bytes_exceeded())?;
+        merge(&mut self.held.lock(), more.map_err(|_| bytes_exceeded())?);
         Ok(())
     }
 
-    /// Whether it holds nothing.
+    /// True if the permit is for no bytes.
     pub(super) fn is_empty(&self) -> bool {
         self.held.lock().is_none()
     }
 
-    /// Gives all back.
+    /// Frees all bytes.
     pub(super) fn clear(&self) {
         self.held.lock().take();
     }
 }
 
-fn missing(held: Option<&OwnedSemaphorePermit>, bytes: usize) -> u32 {
+fn missing_pages(held: Option<&OwnedSemaphorePermit>, bytes: usize) -> u32 {
     let held = held.map_or(0, OwnedSemaphorePermit::num_permits);
     u32::try_from(bytes.div_ceil(PAGE).saturating_sub(held)).unwrap_or(u32::MAX)
 }
 
-fn join(held: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
+fn merge(held: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
     match held {
         Some(held) => held.merge(more),
         None => *held = Some(more),
     }
 }
 
-fn full() -> Refusal {
-    let most = QUEUE_BYTES_MAX >> 20;
-    Refusal::Overloaded(format!("its requests hold {most} MiB, and this one does not fit"))
+fn bytes_exceeded() -> Rejection {
+    let max = QUEUE_BYTES_MAX >> 20;
+    Rejection::Overloaded(format!(
+        "requests and replies in flight may hold {max} MiB, and this one does not fit"
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A request of so many bytes that comes when there are credits.
-    fn of(bytes: usize) -> Entrance {
-        Entrance { bytes, full: false, patience: Some(QUEUE_WAIT_MAX) }
+    /// A request of `bytes` that arrives while credits are free.
+    fn with_bytes(bytes: usize) -> AdmissionRequest {
+        AdmissionRequest { bytes, no_credit: false, max_wait: Some(QUEUE_WAIT_MAX) }
     }
 
     #[test]
-    fn room_is_given_back_and_no_more_than_there_is() {
+    fn dropping_a_permit_frees_its_capacity() {
         let admission = Admission::new(1, 1);
-        let (first, _second) = (admission.enter(of(10)).unwrap(), admission.enter(of(10)).unwrap());
-        assert!(matches!(admission.enter(of(10)), Err(Refusal::Overloaded(_))));
+        let (first, _second) =
+            (admission.admit(with_bytes(10)).unwrap(), admission.admit(with_bytes(10)).unwrap());
+        assert!(matches!(admission.admit(with_bytes(10)), Err(Rejection::Overloaded(_))));
         drop(first);
-        assert!(admission.enter(of(0)).is_ok());
+        assert!(admission.admit(with_bytes(0)).is_ok());
     }
 
     #[test]
-    fn bytes_are_counted_beside_requests_and_as_they_come() {
+    fn bytes_are_bounded_apart_from_requests_and_as_they_arrive() {
         let admission = Admission::new(10, 0);
-        let large = admission.enter(of(0)).unwrap();
-        large.hold.at_least(QUEUE_BYTES_MAX - PAGE).unwrap();
-        large.hold.at_least(PAGE).unwrap();
+        let large = admission.admit(with_bytes(0)).unwrap();
+        large.bytes.try_grow_to(QUEUE_BYTES_MAX - PAGE).unwrap();
+        large.bytes.try_grow_to(PAGE).unwrap();
         assert_eq!(admission.bytes(), QUEUE_BYTES_MAX - PAGE);
-        assert!(matches!(admission.enter(of(2 * PAGE)), Err(Refusal::Overloaded(_))));
-        let small = admission.enter(of(1)).unwrap();
-        small.hold.at_least(PAGE).unwrap();
-        assert!(matches!(small.hold.at_least(PAGE + 1), Err(Refusal::Overloaded(_))));
-        assert_eq!(admission.under_way(), 2);
-        large.hold.clear();
-        small.hold.at_least(PAGE + 1).unwrap();
+        assert!(matches!(admission.admit(with_bytes(2 * PAGE)), Err(Rejection::Overloaded(_))));
+        let small = admission.admit(with_bytes(1)).unwrap();
+        small.bytes.try_grow_to(PAGE).unwrap();
+        assert!(matches!(small.bytes.try_grow_to(PAGE + 1), Err(Rejection::Overloaded(_))));
+        assert_eq!(admission.in_flight(), 2);
+        large.bytes.clear();
+        small.bytes.try_grow_to(PAGE + 1).unwrap();
     }
 
     #[test]
-    fn the_queue_is_as_long_as_the_flow_is_fast() {
+    fn queue_length_is_throughput_times_the_longest_wait() {
         let credits = 10;
-        let most_of = |stay: Duration, patience: Duration| {
+        let queue_length = |sojourn: Duration, max_wait: Duration| {
             let admission = Admission::new(credits, QUEUE_MAX);
-            (0..100).for_each(|_| admission.stayed(stay));
-            let entrance = Entrance { bytes: 0, full: true, patience: Some(patience) };
-            let mut inside = Vec::new();
-            while let Ok(ticket) = admission.enter(entrance) {
-                inside.push(ticket);
+            (0..100).for_each(|_| admission.record_sojourn(sojourn));
+            let request = AdmissionRequest { bytes: 0, no_credit: true, max_wait: Some(max_wait) };
+            let mut permits = Vec::new();
+            while let Ok(permit) = admission.admit(request) {
+                permits.push(permit);
             }
-            let unasked = admission.enter(Entrance { patience: None, ..entrance });
-            assert_eq!(unasked.is_ok(), inside.len() < credits + QUEUE_MAX);
-            inside.len() - credits
+            let unbounded = admission.admit(AdmissionRequest { max_wait: None, ..request });
+            assert_eq!(unbounded.is_ok(), permits.len() < credits + QUEUE_MAX);
+            permits.len() - credits
         };
-        // Ten in 50 ms are two hundred in a second.
-        let in_a_second = usize::try_from(200 * QUEUE_WAIT_MAX.as_millis() / 1000).unwrap();
-        assert_eq!(most_of(Duration::from_millis(50), QUEUE_WAIT_MAX), in_a_second + 1);
-        assert_eq!(most_of(Duration::from_millis(1), QUEUE_WAIT_MAX), QUEUE_MAX);
-        assert_eq!(most_of(Duration::from_secs(60), QUEUE_WAIT_MAX), QUEUE_BURST);
-        assert_eq!(most_of(Duration::from_millis(50), QUEUE_WAIT_MAX / 2), in_a_second / 2 + 1);
-        assert_eq!(most_of(Duration::from_secs(60), QUEUE_WAIT_MAX / 2), 1);
+        // Ten requests per 50 ms are 200 per second.
+        let within_wait = usize::try_from(200 * QUEUE_WAIT_MAX.as_millis() / 1000).unwrap();
+        assert_eq!(queue_length(Duration::from_millis(50), QUEUE_WAIT_MAX), within_wait + 1);
+        assert_eq!(queue_length(Duration::from_millis(1), QUEUE_WAIT_MAX), QUEUE_MAX);
+        assert_eq!(queue_length(Duration::from_secs(60), QUEUE_WAIT_MAX), QUEUE_BURST);
+        assert_eq!(queue_length(Duration::from_millis(50), QUEUE_WAIT_MAX / 2), within_wait / 2 + 1);
+        assert_eq!(queue_length(Duration::from_secs(60), QUEUE_WAIT_MAX / 2), 1);
     }
 
     #[test]
-    fn the_mean_stay_follows_the_last_requests() {
+    fn mean_sojourn_time_follows_recent_requests() {
         let admission = Admission::new(1, 0);
-        assert_eq!(admission.wait_behind(5), Duration::ZERO);
-        admission.stayed(Duration::from_millis(8));
-        assert_eq!(admission.wait_behind(5), Duration::from_millis(40));
-        (0..1000).for_each(|_| admission.stayed(Duration::from_millis(2)));
-        let wait = admission.wait_behind(5);
+        assert_eq!(admission.expected_wait(5), Duration::ZERO);
+        admission.record_sojourn(Duration::from_millis(8));
+        assert_eq!(admission.expected_wait(5), Duration::from_millis(40));
+        (0..1000).for_each(|_| admission.record_sojourn(Duration::from_millis(2)));
+        let wait = admission.expected_wait(5);
         assert!(wait.abs_diff(Duration::from_millis(10)) < Duration::from_millis(1), "{wait:?}");
     }
 
     #[test]
-    fn nobody_is_let_in_at_the_end() {
+    fn requests_are_rejected_while_draining() {
         let admission = Admission::new(1, 1);
-        let _inside = admission.enter(of(0)).unwrap();
-        admission.end();
-        assert_eq!(admission.enter(of(0)).unwrap_err(), Refusal::Ending);
-        assert_eq!(admission.under_way(), 1);
+        let _permit = admission.admit(with_bytes(0)).unwrap();
+        admission.start_draining();
+        assert_eq!(admission.admit(with_bytes(0)).unwrap_err(), Rejection::Draining);
+        assert_eq!(admission.in_flight(), 1);
     }
 }

@@ -1,9 +1,7 @@
-//! The end of a connection, so that what was sent last arrives.
+//! Lingering close: closes our side of a connection first, and reads until the client closes its side.
 //!
-//! Closing a socket into which a client is still writing, because it was refused by the head of its request or because
-//! the service ends, makes the system send a reset, and a reset throws away what the client has not read yet: its last
-//! replies. So our side is closed first, and what still comes is read and
-//! dropped until the client closes too.
+//! Closing a socket into which the client is still writing (its request was rejected from the headers, or the gateway
+//! is draining) makes the kernel send a reset, and the client loses the replies that it has not read yet.
 
 use std::io;
 use std::pin::Pin;
@@ -14,50 +12,50 @@ use tokio::sync::oneshot;
 
 use crate::limits::CLOSE_TIMEOUT;
 
-/// What is dropped at a time.
-const DROPPED_BYTES: usize = 16 << 10;
+/// Size of the buffer for discarded bytes.
+const DISCARD_BYTES: usize = 16 << 10;
 
-/// A stream that comes back when whoever serves it has done.
+/// A stream that returns to its [`Owner`] when the server drops it.
 pub(super) struct Lent<S> {
     stream: Option<S>,
-    back: Option<oneshot::Sender<S>>,
+    owner: Option<oneshot::Sender<S>>,
 }
 
-/// Where a lent stream comes back.
+/// Receives the stream back.
 pub(super) struct Owner<S>(oneshot::Receiver<S>);
 
-/// Lends a stream.
+/// Lends a stream to a server that consumes it.
 pub(super) fn lend<S>(stream: S) -> (Lent<S>, Owner<S>) {
-    let (back, owner) = oneshot::channel();
-    (Lent { stream: Some(stream), back: Some(back) }, Owner(owner))
+    let (sender, receiver) = oneshot::channel();
+    (Lent { stream: Some(stream), owner: Some(sender) }, Owner(receiver))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Owner<S> {
-    /// Closes the stream once it is back, and waits for the client to do so, a bounded time.
+    /// Shuts the returned stream down, and discards further data of the client for at most [`CLOSE_TIMEOUT`].
     pub(super) async fn close(self) {
         let closing = async {
             let Ok(mut stream) = self.0.await else { return };
-            let mut dropped = [0; DROPPED_BYTES];
+            let mut discarded = [0; DISCARD_BYTES];
             if stream.shutdown().await.is_ok() {
-                while matches!(stream.read(&mut dropped).await, Ok(1..)) {}
+                while matches!(stream.read(&mut discarded).await, Ok(1..)) {}
             }
         };
-        // A client that goes on sending does not read either.
+        // A client that is still sending then does not read either.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
     }
 }
 
 impl<S> Drop for Lent<S> {
     fn drop(&mut self) {
-        if let (Some(stream), Some(back)) = (self.stream.take(), self.back.take()) {
-            // Without an owner it is closed here.
-            let _ = back.send(stream);
+        if let (Some(stream), Some(owner)) = (self.stream.take(), self.owner.take()) {
+            // Without an owner the stream is dropped, and so closed, here.
+            let _ = owner.send(stream);
         }
     }
 }
 
 impl<S: Unpin> Lent<S> {
-    /// The stream, which is there until this is dropped.
+    /// The stream, present until `self` is dropped.
     fn stream(self: Pin<&mut Self>) -> io::Result<Pin<&mut S>> {
         let stream = self.get_mut().stream.as_mut().map(Pin::new);
         stream.ok_or_else(|| io::ErrorKind::NotConnected.into())

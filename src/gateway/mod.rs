@@ -1,37 +1,44 @@
-//! Stage 6, serve: a running flow for the clients of Jina 3.
+//! Stage 6, serve: a running flow for Jina 3 clients.
 //!
-//! Every port speaks gRPC, HTTP and WebSocket. What happens to a connection reads top to bottom in [`listen`], what
-//! happens to a request in [`Gateway::ask`]: let in or refused at once ([`admission`]), given a deadline, routed by
-//! what it speaks ([`grpc`], [`http`], [`websocket`]), submitted to the flow, answered in the schema it came in
-//! ([`wire`]).
+//! Every port serves gRPC, HTTP and WebSocket. A connection is accepted in [`listen`] and routed in [`router`]. A
+//! request is admitted or rejected ([`admission`]), gets a deadline, is decoded by its protocol ([`grpc`], [`http`],
+//! [`websocket`]), submitted to the flow ([`Gateway`]), and answered in the document schema of the request ([`wire`]).
 //!
-//! Deliberately not here: opening of pickles, whatever they are called; redirects; anything that writes.
+//! The gateway never unpickles, never redirects, and has no route that changes the flow.
 
 mod admission;
-mod arriving;
-mod departing;
-mod exchange;
-mod facts;
+mod call_metadata;
+mod flow_info;
 mod grpc;
 mod http;
-mod info;
+mod ids;
+mod json_response;
 mod linger;
 mod listen;
 mod metrics;
 mod pages;
-mod partial;
-mod refusing;
+mod partial_failure;
+mod rejection_limiter;
+mod request;
+mod request_body;
+mod response_body;
+mod router;
 mod security;
 mod service;
+mod session;
+mod status;
+mod timeout_headers;
 mod tls;
 mod traces;
+mod version_info;
 mod websocket;
 pub(crate) mod wire;
 
 pub use listen::{Server, serve};
 pub use metrics::{METRICS, Metric};
-pub(crate) use pages::LogFields;
-pub use pages::{LogStream, MakeThumbnail};
+pub(crate) use pages::log_stream::LogFields;
+pub use pages::log_stream::LogStream;
+pub use pages::state::MakeThumbnail;
 pub use security::{Token, UnsafeBind, check_bind};
 pub use service::Gateway;
 pub use tls::{Tls, TlsError};

@@ -1,4 +1,6 @@
-//! Who may connect.
+//! The gateway's token, and the check that no unprotected address is reachable from outside.
+//!
+//! Requests are authenticated in [`router`](super::router); TLS is in [`tls`](super::tls).
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,33 +8,33 @@ use std::net::SocketAddr;
 use axum::http::{HeaderMap, header};
 use subtle::ConstantTimeEq as _;
 
-/// A secret that clients show. It is never printed.
+/// A secret that clients send with every request. It is never printed.
 #[derive(Clone)]
 pub struct Token(String);
 
 impl Token {
-    /// The token in `text`; blanks around it do not count. `None` when nothing is left.
+    /// Reads a token; surrounding whitespace is ignored. `None` if `text` is blank.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
-    /// The header by which a client shows it.
+    /// Value of the `authorization` header of a client.
     pub(crate) fn header(&self) -> String {
         format!("Bearer {}", self.0)
     }
 
-    /// Whether the head of a request shows it: as `Authorization: Bearer TOKEN`, or bare as `clip_client` sends it.
-    /// Takes as long for a token that is almost right as for one that is all wrong.
-    pub(super) fn is_shown(&self, headers: &HeaderMap) -> bool {
-        let shown =
+    /// True if the headers of a request contain the token: as `Authorization: Bearer TOKEN`, or bare, as `clip_client`
+    /// sends it. Compares in constant time.
+    pub(super) fn is_sent(&self, headers: &HeaderMap) -> bool {
+        let sent =
             headers.get(header::AUTHORIZATION).map(axum::http::HeaderValue::as_bytes).unwrap_or_default();
-        let shown = match shown.split_at_checked(BEARER.len()) {
+        let sent = match sent.split_at_checked(BEARER.len()) {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case(BEARER) => token,
-            _ => shown,
+            _ => sent,
         };
-        shown.ct_eq(self.0.as_bytes()).into()
+        sent.ct_eq(self.0.as_bytes()).into()
     }
 }
 
@@ -44,18 +46,18 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Why an address will not be listened at.
+/// An address that would expose the flow without protection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "anyone who reaches {0} could use the flow; give a token (`--token-file FILE` or FLOWRUN_TOKEN), listen at \
-     127.0.0.1, or type `--insecure` if that is meant"
+    "anyone who can reach {0} could use the flow; set a token (`--token-file FILE` or FLOWRUN_TOKEN), listen at \
+     127.0.0.1, or pass `--insecure` to allow it"
 )]
 pub struct UnsafeBind(pub SocketAddr);
 
-/// Checks that only those who may can reach the flow: the machine itself, or those who show the token.
+/// Checks that an address is a loopback address, protected by a token, or explicitly allowed.
 ///
 /// # Errors
-/// [`UnsafeBind`] when anyone could.
+/// [`UnsafeBind`] otherwise.
 pub fn check_bind(address: SocketAddr, token: Option<&Token>, insecure: bool) -> Result<(), UnsafeBind> {
     match address.ip().is_loopback() || token.is_some() || insecure {
         true => Ok(()),
@@ -67,27 +69,32 @@ pub fn check_bind(address: SocketAddr, token: Option<&Token>, insecure: bool) ->
 mod tests {
     use super::*;
 
-    fn shown(value: &str) -> bool {
+    fn accepts(value: &str) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-        Token::new(" secret\n").unwrap().is_shown(&headers)
+        Token::new(" secret\n").unwrap().is_sent(&headers)
     }
 
     #[test]
-    fn a_token_is_shown_with_or_without_a_scheme() {
-        assert!(shown("Bearer secret") && shown("bearer secret") && shown("secret"));
-        assert!(!shown("Bearer secre") && !shown("Bearer secrets") && !shown("") && !shown("Basic secret"));
-        assert!(!Token::new("secret").unwrap().is_shown(&HeaderMap::new()));
+    fn a_token_is_accepted_with_and_without_the_bearer_scheme() {
+        assert!(accepts("Bearer secret") && accepts("bearer secret") && accepts("secret"));
+        assert!(
+            !accepts("Bearer secre")
+                && !accepts("Bearer secrets")
+                && !accepts("")
+                && !accepts("Basic secret")
+        );
+        assert!(!Token::new("secret").unwrap().is_sent(&HeaderMap::new()));
         assert!(Token::new(" \n").is_none());
     }
 
     #[test]
-    fn strangers_are_kept_out_unless_told_otherwise() {
-        let (here, anywhere) = ("127.0.0.1:1".parse().unwrap(), "0.0.0.0:1".parse().unwrap());
+    fn a_public_address_needs_a_token_or_an_explicit_permission() {
+        let (loopback, public) = ("127.0.0.1:1".parse().unwrap(), "0.0.0.0:1".parse().unwrap());
         let token = Token::new("secret");
-        assert_eq!(check_bind(here, None, false), Ok(()));
-        assert_eq!(check_bind(anywhere, None, false), Err(UnsafeBind(anywhere)));
-        assert_eq!(check_bind(anywhere, token.as_ref(), false), Ok(()));
-        assert_eq!(check_bind(anywhere, None, true), Ok(()));
+        assert_eq!(check_bind(loopback, None, false), Ok(()));
+        assert_eq!(check_bind(public, None, false), Err(UnsafeBind(public)));
+        assert_eq!(check_bind(public, token.as_ref(), false), Ok(()));
+        assert_eq!(check_bind(public, None, true), Ok(()));
     }
 }

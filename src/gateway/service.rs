@@ -1,24 +1,28 @@
-//! One question, one answer.
+//! The gateway of a running flow: admits a request, submits it to the flow, and returns its response.
+//!
+//! Protocols are served in [`grpc`](super::grpc), [`http`](super::http) and [`websocket`](super::websocket), all of
+//! which call [`Gateway::admit`] and [`Gateway::submit`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use flowrun_sdk::{Documents, ErrorKind};
-
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::admission::{Admission, Entrance, Ticket};
-use super::exchange::{Answer, Failed, Question, Refusal};
-use super::facts::Facts;
-use super::metrics::Metrics;
-use super::pages::Pages;
-use super::partial;
-use super::refusing::Refusals;
+use super::admission::{Admission, AdmissionRequest, Permit};
+use super::flow_info::FlowInfo;
+use super::ids::{new_id, with_ids};
+use super::metrics::counters::GatewayCounters;
+use super::pages::log_stream::LogStream;
+use super::pages::state::{MakeThumbnail, PageState};
+use super::partial_failure;
+use super::rejection_limiter::RejectionLimiter;
+use super::request::{GatewayRequest, GatewayResponse, Rejection, RequestFailure};
 use super::security::Token;
+use super::status::Status;
 use super::tls::Tls;
-use super::traces::{Told, TraceExporter};
-use super::wire::Status;
+use super::traces::{FinishedRequest, TraceExporter};
 use crate::limits::{QUEUE_MAX, QUEUE_WAIT_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::runtime::{
     self, ExecutorMetric, Flow, LogContext, Outcome, Request, RequestError, RequestLabel, RequestTrace,
@@ -27,227 +31,255 @@ use crate::runtime::{
 use crate::spec::{GatewaySpec, WhenFull};
 use crate::topology::{Topology, format_bytes};
 
-/// The endpoint of a request that only wants to know whether everything answers. No executor names it.
+/// Endpoint of a dry run, which checks that every executor answers. No executor handles it.
 pub(super) const DRY_RUN: &str = "_jina_dry_run_";
 
 /// The gateway of a running flow.
 pub struct Gateway {
     pub(super) flow: Arc<Flow>,
-    pub(super) facts: Facts,
+    pub(super) info: FlowInfo,
     pub(super) admission: Admission,
-    pub(super) refusals: Refusals,
-    pub(super) metrics: Metrics,
+    pub(super) rejections: RejectionLimiter,
+    pub(super) counters: GatewayCounters,
+    /// Token that requests must contain, if set.
     pub(super) token: Option<Token>,
-    /// How connections are kept from being read on their way; in the clear when absent.
+    /// TLS certificate; connections are unencrypted without one.
     pub(super) tls: Option<Arc<Tls>>,
-    /// Where what became of requests is told.
+    /// Exporter of traces, if a collector is configured.
     pub(super) traces: Option<TraceExporter>,
-    pub(super) pages: Pages,
-    /// How the HTTP side presents the flow.
-    pub(super) look: GatewaySpec,
-    /// Requests of one stream that are inside at once, when the client does not say.
+    pub(super) pages: PageState,
+    /// Gateway section of the flow: routes, title, CORS, compression.
+    pub(super) config: GatewaySpec,
+    /// Maximum of requests in flight per stream, for clients that set none.
     pub(super) prefetch: usize,
-    /// Bytes that the documents of a request may hold.
+    /// Maximum of bytes that the documents of a request may hold.
     request_bytes_max: usize,
-    /// Held by every conversation; taken away at the end, so that its other side tells when the last is over.
-    pub(super) conversations: Mutex<Option<mpsc::Sender<()>>>,
+    /// Sender that every connection and session clones, so that the server notices when the last one ends. Taken when
+    /// draining starts.
+    pub(super) connections: Mutex<Option<mpsc::Sender<()>>>,
 }
 
 impl Gateway {
-    /// The gateway of `flow`, which runs `topology`. With a token, nobody else gets in.
+    /// Creates the gateway of `flow`, which runs `topology`. With a token, requests without it are rejected.
     #[must_use]
     pub fn new(flow: Arc<Flow>, topology: &Topology, token: Option<Token>) -> Self {
-        let waiting = if topology.when_full == WhenFull::Refuse { 0 } else { QUEUE_MAX };
+        let queued = if topology.when_full == WhenFull::Refuse { 0 } else { QUEUE_MAX };
         Self {
-            facts: Facts::new(topology, &flow),
+            info: FlowInfo::new(topology, &flow),
             flow,
-            admission: Admission::new(topology.credits, waiting),
-            refusals: Refusals::new(),
-            metrics: Metrics::default(),
+            admission: Admission::new(topology.credits, queued),
+            rejections: RejectionLimiter::new(),
+            counters: GatewayCounters::default(),
             token,
             tls: None,
             traces: None,
-            pages: Pages::default(),
-            look: topology.gateway.clone(),
+            pages: PageState::default(),
+            config: topology.gateway.clone(),
             prefetch: topology.credits,
             request_bytes_max: topology.memory.request_bytes_max,
-            conversations: Mutex::new(None),
+            connections: Mutex::new(None),
         }
     }
 
-    /// The same, speaking TLS alone.
+    /// Serves TLS only.
     #[must_use]
     pub fn with_tls(self, tls: Tls) -> Self {
         Self { tls: Some(Arc::new(tls)), ..self }
     }
 
-    /// The same, telling what became of requests.
+    /// Exports a trace of every request.
     #[must_use]
     pub fn with_traces(self, traces: TraceExporter) -> Self {
         Self { traces: Some(traces), ..self }
     }
 
-    /// Lets a request of so many bytes in, or says why not: it may wait so long for its turn, or as long as it takes.
-    pub(super) fn enter(&self, bytes: usize, patience: Option<Duration>) -> Result<Ticket, Refusal> {
-        let entrance = Entrance { bytes, full: self.flow.is_full(), patience };
-        self.admission.enter(entrance).inspect_err(|_| self.metrics.refused())
+    /// Shows thumbnails and the log on the web pages.
+    #[must_use]
+    pub fn with_pages(mut self, make_thumbnail: MakeThumbnail, log: LogStream) -> Self {
+        self.pages.make_thumbnail = Some(make_thumbnail);
+        self.pages.log = Some(log);
+        self
     }
 
-    /// The same for a request of a conversation. While `others` of it are under way, it is held back instead of
-    /// refused, and there is no ticket yet: there may be room when they are answered.
-    pub(super) fn enter_in_turn(&self, bytes: usize, others: bool) -> Result<Option<Ticket>, Refusal> {
-        let entrance =
-            Entrance { bytes, full: self.flow.is_full(), patience: others.then_some(QUEUE_WAIT_MAX) };
-        match self.admission.enter(entrance) {
-            Ok(ticket) => Ok(Some(ticket)),
-            Err(Refusal::Overloaded(_)) if others => Ok(None),
-            Err(refusal) => {
-                self.metrics.refused();
-                Err(refusal)
+    /// Admits a request of `bytes` that may wait up to `max_wait` for a credit (`None`: without bound), or rejects it.
+    ///
+    /// # Errors
+    /// The rejection.
+    pub(super) fn admit(&self, bytes: usize, max_wait: Option<Duration>) -> Result<Permit, Rejection> {
+        let request = AdmissionRequest { bytes, no_credit: self.flow.is_full(), max_wait };
+        self.admission.admit(request).inspect_err(|_| self.counters.rejected())
+    }
+
+    /// Admits a request of a stream. While other requests of the stream are in flight, the stream is held back instead
+    /// of the request rejected: `None` means to retry when one of them is answered.
+    ///
+    /// # Errors
+    /// The rejection.
+    pub(super) fn admit_from_stream(
+        &self,
+        bytes: usize,
+        others_in_flight: bool,
+    ) -> Result<Option<Permit>, Rejection> {
+        let max_wait = others_in_flight.then_some(QUEUE_WAIT_MAX);
+        let request = AdmissionRequest { bytes, no_credit: self.flow.is_full(), max_wait };
+        match self.admission.admit(request) {
+            Ok(permit) => Ok(Some(permit)),
+            Err(Rejection::Overloaded(_)) if others_in_flight => Ok(None),
+            Err(rejection) => {
+                self.counters.rejected();
+                Err(rejection)
             }
         }
     }
 
-    /// Asks the flow. Whoever asks holds a ticket.
+    /// Submits an admitted request to the flow and waits for its response.
     ///
     /// # Errors
-    /// When nothing of the question has happened.
-    pub(super) async fn ask(&self, ticket: &Ticket, mut question: Question) -> Result<Answer, Refusal> {
+    /// The rejection of a request that had no effect.
+    pub(super) async fn submit(
+        &self,
+        permit: &Permit,
+        mut request: GatewayRequest,
+    ) -> Result<GatewayResponse, Rejection> {
         let start = SystemTime::now();
-        if question.id.is_empty() {
-            question.id = new_id();
+        if request.id.is_empty() {
+            request.id = new_id();
         }
-        // Nobody else pays for what only they look at.
+        // Calls are recorded only if they are traced or logged.
         if self.traces.is_none() && !tracing::enabled!(tracing::Level::DEBUG) {
-            return self.answer(ticket, question, start, &Arc::new(RequestTrace::default())).await;
+            return self.run(permit, request, start, &Arc::new(RequestTrace::default())).await;
         }
-        let request = RequestLabel::new(&question.id, &question.endpoint);
-        let (documents, parent) = (question.documents.len(), question.parent.clone());
+        let named = RequestLabel::new(&request.id, &request.endpoint);
+        let (documents, parent) = (request.documents.len(), request.parent.clone());
         let trace = Arc::new(RequestTrace::with_calls());
-        let answer = self.answer(ticket, question, start, &trace).await;
-        let (word, error) = match &answer {
-            Ok(Answer { result: Ok(_), .. }) => ("answered", None),
-            Ok(Answer { result: Err(failed), .. }) => ("failed", Some(failed.status.description.clone())),
-            Err(refusal) => ("refused", Some(refusal.to_string())),
+        let response = self.run(permit, request, start, &trace).await;
+        let (event, error) = match &response {
+            Ok(GatewayResponse { result: Ok(_), .. }) => ("answered", None),
+            Ok(GatewayResponse { result: Err(failure), .. }) => {
+                ("failed", Some(failure.status.description.clone()))
+            }
+            Err(rejection) => ("rejected", Some(rejection.to_string())),
         };
         if let Some(traces) = &self.traces {
-            let told = Told {
-                id: &request.id,
-                endpoint: &request.endpoint,
+            traces.export(&FinishedRequest {
+                id: &named.id,
+                endpoint: &named.endpoint,
                 documents,
                 start,
                 error: error.as_deref(),
                 parent: parent.as_ref(),
                 calls: &trace.calls(),
-            };
-            traces.tell(&told);
+            });
         }
         let took = start.elapsed().unwrap_or_default();
-        runtime::with_log_context(LogContext { request, worker: None }, || {
-            tracing::debug!(?took, error, "{word}")
+        runtime::with_log_context(LogContext { request: named, worker: None }, || {
+            tracing::debug!(?took, error, "{event}")
         });
-        answer
+        response
     }
 
-    async fn answer(
+    async fn run(
         &self,
-        _ticket: &Ticket,
-        question: Question,
+        _permit: &Permit,
+        request: GatewayRequest,
         start: SystemTime,
         trace: &Arc<RequestTrace>,
-    ) -> Result<Answer, Refusal> {
-        self.bounded(&question.documents)?;
-        let request = request(question, trace)?;
-        let sent = !request.documents.is_empty();
+    ) -> Result<GatewayResponse, Rejection> {
+        self.check_size(&request.documents)?;
+        let request = flow_request(request, trace)?;
+        let has_documents = !request.documents.is_empty();
         let outcome = match self.flow.submit(request).await {
             Ok(pending) => {
                 let entered = Instant::now();
                 let outcome = pending.outcome().await;
-                self.admission.stayed(entered.elapsed());
+                self.admission.record_sojourn(entered.elapsed());
                 outcome
             }
-            Err(error) => return Err(self.refusal(&error)),
+            Err(error) => return Err(self.rejection(&error)),
         };
         let (result, pod) = match outcome {
             Outcome::Failed(error) => {
                 let pod = error.pod.clone();
-                (Err(self.failed(&error)), pod)
+                (Err(self.failure(&error)), pod)
             }
-            Outcome::Reply(response) => match partial::of_all(&response).filter(|_| sent) {
-                Some(failure) => {
-                    let class = self.facts.class_of(&failure.pod);
-                    let (kind, status) = partial::status(failure, response.failures.len(), class);
-                    (Err(Failed { kind, status }), Some(Arc::clone(&failure.pod)))
+            Outcome::Reply(response) => {
+                match partial_failure::total_failure(&response).filter(|_| has_documents) {
+                    Some(failure) => {
+                        let class = self.info.class_of(&failure.pod);
+                        let count = response.failures.len();
+                        let (kind, status) = partial_failure::total_failure_status(failure, count, class);
+                        (Err(RequestFailure { kind, status }), Some(Arc::clone(&failure.pod)))
+                    }
+                    None => (Ok(response), None),
                 }
-                None => (Ok(response), None),
-            },
+            }
         };
-        self.metrics.answered(result.is_err(), start.elapsed().unwrap_or_default());
-        let gateway = Facts::gateway(start, result.is_err() && pod.is_none());
-        Ok(Answer { result, routes: self.facts.routes(gateway, &trace.visits(), pod.as_deref()) })
+        self.counters.answered(result.is_err(), start.elapsed().unwrap_or_default());
+        let gateway = FlowInfo::gateway_route(start, result.is_err() && pod.is_none());
+        let routes = self.info.routes(gateway, &trace.visits(), pod.as_deref());
+        Ok(GatewayResponse { result, routes })
     }
 
-    /// Sends a request without documents through the flow; why it did not come back, if it did not.
+    /// Sends a request without documents through the flow. Returns the error if it fails.
     pub(super) async fn dry_run(&self) -> Option<Status> {
-        let question = Question { endpoint: DRY_RUN.to_owned(), ..Question::default() };
-        let refused = |refusal: Refusal| Status::new(refusal.kind(), &refusal.to_string(), None, "");
-        let ticket = match self.enter(0, None) {
-            Ok(ticket) => ticket,
-            Err(refusal) => return Some(refused(refusal)),
+        let request = GatewayRequest { endpoint: DRY_RUN.to_owned(), ..GatewayRequest::default() };
+        let permit = match self.admit(0, None) {
+            Ok(permit) => permit,
+            Err(rejection) => return Some(rejection.status()),
         };
-        match self.ask(&ticket, question).await {
-            Ok(answer) => answer.result.err().map(|failed| failed.status),
-            Err(refusal) => Some(refused(refusal)),
+        match self.submit(&permit, request).await {
+            Ok(response) => response.result.err().map(|failure| failure.status),
+            Err(rejection) => Some(rejection.status()),
         }
     }
 
-    /// What executors tell of themselves, asked for where it may block; nothing when the process is about to end.
+    /// Reads the executors' own metrics on a blocking thread; empty when the process is shutting down.
     pub(super) async fn readings(&self) -> Vec<ExecutorMetric> {
         let flow = Arc::clone(&self.flow);
         tokio::task::spawn_blocking(move || flow.executor_metrics()).await.unwrap_or_default()
     }
 
-    /// Whether the documents of a request are no more, and hold no more, than they may.
-    fn bounded(&self, documents: &Documents) -> Result<(), Refusal> {
+    /// Rejects a request with too many documents, or documents that hold too many bytes.
+    fn check_size(&self, documents: &Documents) -> Result<(), Rejection> {
         let count = documents.len();
         if count > REQUEST_DOCUMENTS_MAX {
             let message = format!(
                 "the request has {count} documents, more than the {REQUEST_DOCUMENTS_MAX} allowed; send several"
             );
-            return Err(Refusal::TooLarge(message));
+            return Err(Rejection::TooLarge(message));
         }
-        let (held, most) = (documents.memory_bytes(), self.request_bytes_max);
-        if held > most {
-            let (held, most) = (format_bytes(held), format_bytes(most));
+        let (held, max) = (documents.memory_bytes(), self.request_bytes_max);
+        if held > max {
+            let (held, max) = (format_bytes(held), format_bytes(max));
             let message =
-                format!("its documents hold {held}, more than the {most} allowed; send fewer at a time");
-            return Err(Refusal::TooLarge(message));
+                format!("its documents hold {held}, more than the {max} allowed; send fewer at a time");
+            return Err(Rejection::TooLarge(message));
         }
         Ok(())
     }
 
-    fn failed(&self, error: &RequestError) -> Failed {
-        let class = error.pod.as_deref().map_or("", |pod| self.facts.class_of(pod));
-        let kind = error.error.kind();
-        Failed { kind, status: Status::of(&error.error, error.pod.as_deref(), class) }
+    fn failure(&self, error: &RequestError) -> RequestFailure {
+        let class = error.pod.as_deref().map_or("", |pod| self.info.class_of(pod));
+        let status = Status::from_error(&error.error, error.pod.as_deref(), class);
+        RequestFailure { kind: error.error.kind(), status }
     }
 
-    fn refusal(&self, error: &RequestError) -> Refusal {
-        self.metrics.refused();
+    fn rejection(&self, error: &RequestError) -> Rejection {
+        self.counters.rejected();
         match error.error.kind() {
-            ErrorKind::Expired => Refusal::Expired,
-            _ if self.admission.is_ending() => Refusal::Ending,
-            _ => Refusal::Overloaded(error.error.message().to_owned()),
+            ErrorKind::Expired => Rejection::DeadlineExceeded,
+            _ if self.admission.is_draining() => Rejection::Draining,
+            _ => Rejection::Overloaded(error.error.message().to_owned()),
         }
     }
 }
 
-/// The request that a question stands for.
-fn request(question: Question, trace: &Arc<RequestTrace>) -> Result<Request, Refusal> {
-    let Question { id, endpoint, target, parameters, documents, deadline, .. } = question;
+/// Converts a gateway request to one of the flow.
+fn flow_request(request: GatewayRequest, trace: &Arc<RequestTrace>) -> Result<Request, Rejection> {
+    let GatewayRequest { id, endpoint, target, parameters, documents, deadline, .. } = request;
     let target = match target.as_str() {
         "" => None,
-        pattern => Some(TargetPattern::new(pattern).map_err(Refusal::Invalid)?),
+        pattern => Some(TargetPattern::new(pattern).map_err(Rejection::Invalid)?),
     };
     Ok(Request {
         id,
@@ -258,19 +290,4 @@ fn request(question: Question, trace: &Arc<RequestTrace>) -> Result<Request, Ref
         target,
         trace: Some(Arc::clone(trace)),
     })
-}
-
-/// The documents, each with an id: replies and stores know them by it.
-pub(super) fn with_ids(mut documents: Documents) -> Documents {
-    if !documents.all_have_ids() {
-        for document in documents.make_mut().iter_mut().filter(|document| document.id.is_empty()) {
-            document.id = new_id();
-        }
-    }
-    documents
-}
-
-/// An id in the form of Jina's: 32 hexadecimal digits that nobody else has drawn.
-pub(super) fn new_id() -> String {
-    format!("{:032x}", rand::random::<u128>())
 }

@@ -1,7 +1,6 @@
-//! TLS: the certificate that the gateway shows, from its two files, and again when they change.
+//! TLS: loads the gateway's certificate and key, and reloads them when the files change.
 //!
-//! Deliberately not here: certificates of clients, who show a token instead, and what takes a certificate out of a
-//! network.
+//! Client certificates are not supported (clients send a token), nor is ACME.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -21,16 +20,16 @@ use tokio_rustls::server::TlsStream;
 use crate::limits::{TLS_FILE_BYTES_MAX, TLS_HANDSHAKE_TIMEOUT, TLS_RELOAD_INTERVAL};
 use crate::spec::TlsFiles;
 
-/// What clients may agree on beneath TLS, the better first.
+/// Application protocols offered by ALPN, the preferred one first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// Speaks TLS with clients.
+/// Terminates TLS.
 #[derive(Debug)]
 pub struct Tls {
     files: TlsFiles,
-    /// How long a client may take to agree.
+    /// Maximum duration of a handshake.
     handshake: Duration,
-    /// How long the files are not looked at again.
+    /// Minimum interval between checks of the files.
     interval: Duration,
     state: Mutex<State>,
 }
@@ -38,95 +37,95 @@ pub struct Tls {
 #[derive(Debug)]
 struct State {
     config: Arc<ServerConfig>,
-    /// What the files were when they were last read, whether that went well or not.
+    /// State of the files when they were last read, with or without success.
     stamp: Stamp,
-    looked: Instant,
+    checked: Instant,
 }
 
-/// Why a certificate cannot be shown.
+/// Error that makes a certificate unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] GuardError),
-    /// There is nothing in it to show.
+    /// The certificate file contains no certificate.
     #[error(
-        "{} holds no certificate: write it in PEM form (`-----BEGIN CERTIFICATE-----`), those that vouch for it behind it",
+        "{} contains no certificate: it must be in PEM form (`-----BEGIN CERTIFICATE-----`), followed by the intermediate certificates",
         .0.display()
     )]
     NoCertificate(PathBuf),
-    /// There is nothing in it to sign with.
+    /// The key file contains no usable key.
     #[error(
-        "{} holds no private key that can be used: write it in PEM form (`-----BEGIN PRIVATE KEY-----`) without a \
-         password; `openssl pkey -in FILE` takes a password off",
+        "{} contains no usable private key: it must be in PEM form (`-----BEGIN PRIVATE KEY-----`), without a password; \
+         `openssl pkey -in FILE` removes a password",
         .0.display()
     )]
     NoKey(PathBuf),
-    /// What looks like PEM is not.
-    #[error("{} is damaged: {cause}", path.display())]
+    /// A file is not valid PEM.
+    #[error("{} is not valid PEM: {cause}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Error of the PEM decoder.
         cause: PemError,
     },
-    /// The files do not belong together.
-    #[error("the key in {} is not that of the certificate in {}", .0.key.display(), .0.certificate.display())]
+    /// The key is not that of the certificate.
+    #[error("the private key in {} does not match the certificate in {}", .0.key.display(), .0.certificate.display())]
     Mismatch(TlsFiles),
-    /// The certificate or the key is of a kind that is not understood.
+    /// The certificate or the key is not supported by the TLS library.
     #[error("{} and {} cannot be used for TLS: {cause}", files.certificate.display(), files.key.display())]
     Unusable {
         /// The files.
         files: TlsFiles,
-        /// What is wrong with them.
+        /// Error of the TLS library.
         cause: Error,
     },
 }
 
 impl Tls {
-    /// Reads the certificate and its key.
+    /// Reads a certificate and its private key.
     ///
     /// # Errors
-    /// When a file is missing, holds something else, or the two do not belong together.
+    /// When a file is missing or invalid, or the two do not match.
     pub fn read(files: TlsFiles) -> Result<Self, TlsError> {
-        // Before the files are read: a change in between is then seen at the next look.
+        // Taken before the files are read, so that a change in between is noticed at the next check.
         let stamp = Stamp::of(&files);
         let config = Arc::new(config(&files)?);
-        let state = Mutex::new(State { config, stamp, looked: Instant::now() });
+        let state = Mutex::new(State { config, stamp, checked: Instant::now() });
         Ok(Self { files, handshake: TLS_HANDSHAKE_TIMEOUT, interval: TLS_RELOAD_INTERVAL, state })
     }
 
-    /// The same with other times: how long a client may take to agree, and how long changed files may go unnoticed.
+    /// Sets the maximum duration of a handshake, and the minimum interval between checks of the files.
     #[must_use]
     pub fn with_times(self, handshake: Duration, interval: Duration) -> Self {
         Self { handshake, interval, ..self }
     }
 
-    /// Agrees with a client on how to speak.
+    /// Performs the handshake with a client.
     pub(super) async fn accept(self: &Arc<Self>, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
         let acceptor = TlsAcceptor::from(self.current().await);
         match tokio::time::timeout(self.handshake, acceptor.accept(stream)).await {
-            Ok(accepted) => accepted.map_err(|error| format!("no agreement on TLS: {error}")),
-            Err(_) => Err("the client took too long to agree on TLS".to_owned()),
+            Ok(accepted) => accepted.map_err(|error| format!("the TLS handshake failed: {error}")),
+            Err(_) => Err("the client did not finish the TLS handshake in time".to_owned()),
         }
     }
 
-    /// What to show now. Who comes when it is time to look at the files waits for that; the others do not.
+    /// The current configuration. At most one caller per interval waits for a check of the files.
     async fn current(self: &Arc<Self>) -> Arc<ServerConfig> {
         {
             let mut state = self.state.lock();
-            if state.looked.elapsed() < self.interval {
+            if state.checked.elapsed() < self.interval {
                 return Arc::clone(&state.config);
             }
-            state.looked = Instant::now();
+            state.checked = Instant::now();
         }
         let tls = Arc::clone(self);
-        // Files may lie on a disk that takes its time.
+        // Reading the files may block.
         let _ = tokio::task::spawn_blocking(move || tls.reload()).await;
         Arc::clone(&self.state.lock().config)
     }
 
-    /// Reads the files again if they have changed. What cannot be used leaves everything as it was, and is said once.
+    /// Reloads the files if they have changed. Unusable files are logged once, and the previous certificate stays in use.
     fn reload(&self) {
         let stamp = Stamp::of(&self.files);
         if self.state.lock().stamp == stamp {
@@ -138,26 +137,26 @@ impl Tls {
         match read {
             Ok(config) => {
                 state.config = Arc::new(config);
-                tracing::info!("{} has changed and is shown from now on", self.files.certificate.display());
+                tracing::info!("reloaded the certificate {}", self.files.certificate.display());
             }
-            Err(error) => tracing::warn!("the certificate stays the one before: {error}"),
+            Err(error) => tracing::warn!("keeping the previous certificate: {error}"),
         }
     }
 }
 
-/// What tells a changed pair of files from the one that was read.
+/// Identity of a pair of files: inode, size and modification time of each, `None` for a missing file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp([Option<(u64, u64, i64, i64)>; 2]);
 
 impl Stamp {
     fn of(files: &TlsFiles) -> Self {
-        // The inode, because files are replaced by renaming, and in containers by changing a link.
-        let of = |found: Metadata| (found.ino(), found.len(), found.mtime(), found.mtime_nsec());
-        Self([&files.certificate, &files.key].map(|path| std::fs::metadata(path).ok().map(of)))
+        // The inode changes when a file is replaced by a rename, or in containers by a changed link.
+        let stamp = |found: Metadata| (found.ino(), found.len(), found.mtime(), found.mtime_nsec());
+        Self([&files.certificate, &files.key].map(|path| std::fs::metadata(path).ok().map(stamp)))
     }
 }
 
-/// How to speak TLS with the certificate in these files.
+/// TLS configuration with the certificate in these files.
 fn config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     let certificates = certificates(&files.certificate)?;
     let key = key(&files.key)?;
@@ -175,7 +174,7 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     Ok(config)
 }
 
-/// The certificate in a file, and those behind it that vouch for it.
+/// The certificate in a file, followed by its intermediate certificates.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bytes = guard::read_file(path, TLS_FILE_BYTES_MAX)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
@@ -201,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes two files; the error of reading them.
+    /// Writes two files, and returns the error of reading them.
     fn error(certificate: &str, key: &str) -> String {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
@@ -212,22 +211,22 @@ mod tests {
     }
 
     #[test]
-    fn files_that_cannot_be_used_are_named_with_what_is_wrong() {
+    fn errors_name_the_unusable_file_and_the_cause() {
         let made = || generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let (one, other) = (made(), made());
         let (certificate, key) = (one.cert.pem(), one.signing_key.serialize_pem());
         let mismatch = error(&certificate, &other.signing_key.serialize_pem());
-        assert!(mismatch.contains("tls.key is not that of the certificate in"), "{mismatch}");
+        assert!(mismatch.contains("tls.key does not match the certificate in"), "{mismatch}");
         let swapped = error(&key, &certificate);
-        assert!(swapped.contains("tls.crt holds no certificate"), "{swapped}");
+        assert!(swapped.contains("tls.crt contains no certificate"), "{swapped}");
         let keyless = error(&certificate, &certificate);
-        assert!(keyless.contains("tls.key holds no private key"), "{keyless}");
+        assert!(keyless.contains("tls.key contains no usable private key"), "{keyless}");
         let locked = error(&certificate, &key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"));
-        assert!(locked.contains("takes a password off"), "{locked}");
+        assert!(locked.contains("removes a password"), "{locked}");
         let damaged = error(&certificate.replace("\n-----END", "!\n-----END"), &key);
-        assert!(damaged.contains("tls.crt is damaged"), "{damaged}");
-        let lie = error("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &key);
-        assert!(lie.contains("cannot be used for TLS"), "{lie}");
+        assert!(damaged.contains("tls.crt is not valid PEM"), "{damaged}");
+        let fake = error("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &key);
+        assert!(fake.contains("cannot be used for TLS"), "{fake}");
         let files = TlsFiles { certificate: "missing.crt".into(), key: "missing.key".into() };
         assert!(Tls::read(files).unwrap_err().to_string().contains("cannot read missing.crt"));
     }

@@ -1,7 +1,7 @@
 //! Reads documents from files and JSON lines.
 //!
 //! Reading is lazy: a document is read when the iterator is advanced. An unreadable file or line becomes an error of its
-//! own and does not affect the others.
+//! own; the remaining ones are read anyway.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
@@ -25,7 +25,7 @@ pub(super) struct ReadError {
     pub(super) reason: String,
 }
 
-/// Iterates over the documents of these sources, in the order of the sources.
+/// Iterates over the documents of all inputs, in the order of the inputs.
 ///
 /// With `embed_content`, a file's document contains the bytes of the file.
 pub(super) fn documents(inputs: Vec<Input>, embed_content: bool) -> impl Iterator<Item = ReadResult> {
@@ -44,7 +44,7 @@ pub(super) fn documents(inputs: Vec<Input>, embed_content: bool) -> impl Iterato
     })
 }
 
-/// Reads the first `max` documents of these sources, with the content of files.
+/// Reads the first `max` documents of the inputs, with the content of files.
 ///
 /// # Errors
 /// `LABEL: REASON` of the first document that cannot be read.

@@ -24,7 +24,7 @@ impl Input {
         }
     }
 
-    /// Whether this source is the file at `path`, also under another name of the same file.
+    /// Returns whether this source is the file at `path`, also under another name of the same file.
     pub fn is_at(&self, path: &Path) -> bool {
         let canonical = |path: &Path| path.canonicalize().ok();
         !matches!(self, Self::Stdin)
@@ -66,7 +66,7 @@ pub enum InputError {
 /// directories JSON-lines files are skipped, because there they contain metadata of the other files.
 ///
 /// # Errors
-/// [`InputError`], among others if nothing matches.
+/// [`InputError`], also if nothing matches.
 pub fn locate(pattern: &Path) -> Result<Vec<Input>, InputError> {
     if pattern == Path::new("-") {
         return Ok(vec![Input::Stdin]);
@@ -84,7 +84,7 @@ pub fn locate(pattern: &Path) -> Result<Vec<Input>, InputError> {
     if inputs.is_empty() { Err(InputError::NoMatch(text.into_owned())) } else { Ok(inputs) }
 }
 
-/// Returns the sources of several patterns, in the order of the patterns.
+/// Returns the sources for a list of patterns, in the order of the list.
 ///
 /// # Errors
 /// The error of the first pattern that has one.

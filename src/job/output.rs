@@ -18,7 +18,7 @@ impl Output {
     /// is taken, the first results are also printed there as a table at the end.
     ///
     /// # Errors
-    /// When the file cannot be created.
+    /// Fails if the file cannot be created.
     pub fn new(path: Option<&Path>) -> io::Result<Self> {
         let is_stdout = path == Some(Path::new("-"));
         let lines: Option<Box<dyn Write + Send>> = match path {

@@ -40,8 +40,8 @@ impl ResultTable {
         }
     }
 
-    /// Merges the results of executors that belong to no document, by worker. Integers of several requests are added up;
-    /// of other values the last one stays.
+    /// Merges results that belong to no document, by worker. Integers are added up; any other value replaces the
+    /// previous one.
     pub(super) fn add_results(&mut self, results: &Map<String, Value>) {
         for (worker, added) in results {
             let merged = self.results.entry(worker).or_insert_with(|| Value::Object(Map::new()));

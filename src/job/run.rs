@@ -69,7 +69,7 @@ struct BatchOutcome {
 /// Runs the job until the input ends or `stop` completes; then requests in flight finish and no more are sent.
 ///
 /// # Errors
-/// When the output cannot be written.
+/// Fails if the output cannot be written.
 pub async fn run<T: RequestTarget>(
     target: Arc<T>,
     job: Job,

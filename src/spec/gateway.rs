@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use super::choices::Compression;
-use super::endpoint::with_slash;
+use super::exposed::{ExposedEndpoint, exposed_endpoints};
 use super::fields::Fields;
 use super::keys::{
     COMPRESSION, CORS, DESCRIPTION, EXPOSE_ENDPOINTS, FILES, HOST, LOGSERVER, NO_CRUD_ENDPOINTS,
@@ -14,7 +12,6 @@ use super::keys::{
 };
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Spanned, did_you_mean};
-use crate::yaml::{Node, Schema};
 
 /// Settings for serving a flow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,8 +34,8 @@ pub struct GatewaySpec {
     pub logserver: bool,
     /// Directories of files that documents of a served flow may name.
     pub files: Vec<PathBuf>,
-    /// HTTP paths and the endpoints that they call.
-    pub exposed: Vec<(String, String)>,
+    /// Endpoints with their own HTTP path.
+    pub exposed: Vec<ExposedEndpoint>,
     /// Certificate and key; without them connections are not encrypted.
     pub tls: Option<TlsFiles>,
     /// Compression of gRPC replies, for clients that accept it.
@@ -75,17 +72,19 @@ pub(super) fn gateway(with: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySpec
     check_protocols(with, reader);
     let owned = |text: Spanned<&str>| text.value.to_owned();
     let port = with.get(&TRACES_EXPORTER_PORT);
+    let no_crud_endpoints = with.get(&NO_CRUD_ENDPOINTS).unwrap_or(false);
+    let exposed = with.get(&EXPOSE_ENDPOINTS);
     GatewaySpec {
         host: with.get(&HOST).map(owned),
         ports: ports(with, reader),
         title: with.get(&TITLE).map(owned),
         description: with.get(&DESCRIPTION).map(owned),
         cors: with.get(&CORS).unwrap_or(false),
-        no_crud_endpoints: with.get(&NO_CRUD_ENDPOINTS).unwrap_or(false),
+        no_crud_endpoints,
         no_debug_endpoints: with.get(&NO_DEBUG_ENDPOINTS).unwrap_or(false),
         logserver: with.get(&LOGSERVER).unwrap_or(false),
         files: reader.paths(with.get(&FILES)).into_iter().map(|path| path.value).collect(),
-        exposed: with.get(&EXPOSE_ENDPOINTS).map(|node| exposed(node, reader)).unwrap_or_default(),
+        exposed: exposed.map(|node| exposed_endpoints(node, no_crud_endpoints, reader)).unwrap_or_default(),
         tls: tls(with, reader),
         compression: with.get(&COMPRESSION).flatten(),
         traces: TracesSpec {
@@ -141,24 +140,4 @@ fn check_protocols(with: &Fields<'_>, reader: &mut Reader<'_>) {
             reader.report.push(Diagnostic::at(Code::WrongType, span, message).help(help));
         }
     }
-}
-
-/// Reads Jina's form: a mapping, or one as JSON, from endpoints to settings of their HTTP paths.
-fn exposed(node: &Node, reader: &mut Reader<'_>) -> Vec<(String, String)> {
-    let value = match node.text() {
-        Some(text) => serde_json::from_str(text).unwrap_or_default(),
-        None => node.to_json(Schema::Yaml11),
-    };
-    let Value::Object(endpoints) = value else {
-        let message = "`expose_endpoints` must be a mapping from endpoints to paths";
-        let help = "write `expose_endpoints: {/foo: {path: /foo}}`";
-        reader.report.push(Diagnostic::at(Code::WrongType, node.span, message).help(help));
-        return Vec::new();
-    };
-    let path = |(endpoint, settings): (String, Value)| {
-        let endpoint = with_slash(&endpoint);
-        let path = settings.get("path").and_then(Value::as_str).map_or_else(|| endpoint.clone(), with_slash);
-        (path, endpoint)
-    };
-    endpoints.into_iter().map(path).collect()
 }

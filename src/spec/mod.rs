@@ -12,6 +12,7 @@ mod drivers;
 mod endpoint;
 mod executor;
 mod executor_yaml;
+mod exposed;
 mod fields;
 mod flow;
 mod gateway;
@@ -45,6 +46,7 @@ pub use endpoint::method_endpoint;
 pub use executor::{
     ExecutorSpec, Handler, LibrarySpec, Parameters, PythonModule, Requests, Step, StepTarget, Uses,
 };
+pub use exposed::ExposedEndpoint;
 pub use flow::{FlowSpec, JobSpec};
 pub use gateway::{GatewaySpec, TlsFiles, TracesSpec};
 pub use key::{KeyRow, Support};

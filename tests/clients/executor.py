@@ -1,4 +1,4 @@
-"""An executor of Jina's own, served for flowrun to call: behind a gateway, or by itself. Ends with its input."""
+"""Serves a Jina executor for flowrun to call, with or without a gateway, until its standard input ends."""
 
 import sys
 

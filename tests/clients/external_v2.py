@@ -1,4 +1,4 @@
-"""Jina's own gateway, with documents of docarray's second schema, in front of a flow that it takes for an executor."""
+"""Jina's gateway with a flowrun service as external executor, with documents of docarray's second schema."""
 
 import sys
 from typing import Optional
@@ -20,7 +20,7 @@ class Found(Text):
     matches: Optional[DocList[Text]] = None
 
 
-def ask(flow, endpoint, documents, cls=Text, **options):
+def post(flow, endpoint, documents, cls=Text, **options):
     client = Client(port=flow.port, protocol=str(flow.protocol).lower())
     return client.post(endpoint, documents, return_type=DocList[cls], **options)
 
@@ -28,20 +28,20 @@ def ask(flow, endpoint, documents, cls=Text, **options):
 for protocol in ['grpc', 'http', 'websocket']:
     flow = Flow(protocol=protocol, timeout_ready=60000).add(name='flowrun', host=HOST, port=int(PORT), external=True)
     with flow:
-        # It starts only when it has been told the endpoints and what documents look like there.
+        # The gateway starts only once the executor has reported its endpoints and their document schemas.
         sent = DocList[Text]([Text(id=id, text=text) for id, text in TEXTS.items()])
-        reply = ask(flow, '/index', sent)
+        reply = post(flow, '/index', sent)
         assert [doc.id for doc in reply] == list(TEXTS), (protocol, reply)
-        found = ask(flow, '/search', DocList[Found]([Found(text='smile')]), Found, parameters={'limit': 1})
+        found = post(flow, '/search', DocList[Found]([Found(text='smile')]), Found, parameters={'limit': 1})
         assert [match.text for match in found[0].matches] == [TEXTS['u3']], (protocol, found[0].matches)
         if protocol == 'websocket':
-            # Jina's client loses the error when Jina's gateway closes first.
+            # Jina's client loses the error if Jina's gateway closes the connection first.
             continue
         try:
-            ask(flow, '/search', DocList[BaseDoc]([BaseDoc(id='a')]), BaseDoc)
+            post(flow, '/search', DocList[BaseDoc]([BaseDoc(id='a')]), BaseDoc)
         except Exception as error:
             assert 'no text' in str(error), error
         else:
-            raise AssertionError(f'{protocol}: the error is told')
+            raise AssertionError(f'{protocol}: the error was not reported')
 
 print('done')

@@ -1,8 +1,8 @@
-"""A server that speaks S3, on this machine alone. It says where it is, does what lines of its input say, and ends with it:
+"""A local S3 server for tests. Prints its address, executes the commands on its standard input, and exits at its end:
 
     damage KEY    changes a byte of an object
     remove KEY    removes an object
-    keys          lists them
+    keys          prints the keys, and the number of unfinished uploads
 """
 
 import logging
@@ -24,13 +24,13 @@ def main():
     client.create_bucket(Bucket=BUCKET)
     print(address, flush=True)
     for line in sys.stdin:
-        verb, _, key = line.strip().partition(" ")
-        if verb == "damage":
+        command, _, key = line.strip().partition(" ")
+        if command == "damage":
             content = bytearray(client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
             content[len(content) // 2] ^= 1
             client.put_object(Bucket=BUCKET, Key=key, Body=bytes(content))
             print("done", flush=True)
-        elif verb == "remove":
+        elif command == "remove":
             client.delete_object(Bucket=BUCKET, Key=key)
             print("done", flush=True)
         else:

@@ -37,7 +37,7 @@ def clip():
     assert distances == sorted(distances), distances
     ranked = c.rank([Document(id='q', text='q', matches=[Document(id='m', text='m')])])
     assert ranked[0].matches[:, 'id'] == ['m']
-    # A document without anything in it, which is what `profile()` sends, is nothing to encode for an encoder of texts.
+    # `profile()` sends a document without content, which an encoder of texts skips.
     assert c.profile('smile')
 
 
@@ -60,8 +60,8 @@ def many(protocol, count):
 
 
 def in_order():
-    # Over gRPC the gateway keeps the order. Over HTTP and WebSocket the client does, and waits for ever when the last
-    # reply comes before it has seen the end of its own input.
+    # Over gRPC the gateway keeps the order. Over HTTP and WebSocket the client does, and waits forever if the last reply
+    # arrives before the end of its own input.
     documents = (Document(id=str(number), text='w') for number in range(500))
     replies = client('grpc').post('/encode', documents, request_size=10, results_in_order=True)
     assert replies[:, 'id'] == [str(number) for number in range(500)]
@@ -69,7 +69,7 @@ def in_order():
 
 def target(protocol):
     c = client(protocol)
-    assert c.post('/encode', texts(), target_executor='nobody').embeddings is None
+    assert c.post('/encode', texts(), target_executor='unknown').embeddings is None
     assert c.post('/encode', texts(), target_executor='en').embeddings.shape == (3, 64)
 
 
@@ -82,7 +82,7 @@ def errors(protocol):
     except BadServer as error:
         assert 'enc' in str(error), error
     else:
-        raise AssertionError(f'{protocol}: the error is told')
+        raise AssertionError(f'{protocol}: the error was not reported')
 
 
 async def asynchronous(protocol):

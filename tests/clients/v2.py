@@ -81,7 +81,7 @@ def errors(protocol):
     except Exception as error:
         assert 'no text' in str(error), error
     else:
-        raise AssertionError(f'{protocol}: the error is told')
+        raise AssertionError(f'{protocol}: the error was not reported')
 
 
 async def asynchronous(protocol):

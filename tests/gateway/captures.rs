@@ -1,4 +1,5 @@
-//! Exchanges with Jina 3.34, recorded, and answered alike. Every difference stands here with its reason.
+//! Replays recorded gRPC exchanges with Jina 3.34, and compares the replies. Every difference is listed here with its
+//! reason.
 
 use std::collections::BTreeSet;
 
@@ -11,18 +12,18 @@ const CALL: &str = "/jina.JinaRPC/Call";
 const UNARY: &str = "/jina.JinaSingleDataRequestRPC/process_single_data";
 const DATA: &str = "jina.DataRequestProto";
 
-/// The flows that were recorded.
+/// Flows of the recordings.
 const V1: &str = "- {name: misc, uses: Misc}\n- {name: enc, uses: Enc}";
 const MISC: &str = "- {name: misc, uses: Misc}";
 const V2: &str = "- {name: misc, uses: MiscV2}";
 
-/// The recorded messages of one side, in their order.
+/// Recorded messages of one side, in order.
 pub(super) fn recorded(name: &str, side: &str) -> Vec<Vec<u8>> {
     let message = |number| std::fs::read(format!("tests/captures/{name}.{side}.{number}.bin")).ok();
     (0..).map_while(message).collect()
 }
 
-/// What of a reply is the same every time: names instead of times in its routes.
+/// Normalizes a reply: constants for the times in its routes.
 pub(super) fn normal(schema: Schema, bytes: &[u8]) -> Value {
     let mut reply = to_json(schema, DATA, bytes);
     for route in reply["routes"].as_array_mut().into_iter().flatten() {
@@ -31,21 +32,21 @@ pub(super) fn normal(schema: Schema, bytes: &[u8]) -> Value {
                 *time = "a time".into();
             }
         }
-        blur(&mut route["status"]);
+        reduce_error(&mut route["status"]);
     }
-    blur(&mut reply["header"]["status"]);
+    reduce_error(&mut reply["header"]["status"]);
     reply
 }
 
-/// Errors are ours, not Python's: what is compared is that there is one, its arguments, and the executor's class.
-fn blur(status: &mut Value) {
+/// Reduces an error status to its code, first argument and executor class: messages and stacks are not Python's.
+fn reduce_error(status: &mut Value) {
     if let Some(exception) = status.get("exception") {
         let (first, class) = (exception["args"][0].clone(), exception["executor"].clone());
         *status = json!({ "code": status["code"], "argument": first, "executor": class });
     }
 }
 
-/// Replies by the ids of their requests: they come as they are ready.
+/// Sorts replies by request id, because they arrive as they are ready.
 pub(super) fn sorted(mut replies: Vec<Value>) -> Vec<Value> {
     replies.sort_by_key(|reply| reply["header"]["requestId"].to_string());
     replies
@@ -60,34 +61,34 @@ async fn replies(grpc: &mut Grpc, path: &str, headers: &[(&str, &str)], name: &s
     called.messages.iter().map(|message| message.to_vec()).collect()
 }
 
-/// Replays an exchange; `adjust` makes the differences in what was recorded.
+/// Replays an exchange; `adjust` applies the expected differences to the recorded reply.
 async fn replay(schema: Schema, path: &str, name: &str, adjust: impl Fn(&mut Value)) {
     replay_with(if schema == Schema::V1 { V1 } else { V2 }, schema, path, name, adjust).await;
 }
 
 async fn replay_with(executors: &str, schema: Schema, path: &str, name: &str, adjust: impl Fn(&mut Value)) {
     let served = served("", executors).await;
-    let answered = replies(&mut served.grpc().await, path, &[], name).await;
-    let answered = answered.iter().map(|reply| normal(schema, reply)).collect();
+    let actual = replies(&mut served.grpc().await, path, &[], name).await;
+    let actual = actual.iter().map(|reply| normal(schema, reply)).collect();
     let mut expected: Vec<Value> = recorded(name, "resp").iter().map(|reply| normal(schema, reply)).collect();
     expected.iter_mut().for_each(adjust);
-    assert_eq!(sorted(answered), sorted(expected), "{name}");
+    assert_eq!(sorted(actual), sorted(expected), "{name}");
 }
 
-fn as_it_is(_: &mut Value) {}
+fn unchanged(_: &mut Value) {}
 
 #[tokio::test]
-async fn documents_of_the_first_schema_are_answered_as_recorded() {
-    replay(Schema::V1, CALL, "01_v1_index_text_uri_tensor", as_it_is).await;
-    replay(Schema::V1, CALL, "08_gzip", as_it_is).await;
-    replay(Schema::V1, CALL, "08b_deflate", as_it_is).await;
-    replay(Schema::V1, UNARY, "09_unary", as_it_is).await;
-    replay(Schema::V1, CALL, "10_params_struct", as_it_is).await;
-    replay(Schema::V1, CALL, "11_dict_result", as_it_is).await;
-    replay(Schema::V1, CALL, "14_prefetch_in_order", as_it_is).await;
-    replay(Schema::V1, CALL, "17_target_executor_skip", as_it_is).await;
-    replay(Schema::V1, CALL, "12_full_document_v1", as_it_is).await;
-    // An empty array keeps the type that it came with.
+async fn requests_of_the_first_schema_get_the_recorded_replies() {
+    replay(Schema::V1, CALL, "01_v1_index_text_uri_tensor", unchanged).await;
+    replay(Schema::V1, CALL, "08_gzip", unchanged).await;
+    replay(Schema::V1, CALL, "08b_deflate", unchanged).await;
+    replay(Schema::V1, UNARY, "09_unary", unchanged).await;
+    replay(Schema::V1, CALL, "10_params_struct", unchanged).await;
+    replay(Schema::V1, CALL, "11_dict_result", unchanged).await;
+    replay(Schema::V1, CALL, "14_prefetch_in_order", unchanged).await;
+    replay(Schema::V1, CALL, "17_target_executor_skip", unchanged).await;
+    replay(Schema::V1, CALL, "12_full_document_v1", unchanged).await;
+    // An empty array keeps the element type that was sent.
     replay(Schema::V1, CALL, "13_dtypes_v1", |reply| {
         let documents = reply["data"]["docs"]["docs"].as_array_mut().unwrap();
         let empty = documents.iter_mut().find(|document| document["id"] == "empty").unwrap();
@@ -97,16 +98,16 @@ async fn documents_of_the_first_schema_are_answered_as_recorded() {
 }
 
 #[tokio::test]
-async fn documents_of_the_second_schema_are_answered_as_recorded() {
-    replay(Schema::V2, CALL, "03_v2_index_embedding", as_it_is).await;
-    replay(Schema::V2, CALL, "03b_v2_rich_document", as_it_is).await;
+async fn requests_of_the_second_schema_get_the_recorded_replies() {
+    replay(Schema::V2, CALL, "03_v2_index_embedding", unchanged).await;
+    replay(Schema::V2, CALL, "03b_v2_rich_document", unchanged).await;
 }
 
 #[tokio::test]
-async fn errors_are_answered_as_recorded() {
-    replay(Schema::V1, CALL, "04_v1_error_executor_raised", as_it_is).await;
-    replay(Schema::V1, CALL, "04b_v1_error_mid_stream", as_it_is).await;
-    // The class stands for the recorded one.
+async fn errors_get_the_recorded_replies() {
+    replay(Schema::V1, CALL, "04_v1_error_executor_raised", unchanged).await;
+    replay(Schema::V1, CALL, "04b_v1_error_mid_stream", unchanged).await;
+    // The test executor has another class than the recorded one.
     replay(Schema::V2, CALL, "04d_v2_error", |reply| {
         reply["header"]["status"]["executor"] = "MiscV2".into();
         reply["routes"][1]["status"]["executor"] = "MiscV2".into();
@@ -115,7 +116,7 @@ async fn errors_are_answered_as_recorded() {
 }
 
 #[tokio::test]
-async fn documents_that_clip_executors_made_pass_through_unchanged() {
+async fn documents_of_clip_executors_pass_through_unchanged() {
     let served = served("", "- {name: a, uses: Pass}").await;
     let mut grpc = served.grpc().await;
     let names =
@@ -124,15 +125,15 @@ async fn documents_that_clip_executors_made_pass_through_unchanged() {
         let recorded = &recorded(name, "resp")[0];
         let called = grpc.call(UNARY, &[], &[recorded]).await;
         let documents = |message: &[u8]| to_json(Schema::V1, DATA, message)["data"].clone();
-        let (expected, answered) = (documents(recorded), documents(&called.messages[0]));
+        let (expected, reply) = (documents(recorded), documents(&called.messages[0]));
         assert!(expected["docs"]["docs"].as_array().is_some_and(|documents| !documents.is_empty()), "{name}");
-        assert_eq!(answered, expected, "{name}");
+        assert_eq!(reply, expected, "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_profile_is_answered_as_recorded() {
-    // Stand-ins for executors that answer any endpoint; the vector is the recorded encoder's.
+async fn a_profile_request_gets_the_recorded_reply() {
+    // The test executors handle any endpoint, but compute no vector.
     let flow = "- {name: encoder, uses: Pass}\n- {name: indexer, uses: Pass}";
     replay_with(flow, Schema::V1, CALL, "02d_v1_clip_profile", |reply| {
         reply["data"]["docs"]["docs"][0].as_object_mut().unwrap().remove("embedding");
@@ -141,25 +142,25 @@ async fn a_profile_is_answered_as_recorded() {
 }
 
 #[tokio::test]
-async fn documents_are_streamed_one_by_one_as_recorded() {
+async fn stream_doc_gets_the_recorded_replies() {
     let served = served("", V2).await;
     let request = &recorded("03c_v2_stream_doc", "req")[0];
     let path = "/jina.JinaSingleDocumentRequestRPC/stream_doc";
     let called = served.grpc().await.call(path, &[], &[request]).await;
     let read = |message: &[u8]| {
         let mut reply = to_json(Schema::V2, "jina.SingleDocumentRequestProto", message);
-        // Both are made up, for each of the replies.
+        // Generated in every reply.
         let id = &mut reply["document"]["data"]["id"];
         assert_eq!(id["text"].as_str().map(str::len), Some(32));
         *id = "an id".into();
-        // The recorded replies have ids of their own; these have the request's.
+        // Recorded replies have generated request ids; flowrun's have that of the request.
         reply["header"]["requestId"] = "an id".into();
         reply
     };
-    let answered: Vec<Value> = called.messages.iter().map(|message| read(message)).collect();
+    let reply: Vec<Value> = called.messages.iter().map(|message| read(message)).collect();
     let expected: Vec<Value> =
         recorded("03c_v2_stream_doc", "resp").iter().map(|message| read(message)).collect();
-    assert_eq!(answered, expected);
+    assert_eq!(reply, expected);
 }
 
 /// A flow whose executor has panicked and cannot be restarted.
@@ -171,53 +172,56 @@ async fn broken(name: &str) -> Served {
 }
 
 #[tokio::test]
-async fn an_executor_that_is_gone_ends_no_stream() {
+async fn a_failed_executor_does_not_end_a_stream() {
     let served = broken("gone over gRPC").await;
-    // Jina answers with the id alone and ends the whole stream with UNAVAILABLE. Here no executor is behind a network:
-    // the request that needs it fails with the reason, and the stream goes on.
-    let answered = replies(&mut served.grpc().await, CALL, &[], "04c_v1_network_error").await;
-    let answered = to_json(Schema::V1, DATA, &answered[0]);
+    // Jina replies with the id only, and ends the stream with UNAVAILABLE. flowrun has no network between gateway and
+    // executor: the request fails with the cause, and the stream continues.
+    let reply = replies(&mut served.grpc().await, CALL, &[], "04c_v1_network_error").await;
+    let reply = to_json(Schema::V1, DATA, &reply[0]);
     let expected = to_json(Schema::V1, DATA, &recorded("04c_v1_network_error", "resp")[0]);
-    assert_eq!(answered["header"]["requestId"], expected["header"]["requestId"]);
-    let said = answered["header"]["status"]["description"].as_str().unwrap();
+    assert_eq!(reply["header"]["requestId"], expected["header"]["requestId"]);
+    let said = reply["header"]["status"]["description"].as_str().unwrap();
     assert!(said.contains("panicked and cannot be restarted") && said.ends_with("(in `misc`)"), "{said}");
 }
 
 #[tokio::test]
-async fn a_dry_run_that_failed_is_answered_as_recorded() {
+async fn a_failed_dry_run_gets_the_recorded_reply() {
     let served = broken("gone for a dry run").await;
     let path = "/jina.JinaGatewayDryRunRPC/dry_run";
-    let answered = replies(&mut served.grpc().await, path, &[], "06b_dry_run_failed").await;
+    let reply = replies(&mut served.grpc().await, path, &[], "06b_dry_run_failed").await;
     let read = |message: &[u8]| to_json(Schema::V1, "jina.StatusProto", message);
-    let (answered, expected) = (read(&answered[0]), read(&recorded("06b_dry_run_failed", "resp")[0]));
-    assert_eq!(answered["code"], expected["code"]);
-    // The recorded executor was behind a network, and its name stands among the words.
+    let (reply, expected) = (read(&reply[0]), read(&recorded("06b_dry_run_failed", "resp")[0]));
+    assert_eq!(reply["code"], expected["code"]);
+    // The recorded executor was unreachable; the description contains its name.
     assert!(expected["description"].as_str().unwrap().contains("deployment misc"));
-    assert!(answered["description"].as_str().unwrap().contains("(in `misc`)"), "{answered}");
+    assert!(reply["description"].as_str().unwrap().contains("(in `misc`)"), "{reply}");
 }
 
 #[tokio::test]
-async fn endpoints_are_discovered_as_recorded() {
+async fn endpoint_discovery_contains_the_recorded_endpoints() {
     let path = "/jina.JinaDiscoverEndpointsRPC/endpoint_discovery";
-    let all = |answer: &Value| -> BTreeSet<String> {
-        let names = answer["endpoints"].as_array().unwrap().iter();
+    let endpoints = |reply: &Value| -> BTreeSet<String> {
+        let names = reply["endpoints"].as_array().unwrap().iter();
         names.map(|name| name.as_str().unwrap().to_owned()).collect()
     };
     for (flow, name) in [(MISC, "05_v1_worker_endpoint_discovery"), (V2, "05b_v2_gateway_endpoint_discovery")]
     {
         let served = served("", flow).await;
-        let answered = replies(&mut served.grpc().await, path, &[], name).await;
+        let reply = replies(&mut served.grpc().await, path, &[], name).await;
         let read = |message: &[u8]| to_json(Schema::V1, "jina.EndpointsProto", message);
-        let (answered, expected) = (read(&answered[0]), read(&recorded(name, "resp")[0]));
-        // The stand-in of the first schema has endpoints of its own beside these.
+        let (reply, expected) = (read(&reply[0]), read(&recorded(name, "resp")[0]));
+        // The test executor of the first schema lacks these endpoints of the recorded executor.
         let known = |name: &String| !["/none", "/empty", "/die"].contains(&name.as_str());
         assert!(
-            all(&expected).iter().filter(|name| known(name)).all(|name| all(&answered).contains(name)),
+            endpoints(&expected)
+                .iter()
+                .filter(|name| known(name))
+                .all(|name| endpoints(&reply).contains(name)),
             "{name}"
         );
-        let schemas = answered["schemas"].as_object().unwrap();
-        assert_eq!(schemas.keys().cloned().collect::<BTreeSet<_>>(), all(&answered), "{name}");
-        // The keys are those of Jina's executors: its gateway leaves out names, and then is none to be dialled itself.
+        let schemas = reply["schemas"].as_object().unwrap();
+        assert_eq!(schemas.keys().cloned().collect::<BTreeSet<_>>(), endpoints(&reply), "{name}");
+        // The keys are those of Jina's executors. Its gateway omits names, and so cannot itself be an external executor.
         let keys = |schema: &Value| schema.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
         let recorded = &expected["schemas"]["/echo"];
         assert!(keys(&schemas["/echo"]).is_superset(&keys(recorded)), "{name}");
@@ -227,25 +231,24 @@ async fn endpoints_are_discovered_as_recorded() {
                 assert!(model["properties"][field].is_object(), "{name}: {field} in {model}");
             }
         }
-        // Nothing here generates documents one by one.
+        // No flowrun executor generates documents one by one.
         assert_eq!(schemas["/stream"]["is_generator"], false);
-        assert!(answered.get("writeEndpoints").is_none() && expected.get("writeEndpoints").is_none());
+        assert!(reply.get("writeEndpoints").is_none() && expected.get("writeEndpoints").is_none());
     }
 }
 
 #[tokio::test]
-async fn who_it_is_is_told_as_recorded() {
+async fn info_contains_the_recorded_versions() {
     let served = served("", V2).await;
-    let answered =
-        replies(&mut served.grpc().await, "/jina.JinaInfoRPC/_status", &[], "07_info_status").await;
+    let reply = replies(&mut served.grpc().await, "/jina.JinaInfoRPC/_status", &[], "07_info_status").await;
     let read = |message: &[u8]| to_json(Schema::V1, "jina.JinaInfoProto", message);
-    let (answered, expected) = (read(&answered[0]), read(&recorded("07_info_status", "resp")[0]));
-    // The versions that clients look at are Jina's; those of Python's packages are not there, and nothing is told of
-    // the environment.
+    let (reply, expected) = (read(&reply[0]), read(&recorded("07_info_status", "resp")[0]));
+    // Clients check the versions of Jina and its protocol. Versions of Python packages and environment variables are
+    // not reported.
     for name in ["jina", "jina-proto"] {
-        assert_eq!(answered["jina"][name], expected["jina"][name], "{name}");
+        assert_eq!(reply["jina"][name], expected["jina"][name], "{name}");
     }
-    assert!(answered.get("envs").is_none(), "{answered}");
+    assert!(reply.get("envs").is_none(), "{reply}");
 }
 
 #[test]
@@ -260,9 +263,9 @@ fn every_recorded_exchange_is_replayed() {
         }) else {
             continue;
         };
-        // Those of one kind are named without what they have in common.
-        let common = ["v1_http_", "v2_http_", "v1_ws_http_", "v1_ws_", "v2_ws_"];
-        let own = common.iter().find_map(|common| name.strip_prefix(common)).unwrap_or(name);
+        // Tests name recordings of one kind without their common prefix.
+        let prefixes = ["v1_http_", "v2_http_", "v1_ws_http_", "v1_ws_", "v2_ws_"];
+        let own = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
         names.insert(own.to_owned());
     }
     assert!(names.len() > 60, "{names:?}");

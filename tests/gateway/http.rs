@@ -1,5 +1,6 @@
-//! HTTP: what recorded exchanges do not show.
+//! HTTP: promises that recorded exchanges do not cover.
 
+use flowrun::routes::BUILT_IN;
 use serde_json::{Value, json};
 
 use crate::support::client::{served, until};
@@ -9,7 +10,7 @@ const V1: &str = "- {name: misc, uses: Misc}\n- {name: enc, uses: Enc}";
 const JSON: &str = "content-type: application/json\r\n";
 
 #[tokio::test]
-async fn endpoints_have_the_paths_that_the_flow_says() {
+async fn endpoints_have_the_paths_that_the_flow_exposes() {
     let with =
         "with: {no_crud_endpoints: true, title: T, expose_endpoints: {/echo: {path: /say}, /index: {}}}";
     let served = served(with, "- {name: misc, uses: Misc}").await;
@@ -23,7 +24,30 @@ async fn endpoints_have_the_paths_that_the_flow_says() {
 }
 
 #[tokio::test]
-async fn what_is_described_can_be_asked_and_has_its_models() {
+async fn every_built_in_route_has_a_handler() {
+    let served = served("with: {logserver: true}", V1).await;
+    for route in BUILT_IN {
+        let path = route.path.replace("{file}", "page.css");
+        let (code, _, body) = served.http(&route.method.to_uppercase(), &path, JSON, "{}").await;
+        assert!(code != 405 && !body.contains("Not Found"), "{path}: {code} {body}");
+    }
+    let unknown = served.http("GET", "/unknown", "", "").await;
+    assert_eq!((unknown.0, unknown.2.as_str()), (404, r#"{"detail":"Not Found"}"#));
+}
+
+#[tokio::test]
+async fn an_endpoint_whose_path_is_taken_is_reachable_through_post() {
+    let with =
+        "with: {logserver: true, expose_endpoints: {/say: {path: /dashboard/log}, /find: {path: /live}}}";
+    let served = served(with, "- {name: misc, uses: Misc}").await;
+    assert_eq!(served.http("GET", "/live", "", "").await.0, 200);
+    assert_eq!(served.http("POST", "/live", JSON, "{}").await.0, 405);
+    let (code, _, body) = served.http("POST", "/post", JSON, r#"{"execEndpoint": "/find"}"#).await;
+    assert_eq!(code, 200, "{body}");
+}
+
+#[tokio::test]
+async fn every_described_operation_succeeds_and_its_models_exist() {
     let served = served("with: {logserver: true}", V1).await;
     let (_, _, openapi) = served.http("GET", "/openapi.json", "", "").await;
     let openapi: Value = serde_json::from_str(&openapi).unwrap();
@@ -34,11 +58,11 @@ async fn what_is_described_can_be_asked_and_has_its_models() {
             let query =
                 if path.starts_with('/') && operation["parameters"].is_array() { "?text=a" } else { "" };
             let example = if body.is_null() { String::new() } else { body["example"].to_string() };
-            let (code, _, answered) =
+            let (code, _, reply) =
                 served.http(&method.to_uppercase(), &format!("{path}{query}"), JSON, &example).await;
-            // The stand-in raises at one endpoint, which is told by the code where it is streamed.
-            let raised = path == "/raise" && method == "get";
-            assert_eq!(code, if raised { 500 } else { 200 }, "{method} {path}: {answered}");
+            // The endpoint `/raise` fails, which a stream reports by its status code.
+            let fails = path == "/raise" && method == "get";
+            assert_eq!(code, if fails { 500 } else { 200 }, "{method} {path}: {reply}");
         }
     }
     let text = openapi["paths"].to_string();
@@ -51,7 +75,7 @@ async fn what_is_described_can_be_asked_and_has_its_models() {
 }
 
 #[tokio::test]
-async fn pages_from_elsewhere_may_call_only_if_the_flow_says_so() {
+async fn cross_origin_requests_are_allowed_only_with_cors() {
     let origin = "origin: https://a.example\r\n";
     for (with, allowed) in [("with: {cors: true}", true), ("", false)] {
         let served = served(with, V1).await;
@@ -61,12 +85,12 @@ async fn pages_from_elsewhere_may_call_only_if_the_flow_says_so() {
 }
 
 #[tokio::test]
-async fn there_is_no_room_too_much_and_too_late() {
+async fn overload_size_and_deadline_have_their_status_codes() {
     let closed = gate::close();
     let served = served("with: {prefetch: 1, when_full: refuse}", "- {name: gate, uses: Gate}").await;
     let late = served.http("POST", "/post", "x-request-timeout: 0.02\r\n", "{}").await;
     assert_eq!((late.0, late.2.contains("TimeoutError")), (504, true), "{}", late.2);
-    // The late request is answered, but the gate still holds it.
+    // The late request was answered, but the executor still runs it.
     assert_eq!(served.flow.request_counts().in_flight, 1);
     let full = served.http("POST", "/post", "", "{}").await;
     assert_eq!((full.0, full.1.contains("retry-after: 1")), (429, true), "{}", full.2);
@@ -77,7 +101,7 @@ async fn there_is_no_room_too_much_and_too_late() {
 }
 
 #[tokio::test]
-async fn whoever_watches_sees_whether_it_works_and_how_much() {
+async fn probes_and_metrics_report_failures() {
     let executors =
         "- {name: ok, uses: Pass}\n- {name: probe, uses: {jtype: Probe, with: {name: once, once: true}}}";
     let served = served("", executors).await;
@@ -106,7 +130,7 @@ async fn whoever_watches_sees_whether_it_works_and_how_much() {
 }
 
 #[tokio::test]
-async fn long_replies_are_compressed_for_those_who_accept_it() {
+async fn long_replies_are_compressed_for_clients_that_accept_it() {
     let served = served("", V1).await;
     let body = json!({"data": vec![json!({"id": "a", "text": "word ".repeat(100)}); 100]}).to_string();
     let gzip = "accept-encoding: gzip, deflate\r\n";
@@ -116,7 +140,7 @@ async fn long_replies_are_compressed_for_those_who_accept_it() {
     assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"), "{head}");
     let data = |text: &str| serde_json::from_str::<Value>(text).unwrap()["data"].clone();
     assert_eq!(data(&plain), data(&unpacked));
-    // What is short goes as it is, and so do events, which are not held back for others.
+    // Short replies and event streams are not compressed.
     let (_, head, _) = served.http("POST", "/echo", gzip, r#"{"data": [{"text": "a"}]}"#).await;
     assert!(!head.contains("content-encoding"), "{head}");
     let long = json!({"text": "word ".repeat(10_000)}).to_string();
@@ -125,7 +149,7 @@ async fn long_replies_are_compressed_for_those_who_accept_it() {
 }
 
 #[tokio::test]
-async fn a_request_is_called_what_its_client_calls_it() {
+async fn the_request_id_of_the_client_is_returned() {
     let served = served("", V1).await;
     let parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
     for (head, body, id) in [
@@ -133,23 +157,20 @@ async fn a_request_is_called_what_its_client_calls_it() {
         (parent, "{}", "4bf92f3577b34da6a3ce929d0e0e4736"),
         ("x-request-id: mine\r\n", r#"{"header": {"requestId": "own"}}"#, "own"),
     ] {
-        let (_, head, answered) = served.http("POST", "/post", head, body).await;
-        let answered: Value = serde_json::from_str(&answered).unwrap();
-        assert_eq!(answered["header"]["requestId"], id);
+        let (_, head, reply) = served.http("POST", "/post", head, body).await;
+        let reply: Value = serde_json::from_str(&reply).unwrap();
+        assert_eq!(reply["header"]["requestId"], id);
         assert!(head.contains(&format!("x-request-id: {id}")), "{head}");
     }
-    // It comes back as it was sent, in the body; a head holds lines.
+    // The body returns it unchanged; the header has no line breaks.
     let hostile = r#"{"header": {"requestId": "a\r\nset-cookie: b"}}"#;
-    let (_, head, answered) = served.http("POST", "/post", "", hostile).await;
+    let (_, head, reply) = served.http("POST", "/post", "", hostile).await;
     assert!(head.contains("x-request-id: aset-cookie: b"), "{head}");
-    assert_eq!(
-        serde_json::from_str::<Value>(&answered).unwrap()["header"]["requestId"],
-        "a\r\nset-cookie: b"
-    );
+    assert_eq!(serde_json::from_str::<Value>(&reply).unwrap()["header"]["requestId"], "a\r\nset-cookie: b");
 }
 
 #[tokio::test]
-async fn executors_tell_their_own_numbers_shard_by_shard() {
+async fn metrics_of_executors_are_reported_by_shard() {
     let executors =
         "- {name: gauged, uses: {jtype: Probe, with: {name: gauged}}, shards: 2, replicas: 2, polling: ALL}";
     let served = served("", executors).await;
@@ -162,7 +183,7 @@ async fn executors_tell_their_own_numbers_shard_by_shard() {
     for line in [
         "# HELP flowrun_executor_probed_total Documents that were seen.",
         "# TYPE flowrun_executor_probed_total counter",
-        // The replicas of a shard count together.
+        // Values of the replicas of a shard are added.
         "flowrun_executor_probed_total{pod=\"gauged\",shard=\"0\"} 6",
         "flowrun_executor_probed_total{pod=\"gauged\",shard=\"1\"} 6",
         "# TYPE flowrun_executor_probed_last gauge",
@@ -170,7 +191,7 @@ async fn executors_tell_their_own_numbers_shard_by_shard() {
     ] {
         assert!(metrics.lines().any(|known| known == line), "{line} in\n{metrics}");
     }
-    // Every line is one that Prometheus reads: a comment, or a name, its labels and a number.
+    // Every line is valid for Prometheus: a comment, or a name with labels and a value.
     let line = regex::Regex::new(
         r#"^(# (HELP|TYPE) flowrun_\w+ .+|flowrun_\w+(\{(\w+="[^"]*",?)+\})? [0-9.e+-]+)$"#,
     );

@@ -1,11 +1,11 @@
-//! Messages as JSON, by the schema in `proto/`.
+//! Converts protobuf messages from and to JSON, with the schema in `proto/`.
 
 use std::sync::LazyLock;
 
 use prost_reflect::{DescriptorPool, DynamicMessage, prost::Message as _};
 use serde_json::Value;
 
-/// The schema of the documents.
+/// Document schema of docarray.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Schema {
     V1,
@@ -32,29 +32,29 @@ static POOLS: LazyLock<[DescriptorPool; 2]> = LazyLock::new(|| {
     })
 });
 
-/// The message of that name as JSON.
+/// Decodes the message `name` to JSON.
 pub(crate) fn to_json(schema: Schema, name: &str, bytes: &[u8]) -> Value {
     let descriptor = POOLS[schema as usize].get_message_by_name(name).unwrap();
     serde_json::to_value(DynamicMessage::decode(descriptor, bytes).unwrap()).unwrap()
 }
 
-/// JSON as the message of that name.
+/// Encodes JSON as the message `name`.
 pub(crate) fn from_json(schema: Schema, name: &str, value: &Value) -> Vec<u8> {
     let descriptor = POOLS[schema as usize].get_message_by_name(name).unwrap();
     DynamicMessage::deserialize(descriptor, value).unwrap().encode_to_vec()
 }
 
-/// A data request.
+/// Encodes a data request.
 pub(crate) fn request(value: &Value) -> Vec<u8> {
     from_json(Schema::V1, "jina.DataRequestProto", value)
 }
 
-/// A reply to one.
+/// Decodes a reply.
 pub(crate) fn reply(bytes: &[u8]) -> Value {
     to_json(Schema::V1, "jina.DataRequestProto", bytes)
 }
 
-/// The text form of a message as the message of that name.
+/// Encodes the text form of the message `name`.
 pub(crate) fn from_text(schema: Schema, name: &str, text: &str) -> Vec<u8> {
     let descriptor = POOLS[schema as usize].get_message_by_name(name).unwrap();
     DynamicMessage::parse_text_format(descriptor, text).unwrap().encode_to_vec()

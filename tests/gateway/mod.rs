@@ -1,4 +1,4 @@
-//! The gateway, as its clients meet it.
+//! The gateway over its protocols: gRPC, HTTP, WebSocket, TLS and trace export.
 
 mod captures;
 mod http;

@@ -1,20 +1,20 @@
-//! More than there is room for: who is refused, when, and what it costs the others.
+//! Overload: which requests are rejected, when, and at which cost for admitted ones.
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::messages::request;
-use super::streams::{CALL, RESOURCE_EXHAUSTED, UNARY, question};
+use super::streams::{CALL, RESOURCE_EXHAUSTED, UNARY, data_request};
 use crate::support::client::{Call, Grpc, Served, served, until, until_true};
 use crate::support::gate;
 
 const GATE: &str = "- {name: gate, uses: Gate}";
 
-/// Room for one request and no more.
+/// Capacity for one request.
 const ONE: &str = "with: {prefetch: 1, when_full: refuse}";
 
-/// A request whose text has so many bytes.
+/// A request whose text has `bytes` bytes.
 fn large(id: &str, bytes: usize) -> Vec<u8> {
     request(&json!({
         "header": {"requestId": id, "execEndpoint": "/index"},
@@ -22,31 +22,31 @@ fn large(id: &str, bytes: usize) -> Vec<u8> {
     }))
 }
 
-/// What the metrics say of the gateway.
-async fn told(served: &Served, name: &str) -> usize {
+/// Value of a metric of the gateway.
+async fn metric(served: &Served, name: &str) -> usize {
     let (_, _, metrics) = served.http("GET", "/metrics", "", "").await;
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap().parse().unwrap()
 }
 
-/// A call on that connection that is inside the flow.
-async fn inside(served: &Served, grpc: &mut Grpc) -> Call {
+/// Starts a call, and waits until it is inside the flow.
+async fn blocked_call(served: &Served, grpc: &mut Grpc) -> Call {
     let mut call = grpc.begin(UNARY, &[]).await;
-    call.send(&question("inside", "/index"));
+    call.send(&data_request("inside", "/index"));
     call.close();
     until(|| served.flow.request_counts().in_flight == 1).await;
     call
 }
 
 #[tokio::test]
-async fn a_request_is_refused_by_its_head_before_anything_else_of_it_has_come() {
+async fn requests_are_rejected_from_their_headers() {
     let closed = gate::close();
     let served = served(ONE, GATE).await;
-    let inside = inside(&served, &mut served.grpc().await).await;
+    let blocked = blocked_call(&served, &mut served.grpc().await).await;
 
-    let mut refused = served.grpc().await.begin(UNARY, &[]).await;
-    assert!(refused.next().await.is_none(), "nothing was sent yet");
-    assert_eq!(refused.end().await.status, RESOURCE_EXHAUSTED);
+    let mut rejected = served.grpc().await.begin(UNARY, &[]).await;
+    assert!(rejected.next().await.is_none(), "nothing was sent yet");
+    assert_eq!(rejected.end().await.status, RESOURCE_EXHAUSTED);
 
     let mut stream = TcpStream::connect(served.address()).await.unwrap();
     let head = "POST /index HTTP/1.1\r\nhost: test\r\ncontent-length: 1000000\r\n\r\n";
@@ -56,33 +56,33 @@ async fn a_request_is_refused_by_its_head_before_anything_else_of_it_has_come() 
     assert_eq!(&code, b"HTTP/1.1 429");
 
     drop(closed);
-    assert_eq!(inside.end().await.messages.len(), 1);
+    assert_eq!(blocked.end().await.messages.len(), 1);
 }
 
 #[tokio::test]
-async fn whoever_sends_all_before_it_reads_is_told_too() {
+async fn a_client_that_sends_its_whole_body_first_receives_the_rejection() {
     let closed = gate::close();
     let served = served(ONE, GATE).await;
-    let inside = inside(&served, &mut served.grpc().await).await;
-    // More than the system keeps of what nobody reads.
-    let body = "x".repeat(30 << 20);
+    let blocked = blocked_call(&served, &mut served.grpc().await).await;
+    // Larger than the socket buffers.
+    let large_body = "x".repeat(30 << 20);
     for _ in 0..5 {
-        let (code, _, said) = served.http("POST", "/index", "", &body).await;
-        assert_eq!((code, said.contains("busy")), (429, true), "{said}");
+        let (code, _, body) = served.http("POST", "/index", "", &large_body).await;
+        assert_eq!((code, body.contains("busy")), (429, true), "{body}");
     }
     drop(closed);
-    assert_eq!(inside.end().await.messages.len(), 1);
+    assert_eq!(blocked.end().await.messages.len(), 1);
 }
 
 #[tokio::test]
-async fn thousands_of_refusals_leave_what_is_under_way_on_the_same_connection_alone() {
+async fn thousands_of_rejections_do_not_affect_other_calls_of_the_connection() {
     let closed = gate::close();
     let served = served(ONE, GATE).await;
     let mut grpc = served.grpc().await;
-    let inside = inside(&served, &mut grpc).await;
+    let blocked = blocked_call(&served, &mut grpc).await;
     let message = large("outside", 40_000);
     for _ in 0..30 {
-        // All are sent before the first is told.
+        // All calls are sent before the first rejection is read.
         let mut calls = Vec::new();
         for _ in 0..100 {
             let call = grpc.begin(UNARY, &[]).await;
@@ -94,15 +94,15 @@ async fn thousands_of_refusals_leave_what_is_under_way_on_the_same_connection_al
         }
     }
     drop(closed);
-    assert_eq!(inside.end().await.messages.len(), 1);
+    assert_eq!(blocked.end().await.messages.len(), 1);
 }
 
 #[tokio::test]
-async fn bytes_are_counted_while_they_come_and_until_the_reply_is_taken() {
-    // More than the client's side takes of a reply by itself.
+async fn bytes_are_counted_from_arrival_until_the_reply_is_read() {
+    // Larger than the flow-control window of the client.
     const BYTES: usize = 4_000_000;
     let served = served("", "- {name: a, uses: Pass}").await;
-    let bytes = async || told(&served, "flowrun_request_bytes").await;
+    let bytes = async || metric(&served, "flowrun_request_bytes").await;
     let message = large("a", BYTES);
     for path in [UNARY, CALL] {
         let mut call = served.grpc().await.begin(path, &[]).await;
@@ -114,7 +114,7 @@ async fn bytes_are_counted_while_they_come_and_until_the_reply_is_taken() {
         if path == UNARY {
             until(|| served.flow.request_counts().replied == 1).await;
             assert!(bytes().await >= BYTES);
-            assert_eq!(told(&served, "flowrun_requests_under_way").await, 1);
+            assert_eq!(metric(&served, "flowrun_requests_under_way").await, 1);
         }
         assert_eq!(call.end().await.messages.len(), 1, "{path}");
         until_true(async || bytes().await == 0).await;
@@ -122,11 +122,11 @@ async fn bytes_are_counted_while_they_come_and_until_the_reply_is_taken() {
 }
 
 #[tokio::test]
-async fn only_those_who_are_told_count_as_refused() {
+async fn a_held_back_stream_counts_no_rejections() {
     let served = served("with: {prefetch: 1, when_full: refuse}", "- {name: a, uses: Pass}").await;
-    let messages: Vec<Vec<u8>> = (0..20).map(|number| question(&number.to_string(), "/index")).collect();
+    let messages: Vec<Vec<u8>> = (0..20).map(|number| data_request(&number.to_string(), "/index")).collect();
     let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
     let called = served.grpc().await.call(CALL, &[("__prefetch__", "10")], &messages).await;
     assert_eq!(called.messages.len(), 20);
-    assert_eq!(told(&served, "flowrun_requests_refused_total").await, 0);
+    assert_eq!(metric(&served, "flowrun_requests_refused_total").await, 0);
 }

@@ -1,10 +1,10 @@
-//! The services around the requests: discovery, health, reflection, who is there.
+//! gRPC services other than data requests: discovery, health, reflection, info, dry run, `process_data`, `stream_doc`.
 
 use serde_json::{Value, json};
 
 use super::captures::recorded;
 use super::messages::{Schema, from_json, reply, to_json};
-use super::streams::{UNARY, question};
+use super::streams::{UNARY, data_request};
 use crate::support::client::{served, served_by, until};
 use crate::support::gate;
 
@@ -12,18 +12,18 @@ const CHECK: &str = "/grpc.health.v1.Health/Check";
 const DRY_RUN: &str = "/jina.JinaGatewayDryRunRPC/dry_run";
 const REFLECTION: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
-/// What gRPC calls these.
+/// gRPC status codes.
 const NOT_FOUND: u32 = 5;
 const UNIMPLEMENTED: u32 = 12;
 const UNAUTHENTICATED: u32 = 16;
 
 #[tokio::test]
-async fn health_and_reflection_are_answered_as_recorded() {
+async fn health_and_reflection_get_the_recorded_replies() {
     let served = served("", "- {name: misc, uses: Misc}").await;
     let mut grpc = served.grpc().await;
     let requests = recorded("15_health_reflection_info", "req");
     let responses = recorded("15_health_reflection_info", "resp");
-    // The fourth to the seventh ask for services that there are, the eighth for one that there is not.
+    // Requests 4 to 7 are for existing services, the 8th for an unknown one.
     for (request, response) in requests[3..7].iter().zip(&responses[2..6]) {
         let called = grpc.call(CHECK, &[], &[request]).await;
         assert_eq!((called.status, &called.messages[0][..]), (0, &response[..]));
@@ -33,7 +33,7 @@ async fn health_and_reflection_are_answered_as_recorded() {
 
     let list = grpc.call(REFLECTION, &[], &[&requests[8]]).await;
     assert_eq!(list.messages[0][..], responses[6][..]);
-    // The files are ours; what counts is that there are as many and that they hang together.
+    // The schema files are flowrun's: only their number is compared.
     let files = |bytes: &[u8]| {
         let name = "grpc.reflection.v1alpha.ServerReflectionResponse";
         let answer = to_json(Schema::V1, name, bytes);
@@ -51,17 +51,17 @@ async fn health_and_reflection_are_answered_as_recorded() {
 
 #[tokio::test]
 async fn a_dry_run_goes_through_every_executor() {
-    // A gate is open when nobody keeps it closed.
+    // Opens the gate.
     drop(gate::close());
     let served = served("", "- {name: misc, uses: Misc}\n- {name: gate, uses: Gate}").await;
     let called = served.grpc().await.call(DRY_RUN, &[], &[b""]).await;
-    // As recorded in `06_dry_run_ok`: a status without anything in it.
+    // As recorded in `06_dry_run_ok`: an empty status.
     assert_eq!((called.status, &called.messages[0][..]), (0, &recorded("06_dry_run_ok", "resp")[0][..]));
     assert_eq!(served.flow.pod_statistics()[1].calls, 1);
 }
 
 #[tokio::test]
-async fn the_gateway_says_who_it_is_and_which_endpoints_there_are() {
+async fn info_and_discovery_report_versions_and_endpoints() {
     let served = served("", "- {name: misc, uses: Misc}").await;
     let mut grpc = served.grpc().await;
     let info = grpc.call("/jina.JinaInfoRPC/_status", &[], &[b""]).await;
@@ -74,9 +74,9 @@ async fn the_gateway_says_who_it_is_and_which_endpoints_there_are() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_served_says_so() {
+async fn unknown_methods_are_unimplemented() {
     let served = served("", "- {name: a, uses: Pass}").await;
-    // The first is for executors that keep copies of themselves in step; the second is the successor of the one served.
+    // The first is for replicated executors; the second is the successor of the served reflection version.
     for path in
         ["/jina.JinaExecutorSnapshot/snapshot", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"]
     {
@@ -90,7 +90,7 @@ async fn a_method_that_is_not_served_says_so() {
 }
 
 #[tokio::test]
-async fn several_requests_are_answered_as_a_join_would_make_them_one() {
+async fn process_data_joins_its_requests() {
     let served = served("", "- {name: misc, uses: Misc}").await;
     let part = |documents: Value| {
         let header = json!({"requestId": "r", "execEndpoint": "/echo"});
@@ -103,19 +103,19 @@ async fn several_requests_are_answered_as_a_join_would_make_them_one() {
     let requests = from_json(Schema::V1, "jina.DataRequestListProto", &requests);
     let path = "/jina.JinaDataRequestRPC/process_data";
     let mut grpc = served.grpc().await;
-    let answered = reply(&grpc.call(path, &[], &[&requests]).await.messages[0]);
+    let joined_reply = reply(&grpc.call(path, &[], &[&requests]).await.messages[0]);
     let joined = json!([{"id": "a", "text": "left", "uri": "u"}, {"id": "b", "text": "right"}, {"id": "c"}]);
-    assert_eq!(answered["data"]["docs"]["docs"], joined);
+    assert_eq!(joined_reply["data"]["docs"]["docs"], joined);
     assert_eq!(
-        (&answered["header"]["requestId"], &answered["parameters"]),
+        (&joined_reply["header"]["requestId"], &joined_reply["parameters"]),
         (&json!("r"), &json!({"a": 1.0}))
     );
-    // Nothing is a request as well, and one that can be answered.
+    // An empty list is a valid request.
     assert_eq!(grpc.call(path, &[], &[b""]).await.status, 0);
 }
 
 #[tokio::test]
-async fn a_single_document_that_nothing_handles_comes_back_as_it_was_sent() {
+async fn stream_doc_returns_an_unhandled_document_unchanged() {
     let served = served("", "- {name: misc, uses: Misc}").await;
     let sent =
         json!({"header": {"requestId": "r", "execEndpoint": "/nope"}, "document": {"id": "a", "text": "x"}});
@@ -124,24 +124,24 @@ async fn a_single_document_that_nothing_handles_comes_back_as_it_was_sent() {
     let path = "/jina.JinaSingleDocumentRequestRPC/stream_doc";
     let called = served.grpc().await.call(path, &[], &[&sent_message]).await;
     assert_eq!(called.messages.len(), 1);
-    let mut answered = to_json(Schema::V1, name, &called.messages[0]);
-    assert_eq!(answered["routes"][0]["executor"], "gateway");
-    answered.as_object_mut().unwrap().remove("routes");
-    assert_eq!(answered, sent);
+    let mut returned = to_json(Schema::V1, name, &called.messages[0]);
+    assert_eq!(returned["routes"][0]["executor"], "gateway");
+    returned.as_object_mut().unwrap().remove("routes");
+    assert_eq!(returned, sent);
 }
 
 #[tokio::test]
-async fn a_single_document_is_streamed_back() {
+async fn stream_doc_streams_the_documents_of_the_flow() {
     let served = served("", "- {name: misc, uses: Misc}").await;
     let mut grpc = served.grpc().await;
     let path = "/jina.JinaSingleDocumentRequestRPC/stream_doc";
-    // Jina refuses here what does not generate: `ValueError('endpoint must be generator')`.
+    // Jina fails for executors that are not generators: `ValueError('endpoint must be generator')`.
     let requests = recorded("16_v1_stream_doc", "req");
     let called = grpc.call(path, &[], &[&requests[0]]).await;
     let reply = |schema, message: &[u8]| to_json(schema, "jina.SingleDocumentRequestProto", message);
     assert_eq!(called.messages.len(), 1);
     assert_eq!(reply(Schema::V1, &called.messages[0])["document"], json!({"id": "a", "text": "x"}));
-    // The header's timeout is one of seconds; the request is answered all the same.
+    // The header has a timeout in seconds, which does not pass.
     assert_eq!(grpc.call(UNARY, &[], &[&requests[1]]).await.status, 0);
 
     let raise = json!({"header": {"requestId": "r", "execEndpoint": "/raise"}, "document": {"id": "a"}});
@@ -152,18 +152,18 @@ async fn a_single_document_is_streamed_back() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_show_the_token_is_turned_away() {
+async fn requests_without_the_token_are_unauthenticated() {
     let served = served_by("", "- {name: a, uses: Pass}", Some("secret")).await;
     let mut grpc = served.grpc().await;
     for headers in [&[][..], &[("authorization", "Bearer wrong")], &[("authorization", "Bearer secre")]] {
-        let called = grpc.call(UNARY, headers, &[&question("a", "/index")]).await;
+        let called = grpc.call(UNARY, headers, &[&data_request("a", "/index")]).await;
         assert_eq!(called.status, UNAUTHENTICATED, "{headers:?}");
     }
-    for shown in ["Bearer secret", "secret"] {
-        let called = grpc.call(UNARY, &[("authorization", shown)], &[&question("a", "/index")]).await;
-        assert_eq!(called.status, 0, "{shown}");
+    for token in ["Bearer secret", "secret"] {
+        let called = grpc.call(UNARY, &[("authorization", token)], &[&data_request("a", "/index")]).await;
+        assert_eq!(called.status, 0, "{token}");
     }
-    // Those who watch over the process have no token.
+    // Probes have no token.
     assert_eq!(grpc.call(CHECK, &[], &[b""]).await.status, 0);
     assert_eq!(served.http("GET", "/ready", "", "").await.0, 200);
     let (code, head, _) = served.http("POST", "/post", "", "{}").await;
@@ -172,7 +172,7 @@ async fn whoever_does_not_show_the_token_is_turned_away() {
 }
 
 #[tokio::test]
-async fn a_watch_sees_the_end() {
+async fn a_health_watch_reports_draining() {
     let served = served("", "- {name: a, uses: Pass}").await;
     let mut watch = served.grpc().await.begin("/grpc.health.v1.Health/Watch", &[]).await;
     watch.send(b"");

@@ -1,4 +1,4 @@
-//! Streams of requests: order, room, deadlines, ends.
+//! gRPC streams: order of replies, backpressure, deadlines, draining, compression.
 
 use std::io::Write as _;
 
@@ -12,19 +12,19 @@ use crate::support::gate;
 pub(super) const CALL: &str = "/jina.JinaRPC/Call";
 pub(super) const UNARY: &str = "/jina.JinaSingleDataRequestRPC/process_single_data";
 
-/// What gRPC calls these.
+/// gRPC status codes.
 const DEADLINE_EXCEEDED: u32 = 4;
 pub(super) const RESOURCE_EXHAUSTED: u32 = 8;
 const UNAVAILABLE: u32 = 14;
 
-/// A request with one document, both of that id.
-pub(super) fn question(id: &str, endpoint: &str) -> Vec<u8> {
+/// A request with one document, both with the id `id`.
+pub(super) fn data_request(id: &str, endpoint: &str) -> Vec<u8> {
     request(&json!({
         "header": {"requestId": id, "execEndpoint": endpoint}, "data": {"docs": {"docs": [{"id": id, "text": "t"}]}},
     }))
 }
 
-/// The ids of the requests that these messages answer.
+/// Request ids of replies.
 fn ids(messages: &[Bytes]) -> Vec<Value> {
     messages.iter().map(|message| reply(message)["header"]["requestId"].clone()).collect()
 }
@@ -32,22 +32,22 @@ fn ids(messages: &[Bytes]) -> Vec<Value> {
 const PROBES: &str = "- {name: probe, uses: {jtype: Probe, with: {name: stream}}, replicas: 2}";
 
 #[tokio::test]
-async fn replies_come_as_they_are_ready_or_in_order_if_asked() {
+async fn replies_arrive_as_they_are_ready_or_in_order_on_request() {
     let closed = gate::close();
     let served = served("", PROBES).await;
     let mut grpc = served.grpc().await;
 
     let mut call = grpc.begin(CALL, &[]).await;
-    call.send(&question("slow", "/wait"));
-    call.send(&question("fast", "/index"));
+    call.send(&data_request("slow", "/wait"));
+    call.send(&data_request("fast", "/index"));
     assert_eq!(ids(&[call.next().await.unwrap()]), ["fast"]);
     drop(closed);
     assert_eq!(ids(&call.end().await.messages), ["slow"]);
 
     let closed = gate::close();
     let mut call = grpc.begin(CALL, &[("__results_in_order__", "true")]).await;
-    call.send(&question("slow", "/wait"));
-    call.send(&question("fast", "/index"));
+    call.send(&data_request("slow", "/wait"));
+    call.send(&data_request("fast", "/index"));
     until(|| served.flow.request_counts().replied == 3).await;
     drop(closed);
     assert_eq!(ids(&[call.next().await.unwrap()]), ["slow"]);
@@ -55,12 +55,12 @@ async fn replies_come_as_they_are_ready_or_in_order_if_asked() {
 }
 
 #[tokio::test]
-async fn a_stream_has_no_more_inside_than_it_asked_for() {
+async fn prefetch_bounds_the_requests_of_a_stream_inside_the_flow() {
     let closed = gate::close();
     let served = served("", PROBES).await;
     let call = served.grpc().await.begin(CALL, &[("__prefetch__", "3")]).await;
     for number in 0..20 {
-        call.send(&question(&number.to_string(), "/wait"));
+        call.send(&data_request(&number.to_string(), "/wait"));
     }
     until(|| served.flow.request_counts().in_flight == 3).await;
     drop(closed);
@@ -81,9 +81,9 @@ async fn ten_thousand_documents_stream_through() {
     let called = call.end().await;
     assert_eq!((called.status, called.messages.len()), (0, 100));
     for message in &called.messages {
-        let answered = reply(message);
-        let batch = answered["header"]["requestId"].as_str().unwrap().to_owned();
-        let documents = answered["data"]["docs"]["docs"].as_array().unwrap();
+        let reply = reply(message);
+        let batch = reply["header"]["requestId"].as_str().unwrap().to_owned();
+        let documents = reply["data"]["docs"]["docs"].as_array().unwrap();
         let expected: Vec<Value> =
             (0..100).map(|number| json!({"id": format!("{batch}-{number}")})).collect();
         assert_eq!(*documents, expected);
@@ -91,25 +91,25 @@ async fn ten_thousand_documents_stream_through() {
 }
 
 #[tokio::test]
-async fn a_full_flow_refuses_at_once_and_says_when_to_try_again() {
+async fn a_full_flow_rejects_immediately_with_a_retry_delay() {
     let closed = gate::close();
     let served = served("with: {prefetch: 1, when_full: refuse}", PROBES).await;
     let waiting = served.grpc().await.begin(CALL, &[]).await;
-    waiting.send(&question("inside", "/wait"));
+    waiting.send(&data_request("inside", "/wait"));
     until(|| served.flow.request_counts().in_flight == 1).await;
     for path in [UNARY, CALL] {
-        let refused = served.grpc().await.call(path, &[], &[&question("outside", "/index")]).await;
-        assert_eq!((refused.status, refused.messages.len()), (RESOURCE_EXHAUSTED, 0), "{path}");
-        assert_eq!(refused.trailers["retry-after"], "1", "{}", refused.message);
+        let rejected = served.grpc().await.call(path, &[], &[&data_request("outside", "/index")]).await;
+        assert_eq!((rejected.status, rejected.messages.len()), (RESOURCE_EXHAUSTED, 0), "{path}");
+        assert_eq!(rejected.trailers["retry-after"], "1", "{}", rejected.message);
     }
     drop(closed);
     assert_eq!(ids(&waiting.end().await.messages), ["inside"]);
 }
 
 #[tokio::test]
-async fn a_stream_waits_for_its_own_requests_where_others_are_refused() {
+async fn a_stream_waits_for_its_own_requests_instead_of_being_rejected() {
     let served = served("with: {prefetch: 1, when_full: refuse}", "- {name: a, uses: Pass}").await;
-    let messages: Vec<Vec<u8>> = (0..50).map(|number| question(&number.to_string(), "/index")).collect();
+    let messages: Vec<Vec<u8>> = (0..50).map(|number| data_request(&number.to_string(), "/index")).collect();
     let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
     let called = served.grpc().await.call(CALL, &[("__prefetch__", "10")], &messages).await;
     assert_eq!((called.status, called.messages.len()), (0, 50));
@@ -117,14 +117,14 @@ async fn a_stream_waits_for_its_own_requests_where_others_are_refused() {
 }
 
 #[tokio::test]
-async fn a_call_is_over_at_its_deadline() {
+async fn a_call_ends_at_its_deadline() {
     let closed = gate::close();
     let served = served("", PROBES).await;
     let mut grpc = served.grpc().await;
-    let late = grpc.call(UNARY, &[("grpc-timeout", "20m")], &[&question("a", "/wait")]).await;
+    let late = grpc.call(UNARY, &[("grpc-timeout", "20m")], &[&data_request("a", "/wait")]).await;
     assert_eq!(late.status, DEADLINE_EXCEEDED, "{}", late.message);
 
-    // In a stream a request that says how long it may take is late alone.
+    // In a stream only the request with the timeout fails.
     let mut own =
         json!({"header": {"requestId": "b", "execEndpoint": "/wait"}, "parameters": {"__timeout__": 0.02}});
     let late = grpc.call(CALL, &[], &[&request(&own)]).await;
@@ -137,27 +137,27 @@ async fn a_call_is_over_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn nothing_that_was_let_in_is_lost_at_the_end() {
+async fn admitted_requests_are_answered_while_draining() {
     let closed = gate::close();
     let served = served("", PROBES).await;
     let mut call = served.grpc().await.begin(CALL, &[]).await;
     for number in 0..5 {
-        call.send(&question(&number.to_string(), "/wait"));
+        call.send(&data_request(&number.to_string(), "/wait"));
     }
     let flow = std::sync::Arc::clone(&served.flow);
     until(|| flow.request_counts().in_flight == 5).await;
     let mut other = served.grpc().await;
     let draining = tokio::spawn(served.drain());
-    // The end has begun when newcomers are turned away; the connection itself may be gone by then.
-    let refused = other.begin(UNARY, &[]).await;
-    refused.send(&question("late", "/index"));
-    drop(refused);
+    // Draining has started once new requests are rejected; the connection may be closed by then.
+    let late = other.begin(UNARY, &[]).await;
+    late.send(&data_request("late", "/index"));
+    drop(late);
     drop(closed);
-    let mut answered = Vec::new();
+    let mut replies = Vec::new();
     while let Some(message) = call.next().await {
-        answered.push(message);
+        replies.push(message);
     }
-    assert_eq!(answered.len(), 5);
+    assert_eq!(replies.len(), 5);
     let ended = call.end().await;
     assert_eq!(ended.status, UNAVAILABLE, "{}", ended.message);
     let drained = draining.await.unwrap();
@@ -166,12 +166,12 @@ async fn nothing_that_was_let_in_is_lost_at_the_end() {
 }
 
 #[tokio::test]
-async fn whoever_hangs_up_gives_the_request_up() {
+async fn disconnecting_cancels_requests() {
     let closed = gate::close();
     let served = served("", PROBES).await;
     let mut grpc = served.grpc().await;
     let call = grpc.begin(CALL, &[]).await;
-    call.send(&question("a", "/wait"));
+    call.send(&data_request("a", "/wait"));
     until(|| served.flow.request_counts().in_flight == 1).await;
     drop((call, grpc));
     until(|| served.flow.request_counts().cancelled == 1).await;
@@ -179,36 +179,36 @@ async fn whoever_hangs_up_gives_the_request_up() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_fails_alone() {
+async fn an_invalid_request_fails_without_ending_its_stream() {
     let served = served("", "- {name: a, uses: Pass}").await;
     let mut grpc = served.grpc().await;
     let pickle = request(&json!({"header": {"requestId": "pickle"}, "data": {"docsBytes": "gASVAAAA"}}));
     let target = request(&json!({"header": {"requestId": "target", "targetExecutor": "a("}}));
     let many: Vec<Value> = (0..10_001).map(|_| json!({})).collect();
     let many = request(&json!({"header": {"requestId": "many"}, "data": {"docs": {"docs": many}}}));
-    let messages = [&pickle[..], &target, &many, &question("good", "/index")];
+    let messages = [&pickle[..], &target, &many, &data_request("good", "/index")];
     let called = grpc.call(CALL, &[("__results_in_order__", "true")], &messages).await;
     assert_eq!(called.status, 0, "{}", called.message);
-    let said: Vec<Value> = called
+    let errors: Vec<Value> = called
         .messages
         .iter()
         .map(|message| reply(message)["header"]["status"]["exception"]["args"][0].clone())
         .collect();
-    assert_eq!(said[0], "`docs_bytes` is a Python pickle, which is never opened; send `docs`");
-    assert!(said[1].as_str().unwrap().starts_with("`a(` is not a pattern of executor names"), "{said:?}");
-    assert_eq!(said[2], "the request has 10001 documents, more than the 10000 allowed; send several");
-    assert_eq!(said[3], Value::Null);
+    assert_eq!(errors[0], "`docs_bytes` is a Python pickle, which is never opened; send `docs`");
+    assert!(errors[1].as_str().unwrap().starts_with("`a(` is not a pattern of executor names"), "{errors:?}");
+    assert_eq!(errors[2], "the request has 10001 documents, more than the 10000 allowed; send several");
+    assert_eq!(errors[3], Value::Null);
 
     let garbage = grpc.call(CALL, &[], &[b"\xff\xff\xff"]).await;
     assert_ne!(garbage.status, 0);
-    assert_eq!(grpc.call(CALL, &[], &[&question("b", "/index")]).await.status, 0);
+    assert_eq!(grpc.call(CALL, &[], &[&data_request("b", "/index")]).await.status, 0);
 }
 
 #[tokio::test]
-async fn compressed_requests_are_read() {
+async fn compressed_requests_are_decoded() {
     let served = served("", "- {name: a, uses: Pass}").await;
     let mut grpc = served.grpc().await;
-    let message = question("a", "/index");
+    let message = data_request("a", "/index");
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(&message).unwrap();
     let mut deflate = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
@@ -227,30 +227,30 @@ async fn compressed_requests_are_read() {
 }
 
 #[tokio::test]
-async fn documents_that_fail_are_listed_and_a_request_of_which_all_failed_has_failed() {
+async fn failed_documents_are_listed_and_a_request_fails_if_all_do() {
     let served = served("", "- {name: probe, uses: {jtype: Probe, with: {name: partial}}}").await;
-    let ask = |ids: &[&str]| {
+    let with_documents = |ids: &[&str]| {
         let documents: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
         request(&json!({"header": {"execEndpoint": "/index"}, "data": {"docs": {"docs": documents}}}))
     };
     let mut grpc = served.grpc().await;
-    let some = grpc.call(UNARY, &[], &[&ask(&["good", "bad"])]).await;
+    let some = grpc.call(UNARY, &[], &[&with_documents(&["good", "bad"])]).await;
     let some = reply(&some.messages[0]);
     assert_eq!(some["data"]["docs"]["docs"][0]["id"], "good");
     assert_eq!(some["parameters"]["__failed__"]["bad"]["executor"], "probe");
 
-    let none = grpc.call(UNARY, &[], &[&ask(&["bad"])]).await;
+    let none = grpc.call(UNARY, &[], &[&with_documents(&["bad"])]).await;
     let none = reply(&none.messages[0]);
     assert_eq!(none["header"]["status"]["exception"]["executor"], "Probe");
     assert_eq!(none["data"]["docs"]["docs"], json!([{"id": "bad"}]));
 }
 
 #[tokio::test]
-async fn replies_are_compressed_as_the_flow_says_and_the_client_accepts() {
+async fn replies_are_compressed_as_configured_for_clients_that_accept_it() {
     for (word, encoding) in [("Gzip", "gzip"), ("deflate", "deflate")] {
         let served = served(&format!("with: {{compression: {word}}}"), "- {name: a, uses: Pass}").await;
         let mut grpc = served.grpc().await;
-        let request = question("a", "/index");
+        let request = data_request("a", "/index");
         for (accepted, compressed) in [("identity, deflate, gzip", 1), (encoding, 1), ("identity", 0)] {
             for path in [UNARY, CALL] {
                 let headers = [("grpc-accept-encoding", accepted)];
@@ -263,6 +263,6 @@ async fn replies_are_compressed_as_the_flow_says_and_the_client_accepts() {
     }
     let served = served("", "- {name: a, uses: Pass}").await;
     let headers = [("grpc-accept-encoding", "gzip")];
-    let called = served.grpc().await.call(UNARY, &headers, &[&question("a", "/index")]).await;
+    let called = served.grpc().await.call(UNARY, &headers, &[&data_request("a", "/index")]).await;
     assert_eq!(called.compressed, 0);
 }

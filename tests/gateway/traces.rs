@@ -1,4 +1,4 @@
-//! What a collector of traces is told, by gRPC and by HTTP, and that nobody waits for it.
+//! Trace export over gRPC and HTTP, which never delays a request.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::messages::{Schema, to_json};
-use super::streams::{CALL, question};
+use super::streams::{CALL, data_request};
 use crate::serving::Serving;
 use crate::support::client::{served, until_true};
 use crate::support::collector::Collector;
@@ -16,7 +16,7 @@ use crate::support::program::directory;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// A span, as far as it is looked at.
+/// The compared fields of a span.
 #[derive(Clone, Debug)]
 struct Span {
     name: String,
@@ -30,16 +30,16 @@ struct Span {
     failed: bool,
 }
 
-/// The attributes of a resource or a span, as an object.
+/// Attributes of a resource or a span, as an object.
 fn attributes(list: &Value) -> Value {
-    let entry = |one: &Value| {
-        let value = one["value"].as_object().unwrap().values().next().unwrap();
-        (one["key"].as_str().unwrap().to_owned(), value.clone())
+    let entry = |attribute: &Value| {
+        let value = attribute["value"].as_object().unwrap().values().next().unwrap();
+        (attribute["key"].as_str().unwrap().to_owned(), value.clone())
     };
     list.as_array().unwrap().iter().map(entry).collect()
 }
 
-/// The spans of a batch, and whose they are.
+/// Spans of a batch, and the attributes of their resource.
 fn spans(batch: &[u8]) -> (Vec<Span>, Value) {
     let batch = to_json(Schema::V1, "otlp.ExportTraceServiceRequest", batch);
     let resource = &batch["resourceSpans"][0];
@@ -68,7 +68,7 @@ fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
 }
 
 #[tokio::test]
-async fn a_request_is_a_span_of_the_clients_trace_and_each_call_one_below_it() {
+async fn a_request_is_a_span_in_the_trace_of_the_client_with_a_child_per_call() {
     let mut collector = Collector::start().await;
     let with = format!(
         "with: {{name: flow, tracing: true, traces_exporter_host: 127.0.0.1, traces_exporter_port: {}}}",
@@ -77,13 +77,13 @@ async fn a_request_is_a_span_of_the_clients_trace_and_each_call_one_below_it() {
     let shards = "- {name: misc, uses: Misc}\n- {name: pass, uses: Pass, shards: 2, polling: ALL}";
     let served = served(&with, shards).await;
     let headers = [("traceparent", PARENT)];
-    let requests = [question("a", "/echo"), question("b", "/raise")];
+    let requests = [data_request("a", "/echo"), data_request("b", "/raise")];
     let requests: Vec<&[u8]> = requests.iter().map(Vec::as_slice).collect();
     assert_eq!(served.grpc().await.call(CALL, &headers, &requests).await.messages.len(), 2);
-    // What a client does not keep is not told.
+    // Traces that the client does not sample are not exported.
     let unsampled = [("traceparent", &*PARENT.replace("-01", "-00"))];
-    served.grpc().await.call(CALL, &unsampled, &[&question("c", "/echo")]).await;
-    // The end waits for the last of them.
+    served.grpc().await.call(CALL, &unsampled, &[&data_request("c", "/echo")]).await;
+    // Draining flushes the last spans.
     served.drain().await;
 
     let mut all = Vec::new();
@@ -103,7 +103,7 @@ async fn a_request_is_a_span_of_the_clients_trace_and_each_call_one_below_it() {
     }
     assert_eq!(echo.attributes["flowrun.request.id"], "a");
     assert!(raise.failed && !echo.failed);
-    // A call of the first executor for each request, and of both shards of the second for the one that came so far.
+    // One call of the first executor per request, and one of each shard of the second for the request that succeeded.
     let calls = [named(&all, "misc"), named(&all, "pass")];
     assert_eq!(calls.each_ref().map(Vec::len), [2, 2], "{all:#?}");
     for call in calls.concat() {
@@ -114,7 +114,7 @@ async fn a_request_is_a_span_of_the_clients_trace_and_each_call_one_below_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_variables_of_opentelemetry_say_where_traces_go() {
+async fn the_environment_variables_of_opentelemetry_configure_the_collector() {
     let mut collector = Collector::start().await;
     let directory = directory("jtype: Flow\nwith: {name: flow}\nexecutors: [{name: a, uses: Pass}]\n");
     let endpoint = format!("http://{}", collector.address);
@@ -130,7 +130,7 @@ async fn the_variables_of_opentelemetry_say_where_traces_go() {
     let (spans, resource) = spans(&batch);
     assert_eq!(resource["service.name"], "mine");
     let (request, call) = (named(&spans, "/index")[0], named(&spans, "a")[0]);
-    // It begins a trace of its own.
+    // Without a traceparent the request starts a new trace.
     assert_eq!((request.parent.as_str(), call.parent.as_str()), ("", request.id.as_str()));
     assert!(request.trace == call.trace && request.trace != "0".repeat(32));
     assert_eq!(call.attributes["flowrun.worker"], "a/rep-0");
@@ -139,12 +139,12 @@ async fn the_variables_of_opentelemetry_say_where_traces_go() {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_holds_up_nobody_and_what_it_misses_is_counted() {
-    // A port where nobody is.
-    let away = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+async fn an_unreachable_collector_delays_no_request_and_dropped_spans_are_counted() {
+    // A port that no process listens on.
+    let unreachable = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let with = format!(
         "with: {{tracing: true, traces_exporter_host: 127.0.0.1, traces_exporter_port: {}}}",
-        away.port()
+        unreachable.port()
     );
     let served = served(&with, "- {name: a, uses: Pass}").await;
     for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! WebSocket: bytes and JSON, the end of the input, and how conversations close.
+//! WebSocket sessions: protobuf and JSON frames, end of input, close codes, draining.
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::messages::reply;
-use super::streams::question;
+use super::streams::data_request;
 use crate::support::client::{Served, served, until};
 use crate::support::gate;
 
@@ -21,7 +21,7 @@ const MISC: &str = "- {name: misc, uses: Misc}";
 async fn connect(served: &Served, path: &str, protocol: Option<&str>) -> Socket {
     let mut request = format!("ws://{}{path}", served.address()).into_client_request().unwrap();
     if let Some(protocol) = protocol {
-        // A browser, which wants to be told what is spoken; as this client does.
+        // Like a browser, this client needs the subprotocol confirmed.
         request.headers_mut().insert("origin", "http://test".parse().unwrap());
         request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
     }
@@ -35,8 +35,8 @@ fn bytes(message: Vec<u8>) -> Message {
     Message::Binary(Bytes::from(message))
 }
 
-/// The frames up to the end: what they hold, and the code with which the gateway closed.
-async fn rest(socket: &mut Socket) -> (Vec<Message>, Option<(CloseCode, String)>) {
+/// Remaining frames, and the code and reason of the close frame.
+async fn remaining(socket: &mut Socket) -> (Vec<Message>, Option<(CloseCode, String)>) {
     let mut messages = Vec::new();
     while let Some(Ok(message)) = socket.next().await {
         match message {
@@ -50,16 +50,16 @@ async fn rest(socket: &mut Socket) -> (Vec<Message>, Option<(CloseCode, String)>
 }
 
 #[tokio::test]
-async fn messages_are_answered_and_the_gateway_closes_after_the_last() {
+async fn requests_are_answered_and_the_gateway_closes_after_the_last_reply() {
     let served = served("", MISC).await;
     let mut socket = connect(&served, "/", Some("bytes")).await;
     for (id, endpoint) in [("a", "/echo"), ("b", "/raise"), ("c", "/echo")] {
-        socket.send(bytes(question(id, endpoint))).await.unwrap();
+        socket.send(bytes(data_request(id, endpoint))).await.unwrap();
     }
     socket.send(bytes(vec![0])).await.unwrap();
-    let (messages, closed) = rest(&mut socket).await;
+    let (messages, closed) = remaining(&mut socket).await;
     assert_eq!(closed.unwrap().0, CloseCode::Normal);
-    let mut answered: Vec<(String, bool)> = messages
+    let mut replies: Vec<(String, bool)> = messages
         .into_iter()
         .map(|message| reply(&message.into_data()))
         .map(|reply| {
@@ -67,52 +67,52 @@ async fn messages_are_answered_and_the_gateway_closes_after_the_last() {
             (header["requestId"].as_str().unwrap().to_owned(), header["status"]["code"] == "ERROR")
         })
         .collect();
-    answered.sort();
-    assert_eq!(answered, [("a".to_owned(), false), ("b".to_owned(), true), ("c".to_owned(), false)]);
+    replies.sort();
+    assert_eq!(replies, [("a".to_owned(), false), ("b".to_owned(), true), ("c".to_owned(), false)]);
 }
 
 #[tokio::test]
-async fn json_is_spoken_where_nothing_else_is_asked_for() {
+async fn frames_are_json_by_default() {
     let served = served("", MISC).await;
     let mut socket = connect(&served, "/", None).await;
     let request =
         json!({"data": [{"id": "a", "text": "hi"}], "execEndpoint": "/echo", "parameters": {"a": 1}});
     socket.send(Message::text(request.to_string())).await.unwrap();
     socket.send(Message::text("{}")).await.unwrap();
-    let (messages, closed) = rest(&mut socket).await;
+    let (messages, closed) = remaining(&mut socket).await;
     assert_eq!(closed.unwrap().0, CloseCode::Normal);
-    let answered: Value = serde_json::from_str(messages[0].to_text().unwrap()).unwrap();
-    assert_eq!(answered["data"], json!([{"id": "a", "text": "hi"}]));
+    let reply: Value = serde_json::from_str(messages[0].to_text().unwrap()).unwrap();
+    assert_eq!(reply["data"], json!([{"id": "a", "text": "hi"}]));
     assert_eq!(
-        (&answered["header"]["exec_endpoint"], &answered["parameters"]),
+        (&reply["header"]["exec_endpoint"], &reply["parameters"]),
         (&json!("/echo"), &json!({"a": 1}))
     );
-    assert!(answered["header"].get("status").is_none());
-    let end = answered["routes"][1]["end_time"].as_str().unwrap();
+    assert!(reply["header"].get("status").is_none());
+    let end = reply["routes"][1]["end_time"].as_str().unwrap();
     assert!(end.ends_with('Z'), "{end}");
 }
 
 #[tokio::test]
-async fn what_is_no_request_closes_with_the_reason() {
+async fn an_invalid_frame_closes_the_session_with_the_reason() {
     let served = served("", MISC).await;
     for (protocol, message, reason) in [
         (Some("bytes"), bytes(vec![0xff; 3]), "not a request"),
-        (Some("bytes"), Message::text("{}"), "this side speaks bytes, not text"),
+        (Some("bytes"), Message::text("{}"), "this connection has the subprotocol `bytes`, not text"),
         (None, Message::text(r#"{"data": "nope"}"#), "body.data: must be a document"),
     ] {
         let mut socket = connect(&served, "/", protocol).await;
         socket.send(message).await.unwrap();
-        let (messages, closed) = rest(&mut socket).await;
-        let (code, said) = closed.unwrap();
+        let (messages, closed) = remaining(&mut socket).await;
+        let (code, text) = closed.unwrap();
         assert!(
-            messages.is_empty() && code == CloseCode::Invalid && said.starts_with(reason),
-            "{code} {said}"
+            messages.is_empty() && code == CloseCode::Invalid && text.starts_with(reason),
+            "{code} {text}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_dry_run_is_answered_by_a_frame() {
+async fn a_dry_run_is_answered_with_a_frame() {
     let served = served("", MISC).await;
     let mut socket = connect(&served, "/dry_run", Some("bytes")).await;
     socket.send(bytes(Vec::new())).await.unwrap();
@@ -123,16 +123,16 @@ async fn a_dry_run_is_answered_by_a_frame() {
 }
 
 #[tokio::test]
-async fn a_conversation_is_finished_before_the_end() {
+async fn a_session_is_answered_while_draining() {
     let closed = gate::close();
     let served = served("", "- {name: gate, uses: Gate}").await;
     let mut socket = connect(&served, "/", Some("bytes")).await;
-    socket.send(bytes(question("a", "/x"))).await.unwrap();
+    socket.send(bytes(data_request("a", "/x"))).await.unwrap();
     let flow = std::sync::Arc::clone(&served.flow);
     until(|| flow.request_counts().in_flight == 1).await;
     let draining = tokio::spawn(served.drain());
     drop(closed);
-    let (messages, closed) = rest(&mut socket).await;
+    let (messages, closed) = remaining(&mut socket).await;
     assert_eq!((messages.len(), closed.unwrap().0), (1, CloseCode::Away));
     drop(socket);
     assert!(draining.await.unwrap().completed());

@@ -1,5 +1,5 @@
-//! Conversations with Jina's WebSocket gateway, recorded, and answered alike. Every difference stands here with its
-//! reason.
+//! Replays recorded sessions with Jina's WebSocket gateway, and compares the frames. Every difference is listed here with
+//! its reason.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use regex::Regex;
@@ -19,22 +19,22 @@ const MISC: &str = "- {name: misc, uses: Misc}";
 const V2: &str = "- {name: misc, uses: MiscV2}";
 const DATA: &str = "jina.DataRequestProto";
 
-/// What was recorded of one side: the head, and the frames.
+/// Recording of one side: the headers and the frames.
 struct Side {
     head: String,
     frames: Vec<Frame>,
 }
 
-/// A frame as it was written down.
+/// A recorded frame.
 #[derive(Clone, Debug, PartialEq)]
 enum Frame {
-    /// A message in protobuf's text form.
+    /// A message in the text form of protobuf.
     Proto(String),
-    /// Other bytes.
+    /// Bytes that are not a message.
     Bytes(Vec<u8>),
-    /// Text; long ones were cut.
+    /// Text, truncated if it was long.
     Text(String),
-    /// The end: the code and the reason.
+    /// A close frame: code and reason.
     Close(u16, String),
 }
 
@@ -65,7 +65,7 @@ fn frame(text: &str) -> Frame {
     }
 }
 
-/// The bytes that Python writes so.
+/// Decodes a Python bytes literal.
 fn unescaped(literal: &str) -> Vec<u8> {
     let mut text = literal[2..literal.len() - 1].chars();
     let mut bytes = Vec::new();
@@ -81,7 +81,7 @@ fn unescaped(literal: &str) -> Vec<u8> {
     bytes
 }
 
-/// Opens the conversation with the very head that was recorded, and looks whether it is answered as it was.
+/// Opens a session with the recorded headers, and compares the response headers.
 async fn open(served: &Served, heads: [&str; 2]) -> WebSocketStream<TcpStream> {
     let mut stream = TcpStream::connect(served.address()).await.unwrap();
     stream.write_all(heads[0].replace("\r\n", "\n").replace('\n', "\r\n").as_bytes()).await.unwrap();
@@ -90,10 +90,10 @@ async fn open(served: &Served, heads: [&str; 2]) -> WebSocketStream<TcpStream> {
         head.push(stream.read_u8().await.unwrap());
     }
     let lines = |head: &str| {
-        let told =
+        let compared =
             |line: &&str| !line.is_empty() && !line.starts_with("date:") && !line.starts_with("server:");
         let head = head.to_lowercase();
-        let mut lines: Vec<String> = head.lines().filter(told).map(str::to_owned).collect();
+        let mut lines: Vec<String> = head.lines().filter(compared).map(str::to_owned).collect();
         lines.sort();
         lines
     };
@@ -101,23 +101,23 @@ async fn open(served: &Served, heads: [&str; 2]) -> WebSocketStream<TcpStream> {
     WebSocketStream::from_raw_socket(stream, Role::Client, None).await
 }
 
-/// Says what the client said; what the gateway answered.
+/// Sends the recorded client frames. Returns the actual and the recorded frames of the gateway.
 async fn replay(served: &Served, schema: Schema, name: &str) -> (Vec<Frame>, Vec<Frame>) {
     let [client, server] = recorded(name);
     let mut socket = open(served, [&client.head, &server.head]).await;
-    let asks_itself = client.head.starts_with("GET /dry_run");
+    let client_closes = client.head.starts_with("GET /dry_run");
     for frame in client.frames {
         let message = match frame {
-            Frame::Proto(text) => Message::binary(from_text(schema, DATA, &whole(&text))),
+            Frame::Proto(text) => Message::binary(from_text(schema, DATA, &complete(&text))),
             Frame::Bytes(bytes) => Message::binary(bytes),
             Frame::Text(text) => Message::text(text),
-            // Elsewhere it only agrees to the end.
-            Frame::Close(..) if asks_itself => Message::Close(None),
+            // In other sessions the client only answers the close frame.
+            Frame::Close(..) if client_closes => Message::Close(None),
             Frame::Close(..) => continue,
         };
         socket.send(message).await.unwrap();
     }
-    if server.frames.iter().all(|frame| !matches!(frame, Frame::Close(..))) && asks_itself {
+    if server.frames.iter().all(|frame| !matches!(frame, Frame::Close(..))) && client_closes {
         socket.send(Message::Close(None)).await.unwrap();
     }
     let mut frames = Vec::new();
@@ -134,11 +134,11 @@ async fn replay(served: &Served, schema: Schema, name: &str) -> (Vec<Frame>, Vec
     (frames, server.frames)
 }
 
-/// A message in text form. Long ones were cut when they were written down: what is left of them is closed again.
-fn whole(text: &str) -> String {
+/// Closes the braces of a message in text form that was truncated in the recording.
+fn complete(text: &str) -> String {
     let mut lines: Vec<&str> = text.lines().map(str::trim).collect();
     let opened = |lines: &[&str]| {
-        let count = |what: fn(&str) -> bool| lines.iter().filter(|line| what(line)).count();
+        let count = |matches: fn(&str) -> bool| lines.iter().filter(|line| matches(line)).count();
         count(|line| line.ends_with('{')) - count(|line| line == "}")
     };
     if opened(&lines) > 0 {
@@ -149,34 +149,34 @@ fn whole(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Whether a reply says what was recorded, as far as that was written down.
-fn says(answered: &Value, expected: &Value) -> bool {
-    match (answered, expected) {
-        (Value::Object(answered), Value::Object(expected)) => expected
+/// True if a reply contains every recorded field; the recording may be truncated.
+fn contains(actual: &Value, expected: &Value) -> bool {
+    match (actual, expected) {
+        (Value::Object(actual), Value::Object(expected)) => expected
             .iter()
-            .all(|(key, expected)| answered.get(key).is_some_and(|answered| says(answered, expected))),
-        (Value::Array(answered), Value::Array(expected)) => {
-            answered.len() >= expected.len()
-                && expected.iter().zip(answered).all(|(expected, answered)| says(answered, expected))
+            .all(|(key, expected)| actual.get(key).is_some_and(|actual| contains(actual, expected))),
+        (Value::Array(actual), Value::Array(expected)) => {
+            actual.len() >= expected.len()
+                && expected.iter().zip(actual).all(|(expected, actual)| contains(actual, expected))
         }
-        (answered, expected) => answered == expected,
+        (actual, expected) => actual == expected,
     }
 }
 
-/// The replies among frames, as JSON; replies come as they are ready.
+/// Replies among the frames, as JSON, sorted by request id.
 fn replies(schema: Schema, frames: &[Frame]) -> Vec<Value> {
     let reply = |frame: &Frame| match frame {
-        Frame::Proto(text) => Some(normal(schema, &from_text(schema, DATA, &whole(text)))),
+        Frame::Proto(text) => Some(normal(schema, &from_text(schema, DATA, &complete(text)))),
         Frame::Bytes(bytes) => Some(normal(schema, bytes)),
         Frame::Text(_) | Frame::Close(..) => None,
     };
     sorted(frames.iter().filter_map(reply).collect())
 }
 
-fn alike(name: &str, answered: &[Value], expected: &[Value]) {
-    assert_eq!(answered.len(), expected.len(), "{name}");
-    for (answered, expected) in answered.iter().zip(expected) {
-        assert!(says(answered, expected), "{name}: {answered}\nis not\n{expected}");
+fn assert_contains(name: &str, actual: &[Value], expected: &[Value]) {
+    assert_eq!(actual.len(), expected.len(), "{name}");
+    for (actual, expected) in actual.iter().zip(expected) {
+        assert!(contains(actual, expected), "{name}: {actual}\ndoes not contain\n{expected}");
     }
 }
 
@@ -188,49 +188,49 @@ fn close(frames: &[Frame]) -> Option<u16> {
 }
 
 #[tokio::test]
-async fn conversations_of_the_first_schema_are_answered_as_recorded() {
+async fn sessions_of_the_first_schema_get_the_recorded_replies() {
     let served = served("", V1).await;
     for name in ["batches", "bytes_eoi_only", "error", "index"] {
         let name = format!("v1_ws_{name}");
-        let (answered, expected) = replay(&served, Schema::V1, &name).await;
-        alike(&name, &replies(Schema::V1, &answered), &replies(Schema::V1, &expected));
-        // The client that learned of the error did not wait for the end.
-        assert_eq!(close(&answered), close(&expected).or(Some(1000)), "{name}");
+        let (actual, expected) = replay(&served, Schema::V1, &name).await;
+        assert_contains(&name, &replies(Schema::V1, &actual), &replies(Schema::V1, &expected));
+        // After an error the recorded client did not wait for the close frame.
+        assert_eq!(close(&actual), close(&expected).or(Some(1000)), "{name}");
     }
-    let (answered, expected) = replay(&served, Schema::V1, "v1_ws_ready").await;
-    assert_eq!(answered[..1], expected[..1]);
-    let (answered, expected) = replay(&served, Schema::V1, "v1_ws_dry_run_json").await;
-    assert_eq!(answered[..1], expected[..1]);
+    let (actual, expected) = replay(&served, Schema::V1, "v1_ws_ready").await;
+    assert_eq!(actual[..1], expected[..1]);
+    let (actual, expected) = replay(&served, Schema::V1, "v1_ws_dry_run_json").await;
+    assert_eq!(actual[..1], expected[..1]);
 }
 
 #[tokio::test]
-async fn conversations_of_the_second_schema_are_answered_as_recorded() {
+async fn sessions_of_the_second_schema_get_the_recorded_replies() {
     let served = served("", V2).await;
     for name in
         ["batches", "dict", "echo_rich", "error", "index", "one", "single_doc_input", "unknown_endpoint"]
     {
         let name = format!("v2_ws_{name}");
-        let (answered, expected) = replay(&served, Schema::V2, &name).await;
+        let (actual, expected) = replay(&served, Schema::V2, &name).await;
         let mut expected_replies = replies(Schema::V2, &expected);
         for reply in &mut expected_replies {
             match name.as_str() {
-                // The class stands for the recorded one; what was written of the routes is cut.
+                // The test executor has another class; the recorded routes are truncated.
                 "v2_ws_error" => reply["header"]["status"]["executor"] = "MiscV2".into(),
-                // Of the second document neither the text nor the vector made of it was written down whole.
+                // Text and vector of the second document are truncated in the recording.
                 "v2_ws_index" => reply["data"]["docs"]["docs"].as_array_mut().unwrap().truncate(1),
-                // An executor that has nothing to do with a request is left as soon as it is reached.
+                // A skipped executor has an end time in flowrun.
                 "v2_ws_unknown_endpoint" => reply["routes"][1]["endTime"] = "a time".into(),
                 _ => {}
             }
         }
-        alike(&name, &replies(Schema::V2, &answered), &expected_replies);
-        assert_eq!(close(&answered), close(&expected).or(Some(1000)), "{name}");
+        assert_contains(&name, &replies(Schema::V2, &actual), &expected_replies);
+        assert_eq!(close(&actual), close(&expected).or(Some(1000)), "{name}");
     }
-    let (answered, expected) = replay(&served, Schema::V2, "v2_ws_ready").await;
-    assert_eq!(answered[..1], expected[..1]);
+    let (actual, expected) = replay(&served, Schema::V2, "v2_ws_ready").await;
+    assert_eq!(actual[..1], expected[..1]);
 }
 
-/// A reply as text, without what is another every time. A number that is whole is written so here.
+/// A reply as text, with constants for times and ids; flowrun writes whole numbers without decimals.
 fn without_times(frame: &Frame) -> String {
     let Frame::Text(text) = frame else { panic!("{frame:?}") };
     let times = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z").unwrap();
@@ -239,38 +239,35 @@ fn without_times(frame: &Frame) -> String {
 }
 
 #[tokio::test]
-async fn conversations_in_json_are_answered_as_recorded() {
+async fn sessions_in_json_get_the_recorded_replies() {
     let served = served("", MISC).await;
     for name in ["v1_ws_json", "v1_ws_json_noproto"] {
-        let (answered, expected) = replay(&served, Schema::V1, name).await;
-        let (reply, expected_reply) = (without_times(&answered[0]), without_times(&expected[0]));
-        // What was recorded is cut, within a time.
-        let whole = expected_reply.rfind("\"start_time\"").unwrap();
-        assert_eq!(reply[..whole], expected_reply[..whole], "{name}");
-        assert_eq!(close(&answered), close(&expected), "{name}");
+        let (actual, expected) = replay(&served, Schema::V1, name).await;
+        let (reply, expected_reply) = (without_times(&actual[0]), without_times(&expected[0]));
+        // The recording is truncated within a time.
+        let complete = expected_reply.rfind("\"start_time\"").unwrap();
+        assert_eq!(reply[..complete], expected_reply[..complete], "{name}");
+        assert_eq!(close(&actual), close(&expected), "{name}");
     }
 }
 
 #[tokio::test]
-async fn conversations_that_went_wrong_end_with_a_reason() {
+async fn invalid_sessions_are_closed_with_a_reason() {
     let served = served("", MISC).await;
-    // Jina's server drops the connection without a word.
+    // Jina's server closes the connection without a close frame.
     for (name, reason) in [("bytes_garbage", "not a request"), ("json_bad", "body.data: must be a document")]
     {
-        let (answered, expected) = replay(&served, Schema::V1, &format!("v1_ws_{name}")).await;
+        let (actual, expected) = replay(&served, Schema::V1, &format!("v1_ws_{name}")).await;
         assert_eq!(expected, [], "{name}");
-        assert!(
-            matches!(&answered[..], [Frame::Close(1007, said)] if said.starts_with(reason)),
-            "{answered:?}"
-        );
+        assert!(matches!(&actual[..], [Frame::Close(1007, text)] if text.starts_with(reason)), "{actual:?}");
     }
-    // Jina ends the conversation with 1011 when an executor cannot be reached. Here no executor is behind a network:
-    // one that is gone fails the requests that need it, and the conversation goes on.
-    let gone = "- {name: misc, uses: {jtype: Probe, with: {name: gone over WebSocket, once: true}}}";
-    let served = crate::support::client::served("", gone).await;
+    // Jina closes with 1011 when an executor cannot be reached. In flowrun a failed executor fails the requests that
+    // need it, and the session continues.
+    let broken = "- {name: misc, uses: {jtype: Probe, with: {name: gone over WebSocket, once: true}}}";
+    let served = crate::support::client::served("", broken).await;
     served.http("POST", "/post", "", r#"{"execEndpoint": "/panic"}"#).await;
-    let (answered, expected) = replay(&served, Schema::V1, "v1_ws_die").await;
-    assert_eq!((close(&expected), close(&answered)), (Some(1011), Some(1000)));
-    let reply = &replies(Schema::V1, &answered)[0];
+    let (actual, expected) = replay(&served, Schema::V1, "v1_ws_die").await;
+    assert_eq!((close(&expected), close(&actual)), (Some(1011), Some(1000)));
+    let reply = &replies(Schema::V1, &actual)[0];
     assert_eq!(reply["header"]["status"]["code"], "ERROR", "{reply}");
 }

@@ -1,10 +1,10 @@
-//! Executors that are written in Python.
+//! Executors written in Python: flowrun's own API, Jina's, the documentation, and the child processes.
 
-mod guide;
-mod jina;
-mod native;
-mod served;
-mod trip;
+mod documentation;
+mod jina_executors;
+mod native_executors;
+mod round_trip;
+mod service;
 
 use std::path::{Path, PathBuf};
 
@@ -17,30 +17,30 @@ use tempfile::TempDir;
 
 use crate::support;
 
-/// Where the executors of these tests are.
-fn executors() -> PathBuf {
+/// Directory of the test executors.
+fn executor_directory() -> PathBuf {
     Path::new("tests/python/executors").canonicalize().unwrap()
 }
 
-/// A flow of these executors, in which `@` stands for the directory of the tests' own.
-fn planned(pods: &str) -> (TempDir, Topology) {
+/// Plans a flow with these pods. `@` in a pod is replaced by the directory of the executors.
+fn plan_pods(pods: &str) -> (TempDir, Topology) {
     let directory = tempfile::tempdir().unwrap();
-    let pods = pods.replace('@', &executors().to_string_lossy());
+    let pods = pods.replace('@', &executor_directory().to_string_lossy());
     let yaml = format!("jtype: Flow\nexecutors:\n{pods}\n");
     let topology = support::plan(&yaml, directory.path(), &Environment::default());
     (directory, topology)
 }
 
-/// The same, started.
-async fn started(pods: &str) -> (TempDir, Flow) {
-    let (directory, topology) = planned(pods);
+/// Plans and launches a flow with these pods.
+async fn start_pods(pods: &str) -> (TempDir, Flow) {
+    let (directory, topology) = plan_pods(pods);
     let flow = support::start(&topology).await;
     (directory, flow)
 }
 
-/// A pod `e` of a class in `native.py`.
-fn native(class: &str, more: &str) -> String {
-    format!("- {{name: e, uses: {class}, py_modules: ['@/native.py']{more}}}")
+/// YAML of a pod `e` with a class of `native.py` and additional keys.
+fn native_pod(class: &str, keys: &str) -> String {
+    format!("- {{name: e, uses: {class}, py_modules: ['@/native.py']{keys}}}")
 }
 
 async fn send(flow: &Flow, endpoint: &str, documents: Documents, parameters: &Value) -> Outcome {
@@ -49,29 +49,29 @@ async fn send(flow: &Flow, endpoint: &str, documents: Documents, parameters: &Va
     flow.submit(request).await.unwrap().outcome().await
 }
 
-/// Documents of these texts, which are their ids too.
+/// Documents with these texts, which are also their ids.
 fn texts(texts: &[&str]) -> Documents {
     texts.iter().map(|text| Document::new(*text).with_text(*text)).collect()
 }
 
-fn said(documents: &[Document]) -> Vec<&str> {
+fn texts_of(documents: &[Document]) -> Vec<&str> {
     documents.iter().map(|document| document.text.as_deref().unwrap_or_default()).collect()
 }
 
-/// What the pod `e` answers beside documents.
-async fn result(flow: &Flow, endpoint: &str, parameters: &Value) -> Value {
+/// Calls the pod `e` and returns its result that belongs to no document.
+async fn call_result(flow: &Flow, endpoint: &str, parameters: &Value) -> Value {
     let outcome = send(flow, endpoint, texts(&["a"]), parameters).await;
     support::reply(outcome).results["e/rep-0"].clone()
 }
 
-async fn fails(flow: &Flow, endpoint: &str) -> RequestError {
+async fn expect_error(flow: &Flow, endpoint: &str) -> RequestError {
     support::error(send(flow, endpoint, texts(&["a"]), &Value::Null).await)
 }
 
-/// Where the documents are from, as the pod `pod` sees it behind branches that it wants side by side.
-async fn sees_origins(pod: &str) {
+/// Asserts that a pod receives the documents of both branches separately if it has `no_reduce`.
+async fn assert_origins(pod: &str) {
     let branches = "- {name: b, uses: Pass, needs: gateway}\n- {name: c, uses: Pass, needs: gateway}\n";
-    for (more, matrix, map) in [
+    for (keys, matrix, map) in [
         (
             ", needs: [b, c], no_reduce: true",
             json!([["x!", "y"], ["x", "y"]]),
@@ -79,14 +79,15 @@ async fn sees_origins(pod: &str) {
         ),
         (", needs: [b, c]", json!([["x!", "y"]]), json!({})),
     ] {
-        let (_directory, flow) = started(&format!("{branches}{}{more}}}", pod.trim_end_matches('}'))).await;
+        let (_directory, flow) =
+            start_pods(&format!("{branches}{}{keys}}}", pod.trim_end_matches('}'))).await;
         let answer = support::reply(send(&flow, "/origins", texts(&["x", "y"]), &Value::Null).await);
         let docs: Vec<Value> =
             matrix.as_array().unwrap().iter().flat_map(|part| part.as_array().unwrap().clone()).collect();
         assert_eq!(
             answer.results["e/rep-0"],
             json!({"docs": docs, "matrix": matrix, "map": map}),
-            "{pod}{more}"
+            "{pod}{keys}"
         );
     }
 }

@@ -125,7 +125,7 @@ async fn a_gateway_of_jina_is_called_in_the_second_schema() {
 #[test]
 fn a_flow_of_jina_calls_what_is_served_here() {
     let directory = tempfile::tempdir().unwrap();
-    let Some(mut caller) = python("v1", "caller.py") else { return };
+    let Some(mut caller) = python("v1", "external_executor.py") else { return };
     std::fs::copy("tests/clients/flow.yml", directory.path().join("flow.yml")).unwrap();
     let serving = Serving::start(directory.path(), &["flow.yml"]);
     let output = caller.arg(&serving.addresses[0]).arg(free_port().to_string()).output().unwrap();

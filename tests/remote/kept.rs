@@ -35,7 +35,7 @@ async fn tls_is_spoken_with_those_who_are_trusted_alone() {
     for (way, why) in [
         (
             format!("uses: 'grpcs://127.0.0.1:{port}', ca: {}, retries: 0", ca("other.crt")),
-            "no agreement on TLS",
+            "TLS handshake failed",
         ),
         (format!("external: true, port: {port}, retries: 0"), "127.0.0.1"),
     ] {

@@ -1,6 +1,6 @@
-//! How long the vectors of CLIP's models are.
+//! Embedding dimensions of CLIP models.
 
-/// Lengths by the part of a model's name that tells its architecture; of several that fit the longest counts.
+/// Dimensions by architecture, which is a part of a model's name. If several architectures match, the longest counts.
 const DIMENSIONS: [(&str, usize); 11] = [
     ("RN50", 1024),
     ("RN101", 512),
@@ -15,11 +15,12 @@ const DIMENSIONS: [(&str, usize); 11] = [
     ("ViT-g-14", 1024),
 ];
 
-/// How many numbers the embeddings of that model have: `ViT-B-32::openai`, or `ViT-B/32` in the older spelling.
+/// Embedding dimension of a model, for example `ViT-B-32::openai`, or `ViT-B/32` in the older spelling. `None` for
+/// unknown architectures.
 pub(crate) fn dimension(name: &str) -> Option<usize> {
     let name = name.replace('/', "-");
-    let fitting = DIMENSIONS.iter().filter(|(architecture, _)| name.contains(architecture));
-    fitting.max_by_key(|(architecture, _)| architecture.len()).map(|(_, dimension)| *dimension)
+    let matching = DIMENSIONS.iter().filter(|(architecture, _)| name.contains(architecture));
+    matching.max_by_key(|(architecture, _)| architecture.len()).map(|(_, dimension)| *dimension)
 }
 
 #[cfg(test)]
@@ -27,8 +28,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_models_name_tells_the_length_of_its_vectors() {
-        let told = [
+    fn dimensions_follow_from_model_names() {
+        let cases = [
             ("ViT-B/32", Some(512)),
             ("ViT-B-32::laion2b_e16", Some(512)),
             ("ViT-B-16-plus-240::laion400m_e31", Some(640)),
@@ -38,6 +39,6 @@ mod tests {
             ("CN-CLIP/ViT-B-16", Some(512)),
             ("GPT", None),
         ];
-        told.into_iter().for_each(|(name, expected)| assert_eq!(dimension(name), expected, "{name}"));
+        cases.into_iter().for_each(|(name, expected)| assert_eq!(dimension(name), expected, "{name}"));
     }
 }

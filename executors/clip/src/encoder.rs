@@ -1,53 +1,52 @@
-//! Which document goes up which tower.
+//! The executor: routes each document to the tower for its content.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, Instance,
     RequestParameters, Tensor, Value, parse_parameters,
 };
 
-use crate::Towers;
 use crate::parameters::ClipEncoderParameters;
 use crate::rank;
-use crate::towers::Pair;
+use crate::tower_pair::TowerPair;
+use crate::towers::Towers;
 
-/// What `/rank` compares: documents and their matches.
-const RANKED: &str = "@r,m";
+/// Access paths of `/rank`: documents and their matches.
+const RANK_ACCESS_PATHS: &str = "@r,m";
 
-/// Makes a `CLIPEncoder`.
+/// Creates a `CLIPEncoder`.
 pub(crate) fn create<T: Towers>(build: &Build) -> Result<Instance, BuildError> {
     let with: ClipEncoderParameters = parse_parameters(build)?;
     if with.minibatch_size == 0 {
         return Err(BuildError::parameter("minibatch_size", "must be at least 1"));
     }
-    let pair = match &with.model_path {
-        Some(directory) => Pair::of_model::<T>(directory, &with, build)?,
-        None => Pair::without_model::<T>(&with, build)?,
+    let towers = match &with.model_path {
+        Some(directory) => TowerPair::open_model::<T>(directory, &with, build)?,
+        None => TowerPair::fallback::<T>(&with, build)?,
     };
-    let dimension = Some(pair.dimension).filter(|dimension| *dimension > 0);
+    let dimension = towers.dimension.filter(|dimension| *dimension > 0);
     let encoder = ClipEncoder {
-        pair,
+        towers,
         access_paths: with.traversal_paths.unwrap_or(with.access_paths),
-        drops_pictures: with.drop_image_content,
-        ranked: RANKED.parse().map_err(BuildError::failed)?,
+        drop_image_content: with.drop_image_content,
+        rank_access_paths: RANK_ACCESS_PATHS.parse().map_err(BuildError::failed)?,
     };
     Ok(Instance::new(encoder).with_output_dimension(dimension))
 }
 
-/// Encodes and ranks.
 struct ClipEncoder {
-    pair: Pair,
+    towers: TowerPair,
     access_paths: AccessPaths,
-    drops_pictures: bool,
-    ranked: AccessPaths,
+    drop_image_content: bool,
+    rank_access_paths: AccessPaths,
 }
 
 impl Executor for ClipEncoder {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let drops_pictures = call.parameter("drop_image_content")?.unwrap_or(self.drops_pictures);
-        // A client that wants another model asks at `/rank/MODEL`; there is one here.
+        let drop_image_content = call.parameter("drop_image_content")?.unwrap_or(self.drop_image_content);
+        // CLIP-as-service has `/rank/MODEL` to select a model; this executor has only one.
         let is_ranking = call.endpoint() == "/rank" || call.endpoint().starts_with("/rank/");
         let paths = if is_ranking {
-            self.ranked.clone()
+            self.rank_access_paths.clone()
         } else {
             call.access_paths(&self.access_paths)?.into_owned()
         };
@@ -57,13 +56,13 @@ impl Executor for ClipEncoder {
         let budget = call.budget();
         call.for_each_batch(
             &paths,
-            |documents| encode(&mut self.pair, documents, &parameters, &budget),
+            |documents| encode(&mut self.towers, documents, &parameters, &budget),
             |document, (kind, embedding)| {
-                if kind == Content::None {
+                if kind == ContentKind::None {
                     return;
                 }
                 document.embedding = embedding;
-                if kind == Content::Picture && drops_pictures {
+                if kind == ContentKind::Image && drop_image_content {
                     document.blob = None;
                     document.tensor = None;
                 }
@@ -73,53 +72,53 @@ impl Executor for ClipEncoder {
     }
 }
 
-/// What there is of a document to encode.
+/// Kind of a document's content, which selects the tower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
+enum ContentKind {
     Text,
-    Picture,
-    /// It stays as it is.
+    Image,
+    /// The document passes unchanged.
     None,
 }
 
-impl Content {
+impl ContentKind {
     fn of(document: &Document) -> Self {
         if document.text.as_ref().is_some_and(|text| !text.is_empty()) {
             Self::Text
         } else if document.blob.is_some() || document.tensor.is_some() || !document.uri.is_empty() {
-            Self::Picture
+            Self::Image
         } else {
             Self::None
         }
     }
 }
 
-type Encoded = Result<(Content, Option<Tensor>), ExecutorError>;
+type Encoded = Result<(ContentKind, Option<Tensor>), ExecutorError>;
 
-/// Sends the texts up one tower and the pictures up the other, and puts what comes back in the documents' order.
+/// Encodes texts and images with their towers and returns the results in the order of the documents.
 fn encode(
-    pair: &mut Pair,
+    towers: &mut TowerPair,
     documents: &[&Document],
     parameters: &RequestParameters,
     budget: &CallBudget,
 ) -> Result<Vec<Encoded>, ExecutorError> {
-    let kinds: Vec<Content> = documents.iter().map(|document| Content::of(document)).collect();
-    let of_kind = |kind: Content| -> Vec<&Document> {
+    let kinds: Vec<ContentKind> = documents.iter().map(|document| ContentKind::of(document)).collect();
+    let with_kind = |kind: ContentKind| -> Vec<&Document> {
         documents.iter().zip(&kinds).filter(|(_, own)| **own == kind).map(|(document, _)| *document).collect()
     };
-    let (texts, pictures) = (of_kind(Content::Text), of_kind(Content::Picture));
+    let (texts, images) = (with_kind(ContentKind::Text), with_kind(ContentKind::Image));
     let mut encoded_texts = Vec::new().into_iter();
     if !texts.is_empty() {
-        encoded_texts = pair.text.encode(&texts, parameters, budget)?.into_iter();
+        encoded_texts = towers.text.encode(&texts, parameters, budget)?.into_iter();
     }
-    let mut encoded_pictures = Vec::new().into_iter();
-    if !pictures.is_empty() {
-        encoded_pictures = pair.picture.encode(&pictures, parameters, budget)?.into_iter();
+    let mut encoded_images = Vec::new().into_iter();
+    if !images.is_empty() {
+        encoded_images = towers.image.encode(&images, parameters, budget)?.into_iter();
     }
-    let next = |kind: Content| match kind {
-        Content::Text => encoded_texts.next().unwrap_or(Ok(None)),
-        Content::Picture => encoded_pictures.next().unwrap_or(Ok(None)),
-        Content::None => Ok(None),
+    let next = |kind: ContentKind| match kind {
+        ContentKind::Text => encoded_texts.next().unwrap_or(Ok(None)),
+        ContentKind::Image => encoded_images.next().unwrap_or(Ok(None)),
+        ContentKind::None => Ok(None),
     };
     Ok(kinds
         .iter()

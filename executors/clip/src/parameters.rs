@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use flowrun_sdk::{AccessPaths, Parameter, ParameterKind, Value};
 
-/// How exact the numbers of a model are.
+/// Precision of a model's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Precision {
-    /// 32 bits.
+    /// 32-bit floats.
     Single,
-    /// 16 bits.
+    /// 16-bit floats.
     Half,
-    /// 8 bits, in weights.
+    /// 8-bit integers (quantised weights).
     Byte,
 }
 
@@ -19,7 +19,7 @@ impl Parameter for Precision {
     const KIND: ParameterKind = ParameterKind::Other("`fp32`, `fp16` or `int8`");
 
     fn parse(value: &Value) -> Option<Self> {
-        // As PyTorch spells them too.
+        // PyTorch's spelling is accepted too, with or without `torch.`.
         let text = value.as_str()?;
         match text.strip_prefix("torch.").unwrap_or(text) {
             "fp32" | "float32" => Some(Self::Single),
@@ -39,32 +39,34 @@ impl Parameter for Precision {
 }
 
 flowrun_sdk::parameters! {
-    /// Those of CLIP-as-service, and the dimension of the stand-in.
+    /// Parameters of CLIP-as-service, and those of the fallback.
     pub(crate) struct ClipEncoderParameters {
-        /// Which model; as long as there is none it says how long an embedding is.
+        /// Name of the model. Without `model_path` it only determines the dimension of the embeddings.
         name: String = "ViT-B-32::openai".to_owned(),
-        /// Where the model runs: `cpu`, `cuda` or `tensorrt`; null for the processor. When that is not to be had the
-        /// flow does not start.
+        /// Device of the model: `cpu`, `cuda` or `tensorrt`; null for `cpu`. If the device is not available, the flow
+        /// does not start.
         device: Option<String> = None,
-        /// Accepted without effect.
+        /// Accepted for compatibility, without effect.
         jit: bool = false,
-        /// Which files of the model are taken: `visual.onnx` and `textual.onnx`, or those whose names end in `_fp16` or
-        /// `_int8`.
+        /// Precision of the model files: `fp32` selects `visual.onnx` and `textual.onnx`, `fp16` and `int8` those whose
+        /// names end in `_fp16` or `_int8`.
         dtype: Precision = Precision::Single,
-        /// A directory with the model as ONNX files: `visual.onnx` and `textual.onnx` of CLIP-as-service, or
-        /// `vision_model.onnx` and `text_model.onnx` of Hugging Face. Null: there is no model, and something stands in.
+        /// Directory of the model's ONNX files: `visual.onnx` and `textual.onnx` of CLIP-as-service, or
+        /// `vision_model.onnx` and `text_model.onnx` of Hugging Face. Null to encode without a model: texts by their
+        /// words, images by their colours and edges.
         model_path: Option<PathBuf> = None,
-        /// Threads that make the next pictures ready while the model runs; null: decoding and the model take turns.
+        /// Number of threads that preprocess the next images while the model runs; null to alternate preprocessing and
+        /// model on all threads.
         num_worker_preprocess: Option<usize> = None,
-        /// Documents that go through the model at once, at the most.
+        /// Largest number of documents per model run.
         minibatch_size: usize = 32,
-        /// Numbers of an embedding; null for those of the model.
+        /// Dimension of the embeddings; null for that of the model.
         dimension: Option<usize> = None,
-        /// Whether pictures are dropped once they are encoded; the request's `drop_image_content` goes before.
+        /// Drops the content of images after they are encoded; overridden by the request's `drop_image_content`.
         drop_image_content: bool = false,
-        /// The documents to encode; the request's `access_paths` goes before.
+        /// Documents to encode; overridden by the request's `access_paths`.
         access_paths: AccessPaths = AccessPaths::roots(),
-        /// The same, as older versions call it.
+        /// Older name of `access_paths`.
         traversal_paths: Option<AccessPaths> = None,
     }
 }

@@ -1,26 +1,29 @@
-//! `/rank`: the matches of a document in the order of their likeness to it.
+//! The endpoint `/rank`: orders the matches of a document by similarity.
 //!
-//! `clip_score_cosine` is the cosine of the two vectors, `clip_score` the softmax over the matches of 100 times that,
-//! as CLIP was trained (its logit scale is e^4.60517). The softmax of two that differ is often 0 for both in single
-//! precision, hence matches are ordered by the cosine, which orders alike; those that are equal by id.
+//! `clip_score_cosine` is the cosine of the embeddings; `clip_score` is the softmax over the matches of 100 × cosine,
+//! the logit scale that CLIP was trained with (e^4.60517). Matches are ordered by the cosine, which has the same order:
+//! in single precision the softmax of different matches is often 0 for both. Ties are ordered by id.
 
 use std::cmp::Ordering;
 
 use flowrun_sdk::{Document, ExecutorError, NamedScore};
 
-/// What cosines are multiplied by before the softmax.
+/// Factor of the cosine before the softmax.
 const LOGIT_SCALE: f64 = 100.0;
 
-/// Scores and orders the matches of a document; their embeddings have done their work and go.
+/// Scores and orders the matches of a document and drops their embeddings.
+///
+/// # Errors
+/// When the document or a match has no embedding, an embedding without direction, or another dimension.
 pub(crate) fn rank(query: &mut Document) -> Result<(), ExecutorError> {
     if query.matches.is_empty() {
         return Ok(());
     }
-    let vector = vector(query)?;
+    let vector = unit_vector(query)?;
     let scored = query.matches.iter().map(|candidate| cosine(&vector, candidate));
     let cosines = scored.collect::<Result<Vec<f64>, ExecutorError>>()?;
-    let most = cosines.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let power = |cosine: f64| (LOGIT_SCALE * (cosine - most)).exp();
+    let max = cosines.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let power = |cosine: f64| (LOGIT_SCALE * (cosine - max)).exp();
     let sum: f64 = cosines.iter().copied().map(power).sum();
     let mut ranked: Vec<(f64, Document)> = cosines.into_iter().zip(query.matches.take().into_vec()).collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| compare_ids(&a.1, &b.1)));
@@ -43,10 +46,10 @@ fn compare_ids(a: &Document, b: &Document) -> Ordering {
     a.id.cmp(&b.id)
 }
 
-/// The embedding of a document, of length 1.
-fn vector(document: &Document) -> Result<Vec<f64>, ExecutorError> {
+/// The embedding of a document, scaled to length 1.
+fn unit_vector(document: &Document) -> Result<Vec<f64>, ExecutorError> {
     let embedding = document.embedding.as_ref().ok_or_else(|| {
-        ExecutorError::input(format_args!("`{}` has neither text nor picture to rank by", document.label()))
+        ExecutorError::input(format_args!("`{}` has neither text nor image to rank by", document.label()))
     })?;
     let vector = embedding.to_f64().map_err(ExecutorError::input)?;
     let norm = vector.iter().map(|number| number * number).sum::<f64>().sqrt();
@@ -58,11 +61,11 @@ fn vector(document: &Document) -> Result<Vec<f64>, ExecutorError> {
 }
 
 fn cosine(query: &[f64], candidate: &Document) -> Result<f64, ExecutorError> {
-    let candidate_vector = vector(candidate)?;
+    let candidate_vector = unit_vector(candidate)?;
     if candidate_vector.len() != query.len() {
         let (length, expected, label) = (candidate_vector.len(), query.len(), candidate.label());
         let message =
-            format_args!("the embedding of `{label}` has {length} numbers, that of its query {expected}");
+            format_args!("the embedding of `{label}` has dimension {length}, that of its query {expected}");
         return Err(ExecutorError::input(message));
     }
     Ok(query.iter().zip(&candidate_vector).map(|(a, b)| a * b).sum())
@@ -86,7 +89,7 @@ mod tests {
         rank(&mut query).unwrap();
         let ids: Vec<&str> = query.matches.iter().map(|candidate| candidate.id.as_str()).collect();
         assert_eq!(ids, ["a", "b", "far"]);
-        let score = |place: usize, name: &str| query.matches[place].scores[name].value;
+        let score = |rank: usize, name: &str| query.matches[rank].scores[name].value;
         assert!((score(0, "clip_score_cosine") - 1.0 / 1.01_f32.sqrt()).abs() < 1e-6);
         assert!((score(0, "clip_score") - 0.5).abs() < 1e-6 && score(2, "clip_score") < 1e-6);
         assert_eq!(query.matches[0].scores["clip_score"].op_name, "softmax");
@@ -94,16 +97,16 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_compared_is_named() {
+    fn errors_name_the_document_without_a_comparable_embedding() {
         let mut odd = query(&[("a", [1.0, 0.0])]);
         odd.matches.make_mut().push(Document::new("bare"));
         let error = rank(&mut odd).unwrap_err();
-        assert_eq!(error.message(), "`bare` has neither text nor picture to rank by");
+        assert_eq!(error.message(), "`bare` has neither text nor image to rank by");
         assert_eq!(odd.matches.len(), 2);
         let mut still = query(&[("a", [0.0, 0.0])]);
         assert!(rank(&mut still).unwrap_err().message().contains("`a` has no direction"));
         let mut other = query(&[]);
         other.matches = [Document::new("long").with_embedding(vec![1.0; 3])].into_iter().collect();
-        assert!(rank(&mut other).unwrap_err().message().contains("has 3 numbers, that of its query 2"));
+        assert!(rank(&mut other).unwrap_err().message().contains("has dimension 3, that of its query 2"));
     }
 }

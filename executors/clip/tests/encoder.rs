@@ -1,9 +1,9 @@
-//! Which content is encoded by what, with towers that tell themselves apart.
+//! `CLIPEncoder` with test towers, whose vectors identify the tower.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test fails by panicking, and its files are its own"
+    reason = "a test fails by panicking, and reads only files that it wrote"
 )]
 
 use std::path::PathBuf;
@@ -17,14 +17,14 @@ use flowrun_sdk::{
 use serde_json::json;
 
 flowrun_sdk::parameters! {
-    /// What towers have.
+    /// Parameters of a tower without a model.
     struct TowerParameters {
         dimension: usize = 1,
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
 
-/// A tower whose vectors begin with a number of its own and that of the content's bytes.
+/// A tower whose vectors begin with its own number and the number of bytes of the content.
 struct Tower(f32, TowerParameters);
 
 impl Executor for Tower {
@@ -44,7 +44,7 @@ impl Executor for Tower {
 }
 
 flowrun_sdk::parameters! {
-    /// What towers of a model have.
+    /// Parameters of a tower with a model.
     struct ModelParameters {
         model_path: PathBuf,
         preset: String,
@@ -55,45 +55,47 @@ flowrun_sdk::parameters! {
     }
 }
 
-struct Told;
+struct TestTowers;
 
-impl Towers for Told {
+impl Towers for TestTowers {
     const TEXT_FALLBACK: ExecutorType =
         ExecutorType::new::<TowerParameters>("Text", "", |build| tower(1.0, build));
     const IMAGE_FALLBACK: ExecutorType =
-        ExecutorType::new::<TowerParameters>("Picture", "", |build| tower(2.0, build));
+        ExecutorType::new::<TowerParameters>("Image", "", |build| tower(2.0, build));
     const TEXT_MODEL: ExecutorType =
-        ExecutorType::new::<ModelParameters>("TextModel", "", |build| model(3.0, build));
+        ExecutorType::new::<ModelParameters>("TextModel", "", |build| model_tower(3.0, build));
     const IMAGE_MODEL: ExecutorType =
-        ExecutorType::new::<ModelParameters>("PictureModel", "", |build| model(4.0, build));
+        ExecutorType::new::<ModelParameters>("ImageModel", "", |build| model_tower(4.0, build));
 }
 
 fn tower(number: f32, build: &Build) -> Result<Instance, BuildError> {
     Ok(Instance::new(Tower(number, parse_parameters(build)?)))
 }
 
-/// A tower of a model, whose file says how long its vectors are.
-fn model(number: f32, build: &Build) -> Result<Instance, BuildError> {
+/// A tower with a model, whose file contains the dimension of its vectors.
+fn model_tower(number: f32, build: &Build) -> Result<Instance, BuildError> {
     let with: ModelParameters = parse_parameters(build)?;
     let dimension = std::fs::read_to_string(&with.model_path).unwrap().parse().unwrap();
-    let told = (with.preset.as_str(), with.device.as_str(), with.minibatch_size, with.num_worker_preprocess);
-    if told != ("clip", "cpu", 32, None) {
-        return Err(BuildError::failed(format_args!("{told:?}")));
+    let received =
+        (with.preset.as_str(), with.device.as_str(), with.minibatch_size, with.num_worker_preprocess);
+    if received != ("clip", "cpu", 32, None) {
+        return Err(BuildError::failed(format_args!("{received:?}")));
     }
     let tower = Tower(number, TowerParameters { dimension, access_paths: with.access_paths });
     Ok(Instance::new(tower).with_output_dimension(Some(dimension)))
 }
 
 fn open(with: &Value) -> Result<ExecutorHarness, BuildError> {
-    ExecutorHarness::new(&clip_encoder::<Told>(), with, Context::standalone("."))
+    ExecutorHarness::new(&clip_encoder::<TestTowers>(), with, Context::standalone("."))
 }
 
-fn begin(document: &Document) -> Option<Vec<f32>> {
+/// The first two numbers of a document's embedding: the tower and the number of bytes.
+fn first_numbers(document: &Document) -> Option<Vec<f32>> {
     document.embedding.as_ref().map(|embedding| embedding.to_f32().unwrap()[..2].to_vec())
 }
 
 #[test]
-fn texts_and_pictures_are_encoded_at_any_endpoint_and_what_has_no_content_stays() {
+fn texts_and_images_are_encoded_at_any_endpoint_and_empty_documents_pass_unchanged() {
     let mut bench = open(&json!({})).unwrap();
     let tensor = Document { tensor: Tensor::from_u8(vec![1], vec![1]).ok(), ..Document::new("tensor") };
     let documents = vec![
@@ -105,9 +107,9 @@ fn texts_and_pictures_are_encoded_at_any_endpoint_and_what_has_no_content_stays(
     ];
     for endpoint in ["/", "/encode", "/encode/ViT-B-32", "/index", "/search"] {
         let answer = bench.call(endpoint, documents.clone(), &Value::Null).unwrap();
-        let begins: Vec<_> = answer.documents.iter().map(begin).collect();
-        let [text, blob, bare] = [[1.0, 3.0], [2.0, 5.0], [2.0, 0.0]].map(|begin| Some(begin.to_vec()));
-        assert_eq!(begins, [text, blob, bare.clone(), bare, None], "{endpoint}");
+        let found: Vec<_> = answer.documents.iter().map(first_numbers).collect();
+        let [text, blob, bare] = [[1.0, 3.0], [2.0, 5.0], [2.0, 0.0]].map(|numbers| Some(numbers.to_vec()));
+        assert_eq!(found, [text, blob, bare.clone(), bare, None], "{endpoint}");
         assert_eq!(answer.documents[0].embedding.as_ref().unwrap().shape(), [512]);
         assert_eq!(answer.documents[1].blob.as_ref().unwrap().len(), 5);
         assert_eq!(answer.documents[4], documents[4]);
@@ -115,7 +117,7 @@ fn texts_and_pictures_are_encoded_at_any_endpoint_and_what_has_no_content_stays(
 }
 
 #[test]
-fn pictures_are_dropped_behind_their_encoding_when_the_client_says_so() {
+fn image_content_is_dropped_after_encoding_on_request() {
     let mut bench = open(&json!({})).unwrap();
     let both = Document::new("text").with_text("abc").with_blob(vec![1]);
     let documents = vec![both, Document::new("blob").with_uri("a.png").with_blob(vec![1])];
@@ -125,7 +127,7 @@ fn pictures_are_dropped_behind_their_encoding_when_the_client_says_so() {
 }
 
 #[test]
-fn a_document_that_its_tower_refuses_fails_alone() {
+fn a_document_that_its_tower_rejects_fails_alone() {
     let mut bench = open(&json!({})).unwrap();
     let documents = vec![Document::new("a").with_text("x".repeat(13)), Document::new("b").with_text("x")];
     let answer = bench.call("/encode", documents, &Value::Null).unwrap();
@@ -134,24 +136,24 @@ fn a_document_that_its_tower_refuses_fails_alone() {
 }
 
 #[test]
-fn the_parts_that_access_paths_name_are_encoded() {
+fn access_paths_select_the_encoded_documents() {
     let mut bench = open(&json!({"traversal_paths": "@c"})).unwrap();
     let chunk = Document::new("c").with_text("x");
     let root = Document { chunks: [chunk].into_iter().collect(), ..Document::new("r").with_text("y") };
     let answer = bench.call("/encode", vec![root.clone()], &Value::Null).unwrap();
     assert_eq!(
-        (begin(&answer.documents[0]), begin(&answer.documents[0].chunks[0])),
+        (first_numbers(&answer.documents[0]), first_numbers(&answer.documents[0].chunks[0])),
         (None, Some(vec![1.0, 1.0]))
     );
     let answer = bench.call("/encode", vec![root], &json!({"access_paths": "@r"})).unwrap();
     assert_eq!(
-        (begin(&answer.documents[0]), begin(&answer.documents[0].chunks[0])),
+        (first_numbers(&answer.documents[0]), first_numbers(&answer.documents[0].chunks[0])),
         (Some(vec![1.0, 1.0]), None)
     );
 }
 
 #[test]
-fn rank_puts_the_matches_in_order_and_one_without_content_fails_its_document_alone() {
+fn rank_orders_matches_and_fails_documents_with_empty_matches_alone() {
     let mut bench = open(&json!({"dimension": 8})).unwrap();
     let query = |id: &str, candidates: &[&str]| Document {
         matches: candidates.iter().map(|text| Document::new(*text).with_text(*text)).collect(),
@@ -168,36 +170,36 @@ fn rank_puts_the_matches_in_order_and_one_without_content_fails_its_document_alo
 }
 
 #[test]
-fn the_two_files_of_a_model_are_the_towers() {
+fn the_towers_run_the_two_files_of_a_model() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap().to_owned();
     let write = |name: &str, dimension: &str| std::fs::write(directory.path().join(name), dimension).unwrap();
-    let refused = |with: Value| open(&with).err().unwrap().to_string();
-    let missing = refused(json!({"model_path": path}));
-    assert!(missing.ends_with("holds no `visual.onnx` and no `vision_model.onnx`"), "{missing}");
+    let error = |with: Value| open(&with).err().unwrap().to_string();
+    let missing = error(json!({"model_path": path}));
+    assert!(missing.ends_with("contains neither `visual.onnx` nor `vision_model.onnx`"), "{missing}");
     write("visual.onnx", "8");
     write("text_model.onnx", "8");
     let mut bench = open(&json!({"model_path": path})).unwrap();
     let documents = vec![Document::new("a").with_blob(vec![0; 5]), Document::new("b").with_text("abc")];
     let answer = bench.call("/encode", documents, &Value::Null).unwrap();
-    let begins: Vec<_> = answer.documents.iter().map(|document| begin(document).unwrap()).collect();
-    assert_eq!(begins, [[4.0, 5.0], [3.0, 3.0]]);
+    let found: Vec<_> = answer.documents.iter().map(|document| first_numbers(document).unwrap()).collect();
+    assert_eq!(found, [[4.0, 5.0], [3.0, 3.0]]);
     assert!(
-        refused(json!({"model_path": path, "dimension": 9}))
-            .contains("the model's embeddings have 8 numbers")
+        error(json!({"model_path": path, "dimension": 9}))
+            .contains("the model's embeddings have dimension 8")
     );
-    assert!(refused(json!({"model_path": path, "dtype": "fp16"})).contains("`visual_fp16.onnx`"));
+    assert!(error(json!({"model_path": path, "dtype": "fp16"})).contains("`visual_fp16.onnx`"));
     assert!(
-        refused(json!({"model_path": path, "device": "cuda:0", "num_worker_preprocess": 2}))
+        error(json!({"model_path": path, "device": "cuda:0", "num_worker_preprocess": 2}))
             .contains("(\"clip\", \"cuda\", 32, Some(2))")
     );
     write("text_model.onnx", "9");
-    assert!(refused(json!({"model_path": path})).contains("they are of two models"));
+    assert!(error(json!({"model_path": path})).contains("the files belong to different models"));
 }
 
 #[test]
-fn without_a_model_its_name_says_how_long_vectors_are() {
-    let refused = |with: Value| open(&with).err().unwrap().to_string();
-    assert!(refused(json!({"name": "GPT"})).contains("`GPT` is no model of CLIP: set `dimension`"));
+fn without_a_model_its_name_determines_the_dimension() {
+    let error = |with: Value| open(&with).err().unwrap().to_string();
+    assert!(error(json!({"name": "GPT"})).contains("`GPT` is not a known CLIP model; set `dimension`"));
     assert!(open(&json!({"name": "GPT", "dimension": 8})).is_ok());
 }

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use flowrun_sdk::{Document, tag_sibling_count};
 
-/// Adds chunks to a document. Chunks with the same ids are replaced, so that segmenting a document twice changes nothing.
+/// Adds chunks to a document. Chunks with the same ids are replaced, so that segmenting a document twice changes
+/// nothing.
 pub(crate) fn add_chunks(parent: &mut Document, chunks: Vec<Document>) {
     let ids: HashSet<&str> = chunks.iter().map(|chunk| chunk.id.as_str()).collect();
     let siblings = parent.chunks.make_mut();

@@ -2,8 +2,8 @@
 
 use flowrun_sdk::{Document, ExecutorError};
 
-/// Prefixes the message of `error` with the id of `document` if that is a chunk or a match. The runtime itself names the
-/// document of the request.
+/// Prefixes the message of `error` with the id of `document` if that is a chunk or a match. The runtime itself names
+/// the document of the request.
 pub(crate) fn with_part_id(document: &Document, error: ExecutorError) -> ExecutorError {
     match (document.granularity, document.adjacency) {
         (0, 0) => error,

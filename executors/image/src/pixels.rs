@@ -12,12 +12,12 @@ use crate::value_range::{ValueRange, WHITE};
 /// huge image does not occupy memory for ever.
 pub(crate) const RETAINED_BUFFER_BYTES_MAX: usize = 30_000_000;
 
-/// Converts an image tensor to RGB pixels; grey is repeated in the three channels. The image takes over `buffer`, usually
-/// that of the previous image (see [`reclaim_buffer`]).
+/// Converts an image tensor to RGB pixels; grey is repeated in the three channels. The image takes over `buffer`,
+/// usually that of the previous image (see [`reclaim_buffer`]).
 ///
 /// # Errors
-/// When the tensor is not an image of one or three channels, has more than [`PIXELS_MAX`] pixels, or has numbers outside
-/// of `range`.
+/// When the tensor is not an image of one or three channels, has more than [`PIXELS_MAX`] pixels, or has numbers
+/// outside of `range`.
 pub(crate) fn from_tensor(
     tensor: &Tensor,
     axis: ChannelAxis,

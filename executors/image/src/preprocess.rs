@@ -20,14 +20,14 @@ use crate::value_range::ValueRange;
 pub struct PreprocessingSpec {
     /// Height and width of the input, in pixels.
     pub size: [u32; 2],
-    /// Length in pixels that the shorter side of an image is scaled to before the centre is cropped. `None`: the image is
-    /// scaled to `size` without keeping its aspect ratio.
+    /// Length in pixels that the shorter side of an image is scaled to before the centre is cropped. `None`: the image
+    /// is scaled to `size` without keeping its aspect ratio.
     pub shorter_side: Option<u32>,
     /// Resampling filter.
     pub filter: ResamplingFilter,
-    /// Whether the input has the shape channels × height × width rather than height × width × channels.
+    /// True if the input has the shape channels × height × width, false for height × width × channels.
     pub channels_first: bool,
-    /// Whether the tensors of documents have the shape channels × height × width.
+    /// True if the tensors of documents have the shape channels × height × width.
     pub tensors_channels_first: bool,
 }
 

@@ -27,8 +27,8 @@ impl TargetSize {
         }
     }
 
-    /// Height and width of an image of `height` × `width` pixels after scaling. One number keeps the aspect ratio; sides
-    /// are rounded as Python's `round` does, halves to even.
+    /// Height and width of an image of `height` × `width` pixels after scaling. One number keeps the aspect ratio;
+    /// sides are rounded as Python's `round` does, halves to even.
     pub(crate) fn scaled_size(self, height: u32, width: u32) -> (u32, u32) {
         let side = match self {
             Self::Side(side) => side,

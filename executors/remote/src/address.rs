@@ -1,9 +1,9 @@
-//! Where something is served: `HOST:PORT`, `grpc://HOST:PORT`, or `grpcs://HOST:PORT` beneath TLS.
+//! Addresses of gRPC servers: `HOST:PORT`, `grpc://HOST:PORT`, or `grpcs://HOST:PORT` for TLS.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where something is served, and whether TLS is spoken there.
+/// The address of a gRPC server, and whether it uses TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     host: String,
@@ -11,13 +11,13 @@ pub struct Address {
     tls: bool,
 }
 
-/// That a text is no address.
+/// The error for a text that is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an address; type HOST:PORT, grpc://HOST:PORT, or grpcs://HOST:PORT")]
-pub struct NoAddress(pub String);
+pub struct InvalidAddress(pub String);
 
 impl Address {
-    /// The host: a name, or an address of IP without brackets.
+    /// The host: a name, or an IP address without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -27,18 +27,18 @@ impl Address {
         self.port
     }
 
-    /// Whether TLS is spoken there.
+    /// `true` if the server uses TLS.
     pub fn tls(&self) -> bool {
         self.tls
     }
 
-    /// The same, beneath TLS.
+    /// This address with TLS.
     #[must_use]
-    pub fn beneath_tls(self) -> Self {
+    pub fn with_tls(self) -> Self {
         Self { tls: true, ..self }
     }
 
-    /// The host and the port, as they stand in a URI.
+    /// `HOST:PORT` as in a URI, with brackets around an IPv6 address.
     pub fn authority(&self) -> String {
         let Self { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
@@ -46,17 +46,17 @@ impl Address {
 }
 
 impl FromStr for Address {
-    type Err = NoAddress;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, NoAddress> {
-        let none = || NoAddress(text.to_owned());
-        let (tls, place) = match text.trim().split_once("://") {
-            Some(("grpc" | "http", place)) => (false, place),
-            Some(("grpcs" | "https", place)) => (true, place),
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        let none = || InvalidAddress(text.to_owned());
+        let (tls, authority) = match text.trim().split_once("://") {
+            Some(("grpc" | "http", rest)) => (false, rest),
+            Some(("grpcs" | "https", rest)) => (true, rest),
             Some(_) => return Err(none()),
             None => (false, text.trim()),
         };
-        let (host, port) = place.trim_end_matches('/').rsplit_once(':').ok_or_else(none)?;
+        let (host, port) = authority.trim_end_matches('/').rsplit_once(':').ok_or_else(none)?;
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = bracketed.unwrap_or(host);
         let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
@@ -66,7 +66,7 @@ impl FromStr for Address {
         if !named && !numbered {
             return Err(none());
         }
-        // What Jina listens at when it listens everywhere is this machine for those who call.
+        // 0.0.0.0 is the address that Jina listens on for all interfaces; a client connects to loopback.
         let host = if host == "0.0.0.0" { "127.0.0.1" } else { host };
         Ok(Self { host: host.to_owned(), port, tls })
     }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_written_in_several_ways() {
+    fn every_spelling_of_an_address_is_parsed() {
         for (text, shown, tls) in [
             ("a.b:1", "a.b:1", false),
             ("grpc://127.0.0.1:54321/", "127.0.0.1:54321", false),
@@ -108,7 +108,7 @@ mod tests {
             "user@a:1",
             "[a:1",
         ] {
-            assert_eq!(text.parse::<Address>(), Err(NoAddress(text.to_owned())), "{text}");
+            assert_eq!(text.parse::<Address>(), Err(InvalidAddress(text.to_owned())), "{text}");
         }
     }
 }

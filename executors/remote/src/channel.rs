@@ -1,4 +1,4 @@
-//! A connection of HTTP/2 on which gRPC is spoken.
+//! A gRPC channel over one HTTP/2 connection.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -20,85 +20,88 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
-use crate::{Address, Trust};
+use crate::{Address, TrustStore};
 
-/// Bytes that the server may send ahead on one stream, and on all streams of the connection.
+/// HTTP/2 flow-control windows in bytes: per stream, and per connection.
 const WINDOW: (u32, u32) = (1 << 20, 16 << 20);
 
-/// How long it may take until somebody answers, and, beneath TLS, agrees on how to speak.
+/// Limit on connecting, the TLS handshake included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection. Copies share it.
+/// A connection. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Channel {
     grpc: Grpc<Connection>,
     sender: SendRequest<tonic::body::Body>,
 }
 
-/// A message as it stands on the wire. Copies share it.
+/// A gRPC message frame, encoded once and sent any number of times. Clones share the bytes.
 #[derive(Clone, Debug)]
-pub struct Written(Bytes);
+pub struct EncodedMessage(Bytes);
 
-impl Written {
-    /// A message, written: whether it is compressed, how long it is, and itself.
+impl EncodedMessage {
+    /// Encodes a message: compression flag (off), length, body.
     ///
     /// # Panics
-    /// When it has more than 4 GiB.
+    /// If the message is larger than 4 GiB.
     #[must_use]
-    pub fn of(message: &impl prost::Message) -> Self {
+    pub fn encode(message: &impl prost::Message) -> Self {
         let length = message.encoded_len();
         let mut written = BytesMut::with_capacity(5 + length);
         written.put_u8(0);
-        #[expect(clippy::expect_used, reason = "what gRPC cannot carry is a mistake of the caller's")]
+        #[expect(
+            clippy::expect_used,
+            reason = "gRPC cannot carry a larger message; sending one is a bug of the caller"
+        )]
         written.put_u32(length.try_into().expect("a message of less than 4 GiB"));
         message.encode_raw(&mut written);
         Self(written.freeze())
     }
 }
 
-/// Why there is no connection.
+/// A failure to connect.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot reach {address}: {reason}")]
 pub struct Unreachable {
-    /// Where.
+    /// The address.
     pub address: Address,
-    /// What the system said.
+    /// The cause, from the operating system or TLS.
     pub reason: String,
 }
 
-/// How a call ended that has no reply.
+/// A call without a reply.
 #[derive(Clone, Debug)]
-pub enum NoReply {
-    /// The server ended it with a status.
-    Told(Code, String),
-    /// The connection broke, for this reason, and nobody knows what became of the call.
+pub enum CallError {
+    /// The server sent an error status.
+    Status(Code, String),
+    /// The connection broke for this reason; the server may or may not have executed the call.
     Broken(String),
 }
 
-impl From<Status> for NoReply {
-    /// A status has a source exactly if no server sent it.
+impl From<Status> for CallError {
+    /// A status has a source if and only if it was not sent by the server.
     fn from(status: Status) -> Self {
         match status.source() {
             Some(source) => Self::Broken(root(source).to_string()),
-            None => Self::Told(status.code(), status.message().to_owned()),
+            None => Self::Status(status.code(), status.message().to_owned()),
         }
     }
 }
 
-/// The first cause: what is around it repeats itself.
+/// The root cause; the errors around it repeat its text.
 fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     std::iter::successors(Some(error), |error| (**error).source()).last().unwrap_or(error)
 }
 
 impl Channel {
-    /// Connects; beneath TLS, when the address says so, to those whom `trust` vouches for, which is the system's when
-    /// absent. A reply has `reply_bytes_max` bytes at the most. Must be called within tokio.
+    /// Connects within 5 s. For TLS addresses the server's certificate is verified against `trust`, by default the
+    /// system's authorities. Replies of more than `reply_bytes_max` bytes are errors. Requires a tokio runtime.
     ///
     /// # Errors
-    /// When nobody is there, or not the one who was asked for.
+    /// If the server cannot be reached, or its certificate is not trusted.
     pub async fn connect(
         address: &Address,
-        trust: Option<&Trust>,
+        trust: Option<&TrustStore>,
         reply_bytes_max: usize,
     ) -> Result<Self, Unreachable> {
         let unreachable = |reason: String| Unreachable { address: address.clone(), reason };
@@ -111,21 +114,21 @@ impl Channel {
 
     async fn connect_in_time(
         address: &Address,
-        trust: Option<&Trust>,
+        trust: Option<&TrustStore>,
         reply_bytes_max: usize,
     ) -> Result<Self, String> {
         let stream = TcpStream::connect((address.host(), address.port())).await;
         let stream = stream.map_err(|error| error.to_string())?;
-        // Requests are small and waited for.
+        // Latency matters more than packet count: requests are small.
         let _ = stream.set_nodelay(true);
         let (scheme, sender) = match address.tls() {
-            false => ("http", speak(stream).await?),
+            false => ("http", handshake(stream).await?),
             true => {
-                let trust = trust.cloned().map_or_else(Trust::system, Ok)?;
+                let trust = trust.cloned().map_or_else(TrustStore::system, Ok)?;
                 let name =
                     ServerName::try_from(address.host().to_owned()).map_err(|error| error.to_string())?;
                 let stream = trust.connector().connect(name, stream).await;
-                ("https", speak(stream.map_err(|error| format!("no agreement on TLS: {error}"))?).await?)
+                ("https", handshake(stream.map_err(|error| format!("TLS handshake failed: {error}"))?).await?)
             }
         };
         let origin = format!("{scheme}://{}", address.authority());
@@ -138,20 +141,20 @@ impl Channel {
         Ok(Self { grpc, sender })
     }
 
-    /// Whether nothing can be asked on it any more.
+    /// `true` once the connection accepts no further calls.
     pub fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 
-    /// One message, and the one that answers it.
+    /// Calls a unary method.
     ///
     /// # Errors
-    /// How the call ended without.
+    /// The server's error status, or the failure of the connection.
     pub async fn unary<I, O>(
         &self,
         path: PathAndQuery,
         request: tonic::Request<I>,
-    ) -> Result<tonic::Response<O>, NoReply>
+    ) -> Result<tonic::Response<O>, CallError>
     where
         I: prost::Message + 'static,
         O: prost::Message + Default + 'static,
@@ -160,15 +163,15 @@ impl Channel {
         Ok(grpc.unary(request, path, ProstCodec::default()).await?)
     }
 
-    /// The same with a message that is sent as it is, again and again, without being copied.
+    /// Calls a unary method with an encoded message, which is sent without being copied.
     ///
     /// # Errors
-    /// As for [`Self::unary`].
-    pub async fn unary_written<O>(
+    /// See [`Self::unary`].
+    pub async fn unary_encoded<O>(
         &self,
         path: PathAndQuery,
-        mut request: tonic::Request<Written>,
-    ) -> Result<tonic::Response<O>, NoReply>
+        mut request: tonic::Request<EncodedMessage>,
+    ) -> Result<tonic::Response<O>, CallError>
     where
         O: prost::Message + Default + 'static,
     {
@@ -177,15 +180,15 @@ impl Channel {
         self.unary(path, request.map(|_| ())).await
     }
 
-    /// A stream of messages, and the stream that answers it.
+    /// Calls a bidirectional streaming method.
     ///
     /// # Errors
-    /// How the call ended before it began.
+    /// The error status or the connection failure, if it occurs before the reply stream starts.
     pub async fn streaming<I, O>(
         &self,
         path: PathAndQuery,
         requests: tonic::Request<impl futures_util::Stream<Item = I> + Send + 'static>,
-    ) -> Result<tonic::Streaming<O>, NoReply>
+    ) -> Result<tonic::Streaming<O>, CallError>
     where
         I: prost::Message + 'static,
         O: prost::Message + Default + 'static,
@@ -194,15 +197,15 @@ impl Channel {
         Ok(grpc.streaming(requests, path, ProstCodec::default()).await?.into_inner())
     }
 
-    async fn ready(&self) -> Result<Grpc<Connection>, NoReply> {
+    async fn ready(&self) -> Result<Grpc<Connection>, CallError> {
         let mut grpc = self.grpc.clone();
-        grpc.ready().await.map_err(|error| NoReply::Broken(error.to_string()))?;
+        grpc.ready().await.map_err(|error| CallError::Broken(error.to_string()))?;
         Ok(grpc)
     }
 }
 
-/// Agrees on HTTP/2 over a stream.
-async fn speak(
+/// Performs the HTTP/2 handshake over a byte stream and drives the connection in a task.
+async fn handshake(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
 ) -> Result<SendRequest<tonic::body::Body>, String> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -211,14 +214,14 @@ async fn speak(
     let (sender, connection) = agreed.map_err(|error| error.to_string())?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
-            // Whoever waits for a reply is told by its own request.
-            flowrun_sdk::tracing::debug!(%error, "a connection broke off");
+            // Pending requests receive the error themselves.
+            flowrun_sdk::tracing::debug!(%error, "connection closed with an error");
         }
     });
     Ok(sender)
 }
 
-/// The connection as a service.
+/// The connection as a `tower::Service`.
 #[derive(Clone, Debug)]
 struct Connection(SendRequest<tonic::body::Body>);
 
@@ -232,7 +235,7 @@ impl tower::Service<http::Request<tonic::body::Body>> for Connection {
     }
 
     fn call(&mut self, mut request: http::Request<tonic::body::Body>) -> Self::Future {
-        if let Some(Written(message)) = request.extensions_mut().remove() {
+        if let Some(EncodedMessage(message)) = request.extensions_mut().remove() {
             *request.body_mut() = tonic::body::Body::new(Full::new(message));
         }
         Box::pin(self.0.send_request(request))

@@ -1,4 +1,4 @@
-//! The executor that calls one that runs elsewhere.
+//! `RemoteExecutor`: forwards calls to an executor in another process or on another machine.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,51 +9,52 @@ use flowrun_sdk::{
 };
 use flowrun_wire::{Reply, ReplyFailure};
 
-use crate::attempt::{Ended, Patience, Question};
-use crate::link::Manner;
+use crate::endpoint::Endpoint;
+use crate::load_balancer::LoadBalancer;
 use crate::metadata::Metadata;
+use crate::outgoing_call::{AttemptError, OutgoingCall, TimeLimits};
 use crate::parameters::{Addresses, RemoteParameters};
-use crate::place::Place;
-use crate::places::Places;
-use crate::{Address, Trust, backoff, watch};
+use crate::peer::PeerOptions;
+use crate::{Address, TrustStore, backoff, health_check};
 
-/// Calls an executor that runs elsewhere.
+/// Calls a remote executor.
 pub const REMOTE_EXECUTOR: ExecutorType = ExecutorType::new::<RemoteParameters>(
     "RemoteExecutor",
-    "Calls an executor, a head or a gateway that is served elsewhere, over gRPC.",
+    "Calls a remote executor, head or gateway over gRPC.",
     create,
 );
 
-/// Addresses at the most.
+/// Maximum number of addresses.
 const ADDRESSES_MAX: usize = 256;
 
-/// Further tries, where nobody says, for those who have few addresses.
+/// Default number of retries; more if there are more addresses.
 const RETRIES_DEFAULT: usize = 3;
 
-/// Further tries at the most.
+/// Maximum number of retries.
 const RETRIES_MAX: i64 = 1_000;
 
-/// Failures that an error repeats.
-const TOLD_MAX: usize = 4;
+/// Maximum number of distinct failures listed in an error.
+const FAILURES_LISTED_MAX: usize = 4;
 
+/// The executor.
 struct Remote {
-    reach: Arc<Reach>,
+    backends: Arc<Backends>,
     timeout_send: Option<Duration>,
     tries: usize,
 }
 
-/// Where an executor is, how it is spoken with, and whom to tell when it cannot be reached.
-pub(crate) struct Reach {
-    pub(crate) places: Places,
-    pub(crate) manner: Manner,
+/// The endpoints of a remote executor, the options for connecting to them, and the health that they determine.
+pub(crate) struct Backends {
+    pub(crate) endpoints: LoadBalancer,
+    pub(crate) options: PeerOptions,
     health: Health,
 }
 
-impl Reach {
-    /// Tells whether anybody can be reached.
-    pub(crate) fn tell(&self) {
-        match self.places.trouble() {
-            Some(trouble) => self.health.set_unhealthy(trouble),
+impl Backends {
+    /// Updates the health: healthy if at least one endpoint can be reached.
+    pub(crate) fn update_health(&self) {
+        match self.endpoints.failure() {
+            Some(reason) => self.health.set_unhealthy(reason),
             None => self.health.set_healthy(),
         }
     }
@@ -67,29 +68,31 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         let reason = format!("has {count} addresses, more than the {ADDRESSES_MAX} allowed");
         return Err(BuildError::parameter("addresses", reason));
     }
-    let beneath = |address: Address| if parameters.tls { address.beneath_tls() } else { address };
-    let addresses: Vec<Address> = addresses.into_iter().map(beneath).collect();
+    let with_tls = |address: Address| if parameters.tls { address.with_tls() } else { address };
+    let addresses: Vec<Address> = addresses.into_iter().map(with_tls).collect();
     let trust = match &parameters.ca {
         Some(path) => {
             let path = build.context.resolve(path);
-            Some(Trust::file(&path).map_err(|reason| BuildError::parameter("ca", reason))?)
+            Some(TrustStore::file(&path).map_err(|reason| BuildError::parameter("ca", reason))?)
         }
-        None if addresses.iter().any(Address::tls) => Some(Trust::system().map_err(BuildError::failed)?),
+        None if addresses.iter().any(Address::tls) => Some(TrustStore::system().map_err(BuildError::failed)?),
         None => None,
     };
     let metadata =
         Metadata::new(&parameters.metadata).map_err(|reason| BuildError::parameter("metadata", reason))?;
     let retries = usize::try_from(parameters.retries.min(RETRIES_MAX));
     let calls = build.context.concurrency;
-    let reach = Arc::new(Reach {
-        places: Places::new(addresses.into_iter().map(|address| Place::new(address, calls)).collect()),
-        manner: Manner { trust, metadata, spoken: parameters.schema },
+    let backends = Arc::new(Backends {
+        endpoints: LoadBalancer::new(
+            addresses.into_iter().map(|address| Endpoint::new(address, calls)).collect(),
+        ),
+        options: PeerOptions { trust, metadata, schema: parameters.schema },
         health: build.context.health.clone(),
     });
-    reach.tell();
-    watch::begin(&reach)?;
+    backends.update_health();
+    health_check::start(&backends)?;
     let executor = Remote {
-        reach,
+        backends,
         timeout_send: u64::try_from(parameters.timeout_send).ok().map(Duration::from_millis),
         tries: retries.unwrap_or(RETRIES_DEFAULT.max(count)).saturating_add(1),
     };
@@ -99,59 +102,59 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 #[async_trait]
 impl AsyncExecutor for Remote {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let mut question = Question::of(call)?;
-        let patience = Patience { deadline: call.deadline(), timeout_send: self.timeout_send };
-        let places = &self.reach.places;
+        let mut outgoing = OutgoingCall::new(call)?;
+        let limits = TimeLimits { deadline: call.deadline(), timeout_send: self.timeout_send };
+        let endpoints = &self.backends.endpoints;
         let mut tried = Vec::new();
         let mut failures: Vec<String> = Vec::new();
         let mut rounds = 0;
         for number in 1..=self.tries {
             call.check()?;
-            let at = match places.choose(&tried) {
-                Some(at) => at,
+            let index = match endpoints.choose(&tried) {
+                Some(index) => index,
                 None => {
                     rounds += 1;
-                    let wait = backoff::wait(rounds);
-                    // Nobody would wait for what comes after the deadline.
-                    if call.deadline().is_some_and(|deadline| Instant::now() + wait >= deadline) {
+                    let delay = backoff::retry_delay(rounds);
+                    // A retry after the deadline would be useless.
+                    if call.deadline().is_some_and(|deadline| Instant::now() + delay >= deadline) {
                         break;
                     }
-                    tokio::time::sleep(wait).await;
+                    tokio::time::sleep(delay).await;
                     tried.clear();
-                    places.choose(&tried).unwrap_or(0)
+                    endpoints.choose(&tried).unwrap_or(0)
                 }
             };
-            tried.push(at);
-            let Some(place) = places.all.get(at) else { break };
-            let _under_way = place.enter();
-            let Ok(_room) = place.room.acquire().await else { break };
-            match question.ask(place, &self.reach.manner, patience).await {
+            tried.push(index);
+            let Some(endpoint) = endpoints.all.get(index) else { break };
+            let _in_flight = endpoint.track_call();
+            let Ok(_permit) = endpoint.permits.acquire().await else { break };
+            match outgoing.send(endpoint, &self.backends.options, limits).await {
                 Ok(reply) => {
-                    place.answered();
-                    self.reach.tell();
+                    endpoint.record_success();
+                    self.backends.update_health();
                     if let Some(reply) = reply {
-                        call.merge_answer(answer(reply, &place.address, call));
+                        call.merge_answer(answer(reply, &endpoint.address, call));
                     }
                     return Ok(());
                 }
-                Err(Ended::Failed(error)) => return Err(error),
-                Err(Ended::Nobody(reason)) => {
-                    place.set_aside(&reason);
-                    self.reach.tell();
-                    flowrun_sdk::tracing::debug!(address = %place.address, number, reason, "nobody answered");
-                    let told = format!("{}: {reason}", place.address);
-                    if !failures.contains(&told) && failures.len() < TOLD_MAX {
-                        failures.push(told);
+                Err(AttemptError::Failed(error)) => return Err(error),
+                Err(AttemptError::Unreachable(reason)) => {
+                    endpoint.eject(&reason);
+                    self.backends.update_health();
+                    flowrun_sdk::tracing::debug!(address = %endpoint.address, number, reason, "attempt failed");
+                    let failure = format!("{}: {reason}", endpoint.address);
+                    if !failures.contains(&failure) && failures.len() < FAILURES_LISTED_MAX {
+                        failures.push(failure);
                     }
                 }
             }
         }
         let failures = failures.join("; ");
-        Err(ExecutorError::resource(format_args!("nobody answered at {failures}")))
+        Err(ExecutorError::resource(format_args!("no address could be reached: {failures}")))
     }
 }
 
-/// What a reply leaves behind here.
+/// Converts a reply into the answer of the call; failed documents get the labels they have in this flow.
 fn answer(reply: Reply, address: &Address, call: &Call<'_>) -> Answer {
     let sent = call.documents();
     let failure = |ReplyFailure { document, executor, error }: ReplyFailure| {
@@ -167,9 +170,9 @@ fn answer(reply: Reply, address: &Address, call: &Call<'_>) -> Answer {
     Answer { documents: reply.documents, failures, remote_results: reply.results, ..Answer::default() }
 }
 
-/// That an executor elsewhere cannot be watched over.
+/// The error for a remote executor created outside a tokio runtime.
 pub(crate) fn no_runtime() -> BuildError {
-    BuildError::failed("an executor that runs elsewhere can be called within tokio alone")
+    BuildError::failed("a remote executor requires a tokio runtime")
 }
 
 #[cfg(test)]
@@ -179,33 +182,33 @@ mod tests {
 
     use super::*;
 
-    fn made(with: &flowrun_sdk::Value) -> Result<Instance, BuildError> {
+    fn create_with(with: &flowrun_sdk::Value) -> Result<Instance, BuildError> {
         let build = Build { with: with.as_object().unwrap().clone(), context: Context::standalone(".") };
         create(&build)
     }
 
     #[tokio::test]
-    async fn what_cannot_be_used_is_named() {
+    async fn unusable_parameters_are_named() {
         for (with, named) in [
             (json!({"addresses": "a:1", "ca": "missing.pem"}), "missing.pem"),
-            (json!({"addresses": "a:1", "metadata": {"te": "x"}}), "`te` is a name"),
+            (json!({"addresses": "a:1", "metadata": {"te": "x"}}), "`te` is reserved"),
             (json!({"addresses": vec!["a:1"; 257]}), "257 addresses"),
             (json!({}), "addresses"),
         ] {
-            let error = made(&with).err().unwrap().to_string();
+            let error = create_with(&with).err().unwrap().to_string();
             assert!(error.contains(named), "{error}");
         }
-        let instance = made(&json!({"addresses": ["127.0.0.1:1", "127.0.0.1:2"]})).unwrap();
+        let instance = create_with(&json!({"addresses": ["127.0.0.1:1", "127.0.0.1:2"]})).unwrap();
         assert_eq!(instance.backends, 2);
     }
 
     #[test]
-    fn there_is_no_calling_without_tokio() {
-        assert_eq!(made(&json!({"addresses": "a:1"})).err(), Some(no_runtime()));
+    fn creation_outside_tokio_is_an_error() {
+        assert_eq!(create_with(&json!({"addresses": "a:1"})).err(), Some(no_runtime()));
     }
 
     #[tokio::test]
-    async fn nobody_anywhere_is_said_with_every_address_and_cause() {
+    async fn an_unreachable_executor_is_reported_with_every_address_and_cause() {
         let build = Build {
             with: json!({"addresses": ["127.0.0.1:1", "127.0.0.1:2"], "retries": 2})
                 .as_object()
@@ -215,7 +218,9 @@ mod tests {
         };
         let health = build.context.health.clone();
         let instance = create(&build).unwrap();
-        let flowrun_sdk::BoxedExecutor::Async(executor) = instance.executor else { panic!("it waits") };
+        let flowrun_sdk::BoxedExecutor::Async(executor) = instance.executor else {
+            panic!("a remote executor is asynchronous")
+        };
         let parameters = flowrun_sdk::RequestParameters::new();
         let mut call = Call::new("/x", flowrun_sdk::Documents::new(), &parameters);
         let error = executor.execute(&mut call).await.unwrap_err();

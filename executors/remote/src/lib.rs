@@ -1,27 +1,26 @@
-//! Executors that run elsewhere: any executor, head or gateway of Jina 3, and any flow that flowrun serves, called
-//! over gRPC.
+//! Remote executors: executors, heads and gateways of Jina 3, and flows served by flowrun, called over gRPC.
 //!
-//! A [`Channel`] is one connection; a place is an address with the connection that it has or will have; several of
-//! them are the replicas that a call may go to. What goes over the wire is said by `flowrun_wire`. Deliberately
-//! not here: addresses that come with a request, discovery of services, anything that listens.
+//! A [`Channel`] is one HTTP/2 connection. An `Endpoint` is an address with its connection, and the `LoadBalancer` selects
+//! one of several endpoints (replicas) for each call. `flowrun_wire` defines the messages. Addresses in requests,
+//! service discovery and listening sockets are deliberately not supported here.
 
 mod address;
-mod attempt;
 mod backoff;
 mod channel;
+mod endpoint;
 mod executor;
-mod link;
+mod health_check;
+mod load_balancer;
 mod metadata;
+mod outgoing_call;
 mod parameters;
-mod place;
-mod places;
+mod peer;
 mod trust;
-mod watch;
 
-pub use address::{Address, NoAddress};
-pub use channel::{Channel, NoReply, Unreachable, Written};
+pub use address::{Address, InvalidAddress};
+pub use channel::{CallError, Channel, EncodedMessage, Unreachable};
 pub use executor::REMOTE_EXECUTOR;
-pub use trust::Trust;
+pub use trust::TrustStore;
 
-/// Every executor of this family.
+/// The executor types of this crate.
 pub const EXECUTORS: &[flowrun_sdk::ExecutorType] = &[REMOTE_EXECUTOR];

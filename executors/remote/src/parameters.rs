@@ -1,4 +1,4 @@
-//! What a remote executor can be told.
+//! Parameters of `RemoteExecutor`.
 
 use std::path::PathBuf;
 
@@ -8,29 +8,28 @@ use serde_json::Map;
 use crate::Address;
 
 flowrun_sdk::parameters! {
-    /// Where an executor is served, and how it is called.
+    /// Addresses and call settings of a remote executor.
     pub(crate) struct RemoteParameters {
-        /// Where it is served: `HOST:PORT`, `grpc://HOST:PORT`, or `grpcs://HOST:PORT` beneath TLS. Several are
-        /// replicas.
+        /// Addresses of the executor: `HOST:PORT`, `grpc://HOST:PORT`, or `grpcs://HOST:PORT` for TLS. Several addresses
+        /// are replicas.
         addresses: Addresses,
-        /// Whether TLS is spoken at every address.
+        /// Use TLS at every address.
         tls: bool = false,
-        /// A file in PEM form with the authorities, or the certificates, to trust beneath TLS; this machine's when
-        /// absent.
+        /// PEM file with the trusted certificate authorities or certificates; by default those of this machine.
         ca: Option<PathBuf> = None,
-        /// Metadata that goes along with every call: names and texts.
+        /// gRPC metadata sent with every call: names and texts.
         metadata: Map<String, Value> = Map::new(),
-        /// Milliseconds that one call may take; -1 for no end but the request's deadline.
+        /// Limit on one call in milliseconds; -1 for the request's deadline only.
         timeout_send: i64 = -1,
-        /// How often a call that found nobody, or lost its connection, is made again, at the next address; -1 for 3,
-        /// or the number of addresses when that is more. So an executor may see a call twice.
+        /// Number of retries, each at the next address, after a failure to connect or a lost connection; -1 for 3, or the
+        /// number of addresses if larger. An executor may therefore receive a call twice.
         retries: i64 = -1,
-        /// The schema of the documents that are sent.
-        schema: Spoken = Spoken::Auto,
+        /// Schema of the documents sent to the executor.
+        schema: SchemaChoice = SchemaChoice::Auto,
     }
 }
 
-/// Addresses: a text, in which commas may separate several, or a list of such.
+/// One or more addresses: a text with commas between addresses, or a list of such texts.
 #[derive(Clone, Debug)]
 pub(crate) struct Addresses(pub(crate) Vec<Address>);
 
@@ -54,18 +53,18 @@ impl Parameter for Addresses {
     }
 }
 
-/// Which schema is spoken with the other side.
+/// The schema of documents sent to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spoken {
-    /// The one that the other side understands, by its version of docarray; the first where it does not say.
+pub(crate) enum SchemaChoice {
+    /// Chosen by the peer's version of docarray; the first schema if it does not report one.
     Auto,
-    /// Docarray's first schema.
+    /// Docarray's first schema (before 0.30).
     V1,
-    /// Its second.
+    /// Docarray's second schema (0.30 and later).
     V2,
 }
 
-impl Parameter for Spoken {
+impl Parameter for SchemaChoice {
     const KIND: ParameterKind = ParameterKind::Choice(&["auto", "v1", "v2"]);
 
     fn parse(value: &Value) -> Option<Self> {
@@ -94,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_one_several_or_a_list() {
+    fn addresses_are_a_text_or_a_list() {
         let addresses = |value: &Value| Addresses::parse(value).map(|addresses| addresses.to_value());
         assert_eq!(addresses(&json!("a:1")), Some(json!(["a:1"])));
         assert_eq!(addresses(&json!("a:1, grpcs://b:2")), Some(json!(["a:1", "grpcs://b:2"])));

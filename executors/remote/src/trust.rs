@@ -1,4 +1,4 @@
-//! Whose certificates are believed.
+//! Certificate authorities for TLS connections.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -9,26 +9,26 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
-/// Bytes of a file with certificates. Those of all authorities that browsers know have 250 kB.
+/// Maximum size of a certificate file in bytes. The authorities of web browsers together have 250 kB.
 const CERTIFICATES_BYTES_MAX: u64 = 4 << 20;
 
-/// Whose certificates are believed. Copies share it.
+/// The trusted certificate authorities. Clones share them.
 #[derive(Clone)]
-pub struct Trust(Arc<ClientConfig>);
+pub struct TrustStore(Arc<ClientConfig>);
 
-impl std::fmt::Debug for Trust {
+impl std::fmt::Debug for TrustStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Trust")
+        f.write_str("TrustStore")
     }
 }
 
-impl Trust {
-    /// The authorities that this machine trusts. They are read once.
+impl TrustStore {
+    /// The authorities that this machine trusts, loaded once per process.
     ///
     /// # Errors
-    /// When there are none.
+    /// If there are none.
     pub fn system() -> Result<Self, String> {
-        static SYSTEM: OnceLock<Result<Trust, String>> = OnceLock::new();
+        static SYSTEM: OnceLock<Result<TrustStore, String>> = OnceLock::new();
         let read = || {
             let found = rustls_native_certs::load_native_certs();
             let mut roots = RootCertStore::empty();
@@ -36,18 +36,18 @@ impl Trust {
             if added == 0 {
                 let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
                 return Err(format!(
-                    "this machine trusts no authority for certificates{why}; name a file with the ones to trust: `ca: FILE`"
+                    "this machine has no certificate authorities{why}; name a PEM file with the trusted ones: `ca: FILE`"
                 ));
             }
-            Self::of(roots)
+            Self::from_roots(roots)
         };
         SYSTEM.get_or_init(read).clone()
     }
 
-    /// The authorities, or the certificates themselves, in a file in PEM form.
+    /// The authorities or certificates in a PEM file.
     ///
     /// # Errors
-    /// When the file cannot be read or holds none.
+    /// If the file cannot be read, is damaged or contains no certificate.
     pub fn file(path: &Path) -> Result<Self, String> {
         let bytes = guard::read_file(path, CERTIFICATES_BYTES_MAX).map_err(|error| error.to_string())?;
         let damaged = |error: &dyn std::fmt::Display| format!("{} is damaged: {error}", path.display());
@@ -59,13 +59,13 @@ impl Trust {
         if roots.is_empty() {
             let path = path.display();
             return Err(format!(
-                "{path} holds no certificate: write it in PEM form (`-----BEGIN CERTIFICATE-----`)"
+                "{path} contains no certificate in PEM form (`-----BEGIN CERTIFICATE-----`)"
             ));
         }
-        Self::of(roots)
+        Self::from_roots(roots)
     }
 
-    fn of(roots: RootCertStore) -> Result<Self, String> {
+    fn from_roots(roots: RootCertStore) -> Result<Self, String> {
         let mut config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
@@ -85,17 +85,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_vouches_for_nobody_is_refused_by_name() {
+    fn a_file_without_certificates_is_rejected_by_name() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ca.pem");
         let error = |text: Option<&str>| {
             if let Some(text) = text {
                 std::fs::write(&path, text).unwrap();
             }
-            Trust::file(&path).unwrap_err()
+            TrustStore::file(&path).unwrap_err()
         };
         assert!(error(None).contains("ca.pem"));
-        assert!(error(Some("")).contains("ca.pem holds no certificate"));
+        assert!(error(Some("")).contains("ca.pem contains no certificate"));
         let lie = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert!(error(Some(lie)).contains("ca.pem is damaged"));
     }

@@ -1,26 +1,29 @@
-//! A text in pieces, which become its chunks: what the executors that cut texts have in common. Where to cut is their own
-//! affair.
+//! Common part of the text segmenters: turns pieces of a text into chunks of its document. The segmenters decide on the
+//! boundaries of the pieces.
 
 use std::borrow::Cow;
 
 use flowrun_sdk::{CallBudget, Document, Documents, ExecutorError, tag_sibling_count};
 
-/// The largest text that is cut, in bytes. Positions are single-precision floats, which are exact up to here.
+/// Largest text that is segmented, in bytes. Positions are single-precision floats, which are exact up to this number.
 const TEXT_BYTES_MAX: usize = 1 << 24;
 
-/// A piece of a text. Positions count characters, from the beginning of the text.
+/// A piece of a text. Positions count characters from the beginning of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece<'t> {
-    /// What it says.
+    /// Content of the future chunk.
     pub(crate) text: Cow<'t, str>,
-    /// Its first character.
+    /// Position of the first character.
     pub(crate) start: usize,
-    /// The one behind its last.
+    /// Position after the last character.
     pub(crate) end: usize,
 }
 
-/// The text of a document that is to be cut.
-pub(crate) fn text(document: &Document) -> Result<&str, ExecutorError> {
+/// Returns the text of a document.
+///
+/// # Errors
+/// When the document has no text, or more than [`TEXT_BYTES_MAX`] bytes of it.
+pub(crate) fn required_text(document: &Document) -> Result<&str, ExecutorError> {
     let text = document.text.as_deref().ok_or_else(|| ExecutorError::input("the document has no text"))?;
     if text.len() > TEXT_BYTES_MAX {
         let bytes = text.len();
@@ -30,10 +33,13 @@ pub(crate) fn text(document: &Document) -> Result<&str, ExecutorError> {
     Ok(text)
 }
 
-/// The chunks of a document, of numbered pieces, which messages call `pieces_name`. Each tells its number (`offset`), the
-/// characters that it spans (`location`: first, behind the last) and how many there are (tag `siblings`), which rankers
-/// ask.
-pub(crate) fn chunks<'t>(
+/// Creates a chunk for each numbered piece. The number becomes the `offset` of the chunk, the start and end of the
+/// piece its `location`, and the number of chunks its tag `siblings`, which rankers read. `pieces_name` is the plural
+/// for error messages.
+///
+/// # Errors
+/// When there are more than `chunks_max` pieces, the budget does not suffice, or its deadline has passed.
+pub(crate) fn create_chunks<'t>(
     document: &Document,
     pieces: impl Iterator<Item = (usize, Piece<'t>)>,
     pieces_name: &str,
@@ -47,7 +53,7 @@ pub(crate) fn chunks<'t>(
             let message = format_args!("the text has more {pieces_name} than the {chunks_max} allowed");
             return Err(ExecutorError::input(message));
         }
-        let chunk = chunk(document, number, &piece);
+        let chunk = piece_chunk(document, number, &piece);
         budget.reserve(chunk.memory_bytes())?;
         chunks.push(chunk);
     }
@@ -55,7 +61,7 @@ pub(crate) fn chunks<'t>(
     Ok(chunks.into())
 }
 
-fn chunk(document: &Document, number: usize, piece: &Piece<'_>) -> Document {
+fn piece_chunk(document: &Document, number: usize, piece: &Piece<'_>) -> Document {
     let mut chunk = document.new_chunk(number).with_text(piece.text.as_ref());
     chunk.weight = Some(1.0);
     chunk.offset = Some(number as f32);

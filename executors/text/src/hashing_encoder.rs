@@ -1,39 +1,39 @@
-//! `TextHashingEncoder`: embeddings of texts that share words and parts of words, without a model.
+//! `TextHashingEncoder`: lexical embeddings without a model. Texts that share words and parts of words are close.
 //!
-//! It knows no synonyms and no languages. What it is good for: near-duplicates, spelling variants, short texts about
-//! the same thing, and flows that must run where there is no model.
+//! The encoder knows neither synonyms nor languages. Use it for near-duplicates, spelling variants, short texts about
+//! the same topic, and flows that must run without a model.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, Tensor,
     parse_parameters,
 };
 
-use crate::features::features;
+use crate::features::feature_hashes;
 use crate::hashing::embed;
 
 flowrun_sdk::parameters! {
-    /// What is encoded, and into how many numbers.
+    /// Parameters of `TextHashingEncoder`.
     pub(crate) struct TextHashingEncoderParameters {
-        /// The documents whose texts are encoded.
+        /// Documents to encode.
         access_paths: AccessPaths = AccessPaths::roots(),
-        /// The length of an embedding; at least 8.
+        /// Dimension of the embeddings; at least 8.
         dimension: usize = 512,
-        /// The largest text that is encoded, in bytes. Encoding takes about 30 times that in memory.
+        /// Largest text that is encoded, in bytes. Encoding takes about 30 times this size in memory.
         bytes_max: usize = 1 << 20,
     }
 }
 
 /// `TextHashingEncoder`.
-pub const TYPE: ExecutorType = ExecutorType::new::<TextHashingEncoderParameters>(
+pub const TEXT_HASHING_ENCODER: ExecutorType = ExecutorType::new::<TextHashingEncoderParameters>(
     "TextHashingEncoder",
-    "Makes an embedding of each text by hashing its words and their parts.",
+    "Computes an embedding of each text by hashing its words and their parts.",
     create,
 );
 
-/// Fewer elements than this tell hardly any two texts apart.
+/// Smallest dimension: with fewer elements most texts collide.
 const DIMENSION_MIN: usize = 8;
 
-/// More elements than this only cost memory: texts have fewer features.
+/// Largest dimension: texts have fewer features, so that more elements only cost memory.
 const DIMENSION_MAX: usize = 1 << 16;
 
 struct TextHashingEncoder(TextHashingEncoderParameters);
@@ -57,7 +57,7 @@ impl TextHashingEncoder {
             let message = format_args!("the text has {bytes} bytes, more than the {bytes_max} allowed");
             return Err(ExecutorError::input(message));
         }
-        let hashes = features(text);
+        let hashes = feature_hashes(text);
         if hashes.is_empty() {
             return Err(ExecutorError::input("the text has neither letters nor digits"));
         }

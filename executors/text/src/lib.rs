@@ -1,6 +1,6 @@
-//! Executors for texts: they read them, cut them into sentences and paragraphs, and make embeddings of them without a model.
+//! Executors that read texts, split them into sentences and paragraphs, and embed them without a model.
 //!
-//! What is deliberately not here: encoders that need weights (the ONNX family), and any knowledge of a language.
+//! Encoders with models are in the ONNX crate. No executor here has knowledge of a language.
 
 mod chunking;
 mod features;
@@ -15,8 +15,12 @@ mod text_reader;
 
 use flowrun_sdk::ExecutorType;
 
-pub use hashing_encoder::TYPE as TEXT_HASHING_ENCODER;
+pub use hashing_encoder::TEXT_HASHING_ENCODER;
 
-/// The executors of this family.
-pub static EXECUTORS: &[ExecutorType] =
-    &[text_reader::TYPE, sentencizer::TYPE, paragraph_segmenter::TYPE, hashing_encoder::TYPE];
+/// The executors of this crate.
+pub static EXECUTORS: &[ExecutorType] = &[
+    text_reader::TEXT_READER,
+    sentencizer::SENTENCIZER,
+    paragraph_segmenter::PARAGRAPH_SEGMENTER,
+    TEXT_HASHING_ENCODER,
+];

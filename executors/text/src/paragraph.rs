@@ -1,19 +1,19 @@
-//! Cutting a text into paragraphs: what stands between lines without a word. A paragraph's own lines are joined, as they
-//! were broken for the width of a page.
+//! Splits a text into paragraphs at blank lines. Lines within a paragraph are joined, because they were wrapped to the
+//! width of a page.
 
 use std::collections::VecDeque;
 
 use crate::chunking::Piece;
 
-/// The paragraphs of a text in order. One that has more than `characters_max` characters is cut between words, or, where
-/// a word alone has more, within it.
+/// The paragraphs of a text in order. A paragraph of more than `characters_max` characters is split between words; a
+/// longer word is split itself.
 pub(crate) fn paragraphs(text: &str, characters_max: usize) -> impl Iterator<Item = Piece<'static>> {
     let mut position = 0;
     let mut lines = text.split_inclusive('\n').peekable();
     let mut words = std::iter::from_fn(move || {
         let mut words = Vec::new();
         while let Some(line) = lines.next() {
-            words.extend(words_of(line, position));
+            words.extend(positioned_words(line, position));
             position += line.chars().count();
             let is_end = lines.peek().is_none_or(|next| next.trim().is_empty());
             if is_end && !words.is_empty() {
@@ -27,9 +27,9 @@ pub(crate) fn paragraphs(text: &str, characters_max: usize) -> impl Iterator<Ite
         if rest.is_empty() {
             rest = words.next()?.into();
         }
-        let (paragraph, taken) = joined(rest.make_contiguous(), characters_max);
+        let (paragraph, taken) = join_words(rest.make_contiguous(), characters_max);
         rest.drain(..taken);
-        // A word that is too long alone goes on in the next part.
+        // The rest of a word that is too long becomes the start of the next part.
         if let (0, Some((start, word))) = (taken, rest.front_mut()) {
             let cut = word.char_indices().nth(characters_max).map_or(word.len(), |(bytes, _)| bytes);
             *word = word.get(cut..).unwrap_or_default();
@@ -39,25 +39,26 @@ pub(crate) fn paragraphs(text: &str, characters_max: usize) -> impl Iterator<Ite
     })
 }
 
-/// The words of a line and where they begin.
-fn words_of(line: &str, position: usize) -> impl Iterator<Item = (usize, &str)> {
-    let mut seen = 0;
-    let mut at = position;
+/// The words of a line with the positions of their first characters. The line begins at `position`.
+fn positioned_words(line: &str, position: usize) -> impl Iterator<Item = (usize, &str)> {
+    let mut counted_bytes = 0;
+    let mut word_position = position;
     line.split_whitespace().map(move |word| {
         let offset = word.as_ptr() as usize - line.as_ptr() as usize;
-        at += line.get(seen..offset).map_or(0, |between| between.chars().count());
-        seen = offset;
-        (at, word)
+        word_position += line.get(counted_bytes..offset).map_or(0, |between| between.chars().count());
+        counted_bytes = offset;
+        (word_position, word)
     })
 }
 
-/// As many words as there is room for, and how many they are: 0 for the first part of a word without room.
-fn joined(words: &[(usize, &str)], characters_max: usize) -> (Piece<'static>, usize) {
+/// Joins as many words as fit into `characters_max` characters, and returns their number. If the first word does not
+/// fit, the piece is its beginning and the number is 0.
+fn join_words(words: &[(usize, &str)], characters_max: usize) -> (Piece<'static>, usize) {
     let mut text = String::new();
     let (mut length, mut taken) = (0, 0);
     let start = words.first().map_or(0, |(start, _)| *start);
     let mut end = start;
-    for (at, word) in words {
+    for (position, word) in words {
         let characters = word.chars().count();
         let space = usize::from(taken > 0);
         if length + space + characters > characters_max {
@@ -69,7 +70,7 @@ fn joined(words: &[(usize, &str)], characters_max: usize) -> (Piece<'static>, us
         text.push_str(word);
         length += space + characters;
         taken += 1;
-        end = at + characters;
+        end = position + characters;
     }
     if let (0, Some((_, word))) = (taken, words.first()) {
         text = word.chars().take(characters_max).collect();
@@ -82,23 +83,23 @@ fn joined(words: &[(usize, &str)], characters_max: usize) -> (Piece<'static>, us
 mod tests {
     use super::*;
 
-    fn cut(text: &str, characters_max: usize) -> Vec<(String, usize, usize)> {
+    fn split(text: &str, characters_max: usize) -> Vec<(String, usize, usize)> {
         paragraphs(text, characters_max)
-            .map(|found| (found.text.into_owned(), found.start, found.end))
+            .map(|piece| (piece.text.into_owned(), piece.start, piece.end))
             .collect()
     }
 
     #[test]
-    fn lines_without_words_part_paragraphs_and_others_are_joined() {
+    fn blank_lines_separate_paragraphs_and_other_lines_are_joined() {
         let text = "\n  Ä first\n  line.\n \t\nSecond\r\n\r\n\r\nthird\n";
         let expected = [("Ä first line.", 3, 18), ("Second", 22, 28), ("third", 34, 39)];
-        assert_eq!(cut(text, 99), expected.map(|(text, start, end)| (text.to_owned(), start, end)));
-        assert_eq!(cut(" \n\n", 9), []);
+        assert_eq!(split(text, 99), expected.map(|(text, start, end)| (text.to_owned(), start, end)));
+        assert_eq!(split(" \n\n", 9), []);
     }
 
     #[test]
-    fn long_paragraphs_are_cut_between_words_and_long_words_within() {
-        let texts = |text: &str| cut(text, 5).into_iter().map(|(text, ..)| text).collect::<Vec<_>>();
+    fn long_paragraphs_are_split_between_words_and_long_words_within() {
+        let texts = |text: &str| split(text, 5).into_iter().map(|(text, ..)| text).collect::<Vec<_>>();
         assert_eq!(texts("one two three"), ["one", "two", "three"]);
         assert_eq!(texts("a b c d"), ["a b c", "d"]);
         assert_eq!(texts("ääääääö z"), ["äääää", "äö z"]);

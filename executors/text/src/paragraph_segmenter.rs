@@ -1,4 +1,4 @@
-//! `ParagraphSegmenter`: makes the paragraphs of a text its chunks.
+//! `ParagraphSegmenter`: splits texts into paragraphs.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Documents, Executor, ExecutorError,
@@ -9,22 +9,23 @@ use crate::chunking;
 use crate::paragraph::paragraphs;
 
 flowrun_sdk::parameters! {
-    /// What is cut, and which paragraphs are kept.
+    /// Parameters of `ParagraphSegmenter`.
     pub(crate) struct ParagraphSegmenterParameters {
-        /// The documents whose texts are cut.
+        /// Documents to split.
         access_paths: AccessPaths = AccessPaths::roots(),
-        /// Shorter paragraphs are dropped, as headings are; in characters.
+        /// Shortest paragraph that is kept, in characters. Raise it to drop headings.
         characters_min: usize = 1,
-        /// Longer paragraphs are cut between words; in characters.
+        /// Longest chunk, in characters. Longer paragraphs are split between words.
         characters_max: usize = 2000,
-        /// The most chunks that a text may become.
+        /// Largest number of chunks per text.
         chunks_max: usize = 1 << 16,
     }
 }
 
-pub(crate) const TYPE: ExecutorType = ExecutorType::new::<ParagraphSegmenterParameters>(
+/// `ParagraphSegmenter`.
+pub(crate) const PARAGRAPH_SEGMENTER: ExecutorType = ExecutorType::new::<ParagraphSegmenterParameters>(
     "ParagraphSegmenter",
-    "Cuts each document's text into paragraphs, at lines without words; they become its chunks.",
+    "Splits each document's text at blank lines into paragraphs, which become its chunks.",
     create,
 );
 
@@ -42,12 +43,13 @@ impl Executor for ParagraphSegmenter {
 }
 
 impl ParagraphSegmenter {
-    /// The paragraphs of a document as its chunks; each names the file that it stands in.
+    /// The paragraphs of a document as chunks, with the document's URI and media type.
     fn chunks(&self, document: &Document, budget: &CallBudget) -> Result<Documents, ExecutorError> {
         let ParagraphSegmenterParameters { characters_min, characters_max, chunks_max, .. } = self.0;
-        let paragraphs = paragraphs(chunking::text(document)?, characters_max);
+        let paragraphs = paragraphs(chunking::required_text(document)?, characters_max);
         let kept = paragraphs.filter(|paragraph| paragraph.text.chars().count() >= characters_min);
-        let mut chunks = chunking::chunks(document, kept.enumerate(), "paragraphs", chunks_max, budget)?;
+        let mut chunks =
+            chunking::create_chunks(document, kept.enumerate(), "paragraphs", chunks_max, budget)?;
         for chunk in chunks.make_mut() {
             chunk.uri.clone_from(&document.uri);
             chunk.mime_type.clone_from(&document.mime_type);

@@ -1,4 +1,4 @@
-//! The characters that end a sentence, as a parameter.
+//! Parameter type for the characters that end a sentence.
 
 use flowrun_sdk::{Parameter, ParameterKind, Value};
 
@@ -7,14 +7,14 @@ use flowrun_sdk::{Parameter, ParameterKind, Value};
 pub(crate) struct Punctuation(Vec<char>);
 
 impl Punctuation {
-    /// Whether `character` ends a sentence.
+    /// Checks that `character` ends a sentence.
     pub(crate) fn contains(&self, character: char) -> bool {
         self.0.contains(&character)
     }
 }
 
 impl Default for Punctuation {
-    /// Jina's list: full stops, question and exclamation marks of many scripts, and the end of a line.
+    /// Jina's default: full stops, question and exclamation marks of many scripts, and the line feed.
     fn default() -> Self {
         Self("!.?։؟۔܀܁܂‼‽⁇⁈⁉⸮﹖﹗！．？｡。\n".chars().collect())
     }
@@ -31,7 +31,7 @@ impl Parameter for Punctuation {
             Value::Array(characters) => characters.iter().map(Value::as_str).collect::<Option<_>>()?,
             _ => return None,
         };
-        // Jina takes an empty one for none given.
+        // As in Jina, an empty value means the default.
         Some(if characters.is_empty() { Self::default() } else { Self(characters.chars().collect()) })
     }
 
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_and_a_list_of_its_characters_mean_the_same() {
+    fn a_text_and_a_list_of_its_characters_are_equivalent() {
         assert_eq!(Punctuation::parse(&json!(";。")), Punctuation::parse(&json!([";", "。"])));
         assert!(Punctuation::parse(&json!(";。")).unwrap().contains('。'));
         for unset in [json!(null), json!(""), json!([])] {
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_reads_back_from_how_it_is_shown() {
+    fn the_serialised_default_parses_again() {
         let default = Punctuation::default();
         assert_eq!(Punctuation::parse(&default.to_value()), Some(default));
     }

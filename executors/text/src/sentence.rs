@@ -1,26 +1,26 @@
-//! Cutting a text into sentences by punctuation alone, as Jina's `Sentencizer` does: `3.14` is two sentences.
+//! Splits a text into sentences by punctuation alone, as Jina's `Sentencizer` does: `3.14` is two sentences.
 
 use crate::punctuation::Punctuation;
 
-/// A part of a text. Positions count characters, from the beginning of the text.
+/// A sentence of a text. Positions count characters from the beginning of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sentence<'t> {
     /// The text from `start` to `end`.
     pub(crate) text: &'t str,
-    /// Its first character.
+    /// Position of the first character.
     pub(crate) start: usize,
-    /// The one behind its last.
+    /// Position after the last character.
     pub(crate) end: usize,
 }
 
 impl Sentence<'_> {
-    /// How many characters there are.
+    /// Length in characters.
     pub(crate) fn len(&self) -> usize {
         self.end - self.start
     }
 
-    /// The same, cut to its first `characters`.
-    pub(crate) fn shortened(self, characters: usize) -> Self {
+    /// The sentence, truncated to its first `characters`.
+    pub(crate) fn truncated(self, characters: usize) -> Self {
         match self.text.char_indices().nth(characters) {
             Some((bytes, _)) => Self {
                 text: self.text.get(..bytes).unwrap_or_default(),
@@ -32,21 +32,21 @@ impl Sentence<'_> {
     }
 }
 
-/// The sentences of a text in order. White space around them is left out, as are marks that end nothing; the marks
-/// that end a sentence belong to it when they follow at once.
+/// Iterator over the sentences of a text. It omits white space around sentences and punctuation without a sentence.
+/// Punctuation that directly follows a sentence belongs to it.
 pub(crate) struct Sentences<'t, 'p> {
     rest: &'t str,
-    /// How many characters stand before `rest`.
+    /// Number of characters before `rest`.
     position: usize,
     punctuation: &'p Punctuation,
 }
 
 impl<'t, 'p> Sentences<'t, 'p> {
-    pub(crate) fn of(text: &'t str, punctuation: &'p Punctuation) -> Self {
+    pub(crate) fn new(text: &'t str, punctuation: &'p Punctuation) -> Self {
         Self { rest: text, position: 0, punctuation }
     }
 
-    /// Takes the next `bytes` off the rest.
+    /// Removes the next `bytes` from `rest` and returns them.
     fn take(&mut self, bytes: usize) -> &'t str {
         let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
         self.rest = rest;
@@ -54,7 +54,7 @@ impl<'t, 'p> Sentences<'t, 'p> {
         taken
     }
 
-    /// How many bytes of `text` come before the first character for which `ends` holds.
+    /// Number of bytes of `text` before the first character for which `ends` holds.
     fn span(text: &str, ends: impl Fn(char) -> bool) -> usize {
         text.find(ends).unwrap_or(text.len())
     }
@@ -73,7 +73,7 @@ impl<'t> Iterator for Sentences<'t, '_> {
             return None;
         }
         let marks = match self.rest.get(body..) {
-            // White space, a line's end among it, ends a sentence without being part of it.
+            // White space, including a line feed, ends a sentence but is not part of it.
             Some(rest) if words == body => Self::span(rest, |mark| !is_mark(mark) || mark.is_whitespace()),
             _ => 0,
         };
@@ -91,18 +91,18 @@ mod tests {
 
     fn sentences(text: &str) -> Vec<String> {
         let punctuation = Punctuation::default();
-        Sentences::of(text, &punctuation).map(|sentence| sentence.text.to_owned()).collect()
+        Sentences::new(text, &punctuation).map(|sentence| sentence.text.to_owned()).collect()
     }
 
     #[test]
-    fn a_text_is_cut_behind_the_marks() {
+    fn a_text_is_split_after_punctuation() {
         assert_eq!(sentences("It is. Is it?!  Yes"), ["It is.", "Is it?!", "Yes"]);
         assert_eq!(sentences("これは猫。それは犬！"), ["これは猫。", "それは犬！"]);
         assert_eq!(sentences("one line\nanother.\n\nlast\n"), ["one line", "another.", "last"]);
     }
 
     #[test]
-    fn marks_that_end_nothing_are_left_out() {
+    fn punctuation_without_a_sentence_is_omitted() {
         assert_eq!(sentences("... so ? . well"), ["so", "well"]);
         assert_eq!(sentences("a.\n.b"), ["a.", "b"]);
         assert_eq!(sentences(" ?!\n…"), ["…"]);
@@ -112,16 +112,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_sentence_is_the_text_at_its_place(text in "[ab é。.!\n\u{3000}]{0,40}", length in 1..5_usize) {
+        fn a_sentence_is_the_text_at_its_position(text in "[ab é。.!\n\u{3000}]{0,40}", length in 1..5_usize) {
             let punctuation = Punctuation::default();
             let characters: Vec<char> = text.chars().collect();
             let mut position = 0;
-            for sentence in Sentences::of(&text, &punctuation) {
-                for sentence in [sentence, sentence.shortened(length)] {
-                    let place: String = characters[sentence.start..sentence.end].iter().collect();
-                    prop_assert_eq!(sentence.text, &place);
+            for sentence in Sentences::new(&text, &punctuation) {
+                for sentence in [sentence, sentence.truncated(length)] {
+                    let expected: String = characters[sentence.start..sentence.end].iter().collect();
+                    prop_assert_eq!(sentence.text, &expected);
                 }
-                prop_assert_eq!(sentence.shortened(length).len(), sentence.len().min(length));
+                prop_assert_eq!(sentence.truncated(length).len(), sentence.len().min(length));
                 prop_assert_eq!(sentence.text, sentence.text.trim());
                 prop_assert!(position <= sentence.start && sentence.start < sentence.end);
                 position = sentence.end;

@@ -1,4 +1,4 @@
-//! `Sentencizer`: makes the sentences of a text its chunks.
+//! `Sentencizer`: splits texts into sentences.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Documents, Executor, ExecutorError,
@@ -10,24 +10,25 @@ use crate::punctuation::Punctuation;
 use crate::sentence::{Sentence, Sentences};
 
 flowrun_sdk::parameters! {
-    /// What is cut, where, and which sentences are kept.
+    /// Parameters of `Sentencizer`.
     pub(crate) struct SentencizerParameters {
-        /// The documents whose texts are cut.
+        /// Documents to split.
         access_paths: AccessPaths = AccessPaths::roots(),
-        /// Shorter sentences are dropped; in characters, the marks at the end among them.
+        /// Shortest sentence that is kept, in characters, including its final punctuation.
         min_sent_len: usize = 1,
-        /// Longer sentences are cut to this; in characters.
+        /// Longest chunk, in characters. Longer sentences are truncated.
         max_sent_len: usize = 512,
-        /// The characters that end a sentence.
+        /// Characters that end a sentence.
         punct_chars: Punctuation = Punctuation::default(),
-        /// The most chunks that a text may become.
+        /// Largest number of chunks per text.
         chunks_max: usize = 1 << 16,
     }
 }
 
-pub(crate) const TYPE: ExecutorType = ExecutorType::new::<SentencizerParameters>(
+/// `Sentencizer`.
+pub(crate) const SENTENCIZER: ExecutorType = ExecutorType::new::<SentencizerParameters>(
     "Sentencizer",
-    "Cuts each document's text into sentences, which become its chunks.",
+    "Splits each document's text into sentences, which become its chunks.",
     create,
 );
 
@@ -47,13 +48,13 @@ impl Executor for Sentencizer {
 impl Sentencizer {
     fn chunks(&self, document: &Document, budget: &CallBudget) -> Result<Documents, ExecutorError> {
         let SentencizerParameters { min_sent_len, max_sent_len, punct_chars, chunks_max, .. } = &self.0;
-        let sentences = Sentences::of(chunking::text(document)?, punct_chars).enumerate();
+        let sentences = Sentences::new(chunking::required_text(document)?, punct_chars).enumerate();
         let kept = sentences.filter(|(_, sentence)| sentence.len() >= *min_sent_len);
         let pieces = kept.map(|(number, sentence)| {
-            let Sentence { text, start, end } = sentence.shortened(*max_sent_len);
+            let Sentence { text, start, end } = sentence.truncated(*max_sent_len);
             (number, Piece { text: text.into(), start, end })
         });
-        chunking::chunks(document, pieces, "sentences", *chunks_max, budget)
+        chunking::create_chunks(document, pieces, "sentences", *chunks_max, budget)
     }
 }
 

@@ -1,4 +1,5 @@
-//! `TextReader`: gives documents the text that their bytes or their URIs hold. UTF-8 alone; nothing is guessed.
+//! `TextReader`: reads the text of documents from their bytes or URIs. Only UTF-8 is supported; encodings are not
+//! guessed.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Bytes, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
@@ -6,22 +7,23 @@ use flowrun_sdk::{
 };
 
 flowrun_sdk::parameters! {
-    /// What is read, and how much of it.
+    /// Parameters of `TextReader`.
     pub(crate) struct TextReaderParameters {
-        /// The documents whose texts are read.
+        /// Documents to process.
         access_paths: AccessPaths = AccessPaths::roots(),
-        /// The largest text that is read, in bytes.
+        /// Largest text that is read, in bytes.
         bytes_max: u64 = guard::CONTENT_BYTES_MAX,
     }
 }
 
-pub(crate) const TYPE: ExecutorType = ExecutorType::new::<TextReaderParameters>(
+/// `TextReader`.
+pub(crate) const TEXT_READER: ExecutorType = ExecutorType::new::<TextReaderParameters>(
     "TextReader",
-    "Reads each document's `blob`, or else what its `uri` leads to, as text.",
+    "Reads each document's `blob`, or else the content of its `uri`, as text.",
     create,
 );
 
-/// Some editors put it before everything else; it is no part of the text.
+/// Written by some editors at the start of a file; not part of the text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 struct TextReader(TextReaderParameters);
@@ -35,8 +37,8 @@ impl Executor for TextReader {
 }
 
 impl TextReader {
-    /// Reads where there is something to read: a text that a client sent along is kept, and a document without content
-    /// passes, as requests to delete hold but ids.
+    /// Sets the text of a document. A document that has a text passes unchanged, and so does one without content,
+    /// because delete requests contain only ids.
     fn read(&self, document: &mut Document, budget: &CallBudget) -> Result<(), ExecutorError> {
         if document.text.is_some() {
             return Ok(());
@@ -44,7 +46,7 @@ impl TextReader {
         let Some(bytes) = self.bytes(document, budget)? else { return Ok(()) };
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let valid = error.valid_up_to();
-            ExecutorError::input(format_args!("the content is not UTF-8 text from byte {valid} on"))
+            ExecutorError::input(format_args!("the content is not valid UTF-8 at byte {valid}"))
         })?;
         document.text = Some(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).into());
         if document.mime_type.is_empty() {
@@ -53,7 +55,7 @@ impl TextReader {
         Ok(())
     }
 
-    /// The content of a document, when it has any; as many bytes are taken for its text.
+    /// The content of a document, if it has any. Its size is taken from the budget for the text.
     fn bytes(&self, document: &Document, budget: &CallBudget) -> Result<Option<Bytes>, ExecutorError> {
         let bytes_max = self.0.bytes_max;
         match &document.blob {

@@ -1,5 +1,5 @@
-//! What `TextHashingEncoder` promises beside its quality.
-#![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
+//! Behaviour of `TextHashingEncoder`. Its quality is measured in `quality.rs`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Answer, Catalog, Context, Document, Value};
@@ -25,14 +25,14 @@ fn vector(with: &Value, text: &str) -> Option<Vec<f32>> {
 
 #[test]
 fn stored_embeddings_stay_comparable() {
-    // Computed apart from this crate, in Python. Should this fail, indexes made before would answer wrongly.
+    // Computed independently in Python. If this test fails, existing indexes would return wrong results.
     let recorded =
         [-0.10533282, 0.38900962, -0.5673536, 0.38900962, 0.17834397, -0.07301115, -0.5673536, 0.07301115];
     assert_eq!(vector(&json!({"dimension": 8}), "Hello, hello wörld 42").unwrap(), recorded);
 }
 
 #[test]
-fn an_embedding_has_the_length_that_was_asked_for() {
+fn embeddings_have_the_configured_dimension() {
     for dimension in [8, 100, 512, 65_536] {
         assert_eq!(vector(&json!({"dimension": dimension}), "hello").unwrap().len(), dimension);
     }
@@ -68,7 +68,7 @@ fn a_document_that_cannot_be_encoded_fails_alone() {
 }
 
 #[test]
-fn chunks_are_encoded_where_the_paths_lead_to_them() {
+fn access_paths_select_chunks_to_encode() {
     let mut document = Document::new("a");
     document.chunks = [document.new_chunk(0).with_text("hello")].into_iter().collect();
     let answer = encode(&json!({"access_paths": "@c"}), vec![document]);
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_words_makes_no_difference(
+    fn embeddings_are_independent_of_word_order(
         (words, shuffled) in proptest::collection::vec("[a-z]{1,8}", 1..10)
             .prop_flat_map(|words| (Just(words.clone()), Just(words).prop_shuffle())),
     ) {

@@ -1,5 +1,5 @@
-//! What `ParagraphSegmenter` promises.
-#![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
+//! Behaviour of `ParagraphSegmenter`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Answer, Catalog, Context, Document, Value};
@@ -12,29 +12,29 @@ fn make(with: &Value) -> Result<ExecutorHarness, String> {
     ExecutorHarness::new(kind, with, Context::standalone(".")).map_err(|error| error.to_string())
 }
 
-fn cut(with: &Value, text: &str) -> Answer {
+fn segment(with: &Value, text: &str) -> Answer {
     let document = Document::new("a").with_text(text).with_uri("notes.md");
     make(with).unwrap().call("/index", vec![document], &Value::Null).unwrap()
 }
 
 #[test]
-fn each_paragraph_becomes_a_chunk_that_knows_its_place_and_its_file() {
+fn each_paragraph_becomes_a_chunk_with_its_position_and_uri() {
     let text = "# Heading\n\nA paragraph of\ntwo lines.\n\nAnd another one.";
-    let answer = cut(&json!({"characters_min": 10}), text);
+    let answer = segment(&json!({"characters_min": 10}), text);
     let chunks = &answer.documents[0].chunks;
     let texts: Vec<&str> = chunks.iter().map(|chunk| chunk.text.as_deref().unwrap()).collect();
     assert_eq!(texts, ["A paragraph of two lines.", "And another one."]);
     let last = &chunks[1];
     assert_eq!((last.id.as_str(), last.parent_id.as_str(), last.uri.as_str()), ("a#1", "a", "notes.md"));
-    let [start, end] = [0, 1].map(|place| last.location[place] as usize);
+    let [start, end] = [0, 1].map(|index| last.location[index] as usize);
     assert_eq!(&text[start..end], "And another one.");
     assert_eq!((last.offset, &last.tags["siblings"]), (Some(1.0), &json!(2)));
 }
 
 #[test]
-fn what_is_too_much_fails_and_says_so() {
-    let answer = cut(&json!({"chunks_max": 1}), "a\n\nb");
+fn too_many_paragraphs_and_contradictory_bounds_are_errors() {
+    let answer = segment(&json!({"chunks_max": 1}), "a\n\nb");
     assert_eq!(answer.failures[0].error.message(), "the text has more paragraphs than the 1 allowed");
-    let refused = make(&json!({"characters_min": 10, "characters_max": 9})).err().unwrap();
-    assert!(refused.contains("`characters_max`: must be at least 1 and `characters_min`"), "{refused}");
+    let error = make(&json!({"characters_min": 10, "characters_max": 9})).err().unwrap();
+    assert!(error.contains("`characters_max`: must be at least 1 and `characters_min`"), "{error}");
 }

@@ -1,12 +1,12 @@
-//! `TextHashingEncoder` puts texts about the same thing near each other.
-#![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
+//! Quality of `TextHashingEncoder`: texts about the same topic are close to each other.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Catalog, Context, Document, Value};
 use flowrun_text::EXECUTORS;
 use serde_json::json;
 
-/// Each topic in three wordings.
+/// Topics, each in three wordings.
 const TOPICS: [[&str; 3]; 12] = [
     [
         "A cat is sleeping on the sofa in the living room",
@@ -70,7 +70,7 @@ const TOPICS: [[&str; 3]; 12] = [
     ],
 ];
 
-/// The share of texts whose nearest other text is about the same thing.
+/// Share of texts whose nearest other text is about the same topic.
 fn share_of_nearest_neighbours(with: &Value) -> f64 {
     let catalog = Catalog::new([EXECUTORS]);
     let kind = catalog.get("TextHashingEncoder").unwrap();
@@ -82,7 +82,7 @@ fn share_of_nearest_neighbours(with: &Value) -> f64 {
         .iter()
         .map(|document| document.embedding.as_ref().unwrap().to_f32().unwrap().into_owned())
         .collect();
-    // Vectors have length 1, so that the inner product is the cosine.
+    // Vectors have length 1, so the inner product is the cosine.
     let cosine =
         |left: &[f32], right: &[f32]| left.iter().zip(right).map(|(left, right)| left * right).sum::<f32>();
     let nearest = |(position, vector): (usize, &Vec<f32>)| {
@@ -97,13 +97,13 @@ fn share_of_nearest_neighbours(with: &Value) -> f64 {
 }
 
 #[test]
-fn the_nearest_text_is_mostly_about_the_same_thing() {
+fn the_nearest_text_is_mostly_about_the_same_topic() {
     let share = share_of_nearest_neighbours(&Value::Null);
     assert!(share >= 0.8, "{share}");
 }
 
 #[test]
-fn more_dimensions_tell_texts_apart_better() {
+fn more_dimensions_improve_quality() {
     let share = |dimension: usize| share_of_nearest_neighbours(&json!({"dimension": dimension}));
     let [few, some, many] = [8, 32, 512].map(share);
     assert!(few < some && some < many, "{few}, {some}, {many}");

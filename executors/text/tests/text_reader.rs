@@ -1,5 +1,5 @@
-//! What `TextReader` promises.
-#![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
+//! Behaviour of `TextReader`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Answer, Catalog, Context, Document, ErrorKind, Value};
@@ -14,7 +14,7 @@ fn read(with: &Value, documents: Vec<Document>) -> Answer {
 }
 
 #[test]
-fn text_comes_from_bytes_and_else_from_the_uri() {
+fn text_is_read_from_bytes_or_else_from_the_uri() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.txt");
     std::fs::write(&path, "\u{feff}Grüße\n").unwrap();
@@ -31,7 +31,7 @@ fn text_comes_from_bytes_and_else_from_the_uri() {
 }
 
 #[test]
-fn what_a_client_sent_along_is_kept() {
+fn existing_texts_and_media_types_are_kept() {
     let mut typed = Document::new("typed").with_blob(&b"#"[..]);
     typed.mime_type = "text/markdown".to_owned();
     let text = Document::new("text").with_text("mine").with_uri("/nowhere").with_blob(&b"\xff"[..]);
@@ -42,7 +42,7 @@ fn what_a_client_sent_along_is_kept() {
 }
 
 #[test]
-fn what_is_no_text_fails_alone() {
+fn content_that_is_not_text_fails_alone() {
     let documents = vec![
         Document::new("good").with_blob(&b"7 bytes"[..]),
         Document::new("bytes").with_blob(&b"ab\xffcd"[..]),
@@ -57,7 +57,7 @@ fn what_is_no_text_fails_alone() {
     assert_eq!(
         failures,
         [
-            ("bytes", "the content is not UTF-8 text from byte 2 on"),
+            ("bytes", "the content is not valid UTF-8 at byte 2"),
             ("large", "the blob has 8 bytes, more than the 7 allowed"),
             ("data", "the `data:` URI has 8 bytes, more than the 7 allowed"),
             ("remote", "cannot read `http://a/b`: only paths, `file:` and `data:` URIs are read"),
@@ -66,7 +66,7 @@ fn what_is_no_text_fails_alone() {
 }
 
 #[test]
-fn texts_larger_than_a_request_may_hold_fail_alone() {
+fn texts_over_the_memory_budget_fail_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.txt");
     std::fs::write(&path, "a".repeat(9_000)).unwrap();
@@ -87,7 +87,7 @@ fn texts_larger_than_a_request_may_hold_fail_alone() {
 }
 
 #[test]
-fn chunks_are_read_where_the_paths_lead_to_them() {
+fn access_paths_select_chunks_to_read() {
     let mut document = Document::new("a").with_uri("/nowhere");
     document.chunks = [document.new_chunk(0).with_blob(&b"part"[..])].into_iter().collect();
     let answer = read(&json!({"access_paths": "@c"}), vec![document]);

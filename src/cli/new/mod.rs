@@ -103,7 +103,7 @@ fn name(text: &str) -> Result<String, String> {
     if !starts_with_letter || !text.chars().all(allowed) || text.len() > 64 {
         return Err("a name starts with a letter and has at most 64 letters, digits, `-` and `_`".to_owned());
     }
-    // A crate with one of these names does not compile, or shadows a crate that the template needs.
+    // A crate with such a name does not compile, or shadows a crate that the template needs.
     if ["flowrun-sdk", "flowrun_sdk", "std", "core", "test", "vendor"].contains(&text) {
         return Err(format!("`{text}` is a reserved name"));
     }

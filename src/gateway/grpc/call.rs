@@ -1,7 +1,4 @@
-//! `JinaRPC/Call`: a stream of requests, a stream of replies, in the order in which they are ready.
-//!
-//! The next message is read when there is room for it, so that a client that sends faster than the flow works is held
-//! back by its connection. Every request that was read is answered before the stream ends.
+//! `JinaRPC/Call`: a bidirectional stream of requests and replies.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,196 +6,150 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use futures_util::StreamExt as _;
-use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::metadata::Manners;
-use super::{data, message, response, status_of};
-use crate::gateway::admission::{Hold, Ticket};
-use crate::gateway::arriving::Arriving;
-use crate::gateway::exchange::Refusal;
+use super::call_options::CallOptions;
+use super::codec::{data_codec, rejection_status, response, status_body};
+use crate::gateway::admission::{BytesPermit, Permit};
+use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::request::Rejection;
+use crate::gateway::request_body::RequestBody;
 use crate::gateway::service::Gateway;
+use crate::gateway::session::{self, Answer, InFlight, Received, Transport};
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{Envelope, data_reply, refused};
+use crate::gateway::wire::{Envelope, data_reply, rejected_reply};
 use crate::limits::CLIENT_TIMEOUT;
 
-/// Replies that wait for the client to take them.
-const REPLIES_READY: usize = 4;
+/// Replies that are buffered until the connection takes them.
+const REPLIES_BUFFERED: usize = 4;
 
 /// Serves one call.
-pub(super) async fn call(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let manners = Manners::of(request.headers(), gateway.prefetch);
-    let mut served = data::<DataRequestProto, DataRequestProto>(&gateway);
-    let hold = Arc::new(gateway.admission.hold());
-    let arriving = Arc::clone(&hold);
-    let request = request.map(|body| message(Arriving::endless(body, arriving)));
+pub(in crate::gateway) async fn call(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let options = CallOptions::from_headers(request.headers(), gateway.prefetch);
+    let mut grpc = data_codec::<DataRequestProto, DataRequestProto>(&gateway);
+    let bytes = Arc::new(gateway.admission.bytes_permit());
+    let body_bytes = Arc::clone(&bytes);
+    let request = request.map(|body| status_body(RequestBody::stream(body, body_bytes)));
     let service = tower::service_fn(move |request: tonic::Request<Streaming<DataRequestProto>>| {
-        let (replies, ready) = mpsc::channel(REPLIES_READY);
-        let (gateway, hold) = (Arc::clone(&gateway), Arc::clone(&hold));
-        let call = Call { gateway, manners: manners.clone(), hold, replies };
-        tokio::spawn(call.run(request.into_inner()));
-        async { Ok::<_, Status>(tonic::Response::new(ReceiverStream::new(ready))) }
+        let (replies, buffered) = mpsc::channel(REPLIES_BUFFERED);
+        let (gateway, bytes, options) = (Arc::clone(&gateway), Arc::clone(&bytes), options.clone());
+        tokio::spawn(async move {
+            let call = Call::new(&gateway, options.metadata, request.into_inner(), bytes, replies);
+            session::serve(call, &gateway, options.session).await;
+        });
+        async { Ok::<_, Status>(tonic::Response::new(ReceiverStream::new(buffered))) }
     });
-    response(served.streaming(service, request).await)
+    response(grpc.streaming(service, request).await)
 }
 
-type Reply = Result<DataRequestProto, Refusal>;
-type Answering = Pin<Box<dyn Future<Output = Reply> + Send>>;
-
-/// A call under way.
+/// A call as a [`Transport`]. The session ends with a status, or successfully with `None`.
 struct Call {
     gateway: Arc<Gateway>,
-    manners: Manners,
-    /// What has come of the next message.
-    hold: Arc<Hold>,
+    metadata: CallMetadata,
+    /// Requests; `None` once the input is closed.
+    messages: Option<Streaming<DataRequestProto>>,
+    /// Capacity for the received part of the next message.
+    bytes: Arc<BytesPermit>,
     replies: mpsc::Sender<Result<DataRequestProto, Status>>,
-}
-
-/// What is read next.
-enum Input {
-    /// A message.
-    Open(Box<Streaming<DataRequestProto>>),
-    /// Nothing more; the status with which the call ends when all is answered, unless all is well.
-    Ended(Option<Status>),
+    /// Ready once the client has disconnected.
+    disconnected: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Call {
-    /// Reads and answers until both are done, or the client has gone. Requests that are inside then are given up.
-    async fn run(self, messages: Streaming<DataRequestProto>) {
-        let mut input = Input::Open(Box::new(messages));
-        let mut answering = Answerings::new(self.manners.in_order);
-        // A request that was read and found no room.
-        let mut held: Option<Envelope> = None;
-        let (gone, ended) = (self.replies.closed(), self.gateway.admission.ended());
-        tokio::pin!(gone, ended);
-        loop {
-            if let Some(envelope) = held.take() {
-                match self.gateway.enter_in_turn(envelope.documents.len(), !answering.is_empty()) {
-                    Ok(Some(ticket)) => answering.push(self.answer(ticket, envelope)),
-                    Ok(None) => held = Some(envelope),
-                    Err(refusal) => input = Input::Ended(Some(status_of(&refusal))),
+    fn new(
+        gateway: &Arc<Gateway>,
+        metadata: CallMetadata,
+        messages: Streaming<DataRequestProto>,
+        bytes: Arc<BytesPermit>,
+        replies: mpsc::Sender<Result<DataRequestProto, Status>>,
+    ) -> Self {
+        let closed = replies.clone();
+        Self {
+            gateway: Arc::clone(gateway),
+            metadata,
+            messages: Some(messages),
+            bytes,
+            replies,
+            disconnected: Box::pin(async move { closed.closed().await }),
+        }
+    }
+}
+
+impl Transport for Call {
+    type Request = Envelope;
+    type Reply = DataRequestProto;
+    type End = Option<Status>;
+
+    async fn receive(&mut self, has_capacity: bool) -> Received<Self> {
+        let messages = self.messages.as_mut().filter(|_| has_capacity);
+        tokio::select! {
+            () = &mut self.disconnected => Received::Disconnected,
+            message = next(messages) => match message {
+                Ok(Some(message)) => {
+                    // From here on the permit of the request counts its bytes.
+                    self.bytes.clear();
+                    Received::Request(Envelope::new(message))
                 }
-            }
-            let room = held.is_none() && answering.len() < self.manners.prefetch;
-            let reading = matches!(input, Input::Open(_));
-            let message = match &mut input {
-                Input::Ended(status) if answering.is_empty() => {
-                    if let Some(status) = status.take() {
-                        self.send(Err(status)).await;
-                    }
-                    return;
-                }
-                Input::Open(messages) if room => Some(messages),
-                _ => None,
-            };
-            tokio::select! {
-                () = &mut gone => return,
-                reply = answering.next(), if !answering.is_empty() => {
-                    if let Some(reply) = reply && !self.deliver(reply, &mut input).await {
-                        return;
-                    }
-                },
-                next = next(message.map(|messages| &mut **messages)) => match next {
-                    Ok(Some(message)) => {
-                        // From here on it is its ticket that holds it.
-                        self.hold.clear();
-                        held = Some(Envelope::of(message));
-                    }
-                    Ok(None) => input = Input::Ended(None),
-                    Err(status) => input = Input::Ended(Some(status)),
-                },
-                () = &mut ended, if reading => {
-                    input = Input::Ended(Some(status_of(&Refusal::Ending)));
-                }
-            }
+                Ok(None) => Received::End(None),
+                Err(status) => Received::End(Some(status)),
+            },
         }
     }
 
-    /// Asks the flow, and puts its answer back into the envelope.
-    fn answer(&self, ticket: Ticket, envelope: Envelope) -> Answering {
-        let (gateway, caller) = (Arc::clone(&self.gateway), self.manners.caller.clone());
+    fn request_bytes(envelope: &Envelope) -> usize {
+        envelope.documents.len()
+    }
+
+    fn submit(&self, permit: Permit, envelope: Envelope) -> InFlight<Self> {
+        let (gateway, metadata) = (Arc::clone(&self.gateway), self.metadata.clone());
         Box::pin(async move {
-            let answer = match envelope.question(&caller) {
-                Ok(question) => gateway.ask(&ticket, question).await,
-                Err(refusal) => Err(refusal),
+            let response = match envelope.request(&metadata) {
+                Ok(request) => gateway.submit(&permit, request).await,
+                Err(rejection) => Err(rejection),
             };
-            match answer {
-                Ok(answer) => Ok(data_reply(envelope, answer)),
-                // These leave the rest of the stream alone.
-                Err(refusal @ (Refusal::Expired | Refusal::Invalid(_) | Refusal::TooLarge(_))) => {
-                    Ok(refused(envelope, &refusal))
-                }
-                Err(refusal) => Err(refusal),
+            match response {
+                Ok(response) => Ok(data_reply(envelope, response)),
+                // These log_context the request alone; other rejections end the call.
+                Err(
+                    rejection
+                    @ (Rejection::DeadlineExceeded | Rejection::Invalid(_) | Rejection::TooLarge(_)),
+                ) => Ok(rejected_reply(envelope, &rejection)),
+                Err(rejection) => Err(Some(rejection_status(&rejection))),
             }
         })
     }
 
-    /// Hands on what became of a request; `false` when nobody wants it. What should have been refused ends the call.
-    async fn deliver(&self, reply: Reply, input: &mut Input) -> bool {
-        match reply {
-            Ok(reply) => self.send(Ok(reply)).await,
-            Err(refusal) => {
-                *input = Input::Ended(Some(status_of(&refusal)));
-                true
-            }
-        }
+    fn reject(&self, _: Envelope, rejection: Rejection) -> Answer<Self> {
+        Err(Some(rejection_status(&rejection)))
     }
 
-    /// Hands a reply to the client; `false` when it has gone, or does not take what it asked for.
-    async fn send(&self, reply: Result<DataRequestProto, Status>) -> bool {
-        self.replies.send_timeout(reply, CLIENT_TIMEOUT).await.is_ok()
+    fn drained(&self) -> Option<Status> {
+        Some(rejection_status(&Rejection::Draining))
+    }
+
+    fn close_input(&mut self) {
+        self.messages = None;
+    }
+
+    async fn send(&mut self, reply: DataRequestProto) -> bool {
+        self.replies.send_timeout(Ok(reply), CLIENT_TIMEOUT).await.is_ok()
+    }
+
+    async fn finish(self, status: Option<Status>) {
+        if let Some(status) = status {
+            let _ = self.replies.send_timeout(Err(status), CLIENT_TIMEOUT).await;
+        }
     }
 }
 
-/// The next message, if one is to be read.
+/// The next message; never ready without a stream to read.
 async fn next(
     messages: Option<&mut Streaming<DataRequestProto>>,
 ) -> Result<Option<DataRequestProto>, Status> {
     match messages {
         Some(messages) => messages.message().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Requests under way.
-enum Answerings {
-    AsReady(FuturesUnordered<Answering>),
-    InOrder(FuturesOrdered<Answering>),
-}
-
-impl Answerings {
-    fn new(in_order: bool) -> Self {
-        match in_order {
-            true => Self::InOrder(FuturesOrdered::new()),
-            false => Self::AsReady(FuturesUnordered::new()),
-        }
-    }
-
-    fn push(&mut self, answering: Answering) {
-        match self {
-            Self::AsReady(set) => set.push(answering),
-            Self::InOrder(queue) => queue.push_back(answering),
-        }
-    }
-
-    async fn next(&mut self) -> Option<Reply> {
-        match self {
-            Self::AsReady(set) => set.next().await,
-            Self::InOrder(queue) => queue.next().await,
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::AsReady(set) => set.len(),
-            Self::InOrder(queue) => queue.len(),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }

@@ -1,34 +1,34 @@
-//! What endpoints there are, and what documents look like there, in the shape in which Jina's executors tell it.
+//! Endpoint discovery: the endpoints of the flow and the schema of their documents, in the form of Jina's executors.
 //!
-//! A gateway of Jina's that has this flow as an external executor starts only when it knows. It makes classes of the
-//! schemas, with which it reads documents where it has to; so they name the fields that documents here can have, and
-//! nest as deep as answers do. Weight, offset and location are left out: some versions of docarray take a number for a
-//! list of them, and would refuse every document that has one. Endpoints are not said to write: that is asked of executors that keep copies of
-//! themselves in step, which flowrun does not have.
+//! A Jina gateway that has this flow as an external executor does not start without it. It generates document classes
+//! from the schemas, so they declare every field of flowrun's documents, nested as deep as replies are. `weight`,
+//! `offset` and `location` are absent: some docarray versions expect lists of numbers there, and would fail on every
+//! document with a number. No endpoint is listed as a write endpoint: that is for executors with replicated state
+//! (Raft), which flowrun does not have.
 
 use std::sync::LazyLock;
 
 use flowrun_wire::encode_object;
 use serde_json::{Map, Value, json};
 
-use crate::gateway::facts::Facts;
+use crate::gateway::flow_info::FlowInfo;
 use crate::gateway::service::DRY_RUN;
 use crate::gateway::wire::jina::EndpointsProto;
 
-/// What Jina calls the handler of endpoints that no other one names.
+/// Jina's name for the handler of every endpoint that has no handler of its own.
 const DEFAULT: &str = "/default";
 
-/// The endpoints of a flow.
-pub(super) fn endpoints(facts: &Facts) -> EndpointsProto {
-    let any = facts.any_endpoint.then_some(DEFAULT);
-    let named = facts.endpoints.iter().map(String::as_str).filter(|name| any != Some(*name));
+/// The endpoints of a flow, with their schemas.
+pub(super) fn endpoints(info: &FlowInfo) -> EndpointsProto {
+    let any = info.any_endpoint.then_some(DEFAULT);
+    let named = info.endpoints.iter().map(String::as_str).filter(|name| any != Some(*name));
     let endpoints: Vec<String> = named.chain(any).chain([DRY_RUN]).map(str::to_owned).collect();
     let schemas: Map<String, Value> =
         endpoints.iter().map(|endpoint| (endpoint.clone(), SCHEMAS.clone())).collect();
     EndpointsProto { endpoints, write_endpoints: Vec::new(), schemas: Some(encode_object(&schemas).into()) }
 }
 
-/// What goes in and comes out at an endpoint: the same everywhere, because every executor takes any document.
+/// Schema of an endpoint: the same for all, because every executor accepts any document.
 static SCHEMAS: LazyLock<Value> = LazyLock::new(|| {
     let document = json!({ "name": "FlowrunDocument", "model": document() });
     json!({
@@ -40,8 +40,8 @@ static SCHEMAS: LazyLock<Value> = LazyLock::new(|| {
     })
 });
 
-/// A document, its pieces and what was found for it, and theirs: no executor here nests deeper. A schema that refers
-/// to itself is more than Jina can make a class of.
+/// Schema of a document with two levels of chunks and matches, the deepest that a built-in executor returns. Jina
+/// cannot generate a class from a recursive schema.
 fn document() -> Value {
     let mut whole = level("FlowrunDocument", Some("FlowrunPart"));
     let definitions = json!({
@@ -54,8 +54,8 @@ fn document() -> Value {
     whole
 }
 
-/// One level of it; `below` is the name of the next.
-fn level(title: &str, below: Option<&str>) -> Value {
+/// Schema of one level; `child` is the name of the next.
+fn level(title: &str, child: Option<&str>) -> Value {
     let tensor = |title: &str| {
         let items = json!({ "type": "number" });
         json!({ "title": title, "type": "array", "items": items, "tensor/array shape": "not specified" })
@@ -77,8 +77,8 @@ fn level(title: &str, below: Option<&str>) -> Value {
         "tags": { "title": "Tags", "type": "object", "default": {}, "additionalProperties": {} },
         "scores": { "title": "Scores", "type": "object", "additionalProperties": {} },
     });
-    if let (Some(below), Some(fields)) = (below, fields.as_object_mut()) {
-        let items = json!({ "$ref": format!("#/definitions/{below}") });
+    if let (Some(child), Some(fields)) = (child, fields.as_object_mut()) {
+        let items = json!({ "$ref": format!("#/definitions/{child}") });
         for (name, title) in [("chunks", "Chunks"), ("matches", "Matches")] {
             fields.insert(name.to_owned(), json!({ "title": title, "type": "array", "items": items }));
         }

@@ -1,4 +1,4 @@
-//! The methods that take one message and give one.
+//! The unary methods: data requests, endpoint discovery, dry run and info.
 
 use std::sync::Arc;
 
@@ -6,86 +6,94 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use tonic::Status;
 
-use super::{admitted, data, discovery, grpc, response, status_of, turned_away};
-use crate::gateway::admission::Ticket;
-use crate::gateway::departing::{Departures, departing};
-use crate::gateway::exchange::Refusal;
-use crate::gateway::info;
+use super::codec::{AdmittedCall, admit, codec, data_codec, rejection_status, response};
+use super::discovery;
+use crate::gateway::admission::Permit;
+use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::request::Rejection;
+use crate::gateway::response_body::hold_permit;
 use crate::gateway::service::Gateway;
+use crate::gateway::version_info;
 use crate::gateway::wire::jina::{
     DataRequestListProto, DataRequestProto, EndpointsProto, JinaInfoProto, StatusProto,
 };
-use crate::gateway::wire::{Caller, Envelope, data_reply, joined, refused};
+use crate::gateway::wire::{Envelope, data_reply, joined_request, rejected_reply};
 
-/// Answers one data request.
-pub(super) async fn process_single_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    one::<DataRequestProto>(gateway, request, |message| vec![message]).await
+/// Serves one data request.
+pub(in crate::gateway) async fn process_single_data(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+) -> Response {
+    unary::<DataRequestProto>(gateway, request, |message| vec![message]).await
 }
 
-/// Answers several data requests as the one that a join would make of them. Jina's gateways send it to an executor
-/// that stands where branches meet.
-pub(super) async fn process_data(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    one::<DataRequestListProto>(gateway, request, |list| list.requests).await
+/// Serves several data requests, joined into one. Jina's gateway calls this for an executor with several `needs`.
+pub(in crate::gateway) async fn process_data(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+) -> Response {
+    unary::<DataRequestListProto>(gateway, request, |list| list.requests).await
 }
 
-/// Answers a message that is so many data requests.
-async fn one<I: prost::Message + Default + 'static>(
+/// Serves a message that contains one or more data requests.
+async fn unary<I: prost::Message + Default + 'static>(
     gateway: Arc<Gateway>,
     request: Request,
     requests: fn(I) -> Vec<DataRequestProto>,
 ) -> Response {
-    let caller = Caller::of(request.headers());
-    let departures = Departures::of(request.extensions());
-    let (ticket, request) = match admitted(&gateway, request, &caller) {
-        Ok(admitted) => admitted,
-        Err(refusal) => return turned_away(&gateway, &refusal).await,
+    let AdmittedCall { permit, metadata, request, unwritten } = match admit(&gateway, request).await {
+        Ok(call) => call,
+        Err(response) => return response,
     };
-    let mut served = data::<I, DataRequestProto>(&gateway);
-    let held = Arc::clone(&ticket);
+    let mut grpc = data_codec::<I, DataRequestProto>(&gateway);
+    let reply_permit = Arc::clone(&permit);
     let service = tower::service_fn(move |request: tonic::Request<I>| {
-        let (gateway, ticket, caller) = (Arc::clone(&gateway), Arc::clone(&ticket), caller.clone());
-        async move { process(&gateway, &ticket, requests(request.into_inner()), &caller).await }
+        let (gateway, permit, metadata) = (Arc::clone(&gateway), Arc::clone(&permit), metadata.clone());
+        async move { process(&gateway, &permit, requests(request.into_inner()), &metadata).await }
     });
-    departing(response(served.unary(service, request).await), held, departures.as_deref())
+    hold_permit(response(grpc.unary(service, request).await), reply_permit, unwritten.as_deref())
 }
 
 async fn process(
     gateway: &Gateway,
-    ticket: &Ticket,
+    permit: &Permit,
     messages: Vec<DataRequestProto>,
-    caller: &Caller,
+    metadata: &CallMetadata,
 ) -> Result<tonic::Response<DataRequestProto>, Status> {
-    let envelopes: Vec<Envelope> = messages.into_iter().map(Envelope::of).collect();
-    // More than has come, if it was compressed.
+    let envelopes: Vec<Envelope> = messages.into_iter().map(Envelope::new).collect();
+    // More than was received, if the message was compressed.
     let bytes = envelopes.iter().map(|envelope| envelope.documents.len()).sum();
-    ticket.hold.at_least(bytes).map_err(|refusal| status_of(&refusal))?;
-    let (envelope, question) = joined(envelopes, caller);
-    let answer = match question {
-        Ok(question) => gateway.ask(ticket, question).await,
-        Err(refusal) => Err(refusal),
+    permit.bytes.try_grow_to(bytes).map_err(|rejection| rejection_status(&rejection))?;
+    let (envelope, request) = joined_request(envelopes, metadata);
+    let response = match request {
+        Ok(request) => gateway.submit(permit, request).await,
+        Err(rejection) => Err(rejection),
     };
-    let reply = match answer {
-        Ok(answer) => match answer.late() {
+    let reply = match response {
+        Ok(response) => match response.deadline_exceeded() {
             Some(message) => return Err(Status::deadline_exceeded(message)),
-            None => data_reply(envelope, answer),
+            None => data_reply(envelope, response),
         },
-        Err(refusal @ Refusal::Invalid(_)) => refused(envelope, &refusal),
-        Err(refusal) => return Err(status_of(&refusal)),
+        Err(rejection @ Rejection::Invalid(_)) => rejected_reply(envelope, &rejection),
+        Err(rejection) => return Err(rejection_status(&rejection)),
     };
     Ok(tonic::Response::new(reply))
 }
 
-/// Lists the endpoints that executors name, and what documents look like there.
-pub(super) async fn endpoint_discovery(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+/// Lists the endpoints of the flow, with the schema of their documents.
+pub(in crate::gateway) async fn endpoint_discovery(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+) -> Response {
     let service = tower::service_fn(move |_: tonic::Request<()>| {
-        let reply = discovery::endpoints(&gateway.facts);
+        let reply = discovery::endpoints(&gateway.info);
         async { Ok::<_, Status>(tonic::Response::new(reply)) }
     });
-    response(grpc::<(), EndpointsProto>().unary(service, request).await)
+    response(codec::<(), EndpointsProto>().unary(service, request).await)
 }
 
-/// Says whether everything answers.
-pub(super) async fn dry_run(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+/// Checks that every executor answers.
+pub(in crate::gateway) async fn dry_run(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let service = tower::service_fn(move |_: tonic::Request<()>| {
         let gateway = Arc::clone(&gateway);
         async move {
@@ -94,14 +102,14 @@ pub(super) async fn dry_run(State(gateway): State<Arc<Gateway>>, request: Reques
             Ok::<_, Status>(tonic::Response::new(status))
         }
     });
-    response(grpc::<(), StatusProto>().unary(service, request).await)
+    response(codec::<(), StatusProto>().unary(service, request).await)
 }
 
-/// Says who is there.
-pub(super) async fn status(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+/// Reports names and versions of the service.
+pub(in crate::gateway) async fn status(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let service = tower::service_fn(move |_: tonic::Request<()>| {
-        let reply = JinaInfoProto { jina: info::versions(&gateway), ..JinaInfoProto::default() };
+        let reply = JinaInfoProto { jina: version_info::versions(&gateway), ..JinaInfoProto::default() };
         async { Ok::<_, Status>(tonic::Response::new(reply)) }
     });
-    response(grpc::<(), JinaInfoProto>().unary(service, request).await)
+    response(codec::<(), JinaInfoProto>().unary(service, request).await)
 }

@@ -1,8 +1,8 @@
-//! The models that `/openapi.json` names: what bodies look like, in both shapes.
+//! Models of `/openapi.json`: request and reply bodies, for both document schemas.
 
 use serde_json::{Map, Value, json};
 
-/// Every model, by name.
+/// All models, by name.
 pub(super) fn all() -> Map<String, Value> {
     let models = [
         ("Request", request()),
@@ -14,29 +14,32 @@ pub(super) fn all() -> Map<String, Value> {
         ("Route", route()),
         ("Status", status()),
         ("Exception", exception()),
-        ("Detail", object("An error in a line.", &[("detail", text("what went wrong"))])),
+        ("Detail", object("An error.", &[("detail", text("error message"))])),
         (
-            "Wrong",
-            object("What is wrong with a request.", &[("detail", of_model("WrongPlace", "where, and what"))]),
+            "ValidationError",
+            object(
+                "The errors of an invalid request.",
+                &[("detail", list(model("FieldError"), "one entry per error"))],
+            ),
         ),
         (
-            "WrongPlace",
+            "FieldError",
             object(
-                "A place that is wrong.",
+                "An invalid field.",
                 &[
-                    ("type", text("the kind of mistake")),
-                    ("loc", list(json!({ "type": "string" }), "the way to the place")),
-                    ("msg", text("what is wrong")),
+                    ("type", text("kind of error")),
+                    ("loc", list(json!({ "type": "string" }), "path to the field")),
+                    ("msg", text("error message")),
                 ],
             ),
         ),
         (
             "Info",
             object(
-                "Who is there.",
+                "Names and versions of the service.",
                 &[
                     ("jina", any("names and versions")),
-                    ("envs", any("empty: nothing is told of the environment")),
+                    ("envs", any("always empty: environment variables are not exposed")),
                 ],
             ),
         ),
@@ -46,46 +49,49 @@ pub(super) fn all() -> Map<String, Value> {
 
 fn request() -> Value {
     let documents = json!({
-        "description": "the documents: a list, one, or a list under `docs`; their fields may be any, and come back",
+        "description": "a list of documents, one document, or a list under `docs`; unknown fields are allowed and returned",
         "anyOf": [list(model("Document"), ""), model("Document")],
     });
     let fields = [
         ("data", documents),
         ("parameters", any("parameters of the executors")),
-        ("execEndpoint", text("the endpoint, at `/post`; also `exec_endpoint`")),
-        ("targetExecutor", text("a pattern of the executors that are meant; also `target_executor`")),
-        ("header", of_model("Header", "names the request; also what `jina.Client` sends")),
+        ("execEndpoint", text("endpoint, for requests to `/post`; also `exec_endpoint`")),
+        ("targetExecutor", text("regular expression for the executors to call; also `target_executor`")),
+        ("header", described_model("Header", "request id, and the header that `jina.Client` sends")),
     ];
-    object("What is asked.", &fields)
+    object("A request.", &fields)
 }
 
 fn reply() -> Value {
     let fields = [
-        ("header", of_model("Header", "which request it was, and whether it failed")),
-        ("parameters", any("those of the request, `__results__` of executors, `__failed__` documents")),
-        ("routes", list(model("Route"), "where the time went, the gateway first")),
-        ("data", list(model("Document"), "the documents")),
+        ("header", described_model("Header", "request id, and the status if the request failed")),
+        (
+            "parameters",
+            any("parameters of the request, `__results__` of executors, and `__failed__` documents by id"),
+        ),
+        ("routes", list(model("Route"), "visited executors with their times, the gateway first")),
+        ("data", list(model("Document"), "documents")),
     ];
-    object("What is answered.", &fields)
+    object("A reply.", &fields)
 }
 
 fn short_reply() -> Value {
     let fields = [
-        ("data", list(model("Document"), "the documents")),
-        ("parameters", any("as in a reply")),
-        ("header", of_model("Header", "which request it was")),
+        ("data", list(model("Document"), "documents")),
+        ("parameters", any("like in `Reply`")),
+        ("header", described_model("Header", "request id")),
     ];
-    object("What clients of docarray's second schema are answered.", &fields)
+    object("A reply to clients of docarray's second schema.", &fields)
 }
 
 fn header() -> Value {
     let fields = [
-        ("requestId", text("names the request; made up where it is not given")),
-        ("status", of_model("Status", "that the request failed; null when it did not")),
-        ("execEndpoint", text("the endpoint")),
-        ("targetExecutor", text("the executors that are meant; empty in replies")),
+        ("requestId", text("id of the request; generated if absent")),
+        ("status", described_model("Status", "error status; null if the request succeeded")),
+        ("execEndpoint", text("endpoint")),
+        ("targetExecutor", text("regular expression for the executors to call; empty in replies")),
     ];
-    object("What stands above a request or a reply.", &fields)
+    object("Header of a request or a reply.", &fields)
 }
 
 fn document() -> Value {
@@ -95,30 +101,30 @@ fn document() -> Value {
     let scores = json!({
         "type": "object",
         "additionalProperties": model("Score"),
-        "description": "how well it matched, by name",
+        "description": "scores as a match, by name",
     });
     let fields = [
-        ("id", text("names the document; made up where it is not given")),
-        ("parent_id", text("the document that it is a piece of")),
-        ("granularity", integer("how deep a piece it is")),
-        ("adjacency", integer("how far a match it is")),
-        ("mime_type", text("what kind of content it has")),
-        ("uri", text("where its content is")),
-        ("text", text("its content, as text")),
-        ("blob", json!({ "type": "string", "format": "base64", "description": "its content, as bytes" })),
-        ("tensor", tensor("its content, as numbers")),
-        ("embedding", tensor("the vector that stands for it")),
-        ("tags", any("what else is known of it")),
+        ("id", text("id of the document; generated if absent")),
+        ("parent_id", text("id of the document that this one is a chunk of")),
+        ("granularity", integer("nesting depth as a chunk")),
+        ("adjacency", integer("nesting depth as a match")),
+        ("mime_type", text("MIME type of the content")),
+        ("uri", text("location of the content")),
+        ("text", text("content as text")),
+        ("blob", json!({ "type": "string", "format": "base64", "description": "content as bytes" })),
+        ("tensor", tensor("content as an array of numbers")),
+        ("embedding", tensor("embedding vector")),
+        ("tags", any("other properties")),
         ("scores", scores),
-        ("weight", number("how much it counts")),
-        ("offset", number("where in its parent it begins")),
-        ("location", list(json!({ "type": "number" }), "where in its parent it is")),
-        ("modality", text("the kind of perception that it is of")),
-        ("chunks", list(model("Document"), "its pieces")),
-        ("matches", list(model("Document"), "what was found for it, the best first")),
+        ("weight", number("weight")),
+        ("offset", number("offset in its parent")),
+        ("location", list(json!({ "type": "number" }), "location in its parent")),
+        ("modality", text("modality, such as `image`")),
+        ("chunks", list(model("Document"), "chunks: parts of the document")),
+        ("matches", list(model("Document"), "matches: search results, the best first")),
     ];
     let mut document =
-        object("A text, a picture, a clip, or a piece of one. Other fields are kept as well.", &fields);
+        object("A document: a text, an image, a video, or a chunk of one. Unknown fields are kept.", &fields);
     if let Some(document) = document.as_object_mut() {
         document.insert("additionalProperties".to_owned(), true.into());
     }
@@ -126,43 +132,46 @@ fn document() -> Value {
 }
 
 fn score() -> Value {
-    let value = json!({ "type": "number", "description": "the score" });
-    let fields =
-        [("value", value), ("op_name", text("what made it")), ("description", text("what it means"))];
-    object("How well a document matched.", &fields)
+    let value = json!({ "type": "number", "description": "score" });
+    let fields = [
+        ("value", value),
+        ("op_name", text("operation that computed the score")),
+        ("description", text("description")),
+    ];
+    object("Score of a match.", &fields)
 }
 
 fn route() -> Value {
     let time =
         |description: &str| json!({ "type": "string", "format": "date-time", "description": description });
     let fields = [
-        ("executor", text("its name in the flow")),
-        ("startTime", time("when the request came")),
-        ("endTime", time("when it went on; null where it ended")),
-        ("status", of_model("Status", "that it failed here")),
+        ("executor", text("name of the executor in the flow")),
+        ("startTime", time("arrival of the request")),
+        ("endTime", time("departure of the request; null if it never left")),
+        ("status", described_model("Status", "error status, if the request failed here")),
     ];
-    object("A stay at the gateway or at an executor.", &fields)
+    object("Time spent at the gateway or at an executor.", &fields)
 }
 
 fn status() -> Value {
-    let code = json!({ "type": "integer", "description": "0 when all is well, 1 when not" });
+    let code = json!({ "type": "integer", "description": "0 for success, 1 for an error" });
     let fields = [
         ("code", code),
-        ("description", text("the cause, in a line")),
-        ("exception", of_model("Exception", "the cause, in parts")),
+        ("description", text("error message")),
+        ("exception", described_model("Exception", "exception that caused the error")),
     ];
-    object("Whether something failed, and why.", &fields)
+    object("Status of a request.", &fields)
 }
 
 fn exception() -> Value {
     let texts = |description: &str| list(json!({ "type": "string" }), description);
     let fields = [
-        ("name", text("the kind of error")),
-        ("args", texts("what it says")),
-        ("stacks", texts("where it happened")),
-        ("executor", text("the class of the executor that failed")),
+        ("name", text("class of the exception")),
+        ("args", texts("arguments of the exception")),
+        ("stacks", texts("stack trace")),
+        ("executor", text("class of the executor that raised it")),
     ];
-    object("An error, in parts.", &fields)
+    object("An exception.", &fields)
 }
 
 fn object(description: &str, fields: &[(&str, Value)]) -> Value {
@@ -187,7 +196,7 @@ fn model(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn of_model(name: &str, description: &str) -> Value {
+fn described_model(name: &str, description: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}"), "description": description })
 }
 
@@ -195,25 +204,25 @@ fn of_model(name: &str, description: &str) -> Value {
 mod tests {
     use super::*;
 
-    /// The names that a schema refers to.
-    fn named(schema: &Value, names: &mut Vec<String>) {
+    /// Collects the names of the models that a schema refers to.
+    fn references(schema: &Value, names: &mut Vec<String>) {
         match schema {
             Value::Object(entries) => {
                 if let Some(name) = entries.get("$ref").and_then(Value::as_str) {
                     names.push(name.rsplit('/').next().unwrap().to_owned());
                 }
-                entries.values().for_each(|schema| named(schema, names));
+                entries.values().for_each(|schema| references(schema, names));
             }
-            Value::Array(items) => items.iter().for_each(|schema| named(schema, names)),
+            Value::Array(items) => items.iter().for_each(|schema| references(schema, names)),
             _ => {}
         }
     }
 
     #[test]
-    fn every_model_that_is_named_is_there_and_every_field_says_what_it_is() {
+    fn every_referenced_model_exists_and_every_field_has_a_description() {
         let models = all();
         let mut names = Vec::new();
-        named(&models.clone().into(), &mut names);
+        references(&models.clone().into(), &mut names);
         assert!(names.iter().all(|name| models.contains_key(name)), "{names:?}");
         for (name, model) in &models {
             for (field, schema) in model["properties"].as_object().unwrap() {

@@ -1,5 +1,4 @@
-//! `/openapi.json`: the paths there are, what is sent to them and what they answer. `jina.Client` reads it to learn
-//! which endpoints have a path; `/docs` shows it to people.
+//! `/openapi.json`: paths, requests and responses. `jina.Client` finds the paths of endpoints in it; `/docs` renders it.
 
 use std::sync::Arc;
 
@@ -7,40 +6,48 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::{as_json, models, paths};
+use super::endpoint_paths::{EndpointPath, endpoint_paths};
+use super::models;
+use crate::gateway::json_response::json_response;
 use crate::gateway::service::Gateway;
+use crate::routes::{BUILT_IN, Description, Route};
 
-/// The description.
-pub(super) async fn openapi(State(gateway): State<Arc<Gateway>>) -> Response {
-    let look = &gateway.look;
-    let title = look.title.clone().unwrap_or_else(|| gateway.facts.name.clone());
-    let mut described = Map::new();
-    if !look.no_debug_endpoints {
-        let summary = "a request to any endpoint";
-        let operation =
-            operation(summary, &json!({ "data": [{ "text": "a text" }], "execEndpoint": "/search" }));
-        described.insert("/post".to_owned(), json!({ "post": operation }));
+/// `GET /openapi.json`.
+pub(in crate::gateway) async fn openapi(State(gateway): State<Arc<Gateway>>) -> Response {
+    let config = &gateway.config;
+    let title = config.title.clone().unwrap_or_else(|| gateway.info.name.clone());
+    let enabled: Vec<&Route> = BUILT_IN
+        .iter()
+        .filter(|route| route.enabled.by(config.no_debug_endpoints, config.logserver))
+        .collect();
+    let mut paths = Map::new();
+    for route in enabled.iter().filter(|route| route.description == Description::Documents) {
+        let example = json!({ "data": [{ "text": "a text" }], "execEndpoint": "/search" });
+        let operation = documents_operation("a request to any endpoint", &example);
+        paths.insert(route.path.to_owned(), json!({ route.method: operation }));
     }
-    for (path, method, endpoint) in paths(look, &gateway.facts.endpoints) {
+    for EndpointPath { path, method, endpoint } in endpoint_paths(config, &gateway.info.endpoints) {
         let example = json!({ "data": [{ "text": "a text" }], "parameters": {} });
-        let operation = operation(&format!("a request to `{endpoint}`"), &example);
-        described.insert(path, json!({ method: operation, "get": streaming(&endpoint) }));
+        let operation = documents_operation(&format!("a request to `{endpoint}`"), &example);
+        paths.insert(path, json!({ method: operation, "get": streaming_operation(&endpoint) }));
     }
-    described.extend(looks(look.no_debug_endpoints, look.logserver));
-    as_json(&json!({
+    paths.extend(enabled.iter().filter_map(|route| {
+        Some((route.path.to_owned(), json!({ route.method: plain_operation(route.description)? })))
+    }));
+    json_response(&json!({
         "openapi": "3.1.0",
         "info": {
             "title": title,
-            "description": look.description.clone().unwrap_or_default(),
+            "description": config.description.clone().unwrap_or_default(),
             "version": env!("CARGO_PKG_VERSION"),
         },
-        "paths": described,
-        "components": { "schemas": models::all(), "securitySchemes": security(&gateway) },
+        "paths": paths,
+        "components": { "schemas": models::all(), "securitySchemes": security_schemes(&gateway) },
         "security": if gateway.token.is_some() { json!([{ "token": [] }]) } else { json!([]) },
     }))
 }
 
-fn security(gateway: &Gateway) -> Value {
+fn security_schemes(gateway: &Gateway) -> Value {
     if gateway.token.is_some() {
         json!({ "token": { "type": "http", "scheme": "bearer" } })
     } else {
@@ -48,41 +55,45 @@ fn security(gateway: &Gateway) -> Value {
     }
 }
 
-/// A response whose body is that model.
-fn answered(description: &str, model: &str) -> Value {
-    let schema = json!({ "$ref": format!("#/components/schemas/{model}") });
+/// Reference to a model in `components`.
+fn model_reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// A JSON response with a model.
+fn response(description: &str, model: &str) -> Value {
+    let schema = model_reference(model);
     json!({ "description": description, "content": { "application/json": { "schema": schema } } })
 }
 
-/// A request of documents to an endpoint.
-fn operation(summary: &str, example: &Value) -> Value {
-    let either =
-        ["Reply", "ShortReply"].map(|name| json!({ "$ref": format!("#/components/schemas/{name}") }));
+/// A request with documents.
+fn documents_operation(summary: &str, example: &Value) -> Value {
+    let either = ["Reply", "ShortReply"].map(model_reference);
     json!({
         "summary": summary,
         "requestBody": {
             "required": true,
             "content": {
-                "application/json": { "schema": { "$ref": "#/components/schemas/Request" }, "example": example },
+                "application/json": { "schema": model_reference("Request"), "example": example },
             },
         },
         "responses": {
             "200": {
-                "description": "the reply; `header.status` is set when the request failed",
+                "description": "the reply; `header.status` is set if the request failed",
                 "content": { "application/json": { "schema": { "anyOf": either } } },
             },
-            "413": answered("more than a request may hold", "Reply"),
-            "422": answered("not a request", "Wrong"),
-            "429": answered("no room now; `Retry-After` says when to try again", "Reply"),
-            "500": answered("the request failed, told to clients of docarray's second schema", "Detail"),
-            "503": answered("the flow is ending", "Reply"),
-            "504": answered("the deadline passed", "Reply"),
+            "413": response("the request exceeds a limit on bytes or documents", "Reply"),
+            "422": response("the body is not a valid request", "ValidationError"),
+            "429": response("the flow is busy; retry after `Retry-After` seconds", "Reply"),
+            "500": response("the request failed; only for clients of docarray's second schema", "Detail"),
+            "503": response("the flow is draining", "Reply"),
+            "504": response("the deadline passed", "Reply"),
         },
     })
 }
 
-/// A request of one document, answered as a stream.
-fn streaming(endpoint: &str) -> Value {
+/// A request with one document, whose results are streamed as events.
+fn streaming_operation(endpoint: &str) -> Value {
     let field = |name: &str, example: &str| {
         json!({
             "name": name,
@@ -90,51 +101,36 @@ fn streaming(endpoint: &str) -> Value {
             "required": false,
             "schema": { "type": "string" },
             "example": example,
-            "description": format!("the document's `{name}`; any of its fields may be given, or the document as body"),
+            "description": format!(
+                "the document's `{name}`; every field of a document can be given like this, or the document as body"
+            ),
         })
     };
     json!({
-        "summary": format!("one document to `{endpoint}`, what becomes of it as server-sent events"),
+        "summary": format!("one document to `{endpoint}`, with the results as server-sent events"),
         "parameters": [field("text", "a text"), field("uri", "")],
         "responses": {
             "200": {
-                "description": "an event `update` for each document, and one `end`",
+                "description": "an event `update` for each document, then one event `end`",
                 "content": { "text/event-stream": { "schema": { "type": "string" } } },
             },
-            "422": answered("not a document", "Detail"),
-            "500": answered("the request failed", "Detail"),
+            "422": response("the query or body is not a document", "Detail"),
+            "500": response("the request failed", "Detail"),
         },
     })
 }
 
-/// The paths by which the flow is looked at.
-fn looks(no_debug_endpoints: bool, logserver: bool) -> Map<String, Value> {
-    let get = |path: &str, summary: &str, kind: &str, schema: Value| {
-        let content = json!({ kind: { "schema": schema } });
-        let responses = json!({ "200": { "description": summary, "content": content } });
-        (path.to_owned(), json!({ "get": { "summary": summary, "responses": responses } }))
+/// A request without documents; `None` for a route that is described elsewhere or not at all.
+fn plain_operation(description: Description) -> Option<Value> {
+    let (summary, media_type, schema) = match description {
+        Description::Hidden | Description::Documents => return None,
+        Description::Object(summary) => (summary, "application/json", json!({ "type": "object" })),
+        Description::Text(summary) => (summary, "text/plain", json!({ "type": "string" })),
+        Description::Model(summary, model) => (summary, "application/json", model_reference(model)),
     };
-    let model = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
-    let object = || json!({ "type": "object" });
-    let json = "application/json";
-    let mut paths = vec![
-        get("/", "whether the gateway is there; for browsers, the page to search with", json, object()),
-        get("/dry_run", "whether every executor answers", json, model("Status")),
-        get("/live", "whether the process lives", json, object()),
-        get("/ready", "whether it takes requests; if not, 503 and why, by pod", json, object()),
-        get(
-            "/metrics",
-            "everything that is counted, for Prometheus",
-            "text/plain",
-            json!({ "type": "string" }),
-        ),
-        get("/flow.json", "what the flow is made of", json, object()),
-    ];
-    if !no_debug_endpoints {
-        paths.push(get("/status", "who is there", json, model("Info")));
-    }
-    if logserver {
-        paths.push(get("/dashboard.json", "the counts of this moment", json, object()));
-    }
-    paths.into_iter().collect()
+    let content = json!({ media_type: { "schema": schema } });
+    Some(json!({
+        "summary": summary,
+        "responses": { "200": { "description": summary, "content": content } },
+    }))
 }

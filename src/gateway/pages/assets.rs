@@ -1,40 +1,47 @@
-//! The static files.
+//! Static files of the web pages.
 
 use axum::extract::Path;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-/// Scripts, styles and pictures come from the gateway alone; pictures also from what the page itself holds.
+/// Content security policy: scripts, styles and images from the gateway only; images also from the page itself.
 const POLICY: &str =
     "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'";
 
-/// The page to search with.
+/// The search page, at `/` for browsers.
 pub(in crate::gateway) fn search() -> Response {
     page(include_str!("assets/search.html"))
 }
 
-/// `/dashboard`: the page that shows the flow at work.
-pub(super) async fn dashboard() -> Response {
+/// `GET /dashboard`: the page with the current load of the flow.
+pub(in crate::gateway) async fn dashboard() -> Response {
     page(include_str!("assets/dashboard.html"))
 }
 
-/// `/docs` and `/redoc`: the page that describes what can be asked.
-pub(super) async fn docs() -> Response {
+/// `GET /docs` and `GET /redoc`: the page that renders `/openapi.json`.
+pub(in crate::gateway) async fn docs() -> Response {
     page(include_str!("assets/docs.html"))
 }
 
-/// `/pages/…`: what the pages are made of.
-pub(super) async fn asset(Path(file): Path<String>) -> Response {
+/// `GET /pages/{file}`: a script or style of the pages.
+pub(in crate::gateway) async fn asset(Path(file): Path<String>) -> Response {
     let (kind, text) = match file.as_str() {
         "page.css" => ("text/css; charset=utf-8", include_str!("assets/page.css")),
-        "ask.js" => ("text/javascript; charset=utf-8", include_str!("assets/ask.js")),
+        "gateway.js" => ("text/javascript; charset=utf-8", include_str!("assets/gateway.js")),
+        "dom.js" => ("text/javascript; charset=utf-8", include_str!("assets/dom.js")),
         "docs.js" => ("text/javascript; charset=utf-8", include_str!("assets/docs.js")),
         "search.js" => ("text/javascript; charset=utf-8", include_str!("assets/search.js")),
         "dashboard.js" => ("text/javascript; charset=utf-8", include_str!("assets/dashboard.js")),
-        _ => return (StatusCode::NOT_FOUND, "there is no such file").into_response(),
+        _ => return (StatusCode::NOT_FOUND, "no such file").into_response(),
     };
-    // Asked for again each time: after an update of the program it is another file under the same name.
+    // Revalidated on each load: after an update of the program the file has other content under the same name.
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache"), NO_SNIFFING], text).into_response()
+}
+
+/// True if a browser requests a page.
+pub(in crate::gateway) fn accepts_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 const NO_SNIFFING: (header::HeaderName, &str) = (header::X_CONTENT_TYPE_OPTIONS, "nosniff");

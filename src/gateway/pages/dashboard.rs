@@ -1,4 +1,4 @@
-//! The flow as it works, in numbers.
+//! Structure and counters of the flow as JSON, for the pages.
 
 use std::sync::Arc;
 
@@ -6,23 +6,23 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use crate::gateway::http::as_json;
+use crate::gateway::json_response::json_response;
 use crate::gateway::service::Gateway;
 use crate::runtime::ExecutorMetric;
 
-/// `/flow.json`: what the flow is made of.
-pub(super) async fn flow(State(gateway): State<Arc<Gateway>>) -> Response {
-    let pods = gateway.facts.pods.iter().map(|pod| {
+/// `GET /flow.json`: the pods of the flow.
+pub(in crate::gateway) async fn flow(State(gateway): State<Arc<Gateway>>) -> Response {
+    let pods = gateway.info.pods.iter().map(|pod| {
         json!({ "name": pod.name, "uses": pod.uses, "needs": pod.needs, "replicas": pod.replicas, "shards": pod.shards })
     });
-    as_json(&json!({ "name": gateway.facts.name, "pods": pods.collect::<Value>() }))
+    json_response(&json!({ "name": gateway.info.name, "pods": pods.collect::<Value>() }))
 }
 
-/// `/dashboard.json`: the counts of this moment. Rates are for the page to work out.
-pub(super) async fn state(State(gateway): State<Arc<Gateway>>) -> Response {
+/// `GET /dashboard.json`: current counters. The page computes rates from two of them.
+pub(in crate::gateway) async fn state(State(gateway): State<Arc<Gateway>>) -> Response {
     let readings = gateway.readings().await;
-    let books = gateway.flow.request_counts();
-    let pods = gateway.facts.pods.iter().zip(gateway.flow.pod_statistics()).map(|(pod, counts)| {
+    let requests = gateway.flow.request_counts();
+    let pods = gateway.info.pods.iter().zip(gateway.flow.pod_statistics()).map(|(pod, counts)| {
         json!({
             "name": pod.name,
             "uses": pod.uses,
@@ -36,35 +36,35 @@ pub(super) async fn state(State(gateway): State<Arc<Gateway>>) -> Response {
             "waiting": counts.queued,
             "p50_ms": counts.p50.as_secs_f64() * 1e3,
             "p99_ms": counts.p99.as_secs_f64() * 1e3,
-            "shards_told": told(&readings, &pod.name),
+            "shard_metrics": shard_metrics(&readings, &pod.name),
         })
     });
     let state = json!({
-        "name": gateway.facts.name,
+        "name": gateway.info.name,
         "uptime_seconds": gateway.pages.started.elapsed().as_secs(),
         "credits": gateway.prefetch,
         "requests": {
-            "accepted": books.accepted,
-            "refused": books.rejected,
-            "replied": books.replied,
-            "failed": books.failed,
-            "expired": books.expired,
-            "cancelled": books.cancelled,
-            "inside": books.in_flight,
+            "accepted": requests.accepted,
+            "refused": requests.rejected,
+            "replied": requests.replied,
+            "failed": requests.failed,
+            "expired": requests.expired,
+            "cancelled": requests.cancelled,
+            "inside": requests.in_flight,
         },
         "pods": pods.collect::<Value>(),
     });
-    as_json(&state)
+    json_response(&state)
 }
 
-/// What the executors of a pod tell, shard by shard: `{"0": {"index_documents": 3}}`.
-fn told(readings: &[ExecutorMetric], pod: &str) -> Value {
+/// Metrics of a pod's executors, by shard: `{"0": {"index_documents": 3}}`.
+fn shard_metrics(readings: &[ExecutorMetric], pod: &str) -> Value {
     let mut shards: Map<String, Value> = Map::new();
-    for ExecutorMetric { shard, reading, .. } in readings.iter().filter(|told| *told.pod == *pod) {
-        let told = shards.entry(shard.to_string()).or_insert_with(|| json!({}));
-        let sum = told.get(&reading.name).and_then(Value::as_f64).unwrap_or_default() + reading.value;
-        if let Some(told) = told.as_object_mut() {
-            told.insert(reading.name.clone(), sum.into());
+    for ExecutorMetric { shard, reading, .. } in readings.iter().filter(|reading| *reading.pod == *pod) {
+        let metrics = shards.entry(shard.to_string()).or_insert_with(|| json!({}));
+        let sum = metrics.get(&reading.name).and_then(Value::as_f64).unwrap_or_default() + reading.value;
+        if let Some(metrics) = metrics.as_object_mut() {
+            metrics.insert(reading.name.clone(), sum.into());
         }
     }
     shards.into()

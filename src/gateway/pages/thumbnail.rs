@@ -1,7 +1,7 @@
-//! Small pictures of what pages show.
+//! Thumbnails of search results.
 //!
-//! They are made of documents that a search has found, and of files beneath the directories that the flow declares:
-//! the door for documents' URIs sees to that.
+//! A thumbnail is made of a document that a page has shown, and of a file in a directory that the flow declares;
+//! [`guard::read_uri`] enforces the latter.
 
 use std::sync::Arc;
 
@@ -13,29 +13,29 @@ use serde::Deserialize;
 
 use crate::gateway::service::Gateway;
 
-/// The longest side, in pixels: sharp on a tile of half that size.
+/// Longest side in pixels: twice the size of a tile, for high-density screens.
 const SIDE: u32 = 360;
 
-/// Thumbnails that are made at a time, so that a page of them does not hold up the flow.
-pub(super) const AT_ONCE: usize = 2;
-
-/// Which one.
+/// Query of `/thumbnail`.
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(in crate::gateway) struct ThumbnailQuery {
     id: String,
 }
 
-/// `/thumbnail?id=…`: a JPEG of the document of that id.
-pub(super) async fn thumbnail(State(gateway): State<Arc<Gateway>>, Query(asked): Query<Asked>) -> Response {
-    let uri = gateway.pages.shown.lock().uri(&asked.id);
+/// `GET /thumbnail?id=…`: a JPEG thumbnail of the document with that id.
+pub(in crate::gateway) async fn thumbnail(
+    State(gateway): State<Arc<Gateway>>,
+    Query(query): Query<ThumbnailQuery>,
+) -> Response {
+    let uri = gateway.pages.shown.lock().uri(&query.id);
     let (Some(make), Some(uri)) = (gateway.pages.make_thumbnail, uri) else {
-        return missing("no search has found a document of this id");
+        return not_found("no search has returned a document with this id");
     };
-    let Ok(turn) = Arc::clone(&gateway.pages.thumbnails).acquire_owned().await else {
-        return missing("the flow is ending");
+    let Ok(permit) = Arc::clone(&gateway.pages.thumbnails).acquire_owned().await else {
+        return not_found("the flow is draining");
     };
     let made = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
+        let _permit = permit;
         make(&guard::read_uri(&uri, CONTENT_BYTES_MAX)?, SIDE)
     });
     match made.await {
@@ -44,11 +44,11 @@ pub(super) async fn thumbnail(State(gateway): State<Arc<Gateway>>, Query(asked):
                 [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "private, max-age=3600")];
             (head, jpeg).into_response()
         }
-        Ok(Err(error)) => missing(error.message()),
-        Err(_) => missing("it cannot be made"),
+        Ok(Err(error)) => not_found(error.message()),
+        Err(_) => not_found("the thumbnail cannot be made"),
     }
 }
 
-fn missing(why: &str) -> Response {
-    (StatusCode::NOT_FOUND, why.to_owned()).into_response()
+fn not_found(reason: &str) -> Response {
+    (StatusCode::NOT_FOUND, reason.to_owned()).into_response()
 }

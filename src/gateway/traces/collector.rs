@@ -1,4 +1,5 @@
-//! Where the collector is: what the flow says in Jina's keys, or else the variables that OpenTelemetry names.
+//! Address and protocol of the trace collector: from the flow's keys (Jina's), or else from the environment variables of
+//! OpenTelemetry.
 
 use std::collections::BTreeMap;
 
@@ -6,84 +7,83 @@ use axum::http::{HeaderName, HeaderValue, Uri};
 
 use crate::spec::TracesSpec;
 
-/// A collector of traces.
+/// A trace collector.
 #[derive(Clone, Debug)]
 pub struct Collector {
     pub(super) protocol: Protocol,
     /// Host and port.
     pub(super) authority: String,
-    /// Where spans go, over HTTP.
+    /// Path of the HTTP endpoint.
     pub(super) path: String,
-    /// What is sent along, such as a key. Never printed: see [`Collector::address`].
+    /// Headers of every request, such as an API key. Never logged: see [`Collector::address`].
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// What the environment says about the service.
+    /// Resource attributes from the environment.
     attributes: BTreeMap<String, String>,
 }
 
-/// What the collector speaks.
+/// Protocol of the collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     Grpc,
     Http,
 }
 
-/// Why traces cannot go where they should.
+/// Error in the configuration of the collector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CollectorError {
-    /// The address is none.
-    #[error("{name} is `{value}`, which is no address of a collector; write `http://HOST:PORT`")]
+    /// The address is invalid.
+    #[error("{name} is `{value}`, which is not the address of a collector; write `http://HOST:PORT`")]
     Address {
-        /// What says so.
+        /// Variable or key that sets the address.
         name: String,
         /// The address.
         value: String,
     },
-    /// The connection would have to be kept from being read.
+    /// The address requires TLS.
     #[error(
-        "{name} is `{value}`, and traces are sent in the clear alone; write `http://HOST:PORT` of a collector on this \
-         machine, which may pass them on by TLS"
+        "{name} is `{value}`, and traces are exported without TLS only; write `http://HOST:PORT` of a collector on this \
+         machine, which can forward them over TLS"
     )]
     Tls {
-        /// What says so.
+        /// Variable or key that sets the address.
         name: String,
         /// The address.
         value: String,
     },
-    /// Nobody speaks that here.
+    /// The protocol is not supported.
     #[error("{name} is `{value}`; write `grpc` or `http/protobuf`")]
     Protocol {
         /// The variable.
         name: String,
-        /// What it says.
+        /// Value of the variable.
         value: String,
     },
-    /// Something to send along cannot be.
-    #[error("{name} has an entry that is no header; write `NAME=VALUE,NAME=VALUE`")]
+    /// A header is invalid.
+    #[error("{name} has an entry that is not a valid header; write `NAME=VALUE,NAME=VALUE`")]
     Header {
         /// The variable.
         name: String,
     },
-    /// The flow wants traces and nothing says where to.
-    #[error(
-        "the flow says `tracing: true` and nothing says where traces go; write `traces_exporter_host: HOST` beside it"
-    )]
+    /// The flow enables tracing without an address.
+    #[error("the flow has `tracing: true` without a collector; add `traces_exporter_host: HOST`")]
     Nowhere,
 }
 
-/// Where collectors take spans over gRPC, unless something else is said.
+/// Default port of collectors for gRPC.
 const GRPC_PORT: u16 = 4317;
 
 impl Collector {
-    /// Where the flow says that traces go, or else the environment. `None` when neither does, or the flow says no.
+    /// Reads the configuration from the flow, or else from environment variables. `None` if neither configures a
+    /// collector, or tracing is disabled.
     ///
     /// # Errors
-    /// What of it cannot be followed.
+    /// When the configuration is invalid.
     pub fn from_spec(
-        flow: &TracesSpec,
+        spec: &TracesSpec,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, CollectorError> {
         let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        if flow.enabled == Some(false)
+        if spec.enabled == Some(false)
             || set("OTEL_SDK_DISABLED").is_some_and(|word| word.eq_ignore_ascii_case("true"))
         {
             return Ok(None);
@@ -93,21 +93,22 @@ impl Collector {
         attributes.extend(set("OTEL_SERVICE_NAME").map(|name| ("service.name".to_owned(), name)));
         let headers = first(set, ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]);
         let headers = headers.map_or(Ok(Vec::new()), |(name, value)| read_headers(&name, &value))?;
-        let made = |protocol, authority, path| Some(Self { protocol, authority, path, headers, attributes });
-        if let (Some(true), Some(host)) = (flow.enabled, &flow.host) {
-            // Jina's exporter speaks gRPC.
+        let collector =
+            |protocol, authority, path| Some(Self { protocol, authority, path, headers, attributes });
+        if let (Some(true), Some(host)) = (spec.enabled, &spec.host) {
+            // Jina's exporter uses gRPC.
             let host = host.trim_start_matches("http://").trim_end_matches('/');
-            let port = flow.port.unwrap_or(GRPC_PORT);
+            let port = spec.port.unwrap_or(GRPC_PORT);
             let uri = read_address("traces_exporter_host", &format!("http://{host}:{port}"))?;
-            return Ok(made(Protocol::Grpc, authority(&uri), String::new()));
+            return Ok(collector(Protocol::Grpc, authority(&uri), String::new()));
         }
         let endpoint = first(set, ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]);
         let Some((name, endpoint)) = endpoint else {
-            return if flow.enabled == Some(true) { Err(CollectorError::Nowhere) } else { Ok(None) };
+            return if spec.enabled == Some(true) { Err(CollectorError::Nowhere) } else { Ok(None) };
         };
         let uri = read_address(&name, &endpoint)?;
-        let said = first(set, ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
-        let protocol = match said.as_ref().map(|(name, value)| (name, value.trim())) {
+        let configured = first(set, ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
+        let protocol = match configured.as_ref().map(|(name, value)| (name, value.trim())) {
             Some((_, "grpc")) => Protocol::Grpc,
             Some((_, "http/protobuf")) => Protocol::Http,
             Some((name, value)) => {
@@ -116,20 +117,20 @@ impl Collector {
             None if uri.port_u16() == Some(GRPC_PORT) => Protocol::Grpc,
             None => Protocol::Http,
         };
-        // The general address is that of all signals, and each has its path below it.
+        // The general endpoint is the base of all signals; that of traces is used unchanged.
         let path = match name.contains("TRACES") {
             true => uri.path().to_owned(),
             false => format!("{}/v1/traces", uri.path().trim_end_matches('/')),
         };
-        Ok(made(protocol, authority(&uri), path))
+        Ok(collector(protocol, authority(&uri), path))
     }
 
-    /// Where it is, for the log.
+    /// Host and port, for the log.
     pub(super) fn address(&self) -> &str {
         &self.authority
     }
 
-    /// What is said about the service: what the environment says, and else the flow's name.
+    /// Resource attributes of the service: those of the environment, else the flow's name and flowrun's version.
     pub(super) fn service(&self, flow: &str) -> Vec<(String, String)> {
         let mut attributes = self.attributes.clone();
         let name = if flow.is_empty() { env!("CARGO_PKG_NAME") } else { flow };
@@ -141,7 +142,7 @@ impl Collector {
     }
 }
 
-/// The first of two variables that is set, with its name.
+/// Name and value of the first variable that is set.
 fn first(set: impl Fn(&str) -> Option<String>, names: [&str; 2]) -> Option<(String, String)> {
     names.into_iter().find_map(|name| Some((name.to_owned(), set(name)?)))
 }
@@ -159,22 +160,22 @@ fn authority(uri: &Uri) -> String {
     format!("{}:{}", uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(80))
 }
 
-/// `NAME=VALUE,NAME=VALUE`, in which `%XX` stands for a byte.
+/// Parses `NAME=VALUE,NAME=VALUE`, percent-encoded.
 fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
     text.split(',').filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
-        Some((decoded(name.trim()), decoded(value.trim())))
+        Some((percent_decoded(name.trim()), percent_decoded(value.trim())))
     })
 }
 
-fn decoded(text: &str) -> String {
+fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let digits = (*first == b'%').then(|| behind.get(..2)).flatten();
+    while let Some((first, following)) = rest.split_first() {
+        let digits = (*first == b'%').then(|| following.get(..2)).flatten();
         let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
         bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+        rest = if byte.is_some() { following.get(2..).unwrap_or_default() } else { following };
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -205,19 +206,19 @@ mod tests {
         Collector::from_spec(&flow, variable)
     }
 
-    fn place(variables: &[(&str, &str)]) -> (Protocol, String, String) {
+    fn endpoint(variables: &[(&str, &str)]) -> (Protocol, String, String) {
         let collector = collector(None, None, variables).unwrap().unwrap();
         (collector.protocol, collector.authority, collector.path)
     }
 
     #[test]
-    fn the_flow_and_the_variables_say_where_traces_go() {
+    fn the_flow_overrides_the_environment() {
         const GENERAL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
         const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
         assert!(collector(None, None, &[]).unwrap().is_none());
-        let of_flow =
+        let from_flow =
             collector(Some(true), Some("there"), &[(GENERAL, "http://elsewhere")]).unwrap().unwrap();
-        assert_eq!((of_flow.protocol, of_flow.address()), (Protocol::Grpc, "there:4317"));
+        assert_eq!((from_flow.protocol, from_flow.address()), (Protocol::Grpc, "there:4317"));
         assert!(collector(Some(false), None, &[(GENERAL, "http://there")]).unwrap().is_none());
         assert!(
             collector(None, None, &[(GENERAL, "http://there"), ("OTEL_SDK_DISABLED", "true")])
@@ -225,25 +226,26 @@ mod tests {
                 .is_none()
         );
         let http = |path: &str| (Protocol::Http, "there:4318".to_owned(), path.to_owned());
-        assert_eq!(place(&[(GENERAL, "http://there:4318")]), http("/v1/traces"));
-        assert_eq!(place(&[(GENERAL, "http://there:4318/a/")]), http("/a/v1/traces"));
-        assert_eq!(place(&[(GENERAL, "http://x"), (TRACES, "http://there:4318/own")]), http("/own"));
-        assert_eq!(place(&[(GENERAL, "http://there:4317")]).0, Protocol::Grpc);
+        assert_eq!(endpoint(&[(GENERAL, "http://there:4318")]), http("/v1/traces"));
+        assert_eq!(endpoint(&[(GENERAL, "http://there:4318/a/")]), http("/a/v1/traces"));
+        assert_eq!(endpoint(&[(GENERAL, "http://x"), (TRACES, "http://there:4318/own")]), http("/own"));
+        assert_eq!(endpoint(&[(GENERAL, "http://there:4317")]).0, Protocol::Grpc);
         assert_eq!(
-            place(&[(GENERAL, "http://there"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).0,
+            endpoint(&[(GENERAL, "http://there"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).0,
             Protocol::Grpc
         );
     }
 
     #[test]
-    fn what_cannot_be_followed_is_named() {
+    fn errors_name_the_invalid_variable_and_hide_headers() {
         let error = |on, variables: &[(&str, &str)]| collector(on, None, variables).unwrap_err().to_string();
         assert!(error(Some(true), &[]).contains("traces_exporter_host"));
         assert!(
-            error(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "there")]).contains("`there`, which is no address")
+            error(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "there")])
+                .contains("`there`, which is not the address")
         );
         assert!(
-            error(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://there")]).contains("in the clear alone")
+            error(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://there")]).contains("without TLS only")
         );
         let wrong =
             [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")];
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_names_the_service() {
+    fn resource_attributes_come_from_the_environment() {
         let variables = [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a"),
             ("OTEL_SERVICE_NAME", "mine"),

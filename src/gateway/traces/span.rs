@@ -1,10 +1,9 @@
-//! From a request that was answered to spans.
+//! Converts a finished request to spans.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use super::nanoseconds;
 use super::otlp::any_value::Value;
 use super::otlp::span::status::Code;
 use super::otlp::span::{Kind, Status};
@@ -12,29 +11,29 @@ use super::otlp::{
     AnyValue, ExportTraceServiceRequest, InstrumentationScope, KeyValue, Resource, ResourceSpans, ScopeSpans,
     Span,
 };
-use crate::gateway::wire::TraceParent;
+use crate::gateway::call_metadata::TraceParent;
 use crate::runtime::ExecutorCall;
 
-/// A request that was answered.
-pub(in crate::gateway) struct Told<'a> {
-    /// Its name, as it may be written down.
+/// A finished request.
+pub(in crate::gateway) struct FinishedRequest<'a> {
+    /// Id, without control characters.
     pub(in crate::gateway) id: &'a str,
-    /// The endpoint.
+    /// Endpoint.
     pub(in crate::gateway) endpoint: &'a str,
-    /// How many documents it had.
+    /// Number of its documents.
     pub(in crate::gateway) documents: usize,
-    /// When it came.
+    /// Arrival.
     pub(in crate::gateway) start: SystemTime,
-    /// Why it failed, if it did.
+    /// Error message, if it failed.
     pub(in crate::gateway) error: Option<&'a str>,
-    /// What it is part of, if the client says.
+    /// Parent span, if the client sent one.
     pub(in crate::gateway) parent: Option<&'a TraceParent>,
-    /// The calls of executors for it.
+    /// Calls of executors for the request.
     pub(in crate::gateway) calls: &'a [ExecutorCall],
 }
 
-impl Told<'_> {
-    /// Its spans: its own first, then those of the calls. None when the client does not keep the trace.
+impl FinishedRequest<'_> {
+    /// The span of the request, followed by those of its calls. Empty if the client does not sample the trace.
     pub(super) fn spans(&self) -> Vec<Span> {
         if self.parent.is_some_and(|parent| !parent.sampled) {
             return Vec::new();
@@ -43,8 +42,8 @@ impl Told<'_> {
         let trace = Bytes::copy_from_slice(&trace.to_be_bytes());
         let state = self.parent.and_then(|parent| parent.state.as_deref()).unwrap_or_default();
         let parent = self.parent.map_or_else(Bytes::new, |parent| id(parent.span));
-        let own = id(new_id());
-        let made = |span_id, parent_span_id, kind: Kind| Span {
+        let request_id = id(new_id());
+        let span = |span_id, parent_span_id, kind: Kind| Span {
             trace_id: trace.clone(),
             span_id,
             parent_span_id,
@@ -54,20 +53,20 @@ impl Told<'_> {
         };
         let request = Span {
             name: if self.endpoint.is_empty() { "/".to_owned() } else { self.endpoint.to_owned() },
-            start_time_unix_nano: since(self.start),
-            end_time_unix_nano: since(SystemTime::now().max(self.start)),
+            start_time_unix_nano: unix_nanoseconds(self.start),
+            end_time_unix_nano: unix_nanoseconds(SystemTime::now().max(self.start)),
             attributes: vec![
                 text("flowrun.request.id", self.id),
                 text("flowrun.endpoint", self.endpoint),
                 number("flowrun.documents", self.documents),
             ],
             status: status(self.error),
-            ..made(own.clone(), parent, Kind::Server)
+            ..span(request_id.clone(), parent, Kind::Server)
         };
         let call = |call: &ExecutorCall| Span {
             name: call.pod.to_string(),
-            start_time_unix_nano: since(call.start),
-            end_time_unix_nano: since(call.start + call.took),
+            start_time_unix_nano: unix_nanoseconds(call.start),
+            end_time_unix_nano: unix_nanoseconds(call.start + call.took),
             attributes: vec![
                 text("flowrun.request.id", self.id),
                 text("flowrun.endpoint", self.endpoint),
@@ -76,14 +75,14 @@ impl Told<'_> {
                 number("flowrun.documents", call.documents),
             ],
             status: status(call.error.as_deref()),
-            ..made(id(new_id()), own.clone(), Kind::Internal)
+            ..span(id(new_id()), request_id.clone(), Kind::Internal)
         };
         std::iter::once(request).chain(self.calls.iter().map(call)).collect()
     }
 }
 
-/// A batch as it is sent; `service` says whose it is.
-pub(super) fn export(service: &[(String, String)], spans: Vec<Span>) -> ExportTraceServiceRequest {
+/// Request with a batch of spans; `service` are the resource attributes.
+pub(super) fn export_request(service: &[(String, String)], spans: Vec<Span>) -> ExportTraceServiceRequest {
     let attributes = service.iter().map(|(name, value)| text(name, value)).collect();
     let scope = InstrumentationScope {
         name: env!("CARGO_PKG_NAME").to_owned(),
@@ -94,7 +93,7 @@ pub(super) fn export(service: &[(String, String)], spans: Vec<Span>) -> ExportTr
     ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { resource, scope_spans: vec![spans] }] }
 }
 
-/// Zero is no id.
+/// A random span id; zero is invalid.
 fn new_id() -> u64 {
     rand::random::<u64>().max(1)
 }
@@ -103,8 +102,9 @@ fn id(number: u64) -> Bytes {
     Bytes::copy_from_slice(&number.to_be_bytes())
 }
 
-fn since(time: SystemTime) -> u64 {
-    nanoseconds(time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO))
+fn unix_nanoseconds(time: SystemTime) -> u64 {
+    let elapsed = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn status(error: Option<&str>) -> Option<Status> {

@@ -1,112 +1,114 @@
-//! Frames: which requests they are, and which replies.
+//! WebSocket frames: decodes requests and encodes replies.
 
 use axum::extract::ws::Message;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::gateway::exchange::{Answer, Question, Refusal};
-use crate::gateway::http::body::{self, Asked, Spelling};
+use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::request::{GatewayRequest, GatewayResponse, Rejection};
 use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::{Caller, Envelope, Status, data_reply, refused};
+use crate::gateway::wire::json_message::{self, ReplyContext, Spelling};
+use crate::gateway::wire::{Envelope, data_reply, rejected_reply};
 
-/// What a client speaks.
+/// Format of the frames of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tongue {
-    /// Messages of protobuf, in binary frames.
+pub(super) enum FrameFormat {
+    /// Protobuf messages in binary frames.
     Bytes,
-    /// JSON, in text frames: what is spoken when the client does not say.
+    /// JSON in text frames, the default.
     Json,
 }
 
-/// What a frame says.
+/// A decoded frame.
 pub(super) enum Frame {
-    /// A request, of so many bytes; or that it cannot be one, and what to answer.
-    Request(Kept, usize, Box<Result<Question, Refusal>>),
-    /// That no more requests come.
+    /// A request: its reply's context, its bytes, and the request, or why it is invalid.
+    Request(FrameContext, usize, Box<Result<GatewayRequest, Rejection>>),
+    /// The end of the input.
     End,
-    /// Nothing that concerns the flow.
-    Nothing,
-    /// Something that no frame says here.
-    Garbage(String),
+    /// A control frame.
+    Control,
+    /// A frame that is not a request, and why.
+    Invalid(String),
 }
 
-/// What of a request its reply needs.
-pub(super) enum Kept {
+/// Context of a reply.
+pub(super) enum FrameContext {
     Bytes(Box<Envelope>),
-    Json(Box<Asked>),
+    Json(Box<ReplyContext>),
 }
 
-impl Tongue {
-    /// What the head of the connection asks for.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let asked = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
-        let bytes = asked.is_some_and(|asked| asked.split(',').any(|word| word.trim() == "bytes"));
+impl FrameFormat {
+    /// The format that a client selects by the subprotocol `bytes`.
+    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
+        let protocols = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
+        let bytes = protocols.is_some_and(|list| list.split(',').any(|protocol| protocol.trim() == "bytes"));
         if bytes { Self::Bytes } else { Self::Json }
     }
 
-    /// What a frame says.
-    pub(super) fn read(self, message: Message, caller: &Caller) -> Frame {
+    /// Decodes a frame.
+    pub(super) fn decode(self, message: Message, metadata: &CallMetadata) -> Frame {
         match (self, message) {
-            (Self::Bytes, Message::Binary(bytes)) => read_bytes(bytes, caller),
-            (Self::Json, Message::Text(text)) => read_json(text.as_bytes(), caller),
-            (Self::Json, Message::Binary(bytes)) => read_json(&bytes, caller),
-            (Self::Bytes, Message::Text(_)) => Frame::Garbage("this side speaks bytes, not text".to_owned()),
-            (_, Message::Ping(_) | Message::Pong(_)) => Frame::Nothing,
+            (Self::Bytes, Message::Binary(bytes)) => decode_bytes(bytes, metadata),
+            (Self::Json, Message::Text(text)) => decode_json(text.as_bytes(), metadata),
+            (Self::Json, Message::Binary(bytes)) => decode_json(&bytes, metadata),
+            (Self::Bytes, Message::Text(_)) => {
+                Frame::Invalid("this connection has the subprotocol `bytes`, not text".to_owned())
+            }
+            (_, Message::Ping(_) | Message::Pong(_)) => Frame::Control,
             (_, Message::Close(_)) => Frame::End,
         }
     }
 }
 
-fn read_bytes(bytes: Bytes, caller: &Caller) -> Frame {
-    // Python's `bytes(True)`.
+fn decode_bytes(bytes: Bytes, metadata: &CallMetadata) -> Frame {
+    // Jina's client ends its input with Python's `bytes(True)`, one zero byte.
     if *bytes == [0] {
         return Frame::End;
     }
     let length = bytes.len();
     match DataRequestProto::decode(bytes) {
         Ok(message) => {
-            let envelope = Envelope::of(message);
-            let question = envelope.question(caller);
-            Frame::Request(Kept::Bytes(Box::new(envelope)), length, Box::new(question))
+            let envelope = Envelope::new(message);
+            let request = envelope.request(metadata);
+            Frame::Request(FrameContext::Bytes(Box::new(envelope)), length, Box::new(request))
         }
-        Err(error) => Frame::Garbage(format!("not a request: {error}")),
+        Err(error) => Frame::Invalid(format!("not a request: {error}")),
     }
 }
 
-fn read_json(bytes: &[u8], caller: &Caller) -> Frame {
+fn decode_json(bytes: &[u8], metadata: &CallMetadata) -> Frame {
     if bytes.trim_ascii() == b"{}" {
         return Frame::End;
     }
-    match body::read(bytes, None, caller) {
-        Ok(body) => {
-            let (question, asked) = body.split();
-            Frame::Request(Kept::Json(Box::new(asked)), bytes.len(), Box::new(Ok(question)))
+    match json_message::read(bytes, None, metadata) {
+        Ok(message) => {
+            let (request, context) = message.split();
+            Frame::Request(FrameContext::Json(Box::new(context)), bytes.len(), Box::new(Ok(request)))
         }
-        Err(wrong) => Frame::Garbage(wrong.line()),
+        Err(error) => Frame::Invalid(error.line()),
     }
 }
 
-impl Kept {
-    /// The frame that an answer makes.
-    pub(super) fn reply(self, answer: Result<Answer, Refusal>) -> Message {
-        match (self, answer) {
-            (Self::Bytes(envelope), Ok(answer)) => {
-                Message::binary(data_reply(*envelope, answer).encode_to_vec())
+impl FrameContext {
+    /// Encodes the reply.
+    pub(super) fn reply(self, response: Result<GatewayResponse, Rejection>) -> Message {
+        match (self, response) {
+            (Self::Bytes(envelope), Ok(response)) => {
+                Message::binary(data_reply(*envelope, response).encode_to_vec())
             }
-            (Self::Bytes(envelope), Err(refusal)) => {
-                Message::binary(refused(*envelope, &refusal).encode_to_vec())
+            (Self::Bytes(envelope), Err(rejection)) => {
+                Message::binary(rejected_reply(*envelope, &rejection).encode_to_vec())
             }
-            (Self::Json(asked), Ok(answer)) => text(asked.reply(&answer, Spelling::Snake)),
-            (Self::Json(asked), Err(refusal)) => {
-                let status = Status::new(refusal.kind(), &refusal.to_string(), None, "");
-                text(asked.refused(status.to_json(), Spelling::Snake))
+            (Self::Json(context), Ok(response)) => text(context.reply(&response, Spelling::Snake)),
+            (Self::Json(context), Err(rejection)) => {
+                text(context.rejected_reply(rejection.status().to_json(), Spelling::Snake))
             }
         }
     }
 }
 
 fn text(json: Vec<u8>) -> Message {
-    // JSON is text, whatever is in it.
+    // Serialised JSON is always UTF-8.
     Message::text(String::from_utf8(json).unwrap_or_default())
 }

@@ -1,9 +1,9 @@
-//! WebSocket: a stream of requests and replies, as messages of protobuf or as JSON.
+//! WebSocket: a stream of requests and replies, as protobuf messages or as JSON.
 //!
-//! The client says when its input ends and waits for the gateway to close; the gateway closes when all is answered.
+//! The client marks the end of its input and waits for the gateway to close; the gateway closes after the last reply.
 
 mod frame;
-mod talk;
+mod session;
 
 use std::sync::Arc;
 
@@ -15,82 +15,84 @@ use axum::response::{IntoResponse as _, Response};
 use prost::Message as _;
 use serde_json::json;
 
-use self::frame::Tongue;
-use super::pages;
+use self::frame::FrameFormat;
+use self::session::WebSocketSession;
+use super::call_metadata::CallMetadata;
+use super::json_response::JSON;
+use super::pages::assets;
 use super::service::Gateway;
-use super::wire::Caller;
+use super::session::{SessionOptions, serve};
 use crate::limits::MESSAGE_BYTES_MAX;
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-/// `/`: a stream of requests; over plain HTTP the page to search with, or else that the gateway is there.
+/// `/`: a stream of requests over WebSocket. Over plain HTTP, the search page for browsers, else an empty object.
 pub(super) async fn requests(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
     upgrade: Upgrade,
 ) -> Response {
-    match upgrade {
-        Ok(upgrade) => {
-            let tongue = Tongue::of(&headers);
-            // A conversation has no end by itself; requests in it say how long they may take.
-            let caller = Caller::of(&headers).without_deadline();
-            let alive = gateway.conversations.lock().clone();
-            bounded(upgrade, &headers).on_upgrade(move |socket| async move {
-                talk::talk(socket, gateway, tongue, caller).await;
-                drop(alive);
-            })
-        }
-        Err(_) if pages::wants_page(&headers) => pages::search(),
-        Err(_) => ([(header::CONTENT_TYPE, "application/json")], "{}").into_response(),
-    }
+    let Ok(upgrade) = upgrade else {
+        return match assets::accepts_html(&headers) {
+            true => assets::search(),
+            false => (JSON, "{}").into_response(),
+        };
+    };
+    // A deadline of the whole session would end it; its requests have timeouts of their own.
+    let metadata = CallMetadata::from_headers(&headers).without_deadline();
+    let format = FrameFormat::from_headers(&headers);
+    let alive = gateway.connections.lock().clone();
+    let options = SessionOptions { max_in_flight: gateway.prefetch, in_order: false };
+    configured(upgrade, &headers).on_upgrade(move |socket| async move {
+        let session =
+            WebSocketSession { socket, gateway: Arc::clone(&gateway), format, metadata, error_sent: false };
+        serve(session, &gateway, options).await;
+        drop(alive);
+    })
 }
 
-/// `/dry_run`: whether every executor answers, told once for each frame.
+/// `/dry_run`: checks that every executor answers, once, or over WebSocket once per frame.
 pub(super) async fn dry_run(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
     upgrade: Upgrade,
 ) -> Response {
-    match upgrade {
-        Ok(upgrade) => {
-            let tongue = Tongue::of(&headers);
-            bounded(upgrade, &headers).on_upgrade(move |socket| dry_runs(socket, gateway, tongue))
-        }
-        Err(_) => {
-            let status = match gateway.dry_run().await {
-                None => json!({ "code": 0, "description": "", "exception": null }),
-                Some(failure) => failure.to_json(),
-            };
-            ([(header::CONTENT_TYPE, "application/json")], status.to_string()).into_response()
-        }
-    }
+    let Ok(upgrade) = upgrade else {
+        let status = match gateway.dry_run().await {
+            None => json!({ "code": 0, "description": "", "exception": null }),
+            Some(failure) => failure.to_json(),
+        };
+        return (JSON, status.to_string()).into_response();
+    };
+    let format = FrameFormat::from_headers(&headers);
+    configured(upgrade, &headers).on_upgrade(move |socket| dry_runs(socket, gateway, format))
 }
 
-/// The upgrade, with our bounds. What is spoken is not repeated, which is how Jina's server answers; a browser breaks
-/// off when it asked and is not told, so it is.
-fn bounded(upgrade: WebSocketUpgrade, headers: &HeaderMap) -> WebSocketUpgrade {
+/// Sets the size limits of a WebSocket, and confirms the subprotocol only to browsers: they close the connection
+/// without a confirmation, while Jina's server never sends one.
+fn configured(upgrade: WebSocketUpgrade, headers: &HeaderMap) -> WebSocketUpgrade {
     let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
     if headers.contains_key(header::ORIGIN) { upgrade.protocols(["bytes", "json"]) } else { upgrade }
 }
 
-async fn dry_runs(mut socket: WebSocket, gateway: Arc<Gateway>, tongue: Tongue) {
+async fn dry_runs(mut socket: WebSocket, gateway: Arc<Gateway>, format: FrameFormat) {
     loop {
-        let asked = tokio::select! {
-            asked = socket.recv() => asked,
-            () = gateway.admission.ended() => return,
+        let received = tokio::select! {
+            received = socket.recv() => received,
+            () = gateway.admission.draining() => return,
         };
-        match asked {
+        match received {
             Some(Ok(Message::Text(_) | Message::Binary(_))) => {}
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
             _ => return,
         }
         let failure = gateway.dry_run().await;
-        let reply = match tongue {
-            Tongue::Bytes => {
+        let reply = match format {
+            FrameFormat::Bytes => {
                 let status = failure.map(|failure| failure.to_proto()).unwrap_or_default();
                 Message::binary(status.encode_to_vec())
             }
-            Tongue::Json => Message::text(
+            FrameFormat::Json => Message::text(
                 failure.map_or_else(|| "{}".to_owned(), |failure| failure.to_json().to_string()),
             ),
         };

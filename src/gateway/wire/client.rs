@@ -1,18 +1,17 @@
-//! The other side of the conversation: a request as a message, and a reply read. Documents go in docarray's first
-//! schema.
+//! The client side of the wire format: encodes requests and decodes replies, in docarray's first schema.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use flowrun_sdk::FailedDocument;
+use flowrun_wire::jina::DataRequestProto;
 use flowrun_wire::{Reply, ReplyFailure, Schema};
 
-use super::jina::DataRequestProto;
 use super::request::PARAMETER_TIMEOUT;
 use crate::runtime::{DocumentFailure, Request, RequestError, Response};
 
-/// The message that asks this of all executors, under that id. A deadline goes as the seconds that are left.
+/// Encodes a request to all executors. The deadline is sent as the seconds left until then.
 pub(crate) fn encode_request(id: String, request: &Request) -> DataRequestProto {
     let mut parameters = Cow::Borrowed(&request.parameters);
     if let Some(deadline) = request.deadline {
@@ -22,7 +21,7 @@ pub(crate) fn encode_request(id: String, request: &Request) -> DataRequestProto 
     flowrun_wire::request_message(id, &request.endpoint, &parameters, &request.documents, Schema::V1)
 }
 
-/// Whether a reply says that the request went through.
+/// Checks the status of a reply without decoding its documents.
 ///
 /// # Errors
 /// The failure of the request.
@@ -30,10 +29,10 @@ pub(crate) fn check_status(message: &DataRequestProto) -> Result<(), RequestErro
     flowrun_wire::check_reply_status(message).map_err(failed)
 }
 
-/// What a reply says; of a failed request, the class of the executor stands for its pod.
+/// Decodes a reply. The pod of a failure is the class of the executor, which is all that a reply contains.
 ///
 /// # Errors
-/// The failure of the request, or what is wrong with a message that is no reply.
+/// The failure of the request, or that the message is not a valid reply.
 pub(crate) fn decode_reply(message: DataRequestProto) -> Result<Response, RequestError> {
     let Reply { documents, failures, results } = flowrun_wire::decode_reply(message).map_err(failed)?;
     let failures = failures.into_iter().map(|ReplyFailure { document, executor, error }| DocumentFailure {

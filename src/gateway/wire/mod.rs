@@ -1,20 +1,15 @@
-//! Messages between clients and the gateway, and what they mean.
+//! Messages between clients and the gateway, as protobuf and as JSON.
 //!
-//! Requests carry documents of one of two schemas, and nothing says which: [`Schema`] looks. Answers go back in the
-//! schema that came.
+//! A request has documents in docarray's first or second schema without naming it: [`Schema`](flowrun_wire::Schema)
+//! infers it. A reply has the schema of its request.
 
-mod caller;
 mod client;
-mod deadline;
-mod json;
+pub(super) mod json_document;
+pub(super) mod json_message;
 mod reply;
 mod request;
-mod status;
 
-pub(super) use caller::{Caller, REQUEST_ID, TraceParent};
 pub(crate) use client::{check_status, decode_reply, encode_request};
 pub(crate) use flowrun_wire::jina;
-pub(super) use json::{Form, JsonDocument, read_documents};
-pub(super) use reply::{data_reply, refused};
-pub(super) use request::{Envelope, joined, timeout_of};
-pub(super) use status::Status;
+pub(super) use reply::{data_reply, rejected_reply};
+pub(super) use request::{Envelope, joined_request};

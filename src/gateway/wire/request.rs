@@ -1,38 +1,38 @@
-//! From a message to a question.
+//! Decodes protobuf requests.
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flowrun_sdk::{Documents, RequestParameters};
+use flowrun_wire::jina::data_request_proto::data_content_proto::Documents as Content;
+use flowrun_wire::jina::{DataRequestProto, HeaderProto};
 use flowrun_wire::{Schema, decode_documents, decode_object, encode_documents};
 
-use super::Caller;
-use super::jina::data_request_proto::data_content_proto::Documents as Content;
-use super::jina::{DataRequestProto, HeaderProto};
-use crate::gateway::exchange::{Question, Refusal};
+use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::request::{GatewayRequest, Rejection};
 use crate::runtime;
 
-/// The parameter by which a request says how many seconds it may take.
-pub(crate) const PARAMETER_TIMEOUT: &str = "__timeout__";
+/// Parameter with the timeout of a request, in seconds.
+pub(super) const PARAMETER_TIMEOUT: &str = "__timeout__";
 
-/// What of a request its reply needs.
+/// A received message whose documents are still encoded. Its reply is made from it.
 #[derive(Clone, Debug)]
-pub(crate) struct Envelope {
-    /// Its header.
-    pub(crate) header: HeaderProto,
-    /// Its parameters, as they came.
-    pub(crate) parameters: Bytes,
-    /// The schema of its documents.
-    pub(crate) schema: Schema,
-    /// Its documents, as they came: what a failed request is answered with.
-    pub(crate) documents: Bytes,
-    /// Whether it had a pickle in their place.
+pub(in crate::gateway) struct Envelope {
+    /// Header.
+    pub(super) header: HeaderProto,
+    /// Encoded parameters.
+    pub(super) parameters: Bytes,
+    /// Schema of the documents.
+    pub(super) schema: Schema,
+    /// Encoded documents; the reply to a failed request contains them unchanged.
+    pub(in crate::gateway) documents: Bytes,
+    /// True if the message has a pickle instead of documents.
     pickled: bool,
 }
 
 impl Envelope {
-    /// Takes a message apart. Its documents are not read yet: first there must be room for them.
-    pub(crate) fn of(message: DataRequestProto) -> Self {
+    /// Takes a message apart. Its documents are decoded once the request is admitted.
+    pub(in crate::gateway) fn new(message: DataRequestProto) -> Self {
         let DataRequestProto { header, parameters, data, .. } = message;
         let (documents, pickled) = match data.and_then(|data| data.documents) {
             None => (Bytes::new(), false),
@@ -48,27 +48,28 @@ impl Envelope {
         }
     }
 
-    /// The question in it; `caller` is what was said outside it.
+    /// Decodes the request; `metadata` is that of the call.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] when it cannot be read.
-    pub(crate) fn question(&self, caller: &Caller) -> Result<Question, Refusal> {
-        let documents = self.read_documents().map_err(Refusal::Invalid)?;
+    /// [`Rejection::Invalid`].
+    pub(in crate::gateway) fn request(&self, metadata: &CallMetadata) -> Result<GatewayRequest, Rejection> {
+        let documents = self.read_documents().map_err(Rejection::Invalid)?;
         let parameters = decode_object(&self.parameters)
-            .map_err(|error| Refusal::Invalid(format!("the parameters: {error}")))?;
+            .map_err(|error| Rejection::Invalid(format!("the parameters cannot be read: {error}")))?;
         let header = &self.header;
-        let said =
+        let timeout =
             header.timeout.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into()));
-        let own =
-            said.or_else(|| timeout_of(&parameters)).and_then(|timeout| Instant::now().checked_add(timeout));
-        Ok(Question {
-            id: caller.name(&header.request_id),
+        let deadline = timeout
+            .or_else(|| timeout_parameter(&parameters))
+            .and_then(|timeout| Instant::now().checked_add(timeout));
+        Ok(GatewayRequest {
+            id: metadata.request_id(&header.request_id),
             endpoint: header.exec_endpoint.clone().unwrap_or_default(),
             target: header.target_executor.clone().unwrap_or_default(),
             parameters,
             documents,
-            deadline: [caller.deadline, own].into_iter().flatten().min(),
-            parent: caller.parent.clone(),
+            deadline: [metadata.deadline, deadline].into_iter().flatten().min(),
+            parent: metadata.parent.clone(),
         })
     }
 
@@ -80,29 +81,32 @@ impl Envelope {
     }
 }
 
-/// Several messages as one, as a join in front of the flow would have it: their documents are merged by id, and
-/// everything else is the first one's.
-pub(crate) fn joined(envelopes: Vec<Envelope>, caller: &Caller) -> (Envelope, Result<Question, Refusal>) {
+/// Decodes several messages as one request, joined like the inputs of a pod: documents are merged by id, and everything
+/// else is that of the first message.
+pub(in crate::gateway) fn joined_request(
+    envelopes: Vec<Envelope>,
+    metadata: &CallMetadata,
+) -> (Envelope, Result<GatewayRequest, Rejection>) {
     let mut envelopes = envelopes.into_iter();
-    let mut envelope = envelopes.next().unwrap_or_else(|| Envelope::of(DataRequestProto::default()));
-    let question = envelope.question(caller);
+    let mut envelope = envelopes.next().unwrap_or_else(|| Envelope::new(DataRequestProto::default()));
+    let request = envelope.request(metadata);
     if envelopes.len() == 0 {
-        return (envelope, question);
+        return (envelope, request);
     }
-    let question = question.and_then(|question| {
-        let others = envelopes.map(|other| other.read_documents().map_err(Refusal::Invalid));
+    let request = request.and_then(|request| {
+        let others = envelopes.map(|other| other.read_documents().map_err(Rejection::Invalid));
         let others: Vec<Documents> = others.collect::<Result<_, _>>()?;
-        let documents = runtime::merge_requests(std::iter::once(question.documents).chain(others));
-        Ok(Question { documents, ..question })
+        let documents = runtime::merge_requests(std::iter::once(request.documents).chain(others));
+        Ok(GatewayRequest { documents, ..request })
     });
-    if let Ok(question) = &question {
-        envelope.documents = encode_documents(&question.documents, envelope.schema);
+    if let Ok(request) = &request {
+        envelope.documents = encode_documents(&request.documents, envelope.schema);
     }
-    (envelope, question)
+    (envelope, request)
 }
 
-/// The time that the parameters grant.
-pub(crate) fn timeout_of(parameters: &RequestParameters) -> Option<Duration> {
+/// Timeout among the parameters.
+pub(super) fn timeout_parameter(parameters: &RequestParameters) -> Option<Duration> {
     let seconds = parameters.get(PARAMETER_TIMEOUT)?.as_f64()?;
     Duration::try_from_secs_f64(seconds).ok()
 }

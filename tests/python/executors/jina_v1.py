@@ -1,4 +1,4 @@
-"""Executors as users of Jina with docarray before 0.30 write them."""
+"""Test executors derived from Jina's `Executor`, with docarray before 0.30."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ class Encoder(Executor):
     def __init__(self, dim: int = 3, **kwargs):
         super().__init__(**kwargs)
         self.dim = dim
-        self.logger.info(f'made with {dim}')
+        self.logger.info(f'created with {dim}')
 
     @requests(on=['/index', '/search'])
     def encode(self, docs: DocumentArray, parameters: dict, **kwargs):
@@ -76,13 +76,13 @@ class Everything(Executor):
             doc.text += '!'
 
 
-class Waits(Executor):
+class AsyncMethods(Executor):
     present = 0
 
     @requests(on='/meet')
     async def meet(self, docs, parameters, **kwargs):
-        Waits.present += 1
-        while Waits.present < parameters['all']:
+        AsyncMethods.present += 1
+        while AsyncMethods.present < parameters['all']:
             await asyncio.sleep(0.001)
 
     @requests(on='/plain')

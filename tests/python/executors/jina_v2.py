@@ -1,4 +1,4 @@
-"""Executors as users of Jina with docarray 0.30 and later write them."""
+"""Test executors derived from Jina's `Executor`, with docarray 0.30 or later."""
 
 from typing import Dict, List, Optional
 

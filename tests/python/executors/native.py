@@ -1,4 +1,4 @@
-"""Executors of the package `flowrun`, for tests."""
+"""Test executors derived from flowrun's `Executor`."""
 
 import asyncio
 import multiprocessing
@@ -10,29 +10,29 @@ import time
 from flowrun import Document, DocumentArray, Executor, InputError, dynamic_batching, requests
 
 
-class Traveller(Executor):
-    """Touches nothing, or every field."""
+class FieldAccess(Executor):
+    """Accesses no field, or every field, of the documents."""
 
     @requests(on="/pass")
-    def leave(self, docs):
+    def access_nothing(self, docs):
         pass
 
     @requests(on="/touch")
-    def touch(self, docs, **kwargs):
+    def access_all(self, docs, **kwargs):
         names = [name for name, member in vars(Document).items() if isinstance(member, property)]
 
         def walk(doc):
             for name in names:
                 setattr(doc, name, getattr(doc, name))
-            for below in list(doc.chunks) + list(doc.matches):
-                walk(below)
+            for child in list(doc.chunks) + list(doc.matches):
+                walk(child)
 
         for doc in docs:
             walk(doc)
 
 
-class Shop(Executor):
-    """Does as it is told, one endpoint a thing."""
+class Sample(Executor):
+    """One endpoint per behaviour under test."""
 
     def __init__(self, suffix="!", **kwargs):
         super().__init__(**kwargs)
@@ -45,7 +45,7 @@ class Shop(Executor):
     @requests
     def other(self, docs, **kwargs):
         for doc in docs:
-            doc.tags["handled"] = "otherwise"
+            doc.tags["handled"] = "default"
 
     @requests(on="/origins")
     def origins(self, docs, docs_matrix, docs_map, **kwargs):
@@ -75,7 +75,7 @@ class Shop(Executor):
         }
 
     @requests(on="/raise")
-    def broken(self, docs, **kwargs):
+    def raises(self, docs, **kwargs):
         raise KeyError("no such thing", 42)
 
     @requests(on="/input")
@@ -103,8 +103,8 @@ class Shop(Executor):
     def wait(self, docs, **kwargs):
         time.sleep(3600)
 
-    @requests(on="/deaf")
-    def deaf(self, docs, **kwargs):
+    @requests(on="/uncancellable")
+    def uncancellable(self, docs, **kwargs):
         while True:
             try:
                 time.sleep(3600)
@@ -116,8 +116,8 @@ class Shop(Executor):
         self.calls += 1
         return {"pid": os.getpid(), "calls": self.calls}
 
-    @requests(on="/offspring")
-    def offspring(self, docs, **kwargs):
+    @requests(on="/start-processes")
+    def start_processes(self, docs, **kwargs):
         self.child = subprocess.Popen(["sleep", "3600"])
         self.worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(3600,), daemon=True)
         self.worker.start()
@@ -138,12 +138,12 @@ class Shop(Executor):
             doc.tags["method"] = "unbound"
 
 
-class Waiting(Executor):
-    """Waits more than it computes."""
+class AsyncMethods(Executor):
+    """Coroutine methods, and one plain method."""
 
     @requests(on="/meet")
     async def meet(self, docs, parameters, **kwargs):
-        # Nobody leaves before all have come.
+        # Returns only once all calls are in flight.
         self.present = getattr(self, "present", 0) + 1
         while self.present < parameters["all"]:
             await asyncio.sleep(0.001)
@@ -159,31 +159,31 @@ class Waiting(Executor):
                 self.fail(doc, "it is bad")
 
 
-class Stillborn(Executor):
-    """Cannot be made."""
+class FailingConstructor(Executor):
+    """Raises in its constructor."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        raise RuntimeError("no air")
+        raise RuntimeError("no licence")
 
 
-class Slow(Executor):
-    """Takes for ever to be made."""
+class SlowConstructor(Executor):
+    """Never becomes ready."""
 
     def __init__(self, **kwargs):
         print("still loading", flush=True)
         time.sleep(3600)
 
 
-class NoExecutor:
-    """Is none."""
+class NotAnExecutor:
+    """A class without the base class of executors."""
 
 
-class Sociable(Executor):
-    """Tells each document how many it came with."""
+class Batched(Executor):
+    """Writes the number of documents of its call into each document."""
 
     @requests(on="/count")
     @dynamic_batching(preferred_batch_size=3, timeout=600_000)
     def count(self, docs):
         for doc in docs:
-            doc.tags["together"] = len(docs)
+            doc.tags["batch_size"] = len(docs)

@@ -14,7 +14,7 @@ use crate::error_context::with_part_id;
 pub(crate) struct AppendPieces<F> {
     access_paths: AccessPaths,
     keep_original: bool,
-    /// Whether every image becomes exactly one document. Only then may `access_paths` include documents of the request,
+    /// True if every image becomes exactly one document. Only then may `access_paths` include documents of the request,
     /// which cannot get siblings.
     one_for_one: bool,
     craft: F,

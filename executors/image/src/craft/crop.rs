@@ -52,8 +52,8 @@ pub(crate) const CENTER_IMAGE_CROPPER: ExecutorType = ExecutorType::new::<Center
     create_center_cropper,
 );
 
-/// Centred area of the given size in an image of `height` × `width` pixels. If the margin is odd, the additional pixel is
-/// on the right or at the bottom. The area may exceed the image; `Piece::crop` checks that.
+/// Centred area of the given size in an image of `height` × `width` pixels. If the margin is odd, the additional pixel
+/// is on the right or at the bottom. The area may exceed the image; `Piece::crop` checks that.
 pub(crate) fn centre_area(height: usize, width: usize, size: TargetSize) -> Area {
     let (rows, columns) = size.crop_size();
     let (rows, columns) = (rows as usize, columns as usize);

@@ -21,8 +21,8 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// `ImageFlipper` of Jina's flower search example, which appends the mirror image. RawParameters `keep_original: false` it is that
-/// of Jina 0.4 and later, which replaces the image.
+/// `ImageFlipper` of Jina's flower search example, which appends the mirror image. With `keep_original: false`
+/// it is that of Jina 0.4 and later, which replaces the image.
 pub(crate) const IMAGE_FLIPPER: ExecutorType = ExecutorType::new::<ImageFlipperParameters>(
     "ImageFlipper",
     "Adds the mirror image of every image.",

@@ -1,9 +1,9 @@
 //! Executors that scale, crop and mirror images.
 //!
-//! A crafter is a function from the image of a document to pieces ([`piece::Piece`]). A crafter with one piece per image
-//! replaces the image ([`replace_image::ReplaceImage`]); one with several appends a document for each piece
-//! ([`append_pieces::AppendPieces`]). Decoding is in [`crate::decode`]; splitting documents into their first chunks is in
-//! [`crate::image_reader`] and [`crate::gif_segmenter`].
+//! A crafter is a function from the image of a document to pieces ([`piece::Piece`]). A crafter with one piece per
+//! image replaces the image ([`replace_image::ReplaceImage`]); one with several appends a document for each piece
+//! ([`append_pieces::AppendPieces`]). Decoding is in [`crate::decode`]; splitting documents into their first chunks is
+//! in [`crate::image_reader`] and [`crate::gif_segmenter`].
 
 mod append_pieces;
 mod crop;

@@ -18,8 +18,8 @@ flowrun_sdk::parameters! {
         target_size: TargetSize,
         /// Number of pieces per image.
         num_patches: usize = 1,
-        /// Seed of the positions. They depend on the seed and the document's id alone, so that indexing a document again
-        /// gives the same pieces.
+        /// Seed of the positions. They depend on the seed and the document's id alone, so that indexing a document
+        /// again gives the same pieces.
         seed: u64 = 0,
         /// Keeps the original images in addition to their pieces.
         keep_original: bool = true,

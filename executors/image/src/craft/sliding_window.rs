@@ -39,8 +39,9 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// `SlidingWindowImageCropper`, with the windows that Jina documents. Jina 0.1.14 itself reads memory outside of the image
-/// unless its elements are bytes, and with `SAME` adds a row of empty windows if the strides divide the image evenly.
+/// `SlidingWindowImageCropper`, with the windows that Jina documents. Jina 0.1.14 itself reads memory outside of the
+/// image unless its elements are bytes, and with `SAME` adds a row of empty windows if the strides divide the image
+/// evenly.
 pub(crate) const SLIDING_WINDOW_IMAGE_CROPPER: ExecutorType =
     ExecutorType::new::<SlidingWindowImageCropperParameters>(
         "SlidingWindowImageCropper",

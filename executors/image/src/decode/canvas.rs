@@ -24,7 +24,7 @@ pub(super) struct IndexedFrame<'a> {
     pub(super) width: usize,
     /// Colour indices row by row, in the order of the file.
     pub(super) indices: &'a [u8],
-    /// Whether the rows are stored in four passes, each finer than the one before.
+    /// True if the rows are stored in four passes, each finer than the one before.
     pub(super) interlaced: bool,
     /// Colours by index. Pixels with indices past the end are not painted.
     pub(super) palette: &'a [Colour],
@@ -40,9 +40,10 @@ pub(super) struct Canvas {
     image: RgbImage,
     /// Disposal of the last frame, not yet done.
     pending: Disposal,
-    /// Rows of the last frame in the order of the file, as ranges of bytes of the picture; empty for rows outside of it.
+    /// Rows of the last frame in the order of the file, as ranges of bytes of the picture; empty for rows outside of
+    /// it.
     rows: Vec<std::ops::Range<usize>>,
-    /// Content of those rows before the frame, for [`Disposal::Restore`].
+    /// Content of `rows` before the frame, for [`Disposal::Restore`].
     saved: Vec<u8>,
 }
 

@@ -6,8 +6,8 @@ use flowrun_sdk::{Bytes, Document};
 use super::error::DecodeError;
 use super::format::Format;
 
-/// Returns the encoded image of a document: its bytes, else the content of its URI, else the file at the path in its text,
-/// where clients of Jina 0.x put the path.
+/// Returns the encoded image of a document: its bytes, else the content of its URI, else the file at the path in its
+/// text, where clients of Jina 0.x put the path.
 ///
 /// # Errors
 /// [`DecodeError::NoContent`] or [`DecodeError::Content`].

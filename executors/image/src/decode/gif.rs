@@ -1,7 +1,7 @@
 //! Decodes a GIF frame by frame: the `gif` crate parses the file, [`Canvas`] composes the frames.
 //!
-//! The structure of the file and the pixels of its frames are decoded separately, so that a frame with damaged pixels is
-//! skipped. An error in the structure ends the clip; frames before it are kept.
+//! The structure of the file and the pixels of its frames are decoded separately, so that a frame with damaged pixels
+//! is skipped. An error in the structure ends the clip; frames before it are kept.
 
 use std::io::{Chain, Read as _};
 use std::num::NonZeroU64;

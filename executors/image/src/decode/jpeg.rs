@@ -19,8 +19,8 @@ pub(super) fn is_complete(bytes: &[u8]) -> bool {
     bytes.ends_with(&[marker::FILL, marker::END_OF_IMAGE]) || has_end_marker(bytes)
 }
 
-/// Scans from marker to marker: skips segments by their length and entropy-coded data byte by byte, so that the end marker
-/// of a thumbnail inside a segment is not mistaken for that of the image.
+/// Scans from marker to marker: skips segments by their length and entropy-coded data byte by byte, so that the end
+/// marker of a thumbnail inside a segment is not mistaken for that of the image.
 fn has_end_marker(mut bytes: &[u8]) -> bool {
     let mut in_scan = false;
     while let Some((&byte, rest)) = bytes.split_first() {
@@ -34,7 +34,7 @@ fn has_end_marker(mut bytes: &[u8]) -> bool {
             marker::END_OF_IMAGE => return true,
             marker::FILL => continue,
             marker::STUFFING if in_scan => continue,
-            // Markers without a segment; all others are followed by the length of their segment.
+            // Markers without a segment; every other marker is followed by the length of their segment.
             marker::START_OF_IMAGE | marker::RESTART_0..=marker::RESTART_7 => {
                 bytes = rest.get(1..).unwrap_or_default();
             }

@@ -1,9 +1,9 @@
 //! Decodes untrusted bytes into pixels. All image decoders of flowrun are called here.
 //!
-//! The format is detected from the content, never from a file name. All sizes are checked before memory is allocated, and
-//! clips are decoded frame by frame, so that memory holds only the frames that a caller keeps. Pixels are RGB, eight bits
-//! per channel, rows from the top, converted as by Pillow's `convert("RGB")`. Like Pillow, the decoder ignores the EXIF
-//! orientation and colour profiles. Tensors and scaling are in the neighbouring modules.
+//! The format is detected from the content, never from a file name. All sizes are checked before memory is allocated,
+//! and clips are decoded frame by frame, so that memory holds only the frames that a caller keeps. Pixels are RGB,
+//! eight bits per channel, rows from the top, converted as by Pillow's `convert("RGB")`. Like Pillow, the decoder
+//! ignores the EXIF orientation and colour profiles. Tensors and scaling are in the neighbouring modules.
 
 mod canvas;
 mod clip;

@@ -2,8 +2,8 @@
 
 use image::ColorType;
 
-/// Converts pixels of type `color` to RGB: grey is repeated, alpha is dropped without blending, and 16-bit channels keep
-/// their upper eight bits. `None` for colour types that the supported formats do not have.
+/// Converts pixels of type `color` to RGB: grey is repeated, alpha is dropped without blending, and 16-bit channels
+/// keep their upper eight bits. `None` for colour types that the supported formats do not have.
 ///
 /// The exception from Pillow is 16-bit grey, which Pillow saturates at 255, so that nearly everything becomes white.
 pub(super) fn to_rgb(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {

@@ -10,8 +10,8 @@ use super::limits::PIXELS_MAX;
 use super::rgb;
 use super::truncation::is_complete;
 
-/// Bound on the memory of a decoder in bytes, apart from the pixels: for code tables, rows, profiles and texts, which can
-/// decompress to a multiple of the file.
+/// Bound on the memory of a decoder in bytes, apart from the pixels: for code tables, rows, profiles and texts, which
+/// can decompress to a multiple of the file.
 const WORKING_BYTES_MAX: u64 = 64 << 20;
 
 /// Decodes an image of the given format; of an animated image the first frame.
@@ -35,7 +35,8 @@ pub(super) fn decode(bytes: &[u8], format: Format) -> Result<RgbImage, DecodeErr
         .ok_or_else(|| DecodeError::damaged(format, format_args!("{width} × {height} pixels of {color:?}")))
 }
 
-/// The memory bound in the form that decoders take. Width and height are checked by [`decode`], whose error states them.
+/// The memory bound in the form that decoders take. Width and height are checked by [`decode`], whose error states
+/// them.
 fn limits() -> Limits {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(WORKING_BYTES_MAX);

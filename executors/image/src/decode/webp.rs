@@ -1,5 +1,5 @@
-//! Decodes animated WebP frame by frame with the `image` crate, which also composes the frames. Blended pixels are up to
-//! 1 of 255 darker than those of libwebp.
+//! Decodes animated WebP frame by frame with the `image` crate, which also composes the frames. Blended pixels are up
+//! to 1 of 255 darker than those of libwebp.
 
 use std::io::Cursor;
 

@@ -1,7 +1,7 @@
 //! Colour layout of an image, after the MPEG-7 descriptor (ISO/IEC 15938-3, 8.5; Kasutani and Yamada 2001).
 //!
-//! The image is reduced to 8 × 8 mean colours, converted to luma and chroma, and transformed to frequencies (DCT), low ones
-//! first. MPEG-7 keeps 12 to 64 quantised numbers; this descriptor keeps 64 of luma and 30 of each chroma without
+//! The image is reduced to 8 × 8 mean colours, converted to luma and chroma, and transformed to frequencies (DCT), low
+//! ones first. MPEG-7 keeps 12 to 64 quantised numbers; this descriptor keeps 64 of luma and 30 of each chroma without
 //! rounding.
 
 use super::input::SIDE;
@@ -25,8 +25,8 @@ const MEAN_WEIGHT: f32 = 0.5;
 /// A channel of the mean colours, or its frequencies, row by row.
 type Plane = [[f32; GRID]; GRID];
 
-/// Computes the colour layout of an image of [`SIDE`] × [`SIDE`] pixels: frequencies of luma, blue chroma and red chroma,
-/// each in zigzag order.
+/// Computes the colour layout of an image of [`SIDE`] × [`SIDE`] pixels: frequencies of luma, blue chroma and red
+/// chroma, each in zigzag order.
 pub(super) fn colour_layout(pixels: &[[u8; 3]]) -> Vec<f32> {
     let mut numbers = Vec::with_capacity(NUMBERS);
     let order = zigzag();

@@ -1,8 +1,8 @@
 //! Computes the vector of an image.
 //!
 //! The image is scaled to 48 × 48 pixels. Its colour layout and its oriented gradients are scaled to length 1 each,
-//! weighted, and concatenated to 1 024 numbers, which are again scaled to length 1, so that cosine and Euclidean distance
-//! give the same order. Other dimensions are projections of these 1 024 numbers.
+//! weighted, and concatenated to 1 024 numbers, which are again scaled to length 1, so that cosine and Euclidean
+//! distance give the same order. Other dimensions are projections of this vector.
 
 use flowrun_sdk::{ExecutorError, ResamplingFilter};
 use image::RgbImage;
@@ -15,8 +15,9 @@ use crate::resize::Resizer;
 /// Dimension of vectors without projection.
 const RAW_DIMENSION: usize = colour_layout::NUMBERS + gradients::NUMBERS;
 
-/// Weight of the colour layout against the gradients. RawParameters a larger weight the nearest neighbours stay as good, but later
-/// results get worse if things of one kind have different shades; with 0, a red flower equals a blue one.
+/// Weight of the colour layout against the gradients. With a larger weight the nearest neighbours stay as
+/// good, but later results get worse if things of one kind have different shades; with 0, a red flower equals a blue
+/// one.
 const COLOUR_WEIGHT: f32 = 0.35;
 
 /// Computes descriptors of images one after the other and reuses its buffers.

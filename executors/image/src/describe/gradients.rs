@@ -1,8 +1,8 @@
 //! Histograms of oriented gradients (HOG; Dalal and Triggs 2005): direction and position of edges.
 //!
-//! Cells of 8 × 8 pixels have histograms of 9 orientations over half a turn, with votes shared between neighbouring cells
-//! and orientations. Blocks of 2 × 2 cells are scaled to length 1, clipped at 0.2 and scaled to length 1 again. Each pixel
-//! votes with its channel of the strongest gradient.
+//! Cells of 8 × 8 pixels have histograms of 9 orientations over half a turn, with votes shared between neighbouring
+//! cells and orientations. Blocks of 2 × 2 cells are scaled to length 1, clipped at 0.2 and scaled to length 1 again.
+//! Each pixel votes with its channel of the strongest gradient.
 
 use super::input::SIDE;
 
@@ -107,8 +107,8 @@ fn add_vote(cells: &mut [Histogram], (x, y): (usize, usize), (dx, dy): (f32, f32
     }
 }
 
-/// The two cells with the nearest centres on either side of a pixel, and their weights. A cell outside of the image has a
-/// number past the last one.
+/// The two cells with the nearest centres on either side of a pixel, and their weights. A cell outside of the image has
+/// a number past the last one.
 fn neighbouring_cells(pixel: usize) -> [(usize, f32); 2] {
     // Counted from the centre of an imaginary cell before the first.
     let position = (pixel + CELL / 2) as f32 + 0.5;
@@ -116,8 +116,8 @@ fn neighbouring_cells(pixel: usize) -> [(usize, f32); 2] {
     [(cell.wrapping_sub(1), 1.0 - share), (cell, share)]
 }
 
-/// Direction of a gradient in half turns, from 0 to 1 (which is the same direction). The arc tangent is formula 4.4.49 of
-/// Abramowitz and Stegun, exact to 0.00001 and the same on every machine.
+/// Direction of a gradient in half turns, from 0 to 1 (which is the same direction). The arc tangent is formula 4.4.49
+/// of Abramowitz and Stegun, exact to 0.00001 and the same on every machine.
 fn half_turns(dx: f32, dy: f32) -> f32 {
     let (dx, dy) = if dy < 0.0 { (-dx, -dy) } else { (dx, dy) };
     let (run, steep) = (dx.abs(), dy > dx.abs());
@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn an_edge_votes_only_for_its_own_direction() {
-        // Nine orientations, the first centred on 10 degrees: a vertical edge (0 degrees) votes for the last and the first,
-        // a horizontal one (90 degrees) for the middle one.
+        // Nine orientations, the first centred on 10 degrees: a vertical edge (0 degrees) votes for the last and the
+        // first, a horizontal one (90 degrees) for the middle one.
         for (horizontal, expected) in [(false, [0.5, 0.0, 0.5]), (true, [0.0, 1.0, 0.0])] {
             let mut sums = [0.0; BINS];
             for cell in histograms(&edge(horizontal)) {

@@ -4,8 +4,8 @@
 //! [`gradients`] (900 numbers); a [`projection`] gives other dimensions. [`encoder`] is the executor that embeds images
 //! this way. [`model_encoders`] has Jina's encoders that run a model, and fall back to the descriptor without one.
 //!
-//! **Invariant:** an image has the same vector on every machine. Nothing here calls a function whose last digit depends on
-//! the system (sine, arc tangent, power), and sums have a fixed order.
+//! **Invariant:** an image has the same vector on every machine. Nothing here calls a function whose last digit depends
+//! on the system (sine, arc tangent, power), and sums have a fixed order.
 //!
 //! A colour histogram is deliberately not part of the descriptor: measured on synthetic clips and flowers (nearest
 //! neighbours of held-out images, and mean average precision), it made both worse at every weight tried.

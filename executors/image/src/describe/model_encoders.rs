@@ -1,7 +1,8 @@
 //! `KerasImageEncoder` and `ImageTorchEncoder`: Jina's encoders for pretrained networks.
 //!
-//! RawParameters a network as an ONNX file they delegate to the encoder that runs it ([`ModelEncoder`]). Without one they fall back
-//! to the descriptor of `ImageDescriptorEncoder` and log a warning: flows run, with results of the descriptor's quality.
+//! With a network as an ONNX file they delegate to the encoder that runs it ([`ModelEncoder`]). Without one
+//! they fall back to the descriptor of `ImageDescriptorEncoder` and log a warning: flows run, with results of the
+//! descriptor's quality.
 
 use std::path::PathBuf;
 
@@ -153,8 +154,8 @@ impl EncoderSettings {
         }
     }
 
-    /// Creates the encoder that runs the network. As in Jina, tensors of floats are network input and tensors of bytes are
-    /// images.
+    /// Creates the encoder that runs the network. As in Jina, tensors of floats are network input and tensors of bytes
+    /// are images.
     fn create_model_encoder(
         self,
         encoder: &ExecutorType,

@@ -1,8 +1,8 @@
 //! Sparse random projection to another dimension (Achlioptas 2003), which preserves distances.
 //!
-//! Every new element is a sum of old ones: each old element is added with probability 1/6, subtracted with probability 1/6,
-//! and left out otherwise. Squared distances are preserved up to a common factor and a relative error of about
-//! √(2 / new dimension). The choice is a hash of the positions of both elements, so that every build of the program
+//! Every new element is a sum of old ones: each old element is added with probability 1/6, subtracted with probability
+//! 1/6, and left out otherwise. Squared distances are preserved up to a common factor and a relative error of about √(2
+//! / new dimension). The choice is a hash of the positions of both elements, so that every build of the program
 //! projects alike and vectors in an index stay comparable with new ones.
 
 use xxhash_rust::xxh3::xxh3_64;

@@ -1,4 +1,4 @@
-//! GIF frames are composed as the specification says: compared with a slow reference, pixel by pixel, in this file.
+//! GIF frames are composed as specified (GIF89a): compared with a slow reference, pixel by pixel, in this file.
 
 use flowrun_image::decode::{Clip, Frame};
 use gif::{DisposalMethod, Encoder};

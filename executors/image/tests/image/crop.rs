@@ -279,7 +279,7 @@ proptest! {
         prop_assert_eq!(field, actual);
         prop_assert_eq!(field, [left, top, part_width, part_height].map(|side| side as f32));
 
-        // RawParameters `channel_axis: 0` both planes are cropped alike.
+        // With `channel_axis: 0` both planes are cropped alike.
         let with = json!({"top": top, "left": left, "height": part_height, "width": part_width, "channel_axis": 0});
         let document = crop("ImageCropper", &with, coordinate_planes(height, width)).unwrap();
         let tensor = document.chunks[0].tensor.clone().unwrap();

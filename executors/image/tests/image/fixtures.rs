@@ -77,7 +77,7 @@ pub(crate) fn with_chunk(image: Tensor) -> Document {
     document
 }
 
-/// The largest difference between the bytes of two slices of equal length.
+/// The largest difference between bytes at the same position. The slices have equal lengths.
 pub(crate) fn difference(left: &[u8], right: &[u8]) -> u8 {
     assert_eq!(left.len(), right.len());
     left.iter().zip(right).map(|(left, right)| left.abs_diff(*right)).max().unwrap_or(0)

@@ -16,8 +16,8 @@ fn offsets(document: &Document) -> Vec<f32> {
     document.chunks.iter().map(|chunk| chunk.offset.unwrap()).collect()
 }
 
-/// The mean colour of each quadrant of a frame of 96 × 96 pixels: the encoder of the recorded run. Sums are sequential in
-/// single precision as in numpy, because their rounding is visible in the fifth digit.
+/// The mean colour of each quadrant of a frame of 96 × 96 pixels: the encoder of the recorded run. Sums are sequential
+/// in single precision as in numpy, because their rounding is visible in the fifth digit.
 fn quadrants(frame: &[f32]) -> [f32; 12] {
     let mut sums = [0.0; 12];
     for (position, &element) in frame.iter().enumerate() {

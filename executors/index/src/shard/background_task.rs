@@ -21,7 +21,7 @@ const PANICKED: &str = "a background thread of the index has panicked: restart t
 pub(super) enum NextRun {
     /// After this interval, or earlier when the task is woken.
     After(Duration),
-    /// When the task is woken.
+    /// Only once the task is woken.
     WhenWoken,
     /// Never: the thread ends.
     Never,

@@ -13,7 +13,8 @@ pub(super) type CancelCheck<'a> = &'a dyn Fn() -> Result<(), ExecutorError>;
 /// Interval at which a waiting caller checks its deadline and cancellation.
 const WAIT_POLL: Duration = Duration::from_millis(20);
 
-/// Waits until `attempt` returns a value for the contents of `mutex`; whoever changes them notifies `changed`.
+/// Waits until `attempt` returns a value for the contents of `mutex`. A thread that changes the contents notifies
+/// `changed`.
 ///
 /// # Errors
 /// Those of `check`, which runs without the lock after each wait.

@@ -66,7 +66,7 @@ impl CompactionControl {
         *self.target.lock() = target;
     }
 
-    /// Interrupts a running compaction, and prevents others until the returned guard is dropped.
+    /// Interrupts a running compaction, and prevents further ones until the returned guard is dropped.
     pub(super) fn interrupt(&self) -> Interruption<'_> {
         self.interruptions.fetch_add(1, Ordering::AcqRel);
         if let Some(target) = &*self.target.lock() {

@@ -69,11 +69,11 @@ mod tests {
             let mut set = RowSet::default();
             set.extend(rows.iter().chain(&rows).copied());
             prop_assert_eq!(set.len(), rows.len() as u64);
-            let held: HashSet<u64> = (0..600).filter(|row| set.contains(*row)).collect();
+            let contained: HashSet<u64> = (0..600).filter(|row| set.contains(*row)).collect();
             let mut sorted: Vec<u64> = rows.iter().copied().collect();
             sorted.sort_unstable();
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), sorted);
-            prop_assert_eq!(held, rows);
+            prop_assert_eq!(contained, rows);
         }
     }
 }

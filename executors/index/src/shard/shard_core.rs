@@ -1,9 +1,9 @@
 //! The shared core of an open shard: its settings, its files, and its locks.
 //!
-//! Three types act on it, each named after the lock that it holds: [`ReadTransaction`](super::ReadTransaction) reads one
-//! committed view, `Writer` changes documents and replaces the current generation, `Maintenance` creates generations and
-//! backups. A thread acquires them from the right to the left only: maintenance, then writer, then read transaction, see
-//! [`super::lock_order`].
+//! Three types act on it, each named after the lock that it holds: [`ReadTransaction`](super::ReadTransaction) reads
+//! one committed view, `Writer` changes documents and replaces the current generation, `Maintenance` creates
+//! generations and backups. A thread acquires them from the right to the left only: maintenance, then writer, then
+//! read transaction, see [`super::lock_order`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -100,8 +100,8 @@ impl Shard {
         self.state.write()
     }
 
-    /// The current generation, locked exclusively to replace it. A thread that waits for the lock blocks new readers, hence
-    /// this polls for a second first.
+    /// The current generation, locked exclusively to replace it. A thread that waits for the lock blocks new readers,
+    /// hence this polls for a second first.
     pub(super) fn state_for_replacement(&self) -> OrderedWriteGuard<'_, GenerationState> {
         let until = Instant::now() + POLITE_WAIT;
         loop {
@@ -184,7 +184,7 @@ impl Shard {
         }
     }
 
-    /// Whether the shard is being closed, or has no vectors to work on.
+    /// Returns whether the shard is being closed, or has no vectors to work on.
     pub(super) fn is_closing(&self) -> bool {
         self.state().vectors.as_ref().is_none_or(|vectors| vectors.is_retired())
     }

@@ -42,9 +42,9 @@ impl IndexSummary {
         self.shard.upgrade().map(|shard| read(&shard.state_recursive()))
     }
 
-    fn holds(&self, contains: impl FnOnce(&TableReader) -> Result<bool, StorageError>) -> bool {
-        let found = self.read(|state| contains(&state.view().table));
-        // An error is reported by the request that then reads the shard.
+    /// Evaluates a condition on the documents; true for an error, which the request that then reads the shard reports.
+    fn is_true_or_unknown(&self, condition: impl FnOnce(&TableReader) -> Result<bool, StorageError>) -> bool {
+        let found = self.read(|state| condition(&state.view().table));
         found.is_none_or(|found| found.unwrap_or(true))
     }
 }
@@ -55,11 +55,11 @@ impl ShardSummary for IndexSummary {
     }
 
     fn may_contain(&self, id: &str) -> bool {
-        self.holds(|table| table.contains_id(id))
+        self.is_true_or_unknown(|table| table.contains_id(id))
     }
 
     fn may_contain_chunks(&self, document: &Document) -> bool {
-        self.holds(|table| has_stored_chunks(table, document))
+        self.is_true_or_unknown(|table| has_stored_chunks(table, document))
     }
 
     fn targets_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
@@ -116,7 +116,7 @@ impl ShardSummary for IndexSummary {
     }
 }
 
-/// Whether a document has stored children, or one of its chunks is stored or has stored children.
+/// Returns whether a document has stored children, or one of its chunks is stored or has stored children.
 fn has_stored_chunks(table: &TableReader, document: &Document) -> Result<bool, StorageError> {
     if table.has_children(&document.id)? {
         return Ok(true);

@@ -29,7 +29,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// A change that only updates stored documents; others are counted as unknown.
+    /// A change that only updates stored documents; unknown ids are counted, but not stored.
     pub(crate) fn updates_only() -> Self {
         Self { is_update_only: true, ..Self::default() }
     }
@@ -71,7 +71,7 @@ impl Change {
         }
     }
 
-    /// Whether a document of this id is put.
+    /// Returns whether a document of this id is put.
     pub(super) fn puts_id(&self, id: &str) -> bool {
         self.positions.contains_key(id)
     }
@@ -81,7 +81,7 @@ impl Change {
         std::mem::take(&mut self.puts).into_iter().flatten()
     }
 
-    /// Whether the change is empty.
+    /// Returns whether the change is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.positions.is_empty() && self.removed.is_empty() && self.replaced_parents.is_empty()
     }

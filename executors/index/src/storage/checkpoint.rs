@@ -70,12 +70,12 @@ impl TableFingerprint {
         Ok(fingerprint)
     }
 
-    /// Whether no data has moved between files since.
+    /// Returns whether no data has moved between files since.
     fn has_same_files(&self, later: &Self) -> bool {
         self.current == later.current && self.journals.keys().eq(later.journals.keys())
     }
 
-    /// Whether any later write is certain to change the fingerprint.
+    /// Returns whether any later write is certain to change the fingerprint.
     pub(crate) fn detects_later_writes(&self) -> bool {
         let is_earlier = |written: &SystemTime| {
             self.read_at.duration_since(*written).is_ok_and(|since| since > CLOCK_RESOLUTION)

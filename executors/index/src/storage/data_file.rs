@@ -47,7 +47,7 @@ impl DataFile {
         Ok(Self::new(file, File::open(path)?))
     }
 
-    /// Whether the path refers to this file.
+    /// Returns whether the path refers to this file.
     pub(super) fn is_at(&self, path: &Path) -> bool {
         let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
         let known = self.file.metadata().map(identity).ok();

@@ -31,10 +31,10 @@ pub(crate) enum StorageError {
     )]
     WrongKind { directory: PathBuf, written: &'static str },
     #[error(
-        "the index in {} was written with {written} shards, not {wanted}: write `shards: {written}`, or index again \
+        "the index in {} was written with {written} shards, not {expected}: write `shards: {written}`, or index again \
          into an empty workspace", base.display()
     )]
-    Shards { base: PathBuf, written: usize, wanted: usize },
+    Shards { base: PathBuf, written: usize, expected: usize },
     #[error("{reason}")]
     Mismatch { parameter: &'static str, reason: String },
     #[error("{reason}")]
@@ -53,7 +53,7 @@ impl StorageError {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
 
-    /// Whether stored data is damaged, rather than the request wrong.
+    /// Returns whether stored data is damaged, rather than the request wrong.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Documents { .. })
     }

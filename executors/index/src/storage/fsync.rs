@@ -1,16 +1,17 @@
-//! The parameter `fsync`: when a write is acknowledged.
+//! The parameter `fsync`: the moment at which a write is acknowledged.
 
 use std::time::Duration;
 
 flowrun_sdk::choice! {
-    /// When a write is acknowledged.
+    /// The moment at which a write is acknowledged.
     pub enum Fsync {
-        /// When it is on disk: an acknowledged write survives a power failure.
+        /// Acknowledged when it is on disk: an acknowledged write survives a power failure.
         Always = "always",
-        /// When the operating system has it, which syncs it within a second: a power failure loses the writes of that
-        /// second, including the documents that they replaced.
+        /// Acknowledged when the operating system has it, which syncs it within a second: a power failure loses the
+        /// writes of that second, including the documents that they replaced.
         Interval = "interval",
-        /// When the operating system has it: it survives the end of the process, but not always that of the machine.
+        /// Acknowledged when the operating system has it: it survives the end of the process, but not always that of
+        /// the machine.
         Never = "never",
     }
 }

@@ -53,8 +53,8 @@ pub(crate) fn open_with_journal_recovery(
     Table::open(path)
 }
 
-/// Whether at most one change ends after a position. Documents may contain the same bytes; then there seem to be
-/// more.
+/// Returns whether at most one change ends after a position. Documents may contain the same bytes; then there seem to
+/// be more.
 fn is_last_change(path: &Path, position: u64) -> io::Result<bool> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(position))?;
@@ -84,11 +84,11 @@ fn intact_length(
     length: u64,
 ) -> Result<Option<u64>, StorageError> {
     let can_be_opened = |length: u64| {
-        let copy = Arc::new(Checkpoint::create(table, checkpoints)?);
-        let copied = copy.directory().join(journal.file_name().unwrap_or_default());
-        let cut = OpenOptions::new().write(true).open(&copied).and_then(|file| file.set_len(length));
-        cut.map_err(StorageError::io("truncate", &copied))?;
-        match Table::open_files(copy.directory(), table, Some(&copy)) {
+        let checkpoint = Arc::new(Checkpoint::create(table, checkpoints)?);
+        let copied = checkpoint.directory().join(journal.file_name().unwrap_or_default());
+        let truncated = OpenOptions::new().write(true).open(&copied).and_then(|file| file.set_len(length));
+        truncated.map_err(StorageError::io("truncate", &copied))?;
+        match Table::open_files(checkpoint.directory(), table, Some(&checkpoint)) {
             Ok(_) => Ok(true),
             Err(StorageError::Documents { source: fjall::Error::JournalRecovery(_), .. }) => Ok(false),
             Err(error) => Err(error),

@@ -59,7 +59,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Whether files of any generation exist.
+    /// Returns whether files of any generation exist.
     pub(crate) fn has_generations(&self) -> Result<bool, StorageError> {
         Ok(self.directory.exists() && !self.generations()?.is_empty())
     }
@@ -163,15 +163,15 @@ mod tests {
         fs::create_dir(layout.documents(1)).unwrap();
         fs::create_dir(layout.documents(2)).unwrap();
         let ours = [layout.vectors(1), layout.faiss_index(1), layout.faiss_index(1).with_extension("new")];
-        let kept =
+        let others =
             [layout.vectors(2), directory.path().join("vectors-1.bin"), directory.path().join("notes")];
-        for path in ours.iter().chain(&kept) {
+        for path in ours.iter().chain(&others) {
             File::create(path).unwrap();
         }
         layout.remove_other_generations(2).unwrap();
         assert!(layout.has_generations().unwrap());
         assert!(!layout.documents(1).exists() && layout.documents(2).exists());
-        assert!(!ours.iter().any(|path| path.exists()) && kept.iter().all(|path| path.exists()));
+        assert!(!ours.iter().any(|path| path.exists()) && others.iter().all(|path| path.exists()));
     }
 
     #[test]

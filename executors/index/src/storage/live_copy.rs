@@ -20,7 +20,7 @@ const BLOCK_BYTES: usize = 8 << 20;
 /// Documents copied in one commit.
 const BLOCK_DOCUMENTS: usize = 4096;
 
-/// Whether the share and the size of rows with tombstones make a compaction worthwhile.
+/// Returns whether the share and the size of rows with tombstones make a compaction worthwhile.
 pub(crate) fn is_compaction_due(rows: u64, tombstones: u64, dimension: usize) -> bool {
     let row_bytes = (dimension * size_of::<f32>()) as u64;
     tombstones > rows.saturating_sub(tombstones)

@@ -178,8 +178,8 @@ impl Manifest {
         }
         let Some(written) = names.metric_value(&self.metric) else {
             let reason = format!(
-                "the index in {} was written with the metric {}, which this executor does not support: index again into an empty \
-                 workspace",
+                "the index in {} was written with the metric {}, which this executor does not support: index \
+                 again into an empty workspace",
                 directory.display(),
                 self.metric
             );
@@ -214,7 +214,7 @@ impl Manifest {
     }
 
     fn shard_count_mismatch(&self, base: &Path, schema: &Schema) -> StorageError {
-        StorageError::Shards { base: base.to_owned(), written: self.shards, wanted: schema.shards }
+        StorageError::Shards { base: base.to_owned(), written: self.shards, expected: schema.shards }
     }
 
     /// The metric, if this version knows it.
@@ -265,10 +265,10 @@ fn single_precision() -> String {
     ElementType::F32.name().to_owned()
 }
 
-fn schema_mismatch(directory: &Path, parameter: &'static str, written: &str, wanted: &str) -> StorageError {
+fn schema_mismatch(directory: &Path, parameter: &'static str, written: &str, expected: &str) -> StorageError {
     let directory = directory.display();
     let reason = format!(
-        "the index in {directory} was written with `{parameter}: {written}`, not {wanted}: write \
+        "the index in {directory} was written with `{parameter}: {written}`, not {expected}: write \
          `{parameter}: {written}`, or index again into an empty workspace"
     );
     StorageError::Mismatch { parameter, reason }
@@ -323,7 +323,7 @@ mod tests {
         let more = Schema { shards: 8, shard: 7, ..schema() };
         assert!(matches!(
             Manifest::check_siblings(&sibling, &more),
-            Err(StorageError::Shards { written: 2, wanted: 8, .. })
+            Err(StorageError::Shards { written: 2, expected: 8, .. })
         ));
         let same = Layout::new(base.path().join("1"));
         Manifest::check_siblings(&same, &Schema { shard: 1, ..schema() }).unwrap();

@@ -16,7 +16,7 @@
 //!
 //! **Invariants.** The documents record the number of committed rows; rows beyond are remains of a call that was never
 //! acknowledged. Vectors reach the disk before the documents that refer to them, unless syncing is left to the operating
-//! system; then the number of synced rows is recorded, and the others are checked when the index is opened (see
+//! system; then the number of synced rows is recorded, and later rows are checked when the index is opened (see
 //! [`row_recovery`]). Nothing here knows FAISS or distances.
 
 mod change;

@@ -25,7 +25,7 @@ struct Planned {
 }
 
 impl Planned {
-    /// Whether its earlier row becomes a tombstone.
+    /// Returns whether its earlier row becomes a tombstone.
     fn leaves_tombstone(&self) -> bool {
         self.earlier.as_ref().is_some_and(|earlier| earlier.row != self.entry.row)
     }
@@ -125,7 +125,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Whether nothing changes.
+    /// Returns whether nothing changes.
     pub(crate) fn is_empty(&self) -> bool {
         self.puts.is_empty() && self.removed.is_empty()
     }
@@ -185,7 +185,7 @@ impl Plan {
     }
 }
 
-/// Whether exactly this vector is stored already.
+/// Returns whether exactly this vector is stored already.
 fn is_vector_stored(vectors: Option<&VectorFile>, put: &Put, earlier: &Entry) -> Result<bool, StorageError> {
     match (&put.vector, earlier.row, vectors) {
         (None, None, _) => Ok(true),
@@ -207,11 +207,11 @@ mod tests {
 
     fn apply(table: &Table, change: Change) -> (Outcome, Vec<u64>) {
         let mut plan = Plan::new(table, None, change).unwrap();
-        let mut dead: Vec<u64> = plan.new_tombstones().collect();
-        dead.sort_unstable();
+        let mut tombstones: Vec<u64> = plan.new_tombstones().collect();
+        tombstones.sort_unstable();
         plan.commit(table, Fsync::Never).unwrap();
         assert_eq!(table.counters().unwrap(), plan.after);
-        (plan.outcome, dead)
+        (plan.outcome, tombstones)
     }
 
     fn store(table: &Table, puts: &[(&str, &str)]) -> (Outcome, Vec<u64>) {
@@ -228,8 +228,8 @@ mod tests {
         let table = Table::open(&directory.path().join("t")).unwrap();
         assert_eq!(store(&table, &[("a", ""), ("b", ""), ("a", "")]).1, [0; 0]);
         assert_eq!(table.counters().unwrap(), Counters { rows: 2, documents: 2 });
-        let (outcome, dead) = store(&table, &[("a", "p")]);
-        assert_eq!((outcome.written, dead), (1, vec![0]));
+        let (outcome, tombstones) = store(&table, &[("a", "p")]);
+        assert_eq!((outcome.written, tombstones), (1, vec![0]));
         assert_eq!(table.entry("a").unwrap(), Some(Entry { row: Some(2), parent_id: "p".to_owned() }));
         assert_eq!((table.id_of_row(2).unwrap().as_str(), table.id_of_row(0).is_err()), ("a", true));
         assert_eq!(
@@ -249,8 +249,8 @@ mod tests {
         change.remove("a".to_owned());
         change.remove("loop".to_owned());
         change.remove("unknown".to_owned());
-        let (outcome, dead) = apply(&table, change);
-        assert_eq!((outcome.removed, dead), (4, vec![0, 1, 2, 4]));
+        let (outcome, tombstones) = apply(&table, change);
+        assert_eq!((outcome.removed, tombstones), (4, vec![0, 1, 2, 4]));
         assert_eq!(table.counters().unwrap().documents, 1);
         assert!(table.document("a#0").unwrap().is_none() && table.document("ab#0").unwrap().is_some());
     }
@@ -263,8 +263,8 @@ mod tests {
         let mut change = Change::default();
         change.put(put("a#1", "a"));
         change.replace_children("a");
-        let (outcome, dead) = apply(&table, change);
-        assert_eq!((outcome, dead), (Outcome { written: 1, removed: 2, unknown: 0 }, vec![0, 1, 2]));
+        let (outcome, tombstones) = apply(&table, change);
+        assert_eq!((outcome, tombstones), (Outcome { written: 1, removed: 2, unknown: 0 }, vec![0, 1, 2]));
         assert_eq!(table.children("a").unwrap(), ["a#1"]);
     }
 

@@ -61,7 +61,7 @@ fn unreadable_rows(file: &VectorFile, rows: Range<u64>) -> Result<Vec<u64>, Stor
     Ok(broken)
 }
 
-/// Removes the documents of these rows before the rows are overwritten; returns their number.
+/// Removes the documents of lost rows, before the rows are overwritten; returns their number.
 fn remove_documents(table: &Table, rows: &[u64]) -> Result<u64, StorageError> {
     let mut counters = table.counters()?;
     let before = counters.documents;
@@ -138,7 +138,7 @@ mod tests {
             Some(text) => {
                 let document = protobuf::encode(&Document::new(id.to_string()).with_text(text.to_string()));
                 let vector = Some(vector(id, text));
-                // Half of them are chunks of the others.
+                // Documents with odd ids are chunks of those with even ids.
                 let parent_id = if id % 2 == 1 { (id - 1).to_string() } else { String::new() };
                 change.put(Put { id: id.to_string(), parent_id, document, vector });
             }
@@ -178,7 +178,7 @@ mod tests {
                     Some((id.clone(), (row, table.document(&id).unwrap()?)))
                 })
                 .collect();
-            // A disk may be left with zeros in place of rows, and without the end of the file.
+            // A power failure may leave zeros instead of rows, and cut off the end of the file.
             let raw = OpenOptions::new().write(true).open(layout.vectors(1)).unwrap();
             let offset = |row: u64| 64 + row * ROW_BYTES;
             let mut broken: Vec<u64> = Vec::new();

@@ -1,6 +1,7 @@
 //! The documents of a shard, and the index entries that lead to them and to their vectors.
 //!
-//! A fjall database of two keyspaces, `documents` and `entries`, see [`super::keys`]. One commit is atomic over both.
+//! A fjall database with two keyspaces, `documents` and `entries`, see [`super::keys`]. One commit is atomic over
+//! both.
 
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -176,8 +177,8 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Stores a document, replacing `earlier`. A key is written at most once per batch, because the order of two
-    /// writes is undefined.
+    /// Stores a document, replacing `earlier`. A key is written at most once per batch: fjall does not define which
+    /// of several writes wins.
     pub(super) fn put(&mut self, id: &str, document: Vec<u8>, entry: &Entry, earlier: Option<&Entry>) {
         let reuses_row = earlier.is_some_and(|earlier| earlier.row == entry.row);
         if let Some(earlier) = earlier {
@@ -222,7 +223,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Takes note that so many of the first rows are on disk.
+    /// Records that this many leading rows are synced.
     pub(super) fn note_synced(&mut self, rows: u64) {
         self.batch.insert(&self.table.entries, keys::SYNCED, rows.to_be_bytes());
     }

@@ -116,7 +116,7 @@ impl TableReader {
         self.damaged(format_args!("no document refers to row {row} of the vector file"))
     }
 
-    /// Whether these bytes are stored for this id.
+    /// Returns whether these bytes are stored for this id.
     pub(super) fn equals_stored(
         &self,
         id: &str,
@@ -162,12 +162,12 @@ impl TableReader {
         keys.map(|key| child(&key?)).collect()
     }
 
-    /// Whether a document of this id is stored.
+    /// Returns whether a document of this id is stored.
     pub(crate) fn contains_id(&self, id: &str) -> Result<bool, StorageError> {
         Ok(is_storable(id) && self.get(&self.entries, &keys::id_key(id))?.is_some())
     }
 
-    /// Whether a chunk of this document is stored.
+    /// Returns whether a chunk of this document is stored.
     pub(crate) fn has_children(&self, id: &str) -> Result<bool, StorageError> {
         if !is_storable(id) {
             return Ok(false);
@@ -293,7 +293,7 @@ impl TableReader {
     }
 }
 
-/// Whether a document may be stored under this id. Keys are bounded, and requests may name anything.
+/// Returns whether a document may be stored under this id. Keys are bounded, and requests may name anything.
 fn is_storable(id: &str) -> bool {
     (1..=keys::ID_BYTES_MAX).contains(&id.len())
 }

@@ -94,7 +94,7 @@ impl VectorFile {
         Ok(opened)
     }
 
-    /// Whether the path refers to this file, and not to one that has replaced it.
+    /// Returns whether the path refers to this file, and not to one that has replaced it.
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         self.data.is_at(path)
     }
@@ -168,8 +168,8 @@ impl VectorFile {
         Ok(())
     }
 
-    /// Reads single rows and passes each to `action`, in any order: cached rows first. All others are prefetched
-    /// before the first is waited for, so that the disk reads them in parallel.
+    /// Reads single rows and passes each to `action`, in any order: cached rows first. The uncached rows are
+    /// prefetched before the first is waited for, so that the disk reads them in parallel.
     pub(crate) fn read_scattered<E: From<StorageError>>(
         &self,
         rows: impl IntoIterator<Item = u64>,
@@ -197,7 +197,7 @@ impl VectorFile {
         Ok(())
     }
 
-    /// Whether a row has exactly these bits. A damaged row equals no vector.
+    /// Returns whether a row has exactly these bits. A damaged row equals no vector.
     pub(super) fn row_equals(&self, row: u64, vector: &[f32]) -> Result<bool, StorageError> {
         let bits = |vector: &[f32]| vector.iter().map(|element| element.to_bits()).collect::<Vec<u32>>();
         match self.vector(row) {
@@ -229,7 +229,7 @@ impl VectorFile {
         &self.path
     }
 
-    /// The data, to let it fail.
+    /// The data file, for fault injection.
     #[cfg(test)]
     pub(crate) fn data_file(&self) -> &DataFile {
         &self.data

@@ -65,7 +65,7 @@ fn an_answer_beyond_the_size_limit_fails() {
     );
     assert_eq!(ids(&answer.documents), ["few"]);
     let (label, reason) = &failures(&answer)[0];
-    assert!(label == "many" && reason.contains("more than the 268435456 bytes"), "{label}: {reason}");
+    assert!(label == "many" && reason.contains("exceed the 268435456 bytes"), "{label}: {reason}");
 }
 
 #[test]

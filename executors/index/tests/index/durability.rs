@@ -183,8 +183,7 @@ fn writes_after_a_torn_journal_record_are_dropped_unless_fsync_is_always() {
     damage(&journal, position as u64);
     // With `always` the damaged record had been synced, so this is data loss.
     let refused = open_error(directory.path(), "VectorIndexer", &with("always"));
-    let expected =
-        "0.jnl is damaged: a change in it is not whole, and others are behind it; where it was written with";
+    let expected = "0.jnl is damaged: a change in it is incomplete, and others follow; if it was written with `fsync: interval`";
     assert!(refused.contains(expected), "{refused}");
     let mut executor = open(directory.path(), "VectorIndexer", &with("interval"));
     let expected = ["5", "4", "3", "2", "1", "0"];

@@ -182,7 +182,7 @@ fn mismatch_errors_use_the_parameters_of_the_indexer() {
     let refused = open_error(directory.path(), "FaissIndexer", &json!({"index_key": "Flat"}));
     assert!(
         refused.starts_with("`distance`: ")
-            && refused.contains("the metric cosine, which cannot be had here")
+            && refused.contains("the metric cosine, which this executor does not support")
     );
 }
 

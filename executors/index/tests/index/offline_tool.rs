@@ -51,7 +51,7 @@ fn a_copy_answers_like_the_index_and_has_no_tombstones() {
     assert_eq!((tool::copy(&base, &live).unwrap(), problems(&base)), (58, vec![]));
     assert_eq!(tool::inspect(&base).unwrap()[0]["documents"], 58);
     let refused = tool::compact(&base).unwrap_err().to_string();
-    assert!(refused.contains("another process or pod writes in"), "{refused}");
+    assert!(refused.contains("another process or pod writes to"), "{refused}");
     drop(executor);
     let before = answers(&base);
     assert_eq!((answers(&live), problems(&live)), (before.clone(), vec![]));

@@ -75,7 +75,7 @@ fn a_locked_directory_is_rejected_until_it_is_released() {
     // Like in another process: the lock belongs to the open file, not to the process.
     let error = open_error(directory.path(), "VectorIndexer", &json!({}));
     assert!(
-        error.starts_with("another process or pod writes in")
+        error.starts_with("another process or pod writes to")
             && error.contains("only one at a time can")
             && error.contains("a workspace of its own")
             && error.contains("`read_only: true`"),
@@ -88,7 +88,7 @@ fn a_locked_directory_is_rejected_until_it_is_released() {
     file.try_lock().unwrap();
     assert!(
         open_error(directory.path(), "VectorIndexer", &json!({}))
-            .starts_with("another process or pod writes in")
+            .starts_with("another process or pod writes to")
     );
     drop(file);
     open(directory.path(), "VectorIndexer", &json!({}));
@@ -171,5 +171,5 @@ fn a_workspace_that_cannot_be_created_is_named() {
     let blocked = directory.path().join("file");
     File::create(&blocked).unwrap();
     let error = open_error(&blocked, "VectorIndexer", &json!({}));
-    assert!(error.starts_with("cannot make") && error.contains("/file/0"), "{error}");
+    assert!(error.starts_with("cannot create") && error.contains("/file/0"), "{error}");
 }

@@ -6,14 +6,16 @@ use serde_json::{Map, Value};
 pub(super) const BOOTSTRAP: &str = include_str!("../../../../python/flowrun/bootstrap.py");
 
 /// Modules, by their names.
-const MODULES: [(&str, &str); 8] = [
+const MODULES: [(&str, &str); 10] = [
     ("flowrun", include_str!("../../../../python/flowrun/__init__.py")),
     ("flowrun.child", include_str!("../../../../python/flowrun/child.py")),
     ("flowrun.document", include_str!("../../../../python/flowrun/document.py")),
     ("flowrun.errors", include_str!("../../../../python/flowrun/errors.py")),
     ("flowrun.executor", include_str!("../../../../python/flowrun/executor.py")),
     ("flowrun.jina_adapter", include_str!("../../../../python/flowrun/jina_adapter.py")),
-    ("flowrun.native", include_str!("../../../../python/flowrun/native.py")),
+    ("flowrun.loader", include_str!("../../../../python/flowrun/loader.py")),
+    ("flowrun.messages", include_str!("../../../../python/flowrun/messages.py")),
+    ("flowrun.native_adapter", include_str!("../../../../python/flowrun/native_adapter.py")),
     ("flowrun.wire", include_str!("../../../../python/flowrun/wire.py")),
 ];
 

@@ -1,73 +1,73 @@
-// The dashboard: the flow as it works, from /dashboard.json every second, and its log as it is written.
+// The dashboard: load of the flow, from /dashboard.json every second, and its log, from /dashboard/log.
 
-import { ask, follow } from "/pages/ask.js";
+import { follow, request } from "/pages/gateway.js";
+import { byId } from "/pages/dom.js";
 
-const at = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 const INTERVAL = 1000;
 const LOG_LINES = 500;
-const BOX = { width: 190, height: 62, across: 70, down: 24, margin: 18 };
+const BOX = { width: 190, height: 62, gapX: 70, gapY: 24, margin: 18 };
 
-/** An element of the drawing. */
+/** Creates an SVG element. */
 function draw(name, attributes, text) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
+  const created = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) created.setAttribute(key, value);
+  if (text !== undefined) created.textContent = text;
+  return created;
 }
 
 const number = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits });
 
-/** Where each pod is drawn: its column is the longest way to it from the gateway. */
-function placed(pods) {
+/** Position of each pod: its column is the length of the longest path from the gateway. */
+function layout(pods) {
   const columns = new Map([["gateway", 0]]);
-  // Pods come after those that they need.
+  // Pods are in topological order.
   for (const pod of pods) columns.set(pod.name, 1 + Math.max(0, ...pod.needs.map((need) => columns.get(need) ?? 0)));
   const rows = [];
-  const places = new Map();
+  const positions = new Map();
   for (const [name, column] of columns) {
     rows[column] = (rows[column] ?? -1) + 1;
-    places.set(name, {
-      x: BOX.margin + column * (BOX.width + BOX.across),
-      y: BOX.margin + rows[column] * (BOX.height + BOX.down),
+    positions.set(name, {
+      x: BOX.margin + column * (BOX.width + BOX.gapX),
+      y: BOX.margin + rows[column] * (BOX.height + BOX.gapY),
     });
   }
-  const width = 2 * BOX.margin + rows.length * (BOX.width + BOX.across) - BOX.across;
-  const height = 2 * BOX.margin + Math.max(...rows.map((row) => row + 1)) * (BOX.height + BOX.down) - BOX.down;
-  return { places, width, height };
+  const width = 2 * BOX.margin + rows.length * (BOX.width + BOX.gapX) - BOX.gapX;
+  const height = 2 * BOX.margin + Math.max(...rows.map((row) => row + 1)) * (BOX.height + BOX.gapY) - BOX.gapY;
+  return { positions, width, height };
 }
 
-/** The pod that holds the flow back: the one before which most requests wait, if its workers have no rest. */
-function holding(pods) {
+/** The bottleneck: the pod with the longest queue, if its workers are busy most of the time. */
+function bottleneck(pods) {
   const waiting = pods.filter((pod) => pod.waiting > 0 && pod.busy > 0.5);
   return waiting.sort((left, right) => right.waiting - left.waiting)[0];
 }
 
-function drawFlow(pods, held) {
-  const { places, width, height } = placed(pods);
+function drawFlow(pods, limiting) {
+  const { positions, width, height } = layout(pods);
   const picture = draw("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   for (const pod of pods) {
-    const to = places.get(pod.name);
+    const to = positions.get(pod.name);
     for (const need of pod.needs) {
-      const from = places.get(need);
+      const from = positions.get(need);
       if (!from) continue;
       const [x1, y1, x2, y2] = [from.x + BOX.width, from.y + BOX.height / 2, to.x, to.y + BOX.height / 2];
       const middle = (x1 + x2) / 2;
       picture.append(draw("path", {
         d: `M${x1} ${y1} C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`,
-        class: pod === held ? "holding" : "",
+        class: pod === limiting ? "bottleneck" : "",
       }));
       if (pod.waiting > 0) {
-        const waits = { x: middle, y: (y1 + y2) / 2 - 7, "text-anchor": "middle", class: pod === held ? "holding" : "faint" };
-        picture.append(draw("text", waits, `${number(pod.waiting)} wait`));
+        const attributes = { x: middle, y: (y1 + y2) / 2 - 7, "text-anchor": "middle", class: pod === limiting ? "bottleneck" : "faint" };
+        picture.append(draw("text", attributes, `${number(pod.waiting)} queued`));
       }
     }
   }
-  const { x, y } = places.get("gateway");
+  const { x, y } = positions.get("gateway");
   picture.append(draw("rect", { x, y, width: BOX.width, height: BOX.height, rx: 8 }));
   picture.append(draw("text", { x: x + 12, y: y + 36 }, "gateway"));
   for (const pod of pods) {
-    const { x, y } = places.get(pod.name);
+    const { x, y } = positions.get(pod.name);
     const copies = pod.shards > 1 ? `${pod.shards} shards` : pod.replicas > 1 ? `${pod.replicas} replicas` : "";
     picture.append(draw("rect", { x, y, width: BOX.width, height: BOX.height, rx: 8 }));
     picture.append(draw("rect", { x: x + 1, y: y + BOX.height - 6, width: Math.max(0, (BOX.width - 2) * Math.min(1, pod.busy)), height: 5, rx: 2, class: "busy" }));
@@ -75,15 +75,15 @@ function drawFlow(pods, held) {
     picture.append(draw("text", { x: x + 12, y: y + 38, class: "faint" }, pod.uses.slice(0, 28)));
     picture.append(draw("text", { x: x + 12, y: y + 52, class: "faint" }, [copies, `${number(pod.rate, 1)}/s`, `${number(100 * pod.busy)} % busy`].filter(Boolean).join(" · ")));
   }
-  at("flow").replaceChildren(picture);
-  at("flow").setAttribute("aria-label", `The flow: ${pods.map((pod) => `${pod.name} needs ${pod.needs.join(" and ")}`).join("; ")}`);
-  at("holding").textContent = held
-    ? `${held.name} holds the flow back: ${number(held.waiting)} requests wait before it.`
-    : "Nothing holds the flow back.";
+  byId("flow").replaceChildren(picture);
+  byId("flow").setAttribute("aria-label", `The flow: ${pods.map((pod) => `${pod.name} needs ${pod.needs.join(" and ")}`).join("; ")}`);
+  byId("bottleneck").textContent = limiting
+    ? `${limiting.name} is the bottleneck: ${number(limiting.waiting)} requests are queued.`
+    : "No bottleneck.";
 }
 
 function drawPods(pods) {
-  at("pods").replaceChildren(...pods.map((pod) => {
+  byId("pods").replaceChildren(...pods.map((pod) => {
     const cells = [
       pod.name, number(pod.rate, 1), number(pod.waiting), `${number(100 * pod.busy)} %`,
       `${number(pod.p50_ms, 2)} ms`, `${number(pod.p99_ms, 2)} ms`, number(pod.calls), number(pod.failed),
@@ -92,36 +92,36 @@ function drawPods(pods) {
   }));
 }
 
-/** A row of a table, which is found by its name. */
+/** Creates a table row with the attribute `data-KIND="NAME"`. */
 function row(kind, name, cells) {
-  const made = document.createElement("tr");
-  made.dataset[kind] = name;
+  const created = document.createElement("tr");
+  created.dataset[kind] = name;
   cells.forEach((text, position) => {
     const cell = document.createElement(position === 0 ? "th" : "td");
     cell.textContent = text;
     if (position === 0) cell.scope = "row";
-    made.append(cell);
+    created.append(cell);
   });
-  return made;
+  return created;
 }
 
-/** Bytes, as people read them. */
+/** Formats bytes with a decimal unit. */
 function bytes(count) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const unit = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   return `${number(count / 1000 ** unit, unit ? 1 : 0)} ${units[unit]}`;
 }
 
-/** What the shards of the indexes hold. */
-function drawStored(pods) {
-  const shards = pods.flatMap((pod) => Object.entries(pod.shards_told)
-    .filter(([, told]) => told.index_documents !== undefined)
-    .map(([shard, told]) => row("shard", `${pod.name}/${shard}`, [
-      `${pod.name} ${shard}`, number(told.index_documents),
-      told.index_vectors === undefined ? "" : number(told.index_vectors), bytes(told.index_bytes ?? 0),
+/** Shows the shards of indexes, with their sizes. */
+function drawShards(pods) {
+  const shards = pods.flatMap((pod) => Object.entries(pod.shard_metrics)
+    .filter(([, metrics]) => metrics.index_documents !== undefined)
+    .map(([shard, metrics]) => row("shard", `${pod.name}/${shard}`, [
+      `${pod.name} ${shard}`, number(metrics.index_documents),
+      metrics.index_vectors === undefined ? "" : number(metrics.index_vectors), bytes(metrics.index_bytes ?? 0),
     ])));
-  at("stored").hidden = shards.length === 0;
-  at("shards").replaceChildren(...shards);
+  byId("stored").hidden = shards.length === 0;
+  byId("shards").replaceChildren(...shards);
 }
 
 function drawNumbers(state, rate) {
@@ -129,12 +129,12 @@ function drawNumbers(state, rate) {
   const shown = [
     ["requests/s", number(rate, 1)],
     ["accepted", number(requests.accepted)],
-    ["inside", `${number(requests.inside)} of ${number(state.credits)}`],
+    ["in flight", `${number(requests.inside)} of ${number(state.credits)}`],
     ["replied", number(requests.replied)],
     ["failed", number(requests.failed + requests.expired + requests.cancelled)],
-    ["refused", number(requests.refused)],
+    ["rejected", number(requests.refused)],
   ];
-  at("numbers").replaceChildren(...shown.map(([name, value]) => {
+  byId("numbers").replaceChildren(...shown.map(([name, value]) => {
     const item = document.createElement("li");
     const strong = document.createElement("b");
     strong.textContent = value;
@@ -144,37 +144,37 @@ function drawNumbers(state, rate) {
   }));
 }
 
-let before = null;
+let previous = null;
 
-/** Fetches the state and shows it, with rates since the last time. */
+/** Fetches and shows the state, with rates since the previous call. */
 async function show() {
   try {
-    const state = await (await ask("/dashboard.json")).json();
+    const state = await (await request("/dashboard.json")).json();
     const now = performance.now();
-    const seconds = before ? (now - before.now) / 1000 : 0;
+    const seconds = previous ? (now - previous.now) / 1000 : 0;
     const since = (value, earlier) => (seconds > 0 ? Math.max(0, value - (earlier ?? 0)) / seconds : 0);
-    const earlier = new Map((before?.state.pods ?? []).map((pod) => [pod.name, pod]));
+    const earlier = new Map((previous?.state.pods ?? []).map((pod) => [pod.name, pod]));
     for (const pod of state.pods) {
       pod.rate = since(pod.calls, earlier.get(pod.name)?.calls);
       pod.busy = since(pod.busy_seconds, earlier.get(pod.name)?.busy_seconds) / Math.max(1, pod.workers);
     }
-    const held = holding(state.pods);
-    drawNumbers(state, since(state.requests.accepted, before?.state.requests.accepted));
-    drawFlow(state.pods, held);
+    const limiting = bottleneck(state.pods);
+    drawNumbers(state, since(state.requests.accepted, previous?.state.requests.accepted));
+    drawFlow(state.pods, limiting);
     drawPods(state.pods);
-    drawStored(state.pods);
+    drawShards(state.pods);
     document.title = `${state.name} – dashboard`;
-    at("title").textContent = state.name;
-    at("about").textContent = `up for ${number(state.uptime_seconds)} s`;
-    before = { now, state };
+    byId("title").textContent = state.name;
+    byId("about").textContent = `up for ${number(state.uptime_seconds)} s`;
+    previous = { now, state };
   } catch {
-    at("about").textContent = "the flow does not answer";
+    byId("about").textContent = "the gateway does not respond";
   } finally {
     setTimeout(show, INTERVAL);
   }
 }
 
-const log = at("log");
+const log = byId("log");
 follow("/dashboard/log", (data) => {
   const { time, level, message, fields = {} } = JSON.parse(data);
   const line = document.createElement("span");

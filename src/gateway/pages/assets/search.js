@@ -1,68 +1,61 @@
-// The search page: a text, a picture or a clip goes to the flow's /search; its matches come back as a grid.
+// The search page: sends a text, an image or a video to the endpoint /search, and shows the matches in a grid.
 
-import { ask, showPicture } from "/pages/ask.js";
+import { loadImage, request } from "/pages/gateway.js";
+import { byId, element } from "/pages/dom.js";
 
-const at = (id) => document.getElementById(id);
 const [form, text, file, count, query, status, results] =
-  ["form", "text", "file", "count", "query", "status", "results"].map(at);
+  ["form", "text", "file", "count", "query", "status", "results"].map(byId);
 
-/** An element with properties and children. */
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
-/** What is shown of a document's name: the end of its path, or its id. */
-function nameOf(found) {
-  const path = found.uri && !found.uri.startsWith("data:") ? found.uri : found.id;
+/** Display name of a document: the file name of its URI, or its id. */
+function nameOf(match) {
+  const path = match.uri && !match.uri.startsWith("data:") ? match.uri : match.id;
   return path.split("/").pop();
 }
 
-/** Where the picture of a document is: in the document itself, or at the gateway; null for a text. */
-function sourceOf(found) {
-  const kind = found.mime_type ?? "";
-  if (found.blob && kind.startsWith("image/")) return `data:${kind};base64,${found.blob}`;
-  return found.uri ? `/thumbnail?id=${encodeURIComponent(found.id)}` : null;
+/** URL of the image of a document: its own blob, or a thumbnail of the gateway; null for a text. */
+function imageUrl(match) {
+  const type = match.mime_type ?? "";
+  if (match.blob && type.startsWith("image/")) return `data:${type};base64,${match.blob}`;
+  return match.uri ? `/thumbnail?id=${encodeURIComponent(match.id)}` : null;
 }
 
-/** The score that a match is ordered by, as its name and value. */
-function scoreOf(found) {
-  const [name, score] = Object.entries(found.scores ?? {})[0] ?? [];
+/** Name and value of the first score of a match. */
+function scoreOf(match) {
+  const [name, score] = Object.entries(match.scores ?? {})[0] ?? [];
   return name === undefined ? null : { name, value: score.value ?? 0 };
 }
 
 let latest = 0;
 
-/** Searches for a document and shows what was found; only the latest search is shown. */
-async function search(sought, shown) {
+/** Searches with a document, and shows its matches below `preview`. A later search replaces an earlier one. */
+async function search(queryDocument, preview) {
   const number = ++latest;
-  query.replaceChildren(...shown);
+  query.replaceChildren(...preview);
   status.className = "faint";
   status.textContent = "Searching…";
   results.setAttribute("aria-busy", "true");
   const started = performance.now();
   try {
-    const answer = await ask("/post", {
+    const response = await request("/post", {
       method: "POST",
       headers: { "content-type": "application/json", "x-flowrun-page": "search" },
       body: JSON.stringify({
-        data: [sought],
+        data: [queryDocument],
         exec_endpoint: "/search",
         parameters: { top_k: Number(count.value), limit: Number(count.value) },
       }),
     });
-    const body = await answer.json().catch(() => ({}));
+    const body = await response.json().catch(() => ({}));
     if (number !== latest) return;
-    const failed = body.header?.status;
-    if (failed?.code) throw new Error(failed.description);
-    if (!answer.ok) throw new Error(body.detail ?? `the server answered ${answer.status}`);
+    const error = body.header?.status;
+    if (error?.code) throw new Error(error.description);
+    if (!response.ok) throw new Error(body.detail ?? `the gateway returned status ${response.status}`);
     const matches = body.data?.[0]?.matches ?? [];
-    results.replaceChildren(...matches.map(shownMatch));
+    results.replaceChildren(...matches.map(tile));
     const took = Math.round(performance.now() - started);
     status.textContent = matches.length
       ? `${matches.length} results in ${took} ms`
-      : `Nothing was found, in ${took} ms`;
+      : `No results, in ${took} ms`;
   } catch (error) {
     if (number !== latest) return;
     results.replaceChildren();
@@ -73,25 +66,25 @@ async function search(sought, shown) {
   }
 }
 
-/** A match as a tile. */
-function shownMatch(found, position) {
-  const name = nameOf(found);
+/** Creates the tile of a match. */
+function tile(match, position) {
+  const name = nameOf(match);
   const picture = element("div", { className: "picture" });
-  const words = () => element("div", { className: "text", textContent: found.text || name });
-  const source = sourceOf(found);
-  if (source) {
+  const text = () => element("div", { className: "text", textContent: match.text || name });
+  const url = imageUrl(match);
+  if (url) {
     const image = element("img", { alt: name, loading: "lazy" });
-    // What has no thumbnail is shown by its words.
-    image.addEventListener("error", () => picture.replaceChildren(words()), { once: true });
+    // A document without a thumbnail is shown as text.
+    image.addEventListener("error", () => picture.replaceChildren(text()), { once: true });
     picture.append(image);
-    showPicture(image, source);
+    loadImage(image, url);
   } else {
-    picture.append(words());
+    picture.append(text());
   }
-  const about = element("div", { className: "about" }, element("b", { className: "name", textContent: `${position + 1}. ${name}`, title: found.uri || found.id }));
-  const score = scoreOf(found);
+  const about = element("div", { className: "about" }, element("b", { className: "name", textContent: `${position + 1}. ${name}`, title: match.uri || match.id }));
+  const score = scoreOf(match);
   if (score) about.append(element("span", { className: "faint", textContent: `${score.name} ${score.value.toFixed(4)}` }));
-  const tags = Object.entries(found.tags ?? {}).filter(([, value]) => typeof value !== "object");
+  const tags = Object.entries(match.tags ?? {}).filter(([, value]) => typeof value !== "object");
   if (tags.length) {
     about.append(element("dl", {}, ...tags.flatMap(([tag, value]) => [
       element("dt", { textContent: tag }),
@@ -101,18 +94,18 @@ function shownMatch(found, position) {
   const more = element("button", { type: "button", textContent: "More like this" });
   more.setAttribute("aria-label", `More like ${name}`);
   more.addEventListener("click", () => {
-    const { uri, blob, mime_type, text: words } = found;
-    const like = element("span", { textContent: `More like ${name}` });
-    const preview = source ? [element("img", { alt: "" })] : [];
-    for (const image of preview) showPicture(image, source);
-    search(blob ? { blob, mime_type } : uri ? { uri } : { text: words ?? "" }, [...preview, like]);
+    const { uri, blob, mime_type } = match;
+    const label = element("span", { textContent: `More like ${name}` });
+    const images = url ? [element("img", { alt: "" })] : [];
+    for (const image of images) loadImage(image, url);
+    search(blob ? { blob, mime_type } : uri ? { uri } : { text: match.text ?? "" }, [...images, label]);
     scrollTo({ top: 0 });
   });
   about.append(more);
   return element("li", {}, picture, about);
 }
 
-/** Bytes as base64, which JSON carries. */
+/** Encodes a blob as base64, for JSON. */
 function base64(blob) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
@@ -122,13 +115,13 @@ function base64(blob) {
   });
 }
 
-/** Searches for a picture or clip that was chosen, dropped or pasted. */
+/** Searches with an image or video that was chosen, dropped or pasted. */
 async function searchFile(blob) {
   text.value = "";
-  const preview = element("img", { alt: "What is searched for", src: URL.createObjectURL(blob) });
+  const preview = element("img", { alt: "Query", src: URL.createObjectURL(blob) });
   preview.addEventListener("load", () => URL.revokeObjectURL(preview.src), { once: true });
-  const sought = { blob: await base64(blob), mime_type: blob.type };
-  search(sought, [preview, element("span", { textContent: blob.name ?? "pasted picture" })]);
+  const queryDocument = { blob: await base64(blob), mime_type: blob.type };
+  search(queryDocument, [preview, element("span", { textContent: blob.name ?? "pasted image" })]);
 }
 
 form.addEventListener("submit", (event) => {
@@ -139,7 +132,7 @@ form.addEventListener("submit", (event) => {
 });
 file.addEventListener("change", () => file.files[0] && searchFile(file.files[0]));
 document.addEventListener("paste", (event) => {
-  const pasted = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
+  const pasted = [...(event.clipboardData?.files ?? [])].find((file) => file.type.startsWith("image/"));
   if (pasted) searchFile(pasted);
 });
 for (const name of ["dragenter", "dragover"]) {
@@ -158,14 +151,14 @@ document.addEventListener("drop", (event) => {
   if (dropped) searchFile(dropped);
 });
 
-// A link may carry the text.
-const asked = new URLSearchParams(location.search).get("q");
-if (asked) {
-  text.value = asked;
-  search({ text: asked }, []);
+// A link may contain the query: /?q=TEXT.
+const linked = new URLSearchParams(location.search).get("q");
+if (linked) {
+  text.value = linked;
+  search({ text: linked }, []);
 }
-ask("/flow.json").then((answer) => answer.json()).then(({ name, pods }) => {
+request("/flow.json").then((response) => response.json()).then(({ name, pods }) => {
   document.title = `${name} – search`;
-  at("title").textContent = name;
-  at("about").textContent = pods.map((pod) => pod.name).join(" → ");
+  byId("title").textContent = name;
+  byId("about").textContent = pods.map((pod) => pod.name).join(" → ");
 }).catch(() => {});

@@ -1,1 +1,1 @@
-"""A package of executors, found by its name."""
+"""A package with an executor, imported by name."""

@@ -2,7 +2,7 @@
 
 from flowrun import Executor, requests
 
-from .till import total
+from .text_length import total
 
 
 class Counter(Executor):

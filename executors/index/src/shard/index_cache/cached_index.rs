@@ -13,7 +13,7 @@ pub(in crate::shard) trait CachedIndex: Send + Sync {
     /// Saves the index and releases its memory; returns whether that succeeded. The index is not used meanwhile.
     fn evict(&self) -> bool;
 
-    /// Whether the index is only on disk; false when that cannot be determined without blocking.
+    /// Returns whether the index is only on disk; false when that cannot be determined without blocking.
     fn is_known_to_be_evicted(&self) -> bool;
 
     /// Estimated bytes of the index in memory, or once it is loaded.

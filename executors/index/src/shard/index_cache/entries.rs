@@ -80,7 +80,7 @@ impl Entries {
         self.counted().map(|entry| entry.bytes).sum()
     }
 
-    /// Whether one more index of this size fits.
+    /// Returns whether one more index of this size fits.
     fn fits(&self, capacity: CacheCapacity, bytes: u64) -> bool {
         match capacity {
             CacheCapacity::Shards(shards) => (self.counted().count() as u64) < shards,
@@ -90,7 +90,7 @@ impl Entries {
         }
     }
 
-    /// Whether more is in memory than the capacity allows.
+    /// Returns whether more is in memory than the capacity allows.
     pub(super) fn exceeds(&self, capacity: CacheCapacity) -> bool {
         let count = self.counted().count() as u64;
         match capacity {
@@ -116,7 +116,8 @@ impl Entries {
         })
     }
 
-    /// Pins an index, reserves its loading, or begins an eviction that makes it fit; `None` when the caller has to wait.
+    /// Pins an index, reserves its loading, or begins an eviction that makes it fit; `None` when the caller has to
+    /// wait.
     pub(super) fn next_action(
         &mut self,
         capacity: CacheCapacity,

@@ -1,9 +1,9 @@
 //! An LRU cache of the indexes of a pod's shards, bounded by `resident` (a number of shards, or bytes).
 //!
-//! Using an index pins it. When the cache is full of pinned indexes, callers wait; otherwise the least recently used one
-//! is evicted and loaded from disk when it is needed again. Documents and vectors are on disk in any case, so eviction
-//! loses nothing. Building an index is not counted against the bound (searches never wait for it); at most one is built at
-//! a time.
+//! Using an index pins it. When the cache is full of pinned indexes, callers wait; otherwise the least recently used
+//! one is evicted and loaded from disk when it is needed again. Documents and vectors are on disk in any case, so
+//! eviction loses nothing. Building an index is not counted against the bound (searches never wait for it); at most
+//! one is built at a time.
 //!
 //! The cache knows its members only as [`CachedIndex`]; the shard implements that in `shard_core`.
 
@@ -32,8 +32,8 @@ pub(super) struct IndexCache {
 }
 
 impl IndexCache {
-    /// The cache of the pod of this name for the shards below `directory`. Several pods that read the same shards have one
-    /// cache each.
+    /// The cache of the pod of this name for the shards below `directory`. Several pods that read the same shards
+    /// have one cache each.
     pub(super) fn of_pod(pod: &str, directory: &Path, capacity: CacheCapacity) -> Arc<Self> {
         type Caches = HashMap<(String, PathBuf, CacheCapacity), Weak<IndexCache>>;
         static CACHES: LazyLock<Mutex<Caches>> = LazyLock::new(Mutex::default);
@@ -86,7 +86,8 @@ impl IndexCache {
 
     /// Pins an index if it is in memory.
     pub(super) fn pin_if_loaded<'a>(&'a self, index: &'a dyn CachedIndex) -> Option<Pin<'a>> {
-        self.entries.lock().pin_if_loaded(index).then_some(Pin { cache: self, index, purpose: Purpose::Use })
+        let is_pinned = self.entries.lock().pin_if_loaded(index);
+        is_pinned.then(|| Pin { cache: self, index, purpose: Purpose::Use })
     }
 
     /// Evicts an index that is marked as in transition.
@@ -112,7 +113,7 @@ impl IndexCache {
         }
     }
 
-    /// Whether more is in memory than the capacity allows.
+    /// Returns whether more is in memory than the capacity allows.
     #[cfg(test)]
     fn is_over_capacity(&self) -> bool {
         self.entries.lock().exceeds(self.capacity)

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::*;
 use crate::ann::IndexChoice;
 use crate::metric::Query;
+use crate::shard::maintenance::Refreshed;
 use crate::shard::tests::settings;
 use crate::shard::{CacheCapacity, OpenShard, SearchParams};
 use crate::storage::{Change, Fsync, Layout, Put};
@@ -151,8 +152,8 @@ fn the_least_recently_used_index_is_evicted() {
         write(shard, (0..50).map(|id| id * 4 + number));
         wait_until_indexed(shard);
     }
-    for (asked, expected) in [(0, [0, 3]), (1, [0, 1]), (0, [0, 1]), (2, [0, 2]), (3, [2, 3])] {
-        assert_eq!(found(&shards[asked], [1.0, 1.0]).len(), 5);
+    for (searched, expected) in [(0, [0, 3]), (1, [0, 1]), (0, [0, 1]), (2, [0, 2]), (3, [2, 3])] {
+        assert_eq!(found(&shards[searched], [1.0, 1.0]).len(), 5);
         assert_eq!(in_memory(&shards), expected);
     }
     let status = shards[3].read_transaction().status();
@@ -296,7 +297,7 @@ fn read_only_shards_respect_the_capacity_and_reuse_the_index_that_the_writer_sav
     for turn in 1..4 {
         for (shard, other) in reading.iter().zip(&writing) {
             write(other, turn * 100..(turn + 1) * 100);
-            assert!(shard.refresh().is_ok());
+            assert_ne!(shard.refresh().unwrap(), Refreshed::Absent);
             assert_eq!(found(shard, [9.0, 9.0]), found(other, [9.0, 9.0]));
             wait_until_indexed(shard);
             if turn == 2 {

@@ -17,7 +17,7 @@ impl From<StorageError> for PinError {
 }
 
 impl Shard {
-    /// Whether the index task has work.
+    /// Returns whether the index task has work.
     pub(in crate::shard) fn has_work(&self) -> bool {
         let is_compaction_due = self.is_compaction_due();
         let state = self.state();
@@ -47,7 +47,7 @@ impl Shard {
         Ok(())
     }
 
-    /// Whether another index or another generation is to be built.
+    /// Returns whether another index or another generation is to be built.
     fn is_build_due(&self) -> bool {
         self.is_compaction_due() || self.vectors().is_some_and(|vectors| vectors.is_build_due())
     }

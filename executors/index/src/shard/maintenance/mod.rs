@@ -13,3 +13,5 @@ mod refresh;
 mod sync;
 
 pub(crate) use backup::BackupName;
+#[cfg(test)]
+pub(super) use refresh::Refreshed;

@@ -29,7 +29,7 @@ pub(crate) struct Page {
     pub(crate) limit: usize,
     /// Tag to order by; documents without it come last, equal tags in id order. `None` orders by id.
     pub(crate) order_by: Option<String>,
-    /// Whether smaller tags come first.
+    /// True to order ascending.
     pub(crate) ascending: bool,
 }
 

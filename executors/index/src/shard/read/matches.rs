@@ -64,7 +64,8 @@ impl AnswerBudget {
         let left = self.bytes_left.checked_sub(document.memory_bytes());
         self.bytes_left = left.ok_or_else(|| {
             ExecutorError::input(format_args!(
-                "the requested documents exceed the {ANSWER_BYTES_MAX} bytes that one answer may have: request fewer (`top_k` or `limit`), or send fewer documents in a request (`request_size`)"
+                "the requested documents exceed the {ANSWER_BYTES_MAX} bytes that one answer may have: \
+                 request fewer (`top_k` or `limit`), or send fewer documents in a request (`request_size`)"
             ))
         })?;
         Ok(())

@@ -2,8 +2,8 @@
 //!
 //! FAISS proposes candidates; exact distances decide. An exact index must yield the exact answer, including ties: its
 //! candidates suffice only if the worst of them is, by more than any rounding error, farther than the last row of the
-//! answer. Otherwise more candidates are requested, and finally every row is compared. [`super::matches`] turns rows into
-//! documents.
+//! answer. Otherwise more candidates are requested, and finally every row is compared. [`super::matches`] turns rows
+//! into documents.
 
 use std::ops::Range;
 
@@ -23,13 +23,14 @@ use crate::storage::StorageError;
 const MARGIN: usize = 16;
 /// Candidates per match of an index that stores codes instead of whole vectors.
 const OVERSAMPLING: usize = 10;
-/// Largest number of candidates that a request may ask for.
+/// Largest number of candidates that a request may demand.
 pub(crate) const RERANK_MAX: usize = 100_000;
-/// Bound on the multiplication of candidates where most rows have tombstones: beyond it, comparing the live rows is faster.
+/// Bound on the multiplication of candidates where most rows have tombstones: beyond it, comparing the live rows is
+/// faster.
 const ROWS_PER_LIVE_MAX: u64 = 64;
 /// Largest number of filtered rows that are compared one by one instead of searching codes or a graph.
 const COMPARED_ROWS_MAX: u64 = 10_000;
-/// Number of rounds in which FAISS is asked for candidates, before every row is compared.
+/// Number of rounds of candidates from FAISS, before every row is compared.
 const ROUNDS: u32 = 3;
 /// Factor by which each round increases the number of candidates and the search effort.
 const WIDENING: usize = 4;
@@ -78,14 +79,14 @@ impl VectorSearch<'_> {
         usize::try_from(self.rows() / self.eligible_rows().max(1)).unwrap_or(usize::MAX).max(1)
     }
 
-    /// Whether comparing the filtered rows one by one is cheaper than any index.
+    /// Returns whether comparing the filtered rows one by one is cheaper than any index.
     fn is_sparse(&self, is_exact: bool) -> bool {
         let rows_max = if is_exact { self.rows() / ROWS_PER_LIVE_MAX } else { COMPARED_ROWS_MAX };
         self.filtered.is_some_and(|filtered| filtered.len() <= rows_max)
     }
 
-    /// The row selector that FAISS is given. An exact index computes many distances at a time only without a selector, so
-    /// it gets none for tombstones.
+    /// The row selector that FAISS is given. An exact index computes many distances at a time only without a
+    /// selector, so it gets none for tombstones.
     fn selected(&self, served: &ServedIndex) -> Option<RowFilter<'_>> {
         let kind = served.index.index_type();
         match self.filtered {
@@ -217,8 +218,8 @@ impl VectorSearch<'_> {
         }
     }
 
-    /// Computes the exact distances of the candidates of one search; returns whether these determine the answer. If not, the
-    /// search is unchanged.
+    /// Computes the exact distances of the candidates of one search; returns whether these determine the answer. If
+    /// not, the search is unchanged.
     fn verify(
         &self,
         search: &mut QuerySearch<'_>,

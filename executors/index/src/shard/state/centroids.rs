@@ -42,7 +42,7 @@ impl Centroids {
         Ok(Self { centroids: centroids.into(), rows })
     }
 
-    /// Whether the number of rows has doubled since.
+    /// Returns whether the number of rows has doubled since.
     pub(in crate::shard) fn are_outgrown(&self, rows: u64) -> bool {
         rows >= self.rows.saturating_mul(2).max(1)
     }

@@ -67,7 +67,7 @@ impl ExpirySchedule {
     }
 
     /// Cancels the expiry of a document that was removed.
-    pub(super) fn forget(&self, id: &str) {
+    pub(super) fn cancel(&self, id: &str) {
         self.due.lock().set(id, None);
     }
 

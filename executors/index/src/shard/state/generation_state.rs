@@ -204,7 +204,7 @@ impl GenerationState {
         after.tag_columns = before.tag_columns.clone();
         if let Some(expiry) = &self.expiry {
             plan.ids().zip(&tags).for_each(|(id, (_, tags))| expiry.schedule(id, tags));
-            plan.removed_ids().for_each(|id| expiry.forget(id));
+            plan.removed_ids().for_each(|id| expiry.cancel(id));
         }
         if let Some(columns) = &mut after.tag_columns {
             let columns = Arc::make_mut(columns);
@@ -237,7 +237,7 @@ impl GenerationState {
         Ok(())
     }
 
-    /// Whether these are the vectors of this generation.
+    /// Returns whether these are the vectors of this generation.
     pub(in crate::shard) fn has_vectors(&self, vectors: &Arc<VectorIndex>) -> bool {
         self.vectors.as_ref().is_some_and(|own| Arc::ptr_eq(own, vectors))
     }

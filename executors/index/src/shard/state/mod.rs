@@ -1,6 +1,6 @@
 //! The current generation of a shard: its files, its committed view, and the statistics that are kept in memory.
 //!
-//! Nothing here locks the shard. Methods that say so rely on the caller to hold the writer lock.
+//! Nothing here locks the shard; where a method needs the writer lock, its caller holds it.
 
 mod centroids;
 mod expiry;

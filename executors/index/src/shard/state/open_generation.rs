@@ -48,7 +48,7 @@ impl OpenGeneration {
     }
 }
 
-/// Whether a directory is missing or empty. The store would initialise it as a new database.
+/// Returns whether a directory is missing or empty. The store would initialise it as a new database.
 fn is_missing_or_empty(directory: &Path) -> bool {
     std::fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none())
 }

@@ -34,11 +34,11 @@ struct Chunk(Vec<Vec<Cell>>);
 #[derive(Clone, Debug, Default)]
 enum Cell {
     #[default]
-    Nothing,
-    Truth(bool),
+    Missing,
+    Bool(bool),
     Number(f64),
     Text(Arc<str>),
-    Several(usize),
+    Collection(usize),
 }
 
 impl TagColumns {
@@ -65,7 +65,7 @@ impl TagColumns {
         let Some(chunk) = self.chunks.get_mut(chunk).map(Arc::make_mut) else { return };
         for (column, cell) in chunk.0.iter_mut().zip(cells) {
             if column.len() <= offset {
-                column.resize(offset + 1, Cell::Nothing);
+                column.resize(offset + 1, Cell::Missing);
             }
             if let Some(old) = column.get_mut(offset) {
                 *old = cell;
@@ -75,10 +75,10 @@ impl TagColumns {
 
     fn cell(&mut self, value: Option<&Value>) -> Cell {
         match value.map_or(FieldValue::Missing, FieldValue::from_json) {
-            FieldValue::Missing => Cell::Nothing,
-            FieldValue::Bool(truth) => Cell::Truth(truth),
+            FieldValue::Missing => Cell::Missing,
+            FieldValue::Bool(value) => Cell::Bool(value),
             FieldValue::Number(number) => Cell::Number(number),
-            FieldValue::Collection(entries) => Cell::Several(entries),
+            FieldValue::Collection(entries) => Cell::Collection(entries),
             FieldValue::Text(text) => Cell::Text(self.text(text)),
         }
     }
@@ -95,7 +95,7 @@ impl TagColumns {
         text
     }
 
-    /// Whether the columns contain all tags of a filter.
+    /// Returns whether the columns contain all tags of a filter.
     pub(in crate::shard) fn covers(names: &[String], filter: &Filter) -> bool {
         filter.field_names().into_iter().all(|name| names.iter().any(|column| column == name))
     }
@@ -139,11 +139,11 @@ impl FieldLookup for Row<'_> {
         let column = self.columns.names.iter().position(|column| column == name);
         let cell = column.and_then(|column| self.columns.chunks.get(chunk)?.0.get(column)?.get(offset));
         match cell {
-            None | Some(Cell::Nothing) => FieldValue::Missing,
-            Some(Cell::Truth(truth)) => FieldValue::Bool(*truth),
+            None | Some(Cell::Missing) => FieldValue::Missing,
+            Some(Cell::Bool(value)) => FieldValue::Bool(*value),
             Some(Cell::Number(number)) => FieldValue::Number(*number),
             Some(Cell::Text(text)) => FieldValue::Text(text),
-            Some(Cell::Several(entries)) => FieldValue::Collection(*entries),
+            Some(Cell::Collection(entries)) => FieldValue::Collection(*entries),
         }
     }
 }

@@ -34,7 +34,7 @@ struct Values {
     has_true: bool,
     has_false: bool,
     /// Lists or mappings.
-    has_several: bool,
+    has_collections: bool,
 }
 
 /// Texts of one tag.
@@ -65,12 +65,12 @@ impl TagStats {
         }
     }
 
-    /// Whether one of the documents may match a filter.
+    /// Returns whether one of the documents may match a filter.
     pub(in crate::shard) fn may_match(&self, filter: &Filter) -> bool {
         self.is_nonempty && self.may_evaluate_to(filter, true)
     }
 
-    /// Whether a filter may evaluate to `truth` for one of the documents.
+    /// Returns whether a filter may evaluate to `truth` for one of the documents.
     fn may_evaluate_to(&self, filter: &Filter, truth: bool) -> bool {
         match (filter, truth) {
             (Filter::All(filters), true) | (Filter::Any(filters), false) => {
@@ -82,7 +82,7 @@ impl TagStats {
             (Filter::Not(filter), _) => self.may_evaluate_to(filter, !truth),
             (Filter::Field { name, test: Predicate::Exists(expected) }, _) => {
                 // No statistic records that every document has a tag.
-                *expected != truth || self.tags.get(name).map_or(self.has_unknown_tags, Values::has_some)
+                *expected != truth || self.tags.get(name).map_or(self.has_unknown_tags, Values::is_present)
             }
             (Filter::Field { .. }, false) => true,
             (Filter::Field { name, test }, true) => match self.tags.get(name) {
@@ -99,27 +99,27 @@ impl Values {
             FieldValue::Missing => {}
             FieldValue::Bool(true) => self.has_true = true,
             FieldValue::Bool(false) => self.has_false = true,
-            FieldValue::Collection(_) => self.has_several = true,
+            FieldValue::Collection(_) => self.has_collections = true,
             FieldValue::Number(number) => {
-                let (least, most) = self.numbers.unwrap_or((number, number));
-                self.numbers = Some((least.min(number), most.max(number)));
+                let (min, max) = self.numbers.unwrap_or((number, number));
+                self.numbers = Some((min.min(number), max.max(number)));
             }
             FieldValue::Text(text) => self.texts.widen(text),
         }
     }
 
-    /// Whether any document has the tag.
-    fn has_some(&self) -> bool {
+    /// Returns whether any document has the tag.
+    fn is_present(&self) -> bool {
         let has_texts = !matches!(&self.texts, Texts::Known(texts) if texts.is_empty());
-        self.numbers.is_some() || has_texts || self.has_true || self.has_false || self.has_several
+        self.numbers.is_some() || has_texts || self.has_true || self.has_false || self.has_collections
     }
 
-    /// Whether one of the values may pass `test`, which is the test of `filter`.
+    /// Returns whether one of the values may pass `test`, which is the test of `filter`.
     fn may_pass(&self, test: &Predicate, filter: &Filter) -> bool {
         let passes = |found| filter.matches(&Uniform(found));
         (self.has_true && passes(FieldValue::Bool(true)))
             || (self.has_false && passes(FieldValue::Bool(false)))
-            || (self.has_several && matches!(test, Predicate::Size(_)))
+            || (self.has_collections && matches!(test, Predicate::Size(_)))
             || self.numbers.is_some_and(|numbers| may_pass_number(test, numbers))
             || match &self.texts {
                 Texts::Any => true,
@@ -142,16 +142,16 @@ impl Texts {
     }
 }
 
-/// Whether a number in this range may pass a test.
-fn may_pass_number(test: &Predicate, (least, most): (f64, f64)) -> bool {
-    let is_between = |number: &f64| (least..=most).contains(number);
+/// Returns whether a number in this range may pass a test.
+fn may_pass_number(test: &Predicate, (min, max): (f64, f64)) -> bool {
+    let is_between = |number: &f64| (min..=max).contains(number);
     match test {
         Predicate::Compare(comparison, Scalar::Number(number)) => match comparison {
             Comparison::Equal => is_between(number),
-            Comparison::Less => least < *number,
-            Comparison::LessOrEqual => least <= *number,
-            Comparison::Greater => most > *number,
-            Comparison::GreaterOrEqual => most >= *number,
+            Comparison::Less => min < *number,
+            Comparison::LessOrEqual => min <= *number,
+            Comparison::Greater => max > *number,
+            Comparison::GreaterOrEqual => max >= *number,
         },
         Predicate::OneOf(values) => {
             values.iter().any(|value| matches!(value, Scalar::Number(number) if is_between(number)))

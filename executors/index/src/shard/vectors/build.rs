@@ -1,7 +1,7 @@
 //! Building another FAISS index, in parallel with searches and writes.
 //!
-//! A new index is trained on a sample of the committed rows and filled without any lock. Rows that are written meanwhile are
-//! compared one by one in searches, and added before the new index replaces the served one.
+//! A new index is trained on a sample of the committed rows and filled without any lock. Rows that are written
+//! meanwhile are compared one by one in searches, and added before the new index replaces the served one.
 
 use flowrun_sdk::tracing;
 
@@ -49,13 +49,13 @@ impl VectorIndex {
         }
     }
 
-    /// Whether a step is due. Also true while another thread works, because that thread may have looked before the last
-    /// rows were committed.
+    /// Returns whether a step is due. Also true while another thread works, because that thread may have looked
+    /// before the last rows were committed.
     pub(in crate::shard) fn has_work(&self) -> bool {
         self.build.is_locked() || self.next_step() != NextStep::Idle || self.served.read().grouped.is_some()
     }
 
-    /// Whether another index is to be built.
+    /// Returns whether another index is to be built.
     pub(in crate::shard) fn is_build_due(&self) -> bool {
         matches!(self.next_step(), NextStep::Build(_))
     }

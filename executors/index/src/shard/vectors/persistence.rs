@@ -15,7 +15,7 @@ use crate::storage::StorageError;
 const SYNC_CATCH_UP_ROWS_MAX: u64 = 10_000;
 
 impl VectorIndex {
-    /// Removes an index file that cannot be used. Left in place, it might pass for valid once there are more rows.
+    /// Removes an index file that cannot be used. If it were kept, it might pass for valid once there are more rows.
     pub(super) fn remove_unusable_file(&self) -> Result<(), StorageError> {
         tracing::warn!(
             path = %self.index_path.display(),
@@ -98,7 +98,7 @@ impl VectorIndex {
         }
     }
 
-    /// Whether the index is only on disk.
+    /// Returns whether the index is only on disk.
     pub(in crate::shard) fn is_evicted(&self) -> bool {
         self.served.read().index.is_evicted()
     }

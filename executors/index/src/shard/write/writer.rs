@@ -125,7 +125,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Makes a state visible in place of the current one, and returns the latter once no thread reads it.
+    /// Replaces the visible state, and returns the old one once no thread reads it.
     pub(in crate::shard) fn replace_state(&self, next: GenerationState) -> GenerationState {
         let mut state = self.shard.state_for_replacement();
         if let Some(old) = state.vectors.as_ref().filter(|old| !next.has_vectors(old)) {

@@ -21,7 +21,7 @@ use crate::storage::{
 const RECOPIED_AT_ONCE: usize = 1000;
 
 impl Shard {
-    /// Whether enough rows have tombstones, and a compaction can be tried.
+    /// Returns whether enough rows have tombstones, and a compaction can be tried.
     pub(in crate::shard) fn is_compaction_due(&self) -> bool {
         if self.settings.read_only
             || self.settings.schema.kind != StorageKind::Vectors
@@ -117,7 +117,7 @@ impl Maintenance<'_> {
                 let ids = if view.table.contains_id(&id)? { &mut stored } else { &mut removed };
                 ids.push(id);
             }
-            // Removed ids first: a removal includes the chunks, some of which may have been stored again.
+            // Removed ids first: a removal includes the chunks, and chunks may have been stored again.
             for ids in removed.chunks(RECOPIED_AT_ONCE).chain(stored.chunks(RECOPIED_AT_ONCE)) {
                 self.recopy(&next, &view, ids)?;
             }

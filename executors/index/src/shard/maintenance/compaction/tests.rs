@@ -1,4 +1,4 @@
-//! Compaction removes tombstones and nothing else, whatever is written meanwhile and whoever interrupts it.
+//! Compaction removes tombstones and nothing else, despite concurrent writes and interruptions.
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,88 @@
+//! Least-loaded selection among the endpoints of a remote executor.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::endpoint::Endpoint;
+
+/// The endpoints of a remote executor, at least one.
+#[derive(Debug)]
+pub(crate) struct LoadBalancer {
+    pub(crate) all: Vec<Endpoint>,
+    /// Round-robin counter that breaks ties.
+    next: AtomicUsize,
+}
+
+impl LoadBalancer {
+    pub(crate) fn new(all: Vec<Endpoint>) -> Self {
+        Self { all, next: AtomicUsize::new(0) }
+    }
+
+    /// Selects the endpoint for the next attempt of a call that failed at `tried`: among the endpoints that are not ejected
+    /// the one with the fewest calls in flight; if all are ejected, the one whose ejection ends first. Returns its index,
+    /// or `None` if all were tried.
+    pub(crate) fn choose(&self, tried: &[usize]) -> Option<usize> {
+        let now = Instant::now();
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let count = self.all.len();
+        let untried =
+            (0..count).map(|step| (turn.wrapping_add(step)) % count).filter(|index| !tried.contains(index));
+        let ranked = untried.filter_map(|index| {
+            let endpoint = self.all.get(index)?;
+            Some((endpoint.ejected_until(now), endpoint.in_flight(), index))
+        });
+        // `min_by_key` returns the first minimum, which is the next in turn; `None` sorts before every instant.
+        ranked.min_by_key(|(ejected, in_flight, _)| (*ejected, *in_flight)).map(|(_, _, index)| index)
+    }
+
+    /// The reason if no endpoint can be reached, `None` if at least one can.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let failures: Option<Vec<String>> = self
+            .all
+            .iter()
+            .map(|endpoint| Some(format!("{}: {}", endpoint.address, endpoint.failure()?)))
+            .collect();
+        failures.map(|failures| format!("cannot be reached at {}", failures.join("; ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balancer(count: u16) -> LoadBalancer {
+        let endpoint = |number| Endpoint::new(format!("a:{}", number + 1).parse().unwrap(), 1);
+        LoadBalancer::new((0..count).map(endpoint).collect())
+    }
+
+    #[test]
+    fn calls_are_sent_to_the_endpoint_with_the_fewest_in_flight() {
+        let balancer = balancer(3);
+        let mut held = Vec::new();
+        for _ in 0..9 {
+            let index = balancer.choose(&[]).unwrap();
+            held.push(balancer.all[index].track_call());
+        }
+        assert_eq!(balancer.all.iter().map(Endpoint::in_flight).collect::<Vec<_>>(), [3, 3, 3]);
+        held.clear();
+        let busy = balancer.all[1].track_call();
+        assert!((0..6).all(|_| balancer.choose(&[]) != Some(1)));
+        drop(busy);
+    }
+
+    #[test]
+    fn an_ejected_endpoint_is_used_only_if_no_other_is_left() {
+        let balancer = balancer(2);
+        balancer.all[0].eject("gone");
+        assert!((0..4).all(|_| balancer.choose(&[]) == Some(1)));
+        assert_eq!((balancer.choose(&[1]), balancer.choose(&[0, 1])), (Some(0), None));
+        balancer.all[1].eject("gone");
+        balancer.all[1].eject("gone");
+        // The ejection of the first endpoint ends sooner.
+        assert!((0..4).all(|_| balancer.choose(&[]) == Some(0)));
+        let failure = balancer.failure().unwrap();
+        assert_eq!(failure, "cannot be reached at a:1: gone; a:2: gone");
+        balancer.all[0].record_success();
+        assert!((0..4).all(|_| balancer.choose(&[]) == Some(0)));
+    }
+}

@@ -1,0 +1,146 @@
+//! A connection to a remote executor, with the endpoints and the document schema that the peer reported.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use flowrun_wire::Schema;
+use flowrun_wire::jina::{DataRequestProto, EndpointsProto, JinaInfoProto};
+use tonic::Code;
+use tonic::codegen::http::uri::PathAndQuery;
+
+use crate::metadata::Metadata;
+use crate::parameters::SchemaChoice;
+use crate::{Address, CallError, Channel, TrustStore, Unreachable};
+
+const UNARY: PathAndQuery = PathAndQuery::from_static("/jina.JinaSingleDataRequestRPC/process_single_data");
+const STREAM: PathAndQuery = PathAndQuery::from_static("/jina.JinaRPC/Call");
+const ENDPOINTS: PathAndQuery =
+    PathAndQuery::from_static("/jina.JinaDiscoverEndpointsRPC/endpoint_discovery");
+const INFO: PathAndQuery = PathAndQuery::from_static("/jina.JinaInfoRPC/_status");
+
+/// Maximum bytes of a reply: the limit of a request inside a flow.
+const REPLY_BYTES_MAX: usize = 256 << 20;
+
+/// Limit on querying endpoints and schema. A peer that does not reply is called with the defaults.
+const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The name under which Jina lists a handler of all other endpoints.
+const DEFAULT_ENDPOINT: &str = "/default";
+
+/// The first version of docarray with the second schema.
+const SECOND_SCHEMA_SINCE: (u32, u32) = (0, 30);
+
+/// A connection and the properties of its peer. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    channel: Channel,
+    /// The endpoints that the peer handles, if it reports them.
+    endpoints: Option<Arc<[String]>>,
+    /// The schema of documents sent to the peer.
+    pub(crate) schema: Schema,
+    /// Set once the peer has rejected unary calls as unimplemented: it accepts streams only.
+    streams_only: Arc<AtomicBool>,
+}
+
+/// Options for connecting to a peer.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerOptions {
+    pub(crate) trust: Option<TrustStore>,
+    pub(crate) metadata: Metadata,
+    pub(crate) schema: SchemaChoice,
+}
+
+impl Peer {
+    /// Connects and queries the endpoints and the schema of the peer.
+    pub(crate) async fn connect(address: &Address, options: &PeerOptions) -> Result<Self, Unreachable> {
+        let channel = Channel::connect(address, options.trust.as_ref(), REPLY_BYTES_MAX).await?;
+        let (endpoints, schema) = tokio::join!(endpoints(&channel, options), schema(&channel, options));
+        Ok(Self { channel, endpoints, schema, streams_only: Arc::default() })
+    }
+
+    /// `true` once the connection accepts no further calls.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.channel.is_closed()
+    }
+
+    /// `true` if the peer handles `endpoint`, or does not report its endpoints.
+    pub(crate) fn handles(&self, endpoint: &str) -> bool {
+        self.endpoints
+            .as_ref()
+            .is_none_or(|known| known.iter().any(|name| name == endpoint || name == DEFAULT_ENDPOINT))
+    }
+
+    /// Sends a request, over a stream if the peer supports no unary calls.
+    pub(crate) async fn send(
+        &self,
+        request: impl Fn() -> tonic::Request<DataRequestProto>,
+    ) -> Result<DataRequestProto, CallError> {
+        if !self.streams_only.load(Ordering::Relaxed) {
+            match self.channel.unary(UNARY, request()).await {
+                Err(CallError::Status(Code::Unimplemented, _)) => {
+                    self.streams_only.store(true, Ordering::Relaxed)
+                }
+                ended => return ended.map(tonic::Response::into_inner),
+            }
+        }
+        let stream = request().map(|message| futures_util::stream::once(std::future::ready(message)));
+        let mut replies = self.channel.streaming(STREAM, stream).await?;
+        let reply = replies.message().await?;
+        reply.ok_or_else(|| CallError::Status(Code::Internal, "the stream ended without a reply".to_owned()))
+    }
+}
+
+/// The endpoints that the peer lists; `None` if it lists none or fails, as some Jina gateways do.
+async fn endpoints(channel: &Channel, options: &PeerOptions) -> Option<Arc<[String]>> {
+    let listed: EndpointsProto = query(channel, ENDPOINTS, options).await?;
+    (!listed.endpoints.is_empty()).then(|| listed.endpoints.into())
+}
+
+/// The schema for documents, chosen by the peer's version of docarray unless configured.
+async fn schema(channel: &Channel, options: &PeerOptions) -> Schema {
+    match options.schema {
+        SchemaChoice::V1 => Schema::V1,
+        SchemaChoice::V2 => Schema::V2,
+        SchemaChoice::Auto => {
+            let info: Option<JinaInfoProto> = query(channel, INFO, options).await;
+            let version = info.and_then(|info| info.jina.get("docarray").and_then(|text| version(text)));
+            if version.is_some_and(|version| version >= SECOND_SCHEMA_SINCE) {
+                Schema::V2
+            } else {
+                Schema::V1
+            }
+        }
+    }
+}
+
+/// Calls a method with an empty request; `None` on any failure.
+async fn query<T: prost::Message + Default + 'static>(
+    channel: &Channel,
+    path: PathAndQuery,
+    options: &PeerOptions,
+) -> Option<T> {
+    let mut request = tonic::Request::new(());
+    options.metadata.add_to(request.metadata_mut());
+    request.set_timeout(DISCOVERY_TIMEOUT);
+    let response = tokio::time::timeout(DISCOVERY_TIMEOUT, channel.unary(path, request)).await;
+    response.ok()?.ok().map(tonic::Response::into_inner)
+}
+
+/// Major and minor number of a version.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_follows_from_the_version_of_docarray() {
+        let second = |text| version(text).is_some_and(|version| version >= SECOND_SCHEMA_SINCE);
+        assert!(second("0.30.0") && second("0.40.1") && second("1.0"));
+        assert!(!second("0.21.1") && !second("0.9") && !second("") && !second("new"));
+    }
+}

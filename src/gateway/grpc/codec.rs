@@ -1,0 +1,114 @@
+//! Decoding and encoding of gRPC calls: message codecs, admission of unary calls, and statuses of rejections.
+
+use std::sync::Arc;
+
+use axum::BoxError;
+use axum::extract::Request;
+use axum::response::Response;
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::MapErr;
+use tonic::codec::CompressionEncoding;
+use tonic::server::Grpc;
+use tonic_prost::ProstCodec;
+
+use crate::gateway::admission::{Permit, max_wait};
+use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::request::Rejection;
+use crate::gateway::request_body::RequestBody;
+use crate::gateway::response_body::UnwrittenReplies;
+use crate::gateway::service::Gateway;
+use crate::limits::MESSAGE_BYTES_MAX;
+use crate::spec::Compression;
+
+/// Codec that reads messages of type `I` and writes those of type `O`, uncompressed.
+pub(super) fn codec<I, O>() -> Grpc<ProstCodec<O, I>>
+where
+    I: prost::Message + Default + Send + 'static,
+    O: prost::Message + Send + 'static,
+{
+    Grpc::new(ProstCodec::default())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Deflate)
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(usize::MAX)
+}
+
+/// Codec for requests with documents: compresses replies as the flow configures, for clients that accept it.
+pub(super) fn data_codec<I, O>(gateway: &Gateway) -> Grpc<ProstCodec<O, I>>
+where
+    I: prost::Message + Default + Send + 'static,
+    O: prost::Message + Send + 'static,
+{
+    match gateway.config.compression {
+        None => codec(),
+        Some(Compression::Gzip) => codec().send_compressed(CompressionEncoding::Gzip),
+        Some(Compression::Deflate) => codec().send_compressed(CompressionEncoding::Deflate),
+    }
+}
+
+/// A request body whose rejections are gRPC statuses.
+pub(super) type StatusBody = MapErr<RequestBody, fn(BoxError) -> BoxError>;
+
+/// Converts the rejections of a body to gRPC statuses.
+pub(super) fn status_body(body: RequestBody) -> StatusBody {
+    body.map_err(|error| match error.downcast::<Rejection>() {
+        Ok(rejection) => rejection_status(&rejection).into(),
+        Err(error) => error,
+    })
+}
+
+/// An admitted call with one message.
+pub(super) struct AdmittedCall {
+    pub(super) permit: Arc<Permit>,
+    pub(super) metadata: CallMetadata,
+    /// The call; its message is counted as it arrives.
+    pub(super) request: axum::http::Request<StatusBody>,
+    /// Unwritten replies of the connection.
+    pub(super) unwritten: Option<Arc<UnwrittenReplies>>,
+}
+
+/// Admits a call with one message from its headers.
+///
+/// # Errors
+/// The response to a rejected call, at the rate of the limiter.
+pub(super) async fn admit(gateway: &Gateway, request: Request) -> Result<AdmittedCall, Response> {
+    let metadata = CallMetadata::from_headers(request.headers());
+    let unwritten = UnwrittenReplies::from_extensions(request.extensions());
+    let permit = match gateway.admit(0, Some(max_wait(metadata.deadline))) {
+        Ok(permit) => Arc::new(permit),
+        Err(rejection) => {
+            gateway.rejections.wait(&rejection).await;
+            return Err(status_response(rejection_status(&rejection)));
+        }
+    };
+    let bytes = Arc::clone(&permit.bytes);
+    let request = request.map(|body| status_body(RequestBody::single(body, bytes)));
+    Ok(AdmittedCall { permit, metadata, request, unwritten })
+}
+
+/// Converts a response of tonic to one of the router.
+pub(super) fn response(response: axum::http::Response<tonic::body::Body>) -> Response {
+    response.map(axum::body::Body::new)
+}
+
+/// Response to a call that ends before it is read.
+pub(in crate::gateway) fn status_response(status: tonic::Status) -> Response {
+    response(status.into_http())
+}
+
+/// gRPC status of a rejection.
+pub(super) fn rejection_status(rejection: &Rejection) -> tonic::Status {
+    let message = rejection.to_string();
+    match rejection {
+        Rejection::Overloaded(_) => {
+            let mut status = tonic::Status::resource_exhausted(message);
+            let seconds = Rejection::RETRY_AFTER.as_secs().into();
+            status.metadata_mut().insert("retry-after", seconds);
+            status
+        }
+        Rejection::Draining => tonic::Status::unavailable(message),
+        Rejection::DeadlineExceeded | Rejection::BodyTimeout => tonic::Status::deadline_exceeded(message),
+        Rejection::Invalid(_) => tonic::Status::invalid_argument(message),
+        Rejection::TooLarge(_) => tonic::Status::resource_exhausted(message),
+    }
+}

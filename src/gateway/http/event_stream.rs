@@ -1,0 +1,165 @@
+//! `GET` of an endpoint: sends one document through the flow, and streams the results as server-sent events.
+//!
+//! In Jina this needs an executor that generates documents one by one. flowrun's executors return all documents at
+//! once, so a failed request has an error code instead of a stream. `jina.Client` splits events at fixed byte offsets
+//! and does not reassemble them: lines end with CR LF, and every event is one chunk.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts as _, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream;
+use serde_json::Value;
+
+use super::submit::{content_length, failed, receive, rejected};
+use crate::gateway::admission::max_wait;
+use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::ids::new_id;
+use crate::gateway::json_response::{detail, method_not_allowed};
+use crate::gateway::request::GatewayRequest;
+use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
+use crate::gateway::service::Gateway;
+use crate::gateway::wire::json_document::{JsonDocument, KeySet, read_documents};
+
+/// Media type of server-sent events.
+const EVENTS: &str = "text/event-stream";
+
+/// Fields whose value in a query is JSON: numbers, objects and arrays. Other fields are texts.
+const JSON_FIELDS: [&str; 10] = [
+    "granularity",
+    "adjacency",
+    "weight",
+    "offset",
+    "location",
+    "tags",
+    "scores",
+    "tensor",
+    "embedding",
+    "chunks",
+];
+
+/// Sends the document in the body, or else in the query, to `endpoint`.
+pub(in crate::gateway) async fn endpoint(
+    State(gateway): State<Arc<Gateway>>,
+    endpoint: String,
+    request: Request,
+) -> Response {
+    let (mut head, body) = request.into_parts();
+    let length = content_length(&head.headers);
+    let Ok(Query(fields)) = Query::<Vec<(String, String)>>::from_request_parts(&mut head, &gateway).await
+    else {
+        return (StatusCode::UNPROCESSABLE_ENTITY, detail("the query cannot be read")).into_response();
+    };
+    if !accepts_events(&head.headers) && fields.is_empty() && length.unwrap_or_default() == 0 {
+        return method_not_allowed().await;
+    }
+    let metadata = CallMetadata::from_headers(&head.headers);
+    let permit = match gateway.admit(length.unwrap_or_default(), Some(max_wait(metadata.deadline))) {
+        Ok(permit) => Arc::new(permit),
+        Err(rejection) => return rejected(&rejection, None),
+    };
+    let bytes = match receive(&permit, body).await {
+        Ok(bytes) => bytes,
+        Err(response) => return response,
+    };
+    let (request, keys) = match read_request(endpoint, &bytes, fields) {
+        Ok(request) => request,
+        Err(error) => return (StatusCode::UNPROCESSABLE_ENTITY, detail(error)).into_response(),
+    };
+    let id = Some(metadata.request_id("")).filter(|id| !id.is_empty()).unwrap_or_else(new_id);
+    let request = GatewayRequest { id, deadline: metadata.deadline, parent: metadata.parent, ..request };
+    match gateway.submit(&permit, request).await {
+        Ok(response) => match response.result {
+            Ok(response) => {
+                let updates = response.documents.iter();
+                let events = events(updates.map(|document| event(&JsonDocument::new(document, keys))));
+                let unwritten = UnwrittenReplies::from_extensions(&head.extensions);
+                hold_permit(events, permit, unwritten.as_deref())
+            }
+            Err(failure) => failed(&failure),
+        },
+        Err(rejection) => rejected(&rejection, None),
+    }
+}
+
+fn accepts_events(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains(EVENTS))
+}
+
+/// Reads the document, and the keys with which results are written.
+fn read_request(
+    endpoint: String,
+    body: &[u8],
+    fields: Vec<(String, String)>,
+) -> Result<(GatewayRequest, KeySet), String> {
+    let value = match body.trim_ascii() {
+        [] => Value::Object(fields.into_iter().map(field).collect()),
+        body => serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?,
+    };
+    if !value.is_object() {
+        return Err("the body must be a document".to_owned());
+    }
+    let (documents, keys) = read_documents(&[value]).map_err(|error| error.to_string())?;
+    let documents = documents.into();
+    Ok((GatewayRequest { endpoint, documents, ..GatewayRequest::default() }, keys))
+}
+
+fn field((name, text): (String, String)) -> (String, Value) {
+    let value = JSON_FIELDS.contains(&name.as_str()).then(|| serde_json::from_str(&text).ok()).flatten();
+    (name, value.unwrap_or(Value::String(text)))
+}
+
+fn event(document: &JsonDocument<'_>) -> Bytes {
+    let document = serde_json::to_string(document).unwrap_or_default();
+    format!("event: update\r\ndata: {document}\r\n\r\n").into()
+}
+
+fn events(updates: impl Iterator<Item = Bytes>) -> Response {
+    let end = Bytes::from_static(b"event: end\r\n\r\n");
+    let events: Vec<Result<Bytes, Infallible>> = updates.chain([end]).map(Ok).collect();
+    let head = [
+        (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (head, Body::from_stream(stream::iter(events))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_document_is_read_from_the_body_or_else_from_the_query() {
+        let query = fields(&[("text", "7"), ("weight", "0.5"), ("tags", r#"{"a": 1}"#)]);
+        let (read, _) = read_request("/x".to_owned(), b"", query).unwrap();
+        let document = &read.documents[0];
+        assert_eq!((document.text.as_deref(), document.weight), (Some("7"), Some(0.5)));
+        assert_eq!(document.tags["a"], 1);
+        let (read, _) = read_request("/x".to_owned(), br#"{"text": "b"}"#, fields(&[("text", "q")])).unwrap();
+        assert_eq!(read.documents[0].text.as_deref(), Some("b"));
+        assert_eq!(
+            read_request("/x".to_owned(), b"[]", Vec::new()).err().unwrap(),
+            "the body must be a document"
+        );
+    }
+
+    #[test]
+    fn events_are_split_at_the_offsets_of_the_client() {
+        let document = flowrun_sdk::Document::new("a");
+        let event = event(&JsonDocument::new(&document, KeySet::NonEmpty));
+        assert_eq!(&event[..], b"event: update\r\ndata: {\"id\":\"a\"}\r\n\r\n");
+        // The client skips 14 bytes after `event: `, and parses the rest as JSON.
+        assert_eq!(&event["event: ".len()..][..14], b"update\r\ndata: ");
+    }
+}

@@ -1,0 +1,53 @@
+//! Liveness, readiness, metrics and versions, for orchestrators and monitoring.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+
+use crate::gateway::json_response::json_response;
+use crate::gateway::metrics::text;
+use crate::gateway::service::Gateway;
+use crate::gateway::version_info;
+
+/// `GET /live`: 200 while the process is up.
+pub(in crate::gateway) async fn live() -> Response {
+    json_response(&json!({ "live": true }))
+}
+
+/// `GET /ready`: 200 if requests can be served, else 503 with the reasons by pod.
+pub(in crate::gateway) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+    let mut reasons = serde_json::Map::new();
+    if gateway.admission.is_draining() {
+        reasons.insert("gateway".to_owned(), "the flow is draining".into());
+    }
+    for pod in gateway.flow.pod_statistics().into_iter().filter(|pod| pod.failed_workers > 0) {
+        let reason =
+            format!("{} of {} workers panicked and cannot be restarted", pod.failed_workers, pod.workers);
+        reasons.insert(pod.pod, reason.into());
+    }
+    for (pod, trouble) in gateway.flow.unhealthy_pods() {
+        reasons.entry(pod).or_insert_with(|| trouble.into());
+    }
+    match reasons.is_empty() {
+        true => json_response(&json!({ "ready": true })),
+        false => {
+            let body = json_response(&json!({ "ready": false, "reasons": reasons }));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
+}
+
+/// `GET /metrics`: all metrics in the text format of Prometheus.
+pub(in crate::gateway) async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
+    let readings = gateway.readings().await;
+    let format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (format, text::render(&gateway, &readings)).into_response()
+}
+
+/// `GET /status`: names and versions, in Jina's form.
+pub(in crate::gateway) async fn status(State(gateway): State<Arc<Gateway>>) -> Response {
+    json_response(&json!({ "jina": version_info::versions(&gateway), "envs": {} }))
+}

@@ -1,0 +1,152 @@
+//! Requests over HTTP: JSON in, JSON out.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use crate::gateway::admission::{Permit, max_wait};
+use crate::gateway::call_metadata::{CallMetadata, REQUEST_ID};
+use crate::gateway::json_response::{JSON, detail};
+use crate::gateway::pages::shown_documents::PAGE_HEADER;
+use crate::gateway::request::{GatewayRequest, Rejection, RequestFailure};
+use crate::gateway::request_body::RequestBody;
+use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
+use crate::gateway::service::Gateway;
+use crate::gateway::wire::json_message::{self, ReplyContext, Spelling};
+use crate::limits::MESSAGE_BYTES_MAX;
+use crate::runtime::sanitize;
+
+/// `POST /post`: a request whose body names the endpoint.
+pub(in crate::gateway) async fn post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    handle(&gateway, None, request).await
+}
+
+/// A request to the path of `endpoint`.
+pub(in crate::gateway) async fn endpoint(
+    State(gateway): State<Arc<Gateway>>,
+    endpoint: String,
+    request: Request,
+) -> Response {
+    handle(&gateway, Some(&endpoint), request).await
+}
+
+async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    // A request with a declared length is rejected before its body is read.
+    let length = content_length(&head.headers);
+    if length.is_some_and(|length| length > MESSAGE_BYTES_MAX) {
+        return too_large();
+    }
+    let metadata = CallMetadata::from_headers(&head.headers);
+    let permit = match gateway.admit(length.unwrap_or_default(), Some(max_wait(metadata.deadline))) {
+        Ok(permit) => Arc::new(permit),
+        Err(rejection) => {
+            drop(body);
+            gateway.rejections.wait(&rejection).await;
+            return rejected(&rejection, None);
+        }
+    };
+    let unwritten = UnwrittenReplies::from_extensions(&head.extensions);
+    let bytes = match receive(&permit, body).await {
+        Ok(bytes) => bytes,
+        Err(response) => return response,
+    };
+    let message = match json_message::read(&bytes, endpoint, &metadata) {
+        Ok(message) => message,
+        Err(invalid) => return (StatusCode::UNPROCESSABLE_ENTITY, detail([invalid])).into_response(),
+    };
+    drop(bytes);
+    let (request, context) = message.split();
+    let id = HeaderValue::try_from(&*sanitize(context.request_id()));
+    let mut response = submit(gateway, &permit, &head.headers, request, context).await;
+    // The id under which the request is logged.
+    if let Ok(id) = id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    hold_permit(response, permit, unwritten.as_deref())
+}
+
+async fn submit(
+    gateway: &Gateway,
+    permit: &Permit,
+    headers: &HeaderMap,
+    request: GatewayRequest,
+    context: ReplyContext,
+) -> Response {
+    let response = match gateway.submit(permit, request).await {
+        Ok(response) => response,
+        Err(rejection) => return rejected(&rejection, Some(&context)),
+    };
+    if let (true, Ok(response)) = (headers.contains_key(PAGE_HEADER), &response.result) {
+        gateway.pages.shown.lock().remember(&response.documents);
+    }
+    let late = response.deadline_exceeded().is_some();
+    match &response.result {
+        // Clients of the second schema read the header of a late reply, and the detail of a failed one.
+        Err(failure) if context.fails_as_http_error() && !late => failed(failure),
+        _ => {
+            let code = if late { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::OK };
+            (code, JSON, context.reply(&response, Spelling::Camel)).into_response()
+        }
+    }
+}
+
+/// Response to a failed request, as an HTTP error.
+pub(super) fn failed(failure: &RequestFailure) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, detail(&failure.status.description)).into_response()
+}
+
+/// Length of the body, if it is declared.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads the body.
+///
+/// # Errors
+/// The response to a body that is too large, stalls, or exceeds the capacity of the gateway.
+pub(super) async fn receive(permit: &Permit, body: axum::body::Body) -> Result<Bytes, Response> {
+    let body = RequestBody::single(body, Arc::clone(&permit.bytes));
+    match Limited::new(body, MESSAGE_BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(match error.downcast::<Rejection>() {
+            Ok(rejection) => rejected(&rejection, None),
+            Err(error) => (StatusCode::BAD_REQUEST, detail(error.to_string())).into_response(),
+        }),
+    }
+}
+
+fn too_large() -> Response {
+    let message =
+        format!("a request may have at most {} MiB; send fewer documents at a time", MESSAGE_BYTES_MAX >> 20);
+    (StatusCode::PAYLOAD_TOO_LARGE, detail(message)).into_response()
+}
+
+/// Response to a rejected request, in the form of a failed one, which clients can parse. `context` is absent before
+/// the body is read.
+pub(super) fn rejected(rejection: &Rejection, context: Option<&ReplyContext>) -> Response {
+    let code = match rejection {
+        Rejection::Overloaded(_) => StatusCode::TOO_MANY_REQUESTS,
+        Rejection::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        Rejection::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+        Rejection::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Rejection::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Rejection::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+    };
+    let status = rejection.status().to_json();
+    let body = match context {
+        Some(context) => context.rejected_reply(status, Spelling::Camel),
+        None => serde_json::json!({ "header": { "status": status } }).to_string().into_bytes(),
+    };
+    let mut response = (code, JSON, body).into_response();
+    if matches!(rejection, Rejection::Overloaded(_)) {
+        let seconds = Rejection::RETRY_AFTER.as_secs().into();
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}

@@ -1,0 +1,40 @@
+//! `GET /dashboard/log`: the log as server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::gateway::service::Gateway;
+
+/// Streams the recent lines and then new ones, until draining starts.
+pub(in crate::gateway) async fn log_events(State(gateway): State<Arc<Gateway>>) -> Response {
+    let Some(log) = &gateway.pages.log else {
+        return (StatusCode::NOT_FOUND, "this gateway has no log").into_response();
+    };
+    let (recent, receiver) = log.subscribe();
+    let following = stream::unfold(receiver, |mut receiver| async move {
+        loop {
+            match receiver.recv().await {
+                Ok(line) => return Some((line, receiver)),
+                // A slow reader skips the lines that were dropped.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    });
+    let draining = {
+        let gateway = Arc::clone(&gateway);
+        async move { gateway.admission.draining().await }
+    };
+    let events = stream::iter(recent)
+        .chain(following)
+        .map(|line| Ok::<_, Infallible>(Event::default().data(&*line)))
+        .take_until(draining);
+    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}

@@ -1,0 +1,63 @@
+//! Documents that the pages have shown. Only these have thumbnails, so that `/thumbnail` exposes no other file.
+
+use std::collections::{HashMap, VecDeque};
+
+use flowrun_sdk::Documents;
+
+/// Header of a request whose results a page will show.
+pub(in crate::gateway) const PAGE_HEADER: &str = "x-flowrun-page";
+
+/// Maximum of remembered documents. A page shows at most 100 at a time.
+const DOCUMENTS_MAX: usize = 10_000;
+
+/// URIs of search results by document id. The oldest are evicted first.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct ShownDocuments {
+    uris: HashMap<String, String>,
+    order: VecDeque<String>,
+}
+
+impl ShownDocuments {
+    /// Remembers the matches of `documents`.
+    pub(in crate::gateway) fn remember(&mut self, documents: &Documents) {
+        let found = documents.iter().flat_map(|document| document.matches.iter());
+        for found in found.filter(|found| !found.uri.is_empty()) {
+            if self.uris.insert(found.id.clone(), found.uri.clone()).is_none() {
+                self.order.push_back(found.id.clone());
+            }
+            if self.order.len() > DOCUMENTS_MAX
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.uris.remove(&oldest);
+            }
+        }
+    }
+
+    /// URI of a remembered document.
+    pub(super) fn uri(&self, id: &str) -> Option<String> {
+        self.uris.get(id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowrun_sdk::Document;
+
+    use super::*;
+
+    fn answer(ids: impl Iterator<Item = usize>) -> Documents {
+        let mut query = Document::new("q").with_uri("query.gif");
+        query.matches = ids.map(|id| Document::new(id.to_string()).with_uri(format!("{id}.gif"))).collect();
+        [query].into_iter().collect()
+    }
+
+    #[test]
+    fn matches_are_remembered_and_the_oldest_evicted() {
+        let mut shown = ShownDocuments::default();
+        shown.remember(&answer(0..DOCUMENTS_MAX));
+        assert_eq!((shown.uri("0").as_deref(), shown.uri("q")), (Some("0.gif"), None));
+        shown.remember(&answer([0, DOCUMENTS_MAX].into_iter()));
+        assert_eq!((shown.uri("0"), shown.uri("1").as_deref()), (None, Some("1.gif")));
+        assert_eq!(shown.uris.len(), DOCUMENTS_MAX);
+    }
+}

@@ -1,0 +1,113 @@
+//! Requests and responses, independent of the protocol they are transferred by.
+//!
+//! Protocols read and write them in [`wire`](super::wire); [`service`](super::service) submits them to the flow.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use flowrun_sdk::{Documents, ErrorKind, RequestParameters};
+
+use super::call_metadata::TraceParent;
+use super::status::Status;
+use crate::limits::CLIENT_TIMEOUT;
+use crate::runtime::Response;
+
+/// A request of a client.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GatewayRequest {
+    /// Id of the request; generated when empty.
+    pub(super) id: String,
+    /// Endpoint, for example `/index`.
+    pub(super) endpoint: String,
+    /// Regular expression for the executors to call; empty for all.
+    pub(super) target: String,
+    /// Parameters, as sent.
+    pub(super) parameters: RequestParameters,
+    /// Documents.
+    pub(super) documents: Documents,
+    /// Time at which the client stops waiting.
+    pub(super) deadline: Option<Instant>,
+    /// Span of the client that the request is part of.
+    pub(super) parent: Option<TraceParent>,
+}
+
+/// Outcome of an admitted request.
+#[derive(Clone, Debug)]
+pub(super) struct GatewayResponse {
+    /// The documents, or the failure.
+    pub(super) result: Result<Response, RequestFailure>,
+    /// Visited executors with their times, the gateway first.
+    pub(super) routes: Vec<RouteEntry>,
+}
+
+impl GatewayResponse {
+    /// The message of a request whose deadline passed inside the flow.
+    pub(super) fn deadline_exceeded(&self) -> Option<&str> {
+        let failure = self.result.as_ref().err().filter(|failure| failure.kind == ErrorKind::Expired)?;
+        Some(&failure.status.message)
+    }
+}
+
+/// Failure of an admitted request.
+#[derive(Clone, Debug)]
+pub(super) struct RequestFailure {
+    /// Kind of error.
+    pub(super) kind: ErrorKind,
+    /// Status that the client receives.
+    pub(super) status: Status,
+}
+
+/// Time that a request spent at the gateway or an executor; one of `routes` in a Jina reply.
+#[derive(Clone, Debug)]
+pub(super) struct RouteEntry {
+    /// Name of the executor in the flow.
+    pub(super) executor: Arc<str>,
+    /// Arrival of the request.
+    pub(super) start: SystemTime,
+    /// Departure; `None` if it never left.
+    pub(super) end: Option<SystemTime>,
+    /// True if the request failed here.
+    pub(super) failed: bool,
+}
+
+/// Reason for which a request is not admitted. It has had no effect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Rejection {
+    /// No capacity at present.
+    #[error("the flow is busy: {0}; try again in {seconds} s", seconds = Rejection::RETRY_AFTER.as_secs())]
+    Overloaded(String),
+    /// The flow is draining.
+    #[error("the flow is draining and accepts no more requests")]
+    Draining,
+    /// The deadline passed before admission.
+    #[error("the deadline passed before the request was admitted")]
+    DeadlineExceeded,
+    /// The body was not received in time.
+    #[error("the request body did not arrive within {seconds} s", seconds = CLIENT_TIMEOUT.as_secs())]
+    BodyTimeout,
+    /// The request is malformed.
+    #[error("{0}")]
+    Invalid(String),
+    /// The request exceeds a bound on documents or bytes.
+    #[error("{0}")]
+    TooLarge(String),
+}
+
+impl Rejection {
+    /// Time after which a client should retry an overloaded flow.
+    pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+    /// Kind of error.
+    pub(super) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Overloaded(_) | Self::Draining | Self::TooLarge(_) => ErrorKind::Resource,
+            Self::DeadlineExceeded | Self::BodyTimeout => ErrorKind::Expired,
+            Self::Invalid(_) => ErrorKind::Input,
+        }
+    }
+
+    /// Status of a reply to the rejected request.
+    pub(super) fn status(&self) -> Status {
+        Status::new(self.kind(), &self.to_string(), None, "")
+    }
+}

@@ -1,0 +1,19 @@
+//! Names and versions of the service, for `/status` and `JinaInfoRPC`.
+
+use std::collections::BTreeMap;
+
+use super::service::Gateway;
+
+/// Names and versions, with Jina's keys.
+pub(super) fn versions(gateway: &Gateway) -> BTreeMap<String, String> {
+    let versions = [
+        ("flowrun", env!("CARGO_PKG_VERSION")),
+        ("flow", gateway.info.name.as_str()),
+        // Versions that clients check for compatibility.
+        ("jina", "3.34.0"),
+        ("jina-proto", "0.1.27"),
+        ("platform", std::env::consts::OS),
+        ("architecture", std::env::consts::ARCH),
+    ];
+    versions.into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())).collect()
+}
