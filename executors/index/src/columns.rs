@@ -40,7 +40,7 @@ impl ColumnType {
         }
     }
 
-    /// Whether a value can be compared with the column.
+    /// True if a value can be compared with the column.
     fn accepts(self, value: &Scalar) -> bool {
         match (self, value) {
             (Self::Text, Scalar::Text(_)) | (Self::Number, Scalar::Number(_)) => true,
