@@ -111,7 +111,7 @@ codes! {
     BadName = "F210", "bad-name", Error;
     /// Two keys contradict each other, or are two spellings of one key.
     ConflictingKeys = "F211", "conflicting-keys", Error, accepts;
-    /// Replies of several shards must be merged, but the reducer does not merge matches. Jina loses results.
+    /// The replies of the shards must be merged, but the reducer does not merge matches. Jina loses results.
     ReducerMissing = "F212", "reducer-missing", Error, accepts;
     /// The version of the file format does not exist.
     UnknownVersion = "F213", "unknown-version", Error;

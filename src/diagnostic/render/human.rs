@@ -49,7 +49,7 @@ fn snippets<'a>(
     files.into_iter().map(snippet).collect()
 }
 
-/// A label under its span. A span of several lines is cut to its first line, which is enough to find it.
+/// A label under its span. A multi-line span is cut to its first line, which is enough to find it.
 fn annotation<'a>(
     kind: AnnotationKind,
     label: &'a Label,
