@@ -38,7 +38,7 @@ pub(super) enum Resize {
     Stretch,
     /// The input size.
     ToSize,
-    /// The given number of pixels for an input of 224, and in proportion for others.
+    /// The given number of pixels for an input of 224, and in proportion for other sizes.
     Of224(u32),
 }
 

@@ -46,7 +46,7 @@ pub(super) fn open(path: &Path) -> Result<String, LibraryError> {
         return Err(LibraryError::NoApi(version));
     }
     std::mem::forget(library);
-    // SAFETY: not null; the table has at least the functions of the version that was asked for, and is only copied.
+    // SAFETY: not null; the table has at least the functions of the requested version, and is only copied.
     ort::set_api(unsafe { std::ptr::read(api) });
     Ok(version)
 }
@@ -54,7 +54,7 @@ pub(super) fn open(path: &Path) -> Result<String, LibraryError> {
 fn inspect(path: &Path) -> Result<(String, *const OrtApiBase, Library), LibraryError> {
     // SAFETY: loading executes the library's initialisers. It is one that the user names or installed.
     let library = unsafe { Library::new(path)? };
-    // SAFETY: the symbol is a function of this signature in every ONNX Runtime; others do not have it.
+    // SAFETY: the symbol is a function of this signature in every ONNX Runtime, and absent in other libraries.
     let get: Symbol<'_, GetApiBase> =
         unsafe { library.get(b"OrtGetApiBase\0") }.map_err(|_| LibraryError::Foreign)?;
     // SAFETY: it takes nothing and returns a table that lives as long as the library.

@@ -61,7 +61,7 @@ fn tokens_for_clip_are_those_of_its_own_tokenizer() {
     let lines = reference_lines(&models.join("references/tokens.jsonl"));
     let tokenizer = TextTokenizer::clip(None).unwrap();
     assert!(compare(&tokenizer, &lines, "clip") >= 1000);
-    // What is left to do is little.
+    // Only a few texts need the repair that is not implemented.
     let repaired = lines.iter().filter(|line| line["repaired"] == true).count();
     assert!(repaired <= 20, "{repaired} texts are repaired by ftfy and not here");
 }

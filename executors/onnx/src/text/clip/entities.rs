@@ -28,7 +28,7 @@ const WINDOWS: [char; 32] = [
     '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
-/// Maps C1 control characters to their Windows-1252 characters, and others to themselves.
+/// Maps C1 control characters to their Windows-1252 characters, and all other characters to themselves.
 pub(super) fn from_windows(letter: char) -> char {
     let position = (letter as usize).checked_sub(0x80);
     position.and_then(|position| WINDOWS.get(position)).copied().unwrap_or(letter)
