@@ -12,7 +12,6 @@
 
 mod backpressure;
 mod batching;
-mod buckets;
 mod client;
 mod clients;
 mod clip;
@@ -29,7 +28,6 @@ mod merging;
 mod observing;
 mod onnx_images;
 mod pages;
-mod placing;
 mod planning;
 mod plugins;
 mod python;
@@ -38,8 +36,10 @@ mod refused_models;
 mod remote;
 mod seeds;
 mod serving;
+mod shard_placement;
 mod sharding;
 mod shutdown;
+mod snapshots;
 mod starting_models;
 mod structure;
 mod supervision;

@@ -1,4 +1,4 @@
-//! Joins and shards: several parts of a request become one by a law, in an order that does not depend on time.
+//! Joins and shards: parts of a request are merged in an order that does not depend on timing.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use flowrun::runtime::shard_of;
 use crate::support::probe::seen;
 use crate::support::{documents, error, flow, ids, reply, send};
 
-/// Two branches and a join of the given needs.
+/// Two branches and a join with these `needs`.
 fn diamond(name: &str, needs: &str) -> String {
     format!(
         "- {{name: b, uses: Probe, uses_with: {{name: {name}b}}}}\n\
@@ -16,7 +16,7 @@ fn diamond(name: &str, needs: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_join_has_what_either_branch_made() {
+async fn a_join_merges_the_documents_of_both_branches() {
     let flow = flow(&diamond("both", "[b, c]")).await;
     for _ in 0..50 {
         let response = reply(send(&flow, "/index", &["x", "y"]).await);
@@ -29,7 +29,7 @@ async fn a_join_has_what_either_branch_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_fails_in_one_branch_fails_and_is_told_once() {
+async fn a_document_that_fails_in_one_branch_is_reported_once() {
     let flow = flow(&diamond("half", "[b, c]")).await;
     let response = reply(send(&flow, "/index", &["x", "bad", "bad@b"]).await);
     assert_eq!(ids(&response.documents), ["x"]);
@@ -39,7 +39,7 @@ async fn a_document_that_fails_in_one_branch_fails_and_is_told_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_branch_fails_the_request_once_all_parts_are_there() {
+async fn a_failed_branch_fails_the_request_after_all_parts_arrived() {
     let executors = "- {name: b, uses: Probe, uses_with: {name: joinb}}\n- {name: c, uses: Pass, needs: gateway}\n\
                      - {name: d, uses: Probe, uses_with: {name: joind}, needs: [c, b]}\n";
     let flow = flow(executors).await;
@@ -49,7 +49,7 @@ async fn a_failed_branch_fails_the_request_once_all_parts_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn polled_any_a_document_sees_exactly_the_shard_of_its_id_and_order_is_kept() {
+async fn polling_any_sends_a_document_to_the_shard_of_its_id_and_keeps_the_order() {
     let flow = flow("- {name: a, uses: Probe, uses_with: {name: any}, shards: 4}\n").await;
     let sent: Vec<String> = (0..40).map(|number| format!("document {number}")).collect();
     let sent: Vec<&str> = sent.iter().map(String::as_str).collect();
@@ -71,7 +71,7 @@ async fn a_request_without_documents_goes_to_every_shard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn matches_of_shards_are_merged_by_score_then_id_and_cut() {
+async fn matches_of_shards_are_merged_by_score_then_id_and_truncated() {
     let finds = "[d=2, a=1, c=1, b=1, e=0.5, f=3]";
     for shards in 1..5 {
         let flow = flow(&format!("- {{name: a, uses: Probe, uses_with: {{name: m{shards}, top_k: 4, finds: {finds}}}, shards: {shards}}}\n")).await;
@@ -82,7 +82,7 @@ async fn matches_of_shards_are_merged_by_score_then_id_and_cut() {
 
 #[test]
 fn the_shard_of_an_id_never_changes() {
-    // Data on disk depends on these.
+    // The placement of data on disk depends on these values.
     let shards: Vec<usize> = ["", "a", "b", "clips/0.gif", "ä"].map(|id| shard_of(id, 7)).to_vec();
     assert_eq!(shards, [4, 1, 4, 3, 0]);
 }

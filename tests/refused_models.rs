@@ -169,7 +169,7 @@ fn optimised_models_are_kept_and_damaged_ones_made_anew() {
     let whole = std::fs::read(first).unwrap();
     std::fs::write(first, &whole[..whole.len() / 2]).unwrap();
     let said = run();
-    assert!(text(&said.stderr).contains("is damaged, and made anew"), "{}", text(&said.stderr));
+    assert!(text(&said.stderr).contains("is damaged and will be rebuilt"), "{}", text(&said.stderr));
     let [anew] = &kept()[..] else { panic!("{:?}", kept()) };
     // The optimiser does not write the same twice.
     assert_eq!(std::fs::metadata(anew).unwrap().len(), whole.len() as u64);

@@ -1,4 +1,4 @@
-//! S shards and R replicas answer as one index does: the same ids in the same order with the same scores, ties included.
+//! Any number of shards and replicas gives the answer of one index: same ids, order and scores, ties included.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,13 +12,13 @@ use serde_json::json;
 
 use crate::support::{call, plan, scratch, start};
 
-/// Corpora that are tried.
+/// Number of random corpora.
 const CORPORA: u64 = 150;
 
-/// What a search finds: of every query, ids and scores in order.
-type Found = Vec<Vec<(String, f32)>>;
+/// Ids and scores of the matches of each query, in order.
+type Matches = Vec<Vec<(String, f32)>>;
 
-/// Documents with two chunks each, whose vectors repeat often: few numbers, few dimensions.
+/// Documents with two chunks each. Vectors repeat often: three dimensions with three possible values.
 fn documents(random: &mut ChaCha8Rng, count: usize, prefix: &str) -> Vec<Document> {
     let mut vector = || loop {
         let vector: Vec<f32> = (0..3).map(|_| [-1.0, 0.0, 1.0][random.random_range(0..3)]).collect();
@@ -48,17 +48,17 @@ async fn flow(directory: &Path, metric: &str, shards: usize, replicas: usize, ra
     start(&plan(&yaml, directory, &Environment::default())).await
 }
 
-async fn ask(flow: &Flow, endpoint: &str, documents: Vec<Document>, top_k: usize) -> Vec<Document> {
+async fn send(flow: &Flow, endpoint: &str, documents: Vec<Document>, top_k: usize) -> Vec<Document> {
     call(flow, endpoint, documents, json!({ "top_k": top_k })).await.documents.into_vec()
 }
 
-fn found(queries: Vec<Document>) -> Found {
+fn matches_of(queries: Vec<Document>) -> Matches {
     let matches = |document: &Document| (document.id.clone(), document.score().unwrap().value);
     queries.iter().map(|query| query.matches.iter().map(matches).collect()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_number_of_shards_and_replicas_answers_as_one() {
+async fn any_number_of_shards_and_replicas_gives_the_same_answer() {
     for seed in 0..CORPORA {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let count = random.random_range(1..60);
@@ -69,13 +69,13 @@ async fn any_number_of_shards_and_replicas_answers_as_one() {
         let top_k = random.random_range(1..20);
         let ranked = random.random_bool(0.3);
         let directory = scratch();
-        let mut answers: Vec<Found> = Vec::new();
+        let mut answers: Vec<Matches> = Vec::new();
         for (shards, replicas) in [(1, 1), (shards, replicas)] {
             let flow = flow(directory.path(), metric, shards, replicas, ranked).await;
             for batch in corpus.chunks(7) {
-                ask(&flow, "/index", batch.to_vec(), top_k).await;
+                send(&flow, "/index", batch.to_vec(), top_k).await;
             }
-            answers.push(found(ask(&flow, "/search", queries.clone(), top_k).await));
+            answers.push(matches_of(send(&flow, "/search", queries.clone(), top_k).await));
         }
         let context = format!(
             "seed {seed}: {metric}, {shards} shards, {replicas} replicas, top {top_k}, ranked: {ranked}"
@@ -86,23 +86,23 @@ async fn any_number_of_shards_and_replicas_answers_as_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writing_an_id_twice_lands_in_the_same_place() {
+async fn writing_an_id_twice_replaces_the_document() {
     let directory = tempfile::tempdir().unwrap();
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let corpus = documents(&mut random, 40, "d");
     let flow = flow(directory.path(), "cosine", 4, 2, false).await;
     for _ in 0..3 {
-        ask(&flow, "/index", corpus.clone(), 100).await;
+        send(&flow, "/index", corpus.clone(), 100).await;
     }
-    let answer = found(ask(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
+    let answer = matches_of(send(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
     assert_eq!(answer[0].len(), 40);
     call(&flow, "/delete", vec![], json!({"ids": ["d0", "d1", "d2"]})).await;
-    let answer = found(ask(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
+    let answer = matches_of(send(&flow, "/search", documents(&mut random, 1, "q"), 100).await);
     assert_eq!(answer[0].len(), 37);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flow_that_only_reads_answers_as_the_one_does_that_writes_beside_it() {
+async fn read_only_flows_follow_a_live_writer() {
     let directory = scratch();
     let with = |more: &str, read_only: bool| {
         format!(
@@ -116,15 +116,15 @@ async fn a_flow_that_only_reads_answers_as_the_one_does_that_writes_beside_it() 
     let corpus = documents(&mut random, 90, "d");
     let queries = documents(&mut random, 5, "q");
     call(&writing, "/index", corpus[..30].to_vec(), json!({})).await;
-    // Several may, and of one a single shard's index is in memory.
+    // Two readers, one of which caches the index of only one shard.
     let reading = [open(with("", true)).await, open(with(", resident: 1", true)).await];
     let until = Instant::now() + Duration::from_secs(60);
     for part in [&corpus[30..60], &corpus[60..]] {
         call(&writing, "/index", part.to_vec(), json!({})).await;
-        let expected = found(ask(&writing, "/search", queries.clone(), 20).await);
+        let expected = matches_of(send(&writing, "/search", queries.clone(), 20).await);
         for reading in &reading {
-            while found(ask(reading, "/search", queries.clone(), 20).await) != expected {
-                assert!(Instant::now() < until, "what was written is not seen");
+            while matches_of(send(reading, "/search", queries.clone(), 20).await) != expected {
+                assert!(Instant::now() < until, "a write is not visible");
             }
         }
     }

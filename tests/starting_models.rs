@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flowrun_onnx::session::{Elements, Feed, Model, Options};
+use flowrun_onnx::session::{Elements, InputTensor, Model, Options};
 
 use crate::support::models::{models, runtime_library};
 use crate::support::program::text;
@@ -27,7 +27,7 @@ fn resident_bytes() -> u64 {
 fn start_and_stop(path: &Path) {
     let mut model = Model::open(path, &Options::default()).unwrap();
     let numbers = vec![0.5; 2 * 3 * 32 * 32];
-    let feed = Feed { shape: vec![2, 3, 32, 32], elements: Elements::F32(&numbers) };
+    let feed = InputTensor { shape: vec![2, 3, 32, 32], elements: Elements::F32(&numbers) };
     let found =
         model.run(&[("input", feed)], &["features"], |fetched| fetched[0].elements.to_f32().into_owned());
     assert_eq!(found.unwrap().len(), 2 * 16);

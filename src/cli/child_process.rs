@@ -46,7 +46,7 @@ pub(super) fn run(role: Role) -> anyhow::Result<Exit> {
         }
         Role::Guardian => flowrun_process::guard()?,
         Role::Model => {
-            if let Err(reason) = session::open_on_trial(std::env::args_os().skip(MODEL_ARGUMENTS)) {
+            if let Err(reason) = session::run_trial_child(std::env::args_os().skip(MODEL_ARGUMENTS)) {
                 writeln!(std::io::stderr(), "{reason}")?;
                 return Ok(Exit::Usage);
             }
@@ -58,7 +58,7 @@ pub(super) fn run(role: Role) -> anyhow::Result<Exit> {
 /// Registers this program as the one that child processes run.
 pub(super) fn register_program() {
     if let Ok(path) = std::env::current_exe() {
-        session::try_with(path.clone(), ["child", "model"].map(OsString::from).to_vec());
+        session::set_trial_program(path.clone(), ["child", "model"].map(OsString::from).to_vec());
         Program::flowrun(path).adopt();
     }
 }

@@ -130,7 +130,7 @@ fn snapshot(path: &Path, to: &Path) -> anyhow::Result<u64> {
     let temporary = temporary_sibling(path)?;
     let copy = temporary.path().join("index");
     let documents = tool::copy(path, &copy)?;
-    bucket.put(&copy)?;
+    bucket.upload(&copy)?;
     Ok(documents)
 }
 
@@ -145,7 +145,7 @@ fn restore(from: &Path, path: &Path) -> anyhow::Result<u64> {
     let temporary = temporary_sibling(path)?;
     let copy = temporary.path().join("index");
     std::fs::create_dir(&copy)?;
-    bucket.get(&copy)?;
+    bucket.download(&copy)?;
     let shards = tool::inspect(&copy)?;
     let documents =
         shards.as_array().into_iter().flatten().filter_map(|shard| shard["documents"].as_u64()).sum();
@@ -174,7 +174,7 @@ fn temporary_sibling(path: &Path) -> anyhow::Result<tempfile::TempDir> {
 
 /// Exports an index to a file. Returns the number of documents.
 fn export(path: &Path, file: &Path) -> anyhow::Result<u64> {
-    if is_table(file, &table::WRITTEN)? {
+    if is_table(file, &table::WRITE_EXTENSIONS)? {
         let mut writer = table::Writer::create(file)?;
         let documents = tool::export_to(path, |document, vector| writer.push(document, vector))?;
         writer.finish()?;
@@ -194,7 +194,7 @@ fn import(arguments: &ImportArguments) -> anyhow::Result<u64> {
         prefix: arguments.prefix.clone(),
     };
     let column = arguments.vector_column.as_deref();
-    if is_table(file, &table::READ)? {
+    if is_table(file, &table::READ_EXTENSIONS)? {
         return tool::import_from(path, file, &options, |accept| Ok(table::read(file, column, accept)?));
     }
     if column.is_some() {

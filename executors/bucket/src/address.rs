@@ -1,4 +1,4 @@
-//! Addresses of places in object stores.
+//! Addresses in object stores: `s3://`, `gs://`, `az://`, `file://`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,37 +11,39 @@ use object_store::path::Path as Key;
 use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
-/// How often something is asked for again that a store did not answer, or answered that it is busy.
+/// Retries of a request that the store did not answer, or rejected because it is busy.
 const RETRIES_MAX: usize = 4;
-/// Behind this nothing is asked for again.
-const RETRYING_MAX: Duration = Duration::from_secs(60);
-/// How long one request may take, when the environment does not say: a part over a slow line.
-const REQUEST_MAX: &str = "5 minutes";
+/// Total time of the retries of a request.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Default timeout of a request, enough for a part over a slow line. The environment can override it.
+const REQUEST_TIMEOUT: &str = "5 minutes";
 
-/// Whose store it is.
+/// Provider of an object store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Amazon's S3, and what speaks its language.
+pub enum Provider {
+    /// Amazon S3 and compatible servers.
     S3,
     /// Google Cloud Storage.
     Google,
-    /// Azure's blobs.
+    /// Azure Blob Storage.
     Azure,
-    /// Files of this machine.
+    /// Local files.
     File,
 }
 
-impl Kind {
-    /// What to look at when a store lets nobody in.
+impl Provider {
+    /// Hint for an error message: the settings to check when the store rejects access.
     pub(crate) fn hint(self) -> String {
         match self {
             Self::S3 => {
-                "; see to AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, for another server to \
-                 AWS_ENDPOINT, and if that is http to AWS_ALLOW_HTTP=true"
+                "; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, for another server \
+                 AWS_ENDPOINT, and for http AWS_ALLOW_HTTP=true"
             }
-            Self::Google => "; see to GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT, the path of a key",
+            Self::Google => {
+                "; check GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT, the path of a key file"
+            }
             Self::Azure => {
-                "; see to AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or AZURE_STORAGE_SAS_TOKEN"
+                "; check AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or AZURE_STORAGE_SAS_TOKEN"
             }
             Self::File => "",
         }
@@ -49,22 +51,22 @@ impl Kind {
     }
 }
 
-/// Whether this is meant as an address, not as a path.
+/// True if a text is an address (with `://`) rather than a path.
 pub fn is_address(text: &str) -> bool {
     text.contains("://")
 }
 
-/// What is opened: the store, the place in it, and whose it is.
-type Place = (Arc<dyn ObjectStore>, Key, Kind);
+/// An open store, the prefix in it, and its provider.
+type Location = (Arc<dyn ObjectStore>, Key, Provider);
 
-/// Opens the store of an address.
-pub(crate) fn open(address: &str) -> Result<Place, String> {
+/// Opens the store of an address. Credentials are read from the environment.
+pub(crate) fn open(address: &str) -> Result<Location, String> {
     let url = Url::parse(address).map_err(|error| error.to_string())?;
-    let kind = match (url.scheme(), url.host_str()) {
-        ("s3", Some(_)) => Kind::S3,
-        ("gs", Some(_)) => Kind::Google,
-        ("az", Some(_)) => Kind::Azure,
-        ("file", None) => Kind::File,
+    let provider = match (url.scheme(), url.host_str()) {
+        ("s3", Some(_)) => Provider::S3,
+        ("gs", Some(_)) => Provider::Google,
+        ("az", Some(_)) => Provider::Azure,
+        ("file", None) => Provider::File,
         _ => {
             return Err(
                 "write s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///path"
@@ -77,47 +79,50 @@ pub(crate) fn open(address: &str) -> Result<Place, String> {
         || url.query().is_some()
         || url.fragment().is_some()
     {
-        return Err("an address has a bucket and a prefix, and nothing else".to_owned());
+        return Err(
+            "an address has only a bucket and a prefix: leave out user, password, query and fragment"
+                .to_owned(),
+        );
     }
     let prefix = Key::from_url_path(url.path()).map_err(|error| error.to_string())?;
     if prefix.is_root() {
-        return Err("write a prefix behind the bucket".to_owned());
+        return Err("write a prefix after the bucket".to_owned());
     }
-    let store = store(kind, address).map_err(|error| format!("{error}{}", kind.hint()))?;
-    Ok((store, prefix, kind))
+    let store = store(provider, address).map_err(|error| format!("{error}{}", provider.hint()))?;
+    Ok((store, prefix, provider))
 }
 
-fn store(kind: Kind, address: &str) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
-    // The one that the tree has; fails where it was said before.
+fn store(provider: Provider, address: &str) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
+    // The TLS provider of this program. Fails if one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let backoff = BackoffConfig::default();
-    let retry = RetryConfig { backoff, max_retries: RETRIES_MAX, retry_timeout: RETRYING_MAX };
+    let retry = RetryConfig { backoff, max_retries: RETRIES_MAX, retry_timeout: RETRY_TIMEOUT };
     let timeout = ClientConfigKey::Timeout;
-    Ok(match kind {
-        Kind::S3 => {
+    Ok(match provider {
+        Provider::S3 => {
             let mut builder = AmazonS3Builder::from_env().with_url(address).with_retry(retry);
             let key = AmazonS3ConfigKey::Client(timeout);
             if builder.get_config_value(&key).is_none() {
-                builder = builder.with_config(key, REQUEST_MAX);
+                builder = builder.with_config(key, REQUEST_TIMEOUT);
             }
             Arc::new(builder.build()?)
         }
-        Kind::Google => {
+        Provider::Google => {
             let mut builder = GoogleCloudStorageBuilder::from_env().with_url(address).with_retry(retry);
             let key = GoogleConfigKey::Client(timeout);
             if builder.get_config_value(&key).is_none() {
-                builder = builder.with_config(key, REQUEST_MAX);
+                builder = builder.with_config(key, REQUEST_TIMEOUT);
             }
             Arc::new(builder.build()?)
         }
-        Kind::Azure => {
+        Provider::Azure => {
             let mut builder = MicrosoftAzureBuilder::from_env().with_url(address).with_retry(retry);
             let key = AzureConfigKey::Client(timeout);
             if builder.get_config_value(&key).is_none() {
-                builder = builder.with_config(key, REQUEST_MAX);
+                builder = builder.with_config(key, REQUEST_TIMEOUT);
             }
             Arc::new(builder.build()?)
         }
-        Kind::File => Arc::new(LocalFileSystem::new()),
+        Provider::File => Arc::new(LocalFileSystem::new()),
     })
 }

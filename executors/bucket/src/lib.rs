@@ -1,14 +1,14 @@
-//! Directories in the buckets of object stores: put there, and got back whole or not at all.
+//! Snapshots of directories in object stores. An upload is complete or does not exist.
 //!
-//! A directory is put file by file, beneath a name of its own, and last the list of its files with their sizes and checksums
-//! ([`manifest`]). Without the list there is no snapshot, so that one that was interrupted is never taken for whole. What is
-//! got back is compared with the list. Files are streamed in both directions: what is held in memory is a few parts,
-//! however large they are. What is deliberately not here: indexes, of which this crate knows nothing.
+//! Files are uploaded one by one under a unique prefix, and then the [`manifest`] with their sizes and checksums. Without a
+//! manifest there is no snapshot, so an interrupted upload is never restored. Downloaded files are compared with the
+//! manifest. Files are streamed: memory holds a few parts, however large the files are. It does not depend on
+//! indexes.
 
 mod address;
-mod get;
+mod download;
 mod manifest;
-mod put;
+mod upload;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,99 +16,101 @@ use std::sync::Arc;
 use object_store::path::Path as Key;
 use object_store::{Error, ObjectStore};
 
-pub use address::{Kind, is_address};
+pub use address::{Provider, is_address};
 
-/// Bytes that are sent and fetched at once.
+/// Size of a part in bytes, the unit of requests.
 const PART_BYTES: usize = 8 << 20;
-/// Parts that are under way together.
-const PARTS_UNDER_WAY: usize = 4;
+/// Parts of a file that are transferred concurrently.
+const CONCURRENT_PARTS: usize = 4;
 
-/// Why a directory could not be put or got: address, key, cause, and what to do about it.
+/// An upload or download failed. The text has address, file, cause and remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BucketError(String);
 
-/// A place in an object store where a directory is, or will be.
+/// Location of a snapshot in an object store.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     prefix: Key,
     address: String,
-    kind: Kind,
+    provider: Provider,
 }
 
 impl Bucket {
-    /// The place that an address names: `s3://bucket/prefix`, `gs://…`, `az://…` or `file:///…`. How to get in is in the
-    /// environment, under the names that each provider's own programs read.
+    /// Opens an address: `s3://bucket/prefix`, `gs://…`, `az://…` or `file:///…`. Credentials are read from the environment
+    /// variables of the provider's own tools.
     ///
     /// # Errors
-    /// When it names none, or the environment says too little.
+    /// When the address is invalid, or a required environment variable is missing.
     pub fn open(address: &str) -> Result<Self, BucketError> {
-        let (store, prefix, kind) =
+        let (store, prefix, provider) =
             address::open(address).map_err(|reason| BucketError(format!("{address}: {reason}")))?;
-        Ok(Self::of(store, prefix, address, kind))
+        Ok(Self::with_store(store, prefix, address, provider))
     }
 
-    /// A place in a store that is open.
-    pub fn of(store: Arc<dyn ObjectStore>, prefix: Key, address: &str, kind: Kind) -> Self {
-        Self { store, prefix, address: address.to_owned(), kind }
+    /// A location in an open store. `address` is used in error messages.
+    pub fn with_store(store: Arc<dyn ObjectStore>, prefix: Key, address: &str, provider: Provider) -> Self {
+        Self { store, prefix, address: address.to_owned(), provider }
     }
 
-    /// Puts the files of a directory there.
+    /// Uploads the files of a directory. Blocks the thread.
     ///
     /// # Errors
-    /// When something is there already, a file cannot be read, or the store refuses one. Then there is no snapshot.
-    pub fn put(&self, directory: &Path) -> Result<(), BucketError> {
-        self.wait_for(put::put(self, directory))
+    /// When a snapshot exists already, a file cannot be read, or the store rejects a request. No snapshot is created then.
+    pub fn upload(&self, directory: &Path) -> Result<(), BucketError> {
+        self.block_on(upload::upload(self, directory))
     }
 
-    /// Gets the files that are there into a directory that is there and empty.
+    /// Downloads the snapshot into an existing, empty directory. Blocks the thread.
     ///
     /// # Errors
-    /// When there is no snapshot, or a file is not what was put. Then the directory is not whole.
-    pub fn get(&self, directory: &Path) -> Result<(), BucketError> {
-        self.wait_for(get::get(self, directory))
+    /// When there is no snapshot, or a file is missing or damaged. The directory may be incomplete then.
+    pub fn download(&self, directory: &Path) -> Result<(), BucketError> {
+        self.block_on(download::download(self, directory))
     }
 
-    /// Does something with the store, and waits for it on this thread.
-    fn wait_for<T>(&self, work: impl Future<Output = Result<T, BucketError>>) -> Result<T, BucketError> {
+    /// Runs a future on a new runtime of the calling thread.
+    fn block_on<T>(&self, work: impl Future<Output = Result<T, BucketError>>) -> Result<T, BucketError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| self.failed("", &error))?;
+        let runtime = runtime.map_err(|error| self.error("", &error))?;
         runtime.block_on(work)
     }
 
-    /// The key of something with a name of one part.
+    /// Key of an object directly under the prefix.
     fn key(&self, name: &str) -> Key {
         self.prefix.clone().join(name)
     }
 
-    /// The key of a file of a snapshot.
-    fn key_beneath(&self, beneath: &str, name: &str) -> Key {
-        name.split('/').fold(self.key(beneath), |key, part| key.join(part))
+    /// Key of a file of a snapshot.
+    fn file_key(&self, files_prefix: &str, name: &str) -> Key {
+        name.split('/').fold(self.key(files_prefix), |key, part| key.join(part))
     }
 
-    /// What to say of a failure that is not the store's.
-    fn failed(&self, name: &str, reason: &dyn std::fmt::Display) -> BucketError {
+    /// An error about a file, or with an empty name about the snapshot.
+    fn error(&self, name: &str, reason: &dyn std::fmt::Display) -> BucketError {
         let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
         BucketError(format!("{}: {name}{reason}", self.address))
     }
 
-    /// What to say when the store does not do what it is asked for.
-    fn refused(&self, name: &str, error: &Error) -> BucketError {
-        // Stores wrap the cause in sentences; the innermost says it.
+    /// An error that the store returned, with a hint.
+    fn store_error(&self, name: &str, error: &Error) -> BucketError {
+        // Stores wrap causes repeatedly; texts that are contained in an earlier one are left out.
         let mut cause: &dyn std::error::Error = error;
-        let mut told = vec![error.to_string()];
+        let mut texts = vec![error.to_string()];
         while let Some(source) = cause.source() {
             cause = source;
             let text = cause.to_string();
-            if told.iter().all(|told| !told.contains(&text)) {
-                told.push(text);
+            if texts.iter().all(|earlier| !earlier.contains(&text)) {
+                texts.push(text);
             }
         }
         let hint = match error {
-            Error::NotFound { .. } if self.kind != Kind::File => "; is there such a bucket?".to_owned(),
-            _ => self.kind.hint(),
+            Error::NotFound { .. } if self.provider != Provider::File => {
+                "; does the bucket exist?".to_owned()
+            }
+            _ => self.provider.hint(),
         };
-        self.failed(name, &format_args!("{}{hint}", told.join(": ")))
+        self.error(name, &format_args!("{}{hint}", texts.join(": ")))
     }
 }

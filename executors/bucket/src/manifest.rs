@@ -1,4 +1,4 @@
-//! The list of the files of a snapshot.
+//! Manifest of a snapshot: its files with sizes and checksums.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -6,26 +6,27 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// What the list is called. It is written last and read first.
+/// Name of the manifest, which is uploaded last and downloaded first.
 pub(crate) const NAME: &str = "snapshot.json";
-/// The longest list that is read, in bytes: some hundred thousand files.
+/// Largest manifest in bytes, enough for several hundred thousand files.
 pub(crate) const BYTES_MAX: u64 = 64 << 20;
-/// The version of the list that is written, and the only one that is read.
+/// Format version; no other one is supported.
 const VERSION: u32 = 1;
 
 /// The files of a snapshot.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Manifest {
     version: u32,
-    /// Beneath what the files are, for others may have begun to put some there.
-    pub(crate) beneath: String,
-    pub(crate) files: Vec<Listed>,
+    /// Prefix of the files, unique to this upload: several uploads to one address do not overwrite each other's files.
+    #[serde(rename = "beneath")]
+    pub(crate) files_prefix: String,
+    pub(crate) files: Vec<FileEntry>,
 }
 
-/// A file.
+/// A file of a snapshot.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Listed {
-    /// Its path in the directory, with `/` between the parts.
+pub(crate) struct FileEntry {
+    /// Path relative to the directory, separated by `/`.
     pub(crate) name: String,
     pub(crate) bytes: u64,
     /// SHA-256 of the content, in hexadecimal.
@@ -33,48 +34,48 @@ pub(crate) struct Listed {
 }
 
 impl Manifest {
-    pub(crate) fn new(beneath: String, files: Vec<Listed>) -> Self {
-        Self { version: VERSION, beneath, files }
+    pub(crate) fn new(files_prefix: String, files: Vec<FileEntry>) -> Self {
+        Self { version: VERSION, files_prefix, files }
     }
 
-    /// A list that was written.
+    /// Parses a manifest.
     ///
     /// # Errors
-    /// When it is none, is of another version, or names what is not beneath the directory.
-    pub(crate) fn read(json: &[u8]) -> Result<Self, String> {
-        let read: Self =
-            serde_json::from_slice(json).map_err(|error| format!("it is no list of files: {error}"))?;
-        if read.version != VERSION {
-            return Err(format!("it is of version {}, and {VERSION} can be read", read.version));
+    /// When it is malformed, has another version, or names a path outside the directory.
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, String> {
+        let manifest: Self =
+            serde_json::from_slice(json).map_err(|error| format!("it is not a manifest: {error}"))?;
+        if manifest.version != VERSION {
+            return Err(format!("it has version {}, but only {VERSION} is supported", manifest.version));
         }
-        if read.beneath.contains('/') || !is_beneath(&read.beneath) {
-            return Err(format!("`{}` is no name of what files are beneath", read.beneath));
+        if manifest.files_prefix.contains('/') || !is_relative(&manifest.files_prefix) {
+            return Err(format!("`{}` is not a valid prefix of files", manifest.files_prefix));
         }
         let mut seen = BTreeSet::new();
-        match read.files.iter().find(|file| !is_beneath(&file.name) || !seen.insert(&file.name)) {
-            Some(file) => Err(format!("`{}` is no name that a file of a snapshot has", file.name)),
-            None => Ok(read),
+        match manifest.files.iter().find(|file| !is_relative(&file.name) || !seen.insert(&file.name)) {
+            Some(file) => Err(format!("`{}` is not a valid file name in a snapshot", file.name)),
+            None => Ok(manifest),
         }
     }
 
-    /// The directories that the files are in, that above all others with an empty name.
+    /// Directories of the files; the empty name is the top directory.
     pub(crate) fn directories(&self) -> BTreeSet<&str> {
-        let above = self
+        let parents = self
             .files
             .iter()
             .flat_map(|file| file.name.match_indices('/').filter_map(|(end, _)| file.name.get(..end)));
-        above.chain([""]).collect()
+        parents.chain([""]).collect()
     }
 }
 
-/// Whether a name stays in the directory, on every system.
-fn is_beneath(name: &str) -> bool {
+/// True if a name is a path inside the directory on every operating system.
+fn is_relative(name: &str) -> bool {
     let is_part =
         |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0', ':']);
     name != NAME && name.split('/').all(is_part)
 }
 
-/// The checksum of what comes piece by piece.
+/// An incremental SHA-256 checksum.
 #[derive(Default)]
 pub(crate) struct Checksum(Sha256);
 
@@ -83,11 +84,12 @@ impl Checksum {
         self.0.update(bytes);
     }
 
-    pub(crate) fn told(self) -> String {
-        self.0.finalize().iter().fold(String::new(), |mut told, byte| {
-            // Writing to a text does not fail.
-            let _ = write!(told, "{byte:02x}");
-            told
+    /// The checksum in hexadecimal.
+    pub(crate) fn hex(self) -> String {
+        self.0.finalize().iter().fold(String::new(), |mut text, byte| {
+            // Writing to a String does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
         })
     }
 }
@@ -97,38 +99,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stay_in_the_directory() {
-        let read = |name: &str| {
-            let files = vec![Listed { name: name.to_owned(), bytes: 0, sha256: String::new() }];
-            Manifest::read(&serde_json::to_vec(&Manifest::new("f".to_owned(), files)).unwrap())
+    fn file_names_outside_the_directory_are_rejected() {
+        let parse = |name: &str| {
+            let files = vec![FileEntry { name: name.to_owned(), bytes: 0, sha256: String::new() }];
+            Manifest::parse(&serde_json::to_vec(&Manifest::new("f".to_owned(), files)).unwrap())
         };
         for name in ["a", "a/b.c", "0/documents.1/keyspaces", "..a", "ä b"] {
-            assert!(read(name).is_ok(), "{name}");
+            assert!(parse(name).is_ok(), "{name}");
         }
         for name in ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "a\\b", "C:a", "a\0", "snapshot.json"] {
-            let refused = read(name).unwrap_err();
-            assert!(refused.ends_with("is no name that a file of a snapshot has"), "{name}: {refused}");
+            let refused = parse(name).unwrap_err();
+            assert!(refused.ends_with("is not a valid file name in a snapshot"), "{name}: {refused}");
         }
     }
 
     #[test]
-    fn what_is_no_list_of_ours_is_refused() {
+    fn malformed_manifests_are_rejected() {
         for (json, expected) in [
-            ("{", "it is no list of files: EOF"),
-            ("[]", "it is no list of files"),
-            (r#"{"version": 2, "beneath": "f", "files": []}"#, "it is of version 2, and 1 can be read"),
-            (r#"{"version": 1, "beneath": "..", "files": []}"#, "`..` is no name of what files are beneath"),
-            (
-                r#"{"version": 1, "beneath": "f/g", "files": []}"#,
-                "`f/g` is no name of what files are beneath",
-            ),
+            ("{", "it is not a manifest: EOF"),
+            ("[]", "it is not a manifest"),
+            (r#"{"version": 2, "beneath": "f", "files": []}"#, "it has version 2, but only 1 is supported"),
+            (r#"{"version": 1, "beneath": "..", "files": []}"#, "`..` is not a valid prefix of files"),
+            (r#"{"version": 1, "beneath": "f/g", "files": []}"#, "`f/g` is not a valid prefix of files"),
             (
                 r#"{"version": 1, "beneath": "f", "files": [
                     {"name": "a", "bytes": 1, "sha256": ""}, {"name": "a", "bytes": 1, "sha256": ""}]}"#,
-                "`a` is no name",
+                "`a` is not a valid file name",
             ),
         ] {
-            let refused = Manifest::read(json.as_bytes()).unwrap_err();
+            let refused = Manifest::parse(json.as_bytes()).unwrap_err();
             assert!(refused.contains(expected), "{refused}");
         }
     }

@@ -1,4 +1,4 @@
-//! `Clear`: drops the documents of a request; the request itself goes on and is answered.
+//! `Clear`: removes the documents of a request. The request continues and is answered.
 
 use flowrun_sdk::{
     Answer, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
@@ -7,7 +7,7 @@ use flowrun_sdk::{
 use crate::no_parameters::NoParameters;
 
 pub(crate) const TYPE: ExecutorType =
-    ExecutorType::new::<NoParameters>("Clear", "Drops all documents of a request.", create)
+    ExecutorType::new::<NoParameters>("Clear", "Removes all documents of a request.", create)
         .with_aliases(&["_clear"]);
 
 struct Clear;
@@ -15,7 +15,7 @@ struct Clear;
 #[async_trait]
 impl AsyncExecutor for Clear {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        // An empty answer takes the place of the documents; emptying the list would copy it first where it is shared.
+        // An empty answer replaces the documents. Clearing the list would copy it first if it is shared.
         call.merge_answer(Answer::default());
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! `ExcludeFields`: clears fields, so that what is no longer needed neither travels nor is stored.
-//! Its mirror image is `SelectFields`.
+//! `ExcludeFields`: clears fields that later pods do not need, to save bandwidth and storage. The inverse is
+//! [`SelectFields`](super::select_fields).
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
@@ -9,11 +9,11 @@ use flowrun_sdk::{
 use crate::field::DocumentField;
 
 flowrun_sdk::parameters! {
-    /// What to clear, and where.
+    /// The parameters of `ExcludeFields`.
     pub(crate) struct ExcludeFieldsParameters {
-        /// The fields to clear.
+        /// Fields to clear.
         fields: Vec<DocumentField>,
-        /// The documents to clear them in.
+        /// Documents whose fields are cleared.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }

@@ -1,6 +1,6 @@
-//! The fields of a document that an executor can be told to clear or to keep.
+//! Fields of a document that can be cleared.
 //!
-//! Not among them: what names a document and places it in its tree (`id`, `parent_id`, `granularity`, `adjacency`).
+//! Identity and position in the tree (`id`, `parent_id`, `granularity`, `adjacency`) cannot be.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use flowrun_sdk::{Document, Documents, Tags};
 flowrun_sdk::choice! {
     /// A field of a document.
     pub(crate) enum DocumentField {
-        /// What an encoder made of the content.
+        /// Vector of the content, set by an encoder.
         Embedding = "embedding",
         /// Content as an array.
         Tensor = "tensor",
@@ -17,25 +17,25 @@ flowrun_sdk::choice! {
         Blob = "blob",
         /// Content as text.
         Text = "text",
-        /// The parts.
+        /// Parts of the document.
         Chunks = "chunks",
-        /// What a search found.
+        /// Search results.
         Matches = "matches",
-        /// Names and values of the user's own.
+        /// Metadata of the user, by name.
         Tags = "tags",
-        /// Where the content is.
+        /// Location of the content.
         Uri = "uri",
         /// Media type of the content.
         MimeType = "mime_type",
         /// Distances, similarities, relevance.
         Scores = "scores",
-        /// How much the document counts among its siblings.
+        /// Weight of the document among its siblings.
         Weight = "weight",
         /// Position in the parent, along several axes.
         Location = "location",
         /// Position in the parent, along one axis.
         Offset = "offset",
-        /// Which kind of content this is.
+        /// Kind of content.
         Modality = "modality",
     }
 }
@@ -59,7 +59,7 @@ impl DocumentField {
         Self::Modality,
     ];
 
-    /// Makes the field of `document` as if it had never been set.
+    /// Resets the field to its unset value.
     pub(crate) fn clear(self, document: &mut Document) {
         match self {
             Self::Embedding => document.embedding = None,
@@ -87,8 +87,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_field_that_can_be_named_is_among_all() {
-        let ParameterKind::Choice(named) = DocumentField::KIND else { panic!("{}", DocumentField::KIND) };
-        assert_eq!(DocumentField::ALL.map(DocumentField::name), *named);
+    fn all_contains_every_choice() {
+        let ParameterKind::Choice(choices) = DocumentField::KIND else { panic!("{}", DocumentField::KIND) };
+        assert_eq!(DocumentField::ALL.map(DocumentField::name), *choices);
     }
 }

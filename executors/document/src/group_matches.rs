@@ -1,4 +1,4 @@
-//! `GroupMatches`: matches that have a tag in common become one. It trusts their order, as `TopK` does.
+//! `GroupMatches`: groups matches with an equal tag. Like [`TopK`](super::top_k), it does not sort.
 
 use std::collections::HashMap;
 
@@ -8,23 +8,23 @@ use flowrun_sdk::{
 };
 
 flowrun_sdk::parameters! {
-    /// What matches are grouped by, and what is left of them.
+    /// The parameters of `GroupMatches`.
     pub(crate) struct GroupMatchesParameters {
-        /// The tag whose equal values belong together, such as `video_id`. A match without it stays as it is.
+        /// Tag to group by, such as `video_id`. A match without the tag is unchanged.
         tag: String,
-        /// How many matches a group keeps, the first; null keeps all.
+        /// Number of matches per group, from the first; null for all.
         per_group: Option<usize> = None,
-        /// How many groups are kept when the request does not say; null keeps all.
+        /// Default number of groups; null for all. The request's `top_k` overrides it.
         top_k: Option<usize> = None,
-        /// The documents whose matches are grouped.
+        /// Documents whose matches are grouped.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }
 
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<GroupMatchesParameters>(
     "GroupMatches",
-    "Makes one match of those that have a tag in common: its id is the tag's value, its score that of the first, its matches \
-     are they.",
+    "Replaces matches with an equal tag by one match, whose id is the tag's value, whose score is that of the first, and \
+     whose matches are the replaced ones.",
     create,
 );
 
@@ -44,21 +44,21 @@ impl AsyncExecutor for GroupMatches {
 }
 
 impl GroupMatches {
-    /// The groups, in the order of the first match of each.
+    /// Groups and ungrouped matches, in the order of the first match of each.
     fn groups(&self, matches: Documents) -> Vec<Document> {
         let per_group = self.0.per_group.unwrap_or(usize::MAX);
-        let (mut groups, mut places) = (Vec::new(), HashMap::new());
+        let (mut groups, mut positions) = (Vec::new(), HashMap::new());
         for found in matches {
             let Some(value) = found.tags.get(&self.0.tag).filter(|value| !value.is_null()) else {
                 groups.push(found);
                 continue;
             };
-            let id = text(value);
-            let place = *places.entry(id.clone()).or_insert_with(|| {
-                groups.push(self.group(id, value.clone(), &found));
+            let id = group_id(value);
+            let position = *positions.entry(id.clone()).or_insert_with(|| {
+                groups.push(self.new_group(id, value.clone(), &found));
                 groups.len() - 1
             });
-            if let Some(group) = groups.get_mut(place).filter(|group| group.matches.len() < per_group) {
+            if let Some(group) = groups.get_mut(position).filter(|group| group.matches.len() < per_group) {
                 group
                     .matches
                     .make_mut()
@@ -68,8 +68,8 @@ impl GroupMatches {
         groups
     }
 
-    /// A group without matches yet, of which this will be the first.
-    fn group(&self, id: String, value: Value, first: &Document) -> Document {
+    /// A group without matches, with the scores of its first match.
+    fn new_group(&self, id: String, value: Value, first: &Document) -> Document {
         let mut group = Document::new(id).with_tag(&self.0.tag, value);
         (group.granularity, group.adjacency) = (first.granularity, first.adjacency);
         group.scores = first.scores.clone();
@@ -77,8 +77,8 @@ impl GroupMatches {
     }
 }
 
-/// The value of a tag as the id of its group. 3 and 3.0, which a number becomes on its way through Jina's messages, are one.
-fn text(value: &Value) -> String {
+/// Group id for the value of a tag. 3 and 3.0 are equal, since Jina's messages turn integers into floats.
+fn group_id(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => {

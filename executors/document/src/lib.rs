@@ -1,9 +1,8 @@
-//! Executors that act on documents as such: they let them pass, log them, drop them, clear their fields, cut,
-//! sort and group their matches, and read the content that their URIs lead to.
+//! Executors for documents of any content: pass, log or remove them, clear their fields, truncate, sort and group their
+//! matches, and read the content of their URIs.
 //!
-//! What is deliberately not here: anything that understands content (the image and text families do), and anything
-//! that merges what several pods answered (the runtime does that itself: Jina's `_merge_…` and `_concat` are
-//! reducers, not executors).
+//! Not here: executors that understand content (`flowrun-image`, `flowrun-text`), and merging the answers of pods,
+//! which the runtime does (Jina's `_merge_…` and `_concat` are reducers, not executors).
 
 mod clear;
 mod exclude_fields;
@@ -21,7 +20,7 @@ mod uri_reader;
 
 use flowrun_sdk::ExecutorType;
 
-/// The executors of this family.
+/// Executors of this crate.
 pub static EXECUTORS: &[ExecutorType] = &[
     pass::TYPE,
     log::TYPE,

@@ -1,5 +1,4 @@
-//! `Log`: tells the log what passes. It reads and changes nothing; metrics are the runtime's business, and which request
-//! a line concerns is said by the host.
+//! `Log`: logs a line per request and changes nothing. The runtime adds the request to the line, and records metrics.
 
 use flowrun_sdk::{
     AsyncExecutor, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, async_trait,
@@ -8,14 +7,17 @@ use flowrun_sdk::{
 
 use crate::no_parameters::NoParameters;
 
-pub(crate) const TYPE: ExecutorType =
-    ExecutorType::new::<NoParameters>("Log", "Logs a line for every request and passes it on.", create)
-        .with_aliases(&["_logforward"]);
+pub(crate) const TYPE: ExecutorType = ExecutorType::new::<NoParameters>(
+    "Log",
+    "Logs a line for every request and leaves it unchanged.",
+    create,
+)
+.with_aliases(&["_logforward"]);
 
-/// How many documents a line names: enough to find the request again.
+/// Largest number of document ids in a line; a few are enough to identify the request.
 const IDS_MAX: usize = 3;
 
-/// How much of an id a line shows: ids come from clients, lines go to people.
+/// Largest number of characters of an id in a line; ids come from clients and may be long.
 const ID_CHARACTERS_MAX: usize = 64;
 
 struct Log {
@@ -37,7 +39,7 @@ impl AsyncExecutor for Log {
     }
 }
 
-/// The ids of the first documents; shown by `Debug`, which keeps a line one line.
+/// Ids of the first documents. They are formatted with `Debug`, which escapes line breaks.
 fn first_ids(documents: &[Document]) -> Vec<String> {
     let shortened = |document: &Document| document.id.chars().take(ID_CHARACTERS_MAX).collect();
     documents.iter().take(IDS_MAX).map(shortened).collect()

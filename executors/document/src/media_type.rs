@@ -1,15 +1,15 @@
-//! The media type that a URI tells, without a look at the content.
+//! Media type of a URI, without reading the content.
 
-/// The media type of what `uri` leads to: what a `data:` URI says (RFC 2397), else what the ending of the path means.
-pub(crate) fn of_uri(uri: &str) -> Option<String> {
+/// Media type of a URI: that of a `data:` URI (RFC 2397), otherwise by the file extension; `None` when it is unknown.
+pub(crate) fn media_type_of_uri(uri: &str) -> Option<String> {
     match uri.strip_prefix("data:") {
-        Some(data) => of_data(data),
+        Some(data) => media_type_of_data(data),
         None => mime_guess::from_path(uri).first_raw().map(str::to_owned),
     }
 }
 
-/// What stands before the first `;` or `,`; text when nothing does, as the RFC has it.
-fn of_data(data: &str) -> Option<String> {
+/// Media type of a `data:` URI: the text before the first `;` or `,`; `text/plain` when it is empty (RFC 2397).
+fn media_type_of_data(data: &str) -> Option<String> {
     let (media_type, _) = data.split_once([';', ','])?;
     if media_type.is_empty() {
         return Some("text/plain".to_owned());
@@ -19,7 +19,7 @@ fn of_data(data: &str) -> Option<String> {
     (is_token(kind) && is_token(subtype)).then(|| media_type.to_ascii_lowercase())
 }
 
-/// The bytes of a restricted name (RFC 6838, 4.2), of which media types are made.
+/// True if a byte may occur in the name of a media type (restricted names, RFC 6838, 4.2).
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte)
 }
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ending_of_a_path_tells_the_media_type() {
+    fn the_extension_determines_the_media_type() {
         for (uri, media_type) in [
             ("clips/a.gif", Some("image/gif")),
             ("file:///a%20b.JPG", Some("image/jpeg")),
@@ -38,12 +38,12 @@ mod tests {
             ("a", None),
             ("", None),
         ] {
-            assert_eq!(of_uri(uri).as_deref(), media_type, "{uri}");
+            assert_eq!(media_type_of_uri(uri).as_deref(), media_type, "{uri}");
         }
     }
 
     #[test]
-    fn a_data_uri_says_its_media_type_itself() {
+    fn data_uris_state_their_media_type() {
         for (uri, media_type) in [
             ("data:Image/PNG;base64,AA==", Some("image/png")),
             ("data:image/svg+xml,<a>", Some("image/svg+xml")),
@@ -54,7 +54,7 @@ mod tests {
             ("data:/c,d", None),
             ("data:image/gif", None),
         ] {
-            assert_eq!(of_uri(uri).as_deref(), media_type, "{uri}");
+            assert_eq!(media_type_of_uri(uri).as_deref(), media_type, "{uri}");
         }
     }
 }

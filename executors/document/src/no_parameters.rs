@@ -1,8 +1,8 @@
-//! The table of an executor that cannot be told anything.
+//! Parameters of executors without parameters.
 
 use flowrun_sdk::{ParameterError, ParameterField, ParameterReader, Parameters, RawParameters};
 
-/// No parameters: every key is a mistake.
+/// No parameters: every key is an error.
 #[derive(Clone, Debug)]
 pub(crate) struct NoParameters;
 

@@ -1,12 +1,12 @@
-//! `Pass`: leaves everything as it is.
+//! `Pass`: changes nothing.
 
 use flowrun_sdk::{Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance};
 
 use crate::no_parameters::NoParameters;
 
-/// Jina's `_merge` belongs here because it merges the envelopes' routes alone, which we have none of.
+/// Jina's `_merge` is an alias because it only merges the routes of envelopes, which do not exist here.
 pub(crate) const TYPE: ExecutorType =
-    ExecutorType::new::<NoParameters>("Pass", "Passes every request on as it is.", create).with_aliases(&[
+    ExecutorType::new::<NoParameters>("Pass", "Leaves every request unchanged.", create).with_aliases(&[
         "_pass",
         "_forward",
         "_route",

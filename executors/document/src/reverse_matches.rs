@@ -1,4 +1,4 @@
-//! `ReverseMatches`: turns lists of matches around.
+//! `ReverseMatches`: reverses lists of matches.
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
@@ -6,9 +6,9 @@ use flowrun_sdk::{
 };
 
 flowrun_sdk::parameters! {
-    /// Whose matches are reversed.
+    /// The parameters of `ReverseMatches`.
     pub(crate) struct ReverseMatchesParameters {
-        /// The documents whose matches are reversed.
+        /// Documents whose matches are reversed.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }

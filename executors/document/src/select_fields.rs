@@ -1,4 +1,4 @@
-//! `SelectFields`: keeps the named fields and clears all others. Its mirror image is `ExcludeFields`.
+//! `SelectFields`: keeps the named fields and clears the rest. The inverse is [`ExcludeFields`](super::exclude_fields).
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
@@ -8,11 +8,11 @@ use flowrun_sdk::{
 use crate::field::DocumentField;
 
 flowrun_sdk::parameters! {
-    /// What to keep, and where.
+    /// The parameters of `SelectFields`.
     pub(crate) struct SelectFieldsParameters {
-        /// The fields to keep. A document's id, its parent's id and its place in the tree are always kept.
+        /// Fields to keep. Id, parent id and position in the tree are always kept.
         fields: Vec<DocumentField>,
-        /// The documents whose other fields are cleared.
+        /// Documents whose other fields are cleared.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }
@@ -23,7 +23,7 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<SelectFieldsParameters
     create,
 );
 
-/// Holds the fields to clear, not those to keep.
+/// The executor. It holds the fields to clear, not the selected ones.
 struct SelectFields {
     cleared: Vec<DocumentField>,
     access_paths: AccessPaths,
@@ -41,7 +41,7 @@ impl AsyncExecutor for SelectFields {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let SelectFieldsParameters { fields: kept, access_paths } = parse_parameters(build)?;
-    let cleared = DocumentField::ALL.into_iter().filter(|field| !kept.contains(field)).collect();
+    let SelectFieldsParameters { fields: selected, access_paths } = parse_parameters(build)?;
+    let cleared = DocumentField::ALL.into_iter().filter(|field| !selected.contains(field)).collect();
     Ok(Instance::new_async(SelectFields { cleared, access_paths }))
 }

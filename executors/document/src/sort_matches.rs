@@ -1,4 +1,4 @@
-//! `SortMatches`: puts matches in the order of a score.
+//! `SortMatches`: sorts matches by a score.
 
 use std::cmp::Ordering;
 
@@ -8,23 +8,23 @@ use flowrun_sdk::{
 };
 
 flowrun_sdk::choice! {
-    /// Which scores come first.
+    /// Sort order.
     pub(crate) enum SortOrder {
-        /// Small ones: distances.
+        /// Smallest first, for distances.
         Ascending = "ascending",
-        /// Large ones: similarities, relevance.
+        /// Largest first, for similarities and relevance.
         Descending = "descending",
     }
 }
 
 flowrun_sdk::parameters! {
-    /// By what matches are sorted, and whose.
+    /// The parameters of `SortMatches`.
     pub(crate) struct SortMatchesParameters {
-        /// The name of the score to sort by; null takes the first score of each match.
+        /// Name of the score to sort by; null for the first score of each match.
         score: Option<String> = None,
-        /// Small or large scores first. Matches without the score come last in either order.
+        /// Sort order of the scores. Matches without the score are last in either order.
         order: SortOrder = SortOrder::Ascending,
-        /// The documents whose matches are sorted.
+        /// Documents whose matches are sorted.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }
@@ -38,7 +38,7 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<SortMatchesParameters>
 struct SortMatches(SortMatchesParameters);
 
 impl SortMatches {
-    /// The score of a match. One that is not a number counts as missing: it says nothing about order.
+    /// Score of a match. NaN counts as missing, since it has no order.
     fn score(&self, document: &Document) -> Option<f32> {
         let score = match &self.0.score {
             Some(name) => document.scores.get(name),
@@ -47,7 +47,7 @@ impl SortMatches {
         score.map(|score| score.value).filter(|value| !value.is_nan())
     }
 
-    /// A total order: by score, then by id, so that the result does not depend on the order before.
+    /// A total order, by score and then by id, so that the result does not depend on the input order.
     fn compare(&self, left: &Document, right: &Document) -> Ordering {
         let by_score = match (self.score(left), self.score(right)) {
             (Some(left), Some(right)) => {
@@ -68,7 +68,7 @@ impl AsyncExecutor for SortMatches {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let paths = call.access_paths(&self.0.access_paths)?;
         call.for_each(&paths, |document| {
-            // Matches mostly arrive in order, and a list in order is not copied, though it may be shared.
+            // Matches are usually sorted already; then a shared list is not copied.
             if !document.matches.is_sorted_by(|left, right| self.compare(left, right).is_le()) {
                 document.matches.make_mut().sort_by(|left, right| self.compare(left, right));
             }

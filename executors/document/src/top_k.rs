@@ -1,4 +1,4 @@
-//! `TopK`: cuts lists of matches to their first few. It trusts their order; `SortMatches` makes one.
+//! `TopK`: truncates lists of matches. It does not sort; [`SortMatches`](super::sort_matches) does.
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, Instance, async_trait,
@@ -6,11 +6,11 @@ use flowrun_sdk::{
 };
 
 flowrun_sdk::parameters! {
-    /// How many matches are kept, and whose.
+    /// The parameters of `TopK`.
     pub(crate) struct TopKParameters {
-        /// How many matches are kept when the request does not say; null keeps all.
+        /// Default number of matches; null for all. The request's `top_k` overrides it.
         top_k: Option<usize> = None,
-        /// The documents whose matches are cut.
+        /// Documents whose matches are truncated.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }
@@ -26,7 +26,7 @@ impl AsyncExecutor for TopK {
         let top_k = call.top_k(self.0.top_k.unwrap_or(usize::MAX))?;
         let paths = call.access_paths(&self.0.access_paths)?;
         call.for_each(&paths, |document| {
-            // A list that is short enough is not copied, though it may be shared.
+            // A list that is short enough may be shared and is not copied.
             if document.matches.len() > top_k {
                 document.matches.make_mut().truncate(top_k);
             }

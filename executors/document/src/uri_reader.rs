@@ -1,7 +1,7 @@
-//! `UriReader`: reads what the URIs of documents lead to: paths, `file:` and `data:` URIs.
+//! `UriReader`: reads the content of the URIs of documents: paths, `file:` and `data:` URIs.
 //!
-//! It understands nothing of what it reads; decoders come behind it. Several files of a call are read at a time, on
-//! the threads that Tokio keeps for work that blocks, so it needs a Tokio runtime around it.
+//! It does not decode the content; later pods do. Several files of a call are read concurrently, on Tokio's blocking
+//! threads, so it needs a Tokio runtime.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,28 +12,28 @@ use flowrun_sdk::{
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::media_type;
+use crate::media_type::media_type_of_uri;
 
 flowrun_sdk::parameters! {
-    /// What is read, and how much of it.
+    /// The parameters of `UriReader`.
     pub(crate) struct UriReaderParameters {
-        /// The documents whose URIs are read.
+        /// Documents whose URIs are read.
         access_paths: AccessPaths = AccessPaths::roots(),
-        /// The largest content that is read for a document, in bytes.
+        /// Largest content of a document, in bytes.
         bytes_max: u64 = guard::CONTENT_BYTES_MAX,
     }
 }
 
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<UriReaderParameters>(
     "UriReader",
-    "Reads the content that each document's `uri` leads to into its `blob`.",
+    "Reads the content of each document's `uri` into its `blob`.",
     create,
 );
 
-/// How many files of one call are read at a time: enough to keep a disk busy, too few to use up Tokio's threads.
+/// Largest number of files of one call that are read concurrently: enough for a disk, few enough for Tokio's threads.
 const READS_MAX: usize = 16;
 
-/// What became of reading each URI. A URI that several documents name is read once.
+/// Content or error by URI. A URI that occurs repeatedly is read once.
 type Contents = HashMap<String, Result<Bytes, ExecutorError>>;
 
 struct UriReader(UriReaderParameters);
@@ -55,7 +55,7 @@ impl AsyncExecutor for UriReader {
 }
 
 impl UriReader {
-    /// Reads every URI, some at a time.
+    /// Reads all URIs, up to [`READS_MAX`] concurrently.
     async fn read(&self, uris: BTreeSet<String>, call: &Call<'_>) -> Result<Contents, ExecutorError> {
         let mut contents = Contents::with_capacity(uris.len());
         if uris.is_empty() {
@@ -64,16 +64,16 @@ impl UriReader {
         if Handle::try_current().is_err() {
             return Err(ExecutorError::new(
                 ErrorKind::Internal,
-                "there is no Tokio runtime to read files on",
+                "files cannot be read without a Tokio runtime",
             ));
         }
         let (bytes_max, budget) = (self.0.bytes_max, call.budget());
         let mut reads = JoinSet::new();
         for uri in uris {
-            // Dropping the set, as giving up does, keeps reads that have not begun from beginning.
+            // On cancellation the set is dropped, which prevents reads that have not started.
             call.check()?;
             if reads.len() >= READS_MAX {
-                contents.extend(reads.join_next().await.transpose().map_err(unfinished)?);
+                contents.extend(reads.join_next().await.transpose().map_err(read_panicked)?);
             }
             let budget = budget.clone();
             reads.spawn_blocking(move || {
@@ -82,32 +82,32 @@ impl UriReader {
             });
         }
         while let Some(read) = reads.join_next().await {
-            contents.extend([read.map_err(unfinished)?]);
+            contents.extend([read.map_err(read_panicked)?]);
         }
         Ok(contents)
     }
 }
 
-/// Whether there is something to read. Bytes that a client sent along are the content; the URI is then but a name.
+/// True if the URI must be read. If a client sent bytes, they are the content and the URI is only a name.
 fn is_unread(document: &Document) -> bool {
     document.blob.is_none() && !document.uri.is_empty()
 }
 
-/// Gives a document what its URI led to. One without a URI passes: requests to delete hold but ids.
+/// Sets the content of a document. Documents without a URI are unchanged, such as those of delete requests.
 fn fill(document: &mut Document, contents: &Contents) -> Result<(), ExecutorError> {
     if is_unread(document)
         && let Some(content) = contents.get(&document.uri)
     {
         document.blob = Some(content.clone()?);
         if document.mime_type.is_empty() {
-            document.mime_type = media_type::of_uri(&document.uri).unwrap_or_default();
+            document.mime_type = media_type_of_uri(&document.uri).unwrap_or_default();
         }
     }
     Ok(())
 }
 
-fn unfinished(error: JoinError) -> ExecutorError {
-    ExecutorError::new(ErrorKind::Internal, format_args!("reading did not come to an end: {error}"))
+fn read_panicked(error: JoinError) -> ExecutorError {
+    ExecutorError::new(ErrorKind::Internal, format_args!("reading a file failed: {error}"))
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {

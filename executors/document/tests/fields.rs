@@ -1,5 +1,5 @@
-//! What `ExcludeFields` and `SelectFields` promise.
-#![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
+//! `ExcludeFields` and `SelectFields`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use flowrun_document::EXECUTORS;
 use flowrun_sdk::testing::ExecutorHarness;
@@ -26,8 +26,9 @@ const FIELDS: [&str; 14] = [
 
 fn call(name: &str, with: &Value, documents: Vec<Document>, parameters: &Value) -> Answer {
     let catalog = Catalog::new([EXECUTORS]);
-    let mut bench = ExecutorHarness::new(catalog.get(name).unwrap(), with, Context::standalone(".")).unwrap();
-    bench.call("/any", documents, parameters).unwrap()
+    let mut executor =
+        ExecutorHarness::new(catalog.get(name).unwrap(), with, Context::standalone(".")).unwrap();
+    executor.call("/any", documents, parameters).unwrap()
 }
 
 /// A document with every field set.
@@ -49,13 +50,13 @@ fn full(id: &str) -> Document {
     document
 }
 
-/// The keys of the document in JSON: its fields that are set.
+/// Names of the fields that are set.
 fn keys(document: &Document) -> Vec<String> {
     serde_json::to_value(document).unwrap().as_object().unwrap().keys().cloned().collect()
 }
 
 #[test]
-fn excluding_a_field_clears_it_and_nothing_else() {
+fn exclude_fields_clears_only_the_named_field() {
     for field in FIELDS {
         let answer = call("ExcludeFields", &json!({"fields": [field]}), vec![full("a")], &Value::Null);
         let left: Vec<String> = keys(&full("a")).into_iter().filter(|key| key != field).collect();
@@ -64,7 +65,7 @@ fn excluding_a_field_clears_it_and_nothing_else() {
 }
 
 #[test]
-fn selecting_a_field_keeps_it_and_what_names_and_places_the_document() {
+fn select_fields_keeps_the_named_field_identity_and_position() {
     for field in FIELDS {
         let answer = call("SelectFields", &json!({"fields": [field]}), vec![full("a")], &Value::Null);
         let kept = ["id", "parent_id", "granularity", "adjacency", field];
@@ -76,7 +77,7 @@ fn selecting_a_field_keeps_it_and_what_names_and_places_the_document() {
 }
 
 #[test]
-fn fields_are_cleared_where_the_paths_lead_and_the_request_may_redirect_them() {
+fn access_paths_select_the_documents_and_requests_override_them() {
     let with = json!({"fields": ["blob"], "access_paths": "@c"});
     let answer = call("ExcludeFields", &with, vec![full("a")], &Value::Null);
     assert!(answer.documents[0].blob.is_some() && answer.documents[0].chunks[0].blob.is_none());
@@ -86,22 +87,22 @@ fn fields_are_cleared_where_the_paths_lead_and_the_request_may_redirect_them() {
 }
 
 #[test]
-fn a_field_that_no_document_has_is_refused_with_the_list_of_those_it_has() {
+fn unknown_fields_are_rejected_with_the_list_of_fields() {
     let catalog = Catalog::new([EXECUTORS]);
     for name in ["ExcludeFields", "SelectFields"] {
-        let kind = catalog.get(name).unwrap();
-        let refusal = |with: &Value| {
-            ExecutorHarness::new(kind, with, Context::standalone(".")).err().unwrap().to_string()
+        let executor_type = catalog.get(name).unwrap();
+        let open_error = |with: &Value| {
+            ExecutorHarness::new(executor_type, with, Context::standalone(".")).err().unwrap().to_string()
         };
-        let message = refusal(&json!({"fields": ["blobs"]}));
+        let message = open_error(&json!({"fields": ["blobs"]}));
         assert!(FIELDS.iter().all(|field| message.contains(&format!("`{field}`"))), "{message}");
-        assert_eq!(refusal(&json!({})), "parameter `fields` is required");
+        assert_eq!(open_error(&json!({})), "parameter `fields` is required");
     }
 }
 
 proptest! {
     #[test]
-    fn selecting_some_fields_is_excluding_the_others(chosen in proptest::sample::subsequence(&FIELDS, 0..=14)) {
+    fn selecting_fields_equals_excluding_the_others(chosen in proptest::sample::subsequence(&FIELDS, 0..=14)) {
         let others: Vec<&str> = FIELDS.into_iter().filter(|field| !chosen.contains(field)).collect();
         let selected = call("SelectFields", &json!({"fields": chosen}), vec![full("a")], &Value::Null);
         let excluded = call("ExcludeFields", &json!({"fields": others}), vec![full("a")], &Value::Null);

@@ -1,5 +1,5 @@
-//! What `UriReader` promises.
-#![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
+//! `UriReader`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use flowrun_sdk::{
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-fn bench(with: &Value) -> ExecutorHarness {
+fn open(with: &Value) -> ExecutorHarness {
     let catalog = Catalog::new([EXECUTORS]);
     ExecutorHarness::new(catalog.get("UriReader").unwrap(), with, Context::standalone(".")).unwrap()
 }
@@ -24,7 +24,7 @@ fn runtime() -> Runtime {
 fn read(with: &Value, documents: Vec<Document>) -> Answer {
     let runtime = runtime();
     let _guard = runtime.enter();
-    bench(with).call("/index", documents, &Value::Null).unwrap()
+    open(with).call("/index", documents, &Value::Null).unwrap()
 }
 
 fn write(directory: &Path, name: &str, content: &[u8]) -> String {
@@ -34,7 +34,7 @@ fn write(directory: &Path, name: &str, content: &[u8]) -> String {
 }
 
 #[test]
-fn content_comes_from_paths_file_uris_and_data_uris() {
+fn paths_file_uris_and_data_uris_are_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = write(directory.path(), "a b.gif", b"GIF");
     let escaped = format!("file://{}", path.replace(' ', "%20"));
@@ -52,7 +52,7 @@ fn content_comes_from_paths_file_uris_and_data_uris() {
 }
 
 #[test]
-fn a_missing_file_fails_alone() {
+fn a_missing_file_fails_only_its_documents() {
     let directory = tempfile::tempdir().unwrap();
     let good = write(directory.path(), "good", b"1");
     let missing = directory.path().join("missing").to_str().unwrap().to_owned();
@@ -73,7 +73,7 @@ fn a_missing_file_fails_alone() {
 }
 
 #[test]
-fn an_oversized_file_fails_alone_and_the_error_names_the_bound() {
+fn an_oversized_file_fails_and_the_error_names_the_limit() {
     let directory = tempfile::tempdir().unwrap();
     let small = write(directory.path(), "small", &[0; 10]);
     let large = write(directory.path(), "large", &[0; 11]);
@@ -85,10 +85,10 @@ fn an_oversized_file_fails_alone_and_the_error_names_the_bound() {
 }
 
 #[test]
-fn files_larger_than_a_request_may_hold_are_not_read() {
+fn files_beyond_the_byte_budget_are_not_read() {
     let directory = tempfile::tempdir().unwrap();
     let small = write(directory.path(), "small", &[0; 1_000]);
-    // Nothing is behind it, so that reading all of it would be felt.
+    // A sparse file of 64 GiB: reading it would take very long.
     let huge = directory.path().join("huge");
     std::fs::File::create(&huge).unwrap().set_len(1 << 36).unwrap();
     let huge = huge.to_str().unwrap();
@@ -98,18 +98,18 @@ fn files_larger_than_a_request_may_hold_are_not_read() {
     let held: usize = documents.iter().map(Document::memory_bytes).sum();
     let runtime = runtime();
     let _guard = runtime.enter();
-    let answer = bench(&json!({"bytes_max": 1_u64 << 40}))
+    let answer = open(&json!({"bytes_max": 1_u64 << 40}))
         .with_bytes_max(held + 2_500)
         .call("/index", documents, &Value::Null)
         .unwrap();
-    // The failed document makes room, but what three hold of one file counts three times.
+    // The budget of the failed document is free again, but a file shared by three documents counts three times.
     let failed: Vec<_> = answer.failures.iter().map(|failure| (&*failure.id, failure.error.kind())).collect();
     assert_eq!(failed, [("1", ErrorKind::Resource), ("3", ErrorKind::Resource)]);
     assert_eq!(answer.documents.len(), 2);
 }
 
 #[test]
-fn devices_and_directories_are_no_content() {
+fn devices_and_directories_are_rejected() {
     let documents = ["/dev/zero", "/"].map(|uri| Document::new(uri).with_uri(uri)).to_vec();
     let answer = read(&Value::Null, documents);
     assert!(answer.documents.is_empty());
@@ -119,7 +119,7 @@ fn devices_and_directories_are_no_content() {
 }
 
 #[test]
-fn each_document_gets_its_own_content_however_many_there_are() {
+fn each_of_many_documents_gets_its_own_content() {
     let directory = tempfile::tempdir().unwrap();
     let documents: Vec<Document> = (0..100)
         .map(|number: u32| {
@@ -134,7 +134,7 @@ fn each_document_gets_its_own_content_however_many_there_are() {
 }
 
 #[test]
-fn a_uri_that_several_documents_name_is_read_once() {
+fn a_uri_of_several_documents_is_read_once() {
     let directory = tempfile::tempdir().unwrap();
     let uri = write(directory.path(), "a", b"shared");
     let answer = read(&Value::Null, ["a", "b"].map(|id| Document::new(id).with_uri(&uri)).to_vec());
@@ -144,7 +144,7 @@ fn a_uri_that_several_documents_name_is_read_once() {
 }
 
 #[test]
-fn what_a_client_sent_along_is_kept() {
+fn content_and_media_type_of_the_client_are_preserved() {
     let mut typed = Document::new("typed").with_uri("data:image/png,x");
     typed.mime_type = "image/x-mine".to_owned();
     let sent = Document::new("sent").with_uri("/nowhere/a.gif").with_blob(&b"sent"[..]);
@@ -156,7 +156,7 @@ fn what_a_client_sent_along_is_kept() {
 }
 
 #[test]
-fn chunks_are_read_where_the_paths_lead_to_them() {
+fn access_paths_select_the_documents() {
     let mut root = Document::new("a").with_uri("/nowhere");
     root.chunks = [root.new_chunk(0).with_uri("data:,0")].into_iter().collect();
     let answer = read(&json!({"access_paths": "@c"}), vec![root]);
@@ -165,11 +165,11 @@ fn chunks_are_read_where_the_paths_lead_to_them() {
 }
 
 #[test]
-fn a_request_given_up_is_not_read_and_keeps_its_documents() {
+fn a_cancelled_request_reads_nothing_and_keeps_its_documents() {
     let catalog = Catalog::new([EXECUTORS]);
     let build = Build { with: RequestParameters::new(), context: Context::standalone(".") };
     let instance = catalog.get("UriReader").unwrap().create(&build).unwrap();
-    let BoxedExecutor::Async(executor) = instance.executor else { panic!("reading is waiting") };
+    let BoxedExecutor::Async(executor) = instance.executor else { panic!("expected an async executor") };
     let documents: Documents = [Document::new("a").with_uri("data:,0")].into_iter().collect();
     let cancellation = Cancellation::default();
     let parameters = RequestParameters::new();
@@ -181,8 +181,8 @@ fn a_request_given_up_is_not_read_and_keeps_its_documents() {
 }
 
 #[test]
-fn without_a_tokio_runtime_there_is_an_error_and_no_panic() {
+fn a_missing_tokio_runtime_is_an_error() {
     let documents = vec![Document::new("a").with_uri("data:,0")];
-    let error = bench(&Value::Null).call("/index", documents, &Value::Null).unwrap_err();
+    let error = open(&Value::Null).call("/index", documents, &Value::Null).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
 }

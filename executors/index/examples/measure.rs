@@ -4,7 +4,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a tool for developers, ended by the first error"
+    reason = "a developer tool that stops at the first error"
 )]
 
 use std::path::Path;
@@ -46,40 +46,40 @@ fn bare_faiss(vectors: &[f32], queries: &[f32], dimension: usize, index: &str) {
     }
     let adding = timed(|| vectors.chunks(BATCH * dimension).for_each(|batch| faiss.add(batch).unwrap()));
     report("FAISS: adds", vectors.len() / dimension, adding);
-    let together =
-        timed(|| queries.chunks(BATCH * dimension).for_each(|batch| drop(faiss.search(batch, 10))));
-    report("FAISS: searches, 100 a call", queries.len() / dimension, together);
-    let alone =
+    let batched = timed(|| queries.chunks(BATCH * dimension).for_each(|batch| drop(faiss.search(batch, 10))));
+    report("FAISS: searches, 100 a call", queries.len() / dimension, batched);
+    let single =
         timed(|| queries.chunks(dimension).take(BATCH).for_each(|query| drop(faiss.search(query, 10))));
-    report("FAISS: searches, 1 a call", BATCH, alone);
+    report("FAISS: searches, 1 a call", BATCH, single);
 }
 
 fn indexer(directory: &Path, vectors: &[f32], queries: &[f32], dimension: usize, index: &str) {
     let with = json!({"metric": "euclidean", "index": index});
-    let mut bench = open(directory, 0, 1, &with);
+    let mut executor = open(directory, 0, 1, &with);
     let rows = vectors.len() / dimension;
     let documents = documents(vectors, dimension);
     let mut slowest = Duration::ZERO;
     let adding = timed(|| {
         for batch in documents.chunks(BATCH) {
-            let call = timed(|| drop(bench.call("/index", batch.to_vec(), &Value::Null).unwrap()));
+            let call = timed(|| drop(executor.call("/index", batch.to_vec(), &Value::Null).unwrap()));
             slowest = slowest.max(call);
         }
     });
     report("VectorIndexer: adds", rows, adding);
     println!("slowest call of {BATCH}: {slowest:.1?}");
     let queries = self::documents(queries, dimension);
-    let together = timed(|| {
+    let batched = timed(|| {
         for batch in queries.chunks(BATCH) {
-            drop(bench.call("/search", batch.to_vec(), &Value::Null).unwrap());
+            drop(executor.call("/search", batch.to_vec(), &Value::Null).unwrap());
         }
     });
-    report("VectorIndexer: searches, 100 a call", queries.len(), together);
-    let single = |query: &Document| drop(bench.call("/search", vec![query.clone()], &Value::Null).unwrap());
-    let alone = timed(|| queries.iter().take(BATCH).for_each(single));
-    report("VectorIndexer: searches, 1 a call", BATCH, alone);
-    println!("closing {:.1?}", timed(|| bench.close().unwrap()));
-    // In a process of its own, whose memory holds nothing else.
+    report("VectorIndexer: searches, 100 a call", queries.len(), batched);
+    let search_one =
+        |query: &Document| drop(executor.call("/search", vec![query.clone()], &Value::Null).unwrap());
+    let single = timed(|| queries.iter().take(BATCH).for_each(search_one));
+    report("VectorIndexer: searches, 1 a call", BATCH, single);
+    println!("closing {:.1?}", timed(|| executor.close().unwrap()));
+    // In a child process, so that memory figures contain nothing else.
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg("open").arg(directory).arg(index).status().unwrap();
 }
@@ -87,29 +87,33 @@ fn indexer(directory: &Path, vectors: &[f32], queries: &[f32], dimension: usize,
 fn reopen(directory: &Path, index: &str) {
     let before = resident();
     let with = json!({"metric": "euclidean", "index": index});
-    let mut bench = None;
-    let opening = timed(|| bench = Some(open(directory, 0, 1, &with)));
+    let mut executor = None;
+    let opening = timed(|| executor = Some(open(directory, 0, 1, &with)));
     println!("opening {opening:.1?}, resident memory {before} before, {} after", resident());
-    println!("{}", Value::Object(bench.unwrap().call("/status", Vec::new(), &Value::Null).unwrap().results));
+    println!(
+        "{}",
+        Value::Object(executor.unwrap().call("/status", Vec::new(), &Value::Null).unwrap().results)
+    );
 }
 
-/// What shards cost that hold nothing.
+/// Time and memory of empty shards.
 fn idle_shards(directory: &Path) {
     println!("resident memory without shards {}", resident());
-    for what in ["making", "opening"] {
+    for action in ["creating", "opening"] {
         let mut shards = Vec::new();
         let opening = timed(|| {
             shards
                 .extend((0..SHARDS).map(|shard| open(directory, shard, SHARDS, &json!({"dimension": 128}))));
         });
-        println!("{what} {SHARDS} empty shards {opening:.1?}, resident memory {}", resident());
+        println!("{action} {SHARDS} empty shards {opening:.1?}, resident memory {}", resident());
     }
 }
 
 fn open(directory: &Path, shard: usize, shards: usize, with: &Value) -> ExecutorHarness {
-    let kind = flowrun_index::EXECUTORS.iter().find(|kind| kind.name == "VectorIndexer").unwrap();
+    let executor_type =
+        flowrun_index::EXECUTORS.iter().find(|executor| executor.name == "VectorIndexer").unwrap();
     let context = Context { shard, shards, ..Context::standalone(directory.join(shard.to_string())) };
-    ExecutorHarness::new(kind, with, context).unwrap()
+    ExecutorHarness::new(executor_type, with, context).unwrap()
 }
 
 fn documents(vectors: &[f32], dimension: usize) -> Vec<Document> {
@@ -120,7 +124,7 @@ fn documents(vectors: &[f32], dimension: usize) -> Vec<Document> {
     vectors.chunks(dimension).enumerate().map(document).collect()
 }
 
-/// Numbers from −0.5 to 0.5 (xorshift), the same in every run.
+/// Pseudo-random numbers from −0.5 to 0.5 (xorshift), deterministic.
 fn random(count: usize) -> Vec<f32> {
     let mut state = 0x9e37_79b9_u32;
     let mut next = || {
@@ -138,10 +142,10 @@ fn timed(action: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-fn report(what: &str, count: usize, time: Duration) {
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn report(label: &str, count: usize, time: Duration) {
+    #[expect(clippy::cast_precision_loss, reason = "a figure rounded for output")]
     let rate = count as f64 / time.as_secs_f64();
-    println!("{what}: {rate:.0}/s");
+    println!("{label}: {rate:.0}/s");
 }
 
 fn resident() -> String {

@@ -11,7 +11,7 @@ macro_rules! instruction_sets {
         /// Macro names of the instruction sets.
         const NAMES: &[&str] = &[$($macro_name),*];
 
-        /// Whether the processor has an instruction set; `None` when the macro is not one of an instruction set.
+        /// True if the processor has an instruction set; `None` when the macro is not one of an instruction set.
         #[cfg(target_arch = "x86_64")]
         fn has(macro_name: &str) -> Option<bool> {
             match macro_name {

@@ -1,10 +1,10 @@
-//! Times a model alone: `time_model MODEL BATCH THREADS RUNS` prints the seconds that a run took, as median and as the
-//! processor's time, for `make bench-models`. Inputs are all 0.5.
+//! Benchmark of a model: `time_model MODEL BATCH THREADS RUNS` prints the median wall time and the mean CPU time of a
+//! run in seconds, for `make bench-models`. All inputs are 0.5.
 
 use std::path::Path;
 use std::time::Instant;
 
-use flowrun_onnx::session::{Elements, Feed, Model, Options};
+use flowrun_onnx::session::{Elements, InputTensor, Model, Options};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let output = model.outputs().first().map(|port| port.name.clone()).ok_or("the model returns nothing")?;
     let numbers = vec![0.5; shape.iter().product()];
     let mut run = || {
-        let feed = Feed { shape: shape.clone(), elements: Elements::F32(&numbers) };
+        let feed = InputTensor { shape: shape.clone(), elements: Elements::F32(&numbers) };
         model.run(&[(input.name.as_str(), feed)], &[output.as_str()], |_| ())
     };
     run()?;
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The processor's time that this process has used.
+/// CPU time of this process in seconds.
 fn processor_seconds() -> Result<f64, Box<dyn std::error::Error>> {
     let text = flowrun_sdk::guard::read_text(Path::new("/proc/self/stat"), 4096)?;
     let behind = text.rsplit(')').next().unwrap_or_default();

@@ -1,9 +1,9 @@
-//! The ONNX family: executors that encode with a model that the user has, as an ONNX file.
+//! Executors that encode texts and images with ONNX models of the user.
 //!
-//! [`runtime`] is what computes: ONNX Runtime, which is looked for and loaded at run time, or else tract, which is
-//! compiled in. [`session`] is a model that is open in it: what goes in and comes out is read from the file and held
-//! against what an encoder wants before there is any document. Deliberately not here: pixels. Images are decoded and
-//! scaled by whoever puts the catalogue together, as families do not see each other.
+//! [`runtime`] selects the inference backend: ONNX Runtime, which is loaded at run time, or tract, which is compiled
+//! in. [`session`] opens a model in it; the model's inputs and outputs are checked against the encoder before any
+//! document is processed. Images are decoded and scaled outside of this crate: the program supplies a
+//! [`PreprocessImage`], because executor crates depend on the SDK alone.
 
 mod image;
 pub mod runtime;

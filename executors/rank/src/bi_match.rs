@@ -1,42 +1,43 @@
-//! `BiMatchRanker`: how well query and document cover each other, chunk by chunk.
+//! `BiMatchRanker`: ranks documents by mutual coverage of the chunks of query and document.
 
 use std::collections::BTreeMap;
 
 use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
-use crate::{Hit, Hits, Id, Ranked, Ranker, executor};
+use crate::{Hit, Hits, Id, RankedDocument, Ranker, executor};
 
 flowrun_sdk::parameters! {
-    /// What a miss costs, and what is left of the query.
+    /// The parameters of `BiMatchRanker`.
     struct BiMatchRankerParameters {
-        /// The distance that counts for a chunk without a counterpart; more than 0.
+        /// Distance assumed for a chunk without a match; more than 0.
         d_miss: f64 = 2000.0,
-        /// Whether the query keeps its chunks.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }
 
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<BiMatchRankerParameters>(
     BiMatchRanker::NAME,
-    "Ranks documents by how well their chunks and the query's cover each other; small scores of chunks are good.",
+    "Ranks documents by mutual coverage of their chunks and those of the query; expects distances (smaller is better).",
     create,
 );
 
-/// The mean of two directions. In each, every chunk of one side takes its nearest counterpart that was found:
+/// Scores a document by the mean coverage of its own chunks and of the query's chunks. The coverage of either side is
 ///
 /// `1 − (Σ nearest + d_miss · (chunks − hit)) / (d_miss · chunks)`
 ///
-/// where `hit` of the side's `chunks` have a counterpart. The query knows its number of chunks; a document's is what
-/// its first hit chunk (smallest [`Id`]) says. All chunks hit at distance 0 make 1, none hit makes 0. As in Jina nothing is
-/// clamped: distances beyond `d_miss` make negative scores, and more hits than chunks make scores above 1.
+/// where `hit` of its `chunks` have a match, and `nearest` is the smallest distance of each matched chunk. The number of chunks of
+/// a document is the tag `siblings` of its first matched chunk (smallest [`Id`]). The score is 1 when all chunks match at
+/// distance 0, and 0 when none match. Like in Jina, scores are not clamped: distances above `d_miss` give negative scores,
+/// and more matched chunks than `siblings` states give scores above 1.
 #[derive(Clone, Copy, Debug)]
 pub struct BiMatchRanker {
-    /// The distance that counts for a chunk without a counterpart.
+    /// Distance assumed for a chunk without a match.
     pub d_miss: f64,
 }
 
 impl BiMatchRanker {
-    /// One direction: `side` tells the chunk of a hit on that side, `chunks` how many there are.
+    /// Coverage of one side: `side` returns the chunk of a hit on that side, `chunks` the number of chunks of the side.
     fn coverage<'a>(
         &self,
         rows: &[Hit<'a>],
@@ -59,7 +60,7 @@ impl Ranker for BiMatchRanker {
     const NAME: &'static str = "BiMatchRanker";
     const NEEDS_SIBLINGS: bool = true;
 
-    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>> {
+    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<RankedDocument<'a>> {
         hits.rank(|rows| {
             let document = self.coverage(rows, |hit| hit.match_chunk, |first| hits.siblings(first));
             let query = self.coverage(rows, |hit| hit.query_chunk, |_| hits.query_chunks());
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_a_documents_chunks_says_how_many_it_has() {
+    fn the_first_matched_chunk_states_the_number_of_chunks() {
         let hit = |match_chunk, query_chunk, score| Hit {
             document: Id("a"),
             match_chunk: Id(match_chunk),
@@ -93,13 +94,13 @@ mod tests {
         let rows = vec![hit("a#10", "q#0", 1.0), hit("a#9", "q#0", 3.0), hit("a#9", "q#1", 2.0)];
         let siblings = HashMap::from([(Id("a#9"), 4), (Id("a#10"), 100)]);
         let ranked = BiMatchRanker { d_miss: 10.0 }.rank(&Hits::new(rows, 3, siblings));
-        // Of 4 chunks 2 are hit, at 2 and 1; of 3 chunks of the query 2, at 1 and 2.
+        // Document: 2 of 4 chunks, at distances 2 and 1; query: 2 of 3 chunks, at 1 and 2.
         let expected = f64::midpoint(1.0 - (3.0 + 20.0) / 40.0, 1.0 - (3.0 + 10.0) / 30.0);
         assert!((f64::from(ranked[0].score) - expected).abs() < 1e-7, "{ranked:?}");
     }
 
     #[test]
-    fn nothing_is_clamped() {
+    fn scores_are_not_clamped() {
         let far = Hit { document: Id("a"), match_chunk: Id("m"), query_chunk: Id("q"), score: 30.0 };
         let near = Hit { document: Id("b"), match_chunk: Id("n"), query_chunk: Id("q"), score: 0.0 };
         let other = Hit { match_chunk: Id("o"), ..near };

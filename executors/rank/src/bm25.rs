@@ -1,43 +1,43 @@
-//! `BM25Ranker`: as `TfIdfRanker`, with weights that level off and know long documents from short ones.
+//! `BM25Ranker`: ranks documents by the mean score of their chunks, weighted by BM25.
 
 use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::terms::{DocumentFrequencies, weighted_mean};
-use crate::{Hits, Ranked, Ranker, executor};
+use crate::{Hits, RankedDocument, Ranker, executor};
 
 flowrun_sdk::parameters! {
-    /// The constants of BM25, what counts as a hit, and what is left of the query.
+    /// The parameters of `BM25Ranker`.
     struct Bm25RankerParameters {
-        /// How slowly repeated hits level off; at least 0.
+        /// Saturation of the term frequency, usually called k1; at least 0.
         k: f64 = 1.2,
-        /// How much long documents are held back, from 0 (not) to 1 (in proportion).
+        /// Length normalisation, from 0 (none) to 1 (full).
         b: f64 = 0.75,
-        /// The least score that counts as a hit.
+        /// Smallest score that counts towards the term frequency.
         threshold: f64 = 0.1,
-        /// Whether the query keeps its chunks.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }
 
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<Bm25RankerParameters>(
     Bm25Ranker::NAME,
-    "Ranks documents by the mean score of their chunks, weighted by BM25; large scores of chunks are good.",
+    "Ranks documents by the mean score of their chunks, weighted by BM25; expects similarities (larger is better).",
     create,
 );
 
-/// The mean of a document's scores, weighted by `tf · idf` of the query chunk `q` that each belongs to; `df` and `n`
-/// as with [`TfIdfRanker`](crate::TfIdfRanker):
+/// Scores a document by the mean of its chunk scores, weighted by `tf · idf` of their query chunk `q`, with `df` and `n` as
+/// defined in [`TfIdfRanker`](crate::TfIdfRanker):
 ///
 /// * `idf(q) = log10((Σ df + 1) / (df(q) + 0.5))²`
-/// * `tf(q) = (1 + k) · n(q) / (k · (1 − b + b · chunks / mean) + n(q))`, with `mean` the mean number of chunks of a
-///   document, over all matched chunks.
+/// * `tf(q) = (1 + k) · n(q) / (k · (1 − b + b · chunks / mean) + n(q))`, with `mean` the mean number of chunks of
+///   a document, over all matched chunks.
 #[derive(Clone, Copy, Debug)]
 pub struct Bm25Ranker {
-    /// How slowly repeated hits level off.
+    /// Saturation of the term frequency.
     pub k: f64,
-    /// How much long documents are held back.
+    /// Length normalisation.
     pub b: f64,
-    /// The least score that counts as a hit.
+    /// Smallest score that counts towards the term frequency.
     pub threshold: f64,
 }
 
@@ -45,9 +45,9 @@ impl Ranker for Bm25Ranker {
     const NAME: &'static str = "BM25Ranker";
     const NEEDS_SIBLINGS: bool = true;
 
-    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>> {
+    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<RankedDocument<'a>> {
         let Self { k, b, threshold } = *self;
-        let frequencies = DocumentFrequencies::of(hits);
+        let frequencies = DocumentFrequencies::new(hits);
         let mean = hits.mean_siblings();
         hits.rank(|rows| {
             weighted_mean(rows, threshold, |term| {

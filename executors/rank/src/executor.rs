@@ -1,17 +1,17 @@
-//! Runs a ranker as an executor: reads the hits out of each query, and gives it the ranked documents as matches.
+//! Runs a ranker as an executor: collects the hits of each query and sets the ranked documents as its matches.
 
 use flowrun_sdk::{
     AccessPaths, Call, Document, Documents, Executor, ExecutorError, Instance, NamedScore, Order,
 };
 
-use crate::{Ranked, Ranker, query};
+use crate::query::collect_hits;
+use crate::{RankedDocument, Ranker};
 
-/// An executor that ranks by this rule. Only `/search` is ranked.
+/// Builds the instance of a ranker, which handles `/search`.
 ///
-/// Every match that is left is one document, best first; the matches of its chunks have done their duty, and the
-/// chunks go unless they are to be kept.
+/// Afterwards a query has one match per document, best first; its chunks are removed unless `keep_chunks` is set.
 pub(crate) fn instance<R: Ranker + 'static>(ranker: R, keep_chunks: bool) -> Instance {
-    // A ranker finds as many documents as were hit; only a request cuts them.
+    // A ranker returns every document with a hit; only `top_k` of the request limits them.
     Instance::new(RankExecutor { ranker, keep_chunks })
         .with_endpoints(["/search"])
         .with_ranking(Order::Descending, usize::MAX)
@@ -37,17 +37,17 @@ impl<R: Ranker> Executor for RankExecutor<R> {
 
 impl<R: Ranker> RankExecutor<R> {
     fn rank(&self, query: &Document, top_k: usize) -> Result<Documents, ExecutorError> {
-        let hits = query::hits(query, &self.ranker)?;
+        let hits = collect_hits(query, &self.ranker)?;
         let ranked = self.ranker.rank(&hits);
-        ranked.iter().take(top_k).map(|ranked| found::<R>(query, ranked)).collect()
+        ranked.iter().take(top_k).map(|ranked| to_match::<R>(query, ranked)).collect()
     }
 }
 
-/// The match that stands for a ranked document.
-fn found<R: Ranker>(query: &Document, ranked: &Ranked<'_>) -> Result<Document, ExecutorError> {
-    let Ranked { document, score } = *ranked;
+/// Converts a ranked document to a match of the query.
+fn to_match<R: Ranker>(query: &Document, ranked: &RankedDocument<'_>) -> Result<Document, ExecutorError> {
+    let RankedDocument { document, score } = *ranked;
     if !score.is_finite() {
-        let message = format_args!("the score of document `{}` comes out as {score}", document.0);
+        let message = format_args!("the score of document `{}` is {score}, which is not finite", document.0);
         return Err(ExecutorError::input(message));
     }
     let mut found = Document::new(document.0);

@@ -1,12 +1,12 @@
-//! The one order of ids in this family.
+//! Order of ids in the rankers.
 
 use std::cmp::Ordering;
 
-/// The id of a document, ordered by length, then by text.
+/// Id of a document or chunk, ordered by length, then by text.
 ///
-/// Every “first” and “last” among the hits goes by this order; what is ranked equally goes by text, as everywhere.
-/// Jina's ids were integers; digits without leading zeros come in numeric order here too, and so do the chunks of
-/// one document: `clip#9` before `clip#10`.
+/// This order defines the first and the last hit; ties between ranked documents are broken by text instead.
+/// Decimal numbers without leading zeros (Jina's ids were integers) are in numeric order, and so are the chunks of a
+/// document: `clip#9` before `clip#10`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id<'a>(pub &'a str);
 
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chunks_of_a_document_come_in_the_order_of_their_numbers() {
+    fn chunks_are_ordered_by_number() {
         let mut ids = ["clip#10", "clip#9", "clip#", "b", "clip#0"].map(Id);
         ids.sort();
         assert_eq!(ids, ["b", "clip#", "clip#0", "clip#9", "clip#10"].map(Id));
@@ -37,7 +37,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn integers_come_in_numeric_order(left: u64, right: u64) {
+        fn integers_are_in_numeric_order(left: u64, right: u64) {
             let order = Id(&left.to_string()).cmp(&Id(&right.to_string()));
             prop_assert_eq!(order, left.cmp(&right));
         }

@@ -1,9 +1,9 @@
-//! Rankers: from what the chunks of a query matched to the documents that those belong to.
+//! Rankers: rank documents by the matches of their chunks.
 //!
-//! A search finds chunks (frames of a clip, crops of a picture) for each chunk of a query. A [`Ranker`] makes one
-//! score for each document out of them, by the rules of Jina 0.1.14. The rules are pure: they see [`Hits`] and give
-//! [`Ranked`] documents; reading the hits out of a query and writing the matches back is done in one place for all.
-//! What is deliberately not here: searching (the index family), and re-ranking of matches by their content.
+//! A search finds chunks (frames of a clip, crops of an image) for each chunk of a query. A [`Ranker`] aggregates their
+//! scores to one score per document, with the formulas of Jina 0.1.14. Rankers are pure functions from [`Hits`] to
+//! [`RankedDocument`]s; collecting hits from a query and writing matches back is shared code (`executor`, `query`).
+//! Not here: search (`flowrun-index`), and re-ranking of matches by their content.
 
 mod bi_match;
 mod bm25;
@@ -22,7 +22,7 @@ use flowrun_sdk::ExecutorType;
 
 pub use bi_match::BiMatchRanker;
 pub use bm25::Bm25Ranker;
-pub use hits::{Hit, Hits, Ranked};
+pub use hits::{Hit, Hits, RankedDocument};
 pub use id::Id;
 pub use max::MaxRanker;
 pub use min::MinRanker;
@@ -30,6 +30,6 @@ pub use ranker::Ranker;
 pub use simple_aggregate::{AggregateFunction, SimpleAggregateRanker};
 pub use tf_idf::TfIdfRanker;
 
-/// The executors of this family.
+/// Executors of this crate.
 pub static EXECUTORS: &[ExecutorType] =
     &[bi_match::TYPE, min::TYPE, max::TYPE, tf_idf::TYPE, bm25::TYPE, simple_aggregate::TYPE];

@@ -1,24 +1,24 @@
-//! `MaxRanker`: a document is as good as its most similar chunk.
+//! `MaxRanker`: ranks documents by their most similar chunk.
 
 use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
-use crate::{Hits, Ranked, Ranker, executor};
+use crate::{Hits, RankedDocument, Ranker, executor};
 
 flowrun_sdk::parameters! {
-    /// What is left of the query.
+    /// The parameters of `MaxRanker`.
     struct MaxRankerParameters {
-        /// Whether the query keeps its chunks.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }
 
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<MaxRankerParameters>(
     MaxRanker::NAME,
-    "Ranks documents by their most similar chunk; large scores of chunks are good.",
+    "Ranks documents by their most similar chunk; expects similarities (larger is better).",
     create,
 );
 
-/// The largest score.
+/// Scores a document by the largest score of its hits.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxRanker;
 
@@ -26,7 +26,7 @@ impl Ranker for MaxRanker {
     const NAME: &'static str = "MaxRanker";
     const NEEDS_SIBLINGS: bool = false;
 
-    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>> {
+    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<RankedDocument<'a>> {
         hits.rank(|rows| rows.iter().map(|hit| hit.score).fold(f64::NEG_INFINITY, f64::max))
     }
 }

@@ -1,25 +1,25 @@
-//! `MinRanker`: a document is as good as its nearest chunk.
+//! `MinRanker`: ranks documents by their nearest chunk.
 
 use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
-use crate::{Hits, Ranked, Ranker, executor};
+use crate::{Hits, RankedDocument, Ranker, executor};
 
 flowrun_sdk::parameters! {
-    /// What is left of the query.
+    /// The parameters of `MinRanker`.
     struct MinRankerParameters {
-        /// Whether the query keeps its chunks.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }
 
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<MinRankerParameters>(
     MinRanker::NAME,
-    "Ranks documents by their nearest chunk; small scores of chunks are good.",
+    "Ranks documents by their nearest chunk; expects distances (smaller is better).",
     create,
 );
 
-/// `1 / (1 + s)` of the smallest score `s`, a distance ≥ 0; this is in (0, 1]. Below 0 the order would turn around at
-/// −1, and at −1 there is no number.
+/// Scores a document with `1 / (1 + s)`, where `s` is the smallest score of its hits, a distance ≥ 0. The result is in
+/// (0, 1]. Negative scores are rejected: the formula has a pole at −1, where the order reverses.
 #[derive(Clone, Copy, Debug)]
 pub struct MinRanker;
 
@@ -27,14 +27,14 @@ impl Ranker for MinRanker {
     const NAME: &'static str = "MinRanker";
     const NEEDS_SIBLINGS: bool = false;
 
-    fn remedy_below_zero(&self) -> Option<&'static str> {
+    fn negative_score_remedy(&self) -> Option<&'static str> {
         Some(
-            "index and search with `metric: cosine` or `euclidean`, as `metric: inner_product` gives numbers below 0, \
-             or, where large scores are good, rank by `MaxRanker`",
+            "index and search with `metric: cosine` or `euclidean`, since `metric: inner_product` gives negative scores, \
+             or, if larger scores are better, use `MaxRanker`",
         )
     }
 
-    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>> {
+    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<RankedDocument<'a>> {
         hits.rank(|rows| 1.0 / (1.0 + rows.iter().map(|hit| hit.score).fold(f64::INFINITY, f64::min)))
     }
 }

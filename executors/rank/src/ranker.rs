@@ -1,21 +1,21 @@
-//! What a ranker is. Reading hits and writing matches is not its business; see `executor`.
+//! The trait of rankers. Collecting hits and writing matches is done by `executor`.
 
-use crate::{Hits, Ranked};
+use crate::{Hits, RankedDocument};
 
-/// A rule that makes one score for each document out of the hits of its chunks.
+/// Aggregates the hits of a document's chunks to one score per document.
 pub trait Ranker: Send {
-    /// The name of the executor and of the scores that it gives.
+    /// Name of the executor and of the scores that it sets.
     const NAME: &'static str;
 
-    /// Whether the rule asks how many chunks a matched document has.
+    /// True if the ranker uses the number of chunks of a matched document.
     const NEEDS_SIBLINGS: bool;
 
-    /// What to do about scores below 0 when the rule takes none, because it is made for distances; `None` when it takes
-    /// any number.
-    fn remedy_below_zero(&self) -> Option<&'static str> {
+    /// Remedy for negative scores, for the error message of rankers that only support distances; `None` when negative scores
+    /// are supported.
+    fn negative_score_remedy(&self) -> Option<&'static str> {
         None
     }
 
-    /// The documents that were hit, best first, equal scores by id.
-    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>>;
+    /// Documents with at least one hit, sorted by score, largest first; ties by id.
+    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<RankedDocument<'a>>;
 }

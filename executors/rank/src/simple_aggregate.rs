@@ -1,35 +1,35 @@
-//! `SimpleAggregateRanker`: one number out of many, by a function of choice.
+//! `SimpleAggregateRanker`: ranks documents by a configurable aggregate of their chunk scores.
 
 use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
-use crate::{Hits, Ranked, Ranker, executor};
+use crate::{Hits, RankedDocument, Ranker, executor};
 
 flowrun_sdk::choice! {
-    /// A function from the scores of a document's chunks, in any order, to one score.
+    /// Aggregate function of the scores of a document's chunks.
     pub enum AggregateFunction {
-        /// The smallest.
+        /// Smallest score.
         Min = "min",
-        /// The largest.
+        /// Largest score.
         Max = "max",
-        /// The arithmetic mean.
+        /// Arithmetic mean.
         Mean = "mean",
-        /// The middle one, or the mean of the two in the middle.
+        /// Median; for an even number, the mean of the two middle scores.
         Median = "median",
-        /// The sum.
+        /// Sum.
         Sum = "sum",
-        /// The product.
+        /// Product.
         Product = "prod",
     }
 }
 
 flowrun_sdk::parameters! {
-    /// How chunks become documents, and what is left of the query.
+    /// The parameters of `SimpleAggregateRanker`.
     struct SimpleAggregateRankerParameters {
-        /// What is made of the scores of a document's chunks.
+        /// Aggregate function of the scores of a document's chunks.
         aggregate_function: AggregateFunction,
-        /// Whether to rank by `1 / (1 + x)` of that: for distances ≥ 0, of which small ones are good.
+        /// Ranks by `1 / (1 + x)` of the aggregate `x`, for distances ≥ 0 (smaller is better).
         inverse_score: bool = false,
-        /// Whether the query keeps its chunks.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }
@@ -40,17 +40,17 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<SimpleAggregateRankerP
     create,
 );
 
-/// An aggregate of a document's scores, or `1 / (1 + x)` of it, for which the scores must be distances ≥ 0.
+/// Scores a document by an aggregate `x` of its chunk scores, or by `1 / (1 + x)`, which requires distances ≥ 0.
 #[derive(Clone, Copy, Debug)]
 pub struct SimpleAggregateRanker {
-    /// What is made of the scores.
+    /// Aggregate function.
     pub aggregate_function: AggregateFunction,
-    /// Whether small aggregates are good.
+    /// True if smaller aggregates are better.
     pub inverse_score: bool,
 }
 
 impl AggregateFunction {
-    /// The aggregate of these scores, of which there is at least one.
+    /// Aggregate of at least one score; may reorder `scores`.
     fn apply(self, scores: &mut [f64]) -> f64 {
         let count = scores.len() as f64;
         match self {
@@ -74,14 +74,14 @@ impl Ranker for SimpleAggregateRanker {
     const NAME: &'static str = "SimpleAggregateRanker";
     const NEEDS_SIBLINGS: bool = false;
 
-    fn remedy_below_zero(&self) -> Option<&'static str> {
+    fn negative_score_remedy(&self) -> Option<&'static str> {
         self.inverse_score.then_some(
-            "index and search with `metric: cosine` or `euclidean`, as `metric: inner_product` gives numbers below 0, \
-             or, where large scores are good, leave out `inverse_score`",
+            "index and search with `metric: cosine` or `euclidean`, since `metric: inner_product` gives negative scores, \
+             or, if larger scores are better, leave out `inverse_score`",
         )
     }
 
-    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>> {
+    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<RankedDocument<'a>> {
         hits.rank(|rows| {
             let mut scores: Vec<f64> = rows.iter().map(|hit| hit.score).collect();
             let aggregate = self.aggregate_function.apply(&mut scores);
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_function_is_what_its_name_says() {
+    fn aggregate_functions_equal_their_definition() {
         use AggregateFunction::{Max, Mean, Median, Min, Product, Sum};
         let results = |scores: [f64; 4]| {
             [Min, Max, Mean, Median, Sum, Product].map(|function| function.apply(&mut scores.clone()))

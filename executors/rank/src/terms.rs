@@ -1,18 +1,18 @@
-//! Chunks of a query as the terms of a text search: what `TfIdfRanker` and `BM25Ranker` have in common.
+//! Term statistics for `TfIdfRanker` and `BM25Ranker`: chunks of a query are treated like the terms of a text search.
 
 use std::collections::HashMap;
 
 use crate::{Hit, Hits, Id};
 
-/// How often each chunk of the query was hit, over all documents: the document frequency of a term.
+/// Number of hits of each query chunk over all documents: the document frequency of a term.
 pub(crate) struct DocumentFrequencies<'a> {
     counts: HashMap<Id<'a>, f64>,
-    /// The sum over all terms.
+    /// Sum over all terms.
     pub(crate) total: f64,
 }
 
 impl<'a> DocumentFrequencies<'a> {
-    pub(crate) fn of(hits: &Hits<'a>) -> Self {
+    pub(crate) fn new(hits: &Hits<'a>) -> Self {
         let mut counts = HashMap::new();
         for hit in hits.rows() {
             *counts.entry(hit.query_chunk).or_insert(0.0) += 1.0;
@@ -25,18 +25,18 @@ impl<'a> DocumentFrequencies<'a> {
     }
 }
 
-/// A chunk of the query in one document.
+/// A query chunk in one document.
 pub(crate) struct Term<'a> {
     pub(crate) query_chunk: Id<'a>,
-    /// How many of its hits reach the threshold; at least one.
+    /// Number of hits that reach the threshold; at least one.
     pub(crate) count: f64,
-    /// The last of the matched chunks that count, by [`Id`]: the one that is asked for the length of the document.
-    /// (Jina takes the last by an unstable sort. It matters only where chunks of one document disagree.)
+    /// Last of the matched chunks that reach the threshold, by [`Id`]. Its tag `siblings` is the length of the document.
+    /// (Jina takes the last of an unstable sort. It matters only if the chunks of a document disagree.)
     pub(crate) match_chunk: Id<'a>,
 }
 
-/// The mean score of a document's hits, each weighted by what `weight` says of its term. Hits of a term of which none
-/// reaches the threshold weigh nothing; where nothing weighs anything, the mean is 0.
+/// Mean score of a document's hits, weighted by the `weight` of their term. Terms without a hit that reaches the threshold
+/// have no weight. The mean is 0 when the sum of the weights is 0.
 pub(crate) fn weighted_mean<'a>(
     document: &[Hit<'a>],
     threshold: f64,
@@ -44,9 +44,9 @@ pub(crate) fn weighted_mean<'a>(
 ) -> f64 {
     let (mut scores, mut weights) = (0.0, 0.0);
     for hits in document.chunk_by(|left, right| left.query_chunk == right.query_chunk) {
-        let counting = || hits.iter().filter(|hit| hit.score >= threshold);
-        let Some(last) = counting().next_back() else { continue };
-        let count = counting().count() as f64;
+        let reaching = || hits.iter().filter(|hit| hit.score >= threshold);
+        let Some(last) = reaching().next_back() else { continue };
+        let count = reaching().count() as f64;
         let weight = weight(&Term { query_chunk: last.query_chunk, count, match_chunk: last.match_chunk });
         scores += weight * hits.iter().map(|hit| hit.score).sum::<f64>();
         weights += weight * hits.len() as f64;
@@ -69,27 +69,27 @@ mod tests {
     }
 
     #[test]
-    fn a_term_counts_the_hits_that_reach_the_threshold_and_knows_the_last() {
+    fn a_term_has_the_count_and_the_last_of_hits_that_reach_the_threshold() {
         let hits = hits(&[("q", "9", 0.5), ("q", "10", 0.5), ("q", "11", 0.25), ("p", "12", 0.25)]);
         let mean = weighted_mean(hits.rows(), 0.5, |term| {
             assert_eq!((term.query_chunk, term.count, term.match_chunk), (Id("q"), 2.0, Id("10")));
             3.0
         });
-        // The hit below the threshold counts with its term, the term of which none reaches it does not.
+        // A hit below the threshold counts if its term has another that reaches it.
         assert!((mean - 1.25 / 3.0).abs() < 1e-12, "{mean}");
     }
 
     #[test]
-    fn where_nothing_weighs_anything_the_mean_is_zero() {
+    fn the_mean_is_zero_without_weights() {
         let hits = hits(&[("q", "1", 0.5)]);
         assert_eq!(weighted_mean(hits.rows(), 0.5, |_| 0.0), 0.0);
         assert_eq!(weighted_mean(hits.rows(), 0.6, |_| 1.0), 0.0);
     }
 
     #[test]
-    fn the_frequency_of_a_term_counts_every_hit() {
+    fn document_frequencies_count_every_hit() {
         let frequencies =
-            DocumentFrequencies::of(&hits(&[("q", "1", 0.0), ("q", "2", 9.0), ("p", "1", 0.0)]));
+            DocumentFrequencies::new(&hits(&[("q", "1", 0.0), ("q", "2", 9.0), ("p", "1", 0.0)]));
         let counts = ["q", "p", "r"].map(|chunk| frequencies.get(Id(chunk)));
         assert_eq!((counts, frequencies.total), ([2.0, 1.0, 0.0], 3.0));
     }

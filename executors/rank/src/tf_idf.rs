@@ -1,34 +1,35 @@
-//! `TfIdfRanker`: chunks of the query that hit few others tell more than those that hit everything.
+//! `TfIdfRanker`: ranks documents by the mean score of their chunks, weighted by tf-idf, so that query chunks with few hits
+//! count more.
 
 use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, parse_parameters};
 
 use crate::terms::{DocumentFrequencies, weighted_mean};
-use crate::{Hits, Ranked, Ranker, executor};
+use crate::{Hits, RankedDocument, Ranker, executor};
 
 flowrun_sdk::parameters! {
-    /// What counts as a hit, and what is left of the query.
+    /// The parameters of `TfIdfRanker`.
     struct TfIdfRankerParameters {
-        /// The least score that counts as a hit.
+        /// Smallest score that counts towards the term frequency.
         threshold: f64 = 0.1,
-        /// Whether the query keeps its chunks.
+        /// Keeps the chunks of the query, which are removed otherwise.
         keep_chunks: bool = false,
     }
 }
 
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<TfIdfRankerParameters>(
     TfIdfRanker::NAME,
-    "Ranks documents by the mean score of their chunks, weighted by tf-idf; large scores of chunks are good.",
+    "Ranks documents by the mean score of their chunks, weighted by tf-idf; expects similarities (larger is better).",
     create,
 );
 
-/// The mean of a document's scores, weighted by `tf · idf` of the query chunk `q` that each belongs to:
+/// Scores a document by the mean of its chunk scores, weighted by `tf · idf` of their query chunk `q`:
 ///
-/// * `idf(q) = log10(Σ df / df(q) + 1e-10)`, with `df(q)` the hits of `q` in all documents;
-/// * `tf(q) = n(q) / chunks`, with `n(q)` the hits of `q` in the document that reach `threshold`, and the document's
-///   number of `chunks` as the last of them says; 0 where there are none.
+/// * `idf(q) = log10(Σ df / df(q) + 1e-10)`, with `df(q)` the number of hits of `q` in all documents;
+/// * `tf(q) = n(q) / chunks`, with `n(q)` the number of hits of `q` in the document that reach `threshold`, and `chunks` the
+///   tag `siblings` of the last such hit; 0 without one.
 #[derive(Clone, Copy, Debug)]
 pub struct TfIdfRanker {
-    /// The least score that counts as a hit.
+    /// Smallest score that counts towards the term frequency.
     pub threshold: f64,
 }
 
@@ -36,8 +37,8 @@ impl Ranker for TfIdfRanker {
     const NAME: &'static str = "TfIdfRanker";
     const NEEDS_SIBLINGS: bool = true;
 
-    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<Ranked<'a>> {
-        let frequencies = DocumentFrequencies::of(hits);
+    fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<RankedDocument<'a>> {
+        let frequencies = DocumentFrequencies::new(hits);
         hits.rank(|rows| {
             weighted_mean(rows, self.threshold, |term| {
                 let tf = term.count / hits.siblings(term.match_chunk);

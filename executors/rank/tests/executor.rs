@@ -1,5 +1,5 @@
-//! What the rankers promise as executors: what they read, what they leave, and how a document fails alone.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
+//! The rankers as executors: input, output, and failures of single documents.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use flowrun_rank::EXECUTORS;
 use flowrun_sdk::testing::ExecutorHarness;
@@ -8,12 +8,17 @@ use flowrun_sdk::{
 };
 use serde_json::json;
 
-fn bench(name: &str, with: &Value) -> ExecutorHarness {
+fn open(name: &str, with: &Value) -> ExecutorHarness {
     let catalog = Catalog::new([EXECUTORS]);
     ExecutorHarness::new(catalog.get(name).unwrap(), with, Context::standalone(".")).unwrap()
 }
 
-fn refusal(name: &str, with: &Value) -> String {
+/// Parameters without a default.
+fn required_parameters(name: &str) -> Value {
+    if name == "SimpleAggregateRanker" { json!({"aggregate_function": "min"}) } else { Value::Null }
+}
+
+fn open_error(name: &str, with: &Value) -> String {
     let catalog = Catalog::new([EXECUTORS]);
     ExecutorHarness::new(catalog.get(name).unwrap(), with, Context::standalone("."))
         .err()
@@ -22,10 +27,10 @@ fn refusal(name: &str, with: &Value) -> String {
 }
 
 fn search(name: &str, queries: Vec<Document>) -> Answer {
-    bench(name, &Value::Null).call("/search", queries, &Value::Null).unwrap()
+    open(name, &Value::Null).call("/search", queries, &Value::Null).unwrap()
 }
 
-/// A chunk of `document` that was found at that distance.
+/// A matched chunk of `document` at this distance.
 fn found(document: &str, chunk: u32, distance: f32) -> Document {
     let mut found = Document::new(document).new_chunk(chunk).with_tag("siblings", 2);
     found.scores.insert("euclidean".to_owned(), NamedScore::new(distance, "Indexer"));
@@ -33,7 +38,7 @@ fn found(document: &str, chunk: u32, distance: f32) -> Document {
     found
 }
 
-/// A query whose chunks found these.
+/// A query whose chunks have these matches.
 fn query(id: &str, matches: Vec<Vec<Document>>) -> Document {
     let mut query = Document::new(id).with_uri(format!("{id}.gif"));
     let chunk = |(number, matches): (usize, Vec<Document>)| Document {
@@ -49,23 +54,18 @@ fn scores<'a>(document: &'a Document, name: &str) -> Vec<(&'a str, f32)> {
 }
 
 #[test]
-fn only_searches_are_ranked_and_the_best_come_first() {
-    for kind in EXECUTORS {
-        let with = if kind.name == "SimpleAggregateRanker" {
-            json!({"aggregate_function": "min"})
-        } else {
-            Value::Null
-        };
-        let bench = bench(kind.name, &with);
-        let instance = bench.instance();
-        assert_eq!(instance.endpoints, Endpoints::only(["/search"]), "{}", kind.name);
+fn rankers_handle_search_only_and_rank_in_descending_order() {
+    for executor_type in EXECUTORS {
+        let executor = open(executor_type.name, &required_parameters(executor_type.name));
+        let instance = executor.instance();
+        assert_eq!(instance.endpoints, Endpoints::only(["/search"]), "{}", executor_type.name);
         assert_eq!(instance.ranking, Some(Ranking { order: Order::Descending, top_k: usize::MAX }));
         assert!(matches!(instance.executor, BoxedExecutor::Sync(_)));
     }
 }
 
 #[test]
-fn each_document_that_was_hit_becomes_one_match() {
+fn each_document_with_a_hit_becomes_one_match() {
     let mut query = query("q", vec![vec![found("b", 0, 0.25), found("a", 0, 3.0)], vec![found("a", 1, 1.0)]]);
     query.granularity = 1;
     query.adjacency = 2;
@@ -82,7 +82,7 @@ fn each_document_that_was_hit_becomes_one_match() {
 }
 
 #[test]
-fn equal_scores_go_by_id() {
+fn ties_are_ordered_by_id() {
     let matches = ["clip10", "clip9", "b"].map(|document| found(document, 0, 1.0));
     let answer = search("MaxRanker", vec![query("q", vec![matches.to_vec()])]);
     let ids: Vec<&str> = answer.documents[0].matches.iter().map(|found| found.id.as_str()).collect();
@@ -90,17 +90,17 @@ fn equal_scores_go_by_id() {
 }
 
 #[test]
-fn a_query_covered_by_half_scores_half() {
+fn bi_match_scores_half_for_half_coverage() {
     let answer = search("BiMatchRanker", vec![query("q", vec![vec![found("a", 0, 0.0)], vec![]])]);
     assert_eq!(scores(&answer.documents[0], "BiMatchRanker"), [("a", 0.5)]);
-    let mut cheap = bench("BiMatchRanker", &json!({"d_miss": 4}));
+    let mut cheap = open("BiMatchRanker", &json!({"d_miss": 4}));
     let queries = vec![query("q", vec![vec![found("a", 0, 1.0)], vec![found("a", 1, 2.0)]])];
     let answer = cheap.call("/search", queries, &Value::Null).unwrap();
     assert_eq!(scores(&answer.documents[0], "BiMatchRanker"), [("a", 0.625)]);
 }
 
 #[test]
-fn the_larger_number_counts_where_copies_of_a_chunk_disagree() {
+fn the_larger_sibling_count_wins_if_copies_disagree() {
     let score = |order: [u32; 2]| {
         let matches = order.map(|siblings| vec![found("a", 0, 0.0).with_tag("siblings", siblings)]);
         let answer = search("BiMatchRanker", vec![query("q", matches.to_vec())]);
@@ -110,43 +110,39 @@ fn the_larger_number_counts_where_copies_of_a_chunk_disagree() {
 }
 
 #[test]
-fn the_request_says_how_many_documents_are_left() {
+fn the_request_limits_the_number_of_documents() {
     let matches = || vec![["a", "b", "c"].map(|document| found(document, 0, 1.0)).to_vec()];
-    let mut bench = bench("MinRanker", &Value::Null);
+    let mut executor = open("MinRanker", &Value::Null);
     let mut left = |parameters: &Value| {
-        let answer = bench.call("/search", vec![query("q", matches())], parameters).unwrap();
+        let answer = executor.call("/search", vec![query("q", matches())], parameters).unwrap();
         answer.documents[0].matches.len()
     };
     assert_eq!((left(&Value::Null), left(&json!({"top_k": 2})), left(&json!({"limit": 0}))), (3, 2, 0));
 }
 
 #[test]
-fn the_query_keeps_its_chunks_when_told_to() {
-    let mut bench = bench("MinRanker", &json!({"keep_chunks": true}));
+fn keep_chunks_keeps_the_chunks_of_the_query() {
+    let mut executor = open("MinRanker", &json!({"keep_chunks": true}));
     let before = query("q", vec![vec![found("a", 0, 1.0)]]);
-    let answer = bench.call("/search", vec![before.clone()], &Value::Null).unwrap();
+    let answer = executor.call("/search", vec![before.clone()], &Value::Null).unwrap();
     assert_eq!(answer.documents[0].chunks, before.chunks);
 }
 
 #[test]
-fn a_query_that_hit_nothing_matches_nothing() {
-    for kind in EXECUTORS {
-        let with = if kind.name == "SimpleAggregateRanker" {
-            json!({"aggregate_function": "prod"})
-        } else {
-            Value::Null
-        };
+fn a_query_without_hits_has_no_matches() {
+    for executor_type in EXECUTORS {
+        let with = required_parameters(executor_type.name);
         let queries = vec![query("empty", vec![vec![], vec![]]), query("bare", vec![])];
-        let answer = bench(kind.name, &with).call("/search", queries, &Value::Null).unwrap();
-        assert_eq!((answer.documents.len(), answer.failures.len()), (2, 0), "{}", kind.name);
+        let answer = open(executor_type.name, &with).call("/search", queries, &Value::Null).unwrap();
+        assert_eq!((answer.documents.len(), answer.failures.len()), (2, 0), "{}", executor_type.name);
         assert!(answer.documents.iter().all(|document| document.matches.is_empty()));
     }
 }
 
-/// What makes a match incomplete.
+/// Makes a match invalid.
 type Spoil = fn(&mut Document);
 
-/// The one failure of a batch in which the match in the middle was spoilt.
+/// The only failure of a batch of three queries, where the second one has an invalid match.
 fn failure(ranker: &str, spoil: impl FnOnce(&mut Document)) -> String {
     let mut spoilt = found("a", 1, 1.0);
     spoil(&mut spoilt);
@@ -159,15 +155,12 @@ fn failure(ranker: &str, spoil: impl FnOnce(&mut Document)) -> String {
 }
 
 #[test]
-fn a_query_with_an_incomplete_match_fails_alone_and_the_error_names_match_and_chunk() {
+fn a_query_with_an_invalid_match_fails_and_the_error_names_match_and_chunk() {
     let cases: [(Spoil, &str); 6] = [
         (|found| found.scores.clear(), "has no score"),
         (|found| found.scores[0].value = f32::NAN, "has the score NaN, which cannot be ranked"),
-        (|found| found.parent_id.clear(), "has no `parent_id`, which tells its document"),
-        (
-            |found| found.tags_mut().clear(),
-            "has no tag `siblings`, which tells how many chunks its document has",
-        ),
+        (|found| found.parent_id.clear(), "has no `parent_id`, which names its document"),
+        (|found| found.tags_mut().clear(), "has no tag `siblings`, the number of chunks of its document"),
         (
             |found| *found = found.clone().with_tag("siblings", 0),
             "has the tag `siblings` 0, which is not an integer ≥ 1",
@@ -183,7 +176,7 @@ fn a_query_with_an_incomplete_match_fails_alone_and_the_error_names_match_and_ch
 }
 
 #[test]
-fn a_ranker_that_does_not_ask_for_siblings_does_without() {
+fn rankers_that_do_not_use_siblings_work_without_the_tag() {
     let mut lone = found("a", 0, 3.0);
     lone.tags_mut().clear();
     let answer = search("MinRanker", vec![query("q", vec![vec![lone]])]);
@@ -191,26 +184,26 @@ fn a_ranker_that_does_not_ask_for_siblings_does_without() {
 }
 
 #[test]
-fn a_score_beyond_all_numbers_fails_alone() {
-    let mut bench = bench("SimpleAggregateRanker", &json!({"aggregate_function": "sum"}));
+fn a_score_that_is_not_finite_fails_only_its_query() {
+    let mut executor = open("SimpleAggregateRanker", &json!({"aggregate_function": "sum"}));
     let queries =
         [1.0, f32::MAX].map(|score| query("q", vec![vec![found("a", 0, score), found("a", 1, score)]]));
-    let answer = bench.call("/search", queries.to_vec(), &Value::Null).unwrap();
+    let answer = executor.call("/search", queries.to_vec(), &Value::Null).unwrap();
     assert_eq!((answer.documents.len(), answer.failures.len()), (1, 1));
-    assert_eq!(answer.failures[0].error.to_string(), "the score of document `a` comes out as inf");
+    assert_eq!(answer.failures[0].error.to_string(), "the score of document `a` is inf, which is not finite");
 }
 
 #[test]
-fn a_rule_for_distances_refuses_scores_below_zero_and_says_what_to_do() {
-    let reason = "match `a#1` of chunk `bad#1` has the score -0.5, which is no distance; index and search with \
-        `metric: cosine` or `euclidean`, as `metric: inner_product` gives numbers below 0, or, where large scores are \
-        good, ";
+fn rankers_of_distances_reject_negative_scores_with_a_remedy() {
+    let reason = "match `a#1` of chunk `bad#1` has the score -0.5, which is not a distance; index and search with \
+        `metric: cosine` or `euclidean`, since `metric: inner_product` gives negative scores, or, if larger scores are \
+        better, ";
     let error = failure("MinRanker", |found| found.scores[0].value = -0.5);
-    assert_eq!(error, format!("{reason}rank by `MaxRanker`"));
+    assert_eq!(error, format!("{reason}use `MaxRanker`"));
 
     let scores = |value| vec![query("bad", vec![vec![], vec![found("a", 1, value)]])];
     let mut inverse =
-        bench("SimpleAggregateRanker", &json!({"aggregate_function": "sum", "inverse_score": true}));
+        open("SimpleAggregateRanker", &json!({"aggregate_function": "sum", "inverse_score": true}));
     let answer = inverse.call("/search", scores(-0.5), &Value::Null).unwrap();
     assert_eq!(answer.failures[0].error.to_string(), format!("{reason}leave out `inverse_score`"));
     let answer = inverse.call("/search", scores(-0.0), &Value::Null).unwrap();
@@ -218,31 +211,31 @@ fn a_rule_for_distances_refuses_scores_below_zero_and_says_what_to_do() {
 }
 
 #[test]
-fn a_rule_for_any_numbers_takes_scores_below_zero() {
-    let with = |name: &str| match name {
-        "SimpleAggregateRanker" => json!({"aggregate_function": "min"}),
-        _ => json!({}),
-    };
+fn other_rankers_accept_negative_scores() {
     for name in ["MaxRanker", "BiMatchRanker", "SimpleAggregateRanker"] {
         let matches = vec![vec![found("a", 0, -3.0), found("b", 0, -2.0)]];
-        let answer =
-            bench(name, &with(name)).call("/search", vec![query("q", matches)], &Value::Null).unwrap();
+        let answer = open(name, &required_parameters(name))
+            .call("/search", vec![query("q", matches)], &Value::Null)
+            .unwrap();
         let best = if name == "BiMatchRanker" { "a" } else { "b" };
         assert_eq!(answer.documents[0].matches[0].id, best, "{name}");
     }
 }
 
 #[test]
-fn a_tree_at_the_end_of_its_numbers_does_not_panic() {
+fn the_adjacency_of_matches_saturates() {
     let mut query = query("q", vec![vec![found("a", 0, 1.0)]]);
     query.adjacency = u32::MAX;
     assert_eq!(search("MinRanker", vec![query]).documents[0].matches[0].adjacency, u32::MAX);
 }
 
 #[test]
-fn constants_outside_their_range_are_refused() {
-    assert_eq!(refusal("BiMatchRanker", &json!({"d_miss": 0})), "`d_miss`: must be more than 0, but is 0");
-    assert_eq!(refusal("BM25Ranker", &json!({"k": -1})), "`k`: must be at least 0, but is -1");
-    assert_eq!(refusal("BM25Ranker", &json!({"b": 1.5})), "`b`: must be from 0 to 1, but is 1.5");
-    assert_eq!(refusal("SimpleAggregateRanker", &Value::Null), "parameter `aggregate_function` is required");
+fn parameters_out_of_range_are_rejected() {
+    assert_eq!(open_error("BiMatchRanker", &json!({"d_miss": 0})), "`d_miss`: must be more than 0, but is 0");
+    assert_eq!(open_error("BM25Ranker", &json!({"k": -1})), "`k`: must be at least 0, but is -1");
+    assert_eq!(open_error("BM25Ranker", &json!({"b": 1.5})), "`b`: must be from 0 to 1, but is 1.5");
+    assert_eq!(
+        open_error("SimpleAggregateRanker", &Value::Null),
+        "parameter `aggregate_function` is required"
+    );
 }

@@ -1,25 +1,26 @@
-//! Which column of a table is which field of a document.
+//! Mapping from columns of a table to fields of a document.
 
 use std::collections::BTreeSet;
 
 use arrow_schema::{DataType, Field, Schema};
 
-/// The column with what has no column of its own, as the JSON of a document. Only our own tables have it.
+/// Column with the JSON of the fields that have no column. Only tables written by this crate have it.
 pub(crate) const REST: &str = "__document__";
 
-/// The columns of a table, by their places.
+/// Columns of a table by position.
 #[derive(Debug)]
 pub(crate) struct Columns {
     pub(crate) names: Vec<String>,
+    /// Position of the vector column.
     pub(crate) vector: usize,
-    /// What the other columns are.
+    /// Position and role of all other columns, in the order in which they are applied.
     pub(crate) fields: Vec<(usize, Role)>,
 }
 
-/// What a column is that is not the vector.
+/// Role of a column other than the vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// What has no column of its own. It is read before all others, which say more.
+    /// Fields without a column, as JSON. Applied first: other columns override it.
     Rest,
     Id,
     ParentId,
@@ -27,39 +28,40 @@ pub(crate) enum Role {
     Uri,
     Text,
     Blob,
-    /// All tags in one: JSON or a struct.
+    /// All tags, as JSON or a struct.
     Tags,
-    /// The tag of the column's name.
+    /// One tag, named like the column.
     Tag,
 }
 
 impl Columns {
-    /// The columns of a table, the vector in that of this name when one is said.
+    /// Maps the columns of a table. `vector_column` names the column of the vector.
     ///
     /// # Errors
-    /// When there is no vector, it is not clear which column it is, or a field's column is of a type that it cannot have.
+    /// When there is no vector column, several columns could be it, or a column has a type that its field does not support.
     pub(crate) fn find(schema: &Schema, vector_column: Option<&str>) -> Result<Self, String> {
         let fields = schema.fields();
         let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
         let mut seen = BTreeSet::new();
-        if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
-            return Err(format!("there are two columns `{twice}`: give one another name"));
+        if let Some(duplicate) = names.iter().find(|name| !seen.insert(*name)) {
+            return Err(format!("there are two columns `{duplicate}`: rename one"));
         }
         let fields: Vec<&Field> = fields.iter().map(AsRef::as_ref).collect();
-        let vector = vector(&fields, vector_column)?;
-        let others = fields.iter().enumerate().filter(|(place, _)| *place != vector);
-        let mut roles =
-            others.map(|(place, field)| Ok((place, role(field)?))).collect::<Result<Vec<_>, String>>()?;
-        roles.sort_by_key(|(place, role)| match role {
-            Role::Rest => (0, *place),
-            Role::Tags => (1, *place),
-            _ => (2, *place),
+        let vector = find_vector(&fields, vector_column)?;
+        let others = fields.iter().enumerate().filter(|(position, _)| *position != vector);
+        let mut roles = others
+            .map(|(position, field)| Ok((position, role(field)?)))
+            .collect::<Result<Vec<_>, String>>()?;
+        roles.sort_by_key(|(position, role)| match role {
+            Role::Rest => (0, *position),
+            Role::Tags => (1, *position),
+            _ => (2, *position),
         });
         Ok(Self { names, vector, fields: roles })
     }
 
-    pub(crate) fn name(&self, place: usize) -> &str {
-        self.names.get(place).map_or("", String::as_str)
+    pub(crate) fn name(&self, position: usize) -> &str {
+        self.names.get(position).map_or("", String::as_str)
     }
 
     pub(crate) fn vector_name(&self) -> &str {
@@ -67,60 +69,66 @@ impl Columns {
     }
 }
 
-/// Where the vector is.
-fn vector(fields: &[&Field], wanted: Option<&str>) -> Result<usize, String> {
-    let place = |name: &str| fields.iter().position(|field| field.name() == name);
-    if let Some(name) = wanted {
-        let place = place(name)
+/// Position of the vector column.
+fn find_vector(fields: &[&Field], vector_column: Option<&str>) -> Result<usize, String> {
+    let position_of = |name: &str| fields.iter().position(|field| field.name() == name);
+    if let Some(name) = vector_column {
+        let position = position_of(name)
             .ok_or_else(|| format!("there is no column `{name}`; there are {}", listed(fields)))?;
-        return match fields.get(place) {
+        return match fields.get(position) {
             Some(field) if !is_vector(field.data_type()) => Err(format!(
-                "column `{name}` is {}, and vectors are lists of floats; there are {}",
+                "column `{name}` is {}, but vectors are lists of floats; there are {}",
                 field.data_type(),
                 listed(fields)
             )),
-            _ => Ok(place),
+            _ => Ok(position),
         };
     }
-    let vectors: Vec<usize> =
-        (0..).zip(fields).filter(|(_, field)| is_vector(field.data_type())).map(|(place, _)| place).collect();
-    let usual = ["embedding", "vector"].into_iter().filter_map(place).find(|place| vectors.contains(place));
-    match (usual, &vectors[..]) {
-        (Some(place), _) | (None, &[place]) => Ok(place),
-        (None, []) => Err(format!(
-            "there is no vector, which would be a list of floats; the columns are {}",
-            listed(fields)
-        )),
+    let vectors: Vec<usize> = (0..)
+        .zip(fields)
+        .filter(|(_, field)| is_vector(field.data_type()))
+        .map(|(position, _)| position)
+        .collect();
+    let default = ["embedding", "vector"]
+        .into_iter()
+        .filter_map(position_of)
+        .find(|position| vectors.contains(position));
+    match (default, &vectors[..]) {
+        (Some(position), _) | (None, &[position]) => Ok(position),
+        (None, []) => {
+            Err(format!("there is no vector, a list of floats; the columns are {}", listed(fields)))
+        }
         (None, several) => {
             let several: Vec<&Field> =
-                several.iter().filter_map(|place| fields.get(*place).copied()).collect();
+                several.iter().filter_map(|position| fields.get(*position).copied()).collect();
             let first = several.first().map_or("", |field| field.name());
             Err(format!(
-                "it could be any of {} that is the vector: say which, as in --vector-column {first}",
+                "the vector could be any of {}: choose one, such as --vector-column {first}",
                 listed(&several)
             ))
         }
     }
 }
 
-/// Columns with their types, for people.
+/// Columns with their types, for error messages.
 fn listed(fields: &[&Field]) -> String {
-    /// Columns that are named; a table may have thousands.
-    const LISTED: usize = 40;
+    /// Largest number of columns that are listed; a table may have thousands.
+    const LISTED_MAX: usize = 40;
     let mut listed: Vec<String> = fields
         .iter()
-        .take(LISTED)
+        .take(LISTED_MAX)
         .map(|field| format!("`{}` ({})", field.name(), field.data_type()))
         .collect();
-    if fields.len() > LISTED {
-        listed.push(format!("{} more", fields.len() - LISTED));
+    if fields.len() > LISTED_MAX {
+        listed.push(format!("{} more", fields.len() - LISTED_MAX));
     }
     if listed.is_empty() { "none".to_owned() } else { listed.join(", ") }
 }
 
+/// Role of a column, by its name.
 fn role(field: &Field) -> Result<Role, String> {
     let data_type = field.data_type();
-    let (role, is_right, expected) = match field.name().as_str() {
+    let (role, is_supported, expected) = match field.name().as_str() {
         "id" => (Role::Id, is_text(data_type) || is_integer(data_type), "a text or an integer"),
         "parent_id" => (Role::ParentId, is_text(data_type) || is_integer(data_type), "a text or an integer"),
         "mime_type" => (Role::MimeType, is_text(data_type), "a text"),
@@ -128,22 +136,22 @@ fn role(field: &Field) -> Result<Role, String> {
         "text" => (Role::Text, is_text(data_type), "a text"),
         "blob" => (Role::Blob, is_binary(data_type), "binary"),
         "tags" => {
-            let is_right = is_text(data_type) || matches!(data_type, DataType::Struct(_));
-            (Role::Tags, is_right, "a struct, or the text of a JSON object")
+            let is_supported = is_text(data_type) || matches!(data_type, DataType::Struct(_));
+            (Role::Tags, is_supported, "a struct, or the text of a JSON object")
         }
         REST => (Role::Rest, is_text(data_type), "the JSON of a document"),
         _ => return Ok(Role::Tag),
     };
-    if is_right {
+    if is_supported {
         return Ok(role);
     }
     let name = field.name();
     Err(format!(
-        "column `{name}` is {data_type}, and must be {expected}: give the column another name, and it is a tag"
+        "column `{name}` is {data_type}, but must be {expected}: rename the column to import it as a tag"
     ))
 }
 
-/// Whether a column of this type can be that of the vector.
+/// True if a column of this type can hold vectors: a list of floats.
 fn is_vector(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {

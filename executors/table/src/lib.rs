@@ -1,9 +1,7 @@
-//! Documents in the rows of tables: Parquet and Arrow IPC files are read, Parquet files are written.
+//! Documents in tables: reads Parquet and Arrow IPC files, writes Parquet files. Each row is a document.
 //!
-//! Each row is a document. [`columns`] says which column is which field, [`rows`] makes documents of a batch of rows, the
-//! same for both formats; a file is read batch by batch and written row group by row group, so that its size does not
-//! matter. What is deliberately not here: indexes, of which this crate knows nothing. Who reads says what becomes of each
-//! document.
+//! [`columns`] maps columns to fields; [`rows`] converts rows of both formats to documents. Files are read by batches and
+//! written by row groups, so a file may be larger than memory. It does not depend on indexes.
 
 mod arrow;
 mod columns;
@@ -24,7 +22,7 @@ use flowrun_sdk::Document;
 use columns::Columns;
 pub use writer::Writer;
 
-/// Why a table could not be read or written: file, row, column, cause, and what to do about it.
+/// A table could not be read or written. The text has file, row, column, cause and remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TableError(String);
@@ -35,32 +33,32 @@ impl TableError {
     }
 }
 
-/// The endings of the names of files that are read.
-pub const READ: [&str; 4] = ["parquet", "arrow", "feather", "arrows"];
-/// The endings of the names of files that are written.
-pub const WRITTEN: [&str; 1] = ["parquet"];
+/// File extensions that can be read.
+pub const READ_EXTENSIONS: [&str; 4] = ["parquet", "arrow", "feather", "arrows"];
+/// File extensions that can be written.
+pub const WRITE_EXTENSIONS: [&str; 1] = ["parquet"];
 
-/// The rows of a file, some at a time.
+/// Batches of the rows of a file.
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, String>>>;
 
-/// Hands over the document of each row of a table, in their order. Documents of a table without a column `id` have none.
-/// The vector is in the column `vector_column`; when that is not said in `embedding`, else in `vector`, else in the only
-/// column that is a list of floats.
+/// Passes the document of each row to `accept`, in the order of the rows. Without a column `id`, documents have no id. The
+/// vector is in `vector_column`; if it is `None`, in the column `embedding`, else `vector`, else in the only column that is a
+/// list of floats.
 ///
 /// # Errors
-/// When the file cannot be read, a row is no document, or `accept` refuses one; the error says which.
+/// When the file cannot be read, a row is not a valid document, or `accept` fails. The error names the row.
 pub fn read<E: Display>(
     path: &Path,
     vector_column: Option<&str>,
     mut accept: impl FnMut(Document) -> Result<(), E>,
 ) -> Result<(), TableError> {
-    let (schema, mut batches) = guarded(|| open(path)).map_err(|reason| TableError::new(path, reason))?;
+    let (schema, mut batches) = catch_panic(|| open(path)).map_err(|reason| TableError::new(path, reason))?;
     let columns = Columns::find(&schema, vector_column).map_err(|reason| TableError::new(path, reason))?;
     let mut row_number: u64 = 0;
     let mut dimension = None;
-    while let Some(batch) = guarded(|| batches.next().transpose()).transpose() {
+    while let Some(batch) = catch_panic(|| batches.next().transpose()).transpose() {
         let batch = batch
-            .map_err(|reason| TableError::new(path, format_args!("{reason}, behind row {row_number}")))?;
+            .map_err(|reason| TableError::new(path, format_args!("{reason}, after row {row_number}")))?;
         for row in 0..batch.num_rows() {
             let failed = |column: &str, reason: &dyn Display| {
                 TableError::new(path, format_args!("row {row_number}, column `{column}`: {reason}"))
@@ -70,16 +68,16 @@ pub fn read<E: Display>(
             let first = *dimension.get_or_insert(vector.len());
             if vector.len() != first {
                 let reason = format_args!(
-                    "the vector has {} elements, those before have {first}: all must have as many",
+                    "the vector has {} elements, earlier ones {first}: all must have the same number",
                     vector.len()
                 );
                 return Err(failed(columns.vector_name(), &reason));
             }
             accept(document.with_embedding(vector)).map_err(|error| {
                 let column = columns.vector_name();
-                let where_from =
+                let origin =
                     format_args!("the vector is in column `{column}`, --vector-column names another");
-                TableError::new(path, format_args!("row {row_number}: {error} ({where_from})"))
+                TableError::new(path, format_args!("row {row_number}: {error} ({origin})"))
             })?;
             row_number += 1;
         }
@@ -87,12 +85,12 @@ pub fn read<E: Display>(
     Ok(())
 }
 
-/// What reading comes to. Readers check most, and panic over the rest of what is damaged.
-fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("it is damaged: write it anew".to_owned()))
+/// Runs `read` and converts panics to errors: the Parquet and Arrow readers panic on some damaged files.
+fn catch_panic<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("it is damaged: write it again".to_owned()))
 }
 
-/// The columns of a file, and its rows in batches.
+/// Opens a file; returns its schema and rows.
 fn open(path: &Path) -> Result<(SchemaRef, Batches), String> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("parquet") => parquet::open(path),

@@ -1,4 +1,4 @@
-//! Reading Parquet.
+//! Reads Parquet files.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,23 +9,23 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::Batches;
 
-/// Rows that are read together, at the most.
+/// Largest number of rows per batch.
 const ROWS_MAX: u64 = 1024;
-/// What the rows that are read together should take, in bytes, if the file's own numbers say so.
+/// Intended size of a batch in bytes, estimated from the metadata of the file.
 const BATCH_BYTES: u64 = 16 << 20;
 
-/// The columns of a file, and its rows.
+/// Opens a file; returns its schema and rows.
 pub(crate) fn open(path: &Path) -> Result<(SchemaRef, Batches), String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(told)?;
-    let rows = usize::try_from(rows_together(builder.metadata())).unwrap_or(1);
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(damaged)?;
+    let rows = usize::try_from(batch_rows(builder.metadata())).unwrap_or(1);
     let schema = builder.schema().clone();
-    let batches = builder.with_batch_size(rows).build().map_err(told)?;
-    Ok((schema, Box::new(batches.map(|batch| batch.map_err(told)))))
+    let batches = builder.with_batch_size(rows).build().map_err(damaged)?;
+    Ok((schema, Box::new(batches.map(|batch| batch.map_err(damaged)))))
 }
 
-/// How many rows fit into a batch: few where rows are large, as those with pictures are.
-fn rows_together(metadata: &ParquetMetaData) -> u64 {
+/// Rows per batch: few if rows are large, such as those with images.
+fn batch_rows(metadata: &ParquetMetaData) -> u64 {
     let groups = metadata.row_groups().iter();
     let row_bytes = groups.map(|group| {
         let number = |number: i64| u64::try_from(number).unwrap_or(0);
@@ -34,6 +34,6 @@ fn rows_together(metadata: &ParquetMetaData) -> u64 {
     (BATCH_BYTES / row_bytes.max().unwrap_or(0).max(1)).clamp(1, ROWS_MAX)
 }
 
-fn told(error: impl std::fmt::Display) -> String {
-    format!("it is no whole Parquet file: {error}")
+fn damaged(error: impl std::fmt::Display) -> String {
+    format!("it is not a complete Parquet file: {error}")
 }

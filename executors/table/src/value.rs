@@ -1,4 +1,4 @@
-//! From a cell to JSON, which is what tags are.
+//! Converts cells to JSON, the type of tags.
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
@@ -15,21 +15,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flowrun_sdk::{Tags, Value};
 
-/// Integers up to here are numbers; those beyond are texts of their digits, because a tag's number is a double, which
-/// would round them.
+/// Largest integer that becomes a number. Larger ones become texts of their digits: numbers of tags are doubles, which would
+/// round them.
 const INTEGER_MAX: u64 = 1 << 53;
 
-/// What is in a cell. Null is what JSON cannot say: infinite numbers, and those that are none.
+/// JSON value of a cell. Numbers that JSON does not support (infinite, NaN) become null.
 ///
 /// # Errors
-/// When it is of a type that no tag can hold, or a time too far away.
+/// When the type is not supported, or a time is out of range.
 pub(crate) fn value(array: &dyn Array, row: usize) -> Result<Value, String> {
     if array.is_null(row) {
         return Ok(Value::Null);
     }
     macro_rules! at {
-        ($kind:ty) => {
-            array.as_primitive::<$kind>().value(row)
+        ($type:ty) => {
+            array.as_primitive::<$type>().value(row)
         };
     }
     Ok(match array.data_type() {
@@ -60,7 +60,7 @@ pub(crate) fn value(array: &dyn Array, row: usize) -> Result<Value, String> {
             let (keys, values) = (array.as_any_dictionary().keys(), array.as_any_dictionary().values());
             match key(keys, row).filter(|key| *key < values.len()) {
                 Some(key) => value(values, key)?,
-                None => return Err("its dictionary lacks the value".to_owned()),
+                None => return Err("the value is missing in its dictionary".to_owned()),
             }
         }
         DataType::List(_) => list(&array.as_list::<i32>().value(row))?,
@@ -74,7 +74,7 @@ pub(crate) fn value(array: &dyn Array, row: usize) -> Result<Value, String> {
     })
 }
 
-/// The bytes in a cell.
+/// Bytes of a binary cell; `None` for null and other types.
 pub(crate) fn bytes(array: &dyn Array, row: usize) -> Option<Vec<u8>> {
     if array.is_null(row) {
         return None;
@@ -93,15 +93,17 @@ pub(crate) fn bytes(array: &dyn Array, row: usize) -> Option<Vec<u8>> {
     Some(bytes.to_vec())
 }
 
+/// Key of a dictionary cell.
 fn key(keys: &dyn Array, row: usize) -> Option<usize> {
     usize::try_from(value(keys, row).ok()?.as_u64()?).ok()
 }
 
-fn integer(integer: impl Into<Value> + ToString, size: u64) -> Value {
-    if size <= INTEGER_MAX { integer.into() } else { integer.to_string().into() }
+/// An integer as a number, or as text if its magnitude is above [`INTEGER_MAX`].
+fn integer(integer: impl Into<Value> + ToString, magnitude: u64) -> Value {
+    if magnitude <= INTEGER_MAX { integer.into() } else { integer.to_string().into() }
 }
 
-/// The number nearest to a decimal one.
+/// The double nearest to a decimal number.
 fn decimal(array: &dyn Array, row: usize) -> Value {
     let digits = match array.data_type() {
         DataType::Decimal32(..) => array.as_primitive::<Decimal32Type>().value_as_string(row),
@@ -113,10 +115,10 @@ fn decimal(array: &dyn Array, row: usize) -> Value {
 }
 
 fn list(items: &dyn Array) -> Result<Value, String> {
-    (0..items.len()).map(|place| value(items, place)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+    (0..items.len()).map(|position| value(items, position)).collect::<Result<Vec<_>, _>>().map(Value::Array)
 }
 
-/// The fields that are set. Those that are not are left out, as tags are: a struct has room for every field that any row has.
+/// An object of the non-null fields of a struct. Null fields are left out: a struct has every field that any row uses.
 fn structure(array: &StructArray, row: usize) -> Result<Value, String> {
     let mut entries = Tags::new();
     for (field, column) in array.fields().iter().zip(array.columns()) {
@@ -128,36 +130,36 @@ fn structure(array: &StructArray, row: usize) -> Result<Value, String> {
     Ok(Value::Object(entries))
 }
 
-/// What is in a map: pairs of a key and a value.
+/// An object of the key-value pairs of a map.
 fn map(pairs: &StructArray) -> Result<Value, String> {
     let [keys, values] = pairs.columns() else { return Err("it is a map without values".to_owned()) };
     let mut entries = Tags::new();
-    for place in 0..pairs.len() {
-        let key = match value(keys, place)? {
+    for position in 0..pairs.len() {
+        let key = match value(keys, position)? {
             Value::String(key) => key,
             other => other.to_string(),
         };
-        entries.insert(key, value(values, place)?);
+        entries.insert(key, value(values, position)?);
     }
     Ok(Value::Object(entries))
 }
 
-/// A time as ISO 8601 writes it. Those with a time zone are in UTC, as they are stored.
+/// A date, time or duration in ISO 8601. Timestamps with a time zone are in UTC, like they are stored.
 fn time(array: &dyn Array, row: usize) -> Result<Value, String> {
     macro_rules! at {
-        ($kind:ty, $read:ident) => {
-            array.as_primitive::<$kind>().$read(row).map(|time| format!("{time:?}"))
+        ($type:ty, $read:ident) => {
+            array.as_primitive::<$type>().$read(row).map(|time| format!("{time:?}"))
         };
     }
     macro_rules! span {
-        ($kind:ty) => {
-            array.as_primitive::<$kind>().value_as_duration(row).map(|span| span.to_string())
+        ($type:ty) => {
+            array.as_primitive::<$type>().value_as_duration(row).map(|span| span.to_string())
         };
     }
     use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
     let text = match array.data_type() {
         DataType::Date32 => at!(Date32Type, value_as_date),
-        // Whole days, as a rule; what is not midnight is not cut off.
+        // Usually whole days. A time other than midnight is kept.
         DataType::Date64 => at!(Date64Type, value_as_datetime)
             .map(|time| time.strip_suffix("T00:00:00").map(str::to_owned).unwrap_or(time)),
         DataType::Timestamp(unit, zone) => {
@@ -180,9 +182,9 @@ fn time(array: &dyn Array, row: usize) -> Result<Value, String> {
             Nanosecond => span!(DurationNanosecondType),
         },
         other => {
-            return Err(format!("{other} is nothing that a tag can be: leave the column out of the file"));
+            return Err(format!("{other} cannot be converted to a tag: remove the column from the file"));
         }
     };
-    let text = text.ok_or("the time is too far away to be written: leave the row out")?;
+    let text = text.ok_or("the time is out of range: leave the row out")?;
     Ok(text.into())
 }

@@ -1,4 +1,4 @@
-//! Writing Parquet.
+//! Writes Parquet files.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -16,33 +16,35 @@ use parquet::schema::types::ColumnPath;
 use crate::TableError;
 use crate::columns::REST;
 
-/// Rows that are handed on together.
+/// Largest number of rows per batch.
 const BATCH_ROWS: usize = 1024;
-/// What rows that wait may take, in bytes, before they are handed on.
+/// Largest size of a batch, in bytes.
 const BATCH_BYTES: usize = 8 << 20;
-/// A row group is written when it has grown to so many bytes: that is what is held in memory.
+/// Size of a row group in bytes, which is held in memory until it is written.
 const GROUP_BYTES: usize = 64 << 20;
 
-/// Writes documents with their vectors to a Parquet file, a row each.
+/// Writes documents with their vectors to a Parquet file, one row each.
 ///
 /// The columns are `id`, `embedding`, `text`, `uri`, `mime_type`, `parent_id`, `blob`, `tags` (JSON) and `__document__`:
-/// the JSON of what has no column, null as a rule. [`read`](crate::read) makes the same documents of them.
+/// the JSON of all other fields, usually null. [`read`](crate::read) returns equal documents.
 pub struct Writer {
     path: PathBuf,
-    open: Option<Open>,
+    /// The file, opened with the first vector, which determines its schema.
+    file: Option<OpenFile>,
 }
 
-/// A file whose columns are known, since the first vector is.
-struct Open {
+/// A file with its schema.
+struct OpenFile {
     schema: SchemaRef,
     dimension: usize,
-    file: ArrowWriter<File>,
-    waiting: Waiting,
-    bytes: usize,
+    writer: ArrowWriter<File>,
+    pending: Rows,
+    /// Size of the pending rows in bytes.
+    pending_bytes: usize,
 }
 
-/// Rows that wait to be handed on.
-struct Waiting {
+/// Column builders of rows that are not written yet.
+struct Rows {
     id: StringBuilder,
     embedding: FixedSizeListBuilder<Float32Builder>,
     text: StringBuilder,
@@ -52,87 +54,95 @@ struct Waiting {
     blob: BinaryBuilder,
     tags: StringBuilder,
     rest: StringBuilder,
-    rows: usize,
+    count: usize,
 }
 
 impl Writer {
-    /// A file that is written anew.
+    /// Creates or truncates a file.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn create(path: &Path) -> Result<Self, TableError> {
         File::create(path).map_err(|error| TableError::new(path, error))?;
-        Ok(Self { path: path.to_owned(), open: None })
+        Ok(Self { path: path.to_owned(), file: None })
     }
 
-    /// Writes one row more.
+    /// Writes a row.
     ///
     /// # Errors
-    /// When the vector is of another dimension than those before, or the file cannot be written.
+    /// When the vector has another dimension than earlier ones, or the file cannot be written.
     pub fn push(&mut self, document: Document, vector: &[f32]) -> Result<(), TableError> {
         let failed = |error: String| TableError::new(&self.path, error);
-        let open = match &mut self.open {
-            Some(open) => open,
-            open => open.insert(Open::new(&self.path, vector.len()).map_err(failed)?),
+        let file = match &mut self.file {
+            Some(file) => file,
+            file => file.insert(OpenFile::new(&self.path, vector.len()).map_err(failed)?),
         };
-        if vector.len() != open.dimension {
+        if vector.len() != file.dimension {
             return Err(failed(format!(
-                "document `{}` has a vector of {} dimensions, those before have {}: export one pod at a time",
+                "document `{}` has a vector of {} dimensions, earlier ones have {}: export one pod at a time",
                 document.id,
                 vector.len(),
-                open.dimension
+                file.dimension
             )));
         }
-        open.push(document, vector).map_err(failed)
+        file.push(document, vector).map_err(failed)
     }
 
-    /// Writes what waits, and the end of the file, and waits for the disk.
+    /// Writes pending rows and the footer, and syncs the file.
     ///
     /// # Errors
-    /// When that fails.
+    /// When the file cannot be written.
     pub fn finish(mut self) -> Result<(), TableError> {
-        let open = match self.open.take() {
-            Some(open) => Ok(open),
-            // A table without rows has its columns nevertheless.
-            None => Open::new(&self.path, 1),
+        let file = match self.file.take() {
+            Some(file) => Ok(file),
+            // A table without rows has columns too.
+            None => OpenFile::new(&self.path, 1),
         };
-        open.and_then(Open::finish).map_err(|error| TableError::new(&self.path, error))
+        file.and_then(OpenFile::finish).map_err(|error| TableError::new(&self.path, error))
     }
 }
 
-impl Open {
+impl OpenFile {
     fn new(path: &Path, dimension: usize) -> Result<Self, String> {
-        let length = i32::try_from(dimension).map_err(told)?;
+        let length = i32::try_from(dimension).map_err(to_text)?;
         let schema = Arc::new(schema(length));
-        // Vectors repeat nothing, and nobody asks for the smallest element of all.
+        // A dictionary does not help: elements of vectors hardly repeat.
         let elements =
             ColumnPath::from(vec!["embedding".to_owned(), "list".to_owned(), "element".to_owned()]);
         let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(told)?))
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(to_text)?))
             .set_column_dictionary_enabled(elements, false)
             .build();
-        let file = File::create(path).map_err(told)?;
-        let file = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(told)?;
-        Ok(Self { schema, dimension, file, waiting: Waiting::new(length), bytes: 0 })
+        let file = File::create(path).map_err(to_text)?;
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(to_text)?;
+        Ok(Self { schema, dimension, writer, pending: Rows::new(length), pending_bytes: 0 })
     }
 
     fn push(&mut self, document: Document, vector: &[f32]) -> Result<(), String> {
-        self.bytes += document.memory_bytes() + size_of_val(vector);
-        self.waiting.push(document, vector)?;
-        if self.waiting.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES { self.write() } else { Ok(()) }
+        self.pending_bytes += document.memory_bytes() + size_of_val(vector);
+        self.pending.push(document, vector)?;
+        if self.pending.count >= BATCH_ROWS || self.pending_bytes >= BATCH_BYTES {
+            self.write()
+        } else {
+            Ok(())
+        }
     }
 
     fn write(&mut self) -> Result<(), String> {
-        self.bytes = 0;
-        let batch = RecordBatch::try_new(self.schema.clone(), self.waiting.take()).map_err(told)?;
-        self.file.write(&batch).map_err(told)?;
-        if self.file.in_progress_size() >= GROUP_BYTES { self.file.flush().map_err(told) } else { Ok(()) }
+        self.pending_bytes = 0;
+        let batch = RecordBatch::try_new(self.schema.clone(), self.pending.take()).map_err(to_text)?;
+        self.writer.write(&batch).map_err(to_text)?;
+        if self.writer.in_progress_size() >= GROUP_BYTES {
+            self.writer.flush().map_err(to_text)
+        } else {
+            Ok(())
+        }
     }
 
     fn finish(mut self) -> Result<(), String> {
         self.write()?;
-        let file = self.file.into_inner().map_err(told)?;
-        file.sync_all().map_err(told)
+        let file = self.writer.into_inner().map_err(to_text)?;
+        file.sync_all().map_err(to_text)
     }
 }
 
@@ -153,7 +163,7 @@ fn schema(dimension: i32) -> Schema {
     ])
 }
 
-impl Waiting {
+impl Rows {
     fn new(dimension: i32) -> Self {
         let element = Arc::new(Field::new("element", DataType::Float32, false));
         Self {
@@ -166,31 +176,31 @@ impl Waiting {
             blob: BinaryBuilder::new(),
             tags: StringBuilder::new(),
             rest: StringBuilder::new(),
-            rows: 0,
+            count: 0,
         }
     }
 
     fn push(&mut self, document: Document, vector: &[f32]) -> Result<(), String> {
-        let set = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let non_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         self.id.append_value(&document.id);
         self.embedding.values().append_slice(vector);
         self.embedding.append(true);
         self.text.append_option(document.text.as_deref());
-        self.uri.append_option(set(&document.uri));
-        self.mime_type.append_option(set(&document.mime_type));
-        self.parent_id.append_option(set(&document.parent_id));
+        self.uri.append_option(non_empty(&document.uri));
+        self.mime_type.append_option(non_empty(&document.mime_type));
+        self.parent_id.append_option(non_empty(&document.parent_id));
         self.blob.append_option(document.blob.as_deref());
         let tags = (!document.tags.is_empty()).then(|| serde_json::to_string(&*document.tags)).transpose();
-        self.tags.append_option(tags.map_err(told)?);
-        let rest = rest(document);
+        self.tags.append_option(tags.map_err(to_text)?);
+        let rest = without_columns(document);
         let rest = (rest != Document::default()).then(|| serde_json::to_string(&rest)).transpose();
-        self.rest.append_option(rest.map_err(told)?);
-        self.rows += 1;
+        self.rest.append_option(rest.map_err(to_text)?);
+        self.count += 1;
         Ok(())
     }
 
     fn take(&mut self) -> Vec<ArrayRef> {
-        self.rows = 0;
+        self.count = 0;
         vec![
             Arc::new(self.id.finish()),
             Arc::new(self.embedding.finish()),
@@ -205,8 +215,8 @@ impl Waiting {
     }
 }
 
-/// What of a document has no column.
-fn rest(document: Document) -> Document {
+/// The document without the fields that have a column.
+fn without_columns(document: Document) -> Document {
     Document {
         id: String::new(),
         parent_id: String::new(),
@@ -220,6 +230,6 @@ fn rest(document: Document) -> Document {
     }
 }
 
-fn told(error: impl std::fmt::Display) -> String {
+fn to_text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

@@ -1,11 +1,11 @@
-//! Data that are made, the same for the same numbers: vectors of unit length, queries that are none of them, and which
-//! vectors are the nearest to each query, found by comparing with all.
+//! Generated data, deterministic: vectors of unit length, queries that are not among them, and the exact nearest vectors of
+//! each query, from a comparison with all.
 //!
-//! `clustered`: few directions carry most of what distinguishes vectors, as with real embeddings. A cluster's centre is
-//! a point of a latent space of 96 dimensions whose scales fall off as (1+j)^-0.4, its members lie around it at 0.6 of
-//! that, clusters are of Zipf-like sizes (the c-th has the weight (1+c)^-0.5), and a fixed random matrix maps the
-//! latent space into the dimensions asked for, with a tenth of noise. `uniform`: every direction is as likely; no index but
-//! an exhaustive one finds much there.
+//! `clustered` resembles real embeddings: few directions carry most of the variance. A cluster centre is a point of a
+//! latent space of 96 dimensions with scales (1+j)^-0.4; members are normally distributed around it with 0.6 of these
+//! scales; cluster sizes are Zipf-like (weight (1+c)^-0.5); a fixed random matrix maps the latent space to the requested
+//! dimensions, and noise of a tenth of the length is added. `uniform`: all directions are equally likely; only exhaustive
+//! search has a high recall there.
 
 use std::path::Path;
 
@@ -13,21 +13,22 @@ use crate::Options;
 use crate::npy::{self, Matrix};
 use crate::random::Random;
 
-/// Says what the data are.
+/// File with kind, rows and dimensions of the data in a directory.
 const NOTE: &str = "data.txt";
 const LATENT: usize = 96;
 const QUERIES: usize = 1000;
-/// Rows that are made at a time, of one seed.
+/// Rows per block; each block has its own seed.
 const BLOCK: usize = 10_000;
-/// Nearest vectors of a query that are known.
-pub(crate) const KNOWN: usize = 10;
+/// Exact nearest vectors that are stored per query.
+pub(crate) const NEIGHBOURS: usize = 10;
 
+/// A generator of vectors.
 pub(crate) struct Source {
     dimension: usize,
     /// LATENT × dimension; empty for uniform data.
     map: Vec<f32>,
     centres: Vec<f32>,
-    /// Where each cluster ends on the line from 0 to 1.
+    /// Cumulative weights of the clusters, from 0 to 1.
     ends: Vec<f32>,
 }
 
@@ -50,12 +51,12 @@ impl Source {
         Self { dimension, map, centres, ends: ends.collect() }
     }
 
-    /// The rows from `first` on, which is that of a block.
+    /// The block that begins at row `first`.
     fn numbered_block(&self, first: usize, rows: usize) -> Vec<f32> {
         self.block(1000 + first as u64, rows)
     }
 
-    /// So many vectors of the numbers that a seed stands for.
+    /// `rows` vectors from the pseudo-random numbers of a seed.
     fn block(&self, seed: u64, rows: usize) -> Vec<f32> {
         let mut random = Random::new(seed);
         let mut vectors = vec![0.0; rows * self.dimension];
@@ -71,8 +72,8 @@ impl Source {
     fn clustered(&self, random: &mut Random, rows: usize, vectors: &mut [f32]) {
         let mut latent = vec![0.0; rows * LATENT];
         for point in latent.chunks_mut(LATENT) {
-            let place = random.uniform();
-            let cluster = self.ends.partition_point(|end| *end <= place).min(self.ends.len() - 1);
+            let position = random.uniform();
+            let cluster = self.ends.partition_point(|end| *end <= position).min(self.ends.len() - 1);
             random.fill_normal(point);
             scale(point);
             let centre = &self.centres[cluster * LATENT..(cluster + 1) * LATENT];
@@ -89,7 +90,7 @@ impl Source {
     }
 }
 
-/// Gives the latent dimensions their scales.
+/// Multiplies the latent dimensions with their scales.
 fn scale(point: &mut [f32]) {
     for (axis, element) in point.iter_mut().enumerate() {
         *element *= (1.0 + axis as f32).powf(-0.4);
@@ -101,26 +102,26 @@ fn normalize(vector: &mut [f32]) {
     vector.iter_mut().for_each(|element| *element /= length);
 }
 
-/// into ← a b, or a bᵀ, row by row: a is m × k, into m × n.
+/// into ← a b, or a bᵀ, all row-major: a is m × k, into is m × n.
 fn multiply(a: &[f32], b: &[f32], [m, k, n]: [usize; 3], is_transposed: bool, into: &mut [f32]) {
     assert!(a.len() >= m * k && b.len() >= k * n && into.len() >= m * n);
     let one = |length: usize| isize::try_from(length).unwrap();
     let (row, column) = if is_transposed { (1, one(k)) } else { (one(n), 1) };
     let (a, b, into) = (a.as_ptr(), b.as_ptr(), into.as_mut_ptr());
-    #[expect(unsafe_code, reason = "the matrix product is that of a crate that takes pointers")]
-    // SAFETY: the lengths were checked above, the strides follow from them, and `into` is no part of the others.
+    #[expect(unsafe_code, reason = "matrixmultiply takes pointers")]
+    // SAFETY: the lengths are checked above, the strides follow from them, and `into` does not overlap `a` and `b`.
     unsafe {
         matrixmultiply::sgemm(m, k, n, 1.0, a, one(k), 1, b, row, column, 0.0, into, one(n), 1);
     }
 }
 
-/// The vectors: from the file, or made again where they are not kept.
+/// The vectors, from the file, or generated again when they were not written.
 pub(crate) enum Vectors {
     File(Matrix),
-    Made {
+    Generated {
         source: Source,
         rows: usize,
-        /// The block that was made last, and its first row.
+        /// First row and vectors of the last generated block.
         block: (usize, Vec<f32>),
     },
 }
@@ -135,28 +136,28 @@ impl Vectors {
         let mut words = note.split_whitespace();
         let kind = words.next().unwrap();
         let [rows, dimension] = [(); 2].map(|()| words.next().unwrap().parse().unwrap());
-        Self::Made { source: Source::new(rows, dimension, kind), rows, block: (usize::MAX, Vec::new()) }
+        Self::Generated { source: Source::new(rows, dimension, kind), rows, block: (usize::MAX, Vec::new()) }
     }
 
     pub(crate) fn rows(&self) -> usize {
         match self {
             Self::File(matrix) => matrix.rows,
-            Self::Made { rows, .. } => *rows,
+            Self::Generated { rows, .. } => *rows,
         }
     }
 
     pub(crate) fn dimensions(&self) -> usize {
         match self {
             Self::File(matrix) => matrix.columns,
-            Self::Made { source, .. } => source.dimension,
+            Self::Generated { source, .. } => source.dimension,
         }
     }
 
-    /// The elements of some rows: as many as are asked for, or as there are to the end of the block.
+    /// Elements of up to `count` rows from `first` on; the result may end at the end of a block.
     pub(crate) fn floats(&mut self, first: usize, count: usize) -> Vec<f32> {
         let (source, rows, block) = match self {
             Self::File(matrix) => return matrix.floats(first, count),
-            Self::Made { source, rows, block } => (source, *rows, block),
+            Self::Generated { source, rows, block } => (source, *rows, block),
         };
         let start = first - first % BLOCK;
         if block.0 != start {
@@ -167,7 +168,8 @@ impl Vectors {
     }
 }
 
-pub(crate) fn make(directory: &Path, options: &Options) {
+/// Generates the data of a directory, unless they exist.
+pub(crate) fn generate(directory: &Path, options: &Options) {
     let (rows, dimension) = (options.number("vectors", 1_000_000), options.number("dimensions", 768));
     let kind = options.text("kind").unwrap_or("clustered");
     let described = format!("{kind} {rows} {dimension}\n");
@@ -189,9 +191,9 @@ pub(crate) fn make(directory: &Path, options: &Options) {
         if let Some(file) = &mut file {
             npy::append(file, &block);
         }
-        note_nearest(&queries, &block, dimension, first, &mut nearest);
+        update_nearest(&queries, &block, dimension, first, &mut nearest);
     }
-    let mut file = npy::create(&directory.join("nearest.npy"), "<i4", QUERIES, KNOWN);
+    let mut file = npy::create(&directory.join("nearest.npy"), "<i4", QUERIES, NEIGHBOURS);
     for nearest in nearest {
         let bytes: Vec<u8> = nearest.iter().flat_map(|(_, row): &(f32, u32)| row.to_le_bytes()).collect();
         std::io::Write::write_all(&mut file, &bytes).unwrap();
@@ -200,8 +202,8 @@ pub(crate) fn make(directory: &Path, options: &Options) {
     println!("{rows} {kind} vectors of {dimension} dimensions in {}", directory.display());
 }
 
-/// Compares a block of vectors with all queries.
-fn note_nearest(
+/// Updates the nearest vectors of all queries with a block of vectors.
+fn update_nearest(
     queries: &[f32],
     block: &[f32],
     dimension: usize,
@@ -212,19 +214,19 @@ fn note_nearest(
     let mut products = vec![0.0; nearest.len() * count];
     multiply(queries, block, [nearest.len(), dimension, count], true, &mut products);
     for (nearest, products) in nearest.iter_mut().zip(products.chunks(count)) {
-        let floor = nearest.get(KNOWN - 1).map_or(f32::NEG_INFINITY, |last| last.0);
+        let floor = nearest.get(NEIGHBOURS - 1).map_or(f32::NEG_INFINITY, |last| last.0);
         let rows = (first as u32..).zip(products).map(|(row, product)| (*product, row));
         nearest.extend(rows.filter(|(product, _)| *product > floor));
         nearest.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        nearest.truncate(KNOWN);
+        nearest.truncate(NEIGHBOURS);
     }
 }
 
-/// The queries and, of each, the nearest rows.
+/// The queries and the nearest rows of each.
 pub(crate) fn queries(directory: &Path) -> (Vec<Vec<f32>>, Vec<Vec<u32>>) {
     let mut queries = Matrix::open(&directory.join("queries.npy"));
     let vectors = queries.floats(0, queries.rows);
-    let nearest = Matrix::open(&directory.join("nearest.npy")).numbers();
+    let nearest = Matrix::open(&directory.join("nearest.npy")).row_numbers();
     let vectors = vectors.chunks(queries.columns).map(<[f32]>::to_vec).collect();
-    (vectors, nearest.chunks(KNOWN).map(<[u32]>::to_vec).collect())
+    (vectors, nearest.chunks(NEIGHBOURS).map(<[u32]>::to_vec).collect())
 }

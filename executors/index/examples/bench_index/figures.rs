@@ -1,4 +1,4 @@
-//! Figures as they are printed.
+//! Measurements: time, percentiles, recall, memory, disk space.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(crate) fn percentiles(times: &mut [Duration]) -> (f64, f64) {
     (at(0.5), at(0.99))
 }
 
-/// How much of the exact answers was found.
+/// Recall: fraction of the exact answers that was found.
 pub(crate) fn recall(found: &[Vec<u32>], nearest: &[Vec<u32>]) -> f64 {
     let hits: usize = found
         .iter()
@@ -33,7 +33,7 @@ pub(crate) fn recall(found: &[Vec<u32>], nearest: &[Vec<u32>]) -> f64 {
     hits as f64 / nearest.iter().map(Vec::len).sum::<usize>() as f64
 }
 
-/// Memory of this process that is its own, and all that is resident, in megabytes.
+/// Anonymous and total resident memory of this process, in MiB.
 pub(crate) fn memory() -> (u64, u64) {
     let status = guard::read_text("/proc/self/status".as_ref(), 1 << 16).unwrap();
     let field = |name: &str| {
@@ -43,22 +43,22 @@ pub(crate) fn memory() -> (u64, u64) {
     (field("RssAnon"), field("VmRSS"))
 }
 
-/// Seconds of processor time that this process has used.
+/// CPU time of this process, in seconds.
 pub(crate) fn processor_seconds() -> f64 {
     let stat = guard::read_text("/proc/self/stat".as_ref(), 1 << 12).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks = |place: usize| fields[place].parse::<f64>().unwrap();
+    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
     (ticks(11) + ticks(12)) / 100.0
 }
 
-/// Megabytes that a directory takes.
+/// Size of the files in a directory, in MiB.
 pub(crate) fn disk(directory: &Path) -> u64 {
-    let mut ahead = vec![directory.to_owned()];
+    let mut pending = vec![directory.to_owned()];
     let mut bytes = 0;
-    while let Some(path) = ahead.pop() {
+    while let Some(path) = pending.pop() {
         let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
         if metadata.is_dir() {
-            ahead.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            pending.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else {
             bytes += metadata.len();
         }

@@ -1,4 +1,4 @@
-//! Matrices in NumPy's format, read and written by blocks of rows: the file may be larger than memory.
+//! `.npy` matrices, read and written by blocks of rows, since a file may be larger than memory.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -6,10 +6,10 @@ use std::path::Path;
 
 const HEADER_BYTES: usize = 128;
 
-/// Writes the header of a matrix; its elements follow.
-pub(crate) fn create(path: &Path, kind: &str, rows: usize, columns: usize) -> File {
+/// Creates a file and writes the header of a matrix; [`append`] writes its elements.
+pub(crate) fn create(path: &Path, data_type: &str, rows: usize, columns: usize) -> File {
     let mut file = File::create(path).unwrap();
-    let text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+    let text = format!("{{'descr': '{data_type}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
     let padded = format!("{text:<width$}\n", width = HEADER_BYTES - 11);
     file.write_all(b"\x93NUMPY\x01\x00").unwrap();
     file.write_all(&((HEADER_BYTES - 10) as u16).to_le_bytes()).unwrap();
@@ -50,14 +50,14 @@ impl Matrix {
         bytes
     }
 
-    /// The elements of some rows.
+    /// Elements of `rows` rows, or up to the last row.
     pub(crate) fn floats(&mut self, first: usize, rows: usize) -> Vec<f32> {
         let bytes = self.bytes(first, rows);
         bytes.as_chunks().0.iter().map(|element| f32::from_le_bytes(*element)).collect()
     }
 
-    /// All elements as numbers of rows.
-    pub(crate) fn numbers(&mut self) -> Vec<u32> {
+    /// All elements as row numbers.
+    pub(crate) fn row_numbers(&mut self) -> Vec<u32> {
         let bytes = self.bytes(0, self.rows);
         bytes.as_chunks().0.iter().map(|element| u32::from_le_bytes(*element)).collect()
     }

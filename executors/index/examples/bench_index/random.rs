@@ -1,6 +1,6 @@
-//! Numbers that look random and are the same in every run.
+//! A deterministic pseudo-random number generator.
 
-/// xoshiro256++ of Blackman and Vigna, seeded by splitmix64.
+/// xoshiro256++ (Blackman and Vigna), seeded with splitmix64.
 pub(crate) struct Random([u64; 4]);
 
 impl Random {
@@ -23,12 +23,12 @@ impl Random {
         result
     }
 
-    /// From 0 to 1, without 1.
+    /// Uniform in [0, 1).
     pub(crate) fn uniform(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1_u64 << 24) as f32
     }
 
-    /// Two numbers of the standard normal distribution (Box and Muller).
+    /// Two numbers of the standard normal distribution (Box–Muller).
     pub(crate) fn normals(&mut self) -> (f32, f32) {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         let (sine, cosine) = (std::f32::consts::TAU * self.uniform()).sin_cos();

@@ -170,7 +170,7 @@ impl AnnIndex {
         &self.index_type
     }
 
-    /// Whether vectors can be added. An evicted index was trained before it was saved.
+    /// True if vectors can be added. An evicted index was trained before it was saved.
     pub(crate) fn is_trained(&self) -> bool {
         self.is_evicted() || self.index.is_trained()
     }
@@ -193,7 +193,7 @@ impl AnnIndex {
         }
     }
 
-    /// Whether the file on disk covers fewer rows. Never for `Flat`, which is not saved.
+    /// True if the file on disk covers fewer rows. Never for `Flat`, which is not saved.
     pub(crate) fn has_unsaved_rows(&self) -> bool {
         self.unsaved_rows() > 0
     }

@@ -21,7 +21,7 @@ const TRAILER_BYTES: usize = 40;
 const BLOCK_BYTES: usize = 1 << 20;
 
 impl AnnIndex {
-    /// Whether the index is on disk only. An evicted index can neither be searched nor extended.
+    /// True if the index is on disk only. An evicted index can neither be searched nor extended.
     pub(crate) fn is_evicted(&self) -> bool {
         self.evicted_rows.is_some()
     }
@@ -151,7 +151,7 @@ fn read_trailer(path: &Path) -> Option<(File, u64, [u8; TRAILER_BYTES])> {
     Some((file, length, found))
 }
 
-/// Whether trailer and data of an index file are intact, with any settings.
+/// True if trailer and data of an index file are intact, with any settings.
 pub(crate) fn is_intact(path: &Path) -> bool {
     let saved = || {
         let (_, _, found) = read_trailer(path)?;

@@ -35,11 +35,11 @@ pub(crate) struct IndexType {
     centroids: usize,
     /// Inverted lists (FAISS's `nlist`); zero for none.
     pub(crate) lists: usize,
-    /// Whether it has an HNSW graph, of the vectors or of the centroids.
+    /// True if it has an HNSW graph, of the vectors or of the centroids.
     pub(crate) has_graph: bool,
-    /// Whether it stores codes instead of whole vectors.
+    /// True if it stores codes instead of whole vectors.
     pub(crate) is_quantized: bool,
-    /// Whether a search can be restricted to a set of rows.
+    /// True if a search can be restricted to a set of rows.
     pub(crate) supports_row_filter: bool,
 }
 
@@ -126,7 +126,7 @@ impl IndexType {
         &self.faiss_factory
     }
 
-    /// Whether a search compares every vector.
+    /// True if a search compares every vector.
     pub(crate) fn is_exact(&self) -> bool {
         self.faiss_factory == "Flat"
     }

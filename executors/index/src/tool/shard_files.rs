@@ -106,7 +106,7 @@ fn collect_shards(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether a directory is hidden, or an unfinished copy.
+/// True if a directory is hidden, or an unfinished copy.
 fn is_skipped(directory: &Path) -> bool {
     let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.starts_with('.') || name.ends_with(&format!(".{UNFINISHED}"))

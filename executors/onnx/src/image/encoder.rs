@@ -1,4 +1,4 @@
-//! The executor: a model, and batches for it.
+//! The executor `OnnxImageEncoder`.
 
 use std::mem::{swap, take};
 use std::path::Path;
@@ -10,39 +10,40 @@ use flowrun_sdk::{
 use half::f16;
 
 use super::PreprocessImage;
+use super::batch_preprocessor::{Batch, BatchPreprocessor, InputElement};
 use super::parameters::{OnnxImageEncoderParameters, Scale};
 use super::plan::Plan;
-use super::readying::{Batch, Number, Readying};
-use crate::session::{ElementType, Feed, Model, ModelError, Options};
+use crate::session::{ElementType, InputTensor, Model, ModelError, Options};
 
-/// Makes an `OnnxImageEncoder`.
+/// Creates an `OnnxImageEncoder`.
 pub(super) fn create<P: PreprocessImage>(build: &Build) -> Result<Instance, BuildError> {
     let with: OnnxImageEncoderParameters = parse_parameters(build)?;
     if with.minibatch_size == 0 {
         return Err(BuildError::parameter("minibatch_size", "must be at least 1"));
     }
     let threads = build.context.threads.max(1);
-    // With one thread there is nothing to run beside it.
-    let beside = with.num_worker_preprocess.unwrap_or_default().min(threads - 1);
+    // With one thread, preprocessing and the model cannot run in parallel.
+    let preprocess_threads = with.num_worker_preprocess.unwrap_or_default().min(threads - 1);
     let path = build.context.resolve(&with.model_path);
-    let options = Options { threads: threads - beside, device: with.device, ..Options::default() };
+    let options =
+        Options { threads: threads - preprocess_threads, device: with.device, ..Options::default() };
     let mut model = open(&path, &options)?;
-    let mut plan = Plan::of(&with, &model)?;
+    let mut plan = Plan::resolve(&with, &model)?;
     if !model.runtime().is_onnx_runtime()
         && let Some((fixed, fixed_plan)) = fixed(&path, options, &with, (&model, &plan))
     {
         (model, plan) = (fixed, fixed_plan);
     }
-    told(&path, &model, &plan);
-    let make = Make { with, beside, threads };
+    log_model(&path, &model, &plan);
+    let builder = EncoderBuilder { with, preprocess_threads, threads };
     Ok(match plan.element_type {
-        ElementType::F16 => make.encoder::<P, f16>(model, plan),
-        ElementType::U8 => make.encoder::<P, u8>(model, as_bytes(plan)),
-        _ => make.encoder::<P, f32>(model, plan),
+        ElementType::F16 => builder.build::<P, f16>(model, plan),
+        ElementType::U8 => builder.build::<P, u8>(model, as_bytes(plan)),
+        _ => builder.build::<P, f32>(model, plan),
     })
 }
 
-/// A model that takes bytes takes them as they are.
+/// The plan for a model with byte inputs, which are not scaled.
 fn as_bytes(plan: Plan) -> Plan {
     Plan { scale: Scale::Bytes, mean: [0.0; 3], std: [1.0; 3], ..plan }
 }
@@ -50,14 +51,14 @@ fn as_bytes(plan: Plan) -> Plan {
 fn open(path: &Path, options: &Options) -> Result<Model, BuildError> {
     Model::open(path, options).map_err(|error| match error {
         ModelError::Device(_) => BuildError::parameter("device", error),
-        // It names the file itself.
+        // The message contains the path.
         ModelError::File(_) => BuildError::parameter("model_path", error),
         error => BuildError::parameter("model_path", format_args!("{}: {error}", path.display())),
     })
 }
 
-/// The same model, told the size of every axis: tract is several times as fast then. `None` when it knows them, or
-/// when the model does not bear it.
+/// Opens the model again with fixed sizes of all axes, with which tract is several times as fast. `None` if they are
+/// fixed already, or the model does not support it.
 fn fixed(
     path: &Path,
     options: Options,
@@ -70,39 +71,39 @@ fn fixed(
     }
     let sizes = plan.shape(1).into_iter().enumerate().map(|(axis, size)| (plan.input.clone(), axis, size));
     let model = Model::open(path, &Options { sizes: sizes.collect(), ..options }).ok()?;
-    let plan = Plan::of(with, &model).ok()?;
+    let plan = Plan::resolve(with, &model).ok()?;
     Some((model, plan))
 }
 
-fn told(path: &Path, model: &Model, plan: &Plan) {
+fn log_model(path: &Path, model: &Model, plan: &Plan) {
     let [height, width] = plan.image_input.size;
     tracing::info!(
         model = %path.display(),
         runtime = model.runtime().backend().label(),
         input = %plan.element_type,
         output = plan.output,
-        dimension = plan.vectors.dimension(),
+        dimension = plan.pooling.dimension(),
         "pictures are encoded from {height} × {width} pixels"
     );
 }
 
-/// What it takes to make an encoder, beside the model.
-struct Make {
+/// Settings of an encoder apart from the model.
+struct EncoderBuilder {
     with: OnnxImageEncoderParameters,
-    beside: usize,
+    preprocess_threads: usize,
     threads: usize,
 }
 
-impl Make {
-    fn encoder<P: PreprocessImage, T: Number>(self, model: Model, plan: Plan) -> Instance {
-        let preparing = if self.beside > 0 { self.beside } else { self.threads };
-        let dimension = plan.vectors.dimension();
-        let readying = Readying::<P, T>::new(&plan, self.with.tensors, preparing);
+impl EncoderBuilder {
+    fn build<P: PreprocessImage, T: InputElement>(self, model: Model, plan: Plan) -> Instance {
+        let threads = if self.preprocess_threads > 0 { self.preprocess_threads } else { self.threads };
+        let dimension = plan.pooling.dimension();
+        let preprocessor = BatchPreprocessor::<P, T>::new(&plan, self.with.tensors, threads);
         let encoder = Encoder {
             encoding: Encoding { model, plan },
-            readying,
+            preprocessor,
             batches: Default::default(),
-            is_beside: self.beside > 0,
+            is_parallel: self.preprocess_threads > 0,
             with: self.with,
         };
         Instance::new(encoder).with_output_dimension(dimension)
@@ -111,14 +112,14 @@ impl Make {
 
 struct Encoder<P, T> {
     encoding: Encoding,
-    readying: Readying<P, T>,
-    /// One that the model runs on, and one that is being made ready meanwhile.
+    preprocessor: BatchPreprocessor<P, T>,
+    /// The batch that the model runs on, and the batch that is preprocessed meanwhile.
     batches: [Batch<T>; 2],
-    is_beside: bool,
+    is_parallel: bool,
     with: OnnxImageEncoderParameters,
 }
 
-impl<P: PreprocessImage, T: Number> Executor for Encoder<P, T> {
+impl<P: PreprocessImage, T: InputElement> Executor for Encoder<P, T> {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let drops = call.parameter("drop_image_content")?.unwrap_or(self.with.drop_image_content);
         let size = call.parameter("minibatch_size")?.unwrap_or(self.with.minibatch_size).max(1);
@@ -140,7 +141,7 @@ impl<P: PreprocessImage, T: Number> Executor for Encoder<P, T> {
 
 type Vectors = Vec<Result<Vec<f32>, ExecutorError>>;
 
-impl<P: PreprocessImage, T: Number> Encoder<P, T> {
+impl<P: PreprocessImage, T: InputElement> Encoder<P, T> {
     fn encode(
         &mut self,
         documents: &[&Document],
@@ -150,39 +151,39 @@ impl<P: PreprocessImage, T: Number> Encoder<P, T> {
         let mut vectors = Vec::with_capacity(documents.len());
         let mut batches = documents.chunks(size);
         let [running, next] = &mut self.batches;
-        let (readying, encoding) = (&mut self.readying, &mut self.encoding);
+        let (preprocessor, encoding) = (&mut self.preprocessor, &mut self.encoding);
         let Some(first) = batches.next() else { return Ok(vectors) };
-        readying.ready(first, budget, running);
+        preprocessor.preprocess(first, budget, running);
         loop {
             budget.check()?;
             let Some(documents) = batches.next() else {
                 encoding.run(running, &mut vectors);
                 return Ok(vectors);
             };
-            if self.is_beside {
+            if self.is_parallel {
                 std::thread::scope(|scope| {
-                    scope.spawn(|| readying.ready(documents, budget, next));
+                    scope.spawn(|| preprocessor.preprocess(documents, budget, next));
                     encoding.run(running, &mut vectors);
                 });
             } else {
                 encoding.run(running, &mut vectors);
-                readying.ready(documents, budget, next);
+                preprocessor.preprocess(documents, budget, next);
             }
             swap(running, next);
         }
     }
 }
 
-/// A model, and what is asked of it.
+/// A model and its plan.
 struct Encoding {
     model: Model,
     plan: Plan,
 }
 
 impl Encoding {
-    /// Runs the model on a batch that is ready.
-    fn run<T: Number>(&mut self, batch: &mut Batch<T>, vectors: &mut Vectors) {
-        let found = self.found(&mut batch.numbers);
+    /// Runs the model on a preprocessed batch.
+    fn run<T: InputElement>(&mut self, batch: &mut Batch<T>, vectors: &mut Vectors) {
+        let found = self.infer(&mut batch.numbers);
         let mut found = match found {
             Ok(found) => found.into_iter(),
             Err(error) => {
@@ -208,8 +209,8 @@ impl Encoding {
         );
     }
 
-    /// The vectors of the pictures, in as many runs as it takes when the model takes a number of its own at once.
-    fn found<T: Number>(&mut self, numbers: &mut Vec<T>) -> Result<Vec<Vec<f32>>, ModelError> {
+    /// The vectors of the images. A fixed batch size of the model may require several runs.
+    fn infer<T: InputElement>(&mut self, numbers: &mut Vec<T>) -> Result<Vec<Vec<f32>>, ModelError> {
         let each = self.plan.numbers();
         let pictures = numbers.len() / each.max(1);
         if pictures == 0 {
@@ -219,9 +220,9 @@ impl Encoding {
         numbers.resize(pictures.next_multiple_of(at_once) * each, T::default());
         let mut found = Vec::with_capacity(pictures);
         for numbers in numbers.chunks_exact(at_once * each) {
-            let feed = Feed { shape: self.plan.shape(at_once), elements: T::elements(numbers) };
+            let feed = InputTensor { shape: self.plan.shape(at_once), elements: T::elements(numbers) };
             let (input, output, vectors) =
-                (self.plan.input.as_str(), self.plan.output.as_str(), &self.plan.vectors);
+                (self.plan.input.as_str(), self.plan.output.as_str(), &self.plan.pooling);
             let read = self.model.run(&[(input, feed)], &[output], |fetched| {
                 fetched.first().map(|output| vectors.read(output)).unwrap_or_default()
             });

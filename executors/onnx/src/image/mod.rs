@@ -1,62 +1,63 @@
-//! `OnnxImageEncoder`: an embedding of every picture, by a model that the user has.
+//! `OnnxImageEncoder`: embeds images with an ONNX model.
 //!
-//! The way of a call: pictures are made ready by several threads at once, each straight into its place in the tensor of
-//! a batch; the model runs on the batch; what comes out is pooled into vectors. How a picture becomes numbers is an
-//! affair of whoever puts the catalogue together ([`PreprocessImage`]), as this family sees the SDK alone.
+//! Several threads preprocess images directly into the input tensor of a batch; the model runs on the batch; its output
+//! is pooled to one vector per image. Preprocessing is supplied by the program ([`PreprocessImage`]), because executor
+//! crates depend on the SDK alone.
 
+mod batch_preprocessor;
 mod encoder;
+mod output_pooling;
 mod parameters;
 mod plan;
 mod preset;
-mod readying;
-mod vectors;
 
 use flowrun_sdk::{CallBudget, Document, ExecutorError, ExecutorType, ResamplingFilter};
 
 pub use preset::Preset;
 
-/// What a model wants of a picture.
+/// Image input that a model expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageInput {
-    /// The pixels that it looks at: height and width.
+    /// Height and width in pixels.
     pub size: [u32; 2],
-    /// The shorter side that a picture is scaled to before its middle is cut out. `None`: it is stretched to the size.
+    /// Length in pixels that the shorter side is scaled to before the centre is cropped. `None`: the image is scaled to
+    /// `size` without keeping its aspect ratio.
     pub shorter_side: Option<u32>,
-    /// How it is scaled.
+    /// Resampling filter.
     pub filter: ResamplingFilter,
-    /// Whether the model reads channels × height × width.
+    /// True if the model's input has the shape channels × height × width.
     pub channels_first: bool,
-    /// Whether the tensors of documents are channels × height × width.
+    /// True if the tensors of documents have the shape channels × height × width.
     pub tensors_channels_first: bool,
 }
 
-/// Numbers of one type for the bytes of red, green and blue.
+/// Conversion of bytes to elements: a table of 256 elements for red, green and blue each.
 pub type LookupTables<T> = [[T; 256]; 3];
 
-/// How the picture of a document becomes what a model wants.
+/// Preprocessing of the image of a document.
 pub trait PreprocessImage: Send + Sized + 'static {
-    /// One that makes what is wanted, and keeps its buffers from one picture to the next.
+    /// Creates a preprocessor for one model, which reuses its buffers.
     fn new(input: ImageInput) -> Self;
 
-    /// Writes the picture of a document to `place`.
+    /// Writes the image of a document to `output`.
     ///
     /// # Errors
-    /// When the document has no picture, or one that cannot be read.
+    /// When the document has no image, or the image cannot be decoded.
     fn preprocess<T: Copy + Default>(
         &mut self,
         document: &Document,
         budget: &CallBudget,
         tables: &LookupTables<T>,
-        place: &mut [T],
+        output: &mut [T],
     ) -> Result<(), ExecutorError>;
 }
 
-/// `OnnxImageEncoder`, whose pictures are made ready by `P`.
+/// The executor type `OnnxImageEncoder` with the preprocessor `P`.
 #[must_use]
 pub const fn onnx_image_encoder<P: PreprocessImage>() -> ExecutorType {
     ExecutorType::new::<parameters::OnnxImageEncoderParameters>(
         "OnnxImageEncoder",
-        "Encodes every picture with an ONNX model: decoded, scaled, cut and normalised as the model wants it.",
+        "Encodes every image with an ONNX model: decoded, scaled, cropped and normalised for the model.",
         encoder::create::<P>,
     )
 }

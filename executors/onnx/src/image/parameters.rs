@@ -1,4 +1,4 @@
-//! The parameters of `OnnxImageEncoder`.
+//! Parameters of `OnnxImageEncoder`.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::preset::Preset;
 use crate::session::Device;
 
 choice! {
-    /// The order of the axes of a model's input.
+    /// Axis order of a model's input.
     pub(crate) enum Layout {
         /// Batch × channels × height × width, as PyTorch exports.
         Nchw = "nchw",
@@ -18,7 +18,7 @@ choice! {
 }
 
 choice! {
-    /// What the bytes of a picture become before the mean is taken away.
+    /// Range that bytes are scaled to before the mean is subtracted.
     pub(crate) enum Scale {
         /// 0 to 1.
         Unit = "unit",
@@ -30,32 +30,32 @@ choice! {
 }
 
 choice! {
-    /// How an output of more than two axes becomes a vector for each picture.
+    /// Pooling of an output with more than two axes to one vector per image.
     pub(crate) enum Pooling {
-        /// The mean over places.
+        /// Mean over positions.
         Mean = "mean",
-        /// The maximum over places.
+        /// Maximum over positions.
         Max = "max",
-        /// The first place: the class token of a transformer.
+        /// First position: the class token of a transformer.
         First = "first",
-        /// All numbers, one after the other.
+        /// All elements, concatenated.
         Flatten = "flatten",
     }
 }
 
 choice! {
-    /// What the tensors of documents hold.
+    /// Interpretation of the tensors of documents.
     pub(crate) enum Tensors {
-        /// PreprocessImage, which are scaled, cut and normalised as all others.
+        /// Images, which are scaled, cropped and normalised like decoded ones.
         Picture = "picture",
-        /// What the model takes: crafters made it ready.
+        /// Model input, prepared by crafters.
         Input = "input",
-        /// Bytes are pictures, other numbers are what the model takes.
+        /// Tensors of bytes are images, other tensors are model input.
         ByType = "by_type",
     }
 }
 
-/// A height and a width, written as one number when they are the same.
+/// Height and width in pixels; a single number if they are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) [u32; 2]);
 
@@ -74,52 +74,50 @@ impl Parameter for Size {
 }
 
 flowrun_sdk::parameters! {
-    /// The model, what it wants of pictures, and what becomes of what it says. What is null is taken from the preset,
-    /// then from the model.
+    /// Parameters of `OnnxImageEncoder`. Parameters that are null are taken from the preset, then from the model.
     pub(crate) struct OnnxImageEncoderParameters {
-        /// The model: an ONNX file.
+        /// Path of the model, an ONNX file.
         model_path: PathBuf,
-        /// What models of that name want: `mobilenet_v2` and `resnet50` as torchvision trains them, `clip` as OpenAI
-        /// does, `keras` as the networks of Keras that take numbers from -1 to 1.
+        /// Preprocessing of a known model: `mobilenet_v2` and `resnet50` of torchvision, `clip` of OpenAI, `keras` for
+        /// Keras networks with inputs from -1 to 1.
         preset: Option<Preset> = None,
-        /// The order of the axes of the model's input.
+        /// Axis order of the model's input.
         layout: Option<Layout> = None,
-        /// The pixels that the model looks at: `224`, or height and width.
+        /// Size of the model's input in pixels: `224`, or height and width.
         size: Option<Size> = None,
-        /// The shorter side that pictures are scaled to before their middle is cut out; null without a preset: they are
-        /// stretched to `size`.
+        /// Length in pixels that the shorter side is scaled to before the centre is cropped. The default without a
+        /// preset is to scale to `size` without keeping the aspect ratio.
         resize: Option<u32> = None,
-        /// How pictures are scaled.
+        /// Resampling filter.
         filter: Option<ResamplingFilter> = None,
-        /// What the bytes of a picture become.
+        /// Range that bytes are scaled to.
         scale: Option<Scale> = None,
-        /// Taken away from red, green and blue, in the numbers of `scale`.
+        /// Mean of red, green and blue, in the range of `scale`; subtracted.
         mean: Option<[f32; 3]> = None,
-        /// What red, green and blue are divided by then.
+        /// Standard deviation of red, green and blue; divided by.
         std: Option<[f32; 3]> = None,
-        /// The output that holds the embedding, by its name or its place from 0; null for the one called `image_embeds`
-        /// or `embedding`, else the first.
+        /// Output with the embedding, by name or index from 0; null for `image_embeds` or `embedding`, else the first.
         output: Option<String> = None,
-        /// How an output of more than two axes becomes a vector.
+        /// Pooling of an output with more than two axes.
         pooling: Option<Pooling> = None,
-        /// Whether embeddings are brought to length 1.
+        /// Scales embeddings to length 1.
         normalize: bool = false,
-        /// How many numbers an embedding has; checked against the model before there is any document.
+        /// Dimension of the embeddings; checked against the model at start.
         dimension: Option<usize> = None,
-        /// What the tensors of documents hold.
+        /// Interpretation of the tensors of documents.
         tensors: Tensors = Tensors::Picture,
-        /// Whether the tensors of documents are channels × height × width.
+        /// Tensors of documents have the shape channels × height × width.
         tensors_channels_first: bool = false,
-        /// Whether pictures are dropped once they are encoded.
+        /// Drops the content of images after they are encoded.
         drop_image_content: bool = false,
-        /// PreprocessImage that go through the model at once, at the most.
+        /// Largest number of images per model run.
         minibatch_size: usize = 32,
-        /// Threads that make the next pictures ready while the model runs; they are taken from the replica's share of
-        /// the machine. Null: decoding and the model take turns, and each has the whole share.
+        /// Number of the replica's threads that preprocess the next images while the model runs on the rest; null to
+        /// alternate preprocessing and model on all threads.
         num_worker_preprocess: Option<usize> = None,
-        /// Where the model runs; when that is not to be had the flow does not start.
+        /// Device of the model. If it is not available, the flow does not start.
         device: Device = Device::Cpu,
-        /// The documents to encode; the request's `access_paths` goes before.
+        /// Documents to encode; overridden by the request's `access_paths`.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }

@@ -1,60 +1,59 @@
-//! From parameters, a preset and the model's own signature to what is done with a picture; mistakes are found here,
-//! before there is any document.
+//! Resolves parameters, preset and the model's inputs and outputs to an encoding plan, and reports mismatches at start.
 
 use flowrun_sdk::BuildError;
 
 use super::ImageInput;
+use super::output_pooling::{OutputLayout, OutputPooling};
 use super::parameters::{Layout, OnnxImageEncoderParameters, Scale, Size};
-use super::preset::{Habit, Resize};
-use super::vectors::{Shaped, Vectors};
+use super::preset::{PresetDefaults, Resize};
 use crate::session::{ElementType, Model, Port};
 
-/// What is done with a picture.
+/// Resolved settings of the encoder.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) image_input: ImageInput,
     pub(super) scale: Scale,
     pub(super) mean: [f32; 3],
     pub(super) std: [f32; 3],
-    /// The model's input, and its type.
+    /// Name of the model's input.
     pub(super) input: String,
     pub(super) element_type: ElementType,
-    /// How many pictures a run takes, when the model takes so many and no other number.
+    /// Batch size, if the model fixes it.
     pub(super) batch: Option<usize>,
     pub(super) output: String,
-    pub(super) vectors: Vectors,
+    pub(super) pooling: OutputPooling,
 }
 
-/// The axis of the batch and the three of a picture.
+/// Number of axes of an image input: batch, height, width and channels.
 const AXES: usize = 4;
 
 impl Plan {
     /// # Errors
     /// [`BuildError::Parameter`] names the parameter that does not fit the model.
-    pub(super) fn of(with: &OnnxImageEncoderParameters, model: &Model) -> Result<Self, BuildError> {
-        let habit = Habit::of(with.preset);
+    pub(super) fn resolve(with: &OnnxImageEncoderParameters, model: &Model) -> Result<Self, BuildError> {
+        let defaults = PresetDefaults::new(with.preset);
         let wrong = |name: &'static str, reason: String| BuildError::parameter(name, reason);
         let input = input(model).map_err(|reason| wrong("model_path", reason))?;
         let channels_first = channels_first(input, with.layout)?;
-        let size = size(input, channels_first, with.size, habit.side)?;
-        let shorter_side = shorter_side(with, habit.resize, size)?;
-        let std = with.std.unwrap_or(habit.std);
+        let size = size(input, channels_first, with.size, defaults.side)?;
+        let shorter_side = shorter_side(with, defaults.resize, size)?;
+        let std = with.std.unwrap_or(defaults.std);
         if std.contains(&0.0) {
             return Err(wrong("std", "must not be 0".to_owned()));
         }
         let image_input = ImageInput {
             size,
             shorter_side,
-            filter: with.filter.unwrap_or(habit.filter),
+            filter: with.filter.unwrap_or(defaults.filter),
             channels_first,
             tensors_channels_first: with.tensors_channels_first,
         };
         let output =
             output(with.output.as_deref(), model.outputs()).map_err(|reason| wrong("output", reason))?;
-        let pooled = Shaped { port: output, channels_first };
-        let vectors =
-            Vectors::of(pooled, with.pooling, with.normalize).map_err(|reason| wrong("pooling", reason))?;
-        if let (Some(expected), Some(own)) = (with.dimension, vectors.dimension())
+        let layout = OutputLayout { port: output, channels_first };
+        let pooling = OutputPooling::new(layout, with.pooling, with.normalize)
+            .map_err(|reason| wrong("pooling", reason))?;
+        if let (Some(expected), Some(own)) = (with.dimension, pooling.dimension())
             && expected != own
         {
             return Err(wrong(
@@ -62,7 +61,7 @@ impl Plan {
                 format!("the model's output `{}` has {own} numbers", output.name),
             ));
         }
-        let (mean, scale) = (with.mean.unwrap_or(habit.mean), with.scale.unwrap_or(habit.scale));
+        let (mean, scale) = (with.mean.unwrap_or(defaults.mean), with.scale.unwrap_or(defaults.scale));
         let (input, element_type, batch) =
             (input.name.clone(), input.element_type, input.shape.first().copied().flatten());
         Ok(Self {
@@ -74,17 +73,17 @@ impl Plan {
             element_type,
             batch,
             output: output.name.clone(),
-            vectors,
+            pooling,
         })
     }
 
-    /// Numbers of one picture.
+    /// Number of elements of an image.
     pub(super) fn numbers(&self) -> usize {
         let [height, width] = self.image_input.size;
         3 * height as usize * width as usize
     }
 
-    /// The shape of a batch.
+    /// Shape of a batch.
     pub(super) fn shape(&self, pictures: usize) -> Vec<usize> {
         let [height, width] = self.image_input.size.map(|side| side as usize);
         if self.image_input.channels_first {
@@ -95,7 +94,7 @@ impl Plan {
     }
 }
 
-/// The one input, which takes a batch of pictures.
+/// The model's single input, which takes a batch of images.
 fn input(model: &Model) -> Result<&Port, String> {
     let [input] = model.inputs() else {
         let names: Vec<&str> = model.inputs().iter().map(|port| port.name.as_str()).collect();
@@ -112,16 +111,16 @@ fn input(model: &Model) -> Result<&Port, String> {
     Ok(input)
 }
 
-/// Which axis is that of the colours: as it is said, else the one of size 3.
-fn channels_first(input: &Port, said: Option<Layout>) -> Result<bool, BuildError> {
+/// Determines the channel axis: as configured, else the axis of size 3.
+fn channels_first(input: &Port, configured: Option<Layout>) -> Result<bool, BuildError> {
     let is_three = |axis: usize| matches!(input.shape.get(axis), Some(Some(3)));
     let may_be = |axis: usize| matches!(input.shape.get(axis), Some(Some(3) | None));
-    let first = said.map_or(!is_three(3) || is_three(1), |layout| layout == Layout::Nchw);
+    let first = configured.map_or(!is_three(3) || is_three(1), |layout| layout == Layout::Nchw);
     if may_be(if first { 1 } else { 3 }) {
         return Ok(first);
     }
     let shape = input.shape_text();
-    let (name, reason) = match said {
+    let (name, reason) = match configured {
         Some(layout) => {
             ("layout", format!("the model takes pictures of shape {shape}, which is not {}", layout.name()))
         }
@@ -133,15 +132,20 @@ fn channels_first(input: &Port, said: Option<Layout>) -> Result<bool, BuildError
     Err(BuildError::parameter(name, reason))
 }
 
-/// The pixels that the model looks at: as its file says, else as it is said.
-fn size(input: &Port, first: bool, said: Option<Size>, habit: Option<u32>) -> Result<[u32; 2], BuildError> {
+/// Determines the input size: that of the model's file, else as configured.
+fn size(
+    input: &Port,
+    first: bool,
+    configured: Option<Size>,
+    defaults: Option<u32>,
+) -> Result<[u32; 2], BuildError> {
     let from = if first { 2 } else { 1 };
     let mut size = [0; 2];
     for (axis, side) in size.iter_mut().enumerate() {
         let own = input.shape.get(from + axis).copied().flatten().and_then(|own| u32::try_from(own).ok());
-        let said = said.and_then(|Size(sides)| sides.get(axis).copied());
-        *side = match (own, said) {
-            (Some(own), Some(said)) if own != said => {
+        let configured = configured.and_then(|Size(sides)| sides.get(axis).copied());
+        *side = match (own, configured) {
+            (Some(own), Some(configured)) if own != configured => {
                 let shape = input.shape_text();
                 return Err(BuildError::parameter(
                     "size",
@@ -149,7 +153,7 @@ fn size(input: &Port, first: bool, said: Option<Size>, habit: Option<u32>) -> Re
                 ));
             }
             (Some(own), _) => own,
-            (None, said) => said.or(habit).ok_or_else(|| {
+            (None, configured) => configured.or(defaults).ok_or_else(|| {
                 BuildError::parameter(
                     "model_path",
                     "the model takes pictures of any size: say one by `size: 224`",
@@ -160,14 +164,14 @@ fn size(input: &Port, first: bool, said: Option<Size>, habit: Option<u32>) -> Re
     Ok(size)
 }
 
-/// The shorter side before cutting.
+/// Determines the length of the shorter side before cropping.
 fn shorter_side(
     with: &OnnxImageEncoderParameters,
-    habit: Resize,
+    defaults: Resize,
     [height, width]: [u32; 2],
 ) -> Result<Option<u32>, BuildError> {
     let longest = height.max(width);
-    let side = with.resize.or(match habit {
+    let side = with.resize.or(match defaults {
         Resize::Stretch => None,
         Resize::ToSize => Some(longest),
         Resize::Of224(side) => Some((u64::from(longest) * u64::from(side) / 224) as u32),
@@ -182,11 +186,11 @@ fn shorter_side(
     }
 }
 
-/// The output that holds the embedding.
-fn output<'a>(said: Option<&str>, outputs: &'a [Port]) -> Result<&'a Port, String> {
+/// Finds the output with the embedding.
+fn output<'a>(configured: Option<&str>, outputs: &'a [Port]) -> Result<&'a Port, String> {
     let named = |name: &str| outputs.iter().find(|port| port.name == name);
-    let found = match said {
-        Some(said) => named(said).or_else(|| outputs.get(said.parse::<usize>().ok()?)),
+    let found = match configured {
+        Some(configured) => named(configured).or_else(|| outputs.get(configured.parse::<usize>().ok()?)),
         None => ["image_embeds", "embedding", "embeddings"]
             .into_iter()
             .find_map(named)

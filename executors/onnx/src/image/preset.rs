@@ -1,29 +1,29 @@
-//! What well-known models want of pictures.
+//! Image preprocessing of known models.
 
 use flowrun_sdk::{ResamplingFilter, choice};
 
 use super::parameters::Scale;
 
 choice! {
-    /// Models by the name that people call them.
+    /// Known models.
     pub enum Preset {
         /// torchvision's MobileNetV2.
         MobilenetV2 = "mobilenet_v2",
         /// torchvision's ResNet50.
         Resnet50 = "resnet50",
-        /// The visual half of CLIP.
+        /// CLIP's image tower.
         Clip = "clip",
-        /// Networks of Keras that take numbers from -1 to 1: MobileNetV2, Inception, Xception.
+        /// Keras networks with inputs from -1 to 1: MobileNetV2, Inception, Xception.
         Keras = "keras",
     }
 }
 
-/// What a model wants, when nothing else is said.
+/// Default preprocessing of a preset.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Habit {
-    /// The pixels that it looks at when its file does not say.
+pub(super) struct PresetDefaults {
+    /// Side of the input in pixels, if the model's file does not fix it.
     pub(super) side: Option<u32>,
-    /// The shorter side before cutting.
+    /// Shorter side before cropping.
     pub(super) resize: Resize,
     pub(super) filter: ResamplingFilter,
     pub(super) scale: Scale,
@@ -31,27 +31,27 @@ pub(super) struct Habit {
     pub(super) std: [f32; 3],
 }
 
-/// The shorter side that pictures are scaled to.
+/// Length that the shorter side is scaled to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Resize {
-    /// None: they are stretched.
+    /// Both sides are scaled to the input size.
     Stretch,
-    /// That of the pixels that the model looks at.
+    /// The input size.
     ToSize,
-    /// So many pixels for 224 that the model looks at.
+    /// The given number of pixels for an input of 224, and in proportion for other sizes.
     Of224(u32),
 }
 
-/// The mean and the standard deviation of ImageNet's pictures.
+/// Mean and standard deviation of ImageNet.
 const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 
-/// Those of the pictures that CLIP was trained with.
+/// Mean and standard deviation of CLIP's training data.
 const CLIP: ([f32; 3], [f32; 3]) =
     ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_6, 0.275_777_1]);
 
-impl Habit {
-    /// The habit of a preset; without one a picture is stretched, to 0 to 1.
-    pub(super) fn of(preset: Option<Preset>) -> Self {
+impl PresetDefaults {
+    /// The defaults of a preset. Without a preset, images are scaled to the input size and to values of 0 to 1.
+    pub(super) fn new(preset: Option<Preset>) -> Self {
         let plain = Self {
             side: None,
             resize: Resize::Stretch,

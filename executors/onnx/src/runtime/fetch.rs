@@ -1,18 +1,18 @@
-//! Fetches ONNX Runtime: the library out of its Python wheel, by Python's own client, pinned by version and hash.
+//! Downloads ONNX Runtime: extracts the library from its Python wheel, which pip fetches, pinned by version and hash.
 //!
-//! It goes into the user's cache in one step, so that whoever starts meanwhile sees the whole library or none. Nothing of
-//! the wheel is installed or executed.
+//! The library is moved into the user's cache atomically, so that concurrent starts see the complete library or none.
+//! Nothing of the wheel is installed or executed.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::search::{cache_directory, within};
+use super::search::{cache_directory, libraries_in};
 
-/// What is fetched: a requirement of pip with its hash.
+/// The wheel as a pip requirement with its hash.
 const REQUIREMENT: &str = include_str!("../../onnxruntime.txt");
 
-/// Which of its wheels, whatever Python asks: what is wanted of it does not depend on Python.
+/// pip arguments that select a wheel independent of the local Python, because the library does not depend on Python.
 const WHEEL: [&str; 8] = [
     "--python-version",
     "3.11",
@@ -24,39 +24,39 @@ const WHEEL: [&str; 8] = [
     "manylinux_2_28_x86_64",
 ];
 
-/// Why it could not be fetched.
+/// An error of downloading ONNX Runtime.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// It is made for processors of another kind.
+    /// No wheel is available for this platform.
     #[error("there is no wheel for this processor: set ORT_DYLIB_PATH to a libonnxruntime.so of your own")]
     Processor,
-    /// There is nowhere to put it.
+    /// Neither `HOME` nor `XDG_CACHE_HOME` is set.
     #[error("there is no cache directory: set HOME or XDG_CACHE_HOME")]
     NoCache,
-    /// The system refused.
+    /// A file operation failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// A program failed.
     #[error("`{program}` failed: {reason}")]
     Program {
-        /// What was called.
+        /// The program.
         program: String,
-        /// What it said.
+        /// Last line of its standard error.
         reason: String,
     },
-    /// The wheel is not what it was.
+    /// The wheel does not contain the library.
     #[error("the wheel holds no libonnxruntime.so")]
     Empty,
 }
 
-/// The version that is fetched.
+/// Version of ONNX Runtime that [`fetch`] downloads.
 #[must_use]
 pub fn version() -> &'static str {
     let pin = REQUIREMENT.lines().find_map(|line| line.strip_prefix("onnxruntime=="));
     pin.and_then(|pin| pin.split_whitespace().next()).unwrap_or_default()
 }
 
-/// Puts the library into the cache, unless it is there, and returns where.
+/// Downloads the library into the cache, unless it is there already, and returns its path.
 ///
 /// # Errors
 /// [`FetchError`].
@@ -65,8 +65,8 @@ pub fn fetch() -> Result<PathBuf, FetchError> {
         return Err(FetchError::Processor);
     }
     let cache = cache_directory().ok_or(FetchError::NoCache)?;
-    let place = cache.join(format!("onnxruntime-{}", version()));
-    if let Some(library) = within(&place).into_iter().next() {
+    let directory = cache.join(format!("onnxruntime-{}", version()));
+    if let Some(library) = libraries_in(&directory).into_iter().next() {
         return Ok(library);
     }
     std::fs::create_dir_all(&cache)?;
@@ -74,17 +74,20 @@ pub fn fetch() -> Result<PathBuf, FetchError> {
     let wheel = downloaded(working.path())?;
     let unpacked = working.path().join("unpacked");
     run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked))?;
-    let libraries = within(&unpacked.join("onnxruntime/capi"));
+    let libraries = libraries_in(&unpacked.join("onnxruntime/capi"));
     let library = libraries.first().ok_or(FetchError::Empty)?;
     let whole = working.path().join("whole");
     std::fs::create_dir(&whole)?;
     std::fs::rename(library, whole.join(library.file_name().unwrap_or_default()))?;
-    // When another was faster the directory is there, and as good.
-    let renamed = std::fs::rename(&whole, &place);
-    within(&place).into_iter().next().ok_or_else(|| renamed.err().map_or(FetchError::Empty, FetchError::Io))
+    // If a concurrent download was faster, its directory is used.
+    let renamed = std::fs::rename(&whole, &directory);
+    libraries_in(&directory)
+        .into_iter()
+        .next()
+        .ok_or_else(|| renamed.err().map_or(FetchError::Empty, FetchError::Io))
 }
 
-/// The wheel, whose hash pip has checked.
+/// Downloads the wheel with pip, which checks its hash.
 fn downloaded(working: &Path) -> Result<PathBuf, FetchError> {
     let requirement = working.join("requirement.txt");
     std::fs::write(&requirement, REQUIREMENT)?;
@@ -102,7 +105,7 @@ fn downloaded(working: &Path) -> Result<PathBuf, FetchError> {
     files.into_iter().find(|path| path.extension() == Some(OsStr::new("whl"))).ok_or(FetchError::Empty)
 }
 
-/// Python's client: the system's, or that of an environment made for the purpose, where the system has none.
+/// The system's pip, or that of a temporary virtual environment if the system has none.
 fn pip(working: &Path) -> Result<Command, FetchError> {
     if run(Command::new("python3").args(["-m", "pip", "--version"])).is_ok() {
         let mut pip = Command::new("python3");
@@ -138,14 +141,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pin_says_a_version_that_is_new_enough_and_a_hash() {
+    fn the_pinned_version_is_supported_and_has_a_hash() {
         let minor = version().split('.').nth(1).unwrap().parse::<u32>().unwrap();
         assert!(minor >= super::super::MINOR_VERSION_MIN);
         assert!(REQUIREMENT.contains("--hash=sha256:"));
     }
 
     #[test]
-    fn a_program_that_fails_is_quoted() {
+    fn errors_contain_the_standard_error_of_the_program() {
         let error = run(Command::new("sh").args(["-c", "echo why >&2; exit 3"])).unwrap_err();
         assert_eq!(error.to_string(), "`sh` failed: why");
         assert!(

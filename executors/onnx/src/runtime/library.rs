@@ -1,4 +1,4 @@
-//! A shared library of ONNX Runtime: asked for its version, then for its functions.
+//! Loads a shared library of ONNX Runtime and checks its version.
 #![expect(unsafe_code, reason = "it owns a foreign interface")]
 
 use std::ffi::CStr;
@@ -7,54 +7,54 @@ use std::path::Path;
 use libloading::{Library, Symbol};
 use ort::sys::{ORT_API_VERSION, OrtApiBase};
 
-/// The oldest ONNX Runtime whose functions are those that are called here: 1.24.
+/// Oldest supported minor version of ONNX Runtime: 1.24.
 pub const MINOR_VERSION_MIN: u32 = ORT_API_VERSION;
 
-/// Why a library will not do.
+/// An error of loading a library.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LibraryError {
-    /// The system does not load it.
+    /// The system cannot load the library.
     #[error("it does not load: {0}")]
     Unloadable(#[from] libloading::Error),
-    /// It is something else.
+    /// The library is not ONNX Runtime.
     #[error("it is no ONNX Runtime: it has no `OrtGetApiBase`")]
     Foreign,
-    /// It has not got the functions.
+    /// The version is not supported.
     #[error("it is ONNX Runtime {0}, and 1.{MINOR_VERSION_MIN} or newer is needed")]
     TooOld(String),
-    /// It says that it has them and does not hand them out.
+    /// The version is supported, but the library returns no function table for it.
     #[error("it is ONNX Runtime {0} and does not hand out the functions of 1.{MINOR_VERSION_MIN}")]
-    Refuses(String),
+    NoApi(String),
 }
 
 type GetApiBase = unsafe extern "system" fn() -> *const OrtApiBase;
 
-/// The version of the library at `path`; nothing of it is used afterwards.
+/// Returns the version of the library at `path` without using it further.
 pub(super) fn version(path: &Path) -> Result<String, LibraryError> {
-    let (version, _, library) = looked_into(path)?;
-    // Its threads and destructors are not ours to end.
+    let (version, _, library) = inspect(path)?;
+    // Unloading would run its destructors and may break threads that it started.
     std::mem::forget(library);
     Ok(version)
 }
 
-/// Makes the library at `path` what `ort` calls, and returns its version. It stays mapped until the process ends.
+/// Registers the library at `path` with `ort` and returns its version. It stays loaded until the process ends.
 pub(super) fn open(path: &Path) -> Result<String, LibraryError> {
-    let (version, base, library) = looked_into(path)?;
+    let (version, base, library) = inspect(path)?;
     // SAFETY: `base` was checked for null and is a table that the library holds as long as it is mapped.
     let api = unsafe { ((*base).GetApi)(ORT_API_VERSION) };
     if api.is_null() {
-        return Err(LibraryError::Refuses(version));
+        return Err(LibraryError::NoApi(version));
     }
     std::mem::forget(library);
-    // SAFETY: not null; the table has at least the functions of the version that was asked for, and is only copied.
+    // SAFETY: not null; the table has at least the functions of the requested version, and is only copied.
     ort::set_api(unsafe { std::ptr::read(api) });
     Ok(version)
 }
 
-fn looked_into(path: &Path) -> Result<(String, *const OrtApiBase, Library), LibraryError> {
+fn inspect(path: &Path) -> Result<(String, *const OrtApiBase, Library), LibraryError> {
     // SAFETY: loading executes the library's initialisers. It is one that the user names or installed.
     let library = unsafe { Library::new(path)? };
-    // SAFETY: the symbol is a function of this signature in every ONNX Runtime; others do not have it.
+    // SAFETY: the symbol is a function of this signature in every ONNX Runtime, and absent in other libraries.
     let get: Symbol<'_, GetApiBase> =
         unsafe { library.get(b"OrtGetApiBase\0") }.map_err(|_| LibraryError::Foreign)?;
     // SAFETY: it takes nothing and returns a table that lives as long as the library.
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_onnx_runtime_is_told_apart() {
+    fn other_files_and_libraries_are_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("libonnxruntime.so");
         assert!(matches!(version(&path), Err(LibraryError::Unloadable(_))));

@@ -1,7 +1,7 @@
-//! What computes: ONNX Runtime when a library of it is found, else tract.
+//! Inference backend: ONNX Runtime if a library is found, else tract.
 //!
-//! Which one is decided once in a process, by [`start`], when the first model is opened, and never by the first use of
-//! something: that would be lazy, and a library that does not load would hang a request instead of a start.
+//! [`start`] selects it once per process, when the first model is opened at the start of a flow, so that a library that
+//! hangs delays the start and not a request.
 
 mod fetch;
 mod library;
@@ -21,25 +21,25 @@ pub use library::MINOR_VERSION_MIN;
 pub use report::{Report, report};
 pub use search::{Candidate, Origin, cache_directory};
 
-/// How long a library may take to start. The slowest one measured took a fifth of a second from a cold disk.
+/// Time limit for starting a library. The slowest measured start took 0.2 s from a cold disk.
 const START_MAX: Duration = Duration::from_secs(30);
 
-/// What computes.
+/// An inference backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// ONNX Runtime.
     OnnxRuntime {
-        /// The library.
+        /// Path of the library.
         path: PathBuf,
-        /// What it says of itself: `1.31.1`.
+        /// Its version, for example `1.31.1`.
         version: String,
     },
-    /// The one that is compiled in.
+    /// tract, which is compiled in.
     Tract,
 }
 
 impl Backend {
-    /// Its name and version, which is what a cache of its work is kept by.
+    /// Name and version, part of the keys of the model cache.
     #[must_use]
     pub fn label(&self) -> String {
         match self {
@@ -49,24 +49,24 @@ impl Backend {
     }
 }
 
-/// Why nothing computes.
+/// An error of starting the runtime.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
-    /// The library that `ORT_DYLIB_PATH` names will not do: who names one does not want another.
+    /// The library at `ORT_DYLIB_PATH` cannot be used. No other library is tried.
     #[error("the library that ORT_DYLIB_PATH names cannot be used: {0}")]
-    Named(String),
-    /// It did not come back.
+    NamedLibrary(String),
+    /// The library did not start in time.
     #[error(
         "ONNX Runtime did not start within {} seconds: set ORT_DYLIB_PATH to another libonnxruntime.so, or run `flowrun doctor`",
         START_MAX.as_secs()
     )]
-    Hangs,
+    Timeout,
     /// No library was found, and this build has no other backend.
     #[error(
         "no library of ONNX Runtime was found, and this flowrun was built without tract: `flowrun doctor --fix` fetches ONNX Runtime"
     )]
     NoLibrary,
-    /// It came back with an error.
+    /// The library failed to start.
     #[error("ONNX Runtime did not start: {0}")]
     Failed(String),
 }
@@ -79,13 +79,13 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// What computes.
+    /// The backend.
     #[must_use]
     pub fn backend(&self) -> &Backend {
         &self.backend
     }
 
-    /// Where models may run beside the processor, by the names of `device:`.
+    /// Available devices, by the names of the parameter `device`.
     #[must_use]
     pub fn devices(&self) -> Vec<&'static str> {
         use ort::ep::{CUDA, ExecutionProvider as _, TensorRT};
@@ -97,12 +97,12 @@ impl Runtime {
         std::iter::once("cpu").chain(others.into_iter().flatten()).collect()
     }
 
-    /// What people call it.
+    /// Name for messages.
     pub(crate) fn name(&self) -> &'static str {
         if self.is_onnx_runtime() { "ONNX Runtime" } else { "tract" }
     }
 
-    /// Whether it is ONNX Runtime.
+    /// True for ONNX Runtime, false for tract.
     #[must_use]
     pub fn is_onnx_runtime(&self) -> bool {
         matches!(self.backend, Backend::OnnxRuntime { .. })
@@ -113,39 +113,39 @@ impl Runtime {
     }
 }
 
-/// The runtime of this process; the first call starts it.
+/// Returns the runtime of this process; the first call starts it.
 ///
 /// # Errors
-/// [`RuntimeError`]; the same for every later call.
+/// [`RuntimeError`]; later calls return the same error.
 pub fn start() -> Result<&'static Runtime, RuntimeError> {
     static RUNTIME: OnceLock<Result<Runtime, RuntimeError>> = OnceLock::new();
-    RUNTIME.get_or_init(watched).as_ref().map_err(RuntimeError::clone)
+    RUNTIME.get_or_init(start_with_timeout).as_ref().map_err(RuntimeError::clone)
 }
 
-/// Starts on a thread of its own, which is left behind when it does not come back: nothing ends a thread from outside.
-fn watched() -> Result<Runtime, RuntimeError> {
-    let (tell, told) = sync_channel(1);
+/// Starts the runtime on a separate thread. After a timeout the thread is leaked, because threads cannot be terminated.
+fn start_with_timeout() -> Result<Runtime, RuntimeError> {
+    let (sender, receiver) = sync_channel(1);
     let spawned = std::thread::Builder::new().name("onnx-start".to_owned()).spawn(move || {
-        drop(tell.send(chosen()));
+        drop(sender.send(select_backend()));
     });
     spawned.map_err(|error| RuntimeError::Failed(error.to_string()))?;
-    match told.recv_timeout(START_MAX) {
+    match receiver.recv_timeout(START_MAX) {
         Ok(result) => result,
-        Err(RecvTimeoutError::Timeout) => Err(RuntimeError::Hangs),
+        Err(RecvTimeoutError::Timeout) => Err(RuntimeError::Timeout),
         Err(RecvTimeoutError::Disconnected) => Err(RuntimeError::Failed("it panicked".to_owned())),
     }
 }
 
-/// The first library that will do, else tract.
-fn chosen() -> Result<Runtime, RuntimeError> {
+/// Selects the first usable library, else tract.
+fn select_backend() -> Result<Runtime, RuntimeError> {
     for candidate in search::candidates() {
         match library::open(&candidate.path) {
             Ok(version) => {
                 tracing::info!(version, library = %candidate.path.display(), "models run on ONNX Runtime");
-                return started(Backend::OnnxRuntime { path: candidate.path, version });
+                return create_runtime(Backend::OnnxRuntime { path: candidate.path, version });
             }
             Err(error) if candidate.origin == Origin::Environment => {
-                return Err(RuntimeError::Named(error.to_string()));
+                return Err(RuntimeError::NamedLibrary(error.to_string()));
             }
             Err(error) => tracing::warn!(library = %candidate.path.display(), "cannot be used: {error}"),
         }
@@ -159,7 +159,7 @@ fn start_without_library() -> Result<Runtime, RuntimeError> {
         "there is no ONNX Runtime here, models run on tract, several times slower: `flowrun doctor --fix` fetches it"
     );
     ort::set_api(ort_tract::api());
-    started(Backend::Tract)
+    create_runtime(Backend::Tract)
 }
 
 #[cfg(not(feature = "tract"))]
@@ -167,10 +167,10 @@ fn start_without_library() -> Result<Runtime, RuntimeError> {
     Err(RuntimeError::NoLibrary)
 }
 
-fn started(backend: Backend) -> Result<Runtime, RuntimeError> {
+fn create_runtime(backend: Backend) -> Result<Runtime, RuntimeError> {
     let environment = ort::init().with_name("flowrun").with_telemetry(false).build();
     let environment = environment.map_err(|error| RuntimeError::Failed(error.to_string()))?;
-    // It writes to our standard error by itself, and warns of what is meant so; tract cannot be told.
+    // ONNX Runtime logs to standard error, including harmless warnings. tract has no log level.
     if backend != Backend::Tract {
         environment.set_log_level(ort::logging::LogLevel::Error);
     }

@@ -1,20 +1,20 @@
-//! What there is to compute with, for people: nothing is started for it.
+//! Report on the available libraries of ONNX Runtime, without starting one.
 
 use super::search::{self, Candidate};
 use super::{Origin, library};
 
-/// What was found.
+/// Result of the search for libraries.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Every library that was looked into, in the order of the search, with its version or why it will not do.
+    /// Every library that was inspected, in search order, with its version or the reason why it cannot be used.
     pub libraries: Vec<(Candidate, Result<String, String>)>,
 }
 
 impl Report {
-    /// The library that models will run on; `None` for tract. An error when the one that is named will not do.
+    /// The library that models will run on; `None` for tract.
     ///
     /// # Errors
-    /// Why the library that `ORT_DYLIB_PATH` names will not do.
+    /// The reason why the library at `ORT_DYLIB_PATH` cannot be used.
     pub fn chosen(&self) -> Result<Option<(&Candidate, &str)>, &str> {
         for (candidate, outcome) in &self.libraries {
             match outcome {
@@ -27,12 +27,12 @@ impl Report {
     }
 }
 
-/// Looks where [`super::start`] looks.
+/// Inspects the libraries that [`super::start`] would try.
 #[must_use]
 pub fn report() -> Report {
-    let looked_into = |candidate: Candidate| {
+    let inspect = |candidate: Candidate| {
         let outcome = library::version(&candidate.path).map_err(|error| error.to_string());
         (candidate, outcome)
     };
-    Report { libraries: search::candidates().into_iter().map(looked_into).collect() }
+    Report { libraries: search::candidates().into_iter().map(inspect).collect() }
 }

@@ -1,48 +1,48 @@
-//! Where a library of ONNX Runtime may be: as the user names it, beside the program, in the user's cache, in the system.
+//! Searches for libraries of ONNX Runtime: the user's choice, the program's directory, the cache, the system.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// A library that may do.
+/// A library that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Who names it.
+    /// Source of the path.
     pub origin: Origin,
 }
 
-/// Who names a library.
+/// Source of a library's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// `ORT_DYLIB_PATH`.
     Environment,
-    /// It lies beside the program, or in `lib` there.
+    /// The program's directory, or `lib` in it.
     Program,
-    /// `flowrun doctor --fix` and `make` put it into the cache.
+    /// The cache, where `flowrun doctor --fix` and `make` install it.
     Cache,
-    /// The system has it.
+    /// A directory of the system.
     System,
 }
 
-/// What every library of it is called, up to its version.
+/// File name of the library, without its version.
 const NAME: &str = "libonnxruntime.so";
 
-/// Where systems keep libraries that their loader does not look for by itself.
+/// System directories that are searched in addition to those of the loader.
 const SYSTEM_DIRECTORIES: &[&str] =
     &["/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/opt/onnxruntime/lib"];
 
-/// Where flowrun keeps what it can make again: `$XDG_CACHE_HOME/flowrun`, or `~/.cache/flowrun`.
+/// Cache directory of flowrun: `$XDG_CACHE_HOME/flowrun`, or `~/.cache/flowrun`.
 #[must_use]
 pub fn cache_directory() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).map(|cache| cache.join("flowrun"))
 }
 
-/// Every library that may do, the best first. When the user names one it is the only one.
+/// All candidates by precedence. A library named by the user is the only candidate.
 pub(super) fn candidates() -> Vec<Candidate> {
     if let Some(named) = std::env::var_os("ORT_DYLIB_PATH").filter(|value| !value.is_empty()) {
-        let path = within(Path::new(&named)).into_iter().next().unwrap_or_else(|| named.into());
+        let path = libraries_in(Path::new(&named)).into_iter().next().unwrap_or_else(|| named.into());
         return vec![Candidate { path, origin: Origin::Environment }];
     }
     let program = std::env::current_exe().ok();
@@ -55,24 +55,24 @@ pub(super) fn candidates() -> Vec<Candidate> {
     let all = all.chain(cached.into_iter().map(|directory| (directory, Origin::Cache)));
     let all = all.chain(system.map(|directory| (directory, Origin::System)));
     let found = all.flat_map(|(directory, origin)| {
-        within(&directory).into_iter().map(move |path| Candidate { path, origin })
+        libraries_in(&directory).into_iter().map(move |path| Candidate { path, origin })
     });
     found.collect()
 }
 
-/// The libraries in a directory, the newest first.
-pub(super) fn within(directory: &Path) -> Vec<PathBuf> {
+/// Libraries in a directory, newest version first.
+pub(super) fn libraries_in(directory: &Path) -> Vec<PathBuf> {
     newest_first(directory, |name| {
         name.strip_prefix(NAME).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     })
 }
 
-/// The directories in a directory whose names begin so, the newest first.
+/// Subdirectories whose names begin with `prefix`, newest version first.
 fn directories(directory: &Path, prefix: &str) -> Vec<PathBuf> {
     newest_first(directory, |name| name.starts_with(prefix))
 }
 
-/// What is in a directory under such names, by the numbers in them.
+/// Entries of a directory that match `is_one`, sorted by the version numbers in their names, highest first.
 fn newest_first(directory: &Path, is_one: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries
@@ -83,7 +83,7 @@ fn newest_first(directory: &Path, is_one: impl Fn(&str) -> bool) -> Vec<PathBuf>
     paths
 }
 
-/// The numbers in a name, so that 1.31 is newer than 1.9.
+/// Numbers in a name, for comparison: 1.31 is newer than 1.9.
 fn numbers(name: &OsStr) -> Vec<u32> {
     let name = name.to_string_lossy();
     name.split(|letter: char| !letter.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
@@ -94,16 +94,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_library_of_a_directory_comes_first_and_others_are_passed_over() {
+    fn libraries_are_sorted_by_version_and_other_files_ignored() {
         let directory = tempfile::tempdir().unwrap();
         for name in
             ["libonnxruntime.so.1.9.0", "libonnxruntime.so.1.31.1", "libonnxruntime_providers_shared.so", "x"]
         {
             std::fs::write(directory.path().join(name), "").unwrap();
         }
-        let found = within(directory.path());
+        let found = libraries_in(directory.path());
         let names: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["libonnxruntime.so.1.31.1", "libonnxruntime.so.1.9.0"]);
-        assert!(within(Path::new("/no/such/directory")).is_empty());
+        assert!(libraries_in(Path::new("/no/such/directory")).is_empty());
     }
 }

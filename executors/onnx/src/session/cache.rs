@@ -1,10 +1,9 @@
-//! Models that were optimised before, in the user's cache.
+//! Cache of optimised models in the user's cache directory.
 //!
-//! Optimising takes longer than everything else about opening a model, and its result depends on the model, the
-//! version of the runtime and the processor alone: these are the name that it is kept under, together with the digest
-//! of what is kept. So a file that is damaged, or only half written, is one that does not fit its name; it is made
-//! anew. Replicas and programs that start at once each write a file of their own and rename it, the last one wins, and
-//! what anybody reads is whole.
+//! Optimisation dominates the time to open a model. Its result depends only on the model, the version of the runtime
+//! and the processor, whose digest is the key. The file name also contains the digest of the file, so that a damaged or
+//! incomplete file is detected and rebuilt. Concurrent writers each write a temporary file and rename it; the last one
+//! wins, and readers always see complete files.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,41 +15,41 @@ use sha2::{Digest as _, Sha256};
 use super::open::FILE_BYTES_MAX;
 use crate::runtime::cache_directory;
 
-/// The most models that are kept; the oldest give way.
-const KEPT_MAX: usize = 32;
+/// Largest number of cached models; the oldest are evicted.
+const ENTRIES_MAX: usize = 32;
 
-/// What the cache has for a model.
-pub(super) enum Kept {
-    /// The model, optimised.
-    Optimised(Vec<u8>),
-    /// Nothing yet; this is where it belongs.
-    NotYet(Place),
-    /// There is no cache to keep it in.
-    Nowhere,
+/// Result of a cache lookup.
+pub(super) enum CacheLookup {
+    /// The optimised model.
+    Hit(Vec<u8>),
+    /// The model is not cached; the entry to write.
+    Miss(PendingEntry),
+    /// There is no cache directory.
+    Unavailable,
 }
 
-/// Where a model belongs that is being optimised.
-pub(super) struct Place {
+/// The entry of a model that is being optimised.
+pub(super) struct PendingEntry {
     key: String,
     directory: PathBuf,
     writing: tempfile::TempPath,
 }
 
-/// Held by whoever opens a model for the first time, so that the other replicas do not start on the same work.
-pub(super) fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock()
+/// Lock for opening a model for the first time, so that replicas do not optimise the same model concurrently.
+pub(super) fn lock_first_open() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock()
 }
 
-/// Whether a model of that key was opened before.
-pub(super) fn is_known(key: &str) -> bool {
+/// Checks whether a model with this key was opened before.
+pub(super) fn was_opened(key: &str) -> bool {
     directory().is_some_and(|directory| directory.join(format!("{key}.opened")).exists())
 }
 
-/// Notes that a model of that key has opened.
-pub(super) fn know(key: &str) {
+/// Records that a model with this key was opened successfully.
+pub(super) fn record_opened(key: &str) {
     if let Some(directory) = directory() {
-        // Without a note there is another trial next time.
+        // If this fails, the trial is repeated next time.
         drop(std::fs::create_dir_all(&directory));
         drop(std::fs::write(directory.join(format!("{key}.opened")), ""));
     }
@@ -60,44 +59,46 @@ fn directory() -> Option<PathBuf> {
     cache_directory().map(|cache| cache.join("optimised"))
 }
 
-/// What the cache has for a model of that key.
-pub(super) fn kept(key: &str) -> Kept {
-    let Some(directory) = directory() else { return Kept::Nowhere };
-    if let Some(optimised) = whole(&directory, key) {
-        return Kept::Optimised(optimised);
+/// Looks up the optimised model with this key.
+pub(super) fn look_up(key: &str) -> CacheLookup {
+    let Some(directory) = directory() else { return CacheLookup::Unavailable };
+    if let Some(optimised) = find_intact(&directory, key) {
+        return CacheLookup::Hit(optimised);
     }
     let writing = std::fs::create_dir_all(&directory)
         .and_then(|()| tempfile::Builder::new().prefix(".writing-").suffix(".onnx").tempfile_in(&directory));
     match writing {
-        Ok(file) => Kept::NotYet(Place { key: key.to_owned(), directory, writing: file.into_temp_path() }),
+        Ok(file) => {
+            CacheLookup::Miss(PendingEntry { key: key.to_owned(), directory, writing: file.into_temp_path() })
+        }
         Err(error) => {
             tracing::warn!(directory = %directory.display(), "optimised models are not kept: {error}");
-            Kept::Nowhere
+            CacheLookup::Unavailable
         }
     }
 }
 
-impl Place {
-    /// The file to write.
+impl PendingEntry {
+    /// Path of the temporary file to write.
     pub(super) fn path(&self) -> &Path {
         &self.writing
     }
 
-    /// Keeps what was written.
-    pub(super) fn keep(self) {
+    /// Moves the written file into the cache.
+    pub(super) fn commit(self) {
         let kept = guard::read_file(&self.writing, FILE_BYTES_MAX).map_err(|error| error.to_string());
         let kept = kept.and_then(|bytes| {
             let name = format!("{}-{}.onnx", self.key, digest(&[&bytes]));
             self.writing.persist(self.directory.join(name)).map_err(|error| error.to_string())
         });
         match kept {
-            Ok(()) => make_room(&self.directory),
+            Ok(()) => evict_oldest(&self.directory),
             Err(error) => tracing::warn!("an optimised model is not kept: {error}"),
         }
     }
 }
 
-/// What a model is kept under. What an optimiser does depends on the instructions that the processor has.
+/// Cache key of a model. It includes the processor, because optimisation depends on its instruction sets.
 pub(super) fn key(model: &[u8], runtime: &str, sizes: &[(String, usize, usize)]) -> String {
     let sizes = format!("{sizes:?}");
     digest(&[&Sha256::digest(model), runtime.as_bytes(), processor().as_bytes(), sizes.as_bytes()])
@@ -113,21 +114,21 @@ fn processor() -> String {
 fn digest(parts: &[&[u8]]) -> String {
     let digest = parts.iter().fold(Sha256::new(), |digest, part| digest.chain_update(part)).finalize();
     digest.iter().take(16).fold(String::new(), |mut text, byte| {
-        // Writing into a text does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
-/// The file of that key that is as it was written.
-fn whole(directory: &Path, key: &str) -> Option<Vec<u8>> {
+/// Reads the file with this key whose digest is correct, and removes damaged ones.
+fn find_intact(directory: &Path, key: &str) -> Option<Vec<u8>> {
     for path in models(directory) {
         let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
         let Some(expected) = name.strip_prefix(key).and_then(|rest| rest.strip_prefix('-')) else { continue };
         match guard::read_file(&path, FILE_BYTES_MAX) {
             Ok(bytes) if digest(&[&bytes]) == expected => return Some(bytes),
             Ok(_) => {
-                tracing::warn!(file = %path.display(), "an optimised model is damaged, and made anew");
+                tracing::warn!(file = %path.display(), "an optimised model is damaged and will be rebuilt");
                 drop(std::fs::remove_file(&path));
             }
             Err(_) => {}
@@ -141,11 +142,11 @@ fn models(directory: &Path) -> Vec<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|extension| extension == "onnx")).collect()
 }
 
-/// Removes the oldest models beyond those that are kept.
-fn make_room(directory: &Path) {
+/// Removes the oldest models in excess of [`ENTRIES_MAX`].
+fn evict_oldest(directory: &Path) {
     let mut models = models(directory);
     models.sort_by_cached_key(|path| path.metadata().and_then(|metadata| metadata.modified()).ok());
-    let excess = models.len().saturating_sub(KEPT_MAX);
+    let excess = models.len().saturating_sub(ENTRIES_MAX);
     models.into_iter().take(excess).for_each(|path| drop(std::fs::remove_file(path)));
 }
 
@@ -158,25 +159,25 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let good = directory.path().join(format!("key-{}.onnx", digest(&[b"model"])));
         std::fs::write(&good, "model").unwrap();
-        assert_eq!(whole(directory.path(), "key").unwrap(), b"model");
+        assert_eq!(find_intact(directory.path(), "key").unwrap(), b"model");
         std::fs::write(&good, "mode").unwrap();
-        assert!(whole(directory.path(), "key").is_none() && !good.exists());
+        assert!(find_intact(directory.path(), "key").is_none() && !good.exists());
     }
 
     #[test]
-    fn the_key_tells_models_and_runtimes_apart() {
+    fn keys_differ_by_model_and_runtime() {
         let key = |model: &[u8], runtime| key(model, runtime, &[]);
         assert_eq!(key(b"a", "1"), key(b"a", "1"));
         assert!(key(b"a", "1") != key(b"b", "1") && key(b"a", "1") != key(b"a", "2"));
     }
 
     #[test]
-    fn the_oldest_give_way() {
+    fn the_oldest_entries_are_evicted() {
         let directory = tempfile::tempdir().unwrap();
-        for number in 0..KEPT_MAX + 3 {
+        for number in 0..ENTRIES_MAX + 3 {
             std::fs::write(directory.path().join(format!("{number}.onnx")), "").unwrap();
         }
-        make_room(directory.path());
-        assert_eq!(models(directory.path()).len(), KEPT_MAX);
+        evict_oldest(directory.path());
+        assert_eq!(models(directory.path()).len(), ENTRIES_MAX);
     }
 }

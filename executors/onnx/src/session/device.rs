@@ -1,21 +1,21 @@
-//! Where a model runs.
+//! Device of a model.
 
 use ort::ep::{CUDA, ExecutionProviderDispatch, TensorRT};
 
 flowrun_sdk::choice! {
-    /// Where a model runs. There is no way back to the processor when a device is not to be had: the start fails.
+    /// Device of a model. There is no fallback to the CPU: if the device is not available, opening the model fails.
     pub enum Device {
-        /// The processor.
+        /// CPU.
         Cpu = "cpu",
-        /// An NVIDIA device.
+        /// NVIDIA GPU with CUDA.
         Cuda = "cuda",
-        /// An NVIDIA device, by TensorRT.
+        /// NVIDIA GPU with TensorRT.
         TensorRt = "tensorrt",
     }
 }
 
 impl Device {
-    /// What the runtime calls it; nothing for the processor, which is always there.
+    /// Execution providers of the runtime; none for the CPU, which is the default.
     pub(super) fn providers(self) -> Vec<ExecutionProviderDispatch> {
         match self {
             Self::Cpu => Vec::new(),

@@ -1,4 +1,4 @@
-//! Numbers on their way into a model and out of it.
+//! Tensors that are passed to a model and returned by it.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use half::slice::HalfFloatSliceExt as _;
 
 use super::ElementType;
 
-/// Numbers of one type, row by row.
+/// Elements of a tensor in row-major order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Elements<'a> {
     /// Single precision.
@@ -23,7 +23,7 @@ pub enum Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
-    /// How many.
+    /// Number of elements.
     #[must_use]
     pub fn len(self) -> usize {
         match self {
@@ -35,13 +35,13 @@ impl<'a> Elements<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// True if there are no elements.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// Their type.
+    /// Type of the elements.
     #[must_use]
     pub fn element_type(self) -> ElementType {
         match self {
@@ -53,12 +53,9 @@ impl<'a> Elements<'a> {
         }
     }
 
-    /// In single precision.
+    /// Converts the elements to single precision.
     #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "whoever reads integers as floats wants their size, not their digits"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "large integers lose digits, which callers accept")]
     pub fn to_f32(self) -> Cow<'a, [f32]> {
         match self {
             Self::F32(elements) => Cow::Borrowed(elements),
@@ -70,20 +67,20 @@ impl<'a> Elements<'a> {
     }
 }
 
-/// A tensor that goes into a model.
+/// An input tensor of a model.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Feed<'a> {
+pub struct InputTensor<'a> {
     /// The size of every axis.
     pub shape: Vec<usize>,
-    /// As many as the sizes multiply to.
+    /// The elements; their number is the product of the sizes.
     pub elements: Elements<'a>,
 }
 
-/// A tensor that came out of a model.
+/// An output tensor of a model.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fetched<'a> {
+pub struct OutputTensor<'a> {
     /// The size of every axis.
     pub shape: Vec<usize>,
-    /// As many as the sizes multiply to.
+    /// The elements; their number is the product of the sizes.
     pub elements: Elements<'a>,
 }

@@ -1,22 +1,22 @@
-//! Why a model does not open, does not fit, or does not run.
+//! Errors of opening and running models.
 
-/// Why a model does not open, does not fit, or does not run. Fragments that follow the name of the model's file.
+/// An error of opening or running a model. Messages are fragments that follow the name of the model's file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// There is no file, it cannot be read, or it is too large.
+    /// The file does not exist, cannot be read, or is too large.
     #[error("{0}")]
     File(String),
-    /// It is no model, a damaged one, or one of operators that the runtime does not have.
+    /// The file is not a model, is damaged, or has operators that the runtime does not support.
     #[error("{0}")]
     Model(String),
-    /// There is nothing to run it on.
+    /// The runtime is not available.
     #[error("{0}")]
     Runtime(#[from] crate::runtime::RuntimeError),
-    /// The device is not to be had, and another is not what was asked for.
+    /// The device is not available.
     #[error("{0}")]
     Device(String),
-    /// What goes in or comes out is not what is wanted.
+    /// The inputs or outputs do not fit the encoder.
     #[error("{0}")]
     Signature(String),
     /// A run failed.

@@ -1,11 +1,11 @@
-//! The file format of models, as far as it has to be known before a runtime is given one: messages of protocol buffers,
-//! which are walked here and neither copied nor understood. What a field is called stands in `onnx.proto`.
+//! Partial parser of ONNX files (protocol buffers): validates the structure before a runtime reads the file, and fixes
+//! symbolic axes. Field numbers are those of `onnx.proto`.
 
 use std::collections::HashMap;
 
 use super::ModelError;
 
-/// The numbers of the fields that are looked at.
+/// Field numbers.
 mod field {
     pub(super) const MODEL_GRAPH: u64 = 7;
     pub(super) const GRAPH_INITIALIZER: u64 = 5;
@@ -26,21 +26,21 @@ mod field {
 #[derive(Clone, Copy)]
 struct Field<'a> {
     number: u64,
-    /// The field as it is written, its number with it.
+    /// The encoded field, including its key.
     written: &'a [u8],
-    /// What is in it, when it is a message, a text or bytes.
+    /// Content of a length-delimited field: a message, a string or bytes.
     content: Option<&'a [u8]>,
 }
 
-/// What a model's file is, apart from its operators.
+/// Properties of a model's file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outline {
-    /// Whether numbers of it lie in files beside it.
+    /// True if weights are stored in external files.
     pub(super) refers_to_files: bool,
 }
 
-/// Walks through the file, so that one that is something else, or ends too early, is told from one that a runtime has
-/// no operators for.
+/// Parses the structure of a file, so that other formats and truncated files have a different error than unsupported
+/// operators.
 pub(super) fn outline(model: &[u8]) -> Result<Outline, ModelError> {
     let graph = graph(model)?;
     let initializers = fields(graph)?.into_iter().filter(|field| field.number == field::GRAPH_INITIALIZER);
@@ -52,8 +52,8 @@ pub(super) fn outline(model: &[u8]) -> Result<Outline, ModelError> {
     Ok(Outline { refers_to_files })
 }
 
-/// The model with these axes of its inputs fixed, and every other axis that bears the same name.
-pub(super) fn fixed(model: &[u8], sizes: &[(String, usize, usize)]) -> Result<Vec<u8>, ModelError> {
+/// Fixes the given axes of the inputs, and all other axes with the same symbolic name.
+pub(super) fn fix_axes(model: &[u8], sizes: &[(String, usize, usize)]) -> Result<Vec<u8>, ModelError> {
     let mut names = HashMap::new();
     for input in fields(graph(model)?)?.iter().filter(|field| field.number == field::GRAPH_INPUT) {
         let content = input.content.unwrap_or_default();
@@ -77,7 +77,7 @@ pub(super) fn fixed(model: &[u8], sizes: &[(String, usize, usize)]) -> Result<Ve
             }
             let content = field.content.unwrap_or_default();
             let own = if is_input { string(content, field::VALUE_NAME)? } else { String::new() };
-            value_fixed(content, &|axis, symbol| {
+            fix_value_axes(content, &|axis, symbol| {
                 let size = sizes.iter().find(|(input, at, _)| is_input && *input == own && *at == axis);
                 size.map(|(_, _, size)| *size).or_else(|| names.get(symbol).copied())
             })
@@ -87,8 +87,8 @@ pub(super) fn fixed(model: &[u8], sizes: &[(String, usize, usize)]) -> Result<Ve
     })
 }
 
-/// A description of a value with the axes fixed that `size` knows, by their place and their name.
-fn value_fixed(value: &[u8], size: &dyn Fn(usize, &str) -> Option<usize>) -> Result<Vec<u8>, ModelError> {
+/// Fixes the axes of a value for which `size` returns a size, given the index and the symbolic name of the axis.
+fn fix_value_axes(value: &[u8], size: &dyn Fn(usize, &str) -> Option<usize>) -> Result<Vec<u8>, ModelError> {
     let mut axis = 0;
     within(
         value,
@@ -108,10 +108,10 @@ fn value_fixed(value: &[u8], size: &dyn Fn(usize, &str) -> Option<usize>) -> Res
     )
 }
 
-/// What `replace` makes of one message.
+/// Returns the replacement of a message, or `None` to keep it.
 type Replace<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Option<Vec<u8>>, ModelError>;
 
-/// A message in which the messages at the end of a path are replaced.
+/// Replaces the nested messages at a path of field numbers.
 fn within(message: &[u8], path: &[u64], replace: Replace<'_>) -> Result<Vec<u8>, ModelError> {
     let Some((number, path)) = path.split_first() else { return Ok(message.to_vec()) };
     rewritten(message, |field| {
@@ -123,7 +123,7 @@ fn within(message: &[u8], path: &[u64], replace: Replace<'_>) -> Result<Vec<u8>,
     })
 }
 
-/// A message of which some fields have another content.
+/// Replaces the content of fields of a message.
 fn rewritten<'a>(
     message: &'a [u8],
     mut replace: impl FnMut(Field<'a>) -> Result<Option<Vec<u8>>, ModelError>,
@@ -171,10 +171,10 @@ fn string(message: &[u8], number: u64) -> Result<String, ModelError> {
         .unwrap_or_default())
 }
 
-/// How a field is written that has a length.
+/// Wire type of length-delimited fields.
 const BYTES: u64 = 2;
 
-/// The fields of a message, in their order.
+/// Fields of a message in order.
 fn fields(message: &[u8]) -> Result<Vec<Field<'_>>, ModelError> {
     let mut fields = Vec::new();
     let mut rest = message;
@@ -241,7 +241,7 @@ mod tests {
         written
     }
 
-    /// A value of that name, whose axes are `dimensions`.
+    /// A value with the given name and axes.
     fn value(name: &str, dimensions: &[Vec<u8>]) -> Vec<u8> {
         let shape: Vec<u8> = dimensions.iter().flat_map(|dimension| message(1, dimension)).collect();
         [message(1, name.as_bytes()), message(2, &message(1, &[vec![8, 1], message(2, &shape)].concat()))]
@@ -254,21 +254,21 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_is_fixed_wherever_its_name_stands() {
+    fn all_axes_with_the_same_name_are_fixed() {
         let (open, three) = (message(2, b"batch"), vec![8, 3]);
-        let fixed_model = fixed(&model(&[open, three.clone()]), &[("x".to_owned(), 0, 300)]).unwrap();
+        let fixed_model = fix_axes(&model(&[open, three.clone()]), &[("x".to_owned(), 0, 300)]).unwrap();
         assert_eq!(fixed_model, model(&[vec![8, 0xac, 2], three]));
     }
 
     #[test]
-    fn an_axis_without_a_name_is_fixed_where_it_is_asked_for() {
-        let fixed_model = fixed(&model(&[vec![]]), &[("x".to_owned(), 0, 1)]).unwrap();
+    fn an_axis_without_a_name_is_fixed_only_where_requested() {
+        let fixed_model = fix_axes(&model(&[vec![]]), &[("x".to_owned(), 0, 1)]).unwrap();
         let graph = [message(11, &value("x", &[vec![8, 1]])), message(12, &value("y", &[vec![]]))].concat();
         assert_eq!(fixed_model, [vec![8, 8], message(7, &graph)].concat());
     }
 
     #[test]
-    fn what_is_no_model_is_told_before_a_runtime_sees_it() {
+    fn other_formats_and_truncated_files_are_errors() {
         let whole = model(&[vec![8, 3]]);
         assert!(!outline(&whole).unwrap().refers_to_files);
         for length in 3..whole.len() {

@@ -1,12 +1,12 @@
-//! What a model leaves behind in the allocator of the C library that it ran in.
+//! Returns free memory of the C allocator to the system.
 #![expect(unsafe_code, reason = "it owns a foreign interface")]
 
-/// Gives memory back to the system when it is dropped. The C library keeps what a model's weights took, in pieces that the
-/// next model may not fit into, so that a process that opens one model after the other grows.
+/// Trims the C heap when it is dropped. glibc keeps the freed memory of a model's weights in fragments that the next
+/// model may not fit into, so that a process that opens models one after the other would grow.
 #[derive(Debug)]
-pub(super) struct GivesBack;
+pub(super) struct TrimOnDrop;
 
-impl Drop for GivesBack {
+impl Drop for TrimOnDrop {
     fn drop(&mut self) {
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         {

@@ -1,4 +1,4 @@
-//! A model that is open: what goes into it, what comes out, and running it.
+//! Opens and runs ONNX models.
 
 mod cache;
 mod device;
@@ -14,23 +14,23 @@ use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
 
 pub use device::Device;
-pub use elements::{Elements, Feed, Fetched};
+pub use elements::{Elements, InputTensor, OutputTensor};
 pub use error::ModelError;
-use memory::GivesBack;
+use memory::TrimOnDrop;
 pub use port::{ElementType, Port};
-pub use trial::{open_on_trial, try_with};
+pub use trial::{run_trial_child, set_trial_program};
 
 use crate::runtime::Runtime;
 
-/// How a model is opened.
+/// Options of opening a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Threads that one run may keep busy, this one among them.
+    /// Number of threads of a run, including the calling thread.
     pub threads: usize,
-    /// Where it runs; elsewhere is no answer.
+    /// Device of the model; there is no fallback to another device.
     pub device: Device,
-    /// Sizes for axes of inputs that the model leaves open: input, axis, size. tract is several times as fast when it
-    /// knows them all; ONNX Runtime does not need them, and is not told.
+    /// Sizes for symbolic axes of inputs: input, axis, size. tract is several times as fast if all sizes are known;
+    /// ONNX Runtime does not need them and does not receive them.
     pub sizes: Vec<(String, usize, usize)>,
 }
 
@@ -40,52 +40,51 @@ impl Default for Options {
     }
 }
 
-/// A model that is open. One call at a time; every replica opens its own.
+/// An open model. It runs one call at a time; every replica opens its own.
 #[derive(Debug)]
 pub struct Model {
     session: Session,
     runtime: &'static Runtime,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
-    /// Dropped last.
-    _memory: GivesBack,
+    /// Must be dropped last, after the session has freed its memory.
+    _memory: TrimOnDrop,
 }
 
 impl Model {
-    /// What goes in, in the order of the file.
+    /// Inputs in the order of the file.
     #[must_use]
     pub fn inputs(&self) -> &[Port] {
         &self.inputs
     }
 
-    /// What comes out, in the order of the file.
+    /// Outputs in the order of the file.
     #[must_use]
     pub fn outputs(&self) -> &[Port] {
         &self.outputs
     }
 
-    /// What it runs on.
+    /// Runtime of the model.
     #[must_use]
     pub fn runtime(&self) -> &'static Runtime {
         self.runtime
     }
 
-    /// Runs the model and hands the outputs of these names to `take`, in the order of the names. The inputs are not
-    /// copied, save by tract.
+    /// Runs the model and passes the named outputs to `take`, in the order of the names. Only tract copies the inputs.
     ///
     /// # Errors
     /// [`ModelError`] when a name, a type or a shape is not the model's, or when the run fails.
     pub fn run<T>(
         &mut self,
-        inputs: &[(&str, Feed<'_>)],
+        inputs: &[(&str, InputTensor<'_>)],
         outputs: &[&str],
-        take: impl FnOnce(&[Fetched<'_>]) -> T,
+        take: impl FnOnce(&[OutputTensor<'_>]) -> T,
     ) -> Result<T, ModelError> {
         self.check(inputs, outputs)?;
         let failed = |error: ort::Error| ModelError::Run(error.to_string());
         let values = inputs.iter().map(|(name, feed)| Ok((*name, value(feed)?)));
         let values = values.collect::<Result<Vec<_>, ort::Error>>().map_err(failed)?;
-        // tract computes all of them whatever is wanted, and knows no options.
+        // tract always computes all outputs and does not support run options.
         let selected = match self.runtime.is_onnx_runtime() {
             true => Some(selection(outputs).map_err(failed)?),
             false => None,
@@ -102,8 +101,8 @@ impl Model {
         Ok(take(&fetched.collect::<Result<Vec<_>, ModelError>>()?))
     }
 
-    /// Holds a call against the model, so that nothing reaches the runtime that it was not made for.
-    fn check(&self, inputs: &[(&str, Feed<'_>)], outputs: &[&str]) -> Result<(), ModelError> {
+    /// Checks the inputs and outputs of a call before the runtime receives them.
+    fn check(&self, inputs: &[(&str, InputTensor<'_>)], outputs: &[&str]) -> Result<(), ModelError> {
         for port in &self.inputs {
             let Some((_, feed)) = inputs.iter().find(|(name, _)| *name == port.name) else {
                 return Err(ModelError::Run(format!("its input `{}` is not given", port.name)));
@@ -126,8 +125,8 @@ fn selection(outputs: &[&str]) -> ort::Result<RunOptions<ort::session::HasSelect
     Ok(RunOptions::new()?.with_outputs(selector))
 }
 
-/// What goes in, as the runtime takes it.
-fn value<'a>(feed: &'a Feed<'_>) -> ort::Result<SessionInputValue<'a>> {
+/// Converts an input to a value of the runtime without copying.
+fn value<'a>(feed: &'a InputTensor<'_>) -> ort::Result<SessionInputValue<'a>> {
     let shape = feed.shape.as_slice();
     Ok(match feed.elements {
         Elements::F32(elements) => TensorRef::from_array_view((shape, elements))?.into(),
@@ -138,16 +137,16 @@ fn value<'a>(feed: &'a Feed<'_>) -> ort::Result<SessionInputValue<'a>> {
     })
 }
 
-/// What came out, where the runtime holds it.
-fn fetched(value: &DynValue) -> Result<Fetched<'_>, ModelError> {
+/// Views an output in the memory of the runtime.
+fn fetched(value: &DynValue) -> Result<OutputTensor<'_>, ModelError> {
     use half::f16;
     fn of<'a, T: ort::value::PrimitiveTensorElementType + 'a>(
         value: &'a DynValue,
         elements: impl FnOnce(&'a [T]) -> Elements<'a>,
-    ) -> Option<Fetched<'a>> {
+    ) -> Option<OutputTensor<'a>> {
         let (shape, data) = value.try_extract_tensor::<T>().ok()?;
         let shape = shape.iter().map(|size| usize::try_from(*size).unwrap_or_default()).collect();
-        Some(Fetched { shape, elements: elements(data) })
+        Some(OutputTensor { shape, elements: elements(data) })
     }
     let found = of::<f32>(value, Elements::F32).or_else(|| of::<f16>(value, Elements::F16));
     let found = found.or_else(|| of::<i64>(value, Elements::I64));

@@ -1,4 +1,4 @@
-//! From a file to a session: read, hashed, optimised once and kept, opened.
+//! Opens a model: reads and hashes the file, optimises it once, and caches the result.
 
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -8,26 +8,26 @@ use flowrun_sdk::guard;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
-use super::cache::{self, Kept};
+use super::cache::{self, CacheLookup};
 use super::format;
-use super::memory::GivesBack;
+use super::memory::TrimOnDrop;
 use super::port::Port;
 use super::{Device, Model, ModelError, Options, trial};
 use crate::runtime::{self, Runtime};
 
-/// The most bytes of a model's file: what protocol buffers hold. Larger models keep their numbers in files beside it.
+/// Largest model file in bytes: the limit of protocol buffers. Larger models have external weights.
 pub(super) const FILE_BYTES_MAX: u64 = 2 << 30;
 
-/// How long a model may take to open. A hostile one can keep an optimiser busy for ever.
+/// Time limit for opening a model. A malicious model can keep the optimiser busy for ever.
 const OPEN_MAX: Duration = Duration::from_secs(120);
 
 impl Model {
-    /// Opens the model in that file.
+    /// Opens a model file.
     ///
     /// # Errors
-    /// [`ModelError`] when there is no such model, when nothing runs it, or when the device is not to be had.
+    /// [`ModelError`] when the file is not a valid model, or the runtime or the device is not available.
     pub fn open(path: &Path, options: &Options) -> Result<Self, ModelError> {
-        // Before anything is loaded for it.
+        // Validated before a runtime is loaded.
         let bytes = read(path)?;
         format::outline(&bytes)?;
         let runtime = runtime::start()?;
@@ -37,27 +37,27 @@ impl Model {
                 options.device.name()
             )));
         }
-        let session = watched(path, bytes, options, runtime)?;
-        let inputs = session.inputs().iter().map(Port::of).collect();
-        let outputs = session.outputs().iter().map(Port::of).collect();
-        Ok(Self { session, runtime, inputs, outputs, _memory: GivesBack })
+        let session = open_with_timeout(path, bytes, options, runtime)?;
+        let inputs = session.inputs().iter().map(Port::from_outlet).collect();
+        let outputs = session.outputs().iter().map(Port::from_outlet).collect();
+        Ok(Self { session, runtime, inputs, outputs, _memory: TrimOnDrop })
     }
 }
 
-/// Opens on a thread of its own, which is left behind when it does not come back.
-fn watched(
+/// Opens a model on a separate thread, which is leaked after a timeout.
+fn open_with_timeout(
     path: &Path,
     bytes: Vec<u8>,
     options: &Options,
     runtime: &'static Runtime,
 ) -> Result<Session, ModelError> {
-    let (tell, told) = sync_channel(1);
+    let (sender, receiver) = sync_channel(1);
     let (path, options) = (path.to_owned(), options.clone());
     let spawned = std::thread::Builder::new().name("onnx-open".to_owned()).spawn(move || {
-        drop(tell.send(open(&path, &bytes, &options, runtime)));
+        drop(sender.send(open(&path, &bytes, &options, runtime)));
     });
     spawned.map_err(|error| ModelError::File(error.to_string()))?;
-    match told.recv_timeout(OPEN_MAX) {
+    match receiver.recv_timeout(OPEN_MAX) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => {
             Err(ModelError::Model(format!("it did not open within {} seconds", OPEN_MAX.as_secs())))
@@ -68,18 +68,22 @@ fn watched(
 
 fn open(path: &Path, bytes: &[u8], options: &Options, runtime: &Runtime) -> Result<Session, ModelError> {
     let key = cache::key(bytes, &runtime.backend().label(), &options.sizes);
-    let _turn = if cache::is_known(&key) { None } else { Some(cache::turn()) };
-    if !cache::is_known(&key) && trial::tried(path, options)? {
-        cache::know(&key);
+    let _lock = if cache::was_opened(&key) { None } else { Some(cache::lock_first_open()) };
+    if !cache::was_opened(&key) && trial::run(path, options)? {
+        cache::record_opened(&key);
     }
-    of_bytes(path, bytes, &key, options, runtime)
+    create_session(path, bytes, &key, options, runtime)
 }
 
-/// Opens the model here, whatever it is.
-pub(super) fn directly(path: &Path, options: &Options, runtime: &Runtime) -> Result<Session, ModelError> {
+/// Opens a model in this process without a trial.
+pub(super) fn open_in_process(
+    path: &Path,
+    options: &Options,
+    runtime: &Runtime,
+) -> Result<Session, ModelError> {
     let bytes = read(path)?;
     let key = cache::key(&bytes, &runtime.backend().label(), &options.sizes);
-    of_bytes(path, &bytes, &key, options, runtime)
+    create_session(path, &bytes, &key, options, runtime)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
@@ -91,7 +95,7 @@ fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
     Ok(bytes)
 }
 
-fn of_bytes(
+fn create_session(
     path: &Path,
     bytes: &[u8],
     key: &str,
@@ -101,37 +105,37 @@ fn of_bytes(
     let outline = format::outline(bytes)?;
     let failed =
         |error: ort::Error| ModelError::Model(format!("{} does not open it: {error}", runtime.name()));
-    // Numbers that lie in files beside the model are found by its path alone.
+    // External weights are only found through the path of the model.
     if outline.refers_to_files {
         return builder(options, runtime)?.commit_from_file(path).map_err(failed);
     }
     if !runtime.is_onnx_runtime() {
-        let fixed = format::fixed(bytes, &options.sizes)?;
+        let fixed = format::fix_axes(bytes, &options.sizes)?;
         return builder(options, runtime)?.commit_from_memory(&fixed).map_err(failed);
     }
     if options.device != Device::Cpu {
         return builder(options, runtime)?.commit_from_memory(bytes).map_err(failed);
     }
-    match cache::kept(key) {
-        Kept::Optimised(optimised) => {
+    match cache::look_up(key) {
+        CacheLookup::Hit(optimised) => {
             unoptimised(options, runtime)?.commit_from_memory(&optimised).map_err(failed)
         }
-        Kept::Nowhere => builder(options, runtime)?.commit_from_memory(bytes).map_err(failed),
-        Kept::NotYet(place) => {
+        CacheLookup::Unavailable => builder(options, runtime)?.commit_from_memory(bytes).map_err(failed),
+        CacheLookup::Miss(place) => {
             let mut saving = with(builder(options, runtime)?.with_optimized_model_path(place.path()))?;
             let opened = saving.commit_from_memory(bytes).map_err(failed)?;
-            place.keep();
+            place.commit();
             Ok(opened)
         }
     }
 }
 
-/// A builder for a model as its author left it.
+/// A builder for an original model, which is optimised.
 fn builder(options: &Options, runtime: &Runtime) -> Result<SessionBuilder, ModelError> {
     configured(options, runtime, GraphOptimizationLevel::All)
 }
 
-/// A builder for a model that was optimised before.
+/// A builder for an already optimised model.
 fn unoptimised(options: &Options, runtime: &Runtime) -> Result<SessionBuilder, ModelError> {
     configured(options, runtime, GraphOptimizationLevel::Disable)
 }
@@ -147,7 +151,7 @@ fn configured(
     if !runtime.is_onnx_runtime() {
         return Ok(built);
     }
-    // Threads that spin between runs are taken from the other replicas.
+    // Threads that spin between runs would take CPU time from other replicas.
     let built = with(built.with_intra_threads(options.threads.max(1)))?;
     let built = with(built.with_intra_op_spinning(false))?;
     built.with_execution_providers(options.device.providers()).map_err(|error| {

@@ -1,12 +1,12 @@
-//! One input or output of a model, and what may go through it.
+//! Inputs and outputs of a model: names, types and shapes.
 
 use std::fmt;
 
 use ort::value::{Outlet, TensorElementType, ValueType};
 
-use super::{Feed, ModelError};
+use super::{InputTensor, ModelError};
 
-/// The type of the numbers that go through a port.
+/// Element type of an input or output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ElementType {
     /// Single precision.
@@ -19,7 +19,7 @@ pub enum ElementType {
     I64,
     /// Bytes.
     U8,
-    /// One that is neither fed nor read here.
+    /// An unsupported type, with its name.
     Other(&'static str),
 }
 
@@ -41,14 +41,14 @@ impl fmt::Display for ElementType {
 pub struct Port {
     /// Its name in the file.
     pub name: String,
-    /// What numbers go through.
+    /// Type of the elements.
     pub element_type: ElementType,
-    /// The size of every axis; `None` for what is open.
+    /// Size of every axis; `None` for symbolic axes.
     pub shape: Vec<Option<usize>>,
 }
 
 impl Port {
-    pub(super) fn of(outlet: &Outlet) -> Self {
+    pub(super) fn from_outlet(outlet: &Outlet) -> Self {
         let (element_type, shape) = match outlet.dtype() {
             ValueType::Tensor { ty, shape, .. } => {
                 (element_type(*ty), shape.iter().map(|&size| known(size)).collect())
@@ -60,7 +60,7 @@ impl Port {
         Self { name: outlet.name().to_owned(), element_type, shape }
     }
 
-    /// The shape for people: `[?, 3, 224, 224]`.
+    /// The shape for messages, for example `[?, 3, 224, 224]`.
     #[must_use]
     pub fn shape_text(&self) -> String {
         let sizes =
@@ -68,20 +68,20 @@ impl Port {
         format!("[{}]", sizes.collect::<Vec<_>>().join(", "))
     }
 
-    /// Whether a tensor of that shape may go through.
+    /// Checks that a tensor shape fits.
     #[must_use]
-    pub fn admits(&self, shape: &[usize]) -> bool {
+    pub fn accepts(&self, shape: &[usize]) -> bool {
         self.shape.len() == shape.len()
             && self.shape.iter().zip(shape).all(|(own, size)| own.is_none_or(|own| own == *size))
     }
 
-    pub(super) fn check(&self, feed: &Feed<'_>) -> Result<(), ModelError> {
+    pub(super) fn check(&self, feed: &InputTensor<'_>) -> Result<(), ModelError> {
         let given = feed.elements.element_type();
         if given != self.element_type {
             let (name, own) = (&self.name, self.element_type);
             return Err(ModelError::Run(format!("its input `{name}` takes {own} and is given {given}")));
         }
-        if !self.admits(&feed.shape) || feed.shape.iter().product::<usize>() != feed.elements.len() {
+        if !self.accepts(&feed.shape) || feed.shape.iter().product::<usize>() != feed.elements.len() {
             let (name, own, shape, length) =
                 (&self.name, self.shape_text(), &feed.shape, feed.elements.len());
             return Err(ModelError::Run(format!(
@@ -92,7 +92,7 @@ impl Port {
     }
 }
 
-/// A size as the runtime tells it: -1 is open, and so is 0, which no tensor of ours has.
+/// Converts a size of the runtime: -1 is symbolic, and so is 0, because tensors here are never empty.
 fn known(size: i64) -> Option<usize> {
     usize::try_from(size).ok().filter(|size| *size > 0)
 }
@@ -113,7 +113,7 @@ fn element_type(ty: TensorElementType) -> ElementType {
     }
 }
 
-/// The port of that name, or an error that lists those that there are.
+/// Finds a port by name. The error lists all names.
 pub(super) fn find<'a>(ports: &'a [Port], name: &str, kind: &str) -> Result<&'a Port, ModelError> {
     ports.iter().find(|port| port.name == name).ok_or_else(|| {
         let names: Vec<String> = ports.iter().map(|port| format!("`{}`", port.name)).collect();
@@ -127,9 +127,9 @@ mod tests {
     use crate::session::Elements;
 
     #[test]
-    fn a_port_admits_what_fits_its_shape_and_type() {
+    fn a_port_accepts_tensors_of_its_shape_and_type() {
         let port = Port { name: "x".to_owned(), element_type: ElementType::F32, shape: vec![None, Some(3)] };
-        let feed = |shape: &[usize], elements| Feed { shape: shape.to_vec(), elements };
+        let feed = |shape: &[usize], elements| InputTensor { shape: shape.to_vec(), elements };
         assert!(port.check(&feed(&[2, 3], Elements::F32(&[0.0; 6]))).is_ok());
         let said = |feed| port.check(&feed).unwrap_err().to_string();
         assert_eq!(

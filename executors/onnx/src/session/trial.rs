@@ -1,8 +1,7 @@
-//! A model that was never opened here is opened in a child process first.
+//! Trial opening of unknown models in a child process.
 //!
-//! Runtimes are large programs that read files which nobody vouches for: a hostile one ends them, or keeps them busy for
-//! ever. In a child that costs the child; the flow learns of it as an error. Who has no program to run as a child
-//! ([`try_with`]) does without.
+//! A malicious model file can crash a runtime or keep it busy for ever. In a child process only the child is lost, and
+//! the flow gets an error. Without a program to run as the child ([`set_trial_program`]) there is no trial.
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -14,31 +13,31 @@ use std::time::{Duration, Instant};
 use super::{ModelError, Options};
 use crate::runtime;
 
-/// How long a trial may take. A model of a gigabyte took four seconds from a cold disk.
+/// Time limit of a trial. A model of 1 GB took 4 s from a cold disk.
 const TRIAL_MAX: Duration = Duration::from_secs(60);
 
-/// How often a child is asked whether it has ended.
-const ASKED_EVERY: Duration = Duration::from_millis(5);
+/// Interval of checking whether the child has exited.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The most of what a child says that is repeated.
-const SAID_BYTES_MAX: u64 = 4096;
+/// Largest part of the child's standard error that is used in messages, in bytes.
+const STDERR_BYTES_MAX: u64 = 4096;
 
-/// How a child ends that found the model bad, and said why.
-const REFUSED: i32 = 2;
+/// Exit code of a child that rejected the model and printed the reason.
+const EXIT_REJECTED: i32 = 2;
 
-/// The program and its arguments, to which those of a trial are added.
+/// Program of the child and its first arguments, which are followed by those of the trial.
 static PROGRAM: OnceLock<(PathBuf, Vec<OsString>)> = OnceLock::new();
 
-/// Says what runs [`open_on_trial`] as a child. Only the first call counts.
-pub fn try_with(program: PathBuf, arguments: Vec<OsString>) {
+/// Sets the program that calls [`run_trial_child`] as a child process. Only the first call has an effect.
+pub fn set_trial_program(program: PathBuf, arguments: Vec<OsString>) {
     let _ = PROGRAM.set((program, arguments));
 }
 
-/// What the child does: opens the model that its arguments name, and says why it does not open.
+/// Entry point of the child: opens the model given by the arguments.
 ///
 /// # Errors
-/// Why; the child prints it to its standard error and ends with 2.
-pub fn open_on_trial(mut arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
+/// The reason why the model does not open; the child must print it to standard error and exit with 2.
+pub fn run_trial_child(mut arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
     let path = PathBuf::from(arguments.next().unwrap_or_default());
     let mut sizes = Vec::new();
     let mut text = || arguments.next().map(|argument| argument.to_string_lossy().into_owned());
@@ -46,12 +45,12 @@ pub fn open_on_trial(mut arguments: impl Iterator<Item = OsString>) -> Result<()
         sizes.push((input, axis.parse().unwrap_or_default(), size.parse().unwrap_or_default()));
     }
     let runtime = runtime::start().map_err(|error| error.to_string())?;
-    let opened = super::open::directly(&path, &Options { sizes, ..Options::default() }, runtime);
+    let opened = super::open::open_in_process(&path, &Options { sizes, ..Options::default() }, runtime);
     opened.map(drop).map_err(|error| error.to_string())
 }
 
-/// Opens the model in a child. Whether that was tried.
-pub(super) fn tried(path: &Path, options: &Options) -> Result<bool, ModelError> {
+/// Opens the model in a child process. Returns false if no program is set.
+pub(super) fn run(path: &Path, options: &Options) -> Result<bool, ModelError> {
     let Some((program, arguments)) = PROGRAM.get() else { return Ok(false) };
     let mut command = Command::new(program);
     command.args(arguments).arg(path);
@@ -64,9 +63,9 @@ pub(super) fn tried(path: &Path, options: &Options) -> Result<bool, ModelError> 
     let said = child.stderr.take().map(|stderr| {
         std::thread::spawn(move || {
             let mut said = Vec::new();
-            // The rest is read too, so that the child does not wait for a reader.
+            // The rest is discarded, so that the child does not block on a full pipe.
             let mut stderr = stderr;
-            drop(stderr.by_ref().take(SAID_BYTES_MAX).read_to_end(&mut said));
+            drop(stderr.by_ref().take(STDERR_BYTES_MAX).read_to_end(&mut said));
             drop(std::io::copy(&mut stderr, &mut std::io::sink()));
             String::from_utf8_lossy(&said).into_owned()
         })
@@ -76,7 +75,9 @@ pub(super) fn tried(path: &Path, options: &Options) -> Result<bool, ModelError> 
     let said = said.and_then(|said| said.join().ok()).unwrap_or_default();
     match ended {
         Some(status) if status.success() => Ok(true),
-        Some(status) if status.code() == Some(REFUSED) => Err(ModelError::Model(said.trim().to_owned())),
+        Some(status) if status.code() == Some(EXIT_REJECTED) => {
+            Err(ModelError::Model(said.trim().to_owned()))
+        }
         Some(status) => Err(ModelError::Model(format!(
             "opening it ended a trial process ({status}): it is damaged, hostile, or made for another runtime"
         ))),
@@ -84,14 +85,14 @@ pub(super) fn tried(path: &Path, options: &Options) -> Result<bool, ModelError> 
     }
 }
 
-/// How a child ended; `None` when it had to be ended.
+/// Waits for the child to exit; `None` if it was killed after the time limit.
 fn ended(child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
     let until = Instant::now() + TRIAL_MAX;
     while Instant::now() < until {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        std::thread::sleep(ASKED_EVERY);
+        std::thread::sleep(POLL_INTERVAL);
     }
     child.kill()?;
     child.wait()?;

@@ -1,4 +1,4 @@
-//! `OnnxTextEncoder`: an embedding of every text, by a model that the user has.
+//! The executor `OnnxTextEncoder`.
 
 use std::path::{Path, PathBuf};
 
@@ -10,35 +10,35 @@ use flowrun_sdk::{
 use super::model::TextModel;
 use super::parameters::{OnnxTextEncoderParameters, Preset};
 use super::pooling::Pooling;
-use super::settings::Settings;
+use super::sentence_transformers::SentenceTransformersConfig;
 use super::signature::Signature;
 use super::tokenizer::TextTokenizer;
 use super::tokens::{CLIP_CONTEXT, Tokens};
 use crate::session::{Model, ModelError, Options};
 
-/// What a tokenizer is called that lies beside its model.
+/// File name of the tokenizer in the model's directory.
 const TOKENIZER: &str = "tokenizer.json";
 
-/// Tokens that a model is tried with at the most: attention takes their square.
-const TRIED_MAX: usize = 1024;
+/// Largest number of tokens in the validation run. The cost of attention is quadratic in it.
+const VALIDATION_TOKENS_MAX: usize = 1024;
 
-/// Makes an `OnnxTextEncoder`.
+/// Creates an `OnnxTextEncoder`.
 pub(super) fn create(build: &Build) -> Result<Instance, BuildError> {
     let with: OnnxTextEncoderParameters = parse_parameters(build)?;
     let path = model_file(build.context.resolve(&with.model_path));
-    let beside = home(&path);
-    let settings = Settings::read(beside);
+    let directory = model_directory(&path);
+    let config = SentenceTransformersConfig::read(directory);
     let options = Options { threads: build.context.threads, device: with.device, ..Options::default() };
-    let model = Model::open(&path, &options).map_err(|error| refused(&path, &error))?;
+    let model = Model::open(&path, &options).map_err(|error| model_error(&path, &error))?;
     let signature =
-        Signature::of(model.inputs(), model.outputs(), with.output.as_deref(), with.pooling.is_some())
-            .map_err(|error| refused(&path, &error))?;
-    let tokenizer = tokenizer(&with, build, beside, length_max(&with, settings, &signature))?;
+        Signature::read(model.inputs(), model.outputs(), with.output.as_deref(), with.pooling.is_some())
+            .map_err(|error| model_error(&path, &error))?;
+    let tokenizer = tokenizer(&with, build, directory, max_tokens(&with, config, &signature))?;
     let model = TextModel {
         model,
         signature,
-        pooling: with.pooling.or(settings.pooling).unwrap_or(Pooling::Mean),
-        normalizes: with.normalize.or(settings.normalize).unwrap_or(with.preset.is_none()),
+        pooling: with.pooling.or(config.pooling).unwrap_or(Pooling::Mean),
+        normalize: with.normalize.or(config.normalize).unwrap_or(with.preset.is_none()),
         padding: tokenizer.padding(),
     };
     if with.minibatch_size == 0 {
@@ -52,32 +52,36 @@ pub(super) fn create(build: &Build) -> Result<Instance, BuildError> {
         bytes_max: with.bytes_max,
         access_paths: with.access_paths,
     };
-    let dimension = encoder.try_out(&path, with.dimension)?;
+    let dimension = encoder.validate_model(&path, with.dimension)?;
     Ok(Instance::new(encoder).with_output_dimension(Some(dimension)))
 }
 
-/// Tokens of a text at the most; what has a fixed number of places can be given no more.
-fn length_max(with: &OnnxTextEncoderParameters, settings: Settings, signature: &Signature) -> Option<usize> {
-    let wanted = with.max_length.or(settings.length_max).or(with.preset.map(|Preset::Clip| CLIP_CONTEXT));
+/// Largest number of tokens of a text, bounded by the length of the model's input if that is fixed.
+fn max_tokens(
+    with: &OnnxTextEncoderParameters,
+    config: SentenceTransformersConfig,
+    signature: &Signature,
+) -> Option<usize> {
+    let wanted = with.max_length.or(config.max_tokens).or(with.preset.map(|Preset::Clip| CLIP_CONTEXT));
     signature.length.map(|length| length.min(wanted.unwrap_or(length))).or(wanted)
 }
 
-/// The tokenizer that is named, else the one beside the model, else the one of the preset.
+/// Opens the configured tokenizer, else the one in the model's directory, else that of the preset.
 fn tokenizer(
     with: &OnnxTextEncoderParameters,
     build: &Build,
-    beside: &Path,
-    length_max: Option<usize>,
+    directory: &Path,
+    max_tokens: Option<usize>,
 ) -> Result<TextTokenizer, BuildError> {
-    let own = beside.join(TOKENIZER);
+    let own = directory.join(TOKENIZER);
     match (&with.tokenizer, with.preset) {
-        (Some(file), _) => TextTokenizer::open(&build.context.resolve(file), length_max),
-        (None, Some(Preset::Clip)) if !own.exists() => TextTokenizer::clip(length_max),
-        (None, _) => TextTokenizer::open(&own, length_max),
+        (Some(file), _) => TextTokenizer::open(&build.context.resolve(file), max_tokens),
+        (None, Some(Preset::Clip)) if !own.exists() => TextTokenizer::clip(max_tokens),
+        (None, _) => TextTokenizer::open(&own, max_tokens),
     }
 }
 
-/// The model in a directory, where one is named: in it, or in `onnx/` there, as on the hub of Hugging Face.
+/// Path of the model file. In a directory it is `onnx/model.onnx`, as on the Hugging Face hub, or `model.onnx`.
 fn model_file(path: PathBuf) -> PathBuf {
     if !path.is_dir() {
         return path;
@@ -86,18 +90,18 @@ fn model_file(path: PathBuf) -> PathBuf {
     if below.is_file() { below } else { path.join("model.onnx") }
 }
 
-/// The directory with what belongs to a model: its own, or the one above `onnx/`.
-fn home(file: &Path) -> &Path {
+/// Directory of the files that belong to a model: its own, or the parent of `onnx/`.
+fn model_directory(file: &Path) -> &Path {
     let own = file.parent().unwrap_or(Path::new(""));
     let is_below = own.ends_with("onnx") && !own.join(TOKENIZER).exists();
     if is_below { own.parent().unwrap_or(own) } else { own }
 }
 
-fn refused(path: &Path, error: &ModelError) -> BuildError {
+fn model_error(path: &Path, error: &ModelError) -> BuildError {
     BuildError::parameter("model_path", format_args!("`{}`: {error}", path.display()))
 }
 
-/// Encodes texts.
+/// The executor.
 struct OnnxTextEncoder {
     tokenizer: TextTokenizer,
     model: TextModel,
@@ -121,9 +125,9 @@ impl Executor for OnnxTextEncoder {
 }
 
 impl OnnxTextEncoder {
-    /// Runs the model once, so that what does not fit is said before there is any document: the tokenizer's numbers, the
-    /// places for tokens, the shape of the output, the dimension, which it returns.
-    fn try_out(&mut self, path: &Path, dimension: Option<usize>) -> Result<usize, BuildError> {
+    /// Validates the model with two runs before any document is processed: the tokenizer's ids, the number of tokens,
+    /// the shape of the output and the dimension, which is returned.
+    fn validate_model(&mut self, path: &Path, dimension: Option<usize>) -> Result<usize, BuildError> {
         let last = self.tokenizer.last_id();
         let row = |length: usize| Tokens { ids: vec![last; length], types: vec![0; length] };
         let vectors = self.model.run(&[&row(1)]).map_err(|error| match error {
@@ -131,20 +135,20 @@ impl OnnxTextEncoder {
                 let reason = format_args!("may be another model's: its token {last} is not taken: {reason}");
                 BuildError::parameter("tokenizer", reason)
             }
-            error => refused(path, &error),
+            error => model_error(path, &error),
         })?;
         let found = vectors.first().map_or(0, Vec::len);
         if dimension.is_some_and(|dimension| dimension != found) {
             let reason = format_args!("must be {found}, which is what the model gives");
             return Err(BuildError::parameter("dimension", reason));
         }
-        let length = self.tokenizer.length_max().min(TRIED_MAX);
+        let length = self.tokenizer.max_tokens().min(VALIDATION_TOKENS_MAX);
         self.model.run(&[&row(length)]).map(|_| found).map_err(|error| {
             BuildError::parameter("max_length", format_args!("is {length}, and {error}: set it to less"))
         })
     }
 
-    /// The vectors of documents; sorted by their length, so that those of a batch are padded little.
+    /// Encodes documents in batches that are sorted by length, to minimise padding.
     fn encode(
         &mut self,
         documents: &[&Document],
@@ -154,15 +158,15 @@ impl OnnxTextEncoder {
         let tokens: Vec<_> = documents.iter().map(|document| self.tokens(document)).collect();
         let good = tokens.iter().enumerate();
         let mut good: Vec<(usize, &Tokens)> =
-            good.filter_map(|(place, tokens)| Some((place, tokens.as_ref().ok()?))).collect();
+            good.filter_map(|(position, tokens)| Some((position, tokens.as_ref().ok()?))).collect();
         good.sort_by_key(|(_, tokens)| std::cmp::Reverse(tokens.ids.len()));
         let mut vectors: Vec<Option<Result<Vec<f32>, ExecutorError>>> = vec![None; documents.len()];
         let rows_max = self.model.signature.rows.map_or(minibatch_size, |rows| rows.min(minibatch_size));
         for batch in good.chunks(rows_max) {
             budget.check()?;
             let rows: Vec<&Tokens> = batch.iter().map(|(_, tokens)| *tokens).collect();
-            for ((place, _), vector) in batch.iter().zip(self.vectors(&rows)) {
-                if let Some(own) = vectors.get_mut(*place) {
+            for ((position, _), vector) in batch.iter().zip(self.vectors(&rows)) {
+                if let Some(own) = vectors.get_mut(*position) {
                     *own = Some(vector);
                 }
             }
@@ -177,7 +181,7 @@ impl OnnxTextEncoder {
             .collect())
     }
 
-    /// The vectors of a batch. When it fails every text is tried alone, so that the bad one fails alone.
+    /// Encodes a batch. If it fails, every text is encoded separately, so that the bad one fails alone.
     fn vectors(&mut self, rows: &[&Tokens]) -> Vec<Result<Vec<f32>, ExecutorError>> {
         match self.model.run(rows) {
             Ok(vectors) => vectors.into_iter().map(Ok).collect(),

@@ -1,7 +1,7 @@
-//! `OnnxTextEncoder`: an embedding of every text, by a model that the user has.
+//! `OnnxTextEncoder`: embeds texts with an ONNX model.
 //!
-//! The way of a call: every text is cut into tokens; texts of about one length go through the model together; what comes
-//! out is pooled into a vector for each. Deliberately not here: languages, and training.
+//! Texts are tokenised, batched by length, run through the model, and the token vectors are pooled to one vector per
+//! text.
 
 #[cfg(feature = "tokenizers")]
 mod clip;
@@ -9,7 +9,7 @@ mod encoder;
 mod model;
 mod parameters;
 mod pooling;
-mod settings;
+mod sentence_transformers;
 mod signature;
 #[cfg(feature = "tokenizers")]
 mod tokenizer;

@@ -1,32 +1,33 @@
-//! A model for texts that is open: tokens in, a vector for each text out.
+//! An open text model: runs tokens and returns a vector per text.
 
-use crate::session::{Elements, Feed, Fetched, Model, ModelError};
+use crate::session::{Elements, InputTensor, Model, ModelError, OutputTensor};
 
 use super::pooling::Pooling;
-use super::signature::{Role, Signature};
+use super::signature::{InputRole, Signature};
 use super::tokens::Tokens;
-use crate::unit::normalize;
+use crate::unit::scale_to_unit_length;
 
-/// A model for texts.
+/// An open text model.
 pub(super) struct TextModel {
     pub model: Model,
     pub signature: Signature,
     pub pooling: Pooling,
-    pub normalizes: bool,
-    /// What stands in places without a token.
+    pub normalize: bool,
+    /// Token id of padding.
     pub padding: u32,
 }
 
-/// What goes into an input, of the width that it takes.
+/// Numbers of an input, in its integer width.
 enum Numbers {
     Narrow(Vec<i32>),
     Wide(Vec<i64>),
 }
 
 impl TextModel {
-    /// The vectors of these texts, in their order. There are no more of them than the model takes at once.
+    /// Encodes a batch of texts, at most as many as the model's fixed batch size. Vectors are in the order of the
+    /// texts.
     pub(super) fn run(&mut self, rows: &[&Tokens]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let Self { model, signature, pooling, normalizes, padding } = self;
+        let Self { model, signature, pooling, normalize, padding } = self;
         let longest = rows.iter().map(|tokens| tokens.ids.len()).max().unwrap_or_default();
         let shape = vec![signature.rows.unwrap_or(rows.len()), signature.length.unwrap_or(longest)];
         let numbers: Vec<Numbers> = signature
@@ -39,36 +40,40 @@ impl TextModel {
                 Numbers::Narrow(numbers) => Elements::I32(numbers),
                 Numbers::Wide(numbers) => Elements::I64(numbers),
             };
-            (input.name.as_str(), Feed { shape: shape.clone(), elements })
+            (input.name.as_str(), InputTensor { shape: shape.clone(), elements })
         });
         let feeds: Vec<_> = feeds.collect();
         model.run(&feeds, &[&signature.output], |fetched| {
             let mut vectors =
                 fetched.first().map_or_else(|| Ok(Vec::new()), |out| vectors(out, rows, *pooling))?;
-            if *normalizes {
-                vectors.iter_mut().for_each(|vector| normalize(vector));
+            if *normalize {
+                vectors.iter_mut().for_each(|vector| scale_to_unit_length(vector));
             }
             Ok(vectors)
         })?
     }
 }
 
-/// What an input is given: a row for each text, then as many of the first again as the model wants.
-fn numbers(rows: &[&Tokens], shape: &[usize], role: Role, is_wide: bool, padding: u32) -> Numbers {
+/// Numbers of an input: a row per text. A fixed batch size is filled with copies of the first text.
+fn numbers(rows: &[&Tokens], shape: &[usize], role: InputRole, is_wide: bool, padding: u32) -> Numbers {
     let (count, length) =
         (shape.first().copied().unwrap_or_default(), shape.get(1).copied().unwrap_or_default());
     let filled = rows.iter().chain(rows.first().into_iter().cycle()).take(count);
-    let each = filled.flat_map(|row| (0..length).map(|place| role.number(row, place, padding)));
+    let each = filled.flat_map(|row| (0..length).map(|position| role.number(row, position, padding)));
     if is_wide {
         Numbers::Wide(each.map(i64::from).collect())
     } else {
-        // Tokens are millions at the most.
+        // Token ids are at most millions.
         Numbers::Narrow(each.map(|number| i32::try_from(number).unwrap_or(i32::MAX)).collect())
     }
 }
 
-/// The vectors in an output of texts × numbers, or of texts × tokens × numbers.
-fn vectors(fetched: &Fetched<'_>, rows: &[&Tokens], pooling: Pooling) -> Result<Vec<Vec<f32>>, ModelError> {
+/// Extracts the vectors from an output of shape texts × numbers or texts × tokens × numbers.
+fn vectors(
+    fetched: &OutputTensor<'_>,
+    rows: &[&Tokens],
+    pooling: Pooling,
+) -> Result<Vec<Vec<f32>>, ModelError> {
     let elements = fetched.elements.to_f32();
     let (length, dimension) = match fetched.shape.as_slice() {
         [_, dimension] => (None, *dimension),

@@ -7,7 +7,7 @@ use flowrun_sdk::{BuildError, ExecutorError};
 
 use super::tokens::Tokens;
 
-/// A tokenizer, of which this build has none: the type has no values.
+/// The tokenizer type of this build; it has no values.
 pub(super) enum TextTokenizer {}
 
 impl TextTokenizer {
@@ -25,7 +25,7 @@ impl TextTokenizer {
         match *self {}
     }
 
-    pub(super) fn length_max(&self) -> usize {
+    pub(super) fn max_tokens(&self) -> usize {
         match *self {}
     }
 

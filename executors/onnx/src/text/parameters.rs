@@ -1,4 +1,4 @@
-//! The parameters of `OnnxTextEncoder`.
+//! Parameters of `OnnxTextEncoder`.
 
 use std::path::PathBuf;
 
@@ -8,46 +8,46 @@ use super::pooling::Pooling;
 use crate::session::Device;
 
 choice! {
-    /// What models of that name want of texts.
+    /// Preprocessing of known text models.
     pub(crate) enum Preset {
-        /// CLIP's tower for texts: 77 tokens of its own vocabulary, vectors of any length.
+        /// CLIP's text tower: 77 tokens of its vocabulary; embeddings are not normalised.
         Clip = "clip",
     }
 }
 
 flowrun_sdk::parameters! {
-    /// The model, its tokenizer, and what becomes of what it says. What is null is taken from the files that
-    /// sentence-transformers keeps beside a model, where there are such.
+    /// Parameters of `OnnxTextEncoder`. Parameters that are null are read from the files of sentence-transformers in
+    /// the model's directory, if they exist.
     pub(crate) struct OnnxTextEncoderParameters {
-        /// The model: an ONNX file, or a directory with a `model.onnx`.
+        /// The model: an ONNX file, or a directory that contains `model.onnx`.
         model_path: PathBuf,
-        /// What models of that name want: `clip` as OpenAI trains them, whose vocabulary is built in.
+        /// Settings of a known model: `clip` for OpenAI's text towers, whose vocabulary is built in.
         preset: Option<Preset> = None,
-        /// The `tokenizer.json` of the model; null for the one beside it.
+        /// Path of the model's `tokenizer.json`; null for the one in the model's directory.
         tokenizer: Option<PathBuf> = None,
-        /// Tokens of a text at the most, special ones among them; what is behind them is cut off. Null without such files:
-        /// what `tokenizer.json` says, else 512.
+        /// Largest number of tokens of a text, including special tokens; longer texts are truncated. The default
+        /// without configuration files is that of `tokenizer.json`, else 512.
         max_length: Option<usize> = None,
-        /// How the vectors of tokens become one; null without such files: `mean`. An output with a vector for each text
-        /// is taken as it is.
+        /// Pooling of token vectors; the default without configuration files is `mean`. An output with one vector per
+        /// text is not pooled.
         pooling: Option<Pooling> = None,
-        /// Whether embeddings are brought to length 1; null without such files: they are.
+        /// Scales embeddings to length 1; the default without configuration files is true.
         normalize: Option<bool> = None,
-        /// Put before every text, as in `query: ` or `passage: `, where the model was trained so.
+        /// Prefix of every text, such as `query: ` or `passage: ` for models that were trained with prefixes.
         prefix: String = String::new(),
-        /// The output that holds the embedding, by its name or its place from 0; null for the one called
-        /// `sentence_embedding`, `text_embeds` or `last_hidden_state`, else the first.
+        /// Output with the embedding, by name or index from 0; null for `sentence_embedding`, `text_embeds` or
+        /// `last_hidden_state`, else the first.
         output: Option<String> = None,
-        /// How many numbers an embedding has; checked against the model before there is any document.
+        /// Dimension of the embeddings; checked against the model at start.
         dimension: Option<usize> = None,
-        /// Texts that go through the model at once, at the most. They are sorted by their length, so that little is
-        /// padded. The request's `minibatch_size` goes before.
+        /// Largest number of texts per model run; overridden by the request's `minibatch_size`. Texts are sorted by
+        /// length to minimise padding.
         minibatch_size: usize = 32,
-        /// Where the model runs; when that is not to be had the flow does not start.
+        /// Device of the model. If it is not available, the flow does not start.
         device: Device = Device::Cpu,
-        /// The largest text that is encoded, in bytes.
+        /// Largest text that is encoded, in bytes.
         bytes_max: usize = 1 << 20,
-        /// The documents to encode; the request's `access_paths` goes before.
+        /// Documents to encode; overridden by the request's `access_paths`.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
 }

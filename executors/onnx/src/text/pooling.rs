@@ -1,19 +1,19 @@
-//! From a vector for each token to one for the text.
+//! Pools the token vectors of a text to one vector.
 
 flowrun_sdk::choice! {
-    /// How the vectors of a text's tokens become one.
+    /// Pooling of token vectors.
     pub(super) enum Pooling {
-        /// Their mean.
+        /// Mean of all tokens.
         Mean = "mean",
-        /// The first one, which models that are trained so keep for the text.
+        /// First token (class token), for models that were trained with it.
         Cls = "cls",
-        /// The largest number of each place.
+        /// Maximum of each element.
         Max = "max",
     }
 }
 
 impl Pooling {
-    /// The vector of a text, of those of its `length` tokens, which lie one behind the other; padding is behind them.
+    /// Pools the first `length` token vectors; those after them are padding.
     pub(super) fn pool(self, vectors: &[f32], dimension: usize, length: usize) -> Vec<f32> {
         let mut rows = vectors.chunks_exact(dimension).take(length);
         let Some(first) = rows.next() else { return vec![0.0; dimension] };
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn padding_has_no_part_in_the_vector_of_a_text() {
+    fn padding_is_ignored() {
         let vectors = [1.0, -2.0, 3.0, -6.0, 9.0, 9.0];
         let pooled = |pooling: Pooling| pooling.pool(&vectors, 2, 2);
         assert_eq!(pooled(Pooling::Mean), [2.0, -4.0]);

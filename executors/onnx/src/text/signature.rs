@@ -1,22 +1,22 @@
-//! What a model for texts takes and gives, as its file says it.
+//! Inputs and outputs of a text model.
 
 use crate::session::{ElementType, ModelError, Port};
 
 use super::tokens::Tokens;
 
-/// What an input is told of a token.
+/// Content of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// Its number.
+pub(super) enum InputRole {
+    /// Token ids.
     Ids,
-    /// 1; 0 where there is none.
+    /// Attention mask: 1 for tokens, 0 for padding.
     Mask,
-    /// Its part.
+    /// Segment of each token.
     Types,
 }
 
-impl Role {
-    fn of(name: &str) -> Option<Self> {
+impl InputRole {
+    fn from_name(name: &str) -> Option<Self> {
         match name {
             "input_ids" | "input" | "ids" | "tokens" | "text" => Some(Self::Ids),
             "attention_mask" | "mask" | "input_mask" => Some(Self::Mask),
@@ -25,12 +25,12 @@ impl Role {
         }
     }
 
-    /// What stands in a place of a row.
-    pub(super) fn number(self, tokens: &Tokens, place: usize, padding: u32) -> u32 {
+    /// The number at a position of a row.
+    pub(super) fn number(self, tokens: &Tokens, position: usize, padding: u32) -> u32 {
         match self {
-            Self::Ids => tokens.ids.get(place).copied().unwrap_or(padding),
-            Self::Mask => u32::from(place < tokens.ids.len()),
-            Self::Types => tokens.types.get(place).copied().unwrap_or_default(),
+            Self::Ids => tokens.ids.get(position).copied().unwrap_or(padding),
+            Self::Mask => u32::from(position < tokens.ids.len()),
+            Self::Types => tokens.types.get(position).copied().unwrap_or_default(),
         }
     }
 }
@@ -39,28 +39,28 @@ impl Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Input {
     pub name: String,
-    pub role: Role,
-    /// Whether it takes 64 bits.
+    pub role: InputRole,
+    /// True for int64, false for int32.
     pub is_wide: bool,
 }
 
-/// What a model takes and gives.
+/// The signature of a text model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Signature {
     pub inputs: Vec<Input>,
     pub output: String,
-    /// Rows that it takes, where that is fixed.
+    /// Fixed batch size, if any.
     pub rows: Option<usize>,
-    /// Places of a row, where that is fixed.
+    /// Fixed number of tokens per row, if any.
     pub length: Option<usize>,
 }
 
-/// The outputs that are looked for when none is named; those with a vector for each text go first.
+/// Default outputs by precedence; those with one vector per text are first.
 const OUTPUTS: [&str; 4] = ["sentence_embedding", "text_embeds", "last_hidden_state", "token_embeddings"];
 
 impl Signature {
-    /// Reads it. `output` is a name or a place; `pools` says that an output with a vector for each token is wanted.
-    pub(super) fn of(
+    /// Reads the signature. `output` is a name or an index; `pools` requests an output with one vector per token.
+    pub(super) fn read(
         inputs: &[Port],
         outputs: &[Port],
         output: Option<&str>,
@@ -68,14 +68,19 @@ impl Signature {
     ) -> Result<Self, ModelError> {
         let read = inputs.iter().map(|port| input(port, inputs.len() == 1));
         let read = read.collect::<Result<Vec<Input>, ModelError>>()?;
-        if !read.iter().any(|input| input.role == Role::Ids) {
+        if !read.iter().any(|input| input.role == InputRole::Ids) {
             return Err(ModelError::Signature(format!(
                 "it has no input `input_ids`, and is no model for texts: it has {}",
                 names(inputs)
             )));
         }
         let axis = |axis: usize| inputs.iter().find_map(|port| port.shape.get(axis).copied().flatten());
-        Ok(Self { inputs: read, output: chosen(outputs, output, pools)?, rows: axis(0), length: axis(1) })
+        Ok(Self {
+            inputs: read,
+            output: select_output(outputs, output, pools)?,
+            rows: axis(0),
+            length: axis(1),
+        })
     }
 }
 
@@ -96,7 +101,7 @@ fn input(port: &Port, is_only: bool) -> Result<Input, ModelError> {
             "its input `{name}` is of shape {shape}, and a model for texts takes texts × tokens"
         )));
     }
-    let role = Role::of(name).or(is_only.then_some(Role::Ids)).ok_or_else(|| {
+    let role = InputRole::from_name(name).or(is_only.then_some(InputRole::Ids)).ok_or_else(|| {
         ModelError::Signature(format!(
             "its input `{name}` is not known: texts are given as `input_ids`, `attention_mask` and `token_type_ids`"
         ))
@@ -104,7 +109,7 @@ fn input(port: &Port, is_only: bool) -> Result<Input, ModelError> {
     Ok(Input { name: name.clone(), role, is_wide })
 }
 
-fn chosen(outputs: &[Port], output: Option<&str>, pools: bool) -> Result<String, ModelError> {
+fn select_output(outputs: &[Port], output: Option<&str>, pools: bool) -> Result<String, ModelError> {
     let named = |name: &str| outputs.iter().find(|port| port.name == name);
     let found = match output {
         Some(output) => named(output).or_else(|| outputs.get(output.parse::<usize>().ok()?)),
@@ -133,18 +138,18 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_tells_what_goes_in_and_comes_out() {
+    fn inputs_and_outputs_are_recognised_by_name_type_and_shape() {
         let inputs = [
             port("input_ids", ElementType::I64, &[0, 77]),
             port("attention_mask", ElementType::I32, &[0, 77]),
         ];
         let outputs =
             ["last_hidden_state", "sentence_embedding"].map(|name| port(name, ElementType::F32, &[0, 4]));
-        let signature = |output, pools| Signature::of(&inputs, &outputs, output, pools);
+        let signature = |output, pools| Signature::read(&inputs, &outputs, output, pools);
         let found = signature(None, false).unwrap();
         assert_eq!((found.output.as_str(), found.rows, found.length), ("sentence_embedding", None, Some(77)));
         let roles: Vec<_> = found.inputs.iter().map(|input| (input.role, input.is_wide)).collect();
-        assert_eq!(roles, [(Role::Ids, true), (Role::Mask, false)]);
+        assert_eq!(roles, [(InputRole::Ids, true), (InputRole::Mask, false)]);
         assert_eq!(signature(None, true).unwrap().output, "last_hidden_state");
         assert_eq!(signature(Some("1"), true).unwrap().output, "sentence_embedding");
         assert_eq!(
@@ -154,10 +159,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_model_for_texts_is_told_apart() {
+    fn other_models_are_rejected() {
         let outputs = [port("y", ElementType::F32, &[0, 4])];
-        let said =
-            |inputs: &[Port]| Signature::of(inputs, &outputs, None, false).map_err(|error| error.to_string());
+        let said = |inputs: &[Port]| {
+            Signature::read(inputs, &outputs, None, false).map_err(|error| error.to_string())
+        };
         assert!(said(&[port("x", ElementType::F32, &[0, 3])]).unwrap_err().contains("`x` takes float32"));
         assert!(said(&[port("x", ElementType::I64, &[0, 3, 4])]).unwrap_err().contains("of shape [?, 3, 4]"));
         assert!(said(&[port("x", ElementType::I64, &[0, 0])]).is_ok());

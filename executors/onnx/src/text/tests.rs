@@ -1,4 +1,4 @@
-//! Tokens and embeddings are those of the reference implementations, which `make models` asked.
+//! Tokens and embeddings equal those of the reference implementations, which `make models` recorded.
 
 #[path = "../../../../tests/support/made.rs"]
 mod made;
@@ -15,8 +15,8 @@ use serde_json::json;
 use super::ONNX_TEXT_ENCODER;
 use super::tokenizer::TextTokenizer;
 
-/// What a reference said, line by line.
-fn said(path: &Path) -> Vec<Value> {
+/// Recorded results of a reference.
+fn reference_lines(path: &Path) -> Vec<Value> {
     let bytes = flowrun_sdk::guard::read_file(path, 1 << 30).unwrap();
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
@@ -26,7 +26,7 @@ fn numbers<T>(value: &Value, number: impl Fn(&Value) -> Option<T>) -> Vec<T> {
     value.as_array().unwrap().iter().map(|value| number(value).unwrap()).collect()
 }
 
-/// Holds the tokens of every string against those that a reference gave under that name. How many were held.
+/// Compares the tokens of every text with those of the reference `name`. Returns the number of texts.
 fn compare(tokenizer: &TextTokenizer, lines: &[Value], name: &str) -> usize {
     for line in lines {
         let text = line["text"].as_str().unwrap();
@@ -41,14 +41,14 @@ fn tokens_of_a_tokenizer_json_are_those_of_hugging_face() {
     let (Some(models), Some(minilm)) = (models::models(), models::minilm()) else { return };
     let references = models.join("references");
     let tokenizer = TextTokenizer::open(&minilm.join("tokenizer.json"), Some(256)).unwrap();
-    assert!(compare(&tokenizer, &said(&references.join("tokens.jsonl")), "minilm") >= 1000);
+    assert!(compare(&tokenizer, &reference_lines(&references.join("tokens.jsonl")), "minilm") >= 1000);
 }
 
 #[test]
 fn words_are_cut_where_hugging_face_cuts_them() {
     let Some(models) = models::models() else { return };
     let references = models.join("references");
-    let lines = said(&references.join("words.jsonl"));
+    let lines = reference_lines(&references.join("words.jsonl"));
     for name in ["gpt2", "llama3"] {
         let tokenizer = TextTokenizer::open(&references.join(format!("{name}.json")), Some(100_000)).unwrap();
         assert!(compare(&tokenizer, &lines, name) >= 1000);
@@ -58,10 +58,10 @@ fn words_are_cut_where_hugging_face_cuts_them() {
 #[test]
 fn tokens_for_clip_are_those_of_its_own_tokenizer() {
     let Some(models) = models::models() else { return };
-    let lines = said(&models.join("references/tokens.jsonl"));
+    let lines = reference_lines(&models.join("references/tokens.jsonl"));
     let tokenizer = TextTokenizer::clip(None).unwrap();
     assert!(compare(&tokenizer, &lines, "clip") >= 1000);
-    // What is left to do is little.
+    // Only a few texts need the repair that is not implemented.
     let repaired = lines.iter().filter(|line| line["repaired"] == true).count();
     assert!(repaired <= 20, "{repaired} texts are repaired by ftfy and not here");
 }
@@ -81,7 +81,7 @@ fn embeddings(answer: &Answer) -> Vec<Vec<f32>> {
 
 /// Encodes the texts of a reference in one call, and holds every number against it.
 fn compare_embeddings(with: &Value, reference: &Path, tolerance: f32) {
-    let lines = said(reference);
+    let lines = reference_lines(reference);
     let document = |line: &Value| Document::new("").with_text(line["text"].as_str().unwrap());
     let documents: Vec<Document> = lines.iter().map(document).collect();
     let answer = encoder(with).call("/", documents, &Value::Null).unwrap();
@@ -106,7 +106,7 @@ fn embeddings_are_those_of_the_reference_whatever_the_kind_of_model_and_pooling(
             ("model", 4, 1e-5),
             ("model_int32", 32, 1e-5),
             ("model_fp16", 3, 2e-3),
-            // Weights of eight bits make the scale of a text depend on those beside it.
+            // Weights of eight bits make the scale of a text depend on those directory it.
             ("model_int8", 1, 1e-5),
         ] {
             let with = json!({

@@ -1,4 +1,4 @@
-//! From texts to tokens: as a `tokenizer.json` says, the format of Hugging Face, or as CLIP does it.
+//! Tokenises texts with a Hugging Face `tokenizer.json` or with CLIP's tokenizer.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use tokenizers::{PostProcessor as _, Tokenizer, TruncationDirection, TruncationP
 use super::clip::ClipTokenizer;
 use super::tokens::{self, Tokens};
 
-/// The largest `tokenizer.json`. Those of vocabularies for all languages have 17 MB.
+/// Largest `tokenizer.json` in bytes. Multilingual vocabularies have 17 MB.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// What cuts texts into tokens.
+/// A tokenizer.
 pub(super) struct TextTokenizer {
     kind: Kind,
-    /// Tokens of a text at the most.
-    length_max: usize,
-    /// What stands in places without a token.
+    /// Largest number of tokens of a text.
+    max_tokens: usize,
+    /// Token id of padding.
     padding: u32,
 }
 
@@ -26,9 +26,9 @@ enum Kind {
 }
 
 impl TextTokenizer {
-    /// The one that a `tokenizer.json` describes. It pads and truncates as the encoder wants, not as the file says: files
-    /// are often saved with what was last done to them. A `length_max` of `None` is the file's, if that has one.
-    pub(super) fn open(path: &Path, length_max: Option<usize>) -> Result<Self, BuildError> {
+    /// Opens a `tokenizer.json`. Its padding and truncation settings are overridden, because files are often saved with
+    /// the settings of their last use. A `max_tokens` of `None` means that of the file, if it has one.
+    pub(super) fn open(path: &Path, max_tokens: Option<usize>) -> Result<Self, BuildError> {
         let bytes = guard::read_file(path, FILE_BYTES_MAX);
         let bytes = bytes.map_err(|error| BuildError::parameter("tokenizer", error))?;
         let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| {
@@ -37,37 +37,37 @@ impl TextTokenizer {
             BuildError::parameter("tokenizer", reason)
         })?;
         let own = tokenizer.get_truncation().map(|truncation| truncation.max_length);
-        let length_max = length_max.or(own).unwrap_or(LENGTH_MAX);
+        let max_tokens = max_tokens.or(own).unwrap_or(LENGTH_MAX);
         let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
-        if length_max <= special {
+        if max_tokens <= special {
             let reason = format_args!("must be more than {special}, which are special tokens");
             return Err(BuildError::parameter("max_length", reason));
         }
         let direction = tokenizer.get_truncation().map_or(TruncationDirection::Right, |own| own.direction);
         let truncation =
-            TruncationParams { max_length: length_max, direction, ..TruncationParams::default() };
+            TruncationParams { max_length: max_tokens, direction, ..TruncationParams::default() };
         let padding = tokenizer.get_padding().map(|padding| padding.pad_id);
         let padding = padding.or_else(|| PADDING.iter().find_map(|token| tokenizer.token_to_id(token)));
         tokenizer.with_padding(None);
         let truncated = tokenizer.with_truncation(Some(truncation)).map(drop);
         truncated.map_err(|error| BuildError::parameter("max_length", error))?;
         let kind = Kind::HuggingFace(Box::new(tokenizer));
-        Ok(Self { kind, length_max, padding: padding.unwrap_or(0) })
+        Ok(Self { kind, max_tokens, padding: padding.unwrap_or(0) })
     }
 
-    /// CLIP's.
-    pub(super) fn clip(length_max: Option<usize>) -> Result<Self, BuildError> {
-        let length_max = length_max.unwrap_or(tokens::CLIP_CONTEXT);
-        if length_max < 2 {
+    /// CLIP's tokenizer.
+    pub(super) fn clip(max_tokens: Option<usize>) -> Result<Self, BuildError> {
+        let max_tokens = max_tokens.unwrap_or(tokens::CLIP_CONTEXT);
+        if max_tokens < 2 {
             return Err(BuildError::parameter("max_length", "must be more than 1: a start and an end"));
         }
-        Ok(Self { kind: Kind::Clip(Box::new(ClipTokenizer::new()?)), length_max, padding: 0 })
+        Ok(Self { kind: Kind::Clip(Box::new(ClipTokenizer::new()?)), max_tokens, padding: 0 })
     }
 
-    /// The tokens of a text.
+    /// Tokenises a text.
     pub(super) fn encode(&self, text: &str) -> Result<Tokens, ExecutorError> {
         match &self.kind {
-            Kind::Clip(tokenizer) => tokenizer.encode(text, self.length_max),
+            Kind::Clip(tokenizer) => tokenizer.encode(text, self.max_tokens),
             Kind::HuggingFace(tokenizer) => {
                 let encoding = tokenizer.encode_fast(text, true).map_err(ExecutorError::input)?;
                 Ok(Tokens { ids: encoding.get_ids().to_vec(), types: encoding.get_type_ids().to_vec() })
@@ -75,17 +75,17 @@ impl TextTokenizer {
         }
     }
 
-    /// Tokens of a text at the most.
-    pub(super) fn length_max(&self) -> usize {
-        self.length_max
+    /// Largest number of tokens of a text.
+    pub(super) fn max_tokens(&self) -> usize {
+        self.max_tokens
     }
 
-    /// What stands in places without a token.
+    /// Token id of padding.
     pub(super) fn padding(&self) -> u32 {
         self.padding
     }
 
-    /// The largest number that a token may have.
+    /// Largest token id.
     pub(super) fn last_id(&self) -> u32 {
         match &self.kind {
             Kind::Clip(tokenizer) => tokenizer.last_id(),
@@ -94,8 +94,8 @@ impl TextTokenizer {
     }
 }
 
-/// Tokens of a text at the most where nobody says: what BERT has places for.
+/// Default for the largest number of tokens: the positions of BERT.
 const LENGTH_MAX: usize = 512;
 
-/// What the token that pads is called.
+/// Names of the padding token.
 const PADDING: [&str; 3] = ["[PAD]", "<pad>", "<|endoftext|>"];

@@ -1,4 +1,4 @@
-//! Files that were cut off or changed are errors, or read as something: nothing panics, and nothing is taken in without bound.
+//! Damaged and truncated files: no panic and no unbounded allocation.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use parquet::file::properties::WriterProperties;
 
 use crate::documents;
 
-/// Numbers that look random, always the same.
+/// Deterministic pseudo-random numbers.
 struct Random(u64);
 
 impl Random {
@@ -25,7 +25,7 @@ impl Random {
     }
 }
 
-/// A table with cells of many kinds.
+/// A table with columns of different types.
 fn batch() -> RecordBatch {
     let rows = 0..50_i16;
     let vectors = rows.clone().map(|row| Some(vec![Some(f32::from(row)), Some(1.0)]));
@@ -71,44 +71,45 @@ fn arrow(compression: Option<CompressionType>, is_file: bool) -> Vec<u8> {
     bytes
 }
 
-/// How often each file is damaged.
-fn times() -> usize {
-    std::env::var("FLOWRUN_DAMAGES").ok().and_then(|times| times.parse().ok()).unwrap_or(300)
+/// Number of damaged copies of each file.
+fn repetitions() -> usize {
+    std::env::var("FLOWRUN_DAMAGES").ok().and_then(|count| count.parse().ok()).unwrap_or(300)
 }
 
-fn damage(name: &str, whole: &[u8]) {
+/// Reads damaged and truncated copies of a file.
+fn read_damaged(name: &str, intact: &[u8]) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(name);
     let read = |bytes: &[u8], path: &Path| {
         std::fs::write(path, bytes).unwrap();
         documents(path)
     };
-    assert_eq!(read(whole, &path).unwrap().len(), 50);
+    assert_eq!(read(intact, &path).unwrap().len(), 50);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut errors = 0;
-    for _ in 0..times() {
-        let mut bytes = whole.to_vec();
+    for _ in 0..repetitions() {
+        let mut bytes = intact.to_vec();
         for _ in 0..=random.below(4) {
-            let place = random.below(bytes.len());
-            bytes[place] = match random.below(3) {
+            let position = random.below(bytes.len());
+            bytes[position] = match random.below(3) {
                 0 => 0xff,
-                1 => bytes[place] ^ 1 << random.below(8),
+                1 => bytes[position] ^ 1 << random.below(8),
                 _ => u8::try_from(random.below(256)).unwrap(),
             };
         }
         errors += usize::from(read(&bytes, &path).is_err());
     }
-    assert!(errors > times() / 10, "{name}: {errors}");
-    for _ in 0..times() / 4 {
-        let length = random.below(whole.len());
-        let read = read(&whole[..length], &path);
-        // A stream may end behind any message.
+    assert!(errors > repetitions() / 10, "{name}: {errors}");
+    for _ in 0..repetitions() / 4 {
+        let length = random.below(intact.len());
+        let read = read(&intact[..length], &path);
+        // A stream may end after any message.
         assert!(read.is_err() || name.ends_with(".arrows"), "{name} of {length} bytes");
     }
 }
 
 #[test]
-fn parquet_that_is_damaged_is_an_error() {
+fn damaged_parquet_is_an_error() {
     for compression in [
         Compression::UNCOMPRESSED,
         Compression::SNAPPY,
@@ -116,27 +117,27 @@ fn parquet_that_is_damaged_is_an_error() {
         Compression::ZSTD(ZstdLevel::default()),
         Compression::GZIP(GzipLevel::default()),
     ] {
-        damage("a.parquet", &parquet(compression));
+        read_damaged("a.parquet", &parquet(compression));
     }
 }
 
 #[test]
-fn arrow_that_is_damaged_is_an_error() {
+fn damaged_arrow_is_an_error() {
     for compression in [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)] {
-        damage("a.arrow", &arrow(compression, true));
-        damage("a.arrows", &arrow(compression, false));
+        read_damaged("a.arrow", &arrow(compression, true));
+        read_damaged("a.arrows", &arrow(compression, false));
     }
 }
 
 #[test]
-fn nothing_is_unpacked_that_says_it_becomes_too_much() {
+fn batches_with_a_huge_uncompressed_size_are_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.arrow");
     let mut bytes = arrow(Some(CompressionType::ZSTD), true);
-    // The first packed buffer begins with what it becomes, before the first frame of zstd.
+    // A compressed buffer begins with its uncompressed size, before the zstd frame.
     let frame = bytes.windows(4).position(|window| window == [0x28, 0xb5, 0x2f, 0xfd]).unwrap();
     bytes[frame - 8..frame].copy_from_slice(&(1_i64 << 50).to_le_bytes());
     std::fs::write(&path, bytes).unwrap();
-    let said = documents(&path).unwrap_err().to_string();
-    assert!(said.contains("is more than the 4294967296 allowed; write smaller ones"), "{said}");
+    let error = documents(&path).unwrap_err().to_string();
+    assert!(error.contains("is more than the 4294967296 allowed; write smaller batches"), "{error}");
 }

@@ -1,9 +1,9 @@
-//! What tables promise: what is written is read, whoever wrote it, and what is no table is an error.
+//! Reading and writing tables: round trips, files of pyarrow, types, damaged files, error messages.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a test fails by panicking, and its files are its own"
+    reason = "a test fails by panicking, and reads only its own files"
 )]
 
 #[path = "../../../../tests/support/made.rs"]
@@ -24,13 +24,13 @@ use flowrun_sdk::Document;
 use flowrun_table::{TableError, read};
 use parquet::arrow::ArrowWriter;
 
-/// The documents of a table.
+/// Documents of a table.
 fn documents(path: &Path) -> Result<Vec<Document>, TableError> {
-    documents_of(path, None)
+    documents_with(path, None)
 }
 
-/// The documents of a table, the vectors in that column.
-fn documents_of(path: &Path, vector_column: Option<&str>) -> Result<Vec<Document>, TableError> {
+/// Documents of a table whose vectors are in `vector_column`.
+fn documents_with(path: &Path, vector_column: Option<&str>) -> Result<Vec<Document>, TableError> {
     let mut documents = Vec::new();
     read(path, vector_column, |document| {
         documents.push(document);
@@ -39,7 +39,7 @@ fn documents_of(path: &Path, vector_column: Option<&str>) -> Result<Vec<Document
     Ok(documents)
 }
 
-/// Writes columns to a file of the kind that its name says.
+/// Writes columns to a file, in the format of its extension.
 fn write(path: &Path, columns: &[(&str, ArrayRef)]) {
     let columns = columns.iter().map(|(name, array)| (*name, Arc::clone(array), true));
     let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();

@@ -1,4 +1,4 @@
-//! What is said of tables that cannot be read, word for word.
+//! Error messages of tables that cannot be read.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use arrow_array::*;
 use flowrun_sdk::Document;
 use flowrun_table::{Writer, read};
 
-use crate::{documents, documents_of, write};
+use crate::{documents, documents_with, write};
 
 fn floats(rows: Vec<Option<Vec<Option<f32>>>>) -> ArrayRef {
     Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(rows))
@@ -17,21 +17,21 @@ fn one(element: f32) -> Option<Vec<Option<f32>>> {
     Some(vec![Some(element)])
 }
 
-/// What is said of a table with these columns, behind the name of its file.
-fn said(columns: &[(&str, ArrayRef)], vector_column: Option<&str>) -> String {
+/// The error message of a table with these columns, without the file name.
+fn message(columns: &[(&str, ArrayRef)], vector_column: Option<&str>) -> String {
     let directory = tempfile::tempdir().unwrap();
     let [parquet, arrow] = ["a.parquet", "a.arrow"].map(|name| {
         let path = directory.path().join(name);
         write(&path, columns);
-        let said = documents_of(&path, vector_column).unwrap_err().to_string();
-        said.strip_prefix(&format!("{}: ", path.display())).unwrap().to_owned()
+        let error = documents_with(&path, vector_column).unwrap_err().to_string();
+        error.strip_prefix(&format!("{}: ", path.display())).unwrap().to_owned()
     });
     assert_eq!(parquet, arrow);
     parquet
 }
 
 #[test]
-fn of_vectors() {
+fn vector_errors_name_row_and_column() {
     let good = floats(vec![one(1.0)]);
     let text: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
     let huge: ArrayRef =
@@ -40,23 +40,23 @@ fn of_vectors() {
         (
             vec![("id", text.clone()), ("n", Arc::new(Int64Array::from(vec![1])) as ArrayRef)],
             None,
-            "there is no vector, which would be a list of floats; the columns are `id` (Utf8), `n` (Int64)",
+            "there is no vector, a list of floats; the columns are `id` (Utf8), `n` (Int64)",
         ),
         (vec![("v", good.clone())], Some("w"), "there is no column `w`; there are `v` (List(Float32))"),
         (
             vec![("id", text.clone())],
             Some("id"),
-            "column `id` is Utf8, and vectors are lists of floats; there are `id` (Utf8)",
+            "column `id` is Utf8, but vectors are lists of floats; there are `id` (Utf8)",
         ),
         (
             vec![("a", good.clone()), ("b", good.clone())],
             None,
-            "it could be any of `a` (List(Float32)), `b` (List(Float32)) that is the vector: say which, as in --vector-column a",
+            "the vector could be any of `a` (List(Float32)), `b` (List(Float32)): choose one, such as --vector-column a",
         ),
         (
             vec![("v", floats(vec![one(1.0), None]))],
             None,
-            "row 1, column `v`: there is no vector: leave the row out, or say where vectors are with --vector-column",
+            "row 1, column `v`: there is no vector: leave the row out, or name the column of the vectors with --vector-column",
         ),
         (
             vec![("v", floats(vec![Some(vec![])]))],
@@ -76,34 +76,34 @@ fn of_vectors() {
         (
             vec![("v", huge)],
             None,
-            "row 0, column `v`: element 1 of the vector is infinite or more than 3.4e38, where 32 bits end: leave the row out",
+            "row 0, column `v`: element 1 of the vector is infinite or above 3.4e38, the largest 32-bit number: leave the row out",
         ),
         (
             vec![("v", floats(vec![one(1.0), Some(vec![Some(1.0), Some(2.0)])]))],
             None,
-            "row 1, column `v`: the vector has 2 elements, those before have 1: all must have as many",
+            "row 1, column `v`: the vector has 2 elements, earlier ones 1: all must have the same number",
         ),
     ] {
-        assert_eq!(said(&columns, vector_column), expected);
+        assert_eq!(message(&columns, vector_column), expected);
     }
 }
 
 #[test]
-fn of_fields() {
+fn field_errors_name_row_and_column() {
     let vector = || ("v", floats(vec![one(1.0)]));
     let text = |text: Option<&str>| Arc::new(StringArray::from(vec![text])) as ArrayRef;
     for (column, expected) in [
         (
             ("id", text(None)),
-            "row 0, column `id`: it is empty, and every document needs an id: leave the row out",
+            "row 0, column `id`: it is empty, but every document needs an id: leave the row out",
         ),
         (
             ("id", Arc::new(Float64Array::from(vec![1.0])) as ArrayRef),
-            "column `id` is Float64, and must be a text or an integer: give the column another name, and it is a tag",
+            "column `id` is Float64, but must be a text or an integer: rename the column to import it as a tag",
         ),
         (
             ("blob", text(Some("x"))),
-            "column `blob` is Utf8, and must be binary: give the column another name, and it is a tag",
+            "column `blob` is Utf8, but must be binary: rename the column to import it as a tag",
         ),
         (
             ("tags", text(Some("{"))),
@@ -112,24 +112,24 @@ fn of_fields() {
         (("tags", text(Some("[]"))), "row 0, column `tags`: it must be the text of a JSON object"),
         (
             ("far", Arc::new(TimestampSecondArray::from(vec![i64::MAX]))),
-            "row 0, column `far`: the time is too far away to be written: leave the row out",
+            "row 0, column `far`: the time is out of range: leave the row out",
         ),
         (
             ("span", Arc::new(IntervalYearMonthArray::from(vec![1]))),
-            "row 0, column `span`: Interval(YearMonth) is nothing that a tag can be: leave the column out of the file",
+            "row 0, column `span`: Interval(YearMonth) cannot be converted to a tag: remove the column from the file",
         ),
-        (("v", text(None)), "there are two columns `v`: give one another name"),
+        (("v", text(None)), "there are two columns `v`: rename one"),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.arrow");
         write(&path, &[vector(), column]);
-        let said = documents(&path).unwrap_err().to_string();
-        assert_eq!(said, format!("{}: {expected}", path.display()));
+        let error = documents(&path).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: {expected}", path.display()));
     }
 }
 
 #[test]
-fn of_files_and_of_those_who_refuse() {
+fn file_errors_name_the_remedy() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     for (name, content, expected) in [
@@ -137,23 +137,23 @@ fn of_files_and_of_those_who_refuse() {
         (
             "b.feather",
             b"FEA1 and more than ten bytes",
-            "it is Feather of the first version: write it anew, which gives the second",
+            "it is Feather version 1: write it again with a current library, which writes version 2",
         ),
         (
             "c.arrow",
-            b"nothing that anybody reads",
-            "it is no whole Arrow file: it does not begin and end with ARROW1",
+            b"not an Arrow file at all..",
+            "it is not a complete Arrow file: it does not begin and end with ARROW1",
         ),
-        ("d.arrows", b"", "it is no whole Arrow file: it is empty"),
+        ("d.arrows", b"", "it is not a complete Arrow file: it is empty"),
         (
             "e.parquet",
             b"nothing",
-            "it is no whole Parquet file: EOF: Parquet file too small. Size is 7 but need 8",
+            "it is not a complete Parquet file: EOF: Parquet file too small. Size is 7 but need 8",
         ),
     ] {
         std::fs::write(path(name), content).unwrap();
-        let said = documents(&path(name)).unwrap_err().to_string();
-        assert_eq!(said, format!("{}: {expected}", path(name).display()));
+        let error = documents(&path(name)).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: {expected}", path(name).display()));
     }
     let missing = documents(&path("f.parquet")).unwrap_err().to_string();
     assert!(missing.ends_with("f.parquet: No such file or directory (os error 2)"), "{missing}");
@@ -170,6 +170,6 @@ fn of_files_and_of_those_who_refuse() {
     let mut writer = Writer::create(&path("h.parquet")).unwrap();
     writer.push(Document::new("a"), &[1.0]).unwrap();
     let refused = writer.push(Document::new("b"), &[1.0, 2.0]).unwrap_err().to_string();
-    let expected = "document `b` has a vector of 2 dimensions, those before have 1: export one pod at a time";
+    let expected = "document `b` has a vector of 2 dimensions, earlier ones have 1: export one pod at a time";
     assert_eq!(refused, format!("{}: {expected}", path("h.parquet").display()));
 }

@@ -1,4 +1,4 @@
-//! Tables of the real pyarrow, and what it reads of ours. `make clients` installs it.
+//! Interoperability with pyarrow, which `make clients` installs.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::documents;
 use crate::made::{made, root};
 
-/// Lets the script do something in a directory; what it says. None where pyarrow is not installed.
+/// Runs the script with a verb and a path. Returns its output, or `None` when pyarrow is not installed.
 fn script(verb: &str, path: &Path) -> Option<String> {
     let requirements = "tests/clients/requirements-arrow.txt";
     let environment = made("clients-arrow", requirements, "FLOWRUN_CLIENTS", "clients")?;
@@ -25,7 +25,7 @@ fn script(verb: &str, path: &Path) -> Option<String> {
 }
 
 #[test]
-fn tables_of_every_compression_and_type_are_read() {
+fn pyarrow_tables_of_every_compression_and_type_are_read() {
     let directory = tempfile::tempdir().unwrap();
     let Some(_) = script("write", directory.path()) else { return };
     let mut files: Vec<_> =
@@ -67,7 +67,7 @@ fn tables_of_every_compression_and_type_are_read() {
 }
 
 #[test]
-fn pyarrow_reads_what_is_written() {
+fn pyarrow_reads_written_tables() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.parquet");
     let mut writer = Writer::create(&path).unwrap();
@@ -75,13 +75,12 @@ fn pyarrow_reads_what_is_written() {
     writer.push(Document { weight: Some(0.5), ..document }, &[0.25, -1.0]).unwrap();
     writer.push(Document::new("b").with_uri("u"), &[1.0, 2.0]).unwrap();
     writer.finish().unwrap();
-    let Some(said) = script("read", &path) else { return };
-    let nothing = Value::Null;
+    let Some(output) = script("read", &path) else { return };
     let expected = json!([
-        {"id": "a", "embedding": [0.25, -1.0], "text": "t", "uri": nothing, "mime_type": nothing, "parent_id": nothing,
+        {"id": "a", "embedding": [0.25, -1.0], "text": "t", "uri": null, "mime_type": null, "parent_id": null,
             "blob": "0102", "tags": "{\"n\":1}", "__document__": "{\"weight\":0.5}"},
-        {"id": "b", "embedding": [1.0, 2.0], "text": nothing, "uri": "u", "mime_type": nothing, "parent_id": nothing,
-            "blob": nothing, "tags": nothing, "__document__": nothing},
+        {"id": "b", "embedding": [1.0, 2.0], "text": null, "uri": "u", "mime_type": null, "parent_id": null,
+            "blob": null, "tags": null, "__document__": null},
     ]);
-    assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), expected);
+    assert_eq!(serde_json::from_str::<Value>(&output).unwrap(), expected);
 }

@@ -1,4 +1,4 @@
-//! What is written is read again.
+//! Written documents are read unchanged.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::documents;
 
-/// Values of tags. Numbers have as many digits as JSON is read with exactly.
+/// Values of tags. Numbers have few enough digits to be parsed exactly.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         any::<bool>().prop_map(Value::from),
@@ -60,7 +60,7 @@ fn document() -> impl Strategy<Value = Document> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
-    fn documents_that_are_written_are_read_with_their_vectors(
+    fn written_documents_and_vectors_are_read_unchanged(
         (given, vectors) in (1_usize..6, 0_usize..40).prop_flat_map(|(dimension, rows)| {
             (vec(document(), rows), vec(vec(number(), dimension), rows))
         })
@@ -82,13 +82,13 @@ proptest! {
     }
 }
 
-/// More than fits into a batch, and into a row group.
+/// More rows than a batch and than a row group have.
 #[test]
 fn many_rows_are_written_in_groups_and_read_in_batches() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.parquet");
     let mut writer = Writer::create(&path).unwrap();
-    // What compresses badly, as vectors do.
+    // Random numbers, which compress as little as vectors.
     let mut state = 1_u32;
     let mut random = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

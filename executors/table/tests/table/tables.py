@@ -1,4 +1,4 @@
-"""Writes tables with pyarrow, of every compression and type that people use, and reads one.
+"""Writes tables with pyarrow in common compressions and types, and reads one.
 
     python tables.py write DIRECTORY      python tables.py read FILE
 """
@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 
 def table():
-    """Three rows: one with something in every column, and two with nothing but a vector."""
+    """Three rows: one with a value in every column, and two with only a vector."""
     noon = datetime.datetime(2024, 2, 29, 12)
     structure = pa.struct([("a", pa.int32()), ("b", pa.struct([("c", pa.string())]))])
     columns = {

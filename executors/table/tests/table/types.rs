@@ -1,4 +1,4 @@
-//! What cells of every type become.
+//! Conversion of cells of every type.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use arrow_array::*;
 use arrow_schema::{DataType, Field};
 use serde_json::{Value, json};
 
-use crate::{documents, documents_of, write};
+use crate::{documents, documents_with, write};
 
 fn vectors(rows: i32) -> ArrayRef {
     let rows = (0..rows).map(|row| Some(vec![Some(row as f32), Some(1.0)]));
     Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(rows))
 }
 
-/// What a column becomes, in each kind of file.
+/// Tags from a column, equal in every file format.
 fn tags(array: ArrayRef) -> Vec<Option<Value>> {
     let directory = tempfile::tempdir().unwrap();
     let columns = [("v", vectors(i32::try_from(array.len()).unwrap())), ("x", array)];
@@ -29,13 +29,13 @@ fn tags(array: ArrayRef) -> Vec<Option<Value>> {
     read[0].clone()
 }
 
-/// What the only cell of a column becomes.
+/// Tag from the only cell of a column.
 fn tag(array: impl Array + 'static) -> Value {
     tags(Arc::new(array)).remove(0).unwrap()
 }
 
 #[test]
-fn numbers_are_numbers_and_null_leaves_the_tag_out() {
+fn numbers_stay_numbers_and_null_gives_no_tag() {
     assert_eq!(tags(Arc::new(BooleanArray::from(vec![Some(true), None]))), [Some(json!(true)), None]);
     assert_eq!(tag(Int8Array::from(vec![-3])), json!(-3));
     assert_eq!(tag(UInt16Array::from(vec![3])), json!(3));
@@ -48,7 +48,7 @@ fn numbers_are_numbers_and_null_leaves_the_tag_out() {
 }
 
 #[test]
-fn integers_that_doubles_do_not_hold_are_texts() {
+fn integers_beyond_doubles_become_text() {
     let integers = Int64Array::from(vec![1 << 53, (1 << 53) + 1, i64::MIN]);
     let expected = [json!(1_i64 << 53), json!("9007199254740993"), json!("-9223372036854775808")];
     assert_eq!(tags(Arc::new(integers)), expected.map(Some));
@@ -56,7 +56,7 @@ fn integers_that_doubles_do_not_hold_are_texts() {
 }
 
 #[test]
-fn texts_of_all_kinds_are_texts_and_bytes_are_base64() {
+fn strings_become_text_and_bytes_base64() {
     assert_eq!(tag(StringArray::from(vec!["a"])), json!("a"));
     assert_eq!(tag(LargeStringArray::from(vec!["b"])), json!("b"));
     assert_eq!(
@@ -72,7 +72,7 @@ fn texts_of_all_kinds_are_texts_and_bytes_are_base64() {
 }
 
 #[test]
-fn times_are_iso_8601() {
+fn times_become_iso_8601() {
     let second = 1_700_000_000;
     assert_eq!(tag(TimestampSecondArray::from(vec![second])), json!("2023-11-14T22:13:20"));
     let zoned = TimestampMillisecondArray::from(vec![second * 1000 + 5]).with_timezone("Europe/Berlin");
@@ -87,7 +87,7 @@ fn times_are_iso_8601() {
 }
 
 #[test]
-fn lists_structs_and_maps_are_json() {
+fn lists_structs_and_maps_become_json() {
     let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None])]);
     assert_eq!(tag(list), json!([1, null]));
     let structure = StructArray::from(vec![
@@ -106,7 +106,7 @@ fn lists_structs_and_maps_are_json() {
 }
 
 #[test]
-fn vectors_are_lists_of_floats_of_all_kinds_and_their_column_is_found_or_said() {
+fn vector_columns_are_found_or_named_for_every_list_type() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.parquet");
     let doubles = || [Some(vec![Some(0.5), Some(1.5)])];
@@ -121,18 +121,18 @@ fn vectors_are_lists_of_floats_of_all_kinds_and_their_column_is_found_or_said() 
         let read = documents(&path).unwrap().remove(0);
         assert_eq!(*read.embedding.unwrap().to_f32().unwrap(), [0.5, 1.5]);
         assert_eq!(*read.tags, *json!({"other": [9.0]}).as_object().unwrap());
-        let read = documents_of(&path, Some("other")).unwrap().remove(0);
+        let read = documents_with(&path, Some("other")).unwrap().remove(0);
         assert_eq!(*read.embedding.unwrap().to_f32().unwrap(), [9.0]);
         assert_eq!(read.tags[name], json!([0.5, 1.5]));
     }
-    // What is called so and is none is a tag.
+    // A column named `embedding` of another type is a tag.
     write(&path, &[("embedding", Arc::new(StringArray::from(vec!["x"]))), ("v", single)]);
     let read = documents(&path).unwrap().remove(0);
     assert_eq!((read.tags["embedding"].clone(), read.embedding.unwrap().len()), (json!("x"), 1));
 }
 
 #[test]
-fn columns_of_fields_become_the_fields() {
+fn columns_named_like_fields_set_the_fields() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.arrow");
     let text = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;

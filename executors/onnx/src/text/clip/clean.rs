@@ -1,8 +1,8 @@
-//! What is done to a text before CLIP's vocabulary sees it: what `ftfy`, twice `html.unescape`, and the cleaning of
-//! white space do to it in CLIP-as-service and open_clip.
+//! Cleans a text for CLIP's tokenizer like CLIP-as-service and open_clip: `ftfy`, `html.unescape` twice, and white
+//! space.
 //!
-//! Of ftfy this is everything but the repair of texts that were decoded wrongly (`schÃ¶n` for `schön`), which guesses by
-//! a table of what looks bad.
+//! All repairs of ftfy are implemented except for wrongly decoded texts (`schÃ¶n` for `schön`), which ftfy detects by a
+//! heuristic table.
 
 use std::borrow::Cow;
 
@@ -11,54 +11,54 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::entities::{from_windows, unescape, unescape_strictly};
 use super::patterns::Pattern;
 
-/// What colours a terminal.
+/// Terminal colour sequences.
 static TERMINAL: Pattern = Pattern::new(r"\x1b\[[\d;]*[a-zA-Z]");
 
-/// The text as the vocabulary wants it: mended, without entities, with single spaces, in small letters.
+/// Repairs a text, decodes entities, collapses white space and converts to lower case.
 pub(super) fn clean(text: &str) -> String {
-    let mended = mend(text);
-    let once = unescape(&mended);
+    let repaired = repair(text);
+    let once = unescape(&repaired);
     let twice = unescape(&once);
     twice.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-/// Line by line: what is in a line with a `<`, or behind it, is taken for HTML that is meant, whose entities stay.
-fn mend(text: &str) -> String {
+/// Repairs a text line by line. From the first line with a `<` on the text is considered HTML, whose entities are kept.
+fn repair(text: &str) -> String {
     let mut is_plain = true;
-    let mut mended = String::with_capacity(text.len());
+    let mut repaired = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         is_plain &= !line.contains('<');
-        mended.push_str(&mend_line(line, is_plain));
+        repaired.push_str(&repair_line(line, is_plain));
     }
-    mended
+    repaired
 }
 
-/// Mended again until there is nothing left to mend, which ends: every round makes the text shorter or simpler.
-fn mend_line(line: &str, is_plain: bool) -> Cow<'_, str> {
+/// Repairs a line until nothing changes. This terminates, because every round makes the text shorter or simpler.
+fn repair_line(line: &str, is_plain: bool) -> Cow<'_, str> {
     let mut current = Cow::Borrowed(line);
     loop {
-        if is_settled(&current) {
+        if is_plain_ascii(&current) {
             return current;
         }
         let plain = if is_plain { unescape_strictly(&current) } else { Cow::Borrowed(&*current) };
-        let letters: String = plain.chars().map(from_windows).flat_map(simple).collect();
+        let letters: String = plain.chars().map(from_windows).flat_map(simplified).collect();
         let broken = letters.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
         let uncoloured = TERMINAL.replace(&broken, |_| Some(String::new()));
-        let mended: String = uncoloured.chars().filter(|letter| !is_unwanted(*letter)).nfc().collect();
-        if mended == *current {
+        let repaired: String = uncoloured.chars().filter(|letter| !is_unwanted(*letter)).nfc().collect();
+        if repaired == *current {
             return current;
         }
-        current = Cow::Owned(mended);
+        current = Cow::Owned(repaired);
     }
 }
 
-/// Nothing but printed ASCII without entities: nothing to mend.
-fn is_settled(text: &str) -> bool {
+/// True for printable ASCII without entities, which needs no repair.
+fn is_plain_ascii(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t') && byte != b'&')
 }
 
-/// A letter without what typography adds: ligatures taken apart, wide and narrow forms made ordinary, quotes straight.
-fn simple(letter: char) -> impl Iterator<Item = char> {
+/// Simplifies typography: splits ligatures, normalises full-width and half-width forms, straightens quotes.
+fn simplified(letter: char) -> impl Iterator<Item = char> {
     let apart: &[char] = match letter {
         'Ĳ' => &['I', 'J'],
         'ĳ' => &['i', 'j'],
@@ -93,7 +93,7 @@ fn simple(letter: char) -> impl Iterator<Item = char> {
     apart.iter().copied().chain(wide).chain(same)
 }
 
-/// Controls that nobody means, save white space, joiners and marks of direction.
+/// Control characters, except for white space, joiners and direction marks.
 fn is_unwanted(letter: char) -> bool {
     matches!(
         letter,
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_paste_becomes_plain() {
+    fn typographic_text_becomes_plain() {
         let cleaned = [
             ("  Don’t “quote”\r\n\tme ", "don't \"quote\" me"),
             ("ＦＵＬＬ　ﾊﾝｶｸ ﬂuﬃest", "full ハンカク fluffiest"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn entities_in_what_is_html_are_left_to_html() {
-        assert_eq!(mend("&EACUTE;\n<b>&EACUTE;\n&EACUTE;"), "É\n<b>&EACUTE;\n&EACUTE;");
+    fn entities_in_html_are_kept() {
+        assert_eq!(repair("&EACUTE;\n<b>&EACUTE;\n&EACUTE;"), "É\n<b>&EACUTE;\n&EACUTE;");
     }
 }

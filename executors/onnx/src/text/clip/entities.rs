@@ -1,5 +1,5 @@
-//! Entities of HTML, as the parser of HTML 5 reads them: `&amp;`, `&#38;`, `&#x26;`, and the old ones without a
-//! semicolon. The table is that of the standard.
+//! Decodes HTML 5 character references: `&amp;`, `&#38;`, `&#x26;`, and the legacy ones without a semicolon. The table
+//! is that of the standard.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::patterns::Pattern;
 
-/// Names, those that need no semicolon without one, and the characters that they stand for in hexadecimal.
+/// Names (with the semicolon where it is required) and their characters in hexadecimal.
 const TABLE: &str = include_str!("../../../assets/entities.txt");
 
 static ENTITIES: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
@@ -16,62 +16,62 @@ static ENTITIES: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
     lines.map(|(name, codes)| (name, codes.split(' ').filter_map(character).collect())).collect()
 });
 
-/// What may be an entity: a number, or a name of 32 characters at the most.
+/// Candidates for entities: numbers, or names of at most 32 characters.
 static CANDIDATE: Pattern = Pattern::new(r"&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\x0C <&#;]{1,32};?)");
 
-/// An entity that ends as it should.
+/// Entities that end in a semicolon.
 static STRICT: Pattern = Pattern::new("&#?[0-9A-Za-z]{1,24};");
 
-/// What Windows means by the bytes from 0x80, where its code page differs from Unicode.
+/// Characters of Windows-1252 from 0x80, where it differs from Unicode.
 const WINDOWS: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
     '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
-/// The character that a control character of the second kind was meant to be; itself for any other.
+/// Maps C1 control characters to their Windows-1252 characters, and all other characters to themselves.
 pub(super) fn from_windows(letter: char) -> char {
-    let place = (letter as usize).checked_sub(0x80);
-    place.and_then(|place| WINDOWS.get(place)).copied().unwrap_or(letter)
+    let position = (letter as usize).checked_sub(0x80);
+    position.and_then(|position| WINDOWS.get(position)).copied().unwrap_or(letter)
 }
 
-/// The text without entities, as browsers show it.
+/// Decodes all entities like a browser.
 pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     CANDIDATE.replace(text, |found| {
         let body = found.strip_prefix('&')?;
         match body.strip_prefix('#') {
-            Some(number) => Some(numbered(number.trim_end_matches(';'))),
-            None => named(body),
+            Some(number) => Some(numeric_character(number.trim_end_matches(';'))),
+            None => named_character(body),
         }
     })
 }
 
-/// The text without the entities that are beyond doubt: those that end in a semicolon, in capitals too.
+/// Decodes only entities that end in a semicolon, including upper-case ones.
 pub(super) fn unescape_strictly(text: &str) -> Cow<'_, str> {
     STRICT.replace(text, |found| {
         let body = found.strip_prefix('&')?;
         if body.starts_with('#') {
-            // Where the semicolon is left the number was something else.
+            // If the semicolon remains, the candidate is not a numeric entity.
             return Some(unescape(found)).filter(|read| !read.contains(';')).map(Cow::into_owned);
         }
-        ENTITIES.get(body).cloned().or_else(|| in_capitals(found, body))
+        ENTITIES.get(body).cloned().or_else(|| uppercase_entity(found, body))
     })
 }
 
-/// `&EACUTE;`, where capitals mean nothing else.
-fn in_capitals(entity: &str, body: &str) -> Option<String> {
+/// Decodes upper-case entities such as `&EACUTE;` if they have no other meaning.
+fn uppercase_entity(entity: &str, body: &str) -> Option<String> {
     let small = body.to_ascii_lowercase();
     let character = ENTITIES.get(small.as_str())?;
     let is_shouted = body == body.to_ascii_uppercase() && unescape(entity) == entity;
     is_shouted.then(|| character.to_uppercase())
 }
 
-/// The character of that number, decimal or behind an `x` hexadecimal; nothing for what is no character.
-fn numbered(number: &str) -> String {
+/// The character with a number, decimal or hexadecimal after an `x`; empty for noncharacters.
+fn numeric_character(number: &str) -> String {
     let number = match number.strip_prefix(['x', 'X']) {
         Some(digits) => u32::from_str_radix(digits, 16),
         None => number.parse(),
     };
-    // A number with too many digits is one that is too large.
+    // Numbers with too many digits are out of range.
     let number = number.unwrap_or(u32::MAX);
     let is_no_character = matches!(number & 0xffff, 0xfffe | 0xffff)
         || matches!(number, 0x1..=0x8 | 0xb | 0xe..=0x1f | 0x7f | 0xfdd0..=0xfdef);
@@ -82,8 +82,8 @@ fn numbered(number: &str) -> String {
     }
 }
 
-/// The entity of that name, or of the longest beginning of it that is one.
-fn named(body: &str) -> Option<String> {
+/// Decodes the entity with the given name, or the longest prefix that is an entity.
+fn named_character(body: &str) -> Option<String> {
     if let Some(character) = ENTITIES.get(body) {
         return Some(character.clone());
     }

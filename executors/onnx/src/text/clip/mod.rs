@@ -1,5 +1,5 @@
-//! CLIP's own tokenizer: the text is cleaned, cut into words, and each word's bytes are joined to pieces that the
-//! vocabulary has. The vocabulary is that of OpenAI, which every CLIP with English texts uses.
+//! CLIP's tokenizer: cleans a text, splits it into words, and encodes the bytes of each word with byte pair encoding.
+//! The vocabulary is OpenAI's, which all English CLIP models use.
 
 mod clean;
 mod entities;
@@ -12,22 +12,22 @@ use tokenizers::models::bpe::{BPE, Vocab};
 use self::patterns::Pattern;
 use super::tokens::Tokens;
 
-/// Pairs of pieces in the order in which they are joined.
+/// Merges of the byte pair encoding by priority.
 const MERGES: &str = include_str!("../../../assets/clip_merges.txt");
 
-/// What ends a word's last piece.
+/// Suffix of the last piece of a word.
 const END_OF_WORD: &str = "</w>";
 
-/// What every text begins and ends with.
+/// First and last token of every text.
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
 
-/// Words: special tokens, shortened verbs, letters, single digits, signs.
+/// Words: special tokens, contractions, letters, single digits, symbols.
 static WORDS: Pattern = Pattern::new(
     r"(?i)<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+",
 );
 
-/// Words that are kept with their pieces.
+/// Largest number of words in the cache.
 const CACHED_MAX: usize = 10_000;
 
 /// CLIP's tokenizer.
@@ -39,7 +39,7 @@ pub(super) struct ClipTokenizer {
 }
 
 impl ClipTokenizer {
-    /// Reads the vocabulary, which the program carries.
+    /// Reads the embedded vocabulary.
     pub(super) fn new() -> Result<Self, BuildError> {
         let letters = letters();
         let merges: Vec<(String, String)> = MERGES
@@ -64,11 +64,11 @@ impl ClipTokenizer {
         Ok(Self { pieces, letters, start, end })
     }
 
-    /// The tokens of a text, start and end among them; a long text is cut.
-    pub(super) fn encode(&self, text: &str, length_max: usize) -> Result<Tokens, ExecutorError> {
+    /// Tokenises a text with start and end tokens; long texts are truncated.
+    pub(super) fn encode(&self, text: &str, max_tokens: usize) -> Result<Tokens, ExecutorError> {
         let mut ids = vec![self.start];
         for word in WORDS.find(&clean::clean(text)) {
-            if ids.len() >= length_max {
+            if ids.len() >= max_tokens {
                 break;
             }
             match word {
@@ -77,12 +77,12 @@ impl ClipTokenizer {
                 _ => ids.extend(self.word(word)?),
             }
         }
-        ids.truncate(length_max.saturating_sub(1));
+        ids.truncate(max_tokens.saturating_sub(1));
         ids.push(self.end);
         Ok(Tokens { types: vec![0; ids.len()], ids })
     }
 
-    /// The largest number that a token has.
+    /// Largest token id.
     pub(super) fn last_id(&self) -> u32 {
         self.end
     }
@@ -94,7 +94,7 @@ impl ClipTokenizer {
     }
 }
 
-/// A letter for each byte: itself where that is printed, else one from behind Latin.
+/// The letter of each byte: itself if it is printable, else one after Latin-1.
 fn letters() -> Vec<char> {
     let mut unprinted = 0x100_u32..;
     let letter = |byte: u8| match byte {
@@ -104,7 +104,7 @@ fn letters() -> Vec<char> {
     (0..=u8::MAX).filter_map(letter).collect()
 }
 
-/// The letters in the order of the vocabulary: those that stand for themselves go first.
+/// The letters in the order of the vocabulary: printable bytes first.
 fn in_order(letters: &[char]) -> Vec<char> {
     let (mut own, others): (Vec<char>, Vec<char>) =
         letters.iter().copied().partition(|letter| u32::from(*letter) < 0x100);
@@ -114,21 +114,21 @@ fn in_order(letters: &[char]) -> Vec<char> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tokens::CLIP_CONTEXT as CONTEXT;
+    use super::super::tokens::CLIP_CONTEXT;
     use super::*;
 
     #[test]
     fn the_vocabulary_is_that_of_clip() {
         let tokenizer = ClipTokenizer::new().unwrap();
         assert_eq!((tokenizer.start, tokenizer.end), (49406, 49407));
-        // As OpenAI's documentation has it.
-        assert_eq!(tokenizer.encode("a diagram", CONTEXT).unwrap().ids, [49406, 320, 22697, 49407]);
-        assert_eq!(tokenizer.encode("", CONTEXT).unwrap().ids, [49406, 49407]);
+        // Example of OpenAI's documentation.
+        assert_eq!(tokenizer.encode("a diagram", CLIP_CONTEXT).unwrap().ids, [49406, 320, 22697, 49407]);
+        assert_eq!(tokenizer.encode("", CLIP_CONTEXT).unwrap().ids, [49406, 49407]);
     }
 
     #[test]
     fn a_long_text_keeps_its_end() {
-        let ids = ClipTokenizer::new().unwrap().encode(&"word ".repeat(500), CONTEXT).unwrap().ids;
+        let ids = ClipTokenizer::new().unwrap().encode(&"word ".repeat(500), CLIP_CONTEXT).unwrap().ids;
         assert_eq!((ids.len(), ids[0], ids[76]), (77, 49406, 49407));
     }
 }

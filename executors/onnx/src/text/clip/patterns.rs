@@ -1,11 +1,11 @@
-//! Regular expressions that are compiled when they are first needed.
+//! Regular expressions that are compiled on first use.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use regex::Regex;
 
-/// A regular expression of this crate's own.
+/// A constant regular expression.
 pub(super) struct Pattern {
     text: &'static str,
     compiled: OnceLock<Option<Regex>>,
@@ -16,17 +16,17 @@ impl Pattern {
         Self { text, compiled: OnceLock::new() }
     }
 
-    /// Compiled; a test sees to it that all are.
+    /// Compiles the expression. Tests use all expressions, so that none is invalid.
     fn compiled(&self) -> Option<&Regex> {
         self.compiled.get_or_init(|| Regex::new(self.text).ok()).as_ref()
     }
 
-    /// What fits, one after the other.
+    /// All matches in order.
     pub(super) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
         self.compiled().into_iter().flat_map(|regex| regex.find_iter(text)).map(|found| found.as_str())
     }
 
-    /// The text with what `make` makes of everything that fits; where it makes nothing the text stays.
+    /// Replaces every match by the result of `make`; `None` keeps the match.
     pub(super) fn replace<'a>(&self, text: &'a str, make: impl Fn(&str) -> Option<String>) -> Cow<'a, str> {
         let Some(regex) = self.compiled() else { return Cow::Borrowed(text) };
         regex.replace_all(text, |found: &regex::Captures<'_>| {

@@ -1,20 +1,21 @@
-//! The rankers agree with those of Jina 0.1.14 on recorded cases, as functions and as executors.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
+//! Rankers and executors give the results that Jina 0.1.14 gave on recorded cases.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
 
 use flowrun_rank::{
-    BiMatchRanker, Bm25Ranker, EXECUTORS, Hit, Hits, Id, MaxRanker, MinRanker, Ranked, Ranker, TfIdfRanker,
+    BiMatchRanker, Bm25Ranker, EXECUTORS, Hit, Hits, Id, MaxRanker, MinRanker, RankedDocument, Ranker,
+    TfIdfRanker,
 };
 use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Catalog, Context, Document, NamedScore, Value};
 
 const TOLERANCE: f64 = 1e-6;
 
-/// What `BM25Ranker` of Jina 0.1.14 gives when told the lengths of the matched chunks alone, by the number of the case.
+/// Results of Jina 0.1.14's `BM25Ranker` with the document lengths of matched chunks only, by the number of the case.
 ///
-/// The recorded calls also tell it the lengths of chunks that nothing matched, which move the mean length. Jina's own
-/// driver never does so, and a request does not carry them.
+/// The recorded calls also pass lengths of chunks that were not matched, which change the mean length. Jina's own driver
+/// never did so, and a request does not contain them.
 const BM25_OF_MATCHED_CHUNKS: [(usize, &[(u64, f64)]); 4] = [
     (3, &[(0, 2.2292385631309526), (3, 1.520222030263228), (2, 0.8525663409146916)]),
     (8, &[(1, 2.2128541452852915), (2, 0.4401305019855499), (0, 0.39160195299583117)]),
@@ -30,7 +31,7 @@ struct Case {
     rows: Vec<Row>,
     query_chunks: u32,
     siblings: HashMap<String, u32>,
-    /// By ranker: documents and scores, best first.
+    /// Documents and scores by ranker, best first.
     results: HashMap<String, Vec<(String, f64)>>,
 }
 
@@ -71,7 +72,7 @@ impl Case {
         Hits::new(self.rows.iter().map(hit).collect(), self.query_chunks, siblings.collect())
     }
 
-    /// The query with the hits as matches of its chunks.
+    /// A query document with the hits as matches of its chunks.
     fn query(&self) -> Document {
         let mut query = Document::new("query");
         let chunk = |number: u32| {
@@ -80,7 +81,7 @@ impl Case {
             let matches = rows.map(|([document, match_chunk, _], score)| {
                 let mut found = Document::new(match_chunk).with_tag("siblings", self.siblings[match_chunk]);
                 found.parent_id.clone_from(document);
-                #[expect(clippy::cast_possible_truncation, reason = "the recorded scores are single floats")]
+                #[expect(clippy::cast_possible_truncation, reason = "recorded scores have single precision")]
                 found.scores.insert("euclidean".to_owned(), NamedScore::new(*score as f32, "Indexer"));
                 found
             });
@@ -92,16 +93,16 @@ impl Case {
 }
 
 fn assert_close<'a>(
-    what: &str,
+    label: &str,
     actual: impl IntoIterator<Item = (&'a str, f32)>,
     expected: &[(String, f64)],
 ) {
     let actual: Vec<(&str, f32)> = actual.into_iter().collect();
-    assert_eq!(actual.len(), expected.len(), "{what}: {actual:?}");
+    assert_eq!(actual.len(), expected.len(), "{label}: {actual:?}");
     for ((id, score), (expected_id, expected_score)) in actual.iter().zip(expected) {
-        assert_eq!(id, expected_id, "{what}: {actual:?}");
+        assert_eq!(id, expected_id, "{label}: {actual:?}");
         let difference = (f64::from(*score) - expected_score).abs();
-        assert!(difference <= TOLERANCE, "{what}: {score} is not {expected_score}");
+        assert!(difference <= TOLERANCE, "{label}: {score} is not {expected_score}");
     }
 }
 
@@ -109,13 +110,13 @@ fn check_function<R: Ranker>(ranker: &R) {
     for (number, case) in cases().iter().enumerate() {
         let hits = case.hits();
         let ranked = ranker.rank(&hits);
-        let actual = ranked.iter().map(|Ranked { document, score }| (document.0, *score));
+        let actual = ranked.iter().map(|RankedDocument { document, score }| (document.0, *score));
         assert_close(&format!("{}, case {number}", R::NAME), actual, &case.results[R::NAME]);
     }
 }
 
 #[test]
-fn every_function_agrees_with_jina_on_every_case() {
+fn rankers_equal_jina_on_every_recorded_case() {
     check_function(&BiMatchRanker { d_miss: 2000.0 });
     check_function(&MinRanker);
     check_function(&MaxRanker);
@@ -123,7 +124,7 @@ fn every_function_agrees_with_jina_on_every_case() {
     check_function(&Bm25Ranker { k: 1.2, b: 0.75, threshold: 0.1 });
 }
 
-/// What the executor should answer: what was recorded, but for BM25's mean length.
+/// Expected answer of the executor: the recorded one, except for BM25, whose mean length differs.
 fn expected(number: usize, ranker: &str, case: &Case) -> Vec<(String, f64)> {
     let matched = BM25_OF_MATCHED_CHUNKS.iter().find(|(case, _)| ranker == "BM25Ranker" && *case == number);
     match matched {
@@ -133,13 +134,14 @@ fn expected(number: usize, ranker: &str, case: &Case) -> Vec<(String, f64)> {
 }
 
 #[test]
-fn every_executor_with_its_defaults_agrees_with_jina_on_what_a_request_carries() {
+fn executors_with_default_parameters_equal_jina() {
     let catalog = Catalog::new([EXECUTORS]);
     for (number, case) in cases().iter().enumerate() {
         for name in case.results.keys() {
-            let kind = catalog.get(name).unwrap_or_else(|| panic!("there is no {name}"));
-            let mut bench = ExecutorHarness::new(kind, &Value::Null, Context::standalone(".")).unwrap();
-            let answer = bench.call("/search", vec![case.query()], &Value::Null).unwrap();
+            let executor_type = catalog.get(name).unwrap_or_else(|| panic!("there is no {name}"));
+            let mut executor =
+                ExecutorHarness::new(executor_type, &Value::Null, Context::standalone(".")).unwrap();
+            let answer = executor.call("/search", vec![case.query()], &Value::Null).unwrap();
             assert_eq!(answer.failures, []);
             let matches = answer.documents[0].matches.iter();
             let actual = matches.map(|found| (found.id.as_str(), found.scores[name].value));

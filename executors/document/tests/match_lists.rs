@@ -1,5 +1,5 @@
-//! What `TopK`, `SortMatches`, `GroupMatches` and `ReverseMatches` promise.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot get ready has failed")]
+//! `TopK`, `SortMatches`, `GroupMatches` and `ReverseMatches`.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use flowrun_document::EXECUTORS;
 use flowrun_sdk::testing::ExecutorHarness;
@@ -7,16 +7,16 @@ use flowrun_sdk::{Catalog, Context, Document, NamedScore, Value};
 use proptest::prelude::*;
 use serde_json::json;
 
-fn bench(name: &str, with: &Value) -> ExecutorHarness {
+fn open(name: &str, with: &Value) -> ExecutorHarness {
     let catalog = Catalog::new([EXECUTORS]);
     ExecutorHarness::new(catalog.get(name).unwrap(), with, Context::standalone(".")).unwrap()
 }
 
-/// The ids of the matches that are left of these.
-fn left(bench: &mut ExecutorHarness, matches: Vec<Document>, parameters: &Value) -> Vec<String> {
+/// Ids of the matches after the call.
+fn resulting_ids(executor: &mut ExecutorHarness, matches: Vec<Document>, parameters: &Value) -> Vec<String> {
     let mut document = Document::new("a");
     document.matches = matches.into();
-    let answer = bench.call("/search", vec![document], parameters).unwrap();
+    let answer = executor.call("/search", vec![document], parameters).unwrap();
     answer.documents[0].matches.iter().map(|document| document.id.clone()).collect()
 }
 
@@ -32,36 +32,36 @@ fn numbered(count: usize) -> Vec<Document> {
 }
 
 #[test]
-fn the_request_says_how_many_matches_are_kept_or_else_the_flow() {
-    let mut bench = bench("TopK", &json!({"top_k": 2}));
-    assert_eq!(left(&mut bench, numbered(4), &Value::Null), ["0", "1"]);
-    assert_eq!(left(&mut bench, numbered(4), &json!({"top_k": 3})), ["0", "1", "2"]);
-    assert_eq!(left(&mut bench, numbered(4), &json!({"limit": 0})), [""; 0]);
+fn the_request_overrides_top_k_of_the_flow() {
+    let mut executor = open("TopK", &json!({"top_k": 2}));
+    assert_eq!(resulting_ids(&mut executor, numbered(4), &Value::Null), ["0", "1"]);
+    assert_eq!(resulting_ids(&mut executor, numbered(4), &json!({"top_k": 3})), ["0", "1", "2"]);
+    assert_eq!(resulting_ids(&mut executor, numbered(4), &json!({"limit": 0})), [""; 0]);
 }
 
 #[test]
-fn without_a_number_all_matches_are_kept() {
-    let mut bench = bench("TopK", &Value::Null);
-    assert_eq!(left(&mut bench, numbered(1000), &Value::Null).len(), 1000);
-    let error = bench.call("/search", vec![Document::new("a")], &json!({"top_k": -1})).unwrap_err();
+fn top_k_keeps_all_matches_by_default() {
+    let mut executor = open("TopK", &Value::Null);
+    assert_eq!(resulting_ids(&mut executor, numbered(1000), &Value::Null).len(), 1000);
+    let error = executor.call("/search", vec![Document::new("a")], &json!({"top_k": -1})).unwrap_err();
     assert_eq!(error.to_string(), "parameter `top_k`: must be an integer ≥ 0, but is `-1`");
 }
 
 #[test]
-fn the_matches_of_chunks_are_cut_where_the_paths_say_so() {
+fn access_paths_select_the_truncated_matches() {
     let mut document = Document::new("a");
     let mut chunk = document.new_chunk(0);
     chunk.matches = numbered(3).into();
     document.matches = numbered(3).into();
     document.chunks = [chunk].into_iter().collect();
-    let mut bench = bench("TopK", &json!({"top_k": 1, "access_paths": "@c"}));
-    let answer = bench.call("/search", vec![document], &Value::Null).unwrap();
+    let mut executor = open("TopK", &json!({"top_k": 1, "access_paths": "@c"}));
+    let answer = executor.call("/search", vec![document], &Value::Null).unwrap();
     let document = &answer.documents[0];
     assert_eq!((document.matches.len(), document.chunks[0].matches.len()), (3, 1));
 }
 
 #[test]
-fn matches_without_the_score_come_last_in_either_order() {
+fn matches_without_the_score_are_last_in_either_order() {
     let matches = || {
         vec![
             found("none", &[]),
@@ -71,21 +71,21 @@ fn matches_without_the_score_come_last_in_either_order() {
             found("c", &[("x", -1.0), ("y", 7.0)]),
         ]
     };
-    let mut ascending = bench("SortMatches", &Value::Null);
-    assert_eq!(left(&mut ascending, matches(), &Value::Null), ["c", "a", "b", "nan", "none"]);
-    let mut descending = bench("SortMatches", &json!({"order": "descending"}));
-    assert_eq!(left(&mut descending, matches(), &Value::Null), ["a", "b", "c", "nan", "none"]);
-    let mut named = bench("SortMatches", &json!({"score": "y", "order": "descending"}));
-    assert_eq!(left(&mut named, matches(), &Value::Null), ["c", "nan", "b", "a", "none"]);
+    let mut ascending = open("SortMatches", &Value::Null);
+    assert_eq!(resulting_ids(&mut ascending, matches(), &Value::Null), ["c", "a", "b", "nan", "none"]);
+    let mut descending = open("SortMatches", &json!({"order": "descending"}));
+    assert_eq!(resulting_ids(&mut descending, matches(), &Value::Null), ["a", "b", "c", "nan", "none"]);
+    let mut named = open("SortMatches", &json!({"score": "y", "order": "descending"}));
+    assert_eq!(resulting_ids(&mut named, matches(), &Value::Null), ["c", "nan", "b", "a", "none"]);
 }
 
 #[test]
-fn zero_has_no_sign_in_the_order() {
+fn negative_zero_equals_zero_in_the_order() {
     let matches = vec![found("b", &[("x", -0.0)]), found("a", &[("x", 0.0)])];
-    assert_eq!(left(&mut bench("SortMatches", &Value::Null), matches, &Value::Null), ["a", "b"]);
+    assert_eq!(resulting_ids(&mut open("SortMatches", &Value::Null), matches, &Value::Null), ["a", "b"]);
 }
 
-/// Matches with distinct ids and scores that often tie, are missing or are no numbers.
+/// Matches with distinct ids, and scores that often tie, are missing or NaN.
 fn matches() -> impl Strategy<Value = Vec<Document>> {
     let score =
         prop_oneof![Just(None), Just(Some(f32::NAN)), (-3..3_i8).prop_map(|score| Some(f32::from(score)))];
@@ -99,35 +99,35 @@ fn matches() -> impl Strategy<Value = Vec<Document>> {
 
 proptest! {
     #[test]
-    fn the_sorted_order_does_not_depend_on_the_order_before(
+    fn the_sorted_order_does_not_depend_on_the_input_order(
         (original, shuffled) in matches().prop_flat_map(|matches| (Just(matches.clone()), Just(matches).prop_shuffle())),
         order in prop_oneof![Just("ascending"), Just("descending")],
     ) {
-        let mut bench = bench("SortMatches", &json!({"order": order}));
-        let sorted = left(&mut bench, original, &Value::Null);
-        prop_assert_eq!(left(&mut bench, shuffled, &Value::Null), sorted);
+        let mut executor = open("SortMatches", &json!({"order": order}));
+        let sorted = resulting_ids(&mut executor, original, &Value::Null);
+        prop_assert_eq!(resulting_ids(&mut executor, shuffled, &Value::Null), sorted);
     }
 
     #[test]
     fn reversing_twice_changes_nothing(matches in matches()) {
         let ids: Vec<String> = matches.iter().map(|found| found.id.clone()).collect();
-        let mut bench = bench("ReverseMatches", &Value::Null);
-        let once = left(&mut bench, matches, &Value::Null);
+        let mut executor = open("ReverseMatches", &Value::Null);
+        let once = resulting_ids(&mut executor, matches, &Value::Null);
         prop_assert!(once.iter().eq(ids.iter().rev()));
         let again = once.iter().map(Document::new).collect();
-        prop_assert_eq!(left(&mut bench, again, &Value::Null), ids);
+        prop_assert_eq!(resulting_ids(&mut executor, again, &Value::Null), ids);
     }
 
     #[test]
-    fn a_cut_list_is_the_beginning_of_the_whole(count in 0..12_usize, top_k in 0..15_usize) {
-        let mut bench = bench("TopK", &json!({"top_k": top_k}));
+    fn a_truncated_list_is_a_prefix(count in 0..12_usize, top_k in 0..15_usize) {
+        let mut executor = open("TopK", &json!({"top_k": top_k}));
         let expected: Vec<String> = (0..count.min(top_k)).map(|number| number.to_string()).collect();
-        prop_assert_eq!(left(&mut bench, numbered(count), &Value::Null), expected);
+        prop_assert_eq!(resulting_ids(&mut executor, numbered(count), &Value::Null), expected);
     }
 }
 
 #[test]
-fn matches_with_a_tag_in_common_become_one_in_the_place_of_the_first() {
+fn matches_with_an_equal_tag_become_one_at_the_position_of_the_first() {
     let frame =
         |id: &str, video: Value, distance: f32| found(id, &[("x", distance)]).with_tag("video", video);
     let matches = || {
@@ -141,10 +141,10 @@ fn matches_with_a_tag_in_common_become_one_in_the_place_of_the_first() {
             frame("a3", json!("a"), 0.7),
         ]
     };
-    let mut all = bench("GroupMatches", &json!({"tag": "video"}));
-    assert_eq!(left(&mut all, matches(), &Value::Null), ["a", "3", "alone", "null"]);
-    assert_eq!(left(&mut all, matches(), &json!({"top_k": 1})), ["a"]);
-    let mut two = bench("GroupMatches", &json!({"tag": "video", "per_group": 2}));
+    let mut all = open("GroupMatches", &json!({"tag": "video"}));
+    assert_eq!(resulting_ids(&mut all, matches(), &Value::Null), ["a", "3", "alone", "null"]);
+    assert_eq!(resulting_ids(&mut all, matches(), &json!({"top_k": 1})), ["a"]);
+    let mut two = open("GroupMatches", &json!({"tag": "video", "per_group": 2}));
     let mut document = Document::new("q");
     document.matches = matches().into();
     let answer = two.call("/search", vec![document], &Value::Null).unwrap();

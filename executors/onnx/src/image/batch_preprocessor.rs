@@ -1,4 +1,4 @@
-//! A batch of pictures made ready by several threads at once, each straight into its place.
+//! Preprocesses a batch of images with several threads, directly into the input tensor.
 
 use flowrun_sdk::{CallBudget, Document, ErrorKind, ExecutorError, Tensor};
 use half::f16;
@@ -9,17 +9,17 @@ use super::plan::Plan;
 use super::{LookupTables, PreprocessImage};
 use crate::session::Elements;
 
-/// A number that a model reads pictures in.
-pub(super) trait Number: Copy + Default + Send + Sync + 'static {
-    /// The nearest one.
-    fn of(number: f32) -> Self;
+/// An element type of image inputs.
+pub(super) trait InputElement: Copy + Default + Send + Sync + 'static {
+    /// Converts to the nearest value.
+    fn from_f32(number: f32) -> Self;
 
-    /// Many of them.
+    /// Wraps a slice.
     fn elements(numbers: &[Self]) -> Elements<'_>;
 }
 
-impl Number for f32 {
-    fn of(number: f32) -> Self {
+impl InputElement for f32 {
+    fn from_f32(number: f32) -> Self {
         number
     }
 
@@ -28,8 +28,8 @@ impl Number for f32 {
     }
 }
 
-impl Number for f16 {
-    fn of(number: f32) -> Self {
+impl InputElement for f16 {
+    fn from_f32(number: f32) -> Self {
         Self::from_f32(number)
     }
 
@@ -38,13 +38,13 @@ impl Number for f16 {
     }
 }
 
-impl Number for u8 {
+impl InputElement for u8 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "cast and clamped, as bytes are"
     )]
-    fn of(number: f32) -> Self {
+    fn from_f32(number: f32) -> Self {
         number.round() as Self
     }
 
@@ -53,9 +53,9 @@ impl Number for u8 {
     }
 }
 
-/// What makes batches ready.
-pub(super) struct Readying<P, T> {
-    /// One for each thread.
+/// Preprocesses batches.
+pub(super) struct BatchPreprocessor<P, T> {
+    /// One preprocessor per thread.
     preparers: Vec<P>,
     tables: Box<LookupTables<T>>,
     numbers: usize,
@@ -63,10 +63,11 @@ pub(super) struct Readying<P, T> {
     tensors: Tensors,
 }
 
-/// The pictures of a batch, one after the other; those that failed have no place among them.
+/// A preprocessed batch.
 pub(super) struct Batch<T> {
+    /// The images, concatenated, without those that failed.
     pub(super) numbers: Vec<T>,
-    /// What became of each document.
+    /// Result for each document.
     pub(super) results: Vec<Result<(), ExecutorError>>,
 }
 
@@ -76,16 +77,16 @@ impl<T> Default for Batch<T> {
     }
 }
 
-impl<P: PreprocessImage, T: Number> Readying<P, T> {
-    /// On so many threads.
+impl<P: PreprocessImage, T: InputElement> BatchPreprocessor<P, T> {
+    /// Creates a preprocessor with the given number of threads.
     pub(super) fn new(plan: &Plan, tensors: Tensors, threads: usize) -> Self {
         let preparers = (0..threads.max(1)).map(|_| P::new(plan.image_input)).collect();
         let shape = plan.shape(1).split_off(1);
         Self { preparers, tables: Box::new(tables(plan)), numbers: plan.numbers(), shape, tensors }
     }
 
-    /// Makes the pictures of `documents` ready; the memory of `batch` is used again.
-    pub(super) fn ready(&mut self, documents: &[&Document], budget: &CallBudget, batch: &mut Batch<T>) {
+    /// Preprocesses the images of `documents` into `batch`, whose memory is reused.
+    pub(super) fn preprocess(&mut self, documents: &[&Document], budget: &CallBudget, batch: &mut Batch<T>) {
         let Batch { numbers, results } = batch;
         numbers.resize(documents.len() * self.numbers, T::default());
         results.clear();
@@ -93,9 +94,9 @@ impl<P: PreprocessImage, T: Number> Readying<P, T> {
         let places = numbers.chunks_exact_mut(self.numbers.max(1));
         let work = Mutex::new(documents.iter().zip(places).zip(results.iter_mut()));
         let (tables, shape, tensors) = (&*self.tables, self.shape.as_slice(), self.tensors);
-        let work_off = |preparer: &mut P| {
+        let process_documents = |preparer: &mut P| {
             loop {
-                // Its own statement: the lock is held while the next one is taken, and not while it is worked on.
+                // A separate statement, so that the lock is not held while the image is processed.
                 let next = work.lock().next();
                 let Some(((document, place), result)) = next else { return };
                 let is_taken = |tensor: &&Tensor| match tensors {
@@ -111,18 +112,18 @@ impl<P: PreprocessImage, T: Number> Readying<P, T> {
         };
         let helpers = self.preparers.len().min(documents.len()).saturating_sub(1);
         let Some((own, others)) = self.preparers.split_first_mut() else { return };
-        let work_off = &work_off;
+        let process_documents = &process_documents;
         std::thread::scope(|scope| {
             for preparer in others.iter_mut().take(helpers) {
-                scope.spawn(move || work_off(preparer));
+                scope.spawn(move || process_documents(preparer));
             }
-            work_off(own);
+            process_documents(own);
         });
-        self.close_ranks(batch);
+        self.remove_gaps(batch);
     }
 
-    /// Moves the pictures that are ready to the front.
-    fn close_ranks(&self, Batch { numbers, results }: &mut Batch<T>) {
+    /// Removes the gaps of failed images.
+    fn remove_gaps(&self, Batch { numbers, results }: &mut Batch<T>) {
         let mut good = 0;
         for (place, _) in results.iter().enumerate().filter(|(_, result)| result.is_ok()) {
             if place > good {
@@ -134,9 +135,9 @@ impl<P: PreprocessImage, T: Number> Readying<P, T> {
     }
 }
 
-/// A tensor that is ready.
-fn taken<T: Number>(tensor: &Tensor, shape: &[usize], place: &mut [T]) -> Result<(), ExecutorError> {
-    // One more axis, of a batch of one, is what crafters of Jina leave.
+/// Copies a tensor that is already model input.
+fn taken<T: InputElement>(tensor: &Tensor, shape: &[usize], place: &mut [T]) -> Result<(), ExecutorError> {
+    // Jina's crafters leave an additional batch axis of size 1.
     let own = match tensor.shape() {
         [1, own @ ..] if own.len() == shape.len() => own,
         own => own,
@@ -145,12 +146,12 @@ fn taken<T: Number>(tensor: &Tensor, shape: &[usize], place: &mut [T]) -> Result
         let message = format_args!("the tensor is of shape {own:?}, and the model takes {shape:?}");
         return Err(ExecutorError::new(ErrorKind::Input, message));
     }
-    place.iter_mut().zip(tensor.to_f32()?.iter()).for_each(|(place, number)| *place = T::of(*number));
+    place.iter_mut().zip(tensor.to_f32()?.iter()).for_each(|(place, number)| *place = T::from_f32(*number));
     Ok(())
 }
 
-/// The number for every byte of every colour, computed in the steps and the precision of the references.
-fn tables<T: Number>(plan: &Plan) -> LookupTables<T> {
+/// Lookup tables of all channels, computed in the steps and the precision of torchvision and Keras.
+fn tables<T: InputElement>(plan: &Plan) -> LookupTables<T> {
     let channel = |mean: f32, std: f32| {
         std::array::from_fn(|byte| {
             #[expect(clippy::cast_precision_loss, reason = "a byte")]
@@ -160,7 +161,7 @@ fn tables<T: Number>(plan: &Plan) -> LookupTables<T> {
                 Scale::Signed => byte / 127.5 - 1.0,
                 Scale::Bytes => byte,
             };
-            T::of((scaled - mean) / std)
+            T::from_f32((scaled - mean) / std)
         })
     };
     let ([a, b, c], [d, e, f]) = (plan.mean, plan.std);

@@ -1,5 +1,4 @@
-//! Whatever says which shard a document goes to, and whichever shards are asked, an index answers as one shard does, and
-//! an id is there once.
+//! Sharding strategies and `polling: relevant`: an index with any strategy answers like one shard, and stores each id once.
 
 mod probing;
 
@@ -16,10 +15,10 @@ use serde_json::{Value, json};
 
 use crate::support::{call, plan, scratch, start};
 
-/// Corpora that are tried.
+/// Number of random corpora.
 const CORPORA: u64 = 40;
 
-/// Every strategy, as it is written.
+/// Every strategy, in YAML.
 const STRATEGIES: [&str; 12] = [
     "hash",
     "round_robin",
@@ -35,8 +34,8 @@ const STRATEGIES: [&str; 12] = [
     "{group: video, per_group: 1, time: {tag: t, span: 3}}",
 ];
 
-/// What a search finds: of every query, ids and scores in order.
-type Found = Vec<Vec<(String, f32)>>;
+/// Ids and scores of the matches of each query, in order.
+type Matches = Vec<Vec<(String, f32)>>;
 
 async fn flow(directory: &Path, shards: usize, strategy: &str, polling: &str) -> Flow {
     let yaml = format!(
@@ -46,8 +45,8 @@ async fn flow(directory: &Path, shards: usize, strategy: &str, polling: &str) ->
     start(&plan(&yaml, directory, &Environment::default())).await
 }
 
-/// What a filter finds for the queries, and how many shards were asked.
-async fn search(flow: &Flow, queries: &[Document], filter: &Value) -> (Found, Option<u64>) {
+/// Matches of a filtered search, and the number of queried shards.
+async fn search(flow: &Flow, queries: &[Document], filter: &Value) -> (Matches, Option<u64>) {
     let parameters = json!({"top_k": 1000, "filter": filter});
     let response = call(flow, "/search", queries.to_vec(), parameters).await;
     let matches = |document: &Document| (document.id.clone(), document.score().unwrap().value);
@@ -87,8 +86,8 @@ fn filter(random: &mut ChaCha8Rng) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_strategy_and_polling_finds_what_one_shard_finds() {
-    let mut spared = 0;
+async fn any_strategy_and_polling_gives_the_answer_of_one_shard() {
+    let mut skipped = 0;
     for seed in 0..CORPORA {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let strategy = STRATEGIES[usize::try_from(seed).unwrap() % STRATEGIES.len()];
@@ -100,48 +99,45 @@ async fn any_strategy_and_polling_finds_what_one_shard_finds() {
         for round in 0..4 {
             let mut id = || format!("d{}", random.random_range(0..60));
             let mut ids = |count: usize| (0..count).map(|_| id()).collect::<Vec<_>>();
-            let (batch, gone, changed) = (ids(25), ids(4), ids(4));
-            // Ids come again with other tags: they must not be there twice.
+            let (batch, deleted, changed) = (ids(25), ids(4), ids(4));
+            // Ids repeat with other tags, and must not be stored twice.
             let mut documents = |ids: Vec<String>| -> Vec<Document> {
                 ids.iter().map(|id| document(&mut random, id)).collect()
             };
             let (batch, changed) = (documents(batch), documents(changed));
-            let gone: Vec<Document> = gone.into_iter().map(Document::new).collect();
+            let deleted: Vec<Document> = deleted.into_iter().map(Document::new).collect();
             if round == 2 {
                 several.drain(std::time::Duration::from_secs(20)).await;
                 several = flow(directory.path(), usize::try_from(shards).unwrap(), strategy, polling).await;
             }
             for flow in [&one, &several] {
                 call(flow, "/index", batch.clone(), json!({})).await;
-                call(flow, "/delete", gone.clone(), json!({})).await;
+                call(flow, "/delete", deleted.clone(), json!({})).await;
                 call(flow, "/update", changed.clone(), json!({})).await;
             }
             let stored: u64 = documents_of_shards(&several).await.iter().sum();
             let counted = call(&one, "/count", Vec::new(), json!({})).await.results;
             let expected = counted.values().find_map(|result| result["count"].as_u64());
-            // An id twice, or not at all, would show.
+            // Differs if an id is stored twice or is missing.
             assert_eq!(Some(stored), expected, "seed {seed}: {strategy}, {shards} shards");
             let queries = vec![document(&mut random, "q0"), document(&mut random, "q1")];
             for _ in 0..6 {
-                let asked_for = filter(&mut random);
-                let (expected, _) = search(&one, &queries, &asked_for).await;
-                let (found, asked) = search(&several, &queries, &asked_for).await;
-                assert_eq!(
-                    found, expected,
-                    "seed {seed}: {strategy}, {polling}, {shards} shards, {asked_for}"
-                );
-                assert_eq!(asked.is_some(), polling == "relevant");
-                assert!(asked.is_none_or(|asked| (1..=shards).contains(&asked)));
-                assert!(asked_for != Value::Null || asked.is_none_or(|asked| asked == shards));
-                spared += asked.map_or(0, |asked| shards - asked);
+                let filter = filter(&mut random);
+                let (expected, _) = search(&one, &queries, &filter).await;
+                let (found, queried) = search(&several, &queries, &filter).await;
+                assert_eq!(found, expected, "seed {seed}: {strategy}, {polling}, {shards} shards, {filter}");
+                assert_eq!(queried.is_some(), polling == "relevant");
+                assert!(queried.is_none_or(|queried| (1..=shards).contains(&queried)));
+                assert!(filter != Value::Null || queried.is_none_or(|queried| queried == shards));
+                skipped += queried.map_or(0, |queried| shards - queried);
             }
         }
     }
-    assert!(spared > 100, "{spared} shards were not asked");
+    assert!(skipped > 100, "only {skipped} shards were skipped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_several_write_at_once_is_there_once() {
+async fn an_id_written_concurrently_is_stored_once() {
     for strategy in ["round_robin", "least_loaded", "{time: {tag: t, span: 1}}"] {
         let directory = scratch();
         let flow = Arc::new(flow(directory.path(), 4, strategy, "any").await);
@@ -154,8 +150,8 @@ async fn an_id_that_several_write_at_once_is_there_once() {
                         (0..5).map(|_| format!("d{}", random.random_range(0..30))).collect();
                     let batch = ids.iter().map(|id| document(&mut random, id)).collect();
                     call(&flow, "/index", batch, json!({})).await;
-                    let gone = vec![Document::new(format!("d{}", random.random_range(0..30)))];
-                    call(&flow, "/delete", gone, json!({})).await;
+                    let deleted = vec![Document::new(format!("d{}", random.random_range(0..30)))];
+                    call(&flow, "/delete", deleted, json!({})).await;
                 }
             })
         });
@@ -175,7 +171,7 @@ async fn an_id_that_several_write_at_once_is_there_once() {
     }
 }
 
-/// How many documents each shard has.
+/// Number of documents by shard.
 async fn documents_of_shards(flow: &Flow) -> Vec<u64> {
     let response = call(flow, "/status", Vec::new(), json!({})).await;
     let shard = |shard: usize| {
@@ -187,7 +183,7 @@ async fn documents_of_shards(flow: &Flow) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_acknowledged_is_found_by_relevant_shards_at_once() {
+async fn acknowledged_writes_are_found_by_relevant_polling_immediately() {
     let directory = scratch();
     let flow = Arc::new(flow(directory.path(), 4, "{content: scene}", "relevant").await);
     let writers = (0..4).map(|writer| {
@@ -198,15 +194,15 @@ async fn what_is_acknowledged_is_found_by_relevant_shards_at_once() {
                 let written =
                     Document::new(&*scene).with_embedding(vec![1.0, 2.0]).with_tag("scene", scene.clone());
                 call(&flow, "/index", vec![written.clone()], json!({})).await;
-                let (found, asked) = search(&flow, &[written], &json!({ "scene": scene })).await;
-                assert_eq!((found[0].len(), asked), (1, Some(1)), "{scene}");
+                let (found, queried) = search(&flow, &[written], &json!({ "scene": scene })).await;
+                assert_eq!((found[0].len(), queried), (1, Some(1)), "{scene}");
             }
         })
     });
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap();
     }
-    // Emptied, no shard can have any of it; what is asked all the same answers with nothing.
+    // After `/clear` no shard can match; one shard is queried nevertheless and returns nothing.
     call(&flow, "/clear", Vec::new(), json!({})).await;
     let query = Document::new("q").with_embedding(vec![1.0, 2.0]);
     assert_eq!(search(&flow, &[query], &json!({"scene": "scene 0 0"})).await, (vec![vec![]], Some(1)));
@@ -215,7 +211,7 @@ async fn what_is_acknowledged_is_found_by_relevant_shards_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_strategy_puts_documents_where_it_says() {
+async fn strategies_distribute_documents_by_their_rule() {
     let scenes = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let documents = |tagged: fn(usize) -> (usize, usize, usize)| -> Vec<Document> {
         let document = |number: usize| {
@@ -229,9 +225,9 @@ async fn a_strategy_puts_documents_where_it_says() {
     for (strategy, expected) in [
         ("round_robin", vec![24, 24, 24, 24]),
         ("least_loaded", vec![24, 24, 24, 24]),
-        // Spans of 40 hours, the third of which is not full, one after the other.
+        // Consecutive spans of 40 hours; the third is not full.
         ("{time: {tag: t, span: 144000}}", vec![40, 40, 16, 0]),
-        // Four days: six hours of each.
+        // Six hours of each of four days.
         ("{time: {tag: t, hour_of_day: true}}", vec![24, 24, 24, 24]),
     ] {
         let directory = scratch();
@@ -251,16 +247,16 @@ async fn a_strategy_puts_documents_where_it_says() {
             let query = Document::new("q").with_embedding(vec![1.0, 2.0]);
             let (found, _) = search(&flow, &[query], &json!({ tag: value })).await;
             assert_eq!(found[0].len(), 96 / if tag == "scene" { 8 } else { 3 });
-            let holding = holding(&flow, &json!({ tag: value })).await;
+            let holding = shards_with_matches(&flow, &json!({ tag: value })).await;
             assert!((1..=shards).contains(&holding), "{strategy} {value}: {holding}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_keeps_a_time_together_until_a_shard_of_it_has_twice_its_share() {
+async fn a_group_uses_another_shard_once_one_has_twice_its_share() {
     let strategy = "{group: video, time: {tag: t, span: 60}, content: scene}";
-    // A film of one scene and one minute.
+    // A film with a single scene and minute.
     for (count, least) in [(60_u64, 1), (1200, 3)] {
         let directory = scratch();
         let flow = flow(directory.path(), 8, strategy, "any").await;
@@ -279,7 +275,7 @@ async fn a_group_keeps_a_time_together_until_a_shard_of_it_has_twice_its_share()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_means_more_than_its_documents_is_for_all_shards_whatever_documents_come_along() {
+async fn requests_by_filter_or_ids_go_to_all_shards_even_with_documents() {
     for strategy in ["hash", "round_robin"] {
         let directory = scratch();
         let flow = flow(directory.path(), 4, strategy, "any").await;
@@ -300,36 +296,37 @@ async fn what_means_more_than_its_documents_is_for_all_shards_whatever_documents
     }
 }
 
-/// How many shards have documents that a filter means.
-async fn holding(flow: &Flow, filter: &Value) -> usize {
+/// Number of shards with documents that match a filter.
+async fn shards_with_matches(flow: &Flow, filter: &Value) -> usize {
     let response = call(flow, "/count", Vec::new(), json!({ "filter": filter })).await;
     let counts = response.results.iter().filter(|(name, _)| name.contains("shard-"));
     counts.filter(|(_, result)| result["count"].as_u64().unwrap() > 0).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_strategy_wants_an_executor_that_knows_what_it_holds() {
+async fn strategies_require_executors_that_report_their_documents() {
     let directory = tempfile::tempdir().unwrap();
     let yaml = "jtype: Flow\nexecutors:\n- {name: a, uses: Pass, shards: 2, strategy: round_robin}\n";
     let topology = plan(yaml, directory.path(), &Environment::default());
     let mut report = Report::default();
     assert!(launch(&topology, &mut report).await.is_none());
-    let said = format!("{:?}", report.sorted());
+    let diagnostics = format!("{:?}", report.sorted());
     assert!(
-        said.contains("does not report which documents it stores") && said.contains("strategy: hash"),
-        "{said}"
+        diagnostics.contains("does not report which documents it stores")
+            && diagnostics.contains("strategy: hash"),
+        "{diagnostics}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_is_where_it_is_whoever_names_it() {
+async fn a_stored_document_stays_in_its_shard() {
     let directory = scratch();
     let flow = flow(directory.path(), 2, "round_robin", "any").await;
     let document = |id: &str| Document::new(id).with_embedding(vec![1.0, 2.0]);
     for id in ["z", "b"] {
         call(&flow, "/index", vec![document(id)], json!({})).await;
     }
-    // A child of one that is in the other shard, and a document with a chunk that is a document of its own there.
+    // A child of a document in the other shard, and a chunk whose id is that of a root document there.
     call(&flow, "/index", vec![Document { parent_id: "b".to_owned(), ..document("f") }], json!({})).await;
     let mut parent = document("b");
     parent.chunks = [Document { id: "z".to_owned(), ..parent.new_chunk(0) }].into_iter().collect();

@@ -1,4 +1,4 @@
-//! Few of the shards are asked, and what is near is found.
+//! `probe`: queries only the nearest shards.
 
 use flowrun::runtime::Request;
 use flowrun::yaml::Environment;
@@ -11,10 +11,10 @@ use super::{documents_of_shards, flow};
 use crate::support::{call, plan, scratch, start};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_probe_asks_the_shards_that_are_nearest() {
+async fn probe_queries_the_nearest_shards() {
     let directory = scratch();
     let flow = flow(directory.path(), 4, "{content: scene}", "relevant").await;
-    // Eight directions, each with a scene of its own.
+    // Eight directions with one scene each.
     let direction = |number: u8| {
         let angle = f32::from(number % 8) * std::f32::consts::FRAC_PI_4 + f32::from(number / 8) * 0.01;
         vec![angle.cos(), angle.sin()]
@@ -52,16 +52,16 @@ async fn a_probe_asks_the_shards_that_are_nearest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_probe_goes_by_what_is_searched_for() {
+async fn probe_uses_the_vectors_selected_by_access_paths() {
     let directory = scratch();
     let flow = flow(directory.path(), 2, "{content: scene}", "relevant").await;
-    let places = [("a", [1.0, 0.0]), ("d", [0.0, 1.0])];
-    let stored =
-        places.map(|(scene, at)| Document::new(scene).with_embedding(at.to_vec()).with_tag("scene", scene));
+    let positions = [("a", [1.0, 0.0]), ("d", [0.0, 1.0])];
+    let stored = positions
+        .map(|(scene, at)| Document::new(scene).with_embedding(at.to_vec()).with_tag("scene", scene));
     call(&flow, "/index", stored.to_vec(), json!({})).await;
-    // Of scenes in one shard a probe could not tell anything.
+    // Each scene must be in another shard, or the test proves nothing.
     assert_eq!(documents_of_shards(&flow).await, [1, 1]);
-    for ((near, at), (_, far)) in places.iter().zip(places.iter().rev()) {
+    for ((near, at), (_, far)) in positions.iter().zip(positions.iter().rev()) {
         let mut query = Document::new("q").with_embedding(far.to_vec());
         query.chunks = [Document::new("c").with_embedding(at.to_vec())].into_iter().collect();
         let parameters = json!({"probe": 1, "top_k": 1, "access_paths": "@c"});
@@ -71,8 +71,8 @@ async fn a_probe_goes_by_what_is_searched_for() {
     }
 }
 
-/// Vectors around centres, and the centres' neighbours to ask for.
-fn gathered(random: &mut ChaCha8Rng, centres: &[Vec<f32>], prefix: &str, count: usize) -> Vec<Document> {
+/// Documents with vectors around random centres.
+fn clustered(random: &mut ChaCha8Rng, centres: &[Vec<f32>], prefix: &str, count: usize) -> Vec<Document> {
     let document = |number: usize| {
         let centre = &centres[random.random_range(0..centres.len())];
         let vector: Vec<f32> = centre.iter().map(|at| at + random.random_range(-0.15..0.15_f32)).collect();
@@ -82,13 +82,13 @@ fn gathered(random: &mut ChaCha8Rng, centres: &[Vec<f32>], prefix: &str, count: 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quarter_of_the_shards_finds_what_clusters_keep_together() {
+async fn probing_a_quarter_of_clustered_shards_has_high_recall() {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let centres: Vec<Vec<f32>> =
         (0..50).map(|_| (0..16).map(|_| random.random_range(-1.0..1.0_f32)).collect()).collect();
     let directory = scratch();
-    let documents = gathered(&mut random, &centres, "d", 4000);
-    let queries = gathered(&mut random, &centres, "q", 50);
+    let documents = clustered(&mut random, &centres, "d", 4000);
+    let queries = clustered(&mut random, &centres, "q", 50);
     let mut index = flow(directory.path(), 8, "cluster", "relevant").await;
     for (round, half) in documents.chunks(2000).enumerate() {
         if round == 1 {
@@ -103,16 +103,16 @@ async fn a_quarter_of_the_shards_finds_what_clusters_keep_together() {
         assert!(stored.iter().all(|documents| (1..=most).contains(documents)), "{stored:?}");
         let mut found = 0;
         for query in &queries {
-            let ask = async |probe: Value| {
+            let search = async |probe: Value| {
                 let parameters = json!({"top_k": 10, "probe": probe});
                 let response = call(&index, "/search", vec![query.clone()], parameters).await;
                 let ids: Vec<String> =
                     response.documents[0].matches.iter().map(|found| found.id.clone()).collect();
                 (ids, response.results["index"]["shards_asked"].clone())
             };
-            let (near, asked) = ask(json!(2)).await;
-            let (all, _) = ask(Value::Null).await;
-            assert_eq!(asked, json!(2));
+            let (near, queried) = search(json!(2)).await;
+            let (all, _) = search(Value::Null).await;
+            assert_eq!(queried, json!(2));
             found += near.iter().filter(|id| all.contains(id)).count();
         }
         assert!(found > 480, "{found} of 500");
@@ -120,7 +120,7 @@ async fn a_quarter_of_the_shards_finds_what_clusters_keep_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_takes_no_filter_is_asked_as_a_whole() {
+async fn stores_without_filters_query_all_shards() {
     let directory = scratch();
     let yaml = "jtype: Flow\nwith: {workspace: stores}\nexecutors:\n\
                 - {name: store, uses: DocumentStore, shards: 3, polling: relevant}\n";
@@ -130,7 +130,7 @@ async fn a_store_that_takes_no_filter_is_asked_as_a_whole() {
     call(&flow, "/index", stored, json!({})).await;
     let mut query = Document::new("q");
     query.matches = (0..9).map(|id| Document::new(format!("d{id}"))).collect();
-    // Meant for an indexer before it.
+    // Parameters for an indexer before the store.
     let parameters = json!({"filter": {"scene": "night"}, "probe": 1});
     let reply = call(&flow, "/search", vec![query], parameters).await;
     assert_eq!(reply.documents[0].matches.len(), 9);

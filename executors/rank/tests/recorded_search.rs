@@ -1,11 +1,11 @@
-//! `BiMatchRanker` ranks a search over whole clips as Jina 0.1.14 did in its GIF example.
-#![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
+//! `BiMatchRanker` ranks a recorded search of Jina 0.1.14's GIF example like Jina did.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use flowrun_rank::EXECUTORS;
 use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Catalog, Context, Document, NamedScore, Value};
 
-/// The embeddings of a clip's frames.
+/// Embeddings of the frames of a clip.
 type Frames = Vec<Vec<f64>>;
 
 fn clips(recorded: &Value) -> Vec<(String, Frames)> {
@@ -14,14 +14,14 @@ fn clips(recorded: &Value) -> Vec<(String, Frames)> {
     recorded["docs"].as_object().unwrap().iter().map(|(name, clip)| (name.clone(), frames(clip))).collect()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "documents carry scores in single precision")]
+#[expect(clippy::cast_possible_truncation, reason = "document scores have single precision")]
 fn euclidean(left: &[f64], right: &[f64]) -> f32 {
     left.iter().zip(right).map(|(left, right)| (left - right).powi(2)).sum::<f64>().sqrt() as f32
 }
 
-/// Every frame of every clip, as an exhaustive search for one frame finds them.
+/// Every frame of every clip as a match of one frame, like an exhaustive search returns them.
 fn found(frame: &[f64], clips: &[(String, Frames)]) -> Vec<Document> {
-    let of_clip = |(name, frames): &(String, Frames)| {
+    let matches_of_clip = |(name, frames): &(String, Frames)| {
         let clip = Document::new(name);
         let found = |(number, stored): (usize, &Vec<f64>)| {
             let mut found = clip.new_chunk(number).with_tag("siblings", frames.len());
@@ -31,7 +31,7 @@ fn found(frame: &[f64], clips: &[(String, Frames)]) -> Vec<Document> {
         };
         frames.iter().enumerate().map(found).collect::<Vec<_>>()
     };
-    clips.iter().flat_map(of_clip).collect()
+    clips.iter().flat_map(matches_of_clip).collect()
 }
 
 fn query(frames: &Frames, clips: &[(String, Frames)]) -> Document {
@@ -45,18 +45,18 @@ fn query(frames: &Frames, clips: &[(String, Frames)]) -> Document {
 }
 
 #[test]
-fn clips_are_ranked_as_in_the_recorded_search() {
+fn clips_are_ranked_like_in_the_recorded_search() {
     let recorded: Value =
         serde_json::from_str(include_str!("../../../tests/oracles/tumblr_e2e_jina0.1.14.json")).unwrap();
     let clips = clips(&recorded);
     let catalog = Catalog::new([EXECUTORS]);
-    let kind = catalog.get("BiMatchRanker").unwrap();
-    let mut bench = ExecutorHarness::new(kind, &Value::Null, Context::standalone(".")).unwrap();
+    let executor_type = catalog.get("BiMatchRanker").unwrap();
+    let mut executor = ExecutorHarness::new(executor_type, &Value::Null, Context::standalone(".")).unwrap();
     let results = recorded["results"].as_array().unwrap();
     assert_eq!(results.len(), 6);
     for result in results {
         let (_, frames) = clips.iter().find(|(name, _)| result["q"] == name.as_str()).unwrap();
-        let answer = bench.call("/search", vec![query(frames, &clips)], &Value::Null).unwrap();
+        let answer = executor.call("/search", vec![query(frames, &clips)], &Value::Null).unwrap();
         let ranked = &answer.documents[0].matches;
         let expected = result["res"].as_array().unwrap();
         assert_eq!(ranked.len(), expected.len());

@@ -1,5 +1,5 @@
-//! FAISS alone, as the indexer has it: in memory, without documents, ids or a disk. Candidates of codes are compared
-//! exactly with the vectors in memory, since an answer of codes alone is another answer.
+//! FAISS without the indexer: in memory, without documents, ids or disk. Candidates are re-ranked by exact distances, like in
+//! the indexer; without it, the answers of a quantized index would not be comparable.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use faiss::index::autotune::ParameterSpace;
 use faiss::{Index as _, MetricType, index_factory};
 
 use crate::Options;
-use crate::data::{self, KNOWN};
+use crate::data::{self, NEIGHBOURS};
 use crate::figures::{memory, percentiles, processor_seconds, recall, timed};
 use crate::npy::Matrix;
 
@@ -22,7 +22,7 @@ pub(crate) fn measure(directory: &Path, options: &Options) {
     let processor = processor_seconds();
     let adding = timed(|| vectors.chunks(1000 * dimension).for_each(|block| index.add(block).unwrap())).0;
     println!(
-        "FAISS {text}: trained in {:.1} s, {} vectors added in {:.1} s ({:.0}/s, {:.0} s of processor)",
+        "FAISS {text}: trained in {:.1} s, {} vectors added in {:.1} s ({:.0}/s, {:.0} s CPU)",
         training.as_secs_f64(),
         matrix.rows,
         adding.as_secs_f64(),
@@ -37,15 +37,15 @@ pub(crate) fn measure(directory: &Path, options: &Options) {
             space.set_index_parameter(&index, name, number).unwrap();
         }
     }
-    let width = options.number("rerank", KNOWN);
+    let width = options.number("rerank", NEIGHBOURS);
     let processor = processor_seconds();
     let (mut times, found): (Vec<_>, Vec<Vec<u32>>) =
         queries.iter().map(|query| timed(|| nearest_of(&mut index, &vectors, query, width))).unzip();
     let processor = (processor_seconds() - processor) * 1e3 / queries.len() as f64;
     let (p50, p99) = percentiles(&mut times);
-    let (own, _) = memory();
+    let (anonymous, _) = memory();
     println!(
-        "FAISS {text}: recall@{KNOWN} {:.4}, 1 thread p50 {p50:.2} p99 {p99:.2} ms ({processor:.2} ms of processor), {own} MB with the vectors",
+        "FAISS {text}: recall@{NEIGHBOURS} {:.4}, 1 thread p50 {p50:.2} p99 {p99:.2} ms ({processor:.2} ms CPU), {anonymous} MB with the vectors",
         recall(&found, &nearest),
     );
 }
@@ -61,6 +61,6 @@ fn nearest_of(index: &mut faiss::index::IndexImpl, vectors: &[f32], query: &[f32
         })
         .collect();
     compared.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    compared.truncate(KNOWN);
+    compared.truncate(NEIGHBOURS);
     compared.into_iter().map(|(_, row)| row).collect()
 }

@@ -1,5 +1,5 @@
-//! What `Pass`, `Log` and `Clear` promise.
-#![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
+//! `Pass`, `Log` and `Clear`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -9,10 +9,10 @@ use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{BoxedExecutor, Catalog, Context, Document, Endpoints, Value};
 use serde_json::json;
 
-fn bench(name: &str) -> ExecutorHarness {
+fn open(name: &str) -> ExecutorHarness {
     let catalog = Catalog::new([EXECUTORS]);
-    let kind = catalog.get(name).unwrap();
-    ExecutorHarness::new(kind, &Value::Null, Context::standalone(".")).unwrap()
+    let executor_type = catalog.get(name).unwrap();
+    ExecutorHarness::new(executor_type, &Value::Null, Context::standalone(".")).unwrap()
 }
 
 fn documents() -> Vec<Document> {
@@ -20,40 +20,44 @@ fn documents() -> Vec<Document> {
 }
 
 #[test]
-fn pass_changes_nothing_under_any_of_its_names() {
+fn pass_and_its_aliases_change_nothing() {
     for name in ["Pass", "_pass", "_forward", "_route", "_merge", "BaseExecutor"] {
-        let answer = bench(name).call("/any", documents(), &json!({"top_k": "nonsense"})).unwrap();
+        let answer = open(name).call("/any", documents(), &json!({"top_k": "nonsense"})).unwrap();
         assert_eq!(*answer.documents, *documents(), "{name}");
         assert!(answer.failures.is_empty() && answer.results.is_empty());
     }
 }
 
 #[test]
-fn clear_drops_every_document_and_reports_no_failure() {
+fn clear_removes_every_document_without_failures() {
     for name in ["Clear", "_clear"] {
-        let answer = bench(name).call("/any", documents(), &Value::Null).unwrap();
+        let answer = open(name).call("/any", documents(), &Value::Null).unwrap();
         assert!(answer.documents.is_empty() && answer.failures.is_empty(), "{name}");
     }
 }
 
 #[test]
-fn no_executor_of_the_family_costs_a_thread_or_misses_an_endpoint() {
+fn executors_need_no_thread_and_handle_every_endpoint() {
     let (fields, tag) = (json!({"fields": ["blob"]}), json!({"tag": "a"}));
-    for kind in EXECUTORS {
-        let with = match kind.name {
+    for executor_type in EXECUTORS {
+        let with = match executor_type.name {
             "GroupMatches" => &tag,
             name if name.ends_with("Fields") => &fields,
             _ => &Value::Null,
         };
-        let bench = ExecutorHarness::new(kind, with, Context::standalone(".")).unwrap();
-        let instance = bench.instance();
-        assert!(instance.inline || matches!(instance.executor, BoxedExecutor::Async(_)), "{}", kind.name);
-        assert_eq!(bench.instance().endpoints, Endpoints::All, "{}", kind.name);
+        let executor = ExecutorHarness::new(executor_type, with, Context::standalone(".")).unwrap();
+        let instance = executor.instance();
+        assert!(
+            instance.inline || matches!(instance.executor, BoxedExecutor::Async(_)),
+            "{}",
+            executor_type.name
+        );
+        assert_eq!(executor.instance().endpoints, Endpoints::All, "{}", executor_type.name);
     }
 }
 
 #[test]
-fn what_cannot_be_told_anything_refuses_parameters() {
+fn executors_without_parameters_reject_parameters() {
     for name in ["Pass", "Log", "Clear"] {
         let catalog = Catalog::new([EXECUTORS]);
         let error =
@@ -78,7 +82,7 @@ impl io::Write for Lines {
 }
 
 #[test]
-fn log_writes_one_line_for_a_request_and_passes_it_on() {
+fn log_writes_one_line_per_request_and_changes_nothing() {
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber =
@@ -86,7 +90,7 @@ fn log_writes_one_line_for_a_request_and_passes_it_on() {
     let expected = documents().iter().map(Document::memory_bytes).sum::<usize>();
     let guard = flowrun_sdk::tracing::subscriber::set_default(subscriber);
     for name in ["Log", "_logforward"] {
-        let answer = bench(name).call("/search", documents(), &Value::Null).unwrap();
+        let answer = open(name).call("/search", documents(), &Value::Null).unwrap();
         assert_eq!(*answer.documents, *documents());
     }
     drop(guard);
@@ -103,12 +107,12 @@ fn log_writes_one_line_for_a_request_and_passes_it_on() {
 }
 
 #[test]
-fn an_endless_id_does_not_make_an_endless_line() {
+fn long_ids_are_truncated_in_the_log() {
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let guard = flowrun_sdk::tracing::subscriber::set_default(subscriber);
-    bench("Log").call("/", vec![Document::new("é".repeat(100_000))], &Value::Null).unwrap();
+    open("Log").call("/", vec![Document::new("é".repeat(100_000))], &Value::Null).unwrap();
     drop(guard);
     let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert_eq!(written.matches('é').count(), 64);

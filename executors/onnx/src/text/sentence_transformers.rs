@@ -1,5 +1,5 @@
-//! What lies beside a model of sentence-transformers and says how it is used: `modules.json`, `1_Pooling/config.json`,
-//! `sentence_bert_config.json`. Without them the encoder's own parameters, or their defaults, say it all.
+//! Configuration files of sentence-transformers in a model's directory: `modules.json`, `1_Pooling/config.json` and
+//! `sentence_bert_config.json`. All are optional.
 
 use std::path::Path;
 
@@ -7,22 +7,22 @@ use flowrun_sdk::{Value, guard};
 
 use super::pooling::Pooling;
 
-/// The largest of these files: they have a few lines.
+/// Largest file that is read, in bytes. The files have a few lines.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// What the files say.
+/// Settings of the files; `None` if a file is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Settings {
-    /// Tokens of a text at the most.
-    pub length_max: Option<usize>,
-    /// How the vectors of tokens become one.
+pub(super) struct SentenceTransformersConfig {
+    /// Largest number of tokens of a text.
+    pub max_tokens: Option<usize>,
+    /// Pooling of token vectors.
     pub pooling: Option<Pooling>,
-    /// Whether the vector is brought to length 1.
+    /// True if embeddings are scaled to length 1.
     pub normalize: Option<bool>,
 }
 
-impl Settings {
-    /// Reads what there is in a directory.
+impl SentenceTransformersConfig {
+    /// Reads the files in a directory.
     pub(super) fn read(directory: &Path) -> Self {
         let json = |name: &str| -> Option<Value> {
             let bytes = guard::read_file(&directory.join(name), FILE_BYTES_MAX).ok()?;
@@ -32,14 +32,17 @@ impl Settings {
             json("sentence_bert_config.json").and_then(|config| config.get("max_seq_length")?.as_u64());
         let modules = json("modules.json");
         Self {
-            length_max: length.and_then(|length| usize::try_from(length).ok()),
+            max_tokens: length.and_then(|length| usize::try_from(length).ok()),
             pooling: json("1_Pooling/config.json").as_ref().and_then(pooling),
-            normalize: modules.as_ref().and_then(Value::as_array).map(|modules| normalizes(modules)),
+            normalize: modules
+                .as_ref()
+                .and_then(Value::as_array)
+                .map(|modules| has_normalize_module(modules)),
         }
     }
 }
 
-/// The way of pooling that is switched on; where several are, their vectors would be joined, which is not done here.
+/// The enabled pooling mode; `None` if several are enabled, because concatenation is not supported.
 fn pooling(config: &Value) -> Option<Pooling> {
     let is_on = |name: &str| config.get(name).and_then(Value::as_bool).unwrap_or(false);
     let ways = [
@@ -51,7 +54,7 @@ fn pooling(config: &Value) -> Option<Pooling> {
     on.next().filter(|_| on.next().is_none())
 }
 
-fn normalizes(modules: &[Value]) -> bool {
+fn has_normalize_module(modules: &[Value]) -> bool {
     modules.iter().filter_map(|module| module.get("type")?.as_str()).any(|kind| kind.ends_with(".Normalize"))
 }
 
@@ -62,7 +65,7 @@ mod tests {
     #[test]
     fn what_lies_beside_a_model_says_how_it_is_used() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(Settings::read(directory.path()), Settings::default());
+        assert_eq!(SentenceTransformersConfig::read(directory.path()), SentenceTransformersConfig::default());
         let write = |name: &str, text: &str| {
             let path = directory.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -74,17 +77,21 @@ mod tests {
             r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#,
         );
         write("modules.json", r#"[{"type": "sentence_transformers.models.Transformer"}]"#);
-        let settings = Settings::read(directory.path());
+        let config = SentenceTransformersConfig::read(directory.path());
         assert_eq!(
-            settings,
-            Settings { length_max: Some(256), pooling: Some(Pooling::Cls), normalize: Some(false) }
+            config,
+            SentenceTransformersConfig {
+                max_tokens: Some(256),
+                pooling: Some(Pooling::Cls),
+                normalize: Some(false)
+            }
         );
         write("modules.json", r#"[{"type": "sentence_transformers.models.Normalize"}]"#);
-        assert_eq!(Settings::read(directory.path()).normalize, Some(true));
+        assert_eq!(SentenceTransformersConfig::read(directory.path()).normalize, Some(true));
         write(
             "1_Pooling/config.json",
             r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true}"#,
         );
-        assert_eq!(Settings::read(directory.path()).pooling, None);
+        assert_eq!(SentenceTransformersConfig::read(directory.path()).pooling, None);
     }
 }

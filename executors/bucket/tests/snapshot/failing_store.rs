@@ -1,4 +1,4 @@
-//! A store whose line dies.
+//! An object store whose connection fails after a number of uploads.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,20 +15,22 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
-/// Puts so many payloads, and no more.
+/// Accepts `allowed` payloads; further ones fail.
 #[derive(Debug)]
-pub(crate) struct Failing {
+pub(crate) struct FailingStore {
     store: Arc<InMemory>,
+    /// Payloads that are still accepted.
     left: Arc<AtomicUsize>,
+    /// Multipart uploads that are neither completed nor aborted.
     unfinished: Arc<AtomicUsize>,
 }
 
-impl Failing {
+impl FailingStore {
     pub(crate) fn new(store: Arc<InMemory>, allowed: usize) -> Self {
         Self { store, left: Arc::new(AtomicUsize::new(allowed)), unfinished: Arc::default() }
     }
 
-    /// How many uploads in parts were begun, and neither finished nor given up.
+    /// Multipart uploads that were started, but neither completed nor aborted.
     pub(crate) fn unfinished(&self) -> usize {
         self.unfinished.load(SeqCst)
     }
@@ -36,17 +38,17 @@ impl Failing {
 
 fn spend(left: &AtomicUsize) -> Result<()> {
     let spent = left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
-    spent.map(drop).map_err(|_| Error::Generic { store: "S3", source: "the line is dead".into() })
+    spent.map(drop).map_err(|_| Error::Generic { store: "S3", source: "the connection is lost".into() })
 }
 
-impl fmt::Display for Failing {
+impl fmt::Display for FailingStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("failing")
     }
 }
 
 #[async_trait]
-impl ObjectStore for Failing {
+impl ObjectStore for FailingStore {
     async fn put_opts(&self, key: &Key, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         spend(&self.left)?;
         self.store.put_opts(key, payload, options).await
@@ -59,7 +61,11 @@ impl ObjectStore for Failing {
     ) -> Result<Box<dyn MultipartUpload>> {
         let upload = self.store.put_multipart_opts(key, options).await?;
         self.unfinished.fetch_add(1, SeqCst);
-        Ok(Box::new(Parts { upload, left: Arc::clone(&self.left), unfinished: Arc::clone(&self.unfinished) }))
+        Ok(Box::new(FailingUpload {
+            upload,
+            left: Arc::clone(&self.left),
+            unfinished: Arc::clone(&self.unfinished),
+        }))
     }
 
     async fn get_opts(&self, key: &Key, options: GetOptions) -> Result<GetResult> {
@@ -87,15 +93,16 @@ impl ObjectStore for Failing {
     }
 }
 
+/// A multipart upload to a [`FailingStore`].
 #[derive(Debug)]
-struct Parts {
+struct FailingUpload {
     upload: Box<dyn MultipartUpload>,
     left: Arc<AtomicUsize>,
     unfinished: Arc<AtomicUsize>,
 }
 
 #[async_trait]
-impl MultipartUpload for Parts {
+impl MultipartUpload for FailingUpload {
     fn put_part(&mut self, payload: PutPayload) -> UploadPart {
         match spend(&self.left) {
             Ok(()) => self.upload.put_part(payload),

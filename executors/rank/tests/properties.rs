@@ -1,37 +1,37 @@
-//! What holds of the rankers whatever was hit.
-#![expect(clippy::unwrap_used, reason = "a test that cannot get ready has failed")]
+//! Properties of the rankers for arbitrary hits.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
 
 use flowrun_rank::{
-    AggregateFunction, BiMatchRanker, Bm25Ranker, Hit, Hits, Id, MaxRanker, MinRanker, Ranked, Ranker,
-    SimpleAggregateRanker, TfIdfRanker,
+    AggregateFunction, BiMatchRanker, Bm25Ranker, Hit, Hits, Id, MaxRanker, MinRanker, RankedDocument,
+    Ranker, SimpleAggregateRanker, TfIdfRanker,
 };
 use proptest::prelude::*;
 
 const D_MISS: f64 = 10.0;
 
-/// A document and one of its chunks, a chunk of the query, and a score, by their numbers.
+/// Numbers of a document, of one of its chunks and of a query chunk, and a score.
 type Row = (u8, u8, u8, u8);
 
-/// Documents that may be hit.
+/// Number of documents.
 const DOCUMENTS: u8 = 4;
 
-/// Chunks that each document and the query have.
+/// Number of chunks of each document and of the query.
 const CHUNKS: u8 = 4;
 
-/// Few ids and few scores, so that rows share documents, chunks and scores.
+/// Rows of few ids and few scores, so that documents, chunks and scores repeat.
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     proptest::collection::vec((0..DOCUMENTS, 0..CHUNKS, 0..CHUNKS, 0..8_u8), 0..40)
 }
 
-/// The ids that rows of numbers need.
+/// Ids of documents and chunks by number.
 struct Names(Vec<(String, [String; CHUNKS as usize])>);
 
 impl Names {
     fn new() -> Self {
         let chunks = |document: u8| std::array::from_fn(|chunk| format!("{document}#{chunk}"));
-        // 8, 9, 10, 11: as text in another order than as numbers.
+        // 8, 9, 10, 11: the order as text differs from the numeric one.
         Self((8..8 + DOCUMENTS).map(|document| (document.to_string(), chunks(document))).collect())
     }
 
@@ -53,8 +53,8 @@ impl Names {
     }
 }
 
-/// What each of the rankers makes of the hits.
-fn ranked_by_all<'a>(hits: &Hits<'a>) -> Vec<Vec<Ranked<'a>>> {
+/// Results of every ranker.
+fn ranked_by_all<'a>(hits: &Hits<'a>) -> Vec<Vec<RankedDocument<'a>>> {
     use AggregateFunction::{Max, Mean, Median, Min, Product, Sum};
     let aggregates = [Min, Max, Mean, Median, Sum, Product].map(|aggregate_function| {
         SimpleAggregateRanker { aggregate_function, inverse_score: true }.rank(hits)
@@ -68,31 +68,31 @@ fn ranked_by_all<'a>(hits: &Hits<'a>) -> Vec<Vec<Ranked<'a>>> {
     all
 }
 
-/// The scores of the hits of that document.
+/// Scores of the hits of a document.
 fn scores(hits: &Hits<'_>, document: Id<'_>) -> Vec<f64> {
     hits.rows().iter().filter(|hit| hit.document == document).map(|hit| hit.score).collect()
 }
 
 proptest! {
     #[test]
-    fn the_order_of_the_rows_makes_no_difference(
+    fn results_do_not_depend_on_the_order_of_rows(
         (rows, shuffled) in rows().prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
     ) {
         let names = Names::new();
         let [hits, shuffled] = [rows, shuffled].map(|rows| names.hits(&rows));
         prop_assert_eq!(hits.rows(), shuffled.rows());
-        // Equal to the last bit, ties and sums included.
+        // Bit-identical, including sums and ties.
         prop_assert_eq!(ranked_by_all(&hits), ranked_by_all(&shuffled));
     }
 
     #[test]
-    fn every_document_that_was_hit_is_ranked_once_best_first_and_ties_by_id(rows in rows()) {
+    fn every_document_with_a_hit_is_ranked_once_by_score_then_id(rows in rows()) {
         let names = Names::new();
         let hits = names.hits(&rows);
         let mut documents: Vec<Id<'_>> = hits.rows().iter().map(|hit| hit.document).collect();
         documents.dedup();
         for ranked in ranked_by_all(&hits) {
-            let keys = |ranked: &Ranked<'_>| (-ranked.score, ranked.document.0.to_owned());
+            let keys = |ranked: &RankedDocument<'_>| (-ranked.score, ranked.document.0.to_owned());
             prop_assert!(ranked.is_sorted_by(|left, right| keys(left) < keys(right)), "{:?}", ranked);
             let mut found: Vec<Id<'_>> = ranked.iter().map(|ranked| ranked.document).collect();
             found.sort();
@@ -106,11 +106,11 @@ proptest! {
         let hit = |id| Hit { document: Id("a"), match_chunk: Id(id), query_chunk: Id(id), score: 0.0 };
         let siblings = ids.iter().map(|id| (Id(id), chunks)).collect();
         let hits = Hits::new(ids.iter().map(|id| hit(id)).collect(), chunks, siblings);
-        prop_assert_eq!(BiMatchRanker { d_miss: 2000.0 }.rank(&hits), [Ranked { document: Id("a"), score: 1.0 }]);
+        prop_assert_eq!(BiMatchRanker { d_miss: 2000.0 }.rank(&hits), [RankedDocument { document: Id("a"), score: 1.0 }]);
     }
 
     #[test]
-    fn covering_lies_between_nothing_and_all(rows in rows()) {
+    fn bi_match_scores_are_above_zero_and_at_most_one(rows in rows()) {
         let names = Names::new();
         for ranked in (BiMatchRanker { d_miss: D_MISS }).rank(&names.hits(&rows)) {
             prop_assert!(0.0 < ranked.score && ranked.score <= 1.0, "{:?}", ranked);
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn one_more_hit_never_makes_a_document_cover_less(rows in rows(), more in (0..DOCUMENTS, 0..CHUNKS, 0..CHUNKS, 0..8_u8)) {
+    fn another_hit_never_decreases_a_bi_match_score(rows in rows(), more in (0..DOCUMENTS, 0..CHUNKS, 0..CHUNKS, 0..8_u8)) {
         let names = Names::new();
         let ranker = BiMatchRanker { d_miss: D_MISS };
         let score = |rows: &[Row]| {
@@ -131,13 +131,13 @@ proptest! {
     }
 
     #[test]
-    fn a_weighted_mean_lies_within_what_it_is_the_mean_of(rows in rows(), threshold in 0..8_u8) {
+    fn weighted_means_are_within_the_range_of_scores(rows in rows(), threshold in 0..8_u8) {
         let names = Names::new();
         let hits = names.hits(&rows);
         let threshold = f64::from(threshold) / 3.0;
         let by_tf_idf = TfIdfRanker { threshold }.rank(&hits);
         let by_bm25 = Bm25Ranker { k: 1.2, b: 0.75, threshold }.rank(&hits);
-        for Ranked { document, score } in by_tf_idf.into_iter().chain(by_bm25) {
+        for RankedDocument { document, score } in by_tf_idf.into_iter().chain(by_bm25) {
             let scores = scores(&hits, document);
             let reached = scores.iter().any(|score| *score >= threshold);
             let least = if reached { scores.iter().copied().fold(f64::INFINITY, f64::min) } else { 0.0 };
@@ -147,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn aggregates_of_choice_agree_with_the_rankers_of_that_name(rows in rows()) {
+    fn min_and_max_aggregates_equal_their_rankers(rows in rows()) {
         let names = Names::new();
         let hits = names.hits(&rows);
         let aggregate = |aggregate_function, inverse_score| {

@@ -1,41 +1,45 @@
-//! What comes out of a model becomes a vector for each picture.
+//! Pools the output of a model to one vector per image.
 
 use super::parameters::Pooling;
-use crate::session::{Fetched, Port};
-use crate::unit::normalize;
+use crate::session::{OutputTensor, Port};
+use crate::unit::scale_to_unit_length;
 
-/// An output, and where its channels are when it is of four axes.
+/// An output, and its channel axis if it has four axes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shaped<'a> {
+pub(super) struct OutputLayout<'a> {
     pub(super) port: &'a Port,
     pub(super) channels_first: bool,
 }
 
-/// How an output is pooled.
+/// Pooling of an output.
 #[derive(Clone, Debug)]
-pub(super) struct Vectors {
+pub(super) struct OutputPooling {
     pooling: Pooling,
-    /// Whether the axis of the channels comes before those of the places.
+    /// True if the channel axis precedes the position axes.
     channels_first: bool,
     normalize: bool,
     dimension: Option<usize>,
 }
 
-impl Vectors {
+impl OutputPooling {
     /// # Errors
-    /// Says why the output makes no vectors, or not without `pooling`.
-    pub(super) fn of(output: Shaped<'_>, pooling: Option<Pooling>, normalize: bool) -> Result<Self, String> {
-        let Shaped { port, channels_first } = output;
-        // Maps are as the input: channels first or last. A sequence of tokens is places × channels.
+    /// The reason why the output cannot be pooled without `pooling`.
+    pub(super) fn new(
+        output: OutputLayout<'_>,
+        pooling: Option<Pooling>,
+        normalize: bool,
+    ) -> Result<Self, String> {
+        let OutputLayout { port, channels_first } = output;
+        // Feature maps have the layout of the input. A sequence of tokens is positions × channels.
         let channels_first = channels_first && port.shape.len() == 4;
         let inner = port.shape.get(1..).unwrap_or_default();
-        let one_place = match inner {
+        let single_position = match inner {
             [channels] => Some(*channels),
             [channels, Some(1), Some(1)] if channels_first => Some(*channels),
             [Some(1), Some(1), channels] => Some(*channels),
             _ => None,
         };
-        let pooling = match (pooling, one_place) {
+        let pooling = match (pooling, single_position) {
             (Some(pooling), _) => pooling,
             (None, Some(_)) => Pooling::Flatten,
             (None, None) => {
@@ -56,13 +60,13 @@ impl Vectors {
         Ok(Self { pooling, channels_first, normalize, dimension })
     }
 
-    /// The length of the vectors, when the model says.
+    /// Dimension of the vectors, if the model fixes it.
     pub(super) fn dimension(&self) -> Option<usize> {
         self.dimension
     }
 
-    /// The vectors of a batch.
-    pub(super) fn read(&self, output: &Fetched<'_>) -> Vec<Vec<f32>> {
+    /// Extracts the vectors of a batch.
+    pub(super) fn read(&self, output: &OutputTensor<'_>) -> Vec<Vec<f32>> {
         let numbers = output.elements.to_f32();
         let pictures = output.shape.first().copied().unwrap_or_default().max(1);
         let each = (numbers.len() / pictures).max(1);
@@ -70,18 +74,18 @@ impl Vectors {
         let vectors = numbers.chunks_exact(each).map(|own| {
             let mut vector = self.pooled(own, inner);
             if self.normalize {
-                normalize(&mut vector);
+                scale_to_unit_length(&mut vector);
             }
             vector
         });
         vectors.collect()
     }
 
-    /// The vector of one picture, whose numbers are of the shape `inner`.
+    /// Pools the elements of one image, which have the shape `inner`.
     fn pooled(&self, numbers: &[f32], inner: &[usize]) -> Vec<f32> {
         let channels = if self.channels_first { inner.first() } else { inner.last() };
         let channels = channels.copied().unwrap_or_default().max(1);
-        let places = numbers.len() / channels;
+        let positions = numbers.len() / channels;
         let start = match self.pooling {
             Pooling::Flatten => return numbers.to_vec(),
             Pooling::Max => f32::NEG_INFINITY,
@@ -90,19 +94,22 @@ impl Vectors {
         let combine = |pooled: f32, number: f32| {
             if self.pooling == Pooling::Max { pooled.max(number) } else { pooled + number }
         };
-        let taken = if self.pooling == Pooling::First { 1 } else { places.max(1) };
+        let taken = if self.pooling == Pooling::First { 1 } else { positions.max(1) };
         let mut vector: Vec<f32> = if self.channels_first {
-            let maps = numbers.chunks_exact(places.max(1));
+            let maps = numbers.chunks_exact(positions.max(1));
             maps.map(|map| map.iter().take(taken).copied().fold(start, combine)).collect()
         } else {
             let mut vector = vec![start; channels];
-            for place in numbers.chunks_exact(channels).take(taken) {
-                vector.iter_mut().zip(place).for_each(|(pooled, number)| *pooled = combine(*pooled, *number));
+            for position in numbers.chunks_exact(channels).take(taken) {
+                vector
+                    .iter_mut()
+                    .zip(position)
+                    .for_each(|(pooled, number)| *pooled = combine(*pooled, *number));
             }
             vector
         };
         if self.pooling == Pooling::Mean {
-            #[expect(clippy::cast_precision_loss, reason = "places of a picture are far below 2²⁴")]
+            #[expect(clippy::cast_precision_loss, reason = "the number of positions is far below 2²⁴")]
             vector.iter_mut().for_each(|number| *number /= taken as f32);
         }
         vector
@@ -121,8 +128,9 @@ mod tests {
     fn read(shape: &[usize], channels_first: bool, pooling: Pooling, numbers: &[f32]) -> Vec<Vec<f32>> {
         let open: Vec<_> = shape.iter().map(|size| Some(*size)).collect();
         let vectors =
-            Vectors::of(Shaped { port: &port(&open), channels_first }, Some(pooling), false).unwrap();
-        let read = vectors.read(&Fetched { shape: shape.to_vec(), elements: Elements::F32(numbers) });
+            OutputPooling::new(OutputLayout { port: &port(&open), channels_first }, Some(pooling), false)
+                .unwrap();
+        let read = vectors.read(&OutputTensor { shape: shape.to_vec(), elements: Elements::F32(numbers) });
         assert!(read.iter().all(|vector| vector.len() == vectors.dimension().unwrap()));
         read
     }
@@ -145,7 +153,7 @@ mod tests {
     #[test]
     fn an_output_of_many_places_wants_a_word_on_them() {
         let of = |shape: &[Option<usize>]| {
-            Vectors::of(Shaped { port: &port(shape), channels_first: true }, None, false)
+            OutputPooling::new(OutputLayout { port: &port(shape), channels_first: true }, None, false)
         };
         assert_eq!(of(&[None, Some(5)]).unwrap().dimension(), Some(5));
         assert_eq!(of(&[None, Some(5), Some(1), Some(1)]).unwrap().dimension(), Some(5));

@@ -1,5 +1,5 @@
-//! Snapshots of indexes in object stores, by the program. The S3 that it talks to over the wire is moto's, which
-//! `make clients` installs.
+//! `flowrun index snapshot` and `restore`: snapshots of indexes in object stores. The S3 server is moto, which `make clients`
+//! installs.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use crate::support::made::made;
 use crate::support::program::{command, text};
 
-/// A server of S3 that ends with this.
+/// An S3 server, stopped when it is dropped.
 struct Server {
     child: Child,
     input: Option<ChildStdin>,
@@ -17,7 +17,7 @@ struct Server {
 }
 
 impl Server {
-    /// None where it is not installed.
+    /// Starts the server; `None` when it is not installed.
     fn start() -> Option<Self> {
         let environment =
             made("clients-s3", "tests/clients/requirements-s3.txt", "FLOWRUN_CLIENTS", "clients")?;
@@ -40,15 +40,15 @@ impl Server {
         line.trim_end().to_owned()
     }
 
-    /// Does something with the bucket; what is said.
-    fn ask(&mut self, line: &str) -> String {
+    /// Sends a command to the server and returns its reply.
+    fn command(&mut self, line: &str) -> String {
         let input = self.input.as_mut().unwrap();
         writeln!(input, "{line}").unwrap();
         input.flush().unwrap();
         self.line()
     }
 
-    /// What the program needs to know of it.
+    /// Environment variables for access to the server.
     fn environment(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("AWS_ENDPOINT", &self.address),
@@ -62,42 +62,42 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It ends when its input does; where it does not, it must.
+        // It exits when its input is closed, and is killed otherwise.
         drop(self.input.take());
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What the program says of an index; it ends with this code.
+/// Runs `flowrun index`, which must exit with this code. Returns its output.
 fn index(directory: &Path, environment: &[(&str, &str)], arguments: &[&str], code: i32) -> String {
     let mut command = command(directory, &[&["index"], arguments].concat());
     let output = command.envs(environment.iter().copied()).output().unwrap();
-    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    said
+    let printed = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
+    printed
 }
 
-/// An index whose vectors are a file of several parts.
+/// Creates an index whose vector file has several parts.
 fn fill(directory: &Path) {
     let mut vectors = Vec::new();
     for row in 0..2500_u16 {
         vectors.extend(1024_i32.to_le_bytes());
-        for place in 0..1024_u16 {
-            vectors.extend((f32::from(row) + f32::from(place) / 1024.0).to_le_bytes());
+        for column in 0..1024_u16 {
+            vectors.extend((f32::from(row) + f32::from(column) / 1024.0).to_le_bytes());
         }
     }
     std::fs::write(directory.join("in.fvecs"), vectors).unwrap();
     index(directory, &[], &["import", "pod/0", "in.fvecs", "--metric", "euclidean"], 0);
 }
 
-/// What is in an index, as it is exported.
+/// The vectors of an index, exported.
 fn exported(directory: &Path, path: &str) -> Vec<u8> {
     index(directory, &[], &["export", path, "out.fvecs"], 0);
     std::fs::read(directory.join("out.fvecs")).unwrap()
 }
 
-/// What lies in a directory, by name.
+/// Names of the entries of a directory, sorted.
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).unwrap();
     let mut names: Vec<String> =
@@ -107,16 +107,16 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_snapshot_goes_to_files_and_comes_back() {
+fn a_snapshot_in_local_files_can_be_restored() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     fill(directory);
     let before = exported(directory, "pod");
     let address = format!("file://{}/snapshots/monday", directory.display());
-    let said = index(directory, &[], &["snapshot", "pod", &address], 0);
-    assert_eq!(said, format!("copied 2500 documents to {address}\n"));
-    let said = index(directory, &[], &["restore", &address, "back/pod"], 0);
-    assert_eq!(said, "copied 2500 documents to back/pod\n");
+    let printed = index(directory, &[], &["snapshot", "pod", &address], 0);
+    assert_eq!(printed, format!("copied 2500 documents to {address}\n"));
+    let printed = index(directory, &[], &["restore", &address, "back/pod"], 0);
+    assert_eq!(printed, "copied 2500 documents to back/pod\n");
     assert!(exported(directory, "back/pod") == before);
     index(directory, &[], &["verify", "back/pod"], 0);
     assert_eq!(
@@ -129,21 +129,21 @@ fn a_snapshot_goes_to_files_and_comes_back() {
         )
     );
 
-    let said = index(directory, &[], &["snapshot", "pod", &address], 1);
-    assert!(said.contains("there is a snapshot already: name another prefix"), "{said}");
-    let said = index(directory, &[], &["restore", &address, "back/pod"], 1);
-    assert!(said.contains("back/pod is not empty: name a directory that does not exist yet"), "{said}");
+    let printed = index(directory, &[], &["snapshot", "pod", &address], 1);
+    assert!(printed.contains("a snapshot already exists: name another prefix"), "{printed}");
+    let printed = index(directory, &[], &["restore", &address, "back/pod"], 1);
+    assert!(printed.contains("back/pod is not empty: name a directory that does not exist yet"), "{printed}");
     std::fs::remove_file(directory.join("snapshots/monday/snapshot.json")).unwrap();
-    let said = index(directory, &[], &["restore", &address, "again"], 1);
+    let printed = index(directory, &[], &["restore", &address, "again"], 1);
     assert!(
-        said.contains("there is no snapshot: the address is another, or it was never finished"),
-        "{said}"
+        printed.contains("there is no snapshot: the address is wrong, or the upload was never completed"),
+        "{printed}"
     );
     assert!(!directory.join("again").exists());
 }
 
 #[test]
-fn a_snapshot_goes_to_s3_and_comes_back() {
+fn a_snapshot_in_s3_can_be_restored() {
     let Some(mut server) = Server::start() else { return };
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
@@ -151,57 +151,61 @@ fn a_snapshot_goes_to_s3_and_comes_back() {
     let before = exported(directory, "pod");
     let address = "s3://bucket/snapshots/monday";
     let environment = server.environment();
-    let said = index(directory, &environment, &["snapshot", "pod", address], 0);
-    assert_eq!(said, format!("copied 2500 documents to {address}\n"));
-    let said = index(directory, &environment, &["restore", address, "back"], 0);
-    assert_eq!(said, "copied 2500 documents to back\n");
+    let printed = index(directory, &environment, &["snapshot", "pod", address], 0);
+    assert_eq!(printed, format!("copied 2500 documents to {address}\n"));
+    let printed = index(directory, &environment, &["restore", address, "back"], 0);
+    assert_eq!(printed, "copied 2500 documents to back\n");
     assert!(exported(directory, "back") == before);
-    let said = index(directory, &environment, &["snapshot", "pod", address], 1);
-    assert!(said.contains("there is a snapshot already: name another prefix"), "{said}");
-    let said = index(directory, &environment, &["snapshot", "pod", "s3://nowhere/a"], 1);
-    assert!(said.contains("s3://nowhere/a: ") && said.contains("; is there such a bucket?"), "{said}");
+    let printed = index(directory, &environment, &["snapshot", "pod", address], 1);
+    assert!(printed.contains("a snapshot already exists: name another prefix"), "{printed}");
+    let printed = index(directory, &environment, &["snapshot", "pod", "s3://nowhere/a"], 1);
+    assert!(
+        printed.contains("s3://nowhere/a: ") && printed.contains("; does the bucket exist?"),
+        "{printed}"
+    );
 
-    let keys = server.ask("keys");
+    let keys = server.command("keys");
     assert!(keys.ends_with("snapshot.json 0"), "{keys}");
     let large = keys.split(' ').find(|key| key.contains("vectors")).unwrap().to_owned();
-    assert_eq!(server.ask(&format!("damage {large}")), "done");
+    assert_eq!(server.command(&format!("damage {large}")), "done");
     let environment = server.environment();
-    let said = index(directory, &environment, &["restore", address, "damaged"], 1);
-    assert!(said.contains("it is not what was stored (SHA-256 "), "{said}");
+    let printed = index(directory, &environment, &["restore", address, "damaged"], 1);
+    assert!(printed.contains("it is damaged (SHA-256 "), "{printed}");
     assert!(!directory.join("damaged").exists());
-    assert_eq!(server.ask("remove snapshots/monday/snapshot.json"), "done");
-    let said = index(directory, &server.environment(), &["restore", address, "gone"], 1);
+    assert_eq!(server.command("remove snapshots/monday/snapshot.json"), "done");
+    let printed = index(directory, &server.environment(), &["restore", address, "gone"], 1);
     assert!(
-        said.contains("there is no snapshot: the address is another, or it was never finished"),
-        "{said}"
+        printed.contains("there is no snapshot: the address is wrong, or the upload was never completed"),
+        "{printed}"
     );
 }
 
 #[test]
-fn who_is_not_let_in_hears_what_to_set() {
+fn access_errors_name_the_environment_variables() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     std::fs::write(directory.join("in.jsonl"), "{\"id\": \"a\", \"embedding\": [1, 2]}\n").unwrap();
     index(directory, &[], &["import", "pod/0", "in.jsonl"], 0);
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", free.local_addr().unwrap());
-    // Nobody listens there any more.
+    // The port is closed now.
     drop(free);
     let key =
         [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_ENDPOINT", &*endpoint)];
-    let hint = "see to AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, for another server to AWS_ENDPOINT, \
-                and if that is http to AWS_ALLOW_HTTP=true";
-    let said = index(directory, &key, &["snapshot", "pod", "s3://bucket/a"], 1);
-    assert!(said.contains("s3://bucket/a: ") && said.contains(hint), "{said}");
+    let hint = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, for another server AWS_ENDPOINT, \
+                and for http AWS_ALLOW_HTTP=true";
+    let printed = index(directory, &key, &["snapshot", "pod", "s3://bucket/a"], 1);
+    assert!(printed.contains("s3://bucket/a: ") && printed.contains(hint), "{printed}");
     let allowed = [&key[..], &[("AWS_ALLOW_HTTP", "true")]].concat();
-    let said = index(directory, &allowed, &["snapshot", "pod", "s3://bucket/a"], 1);
-    assert!(said.contains("onnection refused") && said.contains(hint), "{said}");
-    let said = index(directory, &[], &["snapshot", "pod", "az://container/a"], 1);
-    assert!(said.contains("AZURE_STORAGE_ACCOUNT_NAME"), "{said}");
-    let said = index(directory, &[], &["restore", "ftp://server/a", "b"], 1);
+    let printed = index(directory, &allowed, &["snapshot", "pod", "s3://bucket/a"], 1);
+    assert!(printed.contains("onnection refused") && printed.contains(hint), "{printed}");
+    let printed = index(directory, &[], &["snapshot", "pod", "az://container/a"], 1);
+    assert!(printed.contains("AZURE_STORAGE_ACCOUNT_NAME"), "{printed}");
+    let printed = index(directory, &[], &["restore", "ftp://server/a", "b"], 1);
     assert!(
-        said.contains("write s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///path"),
-        "{said}"
+        printed
+            .contains("write s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///path"),
+        "{printed}"
     );
     assert_eq!(names(directory), ["in.jsonl", "pod"]);
 }
