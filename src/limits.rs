@@ -1,11 +1,11 @@
-//! Every bound in one place: what it bounds, its default, and why it is what it is.
+//! Every bound in one file: its subject, its value, and the reason for it.
 //!
-//! A bound on bytes or counts is named `…_max`. What bounds a single document's content on its way in stands with
-//! the door it comes through: `flowrun_sdk::guard` for files, the decoders of the image family for pixels.
+//! A bound on bytes or counts is named `…_MAX`. Bounds on the content of a single document are with the code that reads
+//! it: `flowrun_sdk::guard` for files, the decoders of the image crate for pixels.
 
 use std::time::Duration;
 
-/// Bytes of one YAML file. The largest flow seen in the wild has 40 kB.
+/// Bytes of one YAML file. The largest published flow has 40 kB.
 pub const YAML_BYTES_MAX: u64 = 1 << 20;
 
 /// Nested collections in a YAML file. Flows need about eight; recursion over the tree must not exhaust the stack.
@@ -14,184 +14,187 @@ pub const YAML_DEPTH_MAX: usize = 64;
 /// Nodes of a YAML file after aliases are expanded, so that a kilobyte of aliases cannot become a gigabyte.
 pub const YAML_NODES_MAX: usize = 100_000;
 
-/// Bytes of a Python file that is looked into for the class that a flow names.
+/// Bytes of a Python file that is searched for the class that a flow names.
 pub const PYTHON_BYTES_MAX: u64 = 4 << 20;
 
-/// Steps in which `${{ root.a }}` may lead to the next reference. Jina makes three passes.
+/// Length of a chain of references such as `${{ root.a }}`. Jina makes three passes.
 pub const REFERENCE_STEPS_MAX: usize = 8;
 
-/// Pods of one flow, replicas and shards not counted.
+/// Pods of one flow, not counting replicas and shards.
 pub const PODS_MAX: usize = 1_000;
 
 /// Replicas of one shard, and shards of one pod.
 pub const COPIES_MAX: usize = 256;
 
-/// Requests between entering and leaving the gateway when the flow does not say: Jina 0.x's default, also in place
-/// of Jina 3's 1000, because a request may hold a whole batch of decoded clips.
+/// Default of `prefetch`, the requests in flight between entering and leaving the gateway: Jina 0.x's default, also for
+/// Jina 3 files (1000 there), because a request may hold a whole batch of decoded clips.
 pub const PREFETCH_DEFAULT: usize = 50;
 
-/// What `prefetch: 0`, Jina 3's “unlimited”, means here: Jina 3's default for those who do not say.
+/// Value of `prefetch: 0`, which is “unlimited” in Jina 3: Jina 3's default.
 pub const PREFETCH_UNLIMITED: usize = 1_000;
 
-/// The most that `prefetch` may ask for. Every channel has a slot for each credit.
+/// Largest `prefetch`. Every channel has one slot per credit.
 pub const PREFETCH_MAX: usize = 10_000;
 
-/// Bytes that the documents of one request may hold at any point inside the flow: executors get it as the budget
-/// of their calls, and what they leave is checked against it. With the credits it gives the memory bound that
+/// Bytes that the documents of one request may hold at any point inside the flow. Executors receive it as the budget of
+/// their calls, and their output is checked against it. Multiplied by the credits, it is part of the memory bound that
 /// `flowrun check` prints.
 pub const REQUEST_BYTES_MAX: usize = 256 << 20;
 
-/// Documents of one request that the batch job makes of its input: small enough that several requests are under way
-/// when there are a hundred files, large enough that an encoder sees a batch.
+/// Default of the documents per request of a batch job: small enough that a hundred files keep several requests in
+/// flight, large enough that an encoder receives a batch.
 pub const REQUEST_SIZE_DEFAULT: usize = 8;
 
-/// Documents of one request at the most.
+/// Documents per request of a batch job.
 pub const REQUEST_SIZE_MAX: usize = 10_000;
 
-/// Bytes of one line of a JSON-lines input.
+/// Bytes of one line of JSON-lines input.
 pub const LINE_BYTES_MAX: usize = 64 << 20;
 
 /// Files that one input pattern may match.
 pub const INPUT_FILES_MAX: usize = 10_000_000;
 
-/// Documents that a batch may be asked to have.
+/// Largest `preferred_batch_size`.
 pub const BATCH_DOCUMENTS_MAX: usize = 65_536;
 
-/// Documents of a batch when `preferred_batch_size` does not say: Jina's default.
+/// Default of `preferred_batch_size`: Jina's default.
 pub const BATCH_DOCUMENTS_DEFAULT: usize = 4;
 
-/// Documents with which `auto` takes no more requests into a batch: behind it the batch curves of encoders are flat.
+/// Documents at which a batch with `auto` is full: larger batches do not make encoders faster.
 pub const BATCH_DOCUMENTS_AUTO: usize = 64;
 
-/// How long the first request of a batch waits for others when `timeout` does not say: Jina's default.
+/// Default time that the first request of a batch waits for more (`timeout`): Jina's default.
 pub const BATCH_WAIT_DEFAULT: Duration = Duration::from_secs(10);
 
-/// Milliseconds that the first request of a batch may be told to wait: ten minutes.
+/// Largest `timeout` of a batch, in milliseconds: ten minutes.
 pub const BATCH_WAIT_MILLISECONDS_MAX: usize = 600_000;
 
-/// Calls that one replica of a waiting executor has under way.
+/// Default of `concurrency`, the calls in flight in one replica of an async executor.
 pub const CONCURRENCY_DEFAULT: usize = 16;
 
-/// Calls under way at the most.
+/// Largest `concurrency`.
 pub const CONCURRENCY_MAX: usize = 1_000;
 
-/// Clusters that documents are placed by: each is compared with every new document.
+/// Clusters of the placement strategy `cluster`. Each is compared with every new document.
 pub const CLUSTERS_MAX: usize = 10_000;
 
-/// Times that a call of an executor elsewhere may be made again. With the waits in between that is half an hour.
+/// Retries of a call of a remote executor. With the pauses between them this is half an hour.
 pub const RETRIES_MAX: usize = 1_000;
 
-/// How long an executor may take to start when the flow does not say; Jina 3's default.
+/// Default time that an executor may take to start: Jina 3's default.
 pub const READY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
 
-/// How long a flow that was told to end may take to finish what is inside.
+/// Time that a flow may take, after a signal to stop, to finish the requests in it.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Failed attempts to restart a worker before its pod answers every request with the reason.
+/// Failed attempts to restart a worker, after which its pod answers every request with the reason.
 pub const RESTARTS_MAX: u32 = 5;
 
-/// Requests that wait at the gateway for a credit. More are refused at once; a stream that has requests under way waits
-/// instead.
+/// Requests that wait at the gateway for a credit. Further requests are rejected immediately, except those of a stream
+/// that has requests in flight: they wait.
 pub const QUEUE_MAX: usize = 1_000;
 
-/// How long a request may have to wait for a credit. Whoever would wait longer is refused at once, and comes back to a
-/// flow that works on what is still wanted; a stream is held back instead.
+/// Expected time in the queue for a credit. A request that would wait longer is rejected immediately, so that the flow
+/// works only on requests that clients still wait for; a stream is slowed down instead.
 pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Requests that may wait however long it takes, unless their deadline would pass: a burst is no overload.
+/// Requests that may queue longer than [`QUEUE_WAIT_MAX`], unless their deadline would pass: a short burst is not
+/// overload.
 pub const QUEUE_BURST: usize = 64;
 
-/// Refusals for want of room that are told at once: so many in a second, and so many more in a burst. Beyond that they are
-/// told later, up to the second after which a client should ask again.
+/// Overload rejections per second that are sent immediately. Beyond this rate and [`REJECTIONS_BURST`] they are delayed, by
+/// up to the second after which a client should retry.
 pub const REJECTIONS_PER_SECOND: u32 = 2_000;
-/// See [`REJECTIONS_PER_SECOND`].
+
+/// Overload rejections in one burst that are sent immediately, in addition to [`REJECTIONS_PER_SECOND`].
 pub const REJECTIONS_BURST: u32 = 1_000;
 
-/// How far those who compute stand behind those who answer where a flow is served and cores are short, as `nice` counts:
-/// a tenth of their share. With half of that refusals come too late now and then to spare anything, and all the bytes of
-/// what is refused pile up (measured: docs/performance.md); with more, whatever else the machine does goes before the work.
+/// Niceness of CPU-bound workers, relative to the gateway's threads, while a flow is served: a tenth of their share when
+/// cores are short. With half of that, rejections sometimes come too late to save work, and the bytes of rejected requests
+/// pile up (measured in docs/performance.md); with more, unrelated processes would starve the workers.
 pub const WORKER_NICENESS: i32 = 10;
 
-/// Bytes of the requests at the gateway, those that wait and those inside, as they came: the part of the memory that
-/// the bound of the flow itself does not cover.
+/// Bytes of all requests at the gateway, queued and in flight, as received. The memory bound of the flow itself does not
+/// cover them.
 pub const QUEUE_BYTES_MAX: usize = 1 << 30;
 
-/// Bytes of one message from a client. A request must fit its bound inside the flow as well.
+/// Bytes of one message from a client. Inside the flow, [`REQUEST_BYTES_MAX`] applies as well.
 pub const MESSAGE_BYTES_MAX: usize = 256 << 20;
 
 /// Documents of one request from a client.
 pub const REQUEST_DOCUMENTS_MAX: usize = 10_000;
 
-/// Connections at a time. Each costs some 100 kB when it is idle.
+/// Open connections. An idle one costs about 100 kB.
 pub const CONNECTIONS_MAX: usize = 10_000;
 
-/// Calls under way on one connection of HTTP/2.
+/// Concurrent streams of one HTTP/2 connection.
 pub const STREAMS_MAX: u32 = 1_000;
 
-/// How long a client may take to send the head of a request of HTTP/1.
+/// Time that a client may take to send the headers of an HTTP/1 request.
 pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a client may take to send the body of a request, and to take in a reply that waits for it.
+/// Time that a client may take to send the body of a request, and to read a reply.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a conversation over WebSocket stays open after a request in it failed. Jina's client loses the error when
-/// the gateway closes before the client has looked at it; it closes by itself when it has.
+/// Time that a WebSocket session stays open after one of its requests failed. Jina's client closes it by itself once it
+/// has read the error, and loses the error if the gateway closes first.
 pub const ERROR_LINGER: Duration = Duration::from_millis(100);
 
-/// How long a client may take to agree that a conversation is over.
+/// Time that a client may take to acknowledge the end of a session.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Requests that `flowrun client` has under way: enough to keep a flow busy, and few beside those that one lets in.
+/// Requests that `flowrun client` has in flight: enough to keep a flow busy, and few compared with the credits of a flow.
 pub const CLIENT_REQUESTS_IN_FLIGHT: usize = 16;
 
-/// Requests that `flowrun bench` has under way in an open loop. More than a service holds, so that it is the service
-/// that refuses.
+/// Requests that `flowrun bench` has in flight in an open loop: more than a service admits, so that the service rejects
+/// the rest.
 pub const BENCH_REQUESTS_MAX: usize = 10_000;
 
-/// How often an idle connection of HTTP/2 is asked whether anyone is there, and how long it has to answer.
+/// Interval of keepalive pings on an idle HTTP/2 connection, and time for the answer.
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How long a client may take to agree on TLS.
+/// Time for a TLS handshake.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a changed certificate may go unnoticed while clients come: it is not looked for at every connection.
+/// Minimum interval between checks for a changed certificate, which are made when a client connects.
 pub const TLS_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Bytes of a file with a certificate or a key. A long chain has 20 kB.
 pub const TLS_FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Bytes from which on a response over HTTP is compressed, for clients that accept it. Below it, the time that it takes
-/// is not won back on any network that is worth the name.
+/// Smallest HTTP response that is compressed, in bytes, for clients that accept it. For smaller ones, compression takes
+/// longer than it saves on any practical network.
 pub const HTTP_COMPRESS_BYTES_MIN: u16 = 8 << 10;
 
-/// Bytes of a request's name where it is written down: in the log, in traces, in headers. Jina's have 32.
+/// Bytes of a request's id in logs, traces and headers. Jina's ids have 32.
 pub const REQUEST_ID_BYTES_MAX: usize = 128;
 
-/// Bytes of what a client's tools say about a trace; W3C asks for 512 to be passed on.
+/// Bytes of a client's `tracestate`. W3C Trace Context requires that 512 are propagated.
 pub const TRACE_STATE_BYTES_MAX: usize = 512;
 
-/// Spans that wait for the collector of traces; some 2 MB. More are dropped, so that no request waits for it.
+/// Spans in the queue to the trace collector, about 2 MB. Further spans are dropped, so that no request waits for the
+/// collector.
 pub const SPANS_QUEUED_MAX: usize = 4096;
 
-/// Spans that are sent together.
+/// Spans per batch to the trace collector.
 pub const SPANS_PER_BATCH: usize = 512;
 
-/// How long a span may wait for others to be sent with.
+/// Time that a span waits for others of its batch.
 pub const SPANS_BATCH_WAIT: Duration = Duration::from_secs(1);
 
-/// How long the collector may take for a batch; OpenTelemetry's default.
+/// Time for the trace collector to accept a batch: OpenTelemetry's default.
 pub const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes of what the collector answers.
+/// Bytes of a reply of the trace collector.
 pub const COLLECTOR_REPLY_BYTES_MAX: usize = 64 << 10;
 
-/// How long the end of a service waits for the last spans to be sent.
+/// Time that a stopping service waits for its last spans to be sent.
 pub const TRACES_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Diagnostics that are shown, the worst first to be kept; whoever wrote more mistakes mends these first.
+/// Diagnostics of one report. The most severe ones are kept; after correcting these, the next run reports the others.
 pub const DIAGNOSTICS_MAX: usize = 100;
 
-/// Libraries that are looked into for an executor that is named by its class alone; each is read whole.
+/// Libraries that are searched for an executor that is named by its class alone. Each is read completely.
 pub const PLUGINS_SEARCHED_MAX: usize = 64;
 
 #[cfg(test)]
@@ -199,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_lie_within_their_bounds() {
+    fn defaults_are_within_their_bounds() {
         const {
             assert!(PREFETCH_DEFAULT <= PREFETCH_UNLIMITED && PREFETCH_UNLIMITED <= PREFETCH_MAX);
             assert!(REQUEST_SIZE_DEFAULT <= REQUEST_SIZE_MAX);

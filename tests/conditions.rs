@@ -1,11 +1,11 @@
-//! Keys of Jina 3 that say which documents go where, how they come together again, and how long that may take.
+//! Conditional routing (`when`), `no_reduce`, `floating`, `uses_before`, `uses_after` and `timeout_send`, as in Jina 3.
 
 use flowrun::runtime::{Flow, Request, Response};
 use flowrun_sdk::{Document, ErrorKind};
 
 use crate::support::{error, flow, gate, ids, probe, reply, send};
 
-/// Documents `0`, `1`, … with their number as the tag `n`.
+/// Sends documents `0`, `1`, … with their number as the tag `n`.
 async fn numbers(flow: &Flow, count: usize) -> Response {
     let documents = (0..count).map(|number| Document::new(number.to_string()).with_tag("n", number));
     let request =
@@ -18,7 +18,7 @@ fn seen(name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn in_a_chain_documents_that_are_not_meant_vanish() {
+async fn documents_that_do_not_match_leave_a_chain() {
     let flow = flow(
         "- {name: low, uses: {jtype: Probe, with: {name: when-chain}}, when: {tags__n: {$lt: 2}}}\n\
          - {name: last, uses: Pass}",
@@ -29,7 +29,7 @@ async fn in_a_chain_documents_that_are_not_meant_vanish() {
 }
 
 #[tokio::test]
-async fn branches_share_documents_and_they_come_back_in_the_order_of_the_request() {
+async fn branches_split_documents_and_the_join_restores_their_order() {
     let flow = flow(
         "- {name: start, uses: Pass}\n\
          - {name: odd, uses: {jtype: Probe, with: {name: when-odd}}, needs: start, when: {tags__n: {$in: [1, 3, 5]}}}\n\
@@ -43,13 +43,14 @@ async fn branches_share_documents_and_they_come_back_in_the_order_of_the_request
         (seen("when-odd"), seen("when-even")),
         (vec!["1".into(), "3".into(), "5".into()], vec!["0".into(), "2".into(), "4".into()])
     );
-    let of = |number: usize, name: &str| response.documents[number].tags.contains_key(&format!("{name}/0"));
-    assert!((0..6).all(|number| of(number, "when-odd") == (number % 2 == 1)));
-    assert!((0..6).all(|number| of(number, "when-even") == (number % 2 == 0)));
+    let passed =
+        |number: usize, name: &str| response.documents[number].tags.contains_key(&format!("{name}/0"));
+    assert!((0..6).all(|number| passed(number, "when-odd") == (number % 2 == 1)));
+    assert!((0..6).all(|number| passed(number, "when-even") == (number % 2 == 0)));
 }
 
 #[tokio::test]
-async fn who_is_meant_by_no_document_is_not_called_but_by_requests_without_any() {
+async fn a_pod_without_matching_documents_is_called_only_for_empty_requests() {
     let flow =
         flow("- {name: none, uses: {jtype: Probe, with: {name: when-none}}, when: {tags__n: {$gt: 9}}}")
             .await;
@@ -60,7 +61,7 @@ async fn who_is_meant_by_no_document_is_not_called_but_by_requests_without_any()
 }
 
 #[tokio::test]
-async fn without_reducing_parts_come_one_behind_the_other() {
+async fn no_reduce_concatenates_parts() {
     let flow = flow(
         "- {name: one, uses: Pass, needs: gateway}\n- {name: two, uses: Pass, needs: gateway}\n\
          - {name: end, uses: {jtype: Probe, with: {name: no-reduce}}, needs: [one, two], no_reduce: true}",
@@ -73,12 +74,12 @@ async fn without_reducing_parts_come_one_behind_the_other() {
         self::flow("- {name: p, uses: {jtype: Probe, with: {name: s}}, shards: 2, disable_reduce: true}")
             .await;
     assert_eq!(ids(&reply(send(&sharded, "/search", &["a"]).await).documents), ["a", "a"]);
-    // What each shard got some of is whole again all the same.
+    // The parts of a request that is split across shards are still recombined.
     assert_eq!(ids(&reply(send(&sharded, "/index", &["a", "b", "c"]).await).documents), ["a", "b", "c"]);
 }
 
 #[tokio::test]
-async fn floating_pods_see_everything_and_nobody_waits_for_them() {
+async fn floating_pods_receive_every_request_and_are_not_waited_for() {
     let flow =
         flow("- {name: a, uses: Pass}\n- {name: side, uses: Gate, floating: true}\n- {name: b, uses: Pass}")
             .await;
@@ -89,7 +90,7 @@ async fn floating_pods_see_everything_and_nobody_waits_for_them() {
 }
 
 #[tokio::test]
-async fn before_and_after_the_shards_each_document_is_seen_once() {
+async fn uses_before_and_uses_after_receive_each_document_once() {
     let flow = flow(
         "- {name: p, uses: {jtype: Probe, with: {name: stages-own}}, shards: 2, polling: ALL, \
          uses_before: {jtype: Probe, with: {name: stages-before}}, uses_after: {jtype: Probe, with: {name: stages-after}}}",
@@ -101,7 +102,7 @@ async fn before_and_after_the_shards_each_document_is_seen_once() {
 }
 
 #[tokio::test]
-async fn a_call_that_takes_longer_than_it_may_fails_and_says_so() {
+async fn calls_beyond_timeout_send_fail_with_the_limit_in_the_message() {
     for task in [false, true] {
         let slow = format!("{{jtype: Chaos, with: {{dawdle: 900000, task: {task}}}}}");
         let flow = flow(&format!("- {{name: slow, uses: {slow}, timeout_send: 1}}")).await;

@@ -1,7 +1,8 @@
-//! Every kind of diagnostic says what is wrong, at which line and column, and what to type: one golden file each.
+//! Golden files of the output of every diagnostic code.
 //!
-//! A directory of `tests/golden` is a case: its `flow.yml` is read, or the command in its `args` is run. What is said
-//! must be what its `expected.txt` holds. A case with a `setup` is one in a copy of it, in which that script was run. `FLOWRUN_BLESS=1` writes those files anew; read the difference.
+//! Each directory in `tests/golden` is a case: its `flow.yml` is read, or the command in its `args` is run, and the output
+//! must equal `expected.txt`. If a case has a `setup`, the script runs first, in a copy of the directory.
+//! `FLOWRUN_BLESS=1` rewrites the golden files; review the diff.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,14 +21,14 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// What flowrun says about a case.
-fn said(case: &Path) -> String {
+/// The output of flowrun for a case.
+fn output(case: &Path) -> String {
     let Ok(arguments) = std::fs::read_to_string(case.join("args")) else {
         let (mut sources, mut report) = (Sources::default(), Report::default());
         flowrun::read(&case.join("flow.yml"), &Environment::default(), &catalog(), &mut sources, &mut report);
         return render(&report, &sources, Format::Human, false);
     };
-    let copy = case.join("setup").exists().then(|| made(case));
+    let copy = case.join("setup").exists().then(|| set_up(case));
     let output = Command::new(env!("CARGO_BIN_EXE_flowrun"))
         .args(arguments.split_whitespace())
         .current_dir(copy.as_ref().map_or(case, |copy| copy.path()))
@@ -35,15 +36,15 @@ fn said(case: &Path) -> String {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", case.display());
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     match copy {
-        Some(copy) => said.replace(copy.path().to_str().unwrap(), "DIRECTORY"),
-        None => said,
+        Some(copy) => text.replace(copy.path().to_str().unwrap(), "DIRECTORY"),
+        None => text,
     }
 }
 
-/// A copy of a case, made ready by its script.
-fn made(case: &Path) -> tempfile::TempDir {
+/// A copy of a case, prepared by its `setup` script.
+fn set_up(case: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(case).unwrap() {
         let entry = entry.unwrap();
@@ -61,34 +62,34 @@ fn made(case: &Path) -> tempfile::TempDir {
 }
 
 #[test]
-fn every_message_is_what_its_golden_file_says() {
+fn output_equals_the_golden_files() {
     let bless = std::env::var_os("FLOWRUN_BLESS").is_some();
     let mut different = Vec::new();
     for case in cases() {
-        let (golden, said) = (case.join("expected.txt"), said(&case));
+        let (golden, actual) = (case.join("expected.txt"), output(&case));
         if bless {
-            std::fs::write(&golden, &said).unwrap();
+            std::fs::write(&golden, &actual).unwrap();
         }
         let expected = std::fs::read_to_string(&golden).unwrap_or_default();
-        if said != expected {
-            different.push(format!("{}\n--- expected\n{expected}--- said\n{said}", case.display()));
+        if actual != expected {
+            different.push(format!("{}\n--- expected\n{expected}--- actual\n{actual}", case.display()));
         }
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
 
 #[test]
-fn every_kind_has_a_golden_file_and_appears_in_it() {
-    let mut kinds = BTreeSet::new();
+fn every_code_has_a_golden_file_that_contains_it() {
+    let mut codes = BTreeSet::new();
     for case in cases() {
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         let code =
             Code::ALL.iter().find(|code| name.starts_with(&format!("{}-{}", code, code.slug()))).unwrap();
         let expected = std::fs::read_to_string(case.join("expected.txt")).unwrap();
         assert!(expected.contains(&format!("[{code}]")), "{name}");
-        kinds.insert(*code);
+        codes.insert(*code);
     }
-    let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !kinds.contains(code)).collect();
-    // Not ready in time depends on the machine; it has a test of its own.
+    let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !codes.contains(code)).collect();
+    // `not-ready` depends on timing and has its own test.
     assert_eq!(missing, [&Code::NotReady]);
 }

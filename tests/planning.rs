@@ -1,4 +1,4 @@
-//! From files to topologies: dialects that mean the same become the same, and nothing is guessed.
+//! From flow files to topologies: equivalent files in different dialects give the same plan.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn planned(yaml: &str, environment: &Environment) -> Topology {
     plan(yaml, directory.path(), environment)
 }
 
-/// The graph of a flow as data.
+/// The graph of a flow as JSON.
 fn graph(yaml: &str) -> Value {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flow.yml");
@@ -27,7 +27,7 @@ fn graph(yaml: &str) -> Value {
     serde_json::from_str(&draw(&graph, Format::Json)).unwrap()
 }
 
-/// Of every pod: name, needs, shards, replicas.
+/// Name, needs, shards and replicas of every pod.
 fn shape(yaml: &str) -> Vec<(String, Vec<String>, u64, u64)> {
     let graph = graph(yaml);
     let pods = graph["pods"].as_array().unwrap().iter();
@@ -40,7 +40,7 @@ fn shape(yaml: &str) -> Vec<(String, Vec<String>, u64, u64)> {
 }
 
 #[test]
-fn every_dialect_says_the_same_flow() {
+fn equivalent_files_of_every_dialect_give_the_same_flow() {
     let legacy = "!Flow\npods:\n  a: {yaml_path: Pass, replicas: 2}\n  b: {yaml_path: Pass, replicas: 3, separated_workspace: true}\n  \
                   c: {uses: Log, needs: a}\n  d: {uses: _merge, needs: [b, c]}\n";
     let list = "!Flow\nversion: '1'\npods:\n- {name: a, uses: Pass, replicas: 2}\n- {name: b, uses: Pass, parallel: 3}\n\
@@ -58,7 +58,7 @@ fn every_dialect_says_the_same_flow() {
 }
 
 #[test]
-fn the_normal_form_is_a_flow_that_means_the_same() {
+fn the_normal_form_gives_the_same_plan() {
     let legacy = "!Flow\nwith: {prefetch: 7}\npods:\n  a: {uses: Pass, replicas: 2}\n  b:\n    uses: VectorIndexer\n    replicas: 3\n    \
                 polling: all\n    uses_after: _merge_topk\n  c: {uses: Log, needs: a}\n  d: {uses: _concat, needs: [b, c]}\n";
     let modern = "jtype: Flow\nwith: {when_full: refuse, timeout: 900, endpoint: /x, input: '-', output: '-', top_k: 3, request_size: 5}\n\
@@ -85,7 +85,7 @@ fn the_normal_form_is_a_flow_that_means_the_same() {
 }
 
 #[test]
-fn polling_is_jina_3s_by_endpoint() {
+fn polling_by_endpoint_is_as_in_jina_3() {
     let polling = |value: &str| {
         graph(&format!("jtype: Flow\nexecutors: [{{name: a, uses: Pass, shards: 2, polling: {value}}}]\n"))["pods"][0]["polling"].clone()
     };
@@ -100,7 +100,7 @@ fn polling_is_jina_3s_by_endpoint() {
 }
 
 #[test]
-fn a_join_of_all_leaves_needs_what_would_else_end_at_the_gateway() {
+fn needs_all_joins_every_leaf() {
     let needs = |executors: &str| {
         let shape = shape(&format!("jtype: Flow\nexecutors:\n{executors}"));
         shape.into_iter().find(|(name, ..)| name == "j").unwrap().1
@@ -113,7 +113,7 @@ fn a_join_of_all_leaves_needs_what_would_else_end_at_the_gateway() {
 }
 
 #[test]
-fn every_leaf_is_a_part_of_the_reply_unless_it_floats() {
+fn every_leaf_that_is_not_floating_is_part_of_the_reply() {
     let yaml = "jtype: Flow\nexecutors:\n- {name: a, uses: Pass}\n- {name: b, uses: Pass, needs: a}\n\
                 - {name: c, uses: Pass, needs: a}\n- {name: side, uses: Log, needs: a, floating: true}\n";
     let topology = planned(yaml, &Environment::default());
@@ -123,7 +123,7 @@ fn every_leaf_is_a_part_of_the_reply_unless_it_floats() {
 }
 
 #[test]
-fn channels_have_a_slot_for_every_credit_and_the_bound_follows() {
+fn channels_have_one_slot_per_credit_and_memory_is_bounded_by_credits() {
     let yaml = "jtype: Flow\nwith: {prefetch: $N}\nexecutors:\n- {name: a, uses: Pass}\n- {name: b, uses: Pass, needs: a, shards: 4}\n\
                 - {name: c, uses: Pass, needs: a}\n";
     for credits in [1, 20] {
@@ -139,16 +139,16 @@ fn channels_have_a_slot_for_every_credit_and_the_bound_follows() {
 }
 
 #[test]
-fn executors_before_and_behind_a_pod_are_pods_of_their_own() {
+fn uses_before_and_uses_after_become_pods() {
     let yaml = "jtype: Flow\nexecutors:\n- {name: a, uses: Pass, shards: 2, uses_before: Log, uses_after: TopK}\n- {name: b, uses: Pass}\n";
     let topology = planned(yaml, &Environment::default());
     let names: Vec<&str> = topology.pods.iter().map(|pod| pod.name.as_str()).collect();
     assert_eq!(names, ["a/before", "a", "a/after", "b"]);
-    assert_eq!(shape(yaml).len(), 2, "the graph shows what was written");
+    assert_eq!(shape(yaml).len(), 2, "the graph shows the pods of the file");
 }
 
 #[test]
-fn inspecting_pods_look_on_from_the_side() {
+fn inspect_pods_are_side_branches() {
     let flow = |inspect: &str| {
         format!(
             "jtype: Flow\nwith: {{inspect: {inspect}}}\nexecutors:\n- {{name: a, uses: Pass}}\n\
@@ -159,7 +159,7 @@ fn inspecting_pods_look_on_from_the_side() {
     assert_eq!(
         needs(&flow("COLLECT"), "b"),
         Some(vec!["a".to_owned()]),
-        "what follows does not need the onlooker"
+        "the next pod does not need the inspect pod"
     );
     assert_eq!(planned(&flow("COLLECT"), &Environment::default()).exit_inputs, 2);
     assert_eq!(planned(&flow("HANG"), &Environment::default()).exit_inputs, 1);
@@ -167,7 +167,7 @@ fn inspecting_pods_look_on_from_the_side() {
 }
 
 #[test]
-fn a_path_starts_where_it_stands_unless_a_variable_supplies_it() {
+fn paths_are_relative_to_their_file_unless_a_variable_supplies_them() {
     let directory = tempfile::tempdir().unwrap();
     let yaml = "jtype: Flow\nwith: {workspace: ws}\nexecutors:\n- {name: a, uses: DocumentStore}\n\
                 - {name: b, uses: DocumentStore, uses_metas: {name: other}, workspace: $W}\n";
@@ -178,7 +178,7 @@ fn a_path_starts_where_it_stands_unless_a_variable_supplies_it() {
 }
 
 #[test]
-fn any_flow_can_be_drawn_even_with_executors_that_are_not_here() {
+fn flows_with_unavailable_executors_can_be_drawn() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flow.yml");
     let yaml = "jtype: Flow\nexecutors:\n- {name: a, uses: Nowhere}\n- {name: b, uses: 'jinahub+docker://X', needs: gateway, external: true, port: 5}\n\

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use flowrun::diagnostic::Code;
-use flowrun::spec::keys::{PLACES, Place};
-use flowrun::spec::{Effect, Key};
+use flowrun::spec::keys::{SECTIONS, Section};
+use flowrun::spec::{KeyRow, Support};
 use flowrun_sdk::ExecutorType;
 
 fn keep(path: &str, text: &str) {
@@ -22,42 +22,42 @@ fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-fn row(key: &Key) -> String {
-    let also: Vec<String> = key.also.iter().map(|name| format!("`{name}`")).collect();
-    let also = if also.is_empty() { String::new() } else { format!(" ({})", also.join(", ")) };
-    let (value, effect) = match key.effect {
-        Effect::Obeyed => (key.kind.describe(), key.documentation.to_owned()),
-        Effect::WithoutEffect(reason) => (String::new(), format!("*no effect:* {reason}")),
-        Effect::Refused(instead) => (String::new(), format!("*refused:* {instead}")),
+fn row(key: &KeyRow) -> String {
+    let aliases: Vec<String> = key.aliases.iter().map(|name| format!("`{name}`")).collect();
+    let aliases = if aliases.is_empty() { String::new() } else { format!(" ({})", aliases.join(", ")) };
+    let (value, effect) = match key.support {
+        Support::Supported => (key.value.describe(), key.documentation.to_owned()),
+        Support::Ignored(reason) => (String::new(), format!("*no effect:* {reason}")),
+        Support::Rejected(instead) => (String::new(), format!("*rejected:* {instead}")),
     };
-    format!("| `{}`{also} | {} | {} |\n", key.name, cell(&value), cell(&effect))
+    format!("| `{}`{aliases} | {} | {} |\n", key.name, cell(&value), cell(&effect))
 }
 
-fn keys_of(place: &Place) -> String {
-    let mut text = format!("\n## {}\n\n| key | value | meaning |\n|---|---|---|\n", place.name);
-    let obeyed = |key: &&&Key| matches!(key.effect, Effect::Obeyed);
-    let keys: Vec<&Key> = place.keys().collect();
-    keys.iter().filter(obeyed).for_each(|key| text.push_str(&row(key)));
-    keys.iter().filter(|key| !obeyed(key)).for_each(|key| text.push_str(&row(key)));
+/// The table of a section: supported keys first.
+fn table(section: &Section) -> String {
+    let mut text = format!("\n## {}\n\n| key | value | meaning |\n|---|---|---|\n", section.title);
+    let supported = |key: &&KeyRow| key.support == Support::Supported;
+    section.rows().filter(supported).for_each(|key| text.push_str(&row(key)));
+    section.rows().filter(|key| !supported(key)).for_each(|key| text.push_str(&row(key)));
     text
 }
 
 #[test]
 fn the_reference_of_keys_is_what_the_parser_reads_by() {
     let mut text =
-        "# Keys of flow files\n\nWritten from the tables that the parser reads by. Names in parentheses are \
-                    other spellings of the same key, from other versions of Jina.\n"
+        "# Keys of flow files\n\nGenerated from the parser's key tables. Names in parentheses are other spellings of the \
+         key, from other versions of Jina.\n"
             .to_owned();
-    PLACES.iter().for_each(|place| text.push_str(&keys_of(place)));
+    SECTIONS.iter().for_each(|section| text.push_str(&table(section)));
     keep("docs/yaml.md", &text);
 }
 
 #[test]
 fn the_reference_of_diagnostics_is_what_is_reported() {
-    let mut text = "# Diagnostics\n\nA code keeps its meaning. *Lenient* marks the errors that Jina does not make: \
-                    `--lenient` turns them into warnings. *Drawable* marks those that `flowrun check` and `flowrun \
-                    graph` only warn about, because the flow can be drawn all the same. An example of each, with what \
-                    flowrun says about it, is in `tests/golden`.\n\n| code | name | severity | | meaning |\n|---|---|---|---|---|\n"
+    let mut text = "# Diagnostics\n\nCodes are stable. *Lenient* marks errors that Jina accepts silently: `--lenient` turns \
+                    them into warnings. *Drawable* marks errors that `flowrun check` and `flowrun graph` report as \
+                    warnings, because such a flow can be drawn but not run. `tests/golden` has an example of each, with \
+                    flowrun's output.\n\n| code | name | severity | | meaning |\n|---|---|---|---|---|\n"
         .to_owned();
     for code in Code::ALL {
         let marks = match (code.accepted_by_jina(), code.blocks_run_only()) {

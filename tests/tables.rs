@@ -1,4 +1,4 @@
-//! Indexes that are written out to tables and filled from them, by the program.
+//! `flowrun index export` and `import`: indexes as tables of documents and vectors.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::program::{flowrun, json_lines, text};
 
-/// What the program says of an index; it ends with this code.
+/// The output of `flowrun index`, which must exit with `code`.
 fn index(directory: &Path, arguments: &[&str], code: i32) -> String {
     let output = flowrun(directory, &[&["index"], arguments].concat());
-    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    said
+    let output_text = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output_text}");
+    output_text
 }
 
 /// The documents of an index, with their vectors.
@@ -21,7 +21,7 @@ fn documents(directory: &Path, path: &str) -> Vec<Value> {
 }
 
 #[test]
-fn an_index_that_is_written_to_a_table_and_filled_from_it_is_the_same() {
+fn export_and_import_preserve_an_index() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     let mut lines = json!({
@@ -36,10 +36,10 @@ fn an_index_that_is_written_to_a_table_and_filled_from_it_is_the_same() {
     }
     std::fs::write(directory.join("in.jsonl"), lines).unwrap();
     index(directory, &["import", "first/0", "in.jsonl", "--metric", "euclidean"], 0);
-    let said = index(directory, &["export", "first", "out.parquet"], 0);
-    assert_eq!(said, "exported 3001 documents to out.parquet\n");
-    let said = index(directory, &["import", "second/0", "out.parquet", "--metric", "euclidean"], 0);
-    assert_eq!(said, "imported 3001 documents into second/0\n");
+    let output = index(directory, &["export", "first", "out.parquet"], 0);
+    assert_eq!(output, "exported 3001 documents to out.parquet\n");
+    let output = index(directory, &["import", "second/0", "out.parquet", "--metric", "euclidean"], 0);
+    assert_eq!(output, "imported 3001 documents into second/0\n");
     let first = documents(directory, "first");
     assert_eq!((first.len(), &first), (3001, &documents(directory, "second")));
     assert_eq!((&first[0]["weight"], &first[0]["location"]), (&json!(0.5), &json!([1.0, 2.0])));
@@ -47,7 +47,7 @@ fn an_index_that_is_written_to_a_table_and_filled_from_it_is_the_same() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_with_what_to_type() {
+fn errors_of_export_and_import_name_the_remedy() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     std::fs::write(directory.join("in.jsonl"), "{\"id\": \"a\", \"embedding\": [1, 2]}\n").unwrap();
@@ -83,7 +83,7 @@ fn what_cannot_be_done_is_said_with_what_to_type() {
             "a.arrow: unknown file format; use one of .jsonl, .npy, .fvecs, .parquet",
         ),
     ] {
-        let said = index(directory, arguments, 1);
-        assert!(said.contains(expected), "{arguments:?}: {said}");
+        let output = index(directory, arguments, 1);
+        assert!(output.contains(expected), "{arguments:?}: {output}");
     }
 }

@@ -1,7 +1,7 @@
-//! What is wrong with a file, where, and what to type instead.
+//! Diagnostics: mistakes in a file, their location, and what to type instead.
 //!
-//! Every stage before the launch reports through here: it hands on what it has and a [`Report`]; only a report
-//! without errors unlocks the next stage. Nothing here prints: the renderings return text.
+//! Every stage before the launch returns its result together with a [`Report`]; the next stage runs only if the report has
+//! no errors. Nothing here prints: renderers return text.
 
 mod code;
 mod render;

@@ -1,37 +1,38 @@
-//! A diagnostic, and the list of them that a stage hands on.
+//! A diagnostic, and the report that collects those of all stages.
 
 use std::collections::BTreeMap;
 
 use crate::limits::DIAGNOSTICS_MAX;
 
-use super::{Code, Severity, Span};
+use super::code::{Code, Severity};
+use super::source::Span;
 
-/// A place in a file and what is to be said about it.
+/// A remark on a span of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// The place.
+    /// The span.
     pub span: Span,
-    /// What is to be said; may be empty where the place speaks for itself.
+    /// The remark; empty for the location of the message itself.
     pub text: String,
 }
 
-/// One thing that is wrong or worth knowing.
+/// One mistake or note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Which kind of thing; stable.
+    /// Stable code.
     pub code: Code,
-    /// How bad it is, in this run.
+    /// Severity in this run.
     pub severity: Severity,
-    /// What is wrong: a fragment in lower case.
+    /// Description: a fragment in lower case.
     pub message: String,
-    /// Where. The first one is the place that line and column are given for; none when no file is to blame.
+    /// Locations. Line and column of the diagnostic are those of the first; empty when no file is concerned.
     pub labels: Vec<Label>,
-    /// What to type, a line each.
+    /// Corrections: what to type, one line each.
     pub help: Vec<String>,
 }
 
 impl Diagnostic {
-    /// A diagnostic of that kind, not yet at any place.
+    /// A diagnostic without a location.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -42,26 +43,26 @@ impl Diagnostic {
         }
     }
 
-    /// A diagnostic of that kind at `span`.
+    /// A diagnostic at `span`.
     pub fn at(code: Code, span: Span, message: impl Into<String>) -> Self {
         Self::new(code, message).label(span, "")
     }
 
-    /// The same, pointing at one place more.
+    /// Adds a location.
     #[must_use]
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
         self
     }
 
-    /// The same, saying what to type.
+    /// Adds a correction.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
     }
 
-    /// The same, saying what to type if there is something to say.
+    /// Adds a correction, if there is one.
     #[must_use]
     pub fn maybe_help(self, help: Option<String>) -> Self {
         match help {
@@ -70,26 +71,26 @@ impl Diagnostic {
         }
     }
 
-    /// The place that line and column are given for.
+    /// The location whose line and column the diagnostic has.
     pub fn span(&self) -> Option<Span> {
         self.labels.first().map(|label| label.span)
     }
 }
 
-/// What the file is read for, which decides how bad some things are.
+/// Policy of a run, which lowers the severity of some codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Errors that Jina does not make are warnings.
+    /// Errors that Jina accepts silently become warnings.
     pub lenient: bool,
-    /// The flow is drawn or checked and not run, so what hinders running alone is a warning.
+    /// The flow is drawn or checked but not run: errors that only concern running become warnings.
     pub inspect: bool,
 }
 
-/// What the stages had to say so far.
+/// The diagnostics of all stages so far.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     diagnostics: Vec<Diagnostic>,
-    /// How many there were of each severity, kept or not.
+    /// Number of diagnostics by severity, including omitted ones.
     counts: BTreeMap<Severity, usize>,
     policy: Policy,
 }
@@ -100,13 +101,13 @@ impl Report {
         Self { policy, ..Self::default() }
     }
 
-    /// What the files are read for.
+    /// The policy of the run.
     pub fn policy(&self) -> Policy {
         self.policy
     }
 
-    /// Takes a diagnostic in. The same one twice, as from a file read for two pods, counts once. Of more than are kept
-    /// the worst are.
+    /// Adds a diagnostic. Duplicates, as from a file that two pods use, count once. Beyond [`DIAGNOSTICS_MAX`], the most
+    /// severe ones are kept.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
         let lenient = self.policy.lenient && diagnostic.code.accepted_by_jina();
         let inspected = self.policy.inspect && diagnostic.code.blocks_run_only();
@@ -126,39 +127,39 @@ impl Report {
         }
     }
 
-    /// How many diagnostics there are, kept or not.
+    /// Number of diagnostics, including omitted ones.
     pub fn len(&self) -> usize {
         self.counts.values().sum()
     }
 
-    /// How many diagnostics were more than are kept.
+    /// Number of diagnostics that were omitted.
     pub fn omitted(&self) -> usize {
         self.len() - self.diagnostics.len()
     }
 
-    /// Whether there is nothing to say.
+    /// True if there are no diagnostics.
     pub fn is_empty(&self) -> bool {
         self.diagnostics.is_empty()
     }
 
-    /// Whether an error stands in the way of the next stage.
+    /// True if an error blocks the next stage.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }
 
-    /// Whether there are errors and all of them are such that Jina does not make.
+    /// True if there are errors and Jina accepts all of them silently.
     pub fn lenient_accepts_all(&self) -> bool {
         let mut errors =
             self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).peekable();
         errors.peek().is_some() && errors.all(|diagnostic| diagnostic.code.accepted_by_jina())
     }
 
-    /// How many diagnostics are that bad, kept or not.
+    /// Number of diagnostics of a severity, including omitted ones.
     pub fn count(&self, severity: Severity) -> usize {
         self.counts.get(&severity).copied().unwrap_or(0)
     }
 
-    /// The diagnostics that are at least that bad.
+    /// The diagnostics of a severity or above.
     #[must_use]
     pub fn at_least(&self, severity: Severity) -> Self {
         let diagnostics = self.diagnostics.iter().filter(|diagnostic| diagnostic.severity >= severity);
@@ -170,7 +171,7 @@ impl Report {
         }
     }
 
-    /// The diagnostics in the order of the files and of the places in them.
+    /// The diagnostics in the order of files and locations.
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut sorted: Vec<&Diagnostic> = self.diagnostics.iter().collect();
         sorted.sort_by_key(|diagnostic| diagnostic.span());

@@ -1,4 +1,4 @@
-//! The files that were read, and places in them.
+//! Source files and locations in them.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
 
-/// A place: bytes `start..end` of a file.
+/// A location: bytes `start..end` of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// The file.
     pub file: FileId,
     /// The first byte.
     pub start: usize,
-    /// The byte behind the last.
+    /// The byte after the last one.
     pub end: usize,
 }
 
@@ -28,22 +28,22 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A value and where it was written.
+/// A value and its location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spanned<T> {
-    /// What was meant.
+    /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Its location.
     pub span: Span,
 }
 
 impl<T> Spanned<T> {
-    /// `value`, written at `span`.
+    /// `value` at `span`.
     pub fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }
 
-    /// What `change` makes of the value, at the same place.
+    /// Applies `change` to the value and keeps the location.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Spanned<U> {
         Spanned { value: change(self.value), span: self.span }
     }
@@ -57,7 +57,7 @@ impl<T> Deref for Spanned<T> {
     }
 }
 
-/// A file as it was read.
+/// The content of a file.
 #[derive(Debug)]
 struct Source {
     path: PathBuf,
@@ -66,12 +66,12 @@ struct Source {
     lines: Vec<usize>,
 }
 
-/// The files that were read so far. Places refer to them.
+/// The files read so far. Spans refer to them.
 #[derive(Debug, Default)]
 pub struct Sources(Vec<Source>);
 
 impl Sources {
-    /// Keeps a file that was read from `path`.
+    /// Adds a file that was read from `path`.
     pub fn add(&mut self, path: &Path, text: impl Into<Arc<str>>) -> FileId {
         let text = text.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
@@ -84,12 +84,12 @@ impl Sources {
         self.0.get(file.0 as usize)
     }
 
-    /// Where the file was read from, as it was asked for.
+    /// The path that the file was read from, as requested.
     pub fn path(&self, file: FileId) -> &Path {
         self.get(file).map_or(Path::new(""), |source| &source.path)
     }
 
-    /// The directory that paths written in the file start from.
+    /// The base directory of relative paths in the file.
     pub fn directory(&self, file: FileId) -> &Path {
         match self.path(file).parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -102,12 +102,12 @@ impl Sources {
         self.get(file).map_or_else(|| "".into(), |source| Arc::clone(&source.text))
     }
 
-    /// The place of the whole file.
+    /// The span of the whole file.
     pub fn whole(&self, file: FileId) -> Span {
         Span { file, start: 0, end: self.text(file).len() }
     }
 
-    /// What is written at `span`.
+    /// The text at `span`.
     pub fn slice(&self, span: Span) -> &str {
         self.get(span.file).and_then(|source| source.text.get(span.start..span.end)).unwrap_or_default()
     }
@@ -121,7 +121,7 @@ impl Sources {
         Position { line, column: before.chars().count() + 1 }
     }
 
-    /// `span` without line breaks and spaces at its end, which a block's place would otherwise run into.
+    /// `span` without trailing white space, which the span of a YAML block includes.
     pub fn trimmed(&self, span: Span) -> Span {
         Span { end: span.start + self.slice(span).trim_end().len(), ..span }
     }

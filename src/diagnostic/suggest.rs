@@ -1,15 +1,15 @@
-//! “Did you mean”: the known word that a misspelt one most likely stands for.
+//! “Did you mean”: the most likely correction of a misspelt word.
 
 use std::cmp::Reverse;
 
-/// The candidate that `word` is most likely a misspelling of, if any is near enough.
+/// The candidate that `word` most likely misspells, if any is close enough.
 ///
-/// Near enough is a Damerau–Levenshtein distance of a third of the longer word's length, at least 1 and at most 3.
-/// Among equally near ones the one with the same letters in another order wins, then the one with the longer common
-/// beginning, because people rarely miss the first letters, then the longer one, then the first named.
+/// Close enough is a Damerau–Levenshtein distance of at most a third of the longer word's length, clamped to 1..=3.
+/// Ties are broken by: a permutation of the same letters, the longest common prefix (first letters are rarely wrong), the
+/// longest candidate, the first candidate.
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(word);
-    let near = |candidate: &'a str| {
+    let rank = |candidate: &'a str| {
         let known = fold(candidate);
         let distance = strsim::damerau_levenshtein(&folded, &known);
         let allowed = (folded.chars().count().max(known.chars().count()) / 3).clamp(1, 3);
@@ -17,7 +17,7 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             (
                 distance,
                 letters(&folded) != letters(&known),
-                Reverse(beginning(&folded, &known)),
+                Reverse(common_prefix(&folded, &known)),
                 Reverse(known.len()),
                 candidate,
             )
@@ -26,17 +26,17 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .filter(|candidate| *candidate != word)
-        .filter_map(near)
+        .filter_map(rank)
         .min_by_key(|(distance, other, same, length, _)| (*distance, *other, *same, *length))
         .map(|(.., candidate)| candidate)
 }
 
-/// The help line for a misspelt word, or nothing.
+/// The help line for a misspelt word, if there is a suggestion.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     suggest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
-/// Case and hyphens do not make a different word.
+/// Ignores case, and treats hyphens as underscores.
 fn fold(word: &str) -> String {
     word.to_lowercase().replace('-', "_")
 }
@@ -47,7 +47,7 @@ fn letters(word: &str) -> Vec<char> {
     letters
 }
 
-fn beginning(left: &str, right: &str) -> usize {
+fn common_prefix(left: &str, right: &str) -> usize {
     left.chars().zip(right.chars()).take_while(|(left, right)| left == right).count()
 }
 
@@ -58,8 +58,8 @@ mod tests {
     const KEYS: [&str; 6] = ["replicas", "shards", "separated_workspace", "metric", "needs", "uses"];
 
     #[test]
-    fn the_misspellings_that_jina_ignores_are_recognised() {
-        for (word, meant) in [
+    fn misspellings_that_jina_ignores_get_suggestions() {
+        for (word, expected) in [
             ("seperated_workspace", "separated_workspace"),
             ("metrix", "metric"),
             ("replica", "replicas"),
@@ -68,12 +68,12 @@ mod tests {
             ("Replicas", "replicas"),
             ("separated-workspace", "separated_workspace"),
         ] {
-            assert_eq!(suggest(word, KEYS), Some(meant), "{word}");
+            assert_eq!(suggest(word, KEYS), Some(expected), "{word}");
         }
     }
 
     #[test]
-    fn a_word_of_its_own_is_left_alone() {
+    fn unrelated_words_get_no_suggestion() {
         for word in ["jcloud", "x", "", "timeout_ready"] {
             assert_eq!(suggest(word, KEYS), None, "{word}");
         }

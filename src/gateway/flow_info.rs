@@ -8,7 +8,7 @@ use flowrun_sdk::Endpoints;
 
 use super::request::RouteEntry;
 use crate::runtime::{Flow, PodVisit};
-use crate::topology::{InputPort, PodPlan, Topology};
+use crate::topology::{InputPort, PodPlan, Topology, executor_name};
 
 /// Facts that do not change while a flow runs.
 #[derive(Debug)]
@@ -140,11 +140,6 @@ fn pods(topology: &Topology) -> Vec<PodInfo> {
         shards: pod.shards,
     });
     pods.collect()
-}
-
-/// Name of the executor that a pod belongs to: `uses_before` of `NAME` is a pod of its own, `NAME/before`.
-fn executor_name(pod: &str) -> &str {
-    pod.split_once('/').map_or(pod, |(name, _)| name)
 }
 
 /// Class of a pod's main component.

@@ -112,14 +112,18 @@ pub(super) async fn serve<T: Transport>(mut transport: T, gateway: &Gateway, opt
         }
         let has_capacity = open && waiting.is_none() && in_flight.len() < options.max_in_flight;
         tokio::select! {
-            answer = in_flight.next(), if !in_flight.is_empty() => match answer {
-                Some(Ok(reply)) => {
-                    if !transport.send(reply).await {
-                        return;
+            answer = in_flight.next(), if !in_flight.is_empty() => {
+                let connected = match answer {
+                    Some(Ok(reply)) => transport.send(reply).await,
+                    Some(Err(reason)) => {
+                        end = Some(reason);
+                        true
                     }
+                    None => true,
+                };
+                if !connected {
+                    return;
                 }
-                Some(Err(reason)) => end = Some(reason),
-                None => {}
             },
             received = transport.receive(has_capacity) => match received {
                 Received::Request(request) => waiting = Some(request),

@@ -1,19 +1,19 @@
-//! From the names after `needs:` to the vertices that they mean.
+//! Resolves the names in `needs:` to vertices.
 
 use std::collections::{HashMap, HashSet};
 
-use super::Vertex;
+use super::flow_graph::Vertex;
 use crate::diagnostic::{Code, Diagnostic, Report, Span, did_you_mean};
 use crate::spec::{FlowSpec, Needs};
 
-/// A vertex that a pod needs, and where it says so; nowhere when it is implied.
+/// A vertex that a pod needs, with the location of its name; `None` when the need is implied.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Need {
     pub(super) vertex: Vertex,
     pub(super) span: Option<Span>,
 }
 
-/// What every pod needs, in the order of the pods.
+/// The needs of every pod, in the order of the pods.
 pub(super) fn resolve(flow: &FlowSpec, report: &mut Report) -> Vec<Vec<Need>> {
     let positions: HashMap<&str, usize> =
         flow.pods.iter().enumerate().map(|(position, pod)| (pod.name.value.as_str(), position)).collect();
@@ -50,7 +50,7 @@ pub(super) fn resolve(flow: &FlowSpec, report: &mut Report) -> Vec<Vec<Need>> {
     resolved
 }
 
-/// A need that stands nowhere.
+/// A need that is not written in the file.
 fn implied(vertex: Vertex) -> Need {
     Need { vertex, span: None }
 }
@@ -59,14 +59,14 @@ fn vertex(name: &str, positions: &HashMap<&str, usize>) -> Option<Vertex> {
     if name == "gateway" { Some(Vertex::Entrance) } else { positions.get(name).copied().map(Vertex::Pod) }
 }
 
-/// Adds a need; one that stands there already changes nothing and is worth a word.
+/// Adds a need. A duplicate is reported and left out.
 fn add(needs: &mut Vec<Need>, need: Need, name: &str, report: &mut Report) {
     match (needs.iter().find(|known| known.vertex == need.vertex), need.span) {
         (None, _) => needs.push(need),
         (Some(known), Some(span)) => {
             let mut twice = Diagnostic::at(Code::DuplicateNeeds, span, format!("`{name}` is needed twice"));
             if let Some(first) = known.span {
-                twice = twice.label(first, "the first one");
+                twice = twice.label(first, "first one");
             }
             report.push(twice.help("remove one of the two"));
         }
@@ -74,7 +74,7 @@ fn add(needs: &mut Vec<Need>, need: Need, name: &str, report: &mut Report) {
     }
 }
 
-/// Of the pods whose needs are resolved, those that are waited for and that no pod which is waited for needs.
+/// The leaves among the pods in `resolved`: pods that are waited for and that no pod that is waited for needs.
 pub(super) fn leaves(flow: &FlowSpec, resolved: &[Vec<Need>]) -> impl Iterator<Item = usize> {
     let waited = || flow.pods.iter().zip(resolved).enumerate().filter(|(_, (pod, _))| !pod.floating);
     let needed: HashSet<Vertex> =
@@ -85,7 +85,7 @@ pub(super) fn leaves(flow: &FlowSpec, resolved: &[Vec<Need>]) -> impl Iterator<I
 
 fn unknown(name: &str, span: Span, flow: &FlowSpec) -> Diagnostic {
     let names = flow.pods.iter().map(|pod| pod.name.value.as_str()).chain(std::iter::once("gateway"));
-    let meant = did_you_mean(name, names.clone());
+    let suggestion = did_you_mean(name, names.clone());
     let known = format!("the pods are {}", names.collect::<Vec<_>>().join(", "));
     let unknown = Diagnostic::at(Code::UnknownNeeds, span, format!("there is no pod `{name}`"));
     let listed = if name.contains(',') {
@@ -93,5 +93,5 @@ fn unknown(name: &str, span: Span, flow: &FlowSpec) -> Diagnostic {
     } else {
         None
     };
-    unknown.maybe_help(meant).maybe_help(listed).help(known)
+    unknown.maybe_help(suggestion).maybe_help(listed).help(known)
 }

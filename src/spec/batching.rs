@@ -1,5 +1,6 @@
-//! Dynamic batching, endpoint by endpoint: how many documents of several requests an executor likes to be called with,
-//! and how long the first of them waits for the others. Forming the batches is the runtime's business.
+//! Dynamic batching by endpoint: preferred batch size and waiting time of executor calls.
+//!
+//! Only the settings; the runtime forms the batches.
 
 use std::time::Duration;
 
@@ -7,114 +8,119 @@ use flowrun_sdk::Batching;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use super::keys::BATCHING_PLACE;
-use super::polling::with_slash;
+use super::endpoint::with_slash;
+use super::keys::{BATCH_TIMEOUT, ENDPOINT_BATCHING, FLUSH_ALL, PREFERRED_BATCH_SIZE, USES_DYNAMIC_BATCHING};
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::limits::{BATCH_DOCUMENTS_AUTO, BATCH_DOCUMENTS_DEFAULT, BATCH_WAIT_DEFAULT};
 use crate::yaml::Node;
 
-/// What waits when a worker is free, and no waiting for more.
+/// `auto`: batches the requests that are queued when a worker becomes free, without waiting for more.
 const AUTO: Batching = Batching { documents: BATCH_DOCUMENTS_AUTO, wait: Duration::ZERO, flush_all: true };
 
 /// The batching of every endpoint; most have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchingTable {
-    named: IndexMap<String, Batching>,
-    others: Option<Batching>,
+    by_endpoint: IndexMap<String, Batching>,
+    default: Option<Batching>,
 }
 
 impl BatchingTable {
-    /// The batching of requests to `endpoint`, if there is any.
+    /// The batching of requests to `endpoint`, if any.
     pub fn get(&self, endpoint: &str) -> Option<Batching> {
-        self.named.get(endpoint).copied().or(self.others)
+        self.by_endpoint.get(endpoint).copied().or(self.default)
     }
 
-    /// Whether no endpoint has any.
+    /// True if no endpoint has batching.
     pub fn is_empty(&self) -> bool {
-        self.named.is_empty() && self.others.is_none()
+        self.by_endpoint.is_empty() && self.default.is_none()
     }
 
-    /// Every endpoint that the table names, and `*` for the others if they have any.
+    /// Every endpoint that the table names, then `*` if all other endpoints have batching.
     pub fn entries(&self) -> impl Iterator<Item = (&str, Batching)> {
-        let named = self.named.iter().map(|(endpoint, batching)| (endpoint.as_str(), *batching));
-        named.chain(self.others.map(|batching| ("*", batching)))
+        let named = self.by_endpoint.iter().map(|(endpoint, batching)| (endpoint.as_str(), *batching));
+        named.chain(self.default.map(|batching| ("*", batching)))
     }
 
-    /// The table of these endpoints; `*` stands for those that are not named.
+    /// The table with these endpoints; `*` is the default of all other endpoints.
     pub fn from_entries(entries: impl IntoIterator<Item = (String, Batching)>) -> Self {
         let mut table = Self::default();
-        entries.into_iter().for_each(|(endpoint, batching)| table.put(&endpoint, batching));
+        entries.into_iter().for_each(|(endpoint, batching)| table.insert(&endpoint, batching));
         table
     }
 
-    fn put(&mut self, endpoint: &str, batching: Batching) {
+    fn insert(&mut self, endpoint: &str, batching: Batching) {
         match endpoint {
-            "*" => self.others = Some(batching),
-            _ => drop(self.named.insert(with_slash(endpoint), batching)),
+            "*" => self.default = Some(batching),
+            _ => drop(self.by_endpoint.insert(with_slash(endpoint), batching)),
         }
     }
 
-    /// This table, and over it what `over` says.
-    pub(crate) fn override_with(&mut self, over: Self) {
-        self.named.extend(over.named);
-        self.others = over.others.or(self.others);
+    /// Overrides the entries that `other` has too.
+    pub(crate) fn override_with(&mut self, other: Self) {
+        self.by_endpoint.extend(other.by_endpoint);
+        self.default = other.default.or(self.default);
     }
 
-    /// The table that `node` stands for: `auto`, or a mapping by endpoint of `auto` and of settings.
+    /// Reads `auto`, or a mapping from endpoints to `auto` or settings.
     pub(super) fn read(node: Option<&Node>, reader: &mut Reader<'_>) -> Self {
         let mut table = Self::default();
         let Some(node) = node else { return table };
         let Some(mapping) = node.mapping() else {
-            table.others = auto(node, "`uses_dynamic_batching`", reader);
+            table.default = read_auto(node, &format!("`{}`", USES_DYNAMIC_BATCHING.name()), reader);
             return table;
         };
         for (key, value) in mapping.iter() {
             let endpoint = key.key_text();
-            if let Some(batching) = settings(value, &endpoint, reader) {
-                table.put(&endpoint, batching);
+            if let Some(batching) = read_settings(value, &endpoint, reader) {
+                table.insert(&endpoint, batching);
             }
         }
         table
     }
 
-    /// The table as the normal form shows it.
+    /// The table in the normal form.
     pub(super) fn to_json(&self) -> Value {
         let settings = |batching: Batching| match batching {
             AUTO => Value::from("auto"),
             Batching { documents, wait, flush_all } => {
                 let timeout = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                json!({"preferred_batch_size": documents, "timeout": timeout, "flush_all": flush_all})
+                json!({
+                    PREFERRED_BATCH_SIZE.name().as_str(): documents,
+                    BATCH_TIMEOUT.name().as_str(): timeout,
+                    FLUSH_ALL.name().as_str(): flush_all,
+                })
             }
         };
         self.entries().map(|(endpoint, batching)| (endpoint.to_owned(), settings(batching))).collect()
     }
 }
 
-/// What is said of one endpoint.
-fn settings(node: &Node, endpoint: &str, reader: &mut Reader<'_>) -> Option<Batching> {
+/// Reads the value of one endpoint.
+fn read_settings(node: &Node, endpoint: &str, reader: &mut Reader<'_>) -> Option<Batching> {
     if node.mapping().is_none() {
-        return auto(node, &format!("the batching of `{endpoint}`"), reader);
+        return read_auto(node, &format!("the batching of `{endpoint}`"), reader);
     }
-    let fields = reader.fields_of(Some(node), &BATCHING_PLACE);
-    let timeout = fields.count("timeout").map(|timeout| timeout.value as u64);
+    let fields = reader.fields_of(Some(node), &ENDPOINT_BATCHING);
+    let timeout = fields.get(&BATCH_TIMEOUT).map(|timeout| timeout.value as u64);
+    let documents = fields.get(&PREFERRED_BATCH_SIZE).map(|count| count.value);
     Some(Batching {
-        documents: fields.count("preferred_batch_size").map_or(BATCH_DOCUMENTS_DEFAULT, |count| count.value),
+        documents: documents.unwrap_or(BATCH_DOCUMENTS_DEFAULT),
         wait: timeout.map_or(BATCH_WAIT_DEFAULT, Duration::from_millis),
-        flush_all: fields.flag("flush_all").unwrap_or(false),
+        flush_all: fields.get(&FLUSH_ALL).unwrap_or(false),
     })
 }
 
-/// The word `auto`, which is all that may stand where there are no settings.
-fn auto(node: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Batching> {
+/// Reads the word `auto`, the only value that is not a mapping. `subject` names the value in the message.
+fn read_auto(node: &Node, subject: &str, reader: &mut Reader<'_>) -> Option<Batching> {
     let text = node.text().map(str::to_ascii_lowercase);
     if text.as_deref() == Some("auto") {
         return Some(AUTO);
     }
-    let message = format!("{what} must be `auto` or a mapping, but is {}", node.kind());
+    let message = format!("{subject} must be `auto` or a mapping, but is {}", node.kind());
     let help = "write `{/encode: {preferred_batch_size: 32, timeout: 10}}`, or `auto`";
-    let meant = text.and_then(|text| did_you_mean(&text, ["auto"]));
+    let suggestion = text.and_then(|text| did_you_mean(&text, ["auto"]));
     let diagnostic = Diagnostic::at(Code::WrongType, node.span, message);
-    reader.report.push(diagnostic.maybe_help(meant).help(help));
+    reader.report.push(diagnostic.maybe_help(suggestion).help(help));
     None
 }

@@ -1,24 +1,24 @@
-//! Jina 0.x and 1.x: the drivers of `requests.on`, as steps of ours.
+//! Translates drivers of Jina 0.x and 1.x (`requests.on`) to steps.
 //!
-//! A driver takes certain documents out of a request and hands them to its executor. An executor of ours finds its
-//! documents itself, by access paths; so a driver becomes a call with an endpoint and access paths.
+//! A driver extracts documents from a request and passes them to its executor. A flowrun executor selects its documents
+//! itself, by access paths, so a driver becomes a call with an endpoint and access paths.
 
 use serde_json::{Value, json};
 
 use super::executor::{Step, StepTarget};
 use crate::diagnostic::{Code, Diagnostic, Report, Span, did_you_mean};
 
-/// What a driver becomes.
-enum Meaning {
-    /// A call of its executor: the endpoint (the request's own when `None`) and the documents.
+/// Translation of a driver.
+enum Translation {
+    /// A call of the driver's executor: endpoint (`None` for the request's own) and access paths.
     Call(Option<&'static str>, String),
-    /// A call of an executor of ours.
+    /// A call of a built-in executor: class, parameters and access paths.
     Builtin(&'static str, Value, String),
-    /// Nothing: the runtime does it anyway, or there is nothing to do.
-    Nothing,
+    /// No step: the runtime does the work in any case, or there is none.
+    NoStep,
 }
 
-/// The step that a driver becomes, if any. `component` finds the component that its `executor:` names.
+/// The step of a driver, if it needs one. `component` is the position of the component that it calls.
 pub(super) fn step(
     driver: &str,
     with: &Value,
@@ -26,21 +26,21 @@ pub(super) fn step(
     component: Option<usize>,
     report: &mut Report,
 ) -> Option<Step> {
-    let Some(meaning) = meaning(driver, with) else {
-        let message = format!("the driver `{driver}` has no counterpart in flowrun");
-        let meant = did_you_mean(driver, DRIVERS.iter().copied());
-        report.push(Diagnostic::at(Code::UnsupportedDriver, span, message).maybe_help(meant));
+    let Some(translation) = translate(driver, with) else {
+        let message = format!("the driver `{driver}` has no equivalent in flowrun");
+        let suggestion = did_you_mean(driver, DRIVERS.iter().copied());
+        report.push(Diagnostic::at(Code::UnsupportedDriver, span, message).maybe_help(suggestion));
         return None;
     };
-    match meaning {
-        Meaning::Nothing => None,
-        Meaning::Call(endpoint, paths) => Some(Step {
+    match translation {
+        Translation::NoStep => None,
+        Translation::Call(endpoint, paths) => Some(Step {
             target: StepTarget::Component(component?),
             endpoint,
             access_paths: Some(paths),
             span,
         }),
-        Meaning::Builtin(class, with, paths) => Some(Step {
+        Translation::Builtin(class, with, paths) => Some(Step {
             target: StepTarget::Builtin(class, with),
             endpoint: None,
             access_paths: Some(paths),
@@ -49,12 +49,12 @@ pub(super) fn step(
     }
 }
 
-/// Whether a driver calls the executor that it stands in, so that it needs one.
+/// True if a driver calls an executor, and so needs a component.
 pub(super) fn calls_executor(driver: &str, with: &Value) -> bool {
-    matches!(meaning(driver, with), Some(Meaning::Call(..)))
+    matches!(translate(driver, with), Some(Translation::Call(..)))
 }
 
-/// Every driver that is understood, for suggestions.
+/// Every supported driver, for suggestions.
 const DRIVERS: &[&str] = &[
     "SegmentDriver",
     "DocCraftDriver",
@@ -100,8 +100,8 @@ const DRIVERS: &[&str] = &[
     "MIMEDriver",
 ];
 
-fn meaning(driver: &str, with: &Value) -> Option<Meaning> {
-    use Meaning::{Builtin, Call, Nothing};
+fn translate(driver: &str, with: &Value) -> Option<Translation> {
+    use Translation::{Builtin, Call, NoStep};
     let roots = || traversal(with, "@r");
     let chunks = || traversal(with, "@c");
     Some(match driver {
@@ -112,7 +112,7 @@ fn meaning(driver: &str, with: &Value) -> Option<Meaning> {
         "KVIndexDriver" => Call(Some("/index"), level(with, "@c")),
         "DocKVIndexDriver" => Call(Some("/index"), "@r".to_owned()),
         "ChunkKVIndexDriver" => Call(Some("/index"), "@c".to_owned()),
-        "KVSearchDriver" => Call(Some("/search"), found(&level(with, "@c"))),
+        "KVSearchDriver" => Call(Some("/search"), matches_of(&level(with, "@c"))),
         "DocKVSearchDriver" => Call(Some("/search"), "@m".to_owned()),
         "ChunkKVSearchDriver" => Call(Some("/search"), "@cm".to_owned()),
         "Chunk2DocScoreDriver" | "Chunk2DocRankDriver" => Call(Some("/search"), "@r".to_owned()),
@@ -129,7 +129,7 @@ fn meaning(driver: &str, with: &Value) -> Option<Meaning> {
         "ExcludeQL" => Builtin("ExcludeFields", fields(with, "fields", &[]), roots()),
         "SelectQL" => Builtin("SelectFields", fields(with, "fields", &[]), roots()),
         "TopKFilterDriver" => Builtin("TopK", json!({}), "@r,c".to_owned()),
-        "SliceQL" => Builtin("TopK", slice(with), matched(&roots())),
+        "SliceQL" => Builtin("TopK", slice(with), parents_of(&roots())),
         "TopKSortDriver" | "SortQL" => Builtin("SortMatches", order(with), "@r,c".to_owned()),
         "ReverseQL" => Builtin("ReverseMatches", json!({}), "@r,c".to_owned()),
         "LogInfoDriver" => Builtin("Log", json!({}), "@r".to_owned()),
@@ -145,13 +145,13 @@ fn meaning(driver: &str, with: &Value) -> Option<Meaning> {
         | "RouteDriver"
         | "ControlReqDriver"
         | "WaitDriver"
-        | "MIMEDriver" => Nothing,
+        | "MIMEDriver" => NoStep,
         _ => return None,
     })
 }
 
-fn clear() -> Meaning {
-    Meaning::Builtin("Clear", json!({}), "@r".to_owned())
+fn clear() -> Translation {
+    Translation::Builtin("Clear", json!({}), "@r".to_owned())
 }
 
 /// `traversal_paths: [c]` of Jina 0.7 and later, as access paths.
@@ -171,21 +171,21 @@ fn level(with: &Value, default: &str) -> String {
     }
 }
 
-/// From documents to the documents that were found for them.
-fn found(paths: &str) -> String {
+/// Access paths of the matches of the documents at `paths`.
+fn matches_of(paths: &str) -> String {
     let paths = paths.trim_start_matches('@').split(',');
-    let found: Vec<String> = paths
+    let matches: Vec<String> = paths
         .map(|path| match path {
             path if path.ends_with('m') => path.to_owned(),
             "r" => "m".to_owned(),
             path => format!("{path}m"),
         })
         .collect();
-    format!("@{}", found.join(","))
+    format!("@{}", matches.join(","))
 }
 
-/// From the documents that were found to those that they were found for, whose matches are cut.
-fn matched(paths: &str) -> String {
+/// Access paths of the documents whose matches are at `paths`, where `TopK` truncates them.
+fn parents_of(paths: &str) -> String {
     let paths = paths.trim_start_matches('@').split(',');
     let parents: Vec<&str> = paths
         .map(|path| match path.strip_suffix('m') {
@@ -197,19 +197,19 @@ fn matched(paths: &str) -> String {
     format!("@{}", parents.join(","))
 }
 
-/// The list of fields under `key`, which may be a single word, in our names.
+/// The list of fields (or single field) under `key`, translated to flowrun's field names.
 fn fields(with: &Value, key: &str, default: &[&str]) -> Value {
     let words: Vec<&str> = match with.get(key) {
         Some(Value::String(word)) => vec![word],
         Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect(),
         _ => default.to_vec(),
     };
-    json!({ "fields": words.into_iter().filter_map(field).collect::<Vec<_>>() })
+    json!({ "fields": words.into_iter().filter_map(translate_field).collect::<Vec<_>>() })
 }
 
-/// Our name of a field of Jina 0.x, whose `blob` is an array and whose bytes are `raw_bytes` or `buffer`.
-/// What we do not keep needs no pruning.
-fn field(word: &str) -> Option<&str> {
+/// flowrun's name of a field of Jina 0.x, whose `blob` is an array and whose bytes are `raw_bytes` or `buffer`.
+/// `None` for fields that flowrun does not store, which need no pruning.
+fn translate_field(word: &str) -> Option<&str> {
     match word {
         "raw_bytes" | "buffer" => Some("blob"),
         "blob" => Some("tensor"),
@@ -238,23 +238,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_driver_named_for_suggestions_has_a_meaning() {
+    fn every_suggested_driver_has_a_translation() {
         for driver in DRIVERS {
-            assert!(meaning(driver, &json!({})).is_some(), "{driver}");
+            assert!(translate(driver, &json!({})).is_some(), "{driver}");
         }
-        assert!(meaning("EvaluateDriver", &json!({})).is_none());
+        assert!(translate("EvaluateDriver", &json!({})).is_none());
     }
 
     #[test]
     fn levels_and_traversals_become_access_paths() {
         assert_eq!(level(&json!({"level": "all"}), "@c"), "@r,c");
-        assert_eq!(found("@r,c"), "@m,cm");
-        assert_eq!(found(&traversal(&json!({"traversal_paths": ["m", "cm"]}), "@c")), "@m,cm");
-        assert_eq!(matched("@m,cm,r"), "@r,c,r");
+        assert_eq!(matches_of("@r,c"), "@m,cm");
+        assert_eq!(matches_of(&traversal(&json!({"traversal_paths": ["m", "cm"]}), "@c")), "@m,cm");
+        assert_eq!(parents_of("@m,cm,r"), "@r,c,r");
     }
 
     #[test]
-    fn fields_get_our_names() {
+    fn field_names_of_jina_0x_are_translated() {
         let with = json!({"pruned": ["raw_bytes", "blob", "meta_info", "text"]});
         assert_eq!(fields(&with, "pruned", &[]), json!({"fields": ["blob", "tensor", "text"]}));
         assert_eq!(fields(&json!({"pruned": "raw_bytes"}), "pruned", &[]), json!({"fields": ["blob"]}));

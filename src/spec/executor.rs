@@ -1,78 +1,143 @@
-//! What a pod runs, as its YAML means it.
+//! The executor of a pod, as its YAML specifies it. Finding the class is the business of a later stage.
 
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
-use super::{BatchingTable, LibrarySpec};
+use super::batching::BatchingTable;
 use crate::diagnostic::{Span, Spanned};
+use crate::yaml::{Node, Schema};
 
-/// What a pod runs.
+/// The executor that calls a remote one.
+const REMOTE_EXECUTOR: &str = "RemoteExecutor";
+
+/// The value of `uses`.
 #[derive(Clone, Debug)]
 pub enum Uses {
-    /// An executor of some class, or several of them behind one name.
+    /// An executor of some class, possibly compound.
     Class(Box<ExecutorSpec>),
-    /// Something that cannot be run here: a container, a plugin, a file that is missing.
+    /// An executor that flowrun cannot run: an unknown container image, a missing file.
     Unresolved {
-        /// As it was written.
+        /// The value as written.
         written: String,
-        /// Why it cannot be run.
+        /// Reason why it cannot be run.
         reason: String,
-        /// What to do instead.
+        /// Suggested alternative.
         help: Option<String>,
     },
-    /// Something whose YAML is wrong, as was reported where it is wrong.
+    /// An executor whose YAML has errors, which are in the report already.
     Broken {
-        /// As it was written.
+        /// The value as written.
         written: String,
     },
 }
 
-/// An executor's YAML, or the class name that stands for one.
+impl Uses {
+    /// The executor that calls the remote one at `addresses`, its replicas. `spans` are those of the key and its value.
+    pub(super) fn remote(
+        addresses: Vec<String>,
+        written: Vec<String>,
+        spans: (Span, Span),
+        directory: PathBuf,
+    ) -> Self {
+        let mut spec = ExecutorSpec::of_class(REMOTE_EXECUTOR, spans.1, directory);
+        spec.with.insert("addresses", spans, addresses.into(), written.into());
+        Self::Class(Box::new(spec))
+    }
+
+    /// True if the executor calls a remote one.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self, Self::Class(spec) if spec.class.value == REMOTE_EXECUTOR)
+    }
+}
+
+/// An executor's YAML, or the class name that is short for one.
 #[derive(Clone, Debug)]
 pub struct ExecutorSpec {
-    /// Its class.
+    /// Class of the executor.
     pub class: Spanned<String>,
-    /// Its parameters.
+    /// Parameters: `with:`.
     pub with: Parameters,
-    /// What its directory and its drivers call it; the class when it has no name of its own.
+    /// Name for its directory and for drivers; the class by default.
     pub name: String,
-    /// The directory that it writes beneath, if it says so.
+    /// Directory for its data, if set.
     pub workspace: Option<PathBuf>,
-    /// The directory of the file that it is written in; its paths start there.
+    /// Directory of the file that specifies it; relative paths start there.
     pub directory: PathBuf,
-    /// Stored data may not change.
+    /// Opens stored data read-only.
     pub read_only: bool,
     /// Python files or modules that define the class.
     pub py_modules: Vec<PythonModule>,
-    /// Shared libraries that it is in; none for a built-in.
+    /// Shared libraries that contain the class; empty for a built-in.
     pub libraries: Vec<LibrarySpec>,
-    /// The executors that it is made of; none for a simple one.
-    pub components: Vec<ExecutorSpec>,
-    /// What its YAML says about requests.
+    /// Executors of a compound executor; empty for a simple one.
+    pub components: Vec<Self>,
+    /// Calls per request type or endpoint.
     pub requests: Requests,
-    /// What its YAML says about batches.
+    /// Dynamic batching set in its YAML.
     pub batching: BatchingTable,
+}
+
+impl ExecutorSpec {
+    /// An executor that is specified by its class alone, at `span` in a file of `directory`.
+    pub(super) fn of_class(class: &str, span: Span, directory: PathBuf) -> Self {
+        Self {
+            class: Spanned::new(class.to_owned(), span),
+            with: Parameters::empty(span),
+            name: class.to_owned(),
+            workspace: None,
+            directory,
+            read_only: false,
+            py_modules: Vec::new(),
+            libraries: Vec::new(),
+            components: Vec::new(),
+            requests: Requests::default(),
+            batching: BatchingTable::default(),
+        }
+    }
+
+    /// True if `uses` is the path of a library, and the class thus the only executor in it.
+    pub fn names_library_file(&self) -> bool {
+        is_library(&self.class.value)
+    }
 }
 
 /// A Python file, or a module that Python finds by its name.
 #[derive(Clone, Debug)]
 pub struct PythonModule {
-    /// As it was written.
+    /// The file or module as written.
     pub written: Spanned<String>,
-    /// The file; none for a module by name, and for a file that is not there.
+    /// The file; `None` for a module name and for a file that does not exist.
     pub file: Option<PathBuf>,
 }
 
 impl PythonModule {
-    /// Whether it is the name of a module, and not that of a file.
+    /// True if it is the name of a module, not a path.
     pub fn is_module_name(&self) -> bool {
         self.file.is_none() && !self.written.ends_with(".py") && !self.written.contains('/')
     }
 }
 
-/// The module and the class of a name with dots in it: `my.module.Class`. Names of images have no capitals.
-pub(super) fn dotted(text: &str) -> Option<(&str, &str)> {
+/// A shared library that may contain an executor.
+#[derive(Clone, Debug)]
+pub struct LibrarySpec {
+    /// The resolved path.
+    pub path: PathBuf,
+    /// The path as written; a bare file name is also looked up in the plugin directories.
+    pub written: String,
+    /// Location in the flow file.
+    pub span: Span,
+    /// Required SHA-256.
+    pub sha256: Option<Spanned<String>>,
+}
+
+/// True if `text` is the name of a shared library.
+pub(super) fn is_library(text: &str) -> bool {
+    text.ends_with(".so") || text.ends_with(".dylib")
+}
+
+/// Module and class of a dotted name such as `my.module.Class`; `None` otherwise. Image names have no capitals.
+pub(super) fn dotted_class(text: &str) -> Option<(&str, &str)> {
     let (module, class) = text.rsplit_once('.')?;
     let identifier = |part: &str| {
         part.starts_with(|first: char| first.is_alphabetic() || first == '_')
@@ -82,16 +147,16 @@ pub(super) fn dotted(text: &str) -> Option<(&str, &str)> {
     (capital && identifier(class) && module.split('.').all(identifier)).then_some((module, class))
 }
 
-/// Parameters as they are written under `with:`.
+/// Parameters of an executor: the mapping `with:`.
 #[derive(Clone, Debug)]
 pub struct Parameters {
     /// Names and values.
     pub values: serde_json::Map<String, serde_json::Value>,
-    /// Where each name and each value stands.
+    /// Spans of each name and its value.
     pub spans: IndexMap<String, (Span, Span)>,
-    /// The values as they are written, without secrets in them.
+    /// The values as written, with expressions instead of their values, so that they contain no secrets.
     pub written: serde_json::Map<String, serde_json::Value>,
-    /// Where to point when something is missing.
+    /// Location for errors about missing parameters.
     pub span: Span,
 }
 
@@ -100,51 +165,76 @@ impl Parameters {
     pub fn empty(span: Span) -> Self {
         Self { values: serde_json::Map::new(), spans: IndexMap::new(), written: serde_json::Map::new(), span }
     }
+
+    /// The parameters in the mapping `node`, for an executor named at `span`.
+    pub(super) fn read(node: Option<&Node>, span: Span, schema: Schema) -> Self {
+        let mut parameters = Self::empty(span);
+        for (key, value) in node.and_then(Node::mapping).into_iter().flat_map(|mapping| mapping.iter()) {
+            let (written, json) = (value.to_written_json(schema), value.to_json(schema));
+            parameters.insert(&key.key_text(), (key.span, value.span), json, written);
+        }
+        parameters
+    }
+
+    /// Sets a parameter.
+    pub(super) fn insert(
+        &mut self,
+        name: &str,
+        spans: (Span, Span),
+        value: serde_json::Value,
+        written: serde_json::Value,
+    ) {
+        self.values.insert(name.to_owned(), value);
+        self.written.insert(name.to_owned(), written);
+        self.spans.insert(name.to_owned(), spans);
+    }
+
+    /// Adds the parameters of `other`, which override existing ones.
+    pub(super) fn override_with(&mut self, other: Self) {
+        self.values.extend(other.values);
+        self.written.extend(other.written);
+        self.spans.extend(other.spans);
+    }
 }
 
-/// What an executor's YAML says about requests.
+/// Calls of an executor per request type or endpoint: `requests:`.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
-    /// What requests to some endpoints do.
+    /// Handlers, in order; the first one that matches a request is used.
     pub handlers: Vec<Handler>,
-    /// Whether requests that no program names pass by, instead of going to the executor as they are.
+    /// True if requests without a handler pass through, instead of calling the executor.
     pub pass_unmatched: bool,
 }
 
-/// What requests to some endpoints do: one step after the other.
+/// The steps that requests to some endpoints run.
 #[derive(Clone, Debug)]
 pub struct Handler {
-    /// The endpoints; none for every one.
+    /// The endpoints; empty for all.
     pub endpoints: Vec<String>,
-    /// The steps.
+    /// The steps, which run in order.
     pub steps: Vec<Step>,
 }
 
-/// One step of a program: a call of one executor.
+/// One call of an executor.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Which one is called.
+    /// The callee.
     pub target: StepTarget,
-    /// The endpoint that it is called with; the request's own when `None`.
+    /// The endpoint to call; `None` for the request's own.
     pub endpoint: Option<&'static str>,
-    /// The documents that it works on, as access paths; its own default when `None`.
+    /// The documents to process, as access paths; `None` for the executor's default.
     pub access_paths: Option<String>,
-    /// Where the step stands.
+    /// Location in the file.
     pub span: Span,
 }
 
-/// Whom a step calls.
+/// The callee of a step.
 #[derive(Clone, Debug)]
 pub enum StepTarget {
-    /// The executor itself, when it is a simple one, or the component at this position.
+    /// The component at this position; 0 is the executor itself if it is a simple one.
     Component(usize),
-    /// An executor that the step brings along: its class and its parameters.
+    /// A built-in executor that the step adds: class and parameters.
     Builtin(&'static str, serde_json::Value),
-    /// A method of the executor itself, as Jina 3's method names say.
+    /// A method of the executor itself, by its name in Jina 3.
     Method(String),
-}
-
-/// The endpoint that a method of that name stands for in an executor of ours.
-pub fn method_endpoint(name: &str) -> String {
-    super::polling::with_slash(name)
 }

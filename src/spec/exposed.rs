@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::polling::with_slash;
+use super::endpoint::with_slash;
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::routes::{CRUD, find, is_literal};

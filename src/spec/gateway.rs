@@ -1,119 +1,112 @@
-//! What a flow says about being served.
+//! Reads the settings for serving a flow.
 
 use std::path::PathBuf;
 
+use super::choices::Compression;
 use super::exposed::{ExposedEndpoint, exposed_endpoints};
 use super::fields::Fields;
+use super::keys::{
+    COMPRESSION, CORS, DESCRIPTION, EXPOSE_ENDPOINTS, FILES, HOST, LOGSERVER, NO_CRUD_ENDPOINTS,
+    NO_DEBUG_ENDPOINTS, PORT, PORT_EXPOSE, PROTOCOL, SSL_CERTFILE, SSL_KEYFILE, TITLE, TRACES_EXPORTER_HOST,
+    TRACES_EXPORTER_PORT, TRACING,
+};
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Spanned, did_you_mean};
 
-/// What a flow says about being served.
+/// Settings for serving a flow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GatewaySpec {
-    /// The address to listen at, or its name; the machine itself alone when absent.
+    /// Address or host name to listen on; loopback if absent.
     pub host: Option<String>,
-    /// The ports to listen at; any that is free when empty. Each speaks everything.
+    /// Ports to listen on; any free port if empty. Each serves every protocol.
     pub ports: Vec<u16>,
-    /// The title of the service.
+    /// Title of the service.
     pub title: Option<String>,
-    /// What it is about.
+    /// Description of the service.
     pub description: Option<String>,
-    /// Whether pages from elsewhere may call it.
+    /// True if web pages of other origins may call it.
     pub cors: bool,
-    /// Whether `/index`, `/search`, `/update` and `/delete` have no path of their own.
+    /// True if `/index`, `/search`, `/update` and `/delete` have no HTTP path.
     pub no_crud_endpoints: bool,
-    /// Whether `/post` and `/status` are left out.
+    /// True if `/post` and `/status` have no HTTP path.
     pub no_debug_endpoints: bool,
-    /// Whether `/dashboard` shows the flow at work.
+    /// True if `/dashboard` is served, which shows the running flow.
     pub logserver: bool,
-    /// The directories beneath which documents may name files, when the flow is served.
+    /// Directories of files that documents of a served flow may name.
     pub files: Vec<PathBuf>,
-    /// Endpoints with a path of their own: the path, and the endpoint that it stands for.
+    /// Endpoints with their own HTTP path.
     pub exposed: Vec<ExposedEndpoint>,
-    /// The certificate to show; connections are in the clear when absent.
+    /// Certificate and key; without them connections are not encrypted.
     pub tls: Option<TlsFiles>,
-    /// How replies over gRPC are compressed, for clients that accept it.
+    /// Compression of gRPC replies, for clients that accept it.
     pub compression: Option<Compression>,
-    /// Where what became of requests is told.
+    /// Export of traces.
     pub traces: TracesSpec,
 }
 
-/// A way to make messages smaller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// As in files of that name.
-    Gzip,
-    /// The same, with a shorter head.
-    Deflate,
-}
-
-/// What a flow says about telling a collector what became of requests.
+/// Export of traces to an OpenTelemetry collector.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TracesSpec {
-    /// Whether it is told; where the flow does not say, the environment may.
+    /// True if traces are exported; if the flow does not set it, the environment may.
     pub enabled: Option<bool>,
-    /// The collector's address.
+    /// Address of the collector.
     pub host: Option<String>,
-    /// Its port.
+    /// Port of the collector.
     pub port: Option<u16>,
 }
 
-/// Where a certificate and its key lie, both in PEM form.
+/// Files of a certificate and its key, both in PEM format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate, and behind it those that vouch for it.
+    /// The certificate, followed by its chain.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
 }
 
-/// What clients may speak. Every port speaks all of it.
+/// Protocols of clients. Every port serves all of them.
 const PROTOCOLS: [&str; 3] = ["GRPC", "HTTP", "WEBSOCKET"];
 
-/// The settings of the gateway among those of the flow.
-pub(super) fn gateway(fields: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySpec {
-    protocols(fields, reader);
-    let text = |key| fields.text(key).map(|text| text.value.to_owned());
-    let flag = |key| fields.flag(key) == Some(true);
+/// Reads the settings of the gateway among those of the flow.
+pub(super) fn gateway(with: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySpec {
+    check_protocols(with, reader);
+    let owned = |text: Spanned<&str>| text.value.to_owned();
+    let port = with.get(&TRACES_EXPORTER_PORT);
+    let no_crud_endpoints = with.get(&NO_CRUD_ENDPOINTS).unwrap_or(false);
+    let exposed = with.get(&EXPOSE_ENDPOINTS);
     GatewaySpec {
-        host: text("host"),
-        ports: ports(fields, reader),
-        title: text("title"),
-        description: text("description"),
-        cors: flag("cors"),
-        no_crud_endpoints: flag("no_crud_endpoints"),
-        no_debug_endpoints: flag("no_debug_endpoints"),
-        logserver: flag("logserver"),
-        files: reader.paths(fields.node("files")).into_iter().map(|path| path.value).collect(),
-        exposed: fields
-            .node("expose_endpoints")
-            .map(|node| exposed_endpoints(node, flag("no_crud_endpoints"), reader))
-            .unwrap_or_default(),
-        tls: tls(fields, reader),
-        compression: match text("compression").map(|word| word.to_ascii_lowercase()).as_deref() {
-            Some("gzip") => Some(Compression::Gzip),
-            Some("deflate") => Some(Compression::Deflate),
-            _ => None,
-        },
+        host: with.get(&HOST).map(owned),
+        ports: ports(with, reader),
+        title: with.get(&TITLE).map(owned),
+        description: with.get(&DESCRIPTION).map(owned),
+        cors: with.get(&CORS).unwrap_or(false),
+        no_crud_endpoints,
+        no_debug_endpoints: with.get(&NO_DEBUG_ENDPOINTS).unwrap_or(false),
+        logserver: with.get(&LOGSERVER).unwrap_or(false),
+        files: reader.paths(with.get(&FILES)).into_iter().map(|path| path.value).collect(),
+        exposed: exposed.map(|node| exposed_endpoints(node, no_crud_endpoints, reader)).unwrap_or_default(),
+        tls: tls(with, reader),
+        compression: with.get(&COMPRESSION).flatten(),
         traces: TracesSpec {
-            enabled: fields.flag("tracing"),
-            host: text("traces_exporter_host"),
-            port: fields.count("traces_exporter_port").and_then(|port| u16::try_from(port.value).ok()),
+            enabled: with.get(&TRACING),
+            host: with.get(&TRACES_EXPORTER_HOST).map(owned),
+            port: port.and_then(|port| u16::try_from(port.value).ok()),
         },
     }
 }
 
-/// A certificate is of use with its key alone.
-fn tls(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<TlsFiles> {
-    const KEYS: [&str; 2] = ["ssl_certfile", "ssl_keyfile"];
-    match KEYS.map(|key| reader.path(fields.node(key))) {
+/// Reads the certificate and its key, which are of use only together.
+fn tls(with: &Fields<'_>, reader: &mut Reader<'_>) -> Option<TlsFiles> {
+    const KEYS: [&str; 2] = [SSL_CERTFILE.name().as_str(), SSL_KEYFILE.name().as_str()];
+    let spans = [with.key_span(&SSL_CERTFILE), with.key_span(&SSL_KEYFILE)];
+    match [reader.path(with.get(&SSL_CERTFILE)), reader.path(with.get(&SSL_KEYFILE))] {
         [Some(certificate), Some(key)] => Some(TlsFiles { certificate, key }),
         [None, None] => None,
         [certificate, _] => {
-            let [there, missing] = if certificate.is_some() { KEYS } else { [KEYS[1], KEYS[0]] };
-            if let Some(span) = fields.key_span(there) {
-                let message = format!("`{there}` is of use with `{missing}` alone");
-                let help = format!("write `{missing}: FILE` beside it");
+            let [present, missing] = if certificate.is_some() { KEYS } else { [KEYS[1], KEYS[0]] };
+            if let Some(span) = spans.into_iter().flatten().next() {
+                let message = format!("`{present}` requires `{missing}`");
+                let help = format!("add `{missing}: FILE`");
                 reader.report.push(Diagnostic::at(Code::MissingKey, span, message).help(help));
             }
             None
@@ -121,15 +114,15 @@ fn tls(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<TlsFiles> {
     }
 }
 
-fn ports(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<u16> {
-    let texts = fields.texts("port").or_else(|| fields.texts("port_expose")).unwrap_or_default();
+fn ports(with: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<u16> {
+    let texts = with.get(&PORT).or_else(|| with.get(&PORT_EXPOSE)).unwrap_or_default();
     let mut ports = Vec::new();
     for Spanned { value, span } in texts {
         match value.trim().parse() {
             Ok(port) => ports.push(port),
             Err(_) => {
                 let message = format!("`{value}` is not a port");
-                let help = "write a number up to 65535, or 0 for any port that is free";
+                let help = "write a number up to 65535, or 0 for any free port";
                 reader.report.push(Diagnostic::at(Code::OutOfRange, span, message).help(help));
             }
         }
@@ -137,13 +130,13 @@ fn ports(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<u16> {
     ports
 }
 
-/// Every port speaks everything, so all there is to say about protocols is whether they are any.
-fn protocols(fields: &Fields<'_>, reader: &mut Reader<'_>) {
-    for Spanned { value, span } in fields.texts("protocol").unwrap_or_default() {
+/// Checks that `protocol` names protocols. It has no other effect: every port serves all of them.
+fn check_protocols(with: &Fields<'_>, reader: &mut Reader<'_>) {
+    for Spanned { value, span } in with.get(&PROTOCOL).unwrap_or_default() {
         if !PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(value)) {
             let message = format!("`{value}` is not a protocol");
             let help = did_you_mean(value, PROTOCOLS)
-                .unwrap_or_else(|| format!("clients may speak {}", PROTOCOLS.join(", ")));
+                .unwrap_or_else(|| format!("the protocols are {}", PROTOCOLS.join(", ")));
             reader.report.push(Diagnostic::at(Code::WrongType, span, message).help(help));
         }
     }

@@ -1,13 +1,15 @@
-//! Stage 2, parse: from a tree to a flow as meant.
+//! Stage 2, parse: from a tree of nodes to a validated [`FlowSpec`].
 //!
-//! Both worlds of Jina become one [`FlowSpec`]. Every key is looked up in a table that says what it may hold and what
-//! becomes of it; nothing is ignored without a word. Whether names exist, pods form a graph and executors can be
-//! found is the business of later stages.
+//! Every dialect of Jina becomes the same form. Every key is looked up in a [table](keys) of its accepted values and its
+//! effect; none is ignored silently. Later stages check that names exist, that pods form an acyclic graph, and that
+//! executors can be found.
 
 mod batching;
+mod choices;
 mod condition;
 mod dialect;
 mod drivers;
+mod endpoint;
 mod executor;
 mod executor_yaml;
 mod exposed;
@@ -24,36 +26,43 @@ mod path;
 mod pod;
 mod polling;
 mod reader;
+mod reducer;
 mod remote;
 mod requests;
 mod settings;
 mod strategy;
+#[cfg(test)]
+mod tests;
 mod uses;
+mod value;
 
 use std::path::Path;
 
 pub use batching::BatchingTable;
+pub use choices::{Compression, WhenFull};
 pub use condition::Condition;
 pub use dialect::Dialect;
+pub use endpoint::method_endpoint;
 pub use executor::{
-    ExecutorSpec, Handler, Parameters, PythonModule, Requests, Step, StepTarget, Uses, method_endpoint,
+    ExecutorSpec, Handler, LibrarySpec, Parameters, PythonModule, Requests, Step, StepTarget, Uses,
 };
 pub use exposed::ExposedEndpoint;
-pub use flow::{FlowSpec, JobSpec, Join, Needs, PodSpec, PythonSpec, WhenFull};
-pub use gateway::{Compression, GatewaySpec, TlsFiles, TracesSpec};
-pub use key::{Effect, Key, Kind};
-pub use library::LibrarySpec;
+pub use flow::{FlowSpec, JobSpec};
+pub use gateway::{GatewaySpec, TlsFiles, TracesSpec};
+pub use key::{KeyRow, Support};
 pub use normal::normal_form;
+pub use pod::{Join, Needs, PodSpec, PythonSpec};
 pub use polling::{Polling, PollingTable};
 pub use strategy::{GroupTag, Strategy, TagStrategy, TimeBuckets, TimeTag};
+pub use value::ValueKind;
 
 use crate::diagnostic::{Report, Sources};
 use crate::yaml::{Environment, Node};
 use reader::Reader;
 
-/// Reads the flow that `root` describes, and the executors' files that it names.
+/// Parses the flow `root`, and the files of executors that it names.
 ///
-/// `None` when the file is no flow at all; otherwise the report may still hold errors.
+/// `None` when the file is not a flow; otherwise the report may still contain errors.
 pub fn parse(
     root: &Node,
     environment: &Environment,

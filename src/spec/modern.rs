@@ -1,55 +1,60 @@
-//! Flows of Jina 2 and 3, and Deployments.
+//! Reads flows of Jina 2 and 3, and Deployments.
 
+use super::choices::{Inspect, Method};
 use super::executor::Uses;
 use super::fields::Fields;
-use super::flow::{FlowSpec, Join, Needs, PodSpec};
-use super::keys::{DEPLOYMENT_PLACE, MODERN_EXECUTOR_PLACE, MODERN_FLOW_PLACE, MODERN_TOP_PLACE};
-use super::pod::{self, Defaults, Method};
+use super::flow::FlowSpec;
+use super::key::{Count, Key};
+use super::keys::{
+    DEPLOYMENT, EXECUTORS, EXTERNAL, GATEWAY, INSPECT, MODERN_EXECUTOR, MODERN_FLOW, MODERN_TOP, NAME,
+    NO_REDUCE, POLLING, REPLICAS, SHARDS, TIMEOUT_SEND, USES_METAS, USES_REQUESTS, USES_WITH, WHEN, WITH,
+};
+use super::pod::{self, Defaults, Join, Needs, PodSpec};
 use super::polling::PollingTable;
 use super::reader::Reader;
 use super::{condition, executor_yaml, path, remote, settings};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::yaml::{self, Mapping, Node};
 
-/// The flow that `root` describes.
+/// Reads the flow `root`.
 pub(super) fn flow(root: &Node, reader: &mut Reader<'_>) -> FlowSpec {
-    let top = reader.fields_of(Some(root), &MODERN_TOP_PLACE);
-    settings::version(top.node("version"), reader);
-    // The gateway's settings are the flow's, and win.
-    let merged = merged(top.node("gateway"), top.node("with"));
-    let with = reader.fields(&merged, &MODERN_FLOW_PLACE);
+    let top = reader.fields_of(Some(root), &MODERN_TOP);
+    settings::check_version(&top, reader);
+    let merged = merged(top.get(&GATEWAY), top.get(&WITH));
+    let with = reader.fields(&merged, &MODERN_FLOW);
     let mut flow = settings::flow(&with, root.span, reader);
-    let Some(node) = top.node("executors") else { return flow };
+    let Some(node) = top.get(&EXECUTORS) else { return flow };
     let Some(items) = node.sequence() else {
         let message = format!("`executors` must be a list, but is {}", node.kind());
         reader.report.push(Diagnostic::at(Code::WrongType, node.span, message));
         return flow;
     };
     for item in items {
-        add(item, &with, &mut flow, reader);
+        add_executor(item, &with, &mut flow, reader);
     }
-    remote::settle_flow(&flow, &with, reader);
+    remote::note_flow(&flow, &with, reader);
     flow
 }
 
-/// The flow of one executor that a Deployment is.
+/// Reads the Deployment `root`: a flow of one executor.
 pub(super) fn deployment(root: &Node, reader: &mut Reader<'_>) -> FlowSpec {
-    let top = reader.fields_of(Some(root), &MODERN_TOP_PLACE);
-    settings::version(top.node("version"), reader);
-    let fields = reader.fields_of(top.node("with"), &DEPLOYMENT_PLACE);
+    let top = reader.fields_of(Some(root), &MODERN_TOP);
+    settings::check_version(&top, reader);
+    let fields = reader.fields_of(top.get(&WITH), &DEPLOYMENT);
     let mut flow = settings::flow(&fields, root.span, reader);
-    let mut pod = pod(root.span, &fields, &Fields::default(), &flow, None, reader);
+    let mut pod = read_pod(root.span, &fields, &Fields::default(), &flow, None, reader);
     if remote::is_external(&fields) {
-        // Its `host` and `port` are those of the gateway here.
-        let span = fields.key_span("external").unwrap_or(root.span);
-        let message = "a Deployment in a file of its own is served, so it cannot run elsewhere; write a Flow";
+        // `host` and `port` are those of the gateway here.
+        let span = fields.key_span(&EXTERNAL).unwrap_or(root.span);
+        let message =
+            "a Deployment in its own file is served by flowrun, so it cannot be external; write a Flow";
         pod.remote_unsupported = Some(Spanned::new(message.to_owned(), span));
     }
-    pod::add(pod, &mut flow, reader);
+    flow.add_pod(pod, reader.report);
     flow
 }
 
-/// Two mappings as one; the entries of the first win.
+/// Merges two mappings; the entries of the first win.
 fn merged(first: Option<&Node>, second: Option<&Node>) -> Mapping {
     let mut merged = first.and_then(Node::mapping).cloned().unwrap_or_default();
     for (key, value) in second.and_then(Node::mapping).into_iter().flat_map(Mapping::iter) {
@@ -60,8 +65,8 @@ fn merged(first: Option<&Node>, second: Option<&Node>) -> Mapping {
     merged
 }
 
-/// Adds what an item of `executors:` describes: a mapping, a Deployment, or the path of one.
-fn add(item: &Node, with: &Fields<'_>, flow: &mut FlowSpec, reader: &mut Reader<'_>) {
+/// Adds an item of `executors:`: a mapping, a Deployment, or the path of one.
+fn add_executor(item: &Node, with: &Fields<'_>, flow: &mut FlowSpec, reader: &mut Reader<'_>) {
     let loaded = item.scalar().and_then(|scalar| {
         let found = path::find(scalar, item.span, reader.sources, reader.report)?;
         yaml::load(&found, reader.environment, reader.sources, reader.report)
@@ -76,32 +81,30 @@ fn add(item: &Node, with: &Fields<'_>, flow: &mut FlowSpec, reader: &mut Reader<
         return;
     };
     if item.class().is_some_and(|class| class.value == "Deployment") {
-        let Some(inner) = mapping.get("with").and_then(Node::mapping) else {
-            let message = "this Deployment has no `with:` that says what it runs";
-            let help = "write name, uses, … below `with:`";
+        let Some(inner) = mapping.get(WITH.name().as_str()).and_then(Node::mapping) else {
+            let message = "the Deployment has no `with:`";
+            let help = "write `name`, `uses`, … under `with:`";
             reader.report.push(Diagnostic::at(Code::MissingKey, item.span, message).help(help));
             return;
         };
         mapping = inner;
     }
-    let fields = reader.fields(mapping, &MODERN_EXECUTOR_PLACE);
-    if fields.text("name").is_some_and(|name| name.value == "gateway") {
+    let fields = reader.fields(mapping, &MODERN_EXECUTOR);
+    if fields.get(&NAME).is_some_and(|name| name.value == "gateway") {
         return;
     }
-    let remove = with.text("inspect").is_some_and(|word| word.eq_ignore_ascii_case("REMOVE"));
-    match Method::of(&fields) {
-        Method::GatherInspect => return,
-        Method::Inspect if remove => return,
-        _ => {}
+    let (method, inspect) = (pod::method(&fields), with.get(&INSPECT));
+    if method == Method::GatherInspect || (method == Method::Inspect && inspect == Some(Inspect::Remove)) {
+        return;
     }
     let external = remote::is_external(&fields).then(|| remote::external(&fields, item.span, reader));
-    let pod = pod(item.span, &fields, with, flow, external, reader);
-    remote::note_idle(&pod, &fields, reader);
-    pod::add(pod, flow, reader);
+    let pod = read_pod(item.span, &fields, with, flow, external, reader);
+    remote::note_local(&pod, &fields, reader);
+    flow.add_pod(pod, reader.report);
 }
 
-/// The pod of these fields, running `external` if that is given.
-fn pod(
+/// Reads a pod. `external` is its executor, if that is remote by `external: true`.
+fn read_pod(
     span: Span,
     fields: &Fields<'_>,
     with: &Fields<'_>,
@@ -109,50 +112,46 @@ fn pod(
     external: Option<Spanned<Uses>>,
     reader: &mut Reader<'_>,
 ) -> PodSpec {
-    let method = Method::of(fields);
-    let name = match fields.text("name") {
-        Some(name) => settings::pod_name(name, reader),
+    let method = pod::method(fields);
+    let name = match fields.get(&NAME) {
+        Some(name) => pod::check_name(name, reader),
         None => Spanned::new(default_name(method, flow), span),
     };
-    let elsewhere = external.is_some() || remote::is_address(fields);
+    let is_remote = external.is_some() || remote::is_address(fields);
     let mut executor = match external {
         Some(external) => (external, Join::Merge),
         None => pod::executor(fields, name.span, reader),
     };
-    if !elsewhere && let Uses::Class(spec) = &mut executor.0.value {
-        let (metas, requests) = (fields.node("uses_metas"), fields.node("uses_requests"));
-        executor_yaml::override_with(spec, fields.node("uses_with"), metas, requests, reader);
+    if !is_remote && let Uses::Class(spec) = &mut executor.0.value {
+        let (metas, requests) = (fields.get(&USES_METAS), fields.get(&USES_REQUESTS));
+        executor_yaml::override_with(spec, fields.get(&USES_WITH), metas, requests, reader);
     }
     let mut pod = pod::read(name, executor, fields, &Defaults::of(with), reader);
     if method == Method::NeedsAll {
         pod.needs = Needs::AllLeaves;
     }
-    if fields.flag("no_reduce") == Some(true) {
+    if fields.get(&NO_REDUCE) == Some(true) {
         pod.join = Join::Append;
     }
-    pod.when = condition::read(fields.node("when"), reader);
-    let hang = with.text("inspect").is_some_and(|word| word.eq_ignore_ascii_case("HANG"));
+    pod.when = condition::read(fields.get(&WHEN), reader);
     pod.is_inspect = method == Method::Inspect;
-    pod.floating |= pod.is_inspect && hang;
-    let count = |key| fields.count(key).or_else(|| with.count(key)).map_or(1, |count| count.value);
-    pod.replicas = count("replicas");
-    pod.shards = count("shards");
-    if let Some(node) = fields.node("polling").or_else(|| with.node("polling")) {
+    pod.floating |= pod.is_inspect && with.get(&INSPECT) == Some(Inspect::Hang);
+    let count = |key: &Key<Count>| fields.get(key).or_else(|| with.get(key)).map_or(1, |count| count.value);
+    pod.replicas = count(&REPLICAS);
+    pod.shards = count(&SHARDS);
+    if let Some(node) = fields.get(&POLLING).or_else(|| with.get(&POLLING)) {
         pod.polling = PollingTable::read(node, reader.report);
     }
-    pod.timeout_send =
-        fields.milliseconds("timeout_send").or_else(|| with.milliseconds("timeout_send")).flatten();
-    remote::pass_on(&mut pod, elsewhere, fields, with, reader);
+    pod.timeout_send = fields.get(&TIMEOUT_SEND).or_else(|| with.get(&TIMEOUT_SEND)).flatten();
+    remote::pass_parameters(&mut pod, is_remote, fields, with, reader);
     pod
 }
 
-/// The name of an executor that has none: Jina's.
+/// Jina's name of an executor without one.
 fn default_name(method: Method, flow: &FlowSpec) -> String {
     match method {
-        Method::Needs | Method::NeedsAll => {
-            let taken = flow.pods.iter().any(|pod| pod.name.value == "joiner");
-            if taken { pod::unused("joiner", flow) } else { "joiner".to_owned() }
-        }
-        _ => pod::unused("executor", flow),
+        Method::Needs | Method::NeedsAll if flow.has_pod("joiner") => flow.unused_name("joiner"),
+        Method::Needs | Method::NeedsAll => "joiner".to_owned(),
+        _ => flow.unused_name("executor"),
     }
 }

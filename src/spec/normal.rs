@@ -1,47 +1,61 @@
-//! The normal form: the flow as flowrun understood it, as YAML in one dialect, whatever the file was written in.
+//! The normal form: a flow in one dialect of YAML, whatever dialect its file is in.
 //!
-//! Defaults are left out, expressions stand as they were written, and executors' files are written out in place. What
-//! drivers do is written as lists of calls, for reading.
+//! It omits defaults, leaves expressions as written, and includes the content of executors' files. Drivers become lists
+//! of calls, for human readers.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::executor::{ExecutorSpec, PythonModule, StepTarget, Uses, method_endpoint};
-use super::flow::{FlowSpec, Join, Needs, PodSpec, WhenFull};
+use super::choices::WhenFull;
+use super::endpoint::method_endpoint;
+use super::executor::{ExecutorSpec, Handler, PythonModule, Step, StepTarget, Uses};
+use super::flow::FlowSpec;
+use super::key::KeyName;
+use super::keys::{self, EXECUTORS, VERSION, WITH};
+use super::pod::{Join, Needs, PodSpec};
 use super::polling::PollingTable;
 use super::strategy::Strategy;
 use crate::limits::{CONCURRENCY_DEFAULT, READY_TIMEOUT_DEFAULT};
 
-/// The flow as YAML.
+/// The flow as YAML in the normal form.
 pub fn normal_form(flow: &FlowSpec) -> String {
-    let mut with = Map::new();
-    with.insert("name".to_owned(), flow.name.as_str().into());
-    with.insert("prefetch".to_owned(), flow.prefetch.into());
-    if flow.when_full == WhenFull::Refuse {
-        with.insert("when_full".to_owned(), "refuse".into());
+    let mut with = Object::default();
+    with.set(&keys::NAME, flow.name.as_str());
+    with.set(&keys::PREFETCH, flow.prefetch);
+    with.set_if(&keys::WHEN_FULL, (flow.when_full == WhenFull::Refuse).then_some("refuse"));
+    with.set_if(&keys::TIMEOUT, flow.timeout.map(milliseconds));
+    with.set_if(&keys::ENDPOINT, flow.job.endpoint.as_deref());
+    let input: Vec<Value> = flow.job.input.iter().map(|path| path.to_string_lossy().into()).collect();
+    with.set_if(&keys::INPUT, (!input.is_empty()).then_some(input));
+    with.set_if(&keys::OUTPUT, flow.job.output.as_deref().map(Path::to_string_lossy));
+    with.set_if(&keys::TOP_K, flow.job.top_k);
+    with.set_if(&keys::REQUEST_SIZE, flow.job.request_size);
+    let executors: Vec<Value> = flow.pods.iter().map(pod).collect();
+    let document = json!({
+        "jtype": "Flow",
+        VERSION.name().as_str(): "1",
+        WITH.name().as_str(): with.0,
+        EXECUTORS.name().as_str(): executors,
+    });
+    serde_yaml::to_string(&document).unwrap_or_default()
+}
+
+/// A mapping under construction.
+#[derive(Default)]
+struct Object(Map<String, Value>);
+
+impl Object {
+    fn set(&mut self, key: impl Into<KeyName>, value: impl Into<Value>) {
+        self.0.insert(key.into().as_str().to_owned(), value.into());
     }
-    if let Some(timeout) = flow.timeout {
-        with.insert("timeout".to_owned(), milliseconds(timeout));
-    }
-    if let Some(endpoint) = &flow.job.endpoint {
-        with.insert("endpoint".to_owned(), endpoint.as_str().into());
-    }
-    if !flow.job.input.is_empty() {
-        let input = flow.job.input.iter().map(|path| Value::from(path.to_string_lossy())).collect();
-        with.insert("input".to_owned(), input);
-    }
-    if let Some(output) = &flow.job.output {
-        with.insert("output".to_owned(), output.to_string_lossy().into());
-    }
-    for (key, count) in [("top_k", flow.job.top_k), ("request_size", flow.job.request_size)] {
-        if let Some(count) = count {
-            with.insert(key.to_owned(), count.into());
+
+    fn set_if(&mut self, key: impl Into<KeyName>, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.set(key, value);
         }
     }
-    let executors: Vec<Value> = flow.pods.iter().map(pod).collect();
-    let document = json!({ "jtype": "Flow", "version": "1", "with": with, "executors": executors });
-    serde_yaml::to_string(&document).unwrap_or_default()
 }
 
 fn milliseconds(time: Duration) -> Value {
@@ -49,67 +63,59 @@ fn milliseconds(time: Duration) -> Value {
 }
 
 fn pod(pod: &PodSpec) -> Value {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            object.insert(key.to_owned(), value);
-        }
-    };
-    put("name", Some(pod.name.value.as_str().into()));
+    let mut object = Object::default();
+    object.set(&keys::NAME, pod.name.value.as_str());
     let method = match (&pod.needs, pod.is_inspect) {
         (Needs::AllLeaves, _) => Some("needs_all"),
         (_, true) => Some("inspect"),
         _ => None,
     };
-    put("method", method.map(Value::from));
-    put(
-        "needs",
-        match &pod.needs {
-            Needs::Named(names) => Some(names.iter().map(|name| Value::from(name.value.as_str())).collect()),
-            Needs::Previous | Needs::AllLeaves => None,
-        },
-    );
-    put(
-        "uses",
-        match pod.join {
-            Join::Merge | Join::Append => Some(executor(&pod.executor.value)),
-            Join::ConcatenateEmbeddings => Some("_concat".into()),
-        },
-    );
-    put("uses_before", pod.uses_before.as_ref().map(|before| executor(&before.value)));
-    put("uses_after", pod.uses_after.as_ref().map(|after| executor(&after.value)));
-    put("replicas", (pod.replicas > 1).then(|| pod.replicas.into()));
-    put("shards", (pod.shards > 1).then(|| pod.shards.into()));
+    object.set_if(&keys::METHOD, method);
+    if let Needs::Named(names) = &pod.needs {
+        object
+            .set(&keys::NEEDS, names.iter().map(|name| Value::from(name.value.as_str())).collect::<Value>());
+    }
+    let uses = match pod.join {
+        Join::Merge | Join::Append => executor(&pod.executor.value),
+        Join::ConcatenateEmbeddings => "_concat".into(),
+    };
+    object.set(&keys::USES, uses);
+    object.set_if(&keys::USES_BEFORE, pod.uses_before.as_ref().map(|before| executor(&before.value)));
+    object.set_if(&keys::USES_AFTER, pod.uses_after.as_ref().map(|after| executor(&after.value)));
+    object.set_if(&keys::REPLICAS, (pod.replicas > 1).then_some(pod.replicas));
+    object.set_if(&keys::SHARDS, (pod.shards > 1).then_some(pod.shards));
     let polling = pod.shards > 1 && pod.polling != PollingTable::default();
-    put("polling", polling.then(|| pod.polling.to_json()));
+    object.set_if(&keys::POLLING, polling.then(|| pod.polling.to_json()));
     let strategy = pod.shards > 1 && pod.strategy.value != Strategy::Hash;
-    put("strategy", strategy.then(|| pod.strategy.to_json()));
-    put("no_reduce", (pod.join == Join::Append).then(|| true.into()));
-    put("when", pod.when.as_ref().map(|when| when.written.clone()));
-    put("timeout_send", pod.timeout_send.map(milliseconds));
-    put("floating", pod.floating.then(|| true.into()));
-    put("external", pod.remote_unsupported.is_some().then(|| true.into()));
-    put("workspace", pod.workspace.as_ref().map(|path| path.to_string_lossy().into()));
-    put("read_only", pod.read_only.then(|| true.into()));
+    object.set_if(&keys::STRATEGY, strategy.then(|| pod.strategy.to_json()));
+    object.set_if(&keys::NO_REDUCE, (pod.join == Join::Append).then_some(true));
+    object.set_if(&keys::WHEN, pod.when.as_ref().map(|when| when.written.clone()));
+    object.set_if(&keys::TIMEOUT_SEND, pod.timeout_send.map(milliseconds));
+    object.set_if(&keys::FLOATING, pod.floating.then_some(true));
+    object.set_if(&keys::EXTERNAL, pod.remote_unsupported.is_some().then_some(true));
+    object.set_if(&keys::WORKSPACE, pod.workspace.as_deref().map(Path::to_string_lossy));
+    object.set_if(&keys::READ_ONLY, pod.read_only.then_some(true));
     let timeout_ready = pod.timeout_ready.map_or_else(|| Value::from(-1), milliseconds);
-    put("timeout_ready", (pod.timeout_ready != Some(READY_TIMEOUT_DEFAULT)).then_some(timeout_ready));
-    put("concurrency", (pod.concurrency != CONCURRENCY_DEFAULT).then(|| pod.concurrency.into()));
-    put("env", (!pod.env.written.is_empty()).then(|| Value::Object(pod.env.written.clone())));
-    put("python", pod.python.as_ref().map(|python| python.written.value.as_str().into()));
-    put("uses_dynamic_batching", (!pod.batching.is_empty()).then(|| pod.batching.to_json()));
-    put("isolate", pod.isolate.then(|| "process".into()));
-    Value::Object(object)
+    let is_default = pod.timeout_ready == Some(READY_TIMEOUT_DEFAULT);
+    object.set_if(&keys::TIMEOUT_READY, (!is_default).then_some(timeout_ready));
+    object.set_if(&keys::CONCURRENCY, (pod.concurrency != CONCURRENCY_DEFAULT).then_some(pod.concurrency));
+    object.set_if(&keys::ENV, (!pod.env.written.is_empty()).then(|| pod.env.written.clone()));
+    object.set_if(&keys::PYTHON, pod.python.as_ref().map(|python| python.written.value.as_str()));
+    let batching = !pod.batching.is_empty();
+    object.set_if(&keys::USES_DYNAMIC_BATCHING, batching.then(|| pod.batching.to_json()));
+    object.set_if(&keys::ISOLATE, pod.isolate.then_some("process"));
+    object.0.into()
 }
 
 fn executor(executor: &Uses) -> Value {
     match executor {
         Uses::Unresolved { written, .. } | Uses::Broken { written } => written.as_str().into(),
         Uses::Class(spec) if is_plain(spec) => spec.class.value.as_str().into(),
-        Uses::Class(spec) => described(spec),
+        Uses::Class(spec) => executor_yaml(spec),
     }
 }
 
-/// Whether the class says everything.
+/// True if the class alone specifies the executor.
 fn is_plain(spec: &ExecutorSpec) -> bool {
     spec.with.values.is_empty()
         && spec.name == spec.class.value
@@ -123,56 +129,42 @@ fn is_plain(spec: &ExecutorSpec) -> bool {
         && spec.batching.is_empty()
 }
 
-fn described(spec: &ExecutorSpec) -> Value {
-    let mut object = Map::new();
-    object.insert("jtype".to_owned(), spec.class.value.as_str().into());
-    if !spec.with.written.is_empty() {
-        object.insert("with".to_owned(), Value::Object(spec.with.written.clone()));
-    }
-    let mut metas = Map::new();
-    if spec.name != spec.class.value {
-        metas.insert("name".to_owned(), spec.name.as_str().into());
-    }
-    if let Some(workspace) = &spec.workspace {
-        metas.insert("workspace".to_owned(), workspace.to_string_lossy().into());
-    }
-    if !spec.py_modules.is_empty() {
-        let written = |module: &PythonModule| Value::from(module.written.value.as_str());
-        metas.insert("py_modules".to_owned(), spec.py_modules.iter().map(written).collect());
-    }
-    let libraries = spec.libraries.iter().map(|library| Value::from(library.path.to_string_lossy()));
-    if !spec.libraries.is_empty() && !spec.names_library_file() {
-        metas.insert("plugins".to_owned(), libraries.collect());
-    }
-    let hashes = spec.libraries.iter().filter_map(|library| library.sha256.as_ref());
-    let hashes: Vec<Value> = hashes.map(|hash| hash.value.as_str().into()).collect();
-    if !hashes.is_empty() {
-        metas.insert("sha256".to_owned(), hashes.into());
-    }
-    if spec.read_only {
-        metas.insert("read_only".to_owned(), true.into());
-    }
-    if !metas.is_empty() {
-        object.insert("metas".to_owned(), Value::Object(metas));
-    }
-    if !spec.components.is_empty() {
-        object.insert("components".to_owned(), spec.components.iter().map(described).collect());
-    }
-    if !spec.requests.handlers.is_empty() {
-        object.insert("requests".to_owned(), programs(spec));
-    }
-    if !spec.batching.is_empty() {
-        object.insert("dynamic_batching".to_owned(), spec.batching.to_json());
-    }
-    Value::Object(object)
+fn executor_yaml(spec: &ExecutorSpec) -> Value {
+    let mut object = Object::default();
+    object.0.insert("jtype".to_owned(), spec.class.value.as_str().into());
+    object.set_if(&WITH, (!spec.with.written.is_empty()).then(|| spec.with.written.clone()));
+    let metas = metas(spec);
+    object.set_if(&keys::METAS, (!metas.is_empty()).then_some(metas));
+    let components = spec.components.iter().map(executor_yaml);
+    object.set_if(&keys::COMPONENTS, (!spec.components.is_empty()).then(|| components.collect::<Value>()));
+    object.set_if(&keys::REQUESTS, (!spec.requests.handlers.is_empty()).then(|| handlers(spec)));
+    object.set_if(&keys::DYNAMIC_BATCHING, (!spec.batching.is_empty()).then(|| spec.batching.to_json()));
+    object.0.into()
 }
 
-/// The programs as lists of calls: `component /endpoint @paths`.
-fn programs(spec: &ExecutorSpec) -> Value {
-    let step = |step: &super::Step| {
+fn metas(spec: &ExecutorSpec) -> Map<String, Value> {
+    let mut metas = Object::default();
+    metas.set_if(&keys::NAME, (spec.name != spec.class.value).then_some(spec.name.as_str()));
+    metas.set_if(&keys::WORKSPACE, spec.workspace.as_deref().map(Path::to_string_lossy));
+    let written = |module: &PythonModule| Value::from(module.written.value.as_str());
+    let modules: Vec<Value> = spec.py_modules.iter().map(written).collect();
+    metas.set_if(&keys::PY_MODULES, (!modules.is_empty()).then_some(modules));
+    let libraries = spec.libraries.iter().map(|library| Value::from(library.path.to_string_lossy()));
+    let plugins = !spec.libraries.is_empty() && !spec.names_library_file();
+    metas.set_if(&keys::PLUGINS, plugins.then(|| libraries.collect::<Value>()));
+    let hashes = spec.libraries.iter().filter_map(|library| library.sha256.as_ref());
+    let hashes: Vec<Value> = hashes.map(|hash| hash.value.as_str().into()).collect();
+    metas.set_if(&keys::SHA256, (!hashes.is_empty()).then_some(hashes));
+    metas.set_if(&keys::READ_ONLY, spec.read_only.then_some(true));
+    metas.0
+}
+
+/// The handlers as lists of calls: `component /endpoint @paths`.
+fn handlers(spec: &ExecutorSpec) -> Value {
+    let step = |step: &Step| {
         let target = match &step.target {
             StepTarget::Component(position) => {
-                spec.components.get(*position).map_or(spec.name.as_str(), |c| c.name.as_str())
+                spec.components.get(*position).map_or(spec.name.as_str(), |component| component.name.as_str())
             }
             StepTarget::Builtin(class, _) => class,
             StepTarget::Method(method) => return method_endpoint(method),
@@ -183,10 +175,10 @@ fn programs(spec: &ExecutorSpec) -> Value {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    let program = |program: &super::Handler| {
+    let handler = |handler: &Handler| {
         let endpoints =
-            if program.endpoints.is_empty() { "*".to_owned() } else { program.endpoints.join(", ") };
-        (endpoints, program.steps.iter().map(|one| Value::from(step(one))).collect())
+            if handler.endpoints.is_empty() { "*".to_owned() } else { handler.endpoints.join(", ") };
+        (endpoints, handler.steps.iter().map(|one| Value::from(step(one))).collect())
     };
-    Value::Object(spec.requests.handlers.iter().map(program).collect())
+    Value::Object(spec.requests.handlers.iter().map(handler).collect())
 }

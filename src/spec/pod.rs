@@ -1,49 +1,123 @@
-//! What the pods of every dialect have in common.
+//! A pod, and the keys that pods of every dialect share.
+//!
+//! Copies, polling and conditions differ by dialect: [`legacy`](super::legacy) and [`modern`](super::modern) read them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::batching::BatchingTable;
+use super::choices::Method;
+use super::condition::Condition;
 use super::executor::{Parameters, Uses};
-use super::executor_yaml;
 use super::fields::Fields;
-use super::flow::{FlowSpec, Join, Needs, PodSpec, PythonSpec};
-use super::library;
+use super::key::{AnyNode, Key};
+use super::keys::{
+    CONCURRENCY, ENV, FLOATING, ISOLATE, METHOD, NEEDS, PY_MODULES, PYTHON, READ_ONLY, STRATEGY,
+    TIMEOUT_READY, USES, USES_AFTER, USES_BEFORE, USES_DYNAMIC_BATCHING, WORKSPACE,
+};
 use super::polling::PollingTable;
 use super::reader::Reader;
+use super::reducer::Reducer;
 use super::strategy::Strategy;
 use super::uses::{self, PASS};
+use super::{executor_yaml, library};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::limits::{CONCURRENCY_DEFAULT, READY_TIMEOUT_DEFAULT};
 use crate::yaml::Node;
 
-/// Where a pod stands in its flow, by the `method` of the list forms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
-    /// An ordinary pod.
-    Add,
-    /// A join.
-    Needs,
-    /// A join of everything that nobody needs.
-    NeedsAll,
-    /// A pod that looks on from the side.
-    Inspect,
-    /// The end of looking on.
-    GatherInspect,
+/// One pod of a flow. Names in it are not resolved yet.
+#[derive(Clone, Debug)]
+pub struct PodSpec {
+    /// Name, unique in the flow.
+    pub name: Spanned<String>,
+    /// Pods whose output it waits for.
+    pub needs: Needs,
+    /// Executor that it runs.
+    pub executor: Spanned<Uses>,
+    /// Executor that runs before the shards.
+    pub uses_before: Option<Spanned<Uses>>,
+    /// Executor that runs after the shards, on the merged replies.
+    pub uses_after: Option<Spanned<Uses>>,
+    /// Copies of each shard, which compete for requests.
+    pub replicas: usize,
+    /// Partitions of the data.
+    pub shards: usize,
+    /// Shards that receive a request, by endpoint.
+    pub polling: PollingTable,
+    /// Selects the shard of a new document.
+    pub strategy: Spanned<Strategy>,
+    /// Selects the documents that the pod receives; all documents if absent.
+    pub when: Option<Condition>,
+    /// Merge policy of a join.
+    pub join: Join,
+    /// It is fed but not waited for.
+    pub floating: bool,
+    /// It is a side branch: pods without `needs` do not follow it.
+    pub is_inspect: bool,
+    /// Reason why its executor, on another machine, cannot be called. Such a flow can be drawn but not run.
+    pub remote_unsupported: Option<Spanned<String>>,
+    /// Directory for its data, if the pod or its flow sets one.
+    pub workspace: Option<PathBuf>,
+    /// Time limit of one call, in addition to the request's deadline.
+    pub timeout_send: Option<Duration>,
+    /// Opens stored data read-only.
+    pub read_only: bool,
+    /// Time that the executor may take to start; `None` for no limit.
+    pub timeout_ready: Option<Duration>,
+    /// Calls in flight in each replica of an async executor.
+    pub concurrency: usize,
+    /// Environment variables of the executor's processes, if it has any.
+    pub env: Parameters,
+    /// Python that runs an executor written in Python.
+    pub python: Option<PythonSpec>,
+    /// Each worker runs in a child process.
+    pub isolate: bool,
+    /// Dynamic batching set in the pod, which overrides the executor's own.
+    pub batching: BatchingTable,
 }
 
-impl Method {
-    pub(super) fn of(fields: &Fields<'_>) -> Self {
-        match fields.text("method").map(|method| method.to_ascii_lowercase()).as_deref() {
-            Some("needs") => Self::Needs,
-            Some("needs_all") => Self::NeedsAll,
-            Some("inspect") => Self::Inspect,
-            Some("gather_inspect") => Self::GatherInspect,
-            _ => Self::Add,
-        }
+impl PodSpec {
+    /// True if its executor is remote, callable or not.
+    pub fn is_remote(&self) -> bool {
+        self.remote_unsupported.is_some() || self.executor.value.is_remote()
     }
 }
 
-/// What the flow says for pods that do not say.
+/// Python that runs an executor.
+#[derive(Clone, Debug)]
+pub struct PythonSpec {
+    /// The value as written.
+    pub written: Spanned<String>,
+    /// Path of the interpreter or of its environment; a bare name is left as written, for a search in `$PATH`.
+    pub path: PathBuf,
+    /// True if the pod itself sets it: then a built-in class of the same name is not used.
+    pub set_on_pod: bool,
+}
+
+/// Pods whose output a pod waits for.
+#[derive(Clone, Debug)]
+pub enum Needs {
+    /// The pod written before it; the gateway, for the first one.
+    Previous,
+    /// Pods with these names.
+    Named(Vec<Spanned<String>>),
+    /// Every earlier pod that no other pod needs.
+    AllLeaves,
+}
+
+/// Merge policy of the parts of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// Documents of the same id are merged field by field; the first part in the order of `needs` wins.
+    #[default]
+    Merge,
+    /// Like `Merge`, and embeddings of the same document are concatenated.
+    ConcatenateEmbeddings,
+    /// The documents of all parts are concatenated, whatever their ids.
+    Append,
+}
+
+/// Values that a flow sets for pods without their own.
 #[derive(Debug, Default)]
 pub(super) struct Defaults<'a> {
     pub(super) read_only: Option<bool>,
@@ -54,18 +128,19 @@ pub(super) struct Defaults<'a> {
 }
 
 impl<'a> Defaults<'a> {
-    pub(super) fn of(fields: &Fields<'a>) -> Self {
+    /// The defaults in the `with:` of a flow.
+    pub(super) fn of(with: &Fields<'a>) -> Self {
         Self {
-            read_only: fields.flag("read_only"),
-            workspace: fields.node("workspace"),
-            python: fields.node("python"),
-            env: fields.node("env"),
-            timeout_ready: fields.milliseconds("timeout_ready"),
+            read_only: with.get(&READ_ONLY),
+            workspace: with.get(&WORKSPACE),
+            python: with.get(&PYTHON),
+            env: with.get(&ENV),
+            timeout_ready: with.get(&TIMEOUT_READY),
         }
     }
 }
 
-/// A pod with what is read alike in every dialect; copies and polling are the dialect's own.
+/// Reads the keys that every dialect shares; the rest of the pod has default values.
 pub(super) fn read(
     name: Spanned<String>,
     (mut executor, join): (Spanned<Uses>, Join),
@@ -73,41 +148,44 @@ pub(super) fn read(
     defaults: &Defaults<'_>,
     reader: &mut Reader<'_>,
 ) -> PodSpec {
-    library::pin_of_pod(&mut executor.value, fields, reader);
-    let timeout_ready = fields.milliseconds("timeout_ready").or(defaults.timeout_ready);
+    library::pin_for_pod(&mut executor.value, fields, reader);
+    let timeout_ready = fields.get(&TIMEOUT_READY).or(defaults.timeout_ready);
     let executor_span = executor.span;
     PodSpec {
         name,
         needs: needs(fields),
         executor,
-        uses_before: router(fields, "uses_before", reader),
-        uses_after: router(fields, "uses_after", reader),
+        uses_before: stage(fields, &USES_BEFORE, reader),
+        uses_after: stage(fields, &USES_AFTER, reader),
         replicas: 1,
         shards: 1,
         polling: PollingTable::default(),
-        strategy: Strategy::read(fields.node("strategy"), executor_span, reader),
+        strategy: Strategy::read(fields.get(&STRATEGY), executor_span, reader),
         when: None,
         join,
-        floating: fields.flag("floating").unwrap_or(false),
+        floating: fields.get(&FLOATING).unwrap_or(false),
         is_inspect: false,
         remote_unsupported: None,
         timeout_send: None,
-        workspace: reader.path(fields.node("workspace").or(defaults.workspace)),
-        read_only: fields.flag("read_only").or(defaults.read_only).unwrap_or(false),
+        workspace: reader.path(fields.get(&WORKSPACE).or(defaults.workspace)),
+        read_only: fields.get(&READ_ONLY).or(defaults.read_only).unwrap_or(false),
         timeout_ready: timeout_ready.unwrap_or(Some(READY_TIMEOUT_DEFAULT)),
-        concurrency: fields.count("concurrency").map_or(CONCURRENCY_DEFAULT, |count| count.value),
-        env: env(defaults.env, fields.node("env"), executor_span, reader),
-        python: python(fields.node("python"), true, reader)
-            .or_else(|| python(defaults.python, false, reader)),
-        isolate: fields.text("isolate").is_some(),
-        batching: BatchingTable::read(fields.node("uses_dynamic_batching"), reader),
+        concurrency: fields.get(&CONCURRENCY).map_or(CONCURRENCY_DEFAULT, |count| count.value),
+        env: env(defaults.env, fields.get(&ENV), executor_span, reader),
+        python: python(fields.get(&PYTHON), true, reader).or_else(|| python(defaults.python, false, reader)),
+        isolate: fields.get(&ISOLATE).is_some(),
+        batching: BatchingTable::read(fields.get(&USES_DYNAMIC_BATCHING), reader),
     }
 }
 
-/// The Python that `node` names: a path, or a name to be looked for.
+/// The role of a pod: its `method`.
+pub(super) fn method(fields: &Fields<'_>) -> Method {
+    fields.get(&METHOD).unwrap_or_default()
+}
+
 fn python(node: Option<&Node>, set_on_pod: bool, reader: &Reader<'_>) -> Option<PythonSpec> {
     let node = node?;
-    // Empty is what a variable is that nobody has set.
+    // Empty is the value of an expression whose variable is unset.
     let scalar = node.scalar().filter(|scalar| !scalar.text.is_empty())?;
     let path = match scalar.text.contains('/') {
         true => reader.path(Some(node))?,
@@ -116,29 +194,27 @@ fn python(node: Option<&Node>, set_on_pod: bool, reader: &Reader<'_>) -> Option<
     Some(PythonSpec { written: Spanned::new(scalar.text.clone(), node.span), path, set_on_pod })
 }
 
-/// The variables of the flow, and over them those of the pod.
+/// The flow's variables, overridden by the pod's. Spans are those of the pod's variables only: a variable of the flow
+/// that a pod cannot use is no mistake of that pod.
 fn env(flow: Option<&Node>, pod: Option<&Node>, span: Span, reader: &Reader<'_>) -> Parameters {
     let schema = reader.dialect.schema();
-    let mut variables = executor_yaml::arguments(flow, span, schema);
-    let Parameters { values, spans, written, .. } = executor_yaml::arguments(pod, span, schema);
-    variables.values.extend(values);
-    // Only these are the pod's own: what the flow says is said for those of its pods that it concerns.
-    variables.spans = spans;
-    variables.written.extend(written);
+    let mut variables = Parameters::read(flow, span, schema);
+    variables.spans.clear();
+    variables.override_with(Parameters::read(pod, span, schema));
     variables
 }
 
 fn needs(fields: &Fields<'_>) -> Needs {
-    let named = fields.texts("needs").unwrap_or_default();
-    let named: Vec<_> =
-        named.into_iter().filter(|name| !name.is_empty()).map(|name| name.map(str::to_owned)).collect();
-    if named.is_empty() { Needs::Previous } else { Needs::Named(named) }
+    let names = fields.get(&NEEDS).unwrap_or_default();
+    let names: Vec<_> =
+        names.into_iter().filter(|name| !name.is_empty()).map(|name| name.map(str::to_owned)).collect();
+    if names.is_empty() { Needs::Previous } else { Needs::Named(names) }
 }
 
-/// An executor before or behind a pod; none for those that only route, which the runtime does itself.
-fn router(fields: &Fields<'_>, key: &str, reader: &mut Reader<'_>) -> Option<Spanned<Uses>> {
-    let node = fields.node(key)?;
-    if node.text().is_some_and(|name| Reducer::of(name).is_some()) {
+/// An executor before or after the shards; `None` for one that only routes or merges, which the runtime does itself.
+fn stage(fields: &Fields<'_>, key: &Key<AnyNode>, reader: &mut Reader<'_>) -> Option<Spanned<Uses>> {
+    let node = fields.get(key)?;
+    if node.text().is_some_and(|name| Reducer::from_name(name).is_some()) {
         return None;
     }
     let executor = uses::read(Some(node), node.span, reader);
@@ -146,66 +222,28 @@ fn router(fields: &Fields<'_>, key: &str, reader: &mut Reader<'_>) -> Option<Spa
     (!passes).then_some(executor)
 }
 
-/// Jina's resources that make one message of several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reducer {
-    /// Of the documents, the last-arrived part's stay.
-    Routes,
-    /// Matches are merged.
-    Matches,
-    /// Embeddings are concatenated.
-    Embeddings,
-}
-
-impl Reducer {
-    /// The reducer of that name.
-    pub(super) fn of(name: &str) -> Option<Self> {
-        Some(match name {
-            "_merge" | "_pass" | "_forward" | "_route" => Self::Routes,
-            "_merge_topk"
-            | "_merge_topk_chunks"
-            | "_merge_topk_docs"
-            | "_merge_all"
-            | "_merge_chunks"
-            | "_merge_matches"
-            | "_merge_matches_topk"
-            | "_merge_root" => Self::Matches,
-            "_concat" => Self::Embeddings,
-            _ => return None,
-        })
-    }
-}
-
-/// Gives `pod` a name of its own and adds it to the flow. Jina 3 renames the second of two without a word.
-pub(super) fn add(mut pod: PodSpec, flow: &mut FlowSpec, reader: &mut Reader<'_>) {
-    if let Some(first) = flow.pods.iter().find(|known| known.name.value == pod.name.value) {
-        let message = format!("two pods are called `{}`", pod.name.value);
-        let duplicate = Diagnostic::at(Code::DuplicateName, pod.name.span, message)
-            .label(first.name.span, "the first one")
-            .help("give one of them another name");
-        reader.report.push(duplicate);
-        pod.name.value = unused(&pod.name.value, flow);
-    }
-    flow.pods.push(pod);
-}
-
-/// `name` with a number behind it that no pod has yet.
-pub(super) fn unused(name: &str, flow: &FlowSpec) -> String {
-    let taken = |candidate: &String| flow.pods.iter().any(|pod| pod.name.value == *candidate);
-    let numbered = (flow.pods.len()..).map(|number| format!("{name}{number}"));
-    numbered.into_iter().find(|candidate| !taken(candidate)).unwrap_or_default()
-}
-
-/// What a pod runs, and how it joins: Jina's merging resources are no executors but ways to join.
+/// Reads `uses` and `py_modules`. Jina's merging resources are join policies here, not executors.
 pub(super) fn executor(fields: &Fields<'_>, name: Span, reader: &mut Reader<'_>) -> (Spanned<Uses>, Join) {
-    let span = fields.key_span("uses").unwrap_or(name);
-    let (mut executor, join) = match fields.text("uses").and_then(|name| Reducer::of(name.value)) {
+    let span = fields.key_span(&USES).unwrap_or(name);
+    let node = fields.get(&USES);
+    let (mut executor, join) = match node.and_then(Node::text).and_then(Reducer::from_name) {
         Some(Reducer::Embeddings) => (uses::read(None, span, reader), Join::ConcatenateEmbeddings),
-        Some(Reducer::Routes | Reducer::Matches) => (uses::read(None, span, reader), Join::Merge),
-        None => (uses::read(fields.node("uses"), span, reader), Join::Merge),
+        Some(Reducer::LastPart | Reducer::Matches) => (uses::read(None, span, reader), Join::Merge),
+        None => (uses::read(node, span, reader), Join::Merge),
     };
     if let Uses::Class(spec) = &mut executor.value {
-        spec.py_modules.extend(reader.python_modules(fields.node("py_modules")));
+        spec.py_modules.extend(executor_yaml::python_modules(fields.node(&PY_MODULES), reader));
     }
     (executor, join)
+}
+
+/// Checks a pod's name: an identifier, as in Python, because it is also used in patterns and paths.
+pub(super) fn check_name(name: Spanned<&str>, reader: &mut Reader<'_>) -> Spanned<String> {
+    let valid_start = name.chars().next().is_some_and(|first| first.is_alphabetic() || first == '_');
+    if !valid_start || !name.chars().all(|character| character.is_alphanumeric() || character == '_') {
+        let message = format!("`{}` is not a valid name of a pod", name.value);
+        let help = "use letters, digits and underscores, and no digit at the start";
+        reader.report.push(Diagnostic::at(Code::BadName, name.span, message).help(help));
+    }
+    name.map(str::to_owned)
 }

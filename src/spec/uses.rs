@@ -1,19 +1,15 @@
-//! What stands behind `uses:`: a class, a library, a YAML file, an inline mapping, an image, something from elsewhere.
+//! Reads `uses:`: a class, a library, a YAML file, an inline mapping, a container image, or an address.
 
-use super::batching::BatchingTable;
-use super::executor::{ExecutorSpec, Parameters, PythonModule, Requests, Uses, dotted};
-use super::executor_yaml;
-use super::library;
-use super::path;
+use super::executor::{ExecutorSpec, PythonModule, Uses, dotted_class, is_library};
 use super::reader::Reader;
-use super::remote;
+use super::{executor_yaml, library, path};
 use crate::diagnostic::{Span, Spanned};
 use crate::yaml::{self, Node, Scalar};
 
-/// The executor that passes documents on as they are.
+/// The executor that returns documents unchanged.
 pub(super) const PASS: &str = "Pass";
 
-/// The executor behind a `uses` key; `Pass` when the key is absent.
+/// Reads the value of a `uses` key; [`PASS`] when it is absent.
 pub(super) fn read(node: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> Spanned<Uses> {
     let Some(node) = node.filter(|node| !node.is_null()) else {
         return Spanned::new(class(PASS, span, reader), span);
@@ -28,7 +24,7 @@ pub(super) fn read(node: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> 
     Spanned::new(executor, node.span)
 }
 
-/// The executor behind an `image` key of Jina 0.3 and before.
+/// Reads the value of an `image` key of Jina 0.3 and earlier.
 pub(super) fn image(image: Spanned<&str>, reader: &Reader<'_>) -> Spanned<Uses> {
     Spanned::new(container(image.value, image.span, reader), image.span)
 }
@@ -37,21 +33,8 @@ fn boxed(spec: ExecutorSpec) -> Uses {
     Uses::Class(Box::new(spec))
 }
 
-/// An executor named by its class alone.
-pub(super) fn class(name: &str, span: Span, reader: &Reader<'_>) -> Uses {
-    boxed(ExecutorSpec {
-        class: Spanned::new(name.to_owned(), span),
-        with: Parameters::empty(span),
-        name: name.to_owned(),
-        workspace: None,
-        directory: reader.directory(span),
-        read_only: false,
-        py_modules: Vec::new(),
-        libraries: Vec::new(),
-        components: Vec::new(),
-        requests: Requests::default(),
-        batching: BatchingTable::default(),
-    })
+fn class(name: &str, span: Span, reader: &Reader<'_>) -> Uses {
+    boxed(ExecutorSpec::of_class(name, span, reader.directory(span)))
 }
 
 fn unresolved(written: &str, reason: &str, help: &str) -> Uses {
@@ -63,7 +46,7 @@ fn broken(written: &str) -> Uses {
     Uses::Broken { written: written.to_owned() }
 }
 
-/// The executor that a text names. The order is Jina's: a file, then a class, then an image.
+/// The executor that a string names. The order is Jina's: a file, then a class, then an image.
 fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Uses {
     let text = scalar.text.trim();
     if text.starts_with('!') {
@@ -72,7 +55,7 @@ fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Uses {
     if let Some((scheme, rest)) = text.split_once("://") {
         return from_scheme(scheme, rest, span, reader);
     }
-    if library::is_library(text) {
+    if is_library(text) {
         return library::whole(scalar, span, reader);
     }
     if let Some(found) = path::find(scalar, span, reader.sources, reader.report) {
@@ -81,23 +64,22 @@ fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Uses {
         return spec.map_or_else(|| broken(&scalar.written), boxed);
     }
     if text.ends_with(".yml") || text.ends_with(".yaml") {
-        let beside = reader.directory(span);
-        let reason = format!("there is no such file in `{}`, nor in the working directory", beside.display());
+        let directory = reader.directory(span);
+        let reason =
+            format!("the file exists neither in `{}` nor in the working directory", directory.display());
         return unresolved(&scalar.written, &reason, "");
     }
-    if let Some((module, name)) = dotted(text) {
-        let mut executor = class(name, span, reader);
-        if let Uses::Class(spec) = &mut executor {
-            let written = Spanned::new(module.to_owned(), span);
-            spec.py_modules.push(PythonModule { written, file: None });
-        }
-        return executor;
+    if let Some((module, name)) = dotted_class(text) {
+        let mut spec = ExecutorSpec::of_class(name, span, reader.directory(span));
+        let written = Spanned::new(module.to_owned(), span);
+        spec.py_modules.push(PythonModule { written, file: None });
+        return boxed(spec);
     }
     let identifier = text.chars().all(|character| character.is_alphanumeric() || character == '_');
     if identifier { class(text, span, reader) } else { container(text, span, reader) }
 }
 
-/// An executor's YAML in a text: `!Class {with: {…}}`.
+/// An executor's YAML in a string: `!Class {with: {…}}`.
 fn inline(text: &str, span: Span, reader: &mut Reader<'_>) -> Uses {
     let name = reader.sources.path(span.file).to_owned();
     let node = yaml::load_text(&name, text, reader.environment, reader.sources, reader.report);
@@ -109,7 +91,7 @@ fn inline(text: &str, span: Span, reader: &mut Reader<'_>) -> Uses {
 fn from_scheme(scheme: &str, rest: &str, span: Span, reader: &Reader<'_>) -> Uses {
     match scheme.split('+').next() {
         Some("docker") => container(rest, span, reader),
-        // The hub's executors of the same name as ours are the ones that ours stand for.
+        // A built-in executor replaces the hub's executor of the same name.
         Some("jinahub") => class(rest.split(['/', ':']).next().unwrap_or(rest), span, reader),
         Some("jinaai") => {
             let name = rest.split('/').nth(1).unwrap_or(rest);
@@ -117,35 +99,32 @@ fn from_scheme(scheme: &str, rest: &str, span: Span, reader: &Reader<'_>) -> Use
         }
         Some("grpc" | "grpcs") => {
             let address = vec![format!("{scheme}://{rest}")];
-            remote::at(address, vec![reader.sources.slice(span).to_owned()], span, span, reader)
+            let written = vec![reader.sources.slice(span).to_owned()];
+            Uses::remote(address, written, (span, span), reader.directory(span))
         }
         Some("http" | "https" | "ws" | "wss") => unresolved(
             &format!("{scheme}://{rest}"),
-            "executors that run elsewhere are called over gRPC alone",
-            "write `grpc://HOST:PORT`, or `grpcs://HOST:PORT` beneath TLS",
+            "remote executors are called over gRPC only",
+            "write `grpc://HOST:PORT`, or `grpcs://HOST:PORT` with TLS",
         ),
-        _ => unresolved(&format!("{scheme}://{rest}"), "nothing is known of this scheme", ""),
+        _ => unresolved(&format!("{scheme}://{rest}"), "the URL scheme is unknown", ""),
     }
 }
 
-/// The executor that a container image stands for.
+/// The built-in executor that replaces a container image.
 fn container(image: &str, span: Span, reader: &Reader<'_>) -> Uses {
-    let known = IMAGES.iter().find(|(prefix, _)| image.starts_with(prefix));
-    match known {
+    match IMAGES.iter().find(|(prefix, _)| image.starts_with(prefix)) {
         Some((_, name)) => class(name, span, reader),
-        None => {
-            let help = "write the class that the image runs: `uses: SomeEncoder`";
-            unresolved(
-                image,
-                "containers are not run, and the image is not one that an executor of ours stands for",
-                help,
-            )
-        }
+        None => unresolved(
+            image,
+            "flowrun does not run containers, and no built-in executor replaces this image",
+            "write the class that the image runs: `uses: SomeEncoder`",
+        ),
     }
 }
 
-/// Images of Jina's hub, by the beginning of their names, and the executors that stand for them: those that their
-/// entry points run.
+/// Images of Jina's hub, by name prefix, and the built-in executors that replace them: the classes that their entry
+/// points run.
 const IMAGES: &[(&str, &str)] = &[
     ("jinaai/hub.executors.encoders.image.torchvision-", "ImageTorchEncoder"),
     ("jinaai/hub.executors.encoders.image.imagekeras", "KerasImageEncoder"),

@@ -1,43 +1,43 @@
-//! Puts values in place of the expressions of one scalar.
+//! Replaces the expressions of one scalar by their values.
 
-use super::Environment;
+use super::environment::Environment;
 use super::expression::{Fallback, Part, Scope, Variable, parts};
 use super::node::{Origin, Scalar};
 use crate::diagnostic::{Code, Diagnostic, Report, Severity, Span, did_you_mean};
 
-/// Expands the expressions of scalars and reports those that have no value.
+/// Expands the expressions of scalars, and reports those without a value.
 pub(super) struct Expander<'a> {
     pub(super) environment: &'a Environment,
     pub(super) report: &'a mut Report,
 }
 
-/// What a reference stands for, if that is known by now.
+/// Looks up the target of a reference: whether its path starts at the root, and the path. `None` if it has no text yet.
 pub(super) type Lookup<'a> = &'a dyn Fn(bool, &str) -> Option<String>;
 
 impl Expander<'_> {
-    /// Sets the text of `scalar`, which stands at `span`, to what its expressions stand for.
+    /// Sets the text of `scalar`, at `span`, to its expanded form.
     pub(super) fn expand(&mut self, scalar: &mut Scalar, span: Span, lookup: Lookup<'_>) {
         let written = scalar.written.clone();
         let mut text = String::new();
         let mut origin = Origin::File;
-        let mistakes = self.report.count(Severity::Error);
+        let errors_before = self.report.count(Severity::Error);
         for part in parts(&written) {
-            let begins = text.is_empty();
+            let is_start = text.is_empty();
             let from_variable = self.append(&part, &written, span, lookup, &mut text);
-            if begins && from_variable && !text.is_empty() {
+            if is_start && from_variable && !text.is_empty() {
                 origin = Origin::Variable;
             }
         }
         scalar.text = text;
         scalar.origin = origin;
-        if self.report.count(Severity::Error) > mistakes {
-            // What has no value counts as absent, so that one mistake is not reported as two.
+        if self.report.count(Severity::Error) > errors_before {
+            // A scalar without a value counts as absent, so that one mistake is not reported twice.
             scalar.text.clear();
             scalar.plain = true;
         }
     }
 
-    /// Appends what `part` stands for; tells whether a variable of the environment supplied it.
+    /// Appends the value of `part`. Returns whether it came from a variable.
     fn append(
         &mut self,
         part: &Part<'_>,
@@ -46,21 +46,21 @@ impl Expander<'_> {
         lookup: Lookup<'_>,
         text: &mut String,
     ) -> bool {
-        let at = |expression: &str| place(span, written, expression);
+        let location = |expression: &str| locate(span, written, expression);
         match part {
             Part::Text(literal) => text.push_str(literal),
             Part::Reference { from_root, path, written } => match lookup(*from_root, path) {
                 Some(value) => text.push_str(&value),
-                None => self.report.push(unresolved(at(written), written)),
+                None => self.report.push(unresolved(location(written), written)),
             },
             Part::Malformed { written, reason } => {
-                let message = format!("`{written}` is not an expression: {reason}");
-                let malformed = Diagnostic::at(Code::MalformedExpression, at(written), message);
+                let message = format!("`{written}` is not a valid expression: {reason}");
+                let malformed = Diagnostic::at(Code::MalformedExpression, location(written), message);
                 self.report.push(malformed.help("write `$$` for a dollar sign"));
             }
             Part::Variable(variable) => {
                 match (self.environment.get(variable.name, variable.scope), &variable.fallback) {
-                    // As in a shell, `:-` and `:?` take an empty value for none.
+                    // As in a shell, `:-` and `:?` treat an empty value as unset.
                     (Some(value), fallback) if !value.is_empty() || *fallback == Fallback::None => {
                         text.push_str(value);
                         return true;
@@ -71,8 +71,8 @@ impl Expander<'_> {
                         }
                     }
                     _ => {
-                        self.report.push(self.unset(variable, at(variable.written)));
-                        // Jina leaves it as it is written; where that is an error, nobody reads this.
+                        self.report.push(self.unset(variable, location(variable.written)));
+                        // Jina leaves the expression as text, and so does `--lenient`.
                         text.push_str(variable.written);
                     }
                 }
@@ -93,20 +93,20 @@ impl Expander<'_> {
             ),
             Scope::Context => format!("set it with `--set {name}=…`"),
         };
-        let meant = did_you_mean(name, self.environment.names());
-        Diagnostic::at(Code::VariableUnset, span, message).maybe_help(meant).help(set)
+        let suggestion = did_you_mean(name, self.environment.names());
+        Diagnostic::at(Code::VariableUnset, span, message).maybe_help(suggestion).help(set)
     }
 }
 
 fn unresolved(span: Span, written: &str) -> Diagnostic {
-    let message = format!("`{written}` leads to no text in this file");
-    let help = "a reference names a text, number or truth value, from `root` or from `this` mapping, as in `${{ root.with.port }}`";
+    let message = format!("`{written}` has no scalar as its target in this file");
+    let help = "a reference is a path to a string, number or boolean, from `root` or from `this` mapping: `${{ root.with.port }}`";
     Diagnostic::at(Code::ReferenceUnresolved, span, message).help(help)
 }
 
-/// Where `expression` stands inside the scalar `written` at `span`; the whole scalar when escapes or line breaks make
-/// that hard to tell.
-fn place(span: Span, written: &str, expression: &str) -> Span {
+/// The span of `expression` in the scalar `written` at `span`; that of the whole scalar when escapes or line breaks make
+/// the position ambiguous.
+fn locate(span: Span, written: &str, expression: &str) -> Span {
     let quotes = (span.end - span.start).checked_sub(written.len()).filter(|extra| matches!(extra, 0 | 2));
     match (quotes, written.find(expression)) {
         (Some(quotes), Some(offset)) => {

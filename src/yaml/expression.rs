@@ -1,21 +1,21 @@
-//! The expressions that a scalar may hold: `$VAR`, `${VAR}`, `${VAR:-default}`, `${VAR:?message}`, `${{ ENV.VAR }}`,
+//! Expressions in scalars: `$VAR`, `${VAR}`, `${VAR:-default}`, `${VAR:?message}`, `${{ ENV.VAR }}`,
 //! `${{ CONTEXT.x }}`, `${{ root.a[0].b }}`, `${{ this.x }}`, and Jina 0.x's `{root.metas.workspace}` at the beginning.
-//! `$$` stands for a dollar sign. This file takes a text apart; what the parts stand for is found out elsewhere.
+//! `$$` is an escaped dollar sign. This module only splits a text into parts; [`expand`](super::expand) evaluates them.
 
 /// A part of a scalar.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
-    /// Text as it is.
+    /// Literal text.
     Text(&'a str),
     /// A variable.
     Variable(Variable<'a>),
     /// A path to another scalar of the same file.
     Reference { from_root: bool, path: &'a str, written: &'a str },
-    /// What starts as an expression and is none.
+    /// Text that starts like an expression but is not a valid one.
     Malformed { written: &'a str, reason: &'static str },
 }
 
-/// A variable, and what to do when it has no value.
+/// A variable, and its fallback.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Variable<'a> {
     pub(super) name: &'a str,
@@ -24,41 +24,42 @@ pub(super) struct Variable<'a> {
     pub(super) written: &'a str,
 }
 
-/// Where a variable's value comes from.
+/// Source of a variable's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// What the command line sets, then the environment.
+    /// The command line, then the environment.
     Any,
-    /// What the command line sets, alone.
+    /// The command line only.
     Context,
 }
 
-/// What to do when a variable has no value.
+/// Behaviour when a variable has no value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fallback<'a> {
+    /// It is an error.
     None,
-    /// The text to take instead; may hold expressions itself.
+    /// This text is used, which may contain expressions.
     Default(&'a str),
-    /// What to tell the user.
+    /// It is an error with this message.
     Required(&'a str),
 }
 
-/// Takes a text apart.
+/// Splits a text into parts.
 pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut rest = text;
-    if let Some((part, behind)) = legacy_reference(text) {
+    if let Some((part, after)) = legacy_reference(text) {
         parts.push(part);
-        rest = behind;
+        rest = after;
     }
     while let Some(dollar) = rest.find('$') {
         let (before, expression) = rest.split_at(dollar);
-        let (part, behind) = expression_at_start(expression);
+        let (part, after) = expression_at_start(expression);
         if !before.is_empty() {
             parts.push(Part::Text(before));
         }
         parts.push(part);
-        rest = behind;
+        rest = after;
     }
     if !rest.is_empty() {
         parts.push(Part::Text(rest));
@@ -66,36 +67,36 @@ pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// `{root.a}` or `{this.a}`, which Jina 0.x reads at the beginning of a text.
+/// `{root.a}` or `{this.a}`, which Jina 0.x expands at the start of a text; and the rest of the text.
 fn legacy_reference(text: &str) -> Option<(Part<'_>, &str)> {
     let inside = text.strip_prefix('{')?;
-    let (path, behind) = inside.split_once('}')?;
+    let (path, after) = inside.split_once('}')?;
     let reference = reference(path, text.get(..path.len() + 2)?)?;
-    Some((reference, behind))
+    Some((reference, after))
 }
 
-/// The expression that `text`, which starts with a dollar sign, starts with; and what is behind it.
+/// The expression at the start of `text`, which starts with a dollar sign; and the rest of the text.
 fn expression_at_start(text: &str) -> (Part<'_>, &str) {
-    let behind_dollar = text.get(1..).unwrap_or_default();
-    if let Some(rest) = behind_dollar.strip_prefix('$') {
+    let after_dollar = text.get(1..).unwrap_or_default();
+    if let Some(rest) = after_dollar.strip_prefix('$') {
         return (Part::Text("$"), rest);
     }
-    if behind_dollar.starts_with("{{") {
+    if after_dollar.starts_with("{{") {
         return delimited(text, "${{", "}}", double_braced);
     }
-    if behind_dollar.starts_with('{') {
+    if after_dollar.starts_with('{') {
         return delimited(text, "${", "}", braced);
     }
-    let length = identifier(behind_dollar);
+    let length = identifier(after_dollar);
     if length == 0 {
-        return (Part::Text("$"), behind_dollar);
+        return (Part::Text("$"), after_dollar);
     }
-    let (name, rest) = behind_dollar.split_at(length);
+    let (name, rest) = after_dollar.split_at(length);
     let written = text.get(..=length).unwrap_or_default();
     (Part::Variable(Variable { name, scope: Scope::Any, fallback: Fallback::None, written }), rest)
 }
 
-/// What stands between `open` and the `close` that belongs to it.
+/// Parses the content between `open` and the matching `close` with `inside`.
 fn delimited<'a>(
     text: &'a str,
     open: &str,
@@ -103,14 +104,14 @@ fn delimited<'a>(
     inside: fn(&'a str, &'a str) -> Part<'a>,
 ) -> (Part<'a>, &'a str) {
     let mut depth = 0_usize;
-    for (at, character) in text.char_indices().skip(open.len()) {
-        let here = text.get(at..).unwrap_or_default();
+    for (offset, character) in text.char_indices().skip(open.len()) {
+        let here = text.get(offset..).unwrap_or_default();
         match character {
             '{' => depth += 1,
             '}' if depth > 0 => depth -= 1,
             '}' if here.starts_with(close) => {
-                let end = at + close.len();
-                let content = text.get(open.len()..at).unwrap_or_default();
+                let end = offset + close.len();
+                let content = text.get(open.len()..offset).unwrap_or_default();
                 return (
                     inside(content, text.get(..end).unwrap_or_default()),
                     text.get(end..).unwrap_or_default(),
@@ -138,7 +139,7 @@ fn braced<'a>(content: &'a str, written: &'a str) -> Part<'a> {
         }
     };
     if name.is_empty() {
-        return Part::Malformed { written, reason: "a variable's name is missing" };
+        return Part::Malformed { written, reason: "the name of the variable is missing" };
     }
     Part::Variable(Variable { name, scope: Scope::Any, fallback, written })
 }
@@ -170,7 +171,7 @@ fn reference<'a>(content: &'a str, written: &'a str) -> Option<Part<'a>> {
     Some(Part::Reference { from_root, path, written })
 }
 
-/// How many bytes at the beginning of `text` form a name.
+/// Length in bytes of the identifier at the start of `text`.
 fn identifier(text: &str) -> usize {
     match text.bytes().next() {
         Some(first) if first.is_ascii_alphabetic() || first == b'_' => {}
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_may_hold_braces_and_expressions() {
+    fn defaults_may_contain_braces_and_expressions() {
         let [Part::Variable(variable)] = &parts("${A:-${B:-{}}}")[..] else { panic!("one variable") };
         assert_eq!(variable.fallback, Fallback::Default("${B:-{}}"));
         let [Part::Variable(variable)] = &parts("${A:?set it}")[..] else { panic!("one variable") };
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dollar_sign_that_starts_nothing_stays() {
+    fn dollar_signs_outside_expressions_are_literal() {
         assert_eq!(parts("a$"), [Part::Text("a"), Part::Text("$")]);
         assert_eq!(parts("$5"), [Part::Text("$"), Part::Text("5")]);
         assert_eq!(parts("$$A"), [Part::Text("$"), Part::Text("A")]);
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_starts_as_an_expression_and_is_none_is_malformed() {
+    fn incomplete_expressions_are_malformed() {
         for text in ["${A", "${}", "${A:+x}", "${{ }}", "${{ a.b }}", "${1}"] {
             assert!(matches!(parts(text)[..], [Part::Malformed { .. }]), "{text}");
         }

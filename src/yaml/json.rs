@@ -1,15 +1,15 @@
-//! Trees as JSON values, for what flowrun hands on without reading it: an executor's `with:`.
+//! Converts trees to JSON values, for content that flowrun only passes on, such as an executor's `with:`.
 
 use serde_json::{Map, Number, Value as Json};
 
 use super::node::{Node, Scalar, Value};
 
-/// Which plain texts are numbers and truth values.
+/// YAML schema: selects which plain scalars are numbers and booleans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schema {
-    /// YAML 1.2, which Jina 0.x reads: `true` and `false` alone are truth values.
+    /// YAML 1.2, for Jina 0.x: only `true` and `false` are booleans.
     Yaml12,
-    /// YAML 1.1 as PyYAML reads it for Jina 2 and 3: `yes` and `no` are truth values, `014` is octal.
+    /// YAML 1.1 as PyYAML reads it, for Jina 2 and 3: `yes` and `no` are booleans, `014` is octal.
     Yaml11,
 }
 
@@ -17,33 +17,33 @@ impl Node {
     /// The tree as a JSON value. Keys that are lists are joined by commas.
     #[must_use]
     pub fn to_json(&self, schema: Schema) -> Json {
-        self.json_of(&|scalar| scalar.to_json(schema))
+        self.convert(&|scalar| scalar.to_json(schema))
     }
 
-    /// As [`Node::to_json`], with expressions as they were written: it has no secrets in it.
+    /// Like [`Node::to_json`], but with expressions as written, so that it contains no secrets.
     #[must_use]
     pub fn to_written_json(&self, schema: Schema) -> Json {
-        self.json_of(&|scalar| match scalar.text == scalar.written {
+        self.convert(&|scalar| match scalar.text == scalar.written {
             true => scalar.to_json(schema),
             false => Json::from(scalar.written.as_str()),
         })
     }
 
-    fn json_of(&self, of_scalar: &dyn Fn(&Scalar) -> Json) -> Json {
+    fn convert(&self, scalar_to_json: &dyn Fn(&Scalar) -> Json) -> Json {
         match &self.value {
             Value::Scalar(scalar) if self.tag.as_ref().is_some_and(|tag| tag.value == "str") => {
-                of_scalar(&Scalar { plain: false, ..scalar.clone() })
+                scalar_to_json(&Scalar { plain: false, ..scalar.clone() })
             }
-            Value::Scalar(scalar) => of_scalar(scalar),
-            Value::Sequence(items) => items.iter().map(|item| item.json_of(of_scalar)).collect(),
+            Value::Scalar(scalar) => scalar_to_json(scalar),
+            Value::Sequence(items) => items.iter().map(|item| item.convert(scalar_to_json)).collect(),
             Value::Mapping(mapping) => {
-                let entry = |(key, value): (&Node, &Node)| (key.key_text(), value.json_of(of_scalar));
+                let entry = |(key, value): (&Node, &Node)| (key.key_text(), value.convert(scalar_to_json));
                 Json::Object(mapping.iter().map(entry).collect::<Map<_, _>>())
             }
         }
     }
 
-    /// The text of a key.
+    /// The text of a key; a list of keys is joined by commas.
     #[must_use]
     pub fn key_text(&self) -> String {
         match &self.value {
@@ -63,16 +63,16 @@ impl Scalar {
         if matches!(text, "" | "~" | "null" | "Null" | "NULL") {
             return Json::Null;
         }
-        if let Some(truth) = truth(text, schema) {
-            return Json::Bool(truth);
+        if let Some(boolean) = boolean(text, schema) {
+            return Json::Bool(boolean);
         }
         let integer = || integer(text, schema).map(Number::from);
         integer().or_else(|| float(text)).map_or_else(|| Json::from(text), Json::Number)
     }
 }
 
-/// The truth value that a plain text stands for.
-fn truth(text: &str, schema: Schema) -> Option<bool> {
+/// The boolean of a plain scalar.
+fn boolean(text: &str, schema: Schema) -> Option<bool> {
     match text {
         "true" | "True" | "TRUE" => Some(true),
         "false" | "False" | "FALSE" => Some(false),
@@ -82,7 +82,7 @@ fn truth(text: &str, schema: Schema) -> Option<bool> {
     }
 }
 
-/// The integer that a plain text stands for.
+/// The integer of a plain scalar.
 fn integer(text: &str, schema: Schema) -> Option<i64> {
     let (sign, digits) = match text.strip_prefix(['-', '+']) {
         Some(digits) => (if text.starts_with('-') { -1 } else { 1 }, digits),
@@ -104,7 +104,7 @@ fn integer(text: &str, schema: Schema) -> Option<i64> {
     Some(sign * magnitude)
 }
 
-/// The finite float that a plain text stands for; infinities and NaN have no JSON form and stay text.
+/// The finite float of a plain scalar; infinities and NaN have no JSON form and stay text.
 fn float(text: &str) -> Option<Number> {
     let numeric = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
     let digits = text.bytes().any(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! From text to tree: events of the parser become nodes, within bounds.
+//! Loads a file: converts the events of the YAML parser to a tree, within the limits on size and depth.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use flowrun_sdk::guard;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput};
 
-use super::Environment;
+use super::environment::Environment;
 use super::node::{Mapping, Node, Origin, Scalar, Value};
 use super::substitute::substitute;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources, Span, Spanned};
@@ -14,7 +14,7 @@ use crate::limits::{YAML_BYTES_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX};
 
 /// Reads the file at `path` and substitutes its expressions.
 ///
-/// `None` when there is no tree to go on with; otherwise the report may still hold errors.
+/// `None` when the file is unreadable or not YAML; otherwise the report may still contain errors.
 pub fn load(
     path: &Path,
     environment: &Environment,
@@ -31,7 +31,7 @@ pub fn load(
     load_text(path, text, environment, sources, report)
 }
 
-/// As [`load`], of a text that stands in the file at `path`.
+/// Like [`load`], for `text` from the file at `path`.
 pub fn load_text(
     path: &Path,
     text: impl Into<std::sync::Arc<str>>,
@@ -51,18 +51,18 @@ pub fn load_text(
     Some(node)
 }
 
-/// Boxed, because it is large and rare.
+/// The error is boxed because it is large and rare.
 type Loaded<T> = Result<T, Box<Diagnostic>>;
 
-/// The tree of the one document in `text`, expressions still in it.
+/// Parses the only document in `text`, without substituting expressions.
 fn parse(file: FileId, text: &str, report: &mut Report) -> Loaded<Node> {
     let events = Parser::new_from_str(text);
     let mut loader = Loader { file, events, report, anchors: HashMap::new(), nodes: 0, depth: 0 };
     let node = loop {
         match loader.next()? {
             (Event::StreamStart | Event::DocumentStart(..), _) => {}
-            (Event::StreamEnd | Event::DocumentEnd, place) => break empty(place.span),
-            (event, place) => break loader.node(event, place)?,
+            (Event::StreamEnd | Event::DocumentEnd, spans) => break empty(spans.node),
+            (event, spans) => break loader.node(event, spans)?,
         }
     };
     loader.expect_end()?;
@@ -75,9 +75,9 @@ fn empty(span: Span) -> Node {
     Node { span, tag: None, value: Value::Scalar(scalar) }
 }
 
-/// Where an event stands, and where its tag does.
-struct Place {
-    span: Span,
+/// Locations of an event and of its tag.
+struct EventSpans {
+    node: Span,
     tag: Option<Span>,
 }
 
@@ -92,15 +92,16 @@ struct Loader<'a, 'r> {
 }
 
 impl<'a> Loader<'a, '_> {
-    fn next(&mut self) -> Loaded<(Event<'a>, Place)> {
+    fn next(&mut self) -> Loaded<(Event<'a>, EventSpans)> {
         match self.events.next() {
             Some(Ok((event, span))) => {
                 let tag = span.tag_span().map(|span| self.span(&span));
-                Ok((event, Place { span: self.span(&span), tag }))
+                Ok((event, EventSpans { node: self.span(&span), tag }))
             }
             Some(Err(error)) => Err(Box::new(self.syntax(&error))),
             None => {
-                Ok((Event::StreamEnd, Place { span: Span { file: self.file, start: 0, end: 0 }, tag: None }))
+                let start = Span { file: self.file, start: 0, end: 0 };
+                Ok((Event::StreamEnd, EventSpans { node: start, tag: None }))
             }
         }
     }
@@ -115,19 +116,19 @@ impl<'a> Loader<'a, '_> {
         let span = Span { file: self.file, start, end: start };
         match error.kind() {
             ErrorKind::RecursionLimitExceeded => too_deep(span),
-            kind => Diagnostic::at(Code::YamlSyntax, span, format!("this is not YAML: {kind}")),
+            kind => Diagnostic::at(Code::YamlSyntax, span, format!("invalid YAML: {kind}")),
         }
     }
 
-    /// A second document would be lost without a word; it is refused instead.
+    /// Rejects a second document, which would otherwise be dropped silently.
     fn expect_end(&mut self) -> Loaded<()> {
         loop {
             match self.next()? {
                 (Event::StreamEnd, _) => return Ok(()),
-                (Event::DocumentStart(..), place) => {
-                    let message = "the file holds a second YAML document";
-                    let help = "keep one flow in a file: remove the `---` and what follows";
-                    return Err(Box::new(Diagnostic::at(Code::YamlSyntax, place.span, message).help(help)));
+                (Event::DocumentStart(..), spans) => {
+                    let message = "the file contains a second YAML document";
+                    let help = "write one flow per file: remove `---` and the text after it";
+                    return Err(Box::new(Diagnostic::at(Code::YamlSyntax, spans.node, message).help(help)));
                 }
                 _ => {}
             }
@@ -135,71 +136,71 @@ impl<'a> Loader<'a, '_> {
     }
 
     /// The node that starts with `event`.
-    fn node(&mut self, event: Event<'a>, place: Place) -> Loaded<Node> {
-        self.count(1, place.span)?;
+    fn node(&mut self, event: Event<'a>, spans: EventSpans) -> Loaded<Node> {
+        self.count(1, spans.node)?;
         let tag = event.tag().map(|tag| tag.suffix().to_owned()).filter(|tag| !tag.is_empty());
-        let tag = tag.map(|tag| Spanned::new(tag, place.tag.unwrap_or(place.span)));
+        let tag = tag.map(|tag| Spanned::new(tag, spans.tag.unwrap_or(spans.node)));
         let (value, anchor, end) = match event {
-            Event::Alias(anchor) => return self.alias(anchor, place.span),
+            Event::Alias(anchor) => return self.alias(anchor, spans.node),
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
                 let text = text.into_owned();
                 let scalar = Scalar { written: text.clone(), text, plain, origin: Origin::File };
-                (Value::Scalar(scalar), anchor, place.span.end)
+                (Value::Scalar(scalar), anchor, spans.node.end)
             }
             Event::SequenceStart(_, anchor, _) => {
-                let (items, end) = self.nested(place.span, Self::sequence)?;
+                let (items, end) = self.nested(spans.node, Self::sequence)?;
                 (Value::Sequence(items), anchor, end)
             }
             Event::MappingStart(_, anchor, _) => {
-                let (mapping, end) = self.nested(place.span, Self::mapping)?;
+                let (mapping, end) = self.nested(spans.node, Self::mapping)?;
                 (Value::Mapping(mapping), anchor, end)
             }
-            _ => return Ok(empty(place.span)),
+            _ => return Ok(empty(spans.node)),
         };
-        let node = Node { span: Span { end: end.max(place.span.end), ..place.span }, tag, value };
+        let node = Node { span: Span { end: end.max(spans.node.end), ..spans.node }, tag, value };
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
 
-    /// Reads what is inside a collection, one level deeper.
+    /// Reads the content of a collection, one level deeper.
     fn nested<T>(&mut self, span: Span, read: fn(&mut Self) -> Loaded<T>) -> Loaded<T> {
         self.depth += 1;
         if self.depth > YAML_DEPTH_MAX {
             return Err(Box::new(too_deep(span)));
         }
-        let inside = read(self);
+        let content = read(self);
         self.depth -= 1;
-        inside
+        content
     }
 
-    /// The items up to the end of the sequence, and where that is.
+    /// The items of a sequence, and the byte after its end.
     fn sequence(&mut self) -> Loaded<(Vec<Node>, usize)> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, place) => return Ok((items, place.span.end)),
-                (event, place) => items.push(self.node(event, place)?),
+                (Event::SequenceEnd, spans) => return Ok((items, spans.node.end)),
+                (event, spans) => items.push(self.node(event, spans)?),
             }
         }
     }
 
-    /// The entries up to the end of the mapping, and where that is.
+    /// The entries of a mapping, and the byte after its end.
     fn mapping(&mut self) -> Loaded<(Mapping, usize)> {
         let mut mapping = Mapping::default();
         let mut merged = Vec::new();
         loop {
             let key = match self.next()? {
-                (Event::MappingEnd, place) => {
+                (Event::MappingEnd, spans) => {
                     merge(&mut mapping, merged);
-                    return Ok((mapping, place.span.end));
+                    return Ok((mapping, spans.node.end));
                 }
-                (event, place) => self.node(event, place)?,
+                (event, spans) => self.node(event, spans)?,
             };
-            let (event, place) = self.next()?;
-            let value = self.node(event, place)?;
+            let (event, spans) = self.next()?;
+            let value = self.node(event, spans)?;
             if key.scalar().is_some_and(|scalar| scalar.plain && scalar.text == "<<") {
                 merged.push(value);
             } else {
@@ -208,16 +209,16 @@ impl<'a> Loader<'a, '_> {
         }
     }
 
-    /// Adds an entry; of two with the same key the last one stays.
+    /// Adds an entry. A duplicate key is reported, and the last value is kept.
     fn insert(&mut self, mapping: &mut Mapping, key: Node, value: Node) {
         let known =
             key.text().and_then(|name| mapping.0.iter_mut().find(|(known, _)| known.text() == Some(name)));
         match known {
             Some(entry) => {
-                let message = format!("the key `{}` stands here twice", key.text().unwrap_or_default());
+                let message = format!("duplicate key `{}`", key.text().unwrap_or_default());
                 let duplicate = Diagnostic::at(Code::DuplicateKey, key.span, message)
-                    .label(entry.0.span, "the first one")
-                    .help("remove one of the two; with --lenient the last one counts");
+                    .label(entry.0.span, "first one")
+                    .help("remove one of the two; with --lenient the last one is used");
                 self.report.push(duplicate);
                 *entry = (key, value);
             }
@@ -225,10 +226,10 @@ impl<'a> Loader<'a, '_> {
         }
     }
 
-    /// The node that an alias stands for, counted as if it were written out.
+    /// The node of an alias, counted as if it were written out.
     fn alias(&mut self, anchor: usize, span: Span) -> Loaded<Node> {
         let Some(node) = self.anchors.get(&anchor) else {
-            let message = "this alias stands inside the node that it names";
+            let message = "the alias is inside the node that it refers to";
             return Err(Box::new(Diagnostic::at(Code::YamlSyntax, span, message)));
         };
         let node = node.clone();
@@ -241,17 +242,17 @@ impl<'a> Loader<'a, '_> {
         if self.nodes <= YAML_NODES_MAX {
             return Ok(());
         }
-        let message = format!("the file has more than {YAML_NODES_MAX} nodes, aliases written out");
+        let message = format!("the file has more than {YAML_NODES_MAX} nodes after its aliases are expanded");
         Err(Box::new(Diagnostic::at(Code::YamlTooLarge, span, message)))
     }
 }
 
 fn too_deep(span: Span) -> Diagnostic {
-    let message = format!("lists and mappings are nested more than {YAML_DEPTH_MAX} deep");
+    let message = format!("lists and mappings are nested more than {YAML_DEPTH_MAX} levels deep");
     Diagnostic::at(Code::YamlTooLarge, span, message)
 }
 
-/// How many nodes hang below and at `node`.
+/// Number of nodes in the tree `node`.
 fn size(node: &Node) -> usize {
     1 + match &node.value {
         Value::Scalar(_) => 0,
@@ -260,7 +261,7 @@ fn size(node: &Node) -> usize {
     }
 }
 
-/// Adds the entries of `<<: *base` and `<<: [*one, *two]` that the mapping does not have itself.
+/// Adds the entries of merge keys (`<<: *base`, `<<: [*one, *two]`) that the mapping does not have itself.
 fn merge(mapping: &mut Mapping, bases: Vec<Node>) {
     for base in bases {
         match base.value {

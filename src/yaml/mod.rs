@@ -1,8 +1,7 @@
-//! Stage 1, load: from bytes to a tree in which every node knows its place.
+//! Stage 1, load: from bytes to a tree of nodes with spans.
 //!
-//! Environment expressions are substituted here, on scalars that were parsed already, so that a value can never
-//! change the structure of the file. What a node *means* is the next stage's business: a scalar stays text until a
-//! key asks for an integer.
+//! Expressions are substituted here, in parsed scalars, so that a value can never change the structure of the file. The
+//! meaning of a node is the business of the next stage: a scalar stays text until a key requires an integer.
 
 mod environment;
 mod expand;

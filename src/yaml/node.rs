@@ -1,25 +1,25 @@
-//! The tree: scalars, sequences and mappings, each with its place and its tag.
+//! The tree of a file: scalars, sequences and mappings, each with its span and its tag.
 
 use crate::diagnostic::{Span, Spanned};
 
 /// A node of the tree.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where it stands.
+    /// Location of the node.
     pub span: Span,
     /// The `!Tag` before it, without the exclamation mark.
     pub tag: Option<Tag>,
-    /// What it is.
+    /// Its content.
     pub value: Value,
 }
 
 /// A `!Tag`.
 pub type Tag = Spanned<String>;
 
-/// What a node is.
+/// Content of a node.
 #[derive(Clone, Debug)]
 pub enum Value {
-    /// Text that has yet to get a type; an absent value is an empty plain one.
+    /// Text without a type yet; an absent value is an empty plain scalar.
     Scalar(Scalar),
     /// A list.
     Sequence(Vec<Node>),
@@ -27,34 +27,34 @@ pub enum Value {
     Mapping(Mapping),
 }
 
-/// A text that has yet to get a type.
+/// Text without a type yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scalar {
-    /// The text, after environment expressions were substituted.
+    /// The text after expressions are substituted.
     pub text: String,
-    /// The text as it was written, which is what is shown to people: it has no secrets in it.
+    /// The text as written, for messages: it contains no secrets.
     pub written: String,
-    /// Whether it stands without quotes, and so may be a number, true, false or null.
+    /// True if it is unquoted, and so may be a number, boolean or null.
     pub plain: bool,
-    /// Where the text comes from.
+    /// Origin of the text.
     pub origin: Origin,
 }
 
-/// Where a scalar's text comes from; relative paths start there.
+/// Origin of a scalar's text, which decides the base directory of a relative path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The file, defaults of expressions included.
+    /// The file, including defaults of expressions.
     File,
-    /// A variable supplied its beginning: the shell that set it, hence the working directory.
+    /// A variable, at least its beginning. The base is the working directory, where the variable was set.
     Variable,
 }
 
-/// A mapping, in the order in which it was written. Keys may be lists, as in `[IndexRequest, SearchRequest]: …`.
+/// A mapping, in the order of the file. Keys may be lists, as in `[IndexRequest, SearchRequest]: …`.
 #[derive(Clone, Debug, Default)]
 pub struct Mapping(pub Vec<(Node, Node)>);
 
 impl Node {
-    /// The scalar that the node is.
+    /// The scalar, if the node is one.
     pub fn scalar(&self) -> Option<&Scalar> {
         match &self.value {
             Value::Scalar(scalar) => Some(scalar),
@@ -62,12 +62,12 @@ impl Node {
         }
     }
 
-    /// The text of the scalar that the node is.
+    /// The text, if the node is a scalar.
     pub fn text(&self) -> Option<&str> {
         self.scalar().map(|scalar| scalar.text.as_str())
     }
 
-    /// The items of the list that the node is.
+    /// The items, if the node is a list.
     pub fn sequence(&self) -> Option<&[Node]> {
         match &self.value {
             Value::Sequence(items) => Some(items),
@@ -75,7 +75,12 @@ impl Node {
         }
     }
 
-    /// The mapping that the node is.
+    /// The items of a list, or the node itself as the only item.
+    pub fn items(&self) -> &[Self] {
+        self.sequence().unwrap_or(std::slice::from_ref(self))
+    }
+
+    /// The mapping, if the node is one.
     pub fn mapping(&self) -> Option<&Mapping> {
         match &self.value {
             Value::Mapping(mapping) => Some(mapping),
@@ -83,24 +88,24 @@ impl Node {
         }
     }
 
-    /// Whether there is nothing: `~`, `null`, or no value at all.
+    /// True if the node is `~`, `null`, or has no value.
     pub fn is_null(&self) -> bool {
         self.scalar().is_some_and(|scalar| {
             scalar.plain && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
         })
     }
 
-    /// What the node is, for messages.
+    /// The kind of the node, for messages.
     pub fn kind(&self) -> &'static str {
         match &self.value {
-            _ if self.is_null() => "nothing",
-            Value::Scalar(_) => "a text",
+            _ if self.is_null() => "empty",
+            Value::Scalar(_) => "a string",
             Value::Sequence(_) => "a list",
             Value::Mapping(_) => "a mapping",
         }
     }
 
-    /// The class that the node names: by its tag `!Class`, or by the key `jtype` of Jina 2 and 3.
+    /// The class of the node: its tag `!Class`, or the key `jtype` of Jina 2 and 3.
     pub fn class(&self) -> Option<Spanned<&str>> {
         if let Some(tag) = &self.tag {
             return Some(Spanned::new(tag.value.as_str(), tag.span));
@@ -111,7 +116,7 @@ impl Node {
 }
 
 impl Mapping {
-    /// The value behind `key`.
+    /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|(_, value)| value)
     }
@@ -121,7 +126,7 @@ impl Mapping {
         self.iter().find(|(known, _)| known.text() == Some(key))
     }
 
-    /// The entries in the order in which they were written.
+    /// The entries in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = (&Node, &Node)> {
         self.0.iter().map(|(key, value)| (key, value))
     }

@@ -1,4 +1,4 @@
-//! What loading promises.
+//! Loading: types, expressions, limits and errors.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use serde_json::json;
 use super::*;
 use crate::diagnostic::{Code, Report, Sources};
 
-/// Loads `text` from a file; returns the tree and the codes of what was reported, with line and column.
+/// Loads `text` from a file. Returns the tree, and the code, line and column of each diagnostic.
 fn loaded(text: &str, environment: &Environment) -> (Option<Node>, Vec<(Code, usize, usize)>) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flow.yml");
     std::fs::write(&path, text).unwrap();
     let (mut sources, mut report) = (Sources::default(), Report::default());
     let node = load(&path, environment, &mut sources, &mut report);
-    let place = |diagnostic: &&crate::diagnostic::Diagnostic| {
+    let located = |diagnostic: &&crate::diagnostic::Diagnostic| {
         let position = sources.position(diagnostic.span().unwrap());
         (diagnostic.code, position.line, position.column)
     };
-    (node, report.sorted().iter().map(place).collect())
+    (node, report.sorted().iter().map(located).collect())
 }
 
 fn json_of(text: &str, schema: Schema, environment: &Environment) -> serde_json::Value {
@@ -28,7 +28,7 @@ fn json_of(text: &str, schema: Schema, environment: &Environment) -> serde_json:
 }
 
 #[test]
-fn scalars_get_their_types_by_the_schema_of_the_dialect() {
+fn plain_scalars_are_typed_by_the_schema() {
     let text = "[yes, no, true, 014, 0x1F, 1e3, -2, '3', ~, 1.5, .inf, on, 12:30, 1_000, x]";
     assert_eq!(
         json_of(text, Schema::Yaml12, &Environment::default()),
@@ -41,7 +41,7 @@ fn scalars_get_their_types_by_the_schema_of_the_dialect() {
 }
 
 #[test]
-fn variables_are_typed_like_what_is_written_plainly_and_quotes_protect() {
+fn variables_are_typed_like_plain_text_unless_quoted() {
     let environment = Environment::from_variables([("N", "3"), ("S", "a b"), ("E", "")]);
     let text =
         "a: $N\nb: '$N'\nc: x${N}y\nd: ${S}\ne: ${U:-5}\nf: ${E:-${N}}\ng: ${{ ENV.N }}\nh: $$N\ni: ${E}\n";
@@ -59,7 +59,7 @@ fn a_value_never_changes_the_structure() {
 }
 
 #[test]
-fn references_lead_through_the_file_and_through_each_other() {
+fn references_resolve_through_the_file_and_other_references() {
     let text = "with: {port: 1, list: [{a: deep}]}\nx: ${{root.with.port}}\ny: {p: q, r: '{this.p}/s'}\n\
                 z: ${{ root.with.list[0].a }}-${{ root.x }}\n";
     assert_eq!(
@@ -69,7 +69,7 @@ fn references_lead_through_the_file_and_through_each_other() {
 }
 
 #[test]
-fn what_has_no_value_is_an_error_at_its_place() {
+fn expressions_without_a_value_are_errors_at_their_location() {
     let (_, codes) =
         loaded("a: $U\nb: x-${V:?why}\nc: ${{ root.d }}\nd: ${{ root.c }}\ne: ${\n", &Environment::default());
     assert_eq!(
@@ -85,7 +85,7 @@ fn what_has_no_value_is_an_error_at_its_place() {
 }
 
 #[test]
-fn the_written_text_is_kept_beside_the_expanded_one() {
+fn scalars_keep_their_text_as_written() {
     let (node, _) = loaded("token: Bearer ${TOKEN}\n", &Environment::from_variables([("TOKEN", "secret")]));
     let node = node.unwrap();
     let scalar = node.mapping().unwrap().get("token").unwrap().scalar().unwrap();
@@ -93,7 +93,7 @@ fn the_written_text_is_kept_beside_the_expanded_one() {
 }
 
 #[test]
-fn a_text_that_a_variable_begins_comes_from_the_variable() {
+fn origin_is_the_variable_that_supplies_the_start_of_a_text() {
     let (node, _) = loaded("[$D/x, x/$D, '${U:-y}/x']", &Environment::from_variables([("D", "d")]));
     let origins: Vec<Origin> =
         node.unwrap().sequence().unwrap().iter().map(|node| node.scalar().unwrap().origin).collect();
@@ -101,13 +101,13 @@ fn a_text_that_a_variable_begins_comes_from_the_variable() {
 }
 
 #[test]
-fn the_same_key_twice_is_an_error_at_the_second() {
+fn duplicate_keys_are_errors_at_the_second() {
     let (_, codes) = loaded("a: 1\nb: 2\na: 3\n", &Environment::default());
     assert_eq!(codes, [(Code::DuplicateKey, 3, 1)]);
 }
 
 #[test]
-fn tags_lists_as_keys_anchors_and_merges_are_read() {
+fn tags_list_keys_anchors_and_merge_keys_are_supported() {
     let text = "!Flow\nbase: &base {a: 1, b: 2}\nother: {<<: *base, b: 3}\n? [X, Y]\n: - !Driver {}\n";
     let (node, codes) = loaded(text, &Environment::default());
     let node = node.unwrap();
@@ -121,7 +121,7 @@ fn tags_lists_as_keys_anchors_and_merges_are_read() {
 }
 
 #[test]
-fn files_beyond_the_bounds_are_refused() {
+fn files_beyond_the_limits_are_rejected() {
     let deep = format!("{}{}", "[".repeat(80), "]".repeat(80));
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
@@ -136,7 +136,7 @@ fn files_beyond_the_bounds_are_refused() {
 }
 
 #[test]
-fn what_is_not_yaml_is_an_error_with_a_place() {
+fn invalid_yaml_is_an_error_with_a_location() {
     for text in ["a: [1, 2\n", "a: b: c\n", "a:\n\t- x", "a: *nowhere\n", "a: 1\n---\nb: 2\n", "x: \"\n"] {
         let (node, codes) = loaded(text, &Environment::default());
         assert!(node.is_none(), "{text}");
@@ -145,7 +145,7 @@ fn what_is_not_yaml_is_an_error_with_a_place() {
 }
 
 #[test]
-fn an_unreadable_file_is_named() {
+fn errors_name_unreadable_files() {
     let (mut sources, mut report) = (Sources::default(), Report::default());
     assert!(
         load(Path::new("/nowhere/flow.yml"), &Environment::default(), &mut sources, &mut report).is_none()
@@ -156,7 +156,7 @@ fn an_unreadable_file_is_named() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_makes_loading_panic(text in "[a-c:\\[\\]{}\\-?!&*|>'\"#%@ \n$.0-9]{0,60}") {
+    fn loading_never_panics(text in "[a-c:\\[\\]{}\\-?!&*|>'\"#%@ \n$.0-9]{0,60}") {
         loaded(&text, &Environment::from_variables([("a", "b")]));
     }
 }

@@ -55,7 +55,7 @@ async fn jina_3_names_libraries_under_uses_metas() {
     write(directory.path(), "- {name: a, uses: Still, uses_metas: {plugins: [trials.so], sha256: [x, y]}}\n");
     let (codes, text) = start(directory.path()).await.err().unwrap();
     assert_eq!(codes, [Code::WrongType], "{text}");
-    assert!(text.contains("`sha256` has 2 for 1 plugins"), "{text}");
+    assert!(text.contains("`sha256` has 2 hashes, but there are 1 plugins"), "{text}");
 }
 
 #[tokio::test]

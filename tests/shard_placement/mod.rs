@@ -310,10 +310,11 @@ async fn strategies_require_executors_that_report_their_documents() {
     let topology = plan(yaml, directory.path(), &Environment::default());
     let mut report = Report::default();
     assert!(launch(&topology, &mut report).await.is_none());
-    let said = format!("{:?}", report.sorted());
+    let diagnostics = format!("{:?}", report.sorted());
     assert!(
-        said.contains("does not report which documents it stores") && said.contains("strategy: hash"),
-        "{said}"
+        diagnostics.contains("does not report which documents it stores")
+            && diagnostics.contains("strategy: hash"),
+        "{diagnostics}"
     );
 }
 

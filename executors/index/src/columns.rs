@@ -16,7 +16,7 @@ enum ColumnType {
     Text,
     Integer,
     Number,
-    Truth,
+    Boolean,
 }
 
 impl ColumnType {
@@ -25,7 +25,7 @@ impl ColumnType {
             "str" | "string" | "text" => Some(Self::Text),
             "int" | "integer" => Some(Self::Integer),
             "float" | "number" => Some(Self::Number),
-            "bool" | "boolean" => Some(Self::Truth),
+            "bool" | "boolean" => Some(Self::Boolean),
             _ => None,
         }
     }
@@ -36,7 +36,7 @@ impl ColumnType {
             Self::Text => "a text",
             Self::Integer => "an integer",
             Self::Number => "a number",
-            Self::Truth => "true or false",
+            Self::Boolean => "true or false",
         }
     }
 
@@ -44,7 +44,7 @@ impl ColumnType {
     fn accepts(self, value: &Scalar) -> bool {
         match (self, value) {
             (Self::Text, Scalar::Text(_)) | (Self::Number, Scalar::Number(_)) => true,
-            (Self::Truth, Scalar::Bool(_)) => true,
+            (Self::Boolean, Scalar::Bool(_)) => true,
             (Self::Integer, Scalar::Number(number)) => number.fract() == 0.0,
             _ => false,
         }
@@ -60,7 +60,7 @@ impl Columns {
         let pairs: Vec<(&Value, Option<&str>)> = match value {
             Value::Null => return Ok(Self(None)),
             Value::Object(columns) => {
-                columns.iter().map(|(name, kind)| (kind, Some(name.as_str()))).collect()
+                columns.iter().map(|(name, column_type)| (column_type, Some(name.as_str()))).collect()
             }
             Value::Array(columns) => columns.iter().map(pair).collect::<Option<_>>().ok_or(SHAPE)?,
             _ => return Err(SHAPE.to_owned()),
@@ -68,12 +68,12 @@ impl Columns {
         if pairs.len() > COLUMNS_MAX {
             return Err(format!("{} columns are more than the {COLUMNS_MAX} allowed", pairs.len()));
         }
-        let column = |(kind, name): (&Value, Option<&str>)| {
+        let column = |(column_type, name): (&Value, Option<&str>)| {
             let name = name.ok_or(SHAPE)?;
-            let parsed = ColumnType::parse(kind);
-            let kind =
+            let parsed = ColumnType::parse(column_type);
+            let column_type =
                 parsed.ok_or_else(|| format!("the type of `{name}` must be str, int, float or bool"))?;
-            Ok((name.to_owned(), kind))
+            Ok((name.to_owned(), column_type))
         };
         pairs.into_iter().map(column).collect::<Result<_, String>>().map(|columns| Self(Some(columns)))
     }
@@ -92,9 +92,9 @@ impl Columns {
             None | Some(Value::Null) => return Ok(None),
             Some(value) => value,
         };
-        let check = |name: &str, value: Option<&Scalar>| match (self.kind(name)?, value) {
-            (Some(kind), Some(value)) if !kind.accepts(value) => {
-                Err(format!("must be {}, as configured in `columns`", kind.describe()))
+        let check = |name: &str, value: Option<&Scalar>| match (self.type_of(name)?, value) {
+            (Some(column_type), Some(value)) if !column_type.accepts(value) => {
+                Err(format!("must be {}, as configured in `columns`", column_type.describe()))
             }
             _ => Ok(()),
         };
@@ -107,10 +107,10 @@ impl Columns {
     ///
     /// # Errors
     /// A message that lists the columns, when `name` is not one of them.
-    fn kind(&self, name: &str) -> Result<Option<ColumnType>, String> {
+    fn type_of(&self, name: &str) -> Result<Option<ColumnType>, String> {
         let Some(columns) = &self.0 else { return Ok(None) };
-        if let Some((_, kind)) = columns.iter().find(|(column, _)| column == name) {
-            return Ok(Some(*kind));
+        if let Some((_, column_type)) = columns.iter().find(|(column, _)| column == name) {
+            return Ok(Some(*column_type));
         }
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
         Err(format!(
@@ -126,7 +126,7 @@ const SHAPE: &str =
 /// Type and name in `[name, type]`.
 fn pair(column: &Value) -> Option<(&Value, Option<&str>)> {
     match column.as_array()?.as_slice() {
-        [name, kind] => Some((kind, name.as_str())),
+        [name, column_type] => Some((column_type, name.as_str())),
         _ => None,
     }
 }

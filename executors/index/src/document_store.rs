@@ -104,10 +104,10 @@ impl DocumentStoreConfig {
             columns: Columns::default(),
             expires: self.expires,
         };
-        let holdings = IndexSummary::new(&handlers.shard, &handlers.columns, &["/list", "/count"], None);
+        let summary = IndexSummary::new(&handlers.shard, &handlers.columns, &["/list", "/count"], None);
         let search_access_paths = self.search_access_paths;
         let store = DocumentStore { handlers, search_access_paths, top_k: self.top_k };
-        Ok(Instance::from(store).with_shard_summary(holdings))
+        Ok(Instance::from(store).with_shard_summary(summary))
     }
 }
 

@@ -1,6 +1,8 @@
-//! Workflow commands that annotate a pull request on GitHub: `::error file=…,line=…,col=…,title=…::message`.
+//! Renders a report as GitHub workflow commands, which annotate a pull request: `::error file=…,line=…,col=…,title=…::message`.
 
-use super::super::{Diagnostic, Report, Severity, Sources};
+use crate::diagnostic::code::Severity;
+use crate::diagnostic::report::{Diagnostic, Report};
+use crate::diagnostic::source::Sources;
 
 pub(super) fn render(report: &Report, sources: &Sources) -> String {
     report.sorted().into_iter().map(|diagnostic| line(diagnostic, sources)).collect()
@@ -12,7 +14,7 @@ fn line(diagnostic: &Diagnostic, sources: &Sources) -> String {
         Severity::Warning => "warning",
         Severity::Note => "notice",
     };
-    let place = diagnostic.span().map(|span| {
+    let location = diagnostic.span().map(|span| {
         let start = sources.position(span);
         let file = property(&sources.path(span.file).display().to_string());
         format!("file={file},line={},col={},", start.line, start.column)
@@ -20,10 +22,10 @@ fn line(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let title = property(&format!("{} {}", diagnostic.code.number(), diagnostic.code.slug()));
     let message =
         std::iter::once(&diagnostic.message).chain(&diagnostic.help).cloned().collect::<Vec<_>>().join("\n");
-    format!("::{command} {}title={title}::{}\n", place.unwrap_or_default(), data(&message))
+    format!("::{command} {}title={title}::{}\n", location.unwrap_or_default(), data(&message))
 }
 
-/// Escapes the text behind the `::`.
+/// Escapes the text after the `::`.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }

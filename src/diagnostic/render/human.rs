@@ -1,9 +1,11 @@
-//! For people: the lines concerned, with what is wrong beneath, and what to type.
+//! Renders a report for people: the lines concerned, annotated, and corrections.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::super::{Diagnostic, FileId, Label, Report, Severity, Sources};
+use crate::diagnostic::code::Severity;
+use crate::diagnostic::report::{Diagnostic, Label, Report};
+use crate::diagnostic::source::{FileId, Sources};
 
 pub(super) fn render(report: &Report, sources: &Sources, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
@@ -30,7 +32,7 @@ fn level(severity: Severity) -> Level<'static> {
     }
 }
 
-/// One snippet for each file that the labels point into, the first label's file first.
+/// One snippet per file of the labels, the first label's file first.
 fn snippets<'a>(
     diagnostic: &'a Diagnostic,
     sources: &'a Sources,
@@ -47,7 +49,7 @@ fn snippets<'a>(
     files.into_iter().map(snippet).collect()
 }
 
-/// A label under its place. A place of many lines is shortened to its first, which is enough to find it.
+/// A label under its span. A multi-line span is cut to its first line, which is enough to find it.
 fn annotation<'a>(
     kind: AnnotationKind,
     label: &'a Label,

@@ -1,17 +1,18 @@
-//! For programs: one JSON object for each diagnostic, a line each.
+//! Renders a report as JSON lines: one object per diagnostic.
 
 use serde_json::{Value, json};
 
-use super::super::{Label, Report, Sources};
+use crate::diagnostic::report::{Diagnostic, Label, Report};
+use crate::diagnostic::source::Sources;
 
 pub(super) fn render(report: &Report, sources: &Sources) -> String {
-    let line = |diagnostic: &&super::super::Diagnostic| {
+    let line = |diagnostic: &&Diagnostic| {
         let object = json!({
             "code": diagnostic.code.number(),
             "name": diagnostic.code.slug(),
             "severity": diagnostic.severity.name(),
             "message": diagnostic.message,
-            "labels": diagnostic.labels.iter().map(|label| place(label, sources)).collect::<Value>(),
+            "labels": diagnostic.labels.iter().map(|label| location(label, sources)).collect::<Value>(),
             "help": diagnostic.help,
         });
         format!("{object}\n")
@@ -19,7 +20,7 @@ pub(super) fn render(report: &Report, sources: &Sources) -> String {
     report.sorted().iter().map(line).collect()
 }
 
-fn place(label: &Label, sources: &Sources) -> Value {
+fn location(label: &Label, sources: &Sources) -> Value {
     let start = sources.position(label.span);
     json!({
         "file": sources.path(label.span.file).display().to_string(),

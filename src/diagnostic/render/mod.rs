@@ -1,27 +1,28 @@
-//! Reports as text: for people, for programs, for code scanning, for pull requests.
+//! Renders reports as text: for terminals, as JSON, as SARIF, and as GitHub annotations.
 
 mod github;
 mod human;
 mod json;
 mod sarif;
 
-use super::{Report, Sources};
+use crate::diagnostic::report::Report;
+use crate::diagnostic::source::Sources;
 
-/// How a report is written.
+/// Output format of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For people: the lines concerned, with what is wrong beneath.
+    /// For people: the lines concerned, annotated.
     #[default]
     Human,
-    /// One JSON object for each diagnostic, a line each.
+    /// One JSON object per diagnostic and line.
     Json,
-    /// SARIF 2.1.0, as code scanning reads it.
+    /// SARIF 2.1.0, for code scanning.
     Sarif,
-    /// Workflow commands that annotate a pull request on GitHub.
+    /// GitHub workflow commands, which annotate a pull request.
     Github,
 }
 
-/// The report as text; `colour` is for terminals and concerns the human form alone.
+/// Renders the report. `colour` only affects [`Format::Human`].
 pub fn render(report: &Report, sources: &Sources, format: Format, colour: bool) -> String {
     match format {
         Format::Human => human::render(report, sources, colour),

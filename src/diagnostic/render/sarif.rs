@@ -1,8 +1,10 @@
-//! SARIF 2.1.0, as code scanning reads it. Only what the standard requires, and the help as part of the message.
+//! Renders a report as SARIF 2.1.0, for code scanning: the required properties only, with the help in the message.
 
 use serde_json::{Value, json};
 
-use super::super::{Code, Diagnostic, Label, Report, Sources};
+use crate::diagnostic::code::Code;
+use crate::diagnostic::report::{Diagnostic, Label, Report};
+use crate::diagnostic::source::{Sources, Span};
 
 pub(super) fn render(report: &Report, sources: &Sources) -> String {
     let rules: Value = Code::ALL.iter().map(|code| rule(*code)).collect();
@@ -32,20 +34,19 @@ fn result(diagnostic: &Diagnostic, sources: &Sources) -> Value {
     let text =
         std::iter::once(&diagnostic.message).chain(&diagnostic.help).cloned().collect::<Vec<_>>().join("\n");
     let (first, others) = diagnostic.labels.split_at(diagnostic.labels.len().min(1));
-    let places = |labels: &[Label]| labels.iter().map(|label| location(label, sources)).collect::<Value>();
+    let locations = |labels: &[Label]| labels.iter().map(|label| location(label, sources)).collect::<Value>();
     json!({
         "ruleId": diagnostic.code.number(),
         "level": diagnostic.severity.name(),
         "message": {"text": text},
-        "locations": places(first),
-        "relatedLocations": places(others),
+        "locations": locations(first),
+        "relatedLocations": locations(others),
     })
 }
 
 fn location(label: &Label, sources: &Sources) -> Value {
     let span = sources.trimmed(label.span);
-    let (start, end) =
-        (sources.position(span), sources.position(super::super::Span { start: span.end, ..span }));
+    let (start, end) = (sources.position(span), sources.position(Span { start: span.end, ..span }));
     json!({
         "physicalLocation": {
             "artifactLocation": {"uri": sources.path(span.file).display().to_string()},

@@ -1,9 +1,9 @@
-//! Graphviz.
+//! Graphviz (DOT).
 
 use std::fmt::Write as _;
 
-use super::super::{FlowGraph, Vertex};
-use super::{copies, edges, uses};
+use super::labels::{copies, edges, uses};
+use crate::graph::flow_graph::{FlowGraph, Vertex};
 
 pub(super) fn draw(graph: &FlowGraph) -> String {
     let mut text = format!(

@@ -1,9 +1,9 @@
-//! For programs.
+//! JSON, for programs.
 
 use serde_json::{Value, json};
 
-use super::super::{FlowGraph, Vertex};
-use super::uses;
+use super::labels::uses;
+use crate::graph::flow_graph::{FlowGraph, Vertex};
 
 pub(super) fn draw(graph: &FlowGraph) -> String {
     let pods: Value = graph

@@ -1,24 +1,24 @@
-//! Where to put the vertices: columns by the longest way from the entrance, rows so that edges cross little.
+//! Positions of the vertices: columns by the longest path from the entrance, rows by a heuristic that avoids crossings.
 
 use std::collections::BTreeMap;
 
-use super::super::{FlowGraph, Vertex};
+use crate::graph::flow_graph::{FlowGraph, Vertex};
 
-/// A column and a row for every vertex; rows count from the middle of the picture.
+/// Column and row of every vertex.
 #[derive(Debug)]
 pub(super) struct Layout {
-    places: Vec<(Vertex, Place)>,
-    /// How many columns there are.
+    positions: Vec<(Vertex, Position)>,
+    /// Number of columns.
     pub(super) columns: usize,
-    /// How many vertices the fullest column holds.
+    /// Number of vertices in the fullest column.
     pub(super) rows: usize,
 }
 
-/// Where a vertex stands.
+/// Position of a vertex in the grid.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Place {
+pub(super) struct Position {
     pub(super) column: usize,
-    /// 0 is the middle; half steps occur.
+    /// Rows from the middle of the image; half steps occur.
     pub(super) row: f32,
 }
 
@@ -30,32 +30,32 @@ impl Layout {
             members.entry(*column).or_default().push(*vertex);
         }
         let mut layout = Self {
-            places: Vec::with_capacity(columns.len()),
+            positions: Vec::with_capacity(columns.len()),
             columns: members.len(),
             rows: members.values().map(Vec::len).max().unwrap_or(1),
         };
         for (column, mut vertices) in members {
-            // Each beside what feeds it: the barycentre heuristic (Sugiyama, Tagawa & Toda 1981), one sweep.
+            // One sweep of the barycentre heuristic (Sugiyama, Tagawa & Toda 1981): each vertex near its inputs.
             vertices
                 .sort_by(|left, right| layout.centre(graph, *left).total_cmp(&layout.centre(graph, *right)));
             let middle = row(vertices.len().saturating_sub(1)) / 2.0;
             for (position, vertex) in vertices.into_iter().enumerate() {
-                layout.places.push((vertex, Place { column, row: row(position) - middle }));
+                layout.positions.push((vertex, Position { column, row: row(position) - middle }));
             }
         }
         layout
     }
 
-    /// Where `vertex` stands.
-    pub(super) fn place(&self, vertex: Vertex) -> Place {
-        let place = self.places.iter().find(|(known, _)| *known == vertex);
-        place.map_or(Place { column: 0, row: 0.0 }, |(_, place)| *place)
+    /// The position of `vertex`.
+    pub(super) fn position(&self, vertex: Vertex) -> Position {
+        let position = self.positions.iter().find(|(known, _)| *known == vertex);
+        position.map_or(Position { column: 0, row: 0.0 }, |(_, position)| *position)
     }
 
-    /// The mean row of what feeds `vertex`.
+    /// The mean row of the inputs of `vertex`.
     fn centre(&self, graph: &FlowGraph, vertex: Vertex) -> f32 {
         let needs = graph.needs(vertex);
-        let rows: f32 = needs.iter().map(|need| self.place(*need).row).sum();
+        let rows: f32 = needs.iter().map(|need| self.position(*need).row).sum();
         rows / row(needs.len().max(1))
     }
 }
@@ -65,7 +65,7 @@ fn row(count: usize) -> f32 {
     count as f32
 }
 
-/// The column of every vertex: one behind the last that it needs. The exit stands behind everything.
+/// The column of every vertex: one after the last of its inputs. The exit is in the last column.
 fn columns(graph: &FlowGraph) -> Vec<(Vertex, usize)> {
     let mut columns = vec![(Vertex::Entrance, 0)];
     for position in graph.order() {

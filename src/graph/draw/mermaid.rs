@@ -1,9 +1,9 @@
-//! Mermaid, which Markdown viewers draw.
+//! Mermaid, which Markdown viewers render.
 
 use std::fmt::Write as _;
 
-use super::super::{FlowGraph, Vertex};
-use super::{copies, edges, uses};
+use super::labels::{copies, edges, uses};
+use crate::graph::flow_graph::{FlowGraph, Vertex};
 
 pub(super) fn draw(graph: &FlowGraph) -> String {
     let mut text = "flowchart LR\n    entrance([gateway])\n".to_owned();
@@ -23,7 +23,7 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
     text
 }
 
-/// A pod's own name could be a word of Mermaid's, such as `end`.
+/// An id of its own, because a pod's name could be a keyword of Mermaid, such as `end`.
 fn id(vertex: Vertex) -> String {
     match vertex {
         Vertex::Entrance => "entrance".to_owned(),

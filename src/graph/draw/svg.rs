@@ -1,17 +1,17 @@
-//! A picture of its own: boxes in columns, curves between them. No fonts, scripts or styles from elsewhere.
+//! A self-contained SVG image: boxes in columns, connected by curves. It uses no external fonts, scripts or styles.
 
 use std::fmt::Write as _;
 
-use super::super::{FlowGraph, Vertex};
-use super::layout::{Layout, Place};
-use super::{copies, edges, uses};
+use super::labels::{copies, edges, uses};
+use super::layout::{Layout, Position};
+use crate::graph::flow_graph::{FlowGraph, Vertex};
 
 const BOX_WIDTH: f32 = 168.0;
 const BOX_HEIGHT: f32 = 60.0;
 const COLUMN_WIDTH: f32 = 232.0;
 const ROW_HEIGHT: f32 = 88.0;
 const MARGIN: f32 = 24.0;
-/// Characters of a line that fit into a box.
+/// Characters per line that fit into a box.
 const LINE_CHARACTERS_MAX: usize = 24;
 
 const STYLE: &str = "\
@@ -35,10 +35,10 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
         escaped(&graph.spec().name),
     );
     for (source, target) in edges(graph) {
-        svg.push_str(&edge(layout.place(source), layout.place(target), middle));
+        svg.push_str(&edge(layout.position(source), layout.position(target), middle));
     }
     for vertex in [Vertex::Entrance, Vertex::Exit] {
-        svg.push_str(&boxed(layout.place(vertex), middle, "gateway", &["gateway".to_owned()]));
+        svg.push_str(&boxed(layout.position(vertex), middle, "gateway", &["gateway".to_owned()]));
     }
     for (position, pod) in graph.spec().pods.iter().enumerate() {
         let class = if pod.floating { "pod floating" } else { "pod" };
@@ -46,7 +46,7 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
             .into_iter()
             .flatten()
             .collect();
-        svg.push_str(&boxed(layout.place(Vertex::Pod(position)), middle, class, &lines));
+        svg.push_str(&boxed(layout.position(Vertex::Pod(position)), middle, class, &lines));
     }
     svg.push_str("</svg>\n");
     svg
@@ -57,14 +57,14 @@ fn count(count: usize) -> f32 {
     count as f32
 }
 
-/// The upper left corner of the box at `place`.
-fn corner(place: Place, middle: f32) -> (f32, f32) {
-    let x = COLUMN_WIDTH.mul_add(count(place.column), MARGIN);
-    (x, ROW_HEIGHT.mul_add(place.row, middle) - BOX_HEIGHT / 2.0)
+/// The upper left corner of the box at `position`.
+fn corner(position: Position, middle: f32) -> (f32, f32) {
+    let x = COLUMN_WIDTH.mul_add(count(position.column), MARGIN);
+    (x, ROW_HEIGHT.mul_add(position.row, middle) - BOX_HEIGHT / 2.0)
 }
 
 /// A curve from the right side of one box to the left side of another.
-fn edge(source: Place, target: Place, middle: f32) -> String {
+fn edge(source: Position, target: Position, middle: f32) -> String {
     let ((source_x, source_y), (x, target_y)) = (corner(source, middle), corner(target, middle));
     let (x0, y0, y) = (source_x + BOX_WIDTH, source_y + BOX_HEIGHT / 2.0, target_y + BOX_HEIGHT / 2.0);
     let bend = ((x - x0) / 2.0).max(24.0);
@@ -75,16 +75,16 @@ fn edge(source: Place, target: Place, middle: f32) -> String {
     )
 }
 
-/// A box with lines of text in it.
-fn boxed(place: Place, middle: f32, class: &str, lines: &[String]) -> String {
-    let (x, y) = corner(place, middle);
+/// A box with lines of text.
+fn boxed(position: Position, middle: f32, class: &str, lines: &[String]) -> String {
+    let (x, y) = corner(position, middle);
     let mut svg = format!(
         "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\" rx=\"8\"/>\n"
     );
     let first = y + BOX_HEIGHT / 2.0 + 4.0 - (count(lines.len()) - 1.0) * 8.0;
-    for (position, line) in lines.iter().enumerate() {
-        let class = if position == 0 { "name" } else { "small" };
-        let baseline = 16.0_f32.mul_add(count(position), first);
+    for (number, line) in lines.iter().enumerate() {
+        let class = if number == 0 { "name" } else { "small" };
+        let baseline = 16.0_f32.mul_add(count(number), first);
         let centre = x + BOX_WIDTH / 2.0;
         let _ = writeln!(
             svg,
@@ -95,7 +95,7 @@ fn boxed(place: Place, middle: f32, class: &str, lines: &[String]) -> String {
     svg
 }
 
-/// What fits into a box.
+/// The line, cut to fit into a box.
 fn shortened(line: &str) -> String {
     if line.chars().count() <= LINE_CHARACTERS_MAX {
         return line.to_owned();

@@ -1,56 +1,62 @@
 //! An executor's own YAML, of every version.
 
-use crate::spec::key::{Key, Kind};
+use super::declare::keys;
+use super::shared;
+use crate::spec::key::{AnyNode, Key, KeyRow, List, MappingNode};
 
-const STATE: &str = "it concerns how Jina keeps an executor's state";
+const STATE: &str = "it configures Jina's saved executor state";
+const UNUSED: &str = "flowrun does not read it";
+
+keys! {
+    METAS: MappingNode = Key::mapping("metas", "name, workspace, modules and plugins of the executor");
+    REQUESTS: MappingNode = Key::mapping("requests", "calls per request type or endpoint");
+    DYNAMIC_BATCHING: AnyNode = Key::any(
+        "dynamic_batching",
+        "`auto` or a mapping",
+        "endpoints whose calls combine the documents of several requests; values as of the pod's `uses_dynamic_batching`",
+    )
+    .aliases(&["uses_dynamic_batching"]);
+    COMPONENTS: List = Key::list("components", "executors of a compound executor");
+}
 
 /// The top level.
-pub const EXECUTOR: &[Key] = &[
-    Key::obeyed("jtype", Kind::Text, "the executor's class; or write `!Class`"),
-    Key::obeyed("with", Kind::Mapping, "its parameters"),
-    Key::obeyed("metas", Kind::Mapping, "its name, workspace, modules and plugins"),
-    Key::obeyed("requests", Kind::Mapping, "which request calls what"),
-    Key::obeyed(
-        "dynamic_batching",
-        Kind::Any,
-        "which endpoints are called with the documents of several requests at once, as the pod's key says it",
-    )
-    .also(&["uses_dynamic_batching"]),
-    Key::obeyed("components", Kind::List, "the executors that a compound one is made of"),
-    Key::ignored("version", "there is one form of an executor's YAML"),
+pub(super) const EXECUTOR_TABLE: &[KeyRow] = &[
+    KeyRow::structural("jtype", "class of the executor; `!Class` is the same"),
+    shared::rows::WITH.documented("parameters of the executor"),
+    rows::METAS,
+    rows::REQUESTS,
+    rows::DYNAMIC_BATCHING,
+    rows::COMPONENTS,
+    KeyRow::ignored("version", "there is one format of an executor's YAML"),
 ];
 
 /// `metas:`.
-pub const METAS: &[Key] = &[
-    Key::obeyed("name", Kind::Text, "what its directory and its drivers call it"),
-    Key::obeyed("workspace", Kind::Text, "the directory that it writes beneath"),
-    Key::obeyed("py_modules", Kind::Texts, "Python files or modules that define the class"),
-    Key::obeyed("plugins", Kind::Texts, "shared libraries that have the class; see `docs/executors.md`"),
-    Key::obeyed("sha256", Kind::Texts, "the SHA-256 that the libraries must have, in the same order"),
-    Key::obeyed(
-        "read_only",
-        Kind::Flag,
-        "whether stored data may not change; what is stored is then read beside a process that may write to it",
-    ),
-    Key::ignored("description", "nothing reads it"),
-    Key::ignored("batch_size", "an executor gets the documents of a request at once"),
-    Key::ignored("is_trained", STATE),
-    Key::ignored("is_updated", STATE),
-    Key::ignored("max_snapshot", STATE),
-    Key::ignored("replica_id", STATE).also(&["pea_id"]),
-    Key::ignored("separated_workspace", "the pod says it"),
-    Key::ignored("replica_workspace", "each shard has a directory of its own").also(&["pea_workspace"]),
-    Key::ignored("on_gpu", "there is no executor of ours that uses one in this version"),
-    Key::ignored("warn_unnamed", "nothing depends on a name but a directory"),
-    Key::ignored("root_workspace", STATE),
-    Key::ignored("root_name", STATE),
-    Key::ignored("keywords", "nothing reads it"),
-    Key::ignored("author", "nothing reads it"),
-    Key::ignored("url", "nothing reads it"),
-    Key::ignored("vendor", "nothing reads it"),
-    Key::ignored("license", "nothing reads it"),
-    Key::ignored("avatar", "nothing reads it"),
-    Key::ignored("platform", "nothing reads it"),
-    Key::ignored("documentation", "nothing reads it"),
-    Key::ignored("version", "nothing reads it"),
+pub(super) const METAS_TABLE: &[KeyRow] = &[
+    shared::rows::NAME.documented("name of the executor, for its directory and for drivers"),
+    shared::rows::WORKSPACE.documented("directory in which the executor stores its data"),
+    shared::rows::PY_MODULES,
+    shared::rows::PLUGINS,
+    shared::rows::SHA256,
+    shared::rows::READ_ONLY,
+    KeyRow::ignored("description", UNUSED),
+    KeyRow::ignored("batch_size", "an executor is called with all documents of a request"),
+    KeyRow::ignored("is_trained", STATE),
+    KeyRow::ignored("is_updated", STATE),
+    KeyRow::ignored("max_snapshot", STATE),
+    KeyRow::ignored("replica_id", STATE).aliases(&["pea_id"]),
+    KeyRow::ignored("separated_workspace", "it is a key of the pod"),
+    KeyRow::ignored("replica_workspace", "each shard has its own directory").aliases(&["pea_workspace"]),
+    KeyRow::ignored("on_gpu", "no built-in executor uses a GPU in this version"),
+    KeyRow::ignored("warn_unnamed", "a name only selects the directory"),
+    KeyRow::ignored("root_workspace", STATE),
+    KeyRow::ignored("root_name", STATE),
+    KeyRow::ignored("keywords", UNUSED),
+    KeyRow::ignored("author", UNUSED),
+    KeyRow::ignored("url", UNUSED),
+    KeyRow::ignored("vendor", UNUSED),
+    KeyRow::ignored("license", UNUSED),
+    KeyRow::ignored("avatar", UNUSED),
+    KeyRow::ignored("platform", UNUSED),
+    KeyRow::ignored("documentation", UNUSED),
+    KeyRow::ignored("version", UNUSED),
 ];

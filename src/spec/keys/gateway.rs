@@ -1,62 +1,59 @@
 //! The gateway of Jina 2 and 3: keys of a flow, and of a Deployment, which is a flow of one executor.
 
+use super::declare::keys;
 use super::reasons::SERVING;
-use crate::limits::PREFETCH_MAX;
-use crate::spec::key::{Key, Kind};
+use super::shared;
+use crate::spec::choices::Compression;
+use crate::spec::key::{AnyNode, Choice, Count, Flag, Key, KeyRow, PathNode, Text, Texts};
 
-const CLIENTS: &str = "it concerns clients; `ssl_certfile` and `ssl_keyfile` make the gateway speak TLS";
+const CLIENTS: &str = "it configures clients; `ssl_certfile` and `ssl_keyfile` enable TLS at the gateway";
 
-/// The keys.
-pub const GATEWAY: &[Key] = &[
-    Key::obeyed(
-        "prefetch",
-        Kind::Count(0, PREFETCH_MAX),
-        "requests between entering and leaving the gateway",
-    ),
-    Key::obeyed("port", Kind::Texts, "the port to listen at, or several; absent: any that is free")
-        .also(&["ports", "port_expose"]),
-    Key::obeyed("protocol", Kind::Texts, "what clients speak; every port speaks all of it")
-        .also(&["protocols"]),
-    Key::obeyed("host", Kind::Text, "the address to listen at; absent: this machine alone"),
-    Key::obeyed("cors", Kind::Flag, "whether pages from elsewhere may call the flow over HTTP"),
-    Key::obeyed("title", Kind::Text, "the title in `/openapi.json`"),
-    Key::obeyed("description", Kind::Text, "the description in `/openapi.json`"),
-    Key::obeyed(
+keys! {
+    PORT: Texts = Key::texts("port", "port to listen on, or several; default: any free port")
+        .aliases(&["ports", "port_expose"]);
+    PROTOCOL: Texts = Key::texts("protocol", "protocols of clients; every port serves all of them").aliases(&["protocols"]);
+    CORS: Flag = Key::flag("cors", "allows HTTP requests from web pages of other origins (CORS)");
+    TITLE: Text = Key::text("title", "title in `/openapi.json`");
+    DESCRIPTION: Text = Key::text("description", "description in `/openapi.json`");
+    EXPOSE_ENDPOINTS: AnyNode = Key::any(
         "expose_endpoints",
-        Kind::Any,
-        "endpoints with a path of their own over HTTP: `{/foo: {path: /bar}}`",
-    ),
-    Key::obeyed("no_debug_endpoints", Kind::Flag, "whether `/post` and `/status` are left out over HTTP"),
-    Key::obeyed(
-        "no_crud_endpoints",
-        Kind::Flag,
-        "whether `/index`, `/search`, `/update` and `/delete` are left out over HTTP",
-    ),
-    Key::obeyed(
-        "ssl_certfile",
-        Kind::Text,
-        "the certificate to show, in PEM form: every port speaks TLS alone",
-    ),
-    Key::obeyed("ssl_keyfile", Kind::Text, "the private key of that certificate, in PEM form"),
-    Key::obeyed(
-        "tracing",
-        Kind::Flag,
-        "whether a collector of OpenTelemetry is told what became of requests",
-    ),
-    Key::obeyed(
-        "traces_exporter_host",
-        Kind::Text,
-        "the collector's address; it is told over gRPC, in the clear",
-    ),
-    Key::obeyed("traces_exporter_port", Kind::Count(1, 65535), "the collector's port; absent: 4317"),
-    Key::obeyed(
-        "compression",
-        Kind::Choice(&["NoCompression", "Deflate", "Gzip"]),
-        "how replies over gRPC are compressed, for clients that accept it",
-    )
-    .also(&["compress"]),
-    Key::ignored("expose_graphql_endpoint", SERVING),
-    Key::ignored("uvicorn_kwargs", SERVING),
-    Key::ignored("proxy", SERVING),
-    Key::ignored("tls", CLIENTS),
+        "a mapping",
+        "endpoints with their own HTTP path: `{/foo: {path: /bar}}`",
+    );
+    NO_DEBUG_ENDPOINTS: Flag = Key::flag("no_debug_endpoints", "removes `/post` and `/status` from HTTP");
+    NO_CRUD_ENDPOINTS: Flag =
+        Key::flag("no_crud_endpoints", "removes `/index`, `/search`, `/update` and `/delete` from HTTP");
+    SSL_CERTFILE: PathNode =
+        Key::path("ssl_certfile", "certificate in PEM format; every port then accepts only TLS");
+    SSL_KEYFILE: PathNode = Key::path("ssl_keyfile", "private key of the certificate, in PEM format");
+    TRACING: Flag = Key::flag("tracing", "exports a trace of each request to an OpenTelemetry collector");
+    TRACES_EXPORTER_HOST: Text =
+        Key::text("traces_exporter_host", "address of the collector, which receives OTLP over gRPC without TLS");
+    TRACES_EXPORTER_PORT: Count =
+        Key::count("traces_exporter_port", 1, 65535, "port of the collector; default: 4317");
+    COMPRESSION: Choice<Option<Compression>> =
+        Key::choice("compression", "compression of gRPC replies, for clients that accept it").aliases(&["compress"]);
+}
+
+pub(super) const GATEWAY_TABLE: &[KeyRow] = &[
+    shared::rows::PREFETCH,
+    rows::PORT,
+    rows::PROTOCOL,
+    shared::rows::HOST,
+    rows::CORS,
+    rows::TITLE,
+    rows::DESCRIPTION,
+    rows::EXPOSE_ENDPOINTS,
+    rows::NO_DEBUG_ENDPOINTS,
+    rows::NO_CRUD_ENDPOINTS,
+    rows::SSL_CERTFILE,
+    rows::SSL_KEYFILE,
+    rows::TRACING,
+    rows::TRACES_EXPORTER_HOST,
+    rows::TRACES_EXPORTER_PORT,
+    rows::COMPRESSION,
+    KeyRow::ignored("expose_graphql_endpoint", SERVING),
+    KeyRow::ignored("uvicorn_kwargs", SERVING),
+    KeyRow::ignored("proxy", SERVING),
+    KeyRow::ignored("tls", CLIENTS),
 ];

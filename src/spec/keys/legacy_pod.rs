@@ -1,110 +1,95 @@
 //! A pod of Jina 0.x and 1.x.
 
-use super::reasons::{CONTAINERS, LOOKS, PROCESSES};
+use super::declare::keys;
+use super::reasons::{CONTAINERS, ERRORS, LOGGING, MEMORY, ON_DISK, PROCESSES, SCHEDULING};
+use super::shared;
 use crate::limits::COPIES_MAX;
-use crate::spec::key::{Key, Kind};
+use crate::spec::key::{Count, Flag, Key, KeyRow, Text};
 
-const SOCKETS: &str =
-    "it concerns the sockets between Jina's processes; flowrun hands documents over in memory";
-const DISK: &str = "what was acknowledged is on disk";
-const REMOTE: &str = "it concerns pods on other machines, which this version does not start";
-const SKIPS: &str = "a failed request skips the pods behind it";
+const SOCKETS: &str = "it configures sockets between Jina's processes; flowrun passes documents in memory";
+const REMOTE: &str = "it configures pods on other machines, which flowrun does not start";
+
+keys! {
+    IMAGE: Text = Key::text("image", "container image that an executor of flowrun replaces");
+    PARALLEL: Count = Key::count("parallel", 1, COPIES_MAX, "like `replicas`").aliases(&["shards"]);
+    SEPARATED_WORKSPACE: Flag = Key::flag("separated_workspace", "turns the copies into shards");
+}
 
 /// The keys, in the spellings of 0.0.8 to 1.4.
-pub const LEGACY_POD: &[Key] = &[
-    Key::obeyed("uses", Kind::Any, "the executor: a YAML file, a class, `_name`").also(&["yaml_path"]),
-    Key::obeyed("image", Kind::Text, "a container image that stands for an executor of ours"),
-    Key::obeyed("name", Kind::Text, "the pod's name, in the list form"),
-    Key::obeyed(
-        "method",
-        Kind::Choice(&["add", "needs", "needs_all", "inspect", "gather_inspect"]),
-        "list form",
-    ),
-    Key::obeyed(
-        "needs",
-        Kind::Texts,
-        "the pods whose output it waits for; absent: the one written before it",
-    ),
-    Key::obeyed(
-        "replicas",
-        Kind::Count(1, COPIES_MAX),
-        "copies: replicas, or shards when separated or polled all",
-    ),
-    Key::obeyed("parallel", Kind::Count(1, COPIES_MAX), "as `replicas`").also(&["shards"]),
-    Key::obeyed("polling", Kind::Any, "`any`, `all` or `relevant`"),
-    Key::obeyed("separated_workspace", Kind::Flag, "makes the copies shards"),
-    Key::obeyed("uses_after", Kind::Any, "how replies of shards are merged")
-        .also(&["reducing_yaml_path", "uses_reducing"]),
-    Key::obeyed("uses_before", Kind::Any, "an executor before the pod"),
-    Key::obeyed(
-        "read_only",
-        Kind::Flag,
-        "whether stored data may not change; what is stored is then read beside a process that may write to it",
-    ),
-    Key::obeyed("timeout_ready", Kind::Milliseconds, "how long the executor may take to start"),
-    Key::ignored(
+pub(super) const LEGACY_POD_TABLE: &[KeyRow] = &[
+    shared::rows::USES.aliases(&["yaml_path"]).documented("executor: a YAML file, a class, or `_name`"),
+    rows::IMAGE,
+    shared::rows::NAME.documented("name of the pod, in the list form"),
+    shared::rows::METHOD,
+    shared::rows::NEEDS,
+    shared::rows::REPLICAS
+        .documented("copies: shards if `separated_workspace` or `polling: all` is set, otherwise replicas"),
+    rows::PARALLEL,
+    shared::rows::POLLING.documented("shards that receive a request: `any`, `all` or `relevant`"),
+    rows::SEPARATED_WORKSPACE,
+    shared::rows::USES_AFTER.aliases(&["reducing_yaml_path", "uses_reducing"]),
+    shared::rows::USES_BEFORE,
+    shared::rows::READ_ONLY,
+    shared::rows::TIMEOUT_READY,
+    KeyRow::ignored(
         "timeout",
-        "it concerns Jina's processes; `timeout` under the flow's `with:` bounds a request",
+        "it configures Jina's processes; `timeout` under the flow's `with:` limits a request",
     ),
-    Key::ignored("uses_internal", CONTAINERS),
-    Key::ignored("entrypoint", CONTAINERS),
-    Key::ignored("pull_latest", CONTAINERS),
-    Key::ignored("volumes", CONTAINERS),
-    Key::ignored("docker_kwargs", CONTAINERS),
-    Key::obeyed("py_modules", Kind::Texts, "Python files or modules that define the executor's class"),
-    Key::ignored("scheduling", "replicas compete for requests, so an idle one takes the next"),
-    Key::ignored("replica_id", PROCESSES).also(&["pea_id"]),
-    Key::ignored("timeout_ctrl", PROCESSES),
-    Key::ignored("dump_interval", DISK),
-    Key::ignored("load_interval", DISK),
-    Key::ignored("exit_no_dump", DISK),
-    Key::ignored("num_part", "a join waits for as many parts as it needs pods"),
-    Key::ignored("role", PROCESSES),
-    Key::ignored("identity", PROCESSES),
-    Key::ignored("socket_in", SOCKETS),
-    Key::ignored("socket_out", SOCKETS),
-    Key::ignored("port_in", SOCKETS),
-    Key::ignored("port_out", SOCKETS),
-    Key::ignored("port_ctrl", SOCKETS),
-    Key::ignored("host_in", SOCKETS),
-    Key::ignored("host_out", SOCKETS),
-    Key::ignored("ctrl_with_ipc", SOCKETS),
-    Key::ignored("array_in_pb", SOCKETS),
-    Key::ignored("compress_hwm", SOCKETS),
-    Key::ignored("compress_lwm", SOCKETS),
-    Key::obeyed("host", Kind::Text, "where the pod runs; elsewhere it can be drawn and not run"),
-    Key::ignored("port_expose", REMOTE).also(&["port_grpc"]),
-    Key::ignored("daemon", PROCESSES),
-    Key::ignored("upload_files", REMOTE),
-    Key::ignored("workspace_id", REMOTE),
-    Key::ignored("ssh_server", REMOTE),
-    Key::ignored("ssh_keyfile", REMOTE),
-    Key::ignored("ssh_password", REMOTE),
-    Key::ignored("expose_public", REMOTE),
-    Key::ignored("remote_access", REMOTE),
-    Key::ignored("silent_remote_logs", REMOTE),
-    Key::ignored("peas_hosts", REMOTE),
-    Key::ignored("memory_hwm", "`flowrun check` prints the memory bound of the whole flow"),
-    Key::ignored("runtime", PROCESSES).also(&["runtime_backend"]),
-    Key::ignored("max_idle_time", PROCESSES),
-    Key::ignored("shutdown_idle", PROCESSES),
-    Key::ignored("check_version", PROCESSES),
-    Key::ignored("log_config", LOOKS),
-    Key::ignored("log_id", LOOKS),
-    Key::ignored("log_sse", LOOKS),
-    Key::ignored("log_remote", LOOKS),
-    Key::ignored("log_profile", LOOKS),
-    Key::ignored("log_with_own_name", LOOKS),
-    Key::ignored("hide_exc_info", LOOKS),
-    Key::ignored("quiet", LOOKS),
-    Key::ignored("quiet_error", LOOKS),
-    Key::ignored("description", LOOKS),
-    Key::ignored("skip_on_error", SKIPS),
-    Key::ignored("on_error_strategy", SKIPS),
-    Key::obeyed(
-        "env",
-        Kind::Mapping,
-        "variables of the processes that it runs in, when it is written in Python or has `isolate: process`; \
-         `CUDA_VISIBLE_DEVICES: RR` deals devices out to copies",
-    ),
+    KeyRow::ignored("uses_internal", CONTAINERS),
+    KeyRow::ignored("entrypoint", CONTAINERS),
+    KeyRow::ignored("pull_latest", CONTAINERS),
+    KeyRow::ignored("volumes", CONTAINERS),
+    KeyRow::ignored("docker_kwargs", CONTAINERS),
+    shared::rows::PY_MODULES,
+    KeyRow::ignored("scheduling", SCHEDULING),
+    KeyRow::ignored("replica_id", PROCESSES).aliases(&["pea_id"]),
+    KeyRow::ignored("timeout_ctrl", PROCESSES),
+    KeyRow::ignored("dump_interval", ON_DISK),
+    KeyRow::ignored("load_interval", ON_DISK),
+    KeyRow::ignored("exit_no_dump", ON_DISK),
+    KeyRow::ignored("num_part", "a join always waits for every pod that it needs"),
+    KeyRow::ignored("role", PROCESSES),
+    KeyRow::ignored("identity", PROCESSES),
+    KeyRow::ignored("socket_in", SOCKETS),
+    KeyRow::ignored("socket_out", SOCKETS),
+    KeyRow::ignored("port_in", SOCKETS),
+    KeyRow::ignored("port_out", SOCKETS),
+    KeyRow::ignored("port_ctrl", SOCKETS),
+    KeyRow::ignored("host_in", SOCKETS),
+    KeyRow::ignored("host_out", SOCKETS),
+    KeyRow::ignored("ctrl_with_ipc", SOCKETS),
+    KeyRow::ignored("array_in_pb", SOCKETS),
+    KeyRow::ignored("compress_hwm", SOCKETS),
+    KeyRow::ignored("compress_lwm", SOCKETS),
+    shared::rows::HOST
+        .documented("machine that the pod runs on; a pod on another machine can be drawn but not run"),
+    KeyRow::ignored("port_expose", REMOTE).aliases(&["port_grpc"]),
+    KeyRow::ignored("daemon", PROCESSES),
+    KeyRow::ignored("upload_files", REMOTE),
+    KeyRow::ignored("workspace_id", REMOTE),
+    KeyRow::ignored("ssh_server", REMOTE),
+    KeyRow::ignored("ssh_keyfile", REMOTE),
+    KeyRow::ignored("ssh_password", REMOTE),
+    KeyRow::ignored("expose_public", REMOTE),
+    KeyRow::ignored("remote_access", REMOTE),
+    KeyRow::ignored("silent_remote_logs", REMOTE),
+    KeyRow::ignored("peas_hosts", REMOTE),
+    KeyRow::ignored("memory_hwm", MEMORY),
+    KeyRow::ignored("runtime", PROCESSES).aliases(&["runtime_backend"]),
+    KeyRow::ignored("max_idle_time", PROCESSES),
+    KeyRow::ignored("shutdown_idle", PROCESSES),
+    KeyRow::ignored("check_version", PROCESSES),
+    KeyRow::ignored("log_config", LOGGING),
+    KeyRow::ignored("log_id", LOGGING),
+    KeyRow::ignored("log_sse", LOGGING),
+    KeyRow::ignored("log_remote", LOGGING),
+    KeyRow::ignored("log_profile", LOGGING),
+    KeyRow::ignored("log_with_own_name", LOGGING),
+    KeyRow::ignored("hide_exc_info", LOGGING),
+    KeyRow::ignored("quiet", LOGGING),
+    KeyRow::ignored("quiet_error", LOGGING),
+    KeyRow::ignored("description", LOGGING),
+    KeyRow::ignored("skip_on_error", ERRORS),
+    KeyRow::ignored("on_error_strategy", ERRORS),
+    shared::rows::ENV,
 ];

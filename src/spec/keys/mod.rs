@@ -1,102 +1,134 @@
-//! The tables: every key of every dialect, obeyed, without effect, or refused with a reason.
+//! The key tables: every key of every dialect, supported, ignored with a reason, or rejected with an alternative.
+//!
+//! Keys that parsers read are declared with [`keys!`](declare::keys), next to the table that they belong to. A key that several tables
+//! list under one name and type is declared in [`shared`]; a table may give it other documentation or other spellings.
 
 mod batching;
+mod declare;
 mod executor;
+mod extensions;
 mod gateway;
 mod legacy_flow;
 mod legacy_pod;
 mod modern_common;
 mod modern_executor;
 mod modern_flow;
-mod ours;
 mod reasons;
+mod shared;
 mod strategy;
 
-use super::Key;
+use super::key::KeyRow;
 
-pub use batching::BATCHING;
-pub use executor::{EXECUTOR, METAS};
-pub use gateway::GATEWAY;
-pub use legacy_flow::{LEGACY_FLOW, LEGACY_TOP};
-pub use legacy_pod::LEGACY_POD;
-pub use modern_common::MODERN_COMMON;
-pub use modern_executor::{MODERN_EXECUTOR, MODERN_POD};
-pub use modern_flow::{MODERN_FLOW, MODERN_TOP};
-pub use ours::{OUR_FLOW, OUR_POD};
-pub use strategy::{STRATEGY, TIME};
+pub(super) use batching::*;
+pub(super) use executor::*;
+pub(super) use extensions::*;
+pub(super) use gateway::*;
+pub(super) use legacy_flow::*;
+pub(super) use legacy_pod::*;
+pub(super) use modern_common::*;
+pub(super) use modern_executor::*;
+pub(super) use modern_flow::*;
+pub(super) use shared::*;
+pub(super) use strategy::*;
 
-/// A place where keys stand, with the tables that hold there.
+/// A mapping in a flow file or in an executor's file, with the tables of its keys.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
-    /// What to call it in messages.
+pub struct Section {
+    /// The heading in the reference.
+    pub title: &'static str,
+    /// The name of the mapping in messages.
     pub name: &'static str,
-    /// The tables; a key may stand in one of them only.
-    pub tables: &'static [&'static [Key]],
+    /// The tables. A key is in one of them only.
+    tables: &'static [&'static [KeyRow]],
 }
 
-impl Place {
+impl Section {
     /// Every row.
-    pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
+    pub fn rows(&self) -> impl Iterator<Item = &'static KeyRow> {
         self.tables.iter().flat_map(|table| table.iter())
     }
 
     /// The row of a key, by any of its spellings.
-    pub fn find(&self, name: &str) -> Option<&'static Key> {
-        self.keys().find(|key| key.spellings().any(|spelling| spelling == name))
+    pub fn find(&self, name: &str) -> Option<&'static KeyRow> {
+        self.rows().find(|row| row.spellings().any(|spelling| spelling == name))
     }
 
-    /// Every spelling of every key that is worth suggesting.
+    /// Every spelling of every key.
     pub fn spellings(&self) -> impl Iterator<Item = &'static str> {
-        self.keys().flat_map(Key::spellings)
+        self.rows().flat_map(KeyRow::spellings)
     }
 }
 
-/// Every place, for the reference and for tests.
-pub const PLACES: &[Place] = &[
-    LEGACY_TOP_PLACE,
-    LEGACY_FLOW_PLACE,
-    LEGACY_POD_PLACE,
-    MODERN_TOP_PLACE,
-    MODERN_FLOW_PLACE,
-    MODERN_EXECUTOR_PLACE,
-    DEPLOYMENT_PLACE,
-    EXECUTOR_PLACE,
-    METAS_PLACE,
-    BATCHING_PLACE,
-    STRATEGY_PLACE,
-    TIME_PLACE,
-];
-
-/// The top level of a flow of Jina 0.x.
-pub const LEGACY_TOP_PLACE: Place = Place { name: "a flow of Jina 0.x", tables: &[LEGACY_TOP] };
+/// The top level of a flow of Jina 0.x and 1.x.
+pub(super) const LEGACY_TOP: Section = Section {
+    title: "Flow of Jina 0.x and 1.x: top level",
+    name: "a flow of Jina 0.x",
+    tables: &[LEGACY_TOP_TABLE],
+};
 /// `with:` of a flow of Jina 0.x and 1.x.
-pub const LEGACY_FLOW_PLACE: Place = Place { name: "the flow's `with:`", tables: &[LEGACY_FLOW, OUR_FLOW] };
+pub(super) const LEGACY_FLOW: Section = Section {
+    title: "Flow of Jina 0.x and 1.x: `with:`",
+    name: "the flow's `with:`",
+    tables: &[LEGACY_FLOW_TABLE, FLOW_EXTENSIONS],
+};
 /// A pod of Jina 0.x and 1.x.
-pub const LEGACY_POD_PLACE: Place = Place { name: "a pod", tables: &[LEGACY_POD, OUR_POD] };
+pub(super) const LEGACY_POD: Section =
+    Section { title: "Pod of Jina 0.x and 1.x", name: "a pod", tables: &[LEGACY_POD_TABLE, POD_EXTENSIONS] };
 /// The top level of a flow of Jina 2 and 3.
-pub const MODERN_TOP_PLACE: Place = Place { name: "a flow", tables: &[MODERN_TOP] };
+pub(super) const MODERN_TOP: Section =
+    Section { title: "Flow of Jina 2 and 3: top level", name: "a flow", tables: &[MODERN_TOP_TABLE] };
 /// `with:` of a flow of Jina 2 and 3, and its `gateway:`.
-pub const MODERN_FLOW_PLACE: Place =
-    Place { name: "the flow's `with:`", tables: &[MODERN_FLOW, GATEWAY, MODERN_COMMON, OUR_FLOW] };
+pub(super) const MODERN_FLOW: Section = Section {
+    title: "Flow of Jina 2 and 3: `with:` and `gateway:`",
+    name: "the flow's `with:`",
+    tables: &[MODERN_FLOW_TABLE, GATEWAY_TABLE, MODERN_COMMON_TABLE, FLOW_EXTENSIONS],
+};
 /// An executor of a flow of Jina 2 and 3.
-pub const MODERN_EXECUTOR_PLACE: Place =
-    Place { name: "an executor", tables: &[MODERN_EXECUTOR, MODERN_POD, MODERN_COMMON, OUR_POD] };
-/// `with:` of a Deployment that is a file of its own: a flow of one executor, with its gateway.
-pub const DEPLOYMENT_PLACE: Place = Place {
+pub(super) const MODERN_EXECUTOR: Section = Section {
+    title: "Executor of a flow of Jina 2 and 3",
+    name: "an executor",
+    tables: &[MODERN_EXECUTOR_TABLE, MODERN_CONNECTION_TABLE, MODERN_COMMON_TABLE, POD_EXTENSIONS],
+};
+/// `with:` of a Deployment in its own file: a flow of one executor, with its gateway.
+pub(super) const DEPLOYMENT: Section = Section {
+    title: "Deployment in its own file: `with:`",
     name: "a Deployment's `with:`",
-    tables: &[MODERN_EXECUTOR, GATEWAY, MODERN_COMMON, OUR_POD, OUR_FLOW],
+    tables: &[MODERN_EXECUTOR_TABLE, GATEWAY_TABLE, MODERN_COMMON_TABLE, POD_EXTENSIONS, FLOW_EXTENSIONS],
 };
 /// The top level of an executor's YAML.
-pub const EXECUTOR_PLACE: Place = Place { name: "an executor's YAML", tables: &[EXECUTOR] };
+pub(super) const EXECUTOR: Section =
+    Section { title: "Executor's YAML: top level", name: "an executor's YAML", tables: &[EXECUTOR_TABLE] };
 /// `metas:` of an executor's YAML.
-pub const METAS_PLACE: Place = Place { name: "`metas:`", tables: &[METAS] };
-
+pub(super) const EXECUTOR_METAS: Section =
+    Section { title: "Executor's YAML: `metas:`", name: "`metas:`", tables: &[METAS_TABLE] };
 /// One endpoint below `uses_dynamic_batching:`.
-pub const BATCHING_PLACE: Place = Place { name: "an endpoint's batching", tables: &[BATCHING] };
+pub(super) const ENDPOINT_BATCHING: Section = Section {
+    title: "Dynamic batching of an endpoint",
+    name: "an endpoint's batching",
+    tables: &[BATCHING_TABLE],
+};
 /// A mapping below `strategy:`.
-pub const STRATEGY_PLACE: Place = Place { name: "a strategy", tables: &[STRATEGY] };
+pub(super) const POD_STRATEGY: Section =
+    Section { title: "Placement strategy: `strategy:`", name: "a strategy", tables: &[STRATEGY_TABLE] };
 /// `time:` of a strategy.
-pub const TIME_PLACE: Place = Place { name: "a strategy's `time:`", tables: &[TIME] };
+pub(super) const STRATEGY_TIME: Section =
+    Section { title: "Placement strategy: `time:`", name: "a strategy's `time:`", tables: &[TIME_TABLE] };
+
+/// Every section, for the reference and for tests.
+pub const SECTIONS: &[Section] = &[
+    LEGACY_TOP,
+    LEGACY_FLOW,
+    LEGACY_POD,
+    MODERN_TOP,
+    MODERN_FLOW,
+    MODERN_EXECUTOR,
+    DEPLOYMENT,
+    EXECUTOR,
+    EXECUTOR_METAS,
+    ENDPOINT_BATCHING,
+    POD_STRATEGY,
+    STRATEGY_TIME,
+];
 
 #[cfg(test)]
 mod tests {
@@ -105,11 +137,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_stands_once_in_a_place() {
-        for place in PLACES {
+    fn a_section_lists_each_spelling_once() {
+        for section in SECTIONS {
             let mut seen = BTreeSet::new();
-            let twice: Vec<&str> = place.spellings().filter(|spelling| !seen.insert(*spelling)).collect();
-            assert!(twice.is_empty(), "{}: {twice:?}", place.name);
+            let twice: Vec<&str> = section.spellings().filter(|spelling| !seen.insert(*spelling)).collect();
+            assert!(twice.is_empty(), "{}: {twice:?}", section.name);
         }
     }
 }

@@ -1,45 +1,44 @@
-//! What means the same at a flow of Jina 2 and 3, at its executors, and at a Deployment.
+//! Keys with one meaning at a flow of Jina 2 and 3, at its executors, and at a Deployment.
 
-use super::reasons::{LOOKS, MESSAGES, PROCESSES, SERVING};
+use super::declare::keys;
+use super::reasons::{LOGGING, MESSAGES, PROCESSES, SERVING};
+use super::shared;
 use crate::limits::RETRIES_MAX;
-use crate::spec::key::{Key, Kind};
+use crate::spec::key::{CountOrDefault, Key, KeyRow, Milliseconds};
 
-const OBSERVING: &str = "numbers are at `/metrics` of every port of the gateway, executors' own among them";
+const METRICS: &str = "metrics are at `/metrics` of every gateway port, those of executors included";
 
-/// The keys.
-pub const MODERN_COMMON: &[Key] = &[
-    Key::ignored("grpc_channel_options", MESSAGES),
-    Key::ignored("timeout_ctrl", PROCESSES),
-    Key::obeyed(
+keys! {
+    RETRIES: CountOrDefault = Key::count_or_default(
         "retries",
-        Kind::CountOrDefault(RETRIES_MAX),
-        "how often a call of an executor elsewhere that found nobody is made again; -1: 3, or the number of its \
-         addresses when that is more",
-    ),
-    Key::ignored("monitoring", OBSERVING),
-    Key::ignored("port_monitoring", OBSERVING),
-    Key::ignored("metrics", OBSERVING),
-    Key::ignored("metrics_exporter_host", OBSERVING),
-    Key::ignored("metrics_exporter_port", OBSERVING),
-    Key::ignored("log_config", LOOKS),
-    Key::ignored("quiet", LOOKS),
-    Key::ignored("quiet_error", LOOKS),
-    Key::ignored("reload", "start flowrun again after a change"),
-    Key::obeyed(
-        "env",
-        Kind::Mapping,
-        "variables of the processes of executors that are written in Python or have `isolate: process`; \
-         `CUDA_VISIBLE_DEVICES: RR` deals devices out to copies",
-    ),
-    Key::ignored("extra_search_paths", "paths resolve against the file that they stand in"),
-    Key::ignored("daemon", PROCESSES),
-    Key::ignored("runtime_backend", PROCESSES),
-    Key::ignored("k8s_namespace", PROCESSES),
-    Key::ignored("provider", "it concerns Jina's cloud"),
-    Key::ignored("grpc_server_options", SERVING),
-    Key::obeyed(
+        RETRIES_MAX,
+        "retries of a call whose remote executor could not be reached; -1: 3, or the number of its addresses if larger",
+    );
+    TIMEOUT_SEND: Milliseconds = Key::milliseconds(
         "timeout_send",
-        Kind::Milliseconds,
-        "how long one call of an executor may take; `timeout` under the flow's `with:` bounds a request",
-    ),
+        "time limit of one executor call; `timeout` under the flow's `with:` limits a request",
+    );
+}
+
+pub(super) const MODERN_COMMON_TABLE: &[KeyRow] = &[
+    KeyRow::ignored("grpc_channel_options", MESSAGES),
+    KeyRow::ignored("timeout_ctrl", PROCESSES),
+    rows::RETRIES,
+    KeyRow::ignored("monitoring", METRICS),
+    KeyRow::ignored("port_monitoring", METRICS),
+    KeyRow::ignored("metrics", METRICS),
+    KeyRow::ignored("metrics_exporter_host", METRICS),
+    KeyRow::ignored("metrics_exporter_port", METRICS),
+    KeyRow::ignored("log_config", LOGGING),
+    KeyRow::ignored("quiet", LOGGING),
+    KeyRow::ignored("quiet_error", LOGGING),
+    KeyRow::ignored("reload", "restart flowrun after a change"),
+    shared::rows::ENV,
+    KeyRow::ignored("extra_search_paths", "paths are relative to the file that contains them"),
+    KeyRow::ignored("daemon", PROCESSES),
+    KeyRow::ignored("runtime_backend", PROCESSES),
+    KeyRow::ignored("k8s_namespace", PROCESSES),
+    KeyRow::ignored("provider", "it configures Jina's cloud"),
+    KeyRow::ignored("grpc_server_options", SERVING),
+    rows::TIMEOUT_SEND,
 ];

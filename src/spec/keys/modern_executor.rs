@@ -1,141 +1,127 @@
 //! An executor of a flow of Jina 2 and 3, and the `with:` of a Deployment.
 
-use super::reasons::{CONTAINERS, LOOKS, MESSAGES, PROCESSES};
-use crate::limits::COPIES_MAX;
-use crate::spec::key::{Key, Kind};
+use super::declare::keys;
+use super::reasons::{CONTAINERS, ERRORS, LOGGING, MEMORY, MESSAGES, ON_DISK, PROCESSES, SCHEDULING};
+use super::shared;
+use crate::spec::choices::DocumentSchema;
+use crate::spec::key::{Choice, Flag, Key, KeyRow, MappingNode, PathNode, Texts};
 
-const REMOTE: &str = "it concerns pods on other machines, which flowrun calls and does not start";
-const RAFT: &str = "it concerns Jina's replication of state";
-const TRACES: &str = "calls of executors are told with the request; write it under the flow's `with:`";
-const PYTHON: &str = "it concerns Python executors";
+const REMOTE: &str = "it configures pods on other machines, which flowrun calls but does not start";
+const RAFT: &str = "it configures Jina's state replication (Raft)";
+const TRACES: &str = "calls of executors are part of the request's trace; write it under the flow's `with:`";
+const PYTHON_ONLY: &str = "it configures Jina's Python executors";
 
-/// The keys.
-pub const MODERN_EXECUTOR: &[Key] = &[
-    Key::obeyed("name", Kind::Text, "the executor's name in the flow"),
-    Key::obeyed("uses", Kind::Any, "the executor: a class, a YAML file, or a mapping with `jtype`"),
-    Key::obeyed(
-        "needs",
-        Kind::Texts,
-        "the executors whose output it waits for; absent: the one written before it",
-    ),
-    Key::obeyed(
-        "method",
-        Kind::Choice(&["add", "needs", "needs_all", "inspect", "gather_inspect"]),
-        "how it joins",
-    ),
-    Key::obeyed("uses_with", Kind::Mapping, "parameters; they win over the executor's own `with:`"),
-    Key::obeyed("uses_metas", Kind::Mapping, "`metas:`; they win over the executor's own"),
-    Key::obeyed("uses_requests", Kind::Mapping, "which endpoint calls what: `{'/foo': encode}`"),
-    Key::obeyed("replicas", Kind::Count(1, COPIES_MAX), "copies of each shard, competing for requests"),
-    Key::obeyed("shards", Kind::Count(1, COPIES_MAX), "parts of the data").also(&["parallel"]),
-    Key::obeyed("polling", Kind::Any, "which shards see a request: `ANY`, `ALL`, `RELEVANT`, or a mapping by endpoint"),
-    Key::obeyed(
-        "uses_before",
-        Kind::Any,
-        "an executor before the shards, of which there may be one; Jina 3 ignores it there",
-    ),
-    Key::obeyed(
-        "uses_after",
-        Kind::Any,
-        "an executor behind the shards, of which there may be one; it sees their replies merged",
-    ),
-    Key::obeyed("floating", Kind::Flag, "whether it is fed but not waited for"),
-    Key::obeyed("workspace", Kind::Text, "the directory that it writes beneath"),
-    Key::obeyed("timeout_ready", Kind::Milliseconds, "how long it may take to start"),
-    Key::obeyed(
-        "read_only",
-        Kind::Flag,
-        "whether stored data may not change; what is stored is then read beside a process that may write to it",
-    ),
-    Key::obeyed(
-        "external",
-        Kind::Flag,
-        "whether it runs elsewhere, at `host` and `port`, and is called over gRPC",
-    ),
-    Key::obeyed(
+keys! {
+    USES_WITH: MappingNode = Key::mapping("uses_with", "parameters; they override the executor's own `with:`");
+    USES_METAS: MappingNode = Key::mapping("uses_metas", "`metas:`; they override the executor's own");
+    USES_REQUESTS: MappingNode = Key::mapping("uses_requests", "method per endpoint: `{'/foo': encode}`");
+    FLOATING: Flag = Key::flag("floating", "feeds the executor without waiting for it");
+    EXTERNAL: Flag =
+        Key::flag("external", "calls a remote executor over gRPC, at `host` and `port`, instead of starting one");
+    WHEN: MappingNode = Key::mapping(
         "when",
-        Kind::Mapping,
-        "which documents go to it, in docarray's query language: `{tags__price: {$lt: 5}}`; the others leave the branch",
-    ),
-    Key::obeyed(
+        "condition on documents, in docarray's query language: `{tags__price: {$lt: 5}}`; documents that do not match \
+         leave the branch",
+    );
+    NO_REDUCE: Flag = Key::flag(
         "no_reduce",
-        Kind::Flag,
-        "whether the documents of several branches, or of several shards, come one list behind the other instead of \
-         being merged by id",
+        "concatenates the documents of several branches or shards instead of merging them by id",
     )
-    .also(&["disable_reduce"]),
-    Key::obeyed(
-        "grpc_metadata",
-        Kind::Mapping,
-        "metadata that goes along with every call of an executor elsewhere: names and texts",
-    ),
-    Key::obeyed("py_modules", Kind::Texts, "Python files or modules that define the executor's class"),
-    Key::ignored("install_requirements", PYTHON),
-    Key::ignored("output_array_type", PYTHON),
-    Key::ignored("exit_on_exceptions", PYTHON),
-    Key::ignored("allow_concurrent", PYTHON),
-    Key::ignored("native", PROCESSES),
-    Key::ignored("force_update", CONTAINERS),
-    Key::ignored("prefer_platform", CONTAINERS),
-    Key::ignored("gpus", CONTAINERS),
-    Key::ignored("volumes", CONTAINERS),
-    Key::ignored("entrypoint", CONTAINERS),
-    Key::ignored("docker_kwargs", CONTAINERS),
-    Key::ignored("disable_auto_volume", CONTAINERS),
-    Key::ignored("pull_latest", CONTAINERS),
-    Key::ignored("stateful", RAFT),
-    Key::ignored("peer_ports", RAFT),
-    Key::ignored("raft_configuration", RAFT),
-    Key::ignored("provider_endpoint", "it concerns Jina's cloud"),
-    Key::ignored("include_gateway", "a Deployment is a flow of one executor here"),
-    Key::ignored("quiet_remote_logs", LOOKS),
-    Key::ignored("port_in", MESSAGES),
-    Key::ignored("port_out", MESSAGES),
-    Key::ignored("host_in", MESSAGES),
-    Key::ignored("host_out", MESSAGES),
-    Key::ignored("socket_in", MESSAGES),
-    Key::ignored("socket_out", MESSAGES),
-    Key::ignored("scheduling", "replicas compete for requests, so an idle one takes the next"),
-    Key::ignored("on_error_strategy", "a failed request skips the executors behind it"),
-    Key::ignored("memory_hwm", "`flowrun check` prints the memory bound of the whole flow"),
-    Key::ignored("dump_path", "what was acknowledged is on disk"),
-    Key::ignored("peas_hosts", REMOTE),
-    Key::ignored("upload_files", REMOTE),
-    Key::ignored("connect_to_predecessor", PROCESSES),
-    Key::ignored("disable_remote", REMOTE),
-    Key::ignored("expose_public", REMOTE),
-    Key::ignored("k8s_custom_resource_dir", PROCESSES),
+    .aliases(&["disable_reduce"]);
+    REMOTE_HOST: Texts = Key::texts(
+        "host",
+        "address of a remote executor, or several, which are replicas: `HOST`, `HOST:PORT`, `grpc://HOST:PORT`, \
+         `grpcs://HOST:PORT`",
+    );
+    TLS: Flag = Key::flag("tls", "connects to the remote executor with TLS");
+    CA: PathNode = Key::path(
+        "ca",
+        "PEM file with the certificate authorities, or the certificates, to trust for the remote executor (flowrun only)",
+    );
+    SCHEMA: Choice<DocumentSchema> = Key::choice(
+        "schema",
+        "docarray's schema of the documents sent to the remote executor; default: by the version that it reports \
+         (flowrun only)",
+    );
+}
+
+pub(super) const MODERN_EXECUTOR_TABLE: &[KeyRow] = &[
+    shared::rows::NAME.documented("name of the executor in the flow"),
+    shared::rows::USES,
+    shared::rows::NEEDS,
+    shared::rows::METHOD,
+    rows::USES_WITH,
+    rows::USES_METAS,
+    rows::USES_REQUESTS,
+    shared::rows::REPLICAS,
+    shared::rows::SHARDS.aliases(&["parallel"]),
+    shared::rows::POLLING,
+    shared::rows::USES_BEFORE
+        .documented("executor before the shards, or before a single copy, where Jina 3 ignores it"),
+    shared::rows::USES_AFTER
+        .documented("executor after the shards, or after a single copy; it receives the merged replies"),
+    rows::FLOATING,
+    shared::rows::WORKSPACE,
+    shared::rows::TIMEOUT_READY,
+    shared::rows::READ_ONLY,
+    rows::EXTERNAL,
+    rows::WHEN,
+    rows::NO_REDUCE,
+    shared::rows::GRPC_METADATA,
+    shared::rows::PY_MODULES,
+    KeyRow::ignored("install_requirements", PYTHON_ONLY),
+    KeyRow::ignored("output_array_type", PYTHON_ONLY),
+    KeyRow::ignored("exit_on_exceptions", PYTHON_ONLY),
+    KeyRow::ignored("allow_concurrent", PYTHON_ONLY),
+    KeyRow::ignored("native", PROCESSES),
+    KeyRow::ignored("force_update", CONTAINERS),
+    KeyRow::ignored("prefer_platform", CONTAINERS),
+    KeyRow::ignored("gpus", CONTAINERS),
+    KeyRow::ignored("volumes", CONTAINERS),
+    KeyRow::ignored("entrypoint", CONTAINERS),
+    KeyRow::ignored("docker_kwargs", CONTAINERS),
+    KeyRow::ignored("disable_auto_volume", CONTAINERS),
+    KeyRow::ignored("pull_latest", CONTAINERS),
+    KeyRow::ignored("stateful", RAFT),
+    KeyRow::ignored("peer_ports", RAFT),
+    KeyRow::ignored("raft_configuration", RAFT),
+    KeyRow::ignored("provider_endpoint", "it configures Jina's cloud"),
+    KeyRow::ignored("include_gateway", "a Deployment is always a flow of one executor"),
+    KeyRow::ignored("quiet_remote_logs", LOGGING),
+    KeyRow::ignored("port_in", MESSAGES),
+    KeyRow::ignored("port_out", MESSAGES),
+    KeyRow::ignored("host_in", MESSAGES),
+    KeyRow::ignored("host_out", MESSAGES),
+    KeyRow::ignored("socket_in", MESSAGES),
+    KeyRow::ignored("socket_out", MESSAGES),
+    KeyRow::ignored("scheduling", SCHEDULING),
+    KeyRow::ignored("on_error_strategy", ERRORS),
+    KeyRow::ignored("memory_hwm", MEMORY),
+    KeyRow::ignored("dump_path", ON_DISK),
+    KeyRow::ignored("peas_hosts", REMOTE),
+    KeyRow::ignored("upload_files", REMOTE),
+    KeyRow::ignored("connect_to_predecessor", PROCESSES),
+    KeyRow::ignored("disable_remote", REMOTE),
+    KeyRow::ignored("expose_public", REMOTE),
+    KeyRow::ignored("k8s_custom_resource_dir", PROCESSES),
 ];
 
-/// How Jina reaches an executor inside a flow. At a Deployment the same keys are those of its gateway.
-pub const MODERN_POD: &[Key] = &[
-    Key::ignored("compression", MESSAGES).also(&["compress"]),
-    Key::ignored("tracing", TRACES),
-    Key::ignored("traces_exporter_host", TRACES),
-    Key::ignored("traces_exporter_port", TRACES),
-    Key::obeyed(
-        "host",
-        Kind::Texts,
-        "where an executor elsewhere is, or several places, which are replicas: `HOST`, `HOST:PORT`, \
-         `grpc://HOST:PORT`, `grpcs://HOST:PORT`",
-    ),
-    Key::obeyed("port", Kind::Texts, "its port, one for each host, one for all, or several at one host")
-        .also(&["ports", "port_expose"]),
-    Key::obeyed("tls", Kind::Flag, "whether TLS is spoken with an executor elsewhere"),
-    Key::obeyed(
-        "ca",
-        Kind::Text,
-        "a file in PEM form with the authorities, or the certificates, to trust there; ours",
-    ),
-    Key::obeyed(
-        "schema",
-        Kind::Choice(&["auto", "v1", "v2"]),
-        "docarray's schema of the documents that are sent there; absent: what its version says; ours",
-    ),
-    Key::ignored("protocol", MESSAGES).also(&["protocols"]),
-    Key::ignored("cors", MESSAGES),
-    Key::ignored("title", LOOKS),
-    Key::ignored("description", LOOKS),
-    Key::ignored("ssl_certfile", MESSAGES),
-    Key::ignored("ssl_keyfile", MESSAGES),
+/// Connection of a flow to an executor. At a Deployment the same keys are those of its gateway.
+pub(super) const MODERN_CONNECTION_TABLE: &[KeyRow] = &[
+    KeyRow::ignored("compression", MESSAGES).aliases(&["compress"]),
+    KeyRow::ignored("tracing", TRACES),
+    KeyRow::ignored("traces_exporter_host", TRACES),
+    KeyRow::ignored("traces_exporter_port", TRACES),
+    rows::REMOTE_HOST,
+    super::gateway::rows::PORT
+        .documented("port of the remote executor: one per host, one for all, or several at one host"),
+    rows::TLS,
+    rows::CA,
+    rows::SCHEMA,
+    KeyRow::ignored("protocol", MESSAGES).aliases(&["protocols"]),
+    KeyRow::ignored("cors", MESSAGES),
+    KeyRow::ignored("title", LOGGING),
+    KeyRow::ignored("description", LOGGING),
+    KeyRow::ignored("ssl_certfile", MESSAGES),
+    KeyRow::ignored("ssl_keyfile", MESSAGES),
 ];

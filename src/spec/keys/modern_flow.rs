@@ -1,47 +1,50 @@
 //! The flow level of Jina 2 and 3.
 
-use super::reasons::{LOOKS, MESSAGES, PROCESSES};
-use crate::limits::COPIES_MAX;
-use crate::spec::key::{Key, Kind};
+use super::declare::keys;
+use super::reasons::{LOGGING, MESSAGES, PROCESSES};
+use super::shared;
+use crate::spec::key::{AnyNode, Key, KeyRow, MappingNode};
+
+const CUSTOM_GATEWAY: &str = "custom gateways are not supported in this version; remove the key";
+
+keys! {
+    EXECUTORS: AnyNode =
+        Key::any("executors", "a list", "executors, in order").aliases(&["deployments", "pods"]);
+    GATEWAY: MappingNode = Key::mapping("gateway", "settings of the gateway; they override `with:`");
+}
 
 /// The top level.
-pub const MODERN_TOP: &[Key] = &[
-    Key::obeyed("jtype", Kind::Text, "`Flow`, or `Deployment` for a flow of one executor"),
-    Key::obeyed("version", Kind::Text, "the version of the file's form"),
-    Key::obeyed("with", Kind::Mapping, "settings of the flow"),
-    Key::obeyed("executors", Kind::Any, "the executors, in order").also(&["deployments", "pods"]),
-    Key::obeyed("gateway", Kind::Mapping, "settings of the gateway; they win over `with:`"),
-    Key::ignored("jcloud", "it concerns Jina's cloud"),
+pub(super) const MODERN_TOP_TABLE: &[KeyRow] = &[
+    KeyRow::structural("jtype", "`Flow`, or `Deployment` for a flow of one executor"),
+    shared::rows::VERSION,
+    shared::rows::WITH,
+    rows::EXECUTORS,
+    rows::GATEWAY,
+    KeyRow::ignored("jcloud", "it configures Jina's cloud"),
 ];
 
 /// `with:` and `gateway:`.
-pub const MODERN_FLOW: &[Key] = &[
-    Key::obeyed("name", Kind::Text, "the flow's name"),
-    Key::obeyed("workspace", Kind::Text, "the directory that executors write beneath"),
-    Key::obeyed("inspect", Kind::Choice(&["COLLECT", "HANG", "REMOVE"]), "what becomes of `inspect` pods"),
-    Key::obeyed("timeout_ready", Kind::Milliseconds, "how long an executor may take to start"),
-    Key::obeyed("polling", Kind::Any, "`polling` of executors that do not say"),
-    Key::obeyed("replicas", Kind::Count(1, COPIES_MAX), "`replicas` of executors that do not say"),
-    Key::obeyed("shards", Kind::Count(1, COPIES_MAX), "`shards` of executors that do not say")
-        .also(&["parallel"]),
-    Key::obeyed("grpc_metadata", Kind::Mapping, "`grpc_metadata` of executors that do not say"),
-    Key::obeyed(
-        "python",
-        Kind::Text,
-        "the Python that runs executors written in it: an interpreter, or the directory of a virtual environment; \
-         absent: that of `$VIRTUAL_ENV`, else `python3`; ours",
-    ),
-    Key::ignored("compress_min_bytes", MESSAGES),
-    Key::ignored("compress_min_ratio", MESSAGES),
-    Key::ignored("prefetch_on_recv", "a request that leaves lets the next one in"),
-    Key::ignored("suppress_root_logging", LOOKS),
-    Key::ignored("static_routing_table", PROCESSES),
-    Key::ignored("dynamic_routing", PROCESSES),
-    Key::ignored("infrastructure", PROCESSES),
-    Key::ignored("k8s_connection_pool", PROCESSES),
-    Key::ignored("reduce", "replies of shards are always merged"),
-    Key::ignored("allow_concurrent", PROCESSES),
-    Key::refused("uses", "a gateway of one's own is not available in this version; remove the key"),
-    Key::refused("uses_with", "a gateway of one's own is not available in this version; remove the key"),
-    Key::refused("py_modules", "a gateway of one's own is not available in this version; remove the key"),
+pub(super) const MODERN_FLOW_TABLE: &[KeyRow] = &[
+    shared::rows::NAME,
+    shared::rows::WORKSPACE,
+    shared::rows::INSPECT,
+    shared::rows::TIMEOUT_READY,
+    shared::rows::POLLING.documented("default of the executors' `polling`"),
+    shared::rows::REPLICAS.documented("default of the executors' `replicas`"),
+    shared::rows::SHARDS.aliases(&["parallel"]).documented("default of the executors' `shards`"),
+    shared::rows::GRPC_METADATA.documented("default of the executors' `grpc_metadata`"),
+    shared::rows::PYTHON,
+    KeyRow::ignored("compress_min_bytes", MESSAGES),
+    KeyRow::ignored("compress_min_ratio", MESSAGES),
+    KeyRow::ignored("prefetch_on_recv", "a request that leaves the flow always admits the next one"),
+    KeyRow::ignored("suppress_root_logging", LOGGING),
+    KeyRow::ignored("static_routing_table", PROCESSES),
+    KeyRow::ignored("dynamic_routing", PROCESSES),
+    KeyRow::ignored("infrastructure", PROCESSES),
+    KeyRow::ignored("k8s_connection_pool", PROCESSES),
+    KeyRow::ignored("reduce", "replies of shards are always merged"),
+    KeyRow::ignored("allow_concurrent", PROCESSES),
+    KeyRow::rejected("uses", CUSTOM_GATEWAY),
+    KeyRow::rejected("uses_with", CUSTOM_GATEWAY),
+    KeyRow::rejected("py_modules", CUSTOM_GATEWAY),
 ];

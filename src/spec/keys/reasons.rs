@@ -1,8 +1,12 @@
-//! Why keys have no effect here, where several tables give the same reason.
+//! Reasons why keys are ignored, where several tables give the same one.
 
-pub(super) const SERVING: &str = "it concerns the servers that Jina is built on";
-pub(super) const PROCESSES: &str = "it concerns Jina's processes; flowrun is one process";
+pub(super) const SERVING: &str = "it configures the servers that Jina is built on";
+pub(super) const PROCESSES: &str = "it configures Jina's processes; flowrun is one process";
 pub(super) const MESSAGES: &str =
-    "it concerns the messages between Jina's processes; flowrun hands documents over in memory";
-pub(super) const LOOKS: &str = "it concerns how Jina presents itself";
-pub(super) const CONTAINERS: &str = "it concerns containers; flowrun runs none";
+    "it configures messages between Jina's processes; flowrun passes documents in memory";
+pub(super) const LOGGING: &str = "it configures Jina's logging and display";
+pub(super) const CONTAINERS: &str = "it configures containers; flowrun runs none";
+pub(super) const ON_DISK: &str = "acknowledged writes are on disk already";
+pub(super) const ERRORS: &str = "a failed request always skips the pods downstream";
+pub(super) const SCHEDULING: &str = "replicas compete for requests, so an idle one takes the next";
+pub(super) const MEMORY: &str = "`flowrun check` prints the memory bound of the whole flow";

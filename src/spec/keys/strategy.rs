@@ -1,45 +1,37 @@
-//! What may stand below `strategy:` of a pod with shards.
+//! `strategy:` of a pod with shards, as a mapping.
 
+use super::declare::keys;
 use crate::limits::{CLUSTERS_MAX, COPIES_MAX};
-use crate::spec::key::{Key, Kind};
+use crate::spec::key::{AnyNode, Count, Flag, Key, KeyRow, MappingNode, Text};
 
-/// A strategy by vectors or by tags.
-pub const STRATEGY: &[Key] = &[
-    Key::obeyed(
+keys! {
+    CLUSTER: Count = Key::count(
         "cluster",
-        Kind::Count(1, CLUSTERS_MAX),
-        "documents with vectors that are alike go together, in so many clusters; as a word 100",
-    ),
-    Key::obeyed(
+        1,
+        CLUSTERS_MAX,
+        "number of clusters: documents with similar vectors go to the same shard; as a word, 100",
+    );
+    TIME: MappingNode = Key::mapping(
         "time",
-        Kind::Mapping,
-        "documents of one time go together: `{tag: t, span: 300}` or `{tag: timestamp, hour_of_day: true}`",
-    ),
-    Key::obeyed("content", Kind::Text, "the tag whose equal values go together"),
-    Key::obeyed(
+        "documents of the same time go to the same shard: `{tag: t, span: 300}` or `{tag: timestamp, hour_of_day: true}`",
+    );
+    CONTENT: Text = Key::text("content", "tag whose equal values go to the same shard");
+    GROUP: Text = Key::text(
         "group",
-        Kind::Text,
-        "the tag, such as `video_id`, whose equal values are in no more than `per_group` shards; among these the others \
-         decide, and the load where they say nothing or a shard has twice its share",
-    ),
-    Key::obeyed(
-        "per_group",
-        Kind::Count(1, COPIES_MAX),
-        "the most shards for a group; 3 where nothing is said",
-    ),
-];
-
-/// How documents are told apart by time.
-pub const TIME: &[Key] = &[
-    Key::obeyed(
+        "tag, such as `video_id`, whose equal values are in at most `per_group` shards; among these the other keys \
+         decide, and the load if there are none or a shard has twice its share",
+    );
+    PER_GROUP: Count = Key::count("per_group", 1, COPIES_MAX, "most shards of a group (default: 3)");
+    TIME_TAG: Text = Key::text(
         "tag",
-        Kind::Text,
-        "the tag that is a time: a number; for `hour_of_day` seconds of Unix or ISO 8601",
-    ),
-    Key::obeyed("span", Kind::Any, "how much of the tag's unit goes together, a number above 0"),
-    Key::obeyed(
-        "hour_of_day",
-        Kind::Flag,
-        "whether the hour of the day (UTC) decides, in the place of `span`",
-    ),
-];
+        "tag that holds the time: a number; for `hour_of_day` Unix seconds or ISO 8601",
+    );
+    TIME_SPAN: AnyNode = Key::any("span", "a number above 0", "length of a time bucket, in the tag's unit");
+    HOUR_OF_DAY: Flag = Key::flag("hour_of_day", "buckets by hour of the day (UTC), instead of by `span`");
+}
+
+pub(super) const STRATEGY_TABLE: &[KeyRow] =
+    &[rows::CLUSTER, rows::TIME, rows::CONTENT, rows::GROUP, rows::PER_GROUP];
+
+/// `time:`.
+pub(super) const TIME_TABLE: &[KeyRow] = &[rows::TIME_TAG, rows::TIME_SPAN, rows::HOUR_OF_DAY];

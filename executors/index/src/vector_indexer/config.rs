@@ -98,7 +98,7 @@ impl VectorIndexerConfig {
         };
         let dimension = handlers.shard.dimension().or(self.dimension);
         let searched = Some(self.search_access_paths.clone());
-        let holdings = IndexSummary::new(&handlers.shard, &handlers.columns, &FILTERED_ENDPOINTS, searched);
+        let summary = IndexSummary::new(&handlers.shard, &handlers.columns, &FILTERED_ENDPOINTS, searched);
         let executor = VectorIndexer {
             handlers,
             name: self.name,
@@ -109,7 +109,7 @@ impl VectorIndexerConfig {
         let instance = Instance::new(executor)
             .with_endpoints(ENDPOINTS)
             .with_input_dimension(dimension)
-            .with_shard_summary(holdings);
+            .with_shard_summary(summary);
         Ok(instance.with_ranking(Order::Ascending, self.top_k))
     }
 }

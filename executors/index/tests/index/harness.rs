@@ -15,7 +15,7 @@ pub(crate) fn directory() -> tempfile::TempDir {
 }
 
 pub(crate) fn executor_type(name: &str) -> &'static ExecutorType {
-    flowrun_index::EXECUTORS.iter().find(|kind| kind.name == name).unwrap()
+    flowrun_index::EXECUTORS.iter().find(|executor| executor.name == name).unwrap()
 }
 
 /// Context of one shard. Its directory is `base/SHARD`.

@@ -7,109 +7,16 @@
 //!
 //! Not ranked: the thread handle of a background task, which is locked only to start or to join the thread.
 
+mod held;
+mod rank;
+
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Position of a lock in the order; a thread acquires locks from the top of this list to its bottom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum LockRank {
-    /// The right to create a generation or to read and write backups; held for minutes.
-    Generation,
-    /// The version that a read-only shard was refreshed to.
-    Refresh,
-    /// The right to write documents; one thread per shard.
-    Writer,
-    /// The current generation: shared by readers and the writer, exclusive while another generation replaces it.
-    State,
-    /// Sync status of the current generation.
-    Durability,
-    /// The committed view of the current generation.
-    View,
-    /// Tag statistics of the current generation.
-    TagStats,
-    /// Centroids of the current generation.
-    Centroids,
-    /// Expiry times of the stored documents.
-    Expiry,
-    /// Ids that were changed since a compaction began.
-    ChangedIds,
-    /// Index of the generation that a compaction creates.
-    CompactionTarget,
-    /// The right to add rows to the FAISS index or to replace it.
-    IndexBuild,
-    /// The FAISS index that answers searches.
-    ServedIndex,
-    /// Results of recent filters.
-    FilterCache,
-    /// Entries of the index cache of a pod.
-    IndexCache,
-    /// Flags of a background task.
-    TaskFlags,
-}
-
-/// Ranks that the current thread holds, in debug builds.
-#[cfg(debug_assertions)]
-mod held {
-    use std::cell::RefCell;
-
-    use super::LockRank;
-
-    thread_local! {
-        static RANKS: RefCell<Vec<LockRank>> = const { RefCell::new(Vec::new()) };
-    }
-
-    /// Registers a rank as held until it is dropped.
-    #[derive(Debug)]
-    pub(super) struct Held(LockRank);
-
-    impl Held {
-        /// Asserts that blocking on a lock of this rank follows the order.
-        pub(super) fn check(rank: LockRank, may_recurse: bool) {
-            RANKS.with_borrow(|held| {
-                let highest = held.iter().max();
-                let follows =
-                    highest.is_none_or(|highest| *highest < rank || may_recurse && *highest == rank);
-                assert!(follows, "lock order violated: `{rank:?}` is acquired while {held:?} are held");
-            });
-        }
-
-        pub(super) fn register(rank: LockRank) -> Self {
-            RANKS.with_borrow_mut(|held| held.push(rank));
-            Self(rank)
-        }
-    }
-
-    impl Drop for Held {
-        fn drop(&mut self) {
-            RANKS.with_borrow_mut(|held| {
-                if let Some(position) = held.iter().rposition(|rank| *rank == self.0) {
-                    held.remove(position);
-                }
-            });
-        }
-    }
-}
-
-/// Nothing is tracked in release builds.
-#[cfg(not(debug_assertions))]
-mod held {
-    use super::LockRank;
-
-    #[derive(Debug)]
-    pub(super) struct Held;
-
-    impl Held {
-        pub(super) fn check(_: LockRank, _: bool) {}
-
-        pub(super) fn register(_: LockRank) -> Self {
-            Self
-        }
-    }
-}
-
-use held::Held;
+use self::held::Held;
+pub(super) use self::rank::LockRank;
 
 /// The guard of a ranked lock.
 #[derive(Debug)]

@@ -1,0 +1,84 @@
+//! The graph of a flow's pods.
+
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use crate::spec::{FlowSpec, PodSpec};
+
+/// A vertex of the graph: a pod, by its position in the flow, or one end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Vertex {
+    /// The gateway, where requests enter.
+    Entrance,
+    /// The pod at this position.
+    Pod(usize),
+    /// The gateway, where replies leave.
+    Exit,
+}
+
+/// A flow whose pods are connected. Every name is resolved and the graph is acyclic.
+#[derive(Clone, Debug)]
+pub struct FlowGraph {
+    pub(super) spec: FlowSpec,
+    /// Entrance, exit and pods, in the order of [`index`]. An edge points from a pod to one that needs it; its weight is the
+    /// position in the target's `needs`.
+    pub(super) graph: DiGraph<Vertex, usize>,
+    /// The pods in topological order.
+    pub(super) order: Vec<usize>,
+}
+
+impl FlowGraph {
+    /// The flow.
+    pub fn spec(&self) -> &FlowSpec {
+        &self.spec
+    }
+
+    /// The pod at a position.
+    pub fn pod(&self, position: usize) -> Option<&PodSpec> {
+        self.spec.pods.get(position)
+    }
+
+    /// The pods in topological order.
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// The vertices that a vertex waits for, in the order of its `needs`.
+    pub fn needs(&self, vertex: Vertex) -> Vec<Vertex> {
+        let mut edges: Vec<(usize, Vertex)> = self
+            .graph
+            .edges_directed(index(vertex), petgraph::Direction::Incoming)
+            .map(|edge| (*edge.weight(), self.vertex(petgraph::visit::EdgeRef::source(&edge))))
+            .collect();
+        edges.sort_by_key(|(position, _)| *position);
+        edges.into_iter().map(|(_, vertex)| vertex).collect()
+    }
+
+    /// The vertices that wait for a vertex.
+    pub fn needed_by(&self, vertex: Vertex) -> Vec<Vertex> {
+        let mut targets: Vec<NodeIndex> =
+            self.graph.neighbors_directed(index(vertex), petgraph::Direction::Outgoing).collect();
+        targets.sort_unstable();
+        targets.into_iter().map(|target| self.vertex(target)).collect()
+    }
+
+    /// The name of a vertex in `needs`.
+    pub fn name(&self, vertex: Vertex) -> &str {
+        match vertex {
+            Vertex::Entrance | Vertex::Exit => "gateway",
+            Vertex::Pod(position) => self.pod(position).map_or("", |pod| pod.name.value.as_str()),
+        }
+    }
+
+    fn vertex(&self, index: NodeIndex) -> Vertex {
+        self.graph.node_weight(index).copied().unwrap_or(Vertex::Exit)
+    }
+}
+
+/// The index of a vertex in the graph: the two ends first, then the pods.
+pub(super) fn index(vertex: Vertex) -> NodeIndex {
+    NodeIndex::new(match vertex {
+        Vertex::Entrance => 0,
+        Vertex::Exit => 1,
+        Vertex::Pod(position) => position + 2,
+    })
+}

@@ -1,0 +1,64 @@
+//! Keys that only flowrun has. A Jina file needs none of them.
+
+use super::declare::keys;
+use super::shared;
+use crate::limits::{CONCURRENCY_MAX, REQUEST_SIZE_MAX};
+use crate::spec::choices::{Isolation, WhenFull};
+use crate::spec::key::{AnyNode, Choice, Count, Flag, Key, KeyRow, Milliseconds, PathNode, PathNodes, Text};
+
+keys! {
+    INPUT: PathNodes = Key::paths("input", "files, directories or glob patterns that the flow processes as a batch job");
+    ENDPOINT: Text = Key::text("endpoint", "endpoint of the batch job's requests");
+    OUTPUT: PathNode = Key::path("output", "file for the batch job's results, as JSON lines; `-` for standard output");
+    TOP_K: Count = Key::count("top_k", 1, 100_000, "matches per document that the batch job requests");
+    REQUEST_SIZE: Count =
+        Key::count("request_size", 1, REQUEST_SIZE_MAX, "documents per request of the batch job");
+    FILES: PathNodes = Key::paths(
+        "files",
+        "directories of files that documents of a served flow may name, in addition to those of `input`",
+    );
+    LOGSERVER: Flag = Key::flag("logserver", "serves `/dashboard`, which shows the running flow; from Jina 0.x");
+    TIMEOUT: Milliseconds = Key::milliseconds("timeout", "time limit of a request");
+    WHEN_FULL: Choice<WhenFull> =
+        Key::choice("when_full", "handling of a request while all `prefetch` credits are in use");
+    STRATEGY: AnyNode = Key::any(
+        "strategy",
+        "a string or a mapping",
+        "shard of a new document: `hash` (of its id), `round_robin`, `least_loaded`, `cluster`, or a mapping of tags; a \
+         document that a shard holds already stays there",
+    );
+    CONCURRENCY: Count =
+        Key::count("concurrency", 1, CONCURRENCY_MAX, "calls in flight in each replica of an async executor");
+    ISOLATE: Choice<Isolation> = Key::choice(
+        "isolate",
+        "runs each worker in a child process, so that a crash fails only the calls in it",
+    );
+}
+
+/// `with:` of a flow.
+pub(super) const FLOW_EXTENSIONS: &[KeyRow] = &[
+    rows::INPUT,
+    rows::ENDPOINT,
+    rows::OUTPUT,
+    rows::TOP_K,
+    rows::REQUEST_SIZE,
+    rows::FILES,
+    shared::rows::PLUGINS.documented(
+        "directories with plugins, in addition to the flow's own; their executors are found by name",
+    ),
+    rows::LOGSERVER,
+    rows::TIMEOUT,
+    rows::WHEN_FULL,
+];
+
+/// A pod.
+pub(super) const POD_EXTENSIONS: &[KeyRow] = &[
+    shared::rows::SHA256.documented("required SHA-256 of the plugin in `uses`"),
+    rows::STRATEGY,
+    rows::CONCURRENCY,
+    shared::rows::USES_DYNAMIC_BATCHING,
+    shared::rows::PYTHON.documented(
+        "like the flow's `python`, for this executor; it also selects the Python class if a built-in one has the same name",
+    ),
+    rows::ISOLATE,
+];

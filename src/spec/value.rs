@@ -1,0 +1,120 @@
+//! Kinds of values that keys accept, and how a node is checked and read as one.
+
+use std::time::Duration;
+
+use super::choices::Word;
+use crate::diagnostic::Spanned;
+use crate::yaml::Node;
+
+/// Accepted values of a key.
+#[derive(Clone, Copy, Debug)]
+pub enum ValueKind {
+    /// True or false.
+    Flag,
+    /// An integer between two bounds, both included.
+    Count(usize, usize),
+    /// An integer up to a bound, or -1 for the default.
+    CountOrDefault(usize),
+    /// Milliseconds; -1 for no limit.
+    Milliseconds,
+    /// A string.
+    Text,
+    /// A string, or a list of strings.
+    Texts,
+    /// A path.
+    Path,
+    /// A path, or a list of paths.
+    Paths,
+    /// One word of a list, in any case.
+    Choice(fn() -> Vec<&'static str>),
+    /// A mapping.
+    Mapping,
+    /// A list.
+    List,
+    /// Any value: the parser of the key checks it, and describes it in these words.
+    Any(&'static str),
+}
+
+impl ValueKind {
+    /// The accepted values in words, as in “must be …”.
+    pub fn describe(self) -> String {
+        match self {
+            Self::Flag => "true or false".to_owned(),
+            Self::Count(least, most) => format!("an integer from {least} to {most}"),
+            Self::CountOrDefault(most) => format!("an integer from 0 to {most}, or -1 for the default"),
+            Self::Milliseconds => "a number of milliseconds, or -1 for no limit".to_owned(),
+            Self::Text => "a string".to_owned(),
+            Self::Texts => "a string or a list of strings".to_owned(),
+            Self::Path => "a path".to_owned(),
+            Self::Paths => "a path or a list of paths".to_owned(),
+            Self::Choice(words) => {
+                words().iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
+            }
+            Self::Mapping => "a mapping".to_owned(),
+            Self::List => "a list".to_owned(),
+            Self::Any(description) => description.to_owned(),
+        }
+    }
+}
+
+pub(super) fn words<W: Word>() -> Vec<&'static str> {
+    W::WORDS.iter().map(|(word, _)| *word).collect()
+}
+
+pub(super) fn flag(node: &Node) -> Option<bool> {
+    match node.text()?.to_ascii_lowercase().as_str() {
+        "true" | "yes" => Some(true),
+        "false" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+pub(super) fn integer(node: &Node) -> Option<Spanned<usize>> {
+    Some(Spanned::new(node.text()?.trim().parse().ok()?, node.span))
+}
+
+#[expect(clippy::option_option, reason = "an absent value and no limit are different things to the caller")]
+pub(super) fn duration(node: &Node) -> Option<Option<Duration>> {
+    Some(node.text()?.trim().parse().ok().map(Duration::from_millis))
+}
+
+pub(super) fn text(node: &Node) -> Option<Spanned<&str>> {
+    node.text().map(|text| Spanned::new(text, node.span))
+}
+
+pub(super) fn texts(node: &Node) -> Option<Vec<Spanned<&str>>> {
+    if let Some(items) = node.sequence() {
+        return Some(items.iter().filter_map(text).collect());
+    }
+    let text = node.text().unwrap_or_default();
+    Some(match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        Some(list) => list.split(',').map(|item| Spanned::new(item.trim(), node.span)).collect(),
+        None => vec![Spanned::new(text, node.span)],
+    })
+}
+
+/// True if `value` is accepted by `kind`.
+pub(super) fn accepts(kind: ValueKind, value: &Node) -> bool {
+    let signed = || value.text().and_then(|text| text.trim().parse::<i64>().ok());
+    let strings = || match value.sequence() {
+        Some(items) => items.iter().all(|item| item.text().is_some()),
+        None => value.text().is_some(),
+    };
+    match kind {
+        ValueKind::Flag => flag(value).is_some(),
+        ValueKind::Count(least, most) => {
+            integer(value).is_some_and(|count| (least..=most).contains(&count.value))
+        }
+        ValueKind::Milliseconds => signed().is_some_and(|milliseconds| milliseconds >= -1),
+        ValueKind::CountOrDefault(most) => signed()
+            .is_some_and(|count| count == -1 || usize::try_from(count).is_ok_and(|count| count <= most)),
+        ValueKind::Text | ValueKind::Path => value.text().is_some(),
+        ValueKind::Texts | ValueKind::Paths => strings(),
+        ValueKind::Choice(words) => {
+            value.text().is_some_and(|text| words().iter().any(|word| word.eq_ignore_ascii_case(text)))
+        }
+        ValueKind::Mapping => value.mapping().is_some(),
+        ValueKind::List => value.sequence().is_some(),
+        ValueKind::Any(_) => true,
+    }
+}
