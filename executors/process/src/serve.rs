@@ -151,7 +151,10 @@ impl Recipe {
     fn make(&self) -> Result<Instance, BuildError> {
         let made = catch_unwind(AssertUnwindSafe(|| self.kind.create(&self.build)));
         made.unwrap_or_else(|panic| {
-            Err(BuildError::failed(format_args!("the constructor panicked: {}", said(&*panic))))
+            Err(BuildError::failed(format_args!(
+                "the constructor panicked: {}",
+                flowrun_sdk::panic_message(&*panic)
+            )))
         })
     }
 }
@@ -328,12 +331,10 @@ impl Child {
 }
 
 fn panic_error(panic: &(dyn std::any::Any + Send)) -> ExecutorError {
-    ExecutorError::new(ErrorKind::Internal, format_args!("the executor panicked: {}", said(panic)))
-}
-
-fn said(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+    ExecutorError::new(
+        ErrorKind::Internal,
+        format_args!("the executor panicked: {}", flowrun_sdk::panic_message(panic)),
+    )
 }
 
 /// The next frame.
