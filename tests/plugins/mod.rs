@@ -14,7 +14,7 @@ use flowrun::yaml::Environment;
 
 use crate::support::{self, catalog};
 
-/// Creates a directory with a flow of these executors.
+/// Creates a directory with a flow of the given executors.
 fn directory(executors: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path(), executors);

@@ -1,4 +1,4 @@
-//! Executor types: what a flow can name after `uses:`.
+//! Executor types: the names that a flow can use after `uses:`, with parameters and constructor.
 
 use std::fmt;
 
