@@ -22,6 +22,8 @@ mod serve;
 mod spawn;
 mod start;
 
+use flowrun_sdk::{ExecutorDescription, Fact};
+
 pub use guardian::guard;
 pub use isolated::ISOLATED_EXECUTOR;
 pub use program::Program;
@@ -29,4 +31,16 @@ pub use python::{PYTHON_EXECUTOR, default_interpreter};
 pub use serve::serve;
 
 /// Every executor of this family.
-pub const EXECUTORS: &[flowrun_sdk::ExecutorType] = &[ISOLATED_EXECUTOR, PYTHON_EXECUTOR];
+pub const EXECUTORS: &[flowrun_sdk::ExecutorType] =
+    &[ISOLATED_EXECUTOR.with_description(describe), PYTHON_EXECUTOR.with_description(describe)];
+
+/// Facts of every executor in a child process; the child reports the unknown ones when it is ready.
+fn describe(_: &flowrun_sdk::Build) -> ExecutorDescription {
+    ExecutorDescription {
+        endpoints: Fact::Unknown,
+        ranking: Fact::Unknown,
+        batching: Fact::Unknown,
+        write_endpoints: Fact::Unknown,
+        ..ExecutorDescription::plain()
+    }
+}
