@@ -1,4 +1,4 @@
-/* A library with something wrong, chosen by what is defined. The cases of tests/golden are made of it. */
+/* A library with a defect that a macro selects. The cases of tests/golden are compiled from it. */
 #include "flowrun.h"
 #include <unistd.h>
 

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use flowrun_plugin::{Inspection, in_words, look};
+use flowrun_plugin::{Inspection, inspect_file, parameter_text};
 use flowrun_sdk::LibraryError;
 use flowrun_sdk::abi::{DescribedExecutor, FLOWRUN_ABI_VERSION};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ enum PluginFormat {
 /// Inspects a library and prints the report.
 pub(super) fn plugin(options: &PluginOptions) -> anyhow::Result<Exit> {
     let PluginCommand::Check(options) = &options.command;
-    let (inspection, faults) = match look(&options.file) {
+    let (inspection, faults) = match inspect_file(&options.file) {
         Ok(inspection) => (Some(inspection.clone()), inspection.faults),
         Err(error) => (None, vec![error]),
     };
@@ -121,7 +121,7 @@ fn properties(inspection: &Inspection) -> String {
 
 fn describe(executor: &DescribedExecutor) -> String {
     let rows = executor.parameters.iter().map(|parameter| {
-        let (kind, default) = in_words(parameter);
+        let (kind, default) = parameter_text(parameter);
         vec![parameter.name.clone(), kind, default, parameter.doc.clone()]
     });
     describe_executor(&executor.name, &executor.summary, &executor.aliases.join(", "), rows.collect())

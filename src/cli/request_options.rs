@@ -35,3 +35,33 @@ impl RequestOptions {
 pub(super) fn endpoint_path(endpoint: &str) -> String {
     if endpoint.starts_with('/') { endpoint.to_owned() } else { format!("/{endpoint}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn options(top_k: Option<usize>, parameters: &[&str]) -> RequestOptions {
+        let parameters = parameters.iter().map(|text| assignment(text).unwrap()).collect();
+        RequestOptions { top_k, parameters }
+    }
+
+    #[test]
+    fn parameter_values_are_json_or_else_strings() {
+        let parameters = options(None, &["a=[1]", "b=x", "c=\"1\"", "d=1=2"]).parameters(None);
+        assert_eq!(Value::from(parameters), json!({"a": [1], "b": "x", "c": "1", "d": "1=2"}));
+    }
+
+    #[test]
+    fn top_k_of_the_command_line_overrides_the_default() {
+        assert_eq!(options(Some(3), &[]).parameters(Some(1))["top_k"], 3);
+        assert_eq!(options(None, &[]).parameters(Some(1))["top_k"], 1);
+        assert!(options(None, &[]).parameters(None).is_empty());
+    }
+
+    #[test]
+    fn endpoints_begin_with_a_slash() {
+        assert_eq!((endpoint_path("index"), endpoint_path("/index")), ("/index".into(), "/index".into()));
+    }
+}

@@ -49,8 +49,8 @@ impl ClientError {
 }
 
 impl From<CallError> for ClientError {
-    fn from(no_reply: CallError) -> Self {
-        match no_reply {
+    fn from(error: CallError) -> Self {
+        match error {
             CallError::Status(code, message) => Self::Rejected { code, message },
             CallError::Broken(reason) => Self::ConnectionLost(reason),
         }

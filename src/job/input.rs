@@ -144,3 +144,55 @@ fn matching(pattern: &str) -> Result<Vec<Input>, InputError> {
     }
     Ok(files.into_iter().map(source).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(paths: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for path in paths {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        root
+    }
+
+    fn names(root: &Path, inputs: &[Input]) -> Vec<String> {
+        let name = |input: &Input| input.path().strip_prefix(root).unwrap().display().to_string();
+        inputs.iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_directory_is_read_recursively_in_order_without_hidden_and_json_lines_files() {
+        let root = tree(&["b.gif", "a/z.gif", "a/.hidden", "labels.jsonl", "c.gif"]);
+        let inputs = locate(root.path()).unwrap();
+        assert_eq!(names(root.path(), &inputs), ["a/z.gif", "b.gif", "c.gif"]);
+    }
+
+    #[test]
+    fn patterns_keep_their_order_and_json_lines_are_read_by_line_if_named() {
+        let root = tree(&["a.jsonl", "b.gif", "c.gif"]);
+        let patterns = ["*.gif", "a.jsonl"].map(|pattern| root.path().join(pattern));
+        let inputs = locate_all(&patterns).unwrap();
+        assert_eq!(names(root.path(), &inputs), ["b.gif", "c.gif", "a.jsonl"]);
+        assert_eq!(inputs[2], Input::JsonLines(root.path().join("a.jsonl")));
+        assert_eq!(locate(Path::new("-")).unwrap(), [Input::Stdin]);
+    }
+
+    #[test]
+    fn a_pattern_without_matches_or_with_a_syntax_error_is_reported() {
+        let root = tree(&[]);
+        let error = locate(&root.path().join("*.gif")).unwrap_err();
+        assert!(matches!(error, InputError::NoMatch(_)), "{error}");
+        assert!(matches!(locate(Path::new("a***")), Err(InputError::Pattern { .. })));
+    }
+
+    #[test]
+    fn the_directory_of_a_pattern_ends_before_the_first_wildcard() {
+        assert_eq!(directory_of(Path::new("clips/*/a.gif")), Path::new("clips"));
+        assert_eq!(directory_of(Path::new("clips/a.gif")), Path::new("clips"));
+        assert_eq!(directory_of(Path::new("*.gif")), Path::new("."));
+    }
+}

@@ -99,3 +99,39 @@ fn relative_path(path: &str) -> String {
     let current = std::env::current_dir().unwrap_or_default();
     Path::new(path).strip_prefix(current).map_or_else(|_| path.to_owned(), |path| path.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn printed(table: ResultTable) -> String {
+        let mut out = Vec::new();
+        table.print(&mut out, None).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn integer_results_of_requests_are_added_up_by_worker() {
+        let mut table = ResultTable::default();
+        for result in [json!({"a": {"indexed": 2, "note": "x"}}), json!({"a": {"indexed": 3, "note": "y"}})] {
+            table.add_results(result.as_object().unwrap());
+        }
+        assert_eq!(printed(table), "a: {\"indexed\":5,\"note\":\"y\"}\n");
+    }
+
+    #[test]
+    fn documents_beyond_the_limit_are_counted_and_those_without_matches_are_left_out() {
+        let mut table = ResultTable::default();
+        table.add_document(&Document::new("alone"));
+        for number in 0..DOCUMENTS_MAX + 2 {
+            let mut document = Document::new(format!("query{number}"));
+            document.matches = [Document::new("match")].into_iter().collect();
+            table.add_document(&document);
+        }
+        let text = printed(table);
+        assert!(text.contains("query11") && !text.contains("query12") && !text.contains("alone"), "{text}");
+        assert!(text.contains("… and 2 more documents"), "{text}");
+    }
+}

@@ -41,8 +41,8 @@ fn check(path: &str, value: Option<&Scalar>) -> Result<(), String> {
 
 fn invalid(node: &Node, error: &FilterError) -> Diagnostic {
     let diagnostic =
-        Diagnostic::at(Code::BadCondition, span_of(node, &error.place), format!("`when`: {error}"));
-    let Some(last) = error.place.last() else { return diagnostic };
+        Diagnostic::at(Code::BadCondition, span_of(node, &error.path), format!("`when`: {error}"));
+    let Some(last) = error.path.last() else { return diagnostic };
     let suggestion = match error.known.is_empty() {
         false => did_you_mean(last, error.known.iter().copied()),
         true => {

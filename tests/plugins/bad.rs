@@ -1,5 +1,5 @@
-//! Libraries that will not do: each is refused with a code of its own within five seconds, the process stays alive, and
-//! nothing of a library is executed whose note or hash is wrong.
+//! Unusable libraries: each is rejected with its own code within five seconds, the process survives, and a library with a
+//! wrong note or hash is never executed.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::{directory, start, write};
 use crate::support::program::{flowrun, text};
 use crate::support::{self, plugin};
 
-/// A library that leaves a file behind when it is loaded.
+/// Source of a library that creates a file when it is loaded.
 fn source(directory: &Path, note: &str, body: &str) -> String {
     let ran = directory.join("ran");
     format!(
@@ -37,14 +37,14 @@ fn symbol(statement: &str) -> String {
     )
 }
 
-/// A library that is good but for what `note` and `statement` say.
+/// Compiles a library with this note and this body of the entry point.
 fn library(directory: &Path, note: &str, statement: &str) -> PathBuf {
     let path = directory.join("bad.so");
     plugin::compile_with(&source(directory, note, &symbol(statement)), &path, &["-Wno-pedantic"]);
     path
 }
 
-fn good(directory: &Path) -> PathBuf {
+fn valid_library(directory: &Path) -> PathBuf {
     library(directory, NOTE, "return &table;")
 }
 
@@ -54,87 +54,87 @@ fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// Whether a flow with this library is refused with that code, and whether the library ran.
-async fn refused(make: impl FnOnce(&Path) -> PathBuf, code: Code, said: &str) -> bool {
+/// Asserts that a flow with this library is rejected with `code`. Returns `true` if the library was executed.
+async fn rejected(make: impl FnOnce(&Path) -> PathBuf, code: Code, message: &str) -> bool {
     let directory = directory("- {name: a, uses: bad.so}\n");
     make(directory.path());
     let started = Instant::now();
     let (codes, text) =
-        start(directory.path()).await.err().unwrap_or_else(|| panic!("{code:?}: it was taken"));
+        start(directory.path()).await.err().unwrap_or_else(|| panic!("{code:?}: it was accepted"));
     assert!(started.elapsed() < Duration::from_secs(5), "{code:?} took {:?}", started.elapsed());
     assert_eq!(codes, [code], "{text}");
-    assert!(text.contains(said) && text.contains("flow.yml:4:19"), "{text}");
-    alive().await;
+    assert!(text.contains(message) && text.contains("flow.yml:4:19"), "{text}");
+    assert_alive().await;
     directory.path().join("ran").exists()
 }
 
-/// The process does what it is there for.
-async fn alive() {
+/// Asserts that the process still serves flows.
+async fn assert_alive() {
     let flow = support::flow("- {name: a, uses: Pass}\n").await;
     support::reply(support::send(&flow, "/index", &["a"]).await);
 }
 
-async fn refused_unseen(make: impl FnOnce(&Path) -> PathBuf, code: Code, said: &str) {
-    assert!(!refused(make, code, said).await, "{code:?}: the library ran");
+async fn rejected_unexecuted(make: impl FnOnce(&Path) -> PathBuf, code: Code, message: &str) {
+    assert!(!rejected(make, code, message).await, "{code:?}: the library was executed");
 }
 
 #[tokio::test]
-async fn what_is_not_elf() {
+async fn a_file_that_is_not_elf_is_rejected() {
     let make = |directory: &Path| {
         std::fs::write(directory.join("bad.so"), "#!/bin/sh\n").unwrap();
         directory.to_owned()
     };
-    refused_unseen(make, Code::PluginNotALibrary, "not ELF").await;
+    rejected_unexecuted(make, Code::PluginNotALibrary, "not ELF").await;
 }
 
 #[tokio::test]
-async fn a_program_instead_of_a_library() {
+async fn an_object_file_is_rejected() {
     let make = |directory: &Path| {
-        let path = good(directory);
-        // The type of the file stands in bytes 16 and 17: 1 is an object file.
+        let path = valid_library(directory);
+        // Bytes 16 and 17 are the type of the file: 1 is an object file.
         change(&path, |bytes| bytes[16] = 1);
         path
     };
-    refused_unseen(make, Code::PluginNotALibrary, "a part of one").await;
+    rejected_unexecuted(make, Code::PluginNotALibrary, "a part of one").await;
 }
 
 #[tokio::test]
-async fn what_is_truncated() {
+async fn a_truncated_library_is_rejected() {
     for left in [5, 40, 300, 5000, usize::MAX] {
         let make = |directory: &Path| {
-            let path = good(directory);
+            let path = valid_library(directory);
             change(&path, |bytes| bytes.truncate(left.min(bytes.len() - 1)));
             path
         };
-        refused_unseen(make, Code::PluginTruncated, "damaged or cut off").await;
+        rejected_unexecuted(make, Code::PluginTruncated, "damaged or cut off").await;
     }
 }
 
 #[tokio::test]
-async fn what_is_for_another_processor() {
+async fn a_library_for_another_processor_is_rejected() {
     let other = if cfg!(target_arch = "x86_64") { (183, "aarch64") } else { (62, "x86-64") };
     let make = |directory: &Path| {
-        let path = good(directory);
+        let path = valid_library(directory);
         change(&path, |bytes| bytes[18] = other.0);
         path
     };
-    refused_unseen(make, Code::PluginWrongMachine, other.1).await;
+    rejected_unexecuted(make, Code::PluginWrongMachine, other.1).await;
 }
 
 #[tokio::test]
-async fn what_does_not_export_the_symbol() {
+async fn a_library_without_the_entry_point_is_rejected() {
     let make = |directory: &Path| {
         let path = directory.join("bad.so");
         let body = format!("{TABLE}const flowrun_plugin_table *other(void) {{ return &table; }}");
         plugin::compile_with(&source(directory, NOTE, &body), &path, &["-Wno-pedantic"]);
         path
     };
-    refused_unseen(make, Code::PluginWithoutSymbol, "flowrun_plugin").await;
+    rejected_unexecuted(make, Code::PluginWithoutSymbol, "flowrun_plugin").await;
 }
 
 #[tokio::test]
-async fn what_speaks_another_version() {
-    for (version, said) in
+async fn a_library_of_another_interface_version_is_rejected() {
+    for (version, message) in
         [("(FLOWRUN_ABI_VERSION + 1)", "version 2"), ("(FLOWRUN_ABI_VERSION - 1)", "version 0")]
     {
         let note = format!(
@@ -142,12 +142,12 @@ async fn what_speaks_another_version() {
                             #undef FLOWRUN_ABI_VERSION\n#define FLOWRUN_ABI_VERSION other\n{NOTE}"
         );
         let make = |directory: &Path| library(directory, &note, "return known ? &table : NULL;");
-        refused_unseen(make, Code::PluginWrongVersion, said).await;
+        rejected_unexecuted(make, Code::PluginWrongVersion, message).await;
     }
 }
 
 #[tokio::test]
-async fn what_says_another_version_when_it_is_loaded() {
+async fn a_library_that_returns_another_version_is_rejected() {
     let make = |directory: &Path| {
         library(
             directory,
@@ -155,34 +155,34 @@ async fn what_says_another_version_when_it_is_loaded() {
             "static flowrun_plugin_table other; other = table; other.abi_version++; return &other;",
         )
     };
-    refused(make, Code::PluginWrongVersion, "which speaks version 1").await;
+    rejected(make, Code::PluginWrongVersion, "which speaks version 1").await;
 }
 
 #[tokio::test]
-async fn what_has_another_hash() {
+async fn a_library_with_another_hash_is_rejected() {
     let directory = directory("");
     let zeros = "0".repeat(64);
     write(directory.path(), &format!("- {{name: a, uses: bad.so, sha256: '{zeros}'}}\n"));
-    let path = good(directory.path());
+    let path = valid_library(directory.path());
     let (codes, text) = start(directory.path()).await.err().unwrap();
     assert_eq!(codes, [Code::PluginWrongHash], "{text}");
     assert!(text.contains(&zeros) && text.contains("flow.yml:4:"), "{text}");
     assert!(!directory.path().join("ran").exists());
-    // With the hash that it has it is loaded; one byte more is another hash.
+    // With its own hash it is loaded; with one more byte it has another hash.
     let inspection = flowrun_plugin::inspect(&std::fs::read(&path).unwrap());
     write(directory.path(), &format!("- {{name: a, uses: bad.so, sha256: {}}}\n", inspection.sha256));
     change(&path, |bytes| bytes.push(0));
     assert_eq!(start(directory.path()).await.err().unwrap().0, [Code::PluginWrongHash]);
     assert!(!directory.path().join("ran").exists());
     change(&path, |bytes| bytes.truncate(bytes.len() - 1));
-    start(directory.path()).await.unwrap_or_else(|(_, said)| panic!("{said}"));
+    start(directory.path()).await.unwrap_or_else(|(_, report)| panic!("{report}"));
     assert!(directory.path().join("ran").exists());
 }
 
 #[tokio::test]
-async fn what_is_outside_the_directories_for_plugins() {
+async fn a_library_outside_the_directories_is_rejected() {
     let outside = tempfile::tempdir().unwrap();
-    let path = good(outside.path());
+    let path = valid_library(outside.path());
     let directory = directory(&format!("- {{name: a, uses: {}}}\n", path.display()));
     let (codes, text) = start(directory.path()).await.err().unwrap();
     assert_eq!(codes, [Code::PluginOutside], "{text}");
@@ -190,65 +190,65 @@ async fn what_is_outside_the_directories_for_plugins() {
 }
 
 #[tokio::test]
-async fn a_link_that_leads_out() {
+async fn a_link_to_a_library_outside_the_directories_is_rejected() {
     let outside = tempfile::tempdir().unwrap();
-    let path = good(outside.path());
+    let path = valid_library(outside.path());
     let make = |directory: &Path| {
         symlink(&path, directory.join("bad.so")).unwrap();
         path.clone()
     };
-    refused_unseen(make, Code::PluginLinkOutside, "is a link that leads to").await;
+    rejected_unexecuted(make, Code::PluginLinkOutside, "is a link that leads to").await;
     assert!(!outside.path().join("ran").exists());
 }
 
 #[tokio::test]
-async fn what_everybody_may_write_to() {
+async fn a_world_writable_library_is_rejected() {
     let make = |directory: &Path| {
-        let path = good(directory);
+        let path = valid_library(directory);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o757)).unwrap();
         path
     };
-    refused_unseen(make, Code::PluginWorldWritable, "everybody may write to the file").await;
+    rejected_unexecuted(make, Code::PluginWorldWritable, "everybody may write to the file").await;
     let make = |directory: &Path| {
-        let path = good(directory);
+        let path = valid_library(directory);
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o777)).unwrap();
         path
     };
-    refused_unseen(make, Code::PluginWorldWritable, "everybody may write to the directory").await;
+    rejected_unexecuted(make, Code::PluginWorldWritable, "everybody may write to the directory").await;
 }
 
 #[tokio::test]
-async fn whose_first_function_returns_null() {
+async fn a_library_whose_entry_point_returns_null_is_rejected() {
     assert!(
-        refused(|directory| library(directory, NOTE, "return NULL;"), Code::PluginNull, "returned null")
+        rejected(|directory| library(directory, NOTE, "return NULL;"), Code::PluginNull, "returned null")
             .await
     );
     let reason = "host->unusable(FLOWRUN_RESOURCE, flowrun_text(\"no licence\")); return NULL;";
     let make = |directory: &Path| library(directory, NOTE, reason);
-    refused(make, Code::PluginNull, "cannot be used: no licence").await;
+    rejected(make, Code::PluginNull, "cannot be used: no licence").await;
 }
 
 #[tokio::test]
-async fn whose_first_function_panics() {
+async fn a_library_whose_entry_point_panics_is_rejected() {
     let make = |directory: &Path| {
         let path = directory.join("bad.so");
         std::fs::copy(plugin::init_panics(), &path).unwrap();
         path
     };
-    refused(make, Code::PluginPanicked, "no licence was found").await;
+    rejected(make, Code::PluginPanicked, "no licence was found").await;
 }
 
 #[tokio::test]
-async fn whose_first_function_hangs() {
-    // It waits for signals, of which none ends it.
+async fn a_library_whose_entry_point_hangs_is_rejected() {
+    // `pause` returns after signals, so it is called in a loop.
     let note = format!("int pause(void);\n{NOTE}");
     let hangs = |directory: &Path| library(directory, &note, "for (;;) pause();");
-    refused(hangs, Code::PluginHung, "did not return").await;
+    rejected(hangs, Code::PluginHung, "did not return").await;
 }
 
 #[test]
-fn whose_constructor_hangs_in_a_process_of_its_own() {
-    // In ours it would keep the loader's lock for good.
+fn an_isolated_library_whose_initializer_hangs_times_out() {
+    // In the process of the test it would keep the lock of the dynamic loader.
     let directory = directory("- {name: a, uses: bad.so, isolate: process, timeout_ready: 500}\n");
     let note = format!(
         "int pause(void);\n__attribute__((constructor)) static void hang(void) {{ for (;;) pause(); }}\n{NOTE}"
@@ -256,51 +256,51 @@ fn whose_constructor_hangs_in_a_process_of_its_own() {
     library(directory.path(), &note, "return &table;");
     let started = Instant::now();
     let output = flowrun(directory.path(), &["flow.yml", "-i", "flow.yml"]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("flow.yml:4:") && said.contains("takes longer to start"), "{said}");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("flow.yml:4:") && stderr.contains("takes longer to start"), "{stderr}");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
-async fn what_runs_on_its_own_and_carries_no_note() {
+async fn a_library_without_a_valid_note_is_rejected() {
     let none = "static flowrun_bytes flowrun_describe(void) { return flowrun_text(\"{}\"); }";
-    refused_unseen(
+    rejected_unexecuted(
         |directory| library(directory, none, "return &table;"),
         Code::PluginWithoutNote,
         "no plugin of flowrun",
     )
     .await;
     let broken = "FLOWRUN_NOTE(\"{\\\"sdk\\\": \\\"c\\\"\");";
-    refused_unseen(
+    rejected_unexecuted(
         |directory| library(directory, broken, "return &table;"),
         Code::PluginWithoutNote,
         "cannot be read",
     )
     .await;
     let empty = "FLOWRUN_NOTE(\"{\\\"sdk\\\": \\\"c\\\", \\\"executors\\\": []}\");";
-    refused_unseen(
+    rejected_unexecuted(
         |directory| library(directory, empty, "return &table;"),
         Code::PluginWithoutNote,
         "0 executors",
     )
     .await;
     let make = |directory: &Path| {
-        let path = good(directory);
+        let path = valid_library(directory);
         let note = b"flowrun\0";
         change(&path, |bytes| {
-            let at = bytes.windows(note.len()).position(|window| window == note).unwrap();
-            bytes[at] = b'F';
+            let position = bytes.windows(note.len()).position(|window| window == note).unwrap();
+            bytes[position] = b'F';
         });
         path
     };
-    refused_unseen(make, Code::PluginWithoutNote, "not laid out").await;
+    rejected_unexecuted(make, Code::PluginWithoutNote, "not laid out").await;
 }
 
 #[tokio::test]
-async fn whose_executors_have_one_name() {
+async fn a_library_with_duplicate_names_is_rejected() {
     let twice = "FLOWRUN_NOTE(\"{\\\"sdk\\\": \\\"c\\\", \\\"executors\\\": [{\\\"name\\\": \\\"Bad\\\"}, {\\\"name\\\": \\\"Bad\\\"}]}\");";
-    refused_unseen(
+    rejected_unexecuted(
         |directory| library(directory, twice, "return &table;"),
         Code::PluginDuplicateName,
         "`Bad`",
@@ -309,10 +309,10 @@ async fn whose_executors_have_one_name() {
 }
 
 #[tokio::test]
-async fn what_lacks_something_or_says_something_else_than_its_note() {
+async fn a_library_that_cannot_be_loaded_or_contradicts_its_note_is_rejected() {
     let note = format!("int nowhere(void);\n{NOTE}");
     let make = |directory: &Path| library(directory, &note, "return nowhere() ? &table : NULL;");
-    refused(make, Code::PluginNotLoaded, "nowhere").await;
+    rejected(make, Code::PluginNotLoaded, "nowhere").await;
     let other = "static flowrun_bytes other(void) { return flowrun_text(\"{\\\"sdk\\\": \\\"c\\\", \\\"executors\\\": []}\"); }";
     let note = format!("{NOTE}\n{other}");
     let make = |directory: &Path| {
@@ -320,5 +320,5 @@ async fn what_lacks_something_or_says_something_else_than_its_note() {
             "static flowrun_plugin_table lies; lies = table; lies.describe = other; return &lies;";
         library(directory, &note, statement)
     };
-    refused(make, Code::PluginNotLoaded, "not what its note says").await;
+    rejected(make, Code::PluginNotLoaded, "not what its note says").await;
 }

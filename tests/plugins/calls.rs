@@ -1,4 +1,4 @@
-//! What crosses the boundary: documents without loss, parameters, context, failures, panics, numbers, time.
+//! Calls of plugins: documents, parameters, context, failures, panics, metrics and deadlines cross the interface.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{directory, start, trials};
 use crate::support::{documents, error, ids, plugin, reply, send};
 
-/// A document with everything that a document can have.
+/// A document with all fields set.
 fn full(id: &str) -> Document {
     let tensor = |shape: &[usize], name: &str| {
         let data_type: DataType = name.parse().unwrap();
@@ -57,10 +57,10 @@ async fn through(flow: &flowrun::runtime::Flow, documents: Documents) -> Documen
 }
 
 #[tokio::test]
-async fn documents_cross_a_plugin_in_c_both_ways_without_loss() {
+async fn documents_survive_a_plugin_in_c() {
     let directory = directory("- {name: a, uses: shout.so, uses_with: {mark: '…'}}\n");
     plugin::in_c(&directory.path().join("shout.so"));
-    let flow = start(directory.path()).await.unwrap_or_else(|(_, said)| panic!("{said}"));
+    let flow = start(directory.path()).await.unwrap_or_else(|(_, report)| panic!("{report}"));
     let expected: Documents = tree()
         .into_iter()
         .map(|mut document| {
@@ -73,18 +73,18 @@ async fn documents_cross_a_plugin_in_c_both_ways_without_loss() {
 }
 
 #[tokio::test]
-async fn documents_cross_a_plugin_in_rust_both_ways_without_loss() {
+async fn documents_survive_a_plugin_in_rust() {
     let (_directory, flow) =
         trials("- {name: a, uses: {jtype: Touch, metas: {plugins: [trials.so]}}}\n").await;
     assert_eq!(through(&flow, tree()).await, tree());
-    // Large enough to be kept instead of copied, and to be lent on the way back.
+    // Large enough to be kept instead of copied, and to be lent in the answer.
     let large: Documents =
         (0..50).map(|number| Document::new(number.to_string()).with_blob(vec![7; 10_000])).collect();
     assert_eq!(through(&flow, large.clone()).await, large);
 }
 
 #[tokio::test]
-async fn what_a_plugin_does_not_touch_comes_back_as_it_was() {
+async fn untouched_documents_are_not_copied() {
     let (_directory, flow) =
         trials("- {name: a, uses: {jtype: Still, metas: {plugins: [trials.so]}}}\n").await;
     let sent = tree();
@@ -93,7 +93,7 @@ async fn what_a_plugin_does_not_touch_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_plugin_knows_what_it_was_told_and_where_it_stands() {
+async fn a_plugin_receives_its_parameters_and_context() {
     let (directory, flow) = trials(
         "- name: told\n  shards: 2\n  replicas: 2\n  polling: ALL\n  read_only: true\n  workspace: ws\n  uses:\n    jtype: Told\n    \
          with: {size: 7, words: [a, b], place: x/y}\n    metas: {plugins: [trials.so]}\n",
@@ -109,30 +109,30 @@ async fn a_plugin_knows_what_it_was_told_and_where_it_stands() {
     };
     let results = reply(flow.submit(request).await.unwrap().outcome().await).results;
     let text = serde_json::to_string(&results).unwrap();
-    // Of the two shards, each of which says it.
+    // One result per shard.
     assert_eq!(results.len(), 2, "{text}");
-    let said: &Value = results.values().next().unwrap();
-    assert_eq!(said["size"], 7, "{text}");
-    assert_eq!((&said["words"], &said["place"]), (&json!(["a", "b"]), &json!("x/y")));
-    assert_eq!((&said["endpoint"], &said["parameters"]), (&json!("/tell"), &json!({"top_k": 3})));
+    let result: &Value = results.values().next().unwrap();
+    assert_eq!(result["size"], 7, "{text}");
+    assert_eq!((&result["words"], &result["place"]), (&json!(["a", "b"]), &json!("x/y")));
+    assert_eq!((&result["endpoint"], &result["parameters"]), (&json!("/tell"), &json!({"top_k": 3})));
     assert_eq!(
-        (&said["pod"], &said["read_only"], &said["timed"]),
+        (&result["pod"], &result["read_only"], &result["timed"]),
         (&json!("told"), &json!(true), &json!(true))
     );
-    let shard = said["shards"][0].as_u64().unwrap();
-    assert_eq!(said["shards"][1], 2);
+    let shard = result["shards"][0].as_u64().unwrap();
+    assert_eq!(result["shards"][1], 2);
     let workspace = directory.path().join("ws").join("Told").join(shard.to_string());
-    assert_eq!(said["workspace"], workspace.display().to_string());
-    assert_eq!(said["directory"], directory.path().display().to_string());
+    assert_eq!(result["workspace"], workspace.display().to_string());
+    assert_eq!(result["directory"], directory.path().display().to_string());
 }
 
 #[tokio::test]
-async fn the_parameters_of_a_plugin_are_checked_where_they_are_written() {
+async fn mistakes_in_parameters_are_reported_at_their_position() {
     let directory = directory(
         "- name: told\n  uses:\n    jtype: Told\n    with:\n      sise: 7\n      words: [1, [2]]\n    metas: {plugins: [trials.so]}\n",
     );
     std::fs::copy(plugin::trials(), directory.path().join("trials.so")).unwrap();
-    let (_, said) = start(directory.path()).await.err().unwrap();
+    let (_, report) = start(directory.path()).await.err().unwrap();
     for part in [
         "`Told` has no parameter `sise`",
         "flow.yml:8:7",
@@ -142,25 +142,26 @@ async fn the_parameters_of_a_plugin_are_checked_where_they_are_written() {
         "flow.yml:9:14",
         "`flowrun plugin check",
     ] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(report.contains(part), "{part}: {report}");
     }
 }
 
 #[tokio::test]
-async fn what_a_plugin_refuses_when_it_is_made_is_told_where_it_is_written() {
+async fn an_invalid_parameter_found_by_the_plugin_is_reported_at_its_position() {
     let directory = directory(
         "- name: told\n  uses:\n    jtype: Told\n    with:\n      size: 13\n    metas: {plugins: [trials.so]}\n",
     );
     std::fs::copy(plugin::trials(), directory.path().join("trials.so")).unwrap();
-    let (_, said) = start(directory.path()).await.err().unwrap();
+    let (_, report) = start(directory.path()).await.err().unwrap();
     assert!(
-        said.contains("`told` could not be started: `size`: is unlucky") && said.contains("flow.yml:8:13"),
-        "{said}"
+        report.contains("`told` could not be started: `size`: is unlucky")
+            && report.contains("flow.yml:8:13"),
+        "{report}"
     );
 }
 
 #[tokio::test]
-async fn numbers_and_conditions_of_a_plugin_end_in_the_host() {
+async fn metrics_and_health_of_a_plugin_reach_the_host() {
     let (_directory, flow) = trials(
         "- {name: told, replicas: 2, uses: {jtype: Told, with: {size: 1}, metas: {plugins: [trials.so]}}}\n",
     )
@@ -178,7 +179,7 @@ async fn numbers_and_conditions_of_a_plugin_end_in_the_host() {
 }
 
 #[tokio::test]
-async fn of_a_hundred_thousand_calls_exactly_those_fail_that_panic() {
+async fn exactly_the_calls_that_panic_fail() {
     const CALLS: usize = 100_000;
     const EACH: usize = 100;
     let (_directory, flow) =
@@ -191,8 +192,11 @@ async fn of_a_hundred_thousand_calls_exactly_those_fail_that_panic() {
             Request { endpoint: "/index".to_owned(), documents: vec![document].into(), ..Request::default() };
         match flow.submit(request).await.unwrap().outcome().await {
             Outcome::Failed(error) => {
-                let said = error.to_string();
-                assert!(panics && said.contains(&format!("asked to by `{number}`")), "{number}: {said}");
+                let message = error.to_string();
+                assert!(
+                    panics && message.contains(&format!("asked to by `{number}`")),
+                    "{number}: {message}"
+                );
                 1
             }
             Outcome::Reply(response) => {
@@ -211,7 +215,7 @@ async fn of_a_hundred_thousand_calls_exactly_those_fail_that_panic() {
 }
 
 #[tokio::test]
-async fn a_document_that_fails_at_a_plugin_fails_alone() {
+async fn a_document_that_fails_in_a_plugin_fails_alone() {
     let (_directory, flow) =
         trials("- {name: flaky, uses: {jtype: Flaky, metas: {plugins: [trials.so]}}}\n").await;
     let documents = vec![Document::new("a"), Document::new("b").with_text("fail"), Document::new("c")];
@@ -224,7 +228,7 @@ async fn a_document_that_fails_at_a_plugin_fails_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plugin_that_waits_takes_several_calls_at_once_and_ends_with_its_deadline() {
+async fn an_async_plugin_has_concurrent_calls_that_end_at_their_deadline() {
     let (_directory, flow) =
         trials("- {name: patient, concurrency: 4, uses: {jtype: Patient, metas: {plugins: [trials.so]}}}\n")
             .await;
@@ -239,7 +243,7 @@ async fn a_plugin_that_waits_takes_several_calls_at_once_and_ends_with_its_deadl
     for _ in 0..3 {
         waiting.push(flow.submit(wait()).await.unwrap());
     }
-    // One that waits holds up none that does not.
+    // A waiting call does not delay another one.
     let results = reply(send(&flow, "/other", &["b"]).await).results;
     assert!(serde_json::to_string(&results).unwrap().contains("\"waited\":true"));
     for one in waiting {
@@ -250,17 +254,17 @@ async fn a_plugin_that_waits_takes_several_calls_at_once_and_ends_with_its_deadl
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plugins_of_both_kinds_are_closed_at_the_end() {
-    let of = |name: &str| {
+async fn sync_and_async_plugins_are_closed_at_the_end() {
+    let pod = |name: &str| {
         format!("- {{name: {name}, uses: {{jtype: {name}, metas: {{plugins: [trials.so]}}}}}}\n")
     };
-    let (directory, flow) = trials(&(of("Tidy") + &of("Patient"))).await;
+    let (directory, flow) = trials(&(pod("Tidy") + &pod("Patient"))).await;
     assert_eq!(ids(&reply(send(&flow, "/any", &["a"]).await).documents), ["a"]);
     let closed = || {
         let found = walk(directory.path()).into_iter().filter(|path| path.ends_with("closed"));
-        let mut said: Vec<String> = found.map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        said.sort();
-        said
+        let mut pods: Vec<String> = found.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        pods.sort();
+        pods
     };
     assert!(closed().is_empty());
     let drained = flow.drain(Duration::from_secs(5)).await;
@@ -268,7 +272,7 @@ async fn plugins_of_both_kinds_are_closed_at_the_end() {
     assert_eq!(closed(), ["Patient", "Tidy"]);
 }
 
-/// Every file below a directory.
+/// All files in a directory, at any depth.
 fn walk(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()

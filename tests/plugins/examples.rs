@@ -1,4 +1,4 @@
-//! The plugins of `executors/examples` with their flows in `flows/plugins`, run as their users run them.
+//! The plugins of `executors/examples`, run with their flows in `flows/plugins`.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::support::plugin;
 use crate::support::program::{json_lines, text};
 
-/// What a flow of `flows/plugins` answers, with its plugin in `plugins`.
-fn answers(flow: &str, plugins: &Path) -> Vec<serde_json::Value> {
+/// Runs a flow of `flows/plugins` with its plugin in `plugins`, and returns the documents.
+fn run_flow(flow: &str, plugins: &Path) -> Vec<serde_json::Value> {
     let directory = tempfile::tempdir().unwrap();
     let input = directory.path().join("in.jsonl");
     std::fs::write(
@@ -26,7 +26,7 @@ fn answers(flow: &str, plugins: &Path) -> Vec<serde_json::Value> {
     json_lines(text(&output.stdout))
 }
 
-fn marked(documents: &[serde_json::Value]) {
+fn assert_marked(documents: &[serde_json::Value]) {
     assert_eq!(
         (&documents[0]["text"], &documents[1]["text"]),
         (&json!("hello?!"), &json!("world?!")),
@@ -36,13 +36,13 @@ fn marked(documents: &[serde_json::Value]) {
 }
 
 #[test]
-fn the_plugin_in_rust_does_what_its_flow_says() {
-    marked(&answers("rust.yml", plugin::in_rust().parent().unwrap()));
+fn the_example_in_rust_runs_in_its_flow() {
+    assert_marked(&run_flow("rust.yml", plugin::in_rust().parent().unwrap()));
 }
 
 #[test]
-fn the_plugin_in_c_does_what_its_flow_says() {
+fn the_example_in_c_runs_in_its_flow() {
     let directory = tempfile::tempdir().unwrap();
     plugin::in_c(&directory.path().join("libshout_c.so"));
-    marked(&answers("c.yml", directory.path()));
+    assert_marked(&run_flow("c.yml", directory.path()));
 }

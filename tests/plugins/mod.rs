@@ -14,7 +14,7 @@ use flowrun::yaml::Environment;
 
 use crate::support::{self, catalog};
 
-/// A directory with the flow of these executors.
+/// Creates a directory with a flow of the given executors.
 fn directory(executors: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path(), executors);
@@ -26,7 +26,7 @@ fn write(directory: &Path, executors: &str) {
     std::fs::write(directory.join("flow.yml"), yaml).unwrap();
 }
 
-/// Reads and starts the flow of a directory: its flow, or what is said instead.
+/// Reads and starts the flow of a directory. Fails with the diagnostics.
 async fn start(directory: &Path) -> Result<Flow, (Vec<Code>, String)> {
     start_in(directory, &Environment::default()).await
 }
@@ -43,10 +43,10 @@ async fn start_in(directory: &Path, environment: &Environment) -> Result<Flow, (
     flow.ok_or_else(|| (codes, render(&report, &sources, Format::Human, false)))
 }
 
-/// The flow of a directory that holds a copy of the plugins for tests under the name `trials.so`.
+/// Starts a flow in a directory that contains the test plugins as `trials.so`.
 async fn trials(executors: &str) -> (tempfile::TempDir, Flow) {
     let directory = directory(executors);
     std::fs::copy(support::plugin::trials(), directory.path().join("trials.so")).unwrap();
-    let flow = start(directory.path()).await.unwrap_or_else(|(_, said)| panic!("{said}"));
+    let flow = start(directory.path()).await.unwrap_or_else(|(_, report)| panic!("{report}"));
     (directory, flow)
 }

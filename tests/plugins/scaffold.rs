@@ -1,4 +1,4 @@
-//! What `flowrun new` writes builds, runs, and has a test that passes; what `flowrun plugin check` says of it.
+//! Projects created by `flowrun new` build, pass their tests and run; `flowrun plugin check` describes them.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -14,12 +14,12 @@ fn flowrun(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_flowrun")).args(arguments).current_dir(directory).output().unwrap()
 }
 
-fn successful(output: &Output) {
+fn assert_success(output: &Output) {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
-/// What a flow answers to a document with this text.
-fn answer(directory: &Path, sent: &str) -> Value {
+/// Runs the flow in a directory with one document, and returns the text of the answer.
+fn run_flow(directory: &Path, sent: &str) -> Value {
     let mut child = Command::new(env!("CARGO_BIN_EXE_flowrun"))
         .args(["flow.yml", "-i", "-", "-o", "-"])
         .current_dir(directory)
@@ -30,7 +30,7 @@ fn answer(directory: &Path, sent: &str) -> Value {
         .unwrap();
     writeln!(child.stdin.take().unwrap(), "{}", json!({"text": sent})).unwrap();
     let output = child.wait_with_output().unwrap();
-    successful(&output);
+    assert_success(&output);
     json_lines(text(&output.stdout))[0]["text"].clone()
 }
 
@@ -41,24 +41,24 @@ fn make(directory: &Path) {
         .current_dir(directory)
         .output()
         .unwrap();
-    successful(&output);
+    assert_success(&output);
 }
 
-/// A place of ours that stays, so that what was built for the last run is not built again.
-fn kept() -> PathBuf {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scaffold");
-    std::fs::create_dir_all(&place).unwrap();
-    place
+/// A directory that is kept between runs, so that dependencies are built once.
+fn kept_directory() -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scaffold");
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
 }
 
 #[test]
-fn a_new_executor_in_rust_builds_offline_is_tested_and_runs() {
-    let (place, target) = (kept(), kept().join("target"));
-    let crate_directory = place.join("my-greeter");
+fn a_new_rust_executor_builds_offline_passes_its_tests_and_runs() {
+    let (directory, target) = (kept_directory(), kept_directory().join("target"));
+    let crate_directory = directory.join("my-greeter");
     let _ = std::fs::remove_dir_all(&crate_directory);
-    let made = flowrun(&place, &["new", "executor", "my-greeter"]);
-    successful(&made);
-    assert!(text(&made.stdout).contains("cargo build"), "{}", text(&made.stdout));
+    let created = flowrun(&directory, &["new", "executor", "my-greeter"]);
+    assert_success(&created);
+    assert!(text(&created.stdout).contains("cargo build"), "{}", text(&created.stdout));
     for arguments in [["test", "--quiet"], ["build", "--quiet"]] {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let output = Command::new(cargo)
@@ -68,15 +68,15 @@ fn a_new_executor_in_rust_builds_offline_is_tested_and_runs() {
             .current_dir(&crate_directory)
             .output()
             .unwrap();
-        successful(&output);
+        assert_success(&output);
         assert!(!text(&output.stderr).contains("warning"), "{}", text(&output.stderr));
     }
     let library = crate_directory.join("target/debug/libmy_greeter.so");
     std::fs::create_dir_all(library.parent().unwrap()).unwrap();
     std::fs::copy(target.join("debug/libmy_greeter.so"), &library).unwrap();
-    assert_eq!(answer(&crate_directory, "Ada"), "Hello, Ada");
+    assert_eq!(run_flow(&crate_directory, "Ada"), "Hello, Ada");
     let check = flowrun(&crate_directory, &["plugin", "check", "target/debug/libmy_greeter.so"]);
-    successful(&check);
+    assert_success(&check);
     for part in
         ["my-greeter 0.1.0", "MyGreeter: Greets every text.", "greeting", "\"Hello, \"", "no problems found"]
     {
@@ -85,35 +85,35 @@ fn a_new_executor_in_rust_builds_offline_is_tested_and_runs() {
 }
 
 #[test]
-fn a_new_executor_in_c_builds_is_tested_and_runs() {
+fn a_new_c_executor_builds_passes_its_tests_and_runs() {
     let directory = tempfile::tempdir().unwrap();
-    successful(&flowrun(directory.path(), &["new", "executor", "louder", "--lang", "c"]));
-    let place = directory.path().join("louder");
-    make(&place);
-    assert_eq!(answer(&place, "hello"), "hello!");
+    assert_success(&flowrun(directory.path(), &["new", "executor", "louder", "--lang", "c"]));
+    let project = directory.path().join("louder");
+    make(&project);
+    assert_eq!(run_flow(&project, "hello"), "hello!");
 }
 
 #[test]
-fn a_new_executor_in_python_is_tested_and_runs() {
+fn a_new_python_executor_passes_its_tests_and_runs() {
     let directory = tempfile::tempdir().unwrap();
-    successful(&flowrun(directory.path(), &["new", "executor", "even-louder", "--lang", "python"]));
-    let place = directory.path().join("even-louder");
-    make(&place);
-    assert_eq!(answer(&place, "hello"), "hello!");
+    assert_success(&flowrun(directory.path(), &["new", "executor", "even-louder", "--lang", "python"]));
+    let project = directory.path().join("even-louder");
+    make(&project);
+    assert_eq!(run_flow(&project, "hello"), "hello!");
 }
 
 #[test]
-fn a_new_flow_is_tested_and_runs() {
+fn a_new_flow_passes_its_tests() {
     let directory = tempfile::tempdir().unwrap();
-    successful(&flowrun(directory.path(), &["new", "flow", "texts"]));
+    assert_success(&flowrun(directory.path(), &["new", "flow", "texts"]));
     make(&directory.path().join("texts"));
 }
 
 #[test]
-fn nothing_is_written_over_and_names_are_names() {
+fn existing_directories_and_invalid_names_are_rejected() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("there")).unwrap();
-    for (arguments, said) in [
+    for (arguments, message) in [
         (["new", "flow", "there"], "exists already"),
         (["new", "executor", "../out"], "a name starts with"),
         (["new", "executor", "1st"], "a name starts with"),
@@ -121,13 +121,13 @@ fn nothing_is_written_over_and_names_are_names() {
     ] {
         let output = flowrun(directory.path(), &arguments);
         assert_eq!(output.status.code(), Some(2));
-        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
     }
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
 #[test]
-fn a_library_is_checked_for_programs_too_and_never_executed() {
+fn plugin_check_reports_json_and_executes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shout.so");
     plugin::in_c(&path);

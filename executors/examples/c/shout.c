@@ -1,4 +1,4 @@
-/* Shout: appends a mark to the text of every document, in C. Everything else of a document passes as it is.
+/* Shout: appends a mark to the text of every document, in C. All other fields pass unchanged.
  *
  *     cc -shared -fPIC -I executors/sdk/include -o libshout.so shout.c
  */
@@ -6,25 +6,25 @@
 
 FLOWRUN_NOTE("{\"sdk\": \"c\", \"library\": \"shout\", \"version\": \"1.0\", \"executors\": [{"
              "\"name\": \"ShoutC\", \"summary\": \"Appends a mark to the text of every document.\", \"parameters\": [{"
-             "\"name\": \"mark\", \"type\": \"text\", \"default\": \"\\\"!\\\"\", \"doc\": \"What to append.\"}]}]}");
+             "\"name\": \"mark\", \"type\": \"text\", \"default\": \"\\\"!\\\"\", \"doc\": \"Appended to every text.\"}]}]}");
 
 static uint32_t create(const flowrun_build *build, flowrun_made *made) {
     flowrun_bytes mark;
-    flowrun_buffer *kept = (flowrun_buffer *)calloc(1, sizeof *kept);
-    if (kept == NULL) return FLOWRUN_INTERNAL;
+    flowrun_buffer *copy = (flowrun_buffer *)calloc(1, sizeof *copy);
+    if (copy == NULL) return FLOWRUN_INTERNAL;
     if (!flowrun_member(build->parameters, "mark", &mark)) mark = flowrun_text("\"!\"");
     if (mark.length < 2 || memchr(mark.data, '\\', mark.length) != NULL) {
-        free(kept);
+        free(copy);
         build->host->refuse(build->site, flowrun_text("mark"), flowrun_text("must be a text without a backslash"));
         return FLOWRUN_PARAMETER;
     }
     mark.data++, mark.length -= 2; /* without the quotation marks */
-    flowrun_append(kept, mark);
-    made->executor = kept;
+    flowrun_append(copy, mark);
+    made->executor = copy;
     return FLOWRUN_OK;
 }
 
-/* Appends a document to the answer, its text (field 4) with the mark behind it. */
+/* Appends a document to the answer, with the mark after its text (field 4). */
 static bool shout(flowrun_bytes document, flowrun_bytes mark, flowrun_buffer *answer) {
     flowrun_buffer changed = {0}, text = {0};
     flowrun_field field;
@@ -39,9 +39,9 @@ static bool shout(flowrun_bytes document, flowrun_bytes mark, flowrun_buffer *an
         flowrun_append_field(&changed, 4, flowrun_bytes_of(&text));
     }
     flowrun_append_field(answer, 1, flowrun_bytes_of(&changed));
-    bool whole = document.length == 0 && !changed.failed && !text.failed;
+    bool complete = document.length == 0 && !changed.failed && !text.failed;
     free(changed.data), free(text.data);
-    return whole;
+    return complete;
 }
 
 static uint32_t execute(void *executor, const flowrun_call *call) {
@@ -50,7 +50,7 @@ static uint32_t execute(void *executor, const flowrun_call *call) {
     flowrun_field document;
     uint32_t status = FLOWRUN_OK;
     while (status == FLOWRUN_OK && flowrun_next(&documents, &document)) {
-        status = call->host->check(call); /* somebody may have given the request up */
+        status = call->host->check(call); /* the request may have been cancelled */
         if (!shout(document.value, flowrun_bytes_of((flowrun_buffer *)executor), &answer)) status = FLOWRUN_INTERNAL;
     }
     if (status == FLOWRUN_OK && !answer.failed) call->host->answer(call, flowrun_bytes_of(&answer), NULL, NULL);

@@ -1,6 +1,6 @@
-"""An executor in Python: finds the words that stand out in a text.
+"""An executor in Python: finds the keywords of a text.
 
-The package `flowrun` comes along with flowrun; nothing has to be installed. `flows/plugins/python.yml` runs it.
+The package `flowrun` is part of flowrun and needs no installation. `flows/plugins/python.yml` runs it.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from flowrun import Executor, InputError, requests
 
 
 class Keywords(Executor):
-    """Counts the words of what it is given to learn from, and tags texts with the rarest of theirs."""
+    """Counts the words of indexed texts, and tags texts with their rarest words."""
 
     def __init__(self, count=3, shortest=4, **kwargs):
         super().__init__(**kwargs)
@@ -28,7 +28,7 @@ class Keywords(Executor):
             try:
                 self.known.update(set(self.words(doc)))
             except InputError as error:
-                # This document fails; the others go on.
+                # Fails this document alone.
                 self.fail(doc, error)
         return {"words": len(self.known)}
 

@@ -1,4 +1,4 @@
-"""An executor of Jina's, unmodified: it needs `jina` in the Python that runs it. `flows/plugins/jina.yml` runs it."""
+"""An unmodified Jina executor. It needs the package `jina`; `flows/plugins/jina.yml` runs it."""
 
 from jina import DocumentArray, Executor, requests
 

@@ -1,9 +1,9 @@
-//! What is said about libraries in more than one place.
+//! Errors of libraries that several modules report.
 
 use flowrun_sdk::abi::FLOWRUN_ABI_VERSION;
 use flowrun_sdk::{LibraryError, LibraryFault};
 
-/// Both sides of a difference are named.
+/// Error of a library that uses another version of the plugin interface.
 pub(crate) fn wrong_version(version: u32, sdk: &str) -> LibraryError {
     let with = if sdk.is_empty() { String::new() } else { format!(" (made with SDK {sdk})") };
     let message = format!(

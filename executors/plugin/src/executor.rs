@@ -1,4 +1,4 @@
-//! An executor of a plugin as the runtime calls it: on a thread of its own, or with several calls at once.
+//! Executors of plugins as SDK executors, CPU-bound or async.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -9,34 +9,34 @@ use flowrun_sdk::{
     RequestParameters, async_trait,
 };
 
-use crate::call::{Ended, Given};
-use crate::loaded::Loaded;
-use crate::opened::Opened;
+use crate::library::Library;
+use crate::plugin_call::{CallOutcome, PluginCall};
+use crate::plugin_executor::PluginExecutor;
 
-/// Makes an executor of a library that was loaded.
+/// Creates an executor of a loaded library.
 pub(crate) fn create(
-    library: &'static Opened,
+    library: &'static Library,
     table: &'static FlowrunPlugin,
     name: &'static str,
     build: &Build,
 ) -> Result<Instance, BuildError> {
-    let (loaded, told) = Loaded::create(table, name, build)?;
+    let (executor, properties) = PluginExecutor::create(table, name, build)?;
     flowrun_sdk::tracing::debug!(library = %library.path.display(), executor = name, "created");
-    let instance = match told.concurrent {
-        true => Instance::new_async(Waiting(Arc::new(loaded))),
-        false => Instance::new(Computing(loaded)),
+    let instance = match properties.concurrent {
+        true => Instance::new_async(ConcurrentPlugin(Arc::new(executor))),
+        false => Instance::new(SequentialPlugin(executor)),
     };
-    Ok(Instance { endpoints: told.endpoints, ranking: told.ranking, ..instance })
+    Ok(Instance { endpoints: properties.endpoints, ranking: properties.ranking, ..instance })
 }
 
-/// Called one call after the other.
-struct Computing(Loaded);
+/// Receives one call at a time.
+struct SequentialPlugin(PluginExecutor);
 
-impl Executor for Computing {
+impl Executor for SequentialPlugin {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let given = Given::of(call);
-        let status = self.0.execute(&given);
-        settle(given.ended(status, call.documents()), call)
+        let plugin_call = PluginCall::new(call);
+        let status = self.0.execute(&plugin_call);
+        apply(plugin_call.into_outcome(status, call.documents()), call)
     }
 
     fn close(&mut self) -> Result<(), ExecutorError> {
@@ -44,45 +44,44 @@ impl Executor for Computing {
     }
 }
 
-/// Called several times at once, each on a thread that may wait. A call that is given up is told so, and goes on until
-/// it looks.
-struct Waiting(Arc<Loaded>);
+/// Receives concurrent calls, each on a thread that may block. A cancelled call continues until the plugin checks.
+struct ConcurrentPlugin(Arc<PluginExecutor>);
 
 #[async_trait]
-impl AsyncExecutor for Waiting {
+impl AsyncExecutor for ConcurrentPlugin {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let (given, loaded) = (Given::of(call), Arc::clone(&self.0));
+        let (plugin_call, executor) = (PluginCall::new(call), Arc::clone(&self.0));
         let documents = call.documents().clone();
-        let ended = tokio::task::spawn_blocking(move || {
-            let status = loaded.execute(&given);
-            given.ended(status, &documents)
+        let outcome = tokio::task::spawn_blocking(move || {
+            let status = executor.execute(&plugin_call);
+            plugin_call.into_outcome(status, &documents)
         });
-        let ended = ended.await.map_err(|error| ExecutorError::new(ErrorKind::Internal, error))?;
-        settle(ended, call)
+        let outcome = outcome.await.map_err(|error| ExecutorError::new(ErrorKind::Internal, error))?;
+        apply(outcome, call)
     }
 
     async fn close(&self) -> Result<(), ExecutorError> {
-        let loaded = Arc::clone(&self.0);
-        let closed = tokio::task::spawn_blocking(move || close(&loaded)).await;
+        let executor = Arc::clone(&self.0);
+        let closed = tokio::task::spawn_blocking(move || close(&executor)).await;
         closed.map_err(|error| ExecutorError::new(ErrorKind::Internal, error))?
     }
 }
 
-fn close(loaded: &Loaded) -> Result<(), ExecutorError> {
+fn close(executor: &PluginExecutor) -> Result<(), ExecutorError> {
     let parameters = RequestParameters::new();
     let mut call = Call::new("", Documents::new(), &parameters);
-    let given = Given::of(&call);
-    let status = loaded.close(&given);
-    settle(given.ended(status, &Documents::new()), &mut call)
+    let plugin_call = PluginCall::new(&call);
+    let status = executor.close(&plugin_call);
+    apply(plugin_call.into_outcome(status, &Documents::new()), &mut call)
 }
 
-/// Makes how a call ended at the plugin the outcome of the call.
-fn settle(ended: Ended, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-    match ended {
-        Ended::Well(answer) => call.merge_answer(answer),
-        Ended::Failed(error) => return Err(error),
-        // It goes on here, where whoever runs executors knows what a panic costs. It was logged where it happened.
-        Ended::Panicked(message) => resume_unwind(Box::new(message)),
+/// Applies the outcome at the plugin to the call.
+fn apply(outcome: CallOutcome, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+    match outcome {
+        CallOutcome::Answered(answer) => call.merge_answer(answer),
+        CallOutcome::Failed(error) => return Err(error),
+        // The host replaces executors that panic. The panic was logged where it occurred.
+        CallOutcome::Panicked(message) => resume_unwind(Box::new(message)),
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The host's side of the boundary: what a plugin may call.
+//! The host's side of the interface: the functions that a plugin may call.
 
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -8,45 +8,45 @@ use bytes::Bytes;
 use flowrun_sdk::abi::{
     FLOWRUN_ABI_VERSION, FLOWRUN_INTERNAL, FLOWRUN_LOG_DEBUG, FLOWRUN_LOG_ERROR, FLOWRUN_LOG_INFO,
     FLOWRUN_LOG_OFF, FLOWRUN_LOG_TRACE, FLOWRUN_LOG_WARN, FLOWRUN_OK, FlowrunBytes, FlowrunCall, FlowrunHost,
-    kind, status,
+    error_kind, status,
 };
 use flowrun_sdk::{Counter, ExecutorError, Health, Metrics, tracing};
 use parking_lot::Mutex;
 use tracing::level_filters::LevelFilter;
 
-use crate::call::Given;
+use crate::plugin_call::PluginCall;
 
-/// Where an executor of a plugin stands.
+/// Environment of an executor of a plugin.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
-    /// The parameter to blame, and the reason, while it is created.
+    /// Invalid parameter and cause, reported while the executor is created.
     pub(crate) refusal: Mutex<Option<(String, String)>>,
 }
 
 thread_local! {
-    /// Why the library that this thread loads cannot be used.
-    static REASON: RefCell<Option<(u32, String)>> = const { RefCell::new(None) };
+    /// Reason why the library that this thread initializes cannot be used.
+    static UNUSABLE_REASON: RefCell<Option<(u32, String)>> = const { RefCell::new(None) };
 }
 
-/// Nothing was said yet.
-pub(crate) fn forget_reason() {
-    REASON.take();
+/// Clears the reason before a library is initialized.
+pub(crate) fn clear_unusable_reason() {
+    UNUSABLE_REASON.take();
 }
 
-/// What the library that this thread loaded said of why it cannot be used.
-pub(crate) fn reason() -> Option<(u32, String)> {
-    REASON.take()
+/// Takes the reason why the library that this thread initialized cannot be used.
+pub(crate) fn take_unusable_reason() -> Option<(u32, String)> {
+    UNUSABLE_REASON.take()
 }
 
-/// The host's table. Made when the first library is loaded, because how much is logged is known by then.
+/// Returns the host's table. It is created for the first library, after the log level was configured.
 pub(crate) fn table() -> &'static FlowrunHost {
     static TABLE: OnceLock<FlowrunHost> = OnceLock::new();
-    TABLE.get_or_init(make)
+    TABLE.get_or_init(create_table)
 }
 
-fn make() -> FlowrunHost {
+fn create_table() -> FlowrunHost {
     let log_level = match LevelFilter::current() {
         LevelFilter::OFF => FLOWRUN_LOG_OFF,
         LevelFilter::ERROR => FLOWRUN_LOG_ERROR,
@@ -75,17 +75,17 @@ fn make() -> FlowrunHost {
     }
 }
 
-/// A text of the plugin's.
+/// Copies a text of the plugin.
 ///
 /// # Safety
-/// It is valid for the moment.
+/// The text is valid.
 unsafe fn text(bytes: FlowrunBytes) -> String {
-    // SAFETY: as whoever calls promises.
+    // SAFETY: the caller guarantees it.
     unsafe { bytes.text() }.into_owned()
 }
 
 unsafe extern "C" fn log(level: u32, target: FlowrunBytes, message: FlowrunBytes) {
-    // SAFETY: as the header says.
+    // SAFETY: the plugin follows the header.
     let (target, message) = unsafe { (text(target), text(message)) };
     match level {
         FLOWRUN_LOG_ERROR => tracing::error!(plugin = target, "{message}"),
@@ -97,51 +97,51 @@ unsafe extern "C" fn log(level: u32, target: FlowrunBytes, message: FlowrunBytes
 }
 
 unsafe extern "C" fn unusable(kind: u32, reason: FlowrunBytes) {
-    // SAFETY: as the header says.
-    REASON.set(Some((kind, unsafe { text(reason) })));
+    // SAFETY: the plugin follows the header.
+    UNUSABLE_REASON.set(Some((kind, unsafe { text(reason) })));
 }
 
-/// The site that a plugin names.
+/// Borrows the environment of an executor.
 ///
 /// # Safety
-/// It is the one that its executor was created with, which is not destroyed yet.
+/// `site` is the handle that the executor was created with, and the executor is not destroyed yet.
 unsafe fn site<'a>(site: *mut c_void) -> Option<&'a Site> {
-    // SAFETY: as whoever calls promises.
+    // SAFETY: the caller guarantees it.
     unsafe { site.cast::<Site>().as_ref() }
 }
 
-unsafe extern "C" fn refuse(at: *mut c_void, parameter: FlowrunBytes, reason: FlowrunBytes) {
-    // SAFETY: as the header says.
+unsafe extern "C" fn refuse(handle: *mut c_void, parameter: FlowrunBytes, reason: FlowrunBytes) {
+    // SAFETY: the plugin follows the header.
     unsafe {
-        if let Some(site) = site(at) {
+        if let Some(site) = site(handle) {
             *site.refusal.lock() = Some((text(parameter), text(reason)));
         }
     }
 }
 
-unsafe extern "C" fn count(at: *mut c_void, name: FlowrunBytes, help: FlowrunBytes, more: u64) {
-    // SAFETY: as the header says.
+unsafe extern "C" fn count(handle: *mut c_void, name: FlowrunBytes, help: FlowrunBytes, more: u64) {
+    // SAFETY: the plugin follows the header.
     unsafe {
-        if let Some(site) = site(at) {
+        if let Some(site) = site(handle) {
             let counter: Counter = site.metrics.counter(&name.text(), &help.text());
             counter.add(more);
         }
     }
 }
 
-unsafe extern "C" fn gauge(at: *mut c_void, name: FlowrunBytes, help: FlowrunBytes, value: f64) {
-    // SAFETY: as the header says.
+unsafe extern "C" fn gauge(handle: *mut c_void, name: FlowrunBytes, help: FlowrunBytes, value: f64) {
+    // SAFETY: the plugin follows the header.
     unsafe {
-        if let Some(site) = site(at) {
+        if let Some(site) = site(handle) {
             site.metrics.gauge(&name.text(), &help.text()).set(value);
         }
     }
 }
 
-unsafe extern "C" fn health(at: *mut c_void, reason: FlowrunBytes) {
-    // SAFETY: as the header says.
+unsafe extern "C" fn health(handle: *mut c_void, reason: FlowrunBytes) {
+    // SAFETY: the plugin follows the header.
     unsafe {
-        let Some(site) = site(at) else { return };
+        let Some(site) = site(handle) else { return };
         match text(reason) {
             reason if reason.is_empty() => site.health.set_healthy(),
             reason => site.health.set_unhealthy(reason),
@@ -149,19 +149,19 @@ unsafe extern "C" fn health(at: *mut c_void, reason: FlowrunBytes) {
     }
 }
 
-/// The call that a plugin names.
+/// Borrows a call.
 ///
 /// # Safety
-/// It is the one that it was given, which has not returned yet.
-unsafe fn given<'a>(call: *const FlowrunCall) -> Option<&'a Given> {
-    // SAFETY: as whoever calls promises.
-    unsafe { call.as_ref()?.handle.cast::<Given>().as_ref() }
+/// `call` is null or an argument of a function of the plugin that has not returned yet.
+unsafe fn plugin_call<'a>(call: *const FlowrunCall) -> Option<&'a PluginCall> {
+    // SAFETY: the caller guarantees it.
+    unsafe { call.as_ref()?.handle.cast::<PluginCall>().as_ref() }
 }
 
 unsafe extern "C" fn check(call: *const FlowrunCall) -> u32 {
-    // SAFETY: as the header says.
-    let given = unsafe { given(call) };
-    given.map_or(FLOWRUN_INTERNAL, |given| match given.budget.check() {
+    // SAFETY: the plugin follows the header.
+    let plugin_call = unsafe { plugin_call(call) };
+    plugin_call.map_or(FLOWRUN_INTERNAL, |plugin_call| match plugin_call.budget.check() {
         Ok(()) => FLOWRUN_OK,
         Err(error) => status(error.kind()),
     })
@@ -176,42 +176,42 @@ unsafe extern "C" fn answer(
     let bytes = match release {
         // SAFETY: valid until this returns.
         None => Bytes::copy_from_slice(unsafe { documents.bytes() }),
-        Some(release) => Bytes::from_owner(Lent { bytes: documents, release, owner }),
+        Some(release) => Bytes::from_owner(LentBytes { bytes: documents, release, owner }),
     };
-    // SAFETY: as the header says.
-    let Some(given) = (unsafe { given(call) }) else { return FLOWRUN_INTERNAL };
-    if given.answer(&bytes) { FLOWRUN_OK } else { FLOWRUN_INTERNAL }
+    // SAFETY: the plugin follows the header.
+    let Some(plugin_call) = (unsafe { plugin_call(call) }) else { return FLOWRUN_INTERNAL };
+    if plugin_call.set_answer(&bytes) { FLOWRUN_OK } else { FLOWRUN_INTERNAL }
 }
 
-/// Bytes that a plugin lent us.
-struct Lent {
+/// Bytes that a plugin lends until they are released.
+struct LentBytes {
     bytes: FlowrunBytes,
     release: unsafe extern "C" fn(owner: *mut c_void),
     owner: *mut c_void,
 }
 
-// SAFETY: the bytes do not change, and are given back on any thread.
-unsafe impl Send for Lent {}
+// SAFETY: the bytes do not change, and can be released on any thread.
+unsafe impl Send for LentBytes {}
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for LentBytes {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: valid until they are given back.
+        // SAFETY: valid until they are released.
         unsafe { self.bytes.bytes() }
     }
 }
 
-impl Drop for Lent {
+impl Drop for LentBytes {
     fn drop(&mut self) {
-        // SAFETY: once, with what came with it.
+        // SAFETY: called once, with the owner of the bytes.
         unsafe { (self.release)(self.owner) }
     }
 }
 
 unsafe extern "C" fn fail(call: *const FlowrunCall, _: u32, reason: FlowrunBytes) {
-    // SAFETY: as the header says.
+    // SAFETY: the plugin follows the header.
     unsafe {
-        if let Some(given) = given(call) {
-            given.reason(text(reason));
+        if let Some(plugin_call) = plugin_call(call) {
+            plugin_call.set_reason(text(reason));
         }
     }
 }
@@ -219,35 +219,37 @@ unsafe extern "C" fn fail(call: *const FlowrunCall, _: u32, reason: FlowrunBytes
 unsafe extern "C" fn fail_document(
     call: *const FlowrunCall,
     id: FlowrunBytes,
-    of: u32,
+    status: u32,
     reason: FlowrunBytes,
 ) {
-    // SAFETY: as the header says.
+    // SAFETY: the plugin follows the header.
     unsafe {
-        if let Some(given) = given(call) {
-            given.fail_document(text(id), ExecutorError::new(kind(of), text(reason)));
+        if let Some(plugin_call) = plugin_call(call) {
+            plugin_call.fail_document(text(id), ExecutorError::new(error_kind(status), text(reason)));
         }
     }
 }
 
 unsafe extern "C" fn result(call: *const FlowrunCall, name: FlowrunBytes, value: FlowrunBytes) {
-    // SAFETY: as the header says.
+    // SAFETY: the plugin follows the header.
     unsafe {
-        if let Some(given) = given(call) {
-            given.result(text(name), &value.text());
+        if let Some(plugin_call) = plugin_call(call) {
+            plugin_call.set_result(text(name), &value.text());
         }
     }
 }
 
 unsafe extern "C" fn keep_documents(call: *const FlowrunCall) -> *mut c_void {
-    // SAFETY: as the header says.
-    let given = unsafe { given(call) };
-    given.map_or(std::ptr::null_mut(), |given| Box::into_raw(Box::new(given.documents.clone())).cast())
+    // SAFETY: the plugin follows the header.
+    let plugin_call = unsafe { plugin_call(call) };
+    plugin_call.map_or(std::ptr::null_mut(), |plugin_call| {
+        Box::into_raw(Box::new(plugin_call.documents.clone())).cast()
+    })
 }
 
 unsafe extern "C" fn release_documents(kept: *mut c_void) {
     if !kept.is_null() {
-        // SAFETY: made by `keep_documents`, and given up once.
+        // SAFETY: `keep_documents` made it, and it is released once.
         drop(unsafe { Box::from_raw(kept.cast::<Bytes>()) });
     }
 }

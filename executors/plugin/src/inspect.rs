@@ -1,4 +1,4 @@
-//! What the bytes of a file say of a library, without executing any of them.
+//! Inspection of the bytes of a library, without executing it.
 
 use std::collections::HashSet;
 
@@ -11,35 +11,35 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::wrong_version;
 
-/// The symbol that everything begins with.
+/// Name of the entry point.
 pub(crate) const SYMBOL: &str = "flowrun_plugin";
 
-/// Bytes of a note at the most: some hundreds of executors with all that can be told them.
+/// Maximum size of a note in bytes: several hundred executors with their parameters.
 const NOTE_BYTES_MAX: usize = 1 << 20;
 
-/// Executors of a library, and parameters of an executor, at the most: more than anybody writes, few enough to print.
+/// Maximum number of executors of a library, and of parameters of an executor: enough in practice, and few enough to print.
 const ENTRIES_MAX: usize = 256;
 
-/// The processor that this program runs on.
+/// Processor that this program is compiled for.
 const MACHINE: (u16, &str) =
     if cfg!(target_arch = "aarch64") { (EM_AARCH64, "aarch64") } else { (EM_X86_64, "x86-64") };
 
-/// What the bytes of a library say.
+/// Result of an inspection.
 #[derive(Clone, Debug)]
 pub struct Inspection {
-    /// How many there are.
+    /// Size of the file in bytes.
     pub bytes: usize,
-    /// Their SHA-256, in hexadecimal digits.
+    /// SHA-256 of the file, in hexadecimal digits.
     pub sha256: String,
-    /// The version of the boundary, if there is a note.
+    /// Version of the plugin interface, if there is a note.
     pub abi_version: Option<u32>,
-    /// What it offers, if there is a note that can be read.
+    /// Description of the library, if its note can be read.
     pub description: Option<Description>,
-    /// What is wrong.
+    /// All problems.
     pub faults: Vec<LibraryError>,
 }
 
-/// What `bytes` say of a library. Everything that is wrong is told, as far as it can be seen.
+/// Inspects the bytes of a library and reports all problems that are found.
 pub fn inspect(bytes: &[u8]) -> Inspection {
     let mut inspection = Inspection {
         bytes: bytes.len(),
@@ -48,7 +48,7 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
         description: None,
         faults: Vec::new(),
     };
-    if let Err(fault) = look(bytes, &mut inspection) {
+    if let Err(fault) = inspect_elf(bytes, &mut inspection) {
         inspection.faults.push(fault);
     }
     inspection
@@ -58,7 +58,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn look(bytes: &[u8], inspection: &mut Inspection) -> Result<(), LibraryError> {
+fn inspect_elf(bytes: &[u8], inspection: &mut Inspection) -> Result<(), LibraryError> {
     if !bytes.starts_with(&ELFMAG) {
         let help = "name a shared library: in Rust `crate-type = [\"cdylib\"]`, in C `cc -shared -fPIC`";
         return Err(LibraryError::new(
@@ -67,14 +67,14 @@ fn look(bytes: &[u8], inspection: &mut Inspection) -> Result<(), LibraryError> {
         )
         .help(help));
     }
-    machine(bytes)?;
+    check_machine(bytes)?;
     let file = object::read::elf::ElfFile64::<Endianness>::parse(bytes).map_err(truncated)?;
     if file.elf_header().e_type(file.endian()) != ET_DYN {
         let message = "the file is a program or a part of one, not a shared library";
         return Err(LibraryError::new(LibraryFault::NotALibrary, message));
     }
-    whole(&file, bytes)?;
-    let note = note(&file)?;
+    check_complete(&file, bytes)?;
+    let note = read_note(&file)?;
     inspection.abi_version = Some(note.abi_version);
     let description: Result<Description, _> = serde_json::from_str(note.json);
     let sdk = description.as_ref().map_or("", |description| &description.sdk);
@@ -83,10 +83,10 @@ fn look(bytes: &[u8], inspection: &mut Inspection) -> Result<(), LibraryError> {
     }
     match description {
         Ok(description) => {
-            names(&description, inspection);
+            check_names(&description, inspection);
             inspection.description = Some(description);
         }
-        // What another version writes may be another thing.
+        // Another version may have another format.
         Err(error) if inspection.faults.is_empty() => {
             inspection.faults.push(no_note(format_args!("the plugin's note cannot be read: {error}")));
         }
@@ -104,14 +104,14 @@ fn look(bytes: &[u8], inspection: &mut Inspection) -> Result<(), LibraryError> {
     Ok(())
 }
 
-/// Whether the file is for this processor, which its first bytes tell.
-fn machine(bytes: &[u8]) -> Result<(), LibraryError> {
+/// Checks that the file is for this processor.
+fn check_machine(bytes: &[u8]) -> Result<(), LibraryError> {
     let wrong = |what: &str| {
         let message = format!("the plugin is for {what}; flowrun runs on {}", MACHINE.1);
         LibraryError::new(LibraryFault::WrongMachine, message)
             .help("build it on this machine, or for this machine's processor")
     };
-    // Class and order of bytes stand in the fifth and sixth.
+    // Bytes 4 and 5 of ELF are the class and the byte order.
     match bytes.get(4..6) {
         Some([2, 1]) => {}
         Some([1, _]) => return Err(wrong("32-bit processors")),
@@ -132,24 +132,27 @@ fn truncated(reason: impl std::fmt::Display) -> LibraryError {
     LibraryError::new(LibraryFault::Truncated, message).help("build or copy it again")
 }
 
-/// Whether everything that the file says it has is there.
-fn whole(file: &object::read::elf::ElfFile64<'_, Endianness>, bytes: &[u8]) -> Result<(), LibraryError> {
+/// Checks that the file contains all of its segments and sections.
+fn check_complete(
+    file: &object::read::elf::ElfFile64<'_, Endianness>,
+    bytes: &[u8],
+) -> Result<(), LibraryError> {
     let endian = file.endian();
-    let there =
+    let is_inside =
         |offset: u64, size: u64| offset.checked_add(size).is_some_and(|end| end <= bytes.len() as u64);
     let segments = file.elf_program_headers();
-    let loaded = segments.iter().all(|segment| there(segment.p_offset(endian), segment.p_filesz(endian)));
+    let loaded = segments.iter().all(|segment| is_inside(segment.p_offset(endian), segment.p_filesz(endian)));
     let sections = file.elf_section_table();
     let sections = sections
         .iter()
-        .all(|section| section.file_range(endian).is_none_or(|(offset, size)| there(offset, size)));
+        .all(|section| section.file_range(endian).is_none_or(|(offset, size)| is_inside(offset, size)));
     if !loaded || !sections || segments.is_empty() {
         return Err(truncated("a part that it names lies behind its end"));
     }
     Ok(())
 }
 
-struct Found<'a> {
+struct RawNote<'a> {
     abi_version: u32,
     json: &'a str,
 }
@@ -159,16 +162,16 @@ fn no_note(reason: impl std::fmt::Display) -> LibraryError {
         .help("write `export_executor!(MyExecutor::TYPE)`, in C `FLOWRUN_NOTE(…)` of flowrun.h")
 }
 
-/// The note, as `flowrun_sdk::abi::Note` lays it out.
-fn note<'a>(file: &object::read::elf::ElfFile64<'a, Endianness>) -> Result<Found<'a>, LibraryError> {
+/// Reads the note, whose layout is [`Note`](flowrun_sdk::abi::Note).
+fn read_note<'a>(file: &object::read::elf::ElfFile64<'a, Endianness>) -> Result<RawNote<'a>, LibraryError> {
     use object::ObjectSection as _;
     let section = file.section_by_name(NOTE_SECTION);
     let section =
         section.ok_or_else(|| no_note("the library carries no note: it is no plugin of flowrun"))?;
     let bytes = section.data().map_err(truncated)?;
-    let found = || {
+    let parse = || {
         let (head, rest) = bytes.split_at_checked(12)?;
-        let word = |at: usize| head.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
+        let word = |offset: usize| head.get(offset..offset + 4)?.try_into().ok().map(u32::from_ne_bytes);
         let (name_length, length, kind) = (word(0)?, word(4)?, word(8)?);
         let (name, rest) = rest.split_at_checked(NOTE_NAME.len())?;
         if name != NOTE_NAME || name_length as usize != NOTE_NAME.len() || kind != NOTE_TYPE {
@@ -176,17 +179,17 @@ fn note<'a>(file: &object::read::elf::ElfFile64<'a, Endianness>) -> Result<Found
         }
         let (version, json) = rest.get(..length as usize)?.split_at_checked(4)?;
         let json = std::str::from_utf8(json).ok()?.trim_end_matches(['\0', ' ']);
-        Some(Found { abi_version: u32::from_ne_bytes(version.try_into().ok()?), json })
+        Some(RawNote { abi_version: u32::from_ne_bytes(version.try_into().ok()?), json })
     };
-    let found = found().ok_or_else(|| no_note("the plugin's note is not laid out as notes are"))?;
-    if found.json.len() > NOTE_BYTES_MAX {
+    let note = parse().ok_or_else(|| no_note("the plugin's note is not laid out as notes are"))?;
+    if note.json.len() > NOTE_BYTES_MAX {
         return Err(no_note(format_args!("the plugin's note has more than {NOTE_BYTES_MAX} bytes")));
     }
-    Ok(found)
+    Ok(note)
 }
 
-/// Whether the names can be told apart, and there are not too many.
-fn names(description: &Description, inspection: &mut Inspection) {
+/// Checks that names are unique and not empty, and that there are not too many.
+fn check_names(description: &Description, inspection: &mut Inspection) {
     let executors = &description.executors;
     let many = executors.len() > ENTRIES_MAX
         || executors.iter().any(|executor| executor.parameters.len() > ENTRIES_MAX);

@@ -1,47 +1,46 @@
-//! Executors in shared libraries: looked at without executing them, loaded when they are needed, and called over the
-//! boundary that `flowrun_sdk::abi` describes.
+//! Executors in shared libraries: inspected without executing them, loaded on demand, and called through the interface of
+//! [`flowrun_sdk::abi`].
 //!
-//! What was checked is what runs: the bytes of a file are read once, hashed, looked into, and kept in memory that
-//! nobody can write to any more, from where they are loaded. A library that was loaded stays where it is until the
-//! process ends, because nobody can tell what of it is still in use.
+//! The bytes that were checked are the bytes that run: a file is read once, hashed, inspected, and loaded from sealed
+//! memory. A loaded library is never unloaded, because threads may still execute its code.
 
-mod call;
+mod allowed_path;
 mod error;
 mod executor;
 #[expect(unsafe_code, reason = "it owns a foreign interface")]
 mod host;
 mod inspect;
-mod kind;
+mod library;
 #[expect(unsafe_code, reason = "it owns a foreign interface")]
 mod load;
+mod plugin_call;
 #[expect(unsafe_code, reason = "it owns a foreign interface")]
-mod loaded;
-mod opened;
-mod place;
+mod plugin_executor;
+mod types;
 
 use std::path::Path;
 
 use flowrun_sdk::{ExecutorType, LibraryError, LibraryRequest};
 
 pub use inspect::{Inspection, inspect};
-pub use kind::in_words;
+pub use types::parameter_text;
 
-/// The executors of a library that is where it may be, and of the bytes that it should have. It is not executed.
+/// Returns the executor types of a library, without executing it. Checks its location and its hash.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The first problem.
 pub fn open(request: &LibraryRequest<'_>) -> Result<&'static [ExecutorType], LibraryError> {
-    let path = place::admitted(request.path, request.roots)?;
-    opened::open(&path, request.sha256).map(|opened| opened.types())
+    let path = allowed_path::resolve(request.path, request.roots)?;
+    library::open(&path, request.sha256).map(|library| library.types())
 }
 
-/// What a file says of itself, wherever it is; it is not executed.
+/// Inspects a file in any directory, without executing it.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn look(path: &Path) -> Result<Inspection, LibraryError> {
-    let mut inspection = inspect(&opened::read(path)?);
-    let beside = path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
-    inspection.faults.extend(place::admitted(path, &[beside.unwrap_or_default()]).err());
+/// [`LibraryError`] if the file cannot be read.
+pub fn inspect_file(path: &Path) -> Result<Inspection, LibraryError> {
+    let mut inspection = inspect(&library::read(path)?);
+    let directory = path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    inspection.faults.extend(allowed_path::resolve(path, &[directory.unwrap_or_default()]).err());
     Ok(inspection)
 }

@@ -1,4 +1,4 @@
-//! Loads a library, once, under the eyes of a watch: a library that does not come back costs a thread.
+//! LazyTable of a library, once, with a timeout: a library that hangs costs a thread.
 
 use std::os::fd::AsRawFd as _;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -6,40 +6,40 @@ use std::time::Duration;
 
 use flowrun_sdk::abi::{Description, FLOWRUN_ABI_VERSION, FLOWRUN_PANIC, FlowrunHost, FlowrunPlugin};
 use flowrun_sdk::{LibraryError, LibraryFault};
-use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::{Library as DynamicLibrary, RTLD_LOCAL, RTLD_NOW};
 use parking_lot::Mutex;
 
 use crate::error::wrong_version;
 use crate::host;
 use crate::inspect::SYMBOL;
-use crate::opened::Opened;
+use crate::library::Library;
 
-/// How long loading a library and its first function may take. Those who wait for a flow are told within five seconds.
+/// Timeout of loading a library and calling its entry point. Problems of a flow are reported within five seconds.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A library's functions, or why it has none: found out once.
+/// The functions of a library, or the reason why it could not be loaded. Loaded once.
 #[derive(Default)]
-pub(crate) struct Loading(Mutex<Option<Result<&'static FlowrunPlugin, LibraryError>>>);
+pub(crate) struct LazyTable(Mutex<Option<Result<&'static FlowrunPlugin, LibraryError>>>);
 
-impl std::fmt::Debug for Loading {
+impl std::fmt::Debug for LazyTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Loading")
+        f.write_str("LazyTable")
     }
 }
 
-impl Loading {
-    /// The library's functions. The first who asks loads it; the others wait.
-    pub(crate) fn table(&self, library: &'static Opened) -> Result<&'static FlowrunPlugin, LibraryError> {
-        self.0.lock().get_or_insert_with(|| watched(library)).clone()
+impl LazyTable {
+    /// Returns the functions of the library, and loads it for the first caller. Concurrent callers wait.
+    pub(crate) fn get(&self, library: &'static Library) -> Result<&'static FlowrunPlugin, LibraryError> {
+        self.0.lock().get_or_insert_with(|| load_with_timeout(library)).clone()
     }
 }
 
-fn watched(library: &'static Opened) -> Result<&'static FlowrunPlugin, LibraryError> {
+fn load_with_timeout(library: &'static Library) -> Result<&'static FlowrunPlugin, LibraryError> {
     let (done, loaded) = sync_channel(1);
     let load = move || {
         let _ = done.send(load(library));
     };
-    let about = |error: LibraryError| {
+    let with_path = |error: LibraryError| {
         let message = format!("{}: {}", library.path.display(), error.message);
         LibraryError { message, ..error }
     };
@@ -50,13 +50,13 @@ fn watched(library: &'static Opened) -> Result<&'static FlowrunPlugin, LibraryEr
         )));
     }
     match loaded.recv_timeout(LOAD_TIMEOUT) {
-        Ok(result) => result.map_err(about),
-        Err(RecvTimeoutError::Disconnected) => Err(about(not_loaded("the thread that loads it ended"))),
+        Ok(result) => result.map_err(with_path),
+        Err(RecvTimeoutError::Disconnected) => Err(with_path(not_loaded("the thread that loads it ended"))),
         Err(RecvTimeoutError::Timeout) => {
             let message =
                 format!("the plugin did not return from `{SYMBOL}` within {} s", LOAD_TIMEOUT.as_secs());
-            let help = "what takes long belongs where executors are created";
-            Err(about(LibraryError::new(LibraryFault::InitHung, message).help(help)))
+            let help = "move long initialization to the construction of executors";
+            Err(with_path(LibraryError::new(LibraryFault::InitHung, message).help(help)))
         }
     }
 }
@@ -65,30 +65,30 @@ fn not_loaded(reason: impl std::fmt::Display) -> LibraryError {
     LibraryError::new(LibraryFault::NotLoaded, reason)
 }
 
-fn load(opened: &Opened) -> Result<&'static FlowrunPlugin, LibraryError> {
-    let path = format!("/proc/self/fd/{}", opened.file.as_raw_fd());
-    // SAFETY: what the library does when it is loaded is its author's to answer for; its note and its hash were checked.
-    let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) };
-    let library = library.map_err(|error| {
-        // It was loaded from memory, whose name tells nobody anything.
+fn load(library: &Library) -> Result<&'static FlowrunPlugin, LibraryError> {
+    let path = format!("/proc/self/fd/{}", library.file.as_raw_fd());
+    // SAFETY: the author of the library is responsible for its initializers; its note and its hash were checked.
+    let loaded = unsafe { DynamicLibrary::open(Some(&path), RTLD_NOW | RTLD_LOCAL) };
+    let loaded = loaded.map_err(|error| {
+        // The name of the memory file means nothing to users.
         let reason = error.to_string().replace(&format!("{path}: "), "");
         not_loaded(format_args!("the plugin cannot be loaded: {reason}"))
-            .help("`ldd` says which libraries it needs; those beside it are found by LD_LIBRARY_PATH")
+            .help("`ldd` lists the libraries that it needs; set LD_LIBRARY_PATH to their directory")
     })?;
-    // SAFETY: whoever carries our note exports it as the header has it.
+    // SAFETY: a library with the note exports the function as declared in the header.
     let symbol = unsafe {
-        library.get::<unsafe extern "C" fn(*const FlowrunHost) -> *const FlowrunPlugin>(SYMBOL.as_bytes())
+        loaded.get::<unsafe extern "C" fn(*const FlowrunHost) -> *const FlowrunPlugin>(SYMBOL.as_bytes())
     };
     let begin = *symbol.map_err(|error| LibraryError::new(LibraryFault::NoSymbol, error))?;
-    // Mapped until the process ends.
-    std::mem::forget(library);
-    host::forget_reason();
+    // Never unloaded.
+    std::mem::forget(loaded);
+    host::clear_unusable_reason();
     // SAFETY: as above.
     let table = unsafe { begin(host::table()) };
-    // SAFETY: the table stays where it is until the process ends.
+    // SAFETY: the table is valid until the process ends.
     let Some(table) = (unsafe { table.as_ref() }) else { return Err(unusable()) };
     if table.abi_version != FLOWRUN_ABI_VERSION {
-        return Err(wrong_version(table.abi_version, &opened.description.sdk));
+        return Err(wrong_version(table.abi_version, &library.description.sdk));
     }
     if table.size < size_of::<FlowrunPlugin>() {
         let message = format!(
@@ -98,18 +98,19 @@ fn load(opened: &Opened) -> Result<&'static FlowrunPlugin, LibraryError> {
         );
         return Err(not_loaded(message));
     }
-    // SAFETY: the function is of a table that is whole.
-    let told = unsafe { (table.describe)().text() };
-    let told: Option<Description> = serde_json::from_str(told.trim_end_matches(['\0', ' '])).ok();
-    if told.as_ref() != Some(&opened.description) {
-        return Err(not_loaded("what the plugin says of itself is not what its note says"));
+    // SAFETY: the table is complete.
+    let description = unsafe { (table.describe)().text() };
+    let description: Option<Description> =
+        serde_json::from_str(description.trim_end_matches(['\0', ' '])).ok();
+    if description.as_ref() != Some(&library.description) {
+        return Err(not_loaded("the description that the plugin returns is not what its note says"));
     }
     Ok(table)
 }
 
-/// Why the first function returned nothing.
+/// Error of a library whose entry point returned null.
 fn unusable() -> LibraryError {
-    match host::reason() {
+    match host::take_unusable_reason() {
         Some((FLOWRUN_PANIC, reason)) => LibraryError::new(
             LibraryFault::InitPanicked,
             format_args!("the plugin panicked in `{SYMBOL}`: {reason}"),

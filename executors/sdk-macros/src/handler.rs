@@ -1,4 +1,4 @@
-//! One method of an executor: which endpoints it handles, and what it is called with.
+//! One method with `#[requests]`: its endpoints and its arguments.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -12,26 +12,26 @@ use syn::{
 /// A method that handles requests.
 pub(crate) struct Handler {
     pub(crate) name: Ident,
-    /// None for those that no other method handles.
+    /// Endpoints of the method; empty for all that no other method handles.
     pub(crate) endpoints: Vec<LitStr>,
     pub(crate) is_async: bool,
-    /// Whether it is called with one document after the other.
-    one_by_one: bool,
+    /// `true` if it is called for each document.
+    per_document: bool,
     arguments: Vec<Argument>,
 }
 
-/// What a method is called with, told by the type that it asks for.
+/// Argument of a method, determined by its type.
 enum Argument {
     Call,
     Document,
     Documents,
-    /// Parameters of the request, of that type.
+    /// Parameters of the request, parsed as this type.
     Parameters(Box<Type>),
 }
 
 impl Handler {
-    /// The handler that `method` is; `None` when it says nothing of requests. Takes the attribute off.
-    pub(crate) fn of(method: &mut ImplItemFn) -> Result<Option<Self>> {
+    /// Parses a method and removes its attribute; `None` for a method without `#[requests]`.
+    pub(crate) fn parse(method: &mut ImplItemFn) -> Result<Option<Self>> {
         let Some(position) = method.attrs.iter().position(|attribute| attribute.path().is_ident("requests"))
         else {
             return Ok(None);
@@ -42,39 +42,40 @@ impl Handler {
         }
         let signature = &method.sig;
         let is_async = signature.asyncness.is_some();
-        receiver(signature.receiver(), signature.ident.span(), is_async)?;
+        check_receiver(signature.receiver(), signature.ident.span(), is_async)?;
         let inputs = signature.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(argument) => Some(&*argument.ty),
             FnArg::Receiver(_) => None,
         });
-        let arguments = inputs.map(Argument::of).collect::<Result<Vec<_>>>()?;
-        let one_by_one = arguments.iter().any(|argument| matches!(argument, Argument::Document));
-        let whole = arguments.iter().any(|argument| matches!(argument, Argument::Call | Argument::Documents));
-        if one_by_one && (whole || is_async) {
-            let message = "a method that takes `&mut Document` is called for each document of the request: it can take \
-                           parameters beside it, but not the call or its documents, and it cannot be async";
+        let arguments = inputs.map(Argument::parse).collect::<Result<Vec<_>>>()?;
+        let per_document = arguments.iter().any(|argument| matches!(argument, Argument::Document));
+        let takes_call =
+            arguments.iter().any(|argument| matches!(argument, Argument::Call | Argument::Documents));
+        if per_document && (takes_call || is_async) {
+            let message = "a method that takes `&mut Document` is called for each document of the request: it can also \
+                           take parameters, but not the call or its documents, and it cannot be async";
             return Err(Error::new(signature.inputs.span(), message));
         }
-        let endpoints = endpoints(&attribute)?;
-        Ok(Some(Self { name: signature.ident.clone(), endpoints, is_async, one_by_one, arguments }))
+        let endpoints = parse_endpoints(&attribute)?;
+        Ok(Some(Self { name: signature.ident.clone(), endpoints, is_async, per_document, arguments }))
     }
 
-    /// The expression that handles `call`.
+    /// Expression that handles `call`.
     pub(crate) fn invocation(&self) -> TokenStream {
         let Self { name, .. } = self;
-        let mut before = TokenStream::new();
-        let mut given = Vec::new();
+        let mut parsing = TokenStream::new();
+        let mut arguments = Vec::new();
         for (position, argument) in self.arguments.iter().enumerate() {
             let variable = quote::format_ident!("argument{position}");
-            given.push(match argument {
+            arguments.push(match argument {
                 Argument::Call => quote!(call),
                 Argument::Document => quote!(document),
                 Argument::Documents => quote!(call.documents_mut()),
-                Argument::Parameters(of) => {
-                    before.extend(quote_spanned! {of.span()=>
-                        let #variable: #of = ::flowrun_sdk::endpoint::request_parameters(call)?;
+                Argument::Parameters(parameters) => {
+                    parsing.extend(quote_spanned! {parameters.span()=>
+                        let #variable: #parameters = ::flowrun_sdk::endpoint::request_parameters(call)?;
                     });
-                    match self.one_by_one {
+                    match self.per_document {
                         true => quote!(::std::clone::Clone::clone(&#variable)),
                         false => quote!(#variable),
                     }
@@ -82,25 +83,26 @@ impl Handler {
             });
         }
         let awaited = self.is_async.then(|| quote!(.await));
-        let settle = quote!(::flowrun_sdk::endpoint::HandlerOutput::apply);
-        if self.one_by_one {
+        if self.per_document {
             let paths = quote!(::flowrun_sdk::AccessPaths::roots());
             return quote!({
-                #before
-                call.for_each(&#paths, |document| ::flowrun_sdk::endpoint::UnitOutput::into_result(self.#name(#(#given),*)))
+                #parsing
+                call.for_each(&#paths, |document| ::flowrun_sdk::endpoint::UnitOutput::into_result(self.#name(#(#arguments),*)))
             });
         }
         quote!({
-            #before
-            let handled = self.#name(#(#given),*)#awaited;
-            #settle(handled, call)
+            #parsing
+            let output = self.#name(#(#arguments),*)#awaited;
+            ::flowrun_sdk::endpoint::HandlerOutput::apply(output, call)
         })
     }
 }
 
 impl Argument {
-    fn of(kind: &Type) -> Result<Self> {
-        let Type::Reference(reference) = kind else { return Ok(Self::Parameters(Box::new(kind.clone()))) };
+    fn parse(argument: &Type) -> Result<Self> {
+        let Type::Reference(reference) = argument else {
+            return Ok(Self::Parameters(Box::new(argument.clone())));
+        };
         let name = last_segment(&reference.elem).map(|segment| segment.ident.to_string());
         let exclusive = reference.mutability.is_some();
         match name.as_deref() {
@@ -108,7 +110,7 @@ impl Argument {
             Some("Document") if exclusive => Ok(Self::Document),
             Some("Vec") if exclusive && is_list_of_documents(&reference.elem) => Ok(Self::Documents),
             _ => Err(Error::new(
-                kind.span(),
+                argument.span(),
                 "a method that handles requests takes `&mut Call<'_>`, `&mut Vec<Document>`, `&mut Document` (for each \
                  document), or parameters declared by `parameters!`, by value",
             )),
@@ -116,33 +118,34 @@ impl Argument {
     }
 }
 
-fn last_segment(kind: &Type) -> Option<&syn::PathSegment> {
-    match kind {
+fn last_segment(path_type: &Type) -> Option<&syn::PathSegment> {
+    match path_type {
         Type::Path(path) => path.path.segments.last(),
         _ => None,
     }
 }
 
-fn is_list_of_documents(kind: &Type) -> bool {
-    let Some(PathArguments::AngleBracketed(of)) = last_segment(kind).map(|segment| &segment.arguments) else {
+fn is_list_of_documents(list: &Type) -> bool {
+    let Some(PathArguments::AngleBracketed(generics)) = last_segment(list).map(|segment| &segment.arguments)
+    else {
         return false;
     };
-    matches!(of.args.first(), Some(GenericArgument::Type(item)) if last_segment(item).is_some_and(|item| item.ident == "Document"))
+    matches!(generics.args.first(), Some(GenericArgument::Type(item)) if last_segment(item).is_some_and(|item| item.ident == "Document"))
 }
 
-fn receiver(receiver: Option<&Receiver>, otherwise: proc_macro2::Span, is_async: bool) -> Result<()> {
+fn check_receiver(receiver: Option<&Receiver>, method: proc_macro2::Span, is_async: bool) -> Result<()> {
     let Some(receiver) = receiver.filter(|receiver| receiver.reference.is_some()) else {
-        return Err(Error::new(otherwise, "a method that handles requests takes `&mut self` or `&self`"));
+        return Err(Error::new(method, "a method that handles requests takes `&mut self` or `&self`"));
     };
     if is_async && receiver.mutability.is_some() {
-        let message = "an async method that handles requests takes `&self`, because several calls are under way at once";
+        let message = "an async method that handles requests takes `&self`, because calls are concurrent";
         return Err(Error::new(receiver.span(), message));
     }
     Ok(())
 }
 
-/// The endpoints that an attribute names, each a text: `#[requests("/index", "/update")]`; none for `#[requests]`.
-fn endpoints(attribute: &Attribute) -> Result<Vec<LitStr>> {
+/// Parses the endpoints of an attribute: `#[requests("/index", "/update")]`; none for `#[requests]`.
+fn parse_endpoints(attribute: &Attribute) -> Result<Vec<LitStr>> {
     let list = match &attribute.meta {
         Meta::Path(_) => return Ok(Vec::new()),
         Meta::List(list) => list,
@@ -155,10 +158,10 @@ fn endpoints(attribute: &Attribute) -> Result<Vec<LitStr>> {
     };
     let endpoints =
         list.parse_args_with(Punctuated::<LitStr, Token![,]>::parse_terminated).map_err(|error| {
-            Error::new(error.span(), "endpoints are texts: `#[requests(\"/index\", \"/update\")]`")
+            Error::new(error.span(), "endpoints are string literals: `#[requests(\"/index\", \"/update\")]`")
         })?;
     if let Some(wrong) = endpoints.iter().find(|endpoint| !endpoint.value().starts_with('/')) {
-        let message = format!("an endpoint begins with a stroke: write \"/{}\"", wrong.value());
+        let message = format!("an endpoint begins with a slash: write \"/{}\"", wrong.value());
         return Err(Error::new(wrong.span(), message));
     }
     match endpoints.is_empty() {

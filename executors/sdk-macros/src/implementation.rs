@@ -1,4 +1,4 @@
-//! The impl block as a whole: its handlers, how it is made and how it is closed.
+//! The `impl` block: its handlers, its constructor and its `#[close]` method.
 
 use std::collections::HashMap;
 
@@ -11,43 +11,43 @@ use syn::{
 
 use crate::handler::Handler;
 
-/// The impl block, and behind it what makes an executor of it.
+/// Expands to the `impl` block, followed by the implementations that make the type an executor.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if !arguments.is_empty() {
         return Err(Error::new(
             arguments.span(),
-            "`#[executor]` takes nothing; endpoints stand before methods: `#[requests(\"/index\")]`",
+            "`#[executor]` takes no arguments; endpoints belong to methods: `#[requests(\"/index\")]`",
         ));
     }
     let mut item: ItemImpl = syn::parse2(item).map_err(|error| {
-        Error::new(error.span(), "`#[executor]` stands before the `impl` block with the executor's methods")
+        Error::new(error.span(), "put `#[executor]` before the `impl` block with the methods of the executor")
     })?;
-    if let Some((_, of, _)) = &item.trait_ {
+    if let Some((_, implemented, _)) = &item.trait_ {
         return Err(Error::new(
-            of.span(),
-            "`#[executor]` stands before an `impl` block of the type itself, not of a trait",
+            implemented.span(),
+            "put `#[executor]` before an `impl` block of the type itself, not of a trait",
         ));
     }
     let (mut handlers, mut create, mut close) = (Vec::new(), None, None);
     for member in &mut item.items {
         let ImplItem::Fn(method) = member else { continue };
-        handlers.extend(Handler::of(method)?);
-        marked(method, "create", &mut create)?;
-        marked(method, "close", &mut close)?;
+        handlers.extend(Handler::parse(method)?);
+        take_marked(method, "create", &mut create)?;
+        take_marked(method, "close", &mut close)?;
     }
     check(&handlers, item.self_ty.span())?;
     let close = close.as_ref();
     let executor = match handlers.iter().any(|handler| handler.is_async) {
-        true => waiting(&item, &handlers, close)?,
-        false => computing(&item, &handlers, close)?,
+        true => async_executor(&item, &handlers, close)?,
+        false => sync_executor(&item, &handlers, close)?,
     };
     let instance = instance(&item, &handlers);
-    let kind = create.as_ref().map(|create| kind(&item, create)).transpose()?;
-    Ok(quote!(#item #executor #instance #kind))
+    let constant = create.as_ref().map(|create| type_constant(&item, create)).transpose()?;
+    Ok(quote!(#item #executor #instance #constant))
 }
 
-/// Keeps the method that carries the attribute of that name, and takes the attribute off.
-fn marked(method: &mut ImplItemFn, name: &str, found: &mut Option<ImplItemFn>) -> Result<()> {
+/// Stores a method with the attribute `name`, and removes the attribute.
+fn take_marked(method: &mut ImplItemFn, name: &str, found: &mut Option<ImplItemFn>) -> Result<()> {
     let Some(position) = method.attrs.iter().position(|attribute| attribute.path().is_ident(name)) else {
         return Ok(());
     };
@@ -59,10 +59,10 @@ fn marked(method: &mut ImplItemFn, name: &str, found: &mut Option<ImplItemFn>) -
     Ok(())
 }
 
-fn check(handlers: &[Handler], of: Span) -> Result<()> {
+fn check(handlers: &[Handler], executor: Span) -> Result<()> {
     let Some(first) = handlers.first() else {
         return Err(Error::new(
-            of,
+            executor,
             "no method handles requests: write `#[requests(\"/index\")]` or `#[requests]` before one",
         ));
     };
@@ -86,7 +86,7 @@ fn check(handlers: &[Handler], of: Span) -> Result<()> {
     Ok(())
 }
 
-/// The arms that lead from endpoints to methods.
+/// Match arms from endpoints to methods.
 fn arms(handlers: &[Handler]) -> TokenStream {
     let named = handlers.iter().filter(|handler| !handler.endpoints.is_empty()).map(|handler| {
         let (endpoints, invocation) = (&handler.endpoints, handler.invocation());
@@ -97,16 +97,16 @@ fn arms(handlers: &[Handler]) -> TokenStream {
     quote!(#(#named)* _ => #otherwise)
 }
 
-fn computing(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemFn>) -> Result<TokenStream> {
+fn sync_executor(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemFn>) -> Result<TokenStream> {
     let (generics, _, conditions) = item.generics.split_for_impl();
-    let (of, arms) = (&item.self_ty, arms(handlers));
-    let close = closing(close, false)?.map(|close| {
+    let (executor_type, arms) = (&item.self_ty, arms(handlers));
+    let close = close_method(close, false)?.map(|close| {
         quote!(fn close(&mut self) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
             ::flowrun_sdk::endpoint::UnitOutput::into_result(self.#close())
         })
     });
     Ok(quote! {
-        impl #generics ::flowrun_sdk::Executor for #of #conditions {
+        impl #generics ::flowrun_sdk::Executor for #executor_type #conditions {
             fn execute(&mut self, call: &mut ::flowrun_sdk::Call<'_>) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
                 match call.endpoint() { #arms }
             }
@@ -115,27 +115,27 @@ fn computing(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemFn>) 
     })
 }
 
-/// The method that closes; it waits if the others do.
-fn closing(close: Option<&ImplItemFn>, waits: bool) -> Result<Option<&Ident>> {
+/// Name of the `#[close]` method, which has to be async if the handlers are.
+fn close_method(close: Option<&ImplItemFn>, is_async: bool) -> Result<Option<&Ident>> {
     let Some(method) = close else { return Ok(None) };
-    if method.sig.asyncness.is_some() != waits {
-        let message = "the method that closes is async if those that handle requests are";
+    if method.sig.asyncness.is_some() != is_async {
+        let message = "the method with `#[close]` is async if those that handle requests are";
         return Err(Error::new(method.sig.ident.span(), message));
     }
     Ok(Some(&method.sig.ident))
 }
 
-fn waiting(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemFn>) -> Result<TokenStream> {
-    let close = closing(close, true)?.map(|close| {
+fn async_executor(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemFn>) -> Result<TokenStream> {
+    let close = close_method(close, true)?.map(|close| {
         quote!(async fn close(&self) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
             ::flowrun_sdk::endpoint::UnitOutput::into_result(self.#close().await)
         })
     });
     let (generics, _, conditions) = item.generics.split_for_impl();
-    let (of, arms) = (&item.self_ty, arms(handlers));
+    let (executor_type, arms) = (&item.self_ty, arms(handlers));
     Ok(quote! {
         #[::flowrun_sdk::async_trait]
-        impl #generics ::flowrun_sdk::AsyncExecutor for #of #conditions {
+        impl #generics ::flowrun_sdk::AsyncExecutor for #executor_type #conditions {
             async fn execute(&self, call: &mut ::flowrun_sdk::Call<'_>) -> ::std::result::Result<(), ::flowrun_sdk::ExecutorError> {
                 match call.endpoint() { #arms }
             }
@@ -144,10 +144,10 @@ fn waiting(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemFn>) ->
     })
 }
 
-/// What the pod has to know: the endpoints, and whether it computes or waits.
+/// Conversion into an `Instance`, with the endpoints.
 fn instance(item: &ItemImpl, handlers: &[Handler]) -> TokenStream {
     let (generics, _, conditions) = item.generics.split_for_impl();
-    let of = &item.self_ty;
+    let executor_type = &item.self_ty;
     let make = match handlers.iter().any(|handler| handler.is_async) {
         true => quote!(::flowrun_sdk::Instance::new_async(executor)),
         false => quote!(::flowrun_sdk::Instance::new(executor)),
@@ -156,25 +156,28 @@ fn instance(item: &ItemImpl, handlers: &[Handler]) -> TokenStream {
     let endpoints: Vec<&LitStr> = handlers.iter().flat_map(|handler| &handler.endpoints).collect();
     let endpoints = (!every).then(|| quote!(.with_endpoints([#(#endpoints),*])));
     quote! {
-        impl #generics ::std::convert::From<#of> for ::flowrun_sdk::Instance #conditions {
-            fn from(executor: #of) -> Self {
+        impl #generics ::std::convert::From<#executor_type> for ::flowrun_sdk::Instance #conditions {
+            fn from(executor: #executor_type) -> Self {
                 #make #endpoints
             }
         }
     }
 }
 
-/// The kind of executor that `create` makes.
-fn kind(item: &ItemImpl, create: &ImplItemFn) -> Result<TokenStream> {
-    let of = &item.self_ty;
-    let name = match &**of {
+/// The constant `TYPE`.
+fn type_constant(item: &ItemImpl, create: &ImplItemFn) -> Result<TokenStream> {
+    let executor_type = &item.self_ty;
+    let name = match &**executor_type {
         Type::Path(path) if item.generics.params.is_empty() => {
             path.path.segments.last().map(|segment| segment.ident.to_string())
         }
         _ => None,
     };
     let name = name.ok_or_else(|| {
-        Error::new(of.span(), "an executor that a flow can name is a type without parameters")
+        Error::new(
+            executor_type.span(),
+            "an executor that a flow can name is a type without generic parameters",
+        )
     })?;
     let inputs: Vec<&Type> = create
         .sig
@@ -182,36 +185,36 @@ fn kind(item: &ItemImpl, create: &ImplItemFn) -> Result<TokenStream> {
         .iter()
         .map(|input| match input {
             FnArg::Typed(argument) => Ok(&*argument.ty),
-            FnArg::Receiver(receiver) => {
-                Err(Error::new(receiver.span(), "`#[create]` makes the executor, so there is no `self` yet"))
-            }
+            FnArg::Receiver(receiver) => Err(Error::new(
+                receiver.span(),
+                "`#[create]` constructs the executor, so there is no `self` yet",
+            )),
         })
         .collect::<Result<_>>()?;
     let [parameters, rest @ ..] = inputs.as_slice() else {
-        let message =
-            "`#[create]` takes the parameters, and `&Context` if it wants to know where the executor stands";
+        let message = "`#[create]` takes the parameters, and optionally `&Context`";
         return Err(Error::new(create.sig.ident.span(), message));
     };
     let context = match rest {
         [] => None,
         [_] => Some(quote!(, &build.context)),
         [_, more, ..] => {
-            return Err(Error::new(more.span(), "`#[create]` takes the parameters and `&Context` alone"));
+            return Err(Error::new(more.span(), "`#[create]` takes only the parameters and `&Context`"));
         }
     };
     let (method, summary) = (&create.sig.ident, summary(&item.attrs));
     Ok(quote! {
-        impl #of {
-            /// The kind of executor that this is: its name, its parameters, and how one is made.
+        impl #executor_type {
+            /// Executor type: name, parameters and constructor.
             pub const TYPE: ::flowrun_sdk::ExecutorType = ::flowrun_sdk::ExecutorType::new::<#parameters>(#name, #summary, |build| {
-                let made = #of::#method(::flowrun_sdk::parse_parameters(build)? #context);
-                ::flowrun_sdk::endpoint::CreateOutput::into_result(made).map(::flowrun_sdk::Instance::from)
+                let created = #executor_type::#method(::flowrun_sdk::parse_parameters(build)? #context);
+                ::flowrun_sdk::endpoint::CreateOutput::into_result(created).map(::flowrun_sdk::Instance::from)
             });
         }
     })
 }
 
-/// The first paragraph of the documentation.
+/// First paragraph of the documentation, in one line.
 fn summary(attributes: &[Attribute]) -> String {
     let lines =
         attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| {

@@ -1,11 +1,11 @@
-//! `#[executor]`: an executor in Jina's manner, an endpoint a method. The SDK re-exports it, and says how it is used.
+//! The attribute `#[executor]` of the SDK, which re-exports and documents it.
 
 mod handler;
 mod implementation;
 
 use proc_macro::TokenStream;
 
-/// Makes an executor of an impl block; see the SDK's `executor`.
+/// Turns a type into an executor; see `flowrun_sdk::endpoint`.
 #[proc_macro_attribute]
 pub fn executor(arguments: TokenStream, item: TokenStream) -> TokenStream {
     implementation::expand(arguments.into(), item.into())

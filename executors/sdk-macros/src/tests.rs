@@ -1,23 +1,23 @@
-//! What is wrong with an executor is said where it is wrong, with what to write.
+//! Compile errors of `#[executor]`.
 
 use quote::quote;
 
 use crate::implementation::expand;
 
-fn refused(item: proc_macro2::TokenStream) -> String {
+fn error(item: proc_macro2::TokenStream) -> String {
     expand(quote!(), item).unwrap_err().to_string()
 }
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a list")]
-fn mistakes_are_answered_with_what_to_write() {
-    for (item, said) in [
+fn mistakes_are_reported_with_the_correction() {
+    for (item, expected) in [
         (
             quote!(impl Mine { fn index(&mut self) {} }),
             "no method handles requests: write `#[requests(\"/index\")]`",
         ),
         (quote!(impl Mine { #[requests("index")] fn index(&mut self) {} }), "write \"/index\""),
-        (quote!(impl Mine { #[requests(index)] fn index(&mut self) {} }), "endpoints are texts"),
+        (quote!(impl Mine { #[requests(index)] fn index(&mut self) {} }), "endpoints are string literals"),
         (quote!(impl Mine { #[requests()] fn index(&mut self) {} }), "name an endpoint"),
         (
             quote!(impl Mine { #[requests = "/index"] fn index(&mut self) {} }),
@@ -43,7 +43,7 @@ fn mistakes_are_answered_with_what_to_write() {
         ),
         (
             quote!(impl Mine { #[requests("/a")] async fn a(&mut self) {} }),
-            "takes `&self`, because several calls",
+            "takes `&self`, because calls are concurrent",
         ),
         (
             quote!(impl Mine { #[requests("/a")] async fn a(&self) {} #[requests("/b")] fn b(&self) {} }),
@@ -70,7 +70,7 @@ fn mistakes_are_answered_with_what_to_write() {
                     fn a(&self) {}
                 }
             ),
-            "a type without parameters",
+            "a type without generic parameters",
         ),
         (
             quote!(impl Mine { #[close] fn end(&self) {} #[requests] async fn a(&self) {} }),
@@ -84,8 +84,8 @@ fn mistakes_are_answered_with_what_to_write() {
             "before the `impl` block",
         ),
     ] {
-        let refusal = refused(item.clone());
-        assert!(refusal.contains(said), "{item}: {refusal}");
+        let error = error(item.clone());
+        assert!(error.contains(expected), "{item}: {error}");
     }
     assert!(expand(quote!("/index"), quote!(impl Mine { #[requests] fn a(&self) {} })).is_err());
 }

@@ -1,19 +1,19 @@
 /*
- * A plugin of flowrun in C, or in anything that can be called from C.
+ * Interface of flowrun's plugins, for C and every language that can be called from C.
  *
- * A library exports one function, `flowrun_plugin`, and carries a note that says what it offers (FLOWRUN_NOTE). The
- * function is given the host's table and returns the plugin's, or null.
+ * A library exports one function, `flowrun_plugin`, and contains a note that describes its executors (FLOWRUN_NOTE).
+ * The function receives the host's table of functions and returns the plugin's, or null.
  *
- * Nothing changes its owner: what a function is given is valid until it returns, unless its description says
- * otherwise, and whoever made something frees it.
+ * Ownership never crosses the interface: arguments are valid until the function returns, unless its description states
+ * otherwise, and memory is freed by the side that allocated it.
  *
- * Functions that can fail return FLOWRUN_OK or the kind of error; the words for it are told before, by a function of
- * the host. A C++ exception must not leave a function of the plugin.
+ * Functions that can fail return FLOWRUN_OK or the kind of error, after the cause was reported by a function of the
+ * host. A C++ exception must not leave a function of the plugin.
  *
  *     cc -shared -fPIC -I DIRECTORY-OF-THIS-FILE -o libmine.so mine.c
  *     flowrun plugin check libmine.so
  *
- * Made from executors/sdk/src/abi/table.rs; do not edit.
+ * Generated from executors/sdk/src/abi/table.rs; do not edit.
  */
 
 #ifndef FLOWRUN_H
@@ -26,17 +26,17 @@
 #include <string.h>
 
 /*
- The version of this interface. A library of another version is not loaded.
+ Version of this interface. Libraries of another version are not loaded.
  */
 #define FLOWRUN_ABI_VERSION 1
 
 /*
- It went well.
+ Success.
  */
 #define FLOWRUN_OK 0
 
 /*
- A document's content cannot be processed: unreadable, truncated, too large, of the wrong type or shape.
+ The content of a document cannot be processed: unreadable, truncated, too large, of the wrong type or shape.
  */
 #define FLOWRUN_INPUT 1
 
@@ -46,57 +46,57 @@
 #define FLOWRUN_PARAMETER 2
 
 /*
- Something outside failed: a file, a disk, a connection.
+ A resource outside the executor failed: a file, a disk, a connection.
  */
 #define FLOWRUN_RESOURCE 3
 
 /*
- The request was given up by the one who asked.
+ The client cancelled the request.
  */
 #define FLOWRUN_CANCELLED 4
 
 /*
- The request's deadline passed.
+ The deadline of the request passed.
  */
 #define FLOWRUN_EXPIRED 5
 
 /*
- A defect in the executor.
+ A defect of the executor.
  */
 #define FLOWRUN_INTERNAL 6
 
 /*
- The executor is in no state to be called again: it is destroyed and created anew.
+ The executor panicked and cannot be called again: the host destroys it and creates another.
  */
 #define FLOWRUN_PANIC 7
 
 /*
- Nothing is logged.
+ Logging is off.
  */
 #define FLOWRUN_LOG_OFF 0
 
 /*
- For what went wrong.
+ Log level of errors.
  */
 #define FLOWRUN_LOG_ERROR 1
 
 /*
- For what may go wrong.
+ Log level of warnings.
  */
 #define FLOWRUN_LOG_WARN 2
 
 /*
- For what happens.
+ Log level of events in normal operation.
  */
 #define FLOWRUN_LOG_INFO 3
 
 /*
- For those who look for a mistake.
+ Log level for debugging.
  */
 #define FLOWRUN_LOG_DEBUG 4
 
 /*
- For everything.
+ Log level of all details.
  */
 #define FLOWRUN_LOG_TRACE 5
 
@@ -116,15 +116,15 @@
 #define FLOWRUN_ORDER_DESCENDING 2
 
 /*
- Bytes that somebody else owns. A text is UTF-8 and is not terminated by a zero; without any, `data` may be null.
+ Borrowed bytes. A text is UTF-8 and not terminated by a zero. `data` may be null if `length` is zero.
  */
 typedef struct flowrun_bytes {
     /*
-     The first byte.
+     Address of the first byte.
      */
     const uint8_t *data;
     /*
-     How many there are.
+     Number of bytes.
      */
     size_t length;
 } flowrun_bytes;
@@ -134,65 +134,64 @@ typedef struct flowrun_bytes {
  */
 typedef struct flowrun_call {
     /*
-     Bytes of this structure.
+     Size of this structure in bytes.
      */
     size_t size;
     /*
-     What the host does.
+     Functions of the host.
      */
     const struct flowrun_host *host;
     /*
-     The host's own.
+     Handle of the host.
      */
     void *handle;
     /*
-     What names the request in logs.
+     Id of the request, as in logs.
      */
     struct flowrun_bytes request;
     /*
-     The path of the request, for example `/index`.
+     Endpoint of the request, for example `/index`.
      */
     struct flowrun_bytes endpoint;
     /*
-     The parameters of the request, as a JSON object.
+     Parameters of the request, as a JSON object.
      */
     struct flowrun_bytes parameters;
     /*
-     The documents: a `DocumentArrayProto` of docarray's first schema.
+     Documents, as a `DocumentArrayProto` of docarray's first schema.
      */
     struct flowrun_bytes documents;
     /*
-     How many documents there are.
+     Number of documents.
      */
     uint64_t count;
     /*
-     Bytes of memory that they hold.
+     Bytes of memory that the documents occupy.
      */
     uint64_t memory;
     /*
-     Whether each has an id.
+     `true` if every document has an id.
      */
     bool named;
     /*
-     Nanoseconds until the request has to be answered, from the beginning of the call; `UINT64_MAX` for no end.
+     Nanoseconds until the deadline, from the beginning of the call; `UINT64_MAX` for no deadline.
      */
     uint64_t remaining_ns;
     /*
-     Bytes of memory that its documents may hold.
+     Bytes of memory that the documents may occupy.
      */
     uint64_t bytes_max;
 } flowrun_call;
 
 /*
- What the host does for a plugin. Valid until the process ends.
+ Functions of the host. Valid until the process ends.
 
- `log`, `check`, `count`, `gauge` and `condition` may be called on any thread: those that take a site until the
- executor is destroyed, those that take a call until it returns. The others are called on the thread that the host
- called.
+ `log`, `check`, `count`, `gauge` and `condition` may be called on any thread: with a site until the executor is
+ destroyed, with a call until the call returns. The other functions must be called on the thread that the host called.
  */
 typedef struct flowrun_host {
     /*
-     Bytes of this table. Later versions append to it: look before you reach beyond what you know.
+     Size of this table in bytes. Later versions append to it: check the size before you use a later field.
      */
     size_t size;
     /*
@@ -200,176 +199,176 @@ typedef struct flowrun_host {
      */
     uint32_t abi_version;
     /*
-     The finest level that is logged: one of `FLOWRUN_LOG_…`.
+     Most detailed level that is logged: one of `FLOWRUN_LOG_…`.
      */
     uint32_t log_level;
     /*
-     Writes a line to the log of the flow, which names the pod and the request. `target` is the part of the plugin
-     that says it, and may be empty.
+     Writes a line to the log of the flow, which adds the pod and the request. `target` is the module of the plugin that
+     logs, and may be empty.
      */
     void (*log)(uint32_t level, struct flowrun_bytes target, struct flowrun_bytes message);
     /*
-     Says why `flowrun_plugin` is going to return null: one of the kinds of errors, and words.
+     Reports why `flowrun_plugin` is about to return null: the kind of error and the cause.
      */
     void (*unusable)(uint32_t kind, struct flowrun_bytes reason);
     /*
-     Says why `create` is going to fail, and which parameter is to blame; an empty name when none is.
+     Reports why `create` is about to fail. `parameter` is the name of the invalid parameter, or empty.
      */
     void (*refuse)(void *site, struct flowrun_bytes parameter, struct flowrun_bytes reason);
     /*
-     Adds to the counter of that name: small letters, digits and underscores, ending in `_total`.
+     Increases a counter. Its name consists of lower-case letters, digits and underscores, and ends in `_total`.
      */
     void (*count)(void *site, struct flowrun_bytes name, struct flowrun_bytes help, uint64_t more);
     /*
-     Sets the gauge of that name: small letters, digits and underscores, the unit last.
+     Sets a gauge. Its name consists of lower-case letters, digits and underscores, with the unit last.
      */
     void (*gauge)(void *site, struct flowrun_bytes name, struct flowrun_bytes help, double value);
     /*
-     Says why the executor cannot do its work for now, so that the flow is not ready; without words, that it can.
+     Reports why the executor is unhealthy, so that the flow is not ready; an empty reason reports that it is healthy.
      */
     void (*condition)(void *site, struct flowrun_bytes reason);
     /*
-     Whether the call is still worth finishing: `FLOWRUN_OK`, `FLOWRUN_CANCELLED` or `FLOWRUN_EXPIRED`.
+     Checks deadline and cancellation of a call: `FLOWRUN_OK`, `FLOWRUN_CANCELLED` or `FLOWRUN_EXPIRED`.
      */
     uint32_t (*check)(const struct flowrun_call *call);
     /*
-     Puts other documents in the place of those of the call: a `DocumentArrayProto`. A call that is not answered
-     leaves its documents as they are. With `release` null the bytes are copied before this returns. Otherwise they
-     stay as they are until the host calls `release(owner)`, once, on any thread. Returns `FLOWRUN_OK`, or
-     `FLOWRUN_INTERNAL` when the bytes are no documents: then the call fails.
+     Replaces the documents of the call by a `DocumentArrayProto`. A call without an answer keeps its documents. If
+     `release` is null, the bytes are copied before this returns. Otherwise they must stay valid until the host calls
+     `release(owner)`, once, on any thread. Returns `FLOWRUN_OK`, or `FLOWRUN_INTERNAL` if the bytes are not documents;
+     the call then fails.
      */
     uint32_t (*answer)(const struct flowrun_call *call,
                        struct flowrun_bytes documents,
                        void (*release)(void *owner),
                        void *owner);
     /*
-     Says why the call is going to fail: the words behind what `execute` or `close` returns.
+     Reports the cause of the error that `execute` or `close` is about to return.
      */
     void (*fail)(const struct flowrun_call *call, uint32_t kind, struct flowrun_bytes reason);
     /*
-     Sets aside the documents of that id as failed; the others go on. The answer need not leave them out.
+     Fails the documents with that id; all other documents succeed. The answer may still contain failed documents.
      */
     void (*fail_document)(const struct flowrun_call *call,
                           struct flowrun_bytes id,
                           uint32_t kind,
                           struct flowrun_bytes reason);
     /*
-     Says something beside the documents: a name, and a value as JSON. Clients find it under `__results__`.
+     Sets a result besides the documents: a name, and a value as JSON. Clients receive it in `__results__`.
      */
     void (*result)(const struct flowrun_call *call, struct flowrun_bytes name, struct flowrun_bytes value);
     /*
-     Keeps the documents of the call valid beyond its return, until `release_documents` is called with what this
-     returns, on any thread.
+     Keeps the documents of the call valid after it returns. The returned handle is passed to `release_documents`, on any
+     thread.
      */
     void *(*keep_documents)(const struct flowrun_call *call);
     /*
-     Gives up what `keep_documents` returned.
+     Releases a handle of `keep_documents`.
      */
     void (*release_documents)(void *kept);
 } flowrun_host;
 
 /*
- What an executor is created with. Valid until `create` returns; `host` and `site` until the executor is destroyed.
+ Input of `create`. Valid until `create` returns; `host` and `site` until the executor is destroyed.
  */
 typedef struct flowrun_build {
     /*
-     Bytes of this structure.
+     Size of this structure in bytes.
      */
     size_t size;
     /*
-     What the host does.
+     Functions of the host.
      */
     const struct flowrun_host *host;
     /*
-     Where the executor stands: the host's own.
+     Handle of the executor's environment, owned by the host.
      */
     void *site;
     /*
-     Which executor of the library.
+     Name of the executor to create.
      */
     struct flowrun_bytes executor;
     /*
-     What stands under `with:`, as a JSON object. Checked against the table in the note.
+     Parameters under `with:`, as a JSON object, checked against the table in the note.
      */
     struct flowrun_bytes parameters;
     /*
-     The pod that it works in.
+     Name of the pod.
      */
     struct flowrun_bytes pod;
     /*
-     The directory that is its own to write in; made when first needed. Shards do not share it, replicas do.
+     Directory that the executor may write to; it may not exist yet. Replicas share it, shards do not.
      */
     struct flowrun_bytes workspace;
     /*
-     The directory of the YAML file that names it; paths among its parameters start from here.
+     Directory of the YAML file that names the executor; relative paths among its parameters start here.
      */
     struct flowrun_bytes directory;
     /*
-     Which shard, from 0.
+     Number of the shard, from 0.
      */
     uint64_t shard;
     /*
-     How many shards the pod has.
+     Number of shards of the pod.
      */
     uint64_t shards;
     /*
-     Which replica of the shard, from 0.
+     Number of the replica within its shard, from 0.
      */
     uint64_t replica;
     /*
-     How many threads it may keep busy.
+     Number of threads that the executor may keep busy.
      */
     uint64_t threads;
     /*
-     How many calls may be under way at once, if it says that it takes several.
+     Maximum number of concurrent calls, if `concurrent` is set.
      */
     uint64_t concurrency;
     /*
-     The same number for the replicas of one shard, which may share what they hold.
+     Number that the replicas of one shard have in common, which may share state.
      */
     uint64_t shared;
     /*
-     Whether the flow promised not to change stored data.
+     `true` if the flow promised not to change stored data.
      */
     bool read_only;
 } flowrun_build;
 
 /*
- What `create` made. The host fills it with zeros before.
+ Output of `create`. The host fills it with zeros first.
  */
 typedef struct flowrun_made {
     /*
-     Bytes of this structure.
+     Size of this structure in bytes.
      */
     size_t size;
     /*
-     What the other functions are called with.
+     Handle of the executor, the argument of the other functions.
      */
     void *executor;
     /*
-     The endpoints that it handles, as a JSON list of texts; empty for every one. Valid until it is destroyed.
+     Endpoints that the executor handles, as a JSON list of strings; empty for all. Valid until the executor is destroyed.
      */
     struct flowrun_bytes endpoints;
     /*
-     How the matches that it finds are ordered: one of `FLOWRUN_ORDER_…`.
+     Order of the matches that the executor finds: one of `FLOWRUN_ORDER_…`.
      */
     uint32_t order;
     /*
-     Whether `execute` may be called on several threads at once.
+     `true` if `execute` may be called on several threads at the same time.
      */
     bool concurrent;
     /*
-     How many matches it keeps when a request does not say.
+     Number of matches per document, unless the request sets another.
      */
     uint64_t top_k;
 } flowrun_made;
 
 /*
- What a library does: its own table, which stays where it is until the process ends.
+ Functions of a library. The table must stay valid until the process ends.
  */
 typedef struct flowrun_plugin_table {
     /*
-     Bytes of this table.
+     Size of this table in bytes.
      */
     size_t size;
     /*
@@ -377,24 +376,24 @@ typedef struct flowrun_plugin_table {
      */
     uint32_t abi_version;
     /*
-     The JSON of the note: which executors there are, and what they can be told.
+     Returns the JSON of the note.
      */
     struct flowrun_bytes (*describe)(void);
     /*
-     Makes an executor. Returns a kind of error, with the reason by `refuse`.
+     Creates an executor. Returns a kind of error, after the cause was reported by `refuse`.
      */
     uint32_t (*create)(const struct flowrun_build *build, struct flowrun_made *made);
     /*
-     Handles one call. Returns a kind of error, with the reason by `fail`.
+     Executes one call. Returns a kind of error, after the cause was reported by `fail`.
      */
     uint32_t (*execute)(void *executor, const struct flowrun_call *call);
     /*
-     Writes out what is still in memory; called once, after the last call, with a call without documents. May be
+     Writes out data that is still in memory. Called once, after the last call, with a call without documents. May be
      null.
      */
     uint32_t (*close)(void *executor, const struct flowrun_call *call);
     /*
-     Frees the executor.
+     Destroys the executor and frees its memory.
      */
     void (*destroy)(void *executor);
 } flowrun_plugin_table;
@@ -405,8 +404,8 @@ typedef struct flowrun_plugin_table {
 extern "C" {
 #endif
 
-/* The one function that a library exports: given the host's table it returns its own, which stays where it is until the
- * process ends; or null, with the reason by `unusable`. */
+/* The function that a library exports. It receives the host's table and returns its own, which stays valid until the
+ * process ends; or null, after the cause was reported by `unusable`. */
 #if defined(_WIN32)
 __declspec(dllexport)
 #else
@@ -418,17 +417,17 @@ const flowrun_plugin_table *flowrun_plugin(const flowrun_host *host);
 }
 #endif
 
-/* --- What comes from here on is code, to make a plugin in C short. ------------------------------------------------- */
+/* --- Helper functions for plugins in C ------------------------------------------------------------------------------ */
 
 /*
- * The note: what the library offers, readable without executing it. Once in a library, outside of any function:
+ * Defines the note that describes the library, readable without executing it. Used once, outside of any function:
  *
- *     FLOWRUN_NOTE("{\"sdk\": \"c\", \"executors\": [{\"name\": \"Mine\", \"summary\": \"Does it.\", \"parameters\": ["
- *                  "{\"name\": \"suffix\", \"type\": \"text\", \"default\": \"!\", \"doc\": \"What to append.\"}]}]}");
+ *     FLOWRUN_NOTE("{\"sdk\": \"c\", \"executors\": [{\"name\": \"Mine\", \"summary\": \"Appends a suffix.\", \"parameters\": ["
+ *                  "{\"name\": \"suffix\", \"type\": \"text\", \"default\": \"!\", \"doc\": \"The suffix.\"}]}]}");
  *
  * Types are boolean, integer (least, most), number, text, path, seconds, access_paths, choice (words), optional (of),
- * list (of), array (of, length), mapping, any and other (meant). A parameter without a default that has to be given
- * says "required": true. It also defines `flowrun_describe`, for the table.
+ * list (of), array (of, length), mapping, any and other (meant). A required parameter has "required": true instead of a
+ * default. The macro also defines `flowrun_describe`, for the table.
  */
 #define FLOWRUN_NOTE(text)                                                                                            \
     static const struct {                                                                                             \
@@ -444,7 +443,7 @@ const flowrun_plugin_table *flowrun_plugin(const flowrun_host *host);
     }                                                                                                                 \
     struct flowrun_note_needs_a_semicolon
 
-/* A text that ends with a zero. */
+/* Converts a text that ends with a zero. */
 static inline flowrun_bytes flowrun_text(const char *text) {
     flowrun_bytes bytes = {(const uint8_t *)text, strlen(text)};
     return bytes;
@@ -456,7 +455,7 @@ static inline uint32_t flowrun_fail(const flowrun_call *call, uint32_t kind, con
     return kind;
 }
 
-/* The value of a key of a JSON object, as it is written; false when there is none. */
+/* Finds the value of a key of a JSON object, as JSON; false if there is none. */
 static inline bool flowrun_member(flowrun_bytes object, const char *key, flowrun_bytes *value) {
     const uint8_t *at = object.data, *end = at + object.length, *start = NULL, *name = NULL;
     size_t depth = 0, name_length = 0, wanted = strlen(key);
@@ -489,15 +488,16 @@ static inline bool flowrun_member(flowrun_bytes object, const char *key, flowrun
     return false;
 }
 
-/* A field of a message: its number, its value, and both as they stand in the message. */
+/* A field of a protobuf message. */
 typedef struct flowrun_field {
     uint32_t number;
-    /* The payload of texts, bytes and messages; the bytes of a number. */
+    /* The payload of strings, bytes and messages; the encoding of a number. */
     flowrun_bytes value;
+    /* The encoded field, with its key. */
     flowrun_bytes whole;
 } flowrun_field;
 
-/* Reads a number of seven bits a byte; false when it is cut off. */
+/* Reads a varint; false if it is truncated. */
 static inline bool flowrun_varint(flowrun_bytes *rest, uint64_t *number) {
     *number = 0;
     for (unsigned shift = 0; shift < 64 && rest->length > 0; shift += 7) {
@@ -509,7 +509,7 @@ static inline bool flowrun_varint(flowrun_bytes *rest, uint64_t *number) {
     return false;
 }
 
-/* Takes the next field off a message; false at its end, and then `rest->length` is not zero when it is malformed. */
+/* Reads the next field; false at the end. `rest->length` is not zero then if the message is malformed. */
 static inline bool flowrun_next(flowrun_bytes *rest, flowrun_field *field) {
     flowrun_bytes left = *rest;
     uint64_t key, length;
@@ -542,15 +542,15 @@ static inline bool flowrun_next(flowrun_bytes *rest, flowrun_field *field) {
     return true;
 }
 
-/* Bytes that grow. Starts as zeros; `free(buffer.data)` gives them back. */
+/* A growing buffer. Initialize it with zeros, and free `data` in the end. */
 typedef struct flowrun_buffer {
     uint8_t *data;
     size_t length, capacity;
-    /* There was no memory; what was appended since is lost. */
+    /* Set if memory could not be allocated; the content is incomplete then. */
     bool failed;
 } flowrun_buffer;
 
-/* Appends bytes as they are. */
+/* Appends bytes. */
 static inline void flowrun_append(flowrun_buffer *buffer, flowrun_bytes bytes) {
     if (bytes.length == 0 || buffer->failed) return;
     if (bytes.length > buffer->capacity - buffer->length) {
@@ -567,13 +567,13 @@ static inline void flowrun_append(flowrun_buffer *buffer, flowrun_bytes bytes) {
     buffer->length += bytes.length;
 }
 
-/* What was appended. */
+/* Borrows the content. */
 static inline flowrun_bytes flowrun_bytes_of(const flowrun_buffer *buffer) {
     flowrun_bytes bytes = {buffer->data, buffer->length};
     return bytes;
 }
 
-/* Appends a number of seven bits a byte. */
+/* Appends a varint. */
 static inline void flowrun_append_varint(flowrun_buffer *buffer, uint64_t number) {
     uint8_t bytes[10];
     flowrun_bytes written = {bytes, 0};
@@ -584,7 +584,7 @@ static inline void flowrun_append_varint(flowrun_buffer *buffer, uint64_t number
     flowrun_append(buffer, written);
 }
 
-/* Appends a field that is a text, bytes or a message. */
+/* Appends a field with a string, bytes or a message. */
 static inline void flowrun_append_field(flowrun_buffer *buffer, uint32_t number, flowrun_bytes payload) {
     flowrun_append_varint(buffer, (uint64_t)number << 3 | 2);
     flowrun_append_varint(buffer, payload.length);

@@ -1,14 +1,14 @@
-/* --- What comes from here on is code, to make a plugin in C short. ------------------------------------------------- */
+/* --- Helper functions for plugins in C ------------------------------------------------------------------------------ */
 
 /*
- * The note: what the library offers, readable without executing it. Once in a library, outside of any function:
+ * Defines the note that describes the library, readable without executing it. Used once, outside of any function:
  *
- *     FLOWRUN_NOTE("{\"sdk\": \"c\", \"executors\": [{\"name\": \"Mine\", \"summary\": \"Does it.\", \"parameters\": ["
- *                  "{\"name\": \"suffix\", \"type\": \"text\", \"default\": \"!\", \"doc\": \"What to append.\"}]}]}");
+ *     FLOWRUN_NOTE("{\"sdk\": \"c\", \"executors\": [{\"name\": \"Mine\", \"summary\": \"Appends a suffix.\", \"parameters\": ["
+ *                  "{\"name\": \"suffix\", \"type\": \"text\", \"default\": \"!\", \"doc\": \"The suffix.\"}]}]}");
  *
  * Types are boolean, integer (least, most), number, text, path, seconds, access_paths, choice (words), optional (of),
- * list (of), array (of, length), mapping, any and other (meant). A parameter without a default that has to be given
- * says "required": true. It also defines `flowrun_describe`, for the table.
+ * list (of), array (of, length), mapping, any and other (meant). A required parameter has "required": true instead of a
+ * default. The macro also defines `flowrun_describe`, for the table.
  */
 #define FLOWRUN_NOTE(text)                                                                                            \
     static const struct {                                                                                             \
@@ -24,7 +24,7 @@
     }                                                                                                                 \
     struct flowrun_note_needs_a_semicolon
 
-/* A text that ends with a zero. */
+/* Converts a text that ends with a zero. */
 static inline flowrun_bytes flowrun_text(const char *text) {
     flowrun_bytes bytes = {(const uint8_t *)text, strlen(text)};
     return bytes;
@@ -36,7 +36,7 @@ static inline uint32_t flowrun_fail(const flowrun_call *call, uint32_t kind, con
     return kind;
 }
 
-/* The value of a key of a JSON object, as it is written; false when there is none. */
+/* Finds the value of a key of a JSON object, as JSON; false if there is none. */
 static inline bool flowrun_member(flowrun_bytes object, const char *key, flowrun_bytes *value) {
     const uint8_t *at = object.data, *end = at + object.length, *start = NULL, *name = NULL;
     size_t depth = 0, name_length = 0, wanted = strlen(key);
@@ -69,15 +69,16 @@ static inline bool flowrun_member(flowrun_bytes object, const char *key, flowrun
     return false;
 }
 
-/* A field of a message: its number, its value, and both as they stand in the message. */
+/* A field of a protobuf message. */
 typedef struct flowrun_field {
     uint32_t number;
-    /* The payload of texts, bytes and messages; the bytes of a number. */
+    /* The payload of strings, bytes and messages; the encoding of a number. */
     flowrun_bytes value;
+    /* The encoded field, with its key. */
     flowrun_bytes whole;
 } flowrun_field;
 
-/* Reads a number of seven bits a byte; false when it is cut off. */
+/* Reads a varint; false if it is truncated. */
 static inline bool flowrun_varint(flowrun_bytes *rest, uint64_t *number) {
     *number = 0;
     for (unsigned shift = 0; shift < 64 && rest->length > 0; shift += 7) {
@@ -89,7 +90,7 @@ static inline bool flowrun_varint(flowrun_bytes *rest, uint64_t *number) {
     return false;
 }
 
-/* Takes the next field off a message; false at its end, and then `rest->length` is not zero when it is malformed. */
+/* Reads the next field; false at the end. `rest->length` is not zero then if the message is malformed. */
 static inline bool flowrun_next(flowrun_bytes *rest, flowrun_field *field) {
     flowrun_bytes left = *rest;
     uint64_t key, length;
@@ -122,15 +123,15 @@ static inline bool flowrun_next(flowrun_bytes *rest, flowrun_field *field) {
     return true;
 }
 
-/* Bytes that grow. Starts as zeros; `free(buffer.data)` gives them back. */
+/* A growing buffer. Initialize it with zeros, and free `data` in the end. */
 typedef struct flowrun_buffer {
     uint8_t *data;
     size_t length, capacity;
-    /* There was no memory; what was appended since is lost. */
+    /* Set if memory could not be allocated; the content is incomplete then. */
     bool failed;
 } flowrun_buffer;
 
-/* Appends bytes as they are. */
+/* Appends bytes. */
 static inline void flowrun_append(flowrun_buffer *buffer, flowrun_bytes bytes) {
     if (bytes.length == 0 || buffer->failed) return;
     if (bytes.length > buffer->capacity - buffer->length) {
@@ -147,13 +148,13 @@ static inline void flowrun_append(flowrun_buffer *buffer, flowrun_bytes bytes) {
     buffer->length += bytes.length;
 }
 
-/* What was appended. */
+/* Borrows the content. */
 static inline flowrun_bytes flowrun_bytes_of(const flowrun_buffer *buffer) {
     flowrun_bytes bytes = {buffer->data, buffer->length};
     return bytes;
 }
 
-/* Appends a number of seven bits a byte. */
+/* Appends a varint. */
 static inline void flowrun_append_varint(flowrun_buffer *buffer, uint64_t number) {
     uint8_t bytes[10];
     flowrun_bytes written = {bytes, 0};
@@ -164,7 +165,7 @@ static inline void flowrun_append_varint(flowrun_buffer *buffer, uint64_t number
     flowrun_append(buffer, written);
 }
 
-/* Appends a field that is a text, bytes or a message. */
+/* Appends a field with a string, bytes or a message. */
 static inline void flowrun_append_field(flowrun_buffer *buffer, uint32_t number, flowrun_bytes payload) {
     flowrun_append_varint(buffer, (uint64_t)number << 3 | 2);
     flowrun_append_varint(buffer, payload.length);

@@ -1,30 +1,31 @@
-//! What a call leaves behind: documents that go on, and documents that failed alone.
+//! The outcome of a call.
 
 use serde_json::{Map, Value};
 
 use crate::{Document, Documents, ExecutorError};
 
-/// What a call leaves behind.
+/// The outcome of a successful call.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// The documents that go on to the next pod.
+    /// Documents for the next pod.
     pub documents: Documents,
-    /// The documents that failed alone.
+    /// Documents that failed while the rest of the call succeeded.
     pub failures: Vec<FailedDocument>,
-    /// What the executor has to say beside its documents; a client finds it under `__results__`.
+    /// Results besides documents; clients receive them as `__results__`, under the name of the executor.
     pub results: Map<String, Value>,
-    /// What executors elsewhere had to say that this one called: it goes on under the names that it came with.
+    /// Results of remote executors that this executor called; clients receive them under the names that the remote
+    /// executors have in their own flow.
     pub remote_results: Map<String, Value>,
 }
 
-/// A document that failed alone, while the rest of its request went on.
+/// A document that failed while the rest of its request succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedDocument {
-    /// The id of the document, one of the roots of the request.
+    /// Id of the document, one of the roots of the request.
     pub id: String,
-    /// What to call it in a message for people: its URI, or else its id.
+    /// Name of the document in messages: its URI, or its id if it has none. See [`Document::label`].
     pub label: String,
-    /// Why.
+    /// The cause.
     pub error: ExecutorError,
 }
 

@@ -1,23 +1,26 @@
-//! One call of an executor: an endpoint, documents, parameters, and the time left.
+//! One call of an executor: endpoint, documents, parameters and budget.
 
 use std::borrow::Cow;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
 
-use crate::parameters::shown;
+use crate::value_preview::value_preview;
 use crate::{
     AccessPaths, Answer, CallBudget, Cancellation, Document, Documents, ExecutorError, FailedDocument,
     Origin, Parameter,
 };
 
-/// The parameters of a request: a JSON object.
+/// Parameters of a request: a JSON object.
 pub type RequestParameters = Map<String, Value>;
 
 /// One call of an executor.
+///
+/// An executor reads or changes the documents, reports documents that failed and returns results besides documents.
+/// Builder methods set the environment of a call; hosts and compound executors use them.
 #[derive(Debug)]
 pub struct Call<'a> {
-    request: &'a str,
+    request_id: &'a str,
     endpoint: &'a str,
     parameters: &'a RequestParameters,
     documents: Documents,
@@ -29,11 +32,11 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A call without a deadline and without a bound on memory.
+    /// Creates a call without a deadline and without a bound on memory.
     #[must_use]
     pub fn new(endpoint: &'a str, documents: Documents, parameters: &'a RequestParameters) -> Self {
         Self {
-            request: "",
+            request_id: "",
             endpoint,
             parameters,
             documents,
@@ -45,42 +48,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The same call, for the request of that id.
-    #[must_use]
-    pub fn with_request_id(self, request: &'a str) -> Self {
-        Self { request, ..self }
-    }
-
-    /// The same call, whose documents came from there.
-    #[must_use]
-    pub fn with_origins(self, origins: Vec<Origin>) -> Self {
-        Self { origins, ..self }
-    }
-
-    /// The same call, to be given up at `deadline` or at the sign.
-    #[must_use]
-    pub fn with_deadline(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
-        Self { budget: self.budget.with_deadline(deadline, cancellation), ..self }
-    }
-
-    /// The same call, whose documents may hold `bytes_max` bytes ([`Document::memory_bytes`]).
-    #[must_use]
-    pub fn with_bytes_max(self, bytes_max: usize) -> Self {
-        Self { budget: self.budget.with_bytes(bytes_max, self.documents.memory_bytes()), ..self }
-    }
-
-    /// The call that a part of a compound executor gets: other endpoint and parameters, the same documents and bounds.
-    #[must_use]
-    pub fn sub_call<'b>(&mut self, endpoint: &'b str, parameters: &'b RequestParameters) -> Call<'b>
-    where
-        'a: 'b,
-    {
-        Call::with_budget(&self.budget, endpoint, self.documents.take(), parameters)
-            .with_request_id(self.request)
-            .with_origins(std::mem::take(&mut self.origins))
-    }
-
-    /// A call of its own under the bounds of another: what a compound executor calls its parts with document by document.
+    /// Creates a call with the deadline, cancellation and bound of `budget`, for compound executors that call their parts
+    /// document by document. The bytes that it uses are counted separately.
     #[must_use]
     pub fn with_budget(
         budget: &CallBudget,
@@ -93,7 +62,43 @@ impl<'a> Call<'a> {
             .with_bytes_max(budget.bytes_max())
     }
 
-    /// Takes over what a part left behind.
+    /// Sets the id of the request.
+    #[must_use]
+    pub fn with_request_id(self, request_id: &'a str) -> Self {
+        Self { request_id, ..self }
+    }
+
+    /// Sets the origins of the documents.
+    #[must_use]
+    pub fn with_origins(self, origins: Vec<Origin>) -> Self {
+        Self { origins, ..self }
+    }
+
+    /// Sets deadline and cancellation.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
+        Self { budget: self.budget.with_deadline(deadline, cancellation), ..self }
+    }
+
+    /// Bounds the bytes that the documents may occupy ([`Document::memory_bytes`]).
+    #[must_use]
+    pub fn with_bytes_max(self, bytes_max: usize) -> Self {
+        Self { budget: self.budget.with_bytes(bytes_max, self.documents.memory_bytes()), ..self }
+    }
+
+    /// Moves the documents into a call for a part of a compound executor, with another endpoint and other parameters, and
+    /// the same budget. [`Call::merge_answer`] moves them back.
+    #[must_use]
+    pub fn sub_call<'b>(&mut self, endpoint: &'b str, parameters: &'b RequestParameters) -> Call<'b>
+    where
+        'a: 'b,
+    {
+        Call::with_budget(&self.budget, endpoint, self.documents.take(), parameters)
+            .with_request_id(self.request_id)
+            .with_origins(std::mem::take(&mut self.origins))
+    }
+
+    /// Replaces the documents by those of `answer`, and adds its failures and results.
     pub fn merge_answer(&mut self, answer: Answer) {
         self.documents = answer.documents;
         self.failures.extend(answer.failures);
@@ -101,104 +106,106 @@ impl<'a> Call<'a> {
         self.remote_results.extend(answer.remote_results);
     }
 
-    /// What the call leaves behind.
+    /// Ends the call and returns its outcome.
     #[must_use]
     pub fn into_answer(self) -> Answer {
         let Self { documents, failures, results, remote_results, .. } = self;
         Answer { documents, failures, results, remote_results }
     }
 
-    /// What names the request in logs; empty when nobody named it.
+    /// Id of the request, as in logs; empty if it has none.
     pub fn request_id(&self) -> &'a str {
-        self.request
+        self.request_id
     }
 
-    /// The path of the request, for example `/index`.
+    /// Endpoint of the request, for example `/index`.
     pub fn endpoint(&self) -> &'a str {
         self.endpoint
     }
 
-    /// The parameters of the request.
+    /// Parameters of the request.
     pub fn parameters(&self) -> &'a RequestParameters {
         self.parameters
     }
 
-    /// The request parameter `name`, when there is one.
+    /// Parses the request parameter `name`; `None` if the request does not have it.
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] when it does not fit the type.
+    /// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) if its value does not fit the type.
     pub fn parameter<T: Parameter>(&self, name: &str) -> Result<Option<T>, ExecutorError> {
         let Some(value) = self.parameters.get(name) else { return Ok(None) };
-        let wrong =
-            || ExecutorError::parameter(name, format_args!("must be {}, but is {}", T::KIND, shown(value)));
+        let wrong = || {
+            let reason = format_args!("must be {}, but is {}", T::KIND, value_preview(value));
+            ExecutorError::parameter(name, reason)
+        };
         T::parse(value).map(Some).ok_or_else(wrong)
     }
 
-    /// How many matches the request wants for a document: `top_k`, or `limit` as Jina 3 calls it, else `default`.
+    /// Number of matches per document that the request specifies, or `default`; see [`top_k`].
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] when it is not an integer.
+    /// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) if it is not a non-negative integer.
     pub fn top_k(&self, default: usize) -> Result<usize, ExecutorError> {
         top_k(self.parameters).map(|top_k| top_k.unwrap_or(default))
     }
 
-    /// The documents to work on: the request parameter `access_paths`, else `default`.
+    /// Paths to the documents to process: the request parameter `access_paths`, or `default`.
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] when it is not a list of access paths.
+    /// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) if it is not a list of access paths.
     pub fn access_paths<'b>(&self, default: &'b AccessPaths) -> Result<Cow<'b, AccessPaths>, ExecutorError> {
         Ok(self.parameter("access_paths")?.map_or(Cow::Borrowed(default), Cow::Owned))
     }
 
-    /// The documents of the call.
+    /// Documents of the call: the roots.
     pub fn documents(&self) -> &Documents {
         &self.documents
     }
 
-    /// Where the documents came from, when a join handed them on side by side (`no_reduce`). Empty otherwise, and on the
-    /// other side of the boundary to a plugin.
+    /// Executors that the documents came from, after a join with `no_reduce`. Empty otherwise, and in plugins.
     pub fn origins(&self) -> &[Origin] {
         &self.origins
     }
 
-    /// The documents, for writing; copied first when another branch shares them.
+    /// Returns the documents for writing; copies them first if another branch shares them.
     pub fn documents_mut(&mut self) -> &mut Vec<Document> {
         self.documents.make_mut()
     }
 
-    /// Puts other documents in the place of those of the call.
+    /// Replaces the documents.
     pub fn set_documents(&mut self, documents: impl Into<Documents>) {
         self.documents = documents.into();
     }
 
-    /// When the request has to be answered.
+    /// Time at which the request has to be answered.
     pub fn deadline(&self) -> Option<Instant> {
         self.budget.deadline()
     }
 
-    /// What the call may still use, to be held while documents are read or changed.
+    /// Budget of the call, to be held while documents are borrowed.
     #[must_use]
     pub fn budget(&self) -> CallBudget {
         self.budget.clone()
     }
 
-    /// Whether the call is still worth finishing; see [`CallBudget::check`].
+    /// Checks deadline and cancellation. Long computations call this regularly.
     ///
     /// # Errors
-    /// As [`CallBudget::check`].
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) or [`ErrorKind::Expired`](crate::ErrorKind::Expired) if
+    /// the result is not awaited any more.
     pub fn check(&self) -> Result<(), ExecutorError> {
         self.budget.check()
     }
 
-    /// Adds to what the executor has to say beside its documents.
+    /// Sets a result besides the documents; clients receive it in `__results__`, under the name of the executor.
     pub fn set_result(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         self.results.insert(name.into(), value.into());
     }
 
-    /// Reads every document that `paths` lead to. An error sets its root document aside as failed; the others go on.
+    /// Calls `action` with every document on `paths`, for reading. An error fails the root of that document alone.
     ///
     /// # Errors
-    /// When the request was given up meanwhile.
+    /// Those of [`Call::check`], if the request ended meanwhile.
     pub fn for_each_ref(
         &mut self,
         paths: &AccessPaths,
@@ -212,28 +219,29 @@ impl<'a> Call<'a> {
                 action(document)
             });
             if let Err(error) = visit {
-                // An error may be but the call's being given up.
+                // The end of the request fails the call, not the document.
                 self.check()?;
                 failed.push((position, error));
             }
         }
         drop(documents);
-        self.set_aside(failed);
+        self.move_to_failures(failed);
         Ok(())
     }
 
-    /// Changes every document that `paths` lead to. An error sets its root document aside as failed; the others go on.
-    /// So does the root of a document that grows beyond the [`CallBudget`].
+    /// Calls `action` with every document on `paths`, for writing. An error fails the root of that document alone, and so
+    /// does growth beyond the [`CallBudget`].
     ///
     /// # Errors
-    /// When the request was given up meanwhile. The root that was being changed is then among the failures.
+    /// Those of [`Call::check`], if the request ended meanwhile. The root that was being changed is then among the
+    /// failures.
     pub fn for_each(
         &mut self,
         paths: &AccessPaths,
         mut action: impl FnMut(&mut Document) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
         let budget = self.budget();
-        self.try_roots(|mut root| {
+        self.try_for_each_root(|mut root| {
             paths.visit_mut(&mut root, &mut |document| {
                 budget.track_change(document, Document::memory_bytes, &mut action)
             })?;
@@ -241,33 +249,36 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// Changes every list of siblings that `paths` lead to, so that documents may be added and removed; a root is a
-    /// list of its own. An error sets the root document aside as failed; the others go on. So does the root of a list
-    /// that grows beyond the [`CallBudget`].
+    /// Calls `action` with every list of siblings on `paths`, so that it can add and remove documents; a root is a list of
+    /// its own. An error fails the root alone, and so does growth beyond the [`CallBudget`].
     ///
     /// # Errors
-    /// As [`Call::for_each`].
+    /// Those of [`Call::check`], if the request ended meanwhile. The root that was being changed is then among the
+    /// failures.
     pub fn for_each_siblings(
         &mut self,
         paths: &AccessPaths,
         mut action: impl FnMut(&mut Vec<Document>) -> Result<(), ExecutorError>,
     ) -> Result<(), ExecutorError> {
         let budget = self.budget();
-        let bytes = |siblings: &Vec<Document>| siblings.iter().map(Document::memory_bytes).sum();
-        self.try_roots(|root| {
-            paths.visit_siblings(root, &mut |siblings| budget.track_change(siblings, bytes, &mut action))
+        let memory_bytes = |siblings: &Vec<Document>| siblings.iter().map(Document::memory_bytes).sum();
+        self.try_for_each_root(|root| {
+            paths.visit_siblings(root, &mut |siblings| {
+                budget.track_change(siblings, memory_bytes, &mut action)
+            })
         })
     }
 
-    /// Sets the root document `id` aside as failed.
+    /// Moves the root documents with that id to the failures.
     pub fn fail_document(&mut self, id: &str, error: &ExecutorError) {
         let positions = self.documents.iter().enumerate().filter(|(_, document)| document.id == id);
         let failed = positions.map(|(position, _)| (position, error.clone())).collect();
-        self.set_aside(failed);
+        self.move_to_failures(failed);
     }
 
-    /// Puts what `action` makes of each root in its place.
-    fn try_roots(
+    /// Replaces each root by the documents that `action` returns for it, or moves it to the failures. Stops calling
+    /// `action` when the request ends; the remaining roots stay unchanged.
+    fn try_for_each_root(
         &mut self,
         mut action: impl FnMut(Document) -> Result<Vec<Document>, ExecutorError>,
     ) -> Result<(), ExecutorError> {
@@ -275,63 +286,65 @@ impl<'a> Call<'a> {
         let roots = self.documents.take();
         let sizes: Vec<usize> = roots.iter().map(Document::memory_bytes).collect();
         self.budget.set_used(sizes.iter().sum());
-        let mut kept = Vec::with_capacity(roots.len());
-        let mut given_up = Ok(());
+        let mut remaining = Vec::with_capacity(roots.len());
+        let mut check = Ok(());
         for (root, size) in roots.into_iter().zip(sizes) {
-            if given_up.is_ok() {
-                given_up = self.check();
+            if check.is_ok() {
+                check = self.check();
             }
-            if given_up.is_err() {
-                kept.push(root);
+            if check.is_err() {
+                remaining.push(root);
                 continue;
             }
             let name = Document::new(root.id.clone()).with_uri(root.uri.clone());
-            let held = self.budget.used();
+            let used = self.budget.used();
             match action(root) {
-                Ok(documents) => kept.extend(documents),
+                Ok(documents) => remaining.extend(documents),
                 Err(error) => {
-                    self.budget.set_used(held.saturating_sub(size));
+                    self.budget.set_used(used.saturating_sub(size));
                     self.failures.push(FailedDocument::new(&name, error));
-                    given_up = self.check();
+                    check = self.check();
                 }
             }
         }
-        self.documents = kept.into();
-        given_up
+        self.documents = remaining.into();
+        check
     }
 
-    /// Moves the roots at these positions, which ascend, from the documents to the failures.
-    fn set_aside(&mut self, failed: Vec<(usize, ExecutorError)>) {
+    /// Moves the roots at these positions, in ascending order, from the documents to the failures.
+    fn move_to_failures(&mut self, failed: Vec<(usize, ExecutorError)>) {
         if failed.is_empty() {
             return;
         }
         let mut failed = failed.into_iter().peekable();
-        let mut kept = Vec::with_capacity(self.documents.len());
+        let mut remaining = Vec::with_capacity(self.documents.len());
         for (position, document) in self.documents.take().into_iter().enumerate() {
             match failed.next_if(|(failed, _)| *failed == position) {
                 Some((_, error)) => self.failures.push(FailedDocument::new(&document, error)),
-                None => kept.push(document),
+                None => remaining.push(document),
             }
         }
-        self.documents = kept.into();
+        self.documents = remaining.into();
     }
 }
 
-/// How many matches the parameters of a request ask for: `top_k`, or `limit` as Jina 3 calls it.
+/// Number of matches per document that a request specifies: `top_k`, or `limit`, the name in Jina 3.
 ///
 /// # Errors
-/// [`ErrorKind::Parameter`] when it is not an integer.
+/// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) if it is not a non-negative integer.
 pub fn top_k(parameters: &RequestParameters) -> Result<Option<usize>, ExecutorError> {
     let Some((name, value)) = ["top_k", "limit"].iter().find_map(|name| parameters.get_key_value(*name))
     else {
         return Ok(None);
     };
-    let wrong =
-        || ExecutorError::parameter(name, format_args!("must be an integer ≥ 0, but is {}", shown(value)));
+    let wrong = || {
+        let reason = format_args!("must be an integer ≥ 0, but is {}", value_preview(value));
+        ExecutorError::parameter(name, reason)
+    };
     usize::parse(value).map(Some).ok_or_else(wrong)
 }
 
-mod together;
+mod batch;
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,4 @@
-//! One document: what flows through a flow, is stored in an index and comes back as a result.
-//!
-//! A document is a tree: its *chunks* are its parts (frames of a clip, crops of a picture, sentences of a
-//! text), its *matches* are the documents that a search found for it. Payloads are reference-counted, so
-//! cloning a document copies its short strings and shares everything heavy.
+//! Documents: the data that executors process, an index stores and a search returns.
 
 use std::sync::Arc;
 
@@ -12,107 +8,119 @@ use serde_json::{Map, Value};
 
 use crate::{Documents, Tensor};
 
-/// Names and values attached to a document: a JSON object.
+/// User-defined properties of a document: a JSON object.
 pub type Tags = Map<String, Value>;
 
-/// A document. An empty string, `None` and an empty list mean that the field is not set.
+/// A document: content, properties and results.
+///
+/// A document is a tree. Its *chunks* are its parts (frames of a clip, crops of a picture, sentences of a text), its
+/// *matches* are the documents that a search found for it. A field is unset if it is an empty string, an empty list or
+/// `None`. Payloads are reference-counted: cloning a document copies its short strings and shares the rest.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
-    /// Names the document: writing the same id twice replaces the first.
+    /// Identifier. Storing a second document with the same id replaces the first.
     pub id: String,
-    /// The document that this one is a chunk of.
+    /// Id of the document that this one is a chunk of.
     pub parent_id: String,
-    /// How many steps of `chunks` lead from the root to here.
+    /// Depth below the root in steps of `chunks`.
     pub granularity: u32,
-    /// How many steps of `matches` lead from the root to here.
+    /// Depth below the root in steps of `matches`.
     pub adjacency: u32,
-    /// How much it counts among its siblings.
+    /// Weight among its siblings.
     pub weight: Option<f32>,
     /// Media type of the content, for example `image/gif`.
     pub mime_type: String,
-    /// Where the content is: a path, a `file:` or a `data:` URI.
+    /// Location of the content: a path, a `file:` URI or a `data:` URI.
     pub uri: String,
     /// Content as text.
     pub text: Option<Arc<str>>,
     /// Content as bytes, for example an encoded image.
     pub blob: Option<Bytes>,
-    /// Content as an array, for example the decoded pixels of an image.
+    /// Content as an array, for example the pixels of an image as height × width × channels.
     pub tensor: Option<Tensor>,
-    /// What an encoder made of the content: a vector of floats.
+    /// Vector that an encoder computed from the content, usually one-dimensional and of single precision.
     pub embedding: Option<Tensor>,
-    /// Names and values of the user's own.
+    /// User-defined properties.
     pub tags: Arc<Tags>,
-    /// Scores by the name of what was measured: distances of a match, relevance from a ranker.
+    /// Scores by the name of the measure: the distance of a match, the relevance from a ranker.
     pub scores: IndexMap<String, NamedScore>,
-    /// Position in the parent, by the meaning that the cutter gave it (x, y, width, height, …).
+    /// Position in the parent in the segmenter's coordinates (x, y, width, height, …).
     pub location: Vec<f32>,
-    /// Position in the parent along its one axis: frame number, sentence number, …
+    /// Position in the parent along its single axis: frame number, sentence number, …
     pub offset: Option<f32>,
-    /// Which kind of content this is, when a flow tells several apart.
+    /// Kind of content, for flows that process several.
     pub modality: String,
-    /// The parts of this document.
+    /// Parts of this document.
     pub chunks: Documents,
-    /// What a search found for this document, best first.
+    /// Search results for this document, best first.
     pub matches: Documents,
 }
 
-/// A score and where it came from.
+/// A score and its provenance.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamedScore {
-    /// The number. Whether small or large is good depends on what was measured.
+    /// The number. The measure determines whether small or large values are better.
     pub value: f32,
     /// The executor or operation that computed it.
     pub op_name: String,
-    /// Anything worth telling a person.
+    /// Explanation for people.
     pub description: String,
-    /// The document that it was measured against.
+    /// Id of the document that it was measured against.
     pub ref_id: String,
 }
 
 impl Document {
-    /// An empty document of that id.
+    /// Creates an empty document.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), ..Self::default() }
     }
 
-    /// The same document with this text as content.
+    /// Sets the text.
     #[must_use]
     pub fn with_text(mut self, text: impl Into<Arc<str>>) -> Self {
         self.text = Some(text.into());
         self
     }
 
-    /// The same document with its content at `uri`.
+    /// Sets the URI.
     #[must_use]
     pub fn with_uri(mut self, uri: impl Into<String>) -> Self {
         self.uri = uri.into();
         self
     }
 
-    /// The same document with these bytes as content.
+    /// Sets the blob.
     #[must_use]
     pub fn with_blob(mut self, blob: impl Into<Bytes>) -> Self {
         self.blob = Some(blob.into());
         self
     }
 
-    /// The same document with this embedding.
+    /// Sets the embedding to a vector.
     #[must_use]
     pub fn with_embedding(mut self, elements: Vec<f32>) -> Self {
         self.embedding = Some(Tensor::vector(elements));
         self
     }
 
-    /// The same document with one tag more.
+    /// Sets one tag.
     #[must_use]
     pub fn with_tag(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.tags_mut().insert(name.to_owned(), value.into());
         self
     }
 
-    /// A part of this document: knows its parent, and its id is the parent's with `name` behind a `#`, so that
-    /// cutting the same document again gives the same ids.
+    /// Creates a chunk of this document, without adding it to `chunks`.
+    ///
+    /// Its id is the id of the parent, `#` and `name`, so that cutting the same document again gives the same ids. Its
+    /// granularity is one more than the parent's.
+    ///
+    /// ```
+    /// let mut clip = flowrun_sdk::Document::new("clip");
+    /// clip.chunks = (0..3).map(|number| clip.new_chunk(number)).collect();
+    /// assert_eq!((&*clip.chunks[2].id, &*clip.chunks[2].parent_id), ("clip#2", "clip"));
+    /// ```
     #[must_use]
     pub fn new_chunk(&self, name: impl std::fmt::Display) -> Self {
         Self {
@@ -124,8 +132,9 @@ impl Document {
         }
     }
 
-    /// Tells chunks that name no parent that this document is it. Whatever replaces or deletes a document finds its
-    /// chunks by that. What is read from JSON or from messages went through this, but for documents without an id.
+    /// Sets the parent id of chunks that have none. Replacing or deleting a document finds its chunks by their parent id.
+    ///
+    /// Decoders of JSON and of messages call this. Has no effect on a document without an id.
     pub fn set_parent_ids(&mut self) {
         let is_orphan = |chunk: &Self| chunk.parent_id.is_empty();
         if !self.id.is_empty() && self.chunks.iter().any(is_orphan) {
@@ -134,50 +143,49 @@ impl Document {
         }
     }
 
-    /// The tags, for writing; copied first when another document shares them.
+    /// Returns the tags for writing; copies them first if they are shared.
     pub fn tags_mut(&mut self) -> &mut Tags {
         Arc::make_mut(&mut self.tags)
     }
 
-    /// The score that orders a list of matches: the first one set.
+    /// Returns the score that matches are ordered by: the first one that was set.
     pub fn score(&self) -> Option<&NamedScore> {
         self.scores.values().next()
     }
 
-    /// What to call the document in a message for people: its URI, or else its id.
+    /// Name of the document in messages: its URI, or its id if it has no URI or one that contains the content.
     pub fn label(&self) -> &str {
         if self.uri.is_empty() || self.uri.starts_with("data:") { &self.id } else { &self.uri }
     }
 
-    /// Bytes of memory that the document and everything below it hold. Payloads shared with other
-    /// documents count in each.
+    /// Bytes of memory that the document, its chunks and its matches occupy. Shared payloads count fully in each document.
     pub fn memory_bytes(&self) -> usize {
         let strings = self.id.len() + self.parent_id.len() + self.mime_type.len() + self.uri.len();
         let tensors = [&self.tensor, &self.embedding].into_iter().flatten().map(|tensor| tensor.data().len());
         let text = self.text.as_ref().map_or(0, |text| text.len());
         let blob = self.blob.as_ref().map_or(0, Bytes::len);
         let scores = self.scores.len() * size_of::<(String, NamedScore)>();
-        let tags: usize = self.tags.iter().map(|(name, value)| name.len() + value_bytes(value)).sum();
-        let below = self.chunks.memory_bytes() + self.matches.memory_bytes();
-        size_of::<Self>() + strings + text + blob + scores + tags + tensors.sum::<usize>() + below
+        let tags: usize = self.tags.iter().map(|(name, value)| name.len() + value_memory_bytes(value)).sum();
+        let nested = self.chunks.memory_bytes() + self.matches.memory_bytes();
+        size_of::<Self>() + strings + text + blob + scores + tags + tensors.sum::<usize>() + nested
     }
 }
 
-/// Bytes of memory behind a JSON value, to the nearest allocation or so.
-fn value_bytes(value: &Value) -> usize {
+/// Bytes of memory that a JSON value occupies, without the overhead of allocations.
+fn value_memory_bytes(value: &Value) -> usize {
     size_of::<Value>()
         + match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => 0,
             Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(value_bytes).sum(),
+            Value::Array(items) => items.iter().map(value_memory_bytes).sum(),
             Value::Object(entries) => {
-                entries.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
+                entries.iter().map(|(name, value)| name.len() + value_memory_bytes(value)).sum()
             }
         }
 }
 
 impl NamedScore {
-    /// A score measured by the operation of that name.
+    /// Creates a score that `op_name` computed.
     #[must_use]
     pub fn new(value: f32, op_name: impl Into<String>) -> Self {
         Self { value, op_name: op_name.into(), ..Self::default() }

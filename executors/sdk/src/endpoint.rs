@@ -1,12 +1,13 @@
-//! Executors in Jina's manner: an endpoint a method.
+//! Executors in the style of Jina: one method per endpoint.
 //!
-//! [`executor`] stands before an `impl` block, [`requests`](macro@executor) before each method that handles requests.
+//! The attribute [`executor`] on an `impl` block turns a type into an executor. `#[requests]` marks the methods that
+//! handle requests, `#[create]` the constructor, `#[close]` the method that is called at the end.
 //!
 //! ```
-//! use flowrun_sdk::{Call, Context, BuildError, Document, ExecutorError, executor};
+//! use flowrun_sdk::{BuildError, Call, Context, Document, ExecutorError, executor};
 //!
 //! flowrun_sdk::parameters! {
-//!     /// What to append.
+//!     /// Parameters under `with:`.
 //!     struct SuffixParameters {
 //!         /// Appended to every text.
 //!         suffix: String = "!".to_owned(),
@@ -14,9 +15,9 @@
 //! }
 //!
 //! flowrun_sdk::parameters! {
-//!     /// What a request may say.
-//!     struct Asked {
-//!         /// How often to append.
+//!     /// Parameters of a request.
+//!     struct AppendParameters {
+//!         /// Number of repetitions.
 //!         times: usize = 1,
 //!     }
 //! }
@@ -26,58 +27,64 @@
 //! /// Appends to texts.
 //! #[executor]
 //! impl Suffix {
-//!     /// From what stands under `with:`.
 //!     #[create]
 //!     fn new(parameters: SuffixParameters, _: &Context) -> Result<Self, BuildError> {
 //!         Ok(Self(parameters))
 //!     }
 //!
-//!     /// For each document; an error fails that document alone.
+//!     /// Called for each document; an error fails that document alone.
 //!     #[requests("/index", "/update")]
-//!     fn append(&mut self, document: &mut Document, asked: Asked) -> Result<(), ExecutorError> {
+//!     fn append(&mut self, document: &mut Document, parameters: AppendParameters) -> Result<(), ExecutorError> {
 //!         let text = document.text.as_ref().ok_or_else(|| ExecutorError::input("the document has no text"))?;
-//!         document.text = Some(format!("{text}{}", self.0.suffix.repeat(asked.times)).into());
+//!         document.text = Some(format!("{text}{}", self.0.suffix.repeat(parameters.times)).into());
 //!         Ok(())
 //!     }
 //!
-//!     /// For every other endpoint.
+//!     /// Called for every other endpoint.
 //!     #[requests]
 //!     fn count(&mut self, call: &mut Call<'_>) {
 //!         call.set_result("documents", call.documents().len());
 //!     }
 //! }
 //!
-//! # let context = Context::standalone(".");
-//! # let mut bench = flowrun_sdk::testing::ExecutorHarness::new(&Suffix::TYPE, &flowrun_sdk::Value::Null, context).unwrap();
+//! # use flowrun_sdk::{Value, testing::ExecutorHarness};
+//! # let mut harness = ExecutorHarness::new(&Suffix::TYPE, &Value::Null, Context::standalone(".")).unwrap();
 //! # let documents = vec![Document::new("a").with_text("hello"), Document::new("b")];
 //! # let parameters = [("times".to_owned(), 2.into())].into_iter().collect();
-//! # let answer = bench.call("/index", documents, &flowrun_sdk::Value::Object(parameters)).unwrap();
+//! # let answer = harness.call("/index", documents, &Value::Object(parameters)).unwrap();
 //! # assert_eq!(answer.documents[0].text.as_deref(), Some("hello!!"));
 //! # assert_eq!(answer.failures[0].id, "b");
-//! # let answer = bench.call("/other", vec![Document::new("a")], &flowrun_sdk::Value::Null).unwrap();
+//! # let answer = harness.call("/other", vec![Document::new("a")], &Value::Null).unwrap();
 //! # assert_eq!(answer.results["documents"], 1);
 //! ```
 //!
-//! A method takes any of
+//! # Methods with `#[requests]`
+//!
+//! A method takes `&mut self` or `&self` and any of the following arguments:
 //!
 //! * `&mut Call<'_>`: the call;
-//! * `&mut Vec<Document>`: the documents;
-//! * `&mut Document`: it is called for each document of the request, and fails for that one alone;
-//! * a type that [`parameters!`](crate::parameters!) declares: what the request's parameters say of its fields. Others
-//!   pass, because a request speaks to every executor of a flow;
+//! * `&mut Vec<Document>`: the documents of the call;
+//! * `&mut Document`: the method is called for each document, and an error fails that document alone;
+//! * a type declared by [`parameters!`](crate::parameters!), by value: the parameters of the request with the names of its
+//!   fields. Other parameters of the request are ignored, because a request addresses all executors of a flow.
 //!
-//! and returns what is [`HandlerOutput`]. Requests to endpoints that no method handles pass by; `#[requests]` alone handles
-//! the rest. Methods that are `async` take `&self`, and make an [`AsyncExecutor`](crate::AsyncExecutor). `#[create]`
-//! adds the constant `TYPE`, whose summary is the documentation of the block; `#[close]` stands before the method that
-//! writes out what is still in memory.
+//! It returns a [`HandlerOutput`]. `#[requests]` without endpoints handles the endpoints that no other method handles;
+//! without such a method, requests to other endpoints pass without a call. If the methods are `async`, they take `&self`,
+//! and the type is an [`AsyncExecutor`](crate::AsyncExecutor).
 //!
-//! What the attribute refuses it says at its place:
+//! # Methods with `#[create]` and `#[close]`
+//!
+//! `#[create]` takes the parameters under `with:` and optionally a `&Context`. The type then has the constant `TYPE`, an
+//! [`ExecutorType`](crate::ExecutorType) with its name; its summary is the first paragraph of the documentation of the
+//! `impl` block. `#[close]` writes out data that is still in memory.
+//!
+//! Mistakes are compile errors at their position:
 //!
 //! ```compile_fail
 //! struct Mine;
 //! #[flowrun_sdk::executor]
 //! impl Mine {
-//!     #[requests("index")] // an endpoint begins with a stroke: write "/index"
+//!     #[requests("index")] // an endpoint begins with a slash: write "/index"
 //!     fn index(&mut self) {}
 //! }
 //! ```
@@ -91,19 +98,19 @@ use crate::{
 
 pub use flowrun_sdk_macros::executor;
 
-/// What the parameters of a request say of the fields of `P`.
+/// Parses the parameters of a request that have the names of the fields of `P`.
 ///
 /// # Errors
-/// [`ErrorKind::Parameter`] with the first that does not fit.
+/// [`ErrorKind::Parameter`] for the first missing or invalid parameter.
 pub fn request_parameters<P: Parameters>(call: &Call<'_>) -> Result<P, ExecutorError> {
-    let named = |name: &String| P::FIELDS.iter().any(|field| field.name == name);
-    let given: RequestParameters = call
+    let is_field = |name: &String| P::FIELDS.iter().any(|field| field.name == name);
+    let own: RequestParameters = call
         .parameters()
         .iter()
-        .filter(|(name, _)| named(name))
+        .filter(|(name, _)| is_field(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    P::parse(&given).map_err(|mistakes| match mistakes.into_iter().next() {
+    P::parse(&own).map_err(|mistakes| match mistakes.into_iter().next() {
         Some(ParameterError::Invalid { name, reason }) => ExecutorError::parameter(name, reason),
         Some(ParameterError::Missing { name }) => ExecutorError::parameter(name, "is required"),
         other => ExecutorError::new(
@@ -113,16 +120,17 @@ pub fn request_parameters<P: Parameters>(call: &Call<'_>) -> Result<P, ExecutorE
     })
 }
 
-/// What a method that handles requests may return.
+/// Return value of a method with `#[requests]`: `()`, documents that replace those of the call, a JSON object of results, or
+/// an `Option` or `Result` of these.
 #[diagnostic::on_unimplemented(
     message = "a method that handles requests cannot return `{Self}`",
-    note = "it returns nothing, documents (in the place of those of the call), a JSON object (results beside the documents), or a `Result` of one of these with `ExecutorError`"
+    note = "return nothing, documents (which replace those of the call), a JSON object (results besides the documents), or a `Result` of one of these with `ExecutorError`"
 )]
 pub trait HandlerOutput {
-    /// Makes it the outcome of the call.
+    /// Applies the value to the call.
     ///
     /// # Errors
-    /// The method's.
+    /// The error that the method returned.
     fn apply(self, call: &mut Call<'_>) -> Result<(), ExecutorError>;
 }
 
@@ -154,26 +162,26 @@ impl HandlerOutput for Map<String, Value> {
 
 impl<T: HandlerOutput> HandlerOutput for Option<T> {
     fn apply(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        self.map_or(Ok(()), |handled| handled.apply(call))
+        self.map_or(Ok(()), |output| output.apply(call))
     }
 }
 
 impl<T: HandlerOutput> HandlerOutput for Result<T, ExecutorError> {
     fn apply(self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        self.and_then(|handled| handled.apply(call))
+        self.and_then(|output| output.apply(call))
     }
 }
 
-/// What a method that is called for each document may return, and one that closes.
+/// Return value of a method that is called for each document, or has `#[close]`: `()` or a `Result`.
 #[diagnostic::on_unimplemented(
     message = "this method cannot return `{Self}`",
-    note = "it returns nothing, or `Result<(), ExecutorError>`"
+    note = "return nothing, or `Result<(), ExecutorError>`"
 )]
 pub trait UnitOutput {
-    /// How it went.
+    /// Converts the value to a `Result`.
     ///
     /// # Errors
-    /// The method's.
+    /// The error that the method returned.
     fn into_result(self) -> Result<(), ExecutorError>;
 }
 
@@ -189,16 +197,16 @@ impl UnitOutput for Result<(), ExecutorError> {
     }
 }
 
-/// What a method with `#[create]` may return.
+/// Return value of a method with `#[create]`.
 #[diagnostic::on_unimplemented(
     message = "a method with `#[create]` cannot return `{Self}`",
-    note = "it returns `Self`-that-is-an-executor in a `Result` with `BuildError`"
+    note = "return `Result<Self, BuildError>`"
 )]
 pub trait CreateOutput<T> {
-    /// What was made.
+    /// Converts the value to a `Result`.
     ///
     /// # Errors
-    /// The method's.
+    /// The error that the method returned.
     fn into_result(self) -> Result<T, BuildError>;
 }
 

@@ -1,33 +1,33 @@
-//! How an executor says that something went wrong: with one document, with a call, or with its construction.
+//! Errors of executors: of one document, of a call, or of construction.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-/// What kind of thing went wrong, for those who must decide on it; the message is for people.
+/// Class of an error, for programs; the message is for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The document's content cannot be processed: unreadable, truncated, too large, of the wrong type or shape.
+    /// The content of a document cannot be processed: unreadable, truncated, too large, of the wrong type or shape.
     Input,
     /// A parameter of the request has the wrong type or value.
     Parameter,
-    /// Something outside failed: a file, a disk, a connection.
+    /// A resource outside the executor failed: a file, a disk, a connection.
     Resource,
-    /// The request was given up by the one who asked.
+    /// The client cancelled the request.
     Cancelled,
-    /// The request's deadline passed.
+    /// The deadline of the request passed.
     Expired,
-    /// A defect in the executor, a panic among them.
+    /// A defect of the executor, such as a panic.
     Internal,
 }
 
 impl ErrorKind {
-    /// Every kind.
+    /// All kinds, in the order of declaration.
     pub const ALL: [Self; 6] =
         [Self::Input, Self::Parameter, Self::Resource, Self::Cancelled, Self::Expired, Self::Internal];
 
-    /// The stable name that programs match on.
+    /// Stable name, for programs.
     pub fn code(self) -> &'static str {
         match self {
             Self::Input => "input",
@@ -40,7 +40,7 @@ impl ErrorKind {
     }
 }
 
-/// Why a document or a call failed. The message is a fragment in lower case that names the cause.
+/// The error of a document or of a call. The message is a lower-case fragment that states the cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecutorError {
     kind: ErrorKind,
@@ -48,58 +48,57 @@ pub struct ExecutorError {
     exception: Option<Arc<Exception>>,
 }
 
-/// The exception that an error was where it happened, in an executor of another language: clients are told of it as it
-/// was.
+/// The original exception of an error, raised by an executor in another language. Clients receive it unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exception {
-    /// The name of its class: `ValueError`.
+    /// Class of the exception, for example `ValueError`.
     pub name: String,
-    /// What it was made with, as text.
+    /// Arguments of the exception, as text.
     pub args: Vec<String>,
-    /// The lines of its traceback.
+    /// Lines of the traceback.
     pub stacks: Vec<String>,
-    /// The class of the executor that raised it.
+    /// Class of the executor that raised it.
     pub executor: String,
 }
 
 impl ExecutorError {
-    /// An error of that kind.
+    /// Creates an error.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
         Self { kind, message: message.to_string(), exception: None }
     }
 
-    /// The same error, which was that exception.
+    /// Attaches the original exception.
     #[must_use]
     pub fn with_exception(self, exception: Exception) -> Self {
         Self { exception: Some(Arc::new(exception)), ..self }
     }
 
-    /// The document's content cannot be processed.
+    /// Creates an error of kind [`ErrorKind::Input`]: the content of a document cannot be processed.
     #[must_use]
     pub fn input(message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Input, message)
     }
 
-    /// The request parameter `name` is wrong.
+    /// Creates an error of kind [`ErrorKind::Parameter`] about the request parameter `name`.
     #[must_use]
     pub fn parameter(name: &str, reason: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Parameter, format_args!("parameter `{name}`: {reason}"))
     }
 
-    /// Something outside failed.
+    /// Creates an error of kind [`ErrorKind::Resource`]: a file, a disk or a connection failed.
     #[must_use]
     pub fn resource(message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Resource, message)
     }
 
-    /// The same error, told in other words.
+    /// Replaces the message.
     #[must_use]
     pub fn with_message(self, message: impl fmt::Display) -> Self {
         Self { message: message.to_string(), ..self }
     }
 
-    /// What kind of thing went wrong.
+    /// Class of the error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -109,7 +108,7 @@ impl ExecutorError {
         &self.message
     }
 
-    /// The exception that it was, if it was one.
+    /// The original exception, if the error was one.
     pub fn exception(&self) -> Option<&Exception> {
         self.exception.as_deref()
     }
@@ -129,37 +128,37 @@ impl From<crate::TensorError> for ExecutorError {
     }
 }
 
-/// Why an executor could not be constructed.
+/// The error of the construction of an executor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The value under `with:` of that name is wrong; the host adds where it stands.
+    /// A parameter has an invalid value; the host adds its position in the YAML file.
     #[error("`{name}`: {reason}")]
     Parameter {
         /// The key under `with:`.
         name: Cow<'static, str>,
-        /// Why its value will not do.
+        /// The reason why its value is invalid.
         reason: String,
     },
-    /// It was not ready within the time that its context gives it, for this reason.
+    /// The executor was not ready within [`Context::timeout_ready`](crate::Context::timeout_ready).
     #[error("{0}")]
     NotReady(String),
-    /// The library that it is in will not do.
+    /// The library of the executor cannot be used.
     #[error("{0}")]
     Library(crate::LibraryError),
-    /// Anything else: a missing file, a locked directory, a library that is not there.
+    /// Any other reason: a missing file, a locked directory.
     #[error("{0}")]
     Failed(String),
 }
 
 impl BuildError {
-    /// The value of the parameter `name` will not do.
+    /// Creates [`BuildError::Parameter`].
     #[must_use]
     pub fn parameter(name: impl Into<Cow<'static, str>>, reason: impl fmt::Display) -> Self {
         Self::Parameter { name: name.into(), reason: reason.to_string() }
     }
 
-    /// Construction failed for a reason outside the parameters.
+    /// Creates [`BuildError::Failed`].
     #[must_use]
     pub fn failed(reason: impl fmt::Display) -> Self {
         Self::Failed(reason.to_string())

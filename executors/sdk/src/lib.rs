@@ -1,22 +1,26 @@
 //! The contract between flowrun and its executors.
 //!
-//! An *executor* is given documents and changes them: it reads images, cuts clips into frames, makes embeddings,
-//! searches an index, ranks. The runtime sees executors through this crate alone, and the built-in ones are written
-//! against it exactly as a plugin is. What is deliberately not here: pods, channels, YAML, anything of a concrete
-//! executor.
+//! An *executor* receives documents and changes them: it reads images, cuts clips into frames, computes embeddings,
+//! searches an index, ranks matches. The runtime sees executors through this crate alone, and the built-in executors are
+//! written against it exactly as plugins are. Deliberately not here: pods, channels, YAML, concrete executors,
+//! and the messages between processes, which are in the crate `flowrun-wire`.
 //!
-//! What an executor has to say ends in the host: lines of the log by [`tracing`], which names the request that they
-//! concern, and numbers by [`Metrics`] in its [`Context`].
+//! Log lines of an executor ([`tracing`]) appear in the log of the flow with the id of the request, and its [`Metrics`]
+//! appear among the metrics of the flow.
 //!
-//! To write one: declare its parameters with [`parameters!`], implement [`Executor`] (it computes) or
-//! [`AsyncExecutor`] (it waits), and describe it by an [`ExecutorType`]. Or put [`executor`](mod@endpoint) before an
-//! `impl` block, and an endpoint before each method.
+//! # Writing an executor
+//!
+//! Either put the attribute [`executor`](mod@endpoint) on an `impl` block, with one method per endpoint. Or implement
+//! [`Executor`] (CPU-bound, one thread per replica) or [`AsyncExecutor`] (I/O-bound, concurrent calls) and describe it
+//! by an [`ExecutorType`]:
 //!
 //! ```
-//! use flowrun_sdk::{AccessPaths, Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance, parse_parameters};
+//! use flowrun_sdk::{
+//!     AccessPaths, Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance, parse_parameters,
+//! };
 //!
 //! flowrun_sdk::parameters! {
-//!     /// What to append.
+//!     /// Parameters of `Suffix`.
 //!     struct SuffixParameters {
 //!         /// Appended to every text.
 //!         suffix: String = "!".to_owned(),
@@ -40,22 +44,27 @@
 //! }
 //!
 //! static SUFFIX: ExecutorType = ExecutorType::new::<SuffixParameters>("Suffix", "Appends to texts.", create);
-//! # let context = flowrun_sdk::Context::standalone(".");
-//! # let mut bench = flowrun_sdk::testing::ExecutorHarness::new(&SUFFIX, &flowrun_sdk::Value::Null, context).unwrap();
-//! # let documents = vec![flowrun_sdk::Document::new("a").with_text("hello")];
-//! # let answer = bench.call("/", documents, &flowrun_sdk::Value::Null).unwrap();
-//! # assert_eq!(answer.documents[0].text.as_deref(), Some("hello!"));
+//!
+//! // Without a flow, as in tests:
+//! use flowrun_sdk::{Context, Document, Value, testing::ExecutorHarness};
+//!
+//! let mut harness = ExecutorHarness::new(&SUFFIX, &Value::Null, Context::standalone("."))?;
+//! let answer = harness.call("/", vec![Document::new("a").with_text("hello")], &Value::Null)?;
+//! assert_eq!(answer.documents[0].text.as_deref(), Some("hello!"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// The attribute writes `::flowrun_sdk`, here as anywhere.
+// The attribute macro writes `::flowrun_sdk`, also for executors in this crate's tests.
 extern crate self as flowrun_sdk;
 
 #[expect(unsafe_code, reason = "it owns a foreign interface")]
 pub mod abi;
-mod access;
+mod access_paths;
 mod answer;
+mod block_on;
 mod call;
 mod call_budget;
+mod cancellation;
 mod catalog;
 mod context;
 mod document;
@@ -63,38 +72,48 @@ mod documents;
 pub mod endpoint;
 mod error;
 mod executor;
+mod executor_type;
 pub mod filter;
 pub mod guard;
+mod health;
+mod instance;
 mod json;
-mod library;
+mod library_error;
 mod metrics;
 mod origin;
+mod panic_message;
 mod parameters;
 pub mod protobuf;
 mod resampling_filter;
 mod shard_summary;
-mod siblings;
+mod shared_state;
+mod sibling_count;
 mod tensor;
 pub mod testing;
-mod wait;
+mod value_preview;
 
-pub use access::{AccessPathError, AccessPaths};
+pub use access_paths::{AccessPathError, AccessPaths};
 pub use answer::{Answer, FailedDocument};
 pub use async_trait::async_trait;
 pub use bytes::Bytes;
 pub use call::{Call, RequestParameters, top_k};
-pub use call_budget::{CallBudget, Cancellation};
-pub use catalog::{Catalog, ExecutorType, Factory, parse_parameters};
-pub use context::{Build, Context, Health, SharedState};
+pub use call_budget::CallBudget;
+pub use cancellation::Cancellation;
+pub use catalog::{Catalog, LibraryOpener, LibraryRequest};
+pub use context::{Build, Context};
 pub use document::{Document, NamedScore, Tags};
 pub use documents::Documents;
 pub use endpoint::executor;
 pub use error::{BuildError, ErrorKind, Exception, ExecutorError};
-pub use executor::{AsyncExecutor, Batching, BoxedExecutor, Endpoints, Executor, Instance, Order, Ranking};
+pub use executor::{AsyncExecutor, Executor};
+pub use executor_type::{ExecutorType, Factory, parse_parameters};
+pub use health::Health;
+pub use instance::{Batching, BoxedExecutor, Endpoints, Instance, Order, Ranking};
 pub use json::JsonError;
-pub use library::{LibraryError, LibraryFault, LibraryRequest, OpenLibrary};
+pub use library_error::{LibraryError, LibraryFault};
 pub use metrics::{Counter, Gauge, MetricKind, MetricSample, Metrics};
 pub use origin::Origin;
+pub use panic_message::panic_message;
 pub use parameters::{
     DefaultValue, Parameter, ParameterError, ParameterField, ParameterKind, ParameterReader, Parameters,
     RawParameters, check_parameters,
@@ -102,6 +121,7 @@ pub use parameters::{
 pub use resampling_filter::ResamplingFilter;
 pub use serde_json::Value;
 pub use shard_summary::ShardSummary;
-pub use siblings::{SIBLINGS_TAG, tag_sibling_count};
+pub use shared_state::SharedState;
+pub use sibling_count::{SIBLINGS_TAG, tag_sibling_count};
 pub use tensor::{DataType, ElementKind, Tensor, TensorError};
 pub use tracing;

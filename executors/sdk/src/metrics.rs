@@ -1,7 +1,7 @@
-//! Numbers that an executor tells its host, which shows them beside its own.
+//! Metrics of an executor, exported with the metrics of the flow.
 //!
-//! A gauge is set, a counter is added to, and what is dear to keep up is observed: it is asked for when somebody
-//! looks. The replicas of a shard have one set of numbers in common, as they have one state.
+//! Gauges are set, counters are increased, and observable gauges are computed when the metrics are collected. The replicas
+//! of a shard share one set of metrics. Rendering and labels (pod, shard) are the host's business.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,13 +10,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-/// Metrics of one executor at the most. More have no place to be shown.
+/// Maximum number of metrics of one executor. Further metrics are accepted, but not exported.
 const METRICS_MAX: usize = 64;
 
-/// Letters of a name at the most.
+/// Maximum length of a name; longer ones are truncated.
 const NAME_MAX: usize = 64;
 
-/// Where an executor tells its numbers.
+/// Registry of the metrics of an executor. Clones share it.
+///
+/// Names are lower-case letters, digits and underscores, with the unit last (`cache_bytes`); counters end in `_total`.
+/// Other characters are replaced by underscores. Registering a name again returns the same metric.
+///
+/// ```
+/// let metrics = flowrun_sdk::Metrics::default();
+/// metrics.counter("cache_hits_total", "Lookups that found an entry.").add(2);
+/// assert_eq!(metrics.samples()[0].value, 2.0);
+/// ```
 #[derive(Clone, Default)]
 pub struct Metrics(Arc<Mutex<BTreeMap<String, Entry>>>);
 
@@ -24,58 +33,58 @@ pub struct Metrics(Arc<Mutex<BTreeMap<String, Entry>>>);
 struct Entry {
     help: String,
     kind: MetricKind,
-    /// A gauge's bits; a counter's count; what was observed last.
+    /// Bits of a gauge, count of a counter, or bits of the last observed value.
     value: Arc<AtomicU64>,
     observe: Option<Observe>,
 }
 
 type Observe = Arc<dyn Fn() -> Option<f64> + Send + Sync>;
 
-/// What can be done with a number.
+/// Kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
-    /// It goes up and down.
+    /// A value that goes up and down.
     Gauge,
-    /// It goes up alone.
+    /// A value that only increases.
     Counter,
 }
 
-/// A number that goes up and down.
+/// A metric that goes up and down.
 #[derive(Clone, Debug)]
 pub struct Gauge(Arc<AtomicU64>);
 
-/// A number that goes up alone.
+/// A metric that only increases.
 #[derive(Clone, Debug)]
 pub struct Counter(Arc<AtomicU64>);
 
-/// A number at one moment.
+/// A metric and its value at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricSample {
-    /// Its name.
+    /// Name of the metric.
     pub name: String,
-    /// What it counts.
+    /// Description of the metric.
     pub help: String,
-    /// What can be done with it.
+    /// Kind of the metric.
     pub kind: MetricKind,
-    /// How much.
+    /// Value of the metric.
     pub value: f64,
 }
 
 impl Metrics {
-    /// The gauge of that name. Names are small letters, digits and underscores, the unit last: `cache_bytes`.
+    /// Registers a gauge.
     #[must_use]
     pub fn gauge(&self, name: &str, help: &str) -> Gauge {
         Gauge(self.entry(name, help, MetricKind::Gauge, None))
     }
 
-    /// The counter of that name, which ends in `_total`.
+    /// Registers a counter. Its name ends in `_total`.
     #[must_use]
     pub fn counter(&self, name: &str, help: &str) -> Counter {
         Counter(self.entry(name, help, MetricKind::Counter, None))
     }
 
-    /// A gauge that is asked for when somebody looks, on a thread that may block. When it returns nothing, what it
-    /// returned last holds.
+    /// Registers a gauge that is computed when the metrics are collected, on a thread that may block. `observe` returns
+    /// `None` to keep the previous value.
     pub fn observable_gauge(
         &self,
         name: &str,
@@ -85,42 +94,42 @@ impl Metrics {
         self.entry(name, help, MetricKind::Gauge, Some(Arc::new(observe)));
     }
 
-    /// Every number now. May block: see [`Metrics::observable_gauge`].
+    /// Collects all metrics. May block: see [`Metrics::observable_gauge`].
     #[must_use]
     pub fn samples(&self) -> Vec<MetricSample> {
         self.samples_if(true)
     }
 
-    /// Whether nothing was told yet.
+    /// Returns `true` if no metric was registered.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
     }
 
-    /// The same; what has to be observed is as it was unless `observe`.
+    /// Collects all metrics; observable gauges keep their previous values unless `observe` is set.
     pub(crate) fn samples_if(&self, observe: bool) -> Vec<MetricSample> {
-        // What is observed may take a while, and whoever tells numbers meanwhile must not wait.
+        // Observing may take long, and must not block executors that register metrics meanwhile.
         let entries = self.0.lock().clone();
-        let reading = |(name, entry): (String, Entry)| {
+        let sample = |(name, entry): (String, Entry)| {
             if let Some(value) = entry.observe.as_ref().filter(|_| observe).and_then(|observe| observe()) {
                 entry.value.store(value.to_bits(), Ordering::Relaxed);
             }
             let bits = entry.value.load(Ordering::Relaxed);
-            #[expect(clippy::cast_precision_loss, reason = "numbers are shown as doubles")]
+            #[expect(clippy::cast_precision_loss, reason = "samples are doubles")]
             let value = match entry.kind {
                 MetricKind::Gauge => f64::from_bits(bits),
                 MetricKind::Counter => bits as f64,
             };
             MetricSample { name, help: entry.help, kind: entry.kind, value }
         };
-        entries.into_iter().map(reading).collect()
+        entries.into_iter().map(sample).collect()
     }
 
     fn entry(&self, name: &str, help: &str, kind: MetricKind, observe: Option<Observe>) -> Arc<AtomicU64> {
-        let letter = |letter: char| match letter.to_ascii_lowercase() {
-            letter @ ('a'..='z' | '0'..='9' | '_') => letter,
+        let sanitize = |character: char| match character.to_ascii_lowercase() {
+            character @ ('a'..='z' | '0'..='9' | '_') => character,
             _ => '_',
         };
-        let name: String = name.chars().take(NAME_MAX).map(letter).collect();
+        let name: String = name.chars().take(NAME_MAX).map(sanitize).collect();
         let mut entries = self.0.lock();
         if let Some(entry) = entries.get_mut(&name).filter(|entry| entry.kind == kind) {
             entry.observe = observe.or(entry.observe.take());
@@ -142,14 +151,14 @@ impl fmt::Debug for Metrics {
 }
 
 impl Gauge {
-    /// It is that much now.
+    /// Sets the value.
     pub fn set(&self, value: f64) {
         self.0.store(value.to_bits(), Ordering::Relaxed);
     }
 }
 
 impl Counter {
-    /// So much more has happened.
+    /// Increases the value.
     pub fn add(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
@@ -160,11 +169,11 @@ mod tests {
     use super::*;
 
     fn values(metrics: &Metrics) -> Vec<(String, f64)> {
-        metrics.samples().into_iter().map(|reading| (reading.name, reading.value)).collect()
+        metrics.samples().into_iter().map(|sample| (sample.name, sample.value)).collect()
     }
 
     #[test]
-    fn replicas_tell_the_same_numbers() {
+    fn replicas_share_their_metrics() {
         let metrics = Metrics::default();
         for _ in 0..2 {
             metrics.counter("hits_total", "Hits.").add(2);
@@ -174,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_observed_now_is_as_it_was() {
+    fn a_gauge_that_cannot_be_observed_keeps_its_value() {
         let metrics = Metrics::default();
         let value = Arc::new(Mutex::new(Some(3.0)));
         let observed = Arc::clone(&value);
@@ -185,16 +194,16 @@ mod tests {
     }
 
     #[test]
-    fn names_are_plain_and_there_is_an_end_to_them() {
+    fn names_are_sanitized_and_their_number_is_limited() {
         let metrics = Metrics::default();
         metrics.gauge("Größe{a=\"b\"}\n", "Of\nseveral  lines.").set(1.0);
-        let reading = &metrics.samples()[0];
-        assert_eq!((reading.name.as_str(), reading.help.as_str()), ("gr__e_a__b___", "Of several lines."));
+        let sample = &metrics.samples()[0];
+        assert_eq!((sample.name.as_str(), sample.help.as_str()), ("gr__e_a__b___", "Of several lines."));
         for number in 0..2 * METRICS_MAX {
             metrics.gauge(&format!("g{number}"), "").set(1.0);
         }
         assert_eq!(metrics.samples().len(), METRICS_MAX);
-        // The same name for another kind has no place, and what is told there harms nothing.
+        // A name that is taken by another kind is not exported, and using it has no effect.
         metrics.counter("g0", "").add(1);
         assert_eq!(values(&metrics).iter().find(|(name, _)| name == "g0").unwrap().1, 1.0);
     }

@@ -1,13 +1,15 @@
-//! Where documents came from that a join handed on side by side.
+//! The executors that documents of a call came from, after a join without reduction.
 
 use std::sync::Arc;
 
-/// The documents of a call that one of the executors before it made. A join with `no_reduce` lists what every branch, or
-/// every shard, made, in the order of `needs`; everywhere else nobody needs to know.
+/// A run of consecutive documents of a call that came from the same executor.
+///
+/// A join with `no_reduce` concatenates the documents of all branches or shards, in the order of `needs`, instead of
+/// merging them; their origins distinguish them. Calls have no origins otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The executor's name in the flow.
+    /// Name of the executor in the flow.
     pub executor: Arc<str>,
-    /// How many documents, from where those of the origin before it end.
+    /// Number of documents, counted from the end of the previous origin.
     pub documents: usize,
 }

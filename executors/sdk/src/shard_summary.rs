@@ -1,53 +1,55 @@
-//! What a shard knows of the documents that it holds, for whoever decides which shards get a request.
-//!
-//! It is asked beside calls, from any thread, and answers at once. What it does not know it does not deny: a document
-//! that is asked for in vain costs a call, one that is passed over is lost.
+//! A summary of the documents that a shard stores, for routing requests to shards.
 
 use std::sync::Arc;
 
 use crate::filter::Filter;
 use crate::{Document, RequestParameters};
 
-/// The documents of one shard, as the host asks about them.
+/// Summary of the documents of one shard.
+///
+/// The host calls it from any thread, concurrently with calls of the executor, and expects an immediate answer. Answers
+/// may be false positives, which cost a superfluous call; a false negative would lose documents.
 pub trait ShardSummary: Send + Sync {
-    /// How many documents are stored.
+    /// Number of stored documents.
     fn document_count(&self) -> u64;
 
-    /// Whether a document of that id is stored; also true when that cannot be told.
+    /// Returns `false` only if no document with that id is stored.
     fn may_contain(&self, id: &str) -> bool;
 
-    /// Whether chunks of a document are stored: some that name it as their parent, or some that it brings. Also true when
-    /// that cannot be told.
+    /// Returns `false` only if no chunks of a document are stored: neither chunks with its id as parent id, nor the chunks
+    /// that it has itself.
     fn may_contain_chunks(&self, document: &Document) -> bool;
 
-    /// Whether a request to that endpoint means more than the documents that it brings, such as all, or those of a filter.
+    /// Returns `true` if a request to that endpoint addresses documents beyond those that it contains, such as all
+    /// documents, or those that match a filter.
     fn targets_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
         let _ = (endpoint, parameters);
         false
     }
 
-    /// Gets ready to answer [`ShardSummary::may_match`] and [`ShardSummary::centroids`], which may take as long as reading
-    /// everything. Asked once, at the start, by a host that will ask these; one that is not ready holds everything to be
-    /// possible.
+    /// Prepares [`ShardSummary::may_match`] and [`ShardSummary::centroids`], which may require reading all documents.
+    ///
+    /// Called once, at the start, by a host that uses them. Until it is done, every filter may match.
     fn prepare(&self);
 
-    /// The filter of a request to that endpoint that every document of its answer has passed, as its executor would read
-    /// it; `None` when there is none, and when it is wrong: then the executor has to say so.
+    /// Parses the filter of a request to that endpoint, which all documents of its answer match. `None` if there is none,
+    /// or if it is invalid; the executor reports that itself.
     fn request_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter>;
 
-    /// Whether a stored document may pass the filter. True for every filter that one passes whose write was acknowledged.
+    /// Returns `false` only if no stored document matches the filter. Includes all documents whose write was acknowledged.
     fn may_match(&self, filter: &Filter) -> bool;
 
-    /// Where a document is: alike is what is near there by Euclidean distance, in every shard of an index. `None` for one
-    /// that cannot be compared.
+    /// Vector by which documents are assigned to shards: similar documents have a small Euclidean distance, in all shards
+    /// of an index. `None` if the document has no usable vector.
     fn placement_vector(&self, document: &Document) -> Option<Vec<f32>>;
 
-    /// Where that is which a search of a document looks for, such as its chunks; `None` when some of it cannot be compared.
+    /// Placement vectors of everything that a search for `document` looks for, such as its chunks; `None` if one of them
+    /// has no usable vector.
     fn query_vectors(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
         let _ = parameters;
         self.placement_vector(document).map(|vector| vec![vector])
     }
 
-    /// Positions that the stored documents gather around, a few; none when that is not known.
+    /// A few cluster centers of the placement vectors of the stored documents; empty if they are unknown.
     fn centroids(&self) -> Arc<[Vec<f32>]>;
 }

@@ -1,7 +1,7 @@
-//! A tensor: element type, shape and the bytes of its elements in C order.
+//! Tensors: element type, shape and the bytes of the elements in C order.
 //!
-//! The bytes are reference-counted, so that copying a tensor for a second branch copies nothing. This is
-//! a carrier, not an algebra: executors read elements out, compute in what suits them, and put a tensor back.
+//! A tensor only carries data; there is no arithmetic. Executors read the elements, compute with a library of their choice
+//! and create a new tensor.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,11 +10,11 @@ use std::str::FromStr;
 use bytes::Bytes;
 use half::f16;
 
-/// What the elements of a tensor are.
+/// Kind of the elements of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ElementKind {
-    /// True or false, one byte each.
+    /// Booleans of one byte.
     Boolean,
     /// Signed integers in two's complement.
     Signed,
@@ -22,11 +22,11 @@ pub enum ElementKind {
     Unsigned,
     /// IEEE 754 binary floating point.
     Float,
-    /// Pairs of floats: real part, imaginary part.
+    /// Complex numbers: pairs of floats, the real part first.
     Complex,
 }
 
-/// The element type of a tensor: kind, width and byte order; written like numpy's `dtype.str` (`<f4`, `|u1`).
+/// Element type of a tensor: kind, width and byte order. Parsed and displayed like numpy's `dtype.str` (`<f4`, `|u1`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DataType {
     kind: ElementKind,
@@ -35,7 +35,7 @@ pub struct DataType {
 }
 
 impl DataType {
-    /// Unsigned bytes, as decoded images hold them.
+    /// Unsigned bytes, as in decoded images.
     pub const UINT8: Self = Self::little(ElementKind::Unsigned, 1);
     /// Signed 32-bit integers.
     pub const INT32: Self = Self::little(ElementKind::Signed, 4);
@@ -43,7 +43,7 @@ impl DataType {
     pub const INT64: Self = Self::little(ElementKind::Signed, 8);
     /// Half-precision floats.
     pub const FLOAT16: Self = Self::little(ElementKind::Float, 2);
-    /// Single-precision floats, the type of every embedding that we make.
+    /// Single-precision floats, the type of embeddings.
     pub const FLOAT32: Self = Self::little(ElementKind::Float, 4);
     /// Double-precision floats.
     pub const FLOAT64: Self = Self::little(ElementKind::Float, 8);
@@ -52,7 +52,7 @@ impl DataType {
         Self { kind, bytes, big_endian: false }
     }
 
-    /// What the elements are.
+    /// Kind of the elements.
     pub fn kind(self) -> ElementKind {
         self.kind
     }
@@ -62,7 +62,7 @@ impl DataType {
         usize::from(self.bytes)
     }
 
-    /// numpy's name for it, as it is printed; the one of embeddings costs nothing.
+    /// Returns the displayed name, without an allocation for the type of embeddings.
     pub(crate) fn name(self) -> Cow<'static, str> {
         if self == Self::FLOAT32 { Cow::Borrowed("<f4") } else { Cow::Owned(self.to_string()) }
     }
@@ -115,38 +115,38 @@ impl FromStr for DataType {
     }
 }
 
-/// The most axes of a tensor: numpy's bound before version 2. Whoever walks the axes one inside the other relies on it.
+/// Maximum number of axes: numpy's limit before version 2. Recursion over the axes relies on it.
 const AXES_MAX: usize = 32;
 
-/// The most rows of a tensor without elements. A few bytes could claim any number, and as JSON each is written out.
+/// Maximum number of rows of a tensor without elements: a few bytes could claim any number, and JSON contains each row.
 const EMPTY_ROWS_MAX: usize = 1 << 16;
 
-/// Why bytes, a shape and a data type do not make a tensor, or a tensor not the numbers asked for.
+/// Error of creating or converting a tensor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TensorError {
-    /// The name is none of numpy's numeric types.
+    /// The name is not a numeric type of numpy.
     #[error("`{0}` is not a data type such as `<f4` or `|u1`")]
     UnknownDataType(String),
-    /// Shape and data disagree.
+    /// The shape does not match the data.
     #[error("shape {shape:?} of {data_type} needs {expected} bytes, but there are {actual}")]
     WrongLength {
-        /// The shape as given.
+        /// The shape.
         shape: Vec<usize>,
-        /// The element type as given.
+        /// The element type.
         data_type: DataType,
-        /// Product of the shape times the element size.
+        /// Product of the shape and the element size, in bytes.
         expected: usize,
-        /// Bytes given.
+        /// Length of the data in bytes.
         actual: usize,
     },
-    /// The product of the shape does not fit the address space; or there are no elements, and still a great many rows.
+    /// The product of the shape exceeds the address space, or a tensor without elements has more than 65,536 rows.
     #[error("shape {0:?} is too large")]
     TooLarge(Vec<usize>),
-    /// The shape has more axes than numpy's may have.
+    /// The shape has more than 32 axes.
     #[error("a shape of {0} axes has more than the {AXES_MAX} allowed")]
     TooManyAxes(usize),
-    /// The elements cannot be read as the numbers asked for.
+    /// Complex elements cannot be converted to real numbers.
     #[error("elements of type {0} cannot be read as real numbers")]
     NotReal(DataType),
 }
@@ -160,21 +160,21 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// A tensor over `data`, the elements of an array of this `shape` in C order.
+    /// Creates a tensor from the bytes of its elements in C order.
     ///
     /// # Errors
-    /// [`TensorError::WrongLength`], [`TensorError::TooLarge`] or [`TensorError::TooManyAxes`] when the shape does not
-    /// account for the bytes.
+    /// [`TensorError::WrongLength`], [`TensorError::TooLarge`] or [`TensorError::TooManyAxes`] if the shape is invalid or
+    /// does not match the data.
     pub fn new(data_type: DataType, shape: Vec<usize>, data: Bytes) -> Result<Self, TensorError> {
         if shape.len() > AXES_MAX {
             return Err(TensorError::TooManyAxes(shape.len()));
         }
-        let rows = shape.iter().take_while(|&&side| side > 0);
-        let rows = rows.fold(1_usize, |product, &side| product.saturating_mul(side));
+        let rows = shape.iter().take_while(|&&size| size > 0);
+        let rows = rows.fold(1_usize, |product, &size| product.saturating_mul(size));
         if data.is_empty() && rows > EMPTY_ROWS_MAX {
             return Err(TensorError::TooLarge(shape));
         }
-        let elements = shape.iter().try_fold(1_usize, |product, &side| product.checked_mul(side));
+        let elements = shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
         let Some(expected) = elements.and_then(|elements| elements.checked_mul(data_type.size())) else {
             return Err(TensorError::TooLarge(shape));
         };
@@ -184,60 +184,60 @@ impl Tensor {
         Ok(Self { data_type, shape, data })
     }
 
-    /// A tensor of single-precision floats; takes the vector over without copying.
+    /// Creates a tensor of single-precision floats, without copying them.
     ///
     /// # Errors
-    /// As [`Tensor::new`].
+    /// Those of [`Tensor::new`].
     pub fn from_f32(shape: Vec<usize>, elements: Vec<f32>) -> Result<Self, TensorError> {
         Self::new(DataType::FLOAT32, shape, Bytes::from_owner(Owned(elements)))
     }
 
-    /// A one-dimensional tensor of single-precision floats, the shape of an embedding.
+    /// Creates a one-dimensional tensor of single-precision floats, the form of embeddings, without copying them.
     #[must_use]
     pub fn vector(elements: Vec<f32>) -> Self {
         let shape = vec![elements.len()];
         Self { data_type: DataType::FLOAT32, shape, data: Bytes::from_owner(Owned(elements)) }
     }
 
-    /// A tensor of unsigned bytes; takes the vector over without copying.
+    /// Creates a tensor of unsigned bytes, without copying them.
     ///
     /// # Errors
-    /// As [`Tensor::new`].
+    /// Those of [`Tensor::new`].
     pub fn from_u8(shape: Vec<usize>, elements: Vec<u8>) -> Result<Self, TensorError> {
         Self::new(DataType::UINT8, shape, Bytes::from(elements))
     }
 
-    /// The element type.
+    /// Element type.
     pub fn data_type(&self) -> DataType {
         self.data_type
     }
 
-    /// The sides, slowest first; empty for a single number.
+    /// Sizes of the axes, the slowest first; empty for a scalar.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// The elements' bytes in C order and in the byte order of the data type.
+    /// Bytes of the elements in C order, in the byte order of the data type.
     pub fn data(&self) -> &Bytes {
         &self.data
     }
 
-    /// How many elements there are.
+    /// Number of elements.
     pub fn len(&self) -> usize {
         self.data.len() / self.data_type.size()
     }
 
-    /// Whether there is no element, as with a side of zero.
+    /// Returns `true` if there are no elements, because an axis has size zero.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
     }
 
-    /// The elements as unsigned bytes, when that is what they are.
+    /// Borrows the elements if they are unsigned bytes.
     pub fn as_u8(&self) -> Option<&[u8]> {
         (self.data_type == DataType::UINT8).then_some(&*self.data)
     }
 
-    /// The elements as single-precision floats: borrowed where they are that already, converted otherwise.
+    /// Returns the elements as single-precision floats: borrowed if they have that type, converted otherwise.
     ///
     /// # Errors
     /// [`TensorError::NotReal`] for complex elements.
@@ -248,11 +248,11 @@ impl Tensor {
         {
             return Ok(Cow::Borrowed(elements));
         }
-        #[expect(clippy::cast_possible_truncation, reason = "the caller asked for single precision")]
+        #[expect(clippy::cast_possible_truncation, reason = "single precision is requested")]
         Ok(Cow::Owned(self.to_f64()?.into_iter().map(|element| element as f32).collect()))
     }
 
-    /// The elements as double-precision floats.
+    /// Converts the elements to double-precision floats.
     ///
     /// # Errors
     /// [`TensorError::NotReal`] for complex elements.
@@ -271,7 +271,7 @@ impl Tensor {
     }
 }
 
-/// How the little-endian bytes of one element, padded to eight with zeros, become a number.
+/// Returns the conversion of one element from its little-endian bytes, padded with zeros to eight.
 #[expect(clippy::cast_precision_loss, reason = "64-bit integers beyond 2⁵³ are rounded, as numpy does")]
 fn reader(data_type: DataType) -> Option<fn([u8; 8]) -> f64> {
     Some(match (data_type.kind, data_type.bytes) {
@@ -293,7 +293,7 @@ impl fmt::Debug for Tensor {
     }
 }
 
-/// Lends a vector of floats to [`Bytes`] as bytes.
+/// Owner of floats whose memory [`Bytes`] uses.
 struct Owned(Vec<f32>);
 
 impl AsRef<[u8]> for Owned {
@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_types_print_as_they_are_parsed() {
+    fn data_types_display_as_they_were_parsed() {
         for name in ["|i1", "|u1", "|b1", "<i2", "<i4", "<i8", "<u8", "<f2", "<f4", "<f8", "<c8", ">f4"] {
             let data_type: DataType = name.parse().unwrap();
             assert_eq!((&*data_type.to_string(), &*data_type.name()), (name, name));
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn every_real_type_reads_back_the_number_that_was_written() {
+    fn elements_of_every_real_type_are_converted() {
         let cases: [(&str, &[u8]); 8] = [
             ("|i1", &[0xfd]),
             ("<i2", &[0xfd, 0xff]),
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_must_account_for_every_byte() {
+    fn shapes_that_do_not_match_the_data_are_rejected() {
         let bytes = || Bytes::from_static(&[0; 24]);
         assert!(Tensor::new(DataType::FLOAT32, vec![2, 3], bytes()).is_ok());
         assert!(matches!(
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_that_claims_more_than_it_holds_is_refused() {
+    fn empty_tensors_with_excessive_shapes_are_rejected() {
         let tensor = |shape| Tensor::new(DataType::UINT8, shape, Bytes::new()).map(|tensor| tensor.len());
         assert_eq!((tensor(vec![0, 224, 224, 3]), tensor(vec![2, 0])), (Ok(0), Ok(0)));
         let endless = vec![4_294_967_295, 0];
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_is_lent_without_copying() {
+    fn vectors_are_not_copied() {
         let elements = vec![1.0_f32, 2.0];
         let address = elements.as_ptr();
         let tensor = Tensor::vector(elements);

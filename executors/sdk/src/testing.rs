@@ -1,15 +1,42 @@
 //! Runs an executor without a flow, for tests.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::block_on::block_on;
 use crate::{
     Answer, BoxedExecutor, Build, BuildError, Call, Cancellation, Context, Document, ExecutorError,
-    ExecutorType, Instance, wait,
+    ExecutorType, Instance,
 };
 
 /// An executor under test.
+///
+/// ```
+/// # use flowrun_sdk::{BuildError, Call, executor};
+/// # flowrun_sdk::parameters! {
+/// #     struct NoParameters {}
+/// # }
+/// # struct Count;
+/// # /// Counts documents.
+/// # #[executor]
+/// # impl Count {
+/// #     #[create]
+/// #     fn new(_: NoParameters) -> Result<Self, BuildError> {
+/// #         Ok(Self)
+/// #     }
+/// #     #[requests]
+/// #     fn count(&mut self, call: &mut Call<'_>) {
+/// #         call.set_result("documents", call.documents().len());
+/// #     }
+/// # }
+/// use flowrun_sdk::{Context, Document, Value, testing::ExecutorHarness};
+///
+/// let mut harness = ExecutorHarness::new(&Count::TYPE, &Value::Null, Context::standalone("."))?;
+/// let answer = harness.call("/count", vec![Document::new("a")], &Value::Null)?;
+/// assert_eq!(answer.results["documents"], 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ExecutorHarness {
     instance: Instance,
     bytes_max: usize,
@@ -18,36 +45,36 @@ pub struct ExecutorHarness {
 }
 
 impl ExecutorHarness {
-    /// Makes an executor of this kind, alone in `context`, with these parameters (a JSON object).
+    /// Checks the parameters `with` (a JSON object, or null for none) and constructs an executor.
     ///
     /// # Errors
-    /// Every mistake in the parameters, or why it could not be made.
-    pub fn new(kind: &ExecutorType, with: &Value, context: Context) -> Result<Self, BuildError> {
+    /// [`BuildError::Failed`] with every mistake in the parameters, or the error of the constructor.
+    pub fn new(executor: &ExecutorType, with: &Value, context: Context) -> Result<Self, BuildError> {
         let with = with.as_object().cloned().unwrap_or_default();
-        let mistakes: Vec<String> = kind.check(&with).iter().map(ToString::to_string).collect();
+        let mistakes: Vec<String> = executor.check(&with).iter().map(ToString::to_string).collect();
         if !mistakes.is_empty() {
             return Err(BuildError::failed(mistakes.join("; ")));
         }
-        let instance = kind.create(&Build { with, context })?;
+        let instance = executor.create(&Build { with, context })?;
         Ok(Self { instance, bytes_max: usize::MAX, deadline: None, cancellation: Cancellation::default() })
     }
 
-    /// The same, with a bound on the bytes that the documents of a call may hold, as a flow has one.
+    /// Bounds the bytes that the documents of a call may occupy, as a flow does.
     #[must_use]
     pub fn with_bytes_max(self, bytes_max: usize) -> Self {
         Self { bytes_max, ..self }
     }
 
-    /// The same, for calls to be given up at `deadline` or at the sign.
+    /// Sets deadline and cancellation of all calls.
     #[must_use]
     pub fn with_deadline(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
         Self { deadline, cancellation, ..self }
     }
 
-    /// Calls it. `parameters` is a JSON object, or null for none.
+    /// Calls the executor. `parameters` is a JSON object, or null for none.
     ///
     /// # Errors
-    /// What the executor returns.
+    /// The error of the executor.
     pub fn call(
         &mut self,
         endpoint: &str,
@@ -60,26 +87,24 @@ impl ExecutorHarness {
             .with_bytes_max(self.bytes_max);
         match &mut self.instance.executor {
             BoxedExecutor::Sync(executor) => executor.execute(&mut call)?,
-            BoxedExecutor::Async(executor) => {
-                wait::to_end(executor.execute(&mut call), Duration::MAX, || None)?
-            }
+            BoxedExecutor::Async(executor) => block_on(executor.execute(&mut call))?,
         }
         Ok(call.into_answer())
     }
 
-    /// What its pod would know of it.
+    /// Properties that a pod would know.
     pub fn instance(&self) -> &Instance {
         &self.instance
     }
 
-    /// Ends it as a flow would.
+    /// Closes the executor, as a flow does at its end.
     ///
     /// # Errors
-    /// What the executor returns.
+    /// The error of the executor.
     pub fn close(mut self) -> Result<(), ExecutorError> {
         match &mut self.instance.executor {
             BoxedExecutor::Sync(executor) => executor.close(),
-            BoxedExecutor::Async(executor) => wait::to_end(executor.close(), Duration::MAX, || None),
+            BoxedExecutor::Async(executor) => block_on(executor.close()),
         }
     }
 }

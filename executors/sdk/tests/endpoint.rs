@@ -1,6 +1,6 @@
-//! `#[executor]`: which method a request reaches, with what, and what becomes of what it returns.
+//! `#[executor]`: dispatch of requests to methods, their arguments and their return values.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a failed precondition fails the test")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -13,16 +13,16 @@ use flowrun_sdk::{
 use serde_json::{Map, json};
 
 flowrun_sdk::parameters! {
-    /// None.
-    struct Nothing {}
+    /// No parameters.
+    struct NoParameters {}
 }
 
 flowrun_sdk::parameters! {
-    /// What a request may say.
-    struct Asked {
-        /// How often.
+    /// Parameters of a request.
+    struct AppendParameters {
+        /// Number of repetitions.
         times: usize = 1,
-        /// Has to be said.
+        /// Required.
         suffix: String,
     }
 }
@@ -30,20 +30,20 @@ flowrun_sdk::parameters! {
 #[derive(Default)]
 struct Sync(usize);
 
-/// Does a little of everything.
+/// Handles several endpoints.
 ///
-/// This is not in the summary.
+/// A second paragraph is not part of the summary.
 #[executor]
 impl Sync {
     #[create]
-    fn new(_: Nothing) -> Result<Self, BuildError> {
+    fn new(_: NoParameters) -> Result<Self, BuildError> {
         Ok(Self::default())
     }
 
     #[requests("/append", "/add")]
-    fn append(&mut self, document: &mut Document, asked: Asked) -> Result<(), ExecutorError> {
+    fn append(&mut self, document: &mut Document, parameters: AppendParameters) -> Result<(), ExecutorError> {
         let text = document.text.take().ok_or_else(|| ExecutorError::input("no text"))?;
-        document.text = Some(format!("{text}{}", asked.suffix.repeat(asked.times)).into());
+        document.text = Some(format!("{text}{}", parameters.suffix.repeat(parameters.times)).into());
         Ok(())
     }
 
@@ -84,13 +84,13 @@ impl Async {
     }
 
     #[requests]
-    async fn rest(&self, call: &mut Call<'_>, asked: Asked) {
+    async fn rest(&self, call: &mut Call<'_>, parameters: AppendParameters) {
         std::future::ready(()).await;
-        call.set_result("suffix", asked.suffix);
+        call.set_result("suffix", parameters.suffix);
     }
 }
 
-fn bench() -> ExecutorHarness {
+fn harness() -> ExecutorHarness {
     ExecutorHarness::new(&Sync::TYPE, &Value::Null, Context::standalone(".")).unwrap()
 }
 
@@ -99,67 +99,67 @@ fn documents() -> Vec<Document> {
 }
 
 #[test]
-fn a_kind_is_named_after_the_type_and_told_by_its_first_paragraph() {
-    assert_eq!((Sync::TYPE.name, Sync::TYPE.summary), ("Sync", "Does a little of everything."));
-    let bench = bench();
+fn a_type_has_the_name_of_the_struct_and_its_first_paragraph_as_summary() {
+    assert_eq!((Sync::TYPE.name, Sync::TYPE.summary), ("Sync", "Handles several endpoints."));
+    let harness = harness();
     assert_eq!(
-        bench.instance().endpoints,
+        harness.instance().endpoints,
         Endpoints::only(["/append", "/add", "/results", "/other", "/clear"])
     );
-    assert!(matches!(bench.instance().executor, BoxedExecutor::Sync(_)));
+    assert!(matches!(harness.instance().executor, BoxedExecutor::Sync(_)));
 }
 
 #[test]
-fn a_method_for_each_document_fails_for_one_alone() {
+fn an_error_of_a_method_per_document_fails_that_document_alone() {
     for endpoint in ["/append", "/add"] {
-        let asked = json!({"times": "2", "suffix": "!", "for_another_executor": [1]});
-        let answer = bench().call(endpoint, documents(), &asked).unwrap();
+        let parameters = json!({"times": "2", "suffix": "!", "for_another_executor": [1]});
+        let answer = harness().call(endpoint, documents(), &parameters).unwrap();
         assert_eq!(answer.documents[0].text.as_deref(), Some("x!!"));
         assert_eq!((answer.documents.len(), answer.failures[0].id.as_str()), (1, "b"));
     }
 }
 
 #[test]
-fn parameters_of_a_request_are_checked_before_the_method_is_called() {
-    for (asked, said) in [
+fn request_parameters_are_checked_before_the_method_is_called() {
+    for (parameters, message) in [
         (json!({"suffix": "!", "times": -1}), "parameter `times`: must be an integer ≥ 0, but is `-1`"),
         (json!({}), "parameter `suffix`: is required"),
     ] {
-        let error = bench().call("/append", documents(), &asked).unwrap_err();
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Parameter, said));
+        let error = harness().call("/append", documents(), &parameters).unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Parameter, message));
     }
 }
 
 #[test]
-fn what_a_method_returns_becomes_documents_or_results() {
-    let answer = bench().call("/results", documents(), &Value::Null).unwrap();
+fn return_values_become_documents_or_results() {
+    let answer = harness().call("/results", documents(), &Value::Null).unwrap();
     assert_eq!((answer.documents.len(), &answer.results["endpoint"]), (2, &json!("/results")));
-    let answer = bench().call("/other", documents(), &Value::Null).unwrap();
+    let answer = harness().call("/other", documents(), &Value::Null).unwrap();
     assert_eq!((answer.documents.len(), answer.documents[0].id.as_str()), (1, "other"));
-    // What no method handles passes by.
-    assert_eq!(bench().call("/unknown", documents(), &Value::Null).unwrap().documents.len(), 2);
+    // Requests to other endpoints pass.
+    assert_eq!(harness().call("/unknown", documents(), &Value::Null).unwrap().documents.len(), 2);
 }
 
 #[test]
-fn the_method_that_closes_is_called_at_the_end() {
-    assert!(bench().close().is_err());
-    let mut bench = bench();
-    assert!(bench.call("/clear", documents(), &Value::Null).unwrap().documents.is_empty());
-    assert!(bench.close().is_ok());
+fn the_close_method_is_called_at_the_end() {
+    assert!(harness().close().is_err());
+    let mut harness = harness();
+    assert!(harness.call("/clear", documents(), &Value::Null).unwrap().documents.is_empty());
+    assert!(harness.close().is_ok());
 }
 
 #[test]
-fn async_methods_make_a_task_and_a_default_handles_the_rest() {
+fn async_methods_make_an_async_executor_and_a_default_handles_other_endpoints() {
     static CLOSED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
     let instance = Instance::from(Async(Arc::default()));
     assert!(matches!(instance.executor, BoxedExecutor::Async(_)) && instance.endpoints == Endpoints::All);
-    let kind = flowrun_sdk::ExecutorType::new::<Nothing>("Async", "Waits.", |_| {
+    let executor = flowrun_sdk::ExecutorType::new::<NoParameters>("Async", "Waits.", |_| {
         Ok(Async(Arc::clone(&CLOSED)).into())
     });
-    let mut bench = ExecutorHarness::new(&kind, &Value::Null, Context::standalone(".")).unwrap();
-    let answer = bench.call("/any", documents(), &json!({"suffix": "s"})).unwrap();
+    let mut harness = ExecutorHarness::new(&executor, &Value::Null, Context::standalone(".")).unwrap();
+    let answer = harness.call("/any", documents(), &json!({"suffix": "s"})).unwrap();
     assert_eq!(answer.results["suffix"], "s");
-    assert_eq!(bench.call("/fail", documents(), &Value::Null).unwrap_err().message(), "no");
-    bench.close().unwrap();
+    assert_eq!(harness.call("/fail", documents(), &Value::Null).unwrap_err().message(), "no");
+    harness.close().unwrap();
     assert!(CLOSED.load(Ordering::Relaxed));
 }

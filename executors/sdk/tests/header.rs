@@ -1,36 +1,39 @@
-//! `include/flowrun.h` is what the boundary is. `FLOWRUN_BLESS=1` writes it anew.
+//! `include/flowrun.h` is generated from the interface. `FLOWRUN_BLESS=1` updates it.
 
-#![expect(clippy::disallowed_methods, reason = "a test that cannot go on has failed; its files are its own")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a failed precondition fails the test; it reads its own files"
+)]
 
 use cbindgen::{Builder, Config, DocumentationLength, DocumentationStyle, Language, Style};
 
 const HEADER: &str = "include/flowrun.h";
 
-/// The names of C, which has them in small letters.
+/// Structures, whose C names are in lower case.
 const NAMES: [&str; 6] = ["Bytes", "Host", "Build", "Made", "Call", "Plugin"];
 
 const INTRODUCTION: &str = "\
 /*
- * A plugin of flowrun in C, or in anything that can be called from C.
+ * Interface of flowrun's plugins, for C and every language that can be called from C.
  *
- * A library exports one function, `flowrun_plugin`, and carries a note that says what it offers (FLOWRUN_NOTE). The
- * function is given the host's table and returns the plugin's, or null.
+ * A library exports one function, `flowrun_plugin`, and contains a note that describes its executors (FLOWRUN_NOTE).
+ * The function receives the host's table of functions and returns the plugin's, or null.
  *
- * Nothing changes its owner: what a function is given is valid until it returns, unless its description says
- * otherwise, and whoever made something frees it.
+ * Ownership never crosses the interface: arguments are valid until the function returns, unless its description states
+ * otherwise, and memory is freed by the side that allocated it.
  *
- * Functions that can fail return FLOWRUN_OK or the kind of error; the words for it are told before, by a function of
- * the host. A C++ exception must not leave a function of the plugin.
+ * Functions that can fail return FLOWRUN_OK or the kind of error, after the cause was reported by a function of the
+ * host. A C++ exception must not leave a function of the plugin.
  *
  *     cc -shared -fPIC -I DIRECTORY-OF-THIS-FILE -o libmine.so mine.c
  *     flowrun plugin check libmine.so
  *
- * Made from executors/sdk/src/abi/table.rs; do not edit.
+ * Generated from executors/sdk/src/abi/table.rs; do not edit.
  */";
 
 const SYMBOL: &str = "\
-/* The one function that a library exports: given the host's table it returns its own, which stays where it is until the
- * process ends; or null, with the reason by `unusable`. */
+/* The function that a library exports. It receives the host's table and returns its own, which stays valid until the
+ * process ends; or null, after the cause was reported by `unusable`. */
 #if defined(_WIN32)
 __declspec(dllexport)
 #else
@@ -40,7 +43,7 @@ const flowrun_plugin_table *flowrun_plugin(const flowrun_host *host);
 ";
 
 #[test]
-fn the_header_is_what_the_boundary_is() {
+fn the_header_is_generated_from_the_interface() {
     let mut config = Config {
         language: Language::C,
         style: Style::Both,
@@ -60,31 +63,31 @@ fn the_header_is_what_the_boundary_is() {
         ..Config::default()
     };
     for name in NAMES {
-        let small = match name {
-            // The function has the other name.
+        let c_name = match name {
+            // `flowrun_plugin` is the entry point.
             "Plugin" => "flowrun_plugin_table".to_owned(),
             _ => format!("flowrun_{}", name.to_lowercase()),
         };
-        config.export.rename.insert(format!("Flowrun{name}"), small);
+        config.export.rename.insert(format!("Flowrun{name}"), c_name);
     }
-    // The last of them names the others.
+    // The table of the plugin refers to all other structures.
     config.export.include = vec!["FlowrunPlugin".to_owned()];
     let helpers = std::fs::read_to_string("include/helpers.h").unwrap();
     config.trailer = Some(format!(
         "#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n{SYMBOL}\n#ifdef __cplusplus\n}}\n#endif\n\n{helpers}"
     ));
-    let mut made = Vec::new();
-    Builder::new().with_src("src/abi/table.rs").with_config(config).generate().unwrap().write(&mut made);
-    let made = String::from_utf8(made).unwrap();
+    let mut generated = Vec::new();
+    Builder::new().with_src("src/abi/table.rs").with_config(config).generate().unwrap().write(&mut generated);
+    let generated = String::from_utf8(generated).unwrap();
     if std::env::var_os("FLOWRUN_BLESS").is_some() {
-        std::fs::write(HEADER, &made).unwrap();
+        std::fs::write(HEADER, &generated).unwrap();
     }
-    let kept = std::fs::read_to_string(HEADER).unwrap_or_default();
-    assert!(kept == made, "{HEADER} is stale; FLOWRUN_BLESS=1 writes it anew");
+    let current = std::fs::read_to_string(HEADER).unwrap_or_default();
+    assert!(current == generated, "{HEADER} is outdated; FLOWRUN_BLESS=1 updates it");
 }
 
 #[test]
-fn the_header_is_plain_c_and_plain_cpp() {
+fn the_header_compiles_as_c99_and_cpp11() {
     for (compiler, language, standard) in [("cc", "c", "-std=c99"), ("c++", "c++", "-std=c++11")] {
         let flags = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-x", language, standard];
         let output = std::process::Command::new(compiler)

@@ -1,13 +1,13 @@
-//! A plugin whose first function panics.
+//! A plugin whose entry point panics.
 
 use flowrun_sdk::{BuildError, Call, executor, export_executor};
 
 flowrun_sdk::parameters! {
-    /// None.
-    pub struct Nothing {}
+    /// No parameters.
+    pub struct NoParameters {}
 }
 
-/// An executor that nobody gets to see.
+/// An executor that is never created.
 #[derive(Debug)]
 pub struct Unseen;
 
@@ -15,7 +15,7 @@ pub struct Unseen;
 #[executor]
 impl Unseen {
     #[create]
-    fn new(_: Nothing) -> Result<Self, BuildError> {
+    fn new(_: NoParameters) -> Result<Self, BuildError> {
         Ok(Self)
     }
 
@@ -23,7 +23,7 @@ impl Unseen {
     fn pass(&mut self, _: &mut Call<'_>) {}
 }
 
-#[expect(clippy::panic, reason = "it is what the plugin is for")]
+#[expect(clippy::panic, reason = "the purpose of the plugin")]
 fn start() -> Result<(), BuildError> {
     panic!("no licence was found")
 }

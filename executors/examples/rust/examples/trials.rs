@@ -1,4 +1,4 @@
-//! Executors that the tests use: what they are told they tell, and what can go wrong goes wrong.
+//! Executors for the tests of plugins: they return their input, and fail on request.
 
 use flowrun_sdk::{
     BuildError, Call, Context, Counter, Document, ErrorKind, ExecutorError, Gauge, Health, executor,
@@ -6,14 +6,14 @@ use flowrun_sdk::{
 };
 
 flowrun_sdk::parameters! {
-    /// None.
-    pub struct Nothing {}
+    /// No parameters.
+    pub struct NoParameters {}
 }
 
 flowrun_sdk::parameters! {
-    /// One of each kind.
+    /// Parameters of several kinds.
     pub struct Everything {
-        /// Has to be given.
+        /// Required.
         size: u8,
         /// A list.
         words: Vec<String> = vec![],
@@ -24,15 +24,15 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// Does nothing: what is left is the way there and back.
+/// Does nothing, to measure the cost of a call.
 #[derive(Debug)]
 pub struct Still;
 
-/// Leaves everything as it is.
+/// Keeps all documents.
 #[executor]
 impl Still {
     #[create]
-    fn new(_: Nothing) -> Result<Self, BuildError> {
+    fn new(_: NoParameters) -> Result<Self, BuildError> {
         Ok(Self)
     }
 
@@ -40,15 +40,15 @@ impl Still {
     fn pass(&mut self, _: &mut Call<'_>) {}
 }
 
-/// Takes every document into its hands.
+/// Borrows the documents for writing.
 #[derive(Debug)]
 pub struct Touch;
 
-/// Touches every document, so that all of it crosses twice.
+/// Borrows the documents for writing, so that they cross the interface in both directions.
 #[executor]
 impl Touch {
     #[create]
-    fn new(_: Nothing) -> Result<Self, BuildError> {
+    fn new(_: NoParameters) -> Result<Self, BuildError> {
         Ok(Self)
     }
 
@@ -58,20 +58,20 @@ impl Touch {
     }
 }
 
-/// Panics where a document asks for it.
+/// Panics on request.
 #[derive(Debug)]
 pub struct Flaky;
 
-/// Panics in calls with a document whose text is `panic`, fails alone those whose text is `fail`.
+/// Panics if the text of a document is `panic`, and fails documents whose text is `fail`.
 #[executor]
 impl Flaky {
     #[create]
-    fn new(_: Nothing) -> Result<Self, BuildError> {
+    fn new(_: NoParameters) -> Result<Self, BuildError> {
         Ok(Self)
     }
 
     #[requests]
-    #[expect(clippy::panic, reason = "it is what the executor is for")]
+    #[expect(clippy::panic, reason = "the purpose of the executor")]
     fn stumble(&mut self, document: &mut Document) -> Result<(), ExecutorError> {
         match document.text.as_deref() {
             Some("panic") => panic!("asked to by `{}`", document.id),
@@ -81,7 +81,7 @@ impl Flaky {
     }
 }
 
-/// Tells what it was told.
+/// Returns its input.
 #[derive(Debug)]
 pub struct Told {
     parameters: Everything,
@@ -91,7 +91,7 @@ pub struct Told {
     health: Health,
 }
 
-/// Answers with its parameters and its context.
+/// Returns its parameters and its context.
 #[executor]
 impl Told {
     #[create]
@@ -141,15 +141,15 @@ impl Told {
     }
 }
 
-/// Says that it was closed, in its workspace.
+/// Creates a file in its workspace when it is closed.
 #[derive(Debug)]
 pub struct Tidy(Context);
 
-/// Does nothing but end well.
+/// Does nothing until it is closed.
 #[executor]
 impl Tidy {
     #[create]
-    fn new(_: Nothing, context: &Context) -> Result<Self, BuildError> {
+    fn new(_: NoParameters, context: &Context) -> Result<Self, BuildError> {
         Ok(Self(context.clone()))
     }
 
@@ -158,25 +158,25 @@ impl Tidy {
 
     #[close]
     fn end(&mut self) -> Result<(), ExecutorError> {
-        leave_word(&self.0)
+        mark_closed(&self.0)
     }
 }
 
-fn leave_word(context: &Context) -> Result<(), ExecutorError> {
+fn mark_closed(context: &Context) -> Result<(), ExecutorError> {
     let written = std::fs::create_dir_all(&context.workspace)
         .and_then(|()| std::fs::write(context.workspace.join("closed"), &context.pod));
     written.map_err(ExecutorError::resource)
 }
 
-/// Waits until somebody gives up.
+/// Waits for cancellation.
 #[derive(Debug)]
 pub struct Patient(Context);
 
-/// Waits for the end of its calls, several at once.
+/// Waits for the cancellation of its calls, concurrently.
 #[executor]
 impl Patient {
     #[create]
-    fn new(_: Nothing, context: &Context) -> Result<Self, BuildError> {
+    fn new(_: NoParameters, context: &Context) -> Result<Self, BuildError> {
         Ok(Self(context.clone()))
     }
 
@@ -195,7 +195,7 @@ impl Patient {
     #[close]
     async fn end(&self) -> Result<(), ExecutorError> {
         std::future::ready(()).await;
-        leave_word(&self.0)
+        mark_closed(&self.0)
     }
 }
 

@@ -3,17 +3,17 @@
 use flowrun_sdk::{BuildError, Document, ExecutorError, executor, export_executor};
 
 flowrun_sdk::parameters! {
-    /// What stands under `with:`.
+    /// Parameters under `with:`.
     pub struct ShoutParameters {
-        /// What to append.
+        /// Appended to every text.
         mark: String = "!".to_owned(),
     }
 }
 
 flowrun_sdk::parameters! {
-    /// What a request may say.
-    pub struct Asked {
-        /// How often to append.
+    /// Parameters of a request.
+    pub struct RepeatParameters {
+        /// Number of repetitions.
         times: usize = 1,
     }
 }
@@ -34,9 +34,9 @@ impl Shout {
     }
 
     #[requests("/index", "/search")]
-    fn shout(&mut self, document: &mut Document, asked: Asked) -> Result<(), ExecutorError> {
+    fn shout(&mut self, document: &mut Document, parameters: RepeatParameters) -> Result<(), ExecutorError> {
         let text = document.text.as_ref().ok_or_else(|| ExecutorError::input("the document has no text"))?;
-        document.text = Some(format!("{text}{}", self.0.mark.repeat(asked.times)).into());
+        document.text = Some(format!("{text}{}", self.0.mark.repeat(parameters.times)).into());
         Ok(())
     }
 }
@@ -51,10 +51,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_gets_its_mark_and_a_document_without_one_fails_alone() {
-        let mut bench = ExecutorHarness::new(&Shout::TYPE, &Value::Null, Context::standalone(".")).unwrap();
+    fn every_text_gets_its_mark_and_a_document_without_text_fails_alone() {
+        let mut harness = ExecutorHarness::new(&Shout::TYPE, &Value::Null, Context::standalone(".")).unwrap();
         let documents = vec![Document::new("a").with_text("hello"), Document::new("b")];
-        let answer = bench.call("/index", documents, &Value::Null).unwrap();
+        let answer = harness.call("/index", documents, &Value::Null).unwrap();
         assert_eq!(answer.documents[0].text.as_deref(), Some("hello!"));
         assert_eq!(answer.failures[0].error.message(), "the document has no text");
     }

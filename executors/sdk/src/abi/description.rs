@@ -1,117 +1,120 @@
-//! What a library offers, as the host reads it.
+//! Description of a library, as the host reads it from the note.
 
 use serde::{Deserialize, Serialize};
 
-/// What a library offers.
+/// Description of a library.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub struct Description {
-    /// The version of the SDK that it was made with, or what it was made with instead.
+    /// Version of the SDK that the library was built with, or the name of another tool.
     pub sdk: String,
-    /// Its own name.
+    /// Name of the library.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub library: String,
-    /// Its own version.
+    /// Version of the library.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
-    /// Its executors.
+    /// Executors of the library.
     pub executors: Vec<DescribedExecutor>,
 }
 
-/// An executor of a library.
+/// Description of an executor.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub struct DescribedExecutor {
-    /// The name that a flow writes.
+    /// Name that a flow writes after `uses:`.
     pub name: String,
-    /// What it does, in a sentence.
+    /// Description in one sentence.
     #[serde(default)]
     pub summary: String,
-    /// Other names for the same.
+    /// Other names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
-    /// Whether it keeps what it stores in its workspace.
+    /// `true` if it stores data in its workspace.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stores: bool,
-    /// What it can be told.
+    /// Parameters under `with:`.
     #[serde(default)]
     pub parameters: Vec<DescribedParameter>,
 }
 
-/// Something that an executor can be told.
+/// Description of a parameter.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub struct DescribedParameter {
-    /// The key under `with:`.
+    /// Key under `with:`.
     pub name: String,
-    /// What values it takes.
+    /// Accepted values.
     #[serde(flatten)]
-    pub form: DescribedKind,
-    /// Whether a value must be given.
+    pub kind: DescribedKind,
+    /// `true` if the key is required.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
-    /// The value used when the key is absent: JSON, or words for it.
+    /// Value of an absent key: JSON, or a phrase.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub default: String,
-    /// What it does.
+    /// Documentation.
     #[serde(default)]
     pub doc: String,
 }
 
-/// What values a parameter takes.
+/// Accepted values of a parameter; the serialized form of [`ParameterKind`](crate::ParameterKind).
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DescribedKind {
-    /// True or false.
+    /// A boolean.
     Boolean,
-    /// An integer between two bounds, both included.
+    /// An integer within bounds.
     Integer {
-        /// The smallest.
+        /// Minimum.
         #[serde(rename = "least", default = "min")]
         min: i64,
-        /// The largest.
+        /// Maximum.
         #[serde(rename = "most", default = "max")]
         max: u64,
     },
     /// A finite number.
     Number,
-    /// A text.
+    /// A string.
     Text,
     /// A path.
     Path,
-    /// A length of time.
+    /// A duration in seconds.
     Seconds,
-    /// Documents of a tree.
+    /// Paths to documents.
     AccessPaths,
-    /// One of a few words.
+    /// One of the listed words.
     Choice {
         /// The words.
         words: Vec<String>,
     },
-    /// Null, or something.
+    /// Null, or a value of another kind.
     Optional {
-        /// What.
-        of: Box<Self>,
+        /// Kind of the values.
+        #[serde(rename = "of")]
+        inner: Box<Self>,
     },
-    /// Any number of something.
+    /// A list.
     List {
-        /// What.
-        of: Box<Self>,
+        /// Kind of the values.
+        #[serde(rename = "of")]
+        inner: Box<Self>,
     },
-    /// So many of something.
+    /// A list of fixed length.
     Array {
-        /// What.
-        of: Box<Self>,
-        /// How many.
+        /// Kind of the values.
+        #[serde(rename = "of")]
+        inner: Box<Self>,
+        /// Length of the list.
         length: usize,
     },
-    /// A mapping of anything.
+    /// A mapping with any values.
     Mapping,
-    /// Anything.
+    /// Any value.
     Any,
-    /// What the executor alone can tell.
+    /// Values that only the executor can validate.
     Other {
-        /// In words.
-        #[serde(default)]
-        meant: String,
+        /// Description of the values.
+        #[serde(rename = "meant", default)]
+        phrase: String,
     },
 }
 

@@ -1,20 +1,20 @@
-//! The boundary between flowrun and a shared library: plain C, so that any compiler will do.
+//! The binary interface between flowrun and a shared library with executors: plain C, usable from any language.
 //!
-//! A library exports one symbol, `flowrun_plugin`. Given the host's table of functions it returns its own. Documents
-//! cross as the bytes of the wire format ([`crate::protobuf`]), parameters and results as JSON. **Nothing changes its
-//! owner**: what a function is given is valid until it returns, unless its description says otherwise, and whoever
-//! made something frees it.
+//! A library exports one function, `flowrun_plugin`, which receives the host's table of functions and returns its own
+//! ([`FlowrunHost`], [`FlowrunPlugin`]). Documents cross the interface as messages of docarray's first schema
+//! ([`crate::protobuf`]), parameters and results as JSON. **Ownership never crosses it**: arguments are valid until the
+//! function returns, unless its description states otherwise, and memory is freed by the side that allocated it.
 //!
-//! What a library offers stands in a section of its file, `.note.flowrun`, which is read before anything of it is
-//! executed: see [`Note`].
+//! The executors of a library are described in a section of its file, `.note.flowrun`, which the host reads before it
+//! executes anything of the library: see [`Note`].
 //!
-//! A plugin in Rust sees none of this: it is an executor like any other, and one line exports it.
+//! Plugins in Rust use none of this directly: [`export_executor!`](crate::export_executor!) exports ordinary executors.
 //!
 //! ```
 //! # use flowrun_sdk::{BuildError, Call, executor, export_executor};
 //! # flowrun_sdk::parameters! {
-//! #     /// None.
-//! #     struct Nothing {}
+//! #     /// No parameters.
+//! #     struct NoParameters {}
 //! # }
 //! struct Mine;
 //!
@@ -22,7 +22,7 @@
 //! #[executor]
 //! impl Mine {
 //!     #[create]
-//!     fn new(_: Nothing) -> Result<Self, BuildError> {
+//!     fn new(_: NoParameters) -> Result<Self, BuildError> {
 //!         Ok(Self)
 //!     }
 //!
@@ -33,74 +33,22 @@
 //! export_executor!(Mine::TYPE);
 //! ```
 
-mod describe;
+mod bytes;
+mod const_description;
+mod const_json;
 mod description;
-mod exported;
-mod given;
-mod log;
+mod entry;
+mod export;
+mod exported_executor;
+mod host_log;
+mod incoming_call;
 mod note;
-mod plugin;
+mod status;
 mod table;
-mod text;
 
 pub use description::{DescribedExecutor, DescribedKind, DescribedParameter, Description};
+pub use entry::{plugin_table, start_plugin};
+pub use export::Library;
 pub use note::{NOTE_NAME, NOTE_SECTION, NOTE_TYPE, Note, note_length};
-pub use plugin::{Library, plugin, table};
+pub use status::{error_kind, status};
 pub use table::*;
-
-impl FlowrunBytes {
-    /// These bytes, as long as they live.
-    pub const fn of(bytes: &[u8]) -> Self {
-        Self { data: bytes.as_ptr(), length: bytes.len() }
-    }
-
-    /// No bytes.
-    pub const EMPTY: Self = Self { data: std::ptr::null(), length: 0 };
-
-    /// The bytes.
-    ///
-    /// # Safety
-    /// There are as many as it says, and they live as long as `'a`.
-    pub const unsafe fn bytes<'a>(self) -> &'a [u8] {
-        if self.data.is_null() {
-            return &[];
-        }
-        // SAFETY: as whoever calls promises.
-        unsafe { std::slice::from_raw_parts(self.data, self.length) }
-    }
-
-    /// The text; what is no UTF-8 is replaced.
-    ///
-    /// # Safety
-    /// As [`FlowrunBytes::bytes`].
-    pub unsafe fn text<'a>(self) -> std::borrow::Cow<'a, str> {
-        // SAFETY: as whoever calls promises.
-        String::from_utf8_lossy(unsafe { self.bytes() })
-    }
-}
-
-/// The number of a kind of error.
-pub fn status(kind: crate::ErrorKind) -> u32 {
-    use crate::ErrorKind as Kind;
-    match kind {
-        Kind::Input => FLOWRUN_INPUT,
-        Kind::Parameter => FLOWRUN_PARAMETER,
-        Kind::Resource => FLOWRUN_RESOURCE,
-        Kind::Cancelled => FLOWRUN_CANCELLED,
-        Kind::Expired => FLOWRUN_EXPIRED,
-        Kind::Internal => FLOWRUN_INTERNAL,
-    }
-}
-
-/// The kind of error of that number; numbers that are none are defects.
-pub fn kind(status: u32) -> crate::ErrorKind {
-    use crate::ErrorKind as Kind;
-    match status {
-        FLOWRUN_INPUT => Kind::Input,
-        FLOWRUN_PARAMETER => Kind::Parameter,
-        FLOWRUN_RESOURCE => Kind::Resource,
-        FLOWRUN_CANCELLED => Kind::Cancelled,
-        FLOWRUN_EXPIRED => Kind::Expired,
-        _ => Kind::Internal,
-    }
-}

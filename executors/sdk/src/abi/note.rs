@@ -1,24 +1,25 @@
-//! The note in the file of a library: what it offers and which version of the boundary it speaks, readable without
-//! executing anything.
+//! The note in the file of a library: its executors and the version of the interface, readable without executing it.
 //!
-//! It is a note as ELF has them: the lengths of name and description, a type, the name, the description. The
-//! description is the version of the boundary (four bytes in the order of the machine), and then JSON, with blanks
-//! behind it to a multiple of four bytes.
+//! It has the format of ELF notes: the lengths of name and description, a type, the name, the description. The description
+//! is the version of the interface (four bytes in the byte order of the machine), followed by JSON ([`Description`]), padded
+//! with spaces to a multiple of four bytes.
+//!
+//! [`Description`]: super::Description
 
-use super::describe::describe;
+use super::const_description::describe;
 use super::table::FLOWRUN_ABI_VERSION;
 use crate::ExecutorType;
 
-/// The section that the note stands in.
+/// Name of the section of the note.
 pub const NOTE_SECTION: &str = ".note.flowrun";
 
-/// The name of the note, with the zero that ends it.
+/// Name of the note, with its terminating zero.
 pub const NOTE_NAME: [u8; 8] = *b"flowrun\0";
 
-/// The type of the note.
+/// Type of the note.
 pub const NOTE_TYPE: u32 = 1;
 
-/// A note whose JSON has so many bytes.
+/// A note with `N` bytes of JSON.
 #[repr(C, align(4))]
 #[derive(Debug)]
 pub struct Note<const N: usize> {
@@ -31,12 +32,12 @@ pub struct Note<const N: usize> {
 }
 
 impl<const N: usize> Note<N> {
-    /// The note of a library with these executors. `N` is its [`length`](note_length).
+    /// Creates the note of a library. `N` is its [`note_length`].
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "a note of four gigabytes does not compile")]
     pub const fn new(types: &[ExecutorType], name: &str, version: &str) -> Self {
         let json = describe::<N>(types, name, version);
-        assert!(json.length <= N && N.is_multiple_of(4), "N is what `note_length` says");
+        assert!(json.length <= N && N.is_multiple_of(4), "N is the value of `note_length`");
         Self {
             name_length: NOTE_NAME.len() as u32,
             description_length: (N + size_of::<u32>()) as u32,
@@ -47,13 +48,13 @@ impl<const N: usize> Note<N> {
         }
     }
 
-    /// What it says.
+    /// JSON of the note.
     pub const fn json(&self) -> &[u8] {
         &self.json
     }
 }
 
-/// Bytes of the JSON of a note.
+/// Length of the JSON of a note in bytes, with padding.
 #[must_use]
 pub const fn note_length(types: &[ExecutorType], name: &str, version: &str) -> usize {
     describe::<0>(types, name, version).length.next_multiple_of(4)

@@ -1,38 +1,38 @@
-//! What crosses the boundary, as C has it. `include/flowrun.h` is made of this file.
+//! Constants and structures of the interface, in their C layout. `include/flowrun.h` is generated from this file.
 
 use std::ffi::c_void;
 
-/// The version of this interface. A library of another version is not loaded.
+/// Version of this interface. Libraries of another version are not loaded.
 pub const FLOWRUN_ABI_VERSION: u32 = 1;
 
-/// It went well.
+/// Success.
 pub const FLOWRUN_OK: u32 = 0;
-/// A document's content cannot be processed: unreadable, truncated, too large, of the wrong type or shape.
+/// The content of a document cannot be processed: unreadable, truncated, too large, of the wrong type or shape.
 pub const FLOWRUN_INPUT: u32 = 1;
 /// A parameter has the wrong type or value.
 pub const FLOWRUN_PARAMETER: u32 = 2;
-/// Something outside failed: a file, a disk, a connection.
+/// A resource outside the executor failed: a file, a disk, a connection.
 pub const FLOWRUN_RESOURCE: u32 = 3;
-/// The request was given up by the one who asked.
+/// The client cancelled the request.
 pub const FLOWRUN_CANCELLED: u32 = 4;
-/// The request's deadline passed.
+/// The deadline of the request passed.
 pub const FLOWRUN_EXPIRED: u32 = 5;
-/// A defect in the executor.
+/// A defect of the executor.
 pub const FLOWRUN_INTERNAL: u32 = 6;
-/// The executor is in no state to be called again: it is destroyed and created anew.
+/// The executor panicked and cannot be called again: the host destroys it and creates another.
 pub const FLOWRUN_PANIC: u32 = 7;
 
-/// Nothing is logged.
+/// Logging is off.
 pub const FLOWRUN_LOG_OFF: u32 = 0;
-/// For what went wrong.
+/// Log level of errors.
 pub const FLOWRUN_LOG_ERROR: u32 = 1;
-/// For what may go wrong.
+/// Log level of warnings.
 pub const FLOWRUN_LOG_WARN: u32 = 2;
-/// For what happens.
+/// Log level of events in normal operation.
 pub const FLOWRUN_LOG_INFO: u32 = 3;
-/// For those who look for a mistake.
+/// Log level for debugging.
 pub const FLOWRUN_LOG_DEBUG: u32 = 4;
-/// For everything.
+/// Log level of all details.
 pub const FLOWRUN_LOG_TRACE: u32 = 5;
 
 /// The executor finds no matches.
@@ -42,120 +42,119 @@ pub const FLOWRUN_ORDER_ASCENDING: u32 = 1;
 /// Matches with large scores come first.
 pub const FLOWRUN_ORDER_DESCENDING: u32 = 2;
 
-/// Bytes that somebody else owns. A text is UTF-8 and is not terminated by a zero; without any, `data` may be null.
+/// Borrowed bytes. A text is UTF-8 and not terminated by a zero. `data` may be null if `length` is zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct FlowrunBytes {
-    /// The first byte.
+    /// Address of the first byte.
     pub data: *const u8,
-    /// How many there are.
+    /// Number of bytes.
     pub length: usize,
 }
 
-/// What the host does for a plugin. Valid until the process ends.
+/// Functions of the host. Valid until the process ends.
 ///
-/// `log`, `check`, `count`, `gauge` and `condition` may be called on any thread: those that take a site until the
-/// executor is destroyed, those that take a call until it returns. The others are called on the thread that the host
-/// called.
+/// `log`, `check`, `count`, `gauge` and `condition` may be called on any thread: with a site until the executor is
+/// destroyed, with a call until the call returns. The other functions must be called on the thread that the host called.
 #[repr(C)]
 #[derive(Debug)]
 pub struct FlowrunHost {
-    /// Bytes of this table. Later versions append to it: look before you reach beyond what you know.
+    /// Size of this table in bytes. Later versions append to it: check the size before you use a later field.
     pub size: usize,
     /// `FLOWRUN_ABI_VERSION` of the host.
     pub abi_version: u32,
-    /// The finest level that is logged: one of `FLOWRUN_LOG_…`.
+    /// Most detailed level that is logged: one of `FLOWRUN_LOG_…`.
     pub log_level: u32,
-    /// Writes a line to the log of the flow, which names the pod and the request. `target` is the part of the plugin
-    /// that says it, and may be empty.
+    /// Writes a line to the log of the flow, which adds the pod and the request. `target` is the module of the plugin that
+    /// logs, and may be empty.
     pub log: unsafe extern "C" fn(level: u32, target: FlowrunBytes, message: FlowrunBytes),
-    /// Says why `flowrun_plugin` is going to return null: one of the kinds of errors, and words.
+    /// Reports why `flowrun_plugin` is about to return null: the kind of error and the cause.
     pub unusable: unsafe extern "C" fn(kind: u32, reason: FlowrunBytes),
-    /// Says why `create` is going to fail, and which parameter is to blame; an empty name when none is.
+    /// Reports why `create` is about to fail. `parameter` is the name of the invalid parameter, or empty.
     pub refuse: unsafe extern "C" fn(site: *mut c_void, parameter: FlowrunBytes, reason: FlowrunBytes),
-    /// Adds to the counter of that name: small letters, digits and underscores, ending in `_total`.
+    /// Increases a counter. Its name consists of lower-case letters, digits and underscores, and ends in `_total`.
     pub count: unsafe extern "C" fn(site: *mut c_void, name: FlowrunBytes, help: FlowrunBytes, more: u64),
-    /// Sets the gauge of that name: small letters, digits and underscores, the unit last.
+    /// Sets a gauge. Its name consists of lower-case letters, digits and underscores, with the unit last.
     pub gauge: unsafe extern "C" fn(site: *mut c_void, name: FlowrunBytes, help: FlowrunBytes, value: f64),
-    /// Says why the executor cannot do its work for now, so that the flow is not ready; without words, that it can.
+    /// Reports why the executor is unhealthy, so that the flow is not ready; an empty reason reports that it is healthy.
     pub condition: unsafe extern "C" fn(site: *mut c_void, reason: FlowrunBytes),
-    /// Whether the call is still worth finishing: `FLOWRUN_OK`, `FLOWRUN_CANCELLED` or `FLOWRUN_EXPIRED`.
+    /// Checks deadline and cancellation of a call: `FLOWRUN_OK`, `FLOWRUN_CANCELLED` or `FLOWRUN_EXPIRED`.
     pub check: unsafe extern "C" fn(call: *const FlowrunCall) -> u32,
-    /// Puts other documents in the place of those of the call: a `DocumentArrayProto`. A call that is not answered
-    /// leaves its documents as they are. With `release` null the bytes are copied before this returns. Otherwise they
-    /// stay as they are until the host calls `release(owner)`, once, on any thread. Returns `FLOWRUN_OK`, or
-    /// `FLOWRUN_INTERNAL` when the bytes are no documents: then the call fails.
+    /// Replaces the documents of the call by a `DocumentArrayProto`. A call without an answer keeps its documents. If
+    /// `release` is null, the bytes are copied before this returns. Otherwise they must stay valid until the host calls
+    /// `release(owner)`, once, on any thread. Returns `FLOWRUN_OK`, or `FLOWRUN_INTERNAL` if the bytes are not documents;
+    /// the call then fails.
     pub answer: unsafe extern "C" fn(
         call: *const FlowrunCall,
         documents: FlowrunBytes,
         release: Option<unsafe extern "C" fn(owner: *mut c_void)>,
         owner: *mut c_void,
     ) -> u32,
-    /// Says why the call is going to fail: the words behind what `execute` or `close` returns.
+    /// Reports the cause of the error that `execute` or `close` is about to return.
     pub fail: unsafe extern "C" fn(call: *const FlowrunCall, kind: u32, reason: FlowrunBytes),
-    /// Sets aside the documents of that id as failed; the others go on. The answer need not leave them out.
+    /// Fails the documents with that id; all other documents succeed. The answer may still contain failed documents.
     pub fail_document:
         unsafe extern "C" fn(call: *const FlowrunCall, id: FlowrunBytes, kind: u32, reason: FlowrunBytes),
-    /// Says something beside the documents: a name, and a value as JSON. Clients find it under `__results__`.
+    /// Sets a result besides the documents: a name, and a value as JSON. Clients receive it in `__results__`.
     pub result: unsafe extern "C" fn(call: *const FlowrunCall, name: FlowrunBytes, value: FlowrunBytes),
-    /// Keeps the documents of the call valid beyond its return, until `release_documents` is called with what this
-    /// returns, on any thread.
+    /// Keeps the documents of the call valid after it returns. The returned handle is passed to `release_documents`, on any
+    /// thread.
     pub keep_documents: unsafe extern "C" fn(call: *const FlowrunCall) -> *mut c_void,
-    /// Gives up what `keep_documents` returned.
+    /// Releases a handle of `keep_documents`.
     pub release_documents: unsafe extern "C" fn(kept: *mut c_void),
 }
 
-/// What an executor is created with. Valid until `create` returns; `host` and `site` until the executor is destroyed.
+/// Input of `create`. Valid until `create` returns; `host` and `site` until the executor is destroyed.
 #[repr(C)]
 #[derive(Debug)]
 pub struct FlowrunBuild {
-    /// Bytes of this structure.
+    /// Size of this structure in bytes.
     pub size: usize,
-    /// What the host does.
+    /// Functions of the host.
     pub host: *const FlowrunHost,
-    /// Where the executor stands: the host's own.
+    /// Handle of the executor's environment, owned by the host.
     pub site: *mut c_void,
-    /// Which executor of the library.
+    /// Name of the executor to create.
     pub executor: FlowrunBytes,
-    /// What stands under `with:`, as a JSON object. Checked against the table in the note.
+    /// Parameters under `with:`, as a JSON object, checked against the table in the note.
     pub parameters: FlowrunBytes,
-    /// The pod that it works in.
+    /// Name of the pod.
     pub pod: FlowrunBytes,
-    /// The directory that is its own to write in; made when first needed. Shards do not share it, replicas do.
+    /// Directory that the executor may write to; it may not exist yet. Replicas share it, shards do not.
     pub workspace: FlowrunBytes,
-    /// The directory of the YAML file that names it; paths among its parameters start from here.
+    /// Directory of the YAML file that names the executor; relative paths among its parameters start here.
     pub directory: FlowrunBytes,
-    /// Which shard, from 0.
+    /// Number of the shard, from 0.
     pub shard: u64,
-    /// How many shards the pod has.
+    /// Number of shards of the pod.
     pub shards: u64,
-    /// Which replica of the shard, from 0.
+    /// Number of the replica within its shard, from 0.
     pub replica: u64,
-    /// How many threads it may keep busy.
+    /// Number of threads that the executor may keep busy.
     pub threads: u64,
-    /// How many calls may be under way at once, if it says that it takes several.
+    /// Maximum number of concurrent calls, if `concurrent` is set.
     pub concurrency: u64,
-    /// The same number for the replicas of one shard, which may share what they hold.
+    /// Number that the replicas of one shard have in common, which may share state.
     pub shared: u64,
-    /// Whether the flow promised not to change stored data.
+    /// `true` if the flow promised not to change stored data.
     pub read_only: bool,
 }
 
-/// What `create` made. The host fills it with zeros before.
+/// Output of `create`. The host fills it with zeros first.
 #[repr(C)]
 #[derive(Debug)]
 pub struct FlowrunMade {
-    /// Bytes of this structure.
+    /// Size of this structure in bytes.
     pub size: usize,
-    /// What the other functions are called with.
+    /// Handle of the executor, the argument of the other functions.
     pub executor: *mut c_void,
-    /// The endpoints that it handles, as a JSON list of texts; empty for every one. Valid until it is destroyed.
+    /// Endpoints that the executor handles, as a JSON list of strings; empty for all. Valid until the executor is destroyed.
     pub endpoints: FlowrunBytes,
-    /// How the matches that it finds are ordered: one of `FLOWRUN_ORDER_…`.
+    /// Order of the matches that the executor finds: one of `FLOWRUN_ORDER_…`.
     pub order: u32,
-    /// Whether `execute` may be called on several threads at once.
+    /// `true` if `execute` may be called on several threads at the same time.
     pub concurrent: bool,
-    /// How many matches it keeps when a request does not say.
+    /// Number of matches per document, unless the request sets another.
     pub top_k: u64,
 }
 
@@ -163,49 +162,49 @@ pub struct FlowrunMade {
 #[repr(C)]
 #[derive(Debug)]
 pub struct FlowrunCall {
-    /// Bytes of this structure.
+    /// Size of this structure in bytes.
     pub size: usize,
-    /// What the host does.
+    /// Functions of the host.
     pub host: *const FlowrunHost,
-    /// The host's own.
+    /// Handle of the host.
     pub handle: *mut c_void,
-    /// What names the request in logs.
+    /// Id of the request, as in logs.
     pub request: FlowrunBytes,
-    /// The path of the request, for example `/index`.
+    /// Endpoint of the request, for example `/index`.
     pub endpoint: FlowrunBytes,
-    /// The parameters of the request, as a JSON object.
+    /// Parameters of the request, as a JSON object.
     pub parameters: FlowrunBytes,
-    /// The documents: a `DocumentArrayProto` of docarray's first schema.
+    /// Documents, as a `DocumentArrayProto` of docarray's first schema.
     pub documents: FlowrunBytes,
-    /// How many documents there are.
+    /// Number of documents.
     pub count: u64,
-    /// Bytes of memory that they hold.
+    /// Bytes of memory that the documents occupy.
     pub memory: u64,
-    /// Whether each has an id.
+    /// `true` if every document has an id.
     pub named: bool,
-    /// Nanoseconds until the request has to be answered, from the beginning of the call; `UINT64_MAX` for no end.
+    /// Nanoseconds until the deadline, from the beginning of the call; `UINT64_MAX` for no deadline.
     pub remaining_ns: u64,
-    /// Bytes of memory that its documents may hold.
+    /// Bytes of memory that the documents may occupy.
     pub bytes_max: u64,
 }
 
-/// What a library does: its own table, which stays where it is until the process ends.
+/// Functions of a library. The table must stay valid until the process ends.
 #[repr(C)]
 #[derive(Debug)]
 pub struct FlowrunPlugin {
-    /// Bytes of this table.
+    /// Size of this table in bytes.
     pub size: usize,
     /// `FLOWRUN_ABI_VERSION` of the plugin.
     pub abi_version: u32,
-    /// The JSON of the note: which executors there are, and what they can be told.
+    /// Returns the JSON of the note.
     pub describe: unsafe extern "C" fn() -> FlowrunBytes,
-    /// Makes an executor. Returns a kind of error, with the reason by `refuse`.
+    /// Creates an executor. Returns a kind of error, after the cause was reported by `refuse`.
     pub create: unsafe extern "C" fn(build: *const FlowrunBuild, made: *mut FlowrunMade) -> u32,
-    /// Handles one call. Returns a kind of error, with the reason by `fail`.
+    /// Executes one call. Returns a kind of error, after the cause was reported by `fail`.
     pub execute: unsafe extern "C" fn(executor: *mut c_void, call: *const FlowrunCall) -> u32,
-    /// Writes out what is still in memory; called once, after the last call, with a call without documents. May be
+    /// Writes out data that is still in memory. Called once, after the last call, with a call without documents. May be
     /// null.
     pub close: Option<unsafe extern "C" fn(executor: *mut c_void, call: *const FlowrunCall) -> u32>,
-    /// Frees the executor.
+    /// Destroys the executor and frees its memory.
     pub destroy: unsafe extern "C" fn(executor: *mut c_void),
 }

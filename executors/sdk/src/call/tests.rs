@@ -1,4 +1,4 @@
-//! Calls whose documents fail, are given up, or are asked for with the wrong types.
+//! Failing documents, calls that end early, and typed request parameters.
 
 use std::time::Duration;
 
@@ -20,18 +20,18 @@ fn ids(documents: &[Document]) -> Vec<&str> {
     documents.iter().map(|document| document.id.as_str()).collect()
 }
 
-fn refuse_b(document: &Document) -> Result<(), ExecutorError> {
+fn fail_b(document: &Document) -> Result<(), ExecutorError> {
     if document.id == "b#1" { Err(ExecutorError::input("odd")) } else { Ok(()) }
 }
 
 #[test]
-fn a_failing_document_leaves_alone() {
+fn a_failed_chunk_fails_only_its_root() {
     let parameters = RequestParameters::new();
     let paths = AccessPaths::chunks();
     let mut call = Call::new("/x", documents(), &parameters);
     call.for_each(&paths, |chunk| {
         chunk.text = Some("seen".into());
-        refuse_b(chunk)
+        fail_b(chunk)
     })
     .unwrap();
     let answer = call.into_answer();
@@ -39,13 +39,13 @@ fn a_failing_document_leaves_alone() {
     assert_eq!(answer.failures, [FailedDocument::new(&documents()[1], ExecutorError::input("odd"))]);
 
     let mut call = Call::new("/x", documents(), &parameters);
-    call.for_each_ref(&paths, refuse_b).unwrap();
+    call.for_each_ref(&paths, fail_b).unwrap();
     let answer = call.into_answer();
     assert_eq!((ids(&answer.documents), answer.failures.len()), (vec!["a", "c"], 1));
 }
 
 #[test]
-fn a_call_given_up_keeps_every_document() {
+fn a_cancelled_call_keeps_unchanged_documents() {
     let parameters = RequestParameters::new();
     let cancellation = Cancellation::default();
     let mut call = Call::new("/x", documents(), &parameters).with_deadline(None, cancellation.clone());
@@ -62,7 +62,7 @@ fn a_call_given_up_keeps_every_document() {
 }
 
 #[test]
-fn a_call_given_up_within_a_document_ends_as_given_up() {
+fn cancellation_within_a_document_fails_the_call() {
     let parameters = RequestParameters::new();
     let paths = AccessPaths::chunks();
     let last: Documents = documents().into_iter().skip(2).collect();

@@ -1,109 +1,110 @@
-//! Filters as people write them: `scene == "night" and t >= 300`.
+//! Expressions such as `scene == "night" and t >= 300`, translated to the equivalent mapping.
 //!
-//! What is read here becomes the mapping that would say the same, so that there is one meaning of filters:
+//! The grammar:
 //!
 //! ```text
-//! either     = both { ("or" | "||") both }
-//! both       = single { ("and" | "&&") single }
-//! single     = ("not" | "!") single | "(" either ")" | name test
+//! or         = and { ("or" | "||") and }
+//! and        = unary { ("and" | "&&") unary }
+//! unary      = ("not" | "!") unary | "(" or ")" | name test
 //! test       = ("==" | "=" | "!=" | "<>" | "<" | "<=" | ">" | ">=" | "=~") value
 //!            | ["not"] "in" "[" value { "," value } "]" | "exists"
 //! value      = number | "text" | 'text' | "true" | "false"
 //! ```
 //!
-//! A name is letters, digits, `_`, `-`, `.`; any other stands between backquotes.
+//! A name consists of letters, digits, `_`, `-` and `.`; other names are written in backquotes. Keywords are not
+//! case-sensitive.
 
 use serde_json::{Map, Value, json};
 
-/// Bytes of an expression; people write a line.
+/// Maximum length of an expression in bytes; people write a line.
 const BYTES_MAX: usize = 1 << 16;
-/// How deep brackets and negations may stand in each other. What it becomes has bounds of its own.
+/// Maximum nesting of parentheses and negations. The resulting mapping has its own limits.
 const DEPTH_MAX: usize = 16;
 
-/// The mapping that says what an expression says.
+/// Translates an expression to a mapping.
 ///
 /// # Errors
-/// What is wrong, and where.
-pub(super) fn read(text: &str) -> Result<Value, String> {
+/// The mistake and its position in bytes.
+pub(super) fn parse_expression(text: &str) -> Result<Value, String> {
     if text.len() > BYTES_MAX {
         return Err(format!("is longer than the {BYTES_MAX} bytes allowed"));
     }
-    let mut reader = Reader { text, at: 0, depth: 0 };
-    let filter = reader.either()?;
-    match reader.rest() {
+    let mut parser = Parser { text, position: 0, depth: 0 };
+    let filter = parser.or_expression()?;
+    match parser.rest() {
         "" => Ok(filter),
-        _ => Err(reader.wrong("`and`, `or` or the end")),
+        _ => Err(parser.error("`and`, `or` or the end")),
     }
 }
 
-struct Reader<'a> {
+struct Parser<'a> {
     text: &'a str,
-    at: usize,
+    position: usize,
     depth: usize,
 }
 
-impl<'a> Reader<'a> {
-    /// What is still to be read, without spaces before it.
+impl<'a> Parser<'a> {
+    /// Skips white space and returns the remaining text.
     fn rest(&mut self) -> &'a str {
-        let rest = self.text.get(self.at..).unwrap_or_default();
+        let rest = self.text.get(self.position..).unwrap_or_default();
         let trimmed = rest.trim_start();
-        self.at += rest.len() - trimmed.len();
+        self.position += rest.len() - trimmed.len();
         trimmed
     }
 
-    fn wrong(&mut self, expected: &str) -> String {
+    fn error(&mut self, expected: &str) -> String {
         let rest: String = self.rest().chars().take(20).collect();
         let found = if rest.is_empty() { "the end".to_owned() } else { format!("`{rest}`") };
         format!(
             "has {found} where {expected} should be (byte {}); write such as `scene == \"night\" and t >= 300`",
-            self.at
+            self.position
         )
     }
 
-    /// Reads a sign, if it is next.
-    fn sign(&mut self, sign: &str) -> bool {
-        let is_next = self.rest().starts_with(sign);
-        self.at += if is_next { sign.len() } else { 0 };
+    /// Consumes a symbol, if it is next.
+    fn symbol(&mut self, symbol: &str) -> bool {
+        let is_next = self.rest().starts_with(symbol);
+        self.position += if is_next { symbol.len() } else { 0 };
         is_next
     }
 
-    /// Reads a word, if it is next and no longer word begins with it.
-    fn word(&mut self, word: &str) -> bool {
+    /// Consumes a keyword, if it is next and not the beginning of a longer word.
+    fn keyword(&mut self, word: &str) -> bool {
         let rest = self.rest();
         let is_next = rest.get(..word.len()).is_some_and(|start| {
-            start.eq_ignore_ascii_case(word) && !rest.get(word.len()..).is_some_and(goes_on)
+            start.eq_ignore_ascii_case(word) && !rest.get(word.len()..).is_some_and(continues_word)
         });
-        self.at += if is_next { word.len() } else { 0 };
+        self.position += if is_next { word.len() } else { 0 };
         is_next
     }
 
-    fn either(&mut self) -> Result<Value, String> {
-        let mut parts = vec![self.both()?];
-        while self.word("or") || self.sign("||") {
-            parts.push(self.both()?);
+    fn or_expression(&mut self) -> Result<Value, String> {
+        let mut parts = vec![self.and_expression()?];
+        while self.keyword("or") || self.symbol("||") {
+            parts.push(self.and_expression()?);
         }
-        Ok(joined("$or", parts))
+        Ok(combine("$or", parts))
     }
 
-    fn both(&mut self) -> Result<Value, String> {
-        let mut parts = vec![self.single()?];
-        while self.word("and") || self.sign("&&") {
-            parts.push(self.single()?);
+    fn and_expression(&mut self) -> Result<Value, String> {
+        let mut parts = vec![self.unary()?];
+        while self.keyword("and") || self.symbol("&&") {
+            parts.push(self.unary()?);
         }
-        Ok(joined("$and", parts))
+        Ok(combine("$and", parts))
     }
 
-    fn single(&mut self) -> Result<Value, String> {
+    fn unary(&mut self) -> Result<Value, String> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err(format!("is deeper than the {DEPTH_MAX} levels allowed"));
         }
-        let filter = if self.word("not") || (!self.rest().starts_with("!=") && self.sign("!")) {
-            json!({"$not": self.single()?})
-        } else if self.sign("(") {
-            let inner = self.either()?;
-            if !self.sign(")") {
-                return Err(self.wrong("`)`"));
+        let filter = if self.keyword("not") || (!self.rest().starts_with("!=") && self.symbol("!")) {
+            json!({"$not": self.unary()?})
+        } else if self.symbol("(") {
+            let inner = self.or_expression()?;
+            if !self.symbol(")") {
+                return Err(self.error("`)`"));
             }
             inner
         } else {
@@ -119,22 +120,24 @@ impl<'a> Reader<'a> {
         let rest = self.rest();
         if let Some(quoted) = rest.strip_prefix('`') {
             let (name, _) =
-                quoted.split_once('`').ok_or_else(|| self.wrong("a name that ends in a backquote"))?;
-            self.at += name.len() + 2;
+                quoted.split_once('`').ok_or_else(|| self.error("a name that ends in a backquote"))?;
+            self.position += name.len() + 2;
             return Ok(name.to_owned());
         }
-        let length = rest.find(|letter| !is_of_name(letter)).unwrap_or(rest.len());
+        let length = rest.find(|letter| !is_name_character(letter)).unwrap_or(rest.len());
         let name = rest.get(..length).unwrap_or_default();
-        if name.is_empty() || name.starts_with(|letter: char| letter.is_ascii_digit() || letter == '-') {
-            return Err(self.wrong("the name of a field"));
+        if name.is_empty()
+            || name.starts_with(|character: char| character.is_ascii_digit() || character == '-')
+        {
+            return Err(self.error("the name of a field"));
         }
-        self.at += length;
+        self.position += length;
         Ok(name.to_owned())
     }
 
     fn test(&mut self) -> Result<Value, String> {
-        // Longer signs before those that they begin with.
-        let signs = [
+        // Longer symbols come before their prefixes.
+        let symbols = [
             ("==", "$eq"),
             ("=~", "$regex"),
             ("!=", "$ne"),
@@ -145,34 +148,34 @@ impl<'a> Reader<'a> {
             (">", "$gt"),
             ("=", "$eq"),
         ];
-        for (sign, operator) in signs {
-            if self.sign(sign) {
+        for (symbol, operator) in symbols {
+            if self.symbol(symbol) {
                 return Ok(Value::Object(Map::from_iter([(operator.to_owned(), self.value()?)])));
             }
         }
-        if self.word("exists") {
+        if self.keyword("exists") {
             return Ok(json!({"$exists": true}));
         }
-        let is_negated = self.word("not");
-        if !self.word("in") {
-            return Err(self.wrong("==, !=, <, <=, >, >=, =~, `in` or `exists`"));
+        let is_negated = self.keyword("not");
+        if !self.keyword("in") {
+            return Err(self.error("==, !=, <, <=, >, >=, =~, `in` or `exists`"));
         }
         let values = self.list()?;
         Ok(if is_negated { json!({"$nin": values}) } else { json!({"$in": values}) })
     }
 
     fn list(&mut self) -> Result<Vec<Value>, String> {
-        let end = if self.sign("[") {
+        let end = if self.symbol("[") {
             "]"
-        } else if self.sign("(") {
+        } else if self.symbol("(") {
             ")"
         } else {
-            return Err(self.wrong("a list such as [1, 2]"));
+            return Err(self.error("a list such as [1, 2]"));
         };
         let mut values = Vec::new();
-        while !self.sign(end) {
-            if !values.is_empty() && !self.sign(",") {
-                return Err(self.wrong("`,` or the end of the list"));
+        while !self.symbol(end) {
+            if !values.is_empty() && !self.symbol(",") {
+                return Err(self.error("`,` or the end of the list"));
             }
             values.push(self.value()?);
         }
@@ -180,9 +183,9 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self) -> Result<Value, String> {
-        for (word, truth) in [("true", true), ("false", false)] {
-            if self.word(word) {
-                return Ok(truth.into());
+        for (word, value) in [("true", true), ("false", false)] {
+            if self.keyword(word) {
+                return Ok(value.into());
             }
         }
         match self.rest().chars().next() {
@@ -191,27 +194,28 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text between quotes; a backslash takes the next letter as it is.
+    /// Parses a quoted text; a backslash escapes the next character.
     fn quoted(&mut self, quote: char) -> Result<Value, String> {
-        let mut read = String::new();
+        let mut unquoted = String::new();
         let mut letters = self.rest().char_indices().skip(1);
-        while let Some((place, letter)) = letters.next() {
+        while let Some((offset, letter)) = letters.next() {
             match letter {
-                '\\' => read.extend(letters.next().map(|(_, letter)| letter)),
+                '\\' => unquoted.extend(letters.next().map(|(_, letter)| letter)),
                 letter if letter == quote => {
-                    self.at += place + 1;
-                    return Ok(read.into());
+                    self.position += offset + 1;
+                    return Ok(unquoted.into());
                 }
-                letter => read.push(letter),
+                letter => unquoted.push(letter),
             }
         }
-        Err(self.wrong("a text that ends in a quote"))
+        Err(self.error("a text that ends in a quote"))
     }
 
     fn number(&mut self) -> Result<Value, String> {
         let rest = self.rest();
-        let is_of_number = |letter: char| letter.is_ascii_alphanumeric() || "+-._".contains(letter);
-        let length = rest.find(|letter| !is_of_number(letter)).unwrap_or(rest.len());
+        let is_number_character =
+            |character: char| character.is_ascii_alphanumeric() || "+-._".contains(character);
+        let length = rest.find(|letter| !is_number_character(letter)).unwrap_or(rest.len());
         let text = rest.get(..length).unwrap_or_default();
         let whole = text.parse::<i64>().ok().map(Value::from);
         let number = whole.or_else(|| {
@@ -221,22 +225,22 @@ impl<'a> Reader<'a> {
                 .filter(|_| text.starts_with(|first: char| "+-.0123456789".contains(first)));
             serde_json::Number::from_f64(number?).map(Value::Number)
         });
-        let number = number.ok_or_else(|| self.wrong("a number, a text in quotes, true or false"))?;
-        self.at += length;
+        let number = number.ok_or_else(|| self.error("a number, a text in quotes, true or false"))?;
+        self.position += length;
         Ok(number)
     }
 }
 
-fn is_of_name(letter: char) -> bool {
-    letter.is_alphanumeric() || "_-.".contains(letter)
+fn is_name_character(character: char) -> bool {
+    character.is_alphanumeric() || "_-.".contains(character)
 }
 
-fn goes_on(rest: &str) -> bool {
-    rest.starts_with(is_of_name)
+fn continues_word(rest: &str) -> bool {
+    rest.starts_with(is_name_character)
 }
 
-/// Several parts under one connective; a single one stands for itself.
-fn joined(connective: &str, mut parts: Vec<Value>) -> Value {
+/// Combines parts with an operator; a single part stays as it is.
+fn combine(connective: &str, mut parts: Vec<Value>) -> Value {
     match parts.len() {
         1 => parts.swap_remove(0),
         _ => Value::Object(Map::from_iter([(connective.to_owned(), Value::Array(parts))])),
@@ -250,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expression_says_what_a_mapping_says() {
+    fn expressions_are_translated_to_mappings() {
         for (text, expected) in [
             (
                 "scene == \"night\" and t >= 300",
@@ -275,12 +279,12 @@ mod tests {
                 json!({"$and": [{"android": {"$ne": false}}, {"x": {"$nin": [1, 2]}}]}),
             ),
         ] {
-            assert_eq!(read(text), Ok(expected), "{text}");
+            assert_eq!(parse_expression(text), Ok(expected), "{text}");
         }
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place() {
+    fn errors_state_the_cause_and_the_position() {
         for (text, expected) in [
             ("", "has the end where the name of a field should be (byte 0)"),
             ("a", "has the end where ==, !=,"),
@@ -294,17 +298,17 @@ mod tests {
             ("a == nan", "has `nan`"),
             ("1 == a", "the name of a field"),
         ] {
-            let error = read(text).unwrap_err();
+            let error = parse_expression(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
-        assert!(read(&"(".repeat(1000)).unwrap_err().contains("deeper than the 16"));
-        assert!(read(&"a".repeat(1 << 17)).unwrap_err().contains("longer than"));
+        assert!(parse_expression(&"(".repeat(1000)).unwrap_err().contains("deeper than the 16"));
+        assert!(parse_expression(&"a".repeat(1 << 17)).unwrap_err().contains("longer than"));
     }
 
     proptest! {
         #[test]
         fn nothing_that_is_written_makes_it_fall(text in "[ab<=>!()\\[\\]`'\"\\\\0-9.,é nota]{0,40}") {
-            let _ = read(&text);
+            let _ = parse_expression(&text);
         }
     }
 }

@@ -1,153 +1,138 @@
-//! From JSON to a filter. An error names the place in the filter, what is wrong there, and what would do.
+//! Parsing of filters from JSON. Errors state the path in the filter, the cause and the valid alternatives.
 
 use std::fmt;
 
 use regex::RegexBuilder;
 use serde_json::Value;
 
-use super::{Comparison, Filter, Predicate, Scalar};
+use super::error::FilterError;
+use super::expression::parse_expression;
+use super::predicate::{Comparison, Filter, Predicate};
+use super::scalar::Scalar;
 
-/// Conditions and values of one filter: every document is compared with each of them.
+/// Maximum number of conditions and values of a filter: every document is compared with each of them.
 const CONDITIONS_MAX: usize = 1024;
-/// How deep filters may stand in each other; people write three or four.
+/// Maximum nesting of filters; people write three or four levels.
 const DEPTH_MAX: usize = 16;
-/// How much of a name is repeated in an error, in characters.
-const SHOWN_MAX: usize = 60;
-/// Bytes that a compiled expression may take. Searching takes time in proportion to the text, whatever it says.
+/// Maximum size of a compiled regular expression in bytes. Its matching time is linear in the text in any case.
 const EXPRESSION_BYTES_MAX: usize = 1 << 20;
 
-/// What can stand below the name of a field.
+/// Operators of a field.
 const OPERATORS: [&str; 13] =
     ["$eq", "$ne", "$neq", "$lt", "$lte", "$gt", "$gte", "$in", "$nin", "$regex", "$size", "$exists", "$not"];
 
-/// What can stand beside the names of fields.
+/// Operators that combine filters.
 const CONNECTIVES: [&str; 3] = ["$and", "$or", "$not"];
 
-/// What is wrong with a filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilterError {
-    /// The steps that lead to the place: keys, and positions in lists.
-    pub place: Vec<String>,
-    /// What is wrong there.
-    pub reason: String,
-    /// What could stand there instead of the last step, if that is what is wrong.
-    pub known: Vec<&'static str>,
-}
-
-impl fmt::Display for FilterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |step: &String| step.chars().take(SHOWN_MAX).collect::<String>();
-        match self.place.is_empty() {
-            true => f.write_str(&self.reason),
-            false => {
-                let place: Vec<String> = self.place.iter().map(shown).collect();
-                write!(f, "`{}` {}", place.join("."), self.reason)
-            }
-        }
-    }
-}
-
-impl std::error::Error for FilterError {}
-
-/// Says what is wrong with a field of that name, or with a value that it is to be compared with.
+/// Validates the name of a field, or a value that it is compared with; returns the cause if it is invalid.
 pub type FieldCheck<'a> = dyn Fn(&str, Option<&Scalar>) -> Result<(), String> + 'a;
 
 impl Filter {
-    /// The filter that a value describes, a mapping or an expression such as `t >= 300`, if its fields and values pass `check`.
+    /// Parses a mapping, or an expression such as `t >= 300`. Every field and value has to pass `check`.
+    ///
+    /// ```
+    /// use flowrun_sdk::{Document, filter::Filter};
+    ///
+    /// let filter = Filter::parse(&"tags__t >= 300".into(), &|_, _| Ok(()))?;
+    /// assert!(filter.matches(&Document::new("a").with_tag("t", 301)));
+    /// # Ok::<(), flowrun_sdk::filter::FilterError>(())
+    /// ```
     ///
     /// # Errors
-    /// When it is no filter, or names fields and values that will not do.
+    /// [`FilterError`] for the first mistake.
     pub fn parse(value: &Value, check: &FieldCheck<'_>) -> Result<Self, FilterError> {
-        let (place, mut parser) = (Place::default(), Parser { check, left: CONDITIONS_MAX });
+        let (path, mut parser) = (Path::default(), Parser { check, remaining: CONDITIONS_MAX });
         match value {
             Value::String(text) => {
-                let mapping = super::expression::read(text).map_err(|reason| place.wrong(reason))?;
-                parser.filter(&mapping, &place)
+                let mapping = parse_expression(text).map_err(|reason| path.error(reason))?;
+                parser.filter(&mapping, &path)
             }
-            value => parser.filter(value, &place),
+            value => parser.filter(value, &path),
         }
     }
 }
 
-/// Where in the filter.
+/// Path in the filter.
 #[derive(Clone, Default)]
-struct Place(Vec<String>);
+struct Path(Vec<String>);
 
-impl Place {
-    fn at(&self, step: &str) -> Self {
+impl Path {
+    fn join(&self, step: &str) -> Self {
         Self(self.0.iter().cloned().chain([step.to_owned()]).collect())
     }
 
-    fn wrong(&self, reason: impl fmt::Display) -> FilterError {
-        FilterError { place: self.0.clone(), reason: reason.to_string(), known: Vec::new() }
+    fn error(&self, reason: impl fmt::Display) -> FilterError {
+        FilterError { path: self.0.clone(), reason: reason.to_string(), known: Vec::new() }
     }
 
-    fn unknown(&self, reason: &str, known: &[&'static str]) -> FilterError {
+    fn unknown_step(&self, reason: &str, known: &[&'static str]) -> FilterError {
         let reason = format!("{reason} {}", known.join(", "));
-        FilterError { place: self.0.clone(), reason, known: known.to_vec() }
+        FilterError { path: self.0.clone(), reason, known: known.to_vec() }
     }
 }
 
 struct Parser<'a> {
     check: &'a FieldCheck<'a>,
-    /// Conditions and values that may still come.
-    left: usize,
+    /// Conditions and values that the filter may still have.
+    remaining: usize,
 }
 
 impl Parser<'_> {
-    fn filter(&mut self, value: &Value, place: &Place) -> Result<Filter, FilterError> {
-        self.count(1, place)?;
+    fn filter(&mut self, value: &Value, path: &Path) -> Result<Filter, FilterError> {
+        self.count(1, path)?;
         let Some(conditions) = value.as_object() else {
-            return Err(place.wrong("must be a mapping such as {\"price\": {\"$lt\": 5}}"));
+            return Err(path.error("must be a mapping such as {\"price\": {\"$lt\": 5}}"));
         };
-        let conditions = conditions.iter().map(|(name, value)| self.condition(name, value, &place.at(name)));
+        let conditions = conditions.iter().map(|(name, value)| self.condition(name, value, &path.join(name)));
         conditions.collect::<Result<_, _>>().map(Filter::All)
     }
 
-    fn condition(&mut self, name: &str, value: &Value, place: &Place) -> Result<Filter, FilterError> {
+    fn condition(&mut self, name: &str, value: &Value, path: &Path) -> Result<Filter, FilterError> {
         match name {
-            "$and" => self.filters(value, place).map(Filter::All),
-            "$or" => self.filters(value, place).map(Filter::Any),
-            "$not" if value.is_array() => Ok(Filter::Not(Box::new(Filter::All(self.filters(value, place)?)))),
-            "$not" => Ok(Filter::Not(Box::new(self.filter(value, place)?))),
+            "$and" => self.filters(value, path).map(Filter::All),
+            "$or" => self.filters(value, path).map(Filter::Any),
+            "$not" if value.is_array() => Ok(Filter::Not(Box::new(Filter::All(self.filters(value, path)?)))),
+            "$not" => Ok(Filter::Not(Box::new(self.filter(value, path)?))),
             name if name.starts_with('$') => {
-                Err(place.unknown("is no operator here; there are names of fields, and", &CONNECTIVES))
+                Err(path.unknown_step("is no operator here; there are names of fields, and", &CONNECTIVES))
             }
-            field => self.field(field, value, place),
+            field => self.field(field, value, path),
         }
     }
 
-    /// The filters of a list, or the conditions of a mapping, each by itself.
-    fn filters(&mut self, value: &Value, place: &Place) -> Result<Vec<Filter>, FilterError> {
+    /// Parses the filters of a list, or the conditions of a mapping.
+    fn filters(&mut self, value: &Value, path: &Path) -> Result<Vec<Filter>, FilterError> {
         match value {
             Value::Array(filters) if !filters.is_empty() => {
                 let numbered = filters.iter().enumerate();
-                numbered.map(|(number, filter)| self.filter(filter, &place.at(&number.to_string()))).collect()
+                numbered
+                    .map(|(number, filter)| self.filter(filter, &path.join(&number.to_string())))
+                    .collect()
             }
             Value::Object(conditions) if !conditions.is_empty() => {
-                self.count(conditions.len(), place)?;
+                self.count(conditions.len(), path)?;
                 let condition =
-                    |(name, value): (&String, &Value)| self.condition(name, value, &place.at(name));
+                    |(name, value): (&String, &Value)| self.condition(name, value, &path.join(name));
                 conditions.iter().map(condition).collect()
             }
-            _ => Err(place.wrong("must be a list of at least one filter")),
+            _ => Err(path.error("must be a list of at least one filter")),
         }
     }
 
-    /// What is said of one field: operators, or a value that it is to be equal to.
-    fn field(&mut self, name: &str, value: &Value, place: &Place) -> Result<Filter, FilterError> {
-        self.count(1, place)?;
-        (self.check)(name, None).map_err(|reason| place.wrong(reason))?;
+    /// Parses the condition of one field: operators, or a value that it has to be equal to.
+    fn field(&mut self, name: &str, value: &Value, path: &Path) -> Result<Filter, FilterError> {
+        self.count(1, path)?;
+        (self.check)(name, None).map_err(|reason| path.error(reason))?;
         let Some(operators) = value.as_object() else {
-            return self.compare(name, Comparison::Equal, value, place);
+            return self.compare(name, Comparison::Equal, value, path);
         };
         if operators.is_empty() {
-            return Err(place.wrong(format_args!("says nothing; write one of {}", OPERATORS.join(", "))));
+            return Err(path.error(format_args!("says nothing; write one of {}", OPERATORS.join(", "))));
         }
         let tests = operators.iter().map(|(operator, value)| {
-            let place = place.at(operator);
-            self.count(1, &place)?;
-            self.operator(name, operator, value, &place)
+            let path = path.join(operator);
+            self.count(1, &path)?;
+            self.operator(name, operator, value, &path)
         });
         tests.collect::<Result<_, _>>().map(Filter::All)
     }
@@ -157,9 +142,9 @@ impl Parser<'_> {
         name: &str,
         operator: &str,
         value: &Value,
-        place: &Place,
+        path: &Path,
     ) -> Result<Filter, FilterError> {
-        let mut compare = |comparison| self.compare(name, comparison, value, place);
+        let mut compare = |comparison| self.compare(name, comparison, value, path);
         match operator {
             "$eq" => compare(Comparison::Equal),
             "$ne" | "$neq" => Ok(Filter::Not(Box::new(compare(Comparison::Equal)?))),
@@ -167,29 +152,27 @@ impl Parser<'_> {
             "$lte" => compare(Comparison::LessOrEqual),
             "$gt" => compare(Comparison::Greater),
             "$gte" => compare(Comparison::GreaterOrEqual),
-            "$in" => self.one_of(name, value, place),
-            "$nin" => Ok(Filter::Not(Box::new(self.one_of(name, value, place)?))),
-            "$regex" => Ok(test(name, expression(value, place)?)),
+            "$in" => self.one_of(name, value, path),
+            "$nin" => Ok(Filter::Not(Box::new(self.one_of(name, value, path)?))),
+            "$regex" => Ok(field_filter(name, regular_expression(value, path)?)),
             "$size" => {
                 let size = value.as_f64().filter(|size| size.fract() == 0.0 && *size >= 0.0);
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,
-                    reason = "it is a whole number that is not negative, and `as` saturates"
+                    reason = "it is a non-negative whole number, and `as` saturates"
                 )]
                 let size = size.map(|size| size as usize);
-                let size = size.ok_or_else(|| place.wrong("must be a whole number"))?;
-                Ok(test(name, Predicate::Size(size)))
+                let size = size.ok_or_else(|| path.error("must be a whole number"))?;
+                Ok(field_filter(name, Predicate::Size(size)))
             }
             "$exists" => {
-                let expected = value.as_bool().ok_or_else(|| place.wrong("must be true or false"))?;
-                Ok(test(name, Predicate::Exists(expected)))
+                let expected = value.as_bool().ok_or_else(|| path.error("must be true or false"))?;
+                Ok(field_filter(name, Predicate::Exists(expected)))
             }
-            "$not" if value.is_object() => Ok(Filter::Not(Box::new(self.field(name, value, place)?))),
-            "$not" => {
-                Err(place.wrong(format_args!("must be a mapping with one of {}", OPERATORS.join(", "))))
-            }
-            _ => Err(place.unknown("is no operator; there are", &OPERATORS)),
+            "$not" if value.is_object() => Ok(Filter::Not(Box::new(self.field(name, value, path)?))),
+            "$not" => Err(path.error(format_args!("must be a mapping with one of {}", OPERATORS.join(", ")))),
+            _ => Err(path.unknown_step("is no operator; there are", &OPERATORS)),
         }
     }
 
@@ -198,37 +181,37 @@ impl Parser<'_> {
         name: &str,
         comparison: Comparison,
         value: &Value,
-        place: &Place,
+        path: &Path,
     ) -> Result<Filter, FilterError> {
-        Ok(test(name, Predicate::Compare(comparison, self.value(name, value, place)?)))
+        Ok(field_filter(name, Predicate::Compare(comparison, self.value(name, value, path)?)))
     }
 
-    fn one_of(&mut self, name: &str, values: &Value, place: &Place) -> Result<Filter, FilterError> {
-        let values = values.as_array().ok_or_else(|| place.wrong("must be a list of values"))?;
-        self.count(values.len(), place)?;
+    fn one_of(&mut self, name: &str, values: &Value, path: &Path) -> Result<Filter, FilterError> {
+        let values = values.as_array().ok_or_else(|| path.error("must be a list of values"))?;
+        self.count(values.len(), path)?;
         let numbered = values.iter().enumerate();
         let value =
-            |(number, value): (usize, &Value)| self.value(name, value, &place.at(&number.to_string()));
-        Ok(test(name, Predicate::OneOf(numbered.map(value).collect::<Result<_, _>>()?)))
+            |(number, value): (usize, &Value)| self.value(name, value, &path.join(&number.to_string()));
+        Ok(field_filter(name, Predicate::OneOf(numbered.map(value).collect::<Result<_, _>>()?)))
     }
 
-    fn value(&self, name: &str, value: &Value, place: &Place) -> Result<Scalar, FilterError> {
+    fn value(&self, name: &str, value: &Value, path: &Path) -> Result<Scalar, FilterError> {
         let scalar = Scalar::from_json(value);
-        let scalar = scalar.ok_or_else(|| place.wrong("must be a text, a number, true or false"))?;
-        (self.check)(name, Some(&scalar)).map_err(|reason| place.wrong(reason))?;
+        let scalar = scalar.ok_or_else(|| path.error("must be a text, a number, true or false"))?;
+        (self.check)(name, Some(&scalar)).map_err(|reason| path.error(reason))?;
         Ok(scalar)
     }
 
-    /// Counts what is about to be read.
-    fn count(&mut self, conditions: usize, place: &Place) -> Result<(), FilterError> {
-        let whole = |reason: String| FilterError { place: Vec::new(), reason, known: Vec::new() };
-        if place.0.len() > DEPTH_MAX {
+    /// Counts conditions and values before they are parsed.
+    fn count(&mut self, conditions: usize, path: &Path) -> Result<(), FilterError> {
+        let error = |reason: String| FilterError { path: Vec::new(), reason, known: Vec::new() };
+        if path.0.len() > DEPTH_MAX {
             let reason = format!("has filters in filters deeper than the {DEPTH_MAX} steps allowed");
-            return Err(whole(reason));
+            return Err(error(reason));
         }
-        let left = self.left.checked_sub(conditions);
-        self.left = left.ok_or_else(|| {
-            whole(format!(
+        let remaining = self.remaining.checked_sub(conditions);
+        self.remaining = remaining.ok_or_else(|| {
+            error(format!(
                 "has more than the {CONDITIONS_MAX} conditions and values that one filter may have"
             ))
         })?;
@@ -236,16 +219,16 @@ impl Parser<'_> {
     }
 }
 
-fn test(name: &str, test: Predicate) -> Filter {
+fn field_filter(name: &str, test: Predicate) -> Filter {
     Filter::Field { name: name.to_owned(), test }
 }
 
-fn expression(value: &Value, place: &Place) -> Result<Predicate, FilterError> {
-    let text = value.as_str().ok_or_else(|| place.wrong("must be a text with a regular expression"))?;
+fn regular_expression(value: &Value, path: &Path) -> Result<Predicate, FilterError> {
+    let text = value.as_str().ok_or_else(|| path.error("must be a text with a regular expression"))?;
     let built = RegexBuilder::new(text).size_limit(EXPRESSION_BYTES_MAX).build();
     built.map(|built| Predicate::Matches(Box::new(built))).map_err(|error| {
         let last = error.to_string();
-        place.wrong(format_args!(
+        path.error(format_args!(
             "is not a regular expression: {}",
             last.lines().last().unwrap_or_default().trim()
         ))

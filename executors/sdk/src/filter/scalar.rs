@@ -1,55 +1,55 @@
-//! A value that tags and filters are compared by.
+//! Values that fields are compared with.
 
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::FieldValue;
+use super::fields::FieldValue;
 
-/// A truth value, a number or a text. Where values of several types are put in order, they come in this one.
+/// A boolean, a number or a text; values of different types are ordered in this sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar {
-    /// False before true.
+    /// A boolean, false before true.
     Bool(bool),
-    /// Never what is not a number.
+    /// A number other than NaN.
     Number(f64),
-    /// In the order of code points.
+    /// A text, in the order of code points.
     Text(String),
 }
 
 impl Scalar {
-    /// The value, when it is one that can be compared.
+    /// Converts a JSON value; `None` for null, lists and mappings.
     pub fn from_json(value: &Value) -> Option<Self> {
         match value {
-            Value::Bool(truth) => Some(Self::Bool(*truth)),
+            Value::Bool(value) => Some(Self::Bool(*value)),
             Value::Number(number) => number.as_f64().map(Self::Number),
             Value::String(text) => Some(Self::Text(text.clone())),
             _ => None,
         }
     }
 
-    /// How what was found stands to this value; `None` when it is of another type.
-    pub(super) fn compare_found(&self, found: FieldValue<'_>) -> Option<Ordering> {
-        match (found, self) {
-            (FieldValue::Bool(found), Self::Bool(truth)) => Some(found.cmp(truth)),
-            (FieldValue::Number(found), Self::Number(number)) => found.partial_cmp(number),
-            (FieldValue::Text(found), Self::Text(text)) => Some(found.cmp(text.as_str())),
+    /// Orders a field relative to this value; `None` if their types differ.
+    pub(super) fn compare_field(&self, field: FieldValue<'_>) -> Option<Ordering> {
+        match (field, self) {
+            (FieldValue::Bool(field), Self::Bool(value)) => Some(field.cmp(value)),
+            (FieldValue::Number(field), Self::Number(number)) => field.partial_cmp(number),
+            (FieldValue::Text(field), Self::Text(text)) => Some(field.cmp(text.as_str())),
             _ => None,
         }
     }
 
-    /// The order of values of any types.
+    /// Orders two values of any types.
     pub fn compare(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
-            // Zero has a sign that nobody means.
+            // Adding zero makes the two zeros equal.
             (Self::Number(a), Self::Number(b)) => (a + 0.0).total_cmp(&(b + 0.0)),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
-            _ => self.rank().cmp(&other.rank()),
+            _ => self.type_rank().cmp(&other.type_rank()),
         }
     }
 
-    fn rank(&self) -> u8 {
+    fn type_rank(&self) -> u8 {
         match self {
             Self::Bool(_) => 0,
             Self::Number(_) => 1,

@@ -1,7 +1,9 @@
-//! Every operator, and the language as a whole against a model that follows its words.
+//! Operators, errors, and a comparison with a reference implementation.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use std::cmp::Ordering;
 
 use super::*;
 use crate::{Document, NamedScore};
@@ -10,7 +12,7 @@ fn parse(filter: &Value) -> Result<Filter, FilterError> {
     Filter::parse(filter, &|_, _| Ok(()))
 }
 
-fn means(filter: Value, document: &Document) -> bool {
+fn matches(filter: Value, document: &Document) -> bool {
     parse(&filter).unwrap().matches(document)
 }
 
@@ -26,7 +28,7 @@ fn document() -> Document {
 }
 
 #[test]
-fn paths_lead_to_fields_to_tags_and_below() {
+fn paths_address_fields_tags_and_nested_values() {
     let document = document();
     for filter in [
         json!({"tags__price": {"$eq": 7}}),
@@ -42,8 +44,8 @@ fn paths_lead_to_fields_to_tags_and_below() {
         json!({"$or": {"tags__price": {"$lt": 5}, "tags__colour": {"$eq": "red"}}}),
         json!({"$not": [{"tags__price": {"$lt": 5}}]}),
     ] {
-        assert!(means(filter.clone(), &document), "{filter}");
-        assert!(!means(json!({"$not": filter}), &document), "not {filter}");
+        assert!(matches(filter.clone(), &document), "{filter}");
+        assert!(!matches(json!({"$not": filter}), &document), "not {filter}");
     }
     for filter in [
         json!({"tags__colour": {"$lt": 5}}),
@@ -52,12 +54,12 @@ fn paths_lead_to_fields_to_tags_and_below() {
         json!({"tags__size__h__x": {"$exists": true}}),
         json!({"text__x": {"$exists": true}}),
     ] {
-        assert!(!means(filter.clone(), &document), "{filter}");
+        assert!(!matches(filter.clone(), &document), "{filter}");
     }
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_with_what_would_do() {
+fn errors_state_the_path_and_the_alternatives() {
     for (filter, place, reason) in [
         (json!({"text": {"$regx": "a"}}), "text.$regx", "is no operator; there are $eq, "),
         (json!({"$xor": []}), "$xor", "is no operator here; there are names of fields, and $and, $or, $not"),
@@ -69,7 +71,7 @@ fn what_is_wrong_is_told_with_its_place_and_with_what_would_do() {
         (json!({"$or": [{"a": {"$lt": null}}]}), "$or.0.a.$lt", "must be a text, a number, true or false"),
     ] {
         let error = parse(&filter).unwrap_err();
-        assert_eq!(error.place.join("."), place);
+        assert_eq!(error.path.join("."), place);
         assert!(error.reason.starts_with(reason), "{error}");
     }
     assert!(parse(&json!({"text": {"$regx": "a"}})).unwrap_err().known.contains(&"$regex"));
@@ -80,7 +82,7 @@ fn passes(filter: Value, tags: Value) -> bool {
 }
 
 #[test]
-fn every_operator_means_what_it_says() {
+fn operators_have_their_meaning() {
     let tags = json!({"n": 5, "t": "m", "b": true});
     let holding = [
         json!({}),
@@ -109,7 +111,7 @@ fn every_operator_means_what_it_says() {
 }
 
 #[test]
-fn a_tag_that_is_missing_or_of_another_type_is_only_unequal() {
+fn a_missing_tag_or_one_of_another_type_is_unequal_and_unordered() {
     for tags in [json!({}), json!({"n": "5"}), json!({"n": null}), json!({"n": [5]}), json!({"n": true})] {
         for operator in ["$eq", "$lt", "$lte", "$gt", "$gte"] {
             assert!(!passes(json!({"n": {operator: 5}}), tags.clone()), "{operator} {tags}");
@@ -120,7 +122,7 @@ fn a_tag_that_is_missing_or_of_another_type_is_only_unequal() {
     }
 }
 
-/// What a filter says, word by word: every value anew, nothing prepared.
+/// Reference implementation that interprets the JSON of a filter.
 fn model(filter: &Value, tags: &Value) -> bool {
     let field = |name: &str, test: &Value| {
         let found = tags.get(name.strip_prefix("tags__").unwrap()).filter(|value| !value.is_null());
@@ -194,13 +196,13 @@ fn filter() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn a_filter_means_what_its_words_say(
+    fn filters_agree_with_the_reference(
         filter in filter(),
         tags in prop::collection::btree_map("[xyz]", prop_oneof![9 => value(), 1 => Just(Value::Null)], 0..4),
     ) {
         let tags: Value = tags.into_iter().collect::<serde_json::Map<_, _>>().into();
         let mut document = Document::new("a");
         document.tags = std::sync::Arc::new(tags.as_object().unwrap().clone());
-        prop_assert_eq!(means(filter.clone(), &document), model(&filter, &tags), "{} {}", filter, tags);
+        prop_assert_eq!(matches(filter.clone(), &document), model(&filter, &tags), "{} {}", filter, tags);
     }
 }

@@ -1,76 +1,27 @@
-//! Reading files whole, up to a size.
+//! Reading of whole files, up to a size.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io::Read as _;
+use std::path::Path;
 
-use crate::ExecutorError;
+use super::error::GuardError;
 
-/// Why something could not be read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GuardError {
-    /// The system refused.
-    #[error("cannot read {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It is a directory, a pipe, a device, …
-    #[error("{} is not a regular file", .0.display())]
-    NotAFile(PathBuf),
-    /// It is larger than allowed.
-    #[error("{what} has {bytes} bytes, more than the {bytes_max} allowed")]
-    TooLarge {
-        /// The file or URI.
-        what: String,
-        /// Its size.
-        bytes: u64,
-        /// The bound.
-        bytes_max: u64,
-    },
-    /// The text is not UTF-8.
-    #[error("{} is not UTF-8 text", .0.display())]
-    NotText(PathBuf),
-    /// Documents may not name it. Whether it exists is not told.
-    #[error(
-        "{} is not beneath a directory that this flow serves: name its directory under the flow's `with:`, as in \
-         `files: [DIRECTORY]`, or send the content itself",
-        .0.display()
-    )]
-    Outside(PathBuf),
-    /// The URI has a scheme that is not read.
-    #[error("cannot read `{0}`: only paths, `file:` and `data:` URIs are read")]
-    Scheme(String),
-    /// The `data:` URI is malformed.
-    #[error("the `data:` URI is malformed: {0}")]
-    Data(String),
-}
-
-impl From<GuardError> for ExecutorError {
-    fn from(error: GuardError) -> Self {
-        Self::input(error)
-    }
-}
-
-/// The bytes of a regular file.
+/// Reads a regular file of at most `bytes_max` bytes.
 ///
 /// # Errors
-/// [`GuardError`] when there is none, it cannot be read, or it has more than `bytes_max` bytes.
+/// [`GuardError`] if the file does not exist, is not a regular file, cannot be read, or is larger.
 pub fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, GuardError> {
-    read_admitted(path, bytes_max, |_| Ok(()))
+    read_file_reserving(path, bytes_max, |_| Ok(()))
 }
 
-/// The same, when `admit` lets so many bytes in; it is asked before memory is taken for them.
+/// Reads a regular file like [`read_file`], and calls `reserve` with the number of bytes before it allocates them.
 ///
 /// # Errors
-/// As [`read_file`], and those of `admit`.
-pub(super) fn read_admitted<E: From<GuardError>>(
+/// Those of [`read_file`] and of `reserve`.
+pub(super) fn read_file_reserving<E: From<GuardError>>(
     path: &Path,
     bytes_max: u64,
-    admit: impl Fn(usize) -> Result<(), E>,
+    reserve: impl Fn(usize) -> Result<(), E>,
 ) -> Result<Vec<u8>, E> {
     let failed = |source| GuardError::Io { path: path.to_owned(), source };
     let metadata = std::fs::metadata(path).map_err(failed)?;
@@ -82,21 +33,21 @@ pub(super) fn read_admitted<E: From<GuardError>>(
         return Err(too_large(metadata.len()).into());
     }
     let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-    admit(expected)?;
+    reserve(expected)?;
     let mut bytes = Vec::with_capacity(expected);
-    // The file may have grown since it was looked at, and those of `/proc` say that they are empty.
+    // The file may have grown meanwhile, and files in `/proc` report a size of zero.
     let file = File::open(path).map_err(failed)?;
     file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     match u64::try_from(bytes.len()) {
         Ok(length) if length > bytes_max => Err(too_large(length).into()),
-        _ => admit(bytes.len().saturating_sub(expected)).map(|()| bytes),
+        _ => reserve(bytes.len().saturating_sub(expected)).map(|()| bytes),
     }
 }
 
-/// The text of a regular file.
+/// Reads a regular file of at most `bytes_max` bytes as UTF-8 text.
 ///
 /// # Errors
-/// As [`read_file`], and when the text is not UTF-8.
+/// Those of [`read_file`], and [`GuardError::NotText`] if it is not UTF-8.
 pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, GuardError> {
     String::from_utf8(read_file(path, bytes_max)?).map_err(|_| GuardError::NotText(path.to_owned()))
 }
@@ -106,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_up_to_the_bound_and_no_further() {
+    fn files_beyond_the_bound_are_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         std::fs::write(&path, [7; 10]).unwrap();
@@ -116,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_refused() {
+    fn only_regular_files_are_read() {
         let directory = tempfile::tempdir().unwrap();
         assert!(matches!(read_file(directory.path(), 9), Err(GuardError::NotAFile(_))));
         assert!(matches!(read_file(&directory.path().join("b"), 9), Err(GuardError::Io { .. })));

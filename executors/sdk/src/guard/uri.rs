@@ -1,4 +1,4 @@
-//! What a document's URI leads to: a file, or bytes in the URI itself.
+//! Content of a document's URI: a file, or bytes in the URI itself.
 
 use std::path::PathBuf;
 
@@ -6,27 +6,27 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
 
-use super::GuardError;
-use super::confine::admitted;
-use super::file::read_admitted;
+use super::confine::allowed_path;
+use super::error::GuardError;
+use super::file::read_file_reserving;
 use crate::{CallBudget, ExecutorError};
 
-/// What a URI leads to.
+/// Content of a URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UriContent {
-    /// A file of this machine.
+    /// A local file.
     File(PathBuf),
-    /// The bytes that the URI carries.
+    /// Bytes in the URI itself.
     Inline(Bytes),
 }
 
-/// Finds out what `uri` leads to, without reading it: a path, a `file:` URI or a `data:` URI.
+/// Resolves a path, a `file:` URI or a `data:` URI, without reading the file.
 ///
 /// # Errors
 /// [`GuardError::Scheme`] for other schemes, [`GuardError::Data`] for a malformed `data:` URI.
 pub fn resolve_uri(uri: &str) -> Result<UriContent, GuardError> {
     if let Some(data) = uri.strip_prefix("data:") {
-        return inline(data).map(|bytes| UriContent::Inline(bytes.into()));
+        return decode_data_uri(data).map(|bytes| UriContent::Inline(bytes.into()));
     }
     if let Some(rest) = uri.strip_prefix("file:") {
         // `file:///a/b`, `file://localhost/a/b`, `file:/a/b`; a host other than this one is not read.
@@ -46,42 +46,45 @@ pub fn resolve_uri(uri: &str) -> Result<UriContent, GuardError> {
     Ok(UriContent::File(uri.into()))
 }
 
-/// The bytes that `uri` leads to.
+/// Reads the content of a URI of at most `bytes_max` bytes.
 ///
 /// # Errors
-/// As [`resolve_uri`] and [`read_file`](super::read_file).
+/// Those of [`resolve_uri`] and [`read_file`](super::read_file), and [`GuardError::Outside`] for a file that documents may
+/// not refer to.
 pub fn read_uri(uri: &str, bytes_max: u64) -> Result<Bytes, GuardError> {
-    read_if(uri, bytes_max, |_| Ok(()))
+    read_reserving(uri, bytes_max, |_| Ok(()))
 }
 
-/// The same for a document that is going to hold them: they are taken from `budget` first.
+/// Reads the content of a URI for a document, like [`read_uri`], and reserves the bytes in `budget` first.
 ///
 /// # Errors
-/// As [`read_uri`] and [`CallBudget::reserve`].
+/// Those of [`read_uri`] and [`CallBudget::reserve`].
 pub fn read_uri_within_budget(
     uri: &str,
     bytes_max: u64,
     budget: &CallBudget,
 ) -> Result<Bytes, ExecutorError> {
-    read_if(uri, bytes_max, |bytes| budget.reserve(bytes))
+    read_reserving(uri, bytes_max, |bytes| budget.reserve(bytes))
 }
 
-fn read_if<E: From<GuardError>>(
+fn read_reserving<E: From<GuardError>>(
     uri: &str,
     bytes_max: u64,
-    admit: impl Fn(usize) -> Result<(), E>,
+    reserve: impl Fn(usize) -> Result<(), E>,
 ) -> Result<Bytes, E> {
     match resolve_uri(uri)? {
-        UriContent::File(path) => read_admitted(&admitted(path)?, bytes_max, admit).map(Bytes::from),
+        UriContent::File(path) => {
+            read_file_reserving(&allowed_path(path)?, bytes_max, reserve).map(Bytes::from)
+        }
         UriContent::Inline(bytes) if bytes.len() as u64 > bytes_max => {
             let what = "the `data:` URI".to_owned();
             Err(GuardError::TooLarge { what, bytes: bytes.len() as u64, bytes_max }.into())
         }
-        UriContent::Inline(bytes) => admit(bytes.len()).map(|()| bytes),
+        UriContent::Inline(bytes) => reserve(bytes.len()).map(|()| bytes),
     }
 }
 
-/// Whether `uri` starts as `scheme://`, which no path does that anybody writes by hand.
+/// Returns `true` if `uri` begins like `scheme://`, which paths in practice do not.
 fn has_scheme(uri: &str) -> bool {
     uri.split_once("://").is_some_and(|(scheme, _)| {
         !scheme.is_empty()
@@ -89,8 +92,8 @@ fn has_scheme(uri: &str) -> bool {
     })
 }
 
-/// The bytes behind `data:` (RFC 2397): `[<media type>][;base64],<data>`.
-fn inline(data: &str) -> Result<Vec<u8>, GuardError> {
+/// Decodes the rest of a `data:` URI (RFC 2397): `[<media type>][;base64],<data>`.
+fn decode_data_uri(data: &str) -> Result<Vec<u8>, GuardError> {
     let malformed = |reason: &str| GuardError::Data(reason.to_owned());
     let (head, payload) = data.split_once(',').ok_or_else(|| malformed("there is no comma"))?;
     let payload = percent_decoded(payload.as_bytes());
@@ -101,7 +104,7 @@ fn inline(data: &str) -> Result<Vec<u8>, GuardError> {
     padded.or_else(|_| STANDARD_NO_PAD.decode(&payload)).map_err(|error| malformed(&error.to_string()))
 }
 
-/// Replaces `%41` by `A`; a stray percent sign stays.
+/// Replaces `%41` by `A`; a percent sign without two digits is kept.
 fn percent_decoded(mut text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     while let Some((&byte, rest)) = text.split_first() {
@@ -127,7 +130,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn paths_and_file_uris_lead_to_files() {
+    fn paths_and_file_uris_are_files() {
         for (uri, path) in [
             ("clips/a.gif", "clips/a.gif"),
             ("/a b", "/a b"),
@@ -142,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn data_uris_carry_their_bytes() {
+    fn data_uris_contain_their_bytes() {
         for uri in ["data:,a%20b", "data:text/plain;base64,YSBi", "data:;base64,YSBi%0D"] {
             let read = read_uri(uri, 100);
             match uri.ends_with("%0D") {
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_for_a_document_is_taken_from_its_allowance_first() {
+    fn content_of_a_document_is_reserved_in_its_budget() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         std::fs::write(&path, [7; 10]).unwrap();
@@ -169,13 +172,13 @@ mod tests {
             );
         }
         assert_eq!(read_uri_within_budget("data:,12345", 20, &budget).unwrap(), "12345");
-        // This one says that it has no bytes.
+        // This file reports a size of zero.
         let large = read_uri_within_budget("/proc/self/status", 1 << 20, &budget);
         assert_eq!(large.unwrap_err().kind(), ErrorKind::Resource);
     }
 
     #[test]
-    fn other_schemes_and_hosts_are_not_read() {
+    fn other_schemes_and_hosts_are_rejected() {
         for uri in ["http://a/b", "s3://a/b", "file://server/a", "data:none"] {
             assert!(resolve_uri(uri).is_err(), "{uri}");
         }

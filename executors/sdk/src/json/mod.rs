@@ -1,6 +1,6 @@
-//! Documents as JSON, in the shape that Jina's HTTP gateway uses: bytes in base64, arrays as nested lists.
+//! Documents as JSON, in the form of Jina's HTTP gateway: bytes in base64, arrays as nested lists.
 //!
-//! Keys are written in snake case and read in snake or camel case; unset fields are left out.
+//! Keys are written in snake case, and accepted in snake case or camel case. Unset fields are omitted.
 
 mod read;
 mod write;
@@ -15,7 +15,7 @@ mod tests {
     use crate::{DataType, Document, NamedScore, Tensor};
 
     #[test]
-    fn a_document_comes_back_as_it_went() {
+    fn a_document_survives_a_round_trip() {
         let mut document = Document::new("a").with_text("t").with_blob(&b"\x00\xff"[..]).with_tag("n", 3);
         document.tensor = Some(Tensor::from_f32(vec![2, 1, 2], vec![0.1, 1.0, -2.5, 1e-7]).unwrap());
         document.scores.insert("cosine".to_owned(), NamedScore::new(0.1, "VectorIndexer"));
@@ -26,20 +26,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_keeps_its_last_digit(bits: u64, element: u32) {
+        fn numbers_keep_all_digits(bits: u64, element: u32) {
             let (number, element) = (f64::from_bits(bits), f32::from_bits(element));
             prop_assume!(number.is_finite() && element.is_finite());
             let mut document = Document::new("a").with_tag("n", number);
             document.embedding = Some(Tensor::from_f32(vec![1], vec![element]).unwrap());
             let text = serde_json::to_string(&document).unwrap();
             let read = Document::from_json(&serde_json::from_str(&text).unwrap()).unwrap();
-            // Equal as text too, as zero has a sign.
+            // Equal as text too, because zero has a sign.
             prop_assert_eq!((&read, serde_json::to_string(&read).unwrap()), (&document, text));
         }
     }
 
     #[test]
-    fn arrays_are_lists_within_lists() {
+    fn arrays_are_nested_lists() {
         let array = |tensor: Tensor| {
             let document = Document { tensor: Some(tensor), ..Document::default() };
             serde_json::to_string(&document).unwrap()
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn jinas_spellings_are_read_and_null_is_unset() {
+    fn camel_case_is_accepted_and_null_is_unset() {
         let value =
             json!({"mimeType": "image/gif", "parent_id": "p", "text": null, "unknown": [1], "weight": 1});
         let document = Document::from_json(&value).unwrap();
@@ -65,8 +65,8 @@ mod tests {
     }
 
     #[test]
-    fn chunks_that_name_no_parent_get_the_one_they_are_in() {
-        // Behind its chunks, an id is read too late for them to see it.
+    fn chunks_without_a_parent_id_get_the_one_of_their_parent() {
+        // The id follows the chunks that need it.
         let value = json!({"chunks": [{"id": "b", "chunks": [{"id": "c"}]}, {"id": "d", "parentId": "e"}],
             "matches": [{"id": "f"}], "id": "a"});
         let document = Document::from_json(&value).unwrap();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_wrong_type_is_named() {
+    fn errors_name_the_field_of_the_wrong_type() {
         for (value, message) in [
             (json!({"text": 1}), "`text` must be a text"),
             (json!({"tensor": [[1], [1, 2]]}), "`tensor` must be an array of numbers"),

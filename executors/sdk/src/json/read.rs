@@ -1,4 +1,4 @@
-//! From JSON to documents.
+//! Conversion of JSON to documents.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{Document, NamedScore, Tensor};
 
-/// Why a JSON value is not a document.
+/// Reason why a JSON value is not a document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` must be {expected}")]
 pub struct JsonError {
@@ -17,23 +17,23 @@ pub struct JsonError {
 }
 
 impl Document {
-    /// The document that a JSON object stands for. Null stands for unset; keys that no document has are ignored. Chunks
-    /// that name no parent get the one that they are in.
+    /// Converts a JSON object to a document. Null means unset; unknown keys are ignored. Chunks without a parent id get the
+    /// id of the document that contains them.
     ///
     /// # Errors
-    /// [`JsonError`] names the first field with a value of the wrong type.
+    /// [`JsonError`] for the first field with a value of the wrong type.
     pub fn from_json(value: &Value) -> Result<Self, JsonError> {
         let object = value.as_object().ok_or_else(|| wrong("document", "an object"))?;
         let mut document = Self::default();
         for (key, value) in object.iter().filter(|(_, value)| !value.is_null()) {
-            document.set(key, value)?;
+            document.set_field(key, value)?;
         }
         document.set_parent_ids();
         Ok(document)
     }
 
-    /// Sets the field that `key` names.
-    fn set(&mut self, key: &str, value: &Value) -> Result<(), JsonError> {
+    /// Sets one field.
+    fn set_field(&mut self, key: &str, value: &Value) -> Result<(), JsonError> {
         match key {
             "id" => self.id = string(key, value)?,
             "parent_id" | "parentId" => self.parent_id = string(key, value)?,
@@ -111,21 +111,21 @@ fn named_score(value: &Value) -> Result<NamedScore, JsonError> {
     })
 }
 
-/// Nested lists of numbers as single-precision floats; every list of a level must have the same length.
+/// Converts nested lists of numbers to single-precision floats. All lists of a level must have the same length.
 fn tensor(field: &str, value: &Value) -> Result<Tensor, JsonError> {
     fn shape(value: &Value) -> Vec<usize> {
-        let mut sides = Vec::new();
+        let mut sizes = Vec::new();
         let mut value = Some(value);
         while let Some(Value::Array(items)) = value {
-            sides.push(items.len());
+            sizes.push(items.len());
             value = items.first();
         }
-        sides
+        sizes
     }
     fn fill(shape: &[usize], value: &Value, elements: &mut Vec<f32>) -> Option<()> {
         match (shape.split_first(), value) {
             (None, value) => elements.push(crate::Parameter::parse(value)?),
-            (Some((&side, rest)), Value::Array(items)) if items.len() == side => {
+            (Some((&size, rest)), Value::Array(items)) if items.len() == size => {
                 items.iter().try_for_each(|item| fill(rest, item, elements))?;
             }
             _ => return None,

@@ -1,4 +1,5 @@
-//! From documents to JSON, written as it goes: a frame of pixels must not become a tree of a million values first.
+//! Conversion of documents to JSON. Arrays are serialized directly: a frame of pixels must not become a million JSON values
+//! first.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -51,7 +52,7 @@ impl Serialize for NamedScore {
     }
 }
 
-/// The elements as lists within lists, one level for each side; complex elements cannot be said and become null.
+/// The elements of a tensor as nested lists, one level per axis. Complex elements become null.
 struct Array<'a>(&'a Tensor);
 
 impl Serialize for Array<'_> {
@@ -61,7 +62,7 @@ impl Serialize for Array<'_> {
         if let Some(elements) = tensor.as_u8() {
             return Level { shape, elements }.serialize(serializer);
         }
-        // Up to four bytes single precision holds floats exactly, and writes them shortest.
+        // Single precision represents these floats exactly, and displays them shortest.
         if tensor.data_type().size() <= 4 && tensor.data_type().kind() == crate::ElementKind::Float {
             return match tensor.to_f32() {
                 Ok(elements) => Level { shape, elements: &elements }.serialize(serializer),
@@ -82,7 +83,7 @@ impl Serialize for Array<'_> {
     }
 }
 
-/// The elements of one level: a number when there is no side left.
+/// The elements of one level: a number after the last axis.
 struct Level<'a, T> {
     shape: &'a [usize],
     elements: &'a [T],
@@ -90,16 +91,16 @@ struct Level<'a, T> {
 
 impl<T: Serialize> Serialize for Level<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Some((&side, rest)) = self.shape.split_first() else {
+        let Some((&size, rest)) = self.shape.split_first() else {
             return self.elements.first().serialize(serializer);
         };
-        let mut list = serializer.serialize_seq(Some(side))?;
-        let below = self.elements.len() / side.max(1);
+        let mut list = serializer.serialize_seq(Some(size))?;
+        let row_length = self.elements.len() / size.max(1);
         let mut elements = self.elements;
-        for _ in 0..side {
-            let (here, behind) = elements.split_at(below.min(elements.len()));
-            list.serialize_element(&Level { shape: rest, elements: here })?;
-            elements = behind;
+        for _ in 0..size {
+            let (row, rest_of_rows) = elements.split_at(row_length.min(elements.len()));
+            list.serialize_element(&Level { shape: rest, elements: row })?;
+            elements = rest_of_rows;
         }
         list.end()
     }

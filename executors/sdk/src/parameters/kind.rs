@@ -1,79 +1,46 @@
-//! What values a parameter takes, as data: people read it, the host checks by it, and a plugin's note carries it.
+//! The kind of a parameter, as data: the host displays it and validates with it, and the note of a plugin contains it.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::time::Duration;
 
-use serde_json::{Map, Value};
+use crate::access_paths::{PATHS_MAX, STEPS_MAX};
 
-use super::Parameter;
-use crate::access::{AccessPaths, PATHS_MAX, STEPS_MAX};
-
-/// What values a parameter takes. Displayed as in “must be …”.
+/// Kind of values that a parameter accepts. Displayed as the end of “must be …”.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParameterKind {
-    /// True or false.
+    /// A boolean.
     Boolean,
-    /// An integer between two bounds, both included.
+    /// An integer within bounds.
     Integer {
-        /// The smallest.
+        /// Minimum.
         min: i64,
-        /// The largest.
+        /// Maximum.
         max: u64,
     },
     /// A finite number.
     Number,
-    /// A text.
+    /// A string.
     Text,
     /// A path.
     Path,
-    /// A length of time.
+    /// A duration in seconds.
     Seconds,
-    /// Documents of a tree; see [`AccessPaths`].
+    /// Paths to documents; see [`AccessPaths`](crate::AccessPaths).
     AccessPaths,
-    /// One of a few words.
+    /// One of the listed words, in upper or lower case.
     Choice(&'static [&'static str]),
-    /// Null, or something.
+    /// Null, or a value of this kind.
     Optional(&'static Self),
-    /// Any number of something.
+    /// A list of values of this kind.
     List(&'static Self),
-    /// So many of something.
+    /// A list of this length, of values of this kind.
     Array(&'static Self, usize),
-    /// A mapping of anything.
+    /// A mapping with any values.
     Mapping,
-    /// Anything.
+    /// Any value.
     Any,
-    /// What the executor alone can tell, in words.
+    /// Values that only the executor can validate, described by this phrase.
     Other(&'static str),
-}
-
-impl ParameterKind {
-    /// Whether `value` is such a one. Of [`ParameterKind::Other`] everything is, as far as anybody can tell from here.
-    pub fn accepts(&self, value: &Value) -> bool {
-        match self {
-            Self::Boolean => bool::parse(value).is_some(),
-            Self::Integer { min, max } => super::types::integer(value)
-                .is_some_and(|integer| i128::from(*min) <= integer && integer <= i128::from(*max)),
-            Self::Number => f64::parse(value).is_some(),
-            Self::Text => String::parse(value).is_some(),
-            Self::Path => PathBuf::parse(value).is_some(),
-            Self::Seconds => Duration::parse(value).is_some(),
-            Self::AccessPaths => AccessPaths::parse(value).is_some(),
-            Self::Choice(words) => {
-                value.as_str().is_some_and(|text| words.iter().any(|word| word.eq_ignore_ascii_case(text)))
-            }
-            Self::Optional(kind) => value.is_null() || kind.accepts(value),
-            Self::List(kind) => {
-                value.as_array().is_some_and(|items| items.iter().all(|item| kind.accepts(item)))
-            }
-            Self::Array(kind, length) => value
-                .as_array()
-                .is_some_and(|items| items.len() == *length && items.iter().all(|item| kind.accepts(item))),
-            Self::Mapping => Map::parse(value).is_some(),
-            Self::Any | Self::Other(_) => true,
-        }
-    }
 }
 
 impl fmt::Display for ParameterKind {

@@ -1,22 +1,22 @@
-//! The types that a parameter can have, and how JSON values become them.
+//! Types of parameters, and their conversion from JSON.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::ParameterKind;
+use super::kind::ParameterKind;
 use crate::AccessPaths;
 
-/// A type that a parameter can have.
+/// A type of parameters. Implement it for own types; [`choice!`](crate::choice!) implements it for enums.
 pub trait Parameter: Sized {
-    /// What values it takes.
+    /// Accepted values, for messages and documentation.
     const KIND: ParameterKind;
 
-    /// The value, when it fits.
+    /// Converts a JSON value; `None` if it is invalid.
     fn parse(value: &Value) -> Option<Self>;
 
-    /// The value as JSON, to show a default.
+    /// Converts the value to JSON, to display a default.
     fn to_value(&self) -> Value;
 }
 
@@ -32,14 +32,14 @@ impl Parameter for bool {
     }
 }
 
-/// Integers: JSON integers, floats without a fraction, and digits in quotes, which YAML writers use.
+/// Converts JSON integers, floats without a fraction, and strings of digits, which are common in YAML files.
 pub(super) fn integer(value: &Value) -> Option<i128> {
     match value {
         Value::Number(number) => {
             let whole = || number.as_f64().filter(|float| float.fract() == 0.0);
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "`as` saturates, and whoever asks checks the range"
+                reason = "`as` saturates, and callers check the range"
             )]
             let integer = || number.as_i128().or_else(|| whole().map(|float| float as i128));
             integer()
@@ -88,12 +88,12 @@ impl Parameter for f32 {
     const KIND: ParameterKind = ParameterKind::Number;
 
     fn parse(value: &Value) -> Option<Self> {
-        #[expect(clippy::cast_possible_truncation, reason = "single precision is what the parameter holds")]
+        #[expect(clippy::cast_possible_truncation, reason = "the parameter has single precision")]
         f64::parse(value).map(|number| number as Self).filter(|number| number.is_finite())
     }
 
     fn to_value(&self) -> Value {
-        // Through the shortest decimal text, so that 0.1 shows as 0.1.
+        // By way of the shortest decimal representation, so that 0.1 is displayed as 0.1.
         self.to_string().parse().map_or(Value::Null, Value::Number)
     }
 }
@@ -105,7 +105,7 @@ impl Parameter for String {
         match value {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
-            Value::Bool(truth) => Some(truth.to_string()),
+            Value::Bool(value) => Some(value.to_string()),
             _ => None,
         }
     }

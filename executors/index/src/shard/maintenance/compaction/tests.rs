@@ -144,10 +144,12 @@ fn an_interrupted_compaction_leaves_a_working_index() {
     assert!(!shard.maintenance().finish_compaction(next).unwrap());
     shard.compact();
     drop(interruption);
-    assert_eq!((shard.state().manifest.generation, shard.is_closing()), (1, false));
+    let generation = shard.state().manifest.generation;
+    assert_eq!((generation, shard.is_closing()), (1, false));
     drop(shard.compaction.end_on_drop());
     shard.compact();
-    assert_eq!((shard.state().manifest.generation, shard.is_closing()), (2, false));
+    let generation = shard.state().manifest.generation;
+    assert_eq!((generation, shard.is_closing()), (2, false));
 }
 
 #[test]

@@ -1,15 +1,15 @@
-//! JSON written by the compiler: a note has to be in the file before anything runs.
+//! JSON that is written at compile time, because the note of a library is part of its file.
 
-/// Counts and keeps the bytes written, as far as they fit. Of no size, it measures.
+/// A JSON text under construction. Bytes beyond `N` are only counted, so that `N = 0` measures the length.
 #[derive(Debug)]
-pub(super) struct Text<const N: usize> {
+pub(super) struct ConstJson<const N: usize> {
     pub(super) bytes: [u8; N],
     pub(super) length: usize,
 }
 
-impl<const N: usize> Text<N> {
+impl<const N: usize> ConstJson<N> {
     pub(super) const fn new() -> Self {
-        // Blanks are nothing in JSON, so that padding does no harm.
+        // JSON ignores trailing spaces, which are the padding.
         Self { bytes: [b' '; N], length: 0 }
     }
 
@@ -21,7 +21,7 @@ impl<const N: usize> Text<N> {
         self.length += 1;
     }
 
-    /// The bytes as they are.
+    /// Appends text as it is.
     #[expect(clippy::indexing_slicing, reason = "the bound is checked before")]
     pub(super) const fn raw(&mut self, text: &str) {
         let (bytes, mut position) = (text.as_bytes(), 0);
@@ -31,7 +31,7 @@ impl<const N: usize> Text<N> {
         }
     }
 
-    /// A JSON text; runs of white space become one blank, and none is left at the ends.
+    /// Appends a JSON string. White space is trimmed, and runs of it become one space.
     #[expect(clippy::indexing_slicing, reason = "the bound is checked before")]
     pub(super) const fn string(&mut self, text: &str) {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -64,7 +64,7 @@ impl<const N: usize> Text<N> {
         self.byte(b'"');
     }
 
-    /// A key of an object, behind another one.
+    /// Appends a comma and a key of an object.
     pub(super) const fn key(&mut self, name: &str) {
         self.byte(b',');
         self.string(name);

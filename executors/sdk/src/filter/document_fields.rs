@@ -1,12 +1,12 @@
-//! The fields of a document, as docarray names the way to them: `text`, `weight`, `tags__price`,
-//! `tags__size__height`, `tags__list__0`, `scores__cosine__value`.
+//! Fields of a document by docarray's paths: `text`, `weight`, `tags__price`, `tags__size__height`, `tags__list__0`,
+//! `scores__cosine__value`.
 
 use serde_json::Value;
 
-use super::{FieldLookup, FieldValue};
+use super::fields::{FieldLookup, FieldValue};
 use crate::Document;
 
-/// The fields that a path may begin with.
+/// Fields that a path can begin with.
 pub const DOCUMENT_FIELDS: [&str; 18] = [
     "id",
     "parent_id",
@@ -28,7 +28,7 @@ pub const DOCUMENT_FIELDS: [&str; 18] = [
     "matches",
 ];
 
-/// What stands between the steps of a path.
+/// Separator of the steps of a path.
 const STEP: &str = "__";
 
 impl FieldLookup for Document {
@@ -38,8 +38,8 @@ impl FieldLookup for Document {
         };
         if let Some((field, rest)) = path.split_once(STEP) {
             return match field {
-                "tags" => in_tags(self, rest),
-                "scores" => in_scores(self, rest),
+                "tags" => tag_value(self, rest),
+                "scores" => score_value(self, rest),
                 _ => FieldValue::Missing,
             };
         }
@@ -71,20 +71,20 @@ impl FieldLookup for Document {
         }
     }
 
-    /// What is empty is not there, but for tags: a tag is there when it has a value.
+    /// Empty fields do not exist, except for tags, which exist if they are not null.
     fn has_field(&self, path: &str) -> bool {
-        let empty = !path.contains(STEP);
+        let is_own_field = !path.contains(STEP);
         match self.field(path) {
             FieldValue::Missing => false,
-            FieldValue::Text(text) => !(empty && text.is_empty()),
-            FieldValue::Collection(count) => !(empty && count == 0),
+            FieldValue::Text(text) => !(is_own_field && text.is_empty()),
+            FieldValue::Collection(count) => !(is_own_field && count == 0),
             FieldValue::Bool(_) | FieldValue::Number(_) => true,
         }
     }
 }
 
-/// The tag that a path leads to. A name may have the separator in it: the longest one that is there wins.
-fn in_tags<'a>(document: &'a Document, path: &str) -> FieldValue<'a> {
+/// Looks up a tag. Names of tags can contain the separator: the whole path is tried before its first step.
+fn tag_value<'a>(document: &'a Document, path: &str) -> FieldValue<'a> {
     match document.tags.get(path) {
         Some(value) => FieldValue::from_json(value),
         None => {
@@ -92,13 +92,13 @@ fn in_tags<'a>(document: &'a Document, path: &str) -> FieldValue<'a> {
             document
                 .tags
                 .get(first)
-                .and_then(|value| below(value, rest))
+                .and_then(|value| nested_value(value, rest))
                 .map_or(FieldValue::Missing, FieldValue::from_json)
         }
     }
 }
 
-fn below<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+fn nested_value<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     let step = |value: &'a Value, step: &str| match value {
         Value::Object(entries) => entries.get(step),
         Value::Array(items) => items.get(step.parse::<usize>().ok()?),
@@ -107,7 +107,7 @@ fn below<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split(STEP).try_fold(value, step)
 }
 
-fn in_scores<'a>(document: &'a Document, path: &str) -> FieldValue<'a> {
+fn score_value<'a>(document: &'a Document, path: &str) -> FieldValue<'a> {
     let (name, field) = path.split_once(STEP).unwrap_or((path, "value"));
     let Some(score) = document.scores.get(name) else { return FieldValue::Missing };
     match field {

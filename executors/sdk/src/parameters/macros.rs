@@ -1,17 +1,17 @@
-//! The macros that turn a declaration into a type, a parser and a table.
+//! Macros that turn a declaration into a type, a parser and a table.
 
-/// Declares the parameters of an executor: a struct, its parser and its table of fields in one.
+/// Declares parameters: a struct, its parser and its table of fields.
 ///
-/// A field with `= default` may be absent; one without is required. The documentation comment of a field is
-/// what `flowrun executors NAME` prints.
+/// A field with `= default` is optional, a field without is required. `flowrun executors NAME` prints the documentation
+/// comments of the fields.
 ///
 /// ```
 /// flowrun_sdk::parameters! {
-///     /// How to greet.
+///     /// Parameters of a greeter.
 ///     pub struct GreeterParameters {
-///         /// The word before the name.
+///         /// Word before the name.
 ///         greeting: String = "Hello".to_owned(),
-///         /// How often.
+///         /// Number of repetitions.
 ///         times: usize,
 ///     }
 /// }
@@ -42,7 +42,7 @@ macro_rules! parameters {
             const FIELDS: &'static [$crate::ParameterField] = &[$($crate::ParameterField {
                 name: stringify!($field),
                 kind: <$type as $crate::Parameter>::KIND,
-                default: $crate::parameters!(@written $type $(, $default)?),
+                default: $crate::parameters!(@default_value $type $(, $default)?),
                 documentation: concat!($($documentation, "\n",)* ""),
             },)*];
 
@@ -57,8 +57,8 @@ macro_rules! parameters {
             }
         }
     };
-    (@written $type:ty) => { $crate::DefaultValue::Required };
-    (@written $type:ty, $default:expr) => {
+    (@default_value $type:ty) => { $crate::DefaultValue::Required };
+    (@default_value $type:ty, $default:expr) => {
         $crate::DefaultValue::Expression {
             source: stringify!($default),
             value: || {
@@ -71,15 +71,15 @@ macro_rules! parameters {
     (@default) => { None };
 }
 
-/// Declares a parameter that is one of a few words.
+/// Declares an enum as a parameter that accepts a fixed set of words.
 ///
 /// ```
 /// flowrun_sdk::choice! {
-///     /// Which way to sort.
+///     /// Order of the scores.
 ///     pub enum Direction {
-///         /// Small first.
+///         /// Small scores first.
 ///         Ascending = "ascending",
-///         /// Large first.
+///         /// Large scores first.
 ///         Descending = "descending",
 ///     }
 /// }
@@ -100,7 +100,7 @@ macro_rules! choice {
         }
 
         impl $name {
-            /// The word for it in a YAML file.
+            /// Word for the value in a YAML file.
             #[must_use]
             $visibility fn name(self) -> &'static str {
                 match self {
@@ -135,15 +135,15 @@ mod tests {
     crate::choice! {
         /// A choice.
         enum Colour {
-            /// Like a poppy.
+            /// Red.
             Red = "red",
-            /// Like the sky.
+            /// Blue.
             Blue = "blue",
         }
     }
 
     crate::parameters! {
-        /// All kinds of fields.
+        /// Fields of several kinds.
         struct Sample {
             /// Required.
             size: u32,
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_reported_at_once() {
+    fn all_mistakes_are_reported_at_once() {
         let wrong = with(json!({"colour": "green", "limit": -1, "boxsize": 1}));
         let errors: Vec<String> =
             Sample::parse(&wrong).unwrap_err().iter().map(ParameterError::to_string).collect();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_alone_finds_the_mistakes_that_the_parser_finds() {
+    fn a_table_finds_the_same_mistakes_as_the_parser() {
         for wrong in [
             json!({"colour": "green", "limit": -1, "boxsize": 1}),
             json!({"size": 4_294_967_296_u64, "ratio": "x", "access_paths": "z", "box_size": [1]}),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_out_of_range_or_with_a_fraction_do_not_fit() {
+    fn integers_out_of_range_or_with_a_fraction_are_invalid() {
         for value in [json!(4_294_967_296_u64), json!(1.5), json!(-1), json!("x"), json!(null), json!(1e300)]
         {
             assert!(Sample::parse(&with(json!({"size": value}))).is_err(), "{value}");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_tells_name_kind_default_and_meaning() {
+    fn the_table_has_name_kind_default_and_documentation() {
         let ratio = Sample::FIELDS[1];
         assert_eq!(
             (ratio.name, ratio.kind.to_string(), ratio.default()),

@@ -1,4 +1,4 @@
-//! Runs a future to its end on this thread.
+//! Runs a future to completion on the current thread, without an async runtime, for plugins and tests.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,12 +14,17 @@ impl Wake for Unpark {
     }
 }
 
-/// Runs `future` to its end, or to the moment when `look` has something to return in its place; it is asked whenever
-/// nothing happened for `interval`.
-pub(crate) fn to_end<T>(
+/// Runs `future` to completion.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    block_on_or(future, Duration::MAX, || None)
+}
+
+/// Runs `future` until it completes or `interrupt` returns a value, which is called after each wake-up and whenever
+/// `interval` has passed without one.
+pub(crate) fn block_on_or<T>(
     future: impl Future<Output = T>,
     interval: Duration,
-    mut look: impl FnMut() -> Option<T>,
+    mut interrupt: impl FnMut() -> Option<T>,
 ) -> T {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
@@ -29,8 +34,8 @@ pub(crate) fn to_end<T>(
             return output;
         }
         thread::park_timeout(interval);
-        if let Some(instead) = look() {
-            return instead;
+        if let Some(output) = interrupt() {
+            return output;
         }
     }
 }

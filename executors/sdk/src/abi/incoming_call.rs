@@ -1,37 +1,37 @@
-//! The plugin's side of a call: what the host gives, and what is said to it meanwhile.
+//! The plugin's side of a call: its arguments, and the functions of the host that report its outcome.
 
 use std::ffi::c_void;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::status;
-use super::table::{FlowrunBytes, FlowrunCall, FlowrunHost};
+use super::status::status;
+use super::table::{FLOWRUN_CANCELLED, FlowrunBytes, FlowrunCall, FlowrunHost};
 use crate::{Cancellation, Documents, ErrorKind, ExecutorError, RequestParameters, protobuf};
 
-/// Messages up to here are copied, which is cheaper than to keep them and to give them back.
+/// Messages of up to this size are copied, which is cheaper than keeping and releasing them.
 const COPIED_BYTES_MAX: usize = 4096;
 
-/// What the host gives for a call.
-pub(super) struct Given<'a> {
+/// A call from the host.
+pub(super) struct IncomingCall<'a> {
     host: &'static FlowrunHost,
-    pub(super) call: &'a FlowrunCall,
-    pub(super) request: &'a str,
+    call: &'a FlowrunCall,
+    pub(super) request_id: &'a str,
     pub(super) endpoint: &'a str,
 }
 
-impl<'a> Given<'a> {
+impl<'a> IncomingCall<'a> {
     /// # Safety
-    /// The host gave it, and it has not returned yet.
-    pub(super) unsafe fn of(call: *const FlowrunCall) -> Option<Self> {
-        // SAFETY: as whoever calls promises; the host's table is valid until the process ends.
+    /// `call` is null, or an argument of a function of the plugin that has not returned yet.
+    pub(super) unsafe fn new(call: *const FlowrunCall) -> Option<Self> {
+        // SAFETY: the caller guarantees it; the host's table is valid until the process ends.
         unsafe {
             let call = call.as_ref()?;
             let text = |bytes: FlowrunBytes| std::str::from_utf8(bytes.bytes()).unwrap_or_default();
             Some(Self {
                 host: call.host.as_ref()?,
                 call,
-                request: text(call.request),
+                request_id: text(call.request),
                 endpoint: text(call.endpoint),
             })
         }
@@ -43,27 +43,32 @@ impl<'a> Given<'a> {
         if matches!(bytes, b"" | b"{}") {
             return Ok(RequestParameters::new());
         }
-        serde_json::from_slice(bytes).map_err(|error| unreadable("parameters", &error))
+        serde_json::from_slice(bytes).map_err(|error| {
+            ExecutorError::new(ErrorKind::Internal, format_args!("the parameters cannot be read: {error}"))
+        })
     }
 
-    /// The documents, and the message that they are.
+    /// Bound of the memory that the documents may occupy.
+    pub(super) fn bytes_max(&self) -> usize {
+        saturated(self.call.bytes_max)
+    }
+
+    /// Returns the documents, and the message that they are in.
     pub(super) fn documents(&self) -> (Bytes, Documents) {
-        let given = self.call.documents;
-        let list = match given.length {
+        let bytes = self.call.documents;
+        let list = match bytes.length {
             0 => Bytes::new(),
             // SAFETY: valid until the call returns.
-            1..=COPIED_BYTES_MAX => Bytes::copy_from_slice(unsafe { given.bytes() }),
+            1..=COPIED_BYTES_MAX => Bytes::copy_from_slice(unsafe { bytes.bytes() }),
             _ => {
                 // SAFETY: the call has not returned yet.
                 let handle = unsafe { (self.host.keep_documents)(self.call) };
-                Bytes::from_owner(Kept { host: self.host, handle, bytes: given })
+                Bytes::from_owner(KeptDocuments { host: self.host, handle, bytes })
             }
         };
-        // The host made it, or looked through it.
-        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let call = self.call;
-        let documents =
-            protobuf::unchecked_list(list.clone(), number(call.count), call.named, number(call.memory));
+        // The host encoded or validated the message.
+        let (count, memory_bytes) = (saturated(self.call.count), saturated(self.call.memory));
+        let documents = protobuf::unchecked_list(list.clone(), count, self.call.named, memory_bytes);
         (list, documents)
     }
 
@@ -75,10 +80,10 @@ impl<'a> Given<'a> {
     pub(super) fn cancellation(&self) -> Cancellation {
         let (check, call) = (self.host.check, CallPointer(self.call));
         Cancellation::polled(move || {
-            // Captured whole: the pointer alone may not be sent.
+            // Captures the wrapper, because the pointer itself is not `Send`.
             let CallPointer(call) = { &call };
-            // SAFETY: it is forgotten before the call returns.
-            unsafe { check(*call) == super::FLOWRUN_CANCELLED }
+            // SAFETY: polling stops before the call returns.
+            unsafe { check(*call) == FLOWRUN_CANCELLED }
         })
     }
 
@@ -102,20 +107,21 @@ impl<'a> Given<'a> {
 
     pub(super) fn answer(&self, documents: Bytes) {
         /// # Safety
-        /// `owner` is what `answer` gave, and this is called once.
+        /// `owner` is the one that was passed to the host, and this is called once.
         unsafe extern "C" fn release(owner: *mut c_void) {
-            // SAFETY: as whoever calls promises.
+            // SAFETY: the caller guarantees it.
             drop(unsafe { Box::from_raw(owner.cast::<Bytes>()) });
         }
         let owner = Box::new(documents);
         let bytes = FlowrunBytes::of(&owner);
-        // SAFETY: the bytes stay where they are until `release`.
+        // SAFETY: the bytes are valid and unchanged until `release`.
         unsafe { (self.host.answer)(self.call, bytes, Some(release), Box::into_raw(owner).cast()) };
     }
 }
 
-fn unreadable(what: &str, error: &dyn std::fmt::Display) -> ExecutorError {
-    ExecutorError::new(ErrorKind::Internal, format_args!("the {what} cannot be read: {error}"))
+/// Converts a number of the interface; saturates on 32-bit systems.
+fn saturated(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 struct CallPointer(*const FlowrunCall);
@@ -125,26 +131,26 @@ unsafe impl Send for CallPointer {}
 // SAFETY: as above.
 unsafe impl Sync for CallPointer {}
 
-/// Documents that the host keeps for us.
-struct Kept {
+/// Documents that the host keeps valid until they are released.
+struct KeptDocuments {
     host: &'static FlowrunHost,
     handle: *mut c_void,
     bytes: FlowrunBytes,
 }
 
-// SAFETY: the bytes do not change, and are given up on any thread.
-unsafe impl Send for Kept {}
+// SAFETY: the bytes do not change, and can be released on any thread.
+unsafe impl Send for KeptDocuments {}
 
-impl AsRef<[u8]> for Kept {
+impl AsRef<[u8]> for KeptDocuments {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: kept until this is dropped.
+        // SAFETY: valid until this is dropped.
         unsafe { self.bytes.bytes() }
     }
 }
 
-impl Drop for Kept {
+impl Drop for KeptDocuments {
     fn drop(&mut self) {
-        // SAFETY: called once, with what was kept.
+        // SAFETY: called once, with the handle of `keep_documents`.
         unsafe { (self.host.release_documents)(self.handle) }
     }
 }

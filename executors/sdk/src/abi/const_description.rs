@@ -1,11 +1,15 @@
-//! What a library offers, as JSON that the compiler writes from the tables.
+//! Description of a library as JSON, written at compile time from the tables of its executors.
 
-use super::text::Text;
+use super::const_json::ConstJson;
 use crate::{DefaultValue, ExecutorType, ParameterField, ParameterKind};
 
-/// Writes the JSON of a note.
-pub(super) const fn describe<const N: usize>(types: &[ExecutorType], name: &str, version: &str) -> Text<N> {
-    let mut text = Text::new();
+/// Writes the JSON of a note. Its form is [`Description`](super::Description).
+pub(super) const fn describe<const N: usize>(
+    types: &[ExecutorType],
+    name: &str,
+    version: &str,
+) -> ConstJson<N> {
+    let mut text = ConstJson::new();
     text.raw("{\"sdk\":");
     text.string(env!("CARGO_PKG_VERSION"));
     text.key("library");
@@ -26,7 +30,7 @@ pub(super) const fn describe<const N: usize>(types: &[ExecutorType], name: &str,
     text
 }
 
-const fn executor<const N: usize>(text: &mut Text<N>, kind: &ExecutorType) {
+const fn executor<const N: usize>(text: &mut ConstJson<N>, kind: &ExecutorType) {
     text.raw("{\"name\":");
     text.string(kind.name);
     text.key("summary");
@@ -52,11 +56,11 @@ const fn executor<const N: usize>(text: &mut Text<N>, kind: &ExecutorType) {
     text.raw("]}");
 }
 
-const fn parameter<const N: usize>(text: &mut Text<N>, field: &ParameterField) {
+const fn parameter<const N: usize>(text: &mut ConstJson<N>, field: &ParameterField) {
     text.raw("{\"name\":");
     text.string(field.name);
     text.raw(",");
-    form(text, &field.kind);
+    kind_entries(text, &field.kind);
     match field.default {
         DefaultValue::Required => {
             text.key("required");
@@ -64,7 +68,7 @@ const fn parameter<const N: usize>(text: &mut Text<N>, field: &ParameterField) {
         }
         DefaultValue::Expression { source, .. } | DefaultValue::Text(source) => {
             text.key("default");
-            text.string(plain(source));
+            text.string(expression_json(source));
         }
     }
     text.key("doc");
@@ -72,8 +76,8 @@ const fn parameter<const N: usize>(text: &mut Text<N>, field: &ParameterField) {
     text.raw("}");
 }
 
-/// The entries of an object that say what values there are.
-const fn form<const N: usize>(text: &mut Text<N>, kind: &ParameterKind) {
+/// Writes the entries of an object that describe accepted values.
+const fn kind_entries<const N: usize>(text: &mut ConstJson<N>, kind: &ParameterKind) {
     text.raw("\"type\":");
     match kind {
         ParameterKind::Boolean => text.string("boolean"),
@@ -99,36 +103,36 @@ const fn form<const N: usize>(text: &mut Text<N>, kind: &ParameterKind) {
         }
         ParameterKind::Optional(kind) => {
             text.string("optional");
-            of(text, kind);
+            inner_kind(text, kind);
         }
         ParameterKind::List(kind) => {
             text.string("list");
-            of(text, kind);
+            inner_kind(text, kind);
         }
         ParameterKind::Array(kind, length) => {
             text.string("array");
-            of(text, kind);
+            inner_kind(text, kind);
             text.key("length");
             text.number(*length as u64);
         }
         ParameterKind::Mapping => text.string("mapping"),
         ParameterKind::Any => text.string("any"),
-        ParameterKind::Other(meant) => {
+        ParameterKind::Other(phrase) => {
             text.string("other");
             text.key("meant");
-            text.string(meant);
+            text.string(phrase);
         }
     }
 }
 
-const fn of<const N: usize>(text: &mut Text<N>, kind: &ParameterKind) {
+const fn inner_kind<const N: usize>(text: &mut ConstJson<N>, kind: &ParameterKind) {
     text.key("of");
     text.raw("{");
-    form(text, kind);
+    kind_entries(text, kind);
     text.raw("}");
 }
 
-const fn words<const N: usize>(text: &mut Text<N>, mut words: &[&str]) {
+const fn words<const N: usize>(text: &mut ConstJson<N>, mut words: &[&str]) {
     text.raw("[");
     while let [word, others @ ..] = words {
         text.string(word);
@@ -140,12 +144,12 @@ const fn words<const N: usize>(text: &mut Text<N>, mut words: &[&str]) {
     text.raw("]");
 }
 
-/// An expression of Rust as JSON, where it is a literal with something around it; others as they are.
-const fn plain(written: &str) -> &str {
-    if let Some(inner) = between(written, "Some(", ")") {
-        return plain(inner);
+/// Converts a Rust expression to JSON if it is a literal with a conversion; other expressions stay as they are.
+const fn expression_json(source: &str) -> &str {
+    if let Some(inner) = strip(source, "Some(", ")") {
+        return expression_json(inner);
     }
-    match written.as_bytes() {
+    match source.as_bytes() {
         b"None" => return "null",
         b"String::new()" => return "\"\"",
         b"Vec::new()" | b"vec![]" => return "[]",
@@ -153,23 +157,23 @@ const fn plain(written: &str) -> &str {
     }
     let mut endings: &[&str] = &[".to_owned()", ".to_string()", ".into()"];
     while let [ending, others @ ..] = endings {
-        if let Some(inner) = between(written, "\"", ending) {
-            // With the quotation mark that was taken off.
-            return written.split_at(inner.len() + 1).0;
+        if let Some(inner) = strip(source, "\"", ending) {
+            // With the opening quotation mark.
+            return source.split_at(inner.len() + 1).0;
         }
         endings = others;
     }
-    written
+    source
 }
 
-/// What stands between a beginning and an end.
-const fn between<'a>(text: &'a str, beginning: &str, end: &str) -> Option<&'a str> {
-    if text.len() < beginning.len() + end.len() {
+/// Strips a prefix and a suffix.
+const fn strip<'a>(text: &'a str, prefix: &str, suffix: &str) -> Option<&'a str> {
+    if text.len() < prefix.len() + suffix.len() {
         return None;
     }
-    let (head, rest) = text.split_at(beginning.len());
-    let (middle, tail) = rest.split_at(rest.len() - end.len());
-    if same(head, beginning) && same(tail, end) { Some(middle) } else { None }
+    let (head, rest) = text.split_at(prefix.len());
+    let (middle, tail) = rest.split_at(rest.len() - suffix.len());
+    if same(head, prefix) && same(tail, suffix) { Some(middle) } else { None }
 }
 
 const fn same(left: &str, right: &str) -> bool {
@@ -194,16 +198,16 @@ mod tests {
     crate::choice! {
         /// A choice.
         enum Colour {
-            /// Like a poppy.
+            /// Red.
             Red = "red",
-            /// Like the sky.
+            /// Blue.
             Blue = "blue",
         }
     }
 
     crate::parameters! {
-        /// All kinds of fields.
-        #[expect(dead_code, reason = "nobody makes one")]
+        /// Fields of several kinds.
+        #[expect(dead_code, reason = "only its table is used")]
         struct Sample {
             /// Required,
             /// "quoted" and in \two lines.
@@ -223,10 +227,10 @@ mod tests {
             .with_aliases(&["S"])
             .with_storage()];
     const LENGTH: usize = describe::<0>(TYPES, "mine", "1.2.3").length;
-    const TEXT: Text<LENGTH> = describe(TYPES, "mine", "1.2.3");
+    const TEXT: ConstJson<LENGTH> = describe(TYPES, "mine", "1.2.3");
 
     #[test]
-    fn what_the_compiler_writes_is_what_the_host_reads() {
+    fn the_host_reads_the_description_that_the_compiler_writes() {
         let read: Description = serde_json::from_slice(&TEXT.bytes).unwrap();
         let integer = |least: i64, most: u64| json!({"type": "integer", "least": least, "most": most});
         let parameter = |name: &str, form: serde_json::Value, default: &str| {

@@ -1,4 +1,4 @@
-//! Documents that are worked on together: what encoders do, which are faster with many than with one after the other.
+//! Documents that are processed in one batch, as encoders do.
 
 use std::convert::Infallible;
 
@@ -6,49 +6,51 @@ use super::Call;
 use crate::{AccessPaths, Document, ErrorKind, ExecutorError};
 
 impl Call<'_> {
-    /// Changes every document that `paths` lead to by what `make` makes of all of them at once: it is given them in
-    /// their order and returns as many results, and `put` puts each into its document. An error among the results sets
-    /// its root document aside as failed; the others go on. So does the root of a document that grows beyond the
+    /// Computes results for all documents on `paths` at once, and stores each in its document.
+    ///
+    /// `compute` receives the documents in order and returns one result for each; `store` puts a result into its document.
+    /// An error among the results fails the root of that document alone, and so does growth beyond the
     /// [`CallBudget`](crate::CallBudget).
     ///
     /// # Errors
-    /// The error of `make`, which fails the whole call. When the request was given up meanwhile.
+    /// The error of `compute`, which fails the whole call; [`ErrorKind::Internal`] if it returns another number of
+    /// results; and those of [`Call::check`], if the request ended meanwhile.
     pub fn for_each_batch<T>(
         &mut self,
         paths: &AccessPaths,
-        make: impl FnOnce(&[&Document]) -> Result<Vec<Result<T, ExecutorError>>, ExecutorError>,
-        mut put: impl FnMut(&mut Document, T),
+        compute: impl FnOnce(&[&Document]) -> Result<Vec<Result<T, ExecutorError>>, ExecutorError>,
+        mut store: impl FnMut(&mut Document, T),
     ) -> Result<(), ExecutorError> {
         self.check()?;
         let documents = self.documents.clone();
-        let mut found = Vec::new();
+        let mut batch = Vec::new();
         let mut counts = Vec::with_capacity(documents.len());
         for root in documents.iter() {
-            let before = found.len();
+            let before = batch.len();
             let Ok(()) = paths.visit(root, &mut |document| {
-                found.push(document);
+                batch.push(document);
                 Ok::<(), Infallible>(())
             });
-            counts.push(found.len() - before);
+            counts.push(batch.len() - before);
         }
-        let made = make(&found)?;
-        if made.len() != found.len() {
-            let (made, found) = (made.len(), found.len());
-            let message = format_args!("{made} results were made of {found} documents");
+        let results = compute(&batch)?;
+        if results.len() != batch.len() {
+            let (results, documents) = (results.len(), batch.len());
+            let message = format_args!("{results} results were computed for {documents} documents");
             return Err(ExecutorError::new(ErrorKind::Internal, message));
         }
-        // Otherwise writing would copy them.
-        drop(found);
+        // Writing would copy documents that are still shared.
+        drop(batch);
         drop(documents);
-        let (mut made, mut counts) = (made.into_iter(), counts.into_iter());
+        let (mut results, mut counts) = (results.into_iter(), counts.into_iter());
         let budget = self.budget();
-        self.try_roots(|mut root| {
-            let own: Vec<_> = made.by_ref().take(counts.next().unwrap_or_default()).collect();
+        self.try_for_each_root(|mut root| {
+            let own: Vec<_> = results.by_ref().take(counts.next().unwrap_or_default()).collect();
             let mut own = own.into_iter();
             paths.visit_mut(&mut root, &mut |document| {
                 budget.track_change(document, Document::memory_bytes, &mut |document: &mut Document| {
                     let Some(result) = own.next() else { return Ok(()) };
-                    put(document, result?);
+                    store(document, result?);
                     Ok(())
                 })
             })?;
@@ -70,20 +72,22 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_document_takes_its_root_and_leaves_the_others_their_own_results() {
+    fn an_error_fails_its_root_and_the_other_documents_keep_their_results() {
         let none = RequestParameters::new();
         let documents =
             vec![root("a", &["1", "bad", "2"]), root("b", &["3"]), root("c", &[]), root("d", &["4", "5"])];
         let mut call = Call::new("/", documents.into(), &none);
-        let make = |documents: &[&Document]| {
-            let made = documents.iter().map(|document| match document.id.as_str() {
+        let compute = |documents: &[&Document]| {
+            let results = documents.iter().map(|document| match document.id.as_str() {
                 "bad" => Err(ExecutorError::input("bad")),
                 id => Ok(format!("{id}!")),
             });
-            Ok(made.collect())
+            Ok(results.collect())
         };
-        call.for_each_batch(&AccessPaths::chunks(), make, |document, text| document.text = Some(text.into()))
-            .unwrap();
+        call.for_each_batch(&AccessPaths::chunks(), compute, |document, text| {
+            document.text = Some(text.into());
+        })
+        .unwrap();
         let answer = call.into_answer();
         let texts: Vec<&str> = answer
             .documents
@@ -96,13 +100,13 @@ mod tests {
     }
 
     #[test]
-    fn fewer_results_than_documents_are_a_defect() {
+    fn a_wrong_number_of_results_is_an_internal_error() {
         let none = RequestParameters::new();
         let mut call = Call::new("/", vec![root("a", &[])].into(), &none);
         let error = call.for_each_batch(&AccessPaths::roots(), |_| Ok(vec![]), |_, ()| ()).unwrap_err();
         assert_eq!(
             (error.kind(), error.message()),
-            (ErrorKind::Internal, "0 results were made of 1 documents")
+            (ErrorKind::Internal, "0 results were computed for 1 documents")
         );
     }
 }

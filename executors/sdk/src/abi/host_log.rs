@@ -1,4 +1,4 @@
-//! The plugin's side of the log: a library has a `tracing` of its own, whose lines go to the host.
+//! Log lines of a plugin, forwarded to the host. A library has its own copy of `tracing`, and so its own subscriber.
 
 use std::fmt::{self, Write as _};
 use std::sync::OnceLock;
@@ -15,24 +15,24 @@ use super::table::{
 
 static HOST: OnceLock<&'static FlowrunHost> = OnceLock::new();
 
-/// From now on lines and panics go to the host.
+/// Forwards log lines and panics to the host from now on.
 pub(super) fn install(host: &'static FlowrunHost) {
     if HOST.set(host).is_err() {
         return;
     }
-    // Fails when the library chose another place for its lines, which is its right.
-    let _ = tracing::subscriber::set_global_default(Lines { finest: finest(host.log_level) });
+    // Fails if the library has set a subscriber of its own, which then stays.
+    let _ = tracing::subscriber::set_global_default(Forwarder { max_level: level_filter(host.log_level) });
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(String::new, ToString::to_string);
-        say(
+        let location = panic.location().map_or_else(String::new, ToString::to_string);
+        forward(
             FLOWRUN_LOG_ERROR,
             "panic",
-            &format!("panic: {} ({place})", panic.payload_as_str().unwrap_or("no message")),
+            &format!("panic: {} ({location})", panic.payload_as_str().unwrap_or("no message")),
         );
     }));
 }
 
-fn say(level: u32, target: &str, message: &str) {
+fn forward(level: u32, target: &str, message: &str) {
     if let Some(host) = HOST.get() {
         // SAFETY: the host's table is valid until the process ends, and the texts outlive the call.
         unsafe {
@@ -41,7 +41,7 @@ fn say(level: u32, target: &str, message: &str) {
     }
 }
 
-fn finest(level: u32) -> LevelFilter {
+fn level_filter(level: u32) -> LevelFilter {
     match level {
         FLOWRUN_LOG_OFF => LevelFilter::OFF,
         FLOWRUN_LOG_ERROR => LevelFilter::ERROR,
@@ -52,7 +52,7 @@ fn finest(level: u32) -> LevelFilter {
     }
 }
 
-fn number(level: Level) -> u32 {
+fn level_number(level: Level) -> u32 {
     match level {
         Level::ERROR => FLOWRUN_LOG_ERROR,
         Level::WARN => FLOWRUN_LOG_WARN,
@@ -62,25 +62,29 @@ fn number(level: Level) -> u32 {
     }
 }
 
-/// Hands lines on. Spans are nothing here: the host knows which request a call is for.
-struct Lines {
-    finest: LevelFilter,
+/// Forwards events. Spans are ignored: the host adds the request of the call.
+struct Forwarder {
+    max_level: LevelFilter,
 }
 
-impl Subscriber for Lines {
+impl Subscriber for Forwarder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= self.finest
+        metadata.is_event() && *metadata.level() <= self.max_level
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.finest)
+        Some(self.max_level)
     }
 
     fn event(&self, event: &Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
         let metadata = event.metadata();
-        say(number(*metadata.level()), metadata.target(), &format!("{}{}", line.message, line.others));
+        forward(
+            level_number(*metadata.level()),
+            metadata.target(),
+            &format!("{}{}", line.message, line.fields),
+        );
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -96,15 +100,15 @@ impl Subscriber for Lines {
 #[derive(Default)]
 struct Line {
     message: String,
-    others: String,
+    fields: String,
 }
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
-            name => write!(self.others, " {name}={value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
         };
     }
 }

@@ -1,72 +1,84 @@
-//! Which documents of a tree an executor works on: roots, chunks, matches, chunks of chunks, …
+//! Paths to the documents that an executor processes: roots, chunks, matches, chunks of chunks, …
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Document;
-use crate::parameters::shown;
+use crate::value_preview::value_preview;
 
-/// One step down the tree.
+/// One step from a document to its chunks or matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Chunks,
     Matches,
 }
 
-/// The most paths of a list; all paths of up to four steps are 31.
+/// Maximum number of paths in a list; there are 31 different paths of up to four steps.
 pub(crate) const PATHS_MAX: usize = 32;
 
-/// The most steps of a path.
+/// Maximum number of steps in a path.
 pub(crate) const STEPS_MAX: usize = 16;
 
-/// Paths from the roots of a request to the documents that are meant, written as docarray writes them: `@r` the
-/// roots, `@c` their chunks, `@m` their matches, `@cm` the matches of their chunks, `@r,c` roots and chunks. No two
-/// are the same, so that no document is visited twice.
+/// A set of paths from the roots of a request to documents in their trees, in docarray's notation: `@r` are the roots, `@c`
+/// their chunks, `@m` their matches, `@cm` the matches of their chunks, `@r,c` roots and chunks.
+///
+/// Paths are distinct, so that no document is visited twice.
+///
+/// ```
+/// use flowrun_sdk::AccessPaths;
+///
+/// let paths: AccessPaths = "@r,c".parse()?;
+/// assert!(paths.include_roots());
+/// assert_eq!(paths.below_roots(), Some(AccessPaths::chunks()));
+/// # Ok::<(), flowrun_sdk::AccessPathError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessPaths(Vec<Vec<Step>>);
 
 impl AccessPaths {
-    /// `@r`: the documents of the request themselves.
+    /// `@r`: the documents of the request.
     #[must_use]
     pub fn roots() -> Self {
         Self(vec![vec![]])
     }
 
-    /// `@c`: their chunks.
+    /// `@c`: the chunks of the roots.
     #[must_use]
     pub fn chunks() -> Self {
         Self(vec![vec![Step::Chunks]])
     }
 
-    /// `@m`: their matches.
+    /// `@m`: the matches of the roots.
     #[must_use]
     pub fn matches() -> Self {
         Self(vec![vec![Step::Matches]])
     }
 
-    /// Whether the documents of the request themselves are among those meant.
+    /// Returns `true` if the roots are included.
     pub fn include_roots(&self) -> bool {
         self.0.iter().any(Vec::is_empty)
     }
 
-    /// The paths that lead further down than the roots, if any.
+    /// Returns the paths without the roots; `None` if only the roots are included.
     #[must_use]
     pub fn below_roots(&self) -> Option<Self> {
-        Self::of(self.0.iter().filter(|path| !path.is_empty()).cloned().collect())
+        Self::non_empty(self.0.iter().filter(|path| !path.is_empty()).cloned().collect())
     }
 
-    /// The paths, of chunks alone, to the documents all of whose chunks are meant, if any.
+    /// Returns the paths to the parents of the chunks in this set, for paths of chunks alone; `None` if there are none.
     #[must_use]
     pub fn parents(&self) -> Option<Self> {
         let chunks = self.0.iter().filter(|path| path.iter().all(|step| *step == Step::Chunks));
-        Self::of(chunks.filter_map(|path| path.split_last()).map(|(_, parents)| parents.to_vec()).collect())
+        Self::non_empty(
+            chunks.filter_map(|path| path.split_last()).map(|(_, parents)| parents.to_vec()).collect(),
+        )
     }
 
-    fn of(paths: Vec<Vec<Step>>) -> Option<Self> {
+    fn non_empty(paths: Vec<Vec<Step>>) -> Option<Self> {
         (!paths.is_empty()).then_some(Self(paths))
     }
 
-    /// Calls `action` with every document that the paths lead to from `root`, until one call fails.
+    /// Calls `action` with every document on the paths from `root`, until one call fails.
     ///
     /// # Errors
     /// The first error of `action`.
@@ -78,7 +90,7 @@ impl AccessPaths {
         self.0.iter().try_for_each(|path| visit(path, root, action))
     }
 
-    /// As [`AccessPaths::visit`], for writing.
+    /// Calls `action` with every document on the paths from `root` for writing, until one call fails.
     ///
     /// # Errors
     /// The first error of `action`.
@@ -90,8 +102,8 @@ impl AccessPaths {
         self.0.iter().try_for_each(|path| visit_mut(path, root, action))
     }
 
-    /// Calls `action` with every list of siblings that the paths lead to from `root`, so that it may add and remove.
-    /// A root is its own list; the lists that became of it are returned.
+    /// Calls `action` with every list of siblings on the paths from `root`, so that it can add and remove documents, until
+    /// one call fails. The root is a list of its own, which is returned.
     ///
     /// # Errors
     /// The first error of `action`.
@@ -104,9 +116,9 @@ impl AccessPaths {
         for path in &self.0 {
             match path.split_last() {
                 None => action(&mut roots)?,
-                Some((last, above)) => {
+                Some((last, parents)) => {
                     for root in &mut roots {
-                        visit_mut(above, root, &mut |parent| action(list_mut(*last, parent)))?;
+                        visit_mut(parents, root, &mut |parent| action(list_mut(*last, parent)))?;
                     }
                 }
             }
@@ -115,7 +127,7 @@ impl AccessPaths {
     }
 }
 
-/// The list that a step leads to, for writing. An absent list stays absent.
+/// Returns the list of a step for writing.
 fn list_mut(step: Step, document: &mut Document) -> &mut Vec<Document> {
     match step {
         Step::Chunks => document.chunks.make_mut(),
@@ -129,11 +141,11 @@ fn visit<'a, E>(
     action: &mut dyn FnMut(&'a Document) -> Result<(), E>,
 ) -> Result<(), E> {
     let Some((step, rest)) = path.split_first() else { return action(document) };
-    let below = match step {
+    let list = match step {
         Step::Chunks => &document.chunks,
         Step::Matches => &document.matches,
     };
-    below.iter().try_for_each(|document| visit(rest, document, action))
+    list.iter().try_for_each(|document| visit(rest, document, action))
 }
 
 fn visit_mut<E>(
@@ -145,19 +157,19 @@ fn visit_mut<E>(
     list_mut(*step, document).iter_mut().try_for_each(|document| visit_mut(rest, document, action))
 }
 
-/// Why a text is not a list of access paths.
+/// Reason why a text is not a list of access paths.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessPathError {
-    /// It is written otherwise.
+    /// The syntax is wrong.
     #[error(
         "{0} is not an access path; write `@r` for the documents, `@c` for their chunks, `@m` for their matches"
     )]
     Malformed(String),
-    /// It leads further down than is gone.
+    /// A path has more than 16 steps.
     #[error("an access path has more than the {STEPS_MAX} steps allowed")]
     TooManySteps,
-    /// There are more than are followed.
+    /// There are more than 32 different paths.
     #[error("there are more than the {PATHS_MAX} different access paths allowed")]
     TooManyPaths,
 }
@@ -166,10 +178,10 @@ impl FromStr for AccessPaths {
     type Err = AccessPathError;
 
     fn from_str(text: &str) -> Result<Self, AccessPathError> {
-        let written = text.trim();
+        let text = text.trim();
         let mut paths = Vec::new();
-        for path in written.strip_prefix('@').unwrap_or(written).split(',') {
-            let path = steps(path.trim())?;
+        for path in text.strip_prefix('@').unwrap_or(text).split(',') {
+            let path = parse_steps(path.trim())?;
             if paths.contains(&path) {
                 continue;
             }
@@ -182,8 +194,8 @@ impl FromStr for AccessPaths {
     }
 }
 
-fn steps(path: &str) -> Result<Vec<Step>, AccessPathError> {
-    let malformed = || AccessPathError::Malformed(shown(&path.into()));
+fn parse_steps(path: &str) -> Result<Vec<Step>, AccessPathError> {
+    let malformed = || AccessPathError::Malformed(value_preview(&path.into()));
     let mut steps = Vec::new();
     for (position, letter) in path.char_indices() {
         match letter {
@@ -247,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_lead_where_docarray_says() {
+    fn paths_have_the_meaning_of_docarray() {
         assert_eq!(visited("@r"), ["a"]);
         assert_eq!(visited("@c"), ["a#0", "a#1"]);
         assert_eq!(visited("@rc"), ["a#0", "a#1"]);
@@ -257,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_fall_into_roots_and_the_rest_and_name_the_parents() {
+    fn paths_are_split_into_roots_and_others_and_give_their_parents() {
         for (paths, roots, below, parents) in [
             ("@r", true, None, None),
             ("@c", false, Some("@c"), Some("@r")),
@@ -274,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn siblings_may_be_added_and_removed_at_every_level() {
+    fn siblings_can_be_added_at_every_level() {
         let double = |paths: &str| {
             let paths: AccessPaths = paths.parse().unwrap();
             let doubled: Result<Vec<Document>, ()> = paths.visit_siblings(tree(), &mut |siblings| {
@@ -289,15 +301,15 @@ mod tests {
     }
 
     #[test]
-    fn a_path_written_twice_is_followed_once() {
+    fn duplicate_paths_are_visited_once() {
         assert_eq!(visited("@r,c,r,rc,c"), ["a", "a#0", "a#1"]);
         let many = "r,".repeat(1_000_000) + "r";
         assert_eq!(many.parse::<AccessPaths>().unwrap(), AccessPaths::roots());
     }
 
     #[test]
-    fn more_or_longer_paths_than_are_followed_are_refused() {
-        // Every path of five steps.
+    fn too_many_or_too_long_paths_are_rejected() {
+        // All paths of five steps.
         let path = |number: usize| -> String {
             (0..5).map(|step| if number >> step & 1 == 0 { 'c' } else { 'm' }).collect()
         };
@@ -312,14 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn an_error_shows_the_beginning_of_what_is_wrong() {
+    fn errors_show_the_beginning_of_the_invalid_path() {
         let error = |text: &str| text.parse::<AccessPaths>().unwrap_err().to_string();
         assert!(error("@r,x[0]").starts_with("`\"x[0]\"` is not an access path; "), "{}", error("@r,x[0]"));
         assert!(error(&"x".repeat(1_000_000)).len() < 200);
     }
 
     #[test]
-    fn what_is_not_a_path_is_refused() {
+    fn malformed_paths_are_rejected() {
         for text in ["", "@", "@x", "@c[0]", "@cr", "r,,c"] {
             assert!(text.parse::<AccessPaths>().is_err(), "{text}");
         }

@@ -1,19 +1,18 @@
-//! Where libraries may be: beneath the directories of those who may say what runs, and where nobody else can put one.
+//! Locations of libraries: inside the directories that the user declared, and not writable by other users.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use flowrun_sdk::{LibraryError, LibraryFault};
 
-/// Others may write.
+/// Permission bit: every user may write.
 const WORLD_WRITABLE: u32 = 0o002;
 
-/// In a directory of this kind others may only touch what is theirs, as in `/tmp`.
+/// Permission bit of directories in which users may only change their own files, such as `/tmp`.
 const STICKY: u32 = 0o1000;
 
-/// Where `path` really is, if that is beneath one of `roots`, and nobody but its owner and group can put something in
-/// its place.
-pub(crate) fn admitted(path: &Path, roots: &[PathBuf]) -> Result<PathBuf, LibraryError> {
+/// Resolves links, and checks that the target is in one of `roots` and that only its owner and group can replace it.
+pub(crate) fn resolve(path: &Path, roots: &[PathBuf]) -> Result<PathBuf, LibraryError> {
     let unreadable = |error| {
         LibraryError::new(LibraryFault::Unreadable, format_args!("cannot read {}: {error}", path.display()))
     };
@@ -22,12 +21,12 @@ pub(crate) fn admitted(path: &Path, roots: &[PathBuf]) -> Result<PathBuf, Librar
     if !roots.iter().any(|root| real.starts_with(root)) {
         return Err(outside(path, &real, &roots));
     }
-    for place in real.ancestors() {
-        let metadata = place.metadata().map_err(unreadable)?;
-        let guarded = metadata.is_dir() && metadata.mode() & STICKY != 0;
-        if metadata.mode() & WORLD_WRITABLE != 0 && !guarded {
+    for ancestor in real.ancestors() {
+        let metadata = ancestor.metadata().map_err(unreadable)?;
+        let is_sticky = metadata.is_dir() && metadata.mode() & STICKY != 0;
+        if metadata.mode() & WORLD_WRITABLE != 0 && !is_sticky {
             let what = if metadata.is_dir() { "the directory" } else { "the file" };
-            let message = format!("everybody may write to {what} {}", place.display());
+            let message = format!("everybody may write to {what} {}", ancestor.display());
             let help = "take the right away: `chmod o-w` on what the message names";
             return Err(LibraryError::new(LibraryFault::WorldWritable, message).help(help));
         }
@@ -38,8 +37,8 @@ pub(crate) fn admitted(path: &Path, roots: &[PathBuf]) -> Result<PathBuf, Librar
 fn outside(path: &Path, real: &Path, roots: &[PathBuf]) -> LibraryError {
     let help = "put it beside the flow's file, or name its directory: `plugins: [DIRECTORY]` under the flow's `with:`, or \
                 FLOWRUN_PLUGINS=DIRECTORY";
-    let written = std::path::absolute(path).map(|path| plain(&path)).unwrap_or_default();
-    // As it is written it may lead through links above the directories too.
+    let written = std::path::absolute(path).map(|path| without_parents(&path)).unwrap_or_default();
+    // Links above the directories are allowed.
     let parent = written.parent().and_then(|parent| parent.canonicalize().ok());
     let seems_inside = parent.is_some_and(|parent| roots.iter().any(|root| parent.starts_with(root)))
         || roots.iter().any(|root| written.starts_with(root));
@@ -55,17 +54,17 @@ fn outside(path: &Path, real: &Path, roots: &[PathBuf]) -> LibraryError {
     LibraryError::new(LibraryFault::Outside, message).help(help)
 }
 
-/// An absolute path without `..`, links not followed.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
+/// Removes `..` from an absolute path, without resolving links.
+fn without_parents(path: &Path) -> PathBuf {
+    let mut result = PathBuf::new();
     for part in path.components() {
         match part {
-            Component::ParentDir => drop(plain.pop()),
+            Component::ParentDir => drop(result.pop()),
             Component::CurDir => {}
-            other => plain.push(other),
+            other => result.push(other),
         }
     }
-    plain
+    result
 }
 
 #[cfg(test)]
@@ -75,16 +74,16 @@ mod tests {
     use super::*;
 
     fn fault(path: &Path, root: &Path) -> Option<LibraryFault> {
-        admitted(path, &[root.to_owned()]).err().map(|error| error.fault)
+        resolve(path, &[root.to_owned()]).err().map(|error| error.fault)
     }
 
     #[test]
-    fn a_library_is_beneath_a_directory_for_plugins_links_followed() {
+    fn libraries_outside_the_directories_are_rejected_also_through_links() {
         let directory = tempfile::tempdir().unwrap();
         let (inside, outside) = (directory.path().join("in"), directory.path().join("out"));
-        for place in [&inside, &outside] {
-            std::fs::create_dir(place).unwrap();
-            std::fs::write(place.join("a.so"), "").unwrap();
+        for directory in [&inside, &outside] {
+            std::fs::create_dir(directory).unwrap();
+            std::fs::write(directory.join("a.so"), "").unwrap();
         }
         symlink(outside.join("a.so"), inside.join("file.so")).unwrap();
         symlink(&outside, inside.join("directory")).unwrap();
@@ -99,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_can_put_something_in_the_place_of_a_library() {
+    fn libraries_that_other_users_can_replace_are_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let inner = directory.path().join("inner");
         let path = inner.join("a.so");
         std::fs::create_dir(&inner).unwrap();
         std::fs::write(&path, "").unwrap();
-        let allow = |place: &Path, mode| {
-            std::fs::set_permissions(place, std::fs::Permissions::from_mode(mode)).unwrap()
+        let allow = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
         };
         assert_eq!(fault(&path, directory.path()), None);
         allow(&path, 0o646);

@@ -1,4 +1,4 @@
-//! From what a note says to kinds of executors, as every other family has them.
+//! Executor types of a library, from its description.
 
 use flowrun_sdk::abi::{DescribedKind, DescribedParameter};
 use flowrun_sdk::{
@@ -6,29 +6,30 @@ use flowrun_sdk::{
 };
 
 use crate::executor;
-use crate::opened::Opened;
+use crate::library::Library;
 
-/// An executor of a library, which makes its instances.
-struct Made {
-    library: &'static Opened,
+/// Creates executors of one type of a library, and loads the library for the first one.
+struct LibraryFactory {
+    library: &'static Library,
     name: &'static str,
 }
 
-impl Factory for Made {
+impl Factory for LibraryFactory {
     fn create(&self, build: &Build) -> Result<Instance, BuildError> {
-        let table = self.library.loading.table(self.library).map_err(BuildError::Library)?;
+        let table = self.library.table.get(self.library).map_err(BuildError::Library)?;
         executor::create(self.library, table, self.name, build)
     }
 }
 
-/// The executors of a library. They live as long as the library does, which is for good.
-pub(crate) fn types(library: &'static Opened) -> Vec<ExecutorType> {
+/// Executor types of a library. They are never freed, like the library.
+pub(crate) fn types(library: &'static Library) -> Vec<ExecutorType> {
     let executors = library.description.executors.iter();
     let kind = |executor: &'static flowrun_sdk::abi::DescribedExecutor| {
-        let maker: &'static Made = Box::leak(Box::new(Made { library, name: &executor.name }));
+        let factory: &'static LibraryFactory =
+            Box::leak(Box::new(LibraryFactory { library, name: &executor.name }));
         let fields: Vec<ParameterField> = executor.parameters.iter().map(field).collect();
         let aliases: Vec<&str> = executor.aliases.iter().map(String::as_str).collect();
-        let kind = ExecutorType::from_factory(&executor.name, &executor.summary, fields.leak(), maker)
+        let kind = ExecutorType::from_factory(&executor.name, &executor.summary, fields.leak(), factory)
             .with_aliases(aliases.leak());
         if executor.stores { kind.with_storage() } else { kind }
     };
@@ -42,16 +43,17 @@ fn field(parameter: &'static DescribedParameter) -> ParameterField {
     };
     ParameterField {
         name: &parameter.name,
-        kind: form(&parameter.form),
+        kind: parameter_kind(&parameter.kind),
         default,
         documentation: &parameter.doc,
     }
 }
 
-fn form(form: &'static DescribedKind) -> ParameterKind {
-    let inner =
-        |of: &'static DescribedKind| -> &'static ParameterKind { Box::leak(Box::new(self::form(of))) };
-    match form {
+fn parameter_kind(kind: &'static DescribedKind) -> ParameterKind {
+    let nested = |kind: &'static DescribedKind| -> &'static ParameterKind {
+        Box::leak(Box::new(parameter_kind(kind)))
+    };
+    match kind {
         DescribedKind::Boolean => ParameterKind::Boolean,
         DescribedKind::Integer { min, max } => ParameterKind::Integer { min: *min, max: *max },
         DescribedKind::Number => ParameterKind::Number,
@@ -62,18 +64,18 @@ fn form(form: &'static DescribedKind) -> ParameterKind {
         DescribedKind::Choice { words } => {
             ParameterKind::Choice(words.iter().map(String::as_str).collect::<Vec<_>>().leak())
         }
-        DescribedKind::Optional { of } => ParameterKind::Optional(inner(of)),
-        DescribedKind::List { of } => ParameterKind::List(inner(of)),
-        DescribedKind::Array { of, length } => ParameterKind::Array(inner(of), *length),
+        DescribedKind::Optional { inner } => ParameterKind::Optional(nested(inner)),
+        DescribedKind::List { inner } => ParameterKind::List(nested(inner)),
+        DescribedKind::Array { inner, length } => ParameterKind::Array(nested(inner), *length),
         DescribedKind::Mapping => ParameterKind::Mapping,
-        DescribedKind::Other { meant } => ParameterKind::Other(meant),
-        // Kinds that a later SDK knows are checked by the plugin alone.
+        DescribedKind::Other { phrase } => ParameterKind::Other(phrase),
+        // Kinds of later SDKs are validated by the plugin alone.
         _ => ParameterKind::Any,
     }
 }
 
-/// What values a parameter takes and its default, in words. For those who print it once.
-pub fn in_words(parameter: &DescribedParameter) -> (String, String) {
+/// Accepted values and default of a parameter, as text. Leaks memory: meant for programs that print it once.
+pub fn parameter_text(parameter: &DescribedParameter) -> (String, String) {
     let parameter: &'static DescribedParameter = Box::leak(Box::new(parameter.clone()));
     let field = field(parameter);
     (field.kind.to_string(), field.default.to_string())

@@ -1,4 +1,4 @@
-//! An executor on the other side of the boundary: created, called, closed and destroyed.
+//! An executor of a plugin: created, called, closed and destroyed through its table of functions.
 
 use std::ffi::c_void;
 use std::os::unix::ffi::OsStrExt as _;
@@ -12,45 +12,44 @@ use flowrun_sdk::abi::{
 use flowrun_sdk::{Build, BuildError, Endpoints, Order, Ranking};
 use parking_lot::Mutex;
 
-use crate::call::Given;
 use crate::host::{self, Site};
+use crate::plugin_call::PluginCall;
 
-/// An executor of a plugin.
+/// An executor of a plugin, destroyed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub(crate) struct PluginExecutor {
     table: &'static FlowrunPlugin,
     executor: *mut c_void,
-    /// The plugin has it too, until it is destroyed.
+    /// The plugin has a pointer to it until the executor is destroyed.
     _site: Arc<Site>,
 }
 
-// SAFETY: the header says on which threads its functions are called: one after the other, or at once where the plugin
-// allows it.
-unsafe impl Send for Loaded {}
-// SAFETY: as above; whoever shares one has asked `Told::concurrent`.
-unsafe impl Sync for Loaded {}
+// SAFETY: the header allows calls on any thread: sequential ones, or concurrent ones if the plugin declares that.
+unsafe impl Send for PluginExecutor {}
+// SAFETY: as above; only executors with `Properties::concurrent` are shared.
+unsafe impl Sync for PluginExecutor {}
 
-/// What a plugin told of an executor that it made.
+/// Properties of an executor that a plugin created.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct Properties {
     pub(crate) endpoints: Endpoints,
     pub(crate) ranking: Option<Ranking>,
-    /// Whether it takes several calls at once.
+    /// `true` if it accepts concurrent calls.
     pub(crate) concurrent: bool,
 }
 
-impl Loaded {
-    /// Makes the executor of that name.
+impl PluginExecutor {
+    /// Creates an executor.
     pub(crate) fn create(
         table: &'static FlowrunPlugin,
         name: &'static str,
         build: &Build,
-    ) -> Result<(Self, Told), BuildError> {
+    ) -> Result<(Self, Properties), BuildError> {
         let context = &build.context;
         let (metrics, health) = (context.metrics.clone(), context.health.clone());
         let site = Arc::new(Site { metrics, health, refusal: Mutex::default() });
         let parameters = serde_json::to_string(&build.with).unwrap_or_default();
-        let given = FlowrunBuild {
+        let input = FlowrunBuild {
             size: size_of::<FlowrunBuild>(),
             host: host::table(),
             site: Arc::as_ptr(&site).cast_mut().cast(),
@@ -76,12 +75,12 @@ impl Loaded {
             top_k: 0,
         };
         // SAFETY: both are valid until it returns.
-        let status = unsafe { (table.create)(&raw const given, &raw mut made) };
+        let status = unsafe { (table.create)(&raw const input, &raw mut made) };
         if status != FLOWRUN_OK {
-            return Err(refused(status, site.refusal.lock().take(), build));
+            return Err(creation_error(status, site.refusal.lock().take(), build));
         }
-        let loaded = Self { table, executor: made.executor, _site: site };
-        // SAFETY: valid until the executor is destroyed, which it is not yet.
+        let executor = Self { table, executor: made.executor, _site: site };
+        // SAFETY: valid until the executor is destroyed.
         let endpoints = unsafe { made.endpoints.text() };
         let endpoints = match endpoints.is_empty() {
             true => Endpoints::All,
@@ -95,60 +94,60 @@ impl Loaded {
             FLOWRUN_ORDER_DESCENDING => Some(Ranking { order: Order::Descending, top_k }),
             _ => None,
         };
-        Ok((loaded, Told { endpoints, ranking, concurrent: made.concurrent }))
+        Ok((executor, Properties { endpoints, ranking, concurrent: made.concurrent }))
     }
 
-    /// Calls it; returns what it returns.
-    pub(crate) fn execute(&self, given: &Given) -> u32 {
-        self.call(given, self.table.execute)
+    /// Executes a call and returns its status.
+    pub(crate) fn execute(&self, call: &PluginCall) -> u32 {
+        self.run(call, self.table.execute)
     }
 
-    /// Lets it write out what is still in memory.
-    pub(crate) fn close(&self, given: &Given) -> u32 {
-        self.table.close.map_or(FLOWRUN_OK, |close| self.call(given, close))
+    /// Closes the executor and returns the status.
+    pub(crate) fn close(&self, call: &PluginCall) -> u32 {
+        self.table.close.map_or(FLOWRUN_OK, |close| self.run(call, close))
     }
 
-    fn call(
+    fn run(
         &self,
-        given: &Given,
+        call: &PluginCall,
         function: unsafe extern "C" fn(*mut c_void, *const FlowrunCall) -> u32,
     ) -> u32 {
         let remaining =
-            given.budget.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        // One less than no end is no end either.
+            call.budget.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // The maximum means no deadline.
         let remaining =
             remaining.map_or(u64::MAX, |left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1));
-        let call = FlowrunCall {
+        let input = FlowrunCall {
             size: size_of::<FlowrunCall>(),
             host: host::table(),
-            handle: std::ptr::from_ref(given).cast_mut().cast(),
-            request: FlowrunBytes::of(given.request.as_bytes()),
-            endpoint: FlowrunBytes::of(given.endpoint.as_bytes()),
-            parameters: FlowrunBytes::of(match given.parameters.as_str() {
+            handle: std::ptr::from_ref(call).cast_mut().cast(),
+            request: FlowrunBytes::of(call.request_id.as_bytes()),
+            endpoint: FlowrunBytes::of(call.endpoint.as_bytes()),
+            parameters: FlowrunBytes::of(match call.parameters.as_str() {
                 "" => b"{}",
                 parameters => parameters.as_bytes(),
             }),
-            documents: FlowrunBytes::of(&given.documents),
-            count: given.count as u64,
-            memory: given.memory as u64,
-            named: given.named,
+            documents: FlowrunBytes::of(&call.documents),
+            count: call.count as u64,
+            memory: call.memory_bytes as u64,
+            named: call.all_have_ids,
             remaining_ns: remaining,
-            bytes_max: given.budget.bytes_max() as u64,
+            bytes_max: call.budget.bytes_max() as u64,
         };
         // SAFETY: the executor is not destroyed yet, and the call is valid until it returns.
-        unsafe { function(self.executor, &raw const call) }
+        unsafe { function(self.executor, &raw const input) }
     }
 }
 
-impl Drop for Loaded {
+impl Drop for PluginExecutor {
     fn drop(&mut self) {
-        // SAFETY: once; nobody holds it any more. The site goes behind it.
+        // SAFETY: called once, without a call in progress. The site is dropped afterwards.
         unsafe { (self.table.destroy)(self.executor) }
     }
 }
 
-/// Why an executor was not made. A parameter is pointed at where it is written.
-fn refused(status: u32, refusal: Option<(String, String)>, build: &Build) -> BuildError {
+/// Error of a failed creation. Mistakes in parameters that the flow sets are reported at their position.
+fn creation_error(status: u32, refusal: Option<(String, String)>, build: &Build) -> BuildError {
     let Some((parameter, reason)) = refusal else {
         return BuildError::failed(format_args!("the plugin's `create` returned {status} without a reason"));
     };

@@ -1,0 +1,132 @@
+//! Executor types: the names that a flow can use after `uses:`, with parameters and constructor.
+
+use std::fmt;
+
+use crate::{
+    Build, BuildError, Instance, ParameterError, ParameterField, Parameters, RawParameters, check_parameters,
+};
+
+/// A type of executor: its name, its parameters and its constructor.
+#[derive(Clone, Copy, Debug)]
+pub struct ExecutorType {
+    /// Name that a flow writes after `uses:`.
+    pub name: &'static str,
+    /// Other names of the type, such as the names of Jina's executors.
+    pub aliases: &'static [&'static str],
+    /// Description in one sentence.
+    pub summary: &'static str,
+    /// Table of the parameters under `with:`.
+    pub fields: &'static [ParameterField],
+    constructor: Constructor,
+    /// `true` if the executor stores data in its workspace, which no other pod may use then.
+    pub stores: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Constructor {
+    /// Functions compiled into the program.
+    Function {
+        check: fn(&RawParameters) -> Vec<ParameterError>,
+        create: fn(&Build) -> Result<Instance, BuildError>,
+    },
+    Factory(&'static dyn Factory),
+}
+
+/// A constructor with state, for executors that are not compiled into the program, such as those of plugins.
+pub trait Factory: Send + Sync {
+    /// Constructs one executor. Its parameters were checked against the table.
+    ///
+    /// # Errors
+    /// [`BuildError`] if it cannot be constructed.
+    fn create(&self, build: &Build) -> Result<Instance, BuildError>;
+}
+
+impl fmt::Debug for Constructor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Function { .. } => "Function",
+            Self::Factory(_) => "Factory",
+        })
+    }
+}
+
+impl ExecutorType {
+    /// Describes a type whose parameters are `P`.
+    ///
+    /// The host checks the parameters before it calls `create`, which may therefore expect that
+    /// [`parse_parameters`] succeeds.
+    #[must_use]
+    pub const fn new<P: Parameters>(
+        name: &'static str,
+        summary: &'static str,
+        create: fn(&Build) -> Result<Instance, BuildError>,
+    ) -> Self {
+        let constructor = Constructor::Function { check: check::<P>, create };
+        Self { name, aliases: &[], summary, fields: P::FIELDS, constructor, stores: false }
+    }
+
+    /// Describes a type with a table of parameters that is known at run time, constructed by `factory`.
+    #[must_use]
+    pub const fn from_factory(
+        name: &'static str,
+        summary: &'static str,
+        fields: &'static [ParameterField],
+        factory: &'static dyn Factory,
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            summary,
+            fields,
+            constructor: Constructor::Factory(factory),
+            stores: false,
+        }
+    }
+
+    /// Sets other names of the type.
+    #[must_use]
+    pub const fn with_aliases(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// Declares that executors of the type store data in their workspace.
+    #[must_use]
+    pub const fn with_storage(self) -> Self {
+        Self { stores: true, ..self }
+    }
+
+    /// Checks the parameters under `with:` without constructing an executor, and returns every mistake.
+    pub fn check(&self, with: &RawParameters) -> Vec<ParameterError> {
+        match self.constructor {
+            Constructor::Function { check, .. } => check(with),
+            Constructor::Factory(_) => check_parameters(self.fields, with),
+        }
+    }
+
+    /// Constructs an executor.
+    ///
+    /// # Errors
+    /// [`BuildError`] if it cannot be constructed.
+    pub fn create(&self, build: &Build) -> Result<Instance, BuildError> {
+        match self.constructor {
+            Constructor::Function { create, .. } => create(build),
+            Constructor::Factory(factory) => factory.create(build),
+        }
+    }
+}
+
+fn check<P: Parameters>(with: &RawParameters) -> Vec<ParameterError> {
+    P::parse(with).err().unwrap_or_default()
+}
+
+/// Parses the parameters of an executor under construction.
+///
+/// # Errors
+/// [`BuildError::Parameter`] or [`BuildError::Failed`] with the first mistake, if the host did not check before.
+pub fn parse_parameters<P: Parameters>(build: &Build) -> Result<P, BuildError> {
+    P::parse(&build.with).map_err(|errors| match errors.into_iter().next() {
+        Some(ParameterError::Invalid { name, reason }) => BuildError::parameter(name, reason),
+        Some(error) => BuildError::failed(error),
+        None => BuildError::failed("the parameters could not be read"),
+    })
+}

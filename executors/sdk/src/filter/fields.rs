@@ -1,0 +1,52 @@
+//! Values of fields, as a filter sees them.
+
+use serde_json::Value;
+
+use crate::Tags;
+
+/// Value of a field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FieldValue<'a> {
+    /// The field is missing or null.
+    Missing,
+    /// A boolean.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(&'a str),
+    /// A list, a mapping or another collection, of this length.
+    Collection(usize),
+}
+
+/// A record with named fields that a filter can be matched against.
+pub trait FieldLookup {
+    /// Returns the value of a field.
+    fn field(&self, name: &str) -> FieldValue<'_>;
+
+    /// Returns `true` if the field exists.
+    fn has_field(&self, name: &str) -> bool {
+        self.field(name) != FieldValue::Missing
+    }
+}
+
+/// Looks up tags by their names.
+impl FieldLookup for Tags {
+    fn field(&self, name: &str) -> FieldValue<'_> {
+        self.get(name).map_or(FieldValue::Missing, FieldValue::from_json)
+    }
+}
+
+impl<'a> FieldValue<'a> {
+    /// Converts a JSON value.
+    pub fn from_json(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Missing,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Number(number) => number.as_f64().map_or(Self::Missing, Self::Number),
+            Value::String(text) => Self::Text(text),
+            Value::Array(items) => Self::Collection(items.len()),
+            Value::Object(entries) => Self::Collection(entries.len()),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Parsed filters, and matching.
+
+use std::cmp::Ordering;
+
+use regex::Regex;
+
+use super::fields::{FieldLookup, FieldValue};
+use super::scalar::Scalar;
+
+/// A parsed filter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    /// Matches if all parts match; without parts, matches every document.
+    All(Vec<Filter>),
+    /// Matches if at least one part matches.
+    Any(Vec<Filter>),
+    /// Matches if this does not.
+    Not(Box<Filter>),
+    /// Matches if a field passes a test.
+    Field {
+        /// Name of the field, or the path to it.
+        name: String,
+        /// Condition of the field.
+        test: Predicate,
+    },
+}
+
+/// Condition of one field.
+#[derive(Clone, Debug)]
+pub enum Predicate {
+    /// The field has this relation to a value.
+    Compare(Comparison, Scalar),
+    /// The field equals one of the values.
+    OneOf(Vec<Scalar>),
+    /// The field is a text that the regular expression is found in.
+    Matches(Box<Regex>),
+    /// The field has this length: characters of a text, entries of a list or mapping.
+    Size(usize),
+    /// The field exists, or does not.
+    Exists(bool),
+}
+
+/// Relation of a field to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `==`
+    Equal,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+impl PartialEq for Predicate {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Compare(one, a), Self::Compare(other, b)) => one == other && a == b,
+            (Self::OneOf(one), Self::OneOf(other)) => one == other,
+            (Self::Matches(one), Self::Matches(other)) => one.as_str() == other.as_str(),
+            (Self::Size(one), Self::Size(other)) => one == other,
+            (Self::Exists(one), Self::Exists(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl Comparison {
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+impl Filter {
+    /// The filter that matches every document.
+    pub const MATCH_ALL: Self = Self::All(Vec::new());
+
+    /// Returns the names of the fields that the filter uses.
+    pub fn field_names(&self) -> Vec<&str> {
+        match self {
+            Self::All(filters) | Self::Any(filters) => filters.iter().flat_map(Self::field_names).collect(),
+            Self::Not(filter) => filter.field_names(),
+            Self::Field { name, .. } => vec![name],
+        }
+    }
+
+    /// Returns `true` if the filter matches a record.
+    pub fn matches(&self, fields: &impl FieldLookup) -> bool {
+        match self {
+            Self::All(filters) => filters.iter().all(|filter| filter.matches(fields)),
+            Self::Any(filters) => filters.iter().any(|filter| filter.matches(fields)),
+            Self::Not(filter) => !filter.matches(fields),
+            Self::Field { name, test: Predicate::Exists(expected) } => fields.has_field(name) == *expected,
+            Self::Field { name, test } => test.matches(fields.field(name)),
+        }
+    }
+}
+
+impl Predicate {
+    fn matches(&self, field: FieldValue<'_>) -> bool {
+        match (self, field) {
+            (Self::Compare(comparison, value), field) => {
+                value.compare_field(field).is_some_and(|ordering| comparison.holds(ordering))
+            }
+            (Self::OneOf(values), field) => {
+                values.iter().any(|value| value.compare_field(field).is_some_and(Ordering::is_eq))
+            }
+            (Self::Matches(expression), FieldValue::Text(text)) => expression.is_match(text),
+            (Self::Size(size), FieldValue::Text(text)) => text.chars().count() == *size,
+            (Self::Size(size), FieldValue::Collection(count)) => count == *size,
+            (Self::Exists(expected), field) => (field != FieldValue::Missing) == *expected,
+            _ => false,
+        }
+    }
+}
