@@ -239,7 +239,7 @@ async fn a_start_failure_reports_the_reason() {
         std::os::unix::fs::symlink(super::executor_directory().join("shop"), directory.path().join("shop"))
             .unwrap();
         let mut report = Report::default();
-        assert!(launch(&topology, &mut report).await.is_none());
+        assert!(launch(&topology, &crate::support::catalog(), &mut report).await.is_none());
         let message = report.sorted()[0].message.clone();
         assert!(message.contains(expected), "{message}");
         assert!(!pod.contains("Slow") || message.ends_with("still loading"), "{message}");

@@ -9,7 +9,6 @@ pub(crate) mod crowd;
 pub(crate) mod fragile;
 pub(crate) mod gate;
 pub(crate) mod made;
-#[expect(dead_code, reason = "tests of other packages take it in too, and use other parts of it")]
 pub(crate) mod models;
 pub(crate) mod plugin;
 pub(crate) mod probe;
@@ -52,7 +51,7 @@ pub(crate) fn plan(yaml: &str, directory: &Path, environment: &Environment) -> T
 /// Starts a planned flow. Panics with the rendered report when it cannot.
 pub(crate) async fn start(topology: &Topology) -> Flow {
     let mut report = Report::default();
-    let flow = launch(topology, &mut report).await;
+    let flow = launch(topology, &catalog(), &mut report).await;
     flow.unwrap_or_else(|| panic!("{:?}", report.sorted()))
 }
 

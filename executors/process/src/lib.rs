@@ -15,6 +15,8 @@ mod program;
 mod protocol;
 mod python;
 
+use flowrun_sdk::{Build, ExecutorDescription, ExecutorType, Fact};
+
 pub use child::serve_executor;
 pub use isolated::ISOLATED_EXECUTOR;
 pub use parent::guardian::run_guardian;
@@ -22,4 +24,16 @@ pub use program::Program;
 pub use python::{PYTHON_EXECUTOR, default_interpreter};
 
 /// The executor types of this crate.
-pub const EXECUTORS: &[flowrun_sdk::ExecutorType] = &[ISOLATED_EXECUTOR, PYTHON_EXECUTOR];
+pub const EXECUTORS: &[ExecutorType] =
+    &[ISOLATED_EXECUTOR.with_description(describe), PYTHON_EXECUTOR.with_description(describe)];
+
+/// Describes an executor in a child process. The child reports the unknown facts when it is ready.
+fn describe(_: &Build) -> ExecutorDescription {
+    ExecutorDescription {
+        endpoints: Fact::Unknown,
+        ranking: Fact::Unknown,
+        batching: Fact::Unknown,
+        write_endpoints: Fact::Unknown,
+        ..ExecutorDescription::plain()
+    }
+}

@@ -74,9 +74,8 @@ mod tests {
             std::fs::write(path_of(file), "").unwrap();
         }
         let search = [path_of("nowhere"), path_of("usr")];
-        let select = |python, environment: Option<&Path>| {
-            super::select(python, directory.path(), environment, &search)
-        };
+        let select =
+            |python, environment: Option<&Path>| select(python, directory.path(), environment, &search);
         let other = path_of("other");
         for (python, environment, expected) in [
             (None, None, "usr/python3"),
@@ -89,6 +88,6 @@ mod tests {
         }
         assert!(select(Some("python9"), None).unwrap_err().contains("`python9`"));
         assert!(select(None, Some(&path_of("gone"))).unwrap_err().contains("`$VIRTUAL_ENV`"));
-        assert!(super::select(None, directory.path(), None, &[]).unwrap_err().contains("python: PATH"));
+        assert!(select(None, directory.path(), None, &[]).unwrap_err().contains("python: PATH"));
     }
 }
