@@ -74,7 +74,7 @@ mod tests {
             std::fs::write(path_of(file), "").unwrap();
         }
         let search = [path_of("nowhere"), path_of("usr")];
-        let select =
+        let select_with =
             |python, environment: Option<&Path>| select(python, directory.path(), environment, &search);
         let other = path_of("other");
         for (python, environment, expected) in [
@@ -84,10 +84,10 @@ mod tests {
             (Some("./venv/bin/python"), None, "./venv/bin/python"),
             (Some("pypy3"), Some(other.as_path()), "usr/pypy3"),
         ] {
-            assert_eq!(select(python, environment), Ok(path_of(expected)), "{python:?}");
+            assert_eq!(select_with(python, environment), Ok(path_of(expected)), "{python:?}");
         }
-        assert!(select(Some("python9"), None).unwrap_err().contains("`python9`"));
-        assert!(select(None, Some(&path_of("gone"))).unwrap_err().contains("`$VIRTUAL_ENV`"));
+        assert!(select_with(Some("python9"), None).unwrap_err().contains("`python9`"));
+        assert!(select_with(None, Some(&path_of("gone"))).unwrap_err().contains("`$VIRTUAL_ENV`"));
         assert!(select(None, directory.path(), None, &[]).unwrap_err().contains("python: PATH"));
     }
 }
