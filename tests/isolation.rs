@@ -209,7 +209,7 @@ async fn what_cannot_be_started_says_why() {
         assert!(said.starts_with(expected), "{said}");
         let words = ["no air", "still at it"].into_iter().find(|words| with.contains(words));
         assert!(
-            words.is_none_or(|words| said.contains("; it said last:\n") && said.ends_with(words)),
+            words.is_none_or(|words| said.contains("; last output:\n") && said.ends_with(words)),
             "{said}"
         );
     }

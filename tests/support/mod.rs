@@ -25,7 +25,7 @@ use flowrun_sdk::{Catalog, Document, Documents, Value};
 
 /// The built-in executors and those of this module.
 pub(crate) fn catalog() -> Catalog {
-    child::adopt();
+    child::register();
     let mut catalog = flowrun::catalog::built_in();
     catalog.add(chaos::CHAOS);
     catalog.add(crowd::CROWD);
