@@ -86,7 +86,8 @@ impl BrowserPolicy {
         let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         host == "localhost"
             || host.ends_with(".localhost")
-            || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
+            // Jina's clients connect to 0.0.0.0 by default. Rebinding needs a name.
+            || ip.is_ok_and(|ip| ip.to_canonical().is_loopback() || ip.is_unspecified())
             || hosts.iter().any(|own| own.eq_ignore_ascii_case(&host))
     }
 
@@ -237,6 +238,7 @@ mod tests {
             "a.localhost",
             "127.0.0.1",
             "127.1.2.3:9",
+            "0.0.0.0:1",
             "[::1]:1",
             "flows.test:80",
         ] {
