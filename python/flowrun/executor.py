@@ -56,13 +56,13 @@ class Executor:
         self.runtime_args = SimpleNamespace(**runtime_args)
         self.logger = logging.getLogger(type(self).__name__)
         self.requests = _bound_methods(type(self))
-        for endpoint, method in requests.items():
-            function = getattr(type(self), method, None)
-            if not callable(function):
+        for method in requests.values():
+            if not callable(getattr(type(self), method, None)):
                 raise TypeError(f"`requests` names the method `{method}`, which {type(self).__name__} does not have")
-            # As in Jina, a method that the flow binds loses the endpoints of its decorator.
-            for bound in [bound for bound, name in self.requests.items() if name == method]:
-                del self.requests[bound]
+        # As in Jina, a method that the flow binds loses the endpoints of its decorator.
+        rebound = set(requests.values())
+        self.requests = {endpoint: method for endpoint, method in self.requests.items() if method not in rebound}
+        for endpoint, method in requests.items():
             self.requests[endpoint if endpoint.startswith("/") else f"/{endpoint}"] = method
 
     @property

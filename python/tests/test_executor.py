@@ -50,6 +50,15 @@ class BindingTest(unittest.TestCase):
         offered = ["docs", "docs_map", "docs_matrix", "parameters", "tracing_context"]
         self.assertEqual(call(adapter, "/else"), {"by": offered})
 
+    def test_requests_of_the_flow_bind_a_method_to_several_endpoints(self):
+        for method in ("first", "second"):
+            start = {**START, "requests": {"/x": method, "y": method, "/b": method}}
+            adapter = NativeAdapter(Derived, start)
+            own = {"first": {"/c"}, "second": {"/a"}}[method]
+            bound = {endpoint for endpoint, name in adapter.executor.requests.items() if name == method}
+            self.assertEqual(bound, {"/x", "/y", "/b"})
+            self.assertEqual(set(adapter.executor.requests) - bound, {"/default"} | own)
+
     def test_a_constructor_receives_only_arguments_that_it_has(self):
         executor = create_executor(NoKeywords, {"size": 3}, {"name": "n"}, {}, {"shard_id": 2})
         self.assertEqual((executor.size, executor.metas.name, executor.runtime_args.shard_id), (3, "n", 2))
