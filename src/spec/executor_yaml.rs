@@ -31,7 +31,9 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec>
     let fields = reader.fields_of(Some(node), &EXECUTOR);
     let metas = reader.fields_of(fields.get(&METAS), &EXECUTOR_METAS);
     let name = metas.get(&NAME).map_or_else(|| class.value.clone(), |name| name.value.to_owned());
-    let mut py_modules = python_modules(metas.node(&PY_MODULES), reader);
+    // Jina 2 and 3 write the key at the root, older versions below `metas`.
+    let mut py_modules = python_modules(fields.node(&PY_MODULES), reader);
+    py_modules.extend(python_modules(metas.node(&PY_MODULES), reader));
     py_modules.extend(module.map(|written| PythonModule { written, file: None }));
     let components = fields.get(&COMPONENTS).unwrap_or_default();
     let components: Vec<ExecutorSpec> =

@@ -24,6 +24,7 @@ pub(super) const EXECUTOR_TABLE: &[KeyRow] = &[
     KeyRow::structural("jtype", "class of the executor; `!Class` is the same"),
     shared::rows::WITH.documented("parameters of the executor"),
     rows::METAS,
+    shared::rows::PY_MODULES,
     rows::REQUESTS,
     rows::DYNAMIC_BATCHING,
     rows::COMPONENTS,
