@@ -37,14 +37,21 @@ struct ImagePreprocessor(flowrun_image::ImagePreprocessor);
 
 impl flowrun_onnx::PreprocessImage for ImagePreprocessor {
     fn new(input: flowrun_onnx::ImageInput) -> Self {
-        let flowrun_onnx::ImageInput { size, shorter_side, filter, channels_first, tensors_channels_first } =
-            input;
+        let flowrun_onnx::ImageInput {
+            size,
+            shorter_side,
+            filter,
+            channels_first,
+            tensors_channels_first,
+            exif,
+        } = input;
         Self(flowrun_image::ImagePreprocessor::new(flowrun_image::PreprocessingSpec {
             size,
             shorter_side,
             filter,
             channels_first,
             tensors_channels_first,
+            exif: exif.into(),
         }))
     }
 

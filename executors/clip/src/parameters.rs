@@ -62,6 +62,9 @@ flowrun_sdk::parameters! {
         minibatch_size: usize = 32,
         /// Dimension of the embeddings; null for that of the model.
         dimension: Option<usize> = None,
+        /// Rotates and mirrors decoded images by their EXIF orientation; `false` keeps the stored pixels, as CLIP in
+        /// Python does.
+        exif: bool = true,
         /// Drops the content of images after they are encoded; overridden by the request's `drop_image_content`.
         drop_image_content: bool = false,
         /// Documents to encode; overridden by the request's `access_paths`.

@@ -47,7 +47,9 @@ impl TowerPair {
         );
         let parameters = || tower_parameters([("dimension", Value::from(dimension))]);
         let (text, _) = Tower::create(&T::TEXT_FALLBACK, parameters(), build)?;
-        let (image, _) = Tower::create(&T::IMAGE_FALLBACK, parameters(), build)?;
+        let mut image_parameters = parameters();
+        image_parameters.insert("exif".to_owned(), Value::from(with.exif));
+        let (image, _) = Tower::create(&T::IMAGE_FALLBACK, image_parameters, build)?;
         Ok(Self { text, image, dimension: Some(dimension) })
     }
 
@@ -72,6 +74,7 @@ impl TowerPair {
             ])
         };
         let mut image_parameters = shared_parameters(file(IMAGE_FILES)?);
+        image_parameters.insert("exif".to_owned(), Value::from(with.exif));
         if let Some(workers) = with.num_worker_preprocess {
             image_parameters.insert("num_worker_preprocess".to_owned(), Value::from(workers));
         }

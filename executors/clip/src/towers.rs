@@ -6,10 +6,11 @@ use flowrun_sdk::ExecutorType;
 pub trait Towers {
     /// Encodes texts without a model; has the parameter `dimension`.
     const TEXT_FALLBACK: ExecutorType;
-    /// Encodes images without a model; has the parameter `dimension`.
+    /// Encodes images without a model; has the parameters `dimension` and `exif`.
     const IMAGE_FALLBACK: ExecutorType;
     /// Encodes texts with a model; has the parameters `model_path`, `preset`, `device` and `minibatch_size`.
     const TEXT_MODEL: ExecutorType;
-    /// Encodes images with a model; has the parameters of [`TEXT_MODEL`](Self::TEXT_MODEL) and `num_worker_preprocess`.
+    /// Encodes images with a model; has the parameters of [`TEXT_MODEL`](Self::TEXT_MODEL), `num_worker_preprocess`
+    /// and `exif`.
     const IMAGE_MODEL: ExecutorType;
 }

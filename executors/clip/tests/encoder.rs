@@ -20,6 +20,7 @@ flowrun_sdk::parameters! {
     /// Parameters of a tower without a model.
     struct TowerParameters {
         dimension: usize = 1,
+        exif: bool = true,
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
@@ -51,6 +52,7 @@ flowrun_sdk::parameters! {
         device: String,
         minibatch_size: usize,
         num_worker_preprocess: Option<usize> = None,
+        exif: bool = true,
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
 }
@@ -81,7 +83,8 @@ fn model_tower(number: f32, build: &Build) -> Result<Instance, BuildError> {
     if received != ("clip", "cpu", 32, None) {
         return Err(BuildError::failed(format_args!("{received:?}")));
     }
-    let tower = Tower(number, TowerParameters { dimension, access_paths: with.access_paths });
+    let tower =
+        Tower(number, TowerParameters { dimension, exif: with.exif, access_paths: with.access_paths });
     Ok(Instance::new(tower).with_output_dimension(Some(dimension)))
 }
 

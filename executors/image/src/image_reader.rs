@@ -20,6 +20,9 @@ flowrun_sdk::parameters! {
         channel_axis: ChannelAxis = ChannelAxis::Last,
         /// Accepted for compatibility, without effect: content comes from the bytes of a document, else from its path.
         from_bytes: bool = false,
+        /// Rotates and mirrors decoded images by their EXIF orientation; `false` keeps the stored pixels, as Pillow in
+        /// Python does.
+        exif: bool = true,
         /// Documents to process.
         access_paths: AccessPaths = AccessPaths::roots(),
     }
@@ -57,7 +60,7 @@ impl Executor for ImageReader {
 impl ImageReader {
     fn read(&self, document: &mut Document, budget: &CallBudget) -> Result<(), ExecutorError> {
         let content = decode::content(document)?;
-        let image = decode::decode_image_checked(&content, || budget.check())?;
+        let image = decode::decode_image_checked(&content, self.with.exif.into(), || budget.check())?;
         decode::set_mime_type(document, &content)?;
         let pixels = Pixels::from_image(&image);
         let Area { width, height, .. } = pixels.area();

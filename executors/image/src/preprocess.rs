@@ -1,7 +1,7 @@
 //! Image preprocessing for neural networks: decodes, scales, crops, and writes numbers into the network's input tensor.
 //!
-//! Steps and results are those of Pillow and torchvision: `convert("RGB")`, `resize`, `center_crop`. As there, the EXIF
-//! orientation is ignored. The networks themselves live in the ONNX crate.
+//! Steps and results are those of Pillow and torchvision: `convert("RGB")`, `resize`, `center_crop`. Unlike there, the
+//! EXIF orientation is applied unless [`PreprocessingSpec::exif`] ignores it. The networks themselves live in the ONNX crate.
 
 use std::mem::take;
 
@@ -9,7 +9,7 @@ use flowrun_sdk::{CallBudget, Document, ExecutorError, ResamplingFilter};
 use image::RgbImage;
 
 use crate::channel_axis::ChannelAxis;
-use crate::decode;
+use crate::decode::{self, ExifOrientation};
 use crate::error_context::with_part_id;
 use crate::pixels;
 use crate::resize::Resizer;
@@ -29,6 +29,8 @@ pub struct PreprocessingSpec {
     pub channels_first: bool,
     /// True if the tensors of documents have the shape channels × height × width.
     pub tensors_channels_first: bool,
+    /// Treatment of the EXIF orientation of encoded images.
+    pub exif: ExifOrientation,
 }
 
 /// Preprocesses images one after the other and reuses its buffers.
@@ -65,7 +67,8 @@ impl ImagePreprocessor {
 
     fn load_image(&mut self, document: &Document, budget: &CallBudget) -> Result<RgbImage, ExecutorError> {
         let Some(tensor) = &document.tensor else {
-            return decode::decode_image_checked(&decode::content(document)?, || budget.check());
+            let content = decode::content(document)?;
+            return decode::decode_image_checked(&content, self.spec.exif, || budget.check());
         };
         let axis = if self.spec.tensors_channels_first { ChannelAxis::First } else { ChannelAxis::Last };
         pixels::from_tensor(tensor, axis, ValueRange::Auto, take(&mut self.buffer))
@@ -134,6 +137,7 @@ mod tests {
         filter: ResamplingFilter::Bilinear,
         channels_first: true,
         tensors_channels_first: false,
+        exif: ExifOrientation::Apply,
     };
 
     /// Maps a byte to itself plus 0, 1000 or 2000 by channel.

@@ -3,7 +3,7 @@
 use flowrun_sdk::{CallBudget, Document, ExecutorError, Tensor};
 
 use crate::channel_axis::ChannelAxis;
-use crate::decode;
+use crate::decode::{self, ExifOrientation};
 use crate::memory::take_bytes;
 use crate::pixels::Pixels;
 use crate::raster::{Area, Raster};
@@ -78,7 +78,8 @@ pub(crate) fn document_image(
     match &document.tensor {
         Some(tensor) => Ok(tensor.clone()),
         None => {
-            let image = decode::decode_image_checked(&decode::content(document)?, || budget.check())?;
+            let content = decode::content(document)?;
+            let image = decode::decode_image_checked(&content, ExifOrientation::Apply, || budget.check())?;
             Pixels::from_image(&image).to_byte_tensor(axis)
         }
     }

@@ -2,7 +2,9 @@
 
 use image::RgbImage;
 
+use super::apng::Apng;
 use super::error::DecodeError;
+use super::exif::ExifOrientation;
 use super::format::Format;
 use super::frame::{ClipBudget, Frame};
 use super::gif::Gif;
@@ -18,25 +20,35 @@ pub struct Clip<'a> {
 /// The decoder of the clip's format.
 enum ClipDecoder<'a> {
     Gif(Box<Gif<'a>>),
-    WebP(WebP<'a>),
+    WebP(Box<WebP<'a>>),
+    Apng(Apng<'a>),
     Still { picture: RgbImage, returned: bool },
 }
 
 impl<'a> Clip<'a> {
-    /// Reads the header of a clip.
+    /// Reads the header of a clip. The EXIF orientation of a still image is applied.
     ///
     /// # Errors
     /// [`DecodeError`] when the bytes are not an image, or the header is damaged or exceeds the bounds.
     pub fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::open_with(bytes, ExifOrientation::Apply)
+    }
+
+    /// Like [`open`](Self::open) with a choice of the orientation.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub(super) fn open_with(bytes: &'a [u8], exif: ExifOrientation) -> Result<Self, DecodeError> {
         let format = Format::detect(bytes)?;
         let animated = match format {
             Format::Gif => Some(ClipDecoder::Gif(Box::new(Gif::open(bytes)?))),
-            Format::WebP => WebP::open(bytes)?.map(ClipDecoder::WebP),
+            Format::WebP => WebP::open(bytes)?.map(|webp| ClipDecoder::WebP(Box::new(webp))),
+            Format::Png => Apng::open(bytes)?.map(ClipDecoder::Apng),
             _ => None,
         };
         let decoder = match animated {
             Some(animated) => animated,
-            None => ClipDecoder::Still { picture: still::decode(bytes, format)?, returned: false },
+            None => ClipDecoder::Still { picture: still::decode(bytes, format, exif)?, returned: false },
         };
         Ok(Self { decoder, budget: ClipBudget::default() })
     }
@@ -49,6 +61,7 @@ impl<'a> Clip<'a> {
         match &mut self.decoder {
             ClipDecoder::Gif(gif) => gif.next_frame(&mut self.budget),
             ClipDecoder::WebP(webp) => webp.next_frame(&mut self.budget),
+            ClipDecoder::Apng(apng) => apng.next_frame(&mut self.budget),
             ClipDecoder::Still { returned: true, .. } => Ok(None),
             ClipDecoder::Still { picture, returned } => {
                 *returned = true;

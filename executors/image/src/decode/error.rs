@@ -38,6 +38,14 @@ pub enum DecodeError {
         /// Message of the decoder.
         reason: String,
     },
+    /// The image uses a feature of its format that the decoder does not have.
+    #[error("the {format} image uses {feature}, which is not supported")]
+    Unsupported {
+        /// Format by the signature of the file.
+        format: Format,
+        /// Name of the feature.
+        feature: String,
+    },
     /// The image exceeds the bounds on its size.
     #[error(
         "the image has {width} × {height} pixels, more than the {pixels_max} in all or {SIDE_MAX} per side allowed"

@@ -3,7 +3,7 @@
 //! The structure of the file and the pixels of its frames are decoded separately, so that a frame with damaged pixels
 //! is skipped. An error in the structure ends the clip; frames before it are kept.
 
-use std::io::{Chain, Read as _};
+use std::io::{Chain, Cursor, Read as _};
 use std::num::NonZeroU64;
 
 use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, DisposalMethod, MemoryLimit};
@@ -19,12 +19,44 @@ use super::limits::{FRAME_PIXELS_MAX, pixel_count};
 /// frame still does.
 const TRAILER: &[u8] = b";";
 
+/// Palette of frames in a file without any palette: 256 levels of grey, as in Pillow.
+const GREYS: &[u8; 768] = &{
+    let mut greys = [0; 768];
+    let mut position = 0;
+    while position < greys.len() {
+        greys[position] = (position / 3) as u8;
+        position += 1;
+    }
+    greys
+};
+
 /// A decoder of a GIF.
 pub(super) struct Gif<'a> {
-    structure: Decoder<Chain<&'a [u8], &'static [u8]>>,
+    structure: Decoder<GifReader<'a>>,
     screen: Screen,
     picture: Picture,
     ended: bool,
+}
+
+/// Header, global palette (if the file has none), the rest of the file, trailer.
+type GifReader<'a> = Chain<Chain<Chain<Cursor<Vec<u8>>, &'static [u8]>, &'a [u8]>, &'static [u8]>;
+
+/// Reads a file, with a grey palette if it has no global palette: the `gif` crate rejects frames without a palette.
+/// The flag tells whether the palette is the file's own.
+fn reader(bytes: &[u8]) -> (GifReader<'_>, bool) {
+    const HEADER_BYTES: usize = 13;
+    const FLAGS: usize = 10;
+    const HAS_PALETTE: u8 = 0x80;
+    const COLOURS_256: u8 = 7;
+    let (header, rest) = bytes.split_at(HEADER_BYTES.min(bytes.len()));
+    let mut header = header.to_vec();
+    let own_palette = header.get(FLAGS).is_none_or(|flags| flags & HAS_PALETTE != 0);
+    let mut palette: &'static [u8] = &[];
+    if let Some(flags) = header.get_mut(FLAGS).filter(|_| !own_palette) {
+        *flags |= HAS_PALETTE | COLOURS_256;
+        palette = GREYS;
+    }
+    (Cursor::new(header).chain(palette).chain(rest).chain(TRAILER), own_palette)
 }
 
 /// The logical screen: size, global palette and background index of the file.
@@ -40,11 +72,13 @@ impl<'a> Gif<'a> {
         let mut options = options();
         options.skip_frame_decoding(true);
         options.allow_unknown_blocks(true);
-        let structure = options.read_info(bytes.chain(TRAILER)).map_err(decode_error)?;
+        let (reader, own_palette) = reader(bytes);
+        let structure = options.read_info(reader).map_err(decode_error)?;
+        let own_colours = structure.global_palette().filter(|_| own_palette).unwrap_or_default();
         let screen = Screen {
             width: structure.width().into(),
             height: structure.height().into(),
-            palette: colours(structure.global_palette().unwrap_or_default()),
+            palette: colours(own_colours),
             background: structure.bg_color().unwrap_or_default(),
         };
         DecodeError::check_size(screen.width, screen.height, FRAME_PIXELS_MAX)?;
@@ -119,7 +153,11 @@ impl Picture {
         }
         self.decompress(frame).map_err(decode_error)?;
         let local_palette = frame.palette.as_deref().map(colours);
-        let palette = local_palette.as_deref().unwrap_or(&screen.palette);
+        let palette = match local_palette.as_deref() {
+            Some(local) => local,
+            None if screen.palette.is_empty() => GREYS.as_chunks().0,
+            None => &screen.palette,
+        };
         let background = background_colour(frame.transparent, palette, screen);
         let canvas = self.canvas.get_or_insert_with(|| Canvas::new(width, height, background));
         canvas.draw(&IndexedFrame {

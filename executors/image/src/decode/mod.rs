@@ -2,21 +2,26 @@
 //!
 //! The format is detected from the content, never from a file name. All sizes are checked before memory is allocated,
 //! and clips are decoded frame by frame, so that memory holds only the frames that a caller keeps. Pixels are RGB,
-//! eight bits per channel, rows from the top, converted as by Pillow's `convert("RGB")`. Like Pillow, the decoder
-//! ignores the EXIF orientation and colour profiles. Tensors and scaling are in the neighbouring modules.
+//! eight bits per channel, rows from the top, converted as by Pillow's `convert("RGB")`. The EXIF
+//! orientation is applied unless a caller ignores it; like Pillow, the decoder ignores colour profiles. Tensors and scaling are in the neighbouring modules.
 
+mod apng;
+mod bmp;
 mod canvas;
 mod clip;
 mod content;
 mod decode_image;
 mod detect;
 mod error;
+mod exif;
 mod format;
 mod frame;
 mod gif;
 mod jpeg;
 mod limits;
+mod png;
 mod rgb;
+mod rgba_canvas;
 mod still;
 mod truncation;
 mod webp;
@@ -27,6 +32,7 @@ pub(crate) use content::set_mime_type;
 pub use decode_image::decode_image;
 pub(crate) use decode_image::decode_image_checked;
 pub use error::DecodeError;
+pub use exif::ExifOrientation;
 pub use format::Format;
 pub use frame::Frame;
 pub use limits::{CLIP_PIXELS_MAX, FRAME_PIXELS_MAX, FRAMES_MAX, PIXELS_MAX, SIDE_MAX};

@@ -9,7 +9,7 @@ use flowrun_sdk::{
 
 use super::descriptor::Descriptor;
 use crate::channel_axis::ChannelAxis;
-use crate::decode;
+use crate::decode::{self, ExifOrientation};
 use crate::error_context::with_part_id;
 use crate::pixels;
 use crate::value_range::ValueRange;
@@ -30,6 +30,9 @@ flowrun_sdk::parameters! {
         value_range: ValueRange = ValueRange::Auto,
         /// Position of the channel axis in the tensor.
         channel_axis: ChannelAxis = ChannelAxis::Last,
+        /// Rotates and mirrors decoded images by their EXIF orientation; `false` keeps the stored pixels, as Pillow in
+        /// Python does.
+        exif: bool = true,
         /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
@@ -48,17 +51,24 @@ pub const IMAGE_DESCRIPTOR_ENCODER: ExecutorType = ExecutorType::new::<ImageDesc
 });
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let ImageDescriptorEncoderParameters { dimension, value_range, channel_axis, access_paths } =
+    let ImageDescriptorEncoderParameters { dimension, value_range, channel_axis, exif, access_paths } =
         parse_parameters(build)?;
-    let encoder = DescriptorEncoder::new(dimension, value_range, channel_axis, access_paths)?;
+    let images = ImageSettings { value_range, channel_axis, exif: exif.into() };
+    let encoder = DescriptorEncoder::new(dimension, images, access_paths)?;
     Ok(Instance::new(encoder).with_output_dimension(Some(dimension)))
+}
+
+/// Interpretation of the images of documents.
+pub(super) struct ImageSettings {
+    pub(super) value_range: ValueRange,
+    pub(super) channel_axis: ChannelAxis,
+    pub(super) exif: ExifOrientation,
 }
 
 /// An executor that sets the embedding of every image to its descriptor.
 pub(super) struct DescriptorEncoder {
     descriptor: Descriptor,
-    value_range: ValueRange,
-    channel_axis: ChannelAxis,
+    images: ImageSettings,
     access_paths: AccessPaths,
     /// Pixel buffer of the last image, for reuse.
     buffer: Vec<u8>,
@@ -67,8 +77,7 @@ pub(super) struct DescriptorEncoder {
 impl DescriptorEncoder {
     pub(super) fn new(
         dimension: usize,
-        value_range: ValueRange,
-        channel_axis: ChannelAxis,
+        images: ImageSettings,
         access_paths: AccessPaths,
     ) -> Result<Self, BuildError> {
         if !(1..=DIMENSION_MAX).contains(&dimension) {
@@ -78,15 +87,19 @@ impl DescriptorEncoder {
             ));
         }
         let descriptor = Descriptor::new(dimension);
-        Ok(Self { descriptor, value_range, channel_axis, access_paths, buffer: Vec::new() })
+        Ok(Self { descriptor, images, access_paths, buffer: Vec::new() })
     }
 
     fn encode(&mut self, document: &Document, budget: &CallBudget) -> Result<Tensor, ExecutorError> {
         let image = match &document.tensor {
             Some(tensor) => {
-                pixels::from_tensor(tensor, self.channel_axis, self.value_range, take(&mut self.buffer))?
+                let ImageSettings { channel_axis, value_range, .. } = self.images;
+                pixels::from_tensor(tensor, channel_axis, value_range, take(&mut self.buffer))?
             }
-            None => decode::decode_image_checked(&decode::content(document)?, || budget.check())?,
+            None => {
+                let content = decode::content(document)?;
+                decode::decode_image_checked(&content, self.images.exif, || budget.check())?
+            }
         };
         let vector = self.descriptor.describe(&image)?;
         self.buffer = pixels::reclaim_buffer(image);

@@ -10,14 +10,14 @@ use flowrun_sdk::{
     AccessPaths, Build, BuildError, ExecutorType, Instance, Value, choice, parse_parameters, tracing,
 };
 
-use super::encoder::{DEFAULT_DIMENSION, DescriptorEncoder};
+use super::encoder::{DEFAULT_DIMENSION, DescriptorEncoder, ImageSettings};
 use crate::channel_axis::{BatchChannelAxis, ChannelAxis};
 use crate::value_range::ValueRange;
 
 /// The encoder that runs ONNX models. This crate depends on the SDK alone, so the program supplies it.
 pub trait ModelEncoder {
     /// Encodes images with an ONNX model. Must have the parameters `model_path`, `preset`, `pooling`, `tensors`,
-    /// `tensors_channels_first`, `dimension` and `access_paths`.
+    /// `tensors_channels_first`, `dimension`, `exif` and `access_paths`.
     const ENCODER: ExecutorType;
 }
 
@@ -50,6 +50,9 @@ flowrun_sdk::parameters! {
         dimension: Option<usize> = None,
         /// Range of the numbers of the images.
         value_range: ValueRange = ValueRange::Auto,
+        /// Rotates and mirrors decoded images by their EXIF orientation; `false` keeps the stored pixels, as Pillow in
+        /// Python does.
+        exif: bool = true,
         /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
@@ -72,6 +75,9 @@ flowrun_sdk::parameters! {
         dimension: Option<usize> = None,
         /// Range of the numbers of the images.
         value_range: ValueRange = ValueRange::Auto,
+        /// Rotates and mirrors decoded images by their EXIF orientation; `false` keeps the stored pixels, as Pillow in
+        /// Python does.
+        exif: bool = true,
         /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
@@ -111,6 +117,7 @@ fn create_keras<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> 
         dimension: with.dimension,
         axis: with.channel_axis.0,
         value_range: with.value_range,
+        exif: with.exif,
         access_paths: with.access_paths,
     };
     settings.create_encoder::<T>(with.model_path, build)
@@ -127,6 +134,7 @@ fn create_torch<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> 
         dimension: with.dimension,
         axis: with.channel_axis.0,
         value_range: with.value_range,
+        exif: with.exif,
         access_paths: with.access_paths,
     };
     settings.create_encoder::<T>(with.model_path, build)
@@ -141,6 +149,7 @@ struct EncoderSettings {
     dimension: Option<usize>,
     axis: ChannelAxis,
     value_range: ValueRange,
+    exif: bool,
     access_paths: AccessPaths,
 }
 
@@ -175,6 +184,7 @@ impl EncoderSettings {
             ("dimension", self.dimension.map_or(Value::Null, Value::from)),
             ("tensors", Value::from("by_type")),
             ("tensors_channels_first", Value::from(self.axis == ChannelAxis::First)),
+            ("exif", Value::from(self.exif)),
             ("access_paths", Value::from(self.access_paths.to_string())),
         ];
         let with = with.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -190,6 +200,8 @@ impl EncoderSettings {
              set `model_path` to the network as an ONNX file"
         );
         let dimension = self.dimension.unwrap_or(DEFAULT_DIMENSION);
-        DescriptorEncoder::new(dimension, self.value_range, self.axis, self.access_paths).map(Instance::new)
+        let images =
+            ImageSettings { value_range: self.value_range, channel_axis: self.axis, exif: self.exif.into() };
+        DescriptorEncoder::new(dimension, images, self.access_paths).map(Instance::new)
     }
 }

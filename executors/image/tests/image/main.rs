@@ -1,6 +1,7 @@
 //! Tests of the image executors through their public interface.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod cases;
 mod catalog;
 mod clips;
 mod composition;

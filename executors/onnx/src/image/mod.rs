@@ -29,6 +29,8 @@ pub struct ImageInput {
     pub channels_first: bool,
     /// True if the tensors of documents have the shape channels × height × width.
     pub tensors_channels_first: bool,
+    /// True to apply the EXIF orientation of encoded images.
+    pub exif: bool,
 }
 
 /// Conversion of bytes to elements: a table of 256 elements for red, green and blue each.

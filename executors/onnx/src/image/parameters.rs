@@ -96,6 +96,9 @@ flowrun_sdk::parameters! {
         tensors: Tensors = Tensors::Picture,
         /// Tensors of documents have the shape channels × height × width.
         tensors_channels_first: bool = false,
+        /// Rotates and mirrors decoded images by their EXIF orientation; `false` keeps the stored pixels, as Pillow in
+        /// Python does (and CLIP with it).
+        exif: bool = true,
         /// Drops the content of images after they are encoded.
         drop_image_content: bool = false,
         /// Largest number of images per model run.

@@ -47,6 +47,7 @@ impl Plan {
             filter: with.filter.unwrap_or(defaults.filter),
             channels_first,
             tensors_channels_first: with.tensors_channels_first,
+            exif: with.exif,
         };
         let output =
             output(with.output.as_deref(), model.outputs()).map_err(|reason| wrong("output", reason))?;

@@ -14,7 +14,7 @@ mod marker {
 }
 
 /// Checks that the image has its end marker (ITU-T T.81, B.1.1). Bytes after the marker are ignored.
-pub(super) fn is_complete(bytes: &[u8]) -> bool {
+pub(in crate::decode) fn is_complete(bytes: &[u8]) -> bool {
     // Nearly every file ends with the marker; only files with trailing bytes need the scan.
     bytes.ends_with(&[marker::FILL, marker::END_OF_IMAGE]) || has_end_marker(bytes)
 }

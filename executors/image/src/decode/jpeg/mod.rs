@@ -1,0 +1,48 @@
+//! Decodes JPEG: detects truncated and unsupported files, and chooses a decoder.
+//!
+//! Ordinary files are decoded by `zune-jpeg` (in the `image` crate), the fastest decoder in Rust. It decodes some rare
+//! layouts to noise without an error; those go to `jpeg-decoder` (see [`Header::layout`]). Neither knows arithmetic
+//! coding.
+
+mod end_marker;
+mod header;
+mod standard_tables;
+mod uncommon;
+
+use image::RgbImage;
+use image::metadata::Orientation;
+
+use super::error::DecodeError;
+use super::exif::{self, ExifOrientation};
+use super::format::Format;
+use super::still;
+use header::{Header, Layout};
+
+pub(super) use end_marker::is_complete;
+
+/// Decodes a JPEG.
+pub(super) fn decode(bytes: &[u8], exif: ExifOrientation) -> Result<RgbImage, DecodeError> {
+    // The decoders fill missing pixels with grey and report no error.
+    if !is_complete(bytes) {
+        return Err(DecodeError::Truncated(Format::Jpeg));
+    }
+    let Some(header) = Header::parse(bytes) else {
+        return Err(DecodeError::damaged(Format::Jpeg, "it has no frame or no scan"));
+    };
+    let orientation = header.exif.and_then(Orientation::from_exif_chunk);
+    let with_tables;
+    let file = if header.lacks_huffman_tables {
+        with_tables = standard_tables::insert(bytes);
+        with_tables.as_slice()
+    } else {
+        bytes
+    };
+    let image = match header.layout() {
+        Layout::Common => still::decode_with(file, Format::Jpeg, ExifOrientation::Ignore)?,
+        Layout::Uncommon => uncommon::decode(file, &header)?,
+        Layout::Unsupported(feature) => {
+            return Err(DecodeError::Unsupported { format: Format::Jpeg, feature });
+        }
+    };
+    Ok(exif::orient(image, orientation, exif))
+}
