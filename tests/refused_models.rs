@@ -59,18 +59,13 @@ fn a_file_that_is_no_model_is_reported_at_its_position() {
     let small = std::fs::read(models.join("small.onnx")).unwrap();
     assert_rejected("", None, 6, "cannot read ./model.onnx");
     assert_rejected("", Some(b""), 6, "the file is empty");
-    assert_rejected("", Some(b"<html>not found</html>"), 6, "it is no ONNX model");
-    assert_rejected(
-        "",
-        Some(&small[..small.len() / 2]),
-        6,
-        "it is no ONNX model, or one that ends too early",
-    );
+    assert_rejected("", Some(b"<html>not found</html>"), 6, "the file is not an ONNX model");
+    assert_rejected("", Some(&small[..small.len() / 2]), 6, "the file is not an ONNX model, or is truncated");
     // A well-formed message with an unknown operator.
     let node = [message(1, b"input"), message(2, b"features"), message(4, b"Abracadabra")].concat();
     let graph = [message(1, &node), message(2, b"g")].concat();
     let unknown = [vec![8, 8], message(7, &graph), message(8, &[16, 17])].concat();
-    assert_rejected("", Some(&unknown), 6, "ONNX Runtime does not open it");
+    assert_rejected("", Some(&unknown), 6, "ONNX Runtime cannot open the model");
 }
 
 #[test]
@@ -78,23 +73,27 @@ fn parameters_that_contradict_the_model_are_reported_at_their_position() {
     let Some(models) = models() else { return };
     let read = |name: &str| std::fs::read(models.join(name)).unwrap();
     let (small, sentences) = (read("small.onnx"), read("sentences/model.onnx"));
-    assert_rejected("", Some(&sentences), 6, "and not one picture: it is no encoder of pictures");
+    assert_rejected("", Some(&sentences), 6, "the model is not an image encoder");
     for (parameters, line, reason) in [
-        ("      size: 100\n", 7, "the model takes pictures of shape [?, 3, 32, 32]"),
+        ("      size: 100\n", 7, "the model's image input has shape [?, 3, 32, 32]"),
         ("      layout: nhwc\n", 7, "which is not nhwc"),
         ("      output: nope\n", 7, "the model's outputs are [\"maps\", \"features\"]"),
         ("      output: '9'\n", 7, "the model's outputs are"),
-        ("      output: maps\n", 4, "say `pooling: mean`"),
-        ("      output: features\n      dimension: 5\n", 8, "the model's output `features` has 16 numbers"),
-        ("      output: features\n      resize: 8\n", 8, "are not to be cut out of a shorter side of 8"),
+        ("      output: maps\n", 4, "set `pooling` to `mean`"),
+        ("      output: features\n      dimension: 5\n", 8, "the model's output `features` has dimension 16"),
+        (
+            "      output: features\n      resize: 8\n",
+            8,
+            "images whose shorter side is 8 are too small for a crop",
+        ),
         ("      output: features\n      std: [1, 0, 1]\n", 8, "must not be 0"),
-        ("      output: features\n      device: cuda\n", 8, "`device: cuda` is not to be had"),
+        ("      output: features\n      device: cuda\n", 8, "`device: cuda` is not available"),
         ("      output: features\n      minibatch_size: 0\n", 8, "must be at least 1"),
     ] {
         assert_rejected(parameters, Some(&small), line, reason);
     }
     let any_size = read("small_any_size.onnx");
-    assert_rejected("      output: features\n", Some(&any_size), 6, "say one by `size: 224`");
+    assert_rejected("      output: features\n", Some(&any_size), 6, "choose one, for example `size: 224`");
 }
 
 #[test]
@@ -144,9 +143,10 @@ fn a_malicious_model_crashes_only_its_trial_process() {
 fn an_unusable_runtime_library_is_reported_at_start() {
     let Some(models) = models() else { return };
     let small = std::fs::read(models.join("small.onnx")).unwrap();
-    for (library, reason) in
-        [("/no/such/library.so", "it does not load"), ("libc.so.6", "it is no ONNX Runtime")]
-    {
+    for (library, reason) in [
+        ("/no/such/library.so", "loading the library failed"),
+        ("libc.so.6", "not a library of ONNX Runtime"),
+    ] {
         let (output, stderr) =
             run_with_model(&flow("      output: features\n"), Some(&small), Path::new(library));
         assert_eq!(output.status.code(), Some(2), "{stderr}");
