@@ -46,3 +46,4 @@ mod supervision;
 mod support;
 mod tables;
 mod typos;
+mod usage;
