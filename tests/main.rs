@@ -45,5 +45,6 @@ mod structure;
 mod supervision;
 mod support;
 mod tables;
+mod topology;
 mod typos;
 mod usage;

@@ -98,7 +98,8 @@ impl JobOptions {
         let mut patterns: Vec<(PathBuf, Option<Span>)> =
             self.patterns().map(|path| (path.clone(), None)).collect();
         if patterns.is_empty() {
-            patterns = topology.job.input.iter().map(|path| (path.value.clone(), Some(path.span))).collect();
+            let spans = topology.spans.job_inputs.iter().copied().map(Some).chain(std::iter::repeat(None));
+            patterns = topology.job.input.iter().cloned().zip(spans).collect();
         }
         if patterns.is_empty() {
             let message = format!("`{}` has no input for a batch job", topology.name);
