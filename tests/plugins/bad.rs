@@ -232,7 +232,7 @@ async fn a_library_whose_entry_point_returns_null_is_rejected() {
 async fn a_library_whose_entry_point_panics_is_rejected() {
     let make = |directory: &Path| {
         let path = directory.join("bad.so");
-        std::fs::copy(plugin::init_panics(), &path).unwrap();
+        std::fs::copy(plugin::panicking_plugin(), &path).unwrap();
         path
     };
     rejected(make, Code::PluginPanicked, "no licence was found").await;
