@@ -189,7 +189,7 @@ async fn the_pod_says_over_its_executor_which_batches_there_are() {
     let first = [("/a".to_owned(), (16, 5, true)), ("/b".to_owned(), (64, 0, true))];
     assert_eq!(settings(0), first.into());
     assert_eq!(settings(1), [("*".to_owned(), (64, 0, true))].into());
-    assert!(topology.to_string().contains("/a: batches of about 16 documents, 5 ms for the others"));
+    assert!(topology.to_string().contains("/a: batches of about 16 documents, at most 5 ms of waiting"));
 }
 
 /// What a client sees of an outcome, without what tells how it was called.

@@ -204,12 +204,12 @@ async fn what_cannot_be_started_says_why() {
         let yaml = format!("jtype: Flow\nexecutors:\n{pod}");
         let topology = plan(&yaml, directory.path(), &Environment::default());
         let mut report = Report::default();
-        assert!(launch(&topology, &mut report).await.is_none());
+        assert!(launch(&topology, &crate::support::catalog(), &mut report).await.is_none());
         let said = &report.sorted()[0].message;
         assert!(said.starts_with(expected), "{said}");
         let words = ["no air", "still at it"].into_iter().find(|words| with.contains(words));
         assert!(
-            words.is_none_or(|words| said.contains("; it said last:\n") && said.ends_with(words)),
+            words.is_none_or(|words| said.contains("; last output:\n") && said.ends_with(words)),
             "{said}"
         );
     }

@@ -45,4 +45,5 @@ mod structure;
 mod supervision;
 mod support;
 mod tables;
+mod topology;
 mod typos;

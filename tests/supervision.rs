@@ -135,7 +135,7 @@ async fn an_executor_that_cannot_start_says_why() {
                 - {name: broken, uses: Probe, uses_with: {name: broken, broken: true}}\n";
     let topology = plan(yaml, directory.path(), &Environment::default());
     let mut report = Report::default();
-    assert!(launch(&topology, &mut report).await.is_none());
+    assert!(launch(&topology, &crate::support::catalog(), &mut report).await.is_none());
     drop(closed);
     let said: Vec<(Code, &str)> =
         report.sorted().iter().map(|diagnostic| (diagnostic.code, diagnostic.message.as_str())).collect();

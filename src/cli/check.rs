@@ -23,7 +23,7 @@ pub(super) struct CheckOptions {
 /// Reads the flow and prints the diagnostics to standard output; in the format for people also its normal form and its
 /// topology.
 pub(super) fn check(options: &CheckOptions) -> anyhow::Result<Exit> {
-    let FlowFile { graph, topology, sources, report } = options.flow.inspect();
+    let FlowFile { graph, topology, sources, report, .. } = options.flow.inspect();
     let mut out = std::io::stdout().lock();
     let colour = out.is_terminal();
     out.write_all(render(&report, &sources, options.format, colour).as_bytes())?;

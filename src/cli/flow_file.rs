@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use flowrun_sdk::Catalog;
 
 use super::diagnostics::print_diagnostics;
 use super::exit::{EarlyExit, Exit};
@@ -50,6 +51,8 @@ pub(super) struct FlowFile {
     pub(super) graph: Option<FlowGraph>,
     /// Present together with the graph. It may be launched only if the report has no errors.
     pub(super) topology: Option<Topology>,
+    /// Executors that the topology names.
+    catalog: Catalog,
     pub(super) sources: Sources,
     pub(super) report: Report,
 }
@@ -61,7 +64,7 @@ impl FlowFile {
         let catalog = crate::catalog::built_in();
         let read = crate::read(path, environment, &catalog, &mut sources, &mut report);
         let (graph, topology) = read.unzip();
-        Self { graph, topology, sources, report }
+        Self { graph, topology, catalog, sources, report }
     }
 
     /// Prints the diagnostics of severity `least` and above, and returns the topology.
@@ -83,10 +86,10 @@ impl FlowFile {
         &self,
         topology: &Topology,
         least: Severity,
-        launch: impl AsyncFnOnce(&Topology, &mut Report) -> Option<Flow>,
+        launch: impl AsyncFnOnce(&Topology, &Catalog, &mut Report) -> Option<Flow>,
     ) -> anyhow::Result<Flow> {
         let mut report = Report::new(self.report.policy());
-        let flow = launch(topology, &mut report).await;
+        let flow = launch(topology, &self.catalog, &mut report).await;
         print_diagnostics(&report, &self.sources, least)?;
         let late = report.sorted().iter().any(|diagnostic| diagnostic.code == Code::NotReady);
         let exit = if late { Exit::NotReady } else { Exit::Usage };

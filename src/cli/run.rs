@@ -164,7 +164,8 @@ fn new_job(options: &RunOptions, topology: &Topology, report: &mut Report) -> Op
 /// Locates the files that the command line names, or else the flow.
 fn inputs(options: &RunOptions, topology: &Topology, report: &mut Report) -> Option<Vec<Input>> {
     let patterns: Vec<(PathBuf, Option<Span>)> = if options.input.is_empty() {
-        topology.job.input.iter().map(|path| (path.value.clone(), Some(path.span))).collect()
+        let spans = topology.spans.job_inputs.iter().copied().map(Some).chain(std::iter::repeat(None));
+        topology.job.input.iter().cloned().zip(spans).collect()
     } else {
         options.input.iter().map(|path| (path.clone(), None)).collect()
     };

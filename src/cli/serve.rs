@@ -103,6 +103,6 @@ async fn drain_on_signal(server: Server, signals: Signals) -> anyhow::Result<Exi
 
 /// Directories that documents of clients may name files in: those that the flow declares, and those of its input.
 fn readable_directories(topology: &Topology) -> Vec<PathBuf> {
-    let inputs = topology.job.input.iter().map(|input| job::directory_of(&input.value));
+    let inputs = topology.job.input.iter().map(|input| job::directory_of(input));
     topology.gateway.files.iter().cloned().chain(inputs).collect()
 }

@@ -14,7 +14,7 @@ use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Spanned, did_you_mean};
 
 /// Settings for serving a flow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct GatewaySpec {
     /// Address or host name to listen on; loopback if absent.
     pub host: Option<String>,
@@ -45,7 +45,7 @@ pub struct GatewaySpec {
 }
 
 /// Export of traces to an OpenTelemetry collector.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TracesSpec {
     /// True if traces are exported; if the flow does not set it, the environment may.
     pub enabled: Option<bool>,
@@ -56,7 +56,7 @@ pub struct TracesSpec {
 }
 
 /// Files of a certificate and its key, both in PEM format.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TlsFiles {
     /// The certificate, followed by its chain.
     pub certificate: PathBuf,

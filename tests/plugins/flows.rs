@@ -16,7 +16,7 @@ async fn rejection(executors: &str) -> (Vec<Code>, String) {
 async fn a_library_with_several_executors_requires_a_name() {
     let (codes, text) = rejection("- {name: a, uses: trials.so}\n").await;
     assert_eq!(codes, [Code::UnresolvedExecutor], "{text}");
-    for part in ["`Still`, `Touch`", "say which: `{jtype: Still, metas: {plugins: [trials.so]}}`"] {
+    for part in ["`Still`, `Touch`", "choose one: `{jtype: Still, metas: {plugins: [trials.so]}}`"] {
         assert!(text.contains(part), "{text}");
     }
 }
@@ -87,7 +87,7 @@ async fn an_executor_is_found_by_name_in_the_plugin_directories() {
     std::fs::write(directory.path().join("flow.yml"), yaml("Nowhere")).unwrap();
     let (codes, text) = start(directory.path()).await.err().unwrap();
     assert_eq!(codes, [Code::UnresolvedExecutor], "{text}");
-    assert!(text.contains("a plugin was passed over:") && text.contains("broken.so"), "{text}");
+    assert!(text.contains("a plugin was skipped:") && text.contains("broken.so"), "{text}");
     // A second executor of the same name.
     std::fs::copy(plugin::trials(), plugins.path().join("zweite.so")).unwrap();
     std::fs::write(directory.path().join("flow.yml"), yaml("Still")).unwrap();

@@ -14,7 +14,7 @@ use flowrun::yaml::Environment;
 
 use crate::support::{self, catalog};
 
-/// Creates a directory with a flow of these executors.
+/// Creates a directory with a flow of the given executors.
 fn directory(executors: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path(), executors);
@@ -36,7 +36,7 @@ async fn start_in(directory: &Path, environment: &Environment) -> Result<Flow, (
     let path = directory.join("flow.yml");
     let read = flowrun::read(&path, environment, &catalog(), &mut sources, &mut report);
     let flow = match read {
-        Some((_, topology)) if !report.has_errors() => launch(&topology, &mut report).await,
+        Some((_, topology)) if !report.has_errors() => launch(&topology, &catalog(), &mut report).await,
         _ => None,
     };
     let codes = report.sorted().iter().map(|diagnostic| diagnostic.code).collect();

@@ -168,7 +168,7 @@ async fn a_method_that_ignores_cancellation_is_killed_with_its_process() {
 async fn a_process_that_exits_fails_its_calls_and_is_restarted() {
     let (_directory, flow) = start_pods(&native_pod("Sample", "")).await;
     let failed = expect_error(&flow, "/die").await.to_string();
-    let told = "the executor's process ended with exit status 7; it said last:\nlast words (in `e`)";
+    let told = "the executor's process ended with exit status 7; last output:\nlast words (in `e`)";
     assert_eq!(failed, told);
     assert_eq!(call_result(&flow, "/pid", &Value::Null).await["calls"], 1);
 }
@@ -239,7 +239,7 @@ async fn a_start_failure_reports_the_reason() {
         std::os::unix::fs::symlink(super::executor_directory().join("shop"), directory.path().join("shop"))
             .unwrap();
         let mut report = Report::default();
-        assert!(launch(&topology, &mut report).await.is_none());
+        assert!(launch(&topology, &crate::support::catalog(), &mut report).await.is_none());
         let message = report.sorted()[0].message.clone();
         assert!(message.contains(expected), "{message}");
         assert!(!pod.contains("Slow") || message.ends_with("still loading"), "{message}");

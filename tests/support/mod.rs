@@ -9,7 +9,6 @@ pub(crate) mod crowd;
 pub(crate) mod fragile;
 pub(crate) mod gate;
 pub(crate) mod made;
-#[expect(dead_code, reason = "tests of other packages take it in too, and use other parts of it")]
 pub(crate) mod models;
 pub(crate) mod plugin;
 pub(crate) mod probe;
@@ -26,7 +25,7 @@ use flowrun_sdk::{Catalog, Document, Documents, Value};
 
 /// The built-in executors and those of this module.
 pub(crate) fn catalog() -> Catalog {
-    child::adopt();
+    child::register();
     let mut catalog = flowrun::catalog::built_in();
     catalog.add(chaos::CHAOS);
     catalog.add(crowd::CROWD);
@@ -52,7 +51,7 @@ pub(crate) fn plan(yaml: &str, directory: &Path, environment: &Environment) -> T
 /// Starts a planned flow. Panics with the rendered report when it cannot.
 pub(crate) async fn start(topology: &Topology) -> Flow {
     let mut report = Report::default();
-    let flow = launch(topology, &mut report).await;
+    let flow = launch(topology, &catalog(), &mut report).await;
     flow.unwrap_or_else(|| panic!("{:?}", report.sorted()))
 }
 

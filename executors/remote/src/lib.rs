@@ -23,4 +23,4 @@ pub use executor::REMOTE_EXECUTOR;
 pub use trust::TrustStore;
 
 /// The executor types of this crate.
-pub const EXECUTORS: &[flowrun_sdk::ExecutorType] = &[REMOTE_EXECUTOR];
+pub const EXECUTORS: &[flowrun_sdk::ExecutorType] = &[REMOTE_EXECUTOR.with_plain_description()];

@@ -1,4 +1,4 @@
-//! Documents: what executors process, what an index stores, and what a search returns.
+//! Documents: the data that executors process, an index stores and a search returns.
 
 use std::sync::Arc;
 

@@ -60,7 +60,7 @@
 //!
 //! # Methods with `#[requests]`
 //!
-//! A method takes `&mut self` or `&self` and any of these arguments:
+//! A method takes `&mut self` or `&self` and any of the following arguments:
 //!
 //! * `&mut Call<'_>`: the call;
 //! * `&mut Vec<Document>`: the documents of the call;

@@ -2,7 +2,7 @@
 //!
 //! An *executor* receives documents and changes them: it reads images, cuts clips into frames, computes embeddings,
 //! searches an index, ranks matches. The runtime sees executors through this crate alone, and the built-in executors are
-//! written against it exactly as plugins are. What is deliberately not here: pods, channels, YAML, concrete executors,
+//! written against it exactly as plugins are. Deliberately not here: pods, channels, YAML, concrete executors,
 //! and the messages between processes, which are in the crate `flowrun-wire`.
 //!
 //! Log lines of an executor ([`tracing`]) appear in the log of the flow with the id of the request, and its [`Metrics`]
@@ -67,6 +67,7 @@ mod call_budget;
 mod cancellation;
 mod catalog;
 mod context;
+mod description;
 mod document;
 mod documents;
 pub mod endpoint;
@@ -101,6 +102,7 @@ pub use call_budget::CallBudget;
 pub use cancellation::Cancellation;
 pub use catalog::{Catalog, LibraryOpener, LibraryRequest};
 pub use context::{Build, Context};
+pub use description::{ExecutorDescription, Fact};
 pub use document::{Document, NamedScore, Tags};
 pub use documents::Documents;
 pub use endpoint::executor;

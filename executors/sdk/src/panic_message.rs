@@ -5,7 +5,7 @@ use std::any::Any;
 /// Returns the message of a panic from its payload, or `no message` if the payload is not a string.
 ///
 /// ```
-/// let payload = std::panic::catch_unwind(|| panic!("row {}", 7)).unwrap_err();
+/// let payload = std::panic::catch_unwind(|| -> u32 { panic!("row {}", 7) }).unwrap_err();
 /// assert_eq!(flowrun_sdk::panic_message(&*payload), "row 7");
 /// ```
 #[must_use]

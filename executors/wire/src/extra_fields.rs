@@ -1,7 +1,7 @@
 //! Fields of docarray's second schema that [`Document`] does not have.
 //!
 //! A document of the second schema is a map of fields with names of the user's choice. Fields that [`Document`] has
-//! become that field. Of the others, plain values (texts, numbers, booleans, lists and maps of them) become tags of the
+//! become that field. Of the remaining fields, plain values (texts, numbers, booleans, lists and maps of them) become tags of the
 //! same name, so that executors can read them and filter by them. The tag `__fields__` records where they came from, so
 //! that a reply has the fields of the request, in their types:
 //!

@@ -2,7 +2,7 @@
 //!
 //! The gateway, the client, Python child processes and remote executors speak through this crate. Executors do not need
 //! it: [`flowrun_sdk`] has the documents, their encoding in docarray's first schema (which is also the format on disk
-//! and of plugins) and the detection of the schema. What is deliberately not here: connections, streams, framing.
+//! and of plugins) and the detection of the schema. Deliberately not here: connections, streams, framing.
 //!
 //! * [`jina`]: the messages of `proto/jina.proto`; documents and objects inside them are undecoded bytes;
 //! * [`decode_documents`] and [`encode_documents`]: documents in either [`Schema`];

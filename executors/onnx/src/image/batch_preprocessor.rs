@@ -4,8 +4,9 @@ use flowrun_sdk::{CallBudget, Document, ErrorKind, ExecutorError, Tensor};
 use half::f16;
 use parking_lot::Mutex;
 
-use super::parameters::{Scale, Tensors};
+use super::parameters::Tensors;
 use super::plan::Plan;
+use super::preset::Scale;
 use super::{LookupTables, PreprocessImage};
 use crate::session::Elements;
 

@@ -11,8 +11,9 @@ use half::f16;
 
 use super::PreprocessImage;
 use super::batch_preprocessor::{Batch, BatchPreprocessor, InputElement};
-use super::parameters::{OnnxImageEncoderParameters, Scale};
+use super::parameters::OnnxImageEncoderParameters;
 use super::plan::Plan;
+use super::preset::Scale;
 use crate::session::{ElementType, InputTensor, Model, ModelError, Options};
 
 /// Creates an `OnnxImageEncoder`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use flowrun_sdk::{AccessPaths, Parameter, ParameterKind, ResamplingFilter, Value, choice};
 
-use super::preset::Preset;
+use super::preset::{Preset, Scale};
 use crate::session::Device;
 
 choice! {
@@ -14,18 +14,6 @@ choice! {
         Nchw = "nchw",
         /// Batch × height × width × channels, as TensorFlow exports.
         Nhwc = "nhwc",
-    }
-}
-
-choice! {
-    /// Range that bytes are scaled to before the mean is subtracted.
-    pub(crate) enum Scale {
-        /// 0 to 1.
-        Unit = "unit",
-        /// -1 to 1.
-        Signed = "signed",
-        /// 0 to 255.
-        Bytes = "bytes",
     }
 }
 

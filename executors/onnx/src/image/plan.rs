@@ -4,8 +4,8 @@ use flowrun_sdk::BuildError;
 
 use super::ImageInput;
 use super::output_pooling::{OutputLayout, OutputPooling};
-use super::parameters::{Layout, OnnxImageEncoderParameters, Scale, Size};
-use super::preset::{PresetDefaults, Resize};
+use super::parameters::{Layout, OnnxImageEncoderParameters, Size};
+use super::preset::{PresetDefaults, Resize, Scale};
 use crate::session::{ElementType, Model, Port};
 
 /// Resolved settings of the encoder.

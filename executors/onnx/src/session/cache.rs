@@ -12,7 +12,7 @@ use flowrun_sdk::{guard, tracing};
 use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest as _, Sha256};
 
-use super::open::FILE_BYTES_MAX;
+use super::format::FILE_BYTES_MAX;
 use crate::runtime::cache_directory;
 
 /// Largest number of cached models; the oldest are evicted.

@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use super::ModelError;
 
+/// Largest model file in bytes: the limit of protocol buffers. Larger models have external weights.
+pub(super) const FILE_BYTES_MAX: u64 = 2 << 30;
+
 /// Field numbers.
 mod field {
     pub(super) const MODEL_GRAPH: u64 = 7;

@@ -15,9 +15,6 @@ use super::port::Port;
 use super::{Device, Model, ModelError, Options, trial};
 use crate::runtime::{self, Runtime};
 
-/// Largest model file in bytes: the limit of protocol buffers. Larger models have external weights.
-pub(super) const FILE_BYTES_MAX: u64 = 2 << 30;
-
 /// Time limit for opening a model. A malicious model can keep the optimiser busy for ever.
 const OPEN_MAX: Duration = Duration::from_secs(120);
 
@@ -87,8 +84,8 @@ pub(super) fn open_in_process(
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    let bytes =
-        guard::read_file(path, FILE_BYTES_MAX).map_err(|error| ModelError::File(error.to_string()))?;
+    let bytes = guard::read_file(path, format::FILE_BYTES_MAX)
+        .map_err(|error| ModelError::File(error.to_string()))?;
     if bytes.is_empty() {
         return Err(ModelError::Model("the file is empty".to_owned()));
     }

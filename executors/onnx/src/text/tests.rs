@@ -1,4 +1,5 @@
 //! Tokens and embeddings equal those of the reference implementations, which `make models` recorded.
+#![cfg(feature = "tokenizers")]
 
 #[path = "../../../../tests/support/made.rs"]
 mod made;

@@ -1,7 +1,7 @@
 //! Reading of untrusted files and URIs, which documents name.
 //!
 //! Everything that is read here is bounded in size, and confined to the directories that the host declared; errors state
-//! what was read. `clippy.toml` bans the unbounded functions (such as `std::fs::read`). Decoders have bounds of their own
+//! the path or URI. `clippy.toml` bans the unbounded functions (such as `std::fs::read`). Decoders have bounds of their own
 //! and live with their formats.
 
 mod confine;

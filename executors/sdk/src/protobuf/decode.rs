@@ -53,7 +53,7 @@ impl<'a> Decoder<'a> {
         Ok(document)
     }
 
-    /// Appends a document to a list. It is decoded in place, because documents are large.
+    /// Appends a document to a list. It is decoded inside the list, because documents are large.
     fn append(self, message: &[u8], documents: &mut Vec<Document>) -> Result<(), WireError> {
         documents.push(Document::default());
         documents.last_mut().map_or(Ok(()), |document| self.fill(message, document))

@@ -15,7 +15,7 @@ use crate::{Document, NamedScore};
 pub(super) struct ListSummary {
     /// Number of documents at the top level.
     pub(super) count: usize,
-    /// `true` if each of those has an id.
+    /// `true` if all of them have an id.
     pub(super) all_have_ids: bool,
     /// Upper bound of [`Documents::memory_bytes`](crate::Documents::memory_bytes); exact unless a field is repeated.
     pub(super) memory_bytes: usize,

@@ -1,4 +1,4 @@
-//! Calls as messages, seen from the child: what is asked, and how an answer is said.
+//! Conversion of calls and replies between messages of the wire format and the types of the SDK.
 
 use std::time::Instant;
 
@@ -16,77 +16,69 @@ use flowrun_wire::{
 };
 use serde_json::{Map, json};
 
-/// What a message asks.
-pub(crate) struct Question<'a> {
-    request: &'a str,
+/// The decoded message of a call.
+pub(super) struct DecodedCall<'a> {
+    request_id: &'a str,
     endpoint: &'a str,
     parameters: RequestParameters,
     documents: Documents,
     origins: Vec<Origin>,
 }
 
-impl<'a> Question<'a> {
-    /// What `message` asks.
+impl<'a> DecodedCall<'a> {
+    /// Decodes the message of a call.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub(crate) fn of(message: &'a DataRequestProto) -> Result<Self, ExecutorError> {
-        let nonsense = |error: flowrun_wire::WireError| {
-            ExecutorError::new(ErrorKind::Internal, format_args!("the call cannot be read: {error}"))
+    /// If the parameters or the documents are malformed.
+    pub(super) fn decode(message: &'a DataRequestProto) -> Result<Self, ExecutorError> {
+        let malformed = |error: flowrun_wire::WireError| {
+            ExecutorError::new(ErrorKind::Internal, format_args!("the call cannot be decoded: {error}"))
         };
         let mut parameters =
-            decode_object(message.parameters.as_deref().unwrap_or_default()).map_err(nonsense)?;
+            decode_object(message.parameters.as_deref().unwrap_or_default()).map_err(malformed)?;
         let documents = match message.data.as_ref().and_then(|data| data.documents.as_ref()) {
-            Some(Content::Docs(list)) => decode_documents(list.clone(), Schema::V1).map_err(nonsense)?,
+            Some(Content::Docs(list)) => decode_documents(list.clone(), Schema::V1).map_err(malformed)?,
             _ => Documents::new(),
         };
         let header = message.header.as_ref();
         Ok(Self {
-            request: header.map_or("", |header| &header.request_id),
+            request_id: header.map_or("", |header| &header.request_id),
             endpoint: header.and_then(|header| header.exec_endpoint.as_deref()).unwrap_or_default(),
-            origins: origins(parameters.remove(ORIGINS)),
+            origins: decode_origins(parameters.remove(ORIGINS)),
             parameters,
             documents,
         })
     }
 
-    /// The call.
-    pub(crate) fn call(
+    /// Builds the call of the SDK. The documents are shared, not copied.
+    pub(super) fn to_call(
         &self,
         deadline: Option<Instant>,
         cancellation: Cancellation,
         bytes_max: usize,
     ) -> Call<'_> {
         Call::new(self.endpoint, self.documents.clone(), &self.parameters)
-            .with_request_id(self.request)
+            .with_request_id(self.request_id)
             .with_origins(self.origins.clone())
             .with_deadline(deadline, cancellation)
             .with_bytes_max(bytes_max)
     }
 }
 
-/// What `caller` wrote of where documents came from.
-fn origins(told: Option<Value>) -> Vec<Origin> {
-    let origin = |told: &Value| {
-        let (executor, documents) = (told.get(0)?.as_str()?, told.get(1)?.as_f64()?);
+/// Decodes the origins of documents, pairs of an executor and a number of documents. Malformed pairs are ignored.
+fn decode_origins(value: Option<Value>) -> Vec<Origin> {
+    let origin = |pair: &Value| {
+        let (executor, documents) = (pair.get(0)?.as_str()?, pair.get(1)?.as_f64()?);
         Some(Origin { executor: executor.into(), documents: documents as usize })
     };
-    told.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(origin).collect()
+    value.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(origin).collect()
 }
 
-/// The answer of `act` to a message.
-pub(crate) fn by(
-    message: &DataRequestProto,
-    act: impl FnOnce(&Question<'_>) -> Result<Answer, ExecutorError>,
-) -> DataRequestProto {
-    reply(Question::of(message).and_then(|question| act(&question)))
-}
-
-/// The message that says how a call ended.
-pub(crate) fn reply(result: Result<Answer, ExecutorError>) -> DataRequestProto {
+/// Encodes the result of a call.
+pub(super) fn reply_message(result: Result<Answer, ExecutorError>) -> DataRequestProto {
     let Answer { documents, failures, results, remote_results } = match result {
         Ok(answer) => answer,
-        Err(error) => return failed(&error),
+        Err(error) => return failure_message(&error),
     };
     let mut parameters = Map::new();
     let results: Map<_, _> = results.into_iter().chain(remote_results).collect();
@@ -108,12 +100,12 @@ pub(crate) fn reply(result: Result<Answer, ExecutorError>) -> DataRequestProto {
     }
 }
 
-/// The message that says that a call failed.
-pub(crate) fn failed(error: &ExecutorError) -> DataRequestProto {
+/// Encodes the error of a failed call.
+pub(super) fn failure_message(error: &ExecutorError) -> DataRequestProto {
     let name = exception_name(error.kind());
-    let ours =
+    let default =
         Exception { name: name.to_owned(), args: vec![error.message().to_owned()], ..Exception::default() };
-    let Exception { name, args, stacks, executor } = error.exception().cloned().unwrap_or(ours);
+    let Exception { name, args, stacks, executor } = error.exception().cloned().unwrap_or(default);
     let status = StatusProto {
         code: StatusCode::Error.into(),
         description: error.message().to_owned(),
