@@ -1,6 +1,8 @@
 //! Documents in docarray's second schema: maps of named fields. [`extra_fields`](super::extra_fields) describes what
 //! becomes of fields that [`Document`] does not have.
 
+mod node_json;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use super::docarray2::{
 };
 use super::extra_fields::{ExtraFields, KIND_NULL, KIND_TAGS, RECORD_TAG};
 use flowrun_sdk::{Document, Documents, NamedScore, Tags, Tensor};
+
+pub use self::node_json::{NodeJson, bytes_as_text};
 
 /// Decodes a list of documents at once. The message is kept with them, because it holds more than they do.
 pub(super) fn decode_documents(list: Bytes) -> Result<Documents, DecodeError> {
@@ -339,8 +343,5 @@ fn dict(entries: &Map<String, Value>) -> Content {
     Content::Dict(DictOfAnyProto { data })
 }
 
-mod node_json;
 #[cfg(test)]
 mod tests;
-
-pub use node_json::{NodeJson, bytes_as_text};
