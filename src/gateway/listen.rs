@@ -55,7 +55,7 @@ pub async fn serve(gateway: Gateway, addresses: &[SocketAddr]) -> io::Result<Ser
     let gateway = Arc::new(gateway);
     let capacity = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     for listener in listeners {
-        let router = router(&gateway);
+        let router = router(&gateway, listener.local_addr()?);
         tokio::spawn(accept(listener, Arc::clone(&gateway), router, Arc::clone(&capacity)));
     }
     Ok(Server { gateway, addresses, connections })

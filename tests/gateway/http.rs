@@ -75,16 +75,6 @@ async fn every_described_operation_succeeds_and_its_models_exist() {
 }
 
 #[tokio::test]
-async fn cross_origin_requests_are_allowed_only_with_cors() {
-    let origin = "origin: https://a.example\r\n";
-    for (with, allowed) in [("with: {cors: true}", true), ("", false)] {
-        let served = served(with, V1).await;
-        let (_, head, _) = served.http("POST", "/post", origin, "{}").await;
-        assert_eq!(head.contains("access-control-allow-origin"), allowed, "{head}");
-    }
-}
-
-#[tokio::test]
 async fn overload_size_and_deadline_have_their_status_codes() {
     let closed = gate::close();
     let served = served("with: {prefetch: 1, when_full: refuse}", "- {name: gate, uses: Gate}").await;

@@ -49,7 +49,7 @@ async fn requests_are_rejected_from_their_headers() {
     assert_eq!(rejected.end().await.status, RESOURCE_EXHAUSTED);
 
     let mut stream = TcpStream::connect(served.address()).await.unwrap();
-    let head = "POST /index HTTP/1.1\r\nhost: test\r\ncontent-length: 1000000\r\n\r\n";
+    let head = "POST /index HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut code = [0; 12];
     stream.read_exact(&mut code).await.unwrap();

@@ -86,7 +86,7 @@ async fn plaintext_requests_get_no_response() {
     write_files(directory.path());
     let served = served_with_tls(MISC, Tls::read(files(directory.path())).unwrap()).await;
     let mut stream = TcpStream::connect(served.address()).await.unwrap();
-    stream.write_all(b"GET /live HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
     // The connection may be reset, because unread data is left.
     let _ = stream.read_to_end(&mut answer).await;

@@ -22,7 +22,7 @@ async fn connect(served: &Served, path: &str, protocol: Option<&str>) -> Socket 
     let mut request = format!("ws://{}{path}", served.address()).into_client_request().unwrap();
     if let Some(protocol) = protocol {
         // Like a browser, this client needs the subprotocol confirmed.
-        request.headers_mut().insert("origin", "http://test".parse().unwrap());
+        request.headers_mut().insert("origin", format!("http://{}", served.address()).parse().unwrap());
         request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
     }
     match connect_async(request).await {

@@ -104,8 +104,10 @@ pub(crate) async fn http_over(
     body: &str,
 ) -> (u16, String, String) {
     let length = body.len();
+    let host =
+        if head.starts_with("host: ") || head.contains("\nhost: ") { "" } else { "host: localhost\r\n" };
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{head}content-length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{head}content-length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut response = Vec::new();
@@ -178,7 +180,7 @@ impl Grpc {
     /// Begins a call.
     pub(crate) async fn begin(&mut self, path: &str, headers: &[(&str, &str)]) -> Call {
         let (input, frames) = mpsc::unbounded_channel();
-        let mut request = hyper::Request::post(format!("http://test{path}"))
+        let mut request = hyper::Request::post(format!("http://localhost{path}"))
             .header("content-type", "application/grpc")
             .header("te", "trailers");
         for (name, value) in headers {
