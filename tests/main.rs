@@ -47,3 +47,4 @@ mod support;
 mod tables;
 mod topology;
 mod typos;
+mod usage;

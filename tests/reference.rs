@@ -55,9 +55,8 @@ fn the_reference_of_keys_is_what_the_parser_reads_by() {
 #[test]
 fn the_reference_of_diagnostics_is_what_is_reported() {
     let mut text = "# Diagnostics\n\nCodes are stable. *Lenient* marks errors that Jina accepts silently: `--lenient` turns \
-                    them into warnings. *Drawable* marks errors that `flowrun check` and `flowrun graph` report as \
-                    warnings, because such a flow can be drawn but not run. `tests/golden` has an example of each, with \
-                    flowrun's output.\n\n| code | name | severity | | meaning |\n|---|---|---|---|---|\n"
+                    them into warnings. *Drawable* marks errors that `flowrun graph` reports as warnings, because \
+                    such a flow can be drawn but not run. `tests/golden` has an example of each, with flowrun's output.\n\n| code | name | severity | | meaning |\n|---|---|---|---|---|\n"
         .to_owned();
     for code in Code::ALL {
         let marks = match (code.accepted_by_jina(), code.blocks_run_only()) {
