@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::serving::{Serving, write_certificate};
-use crate::support::made::made;
+use crate::support::artifact::artifact;
 
 /// Virtual environment with the clients of a schema, if it is installed.
 pub(crate) fn environment(schema: &str) -> Option<PathBuf> {
     let requirements = format!("tests/clients/requirements-{schema}.txt");
-    made(&format!("clients-{schema}"), &requirements, "FLOWRUN_CLIENTS", "clients")
+    artifact(&format!("clients-{schema}"), &requirements, "FLOWRUN_CLIENTS", "clients")
 }
 
 fn run_clients(schema: &str) {
