@@ -9,6 +9,8 @@
 mod admission;
 mod browsers;
 mod call_metadata;
+mod connection_limit;
+mod connection_meter;
 mod flow_info;
 mod grpc;
 mod http;
