@@ -57,13 +57,13 @@ fn a_file_that_is_no_model_is_told_at_its_place() {
     let small = std::fs::read(models.join("small.onnx")).unwrap();
     assert_refused("", None, 6, "cannot read ./model.onnx");
     assert_refused("", Some(b""), 6, "the file is empty");
-    assert_refused("", Some(b"<html>not found</html>"), 6, "it is no ONNX model");
-    assert_refused("", Some(&small[..small.len() / 2]), 6, "it is no ONNX model, or one that ends too early");
+    assert_refused("", Some(b"<html>not found</html>"), 6, "the file is not an ONNX model");
+    assert_refused("", Some(&small[..small.len() / 2]), 6, "the file is not an ONNX model, or is truncated");
     // Whole as a message, of an operator that nobody has.
     let node = [message(1, b"input"), message(2, b"features"), message(4, b"Abracadabra")].concat();
     let graph = [message(1, &node), message(2, b"g")].concat();
     let unknown = [vec![8, 8], message(7, &graph), message(8, &[16, 17])].concat();
-    assert_refused("", Some(&unknown), 6, "ONNX Runtime does not open it");
+    assert_refused("", Some(&unknown), 6, "ONNX Runtime cannot open the model");
 }
 
 #[test]
@@ -71,23 +71,27 @@ fn what_does_not_fit_the_model_is_told_at_its_place() {
     let Some(models) = models() else { return };
     let read = |name: &str| std::fs::read(models.join(name)).unwrap();
     let (small, sentences) = (read("small.onnx"), read("sentences/model.onnx"));
-    assert_refused("", Some(&sentences), 6, "and not one picture: it is no encoder of pictures");
+    assert_refused("", Some(&sentences), 6, "the model is not an image encoder");
     for (parameters, line, reason) in [
-        ("      size: 100\n", 7, "the model takes pictures of shape [?, 3, 32, 32]"),
+        ("      size: 100\n", 7, "the model's image input has shape [?, 3, 32, 32]"),
         ("      layout: nhwc\n", 7, "which is not nhwc"),
         ("      output: nope\n", 7, "the model's outputs are [\"maps\", \"features\"]"),
         ("      output: '9'\n", 7, "the model's outputs are"),
-        ("      output: maps\n", 4, "say `pooling: mean`"),
-        ("      output: features\n      dimension: 5\n", 8, "the model's output `features` has 16 numbers"),
-        ("      output: features\n      resize: 8\n", 8, "are not to be cut out of a shorter side of 8"),
+        ("      output: maps\n", 4, "set `pooling` to `mean`"),
+        ("      output: features\n      dimension: 5\n", 8, "the model's output `features` has dimension 16"),
+        (
+            "      output: features\n      resize: 8\n",
+            8,
+            "images whose shorter side is 8 are too small for a crop",
+        ),
         ("      output: features\n      std: [1, 0, 1]\n", 8, "must not be 0"),
-        ("      output: features\n      device: cuda\n", 8, "`device: cuda` is not to be had"),
+        ("      output: features\n      device: cuda\n", 8, "`device: cuda` is not available"),
         ("      output: features\n      minibatch_size: 0\n", 8, "must be at least 1"),
     ] {
         assert_refused(parameters, Some(&small), line, reason);
     }
     let any_size = read("small_any_size.onnx");
-    assert_refused("      output: features\n", Some(&any_size), 6, "say one by `size: 224`");
+    assert_refused("      output: features\n", Some(&any_size), 6, "choose one, for example `size: 224`");
 }
 
 #[test]
@@ -137,9 +141,10 @@ fn a_hostile_model_costs_a_trial_and_nothing_more() {
 fn a_library_that_is_named_and_will_not_do_ends_the_start() {
     let Some(models) = models() else { return };
     let small = std::fs::read(models.join("small.onnx")).unwrap();
-    for (library, reason) in
-        [("/no/such/library.so", "it does not load"), ("libc.so.6", "it is no ONNX Runtime")]
-    {
+    for (library, reason) in [
+        ("/no/such/library.so", "loading the library failed"),
+        ("libc.so.6", "not a library of ONNX Runtime"),
+    ] {
         let (output, said) = refused(&flow("      output: features\n"), Some(&small), Path::new(library));
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("ORT_DYLIB_PATH") && said.contains(reason), "{said}");

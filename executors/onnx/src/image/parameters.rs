@@ -49,7 +49,7 @@ pub(crate) struct Size(pub(crate) [u32; 2]);
 
 impl Parameter for Size {
     const KIND: ParameterKind =
-        ParameterKind::Other("a number of pixels, or height and width as in `[224, 224]`");
+        ParameterKind::Other("a number of pixels, or height and width such as `[224, 224]`");
 
     fn parse(value: &Value) -> Option<Self> {
         let sides = <[u32; 2]>::parse(value).or_else(|| u32::parse(value).map(|side| [side; 2]));

@@ -30,7 +30,7 @@ impl Model {
         let runtime = runtime::start()?;
         if !runtime.is_onnx_runtime() && options.device != Device::Cpu {
             return Err(ModelError::Device(format!(
-                "`device: {}` needs ONNX Runtime, and there is none: set ORT_DYLIB_PATH",
+                "`device: {}` requires ONNX Runtime, which is not installed: run `flowrun doctor --fix` or set ORT_DYLIB_PATH",
                 options.device.name()
             )));
         }
@@ -57,7 +57,7 @@ fn open_with_timeout(
     match receiver.recv_timeout(OPEN_MAX) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => {
-            Err(ModelError::Model(format!("it did not open within {} seconds", OPEN_MAX.as_secs())))
+            Err(ModelError::Model(format!("the model did not open within {} seconds", OPEN_MAX.as_secs())))
         }
         Err(RecvTimeoutError::Disconnected) => Err(ModelError::Model("opening it panicked".to_owned())),
     }
@@ -101,7 +101,7 @@ fn create_session(
 ) -> Result<Session, ModelError> {
     let outline = format::outline(bytes)?;
     let failed =
-        |error: ort::Error| ModelError::Model(format!("{} does not open it: {error}", runtime.name()));
+        |error: ort::Error| ModelError::Model(format!("{} cannot open the model: {error}", runtime.name()));
     // External weights are only found through the path of the model.
     if outline.refers_to_files {
         return builder(options, runtime)?.commit_from_file(path).map_err(failed);
@@ -152,7 +152,7 @@ fn configured(
     let built = with(built.with_intra_threads(options.threads.max(1)))?;
     let built = with(built.with_intra_op_spinning(false))?;
     built.with_execution_providers(options.device.providers()).map_err(|error| {
-        ModelError::Device(format!("`device: {}` is not to be had: {error}", options.device.name()))
+        ModelError::Device(format!("`device: {}` is not available: {error}", options.device.name()))
     })
 }
 
