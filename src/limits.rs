@@ -54,6 +54,9 @@ pub const LINE_BYTES_MAX: usize = 64 << 20;
 /// Files that one input pattern may match.
 pub const INPUT_FILES_MAX: usize = 10_000_000;
 
+/// Failed documents that the summary of a batch job records; the rest are counted. About 20 MB.
+pub const JOB_FAILURES_MAX: usize = 100_000;
+
 /// Largest `preferred_batch_size`.
 pub const BATCH_DOCUMENTS_MAX: usize = 65_536;
 

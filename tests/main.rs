@@ -1,4 +1,4 @@
-//! Integration tests: one program, so that it links only once, with a module per subject.
+//! Integration tests: a single program, so that it is linked only once, with one module per subject.
 
 #![expect(
     clippy::unwrap_used,
@@ -47,3 +47,4 @@ mod support;
 mod tables;
 mod topology;
 mod typos;
+mod usage;

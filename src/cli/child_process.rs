@@ -41,7 +41,7 @@ pub(super) fn run(role: Role) -> anyhow::Result<Exit> {
     match role {
         Role::Executor => {
             // The parent parses the lines and logs them as its own.
-            drop(logging::start(&LogOptions { log_format: LogFormat::Json, verbose: 0 }));
+            drop(logging::start(&LogOptions { log_format: LogFormat::Json, ..LogOptions::default() }));
             flowrun_process::serve_executor(&crate::catalog::built_in())?;
         }
         Role::Guardian => flowrun_process::run_guardian()?,

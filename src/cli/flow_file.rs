@@ -20,6 +20,13 @@ pub(super) struct FlowOptions {
     /// YAML file of the flow.
     #[arg(value_name = "FLOW")]
     path: PathBuf,
+    #[command(flatten)]
+    read: ReadOptions,
+}
+
+/// Options for reading flow files.
+#[derive(Debug, Args)]
+pub(super) struct ReadOptions {
     /// Set a variable of the flow file; overrides the environment.
     #[arg(long = "set", value_name = "VAR=VALUE", value_parser = assignment)]
     variables: Vec<(String, String)>,
@@ -31,17 +38,24 @@ pub(super) struct FlowOptions {
 impl FlowOptions {
     /// Reads the flow file in order to run it.
     pub(super) fn read(&self) -> FlowFile {
-        self.read_with(false)
+        self.read.flow(&self.path)
     }
 
-    /// Reads the flow file in order to show it: nothing is launched.
+    /// Reads the flow file in order to draw it: nothing is launched.
     pub(super) fn inspect(&self) -> FlowFile {
-        self.read_with(true)
+        self.read.flow_with(&self.path, true)
+    }
+}
+
+impl ReadOptions {
+    /// Reads the flow file at `path` in order to run it.
+    pub(super) fn flow(&self, path: &Path) -> FlowFile {
+        self.flow_with(path, false)
     }
 
-    fn read_with(&self, inspect: bool) -> FlowFile {
+    fn flow_with(&self, path: &Path, inspect: bool) -> FlowFile {
         let environment = Environment::from_process(self.variables.iter().cloned());
-        FlowFile::read(&self.path, &environment, Policy { lenient: self.lenient, inspect })
+        FlowFile::read(path, &environment, Policy { lenient: self.lenient, inspect })
     }
 }
 

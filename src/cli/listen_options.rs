@@ -3,10 +3,10 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 
 use super::connection_options::token;
+use super::exit::EarlyExit;
 use crate::gateway::{Tls, TlsError, Token};
 use crate::spec::{GatewaySpec, TlsFiles};
 
@@ -14,10 +14,10 @@ use crate::spec::{GatewaySpec, TlsFiles};
 const HOST_DEFAULT: &str = "127.0.0.1";
 
 /// Options for the listening side of a service.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ListenOptions {
-    /// Ports to listen on; 0 picks a free one. Each port serves gRPC, HTTP and WebSocket.
-    #[arg(long, value_name = "PORT", num_args = 1..)]
+    /// Port to listen on; may be repeated; 0 picks a free one. Each port serves gRPC, HTTP and WebSocket.
+    #[arg(long, value_name = "PORT")]
     port: Vec<u16>,
     /// Address to listen on.
     #[arg(long, value_name = "ADDRESS")]
@@ -59,9 +59,11 @@ impl ListenOptions {
         let ports = if self.port.is_empty() { gateway.ports.as_slice() } else { self.port.as_slice() };
         let ports = if ports.is_empty() { &[0] } else { ports };
         let address = |port: &u16| {
-            let unknown = || format!("cannot resolve the listening address `{host}`");
-            let mut found = (host, *port).to_socket_addrs().with_context(unknown)?;
-            found.next().with_context(unknown)
+            let unknown = |reason: String| {
+                EarlyExit::usage(format_args!("cannot resolve the listening address `{host}`{reason}"))
+            };
+            let mut found = (host, *port).to_socket_addrs().map_err(|error| unknown(format!(": {error}")))?;
+            Ok(found.next().ok_or_else(|| unknown(String::new()))?)
         };
         ports.iter().map(address).collect()
     }

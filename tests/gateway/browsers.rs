@@ -4,7 +4,7 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use super::streams::{UNARY, data_request};
-use crate::support::client::{served, served_by};
+use crate::support::client::{serve_flow, serve_with_token};
 
 const MISC: &str = "- {name: misc, uses: Misc}";
 const FOREIGN: &str = "origin: https://a.example\r\n";
@@ -17,7 +17,7 @@ const PERMISSION_DENIED: u32 = 7;
 async fn cross_origin_requests_are_allowed_only_with_cors() {
     let not_listed = "with: {cors: [\"https://b.example\"]}";
     for (with, allowed) in [("with: {cors: true}", true), (LISTED, true), (not_listed, false), ("", false)] {
-        let served = served(with, MISC).await;
+        let served = serve_flow(with, MISC).await;
         for path in ["/post", "/index", "/echo"] {
             let (code, head, body) = served.http("POST", path, &format!("{FOREIGN}{PLAIN}"), "{}").await;
             assert_eq!(code, if allowed { 200 } else { 403 }, "{with} {path}: {body}");
@@ -29,7 +29,7 @@ async fn cross_origin_requests_are_allowed_only_with_cors() {
 
 #[tokio::test]
 async fn foreign_pages_are_refused_over_every_protocol() {
-    let served = served("", MISC).await;
+    let served = serve_flow("", MISC).await;
     let mut request = format!("ws://{}/", served.address()).into_client_request().unwrap();
     request.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
     assert!(connect_async(request).await.unwrap_err().to_string().contains("403"));
@@ -45,7 +45,7 @@ async fn foreign_pages_are_refused_over_every_protocol() {
 
 #[tokio::test]
 async fn requests_without_a_browser_and_of_the_own_pages_are_served() {
-    let served = served("", MISC).await;
+    let served = serve_flow("", MISC).await;
     let form = "content-type: application/x-www-form-urlencoded\r\n";
     let own = format!("origin: http://{}\r\nhost: {}\r\n", served.address(), served.address());
     for head in ["", form, PLAIN, &own, "sec-fetch-site: same-origin\r\n", "sec-fetch-site: none\r\n"] {
@@ -57,18 +57,18 @@ async fn requests_without_a_browser_and_of_the_own_pages_are_served() {
 #[tokio::test]
 async fn a_foreign_host_name_is_refused_on_loopback_without_a_token() {
     for (with, allowed) in [("", false), ("with: {allowed_hosts: [evil.example]}", true)] {
-        let served = served(with, MISC).await;
+        let served = serve_flow(with, MISC).await;
         let (code, _, body) = served.http("POST", "/post", "host: evil.example:80\r\n", "{}").await;
         assert_eq!(code, if allowed { 200 } else { 403 }, "{body}");
     }
-    let served = served_by("", MISC, Some("secret")).await;
+    let served = serve_with_token("", MISC, Some("secret")).await;
     let head = "host: evil.example\r\nauthorization: Bearer secret\r\n";
     assert_eq!(served.http("POST", "/post", head, "{}").await.0, 200);
 }
 
 #[tokio::test]
 async fn get_changes_nothing() {
-    let served = served("", MISC).await;
+    let served = serve_flow("", MISC).await;
     for path in ["/index", "/update", "/delete"] {
         for method in ["GET", "HEAD"] {
             let target = format!("{path}?text=a");
@@ -87,7 +87,7 @@ async fn preflights_are_answered_and_every_response_has_the_cors_headers() {
     let preflight = "access-control-request-method: POST\r\naccess-control-request-headers: content-type,authorization\r\n";
     for with in ["with: {cors: true}", LISTED] {
         for token in [None, Some("secret")] {
-            let served = served_by(with, MISC, token).await;
+            let served = serve_with_token(with, MISC, token).await;
             for path in ["/post", "/index", "/echo", "/unknown", "/live", "/openapi.json"] {
                 let head = format!("{FOREIGN}{preflight}");
                 let (code, head, _) = served.http("OPTIONS", path, &head, "").await;

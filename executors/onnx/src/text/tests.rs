@@ -1,8 +1,8 @@
 //! Tokens and embeddings equal those of the reference implementations, which `make models` recorded.
 #![cfg(feature = "tokenizers")]
 
-#[path = "../../../../tests/support/made.rs"]
-mod made;
+#[path = "../../../../tests/support/artifact.rs"]
+mod artifact;
 #[path = "../../../../tests/support/models.rs"]
 #[expect(dead_code, reason = "Python itself is not asked here")]
 mod models;

@@ -26,14 +26,17 @@ impl Document {
         let object = value.as_object().ok_or_else(|| wrong("document", "an object"))?;
         let mut document = Self::default();
         for (key, value) in object.iter().filter(|(_, value)| !value.is_null()) {
-            document.set_field(key, value)?;
+            document.set_json_field(key, value)?;
         }
         document.set_parent_ids();
         Ok(document)
     }
 
-    /// Sets one field.
-    fn set_field(&mut self, key: &str, value: &Value) -> Result<(), JsonError> {
+    /// Sets the field with the name `key`; an unknown key is ignored.
+    ///
+    /// # Errors
+    /// [`JsonError`] if the value has the wrong type.
+    pub fn set_json_field(&mut self, key: &str, value: &Value) -> Result<(), JsonError> {
         match key {
             "id" => self.id = string(key, value)?,
             "parent_id" | "parentId" => self.parent_id = string(key, value)?,
