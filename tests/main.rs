@@ -30,6 +30,7 @@ mod onnx_images;
 mod pages;
 mod planning;
 mod plugins;
+mod prose;
 mod python;
 mod reference;
 mod refused_models;

@@ -69,6 +69,12 @@ impl Server {
         &self.addresses
     }
 
+    /// Reports the service as not ready at `/ready` and in gRPC health checks, while requests are still admitted. Call it
+    /// some time before [`drain`](Self::drain), so that load balancers stop sending requests to this process.
+    pub fn announce_shutdown(&self) {
+        self.gateway.admission.announce_shutdown();
+    }
+
     /// Drains the connections, then the flow, within `limit`: admitted requests are answered.
     pub async fn drain(mut self, limit: Duration) -> DrainReport {
         let deadline = tokio::time::Instant::now() + limit;
