@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::messages::request;
-use crate::support::client::{Served, served, until_true};
+use crate::support::client::{ServedFlow, serve_flow, wait_until_async};
 
 const PASS: &str = "- {name: a, uses: Pass}";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
@@ -14,7 +14,7 @@ const CHECK: &str = "/grpc.health.v1.Health/Check";
 const CONTROL_MAX: usize = 4096;
 
 /// A connection that has sent these bytes.
-async fn sent(served: &Served, bytes: &[u8]) -> TcpStream {
+async fn sent(served: &ServedFlow, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(served.address()).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     stream
@@ -33,7 +33,7 @@ async fn response_head(stream: &mut TcpStream) -> String {
     head
 }
 
-async fn websocket(served: &Served) -> TcpStream {
+async fn websocket(served: &ServedFlow) -> TcpStream {
     let handshake = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let mut stream = sent(served, handshake).await;
@@ -41,7 +41,7 @@ async fn websocket(served: &Served) -> TcpStream {
     stream
 }
 
-async fn request_bytes(served: &Served) -> usize {
+async fn request_bytes(served: &ServedFlow) -> usize {
     let (_, _, metrics) = served.http("GET", "/metrics", "", "").await;
     let line = metrics.lines().find_map(|line| line.strip_prefix("flowrun_request_bytes "));
     line.unwrap().parse().unwrap()
@@ -49,7 +49,7 @@ async fn request_bytes(served: &Served) -> usize {
 
 #[tokio::test]
 async fn announced_bodies_that_do_not_arrive_hold_no_capacity() {
-    let served = served("", PASS).await;
+    let served = serve_flow("", PASS).await;
     let announced = b"POST /post HTTP/1.1\r\nhost: localhost\r\ncontent-length: 268435456\r\n\r\n{";
     let mut held = Vec::new();
     for _ in 0..8 {
@@ -63,17 +63,17 @@ async fn announced_bodies_that_do_not_arrive_hold_no_capacity() {
 
 #[tokio::test]
 async fn requests_with_unfinished_bodies_do_not_use_all_slots() {
-    let served = served("with: {prefetch: 1, when_full: refuse}", PASS).await;
+    let served = serve_flow("with: {prefetch: 1, when_full: refuse}", PASS).await;
     let unfinished = b"POST /post HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
     let mut slow = sent(&served, unfinished).await;
-    until_true(async || served.http("POST", "/post", "", "{}").await.0 == 200).await;
+    wait_until_async(async || served.http("POST", "/post", "", "{}").await.0 == 200).await;
     slow.write_all(b"       }").await.unwrap();
     assert!(response_head(&mut slow).await.contains(" 200 "));
 }
 
 #[tokio::test]
 async fn pings_of_a_client_that_does_not_read_are_held_back() {
-    let served = served("", PASS).await;
+    let served = serve_flow("", PASS).await;
     let mut stream = websocket(&served).await;
     let mut ping = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
     ping.resize(ping.len() + 125, 0);
@@ -89,20 +89,20 @@ async fn pings_of_a_client_that_does_not_read_are_held_back() {
 
 #[tokio::test]
 async fn an_unfinished_websocket_message_is_counted() {
-    let served = served("", PASS).await;
+    let served = serve_flow("", PASS).await;
     let mut stream = websocket(&served).await;
     let mut frame = vec![0x82, 0xff];
     frame.extend_from_slice(&(100_u64 << 20).to_be_bytes());
     frame.resize(frame.len() + 4 + (5 << 20), 0);
     stream.write_all(&frame).await.unwrap();
-    until_true(async || request_bytes(&served).await >= 4 << 20).await;
+    wait_until_async(async || request_bytes(&served).await >= 4 << 20).await;
     drop(stream);
-    until_true(async || request_bytes(&served).await == 0).await;
+    wait_until_async(async || request_bytes(&served).await == 0).await;
 }
 
 #[tokio::test]
 async fn methods_without_admission_accept_short_plain_messages_only() {
-    let served = served("", PASS).await;
+    let served = serve_flow("", PASS).await;
     let mut grpc = served.grpc().await;
     assert_eq!(grpc.call(CHECK, &[("grpc-encoding", "gzip")], &[b""]).await.status, 0);
     let long = request(&serde_json::json!({"header": {"requestId": "x".repeat(CONTROL_MAX)}}));
@@ -116,7 +116,7 @@ async fn methods_without_admission_accept_short_plain_messages_only() {
 
 #[tokio::test]
 async fn a_response_before_the_body_was_read_announces_the_close_or_reads_it() {
-    let served = served("", PASS).await;
+    let served = serve_flow("", PASS).await;
     let large = b"POST /unknown HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n{";
     let head = response_head(&mut sent(&served, large).await).await;
     assert!(head.contains(" 404 ") && head.contains("connection: close"), "{head}");
