@@ -9,6 +9,7 @@
 mod admission;
 mod browsers;
 mod call_metadata;
+mod client_schema;
 mod connection_limit;
 mod connection_meter;
 mod flow_info;
