@@ -5,6 +5,7 @@
 //! bound as the flow's. The job does not launch or drain the flow; the command line does.
 
 mod documents;
+mod glob;
 mod input;
 mod output;
 mod progress;

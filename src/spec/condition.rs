@@ -20,7 +20,7 @@ pub struct Condition {
 pub(super) fn read(node: Option<&Node>, reader: &mut Reader<'_>) -> Option<Condition> {
     let node = node?;
     let schema = reader.dialect.schema();
-    let filter = Filter::parse(&node.to_json(schema), &check);
+    let filter = Filter::parse(&node.to_json(schema, reader.report), &check);
     let filter = filter.map_err(|error| reader.report.push(invalid(node, &error))).ok()?;
     Some(Condition { filter, written: node.to_written_json(schema) })
 }

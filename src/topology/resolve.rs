@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
-use flowrun_sdk::{Catalog, ExecutorType, ParameterError, RawParameters};
+use flowrun_sdk::{Catalog, ExecutorType, ParameterError, ParameterKind, RawParameters};
 use serde_json::Value;
 
 use super::executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
@@ -327,9 +327,32 @@ fn mistake(
             Diagnostic::at(Code::MissingParameter, arguments.span, message).help(help)
         }
         ParameterError::Invalid { name, reason } => {
+            let field = kind.fields.iter().find(|field| field.name == *name);
+            let words = field.map(|field| choices(field.kind)).unwrap_or_default();
+            let meant = arguments.values.get(*name).and_then(|value| misspelt_choice(value, words));
             Diagnostic::at(Code::InvalidParameter, place(name).1, format!("`{name}` {reason}"))
+                .maybe_help(meant)
         }
     }
+}
+
+/// The words of a parameter with a fixed set of values; empty for other parameters.
+fn choices(kind: ParameterKind) -> &'static [&'static str] {
+    match kind {
+        ParameterKind::Choice(words) => words,
+        ParameterKind::Optional(kind) | ParameterKind::List(kind) | ParameterKind::Array(kind, _) => {
+            choices(*kind)
+        }
+        _ => &[],
+    }
+}
+
+/// The suggestion for the first string in `value` that is none of `words`.
+fn misspelt_choice(value: &Value, words: &'static [&'static str]) -> Option<String> {
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let mut texts = items.iter().filter_map(Value::as_str);
+    let misspelt = texts.find(|text| !words.iter().any(|word| word.eq_ignore_ascii_case(text)))?;
+    did_you_mean(misspelt, words.iter().copied())
 }
 
 /// The directory that executors write beneath when nobody says: beside the flow's file.

@@ -8,8 +8,11 @@ mod expand;
 mod expression;
 mod json;
 mod load;
+mod merge;
 mod node;
+mod number;
 mod substitute;
+mod syntax_help;
 #[cfg(test)]
 mod tests;
 

@@ -65,13 +65,16 @@ fn read(value: &Value) -> Result<Document, JsonError> {
         return Ok(document);
     };
     let mut fields = ExtraFields::default();
+    // Unknown keys with a value are tags already; the kinds make them fields again in the reply.
     let tags = Arc::make_mut(&mut document.tags);
     for (name, value) in object.iter().filter(|(name, _)| unknown(name)) {
         if value.is_null() {
             fields.kinds.insert(name.clone(), KIND_NULL.into());
-        } else if !tags.contains_key(name) && !name.starts_with("__") {
+        } else if name.starts_with("__") {
+            // Reserved for the kinds.
+            tags.shift_remove(name);
+        } else {
             fields.kinds.insert(name.clone(), kind(value).into());
-            tags.insert(name.clone(), value.clone());
         }
     }
     // A key that is sent with null or an empty value is returned like that, unless an executor sets the field.

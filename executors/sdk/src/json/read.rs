@@ -17,23 +17,31 @@ pub struct JsonError {
 }
 
 impl Document {
-    /// Converts a JSON object to a document. Null means unset; unknown keys are ignored. Chunks without a parent id get the
+    /// Converts a JSON object to a document. Null means unset; unknown keys become tags. Chunks without a parent id get the
     /// id of the document that contains them.
     ///
     /// # Errors
-    /// [`JsonError`] for the first field with a value of the wrong type.
+    /// [`JsonError`] for the first field with a value of the wrong type, and for an unknown key that `tags` has too.
     pub fn from_json(value: &Value) -> Result<Self, JsonError> {
         let object = value.as_object().ok_or_else(|| wrong("document", "an object"))?;
         let mut document = Self::default();
+        let mut unknown = Vec::new();
         for (key, value) in object.iter().filter(|(_, value)| !value.is_null()) {
-            document.set_field(key, value)?;
+            if !document.set_field(key, value)? {
+                unknown.push((key, value));
+            }
+        }
+        for (key, value) in unknown {
+            if document.tags_mut().insert(key.clone(), value.clone()).is_some() {
+                return Err(wrong(key, "a key of the document or one of its tags, not both"));
+            }
         }
         document.set_parent_ids();
         Ok(document)
     }
 
-    /// Sets one field.
-    fn set_field(&mut self, key: &str, value: &Value) -> Result<(), JsonError> {
+    /// Sets one field. Returns false if `key` is none.
+    fn set_field(&mut self, key: &str, value: &Value) -> Result<bool, JsonError> {
         match key {
             "id" => self.id = string(key, value)?,
             "parent_id" | "parentId" => self.parent_id = string(key, value)?,
@@ -68,9 +76,11 @@ impl Document {
             "matches" => {
                 self.matches = items(key, value)?.iter().map(Self::from_json).collect::<Result<_, _>>()?
             }
-            _ => {}
+            // A field of docarray's first schema that flowrun's documents do not have.
+            "evaluations" => {}
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 }
 
