@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::fields::reads;
 use super::keys::SECTIONS;
-use super::{FlowSpec, Support, parse};
+use super::{FlowSpec, Support, Uses, normal_form, parse};
 use crate::diagnostic::{Code, Report, Sources};
 use crate::yaml::{Environment, load_text};
 
@@ -107,6 +107,21 @@ fn variables_of_processes_are_texts_as_written() {
     }
     let list = "jtype: Flow\nexecutors: [{name: a, uses: Pass, env: {A: [1]}}]\n";
     assert_eq!(flow_of(list, &environment).1, [Code::WrongType]);
+}
+
+#[test]
+fn strings_of_the_normal_form_stay_strings() {
+    let texts =
+        ["1:30", "1_000", "yes", "0x_1F", "08", "3", "true", ".inf", "12e7", "x: 1", "", "on", "2024-01-01"];
+    let list = texts.map(|text| format!("'{text}'")).join(", ");
+    let text = format!("jtype: Flow\nexecutors: [{{name: a, uses: X, uses_with: {{v: [{list}]}}}}]\n");
+    let with = |text: &str| match flow_of(text, &Environment::default()).0.pods.remove(0).executor.value {
+        Uses::Class(spec) => spec.with.values["v"].clone(),
+        _ => panic!("{text}"),
+    };
+    let normal = normal_form(&flow_of(&text, &Environment::default()).0);
+    assert_eq!(with(&normal), serde_json::json!(texts), "{normal}");
+    assert!(normal.contains("- '1:30'\n") && normal.contains("- on\n"), "{normal}");
 }
 
 #[test]

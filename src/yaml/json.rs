@@ -19,6 +19,11 @@ pub enum Schema {
     Yaml11,
 }
 
+/// True if `text` without quotes would not be a string in a flow file of Jina 2 or 3.
+pub(crate) fn is_ambiguous(text: &str) -> bool {
+    boolean(text, Schema::Yaml11).is_some() || number::in_file(text, Schema::Yaml11).is_some()
+}
+
 /// Reason why a node has no JSON form.
 #[derive(Debug, PartialEq, Eq)]
 enum Problem {

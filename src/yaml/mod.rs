@@ -18,5 +18,6 @@ mod tests;
 
 pub use environment::Environment;
 pub use json::Schema;
+pub(crate) use json::is_ambiguous;
 pub use load::{load, load_text};
 pub use node::{Mapping, Node, Origin, Scalar, Tag, Value};
