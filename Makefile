@@ -117,7 +117,7 @@ clients: setup
 	done
 
 # Scripts build the models of the tests from seeds, and their reference outputs; MiniLM is exported from the weights in a
-# Python package. All are keyed by their sources (tests/support/made.rs finds them).
+# Python package. All are keyed by their sources (tests/support/artifact.rs finds them).
 MODELS_PYTHON := $(CLIENTS_CACHE)/python-models-$(shell sha256sum tests/models/requirements.txt | cut -c1-12)
 MODELS_KEY = $(shell export LC_ALL=C; cat tests/models/*.txt tests/models/*.py | sha256sum | cut -c1-12)
 MODELS = $(CLIENTS_CACHE)/models-$(MODELS_KEY)

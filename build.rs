@@ -1,6 +1,6 @@
 //! Generates code for the program: the gateway's protobuf messages, and a table of the SDK's files.
 //!
-//! The messages in `proto/` are compiled without `protoc`. Messages with documents are compiled by the SDK.
+//! The messages in `proto/` are compiled without `protoc`. Those with documents are compiled by `flowrun-wire`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

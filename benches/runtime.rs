@@ -67,7 +67,7 @@ fn plan_and_launch(tasks: &Runtime, path: &Path, catalog: &Catalog) -> Flow {
     let (mut sources, mut report) = (Sources::default(), Report::default());
     let read = flowrun::read(path, &Environment::default(), catalog, &mut sources, &mut report);
     let (_, topology) = read.unwrap();
-    tasks.block_on(launch(&topology, &mut report)).unwrap()
+    tasks.block_on(launch(&topology, catalog, &mut report)).unwrap()
 }
 
 fn documents(count: usize) -> Documents {

@@ -54,6 +54,9 @@ pub const LINE_BYTES_MAX: usize = 64 << 20;
 /// Files that one input pattern may match.
 pub const INPUT_FILES_MAX: usize = 10_000_000;
 
+/// Failed documents that the summary of a batch job records; the rest are counted. About 20 MB.
+pub const JOB_FAILURES_MAX: usize = 100_000;
+
 /// Largest `preferred_batch_size`.
 pub const BATCH_DOCUMENTS_MAX: usize = 65_536;
 
@@ -135,6 +138,13 @@ pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time that a client may take to send the body of a request, and to read a reply.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes of a request body that is read and discarded after its request was answered, so that the HTTP/1 connection can
+/// be reused. Connections with a longer unread body are closed.
+pub const DISCARD_BYTES_MAX: usize = 64 << 10;
+
+/// Time for a body that is discarded to arrive. Most have arrived together with the headers.
+pub const DISCARD_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Time that a WebSocket session stays open after one of its requests failed. Jina's client closes it by itself once it
 /// has read the error, and loses the error if the gateway closes first.

@@ -129,6 +129,19 @@ built_in_routes!(table);
 pub const CRUD: [(&str, &str); 4] =
     [("/index", "post"), ("/search", "post"), ("/update", "put"), ("/delete", "delete")];
 
+/// Endpoints that change stored data or write files, by their first path segment. An HTTP `GET` must not change anything
+/// (RFC 9110, 9.2.1), so it is not routed to them.
+const WRITING: [&str; 20] = [
+    "index", "update", "delete", "clear", "restore", "backup", "append", "add", "insert", "upsert", "create",
+    "remove", "drop", "reset", "train", "dump", "save", "snapshot", "reload", "fit",
+];
+
+/// True if an endpoint changes stored data or writes files, judged by its name.
+pub fn is_writing(endpoint: &str) -> bool {
+    let segment = endpoint.trim_start_matches('/').split('/').next().unwrap_or_default();
+    WRITING.iter().any(|writing| writing.eq_ignore_ascii_case(segment))
+}
+
 impl Route {
     /// True if the route serves `path`.
     fn matches(&self, path: &str) -> bool {
@@ -180,6 +193,16 @@ mod tests {
         }
         for path in ["/pages", "/dashboards", "/index", ""] {
             assert!(find(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn endpoints_that_write_are_known_by_name() {
+        for endpoint in ["/index", "/clear", "delete", "/Delete", "/index/images", "/backup"] {
+            assert!(is_writing(endpoint), "{endpoint}");
+        }
+        for endpoint in ["/search", "/indexed", "/", "", "/count", "/encode"] {
+            assert!(!is_writing(endpoint), "{endpoint}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! With the last worker blocked, exactly as many requests are accepted as there are credits.
+//! Backpressure: while the last worker is blocked, the flow accepts exactly as many requests as it has credits.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use flowrun::runtime::{Flow, Outcome, PendingResponse, Request};
 use flowrun::yaml::Environment;
 use futures_util::FutureExt as _;
 
-/// Sends requests in until one has to wait for a credit.
+/// Submits requests until one has to wait for a credit.
 fn fill(flow: &Flow, credits: usize) -> Vec<PendingResponse> {
     let request = |number: usize| Request {
         documents: documents([number.to_string()]),
@@ -19,7 +19,7 @@ fn fill(flow: &Flow, credits: usize) -> Vec<PendingResponse> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn accepted_requests_equal_the_credits_that_the_topology_printed() {
+async fn accepted_requests_equal_the_credits_of_the_topology() {
     let shapes = [
         "- {name: last, uses: Gate}",
         "- {name: a, uses: Pass}\n- {name: b, uses: Chaos}\n- {name: last, uses: Gate}",
@@ -42,8 +42,8 @@ async fn accepted_requests_equal_the_credits_that_the_topology_printed() {
 
         let accepted = fill(&flow, topology.credits);
         assert_eq!(accepted.len(), topology.credits, "{yaml}");
-        let books = flow.request_counts();
-        assert_eq!((books.accepted, books.in_flight), (topology.credits as u64, topology.credits as u64));
+        let counts = flow.request_counts();
+        assert_eq!((counts.accepted, counts.in_flight), (topology.credits as u64, topology.credits as u64));
 
         drop(closed);
         for (number, pending) in accepted.into_iter().enumerate() {
@@ -58,9 +58,9 @@ async fn accepted_requests_equal_the_credits_that_the_topology_printed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flow_that_refuses_when_full_says_so_at_once() {
+async fn a_full_flow_with_when_full_refuse_rejects_immediately() {
     let directory = tempfile::tempdir().unwrap();
-    let yaml = "jtype: Flow\nwith: {prefetch: 1, when_full: refuse}\nexecutors:\n- {name: a, uses: Chaos, uses_with: {dawdle: 300000}}\n";
+    let yaml = "jtype: Flow\nwith: {prefetch: 1, when_full: refuse}\nexecutors:\n- {name: a, uses: Chaos, uses_with: {delay_max: 300000}}\n";
     let flow = start(&plan(yaml, directory.path(), &Environment::default())).await;
     let request = || Request { endpoint: "/x".to_owned(), documents: documents(["0"]), ..Request::default() };
     let first = flow.submit(request()).await.unwrap();

@@ -10,7 +10,7 @@ use flowrun_sdk::{Document, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::serving::{Serving, write_certificate};
-use crate::support::client::{served, served_by};
+use crate::support::client::{serve_flow, serve_with_token};
 use crate::support::program::{PASS, command, directory, flowrun, json_lines, text};
 use crate::support::{documents, gate, ids};
 
@@ -29,9 +29,11 @@ async fn send_both_ways(client: &Client, request: &Request) -> [Result<Response,
 
 #[tokio::test]
 async fn documents_parameters_and_results_arrive_unchanged() {
-    let served =
-        served("", "- {name: probe, uses: {jtype: Probe, with: {name: client, finds: ['x=1', 'y=2']}}}")
-            .await;
+    let served = serve_flow(
+        "",
+        "- {name: probe, uses: {jtype: Probe, with: {name: client, matches: ['x=1', 'y=2']}}}",
+    )
+    .await;
     let client = connect(served.address()).await;
     let mut request = request("/index", &[]);
     request.documents =
@@ -53,7 +55,7 @@ async fn documents_parameters_and_results_arrive_unchanged() {
 
 #[tokio::test]
 async fn failed_requests_have_a_kind_and_failed_documents_are_listed() {
-    let served = served("", "- {name: probe, uses: {jtype: Probe, with: {name: partial}}}").await;
+    let served = serve_flow("", "- {name: probe, uses: {jtype: Probe, with: {name: partial}}}").await;
     let client = connect(served.address()).await;
     for response in send_both_ways(&client, &request("/index", &["good", "bad"])).await {
         let response = response.unwrap();
@@ -63,13 +65,16 @@ async fn failed_requests_have_a_kind_and_failed_documents_are_listed() {
     }
     for response in send_both_ways(&client, &request("/fail", &["a"])).await {
         let Err(ClientError::Failed(failed)) = response else { panic!("{response:?}") };
-        assert_eq!((failed.error.kind(), failed.error.message()), (ErrorKind::Resource, "told to"));
+        assert_eq!(
+            (failed.error.kind(), failed.error.message()),
+            (ErrorKind::Resource, "failing on request")
+        );
     }
 }
 
 #[tokio::test]
 async fn a_stream_matches_replies_to_requests_with_equal_ids() {
-    let served = served("", "- {name: a, uses: Pass}").await;
+    let served = serve_flow("", "- {name: a, uses: Pass}").await;
     let stream = Arc::new(RequestStream::open(connect(served.address()).await));
     let requests = (0..200).map(|number| {
         let stream = Arc::clone(&stream);
@@ -86,7 +91,7 @@ async fn a_stream_matches_replies_to_requests_with_equal_ids() {
 
 #[tokio::test]
 async fn the_deadline_of_a_request_is_sent_to_the_service() {
-    let served = served("", "- {name: gate, uses: Gate}").await;
+    let served = serve_flow("", "- {name: gate, uses: Gate}").await;
     let closed = gate::close();
     let client = connect(served.address()).await;
     let mut request = request("/index", &["a"]);
@@ -99,7 +104,7 @@ async fn the_deadline_of_a_request_is_sent_to_the_service() {
 
 #[tokio::test]
 async fn requests_without_the_token_are_unauthenticated_and_bad_addresses_are_reported() {
-    let served = served_by("", "- {name: a, uses: Pass}", Some("secret")).await;
+    let served = serve_with_token("", "- {name: a, uses: Pass}", Some("secret")).await;
     let address = served.address().to_string();
     let token = Token::new("secret");
     let client = Client::connect(&format!("grpc://{address}"), token.as_ref(), None).await.unwrap();
@@ -114,7 +119,7 @@ async fn requests_without_the_token_are_unauthenticated_and_bad_addresses_are_re
 
 #[tokio::test]
 async fn closed_and_open_loops_count_every_request() {
-    let served = served("", "- {name: probe, uses: {jtype: Probe, with: {name: load}}}").await;
+    let served = serve_flow("", "- {name: probe, uses: {jtype: Probe, with: {name: load}}}").await;
     let client = connect(served.address()).await;
     let closed = Pacing::ClosedLoop { concurrency: 4 };
     let open = Pacing::OpenLoop { rate: 200.0 };

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::serving::{Serving, write_certificate};
-use crate::support::made::made;
+use crate::support::artifact::artifact;
 
 /// Virtual environment with the clients of a schema, if it is installed.
 pub(crate) fn environment(schema: &str) -> Option<PathBuf> {
     let requirements = format!("tests/clients/requirements-{schema}.txt");
-    made(&format!("clients-{schema}"), &requirements, "FLOWRUN_CLIENTS", "clients")
+    artifact(&format!("clients-{schema}"), &requirements, "FLOWRUN_CLIENTS", "clients")
 }
 
 fn run_clients(schema: &str) {
@@ -22,8 +22,12 @@ fn run_clients(schema: &str) {
 /// `script_arguments`, in the environment of a schema.
 fn run_script(directory: &Path, schema: &str, script: &str, serve: &[&str], script_arguments: &[&str]) {
     let Some(environment) = environment(schema) else { return };
-    std::fs::copy("tests/clients/flow.yml", directory.join("flow.yml")).unwrap();
-    let serving = Serving::start(directory, serve);
+    for file in ["flow.yml", "v2_flow.yml", "v2_executor.py"] {
+        std::fs::copy(format!("tests/clients/{file}"), directory.join(file)).unwrap();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let variables = [("VIRTUAL_ENV", environment.as_path()), ("PATH", path.as_ref())];
+    let serving = Serving::start_with(directory, serve, &variables);
     // Limits the time of a client that waits forever.
     let output = Command::new("timeout")
         .arg("120")
@@ -60,6 +64,18 @@ fn clients_connect_over_tls() {
 #[test]
 fn clients_of_the_second_schema_work_unmodified() {
     run_clients("v2");
+}
+
+#[test]
+fn every_field_of_the_second_schema_is_returned_over_every_protocol() {
+    let directory = tempfile::tempdir().unwrap();
+    run_script(directory.path(), "v2", "v2_fields", &["v2_flow.yml"], &[]);
+}
+
+#[test]
+fn streaming_endpoints_return_every_document_that_they_yield() {
+    let directory = tempfile::tempdir().unwrap();
+    run_script(directory.path(), "v2", "v2_stream", &["v2_flow.yml"], &[]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ async fn numbers(flow: &Flow, count: usize) -> Response {
 }
 
 fn seen(name: &str) -> Vec<String> {
-    probe::seen(name).concat()
+    probe::calls_of(name).concat()
 }
 
 #[tokio::test]
@@ -55,9 +55,9 @@ async fn a_pod_without_matching_documents_is_called_only_for_empty_requests() {
         flow("- {name: none, uses: {jtype: Probe, with: {name: when-none}}, when: {tags__n: {$gt: 9}}}")
             .await;
     assert_eq!(numbers(&flow, 5).await.documents.len(), 0);
-    assert!(probe::seen("when-none").is_empty());
+    assert!(probe::calls_of("when-none").is_empty());
     reply(send(&flow, "/status", &[]).await);
-    assert_eq!(probe::seen("when-none").len(), 1);
+    assert_eq!(probe::calls_of("when-none").len(), 1);
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn floating_pods_receive_every_request_and_are_not_waited_for() {
     let closed = gate::close();
     assert_eq!(ids(&reply(send(&flow, "/index", &["a"]).await).documents), ["a"]);
     drop(closed);
-    crate::support::client::until(|| flow.pod_statistics().iter().all(|pod| pod.calls == 1)).await;
+    crate::support::client::wait_until(|| flow.pod_statistics().iter().all(|pod| pod.calls == 1)).await;
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn uses_before_and_uses_after_receive_each_document_once() {
 #[tokio::test]
 async fn calls_beyond_timeout_send_fail_with_the_limit_in_the_message() {
     for task in [false, true] {
-        let slow = format!("{{jtype: Chaos, with: {{dawdle: 900000, task: {task}}}}}");
+        let slow = format!("{{jtype: Chaos, with: {{delay_max: 900000, task: {task}}}}}");
         let flow = flow(&format!("- {{name: slow, uses: {slow}, timeout_send: 1}}")).await;
         let failed = error(send(&flow, "/index", &["a"]).await);
         let told = "the call took longer than 1 ms (`timeout_send`) (in `slow`)".to_owned();

@@ -12,7 +12,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use tokio::task::JoinSet;
 
 use crate::serving::Serving;
-use crate::support::client::served;
+use crate::support::client::serve_flow;
 use crate::support::program::directory;
 use crate::support::{documents, gate, ids};
 
@@ -33,7 +33,7 @@ async fn connections(address: SocketAddr, count: usize) -> Vec<Client> {
 
 #[tokio::test]
 async fn requests_above_capacity_are_rejected_immediately_and_the_others_are_answered() {
-    let served = served("with: {prefetch: 2}", "- {name: gate, uses: Gate}").await;
+    let served = serve_flow("with: {prefetch: 2}", "- {name: gate, uses: Gate}").await;
     let closed = gate::close();
     let capacity = 2 + QUEUE_MAX;
     let clients = connections(served.address(), 10).await;

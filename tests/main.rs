@@ -1,4 +1,4 @@
-//! Integration tests: one program, so that it links only once, with a module per subject.
+//! Integration tests: a single program, so that it is linked only once, with one module per subject.
 
 #![expect(
     clippy::unwrap_used,
@@ -30,6 +30,7 @@ mod onnx_images;
 mod pages;
 mod planning;
 mod plugins;
+mod prose;
 mod python;
 mod reference;
 mod refused_models;
@@ -45,4 +46,6 @@ mod structure;
 mod supervision;
 mod support;
 mod tables;
+mod topology;
 mod typos;
+mod usage;

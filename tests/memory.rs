@@ -1,4 +1,4 @@
-//! A request holds no more than it may, and what is too large for it fails alone.
+//! The byte budget of a request: documents that exceed it fail individually.
 
 use flowrun::runtime::Request;
 use flowrun::yaml::Environment;
@@ -6,14 +6,14 @@ use flowrun_sdk::{Document, ErrorKind};
 
 use crate::support::{ids, plan, reply, start};
 
-/// A clip of one white pixel a frame.
+/// A GIF with `frames` frames of one white pixel.
 fn clip(id: &str, frames: usize) -> Document {
     let head = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0";
     let frame = b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
     Document::new(id).with_blob([&head[..], &frame.repeat(frames)].concat())
 }
 
-/// Two executors behind one name.
+/// A compound executor with two components.
 const COMPOUND: &str = "
 !CompoundExecutor
 components:
@@ -27,8 +27,8 @@ requests:
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clip_too_large_for_its_request_fails_alone() {
-    // As an executor of its own, and as a part of another.
+async fn a_clip_that_exceeds_the_budget_fails_individually() {
+    // As a pod, and as a component of a compound executor.
     for uses in ["GifSegmenter", "compound.yml"] {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("compound.yml"), COMPOUND).unwrap();

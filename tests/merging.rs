@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowrun::runtime::shard_of;
 
-use crate::support::probe::seen;
+use crate::support::probe::calls_of;
 use crate::support::{documents, error, flow, ids, reply, send};
 
 /// Two branches and a join with these `needs`.
@@ -43,9 +43,9 @@ async fn a_failed_branch_fails_the_request_after_all_parts_arrived() {
     let executors = "- {name: b, uses: Probe, uses_with: {name: joinb}}\n- {name: c, uses: Pass, needs: gateway}\n\
                      - {name: d, uses: Probe, uses_with: {name: joind}, needs: [c, b]}\n";
     let flow = flow(executors).await;
-    assert_eq!(error(send(&flow, "/fail", &["x"]).await).to_string(), "told to (in `b`)");
+    assert_eq!(error(send(&flow, "/fail", &["x"]).await).to_string(), "failing on request (in `b`)");
     let drained = flow.drain(Duration::from_secs(20)).await;
-    assert!(drained.completed() && seen("joind").is_empty(), "{drained:?}");
+    assert!(drained.completed() && calls_of("joind").is_empty(), "{drained:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +74,7 @@ async fn a_request_without_documents_goes_to_every_shard() {
 async fn matches_of_shards_are_merged_by_score_then_id_and_truncated() {
     let finds = "[d=2, a=1, c=1, b=1, e=0.5, f=3]";
     for shards in 1..5 {
-        let flow = flow(&format!("- {{name: a, uses: Probe, uses_with: {{name: m{shards}, top_k: 4, finds: {finds}}}, shards: {shards}}}\n")).await;
+        let flow = flow(&format!("- {{name: a, uses: Probe, uses_with: {{name: m{shards}, top_k: 4, matches: {finds}}}, shards: {shards}}}\n")).await;
         let response = reply(send(&flow, "/search", &["x"]).await);
         assert_eq!(ids(&response.documents[0].matches), ["e", "a", "b", "c"], "{shards} shards");
     }

@@ -25,20 +25,20 @@ async fn a_text_query_finds_the_most_similar_text() {
     serving.post(&json!({ "exec_endpoint": "/index", "data": documents }));
 
     let Some(mut page) = Browser::open(&format!("http://{address}/")).await else { return };
-    page.until("document.querySelector('#about').textContent.includes('encoder → index')").await;
-    page.value("document.querySelector('#text').value = 'a smile'; document.querySelector('#go').click()")
+    page.wait_until("document.querySelector('#about').textContent.includes('encoder → index')").await;
+    page.evaluate("document.querySelector('#text').value = 'a smile'; document.querySelector('#go').click()")
         .await;
-    page.until("document.querySelectorAll('#results li').length === 3").await;
-    let first = page.value(FIRST).await;
+    page.wait_until("document.querySelectorAll('#results li').length === 3").await;
+    let first = page.evaluate(FIRST).await;
     assert!(first.as_str().unwrap().contains("the smile of a child"), "{first}");
-    page.keep_picture("search-text.png").await;
+    page.save_screenshot("search-text.png").await;
 
     // A search for similar results; every control has an accessible name.
-    page.value("document.querySelector('#results li:nth-child(2) button').click()").await;
-    page.until("document.querySelector('#query').innerText.startsWith('More like')").await;
-    page.until("!document.querySelector('#results').hasAttribute('aria-busy')").await;
+    page.evaluate("document.querySelector('#results li:nth-child(2) button').click()").await;
+    page.wait_until("document.querySelector('#query').innerText.startsWith('More like')").await;
+    page.wait_until("!document.querySelector('#results').hasAttribute('aria-busy')").await;
     let named = "[...document.querySelectorAll('button, input, select')].every(control => control.labels?.length || control.innerText || control.ariaLabel)";
-    assert_eq!(page.value(named).await, true, "every control has an accessible name");
+    assert_eq!(page.evaluate(named).await, true, "every control has an accessible name");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,17 +60,17 @@ async fn an_image_query_finds_itself_with_its_thumbnail() {
     let mut files: Vec<_> = std::fs::read_dir(&gifs).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let Some(mut page) = Browser::open(&format!("http://{}/", serving.addresses[0])).await else { return };
-    page.until("document.querySelector('#about').textContent.includes('ranker')").await;
-    page.choose("#file", &files[1]).await;
-    page.until("document.querySelector('#results li img')?.naturalWidth > 0").await;
-    let first = page.value(FIRST).await;
+    page.wait_until("document.querySelector('#about').textContent.includes('ranker')").await;
+    page.select_file("#file", &files[1]).await;
+    page.wait_until("document.querySelector('#results li img')?.naturalWidth > 0").await;
+    let first = page.evaluate(FIRST).await;
     let name = files[1].file_name().unwrap().to_str().unwrap();
     assert!(first.as_str().unwrap().contains(name), "{first}, not {name}");
-    page.keep_picture("search-picture.png").await;
+    page.save_screenshot("search-picture.png").await;
 
     // A document that no search has returned has no thumbnail.
     let unknown = format!("fetch('/thumbnail?id={}').then(response => response.status)", "/etc/passwd");
-    assert_eq!(page.value(&unknown).await, 404);
+    assert_eq!(page.evaluate(&unknown).await, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,16 +82,18 @@ async fn the_dashboard_shows_the_load() {
     let address = &serving.addresses[0];
     let Some(mut page) = Browser::open(&format!("http://{address}/dashboard")).await else { return };
     let accepted = "document.querySelector('[data-number=accepted] b').textContent";
-    page.until(&format!("{accepted} === '0'")).await;
+    page.wait_until(&format!("{accepted} === '0'")).await;
     for _ in 0..50 {
         serving.post(&json!({ "exec_endpoint": "/index", "data": [{ "text": "some words" }] }));
     }
-    page.until(&format!("{accepted} === '50'")).await;
-    page.until("document.querySelector('[data-pod=encoder]').cells[6].textContent === '50'").await;
-    page.until("document.querySelectorAll('#flow rect').length === 5").await;
-    page.until("document.querySelector('#log').textContent.includes('serving gRPC, HTTP and WebSocket')")
-        .await;
-    page.keep_picture("dashboard.png").await;
+    page.wait_until(&format!("{accepted} === '50'")).await;
+    page.wait_until("document.querySelector('[data-pod=encoder]').cells[6].textContent === '50'").await;
+    page.wait_until("document.querySelectorAll('#flow rect').length === 5").await;
+    page.wait_until(
+        "document.querySelector('#log').textContent.includes('serving gRPC, HTTP and WebSocket')",
+    )
+    .await;
+    page.save_screenshot("dashboard.png").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,13 +110,13 @@ async fn the_dashboard_shows_the_size_of_each_shard() {
     let cell = |shard: usize, cell: usize| {
         format!("Number(document.querySelector('[data-shard=\"index/{shard}\"]').cells[{cell}].textContent)")
     };
-    page.until(&format!("{} + {} === 20", cell(0, 1), cell(1, 1))).await;
-    page.until(&format!("{} + {} === 20", cell(0, 2), cell(1, 2))).await;
-    page.until(
+    page.wait_until(&format!("{} + {} === 20", cell(0, 1), cell(1, 1))).await;
+    page.wait_until(&format!("{} + {} === 20", cell(0, 2), cell(1, 2))).await;
+    page.wait_until(
         "/[1-9].* [kM]B/.test(document.querySelector('[data-shard=\"index/0\"]').cells[3].textContent)",
     )
     .await;
-    page.keep_picture("dashboard-index.png").await;
+    page.save_screenshot("dashboard-index.png").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,27 +127,30 @@ async fn operations_are_documented_and_can_be_tried() {
     let serving = Serving::start(directory.path(), &["flow.yml"]);
     let address = &serving.addresses[0];
     let Some(mut page) = Browser::open(&format!("http://{address}/docs")).await else { return };
-    page.until("document.querySelector('#title').textContent === 'Words'").await;
+    page.wait_until("document.querySelector('#title').textContent === 'Words'").await;
     let post = "document.querySelector('[data-operation=\"post /post\"]')";
-    page.value(&format!("{post}.open = true; {post}.querySelector('button').click()")).await;
-    page.until(&format!("{post}.querySelector('.response').innerText.includes('\"executor\": \"encoder\"')"))
-        .await;
-    page.keep_picture("docs.png").await;
+    page.evaluate(&format!("{post}.open = true; {post}.querySelector('button').click()")).await;
+    page.wait_until(&format!(
+        "{post}.querySelector('.response').innerText.includes('\"executor\": \"encoder\"')"
+    ))
+    .await;
+    page.save_screenshot("docs.png").await;
     // The model of the body is linked.
-    page.value(&format!("{post}.querySelector('.about a').click()")).await;
-    page.until("document.querySelector('#model-Request').open").await;
+    page.evaluate(&format!("{post}.querySelector('.about a').click()")).await;
+    page.wait_until("document.querySelector('#model-Request').open").await;
     // A stream of events is shown unchanged.
     let stream = "document.querySelector('[data-operation=\"get /index\"]')";
-    page.value(&format!("{stream}.open = true; {stream}.querySelector('button').click()")).await;
-    page.until(&format!("{stream}.querySelector('.response').innerText.includes('event: update')")).await;
+    page.evaluate(&format!("{stream}.open = true; {stream}.querySelector('button').click()")).await;
+    page.wait_until(&format!("{stream}.querySelector('.response').innerText.includes('event: update')"))
+        .await;
     // On a phone nothing is wider than the screen.
-    page.narrow().await;
-    page.until("document.documentElement.scrollWidth <= innerWidth").await;
-    page.keep_picture("docs-phone.png").await;
+    page.emulate_phone().await;
+    page.wait_until("document.documentElement.scrollWidth <= innerWidth").await;
+    page.save_screenshot("docs-phone.png").await;
     // Nothing is loaded from other hosts.
     let same_origin =
         "performance.getEntriesByType('resource').every(entry => entry.name.startsWith(location.origin))";
-    assert_eq!(page.value(same_origin).await, true);
+    assert_eq!(page.evaluate(same_origin).await, true);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,23 +168,23 @@ async fn a_page_prompts_for_the_token_and_keeps_it_out_of_urls() {
             "document.querySelector('#token').value = '{token}'; document.querySelector('dialog form').requestSubmit()"
         )
     };
-    page.until("document.querySelector('dialog').open && document.activeElement.id === 'token'").await;
-    page.value(&submit_token("wrong")).await;
-    page.until("document.querySelector('dialog').innerText.includes('The token is wrong')").await;
-    page.keep_picture("token.png").await;
-    page.value(&submit_token("sesame")).await;
-    page.until("document.querySelector('[data-pod=encoder]')").await;
-    page.until("document.querySelector('#log').textContent.includes('serving gRPC')").await;
-    assert_eq!(page.value("document.querySelector('dialog')").await, serde_json::Value::Null);
+    page.wait_until("document.querySelector('dialog').open && document.activeElement.id === 'token'").await;
+    page.evaluate(&submit_token("wrong")).await;
+    page.wait_until("document.querySelector('dialog').innerText.includes('The token is wrong')").await;
+    page.save_screenshot("token.png").await;
+    page.evaluate(&submit_token("sesame")).await;
+    page.wait_until("document.querySelector('[data-pod=encoder]')").await;
+    page.wait_until("document.querySelector('#log').textContent.includes('serving gRPC')").await;
+    assert_eq!(page.evaluate("document.querySelector('dialog')").await, serde_json::Value::Null);
 
     // The tab has stored the token: other pages do not prompt again.
-    page.go(&format!("http://{address}/")).await;
-    page.until("document.querySelector('#about').textContent.includes('encoder → index')").await;
-    page.value("document.querySelector('#text').value = 'a smile'; document.querySelector('#go').click()")
+    page.navigate(&format!("http://{address}/")).await;
+    page.wait_until("document.querySelector('#about').textContent.includes('encoder → index')").await;
+    page.evaluate("document.querySelector('#text').value = 'a smile'; document.querySelector('#go').click()")
         .await;
-    page.until("document.querySelector('#status').textContent.startsWith('No results')").await;
+    page.wait_until("document.querySelector('#status').textContent.startsWith('No results')").await;
     let urls = page
-        .value("JSON.stringify([location.href, ...performance.getEntries().map(entry => entry.name)])")
+        .evaluate("JSON.stringify([location.href, ...performance.getEntries().map(entry => entry.name)])")
         .await;
     assert!(!urls.as_str().unwrap().contains("sesame"), "{urls}");
 }

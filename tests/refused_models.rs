@@ -1,4 +1,5 @@
-//! A model that is missing, damaged, hostile or of another kind ends the start with an error at its place.
+//! Models that are missing, damaged, malicious or unsuitable: the start fails with an error at the position in the flow
+//! file.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::process::Output;
 use crate::support::models::{models, runtime_library};
 use crate::support::program::{command, directory, text};
 
-/// A flow of an encoder with these parameters, whose model is `model.onnx` beside it.
+/// YAML of a flow with an image encoder with these parameters and the model `model.onnx`.
 fn flow(parameters: &str) -> String {
     format!(
         "jtype: Flow\nexecutors:\n  - name: encoder\n    uses: OnnxImageEncoder\n    uses_with:\n      \
@@ -16,107 +17,112 @@ fn flow(parameters: &str) -> String {
     )
 }
 
-/// What happens to that flow with a model of these bytes.
-fn refused(flow: &str, model: Option<&[u8]>, library: &Path) -> (Output, String) {
-    let place = directory(flow);
+/// Runs the flow with these bytes as its model. Returns the output, and standard error without the directory.
+fn run_with_model(flow: &str, model: Option<&[u8]>, library: &Path) -> (Output, String) {
+    let directory = directory(flow);
     if let Some(model) = model {
-        std::fs::write(place.path().join("model.onnx"), model).unwrap();
+        std::fs::write(directory.path().join("model.onnx"), model).unwrap();
     }
-    std::fs::write(place.path().join("a.jsonl"), "{\"id\": \"a\"}\n").unwrap();
+    std::fs::write(directory.path().join("a.jsonl"), "{\"id\": \"a\"}\n").unwrap();
     let mut command =
-        command(place.path(), &["run", "flow.yml", "--endpoint", "/index", "--input", "a.jsonl"]);
-    command.env("XDG_CACHE_HOME", place.path().join("cache")).env("ORT_DYLIB_PATH", library);
+        command(directory.path(), &["run", "flow.yml", "--endpoint", "/index", "--input", "a.jsonl"]);
+    command.env("XDG_CACHE_HOME", directory.path().join("cache")).env("ORT_DYLIB_PATH", library);
     let output = command.output().unwrap();
-    let said = text(&output.stderr).replace(place.path().to_str().unwrap(), "");
-    (output, said)
+    let stderr = text(&output.stderr).replace(directory.path().to_str().unwrap(), "");
+    (output, stderr)
 }
 
-fn assert_refused(parameters: &str, model: Option<&[u8]>, line: usize, reason: &str) {
+/// Asserts that the start fails with `reason` at `line` of the flow file.
+fn assert_rejected(parameters: &str, model: Option<&[u8]>, line: usize, reason: &str) {
     let library = runtime_library().unwrap();
-    let (output, said) = refused(&flow(parameters), model, &library);
-    assert_eq!(output.status.code(), Some(2), "{reason}: {said}");
-    assert!(said.contains(reason), "{reason}: {said}");
-    assert!(said.contains(&format!("flow.yml:{line}:")), "{reason}: line {line}: {said}");
+    let (output, stderr) = run_with_model(&flow(parameters), model, &library);
+    assert_eq!(output.status.code(), Some(2), "{reason}: {stderr}");
+    assert!(stderr.contains(reason), "{reason}: {stderr}");
+    assert!(stderr.contains(&format!("flow.yml:{line}:")), "{reason}: line {line}: {stderr}");
 }
 
-/// A message of protocol buffers, with a length before its content.
+/// Encodes a length-delimited field of a Protocol Buffers message.
 fn message(number: u8, content: &[u8]) -> Vec<u8> {
     let mut length = content.len();
-    let mut written = vec![number << 3 | 2];
+    let mut encoded = vec![number << 3 | 2];
     while length >= 0x80 {
-        written.push(length as u8 | 0x80);
+        encoded.push(length as u8 | 0x80);
         length >>= 7;
     }
-    written.push(length as u8);
-    [written, content.to_vec()].concat()
+    encoded.push(length as u8);
+    [encoded, content.to_vec()].concat()
 }
 
 #[test]
-fn a_file_that_is_no_model_is_told_at_its_place() {
+fn a_file_that_is_no_model_is_reported_at_its_position() {
     let Some(models) = models() else { return };
     let small = std::fs::read(models.join("small.onnx")).unwrap();
-    assert_refused("", None, 6, "cannot read ./model.onnx");
-    assert_refused("", Some(b""), 6, "the file is empty");
-    assert_refused("", Some(b"<html>not found</html>"), 6, "it is no ONNX model");
-    assert_refused("", Some(&small[..small.len() / 2]), 6, "it is no ONNX model, or one that ends too early");
-    // Whole as a message, of an operator that nobody has.
+    assert_rejected("", None, 6, "cannot read ./model.onnx");
+    assert_rejected("", Some(b""), 6, "the file is empty");
+    assert_rejected("", Some(b"<html>not found</html>"), 6, "the file is not an ONNX model");
+    assert_rejected("", Some(&small[..small.len() / 2]), 6, "the file is not an ONNX model, or is truncated");
+    // A well-formed message with an unknown operator.
     let node = [message(1, b"input"), message(2, b"features"), message(4, b"Abracadabra")].concat();
     let graph = [message(1, &node), message(2, b"g")].concat();
     let unknown = [vec![8, 8], message(7, &graph), message(8, &[16, 17])].concat();
-    assert_refused("", Some(&unknown), 6, "ONNX Runtime does not open it");
+    assert_rejected("", Some(&unknown), 6, "ONNX Runtime cannot open the model");
 }
 
 #[test]
-fn what_does_not_fit_the_model_is_told_at_its_place() {
+fn parameters_that_contradict_the_model_are_reported_at_their_position() {
     let Some(models) = models() else { return };
     let read = |name: &str| std::fs::read(models.join(name)).unwrap();
     let (small, sentences) = (read("small.onnx"), read("sentences/model.onnx"));
-    assert_refused("", Some(&sentences), 6, "and not one picture: it is no encoder of pictures");
+    assert_rejected("", Some(&sentences), 6, "the model is not an image encoder");
     for (parameters, line, reason) in [
-        ("      size: 100\n", 7, "the model takes pictures of shape [?, 3, 32, 32]"),
+        ("      size: 100\n", 7, "the model's image input has shape [?, 3, 32, 32]"),
         ("      layout: nhwc\n", 7, "which is not nhwc"),
         ("      output: nope\n", 7, "the model's outputs are [\"maps\", \"features\"]"),
         ("      output: '9'\n", 7, "the model's outputs are"),
-        ("      output: maps\n", 4, "say `pooling: mean`"),
-        ("      output: features\n      dimension: 5\n", 8, "the model's output `features` has 16 numbers"),
-        ("      output: features\n      resize: 8\n", 8, "are not to be cut out of a shorter side of 8"),
+        ("      output: maps\n", 4, "set `pooling` to `mean`"),
+        ("      output: features\n      dimension: 5\n", 8, "the model's output `features` has dimension 16"),
+        (
+            "      output: features\n      resize: 8\n",
+            8,
+            "images whose shorter side is 8 are too small for a crop",
+        ),
         ("      output: features\n      std: [1, 0, 1]\n", 8, "must not be 0"),
-        ("      output: features\n      device: cuda\n", 8, "`device: cuda` is not to be had"),
+        ("      output: features\n      device: cuda\n", 8, "`device: cuda` is not available"),
         ("      output: features\n      minibatch_size: 0\n", 8, "must be at least 1"),
     ] {
-        assert_refused(parameters, Some(&small), line, reason);
+        assert_rejected(parameters, Some(&small), line, reason);
     }
     let any_size = read("small_any_size.onnx");
-    assert_refused("      output: features\n", Some(&any_size), 6, "say one by `size: 224`");
+    assert_rejected("      output: features\n", Some(&any_size), 6, "choose one, for example `size: 224`");
 }
 
 #[test]
-fn an_indexer_of_another_dimension_is_told_before_there_is_any_document() {
+fn a_dimension_mismatch_is_reported_at_start() {
     let (Some(models), Some(library)) = (models(), runtime_library()) else { return };
     let small = std::fs::read(models.join("small.onnx")).unwrap();
     let flow = flow("      output: features\n").replace("n_dim: 16", "n_dim: 17");
-    let (output, said) = refused(&flow, Some(&small), &library);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("F503"), "{said}");
+    let (output, stderr) = run_with_model(&flow, Some(&small), &library);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("F503"), "{stderr}");
     let reason = "`indexer` reads embeddings of dimension 17, but `encoder` before it writes dimension 16";
-    assert!(said.contains(reason) && said.contains("flow.yml:11:"), "{said}");
+    assert!(stderr.contains(reason) && stderr.contains("flow.yml:11:"), "{stderr}");
 }
 
 #[test]
-fn a_hostile_model_costs_a_trial_and_nothing_more() {
+fn a_malicious_model_crashes_only_its_trial_process() {
     let Some(models) = models() else { return };
-    // Messages in messages, deeper than anybody's stack.
+    // Messages nested deeper than any stack.
     let mut deep = message(2, b"g");
     for _ in 0..20_000 {
         // A node's attribute holds a graph, which holds a node.
         deep = message(1, &message(5, &message(6, &deep)));
     }
-    assert_refused("", Some(&[vec![8, 8], message(7, &deep)].concat()), 6, "");
-    // A tensor that says that it has 2^60 numbers.
+    assert_rejected("", Some(&[vec![8, 8], message(7, &deep)].concat()), 6, "");
+    // A tensor with a declared size of 2^60 elements.
     let huge =
         [vec![8, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10, 16, 1], message(8, b"w")].concat();
     let graph = [message(2, b"g"), message(5, &huge)].concat();
-    assert_refused("", Some(&[vec![8, 8], message(7, &graph), message(8, &[16, 17])].concat()), 6, "");
+    assert_rejected("", Some(&[vec![8, 8], message(7, &graph), message(8, &[16, 17])].concat()), 6, "");
     // Damaged here and there: whatever becomes of it, it is an error or a model, and never the end of the flow.
     let small = std::fs::read(models.join("small.onnx")).unwrap();
     let library = runtime_library().unwrap();
@@ -126,51 +132,54 @@ fn a_hostile_model_costs_a_trial_and_nothing_more() {
         for place in (seed * 97 % 211..damaged.len()).step_by(211) {
             damaged[place] ^= 1 << (seed % 8);
         }
-        let (output, said) = refused(&flow("      output: features\n"), Some(&damaged), &library);
+        let (output, stderr) = run_with_model(&flow("      output: features\n"), Some(&damaged), &library);
         write!(outcomes, "{:?} ", output.status.code()).unwrap();
-        assert!(matches!(output.status.code(), Some(0..=2)), "{seed}: {:?}: {said}", output.status);
+        assert!(matches!(output.status.code(), Some(0..=2)), "{seed}: {:?}: {stderr}", output.status);
     }
     assert!(outcomes.contains("Some(2)"), "{outcomes}");
 }
 
 #[test]
-fn a_library_that_is_named_and_will_not_do_ends_the_start() {
+fn an_unusable_runtime_library_is_reported_at_start() {
     let Some(models) = models() else { return };
     let small = std::fs::read(models.join("small.onnx")).unwrap();
-    for (library, reason) in
-        [("/no/such/library.so", "it does not load"), ("libc.so.6", "it is no ONNX Runtime")]
-    {
-        let (output, said) = refused(&flow("      output: features\n"), Some(&small), Path::new(library));
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains("ORT_DYLIB_PATH") && said.contains(reason), "{said}");
+    for (library, reason) in [
+        ("/no/such/library.so", "loading the library failed"),
+        ("libc.so.6", "not a library of ONNX Runtime"),
+    ] {
+        let (output, stderr) =
+            run_with_model(&flow("      output: features\n"), Some(&small), Path::new(library));
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("ORT_DYLIB_PATH") && stderr.contains(reason), "{stderr}");
     }
 }
 
 #[test]
-fn optimised_models_are_kept_and_damaged_ones_made_anew() {
+fn optimised_models_are_cached_and_damaged_ones_rebuilt() {
     let (Some(models), Some(library)) = (models(), runtime_library()) else { return };
-    let place = directory(&flow("      output: features\n"));
-    std::fs::copy(models.join("small.onnx"), place.path().join("model.onnx")).unwrap();
-    std::fs::copy(models.join("small.onnx"), place.path().join("a.jsonl")).unwrap();
-    std::fs::write(place.path().join("a.jsonl"), "").unwrap();
+    let directory = directory(&flow("      output: features\n"));
+    std::fs::copy(models.join("small.onnx"), directory.path().join("model.onnx")).unwrap();
+    std::fs::copy(models.join("small.onnx"), directory.path().join("a.jsonl")).unwrap();
+    std::fs::write(directory.path().join("a.jsonl"), "").unwrap();
     let run = || {
         let mut command =
-            command(place.path(), &["run", "flow.yml", "--endpoint", "/index", "--input", "a.jsonl"]);
-        command.env("XDG_CACHE_HOME", place.path().join("cache")).env("ORT_DYLIB_PATH", &library);
+            command(directory.path(), &["run", "flow.yml", "--endpoint", "/index", "--input", "a.jsonl"]);
+        command.env("XDG_CACHE_HOME", directory.path().join("cache")).env("ORT_DYLIB_PATH", &library);
         command.output().unwrap()
     };
-    let kept = || {
-        let entries = std::fs::read_dir(place.path().join("cache/flowrun/optimised")).unwrap();
+    let optimised_models = || {
+        let entries = std::fs::read_dir(directory.path().join("cache/flowrun/optimised")).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
         paths.filter(|path| path.extension().is_some_and(|extension| extension == "onnx")).collect::<Vec<_>>()
     };
     run();
-    let [first] = &kept()[..] else { panic!("{:?}", kept()) };
+    let [first] = &optimised_models()[..] else { panic!("{:?}", optimised_models()) };
     let whole = std::fs::read(first).unwrap();
     std::fs::write(first, &whole[..whole.len() / 2]).unwrap();
-    let said = run();
-    assert!(text(&said.stderr).contains("is damaged and will be rebuilt"), "{}", text(&said.stderr));
-    let [anew] = &kept()[..] else { panic!("{:?}", kept()) };
-    // The optimiser does not write the same twice.
-    assert_eq!(std::fs::metadata(anew).unwrap().len(), whole.len() as u64);
+    let output = run();
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("is damaged and will be rebuilt"), "{stderr}");
+    let [rebuilt] = &optimised_models()[..] else { panic!("{:?}", optimised_models()) };
+    // Only the length is compared: the optimiser's output is not deterministic.
+    assert_eq!(std::fs::metadata(rebuilt).unwrap().len(), whole.len() as u64);
 }

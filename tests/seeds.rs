@@ -65,7 +65,7 @@ async fn launch_seed(flow: &str, environment: &Environment, lenient: bool) -> Fl
     let read = flowrun::read(&path, environment, &catalog, &mut sources, &mut report);
     let diagnostics = render(&report, &sources, Format::Human, false);
     assert!(!report.has_errors(), "{diagnostics}");
-    let launched = launch(&read.unwrap().1, &mut report).await;
+    let launched = launch(&read.unwrap().1, &catalog, &mut report).await;
     launched.unwrap_or_else(|| panic!("{}", render(&report, &sources, Format::Human, false)))
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::support::made::made;
+use crate::support::artifact::artifact;
 use crate::support::program::{command, text};
 
 /// An S3 server, stopped when it is dropped.
@@ -20,7 +20,7 @@ impl Server {
     /// Starts the server; `None` when it is not installed.
     fn start() -> Option<Self> {
         let environment =
-            made("clients-s3", "tests/clients/requirements-s3.txt", "FLOWRUN_CLIENTS", "clients")?;
+            artifact("clients-s3", "tests/clients/requirements-s3.txt", "FLOWRUN_CLIENTS", "clients")?;
         let mut child = Command::new(environment.join("bin/python"))
             .args(["-B", "tests/clients/s3.py"])
             .stdin(Stdio::piped())

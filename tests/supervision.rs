@@ -1,4 +1,4 @@
-//! What goes wrong in an executor costs its own request, is told with its cause, and is mended.
+//! Failures of executors: an error or a panic fails only its own request and names its cause, and the worker recovers.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use flowrun::runtime::{Request, launch};
 use flowrun::yaml::Environment;
 use flowrun_sdk::ErrorKind;
 
-use crate::support::probe::seen;
+use crate::support::probe::calls_of;
 use crate::support::{documents, error, flow, gate, plan, reply, send, start};
 
-/// A chain of two probes whose names begin with `name`.
+/// YAML with two sequential probes: `NAMEa` in the pod `first` and `NAMEb` in the pod `second`.
 fn chain(name: &str) -> String {
     format!(
         "- {{name: first, uses: Probe, uses_with: {{name: {name}a}}}}\n- {{name: second, uses: Probe, uses_with: {{name: {name}b}}}}\n"
@@ -18,21 +18,21 @@ fn chain(name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_costs_its_own_request_and_the_worker_is_made_anew() {
+async fn a_panic_fails_only_its_request_and_the_worker_is_restarted() {
     let flow = flow(&chain("panic")).await;
     for _ in 0..3 {
         let error = error(send(&flow, "/panic", &["x"]).await);
-        assert_eq!(error.to_string(), "the executor panicked: told to (in `first`)");
+        assert_eq!(error.to_string(), "the executor panicked: panicking on request (in `first`)");
         assert_eq!(reply(send(&flow, "/index", &["y"]).await).documents.len(), 1);
     }
     let statistics = flow.pod_statistics();
     assert_eq!((statistics[0].restarts, statistics[0].calls, statistics[0].failed_calls), (3, 6, 3));
-    assert!(seen("panicb").iter().all(|ids| ids == &["y"]), "a failed request skips the pods behind");
+    assert!(calls_of("panicb").iter().all(|ids| ids == &["y"]), "a failed request skips the downstream pods");
     assert!(flow.drain(Duration::from_secs(10)).await.completed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_cannot_be_made_anew_answers_with_the_reason() {
+async fn a_worker_that_cannot_be_restarted_fails_requests_with_the_reason() {
     let flow = flow("- {name: a, uses: Probe, uses_with: {name: once, once: true}}\n").await;
     error(send(&flow, "/panic", &["x"]).await);
     for _ in 0..20 {
@@ -44,18 +44,18 @@ async fn a_worker_that_cannot_be_made_anew_answers_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_names_the_pod_and_the_cause_and_skips_what_is_behind() {
+async fn an_error_names_the_pod_and_the_cause_and_skips_downstream_pods() {
     let flow = flow(&chain("fail")).await;
     let error = error(send(&flow, "/fail", &["x"]).await);
     assert_eq!(
         (error.to_string().as_str(), error.error.kind()),
-        ("told to (in `first`)", ErrorKind::Resource)
+        ("failing on request (in `first`)", ErrorKind::Resource)
     );
-    assert_eq!(seen("failb"), [[""; 0]; 0]);
+    assert_eq!(calls_of("failb"), [[""; 0]; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_document_fails_alone_and_is_not_seen_again() {
+async fn a_failed_document_is_not_passed_on() {
     let flow = flow(&chain("alone")).await;
     let response = reply(send(&flow, "/index", &["x", "bad", "y"]).await);
     assert_eq!(crate::support::ids(&response.documents), ["x", "y"]);
@@ -63,11 +63,11 @@ async fn a_bad_document_fails_alone_and_is_not_seen_again() {
         response.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["bad: bad (in `first`)"]
     );
-    assert_eq!(seen("aloneb"), [["x", "y"]]);
+    assert_eq!(calls_of("aloneb"), [["x", "y"]]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_given_up_or_late_reaches_no_further_executor() {
+async fn cancelled_and_expired_requests_reach_no_further_executor() {
     let closed = gate::close();
     let flow = flow(&chain("late")).await;
     let request = |id: &str, deadline| Request {
@@ -78,22 +78,22 @@ async fn a_request_that_is_given_up_or_late_reaches_no_further_executor() {
     };
     let soon = Instant::now() + Duration::from_millis(20);
     let late = flow.submit(request("late", Some(soon))).await.unwrap();
-    let given_up = flow.submit(request("given up", None)).await.unwrap();
-    // Answered at its deadline, although its executor is still busy with it.
+    let cancelled = flow.submit(request("cancelled", None)).await.unwrap();
+    // The error is returned at the deadline, although the executor is still running the call.
     assert_eq!(error(late.outcome().await).error.kind(), ErrorKind::Expired);
-    drop(given_up);
+    drop(cancelled);
     drop(closed);
     assert_eq!(reply(send(&flow, "/index", &["after"]).await).documents.len(), 1);
     assert_eq!(
-        (seen("latea"), seen("lateb")),
+        (calls_of("latea"), calls_of("lateb")),
         (vec![vec!["late".to_owned()], vec!["after".to_owned()]], vec![vec!["after".to_owned()]])
     );
-    let books = flow.request_counts();
-    assert_eq!((books.accepted, books.expired, books.cancelled, books.replied), (3, 1, 1, 1));
+    let counts = flow.request_counts();
+    assert_eq!((counts.accepted, counts.expired, counts.cancelled, counts.replied), (3, 1, 1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn draining_finishes_what_is_inside_and_lets_nobody_in() {
+async fn draining_completes_requests_in_flight_and_rejects_new_ones() {
     let closed = gate::close();
     let flow = flow(&chain("drain")).await;
     let mut waiting = Vec::new();
@@ -106,8 +106,8 @@ async fn draining_finishes_what_is_inside_and_lets_nobody_in() {
         waiting.push(flow.submit(request).await.unwrap());
     }
     flow.close();
-    let refused = flow.submit(Request::default()).await.unwrap_err();
-    assert_eq!(refused.to_string(), "the flow is shutting down and accepts no more requests");
+    let rejected = flow.submit(Request::default()).await.unwrap_err();
+    assert_eq!(rejected.to_string(), "the flow is shutting down and accepts no more requests");
     drop(closed);
     let drained = flow.drain(Duration::from_secs(20)).await;
     assert!(drained.completed() && drained.failed_workers.is_empty(), "{drained:?}");
@@ -117,7 +117,7 @@ async fn draining_finishes_what_is_inside_and_lets_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_end_in_time_is_counted() {
+async fn requests_unfinished_after_draining_are_counted() {
     let closed = gate::close();
     let flow = flow(&chain("stuck")).await;
     let request = Request { endpoint: "/wait".to_owned(), documents: documents(["x"]), ..Request::default() };
@@ -128,19 +128,19 @@ async fn what_does_not_end_in_time_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_executor_that_cannot_start_says_why() {
+async fn a_start_failure_reports_the_reason() {
     let closed = gate::close();
     let directory = tempfile::tempdir().unwrap();
     let yaml = "jtype: Flow\nexecutors:\n- {name: slow, uses: Probe, uses_with: {name: slow, gated: true}, timeout_ready: 30}\n\
                 - {name: broken, uses: Probe, uses_with: {name: broken, broken: true}}\n";
     let topology = plan(yaml, directory.path(), &Environment::default());
     let mut report = Report::default();
-    assert!(launch(&topology, &mut report).await.is_none());
+    assert!(launch(&topology, &crate::support::catalog(), &mut report).await.is_none());
     drop(closed);
-    let said: Vec<(Code, &str)> =
+    let diagnostics: Vec<(Code, &str)> =
         report.sorted().iter().map(|diagnostic| (diagnostic.code, diagnostic.message.as_str())).collect();
     assert_eq!(
-        said,
+        diagnostics,
         [
             (Code::NotReady, "`slow` was not ready within 0.03 s"),
             (Code::NotStarted, "`broken` could not be started: the constructor panicked: broken"),
@@ -149,7 +149,7 @@ async fn an_executor_that_cannot_start_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_flows_own_timeout_bounds_every_request() {
+async fn the_timeout_of_the_flow_bounds_every_request() {
     let closed = gate::close();
     let directory = tempfile::tempdir().unwrap();
     let yaml =

@@ -89,10 +89,8 @@ class JinaAdapter:
 
     def is_async(self):
         """Returns whether a method is a coroutine or an asynchronous generator, so that calls may run concurrently."""
-        functions = (_function(entry) for entry in self.executor.requests.values())
-        return any(map(inspect.iscoroutinefunction, functions)) or any(
-            inspect.isasyncgenfunction(_function(entry)) for entry in self.executor.requests.values()
-        )
+        functions = [_unwrapped(_function(entry)) for entry in self.executor.requests.values()]
+        return any(map(inspect.iscoroutinefunction, functions)) or any(map(inspect.isasyncgenfunction, functions))
 
     def versions(self):
         """Versions of jina and docarray."""
@@ -128,13 +126,14 @@ class JinaAdapter:
         return method, arguments, docs
 
     def _for_each_doc(self, function, is_generator, schema):
-        """Wraps a method that takes one document in a method that takes all of them."""
+        """Wraps a method that takes one document in a method that takes all of them, and collects what it yields."""
         executor = self.executor
+        unwrapped = _unwrapped(function)
 
         def results():
             return self._array[schema]() if self._is_v2 else self._array()
 
-        if inspect.isasyncgenfunction(function):
+        if inspect.isasyncgenfunction(unwrapped):
 
             async def method(docs, **arguments):
                 returned = results()
@@ -143,7 +142,7 @@ class JinaAdapter:
                         returned.append(result)
                 return returned
 
-        elif inspect.iscoroutinefunction(function):
+        elif inspect.iscoroutinefunction(unwrapped):
 
             async def method(docs, **arguments):
                 returned = results()
@@ -270,3 +269,8 @@ def _encodes_like_docarray(write, array, document):
 def _function(entry):
     """Returns the function of an endpoint, which later versions of Jina wrap in an object."""
     return getattr(entry, "fn", entry)
+
+
+def _unwrapped(function):
+    """Returns the user's function. Jina's decorators wrap it in a plain function, even if it is a generator."""
+    return inspect.unwrap(function)

@@ -1,5 +1,6 @@
 """Adapter for executors derived from this package's `Executor`."""
 
+import functools
 import inspect
 
 from . import wire
@@ -21,7 +22,7 @@ class NativeAdapter:
         self._methods = {}
         for endpoint, name in self.executor.requests.items():
             method = getattr(self.executor, name)
-            self._methods[endpoint] = (method, accepted_arguments(method, _ARGUMENTS))
+            self._methods[endpoint] = (_collecting(method), accepted_arguments(method, _ARGUMENTS))
 
     @staticmethod
     def accepts(cls):
@@ -79,3 +80,22 @@ class NativeAdapter:
     def close(self):
         """Closes the executor."""
         return self.executor.close()
+
+
+def _collecting(method):
+    """Returns a method that returns the documents that a generator yields, as a list; other methods unchanged."""
+    if inspect.isasyncgenfunction(method):
+
+        @functools.wraps(method)
+        async def collect(**arguments):
+            return [doc async for doc in method(**arguments)]
+
+    elif inspect.isgeneratorfunction(method):
+
+        @functools.wraps(method)
+        def collect(**arguments):
+            return list(method(**arguments))
+
+    else:
+        return method
+    return collect

@@ -1,9 +1,11 @@
 """Binding of methods to endpoints, and the arguments of constructors and methods."""
 
+import asyncio
+import inspect
 import unittest
 
 from flowrun import Executor, requests
-from flowrun.document import Document, write_documents
+from flowrun.document import Document, read_documents, write_documents
 from flowrun.executor import accepted_arguments, create_executor
 from flowrun.native_adapter import NativeAdapter
 
@@ -32,6 +34,19 @@ class NoKeywords(Executor):
         self.size = size
 
 
+class Generators(Executor):
+    @requests(on="/each")
+    def each(self, docs, parameters):
+        for number in range(int(parameters["times"])):
+            for doc in docs:
+                yield Document(text=f"{doc.id} {number}")
+
+    @requests(on="/each-async")
+    async def each_async(self, docs):
+        for doc in docs:
+            yield Document(text=doc.id)
+
+
 def call(adapter, endpoint, parameters=None):
     method, arguments, docs = adapter.prepare(endpoint, write_documents([Document(id="a")]), parameters or {})
     return adapter.finish(method(**arguments), docs)[1]
@@ -49,6 +64,17 @@ class BindingTest(unittest.TestCase):
         self.assertEqual(call(adapter, "/c", {"name": "x"}), {"by": "x"})
         offered = ["docs", "docs_map", "docs_matrix", "parameters", "tracing_context"]
         self.assertEqual(call(adapter, "/else"), {"by": offered})
+
+    def test_generators_return_all_documents_that_they_yield(self):
+        adapter = NativeAdapter(Generators, START)
+        self.assertTrue(adapter.is_async())
+        data = write_documents([Document(id="a"), Document(id="b")])
+        for endpoint, texts in [("/each", ["a 0", "b 0", "a 1", "b 1"]), ("/each-async", ["a", "b"])]:
+            method, arguments, docs = adapter.prepare(endpoint, data, {"times": 2})
+            returned = method(**arguments)
+            if inspect.isawaitable(returned):
+                returned = asyncio.run(returned)
+            self.assertEqual([doc.text for doc in read_documents(adapter.finish(returned, docs)[0])], texts)
 
     def test_a_constructor_receives_only_arguments_that_it_has(self):
         executor = create_executor(NoKeywords, {"size": 3}, {"name": "n"}, {}, {"shard_id": 2})

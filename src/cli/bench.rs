@@ -62,8 +62,9 @@ pub(super) struct BenchOptions {
     /// Size of the text of each document in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     bytes: usize,
-    /// Read the documents from files, as `flowrun client` does, instead of generating them.
-    #[arg(short, long, value_name = "PATH", num_args = 1.., conflicts_with = "bytes")]
+    /// Read the documents from this file, directory or glob pattern, as `flowrun client` does, instead of generating them;
+    /// may be repeated.
+    #[arg(short, long, value_name = "PATH", conflicts_with = "bytes")]
     input: Vec<PathBuf>,
     #[command(flatten)]
     request: RequestOptions,
@@ -104,6 +105,10 @@ pub(super) fn bench(options: &BenchOptions) -> anyhow::Result<Exit> {
     };
     block_on(async {
         if !Path::new(&options.target).is_file() {
+            if is_flow_path(&options.target) {
+                let missing = format!("there is no flow file `{}`", options.target);
+                return Err(EarlyExit::usage(missing).into());
+            }
             return measure(&options.target, token.as_ref(), load, options).await;
         }
         let server = serve(Path::new(&options.target), token.clone()).await?;
@@ -112,6 +117,12 @@ pub(super) fn bench(options: &BenchOptions) -> anyhow::Result<Exit> {
         server.drain(DRAIN_TIMEOUT).await;
         exit
     })
+}
+
+/// Returns whether the target is the path of a flow file rather than an address.
+fn is_flow_path(target: &str) -> bool {
+    let has_extension = Path::new(target).extension().is_some_and(|name| name == "yml" || name == "yaml");
+    !target.contains("://") && (has_extension || target.contains('/'))
 }
 
 /// Documents of each request.
@@ -125,7 +136,7 @@ fn documents(options: &BenchOptions) -> anyhow::Result<Vec<Document>> {
         return Ok((0..options.documents).map(document).collect());
     }
     let inputs = job::locate_all(&options.input).map_err(EarlyExit::usage)?;
-    job::first_documents(inputs, options.documents).map_err(anyhow::Error::msg)
+    Ok(job::first_documents(inputs, options.documents).map_err(EarlyExit::usage)?)
 }
 
 /// Serves a flow on a free port of the loopback interface.
@@ -195,4 +206,19 @@ fn table(report: &LoadReport) -> Table {
     }
     table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_flow_path;
+
+    #[test]
+    fn a_target_with_an_extension_or_a_directory_is_a_flow_file() {
+        for path in ["nothere.yml", "flows/query", "a.yaml"] {
+            assert!(is_flow_path(path), "{path}");
+        }
+        for address in ["127.0.0.1:8080", "grpc://host:1", "grpcs://host.yml:1", "localhost:80"] {
+            assert!(!is_flow_path(address), "{address}");
+        }
+    }
 }

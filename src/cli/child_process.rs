@@ -41,10 +41,10 @@ pub(super) fn run(role: Role) -> anyhow::Result<Exit> {
     match role {
         Role::Executor => {
             // The parent parses the lines and logs them as its own.
-            drop(logging::start(&LogOptions { log_format: LogFormat::Json, verbose: 0 }));
-            flowrun_process::serve(&crate::catalog::built_in())?;
+            drop(logging::start(&LogOptions { log_format: LogFormat::Json, ..LogOptions::default() }));
+            flowrun_process::serve_executor(&crate::catalog::built_in())?;
         }
-        Role::Guardian => flowrun_process::guard()?,
+        Role::Guardian => flowrun_process::run_guardian()?,
         Role::Model => {
             if let Err(reason) = session::run_trial_child(std::env::args_os().skip(MODEL_ARGUMENTS)) {
                 writeln!(std::io::stderr(), "{reason}")?;
@@ -59,6 +59,6 @@ pub(super) fn run(role: Role) -> anyhow::Result<Exit> {
 pub(super) fn register_program() {
     if let Ok(path) = std::env::current_exe() {
         session::set_trial_program(path.clone(), ["child", "model"].map(OsString::from).to_vec());
-        Program::flowrun(path).adopt();
+        Program::flowrun(path).register();
     }
 }

@@ -1,6 +1,5 @@
 //! `flowrun client`: sends documents to a service and writes its replies as a batch job does.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +9,12 @@ use clap::Args;
 use super::async_runtime::block_on;
 use super::connection_options::ConnectionOptions;
 use super::exit::{EarlyExit, Exit};
+use super::job_report::{JobReport, progress};
 use super::request_options::{RequestOptions, endpoint_path};
 use super::shutdown::Signals;
 use super::value_parsers::{positive_integer, seconds};
 use crate::client::RequestStream;
-use crate::job::{self, Job, Output, Progress};
+use crate::job::{self, Job, Output};
 use crate::limits::{CLIENT_REQUESTS_IN_FLIGHT, REQUEST_SIZE_DEFAULT};
 
 /// Options of `flowrun client`.
@@ -31,6 +31,9 @@ pub(super) struct ClientOptions {
     /// File that results are written to as JSON lines; `-` is standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// File that the summary is written to as JSON, with every failed document; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
     #[command(flatten)]
     request: RequestOptions,
     #[command(flatten)]
@@ -63,18 +66,15 @@ pub(super) fn client(options: &ClientOptions) -> anyhow::Result<Exit> {
 }
 
 async fn run_job(stream: RequestStream, job: Job, options: &ClientOptions) -> anyhow::Result<Exit> {
-    let output = Output::new(options.output.as_deref())?;
-    let progress = Progress::new(None);
-    let (shutdown, forced_exit) = Signals::take()?.into_shutdown();
+    let output = Output::new(options.output.as_deref()).map_err(EarlyExit::usage)?;
+    let report = JobReport::create(options.summary.as_deref()).map_err(EarlyExit::usage)?;
+    let progress = progress(&job, options.output.as_deref());
+    let (shutdown, forced_exit) = Signals::take()?.into_shutdown(Duration::ZERO);
     let summary = tokio::select! {
         summary = job::run(Arc::new(stream), job, output, progress, shutdown.clone().requested()) => summary?,
         exit = forced_exit => return Ok(exit),
     };
-    let mut err = std::io::stderr().lock();
-    for failure in &summary.failures {
-        writeln!(err, "failed: {failure}")?;
-    }
-    writeln!(err, "{}", summary.line())?;
+    report.write(&summary)?;
     Ok(match shutdown.signal() {
         Some(exit) => exit,
         None if summary.failed > 0 => Exit::Failed,

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Args;
 use flowrun_remote::{Address, TrustStore};
 use flowrun_sdk::guard;
 
-use crate::client::Client;
+use super::exit::EarlyExit;
+use crate::client::{Client, ClientError};
 use crate::gateway::Token;
 
 /// Environment variable with the token, used if no file is given.
@@ -36,15 +36,20 @@ impl ConnectionOptions {
 
     /// Opens a connection to the service at `address`.
     pub(super) async fn connect(&self, address: &str, token: Option<&Token>) -> anyhow::Result<Client> {
-        let trust = self.trust(address)?;
-        Ok(Client::connect(address, token, trust.as_ref()).await?)
+        let trust = self.trust(address).map_err(EarlyExit::usage)?;
+        Client::connect(address, token, trust.as_ref()).await.map_err(|error| match error {
+            ClientError::Address(_) | ClientError::Token => EarlyExit::usage(error).into(),
+            error => error.into(),
+        })
     }
 
-    fn trust(&self, address: &str) -> anyhow::Result<Option<TrustStore>> {
+    fn trust(&self, address: &str) -> Result<Option<TrustStore>, String> {
         let Some(file) = &self.ca else { return Ok(None) };
         let tls = address.parse::<Address>().is_ok_and(|address| address.tls());
-        anyhow::ensure!(tls, "`--ca` requires TLS; write the address as `grpcs://HOST:PORT`");
-        TrustStore::file(file).map(Some).map_err(anyhow::Error::msg)
+        if !tls {
+            return Err("`--ca` requires TLS; write the address as `grpcs://HOST:PORT`".to_owned());
+        }
+        TrustStore::file(file).map(Some).map_err(|error| error.to_string())
     }
 }
 
@@ -53,7 +58,7 @@ pub(super) fn token(file: Option<&Path>) -> anyhow::Result<Option<Token>> {
     let Some(path) = file else {
         return Ok(std::env::var(TOKEN_VARIABLE).ok().and_then(|text| Token::new(&text)));
     };
-    let text = guard::read_text(path, TOKEN_BYTES_MAX)?;
-    let token = Token::new(&text).with_context(|| format!("{} contains no token", path.display()))?;
-    Ok(Some(token))
+    let text = guard::read_text(path, TOKEN_BYTES_MAX).map_err(EarlyExit::usage)?;
+    let none = || EarlyExit::usage(format_args!("{} contains no token", path.display()));
+    Ok(Some(Token::new(&text).ok_or_else(none)?))
 }

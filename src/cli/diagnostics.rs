@@ -1,18 +1,21 @@
 //! Diagnostics of a flow file on standard error, and their count.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 
+use super::terminal::{has_colour, is_json};
 use crate::diagnostic::{Format, Report, Severity, Sources, render};
 
 /// Last line of a check without diagnostics.
 pub(super) const NO_PROBLEMS: &str = "no problems found";
 
-/// Prints the diagnostics of severity `least` and above to standard error, and their counts if there are errors.
+/// Prints the diagnostics of severity `least` and above to standard error, and their counts if there are errors; as JSON
+/// lines if the log is.
 pub(super) fn print_diagnostics(report: &Report, sources: &Sources, least: Severity) -> std::io::Result<()> {
     let shown = report.at_least(least);
     let mut out = std::io::stderr().lock();
-    out.write_all(render(&shown, sources, Format::Human, out.is_terminal()).as_bytes())?;
-    if report.has_errors() {
+    let format = if is_json() { Format::Json } else { Format::Human };
+    out.write_all(render(&shown, sources, format, has_colour(&out)).as_bytes())?;
+    if report.has_errors() && !is_json() {
         writeln!(out, "{}", counts(report))?;
     }
     out.flush()

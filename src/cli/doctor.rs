@@ -1,13 +1,12 @@
 //! `flowrun doctor`: the hardware, libraries and interpreter that flowrun uses on this machine.
 
-use std::io::Write as _;
-
 use clap::Args;
 use flowrun_onnx::runtime;
 
 use super::exit::Exit;
 use super::optional;
 use super::tables::{print, table};
+use super::terminal::print_error;
 use crate::topology::Machine;
 
 /// Options of `flowrun doctor`.
@@ -23,7 +22,7 @@ pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
     if options.fix
         && let Err(error) = fix()
     {
-        writeln!(std::io::stderr(), "error: cannot download ONNX Runtime: {error}")?;
+        print_error(&format!("cannot download ONNX Runtime: {error}"))?;
         return Ok(Exit::Failed);
     }
     let (models, exit) = match models() {

@@ -2,12 +2,10 @@
 //!
 //! The list is generated from the tables that parse `with:`, so it always agrees with the parser.
 
-use std::io::Write as _;
-
 use clap::Args;
 use flowrun_sdk::{Catalog, ExecutorType};
 
-use super::exit::Exit;
+use super::exit::{EarlyExit, Exit};
 use super::tables::{PARAMETER_HEADER, print, table};
 use crate::diagnostic::did_you_mean;
 
@@ -30,8 +28,7 @@ pub(super) fn executors(options: &ExecutorsOptions) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let suggestion = did_you_mean(name, catalog.names()).map_or_else(String::new, |text| format!("; {text}"));
-    writeln!(std::io::stderr(), "error: there is no executor `{name}`{suggestion}")?;
-    Ok(Exit::Usage)
+    Err(EarlyExit::usage(format_args!("there is no executor `{name}`{suggestion}")).into())
 }
 
 fn list(catalog: &Catalog) -> String {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use flowrun_sdk::Catalog;
 
 use super::diagnostics::print_diagnostics;
 use super::exit::{EarlyExit, Exit};
@@ -19,6 +20,13 @@ pub(super) struct FlowOptions {
     /// YAML file of the flow.
     #[arg(value_name = "FLOW")]
     path: PathBuf,
+    #[command(flatten)]
+    read: ReadOptions,
+}
+
+/// Options for reading flow files.
+#[derive(Debug, Args)]
+pub(super) struct ReadOptions {
     /// Set a variable of the flow file; overrides the environment.
     #[arg(long = "set", value_name = "VAR=VALUE", value_parser = assignment)]
     variables: Vec<(String, String)>,
@@ -30,17 +38,24 @@ pub(super) struct FlowOptions {
 impl FlowOptions {
     /// Reads the flow file in order to run it.
     pub(super) fn read(&self) -> FlowFile {
-        self.read_with(false)
+        self.read.flow(&self.path)
     }
 
-    /// Reads the flow file in order to show it: nothing is launched.
+    /// Reads the flow file in order to draw it: nothing is launched.
     pub(super) fn inspect(&self) -> FlowFile {
-        self.read_with(true)
+        self.read.flow_with(&self.path, true)
+    }
+}
+
+impl ReadOptions {
+    /// Reads the flow file at `path` in order to run it.
+    pub(super) fn flow(&self, path: &Path) -> FlowFile {
+        self.flow_with(path, false)
     }
 
-    fn read_with(&self, inspect: bool) -> FlowFile {
+    fn flow_with(&self, path: &Path, inspect: bool) -> FlowFile {
         let environment = Environment::from_process(self.variables.iter().cloned());
-        FlowFile::read(&self.path, &environment, Policy { lenient: self.lenient, inspect })
+        FlowFile::read(path, &environment, Policy { lenient: self.lenient, inspect })
     }
 }
 
@@ -50,6 +65,8 @@ pub(super) struct FlowFile {
     pub(super) graph: Option<FlowGraph>,
     /// Present together with the graph. It may be launched only if the report has no errors.
     pub(super) topology: Option<Topology>,
+    /// Executors that the topology names.
+    catalog: Catalog,
     pub(super) sources: Sources,
     pub(super) report: Report,
 }
@@ -61,7 +78,7 @@ impl FlowFile {
         let catalog = crate::catalog::built_in();
         let read = crate::read(path, environment, &catalog, &mut sources, &mut report);
         let (graph, topology) = read.unzip();
-        Self { graph, topology, sources, report }
+        Self { graph, topology, catalog, sources, report }
     }
 
     /// Prints the diagnostics of severity `least` and above, and returns the topology.
@@ -83,10 +100,10 @@ impl FlowFile {
         &self,
         topology: &Topology,
         least: Severity,
-        launch: impl AsyncFnOnce(&Topology, &mut Report) -> Option<Flow>,
+        launch: impl AsyncFnOnce(&Topology, &Catalog, &mut Report) -> Option<Flow>,
     ) -> anyhow::Result<Flow> {
         let mut report = Report::new(self.report.policy());
-        let flow = launch(topology, &mut report).await;
+        let flow = launch(topology, &self.catalog, &mut report).await;
         print_diagnostics(&report, &self.sources, least)?;
         let late = report.sorted().iter().any(|diagnostic| diagnostic.code == Code::NotReady);
         let exit = if late { Exit::NotReady } else { Exit::Usage };

@@ -1,11 +1,8 @@
 //! Logging to standard error, as text or JSON lines, without disturbing the progress bar; and to the web pages.
 
 use std::fmt;
-use std::io::IsTerminal as _;
-use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
@@ -15,6 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use super::terminal::{ColorChoice, has_colour, json_line};
 use crate::gateway::{LogFields, LogStream};
 use crate::job::log_writer;
 use crate::runtime::{self, LogContext};
@@ -23,14 +21,20 @@ use crate::runtime::{self, LogContext};
 const FILTER_VARIABLE: &str = "FLOWRUN_LOG";
 
 /// Logging options, which every command accepts.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct LogOptions {
-    /// Format of log lines.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(super) log_format: LogFormat,
     /// Log more: `-v` logs progress, `-vv` debug messages.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
+    /// Log errors only, and print neither progress nor a summary.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// When to print colours. NO_COLOR and TERM=dumb turn them off unless this is `always`.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(super) color: ColorChoice,
+    /// Format of standard error: log lines, errors, diagnostics and summaries.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) log_format: LogFormat,
 }
 
 /// Format of log lines.
@@ -47,12 +51,13 @@ pub(super) enum LogFormat {
 /// Returns the log for the web pages, which has the level of `-v` regardless of the options.
 pub(super) fn start(options: &LogOptions) -> LogStream {
     let level = match options.verbose {
+        _ if options.quiet => "error",
         0 => "warn",
         1 => "warn,flowrun=info",
         _ => "info,flowrun=debug",
     };
     let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new(level));
-    let colour = std::io::stderr().is_terminal();
+    let colour = has_colour(&std::io::stderr());
     let lines = tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(log_writer);
     let lines = match options.log_format {
         LogFormat::Text => {
@@ -100,17 +105,9 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let LogFields { message, fields } = LogFields::from_event(event);
-        let (time, metadata) = (prost_types::Timestamp::from(SystemTime::now()), event.metadata());
-        let mut line = json!({
-            "timestamp": time.to_string(),
-            "level": metadata.level().as_str(),
-            "message": message,
-            "target": metadata.target(),
-        });
-        if let Some(line) = line.as_object_mut() {
-            line.extend(fields);
-        }
-        writeln!(writer, "{line}")
+        let LogFields { message, mut fields } = LogFields::from_event(event);
+        let metadata = event.metadata();
+        fields.insert("target".to_owned(), metadata.target().into());
+        writeln!(writer, "{}", json_line(metadata.level().as_str(), &message, fields))
     }
 }

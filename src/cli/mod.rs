@@ -18,6 +18,8 @@ mod exit;
 mod flow_file;
 mod graph;
 mod index;
+mod job_options;
+mod job_report;
 mod listen_options;
 mod logging;
 mod new;
@@ -29,9 +31,9 @@ mod serve;
 mod shorthand;
 mod shutdown;
 mod tables;
+mod terminal;
 mod value_parsers;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -46,7 +48,10 @@ pub fn main() -> ExitCode {
         return child_process::run(role).unwrap_or_else(|error| exit_of_error(&error)).into();
     }
     child_process::register_program();
-    let arguments = shorthand::with_command(std::env::args_os(), &Arguments::command());
+    let arguments = match shorthand::with_command(std::env::args_os(), &Arguments::command()) {
+        Ok(arguments) => arguments,
+        Err(reason) => return exit_of_error(&EarlyExit::usage(reason).into()).into(),
+    };
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -56,6 +61,7 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
+    terminal::set_style(&arguments.log);
     let log = logging::start(&arguments.log);
     if let Err(missing) = flowrun_index::check_processor() {
         return exit_of_error(&anyhow::anyhow!(missing)).into();
@@ -94,7 +100,20 @@ fn exit_of_error(error: &anyhow::Error) -> Exit {
         None => (Exit::Failed, false),
     };
     if !reported {
-        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        let _ = terminal::print_error(&message(error));
     }
     exit
+}
+
+/// The error and its causes, without causes that the text before them ends with.
+fn message(error: &anyhow::Error) -> String {
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if message.is_empty() {
+            message = cause;
+        } else if !message.ends_with(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
 }

@@ -1,6 +1,5 @@
 //! `flowrun plugin check`: the executors of a plugin library and its faults, without executing the library.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -13,6 +12,7 @@ use super::diagnostics::NO_PROBLEMS;
 use super::executors::describe_executor;
 use super::exit::Exit;
 use super::tables::print;
+use super::terminal::has_colour;
 use crate::diagnostic::{Diagnostic, Format, Report, Sources, render};
 use crate::topology::{format_bytes, library_fault_code};
 
@@ -92,7 +92,7 @@ fn as_text(options: &CheckOptions, inspection: Option<&Inspection>, faults: &[Li
         let diagnostic = Diagnostic::new(library_fault_code(fault.fault), fault.message.clone());
         report.push(diagnostic.maybe_help(fault.help.map(str::to_owned)));
     }
-    let colour = std::io::stdout().is_terminal();
+    let colour = has_colour(&std::io::stdout());
     text.push_str(&format!("\n{}", render(&report, &Sources::default(), Format::Human, colour)));
     if faults.is_empty() {
         text.push_str(NO_PROBLEMS);

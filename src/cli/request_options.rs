@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::value_parsers::assignment;
 
 /// Options for the parameters of requests.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct RequestOptions {
     /// Number of matches to return for each document.
     #[arg(short = 'k', long, value_name = "N")]

@@ -56,7 +56,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => codes!(@accepts $($trait)?),)* }
             }
 
-            /// True if the flow can still be checked and drawn, so that this is an error of `flowrun run` only.
+            /// True if the flow can still be drawn, so that this is a warning of `flowrun graph`.
             pub fn blocks_run_only(self) -> bool {
                 match self { $(Self::$variant => codes!(@blocks $($trait)?),)* }
             }
@@ -74,7 +74,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A file cannot be read: it does not exist, is too large, or is not UTF-8.
+    /// A file cannot be read or used: it does not exist, is too large, is not UTF-8, or is no certificate or key.
     FileUnreadable = "F101", "file-unreadable", Error;
     /// The file is not valid YAML.
     YamlSyntax = "F102", "yaml-syntax", Error;

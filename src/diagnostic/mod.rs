@@ -10,7 +10,7 @@ mod source;
 mod suggest;
 
 pub use code::{Code, Severity};
-pub use render::{Format, render};
+pub use render::{Format, render, render_all};
 pub use report::{Diagnostic, Label, Policy, Report};
 pub use source::{FileId, Position, Sources, Span, Spanned};
 pub use suggest::{did_you_mean, suggest};

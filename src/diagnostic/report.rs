@@ -82,7 +82,7 @@ impl Diagnostic {
 pub struct Policy {
     /// Errors that Jina accepts silently become warnings.
     pub lenient: bool,
-    /// The flow is drawn or checked but not run: errors that only concern running become warnings.
+    /// The flow is drawn but not run: errors that only concern running become warnings.
     pub inspect: bool,
 }
 

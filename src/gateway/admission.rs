@@ -33,7 +33,7 @@ pub(super) struct Admission {
     requests_max: usize,
     /// Mean sojourn time of requests in the flow, in microseconds; 0 before the first request.
     sojourn_micros: AtomicU64,
-    draining: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
 }
 
 /// A request to be admitted.
@@ -62,6 +62,17 @@ pub(super) struct BytesPermit {
     held: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
+/// Phase of a gateway's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Requests are admitted.
+    Open,
+    /// Requests are admitted, but the gateway reports that it is not ready.
+    Announced,
+    /// Requests are rejected.
+    Draining,
+}
+
 impl Admission {
     /// Capacity for `credits` requests inside the flow, and `queued` that wait for a credit (at most [`QUEUE_MAX`]).
     pub(super) fn new(credits: usize, queued: usize) -> Self {
@@ -72,7 +83,7 @@ impl Admission {
             credits,
             requests_max,
             sojourn_micros: AtomicU64::new(0),
-            draining: watch::Sender::new(false),
+            phase: watch::Sender::new(Phase::Open),
         }
     }
 
@@ -81,7 +92,7 @@ impl Admission {
     /// # Errors
     /// [`Rejection::Overloaded`] and [`Rejection::Draining`].
     pub(super) fn admit(&self, request: AdmissionRequest) -> Result<Permit, Rejection> {
-        if *self.draining.borrow() {
+        if self.is_draining() {
             return Err(Rejection::Draining);
         }
         if let (true, Some(max_wait)) = (request.no_credit, request.max_wait) {
@@ -151,20 +162,40 @@ impl Admission {
         QUEUE_BYTES_MAX - self.pages.available_permits() * PAGE
     }
 
+    /// Reports the gateway as not ready. Requests are still admitted, until load balancers have noticed.
+    pub(super) fn announce_shutdown(&self) {
+        self.phase.send_if_modified(|phase| {
+            let is_open = *phase == Phase::Open;
+            *phase = (*phase).max(Phase::Announced);
+            is_open
+        });
+    }
+
+    /// True if the gateway is about to drain, or draining.
+    pub(super) fn is_shutting_down(&self) -> bool {
+        *self.phase.borrow() >= Phase::Announced
+    }
+
+    /// Waits until the shutdown is announced or draining starts.
+    pub(super) async fn shutting_down(&self) {
+        // Never an error: `self` owns the sender.
+        let _ = self.phase.subscribe().wait_for(|phase| *phase >= Phase::Announced).await;
+    }
+
     /// Rejects every request from now on. Permits stay valid.
     pub(super) fn start_draining(&self) {
-        self.draining.send_replace(true);
+        self.phase.send_replace(Phase::Draining);
     }
 
     /// True if every request is rejected because the flow is draining.
     pub(super) fn is_draining(&self) -> bool {
-        *self.draining.borrow()
+        *self.phase.borrow() == Phase::Draining
     }
 
     /// Waits until draining starts.
     pub(super) async fn draining(&self) {
         // Never an error: `self` owns the sender.
-        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
+        let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::Draining).await;
     }
 }
 

@@ -55,7 +55,7 @@ pub async fn serve(gateway: Gateway, addresses: &[SocketAddr]) -> io::Result<Ser
     let gateway = Arc::new(gateway);
     let capacity = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     for listener in listeners {
-        let router = router(&gateway);
+        let router = router(&gateway, listener.local_addr()?);
         tokio::spawn(accept(listener, Arc::clone(&gateway), router, Arc::clone(&capacity)));
     }
     Ok(Server { gateway, addresses, connections })
@@ -65,6 +65,12 @@ impl Server {
     /// The bound addresses, with their ports.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Reports the service as not ready at `/ready` and in gRPC health checks, while requests are still admitted. Call it
+    /// some time before [`drain`](Self::drain), so that load balancers stop sending requests to this process.
+    pub fn announce_shutdown(&self) {
+        self.gateway.admission.announce_shutdown();
     }
 
     /// Drains the connections, then the flow, within `limit`: admitted requests are answered.

@@ -7,6 +7,7 @@
 //! The gateway never unpickles, never redirects, and has no route that changes the flow.
 
 mod admission;
+mod browsers;
 mod call_metadata;
 mod flow_info;
 mod grpc;
@@ -30,6 +31,7 @@ mod status;
 mod timeout_headers;
 mod tls;
 mod traces;
+mod unread_body;
 mod version_info;
 mod websocket;
 pub(crate) mod wire;

@@ -1,40 +1,50 @@
-//! The router: built-in routes, endpoint paths, compression, CORS and authentication.
+//! The router: built-in routes, endpoint paths, compression, authentication, CORS, and the protection of [`browsers`](super::browsers).
 //!
 //! Built-in routes come from the table in [`crate::routes`]: a row without a handler does not compile. Endpoints are
 //! routed by [`endpoint_paths`]. Connections are served in [`listen`](super::listen).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, post, put};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
-use tower_http::cors::CorsLayer;
 
+use super::browsers::{BrowserPolicy, cors_layer, refuse_foreign_pages};
 use super::http::endpoint_paths::{EndpointPath, endpoint_paths};
 use super::json_response::{detail, method_not_allowed};
 use super::security::Token;
 use super::service::Gateway;
+use super::unread_body::announce_close;
 use super::{grpc, http, pages, websocket};
 use crate::limits::HTTP_COMPRESS_BYTES_MIN;
-use crate::routes::{Access, Enabled, built_in_routes, find};
+use crate::routes::{Access, Enabled, built_in_routes, find, is_writing};
 use crate::spec::GatewaySpec;
 
-/// Builds the router of a gateway. Layers apply from the last line to the first.
-pub(super) fn router(gateway: &Arc<Gateway>) -> Router {
+/// Builds the router of a gateway for its listener at `address`. Layers apply from the last line to the first.
+pub(super) fn router(gateway: &Arc<Gateway>, address: SocketAddr) -> Router {
     let endpoints = endpoint_paths(&gateway.config, &gateway.info.endpoints);
     let routes = built_in(&gateway.config).merge(endpoint_routes(endpoints));
-    let routes = if gateway.config.cors { routes.layer(CorsLayer::very_permissive()) } else { routes };
     let routes = routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
     let routes = match &gateway.token {
         Some(token) => routes.layer(from_fn_with_state(token.clone(), authenticate)),
         None => routes,
     };
+    let routes = match BrowserPolicy::new(&gateway.config, address, gateway.token.is_some()) {
+        Some(policy) => routes.layer(from_fn_with_state(Arc::new(policy), refuse_foreign_pages)),
+        None => routes,
+    };
+    let routes = match cors_layer(&gateway.config.cors) {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    let routes = routes.layer(from_fn(announce_close));
     routes.with_state(Arc::clone(gateway))
 }
 
@@ -63,11 +73,12 @@ fn is_grpc_path(path: &str) -> bool {
     path.starts_with("/jina.") || path.starts_with("/grpc.")
 }
 
-/// The endpoints of the flow: a request with its documents, or `GET` for one document and a stream of events.
+/// The endpoints of the flow: a request with its documents, or `GET` for one document and a stream of events, except at
+/// endpoints that write.
 fn endpoint_routes(paths: Vec<EndpointPath>) -> Router<Arc<Gateway>> {
     let mut router = Router::new();
     for EndpointPath { path, method, endpoint } in paths {
-        let streamed = endpoint.clone();
+        let (streamed, is_writing) = (endpoint.clone(), is_writing(&endpoint));
         let handler = move |gateway, request| http::submit::endpoint(gateway, endpoint.clone(), request);
         let streaming =
             move |gateway, request| http::event_stream::endpoint(gateway, streamed.clone(), request);
@@ -76,7 +87,8 @@ fn endpoint_routes(paths: Vec<EndpointPath>) -> Router<Arc<Gateway>> {
             "delete" => delete(handler),
             _ => post(handler),
         };
-        router = router.route(&path, method.get(streaming));
+        let method = if is_writing { method } else { method.get(streaming) };
+        router = router.route(&path, method);
     }
     compressed(router)
 }
@@ -94,7 +106,7 @@ async fn authenticate(State(token): State<Token>, request: Request, next: Next) 
         return next.run(request).await;
     }
     let message = "send the token: `authorization: Bearer TOKEN`";
-    if is_grpc(&request) {
+    if grpc::codec::is_grpc(&request) {
         return grpc::codec::status_response(tonic::Status::unauthenticated(message));
     }
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
@@ -117,15 +129,9 @@ fn is_page_load(headers: &HeaderMap) -> bool {
     pages::assets::accepts_html(headers) && !headers.contains_key(header::UPGRADE)
 }
 
-/// True for a gRPC call.
-fn is_grpc(request: &Request) -> bool {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("application/grpc"))
-}
-
 /// Answers a request whose path has no route.
 async fn not_found(request: Request) -> Response {
-    if is_grpc(&request) {
+    if grpc::codec::is_grpc(&request) {
         return grpc::codec::status_response(tonic::Status::unimplemented("Method not found!"));
     }
     (StatusCode::NOT_FOUND, detail("Not Found")).into_response()

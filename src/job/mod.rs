@@ -4,6 +4,7 @@
 //! requests as the flow has credits are in flight or wait for their turn to be written, so the job's memory has the same
 //! bound as the flow's. The job does not launch or drain the flow; the command line does.
 
+mod count;
 mod documents;
 mod glob;
 mod input;
@@ -17,7 +18,7 @@ mod table_style;
 pub use documents::first_documents;
 pub use input::{Input, InputError, directory_of, locate, locate_all};
 pub use output::Output;
-pub use progress::{Progress, log_writer};
+pub use progress::{Progress, ProgressDisplay, log_writer};
 pub use run::{Job, RequestTarget, run};
-pub use summary::Summary;
+pub use summary::{Failure, Summary};
 pub use table_style::TABLE_STYLE;

@@ -18,13 +18,16 @@ impl Output {
     /// is taken, the first results are also printed there as a table at the end.
     ///
     /// # Errors
-    /// Fails if the file cannot be created.
-    pub fn new(path: Option<&Path>) -> io::Result<Self> {
+    /// Names the file that cannot be created.
+    pub fn new(path: Option<&Path>) -> Result<Self, String> {
         let is_stdout = path == Some(Path::new("-"));
         let lines: Option<Box<dyn Write + Send>> = match path {
             None => None,
             Some(_) if is_stdout => Some(Box::new(BufWriter::new(io::stdout()))),
-            Some(path) => Some(Box::new(BufWriter::new(File::create(path)?))),
+            Some(path) => {
+                let cannot = |error| format!("cannot create {}: {error}", path.display());
+                Some(Box::new(BufWriter::new(File::create(path).map_err(cannot)?)))
+            }
         };
         Ok(Self { lines, table: (!is_stdout).then(ResultTable::default) })
     }

@@ -1,15 +1,25 @@
-//! Progress of a job on standard error: a bar on a terminal, otherwise a line every five seconds.
+//! Progress of a job on standard error: a bar on a terminal, otherwise a line or log event every five seconds.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use parking_lot::Mutex;
 
 /// Interval between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Display of the progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressDisplay {
+    /// On standard error.
+    Terminal,
+    /// Log events of the level `info`.
+    Log,
+}
 
 /// The bar, which is hidden while a log line is written.
 static BAR: OnceLock<ProgressBar> = OnceLock::new();
@@ -17,6 +27,7 @@ static BAR: OnceLock<ProgressBar> = OnceLock::new();
 /// Number of documents that a job has finished.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    display: ProgressDisplay,
     total: Option<u64>,
     done: AtomicU64,
     started: Instant,
@@ -26,14 +37,15 @@ pub struct Progress {
 impl Progress {
     /// Starts at zero of `total` documents, if the total is known.
     #[must_use]
-    pub fn new(total: Option<u64>) -> Self {
-        let bar = io::stderr().is_terminal().then(|| bar(total));
+    pub fn new(total: Option<u64>, display: ProgressDisplay) -> Self {
+        let has_bar = display == ProgressDisplay::Terminal && io::stderr().is_terminal();
+        let bar = has_bar.then(|| bar(total));
         if let Some(bar) = &bar {
             // Only the first job of a process protects its bar from log lines; a process runs one job.
             let _ = BAR.set(bar.clone());
         }
         let started = Instant::now();
-        Self { bar, total, done: AtomicU64::new(0), started, last_line: Mutex::new(started) }
+        Self { bar, display, total, done: AtomicU64::new(0), started, last_line: Mutex::new(started) }
     }
 
     /// Adds finished documents.
@@ -55,7 +67,12 @@ impl Progress {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = done as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
         let total = self.total.map_or_else(String::new, |total| format!(" of {total}"));
-        let _ = writeln!(io::stderr().lock(), "{done}{total} documents, {rate:.0} documents/s");
+        match self.display {
+            ProgressDisplay::Terminal => {
+                let _ = writeln!(io::stderr().lock(), "{done}{total} documents, {rate:.0} documents/s");
+            }
+            ProgressDisplay::Log => tracing::info!("{done}{total} documents, {rate:.0} documents/s"),
+        }
     }
 
     /// Removes the bar.
@@ -68,10 +85,15 @@ impl Progress {
 
 fn bar(total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
-        Some(total) => (ProgressBar::new(total), "{bar:30} {pos}/{len} documents  {per_sec}  {eta} left"),
-        None => (ProgressBar::new_spinner(), "{spinner} {pos} documents  {per_sec}"),
+        Some(total) => (ProgressBar::new(total), "{bar:30} {pos}/{len} documents  {rate}  {eta} left"),
+        None => (ProgressBar::new_spinner(), "{spinner} {pos} documents  {rate}"),
     };
-    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        // Fails only if the line cannot grow.
+        let _ = write!(out, "{:.0} documents/s", state.per_sec());
+    };
+    bar.with_style(style.with_key("rate", rate))
 }
 
 /// Standard error for log lines; hides the bar while it writes.

@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use flowrun_sdk::Document;
 use serde_json::{Map, Value};
 
+use super::count::counted;
 use super::table_style::TABLE_STYLE;
 
 /// Maximum number of documents in the table, and of matches per document.
@@ -78,8 +79,8 @@ impl ResultTable {
         }
         writeln!(out, "{table}")?;
         if self.documents > DOCUMENTS_MAX {
-            let omitted = self.documents - DOCUMENTS_MAX;
-            writeln!(out, "… and {omitted} more documents; `-o results.jsonl` writes all of them")?;
+            let omitted = counted(self.documents - DOCUMENTS_MAX, "more document");
+            writeln!(out, "… and {omitted}; `-o results.jsonl` writes all of them")?;
         }
         Ok(())
     }

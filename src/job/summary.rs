@@ -1,16 +1,40 @@
 //! Summary of a batch job, as a table for people and as JSON for programs.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::io::{self, Write};
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::{Value, json};
 
+use super::count::counted;
 use super::table_style::TABLE_STYLE;
+use crate::limits::JOB_FAILURES_MAX;
 use crate::runtime::PodStatistics;
 
-/// Maximum number of failures that are listed one by one; the rest are counted.
-const FAILURES_LISTED_MAX: usize = 20;
+/// Maximum number of groups of failures in the text for people; the rest are counted.
+const GROUPS_MAX: usize = 20;
+
+/// Maximum number of documents that are named per group.
+const GROUP_LABELS_MAX: usize = 5;
+
+/// A document that failed or could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Name of the document: its URI or id, or the file and line that it was read from.
+    pub label: String,
+    /// Description of the error.
+    pub reason: String,
+    /// Pod that failed; absent if the document did not reach the flow.
+    pub pod: Option<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}{}", self.label, self.reason, in_pod(self.pod.as_deref()))
+    }
+}
 
 /// Counts, failures and pod statistics of a batch job.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +43,8 @@ pub struct Summary {
     pub succeeded: usize,
     /// Number of input documents that failed or could not be read.
     pub failed: usize,
-    /// The first failures, as `LABEL: REASON (in POD)`.
-    pub failures: Vec<String>,
+    /// The first [`JOB_FAILURES_MAX`] failures, in the order of the input.
+    failures: Vec<Failure>,
     /// Wall time of the job.
     pub elapsed: Duration,
     /// Statistics of each pod; empty for a job on a service.
@@ -28,18 +52,22 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts, lists and logs a document that failed.
+    /// Counts and records a document that failed.
     pub(super) fn add_failure(&mut self, label: &str, reason: &str, pod: Option<&str>) {
-        let pod = pod.map_or_else(String::new, |pod| format!(" (in `{pod}`)"));
-        let line = format!("{label}: {reason}{pod}");
         self.failed += 1;
-        if self.failures.len() < FAILURES_LISTED_MAX {
-            tracing::warn!("{line}");
-            self.failures.push(line);
-        } else {
-            // Not a warning, because a corpus that fails completely would flood the log.
-            tracing::info!("{line}");
+        let failure =
+            Failure { label: label.to_owned(), reason: reason.to_owned(), pod: pod.map(str::to_owned) };
+        // Printed with the summary; a warning here would be the second message about the same document.
+        tracing::debug!("{failure}");
+        if self.failures.len() < JOB_FAILURES_MAX {
+            self.failures.push(failure);
         }
+    }
+
+    /// The failures that are recorded, in the order of the input.
+    #[must_use]
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
     }
 
     /// Number of documents, failed or not.
@@ -66,8 +94,8 @@ impl Summary {
     #[must_use]
     pub fn line(&self) -> String {
         format!(
-            "{} documents in {:.2} s, {:.0} documents/s: {} succeeded, {} failed",
-            self.documents(),
+            "{} in {:.2} s, {:.0} documents/s: {} succeeded, {} failed",
+            counted(self.documents(), "document"),
             self.elapsed.as_secs_f64(),
             self.rate(),
             self.succeeded,
@@ -96,12 +124,51 @@ impl Summary {
             "documents": self.documents(),
             "succeeded": self.succeeded,
             "failed": self.failed,
-            "failures": self.failures,
+            "failures": self.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "seconds": self.elapsed.as_secs_f64(),
             "documents_per_second": self.rate(),
             "pods": self.pods.iter().map(pod).collect::<Vec<_>>(),
         })
     }
+
+    /// Writes the failures for people: one line per reason and pod, with the number of documents and the first of them.
+    ///
+    /// # Errors
+    /// Fails if `out` does.
+    pub fn write_failures(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut groups: Vec<(&Failure, Vec<&str>)> = Vec::new();
+        let mut positions: HashMap<(&str, Option<&str>), usize> = HashMap::new();
+        for failure in &self.failures {
+            let key = (failure.reason.as_str(), failure.pod.as_deref());
+            let position = *positions.entry(key).or_insert_with(|| {
+                groups.push((failure, Vec::new()));
+                groups.len() - 1
+            });
+            if let Some((_, labels)) = groups.get_mut(position) {
+                labels.push(&failure.label);
+            }
+        }
+        for (first, labels) in groups.iter().take(GROUPS_MAX) {
+            match labels.len() {
+                1 => writeln!(out, "failed: {first}")?,
+                count => {
+                    let named = labels.iter().take(GROUP_LABELS_MAX).copied().collect::<Vec<_>>().join(", ");
+                    let ellipsis = if count > GROUP_LABELS_MAX { ", …" } else { "" };
+                    let pod = in_pod(first.pod.as_deref());
+                    writeln!(out, "failed: {count} × {}{pod}: {named}{ellipsis}", first.reason)?;
+                }
+            }
+        }
+        let listed: usize = groups.iter().take(GROUPS_MAX).map(|(_, labels)| labels.len()).sum();
+        match self.failed - listed {
+            0 => Ok(()),
+            more => writeln!(out, "failed: {more} more; `--summary FILE` lists them"),
+        }
+    }
+}
+
+fn in_pod(pod: Option<&str>) -> String {
+    pod.map_or_else(String::new, |pod| format!(" (in `{pod}`)"))
 }
 
 fn milliseconds(duration: Duration) -> f64 {
@@ -110,30 +177,69 @@ fn milliseconds(duration: Duration) -> f64 {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new();
-        table.load_style(TABLE_STYLE);
-        table.set_header(["pod", "workers", "calls", "failed", "busy", "p50", "p99", "queue"]);
-        for pod in &self.pods {
-            table.add_row([
-                pod.pod.clone(),
-                pod.workers.to_string(),
-                pod.calls.to_string(),
-                (pod.failed_calls + pod.failed_documents).to_string(),
-                format!("{:.0} %", self.busy_percent(pod)),
-                format!("{:.2} ms", milliseconds(pod.p50)),
-                format!("{:.2} ms", milliseconds(pod.p99)),
-                pod.queued_max.to_string(),
-            ]);
+        if !self.pods.is_empty() {
+            let mut table = Table::new();
+            // As wide as the terminal of standard error, which the summary is printed to.
+            table.load_style(TABLE_STYLE).use_stderr().set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_header(["pod", "workers", "calls", "failed", "busy", "p50", "p99", "queue"]);
+            for pod in &self.pods {
+                table.add_row([
+                    pod.pod.clone(),
+                    pod.workers.to_string(),
+                    pod.calls.to_string(),
+                    (pod.failed_calls + pod.failed_documents).to_string(),
+                    format!("{:.0} %", self.busy_percent(pod)),
+                    format!("{:.2} ms", milliseconds(pod.p50)),
+                    format!("{:.2} ms", milliseconds(pod.p99)),
+                    pod.queued_max.to_string(),
+                ]);
+            }
+            table
+                .column_iter_mut()
+                .skip(1)
+                .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+            writeln!(f, "{table}")?;
         }
-        table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-        writeln!(f, "{table}")?;
-        for failure in &self.failures {
-            writeln!(f, "failed: {failure}")?;
-        }
-        let unlisted = self.failed - self.failures.len();
-        if unlisted > 0 {
-            writeln!(f, "failed: {unlisted} more")?;
-        }
+        let mut failures = Vec::new();
+        self.write_failures(&mut failures).map_err(|_| fmt::Error)?;
+        f.write_str(&String::from_utf8_lossy(&failures))?;
         f.write_str(&self.line())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_is_in_the_json_summary_and_in_one_group_of_the_text() {
+        let mut summary = Summary::default();
+        for number in 0..25 {
+            summary.add_failure(&format!("n{number:02}"), "the document has no text", Some("enc"));
+        }
+        summary.add_failure("a.jsonl:3", "not JSON", None);
+        assert_eq!(summary.to_json()["failures"].as_array().unwrap().len(), 26);
+        let text = summary.to_string();
+        assert!(
+            text.contains(
+                "failed: 25 × the document has no text (in `enc`): n00, n01, n02, n03, n04, …\nfailed: a.jsonl:3: not JSON\n"
+            ),
+            "{text}"
+        );
+        assert_eq!(text.matches("n00").count(), 1);
+    }
+
+    #[test]
+    fn groups_beyond_the_limit_are_counted() {
+        let mut summary = Summary::default();
+        (0..GROUPS_MAX + 3).for_each(|number| summary.add_failure("x", &number.to_string(), None));
+        assert!(summary.to_string().contains("failed: 3 more; `--summary FILE` lists them"));
+    }
+
+    #[test]
+    fn one_document_is_singular() {
+        let summary = Summary { succeeded: 1, ..Summary::default() };
+        assert!(summary.line().starts_with("1 document in "));
+        assert!(Summary::default().line().starts_with("0 documents in "));
     }
 }

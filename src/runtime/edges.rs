@@ -60,7 +60,7 @@ pub(super) struct PodOutput {
 /// Key of the join at the exit, next to the positions of pods.
 const EXIT: usize = usize::MAX;
 
-/// A part about to enter a pod. A list of these replaces recursion, so long chains of pods need no stack.
+/// A part about to enter a pod. Arrivals are kept in a list instead of on the stack, however long a chain of pods is.
 struct Arrival {
     target: Arc<PodInput>,
     input: usize,

@@ -4,11 +4,12 @@
 //! channels, call their executors and pass the results on to the next channel. Every channel has one slot per credit, so
 //! a request waits only at the entrance, and nothing inside the flow can block forever.
 //!
-//! Layers, each of which imports only those before it: `metrics` (counters), `request` (one request, its documents and
+//! Layers; each imports only earlier ones: `metrics` (counters), `request` (one request, its documents and
 //! its outcome), `routing` (which shard receives which documents), `worker` (calls of executors), `edges` (the path from
 //! one pod to the next), `flow` and `launch`. This module knows neither concrete executors nor the network.
 
 mod edges;
+mod endpoint_check;
 mod flow;
 mod launch;
 mod metrics;

@@ -19,7 +19,7 @@ use crate::yaml::Node;
 const AUTO: Batching = Batching { documents: BATCH_DOCUMENTS_AUTO, wait: Duration::ZERO, flush_all: true };
 
 /// The batching of every endpoint; most have none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct BatchingTable {
     by_endpoint: IndexMap<String, Batching>,
     default: Option<Batching>,

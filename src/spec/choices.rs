@@ -9,7 +9,7 @@ pub(super) trait Word: Copy + 'static {
 }
 
 /// Handling of a request that arrives while all credits are in use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum WhenFull {
     /// It waits for a credit.
     #[default]
@@ -23,7 +23,7 @@ impl Word for WhenFull {
 }
 
 /// Compression of gRPC replies, for clients that accept it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Compression {
     /// gzip (RFC 1952).
     Gzip,

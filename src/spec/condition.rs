@@ -12,6 +12,8 @@ use crate::yaml::Node;
 pub struct Condition {
     /// The condition.
     pub filter: Filter,
+    /// The JSON from which the filter was parsed.
+    pub source: Value,
     /// The condition as written.
     pub written: Value,
 }
@@ -20,9 +22,10 @@ pub struct Condition {
 pub(super) fn read(node: Option<&Node>, reader: &mut Reader<'_>) -> Option<Condition> {
     let node = node?;
     let schema = reader.dialect.schema();
-    let filter = Filter::parse(&node.to_json(schema, reader.report), &check);
+    let source = node.to_json(schema, reader.report);
+    let filter = Filter::parse(&source, &check);
     let filter = filter.map_err(|error| reader.report.push(invalid(node, &error))).ok()?;
-    Some(Condition { filter, written: node.to_written_json(schema) })
+    Some(Condition { filter, source, written: node.to_written_json(schema) })
 }
 
 /// Checks that documents have the field, and that it can be compared with the value.

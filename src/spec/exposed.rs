@@ -11,7 +11,7 @@ use crate::routes::{CRUD, find, is_literal};
 use crate::yaml::{Node, Schema};
 
 /// An endpoint with an HTTP path of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ExposedEndpoint {
     /// HTTP path.
     pub path: String,

@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 
 use super::choices::Compression;
+use super::cors::{Cors, cors};
 use super::exposed::{ExposedEndpoint, exposed_endpoints};
 use super::fields::Fields;
 use super::keys::{
-    COMPRESSION, CORS, DESCRIPTION, EXPOSE_ENDPOINTS, FILES, HOST, LOGSERVER, NO_CRUD_ENDPOINTS,
-    NO_DEBUG_ENDPOINTS, PORT, PORT_EXPOSE, PROTOCOL, SSL_CERTFILE, SSL_KEYFILE, TITLE, TRACES_EXPORTER_HOST,
-    TRACES_EXPORTER_PORT, TRACING,
+    ALLOWED_HOSTS, COMPRESSION, CORS, DESCRIPTION, EXPOSE_ENDPOINTS, FILES, HOST, LOGSERVER,
+    NO_CRUD_ENDPOINTS, NO_DEBUG_ENDPOINTS, PORT, PORT_EXPOSE, PROTOCOL, SSL_CERTFILE, SSL_KEYFILE, TITLE,
+    TRACES_EXPORTER_HOST, TRACES_EXPORTER_PORT, TRACING,
 };
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Spanned, did_you_mean};
 
 /// Settings for serving a flow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct GatewaySpec {
     /// Address or host name to listen on; loopback if absent.
     pub host: Option<String>,
@@ -24,8 +25,11 @@ pub struct GatewaySpec {
     pub title: Option<String>,
     /// Description of the service.
     pub description: Option<String>,
-    /// True if web pages of other origins may call it.
-    pub cors: bool,
+    /// Web pages of other origins that may call it.
+    pub cors: Cors,
+    /// Host names of requests that are accepted in addition to loopback names, while the flow is served on loopback
+    /// without a token.
+    pub allowed_hosts: Vec<String>,
     /// True if `/index`, `/search`, `/update` and `/delete` have no HTTP path.
     pub no_crud_endpoints: bool,
     /// True if `/post` and `/status` have no HTTP path.
@@ -45,7 +49,7 @@ pub struct GatewaySpec {
 }
 
 /// Export of traces to an OpenTelemetry collector.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TracesSpec {
     /// True if traces are exported; if the flow does not set it, the environment may.
     pub enabled: Option<bool>,
@@ -56,7 +60,7 @@ pub struct TracesSpec {
 }
 
 /// Files of a certificate and its key, both in PEM format.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TlsFiles {
     /// The certificate, followed by its chain.
     pub certificate: PathBuf,
@@ -74,12 +78,14 @@ pub(super) fn gateway(with: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySpec
     let port = with.get(&TRACES_EXPORTER_PORT);
     let no_crud_endpoints = with.get(&NO_CRUD_ENDPOINTS).unwrap_or(false);
     let exposed = with.get(&EXPOSE_ENDPOINTS);
+    let allowed_hosts = with.get(&ALLOWED_HOSTS).unwrap_or_default();
     GatewaySpec {
         host: with.get(&HOST).map(owned),
         ports: ports(with, reader),
         title: with.get(&TITLE).map(owned),
         description: with.get(&DESCRIPTION).map(owned),
-        cors: with.get(&CORS).unwrap_or(false),
+        cors: with.get(&CORS).map(|node| cors(node, reader)).unwrap_or_default(),
+        allowed_hosts: allowed_hosts.into_iter().map(|host| host.value.to_owned()).collect(),
         no_crud_endpoints,
         no_debug_endpoints: with.get(&NO_DEBUG_ENDPOINTS).unwrap_or(false),
         logserver: with.get(&LOGSERVER).unwrap_or(false),

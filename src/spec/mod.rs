@@ -7,6 +7,7 @@
 mod batching;
 mod choices;
 mod condition;
+mod cors;
 mod dialect;
 mod drivers;
 mod endpoint;
@@ -41,6 +42,7 @@ use std::path::Path;
 pub use batching::BatchingTable;
 pub use choices::{Compression, WhenFull};
 pub use condition::Condition;
+pub use cors::Cors;
 pub use dialect::Dialect;
 pub use endpoint::method_endpoint;
 pub use executor::{

@@ -106,7 +106,7 @@ pub enum Needs {
 }
 
 /// Merge policy of the parts of a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Join {
     /// Documents of the same id are merged field by field; the first part in the order of `needs` wins.
     #[default]

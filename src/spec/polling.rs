@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Report, Span, did_you_mean};
 use crate::yaml::Node;
 
 /// The shards that receive a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Polling {
     /// Each document goes to exactly one shard: the one that holds it, otherwise the one that the pod's strategy selects.
     Any,
@@ -33,7 +33,7 @@ impl Polling {
 /// Defaults are those of Jina 3: `/search` is `ALL` and `/index` is `ANY` unless a mapping names them; other endpoints
 /// follow the word given, or are `ANY`. The word `RELEVANT`, which Jina lacks, applies to the endpoints that query by a
 /// filter (`/search`, `/filter`, `/count`); other endpoints stay `ANY`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PollingTable {
     by_endpoint: IndexMap<String, Polling>,
     default: Polling,

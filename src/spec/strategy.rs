@@ -21,7 +21,7 @@ const WORDS: [&str; 4] = ["hash", "round_robin", "least_loaded", "cluster"];
 const CLUSTERS_DEFAULT: usize = 100;
 
 /// Selects the shard of a new document.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Strategy {
     /// By a hash of the document's id.
     Hash,
@@ -36,7 +36,7 @@ pub enum Strategy {
 }
 
 /// Tags that select a shard.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct TagStrategy {
     /// Documents of the same time bucket go to the same shard.
     pub time: Option<TimeTag>,
@@ -47,7 +47,7 @@ pub struct TagStrategy {
 }
 
 /// A tag that holds a time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct TimeTag {
     /// Name of the tag.
     pub tag: String,
@@ -56,7 +56,7 @@ pub struct TimeTag {
 }
 
 /// Buckets of a time.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum TimeBuckets {
     /// Buckets of this length in the tag's unit, above zero.
     Span(f64),
@@ -65,7 +65,7 @@ pub enum TimeBuckets {
 }
 
 /// A tag whose equal values form a group that is kept in a few shards.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct GroupTag {
     /// Name of the tag.
     pub tag: String,

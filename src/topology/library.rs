@@ -1,4 +1,4 @@
-//! Executors in shared libraries: found, and looked at without executing them.
+//! Finds executors in shared libraries (plugins). Libraries are opened and checked; none of their code is executed.
 
 use std::path::{Path, PathBuf};
 
@@ -8,25 +8,25 @@ use crate::diagnostic::{Code, Diagnostic, Report, Span, did_you_mean};
 use crate::limits::PLUGINS_SEARCHED_MAX;
 use crate::spec::{ExecutorSpec, LibrarySpec};
 
-/// Where libraries may be.
-pub(super) struct Places<'a> {
-    /// Where they are looked for by name.
-    pub(super) search: &'a [PathBuf],
-    /// Beneath which they must be: those, and the flow's own directory.
+/// Directories of a flow's plugins.
+pub(super) struct SearchPath<'a> {
+    /// Directories that are searched for plugins.
+    pub(super) directories: &'a [PathBuf],
+    /// Directories that every library must be in: the above, and that of the flow file.
     pub(super) roots: Vec<PathBuf>,
 }
 
-/// An executor of a library.
-pub(super) struct Found {
-    pub(super) kind: ExecutorType,
+/// An executor found in a library.
+pub(super) struct FoundLibrary {
+    pub(super) executor_type: ExecutorType,
     /// The library's file.
     pub(super) path: PathBuf,
-    /// The hash that it must have, if the flow says so.
+    /// SHA-256 that the flow requires; `None` when it requires none.
     pub(super) sha256: Option<String>,
 }
 
-/// The code of what is wrong with a library.
-pub(crate) fn code(fault: LibraryFault) -> Code {
+/// The diagnostic code of a library's fault.
+pub(crate) fn fault_code(fault: LibraryFault) -> Code {
     match fault {
         LibraryFault::Unreadable => Code::UnresolvedExecutor,
         LibraryFault::NotALibrary => Code::PluginNotALibrary,
@@ -47,121 +47,127 @@ pub(crate) fn code(fault: LibraryFault) -> Code {
     }
 }
 
-fn complaint(error: &LibraryError, span: Span) -> Diagnostic {
-    Diagnostic::at(code(error.fault), span, error.message.clone()).maybe_help(error.help.map(str::to_owned))
+fn library_diagnostic(error: &LibraryError, span: Span) -> Diagnostic {
+    Diagnostic::at(fault_code(error.fault), span, error.message.clone())
+        .maybe_help(error.help.map(str::to_owned))
 }
 
-/// The executor that `spec` names in the libraries that it names; the report says why there is none.
-pub(super) fn named(
+/// Finds an executor in the libraries that `spec` lists, or reports why it is not there.
+pub(super) fn find_in_named(
     spec: &ExecutorSpec,
     catalog: &Catalog,
-    places: &Places<'_>,
+    search_path: &SearchPath<'_>,
     report: &mut Report,
-) -> Option<Found> {
-    let mut offered: Vec<(&LibrarySpec, PathBuf, &'static [ExecutorType])> = Vec::new();
+) -> Option<FoundLibrary> {
+    let mut opened: Vec<(&LibrarySpec, PathBuf, &'static [ExecutorType])> = Vec::new();
     for library in &spec.libraries {
-        let path = located(library, places);
+        let path = library_file(library, search_path);
         let sha256 = library.sha256.as_ref().map(|hash| hash.value.as_str());
-        match catalog.open_library(&LibraryRequest { path: &path, roots: &places.roots, sha256 }) {
-            Ok(types) => offered.push((library, path, types)),
+        match catalog.open_library(&LibraryRequest { path: &path, roots: &search_path.roots, sha256 }) {
+            Ok(types) => opened.push((library, path, types)),
             Err(error) => {
                 let span = match (error.fault, &library.sha256) {
                     (LibraryFault::WrongHash, Some(hash)) => hash.span,
                     _ => library.span,
                 };
-                report.push(complaint(&error, span));
+                report.push(library_diagnostic(&error, span));
                 return None;
             }
         }
     }
     let (class, span) = (&spec.class.value, spec.class.span);
-    let kinds = offered
+    let types = opened
         .iter()
-        .flat_map(|(library, path, types)| types.iter().map(move |kind| (*library, path, kind)));
-    let wanted = |kind: &ExecutorType| spec.names_library_file() || is_called(kind, class);
-    let matching: Vec<_> = kinds.clone().filter(|(_, _, kind)| wanted(kind)).collect();
+        .flat_map(|(library, path, types)| types.iter().map(move |executor| (*library, path, executor)));
+    let is_match = |executor: &ExecutorType| spec.names_library_file() || has_name(executor, class);
+    let matching: Vec<_> = types.clone().filter(|(_, _, executor)| is_match(executor)).collect();
     match matching.as_slice() {
-        [(library, path, kind)] => {
+        [(library, path, executor)] => {
             let sha256 = library.sha256.as_ref().map(|hash| hash.value.clone());
-            Some(Found { kind: **kind, path: (*path).clone(), sha256 })
+            Some(FoundLibrary { executor_type: **executor, path: (*path).clone(), sha256 })
         }
         [] => {
-            let names: Vec<&str> = kinds.map(|(_, _, kind)| kind.name).collect();
-            let message = format!("no plugin that is named here has an executor `{class}`");
-            let meant = did_you_mean(class, names.iter().copied());
-            let help = format!("there is {}", list(&names));
-            report.push(Diagnostic::at(Code::UnresolvedExecutor, span, message).maybe_help(meant).help(help));
+            let names: Vec<&str> = types.map(|(_, _, executor)| executor.name).collect();
+            let message = format!("none of the plugins listed here has an executor `{class}`");
+            let suggestion = did_you_mean(class, names.iter().copied());
+            let help = format!("available: {}", quoted_list(&names));
+            report.push(
+                Diagnostic::at(Code::UnresolvedExecutor, span, message).maybe_help(suggestion).help(help),
+            );
             None
         }
         _ if spec.names_library_file() => {
-            let names: Vec<&str> = matching.iter().map(|(_, _, kind)| kind.name).collect();
-            let message = format!("`{class}` has several executors: {}", list(&names));
+            let names: Vec<&str> = matching.iter().map(|(_, _, executor)| executor.name).collect();
+            let message = format!("`{class}` has several executors: {}", quoted_list(&names));
             let first = names.first().copied().unwrap_or_default();
-            let help = format!("say which: `{{jtype: {first}, metas: {{plugins: [{class}]}}}}`");
+            let help = format!("choose one: `{{jtype: {first}, metas: {{plugins: [{class}]}}}}`");
             report.push(Diagnostic::at(Code::UnresolvedExecutor, span, message).help(help));
             None
         }
         [(first, ..), (second, ..), ..] => {
-            let message = format!("two plugins have an executor that is called `{class}`");
+            let message = format!("two plugins have an executor named `{class}`");
             let twice = Diagnostic::at(Code::PluginDuplicateName, second.span, message);
-            report.push(twice.label(first.span, "the first one").help("name one of the two"));
+            report.push(twice.label(first.span, "the first one").help("list only one of them"));
             None
         }
     }
 }
 
-fn is_called(kind: &ExecutorType, name: &str) -> bool {
-    kind.name == name || kind.aliases.contains(&name)
+fn has_name(executor: &ExecutorType, name: &str) -> bool {
+    executor.name == name || executor.aliases.contains(&name)
 }
 
-fn list(names: &[&str]) -> String {
+fn quoted_list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The file of a library. A bare name is looked for in the directories for plugins too.
-fn located(library: &LibrarySpec, places: &Places<'_>) -> PathBuf {
-    let bare = Path::new(&library.written).components().count() == 1 && !library.written.contains('/');
-    let searched =
-        || places.search.iter().map(|place| place.join(&library.written)).find(|path| path.is_file());
-    match library.path.is_file() || !bare {
+/// The file of a library. A bare file name is also searched for in the plugin directories.
+fn library_file(library: &LibrarySpec, search_path: &SearchPath<'_>) -> PathBuf {
+    let is_bare = Path::new(&library.written).components().count() == 1 && !library.written.contains('/');
+    let mut candidates = search_path.directories.iter().map(|directory| directory.join(&library.written));
+    match library.path.is_file() || !is_bare {
         true => library.path.clone(),
-        false => searched().unwrap_or_else(|| library.path.clone()),
+        false => candidates.find(|path| path.is_file()).unwrap_or_else(|| library.path.clone()),
     }
 }
 
-/// The executor of that name in the directories for plugins. Libraries there that will not do are passed over, and told
-/// where the name is found nowhere.
-pub(super) fn searched(
+/// Searches the plugin directories for the executor that `spec` names. `Ok(None)` when the name is ambiguous, which is
+/// reported.
+///
+/// # Errors
+/// When no library has the executor: the errors of the libraries that could not be opened.
+pub(super) fn search(
     spec: &ExecutorSpec,
     catalog: &Catalog,
-    places: &Places<'_>,
+    search_path: &SearchPath<'_>,
     report: &mut Report,
-) -> Result<Option<Found>, Vec<String>> {
-    let mut passed_over = Vec::new();
-    let mut found: Option<Found> = None;
-    for path in libraries(places.search) {
-        match catalog.open_library(&LibraryRequest { path: &path, roots: &places.roots, sha256: None }) {
-            Err(error) => passed_over.push(error.message),
+) -> Result<Option<FoundLibrary>, Vec<String>> {
+    let mut skipped = Vec::new();
+    let mut found: Option<FoundLibrary> = None;
+    for path in plugin_files(search_path.directories) {
+        match catalog.open_library(&LibraryRequest { path: &path, roots: &search_path.roots, sha256: None }) {
+            Err(error) => skipped.push(error.message),
             Ok(types) => {
-                let Some(kind) = types.iter().find(|kind| is_called(kind, &spec.class.value)) else {
+                let Some(executor) = types.iter().find(|executor| has_name(executor, &spec.class.value))
+                else {
                     continue;
                 };
                 if let Some(first) = &found {
                     let (first, second) = (first.path.display(), path.display());
-                    let message = format!("`{}` is in {first} and in {second}", spec.class.value);
+                    let message = format!("`{}` is in both {first} and {second}", spec.class.value);
                     let twice = Diagnostic::at(Code::PluginDuplicateName, spec.class.span, message);
-                    report.push(twice.help("say which: `metas: {plugins: [FILE]}`"));
+                    report.push(twice.help("choose one: `metas: {plugins: [FILE]}`"));
                     return Ok(None);
                 }
-                found = Some(Found { kind: *kind, path, sha256: None });
+                found = Some(FoundLibrary { executor_type: *executor, path, sha256: None });
             }
         }
     }
-    found.map(Some).ok_or(passed_over)
+    found.map(Some).ok_or(skipped)
 }
 
-/// The libraries in these directories, in the order of their names.
-fn libraries(directories: &[PathBuf]) -> Vec<PathBuf> {
+/// Shared libraries in the given directories, sorted by name within each; at most [`PLUGINS_SEARCHED_MAX`].
+fn plugin_files(directories: &[PathBuf]) -> Vec<PathBuf> {
     let mut libraries = Vec::new();
     for directory in directories {
         let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);

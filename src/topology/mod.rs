@@ -1,131 +1,158 @@
-//! Stage 4, plan: what will run, as pure data.
+//! Stages 3a to 4: resolve, describe and plan. The result is a [`Topology`]: the workers, channels and limits of a flow as
+//! plain data.
 //!
-//! A [`Topology`] says which workers there are, which channels join them and how many requests fit in between. It is
-//! complete before anything starts, so it can be printed, compared and tested; launching it decides nothing.
+//! [`resolve()`] finds the executors that the flow names and checks their parameters, [`describe()`] adds the facts that are
+//! known about them before they are started, [`plan()`] turns pods into workers and channels. A topology can be printed,
+//! compared ([`Topology::diff`]) and serialised; nothing is started here. Launching a topology is the task of `runtime`,
+//! which makes no further decisions.
 
 mod budget;
+mod component;
+mod condition;
+mod describe;
+mod diff;
 mod executor;
+mod isolate;
 mod library;
+mod parameters;
 mod plan;
 mod python;
 mod resolve;
+mod spans;
 mod summary;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use flowrun_sdk::filter::Filter;
+use flowrun_sdk::ExecutorDescription;
+use serde::{Deserialize, Serialize};
 
 pub use budget::{Machine, MemoryBound};
+pub use condition::DocumentCondition;
+pub use describe::{DescribedExecutor, describe};
+pub use diff::TopologyDiff;
 pub(crate) use executor::executor_name;
-pub use executor::{ComponentPlan, ExecutorPlan, ProgramPlan, StepPlan};
-pub(crate) use library::code as library_fault_code;
+pub use executor::{ComponentPlan, ExecutorPlan, ExecutorRef, ProgramPlan, StepPlan};
+pub(crate) use library::fault_code as library_fault_code;
 pub use plan::plan;
-pub use resolve::{PodExecutors, resolve};
+pub use resolve::{PodExecutors, ResolvedComponent, ResolvedExecutor, resolve};
+pub(crate) use spans::diagnostic_at;
+pub use spans::{ComponentSpans, PodSpans, TopologySpans};
 pub(crate) use summary::format_bytes;
 
-use crate::diagnostic::{Span, Spanned};
-use crate::spec::{BatchingTable, GatewaySpec, JobSpec, Join, PollingTable, Strategy, WhenFull};
+use crate::spec::{BatchingTable, GatewaySpec, Join, PollingTable, Strategy, WhenFull};
 
-/// What will run.
-#[derive(Clone, Debug)]
+/// A flow as it will run. Equality and serialisation cover everything but [`Topology::spans`].
+///
+/// The serialised form contains the parameters of executors, and so any secrets among them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Topology {
     /// The flow's name.
     pub name: String,
-    /// The pods, each after those that it needs.
+    /// The pods in topological order: each after those that it needs.
     pub pods: Vec<PodPlan>,
-    /// Where a request goes first.
+    /// Inputs that a request enters first.
     pub entry_ports: Vec<InputPort>,
-    /// How many parts of a request make its reply.
+    /// Number of parts that are merged into the reply.
     pub exit_inputs: usize,
-    /// Requests between entering and leaving the gateway, at the most.
+    /// Maximum number of requests inside the flow.
     pub credits: usize,
-    /// What a request meets when all credits are out.
+    /// Treatment of requests when all credits are taken.
     pub when_full: WhenFull,
-    /// How long a request may take.
+    /// Maximum duration of a request; `None` for no limit.
     pub timeout: Option<Duration>,
-    /// The memory that requests may hold.
+    /// Upper bound of the memory that the documents of requests occupy.
     pub memory: MemoryBound,
-    /// What the flow says about being a batch job.
-    pub job: JobSpec,
-    /// What the flow says about being served.
+    /// Settings for running the flow as a batch job.
+    pub job: JobPlan,
+    /// Settings for serving the flow.
     pub gateway: GatewaySpec,
+    /// Positions in the flow file, for diagnostics.
+    #[serde(skip)]
+    pub spans: TopologySpans,
 }
 
 /// A pod as it will run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PodPlan {
-    /// Its name.
+    /// The pod's name; `NAME/before` and `NAME/after` for the pods of `uses_before` and `uses_after`.
     pub name: String,
-    /// How many parts of a request it waits for; more than one is a join.
+    /// Number of parts of a request that the pod waits for; more than one is a join.
     pub inputs: usize,
-    /// How several parts become one.
+    /// Merging of the parts at a join.
     pub join: Join,
-    /// How the replies of its shards become one.
+    /// Merging of the results of the pod's shards.
     pub shard_join: Join,
-    /// Which documents go to it; all of them when absent.
-    pub when: Option<Arc<Filter>>,
-    /// Where what it makes goes.
+    /// Condition for documents that enter the pod; `None` lets all enter.
+    pub when: Option<DocumentCondition>,
+    /// Inputs that the pod's results are sent to.
     pub outputs: Vec<InputPort>,
-    /// Parts of its data, and workers for each.
+    /// Number of shards, each with its own part of the data.
     pub shards: usize,
-    /// Workers for each shard, competing for requests.
+    /// Number of workers per shard, which compete for requests.
     pub replicas: usize,
-    /// Which shards see a request.
+    /// Shards that receive a request, by endpoint.
     pub polling: PollingTable,
-    /// Which shard a new document goes to.
-    pub strategy: Spanned<Strategy>,
-    /// What its workers run; `None` when it cannot be had, and then the topology cannot be launched.
+    /// Choice of the shard of a new document.
+    pub strategy: Strategy,
+    /// The executor; `None` if it could not be resolved, in which case the topology cannot be launched.
     pub executor: Option<ExecutorPlan>,
-    /// Slots of the channel to the workers of each shard. One for each credit, so that sending never waits: the
-    /// gateway is the only place where a request does.
+    /// Facts about the executor that are known before it is started.
+    pub description: ExecutorDescription,
+    /// Capacity of the channel to the workers of each shard. Equal to the number of credits, so that sending never waits
+    /// and requests queue only at the entrance.
     pub channel_slots: usize,
     /// Threads that each worker may keep busy.
     pub threads: usize,
-    /// Calls under way at once, if its executor waits more than it computes.
+    /// Calls in progress at once per replica of an async executor.
     pub concurrency: usize,
-    /// Which endpoints are called with the documents of several requests at once.
+    /// Endpoints whose requests share executor calls.
     pub batching: BatchingTable,
-    /// How long one call may take, beside what the request may.
+    /// Maximum duration of one call, in addition to the request's deadline.
     pub timeout_send: Option<Duration>,
-    /// How long its executors may take to start; `None` for no end.
+    /// Maximum time for starting an executor; `None` for no limit.
     pub timeout_ready: Option<Duration>,
-    /// Stored data may not change.
+    /// Set when stored data must not be changed.
     pub read_only: bool,
-    /// Where to point when it cannot start.
-    pub span: Span,
 }
 
-/// Where a part of a request goes: a pod or the exit, and which of its inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Destination of an edge: an input of a pod or of the exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputPort {
-    /// The pod's position, or `None` for the exit.
+    /// Position of the pod in the topology; `None` for the exit.
     pub pod: Option<usize>,
-    /// Which of the parts that are waited for.
+    /// Number of the input there, from 0, in the order of `needs`.
     pub input: usize,
 }
 
-/// One copy of a pod's executor.
+/// Settings of a batch job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobPlan {
+    /// Input files, directories or glob patterns.
+    pub input: Vec<PathBuf>,
+    /// Endpoint of the requests.
+    pub endpoint: Option<String>,
+    /// Output file.
+    pub output: Option<PathBuf>,
+    /// Requested number of matches per document.
+    pub top_k: Option<usize>,
+    /// Documents per request.
+    pub request_size: Option<usize>,
+}
+
+/// Number of one worker of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Worker {
-    /// Which part of the data, from 0.
+    /// Number of the shard, from 0.
     pub shard: usize,
-    /// Which of the shard's workers, from 0.
+    /// Number of the replica within the shard, from 0.
     pub replica: usize,
 }
 
 impl PodPlan {
-    /// Every worker, shard by shard.
+    /// All workers of the pod, shard by shard.
     pub fn workers(&self) -> impl Iterator<Item = Worker> {
         let replicas = self.replicas;
         (0..self.shards).flat_map(move |shard| (0..replicas).map(move |replica| Worker { shard, replica }))
-    }
-}
-
-impl ComponentPlan {
-    /// The directory of one shard.
-    pub fn workspace(&self, shard: usize) -> PathBuf {
-        self.workspace.join(shard.to_string())
     }
 }

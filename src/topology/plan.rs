@@ -1,115 +1,155 @@
-//! Plans a graph: pods become workers and channels.
-
-use std::sync::Arc;
+//! Turns the graph into workers and channels.
 
 use super::budget::{Machine, MemoryBound};
+use super::describe::DescribedExecutor;
 use super::resolve::PodExecutors;
-use super::{ExecutorPlan, InputPort, PodPlan, Topology};
+use super::spans::{PodSpans, TopologySpans};
+use super::{DocumentCondition, InputPort, JobPlan, PodPlan, Topology};
 use crate::diagnostic::Spanned;
 use crate::graph::{FlowGraph, Vertex};
-use crate::spec::{BatchingTable, Join, PodSpec, PollingTable, Strategy, Uses};
+use crate::spec::{BatchingTable, FlowSpec, Join, PodSpec, PollingTable, Strategy, Uses};
+use flowrun_sdk::ExecutorDescription;
 
-/// Plans `graph`, whose pods have these executors, for `machine`.
-pub fn plan(graph: &FlowGraph, executors: Vec<PodExecutors>, machine: Machine) -> Topology {
+/// Plans `graph` for `machine`. `executors` are those of each pod of the graph.
+pub fn plan(
+    graph: &FlowGraph,
+    executors: Vec<PodExecutors<DescribedExecutor>>,
+    machine: Machine,
+) -> Topology {
     let spec = graph.spec();
-    let mut planner = Planner { graph, executors, pods: Vec::new(), ends: Vec::new() };
+    let mut planner = Planner { graph, executors, pods: Vec::new(), spans: Vec::new(), stages: Vec::new() };
     for position in graph.order() {
-        planner.pod(*position);
+        planner.add_pod(*position);
     }
-    let Planner { mut pods, ends, .. } = planner;
-    let (entrance, exit_inputs) = connect(graph, &mut pods, &ends);
+    let Planner { mut pods, spans, stages, .. } = planner;
+    let (entry_ports, exit_inputs) = connect(graph, &mut pods, &stages);
     let workers: usize = pods.iter().map(|pod| pod.shards * pod.replicas).sum();
     for pod in &mut pods {
         pod.channel_slots = spec.prefetch;
-        pod.threads = machine.threads_each(workers);
+        pod.threads = machine.threads_per_worker(workers);
     }
     Topology {
         name: spec.name.clone(),
-        memory: MemoryBound::of(&pods, &entrance, spec.prefetch),
+        memory: MemoryBound::new(&pods, &entry_ports, spec.prefetch),
         pods,
-        entry_ports: entrance,
+        entry_ports,
         exit_inputs,
         credits: spec.prefetch,
         when_full: spec.when_full,
         timeout: spec.timeout,
-        job: spec.job.clone(),
+        job: job_plan(spec),
         gateway: spec.gateway.clone(),
+        spans: TopologySpans {
+            pods: spans,
+            job_inputs: spec.job.input.iter().map(|path| path.span).collect(),
+        },
     }
 }
 
-/// Where a pod of the graph begins and ends among the planned ones: an executor before it and one behind it are pods
-/// of their own.
+fn job_plan(spec: &FlowSpec) -> JobPlan {
+    JobPlan {
+        input: spec.job.input.iter().map(|path| path.value.clone()).collect(),
+        endpoint: spec.job.endpoint.clone(),
+        output: spec.job.output.clone(),
+        top_k: spec.job.top_k,
+        request_size: spec.job.request_size,
+    }
+}
+
+/// Positions of the planned pods that one pod of the graph became: `uses_before`, `uses` and `uses_after` are pods of their
+/// own.
 #[derive(Clone, Copy, Debug)]
-struct Ends {
-    position: usize,
+struct Stages {
+    /// Position in the graph.
+    graph_position: usize,
     first: usize,
     last: usize,
 }
 
+/// Role of a planned pod within its pod of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Before,
+    Main,
+    After,
+}
+
 struct Planner<'a> {
     graph: &'a FlowGraph,
-    executors: Vec<PodExecutors>,
+    executors: Vec<PodExecutors<DescribedExecutor>>,
     pods: Vec<PodPlan>,
-    ends: Vec<Ends>,
+    spans: Vec<PodSpans>,
+    stages: Vec<Stages>,
 }
 
 impl Planner<'_> {
-    /// Adds the pod at `position`, with what stands before and behind it.
-    fn pod(&mut self, position: usize) {
+    /// Plans the pod at `position` of the graph, and connects its stages.
+    fn add_pod(&mut self, position: usize) {
         let Some(pod) = self.graph.pod(position) else { return };
         let first = self.pods.len();
         let executors = self.executors.get_mut(position).map(std::mem::take).unwrap_or_default();
         let stages = [
-            (pod.uses_before.as_ref(), executors.before, "before"),
-            (Some(&pod.executor), executors.own, ""),
-            (pod.uses_after.as_ref(), executors.after, "after"),
+            (pod.uses_before.as_ref(), executors.before, Role::Before),
+            (Some(&pod.executor), executors.main, Role::Main),
+            (pod.uses_after.as_ref(), executors.after, Role::After),
         ];
-        for (executor, resolved, role) in stages {
-            let Some(executor) = executor else { continue };
-            self.pods.push(stage(pod, executor, resolved, role));
+        for (uses, executor, role) in stages {
+            let Some(uses) = uses else { continue };
+            let components = executor.as_ref().map(|executor| executor.spans.clone());
+            self.spans.push(PodSpans {
+                executor: uses.span,
+                strategy: if role == Role::Main { pod.strategy.span } else { uses.span },
+                components: components.unwrap_or_default(),
+            });
+            self.pods.push(stage(pod, uses, executor, role));
         }
         let last = self.pods.len().saturating_sub(1);
-        for between in first..last {
-            if let Some(pod) = self.pods.get_mut(between) {
-                pod.outputs.push(InputPort { pod: Some(between + 1), input: 0 });
+        for position in first..last {
+            if let Some(pod) = self.pods.get_mut(position) {
+                pod.outputs.push(InputPort { pod: Some(position + 1), input: 0 });
             }
         }
-        self.ends.push(Ends { position, first, last });
+        self.stages.push(Stages { graph_position: position, first, last });
     }
 }
 
-/// The plan of one stage. The main one has the copies and the polling; the others route.
-fn stage(pod: &PodSpec, executor: &Spanned<Uses>, plan: Option<ExecutorPlan>, role: &str) -> PodPlan {
-    let main = role.is_empty();
+/// Plans one stage. Replicas, shards and polling apply to the main stage only. Edges and budgets are filled in later.
+fn stage(pod: &PodSpec, uses: &Spanned<Uses>, executor: Option<DescribedExecutor>, role: Role) -> PodPlan {
+    let main = role == Role::Main;
+    let (plan, description) = match executor {
+        Some(DescribedExecutor { plan, description, .. }) => (Some(plan), description),
+        None => (None, ExecutorDescription::unknown()),
+    };
     PodPlan {
-        name: if main { pod.name.value.clone() } else { format!("{}/{role}", pod.name.value) },
+        name: match role {
+            Role::Before => format!("{}/before", pod.name.value),
+            Role::Main => pod.name.value.clone(),
+            Role::After => format!("{}/after", pod.name.value),
+        },
         inputs: 1,
         join: Join::Merge,
         shard_join: if main && pod.join == Join::Append { Join::Append } else { Join::Merge },
-        when: pod.when.as_ref().map(|when| Arc::new(when.filter.clone())),
+        when: pod.when.as_ref().map(|when| DocumentCondition::new(when.source.clone(), when.filter.clone())),
         outputs: Vec::new(),
         shards: if main { pod.shards } else { 1 },
         replicas: if main { pod.replicas } else { 1 },
         polling: if main { pod.polling.clone() } else { PollingTable::default() },
-        strategy: match main {
-            true => pod.strategy.clone(),
-            false => Spanned::new(Strategy::Hash, executor.span),
-        },
+        strategy: if main { pod.strategy.value.clone() } else { Strategy::Hash },
         executor: plan,
+        description,
         channel_slots: 0,
         threads: 1,
         concurrency: pod.concurrency,
-        batching: batching(pod, executor, main),
+        batching: batching(pod, uses, main),
         timeout_send: pod.timeout_send.filter(|_| main),
         timeout_ready: pod.timeout_ready,
         read_only: pod.read_only,
-        span: executor.span,
     }
 }
 
-/// Which batches are formed: as the executor's YAML says, and over it, for the main stage, the pod.
-fn batching(pod: &PodSpec, executor: &Spanned<Uses>, main: bool) -> BatchingTable {
-    let mut table = match &executor.value {
+/// Batching of the executor's YAML, overridden for the main stage by that of the pod.
+fn batching(pod: &PodSpec, uses: &Spanned<Uses>, main: bool) -> BatchingTable {
+    let mut table = match &uses.value {
         Uses::Class(spec) => spec.batching.clone(),
         Uses::Unresolved { .. } | Uses::Broken { .. } => BatchingTable::default(),
     };
@@ -119,22 +159,22 @@ fn batching(pod: &PodSpec, executor: &Spanned<Uses>, main: bool) -> BatchingTabl
     table
 }
 
-/// Connects the planned pods as the graph says; returns where requests go first, and how many parts make a reply.
-fn connect(graph: &FlowGraph, pods: &mut [PodPlan], ends: &[Ends]) -> (Vec<InputPort>, usize) {
-    let mut entrance = Vec::new();
+/// Connects the planned pods by the edges of the graph. Returns the entry ports and the number of inputs at the exit.
+fn connect(graph: &FlowGraph, pods: &mut [PodPlan], stages: &[Stages]) -> (Vec<InputPort>, usize) {
+    let mut entry_ports = Vec::new();
     let mut feed = |needs: Vec<Vertex>, target: Option<usize>, pods: &mut [PodPlan]| {
         for (input, need) in needs.into_iter().enumerate() {
             let port = InputPort { pod: target, input };
-            let source = ends.iter().find(|ends| need == Vertex::Pod(ends.position));
-            match source.and_then(|ends| pods.get_mut(ends.last)) {
+            let source = stages.iter().find(|stages| need == Vertex::Pod(stages.graph_position));
+            match source.and_then(|stages| pods.get_mut(stages.last)) {
                 Some(pod) => pod.outputs.push(port),
-                None => entrance.push(port),
+                None => entry_ports.push(port),
             }
         }
     };
-    for Ends { position, first, .. } in ends {
-        let needs = graph.needs(Vertex::Pod(*position));
-        if let (Some(plan), Some(spec)) = (pods.get_mut(*first), graph.pod(*position)) {
+    for Stages { graph_position, first, .. } in stages {
+        let needs = graph.needs(Vertex::Pod(*graph_position));
+        if let (Some(plan), Some(spec)) = (pods.get_mut(*first), graph.pod(*graph_position)) {
             plan.inputs = needs.len();
             plan.join = spec.join;
         }
@@ -143,5 +183,5 @@ fn connect(graph: &FlowGraph, pods: &mut [PodPlan], ends: &[Ends]) -> (Vec<Input
     let leaves = graph.needs(Vertex::Exit);
     let exit_inputs = leaves.len();
     feed(leaves, None, pods);
-    (entrance, exit_inputs)
+    (entry_ports, exit_inputs)
 }

@@ -1,4 +1,4 @@
-//! The topology in words, as `flowrun check` prints it.
+//! Text form of a topology, as printed by `flowrun check`.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ impl fmt::Display for Topology {
             let threads = count(pod.threads, "thread");
             writeln!(
                 f,
-                "  {}: {shards} of {replicas}, {threads} each, {} slots a channel",
+                "  {}: {shards} of {replicas}, {threads} each, {} slots per channel",
                 pod.name, pod.channel_slots
             )?;
             for (endpoint, batching) in pod.batching.entries() {
@@ -30,11 +30,11 @@ impl fmt::Display for Topology {
                 let at_most = if batching.flush_all { "about" } else { "up to" };
                 writeln!(
                     f,
-                    "    {endpoint}: batches of {at_most} {documents} documents, {wait} ms for the others"
+                    "    {endpoint}: batches of {at_most} {documents} documents, at most {wait} ms of waiting"
                 )?;
             }
         }
-        writeln!(f, "credits: {} requests between entering and leaving", self.credits)?;
+        writeln!(f, "credits: {} requests inside at once", self.credits)?;
         let memory = self.memory;
         writeln!(
             f,
@@ -47,7 +47,7 @@ impl fmt::Display for Topology {
     }
 }
 
-/// A number of bytes as people read it.
+/// Formats a number of bytes with a binary unit and at most one decimal: `1.5 KiB`.
 pub(crate) fn format_bytes(bytes: usize) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
@@ -67,7 +67,7 @@ pub(crate) fn format_bytes(bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn bytes_are_written_for_people() {
+    fn bytes_have_a_binary_unit() {
         for (bytes, text) in
             [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (256 << 20, "256 MiB"), (5 << 30, "5 GiB")]
         {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::messages::{Schema, to_json};
-use crate::support::client::{Grpc, Served, served};
+use crate::support::client::{Grpc, ServedFlow, serve_flow};
 
 const CALL: &str = "/jina.JinaRPC/Call";
 const UNARY: &str = "/jina.JinaSingleDataRequestRPC/process_single_data";
@@ -67,7 +67,7 @@ async fn replay(schema: Schema, path: &str, name: &str, adjust: impl Fn(&mut Val
 }
 
 async fn replay_with(executors: &str, schema: Schema, path: &str, name: &str, adjust: impl Fn(&mut Value)) {
-    let served = served("", executors).await;
+    let served = serve_flow("", executors).await;
     let actual = replies(&mut served.grpc().await, path, &[], name).await;
     let actual = actual.iter().map(|reply| normal(schema, reply)).collect();
     let mut expected: Vec<Value> = recorded(name, "resp").iter().map(|reply| normal(schema, reply)).collect();
@@ -117,7 +117,7 @@ async fn errors_get_the_recorded_replies() {
 
 #[tokio::test]
 async fn documents_of_clip_executors_pass_through_unchanged() {
-    let served = served("", "- {name: a, uses: Pass}").await;
+    let served = serve_flow("", "- {name: a, uses: Pass}").await;
     let mut grpc = served.grpc().await;
     let names =
         ["01b_v1_clip_index", "02_v1_search_matches_scores", "02b_v1_clip_rank", "02c_v1_clip_encode"];
@@ -143,7 +143,7 @@ async fn a_profile_request_gets_the_recorded_reply() {
 
 #[tokio::test]
 async fn stream_doc_gets_the_recorded_replies() {
-    let served = served("", V2).await;
+    let served = serve_flow("", V2).await;
     let request = &recorded("03c_v2_stream_doc", "req")[0];
     let path = "/jina.JinaSingleDocumentRequestRPC/stream_doc";
     let called = served.grpc().await.call(path, &[], &[request]).await;
@@ -164,9 +164,9 @@ async fn stream_doc_gets_the_recorded_replies() {
 }
 
 /// A flow whose executor has panicked and cannot be restarted.
-async fn broken(name: &str) -> Served {
+async fn broken(name: &str) -> ServedFlow {
     let executor = format!("- {{name: misc, uses: {{jtype: Probe, with: {{name: {name}, once: true}}}}}}");
-    let served = served("", &executor).await;
+    let served = serve_flow("", &executor).await;
     served.http("POST", "/post", "", r#"{"execEndpoint": "/panic"}"#).await;
     served
 }
@@ -206,7 +206,7 @@ async fn endpoint_discovery_contains_the_recorded_endpoints() {
     };
     for (flow, name) in [(MISC, "05_v1_worker_endpoint_discovery"), (V2, "05b_v2_gateway_endpoint_discovery")]
     {
-        let served = served("", flow).await;
+        let served = serve_flow("", flow).await;
         let reply = replies(&mut served.grpc().await, path, &[], name).await;
         let read = |message: &[u8]| to_json(Schema::V1, "jina.EndpointsProto", message);
         let (reply, expected) = (read(&reply[0]), read(&recorded(name, "resp")[0]));
@@ -239,7 +239,7 @@ async fn endpoint_discovery_contains_the_recorded_endpoints() {
 
 #[tokio::test]
 async fn info_contains_the_recorded_versions() {
-    let served = served("", V2).await;
+    let served = serve_flow("", V2).await;
     let reply = replies(&mut served.grpc().await, "/jina.JinaInfoRPC/_status", &[], "07_info_status").await;
     let read = |message: &[u8]| to_json(Schema::V1, "jina.JinaInfoProto", message);
     let (reply, expected) = (read(&reply[0]), read(&recorded("07_info_status", "resp")[0]));

@@ -3,7 +3,7 @@
 use flowrun::routes::BUILT_IN;
 use serde_json::{Value, json};
 
-use crate::support::client::{served, until};
+use crate::support::client::{serve_flow, wait_until};
 use crate::support::gate;
 
 const V1: &str = "- {name: misc, uses: Misc}\n- {name: enc, uses: Enc}";
@@ -13,7 +13,7 @@ const JSON: &str = "content-type: application/json\r\n";
 async fn endpoints_have_the_paths_that_the_flow_exposes() {
     let with =
         "with: {no_crud_endpoints: true, title: T, expose_endpoints: {/echo: {path: /say}, /index: {}}}";
-    let served = served(with, "- {name: misc, uses: Misc}").await;
+    let served = serve_flow(with, "- {name: misc, uses: Misc}").await;
     for (path, code) in [("/say", 200), ("/index", 200), ("/dict", 200), ("/search", 404), ("/post", 200)] {
         assert_eq!(served.http("POST", path, JSON, r#"{"data": [{"text": "a"}]}"#).await.0, code, "{path}");
     }
@@ -25,7 +25,7 @@ async fn endpoints_have_the_paths_that_the_flow_exposes() {
 
 #[tokio::test]
 async fn every_built_in_route_has_a_handler() {
-    let served = served("with: {logserver: true}", V1).await;
+    let served = serve_flow("with: {logserver: true}", V1).await;
     for route in BUILT_IN {
         let path = route.path.replace("{file}", "page.css");
         let (code, _, body) = served.http(&route.method.to_uppercase(), &path, JSON, "{}").await;
@@ -39,7 +39,7 @@ async fn every_built_in_route_has_a_handler() {
 async fn an_endpoint_whose_path_is_taken_is_reachable_through_post() {
     let with =
         "with: {logserver: true, expose_endpoints: {/say: {path: /dashboard/log}, /find: {path: /live}}}";
-    let served = served(with, "- {name: misc, uses: Misc}").await;
+    let served = serve_flow(with, "- {name: misc, uses: Misc}").await;
     assert_eq!(served.http("GET", "/live", "", "").await.0, 200);
     assert_eq!(served.http("POST", "/live", JSON, "{}").await.0, 405);
     let (code, _, body) = served.http("POST", "/post", JSON, r#"{"execEndpoint": "/find"}"#).await;
@@ -48,7 +48,7 @@ async fn an_endpoint_whose_path_is_taken_is_reachable_through_post() {
 
 #[tokio::test]
 async fn every_described_operation_succeeds_and_its_models_exist() {
-    let served = served("with: {logserver: true}", V1).await;
+    let served = serve_flow("with: {logserver: true}", V1).await;
     let (_, _, openapi) = served.http("GET", "/openapi.json", "", "").await;
     let openapi: Value = serde_json::from_str(&openapi).unwrap();
     let models = openapi["components"]["schemas"].as_object().unwrap();
@@ -75,19 +75,9 @@ async fn every_described_operation_succeeds_and_its_models_exist() {
 }
 
 #[tokio::test]
-async fn cross_origin_requests_are_allowed_only_with_cors() {
-    let origin = "origin: https://a.example\r\n";
-    for (with, allowed) in [("with: {cors: true}", true), ("", false)] {
-        let served = served(with, V1).await;
-        let (_, head, _) = served.http("POST", "/post", origin, "{}").await;
-        assert_eq!(head.contains("access-control-allow-origin"), allowed, "{head}");
-    }
-}
-
-#[tokio::test]
 async fn overload_size_and_deadline_have_their_status_codes() {
     let closed = gate::close();
-    let served = served("with: {prefetch: 1, when_full: refuse}", "- {name: gate, uses: Gate}").await;
+    let served = serve_flow("with: {prefetch: 1, when_full: refuse}", "- {name: gate, uses: Gate}").await;
     let late = served.http("POST", "/post", "x-request-timeout: 0.02\r\n", "{}").await;
     assert_eq!((late.0, late.2.contains("TimeoutError")), (504, true), "{}", late.2);
     // The late request was answered, but the executor still runs it.
@@ -95,7 +85,7 @@ async fn overload_size_and_deadline_have_their_status_codes() {
     let full = served.http("POST", "/post", "", "{}").await;
     assert_eq!((full.0, full.1.contains("retry-after: 1")), (429, true), "{}", full.2);
     drop(closed);
-    until(|| served.flow.request_counts().in_flight == 0).await;
+    wait_until(|| served.flow.request_counts().in_flight == 0).await;
     let many = json!({"data": vec![json!({"text": "t"}); 10_001]}).to_string();
     assert_eq!(served.http("POST", "/post", "", &many).await.0, 413);
 }
@@ -104,7 +94,7 @@ async fn overload_size_and_deadline_have_their_status_codes() {
 async fn probes_and_metrics_report_failures() {
     let executors =
         "- {name: ok, uses: Pass}\n- {name: probe, uses: {jtype: Probe, with: {name: once, once: true}}}";
-    let served = served("", executors).await;
+    let served = serve_flow("", executors).await;
     assert_eq!(served.http("GET", "/live", "", "").await.0, 200);
     assert_eq!(served.http("GET", "/ready", "", "").await.0, 200);
     served.http("POST", "/post", JSON, r#"{"execEndpoint": "/panic", "data": [{"id": "a"}]}"#).await;
@@ -131,7 +121,7 @@ async fn probes_and_metrics_report_failures() {
 
 #[tokio::test]
 async fn long_replies_are_compressed_for_clients_that_accept_it() {
-    let served = served("", V1).await;
+    let served = serve_flow("", V1).await;
     let body = json!({"data": vec![json!({"id": "a", "text": "word ".repeat(100)}); 100]}).to_string();
     let gzip = "accept-encoding: gzip, deflate\r\n";
     let (_, head, plain) = served.http("POST", "/echo", "", &body).await;
@@ -150,7 +140,7 @@ async fn long_replies_are_compressed_for_clients_that_accept_it() {
 
 #[tokio::test]
 async fn the_request_id_of_the_client_is_returned() {
-    let served = served("", V1).await;
+    let served = serve_flow("", V1).await;
     let parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
     for (head, body, id) in [
         ("x-request-id: mine\r\n", "{}", "mine"),
@@ -173,7 +163,7 @@ async fn the_request_id_of_the_client_is_returned() {
 async fn metrics_of_executors_are_reported_by_shard() {
     let executors =
         "- {name: gauged, uses: {jtype: Probe, with: {name: gauged}}, shards: 2, replicas: 2, polling: ALL}";
-    let served = served("", executors).await;
+    let served = serve_flow("", executors).await;
     for _ in 0..3 {
         served
             .http("POST", "/post", JSON, r#"{"execEndpoint": "/x", "data": [{"id": "a"}, {"id": "b"}]}"#)
@@ -181,7 +171,7 @@ async fn metrics_of_executors_are_reported_by_shard() {
     }
     let (_, _, metrics) = served.http("GET", "/metrics", "", "").await;
     for line in [
-        "# HELP flowrun_executor_probed_total Documents that were seen.",
+        "# HELP flowrun_executor_probed_total Documents of all calls.",
         "# TYPE flowrun_executor_probed_total counter",
         // Values of the replicas of a shard are added.
         "flowrun_executor_probed_total{pod=\"gauged\",shard=\"0\"} 6",

@@ -4,7 +4,7 @@
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::support::client::{Served, served, unchunked};
+use crate::support::client::{ServedFlow, decode_chunks, serve_flow};
 
 const V1: &str = "- {name: misc, uses: Misc}\n- {name: enc, uses: Enc}";
 const V2: &str = "- {name: misc, uses: MiscV2}";
@@ -65,7 +65,7 @@ fn normal_entry(name: &str, value: Value) -> Value {
     }
 }
 
-async fn replay(served: &Served, name: &str, adjust: impl Fn(&mut Value)) {
+async fn replay(served: &ServedFlow, name: &str, adjust: impl Fn(&mut Value)) {
     let Exchange { method, path, body, code, answer } = recorded(name);
     let (actual_code, _, actual) = served.http(&method, &path, JSON, &body).await;
     assert_eq!(actual_code, code, "{name}: {actual}");
@@ -79,7 +79,7 @@ fn unchanged(_: &mut Value) {}
 
 #[tokio::test]
 async fn requests_of_the_first_schema_get_the_recorded_responses() {
-    let served = served("", V1).await;
+    let served = serve_flow("", V1).await;
     let identical = [
         "batches.0",
         "batches.1",
@@ -130,7 +130,7 @@ async fn requests_of_the_first_schema_get_the_recorded_responses() {
 
 #[tokio::test]
 async fn requests_of_the_second_schema_get_the_recorded_responses() {
-    let served = served("", V2).await;
+    let served = serve_flow("", V2).await;
     for name in ["batches.0", "batches.1", "batches.2", "index.1", "one.0", "single_doc_input.0"] {
         replay(&served, &format!("v2_http_{name}"), unchanged).await;
     }
@@ -153,7 +153,7 @@ async fn requests_of_the_second_schema_get_the_recorded_responses() {
 
 #[tokio::test]
 async fn handwritten_requests_of_the_second_schema_are_answered() {
-    let served = served("", V2).await;
+    let served = serve_flow("", V2).await;
     // They cannot be distinguished from those of the first schema, so responses also have routes, the endpoint and a
     // status. Documents have the fields that were sent, because flowrun does not know their class. Ids are generated,
     // while Jina returns null.
@@ -207,7 +207,7 @@ fn events(stream: &str) -> Vec<(String, Value)> {
 
 #[tokio::test]
 async fn event_streams_equal_the_recorded_ones() {
-    let served = served("", V2).await;
+    let served = serve_flow("", V2).await;
     for name in ["stream.0", "raw_sse.0", "raw_sse_body.0"] {
         let text = std::fs::read_to_string(format!("tests/captures/http/v2_http_{name}.txt")).unwrap();
         let Exchange { method, path, body, code, .. } = recorded(&format!("v2_http_{name}"));
@@ -217,7 +217,7 @@ async fn event_streams_equal_the_recorded_ones() {
         assert!(head.contains("content-type: text/event-stream; charset=utf-8"), "{head}");
         let (_, chunks) = text.rsplit_once("Transfer-Encoding: chunked\r\n\r\n").unwrap();
         // The last chunk is empty.
-        let chunks = unchunked(chunks.trim_end().strip_suffix('0').unwrap().as_bytes());
+        let chunks = decode_chunks(chunks.trim_end().strip_suffix('0').unwrap().as_bytes());
         let chunks = String::from_utf8(chunks).unwrap();
         let mut expected = events(&chunks);
         if name != "stream.0" {
@@ -244,7 +244,7 @@ async fn openapi_contains_the_recorded_paths() {
         (V1, ["v1_http_index.0", "v1_http_openapi.0", "v1_http_status.0", "v1_ws_http_status.0"]),
         (V2, ["v2_http_index.0", "v2_http_openapi.0", "v2_http_status.0", "v2_http_status.0"]),
     ] {
-        let served = served("", flow).await;
+        let served = serve_flow("", flow).await;
         for name in names {
             let Exchange { method, path, answer, .. } = recorded(name);
             let (code, _, actual) = served.http(&method, &path, "", "").await;
@@ -274,7 +274,7 @@ async fn openapi_contains_the_recorded_paths() {
 
 #[tokio::test]
 async fn documentation_pages_exist_and_load_nothing_from_other_hosts() {
-    let served = served("", V1).await;
+    let served = serve_flow("", V1).await;
     for name in ["v1_http_docs.0", "v1_http_redoc.0"] {
         let Exchange { method, path, code, answer, .. } = recorded(name);
         let (actual_code, head, actual) = served.http(&method, &path, "", "").await;
@@ -287,7 +287,7 @@ async fn documentation_pages_exist_and_load_nothing_from_other_hosts() {
 #[tokio::test]
 async fn a_failed_executor_fails_the_requests_that_need_it() {
     let broken = "- {name: misc, uses: {jtype: Probe, with: {name: gone over HTTP, once: true}}}";
-    let served = served("", broken).await;
+    let served = serve_flow("", broken).await;
     served.http("POST", "/post", JSON, r#"{"execEndpoint": "/panic"}"#).await;
     // In Jina an executor that cannot be reached is a 503. In flowrun an executor that panicked and cannot be restarted
     // is a failed request like any other, and `/ready` is 503.

@@ -1,5 +1,6 @@
 //! The gateway over its protocols: gRPC, HTTP, WebSocket, TLS and trace export.
 
+mod browsers;
 mod captures;
 mod http;
 mod http_captures;

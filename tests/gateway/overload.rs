@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use super::messages::request;
 use super::streams::{CALL, RESOURCE_EXHAUSTED, UNARY, data_request};
-use crate::support::client::{Call, Grpc, Served, served, until, until_true};
+use crate::support::client::{Call, Grpc, ServedFlow, serve_flow, wait_until, wait_until_async};
 use crate::support::gate;
 
 const GATE: &str = "- {name: gate, uses: Gate}";
@@ -23,25 +23,25 @@ fn large(id: &str, bytes: usize) -> Vec<u8> {
 }
 
 /// Value of a metric of the gateway.
-async fn metric(served: &Served, name: &str) -> usize {
+async fn metric(served: &ServedFlow, name: &str) -> usize {
     let (_, _, metrics) = served.http("GET", "/metrics", "", "").await;
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap().parse().unwrap()
 }
 
 /// Starts a call, and waits until it is inside the flow.
-async fn blocked_call(served: &Served, grpc: &mut Grpc) -> Call {
+async fn blocked_call(served: &ServedFlow, grpc: &mut Grpc) -> Call {
     let mut call = grpc.begin(UNARY, &[]).await;
     call.send(&data_request("inside", "/index"));
     call.close();
-    until(|| served.flow.request_counts().in_flight == 1).await;
+    wait_until(|| served.flow.request_counts().in_flight == 1).await;
     call
 }
 
 #[tokio::test]
 async fn requests_are_rejected_from_their_headers() {
     let closed = gate::close();
-    let served = served(ONE, GATE).await;
+    let served = serve_flow(ONE, GATE).await;
     let blocked = blocked_call(&served, &mut served.grpc().await).await;
 
     let mut rejected = served.grpc().await.begin(UNARY, &[]).await;
@@ -49,7 +49,7 @@ async fn requests_are_rejected_from_their_headers() {
     assert_eq!(rejected.end().await.status, RESOURCE_EXHAUSTED);
 
     let mut stream = TcpStream::connect(served.address()).await.unwrap();
-    let head = "POST /index HTTP/1.1\r\nhost: test\r\ncontent-length: 1000000\r\n\r\n";
+    let head = "POST /index HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut code = [0; 12];
     stream.read_exact(&mut code).await.unwrap();
@@ -62,7 +62,7 @@ async fn requests_are_rejected_from_their_headers() {
 #[tokio::test]
 async fn a_client_that_sends_its_whole_body_first_receives_the_rejection() {
     let closed = gate::close();
-    let served = served(ONE, GATE).await;
+    let served = serve_flow(ONE, GATE).await;
     let blocked = blocked_call(&served, &mut served.grpc().await).await;
     // Larger than the socket buffers.
     let large_body = "x".repeat(30 << 20);
@@ -77,7 +77,7 @@ async fn a_client_that_sends_its_whole_body_first_receives_the_rejection() {
 #[tokio::test]
 async fn thousands_of_rejections_do_not_affect_other_calls_of_the_connection() {
     let closed = gate::close();
-    let served = served(ONE, GATE).await;
+    let served = serve_flow(ONE, GATE).await;
     let mut grpc = served.grpc().await;
     let blocked = blocked_call(&served, &mut grpc).await;
     let message = large("outside", 40_000);
@@ -101,29 +101,29 @@ async fn thousands_of_rejections_do_not_affect_other_calls_of_the_connection() {
 async fn bytes_are_counted_from_arrival_until_the_reply_is_read() {
     // Larger than the flow-control window of the client.
     const BYTES: usize = 4_000_000;
-    let served = served("", "- {name: a, uses: Pass}").await;
+    let served = serve_flow("", "- {name: a, uses: Pass}").await;
     let bytes = async || metric(&served, "flowrun_request_bytes").await;
     let message = large("a", BYTES);
     for path in [UNARY, CALL] {
         let mut call = served.grpc().await.begin(path, &[]).await;
         call.send_part(&message, BYTES / 2);
-        until_true(async || bytes().await >= BYTES / 2).await;
+        wait_until_async(async || bytes().await >= BYTES / 2).await;
         assert!(bytes().await < BYTES);
         call.send_rest(&message, BYTES / 2);
         call.close();
         if path == UNARY {
-            until(|| served.flow.request_counts().replied == 1).await;
+            wait_until(|| served.flow.request_counts().replied == 1).await;
             assert!(bytes().await >= BYTES);
             assert_eq!(metric(&served, "flowrun_requests_under_way").await, 1);
         }
         assert_eq!(call.end().await.messages.len(), 1, "{path}");
-        until_true(async || bytes().await == 0).await;
+        wait_until_async(async || bytes().await == 0).await;
     }
 }
 
 #[tokio::test]
 async fn a_held_back_stream_counts_no_rejections() {
-    let served = served("with: {prefetch: 1, when_full: refuse}", "- {name: a, uses: Pass}").await;
+    let served = serve_flow("with: {prefetch: 1, when_full: refuse}", "- {name: a, uses: Pass}").await;
     let messages: Vec<Vec<u8>> = (0..20).map(|number| data_request(&number.to_string(), "/index")).collect();
     let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
     let called = served.grpc().await.call(CALL, &[("__prefetch__", "10")], &messages).await;

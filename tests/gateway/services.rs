@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::captures::recorded;
 use super::messages::{Schema, from_json, reply, to_json};
 use super::streams::{UNARY, data_request};
-use crate::support::client::{served, served_by, until};
+use crate::support::client::{serve_flow, serve_with_token, wait_until};
 use crate::support::gate;
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
@@ -19,7 +19,7 @@ const UNAUTHENTICATED: u32 = 16;
 
 #[tokio::test]
 async fn health_and_reflection_get_the_recorded_replies() {
-    let served = served("", "- {name: misc, uses: Misc}").await;
+    let served = serve_flow("", "- {name: misc, uses: Misc}").await;
     let mut grpc = served.grpc().await;
     let requests = recorded("15_health_reflection_info", "req");
     let responses = recorded("15_health_reflection_info", "resp");
@@ -53,7 +53,7 @@ async fn health_and_reflection_get_the_recorded_replies() {
 async fn a_dry_run_goes_through_every_executor() {
     // Opens the gate.
     drop(gate::close());
-    let served = served("", "- {name: misc, uses: Misc}\n- {name: gate, uses: Gate}").await;
+    let served = serve_flow("", "- {name: misc, uses: Misc}\n- {name: gate, uses: Gate}").await;
     let called = served.grpc().await.call(DRY_RUN, &[], &[b""]).await;
     // As recorded in `06_dry_run_ok`: an empty status.
     assert_eq!((called.status, &called.messages[0][..]), (0, &recorded("06_dry_run_ok", "resp")[0][..]));
@@ -62,7 +62,7 @@ async fn a_dry_run_goes_through_every_executor() {
 
 #[tokio::test]
 async fn info_and_discovery_report_versions_and_endpoints() {
-    let served = served("", "- {name: misc, uses: Misc}").await;
+    let served = serve_flow("", "- {name: misc, uses: Misc}").await;
     let mut grpc = served.grpc().await;
     let info = grpc.call("/jina.JinaInfoRPC/_status", &[], &[b""]).await;
     let info = to_json(Schema::V1, "jina.JinaInfoProto", &info.messages[0]);
@@ -75,7 +75,7 @@ async fn info_and_discovery_report_versions_and_endpoints() {
 
 #[tokio::test]
 async fn unknown_methods_are_unimplemented() {
-    let served = served("", "- {name: a, uses: Pass}").await;
+    let served = serve_flow("", "- {name: a, uses: Pass}").await;
     // The first is for replicated executors; the second is the successor of the served reflection version.
     for path in
         ["/jina.JinaExecutorSnapshot/snapshot", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"]
@@ -91,7 +91,7 @@ async fn unknown_methods_are_unimplemented() {
 
 #[tokio::test]
 async fn process_data_joins_its_requests() {
-    let served = served("", "- {name: misc, uses: Misc}").await;
+    let served = serve_flow("", "- {name: misc, uses: Misc}").await;
     let part = |documents: Value| {
         let header = json!({"requestId": "r", "execEndpoint": "/echo"});
         json!({"header": header, "parameters": {"a": 1}, "data": {"docs": {"docs": documents}}})
@@ -116,7 +116,7 @@ async fn process_data_joins_its_requests() {
 
 #[tokio::test]
 async fn stream_doc_returns_an_unhandled_document_unchanged() {
-    let served = served("", "- {name: misc, uses: Misc}").await;
+    let served = serve_flow("", "- {name: misc, uses: Misc}").await;
     let sent =
         json!({"header": {"requestId": "r", "execEndpoint": "/nope"}, "document": {"id": "a", "text": "x"}});
     let name = "jina.SingleDocumentRequestProto";
@@ -132,7 +132,7 @@ async fn stream_doc_returns_an_unhandled_document_unchanged() {
 
 #[tokio::test]
 async fn stream_doc_streams_the_documents_of_the_flow() {
-    let served = served("", "- {name: misc, uses: Misc}").await;
+    let served = serve_flow("", "- {name: misc, uses: Misc}").await;
     let mut grpc = served.grpc().await;
     let path = "/jina.JinaSingleDocumentRequestRPC/stream_doc";
     // Jina fails for executors that are not generators: `ValueError('endpoint must be generator')`.
@@ -153,7 +153,7 @@ async fn stream_doc_streams_the_documents_of_the_flow() {
 
 #[tokio::test]
 async fn requests_without_the_token_are_unauthenticated() {
-    let served = served_by("", "- {name: a, uses: Pass}", Some("secret")).await;
+    let served = serve_with_token("", "- {name: a, uses: Pass}", Some("secret")).await;
     let mut grpc = served.grpc().await;
     for headers in [&[][..], &[("authorization", "Bearer wrong")], &[("authorization", "Bearer secre")]] {
         let called = grpc.call(UNARY, headers, &[&data_request("a", "/index")]).await;
@@ -173,7 +173,7 @@ async fn requests_without_the_token_are_unauthenticated() {
 
 #[tokio::test]
 async fn a_health_watch_reports_draining() {
-    let served = served("", "- {name: a, uses: Pass}").await;
+    let served = serve_flow("", "- {name: a, uses: Pass}").await;
     let mut watch = served.grpc().await.begin("/grpc.health.v1.Health/Watch", &[]).await;
     watch.send(b"");
     watch.close();
@@ -185,6 +185,6 @@ async fn a_health_watch_reports_draining() {
     let draining = tokio::spawn(served.drain());
     assert_eq!(status(&watch.next().await.unwrap()), "NOT_SERVING");
     assert!(watch.next().await.is_none());
-    until(|| draining.is_finished()).await;
+    wait_until(|| draining.is_finished()).await;
     assert_eq!(flow.request_counts().unanswered(), 0);
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::messages::{reply, request};
-use crate::support::client::{served, until};
+use crate::support::client::{serve_flow, wait_until};
 use crate::support::gate;
 
 pub(super) const CALL: &str = "/jina.JinaRPC/Call";
@@ -34,7 +34,7 @@ const PROBES: &str = "- {name: probe, uses: {jtype: Probe, with: {name: stream}}
 #[tokio::test]
 async fn replies_arrive_as_they_are_ready_or_in_order_on_request() {
     let closed = gate::close();
-    let served = served("", PROBES).await;
+    let served = serve_flow("", PROBES).await;
     let mut grpc = served.grpc().await;
 
     let mut call = grpc.begin(CALL, &[]).await;
@@ -48,7 +48,7 @@ async fn replies_arrive_as_they_are_ready_or_in_order_on_request() {
     let mut call = grpc.begin(CALL, &[("__results_in_order__", "true")]).await;
     call.send(&data_request("slow", "/wait"));
     call.send(&data_request("fast", "/index"));
-    until(|| served.flow.request_counts().replied == 3).await;
+    wait_until(|| served.flow.request_counts().replied == 3).await;
     drop(closed);
     assert_eq!(ids(&[call.next().await.unwrap()]), ["slow"]);
     assert_eq!(ids(&call.end().await.messages), ["fast"]);
@@ -57,19 +57,19 @@ async fn replies_arrive_as_they_are_ready_or_in_order_on_request() {
 #[tokio::test]
 async fn prefetch_bounds_the_requests_of_a_stream_inside_the_flow() {
     let closed = gate::close();
-    let served = served("", PROBES).await;
+    let served = serve_flow("", PROBES).await;
     let call = served.grpc().await.begin(CALL, &[("__prefetch__", "3")]).await;
     for number in 0..20 {
         call.send(&data_request(&number.to_string(), "/wait"));
     }
-    until(|| served.flow.request_counts().in_flight == 3).await;
+    wait_until(|| served.flow.request_counts().in_flight == 3).await;
     drop(closed);
     assert_eq!(call.end().await.messages.len(), 20);
 }
 
 #[tokio::test]
 async fn ten_thousand_documents_stream_through() {
-    let served = served("with: {prefetch: 4}", "- {name: a, uses: Pass}\n- {name: b, uses: Pass}").await;
+    let served = serve_flow("with: {prefetch: 4}", "- {name: a, uses: Pass}\n- {name: b, uses: Pass}").await;
     let call = served.grpc().await.begin(CALL, &[("__prefetch__", "100")]).await;
     for batch in 0..100 {
         let documents: Vec<Value> =
@@ -93,10 +93,10 @@ async fn ten_thousand_documents_stream_through() {
 #[tokio::test]
 async fn a_full_flow_rejects_immediately_with_a_retry_delay() {
     let closed = gate::close();
-    let served = served("with: {prefetch: 1, when_full: refuse}", PROBES).await;
+    let served = serve_flow("with: {prefetch: 1, when_full: refuse}", PROBES).await;
     let waiting = served.grpc().await.begin(CALL, &[]).await;
     waiting.send(&data_request("inside", "/wait"));
-    until(|| served.flow.request_counts().in_flight == 1).await;
+    wait_until(|| served.flow.request_counts().in_flight == 1).await;
     for path in [UNARY, CALL] {
         let rejected = served.grpc().await.call(path, &[], &[&data_request("outside", "/index")]).await;
         assert_eq!((rejected.status, rejected.messages.len()), (RESOURCE_EXHAUSTED, 0), "{path}");
@@ -108,7 +108,7 @@ async fn a_full_flow_rejects_immediately_with_a_retry_delay() {
 
 #[tokio::test]
 async fn a_stream_waits_for_its_own_requests_instead_of_being_rejected() {
-    let served = served("with: {prefetch: 1, when_full: refuse}", "- {name: a, uses: Pass}").await;
+    let served = serve_flow("with: {prefetch: 1, when_full: refuse}", "- {name: a, uses: Pass}").await;
     let messages: Vec<Vec<u8>> = (0..50).map(|number| data_request(&number.to_string(), "/index")).collect();
     let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
     let called = served.grpc().await.call(CALL, &[("__prefetch__", "10")], &messages).await;
@@ -119,7 +119,7 @@ async fn a_stream_waits_for_its_own_requests_instead_of_being_rejected() {
 #[tokio::test]
 async fn a_call_ends_at_its_deadline() {
     let closed = gate::close();
-    let served = served("", PROBES).await;
+    let served = serve_flow("", PROBES).await;
     let mut grpc = served.grpc().await;
     let late = grpc.call(UNARY, &[("grpc-timeout", "20m")], &[&data_request("a", "/wait")]).await;
     assert_eq!(late.status, DEADLINE_EXCEEDED, "{}", late.message);
@@ -139,13 +139,13 @@ async fn a_call_ends_at_its_deadline() {
 #[tokio::test]
 async fn admitted_requests_are_answered_while_draining() {
     let closed = gate::close();
-    let served = served("", PROBES).await;
+    let served = serve_flow("", PROBES).await;
     let mut call = served.grpc().await.begin(CALL, &[]).await;
     for number in 0..5 {
         call.send(&data_request(&number.to_string(), "/wait"));
     }
     let flow = std::sync::Arc::clone(&served.flow);
-    until(|| flow.request_counts().in_flight == 5).await;
+    wait_until(|| flow.request_counts().in_flight == 5).await;
     let mut other = served.grpc().await;
     let draining = tokio::spawn(served.drain());
     // Draining has started once new requests are rejected; the connection may be closed by then.
@@ -168,19 +168,19 @@ async fn admitted_requests_are_answered_while_draining() {
 #[tokio::test]
 async fn disconnecting_cancels_requests() {
     let closed = gate::close();
-    let served = served("", PROBES).await;
+    let served = serve_flow("", PROBES).await;
     let mut grpc = served.grpc().await;
     let call = grpc.begin(CALL, &[]).await;
     call.send(&data_request("a", "/wait"));
-    until(|| served.flow.request_counts().in_flight == 1).await;
+    wait_until(|| served.flow.request_counts().in_flight == 1).await;
     drop((call, grpc));
-    until(|| served.flow.request_counts().cancelled == 1).await;
+    wait_until(|| served.flow.request_counts().cancelled == 1).await;
     drop(closed);
 }
 
 #[tokio::test]
 async fn an_invalid_request_fails_without_ending_its_stream() {
-    let served = served("", "- {name: a, uses: Pass}").await;
+    let served = serve_flow("", "- {name: a, uses: Pass}").await;
     let mut grpc = served.grpc().await;
     let pickle = request(&json!({"header": {"requestId": "pickle"}, "data": {"docsBytes": "gASVAAAA"}}));
     let target = request(&json!({"header": {"requestId": "target", "targetExecutor": "a("}}));
@@ -206,7 +206,7 @@ async fn an_invalid_request_fails_without_ending_its_stream() {
 
 #[tokio::test]
 async fn compressed_requests_are_decoded() {
-    let served = served("", "- {name: a, uses: Pass}").await;
+    let served = serve_flow("", "- {name: a, uses: Pass}").await;
     let mut grpc = served.grpc().await;
     let message = data_request("a", "/index");
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -228,7 +228,7 @@ async fn compressed_requests_are_decoded() {
 
 #[tokio::test]
 async fn failed_documents_are_listed_and_a_request_fails_if_all_do() {
-    let served = served("", "- {name: probe, uses: {jtype: Probe, with: {name: partial}}}").await;
+    let served = serve_flow("", "- {name: probe, uses: {jtype: Probe, with: {name: partial}}}").await;
     let with_documents = |ids: &[&str]| {
         let documents: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
         request(&json!({"header": {"execEndpoint": "/index"}, "data": {"docs": {"docs": documents}}}))
@@ -248,7 +248,7 @@ async fn failed_documents_are_listed_and_a_request_fails_if_all_do() {
 #[tokio::test]
 async fn replies_are_compressed_as_configured_for_clients_that_accept_it() {
     for (word, encoding) in [("Gzip", "gzip"), ("deflate", "deflate")] {
-        let served = served(&format!("with: {{compression: {word}}}"), "- {name: a, uses: Pass}").await;
+        let served = serve_flow(&format!("with: {{compression: {word}}}"), "- {name: a, uses: Pass}").await;
         let mut grpc = served.grpc().await;
         let request = data_request("a", "/index");
         for (accepted, compressed) in [("identity, deflate, gzip", 1), (encoding, 1), ("identity", 0)] {
@@ -261,7 +261,7 @@ async fn replies_are_compressed_as_configured_for_clients_that_accept_it() {
         }
         assert_eq!(grpc.call(UNARY, &[], &[&request]).await.compressed, 0);
     }
-    let served = served("", "- {name: a, uses: Pass}").await;
+    let served = serve_flow("", "- {name: a, uses: Pass}").await;
     let headers = [("grpc-accept-encoding", "gzip")];
     let called = served.grpc().await.call(UNARY, &headers, &[&data_request("a", "/index")]).await;
     assert_eq!(called.compressed, 0);

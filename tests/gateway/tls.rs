@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::streams::{UNARY, data_request};
-use crate::support::client::{Grpc, Served, http_over, served_with_tls};
+use crate::support::client::{Grpc, ServedFlow, http_over, serve_with_tls};
 
 const MISC: &str = "- {name: misc, uses: Misc}";
 
@@ -39,7 +39,7 @@ fn write_files(directory: &Path) -> CertificateDer<'static> {
 
 /// Connects, trusting only `certificate`.
 async fn connect(
-    served: &Served,
+    served: &ServedFlow,
     certificate: &CertificateDer<'static>,
     protocol: &[u8],
 ) -> std::io::Result<TlsStream<TcpStream>> {
@@ -59,7 +59,7 @@ async fn connect(
 async fn every_protocol_is_served_over_tls() {
     let directory = tempfile::tempdir().unwrap();
     let certificate = write_files(directory.path());
-    let served = served_with_tls(MISC, Tls::read(files(directory.path())).unwrap()).await;
+    let served = serve_with_tls(MISC, Tls::read(files(directory.path())).unwrap()).await;
 
     let stream = connect(&served, &certificate, b"h2").await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
@@ -84,9 +84,9 @@ async fn every_protocol_is_served_over_tls() {
 async fn plaintext_requests_get_no_response() {
     let directory = tempfile::tempdir().unwrap();
     write_files(directory.path());
-    let served = served_with_tls(MISC, Tls::read(files(directory.path())).unwrap()).await;
+    let served = serve_with_tls(MISC, Tls::read(files(directory.path())).unwrap()).await;
     let mut stream = TcpStream::connect(served.address()).await.unwrap();
-    stream.write_all(b"GET /live HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
     // The connection may be reset, because unread data is left.
     let _ = stream.read_to_end(&mut answer).await;
@@ -98,7 +98,7 @@ async fn a_client_that_stalls_in_the_handshake_is_disconnected() {
     let directory = tempfile::tempdir().unwrap();
     write_files(directory.path());
     let tls = Tls::read(files(directory.path())).unwrap().with_times(Duration::from_millis(20), LONG);
-    let served = served_with_tls(MISC, tls).await;
+    let served = serve_with_tls(MISC, tls).await;
     for sent in [&b""[..], b"\x16\x03\x01"] {
         let mut stream = TcpStream::connect(served.address()).await.unwrap();
         stream.write_all(sent).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_stalled_handshake_does_not_delay_draining() {
     let directory = tempfile::tempdir().unwrap();
     write_files(directory.path());
     let tls = Tls::read(files(directory.path())).unwrap().with_times(LONG, LONG);
-    let served = served_with_tls(MISC, tls).await;
+    let served = serve_with_tls(MISC, tls).await;
     let _stalled = TcpStream::connect(served.address()).await.unwrap();
     assert!(served.drain().await.completed());
 }
@@ -122,7 +122,7 @@ async fn a_changed_certificate_is_reloaded_and_an_invalid_one_ignored() {
     let directory = tempfile::tempdir().unwrap();
     let old = write_files(directory.path());
     let tls = Tls::read(files(directory.path())).unwrap().with_times(LONG, Duration::ZERO);
-    let served = served_with_tls(MISC, tls).await;
+    let served = serve_with_tls(MISC, tls).await;
     assert!(connect(&served, &old, b"h2").await.is_ok());
 
     std::fs::write(files(directory.path()).certificate, "broken").unwrap();
@@ -140,7 +140,7 @@ async fn files_are_checked_at_most_once_per_interval() {
     let directory = tempfile::tempdir().unwrap();
     let old = write_files(directory.path());
     let tls = Tls::read(files(directory.path())).unwrap().with_times(LONG, LONG);
-    let served = served_with_tls(MISC, tls).await;
+    let served = serve_with_tls(MISC, tls).await;
     write_files(directory.path());
     assert!(connect(&served, &old, b"h2").await.is_ok());
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::messages::{Schema, to_json};
 use super::streams::{CALL, data_request};
 use crate::serving::Serving;
-use crate::support::client::{served, until_true};
+use crate::support::client::{serve_flow, wait_until_async};
 use crate::support::collector::Collector;
 use crate::support::program::directory;
 
@@ -75,7 +75,7 @@ async fn a_request_is_a_span_in_the_trace_of_the_client_with_a_child_per_call() 
         collector.address.port()
     );
     let shards = "- {name: misc, uses: Misc}\n- {name: pass, uses: Pass, shards: 2, polling: ALL}";
-    let served = served(&with, shards).await;
+    let served = serve_flow(&with, shards).await;
     let headers = [("traceparent", PARENT)];
     let requests = [data_request("a", "/echo"), data_request("b", "/raise")];
     let requests: Vec<&[u8]> = requests.iter().map(Vec::as_slice).collect();
@@ -146,12 +146,12 @@ async fn an_unreachable_collector_delays_no_request_and_dropped_spans_are_counte
         "with: {{tracing: true, traces_exporter_host: 127.0.0.1, traces_exporter_port: {}}}",
         unreachable.port()
     );
-    let served = served(&with, "- {name: a, uses: Pass}").await;
+    let served = serve_flow(&with, "- {name: a, uses: Pass}").await;
     for _ in 0..10 {
         let (code, _, _) = served.http("POST", "/post", "", r#"{"data": [{"id": "a"}]}"#).await;
         assert_eq!(code, 200);
     }
-    until_true(async || {
+    wait_until_async(async || {
         let (_, _, metrics) = served.http("GET", "/metrics", "", "").await;
         metrics.contains("flowrun_trace_spans_dropped_total 20")
     })

@@ -11,18 +11,18 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::messages::reply;
 use super::streams::data_request;
-use crate::support::client::{Served, served, until};
+use crate::support::client::{ServedFlow, serve_flow, wait_until};
 use crate::support::gate;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const MISC: &str = "- {name: misc, uses: Misc}";
 
-async fn connect(served: &Served, path: &str, protocol: Option<&str>) -> Socket {
+async fn connect(served: &ServedFlow, path: &str, protocol: Option<&str>) -> Socket {
     let mut request = format!("ws://{}{path}", served.address()).into_client_request().unwrap();
     if let Some(protocol) = protocol {
         // Like a browser, this client needs the subprotocol confirmed.
-        request.headers_mut().insert("origin", "http://test".parse().unwrap());
+        request.headers_mut().insert("origin", format!("http://{}", served.address()).parse().unwrap());
         request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
     }
     match connect_async(request).await {
@@ -51,7 +51,7 @@ async fn remaining(socket: &mut Socket) -> (Vec<Message>, Option<(CloseCode, Str
 
 #[tokio::test]
 async fn requests_are_answered_and_the_gateway_closes_after_the_last_reply() {
-    let served = served("", MISC).await;
+    let served = serve_flow("", MISC).await;
     let mut socket = connect(&served, "/", Some("bytes")).await;
     for (id, endpoint) in [("a", "/echo"), ("b", "/raise"), ("c", "/echo")] {
         socket.send(bytes(data_request(id, endpoint))).await.unwrap();
@@ -73,7 +73,7 @@ async fn requests_are_answered_and_the_gateway_closes_after_the_last_reply() {
 
 #[tokio::test]
 async fn frames_are_json_by_default() {
-    let served = served("", MISC).await;
+    let served = serve_flow("", MISC).await;
     let mut socket = connect(&served, "/", None).await;
     let request =
         json!({"data": [{"id": "a", "text": "hi"}], "execEndpoint": "/echo", "parameters": {"a": 1}});
@@ -94,7 +94,7 @@ async fn frames_are_json_by_default() {
 
 #[tokio::test]
 async fn an_invalid_frame_closes_the_session_with_the_reason() {
-    let served = served("", MISC).await;
+    let served = serve_flow("", MISC).await;
     for (protocol, message, reason) in [
         (Some("bytes"), bytes(vec![0xff; 3]), "not a request"),
         (Some("bytes"), Message::text("{}"), "this connection has the subprotocol `bytes`, not text"),
@@ -113,7 +113,7 @@ async fn an_invalid_frame_closes_the_session_with_the_reason() {
 
 #[tokio::test]
 async fn a_dry_run_is_answered_with_a_frame() {
-    let served = served("", MISC).await;
+    let served = serve_flow("", MISC).await;
     let mut socket = connect(&served, "/dry_run", Some("bytes")).await;
     socket.send(bytes(Vec::new())).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), bytes(Vec::new()));
@@ -125,11 +125,11 @@ async fn a_dry_run_is_answered_with_a_frame() {
 #[tokio::test]
 async fn a_session_is_answered_while_draining() {
     let closed = gate::close();
-    let served = served("", "- {name: gate, uses: Gate}").await;
+    let served = serve_flow("", "- {name: gate, uses: Gate}").await;
     let mut socket = connect(&served, "/", Some("bytes")).await;
     socket.send(bytes(data_request("a", "/x"))).await.unwrap();
     let flow = std::sync::Arc::clone(&served.flow);
-    until(|| flow.request_counts().in_flight == 1).await;
+    wait_until(|| flow.request_counts().in_flight == 1).await;
     let draining = tokio::spawn(served.drain());
     drop(closed);
     let (messages, closed) = remaining(&mut socket).await;

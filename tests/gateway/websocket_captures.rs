@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::captures::{normal, sorted};
 use super::messages::{Schema, from_text};
-use crate::support::client::{Served, served};
+use crate::support::client::{ServedFlow, serve_flow};
 
 const V1: &str = "- {name: misc, uses: Misc}\n- {name: enc, uses: Enc}";
 const MISC: &str = "- {name: misc, uses: Misc}";
@@ -82,7 +82,7 @@ fn unescaped(literal: &str) -> Vec<u8> {
 }
 
 /// Opens a session with the recorded headers, and compares the response headers.
-async fn open(served: &Served, heads: [&str; 2]) -> WebSocketStream<TcpStream> {
+async fn open(served: &ServedFlow, heads: [&str; 2]) -> WebSocketStream<TcpStream> {
     let mut stream = TcpStream::connect(served.address()).await.unwrap();
     stream.write_all(heads[0].replace("\r\n", "\n").replace('\n', "\r\n").as_bytes()).await.unwrap();
     let mut head = Vec::new();
@@ -102,7 +102,7 @@ async fn open(served: &Served, heads: [&str; 2]) -> WebSocketStream<TcpStream> {
 }
 
 /// Sends the recorded client frames. Returns the actual and the recorded frames of the gateway.
-async fn replay(served: &Served, schema: Schema, name: &str) -> (Vec<Frame>, Vec<Frame>) {
+async fn replay(served: &ServedFlow, schema: Schema, name: &str) -> (Vec<Frame>, Vec<Frame>) {
     let [client, server] = recorded(name);
     let mut socket = open(served, [&client.head, &server.head]).await;
     let client_closes = client.head.starts_with("GET /dry_run");
@@ -189,7 +189,7 @@ fn close(frames: &[Frame]) -> Option<u16> {
 
 #[tokio::test]
 async fn sessions_of_the_first_schema_get_the_recorded_replies() {
-    let served = served("", V1).await;
+    let served = serve_flow("", V1).await;
     for name in ["batches", "bytes_eoi_only", "error", "index"] {
         let name = format!("v1_ws_{name}");
         let (actual, expected) = replay(&served, Schema::V1, &name).await;
@@ -205,7 +205,7 @@ async fn sessions_of_the_first_schema_get_the_recorded_replies() {
 
 #[tokio::test]
 async fn sessions_of_the_second_schema_get_the_recorded_replies() {
-    let served = served("", V2).await;
+    let served = serve_flow("", V2).await;
     for name in
         ["batches", "dict", "echo_rich", "error", "index", "one", "single_doc_input", "unknown_endpoint"]
     {
@@ -240,7 +240,7 @@ fn without_times(frame: &Frame) -> String {
 
 #[tokio::test]
 async fn sessions_in_json_get_the_recorded_replies() {
-    let served = served("", MISC).await;
+    let served = serve_flow("", MISC).await;
     for name in ["v1_ws_json", "v1_ws_json_noproto"] {
         let (actual, expected) = replay(&served, Schema::V1, name).await;
         let (reply, expected_reply) = (without_times(&actual[0]), without_times(&expected[0]));
@@ -253,7 +253,7 @@ async fn sessions_in_json_get_the_recorded_replies() {
 
 #[tokio::test]
 async fn invalid_sessions_are_closed_with_a_reason() {
-    let served = served("", MISC).await;
+    let served = serve_flow("", MISC).await;
     // Jina's server closes the connection without a close frame.
     for (name, reason) in [("bytes_garbage", "not a request"), ("json_bad", "body.data: must be a document")]
     {
@@ -264,7 +264,7 @@ async fn invalid_sessions_are_closed_with_a_reason() {
     // Jina closes with 1011 when an executor cannot be reached. In flowrun a failed executor fails the requests that
     // need it, and the session continues.
     let broken = "- {name: misc, uses: {jtype: Probe, with: {name: gone over WebSocket, once: true}}}";
-    let served = crate::support::client::served("", broken).await;
+    let served = serve_flow("", broken).await;
     served.http("POST", "/post", "", r#"{"execEndpoint": "/panic"}"#).await;
     let (actual, expected) = replay(&served, Schema::V1, "v1_ws_die").await;
     assert_eq!((close(&expected), close(&actual)), (Some(1011), Some(1000)));

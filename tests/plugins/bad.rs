@@ -232,7 +232,7 @@ async fn a_library_whose_entry_point_returns_null_is_rejected() {
 async fn a_library_whose_entry_point_panics_is_rejected() {
     let make = |directory: &Path| {
         let path = directory.join("bad.so");
-        std::fs::copy(plugin::init_panics(), &path).unwrap();
+        std::fs::copy(plugin::panicking_plugin(), &path).unwrap();
         path
     };
     rejected(make, Code::PluginPanicked, "no licence was found").await;
@@ -249,7 +249,7 @@ async fn a_library_whose_entry_point_hangs_is_rejected() {
 #[test]
 fn an_isolated_library_whose_initializer_hangs_times_out() {
     // In the process of the test it would keep the lock of the dynamic loader.
-    let directory = directory("- {name: a, uses: bad.so, isolate: process, timeout_ready: 500}\n");
+    let directory = directory("- {name: a, uses: bad.so, isolate: process, timeout_ready: 2000}\n");
     let note = format!(
         "int pause(void);\n__attribute__((constructor)) static void hang(void) {{ for (;;) pause(); }}\n{NOTE}"
     );

@@ -7,7 +7,7 @@ use flowrun::runtime::{Outcome, Request};
 use flowrun_sdk::{DataType, Document, Documents, ErrorKind, NamedScore, Tensor};
 use serde_json::{Value, json};
 
-use super::{directory, start, trials};
+use super::{directory, start, start_test_plugin};
 use crate::support::{documents, error, ids, plugin, reply, send};
 
 /// A document with all fields set.
@@ -59,7 +59,7 @@ async fn through(flow: &flowrun::runtime::Flow, documents: Documents) -> Documen
 #[tokio::test]
 async fn documents_survive_a_plugin_in_c() {
     let directory = directory("- {name: a, uses: shout.so, uses_with: {mark: '…'}}\n");
-    plugin::in_c(&directory.path().join("shout.so"));
+    plugin::compile_c_example(&directory.path().join("shout.so"));
     let flow = start(directory.path()).await.unwrap_or_else(|(_, report)| panic!("{report}"));
     let expected: Documents = tree()
         .into_iter()
@@ -75,7 +75,7 @@ async fn documents_survive_a_plugin_in_c() {
 #[tokio::test]
 async fn documents_survive_a_plugin_in_rust() {
     let (_directory, flow) =
-        trials("- {name: a, uses: {jtype: Touch, metas: {plugins: [trials.so]}}}\n").await;
+        start_test_plugin("- {name: a, uses: {jtype: Touch, metas: {plugins: [trials.so]}}}\n").await;
     assert_eq!(through(&flow, tree()).await, tree());
     // Large enough to be kept instead of copied, and to be lent in the answer.
     let large: Documents =
@@ -86,7 +86,7 @@ async fn documents_survive_a_plugin_in_rust() {
 #[tokio::test]
 async fn untouched_documents_are_not_copied() {
     let (_directory, flow) =
-        trials("- {name: a, uses: {jtype: Still, metas: {plugins: [trials.so]}}}\n").await;
+        start_test_plugin("- {name: a, uses: {jtype: Still, metas: {plugins: [trials.so]}}}\n").await;
     let sent = tree();
     let answered = through(&flow, sent.clone()).await;
     assert_eq!(sent.as_ptr(), answered.as_ptr());
@@ -94,7 +94,7 @@ async fn untouched_documents_are_not_copied() {
 
 #[tokio::test]
 async fn a_plugin_receives_its_parameters_and_context() {
-    let (directory, flow) = trials(
+    let (directory, flow) = start_test_plugin(
         "- name: told\n  shards: 2\n  replicas: 2\n  polling: ALL\n  read_only: true\n  workspace: ws\n  uses:\n    jtype: Told\n    \
          with: {size: 7, words: [a, b], place: x/y}\n    metas: {plugins: [trials.so]}\n",
     )
@@ -131,7 +131,7 @@ async fn mistakes_in_parameters_are_reported_at_their_position() {
     let directory = directory(
         "- name: told\n  uses:\n    jtype: Told\n    with:\n      sise: 7\n      words: [1, [2]]\n    metas: {plugins: [trials.so]}\n",
     );
-    std::fs::copy(plugin::trials(), directory.path().join("trials.so")).unwrap();
+    std::fs::copy(plugin::test_plugin(), directory.path().join("trials.so")).unwrap();
     let (_, report) = start(directory.path()).await.err().unwrap();
     for part in [
         "`Told` has no parameter `sise`",
@@ -151,7 +151,7 @@ async fn an_invalid_parameter_found_by_the_plugin_is_reported_at_its_position() 
     let directory = directory(
         "- name: told\n  uses:\n    jtype: Told\n    with:\n      size: 13\n    metas: {plugins: [trials.so]}\n",
     );
-    std::fs::copy(plugin::trials(), directory.path().join("trials.so")).unwrap();
+    std::fs::copy(plugin::test_plugin(), directory.path().join("trials.so")).unwrap();
     let (_, report) = start(directory.path()).await.err().unwrap();
     assert!(
         report.contains("`told` could not be started: `size`: is unlucky")
@@ -162,7 +162,7 @@ async fn an_invalid_parameter_found_by_the_plugin_is_reported_at_its_position() 
 
 #[tokio::test]
 async fn metrics_and_health_of_a_plugin_reach_the_host() {
-    let (_directory, flow) = trials(
+    let (_directory, flow) = start_test_plugin(
         "- {name: told, replicas: 2, uses: {jtype: Told, with: {size: 1}, metas: {plugins: [trials.so]}}}\n",
     )
     .await;
@@ -182,8 +182,10 @@ async fn metrics_and_health_of_a_plugin_reach_the_host() {
 async fn exactly_the_calls_that_panic_fail() {
     const CALLS: usize = 100_000;
     const EACH: usize = 100;
-    let (_directory, flow) =
-        trials("- {name: flaky, replicas: 2, uses: {jtype: Flaky, metas: {plugins: [trials.so]}}}\n").await;
+    let (_directory, flow) = start_test_plugin(
+        "- {name: flaky, replicas: 2, uses: {jtype: Flaky, metas: {plugins: [trials.so]}}}\n",
+    )
+    .await;
     let flow = &flow;
     let call = |number: usize| async move {
         let panics = number.is_multiple_of(EACH);
@@ -217,7 +219,7 @@ async fn exactly_the_calls_that_panic_fail() {
 #[tokio::test]
 async fn a_document_that_fails_in_a_plugin_fails_alone() {
     let (_directory, flow) =
-        trials("- {name: flaky, uses: {jtype: Flaky, metas: {plugins: [trials.so]}}}\n").await;
+        start_test_plugin("- {name: flaky, uses: {jtype: Flaky, metas: {plugins: [trials.so]}}}\n").await;
     let documents = vec![Document::new("a"), Document::new("b").with_text("fail"), Document::new("c")];
     let request =
         Request { endpoint: "/index".to_owned(), documents: documents.into(), ..Request::default() };
@@ -229,9 +231,10 @@ async fn a_document_that_fails_in_a_plugin_fails_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_async_plugin_has_concurrent_calls_that_end_at_their_deadline() {
-    let (_directory, flow) =
-        trials("- {name: patient, concurrency: 4, uses: {jtype: Patient, metas: {plugins: [trials.so]}}}\n")
-            .await;
+    let (_directory, flow) = start_test_plugin(
+        "- {name: patient, concurrency: 4, uses: {jtype: Patient, metas: {plugins: [trials.so]}}}\n",
+    )
+    .await;
     let wait = || Request {
         endpoint: "/wait".to_owned(),
         documents: documents(["a"]),
@@ -258,7 +261,7 @@ async fn sync_and_async_plugins_are_closed_at_the_end() {
     let pod = |name: &str| {
         format!("- {{name: {name}, uses: {{jtype: {name}, metas: {{plugins: [trials.so]}}}}}}\n")
     };
-    let (directory, flow) = trials(&(pod("Tidy") + &pod("Patient"))).await;
+    let (directory, flow) = start_test_plugin(&(pod("Tidy") + &pod("Patient"))).await;
     assert_eq!(ids(&reply(send(&flow, "/any", &["a"]).await).documents), ["a"]);
     let closed = || {
         let found = walk(directory.path()).into_iter().filter(|path| path.ends_with("closed"));

@@ -37,12 +37,12 @@ fn assert_marked(documents: &[serde_json::Value]) {
 
 #[test]
 fn the_example_in_rust_runs_in_its_flow() {
-    assert_marked(&run_flow("rust.yml", plugin::in_rust().parent().unwrap()));
+    assert_marked(&run_flow("rust.yml", plugin::rust_example().parent().unwrap()));
 }
 
 #[test]
 fn the_example_in_c_runs_in_its_flow() {
     let directory = tempfile::tempdir().unwrap();
-    plugin::in_c(&directory.path().join("libshout_c.so"));
+    plugin::compile_c_example(&directory.path().join("libshout_c.so"));
     assert_marked(&run_flow("c.yml", directory.path()));
 }

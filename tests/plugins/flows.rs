@@ -8,7 +8,7 @@ use crate::support::{plugin, reply, send};
 
 async fn rejection(executors: &str) -> (Vec<Code>, String) {
     let directory = directory(executors);
-    std::fs::copy(plugin::trials(), directory.path().join("trials.so")).unwrap();
+    std::fs::copy(plugin::test_plugin(), directory.path().join("trials.so")).unwrap();
     start(directory.path()).await.err().unwrap()
 }
 
@@ -16,7 +16,7 @@ async fn rejection(executors: &str) -> (Vec<Code>, String) {
 async fn a_library_with_several_executors_requires_a_name() {
     let (codes, text) = rejection("- {name: a, uses: trials.so}\n").await;
     assert_eq!(codes, [Code::UnresolvedExecutor], "{text}");
-    for part in ["`Still`, `Touch`", "say which: `{jtype: Still, metas: {plugins: [trials.so]}}`"] {
+    for part in ["`Still`, `Touch`", "choose one: `{jtype: Still, metas: {plugins: [trials.so]}}`"] {
         assert!(text.contains(part), "{text}");
     }
 }
@@ -32,7 +32,7 @@ async fn the_right_name_is_suggested_for_a_misspelt_executor() {
 async fn two_libraries_with_the_same_executor_are_rejected() {
     let directory = directory("- {name: a, uses: {jtype: Still, metas: {plugins: [trials.so, other.so]}}}\n");
     for name in ["trials.so", "other.so"] {
-        std::fs::copy(plugin::trials(), directory.path().join(name)).unwrap();
+        std::fs::copy(plugin::test_plugin(), directory.path().join(name)).unwrap();
     }
     let (codes, text) = start(directory.path()).await.err().unwrap();
     assert_eq!(codes, [Code::PluginDuplicateName], "{text}");
@@ -43,7 +43,7 @@ async fn two_libraries_with_the_same_executor_are_rejected() {
 async fn libraries_and_hashes_are_read_from_uses_metas() {
     let directory = directory("- {name: a, uses: Still, uses_metas: {plugins: [trials.so]}}\n");
     let path = directory.path().join("trials.so");
-    std::fs::copy(plugin::trials(), &path).unwrap();
+    std::fs::copy(plugin::test_plugin(), &path).unwrap();
     let flow = start(directory.path()).await.unwrap_or_else(|(_, report)| panic!("{report}"));
     reply(send(&flow, "/index", &["a"]).await);
     let sha256 = flowrun_plugin::inspect(&std::fs::read(&path).unwrap()).sha256;
@@ -62,7 +62,7 @@ async fn libraries_and_hashes_are_read_from_uses_metas() {
 #[tokio::test]
 async fn an_executor_is_found_by_name_in_the_plugin_directories() {
     let plugins = tempfile::tempdir().unwrap();
-    std::fs::copy(plugin::trials(), plugins.path().join("trials.so")).unwrap();
+    std::fs::copy(plugin::test_plugin(), plugins.path().join("trials.so")).unwrap();
     std::fs::write(plugins.path().join("broken.so"), "x").unwrap();
     let directory = directory("");
     let yaml = |uses: &str| {
@@ -87,9 +87,9 @@ async fn an_executor_is_found_by_name_in_the_plugin_directories() {
     std::fs::write(directory.path().join("flow.yml"), yaml("Nowhere")).unwrap();
     let (codes, text) = start(directory.path()).await.err().unwrap();
     assert_eq!(codes, [Code::UnresolvedExecutor], "{text}");
-    assert!(text.contains("a plugin was passed over:") && text.contains("broken.so"), "{text}");
+    assert!(text.contains("a plugin was skipped:") && text.contains("broken.so"), "{text}");
     // A second executor of the same name.
-    std::fs::copy(plugin::trials(), plugins.path().join("zweite.so")).unwrap();
+    std::fs::copy(plugin::test_plugin(), plugins.path().join("zweite.so")).unwrap();
     std::fs::write(directory.path().join("flow.yml"), yaml("Still")).unwrap();
     assert_eq!(start(directory.path()).await.err().unwrap().0, [Code::PluginDuplicateName]);
 }

@@ -36,7 +36,7 @@ async fn start_in(directory: &Path, environment: &Environment) -> Result<Flow, (
     let path = directory.join("flow.yml");
     let read = flowrun::read(&path, environment, &catalog(), &mut sources, &mut report);
     let flow = match read {
-        Some((_, topology)) if !report.has_errors() => launch(&topology, &mut report).await,
+        Some((_, topology)) if !report.has_errors() => launch(&topology, &catalog(), &mut report).await,
         _ => None,
     };
     let codes = report.sorted().iter().map(|diagnostic| diagnostic.code).collect();
@@ -44,9 +44,9 @@ async fn start_in(directory: &Path, environment: &Environment) -> Result<Flow, (
 }
 
 /// Starts a flow in a directory that contains the test plugins as `trials.so`.
-async fn trials(executors: &str) -> (tempfile::TempDir, Flow) {
+async fn start_test_plugin(executors: &str) -> (tempfile::TempDir, Flow) {
     let directory = directory(executors);
-    std::fs::copy(support::plugin::trials(), directory.path().join("trials.so")).unwrap();
+    std::fs::copy(support::plugin::test_plugin(), directory.path().join("trials.so")).unwrap();
     let flow = start(directory.path()).await.unwrap_or_else(|(_, report)| panic!("{report}"));
     (directory, flow)
 }

@@ -130,7 +130,7 @@ fn existing_directories_and_invalid_names_are_rejected() {
 fn plugin_check_reports_json_and_executes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shout.so");
-    plugin::in_c(&path);
+    plugin::compile_c_example(&path);
     let check = |file: &str| {
         let output = flowrun(directory.path(), &["plugin", "check", file, "--format", "json"]);
         let value: Value = serde_json::from_str(text(&output.stdout)).unwrap();

@@ -86,6 +86,22 @@ async fn returned_documents_replace_the_documents_of_the_call() {
 }
 
 #[tokio::test]
+async fn generators_return_all_documents_that_they_yield() {
+    let all = ["a 0", "a 1", "b 0", "b 1"];
+    for schema in ["v1", "v2"] {
+        for (class, endpoints) in
+            [("Streaming", &["/async", "/async-plain", "/sync"][..]), ("SyncStreaming", &["/sync"])]
+        {
+            let Some((_directory, flow)) = flow(schema, class, "").await else { return };
+            for endpoint in endpoints {
+                let answer = reply(send(&flow, endpoint, texts(&["a", "b"]), &json!({"times": 2})).await);
+                assert_eq!(texts_of(&answer.documents), all, "{schema} {class} {endpoint}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn documents_of_a_join_without_reduce_are_grouped_by_pod() {
     for schema in ["v1", "v2"] {
         let Some(pod) = pod(schema, "Encoder", "") else { return };

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{
     assert_origins, call_result, expect_error, native_pod, plan_pods, send, start_pods, texts, texts_of,
 };
-use crate::isolation::lives;
-use crate::support::client::until;
+use crate::isolation::is_alive;
+use crate::support::client::wait_until;
 use crate::support::{error, ids, reply};
 
 #[tokio::test]
@@ -161,15 +161,15 @@ async fn a_method_that_ignores_cancellation_is_killed_with_its_process() {
     assert!(began.elapsed() < Duration::from_secs(4));
     let after = call_result(&flow, "/pid", &Value::Null).await;
     assert_eq!(after["calls"], 1);
-    assert!(!lives(before));
+    assert!(!is_alive(before));
 }
 
 #[tokio::test]
 async fn a_process_that_exits_fails_its_calls_and_is_restarted() {
     let (_directory, flow) = start_pods(&native_pod("Sample", "")).await;
     let failed = expect_error(&flow, "/die").await.to_string();
-    let told = "the executor's process ended with exit status 7; it said last:\nlast words (in `e`)";
-    assert_eq!(failed, told);
+    let expected = "the executor's process ended with exit status 7; last output:\nlast words (in `e`)";
+    assert_eq!(failed, expected);
     assert_eq!(call_result(&flow, "/pid", &Value::Null).await["calls"], 1);
 }
 
@@ -231,7 +231,7 @@ async fn a_start_failure_reports_the_reason() {
         (native_pod("Sample", ", python: python9"), "`python`: there is no Python at `python9`"),
         ("- {name: e, uses: not.there.Mine}".to_owned(), "ModuleNotFoundError: No module named 'not'"),
         (
-            native_pod("Slow", ", timeout_ready: 3000"),
+            native_pod("SlowConstructor", ", timeout_ready: 3000"),
             "`e` was not ready within 3 s: its process takes longer to start",
         ),
     ] {
@@ -239,10 +239,10 @@ async fn a_start_failure_reports_the_reason() {
         std::os::unix::fs::symlink(super::executor_directory().join("shop"), directory.path().join("shop"))
             .unwrap();
         let mut report = Report::default();
-        assert!(launch(&topology, &mut report).await.is_none());
+        assert!(launch(&topology, &crate::support::catalog(), &mut report).await.is_none());
         let message = report.sorted()[0].message.clone();
         assert!(message.contains(expected), "{message}");
-        assert!(!pod.contains("Slow") || message.ends_with("still loading"), "{message}");
+        assert!(!pod.contains("SlowConstructor") || message.ends_with("still loading"), "{message}");
     }
 }
 
@@ -252,9 +252,9 @@ async fn processes_started_by_an_executor_end_with_it() {
     let started = call_result(&flow, "/start-processes", &Value::Null).await;
     let pids: Vec<u64> =
         started["pids"].as_array().unwrap().iter().map(|pid| pid.as_u64().unwrap()).collect();
-    assert!(pids.len() == 3 && pids.iter().all(|pid| lives(*pid)));
+    assert!(pids.len() == 3 && pids.iter().all(|pid| is_alive(*pid)));
     expect_error(&flow, "/die").await;
-    until(|| !pids.iter().any(|pid| lives(*pid))).await;
+    wait_until(|| !pids.iter().any(|pid| is_alive(*pid))).await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::executor_directory;
-use crate::isolation::lives;
+use crate::isolation::is_alive;
 use crate::serving::Serving;
 use crate::support::program::directory;
 
@@ -19,7 +19,7 @@ fn pids(serving: &Serving) -> Vec<u64> {
 
 fn until_gone(pids: &[u64]) {
     let began = Instant::now();
-    while pids.iter().any(|pid| lives(*pid)) {
+    while pids.iter().any(|pid| is_alive(*pid)) {
         assert!(began.elapsed() < Duration::from_secs(30), "{pids:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -57,7 +57,7 @@ fn no_process_survives_when_flowrun_is_killed() {
     let own = children(serving.pid());
     assert_eq!(own.len(), 3, "{own:?}");
     all.extend(own);
-    assert!(all.iter().all(|pid| lives(*pid)));
+    assert!(all.iter().all(|pid| is_alive(*pid)));
     serving.kill();
     until_gone(&all);
 }

@@ -309,7 +309,7 @@ async fn strategies_require_executors_that_report_their_documents() {
     let yaml = "jtype: Flow\nexecutors:\n- {name: a, uses: Pass, shards: 2, strategy: round_robin}\n";
     let topology = plan(yaml, directory.path(), &Environment::default());
     let mut report = Report::default();
-    assert!(launch(&topology, &mut report).await.is_none());
+    assert!(launch(&topology, &crate::support::catalog(), &mut report).await.is_none());
     let diagnostics = format!("{:?}", report.sorted());
     assert!(
         diagnostics.contains("does not report which documents it stores")

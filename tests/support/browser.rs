@@ -1,4 +1,4 @@
-//! A real browser, driven over its debugging protocol.
+//! A real browser, controlled through the Chrome DevTools Protocol.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -11,10 +11,10 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// Its names in the distributions.
+/// Names of the executable in various distributions.
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// A page in a browser of its own. Ends with it.
+/// A page in its own browser process, which is killed on drop.
 pub(crate) struct Browser {
     child: Child,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -24,15 +24,15 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Opens a page; `None` where there is no browser, unless there must be one.
+    /// Opens a page. Returns `None` if no browser is installed; panics in that case if `FLOWRUN_CLIENTS` is set.
     pub(crate) async fn open(url: &str) -> Option<Self> {
         let found = |name: &&&str| Command::new(name).arg("--version").output().is_ok();
         let Some(name) = NAMES.iter().find(found) else {
             assert!(
                 std::env::var_os("FLOWRUN_CLIENTS").is_none(),
-                "there is no browser; type `make clients`"
+                "no browser is installed; run `make clients`"
             );
-            println!("there is no browser, so the pages are not looked at; type `make clients`");
+            println!("no browser is installed, so the pages are not tested; run `make clients`");
             return None;
         };
         let profile = tempfile::tempdir().unwrap();
@@ -52,7 +52,7 @@ impl Browser {
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let address = lines.find_map(|line| line.strip_prefix("DevTools listening on ").map(str::to_owned));
-        // What it says later must not fill the pipe.
+        // Later output must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         let (socket, _) = connect_async(address.unwrap()).await.unwrap();
         let mut browser = Self { child, socket, session: String::new(), commands: 0, _profile: profile };
@@ -64,7 +64,7 @@ impl Browser {
         Some(browser)
     }
 
-    /// One command of the protocol; what it returns.
+    /// Sends one command of the protocol and returns its result.
     async fn command(&mut self, method: &str, parameters: Value) -> Value {
         self.commands += 1;
         let mut command = json!({ "id": self.commands, "method": method, "params": parameters });
@@ -73,7 +73,9 @@ impl Browser {
         }
         self.socket.send(Message::text(command.to_string())).await.unwrap();
         loop {
-            let Some(Ok(message)) = self.socket.next().await else { panic!("the browser is gone") };
+            let Some(Ok(message)) = self.socket.next().await else {
+                panic!("the browser closed the connection")
+            };
             let Ok(answer) = serde_json::from_str::<Value>(message.to_text().unwrap_or_default()) else {
                 continue;
             };
@@ -84,45 +86,45 @@ impl Browser {
         }
     }
 
-    /// Goes to another page in the same tab.
-    pub(crate) async fn go(&mut self, url: &str) {
+    /// Navigates to another page in the same tab.
+    pub(crate) async fn navigate(&mut self, url: &str) {
         self.command("Page.navigate", json!({ "url": url })).await;
     }
 
-    /// Makes the page as small as a phone.
-    pub(crate) async fn narrow(&mut self) {
+    /// Sets the window size of a phone.
+    pub(crate) async fn emulate_phone(&mut self) {
         let phone = json!({ "width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": true });
         self.command("Emulation.setDeviceMetricsOverride", phone).await;
     }
 
-    /// The value of an expression; of a promise, what it resolves to.
-    pub(crate) async fn value(&mut self, expression: &str) -> Value {
-        let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
-        let answer = self.command("Runtime.evaluate", asked).await;
+    /// Evaluates a JavaScript expression. A promise is awaited.
+    pub(crate) async fn evaluate(&mut self, expression: &str) -> Value {
+        let request = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let answer = self.command("Runtime.evaluate", request).await;
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true; half a minute at the most.
-    pub(crate) async fn until(&mut self, expression: &str) {
-        let looked = format!(
+    /// Waits until a JavaScript expression is true, for at most 30 s.
+    pub(crate) async fn wait_until(&mut self, expression: &str) {
+        let promise = format!(
             "new Promise((resolve, reject) => {{ const ends = performance.now() + 30000; const look = () => \
              (() => {{ try {{ return {expression}; }} catch {{ return false; }} }})() ? resolve(true) \
              : performance.now() > ends ? reject(new Error(document.body.innerText)) : setTimeout(look, 20); look(); }})"
         );
-        self.value(&looked).await;
+        self.evaluate(&promise).await;
     }
 
-    /// Chooses a file in the field that `selector` finds.
-    pub(crate) async fn choose(&mut self, selector: &str, file: &Path) {
+    /// Selects a file in the input element that `selector` matches.
+    pub(crate) async fn select_file(&mut self, selector: &str, file: &Path) {
         let root = self.command("DOM.getDocument", json!({})).await["root"]["nodeId"].clone();
         let found = self.command("DOM.querySelector", json!({ "nodeId": root, "selector": selector })).await;
         let chosen = json!({ "files": [file.canonicalize().unwrap()], "nodeId": found["nodeId"] });
         self.command("DOM.setFileInputFiles", chosen).await;
     }
 
-    /// Keeps a picture of the page among the build's artefacts.
-    pub(crate) async fn keep_picture(&mut self, name: &str) {
+    /// Saves a screenshot of the page in the build directory.
+    pub(crate) async fn save_screenshot(&mut self, name: &str) {
         let shot = self.command("Page.captureScreenshot", json!({ "format": "png" })).await;
         let png = base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");

@@ -1,28 +1,32 @@
-//! Child processes of the tests: this very program, as one of its tests that nobody else runs. So the executors of the
-//! tests can be in children too.
+//! Child processes of the tests: the test program itself, run with one of the two ignored tests below. This makes the
+//! executors of the tests available in child processes too.
 
 use std::ffi::OsString;
 
 use flowrun_process::Program;
 
-/// Says that children run this program.
-pub(crate) fn adopt() {
-    let as_test = |name: &str| {
+/// Registers the test program as the program of child processes.
+pub(crate) fn register() {
+    let arguments = |name: &str| {
         let test = format!("support::child::{name}");
         ["--ignored", "--exact", "--nocapture", "--quiet", &test].map(OsString::from).to_vec()
     };
-    let path = std::env::current_exe().unwrap();
-    Program { path, executor: as_test("is_an_executor"), guardian: as_test("is_a_guardian") }.adopt();
+    Program {
+        path: std::env::current_exe().unwrap(),
+        executor_arguments: arguments("run_executor"),
+        guardian_arguments: arguments("run_guardian"),
+    }
+    .register();
 }
 
 #[test]
-#[ignore = "it is what child processes run"]
-fn is_an_executor() {
-    flowrun_process::serve(&super::catalog()).unwrap();
+#[ignore = "entry point of child processes"]
+fn run_executor() {
+    flowrun_process::serve_executor(&super::catalog()).unwrap();
 }
 
 #[test]
-#[ignore = "it is what child processes run"]
-fn is_a_guardian() {
-    flowrun_process::guard().unwrap();
+#[ignore = "entry point of child processes"]
+fn run_guardian() {
+    flowrun_process::run_guardian().unwrap();
 }

@@ -1,4 +1,4 @@
-//! Clients that say exactly what they are told to, byte for byte, and a gateway to say it to.
+//! HTTP and gRPC clients that control every byte sent, and a gateway to test with them.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,39 +18,39 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-/// A gateway that listens on a port of its own.
-pub(crate) struct Served {
+/// A flow with a gateway on a free port.
+pub(crate) struct ServedFlow {
     pub(crate) flow: Arc<Flow>,
     server: Server,
 }
 
-/// Serves a flow of Jina 3's form: what stands above its executors, and those.
-pub(crate) async fn served(with: &str, executors: &str) -> Served {
-    served_by(with, executors, None).await
+/// Serves a Jina 3 flow. `with` is the YAML before `executors`, `executors` the list of pods.
+pub(crate) async fn serve_flow(with: &str, executors: &str) -> ServedFlow {
+    serve_with_token(with, executors, None).await
 }
 
-/// The same, for those who show the token.
-pub(crate) async fn served_by(with: &str, executors: &str, token: Option<&str>) -> Served {
-    served_as(with, executors, token, None, "127.0.0.1:0").await
+/// Like [`serve_flow`], but requires an access token.
+pub(crate) async fn serve_with_token(with: &str, executors: &str, token: Option<&str>) -> ServedFlow {
+    start_server(with, executors, token, None, "127.0.0.1:0").await
 }
 
-/// The same, beneath TLS.
-pub(crate) async fn served_with_tls(executors: &str, tls: Tls) -> Served {
-    served_as("", executors, None, Some(tls), "127.0.0.1:0").await
+/// Like [`serve_flow`], but with TLS.
+pub(crate) async fn serve_with_tls(executors: &str, tls: Tls) -> ServedFlow {
+    start_server("", executors, None, Some(tls), "127.0.0.1:0").await
 }
 
-/// The same, at an address.
-pub(crate) async fn served_at(executors: &str, address: &str) -> Served {
-    served_as("", executors, None, None, address).await
+/// Like [`serve_flow`], but listens at `address`.
+pub(crate) async fn serve_at(executors: &str, address: &str) -> ServedFlow {
+    start_server("", executors, None, None, address).await
 }
 
-async fn served_as(
+async fn start_server(
     with: &str,
     executors: &str,
     token: Option<&str>,
     tls: Option<Tls>,
     address: &str,
-) -> Served {
+) -> ServedFlow {
     let directory = tempfile::tempdir().unwrap();
     let yaml = format!("jtype: Flow\n{with}\nexecutors:\n{executors}");
     let topology = super::plan(&yaml, directory.path(), &Environment::default());
@@ -65,10 +65,10 @@ async fn served_as(
         None => gateway,
     };
     let server = serve(gateway, &[address.parse().unwrap()]).await.unwrap();
-    Served { flow, server }
+    ServedFlow { flow, server }
 }
 
-impl Served {
+impl ServedFlow {
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.addresses()[0]
     }
@@ -77,12 +77,12 @@ impl Served {
         self.server.drain(Duration::from_secs(10)).await
     }
 
-    /// A connection for gRPC.
+    /// Opens a gRPC connection.
     pub(crate) async fn grpc(&self) -> Grpc {
         Grpc::over(TcpStream::connect(self.address()).await.unwrap()).await
     }
 
-    /// One request of HTTP/1.1: the code, the head and the body of the response.
+    /// Sends an HTTP/1.1 request. Returns the status code, the head and the body of the response.
     pub(crate) async fn http(
         &self,
         method: &str,
@@ -95,7 +95,7 @@ impl Served {
     }
 }
 
-/// One request of HTTP/1.1 over a connection of its own.
+/// Sends an HTTP/1.1 request over `stream`. Returns the status code, the head and the body of the response.
 pub(crate) async fn http_over(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     method: &str,
@@ -104,8 +104,10 @@ pub(crate) async fn http_over(
     body: &str,
 ) -> (u16, String, String) {
     let length = body.len();
+    let host =
+        if head.starts_with("host: ") || head.contains("\nhost: ") { "" } else { "host: localhost\r\n" };
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{head}content-length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{head}content-length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut response = Vec::new();
@@ -114,17 +116,17 @@ pub(crate) async fn http_over(
     let head = std::str::from_utf8(&response[..end]).unwrap().to_lowercase();
     let mut body = response.split_off(end + 4);
     if head.contains("transfer-encoding: chunked") {
-        body = unchunked(&body);
+        body = decode_chunks(&body);
     }
     if head.contains("content-encoding: gzip") {
-        body = inflated(flate2::read::GzDecoder::new(&*body));
+        body = decompress(flate2::read::GzDecoder::new(&*body));
     }
     let code = head.split(' ').nth(1).unwrap().parse().unwrap();
     (code, head, String::from_utf8(body).unwrap())
 }
 
-/// A body that came in chunks.
-pub(crate) fn unchunked(mut body: &[u8]) -> Vec<u8> {
+/// Decodes a body with chunked transfer encoding.
+pub(crate) fn decode_chunks(mut body: &[u8]) -> Vec<u8> {
     let mut whole = Vec::new();
     while let Some(end) = body.windows(2).position(|window| window == b"\r\n") {
         let length = usize::from_str_radix(std::str::from_utf8(&body[..end]).unwrap(), 16).unwrap();
@@ -134,7 +136,7 @@ pub(crate) fn unchunked(mut body: &[u8]) -> Vec<u8> {
     whole
 }
 
-fn inflated(mut from: impl std::io::Read) -> Vec<u8> {
+fn decompress(mut from: impl std::io::Read) -> Vec<u8> {
     let mut whole = Vec::new();
     from.read_to_end(&mut whole).unwrap();
     whole
@@ -142,21 +144,21 @@ fn inflated(mut from: impl std::io::Read) -> Vec<u8> {
 
 type Frames = StreamBody<UnboundedReceiverStream<Result<Frame<Bytes>, Infallible>>>;
 
-/// A connection for gRPC.
+/// A gRPC connection.
 pub(crate) struct Grpc(SendRequest<Frames>);
 
-/// How a call ended: its messages, and its status with what goes with it.
+/// Result of a gRPC call.
 #[derive(Debug)]
-pub(crate) struct Called {
+pub(crate) struct CallResult {
     pub(crate) messages: Vec<Bytes>,
     pub(crate) status: u32,
     pub(crate) message: String,
     pub(crate) trailers: hyper::HeaderMap,
-    /// How many of the messages came compressed.
+    /// Number of compressed messages.
     pub(crate) compressed: usize,
 }
 
-/// A call under way.
+/// A gRPC call in progress.
 pub(crate) struct Call {
     input: Option<mpsc::UnboundedSender<Result<Frame<Bytes>, Infallible>>>,
     response: tokio::task::JoinHandle<hyper::Response<hyper::body::Incoming>>,
@@ -167,7 +169,7 @@ pub(crate) struct Call {
 }
 
 impl Grpc {
-    /// Speaks over a connection.
+    /// Performs the HTTP/2 handshake over `stream`.
     pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         let (sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -175,10 +177,10 @@ impl Grpc {
         Self(sender)
     }
 
-    /// Begins a call.
+    /// Starts a call without a message.
     pub(crate) async fn begin(&mut self, path: &str, headers: &[(&str, &str)]) -> Call {
         let (input, frames) = mpsc::unbounded_channel();
-        let mut request = hyper::Request::post(format!("http://test{path}"))
+        let mut request = hyper::Request::post(format!("http://localhost{path}"))
             .header("content-type", "application/grpc")
             .header("te", "trailers");
         for (name, value) in headers {
@@ -198,8 +200,13 @@ impl Grpc {
         }
     }
 
-    /// A whole call with these messages.
-    pub(crate) async fn call(&mut self, path: &str, headers: &[(&str, &str)], messages: &[&[u8]]) -> Called {
+    /// Makes a call with these request messages.
+    pub(crate) async fn call(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+        messages: &[&[u8]],
+    ) -> CallResult {
         let call = self.begin(path, headers).await;
         messages.iter().for_each(|message| call.send(message));
         call.end().await
@@ -212,17 +219,17 @@ impl Call {
         self.send_flagged(0, message);
     }
 
-    /// Sends a message with the flag that says whether it is compressed.
+    /// Sends a message with a compression flag.
     pub(crate) fn send_flagged(&self, flag: u8, message: &[u8]) {
         let mut frame = BytesMut::new();
         frame.put_u8(flag);
         frame.put_u32(u32::try_from(message.len()).unwrap());
         frame.put_slice(message);
-        // Whoever ended the call early does not want it any more.
+        // Fails if the server has ended the call early.
         let _ = self.input.as_ref().unwrap().send(Ok(Frame::data(frame.freeze())));
     }
 
-    /// Sends so many bytes of a message.
+    /// Sends the first `bytes` bytes of a message.
     pub(crate) fn send_part(&self, message: &[u8], bytes: usize) {
         let mut frame = BytesMut::new();
         frame.put_u8(0);
@@ -231,13 +238,13 @@ impl Call {
         self.input.as_ref().unwrap().send(Ok(Frame::data(frame.freeze()))).unwrap();
     }
 
-    /// Sends the rest of the message of which so many bytes are sent.
+    /// Sends the rest of a message after its first `sent` bytes.
     pub(crate) fn send_rest(&self, message: &[u8], sent: usize) {
         let rest = Bytes::copy_from_slice(&message[sent..]);
         self.input.as_ref().unwrap().send(Ok(Frame::data(rest))).unwrap();
     }
 
-    /// The next message; `None` at the end.
+    /// Receives the next message, or `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         if self.body.is_none() {
             let (head, body) = (&mut self.response).await.unwrap().into_parts();
@@ -256,8 +263,8 @@ impl Call {
                     self.compressed += usize::from(flag);
                     return Some(match (flag, encoding) {
                         (0, _) => message,
-                        (_, Some(b"gzip")) => inflated(flate2::read::GzDecoder::new(&*message)).into(),
-                        (_, Some(b"deflate")) => inflated(flate2::read::ZlibDecoder::new(&*message)).into(),
+                        (_, Some(b"gzip")) => decompress(flate2::read::GzDecoder::new(&*message)).into(),
+                        (_, Some(b"deflate")) => decompress(flate2::read::ZlibDecoder::new(&*message)).into(),
                         (flag, encoding) => panic!("{flag} {encoding:?}"),
                     });
                 }
@@ -269,20 +276,20 @@ impl Call {
         }
     }
 
-    /// Says that no more messages come.
+    /// Ends the stream of request messages.
     pub(crate) fn close(&mut self) {
         self.input.take();
     }
 
-    /// The rest of the call.
-    pub(crate) async fn end(mut self) -> Called {
+    /// Ends the request stream and receives the rest of the response.
+    pub(crate) async fn end(mut self) -> CallResult {
         self.close();
         let mut messages = Vec::new();
         while let Some(message) = self.next().await {
             messages.push(message);
         }
         let text = |name: &str| self.trailers.get(name).map(|value| value.to_str().unwrap().to_owned());
-        Called {
+        CallResult {
             messages,
             status: text("grpc-status").unwrap().parse().unwrap(),
             message: text("grpc-message").unwrap_or_default(),
@@ -292,13 +299,13 @@ impl Call {
     }
 }
 
-/// Waits until `done` holds.
-pub(crate) async fn until(mut done: impl FnMut() -> bool) {
-    until_true(async || done()).await;
+/// Waits until `done` returns true, for at most 20 s.
+pub(crate) async fn wait_until(mut done: impl FnMut() -> bool) {
+    wait_until_async(async || done()).await;
 }
 
-/// Waits until what `done` finds out is true.
-pub(crate) async fn until_true(mut done: impl AsyncFnMut() -> bool) {
+/// Waits until `done` resolves to true, for at most 20 s.
+pub(crate) async fn wait_until_async(mut done: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !done().await {
             tokio::time::sleep(Duration::from_millis(1)).await;

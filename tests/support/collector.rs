@@ -1,4 +1,4 @@
-//! A collector of traces: it takes what it is sent, over gRPC or HTTP, and says what the spans were.
+//! An OTLP collector for tests: accepts batches of spans over gRPC or HTTP.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -13,14 +13,14 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-/// A collector on a port of its own.
+/// A collector on a free port.
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
     received: mpsc::UnboundedReceiver<(String, HeaderMap, Bytes)>,
 }
 
 impl Collector {
-    /// Starts it. Must be called within tokio.
+    /// Starts the collector. Requires a tokio runtime.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -39,7 +39,7 @@ impl Collector {
         Self { address, received }
     }
 
-    /// The next batch: where it was sent, with which headers, and the message.
+    /// Waits for the next batch. Returns its path, headers and message.
     pub(crate) async fn batch(&mut self) -> (String, HeaderMap, Bytes) {
         let waiting = tokio::time::timeout(std::time::Duration::from_secs(20), self.received.recv());
         waiting.await.unwrap().unwrap()
@@ -49,7 +49,7 @@ impl Collector {
 type Answer =
     Response<StreamBody<futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>>;
 
-/// Takes a batch, and says that all is well.
+/// Accepts a batch and responds with success.
 async fn answer(
     request: Request<Incoming>,
     sender: mpsc::UnboundedSender<(String, HeaderMap, Bytes)>,

@@ -1,5 +1,5 @@
-//! An executor that tells each document how many it was called with, costs so much a call and so much a document, and
-//! goes wrong at the sight of certain ids.
+//! An executor for tests of batching: tags each document with the number of documents of its call, has a configurable
+//! duration, and fails on certain ids.
 
 use std::time::Duration;
 
@@ -9,18 +9,19 @@ use flowrun_sdk::{
 };
 
 flowrun_sdk::parameters! {
-    /// What it costs, and how it runs.
+    /// Duration of a call, and kind of executor.
     struct CrowdParameters {
-        /// Microseconds that a call takes.
+        /// Duration of a call in microseconds.
         base: u64 = 0,
-        /// Microseconds that each document takes.
+        /// Additional duration per document in microseconds.
         each: u64 = 0,
-        /// Whether it runs as a task.
+        /// Runs as an asynchronous executor.
         task: bool = false,
     }
 }
 
-pub(crate) const CROWD: ExecutorType = ExecutorType::new::<CrowdParameters>("Crowd", "Counts.", create);
+pub(crate) const CROWD: ExecutorType =
+    ExecutorType::new::<CrowdParameters>("Crowd", "Tags documents with the size of their batch.", create);
 
 struct Crowd(CrowdParameters);
 
@@ -34,37 +35,38 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 }
 
 impl Crowd {
-    fn cost(&self, call: &Call<'_>) -> Duration {
+    fn duration(&self, call: &Call<'_>) -> Duration {
         Duration::from_micros(self.0.base + self.0.each * call.documents().len() as u64)
     }
 
     fn work(call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let together = call.documents().len();
-        let sees = |call: &Call<'_>, name: &str| call.documents().iter().any(|one| one.id.contains(name));
-        assert!(!sees(call, "panic"), "chaos");
-        if sees(call, "error") {
+        let batch_size = call.documents().len();
+        let has_id =
+            |call: &Call<'_>, name: &str| call.documents().iter().any(|document| document.id.contains(name));
+        assert!(!has_id(call, "panic"), "chaos");
+        if has_id(call, "error") {
             return Err(ExecutorError::input("an error"));
         }
-        if sees(call, "result") {
-            call.set_result("documents", together);
+        if has_id(call, "result") {
+            call.set_result("documents", batch_size);
         }
         call.for_each(&AccessPaths::roots(), |document| {
             if document.id.contains("bad") {
-                return Err(ExecutorError::input("a bad one"));
+                return Err(ExecutorError::input("bad"));
             }
-            if document.id.contains("hungry") && together > 1 {
-                return Err(ExecutorError::resource("somebody else has it"));
+            if document.id.contains("hungry") && batch_size > 1 {
+                return Err(ExecutorError::resource("the budget is exhausted"));
             }
-            document.tags_mut().insert("together".to_owned(), together.into());
+            document.tags_mut().insert("batch_size".to_owned(), batch_size.into());
             Ok(())
         })?;
-        let kept = std::mem::take(call.documents_mut());
-        for document in kept {
+        let received = std::mem::take(call.documents_mut());
+        for document in received {
             let parent = document.id.clone();
             let (twin, child) = (parent.contains("twin"), parent.contains("child"));
             call.documents_mut().push(document);
             if twin {
-                call.documents_mut().push(Document::new("made of nothing"));
+                call.documents_mut().push(Document::new("without parent"));
             }
             if child {
                 let mut made = Document::new(format!("of {parent}"));
@@ -78,7 +80,7 @@ impl Crowd {
 
 impl Executor for Crowd {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        std::thread::sleep(self.cost(call));
+        std::thread::sleep(self.duration(call));
         Self::work(call)
     }
 }
@@ -86,7 +88,7 @@ impl Executor for Crowd {
 #[flowrun_sdk::async_trait]
 impl flowrun_sdk::AsyncExecutor for Crowd {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        tokio::time::sleep(self.cost(call)).await;
+        tokio::time::sleep(self.duration(call)).await;
         Self::work(call)
     }
 }

@@ -1,4 +1,4 @@
-//! An executor that takes its process with it when it is told to.
+//! An executor that aborts, panics or hangs on request, for tests of child processes.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use flowrun_sdk::{
 use serde_json::json;
 
 flowrun_sdk::parameters! {
-    /// How it is made.
+    /// Behaviour of the constructor.
     struct FragileParameters {
-        /// What it says when it is made.
-        says: String = String::new(),
-        /// Whether its process ends while it is made.
-        stillborn: bool = false,
-        /// Whether it takes for ever to be made.
-        slow: bool = false,
-        /// A parameter that will not do.
+        /// Written to standard error by the constructor.
+        output: String = String::new(),
+        /// Aborts the process in the constructor.
+        aborts: bool = false,
+        /// Never returns from the constructor.
+        hangs: bool = false,
+        /// Rejected if it is not empty.
         wrong: String = String::new(),
     }
 }
 
 pub(crate) const FRAGILE: ExecutorType =
-    ExecutorType::new::<FragileParameters>("Fragile", "Ends its process when it is told to.", create);
+    ExecutorType::new::<FragileParameters>("Fragile", "Aborts, panics or hangs on request.", create);
 
 struct Fragile {
     context: Context,
@@ -31,14 +31,14 @@ struct Fragile {
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
-    let FragileParameters { says, stillborn, slow, wrong } = parse_parameters(build)?;
-    if !says.is_empty() {
-        eprintln!("{says}");
+    let FragileParameters { output, aborts, hangs, wrong } = parse_parameters(build)?;
+    if !output.is_empty() {
+        eprintln!("{output}");
     }
-    if stillborn {
+    if aborts {
         std::process::abort();
     }
-    if slow {
+    if hangs {
         loop {
             std::thread::park();
         }
@@ -56,19 +56,19 @@ impl Executor for Fragile {
         calls.add(1);
         match call.endpoint() {
             "/abort" => {
-                eprintln!("told to abort");
+                eprintln!("aborting on request");
                 std::process::abort();
             }
-            "/panic" => panic!("told to panic"),
-            "/stubborn" => loop {
+            "/panic" => panic!("panicking on request"),
+            "/uncancellable" => loop {
                 std::thread::sleep(Duration::from_secs(1));
             },
-            "/obedient" => loop {
+            "/cancellable" => loop {
                 call.check()?;
                 std::thread::sleep(Duration::from_millis(1));
             },
-            "/trouble" => self.context.health.set_unhealthy("out of paper"),
-            "/greedy" => {
+            "/unhealthy" => self.context.health.set_unhealthy("out of paper"),
+            "/exceed-budget" => {
                 let budget = call.budget();
                 call.for_each(&AccessPaths::roots(), |_| budget.reserve(1 << 40))?;
             }

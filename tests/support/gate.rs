@@ -1,16 +1,16 @@
-//! An executor that lets nothing through until it is told to.
+//! An executor that blocks its calls while the gate is closed.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use flowrun_sdk::{Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance};
 
 flowrun_sdk::parameters! {
-    /// A gate has none.
+    /// No parameters.
     struct GateParameters {}
 }
 
 pub(crate) const GATE: ExecutorType =
-    ExecutorType::new::<GateParameters>("Gate", "Waits until it is opened.", create);
+    ExecutorType::new::<GateParameters>("Gate", "Blocks while the gate is closed.", create);
 
 static OPEN: Mutex<bool> = Mutex::new(false);
 static OPENED: Condvar = Condvar::new();
@@ -28,15 +28,15 @@ impl Executor for Gate {
     }
 }
 
-/// Waits until the gates are open.
+/// Blocks until the gate is open.
 pub(crate) fn wait() {
     drop(OPENED.wait_while(OPEN.lock().unwrap(), |open| !*open).unwrap());
 }
 
-/// All gates of this process are closed while this is there. Tests that close them take turns.
+/// Keeps the gate of this process closed until it is dropped. Only one test at a time has it closed.
 pub(crate) struct Closed(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
 
-/// Closes the gates.
+/// Closes the gate. Blocks while another test has it closed.
 pub(crate) fn close() -> Closed {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

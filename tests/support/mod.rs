@@ -1,5 +1,6 @@
-//! What tests of whole flows share: writing a flow, launching it, and executors that misbehave on purpose.
+//! Helpers for tests of whole flows: planning, launching and calling flows, and executors that misbehave on purpose.
 
+pub(crate) mod artifact;
 pub(crate) mod browser;
 pub(crate) mod chaos;
 pub(crate) mod child;
@@ -8,8 +9,6 @@ pub(crate) mod collector;
 pub(crate) mod crowd;
 pub(crate) mod fragile;
 pub(crate) mod gate;
-pub(crate) mod made;
-#[expect(dead_code, reason = "tests of other packages take it in too, and use other parts of it")]
 pub(crate) mod models;
 pub(crate) mod plugin;
 pub(crate) mod probe;
@@ -24,9 +23,9 @@ use flowrun::topology::Topology;
 use flowrun::yaml::Environment;
 use flowrun_sdk::{Catalog, Document, Documents, Value};
 
-/// The built-in executors and those of this module.
+/// The built-in executors and the executors for tests.
 pub(crate) fn catalog() -> Catalog {
-    child::adopt();
+    child::register();
     let mut catalog = flowrun::catalog::built_in();
     catalog.add(chaos::CHAOS);
     catalog.add(crowd::CROWD);
@@ -39,7 +38,7 @@ pub(crate) fn catalog() -> Catalog {
     catalog
 }
 
-/// Plans the flow in `yaml` as if it stood in `directory`. Panics with the rendered report when it has errors.
+/// Plans the flow in `yaml`, written to `directory`. Panics with the rendered report if it has errors.
 pub(crate) fn plan(yaml: &str, directory: &Path, environment: &Environment) -> Topology {
     let path = directory.join("flow.yml");
     std::fs::write(&path, yaml).unwrap();
@@ -49,21 +48,21 @@ pub(crate) fn plan(yaml: &str, directory: &Path, environment: &Environment) -> T
     read.unwrap().1
 }
 
-/// Starts a planned flow. Panics with the rendered report when it cannot.
+/// Starts a planned flow. Panics with the report if that fails.
 pub(crate) async fn start(topology: &Topology) -> Flow {
     let mut report = Report::default();
-    let flow = launch(topology, &mut report).await;
+    let flow = launch(topology, &catalog(), &mut report).await;
     flow.unwrap_or_else(|| panic!("{:?}", report.sorted()))
 }
 
-/// Plans and starts a flow of Jina 3's form with these executors.
+/// Plans and starts a Jina 3 flow with these pods.
 pub(crate) async fn flow(executors: &str) -> Flow {
     let directory = tempfile::tempdir().unwrap();
     let yaml = format!("jtype: Flow\nexecutors:\n{executors}");
     start(&plan(&yaml, directory.path(), &Environment::default())).await
 }
 
-/// Sends documents of these ids to `endpoint`; how that ends.
+/// Sends documents with these ids to `endpoint` and returns the outcome.
 pub(crate) async fn send(flow: &Flow, endpoint: &str, ids: &[&str]) -> Outcome {
     let request = Request {
         endpoint: endpoint.to_owned(),
@@ -73,7 +72,7 @@ pub(crate) async fn send(flow: &Flow, endpoint: &str, ids: &[&str]) -> Outcome {
     flow.submit(request).await.unwrap().outcome().await
 }
 
-/// Sends documents to `endpoint`; the reply. Panics when there is none, or a document failed.
+/// Sends documents to `endpoint` and returns the response. Panics if the request or a document failed.
 pub(crate) async fn call(
     flow: &Flow,
     endpoint: &str,
@@ -91,12 +90,12 @@ pub(crate) async fn call(
     response
 }
 
-/// A directory in memory where there is one: what is stored need not outlive the test, and no test waits for a disk.
+/// A temporary directory in memory if possible, so that tests do not wait for a disk.
 pub(crate) fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// The reply; panics when there is none.
+/// Returns the response. Panics if the request failed.
 pub(crate) fn reply(outcome: Outcome) -> Response {
     match outcome {
         Outcome::Reply(response) => response,
@@ -104,7 +103,7 @@ pub(crate) fn reply(outcome: Outcome) -> Response {
     }
 }
 
-/// The error; panics when there is none.
+/// Returns the error. Panics if the request succeeded.
 pub(crate) fn error(outcome: Outcome) -> RequestError {
     match outcome {
         Outcome::Reply(response) => panic!("{response:?}"),
@@ -112,12 +111,12 @@ pub(crate) fn error(outcome: Outcome) -> RequestError {
     }
 }
 
-/// Documents of these ids.
+/// Documents with these ids.
 pub(crate) fn documents<S: Into<String>>(ids: impl IntoIterator<Item = S>) -> Documents {
     ids.into_iter().map(Document::new).collect()
 }
 
-/// The ids of documents, in their order.
+/// Ids of documents, in order.
 pub(crate) fn ids(documents: &[Document]) -> Vec<&str> {
     documents.iter().map(|document| document.id.as_str()).collect()
 }

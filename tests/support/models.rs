@@ -1,30 +1,30 @@
-//! The models that `make models` makes, MiniLM, the Python that they are compared with, and the ONNX Runtime inside it.
+//! Models built by `make models` and `make minilm`, and the Python environment that builds them and contains ONNX Runtime.
 
 use std::path::PathBuf;
 
-use super::made::made;
+use super::artifact::artifact;
 
-/// Whose presence says that models must be there.
+/// Environment variable that makes missing models an error.
 const REQUIRED: &str = "FLOWRUN_MODELS";
 
-/// The directory with the models of `tests/models/make_models.py`, and with what the references say of them.
+/// Directory with the models of `tests/models/make_models.py` and their reference outputs.
 pub(crate) fn models() -> Option<PathBuf> {
-    made("models", "tests/models/*.txt tests/models/*.py", REQUIRED, "models")
+    artifact("models", "tests/models/*.txt tests/models/*.py", REQUIRED, "models")
 }
 
-/// The directory with MiniLM, as sentence-transformers would have it.
+/// Directory with MiniLM in the layout of sentence-transformers.
 pub(crate) fn minilm() -> Option<PathBuf> {
     let sources = ["minilm.txt", "export_minilm.py", "graph.py", "transformer.py"];
-    made("minilm", &sources.map(|name| format!("tests/models/{name}")).join(" "), REQUIRED, "minilm")
+    artifact("minilm", &sources.map(|name| format!("tests/models/{name}")).join(" "), REQUIRED, "minilm")
 }
 
-/// The interpreter of the environment that makes models: numpy, onnxruntime, Pillow, tokenizers, ftfy.
+/// Interpreter of the environment that builds the models: numpy, onnxruntime, Pillow, tokenizers, ftfy.
 pub(crate) fn python() -> Option<PathBuf> {
-    let environment = made("python-models", "tests/models/requirements.txt", REQUIRED, "models")?;
+    let environment = artifact("python-models", "tests/models/requirements.txt", REQUIRED, "models")?;
     Some(environment.join("bin/python"))
 }
 
-/// The library of ONNX Runtime in that environment, as `ORT_DYLIB_PATH` wants it.
+/// Shared library of ONNX Runtime in that environment, for `ORT_DYLIB_PATH`.
 pub(crate) fn runtime_library() -> Option<PathBuf> {
     let libraries = python()?.ancestors().nth(2)?.join("lib");
     let python = std::fs::read_dir(libraries).unwrap().next()?.unwrap().path();

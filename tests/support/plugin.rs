@@ -1,16 +1,16 @@
-//! Plugins, built as their authors build them.
+//! Plugins, built with the commands of the documentation.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The header's directory.
+/// Directory of the C header.
 pub(crate) fn include() -> PathBuf {
     std::path::absolute("executors/sdk/include").unwrap()
 }
 
-/// Compiles `source` with the system's compiler to the library `path`.
+/// Compiles C source with the system's compiler to the shared library `path`.
 pub(crate) fn compile(source: &str, path: &Path) {
     compile_with(source, path, &[]);
 }
@@ -30,15 +30,15 @@ pub(crate) fn compile_with(source: &str, path: &Path, flags: &[&str]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The plugin in C of the examples, at `path`.
-pub(crate) fn in_c(path: &Path) {
+/// Compiles the example plugin in C to `path`.
+pub(crate) fn compile_c_example(path: &Path) {
     compile(&std::fs::read_to_string("executors/examples/c/shout.c").unwrap(), path);
 }
 
-/// The directory in which cargo builds what is not optimised.
-fn built() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
+/// Builds the example plugins in Rust. Returns the directory of the debug profile.
+fn build_rust_plugins() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
         let target = Path::new(env!("CARGO_BIN_EXE_flowrun")).ancestors().nth(2).unwrap();
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let output = Command::new(cargo)
@@ -52,17 +52,17 @@ fn built() -> &'static Path {
     })
 }
 
-/// The plugin in Rust of the examples.
-pub(crate) fn in_rust() -> PathBuf {
-    built().join("libshout.so")
+/// Library of the example plugin in Rust.
+pub(crate) fn rust_example() -> PathBuf {
+    build_rust_plugins().join("libshout.so")
 }
 
-/// The plugins that the tests use.
-pub(crate) fn trials() -> PathBuf {
-    built().join("examples/libtrials.so")
+/// Library with the executors for tests.
+pub(crate) fn test_plugin() -> PathBuf {
+    build_rust_plugins().join("examples/libtrials.so")
 }
 
-/// The plugin whose first function panics.
-pub(crate) fn init_panics() -> PathBuf {
-    built().join("examples/libinit_panics.so")
+/// Library of the plugin whose entry point panics.
+pub(crate) fn panicking_plugin() -> PathBuf {
+    build_rust_plugins().join("examples/libinit_panics.so")
 }

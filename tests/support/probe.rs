@@ -1,4 +1,4 @@
-//! An executor that does what the request tells it, and remembers what it saw.
+//! An executor that records the documents of its calls, returns configured matches, and fails on request.
 
 use std::sync::Mutex;
 
@@ -8,34 +8,35 @@ use flowrun_sdk::{
 };
 
 flowrun_sdk::parameters! {
-    /// How it is made.
+    /// Behaviour of the executor.
     struct ProbeParameters {
-        /// Under what it remembers.
+        /// Name under which the calls are recorded.
         name: String,
-        /// Whether it waits for the gate before it is ready.
+        /// Waits in the constructor until the gate is open.
         gated: bool = false,
-        /// Whether its constructor panics.
+        /// Panics in the constructor.
         broken: bool = false,
-        /// Whether it can be made once only.
+        /// Can be created only once.
         once: bool = false,
-        /// Matches that each shard finds for a document: `id=score`, each in the shard that its id belongs to.
-        finds: Vec<String> = Vec::new(),
-        /// How many are kept.
+        /// Matches of every document: `id=score`, each from the shard of its id.
+        matches: Vec<String> = Vec::new(),
+        /// Number of matches per document.
         top_k: usize = 10,
     }
 }
 
 pub(crate) const PROBE: ExecutorType =
-    ExecutorType::new::<ProbeParameters>("Probe", "Does as it is told.", create);
+    ExecutorType::new::<ProbeParameters>("Probe", "Records its calls.", create);
 
-/// What the probes of this process saw: their names, and the ids of the documents.
-static SEEN: Mutex<Vec<(String, Vec<String>)>> = Mutex::new(Vec::new());
-static MADE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// Names of the probes and ids of the documents, by call.
+static CALLS: Mutex<Vec<(String, Vec<String>)>> = Mutex::new(Vec::new());
+/// Names of the created probes.
+static CREATED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 struct Probe {
     parameters: ProbeParameters,
-    /// Documents that it was called with, and those of its last call.
-    seen: (Counter, Gauge),
+    /// Number of documents of all calls, and of the last call.
+    metrics: (Counter, Gauge),
     shard: usize,
     shards: usize,
 }
@@ -46,74 +47,74 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     if parameters.gated {
         super::gate::wait();
     }
-    let mut made = MADE.lock().unwrap();
-    if parameters.once && made.contains(&parameters.name) {
+    let mut created = CREATED.lock().unwrap();
+    if parameters.once && created.contains(&parameters.name) {
         return Err(BuildError::failed("once only"));
     }
-    made.push(parameters.name.clone());
+    created.push(parameters.name.clone());
     let top_k = parameters.top_k;
     let (shard, shards) = (build.context.shard, build.context.shards);
-    let metrics = &build.context.metrics;
-    let seen = (
-        metrics.counter("probed_total", "Documents that were seen."),
-        metrics.gauge("probed_last", "Documents of the last call."),
+    let registry = &build.context.metrics;
+    let metrics = (
+        registry.counter("probed_total", "Documents of all calls."),
+        registry.gauge("probed_last", "Documents of the last call."),
     );
-    Ok(Instance::new(Probe { parameters, seen, shard, shards }).with_ranking(Order::Ascending, top_k))
+    Ok(Instance::new(Probe { parameters, metrics, shard, shards }).with_ranking(Order::Ascending, top_k))
 }
 
 impl Probe {
-    /// What this shard finds.
-    fn found(&self) -> Vec<Document> {
-        let found = self.parameters.finds.iter().filter_map(|text| {
+    /// Returns the configured matches of this shard, best first.
+    fn matches(&self) -> Vec<Document> {
+        let matches = self.parameters.matches.iter().filter_map(|text| {
             let (id, score) = text.split_once('=')?;
-            let here = flowrun::runtime::shard_of(id, self.shards) == self.shard;
+            let is_here = flowrun::runtime::shard_of(id, self.shards) == self.shard;
             let mut document = Document::new(id);
             document.scores.insert("distance".to_owned(), NamedScore::new(score.parse().ok()?, "Probe"));
-            here.then_some(document)
+            is_here.then_some(document)
         });
-        let mut found: Vec<Document> = found.collect();
+        let mut matches: Vec<Document> = matches.collect();
         let key = |document: &Document| (document.score().unwrap().value.to_bits(), document.id.clone());
-        found.sort_by_key(key);
-        found
+        matches.sort_by_key(key);
+        matches
     }
 }
 
 impl Executor for Probe {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let ids = call.documents().iter().map(|document| document.id.clone()).collect();
-        SEEN.lock().unwrap().push((self.parameters.name.clone(), ids));
+        CALLS.lock().unwrap().push((self.parameters.name.clone(), ids));
         let count = u32::try_from(call.documents().len()).unwrap();
-        self.seen.0.add(count.into());
-        self.seen.1.set(count.into());
+        self.metrics.0.add(count.into());
+        self.metrics.1.set(count.into());
         match call.endpoint() {
-            "/panic" => panic!("told to"),
-            "/fail" => return Err(ExecutorError::resource("told to")),
+            "/panic" => panic!("panicking on request"),
+            "/fail" => return Err(ExecutorError::resource("failing on request")),
             "/wait" => super::gate::wait(),
             _ => {}
         }
         let tag = format!("{}/{}", self.parameters.name, self.shard);
         let top_k = call.top_k(self.parameters.top_k)?;
-        let mut found = self.found();
-        found.truncate(top_k);
+        let mut matches = self.matches();
+        matches.truncate(top_k);
         call.set_result("documents", call.documents().len());
         call.for_each(&AccessPaths::roots(), |document| {
-            if document.id.starts_with("bad") && call_is_for(&self.parameters.name, &document.id) {
+            if document.id.starts_with("bad") && applies_to(&self.parameters.name, &document.id) {
                 return Err(ExecutorError::input("bad"));
             }
             document.tags_mut().insert(tag.clone(), true.into());
-            document.matches = found.clone().into();
+            document.matches = matches.clone().into();
             Ok(())
         })
     }
 }
 
-/// `bad@b` is bad for the probe `…b` alone; `bad` for every one.
-fn call_is_for(name: &str, id: &str) -> bool {
+/// True for the id `bad@b` if the name ends with `b`, and for `bad` with every name.
+fn applies_to(name: &str, id: &str) -> bool {
     id.split_once('@').is_none_or(|(_, probe)| name.ends_with(probe))
 }
 
-/// What the probe of that name saw, call by call.
-pub(crate) fn seen(name: &str) -> Vec<Vec<String>> {
-    let seen = SEEN.lock().unwrap();
-    seen.iter().filter(|(probe, _)| probe == name).map(|(_, ids)| ids.clone()).collect()
+/// Returns the ids of the documents of every call of the probe `name`.
+pub(crate) fn calls_of(name: &str) -> Vec<Vec<String>> {
+    let calls = CALLS.lock().unwrap();
+    calls.iter().filter(|(probe, _)| probe == name).map(|(_, ids)| ids.clone()).collect()
 }

@@ -1,19 +1,21 @@
-//! The program, run as its users run it.
+//! The program `flowrun`, run as a process.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// A flow that passes documents on.
+/// A flow that returns its documents unchanged.
 pub(crate) const PASS: &str = "jtype: Flow\nwith: {endpoint: /index}\nexecutors: [{name: a, uses: Pass}]\n";
 
+/// Creates a directory with `flow.yml`.
 pub(crate) fn directory(flow: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
     directory
 }
 
+/// Command with an empty environment.
 pub(crate) fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowrun"));
     command.args(arguments).current_dir(directory).env_clear().stdin(Stdio::null());

@@ -1,4 +1,4 @@
-//! Stand-ins for the executors of the recorded exchanges: they do what those did.
+//! Executors with the behaviour of those in the recorded exchanges (`tests/captures`).
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, Tensor,
@@ -6,7 +6,7 @@ use flowrun_sdk::{
 };
 
 flowrun_sdk::parameters! {
-    /// They take none.
+    /// No parameters.
     struct NoParameters {}
 }
 
@@ -46,7 +46,7 @@ impl Executor for MiscV2 {
                 });
             }
             "/stream" => {
-                // As a generator would: three documents of each.
+                // Like the recorded generator: three documents per document.
                 let documents = std::mem::take(call.documents_mut());
                 let made = documents
                     .iter()
@@ -59,20 +59,20 @@ impl Executor for MiscV2 {
         call.for_each(&AccessPaths::roots(), |document| {
             let length = document.text.as_ref().map_or(0, |text| text.chars().count());
             let first = u16::try_from(length + 1).unwrap();
-            document.embedding = Some(normal((first..first + 4).map(f32::from).collect()));
+            document.embedding = Some(normalized((first..first + 4).map(f32::from).collect()));
             Ok(())
         })
     }
 }
 
-/// The document that comes out as that number.
+/// Returns document `number` of the stream.
 fn streamed(document: &Document, number: usize) -> Document {
     let text = format!("{} {number}", document.text.as_deref().unwrap_or_default());
     Document { id: format!("{number:032x}"), text: Some(text.into()), ..document.clone() }
 }
 
-/// The vector of these elements, made one long.
-fn normal(mut elements: Vec<f32>) -> Tensor {
+/// Returns the vector, normalized to length 1.
+fn normalized(mut elements: Vec<f32>) -> Tensor {
     let norm = elements.iter().map(|element| element * element).sum::<f32>().sqrt();
     elements.iter_mut().for_each(|element| *element /= norm);
     Tensor::vector(elements)
@@ -106,7 +106,7 @@ impl Executor for Enc {
                 Some(tensor) => tensor.to_f32().map_err(ExecutorError::from)?.into_owned(),
                 None => vec![1.0, 2.0, 3.0],
             };
-            document.embedding = Some(normal(elements));
+            document.embedding = Some(normalized(elements));
             Ok(())
         })
     }

@@ -27,4 +27,5 @@ pub const fn clip_encoder<T: Towers>() -> ExecutorType {
         encoder::create::<T>,
     )
     .with_aliases(&["CLIPTorchEncoder", "CLIPOnnxEncoder"])
+    .with_encoder_description()
 }

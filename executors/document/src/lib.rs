@@ -22,14 +22,14 @@ use flowrun_sdk::ExecutorType;
 
 /// Executors of this crate.
 pub static EXECUTORS: &[ExecutorType] = &[
-    pass::TYPE,
-    log::TYPE,
-    clear::TYPE,
-    exclude_fields::TYPE,
-    select_fields::TYPE,
-    top_k::TYPE,
-    sort_matches::TYPE,
-    group_matches::TYPE,
-    reverse_matches::TYPE,
-    uri_reader::TYPE,
+    pass::TYPE.with_plain_description(),
+    log::TYPE.with_plain_description(),
+    clear::TYPE.with_plain_description(),
+    exclude_fields::TYPE.with_plain_description(),
+    select_fields::TYPE.with_plain_description(),
+    top_k::TYPE.with_plain_description(),
+    sort_matches::TYPE.with_plain_description(),
+    group_matches::TYPE.with_plain_description(),
+    reverse_matches::TYPE.with_plain_description(),
+    uri_reader::TYPE.with_plain_description(),
 ];

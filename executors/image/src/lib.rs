@@ -31,16 +31,16 @@ pub use thumbnail::thumbnail;
 
 /// The executors of this crate that need no model.
 pub static EXECUTORS: &[ExecutorType] = &[
-    image_reader::IMAGE_READER,
-    gif_segmenter::GIF_SEGMENTER,
-    gif_name_raw_split::GIF_NAME_RAW_SPLIT,
-    craft::IMAGE_NORMALIZER,
-    craft::IMAGE_RESIZER,
-    craft::IMAGE_CROPPER,
-    craft::CENTER_IMAGE_CROPPER,
-    craft::RANDOM_IMAGE_CROPPER,
-    craft::FIVE_IMAGE_CROPPER,
-    craft::SLIDING_WINDOW_IMAGE_CROPPER,
-    craft::IMAGE_FLIPPER,
+    image_reader::IMAGE_READER.with_plain_description(),
+    gif_segmenter::GIF_SEGMENTER.with_plain_description(),
+    gif_name_raw_split::GIF_NAME_RAW_SPLIT.with_plain_description(),
+    craft::IMAGE_NORMALIZER.with_plain_description(),
+    craft::IMAGE_RESIZER.with_plain_description(),
+    craft::IMAGE_CROPPER.with_plain_description(),
+    craft::CENTER_IMAGE_CROPPER.with_plain_description(),
+    craft::RANDOM_IMAGE_CROPPER.with_plain_description(),
+    craft::FIVE_IMAGE_CROPPER.with_plain_description(),
+    craft::SLIDING_WINDOW_IMAGE_CROPPER.with_plain_description(),
+    craft::IMAGE_FLIPPER.with_plain_description(),
     IMAGE_DESCRIPTOR_ENCODER,
 ];

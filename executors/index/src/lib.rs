@@ -22,6 +22,7 @@
 mod ann;
 mod byte_size;
 mod columns;
+mod description;
 mod document_store;
 mod embedding;
 mod handlers;
@@ -43,17 +44,17 @@ pub use processor::{build_description, check_processor};
 
 /// Executors of this crate.
 pub static EXECUTORS: &[ExecutorType] = &[
-    vector_indexer::VECTOR_INDEXER,
-    document_store::DOCUMENT_STORE,
-    jina::ANNLITE,
-    jina::NUMPY,
-    jina::FAISS,
-    jina::ANNOY,
-    jina::NMSLIB,
-    jina::BASE_PB,
-    jina::CHUNK_PB,
-    jina::DOC_PB,
-    jina::LEVELDB,
-    jina::DATA_URI_PB,
-    jina::BINARY_PB,
+    vector_indexer::VECTOR_INDEXER.with_description(description::vector_indexer),
+    document_store::DOCUMENT_STORE.with_description(description::document_store),
+    jina::ANNLITE.with_description(description::annlite),
+    jina::NUMPY.with_description(description::legacy_vector_indexer),
+    jina::FAISS.with_description(description::legacy_vector_indexer),
+    jina::ANNOY.with_description(description::legacy_vector_indexer),
+    jina::NMSLIB.with_description(description::legacy_vector_indexer),
+    jina::BASE_PB.with_description(description::document_store),
+    jina::CHUNK_PB.with_description(description::document_store),
+    jina::DOC_PB.with_description(description::document_store),
+    jina::LEVELDB.with_description(description::document_store),
+    jina::DATA_URI_PB.with_description(description::document_store),
+    jina::BINARY_PB.with_description(description::document_store),
 ];

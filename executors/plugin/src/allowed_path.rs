@@ -50,7 +50,7 @@ fn outside(path: &Path, real: &Path, roots: &[PathBuf]) -> LibraryError {
         );
         return LibraryError::new(LibraryFault::LinkOutside, message).help(help);
     }
-    let message = format!("{} is not beneath a directory for plugins", real.display());
+    let message = format!("{} is not under a plugin directory", real.display());
     LibraryError::new(LibraryFault::Outside, message).help(help)
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Library {
     /// Sealed copy of the file, never closed: the loader identifies libraries by their paths, and this path contains the
     /// number of the descriptor.
     pub(crate) file: File,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub(crate) sha256: String,
     pub(crate) description: Description,
     pub(crate) table: LazyTable,
     types: std::sync::OnceLock<Vec<ExecutorType>>,
@@ -73,6 +75,7 @@ pub(crate) fn open(path: &Path, sha256: Option<&str>) -> Result<&'static Library
     let library = Library {
         path: path.to_owned(),
         file,
+        sha256: actual.clone(),
         description,
         table: LazyTable::default(),
         types: std::sync::OnceLock::new(),

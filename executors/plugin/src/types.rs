@@ -30,7 +30,8 @@ pub(crate) fn types(library: &'static Library) -> Vec<ExecutorType> {
         let fields: Vec<ParameterField> = executor.parameters.iter().map(field).collect();
         let aliases: Vec<&str> = executor.aliases.iter().map(String::as_str).collect();
         let kind = ExecutorType::from_factory(&executor.name, &executor.summary, fields.leak(), factory)
-            .with_aliases(aliases.leak());
+            .with_aliases(aliases.leak())
+            .with_library_sha256(&library.sha256);
         if executor.stores { kind.with_storage() } else { kind }
     };
     executors.map(kind).collect()

@@ -1,32 +1,39 @@
-//! Executors in child processes: executors of the catalogue that are kept apart, and those that are written in Python.
+//! Executors in child processes: built-in executors with `isolate: process`, and executors written in Python.
 //!
-//! Each replica has a child of its own, reached over a socket pair that is the child's standard input: no port, no path.
-//! What goes over it is said by `frame`, in the messages of `flowrun_wire`. A [`Keeper`](keeper::Keeper) starts the
-//! child, and starts it again when it dies; a [`Link`](link::Link) is one child while it runs. Children end with this
-//! process, whatever ends it. Deliberately not here: sandboxes. A child has the rights of its parent.
+//! Every replica has its own child process. The two communicate through a socket pair that is the child's standard
+//! input, so no port or path is used. `protocol` defines the frames, with the messages of `flowrun_wire` as bodies.
+//! `parent` starts and supervises children and sends them calls. `child` is the other end: it runs one executor of the
+//! catalog. (The other end of a Python child is `python/flowrun/child.py`.)
+//!
+//! A child never outlives its parent, however the parent ends. Sandboxing is deliberately not provided: a child has the
+//! rights of its parent.
 
-mod answered;
-mod caller;
-mod environment;
-mod frame;
-mod guardian;
+mod child;
 mod isolated;
-mod keeper;
-mod link;
-mod output;
+mod parent;
 mod program;
+mod protocol;
 mod python;
-mod ready;
-mod recipe;
-mod serve;
-mod spawn;
-mod start;
 
-pub use guardian::guard;
+use flowrun_sdk::{Build, ExecutorDescription, ExecutorType, Fact};
+
+pub use child::serve_executor;
 pub use isolated::ISOLATED_EXECUTOR;
+pub use parent::guardian::run_guardian;
 pub use program::Program;
 pub use python::{PYTHON_EXECUTOR, default_interpreter};
-pub use serve::serve;
 
-/// Every executor of this family.
-pub const EXECUTORS: &[flowrun_sdk::ExecutorType] = &[ISOLATED_EXECUTOR, PYTHON_EXECUTOR];
+/// The executor types of this crate.
+pub const EXECUTORS: &[ExecutorType] =
+    &[ISOLATED_EXECUTOR.with_description(describe), PYTHON_EXECUTOR.with_description(describe)];
+
+/// Describes an executor in a child process. The child reports the unknown facts when it is ready.
+fn describe(_: &Build) -> ExecutorDescription {
+    ExecutorDescription {
+        endpoints: Fact::Unknown,
+        ranking: Fact::Unknown,
+        batching: Fact::Unknown,
+        write_endpoints: Fact::Unknown,
+        ..ExecutorDescription::plain()
+    }
+}

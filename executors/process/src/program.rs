@@ -1,62 +1,62 @@
-//! Which program child processes run when they are of our own making: the one that this library is a part of, or one
-//! that was built from it.
+//! The program that child processes run if they run no interpreter: the program that contains this library, or one
+//! that is registered for it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The variable that names the program where the host does not.
+/// Environment variable with the path of flowrun, used if no program was registered.
 const VARIABLE: &str = "FLOWRUN_PROGRAM";
 
-/// A program that can be an executor's child process, and one that watches over such.
+/// A program that can run as an executor's child process and as the guardian.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// Its file.
+    /// Path of the executable.
     pub path: PathBuf,
-    /// Its arguments when it is to call [`serve`](crate::serve).
-    pub executor: Vec<OsString>,
-    /// Its arguments when it is to call [`guard`](crate::guard).
-    pub guardian: Vec<OsString>,
+    /// Arguments with which the program calls [`serve_executor`](crate::serve_executor).
+    pub executor_arguments: Vec<OsString>,
+    /// Arguments with which the program calls [`run_guardian`](crate::run_guardian).
+    pub guardian_arguments: Vec<OsString>,
 }
 
 static PROGRAM: OnceLock<Program> = OnceLock::new();
 
 impl Program {
-    /// The program `flowrun` in that file.
+    /// The program `flowrun` at `path`.
     #[must_use]
     pub fn flowrun(path: PathBuf) -> Self {
-        let verb = |role: &str| ["child", role].map(OsString::from).to_vec();
-        Self { path, executor: verb("executor"), guardian: verb("guardian") }
+        let arguments = |role: &str| ["child", role].map(OsString::from).to_vec();
+        Self { path, executor_arguments: arguments("executor"), guardian_arguments: arguments("guardian") }
     }
 
-    /// Says that child processes of this process run this. Only the first call counts.
-    pub fn adopt(self) {
+    /// Registers the program for all child processes of this process. Only the first call has an effect.
+    pub fn register(self) {
         let _ = PROGRAM.set(self);
     }
 
-    /// The program, if anybody said which.
-    pub(crate) fn known() -> Option<&'static Self> {
+    /// Returns the registered program, otherwise flowrun at `$FLOWRUN_PROGRAM`.
+    pub(crate) fn registered() -> Option<&'static Self> {
         PROGRAM.get().or_else(|| {
             let path = std::env::var_os(VARIABLE).filter(|path| !path.is_empty())?;
             Some(PROGRAM.get_or_init(|| Self::flowrun(path.into())))
         })
     }
 
-    pub(crate) fn as_executor(&self) -> Command {
+    /// Error message for the case that [`registered`](Self::registered) returns `None`.
+    pub(crate) fn not_registered() -> String {
+        format!("no program is registered for child processes; set `{VARIABLE}` to the path of flowrun")
+    }
+
+    pub(crate) fn executor_command(&self) -> Command {
         let mut command = Command::new(&self.path);
-        command.args(&self.executor);
+        command.args(&self.executor_arguments);
         command
     }
 
-    pub(crate) fn as_guardian(&self) -> Command {
+    pub(crate) fn guardian_command(&self) -> Command {
         let mut command = Command::new(&self.path);
-        command.args(&self.guardian);
+        command.args(&self.guardian_arguments);
         command
     }
-}
-
-/// Why there is no child without a program.
-pub(crate) fn unknown() -> String {
-    format!("nobody said which program a child process is to run; set `{VARIABLE}` to the file of flowrun")
 }

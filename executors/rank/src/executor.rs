@@ -1,7 +1,8 @@
 //! Runs a ranker as an executor: collects the hits of each query and sets the ranked documents as its matches.
 
 use flowrun_sdk::{
-    AccessPaths, Call, Document, Documents, Executor, ExecutorError, Instance, NamedScore, Order,
+    AccessPaths, Build, Call, Document, Documents, Executor, ExecutorDescription, ExecutorError, Instance,
+    NamedScore, Order,
 };
 
 use crate::query::collect_hits;
@@ -15,6 +16,11 @@ pub(crate) fn instance<R: Ranker + 'static>(ranker: R, keep_chunks: bool) -> Ins
     Instance::new(RankExecutor { ranker, keep_chunks })
         .with_endpoints(["/search"])
         .with_ranking(Order::Descending, usize::MAX)
+}
+
+/// Description of [`instance`].
+pub(crate) fn describe(_: &Build) -> ExecutorDescription {
+    ExecutorDescription::plain().with_endpoints(["/search"]).with_ranking(Order::Descending, usize::MAX)
 }
 
 struct RankExecutor<R> {

@@ -31,5 +31,11 @@ pub use simple_aggregate::{AggregateFunction, SimpleAggregateRanker};
 pub use tf_idf::TfIdfRanker;
 
 /// Executors of this crate.
-pub static EXECUTORS: &[ExecutorType] =
-    &[bi_match::TYPE, min::TYPE, max::TYPE, tf_idf::TYPE, bm25::TYPE, simple_aggregate::TYPE];
+pub static EXECUTORS: &[ExecutorType] = &[
+    bi_match::TYPE.with_description(executor::describe),
+    min::TYPE.with_description(executor::describe),
+    max::TYPE.with_description(executor::describe),
+    tf_idf::TYPE.with_description(executor::describe),
+    bm25::TYPE.with_description(executor::describe),
+    simple_aggregate::TYPE.with_description(executor::describe),
+];

@@ -15,6 +15,7 @@ mod metadata;
 mod outgoing_call;
 mod parameters;
 mod peer;
+mod tls_problem;
 mod trust;
 
 pub use address::{Address, InvalidAddress};
@@ -23,4 +24,4 @@ pub use executor::REMOTE_EXECUTOR;
 pub use trust::TrustStore;
 
 /// The executor types of this crate.
-pub const EXECUTORS: &[flowrun_sdk::ExecutorType] = &[REMOTE_EXECUTOR];
+pub const EXECUTORS: &[flowrun_sdk::ExecutorType] = &[REMOTE_EXECUTOR.with_plain_description()];

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    Build, BuildError, Instance, ParameterError, ParameterField, Parameters, RawParameters, check_parameters,
+    Build, BuildError, ExecutorDescription, Fact, Instance, ParameterError, ParameterField, Parameters,
+    RawParameters, check_parameters,
 };
 
 /// A type of executor: its name, its parameters and its constructor.
@@ -20,6 +21,9 @@ pub struct ExecutorType {
     constructor: Constructor,
     /// `true` if the executor stores data in its workspace, which no other pod may use then.
     pub stores: bool,
+    /// SHA-256 of the shared library that contains the type, in hexadecimal; `None` for a built-in type.
+    pub library_sha256: Option<&'static str>,
+    describe: Option<fn(&Build) -> ExecutorDescription>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,6 +43,12 @@ pub trait Factory: Send + Sync {
     /// # Errors
     /// [`BuildError`] if it cannot be constructed.
     fn create(&self, build: &Build) -> Result<Instance, BuildError>;
+
+    /// Describes the executor without constructing it. By default nothing is known.
+    fn describe(&self, build: &Build) -> ExecutorDescription {
+        let _ = build;
+        ExecutorDescription::unknown()
+    }
 }
 
 impl fmt::Debug for Constructor {
@@ -62,7 +72,16 @@ impl ExecutorType {
         create: fn(&Build) -> Result<Instance, BuildError>,
     ) -> Self {
         let constructor = Constructor::Function { check: check::<P>, create };
-        Self { name, aliases: &[], summary, fields: P::FIELDS, constructor, stores: false }
+        Self {
+            name,
+            aliases: &[],
+            summary,
+            fields: P::FIELDS,
+            constructor,
+            stores: false,
+            library_sha256: None,
+            describe: None,
+        }
     }
 
     /// Describes a type with a table of parameters that is known at run time, constructed by `factory`.
@@ -80,6 +99,8 @@ impl ExecutorType {
             fields,
             constructor: Constructor::Factory(factory),
             stores: false,
+            library_sha256: None,
+            describe: None,
         }
     }
 
@@ -93,6 +114,41 @@ impl ExecutorType {
     #[must_use]
     pub const fn with_storage(self) -> Self {
         Self { stores: true, ..self }
+    }
+
+    /// Sets the function that describes an executor without constructing it. Its argument has checked parameters and the
+    /// context of the first worker. The function must neither block nor change anything.
+    #[must_use]
+    pub const fn with_description(self, describe: fn(&Build) -> ExecutorDescription) -> Self {
+        Self { describe: Some(describe), ..self }
+    }
+
+    /// Describes the executor as plain: see [`ExecutorDescription::plain`].
+    #[must_use]
+    pub const fn with_plain_description(self) -> Self {
+        self.with_description(|_| ExecutorDescription::plain())
+    }
+
+    /// Describes the executor as an encoder: plain, with an output dimension that is known once its model is open.
+    #[must_use]
+    pub const fn with_encoder_description(self) -> Self {
+        self.with_description(|_| ExecutorDescription::plain().with_output_dimension(Fact::Unknown))
+    }
+
+    /// Records the SHA-256 of the library that contains the type.
+    #[must_use]
+    pub const fn with_library_sha256(self, sha256: &'static str) -> Self {
+        Self { library_sha256: Some(sha256), ..self }
+    }
+
+    /// Describes the executor that `build` would construct, without constructing it.
+    pub fn describe(&self, build: &Build) -> ExecutorDescription {
+        let described = match (self.describe, self.constructor) {
+            (Some(describe), _) => describe(build),
+            (None, Constructor::Factory(factory)) => factory.describe(build),
+            (None, Constructor::Function { .. }) => ExecutorDescription::unknown(),
+        };
+        ExecutorDescription { stores_documents: self.stores, ..described }
     }
 
     /// Checks the parameters under `with:` without constructing an executor, and returns every mistake.

@@ -34,7 +34,7 @@ pub struct Instance {
 }
 
 /// Dynamic batching: documents of several requests in one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Batching {
     /// Number of documents that completes a batch (`preferred_batch_size`).
     pub documents: usize,
@@ -53,7 +53,7 @@ pub enum BoxedExecutor {
 }
 
 /// Endpoints that an executor handles.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Endpoints {
     /// All endpoints.
     All,
@@ -78,7 +78,7 @@ impl Endpoints {
 }
 
 /// Order and number of matches. Merging the matches of several shards requires it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ranking {
     /// Order of the scores.
     pub order: Order,
@@ -87,7 +87,7 @@ pub struct Ranking {
 }
 
 /// Order of scores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Order {
     /// Small scores first: distances.
     Ascending,

@@ -4,8 +4,8 @@
 //! the same topic, and flows that must run without a model.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, Tensor,
-    parse_parameters,
+    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorDescription, ExecutorError,
+    ExecutorType, Fact, Instance, Tensor, parse_parameters,
 };
 
 use crate::features::feature_hashes;
@@ -28,7 +28,12 @@ pub const TEXT_HASHING_ENCODER: ExecutorType = ExecutorType::new::<TextHashingEn
     "TextHashingEncoder",
     "Computes an embedding of each text by hashing its words and their parts.",
     create,
-);
+)
+.with_description(|build| {
+    let parameters = parse_parameters::<TextHashingEncoderParameters>(build);
+    let dimension = parameters.map_or(Fact::Unknown, |parameters| Fact::Known(Some(parameters.dimension)));
+    ExecutorDescription::plain().with_output_dimension(dimension)
+});
 
 /// Smallest dimension: with fewer elements most texts collide.
 const DIMENSION_MIN: usize = 8;

@@ -19,8 +19,8 @@ pub use hashing_encoder::TEXT_HASHING_ENCODER;
 
 /// The executors of this crate.
 pub static EXECUTORS: &[ExecutorType] = &[
-    text_reader::TEXT_READER,
-    sentencizer::SENTENCIZER,
-    paragraph_segmenter::PARAGRAPH_SEGMENTER,
+    text_reader::TEXT_READER.with_plain_description(),
+    sentencizer::SENTENCIZER.with_plain_description(),
+    paragraph_segmenter::PARAGRAPH_SEGMENTER.with_plain_description(),
     TEXT_HASHING_ENCODER,
 ];

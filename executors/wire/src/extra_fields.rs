@@ -17,6 +17,8 @@ use std::sync::Arc;
 use flowrun_sdk::{Document, Documents, Tags};
 use serde_json::{Map, Value};
 
+use super::v2::{NodeJson, encode_json_node};
+
 /// Tag that holds the record.
 pub(super) const RECORD_TAG: &str = "__fields__";
 
@@ -58,6 +60,24 @@ impl ExtraFields {
         }
     }
 
+    /// Adds a field with a JSON value: as a tag, if no tag has its name, else as a node.
+    pub fn insert_json(&mut self, name: &str, value: &Value, tags: &mut Tags) {
+        let kind = json_kind(value);
+        if kind != KIND_NULL && (tags.contains_key(name) || name.starts_with("__")) {
+            self.nodes.insert(name.to_owned(), encode_json_node(value, kind));
+            return;
+        }
+        self.kinds.insert(name.to_owned(), kind.into());
+        if kind != KIND_NULL {
+            tags.insert(name.to_owned(), value.clone());
+        }
+    }
+
+    /// Fields that JSON cannot represent exactly, in the JSON form of docarray.
+    pub fn node_values(&self) -> impl Iterator<Item = (&str, NodeJson)> {
+        self.nodes.iter().map(|(name, node)| (name.as_str(), NodeJson::decode(node)))
+    }
+
     /// Removes the record and the fields that became tags from `tags`. Returns name, kind and value of each field; the
     /// value is `None` if the field had none or if an executor removed the tag.
     pub fn take_from(&self, tags: &mut Tags) -> Vec<(String, String, Option<Value>)> {
@@ -69,6 +89,18 @@ impl ExtraFields {
                 (name.clone(), kind.to_owned(), value)
             })
             .collect()
+    }
+}
+
+fn json_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => KIND_NULL,
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "integer",
+        Value::String(_) => "text",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
     }
 }
 

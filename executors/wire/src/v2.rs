@@ -1,6 +1,8 @@
 //! Documents in docarray's second schema: maps of named fields. [`extra_fields`](super::extra_fields) describes what
 //! becomes of fields that [`Document`] does not have.
 
+mod node_json;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use super::docarray2::{
 };
 use super::extra_fields::{ExtraFields, KIND_NULL, KIND_TAGS, RECORD_TAG};
 use flowrun_sdk::{Document, Documents, NamedScore, Tags, Tensor};
+
+pub use self::node_json::{NodeJson, bytes_as_text};
 
 /// Decodes a list of documents at once. The message is kept with them, because it holds more than they do.
 pub(super) fn decode_documents(list: Bytes) -> Result<Documents, DecodeError> {
@@ -167,8 +171,23 @@ fn record_extra(name: String, node: &NodeProto, tags: &mut Tags, fields: &mut Ex
             fields.kinds.insert(name.clone(), kind(node).into());
             tags.insert(name, value);
         }
-        _ => _ = fields.nodes.insert(name, STANDARD.encode(node.encode_to_vec()).into()),
+        _ => _ = fields.nodes.insert(name, encode_node(node)),
     }
+}
+
+/// Encodes the node of a field that does not become a tag, as base64.
+fn encode_node(node: &NodeProto) -> Value {
+    STANDARD.encode(node.encode_to_vec()).into()
+}
+
+fn decode_node(encoded: &Value) -> NodeProto {
+    let bytes = encoded.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
+    NodeProto::decode(&*bytes).unwrap_or_default()
+}
+
+/// Encodes a JSON value as the node of a field that does not become a tag.
+pub(super) fn encode_json_node(value: &Value, kind: &str) -> Value {
+    encode_node(&from_json(value, kind))
 }
 
 fn kind(node: &NodeProto) -> &'static str {
@@ -212,13 +231,12 @@ fn message(document: &Document) -> DocProto {
     for (name, kind, value) in fields.take_from(&mut tags) {
         let node = match kind.as_str() {
             KIND_TAGS => continue,
-            kind => value.map_or_else(NodeProto::default, |value| from_json(&value, kind)),
+            kind => value.map_or_else(|| empty(kind), |value| from_json(&value, kind)),
         };
         data.insert(name, node);
     }
     for (name, node) in &fields.nodes {
-        let bytes = node.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
-        data.insert(name.clone(), NodeProto::decode(&*bytes).unwrap_or_default());
+        data.insert(name.clone(), decode_node(node));
     }
     let mut put = |name: &str, set: bool, content: Content| {
         if set {
@@ -258,6 +276,16 @@ fn message(document: &Document) -> DocProto {
     let has_tags = !tags.is_empty() || fields.kinds.get(KIND_TAGS).is_some_and(|kind| kind == KIND_TAGS);
     put(KIND_TAGS, has_tags && !fields.nodes.contains_key(KIND_TAGS), dict(&tags));
     DocProto { data }
+}
+
+/// An empty list or map for a field of that kind, no value for all others.
+fn empty(kind: &str) -> NodeProto {
+    let content = match kind {
+        "list" => Some(Content::List(ListOfAnyProto::default())),
+        "dict" => Some(Content::Dict(DictOfAnyProto::default())),
+        _ => None,
+    };
+    NodeProto { content, r#type: None }
 }
 
 /// Adds the numeric fields that are set.

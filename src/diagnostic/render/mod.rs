@@ -24,10 +24,18 @@ pub enum Format {
 
 /// Renders the report. `colour` only affects [`Format::Human`].
 pub fn render(report: &Report, sources: &Sources, format: Format, colour: bool) -> String {
+    render_all(&[(report, sources)], format, colour)
+}
+
+/// Renders the reports of several flow files as one text, which is valid in its format.
+pub fn render_all(reports: &[(&Report, &Sources)], format: Format, colour: bool) -> String {
+    let each = |render: &dyn Fn(&Report, &Sources) -> String| {
+        reports.iter().map(|(report, sources)| render(report, sources)).collect()
+    };
     match format {
-        Format::Human => human::render(report, sources, colour),
-        Format::Json => json::render(report, sources),
-        Format::Sarif => sarif::render(report, sources),
-        Format::Github => github::render(report, sources),
+        Format::Human => each(&|report, sources| human::render(report, sources, colour)),
+        Format::Json => each(&json::render),
+        Format::Sarif => sarif::render(reports),
+        Format::Github => each(&github::render),
     }
 }

@@ -6,9 +6,15 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::report::{Diagnostic, Label, Report};
 use crate::diagnostic::source::{Sources, Span};
 
-pub(super) fn render(report: &Report, sources: &Sources) -> String {
+/// Renders all reports as the results of one run.
+pub(super) fn render(reports: &[(&Report, &Sources)]) -> String {
     let rules: Value = Code::ALL.iter().map(|code| rule(*code)).collect();
-    let results: Value = report.sorted().into_iter().map(|diagnostic| result(diagnostic, sources)).collect();
+    let results: Value = reports
+        .iter()
+        .flat_map(|(report, sources)| {
+            report.sorted().into_iter().map(|diagnostic| result(diagnostic, sources))
+        })
+        .collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::BoxError;
 use axum::extract::Request;
+use axum::http::header;
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::MapErr;
@@ -84,6 +85,12 @@ pub(super) async fn admit(gateway: &Gateway, request: Request) -> Result<Admitte
     let bytes = Arc::clone(&permit.bytes);
     let request = request.map(|body| status_body(RequestBody::single(body, bytes)));
     Ok(AdmittedCall { permit, metadata, request, unwritten })
+}
+
+/// True for a gRPC call.
+pub(in crate::gateway) fn is_grpc(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/grpc"))
 }
 
 /// Converts a response of tonic to one of the router.

@@ -1,4 +1,4 @@
-//! `grpc.health.v1.Health`: `SERVING` until draining starts, then `NOT_SERVING`.
+//! `grpc.health.v1.Health`: `SERVING` until the shutdown is announced or draining starts, then `NOT_SERVING`.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(in crate::gateway) async fn check(State(gateway): State<Arc<Gateway>>, reque
     response(codec::<HealthCheckRequest, HealthCheckResponse>().unary(service, request).await)
 }
 
-/// Reports the health immediately, and again when draining starts.
+/// Reports the health immediately, and again when the shutdown is announced or draining starts.
 pub(in crate::gateway) async fn watch(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let service = tower::service_fn(move |request: tonic::Request<HealthCheckRequest>| {
         let gateway = Arc::clone(&gateway);
@@ -36,7 +36,7 @@ pub(in crate::gateway) async fn watch(State(gateway): State<Arc<Gateway>>, reque
         async move {
             let first = if known { current(&gateway) } else { status(ServingStatus::ServiceUnknown) };
             let later = stream::once(async move {
-                gateway.admission.draining().await;
+                gateway.admission.shutting_down().await;
                 if known { status(ServingStatus::NotServing) } else { status(ServingStatus::ServiceUnknown) }
             });
             let replies = stream::iter([first]).chain(later).map(Ok::<_, Status>);
@@ -52,7 +52,10 @@ fn is_known(service: &str) -> bool {
 }
 
 fn current(gateway: &Gateway) -> HealthCheckResponse {
-    status(if gateway.admission.is_draining() { ServingStatus::NotServing } else { ServingStatus::Serving })
+    status(match gateway.admission.is_shutting_down() {
+        true => ServingStatus::NotServing,
+        false => ServingStatus::Serving,
+    })
 }
 
 fn status(status: ServingStatus) -> HealthCheckResponse {

@@ -23,7 +23,7 @@ use crate::gateway::json_response::{detail, method_not_allowed};
 use crate::gateway::request::GatewayRequest;
 use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
 use crate::gateway::service::Gateway;
-use crate::gateway::wire::json_document::{JsonDocument, KeySet, read_documents};
+use crate::gateway::wire::json_document::{DocumentForm, JsonDocument, read_documents};
 
 /// Media type of server-sent events.
 const EVENTS: &str = "text/event-stream";
@@ -66,7 +66,7 @@ pub(in crate::gateway) async fn endpoint(
         Ok(bytes) => bytes,
         Err(response) => return response,
     };
-    let (request, keys) = match read_request(endpoint, &bytes, fields) {
+    let (request, form) = match read_request(endpoint, &bytes, fields) {
         Ok(request) => request,
         Err(error) => return (StatusCode::UNPROCESSABLE_ENTITY, detail(error)).into_response(),
     };
@@ -76,7 +76,7 @@ pub(in crate::gateway) async fn endpoint(
         Ok(response) => match response.result {
             Ok(response) => {
                 let updates = response.documents.iter();
-                let events = events(updates.map(|document| event(&JsonDocument::new(document, keys))));
+                let events = events(updates.map(|document| event(&JsonDocument::new(document, form))));
                 let unwritten = UnwrittenReplies::from_extensions(&head.extensions);
                 hold_permit(events, permit, unwritten.as_deref())
             }
@@ -93,22 +93,28 @@ fn accepts_events(headers: &HeaderMap) -> bool {
         .is_some_and(|accept| accept.contains(EVENTS))
 }
 
-/// Reads the document, and the keys with which results are written.
+/// Reads the document, and infers its form, which results have too. A body without every key of the first schema has the
+/// second, because only its clients send a body with `GET`.
 fn read_request(
     endpoint: String,
     body: &[u8],
     fields: Vec<(String, String)>,
-) -> Result<(GatewayRequest, KeySet), String> {
-    let value = match without_byte_order_mark(body).trim_ascii() {
+) -> Result<(GatewayRequest, DocumentForm), String> {
+    let body = without_byte_order_mark(body).trim_ascii();
+    let value = match body {
         [] => Value::Object(fields.into_iter().map(field).collect()),
         body => serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?,
     };
     if !value.is_object() {
         return Err("the body must be a document".to_owned());
     }
-    let (documents, keys) = read_documents(&[value]).map_err(|error| error.to_string())?;
-    let documents = documents.into();
-    Ok((GatewayRequest { endpoint, documents, ..GatewayRequest::default() }, keys))
+    let values = [value];
+    let form = match DocumentForm::infer(&values) {
+        DocumentForm::SetKeys if !body.is_empty() => DocumentForm::Schema2,
+        form => form,
+    };
+    let documents = read_documents(&values, form).map_err(|error| error.to_string())?.into();
+    Ok((GatewayRequest { endpoint, documents, ..GatewayRequest::default() }, form))
 }
 
 fn field((name, text): (String, String)) -> (String, Value) {
@@ -158,7 +164,7 @@ mod tests {
     #[test]
     fn events_are_split_at_the_offsets_of_the_client() {
         let document = flowrun_sdk::Document::new("a");
-        let event = event(&JsonDocument::new(&document, KeySet::NonEmpty));
+        let event = event(&JsonDocument::new(&document, DocumentForm::SetKeys));
         assert_eq!(&event[..], b"event: update\r\ndata: {\"id\":\"a\"}\r\n\r\n");
         // The client skips 14 bytes after `event: `, and parses the rest as JSON.
         assert_eq!(&event["event: ".len()..][..14], b"update\r\ndata: ");

@@ -10,7 +10,7 @@ use super::endpoint_paths::{EndpointPath, endpoint_paths};
 use super::models;
 use crate::gateway::json_response::json_response;
 use crate::gateway::service::Gateway;
-use crate::routes::{BUILT_IN, Description, Route};
+use crate::routes::{BUILT_IN, Description, Route, is_writing};
 
 /// `GET /openapi.json`.
 pub(in crate::gateway) async fn openapi(State(gateway): State<Arc<Gateway>>) -> Response {
@@ -29,7 +29,11 @@ pub(in crate::gateway) async fn openapi(State(gateway): State<Arc<Gateway>>) -> 
     for EndpointPath { path, method, endpoint } in endpoint_paths(config, &gateway.info.endpoints) {
         let example = json!({ "data": [{ "text": "a text" }], "parameters": {} });
         let operation = documents_operation(&format!("a request to `{endpoint}`"), &example);
-        paths.insert(path, json!({ method: operation, "get": streaming_operation(&endpoint) }));
+        let mut operations = json!({ method: operation });
+        if !is_writing(&endpoint) {
+            operations["get"] = streaming_operation(&endpoint);
+        }
+        paths.insert(path, operations);
     }
     paths.extend(enabled.iter().filter_map(|route| {
         Some((route.path.to_owned(), json!({ route.method: plain_operation(route.description)? })))

@@ -101,7 +101,7 @@ pub(super) fn failed(failure: &RequestFailure) -> Response {
 }
 
 /// Length of the body, if it is declared.
-pub(super) fn content_length(headers: &HeaderMap) -> Option<usize> {
+pub(in crate::gateway) fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

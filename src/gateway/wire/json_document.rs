@@ -1,15 +1,18 @@
 //! Documents as JSON, over HTTP and WebSocket.
 //!
-//! The shape is that of the SDK. Fields that flowrun's documents do not have are preserved by [`ExtraFields`]. A
-//! client that sends every key of docarray's first schema, null where unset, gets every key back; other clients get the
-//! keys that are set.
+//! The form of a request's documents is inferred, and its reply has the same. Fields that flowrun's documents do not have
+//! are preserved by [`ExtraFields`]. Documents of docarray's second schema are read like those that arrive over gRPC: see
+//! [`schema2`](super::schema2).
 
 use std::sync::Arc;
 
 use flowrun_sdk::{Document, Documents, JsonError};
-use flowrun_wire::{ExtraFields, KIND_NULL, KIND_TAGS};
+use flowrun_wire::{ExtraFields, KIND_NULL, KIND_TAGS, NodeJson};
+use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+
+use super::schema2;
 
 /// Keys of docarray's first schema.
 const KEYS: [&str; 19] = [
@@ -37,45 +40,64 @@ const KEYS: [&str; 19] = [
 /// Keys of the first schema in camel case, as protobuf's JSON form spells them.
 const CAMEL_KEYS: [&str; 2] = ["parentId", "mimeType"];
 
-/// Keys with which documents are written.
+/// Form of documents in JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::gateway) enum KeySet {
-    /// Keys of fields that are set.
+pub(in crate::gateway) enum DocumentForm {
+    /// The keys of fields that are set, as in requests written by hand. Bytes are in base64.
     #[default]
-    NonEmpty,
-    /// All keys of the first schema, null for a field that is not set.
-    All,
+    SetKeys,
+    /// All keys of docarray's first schema, null for a field that is not set. Bytes are in base64.
+    AllKeys,
+    /// docarray's second schema: the fields of a class. Bytes are text, scores are numbers.
+    Schema2,
 }
 
-/// Reads documents, and infers the keys with which their replies are written.
+impl DocumentForm {
+    /// Infers the form of documents that are sent without `jina.Client`'s header.
+    pub(in crate::gateway) fn infer(documents: &[Value]) -> Self {
+        // Clients of the first schema always send this key, and requests written by hand do not have it.
+        let all = documents.first().is_some_and(|value| value.get("granularity").is_some());
+        if all { Self::AllKeys } else { Self::SetKeys }
+    }
+}
+
+/// Reads documents of that form.
 ///
 /// # Errors
 /// When a field has the wrong type.
-pub(in crate::gateway) fn read_documents(values: &[Value]) -> Result<(Vec<Document>, KeySet), JsonError> {
-    // Clients of the first schema always send this key, and requests written by hand do not have it.
-    let all = values.first().is_some_and(|value| value.get("granularity").is_some());
-    let documents = values.iter().map(read).collect::<Result<_, _>>()?;
-    Ok((documents, if all { KeySet::All } else { KeySet::NonEmpty }))
+pub(in crate::gateway) fn read_documents(
+    values: &[Value],
+    form: DocumentForm,
+) -> Result<Vec<Document>, JsonError> {
+    match form {
+        DocumentForm::Schema2 => values.iter().map(schema2::read_document).collect(),
+        DocumentForm::SetKeys | DocumentForm::AllKeys => values.iter().map(read_document).collect(),
+    }
 }
 
-fn read(value: &Value) -> Result<Document, JsonError> {
-    let mut document = Document::from_json(value)?;
-    let unknown = |key: &&String| !KEYS.contains(&key.as_str()) && !CAMEL_KEYS.contains(&key.as_str());
-    let Some(object) = value.as_object().filter(|object| object.keys().any(|key| unknown(&key))) else {
-        return Ok(document);
+fn read_document(value: &Value) -> Result<Document, JsonError> {
+    let mut document = Document::from_json_known_keys(value)?;
+    record_unknown(&mut document, value);
+    Ok(document)
+}
+
+/// Records the unknown keys of a document that was read from `value`, of its chunks and of its matches.
+fn record_unknown(document: &mut Document, value: &Value) {
+    for (name, documents) in [("chunks", &mut document.chunks), ("matches", &mut document.matches)] {
+        let values = value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        if values.iter().any(has_unknown) {
+            for (document, value) in documents.make_mut().iter_mut().zip(values) {
+                record_unknown(document, value);
+            }
+        }
+    }
+    let Some(object) = value.as_object().filter(|object| object.keys().any(|key| is_unknown(key))) else {
+        return;
     };
     let mut fields = ExtraFields::default();
-    // Unknown keys with a value are tags already; the kinds make them fields again in the reply.
     let tags = Arc::make_mut(&mut document.tags);
-    for (name, value) in object.iter().filter(|(name, _)| unknown(name)) {
-        if value.is_null() {
-            fields.kinds.insert(name.clone(), KIND_NULL.into());
-        } else if name.starts_with("__") {
-            // Reserved for the kinds.
-            tags.shift_remove(name);
-        } else {
-            fields.kinds.insert(name.clone(), kind(value).into());
-        }
+    for (name, value) in object.iter().filter(|(name, _)| is_unknown(name)) {
+        fields.insert_json(name, value, tags);
     }
     // A key that is sent with null or an empty value is returned like that, unless an executor sets the field.
     for name in KEYS {
@@ -88,70 +110,88 @@ fn read(value: &Value) -> Result<Document, JsonError> {
         fields.kinds.insert(name.to_owned(), kind.into());
     }
     fields.write_to(tags);
-    Ok(document)
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => KIND_NULL,
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "float",
-        Value::Number(_) => "integer",
-        Value::String(_) => "text",
-        Value::Array(_) => "list",
-        Value::Object(_) => "dict",
-    }
+fn is_unknown(key: &str) -> bool {
+    !KEYS.contains(&key) && !CAMEL_KEYS.contains(&key)
+}
+
+/// True if a document, a chunk or a match has an unknown key.
+fn has_unknown(value: &Value) -> bool {
+    let nested = |name: &str| {
+        value.get(name).and_then(Value::as_array).is_some_and(|list| list.iter().any(has_unknown))
+    };
+    value.as_object().is_some_and(|object| object.keys().any(|key| is_unknown(key)))
+        || nested("chunks")
+        || nested("matches")
 }
 
 /// A document to be serialised as JSON.
 pub(in crate::gateway) struct JsonDocument<'a> {
     document: &'a Document,
-    keys: KeySet,
+    form: DocumentForm,
 }
 
 impl<'a> JsonDocument<'a> {
-    /// Serialises `document` with these keys.
-    pub(in crate::gateway) fn new(document: &'a Document, keys: KeySet) -> Self {
-        Self { document, keys }
+    /// Serialises `document` in that form.
+    pub(in crate::gateway) fn new(document: &'a Document, form: DocumentForm) -> Self {
+        Self { document, form }
     }
 
-    fn list(documents: &'a [Document], keys: KeySet) -> Vec<Self> {
-        documents.iter().map(|document| Self { document, keys }).collect()
+    fn list(documents: &'a [Document], form: DocumentForm) -> Vec<Self> {
+        documents.iter().map(|document| Self { document, form }).collect()
     }
 }
 
 impl Serialize for JsonDocument<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (document, keys) = (self.document, self.keys);
+        let (document, form) = (self.document, self.form);
         // A shallow copy: payloads are reference-counted.
         let mut own = Document { chunks: Documents::new(), matches: Documents::new(), ..document.clone() };
-        let mut unknown: Map<String, Value> = Map::new();
-        if let Some(fields) = ExtraFields::from_document(document) {
-            let reclaimed = fields.take_from(Arc::make_mut(&mut own.tags));
-            unknown.extend(reclaimed.into_iter().map(|(name, kind, value)| {
+        let mut extra: IndexMap<String, ExtraValue> = IndexMap::new();
+        let fields = ExtraFields::from_document(document);
+        if let Some(fields) = &fields {
+            for (name, kind, value) in fields.take_from(Arc::make_mut(&mut own.tags)) {
                 let empty = match kind.as_str() {
                     KIND_TAGS | "dict" => Value::Object(Map::new()),
                     "list" => Value::Array(Vec::new()),
                     _ => Value::Null,
                 };
-                (name, value.unwrap_or(empty))
-            }));
+                extra.insert(name, ExtraValue::Json(value.unwrap_or(empty)));
+            }
+            // Clients of the first schema accept no other keys.
+            if form != DocumentForm::AllKeys {
+                let nodes = fields.node_values();
+                extra.extend(nodes.map(|(name, node)| (name.to_owned(), ExtraValue::Node(node))));
+            }
         }
-        if keys == KeySet::All {
-            unknown.extend(KEYS.iter().map(|key| ((*key).to_owned(), Value::Null)));
+        if form == DocumentForm::AllKeys {
+            extra.extend(KEYS.iter().map(|key| ((*key).to_owned(), ExtraValue::Json(Value::Null))));
         }
-        let chunks = Self::list(&document.chunks, keys);
-        let matches = Self::list(&document.matches, keys);
         for key in set_keys(&own, document) {
-            unknown.shift_remove(key);
+            extra.shift_remove(key);
         }
-        Whole { own: &own, chunks, matches, unknown }.serialize(serializer)
+        if form == DocumentForm::Schema2 {
+            let values = schema2::take_differing_fields(&mut own, fields.as_ref());
+            extra.extend(values.map(|(name, value)| (name.to_owned(), ExtraValue::Json(value))));
+        }
+        let chunks = Self::list(&document.chunks, form);
+        let matches = Self::list(&document.matches, form);
+        SerializedDocument { own: &own, chunks, matches, extra }.serialize(serializer)
     }
+}
+
+/// Value of a key that the SDK's form of documents does not have.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ExtraValue {
+    Json(Value),
+    Node(NodeJson),
 }
 
 /// The serialised parts of a document.
 #[derive(Serialize)]
-struct Whole<'a> {
+struct SerializedDocument<'a> {
     #[serde(flatten)]
     own: &'a Document,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -159,7 +199,7 @@ struct Whole<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     matches: Vec<JsonDocument<'a>>,
     #[serde(flatten)]
-    unknown: Map<String, Value>,
+    extra: IndexMap<String, ExtraValue>,
 }
 
 /// Keys that serde writes for the fields of a document that are set.
@@ -189,13 +229,21 @@ fn set_keys(own: &Document, whole: &Document) -> impl Iterator<Item = &'static s
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
     use serde_json::json;
+
+    use super::super::jina::DataRequestProto;
 
     use super::*;
 
     fn round_trip(value: &Value) -> Value {
-        let (documents, keys) = read_documents(std::slice::from_ref(value)).unwrap();
-        serde_json::to_value(JsonDocument::new(&documents[0], keys)).unwrap()
+        let form = DocumentForm::infer(std::slice::from_ref(value));
+        round_trip_as(value, form)
+    }
+
+    fn round_trip_as(value: &Value, form: DocumentForm) -> Value {
+        let documents = read_documents(std::slice::from_ref(value), form).unwrap();
+        serde_json::to_value(JsonDocument::new(&documents[0], form)).unwrap()
     }
 
     #[test]
@@ -204,8 +252,44 @@ mod tests {
             "id": "a", "text": "t", "tags": {"x": 1}, "price": 1.5, "count": 0, "flag": false, "names": ["p", null], "matches": [], "scores": {},
             "sub": {"a": 3}, "blob": null, "embedding": null, "empty": null,
         });
-        assert_eq!(round_trip(&sent), sent);
-        assert_eq!(read_documents(&[sent]).unwrap().0[0].tags["price"], 1.5);
+        for form in [DocumentForm::SetKeys, DocumentForm::Schema2] {
+            assert_eq!(round_trip_as(&sent, form), sent);
+            assert_eq!(read_documents(std::slice::from_ref(&sent), form).unwrap()[0].tags["price"], 1.5);
+        }
+    }
+
+    #[test]
+    fn unknown_fields_of_chunks_and_matches_are_returned_as_sent() {
+        let sent = json!({"id": "a", "matches": [{"id": "b", "price": 1.5, "chunks": [{"id": "c", "parent_id": "b", "page": 2}]}]});
+        for form in [DocumentForm::SetKeys, DocumentForm::Schema2] {
+            assert_eq!(round_trip_as(&sent, form), sent);
+        }
+    }
+
+    #[test]
+    fn a_field_with_the_name_of_a_tag_is_returned_as_sent() {
+        let sent = json!({"id": "a", "tags": {"price": 1}, "price": 2});
+        for form in [DocumentForm::SetKeys, DocumentForm::Schema2] {
+            assert_eq!(round_trip_as(&sent, form), sent);
+        }
+    }
+
+    #[test]
+    fn nested_documents_of_the_second_schema_are_written() {
+        let recorded = include_bytes!("../../../tests/captures/03b_v2_rich_document.resp.0.bin");
+        let documents =
+            flowrun_wire::decode_reply(DataRequestProto::decode(&recorded[..]).unwrap()).unwrap().documents;
+        let expected = json!({
+            "id": "r1", "text": "hello", "count": 7, "price": 1.5, "flag": true, "names": ["p", "q"],
+            "blob": "AP8=", "embedding": [[1.0, 2.0], [3.0, 4.0]], "tags": {"a": 1, "b": {"c": [1, 2.5, "x", null, true]}},
+            "sub": {"id": "s", "a": 3, "b": "z"}, "subs": [{"id": "t", "a": 4, "b": null}],
+        });
+        for form in [DocumentForm::SetKeys, DocumentForm::Schema2] {
+            let written = serde_json::to_value(JsonDocument::new(&documents[0], form)).unwrap();
+            assert_eq!(written, expected);
+        }
+        let first = serde_json::to_value(JsonDocument::new(&documents[0], DocumentForm::AllKeys)).unwrap();
+        assert_eq!((&first["text"], first.get("sub")), (&json!("hello"), None));
     }
 
     #[test]

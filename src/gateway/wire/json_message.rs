@@ -10,7 +10,7 @@ use flowrun_wire::{FAILED_DOCUMENTS, RESULTS};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::json_document::{JsonDocument, KeySet, read_documents};
+use super::json_document::{DocumentForm, JsonDocument, read_documents};
 use super::request::timeout_parameter;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::ids::{new_id, with_ids};
@@ -20,8 +20,7 @@ use crate::gateway::request::{GatewayRequest, GatewayResponse, RouteEntry};
 /// A request, with the context of its reply.
 pub(in crate::gateway) struct JsonMessage {
     request: GatewayRequest,
-    keys: KeySet,
-    shape: Shape,
+    form: DocumentForm,
     /// Documents as sent, for the reply to a failed request.
     documents: Documents,
 }
@@ -35,27 +34,16 @@ pub(in crate::gateway) enum Spelling {
     Snake,
 }
 
-/// Shape of a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
-    /// docarray's first schema: header with status, parameters, routes, data. Also the reply to requests written by
-    /// hand, because it contains more.
-    First,
-    /// docarray's second schema: data, parameters, header. A failed request is an HTTP error.
-    Second,
-}
-
-impl Shape {
-    /// Infers the shape, because no field of a request names its schema. Only `jina.Client` repeats the endpoint in a
-    /// header; its documents have every key with the first schema, and those of their class with the second.
-    fn infer(header: Option<&Map<String, Value>>, documents: &[Value], keys: KeySet) -> Self {
-        let client = header.is_some_and(|header| {
-            ["request_id", "exec_endpoint"].iter().all(|key| header.get(*key).is_some_and(Value::is_string))
-        });
-        match client && !documents.is_empty() && keys == KeySet::NonEmpty {
-            true => Self::Second,
-            false => Self::First,
-        }
+/// Infers the form of documents, and thereby of the reply: no field of a request names its schema. Only `jina.Client`
+/// repeats the endpoint in a header; its documents have every key with the first schema, and those of their class with
+/// the second.
+fn infer_form(header: Option<&Map<String, Value>>, documents: &[Value]) -> DocumentForm {
+    let client = header.is_some_and(|header| {
+        ["request_id", "exec_endpoint"].iter().all(|key| header.get(*key).is_some_and(Value::is_string))
+    });
+    match DocumentForm::infer(documents) {
+        DocumentForm::SetKeys if client && !documents.is_empty() => DocumentForm::Schema2,
+        form => form,
     }
 }
 
@@ -102,9 +90,9 @@ pub(in crate::gateway) fn read(
     };
     let parameters = parameters(object.get("parameters"))?;
     let values = values(object.get("data"))?;
-    let (documents, keys) =
-        read_documents(values).map_err(|error| ValidationError::new(&["data"], "document_type", error))?;
-    let shape = Shape::infer(header, values, keys);
+    let form = infer_form(header, values);
+    let documents = read_documents(values, form)
+        .map_err(|error| ValidationError::new(&["data"], "document_type", error))?;
     let documents = with_ids(documents.into());
     let single = object.get("data").filter(|data| data.get("docs").is_none()).and_then(|data| data.get("id"));
     let id = text(["request_id", "requestId"]).or_else(|| single.and_then(Value::as_str).map(str::to_owned));
@@ -121,7 +109,7 @@ pub(in crate::gateway) fn read(
         deadline: [metadata.deadline, timeout].into_iter().flatten().min(),
         parent: metadata.parent.clone(),
     };
-    Ok(JsonMessage { request, keys, shape, documents })
+    Ok(JsonMessage { request, form, documents })
 }
 
 fn parameters(value: Option<&Value>) -> Result<RequestParameters, ValidationError> {
@@ -153,21 +141,19 @@ pub(in crate::gateway) struct ReplyContext {
     id: String,
     endpoint: String,
     parameters: RequestParameters,
-    keys: KeySet,
-    shape: Shape,
+    form: DocumentForm,
     documents: Documents,
 }
 
 impl JsonMessage {
     /// Splits into the request and the context of its reply.
     pub(in crate::gateway) fn split(self) -> (GatewayRequest, ReplyContext) {
-        let Self { request, keys, shape, documents } = self;
+        let Self { request, form, documents } = self;
         let context = ReplyContext {
             id: request.id.clone(),
             endpoint: request.endpoint.clone(),
             parameters: request.parameters.clone(),
-            keys,
-            shape,
+            form,
             documents,
         };
         (request, context)
@@ -177,7 +163,7 @@ impl JsonMessage {
 impl ReplyContext {
     /// True if the client expects a failed request as an HTTP error.
     pub(in crate::gateway) fn fails_as_http_error(&self) -> bool {
-        self.shape == Shape::Second
+        self.form == DocumentForm::Schema2
     }
 
     /// Id of the request.
@@ -216,8 +202,8 @@ impl ReplyContext {
         documents: &[Document],
         spelling: Spelling,
     ) -> Vec<u8> {
-        let data = documents.iter().map(|document| JsonDocument::new(document, self.keys)).collect();
-        if self.shape == Shape::Second && spelling == Spelling::Camel && status.is_none() {
+        let data = documents.iter().map(|document| JsonDocument::new(document, self.form)).collect();
+        if self.form == DocumentForm::Schema2 && spelling == Spelling::Camel && status.is_none() {
             let header = ShortHeader { request_id: &self.id, target_executor: "" };
             let reply = ShortReply { data, parameters: &self.parameters, header };
             return serde_json::to_vec(&reply).unwrap_or_default();

@@ -8,6 +8,7 @@ pub(super) mod json_document;
 pub(super) mod json_message;
 mod reply;
 mod request;
+mod schema2;
 
 pub(crate) use client::{check_status, decode_reply, encode_request};
 pub(crate) use flowrun_wire::jina;

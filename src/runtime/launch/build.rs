@@ -1,11 +1,13 @@
 //! Builds the executors of all workers in parallel, and reports those that fail or take too long.
 
-use flowrun_sdk::{BuildError, Instance};
+use std::sync::Arc;
+
+use flowrun_sdk::{BuildError, Catalog, ExecutorType, Instance};
 
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::runtime::worker::{BuildFailure, ExecutorFactory, ShardState, ThreadPriority};
 use crate::spec::Strategy;
-use crate::topology::{PodPlan, Topology, Worker, library_fault_code};
+use crate::topology::{ComponentPlan, PodPlan, Topology, Worker, diagnostic_at, library_fault_code};
 
 /// A built executor, and the factory that restarts it.
 pub(super) struct BuiltExecutor {
@@ -25,9 +27,10 @@ struct PendingBuild {
 pub(super) async fn build_executors(
     priority: ThreadPriority,
     topology: &Topology,
+    catalog: &Catalog,
     report: &mut Report,
 ) -> Option<Vec<Vec<BuiltExecutor>>> {
-    let pending = start_builds(priority, topology, report)?;
+    let pending = start_builds(priority, topology, catalog, report)?;
     let started = tokio::time::Instant::now();
     let mut built: Vec<Vec<BuiltExecutor>> = topology.pods.iter().map(|_| Vec::new()).collect();
     let mut complete = true;
@@ -44,12 +47,12 @@ pub(super) async fn build_executors(
                 }
                 continue;
             }
-            Ok(Ok(Err(failure))) => build_failed(pod, &failure),
+            Ok(Ok(Err(failure))) => build_failed(topology, position, &failure),
             Ok(Err(_)) => {
                 let message = format!("`{}` could not be started", pod.name);
-                Diagnostic::at(Code::NotStarted, pod.span, message)
+                topology.spans.at_pod(Code::NotStarted, position, message)
             }
-            Err(_) => not_ready(pod),
+            Err(_) => not_ready(topology, position),
         };
         report.push(diagnostic);
         complete = false;
@@ -57,21 +60,30 @@ pub(super) async fn build_executors(
     complete.then_some(built)
 }
 
-/// Starts the construction of every executor; `None` when a pod has none.
+/// Starts the construction of every executor; `None` when a pod has none or its type cannot be found.
 fn start_builds(
     priority: ThreadPriority,
     topology: &Topology,
+    catalog: &Catalog,
     report: &mut Report,
 ) -> Option<Vec<PendingBuild>> {
     let mut pending = Vec::new();
     for (position, pod) in topology.pods.iter().enumerate() {
+        let types = match find_types(pod, catalog) {
+            Ok(types) => types,
+            Err(failure) => {
+                report.push(build_failed(topology, position, &failure));
+                return None;
+            }
+        };
         let uses_summaries = uses_summaries(pod);
         let shards: Vec<ShardState> = (0..pod.shards).map(|_| ShardState::new(pod)).collect();
         for worker in pod.workers() {
-            let factory = shards.get(worker.shard).and_then(|shard| ExecutorFactory::new(pod, worker, shard));
+            let factory =
+                shards.get(worker.shard).and_then(|shard| ExecutorFactory::new(pod, &types, worker, shard));
             let Some(factory) = factory else {
                 let message = format!("`{}` could not be started: it has no executor", pod.name);
-                report.push(Diagnostic::at(Code::NotStarted, pod.span, message));
+                report.push(topology.spans.at_pod(Code::NotStarted, position, message));
                 return None;
             };
             let build = tokio::task::spawn_blocking(move || {
@@ -89,37 +101,51 @@ fn start_builds(
     Some(pending)
 }
 
+/// The executor types of a pod's components.
+fn find_types(pod: &PodPlan, catalog: &Catalog) -> Result<Arc<[ExecutorType]>, BuildFailure> {
+    let components = pod.executor.iter().flat_map(|plan| &plan.components).enumerate();
+    let find = |(component, plan): (usize, &ComponentPlan)| {
+        plan.executor.find(catalog).map_err(|error| BuildFailure { component, error })
+    };
+    components.map(find).collect()
+}
+
 /// Returns `true` when requests or documents are routed by the contents of the shards.
 fn uses_summaries(pod: &PodPlan) -> bool {
-    pod.shards > 1 && (matches!(pod.strategy.value, Strategy::Cluster(_)) || pod.polling.has_relevant())
+    pod.shards > 1 && (matches!(pod.strategy, Strategy::Cluster(_)) || pod.polling.has_relevant())
 }
 
 /// Diagnostic for a constructor that failed. It points at the parameter if the error names one.
-fn build_failed(pod: &PodPlan, failure: &BuildFailure) -> Diagnostic {
+fn build_failed(topology: &Topology, position: usize, failure: &BuildFailure) -> Diagnostic {
     if let BuildError::NotReady(reason) = &failure.error {
-        let not_ready = not_ready(pod);
+        let not_ready = not_ready(topology, position);
         let message = format!("{}: {reason}", not_ready.message);
         return Diagnostic { message, ..not_ready };
     }
-    let component = pod.executor.as_ref().and_then(|plan| plan.components.get(failure.component));
-    let parameter_span = match &failure.error {
-        BuildError::Parameter { name, .. } => component
-            .and_then(|component| component.arguments.spans.get(name.as_ref()))
-            .map(|(_, value)| *value),
+    let spans = topology.spans.pod(position);
+    let component = spans.and_then(|pod| pod.components.get(failure.component));
+    let parameter = match &failure.error {
+        BuildError::Parameter { name, .. } => {
+            component.and_then(|component| component.parameters.get(name.as_ref())).map(|(_, value)| *value)
+        }
         _ => None,
     };
     let (code, help) = match &failure.error {
         BuildError::Library(error) => (library_fault_code(error.fault), error.help),
         _ => (Code::NotStarted, None),
     };
-    let message = format!("`{}` could not be started: {}", pod.name, failure.error);
-    Diagnostic::at(code, parameter_span.unwrap_or(pod.span), message).maybe_help(help.map(str::to_owned))
+    let name = topology.pods.get(position).map_or("", |pod| pod.name.as_str());
+    let message = format!("`{name}` could not be started: {}", failure.error);
+    let span = parameter.or_else(|| spans.map(|pod| pod.executor));
+    diagnostic_at(code, span, message).maybe_help(help.map(str::to_owned))
 }
 
 /// Diagnostic for an executor that exceeded `timeout_ready`.
-fn not_ready(pod: &PodPlan) -> Diagnostic {
-    let seconds = pod.timeout_ready.unwrap_or_default().as_secs_f64();
-    let message = format!("`{}` was not ready within {seconds} s", pod.name);
+fn not_ready(topology: &Topology, position: usize) -> Diagnostic {
+    let pod = topology.pods.get(position);
+    let name = pod.map_or("", |pod| pod.name.as_str());
+    let seconds = pod.and_then(|pod| pod.timeout_ready).unwrap_or_default().as_secs_f64();
+    let message = format!("`{name}` was not ready within {seconds} s");
     let help = "give it more time: `timeout_ready: 60000` (milliseconds; -1 for no limit)";
-    Diagnostic::at(Code::NotReady, pod.span, message).help(help)
+    topology.spans.at_pod(Code::NotReady, position, message).help(help)
 }

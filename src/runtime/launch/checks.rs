@@ -1,47 +1,33 @@
-//! Checks between pods that need built executors: dimensions of embeddings, and summaries for placement strategies.
+//! Checks of a flow's executors against each other and against the plan, by their descriptions. Unknown facts pass.
 
-use super::build::BuiltExecutor;
+use flowrun_sdk::ExecutorDescription;
+
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::spec::Strategy;
-use crate::topology::{PodPlan, Topology};
-
-/// Dimensions of the embeddings that a pod writes and reads; `None` where unknown.
-#[derive(Clone, Copy, Debug, Default)]
-struct Dimensions {
-    output: Option<usize>,
-    input: Option<usize>,
-}
-
-impl Dimensions {
-    fn new(built: &[BuiltExecutor]) -> Self {
-        let instance = built.first().map(|built| &built.instance);
-        Self {
-            output: instance.and_then(|instance| instance.output_dimension),
-            input: instance.and_then(|instance| instance.input_dimension),
-        }
-    }
-}
+use crate::topology::{Topology, diagnostic_at};
 
 /// Parameters that set the dimension of the embeddings that an executor reads.
 const DIMENSION_PARAMETERS: [&str; 3] = ["n_dim", "dim", "dimension"];
 
-/// Reports pods that read embeddings of another dimension than the pod directly before them writes. Returns `true` when
-/// there are none. Pods further apart are not compared: the pods between may change embeddings.
-pub(super) fn check_dimensions(
-    topology: &Topology,
-    built: &[Vec<BuiltExecutor>],
-    report: &mut Report,
-) -> bool {
-    let dimensions: Vec<Dimensions> = built.iter().map(|built| Dimensions::new(built)).collect();
+/// Runs all checks; `descriptions` are those of the pods of `topology`. Returns `true` when there are no errors.
+pub(super) fn check(topology: &Topology, descriptions: &[ExecutorDescription], report: &mut Report) -> bool {
+    let dimensions = check_dimensions(topology, descriptions, report);
+    let strategies = check_strategies(topology, descriptions, report);
+    dimensions && strategies
+}
+
+/// Reports pods that read embeddings of another dimension than the pod directly before them writes. Pods further apart are
+/// not compared: the pods between may change embeddings.
+fn check_dimensions(topology: &Topology, descriptions: &[ExecutorDescription], report: &mut Report) -> bool {
     let mut matches = true;
-    for (writer, own) in topology.pods.iter().zip(&dimensions) {
-        for position in writer.outputs.iter().filter_map(|port| port.pod) {
-            let known = (own.output, dimensions.get(position).and_then(|reader| reader.input));
-            let ((Some(output), Some(input)), Some(reader)) = (known, topology.pods.get(position)) else {
-                continue;
-            };
-            if output != input {
-                report.push(dimension_mismatch(writer, output, reader, input));
+    for (position, (writer, own)) in topology.pods.iter().zip(descriptions).enumerate() {
+        for reader in writer.outputs.iter().filter_map(|port| port.pod) {
+            let input = descriptions.get(reader).and_then(|reader| reader.input_dimension.known().copied());
+            let output = own.output_dimension.known().copied();
+            if let (Some(Some(output)), Some(Some(input))) = (output, input)
+                && output != input
+            {
+                report.push(dimension_mismatch(topology, (position, output), (reader, input)));
                 matches = false;
             }
         }
@@ -49,15 +35,23 @@ pub(super) fn check_dimensions(
     matches
 }
 
-fn dimension_mismatch(writer: &PodPlan, output: usize, reader: &PodPlan, input: usize) -> Diagnostic {
+/// Diagnostic for two pods, given as positions and dimensions. It points at the parameter that sets the input dimension.
+fn dimension_mismatch(
+    topology: &Topology,
+    (writer, output): (usize, usize),
+    (reader, input): (usize, usize),
+) -> Diagnostic {
+    let name = |position: usize| topology.pods.get(position).map_or("", |pod| pod.name.as_str());
     let message = format!(
         "`{}` reads embeddings of dimension {input}, but `{}` before it writes dimension {output}",
-        reader.name, writer.name
+        name(reader),
+        name(writer)
     );
-    let components = reader.executor.iter().flat_map(|plan| &plan.components);
-    let mut values = components.flat_map(|component| {
-        DIMENSION_PARAMETERS.iter().filter_map(|name| component.arguments.spans.get(*name))
-    });
+    let spans = topology.spans.pod(reader);
+    let mut values = spans
+        .into_iter()
+        .flat_map(|pod| &pod.components)
+        .flat_map(|component| DIMENSION_PARAMETERS.iter().filter_map(|name| component.parameters.get(*name)));
     let value = values.next().map(|(_, value)| *value);
     let help = match value {
         Some(_) => format!("write {output}, or use a model with embeddings of dimension {input}"),
@@ -67,19 +61,16 @@ fn dimension_mismatch(writer: &PodPlan, output: usize, reader: &PodPlan, input: 
             )
         }
     };
-    Diagnostic::at(Code::DimensionMismatch, value.unwrap_or(reader.span), message).help(help)
+    let span = value.or_else(|| spans.map(|pod| pod.executor));
+    diagnostic_at(Code::DimensionMismatch, span, message).help(help)
 }
 
 /// Reports pods whose placement strategy needs a shard summary that their executor does not have.
-pub(super) fn check_strategies(
-    topology: &Topology,
-    built: &[Vec<BuiltExecutor>],
-    report: &mut Report,
-) -> bool {
+fn check_strategies(topology: &Topology, descriptions: &[ExecutorDescription], report: &mut Report) -> bool {
     let mut supported = true;
-    for (pod, built) in topology.pods.iter().zip(built) {
-        let has_summary = built.iter().any(|built| built.instance.shard_summary.is_some());
-        if pod.strategy.value == Strategy::Hash || pod.shards == 1 || has_summary {
+    for (position, (pod, description)) in topology.pods.iter().zip(descriptions).enumerate() {
+        let lacks_summary = description.shard_summary.known() == Some(&false);
+        if pod.strategy == Strategy::Hash || pod.shards == 1 || !lacks_summary {
             continue;
         }
         supported = false;
@@ -88,7 +79,8 @@ pub(super) fn check_strategies(
             pod.name
         );
         let help = "write `strategy: hash`, or use a built-in indexer without `isolate: process`, such as `VectorIndexer`";
-        report.push(Diagnostic::at(Code::NotStarted, pod.strategy.span, message).help(help));
+        let span = topology.spans.pod(position).map(|pod| pod.strategy);
+        report.push(diagnostic_at(Code::NotStarted, span, message).help(help));
     }
     supported
 }

@@ -1,34 +1,59 @@
-//! Starts a flow: builds all executors, checks them against each other, then starts channels and workers.
+//! Starts a flow: checks executors against each other, builds them, then starts channels and workers.
 //!
-//! Nothing runs until every executor has been built. [`build`] constructs executors and reports failures, [`checks`]
-//! compares what pods expect of each other, [`pods`] wires the graph, [`shard_workers`] starts threads and tasks.
+//! Nothing runs until every executor has been built. [`checks`] compares what pods expect of each other, first by their
+//! descriptions and then, for facts that were unknown, by the built executors. [`build`] constructs executors and reports
+//! failures, [`pods`] wires the graph, [`shard_workers`] starts threads and tasks.
 
 mod build;
 mod checks;
 mod pods;
 mod shard_workers;
 
+use flowrun_sdk::{Catalog, ExecutorDescription};
+
+use self::build::BuiltExecutor;
 use super::flow::Flow;
 use super::worker::ThreadPriority;
 use crate::diagnostic::Report;
 use crate::topology::Topology;
 
-/// Starts the flow of `topology`. Returns `None` when an executor cannot be started; the report names it and the cause.
-pub async fn launch(topology: &Topology, report: &mut Report) -> Option<Flow> {
-    launch_with(ThreadPriority::default(), topology, report).await
+/// Starts the flow of `topology` with executors of `catalog`. Returns `None` when an executor cannot be started; the report
+/// names it and the cause.
+pub async fn launch(topology: &Topology, catalog: &Catalog, report: &mut Report) -> Option<Flow> {
+    launch_with(ThreadPriority::default(), topology, catalog, report).await
 }
 
 /// Starts a flow that is served to clients: executors run at a lower priority than the threads that serve connections.
-pub async fn launch_background(topology: &Topology, report: &mut Report) -> Option<Flow> {
-    launch_with(ThreadPriority::background(), topology, report).await
+pub async fn launch_background(topology: &Topology, catalog: &Catalog, report: &mut Report) -> Option<Flow> {
+    launch_with(ThreadPriority::background(), topology, catalog, report).await
 }
 
-async fn launch_with(priority: ThreadPriority, topology: &Topology, report: &mut Report) -> Option<Flow> {
-    let built = build::build_executors(priority, topology, report).await?;
-    if !checks::check_dimensions(topology, &built, report)
-        || !checks::check_strategies(topology, &built, report)
-    {
+async fn launch_with(
+    priority: ThreadPriority,
+    topology: &Topology,
+    catalog: &Catalog,
+    report: &mut Report,
+) -> Option<Flow> {
+    let planned: Vec<_> = topology.pods.iter().map(|pod| pod.description.clone()).collect();
+    if !checks::check(topology, &planned, report) {
         return None;
     }
-    Some(pods::start(topology, built, priority))
+    let built = build::build_executors(priority, topology, catalog, report).await?;
+    let descriptions = complete(planned, &built);
+    if !checks::check(topology, &descriptions, report) {
+        return None;
+    }
+    Some(pods::start(topology, &descriptions, built, priority))
+}
+
+/// Fills the unknown facts of each description from the built executors of its pod.
+fn complete(
+    descriptions: Vec<ExecutorDescription>,
+    built: &[Vec<BuiltExecutor>],
+) -> Vec<ExecutorDescription> {
+    let fill = |(description, built): (ExecutorDescription, &Vec<BuiltExecutor>)| match built.first() {
+        Some(first) => description.or(ExecutorDescription::from_instance(&first.instance)),
+        None => description,
+    };
+    descriptions.into_iter().zip(built).map(fill).collect()
 }

@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use flowrun_sdk::{Endpoints, Ranking};
+use flowrun_sdk::{Batching, Endpoints, ExecutorDescription, Ranking};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::build::BuiltExecutor;
 use super::shard_workers::ShardWorkers;
 use crate::runtime::edges::{PodInput, PodOutput};
+use crate::runtime::endpoint_check::EndpointCheck;
 use crate::runtime::flow::{Flow, RunningPod};
 use crate::runtime::metrics::{PodMetrics, RequestCounters};
 use crate::runtime::routing::PodShards;
@@ -19,12 +20,18 @@ use crate::runtime::worker::{BatchPolicy, PartSender, ThreadPriority, WorkerExit
 use crate::spec::BatchingTable;
 use crate::topology::{InputPort, PodPlan, Topology};
 
-/// Starts all workers and returns the flow. `built` holds the executors of each pod.
-pub(super) fn start(topology: &Topology, built: Vec<Vec<BuiltExecutor>>, priority: ThreadPriority) -> Flow {
+/// Starts all workers and returns the flow. `descriptions` and `built` are those of each pod.
+pub(super) fn start(
+    topology: &Topology,
+    descriptions: &[ExecutorDescription],
+    built: Vec<Vec<BuiltExecutor>>,
+    priority: ThreadPriority,
+) -> Flow {
     let inputs = topology.pods.iter().map(|_| None).collect();
     let mut wiring = Wiring { topology, priority, pods: Vec::new(), inputs, workers: Vec::new() };
-    for ((position, plan), built) in topology.pods.iter().enumerate().zip(built).rev() {
-        wiring.start_pod(position, plan, built);
+    let pods = topology.pods.iter().zip(descriptions).enumerate().zip(built);
+    for ((position, (plan, description)), built) in pods.rev() {
+        wiring.start_pod(position, plan, description, built);
     }
     let entrance = wiring.edges(&topology.entry_ports);
     wiring.pods.reverse();
@@ -36,6 +43,7 @@ pub(super) fn start(topology: &Topology, built: Vec<Vec<BuiltExecutor>>, priorit
         request_bytes_max: topology.memory.request_bytes_max,
         restores_order: topology.pods.iter().any(|pod| pod.when.is_some()),
         counters: Arc::new(RequestCounters::default()),
+        endpoint_check: EndpointCheck::new(wiring.pods.iter().map(|pod| &pod.endpoints)),
         pods: wiring.pods,
         workers: Mutex::new(wiring.workers),
     }
@@ -54,19 +62,25 @@ struct Wiring<'a> {
 
 impl Wiring<'_> {
     /// Starts the workers of one pod. The pods after it are running.
-    fn start_pod(&mut self, position: usize, plan: &PodPlan, built: Vec<BuiltExecutor>) {
-        let first = built.first().map(|built| &built.instance);
-        let endpoints = first.map_or(Endpoints::All, |instance| instance.endpoints.clone());
-        let own_batching = first.map(|instance| instance.batching.clone()).unwrap_or_default();
+    fn start_pod(
+        &mut self,
+        position: usize,
+        plan: &PodPlan,
+        description: &ExecutorDescription,
+        built: Vec<BuiltExecutor>,
+    ) {
+        let endpoints = description.endpoints.known().cloned().unwrap_or(Endpoints::All);
+        let ranking = description.ranking.known().copied().flatten();
+        let own_batching = description.batching.known().cloned().unwrap_or_default();
         let name: Arc<str> = plan.name.as_str().into();
-        let output = self.output(position, plan, &name, first.and_then(|instance| instance.ranking));
+        let output = self.output(position, plan, &name, ranking);
         let metrics = Arc::new(PodMetrics::new());
         self.pods.push(running_pod(&name, &built, endpoints.clone(), &metrics));
         let batch_policy = batch_policy(plan, &name, own_batching, &endpoints);
         let batches = batch_policy.is_some();
         let by_shard = by_shard(plan, built);
         let summaries = by_shard.iter().map(|built| built.first()?.instance.shard_summary.clone());
-        let shards = PodShards::new(&plan.strategy.value, summaries.collect());
+        let shards = PodShards::new(&plan.strategy, summaries.collect());
         let workers = ShardWorkers {
             plan,
             priority: self.priority,
@@ -81,7 +95,7 @@ impl Wiring<'_> {
             pod: position,
             inputs: plan.inputs,
             join: plan.join,
-            when: plan.when.clone(),
+            when: plan.when.as_ref().map(|when| Arc::clone(when.filter())),
             endpoints,
             polling: plan.polling.clone(),
             shards,
@@ -148,7 +162,7 @@ fn running_pod(
 fn batch_policy(
     plan: &PodPlan,
     name: &Arc<str>,
-    own: Vec<(String, flowrun_sdk::Batching)>,
+    own: Vec<(String, Batching)>,
     endpoints: &Endpoints,
 ) -> Option<Arc<BatchPolicy>> {
     let mut batching = BatchingTable::from_entries(own);

@@ -12,7 +12,7 @@ impl DocumentOrder {
     pub(in crate::runtime) fn new(documents: &[Document]) -> Self {
         let mut positions = HashMap::with_capacity(documents.len());
         for (position, document) in documents.iter().enumerate() {
-            // The first of several documents with one id counts.
+            // Of duplicate ids the first counts.
             positions.entry(document.id.clone()).or_insert(position);
         }
         Self(positions)

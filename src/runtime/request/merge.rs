@@ -1,8 +1,8 @@
 //! Merges the parts of a request at joins and after shards.
 //!
 //! Documents with the same id become one: fields that the earlier part leaves unset are filled from the later part,
-//! chunks and matches are merged by id, scores by name; documents of one part only are added. Matches of several shards
-//! are merged by score and cut to top-k. The merge is associative; its order is the order of the parts (`needs`, or
+//! chunks and matches are merged by id, scores by name; documents without a counterpart are added. Matches found by different
+//! shards are merged by score and cut to top-k. The merge is associative; its order is the order of the parts (`needs`, or
 //! shard number), never the order of arrival. Waiting for the parts is the task of [`gather`](super::gather).
 
 use std::collections::{HashMap, HashSet};
@@ -53,7 +53,7 @@ pub(super) fn merge(mut parts: Vec<Content>, policy: MergePolicy) -> Content {
     merged
 }
 
-/// Merges the documents of several requests, as a join before the first pod would.
+/// Merges the documents of multiple requests, as a join before the first pod would.
 pub(crate) fn merge_requests(requests: impl IntoIterator<Item = Documents>) -> Documents {
     let mut requests = requests.into_iter();
     let mut merged = requests.next().unwrap_or_default();
@@ -161,8 +161,8 @@ fn merge_embeddings(left: Option<Tensor>, right: Option<Tensor>, join: Join) -> 
 
 /// Merges two sorted lists of matches, keeps the best match of each id, and cuts to top-k.
 ///
-/// The order is by score, then by id, which is the order that indexers return: the merged matches of several shards equal
-/// those of a single shard.
+/// The order is by score, then by id, which is the order that indexers return: merging the matches of all shards
+/// gives those of a single shard.
 fn merge_matches(left: &mut Documents, right: Documents, policy: MatchPolicy) {
     let matches = left.make_mut();
     matches.extend(right);

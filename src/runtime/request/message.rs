@@ -23,7 +23,7 @@ pub struct Request {
     pub parameters: RequestParameters,
     /// Latest time of the outcome. The flow's own `timeout` applies as well; the earlier of the two wins.
     pub deadline: Option<Instant>,
-    /// Executors that handle the request; `None` for all. The others pass the documents through.
+    /// Executors that handle the request; `None` for all. Documents skip the remaining executors.
     pub target: Option<TargetPattern>,
     /// Records the pods that the request visits; `None` records nothing.
     pub trace: Option<Arc<RequestTrace>>,

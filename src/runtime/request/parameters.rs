@@ -1,5 +1,5 @@
 //! Parameters addressed to one executor, in Jina's two spellings: `NAME__key: value`, which only `NAME` receives, and
-//! `NAME: {key: value}`, which `NAME` receives merged and all others receive as it is.
+//! `NAME: {key: value}`, which `NAME` receives merged and every other executor unchanged.
 
 use std::borrow::Cow;
 

@@ -100,7 +100,7 @@ impl Clusters {
     }
 }
 
-/// Squared Euclidean distance of two vectors of the same length.
+/// Squared Euclidean distance between vectors of equal length.
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     let (a_blocks, a_rest) = a.as_chunks::<LANES>();
     let (b_blocks, b_rest) = b.as_chunks::<LANES>();

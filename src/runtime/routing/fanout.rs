@@ -12,7 +12,7 @@ use crate::runtime::request::{Content, DocumentOrder, Gather, InFlightRequest, M
 pub(in crate::runtime) enum Fanout {
     /// The pod has a single shard.
     Single,
-    /// Each of these shards receives the whole request.
+    /// The listed shards receive the whole request each.
     Broadcast(Vec<usize>),
     /// Each document goes to one shard: the shard numbers, in document order. The guard is held until all shards have
     /// returned their documents.

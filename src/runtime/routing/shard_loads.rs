@@ -21,7 +21,7 @@ impl ShardLoads {
         self.0.iter().any(|(candidate, load)| *candidate == shard && *load < limit)
     }
 
-    /// The candidate with the fewest documents; the first of several, and 0 without candidates.
+    /// The first candidate with the fewest documents; 0 without candidates.
     pub(super) fn least_loaded(&self) -> usize {
         self.0.iter().min_by_key(|(_, load)| *load).map_or(0, |(shard, _)| *shard)
     }

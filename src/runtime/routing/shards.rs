@@ -53,7 +53,7 @@ impl PodShards {
     }
 
     /// The shards that a request must visit: those that may contain matches of its filter. At `/search` with the
-    /// parameter `probe`, only the `probe` nearest of these to each document.
+    /// parameter `probe`, only the `probe` nearest ones to each document.
     ///
     /// # Errors
     /// When `probe` is not a positive integer.
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// Summary of a shard with one-dimensional vectors, one of which belongs to the document `id`.
+    /// Summary of a shard with one-dimensional vectors that stores the document `id`.
     struct FakeSummary {
         vectors: &'static [f32],
         id: Option<&'static str>,

@@ -28,7 +28,7 @@ pub(super) fn combine(mut components: Vec<Instance>, plan: &ExecutorPlan, tasks:
     let ranking = components.iter().rev().find_map(|component| component.ranking);
     let input_dimension = components.first().and_then(|component| component.input_dimension);
     let output_dimension = components.iter().rev().find_map(|component| component.output_dimension);
-    let programs = Programs { programs: plan.programs.clone(), others_pass: plan.others_pass };
+    let programs = Programs { programs: plan.programs.clone(), pass_unmatched: plan.pass_unmatched };
     let summaries: Vec<_> = components.iter().map(|component| component.shard_summary.clone()).collect();
     let shard_summary = summaries.iter().any(Option::is_some).then(|| {
         let combined = CombinedSummary { components: summaries, programs: programs.clone() };
@@ -46,7 +46,7 @@ pub(super) fn combine(mut components: Vec<Instance>, plan: &ExecutorPlan, tasks:
 struct Programs {
     programs: Vec<ProgramPlan>,
     /// Requests to endpoints without a program pass through; otherwise the first component receives them.
-    others_pass: bool,
+    pass_unmatched: bool,
 }
 
 impl Programs {
@@ -59,7 +59,7 @@ impl Programs {
         };
         match self.programs.iter().find(applies) {
             Some(program) => &program.steps,
-            None if self.others_pass => &[],
+            None if self.pass_unmatched => &[],
             None => &FIRST_COMPONENT,
         }
     }
@@ -266,7 +266,7 @@ mod tests {
             program("/purge", "/delete", None),
             program("/delete", "/list", None),
         ];
-        let programs = Programs { programs, others_pass: true };
+        let programs = Programs { programs, pass_unmatched: true };
         let combined = CombinedSummary { components: vec![None, Some(Arc::new(EchoingSummary))], programs };
         let parameters = RequestParameters::new();
         assert_eq!(combined.query_vectors(&Document::new("q"), &parameters), Some(vec![]));

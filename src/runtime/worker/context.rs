@@ -55,7 +55,7 @@ impl WorkerContext {
         }
     }
 
-    /// Returns the parts of a batch that are to be processed; `deliver` receives the others.
+    /// Returns the parts of a batch that are to be processed; `deliver` receives the rest.
     pub(super) fn admit_batch(&self, Batch { first, others }: Batch, deliver: impl Fn(Part)) -> Vec<Part> {
         let mut parts = Vec::with_capacity(1 + others.len());
         for part in std::iter::once(first).chain(others) {

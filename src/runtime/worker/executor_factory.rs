@@ -1,17 +1,21 @@
 //! Builds the executor of one worker, at launch and again after a panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use flowrun_sdk::{Build, BuildError, Context, Health, Instance, Metrics, SharedState};
+use flowrun_sdk::{
+    Build, BuildError, Context, ExecutorType, Health, Instance, Metrics, SharedState, panic_message,
+};
 
 use super::compound;
-use super::panic_message::panic_message;
 use crate::topology::{ComponentPlan, ExecutorPlan, PodPlan, Worker};
 
 /// Plan and contexts from which the executor of one worker is built.
 #[derive(Clone)]
 pub(in crate::runtime) struct ExecutorFactory {
     plan: ExecutorPlan,
+    /// One per component.
+    types: Arc<[ExecutorType]>,
     /// One per component.
     contexts: Vec<Context>,
     tasks: tokio::runtime::Handle,
@@ -41,8 +45,14 @@ pub(in crate::runtime) struct BuildFailure {
 }
 
 impl ExecutorFactory {
-    /// Factory for `worker` of `pod`; `None` when the pod has no executor. Panics outside a tokio runtime.
-    pub(in crate::runtime) fn new(pod: &PodPlan, worker: Worker, shard: &ShardState) -> Option<Self> {
+    /// Factory for `worker` of `pod`, whose components have these types; `None` when the pod has no executor. Panics
+    /// outside a tokio runtime.
+    pub(in crate::runtime) fn new(
+        pod: &PodPlan,
+        types: &Arc<[ExecutorType]>,
+        worker: Worker,
+        shard: &ShardState,
+    ) -> Option<Self> {
         let plan = pod.executor.clone()?;
         let context = |(component, metrics): (&ComponentPlan, &Metrics)| Context {
             pod: pod.name.clone(),
@@ -60,7 +70,7 @@ impl ExecutorFactory {
             metrics: metrics.clone(),
         };
         let contexts = plan.components.iter().zip(&shard.metrics).map(context).collect();
-        Some(Self { plan, contexts, tasks: tokio::runtime::Handle::current() })
+        Some(Self { plan, types: Arc::clone(types), contexts, tasks: tokio::runtime::Handle::current() })
     }
 
     /// Metrics reported by the components.
@@ -76,9 +86,10 @@ impl ExecutorFactory {
     /// Builds the executor, which may block. A panic of a constructor is an error.
     pub(in crate::runtime) fn build(&self) -> Result<Instance, BuildFailure> {
         let mut instances = Vec::with_capacity(self.contexts.len());
-        for (component, (plan, context)) in self.plan.components.iter().zip(&self.contexts).enumerate() {
+        let components = self.plan.components.iter().zip(self.types.iter()).zip(&self.contexts);
+        for (component, ((plan, executor_type), context)) in components.enumerate() {
             let build = Build { with: plan.with.clone(), context: context.clone() };
-            let built = catch_unwind(AssertUnwindSafe(|| plan.kind.create(&build)));
+            let built = catch_unwind(AssertUnwindSafe(|| executor_type.create(&build)));
             let built = built.unwrap_or_else(|payload| {
                 Err(BuildError::failed(format_args!(
                     "the constructor panicked: {}",

@@ -16,7 +16,6 @@ mod executor_factory;
 mod executor_slot;
 mod exit;
 mod inline_worker;
-mod panic_message;
 mod sync_slot;
 mod task_worker;
 mod thread_priority;

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use flowrun_sdk::{BoxedExecutor, Executor};
+use flowrun_sdk::{BoxedExecutor, Executor, panic_message};
 
 use super::batch_call::{CallSpec, combined_content};
 use super::call_result::CallEnd;
@@ -11,7 +11,6 @@ use super::context::WorkerContext;
 use super::executor_factory::ExecutorFactory;
 use super::executor_slot::{ExecutorSlot, SlotState};
 use super::exit::WorkerExit;
-use super::panic_message::panic_message;
 use crate::runtime::request::{Content, with_log_context};
 use crate::runtime::routing::Part;
 
@@ -79,7 +78,7 @@ impl SyncSlot {
         Ok(match result {
             Ok(result) => CallEnd::Returned(result.map(|()| call.into_answer())),
             Err(payload) => {
-                let message = panic_message(&*payload);
+                let message = panic_message(&*payload).to_owned();
                 self.discard(&message);
                 CallEnd::Panicked(message)
             }
@@ -92,7 +91,7 @@ impl SyncSlot {
             SlotState::Ready(mut executor) => match catch_unwind(AssertUnwindSafe(|| executor.close())) {
                 Ok(Ok(())) => WorkerExit::Completed,
                 Ok(Err(error)) => WorkerExit::CloseFailed(error),
-                Err(payload) => WorkerExit::Failed(panic_message(&*payload)),
+                Err(payload) => WorkerExit::Failed(panic_message(&*payload).to_owned()),
             },
             // The request of the panic has failed, and no request needed the executor since.
             SlotState::Empty { attempts: 0, .. } => WorkerExit::Completed,

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{AsyncExecutor, BoxedExecutor};
+use flowrun_sdk::{AsyncExecutor, BoxedExecutor, panic_message};
 use futures_util::future::join_all;
 use futures_util::{FutureExt as _, StreamExt as _};
 use parking_lot::Mutex;
@@ -19,7 +19,6 @@ use super::context::WorkerContext;
 use super::executor_factory::ExecutorFactory;
 use super::executor_slot::{ExecutorSlot, SlotState};
 use super::exit::WorkerExit;
-use super::panic_message::panic_message;
 use super::work_queue::batch_stream;
 use crate::runtime::request::{Content, poll_with_log_context};
 use crate::runtime::routing::Part;
@@ -147,7 +146,7 @@ impl TaskReplica {
         Ok(match AssertUnwindSafe(executing).catch_unwind().await {
             Ok(result) => CallEnd::Returned(result),
             Err(payload) => {
-                let message = panic_message(&*payload);
+                let message = panic_message(&*payload).to_owned();
                 self.discard(&executor, &message);
                 CallEnd::Panicked(message)
             }
@@ -175,7 +174,7 @@ impl TaskReplica {
         match AssertUnwindSafe(executor.close()).catch_unwind().await {
             Ok(Ok(())) => WorkerExit::Completed,
             Ok(Err(error)) => WorkerExit::CloseFailed(error),
-            Err(payload) => WorkerExit::Failed(panic_message(&*payload)),
+            Err(payload) => WorkerExit::Failed(panic_message(&*payload).to_owned()),
         }
     }
 

@@ -4,6 +4,7 @@ use super::declare::keys;
 use super::reasons::SERVING;
 use super::shared;
 use crate::spec::choices::Compression;
+use crate::spec::cors::CORS_VALUES;
 use crate::spec::key::{AnyNode, Choice, Count, Flag, Key, KeyRow, PathNode, Text, Texts};
 
 const CLIENTS: &str = "it configures clients; `ssl_certfile` and `ssl_keyfile` enable TLS at the gateway";
@@ -12,7 +13,16 @@ keys! {
     PORT: Texts = Key::texts("port", "port to listen on, or several; default: any free port")
         .aliases(&["ports", "port_expose"]);
     PROTOCOL: Texts = Key::texts("protocol", "protocols of clients; every port serves all of them").aliases(&["protocols"]);
-    CORS: Flag = Key::flag("cors", "allows HTTP requests from web pages of other origins (CORS)");
+    CORS: AnyNode = Key::any(
+        "cors",
+        CORS_VALUES,
+        "web pages of other origins that may call the flow (CORS): all, none, or those of `https://app.example`",
+    );
+    ALLOWED_HOSTS: Texts = Key::texts(
+        "allowed_hosts",
+        "host names in requests that are accepted, in addition to those of loopback, while the flow is served on \
+         loopback without a token (flowrun only)",
+    );
     TITLE: Text = Key::text("title", "title in `/openapi.json`");
     DESCRIPTION: Text = Key::text("description", "description in `/openapi.json`");
     EXPOSE_ENDPOINTS: AnyNode = Key::any(
@@ -41,6 +51,7 @@ pub(super) const GATEWAY_TABLE: &[KeyRow] = &[
     rows::PROTOCOL,
     shared::rows::HOST,
     rows::CORS,
+    rows::ALLOWED_HOSTS,
     rows::TITLE,
     rows::DESCRIPTION,
     rows::EXPOSE_ENDPOINTS,

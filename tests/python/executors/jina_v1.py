@@ -88,3 +88,31 @@ class AsyncMethods(Executor):
     @requests(on='/plain')
     def plain(self, docs, **kwargs):
         return {'documents': len(docs)}
+
+
+class Streaming(Executor):
+    """Methods that yield documents one by one."""
+
+    @requests(on='/async')
+    async def asynchronous(self, doc: Document, parameters: dict, **kwargs):
+        for number in range(int(parameters['times'])):
+            yield Document(text=f'{doc.text} {number}')
+
+    @requests(on='/async-plain')
+    async def without_parameters(self, doc: Document, **kwargs):
+        for number in range(2):
+            yield Document(text=f'{doc.text} {number}')
+
+    @requests(on='/sync')
+    def synchronous(self, doc: Document, parameters: dict, **kwargs):
+        for number in range(int(parameters['times'])):
+            yield Document(text=f'{doc.text} {number}')
+
+
+class SyncStreaming(Executor):
+    """A generator in a class without asynchronous methods."""
+
+    @requests(on='/sync')
+    def synchronous(self, doc: Document, **kwargs):
+        for number in range(2):
+            yield Document(text=f'{doc.text} {number}')

@@ -81,3 +81,31 @@ class Untyped(Executor):
     def foo(self, docs, **kwargs):
         for doc in docs:
             doc.text = doc.text + '!'
+
+
+class Streaming(Executor):
+    """Methods that yield documents one by one."""
+
+    @requests(on='/async')
+    async def asynchronous(self, doc: Text, parameters: Dict, **kwargs) -> Text:
+        for number in range(int(parameters['times'])):
+            yield Text(text=f'{doc.text} {number}')
+
+    @requests(on='/async-plain')
+    async def without_parameters(self, doc: Text, **kwargs) -> Text:
+        for number in range(2):
+            yield Text(text=f'{doc.text} {number}')
+
+    @requests(on='/sync')
+    def synchronous(self, doc: Text, parameters: Dict, **kwargs) -> Text:
+        for number in range(int(parameters['times'])):
+            yield Text(text=f'{doc.text} {number}')
+
+
+class SyncStreaming(Executor):
+    """A generator in a class without asynchronous methods."""
+
+    @requests(on='/sync')
+    def synchronous(self, doc: Text, **kwargs) -> Text:
+        for number in range(2):
+            yield Text(text=f'{doc.text} {number}')

@@ -3,8 +3,8 @@
 use std::mem::take;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
-    Instance, Tensor, parse_parameters,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorDescription, ExecutorError,
+    ExecutorType, Fact, Instance, Tensor, parse_parameters,
 };
 
 use super::descriptor::Descriptor;
@@ -40,7 +40,12 @@ pub const IMAGE_DESCRIPTOR_ENCODER: ExecutorType = ExecutorType::new::<ImageDesc
     "ImageDescriptorEncoder",
     "Describes every image by its colours and edges, without a model: an embedding of length 1.",
     create,
-);
+)
+.with_description(|build| {
+    let parameters = parse_parameters::<ImageDescriptorEncoderParameters>(build);
+    let dimension = parameters.map_or(Fact::Unknown, |parameters| Fact::Known(Some(parameters.dimension)));
+    ExecutorDescription::plain().with_output_dimension(dimension)
+});
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let ImageDescriptorEncoderParameters { dimension, value_range, channel_axis, access_paths } =

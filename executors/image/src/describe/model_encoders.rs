@@ -86,6 +86,7 @@ pub const fn keras_image_encoder<T: ModelEncoder>() -> ExecutorType {
          otherwise.",
         create_keras::<T>,
     )
+    .with_encoder_description()
 }
 
 /// `ImageTorchEncoder`.
@@ -97,6 +98,7 @@ pub const fn image_torch_encoder<T: ModelEncoder>() -> ExecutorType {
          model otherwise.",
         create_torch::<T>,
     )
+    .with_encoder_description()
 }
 
 fn create_keras<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> {

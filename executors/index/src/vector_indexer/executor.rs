@@ -11,7 +11,7 @@ use crate::metric::{Metric, Query};
 use crate::shard::{Match, Page, RERANK_MAX, SearchParams};
 
 /// Endpoints of a vector indexer.
-pub(super) const ENDPOINTS: [&str; 13] = [
+pub(crate) const ENDPOINTS: [&str; 13] = [
     "/index",
     "/update",
     "/delete",

@@ -9,6 +9,7 @@ mod executor;
 use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, parse_parameters};
 
 pub(crate) use config::VectorIndexerConfig;
+pub(crate) use executor::ENDPOINTS;
 
 use crate::ann::{IndexChoice, IndexType, Tuning};
 use crate::byte_size::ByteSize;

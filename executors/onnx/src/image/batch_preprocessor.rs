@@ -4,8 +4,9 @@ use flowrun_sdk::{CallBudget, Document, ErrorKind, ExecutorError, Tensor};
 use half::f16;
 use parking_lot::Mutex;
 
-use super::parameters::{Scale, Tensors};
+use super::parameters::Tensors;
 use super::plan::Plan;
+use super::preset::Scale;
 use super::{LookupTables, PreprocessImage};
 use crate::session::Elements;
 
@@ -143,7 +144,7 @@ fn taken<T: InputElement>(tensor: &Tensor, shape: &[usize], place: &mut [T]) -> 
         own => own,
     };
     if own != shape {
-        let message = format_args!("the tensor is of shape {own:?}, and the model takes {shape:?}");
+        let message = format_args!("the tensor has shape {own:?}, but the model requires {shape:?}");
         return Err(ExecutorError::new(ErrorKind::Input, message));
     }
     place.iter_mut().zip(tensor.to_f32()?.iter()).for_each(|(place, number)| *place = T::from_f32(*number));

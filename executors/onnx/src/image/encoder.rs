@@ -11,8 +11,9 @@ use half::f16;
 
 use super::PreprocessImage;
 use super::batch_preprocessor::{Batch, BatchPreprocessor, InputElement};
-use super::parameters::{OnnxImageEncoderParameters, Scale};
+use super::parameters::OnnxImageEncoderParameters;
 use super::plan::Plan;
+use super::preset::Scale;
 use crate::session::{ElementType, InputTensor, Model, ModelError, Options};
 
 /// Creates an `OnnxImageEncoder`.
@@ -83,7 +84,7 @@ fn log_model(path: &Path, model: &Model, plan: &Plan) {
         input = %plan.element_type,
         output = plan.output,
         dimension = plan.pooling.dimension(),
-        "pictures are encoded from {height} × {width} pixels"
+        "images are scaled to {height} × {width} pixels before encoding"
     );
 }
 
@@ -196,12 +197,8 @@ impl Encoding {
                 return;
             }
         };
-        let missing = || {
-            ExecutorError::new(
-                ErrorKind::Internal,
-                "the model returned fewer vectors than it was given pictures",
-            )
-        };
+        let missing =
+            || ExecutorError::new(ErrorKind::Internal, "the model returned fewer vectors than images");
         vectors.extend(
             take(&mut batch.results)
                 .into_iter()

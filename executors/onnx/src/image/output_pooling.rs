@@ -45,8 +45,8 @@ impl OutputPooling {
             (None, None) => {
                 let (name, shape) = (&port.name, port.shape_text());
                 return Err(format!(
-                    "the model's output `{name}` is of shape {shape}: say `pooling: mean`, `max`, `first` or `flatten`, \
-                     or another `output`"
+                    "the model's output `{name}` has shape {shape}: set `pooling` to `mean`, `max`, `first` or `flatten`, \
+                     or choose another `output`"
                 ));
             }
         };
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(of(&[None, Some(5), Some(1), Some(1)]).unwrap().dimension(), Some(5));
         let error = of(&[None, Some(5), Some(7), Some(7)]).unwrap_err();
         assert!(
-            error.starts_with("the model's output `y` is of shape [?, 5, 7, 7]: say `pooling: mean`"),
+            error.starts_with("the model's output `y` has shape [?, 5, 7, 7]: set `pooling` to `mean`"),
             "{error}"
         );
     }

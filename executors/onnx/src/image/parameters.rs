@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use flowrun_sdk::{AccessPaths, Parameter, ParameterKind, ResamplingFilter, Value, choice};
 
-use super::preset::Preset;
+use super::preset::{Preset, Scale};
 use crate::session::Device;
 
 choice! {
@@ -14,18 +14,6 @@ choice! {
         Nchw = "nchw",
         /// Batch × height × width × channels, as TensorFlow exports.
         Nhwc = "nhwc",
-    }
-}
-
-choice! {
-    /// Range that bytes are scaled to before the mean is subtracted.
-    pub(crate) enum Scale {
-        /// 0 to 1.
-        Unit = "unit",
-        /// -1 to 1.
-        Signed = "signed",
-        /// 0 to 255.
-        Bytes = "bytes",
     }
 }
 
@@ -61,7 +49,7 @@ pub(crate) struct Size(pub(crate) [u32; 2]);
 
 impl Parameter for Size {
     const KIND: ParameterKind =
-        ParameterKind::Other("a number of pixels, or height and width as in `[224, 224]`");
+        ParameterKind::Other("a number of pixels, or height and width such as `[224, 224]`");
 
     fn parse(value: &Value) -> Option<Self> {
         let sides = <[u32; 2]>::parse(value).or_else(|| u32::parse(value).map(|side| [side; 2]));

@@ -4,8 +4,8 @@ use flowrun_sdk::BuildError;
 
 use super::ImageInput;
 use super::output_pooling::{OutputLayout, OutputPooling};
-use super::parameters::{Layout, OnnxImageEncoderParameters, Scale, Size};
-use super::preset::{PresetDefaults, Resize};
+use super::parameters::{Layout, OnnxImageEncoderParameters, Size};
+use super::preset::{PresetDefaults, Resize, Scale};
 use crate::session::{ElementType, Model, Port};
 
 /// Resolved settings of the encoder.
@@ -58,7 +58,7 @@ impl Plan {
         {
             return Err(wrong(
                 "dimension",
-                format!("the model's output `{}` has {own} numbers", output.name),
+                format!("the model's output `{}` has dimension {own}", output.name),
             ));
         }
         let (mean, scale) = (with.mean.unwrap_or(defaults.mean), with.scale.unwrap_or(defaults.scale));
@@ -98,12 +98,14 @@ impl Plan {
 fn input(model: &Model) -> Result<&Port, String> {
     let [input] = model.inputs() else {
         let names: Vec<&str> = model.inputs().iter().map(|port| port.name.as_str()).collect();
-        return Err(format!("the model takes {names:?}, and not one picture: it is no encoder of pictures"));
+        return Err(format!(
+            "the model is not an image encoder: it has the inputs {names:?} instead of a single image input"
+        ));
     };
     let is_read = matches!(input.element_type, ElementType::F32 | ElementType::F16 | ElementType::U8);
     if !is_read || input.shape.len() != AXES {
         return Err(format!(
-            "the model takes {} of shape {}, and not pictures of four axes in float32, float16 or uint8",
+            "the model is not an image encoder: its input is {} of shape {}; an image input has four axes and is float32, float16 or uint8",
             input.element_type,
             input.shape_text()
         ));
@@ -122,11 +124,11 @@ fn channels_first(input: &Port, configured: Option<Layout>) -> Result<bool, Buil
     let shape = input.shape_text();
     let (name, reason) = match configured {
         Some(layout) => {
-            ("layout", format!("the model takes pictures of shape {shape}, which is not {}", layout.name()))
+            ("layout", format!("the model's image input has shape {shape}, which is not {}", layout.name()))
         }
         None => (
             "model_path",
-            format!("the model takes pictures of shape {shape}, none of whose axes are three colours"),
+            format!("the model's image input has shape {shape}, without an axis of three colour channels"),
         ),
     };
     Err(BuildError::parameter(name, reason))
@@ -149,14 +151,14 @@ fn size(
                 let shape = input.shape_text();
                 return Err(BuildError::parameter(
                     "size",
-                    format!("the model takes pictures of shape {shape}"),
+                    format!("the model's image input has shape {shape}"),
                 ));
             }
             (Some(own), _) => own,
             (None, configured) => configured.or(defaults).ok_or_else(|| {
                 BuildError::parameter(
                     "model_path",
-                    "the model takes pictures of any size: say one by `size: 224`",
+                    "the model accepts images of any size: choose one, for example `size: 224`",
                 )
             })?,
         };
@@ -178,8 +180,9 @@ fn shorter_side(
     });
     match side {
         Some(side) if side < longest => {
-            let reason =
-                format!("{height} × {width} pixels are not to be cut out of a shorter side of {side}");
+            let reason = format!(
+                "images whose shorter side is {side} are too small for a crop of {height} × {width} pixels"
+            );
             Err(BuildError::parameter("resize", reason))
         }
         side => Ok(side),
@@ -200,6 +203,9 @@ fn output<'a>(configured: Option<&str>, outputs: &'a [Port]) -> Result<&'a Port,
     let output = found.ok_or_else(|| format!("the model's outputs are {:?}", names()))?;
     match output.element_type {
         ElementType::F32 | ElementType::F16 => Ok(output),
-        other => Err(format!("the model's output `{}` is {other}, and no embedding", output.name)),
+        other => Err(format!(
+            "the model's output `{}` is {other}; an embedding is float32 or float16",
+            output.name
+        )),
     }
 }

@@ -2,8 +2,6 @@
 
 use flowrun_sdk::{ResamplingFilter, choice};
 
-use super::parameters::Scale;
-
 choice! {
     /// Known models.
     pub enum Preset {
@@ -15,6 +13,18 @@ choice! {
         Clip = "clip",
         /// Keras networks with inputs from -1 to 1: MobileNetV2, Inception, Xception.
         Keras = "keras",
+    }
+}
+
+choice! {
+    /// Range that bytes are scaled to before the mean is subtracted.
+    pub(crate) enum Scale {
+        /// 0 to 1.
+        Unit = "unit",
+        /// -1 to 1.
+        Signed = "signed",
+        /// 0 to 255.
+        Bytes = "bytes",
     }
 }
 

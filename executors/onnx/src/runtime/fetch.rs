@@ -28,10 +28,12 @@ const WHEEL: [&str; 8] = [
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// No wheel is available for this platform.
-    #[error("there is no wheel for this processor: set ORT_DYLIB_PATH to a libonnxruntime.so of your own")]
+    #[error(
+        "no prebuilt ONNX Runtime exists for this processor: build one and set ORT_DYLIB_PATH to its libonnxruntime.so"
+    )]
     Processor,
     /// Neither `HOME` nor `XDG_CACHE_HOME` is set.
-    #[error("there is no cache directory: set HOME or XDG_CACHE_HOME")]
+    #[error("no cache directory: set HOME or XDG_CACHE_HOME")]
     NoCache,
     /// A file operation failed.
     #[error("{0}")]
@@ -45,7 +47,7 @@ pub enum FetchError {
         reason: String,
     },
     /// The wheel does not contain the library.
-    #[error("the wheel holds no libonnxruntime.so")]
+    #[error("the wheel contains no libonnxruntime.so")]
     Empty,
 }
 

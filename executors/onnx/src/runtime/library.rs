@@ -14,16 +14,16 @@ pub const MINOR_VERSION_MIN: u32 = ORT_API_VERSION;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LibraryError {
     /// The system cannot load the library.
-    #[error("it does not load: {0}")]
+    #[error("loading the library failed: {0}")]
     Unloadable(#[from] libloading::Error),
     /// The library is not ONNX Runtime.
-    #[error("it is no ONNX Runtime: it has no `OrtGetApiBase`")]
+    #[error("not a library of ONNX Runtime: it does not export `OrtGetApiBase`")]
     Foreign,
     /// The version is not supported.
-    #[error("it is ONNX Runtime {0}, and 1.{MINOR_VERSION_MIN} or newer is needed")]
+    #[error("version {0} of ONNX Runtime is too old: 1.{MINOR_VERSION_MIN} or newer is required")]
     TooOld(String),
     /// The version is supported, but the library returns no function table for it.
-    #[error("it is ONNX Runtime {0} and does not hand out the functions of 1.{MINOR_VERSION_MIN}")]
+    #[error("version {0} of ONNX Runtime does not provide the API of 1.{MINOR_VERSION_MIN}")]
     NoApi(String),
 }
 

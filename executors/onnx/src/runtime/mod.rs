@@ -53,7 +53,7 @@ impl Backend {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
     /// The library at `ORT_DYLIB_PATH` cannot be used. No other library is tried.
-    #[error("the library that ORT_DYLIB_PATH names cannot be used: {0}")]
+    #[error("the library at ORT_DYLIB_PATH cannot be used: {0}")]
     NamedLibrary(String),
     /// The library did not start in time.
     #[error(
@@ -63,7 +63,7 @@ pub enum RuntimeError {
     Timeout,
     /// No library was found, and this build has no other backend.
     #[error(
-        "no library of ONNX Runtime was found, and this flowrun was built without tract: `flowrun doctor --fix` fetches ONNX Runtime"
+        "ONNX Runtime is not installed, and this build has no tract: run `flowrun doctor --fix` to download ONNX Runtime"
     )]
     NoLibrary,
     /// The library failed to start.
@@ -156,7 +156,7 @@ fn select_backend() -> Result<Runtime, RuntimeError> {
 #[cfg(feature = "tract")]
 fn start_without_library() -> Result<Runtime, RuntimeError> {
     tracing::warn!(
-        "there is no ONNX Runtime here, models run on tract, several times slower: `flowrun doctor --fix` fetches it"
+        "ONNX Runtime is not installed; models run on tract, which is several times slower: run `flowrun doctor --fix` to download it"
     );
     ort::set_api(ort_tract::api());
     create_runtime(Backend::Tract)

@@ -12,7 +12,7 @@ use flowrun_sdk::{guard, tracing};
 use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest as _, Sha256};
 
-use super::open::FILE_BYTES_MAX;
+use super::format::FILE_BYTES_MAX;
 use crate::runtime::cache_directory;
 
 /// Largest number of cached models; the oldest are evicted.
@@ -72,7 +72,7 @@ pub(super) fn look_up(key: &str) -> CacheLookup {
             CacheLookup::Miss(PendingEntry { key: key.to_owned(), directory, writing: file.into_temp_path() })
         }
         Err(error) => {
-            tracing::warn!(directory = %directory.display(), "optimised models are not kept: {error}");
+            tracing::warn!(directory = %directory.display(), "optimised models are not cached: {error}");
             CacheLookup::Unavailable
         }
     }
@@ -93,7 +93,7 @@ impl PendingEntry {
         });
         match kept {
             Ok(()) => evict_oldest(&self.directory),
-            Err(error) => tracing::warn!("an optimised model is not kept: {error}"),
+            Err(error) => tracing::warn!("an optimised model was not cached: {error}"),
         }
     }
 }

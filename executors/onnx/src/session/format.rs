@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use super::ModelError;
 
+/// Largest model file in bytes: the limit of protocol buffers. Larger models have external weights.
+pub(super) const FILE_BYTES_MAX: u64 = 2 << 30;
+
 /// Field numbers.
 mod field {
     pub(super) const MODEL_GRAPH: u64 = 7;
@@ -146,7 +149,7 @@ fn graph(model: &[u8]) -> Result<&[u8], ModelError> {
     let graph = fields(model)?.into_iter().find(|field| field.number == field::MODEL_GRAPH);
     graph
         .and_then(|field| field.content)
-        .ok_or_else(|| ModelError::Model("it is no ONNX model: it has no graph".to_owned()))
+        .ok_or_else(|| ModelError::Model("the file is not an ONNX model: it has no graph".to_owned()))
 }
 
 /// The axes of a value.
@@ -189,7 +192,7 @@ fn fields(message: &[u8]) -> Result<Vec<Field<'_>>, ModelError> {
                 Some(take(&mut rest, length)?)
             }
             5 => take(&mut rest, 4).map(|_| None)?,
-            _ => return Err(ModelError::Model("it is no ONNX model, or a damaged one".to_owned())),
+            _ => return Err(ModelError::Model("the file is not an ONNX model, or is damaged".to_owned())),
         };
         let written = start.get(..start.len() - rest.len()).unwrap_or_default();
         fields.push(Field { number: key >> 3, written, content });
@@ -214,11 +217,11 @@ fn take_varint(rest: &mut &[u8]) -> Result<u64, ModelError> {
             return Ok(value);
         }
     }
-    Err(ModelError::Model("it is no ONNX model, or a damaged one".to_owned()))
+    Err(ModelError::Model("the file is not an ONNX model, or is damaged".to_owned()))
 }
 
 fn truncated() -> ModelError {
-    ModelError::Model("it is no ONNX model, or one that ends too early".to_owned())
+    ModelError::Model("the file is not an ONNX model, or is truncated".to_owned())
 }
 
 fn varint(written: &mut Vec<u8>, mut value: u64) {

@@ -96,7 +96,7 @@ impl Model {
         let found = found.map_err(failed)?;
         let fetched = outputs.iter().map(|name| match found.get(name) {
             Some(value) => fetched(value),
-            None => Err(ModelError::Run(format!("there is no output `{name}`"))),
+            None => Err(ModelError::Run(format!("the model returned no output `{name}`"))),
         });
         Ok(take(&fetched.collect::<Result<Vec<_>, ModelError>>()?))
     }
@@ -105,7 +105,7 @@ impl Model {
     fn check(&self, inputs: &[(&str, InputTensor<'_>)], outputs: &[&str]) -> Result<(), ModelError> {
         for port in &self.inputs {
             let Some((_, feed)) = inputs.iter().find(|(name, _)| *name == port.name) else {
-                return Err(ModelError::Run(format!("its input `{}` is not given", port.name)));
+                return Err(ModelError::Run(format!("no value for its input `{}`", port.name)));
             };
             port.check(feed)?;
         }
@@ -151,5 +151,7 @@ fn fetched(value: &DynValue) -> Result<OutputTensor<'_>, ModelError> {
     let found = of::<f32>(value, Elements::F32).or_else(|| of::<f16>(value, Elements::F16));
     let found = found.or_else(|| of::<i64>(value, Elements::I64));
     let found = found.or_else(|| of::<i32>(value, Elements::I32)).or_else(|| of::<u8>(value, Elements::U8));
-    found.ok_or_else(|| ModelError::Run(format!("an output is of type {}, which is not read", value.dtype())))
+    found.ok_or_else(|| {
+        ModelError::Run(format!("an output has type {}, which is not supported", value.dtype()))
+    })
 }

@@ -15,9 +15,6 @@ use super::port::Port;
 use super::{Device, Model, ModelError, Options, trial};
 use crate::runtime::{self, Runtime};
 
-/// Largest model file in bytes: the limit of protocol buffers. Larger models have external weights.
-pub(super) const FILE_BYTES_MAX: u64 = 2 << 30;
-
 /// Time limit for opening a model. A malicious model can keep the optimiser busy for ever.
 const OPEN_MAX: Duration = Duration::from_secs(120);
 
@@ -33,7 +30,7 @@ impl Model {
         let runtime = runtime::start()?;
         if !runtime.is_onnx_runtime() && options.device != Device::Cpu {
             return Err(ModelError::Device(format!(
-                "`device: {}` needs ONNX Runtime, and there is none: set ORT_DYLIB_PATH",
+                "`device: {}` requires ONNX Runtime, which is not installed: run `flowrun doctor --fix` or set ORT_DYLIB_PATH",
                 options.device.name()
             )));
         }
@@ -60,7 +57,7 @@ fn open_with_timeout(
     match receiver.recv_timeout(OPEN_MAX) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => {
-            Err(ModelError::Model(format!("it did not open within {} seconds", OPEN_MAX.as_secs())))
+            Err(ModelError::Model(format!("the model did not open within {} seconds", OPEN_MAX.as_secs())))
         }
         Err(RecvTimeoutError::Disconnected) => Err(ModelError::Model("opening it panicked".to_owned())),
     }
@@ -87,8 +84,8 @@ pub(super) fn open_in_process(
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    let bytes =
-        guard::read_file(path, FILE_BYTES_MAX).map_err(|error| ModelError::File(error.to_string()))?;
+    let bytes = guard::read_file(path, format::FILE_BYTES_MAX)
+        .map_err(|error| ModelError::File(error.to_string()))?;
     if bytes.is_empty() {
         return Err(ModelError::Model("the file is empty".to_owned()));
     }
@@ -104,7 +101,7 @@ fn create_session(
 ) -> Result<Session, ModelError> {
     let outline = format::outline(bytes)?;
     let failed =
-        |error: ort::Error| ModelError::Model(format!("{} does not open it: {error}", runtime.name()));
+        |error: ort::Error| ModelError::Model(format!("{} cannot open the model: {error}", runtime.name()));
     // External weights are only found through the path of the model.
     if outline.refers_to_files {
         return builder(options, runtime)?.commit_from_file(path).map_err(failed);
@@ -155,7 +152,7 @@ fn configured(
     let built = with(built.with_intra_threads(options.threads.max(1)))?;
     let built = with(built.with_intra_op_spinning(false))?;
     built.with_execution_providers(options.device.providers()).map_err(|error| {
-        ModelError::Device(format!("`device: {}` is not to be had: {error}", options.device.name()))
+        ModelError::Device(format!("`device: {}` is not available: {error}", options.device.name()))
     })
 }
 

@@ -79,13 +79,13 @@ impl Port {
         let given = feed.elements.element_type();
         if given != self.element_type {
             let (name, own) = (&self.name, self.element_type);
-            return Err(ModelError::Run(format!("its input `{name}` takes {own} and is given {given}")));
+            return Err(ModelError::Run(format!("its input `{name}` requires {own} but received {given}")));
         }
         if !self.accepts(&feed.shape) || feed.shape.iter().product::<usize>() != feed.elements.len() {
             let (name, own, shape, length) =
                 (&self.name, self.shape_text(), &feed.shape, feed.elements.len());
             return Err(ModelError::Run(format!(
-                "its input `{name}` is of shape {own} and is given {length} numbers as {shape:?}"
+                "its input `{name}` has shape {own} but received {length} numbers of shape {shape:?}"
             )));
         }
         Ok(())
@@ -117,7 +117,7 @@ fn element_type(ty: TensorElementType) -> ElementType {
 pub(super) fn find<'a>(ports: &'a [Port], name: &str, kind: &str) -> Result<&'a Port, ModelError> {
     ports.iter().find(|port| port.name == name).ok_or_else(|| {
         let names: Vec<String> = ports.iter().map(|port| format!("`{}`", port.name)).collect();
-        ModelError::Signature(format!("it has no {kind} `{name}`; it has {}", names.join(", ")))
+        ModelError::Signature(format!("the model has no {kind} `{name}`; it has {}", names.join(", ")))
     })
 }
 
@@ -134,14 +134,14 @@ mod tests {
         let said = |feed| port.check(&feed).unwrap_err().to_string();
         assert_eq!(
             said(feed(&[2, 3], Elements::U8(&[0; 6]))),
-            "the model failed: its input `x` takes float32 and is given uint8"
+            "the model failed: its input `x` requires float32 but received uint8"
         );
         assert_eq!(
             said(feed(&[2, 4], Elements::F32(&[0.0; 8]))),
-            "the model failed: its input `x` is of shape [?, 3] and is given 8 numbers as [2, 4]"
+            "the model failed: its input `x` has shape [?, 3] but received 8 numbers of shape [2, 4]"
         );
         assert!(port.check(&feed(&[2, 3], Elements::F32(&[0.0; 5]))).is_err());
         let missing = find(&[port], "y", "input").unwrap_err().to_string();
-        assert_eq!(missing, "it has no input `y`; it has `x`");
+        assert_eq!(missing, "the model has no input `y`; it has `x`");
     }
 }

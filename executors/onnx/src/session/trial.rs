@@ -58,8 +58,9 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<bool, ModelError> {
         command.args([input.clone(), axis.to_string(), size.to_string()]);
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child =
-        command.spawn().map_err(|error| ModelError::File(format!("no trial can be made of it: {error}")))?;
+    let mut child = command.spawn().map_err(|error| {
+        ModelError::File(format!("the trial process that opens the model failed: {error}"))
+    })?;
     let said = child.stderr.take().map(|stderr| {
         std::thread::spawn(move || {
             let mut said = Vec::new();
@@ -70,8 +71,9 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<bool, ModelError> {
             String::from_utf8_lossy(&said).into_owned()
         })
     });
-    let ended = ended(&mut child)
-        .map_err(|error| ModelError::File(format!("no trial can be made of it: {error}")))?;
+    let ended = ended(&mut child).map_err(|error| {
+        ModelError::File(format!("the trial process that opens the model failed: {error}"))
+    })?;
     let said = said.and_then(|said| said.join().ok()).unwrap_or_default();
     match ended {
         Some(status) if status.success() => Ok(true),
@@ -79,9 +81,11 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<bool, ModelError> {
             Err(ModelError::Model(said.trim().to_owned()))
         }
         Some(status) => Err(ModelError::Model(format!(
-            "opening it ended a trial process ({status}): it is damaged, hostile, or made for another runtime"
+            "opening the model crashed its trial process ({status}): the file is damaged, hostile, or made for another runtime"
         ))),
-        None => Err(ModelError::Model(format!("it did not open within {} seconds", TRIAL_MAX.as_secs()))),
+        None => {
+            Err(ModelError::Model(format!("the model did not open within {} seconds", TRIAL_MAX.as_secs())))
+        }
     }
 }
 

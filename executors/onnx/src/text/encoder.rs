@@ -132,19 +132,20 @@ impl OnnxTextEncoder {
         let row = |length: usize| Tokens { ids: vec![last; length], types: vec![0; length] };
         let vectors = self.model.run(&[&row(1)]).map_err(|error| match error {
             ModelError::Run(reason) => {
-                let reason = format_args!("may be another model's: its token {last} is not taken: {reason}");
+                let reason =
+                    format_args!("may belong to another model: the model rejects its token {last}: {reason}");
                 BuildError::parameter("tokenizer", reason)
             }
             error => model_error(path, &error),
         })?;
         let found = vectors.first().map_or(0, Vec::len);
         if dimension.is_some_and(|dimension| dimension != found) {
-            let reason = format_args!("must be {found}, which is what the model gives");
+            let reason = format_args!("must be {found}, the dimension of the model");
             return Err(BuildError::parameter("dimension", reason));
         }
         let length = self.tokenizer.max_tokens().min(VALIDATION_TOKENS_MAX);
         self.model.run(&[&row(length)]).map(|_| found).map_err(|error| {
-            BuildError::parameter("max_length", format_args!("is {length}, and {error}: set it to less"))
+            BuildError::parameter("max_length", format_args!("is {length}, but {error}: reduce it"))
         })
     }
 
@@ -171,7 +172,7 @@ impl OnnxTextEncoder {
                 }
             }
         }
-        let nothing = || Err(ExecutorError::new(ErrorKind::Internal, "the model gave no vector"));
+        let nothing = || Err(ExecutorError::new(ErrorKind::Internal, "the model returned no vector"));
         let each = vectors.into_iter().zip(&tokens);
         Ok(each
             .map(|(vector, tokens)| match tokens {

@@ -25,7 +25,8 @@ pub const ONNX_TEXT_ENCODER: ExecutorType = ExecutorType::new::<parameters::Onnx
     "OnnxTextEncoder",
     "Encodes every text with an ONNX model: cut into tokens, batched by length, pooled to one vector.",
     encoder::create,
-);
+)
+.with_encoder_description();
 
-#[cfg(all(test, feature = "tokenizers"))]
+#[cfg(test)]
 mod tests;

@@ -80,15 +80,15 @@ fn vectors(
         [_, length, dimension] => (Some(*length), *dimension),
         shape => {
             return Err(ModelError::Signature(format!(
-                "its output is of shape {shape:?}, and not texts × numbers or texts × tokens × numbers: name another \
-                 `output`"
+                "its output has shape {shape:?}; expected texts × dimension or texts × tokens × dimension: choose \
+                 another `output`"
             )));
         }
     };
     let each = length.unwrap_or(1) * dimension;
     if each == 0 || elements.len() < each * rows.len() {
         let (shape, count) = (&fetched.shape, rows.len());
-        return Err(ModelError::Run(format!("its output is of shape {shape:?} for {count} texts")));
+        return Err(ModelError::Run(format!("its output has shape {shape:?} for {count} texts")));
     }
     let each = elements.chunks_exact(each).zip(rows);
     Ok(each

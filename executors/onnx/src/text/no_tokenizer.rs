@@ -39,6 +39,6 @@ impl TextTokenizer {
 }
 
 fn missing() -> BuildError {
-    let reason = "this flowrun was built without tokenizers; build one with `cargo build --release --features tokenizers`";
+    let reason = "this build has no tokenizers: build with `cargo build --release --features tokenizers`";
     BuildError::parameter("tokenizer", reason)
 }

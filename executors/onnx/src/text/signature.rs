@@ -70,7 +70,7 @@ impl Signature {
         let read = read.collect::<Result<Vec<Input>, ModelError>>()?;
         if !read.iter().any(|input| input.role == InputRole::Ids) {
             return Err(ModelError::Signature(format!(
-                "it has no input `input_ids`, and is no model for texts: it has {}",
+                "the model is not a text encoder: it has no input `input_ids`; it has {}",
                 names(inputs)
             )));
         }
@@ -91,14 +91,14 @@ fn input(port: &Port, is_only: bool) -> Result<Input, ModelError> {
         ElementType::I32 => false,
         other => {
             return Err(ModelError::Signature(format!(
-                "its input `{name}` takes {other}, and a model for texts takes int64 or int32"
+                "its input `{name}` is {other}; a text encoder requires int64 or int32"
             )));
         }
     };
     if shape.len() != 2 {
         let shape = port.shape_text();
         return Err(ModelError::Signature(format!(
-            "its input `{name}` is of shape {shape}, and a model for texts takes texts × tokens"
+            "its input `{name}` has shape {shape}; a text encoder requires texts × tokens"
         )));
     }
     let role = InputRole::from_name(name).or(is_only.then_some(InputRole::Ids)).ok_or_else(|| {
@@ -120,7 +120,7 @@ fn select_output(outputs: &[Port], output: Option<&str>, pools: bool) -> Result<
     };
     found.map(|port| port.name.clone()).ok_or_else(|| {
         let (output, names) = (output.unwrap_or_default(), names(outputs));
-        ModelError::Signature(format!("it has no output `{output}`; it has {names}"))
+        ModelError::Signature(format!("the model has no output `{output}`; it has {names}"))
     })
 }
 
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(signature(Some("1"), true).unwrap().output, "sentence_embedding");
         assert_eq!(
             signature(Some("2"), false).unwrap_err().to_string(),
-            "it has no output `2`; it has `last_hidden_state`, `sentence_embedding`"
+            "the model has no output `2`; it has `last_hidden_state`, `sentence_embedding`"
         );
     }
 
@@ -172,6 +172,10 @@ mod tests {
         assert!(said(&two).unwrap_err().contains("`position_ids` is not known"));
         let mask =
             [port("attention_mask", ElementType::I64, &[0, 0]), port("mask", ElementType::I64, &[0, 0])];
-        assert!(said(&mask).unwrap_err().starts_with("it has no input `input_ids`"));
+        assert!(
+            said(&mask)
+                .unwrap_err()
+                .starts_with("the model is not a text encoder: it has no input `input_ids`")
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Tokens and embeddings equal those of the reference implementations, which `make models` recorded.
+#![cfg(feature = "tokenizers")]
 
-#[path = "../../../../tests/support/made.rs"]
-mod made;
+#[path = "../../../../tests/support/artifact.rs"]
+mod artifact;
 #[path = "../../../../tests/support/models.rs"]
 #[expect(dead_code, reason = "Python itself is not asked here")]
 mod models;
@@ -193,8 +194,8 @@ fn what_does_not_fit_is_said_before_there_is_any_document() {
         (long, "`max_length`: is 65, and the model failed"),
         (dimension, "`dimension`: must be 32, which is what the model gives"),
         (short, "`max_length`: must be more than 2, which are special tokens"),
-        (broken, "is no `tokenizer.json` of Hugging Face"),
-        (output, "it has no output `nothing`; it has `last_hidden_state`"),
+        (broken, "is not a `tokenizer.json` of Hugging Face"),
+        (output, "the model has no output `nothing`; it has `last_hidden_state`"),
     ] {
         let found = refused(&with).replace(&format!("{}/", models.display()), "");
         assert!(found.contains(said), "{found}\nis not\n{said}");

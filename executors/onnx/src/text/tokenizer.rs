@@ -34,14 +34,14 @@ impl TextTokenizer {
         let mut tokenizer =
             Tokenizer::from_bytes(guard::without_byte_order_mark(&bytes)).map_err(|error| {
                 let path = path.display();
-                let reason = format_args!("`{path}` is no `tokenizer.json` of Hugging Face: {error}");
+                let reason = format_args!("`{path}` is not a `tokenizer.json` of Hugging Face: {error}");
                 BuildError::parameter("tokenizer", reason)
             })?;
         let own = tokenizer.get_truncation().map(|truncation| truncation.max_length);
         let max_tokens = max_tokens.or(own).unwrap_or(LENGTH_MAX);
         let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
         if max_tokens <= special {
-            let reason = format_args!("must be more than {special}, which are special tokens");
+            let reason = format_args!("must be more than {special}, the number of special tokens");
             return Err(BuildError::parameter("max_length", reason));
         }
         let direction = tokenizer.get_truncation().map_or(TruncationDirection::Right, |own| own.direction);
@@ -60,7 +60,10 @@ impl TextTokenizer {
     pub(super) fn clip(max_tokens: Option<usize>) -> Result<Self, BuildError> {
         let max_tokens = max_tokens.unwrap_or(tokens::CLIP_CONTEXT);
         if max_tokens < 2 {
-            return Err(BuildError::parameter("max_length", "must be more than 1: a start and an end"));
+            return Err(BuildError::parameter(
+                "max_length",
+                "must be more than 1: the start and end tokens take two",
+            ));
         }
         Ok(Self { kind: Kind::Clip(Box::new(ClipTokenizer::new()?)), max_tokens, padding: 0 })
     }

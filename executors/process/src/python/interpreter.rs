@@ -1,35 +1,36 @@
-//! Which Python an executor runs in.
+//! Selection of the Python interpreter of an executor.
 
 use std::path::{Path, PathBuf};
 
-/// The interpreter that `python` says, a path from `directory` or a name; where it says nothing that of the virtual
-/// environment that flowrun was started in, else `python3`.
+/// Selects an interpreter. `python` is a path relative to `directory` (an interpreter, or the directory of a virtual
+/// environment) or a name on the search path. Without it: the virtual environment in `$VIRTUAL_ENV`, otherwise `python3`
+/// on the search path.
 ///
 /// # Errors
-/// Why there is none.
-pub(super) fn interpreter(python: Option<&str>, directory: &Path) -> Result<PathBuf, String> {
+/// If there is no such interpreter; the message names the remedy.
+pub(super) fn find_interpreter(python: Option<&str>, directory: &Path) -> Result<PathBuf, String> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let environment = variable("VIRTUAL_ENV").map(PathBuf::from);
     let search: Vec<PathBuf> =
         variable("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
-    chosen(python, directory, environment.as_deref(), &search)
+    select(python, directory, environment.as_deref(), &search)
 }
 
-/// The interpreter of executors that say nothing.
+/// Returns the interpreter of executors without the key `python`.
 ///
 /// # Errors
-/// Why there is none.
+/// If there is none; the message names the remedy.
 pub fn default_interpreter() -> Result<PathBuf, String> {
-    interpreter(None, Path::new("."))
+    find_interpreter(None, Path::new("."))
 }
 
-fn chosen(
+fn select(
     python: Option<&str>,
     directory: &Path,
     environment: Option<&Path>,
     search: &[PathBuf],
 ) -> Result<PathBuf, String> {
-    let named = |name: &str| search.iter().map(|place| place.join(name)).find(|file| file.is_file());
+    let on_search_path = |name: &str| search.iter().map(|entry| entry.join(name)).find(|file| file.is_file());
     match (python, environment) {
         (Some(python), _) => {
             let path = directory.join(python);
@@ -38,9 +39,10 @@ fn chosen(
                 return Ok(interpreter);
             }
             let is_path = python.contains('/');
-            let found = if is_path { Some(path).filter(|path| path.is_file()) } else { named(python) };
+            let found =
+                if is_path { Some(path).filter(|path| path.is_file()) } else { on_search_path(python) };
             found.ok_or_else(|| {
-                format!("there is no Python at `{python}`: write an interpreter, or the directory of its environment")
+                format!("there is no Python at `{python}`: set `python` to an interpreter or to the directory of a virtual environment")
             })
         }
         (None, Some(environment)) => {
@@ -48,12 +50,12 @@ fn chosen(
             match interpreter.is_file() {
                 true => Ok(interpreter),
                 false => {
-                    Err(format!("`$VIRTUAL_ENV` is {}, where there is no Python", environment.display()))
+                    Err(format!("`$VIRTUAL_ENV` is {}, which contains no Python", environment.display()))
                 }
             }
         }
-        (None, None) => named("python3").ok_or_else(|| {
-            "there is no `python3` on the search path: install it, or write `python: PATH` at the pod"
+        (None, None) => on_search_path("python3").ok_or_else(|| {
+            "there is no `python3` on the search path: install it, or set `python: PATH` on the pod"
                 .to_owned()
         }),
     }
@@ -64,17 +66,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_flow_says_which_python_and_then_the_environment() {
+    fn the_key_python_has_precedence_over_the_environment() {
         let directory = tempfile::tempdir().unwrap();
-        let at = |path: &str| directory.path().join(path);
+        let path_of = |path: &str| directory.path().join(path);
         for file in ["venv/bin/python", "other/bin/python", "usr/python3", "usr/pypy3"] {
-            std::fs::create_dir_all(at(file).parent().unwrap()).unwrap();
-            std::fs::write(at(file), "").unwrap();
+            std::fs::create_dir_all(path_of(file).parent().unwrap()).unwrap();
+            std::fs::write(path_of(file), "").unwrap();
         }
-        let search = [at("nowhere"), at("usr")];
-        let choose =
-            |python, environment: Option<&Path>| chosen(python, directory.path(), environment, &search);
-        let other = at("other");
+        let search = [path_of("nowhere"), path_of("usr")];
+        let select_with =
+            |python, environment: Option<&Path>| select(python, directory.path(), environment, &search);
+        let other = path_of("other");
         for (python, environment, expected) in [
             (None, None, "usr/python3"),
             (None, Some(other.as_path()), "other/bin/python"),
@@ -82,10 +84,10 @@ mod tests {
             (Some("./venv/bin/python"), None, "./venv/bin/python"),
             (Some("pypy3"), Some(other.as_path()), "usr/pypy3"),
         ] {
-            assert_eq!(choose(python, environment), Ok(at(expected)), "{python:?}");
+            assert_eq!(select_with(python, environment), Ok(path_of(expected)), "{python:?}");
         }
-        assert!(choose(Some("python9"), None).unwrap_err().contains("`python9`"));
-        assert!(choose(None, Some(&at("gone"))).unwrap_err().contains("`$VIRTUAL_ENV`"));
-        assert!(chosen(None, directory.path(), None, &[]).unwrap_err().contains("python: PATH"));
+        assert!(select_with(Some("python9"), None).unwrap_err().contains("`python9`"));
+        assert!(select_with(None, Some(&path_of("gone"))).unwrap_err().contains("`$VIRTUAL_ENV`"));
+        assert!(select(None, directory.path(), None, &[]).unwrap_err().contains("python: PATH"));
     }
 }

@@ -1,4 +1,4 @@
-//! Executors that are written in Python, each replica in a child process of its own.
+//! Executors written in Python. Each replica has its own child process, which runs `python/flowrun/child.py`.
 
 mod interpreter;
 mod package;
@@ -10,39 +10,39 @@ use std::process::Command;
 use flowrun_sdk::{Build, BuildError, Context, ExecutorType, Instance, Value, parse_parameters};
 use serde_json::{Map, json};
 
-use crate::recipe::Recipe;
-use crate::{caller, environment};
+use crate::parent::child_spec::ChildSpec;
+use crate::parent::{environment, executor};
 pub use interpreter::default_interpreter;
-use interpreter::interpreter;
+use interpreter::find_interpreter;
 
 flowrun_sdk::parameters! {
-    /// What runs in Python.
+    /// Parameters of `PythonExecutor`.
     struct PythonParameters {
-        /// The class: one that derives from Jina's `Executor`, or from that of the package `flowrun`.
+        /// Name of the class; it derives from Jina's `Executor` or from `flowrun.Executor`.
         class: String,
-        /// Where it is defined: files, which end in `.py`, and modules by their names.
+        /// Files (`.py`) and names of the modules that define the class.
         modules: Vec<String>,
-        /// The interpreter, or the directory of its environment; that of `$VIRTUAL_ENV` or else `python3` when absent.
+        /// Interpreter, or directory of a virtual environment; default: the one in `$VIRTUAL_ENV`, else `python3`.
         python: Option<String> = None,
-        /// What its constructor gets.
+        /// Arguments of the constructor.
         with: Map<String, Value> = Map::new(),
-        /// Its `metas`.
+        /// `metas` of the executor.
         metas: Map<String, Value> = Map::new(),
-        /// Which endpoint calls which method, beside what the class says.
+        /// Methods by endpoint, in addition to those of the class.
         requests: Map<String, Value> = Map::new(),
-        /// The directory that it writes beneath.
+        /// Parent directory of the workspaces of all shards; default: that of the flow.
         workspace: Option<PathBuf> = None,
-        /// Variables of its process, beside those of flowrun's own.
+        /// Environment variables added to those of flowrun.
         env: Map<String, Value> = Map::new(),
-        /// How many replicas its pod has.
+        /// Number of replicas of the pod.
         replicas: usize = 1,
     }
 }
 
-/// Runs an executor that is written in Python.
+/// Runs an executor written in Python in a child process.
 pub const PYTHON_EXECUTOR: ExecutorType = ExecutorType::new::<PythonParameters>(
     "PythonExecutor",
-    "Runs an executor that is written in Python, in a child process; written as its class, with `py_modules`.",
+    "Runs an executor written in Python in a child process; selected by `uses: CLASS` with `py_modules`.",
     create,
 );
 
@@ -50,26 +50,26 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     let parameters: PythonParameters = parse_parameters(build)?;
     let context = &build.context;
     let directory = std::path::absolute(&context.directory).unwrap_or_else(|_| context.directory.clone());
-    let python = interpreter(parameters.python.as_deref(), &directory)
+    let python = find_interpreter(parameters.python.as_deref(), &directory)
         .map_err(|reason| BuildError::parameter("python", reason))?;
-    let start = start(&parameters, context, &directory);
-    let variables = environment::of(&parameters.env, context);
+    let start = start_body(&parameters, context, &directory);
+    let variables = environment::resolve_variables(&parameters.env, context);
     let threads = context.threads.to_string();
-    let recipe = Recipe::new(context, &start, move || {
+    let spec = ChildSpec::new(context, &start, move || {
         let mut command = Command::new(&python);
-        // Lines come when they are written.
+        // `-u`: output is not buffered, so that lines reach the log immediately.
         command.args(["-u", "-c", package::BOOTSTRAP]);
         if std::env::var_os("OMP_NUM_THREADS").is_none() {
             command.env("OMP_NUM_THREADS", &threads);
         }
-        environment::add(&mut command, &variables);
+        command.envs(variables.iter().cloned());
         Ok(command)
     })?;
-    caller::executor(recipe, context.health.clone())
+    executor::create_instance(spec, context.health.clone())
 }
 
-/// What the child is told.
-fn start(parameters: &PythonParameters, context: &Context, directory: &Path) -> Value {
+/// Returns the body of the start frame.
+fn start_body(parameters: &PythonParameters, context: &Context, directory: &Path) -> Value {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let is_file = |module: &str| module.ends_with(".py") || module.contains('/');
     let modules = parameters.modules.iter().map(|module| match is_file(module) {
@@ -77,15 +77,15 @@ fn start(parameters: &PythonParameters, context: &Context, directory: &Path) -> 
         false => json!({"name": module}),
     });
     let modules: Vec<Value> = modules.collect();
-    let beside = modules.iter().filter_map(|module| Path::new(module.get("path")?.as_str()?).parent());
+    let parents = modules.iter().filter_map(|module| Path::new(module.get("path")?.as_str()?).parent());
     let mut known = BTreeSet::new();
-    let mut paths: Vec<String> = beside.map(text).chain([text(directory)]).collect();
+    let mut paths: Vec<String> = parents.map(text).chain([text(directory)]).collect();
     paths.extend(std::env::current_dir().ok().map(|directory| text(&directory)));
     paths.retain(|path| known.insert(path.clone()));
-    // `WORKSPACE/NAME/SHARD` is a shard's own; executors of Jina's put the last two behind the first themselves.
-    let own = context.workspace.ancestors().nth(2).map(Path::to_owned);
+    // The workspace of a shard is `WORKSPACE/NAME/SHARD`. Jina's executors append the last two components themselves.
+    let default = context.workspace.ancestors().nth(2).map(Path::to_owned);
     let workspace =
-        parameters.workspace.clone().or(own).map(|path| std::path::absolute(&path).unwrap_or(path));
+        parameters.workspace.clone().or(default).map(|path| std::path::absolute(&path).unwrap_or(path));
     json!({
         "package": package::sources(),
         "class": parameters.class,

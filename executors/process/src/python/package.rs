@@ -1,11 +1,11 @@
-//! The Python package `flowrun`, which children get over their socket.
+//! Sources of the Python package `flowrun`, which children receive in their start frame.
 
 use serde_json::{Map, Value};
 
-/// What the interpreter is given as its program.
+/// Program of the interpreter (`python -c`): receives the start frame and imports the package from it.
 pub(super) const BOOTSTRAP: &str = include_str!("../../../../python/flowrun/bootstrap.py");
 
-/// Modules, by their names.
+/// Names and sources of the modules.
 const MODULES: [(&str, &str); 10] = [
     ("flowrun", include_str!("../../../../python/flowrun/__init__.py")),
     ("flowrun.child", include_str!("../../../../python/flowrun/child.py")),
@@ -19,7 +19,7 @@ const MODULES: [(&str, &str); 10] = [
     ("flowrun.wire", include_str!("../../../../python/flowrun/wire.py")),
 ];
 
-/// The sources of the package.
+/// Returns the sources by module name.
 pub(super) fn sources() -> Map<String, Value> {
     MODULES.into_iter().map(|(name, source)| (name.to_owned(), source.into())).collect()
 }
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_module_of_the_package_comes_along() {
+    fn every_module_of_the_package_is_sent() {
         let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../python/flowrun");
         let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
         let mut modules: Vec<String> = files
@@ -38,8 +38,8 @@ mod tests {
             .map(|name| if name == "__init__" { "flowrun".to_owned() } else { format!("flowrun.{name}") })
             .collect();
         modules.sort();
-        let mut carried: Vec<String> = sources().keys().cloned().collect();
-        carried.sort();
-        assert_eq!(carried, modules);
+        let mut sent: Vec<String> = sources().keys().cloned().collect();
+        sent.sort();
+        assert_eq!(sent, modules);
     }
 }

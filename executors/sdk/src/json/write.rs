@@ -26,8 +26,8 @@ impl Serialize for Document {
         put!("uri", !self.uri.is_empty(), self.uri);
         put!("text", self.text.is_some(), self.text.as_deref());
         put!("blob", self.blob.is_some(), self.blob.as_ref().map(|blob| STANDARD.encode(blob)));
-        put!("tensor", self.tensor.is_some(), self.tensor.as_ref().map(Array));
-        put!("embedding", self.embedding.is_some(), self.embedding.as_ref().map(Array));
+        put!("tensor", self.tensor.is_some(), self.tensor);
+        put!("embedding", self.embedding.is_some(), self.embedding);
         put!("tags", !self.tags.is_empty(), *self.tags);
         put!("scores", !self.scores.is_empty(), self.scores);
         put!("location", !self.location.is_empty(), self.location);
@@ -52,12 +52,10 @@ impl Serialize for NamedScore {
     }
 }
 
-/// The elements of a tensor as nested lists, one level per axis. Complex elements become null.
-struct Array<'a>(&'a Tensor);
-
-impl Serialize for Array<'_> {
+/// Nested lists of the elements, one level per axis. Complex elements become null.
+impl Serialize for Tensor {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let tensor = self.0;
+        let tensor = self;
         let shape = tensor.shape();
         if let Some(elements) = tensor.as_u8() {
             return Level { shape, elements }.serialize(serializer);

@@ -6,8 +6,8 @@
     reason = "a test fails by panicking, and reads only its own files"
 )]
 
-#[path = "../../../../tests/support/made.rs"]
-mod made;
+#[path = "../../../../tests/support/artifact.rs"]
+mod artifact;
 
 mod hostile;
 mod messages;

@@ -7,13 +7,13 @@ use flowrun_sdk::Document;
 use flowrun_table::Writer;
 use serde_json::{Value, json};
 
+use crate::artifact::{artifact, root};
 use crate::documents;
-use crate::made::{made, root};
 
 /// Runs the script with a verb and a path. Returns its output, or `None` when pyarrow is not installed.
 fn script(verb: &str, path: &Path) -> Option<String> {
     let requirements = "tests/clients/requirements-arrow.txt";
-    let environment = made("clients-arrow", requirements, "FLOWRUN_CLIENTS", "clients")?;
+    let environment = artifact("clients-arrow", requirements, "FLOWRUN_CLIENTS", "clients")?;
     let output = Command::new(environment.join("bin/python"))
         .arg("-B")
         .arg(root().join("executors/table/tests/table/tables.py"))

@@ -90,3 +90,36 @@ fn known_fields_are_set_and_other_plain_fields_become_tags() {
     assert_eq!(names, ["embedding", "id", "price"]);
     assert_eq!(reply["embedding"].r#type.as_deref(), Some("ndarray"));
 }
+
+#[test]
+fn fields_that_are_no_json_are_written_in_docarrays_json_form() {
+    let texts = |words: &[&str]| ListOfAnyProto {
+        data: words.iter().map(|word| node(Content::Text((*word).to_owned()))).collect(),
+    };
+    let part =
+        |word: &str| DocProto { data: [("text".to_owned(), node(Content::Text(word.to_owned())))].into() };
+    let picture = Tensor::from_f32(vec![2, 1], vec![0.1, 2.0]).unwrap();
+    let fields = [
+        ("data", node(Content::Blob(Bytes::from_static(b"\x01\x02")))),
+        ("raw", node(Content::Blob(Bytes::from_static(b"\0\xff")))),
+        ("part", node(Content::Doc(part("in")))),
+        ("parts", node(Content::DocArray(DocListProto { docs: vec![part("1"), part("2")] }))),
+        ("chunks", node(Content::DocArray(DocListProto::default()))),
+        ("picture", typed(Content::Ndarray(array(&picture)), "ndarray")),
+        ("link", typed(Content::Text("http://x/y.png".to_owned()), "any_url")),
+        ("set", node(Content::Set(texts(&["a"])))),
+        ("tuple", node(Content::Tuple(texts(&["a", "b"])))),
+        ("infinite", node(Content::Float(f64::INFINITY))),
+    ];
+    let data = fields.into_iter().map(|(name, node)| (name.to_owned(), node)).collect();
+    let document = decode_document(DocProto { data }.encode_to_vec().into()).unwrap();
+    let values = ExtraFields::from_document(&document).unwrap();
+    let written: BTreeMap<&str, NodeJson> = values.node_values().collect();
+    assert_eq!(
+        serde_json::to_string(&written).unwrap(),
+        concat!(
+            r#"{"chunks":[],"data":"\u0001\u0002","infinite":null,"link":"http://x/y.png","part":{"text":"in"},"#,
+            r#""parts":[{"text":"1"},{"text":"2"}],"picture":[[0.1],[2.0]],"raw":"AP8=","set":["a"],"tuple":["a","b"]}"#
+        )
+    );
+}

@@ -1,0 +1,108 @@
+//! Describes executors before they are started: endpoints, ranking, dimensions, storage, batching.
+//!
+//! Sources, in this order: the built-in executor type with its parameters, the note of a plugin, and for a compound
+//! executor its components. Facts that need a running executor stay unknown and are filled in at launch: those of a
+//! Python class, of a plugin's instance, of an existing index, and of a model that is not open yet. Nothing is started.
+
+use flowrun_sdk::{Build, Context, ExecutorDescription, ExecutorType, Fact, RawParameters};
+
+use super::executor::{ComponentPlan, ExecutorPlan};
+use super::resolve::{PodExecutors, ResolvedComponent, ResolvedExecutor};
+use super::spans::ComponentSpans;
+
+/// A resolved executor and its description.
+#[derive(Clone, Debug)]
+pub struct DescribedExecutor {
+    /// The executor as data.
+    pub plan: ExecutorPlan,
+    /// Positions of the components.
+    pub spans: Vec<ComponentSpans>,
+    /// Facts about the executor.
+    pub description: ExecutorDescription,
+}
+
+/// Describes the executors of every pod.
+pub fn describe(pods: Vec<PodExecutors<ResolvedExecutor>>) -> Vec<PodExecutors<DescribedExecutor>> {
+    pods.into_iter().map(|pod| pod.map(describe_executor)).collect()
+}
+
+fn describe_executor(executor: ResolvedExecutor) -> DescribedExecutor {
+    let ResolvedExecutor { components, programs, pass_unmatched } = executor;
+    let descriptions: Vec<ExecutorDescription> = components.iter().map(describe_component).collect();
+    let (components, spans) =
+        components.into_iter().map(|component| (component.plan, component.spans)).unzip();
+    let plan = ExecutorPlan { components, programs, pass_unmatched };
+    let description = combine(&plan, descriptions);
+    DescribedExecutor { plan, spans, description }
+}
+
+fn describe_component(component: &ResolvedComponent) -> ExecutorDescription {
+    let ResolvedComponent { plan, executor_type, isolated, .. } = component;
+    let described = describe_type(executor_type, &plan.with, plan);
+    let described = match isolated {
+        // The child process has the endpoints, ranking and batching of the executor in it.
+        Some((inner, with)) => described.or(describe_type(inner, with, plan)),
+        None => described,
+    };
+    ExecutorDescription { stores_documents: plan.stores, ..described }
+}
+
+fn describe_type(executor: &ExecutorType, with: &RawParameters, plan: &ComponentPlan) -> ExecutorDescription {
+    let context = Context {
+        directory: plan.directory.clone(),
+        read_only: plan.read_only,
+        ..Context::standalone(plan.workspace(0))
+    };
+    executor.describe(&Build { with: with.clone(), context })
+}
+
+/// Description of an executor from those of its components, by the rules by which their instances are combined at launch.
+fn combine(plan: &ExecutorPlan, mut components: Vec<ExecutorDescription>) -> ExecutorDescription {
+    if plan.is_single()
+        && let Some(only) = components.pop()
+    {
+        return only;
+    }
+    let summaries: Vec<_> = components.iter().map(|component| component.shard_summary).collect();
+    ExecutorDescription {
+        endpoints: Fact::Known(plan.program_endpoints()),
+        ranking: last_known(components.iter().map(|component| component.ranking)),
+        input_dimension: components.first().map_or(Fact::Known(None), |first| first.input_dimension),
+        output_dimension: last_known(components.iter().map(|component| component.output_dimension)),
+        batching: Fact::Known(Vec::new()),
+        write_endpoints: Fact::Unknown,
+        shard_summary: match summaries {
+            _ if summaries.contains(&Fact::Known(true)) => Fact::Known(true),
+            _ if summaries.contains(&Fact::Unknown) => Fact::Unknown,
+            _ => Fact::Known(false),
+        },
+        stores_documents: components.iter().any(|component| component.stores_documents),
+    }
+}
+
+/// The value of the last component that has one. Unknown when a component after it is unknown.
+fn last_known<T>(facts: impl DoubleEndedIterator<Item = Fact<Option<T>>>) -> Fact<Option<T>> {
+    for fact in facts.rev() {
+        match fact {
+            Fact::Known(None) => {}
+            known_or_unknown => return known_or_unknown,
+        }
+    }
+    Fact::Known(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_component_with_a_value_counts_and_an_unknown_one_hides_it() {
+        let last = |facts: &[Fact<Option<u8>>]| last_known(facts.iter().copied());
+        assert_eq!(last(&[]), Fact::Known(None));
+        assert_eq!(
+            last(&[Fact::Known(Some(1)), Fact::Known(Some(2)), Fact::Known(None)]),
+            Fact::Known(Some(2))
+        );
+        assert_eq!(last(&[Fact::Known(Some(1)), Fact::Unknown]), Fact::Unknown);
+    }
+}
