@@ -125,7 +125,6 @@ mod tests {
             "**/e/*",
             "d/**/a.txt",
             "*/*.txt",
-            ".*.txt",
             "d/e/[[]x].txt",
             "d/../*.gif",
             "**/**/a.txt",

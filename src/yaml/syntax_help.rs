@@ -13,7 +13,7 @@ pub(super) struct Unquoted {
     pub(super) start: usize,
     /// Offset of the byte after it.
     pub(super) end: usize,
-    /// What to type.
+    /// Help line: the quoted value.
     pub(super) help: String,
 }
 
@@ -44,13 +44,12 @@ fn line_at(text: &str, offset: usize) -> Option<(usize, &str)> {
     }
 }
 
-/// An expression such as `${X}` outside quotes, in a mapping in braces or a list in brackets that begins before it.
+/// An expression such as `${X}` in a mapping in braces or a list in brackets: the parser stops at its brace.
 fn expression(line: &str, column: usize) -> Option<(usize, usize, &'static str)> {
-    let opened = line.find(['{', '['])?;
-    let candidates = line.match_indices("${").map(|(start, _)| start);
-    let start =
-        candidates.filter(|start| *start > opened && *start <= column && !is_quoted(line, *start)).last()?;
-    let start = value_start(line, start);
+    let dollar = column
+        .checked_sub(1)
+        .filter(|dollar| line.get(*dollar..).is_some_and(|rest| rest.starts_with("${")))?;
+    let start = value_start(line, dollar);
     Some((start, flow_value_end(line, start), "because braces end a value inside `{…}` and `[…]`"))
 }
 
@@ -61,9 +60,11 @@ fn reserved(line: &str, column: usize) -> Option<(usize, usize, &'static str)> {
     let block = block_value(line);
     let start = [Some(column), block].into_iter().flatten().find(|start| is_reserved(*start))?;
     let end = if in_flow(start) { flow_value_end(line, start) } else { block_value_end(line) };
-    // A mapping or list that is complete is not the cause.
+    // A mapping or list that is complete, or not closed, is not the cause.
     let value = line.get(start..end)?;
-    if value.starts_with(['{', '[']) && value.ends_with(['}', ']']) || value.len() < 2 {
+    let is_collection = value.starts_with(['{', '[']);
+    let is_only_collection = value.ends_with(['}', ']']) || !value.contains(['}', ']']);
+    if value.len() < 2 || (is_collection && is_only_collection) {
         return None;
     }
     Some((start, end, "because YAML reserves its first character"))
@@ -112,17 +113,4 @@ fn flow_value_end(line: &str, start: usize) -> usize {
         }
     }
     line.trim_end().len()
-}
-
-/// True if `position` is inside quotes.
-fn is_quoted(line: &str, position: usize) -> bool {
-    let mut quote = None;
-    for character in line.get(..position).unwrap_or_default().chars() {
-        match quote {
-            Some(open) if open == character => quote = None,
-            None if matches!(character, '"' | '\'') => quote = Some(character),
-            _ => {}
-        }
-    }
-    quote.is_some()
 }

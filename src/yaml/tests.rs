@@ -200,6 +200,7 @@ fn syntax_errors_point_at_the_value_that_needs_quotes() {
         ("{a: @x, b: 1}\n", 5, "\"@x\""),
         ("a: [x] y\n", 4, "\"[x] y\""),
         ("a: b: c\n", 4, "\"b: c\""),
+        ("a: {root.x}/y\nb: 1\n", 4, "\"{root.x}/y\""),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("flow.yml");

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::{Document, NamedScore, Tensor};
+use crate::{Document, Documents, NamedScore, Tensor};
 
 /// Reason why a JSON value is not a document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,8 +69,9 @@ impl Document {
         value: &Value,
         unknown_keys: UnknownKeys,
     ) -> Result<bool, JsonError> {
-        let documents =
-            || items(key, value)?.iter().map(|item| Self::read_json(item, unknown_keys)).collect();
+        let documents = || -> Result<Documents, JsonError> {
+            items(key, value)?.iter().map(|item| Self::read_json(item, unknown_keys)).collect()
+        };
         match key {
             "id" => self.id = string(key, value)?,
             "parent_id" | "parentId" => self.parent_id = string(key, value)?,
