@@ -30,8 +30,8 @@ pub(in crate::gateway) async fn openapi(State(gateway): State<Arc<Gateway>>) -> 
         let example = json!({ "data": [{ "text": "a text" }], "parameters": {} });
         let operation = documents_operation(&format!("a request to `{endpoint}`"), &example);
         let mut operations = json!({ method: operation });
-        if !is_writing(&endpoint) {
-            operations["get"] = streaming_operation(&endpoint);
+        if let (false, Some(operations)) = (is_writing(&endpoint), operations.as_object_mut()) {
+            operations.insert("get".to_owned(), streaming_operation(&endpoint));
         }
         paths.insert(path, operations);
     }
