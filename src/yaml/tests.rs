@@ -34,7 +34,7 @@ fn json_of(text: &str, schema: Schema, environment: &Environment) -> serde_json:
 fn json_errors(text: &str, environment: &Environment) -> Vec<(Code, String)> {
     let (node, _) = loaded(text, environment);
     let mut report = Report::default();
-    node.unwrap().to_json(Schema::Yaml11, &mut report);
+    let _ = node.unwrap().to_json(Schema::Yaml11, &mut report);
     report.sorted().iter().map(|diagnostic| (diagnostic.code, diagnostic.message.clone())).collect()
 }
 
