@@ -22,10 +22,12 @@ const TRAILER: &[u8] = b";";
 /// Palette of frames in a file without any palette: 256 levels of grey, as in Pillow.
 const GREYS: &[u8; 768] = &{
     let mut greys = [0; 768];
-    let mut position = 0;
-    while position < greys.len() {
-        greys[position] = (position / 3) as u8;
-        position += 1;
+    let mut rest: &mut [u8] = &mut greys;
+    let mut grey = 0;
+    while let [red, green, blue, others @ ..] = rest {
+        (*red, *green, *blue) = (grey, grey, grey);
+        grey = grey.saturating_add(1);
+        rest = others;
     }
     greys
 };
@@ -42,7 +44,7 @@ pub(super) struct Gif<'a> {
 type GifReader<'a> = Chain<Chain<Chain<Cursor<Vec<u8>>, &'static [u8]>, &'a [u8]>, &'static [u8]>;
 
 /// Reads a file, with a grey palette if it has no global palette: the `gif` crate rejects frames without a palette.
-/// The flag tells whether the palette is the file's own.
+/// The flag is true if the palette is the file's own.
 fn reader(bytes: &[u8]) -> (GifReader<'_>, bool) {
     const HEADER_BYTES: usize = 13;
     const FLAGS: usize = 10;

@@ -18,6 +18,12 @@ pub(crate) enum StorageError {
     )]
     Damaged { path: PathBuf, reason: String },
     #[error(
+        "{} was written by {} version of flowrun: it has format {format}, and this version reads format {known}; use that \
+         version, or export with it (`flowrun index export`) and import here",
+        path.display(), if *format > u64::from(*known) { "a later" } else { "an earlier" }
+    )]
+    Format { path: PathBuf, format: u64, known: u32 },
+    #[error(
         "another process or pod writes to {}, and only one at a time can: stop it, give this one a workspace of its own, or \
          set `read_only: true` to read while the other writes",
         .0.display()

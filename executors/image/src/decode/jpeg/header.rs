@@ -157,7 +157,7 @@ impl<'a> Header<'a> {
         // `jpeg-decoder` upsamples by whole factors alone, and misplaces the blocks of separate scans otherwise.
         let is_supported = |factor: u8, largest: u8| match in_separate_scans {
             true => factor == 1 || factor == largest,
-            false => largest % factor == 0,
+            false => largest.is_multiple_of(factor),
         };
         let supported = self.components.iter().all(|component| {
             is_supported(component.horizontal, largest_horizontal)
