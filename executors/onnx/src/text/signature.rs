@@ -164,8 +164,10 @@ mod tests {
         let said = |inputs: &[Port]| {
             Signature::read(inputs, &outputs, None, false).map_err(|error| error.to_string())
         };
-        assert!(said(&[port("x", ElementType::F32, &[0, 3])]).unwrap_err().contains("`x` takes float32"));
-        assert!(said(&[port("x", ElementType::I64, &[0, 3, 4])]).unwrap_err().contains("of shape [?, 3, 4]"));
+        assert!(said(&[port("x", ElementType::F32, &[0, 3])]).unwrap_err().contains("`x` is float32"));
+        assert!(
+            said(&[port("x", ElementType::I64, &[0, 3, 4])]).unwrap_err().contains("has shape [?, 3, 4]")
+        );
         assert!(said(&[port("x", ElementType::I64, &[0, 0])]).is_ok());
         let two =
             [port("input_ids", ElementType::I64, &[0, 0]), port("position_ids", ElementType::I64, &[0, 0])];
