@@ -57,10 +57,12 @@ impl ValueKind {
     }
 }
 
+/// The words of a choice, for [`ValueKind::Choice`].
 pub(super) fn words<W: Word>() -> Vec<&'static str> {
     W::WORDS.iter().map(|(word, _)| *word).collect()
 }
 
+/// Reads true or false, also written `yes` or `no`.
 pub(super) fn flag(node: &Node) -> Option<bool> {
     match node.text()?.to_ascii_lowercase().as_str() {
         "true" | "yes" => Some(true),
@@ -69,19 +71,23 @@ pub(super) fn flag(node: &Node) -> Option<bool> {
     }
 }
 
+/// Reads an integer ≥ 0.
 pub(super) fn integer(node: &Node) -> Option<Spanned<usize>> {
     Some(Spanned::new(node.text()?.trim().parse().ok()?, node.span))
 }
 
-#[expect(clippy::option_option, reason = "an absent value and no limit are different things to the caller")]
+/// Reads milliseconds; `Some(None)` for no limit, which is any other text.
+#[expect(clippy::option_option, reason = "callers distinguish an absent value from no limit")]
 pub(super) fn duration(node: &Node) -> Option<Option<Duration>> {
     Some(node.text()?.trim().parse().ok().map(Duration::from_millis))
 }
 
+/// Reads a string.
 pub(super) fn text(node: &Node) -> Option<Spanned<&str>> {
     node.text().map(|text| Spanned::new(text, node.span))
 }
 
+/// Reads a string or a list of strings. A string `[a, b]` is a list, too.
 pub(super) fn texts(node: &Node) -> Option<Vec<Spanned<&str>>> {
     if let Some(items) = node.sequence() {
         return Some(items.iter().filter_map(text).collect());
