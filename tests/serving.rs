@@ -242,3 +242,53 @@ fn invalid_gateway_settings_are_reported_at_their_place() {
     let (code, stderr) = failed_start(PASS, &["flow.yml", "--endpoint", "/index"]);
     assert_eq!((code, stderr.contains("has no input for a batch job")), (Some(2), true), "{stderr}");
 }
+
+#[test]
+fn the_service_reports_not_ready_during_the_drain_delay_and_still_accepts_requests() {
+    let directory = directory("jtype: Flow\nexecutors: [{name: a, uses: Pass}]\n");
+    let mut serving = Serving::start(directory.path(), &["serve", "flow.yml", "--drain-delay", "3"]);
+    assert!(serving.get(0, "/ready").starts_with("HTTP/1.1 200 "));
+    serving.send_sigterm();
+    let mut ready = serving.get(0, "/ready");
+    while ready.starts_with("HTTP/1.1 200 ") {
+        ready = serving.get(0, "/ready");
+    }
+    assert!(ready.starts_with("HTTP/1.1 503 ") && ready.contains("the flow is draining"), "{ready}");
+    let reply = serving.post(&serde_json::json!({ "data": [{ "id": "a" }], "execEndpoint": "/x" }));
+    assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+    assert_eq!(serving.wait(), Some(143));
+}
+
+#[test]
+fn a_client_without_tls_learns_that_the_port_has_it_and_the_other_way_round() {
+    let directory = directory("jtype: Flow\nexecutors: [{name: a, uses: Pass}]\n");
+    write_certificate(directory.path(), "a");
+    let tls =
+        Serving::start(directory.path(), &["serve", "flow.yml", "--tls-cert", "a.crt", "--tls-key", "a.key"]);
+    let plain = Serving::start(directory.path(), &["serve", "flow.yml"]);
+    let error = |address: String, more: &[&str]| {
+        let arguments = [&["client", &address, "/x"][..], more].concat();
+        let output = command(directory.path(), &arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let without = error(tls.addresses[0].clone(), &[]);
+    assert_eq!(without.matches("this port speaks TLS: use grpcs://").count(), 1, "{without}");
+    assert_eq!(without.matches("connection lost").count(), 1, "{without}");
+    let with = error(format!("grpcs://{}", plain.addresses[0]), &["--ca", "a.crt"]);
+    assert!(with.contains("this port does not speak TLS: use grpc://"), "{with}");
+}
+
+#[test]
+fn a_misspelt_endpoint_is_logged_once_with_a_suggestion_and_the_reply_is_unchanged() {
+    let directory = directory(
+        "jtype: Flow\nwith: {workspace: ws}\nexecutors:\n- {name: enc, uses: TextHashingEncoder}\n- {name: idx, uses: VectorIndexer}\n",
+    );
+    let serving = Serving::start(directory.path(), &["serve", "flow.yml"]);
+    for _ in 0..3 {
+        let body = serde_json::json!({ "data": [{ "id": "a", "text": "t" }], "execEndpoint": "/serach" });
+        assert!(serving.post(&body).starts_with("HTTP/1.1 200 "));
+    }
+    let stderr = serving.stderr_until_exit();
+    assert_eq!(stderr.matches("did you mean `/search`?").count(), 1, "{stderr}");
+}

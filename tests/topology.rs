@@ -88,6 +88,15 @@ fn sample_parameters(executor: &ExecutorType) -> Option<Value> {
         "AnnLiteIndexer" => json!({"n_dim": 6, "match_args": {"limit": 3}}),
         "VectorIndexer" => json!({"dimension": 5, "limit": 4}),
         "TextHashingEncoder" | "ImageDescriptorEncoder" => json!({"dimension": 32}),
+        "ExcludeFields" | "SelectFields" => json!({"fields": ["text"]}),
+        "GroupMatches" => json!({"tag": "group"}),
+        "ImageResizer" | "CenterImageCropper" | "RandomImageCropper" | "FiveImageCropper" => {
+            json!({"target_size": 8})
+        }
+        "ImageCropper" => json!({"top": 0, "left": 0, "height": 8, "width": 8}),
+        "SlidingWindowImageCropper" => json!({"target_size": 8, "strides": [4, 4]}),
+        "FaissIndexer" => json!({"index_key": "Flat"}),
+        "SimpleAggregateRanker" => json!({"aggregate_function": "min"}),
         "RemoteExecutor" => json!({"addresses": ["grpc://127.0.0.1:1"]}),
         "IsolatedExecutor" => json!({"executor": "Pass"}),
         "OnnxImageEncoder" => {

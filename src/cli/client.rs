@@ -69,7 +69,7 @@ async fn run_job(stream: RequestStream, job: Job, options: &ClientOptions) -> an
     let output = Output::new(options.output.as_deref()).map_err(EarlyExit::usage)?;
     let report = JobReport::create(options.summary.as_deref()).map_err(EarlyExit::usage)?;
     let progress = progress(&job, options.output.as_deref());
-    let (shutdown, forced_exit) = Signals::take()?.into_shutdown();
+    let (shutdown, forced_exit) = Signals::take()?.into_shutdown(Duration::ZERO);
     let summary = tokio::select! {
         summary = job::run(Arc::new(stream), job, output, progress, shutdown.clone().requested()) => summary?,
         exit = forced_exit => return Ok(exit),

@@ -18,6 +18,8 @@ pub enum Exit {
     NotDrained,
     /// 70: a bug in flowrun.
     Bug,
+    /// 129: ended by SIGHUP, as when a terminal closes.
+    HungUp,
     /// 130: ended by SIGINT.
     Interrupted,
     /// 143: ended by SIGTERM.
@@ -34,6 +36,7 @@ impl Exit {
             Self::NotReady => 3,
             Self::NotDrained => 4,
             Self::Bug => 70,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }

@@ -2,11 +2,13 @@
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::connection_options::token;
 use super::exit::EarlyExit;
+use super::value_parsers::seconds;
 use crate::gateway::{Tls, TlsError, Token};
 use crate::spec::{GatewaySpec, TlsFiles};
 
@@ -31,12 +33,21 @@ pub(super) struct ListenOptions {
     /// Private key of the certificate in PEM format.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// On the first signal, report not ready at `/ready` and keep accepting requests for this time before draining, so that
+    /// a load balancer notices.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    drain_delay: Option<Duration>,
     /// Accept clients of other machines without a token.
     #[arg(long)]
     pub(super) insecure: bool,
 }
 
 impl ListenOptions {
+    /// Time between the first signal and draining.
+    pub(super) fn drain_delay(&self) -> Duration {
+        self.drain_delay.unwrap_or_default()
+    }
+
     /// Token that clients must send, if there is one.
     pub(super) fn token(&self) -> anyhow::Result<Option<Token>> {
         token(self.token_file.as_deref())

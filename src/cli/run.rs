@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -74,7 +74,7 @@ async fn feed_and_drain(
     // Created before the job, which may take hours, so that a wrong path is reported first.
     let report = JobReport::create(options.summary.as_deref()).map_err(EarlyExit::usage)?;
     let progress = progress(&job, path);
-    let (shutdown, forced_exit) = Signals::take()?.into_shutdown();
+    let (shutdown, forced_exit) = Signals::take()?.into_shutdown(Duration::ZERO);
     let flow = Arc::new(flow);
     // A task of its own, so that a signal can end the program even if writing results blocks.
     let feeding =

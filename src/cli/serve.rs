@@ -1,9 +1,10 @@
 //! `flowrun serve`: a flow as a service, until a signal drains it.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -15,6 +16,7 @@ use super::exit::{EarlyExit, Exit};
 use super::flow_file::{FlowFile, FlowOptions};
 use super::listen_options::ListenOptions;
 use super::shutdown::{Signals, exit_of_drained};
+use super::terminal::{is_json, is_quiet};
 use crate::diagnostic::Severity;
 use crate::gateway::{self, Collector, Gateway, LogStream, Server, TraceExporter};
 use crate::job;
@@ -55,6 +57,7 @@ pub(super) fn serve_file(file: &FlowFile, listen: &ListenOptions, log: &LogStrea
         let flow = file.launch(topology, Severity::Note, runtime::launch_background).await?;
         let gateway = Gateway::new(Arc::new(flow), topology, token);
         let gateway = gateway.with_pages(flowrun_image::thumbnail, log.clone());
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let gateway = match tls {
             Some(tls) => gateway.with_tls(tls),
             None => gateway,
@@ -66,19 +69,26 @@ pub(super) fn serve_file(file: &FlowFile, listen: &ListenOptions, log: &LogStrea
         let server = gateway::serve(gateway, &addresses)
             .await
             .with_context(|| format!("cannot listen on {}", list(&addresses)))?;
-        announce(&server)?;
-        drain_on_signal(server, signals).await
+        announce(&server, scheme)?;
+        drain_on_signal(server, signals, listen.drain_delay()).await
     })
 }
 
-/// Announces the addresses: as JSON on standard output for programs, in the log for people.
-fn announce(server: &Server) -> std::io::Result<()> {
+/// Announces the addresses: as JSON on standard output for programs, on a terminal of standard error and in the log for
+/// people.
+fn announce(server: &Server, scheme: &str) -> std::io::Result<()> {
     let addresses = list(server.addresses());
     let listening: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", json!({ "listening": listening }))?;
     out.flush()?;
     tracing::info!("serving gRPC, HTTP and WebSocket at {addresses}");
+    let mut err = std::io::stderr().lock();
+    if err.is_terminal() && !is_json() && !is_quiet() {
+        for address in server.addresses() {
+            writeln!(err, "serving {scheme}://{address} (documentation: /docs); Ctrl-C drains and stops")?;
+        }
+    }
     Ok(())
 }
 
@@ -86,13 +96,19 @@ fn list(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Waits for a signal, then drains requests in flight. A second signal exits at once.
-async fn drain_on_signal(server: Server, signals: Signals) -> anyhow::Result<Exit> {
-    let (shutdown, forced_exit) = signals.into_shutdown();
+/// Waits for a signal, reports the service as not ready for `delay`, then drains requests in flight. A second signal exits
+/// at once.
+async fn drain_on_signal(server: Server, signals: Signals, delay: Duration) -> anyhow::Result<Exit> {
+    let (shutdown, forced_exit) = signals.into_shutdown(delay);
     tokio::pin!(forced_exit);
     tokio::select! {
         exit = &mut forced_exit => return Ok(exit),
         () = shutdown.clone().requested() => {}
+    }
+    server.announce_shutdown();
+    tokio::select! {
+        exit = &mut forced_exit => return Ok(exit),
+        () = tokio::time::sleep(delay) => {}
     }
     let drained = tokio::select! {
         exit = &mut forced_exit => return Ok(exit),

@@ -1,8 +1,14 @@
-//! Graceful shutdown on SIGINT and SIGTERM.
+//! Graceful shutdown on SIGINT, SIGTERM and SIGHUP.
 //!
 //! The first signal requests a shutdown: no more work is accepted, and requests in flight may finish. A second signal, or
-//! the drain timeout, forces the program to exit. SIGHUP is not handled here.
+//! the drain timeout, forces the program to exit. SIGHUP, which a closed terminal sends, has the same effect unless it is
+//! ignored from the start, as under `nohup`. SIGUSR1, SIGUSR2 and SIGALRM would end the program by default; they only
+//! cause a warning.
 
+use std::path::Path;
+use std::time::Duration;
+
+use flowrun_sdk::guard;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -10,39 +16,76 @@ use super::exit::Exit;
 use crate::limits::DRAIN_TIMEOUT;
 use crate::runtime::DrainReport;
 
+/// Maximum size of `/proc/self/status` in bytes; it has about 1,500.
+const STATUS_BYTES_MAX: u64 = 64 << 10;
+
 /// Handlers of the signals that end the program.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// Absent if the program was started with SIGHUP ignored.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     /// Replaces the default handlers, which would end the program at once. Must be called within tokio.
     pub(super) fn take() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        for kind in [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm()] {
+            let mut ignored = signal(kind)?;
+            tokio::spawn(async move {
+                while ignored.recv().await.is_some() {
+                    tracing::warn!(
+                        signal = kind.as_raw_value(),
+                        "ignoring a signal that has no meaning here"
+                    );
+                }
+            });
+        }
+        let hangup = SignalKind::hangup();
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: if is_ignored(hangup) { None } else { Some(signal(hangup)?) },
+        })
     }
 
     /// Returns the shutdown request, made by the first signal, and a future that resolves when the program must exit
-    /// although it has not drained. Signals are only noticed while the future is polled.
-    pub(super) fn into_shutdown(mut self) -> (ShutdownRequest, impl Future<Output = Exit>) {
+    /// although it has not drained: after `delay` and the drain timeout. Signals are only noticed while the future is polled.
+    pub(super) fn into_shutdown(mut self, delay: Duration) -> (ShutdownRequest, impl Future<Output = Exit>) {
         let (sender, receiver) = watch::channel(None);
         let forced_exit = async move {
             sender.send_replace(Some(self.next().await));
             tracing::warn!("draining requests in flight; a second signal exits at once");
             tokio::select! {
                 exit = self.next() => exit,
-                () = tokio::time::sleep(DRAIN_TIMEOUT) => Exit::NotDrained,
+                () = tokio::time::sleep(DRAIN_TIMEOUT.saturating_add(delay)) => Exit::NotDrained,
             }
         };
         (ShutdownRequest(receiver), forced_exit)
     }
 
     async fn next(&mut self) -> Exit {
+        let hung_up = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            _ = hung_up => Exit::HungUp,
             _ = self.interrupt.recv() => Exit::Interrupted,
             _ = self.terminate.recv() => Exit::Terminated,
         }
     }
+}
+
+/// Returns whether the process ignores a signal, by the mask that Linux reports. On other systems nothing is known to be
+/// ignored.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = guard::read_text(Path::new("/proc/self/status"), STATUS_BYTES_MAX).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (kind.as_raw_value() - 1) & 1 == 1
 }
 
 /// A shutdown that is requested by the first signal.

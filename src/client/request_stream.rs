@@ -62,6 +62,7 @@ impl From<ClientError> for StreamEnd {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Rejected { code, message } => Self::Status(code, message),
+            ClientError::ConnectionLost(reason) => Self::ConnectionLost(reason),
             other => Self::ConnectionLost(other.to_string()),
         }
     }

@@ -112,6 +112,13 @@ async fn record(
                 output.write(&response)?;
             }
             Err(error) => {
+                if documents == 0 {
+                    summary.add_failure(
+                        "request without documents",
+                        &error.error.to_string(),
+                        error.pod.as_deref(),
+                    );
+                }
                 for label in &labels {
                     summary.add_failure(label, &error.error.to_string(), error.pod.as_deref());
                 }

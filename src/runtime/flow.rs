@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::edges::PodOutput;
+use super::endpoint_check::EndpointCheck;
 use super::metrics::{PodMetrics, PodStatistics, RequestCounters, RequestCounts};
 use super::request::{DocumentOrder, InFlightRequest, PendingResponse, Request, RequestError, check_size};
 use super::worker::WorkerExit;
@@ -25,6 +26,7 @@ pub struct Flow {
     /// Set when branches may return documents out of order, so that replies are sorted.
     pub(super) restores_order: bool,
     pub(super) counters: Arc<RequestCounters>,
+    pub(super) endpoint_check: EndpointCheck,
     pub(super) pods: Vec<RunningPod>,
     /// Exit state of each worker; taken by the first call of `drain`.
     pub(super) workers: Mutex<Vec<oneshot::Receiver<WorkerExit>>>,
@@ -95,6 +97,7 @@ impl Flow {
         mut request: Request,
         when_full: WhenFull,
     ) -> Result<PendingResponse, RequestError> {
+        self.endpoint_check.warn_once(&request.endpoint);
         if let Err(error) = check_size(&request.documents, self.request_bytes_max) {
             self.counters.record_rejected();
             return Err(RequestError { pod: None, error });

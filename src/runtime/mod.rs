@@ -9,6 +9,7 @@
 //! one pod to the next), `flow` and `launch`. This module knows neither concrete executors nor the network.
 
 mod edges;
+mod endpoint_check;
 mod flow;
 mod launch;
 mod metrics;

@@ -231,7 +231,7 @@ async fn a_start_failure_reports_the_reason() {
         (native_pod("Sample", ", python: python9"), "`python`: there is no Python at `python9`"),
         ("- {name: e, uses: not.there.Mine}".to_owned(), "ModuleNotFoundError: No module named 'not'"),
         (
-            native_pod("Slow", ", timeout_ready: 3000"),
+            native_pod("SlowConstructor", ", timeout_ready: 3000"),
             "`e` was not ready within 3 s: its process takes longer to start",
         ),
     ] {
@@ -242,7 +242,7 @@ async fn a_start_failure_reports_the_reason() {
         assert!(launch(&topology, &crate::support::catalog(), &mut report).await.is_none());
         let message = report.sorted()[0].message.clone();
         assert!(message.contains(expected), "{message}");
-        assert!(!pod.contains("Slow") || message.ends_with("still loading"), "{message}");
+        assert!(!pod.contains("SlowConstructor") || message.ends_with("still loading"), "{message}");
     }
 }
 

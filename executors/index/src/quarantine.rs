@@ -1,16 +1,52 @@
 //! Replacement of a damaged shard, so that the other shards of the pod stay in service.
 //!
-//! Reads find none of its documents, writes are rejected, and the readiness check names the shard and the remedy. The only
+//! Reads find none of its documents and fail when no shard of the pod is in service, writes are rejected, and the readiness check names the shard and the remedy. The only
 //! shard of a pod is not quarantined; opening it fails instead.
 
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Weak};
+
 use flowrun_sdk::{Call, Context, Executor, ExecutorError, Instance, tracing};
+use parking_lot::Mutex;
 
 use crate::storage::StorageError;
+
+/// Numbers of the quarantined shards of a pod, with one entry per replica.
+#[derive(Debug, Default)]
+struct QuarantinedShards(Mutex<Vec<usize>>);
+
+impl QuarantinedShards {
+    /// The quarantined shards of the pod of a context. Several pods that read the same shards have their own.
+    fn of_pod(context: &Context) -> Arc<Self> {
+        type Pods = HashMap<(String, PathBuf), Weak<QuarantinedShards>>;
+        static PODS: LazyLock<Mutex<Pods>> = LazyLock::new(Mutex::default);
+        let directory = context.workspace.parent().unwrap_or(&context.workspace);
+        let key = (context.pod.clone(), directory.to_owned());
+        let mut pods = PODS.lock();
+        pods.retain(|_, pod| pod.strong_count() > 0);
+        if let Some(known) = pods.get(&key).and_then(Weak::upgrade) {
+            return known;
+        }
+        let pod = Arc::new(Self::default());
+        pods.insert(key, Arc::downgrade(&pod));
+        pod
+    }
+
+    /// Returns whether all of this many shards are quarantined.
+    fn are_all(&self, shards: usize) -> bool {
+        self.0.lock().iter().collect::<BTreeSet<_>>().len() >= shards
+    }
+}
 
 /// The executor of a damaged shard.
 #[derive(Debug)]
 struct QuarantinedShard {
     reason: String,
+    shard: usize,
+    /// Number of shards of the pod.
+    shards: usize,
+    quarantined: Arc<QuarantinedShards>,
 }
 
 /// Marks the shard of `context` as unhealthy and returns its replacement.
@@ -18,18 +54,36 @@ pub(crate) fn quarantine(error: &StorageError, context: &Context) -> Instance {
     let reason = format!("shard {} of `{}` is out of service: {error}", context.shard, context.pod);
     tracing::error!(%reason, "shard quarantined; the other shards stay in service");
     context.health.set_unhealthy(reason.clone());
-    Instance::new(QuarantinedShard { reason })
+    let quarantined = QuarantinedShards::of_pod(context);
+    quarantined.0.lock().push(context.shard);
+    Instance::new(QuarantinedShard { reason, shard: context.shard, shards: context.shards, quarantined })
 }
 
 impl Executor for QuarantinedShard {
     fn execute(&mut self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         match call.endpoint() {
-            "/search" | "/fill_embedding" | "/get" | "/status" | "/count" => {}
+            "/status" => {}
+            // Without any shard in service, an empty answer would be wrong.
+            "/search" | "/fill_embedding" | "/get" | "/count" | "/filter" | "/list"
+                if self.quarantined.are_all(self.shards) =>
+            {
+                return Err(ExecutorError::resource(format_args!("{}; no shard is in service", self.reason)));
+            }
+            "/search" | "/fill_embedding" | "/get" | "/count" => {}
             // The reply to these has stored documents in place of those of the request.
             "/filter" | "/list" => call.set_documents(Vec::new()),
             _ => return Err(ExecutorError::resource(&self.reason)),
         }
         call.set_result("out_of_service", self.reason.clone());
         Ok(())
+    }
+}
+
+impl Drop for QuarantinedShard {
+    fn drop(&mut self) {
+        let mut quarantined = self.quarantined.0.lock();
+        if let Some(position) = quarantined.iter().position(|shard| *shard == self.shard) {
+            quarantined.swap_remove(position);
+        }
     }
 }

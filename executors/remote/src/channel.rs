@@ -20,6 +20,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
+use crate::tls_problem::{PlaintextStream, tls_problem};
 use crate::{Address, TrustStore};
 
 /// HTTP/2 flow-control windows in bytes: per stream, and per connection.
@@ -122,13 +123,13 @@ impl Channel {
         // Latency matters more than packet count: requests are small.
         let _ = stream.set_nodelay(true);
         let (scheme, sender) = match address.tls() {
-            false => ("http", handshake(stream).await?),
+            false => ("http", handshake(PlaintextStream::new(stream)).await?),
             true => {
                 let trust = trust.cloned().map_or_else(TrustStore::system, Ok)?;
                 let name =
                     ServerName::try_from(address.host().to_owned()).map_err(|error| error.to_string())?;
                 let stream = trust.connector().connect(name, stream).await;
-                ("https", handshake(stream.map_err(|error| format!("TLS handshake failed: {error}"))?).await?)
+                ("https", handshake(stream.map_err(|error| tls_problem(&error))?).await?)
             }
         };
         let origin = format!("{scheme}://{}", address.authority());

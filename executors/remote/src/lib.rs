@@ -15,6 +15,7 @@ mod metadata;
 mod outgoing_call;
 mod parameters;
 mod peer;
+mod tls_problem;
 mod trust;
 
 pub use address::{Address, InvalidAddress};

@@ -59,8 +59,8 @@ mod tests {
         checked(json!({"Authorization": "a b", "n": 5})).unwrap().add_to(&mut headers);
         assert!(headers.get("authorization").unwrap() == "a b" && headers.get("n").unwrap() == "5");
         for (entries, named) in [
-            (json!({"a b": "secret"}), "`a b` is not a name"),
-            (json!({"key-bin": "secret"}), "`key-bin` is not a name"),
+            (json!({"a b": "secret"}), "`a b` is not a metadata name"),
+            (json!({"key-bin": "secret"}), "`key-bin` is not a metadata name"),
             (json!({"a": ["secret"]}), "the value of `a` must be a text"),
             (json!({"a": "secret\n"}), "the value of `a` contains characters"),
             (json!({"grpc-timeout": "secret"}), "`grpc-timeout` is reserved by gRPC"),

@@ -1,4 +1,4 @@
-//! `grpc.health.v1.Health`: `SERVING` until draining starts, then `NOT_SERVING`.
+//! `grpc.health.v1.Health`: `SERVING` until the shutdown is announced or draining starts, then `NOT_SERVING`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::response::Response;
 use futures_util::{StreamExt as _, stream};
 use tonic::Status;
 
-use super::codec::{codec, response};
+use super::codec::{control_codec, control_request, response};
 use super::services::{REFLECTION, SERVICES};
 use crate::gateway::service::Gateway;
 
@@ -20,30 +20,34 @@ use messages::{HealthCheckRequest, HealthCheckResponse};
 
 /// Reports the health once. Orchestrators call this method without a token.
 pub(in crate::gateway) async fn check(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let request = control_request(&gateway, request);
     let service = tower::service_fn(move |request: tonic::Request<HealthCheckRequest>| {
         let known = is_known(&request.get_ref().service);
         let reply = known.then(|| tonic::Response::new(current(&gateway)));
         async { reply.ok_or_else(|| Status::not_found("")) }
     });
-    response(codec::<HealthCheckRequest, HealthCheckResponse>().unary(service, request).await)
+    response(control_codec::<HealthCheckRequest, HealthCheckResponse>().unary(service, request).await)
 }
 
-/// Reports the health immediately, and again when draining starts.
+/// Reports the health immediately, and again when the shutdown is announced or draining starts.
 pub(in crate::gateway) async fn watch(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let request = control_request(&gateway, request);
     let service = tower::service_fn(move |request: tonic::Request<HealthCheckRequest>| {
         let gateway = Arc::clone(&gateway);
         let known = is_known(&request.get_ref().service);
         async move {
             let first = if known { current(&gateway) } else { status(ServingStatus::ServiceUnknown) };
             let later = stream::once(async move {
-                gateway.admission.draining().await;
+                gateway.admission.shutting_down().await;
                 if known { status(ServingStatus::NotServing) } else { status(ServingStatus::ServiceUnknown) }
             });
             let replies = stream::iter([first]).chain(later).map(Ok::<_, Status>);
             Ok::<_, Status>(tonic::Response::new(replies))
         }
     });
-    response(codec::<HealthCheckRequest, HealthCheckResponse>().server_streaming(service, request).await)
+    response(
+        control_codec::<HealthCheckRequest, HealthCheckResponse>().server_streaming(service, request).await,
+    )
 }
 
 /// True for a service of the gateway; the empty name is the whole server.
@@ -52,7 +56,10 @@ fn is_known(service: &str) -> bool {
 }
 
 fn current(gateway: &Gateway) -> HealthCheckResponse {
-    status(if gateway.admission.is_draining() { ServingStatus::NotServing } else { ServingStatus::Serving })
+    status(match gateway.admission.is_shutting_down() {
+        true => ServingStatus::NotServing,
+        false => ServingStatus::Serving,
+    })
 }
 
 fn status(status: ServingStatus) -> HealthCheckResponse {

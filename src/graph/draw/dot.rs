@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::labels::{copies, edges, uses};
+use super::labels::{addresses, condition, copies, edges, uses};
 use crate::graph::flow_graph::{FlowGraph, Vertex};
 
 pub(super) fn draw(graph: &FlowGraph) -> String {
@@ -15,6 +15,9 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
         let mut label = format!("{}\n{}", pod.name.value, uses(pod));
         if let Some(copies) = copies(pod) {
             let _ = write!(label, "\n{copies}");
+        }
+        for line in [addresses(pod), condition(pod)].into_iter().flatten() {
+            let _ = write!(label, "\n{line}");
         }
         let style = if pod.floating { ", style=\"rounded,dashed\"" } else { "" };
         let _ = writeln!(text, "    pod{position} [label={}{style}];", quoted(&label));

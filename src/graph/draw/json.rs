@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::labels::uses;
+use super::labels::{addresses, uses};
 use crate::graph::flow_graph::{FlowGraph, Vertex};
 
 pub(super) fn draw(graph: &FlowGraph) -> String {
@@ -23,6 +23,8 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
                     .map(|(endpoint, polling)| (endpoint.to_owned(), Value::from(polling.name())))
                     .collect::<serde_json::Map<_, _>>(),
                 "uses": uses(pod),
+                "addresses": addresses(pod),
+                "when": pod.when.as_ref().map(|when| &when.written),
                 "floating": pod.floating,
                 "external": pod.is_remote(),
             })

@@ -27,3 +27,37 @@ pub(super) fn copies(pod: &PodSpec) -> Option<String> {
         (replicas, shards) => Some(format!("{replicas} replicas × {shards} shards")),
     }
 }
+
+/// `when {…}`: the condition on the documents of a pod, as JSON.
+pub(super) fn condition(pod: &PodSpec) -> Option<String> {
+    pod.when.as_ref().map(|when| format!("when {}", when.written))
+}
+
+/// Addresses of a remote executor as written, without user names and passwords.
+pub(super) fn addresses(pod: &PodSpec) -> Option<String> {
+    let Uses::Class(spec) = &pod.executor.value else { return None };
+    let written = spec.with.written.get("addresses").filter(|_| pod.is_remote())?;
+    let addresses = match written.as_array() {
+        Some(addresses) => addresses.iter().filter_map(serde_json::Value::as_str).collect(),
+        None => vec![written.as_str()?],
+    };
+    let addresses: Vec<String> = addresses.into_iter().map(without_credentials).collect();
+    Some(addresses.join(", "))
+}
+
+fn without_credentials(address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").map_or(("", address), |(scheme, rest)| (scheme, rest));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn addresses_are_drawn_without_credentials() {
+        assert_eq!(without_credentials("grpc://user:secret@host:1"), "grpc://host:1");
+        assert_eq!(without_credentials("host:1"), "host:1");
+    }
+}

@@ -1,20 +1,30 @@
-//! Positions of the vertices: columns by the longest path from the entrance, rows by a heuristic that avoids crossings.
+//! Positions of the vertices and edges: columns by the longest path from the entrance, rows by a heuristic that avoids
+//! crossings.
+//!
+//! An edge that skips columns has a *bend* in each of them: a position of its own, as if a box were there. So it never
+//! crosses the box of a pod that it does not connect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::labels::edges;
 use crate::graph::flow_graph::{FlowGraph, Vertex};
 
-/// Column and row of every vertex.
+/// An edge, from a vertex to one that needs it.
+pub(super) type Edge = (Vertex, Vertex);
+
+/// Positions in the grid of every vertex, and of every edge in the columns that it skips.
 #[derive(Debug)]
 pub(super) struct Layout {
-    positions: Vec<(Vertex, Position)>,
+    positions: HashMap<Node, Position>,
+    /// Bends of the edges that skip columns, from left to right.
+    bends: HashMap<Edge, Vec<Position>>,
     /// Number of columns.
     pub(super) columns: usize,
-    /// Number of vertices in the fullest column.
+    /// Number of vertices and bends in the fullest column.
     pub(super) rows: usize,
 }
 
-/// Position of a vertex in the grid.
+/// Position in the grid.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Position {
     pub(super) column: usize,
@@ -22,25 +32,42 @@ pub(super) struct Position {
     pub(super) row: f32,
 }
 
+/// Occupant of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Node {
+    Vertex(Vertex),
+    /// The edge in a column that it skips.
+    Bend(Edge, usize),
+}
+
 impl Layout {
     pub(super) fn of(graph: &FlowGraph) -> Self {
         let columns = columns(graph);
-        let mut members: BTreeMap<usize, Vec<Vertex>> = BTreeMap::new();
-        for (vertex, column) in &columns {
-            members.entry(*column).or_default().push(*vertex);
+        let column_of: HashMap<Vertex, usize> = columns.iter().copied().collect();
+        let column = |vertex: Vertex| column_of.get(&vertex).copied().unwrap_or(0);
+        let edges = edges(graph);
+        let mut members: BTreeMap<usize, Vec<Node>> = BTreeMap::new();
+        for (vertex, column) in columns {
+            members.entry(column).or_default().push(Node::Vertex(vertex));
         }
-        let mut layout = Self {
-            positions: Vec::with_capacity(columns.len()),
-            columns: members.len(),
-            rows: members.values().map(Vec::len).max().unwrap_or(1),
-        };
-        for (column, mut vertices) in members {
-            // One sweep of the barycentre heuristic (Sugiyama, Tagawa & Toda 1981): each vertex near its inputs.
-            vertices
-                .sort_by(|left, right| layout.centre(graph, *left).total_cmp(&layout.centre(graph, *right)));
-            let middle = row(vertices.len().saturating_sub(1)) / 2.0;
-            for (position, vertex) in vertices.into_iter().enumerate() {
-                layout.positions.push((vertex, Position { column, row: row(position) - middle }));
+        for edge in &edges {
+            for column in column(edge.0) + 1..column(edge.1) {
+                members.entry(column).or_default().push(Node::Bend(*edge, column));
+            }
+        }
+        let (columns, rows) = (members.len(), members.values().map(Vec::len).max().unwrap_or(1));
+        let mut layout = Self { positions: HashMap::new(), bends: HashMap::new(), columns, rows };
+        for (column, mut nodes) in members {
+            // One sweep of the barycentre heuristic (Sugiyama, Tagawa & Toda 1981): each node near its inputs.
+            let centre = |node: &Node| layout.centre(&edges, *node);
+            nodes.sort_by(|left, right| centre(left).total_cmp(&centre(right)));
+            let middle = row(nodes.len().saturating_sub(1)) / 2.0;
+            for (number, node) in nodes.into_iter().enumerate() {
+                let position = Position { column, row: row(number) - middle };
+                layout.positions.insert(node, position);
+                if let Node::Bend(edge, _) = node {
+                    layout.bends.entry(edge).or_default().push(position);
+                }
             }
         }
         layout
@@ -48,15 +75,32 @@ impl Layout {
 
     /// The position of `vertex`.
     pub(super) fn position(&self, vertex: Vertex) -> Position {
-        let position = self.positions.iter().find(|(known, _)| *known == vertex);
-        position.map_or(Position { column: 0, row: 0.0 }, |(_, position)| *position)
+        self.node(Node::Vertex(vertex))
     }
 
-    /// The mean row of the inputs of `vertex`.
-    fn centre(&self, graph: &FlowGraph, vertex: Vertex) -> f32 {
-        let needs = graph.needs(vertex);
-        let rows: f32 = needs.iter().map(|need| self.position(*need).row).sum();
-        rows / row(needs.len().max(1))
+    /// Positions that an edge passes through between its ends, one in each column that it skips.
+    pub(super) fn bends(&self, edge: Edge) -> &[Position] {
+        self.bends.get(&edge).map_or(&[], Vec::as_slice)
+    }
+
+    fn node(&self, node: Node) -> Position {
+        self.positions.get(&node).copied().unwrap_or(Position { column: 0, row: 0.0 })
+    }
+
+    /// Mean row of the inputs of a node: the ends of its edges in the column before it.
+    fn centre(&self, edges: &[Edge], node: Node) -> f32 {
+        let inputs: Vec<f32> = match node {
+            Node::Bend(edge, _) => vec![self.end(edge)],
+            Node::Vertex(vertex) => {
+                edges.iter().filter(|(_, target)| *target == vertex).map(|edge| self.end(*edge)).collect()
+            }
+        };
+        inputs.iter().sum::<f32>() / row(inputs.len().max(1))
+    }
+
+    /// Row where an edge ends so far: at its last bend, or else at its source.
+    fn end(&self, edge: Edge) -> f32 {
+        self.bends(edge).last().map_or_else(|| self.position(edge.0).row, |position| position.row)
     }
 }
 
@@ -78,4 +122,39 @@ fn columns(graph: &FlowGraph) -> Vec<(Vertex, usize)> {
     let last = columns.iter().map(|(_, column)| *column).max().unwrap_or(0);
     columns.push((Vertex::Exit, last + 1));
     columns
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::diagnostic::{Report, Sources};
+    use crate::yaml::Environment;
+
+    fn graph(path: &str) -> FlowGraph {
+        let (mut sources, mut report) = (Sources::default(), Report::default());
+        let tree =
+            crate::yaml::load(Path::new(path), &Environment::default(), &mut sources, &mut report).unwrap();
+        let spec = crate::spec::parse(&tree, &Environment::default(), &mut sources, &mut report).unwrap();
+        crate::graph::build(spec, &mut report).unwrap()
+    }
+
+    #[test]
+    fn no_edge_shares_a_position_with_a_box_or_another_edge() {
+        for path in ["tests/cases/cli/diamond.yml", "flows/flower/index.yml", "flows/index.yml"] {
+            let graph = graph(path);
+            let layout = Layout::of(&graph);
+            let mut taken: Vec<Position> = Vec::new();
+            for position in layout.positions.values() {
+                assert!(!taken.contains(position), "{path}: {position:?} is taken twice");
+                taken.push(*position);
+            }
+            for edge in edges(&graph) {
+                let columns: Vec<usize> = layout.bends(edge).iter().map(|bend| bend.column).collect();
+                let (source, target) = (layout.position(edge.0).column, layout.position(edge.1).column);
+                assert_eq!(columns, (source + 1..target).collect::<Vec<_>>(), "{path}: {edge:?}");
+            }
+        }
+    }
 }

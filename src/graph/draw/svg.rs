@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::labels::{copies, edges, uses};
+use super::labels::{addresses, condition, copies, edges, uses};
 use super::layout::{Layout, Position};
 use crate::graph::flow_graph::{FlowGraph, Vertex};
 
@@ -14,6 +14,9 @@ const ROW_HEIGHT: f32 = 88.0;
 const MARGIN: f32 = 24.0;
 /// Characters per line that fit into a box.
 const LINE_CHARACTERS_MAX: usize = 24;
+
+/// Widest text in a box, in pixels.
+const TEXT_WIDTH_MAX: f32 = BOX_WIDTH - 12.0;
 
 const STYLE: &str = "\
 text{font:12px system-ui,sans-serif;fill:#1f2933;text-anchor:middle}\
@@ -37,14 +40,16 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
         escaped(&graph.spec().name),
     );
     for (source, target) in edges(graph) {
-        svg.push_str(&edge(layout.position(source), layout.position(target), middle));
+        let bends = layout.bends((source, target));
+        svg.push_str(&edge(layout.position(source), bends, layout.position(target), middle));
     }
     for vertex in [Vertex::Entrance, Vertex::Exit] {
         svg.push_str(&boxed(layout.position(vertex), middle, "gateway", &["gateway".to_owned()]));
     }
     for (position, pod) in graph.spec().pods.iter().enumerate() {
         let class = if pod.floating { "pod floating" } else { "pod" };
-        let lines: Vec<String> = [Some(pod.name.value.clone()), Some(uses(pod).to_owned()), copies(pod)]
+        let title = addresses(pod).unwrap_or_else(|| uses(pod).to_owned());
+        let lines: Vec<String> = [Some(pod.name.value.clone()), Some(title), copies(pod), condition(pod)]
             .into_iter()
             .flatten()
             .collect();
@@ -65,16 +70,26 @@ fn corner(position: Position, middle: f32) -> (f32, f32) {
     (x, ROW_HEIGHT.mul_add(position.row, middle) - BOX_HEIGHT / 2.0)
 }
 
-/// A curve from the right side of one box to the left side of another.
-fn edge(source: Position, target: Position, middle: f32) -> String {
-    let ((source_x, source_y), (x, target_y)) = (corner(source, middle), corner(target, middle));
-    let (x0, y0, y) = (source_x + BOX_WIDTH, source_y + BOX_HEIGHT / 2.0, target_y + BOX_HEIGHT / 2.0);
-    let bend = ((x - x0) / 2.0).max(24.0);
-    format!(
-        "<path class=\"edge\" d=\"M{x0} {y0} C{} {y0} {} {y} {x} {y}\" marker-end=\"url(#arrow)\"/>\n",
-        x0 + bend,
-        x - bend,
-    )
+/// Curves from the right side of one box to the left side of another. Columns between them are crossed straight, in the
+/// rows of `bends`.
+fn edge(source: Position, bends: &[Position], target: Position, middle: f32) -> String {
+    let side = |position: Position| {
+        let (x, y) = corner(position, middle);
+        (x, y + BOX_HEIGHT / 2.0)
+    };
+    let (left, top) = side(source);
+    let (mut x0, mut y0) = (left + BOX_WIDTH, top);
+    let mut path = format!("M{x0} {y0}");
+    for bend in bends.iter().chain(std::iter::once(&target)) {
+        let (x, y) = side(*bend);
+        let reach = ((x - x0) / 2.0).max(24.0);
+        let _ = write!(path, " C{} {y0} {} {y} {x} {y}", x0 + reach, x - reach);
+        if bend != &target {
+            let _ = write!(path, " H{}", x + BOX_WIDTH);
+        }
+        (x0, y0) = (x + BOX_WIDTH, y);
+    }
+    format!("<path class=\"edge\" d=\"{path}\" marker-end=\"url(#arrow)\"/>\n")
 }
 
 /// A box with lines of text.
@@ -83,18 +98,35 @@ fn boxed(position: Position, middle: f32, class: &str, lines: &[String]) -> Stri
     let mut svg = format!(
         "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\" rx=\"8\"/>\n"
     );
-    let first = y + BOX_HEIGHT / 2.0 + 4.0 - (count(lines.len()) - 1.0) * 8.0;
+    let spacing = if lines.len() > 3 { 13.0 } else { 16.0_f32 };
+    let first = y + BOX_HEIGHT / 2.0 + 4.0 - (count(lines.len()) - 1.0) * spacing / 2.0;
     for (number, line) in lines.iter().enumerate() {
         let class = if number == 0 { "name" } else { "small" };
-        let baseline = 16.0_f32.mul_add(count(number), first);
+        let baseline = spacing.mul_add(count(number), first);
         let centre = x + BOX_WIDTH / 2.0;
         let _ = writeln!(
             svg,
-            "<text class=\"{class}\" x=\"{centre}\" y=\"{baseline}\">{}</text>",
+            "<text class=\"{class}\" x=\"{centre}\" y=\"{baseline}\"{}>{}</text>",
+            squeezed(&shortened(line)),
             escaped(&shortened(line))
         );
     }
     svg
+}
+
+/// Attributes that squeeze a text of wide letters into a box.
+fn squeezed(line: &str) -> String {
+    let width = |letter: char| match letter {
+        'W' | 'M' | 'm' | 'w' | '@' | '%' => 11.0,
+        'i' | 'j' | 'l' | 't' | 'f' | 'I' | '.' | ',' | ':' | ' ' => 4.0,
+        _ if letter.is_uppercase() => 8.5,
+        _ => 7.0,
+    };
+    let width: f32 = line.chars().map(width).sum();
+    if width <= TEXT_WIDTH_MAX {
+        return String::new();
+    }
+    format!(" textLength=\"{TEXT_WIDTH_MAX}\" lengthAdjust=\"spacingAndGlyphs\"")
 }
 
 /// The line, cut to fit into a box.

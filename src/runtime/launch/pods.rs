@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::build::BuiltExecutor;
 use super::shard_workers::ShardWorkers;
 use crate::runtime::edges::{PodInput, PodOutput};
+use crate::runtime::endpoint_check::EndpointCheck;
 use crate::runtime::flow::{Flow, RunningPod};
 use crate::runtime::metrics::{PodMetrics, RequestCounters};
 use crate::runtime::routing::PodShards;
@@ -42,6 +43,7 @@ pub(super) fn start(
         request_bytes_max: topology.memory.request_bytes_max,
         restores_order: topology.pods.iter().any(|pod| pod.when.is_some()),
         counters: Arc::new(RequestCounters::default()),
+        endpoint_check: EndpointCheck::new(wiring.pods.iter().map(|pod| &pod.endpoints)),
         pods: wiring.pods,
         workers: Mutex::new(wiring.workers),
     }

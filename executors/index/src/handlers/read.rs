@@ -4,6 +4,7 @@ use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{Call, ExecutorError, Tensor};
 
 use super::Handlers;
+use crate::storage::ID_BYTES_MAX;
 
 /// Default page size.
 const PAGE: usize = 100;
@@ -39,6 +40,13 @@ impl Handlers {
             return Err(ExecutorError::parameter("limit", format_args!("must be from 1 to {PAGE_MAX}")));
         }
         let cursor = call.parameter::<Option<String>>("cursor")?.flatten();
+        if let Some(cursor) = cursor.as_ref().filter(|cursor| cursor.len() > ID_BYTES_MAX) {
+            let reason = format_args!(
+                "is the id of a document, of at most {ID_BYTES_MAX} bytes, but has {}",
+                cursor.len()
+            );
+            return Err(ExecutorError::parameter("cursor", reason));
+        }
         let filter = self.columns.filter(call.parameters())?.unwrap_or(Filter::MATCH_ALL);
         let found =
             self.shard.read_transaction().list(&filter, cursor.as_deref(), limit, &|| call.check())?;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use super::acknowledged::MARK;
 use super::error::StorageError;
 
 /// File names of fjall.
@@ -194,6 +195,8 @@ fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
             }
         } else if name == LOCK {
             File::create(&target)?;
+        } else if name == MARK {
+            // It may promise changes that the copied journal lacks.
         } else {
             match copy_file(&path, &target) {
                 // The temporary file of a list that is being replaced.

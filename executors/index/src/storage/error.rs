@@ -20,6 +20,13 @@ pub(crate) enum StorageError {
         path.display(), directory_of(path).display()
     )]
     Damaged { path: PathBuf, reason: String },
+    /// The data has a format of another version of flowrun.
+    #[error(
+        "{} was written by {} version of flowrun: it has format {format}, and this version reads format {known}; use that \
+         version, or export with it (`flowrun index export`) and import here",
+        path.display(), if *format > u64::from(*known) { "a later" } else { "an earlier" }
+    )]
+    Format { path: PathBuf, format: u64, known: u32 },
     /// Another process or pod has the workspace open for writing.
     #[error(
         "another process or pod writes to {}, and only one writer is allowed: stop it, give this executor its own workspace, \

@@ -1,125 +1,169 @@
-//! Recovery of a document journal that a power failure has damaged.
+//! Opens a table after checking its journals: recovers from a power failure, and reports damage.
 //!
-//! fjall ignores an incomplete end of a journal. But a disk may have the end of the unsynced writes and lack an
-//! earlier part: fjall takes that for damage and opens nothing. Data after such a gap was never acknowledged, or
-//! never promised to survive a power failure. So the journal is truncated at the gap, whose position is determined by
-//! letting fjall open truncated copies.
+//! fjall takes an unreadable change for the end of a journal and truncates the file there, or refuses to open it. Both are
+//! wrong for damage, and the second also for a power failure, after which a disk may have the end of the unsynced writes
+//! and lack an earlier part. Hence the journals are scanned first ([`super::journal_scan`]), and the number of changes is
+//! compared with the acknowledgement mark ([`super::acknowledged`]); a journal is truncated only if nothing acknowledged
+//! as synced is after the gap, or the fsync policy permits its loss.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::fs::OpenOptions;
+use std::path::Path;
 use std::sync::Arc;
 
 use flowrun_sdk::tracing;
 
-use super::checkpoint::{Checkpoint, JOURNAL};
+use super::acknowledged::read_mark;
+use super::checkpoint::Checkpoint;
 use super::error::StorageError;
 use super::fsync::Fsync;
+use super::journal_scan::{JournalScan, journals};
 use super::table::Table;
-
-/// Bytes that end each change in a journal of fjall.
-const END: &[u8] = b"FJL\x03";
 
 /// Opens the table at `path`, or creates an empty one. A damaged journal is truncated to its intact part: any number
 /// of changes with a policy that leaves syncing to the system, only the last change with [`Fsync::Always`].
 /// `checkpoints` is a directory on the same disk.
 ///
 /// # Errors
-/// Those of [`Table::open`], when anything else is damaged.
+/// Those of [`Table::open`], and [`StorageError::Damaged`] when acknowledged changes are missing; nothing is truncated
+/// then.
 pub(crate) fn open_with_journal_recovery(
     path: &Path,
     checkpoints: &Path,
     fsync: Fsync,
 ) -> Result<Table, StorageError> {
-    let opened = Table::open(path);
-    let Err(StorageError::Documents { source: fjall::Error::JournalRecovery(_), .. }) = &opened else {
-        return opened;
-    };
-    let Some(journal) = newest_journal(path)? else { return opened };
-    let failed = |error| StorageError::io("truncate", &journal)(error);
-    let length = fs::metadata(&journal).map_err(failed)?.len();
-    let Some(intact) = intact_length(path, checkpoints, &journal, length)? else { return opened };
-    if fsync == Fsync::Always && !is_last_change(&journal, intact).map_err(failed)? {
+    if !path.exists() {
+        return Table::open(path);
+    }
+    let acknowledged = read_mark(path).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the acknowledgement mark is replaced; lost changes would not be noticed");
+        None
+    });
+    let mut journals = journals(path)?;
+    let newest = journals.pop();
+    let mut changes = None;
+    for sealed in &journals {
+        changes = changes.max(check_sealed(sealed, sealed)?);
+    }
+    if let Some(journal) = newest {
+        let scan = JournalScan::read(&journal).map_err(StorageError::io("read", &journal))?;
+        if fsync == Fsync::Always {
+            check_tail(&scan, &journal)?;
+            // The SSTs may have them: a flush empties the journals.
+            if changes.max(scan.changes) < acknowledged {
+                check_copy(path, checkpoints, (&journal, scan.intact), acknowledged)?;
+            }
+        }
+        if scan.has_tail {
+            let file = OpenOptions::new().write(true).open(&journal);
+            let truncated = file.and_then(|file| file.set_len(scan.intact).and_then(|()| file.sync_all()));
+            truncated.map_err(StorageError::io("truncate", &journal))?;
+            tracing::warn!(
+                path = %path.display(),
+                "the last writes were not synced before the machine went down and are lost"
+            );
+        }
+    }
+    let table = Table::open(path)?;
+    match check_changes(&table, acknowledged) {
+        Err(error) if fsync == Fsync::Always => return Err(error),
+        Err(error) => tracing::warn!(%error, "acknowledged writes are lost; this fsync policy accepts that"),
+        Ok(()) => {}
+    }
+    table.reset_mark()?;
+    Ok(table)
+}
+
+/// Checks the journals in `directory`, a checkpoint of the table at `path`. An incomplete last change is permitted: the
+/// writer was interrupted, or was writing during the copy.
+///
+/// # Errors
+/// [`StorageError::Damaged`], for a journal of the table.
+pub(super) fn check_journals(directory: &Path, path: &Path) -> Result<(), StorageError> {
+    let mut journals = journals(directory)?;
+    let newest = journals.pop();
+    let in_table = |journal: &Path| path.join(journal.file_name().unwrap_or_default());
+    for sealed in &journals {
+        check_sealed(sealed, &in_table(sealed))?;
+    }
+    let Some(journal) = newest else { return Ok(()) };
+    let scan = JournalScan::read(&journal).map_err(StorageError::io("read", &journal))?;
+    check_tail(&scan, &in_table(&journal))
+}
+
+/// Checks that a table has the changes that were acknowledged as synced.
+///
+/// # Errors
+/// [`StorageError::Damaged`] when some are missing.
+pub(super) fn check_changes(table: &Table, acknowledged: Option<u64>) -> Result<(), StorageError> {
+    let changes = table.changes()?;
+    match acknowledged {
+        Some(acknowledged) if changes < acknowledged => {
+            let missing = acknowledged - changes;
+            Err(StorageError::damaged(
+                table.path(),
+                format_args!("its journal has lost the last {missing} of {acknowledged} synced changes"),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks a journal that is not written to any more, and returns the number of its last change. Such a journal was synced
+/// as a whole.
+fn check_sealed(journal: &Path, name: &Path) -> Result<Option<u64>, StorageError> {
+    let scan = JournalScan::read(journal).map_err(StorageError::io("read", name))?;
+    if scan.has_tail {
+        let reason = format_args!("the change at byte {} is unreadable", scan.intact);
+        return Err(StorageError::damaged(name, reason));
+    }
+    Ok(scan.changes)
+}
+
+/// Checks that at most one change, which may not have been acknowledged, follows the intact part.
+fn check_tail(scan: &JournalScan, name: &Path) -> Result<(), StorageError> {
+    if scan.has_tail && scan.ends_in_tail > 1 {
         let reason = "a change in it is incomplete, and others follow; if it was written with `fsync: interval` or \
                       `never`, start the flow with that setting once, which drops them";
-        return Err(StorageError::damaged(&journal, reason));
+        return Err(StorageError::damaged(name, reason));
     }
-    let file = OpenOptions::new().write(true).open(&journal).map_err(failed)?;
-    file.set_len(intact).and_then(|()| file.sync_all()).map_err(failed)?;
-    tracing::warn!(
-        path = %path.display(),
-        "the last writes were not synced before the machine went down and are lost"
-    );
-    Table::open(path)
+    Ok(())
 }
 
-/// Returns whether at most one change ends after a position. Documents may contain the same bytes; then there seem to
-/// be more.
-fn is_last_change(path: &Path, position: u64) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(position))?;
-    let mut rest = Vec::new();
-    file.read_to_end(&mut rest)?;
-    Ok(rest.windows(END.len()).filter(|bytes| *bytes == END).count() <= 1)
-}
-
-/// The journal with the highest number.
-fn newest_journal(table: &Path) -> Result<Option<PathBuf>, StorageError> {
-    let failed = |error| StorageError::io("list", table)(error);
-    let mut newest = None;
-    for entry in fs::read_dir(table).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let is_journal = path.extension().is_some_and(|extension| extension == JOURNAL);
-        let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
-        newest = newest.max(number.filter(|_| is_journal).map(|number| (number, path)));
-    }
-    Ok(newest.map(|(_, path)| path))
-}
-
-/// Length of the longest intact part of a journal; `None` when the damage is elsewhere.
-fn intact_length(
-    table: &Path,
+/// Checks the number of changes in a copy with a truncated journal, so that the table stays as it is if some are missing.
+fn check_copy(
+    path: &Path,
     checkpoints: &Path,
-    journal: &Path,
-    length: u64,
-) -> Result<Option<u64>, StorageError> {
-    let can_be_opened = |length: u64| {
-        let checkpoint = Arc::new(Checkpoint::create(table, checkpoints)?);
-        let copied = checkpoint.directory().join(journal.file_name().unwrap_or_default());
-        let truncated = OpenOptions::new().write(true).open(&copied).and_then(|file| file.set_len(length));
-        truncated.map_err(StorageError::io("truncate", &copied))?;
-        match Table::open_files(checkpoint.directory(), table, Some(&checkpoint)) {
-            Ok(_) => Ok(true),
-            Err(StorageError::Documents { source: fjall::Error::JournalRecovery(_), .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    };
-    if !can_be_opened(0)? {
-        return Ok(None);
-    }
-    // A journal of length `intact` can be opened, one of length `damaged` cannot.
-    let (mut intact, mut damaged) = (0, length);
-    while damaged - intact > 1 {
-        let middle = intact + (damaged - intact) / 2;
-        if can_be_opened(middle)? { intact = middle } else { damaged = middle }
-    }
-    Ok(Some(intact))
+    (journal, intact): (&Path, u64),
+    acknowledged: Option<u64>,
+) -> Result<(), StorageError> {
+    let checkpoint = Arc::new(Checkpoint::create(path, checkpoints)?);
+    let copy = checkpoint.directory().join(journal.file_name().unwrap_or_default());
+    let truncated = OpenOptions::new().write(true).open(&copy).and_then(|file| file.set_len(intact));
+    truncated.map_err(StorageError::io("truncate", &copy))?;
+    check_changes(&Table::open_files(checkpoint.directory(), path, Some(&checkpoint))?, acknowledged)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::FileExt as _;
+    use std::path::PathBuf;
 
     use flowrun_sdk::{Document, protobuf};
 
     use super::super::Counters;
+    use super::super::journal_scan::END;
     use super::super::keys::Entry;
     use super::*;
 
     fn write(table: &Table, number: u64) {
+        write_with(table, number, Fsync::Never);
+    }
+
+    fn write_with(table: &Table, number: u64, fsync: Fsync) {
         let document = Document::new(number.to_string()).with_text(format!("text of {number}").repeat(20));
         let entry = Entry { row: None, parent_id: String::new() };
-        let mut writer = table.writer(Fsync::Never);
+        let mut writer = table.writer(fsync);
         writer.put(&number.to_string(), protobuf::encode(&document), &entry, None);
         writer.commit(Counters { rows: 0, documents: number + 1 }).unwrap();
     }
@@ -132,7 +176,7 @@ mod tests {
             let table = Table::open(&path).unwrap();
             (0..40).for_each(|number| write(&table, number));
             drop(table);
-            let journal = newest_journal(&path).unwrap().unwrap();
+            let journal = journals(&path).unwrap().pop().unwrap();
             let bytes = flowrun_sdk::guard::read_file(&journal, 1 << 30).unwrap();
             let text = format!("text of {torn}text of {torn}");
             let position = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
@@ -158,27 +202,6 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_each_change_is_recognised() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("t");
-        let table = Table::open(&path).unwrap();
-        (0..3).for_each(|number| write(&table, number));
-        drop(table);
-        let journal = newest_journal(&path).unwrap().unwrap();
-        let bytes = flowrun_sdk::guard::read_file(&journal, 1 << 30).unwrap();
-        let ends: Vec<usize> = bytes
-            .windows(END.len())
-            .enumerate()
-            .filter(|(_, bytes)| *bytes == END)
-            .map(|(at, _)| at)
-            .collect();
-        let [.., second, third] = ends[..] else { panic!("three changes have three ends") };
-        assert!(bytes[third + END.len()..].iter().all(|byte| *byte == 0));
-        assert!(is_last_change(&journal, second as u64 + 1).unwrap());
-        assert!(!is_last_change(&journal, second as u64).unwrap());
-    }
-
-    #[test]
     fn other_damage_is_not_repaired() {
         let directory = tempfile::tempdir().unwrap();
         let (path, checkpoints) = (directory.path().join("t"), directory.path().join("checkpoints"));
@@ -187,5 +210,74 @@ mod tests {
         drop(table);
         fs::write(path.join("version"), b"nothing").unwrap();
         assert!(open_with_journal_recovery(&path, &checkpoints, Fsync::Never).is_err());
+    }
+
+    /// A table with 40 synced changes that was closed.
+    fn synced_table(path: &Path) -> PathBuf {
+        let table = Table::open(path).unwrap();
+        (0..40).for_each(|number| write_with(&table, number, Fsync::Always));
+        table.close().unwrap();
+        drop(table);
+        journals(path).unwrap().pop().unwrap()
+    }
+
+    #[test]
+    fn any_truncation_of_a_closed_journal_is_reported_and_truncates_nothing_more() {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let (path, checkpoints) = (directory.path().join("t"), directory.path().join("checkpoints"));
+        let journal = synced_table(&path);
+        let bytes = flowrun_sdk::guard::read_file(&journal, 1 << 30).unwrap();
+        let end = JournalScan::read(&journal).unwrap().intact;
+        let boundaries: Vec<u64> = bytes
+            .windows(END.len())
+            .enumerate()
+            .filter_map(|(position, bytes)| (bytes == END).then_some((position + END.len()) as u64))
+            .collect();
+        let lengths = boundaries.iter().rev().skip(1).step_by(7).copied().chain((1..end).step_by(3001));
+        for length in lengths.chain([0, end - 1]) {
+            fs::write(&journal, &bytes[..length as usize]).unwrap();
+            for _ in 0..2 {
+                let reading = Table::open_checkpoint(&path, &checkpoints).unwrap_err();
+                assert!(reading.is_damage(), "{length} bytes: {reading}");
+                let writing = open_with_journal_recovery(&path, &checkpoints, Fsync::Always).unwrap_err();
+                assert!(writing.is_damage(), "{length} bytes: {writing}");
+                assert_eq!(fs::metadata(&journal).unwrap().len(), length);
+            }
+        }
+        fs::write(&journal, &bytes[..end as usize]).unwrap();
+        Table::open_checkpoint(&path, &checkpoints).unwrap();
+        let table = open_with_journal_recovery(&path, &checkpoints, Fsync::Always).unwrap();
+        assert_eq!(table.counters().unwrap().documents, 40);
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_closed_journal_is_reported() {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let (path, checkpoints) = (directory.path().join("t"), directory.path().join("checkpoints"));
+        let journal = synced_table(&path);
+        let end = JournalScan::read(&journal).unwrap().intact;
+        let bytes = flowrun_sdk::guard::read_file(&journal, 1 << 30).unwrap();
+        for position in (0..end).step_by(97).chain(end - 20..end) {
+            let mut damaged = bytes[..end as usize].to_vec();
+            damaged[position as usize] ^= 1 << (position % 8);
+            fs::write(&journal, &damaged).unwrap();
+            assert!(Table::open_checkpoint(&path, &checkpoints).unwrap_err().is_damage(), "byte {position}");
+            let refused = open_with_journal_recovery(&path, &checkpoints, Fsync::Always).unwrap_err();
+            assert!(refused.is_damage(), "byte {position}: {refused}");
+            assert_eq!(flowrun_sdk::guard::read_file(&journal, 1 << 30).unwrap(), damaged);
+        }
+    }
+
+    #[test]
+    fn a_process_that_was_killed_promises_all_but_its_last_change() {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let path = directory.path().join("t");
+        let table = Table::open(&path).unwrap();
+        (0..5).for_each(|number| write_with(&table, number, Fsync::Always));
+        assert_eq!((table.changes().unwrap(), read_mark(&path).unwrap()), (5, Some(4)));
+        (5..9).for_each(|number| write_with(&table, number, Fsync::Never));
+        assert_eq!((table.changes().unwrap(), read_mark(&path).unwrap()), (9, Some(4)));
+        table.sync().unwrap();
+        assert_eq!(read_mark(&path).unwrap(), Some(9));
     }
 }

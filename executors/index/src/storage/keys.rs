@@ -19,12 +19,14 @@
 //! | `d` row | | the row has a tombstone |
 //! | `n` | rows, documents | the counters |
 //! | `s` | rows | number of leading rows that are known to be synced |
+//! | `q` | changes | number of changes of the table, see [`super::acknowledged`] |
 
 /// The longest id, in bytes. A key holds two of them, and fjall allows keys of 65 535 bytes.
 pub(crate) const ID_BYTES_MAX: usize = 16_384;
 
 pub(super) const COUNTERS: &[u8] = b"n";
 pub(super) const SYNCED: &[u8] = b"s";
+pub(super) const CHANGES: &[u8] = b"q";
 pub(super) const ID: &[u8] = b"i";
 /// After all keys of ids.
 pub(super) const ID_END: &[u8] = b"j";

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use flowrun_sdk::guard;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::element_type::ElementType;
 use super::error::StorageError;
@@ -16,6 +17,9 @@ use crate::parameter_names::ParameterNames;
 
 /// Format version of the shard directory.
 const FORMAT: u32 = 2;
+
+/// Key of the checksum in the file.
+const CHECKSUM: &str = "checksum";
 
 /// Largest number of attempts of [`Manifest::run_on_current`].
 const ATTEMPTS: usize = 20;
@@ -59,8 +63,9 @@ pub(crate) struct Schema {
     pub(crate) names: ParameterNames,
 }
 
-/// The manifest of a shard.
+/// The manifest of a shard. The file has a `checksum` too, see [`Manifest::checksum`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
     format: u32,
     kind: StorageKind,
@@ -103,17 +108,29 @@ impl Manifest {
         }
         let damaged = |reason: &dyn std::fmt::Display| StorageError::damaged(&path, reason);
         let text = guard::read_text(&path, BYTES_MAX).map_err(|error| damaged(&error))?;
-        let manifest: Self = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
+        let mut fields: Map<String, Value> = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
+        // Compared first: the fields of another format may have other meanings.
+        if let Some(format) = fields.get("format").and_then(Value::as_u64)
+            && format != u64::from(FORMAT)
+        {
+            return Err(StorageError::Format { path, format, known: FORMAT });
+        }
+        let checksum = fields.remove(CHECKSUM);
+        let manifest: Self = serde_json::from_value(fields.into()).map_err(|error| damaged(&error))?;
         if ![ElementType::F32, ElementType::F16].iter().any(|elements| elements.name() == manifest.vectors) {
             return Err(damaged(&format_args!("vectors of type `{}` are not known", manifest.vectors)));
         }
-        match manifest.format {
-            FORMAT => Ok(Some(manifest)),
-            other => Err(damaged(&format_args!(
-                "format {other} is not known to this version, which reads format {FORMAT}: export with the version that \
-                 wrote it (`flowrun index export`) and import, or index again into an empty workspace"
-            ))),
+        // Earlier versions wrote none.
+        if checksum.is_some_and(|checksum| checksum != manifest.checksum()) {
+            return Err(damaged(&"it fails its checksum"));
         }
+        Ok(Some(manifest))
+    }
+
+    /// CRC-32 of all fields, in their order and without white space.
+    fn checksum(&self) -> Value {
+        // The fields are numbers, booleans and texts, which can always be serialised.
+        crc32fast::hash(&serde_json::to_vec(self).unwrap_or_default()).into()
     }
 
     /// Runs an action on the current manifest, and repeats it while another manifest becomes current meanwhile.
@@ -137,7 +154,12 @@ impl Manifest {
     }
 
     pub(crate) fn write(&self, layout: &Layout) -> Result<(), StorageError> {
-        let text = serde_json::to_vec_pretty(self)
+        let with_checksum = serde_json::to_value(self).map(|mut fields| {
+            fields.as_object_mut().map(|fields| fields.insert(CHECKSUM.to_owned(), self.checksum()));
+            fields
+        });
+        let text = with_checksum
+            .and_then(|fields| serde_json::to_vec_pretty(&fields))
             .map_err(|error| StorageError::io("write", &layout.manifest())(std::io::Error::other(error)))?;
         replace_with_bytes(&layout.manifest(), &text)
     }
@@ -190,7 +212,8 @@ impl Manifest {
     }
 
     /// Checks sibling shards, `../0`, `../1`, …, which may have been written with another number of shards. Without
-    /// this, opening with another number of shards would silently find only a part of the data.
+    /// this, opening with another number of shards would silently find only a part of the data. A damaged sibling is skipped:
+    /// its own opening reports it.
     pub(crate) fn check_siblings(layout: &Layout, schema: &Schema) -> Result<(), StorageError> {
         let directory = layout.directory();
         let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
@@ -203,10 +226,11 @@ impl Manifest {
             if !entry.file_name().to_str().is_some_and(is_number) {
                 continue;
             }
-            match Self::read(&Layout::new(entry.path()))? {
-                Some(sibling) if sibling.shards != schema.shards => {
+            match Self::read(&Layout::new(entry.path())) {
+                Ok(Some(sibling)) if sibling.shards != schema.shards => {
                     return Err(sibling.shard_count_mismatch(base, schema));
                 }
+                Err(error) if !error.is_damage() => return Err(error),
                 _ => {}
             }
         }
@@ -336,8 +360,51 @@ mod tests {
         manifest.write(&layout).unwrap();
         assert_eq!(Manifest::read(&layout).unwrap(), Some(manifest.clone()));
         Manifest { format: 9, ..manifest }.write(&layout).unwrap();
-        assert!(Manifest::read(&layout).unwrap_err().to_string().contains("format 9"));
+        let refused = Manifest::read(&layout).unwrap_err().to_string();
+        assert!(refused.contains("manifest.json was written by a later version of flowrun"), "{refused}");
+        assert!(refused.contains("it has format 9, and this version reads format 2"), "{refused}");
         replace_with_bytes(&layout.manifest(), b"{").unwrap();
         assert!(Manifest::read(&layout).unwrap_err().to_string().contains("manifest.json is damaged"));
+    }
+
+    #[test]
+    fn a_changed_value_of_any_field_is_reported() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        Manifest::new(&schema(), 3).write(&layout).unwrap();
+        let text = guard::read_text(&layout.manifest(), BYTES_MAX).unwrap();
+        let fields: Map<String, Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(fields.len(), 11);
+        for (name, value) in &fields {
+            let other = match value {
+                Value::Bool(value) => Value::from(!value),
+                Value::Number(number) => Value::from(number.as_u64().unwrap() + 1),
+                Value::String(text) if text == "vectors" => Value::from("documents"),
+                Value::String(text) if text == "f32" => Value::from("f16"),
+                _ => Value::from("other"),
+            };
+            let changed: Map<String, Value> = fields
+                .iter()
+                .map(|(key, value)| (key.clone(), if key == name { other.clone() } else { value.clone() }))
+                .collect();
+            replace_with_bytes(&layout.manifest(), &serde_json::to_vec(&changed).unwrap()).unwrap();
+            assert!(Manifest::read(&layout).is_err(), "{name}");
+        }
+        // Earlier versions wrote no checksum.
+        let old: Map<String, Value> = fields.into_iter().filter(|(key, _)| key != CHECKSUM).collect();
+        replace_with_bytes(&layout.manifest(), &serde_json::to_vec(&old).unwrap()).unwrap();
+        assert_eq!(Manifest::read(&layout).unwrap(), Some(Manifest::new(&schema(), 3)));
+    }
+
+    #[test]
+    fn a_damaged_sibling_does_not_affect_the_other_shards() {
+        let base = tempfile::tempdir().unwrap();
+        let damaged = Layout::new(base.path().join("0"));
+        std::fs::create_dir(damaged.directory()).unwrap();
+        std::fs::write(damaged.manifest(), "{\"format\": 2, \"ki").unwrap();
+        let other = Layout::new(base.path().join("1"));
+        Manifest::check_siblings(&other, &Schema { shard: 1, ..schema() }).unwrap();
+        Manifest::check_siblings(&damaged, &schema()).unwrap();
+        assert!(Manifest::read(&damaged).unwrap_err().is_damage());
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! LOCK                  held while a process writes here
 //! manifest.json         schema (kind, dimension, metric, shards) and the number of the current generation
-//! documents-000001/     a fjall database: documents, the row of each id, parents of chunks, tombstones
+//! documents-000001/     a fjall database: documents, the row of each id, parents of chunks, tombstones; and its
+//!                       acknowledgement mark, see [`acknowledged`]
 //! vectors-000001.bin    the vectors in the order in which they were written; a synced row never changes
 //! faiss-000001.index    derived from the vectors, see `ann`
 //! backups/NAME/         a backup, laid out like a shard
@@ -19,6 +20,7 @@
 //! system; then the number of synced rows is recorded, and later rows are checked when the index is opened (see
 //! [`row_recovery`]). Nothing here knows FAISS or distances.
 
+mod acknowledged;
 mod change;
 mod checkpoint;
 mod counters;
@@ -30,6 +32,7 @@ mod error;
 mod faults;
 mod fsync;
 mod journal_recovery;
+mod journal_scan;
 mod keys;
 mod layout;
 mod live_copy;
@@ -40,6 +43,7 @@ mod table;
 mod table_reader;
 mod vector_file;
 
+pub(crate) use acknowledged::read_mark;
 pub(crate) use change::{Change, Outcome, Put};
 pub(crate) use checkpoint::{TableFingerprint, remove_abandoned_checkpoints};
 pub(crate) use counters::Counters;

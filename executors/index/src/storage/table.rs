@@ -7,14 +7,17 @@ use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fjall::config::PartitioningPolicy;
 use fjall::{Database, JournalRecoveryError, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 
+use super::acknowledged::{MarkWriter, read_mark};
 use super::checkpoint::{Checkpoint, TableFingerprint};
 use super::counters::Counters;
 use super::error::StorageError;
 use super::fsync::Fsync;
+use super::journal_recovery::{check_changes, check_journals};
 use super::keys::{self, Entry};
 use super::layout::sync_directory;
 use super::table_reader::TableReader;
@@ -39,6 +42,12 @@ pub(crate) struct Table {
     /// Dropped before the files of a checkpoint.
     database: Database,
     latest: TableReader,
+    /// Number of the last committed change.
+    committed: AtomicU64,
+    /// Number of the last change that is known to be synced.
+    synced: AtomicU64,
+    /// `None` for a checkpoint.
+    mark: Option<MarkWriter>,
 }
 
 impl Deref for Table {
@@ -74,9 +83,11 @@ impl Table {
         let mut attempts = 0;
         loop {
             let fingerprint = TableFingerprint::read(path).ok();
+            // Read before the copy, which then has at least these changes. A damaged mark is reported by `verify`.
+            let acknowledged = read_mark(path).ok().flatten();
             let checkpoint = Arc::new(Checkpoint::create(path, checkpoints)?);
             attempts += 1;
-            match Self::open_files(checkpoint.directory(), path, Some(&checkpoint)) {
+            match Self::open_checked(&checkpoint, path, acknowledged) {
                 // The checkpoint may lack the beginning of a write made meanwhile; file times are coarse.
                 Err(_) if attempts < CHECKPOINT_ATTEMPTS_MIN => {}
                 Err(_)
@@ -85,6 +96,18 @@ impl Table {
                 opened => return opened,
             }
         }
+    }
+
+    /// Opens a checkpoint, unless its journals are damaged or acknowledged changes are missing.
+    fn open_checked(
+        checkpoint: &Arc<Checkpoint>,
+        path: &Path,
+        acknowledged: Option<u64>,
+    ) -> Result<Self, StorageError> {
+        check_journals(checkpoint.directory(), path)?;
+        let table = Self::open_files(checkpoint.directory(), path, Some(checkpoint))?;
+        check_changes(&table, acknowledged)?;
+        Ok(table)
     }
 
     fn open_existing(path: &Path) -> Result<Self, StorageError> {
@@ -119,7 +142,10 @@ impl Table {
         // Documents are read only by entries that exist.
         let documents =
             database.keyspace("documents", || options().expect_point_read_hits(true)).map_err(failed)?;
-        Ok(Self { database, latest: TableReader::new(entries, documents, path, checkpoint.cloned()) })
+        let latest = TableReader::new(entries, documents, path, checkpoint.cloned());
+        let committed = latest.changes()?;
+        let mark = checkpoint.is_none().then(|| MarkWriter::new(path));
+        Ok(Self { database, latest, committed: committed.into(), synced: 0.into(), mark })
     }
 
     /// A snapshot of the current contents.
@@ -154,9 +180,29 @@ impl Table {
         writer.commit_batch()
     }
 
-    /// Syncs all writes.
+    /// Syncs all writes, and records that in the acknowledgement mark.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
-        self.database.persist(PersistMode::SyncAll).map_err(|source| self.failed(source))
+        // Determined first: changes that are committed during the sync are not covered by it.
+        let committed = self.committed.load(Ordering::Acquire);
+        self.database.persist(PersistMode::SyncAll).map_err(|source| self.failed(source))?;
+        self.synced.fetch_max(committed, Ordering::AcqRel);
+        self.mark_synced()
+    }
+
+    /// Syncs all writes and the acknowledgement mark, at the end of an orderly use.
+    pub(crate) fn close(&self) -> Result<(), StorageError> {
+        self.sync()?;
+        self.mark.as_ref().map_or(Ok(()), MarkWriter::sync)
+    }
+
+    /// Replaces the acknowledgement mark with the present number of changes, which are synced.
+    pub(super) fn reset_mark(&self) -> Result<(), StorageError> {
+        self.sync()
+    }
+
+    /// Records the synced changes in the acknowledgement mark.
+    fn mark_synced(&self) -> Result<(), StorageError> {
+        self.mark.as_ref().map_or(Ok(()), |mark| mark.write(self.synced.load(Ordering::Acquire)))
     }
 
     /// Starts an atomic change.
@@ -166,7 +212,7 @@ impl Table {
             // Otherwise a batch stays in the memory of this process.
             Fsync::Interval | Fsync::Never => PersistMode::Buffer,
         };
-        Writer { table: self, batch: self.database.batch().durability(Some(durability)) }
+        Writer { table: self, batch: self.database.batch().durability(Some(durability)), fsync }
     }
 }
 
@@ -174,6 +220,7 @@ impl Table {
 pub(super) struct Writer<'a> {
     table: &'a Table,
     batch: OwnedWriteBatch,
+    fsync: Fsync,
 }
 
 impl Writer<'_> {
@@ -228,11 +275,24 @@ impl Writer<'_> {
         self.batch.insert(&self.table.entries, keys::SYNCED, rows.to_be_bytes());
     }
 
-    /// Commits the change with new counters.
+    /// Commits the change with new counters. One thread at a time may do that.
     pub(super) fn commit(mut self, counters: Counters) -> Result<(), StorageError> {
         let value = [counters.rows.to_be_bytes(), counters.documents.to_be_bytes()].concat();
         self.batch.insert(&self.table.entries, keys::COUNTERS, value);
-        self.commit_batch()
+        let table = self.table;
+        let number = table.committed.load(Ordering::Acquire) + 1;
+        self.batch.insert(&table.entries, keys::CHANGES, number.to_be_bytes());
+        let is_synced = self.fsync == Fsync::Always;
+        if is_synced {
+            // Marks the earlier changes. This one is marked by the next, since its caller may still fail.
+            table.mark_synced()?;
+        }
+        self.commit_batch()?;
+        table.committed.store(number, Ordering::Release);
+        if is_synced {
+            table.synced.fetch_max(number, Ordering::AcqRel);
+        }
+        Ok(())
     }
 
     fn commit_batch(self) -> Result<(), StorageError> {

@@ -277,6 +277,13 @@ impl TableReader {
         document.ok_or_else(|| self.missing(id))
     }
 
+    /// Number of changes since the table was created; 0 for a table of an earlier version.
+    pub(crate) fn changes(&self) -> Result<u64, StorageError> {
+        let Some(value) = self.get(&self.entries, keys::CHANGES)? else { return Ok(0) };
+        let changes = value.as_array().copied().map(u64::from_be_bytes);
+        changes.ok_or_else(|| self.damaged("the number of changes is malformed"))
+    }
+
     /// Number of leading rows that are known to be synced; `None` where that was not recorded.
     pub(crate) fn synced_rows(&self) -> Result<Option<u64>, StorageError> {
         let Some(value) = self.get(&self.entries, keys::SYNCED)? else { return Ok(None) };

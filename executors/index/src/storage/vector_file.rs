@@ -100,7 +100,7 @@ impl VectorFile {
     }
 
     /// Number of complete rows, committed or not.
-    pub(super) fn rows_on_disk(&self) -> Result<u64, StorageError> {
+    pub(crate) fn rows_on_disk(&self) -> Result<u64, StorageError> {
         Ok(self.length()?.saturating_sub(HEADER_BYTES as u64) / self.row_bytes() as u64)
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::shard_files::ShardFiles;
 use crate::ann::is_intact;
-use crate::storage::{DocumentTags, LiveDocument, StorageError, Table};
+use crate::storage::{DocumentTags, LiveDocument, StorageError, Table, read_mark};
 
 /// Largest number of problems that are listed; the others are only counted.
 const LISTED_MAX: usize = 20;
@@ -16,6 +16,7 @@ pub(super) fn problems(directory: &Path) -> Vec<String> {
         Ok(files) => files,
     };
     let mut problems = Problems::default();
+    problems.check_acknowledged(&files);
     problems.check_rows(&files);
     problems.check_documents(&files.table);
     problems.check_vectors(&files);
@@ -43,6 +44,27 @@ impl Problems {
     /// The value of a successful read; adds the error of a failed one.
     fn check<T>(&mut self, read: Result<T, StorageError>) -> Option<T> {
         read.map_err(|error| self.add(error.to_string())).ok()
+    }
+
+    /// The acknowledgement mark, with which the documents were compared when they were opened, is intact. Without one, which
+    /// earlier versions did not write, the vector file shows whether documents are missing.
+    fn check_acknowledged(&mut self, files: &ShardFiles) {
+        let Some(mark) = self.check(read_mark(files.table.path())) else { return };
+        let (Some(changes), None) = (self.check(files.table.changes()), mark) else { return };
+        if changes > 0 {
+            self.add(format!("{} has no acknowledgement mark", files.table.path().display()));
+            return;
+        }
+        let (Some(vectors), Some(counters)) = (&files.vectors, self.check(files.table.counters())) else {
+            return;
+        };
+        if let Some(on_disk) = self.check(vectors.rows_on_disk()).filter(|on_disk| *on_disk > counters.rows) {
+            self.add(format!(
+                "{on_disk} vectors are stored, but documents refer to the first {} only: a write was interrupted, or \
+                 documents are lost",
+                counters.rows
+            ));
+        }
     }
 
     /// Each committed row belongs to one document, which refers back to it, or is a tombstone.

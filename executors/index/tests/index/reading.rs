@@ -158,3 +158,45 @@ fn a_damaged_shard_is_quarantined_and_unhealthy() {
     let refused = call_with(&mut damaged, "/index", vec![document("2", &[1.0, 1.0])], json!({})).unwrap_err();
     assert_eq!(refused.to_string(), reason);
 }
+
+#[test]
+fn a_search_fails_when_no_shard_is_in_service() {
+    let directory = directory();
+    let open = |shard| {
+        let context = shard_context(directory.path(), shard, 2);
+        ExecutorHarness::new(executor_type("VectorIndexer"), &json!({}), context).unwrap()
+    };
+    drop([open(0), open(1)]);
+    let manifest = |shard: usize| directory.path().join(shard.to_string()).join("manifest.json");
+    std::fs::write(manifest(0), "{").unwrap();
+    let query = || vec![document("q", &[0.0, 1.0])];
+    {
+        let (mut damaged, mut intact) = (open(0), open(1));
+        for executor in [&mut damaged, &mut intact] {
+            call_with(executor, "/search", query(), json!({})).unwrap();
+        }
+    }
+    std::fs::write(manifest(1), "{").unwrap();
+    let (mut damaged, mut other) = (open(0), open(1));
+    for executor in [&mut damaged, &mut other] {
+        let refused = call_with(executor, "/search", query(), json!({})).unwrap_err().to_string();
+        assert!(refused.contains("no shard is in service"), "{refused}");
+        call_with(executor, "/status", NO_DOCUMENTS, json!({})).unwrap();
+    }
+}
+
+#[test]
+fn a_cursor_that_no_id_can_be_is_a_parameter_error() {
+    let directory = directory();
+    for name in ["VectorIndexer", "DocumentStore"] {
+        let mut executor = open(&directory.path().join(name), name, &json!({}));
+        for length in [16_385, 70_000, 1 << 20] {
+            let cursor = "x".repeat(length);
+            let refused =
+                call_with(&mut executor, "/list", NO_DOCUMENTS, json!({"cursor": cursor})).unwrap_err();
+            assert!(refused.to_string().contains("parameter `cursor`"), "{refused}");
+            assert!(refused.to_string().len() < 200, "{refused}");
+        }
+        call_with(&mut executor, "/list", NO_DOCUMENTS, json!({"cursor": "x".repeat(16_384)})).unwrap();
+    }
+}

@@ -11,6 +11,9 @@
 //! value      = number | "text" | 'text' | "true" | "false"
 //! ```
 //!
+//! In a quoted text, a backslash escapes a quote or a backslash, and is itself before any other character. In a text that is
+//! a regular expression, `\\.` is therefore a literal dot as `\.` is, and a literal backslash is `\\\\`.
+//!
 //! A name consists of letters, digits, `_`, `-` and `.`; other names are written in backquotes. Keywords are not
 //! case-sensitive.
 
@@ -194,13 +197,18 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Parses a quoted text; a backslash escapes the next character.
+    /// Parses a quoted text. A backslash before a quote or a backslash stands for that character alone; before any other
+    /// character it is part of the text, so that `"^\d{4}$"` is the regular expression that it looks like.
     fn quoted(&mut self, quote: char) -> Result<Value, String> {
         let mut unquoted = String::new();
         let mut letters = self.rest().char_indices().skip(1);
         while let Some((offset, letter)) = letters.next() {
             match letter {
-                '\\' => unquoted.extend(letters.next().map(|(_, letter)| letter)),
+                '\\' => match letters.next() {
+                    Some((_, escaped)) if "\\\"'`".contains(escaped) => unquoted.push(escaped),
+                    Some((_, other)) => unquoted.extend(['\\', other]),
+                    None => {}
+                },
                 letter if letter == quote => {
                     self.position += offset + 1;
                     return Ok(unquoted.into());
@@ -280,6 +288,24 @@ mod tests {
             ),
         ] {
             assert_eq!(parse_expression(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_backslash_that_escapes_nothing_is_part_of_the_text() {
+        for quote in ['"', '\''] {
+            for (written, expected) in [
+                (r"^\d{4}$", r"^\d{4}$"),
+                (r"\w+\.\s\b", r"\w+\.\s\b"),
+                (r"\\d", r"\d"),
+                (r"\p{L}\x41\n", r"\p{L}\x41\n"),
+                (r#"a\"b\'c"#, r#"a"b'c"#),
+                (r"C:\\", r"C:\"),
+            ] {
+                let text = format!("t =~ {quote}{written}{quote}");
+                assert_eq!(parse_expression(&text), Ok(json!({"t": {"$regex": expected}})), "{text}");
+            }
+            assert!(parse_expression(&format!("t == {quote}a\\{quote}")).is_err());
         }
     }
 

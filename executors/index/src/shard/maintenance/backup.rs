@@ -13,7 +13,8 @@ use super::maintenance_lock::Maintenance;
 use crate::shard::shard_core::Shard;
 use crate::shard::state::GenerationState;
 use crate::storage::{
-    Layout, Manifest, StorageError, Table, VectorFile, copy_live_documents, make_directory, sync_directory,
+    Fsync, Layout, Manifest, StorageError, VectorFile, copy_live_documents, make_directory,
+    open_with_journal_recovery, sync_directory,
 };
 
 /// Largest number of backups per shard: each may be as large as the shard, and any client that may write can request
@@ -203,7 +204,7 @@ impl Maintenance<'_> {
         if !documents.exists() {
             return Err(StorageError::damaged(&documents, "it is missing"));
         }
-        let table = Table::open(&documents)?;
+        let table = open_with_journal_recovery(&documents, &source.checkpoints(), Fsync::Always)?;
         let vectors = VectorFile::open_read_only(
             &source.vectors(manifest.generation),
             dimension,

@@ -30,9 +30,12 @@ impl Shard {
         self.state().sync()
     }
 
-    /// Syncs the last writes when the shard is closed. A failure is logged.
+    /// Syncs the last writes when the shard is closed, and records that none is missing. A failure is logged.
     pub(in crate::shard) fn sync_at_close(&self) {
-        if let Err(error) = self.sync() {
+        if self.settings.read_only {
+            return;
+        }
+        if let Err(error) = self.sync().and_then(|()| self.state().close()) {
             tracing::error!(%error, "sync failed: the last writes may not be on disk");
         }
     }

@@ -156,6 +156,11 @@ impl GenerationState {
         self.sync_files().inspect_err(|error| self.reject_writes(error))
     }
 
+    /// Records at an orderly end that all acknowledged writes are stored, unless a write has failed.
+    pub(in crate::shard) fn close(&self) -> Result<(), StorageError> {
+        if self.durability.lock().write_failure.is_some() { Ok(()) } else { self.table.close() }
+    }
+
     fn sync_files(&self) -> Result<(), StorageError> {
         // Determined first: rows that are written during the sync are not covered by it.
         let rows = self.view().counters.rows;

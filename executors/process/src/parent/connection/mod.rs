@@ -140,6 +140,33 @@ impl ChildConnection {
         reply.map_err(|_| self.exit_reason())
     }
 
+    /// Cancels a call and waits until the child has stopped it. Kills the child after [`CANCEL_GRACE`].
+    async fn cancel_call(&self, number: u64, reply: oneshot::Receiver<Bytes>) {
+        if let Ok(frame) = encode_frame(FrameKind::Cancel, number, |_| ()) {
+            let _ = self.outgoing.send(frame).await;
+        }
+        // Repeated, because the child may not have received the call or the cancellation yet.
+        let interrupts = async {
+            loop {
+                if self.ready.interruptible {
+                    self.process.interrupt();
+                }
+                tokio::time::sleep(INTERRUPT_INTERVAL).await;
+            }
+        };
+        let stopped = async {
+            tokio::select! { _ = reply => {}, () = interrupts => {} }
+        };
+        if tokio::time::timeout(CANCEL_GRACE, stopped).await.is_err() {
+            tracing::warn!(
+                "a child process was killed: it did not stop a cancelled call within {} s",
+                CANCEL_GRACE.as_secs()
+            );
+            self.process.kill();
+            self.wait_for_exit().await;
+        }
+    }
+
     fn exit_reason(&self) -> ExitReason {
         self.exit_reason.borrow().clone().unwrap_or_else(|| "has exited".into())
     }
@@ -197,35 +224,6 @@ impl Drop for PendingCall {
             connection.cancel_call(number, reply).await;
             drop(permit);
         });
-    }
-}
-
-impl ChildConnection {
-    /// Cancels a call and waits until the child has stopped it. Kills the child after [`CANCEL_GRACE`].
-    async fn cancel_call(&self, number: u64, reply: oneshot::Receiver<Bytes>) {
-        if let Ok(frame) = encode_frame(FrameKind::Cancel, number, |_| ()) {
-            let _ = self.outgoing.send(frame).await;
-        }
-        // Repeated, because the child may not have received the call or the cancellation yet.
-        let interrupts = async {
-            loop {
-                if self.ready.interruptible {
-                    self.process.interrupt();
-                }
-                tokio::time::sleep(INTERRUPT_INTERVAL).await;
-            }
-        };
-        let stopped = async {
-            tokio::select! { _ = reply => {}, () = interrupts => {} }
-        };
-        if tokio::time::timeout(CANCEL_GRACE, stopped).await.is_err() {
-            tracing::warn!(
-                "a child process was killed: it did not stop a cancelled call within {} s",
-                CANCEL_GRACE.as_secs()
-            );
-            self.process.kill();
-            self.wait_for_exit().await;
-        }
     }
 }
 
