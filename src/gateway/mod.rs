@@ -9,6 +9,7 @@
 mod admission;
 mod browsers;
 mod call_metadata;
+mod client_schema;
 mod flow_info;
 mod grpc;
 mod http;

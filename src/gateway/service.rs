@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::admission::{Admission, AdmissionRequest, Permit};
+use super::client_schema::ClientSchema;
 use super::flow_info::FlowInfo;
 use super::ids::{new_id, with_ids};
 use super::metrics::counters::GatewayCounters;
@@ -41,6 +42,7 @@ pub struct Gateway {
     pub(super) admission: Admission,
     pub(super) rejections: RejectionLimiter,
     pub(super) counters: GatewayCounters,
+    client_schema: ClientSchema,
     /// Token that requests must contain, if set.
     pub(super) token: Option<Token>,
     /// TLS certificate; connections are unencrypted without one.
@@ -70,6 +72,7 @@ impl Gateway {
             admission: Admission::new(topology.credits, queued),
             rejections: RejectionLimiter::new(),
             counters: GatewayCounters::default(),
+            client_schema: ClientSchema::default(),
             token,
             tls: None,
             traces: None,
@@ -186,6 +189,8 @@ impl Gateway {
         trace: &Arc<RequestTrace>,
     ) -> Result<GatewayResponse, Rejection> {
         self.check_size(&request.documents)?;
+        let sent = request.schema;
+        self.client_schema.observe(sent);
         let request = flow_request(request, trace)?;
         let has_documents = !request.documents.is_empty();
         let outcome = match self.flow.submit(request).await {
@@ -217,7 +222,9 @@ impl Gateway {
         self.counters.answered(result.is_err(), start.elapsed().unwrap_or_default());
         let gateway = FlowInfo::gateway_route(start, result.is_err() && pod.is_none());
         let routes = self.info.routes(gateway, &trace.visits(), pod.as_deref());
-        Ok(GatewayResponse { result, routes })
+        let returned = result.as_ref().map(|response| &response.documents).ok();
+        let schema = sent.unwrap_or_else(|| self.client_schema.infer(returned));
+        Ok(GatewayResponse { result, routes, schema })
     }
 
     /// Sends a request without documents through the flow. Returns the error if it fails.

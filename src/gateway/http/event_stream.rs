@@ -113,7 +113,8 @@ fn read_request(
         form => form,
     };
     let documents = read_documents(&values, form).map_err(|error| error.to_string())?.into();
-    Ok((GatewayRequest { endpoint, documents, ..GatewayRequest::default() }, form))
+    let schema = form.schema();
+    Ok((GatewayRequest { endpoint, documents, schema, ..GatewayRequest::default() }, form))
 }
 
 fn field((name, text): (String, String)) -> (String, Value) {

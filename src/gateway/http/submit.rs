@@ -81,6 +81,7 @@ async fn submit(
         Ok(response) => response,
         Err(rejection) => return rejected(&rejection, Some(&context)),
     };
+    let context = context.with_schema(response.schema);
     if let (true, Ok(response)) = (headers.contains_key(PAGE_HEADER), &response.result) {
         gateway.pages.shown.lock().remember(&response.documents);
     }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use flowrun_sdk::{Document, Documents, JsonError};
-use flowrun_wire::{ExtraFields, KIND_NULL, KIND_TAGS, NodeJson};
+use flowrun_wire::{ExtraFields, KIND_NULL, KIND_TAGS, NodeJson, Schema};
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -58,6 +58,15 @@ impl DocumentForm {
         // Clients of the first schema always send this key, and requests written by hand do not have it.
         let all = documents.first().is_some_and(|value| value.get("granularity").is_some());
         if all { Self::AllKeys } else { Self::SetKeys }
+    }
+
+    /// Schema of a client that sends this form; `None` for requests written by hand.
+    pub(in crate::gateway) fn schema(self) -> Option<Schema> {
+        match self {
+            Self::SetKeys => None,
+            Self::AllKeys => Some(Schema::V1),
+            Self::Schema2 => Some(Schema::V2),
+        }
     }
 }
 
