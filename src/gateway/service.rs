@@ -104,12 +104,12 @@ impl Gateway {
         self
     }
 
-    /// Admits a request of `bytes` that may wait up to `max_wait` for a credit (`None`: without bound), or rejects it.
+    /// Admits a request whose client announces `announced` bytes (0: unknown), and that may wait up to `max_wait` for a credit (`None`: without bound), or rejects it.
     ///
     /// # Errors
     /// The rejection.
-    pub(super) fn admit(&self, bytes: usize, max_wait: Option<Duration>) -> Result<Permit, Rejection> {
-        let request = AdmissionRequest { bytes, no_credit: self.flow.is_full(), max_wait };
+    pub(super) fn admit(&self, announced: usize, max_wait: Option<Duration>) -> Result<Permit, Rejection> {
+        let request = AdmissionRequest { bytes: 0, announced, no_credit: self.flow.is_full(), max_wait };
         self.admission.admit(request).inspect_err(|_| self.counters.rejected())
     }
 
@@ -124,7 +124,7 @@ impl Gateway {
         others_in_flight: bool,
     ) -> Result<Option<Permit>, Rejection> {
         let max_wait = others_in_flight.then_some(QUEUE_WAIT_MAX);
-        let request = AdmissionRequest { bytes, no_credit: self.flow.is_full(), max_wait };
+        let request = AdmissionRequest { bytes, announced: 0, no_credit: self.flow.is_full(), max_wait };
         match self.admission.admit(request) {
             Ok(permit) => Ok(Some(permit)),
             Err(Rejection::Overloaded(_)) if others_in_flight => Ok(None),
@@ -183,11 +183,12 @@ impl Gateway {
 
     async fn run(
         &self,
-        _permit: &Permit,
+        permit: &Permit,
         request: GatewayRequest,
         start: SystemTime,
         trace: &Arc<RequestTrace>,
     ) -> Result<GatewayResponse, Rejection> {
+        self.admission.resume(permit).inspect_err(|_| self.counters.rejected())?;
         self.check_size(&request.documents)?;
         let sent = request.schema;
         self.client_schema.observe(sent);

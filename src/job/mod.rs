@@ -6,6 +6,7 @@
 
 mod count;
 mod documents;
+mod glob;
 mod input;
 mod output;
 mod progress;

@@ -110,8 +110,8 @@ pub(in crate::gateway) fn content_length(headers: &HeaderMap) -> Option<usize> {
 ///
 /// # Errors
 /// The response to a body that is too large, stalls, or exceeds the capacity of the gateway.
-pub(super) async fn receive(permit: &Permit, body: axum::body::Body) -> Result<Bytes, Response> {
-    let body = RequestBody::single(body, Arc::clone(&permit.bytes));
+pub(super) async fn receive(permit: &Arc<Permit>, body: axum::body::Body) -> Result<Bytes, Response> {
+    let body = RequestBody::single(body, permit);
     match Limited::new(body, MESSAGE_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),

@@ -85,7 +85,7 @@ pub(in crate::gateway) fn read_documents(
 }
 
 fn read_document(value: &Value) -> Result<Document, JsonError> {
-    let mut document = Document::from_json(value)?;
+    let mut document = Document::from_json_known_keys(value)?;
     record_unknown(&mut document, value);
     Ok(document)
 }

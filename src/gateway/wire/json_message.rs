@@ -4,6 +4,7 @@
 
 use std::time::{Instant, SystemTime};
 
+use flowrun_sdk::guard::without_byte_order_mark;
 use flowrun_sdk::{Document, Documents, RequestParameters};
 use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, Schema};
 use prost_types::Timestamp;
@@ -82,8 +83,8 @@ pub(in crate::gateway) fn read(
     endpoint: Option<&str>,
     metadata: &CallMetadata,
 ) -> Result<JsonMessage, ValidationError> {
-    let value: Value =
-        serde_json::from_slice(bytes).map_err(|error| ValidationError::new(&[], "json_invalid", error))?;
+    let value: Value = serde_json::from_slice(without_byte_order_mark(bytes))
+        .map_err(|error| ValidationError::new(&[], "json_invalid", error))?;
     let object =
         value.as_object().ok_or_else(|| ValidationError::new(&[], "dict_type", "must be an object"))?;
     let header = object.get("header").and_then(Value::as_object);
@@ -295,6 +296,12 @@ mod tests {
         read(text.as_bytes(), endpoint, &CallMetadata::default())
             .unwrap_or_else(|error| panic!("{}", error.line()))
             .request
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_a_request_is_skipped() {
+        let request = request("\u{feff}{\"data\":[{\"text\":\"a\"}],\"execEndpoint\":\"/x\"}", None);
+        assert_eq!((request.endpoint.as_str(), request.documents[0].text.as_deref()), ("/x", Some("a")));
     }
 
     #[test]
