@@ -20,7 +20,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
-use crate::tls_problem::{PlaintextStream, tls_problem};
+use crate::tls_problem::{ConnectionProblem, PlaintextStream, tls_problem};
 use crate::{Address, TrustStore};
 
 /// HTTP/2 flow-control windows in bytes: per stream, and per connection.
@@ -34,6 +34,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Channel {
     grpc: Grpc<Connection>,
     sender: SendRequest<tonic::body::Body>,
+    problem: ConnectionProblem,
 }
 
 /// A gRPC message frame, encoded once and sent any number of times. Clones share the bytes.
@@ -122,8 +123,9 @@ impl Channel {
         let stream = stream.map_err(|error| error.to_string())?;
         // Latency matters more than packet count: requests are small.
         let _ = stream.set_nodelay(true);
+        let problem = ConnectionProblem::default();
         let (scheme, sender) = match address.tls() {
-            false => ("http", handshake(PlaintextStream::new(stream)).await?),
+            false => ("http", handshake(PlaintextStream::new(stream, problem.clone())).await?),
             true => {
                 let trust = trust.cloned().map_or_else(TrustStore::system, Ok)?;
                 let name =
@@ -139,7 +141,7 @@ impl Channel {
             .accept_compressed(CompressionEncoding::Deflate)
             .max_decoding_message_size(reply_bytes_max)
             .max_encoding_message_size(usize::MAX);
-        Ok(Self { grpc, sender })
+        Ok(Self { grpc, sender, problem })
     }
 
     /// `true` once the connection accepts no further calls.
@@ -161,7 +163,7 @@ impl Channel {
         O: prost::Message + Default + 'static,
     {
         let mut grpc = self.ready().await?;
-        Ok(grpc.unary(request, path, ProstCodec::default()).await?)
+        grpc.unary(request, path, ProstCodec::default()).await.map_err(|status| self.call_error(status))
     }
 
     /// Calls a unary method with an encoded message, which is sent without being copied.
@@ -195,12 +197,20 @@ impl Channel {
         O: prost::Message + Default + 'static,
     {
         let mut grpc = self.ready().await?;
-        Ok(grpc.streaming(requests, path, ProstCodec::default()).await?.into_inner())
+        let replies = grpc.streaming(requests, path, ProstCodec::default()).await;
+        Ok(replies.map_err(|status| self.call_error(status))?.into_inner())
+    }
+
+    fn call_error(&self, status: Status) -> CallError {
+        match CallError::from(status) {
+            CallError::Broken(reason) => CallError::Broken(self.problem.or(reason)),
+            error @ CallError::Status(..) => error,
+        }
     }
 
     async fn ready(&self) -> Result<Grpc<Connection>, CallError> {
         let mut grpc = self.grpc.clone();
-        grpc.ready().await.map_err(|error| CallError::Broken(error.to_string()))?;
+        grpc.ready().await.map_err(|error| CallError::Broken(self.problem.or(error.to_string())))?;
         Ok(grpc)
     }
 }
