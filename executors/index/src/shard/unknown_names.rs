@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Weak};
 
 use flowrun_sdk::ExecutorError;
-use flowrun_sdk::filter::{Filter, find_tag, is_document_field};
+use flowrun_sdk::filter::{Filter, find_tag, is_document_field, without_tags_prefix};
 use parking_lot::Mutex;
 
 use super::cancellation::CancelCheck;
@@ -42,7 +42,7 @@ pub(crate) struct UnknownNames {
 }
 
 impl UnknownNames {
-    /// Returns whether a name in the filter is not that of a field, so that it may be misspelt.
+    /// The names in a filter that are not fields of documents, before any document was read.
     fn of_filter(filter: &Filter) -> Self {
         let names = filter.field_names().into_iter().filter(|name| !is_document_field(name));
         let names: BTreeSet<String> = names.map(str::to_owned).collect();
@@ -71,9 +71,10 @@ impl UnknownNames {
     /// Describes the first name; `None` when every name is known or there are no documents.
     pub(crate) fn describe(&self) -> Option<String> {
         let name = self.names.first().filter(|_| self.has_documents)?;
-        let similar = |known: &&String| (strsim::jaro_winkler(name, known) * 1000.0).round();
-        let best = self.tags.iter().max_by(|a, b| similar(a).total_cmp(&similar(b)));
-        let best = best.filter(|best| strsim::jaro_winkler(name, best) >= SIMILARITY_MIN);
+        let tag = without_tags_prefix(name).unwrap_or(name);
+        let similarity = |known: &&String| strsim::jaro_winkler(tag, known);
+        let best = self.tags.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+        let best = best.filter(|best| similarity(best) >= SIMILARITY_MIN);
         let suggestion = best.map_or_else(String::new, |best| format!("; did you mean `{best}`?"));
         Some(format!("no stored document has `{name}`{suggestion}"))
     }
