@@ -130,14 +130,46 @@ pub const REQUEST_DOCUMENTS_MAX: usize = 10_000;
 /// Open connections. An idle one costs about 100 kB.
 pub const CONNECTIONS_MAX: usize = 10_000;
 
+/// Open connections of one peer: half of all, because a proxy is one peer.
+pub const PEER_CONNECTIONS_MAX: usize = 5_000;
+
+/// Connections in addition to [`CONNECTIONS_MAX`] and [`PEER_CONNECTIONS_MAX`] for probes from this machine.
+pub const PROBE_CONNECTIONS_MAX: usize = 16;
+
+/// Time that a connection of [`PROBE_CONNECTIONS_MAX`] stays open.
+pub const PROBE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Concurrent streams of one HTTP/2 connection.
 pub const STREAMS_MAX: u32 = 1_000;
 
-/// Time that a client may take to send the headers of an HTTP/1 request.
+/// Time that a client may take to send the headers of an HTTP/1 request, and from connecting to the first byte of one.
 pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time that a client may take to send the body of a request, and to read a reply.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes per second at which the body of a request, or a message of a stream, must arrive on average: Kestrel's default.
+pub const BODY_RATE_MIN: u64 = 240;
+
+/// Time that a body may take in addition to [`BODY_RATE_MIN`]: Kestrel's default.
+pub const BODY_GRACE: Duration = Duration::from_secs(5);
+
+/// Time after which a request whose body is still incomplete gives its slot back, until the body is complete: slow
+/// clients cannot fill the gateway.
+pub const SLOW_BODY_AFTER: Duration = Duration::from_secs(1);
+
+/// Bytes of unfinished bodies above which a body must leave [`QUEUE_BYTES_RESERVED`] free.
+pub const SMALL_BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of [`QUEUE_BYTES_MAX`] that only requests with small bodies may use.
+pub const QUEUE_BYTES_RESERVED: usize = QUEUE_BYTES_MAX / 4;
+
+/// Bytes of a message of a method without admission: health, reflection, discovery, dry run and info. Those of Jina's
+/// clients have at most 100.
+pub const CONTROL_MESSAGE_BYTES_MAX: usize = 4 << 10;
+
+/// Time for a WebSocket client to read the answer to its ping.
+pub const PONG_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of a request body that is read and discarded after its request was answered, so that the HTTP/1 connection can
 /// be reused. Connections with a longer unread body are closed.
@@ -189,7 +221,7 @@ pub const SPANS_QUEUED_MAX: usize = 4096;
 /// Spans per batch to the trace collector.
 pub const SPANS_PER_BATCH: usize = 512;
 
-/// Time that a span waits for others of its batch.
+/// Time that a span waits for its batch to fill.
 pub const SPANS_BATCH_WAIT: Duration = Duration::from_secs(1);
 
 /// Time for the trace collector to accept a batch: OpenTelemetry's default.
@@ -201,7 +233,7 @@ pub const COLLECTOR_REPLY_BYTES_MAX: usize = 64 << 10;
 /// Time that a stopping service waits for its last spans to be sent.
 pub const TRACES_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Diagnostics of one report. The most severe ones are kept; after correcting these, the next run reports the others.
+/// Diagnostics of one report. The most severe ones are kept; after correcting these, the next run reports the rest.
 pub const DIAGNOSTICS_MAX: usize = 100;
 
 /// Libraries that are searched for an executor that is named by its class alone. Each is read completely.

@@ -22,7 +22,7 @@ fn run_clients(schema: &str) {
 /// `script_arguments`, in the environment of a schema.
 fn run_script(directory: &Path, schema: &str, script: &str, serve: &[&str], script_arguments: &[&str]) {
     let Some(environment) = environment(schema) else { return };
-    for file in ["flow.yml", "v2_flow.yml", "v2_executor.py"] {
+    for file in ["flow.yml", "v2_flow.yml", "v2_executor.py", "v2_list.yml"] {
         std::fs::copy(format!("tests/clients/{file}"), directory.join(file)).unwrap();
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -70,6 +70,12 @@ fn clients_of_the_second_schema_work_unmodified() {
 fn every_field_of_the_second_schema_is_returned_over_every_protocol() {
     let directory = tempfile::tempdir().unwrap();
     run_script(directory.path(), "v2", "v2_fields", &["v2_flow.yml"], &[]);
+}
+
+#[test]
+fn requests_without_documents_are_answered_in_the_schema_of_the_client() {
+    let directory = tempfile::tempdir().unwrap();
+    run_script(directory.path(), "v2", "v2_list", &["v2_list.yml"], &[]);
 }
 
 #[test]

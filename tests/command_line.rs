@@ -204,6 +204,9 @@ fn executors_lists_executors_and_their_parameters() {
     );
     let misspelt = flowrun(directory.path(), &["executors", "BiMatchRankr"]);
     assert!(text(&misspelt.stderr).contains("did you mean `BiMatchRanker`?"));
+    let json = flowrun(directory.path(), &["executors", "BiMatchRanker", "--format", "json"]);
+    let json: Value = serde_json::from_str(text(&json.stdout)).unwrap();
+    assert_eq!((json["name"].as_str(), json["parameters"][0].is_object()), (Some("BiMatchRanker"), true));
     let completions = flowrun(directory.path(), &["completions", "bash"]);
     assert!(text(&completions.stdout).contains("--request-size"));
 }

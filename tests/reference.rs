@@ -28,7 +28,9 @@ fn row(key: &KeyRow) -> String {
     let aliases = if aliases.is_empty() { String::new() } else { format!(" ({})", aliases.join(", ")) };
     let (value, effect) = match key.support {
         Support::Supported => (key.value.describe(), key.documentation.to_owned()),
-        Support::Ignored(reason) => (String::new(), format!("*no effect:* {reason}")),
+        Support::Ignored(reason) | Support::ChangesResults(reason) => {
+            (String::new(), format!("*no effect:* {reason}"))
+        }
         Support::Rejected(instead) => (String::new(), format!("*rejected:* {instead}")),
     };
     format!("| `{}`{aliases} | {} | {} |\n", key.name, cell(&value), cell(&effect))

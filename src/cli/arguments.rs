@@ -20,6 +20,19 @@ use super::plugin::PluginOptions;
 use super::run::RunOptions;
 use super::serve::ServeOptions;
 
+/// Examples under `--help`.
+const EXAMPLES: &str = concat!(
+    "\
+Examples:
+  flowrun flows/flower/index.yml -i ~/Pictures     run a flow over files; short for `flowrun run …`
+  flowrun serve flow.yml --port 8080               serve a flow
+  flowrun client 127.0.0.1:8080 /search a.jpg      query a served flow
+  flowrun check *.yml                              report the mistakes of flow files
+
+Documentation: ",
+    env!("CARGO_PKG_REPOSITORY")
+);
+
 /// Runs Jina-style Flow YAML as one fast process.
 #[derive(Debug, Parser)]
 #[command(
@@ -28,7 +41,7 @@ use super::serve::ServeOptions;
     long_version = long_version(),
     about,
     max_term_width = 100,
-    after_help = "`flowrun FLOW` is short for `flowrun run FLOW`."
+    after_help = EXAMPLES
 )]
 pub(super) struct Arguments {
     #[command(flatten)]

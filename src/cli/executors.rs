@@ -2,8 +2,9 @@
 //!
 //! The list is generated from the tables that parse `with:`, so it always agrees with the parser.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use flowrun_sdk::{Catalog, ExecutorType};
+use serde_json::{Value, json};
 
 use super::exit::{EarlyExit, Exit};
 use super::tables::{PARAMETER_HEADER, print, table};
@@ -14,21 +15,58 @@ use crate::diagnostic::did_you_mean;
 pub(super) struct ExecutorsOptions {
     /// Executor whose parameters are listed.
     name: Option<String>,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t)]
+    format: ListFormat,
+}
+
+/// Output format of the list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ListFormat {
+    /// Table for people.
+    #[default]
+    Table,
+    /// JSON for programs: an array of executors with their parameters, or the object of one.
+    Json,
 }
 
 /// Prints the list of executors, or the parameters of one.
 pub(super) fn executors(options: &ExecutorsOptions) -> anyhow::Result<Exit> {
     let catalog = crate::catalog::built_in();
     let Some(name) = &options.name else {
-        print(&list(&catalog))?;
+        print(&match options.format {
+            ListFormat::Table => list(&catalog),
+            ListFormat::Json => format!("{:#}", catalog.types().map(as_json).collect::<Value>()),
+        })?;
         return Ok(Exit::Done);
     };
     if let Some(executor) = catalog.get(name) {
-        print(&describe(executor))?;
+        print(&match options.format {
+            ListFormat::Table => describe(executor),
+            ListFormat::Json => format!("{:#}", as_json(executor)),
+        })?;
         return Ok(Exit::Done);
     }
     let suggestion = did_you_mean(name, catalog.names()).map_or_else(String::new, |text| format!("; {text}"));
     Err(EarlyExit::usage(format_args!("there is no executor `{name}`{suggestion}")).into())
+}
+
+fn as_json(executor: &ExecutorType) -> Value {
+    let parameters = executor.fields.iter().map(|field| {
+        let words: Vec<&str> = field.documentation.split_whitespace().collect();
+        json!({
+            "name": field.name,
+            "value": field.kind.to_string(),
+            "default": field.default.to_string(),
+            "description": words.join(" "),
+        })
+    });
+    json!({
+        "name": executor.name,
+        "description": executor.summary,
+        "aliases": executor.aliases,
+        "parameters": parameters.collect::<Value>(),
+    })
 }
 
 fn list(catalog: &Catalog) -> String {

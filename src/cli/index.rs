@@ -13,6 +13,7 @@ use flowrun_index::tool::{self, ImportOptions};
 use super::exit::Exit;
 use super::optional::{Bucket, is_address, table};
 use super::tables::print;
+use crate::job::counted;
 
 /// Extensions of the files that the index itself reads and writes.
 const INDEX_EXTENSIONS: [&str; 3] = ["jsonl", "npy", "fvecs"];
@@ -102,21 +103,21 @@ pub(super) fn index(options: &IndexOptions) -> anyhow::Result<Exit> {
         IndexCommand::Inspect(index) => print(&format!("{:#}", tool::inspect(&index.path)?))?,
         IndexCommand::Verify(index) => return verify(&index.path),
         IndexCommand::Compact(index) => {
-            print(&format!("removed {} dead rows", tool::compact(&index.path)?))?;
+            print(&format!("removed {}", counted(tool::compact(&index.path)?, "dead row")))?;
         }
         IndexCommand::Snapshot(SnapshotOptions { path, to }) => {
-            print(&format!("copied {} documents to {}", snapshot(path, to)?, to.display()))?;
+            print(&format!("copied {} to {}", counted(snapshot(path, to)?, "document"), to.display()))?;
         }
         IndexCommand::Restore(RestoreOptions { from, path }) => {
-            print(&format!("copied {} documents to {}", restore(from, path)?, path.display()))?;
+            print(&format!("copied {} to {}", counted(restore(from, path)?, "document"), path.display()))?;
         }
         IndexCommand::Export(FileOptions { path, file }) => {
-            print(&format!("exported {} documents to {}", export(path, file)?, file.display()))?;
+            print(&format!("exported {} to {}", counted(export(path, file)?, "document"), file.display()))?;
         }
         IndexCommand::Import(arguments) => {
             let documents = import(arguments)?;
             let path = &arguments.paths.path;
-            print(&format!("imported {documents} documents into {}", path.display()))?;
+            print(&format!("imported {} into {}", counted(documents, "document"), path.display()))?;
         }
     }
     Ok(Exit::Done)

@@ -125,6 +125,8 @@ codes! {
     BadCondition = "F217", "bad-condition", Error;
     /// The HTTP path of an exposed endpoint is taken, or cannot be routed: the endpoint is reachable through `/post` only.
     PathTaken = "F218", "path-taken", Warning;
+    /// A key has no effect here and changes results in Jina.
+    ResultsDiffer = "F219", "results-differ", Warning;
 
     /// A pod needs one that does not exist. Jina 3 hangs or returns unprocessed documents.
     UnknownNeeds = "F301", "unknown-needs", Error;

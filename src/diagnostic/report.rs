@@ -127,6 +127,11 @@ impl Report {
         }
     }
 
+    /// True if there is a diagnostic with this code and message, at any location.
+    pub fn contains(&self, code: Code, message: &str) -> bool {
+        self.diagnostics.iter().any(|known| known.code == code && known.message == message)
+    }
+
     /// Number of diagnostics, including omitted ones.
     pub fn len(&self) -> usize {
         self.counts.values().sum()

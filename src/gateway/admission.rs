@@ -14,7 +14,10 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
 use super::request::Rejection;
-use crate::limits::{CLIENT_TIMEOUT, QUEUE_BURST, QUEUE_BYTES_MAX, QUEUE_MAX, QUEUE_WAIT_MAX};
+use crate::limits::{
+    CLIENT_TIMEOUT, QUEUE_BURST, QUEUE_BYTES_MAX, QUEUE_BYTES_RESERVED, QUEUE_MAX, QUEUE_WAIT_MAX,
+    SMALL_BODY_BYTES_MAX,
+};
 
 /// Unit in which bytes are counted, because a tokio semaphore has at most 2²⁹ permits on a 32-bit machine.
 const PAGE: usize = 4096;
@@ -39,8 +42,10 @@ pub(super) struct Admission {
 /// A request to be admitted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AdmissionRequest {
-    /// Bytes that the request is known to have.
+    /// Bytes of the request that have been received.
     pub(super) bytes: usize,
+    /// Bytes that the client announced. They must fit at present, but hold no capacity until they arrive.
+    pub(super) announced: usize,
     /// True if the flow has no free credit, so that the request queues.
     pub(super) no_credit: bool,
     /// Longest acceptable wait for a credit; `None` for no bound.
@@ -50,7 +55,8 @@ pub(super) struct AdmissionRequest {
 /// Capacity for one request; dropping it frees the capacity.
 #[derive(Debug)]
 pub(super) struct Permit {
-    _request: OwnedSemaphorePermit,
+    /// Slot of the request; `None` while its body arrives slowly.
+    slot: Mutex<Option<OwnedSemaphorePermit>>,
     /// Capacity for the bytes of the request and of its reply.
     pub(super) bytes: Arc<BytesPermit>,
 }
@@ -98,16 +104,35 @@ impl Admission {
         if let (true, Some(max_wait)) = (request.no_credit, request.max_wait) {
             self.check_wait(max_wait)?;
         }
+        let slot = self.slot()?;
+        if request.announced > QUEUE_BYTES_MAX - self.bytes() {
+            return Err(bytes_exceeded());
+        }
+        let bytes = self.bytes_permit();
+        bytes.try_grow_to(request.bytes)?;
+        Ok(Permit { slot: Mutex::new(Some(slot)), bytes: Arc::new(bytes) })
+    }
+
+    /// Acquires the slot of a permit again that was suspended while the body arrived.
+    ///
+    /// # Errors
+    /// [`Rejection::Overloaded`] if other requests use all slots.
+    pub(super) fn resume(&self, permit: &Permit) -> Result<(), Rejection> {
+        let mut slot = permit.slot.lock();
+        if slot.is_none() {
+            *slot = Some(self.slot()?);
+        }
+        Ok(())
+    }
+
+    fn slot(&self) -> Result<OwnedSemaphorePermit, Rejection> {
         let unavailable = |error| match error {
             TryAcquireError::Closed => Rejection::Draining,
             TryAcquireError::NoPermits => {
                 Rejection::Overloaded(format!("{} requests are in flight, the maximum", self.requests_max))
             }
         };
-        let permit = Arc::clone(&self.requests).try_acquire_owned().map_err(unavailable)?;
-        let bytes = self.bytes_permit();
-        bytes.try_grow_to(request.bytes)?;
-        Ok(Permit { _request: permit, bytes: Arc::new(bytes) })
+        Arc::clone(&self.requests).try_acquire_owned().map_err(unavailable)
     }
 
     /// Rejects a request whose expected wait for a credit exceeds `max_wait`.
@@ -206,7 +231,28 @@ pub(super) fn max_wait(deadline: Option<Instant>) -> Duration {
     })
 }
 
+impl Permit {
+    /// Frees the slot, but not the bytes, until [`Admission::resume`].
+    pub(super) fn suspend(&self) {
+        self.slot.lock().take();
+    }
+}
+
 impl BytesPermit {
+    /// Grows the permit to `bytes` in all, for an unfinished body. Large bodies leave [`QUEUE_BYTES_RESERVED`] free,
+    /// so that clients that announce or send much cannot take all capacity. Never waits.
+    ///
+    /// # Errors
+    /// [`Rejection::Overloaded`].
+    pub(super) fn try_grow_body_to(&self, bytes: usize) -> Result<(), Rejection> {
+        let missing = missing_pages(self.held.lock().as_ref(), bytes) as usize;
+        let free = self.pages.available_permits().saturating_sub(missing) * PAGE;
+        if missing > 0 && bytes > SMALL_BODY_BYTES_MAX && free < QUEUE_BYTES_RESERVED {
+            return Err(bytes_exceeded());
+        }
+        self.try_grow_to(bytes)
+    }
+
     /// Grows the permit to at least `bytes` in all. Never waits.
     ///
     /// # Errors
@@ -270,7 +316,7 @@ mod tests {
 
     /// A request of `bytes` that arrives while credits are free.
     fn with_bytes(bytes: usize) -> AdmissionRequest {
-        AdmissionRequest { bytes, no_credit: false, max_wait: Some(QUEUE_WAIT_MAX) }
+        AdmissionRequest { bytes, announced: 0, no_credit: false, max_wait: Some(QUEUE_WAIT_MAX) }
     }
 
     #[test]
@@ -300,12 +346,48 @@ mod tests {
     }
 
     #[test]
+    fn announced_bytes_hold_no_capacity() {
+        let admission = Admission::new(10, 0);
+        let announced = |bytes| AdmissionRequest { announced: bytes, ..with_bytes(0) };
+        let _held: Vec<_> =
+            (0..8).map(|_| admission.admit(announced(QUEUE_BYTES_MAX / 2)).unwrap()).collect();
+        assert_eq!(admission.bytes(), 0);
+        let received = admission.bytes_permit();
+        received.try_grow_to(QUEUE_BYTES_MAX - PAGE).unwrap();
+        assert!(matches!(admission.admit(announced(2 * PAGE)), Err(Rejection::Overloaded(_))));
+    }
+
+    #[test]
+    fn large_bodies_leave_capacity_for_small_ones() {
+        let admission = Admission::new(10, 0);
+        let (large, small) = (admission.bytes_permit(), admission.bytes_permit());
+        large.try_grow_body_to(QUEUE_BYTES_MAX - QUEUE_BYTES_RESERVED).unwrap();
+        assert!(matches!(large.try_grow_body_to(QUEUE_BYTES_MAX), Err(Rejection::Overloaded(_))));
+        small.try_grow_body_to(SMALL_BODY_BYTES_MAX).unwrap();
+        assert!(small.try_grow_body_to(2 * SMALL_BODY_BYTES_MAX).is_err());
+    }
+
+    #[test]
+    fn a_suspended_request_has_no_slot_until_it_resumes() {
+        let admission = Admission::new(1, 0);
+        let slow = admission.admit(with_bytes(PAGE)).unwrap();
+        slow.suspend();
+        assert_eq!((admission.in_flight(), admission.bytes()), (0, PAGE));
+        let other = admission.admit(with_bytes(0)).unwrap();
+        assert!(matches!(admission.resume(&slow), Err(Rejection::Overloaded(_))));
+        drop(other);
+        admission.resume(&slow).unwrap();
+        assert_eq!(admission.in_flight(), 1);
+    }
+
+    #[test]
     fn queue_length_is_throughput_times_the_longest_wait() {
         let credits = 10;
         let queue_length = |sojourn: Duration, max_wait: Duration| {
             let admission = Admission::new(credits, QUEUE_MAX);
             (0..100).for_each(|_| admission.record_sojourn(sojourn));
-            let request = AdmissionRequest { bytes: 0, no_credit: true, max_wait: Some(max_wait) };
+            let request =
+                AdmissionRequest { bytes: 0, announced: 0, no_credit: true, max_wait: Some(max_wait) };
             let mut permits = Vec::new();
             while let Ok(permit) = admission.admit(request) {
                 permits.push(permit);

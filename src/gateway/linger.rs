@@ -5,11 +5,13 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::oneshot;
 
+use super::connection_meter::ConnectionMeter;
 use crate::limits::CLOSE_TIMEOUT;
 
 /// Size of the buffer for discarded bytes.
@@ -18,16 +20,17 @@ const DISCARD_BYTES: usize = 16 << 10;
 /// A stream that returns to its [`Owner`] when the server drops it.
 pub(super) struct Lent<S> {
     stream: Option<S>,
+    meter: Arc<ConnectionMeter>,
     owner: Option<oneshot::Sender<S>>,
 }
 
 /// Receives the stream back.
 pub(super) struct Owner<S>(oneshot::Receiver<S>);
 
-/// Lends a stream to a server that consumes it.
-pub(super) fn lend<S>(stream: S) -> (Lent<S>, Owner<S>) {
+/// Lends a stream to a server that consumes it. `meter` counts the bytes that the server reads.
+pub(super) fn lend<S>(stream: S, meter: Arc<ConnectionMeter>) -> (Lent<S>, Owner<S>) {
     let (sender, receiver) = oneshot::channel();
-    (Lent { stream: Some(stream), owner: Some(sender) }, Owner(receiver))
+    (Lent { stream: Some(stream), meter, owner: Some(sender) }, Owner(receiver))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Owner<S> {
@@ -64,11 +67,13 @@ impl<S: Unpin> Lent<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Lent<S> {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.stream()?.poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(self.as_mut().stream()?.poll_read(context, buffer))?;
+        Poll::Ready(self.meter.bytes_received(buffer.filled().len() - before))
     }
 }
 

@@ -15,14 +15,16 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
+use super::connection_limit::ConnectionLimit;
+use super::connection_meter::ConnectionMeter;
 use super::linger;
 use super::response_body::UnwrittenReplies;
-use super::router::router;
+use super::router::{probe_router, router};
 use super::service::Gateway;
-use crate::limits::{CONNECTIONS_MAX, HEADERS_TIMEOUT, KEEPALIVE_INTERVAL, STREAMS_MAX};
+use crate::limits::{HEADERS_TIMEOUT, KEEPALIVE_INTERVAL, PROBE_CONNECTION_TIMEOUT, STREAMS_MAX};
 use crate::runtime::DrainReport;
 
 /// HTTP/2 flow-control windows in bytes, of a stream and of a connection. Bytes sent before a rejection arrives are
@@ -53,10 +55,10 @@ pub async fn serve(gateway: Gateway, addresses: &[SocketAddr]) -> io::Result<Ser
     let (alive, connections) = mpsc::channel(1);
     gateway.connections.lock().replace(alive);
     let gateway = Arc::new(gateway);
-    let capacity = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let limit = Arc::new(ConnectionLimit::new());
     for listener in listeners {
         let router = router(&gateway, listener.local_addr()?);
-        tokio::spawn(accept(listener, Arc::clone(&gateway), router, Arc::clone(&capacity)));
+        tokio::spawn(accept(listener, Arc::clone(&gateway), router, Arc::clone(&limit)));
     }
     Ok(Server { gateway, addresses, connections })
 }
@@ -92,15 +94,16 @@ impl Server {
     }
 }
 
-/// Accepts connections until draining starts. Connections beyond [`CONNECTIONS_MAX`] are closed immediately.
-async fn accept(listener: TcpListener, gateway: Arc<Gateway>, router: Router, capacity: Arc<Semaphore>) {
+/// Accepts connections until draining starts. Connections beyond the limit are closed immediately.
+async fn accept(listener: TcpListener, gateway: Arc<Gateway>, router: Router, limit: Arc<ConnectionLimit>) {
+    let probes = probe_router(&gateway);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = gateway.admission.draining() => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 // Most likely the process is out of file descriptors, which are freed as connections close.
@@ -108,11 +111,17 @@ async fn accept(listener: TcpListener, gateway: Arc<Gateway>, router: Router, ca
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&capacity).try_acquire_owned() else { continue };
+        let Some(permit) = limit.admit(peer.ip()) else { continue };
         let Some(alive) = gateway.connections.lock().clone() else { return };
-        let (gateway, router) = (Arc::clone(&gateway), router.clone());
+        let is_probe = permit.is_for_probes();
+        let (gateway, router) = (Arc::clone(&gateway), if is_probe { &probes } else { &router }.clone());
         tokio::spawn(async move {
-            if let Err(error) = serve_stream(stream, &gateway, router).await {
+            let serving = serve_stream(stream, &gateway, router);
+            let served = match is_probe {
+                true => tokio::time::timeout(PROBE_CONNECTION_TIMEOUT, serving).await.unwrap_or(Ok(())),
+                false => serving.await,
+            };
+            if let Err(error) = served {
                 tracing::debug!(error, "a connection failed");
             }
             drop((permit, alive));
@@ -152,11 +161,14 @@ where
         // Data that arrives for a request rejected from its headers counts as a stream error of the client; the
         // default would close the connection, with all its requests, after 1,024 of them.
         .max_local_error_reset_streams(None);
-    let (stream, owner) = linger::lend(stream);
+    let meter = Arc::new(ConnectionMeter::default());
+    let (stream, owner) = linger::lend(stream, Arc::clone(&meter));
     let unwritten = Arc::new(UnwrittenReplies::default());
-    let extension = Arc::clone(&unwritten);
+    let (requests, replies) = (Arc::clone(&meter), Arc::clone(&unwritten));
     let service = router.map_request(move |mut request: axum::http::Request<Incoming>| {
-        request.extensions_mut().insert(Arc::clone(&extension));
+        requests.request_received();
+        request.extensions_mut().insert(Arc::clone(&requests));
+        request.extensions_mut().insert(Arc::clone(&replies));
         request
     });
     let connection =
@@ -168,6 +180,7 @@ where
             tracing::warn!("a client that does not read its replies is disconnected");
             return Ok(());
         }
+        () = meter.silent() => return Ok(()),
         () = gateway.admission.draining() => {
             connection.as_mut().graceful_shutdown();
             connection.as_mut().await

@@ -9,6 +9,9 @@
 mod admission;
 mod browsers;
 mod call_metadata;
+mod client_schema;
+mod connection_limit;
+mod connection_meter;
 mod flow_info;
 mod grpc;
 mod http;

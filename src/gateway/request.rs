@@ -7,6 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use flowrun_sdk::{Documents, ErrorKind, RequestParameters};
 
+use flowrun_wire::Schema;
+
 use super::call_metadata::TraceParent;
 use super::status::Status;
 use crate::limits::CLIENT_TIMEOUT;
@@ -25,6 +27,8 @@ pub(super) struct GatewayRequest {
     pub(super) parameters: RequestParameters,
     /// Documents.
     pub(super) documents: Documents,
+    /// Schema of the documents; `None` if there are none, or if they are in no client's form.
+    pub(super) schema: Option<Schema>,
     /// Time at which the client stops waiting.
     pub(super) deadline: Option<Instant>,
     /// Span of the client that the request is part of.
@@ -38,6 +42,8 @@ pub(super) struct GatewayResponse {
     pub(super) result: Result<Response, RequestFailure>,
     /// Visited executors with their times, the gateway first.
     pub(super) routes: Vec<RouteEntry>,
+    /// Schema for the documents of the reply: that of the request, else the likely one of the client.
+    pub(super) schema: Schema,
 }
 
 impl GatewayResponse {

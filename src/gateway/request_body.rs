@@ -9,11 +9,11 @@ use std::time::Duration;
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
-use super::admission::BytesPermit;
+use super::admission::{BytesPermit, Permit};
 use super::request::Rejection;
-use crate::limits::CLIENT_TIMEOUT;
+use crate::limits::{BODY_GRACE, BODY_RATE_MIN, CLIENT_TIMEOUT, SLOW_BODY_AFTER};
 
 /// Wait for capacity.
 type Waiting = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
@@ -23,48 +23,80 @@ type Waiting = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
 /// Its errors are those of the connection, and a [`Rejection`] if the capacity or the time is exceeded.
 pub(super) struct RequestBody {
     body: Body,
-    permit: Arc<BytesPermit>,
+    bytes: Arc<BytesPermit>,
+    /// Permit of the request, suspended while the body arrives slowly; `None` before admission.
+    permit: Option<Arc<Permit>>,
     /// Bytes received since the permit was empty.
     received: usize,
     /// Data that waits for capacity, in a stream.
     waiting: Option<(Bytes, Waiting)>,
-    timeout: Timeout,
+    clock: Clock,
+    /// True for a stream of messages: it waits for capacity, and may pause between two messages.
+    is_stream: bool,
 }
 
-/// Bound on the time in which a body must be received.
-enum Timeout {
-    /// Measured from the first time that the body has to be waited for.
-    After { limit: Duration, elapsed: Option<Pin<Box<Sleep>>> },
-    /// No bound: a stream of messages.
-    Never,
+/// Time in which a body, or one message of a stream, must be received.
+struct Clock {
+    /// Longest time for any body.
+    limit: Duration,
+    /// Time at which the body was first waited for.
+    since: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+/// Time in which `bytes` must have been received: [`BODY_GRACE`] and a minimum rate, at most [`CLIENT_TIMEOUT`].
+pub(super) fn receive_limit(bytes: usize) -> Duration {
+    let seconds = bytes as u64 / BODY_RATE_MIN;
+    (BODY_GRACE + Duration::from_secs(seconds)).min(CLIENT_TIMEOUT)
 }
 
 impl RequestBody {
-    /// The body of one request: rejected if it exceeds the capacity, or takes longer than [`CLIENT_TIMEOUT`].
-    pub(super) fn single(body: Body, permit: Arc<BytesPermit>) -> Self {
-        Self::with_timeout(body, permit, CLIENT_TIMEOUT)
+    /// The body of an admitted request: rejected if it exceeds the capacity, or arrives too slowly ([`receive_limit`]).
+    pub(super) fn single(body: Body, permit: &Arc<Permit>) -> Self {
+        let bytes = Arc::clone(&permit.bytes);
+        Self { permit: Some(Arc::clone(permit)), ..Self::with_limit(body, bytes, CLIENT_TIMEOUT) }
     }
 
-    fn with_timeout(body: Body, permit: Arc<BytesPermit>, limit: Duration) -> Self {
-        let timeout = Timeout::After { limit, elapsed: None };
-        Self { body, permit, received: 0, waiting: None, timeout }
+    /// The body of a call that needs no admission, with the same bounds.
+    pub(super) fn unadmitted(body: Body, bytes: Arc<BytesPermit>) -> Self {
+        Self::with_limit(body, bytes, CLIENT_TIMEOUT)
     }
 
     /// A stream of messages, which waits for capacity. The reader clears the permit after each message.
-    pub(super) fn stream(body: Body, permit: Arc<BytesPermit>) -> Self {
-        Self { timeout: Timeout::Never, ..Self::single(body, permit) }
+    pub(super) fn stream(body: Body, bytes: Arc<BytesPermit>) -> Self {
+        Self { is_stream: true, ..Self::with_limit(body, bytes, CLIENT_TIMEOUT) }
     }
-}
 
-impl Timeout {
-    /// Ready once the time has elapsed.
-    fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<Rejection> {
-        match self {
-            Self::Never => Poll::Pending,
-            Self::After { limit, elapsed } => {
-                let elapsed = elapsed.get_or_insert_with(|| Box::pin(tokio::time::sleep(*limit)));
-                elapsed.as_mut().poll(context).map(|()| Rejection::BodyTimeout)
+    fn with_limit(body: Body, bytes: Arc<BytesPermit>, limit: Duration) -> Self {
+        let clock = Clock { limit, since: None, sleep: None };
+        Self { body, bytes, permit: None, received: 0, waiting: None, clock, is_stream: false }
+    }
+
+    /// Ready once the body has taken too long. Suspends the permit of a slow one.
+    fn poll_overdue(&mut self, context: &mut Context<'_>) -> Poll<Rejection> {
+        if self.is_stream && self.bytes.is_empty() {
+            // Between two messages.
+            self.clock.since = None;
+            return Poll::Pending;
+        }
+        let since = *self.clock.since.get_or_insert_with(Instant::now);
+        let overdue = since + receive_limit(self.received).min(self.clock.limit);
+        loop {
+            let now = Instant::now();
+            if now >= overdue {
+                return Poll::Ready(Rejection::BodyTimeout);
             }
+            if now >= since + SLOW_BODY_AFTER
+                && let Some(permit) = self.permit.take()
+            {
+                permit.suspend();
+            }
+            let next = if self.permit.is_some() { overdue.min(since + SLOW_BODY_AFTER) } else { overdue };
+            let sleep = self.clock.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
+            if sleep.deadline() != next {
+                sleep.as_mut().reset(next);
+            }
+            ready!(sleep.as_mut().poll(context));
         }
     }
 }
@@ -85,21 +117,22 @@ impl HttpBody for RequestBody {
                 return Poll::Ready(data.map(|frame| capacity.map(|()| frame).map_err(BoxError::from)));
             }
             let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) else {
-                return this.timeout.poll_elapsed(context).map(|rejection| Some(Err(rejection.into())));
+                return this.poll_overdue(context).map(|rejection| Some(Err(rejection.into())));
             };
             let Some(frame) = frame.transpose()? else { return Poll::Ready(None) };
             let data = match frame.into_data() {
                 Ok(data) => data,
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             };
-            if this.permit.is_empty() {
+            if this.bytes.is_empty() {
                 this.received = 0;
+                this.clock.since = this.clock.since.filter(|_| !this.is_stream);
             }
             this.received += data.len();
-            match this.permit.try_grow_to(this.received) {
+            match this.bytes.try_grow_body_to(this.received) {
                 Ok(()) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Err(_) if matches!(this.timeout, Timeout::Never) => {
-                    let (permit, received) = (Arc::clone(&this.permit), this.received);
+                Err(_) if this.is_stream => {
+                    let (permit, received) = (Arc::clone(&this.bytes), this.received);
                     this.waiting = Some((data, Box::pin(async move { permit.grow_to(received).await })));
                 }
                 Err(rejection) => return Poll::Ready(Some(Err(rejection.into()))),
@@ -125,7 +158,7 @@ mod tests {
     use tokio_stream::wrappers::UnboundedReceiverStream;
 
     use super::*;
-    use crate::gateway::admission::Admission;
+    use crate::gateway::admission::{Admission, AdmissionRequest};
     use crate::limits::QUEUE_BYTES_MAX;
 
     type Sender = tokio::sync::mpsc::UnboundedSender<Result<Frame<Bytes>, Infallible>>;
@@ -143,7 +176,7 @@ mod tests {
     async fn received_bytes_are_counted_and_rejected_beyond_the_capacity() {
         let admission = Admission::new(1, 0);
         let (sender, body) = body();
-        let mut request = RequestBody::single(body, Arc::new(admission.bytes_permit()));
+        let mut request = RequestBody::unadmitted(body, Arc::new(admission.bytes_permit()));
         for pages in 1..=3 {
             send(&sender, 4096);
             request.frame().await.unwrap().unwrap();
@@ -179,10 +212,46 @@ mod tests {
         let admission = Admission::new(1, 0);
         let (sender, body) = body();
         let permit = Arc::new(admission.bytes_permit());
-        let mut request = RequestBody::with_timeout(body, permit, Duration::ZERO);
+        let mut request = RequestBody::with_limit(body, permit, Duration::ZERO);
         send(&sender, 1);
         request.frame().await.unwrap().unwrap();
         let error = request.frame().await.unwrap().unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Rejection::BodyTimeout)), "{error}");
+    }
+
+    #[test]
+    fn a_body_must_arrive_at_a_minimum_rate() {
+        assert_eq!(receive_limit(0), BODY_GRACE);
+        assert_eq!(receive_limit(1), BODY_GRACE);
+        assert_eq!(receive_limit(2_400), BODY_GRACE + Duration::from_secs(10));
+        assert_eq!(receive_limit(1 << 30), CLIENT_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_slow_body_gives_its_slot_back() {
+        let admission = Admission::new(1, 0);
+        let request = AdmissionRequest { bytes: 0, announced: 8, no_credit: false, max_wait: None };
+        let (_sender, body) = body();
+        let slow = Arc::new(admission.admit(request).unwrap());
+        let mut body = RequestBody::single(body, &slow);
+        assert!(admission.admit(request).is_err());
+        let waited = tokio::time::timeout(SLOW_BODY_AFTER + Duration::from_millis(200), body.frame()).await;
+        assert!(waited.is_err(), "the body is not overdue yet");
+        assert!(admission.admit(request).is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_unfinished_message_of_a_stream_is_overdue_and_a_pause_is_not() {
+        let admission = Admission::new(1, 0);
+        let (sender, body) = body();
+        let bytes = Arc::new(admission.bytes_permit());
+        let limit = Duration::from_millis(20);
+        let mut stream =
+            RequestBody { is_stream: true, ..RequestBody::with_limit(body, Arc::clone(&bytes), limit) };
+        assert!(tokio::time::timeout(limit * 3, stream.frame()).await.is_err());
+        send(&sender, 1);
+        stream.frame().await.unwrap().unwrap();
+        let error = stream.frame().await.unwrap().unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Rejection::BodyTimeout)), "{error}");
     }
 }

@@ -128,7 +128,11 @@ mod tests {
     use crate::gateway::admission::{Admission, AdmissionRequest};
 
     fn permit(admission: &Admission) -> Arc<Permit> {
-        Arc::new(admission.admit(AdmissionRequest { bytes: 0, no_credit: false, max_wait: None }).unwrap())
+        Arc::new(
+            admission
+                .admit(AdmissionRequest { bytes: 0, announced: 0, no_credit: false, max_wait: None })
+                .unwrap(),
+        )
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, post, put};
+use axum::routing::{delete, get, post, put};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
@@ -46,6 +46,20 @@ pub(super) fn router(gateway: &Arc<Gateway>, address: SocketAddr) -> Router {
     };
     let routes = routes.layer(from_fn(announce_close));
     routes.with_state(Arc::clone(gateway))
+}
+
+/// Builds the router of connections that the limit reserves for probes.
+pub(super) fn probe_router(gateway: &Arc<Gateway>) -> Router {
+    let busy = || async {
+        let message = "too many connections: only `/live` and `/ready` are answered at present";
+        (StatusCode::SERVICE_UNAVAILABLE, detail(message))
+    };
+    Router::new()
+        .route("/live", get(http::health::live))
+        .route("/ready", get(http::health::ready))
+        .route("/grpc.health.v1.Health/Check", post(grpc::health::check))
+        .fallback(busy)
+        .with_state(Arc::clone(gateway))
 }
 
 macro_rules! attach_handlers {

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::admission::{Admission, AdmissionRequest, Permit};
+use super::client_schema::ClientSchema;
 use super::flow_info::FlowInfo;
 use super::ids::{new_id, with_ids};
 use super::metrics::counters::GatewayCounters;
@@ -41,6 +42,7 @@ pub struct Gateway {
     pub(super) admission: Admission,
     pub(super) rejections: RejectionLimiter,
     pub(super) counters: GatewayCounters,
+    client_schema: ClientSchema,
     /// Token that requests must contain, if set.
     pub(super) token: Option<Token>,
     /// TLS certificate; connections are unencrypted without one.
@@ -70,6 +72,7 @@ impl Gateway {
             admission: Admission::new(topology.credits, queued),
             rejections: RejectionLimiter::new(),
             counters: GatewayCounters::default(),
+            client_schema: ClientSchema::default(),
             token,
             tls: None,
             traces: None,
@@ -101,12 +104,12 @@ impl Gateway {
         self
     }
 
-    /// Admits a request of `bytes` that may wait up to `max_wait` for a credit (`None`: without bound), or rejects it.
+    /// Admits a request whose client announces `announced` bytes (0: unknown), and that may wait up to `max_wait` for a credit (`None`: without bound), or rejects it.
     ///
     /// # Errors
     /// The rejection.
-    pub(super) fn admit(&self, bytes: usize, max_wait: Option<Duration>) -> Result<Permit, Rejection> {
-        let request = AdmissionRequest { bytes, no_credit: self.flow.is_full(), max_wait };
+    pub(super) fn admit(&self, announced: usize, max_wait: Option<Duration>) -> Result<Permit, Rejection> {
+        let request = AdmissionRequest { bytes: 0, announced, no_credit: self.flow.is_full(), max_wait };
         self.admission.admit(request).inspect_err(|_| self.counters.rejected())
     }
 
@@ -121,7 +124,7 @@ impl Gateway {
         others_in_flight: bool,
     ) -> Result<Option<Permit>, Rejection> {
         let max_wait = others_in_flight.then_some(QUEUE_WAIT_MAX);
-        let request = AdmissionRequest { bytes, no_credit: self.flow.is_full(), max_wait };
+        let request = AdmissionRequest { bytes, announced: 0, no_credit: self.flow.is_full(), max_wait };
         match self.admission.admit(request) {
             Ok(permit) => Ok(Some(permit)),
             Err(Rejection::Overloaded(_)) if others_in_flight => Ok(None),
@@ -180,12 +183,15 @@ impl Gateway {
 
     async fn run(
         &self,
-        _permit: &Permit,
+        permit: &Permit,
         request: GatewayRequest,
         start: SystemTime,
         trace: &Arc<RequestTrace>,
     ) -> Result<GatewayResponse, Rejection> {
+        self.admission.resume(permit).inspect_err(|_| self.counters.rejected())?;
         self.check_size(&request.documents)?;
+        let sent = request.schema;
+        self.client_schema.observe(sent);
         let request = flow_request(request, trace)?;
         let has_documents = !request.documents.is_empty();
         let outcome = match self.flow.submit(request).await {
@@ -217,7 +223,9 @@ impl Gateway {
         self.counters.answered(result.is_err(), start.elapsed().unwrap_or_default());
         let gateway = FlowInfo::gateway_route(start, result.is_err() && pod.is_none());
         let routes = self.info.routes(gateway, &trace.visits(), pod.as_deref());
-        Ok(GatewayResponse { result, routes })
+        let returned = result.as_ref().map(|response| &response.documents).ok();
+        let schema = sent.unwrap_or_else(|| self.client_schema.infer(returned));
+        Ok(GatewayResponse { result, routes, schema })
     }
 
     /// Sends a request without documents through the flow. Returns the error if it fails.

@@ -177,7 +177,8 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
 /// The certificate in a file, followed by its intermediate certificates.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bytes = guard::read_file(path, TLS_FILE_BYTES_MAX)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let found: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(guard::without_byte_order_mark(&bytes)).collect();
     match found {
         Ok(found) if found.is_empty() => Err(TlsError::NoCertificate(path.to_owned())),
         Ok(found) => Ok(found),
@@ -188,7 +189,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 /// The private key in a file.
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let bytes = guard::read_file(path, TLS_FILE_BYTES_MAX)?;
-    PrivateKeyDer::from_pem_slice(&bytes).map_err(|cause| match cause {
+    PrivateKeyDer::from_pem_slice(guard::without_byte_order_mark(&bytes)).map_err(|cause| match cause {
         PemError::NoItemsFound => TlsError::NoKey(path.to_owned()),
         cause => TlsError::Damaged { path: path.to_owned(), cause },
     })

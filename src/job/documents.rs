@@ -7,11 +7,15 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
+use flate2::bufread::MultiGzDecoder;
 use flowrun_sdk::{Document, guard};
 use serde_json::Value;
 
-use super::input::Input;
+use super::input::{Input, has_extension};
 use crate::limits::LINE_BYTES_MAX;
+
+/// Name of standard input, in labels and ids.
+const STDIN: &str = "-";
 
 /// Result of reading one document.
 pub(super) type ReadResult = Result<Document, ReadError>;
@@ -32,11 +36,15 @@ pub(super) fn documents(inputs: Vec<Input>, embed_content: bool) -> impl Iterato
     inputs.into_iter().flat_map(move |input| -> Box<dyn Iterator<Item = ReadResult>> {
         match input {
             Input::File(path) if embed_content => Box::new(std::iter::once(file_with_content(&path))),
-            Input::File(path) => Box::new(std::iter::once(Ok(file_document(&path)))),
+            Input::File(path) => Box::new(std::iter::once(file_document(&path))),
             Input::Stdin => {
-                Box::new(LineReader::new(PathBuf::from("-"), Box::new(BufReader::new(io::stdin()))))
+                Box::new(LineReader::new(PathBuf::from(STDIN), Box::new(BufReader::new(io::stdin()))))
             }
             Input::JsonLines(path) => match File::open(&path) {
+                Ok(file) if has_extension(&path, &["gz"]) => {
+                    let content = MultiGzDecoder::new(BufReader::new(file));
+                    Box::new(LineReader::new(path, Box::new(BufReader::new(content))))
+                }
                 Ok(file) => Box::new(LineReader::new(path, Box::new(BufReader::new(file)))),
                 Err(error) => Box::new(std::iter::once(Err(read_error(&path, None, &error)))),
             },
@@ -61,16 +69,18 @@ fn read_error(path: &Path, line: Option<usize>, reason: &dyn std::fmt::Display) 
 /// Creates the document of a file, without its content: executors read that, in parallel.
 ///
 /// The id is the canonical path, so that indexing the file again replaces it, whichever path names it.
-fn file_document(path: &Path) -> Document {
-    let uri = canonical_path(path).to_string_lossy().into_owned();
+fn file_document(path: &Path) -> ReadResult {
+    let uri = canonical_path(path).into_os_string().into_string();
+    let uri = uri.map_err(|_| read_error(path, None, &"the file name is not UTF-8; rename the file"))?;
     let mime_type = mime_guess::from_path(path).first().map_or_else(String::new, |guess| guess.to_string());
-    Document { mime_type, ..Document::new(uri.clone()).with_uri(uri) }
+    Ok(Document { mime_type, ..Document::new(uri.clone()).with_uri(uri) })
 }
 
 /// Creates the document of a file, with its content as the blob.
 fn file_with_content(path: &Path) -> ReadResult {
+    let document = file_document(path)?;
     let content = guard::read_file(path, guard::CONTENT_BYTES_MAX);
-    content.map(|bytes| file_document(path).with_blob(bytes)).map_err(|error| read_error(path, None, &error))
+    content.map(|bytes| document.with_blob(bytes)).map_err(|error| read_error(path, None, &error))
 }
 
 /// Resolves symbolic links and `..`; a path that does not exist is only made absolute.
@@ -94,7 +104,11 @@ impl LineReader {
         let value: Value = serde_json::from_slice(text).map_err(|error| format!("not JSON: {error}"))?;
         let mut document = Document::from_json(&value).map_err(|error| format!("not a document: {error}"))?;
         if document.id.is_empty() {
-            document.id = format!("{}#{}", canonical_path(&self.path).display(), self.line);
+            let source = match self.path == Path::new(STDIN) {
+                true => self.path.clone(),
+                false => canonical_path(&self.path),
+            };
+            document.id = format!("{}#{}", source.display(), self.line);
             document.set_parent_ids();
         }
         Ok(document)
@@ -105,6 +119,9 @@ impl LineReader {
         let mut text = Vec::new();
         let max = LINE_BYTES_MAX as u64 + 1;
         let read = (&mut self.reader).take(max).read_until(b'\n', &mut text)?;
+        if self.line == 1 {
+            text = guard::without_byte_order_mark(&text).to_owned();
+        }
         if read > LINE_BYTES_MAX {
             return Err(io::Error::other(format!("the line is longer than {LINE_BYTES_MAX} bytes")));
         }
@@ -137,6 +154,8 @@ impl Iterator for LineReader {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
@@ -160,8 +179,46 @@ mod tests {
     }
 
     #[test]
+    fn json_lines_may_begin_with_a_byte_order_mark_or_be_compressed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.jsonl.gz");
+        let text = "\u{feff}{\"id\": \"x\", \"title\": \"t\"}\n{\"id\": \"y\"}\n";
+        let mut encoder =
+            flate2::write::GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap();
+        let plain = directory.path().join("a.jsonl");
+        std::fs::write(&plain, text).unwrap();
+        for path in [path, plain] {
+            let read: Vec<Document> =
+                documents(vec![Input::JsonLines(path)], false).collect::<Result<_, _>>().unwrap();
+            assert_eq!((read[0].id.as_str(), read[1].id.as_str()), ("x", "y"));
+            assert_eq!(read[0].tags["title"], "t");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_name_that_is_not_utf_8_is_a_failed_document() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(b"/nowhere/n\xe9.txt"));
+        for embed_content in [false, true] {
+            let read: Vec<ReadResult> = documents(vec![Input::File(path.clone())], embed_content).collect();
+            assert!(matches!(&read[..], [Err(error)] if error.reason.contains("UTF-8")), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn ids_of_documents_from_standard_input_name_no_directory() {
+        let text: &[u8] = b"{\"text\": \"a\"}\n";
+        let mut reader = LineReader::new(PathBuf::from(STDIN), Box::new(text));
+        assert_eq!(reader.next().unwrap().unwrap().id, "-#1");
+    }
+
+    #[test]
     fn the_id_of_a_file_is_its_absolute_path() {
-        let document = file_document(Path::new("clips/a.gif"));
+        let document = file_document(Path::new("clips/a.gif")).unwrap();
         assert!(Path::new(&document.id).is_absolute());
         assert_eq!((document.uri.as_str(), document.mime_type.as_str()), (document.id.as_str(), "image/gif"));
     }

@@ -1,8 +1,16 @@
 //! Input patterns and the files that they match.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use flowrun_sdk::guard;
+
+use super::glob;
 use crate::limits::INPUT_FILES_MAX;
+
+/// Bytes of a file that are enough to recognise a JSON array of objects.
+const START_BYTES: u64 = 1024;
 
 /// A source of documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +54,27 @@ pub enum InputError {
     /// No file matches the pattern.
     #[error("`{0}` matches no file")]
     NoMatch(String),
+    /// A directory has no other files than JSON lines.
+    #[error(
+        "`{}` has only JSON-lines files, which are not read in directories; write `{}` to read their documents",
+        directory.display(),
+        directory.join("*.jsonl").display()
+    )]
+    OnlyJsonLines {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// A file is a JSON array of objects, not JSON lines.
+    #[error(
+        "`{path}` is a JSON array, not JSON lines; convert it with `jq -c '.[]' {path} > {}`, or name its directory to \
+         read it as a file",
+        path.with_extension("jsonl").display(),
+        path = path.display()
+    )]
+    JsonArray {
+        /// The file.
+        path: PathBuf,
+    },
     /// A directory cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Directory {
@@ -62,8 +91,9 @@ pub enum InputError {
 /// Returns the sources of a pattern, sorted by name: standard input for `-`; a file; a directory and everything in it,
 /// recursively; or a glob pattern with `*`, `?`, `[…]` or `**`.
 ///
-/// A file with the extension `.jsonl` or `.ndjson` has one document per line; any other file is one document. In
-/// directories JSON-lines files are skipped, because there they contain metadata of the other files.
+/// A file with the extension `.jsonl` or `.ndjson`, in any case, also followed by `.gz`, has one document per line; any
+/// other file is one document. In directories JSON-lines files are skipped, because there they contain metadata of the
+/// other files. Names need not be UTF-8.
 ///
 /// # Errors
 /// [`InputError`], also if nothing matches.
@@ -73,15 +103,42 @@ pub fn locate(pattern: &Path) -> Result<Vec<Input>, InputError> {
     }
     let text = pattern.to_string_lossy();
     let inputs = if pattern.is_file() {
+        reject_json_array(pattern)?;
         vec![source(pattern.to_owned())]
     } else if pattern.is_dir() {
-        let mut files = Vec::new();
-        walk(pattern, &mut files)?;
-        files.into_iter().map(source).filter(|input| matches!(input, Input::File(_))).collect()
+        in_directory(pattern)?
     } else {
-        matching(&text)?
+        matching(pattern)?
     };
     if inputs.is_empty() { Err(InputError::NoMatch(text.into_owned())) } else { Ok(inputs) }
+}
+
+/// The files in `directory` without JSON lines.
+fn in_directory(directory: &Path) -> Result<Vec<Input>, InputError> {
+    let mut files = Vec::new();
+    walk(directory, &mut files)?;
+    let has_files = !files.is_empty();
+    let inputs: Vec<Input> =
+        files.into_iter().map(source).filter(|input| matches!(input, Input::File(_))).collect();
+    if inputs.is_empty() && has_files {
+        return Err(InputError::OnlyJsonLines { directory: directory.to_owned() });
+    }
+    Ok(inputs)
+}
+
+/// Rejects a `.json` file that begins like an array of objects: it is meant as documents, not as one file.
+fn reject_json_array(path: &Path) -> Result<(), InputError> {
+    if !has_extension(path, &["json"]) {
+        return Ok(());
+    }
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(START_BYTES).read_to_end(&mut start));
+    let text = guard::without_byte_order_mark(&start).trim_ascii_start();
+    let in_array = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    match read.is_ok() && in_array.is_some_and(|item| item.starts_with(b"{")) {
+        true => Err(InputError::JsonArray { path: path.to_owned() }),
+        false => Ok(()),
+    }
 }
 
 /// Returns the sources for a list of patterns, in the order of the list.
@@ -106,8 +163,14 @@ pub fn directory_of(pattern: &Path) -> PathBuf {
 }
 
 fn source(path: PathBuf) -> Input {
-    let lines = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
-    if lines { Input::JsonLines(path) } else { Input::File(path) }
+    let is_gzip = has_extension(&path, &["gz"]);
+    let name = if is_gzip { path.with_extension("") } else { path.clone() };
+    if has_extension(&name, &["jsonl", "ndjson"]) { Input::JsonLines(path) } else { Input::File(path) }
+}
+
+/// True if the extension of `path` is one of these, in any case.
+pub(super) fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().is_some_and(|own| extensions.iter().any(|extension| own.eq_ignore_ascii_case(extension)))
 }
 
 /// Collects the files in `directory` and its subdirectories, sorted by name. Hidden files are skipped.
@@ -133,12 +196,11 @@ fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), InputError> {
     Ok(())
 }
 
-fn matching(pattern: &str) -> Result<Vec<Input>, InputError> {
-    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::default() };
-    let paths = glob::glob_with(pattern, options)
-        .map_err(|error| InputError::Pattern { pattern: pattern.to_owned(), reason: error.msg.to_owned() })?;
-    let files: Vec<PathBuf> =
-        paths.filter_map(Result::ok).filter(|path| path.is_file()).take(INPUT_FILES_MAX + 1).collect();
+fn matching(pattern: &Path) -> Result<Vec<Input>, InputError> {
+    let files = glob::files(pattern, INPUT_FILES_MAX + 1).map_err(|reason| InputError::Pattern {
+        pattern: pattern.to_string_lossy().into_owned(),
+        reason: reason.to_owned(),
+    })?;
     if files.len() > INPUT_FILES_MAX {
         return Err(InputError::TooMany);
     }
@@ -179,6 +241,58 @@ mod tests {
         assert_eq!(names(root.path(), &inputs), ["b.gif", "c.gif", "a.jsonl"]);
         assert_eq!(inputs[2], Input::JsonLines(root.path().join("a.jsonl")));
         assert_eq!(locate(Path::new("-")).unwrap(), [Input::Stdin]);
+    }
+
+    #[test]
+    fn json_lines_are_recognised_in_any_case_and_compressed() {
+        for name in ["a.JSONL", "a.Ndjson", "a.jsonl.gz", "a.NDJSON.GZ"] {
+            assert_eq!(source(PathBuf::from(name)), Input::JsonLines(PathBuf::from(name)));
+        }
+        for name in ["a.json", "a.gz", "jsonl", "a.jsonl.txt"] {
+            assert_eq!(source(PathBuf::from(name)), Input::File(PathBuf::from(name)));
+        }
+    }
+
+    #[test]
+    fn a_named_json_array_is_rejected_with_what_to_type() {
+        let root = tree(&["a.json", "b.json"]);
+        std::fs::write(root.path().join("a.json"), "\u{feff} [ {\"id\": \"a\"}]").unwrap();
+        let error = locate(&root.path().join("a.json")).unwrap_err().to_string();
+        assert!(error.contains("jq -c") && error.contains("a.jsonl"), "{error}");
+        assert_eq!(locate(&root.path().join("b.json")).unwrap().len(), 1);
+        assert_eq!(locate(root.path()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_directory_of_json_lines_only_is_reported_with_what_to_type() {
+        let root = tree(&["a.jsonl", "b/c.JSONL"]);
+        let error = locate(root.path()).unwrap_err();
+        assert!(matches!(error, InputError::OnlyJsonLines { .. }), "{error}");
+        assert!(error.to_string().contains("/*.jsonl` to read"), "{error}");
+        assert!(matches!(locate(tree(&[]).path()), Err(InputError::NoMatch(_))));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_that_are_not_utf_8_are_located() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let root = tree(&["good.txt"]);
+        let bad = root.path().join(OsStr::from_bytes(b"n\xe9.txt"));
+        std::fs::write(&bad, "x").unwrap();
+        assert_eq!(names(root.path(), &locate(&root.path().join("g*.txt")).unwrap()), ["good.txt"]);
+        for pattern in ["*.txt", "n?.txt", "**/*", "."] {
+            let inputs = locate(&root.path().join(pattern)).unwrap();
+            assert!(inputs.contains(&Input::File(bad.clone())), "{pattern}: {inputs:?}");
+        }
+        assert_eq!(locate(&bad).unwrap(), [Input::File(bad.clone())]);
+        // The pattern itself need not be UTF-8 either.
+        std::fs::create_dir(root.path().join(OsStr::from_bytes(b"d\xe9"))).unwrap();
+        let inside = root.path().join(OsStr::from_bytes(b"d\xe9/a.txt"));
+        std::fs::write(&inside, "x").unwrap();
+        let pattern = root.path().join(OsStr::from_bytes(b"d\xe9/*.txt"));
+        assert_eq!(locate(&pattern).unwrap(), [Input::File(inside)]);
     }
 
     #[test]

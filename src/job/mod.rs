@@ -6,6 +6,7 @@
 
 mod count;
 mod documents;
+mod glob;
 mod input;
 mod output;
 mod progress;
@@ -14,6 +15,7 @@ mod run;
 mod summary;
 mod table_style;
 
+pub use count::counted;
 pub use documents::first_documents;
 pub use input::{Input, InputError, directory_of, locate, locate_all};
 pub use output::Output;

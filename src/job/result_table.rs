@@ -79,7 +79,7 @@ impl ResultTable {
         }
         writeln!(out, "{table}")?;
         if self.documents > DOCUMENTS_MAX {
-            let omitted = counted(self.documents - DOCUMENTS_MAX, "more document");
+            let omitted = counted((self.documents - DOCUMENTS_MAX) as u64, "more document");
             writeln!(out, "… and {omitted}; `-o results.jsonl` writes all of them")?;
         }
         Ok(())

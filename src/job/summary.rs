@@ -95,7 +95,7 @@ impl Summary {
     pub fn line(&self) -> String {
         format!(
             "{} in {:.2} s, {:.0} documents/s: {} succeeded, {} failed",
-            counted(self.documents(), "document"),
+            counted(self.documents() as u64, "document"),
             self.elapsed.as_secs_f64(),
             self.rate(),
             self.succeeded,

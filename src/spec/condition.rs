@@ -22,7 +22,7 @@ pub struct Condition {
 pub(super) fn read(node: Option<&Node>, reader: &mut Reader<'_>) -> Option<Condition> {
     let node = node?;
     let schema = reader.dialect.schema();
-    let source = node.to_json(schema);
+    let source = node.to_json(schema, reader.report);
     let filter = Filter::parse(&source, &check);
     let filter = filter.map_err(|error| reader.report.push(invalid(node, &error))).ok()?;
     Some(Condition { filter, source, written: node.to_written_json(schema) })

@@ -35,7 +35,8 @@ impl Cors {
 
 /// Reads `cors`: a boolean, an origin, or a list of origins. The origin `*` allows all.
 pub(super) fn cors(node: &Node, reader: &mut Reader<'_>) -> Cors {
-    if let Some(any) = flag(node) {
+    let schema = reader.dialect.schema();
+    if let Some(any) = flag(node, schema) {
         return if any { Cors::Any } else { Cors::Off };
     }
     let is_list = node.sequence().is_some_and(|items| items.iter().all(|item| item.text().is_some()));
@@ -46,7 +47,7 @@ pub(super) fn cors(node: &Node, reader: &mut Reader<'_>) -> Cors {
         return Cors::Off;
     }
     let mut origins = Vec::new();
-    for Spanned { value, span } in texts(node).unwrap_or_default() {
+    for Spanned { value, span } in texts(node, schema).unwrap_or_default() {
         let value = value.trim_matches(['"', '\'', ' ']);
         match value {
             "*" => return Cors::Any,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 
 use super::batching::BatchingTable;
-use crate::diagnostic::{Span, Spanned};
+use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned};
 use crate::yaml::{Node, Schema};
 
 /// The executor that calls a remote one.
@@ -166,14 +166,30 @@ impl Parameters {
         Self { values: serde_json::Map::new(), spans: IndexMap::new(), written: serde_json::Map::new(), span }
     }
 
-    /// The parameters in the mapping `node`, for an executor named at `span`.
-    pub(super) fn read(node: Option<&Node>, span: Span, schema: Schema) -> Self {
+    /// The parameters in the mapping `node`, for an executor named at `span`. Values that JSON cannot hold are reported.
+    pub(super) fn read(node: Option<&Node>, span: Span, schema: Schema, report: &mut Report) -> Self {
         let mut parameters = Self::empty(span);
         for (key, value) in node.and_then(Node::mapping).into_iter().flat_map(|mapping| mapping.iter()) {
-            let (written, json) = (value.to_written_json(schema), value.to_json(schema));
+            let (written, json) = (value.to_written_json(schema), value.to_json(schema, report));
             parameters.insert(&key.key_text(), (key.span, value.span), json, written);
         }
         parameters
+    }
+
+    /// The environment variables in the mapping `node`: texts, exactly as the file or the environment has them.
+    pub(super) fn read_variables(node: Option<&Node>, span: Span, report: &mut Report) -> Self {
+        let mut variables = Self::empty(span);
+        for (key, value) in node.and_then(Node::mapping).into_iter().flat_map(|mapping| mapping.iter()) {
+            let Some(scalar) = value.scalar() else {
+                let message =
+                    format!("the variable `{}` must be a string, but is {}", key.key_text(), value.kind());
+                report.push(Diagnostic::at(Code::WrongType, value.span, message));
+                continue;
+            };
+            let (text, written) = (scalar.text.as_str().into(), scalar.written.as_str().into());
+            variables.insert(&key.key_text(), (key.span, value.span), text, written);
+        }
+        variables
     }
 
     /// Sets a parameter.

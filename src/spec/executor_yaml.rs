@@ -37,7 +37,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec>
     let components: Vec<ExecutorSpec> =
         components.iter().filter_map(|node| component(node, reader)).collect();
     let mut spec = ExecutorSpec {
-        with: Parameters::read(fields.get(&WITH), class.span, schema),
+        with: Parameters::read(fields.get(&WITH), class.span, schema, reader.report),
         name,
         workspace: reader.path(metas.get(&WORKSPACE)),
         directory: reader.directory(node.span),
@@ -85,7 +85,8 @@ pub(super) fn override_with(
     uses_requests: Option<&Node>,
     reader: &mut Reader<'_>,
 ) {
-    spec.with.override_with(Parameters::read(with, spec.with.span, reader.dialect.schema()));
+    let schema = reader.dialect.schema();
+    spec.with.override_with(Parameters::read(with, spec.with.span, schema, reader.report));
     let metas = reader.fields_of(metas, &EXECUTOR_METAS);
     if let Some(name) = metas.get(&NAME) {
         spec.name = name.value.to_owned();

@@ -27,7 +27,7 @@ pub(super) fn exposed_endpoints(
 ) -> Vec<ExposedEndpoint> {
     let value = match node.text() {
         Some(text) => serde_json::from_str(text).unwrap_or_default(),
-        None => node.to_json(Schema::Yaml11),
+        None => node.to_json(Schema::Yaml11, reader.report),
     };
     let Value::Object(entries) = value else {
         let message = "`expose_endpoints` must be a mapping from endpoints to paths";

@@ -4,14 +4,15 @@ use indexmap::IndexMap;
 
 use super::key::{Key, KeyName, KeyRow, ReadValue, Support};
 use super::keys::Section;
-use super::value::{ValueKind, accepts};
+use super::value::{ValueKind, accepts, flag};
 use crate::diagnostic::{Code, Diagnostic, Report, Span, did_you_mean, suggest};
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Mapping, Node, Schema};
 
 /// The entries of a mapping that passed the tables of its section, by the name of their key.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
     entries: IndexMap<&'static str, Entry<'a>>,
+    schema: Schema,
     #[cfg(test)]
     section: &'static str,
 }
@@ -21,11 +22,12 @@ pub(super) type Entry<'a> = (&'a Node, &'a Node);
 
 impl<'a> Fields<'a> {
     /// Reads the entries of `mapping`, and reports every key and value that does not fit.
-    pub(super) fn read(mapping: &'a Mapping, section: &Section, report: &mut Report) -> Self {
+    pub(super) fn read(mapping: &'a Mapping, section: &Section, schema: Schema, report: &mut Report) -> Self {
+        let mut fields = Self { schema, ..Self::default() };
         #[cfg(test)]
-        let mut fields = Self { section: section.title, ..Self::default() };
-        #[cfg(not(test))]
-        let mut fields = Self::default();
+        {
+            fields.section = section.title;
+        }
         for (key, value) in mapping.iter() {
             let Some(name) = key.text() else {
                 let message = format!("a key must be a string, but is {}", key.kind());
@@ -44,7 +46,16 @@ impl<'a> Fields<'a> {
         match row.support {
             Support::Ignored(reason) => {
                 let message = format!("`{}` has no effect: {reason}", row.name);
-                report.push(Diagnostic::at(Code::WithoutEffect, key.span, message));
+                // Once per flow, not once per executor.
+                if !report.contains(Code::WithoutEffect, &message) {
+                    report.push(Diagnostic::at(Code::WithoutEffect, key.span, message));
+                }
+            }
+            // Without the key, results are the same in Jina.
+            Support::ChangesResults(_) if value.is_null() || flag(value, self.schema) == Some(false) => {}
+            Support::ChangesResults(difference) => {
+                let message = format!("`{}` has no effect: {difference}", row.name);
+                report.push(Diagnostic::at(Code::ResultsDiffer, key.span, message));
             }
             Support::Rejected(instead) => {
                 let message = format!("`{}` is not supported", row.name);
@@ -52,8 +63,8 @@ impl<'a> Fields<'a> {
             }
             // Jina treats a key without a value as absent.
             Support::Supported if value.is_null() => {}
-            Support::Supported if !accepts(row.value, value) => {
-                report.push(rejected_value(row.name, row.value, value));
+            Support::Supported if !accepts(row.value, value, self.schema) => {
+                report.push(rejected_value(row.name, row.value, value, self.schema));
             }
             Support::Supported => {
                 if let Some((first, _)) = self.entries.get(row.name) {
@@ -68,7 +79,7 @@ impl<'a> Fields<'a> {
 
     /// The value of `key`; `None` when the key is absent.
     pub(super) fn get<T: ReadValue>(&self, key: &Key<T>) -> Option<T::Output<'a>> {
-        self.entry(key).and_then(|(_, value)| T::read(value))
+        self.entry(key).and_then(|(_, value)| T::read(value, self.schema))
     }
 
     /// The node of the value of `key`, for parsers that read it themselves.
@@ -90,8 +101,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn rejected_value(name: &str, kind: ValueKind, value: &Node) -> Diagnostic {
-    let number = value.text().and_then(|text| text.trim().parse::<i128>().ok());
+fn rejected_value(name: &str, kind: ValueKind, value: &Node, schema: Schema) -> Diagnostic {
+    let number = value.integer(schema);
     let code = match (kind, number) {
         (ValueKind::Count(..) | ValueKind::CountOrDefault(_) | ValueKind::Milliseconds, Some(_)) => {
             Code::OutOfRange

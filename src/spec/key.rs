@@ -8,9 +8,9 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::choices::Word;
-use super::value::{ValueKind, duration, flag, integer, text, texts, words};
+use super::value::{ValueKind, any, duration, flag, integer, items, text, texts, words};
 use crate::diagnostic::Spanned;
-use crate::yaml::Node;
+use crate::yaml::{Node, Schema};
 
 /// A key whose value parsers read as a `T`.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,8 @@ pub enum Support {
     Supported,
     /// It is accepted and has no effect, for this reason.
     Ignored(&'static str),
+    /// It is accepted and has no effect, while in Jina it changes results, in this way.
+    ChangesResults(&'static str),
     /// It is rejected; the text is the alternative.
     Rejected(&'static str),
 }
@@ -58,6 +60,12 @@ impl KeyRow {
     /// A key that is accepted and has no effect.
     pub(super) const fn ignored(name: &'static str, reason: &'static str) -> Self {
         let support = Support::Ignored(reason);
+        Self { name, aliases: &[], value: ValueKind::Any("any value"), support, documentation: "" }
+    }
+
+    /// A key that is accepted and has no effect, while in Jina it changes results.
+    pub(super) const fn changes_results(name: &'static str, difference: &'static str) -> Self {
+        let support = Support::ChangesResults(difference);
         Self { name, aliases: &[], value: ValueKind::Any("any value"), support, documentation: "" }
     }
 
@@ -88,8 +96,8 @@ pub(super) trait ReadValue {
     /// The value, which may borrow from the tree.
     type Output<'a>;
 
-    /// Reads `node`, which was checked against the key's [`ValueKind`].
-    fn read(node: &Node) -> Option<Self::Output<'_>>;
+    /// Reads `node`, which was checked against the key's [`ValueKind`]; `schema` selects the notation of numbers.
+    fn read(node: &Node, schema: Schema) -> Option<Self::Output<'_>>;
 }
 
 /// Declares the type of a key, its constructor, and how its value is read.
@@ -112,8 +120,8 @@ macro_rules! value_type {
         impl ReadValue for $type {
             type Output<'a> = $output;
 
-            fn read(node: &Node) -> Option<Self::Output<'_>> {
-                ($read)(node)
+            fn read(node: &Node, schema: Schema) -> Option<Self::Output<'_>> {
+                ($read)(node, schema)
             }
         }
     };
@@ -141,19 +149,19 @@ value_type!(
 );
 value_type!(
     /// A path, read as a node: [`path`](super::path) resolves it against the file that contains it.
-    PathNode, path() = ValueKind::Path, &'a Node, Some
+    PathNode, path() = ValueKind::Path, &'a Node, any
 );
 value_type!(
     /// A path or a list of paths, read as a node.
-    PathNodes, paths() = ValueKind::Paths, &'a Node, Some
+    PathNodes, paths() = ValueKind::Paths, &'a Node, any
 );
 value_type!(
     /// A mapping, read as its node.
-    MappingNode, mapping() = ValueKind::Mapping, &'a Node, Some
+    MappingNode, mapping() = ValueKind::Mapping, &'a Node, any
 );
 value_type!(
     /// A list.
-    List, list() = ValueKind::List, &'a [Node], Node::sequence
+    List, list() = ValueKind::List, &'a [Node], items
 );
 
 /// An integer up to a bound, or -1; passed on as it is.
@@ -196,7 +204,7 @@ impl Key<AnyNode> {
 impl<W: Word> ReadValue for Choice<W> {
     type Output<'a> = W;
 
-    fn read(node: &Node) -> Option<W> {
+    fn read(node: &Node, _: Schema) -> Option<W> {
         let text = node.text()?;
         W::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, value)| *value)
     }
@@ -205,7 +213,7 @@ impl<W: Word> ReadValue for Choice<W> {
 impl ReadValue for AnyNode {
     type Output<'a> = &'a Node;
 
-    fn read(node: &Node) -> Option<&Node> {
+    fn read(node: &Node, _: Schema) -> Option<&Node> {
         Some(node)
     }
 }

@@ -18,6 +18,10 @@ use super::pod::{Join, Needs, PodSpec};
 use super::polling::PollingTable;
 use super::strategy::Strategy;
 use crate::limits::{CONCURRENCY_DEFAULT, READY_TIMEOUT_DEFAULT};
+use crate::yaml::is_ambiguous;
+
+/// A character for private use, which marks a string that needs quotes until the YAML is written.
+const QUOTE_MARK: char = '\u{e000}';
 
 /// The flow as YAML in the normal form.
 pub fn normal_form(flow: &FlowSpec) -> String {
@@ -33,13 +37,33 @@ pub fn normal_form(flow: &FlowSpec) -> String {
     with.set_if(&keys::TOP_K, flow.job.top_k);
     with.set_if(&keys::REQUEST_SIZE, flow.job.request_size);
     let executors: Vec<Value> = flow.pods.iter().map(pod).collect();
-    let document = json!({
+    let mut document = json!({
         "jtype": "Flow",
         VERSION.name().as_str(): "1",
         WITH.name().as_str(): with.0,
         EXECUTORS.name().as_str(): executors,
     });
-    serde_yaml::to_string(&document).unwrap_or_default()
+    mark_ambiguous(&mut document);
+    quote_marked(&serde_yaml::to_string(&document).unwrap_or_default())
+}
+
+/// Marks the strings that need quotes. The YAML writer quotes by the rules of YAML 1.2, which do not know `1:30` or `yes`.
+fn mark_ambiguous(value: &mut Value) {
+    match value {
+        Value::String(text) if is_ambiguous(text) => text.insert(0, QUOTE_MARK),
+        Value::Array(items) => items.iter_mut().for_each(mark_ambiguous),
+        Value::Object(entries) => entries.values_mut().for_each(mark_ambiguous),
+        _ => {}
+    }
+}
+
+/// Replaces the marks in `yaml` by quotes. A marked string is the last one of its line.
+fn quote_marked(yaml: &str) -> String {
+    let quoted = |line: &str| match line.split_once(QUOTE_MARK) {
+        Some((before, text)) if is_ambiguous(text) => format!("{before}'{text}'\n"),
+        _ => format!("{line}\n"),
+    };
+    yaml.lines().map(quoted).collect()
 }
 
 /// A mapping under construction.

@@ -196,11 +196,10 @@ fn python(node: Option<&Node>, set_on_pod: bool, reader: &Reader<'_>) -> Option<
 
 /// The flow's variables, overridden by the pod's. Spans are those of the pod's variables only: a variable of the flow
 /// that a pod cannot use is no mistake of that pod.
-fn env(flow: Option<&Node>, pod: Option<&Node>, span: Span, reader: &Reader<'_>) -> Parameters {
-    let schema = reader.dialect.schema();
-    let mut variables = Parameters::read(flow, span, schema);
+fn env(flow: Option<&Node>, pod: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> Parameters {
+    let mut variables = Parameters::read_variables(flow, span, reader.report);
     variables.spans.clear();
-    variables.override_with(Parameters::read(pod, span, schema));
+    variables.override_with(Parameters::read_variables(pod, span, reader.report));
     variables
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     /// The entries of `mapping` that pass the tables of `section`.
     pub(super) fn fields<'n>(&mut self, mapping: &'n Mapping, section: &Section) -> Fields<'n> {
-        Fields::read(mapping, section, self.report)
+        Fields::read(mapping, section, self.dialect.schema(), self.report)
     }
 
     /// Like [`Reader::fields`] for a node; empty when it is absent or not a mapping.

@@ -174,7 +174,7 @@ pub(super) fn pass_parameters(
             Some(path) if key == CA.name() => {
                 (Value::from(path.to_string_lossy()), value.to_written_json(schema))
             }
-            _ => (value.to_json(schema), value.to_written_json(schema)),
+            _ => (value.to_json(schema, reader.report), value.to_written_json(schema)),
         };
         spec.with.insert(parameter, (name.span, value.span), json, written);
     }

@@ -93,7 +93,7 @@ fn step(node: &Node, spec: &ExecutorSpec, reader: &mut Reader<'_>) -> Option<Ste
         return None;
     };
     let with = node.mapping().and_then(|mapping| mapping.get("with"));
-    let json = with.map_or(Value::Null, |with| with.to_json(reader.dialect.schema()));
+    let json = with.map_or(Value::Null, |with| with.to_json(reader.dialect.schema(), reader.report));
     let named = with.and_then(Node::mapping).and_then(|with| with.get("executor"));
     let position = match named.and_then(|node| node.text().map(|name| Spanned::new(name, node.span))) {
         _ if spec.components.is_empty() => Some(0),

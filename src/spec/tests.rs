@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::fields::reads;
 use super::keys::SECTIONS;
-use super::{Support, parse};
-use crate::diagnostic::{Report, Sources};
+use super::{FlowSpec, Support, Uses, normal_form, parse};
+use crate::diagnostic::{Code, Report, Sources};
 use crate::yaml::{Environment, load_text};
 
 /// Flows that together reach the parser of every section.
@@ -50,6 +50,94 @@ fn every_key_that_a_parser_reads_is_supported_in_some_section() {
     assert!(unknown.is_empty(), "no table lists these keys: {unknown:?}");
 }
 
+/// The flow in `text`, and the code of each diagnostic.
+fn flow_of(text: &str, environment: &Environment) -> (FlowSpec, Vec<Code>) {
+    let (mut sources, mut report) = (Sources::default(), Report::default());
+    let root = load_text(Path::new("flow.yml"), text, environment, &mut sources, &mut report).unwrap();
+    let flow = parse(&root, environment, &mut sources, &mut report).unwrap();
+    (flow, report.sorted().iter().map(|diagnostic| diagnostic.code).collect())
+}
+
+#[test]
+fn integers_of_keys_have_the_notations_of_parameters() {
+    for (written, expected) in [
+        ("010", 8),
+        ("0x3", 3),
+        ("0b11", 3),
+        ("1_0", 10),
+        ("08", 8),
+        ("'08'", 8),
+        ("$N", 10),
+        ("!!int '3'", 3),
+    ] {
+        let text = format!(
+            "jtype: Flow\nexecutors:\n- name: a\n  replicas: {written}\n  timeout_ready: {written}\n"
+        );
+        let (flow, codes) = flow_of(&text, &Environment::from_variables([("N", "010")]));
+        assert_eq!(codes, [], "{written}");
+        let timeout = Some(std::time::Duration::from_millis(expected as u64));
+        assert_eq!((flow.pods[0].replicas, flow.pods[0].timeout_ready), (expected, timeout), "{written}");
+    }
+    // Jina 0.x: numbers of YAML 1.2.
+    let (flow, codes) = flow_of("!Flow\npods:\n  a: {uses: Pass, replicas: 010}\n", &Environment::default());
+    assert_eq!((flow.pods[0].replicas, codes), (10, Vec::new()));
+    for written in ["3.0", "x", "1:75", "0o3"] {
+        let text = format!("jtype: Flow\nexecutors: [{{name: a, replicas: {written}}}]\n");
+        assert_eq!(flow_of(&text, &Environment::default()).1, [Code::WrongType], "{written}");
+    }
+}
+
+#[test]
+fn variables_of_processes_are_texts_as_written() {
+    let environment = Environment::from_variables([("X", "0555"), ("Y", "yes")]);
+    let values =
+        ["08", "12e7", "12345678901234567890", "0777", "'007'", "$X", "$Y", "true", "1_000", ".inf", "~"];
+    let expected =
+        ["08", "12e7", "12345678901234567890", "0777", "007", "0555", "yes", "true", "1_000", ".inf", "~"];
+    let env: String =
+        values.iter().enumerate().map(|(number, value)| format!("    V{number}: {value}\n")).collect();
+    for text in [
+        format!("jtype: Flow\nexecutors:\n- name: a\n  uses: Pass\n  env:\n{env}"),
+        format!("jtype: Flow\nwith:\n  env:\n{env}executors:\n- name: a\n  uses: Pass\n"),
+    ] {
+        let (flow, codes) = flow_of(&text, &environment);
+        assert_eq!(codes, []);
+        let values: Vec<_> = flow.pods[0].env.values.values().map(|value| value.as_str().unwrap()).collect();
+        assert_eq!(values, expected);
+    }
+    let list = "jtype: Flow\nexecutors: [{name: a, uses: Pass, env: {A: [1]}}]\n";
+    assert_eq!(flow_of(list, &environment).1, [Code::WrongType]);
+}
+
+#[test]
+fn strings_of_the_normal_form_stay_strings() {
+    let texts =
+        ["1:30", "1_000", "yes", "0x_1F", "08", "3", "true", ".inf", "12e7", "x: 1", "", "on", "2024-01-01"];
+    let list = texts.map(|text| format!("'{text}'")).join(", ");
+    let text = format!("jtype: Flow\nexecutors: [{{name: a, uses: X, uses_with: {{v: [{list}]}}}}]\n");
+    let with = |text: &str| match flow_of(text, &Environment::default()).0.pods.remove(0).executor.value {
+        Uses::Class(spec) => spec.with.values["v"].clone(),
+        _ => panic!("{text}"),
+    };
+    let normal = normal_form(&flow_of(&text, &Environment::default()).0);
+    assert_eq!(with(&normal), serde_json::json!(texts), "{normal}");
+    assert!(normal.contains("- '1:30'\n"), "{normal}");
+}
+
+#[test]
+fn the_last_merge_key_of_a_pod_wins() {
+    let text = "jtype: Flow\nx-a: &a {uses: Pass, replicas: 2}\nx-b: &b {replicas: 3}\nexecutors:\n\
+                - <<: *a\n  <<: *b\n  name: one\n";
+    let (flow, _) = flow_of(text, &Environment::default());
+    assert_eq!(flow.pods[0].replicas, 3);
+}
+
+#[test]
+fn a_note_that_holds_for_the_flow_comes_once() {
+    let text = "jtype: Flow\nexecutors:\n- {name: a, monitoring: true}\n- {name: b, monitoring: true}\n";
+    assert_eq!(flow_of(text, &Environment::default()).1, [Code::WithoutEffect]);
+}
+
 /// Section and name of every key that parsing `flows` reads.
 fn reads_of(flows: &[&str]) -> BTreeSet<(&'static str, &'static str)> {
     let environment = Environment::default();
@@ -60,4 +148,17 @@ fn reads_of(flows: &[&str]) -> BTreeSet<(&'static str, &'static str)> {
         parse(&root, &environment, &mut sources, &mut report).unwrap();
     }
     reads::take()
+}
+
+#[test]
+fn an_unnamed_join_of_jina_1_is_called_joiner_and_its_env_applies_to_all_pods() {
+    let text = "!Flow\nversion: '1'\nenv: {ONE: hello}\npods:\n- {name: a, uses: _pass, show_exc_info: true}\n\
+                - {name: b, uses: _pass, needs: gateway}\n- {method: needs, needs: [a, b]}\n- {name: z, uses: _pass, needs: joiner}\n";
+    let environment = Environment::default();
+    let (mut sources, mut report) = (Sources::default(), Report::default());
+    let root = load_text(Path::new("flow.yml"), text, &environment, &mut sources, &mut report).unwrap();
+    let flow = parse(&root, &environment, &mut sources, &mut report).unwrap();
+    let names: Vec<&str> = flow.pods.iter().map(|pod| pod.name.value.as_str()).collect();
+    assert_eq!(names, ["a", "b", "joiner", "z"]);
+    assert!(flow.pods.iter().all(|pod| !pod.env.written.is_empty()));
 }

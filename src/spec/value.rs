@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::choices::Word;
 use crate::diagnostic::Spanned;
-use crate::yaml::Node;
+use crate::yaml::{Node, Schema};
 
 /// Accepted values of a key.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ pub(super) fn words<W: Word>() -> Vec<&'static str> {
     W::WORDS.iter().map(|(word, _)| *word).collect()
 }
 
-pub(super) fn flag(node: &Node) -> Option<bool> {
+pub(super) fn flag(node: &Node, _: Schema) -> Option<bool> {
     match node.text()?.to_ascii_lowercase().as_str() {
         "true" | "yes" => Some(true),
         "false" | "no" => Some(false),
@@ -69,22 +69,30 @@ pub(super) fn flag(node: &Node) -> Option<bool> {
     }
 }
 
-pub(super) fn integer(node: &Node) -> Option<Spanned<usize>> {
-    Some(Spanned::new(node.text()?.trim().parse().ok()?, node.span))
+pub(super) fn integer(node: &Node, schema: Schema) -> Option<Spanned<usize>> {
+    Some(Spanned::new(usize::try_from(node.integer(schema)?).ok()?, node.span))
 }
 
 #[expect(clippy::option_option, reason = "an absent value and no limit are different things to the caller")]
-pub(super) fn duration(node: &Node) -> Option<Option<Duration>> {
-    Some(node.text()?.trim().parse().ok().map(Duration::from_millis))
+pub(super) fn duration(node: &Node, schema: Schema) -> Option<Option<Duration>> {
+    Some(u64::try_from(node.integer(schema)?).ok().map(Duration::from_millis))
 }
 
-pub(super) fn text(node: &Node) -> Option<Spanned<&str>> {
+pub(super) fn any(node: &Node, _: Schema) -> Option<&Node> {
+    Some(node)
+}
+
+pub(super) fn items(node: &Node, _: Schema) -> Option<&[Node]> {
+    node.sequence()
+}
+
+pub(super) fn text(node: &Node, _: Schema) -> Option<Spanned<&str>> {
     node.text().map(|text| Spanned::new(text, node.span))
 }
 
-pub(super) fn texts(node: &Node) -> Option<Vec<Spanned<&str>>> {
+pub(super) fn texts(node: &Node, schema: Schema) -> Option<Vec<Spanned<&str>>> {
     if let Some(items) = node.sequence() {
-        return Some(items.iter().filter_map(text).collect());
+        return Some(items.iter().filter_map(|item| text(item, schema)).collect());
     }
     let text = node.text().unwrap_or_default();
     Some(match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
@@ -94,16 +102,16 @@ pub(super) fn texts(node: &Node) -> Option<Vec<Spanned<&str>>> {
 }
 
 /// True if `value` is accepted by `kind`.
-pub(super) fn accepts(kind: ValueKind, value: &Node) -> bool {
-    let signed = || value.text().and_then(|text| text.trim().parse::<i64>().ok());
+pub(super) fn accepts(kind: ValueKind, value: &Node, schema: Schema) -> bool {
+    let signed = || value.integer(schema).and_then(|integer| i64::try_from(integer).ok());
     let strings = || match value.sequence() {
         Some(items) => items.iter().all(|item| item.text().is_some()),
         None => value.text().is_some(),
     };
     match kind {
-        ValueKind::Flag => flag(value).is_some(),
+        ValueKind::Flag => flag(value, schema).is_some(),
         ValueKind::Count(least, most) => {
-            integer(value).is_some_and(|count| (least..=most).contains(&count.value))
+            integer(value, schema).is_some_and(|count| (least..=most).contains(&count.value))
         }
         ValueKind::Milliseconds => signed().is_some_and(|milliseconds| milliseconds >= -1),
         ValueKind::CountOrDefault(most) => signed()

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use flowrun_sdk::{ExecutorType, ParameterError};
+use flowrun_sdk::{ExecutorType, ParameterError, ParameterKind};
+use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::spec::Parameters;
@@ -32,7 +33,30 @@ pub(super) fn parameter_diagnostic(
             Diagnostic::at(Code::MissingParameter, parameters.span, message).help(help)
         }
         ParameterError::Invalid { name, reason } => {
-            Diagnostic::at(Code::InvalidParameter, spans(name).1, format!("`{name}` {reason}"))
+            let field = executor_type.fields.iter().find(|field| field.name == *name);
+            let words = field.map(|field| choices(field.kind)).unwrap_or_default();
+            let suggestion = parameters.values.get(*name).and_then(|value| misspelt_choice(value, words));
+            let message = format!("`{name}` {reason}");
+            Diagnostic::at(Code::InvalidParameter, spans(name).1, message).maybe_help(suggestion)
         }
     }
+}
+
+/// The words of a parameter with a fixed set of values; empty for other parameters.
+fn choices(kind: ParameterKind) -> &'static [&'static str] {
+    match kind {
+        ParameterKind::Choice(words) => words,
+        ParameterKind::Optional(kind) | ParameterKind::List(kind) | ParameterKind::Array(kind, _) => {
+            choices(*kind)
+        }
+        _ => &[],
+    }
+}
+
+/// The suggestion for the first string in `value` that is none of `words`.
+fn misspelt_choice(value: &Value, words: &'static [&'static str]) -> Option<String> {
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let mut texts = items.iter().filter_map(Value::as_str);
+    let misspelt = texts.find(|text| !words.iter().any(|word| word.eq_ignore_ascii_case(text)))?;
+    did_you_mean(misspelt, words.iter().copied())
 }

@@ -12,7 +12,7 @@ pub(super) struct Expander<'a> {
 }
 
 /// Looks up the target of a reference: whether its path starts at the root, and the path. `None` if it has no text yet.
-pub(super) type Lookup<'a> = &'a dyn Fn(bool, &str) -> Option<String>;
+pub(super) type Lookup<'a> = &'a dyn Fn(bool, &str) -> Option<Scalar>;
 
 impl Expander<'_> {
     /// Sets the text of `scalar`, at `span`, to its expanded form.
@@ -20,11 +20,13 @@ impl Expander<'_> {
         let written = scalar.written.clone();
         let mut text = String::new();
         let mut origin = Origin::File;
+        scalar.from_variable = false;
         let errors_before = self.report.count(Severity::Error);
         for part in parts(&written) {
             let is_start = text.is_empty();
             let from_variable = self.append(&part, &written, span, lookup, &mut text);
-            if is_start && from_variable && !text.is_empty() {
+            scalar.from_variable |= from_variable;
+            if is_start && from_variable && matches!(part, Part::Variable(_)) && !text.is_empty() {
                 origin = Origin::Variable;
             }
         }
@@ -37,7 +39,7 @@ impl Expander<'_> {
         }
     }
 
-    /// Appends the value of `part`. Returns whether it came from a variable.
+    /// Appends the value of `part`. Returns whether a variable supplied any of it.
     fn append(
         &mut self,
         part: &Part<'_>,
@@ -50,7 +52,10 @@ impl Expander<'_> {
         match part {
             Part::Text(literal) => text.push_str(literal),
             Part::Reference { from_root, path, written } => match lookup(*from_root, path) {
-                Some(value) => text.push_str(&value),
+                Some(target) => {
+                    text.push_str(&target.text);
+                    return target.from_variable;
+                }
                 None => self.report.push(unresolved(location(written), written)),
             },
             Part::Malformed { written, reason } => {
@@ -66,9 +71,11 @@ impl Expander<'_> {
                         return true;
                     }
                     (_, Fallback::Default(default)) => {
+                        let mut from_variable = false;
                         for part in parts(default) {
-                            self.append(&part, written, span, lookup, text);
+                            from_variable |= self.append(&part, written, span, lookup, text);
                         }
+                        return from_variable;
                     }
                     _ => {
                         self.report.push(self.unset(variable, location(variable.written)));

@@ -7,10 +7,15 @@ use flowrun_sdk::guard;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput};
 
 use super::environment::Environment;
-use super::node::{Mapping, Node, Origin, Scalar, Value};
+use super::merge::{is_merge_key, merge};
+use super::node::{Mapping, Node, Origin, Scalar, Tag, Value};
 use super::substitute::substitute;
+use super::syntax_help::unquoted_value;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources, Span, Spanned};
 use crate::limits::{YAML_BYTES_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX};
+
+/// Namespace of the types of YAML.
+const YAML_TYPES: &str = "tag:yaml.org,2002:";
 
 /// Reads the file at `path` and substitutes its expressions.
 ///
@@ -57,7 +62,7 @@ type Loaded<T> = Result<T, Box<Diagnostic>>;
 /// Parses the only document in `text`, without substituting expressions.
 fn parse(file: FileId, text: &str, report: &mut Report) -> Loaded<Node> {
     let events = Parser::new_from_str(text);
-    let mut loader = Loader { file, events, report, anchors: HashMap::new(), nodes: 0, depth: 0 };
+    let mut loader = Loader { file, text, events, report, anchors: HashMap::new(), nodes: 0, depth: 0 };
     let node = loop {
         match loader.next()? {
             (Event::StreamStart | Event::DocumentStart(..), _) => {}
@@ -71,8 +76,9 @@ fn parse(file: FileId, text: &str, report: &mut Report) -> Loaded<Node> {
 
 /// An absent node.
 fn empty(span: Span) -> Node {
-    let scalar = Scalar { text: String::new(), written: String::new(), plain: true, origin: Origin::File };
-    Node { span, tag: None, value: Value::Scalar(scalar) }
+    let (text, written) = (String::new(), String::new());
+    let scalar = Scalar { text, written, plain: true, origin: Origin::File, from_variable: false };
+    Node { span, tag: None, type_tag: None, value: Value::Scalar(scalar) }
 }
 
 /// Locations of an event and of its tag.
@@ -84,6 +90,7 @@ struct EventSpans {
 /// Builds the tree from the parser's events.
 struct Loader<'a, 'r> {
     file: FileId,
+    text: &'a str,
     events: Parser<'a, StrInput<'a>>,
     report: &'r mut Report,
     anchors: HashMap<usize, Node>,
@@ -114,9 +121,12 @@ impl<'a> Loader<'a, '_> {
     fn syntax(&self, error: &ScanError) -> Diagnostic {
         let start = error.marker().byte_offset().unwrap_or_default();
         let span = Span { file: self.file, start, end: start };
-        match error.kind() {
-            ErrorKind::RecursionLimitExceeded => too_deep(span),
-            kind => Diagnostic::at(Code::YamlSyntax, span, format!("invalid YAML: {kind}")),
+        let invalid =
+            |span| Diagnostic::at(Code::YamlSyntax, span, format!("invalid YAML: {}", error.kind()));
+        match (error.kind(), unquoted_value(self.text, start)) {
+            (ErrorKind::RecursionLimitExceeded, _) => too_deep(span),
+            (_, Some(value)) => invalid(Span { start: value.start, end: value.end, ..span }).help(value.help),
+            (_, None) => invalid(span),
         }
     }
 
@@ -138,14 +148,14 @@ impl<'a> Loader<'a, '_> {
     /// The node that starts with `event`.
     fn node(&mut self, event: Event<'a>, spans: EventSpans) -> Loaded<Node> {
         self.count(1, spans.node)?;
-        let tag = event.tag().map(|tag| tag.suffix().to_owned()).filter(|tag| !tag.is_empty());
-        let tag = tag.map(|tag| Spanned::new(tag, spans.tag.unwrap_or(spans.node)));
+        let (tag, type_tag) = tags(&event, spans.tag.unwrap_or(spans.node));
         let (value, anchor, end) = match event {
             Event::Alias(anchor) => return self.alias(anchor, spans.node),
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
                 let text = text.into_owned();
-                let scalar = Scalar { written: text.clone(), text, plain, origin: Origin::File };
+                let written = text.clone();
+                let scalar = Scalar { written, text, plain, origin: Origin::File, from_variable: false };
                 (Value::Scalar(scalar), anchor, spans.node.end)
             }
             Event::SequenceStart(_, anchor, _) => {
@@ -158,7 +168,7 @@ impl<'a> Loader<'a, '_> {
             }
             _ => return Ok(empty(spans.node)),
         };
-        let node = Node { span: Span { end: end.max(spans.node.end), ..spans.node }, tag, value };
+        let node = Node { span: Span { end: end.max(spans.node.end), ..spans.node }, tag, type_tag, value };
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -194,14 +204,13 @@ impl<'a> Loader<'a, '_> {
         loop {
             let key = match self.next()? {
                 (Event::MappingEnd, spans) => {
-                    merge(&mut mapping, merged);
-                    return Ok((mapping, spans.node.end));
+                    return Ok((merge(mapping, merged, self.report), spans.node.end));
                 }
                 (event, spans) => self.node(event, spans)?,
             };
             let (event, spans) = self.next()?;
             let value = self.node(event, spans)?;
-            if key.scalar().is_some_and(|scalar| scalar.plain && scalar.text == "<<") {
+            if is_merge_key(&key) {
                 merged.push(value);
             } else {
                 self.insert(&mut mapping, key, value);
@@ -261,19 +270,11 @@ fn size(node: &Node) -> usize {
     }
 }
 
-/// Adds the entries of merge keys (`<<: *base`, `<<: [*one, *two]`) that the mapping does not have itself.
-fn merge(mapping: &mut Mapping, bases: Vec<Node>) {
-    for base in bases {
-        match base.value {
-            Value::Mapping(base) => {
-                for (key, value) in base.0 {
-                    if key.text().is_none_or(|name| mapping.get(name).is_none()) {
-                        mapping.0.push((key, value));
-                    }
-                }
-            }
-            Value::Sequence(bases) => merge(mapping, bases),
-            Value::Scalar(_) => {}
-        }
+/// The class (`!Tag`) and the type of YAML (`!!int`) of an event.
+fn tags(event: &Event<'_>, span: Span) -> (Option<Tag>, Option<Tag>) {
+    let Some(tag) = event.tag().filter(|tag| !tag.suffix().is_empty()) else { return (None, None) };
+    match tag.suffix_in_namespace(YAML_TYPES) {
+        Some(name) => (None, Some(Spanned::new(name.into_owned(), span))),
+        None => (Some(Spanned::new(tag.suffix().to_owned(), span)), None),
     }
 }

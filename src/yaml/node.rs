@@ -7,8 +7,10 @@ use crate::diagnostic::{Span, Spanned};
 pub struct Node {
     /// Location of the node.
     pub span: Span,
-    /// The `!Tag` before it, without the exclamation mark.
+    /// The `!Tag` before it, without the exclamation mark: a class.
     pub tag: Option<Tag>,
+    /// The type of YAML before it, such as `!!int`, without the exclamation marks.
+    pub type_tag: Option<Tag>,
     /// Its content.
     pub value: Value,
 }
@@ -38,6 +40,8 @@ pub struct Scalar {
     pub plain: bool,
     /// Origin of the text.
     pub origin: Origin,
+    /// True if a variable supplied any part of the text. Numbers in it are then decimal, as in Jina.
+    pub from_variable: bool,
 }
 
 /// Origin of a scalar's text, which decides the base directory of a relative path.

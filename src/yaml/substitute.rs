@@ -45,9 +45,8 @@ fn expand_references(root: &mut Node, expander: &mut Expander<'_>, last: bool) -
             _ => true,
         });
         if ready || last {
-            let text = |from_root, path: &str| {
-                target(from_root, path).filter(|target| is_expanded(target)).map(|target| target.text.clone())
-            };
+            let text =
+                |from_root, path: &str| target(from_root, path).filter(|target| is_expanded(target)).cloned();
             expander.expand(scalar, span, &text);
         } else {
             pending = true;

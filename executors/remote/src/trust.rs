@@ -52,7 +52,7 @@ impl TrustStore {
         let bytes = guard::read_file(path, CERTIFICATES_BYTES_MAX).map_err(|error| error.to_string())?;
         let damaged = |error: &dyn std::fmt::Display| format!("{} is damaged: {error}", path.display());
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(&bytes) {
+        for certificate in CertificateDer::pem_slice_iter(guard::without_byte_order_mark(&bytes)) {
             let certificate = certificate.map_err(|error| damaged(&error))?;
             roots.add(certificate).map_err(|error| damaged(&error))?;
         }

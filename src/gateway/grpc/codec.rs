@@ -12,13 +12,13 @@ use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
 use tonic_prost::ProstCodec;
 
-use crate::gateway::admission::{Permit, max_wait};
+use crate::gateway::admission::{BytesPermit, Permit, max_wait};
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::Rejection;
 use crate::gateway::request_body::RequestBody;
 use crate::gateway::response_body::UnwrittenReplies;
 use crate::gateway::service::Gateway;
-use crate::limits::MESSAGE_BYTES_MAX;
+use crate::limits::{CONTROL_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
 use crate::spec::Compression;
 
 /// Codec that reads messages of type `I` and writes those of type `O`, uncompressed.
@@ -32,6 +32,38 @@ where
         .accept_compressed(CompressionEncoding::Deflate)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(usize::MAX)
+}
+
+/// Codec of the methods without admission: short messages, uncompressed.
+pub(super) fn control_codec<I, O>() -> Grpc<ProstCodec<O, I>>
+where
+    I: prost::Message + Default + Send + 'static,
+    O: prost::Message + Send + 'static,
+{
+    Grpc::new(ProstCodec::default())
+        .max_decoding_message_size(CONTROL_MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(usize::MAX)
+}
+
+/// The request of a method without admission, whose bytes are counted and must arrive in time. A compressed message is
+/// rejected; a header that only announces a compression is ignored, because Jina's clients set it on all calls.
+pub(super) fn control_request(gateway: &Gateway, request: Request) -> axum::http::Request<StatusBody> {
+    control(gateway, request, RequestBody::unadmitted)
+}
+
+/// Like [`control_request`], for a stream of messages.
+pub(super) fn control_stream(gateway: &Gateway, request: Request) -> axum::http::Request<StatusBody> {
+    control(gateway, request, RequestBody::stream)
+}
+
+fn control(
+    gateway: &Gateway,
+    mut request: Request,
+    body: fn(axum::body::Body, Arc<BytesPermit>) -> RequestBody,
+) -> axum::http::Request<StatusBody> {
+    request.headers_mut().remove("grpc-encoding");
+    let bytes = Arc::new(gateway.admission.bytes_permit());
+    request.map(|received| status_body(body(received, bytes)))
 }
 
 /// Codec for requests with documents: compresses replies as the flow configures, for clients that accept it.
@@ -82,8 +114,7 @@ pub(super) async fn admit(gateway: &Gateway, request: Request) -> Result<Admitte
             return Err(status_response(rejection_status(&rejection)));
         }
     };
-    let bytes = Arc::clone(&permit.bytes);
-    let request = request.map(|body| status_body(RequestBody::single(body, bytes)));
+    let request = request.map(|body| status_body(RequestBody::single(body, &permit)));
     Ok(AdmittedCall { permit, metadata, request, unwritten })
 }
 

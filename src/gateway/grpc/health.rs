@@ -7,7 +7,7 @@ use axum::response::Response;
 use futures_util::{StreamExt as _, stream};
 use tonic::Status;
 
-use super::codec::{codec, response};
+use super::codec::{control_codec, control_request, response};
 use super::services::{REFLECTION, SERVICES};
 use crate::gateway::service::Gateway;
 
@@ -20,16 +20,18 @@ use messages::{HealthCheckRequest, HealthCheckResponse};
 
 /// Reports the health once. Orchestrators call this method without a token.
 pub(in crate::gateway) async fn check(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let request = control_request(&gateway, request);
     let service = tower::service_fn(move |request: tonic::Request<HealthCheckRequest>| {
         let known = is_known(&request.get_ref().service);
         let reply = known.then(|| tonic::Response::new(current(&gateway)));
         async { reply.ok_or_else(|| Status::not_found("")) }
     });
-    response(codec::<HealthCheckRequest, HealthCheckResponse>().unary(service, request).await)
+    response(control_codec::<HealthCheckRequest, HealthCheckResponse>().unary(service, request).await)
 }
 
 /// Reports the health immediately, and again when the shutdown is announced or draining starts.
 pub(in crate::gateway) async fn watch(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let request = control_request(&gateway, request);
     let service = tower::service_fn(move |request: tonic::Request<HealthCheckRequest>| {
         let gateway = Arc::clone(&gateway);
         let known = is_known(&request.get_ref().service);
@@ -43,7 +45,9 @@ pub(in crate::gateway) async fn watch(State(gateway): State<Arc<Gateway>>, reque
             Ok::<_, Status>(tonic::Response::new(replies))
         }
     });
-    response(codec::<HealthCheckRequest, HealthCheckResponse>().server_streaming(service, request).await)
+    response(
+        control_codec::<HealthCheckRequest, HealthCheckResponse>().server_streaming(service, request).await,
+    )
 }
 
 /// True for a service of the gateway; the empty name is the whole server.

@@ -11,7 +11,7 @@ use prost::Message as _;
 use prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet};
 use tonic::{Code, Status, Streaming};
 
-use super::codec::{codec, response};
+use super::codec::{control_codec, control_stream, response};
 use super::services::{REFLECTION, SERVICES};
 use crate::gateway::service::Gateway;
 
@@ -27,12 +27,17 @@ use messages::{
 };
 
 /// Serves a stream of queries, one after the other.
-pub(in crate::gateway) async fn info(State(_): State<Arc<Gateway>>, request: Request) -> Response {
+pub(in crate::gateway) async fn info(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let request = control_stream(&gateway, request);
     let service = tower::service_fn(|request: tonic::Request<Streaming<ServerReflectionRequest>>| async {
         let replies = request.into_inner().map(|query| query.map(answer));
         Ok::<_, Status>(tonic::Response::new(replies))
     });
-    response(codec::<ServerReflectionRequest, ServerReflectionResponse>().streaming(service, request).await)
+    response(
+        control_codec::<ServerReflectionRequest, ServerReflectionResponse>()
+            .streaming(service, request)
+            .await,
+    )
 }
 
 fn answer(query: ServerReflectionRequest) -> ServerReflectionResponse {

@@ -75,6 +75,7 @@ async fn replies(
         target: header.target_executor.clone().unwrap_or_default(),
         parameters,
         documents: vec![document].into(),
+        schema: Some(schema),
         deadline: metadata.deadline,
         parent: metadata.parent,
     };

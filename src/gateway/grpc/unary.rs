@@ -6,7 +6,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use tonic::Status;
 
-use super::codec::{AdmittedCall, admit, codec, data_codec, rejection_status, response};
+use super::codec::{
+    AdmittedCall, admit, control_codec, control_request, data_codec, rejection_status, response,
+};
 use super::discovery;
 use crate::gateway::admission::Permit;
 use crate::gateway::call_metadata::CallMetadata;
@@ -85,15 +87,17 @@ pub(in crate::gateway) async fn endpoint_discovery(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
 ) -> Response {
+    let request = control_request(&gateway, request);
     let service = tower::service_fn(move |_: tonic::Request<()>| {
         let reply = discovery::endpoints(&gateway.info);
         async { Ok::<_, Status>(tonic::Response::new(reply)) }
     });
-    response(codec::<(), EndpointsProto>().unary(service, request).await)
+    response(control_codec::<(), EndpointsProto>().unary(service, request).await)
 }
 
 /// Checks that every executor answers.
 pub(in crate::gateway) async fn dry_run(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let request = control_request(&gateway, request);
     let service = tower::service_fn(move |_: tonic::Request<()>| {
         let gateway = Arc::clone(&gateway);
         async move {
@@ -102,14 +106,15 @@ pub(in crate::gateway) async fn dry_run(State(gateway): State<Arc<Gateway>>, req
             Ok::<_, Status>(tonic::Response::new(status))
         }
     });
-    response(codec::<(), StatusProto>().unary(service, request).await)
+    response(control_codec::<(), StatusProto>().unary(service, request).await)
 }
 
 /// Reports names and versions of the service.
 pub(in crate::gateway) async fn status(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let request = control_request(&gateway, request);
     let service = tower::service_fn(move |_: tonic::Request<()>| {
         let reply = JinaInfoProto { jina: version_info::versions(&gateway), ..JinaInfoProto::default() };
         async { Ok::<_, Status>(tonic::Response::new(reply)) }
     });
-    response(codec::<(), JinaInfoProto>().unary(service, request).await)
+    response(control_codec::<(), JinaInfoProto>().unary(service, request).await)
 }

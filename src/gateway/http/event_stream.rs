@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts as _, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use flowrun_sdk::guard::without_byte_order_mark;
 use futures_util::stream;
 use serde_json::Value;
 
@@ -99,7 +100,7 @@ fn read_request(
     body: &[u8],
     fields: Vec<(String, String)>,
 ) -> Result<(GatewayRequest, DocumentForm), String> {
-    let body = body.trim_ascii();
+    let body = without_byte_order_mark(body).trim_ascii();
     let value = match body {
         [] => Value::Object(fields.into_iter().map(field).collect()),
         body => serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?,
@@ -113,7 +114,8 @@ fn read_request(
         form => form,
     };
     let documents = read_documents(&values, form).map_err(|error| error.to_string())?.into();
-    Ok((GatewayRequest { endpoint, documents, ..GatewayRequest::default() }, form))
+    let schema = form.schema();
+    Ok((GatewayRequest { endpoint, documents, schema, ..GatewayRequest::default() }, form))
 }
 
 fn field((name, text): (String, String)) -> (String, Value) {

@@ -29,11 +29,11 @@ pub(in crate::gateway) async fn openapi(State(gateway): State<Arc<Gateway>>) -> 
     for EndpointPath { path, method, endpoint } in endpoint_paths(config, &gateway.info.endpoints) {
         let example = json!({ "data": [{ "text": "a text" }], "parameters": {} });
         let operation = documents_operation(&format!("a request to `{endpoint}`"), &example);
-        let mut operations = json!({ method: operation });
+        let mut operations = Map::from_iter([(method.to_owned(), operation)]);
         if !is_writing(&endpoint) {
-            operations["get"] = streaming_operation(&endpoint);
+            operations.insert("get".to_owned(), streaming_operation(&endpoint));
         }
-        paths.insert(path, operations);
+        paths.insert(path, operations.into());
     }
     paths.extend(enabled.iter().filter_map(|route| {
         Some((route.path.to_owned(), json!({ route.method: plain_operation(route.description)? })))

@@ -81,6 +81,7 @@ async fn submit(
         Ok(response) => response,
         Err(rejection) => return rejected(&rejection, Some(&context)),
     };
+    let context = context.with_schema(response.schema);
     if let (true, Ok(response)) = (headers.contains_key(PAGE_HEADER), &response.result) {
         gateway.pages.shown.lock().remember(&response.documents);
     }
@@ -109,8 +110,8 @@ pub(in crate::gateway) fn content_length(headers: &HeaderMap) -> Option<usize> {
 ///
 /// # Errors
 /// The response to a body that is too large, stalls, or exceeds the capacity of the gateway.
-pub(super) async fn receive(permit: &Permit, body: axum::body::Body) -> Result<Bytes, Response> {
-    let body = RequestBody::single(body, Arc::clone(&permit.bytes));
+pub(super) async fn receive(permit: &Arc<Permit>, body: axum::body::Body) -> Result<Bytes, Response> {
+    let body = RequestBody::single(body, permit);
     match Limited::new(body, MESSAGE_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),

@@ -3,6 +3,7 @@
 //! The reference documentation and the rendered text both come from [`METRICS`].
 
 pub(super) mod counters;
+mod process;
 mod table;
 pub(super) mod text;
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::counters::GatewayCounters;
+use super::process::ProcessStatistics;
 use crate::gateway::service::Gateway;
 use crate::limits::QUEUE_BYTES_MAX;
 use crate::runtime::{
@@ -36,6 +37,7 @@ pub(super) struct MetricSource<'a> {
     latencies: LatencyBuckets,
     /// Exported and dropped spans.
     spans: (u64, u64),
+    process: ProcessStatistics,
 }
 
 impl<'a> MetricSource<'a> {
@@ -46,6 +48,7 @@ impl<'a> MetricSource<'a> {
             counts: gateway.flow.request_counts(),
             pods: gateway.flow.pod_statistics(),
             latencies: gateway.counters.latencies.snapshot(),
+            process: ProcessStatistics::read(),
             spans: gateway.traces.as_ref().map(|traces| traces.counts()).unwrap_or_default(),
         }
     }
@@ -63,6 +66,11 @@ impl<'a> MetricSource<'a> {
 /// A sample without labels.
 fn unlabelled(value: f64) -> Vec<Sample> {
     vec![(String::new(), value)]
+}
+
+/// A sample without labels, if there is a value.
+fn measured(value: Option<f64>) -> Vec<Sample> {
+    value.map(unlabelled).unwrap_or_default()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus samples are doubles")]
@@ -277,6 +285,55 @@ pub const METRICS: &[Metric] = &[
         help: "Restarts of workers after a panic.",
         samples: |source| source.by_pod(|pod| double(pod.restarts)),
     },
+    Metric {
+        name: "flowrun_build_info",
+        kind: "gauge",
+        labels: "version",
+        help: "Constant 1, with the version of flowrun.",
+        samples: |_| vec![(format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0)],
+    },
+    Metric {
+        name: "process_cpu_seconds_total",
+        kind: "counter",
+        labels: "",
+        help: "CPU time of the process, user and system, without its child processes.",
+        samples: |source| measured(source.process.cpu_seconds),
+    },
+    Metric {
+        name: "process_resident_memory_bytes",
+        kind: "gauge",
+        labels: "",
+        help: "Resident memory of the process.",
+        samples: |source| measured(source.process.resident_bytes),
+    },
+    Metric {
+        name: "process_virtual_memory_bytes",
+        kind: "gauge",
+        labels: "",
+        help: "Virtual memory of the process.",
+        samples: |source| measured(source.process.virtual_bytes),
+    },
+    Metric {
+        name: "process_open_fds",
+        kind: "gauge",
+        labels: "",
+        help: "Open file descriptors of the process.",
+        samples: |source| measured(source.process.open_descriptors),
+    },
+    Metric {
+        name: "process_max_fds",
+        kind: "gauge",
+        labels: "",
+        help: "Maximum of open file descriptors.",
+        samples: |source| measured(source.process.descriptors_max),
+    },
+    Metric {
+        name: "process_start_time_seconds",
+        kind: "gauge",
+        labels: "",
+        help: "Start of the process, in seconds since 1970.",
+        samples: |source| measured(source.process.start_seconds),
+    },
 ];
 
 #[cfg(test)]
@@ -290,7 +347,7 @@ mod tests {
         let names: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
         assert_eq!(names.len(), METRICS.len());
         for Metric { name, kind, help, .. } in METRICS {
-            assert!(name.starts_with("flowrun_"), "{name}");
+            assert!(name.starts_with("flowrun_") || name.starts_with("process_"), "{name}");
             assert_eq!(name.ends_with("_total"), *kind == "counter", "{name}");
             assert!(
                 !name.contains("_seconds") || name.ends_with("_seconds") || name.ends_with("_seconds_total")

@@ -4,12 +4,14 @@
 
 mod frame;
 mod session;
+mod socket;
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use prost::Message as _;
@@ -17,12 +19,14 @@ use serde_json::json;
 
 use self::frame::FrameFormat;
 use self::session::WebSocketSession;
+use self::socket::Socket;
 use super::call_metadata::CallMetadata;
+use super::connection_meter::ConnectionMeter;
 use super::json_response::JSON;
 use super::pages::assets;
 use super::service::Gateway;
 use super::session::{SessionOptions, serve};
-use crate::limits::MESSAGE_BYTES_MAX;
+use crate::limits::{CONTROL_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
@@ -30,6 +34,7 @@ type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 pub(super) async fn requests(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
+    Extension(meter): Extension<Arc<ConnectionMeter>>,
     upgrade: Upgrade,
 ) -> Response {
     let Ok(upgrade) = upgrade else {
@@ -43,7 +48,8 @@ pub(super) async fn requests(
     let format = FrameFormat::from_headers(&headers);
     let alive = gateway.connections.lock().clone();
     let options = SessionOptions { max_in_flight: gateway.prefetch, in_order: false };
-    configured(upgrade, &headers).on_upgrade(move |socket| async move {
+    configured(upgrade, &headers, MESSAGE_BYTES_MAX).on_upgrade(move |socket| async move {
+        let socket = Socket::new(socket, meter, &gateway);
         let session =
             WebSocketSession { socket, gateway: Arc::clone(&gateway), format, metadata, error_sent: false };
         serve(session, &gateway, options).await;
@@ -55,6 +61,7 @@ pub(super) async fn requests(
 pub(super) async fn dry_run(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
+    Extension(meter): Extension<Arc<ConnectionMeter>>,
     upgrade: Upgrade,
 ) -> Response {
     let Ok(upgrade) = upgrade else {
@@ -65,25 +72,28 @@ pub(super) async fn dry_run(
         return (JSON, status.to_string()).into_response();
     };
     let format = FrameFormat::from_headers(&headers);
-    configured(upgrade, &headers).on_upgrade(move |socket| dry_runs(socket, gateway, format))
+    configured(upgrade, &headers, CONTROL_MESSAGE_BYTES_MAX).on_upgrade(move |socket| async move {
+        let socket = Socket::new(socket, meter, &gateway);
+        dry_runs(socket, gateway, format).await;
+    })
 }
 
-/// Sets the size limits of a WebSocket, and confirms the subprotocol only to browsers: they close the connection
+/// Sets the size limit of the messages of a WebSocket, and confirms the subprotocol only to browsers: they close the connection
 /// without a confirmation, while Jina's server never sends one.
-fn configured(upgrade: WebSocketUpgrade, headers: &HeaderMap) -> WebSocketUpgrade {
-    let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
+fn configured(upgrade: WebSocketUpgrade, headers: &HeaderMap, bytes_max: usize) -> WebSocketUpgrade {
+    let upgrade = upgrade.max_message_size(bytes_max).max_frame_size(bytes_max);
     if headers.contains_key(header::ORIGIN) { upgrade.protocols(["bytes", "json"]) } else { upgrade }
 }
 
-async fn dry_runs(mut socket: WebSocket, gateway: Arc<Gateway>, format: FrameFormat) {
+async fn dry_runs(mut socket: Socket, gateway: Arc<Gateway>, format: FrameFormat) {
     loop {
         let received = tokio::select! {
-            received = socket.recv() => received,
+            received = socket.receive() => received,
             () = gateway.admission.draining() => return,
         };
         match received {
-            Some(Ok(Message::Text(_) | Message::Binary(_))) => {}
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+            Some(Message::Text(_) | Message::Binary(_)) => {}
+            Some(Message::Ping(_) | Message::Pong(_)) => continue,
             _ => return,
         }
         let failure = gateway.dry_run().await;
@@ -96,7 +106,7 @@ async fn dry_runs(mut socket: WebSocket, gateway: Arc<Gateway>, format: FrameFor
                 failure.map_or_else(|| "{}".to_owned(), |failure| failure.to_json().to_string()),
             ),
         };
-        if socket.send(reply).await.is_err() {
+        if !socket.send(reply).await {
             return;
         }
     }

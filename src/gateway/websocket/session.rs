@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use axum::extract::ws::{CloseFrame, Message, close_code};
 
 use super::frame::{Frame, FrameContext, FrameFormat};
-use crate::gateway::admission::Permit;
+use super::socket::Socket;
+use crate::gateway::admission::{BytesPermit, Permit};
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::{GatewayRequest, Rejection};
 use crate::gateway::service::Gateway;
 use crate::gateway::session::{Answer, InFlight, Received, Transport};
-use crate::limits::{CLIENT_TIMEOUT, CLOSE_TIMEOUT, ERROR_LINGER};
+use crate::limits::{CLOSE_TIMEOUT, ERROR_LINGER};
 
 /// Bytes of the reason in a close frame (RFC 6455: 125 with the code).
 const REASON_BYTES_MAX: usize = 123;
 
 /// A WebSocket connection.
 pub(super) struct WebSocketSession {
-    pub(super) socket: WebSocket,
+    pub(super) socket: Socket,
     pub(super) gateway: Arc<Gateway>,
     pub(super) format: FrameFormat,
     pub(super) metadata: CallMetadata,
@@ -36,6 +37,8 @@ pub(super) struct FrameRequest {
 pub(super) struct FrameReply {
     message: Message,
     is_error: bool,
+    /// Capacity for its bytes, held until it is written.
+    _bytes: Option<Arc<BytesPermit>>,
 }
 
 /// Code and reason of a close frame.
@@ -51,9 +54,9 @@ impl Transport for WebSocketSession {
 
     async fn receive(&mut self, has_capacity: bool) -> Received<Self> {
         if !has_capacity {
-            return std::future::pending().await;
+            self.socket.pause().await;
         }
-        let Some(Ok(message)) = self.socket.recv().await else { return Received::Disconnected };
+        let Some(message) = self.socket.receive().await else { return Received::Disconnected };
         match self.format.decode(message, &self.metadata) {
             Frame::Request(context, bytes, request) => match *request {
                 Ok(request) => Received::Request(FrameRequest { context, bytes, request }),
@@ -75,7 +78,10 @@ impl Transport for WebSocketSession {
         Box::pin(async move {
             let response = gateway.submit(&permit, request).await;
             let is_error = response.as_ref().map_or(true, |response| response.result.is_err());
-            Ok(FrameReply { message: context.reply(response), is_error })
+            let message = context.reply(response);
+            // The reply is in memory already: it is counted as far as the capacity allows.
+            let _ = permit.bytes.try_grow_to(message_bytes(&message));
+            Ok(FrameReply { message, is_error, _bytes: Some(Arc::clone(&permit.bytes)) })
         })
     }
 
@@ -92,13 +98,13 @@ impl Transport for WebSocketSession {
 
     async fn send(&mut self, reply: FrameReply) -> bool {
         self.error_sent |= reply.is_error;
-        send(&mut self.socket, reply.message).await
+        self.socket.send(reply.message).await
     }
 
     async fn finish(mut self, close: Close) {
         if self.error_sent {
             // Jina's client loses an error if the gateway closes before the client has read it.
-            let _ = tokio::time::timeout(ERROR_LINGER, self.socket.recv()).await;
+            let _ = tokio::time::timeout(ERROR_LINGER, self.socket.receive()).await;
         }
         let Close { code, reason } = close;
         let mut end = reason.len().min(REASON_BYTES_MAX);
@@ -106,19 +112,22 @@ impl Transport for WebSocketSession {
             end -= 1;
         }
         let reason = reason.get(..end).unwrap_or_default().into();
-        if send(&mut self.socket, Message::Close(Some(CloseFrame { code, reason }))).await {
+        if self.socket.send(Message::Close(Some(CloseFrame { code, reason }))).await {
             // The closing handshake ends when the client closes too.
-            let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+            let closed = async { while self.socket.receive().await.is_some() {} };
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         }
     }
 }
 
 fn rejected(context: FrameContext, rejection: Rejection) -> FrameReply {
-    FrameReply { message: context.reply(Err(rejection)), is_error: true }
+    FrameReply { message: context.reply(Err(rejection)), is_error: true, _bytes: None }
 }
 
-/// Sends a frame; `false` if the client has disconnected or does not read.
-async fn send(socket: &mut WebSocket, message: Message) -> bool {
-    matches!(tokio::time::timeout(CLIENT_TIMEOUT, socket.send(message)).await, Ok(Ok(())))
+fn message_bytes(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) => bytes.len(),
+        _ => 0,
+    }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use flowrun_sdk::{Document, Documents, JsonError};
-use flowrun_wire::{ExtraFields, KIND_NULL, KIND_TAGS, NodeJson};
+use flowrun_wire::{ExtraFields, KIND_NULL, KIND_TAGS, NodeJson, Schema};
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -59,6 +59,15 @@ impl DocumentForm {
         let all = documents.first().is_some_and(|value| value.get("granularity").is_some());
         if all { Self::AllKeys } else { Self::SetKeys }
     }
+
+    /// Schema of a client that sends this form; `None` for requests written by hand.
+    pub(in crate::gateway) fn schema(self) -> Option<Schema> {
+        match self {
+            Self::SetKeys => None,
+            Self::AllKeys => Some(Schema::V1),
+            Self::Schema2 => Some(Schema::V2),
+        }
+    }
 }
 
 /// Reads documents of that form.
@@ -76,7 +85,7 @@ pub(in crate::gateway) fn read_documents(
 }
 
 fn read_document(value: &Value) -> Result<Document, JsonError> {
-    let mut document = Document::from_json(value)?;
+    let mut document = Document::from_json_known_keys(value)?;
     record_unknown(&mut document, value);
     Ok(document)
 }

@@ -4,8 +4,10 @@
 
 use std::time::{Instant, SystemTime};
 
+use flowrun_sdk::guard::without_byte_order_mark;
 use flowrun_sdk::{Document, Documents, RequestParameters};
-use flowrun_wire::{FAILED_DOCUMENTS, RESULTS};
+use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, Schema};
+use prost_types::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +22,7 @@ use crate::gateway::request::{GatewayRequest, GatewayResponse, RouteEntry};
 pub(in crate::gateway) struct JsonMessage {
     request: GatewayRequest,
     form: DocumentForm,
+    form_unknown: bool,
     /// Documents as sent, for the reply to a failed request.
     documents: Documents,
 }
@@ -33,13 +36,16 @@ pub(in crate::gateway) enum Spelling {
     Snake,
 }
 
-/// Infers the form of documents, and thereby of the reply: no field of a request names its schema. Only `jina.Client`
-/// repeats the endpoint in a header; its documents have every key with the first schema, and those of their class with
-/// the second.
-fn infer_form(header: Option<&Map<String, Value>>, documents: &[Value]) -> DocumentForm {
-    let client = header.is_some_and(|header| {
+/// True for a request of `jina.Client`: only it repeats the endpoint in a header.
+fn is_client(header: Option<&Map<String, Value>>) -> bool {
+    header.is_some_and(|header| {
         ["request_id", "exec_endpoint"].iter().all(|key| header.get(*key).is_some_and(Value::is_string))
-    });
+    })
+}
+
+/// Infers the form of documents, and thereby of the reply: no field of a request names its schema. The documents
+/// of `jina.Client` have every key with the first schema, and those of their class with the second.
+fn infer_form(client: bool, documents: &[Value]) -> DocumentForm {
     match DocumentForm::infer(documents) {
         DocumentForm::SetKeys if client && !documents.is_empty() => DocumentForm::Schema2,
         form => form,
@@ -77,8 +83,8 @@ pub(in crate::gateway) fn read(
     endpoint: Option<&str>,
     metadata: &CallMetadata,
 ) -> Result<JsonMessage, ValidationError> {
-    let value: Value =
-        serde_json::from_slice(bytes).map_err(|error| ValidationError::new(&[], "json_invalid", error))?;
+    let value: Value = serde_json::from_slice(without_byte_order_mark(bytes))
+        .map_err(|error| ValidationError::new(&[], "json_invalid", error))?;
     let object =
         value.as_object().ok_or_else(|| ValidationError::new(&[], "dict_type", "must be an object"))?;
     let header = object.get("header").and_then(Value::as_object);
@@ -89,7 +95,8 @@ pub(in crate::gateway) fn read(
     };
     let parameters = parameters(object.get("parameters"))?;
     let values = values(object.get("data"))?;
-    let form = infer_form(header, values);
+    let client = is_client(header);
+    let form = infer_form(client, values);
     let documents = read_documents(values, form)
         .map_err(|error| ValidationError::new(&["data"], "document_type", error))?;
     let documents = with_ids(documents.into());
@@ -105,10 +112,11 @@ pub(in crate::gateway) fn read(
         target: text(["target_executor", "targetExecutor"]).unwrap_or_default(),
         parameters,
         documents: documents.clone(),
+        schema: form.schema().filter(|_| !values.is_empty()),
         deadline: [metadata.deadline, timeout].into_iter().flatten().min(),
         parent: metadata.parent.clone(),
     };
-    Ok(JsonMessage { request, form, documents })
+    Ok(JsonMessage { request, form, form_unknown: client && values.is_empty(), documents })
 }
 
 fn parameters(value: Option<&Value>) -> Result<RequestParameters, ValidationError> {
@@ -141,18 +149,21 @@ pub(in crate::gateway) struct ReplyContext {
     endpoint: String,
     parameters: RequestParameters,
     form: DocumentForm,
+    /// True if `jina.Client` sent the request without documents, so that its form is unknown.
+    form_unknown: bool,
     documents: Documents,
 }
 
 impl JsonMessage {
     /// Splits into the request and the context of its reply.
     pub(in crate::gateway) fn split(self) -> (GatewayRequest, ReplyContext) {
-        let Self { request, form, documents } = self;
+        let Self { request, form, form_unknown, documents } = self;
         let context = ReplyContext {
             id: request.id.clone(),
             endpoint: request.endpoint.clone(),
             parameters: request.parameters.clone(),
             form,
+            form_unknown,
             documents,
         };
         (request, context)
@@ -160,6 +171,15 @@ impl JsonMessage {
 }
 
 impl ReplyContext {
+    /// Sets the form of the reply to a request of `jina.Client` without documents by the likely schema of the client.
+    pub(in crate::gateway) fn with_schema(self, schema: Schema) -> Self {
+        let form = match schema {
+            Schema::V2 if self.form_unknown => DocumentForm::Schema2,
+            _ => self.form,
+        };
+        Self { form, ..self }
+    }
+
     /// True if the client expects a failed request as an HTTP error.
     pub(in crate::gateway) fn fails_as_http_error(&self) -> bool {
         self.form == DocumentForm::Schema2
@@ -260,9 +280,12 @@ fn route(route: &RouteEntry, status: Option<&Value>, spelling: Spelling) -> Valu
     entry
 }
 
-/// Formats a time as RFC 3339 in UTC. Clients reject times without a zone.
+/// Formats a time as RFC 3339 in UTC, with six digits after the second: Jina's clients reject times without a zone, and
+/// Python's `strptime` reads neither more digits nor none.
 fn time(time: SystemTime) -> String {
-    prost_types::Timestamp::from(time).to_string()
+    let Timestamp { seconds, nanos } = Timestamp::from(time);
+    let second = Timestamp { seconds, nanos: 0 }.to_string();
+    format!("{}.{:06}Z", second.trim_end_matches('Z'), nanos / 1_000)
 }
 
 #[cfg(test)]
@@ -273,6 +296,12 @@ mod tests {
         read(text.as_bytes(), endpoint, &CallMetadata::default())
             .unwrap_or_else(|error| panic!("{}", error.line()))
             .request
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_a_request_is_skipped() {
+        let request = request("\u{feff}{\"data\":[{\"text\":\"a\"}],\"execEndpoint\":\"/x\"}", None);
+        assert_eq!((request.endpoint.as_str(), request.documents[0].text.as_deref()), ("/x", Some("a")));
     }
 
     #[test]
@@ -308,8 +337,14 @@ mod tests {
     }
 
     #[test]
-    fn times_have_a_zone() {
-        let instant = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_500);
-        assert_eq!(time(instant), "1970-01-01T00:00:01.500Z");
+    fn times_have_a_zone_and_six_digits_after_the_second() {
+        for (nanoseconds, text) in [
+            (1_500_000_000, "1970-01-01T00:00:01.500000Z"),
+            (2_000_000_000, "1970-01-01T00:00:02.000000Z"),
+            (2_000_000_999, "1970-01-01T00:00:02.000000Z"),
+            (34_186_800_284, "1970-01-01T00:00:34.186800Z"),
+        ] {
+            assert_eq!(time(SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(nanoseconds)), text);
+        }
     }
 }

@@ -13,12 +13,12 @@ use crate::gateway::request::{GatewayResponse, Rejection, RouteEntry};
 
 /// Reply to an admitted request.
 pub(in crate::gateway) fn data_reply(envelope: Envelope, response: GatewayResponse) -> DataRequestProto {
-    let Envelope { header, mut parameters, schema, documents, .. } = envelope;
+    let Envelope { header, mut parameters, documents, .. } = envelope;
     let (status, documents) = match response.result {
         Ok(output) => {
             let failures = failed_documents(&output.failures);
             parameters = with(parameters, [(RESULTS, output.results), (FAILED_DOCUMENTS, failures)]);
-            (None, encode_documents(&output.documents, schema))
+            (None, encode_documents(&output.documents, response.schema))
         }
         Err(failure) => (Some(failure.status.to_proto()), documents),
     };

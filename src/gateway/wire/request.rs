@@ -22,8 +22,8 @@ pub(in crate::gateway) struct Envelope {
     pub(super) header: HeaderProto,
     /// Encoded parameters.
     pub(super) parameters: Bytes,
-    /// Schema of the documents.
-    pub(super) schema: Schema,
+    /// Schema of the documents; `None` if there are none.
+    pub(super) schema: Option<Schema>,
     /// Encoded documents; the reply to a failed request contains them unchanged.
     pub(in crate::gateway) documents: Bytes,
     /// True if the message has a pickle instead of documents.
@@ -42,7 +42,7 @@ impl Envelope {
         Self {
             header: header.unwrap_or_default(),
             parameters: parameters.unwrap_or_default(),
-            schema: Schema::of_documents(&documents),
+            schema: (!documents.is_empty()).then(|| Schema::of_documents(&documents)),
             documents,
             pickled,
         }
@@ -68,6 +68,7 @@ impl Envelope {
             target: header.target_executor.clone().unwrap_or_default(),
             parameters,
             documents,
+            schema: self.schema,
             deadline: [metadata.deadline, deadline].into_iter().flatten().min(),
             parent: metadata.parent.clone(),
         })
@@ -77,7 +78,8 @@ impl Envelope {
         if self.pickled {
             return Err("`docs_bytes` is a Python pickle, which is never opened; send `docs`".to_owned());
         }
-        decode_documents(self.documents.clone(), self.schema).map_err(|error| error.to_string())
+        let schema = self.schema.unwrap_or_default();
+        decode_documents(self.documents.clone(), schema).map_err(|error| error.to_string())
     }
 }
 
@@ -94,13 +96,16 @@ pub(in crate::gateway) fn joined_request(
         return (envelope, request);
     }
     let request = request.and_then(|request| {
-        let others = envelopes.map(|other| other.read_documents().map_err(Rejection::Invalid));
-        let others: Vec<Documents> = others.collect::<Result<_, _>>()?;
-        let documents = runtime::merge_requests(std::iter::once(request.documents).chain(others));
-        Ok(GatewayRequest { documents, ..request })
+        let mut parts = vec![request.documents];
+        for other in envelopes {
+            parts.push(other.read_documents().map_err(Rejection::Invalid)?);
+            envelope.schema = envelope.schema.or(other.schema);
+        }
+        let documents = runtime::merge_requests(parts.into_iter());
+        Ok(GatewayRequest { documents, schema: envelope.schema, ..request })
     });
     if let Ok(request) = &request {
-        envelope.documents = encode_documents(&request.documents, envelope.schema);
+        envelope.documents = encode_documents(&request.documents, envelope.schema.unwrap_or_default());
     }
     (envelope, request)
 }

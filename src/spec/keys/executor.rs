@@ -46,7 +46,7 @@ pub(super) const METAS_TABLE: &[KeyRow] = &[
     KeyRow::ignored("replica_id", STATE).aliases(&["pea_id"]),
     KeyRow::ignored("separated_workspace", "it is a key of the pod"),
     KeyRow::ignored("replica_workspace", "each shard has its own directory").aliases(&["pea_workspace"]),
-    KeyRow::ignored("on_gpu", "no built-in executor uses a GPU in this version"),
+    KeyRow::ignored("on_gpu", "write `device: cuda` under `with:` of an executor that has this parameter"),
     KeyRow::ignored("warn_unnamed", "a name only selects the directory"),
     KeyRow::ignored("root_workspace", STATE),
     KeyRow::ignored("root_name", STATE),

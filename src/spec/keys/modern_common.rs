@@ -6,7 +6,8 @@ use super::shared;
 use crate::limits::RETRIES_MAX;
 use crate::spec::key::{CountOrDefault, Key, KeyRow, Milliseconds};
 
-const METRICS: &str = "metrics are at `/metrics` of every gateway port, those of executors included";
+const METRICS: &str = "metrics of requests, queues and executor calls are at `/metrics` of every gateway port; those that an \
+                       executor records with Jina's `monitor` are not";
 
 keys! {
     RETRIES: CountOrDefault = Key::count_or_default(
@@ -30,9 +31,10 @@ pub(super) const MODERN_COMMON_TABLE: &[KeyRow] = &[
     KeyRow::ignored("metrics_exporter_host", METRICS),
     KeyRow::ignored("metrics_exporter_port", METRICS),
     KeyRow::ignored("log_config", LOGGING),
+    KeyRow::ignored("show_exc_info", LOGGING),
     KeyRow::ignored("quiet", LOGGING),
     KeyRow::ignored("quiet_error", LOGGING),
-    KeyRow::ignored("reload", "restart flowrun after a change"),
+    KeyRow::changes_results("reload", "changed files are not reloaded; restart flowrun after a change"),
     shared::rows::ENV,
     KeyRow::ignored("extra_search_paths", "paths are relative to the file that contains them"),
     KeyRow::ignored("daemon", PROCESSES),

@@ -9,7 +9,6 @@ use crate::spec::key::{Choice, Flag, Key, KeyRow, MappingNode, PathNode, Texts};
 const REMOTE: &str = "it configures pods on other machines, which flowrun calls but does not start";
 const RAFT: &str = "it configures Jina's state replication (Raft)";
 const TRACES: &str = "calls of executors are part of the request's trace; write it under the flow's `with:`";
-const PYTHON_ONLY: &str = "it configures Jina's Python executors";
 
 keys! {
     USES_WITH: MappingNode = Key::mapping("uses_with", "parameters; they override the executor's own `with:`");
@@ -69,12 +68,16 @@ pub(super) const MODERN_EXECUTOR_TABLE: &[KeyRow] = &[
     rows::NO_REDUCE,
     shared::rows::GRPC_METADATA,
     shared::rows::PY_MODULES,
-    KeyRow::ignored("install_requirements", PYTHON_ONLY),
-    KeyRow::ignored("output_array_type", PYTHON_ONLY),
-    KeyRow::ignored("exit_on_exceptions", PYTHON_ONLY),
-    KeyRow::ignored("allow_concurrent", PYTHON_ONLY),
+    KeyRow::ignored(
+        "install_requirements",
+        "flowrun installs no packages; install the requirements of a Python executor into the environment that `python` names",
+    ),
+    KeyRow::ignored("output_array_type", "Python executors receive and return NumPy arrays"),
+    KeyRow::ignored("exit_on_exceptions", "an exception in a Python executor fails its request only"),
+    KeyRow::ignored("allow_concurrent", "`concurrency` limits the calls in flight of an async executor"),
     KeyRow::ignored("native", PROCESSES),
     KeyRow::ignored("force_update", CONTAINERS),
+    KeyRow::ignored("force", CONTAINERS),
     KeyRow::ignored("prefer_platform", CONTAINERS),
     KeyRow::ignored("gpus", CONTAINERS),
     KeyRow::ignored("volumes", CONTAINERS),
@@ -82,10 +85,15 @@ pub(super) const MODERN_EXECUTOR_TABLE: &[KeyRow] = &[
     KeyRow::ignored("docker_kwargs", CONTAINERS),
     KeyRow::ignored("disable_auto_volume", CONTAINERS),
     KeyRow::ignored("pull_latest", CONTAINERS),
-    KeyRow::ignored("stateful", RAFT),
+    KeyRow::changes_results(
+        "stateful",
+        "each replica has a state of its own, while the replicas of a stateful executor in Jina share one",
+    ),
     KeyRow::ignored("peer_ports", RAFT),
     KeyRow::ignored("raft_configuration", RAFT),
     KeyRow::ignored("provider_endpoint", "it configures Jina's cloud"),
+    KeyRow::ignored("jcloud", "it configures Jina's cloud"),
+    KeyRow::ignored("remove_uses_ba", PROCESSES),
     KeyRow::ignored("include_gateway", "a Deployment is always a flow of one executor"),
     KeyRow::ignored("quiet_remote_logs", LOGGING),
     KeyRow::ignored("port_in", MESSAGES),

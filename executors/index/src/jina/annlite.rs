@@ -3,7 +3,7 @@
 //! Differences from AnnLite: a reply to `/index` means that the documents are stored and searchable; a document replaces the
 //! stored one with its id; `/update` inserts nothing; matches of all shards are merged in order; filters see the current
 //! tags; and `/filter` orders by id unless `order_by` names a tag (with `ascending`). `limit` and `offset` of `/filter`
-//! apply per shard.
+//! apply per shard. `/status` returns one document per shard with AnnLite's tags; nothing is ever being appended.
 
 use std::path::PathBuf;
 
@@ -128,6 +128,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             .map_err(|reason| BuildError::parameter("columns", reason))?,
         expires: None,
         cache_capacity: None,
+        status_document: true,
     };
     config.build(build)
 }

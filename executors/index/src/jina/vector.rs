@@ -37,6 +37,7 @@ fn config(
         columns: Columns::default(),
         expires: None,
         cache_capacity: None,
+        status_document: false,
     }
 }
 

@@ -168,16 +168,17 @@ impl Import {
 
     /// Imports a file with one JSON document per line.
     fn read_json_lines(&mut self, file: &Path) -> Result<(), ToolError> {
-        let failed = |line: usize, reason: &dyn std::fmt::Display| {
+        let failed = |line: u64, reason: &dyn std::fmt::Display| {
             ToolError::new(format_args!("{}:{line}: {reason}", file.display()))
         };
         let lines = BufReader::new(File::open(file).map_err(|error| failed(1, &error))?).lines();
         for (number, line) in (1..).zip(lines) {
             let line = line.map_err(|error| failed(number, &error))?;
+            let line = without_mark(&line, number);
             if line.trim().is_empty() {
                 continue;
             }
-            let value: Value = serde_json::from_str(&line).map_err(|error| failed(number, &error))?;
+            let value: Value = serde_json::from_str(line).map_err(|error| failed(number, &error))?;
             let document = Document::from_json(&value).map_err(|error| failed(number, &error))?;
             self.push(&document).map_err(|error| failed(number, &error))?;
         }
@@ -203,6 +204,11 @@ impl Import {
         self.shard.bulk_load(std::mem::take(&mut self.change))?;
         Ok(())
     }
+}
+
+/// The text of a line, without the byte order mark that the first line may begin with.
+fn without_mark(line: &str, number: u64) -> &str {
+    line.strip_prefix('\u{feff}').filter(|_| number == 1).unwrap_or(line)
 }
 
 /// Ids for vectors without ids.
@@ -238,8 +244,9 @@ impl IdSource {
                 };
                 let line = lines.next().ok_or_else(|| failed(&"there are fewer ids than vectors"))?;
                 let line = line.map_err(|error| failed(&error))?;
+                let line = without_mark(&line, *used);
                 // A JSON string, like export writes it, or plain text.
-                Ok(serde_json::from_str(&line).unwrap_or(line))
+                Ok(serde_json::from_str(line).unwrap_or_else(|_| line.to_owned()))
             }
         }
     }

@@ -41,6 +41,8 @@ pub(crate) struct VectorIndexerConfig {
     pub(crate) expires: Option<String>,
     /// Capacity of the index cache; `None` for all indexes in memory.
     pub(crate) cache_capacity: Option<CacheCapacity>,
+    /// True if `/status` also returns a document with AnnLite's tags.
+    pub(crate) status_document: bool,
 }
 
 impl VectorIndexerConfig {
@@ -105,6 +107,7 @@ impl VectorIndexerConfig {
             metric: self.metric,
             access_paths: self.search_access_paths,
             top_k: self.top_k,
+            status_id: self.status_document.then(|| format!("{}/status/{}", context.pod, context.shard)),
         };
         let instance = Instance::new(executor)
             .with_endpoints(ENDPOINTS)

@@ -45,6 +45,8 @@ pub(super) struct VectorIndexer {
     pub(super) access_paths: AccessPaths,
     /// Default number of matches per query.
     pub(super) top_k: usize,
+    /// Id of the document that `/status` returns, for executors that return one.
+    pub(super) status_id: Option<String>,
 }
 
 impl Executor for VectorIndexer {
@@ -54,6 +56,11 @@ impl Executor for VectorIndexer {
             "/filter" => self.filter(call),
             "/get" => self.handlers.get(call),
             "/fill_embedding" => self.fill_embedding(call),
+            "/status" => {
+                self.handlers.execute(call)?;
+                self.return_status_document(call);
+                Ok(())
+            }
             "/backup" => self.handlers.back_up(call),
             "/restore" => self.handlers.restore(call),
             _ => self.handlers.execute(call),
@@ -67,6 +74,17 @@ impl Executor for VectorIndexer {
 }
 
 impl VectorIndexer {
+    /// Returns a document with AnnLite's tags. Stored vectors are searchable at once, so none is being appended.
+    fn return_status_document(&self, call: &mut Call<'_>) {
+        let Some(id) = &self.status_id else { return };
+        let vectors = self.handlers.shard.read_transaction().vector_count();
+        let document = Document::new(id.as_str())
+            .with_tag("total_docs", vectors)
+            .with_tag("index_size", vectors)
+            .with_tag("appending_size", 0);
+        call.set_documents(vec![document]);
+    }
+
     /// `/search`: sets the matches of each query document. All queries of the call are searched for together.
     fn search(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let filter = self.handlers.columns.filter(call.parameters())?;

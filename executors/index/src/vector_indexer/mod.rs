@@ -110,6 +110,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             .map_err(|reason| BuildError::parameter("columns", reason))?,
         expires: parameters.expires,
         cache_capacity: parameters.resident,
+        status_document: false,
     };
     config.build(build)
 }

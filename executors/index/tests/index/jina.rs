@@ -234,6 +234,22 @@ fn annlite_accepts_its_parameters_and_rejects_unsupported_ones() {
 }
 
 #[test]
+fn annlite_status_is_a_document_with_the_sizes_of_the_index() {
+    let directory = directory();
+    let mut executor = open(directory.path(), "AnnLiteIndexer", &json!({"n_dim": 2}));
+    let sizes = |executor: &mut _| {
+        let documents = call(executor, "/status", NO_DOCUMENTS).documents;
+        assert_eq!(documents.len(), 1);
+        ["total_docs", "index_size", "appending_size"].map(|tag| documents[0].tags[tag].clone())
+    };
+    assert_eq!(sizes(&mut executor), [0, 0, 0]);
+    call(&mut executor, "/index", vec![document("a", &[3.0, 4.0]), document("b", &[1.0, 0.0])]);
+    assert_eq!(sizes(&mut executor), [2, 2, 0]);
+    call(&mut executor, "/delete", vec![document("a", &[3.0, 4.0])]);
+    assert_eq!(sizes(&mut executor), [1, 1, 0]);
+}
+
+#[test]
 fn every_executor_documents_every_parameter() {
     for executor in flowrun_index::EXECUTORS {
         assert!(executor.summary.ends_with('.'), "{}", executor.name);

@@ -26,7 +26,7 @@ impl SentenceTransformersConfig {
     pub(super) fn read(directory: &Path) -> Self {
         let json = |name: &str| -> Option<Value> {
             let bytes = guard::read_file(&directory.join(name), FILE_BYTES_MAX).ok()?;
-            serde_json::from_slice(&bytes).ok()
+            serde_json::from_slice(guard::without_byte_order_mark(&bytes)).ok()
         };
         let length =
             json("sentence_bert_config.json").and_then(|config| config.get("max_seq_length")?.as_u64());

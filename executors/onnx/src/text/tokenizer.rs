@@ -31,11 +31,12 @@ impl TextTokenizer {
     pub(super) fn open(path: &Path, max_tokens: Option<usize>) -> Result<Self, BuildError> {
         let bytes = guard::read_file(path, FILE_BYTES_MAX);
         let bytes = bytes.map_err(|error| BuildError::parameter("tokenizer", error))?;
-        let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| {
-            let path = path.display();
-            let reason = format_args!("`{path}` is not a `tokenizer.json` of Hugging Face: {error}");
-            BuildError::parameter("tokenizer", reason)
-        })?;
+        let mut tokenizer =
+            Tokenizer::from_bytes(guard::without_byte_order_mark(&bytes)).map_err(|error| {
+                let path = path.display();
+                let reason = format_args!("`{path}` is not a `tokenizer.json` of Hugging Face: {error}");
+                BuildError::parameter("tokenizer", reason)
+            })?;
         let own = tokenizer.get_truncation().map(|truncation| truncation.max_length);
         let max_tokens = max_tokens.or(own).unwrap_or(LENGTH_MAX);
         let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));

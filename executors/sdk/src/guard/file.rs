@@ -44,12 +44,25 @@ pub(super) fn read_file_reserving<E: From<GuardError>>(
     }
 }
 
-/// Reads a regular file of at most `bytes_max` bytes as UTF-8 text.
+/// Reads a regular file of at most `bytes_max` bytes as UTF-8 text, without the byte order mark that it may begin with.
 ///
 /// # Errors
 /// Those of [`read_file`], and [`GuardError::NotText`] if it is not UTF-8.
 pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, GuardError> {
-    String::from_utf8(read_file(path, bytes_max)?).map_err(|_| GuardError::NotText(path.to_owned()))
+    let mut bytes = read_file(path, bytes_max)?;
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
+    String::from_utf8(bytes).map_err(|_| GuardError::NotText(path.to_owned()))
+}
+
+/// UTF-8's byte order mark, with which editors of Windows begin a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The text in `bytes`, which is UTF-8, without the byte order mark that it may begin with.
+#[must_use]
+pub fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
 
 #[cfg(test)]
@@ -64,6 +77,16 @@ mod tests {
         assert_eq!(read_file(&path, 10).unwrap(), [7; 10]);
         let error = read_file(&path, 9).unwrap_err().to_string();
         assert!(error.ends_with("/a has 10 bytes, more than the 9 allowed"), "{error}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_at_the_beginning_of_a_text_is_skipped() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        std::fs::write(&path, "\u{feff}a\u{feff}").unwrap();
+        assert_eq!(read_text(&path, 99).unwrap(), "a\u{feff}");
+        assert_eq!(without_byte_order_mark("\u{feff}{}".as_bytes()), b"{}");
+        assert_eq!(without_byte_order_mark(b"{}"), b"{}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Documents as JSON, in the form of Jina's HTTP gateway: bytes in base64, arrays as nested lists.
 //!
-//! Keys are written in snake case, and accepted in snake case or camel case. Unset fields are omitted.
+//! Keys are written in snake case, and accepted in snake case or camel case. Unset fields are omitted. Unknown keys are
+//! kept as tags, at every depth.
 
 mod read;
 mod write;
@@ -65,6 +66,17 @@ mod tests {
     }
 
     #[test]
+    fn unknown_keys_are_kept_as_tags_at_every_depth() {
+        let value = json!({"id": "b", "txt": "kept", "embeding": [1, 2], "tags": {"a": 1},
+            "chunks": [{"id": "c", "title": "hello", "price": 3, "none": null}], "evaluations": []});
+        let document = Document::from_json(&value).unwrap();
+        let expected = json!({"a": 1, "txt": "kept", "embeding": [1, 2]});
+        assert_eq!(serde_json::to_value(&*document.tags).unwrap(), expected);
+        let chunk = serde_json::to_value(&*document.chunks[0].tags).unwrap();
+        assert_eq!(chunk, json!({"title": "hello", "price": 3}));
+    }
+
+    #[test]
     fn chunks_without_a_parent_id_get_the_one_of_their_parent() {
         // The id follows the chunks that need it.
         let value = json!({"chunks": [{"id": "b", "chunks": [{"id": "c"}]}, {"id": "d", "parentId": "e"}],
@@ -84,6 +96,10 @@ mod tests {
             (json!({"blob": "*"}), "`blob` must be bytes in base64"),
             (json!({"chunks": [{"id": 2}]}), "`id` must be a text"),
             (json!([]), "`document` must be an object"),
+            (
+                json!({"a": 1, "tags": {"a": 2}}),
+                "`a` must be a key of the document or one of its tags, not both",
+            ),
         ] {
             assert_eq!(Document::from_json(&value).unwrap_err().to_string(), message);
         }

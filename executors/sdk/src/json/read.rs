@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::{Document, NamedScore, Tensor};
+use crate::{Document, Documents, NamedScore, Tensor};
 
 /// Reason why a JSON value is not a document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,16 +17,38 @@ pub struct JsonError {
 }
 
 impl Document {
-    /// Converts a JSON object to a document. Null means unset; unknown keys are ignored. Chunks without a parent id get the
-    /// id of the document that contains them.
+    /// Converts a JSON object to a document. Null means unset; unknown keys become tags, at every depth. Chunks without a
+    /// parent id get the id of the document that contains them.
+    ///
+    /// # Errors
+    /// [`JsonError`] for the first field with a value of the wrong type, and for an unknown key that `tags` has too.
+    pub fn from_json(value: &Value) -> Result<Self, JsonError> {
+        Self::read_json(value, UnknownKeys::Tags)
+    }
+
+    /// Like [`Document::from_json`], but ignores unknown keys, for callers that preserve them themselves.
     ///
     /// # Errors
     /// [`JsonError`] for the first field with a value of the wrong type.
-    pub fn from_json(value: &Value) -> Result<Self, JsonError> {
+    pub fn from_json_known_keys(value: &Value) -> Result<Self, JsonError> {
+        Self::read_json(value, UnknownKeys::Ignored)
+    }
+
+    fn read_json(value: &Value, unknown_keys: UnknownKeys) -> Result<Self, JsonError> {
         let object = value.as_object().ok_or_else(|| wrong("document", "an object"))?;
         let mut document = Self::default();
+        let mut unknown = Vec::new();
         for (key, value) in object.iter().filter(|(_, value)| !value.is_null()) {
-            document.set_json_field(key, value)?;
+            if !document.set_known_field(key, value, unknown_keys)? {
+                unknown.push((key, value));
+            }
+        }
+        if unknown_keys == UnknownKeys::Tags {
+            for (key, value) in unknown {
+                if document.tags_mut().insert(key.clone(), value.clone()).is_some() {
+                    return Err(wrong(key, "a key of the document or one of its tags, not both"));
+                }
+            }
         }
         document.set_parent_ids();
         Ok(document)
@@ -37,6 +59,19 @@ impl Document {
     /// # Errors
     /// [`JsonError`] if the value has the wrong type.
     pub fn set_json_field(&mut self, key: &str, value: &Value) -> Result<(), JsonError> {
+        self.set_known_field(key, value, UnknownKeys::Ignored).map(|_| ())
+    }
+
+    /// Sets the field with the name `key`. Returns false if there is none; `unknown_keys` is for documents in the value.
+    fn set_known_field(
+        &mut self,
+        key: &str,
+        value: &Value,
+        unknown_keys: UnknownKeys,
+    ) -> Result<bool, JsonError> {
+        let documents = || -> Result<Documents, JsonError> {
+            items(key, value)?.iter().map(|item| Self::read_json(item, unknown_keys)).collect()
+        };
         match key {
             "id" => self.id = string(key, value)?,
             "parent_id" | "parentId" => self.parent_id = string(key, value)?,
@@ -65,16 +100,23 @@ impl Document {
             }
             "offset" => self.offset = Some(float(key, value)?),
             "modality" => self.modality = string(key, value)?,
-            "chunks" => {
-                self.chunks = items(key, value)?.iter().map(Self::from_json).collect::<Result<_, _>>()?
-            }
-            "matches" => {
-                self.matches = items(key, value)?.iter().map(Self::from_json).collect::<Result<_, _>>()?
-            }
-            _ => {}
+            "chunks" => self.chunks = documents()?,
+            "matches" => self.matches = documents()?,
+            // A field of docarray's first schema that flowrun's documents do not have.
+            "evaluations" => {}
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
+}
+
+/// Handling of keys that are no field of documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UnknownKeys {
+    /// They become tags.
+    Tags,
+    /// They are ignored.
+    Ignored,
 }
 
 fn wrong(field: &str, expected: &'static str) -> JsonError {

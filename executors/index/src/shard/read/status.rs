@@ -15,7 +15,7 @@ impl ReadTransaction<'_> {
             return status;
         }
         let vectors = state.vectors.as_ref();
-        status.push(("vectors", json!(vectors.map_or(0, |_| view.live_rows()))));
+        status.push(("vectors", json!(self.vector_count())));
         status.push(("deleted", json!(vectors.map_or(0, |_| view.tombstones.len()))));
         status.push(("dimension", json!(state.manifest.dimension)));
         status.push(("metric", json!(settings.schema.metric.name())));
@@ -26,5 +26,10 @@ impl ReadTransaction<'_> {
             status.push(("resident", json!(vectors.is_some_and(|vectors| !vectors.is_evicted()))));
         }
         status
+    }
+
+    /// Number of stored vectors.
+    pub(crate) fn vector_count(&self) -> u64 {
+        self.state.vectors.as_ref().map_or(0, |_| self.view.live_rows())
     }
 }
