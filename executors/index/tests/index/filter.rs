@@ -187,7 +187,7 @@ fn filter_pages_documents_in_the_requested_order() {
     assert_eq!(list(json!({"order_by": "price", "ascending": false, "limit": 3})), ["c", "a", "b"]);
     assert_eq!(list(json!({"order_by": "price", "offset": 1, "limit": 2})), ["e", "a"]);
     let error = call_with(&mut executor, "/filter", NO_DOCUMENTS, json!({"offset": 100_000})).unwrap_err();
-    assert_eq!(error.to_string(), "parameter `limit`: with `offset` must be at most 100000");
+    assert_eq!(error.to_string(), "parameter `limit`: plus `offset` must be at most 100000");
 }
 
 #[test]
