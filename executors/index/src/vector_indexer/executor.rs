@@ -99,7 +99,9 @@ impl VectorIndexer {
         let (queries, queries_per_root) = self.queries(call, &paths)?;
         let check = || call.check();
         let params = SearchParams { k: top_k, filter: filter.as_ref(), tuning: request_tuning(call)? };
-        let mut answers = self.handlers.shard.search(&queries, &params, &check)?.into_iter();
+        let answers = self.handlers.shard.search(&queries, &params, &check)?;
+        self.handlers.note_unknown_names(call, filter.as_ref(), answers.iter().all(Vec::is_empty))?;
+        let mut answers = answers.into_iter();
         let mut queries_per_root = queries_per_root.into_iter();
         call.for_each(&AccessPaths::roots(), |root| {
             let mut answers = answers.by_ref().take(queries_per_root.next().unwrap_or(0));
@@ -128,6 +130,7 @@ impl VectorIndexer {
         }
         let check = || call.check();
         let found = self.handlers.shard.read_transaction().find_matching(&filter, &page, &check)?;
+        self.handlers.note_unknown_names(call, Some(&filter), found.is_empty())?;
         *call.documents_mut() = found;
         Ok(())
     }
