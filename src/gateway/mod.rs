@@ -12,6 +12,7 @@ mod call_metadata;
 mod client_schema;
 mod connection_limit;
 mod connection_meter;
+mod error_text;
 mod flow_info;
 mod grpc;
 mod http;
