@@ -1,8 +1,7 @@
 //! Registry of the built-in executor types.
 //!
-//! The executor crates know the SDK and not each other; types that need parts of several crates are assembled in
-//! [`encoders`]. Everything that the program uses of these crates besides their executor types is imported where it is
-//! used, mostly in [`cli`](crate::cli).
+//! The executor crates know the SDK and not each other; types that combine crates are assembled in
+//! [`encoders`]. Other items of the executor crates are imported where they are used, mostly in [`cli`](crate::cli).
 
 mod encoders;
 

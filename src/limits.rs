@@ -225,7 +225,7 @@ pub const SPANS_QUEUED_MAX: usize = 4096;
 /// Spans per batch to the trace collector.
 pub const SPANS_PER_BATCH: usize = 512;
 
-/// Time that a span waits for others of its batch.
+/// Time that a span waits for its batch to fill.
 pub const SPANS_BATCH_WAIT: Duration = Duration::from_secs(1);
 
 /// Time for the trace collector to accept a batch: OpenTelemetry's default.
@@ -237,7 +237,7 @@ pub const COLLECTOR_REPLY_BYTES_MAX: usize = 64 << 10;
 /// Time that a stopping service waits for its last spans to be sent.
 pub const TRACES_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Diagnostics of one report. The most severe ones are kept; after correcting these, the next run reports the others.
+/// Diagnostics of one report. The most severe ones are kept; after correcting these, the next run reports the rest.
 pub const DIAGNOSTICS_MAX: usize = 100;
 
 /// Libraries that are searched for an executor that is named by its class alone. Each is read completely.

@@ -139,7 +139,7 @@ async fn operations_are_documented_and_can_be_tried() {
     page.evaluate(&format!("{post}.querySelector('.about a').click()")).await;
     page.wait_until("document.querySelector('#model-Request').open").await;
     // A stream of events is shown unchanged.
-    let stream = "document.querySelector('[data-operation=\"get /index\"]')";
+    let stream = "document.querySelector('[data-operation=\"get /search\"]')";
     page.evaluate(&format!("{stream}.open = true; {stream}.querySelector('button').click()")).await;
     page.wait_until(&format!("{stream}.querySelector('.response').innerText.includes('event: update')"))
         .await;

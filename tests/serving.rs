@@ -43,8 +43,10 @@ impl Serving {
     pub(crate) fn post(&self, body: &Value) -> String {
         let mut stream = TcpStream::connect(&self.addresses[0]).unwrap();
         let body = body.to_string();
-        let head =
-            format!("POST /post HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}", body.len());
+        let head = format!(
+            "POST /post HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: {}",
+            body.len()
+        );
         write!(stream, "{head}\r\n\r\n{body}").unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();
@@ -53,7 +55,7 @@ impl Serving {
 
     pub(crate) fn get(&self, number: usize, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.addresses[number]).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();
         response
@@ -155,7 +157,7 @@ fn a_public_address_needs_a_token_or_insecure() {
     let serving = Serving::start(directory.path(), &["serve", "flow.yml", "--token-file", "token"]);
     let port = serving.addresses[0].rsplit(':').next().unwrap().to_owned();
     let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
-    write!(stream, "GET /status HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET /status HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     assert!(response.starts_with("HTTP/1.1 401"), "{response}");

@@ -69,6 +69,11 @@ impl FlowSpec {
         numbered.into_iter().find(|candidate| !self.has_pod(candidate)).unwrap_or_default()
     }
 
+    /// Jina's name of a join without one.
+    pub(super) fn joiner_name(&self) -> String {
+        if self.has_pod("joiner") { self.unused_name("joiner") } else { "joiner".to_owned() }
+    }
+
     /// True if a pod has this name.
     pub(super) fn has_pod(&self, name: &str) -> bool {
         self.pods.iter().any(|pod| pod.name.value == name)

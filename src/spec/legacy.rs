@@ -5,8 +5,8 @@ use super::dialect::Dialect;
 use super::fields::Fields;
 use super::flow::FlowSpec;
 use super::keys::{
-    FLOW_METAS, HOST, IMAGE, INSPECT, LEGACY_FLOW, LEGACY_POD, LEGACY_TOP, NAME, PARALLEL, PODS, POLLING,
-    REPLICAS, SEPARATED_WORKSPACE, USES, USES_AFTER, WITH,
+    ENV, FLOW_METAS, HOST, IMAGE, INSPECT, LEGACY_FLOW, LEGACY_POD, LEGACY_TOP, NAME, PARALLEL, PODS,
+    POLLING, REPLICAS, SEPARATED_WORKSPACE, USES, USES_AFTER, WITH,
 };
 use super::pod::{self, Defaults, Join, Needs, PodSpec};
 use super::polling::{Polling, PollingTable};
@@ -23,7 +23,9 @@ pub(super) fn flow(root: &Node, reader: &mut Reader<'_>) -> FlowSpec {
     note_misplaced(top.get(&FLOW_METAS), reader);
     let with = reader.fields_of(top.get(&WITH), &LEGACY_FLOW);
     let mut flow = settings::flow(&with, root.span, reader);
-    let defaults = Defaults::of(&with);
+    let mut defaults = Defaults::of(&with);
+    // Jina 1.x has `env` at the top level.
+    defaults.env = defaults.env.or(top.get(&ENV));
     let inspect = with.get(&INSPECT).unwrap_or_default();
     for (name, body) in entries(top.get(&PODS)) {
         let Some(mapping) = body.mapping() else {
@@ -44,12 +46,20 @@ pub(super) fn flow(root: &Node, reader: &mut Reader<'_>) -> FlowSpec {
         }
         let name = match name {
             Some(name) => pod::check_name(name, reader),
-            None => Spanned::new(flow.unused_name("pod"), body.span),
+            None => Spanned::new(default_name(method, &flow), body.span),
         };
         let pod = read_pod(name, method, &fields, &defaults, reader);
         flow.add_pod(pod, reader.report);
     }
     flow
+}
+
+/// Jina's name of a pod without one.
+fn default_name(method: Method, flow: &FlowSpec) -> String {
+    match method {
+        Method::Needs | Method::NeedsAll => flow.joiner_name(),
+        _ => flow.unused_name("pod"),
+    }
 }
 
 /// The pods of either form: the key that names the pod, in a mapping, and its body.

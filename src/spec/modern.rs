@@ -150,8 +150,7 @@ fn read_pod(
 /// Jina's name of an executor without one.
 fn default_name(method: Method, flow: &FlowSpec) -> String {
     match method {
-        Method::Needs | Method::NeedsAll if flow.has_pod("joiner") => flow.unused_name("joiner"),
-        Method::Needs | Method::NeedsAll => "joiner".to_owned(),
+        Method::Needs | Method::NeedsAll => flow.joiner_name(),
         _ => flow.unused_name("executor"),
     }
 }

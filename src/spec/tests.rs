@@ -149,3 +149,16 @@ fn reads_of(flows: &[&str]) -> BTreeSet<(&'static str, &'static str)> {
     }
     reads::take()
 }
+
+#[test]
+fn an_unnamed_join_of_jina_1_is_called_joiner_and_its_env_applies_to_all_pods() {
+    let text = "!Flow\nversion: '1'\nenv: {ONE: hello}\npods:\n- {name: a, uses: _pass, show_exc_info: true}\n\
+                - {name: b, uses: _pass, needs: gateway}\n- {method: needs, needs: [a, b]}\n- {name: z, uses: _pass, needs: joiner}\n";
+    let environment = Environment::default();
+    let (mut sources, mut report) = (Sources::default(), Report::default());
+    let root = load_text(Path::new("flow.yml"), text, &environment, &mut sources, &mut report).unwrap();
+    let flow = parse(&root, &environment, &mut sources, &mut report).unwrap();
+    let names: Vec<&str> = flow.pods.iter().map(|pod| pod.name.value.as_str()).collect();
+    assert_eq!(names, ["a", "b", "joiner", "z"]);
+    assert!(flow.pods.iter().all(|pod| !pod.env.written.is_empty()));
+}

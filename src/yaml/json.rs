@@ -7,17 +7,8 @@ use serde_json::{Map, Value as Json};
 
 use super::node::{Node, Scalar, Tag, Value};
 use super::number::{self, Number};
+use super::schema::Schema;
 use crate::diagnostic::{Code, Diagnostic, Report};
-
-/// YAML schema: selects which plain scalars are numbers and booleans.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Schema {
-    /// YAML 1.2, for Jina 0.x: only `true` and `false` are booleans, `014` is decimal.
-    Yaml12,
-    /// YAML 1.1 as Jina 2 and 3 read it: `yes` and `no` are booleans, `014` is octal, `08` is decimal.
-    #[default]
-    Yaml11,
-}
 
 /// True if `text` without quotes would not be a string in a flow file of Jina 2 or 3.
 pub(crate) fn is_ambiguous(text: &str) -> bool {

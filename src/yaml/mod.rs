@@ -11,13 +11,14 @@ mod load;
 mod merge;
 mod node;
 mod number;
+mod schema;
 mod substitute;
 mod syntax_help;
 #[cfg(test)]
 mod tests;
 
 pub use environment::Environment;
-pub use json::Schema;
 pub(crate) use json::is_ambiguous;
 pub use load::{load, load_text};
 pub use node::{Mapping, Node, Origin, Scalar, Tag, Value};
+pub use schema::Schema;

@@ -3,7 +3,7 @@
 //! PyYAML reads a plain scalar by YAML 1.1 first. Jina then reads every remaining string with Python's `int()` and
 //! `float()`: so `010` is 8, `08` is 8, and `1e3` is a float. Text of a variable is read by the second step only.
 
-use super::json::Schema;
+use super::schema::Schema;
 
 /// A number of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -122,7 +122,7 @@ async fn returned_dictionaries_are_results_and_executors_know_their_shard() {
         let replica = key.rsplit('-').next().unwrap();
         assert_eq!((&info["name"], &info["matrix"]), (&json!("mine"), &json!([1])));
         assert_eq!(info["workspace"].as_str(), workspace.join("mine").join(shard.to_string()).to_str());
-        let runtime = json!({"name": format!("e/rep-{replica}"), "shard_id": shard, "shards": 2, "replicas": 2,
+        let runtime = json!({"name": format!("e/shard-{shard}/rep-{replica}"), "shard_id": shard, "shards": 2, "replicas": 2,
             "workspace": workspace});
         assert_eq!(info["runtime"], runtime);
     }

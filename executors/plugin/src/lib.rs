@@ -31,7 +31,7 @@ pub use types::parameter_text;
 /// The first problem.
 pub fn open(request: &LibraryRequest<'_>) -> Result<&'static [ExecutorType], LibraryError> {
     let path = allowed_path::resolve(request.path, request.roots)?;
-    library::open(&path, request.sha256).map(|library| library.types())
+    library::open(&path, request.sha256).map(types::types)
 }
 
 /// Inspects a file in any directory, without executing it.

@@ -6,14 +6,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use flowrun_sdk::abi::Description;
+use flowrun_sdk::abi::{Description, FlowrunPlugin};
 use flowrun_sdk::{ExecutorType, LibraryError, LibraryFault, guard};
 use parking_lot::Mutex;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use crate::inspect::{Inspection, inspect};
-use crate::load::LazyTable;
-use crate::types;
 
 /// Maximum size of a library in bytes; those that contain a model have several hundred megabytes.
 const LIBRARY_BYTES_MAX: u64 = 1 << 30;
@@ -30,12 +28,17 @@ pub(crate) struct Library {
     pub(crate) sha256: String,
     pub(crate) description: Description,
     pub(crate) table: LazyTable,
-    types: std::sync::OnceLock<Vec<ExecutorType>>,
+    /// Executor types, which [`types`](crate::types) derives from the description.
+    pub(crate) types: std::sync::OnceLock<Vec<ExecutorType>>,
 }
 
-impl Library {
-    pub(crate) fn types(&'static self) -> &'static [ExecutorType] {
-        self.types.get_or_init(|| types::types(self))
+/// The functions of a library, or the reason why it could not be loaded; empty until [`load`](crate::load) loads it.
+#[derive(Default)]
+pub(crate) struct LazyTable(pub(crate) Mutex<Option<Result<&'static FlowrunPlugin, LibraryError>>>);
+
+impl std::fmt::Debug for LazyTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LazyTable")
     }
 }
 

@@ -1,4 +1,4 @@
-//! LazyTable of a library, once, with a timeout: a library that hangs costs a thread.
+//! Loads libraries, each once, with a timeout: a library that hangs costs a thread.
 
 use std::os::fd::AsRawFd as _;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -7,7 +7,6 @@ use std::time::Duration;
 use flowrun_sdk::abi::{Description, FLOWRUN_ABI_VERSION, FLOWRUN_PANIC, FlowrunHost, FlowrunPlugin};
 use flowrun_sdk::{LibraryError, LibraryFault};
 use libloading::os::unix::{Library as DynamicLibrary, RTLD_LOCAL, RTLD_NOW};
-use parking_lot::Mutex;
 
 use crate::error::wrong_version;
 use crate::host;
@@ -17,21 +16,9 @@ use crate::library::Library;
 /// Timeout of loading a library and calling its entry point. Problems of a flow are reported within five seconds.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The functions of a library, or the reason why it could not be loaded. Loaded once.
-#[derive(Default)]
-pub(crate) struct LazyTable(Mutex<Option<Result<&'static FlowrunPlugin, LibraryError>>>);
-
-impl std::fmt::Debug for LazyTable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("LazyTable")
-    }
-}
-
-impl LazyTable {
-    /// Returns the functions of the library, and loads it for the first caller. Concurrent callers wait.
-    pub(crate) fn get(&self, library: &'static Library) -> Result<&'static FlowrunPlugin, LibraryError> {
-        self.0.lock().get_or_insert_with(|| load_with_timeout(library)).clone()
-    }
+/// Returns the functions of the library, and loads it for the first caller. Concurrent callers wait.
+pub(crate) fn table(library: &'static Library) -> Result<&'static FlowrunPlugin, LibraryError> {
+    library.table.0.lock().get_or_insert_with(|| load_with_timeout(library)).clone()
 }
 
 fn load_with_timeout(library: &'static Library) -> Result<&'static FlowrunPlugin, LibraryError> {

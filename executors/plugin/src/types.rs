@@ -5,8 +5,8 @@ use flowrun_sdk::{
     Build, BuildError, DefaultValue, ExecutorType, Factory, Instance, ParameterField, ParameterKind,
 };
 
-use crate::executor;
 use crate::library::Library;
+use crate::{executor, load};
 
 /// Creates executors of one type of a library, and loads the library for the first one.
 struct LibraryFactory {
@@ -16,13 +16,17 @@ struct LibraryFactory {
 
 impl Factory for LibraryFactory {
     fn create(&self, build: &Build) -> Result<Instance, BuildError> {
-        let table = self.library.table.get(self.library).map_err(BuildError::Library)?;
+        let table = load::table(self.library).map_err(BuildError::Library)?;
         executor::create(self.library, table, self.name, build)
     }
 }
 
 /// Executor types of a library. They are never freed, like the library.
-pub(crate) fn types(library: &'static Library) -> Vec<ExecutorType> {
+pub(crate) fn types(library: &'static Library) -> &'static [ExecutorType] {
+    library.types.get_or_init(|| build(library))
+}
+
+fn build(library: &'static Library) -> Vec<ExecutorType> {
     let executors = library.description.executors.iter();
     let kind = |executor: &'static flowrun_sdk::abi::DescribedExecutor| {
         let factory: &'static LibraryFactory =

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flowrun_sdk::{
-    Answer, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, FailedDocument, Health,
-    Instance, async_trait, parse_parameters,
+    Answer, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, FailedDocument, Instance,
+    async_trait, parse_parameters,
 };
 use flowrun_wire::{Reply, ReplyFailure};
 
+use crate::backends::Backends;
 use crate::endpoint::Endpoint;
 use crate::load_balancer::LoadBalancer;
 use crate::metadata::Metadata;
@@ -41,23 +42,6 @@ struct Remote {
     backends: Arc<Backends>,
     timeout_send: Option<Duration>,
     tries: usize,
-}
-
-/// The endpoints of a remote executor, the options for connecting to them, and the health that they determine.
-pub(crate) struct Backends {
-    pub(crate) endpoints: LoadBalancer,
-    pub(crate) options: PeerOptions,
-    health: Health,
-}
-
-impl Backends {
-    /// Updates the health: healthy if at least one endpoint can be reached.
-    pub(crate) fn update_health(&self) {
-        match self.endpoints.failure() {
-            Some(reason) => self.health.set_unhealthy(reason),
-            None => self.health.set_healthy(),
-        }
-    }
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
@@ -170,17 +154,13 @@ fn answer(reply: Reply, address: &Address, call: &Call<'_>) -> Answer {
     Answer { documents: reply.documents, failures, remote_results: reply.results, ..Answer::default() }
 }
 
-/// The error for a remote executor created outside a tokio runtime.
-pub(crate) fn no_runtime() -> BuildError {
-    BuildError::failed("a remote executor requires a tokio runtime")
-}
-
 #[cfg(test)]
 mod tests {
     use flowrun_sdk::{Context, ErrorKind};
     use serde_json::json;
 
     use super::*;
+    use crate::backends::no_runtime;
 
     fn create_with(with: &flowrun_sdk::Value) -> Result<Instance, BuildError> {
         let build = Build { with: with.as_object().unwrap().clone(), context: Context::standalone(".") };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use flowrun_sdk::BuildError;
 use tokio::runtime::Handle;
 
-use crate::executor::{Backends, no_runtime};
+use crate::backends::{Backends, no_runtime};
 
 /// Interval of the check while all endpoints can be reached.
 const INTERVAL: Duration = Duration::from_secs(5);

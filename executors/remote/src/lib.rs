@@ -5,6 +5,7 @@
 //! service discovery and listening sockets are deliberately not supported here.
 
 mod address;
+mod backends;
 mod backoff;
 mod channel;
 mod endpoint;

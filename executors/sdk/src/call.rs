@@ -149,12 +149,17 @@ impl<'a> Call<'a> {
         top_k(self.parameters).map(|top_k| top_k.unwrap_or(default))
     }
 
-    /// Paths to the documents to process: the request parameter `access_paths`, or `default`.
+    /// Paths to the documents to process: the request parameter `access_paths`, else `traversal_paths`, its name in older
+    /// versions of Jina, else `default`.
     ///
     /// # Errors
     /// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) if it is not a list of access paths.
     pub fn access_paths<'b>(&self, default: &'b AccessPaths) -> Result<Cow<'b, AccessPaths>, ExecutorError> {
-        Ok(self.parameter("access_paths")?.map_or(Cow::Borrowed(default), Cow::Owned))
+        let stated = match self.parameter("access_paths")? {
+            None => self.parameter("traversal_paths")?,
+            stated => stated,
+        };
+        Ok(stated.map_or(Cow::Borrowed(default), Cow::Owned))
     }
 
     /// Documents of the call: the roots.

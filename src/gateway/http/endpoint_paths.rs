@@ -1,6 +1,8 @@
 //! HTTP paths of the flow's endpoints: Jina's four standard ones, those of `expose_endpoints`, and those that executors
 //! name.
 //!
+//! With `no_debug_endpoints` and `no_crud_endpoints` only those of `expose_endpoints` have a path.
+//!
 //! An endpoint whose path is taken by a built-in route or an earlier endpoint, or cannot be routed, has no path of its
 //! own and stays reachable through `/post`. The flow parser reports this for `expose_endpoints`.
 
@@ -26,7 +28,9 @@ pub(in crate::gateway) fn endpoint_paths(
     let crud =
         CRUD.iter().filter(|_| !config.no_crud_endpoints).map(|(path, method)| (*path, *method, *path));
     let exposed = config.exposed.iter().map(|exposed| (&*exposed.path, "post", &*exposed.endpoint));
-    let named = endpoints.iter().map(|endpoint| (&**endpoint, "post", &**endpoint));
+    // With both settings only exposed endpoints have a path, as in Jina.
+    let hidden = config.no_debug_endpoints && config.no_crud_endpoints;
+    let named = endpoints.iter().filter(|_| !hidden).map(|endpoint| (&**endpoint, "post", &**endpoint));
     let mut taken = BTreeSet::new();
     crud.chain(exposed)
         .chain(named)
@@ -42,6 +46,7 @@ pub(in crate::gateway) fn endpoint_paths(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::ExposedEndpoint;
 
     #[test]
     fn built_in_and_unroutable_paths_are_left_to_post() {
@@ -54,5 +59,19 @@ mod tests {
         let paths = endpoint_paths(&GatewaySpec::default(), &endpoints);
         assert_eq!(paths.iter().filter(|endpoint| endpoint.path == "/index").count(), 1);
         assert_eq!(paths.len(), CRUD.len() + 1);
+    }
+
+    #[test]
+    fn only_exposed_endpoints_have_a_path_without_debug_and_crud_endpoints() {
+        let exposed = ExposedEndpoint { path: "/shown".to_owned(), endpoint: "/foo".to_owned() };
+        let config = GatewaySpec {
+            no_crud_endpoints: true,
+            no_debug_endpoints: true,
+            exposed: vec![exposed],
+            ..GatewaySpec::default()
+        };
+        let endpoints = ["/foo", "/bar", "/index"].map(str::to_owned).into();
+        let paths = endpoint_paths(&config, &endpoints);
+        assert_eq!(paths.iter().map(|endpoint| &*endpoint.path).collect::<Vec<_>>(), ["/shown"]);
     }
 }

@@ -299,6 +299,12 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_before_a_request_is_skipped() {
+        let request = request("\u{feff}{\"data\":[{\"text\":\"a\"}],\"execEndpoint\":\"/x\"}", None);
+        assert_eq!((request.endpoint.as_str(), request.documents[0].text.as_deref()), ("/x", Some("a")));
+    }
+
+    #[test]
     fn requests_are_read_in_every_shape_that_jina_accepts() {
         for text in [
             r#"{"data": [{"text": "a"}], "execEndpoint": "/x", "targetExecutor": "b"}"#,

@@ -15,6 +15,7 @@ pub(super) const LEGACY_TOP_TABLE: &[KeyRow] = &[
     shared::rows::WITH,
     rows::PODS,
     shared::rows::VERSION,
+    shared::rows::ENV,
     KeyRow::structural("jtype", "`Flow`"),
     rows::FLOW_METAS,
 ];
@@ -50,6 +51,7 @@ pub(super) const LEGACY_FLOW_TABLE: &[KeyRow] = &[
     KeyRow::ignored("log_sse", LOGGING),
     KeyRow::ignored("log_profile", LOGGING),
     KeyRow::ignored("hide_exc_info", LOGGING),
+    KeyRow::ignored("show_exc_info", LOGGING),
     KeyRow::ignored("quiet", LOGGING),
     KeyRow::ignored("quiet_error", LOGGING),
     shared::rows::ENV,

@@ -62,7 +62,7 @@ impl Section {
 /// The top level of a flow of Jina 0.x and 1.x.
 pub(super) const LEGACY_TOP: Section = Section {
     title: "Flow of Jina 0.x and 1.x: top level",
-    name: "a flow of Jina 0.x",
+    name: "a flow of Jina 0.x or 1.x",
     tables: &[LEGACY_TOP_TABLE],
 };
 /// `with:` of a flow of Jina 0.x and 1.x.

@@ -31,6 +31,7 @@ pub(super) const MODERN_COMMON_TABLE: &[KeyRow] = &[
     KeyRow::ignored("metrics_exporter_host", METRICS),
     KeyRow::ignored("metrics_exporter_port", METRICS),
     KeyRow::ignored("log_config", LOGGING),
+    KeyRow::ignored("show_exc_info", LOGGING),
     KeyRow::ignored("quiet", LOGGING),
     KeyRow::ignored("quiet_error", LOGGING),
     KeyRow::changes_results("reload", "changed files are not reloaded; restart flowrun after a change"),

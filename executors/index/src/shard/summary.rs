@@ -95,7 +95,9 @@ impl ShardSummary for IndexSummary {
     }
 
     fn query_vectors(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
-        let paths = match parameters.get("access_paths").filter(|value| !value.is_null()) {
+        // As in `Call::access_paths`.
+        let stated = |name: &str| parameters.get(name).filter(|value| !value.is_null());
+        let paths = match stated("access_paths").or_else(|| stated("traversal_paths")) {
             Some(stated) => AccessPaths::parse(stated)?,
             None => self.searched.clone()?,
         };

@@ -106,6 +106,18 @@ fn exported_documents_can_be_imported() {
 }
 
 #[test]
+fn json_lines_with_a_byte_order_mark_and_unknown_keys_can_be_imported() {
+    let directory = directory();
+    let (pod, file) = (directory.path().join("pod"), directory.path().join("a.jsonl"));
+    std::fs::write(&file, "\u{feff}{\"id\": \"a\", \"title\": \"t\", \"embedding\": [1, 2]}\n").unwrap();
+    assert_eq!(tool::import(&pod.join("0"), &file, &ImportOptions::default()).unwrap(), 1);
+    let exported = directory.path().join("out.jsonl");
+    assert_eq!(tool::export(&pod, &exported).unwrap(), 1);
+    let line = std::fs::read_to_string(&exported).unwrap();
+    assert!(line.contains(r#""tags":{"title":"t"}"#), "{line}");
+}
+
+#[test]
 fn imported_documents_without_ids_get_ids() {
     let directory = directory();
     let path = directory.path().join("0");

@@ -9,6 +9,7 @@ mod memory;
 mod open;
 mod port;
 mod trial;
+mod trial_child;
 
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
@@ -18,7 +19,8 @@ pub use elements::{Elements, InputTensor, OutputTensor};
 pub use error::ModelError;
 use memory::TrimOnDrop;
 pub use port::{ElementType, Port};
-pub use trial::{run_trial_child, set_trial_program};
+pub use trial::set_trial_program;
+pub use trial_child::run_trial_child;
 
 use crate::runtime::Runtime;
 

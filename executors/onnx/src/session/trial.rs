@@ -1,7 +1,8 @@
 //! Trial opening of unknown models in a child process.
 //!
 //! A malicious model file can crash a runtime or keep it busy for ever. In a child process only the child is lost, and
-//! the flow gets an error. Without a program to run as the child ([`set_trial_program`]) there is no trial.
+//! the flow gets an error. Without a program to run as the child ([`set_trial_program`]) there is no trial. The child
+//! itself runs [`trial_child`](super::trial_child).
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -11,7 +12,6 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::{ModelError, Options};
-use crate::runtime;
 
 /// Time limit of a trial. A model of 1 GB took 4 s from a cold disk.
 const TRIAL_MAX: Duration = Duration::from_secs(60);
@@ -28,25 +28,9 @@ const EXIT_REJECTED: i32 = 2;
 /// Program of the child and its first arguments, which are followed by those of the trial.
 static PROGRAM: OnceLock<(PathBuf, Vec<OsString>)> = OnceLock::new();
 
-/// Sets the program that calls [`run_trial_child`] as a child process. Only the first call has an effect.
+/// Sets the program that calls [`run_trial_child`](super::run_trial_child) as a child process. Only the first call has an effect.
 pub fn set_trial_program(program: PathBuf, arguments: Vec<OsString>) {
     let _ = PROGRAM.set((program, arguments));
-}
-
-/// Entry point of the child: opens the model given by the arguments.
-///
-/// # Errors
-/// The reason why the model does not open; the child must print it to standard error and exit with 2.
-pub fn run_trial_child(mut arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
-    let path = PathBuf::from(arguments.next().unwrap_or_default());
-    let mut sizes = Vec::new();
-    let mut text = || arguments.next().map(|argument| argument.to_string_lossy().into_owned());
-    while let (Some(input), Some(axis), Some(size)) = (text(), text(), text()) {
-        sizes.push((input, axis.parse().unwrap_or_default(), size.parse().unwrap_or_default()));
-    }
-    let runtime = runtime::start().map_err(|error| error.to_string())?;
-    let opened = super::open::open_in_process(&path, &Options { sizes, ..Options::default() }, runtime);
-    opened.map(drop).map_err(|error| error.to_string())
 }
 
 /// Opens the model in a child process. Returns false if no program is set.

@@ -30,6 +30,12 @@ pub(crate) struct ChildSpec {
     pub(crate) niceness: i32,
 }
 
+/// Name of a worker, as in the results of a request: `POD/shard-0/rep-0`, without the shard if there is only one.
+pub(crate) fn worker_name(context: &Context) -> String {
+    let shard = if context.shards > 1 { format!("/shard-{}", context.shard) } else { String::new() };
+    format!("{}{shard}/rep-{}", context.pod, context.replica)
+}
+
 impl ChildSpec {
     /// Describes a child that runs `command` and receives `start` as its start frame.
     ///
@@ -40,9 +46,8 @@ impl ChildSpec {
         start: &Value,
         command: impl Fn() -> Result<Command, String> + Send + Sync + 'static,
     ) -> Result<Self, BuildError> {
-        let shard = if context.shards > 1 { format!("/shard-{}", context.shard) } else { String::new() };
         Ok(Self {
-            worker: format!("{}{shard}/rep-{}", context.pod, context.replica).into(),
+            worker: worker_name(context).into(),
             command: Box::new(command),
             start_frame: encode_json_frame(FrameKind::Start, start).map_err(BuildError::failed)?,
             ready_timeout: context.timeout_ready.map(|limit| limit.mul_f64(READY_SHARE)),

@@ -10,7 +10,7 @@ use std::process::Command;
 use flowrun_sdk::{Build, BuildError, Context, ExecutorType, Instance, Value, parse_parameters};
 use serde_json::{Map, json};
 
-use crate::parent::child_spec::ChildSpec;
+use crate::parent::child_spec::{ChildSpec, worker_name};
 use crate::parent::{environment, executor};
 pub use interpreter::default_interpreter;
 use interpreter::find_interpreter;
@@ -100,7 +100,7 @@ fn start_body(parameters: &PythonParameters, context: &Context, directory: &Path
             "shards": context.shards,
             "replica_id": context.replica,
             "replicas": parameters.replicas,
-            "name": format!("{}/rep-{}", context.pod, context.replica),
+            "name": worker_name(context),
             "read_only": context.read_only,
         },
     })

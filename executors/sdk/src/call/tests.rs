@@ -93,6 +93,14 @@ fn request_parameters_are_typed() {
     let call = Call::new("/x", Documents::new(), parameters);
     assert_eq!(call.top_k(10).unwrap(), 3);
     assert_eq!(*call.access_paths(&AccessPaths::roots()).unwrap(), AccessPaths::chunks());
+    for (parameters, paths) in [
+        (json!({"traversal_paths": "@r,c"}), "@r,c"),
+        (json!({"traversal_paths": ["c"], "access_paths": null}), "@c"),
+        (json!({"traversal_paths": "@c", "access_paths": "@m"}), "@m"),
+    ] {
+        let call = Call::new("/x", Documents::new(), parameters.as_object().unwrap());
+        assert_eq!(call.access_paths(&AccessPaths::roots()).unwrap().to_string(), paths);
+    }
     assert_eq!(call.parameter::<String>("absent").unwrap(), None);
     let error = call.parameter::<String>("name").unwrap_err();
     assert_eq!(error.to_string(), "parameter `name`: must be a text, but is `[1]`");

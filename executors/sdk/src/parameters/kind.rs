@@ -55,7 +55,7 @@ impl fmt::Display for ParameterKind {
             Self::Seconds => f.write_str("a number of seconds"),
             Self::AccessPaths => write!(
                 f,
-                "access paths such as `@r`, `@c` or `@r,c`, at max {PATHS_MAX} of at max {STEPS_MAX} steps each"
+                "access paths such as `@r`, `@c` or `@r,c`, at most {PATHS_MAX}, each of at most {STEPS_MAX} steps"
             ),
             Self::Choice(words) => words.iter().enumerate().try_for_each(|(position, word)| match position {
                 0 => write!(f, "`{word}`"),
