@@ -8,6 +8,7 @@
 
 mod admission;
 mod browsers;
+mod bytes_permit;
 mod call_metadata;
 mod client_schema;
 mod connection_limit;
