@@ -24,17 +24,17 @@ use super::table_reader::TableReader;
 
 /// Cache of document blocks, in bytes. A search reads few documents, and the system caches files too.
 const CACHE_BYTES: u64 = 8 << 20;
-/// Memtable, in bytes. A flow of eight shards has eight of them.
+/// Size limit of a memtable, in bytes. Each shard has its own memtables.
 const MEMTABLE_BYTES: u64 = 4 << 20;
-/// Journals of all keyspaces, in bytes: the minimum that fjall allows.
+/// Size limit of the journals of all keyspaces, in bytes: the minimum that fjall allows.
 const JOURNAL_BYTES: u64 = 64 << 20;
-/// Threads for flushes and compactions: a shard has only one writer too.
+/// Threads for flushes and compactions. One suffices, because a shard has only one writer.
 const BACKGROUND_THREADS: usize = 1;
-/// Open files per shard.
+/// Largest number of open files per shard.
 const OPEN_FILES: usize = 64;
-/// Largest number of checkpoints of a table that cannot be opened while another process writes to it.
+/// Largest number of checkpoints that are tried while another process writes to the table.
 const CHECKPOINT_ATTEMPTS_MAX: usize = 20;
-/// Smallest number of checkpoints before an error counts.
+/// Smallest number of checkpoints that are tried before an error is returned.
 const CHECKPOINT_ATTEMPTS_MIN: usize = 3;
 
 /// An open table. Reads see the latest writes; [`Table::view`] is a snapshot.
@@ -148,12 +148,12 @@ impl Table {
         Ok(Self { database, latest, committed: committed.into(), synced: 0.into(), mark })
     }
 
-    /// A snapshot of the present contents.
+    /// A snapshot of the current contents.
     pub(crate) fn view(&self) -> TableReader {
         self.latest.at_snapshot(self.database.snapshot())
     }
 
-    /// Copies all documents, which have no vectors, into a new table, and syncs it.
+    /// Copies a table whose documents have no vectors to `path`, and syncs the copy.
     pub(crate) fn copy_without_vectors(&self, path: &Path) -> Result<Self, StorageError> {
         const DOCUMENTS_PER_COMMIT: u64 = 4096;
         let copy = Self::open(path)?;
@@ -172,7 +172,7 @@ impl Table {
         Ok(copy)
     }
 
-    /// Records that this many leading rows are synced. The record survives the process, but not always a power
+    /// Records that the first `rows` rows of the vector file are synced. The record survives the process, but not always a power
     /// failure.
     pub(crate) fn note_synced(&self, rows: u64) -> Result<(), StorageError> {
         let mut writer = self.writer(Fsync::Never);
@@ -270,7 +270,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Records that this many leading rows are synced.
+    /// Records that the first `rows` rows of the vector file are synced.
     pub(super) fn note_synced(&mut self, rows: u64) {
         self.batch.insert(&self.table.entries, keys::SYNCED, rows.to_be_bytes());
     }
