@@ -291,6 +291,9 @@ fn a_misspelt_endpoint_is_logged_once_with_a_suggestion_and_the_reply_is_unchang
         let body = serde_json::json!({ "data": [{ "id": "a", "text": "t" }], "execEndpoint": "/serach" });
         assert!(serving.post(&body).starts_with("HTTP/1.1 200 "));
     }
+    let client = command(directory.path(), &["client", &serving.addresses[0], "/serach"]).output().unwrap();
+    let warning = String::from_utf8(client.stderr).unwrap();
+    assert!(client.status.success() && warning.contains("did you mean `/search`?"), "{warning}");
     let stderr = serving.stderr_until_exit();
     assert_eq!(stderr.matches("did you mean `/search`?").count(), 1, "{stderr}");
 }

@@ -15,7 +15,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use super::async_runtime::block_on;
-use super::connection_options::ConnectionOptions;
+use super::connection_options::{ConnectionOptions, check_endpoint};
 use super::exit::{EarlyExit, Exit};
 use super::flow_file::FlowFile;
 use super::request_options::{RequestOptions, endpoint_path};
@@ -109,6 +109,8 @@ pub(super) fn bench(options: &BenchOptions) -> anyhow::Result<Exit> {
                 let missing = format!("there is no flow file `{}`", options.target);
                 return Err(EarlyExit::usage(missing).into());
             }
+            let probe = options.connection.connect(&options.target, token.as_ref()).await?;
+            check_endpoint(&probe, &load.request.endpoint).await?;
             return measure(&options.target, token.as_ref(), load, options).await;
         }
         let server = serve(Path::new(&options.target), token.clone()).await?;

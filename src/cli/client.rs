@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::async_runtime::block_on;
-use super::connection_options::ConnectionOptions;
+use super::connection_options::{ConnectionOptions, check_endpoint};
 use super::exit::{EarlyExit, Exit};
 use super::job_report::{JobReport, progress};
 use super::request_options::{RequestOptions, endpoint_path};
@@ -61,6 +61,7 @@ pub(super) fn client(options: &ClientOptions) -> anyhow::Result<Exit> {
     };
     block_on(async {
         let client = options.connection.connect(&options.address, token.as_ref()).await?;
+        check_endpoint(&client, &job.endpoint).await?;
         run_job(RequestStream::open(client), job, options).await
     })
 }

@@ -1,6 +1,7 @@
 //! Options for connecting to a service, and the token that client and server share.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use flowrun_remote::{Address, TrustStore};
@@ -9,12 +10,16 @@ use flowrun_sdk::guard;
 use super::exit::EarlyExit;
 use crate::client::{Client, ClientError};
 use crate::gateway::Token;
+use crate::runtime::EndpointCheck;
 
 /// Environment variable with the token, used if no file is given.
 const TOKEN_VARIABLE: &str = "FLOWRUN_TOKEN";
 
 /// Maximum size of a token file in bytes.
 const TOKEN_BYTES_MAX: u64 = 4096;
+
+/// Time limit for listing the endpoints of the service.
+const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Options for connecting to a service.
 #[derive(Debug, Args)]
@@ -51,6 +56,20 @@ impl ConnectionOptions {
         }
         TrustStore::file(file).map(Some).map_err(|error| error.to_string())
     }
+}
+
+/// Logs a warning if the service does not handle the endpoint by name. A service that does not list its endpoints is not
+/// checked.
+///
+/// # Errors
+/// Fails if the connection was lost.
+pub(super) async fn check_endpoint(client: &Client, endpoint: &str) -> anyhow::Result<()> {
+    match tokio::time::timeout(DISCOVERY_TIMEOUT, client.endpoints()).await {
+        Ok(Ok(endpoints)) => EndpointCheck::of_service(endpoints).warn_once(endpoint),
+        Ok(Err(error @ ClientError::ConnectionLost(_))) => return Err(error.into()),
+        Ok(Err(_)) | Err(_) => {}
+    }
+    Ok(())
 }
 
 /// Reads a token from a file, or from the environment if there is no file.

@@ -36,7 +36,7 @@ mod value_parsers;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use arguments::{Arguments, Command};
 use exit::EarlyExit;
@@ -52,7 +52,9 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(reason) => return exit_of_error(&EarlyExit::usage(reason).into()).into(),
     };
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let grammar = Arguments::command().color(terminal::clap_color(&arguments));
+    let parsed = grammar.try_get_matches_from(arguments);
+    let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
             // `--help` and `--version` are errors to clap, printed to standard output.

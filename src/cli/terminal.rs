@@ -3,6 +3,7 @@
 //! The style is set once from the command line, before a command runs. Results on standard output are not affected,
 //! apart from their colours.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write as _};
 use std::sync::OnceLock;
 use std::time::SystemTime;
@@ -77,6 +78,22 @@ fn colour_for(
     }
 }
 
+/// The colours of help texts and errors of usage, which are printed before the arguments are parsed.
+pub(super) fn clap_color(arguments: &[OsString]) -> clap::ColorChoice {
+    let mut values = arguments.iter().enumerate().filter_map(|(position, argument)| {
+        let argument = argument.to_str()?;
+        match argument.strip_prefix("--color")? {
+            "" => arguments.get(position + 1)?.to_str(),
+            value => value.strip_prefix('='),
+        }
+    });
+    match values.next_back() {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
+    }
+}
+
 /// Prints an error to standard error: `error: MESSAGE`, or a JSON line.
 pub(super) fn print_error(message: &str) -> io::Result<()> {
     let mut err = io::stderr().lock();
@@ -99,6 +116,14 @@ pub(super) fn json_line(level: &str, message: &str, fields: Map<String, Value>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_usage_obey_the_last_color_option() {
+        let color = |line: &str| clap_color(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(color("flowrun --color never --x"), clap::ColorChoice::Never);
+        assert_eq!(color("flowrun --color=never --color=always"), clap::ColorChoice::Always);
+        assert_eq!(color("flowrun --colorful"), clap::ColorChoice::Auto);
+    }
 
     #[test]
     fn colours_obey_the_option_then_no_color_then_the_terminal() {

@@ -6,13 +6,17 @@ use tonic::metadata::{Ascii, MetadataValue};
 
 use super::error::ClientError;
 use crate::gateway::Token;
-use crate::gateway::wire::jina::DataRequestProto;
+use crate::gateway::wire::jina::{DataRequestProto, EndpointsProto};
 use crate::gateway::wire::{decode_reply, encode_request};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::runtime::{Request, Response};
 
 /// gRPC method of unary calls.
 const UNARY: PathAndQuery = PathAndQuery::from_static("/jina.JinaSingleDataRequestRPC/process_single_data");
+
+/// gRPC method that lists the endpoints of a service.
+const ENDPOINTS: PathAndQuery =
+    PathAndQuery::from_static("/jina.JinaDiscoverEndpointsRPC/endpoint_discovery");
 
 /// A connection to a service. Clones share the connection.
 #[derive(Clone)]
@@ -38,6 +42,16 @@ impl Client {
         let token = token.map_err(|_| ClientError::Token)?;
         let channel = Channel::connect(&address, trust, MESSAGE_BYTES_MAX).await?;
         Ok(Self { channel, token })
+    }
+
+    /// Lists the endpoints of the service. `/default` stands for all that are not named.
+    ///
+    /// # Errors
+    /// Fails if the service does not list its endpoints, or the connection was lost.
+    pub async fn endpoints(&self) -> Result<Vec<String>, ClientError> {
+        let reply = self.channel.unary(ENDPOINTS, self.with_token(())).await?;
+        let EndpointsProto { endpoints, .. } = reply.into_inner();
+        Ok(endpoints)
     }
 
     /// Sends a request as a unary call and waits for the reply.

@@ -13,9 +13,12 @@ use crate::diagnostic::did_you_mean;
 /// Maximum number of different endpoints that are warned about, because clients choose them.
 const WARNINGS_MAX: usize = 32;
 
+/// Jina's name for the handler of every endpoint that has no handler of its own.
+const ANY_ENDPOINT: &str = "/default";
+
 /// Endpoints of a flow, and those that have been warned about.
 #[derive(Debug, Default)]
-pub(super) struct EndpointCheck {
+pub(crate) struct EndpointCheck {
     /// Endpoints that executors name.
     named: BTreeSet<String>,
     /// Set when an executor handles every endpoint.
@@ -35,9 +38,16 @@ impl EndpointCheck {
         check
     }
 
+    /// The check for endpoints as a service lists them: `/default` stands for all that are not named.
+    pub(crate) fn of_service(endpoints: Vec<String>) -> Self {
+        let (any, named): (Vec<String>, Vec<String>) =
+            endpoints.into_iter().filter(|name| name.starts_with('/')).partition(|name| name == ANY_ENDPOINT);
+        Self { named: named.into_iter().collect(), has_any: !any.is_empty(), ..Self::default() }
+    }
+
     /// Logs a warning for the first request to an endpoint that no executor names, if no executor handles every endpoint
     /// or the endpoint resembles a named one.
-    pub(super) fn warn_once(&self, endpoint: &str) {
+    pub(crate) fn warn_once(&self, endpoint: &str) {
         let Some(warning) = self.warning(endpoint) else { return };
         let mut warned = self.warned.lock();
         if warned.len() < WARNINGS_MAX && warned.insert(endpoint.to_owned()) {
@@ -87,6 +97,15 @@ mod tests {
         assert_eq!(warning(&[Endpoints::All], "/serach"), None);
         let expected = "no executor handles `/profile` by name; the flow has `/index`, `/search`";
         assert_eq!(warning(&[index], "/profile").as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_service_lists_the_default_handler_and_its_own_endpoints() {
+        let listed = ["/index", "/search", "_jina_dry_run_", "/default"].map(str::to_owned);
+        let check = EndpointCheck::of_service(listed.to_vec());
+        assert!(check.warning("/serach").is_some());
+        assert_eq!(check.warning("/profile"), None);
+        assert!(EndpointCheck::of_service(vec!["/index".to_owned()]).warning("/profile").is_some());
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod request;
 mod routing;
 mod worker;
 
+pub(crate) use endpoint_check::EndpointCheck;
 pub use flow::{DrainReport, ExecutorMetric, Flow};
 pub use launch::{launch, launch_background};
 pub(crate) use metrics::LatencyHistogram;

@@ -64,7 +64,7 @@ flowrun_sdk::parameters! {
         dimension: Option<usize> = None,
         /// Rotates and mirrors decoded images by their EXIF orientation; `false` keeps the stored pixels, as CLIP in
         /// Python does.
-        exif: bool = true,
+        exif: bool = false,
         /// Drops the content of images after they are encoded; overridden by the request's `drop_image_content`.
         drop_image_content: bool = false,
         /// Documents to encode; overridden by the request's `access_paths`.

@@ -20,20 +20,21 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
-use crate::tls_problem::{PlaintextStream, tls_problem};
+use crate::tls_problem::{ConnectionProblem, PlaintextStream, tls_problem};
 use crate::{Address, TrustStore};
 
 /// HTTP/2 flow-control windows in bytes: per stream, and per connection.
 const WINDOW: (u32, u32) = (1 << 20, 16 << 20);
 
-/// Limit on connecting, the TLS handshake included.
+/// Time limit for connecting, including the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection. Clones share it.
+/// A gRPC client connection. Clones share the connection.
 #[derive(Clone, Debug)]
 pub struct Channel {
     grpc: Grpc<Connection>,
     sender: SendRequest<tonic::body::Body>,
+    problem: ConnectionProblem,
 }
 
 /// A gRPC message frame, encoded once and sent any number of times. Clones share the bytes.
@@ -70,7 +71,7 @@ pub struct Unreachable {
     pub reason: String,
 }
 
-/// A call without a reply.
+/// Error of a call.
 #[derive(Clone, Debug)]
 pub enum CallError {
     /// The server sent an error status.
@@ -122,8 +123,9 @@ impl Channel {
         let stream = stream.map_err(|error| error.to_string())?;
         // Latency matters more than packet count: requests are small.
         let _ = stream.set_nodelay(true);
+        let problem = ConnectionProblem::default();
         let (scheme, sender) = match address.tls() {
-            false => ("http", handshake(PlaintextStream::new(stream)).await?),
+            false => ("http", handshake(PlaintextStream::new(stream, problem.clone())).await?),
             true => {
                 let trust = trust.cloned().map_or_else(TrustStore::system, Ok)?;
                 let name =
@@ -139,7 +141,7 @@ impl Channel {
             .accept_compressed(CompressionEncoding::Deflate)
             .max_decoding_message_size(reply_bytes_max)
             .max_encoding_message_size(usize::MAX);
-        Ok(Self { grpc, sender })
+        Ok(Self { grpc, sender, problem })
     }
 
     /// `true` once the connection accepts no further calls.
@@ -150,7 +152,7 @@ impl Channel {
     /// Calls a unary method.
     ///
     /// # Errors
-    /// The server's error status, or the failure of the connection.
+    /// [`CallError`]: the server's error status, or the failure of the connection.
     pub async fn unary<I, O>(
         &self,
         path: PathAndQuery,
@@ -161,7 +163,7 @@ impl Channel {
         O: prost::Message + Default + 'static,
     {
         let mut grpc = self.ready().await?;
-        Ok(grpc.unary(request, path, ProstCodec::default()).await?)
+        grpc.unary(request, path, ProstCodec::default()).await.map_err(|status| self.call_error(status))
     }
 
     /// Calls a unary method with an encoded message, which is sent without being copied.
@@ -195,12 +197,20 @@ impl Channel {
         O: prost::Message + Default + 'static,
     {
         let mut grpc = self.ready().await?;
-        Ok(grpc.streaming(requests, path, ProstCodec::default()).await?.into_inner())
+        let replies = grpc.streaming(requests, path, ProstCodec::default()).await;
+        Ok(replies.map_err(|status| self.call_error(status))?.into_inner())
+    }
+
+    fn call_error(&self, status: Status) -> CallError {
+        match CallError::from(status) {
+            CallError::Broken(reason) => CallError::Broken(self.problem.or(reason)),
+            error @ CallError::Status(..) => error,
+        }
     }
 
     async fn ready(&self) -> Result<Grpc<Connection>, CallError> {
         let mut grpc = self.grpc.clone();
-        grpc.ready().await.map_err(|error| CallError::Broken(error.to_string()))?;
+        grpc.ready().await.map_err(|error| CallError::Broken(self.problem.or(error.to_string())))?;
         Ok(grpc)
     }
 }
@@ -211,8 +221,8 @@ async fn handshake(
 ) -> Result<SendRequest<tonic::body::Body>, String> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(WINDOW.0).initial_connection_window_size(WINDOW.1);
-    let agreed = builder.handshake(TokioIo::new(stream)).await;
-    let (sender, connection) = agreed.map_err(|error| error.to_string())?;
+    let connected = builder.handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = connected.map_err(|error| error.to_string())?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             // Pending requests receive the error themselves.

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -38,15 +39,29 @@ pub(crate) fn tls_problem(error: &io::Error) -> String {
     )
 }
 
+/// Cause of the failure of a connection, if it is known better than from the errors of its calls. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConnectionProblem(Arc<OnceLock<&'static str>>);
+
+impl ConnectionProblem {
+    /// The cause, or else `error`.
+    pub(crate) fn or(&self, error: String) -> String {
+        self.0.get().map_or(error, |problem| (*problem).to_owned())
+    }
+}
+
 /// A connection without TLS, which fails with a clear error if the server answers with a TLS alert.
 pub(crate) struct PlaintextStream<S> {
     stream: S,
     has_read: bool,
+    problem: ConnectionProblem,
 }
 
 impl<S> PlaintextStream<S> {
-    pub(crate) fn new(stream: S) -> Self {
-        Self { stream, has_read: false }
+    /// Wraps a connection that nothing was read from. `problem` is set before the error is returned, because calls may
+    /// only see that the connection is closed.
+    pub(crate) fn new(stream: S, problem: ConnectionProblem) -> Self {
+        Self { stream, has_read: false, problem }
     }
 }
 
@@ -60,7 +75,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for PlaintextStream<S> {
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let is_first = !std::mem::replace(&mut self.has_read, true);
         if is_first && buffer.filled().get(before..).is_some_and(|read| read.starts_with(&TLS_ALERT)) {
-            return Poll::Ready(Err(io::Error::other("this port speaks TLS: use grpcs://")));
+            // A failed read returns no bytes.
+            buffer.set_filled(before);
+            let problem = self.problem.0.get_or_init(|| "this port speaks TLS: use grpcs://");
+            return Poll::Ready(Err(io::Error::other(*problem)));
         }
         Poll::Ready(Ok(()))
     }
@@ -104,8 +122,11 @@ mod tests {
 
     async fn read(bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut read = Vec::new();
-        PlaintextStream::new(tokio::io::join(bytes, tokio::io::sink())).read_to_end(&mut read).await?;
-        Ok(read)
+        let problem = ConnectionProblem::default();
+        let stream = tokio::io::join(bytes, tokio::io::sink());
+        let result = PlaintextStream::new(stream, problem.clone()).read_to_end(&mut read).await;
+        assert_eq!(result.is_err(), problem.or(String::new()) == "this port speaks TLS: use grpcs://");
+        result.map(|_| read)
     }
 
     #[tokio::test]

@@ -101,7 +101,7 @@ pub(in crate::gateway) fn joined_request(
             parts.push(other.read_documents().map_err(Rejection::Invalid)?);
             envelope.schema = envelope.schema.or(other.schema);
         }
-        let documents = runtime::merge_requests(parts.into_iter());
+        let documents = runtime::merge_requests(parts);
         Ok(GatewayRequest { documents, schema: envelope.schema, ..request })
     });
     if let Ok(request) = &request {

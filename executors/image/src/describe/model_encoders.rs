@@ -48,11 +48,11 @@ flowrun_sdk::parameters! {
         model_path: Option<PathBuf> = None,
         /// Dimension of the embeddings; null for that of the model, or 512 without a model.
         dimension: Option<usize> = None,
-        /// Range of the numbers of the images.
+        /// Range of the pixel values of the images.
         value_range: ValueRange = ValueRange::Auto,
         /// Rotates and mirrors decoded images by their EXIF orientation; `false` keeps the stored pixels, as Pillow in
         /// Python does.
-        exif: bool = true,
+        exif: bool = false,
         /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }
@@ -73,11 +73,11 @@ flowrun_sdk::parameters! {
         model_path: Option<PathBuf> = None,
         /// Dimension of the embeddings; null for that of the model, or 512 without a model.
         dimension: Option<usize> = None,
-        /// Range of the numbers of the images.
+        /// Range of the pixel values of the images.
         value_range: ValueRange = ValueRange::Auto,
         /// Rotates and mirrors decoded images by their EXIF orientation; `false` keeps the stored pixels, as Pillow in
         /// Python does.
-        exif: bool = true,
+        exif: bool = false,
         /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
     }

@@ -98,7 +98,7 @@ flowrun_sdk::parameters! {
         tensors_channels_first: bool = false,
         /// Rotates and mirrors decoded images by their EXIF orientation; `false` keeps the stored pixels, as Pillow in
         /// Python does (and CLIP with it).
-        exif: bool = true,
+        exif: bool = false,
         /// Drops the content of images after they are encoded.
         drop_image_content: bool = false,
         /// Largest number of images per model run.
