@@ -174,7 +174,7 @@ fn a_network_is_passed_to_the_model_encoder_with_its_preset() {
     };
     let mut expected = json!({
         "model_path": "a.onnx", "preset": "keras", "pooling": "flatten", "dimension": null, "tensors": "by_type",
-        "tensors_channels_first": false, "exif": true, "access_paths": "@c",
+        "tensors_channels_first": false, "exif": false, "access_paths": "@c",
     });
     assert_eq!(received("KerasImageEncoder"), expected);
     expected["preset"] = json!("mobilenet_v2");
