@@ -33,7 +33,7 @@ fn check_has_the_exit_code_of_run() {
         if code != 0 {
             assert_eq!(flowrun(directory.path(), &["run", "flow.yml"]).status.code(), Some(code), "{flow}");
             let lenient = flowrun(directory.path(), &["graph", "flow.yml"]).status.code();
-            assert!(lenient == Some(0) || flow.contains("nowhere"), "what can be drawn is drawn: {flow}");
+            assert!(lenient == Some(0) || flow.contains("nowhere"), "`graph` accepts the flow: {flow}");
         }
     }
 }
@@ -59,7 +59,7 @@ fn check_reads_several_flows_and_fails_if_one_has_errors() {
 }
 
 #[test]
-fn an_option_leaves_the_flow_after_its_value() {
+fn the_flow_may_follow_an_option_with_a_value() {
     let directory = directory("jtype: Flow\nexecutors: [{name: enc, uses: Nowhere}]\n");
     let serve = flowrun(directory.path(), &["serve", "--port", "0", "flow.yml"]);
     assert!(text(&serve.stderr).contains("there is no executor `Nowhere`"), "{}", text(&serve.stderr));

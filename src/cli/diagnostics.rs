@@ -8,8 +8,8 @@ use crate::diagnostic::{Format, Report, Severity, Sources, render};
 /// Last line of a check without diagnostics.
 pub(super) const NO_PROBLEMS: &str = "no problems found";
 
-/// Prints the diagnostics of severity `least` and above to standard error, and their counts if there are errors; as JSON
-/// lines if the log is.
+/// Prints the diagnostics of severity `least` and above to standard error, and their counts if there are errors. With
+/// the JSON log format, diagnostics are JSON lines without counts.
 pub(super) fn print_diagnostics(report: &Report, sources: &Sources, least: Severity) -> std::io::Result<()> {
     let shown = report.at_least(least);
     let mut out = std::io::stderr().lock();

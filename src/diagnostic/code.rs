@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Severity {
     /// For information; no action is needed.
     Note,
-    /// The flow runs, but maybe not as intended.
+    /// The flow runs, but possibly not as intended.
     Warning,
     /// The flow does not run.
     Error,
@@ -56,7 +56,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => codes!(@accepts $($trait)?),)* }
             }
 
-            /// True if the flow can still be drawn, so that this is a warning of `flowrun graph`.
+            /// True if the flow can be drawn but not run: `flowrun graph` reports a warning instead of the error.
             pub fn blocks_run_only(self) -> bool {
                 match self { $(Self::$variant => codes!(@blocks $($trait)?),)* }
             }
@@ -74,7 +74,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A file cannot be read or used: it does not exist, is too large, is not UTF-8, or is no certificate or key.
+    /// A file cannot be read or used: it does not exist, is too large, is not UTF-8, or is not a certificate or key.
     FileUnreadable = "F101", "file-unreadable", Error;
     /// The file is not valid YAML.
     YamlSyntax = "F102", "yaml-syntax", Error;
@@ -101,7 +101,7 @@ codes! {
     OutOfRange = "F205", "out-of-range", Error;
     /// A required key is missing.
     MissingKey = "F206", "missing-key", Error;
-    /// A key is accepted without effect, mostly one of Jina's internal machinery. Noted once.
+    /// A key is accepted but has no effect, mostly because it configures Jina's internals. Reported once.
     WithoutEffect = "F207", "without-effect", Note;
     /// A known key is not supported.
     Unsupported = "F208", "unsupported", Error, blocks_run;
@@ -128,7 +128,7 @@ codes! {
     /// A key has no effect here and changes results in Jina.
     ResultsDiffer = "F219", "results-differ", Warning;
 
-    /// A pod needs one that does not exist. Jina 3 hangs or returns unprocessed documents.
+    /// A pod needs a pod that does not exist. Jina 3 hangs or returns unprocessed documents.
     UnknownNeeds = "F301", "unknown-needs", Error;
     /// Pods need each other in a cycle. Jina 3 hangs.
     Cycle = "F302", "cycle", Error;

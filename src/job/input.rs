@@ -32,7 +32,7 @@ impl Input {
         }
     }
 
-    /// Returns whether this source is the file at `path`, also under another name of the same file.
+    /// True if this source is the file at `path`, also if one of the paths is a symbolic link to it.
     pub fn is_at(&self, path: &Path) -> bool {
         let canonical = |path: &Path| path.canonicalize().ok();
         !matches!(self, Self::Stdin)
@@ -54,7 +54,7 @@ pub enum InputError {
     /// No file matches the pattern.
     #[error("`{0}` matches no file")]
     NoMatch(String),
-    /// A directory has no other files than JSON lines.
+    /// A directory contains only JSON-lines files.
     #[error(
         "`{}` has only JSON-lines files, which are not read in directories; write `{}` to read their documents",
         directory.display(),

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use parking_lot::Mutex;
 
-/// Interval between two lines.
+/// Interval between two lines or log events.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Display of the progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProgressDisplay {
-    /// On standard error.
+    /// A bar or lines on standard error.
     Terminal,
     /// Log events of the level `info`.
     Log,
@@ -35,7 +35,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Starts at zero of `total` documents, if the total is known.
+    /// Starts the display at zero documents. `total` is the number of all documents, if it is known.
     #[must_use]
     pub fn new(total: Option<u64>, display: ProgressDisplay) -> Self {
         let has_bar = display == ProgressDisplay::Terminal && io::stderr().is_terminal();
@@ -90,7 +90,7 @@ fn bar(total: Option<u64>) -> ProgressBar {
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        // Fails only if the line cannot grow.
+        // Fails only if the text buffer cannot grow.
         let _ = write!(out, "{:.0} documents/s", state.per_sec());
     };
     bar.with_style(style.with_key("rate", rate))

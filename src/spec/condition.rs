@@ -1,6 +1,6 @@
 //! Reads `when`: a condition on documents, in docarray's query language.
 
-use flowrun_sdk::filter::{DOCUMENT_FIELDS, Filter, FilterError, Scalar};
+use flowrun_sdk::filter::{DOCUMENT_FIELDS, Filter, FilterError, Scalar, without_tags_prefix};
 use serde_json::Value;
 
 use super::reader::Reader;
@@ -31,7 +31,7 @@ pub(super) fn read(node: Option<&Node>, reader: &mut Reader<'_>) -> Option<Condi
 /// Checks that documents have the field, and that it can be compared with the value.
 fn check(path: &str, value: Option<&Scalar>) -> Result<(), String> {
     let field = path.split("__").next().unwrap_or(path);
-    if !DOCUMENT_FIELDS.contains(&field) {
+    if without_tags_prefix(path).is_none() && !DOCUMENT_FIELDS.contains(&field) {
         return Err(format!("is not a field of documents; write tags as `tags__{path}`"));
     }
     match value {

@@ -25,7 +25,7 @@ pub struct GatewaySpec {
     pub title: Option<String>,
     /// Description of the service.
     pub description: Option<String>,
-    /// Web pages of other origins that may call it.
+    /// Origins of the web pages that may call the service.
     pub cors: Cors,
     /// Host names of requests that are accepted in addition to loopback names, while the flow is served on loopback
     /// without a token.
@@ -36,7 +36,7 @@ pub struct GatewaySpec {
     pub no_debug_endpoints: bool,
     /// True if `/dashboard` is served, which shows the running flow.
     pub logserver: bool,
-    /// Directories of files that documents of a served flow may name.
+    /// Directories with files that the URIs of clients' documents may refer to.
     pub files: Vec<PathBuf>,
     /// Endpoints with their own HTTP path.
     pub exposed: Vec<ExposedEndpoint>,
@@ -51,11 +51,11 @@ pub struct GatewaySpec {
 /// Export of traces to an OpenTelemetry collector.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TracesSpec {
-    /// True if traces are exported; if the flow does not set it, the environment may.
+    /// True exports traces, false does not; if absent, the `OTEL_…` environment variables decide.
     pub enabled: Option<bool>,
-    /// Address of the collector.
+    /// Address of the collector; if absent, the `OTEL_…` environment variables set it.
     pub host: Option<String>,
-    /// Port of the collector.
+    /// Port of the collector at `host`; 4317 if absent.
     pub port: Option<u16>,
 }
 
@@ -101,7 +101,7 @@ pub(super) fn gateway(with: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySpec
     }
 }
 
-/// Reads the certificate and its key, which are of use only together.
+/// Reads the certificate and its key, and reports one without the other.
 fn tls(with: &Fields<'_>, reader: &mut Reader<'_>) -> Option<TlsFiles> {
     const KEYS: [&str; 2] = [SSL_CERTFILE.name().as_str(), SSL_KEYFILE.name().as_str()];
     let spans = [with.key_span(&SSL_CERTFILE), with.key_span(&SSL_KEYFILE)];

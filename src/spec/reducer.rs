@@ -1,6 +1,6 @@
 //! Jina 0.x resources that merge several messages into one, such as `_merge_topk`.
 //!
-//! The runtime merges by itself, so that none of them is an executor here.
+//! Replies are merged by the runtime, so these resources are not resolved to executors.
 
 /// A merging resource, by its effect on documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,10 +57,12 @@ impl ValueKind {
     }
 }
 
+/// The words of a choice, for [`ValueKind::Choice`].
 pub(super) fn words<W: Word>() -> Vec<&'static str> {
     W::WORDS.iter().map(|(word, _)| *word).collect()
 }
 
+/// Reads true or false, also written `yes` or `no`.
 pub(super) fn flag(node: &Node, _: Schema) -> Option<bool> {
     match node.text()?.to_ascii_lowercase().as_str() {
         "true" | "yes" => Some(true),
@@ -69,27 +71,33 @@ pub(super) fn flag(node: &Node, _: Schema) -> Option<bool> {
     }
 }
 
+/// Reads an integer ≥ 0.
 pub(super) fn integer(node: &Node, schema: Schema) -> Option<Spanned<usize>> {
     Some(Spanned::new(usize::try_from(node.integer(schema)?).ok()?, node.span))
 }
 
-#[expect(clippy::option_option, reason = "an absent value and no limit are different things to the caller")]
+/// Reads milliseconds; `Some(None)` for a negative number, which means no limit.
+#[expect(clippy::option_option, reason = "callers distinguish an absent value from no limit")]
 pub(super) fn duration(node: &Node, schema: Schema) -> Option<Option<Duration>> {
     Some(u64::try_from(node.integer(schema)?).ok().map(Duration::from_millis))
 }
 
+/// Accepts any value.
 pub(super) fn any(node: &Node, _: Schema) -> Option<&Node> {
     Some(node)
 }
 
+/// Reads a list.
 pub(super) fn items(node: &Node, _: Schema) -> Option<&[Node]> {
     node.sequence()
 }
 
+/// Reads a string.
 pub(super) fn text(node: &Node, _: Schema) -> Option<Spanned<&str>> {
     node.text().map(|text| Spanned::new(text, node.span))
 }
 
+/// Reads a string or a list of strings. A string `[a, b]` is a list, too.
 pub(super) fn texts(node: &Node, schema: Schema) -> Option<Vec<Spanned<&str>>> {
     if let Some(items) = node.sequence() {
         return Some(items.iter().filter_map(|item| text(item, schema)).collect());

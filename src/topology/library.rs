@@ -12,7 +12,7 @@ use crate::spec::{ExecutorSpec, LibrarySpec};
 pub(super) struct SearchPath<'a> {
     /// Directories that are searched for plugins.
     pub(super) directories: &'a [PathBuf],
-    /// Directories that every library must be in: the above, and that of the flow file.
+    /// Directories that may contain libraries: `directories`, and the directory of the flow file. Others are rejected.
     pub(super) roots: Vec<PathBuf>,
 }
 

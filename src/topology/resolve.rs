@@ -1,7 +1,7 @@
-//! Resolves the executors that a flow names: finds their types, checks their parameters, chooses their directories.
+//! Resolves the executors that a flow names: finds their types, checks their parameters, chooses their workspaces.
 //!
 //! Types are found in the catalogue, in plugins ([`library`]) or, for Python classes, run by `PythonExecutor`
-//! ([`python`]). Nothing is executed.
+//! ([`python`]). No executor code is run.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,8 +20,8 @@ use super::spans::ComponentSpans;
 use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned, did_you_mean};
 use crate::spec::{ExecutorSpec, FlowSpec, Parameters, Step, StepTarget, Uses, method_endpoint};
 
-/// The executors of a pod, `E` at a stage of resolving. `None` for an executor that the pod does not have or that could
-/// not be resolved.
+/// The executors of a pod. `E` describes one executor and differs by stage of resolution. A field is `None` if the pod
+/// has no such executor, or if it could not be resolved.
 #[derive(Clone, Debug)]
 pub struct PodExecutors<E> {
     /// The executor of `uses_before`.
@@ -56,18 +56,19 @@ impl<E> PodExecutors<E> {
 /// A resolved executor.
 #[derive(Clone, Debug)]
 pub struct ResolvedExecutor {
-    /// The components.
+    /// The components: one, or several for a compound executor.
     pub components: Vec<ResolvedComponent>,
     /// Calls of components, by endpoint.
     pub programs: Vec<ProgramPlan>,
-    /// Requests to endpoints without a program pass through; otherwise the first component receives them.
+    /// `true` if requests to endpoints without a program pass through unchanged; `false` if the first component receives
+    /// them.
     pub pass_unmatched: bool,
 }
 
 /// A resolved component.
 #[derive(Clone, Debug)]
 pub struct ResolvedComponent {
-    /// The component as data.
+    /// Serialisable description of the component.
     pub plan: ComponentPlan,
     /// Its positions in the flow file.
     pub spans: ComponentSpans,
@@ -184,7 +185,7 @@ impl Resolver<'_> {
     /// Resolves a component and adds it. Returns `false`, after a report, when that is not possible.
     fn add_component(&mut self, spec: &ExecutorSpec) -> bool {
         let base = spec.workspace.as_deref().unwrap_or(self.settings.workspace);
-        // `uses: ./libmine.so` names a file, which is not a name for a directory.
+        // `uses: ./libmine.so` sets no name but a path; the workspace is then named after the class.
         let unnamed = spec.names_library_file() && spec.name == spec.class.value;
         let found = if python::is_python(spec, self.settings.python, self.catalog) {
             python::resolve(spec, self.settings, base, self.catalog, self.report)
@@ -208,7 +209,7 @@ impl Resolver<'_> {
         true
     }
 
-    /// Resolves a built-in executor or one of a plugin.
+    /// Resolves a built-in executor or an executor of a plugin.
     fn resolve_type(&mut self, spec: &ExecutorSpec) -> Option<ComponentType> {
         let (executor_type, library) = self.find_type(spec)?;
         if let Some(module) = spec.py_modules.first().filter(|_| library.is_none()) {
@@ -263,7 +264,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The parameters without those that the executor type does not have, which are reported.
+    /// Checks the parameters against the executor type and reports mistakes. Returns them without unknown ones.
     fn check_parameters(
         &mut self,
         executor_type: &ExecutorType,
@@ -280,7 +281,7 @@ impl Resolver<'_> {
         with
     }
 
-    /// The call of one step. Adds a component when the step brings its own executor.
+    /// Plans the call of one step. Adds a component if the step names a built-in executor.
     fn step(&mut self, step: &Step, spec: &ExecutorSpec) -> Option<StepPlan> {
         let (component, endpoint) = match &step.target {
             StepTarget::Component(position) => (*position, step.endpoint.map(str::to_owned)),
@@ -318,9 +319,9 @@ fn unknown_executor(spec: &ExecutorSpec, catalog: &Catalog) -> Diagnostic {
     let diagnostic =
         Diagnostic::at(Code::UnresolvedExecutor, spec.class.span, format!("there is no executor `{class}`"));
     let suggestion = did_you_mean(class, catalog.names());
-    diagnostic
-        .maybe_help(suggestion)
-        .help("`flowrun executors` lists the built-in ones; for one in Python write `py_modules: [FILE.py]`")
+    diagnostic.maybe_help(suggestion).help(
+        "`flowrun executors` lists the built-in executors; for a Python class add `py_modules: [FILE.py]`",
+    )
 }
 
 /// Parent of the executors' workspaces when the flow sets none: next to the flow file.

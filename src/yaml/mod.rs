@@ -1,7 +1,7 @@
 //! Stage 1, load: from bytes to a tree of nodes with spans.
 //!
 //! Expressions are substituted here, in parsed scalars, so that a value can never change the structure of the file. The
-//! meaning of a node is the business of the next stage: a scalar stays text until a key requires an integer.
+//! meaning of a node is determined by the next stage: a scalar stays text until a key requires an integer.
 
 mod environment;
 mod expand;

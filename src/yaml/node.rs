@@ -9,7 +9,7 @@ pub struct Node {
     pub span: Span,
     /// The `!Tag` before it, without the exclamation mark: a class.
     pub tag: Option<Tag>,
-    /// The type of YAML before it, such as `!!int`, without the exclamation marks.
+    /// The YAML type tag before it, such as `!!int`, without the exclamation marks.
     pub type_tag: Option<Tag>,
     /// Its content.
     pub value: Value,

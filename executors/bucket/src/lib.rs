@@ -2,8 +2,8 @@
 //!
 //! Files are uploaded one by one under a unique prefix, and then the [`manifest`] with their sizes and checksums. Without a
 //! manifest there is no snapshot, so an interrupted upload is never restored. Downloaded files are compared with the
-//! manifest. Files are streamed: memory holds a few parts, however large the files are. It does not depend on
-//! indexes.
+//! manifest. Files are streamed: memory holds a few parts, however large the files are. The crate does
+//! not depend on the format of indexes.
 
 mod address;
 mod download;
@@ -18,12 +18,12 @@ use object_store::{Error, ObjectStore};
 
 pub use address::{Provider, is_address};
 
-/// Size of a part in bytes, the unit of requests.
+/// Size in bytes of the parts in which files are transferred, one request each.
 const PART_BYTES: usize = 8 << 20;
 /// Parts of a file that are transferred concurrently.
 const CONCURRENT_PARTS: usize = 4;
 
-/// An upload or download failed. The text has address, file, cause and remedy.
+/// Error of an upload or download. Its message has the address, file, cause and remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BucketError(String);

@@ -1,4 +1,4 @@
-//! The trait by which the program supplies the executors of the two towers.
+//! The executors of CLIP's two towers, the text encoder and the image encoder, as supplied by the program.
 
 use flowrun_sdk::ExecutorType;
 

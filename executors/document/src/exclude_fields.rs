@@ -18,6 +18,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `ExcludeFields`.
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<ExcludeFieldsParameters>(
     "ExcludeFields",
     "Clears the named fields of documents.",

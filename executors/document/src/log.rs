@@ -1,4 +1,4 @@
-//! `Log`: logs a line per request and changes nothing. The runtime adds the request to the line, and records metrics.
+//! `Log`: logs one line per request and changes nothing. The runtime adds the id and endpoint of the request to the line.
 
 use flowrun_sdk::{
     AsyncExecutor, Build, BuildError, Call, Document, ExecutorError, ExecutorType, Instance, async_trait,
@@ -7,12 +7,10 @@ use flowrun_sdk::{
 
 use crate::no_parameters::NoParameters;
 
-pub(crate) const TYPE: ExecutorType = ExecutorType::new::<NoParameters>(
-    "Log",
-    "Logs a line for every request and leaves it unchanged.",
-    create,
-)
-.with_aliases(&["_logforward"]);
+/// Executor type `Log`.
+pub(crate) const TYPE: ExecutorType =
+    ExecutorType::new::<NoParameters>("Log", "Logs one line per request. Requests are not changed.", create)
+        .with_aliases(&["_logforward"]);
 
 /// Largest number of document ids in a line; a few are enough to identify the request.
 const IDS_MAX: usize = 3;

@@ -13,6 +13,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `ReverseMatches`.
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<ReverseMatchesParameters>(
     "ReverseMatches",
     "Reverses the order of the matches of each document.",

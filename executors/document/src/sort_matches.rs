@@ -29,6 +29,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `SortMatches`.
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<SortMatchesParameters>(
     "SortMatches",
     "Sorts the matches of each document by a score.",

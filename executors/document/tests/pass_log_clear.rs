@@ -1,4 +1,4 @@
-//! `Pass`, `Log` and `Clear`.
+//! Tests of `Pass`, `Log` and `Clear`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io;

@@ -1,4 +1,4 @@
-//! `UriReader`.
+//! Tests of `UriReader`: supported URIs, limits on bytes, and failures of single documents.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;

@@ -31,7 +31,7 @@ impl Parameter for ChannelAxis {
     }
 }
 
-/// A [`ChannelAxis`] as Jina's encoders count it: in a batch of images, whose axis 0 is the batch.
+/// Position of the channel axis in a batch of images, as Jina's encoders count it: axis 0 is the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchChannelAxis(pub(crate) ChannelAxis);
 

@@ -22,7 +22,7 @@ choice! {
 pub(crate) const WHITE: f32 = 255.0;
 
 impl ValueRange {
-    /// The conversion of the numbers of an image to bytes.
+    /// Returns the conversion of the numbers of an image to bytes.
     ///
     /// # Errors
     /// When a number is outside of the range.
@@ -62,6 +62,8 @@ struct MinMax {
 }
 
 impl MinMax {
+    /// Finds the smallest and largest number.
+    ///
     /// # Errors
     /// When a number is infinite or NaN.
     fn of_image(elements: &[f32]) -> Result<Self, ExecutorError> {

@@ -1,6 +1,6 @@
 //! The parameter `columns`: the tags that filters may name, and their types.
 
-use flowrun_sdk::filter::{Filter, Scalar};
+use flowrun_sdk::filter::{Filter, Scalar, without_tags_prefix};
 use flowrun_sdk::{ExecutorError, RequestParameters, Value};
 
 /// Largest number of columns.
@@ -83,6 +83,11 @@ impl Columns {
         self.0.iter().flatten().map(|(name, _)| name.clone()).collect()
     }
 
+    /// Returns whether filters may name any tag.
+    pub(crate) fn allow_any(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Parses the request parameter `filter`; `None` when it is missing or matches every document.
     ///
     /// # Errors
@@ -109,7 +114,9 @@ impl Columns {
     /// A message that lists the columns, when `name` is not one of them.
     fn type_of(&self, name: &str) -> Result<Option<ColumnType>, String> {
         let Some(columns) = &self.0 else { return Ok(None) };
-        if let Some((_, column_type)) = columns.iter().find(|(column, _)| column == name) {
+        let spellings = std::iter::once(name).chain(without_tags_prefix(name));
+        let column = |name: &str| columns.iter().find(|(column, _)| column == name);
+        if let Some((_, column_type)) = spellings.filter_map(column).next() {
             return Ok(Some(*column_type));
         }
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
@@ -177,6 +184,7 @@ mod tests {
         let long = parse(json!({"x".repeat(1 << 20): 1}), &columns).unwrap_err();
         assert!(long.len() < 300, "{long}");
         assert!(parse(json!({"count": 2.0, "price": 2, "sold": {"$ne": true}}), &columns).is_ok());
+        assert!(parse(json!({"tags__count": 2, "tags.price": 2}), &columns).is_ok());
     }
 
     #[test]

@@ -10,8 +10,8 @@ pub(crate) const DIMENSION_MAX: usize = 1 << 16;
 /// The embedding of a document as a vector for which `metric` is defined. `dimension` is that of the index, once it is known.
 ///
 /// # Errors
-/// When the embedding is missing, is not a vector (a row or a column), has another dimension, or has no distance under the
-/// metric.
+/// When the embedding is missing, is not a vector (a row or a column), has another dimension, or cannot be compared with
+/// the metric.
 pub(crate) fn vector(
     document: &Document,
     metric: Metric,

@@ -16,6 +16,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `TfIdfRanker`.
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<TfIdfRankerParameters>(
     TfIdfRanker::NAME,
     "Ranks documents by the mean score of their chunks, weighted by tf-idf; expects similarities (larger is better).",
@@ -26,7 +27,7 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<TfIdfRankerParameters>
 ///
 /// * `idf(q) = log10(Σ df / df(q) + 1e-10)`, with `df(q)` the number of hits of `q` in all documents;
 /// * `tf(q) = n(q) / chunks`, with `n(q)` the number of hits of `q` in the document that reach `threshold`, and `chunks` the
-///   tag `siblings` of the last such hit; 0 without one.
+///   tag `siblings` of the last such hit; `tf(q)` is 0 without such a hit.
 #[derive(Clone, Copy, Debug)]
 pub struct TfIdfRanker {
     /// Smallest score that counts towards the term frequency.

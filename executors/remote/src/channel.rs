@@ -26,10 +26,10 @@ use crate::{Address, TrustStore};
 /// HTTP/2 flow-control windows in bytes: per stream, and per connection.
 const WINDOW: (u32, u32) = (1 << 20, 16 << 20);
 
-/// Limit on connecting, the TLS handshake included.
+/// Time limit for connecting, including the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection. Clones share it.
+/// A gRPC client connection. Clones share the connection.
 #[derive(Clone, Debug)]
 pub struct Channel {
     grpc: Grpc<Connection>,
@@ -71,7 +71,7 @@ pub struct Unreachable {
     pub reason: String,
 }
 
-/// A call without a reply.
+/// Error of a call.
 #[derive(Clone, Debug)]
 pub enum CallError {
     /// The server sent an error status.
@@ -152,7 +152,7 @@ impl Channel {
     /// Calls a unary method.
     ///
     /// # Errors
-    /// The server's error status, or the failure of the connection.
+    /// [`CallError`]: the server's error status, or the failure of the connection.
     pub async fn unary<I, O>(
         &self,
         path: PathAndQuery,
@@ -221,8 +221,8 @@ async fn handshake(
 ) -> Result<SendRequest<tonic::body::Body>, String> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(WINDOW.0).initial_connection_window_size(WINDOW.1);
-    let agreed = builder.handshake(TokioIo::new(stream)).await;
-    let (sender, connection) = agreed.map_err(|error| error.to_string())?;
+    let connected = builder.handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = connected.map_err(|error| error.to_string())?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             // Pending requests receive the error themselves.

@@ -17,7 +17,7 @@ flowrun_sdk::parameters! {
         tls: bool = false,
         /// PEM file with the trusted certificate authorities or certificates; by default those of this machine.
         ca: Option<PathBuf> = None,
-        /// gRPC metadata sent with every call: names and texts.
+        /// gRPC metadata sent with every call: names and string values.
         metadata: Map<String, Value> = Map::new(),
         /// Limit on one call in milliseconds; -1 for the request's deadline only.
         timeout_send: i64 = -1,

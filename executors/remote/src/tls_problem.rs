@@ -75,6 +75,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for PlaintextStream<S> {
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let is_first = !std::mem::replace(&mut self.has_read, true);
         if is_first && buffer.filled().get(before..).is_some_and(|read| read.starts_with(&TLS_ALERT)) {
+            // A failed read returns no bytes.
+            buffer.set_filled(before);
             let problem = self.problem.0.get_or_init(|| "this port speaks TLS: use grpcs://");
             return Poll::Ready(Err(io::Error::other(*problem)));
         }

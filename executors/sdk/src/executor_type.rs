@@ -33,6 +33,7 @@ enum Constructor {
         check: fn(&RawParameters) -> Vec<ParameterError>,
         create: fn(&Build) -> Result<Instance, BuildError>,
     },
+    /// Constructor of an executor outside of the program.
     Factory(&'static dyn Factory),
 }
 
@@ -178,7 +179,7 @@ fn check<P: Parameters>(with: &RawParameters) -> Vec<ParameterError> {
 /// Parses the parameters of an executor under construction.
 ///
 /// # Errors
-/// [`BuildError::Parameter`] or [`BuildError::Failed`] with the first mistake, if the host did not check before.
+/// [`BuildError::Parameter`] or [`BuildError::Failed`] with the first mistake, if the host did not check the parameters.
 pub fn parse_parameters<P: Parameters>(build: &Build) -> Result<P, BuildError> {
     P::parse(&build.with).map_err(|errors| match errors.into_iter().next() {
         Some(ParameterError::Invalid { name, reason }) => BuildError::parameter(name, reason),

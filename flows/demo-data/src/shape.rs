@@ -17,7 +17,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// Name in labels.
+    /// Name of the shape in the labels of clips.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Circle => "circle",
@@ -29,7 +29,7 @@ impl Shape {
         }
     }
 
-    /// Smallest rotation, in turns, that maps the shape to itself.
+    /// Smallest rotation, in turns, that maps the shape to itself; 1 for round shapes.
     pub(crate) fn period(self) -> f64 {
         match self {
             Self::Circle | Self::Ring => 1.0,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::report::{Diagnostic, Label, Report};
 use crate::diagnostic::source::Sources;
 
+/// Renders the diagnostics in the order of the files, one JSON object per line.
 pub(super) fn render(report: &Report, sources: &Sources) -> String {
     let line = |diagnostic: &&Diagnostic| {
         let object = json!({

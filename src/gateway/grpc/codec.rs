@@ -21,7 +21,7 @@ use crate::gateway::service::Gateway;
 use crate::limits::{CONTROL_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
 use crate::spec::Compression;
 
-/// Codec that reads messages of type `I` and writes those of type `O`, uncompressed.
+/// Codec that reads messages of type `I`, compressed or not, and writes messages of type `O` uncompressed.
 pub(super) fn codec<I, O>() -> Grpc<ProstCodec<O, I>>
 where
     I: prost::Message + Default + Send + 'static,
@@ -92,18 +92,20 @@ pub(super) fn status_body(body: RequestBody) -> StatusBody {
 
 /// An admitted call with one message.
 pub(super) struct AdmittedCall {
+    /// Permit of the gateway's admission control.
     pub(super) permit: Arc<Permit>,
+    /// Deadline and other settings from the headers.
     pub(super) metadata: CallMetadata,
-    /// The call; its message is counted as it arrives.
+    /// The call; the bytes of its message are reserved in the permit as they arrive.
     pub(super) request: axum::http::Request<StatusBody>,
     /// Unwritten replies of the connection.
     pub(super) unwritten: Option<Arc<UnwrittenReplies>>,
 }
 
-/// Admits a call with one message from its headers.
+/// Admits a call with one message, from its headers, before the message is read.
 ///
 /// # Errors
-/// The response to a rejected call, at the rate of the limiter.
+/// The response to a rejected call, after the delay of the rejection limiter.
 pub(super) async fn admit(gateway: &Gateway, request: Request) -> Result<AdmittedCall, Response> {
     let metadata = CallMetadata::from_headers(request.headers());
     let unwritten = UnwrittenReplies::from_extensions(request.extensions());
@@ -120,8 +122,8 @@ pub(super) async fn admit(gateway: &Gateway, request: Request) -> Result<Admitte
 
 /// True for a gRPC call.
 pub(in crate::gateway) fn is_grpc(request: &Request) -> bool {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("application/grpc"))
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|content_type| content_type.starts_with("application/grpc"))
 }
 
 /// Converts a response of tonic to one of the router.
@@ -129,7 +131,7 @@ pub(super) fn response(response: axum::http::Response<tonic::body::Body>) -> Res
     response.map(axum::body::Body::new)
 }
 
-/// Response to a call that ends before it is read.
+/// Response to a call that ends with `status` before its message is read.
 pub(in crate::gateway) fn status_response(status: tonic::Status) -> Response {
     response(status.into_http())
 }

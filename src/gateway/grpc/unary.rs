@@ -63,7 +63,7 @@ async fn process(
     metadata: &CallMetadata,
 ) -> Result<tonic::Response<DataRequestProto>, Status> {
     let envelopes: Vec<Envelope> = messages.into_iter().map(Envelope::new).collect();
-    // More than was received, if the message was compressed.
+    // The decoded size: a compressed message has received fewer bytes, and only those are reserved so far.
     let bytes = envelopes.iter().map(|envelope| envelope.documents.len()).sum();
     permit.bytes.try_grow_to(bytes).map_err(|rejection| rejection_status(&rejection))?;
     let (envelope, request) = joined_request(envelopes, metadata);

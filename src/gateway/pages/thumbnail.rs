@@ -1,7 +1,7 @@
 //! Thumbnails of search results.
 //!
-//! A thumbnail is made of a document that a page has shown, and of a file in a directory that the flow declares;
-//! [`guard::read_uri`] enforces the latter.
+//! Only documents that a search has returned have thumbnails, and only files in directories that the flow declares are
+//! read; [`guard::read_uri`] enforces the second condition.
 
 use std::sync::Arc;
 

@@ -43,9 +43,10 @@ pub(super) async fn requests(
             false => (JSON, "{}").into_response(),
         };
     };
-    // A deadline of the whole session would end it; its requests have timeouts of their own.
+    // A deadline in the headers would end the whole session; each request has its own timeout.
     let metadata = CallMetadata::from_headers(&headers).without_deadline();
     let format = FrameFormat::from_headers(&headers);
+    // Delays the end of draining until the session has ended.
     let alive = gateway.connections.lock().clone();
     let options = SessionOptions { max_in_flight: gateway.prefetch, in_order: false };
     configured(upgrade, &headers, MESSAGE_BYTES_MAX).on_upgrade(move |socket| async move {

@@ -6,6 +6,7 @@ use super::labels::{addresses, condition, copies, edges, uses};
 use super::layout::{Layout, Position};
 use crate::graph::flow_graph::{FlowGraph, Vertex};
 
+// Sizes and distances in pixels.
 const BOX_WIDTH: f32 = 168.0;
 const BOX_HEIGHT: f32 = 60.0;
 const COLUMN_WIDTH: f32 = 232.0;
@@ -25,6 +26,7 @@ text{font:12px system-ui,sans-serif;fill:#1f2933;text-anchor:middle}\
 @media(prefers-color-scheme:dark){text{fill:#f5f7fa}.small{fill:#cbd2d9}\
 .pod{fill:#323f4b;stroke:#9aa5b1}.gateway{fill:#52606d;stroke:#9aa5b1}.edge{stroke:#9aa5b1}}";
 
+/// Draws the graph as an SVG document.
 pub(super) fn draw(graph: &FlowGraph) -> String {
     let layout = Layout::of(graph);
     let width = COLUMN_WIDTH.mul_add(count(layout.columns) - 1.0, BOX_WIDTH) + 2.0 * MARGIN;
@@ -57,7 +59,7 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
     svg
 }
 
-#[expect(clippy::cast_precision_loss, reason = "there are at most a thousand of anything drawn")]
+#[expect(clippy::cast_precision_loss, reason = "a graph has at most about a thousand pods")]
 fn count(count: usize) -> f32 {
     count as f32
 }

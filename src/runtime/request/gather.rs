@@ -2,7 +2,7 @@
 
 use super::content::Content;
 
-/// One slot for each expected part.
+/// The parts that arrived, with one slot for each expected part.
 #[derive(Debug)]
 pub(in crate::runtime) struct Gather {
     slots: Vec<Option<Content>>,
@@ -10,12 +10,13 @@ pub(in crate::runtime) struct Gather {
 }
 
 impl Gather {
-    /// Expects `parts` parts.
+    /// Creates `parts` empty slots.
     pub(in crate::runtime) fn new(parts: usize) -> Self {
         Self { slots: (0..parts).map(|_| None).collect(), missing: parts }
     }
 
-    /// Stores the part of slot `slot`. Returns all parts, in slot order, once every slot is filled.
+    /// Stores a part in slot `slot`; a slot that does not exist is ignored. Returns all parts, in slot order, once every
+    /// slot is filled.
     pub(in crate::runtime) fn put(&mut self, slot: usize, content: Content) -> Option<Vec<Content>> {
         let slot = self.slots.get_mut(slot)?;
         if slot.replace(content).is_none() {

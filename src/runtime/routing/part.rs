@@ -6,9 +6,11 @@ use std::time::Instant;
 use super::fanout::GatherSlot;
 use crate::runtime::request::{Content, InFlightRequest};
 
-/// A request, or the share of one shard in it, on its way to a worker.
+/// A request, or one shard's share of it, that is sent to a worker.
 pub(in crate::runtime) struct Part {
+    /// The request that the part belongs to.
     pub(in crate::runtime) request: Arc<InFlightRequest>,
+    /// The documents to process, with earlier failures and results.
     pub(in crate::runtime) content: Content,
     /// Slot of this shard's result; `None` when the request was not split.
     pub(in crate::runtime) slot: Option<GatherSlot>,

@@ -1,4 +1,4 @@
-//! Dynamic batching of one endpoint.
+//! Keys of the dynamic batching of one endpoint.
 
 use super::declare::keys;
 use crate::limits::{BATCH_DOCUMENTS_MAX, BATCH_WAIT_MILLISECONDS_MAX};
@@ -23,6 +23,7 @@ keys! {
     );
 }
 
+/// A mapping below `uses_dynamic_batching:`.
 pub(super) const BATCHING_TABLE: &[KeyRow] = &[
     rows::PREFERRED_BATCH_SIZE,
     rows::BATCH_TIMEOUT,

@@ -1,4 +1,4 @@
-//! An executor's own YAML, of every version.
+//! Key tables of an executor's own YAML file, for every version of Jina.
 
 use super::declare::keys;
 use super::shared;

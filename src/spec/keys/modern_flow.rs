@@ -1,4 +1,4 @@
-//! The flow level of Jina 2 and 3.
+//! Key tables of flows of Jina 2 and 3: the top level, `with:` and `gateway:`.
 
 use super::declare::keys;
 use super::reasons::{LOGGING, MESSAGES, PROCESSES};

@@ -29,7 +29,7 @@ flowrun_sdk::parameters! {
 flowrun_sdk::parameters! {
     /// Parameters of `CenterImageCropper`.
     struct CenterImageCropperParameters {
-        /// Side of a square, or [height, width], in pixels.
+        /// Size of a crop: side of a square, or [height, width], in pixels.
         target_size: TargetSize,
         /// Position of the channel axis in the tensor.
         channel_axis: ChannelAxis = ChannelAxis::Last,

@@ -12,7 +12,7 @@ use crate::target_size::TargetSize;
 flowrun_sdk::parameters! {
     /// Parameters of `FiveImageCropper`.
     struct FiveImageCropperParameters {
-        /// Side of a square, or [height, width], in pixels.
+        /// Size of a crop: side of a square, or [height, width], in pixels.
         target_size: TargetSize,
         /// Keeps the original images in addition to their pieces.
         keep_original: bool = true,

@@ -14,7 +14,7 @@ use crate::target_size::TargetSize;
 flowrun_sdk::parameters! {
     /// Parameters of `RandomImageCropper`.
     struct RandomImageCropperParameters {
-        /// Side of a square, or [height, width], in pixels.
+        /// Size of a crop: side of a square, or [height, width], in pixels.
         target_size: TargetSize,
         /// Number of pieces per image.
         num_patches: usize = 1,

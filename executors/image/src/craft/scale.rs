@@ -22,7 +22,7 @@ flowrun_sdk::parameters! {
         target_size: TargetSize,
         /// Resampling filter.
         how: ResamplingFilter = ResamplingFilter::Bilinear,
-        /// Range of the numbers of the images, `bytes` or `unit`. Scaled images have the same range.
+        /// Range of the pixel values of the images, `bytes` or `unit`. Scaled images have the same range.
         value_range: ValueRange = ValueRange::Bytes,
         /// Position of the channel axis in the tensor.
         channel_axis: ChannelAxis = ChannelAxis::Last,

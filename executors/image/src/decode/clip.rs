@@ -1,4 +1,4 @@
-//! Decodes clips of every format frame by frame.
+//! Decodes clips (animated or still images) of every supported format, frame by frame.
 
 use image::RgbImage;
 
@@ -9,7 +9,7 @@ use super::gif::Gif;
 use super::still;
 use super::webp::WebP;
 
-/// A decoder of a clip. It holds one picture at a time. A still image is a clip of one frame.
+/// Decoder of one clip. At most one decoded frame is in memory at a time. A still image is a clip of one frame.
 pub struct Clip<'a> {
     decoder: ClipDecoder<'a>,
     budget: ClipBudget,
@@ -23,10 +23,10 @@ enum ClipDecoder<'a> {
 }
 
 impl<'a> Clip<'a> {
-    /// Reads the header of a clip.
+    /// Reads the header of an animation, or decodes a still image.
     ///
     /// # Errors
-    /// [`DecodeError`] when the bytes are not an image, or the header is damaged or exceeds the bounds.
+    /// [`DecodeError`] when the bytes are not an image, are damaged, or exceed the limits on size.
     pub fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let format = Format::detect(bytes)?;
         let animated = match format {
@@ -44,7 +44,8 @@ impl<'a> Clip<'a> {
     /// Decodes the next frame; `None` at the end.
     ///
     /// # Errors
-    /// [`DecodeError::TooManyFrames`] and [`DecodeError::TooLong`] end the clip.
+    /// [`DecodeError::TooManyFrames`] or [`DecodeError::TooLong`] when the clip exceeds its limits. A frame that cannot be
+    /// decoded is no error, but [`Frame::Damaged`].
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
         match &mut self.decoder {
             ClipDecoder::Gif(gif) => gif.next_frame(&mut self.budget),
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_search_for_a_good_frame_stops_at_an_error_of_check() {
+    fn first_stops_at_the_first_error_of_check() {
         // Frames that declare one pixel and contain none.
         let frame = b",\0\0\0\0\x01\0\x01\0\0\x02\x01\x2c\0";
         let clip = [&b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0"[..], &frame.repeat(9)].concat();

@@ -26,7 +26,7 @@ flowrun_sdk::parameters! {
         /// Dimension of the embeddings. 1024 is the whole descriptor; other dimensions are a projection of it that
         /// preserves distances.
         dimension: usize = DEFAULT_DIMENSION,
-        /// Range of the numbers of the images.
+        /// Range of the pixel values of the images.
         value_range: ValueRange = ValueRange::Auto,
         /// Position of the channel axis in the tensor.
         channel_axis: ChannelAxis = ChannelAxis::Last,

@@ -48,7 +48,7 @@ flowrun_sdk::parameters! {
         model_path: Option<PathBuf> = None,
         /// Dimension of the embeddings; null for that of the model, or 512 without a model.
         dimension: Option<usize> = None,
-        /// Range of the numbers of the images.
+        /// Range of the pixel values of the images.
         value_range: ValueRange = ValueRange::Auto,
         /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),
@@ -70,7 +70,7 @@ flowrun_sdk::parameters! {
         model_path: Option<PathBuf> = None,
         /// Dimension of the embeddings; null for that of the model, or 512 without a model.
         dimension: Option<usize> = None,
-        /// Range of the numbers of the images.
+        /// Range of the pixel values of the images.
         value_range: ValueRange = ValueRange::Auto,
         /// Documents to process.
         access_paths: AccessPaths = AccessPaths::chunks(),

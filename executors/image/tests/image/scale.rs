@@ -132,11 +132,11 @@ fn invalid_parameters_are_rejected() {
             json!({"target_size": 9, "value_range": "auto"}),
             "`value_range`: must be `bytes` or `unit`",
         ),
-        ("ImageNormalizer", json!({"img_std": [1, 0, 1]}), "`img_std`: none may be 0"),
+        ("ImageNormalizer", json!({"img_std": [1, 0, 1]}), "`img_std`: must not contain 0"),
         (
             "ImageNormalizer",
             json!({"target_size": 300}),
-            "`target_size`: 300 × 300 pixels cannot be cut out of the 256 × 256 of `resize_dim`",
+            "`target_size`: a crop of 300 × 300 pixels does not fit into the 256 × 256 pixels of `resize_dim`",
         ),
         (
             "ImageResizer",

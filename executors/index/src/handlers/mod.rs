@@ -11,6 +11,7 @@ mod write;
 
 use std::sync::Arc;
 
+use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{AccessPaths, Call, ExecutorError};
 
 pub(crate) use put::PutFormat;
@@ -64,6 +65,23 @@ impl Handlers {
         }
         for (name, value) in self.shard.read_transaction().status() {
             call.set_result(name, value);
+        }
+        Ok(())
+    }
+
+    /// Adds a warning to the reply if the filter has a name that no stored document has, and the answer is empty or the filter
+    /// has a negation. Names of configured columns are known.
+    pub(crate) fn note_unknown_names(
+        &self,
+        call: &mut Call<'_>,
+        filter: Option<&Filter>,
+        is_empty: bool,
+    ) -> Result<(), ExecutorError> {
+        if let Some(filter) = filter.filter(|filter| is_empty || filter.has_negation())
+            && self.columns.allow_any()
+            && let Some(note) = self.shard.unknown_names(filter, &|| call.check())?.describe()
+        {
+            call.set_result("warning", format!("filter: {note}"));
         }
         Ok(())
     }

@@ -50,6 +50,7 @@ impl Handlers {
         let filter = self.columns.filter(call.parameters())?.unwrap_or(Filter::MATCH_ALL);
         let found =
             self.shard.read_transaction().list(&filter, cursor.as_deref(), limit, &|| call.check())?;
+        self.note_unknown_names(call, Some(&filter), found.is_empty())?;
         if found.len() == limit {
             call.set_result("cursor", found.last().map(|document| document.id.clone()));
         }
@@ -59,10 +60,12 @@ impl Handlers {
 
     /// `/count`: reports the number of stored documents, or of those that match `filter`.
     pub(super) fn count(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let count = match self.columns.filter(call.parameters())? {
-            Some(filter) => self.shard.read_transaction().count_matching(&filter, &|| call.check())?,
+        let filter = self.columns.filter(call.parameters())?;
+        let count = match &filter {
+            Some(filter) => self.shard.read_transaction().count_matching(filter, &|| call.check())?,
             None => self.shard.read_transaction().document_count(),
         };
+        self.note_unknown_names(call, filter.as_ref(), count == 0)?;
         call.set_result("count", count);
         Ok(())
     }

@@ -93,7 +93,7 @@ impl Handlers {
     }
 
     /// `/delete`: removes the documents in the parameter `ids`, those that match `filter` and those of the request, with
-    /// their chunks.
+    /// their chunks. A filter with a name that no stored document has is an error.
     pub(super) fn delete(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         self.check_writable(call)?;
         let mut change = Change::default();
@@ -102,12 +102,17 @@ impl Handlers {
         ids.into_iter().chain(request_ids).for_each(|id| change.remove(id));
         let outcome = match self.columns.filter(call.parameters())? {
             Some(filter) => {
+                // A misspelt name in a negation would delete everything.
+                if self.columns.allow_any()
+                    && let Some(problem) = self.shard.unknown_names(&filter, &|| call.check())?.describe()
+                {
+                    return Err(ExecutorError::parameter("filter", problem));
+                }
                 let matching = self.shard.read_transaction().matching_ids(&filter, &|| call.check())?;
                 self.shard.apply_with(|transaction| {
                     // A document may have been written since it matched: test it again under the write lock.
                     for id in matching {
-                        let stored = transaction.document(&id)?;
-                        if stored.is_some_and(|document| filter.matches(&*document.tags)) {
+                        if transaction.matches(&filter, &id)? {
                             change.remove(id);
                         }
                     }

@@ -3,7 +3,7 @@
 //! Differences from AnnLite: a reply to `/index` means that the documents are stored and searchable; a document replaces the
 //! stored one with its id; `/update` inserts nothing; matches of all shards are merged in order; filters see the current
 //! tags; and `/filter` orders by id unless `order_by` names a tag (with `ascending`). `limit` and `offset` of `/filter`
-//! apply per shard. `/status` returns one document per shard with AnnLite's tags; nothing is ever being appended.
+//! apply per shard. `/status` returns one document per shard with AnnLite's tags; `appending_size` is always 0.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ flowrun_sdk::choice! {
     enum AnnLiteMetric {
         /// One minus the cosine.
         Cosine = "cosine",
-        /// Euclidean.
+        /// Euclidean distance.
         Euclidean = "euclidean",
         /// One minus the inner product.
         InnerProduct = "inner_product",
@@ -74,6 +74,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `AnnLiteIndexer`.
 pub(crate) const ANNLITE: ExecutorType = ExecutorType::new::<AnnLiteParameters>(
     "AnnLiteIndexer",
     "Stores documents by their embeddings and finds the nearest, with AnnLite's parameters.",

@@ -32,6 +32,7 @@ mod shard_core;
 mod state;
 mod storage_version;
 mod summary;
+mod unknown_names;
 mod vectors;
 mod write;
 

@@ -16,6 +16,7 @@ use super::metrics;
 use super::read::{Match, ReadTransaction, SearchParams};
 use super::settings::Settings;
 use super::shard_core::Shard;
+use super::unknown_names;
 use crate::metric::Query;
 use crate::storage::{Change, Layout, Outcome, StorageError};
 
@@ -69,6 +70,7 @@ impl OpenShard {
             let index: Arc<dyn CachedIndex> = Arc::<Shard>::clone(&shard);
             cache.add(&index);
         }
+        unknown_names::register(&shard);
         let sync_task = Shard::start_syncing(&shard, health.clone());
         let index_task = BackgroundTask::new(health.clone());
         let wake_index_task = || {

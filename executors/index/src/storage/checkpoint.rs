@@ -29,7 +29,7 @@ const VERSION: &str = "version";
 const ATTEMPTS: usize = 50;
 /// Bytes copied at once. Journals are preallocated with zeros.
 const BLOCK_BYTES: usize = 1 << 20;
-/// Largest name and checksum of an SST list, in bytes; fjall's have 25.
+/// Largest size in bytes of a `current` file, the name and checksum of an SST list; fjall writes 25 bytes.
 const CURRENT_BYTES_MAX: u64 = 1 << 10;
 /// Resolution of file times: a file modified more recently may be modified again without a new time.
 const CLOCK_RESOLUTION: Duration = Duration::from_millis(50);
@@ -71,12 +71,12 @@ impl TableFingerprint {
         Ok(fingerprint)
     }
 
-    /// Returns whether no data has moved between files since.
+    /// True if no data was moved between files before `later` was read.
     fn has_same_files(&self, later: &Self) -> bool {
         self.current == later.current && self.journals.keys().eq(later.journals.keys())
     }
 
-    /// Returns whether any later write is certain to change the fingerprint.
+    /// True if any later write is certain to change the fingerprint.
     pub(crate) fn detects_later_writes(&self) -> bool {
         let is_earlier = |written: &SystemTime| {
             self.read_at.duration_since(*written).is_ok_and(|since| since > CLOCK_RESOLUTION)
@@ -140,6 +140,7 @@ impl Checkpoint {
         }
     }
 
+    /// Directory of the copied files.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -151,7 +152,7 @@ impl Drop for Checkpoint {
     }
 }
 
-/// Failures are ignored: the next process removes the rest.
+/// Removes a checkpoint. Failures are ignored: the next process removes the rest.
 fn remove_files(directory: &Path, lock: &Path) {
     let _ = fs::remove_dir_all(directory);
     if !directory.exists() {
@@ -159,7 +160,7 @@ fn remove_files(directory: &Path, lock: &Path) {
     }
 }
 
-/// Removes checkpoints of processes that are gone.
+/// Removes checkpoints of processes that no longer run.
 pub(crate) fn remove_abandoned_checkpoints(checkpoints: &Path) {
     for lock in entries(checkpoints).unwrap_or_default() {
         if lock.extension().is_some_and(|extension| extension == LOCK)

@@ -39,7 +39,7 @@ mod tests {
         let first = DirectoryLock::acquire(&layout).unwrap();
         let error = DirectoryLock::acquire(&layout).unwrap_err().to_string();
         assert!(error.contains(&directory.path().display().to_string()), "{error}");
-        assert!(error.contains("a workspace of its own"), "{error}");
+        assert!(error.contains("its own workspace"), "{error}");
         drop(first);
         DirectoryLock::acquire(&layout).unwrap();
     }

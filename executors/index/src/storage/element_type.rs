@@ -8,14 +8,14 @@ flowrun_sdk::choice! {
     pub enum ElementType {
         /// Single precision, unchanged.
         F32 = "f32",
-        /// Half precision: half the size, about three digits. Vectors are rounded before they are compared, so that a
+        /// Half precision: half the size, about three decimal digits. Vectors are rounded before they are compared, so that a
         /// distance is the distance to the stored vector.
         F16 = "f16",
     }
 }
 
 impl ElementType {
-    /// Bytes of one element.
+    /// Size of one element in bytes.
     pub(crate) fn bytes(self) -> usize {
         match self {
             Self::F32 => size_of::<f32>(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fjall::{Guard, Iter, Keyspace, Readable as _, Snapshot, UserKey, UserValue};
+use flowrun_sdk::filter::{Filter, StoredDocument};
 use flowrun_sdk::{Document, Tags, protobuf};
 
 use super::checkpoint::Checkpoint;
@@ -27,6 +28,15 @@ pub(crate) struct DocumentTags {
     /// Row of its vector, if it has one.
     pub(crate) row: Option<u64>,
     pub(crate) tags: Tags,
+    /// The whole document, if that was requested.
+    whole: Option<Box<Document>>,
+}
+
+impl DocumentTags {
+    /// The document as a filter sees it.
+    pub(crate) fn fields(&self) -> StoredDocument<'_> {
+        StoredDocument { id: &self.id, tags: &self.tags, document: self.whole.as_deref() }
+    }
 }
 
 /// Reads a table. Clones read the same contents.
@@ -217,34 +227,64 @@ impl TableReader {
 
     /// Tags of all documents, in storage order.
     pub(crate) fn tags(&self) -> impl Iterator<Item = Result<DocumentTags, StorageError>> {
-        let live = self.live_documents().map(|live| {
-            live.and_then(|live| {
-                let LiveDocument { row, id, document } = live;
-                Ok(DocumentTags { tags: self.tags_in(&id, &document)?, id, row: Some(row) })
-            })
+        self.decoded(false)
+    }
+
+    /// What a filter reads of all documents, in storage order.
+    pub(crate) fn documents_for(
+        &self,
+        filter: &Filter,
+    ) -> impl Iterator<Item = Result<DocumentTags, StorageError>> + use<'_> {
+        self.decoded(filter.reads_fields())
+    }
+
+    fn decoded(&self, is_whole: bool) -> impl Iterator<Item = Result<DocumentTags, StorageError>> {
+        let live = self.live_documents().map(move |live| {
+            let LiveDocument { row, id, document } = live?;
+            self.tags_in(id, Some(row), &document, is_whole)
         });
-        live.chain(self.documents_without_rows().map(|document| {
+        live.chain(self.documents_without_rows().map(move |document| {
             let (id, document) = document?;
-            Ok(DocumentTags { tags: self.tags_in(&id, &document)?, id, row: None })
+            self.tags_in(id, None, &document, is_whole)
         }))
     }
 
-    /// Tags of the documents with larger ids, in id order.
-    pub(crate) fn tags_after(&self, id: &str) -> impl Iterator<Item = Result<DocumentTags, StorageError>> {
-        self.ids_after(id).map(|named| {
+    /// What a filter reads of the documents with larger ids, in id order.
+    pub(crate) fn documents_after(
+        &self,
+        id: &str,
+        filter: &Filter,
+    ) -> impl Iterator<Item = Result<DocumentTags, StorageError>> + use<'_> {
+        let is_whole = filter.reads_fields();
+        self.ids_after(id).map(move |named| {
             let (id, entry) = named?;
-            let tags = self.tags_in(&id, &self.stored(&id, &entry)?)?;
-            Ok(DocumentTags { id, row: entry.row, tags })
+            let document = self.stored(&id, &entry)?;
+            self.tags_in(id, entry.row, &document, is_whole)
         })
     }
 
-    fn tags_in(&self, id: &str, document: &[u8]) -> Result<Tags, StorageError> {
-        let tags = protobuf::decode_tags(document);
-        tags.map_err(|error| self.damaged(format_args!("document `{id}`: {error}")))
+    /// Decodes the tags of a document, or all of it.
+    fn tags_in(
+        &self,
+        id: String,
+        row: Option<u64>,
+        document: &[u8],
+        is_whole: bool,
+    ) -> Result<DocumentTags, StorageError> {
+        let damaged = |error| self.damaged(format_args!("document `{id}`: {error}"));
+        if is_whole {
+            let whole = protobuf::decode(document).map_err(damaged)?;
+            return Ok(DocumentTags { tags: (*whole.tags).clone(), id, row, whole: Some(Box::new(whole)) });
+        }
+        let tags = protobuf::decode_tags(document).map_err(damaged)?;
+        Ok(DocumentTags { id, row, tags, whole: None })
     }
 
     /// Index entries of the documents with larger ids, in id order.
-    pub(super) fn ids_after(&self, id: &str) -> impl Iterator<Item = Result<(String, Entry), StorageError>> {
+    pub(super) fn ids_after(
+        &self,
+        id: &str,
+    ) -> impl Iterator<Item = Result<(String, Entry), StorageError>> + use<'_> {
         // No document has an empty id.
         let after = (Bound::Excluded(keys::id_key(id)), Bound::Excluded(keys::ID_END.to_vec()));
         let entries = match &self.snapshot {

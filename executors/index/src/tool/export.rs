@@ -12,6 +12,8 @@ use super::error::ToolError;
 use super::shard_files::{ShardFiles, shards};
 use super::vector_files::VectorWriter;
 
+/// Exports the documents with vectors of the index at `path` to `file`: with embeddings as JSON lines, or the vectors alone
+/// as `.npy` or `.fvecs` with a file of ids. Returns the number of documents.
 pub(super) fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
     let failed = |error: std::io::Error| ToolError::new(format_args!("{}: {error}", file.display()));
     match file.extension().and_then(|extension| extension.to_str()) {
@@ -42,7 +44,7 @@ pub(super) fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
     }
 }
 
-/// Path of the ids of a file of vectors, `FILE.ids`: one JSON string per line, in the order of the vectors.
+/// Path of the file of ids next to the vector file `file`: `FILE.ids`, with one JSON string per line, in the order of the vectors.
 pub(super) fn ids_path(file: &Path) -> PathBuf {
     let mut name = OsString::from(file);
     name.push(".ids");

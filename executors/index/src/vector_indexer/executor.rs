@@ -27,11 +27,11 @@ pub(crate) const ENDPOINTS: [&str; 13] = [
     "/restore",
 ];
 /// Endpoints that affect only documents that match the request's filter, so that shards without a match can be skipped.
-/// `/delete` is not one of them: it also removes the documents that it names.
+/// `/delete` is excluded, because it also deletes documents by id.
 pub(super) const FILTERED_ENDPOINTS: [&str; 4] = ["/search", "/filter", "/list", "/count"];
-/// Default `limit` of `/filter`, that of AnnLite.
+/// Default `limit` of `/filter`, as in AnnLite.
 const FILTER_LIMIT: usize = 20;
-/// Largest `limit` plus `offset` of `/filter`; the ids of as many documents are held in memory.
+/// Largest sum of `limit` and `offset` of `/filter`; up to this many document ids are held in memory.
 const FILTER_WINDOW_MAX: usize = 100_000;
 
 /// The executor of one shard.
@@ -41,7 +41,7 @@ pub(super) struct VectorIndexer {
     /// Executor name, reported as `op_name` of scores.
     pub(super) name: &'static str,
     pub(super) metric: Metric,
-    /// Documents that are searched for when the request does not set `access_paths`.
+    /// Query documents of requests that do not set `access_paths`.
     pub(super) access_paths: AccessPaths,
     /// Default number of matches per query.
     pub(super) top_k: usize,
@@ -85,7 +85,7 @@ impl VectorIndexer {
         call.set_documents(vec![document]);
     }
 
-    /// `/search`: sets the matches of each query document. All queries of the call are searched for together.
+    /// `/search`: sets the matches of each query document. All queries of the call run as one batch.
     fn search(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let filter = self.handlers.columns.filter(call.parameters())?;
         let top_k = call.top_k(self.top_k)?;
@@ -99,7 +99,9 @@ impl VectorIndexer {
         let (queries, queries_per_root) = self.queries(call, &paths)?;
         let check = || call.check();
         let params = SearchParams { k: top_k, filter: filter.as_ref(), tuning: request_tuning(call)? };
-        let mut answers = self.handlers.shard.search(&queries, &params, &check)?.into_iter();
+        let answers = self.handlers.shard.search(&queries, &params, &check)?;
+        self.handlers.note_unknown_names(call, filter.as_ref(), answers.iter().all(Vec::is_empty))?;
+        let mut answers = answers.into_iter();
         let mut queries_per_root = queries_per_root.into_iter();
         call.for_each(&AccessPaths::roots(), |root| {
             let mut answers = answers.by_ref().take(queries_per_root.next().unwrap_or(0));
@@ -123,11 +125,12 @@ impl VectorIndexer {
             ascending: call.parameter("ascending")?.unwrap_or(true),
         };
         if page.offset.saturating_add(page.limit) > FILTER_WINDOW_MAX {
-            let reason = format_args!("with `offset` must be at most {FILTER_WINDOW_MAX}");
+            let reason = format_args!("plus `offset` must be at most {FILTER_WINDOW_MAX}");
             return Err(ExecutorError::parameter("limit", reason));
         }
         let check = || call.check();
         let found = self.handlers.shard.read_transaction().find_matching(&filter, &page, &check)?;
+        self.handlers.note_unknown_names(call, Some(&filter), found.is_empty())?;
         *call.documents_mut() = found;
         Ok(())
     }

@@ -187,7 +187,7 @@ fn filter_pages_documents_in_the_requested_order() {
     assert_eq!(list(json!({"order_by": "price", "ascending": false, "limit": 3})), ["c", "a", "b"]);
     assert_eq!(list(json!({"order_by": "price", "offset": 1, "limit": 2})), ["e", "a"]);
     let error = call_with(&mut executor, "/filter", NO_DOCUMENTS, json!({"offset": 100_000})).unwrap_err();
-    assert_eq!(error.to_string(), "parameter `limit`: with `offset` must be at most 100000");
+    assert_eq!(error.to_string(), "parameter `limit`: plus `offset` must be at most 100000");
 }
 
 #[test]
@@ -197,4 +197,128 @@ fn filter_returns_twenty_documents_by_default() {
     let all = call_with(&mut executor, "/filter", NO_DOCUMENTS, json!({"limit": 5000, "order_by": "rare"}))
         .unwrap();
     assert_eq!((all.documents.len(), all.documents[0].id.as_str()), (1000, "000"));
+}
+
+/// Three documents: `a` in English with a list of colours, `b` in German, `c` without tags.
+fn languages(executor: &mut ExecutorHarness) {
+    let documents = vec![
+        document("a", &[0.0, 1.0])
+            .with_text("hello")
+            .with_tag("lang", "en")
+            .with_tag("t", "2024")
+            .with_tag("size", json!({"h": 2}))
+            .with_tag("colours", json!(["red", "blue"])),
+        document("b", &[1.0, 1.0]).with_text("hallo").with_tag("lang", "de").with_tag("t", "dddd"),
+        document("c", &[2.0, 1.0]),
+    ];
+    call(executor, "/index", documents);
+}
+
+#[test]
+fn tags_and_fields_are_found_under_every_spelling() {
+    let directory = directory();
+    for name in ["VectorIndexer", "DocumentStore"] {
+        let mut executor = open(&directory.path().join(name), name, &json!({}));
+        languages(&mut executor);
+        for (filter, expected) in [
+            (json!({"lang": "en"}), vec!["a"]),
+            (json!({"tags__lang": "en"}), vec!["a"]),
+            (json!({"tags.lang": "de"}), vec!["b"]),
+            (json!("tags.lang == 'en' or tags__lang == 'de'"), vec!["a", "b"]),
+            (json!({"size.h": 2, "size__h": 2, "tags__size__h": {"$gt": 1}}), vec!["a"]),
+            (json!({"id": "c"}), vec!["c"]),
+            (json!({"id": {"$in": ["a", "c"]}}), vec!["a", "c"]),
+            (json!({"text": "hello"}), vec!["a"]),
+            (json!({"text": {"$exists": false}}), vec!["c"]),
+            (json!({"$not": {"text": {"$regex": "^h"}}}), vec!["c"]),
+            (json!("t =~ \"^\\d{4}$\""), vec!["a"]),
+            (json!("t =~ '^d{4}$'"), vec!["b"]),
+            (json!({"colours": "red"}), vec!["a"]),
+            (json!({"colours": {"$ne": "red"}}), vec!["b", "c"]),
+            (json!({"colours": {"$in": ["green", "blue"]}}), vec!["a"]),
+            (json!("colours not in ['red']"), vec!["b", "c"]),
+        ] {
+            let parameters = json!({"filter": filter});
+            let listed = call_with(&mut executor, "/list", NO_DOCUMENTS, parameters.clone()).unwrap();
+            assert_eq!(ids(&listed.documents), expected, "{filter}");
+            assert_eq!(listed.results.get("warning"), None, "{filter}");
+            let counted = call_with(&mut executor, "/count", NO_DOCUMENTS, parameters.clone()).unwrap();
+            assert_eq!(counted.results["count"], expected.len(), "{filter}");
+            if name == "VectorIndexer" {
+                let query = vec![document("q", &[0.0, 1.0])];
+                let found = call_with(&mut executor, "/search", query, parameters).unwrap();
+                let mut found: Vec<_> =
+                    matches_of(&found.documents[0]).into_iter().map(|(id, _)| id).collect();
+                found.sort();
+                assert_eq!(found, expected, "{filter}");
+            }
+        }
+        let deleted = json!({"filter": {"text": "hello"}});
+        assert_eq!(call_with(&mut executor, "/delete", NO_DOCUMENTS, deleted).unwrap().results["deleted"], 1);
+    }
+}
+
+#[test]
+fn a_deletion_by_a_name_that_no_document_has_is_rejected_with_a_suggestion() {
+    let directory = directory();
+    for name in ["VectorIndexer", "DocumentStore"] {
+        let mut executor = open(&directory.path().join(name), name, &json!({}));
+        // Nothing is misspelt in an empty index.
+        call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"filter": {"lang": "en"}})).unwrap();
+        languages(&mut executor);
+        for filter in [
+            json!({"$not": {"lagn": "en"}}),
+            json!({"lagn": {"$ne": "en"}}),
+            json!({"lagn": {"$exists": false}}),
+            json!({"lagn": "en"}),
+            json!({"lang": "en", "$or": [{"lagn": "en"}, {"t": "2024"}]}),
+            json!("not tags__lagn == 'en'"),
+        ] {
+            let refused = call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"filter": filter}));
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains("parameter `filter`: no stored document has `"), "{filter}: {refused}");
+            assert!(refused.contains("did you mean `lang`?"), "{filter}: {refused}");
+        }
+        assert_eq!(call(&mut executor, "/count", NO_DOCUMENTS).results["count"], 3);
+        let right = json!({"filter": {"$not": {"lang": "en"}}});
+        assert_eq!(call_with(&mut executor, "/delete", NO_DOCUMENTS, right).unwrap().results["deleted"], 2);
+    }
+}
+
+#[test]
+fn a_search_by_a_name_that_no_document_has_is_answered_with_a_warning() {
+    let directory = directory();
+    let mut executor = open(directory.path(), "VectorIndexer", &json!({}));
+    languages(&mut executor);
+    let parameters = |filter: &Value| json!({"filter": filter});
+    for filter in [json!({"lagn": "en"}), json!({"$not": {"lagn": "en"}}), json!({"tags__lagn": "en"})] {
+        for (endpoint, documents) in [
+            ("/search", vec![document("q", &[0.0, 1.0])]),
+            ("/list", Vec::new()),
+            ("/filter", Vec::new()),
+            ("/count", Vec::new()),
+        ] {
+            let answer = call_with(&mut executor, endpoint, documents, parameters(&filter)).unwrap();
+            let warning = answer.results["warning"].as_str().unwrap();
+            assert!(warning.contains("no stored document has") && warning.contains("`lang`"), "{warning}");
+        }
+    }
+}
+
+#[test]
+fn a_rare_tag_in_one_shard_is_known_to_the_others() {
+    let directory = directory();
+    let open = |shard| {
+        let context = shard_context(directory.path(), shard, 2);
+        ExecutorHarness::new(executor_type("VectorIndexer"), &json!({}), context).unwrap()
+    };
+    let (mut with_tag, mut without) = (open(0), open(1));
+    languages(&mut with_tag);
+    call(&mut without, "/index", vec![document("d", &[0.0, 1.0])]);
+    let filter = json!({"filter": {"$not": {"lang": "en"}}});
+    assert_eq!(call_with(&mut without, "/delete", NO_DOCUMENTS, filter).unwrap().results["deleted"], 1);
+    let misspelt = json!({"filter": {"$not": {"lagn": "en"}}});
+    for executor in [&mut with_tag, &mut without] {
+        assert!(call_with(executor, "/delete", NO_DOCUMENTS, misspelt.clone()).is_err());
+    }
 }

@@ -77,7 +77,7 @@ fn a_locked_directory_is_rejected_until_it_is_released() {
     assert!(
         error.starts_with("another process or pod writes to")
             && error.contains("only one at a time can")
-            && error.contains("a workspace of its own")
+            && error.contains("its own workspace")
             && error.contains("`read_only: true`"),
         "{error}"
     );

@@ -161,19 +161,21 @@ mod tests {
     #[test]
     fn other_models_are_rejected() {
         let outputs = [port("y", ElementType::F32, &[0, 4])];
-        let said = |inputs: &[Port]| {
+        let error = |inputs: &[Port]| {
             Signature::read(inputs, &outputs, None, false).map_err(|error| error.to_string())
         };
-        assert!(said(&[port("x", ElementType::F32, &[0, 3])]).unwrap_err().contains("`x` takes float32"));
-        assert!(said(&[port("x", ElementType::I64, &[0, 3, 4])]).unwrap_err().contains("of shape [?, 3, 4]"));
-        assert!(said(&[port("x", ElementType::I64, &[0, 0])]).is_ok());
+        assert!(error(&[port("x", ElementType::F32, &[0, 3])]).unwrap_err().contains("`x` is float32"));
+        assert!(
+            error(&[port("x", ElementType::I64, &[0, 3, 4])]).unwrap_err().contains("has shape [?, 3, 4]")
+        );
+        assert!(error(&[port("x", ElementType::I64, &[0, 0])]).is_ok());
         let two =
             [port("input_ids", ElementType::I64, &[0, 0]), port("position_ids", ElementType::I64, &[0, 0])];
-        assert!(said(&two).unwrap_err().contains("`position_ids` is not known"));
+        assert!(error(&two).unwrap_err().contains("`position_ids` is not known"));
         let mask =
             [port("attention_mask", ElementType::I64, &[0, 0]), port("mask", ElementType::I64, &[0, 0])];
         assert!(
-            said(&mask)
+            error(&mask)
                 .unwrap_err()
                 .starts_with("the model is not a text encoder: it has no input `input_ids`")
         );

@@ -4,7 +4,7 @@
 #[path = "../../../../tests/support/artifact.rs"]
 mod artifact;
 #[path = "../../../../tests/support/models.rs"]
-#[expect(dead_code, reason = "Python itself is not asked here")]
+#[expect(dead_code, reason = "these tests do not run Python")]
 mod models;
 
 use std::path::Path;
@@ -16,7 +16,7 @@ use serde_json::json;
 use super::ONNX_TEXT_ENCODER;
 use super::tokenizer::TextTokenizer;
 
-/// Recorded results of a reference.
+/// Recorded results of a reference implementation.
 fn reference_lines(path: &Path) -> Vec<Value> {
     let bytes = flowrun_sdk::guard::read_file(path, 1 << 30).unwrap();
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
@@ -38,7 +38,7 @@ fn compare(tokenizer: &TextTokenizer, lines: &[Value], name: &str) -> usize {
 }
 
 #[test]
-fn tokens_of_a_tokenizer_json_are_those_of_hugging_face() {
+fn tokens_of_a_tokenizer_json_equal_those_of_hugging_face() {
     let (Some(models), Some(minilm)) = (models::models(), models::minilm()) else { return };
     let references = models.join("references");
     let tokenizer = TextTokenizer::open(&minilm.join("tokenizer.json"), Some(256)).unwrap();
@@ -46,7 +46,7 @@ fn tokens_of_a_tokenizer_json_are_those_of_hugging_face() {
 }
 
 #[test]
-fn words_are_cut_where_hugging_face_cuts_them() {
+fn byte_level_tokens_equal_those_of_hugging_face() {
     let Some(models) = models::models() else { return };
     let references = models.join("references");
     let lines = reference_lines(&references.join("words.jsonl"));
@@ -57,21 +57,21 @@ fn words_are_cut_where_hugging_face_cuts_them() {
 }
 
 #[test]
-fn tokens_for_clip_are_those_of_its_own_tokenizer() {
+fn clip_tokens_equal_those_of_openai() {
     let Some(models) = models::models() else { return };
     let lines = reference_lines(&models.join("references/tokens.jsonl"));
     let tokenizer = TextTokenizer::clip(None).unwrap();
     assert!(compare(&tokenizer, &lines, "clip") >= 1000);
-    // Only a few texts need the repair that is not implemented.
+    // ftfy repairs broken encodings before CLIP's tokenizer runs. This is not implemented; few texts need it.
     let repaired = lines.iter().filter(|line| line["repaired"] == true).count();
-    assert!(repaired <= 20, "{repaired} texts are repaired by ftfy and not here");
+    assert!(repaired <= 20, "{repaired} texts would be repaired by ftfy");
 }
 
 fn encoder(with: &Value) -> ExecutorHarness {
     ExecutorHarness::new(&ONNX_TEXT_ENCODER, with, Context::standalone(".")).unwrap()
 }
 
-fn refused(with: &Value) -> String {
+fn start_error(with: &Value) -> String {
     ExecutorHarness::new(&ONNX_TEXT_ENCODER, with, Context::standalone(".")).err().unwrap().to_string()
 }
 
@@ -80,7 +80,7 @@ fn embeddings(answer: &Answer) -> Vec<Vec<f32>> {
     answer.documents.iter().map(embedding).collect()
 }
 
-/// Encodes the texts of a reference in one call, and holds every number against it.
+/// Encodes the texts of a reference in one call, and compares the embeddings with the recorded ones.
 fn compare_embeddings(with: &Value, reference: &Path, tolerance: f32) {
     let lines = reference_lines(reference);
     let document = |line: &Value| Document::new("").with_text(line["text"].as_str().unwrap());
@@ -90,7 +90,7 @@ fn compare_embeddings(with: &Value, reference: &Path, tolerance: f32) {
     let found = embeddings(&answer);
     assert!(found.len() == lines.len() && found.len() > 10);
     for (line, found) in lines.iter().zip(found) {
-        #[expect(clippy::cast_possible_truncation, reason = "what was written was in single precision")]
+        #[expect(clippy::cast_possible_truncation, reason = "the recorded numbers were in single precision")]
         let expected = numbers(&line["embedding"], |number| Some(number.as_f64()? as f32));
         let most = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert_eq!(expected.len(), found.len());
@@ -99,7 +99,7 @@ fn compare_embeddings(with: &Value, reference: &Path, tolerance: f32) {
 }
 
 #[test]
-fn embeddings_are_those_of_the_reference_whatever_the_kind_of_model_and_pooling() {
+fn embeddings_equal_the_reference_for_every_element_type_and_pooling() {
     let Some(models) = models::models() else { return };
     let directory = models.join("sentences");
     for pooling in ["mean", "max", "cls"] {
@@ -107,7 +107,7 @@ fn embeddings_are_those_of_the_reference_whatever_the_kind_of_model_and_pooling(
             ("model", 4, 1e-5),
             ("model_int32", 32, 1e-5),
             ("model_fp16", 3, 2e-3),
-            // Weights of eight bits make the scale of a text depend on those directory it.
+            // With eight-bit weights the quantisation scale depends on all texts of a batch.
             ("model_int8", 1, 1e-5),
         ] {
             let with = json!({
@@ -121,21 +121,21 @@ fn embeddings_are_those_of_the_reference_whatever_the_kind_of_model_and_pooling(
 }
 
 #[test]
-fn a_directory_of_sentence_transformers_needs_no_settings() {
+fn a_sentence_transformers_directory_needs_no_settings() {
     let (Some(models), Some(minilm)) = (models::models(), models::minilm()) else { return };
     let with = json!({"model_path": minilm, "dimension": 384});
     compare_embeddings(&with, &models.join("references/minilm.jsonl"), 1e-5);
 }
 
 #[test]
-fn texts_go_up_clips_tower_as_clip_as_service_sends_them() {
+fn clip_embeddings_equal_those_of_clip_as_service() {
     let Some(models) = models::models() else { return };
     let with = json!({"model_path": models.join("clip/textual.onnx"), "preset": "clip"});
     compare_embeddings(&with, &models.join("references/clip.jsonl"), 1e-5);
 }
 
 #[test]
-fn a_text_that_cannot_be_encoded_fails_alone_and_order_is_kept() {
+fn a_failed_text_does_not_affect_the_others_or_their_order() {
     let Some(models) = models::models() else { return };
     let with = json!({"model_path": models.join("sentences"), "max_length": 16, "bytes_max": 100, "minibatch_size": 2});
     let texts = ["a long text of many words, cut at its end", "short", "one more", "ring"];
@@ -172,7 +172,7 @@ fn a_prefix_is_part_of_the_text() {
 }
 
 #[test]
-fn what_does_not_fit_is_said_before_there_is_any_document() {
+fn mismatched_parameters_are_reported_at_start() {
     let Some(models) = models::models() else { return };
     let sentences = models.join("sentences/model.onnx");
     let missing = json!({"model_path": "nowhere.onnx"});
@@ -184,20 +184,17 @@ fn what_does_not_fit_is_said_before_there_is_any_document() {
     let short = json!({"model_path": sentences, "max_length": 2});
     let broken = json!({"model_path": sentences, "tokenizer": sentences});
     let output = json!({"model_path": sentences, "output": "nothing"});
-    for (with, said) in [
+    for (with, expected) in [
         (missing, "`model_path`: `./nowhere.onnx`: cannot read"),
-        (
-            picture,
-            "`small.onnx`: its input `input` takes float32, and a model for texts takes int64 or int32",
-        ),
-        (clip, "`tokenizer`: may be another model's: its token"),
-        (long, "`max_length`: is 65, and the model failed"),
-        (dimension, "`dimension`: must be 32, which is what the model gives"),
-        (short, "`max_length`: must be more than 2, which are special tokens"),
+        (picture, "`small.onnx`: its input `input` is float32; a text encoder requires int64 or int32"),
+        (clip, "`tokenizer`: may belong to another model: the model rejects its token"),
+        (long, "`max_length`: is 65, but the model failed"),
+        (dimension, "`dimension`: must be 32, the dimension of the model"),
+        (short, "`max_length`: must be more than 2, the number of special tokens"),
         (broken, "is not a `tokenizer.json` of Hugging Face"),
         (output, "the model has no output `nothing`; it has `last_hidden_state`"),
     ] {
-        let found = refused(&with).replace(&format!("{}/", models.display()), "");
-        assert!(found.contains(said), "{found}\nis not\n{said}");
+        let found = start_error(&with).replace(&format!("{}/", models.display()), "");
+        assert!(found.contains(expected), "{found}\ndoes not contain\n{expected}");
     }
 }

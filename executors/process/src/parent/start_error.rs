@@ -1,10 +1,10 @@
-//! Failure to start a child.
+//! Failure to start a child process.
 
 use std::fmt;
 
 use flowrun_sdk::{BuildError, Value};
 
-/// Reason why a child could not be started.
+/// Reason why a child process could not be started.
 #[derive(Clone, Debug)]
 pub(crate) enum StartError {
     /// The child was not ready in time.
@@ -16,7 +16,7 @@ pub(crate) enum StartError {
 }
 
 impl StartError {
-    /// Decodes the body of a failed frame.
+    /// Decodes the JSON body of a `Failed` frame, which a child sends when its executor cannot be created.
     pub(crate) fn from_json(value: &Value) -> Self {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let reason = text("error").unwrap_or_default();

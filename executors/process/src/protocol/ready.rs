@@ -23,6 +23,7 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
+    /// Encodes the body of a ready frame.
     pub(crate) fn to_json(&self) -> Value {
         let endpoints = match &self.endpoints {
             Endpoints::All => Value::Null,

@@ -1,4 +1,5 @@
-//! The plugin's side of an executor: the functions of its table.
+//! Plugin side of the executor ABI: the functions of [`FlowrunPlugin`](super::FlowrunPlugin) that create, call, close
+//! and destroy an executor.
 
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -29,7 +30,7 @@ const CANCELLATION_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Minimum interval between observations of observable gauges, which may be slow and delay the call.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// An executor that the host holds by a pointer.
+/// An executor of this library. The host holds a pointer to it.
 struct ExportedExecutor {
     executor: SharedExecutor,
     /// Endpoints as a JSON list, which the host borrows; empty for all.
@@ -40,19 +41,22 @@ struct ExportedExecutor {
 }
 
 enum SharedExecutor {
-    /// Locked, because only the host's promise excludes concurrent calls.
+    /// Locked, because nothing but the host's contract prevents concurrent calls.
     Sync(Mutex<Box<dyn Executor>>),
     Async(Box<dyn AsyncExecutor>),
 }
 
-/// Metrics as they were reported to the host.
+/// State of the metrics that were reported to the host.
 #[derive(Default)]
 struct ReportedMetrics {
+    /// Last reported value of each counter; the host receives differences.
     counts: HashMap<String, u64>,
+    /// Time of the last observation of observable gauges.
     observed: Option<Instant>,
 }
 
-/// The host's data about the executor, until the executor is destroyed: threads that it started may still report health.
+/// The host's functions, and its handle of the executor for their calls. The handle is removed when the executor is
+/// destroyed, because threads of the executor may report health later.
 struct HostSite {
     host: &'static FlowrunHost,
     site: Mutex<Option<SitePointer>>,
@@ -61,7 +65,7 @@ struct HostSite {
 #[derive(Clone, Copy)]
 struct SitePointer(*mut c_void);
 
-// SAFETY: the host accepts it on any thread.
+// SAFETY: the host's functions accept the handle on any thread.
 unsafe impl Send for SitePointer {}
 
 impl HostSite {
@@ -123,7 +127,7 @@ pub(super) unsafe extern "C" fn create<L: Library>(
 /// # Safety
 /// The texts are valid.
 unsafe fn read_build(build: &FlowrunBuild, site: &Arc<HostSite>) -> Build {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees that the texts are valid.
     let text = |bytes: FlowrunBytes| unsafe { bytes.text() }.into_owned();
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let with = serde_json::from_str(&text(build.parameters)).unwrap_or_default();
@@ -145,7 +149,7 @@ unsafe fn read_build(build: &FlowrunBuild, site: &Arc<HostSite>) -> Build {
         read_only: build.read_only,
         threads: number(build.threads),
         concurrency: number(build.concurrency),
-        // The host enforces it.
+        // The host enforces the timeout.
         timeout_ready: None,
         health,
         shared: SharedState::for_host_id(build.shared),

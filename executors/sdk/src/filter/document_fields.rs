@@ -1,10 +1,9 @@
 //! Fields of a document by docarray's paths: `text`, `weight`, `tags__price`, `tags__size__height`, `tags__list__0`,
-//! `scores__cosine__value`.
-
-use serde_json::Value;
+//! `scores__cosine__value`; of tags also by those of [`super::tag_path`].
 
 use super::fields::{FieldLookup, FieldValue};
-use crate::Document;
+use super::tag_path::{find_tag, without_tags_prefix};
+use crate::{Document, Tags};
 
 /// Fields that a path can begin with.
 pub const DOCUMENT_FIELDS: [&str; 18] = [
@@ -36,12 +35,11 @@ impl FieldLookup for Document {
         let number = |number: Option<f32>| {
             number.map_or(FieldValue::Missing, |number| FieldValue::Number(number.into()))
         };
+        if without_tags_prefix(path).is_some() {
+            return self.tags.field(path);
+        }
         if let Some((field, rest)) = path.split_once(STEP) {
-            return match field {
-                "tags" => tag_value(self, rest),
-                "scores" => score_value(self, rest),
-                _ => FieldValue::Missing,
-            };
+            return if field == "scores" { score_value(self, rest) } else { FieldValue::Missing };
         }
         match path {
             "id" => FieldValue::Text(&self.id),
@@ -73,38 +71,51 @@ impl FieldLookup for Document {
 
     /// Empty fields do not exist, except for tags, which exist if they are not null.
     fn has_field(&self, path: &str) -> bool {
-        let is_own_field = !path.contains(STEP);
+        let is_own_field = DOCUMENT_FIELDS.contains(&path);
         match self.field(path) {
             FieldValue::Missing => false,
             FieldValue::Text(text) => !(is_own_field && text.is_empty()),
             FieldValue::Collection(count) => !(is_own_field && count == 0),
-            FieldValue::Bool(_) | FieldValue::Number(_) => true,
+            FieldValue::Bool(_) | FieldValue::Number(_) | FieldValue::List(_) => true,
         }
     }
 }
 
-/// Looks up a tag. Names of tags can contain the separator: the whole path is tried before its first step.
-fn tag_value<'a>(document: &'a Document, path: &str) -> FieldValue<'a> {
-    match document.tags.get(path) {
-        Some(value) => FieldValue::from_json(value),
-        None => {
-            let Some((first, rest)) = path.split_once(STEP) else { return FieldValue::Missing };
-            document
-                .tags
-                .get(first)
-                .and_then(|value| nested_value(value, rest))
-                .map_or(FieldValue::Missing, FieldValue::from_json)
-        }
-    }
+/// Returns whether a name in a filter can refer to a field of documents, if no tag has it.
+pub fn is_document_field(name: &str) -> bool {
+    DOCUMENT_FIELDS.contains(&name) || name.split_once(STEP).is_some_and(|(field, _)| field == "scores")
 }
 
-fn nested_value<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    let step = |value: &'a Value, step: &str| match value {
-        Value::Object(entries) => entries.get(step),
-        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-        _ => None,
-    };
-    path.split(STEP).try_fold(value, step)
+/// A stored document, as the filters of an index see it: its tags under every spelling of their names (see [`find_tag`]), and
+/// its fields, such as `id` and `text`, where no tag has the name.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredDocument<'a> {
+    /// Id of the document.
+    pub id: &'a str,
+    /// Its tags.
+    pub tags: &'a Tags,
+    /// The whole document; may be missing if the filter reads only tags and ids, see [`Filter::reads_fields`].
+    ///
+    /// [`Filter::reads_fields`]: super::Filter::reads_fields
+    pub document: Option<&'a Document>,
+}
+
+impl FieldLookup for StoredDocument<'_> {
+    fn field(&self, name: &str) -> FieldValue<'_> {
+        match (find_tag(self.tags, name), self.document) {
+            (Some(value), _) => FieldValue::from_json(value),
+            (None, _) if name == "id" => FieldValue::Text(self.id),
+            (None, document) => document.map_or(FieldValue::Missing, |document| document.field(name)),
+        }
+    }
+
+    fn has_field(&self, name: &str) -> bool {
+        match (find_tag(self.tags, name), self.document) {
+            (Some(value), _) => !value.is_null(),
+            (None, _) if name == "id" => true,
+            (None, document) => document.is_some_and(|document| document.has_field(name)),
+        }
+    }
 }
 
 fn score_value<'a>(document: &'a Document, path: &str) -> FieldValue<'a> {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::tag_path::find_tag;
 use crate::Tags;
 
 /// Value of a field.
@@ -15,7 +16,9 @@ pub enum FieldValue<'a> {
     Number(f64),
     /// A text.
     Text(&'a str),
-    /// A list, a mapping or another collection, of this length.
+    /// A list. It passes a test if one of its items does, except for its length and its existence.
+    List(&'a [Value]),
+    /// A mapping or another collection, of this length.
     Collection(usize),
 }
 
@@ -30,10 +33,10 @@ pub trait FieldLookup {
     }
 }
 
-/// Looks up tags by their names.
+/// Looks up tags with [`find_tag`].
 impl FieldLookup for Tags {
     fn field(&self, name: &str) -> FieldValue<'_> {
-        self.get(name).map_or(FieldValue::Missing, FieldValue::from_json)
+        find_tag(self, name).map_or(FieldValue::Missing, FieldValue::from_json)
     }
 }
 
@@ -45,7 +48,7 @@ impl<'a> FieldValue<'a> {
             Value::Bool(value) => Self::Bool(*value),
             Value::Number(number) => number.as_f64().map_or(Self::Missing, Self::Number),
             Value::String(text) => Self::Text(text),
-            Value::Array(items) => Self::Collection(items.len()),
+            Value::Array(items) => Self::List(items),
             Value::Object(entries) => Self::Collection(entries.len()),
         }
     }

@@ -9,7 +9,8 @@
 //!
 //! A filter is parsed once; matching it against a document cannot fail. A field that is missing, or of another type than
 //! the value that it is compared with, is neither equal nor less nor greater. `$ne`, `$nin` and `$not` are the exact
-//! negation of their counterparts, so that they hold for such a field. Numbers are compared in double precision, the
+//! negation of their counterparts, so that they hold for such a field. A list passes a test if one of its items does, as in
+//! MongoDB: `{"colours": "red"}` matches the colours red and blue, and its negation does not. Numbers are compared in double precision, the
 //! precision of stored tags.
 //!
 //! Differences from AnnLite: an `$or` next to other conditions is one more condition, not an alternative to them; a string
@@ -23,12 +24,14 @@ mod fields;
 mod parse;
 mod predicate;
 mod scalar;
+mod tag_path;
 #[cfg(test)]
 mod tests;
 
-pub use document_fields::DOCUMENT_FIELDS;
+pub use document_fields::{DOCUMENT_FIELDS, StoredDocument, is_document_field};
 pub use error::FilterError;
 pub use fields::{FieldLookup, FieldValue};
 pub use parse::FieldCheck;
 pub use predicate::{Comparison, Filter, Predicate};
 pub use scalar::Scalar;
+pub use tag_path::{candidate_tags, find_tag, without_tags_prefix};

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use regex::Regex;
 
+use super::document_fields::is_document_field;
 use super::fields::{FieldLookup, FieldValue};
 use super::scalar::Scalar;
 
@@ -93,6 +94,20 @@ impl Filter {
         }
     }
 
+    /// Returns `true` if the filter contains a negation, so that it may match documents without any of its fields.
+    pub fn has_negation(&self) -> bool {
+        match self {
+            Self::All(filters) | Self::Any(filters) => filters.iter().any(Self::has_negation),
+            Self::Not(_) | Self::Field { test: Predicate::Exists(false), .. } => true,
+            Self::Field { .. } => false,
+        }
+    }
+
+    /// Returns `true` if the filter may read fields of documents other than tags and ids.
+    pub fn reads_fields(&self) -> bool {
+        self.field_names().into_iter().any(|name| name != "id" && is_document_field(name))
+    }
+
     /// Returns `true` if the filter matches a record.
     pub fn matches(&self, fields: &impl FieldLookup) -> bool {
         match self {
@@ -107,6 +122,17 @@ impl Filter {
 
 impl Predicate {
     fn matches(&self, field: FieldValue<'_>) -> bool {
+        match (self, field) {
+            (Self::Size(size), FieldValue::List(items)) => items.len() == *size,
+            (Self::Exists(expected), FieldValue::List(_)) => *expected,
+            (_, FieldValue::List(items)) => {
+                items.iter().any(|item| self.matches_single(FieldValue::from_json(item)))
+            }
+            (_, field) => self.matches_single(field),
+        }
+    }
+
+    fn matches_single(&self, field: FieldValue<'_>) -> bool {
         match (self, field) {
             (Self::Compare(comparison, value), field) => {
                 value.compare_field(field).is_some_and(|ordering| comparison.holds(ordering))

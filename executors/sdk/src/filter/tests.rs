@@ -112,7 +112,7 @@ fn operators_have_their_meaning() {
 
 #[test]
 fn a_missing_tag_or_one_of_another_type_is_unequal_and_unordered() {
-    for tags in [json!({}), json!({"n": "5"}), json!({"n": null}), json!({"n": [5]}), json!({"n": true})] {
+    for tags in [json!({}), json!({"n": "5"}), json!({"n": null}), json!({"n": ["5"]}), json!({"n": true})] {
         for operator in ["$eq", "$lt", "$lte", "$gt", "$gte"] {
             assert!(!passes(json!({"n": {operator: 5}}), tags.clone()), "{operator} {tags}");
         }
@@ -120,6 +120,59 @@ fn a_missing_tag_or_one_of_another_type_is_unequal_and_unordered() {
         assert!(passes(json!({"n": {"$nin": [5]}}), tags.clone()));
         assert!(!passes(json!({"n": {"$in": [5]}}), tags));
     }
+}
+
+#[test]
+fn a_list_passes_a_test_that_one_of_its_items_passes() {
+    let tags = json!({"colours": ["red", "blue"], "sizes": [3, 7], "mixed": ["x", 1, true, [9]], "none": []});
+    for filter in [
+        json!({"colours": "red"}),
+        json!({"colours": {"$in": ["green", "blue"]}}),
+        json!({"colours": {"$regex": "^bl"}}),
+        json!({"colours": {"$gt": "pink"}}),
+        json!({"colours": {"$nin": ["green"]}, "sizes": {"$ne": 4}}),
+        json!({"colours": {"$size": 2}, "none": {"$size": 0}}),
+        json!({"sizes": {"$lt": 4}}),
+        json!({"sizes": {"$gte": 7, "$lte": 3}}),
+        json!({"mixed": true}),
+        json!({"mixed": 1, "colours": {"$exists": true}}),
+        json!({"colours.0": "red", "colours__1": "blue"}),
+    ] {
+        assert!(passes(filter.clone(), tags.clone()), "{filter}");
+        assert!(!passes(json!({"$not": filter}), tags.clone()), "not {filter}");
+    }
+    for filter in [
+        json!({"colours": "green"}),
+        json!({"colours": {"$ne": "red"}}),
+        json!({"sizes": {"$gt": 7}}),
+        json!({"sizes": {"$size": 3}}),
+        json!({"mixed": 9}),
+        json!({"none": {"$gt": 0}}),
+    ] {
+        assert!(!passes(filter.clone(), tags.clone()), "{filter}");
+    }
+}
+
+#[test]
+fn stored_documents_are_found_by_their_fields_where_no_tag_has_the_name() {
+    let mut document = document();
+    document.mime_type = "text/plain".to_owned();
+    let stored = StoredDocument { id: &document.id, tags: &document.tags, document: Some(&document) };
+    for (filter, reads_fields) in [
+        (json!({"id": "a"}), false),
+        (json!({"text": {"$regex": "smile"}}), true),
+        (json!({"mime_type": "text/plain", "uri": {"$exists": false}}), true),
+        (json!({"scores__cosine__value": {"$lt": 0.3}}), true),
+        (json!({"price": 7, "tags__price": 7, "tags.price": 7}), false),
+        (json!({"size.h": 1.5, "tags__size__h": 1.5, "nothing": {"$exists": false}}), false),
+    ] {
+        let parsed = parse(&filter).unwrap();
+        assert!(parsed.matches(&stored) && parsed.reads_fields() == reads_fields, "{filter}");
+    }
+    let tags = json!({"text": "of the tag", "id": 5});
+    let tags = tags.as_object().unwrap();
+    let stored = StoredDocument { tags, ..stored };
+    assert!(parse(&json!({"text": "of the tag", "id": 5})).unwrap().matches(&stored));
 }
 
 /// Reference implementation that interprets the JSON of a filter.

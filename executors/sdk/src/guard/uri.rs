@@ -29,7 +29,7 @@ pub fn resolve_uri(uri: &str) -> Result<UriContent, GuardError> {
         return decode_data_uri(data).map(|bytes| UriContent::Inline(bytes.into()));
     }
     if let Some(rest) = uri.strip_prefix("file:") {
-        // `file:///a/b`, `file://localhost/a/b`, `file:/a/b`; a host other than this one is not read.
+        // `file:///a/b`, `file://localhost/a/b`, `file:/a/b`; files of other hosts are rejected.
         let path = match rest.strip_prefix("//") {
             Some(rest) => rest.strip_prefix("localhost").unwrap_or(rest),
             None => rest,
@@ -84,7 +84,7 @@ fn read_reserving<E: From<GuardError>>(
     }
 }
 
-/// Returns `true` if `uri` begins like `scheme://`, which paths in practice do not.
+/// Returns `true` if `uri` begins with `scheme://`; paths in practice do not.
 fn has_scheme(uri: &str) -> bool {
     uri.split_once("://").is_some_and(|(scheme, _)| {
         !scheme.is_empty()
@@ -95,7 +95,7 @@ fn has_scheme(uri: &str) -> bool {
 /// Decodes the rest of a `data:` URI (RFC 2397): `[<media type>][;base64],<data>`.
 fn decode_data_uri(data: &str) -> Result<Vec<u8>, GuardError> {
     let malformed = |reason: &str| GuardError::Data(reason.to_owned());
-    let (head, payload) = data.split_once(',').ok_or_else(|| malformed("there is no comma"))?;
+    let (head, payload) = data.split_once(',').ok_or_else(|| malformed("it has no comma before the data"))?;
     let payload = percent_decoded(payload.as_bytes());
     if !head.ends_with(";base64") {
         return Ok(payload);
@@ -104,7 +104,7 @@ fn decode_data_uri(data: &str) -> Result<Vec<u8>, GuardError> {
     padded.or_else(|_| STANDARD_NO_PAD.decode(&payload)).map_err(|error| malformed(&error.to_string()))
 }
 
-/// Replaces `%41` by `A`; a percent sign without two digits is kept.
+/// Decodes percent-encoded bytes, such as `%41` to `A`. A percent sign without two hexadecimal digits is kept.
 fn percent_decoded(mut text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     while let Some((&byte, rest)) = text.split_first() {

@@ -55,7 +55,7 @@ pub(super) trait FieldSink: Sized {
         }
     }
 
-    /// Receives a float that has a presence: zero differs from unset.
+    /// Receives a float with explicit presence: zero differs from unset.
     #[inline]
     fn optional_float(&mut self, number: u32, value: Option<f32>) {
         if let Some(value) = value {

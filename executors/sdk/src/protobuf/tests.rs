@@ -1,4 +1,4 @@
-//! Round trips, and comparisons with a decoder that uses the published schema.
+//! Tests of the document codec: round trips, and comparisons with a decoder that uses the published schema.
 
 use std::sync::{Arc, LazyLock};
 
@@ -146,7 +146,7 @@ fn equal_tags_have_equal_encodings_in_any_order() {
 }
 
 #[test]
-fn chunks_without_a_parent_id_get_the_one_of_their_parent() {
+fn chunks_without_a_parent_id_get_the_id_of_their_parent() {
     let chunk = |id: &str, parent_id: &str, chunks: Vec<Document>| Document {
         parent_id: parent_id.to_owned(),
         chunks: chunks.into(),

@@ -1,4 +1,4 @@
-//! Ranks that the current thread holds. Tracked in debug builds only.
+//! Ranks of the locks that the current thread holds. Tracked in debug builds only.
 
 use super::rank::LockRank;
 
@@ -7,7 +7,7 @@ thread_local! {
     static RANKS: std::cell::RefCell<Vec<LockRank>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// Registers a rank as held until it is dropped.
+/// Guard that keeps a rank registered as held by the current thread until it is dropped.
 #[derive(Debug)]
 pub(super) struct Held {
     #[cfg(debug_assertions)]
@@ -26,6 +26,7 @@ impl Held {
         });
     }
 
+    /// Registers a rank as held by the current thread.
     pub(super) fn register(rank: LockRank) -> Self {
         RANKS.with_borrow_mut(|held| held.push(rank));
         Self { rank }

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use flowrun_sdk::filter::{Filter, Scalar};
+use flowrun_sdk::filter::{Filter, Scalar, StoredDocument};
 use flowrun_sdk::{Document, ExecutorError};
 
 use super::matches::AnswerBudget;
@@ -47,11 +47,11 @@ impl ReadTransaction<'_> {
         let view = &self.view;
         let mut first = FirstDocuments { page, documents: Vec::new() };
         match &page.order_by {
-            Some(name) => for_each_match(filter, view.table.tags(), check, |tagged| {
+            Some(name) => for_each_match(filter, view.table.documents_for(filter), check, |tagged| {
                 let tag = tagged.tags.get(name).and_then(Scalar::from_json);
                 first.push(tagged.id, tag)
             })?,
-            None => for_each_match(filter, view.table.tags_after(""), check, |tagged| {
+            None => for_each_match(filter, view.table.documents_after("", filter), check, |tagged| {
                 first.push(tagged.id, None)
             })?,
         }
@@ -71,10 +71,15 @@ impl ReadTransaction<'_> {
     ) -> Result<Vec<Document>, ExecutorError> {
         let view = &self.view;
         let mut ids = Vec::new();
-        for_each_match(filter, view.table.tags_after(after.unwrap_or_default()), check, |tagged| {
-            ids.push(tagged.id);
-            ids.len() < limit
-        })?;
+        for_each_match(
+            filter,
+            view.table.documents_after(after.unwrap_or_default(), filter),
+            check,
+            |tagged| {
+                ids.push(tagged.id);
+                ids.len() < limit
+            },
+        )?;
         view.documents(ids.into_iter())
     }
 
@@ -88,11 +93,22 @@ impl ReadTransaction<'_> {
         check: CancelCheck<'_>,
     ) -> Result<Vec<String>, ExecutorError> {
         let mut ids = Vec::new();
-        for_each_match(filter, self.view.table.tags(), check, |tagged| {
+        for_each_match(filter, self.view.table.documents_for(filter), check, |tagged| {
             ids.push(tagged.id);
             true
         })?;
         Ok(ids)
+    }
+
+    /// Returns whether a document, which may have changed since it was found, matches a filter.
+    ///
+    /// # Errors
+    /// When data cannot be read.
+    pub(crate) fn matches(&self, filter: &Filter, id: &str) -> Result<bool, StorageError> {
+        let stored = self.document(id)?;
+        Ok(stored.is_some_and(|document| {
+            filter.matches(&StoredDocument { id, tags: &document.tags, document: Some(&document) })
+        }))
     }
 
     /// Number of documents that match a filter.
@@ -105,7 +121,7 @@ impl ReadTransaction<'_> {
         check: CancelCheck<'_>,
     ) -> Result<u64, ExecutorError> {
         let mut count = 0;
-        for_each_match(filter, self.view.table.tags(), check, |_| {
+        for_each_match(filter, self.view.table.documents_for(filter), check, |_| {
             count += 1;
             true
         })?;
@@ -143,7 +159,7 @@ impl View {
             }
             _ => {
                 let mut rows = RowSet::default();
-                for_each_match(filter, self.table.tags(), check, |tagged| {
+                for_each_match(filter, self.table.documents_for(filter), check, |tagged| {
                     rows.extend(tagged.row);
                     true
                 })?;
@@ -168,7 +184,7 @@ fn for_each_match(
             check()?;
         }
         let tagged = tagged?;
-        if filter.matches(&tagged.tags) && !accept(tagged) {
+        if filter.matches(&tagged.fields()) && !accept(tagged) {
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! Turning the nearest rows into matches.
+//! Loads the documents of the nearest rows as matches.
 //!
 //! An answer is ordered by (distance, id), so that the answers of several shards merge into that of an unsharded
 //! index. Any number of rows may have the same distance; their ids decide which belong to the answer.
@@ -14,9 +14,9 @@ use crate::shard::state::View;
 /// Largest number of matches of one request, over all of its queries. With scores and tags a match takes a kilobyte
 /// or more, so that this many fill [`ANSWER_BYTES_MAX`].
 const MATCHES_MAX: usize = 1 << 18;
-/// Bytes of stored documents in one answer: as many as a request may hold inside a flow.
+/// Limit on the bytes of stored documents in one answer: the bytes that a request may hold inside a flow.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
-/// Ids that are looked up between two checks of the deadline.
+/// Number of ids that are looked up between two checks of the deadline.
 const IDS_PER_CHECK: usize = 4096;
 
 /// A stored document and its distance to the query.
@@ -56,7 +56,7 @@ impl Default for AnswerBudget {
 }
 
 impl AnswerBudget {
-    /// Counts a document.
+    /// Takes the size of a document from the budget.
     ///
     /// # Errors
     /// [`flowrun_sdk::ErrorKind::Input`] when the answer exceeds its bound.
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_above_its_bytes_bound_is_rejected() {
+    fn an_answer_above_the_byte_limit_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let shard = copies(directory.path(), 10);
         let state = shard.state().view();

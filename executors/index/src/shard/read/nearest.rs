@@ -29,12 +29,12 @@ pub(super) struct Ranked {
 const HELD_MIN: usize = 256;
 
 impl Nearest {
-    /// Starts empty; `k` is at least 1.
+    /// Creates an empty list. A `k` of 0 counts as 1.
     pub(super) fn new(k: usize) -> Self {
         Self { k: k.max(1), rows: Vec::new(), cutoff: f32::INFINITY, held_max: HELD_MIN.max(4 * k) }
     }
 
-    /// Adds a row; each row at most once.
+    /// Adds a row. Each row may be added only once.
     pub(super) fn push(&mut self, distance: f32, row: u64) {
         if distance > self.cutoff {
             return;
@@ -42,12 +42,12 @@ impl Nearest {
         self.rows.push((distance, row));
         if self.rows.len() >= self.held_max {
             self.prune();
-            // With many ties little is dropped: the next time comes later, so that the work stays proportional.
+            // With many ties few rows are dropped. Doubling the limit keeps the work linear in the number of rows.
             self.held_max = self.held_max.max(2 * self.rows.len());
         }
     }
 
-    /// Distance of the `k`-th row; `None` while fewer were added.
+    /// Distance of the `k`-th nearest row; `None` while fewer than `k` rows were added.
     pub(super) fn last(&mut self) -> Option<f32> {
         self.prune();
         (self.rows.len() >= self.k).then_some(self.cutoff)
@@ -58,7 +58,7 @@ impl Nearest {
         self.rows.len()
     }
 
-    /// The certain matches and the ties.
+    /// Splits the rows into certain matches and ties.
     pub(super) fn into_ranked(mut self) -> Ranked {
         let Some(distance) = self.last() else {
             return Ranked { certain: self.rows, tied: Vec::new(), distance: self.cutoff, tied_count: 0 };
@@ -68,6 +68,7 @@ impl Nearest {
         Ranked { certain, tied: tied.into_iter().map(|(_, row)| row).collect(), distance, tied_count }
     }
 
+    /// Drops the rows beyond the `k`-th distance.
     fn prune(&mut self) {
         if self.rows.len() < self.k {
             return;

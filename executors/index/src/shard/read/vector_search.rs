@@ -1,4 +1,4 @@
-//! Finding the nearest rows of query vectors.
+//! Finds the nearest rows of query vectors.
 //!
 //! FAISS proposes candidates; exact distances decide. An exact index must yield the exact answer, including ties: its
 //! candidates suffice only if the worst of them is, by more than any rounding error, farther than the last row of the
@@ -79,7 +79,7 @@ impl VectorSearch<'_> {
         usize::try_from(self.rows() / self.eligible_rows().max(1)).unwrap_or(usize::MAX).max(1)
     }
 
-    /// Returns whether comparing the filtered rows one by one is cheaper than any index.
+    /// True if comparing the filtered rows one by one is cheaper than any index.
     fn is_sparse(&self, is_exact: bool) -> bool {
         let rows_max = if is_exact { self.rows() / ROWS_PER_LIVE_MAX } else { COMPARED_ROWS_MAX };
         self.filtered.is_some_and(|filtered| filtered.len() <= rows_max)

@@ -96,7 +96,7 @@ impl GenerationState {
         Arc::clone(&self.view.read())
     }
 
-    /// Loads the tags of these names into memory, unless they are loaded. The caller holds the writer lock.
+    /// Loads the values of the named tags into memory, unless tags are loaded already. The caller holds the writer lock.
     pub(in crate::shard) fn load_tag_columns(&self, names: &[String]) -> Result<(), StorageError> {
         let view = self.view();
         if view.tag_columns.is_none() {
@@ -124,7 +124,7 @@ impl GenerationState {
         Ok(())
     }
 
-    /// Computes the centroids, unless the number of rows has not doubled since. The caller holds the writer lock.
+    /// Computes the centroids, if there are none or the number of rows has doubled since. The caller holds the writer lock.
     pub(in crate::shard) fn update_centroids(&self) -> Result<(), StorageError> {
         let (view, Some(vectors)) = (self.view(), &self.vectors) else { return Ok(()) };
         let is_due =
@@ -136,8 +136,8 @@ impl GenerationState {
         Ok(())
     }
 
-    /// Syncs writes of an earlier run with another fsync policy, once: this run acknowledges a document that is already
-    /// stored without writing it again.
+    /// Syncs, once per opening, writes that an earlier run with another fsync policy left unsynced. Otherwise this run
+    /// would acknowledge an identical document, which is not written again, before it is durable.
     pub(in crate::shard) fn sync_earlier_writes(&self) -> Result<(), StorageError> {
         let mut durability = self.durability.lock();
         if !durability.is_earlier_synced {
@@ -177,8 +177,10 @@ impl GenerationState {
         self.durability.lock().write_failure = Some(error.to_string());
     }
 
+    /// Checks that no earlier write or sync has failed.
+    ///
     /// # Errors
-    /// [`StorageError::WriteFailed`] after a failed write.
+    /// [`StorageError::WriteFailed`] after a failed write or sync.
     pub(in crate::shard) fn check_accepts_writes(&self, layout: &Layout) -> Result<(), StorageError> {
         match &self.durability.lock().write_failure {
             None => Ok(()),
@@ -242,7 +244,7 @@ impl GenerationState {
         Ok(())
     }
 
-    /// Returns whether these are the vectors of this generation.
+    /// True if `vectors` are the vectors of this generation.
     pub(in crate::shard) fn has_vectors(&self, vectors: &Arc<VectorIndex>) -> bool {
         self.vectors.as_ref().is_some_and(|own| Arc::ptr_eq(own, vectors))
     }
@@ -267,10 +269,10 @@ impl GenerationState {
         Ok(())
     }
 
-    /// The common dimension of new vectors; `None` without vectors.
+    /// Returns the common dimension of new vectors; `None` without vectors.
     ///
     /// # Errors
-    /// When they differ from each other or from the stored vectors.
+    /// When the dimensions differ from each other or from the dimension of the index.
     pub(in crate::shard) fn check_dimensions(
         &self,
         mut dimensions: impl Iterator<Item = usize>,

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use flowrun_sdk::filter::{FieldLookup, FieldValue, Filter};
+use flowrun_sdk::filter::{FieldLookup, FieldValue, Filter, is_document_field};
 use flowrun_sdk::{ExecutorError, Tags, Value};
 
 use crate::shard::cancellation::CancelCheck;
@@ -39,6 +39,7 @@ enum Cell {
     Number(f64),
     Text(Arc<str>),
     Collection(usize),
+    List(Arc<[Value]>),
 }
 
 impl TagColumns {
@@ -79,6 +80,7 @@ impl TagColumns {
             FieldValue::Bool(value) => Cell::Bool(value),
             FieldValue::Number(number) => Cell::Number(number),
             FieldValue::Collection(entries) => Cell::Collection(entries),
+            FieldValue::List(items) => Cell::List(items.into()),
             FieldValue::Text(text) => Cell::Text(self.text(text)),
         }
     }
@@ -95,9 +97,10 @@ impl TagColumns {
         text
     }
 
-    /// Returns whether the columns contain all tags of a filter.
+    /// Returns whether the columns contain all tags of a filter. They have no fields of documents.
     pub(in crate::shard) fn covers(names: &[String], filter: &Filter) -> bool {
-        filter.field_names().into_iter().all(|name| names.iter().any(|column| column == name))
+        let is_column = |name: &str| names.iter().any(|column| column == name);
+        filter.field_names().into_iter().all(|name| is_column(name) && !is_document_field(name))
     }
 
     /// The live rows that match a filter.
@@ -144,6 +147,7 @@ impl FieldLookup for Row<'_> {
             Some(Cell::Number(number)) => FieldValue::Number(*number),
             Some(Cell::Text(text)) => FieldValue::Text(text),
             Some(Cell::Collection(entries)) => FieldValue::Collection(*entries),
+            Some(Cell::List(items)) => FieldValue::List(items),
         }
     }
 }

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use flowrun_sdk::filter::{Comparison, FieldLookup, FieldValue, Filter, Predicate, Scalar};
+use flowrun_sdk::filter::{
+    Comparison, FieldLookup, FieldValue, Filter, Predicate, Scalar, candidate_tags, is_document_field,
+};
 use flowrun_sdk::{Tags, Value};
 
 /// Largest number of tags with statistics; further tags may have any value.
@@ -82,14 +84,23 @@ impl TagStats {
             (Filter::Not(filter), _) => self.may_evaluate_to(filter, !truth),
             (Filter::Field { name, test: Predicate::Exists(expected) }, _) => {
                 // No statistic records that every document has a tag.
-                *expected != truth || self.tags.get(name).map_or(self.has_unknown_tags, Values::is_present)
+                *expected != truth || self.may_have(name, Values::is_present)
             }
             (Filter::Field { .. }, false) => true,
-            (Filter::Field { name, test }, true) => match self.tags.get(name) {
-                Some(values) => values.may_pass(test, filter),
-                None => self.has_unknown_tags,
-            },
+            (Filter::Field { name, test }, true) => {
+                self.may_have(name, |values| values.may_pass(test, filter))
+            }
         }
+    }
+
+    /// Returns whether a document may have a value under this name that passes a test.
+    fn may_have(&self, name: &str, passes: impl Fn(&Values) -> bool) -> bool {
+        // Fields of documents have no statistics.
+        let may_have = |(tag, is_whole): (&str, bool)| {
+            let values = self.tags.get(tag);
+            values.is_some_and(|values| if is_whole { passes(values) } else { values.has_collections })
+        };
+        self.has_unknown_tags || is_document_field(name) || candidate_tags(name).any(may_have)
     }
 }
 
@@ -100,6 +111,11 @@ impl Values {
             FieldValue::Bool(true) => self.has_true = true,
             FieldValue::Bool(false) => self.has_false = true,
             FieldValue::Collection(_) => self.has_collections = true,
+            FieldValue::List(items) => {
+                self.has_collections = true;
+                // An item of a list is not a list for a test.
+                items.iter().filter(|item| !item.is_array()).for_each(|item| self.widen(item));
+            }
             FieldValue::Number(number) => {
                 let (min, max) = self.numbers.unwrap_or((number, number));
                 self.numbers = Some((min.min(number), max.max(number)));
@@ -215,7 +231,14 @@ mod tests {
             (json!("not unknown exists"), true),
             (json!({"list": {"$size": 1}}), true),
             (json!({"t": {"$size": 1}}), false),
-            (json!({"list": 1}), false),
+            (json!({"list": 1}), true),
+            (json!({"list": 2}), false),
+            (json!({"list.0": 2}), true),
+            (json!({"tags__t": {"$gte": 600}}), false),
+            (json!({"tags.t": {"$gte": 500}}), true),
+            (json!({"tags__unknown.x": 1}), false),
+            (json!({"text": "x"}), true),
+            (json!({"id": "x"}), true),
         ] {
             assert_eq!(stats.may_match(&filter(&source)), expected, "{source}");
         }

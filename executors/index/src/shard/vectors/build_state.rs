@@ -11,14 +11,17 @@ pub(in crate::shard) struct BuildState {
     pub(super) built_for: u64,
     /// A thread is building an index; at most one does.
     pub(super) is_building: bool,
-    /// The served index rejected rows and is given no more.
+    /// The served index rejected rows and receives no more rows.
     pub(super) rejects_rows: bool,
 }
 
 /// Next step of the background task.
 #[derive(Debug, PartialEq)]
 pub(super) enum NextStep {
+    /// Build an index of this type.
     Build(IndexType),
+    /// Add the rows that the served index does not contain yet.
     CatchUp,
+    /// Nothing to do.
     Idle,
 }
