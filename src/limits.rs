@@ -211,6 +211,10 @@ pub const HTTP_COMPRESS_BYTES_MIN: u16 = 8 << 10;
 /// Bytes of a request's id in logs, traces and headers. Jina's ids have 32.
 pub const REQUEST_ID_BYTES_MAX: usize = 128;
 
+/// Bytes of an error message, or of one line of an exception, in a reply. Longer ones, which quote documents, are
+/// shortened in the middle.
+pub const ERROR_TEXT_BYTES_MAX: usize = 4 << 10;
+
 /// Bytes of a client's `tracestate`. W3C Trace Context requires that 512 are propagated.
 pub const TRACE_STATE_BYTES_MAX: usize = 512;
 

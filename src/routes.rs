@@ -142,6 +142,14 @@ pub fn is_writing(endpoint: &str) -> bool {
     WRITING.iter().any(|writing| writing.eq_ignore_ascii_case(segment))
 }
 
+/// Endpoints that take their orders from parameters alone.
+const WITHOUT_DOCUMENTS: [&str; 7] = ["clear", "backup", "restore", "status", "count", "list", "filter"];
+
+/// True if an endpoint does not use the documents of a request, so that failed documents do not make it fail.
+pub fn ignores_documents(endpoint: &str) -> bool {
+    WITHOUT_DOCUMENTS.contains(&endpoint.trim_start_matches('/'))
+}
+
 impl Route {
     /// True if the route serves `path`.
     fn matches(&self, path: &str) -> bool {

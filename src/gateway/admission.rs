@@ -13,15 +13,10 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
+use super::bytes_permit::{BytesPermit, PAGE, bytes_exceeded};
 use super::request::Rejection;
 use super::shutdown_phase::ShutdownPhase;
-use crate::limits::{
-    CLIENT_TIMEOUT, QUEUE_BURST, QUEUE_BYTES_MAX, QUEUE_BYTES_RESERVED, QUEUE_MAX, QUEUE_WAIT_MAX,
-    SMALL_BODY_BYTES_MAX,
-};
-
-/// Unit in which bytes are counted, because a tokio semaphore has at most 2²⁹ permits on a 32-bit machine.
-const PAGE: usize = 4096;
+use crate::limits::{QUEUE_BURST, QUEUE_BYTES_MAX, QUEUE_MAX, QUEUE_WAIT_MAX};
 
 /// Weight of the past in the moving average of sojourn times: about this many requests count.
 const SOJOURN_WINDOW: u64 = 64;
@@ -61,13 +56,6 @@ pub(super) struct Permit {
     slot: Mutex<Option<OwnedSemaphorePermit>>,
     /// Capacity for the bytes of the request and of its reply.
     pub(super) bytes: Arc<BytesPermit>,
-}
-
-/// Capacity for bytes, which can grow; dropping it frees the capacity.
-#[derive(Debug)]
-pub(super) struct BytesPermit {
-    pages: Arc<Semaphore>,
-    held: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Admission {
@@ -160,7 +148,7 @@ impl Admission {
 
     /// A permit for no bytes yet.
     pub(super) fn bytes_permit(&self) -> BytesPermit {
-        BytesPermit { pages: Arc::clone(&self.pages), held: Mutex::new(None) }
+        BytesPermit::new(&self.pages)
     }
 
     /// Number of admitted requests.
@@ -191,78 +179,6 @@ impl Permit {
     pub(super) fn suspend(&self) {
         self.slot.lock().take();
     }
-}
-
-impl BytesPermit {
-    /// Grows the permit to `bytes` in all, for an unfinished body. Large bodies leave [`QUEUE_BYTES_RESERVED`] free,
-    /// so that clients that announce or send much cannot take all capacity. Never waits.
-    ///
-    /// # Errors
-    /// [`Rejection::Overloaded`].
-    pub(super) fn try_grow_body_to(&self, bytes: usize) -> Result<(), Rejection> {
-        let missing = missing_pages(self.held.lock().as_ref(), bytes) as usize;
-        let free = self.pages.available_permits().saturating_sub(missing) * PAGE;
-        if missing > 0 && bytes > SMALL_BODY_BYTES_MAX && free < QUEUE_BYTES_RESERVED {
-            return Err(bytes_exceeded());
-        }
-        self.try_grow_to(bytes)
-    }
-
-    /// Grows the permit to at least `bytes` in all. Never waits.
-    ///
-    /// # Errors
-    /// [`Rejection::Overloaded`].
-    pub(super) fn try_grow_to(&self, bytes: usize) -> Result<(), Rejection> {
-        let mut held = self.held.lock();
-        let missing = missing_pages(held.as_ref(), bytes);
-        if missing > 0 {
-            let more =
-                Arc::clone(&self.pages).try_acquire_many_owned(missing).map_err(|_| bytes_exceeded())?;
-            merge(&mut held, more);
-        }
-        Ok(())
-    }
-
-    /// Grows the permit to at least `bytes` in all, waiting up to [`CLIENT_TIMEOUT`] until other requests free theirs.
-    ///
-    /// # Errors
-    /// [`Rejection::Overloaded`].
-    pub(super) async fn grow_to(&self, bytes: usize) -> Result<(), Rejection> {
-        let missing = missing_pages(self.held.lock().as_ref(), bytes);
-        let more = Arc::clone(&self.pages).acquire_many_owned(missing);
-        let more = tokio::time::timeout(CLIENT_TIMEOUT, more).await.map_err(|_| bytes_exceeded())?;
-        merge(&mut self.held.lock(), more.map_err(|_| bytes_exceeded())?);
-        Ok(())
-    }
-
-    /// True if the permit is for no bytes.
-    pub(super) fn is_empty(&self) -> bool {
-        self.held.lock().is_none()
-    }
-
-    /// Frees all bytes.
-    pub(super) fn clear(&self) {
-        self.held.lock().take();
-    }
-}
-
-fn missing_pages(held: Option<&OwnedSemaphorePermit>, bytes: usize) -> u32 {
-    let held = held.map_or(0, OwnedSemaphorePermit::num_permits);
-    u32::try_from(bytes.div_ceil(PAGE).saturating_sub(held)).unwrap_or(u32::MAX)
-}
-
-fn merge(held: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
-    match held {
-        Some(held) => held.merge(more),
-        None => *held = Some(more),
-    }
-}
-
-fn bytes_exceeded() -> Rejection {
-    let max = QUEUE_BYTES_MAX >> 20;
-    Rejection::Overloaded(format!(
-        "requests and replies in flight may hold {max} MiB, and this one does not fit"
-    ))
 }
 
 #[cfg(test)]
@@ -310,16 +226,6 @@ mod tests {
         let received = admission.bytes_permit();
         received.try_grow_to(QUEUE_BYTES_MAX - PAGE).unwrap();
         assert!(matches!(admission.admit(announced(2 * PAGE)), Err(Rejection::Overloaded(_))));
-    }
-
-    #[test]
-    fn large_bodies_leave_capacity_for_small_ones() {
-        let admission = Admission::new(10, 0);
-        let (large, small) = (admission.bytes_permit(), admission.bytes_permit());
-        large.try_grow_body_to(QUEUE_BYTES_MAX - QUEUE_BYTES_RESERVED).unwrap();
-        assert!(matches!(large.try_grow_body_to(QUEUE_BYTES_MAX), Err(Rejection::Overloaded(_))));
-        small.try_grow_body_to(SMALL_BODY_BYTES_MAX).unwrap();
-        assert!(small.try_grow_body_to(2 * SMALL_BODY_BYTES_MAX).is_err());
     }
 
     #[test]

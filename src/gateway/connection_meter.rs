@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::admission::BytesPermit;
+use super::bytes_permit::BytesPermit;
 use super::request_body::receive_limit;
 use crate::limits::HEADERS_TIMEOUT;
 

@@ -8,10 +8,12 @@
 
 mod admission;
 mod browsers;
+mod bytes_permit;
 mod call_metadata;
 mod client_schema;
 mod connection_limit;
 mod connection_meter;
+mod error_text;
 mod flow_info;
 mod grpc;
 mod http;

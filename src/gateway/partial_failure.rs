@@ -7,6 +7,7 @@
 use flowrun_sdk::ErrorKind;
 use serde_json::{Map, Value, json};
 
+use super::error_text::shorten;
 use super::status::Status;
 use crate::runtime::{DocumentFailure, Response};
 
@@ -14,8 +15,7 @@ use crate::runtime::{DocumentFailure, Response};
 pub(super) fn failed_documents(failures: &[DocumentFailure]) -> Map<String, Value> {
     let entry = |failure: &DocumentFailure| {
         let error = &failure.failure.error;
-        let entry =
-            json!({"executor": &*failure.pod, "kind": error.kind().code(), "message": error.message()});
+        let entry = json!({"executor": &*failure.pod, "kind": error.kind().code(), "message": &*shorten(error.message())});
         (failure.failure.id.clone(), entry)
     };
     failures.iter().map(entry).collect()

@@ -11,7 +11,8 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-use super::admission::{BytesPermit, Permit};
+use super::admission::Permit;
+use super::bytes_permit::BytesPermit;
 use super::request::Rejection;
 use crate::limits::{BODY_GRACE, BODY_RATE_MIN, CLIENT_TIMEOUT, SLOW_BODY_AFTER};
 

@@ -25,6 +25,7 @@ use super::status::Status;
 use super::tls::Tls;
 use super::traces::{FinishedRequest, TraceExporter};
 use crate::limits::{QUEUE_MAX, QUEUE_WAIT_MAX, REQUEST_DOCUMENTS_MAX};
+use crate::routes::ignores_documents;
 use crate::runtime::{
     self, ExecutorMetric, Flow, LogContext, Outcome, Request, RequestError, RequestLabel, RequestTrace,
     TargetPattern,
@@ -193,7 +194,7 @@ impl Gateway {
         let sent = request.schema;
         self.client_schema.observe(sent);
         let request = flow_request(request, trace)?;
-        let has_documents = !request.documents.is_empty();
+        let needs_documents = !request.documents.is_empty() && !ignores_documents(&request.endpoint);
         let outcome = match self.flow.submit(request).await {
             Ok(pending) => {
                 let entered = Instant::now();
@@ -209,7 +210,7 @@ impl Gateway {
                 (Err(self.failure(&error)), pod)
             }
             Outcome::Reply(response) => {
-                match partial_failure::total_failure(&response).filter(|_| has_documents) {
+                match partial_failure::total_failure(&response).filter(|_| needs_documents) {
                     Some(failure) => {
                         let class = self.info.class_of(&failure.pod);
                         let count = response.failures.len();

@@ -5,6 +5,8 @@ use flowrun_wire::exception_name;
 use flowrun_wire::jina::StatusProto;
 use flowrun_wire::jina::status_proto::{ExceptionProto, StatusCode};
 
+use super::error_text::shorten;
+
 /// Error status of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Status {
@@ -21,6 +23,7 @@ impl Status {
     pub(super) fn new(kind: ErrorKind, message: &str, pod: Option<&str>, class: &str) -> Self {
         let name = exception_name(kind);
         let location = location(pod);
+        let message = &*shorten(message);
         Self {
             description: format!("{name}({message:?}){location}"),
             message: message.to_owned(),
@@ -33,14 +36,16 @@ impl Status {
         }
     }
 
-    /// Status of an executor's error. An exception that the executor raised is passed on unchanged.
+    /// Status of an executor's error. An exception that the executor raised is passed on; its long texts are shortened.
     pub(super) fn from_error(error: &ExecutorError, pod: Option<&str>, class: &str) -> Self {
         let status = Self::new(error.kind(), error.message(), pod, class);
         let Some(raised) = error.exception() else { return status };
         let executor = if raised.executor.is_empty() { class.to_owned() } else { raised.executor.clone() };
+        let shortened = |texts: &[String]| texts.iter().map(|text| shorten(text).into_owned()).collect();
+        let (args, stacks) = (shortened(&raised.args), shortened(&raised.stacks));
         Self {
-            description: format!("{}{}", error.message(), location(pod)),
-            exception: Exception { executor, ..raised.clone() },
+            description: format!("{}{}", shorten(error.message()), location(pod)),
+            exception: Exception { name: raised.name.clone(), args, stacks, executor },
             ..status
         }
     }

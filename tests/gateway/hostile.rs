@@ -115,6 +115,28 @@ async fn methods_without_admission_accept_short_plain_messages_only() {
 }
 
 #[tokio::test]
+async fn compressed_bodies_are_refused_as_unsupported() {
+    let served = serve_flow("", PASS).await;
+    let (code, head, _) = served.http("POST", "/post", "content-encoding: gzip\r\n", "{}").await;
+    assert_eq!((code, head.contains("accept-encoding: identity")), (415, true), "{head}");
+    assert_eq!(served.http("POST", "/post", "content-encoding: identity\r\n", "{}").await.0, 200);
+}
+
+#[tokio::test]
+async fn documents_do_not_fail_an_endpoint_that_does_not_use_them() {
+    let served = serve_flow("", "- {name: encoder, uses: TextHashingEncoder}").await;
+    let no_text = r#"{"data": [{"id": "z"}]}"#;
+    for (path, failed) in [("/clear", false), ("/count", false), ("/search", true)] {
+        let body = format!(r#"{{"data": [{{"id": "z"}}], "execEndpoint": "{path}"}}"#);
+        let (_, _, reply) = served.http("POST", "/post", "", &body).await;
+        assert_eq!(reply.contains("\"code\":1"), failed, "{path}: {reply}");
+    }
+    let long = no_text.replace('z', &"z".repeat(100_000));
+    let (_, _, reply) = served.http("POST", "/search", "", &long).await;
+    assert!(reply.contains("bytes omitted"), "{}", reply.len());
+}
+
+#[tokio::test]
 async fn a_response_before_the_body_was_read_announces_the_close_or_reads_it() {
     let served = serve_flow("", PASS).await;
     let large = b"POST /unknown HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n{";

@@ -197,7 +197,7 @@ async fn a_link_to_a_library_outside_the_directories_is_rejected() {
         symlink(&path, directory.join("bad.so")).unwrap();
         path.clone()
     };
-    rejected_unexecuted(make, Code::PluginLinkOutside, "is a link that leads to").await;
+    rejected_unexecuted(make, Code::PluginLinkOutside, "is a symbolic link to").await;
     assert!(!outside.path().join("ran").exists());
 }
 
@@ -208,13 +208,13 @@ async fn a_world_writable_library_is_rejected() {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o757)).unwrap();
         path
     };
-    rejected_unexecuted(make, Code::PluginWorldWritable, "everybody may write to the file").await;
+    rejected_unexecuted(make, Code::PluginWorldWritable, "every user may write to the file").await;
     let make = |directory: &Path| {
         let path = valid_library(directory);
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o777)).unwrap();
         path
     };
-    rejected_unexecuted(make, Code::PluginWorldWritable, "everybody may write to the directory").await;
+    rejected_unexecuted(make, Code::PluginWorldWritable, "every user may write to the directory").await;
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `DocumentStore`.
 pub(crate) const DOCUMENT_STORE: ExecutorType = ExecutorType::new::<DocumentStoreParameters>(
     "DocumentStore",
     "Stores documents by their ids and replaces matches that carry only an id.",
@@ -144,7 +145,7 @@ impl DocumentStore {
         let paths = call.access_paths(default)?;
         let transaction = self.handlers.shard.read_transaction();
         let mut bytes = AnswerBudget::default();
-        // Counted towards the size limit of the answer.
+        // Reads a document and counts it towards the size limit of the answer.
         let mut stored = |id: &str| {
             let stored = transaction.document(id)?;
             stored.iter().try_for_each(|stored| bytes.charge(stored))?;

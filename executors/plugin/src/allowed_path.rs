@@ -26,8 +26,8 @@ pub(crate) fn resolve(path: &Path, roots: &[PathBuf]) -> Result<PathBuf, Library
         let is_sticky = metadata.is_dir() && metadata.mode() & STICKY != 0;
         if metadata.mode() & WORLD_WRITABLE != 0 && !is_sticky {
             let what = if metadata.is_dir() { "the directory" } else { "the file" };
-            let message = format!("everybody may write to {what} {}", ancestor.display());
-            let help = "take the right away: `chmod o-w` on what the message names";
+            let message = format!("every user may write to {what} {}", ancestor.display());
+            let help = "remove the write permission of other users: run `chmod o-w` on this path";
             return Err(LibraryError::new(LibraryFault::WorldWritable, message).help(help));
         }
     }
@@ -35,7 +35,7 @@ pub(crate) fn resolve(path: &Path, roots: &[PathBuf]) -> Result<PathBuf, Library
 }
 
 fn outside(path: &Path, real: &Path, roots: &[PathBuf]) -> LibraryError {
-    let help = "put it beside the flow's file, or name its directory: `plugins: [DIRECTORY]` under the flow's `with:`, or \
+    let help = "put it next to the flow file, or name its directory: `plugins: [DIRECTORY]` under the flow's `with:`, or \
                 FLOWRUN_PLUGINS=DIRECTORY";
     let written = std::path::absolute(path).map(|path| without_parents(&path)).unwrap_or_default();
     // Links above the directories are allowed.
@@ -44,7 +44,7 @@ fn outside(path: &Path, real: &Path, roots: &[PathBuf]) -> LibraryError {
         || roots.iter().any(|root| written.starts_with(root));
     if seems_inside {
         let message = format!(
-            "{} is a link that leads to {}, outside of the directories for plugins",
+            "{} is a symbolic link to {}, which is outside of the plugin directories",
             path.display(),
             real.display()
         );

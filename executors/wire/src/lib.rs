@@ -1,6 +1,6 @@
 //! Messages between processes: Jina 3's requests and replies, with documents in either of docarray's schemas.
 //!
-//! The gateway, the client, Python child processes and remote executors speak through this crate. Executors do not need
+//! The gateway, the client, Python child processes and remote executors encode and decode messages with this crate. Executors do not need
 //! it: [`flowrun_sdk`] has the documents, their encoding in docarray's first schema (which is also the format on disk
 //! and of plugins) and the detection of the schema. Deliberately not here: connections, streams, framing.
 //!
@@ -61,7 +61,7 @@ pub fn decode_document(message: Bytes, schema: Schema) -> Result<Document, WireE
 }
 
 /// Encodes a list of documents. Documents that were decoded from that schema and not changed since are returned as the
-/// message that they came in, including fields that only their sender knows.
+/// message that they came in, including fields that this crate does not know.
 #[must_use]
 pub fn encode_documents(documents: &Documents, schema: Schema) -> Bytes {
     if let Some(message) = documents.source_message(schema) {

@@ -12,7 +12,8 @@ use tonic::{Status, Streaming};
 
 use super::call_options::CallOptions;
 use super::codec::{data_codec, rejection_status, response, status_body};
-use crate::gateway::admission::{BytesPermit, Permit};
+use crate::gateway::admission::Permit;
+use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::Rejection;
 use crate::gateway::request_body::RequestBody;

@@ -12,7 +12,8 @@ use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
 use tonic_prost::ProstCodec;
 
-use crate::gateway::admission::{BytesPermit, Permit, max_wait};
+use crate::gateway::admission::{Permit, max_wait};
+use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::Rejection;
 use crate::gateway::request_body::RequestBody;

@@ -15,7 +15,7 @@ use flowrun_sdk::guard::without_byte_order_mark;
 use futures_util::stream;
 use serde_json::Value;
 
-use super::submit::{content_length, failed, receive, rejected};
+use super::submit::{content_length, failed, receive, rejected, unsupported_encoding};
 use crate::gateway::admission::max_wait;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::ids::new_id;
@@ -49,6 +49,9 @@ pub(in crate::gateway) async fn endpoint(
     request: Request,
 ) -> Response {
     let (mut head, body) = request.into_parts();
+    if let Some(response) = unsupported_encoding(&head.headers) {
+        return response;
+    }
     let length = content_length(&head.headers);
     let Ok(Query(fields)) = Query::<Vec<(String, String)>>::from_request_parts(&mut head, &gateway).await
     else {

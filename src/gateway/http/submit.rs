@@ -36,6 +36,9 @@ pub(in crate::gateway) async fn endpoint(
 
 async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Response {
     let (head, body) = request.into_parts();
+    if let Some(response) = unsupported_encoding(&head.headers) {
+        return response;
+    }
     // A request with a declared length is rejected before its body is read.
     let length = content_length(&head.headers);
     if length.is_some_and(|length| length > MESSAGE_BYTES_MAX) {
@@ -99,6 +102,18 @@ async fn submit(
 /// Response to a failed request, as an HTTP error.
 pub(super) fn failed(failure: &RequestFailure) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, detail(&failure.status.description)).into_response()
+}
+
+/// Response to a request whose body is compressed (RFC 9110, 15.5.16).
+pub(super) fn unsupported_encoding(headers: &HeaderMap) -> Option<Response> {
+    let encoding = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or("binary");
+    if encoding.trim().is_empty() || encoding.trim().eq_ignore_ascii_case("identity") {
+        return None;
+    }
+    let message =
+        format!("the content encoding `{}` is not supported; send the body uncompressed", sanitize(encoding));
+    let accepted = [(header::ACCEPT_ENCODING, "identity")];
+    Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, accepted, detail(message)).into_response())
 }
 
 /// Length of the body, if it is declared.

@@ -6,7 +6,8 @@ use axum::extract::ws::{CloseFrame, Message, close_code};
 
 use super::frame::{Frame, FrameContext, FrameFormat};
 use super::socket::Socket;
-use crate::gateway::admission::{BytesPermit, Permit};
+use crate::gateway::admission::Permit;
+use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::{GatewayRequest, Rejection};
 use crate::gateway::service::Gateway;

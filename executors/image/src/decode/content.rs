@@ -7,7 +7,8 @@ use super::error::DecodeError;
 use super::format::Format;
 
 /// Returns the encoded image of a document: its bytes, else the content of its URI, else the file at the path in its
-/// text, where clients of Jina 0.x put the path.
+/// text, where clients of Jina 0.x put the path. In a served flow, a text that is not the path of a served file is no
+/// content.
 ///
 /// # Errors
 /// [`DecodeError::NoContent`] or [`DecodeError::Content`].
@@ -15,7 +16,11 @@ pub fn content(document: &Document) -> Result<Bytes, DecodeError> {
     match (&document.blob, document.uri.as_str(), document.text.as_deref()) {
         (Some(blob), _, _) => Ok(blob.clone()),
         (None, "", None) => Err(DecodeError::NoContent),
-        (None, "", Some(path)) => Ok(guard::read_uri(path.trim(), CONTENT_BYTES_MAX)?),
+        (None, "", Some(path)) => match guard::read_uri(path.trim(), CONTENT_BYTES_MAX) {
+            // The text of a client is usually a text: an error about a path would be misleading.
+            Err(_) if guard::allowed_directories().is_some() => Err(DecodeError::NoContent),
+            content => Ok(content?),
+        },
         (None, uri, _) => Ok(guard::read_uri(uri, CONTENT_BYTES_MAX)?),
     }
 }

@@ -60,7 +60,7 @@ flowrun_sdk::parameters! {
         include_metadata: bool = true,
         /// Documents that are stored; the request's `access_paths` overrides it.
         index_access_paths: AccessPaths = AccessPaths::roots(),
-        /// Documents that are searched for; the request's `access_paths` overrides it.
+        /// Documents that are queries of `/search`; the request's `access_paths` overrides it.
         search_access_paths: AccessPaths = AccessPaths::roots(),
         /// Name of `index_access_paths` in older versions.
         index_traversal_paths: Option<AccessPaths> = None,

@@ -44,7 +44,7 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// Stores documents without chunks and bytes, which Jina pruned too. Matches are replaced with them and cut to `top_k`.
+/// Stores documents without chunks and bytes, which Jina pruned too. Matches are replaced with them and truncated to `top_k`.
 fn create_for_roots(build: &Build) -> Result<Instance, BuildError> {
     let parameters: RootParameters = parse_parameters(build)?;
     let exclude = [default_exclude(), vec![ExcludableField::Blob]].concat();

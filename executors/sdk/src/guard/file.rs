@@ -11,24 +11,26 @@ use super::error::GuardError;
 /// # Errors
 /// [`GuardError`] if the file does not exist, is not a regular file, cannot be read, or is larger.
 pub fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, GuardError> {
-    read_file_reserving(path, bytes_max, |_| Ok(()))
+    read_file_reserving(path, path, bytes_max, |_| Ok(()))
 }
 
-/// Reads a regular file like [`read_file`], and calls `reserve` with the number of bytes before it allocates them.
+/// Reads a regular file like [`read_file`], and calls `reserve` with the number of bytes before it allocates them. Errors
+/// name the file `name`: the path that a client sent, not the target of its links.
 ///
 /// # Errors
 /// Those of [`read_file`] and of `reserve`.
 pub(super) fn read_file_reserving<E: From<GuardError>>(
     path: &Path,
+    name: &Path,
     bytes_max: u64,
     reserve: impl Fn(usize) -> Result<(), E>,
 ) -> Result<Vec<u8>, E> {
-    let failed = |source| GuardError::Io { path: path.to_owned(), source };
+    let failed = |source| GuardError::Io { path: name.to_owned(), source };
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
-        return Err(GuardError::NotAFile(path.to_owned()).into());
+        return Err(GuardError::NotAFile(name.to_owned()).into());
     }
-    let too_large = |bytes| GuardError::TooLarge { what: path.display().to_string(), bytes, bytes_max };
+    let too_large = |bytes| GuardError::TooLarge { what: name.display().to_string(), bytes, bytes_max };
     if metadata.len() > bytes_max {
         return Err(too_large(metadata.len()).into());
     }
@@ -87,6 +89,15 @@ mod tests {
         assert_eq!(read_text(&path, 99).unwrap(), "a\u{feff}");
         assert_eq!(without_byte_order_mark("\u{feff}{}".as_bytes()), b"{}");
         assert_eq!(without_byte_order_mark(b"{}"), b"{}");
+    }
+
+    #[test]
+    fn errors_name_the_path_that_was_sent() {
+        let directory = tempfile::tempdir().unwrap();
+        let read = |bytes_max| {
+            read_file_reserving::<GuardError>(directory.path(), Path::new("sent"), bytes_max, |_| Ok(()))
+        };
+        assert_eq!(read(9).unwrap_err().to_string(), "sent is not a regular file");
     }
 
     #[test]

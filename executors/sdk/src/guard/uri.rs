@@ -74,7 +74,7 @@ fn read_reserving<E: From<GuardError>>(
 ) -> Result<Bytes, E> {
     match resolve_uri(uri)? {
         UriContent::File(path) => {
-            read_file_reserving(&allowed_path(path)?, bytes_max, reserve).map(Bytes::from)
+            read_file_reserving(&allowed_path(path.clone())?, &path, bytes_max, reserve).map(Bytes::from)
         }
         UriContent::Inline(bytes) if bytes.len() as u64 > bytes_max => {
             let what = "the `data:` URI".to_owned();

@@ -140,7 +140,15 @@ fn items<'a>(field: &str, value: &'a Value) -> Result<&'a [Value], JsonError> {
 }
 
 fn bytes(field: &str, value: &Value) -> Result<Vec<u8>, JsonError> {
-    value.as_str().and_then(|text| STANDARD.decode(text).ok()).ok_or_else(|| wrong(field, "bytes in base64"))
+    value.as_str().and_then(decode_base64).ok_or_else(|| wrong(field, "bytes in base64"))
+}
+
+/// Decodes base64 with or without line breaks, which Python's encoders for MIME insert.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok().or_else(|| {
+        let joined: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        STANDARD.decode(joined).ok()
+    })
 }
 
 fn named_score(value: &Value) -> Result<NamedScore, JsonError> {
