@@ -178,7 +178,7 @@ test: lint clients models
 	cargo test --workspace --doc --quiet
 
 # Installed when missing; the versions are those that the configuration files are written for.
-AUDIT_TOOLS := cargo-deny@0.19.0:cargo-deny cargo-machete@0.9.1:cargo-machete typos-cli@1.40.0:typos
+AUDIT_TOOLS := cargo-deny@0.20.2:cargo-deny cargo-machete@0.9.2:cargo-machete typos-cli@1.52.0:typos
 
 audit: setup
 	@for tool in $(AUDIT_TOOLS); do \
