@@ -188,3 +188,28 @@ async fn a_page_prompts_for_the_token_and_keeps_it_out_of_urls() {
         .await;
     assert!(!urls.as_str().unwrap().contains("sesame"), "{urls}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_origin_cannot_command_a_flow_without_a_token() {
+    let directory = tempfile::tempdir().unwrap();
+    let flow = "jtype: Flow\nwith: {port: 0}\nexecutors:\n- {name: encoder, uses: TextHashingEncoder}\n\
+                - {name: index, uses: VectorIndexer}\n";
+    std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
+    let target = Serving::start(directory.path(), &["flow.yml"]);
+    target.post(&json!({ "exec_endpoint": "/index", "data": [{ "text": "a dog barks" }] }));
+
+    let address = &target.addresses[0];
+    let Some(mut page) = Browser::open("data:text/html,<title>foreign</title>").await else { return };
+    page.wait_until("document.title === 'foreign'").await;
+    let post = format!(
+        "fetch('http://{address}/clear', {{method: 'POST', mode: 'no-cors', body: '{{}}'}}).then(() => 1, () => 0)"
+    );
+    page.evaluate(&post).await;
+    let image = format!(
+        "new Promise(done => {{ const image = new Image(); image.onload = image.onerror = done; \
+         image.src = 'http://{address}/clear?x=1'; }}).then(() => 1)"
+    );
+    page.evaluate(&image).await;
+    let found = target.post(&json!({ "exec_endpoint": "/search", "data": [{ "text": "a dog" }] }));
+    assert!(found.contains("a dog barks"), "{found}");
+}

@@ -42,6 +42,9 @@ pub(super) fn serve(options: &ServeOptions, log: &LogStream) -> anyhow::Result<E
 pub(super) fn serve_file(file: &FlowFile, listen: &ListenOptions, log: &LogStream) -> anyhow::Result<Exit> {
     let topology = file.checked(Severity::Note)?;
     let token = listen.token()?;
+    if token.is_some() {
+        hide_environment();
+    }
     let addresses = listen.addresses(&topology.gateway)?;
     for address in &addresses {
         gateway::check_bind(*address, token.as_ref(), listen.insecure).map_err(EarlyExit::usage)?;
@@ -72,6 +75,16 @@ pub(super) fn serve_file(file: &FlowFile, listen: &ListenOptions, log: &LogStrea
         announce(&server, scheme)?;
         drain_on_signal(server, signals, listen.drain_delay()).await
     })
+}
+
+/// Makes `/proc/PID/environ` of this process, which may hold the token, unreadable for executors in child processes. It also
+/// disables core dumps and debuggers without the rights of root.
+fn hide_environment() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
+        tracing::warn!(%error, "the environment of the process is readable for its children");
+    }
 }
 
 /// Announces the addresses: as JSON on standard output for programs, on a terminal of standard error and in the log for

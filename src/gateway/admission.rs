@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use super::bytes_permit::{BytesPermit, PAGE, bytes_exceeded};
 use super::request::Rejection;
+use super::shutdown_phase::ShutdownPhase;
 use crate::limits::{QUEUE_BURST, QUEUE_BYTES_MAX, QUEUE_MAX, QUEUE_WAIT_MAX};
 
 /// Weight of the past in the moving average of sojourn times: about this many requests count.
@@ -31,7 +32,8 @@ pub(super) struct Admission {
     requests_max: usize,
     /// Mean sojourn time of requests in the flow, in microseconds; 0 before the first request.
     sojourn_micros: AtomicU64,
-    phase: watch::Sender<Phase>,
+    /// No request is admitted while draining.
+    pub(super) shutdown: ShutdownPhase,
 }
 
 /// A request to be admitted.
@@ -56,17 +58,6 @@ pub(super) struct Permit {
     pub(super) bytes: Arc<BytesPermit>,
 }
 
-/// Phase of a gateway's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    /// Requests are admitted.
-    Open,
-    /// Requests are admitted, but the gateway reports that it is not ready.
-    Announced,
-    /// Requests are rejected.
-    Draining,
-}
-
 impl Admission {
     /// Capacity for `credits` requests inside the flow, and `queued` that wait for a credit (at most [`QUEUE_MAX`]).
     pub(super) fn new(credits: usize, queued: usize) -> Self {
@@ -77,7 +68,7 @@ impl Admission {
             credits,
             requests_max,
             sojourn_micros: AtomicU64::new(0),
-            phase: watch::Sender::new(Phase::Open),
+            shutdown: ShutdownPhase::default(),
         }
     }
 
@@ -86,7 +77,7 @@ impl Admission {
     /// # Errors
     /// [`Rejection::Overloaded`] and [`Rejection::Draining`].
     pub(super) fn admit(&self, request: AdmissionRequest) -> Result<Permit, Rejection> {
-        if self.is_draining() {
+        if self.shutdown.is_draining() {
             return Err(Rejection::Draining);
         }
         if let (true, Some(max_wait)) = (request.no_credit, request.max_wait) {
@@ -173,42 +164,6 @@ impl Admission {
     /// Bytes that are in use, in whole pages.
     pub(super) fn bytes(&self) -> usize {
         QUEUE_BYTES_MAX - self.pages.available_permits() * PAGE
-    }
-
-    /// Reports the gateway as not ready. Requests are still admitted, until load balancers have noticed.
-    pub(super) fn announce_shutdown(&self) {
-        self.phase.send_if_modified(|phase| {
-            let is_open = *phase == Phase::Open;
-            *phase = (*phase).max(Phase::Announced);
-            is_open
-        });
-    }
-
-    /// True if the gateway is about to drain, or draining.
-    pub(super) fn is_shutting_down(&self) -> bool {
-        *self.phase.borrow() >= Phase::Announced
-    }
-
-    /// Waits until the shutdown is announced or draining starts.
-    pub(super) async fn shutting_down(&self) {
-        // Never an error: `self` owns the sender.
-        let _ = self.phase.subscribe().wait_for(|phase| *phase >= Phase::Announced).await;
-    }
-
-    /// Rejects every request from now on. Permits stay valid.
-    pub(super) fn start_draining(&self) {
-        self.phase.send_replace(Phase::Draining);
-    }
-
-    /// True if every request is rejected because the flow is draining.
-    pub(super) fn is_draining(&self) -> bool {
-        *self.phase.borrow() == Phase::Draining
-    }
-
-    /// Waits until draining starts.
-    pub(super) async fn draining(&self) {
-        // Never an error: `self` owns the sender.
-        let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::Draining).await;
     }
 }
 
@@ -326,7 +281,7 @@ mod tests {
     fn requests_are_rejected_while_draining() {
         let admission = Admission::new(1, 1);
         let _permit = admission.admit(with_bytes(0)).unwrap();
-        admission.start_draining();
+        admission.shutdown.start_draining();
         assert_eq!(admission.admit(with_bytes(0)).unwrap_err(), Rejection::Draining);
         assert_eq!(admission.in_flight(), 1);
     }

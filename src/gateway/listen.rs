@@ -72,13 +72,13 @@ impl Server {
     /// Reports the service as not ready at `/ready` and in gRPC health checks, while requests are still admitted. Call it
     /// some time before [`drain`](Self::drain), so that load balancers stop sending requests to this process.
     pub fn announce_shutdown(&self) {
-        self.gateway.admission.announce_shutdown();
+        self.gateway.admission.shutdown.announce();
     }
 
     /// Drains the connections, then the flow, within `limit`: admitted requests are answered.
     pub async fn drain(mut self, limit: Duration) -> DrainReport {
         let deadline = tokio::time::Instant::now() + limit;
-        self.gateway.admission.start_draining();
+        self.gateway.admission.shutdown.start_draining();
         self.gateway.connections.lock().take();
         if tokio::time::timeout_at(deadline, self.connections.recv()).await.is_err() {
             tracing::warn!(
@@ -100,7 +100,7 @@ async fn accept(listener: TcpListener, gateway: Arc<Gateway>, router: Router, li
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = gateway.admission.draining() => return,
+            () = gateway.admission.shutdown.draining() => return,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -137,7 +137,7 @@ async fn serve_stream(stream: TcpStream, gateway: &Gateway, router: Router) -> R
     let stream = tokio::select! {
         accepted = tls.accept(stream) => accepted?,
         // No request was received yet.
-        () = gateway.admission.draining() => return Ok(()),
+        () = gateway.admission.shutdown.draining() => return Ok(()),
     };
     serve_http(stream, gateway, router).await
 }
@@ -181,7 +181,7 @@ where
             return Ok(());
         }
         () = meter.silent() => return Ok(()),
-        () = gateway.admission.draining() => {
+        () = gateway.admission.shutdown.draining() => {
             connection.as_mut().graceful_shutdown();
             connection.as_mut().await
         }

@@ -32,6 +32,7 @@ mod router;
 mod security;
 mod service;
 mod session;
+mod shutdown_phase;
 mod status;
 mod timeout_headers;
 mod tls;

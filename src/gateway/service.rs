@@ -277,7 +277,7 @@ impl Gateway {
         self.counters.rejected();
         match error.error.kind() {
             ErrorKind::Expired => Rejection::DeadlineExceeded,
-            _ if self.admission.is_draining() => Rejection::Draining,
+            _ if self.admission.shutdown.is_draining() => Rejection::Draining,
             _ => Rejection::Overloaded(error.error.message().to_owned()),
         }
     }

@@ -88,7 +88,7 @@ pub(super) async fn serve<T: Transport>(mut transport: T, gateway: &Gateway, opt
     // A request that was received but not admitted yet.
     let mut waiting: Option<T::Request> = None;
     let mut end: Option<T::End> = None;
-    let draining = gateway.admission.draining();
+    let draining = gateway.admission.shutdown.draining();
     tokio::pin!(draining);
     loop {
         if let Some(request) = waiting.take() {

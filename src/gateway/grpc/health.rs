@@ -38,7 +38,7 @@ pub(in crate::gateway) async fn watch(State(gateway): State<Arc<Gateway>>, reque
         async move {
             let first = if known { current(&gateway) } else { status(ServingStatus::ServiceUnknown) };
             let later = stream::once(async move {
-                gateway.admission.shutting_down().await;
+                gateway.admission.shutdown.announced().await;
                 if known { status(ServingStatus::NotServing) } else { status(ServingStatus::ServiceUnknown) }
             });
             let replies = stream::iter([first]).chain(later).map(Ok::<_, Status>);
@@ -56,7 +56,7 @@ fn is_known(service: &str) -> bool {
 }
 
 fn current(gateway: &Gateway) -> HealthCheckResponse {
-    status(match gateway.admission.is_shutting_down() {
+    status(match gateway.admission.shutdown.is_announced() {
         true => ServingStatus::NotServing,
         false => ServingStatus::Serving,
     })

@@ -20,7 +20,7 @@ pub(in crate::gateway) async fn live() -> Response {
 /// `GET /ready`: 200 if requests can be served, else 503 with the reasons by pod.
 pub(in crate::gateway) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
     let mut reasons = serde_json::Map::new();
-    if gateway.admission.is_shutting_down() {
+    if gateway.admission.shutdown.is_announced() {
         reasons.insert("gateway".to_owned(), "the flow is draining".into());
     }
     for pod in gateway.flow.pod_statistics().into_iter().filter(|pod| pod.failed_workers > 0) {

@@ -30,7 +30,7 @@ pub(in crate::gateway) async fn log_events(State(gateway): State<Arc<Gateway>>) 
     });
     let draining = {
         let gateway = Arc::clone(&gateway);
-        async move { gateway.admission.draining().await }
+        async move { gateway.admission.shutdown.draining().await }
     };
     let events = stream::iter(recent)
         .chain(following)

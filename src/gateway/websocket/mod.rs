@@ -90,7 +90,7 @@ async fn dry_runs(mut socket: Socket, gateway: Arc<Gateway>, format: FrameFormat
     loop {
         let received = tokio::select! {
             received = socket.receive() => received,
-            () = gateway.admission.draining() => return,
+            () = gateway.admission.shutdown.draining() => return,
         };
         match received {
             Some(Message::Text(_) | Message::Binary(_)) => {}
