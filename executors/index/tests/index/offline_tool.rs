@@ -113,7 +113,7 @@ fn json_lines_with_a_byte_order_mark_and_unknown_keys_can_be_imported() {
     assert_eq!(tool::import(&pod.join("0"), &file, &ImportOptions::default()).unwrap(), 1);
     let exported = directory.path().join("out.jsonl");
     assert_eq!(tool::export(&pod, &exported).unwrap(), 1);
-    let line = std::fs::read_to_string(&exported).unwrap();
+    let line = flowrun_sdk::guard::read_text(&exported, 1 << 20).unwrap();
     assert!(line.contains(r#""tags":{"title":"t"}"#), "{line}");
 }
 
