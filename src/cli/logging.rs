@@ -12,7 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-use super::terminal::{ColorChoice, has_colour, json_line};
+use super::terminal::{ColorChoice, has_colour, json_line, set_style};
 use crate::gateway::{LogFields, LogStream};
 use crate::job::log_writer;
 use crate::runtime::{self, LogContext};
@@ -35,6 +35,13 @@ pub(super) struct LogOptions {
     /// Format of standard error: log lines, errors, diagnostics and summaries.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
+}
+
+impl LogOptions {
+    /// Sets the style of messages for the rest of the process.
+    pub(super) fn apply_style(&self) {
+        set_style(self.color, self.log_format == LogFormat::Json, self.quiet);
+    }
 }
 
 /// Format of log lines.

@@ -63,7 +63,7 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
-    terminal::set_style(&arguments.log);
+    arguments.log.apply_style();
     let log = logging::start(&arguments.log);
     if let Err(missing) = flowrun_index::check_processor() {
         return exit_of_error(&anyhow::anyhow!(missing)).into();

@@ -11,8 +11,6 @@ use std::time::SystemTime;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
-use super::logging::{LogFormat, LogOptions};
-
 /// When messages have colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorChoice {
@@ -35,11 +33,11 @@ struct Style {
 
 static STYLE: OnceLock<Style> = OnceLock::new();
 
-/// Sets the style for the rest of the process.
-pub(super) fn set_style(options: &LogOptions) {
-    let json = options.log_format == LogFormat::Json;
+/// Sets the style for the rest of the process. `json`: every line of standard error is a JSON object; `quiet`: without
+/// progress and summaries.
+pub(super) fn set_style(color: ColorChoice, json: bool, quiet: bool) {
     // Fails only if the style is set already, as in tests.
-    let _ = STYLE.set(Style { color: options.color, json, quiet: options.quiet });
+    let _ = STYLE.set(Style { color, json, quiet });
 }
 
 fn style() -> Style {

@@ -2,12 +2,13 @@
 //! the JPEG decoder not at all.
 
 use super::format::Format;
-use super::{jpeg, png};
+use super::jpeg::end_marker;
+use super::png;
 
 /// Checks that no bytes are missing at the end of a file, as far as the format allows.
 pub(super) fn is_complete(bytes: &[u8], format: Format) -> bool {
     match format {
-        Format::Jpeg => jpeg::is_complete(bytes),
+        Format::Jpeg => end_marker::is_complete(bytes),
         Format::Png => png::is_complete(bytes),
         Format::WebP => riff_is_complete(bytes),
         // A GIF does not contain its length, and the length in a BMP is often wrong.

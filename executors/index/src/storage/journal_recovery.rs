@@ -16,6 +16,7 @@ use super::acknowledged::read_mark;
 use super::checkpoint::Checkpoint;
 use super::error::StorageError;
 use super::fsync::Fsync;
+use super::journal_check::{check_changes, check_sealed, check_tail};
 use super::journal_scan::{JournalScan, journals};
 use super::table::Table;
 
@@ -64,69 +65,13 @@ pub(crate) fn open_with_journal_recovery(
         }
     }
     let table = Table::open(path)?;
-    match check_changes(&table, acknowledged) {
+    match check_changes(table.path(), table.changes()?, acknowledged) {
         Err(error) if fsync == Fsync::Always => return Err(error),
         Err(error) => tracing::warn!(%error, "acknowledged writes are lost; this fsync policy accepts that"),
         Ok(()) => {}
     }
     table.reset_mark()?;
     Ok(table)
-}
-
-/// Checks the journals in `directory`, a checkpoint of the table at `path`. An incomplete last change is permitted: the
-/// writer was interrupted, or was writing during the copy.
-///
-/// # Errors
-/// [`StorageError::Damaged`], for a journal of the table.
-pub(super) fn check_journals(directory: &Path, path: &Path) -> Result<(), StorageError> {
-    let mut journals = journals(directory)?;
-    let newest = journals.pop();
-    let in_table = |journal: &Path| path.join(journal.file_name().unwrap_or_default());
-    for sealed in &journals {
-        check_sealed(sealed, &in_table(sealed))?;
-    }
-    let Some(journal) = newest else { return Ok(()) };
-    let scan = JournalScan::read(&journal).map_err(StorageError::io("read", &journal))?;
-    check_tail(&scan, &in_table(&journal))
-}
-
-/// Checks that a table has the changes that were acknowledged as synced.
-///
-/// # Errors
-/// [`StorageError::Damaged`] when some are missing.
-pub(super) fn check_changes(table: &Table, acknowledged: Option<u64>) -> Result<(), StorageError> {
-    let changes = table.changes()?;
-    match acknowledged {
-        Some(acknowledged) if changes < acknowledged => {
-            let missing = acknowledged - changes;
-            Err(StorageError::damaged(
-                table.path(),
-                format_args!("its journal has lost the last {missing} of {acknowledged} synced changes"),
-            ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Checks a journal that is not written to any more, and returns the number of its last change. Such a journal was synced
-/// as a whole.
-fn check_sealed(journal: &Path, name: &Path) -> Result<Option<u64>, StorageError> {
-    let scan = JournalScan::read(journal).map_err(StorageError::io("read", name))?;
-    if scan.has_tail {
-        let reason = format_args!("the change at byte {} is unreadable", scan.intact);
-        return Err(StorageError::damaged(name, reason));
-    }
-    Ok(scan.changes)
-}
-
-/// Checks that at most one change, which may not have been acknowledged, follows the intact part.
-fn check_tail(scan: &JournalScan, name: &Path) -> Result<(), StorageError> {
-    if scan.has_tail && scan.ends_in_tail > 1 {
-        let reason = "a change in it is incomplete, and others follow; if it was written with `fsync: interval` or \
-                      `never`, start the flow with that setting once, which drops them";
-        return Err(StorageError::damaged(name, reason));
-    }
-    Ok(())
 }
 
 /// Checks the number of changes in a copy with a truncated journal, so that the table stays as it is if some are missing.
@@ -140,7 +85,8 @@ fn check_copy(
     let copy = checkpoint.directory().join(journal.file_name().unwrap_or_default());
     let truncated = OpenOptions::new().write(true).open(&copy).and_then(|file| file.set_len(intact));
     truncated.map_err(StorageError::io("truncate", &copy))?;
-    check_changes(&Table::open_files(checkpoint.directory(), path, Some(&checkpoint))?, acknowledged)
+    let table = Table::open_files(checkpoint.directory(), path, Some(&checkpoint))?;
+    check_changes(path, table.changes()?, acknowledged)
 }
 
 #[cfg(test)]

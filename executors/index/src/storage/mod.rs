@@ -31,6 +31,7 @@ mod error;
 #[cfg(test)]
 mod faults;
 mod fsync;
+mod journal_check;
 mod journal_recovery;
 mod journal_scan;
 mod keys;

@@ -17,7 +17,7 @@ use super::checkpoint::{Checkpoint, TableFingerprint};
 use super::counters::Counters;
 use super::error::StorageError;
 use super::fsync::Fsync;
-use super::journal_recovery::{check_changes, check_journals};
+use super::journal_check::{check_changes, check_journals};
 use super::keys::{self, Entry};
 use super::layout::sync_directory;
 use super::table_reader::TableReader;
@@ -106,7 +106,7 @@ impl Table {
     ) -> Result<Self, StorageError> {
         check_journals(checkpoint.directory(), path)?;
         let table = Self::open_files(checkpoint.directory(), path, Some(checkpoint))?;
-        check_changes(&table, acknowledged)?;
+        check_changes(path, table.changes()?, acknowledged)?;
         Ok(table)
     }
 

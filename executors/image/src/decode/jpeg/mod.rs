@@ -4,7 +4,7 @@
 //! layouts to noise without an error; those go to `jpeg-decoder` (see [`Header::layout`]). Neither knows arithmetic
 //! coding.
 
-mod end_marker;
+pub(super) mod end_marker;
 mod header;
 mod standard_tables;
 mod uncommon;
@@ -12,13 +12,12 @@ mod uncommon;
 use image::RgbImage;
 use image::metadata::Orientation;
 
+use super::codec;
 use super::error::DecodeError;
 use super::exif::{self, ExifOrientation};
 use super::format::Format;
-use super::still;
+use end_marker::is_complete;
 use header::{Header, Layout};
-
-pub(super) use end_marker::is_complete;
 
 /// Decodes a JPEG.
 pub(super) fn decode(bytes: &[u8], exif: ExifOrientation) -> Result<RgbImage, DecodeError> {
@@ -38,7 +37,7 @@ pub(super) fn decode(bytes: &[u8], exif: ExifOrientation) -> Result<RgbImage, De
         bytes
     };
     let image = match header.layout() {
-        Layout::Common => still::decode_with(file, Format::Jpeg, ExifOrientation::Ignore)?,
+        Layout::Common => codec::decode(file, Format::Jpeg, ExifOrientation::Ignore)?,
         Layout::Uncommon => uncommon::decode(file, &header)?,
         Layout::Unsupported(feature) => {
             return Err(DecodeError::Unsupported { format: Format::Jpeg, feature });

@@ -1,0 +1,43 @@
+//! Decodes an image with a codec of the `image` crate, within the bounds.
+
+use std::io::Cursor;
+
+use image::{ImageDecoder as _, ImageError, ImageReader, Limits, RgbImage};
+
+use super::error::DecodeError;
+use super::exif::{self, ExifOrientation};
+use super::format::Format;
+use super::limits::PIXELS_MAX;
+use super::rgb;
+
+/// Bound on the memory of a decoder in bytes, apart from the pixels: for code tables, rows, profiles and texts, which
+/// can decompress to a multiple of the file.
+const WORKING_BYTES_MAX: u64 = 64 << 20;
+
+/// Decodes an image with a codec of the `image` crate.
+pub(super) fn decode(bytes: &[u8], format: Format, exif: ExifOrientation) -> Result<RgbImage, DecodeError> {
+    let decode_error = |error: ImageError| DecodeError::from_image(bytes, format, &error);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
+    reader.limits(limits());
+    let mut decoder = reader.into_decoder().map_err(decode_error)?;
+    let (width, height) = decoder.dimensions();
+    DecodeError::check_size(width, height, PIXELS_MAX)?;
+    let color = decoder.color_type();
+    // Damaged metadata does not prevent decoding.
+    let orientation = decoder.orientation().ok();
+    let mut raw = vec![0; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
+    decoder.read_image(&mut raw).map_err(decode_error)?;
+    let image = rgb::to_rgb(raw, color).and_then(|pixels| RgbImage::from_raw(width, height, pixels));
+    image
+        .filter(|image| !image.is_empty())
+        .map(|image| exif::orient(image, orientation, exif))
+        .ok_or_else(|| DecodeError::damaged(format, format_args!("{width} × {height} pixels of {color:?}")))
+}
+
+/// The memory bound in the form that decoders take. Width and height are checked by [`decode`], whose error states
+/// them.
+fn limits() -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(WORKING_BYTES_MAX);
+    limits
+}
