@@ -17,6 +17,8 @@ pub mod gateway;
 pub mod graph;
 pub mod job;
 pub mod limits;
+#[cfg(test)]
+mod peak_memory;
 pub mod routes;
 pub mod runtime;
 pub mod spec;

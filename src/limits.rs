@@ -117,15 +117,39 @@ pub const REJECTIONS_BURST: u32 = 1_000;
 /// pile up (measured in docs/performance.md); with more, unrelated processes would starve the workers.
 pub const WORKER_NICENESS: i32 = 10;
 
-/// Bytes of all requests at the gateway, queued and in flight, as received. The memory bound of the flow itself does not
-/// cover them.
+/// Bytes of all requests and replies at the gateway: received, decompressed, decoded, queued, in flight, and not written
+/// yet. The memory bound of the flow itself does not cover them.
 pub const QUEUE_BYTES_MAX: usize = 1 << 30;
 
 /// Bytes of one message from a client. Inside the flow, [`REQUEST_BYTES_MAX`] applies as well.
 pub const MESSAGE_BYTES_MAX: usize = 256 << 20;
 
+/// Bytes above which a message is decoded or decompressed on a blocking thread, so that it does not delay other
+/// connections. Smaller ones take less time than the change of threads would be noticed in: about a millisecond.
+pub const LARGE_MESSAGE_BYTES: usize = 256 << 10;
+
+/// Bytes of memory that a decoded message may occupy for each byte received.
+pub const DECODED_RATIO_MAX: usize = 8;
+
+/// Bytes of memory that a decoded message may occupy in addition to [`DECODED_RATIO_MAX`].
+pub const DECODED_BYTES_FREE: usize = 64 << 10;
+
+/// Bytes of memory that a decoded message may occupy in addition for each of its first [`REQUEST_DOCUMENTS_MAX`]
+/// documents at all levels: an empty document occupies 500 bytes, one with twenty short tags 4 kB.
+pub const DECODED_DOCUMENT_BYTES: usize = 8 << 10;
+
+/// Decompressed bytes of a message for each compressed byte. Texts and vectors of practical messages have at most 20.
+pub const DECOMPRESSION_RATIO_MAX: usize = 100;
+
+/// Decompressed bytes of a message up to which [`DECOMPRESSION_RATIO_MAX`] does not apply: gRPC's default limit of a
+/// message, so that a uniform one is no exception.
+pub const DECOMPRESSED_BYTES_FREE: usize = 4 << 20;
+
 /// Documents of one request from a client.
 pub const REQUEST_DOCUMENTS_MAX: usize = 10_000;
+
+/// Bytes of the names of documents that the web pages have shown and may request thumbnails of.
+pub const SHOWN_BYTES_MAX: usize = 16 << 20;
 
 /// Open connections. An idle one costs about 100 kB.
 pub const CONNECTIONS_MAX: usize = 10_000;

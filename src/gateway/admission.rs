@@ -39,7 +39,7 @@ pub(super) struct Admission {
 /// A request to be admitted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AdmissionRequest {
-    /// Bytes of the request that have been received.
+    /// Bytes of the request.
     pub(super) bytes: usize,
     /// Bytes that the client announced. They must fit at present, but hold no capacity until they arrive.
     pub(super) announced: usize,
@@ -77,6 +77,18 @@ impl Admission {
     /// # Errors
     /// [`Rejection::Overloaded`] and [`Rejection::Draining`].
     pub(super) fn admit(&self, request: AdmissionRequest) -> Result<Permit, Rejection> {
+        self.admit_received(request, &Arc::new(self.bytes_permit()))
+    }
+
+    /// Like [`Admission::admit`], for a request whose message was received under the permit `bytes`.
+    ///
+    /// # Errors
+    /// Those of [`Admission::admit`].
+    pub(super) fn admit_received(
+        &self,
+        request: AdmissionRequest,
+        bytes: &Arc<BytesPermit>,
+    ) -> Result<Permit, Rejection> {
         if self.shutdown.is_draining() {
             return Err(Rejection::Draining);
         }
@@ -87,9 +99,8 @@ impl Admission {
         if request.announced > QUEUE_BYTES_MAX - self.bytes() {
             return Err(bytes_exceeded());
         }
-        let bytes = self.bytes_permit();
         bytes.try_grow_to(request.bytes)?;
-        Ok(Permit { slot: Mutex::new(Some(slot)), bytes: Arc::new(bytes) })
+        Ok(Permit { slot: Mutex::new(Some(slot)), bytes: Arc::clone(bytes) })
     }
 
     /// Acquires the slot of a permit again that was suspended while the body arrived.

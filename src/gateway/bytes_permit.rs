@@ -67,6 +67,25 @@ impl BytesPermit {
         Ok(())
     }
 
+    /// Frees the bytes beyond `bytes`.
+    pub(super) fn shrink_to(&self, bytes: usize) {
+        let mut held = self.held.lock();
+        if let Some(permit) = held.as_mut() {
+            let excess = permit.num_permits().saturating_sub(bytes.div_ceil(PAGE));
+            drop(permit.split(excess));
+        }
+    }
+
+    /// Moves all bytes into a new permit, and leaves this one empty.
+    pub(super) fn take(&self) -> Self {
+        Self { pages: Arc::clone(&self.pages), held: Mutex::new(self.held.lock().take()) }
+    }
+
+    /// Bytes that the permit is for, in whole pages.
+    pub(super) fn bytes(&self) -> usize {
+        self.held.lock().as_ref().map_or(0, OwnedSemaphorePermit::num_permits) * PAGE
+    }
+
     /// True if the permit is for no bytes.
     pub(super) fn is_empty(&self) -> bool {
         self.held.lock().is_none()
@@ -102,6 +121,19 @@ pub(super) fn bytes_exceeded() -> Rejection {
 mod tests {
     use super::*;
     use crate::gateway::admission::Admission;
+
+    #[test]
+    fn a_permit_can_be_moved_and_shrunk() {
+        let admission = Admission::new(10, 0);
+        let received = admission.bytes_permit();
+        received.try_grow_to(5 * PAGE).unwrap();
+        let request = received.take();
+        assert_eq!((received.is_empty(), request.bytes(), admission.bytes()), (true, 5 * PAGE, 5 * PAGE));
+        request.shrink_to(2 * PAGE - 1);
+        assert_eq!((request.bytes(), admission.bytes()), (2 * PAGE, 2 * PAGE));
+        request.shrink_to(4 * PAGE);
+        assert_eq!(request.bytes(), 2 * PAGE);
+    }
 
     #[test]
     fn large_bodies_leave_capacity_for_small_ones() {

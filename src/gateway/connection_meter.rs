@@ -91,12 +91,12 @@ impl ConnectionMeter {
         let _ = self.messages.set(MessageMeter { permit, unfinished: Mutex::default() });
     }
 
-    /// Records that a message with documents is complete: it is counted by its request from now on.
-    pub(super) fn message_received(&self) {
-        if let Some(messages) = self.messages.get() {
-            *messages.unfinished.lock() = Unfinished::default();
-            messages.permit.clear();
-        }
+    /// Records that a message with documents is complete. Returns its capacity, which its request holds from now on; `None`
+    /// on a connection that is no WebSocket.
+    pub(super) fn message_received(&self) -> Option<BytesPermit> {
+        let messages = self.messages.get()?;
+        *messages.unfinished.lock() = Unfinished::default();
+        Some(messages.permit.take())
     }
 
     /// Records that a control frame is complete. It may arrive between the fragments of a message.
@@ -176,7 +176,9 @@ mod tests {
         assert!(admission.bytes() >= 100_000);
         assert!(meter.overdue().now_or_never().is_none());
         assert!(meter.is_overdue(Instant::now() + CLIENT_TIMEOUT * 2));
-        meter.message_received();
+        let request = meter.message_received().unwrap();
+        assert_eq!(request.bytes(), admission.bytes());
+        drop(request);
         assert_eq!(admission.bytes(), 0);
         assert!(!meter.is_overdue(Instant::now() + CLIENT_TIMEOUT * 2));
         // Pings of an idle connection are never an unfinished message.

@@ -2,6 +2,9 @@
 
 use flowrun_sdk::Documents;
 
+/// Bytes of a generated id.
+pub(super) const ID_BYTES: usize = 32;
+
 /// A random id in Jina's form: 32 hexadecimal digits.
 pub(super) fn new_id() -> String {
     format!("{:032x}", rand::random::<u128>())

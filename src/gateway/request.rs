@@ -11,8 +11,9 @@ use flowrun_wire::Schema;
 
 use super::call_metadata::TraceParent;
 use super::status::Status;
-use crate::limits::CLIENT_TIMEOUT;
+use crate::limits::{CLIENT_TIMEOUT, MESSAGE_BYTES_MAX};
 use crate::runtime::Response;
+use crate::topology::format_bytes;
 
 /// A request of a client.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +103,12 @@ pub(super) enum Rejection {
 impl Rejection {
     /// Time after which a client should retry an overloaded flow.
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+    /// Rejection of a message with more than [`MESSAGE_BYTES_MAX`].
+    pub(super) fn message_too_large() -> Self {
+        let max = format_bytes(MESSAGE_BYTES_MAX);
+        Self::TooLarge(format!("a message may have at most {max}; send fewer documents at a time"))
+    }
 
     /// Kind of error.
     pub(super) fn kind(&self) -> ErrorKind {

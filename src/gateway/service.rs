@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::admission::{Admission, AdmissionRequest, Permit};
+use super::bytes_permit::BytesPermit;
 use super::client_schema::ClientSchema;
 use super::flow_info::FlowInfo;
 use super::ids::{new_id, with_ids};
@@ -24,6 +25,7 @@ use super::security::Token;
 use super::status::Status;
 use super::tls::Tls;
 use super::traces::{FinishedRequest, TraceExporter};
+use super::wire::too_many_documents;
 use crate::limits::{QUEUE_MAX, QUEUE_WAIT_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::routes::ignores_documents;
 use crate::runtime::{
@@ -114,19 +116,19 @@ impl Gateway {
         self.admission.admit(request).inspect_err(|_| self.counters.rejected())
     }
 
-    /// Admits a request of a stream. While other requests of the stream are in flight, the stream is held back instead
+    /// Admits a request of a stream, whose message holds the permit `bytes`. While other requests of the stream are in flight, the stream is held back instead
     /// of the request rejected: `None` means to retry when one of them is answered.
     ///
     /// # Errors
     /// The rejection.
     pub(super) fn admit_from_stream(
         &self,
-        bytes: usize,
+        bytes: &Arc<BytesPermit>,
         others_in_flight: bool,
     ) -> Result<Option<Permit>, Rejection> {
         let max_wait = others_in_flight.then_some(QUEUE_WAIT_MAX);
-        let request = AdmissionRequest { bytes, announced: 0, no_credit: self.flow.is_full(), max_wait };
-        match self.admission.admit(request) {
+        let request = AdmissionRequest { bytes: 0, announced: 0, no_credit: self.flow.is_full(), max_wait };
+        match self.admission.admit_received(request, bytes) {
             Ok(permit) => Ok(Some(permit)),
             Err(Rejection::Overloaded(_)) if others_in_flight => Ok(None),
             Err(rejection) => {
@@ -250,12 +252,8 @@ impl Gateway {
 
     /// Rejects a request with too many documents, or documents that hold too many bytes.
     fn check_size(&self, documents: &Documents) -> Result<(), Rejection> {
-        let count = documents.len();
-        if count > REQUEST_DOCUMENTS_MAX {
-            let message = format!(
-                "the request has {count} documents, more than the {REQUEST_DOCUMENTS_MAX} allowed; send several"
-            );
-            return Err(Rejection::TooLarge(message));
+        if documents.len() > REQUEST_DOCUMENTS_MAX {
+            return Err(too_many_documents(REQUEST_DOCUMENTS_MAX));
         }
         let (held, max) = (documents.memory_bytes(), self.request_bytes_max);
         if held > max {

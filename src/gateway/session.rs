@@ -9,11 +9,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 
 use super::admission::Permit;
+use super::bytes_permit::BytesPermit;
 use super::request::Rejection;
 use super::service::Gateway;
 
@@ -45,8 +47,8 @@ pub(super) trait Transport: Sized + Send {
     /// Must be cancel safe.
     fn receive(&mut self, has_capacity: bool) -> impl Future<Output = Received<Self>> + Send;
 
-    /// Bytes of a request for which it needs capacity.
-    fn request_bytes(request: &Self::Request) -> usize;
+    /// Capacity that the message of a request and its decoded documents hold.
+    fn bytes(request: &Self::Request) -> &Arc<BytesPermit>;
 
     /// Starts an admitted request.
     fn submit(&self, permit: Permit, request: Self::Request) -> InFlight<Self>;
@@ -92,7 +94,7 @@ pub(super) async fn serve<T: Transport>(mut transport: T, gateway: &Gateway, opt
     tokio::pin!(draining);
     loop {
         if let Some(request) = waiting.take() {
-            match gateway.admit_from_stream(T::request_bytes(&request), !in_flight.is_empty()) {
+            match gateway.admit_from_stream(T::bytes(&request), !in_flight.is_empty()) {
                 Ok(Some(permit)) => in_flight.push(transport.submit(permit, request)),
                 Ok(None) => waiting = Some(request),
                 Err(rejection) => match transport.reject(request, rejection) {

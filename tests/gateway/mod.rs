@@ -2,6 +2,7 @@
 
 mod browsers;
 mod captures;
+mod decoding;
 mod hostile;
 mod http;
 mod http_captures;

@@ -196,7 +196,7 @@ async fn an_invalid_request_fails_without_ending_its_stream() {
         .collect();
     assert_eq!(errors[0], "`docs_bytes` is a Python pickle, which is never opened; send `docs`");
     assert!(errors[1].as_str().unwrap().starts_with("`a(` is not a pattern of executor names"), "{errors:?}");
-    assert_eq!(errors[2], "the request has 10001 documents, more than the 10000 allowed; send several");
+    assert_eq!(errors[2], "the request has more than the 10000 documents allowed; send several requests");
     assert_eq!(errors[3], Value::Null);
 
     let garbage = grpc.call(CALL, &[], &[b"\xff\xff\xff"]).await;

@@ -14,11 +14,11 @@ use super::streams::data_request;
 use crate::support::client::{ServedFlow, serve_flow, wait_until};
 use crate::support::gate;
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const MISC: &str = "- {name: misc, uses: Misc}";
 
-async fn connect(served: &ServedFlow, path: &str, protocol: Option<&str>) -> Socket {
+pub(super) async fn connect(served: &ServedFlow, path: &str, protocol: Option<&str>) -> Socket {
     let mut request = format!("ws://{}{path}", served.address()).into_client_request().unwrap();
     if let Some(protocol) = protocol {
         // Like a browser, this client needs the subprotocol confirmed.
@@ -36,7 +36,7 @@ fn bytes(message: Vec<u8>) -> Message {
 }
 
 /// Remaining frames, and the code and reason of the close frame.
-async fn remaining(socket: &mut Socket) -> (Vec<Message>, Option<(CloseCode, String)>) {
+pub(super) async fn remaining(socket: &mut Socket) -> (Vec<Message>, Option<(CloseCode, String)>) {
     let mut messages = Vec::new();
     while let Some(Ok(message)) = socket.next().await {
         match message {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::{Documents, Tensor};
+use crate::{Documents, Tensor, memory};
 
 /// User-defined properties of a document: a JSON object.
 pub type Tags = Map<String, Value>;
@@ -161,27 +161,16 @@ impl Document {
     /// Bytes of memory that the document, its chunks and its matches occupy. Shared payloads count fully in each document.
     pub fn memory_bytes(&self) -> usize {
         let strings = self.id.len() + self.parent_id.len() + self.mime_type.len() + self.uri.len();
-        let tensors = [&self.tensor, &self.embedding].into_iter().flatten().map(|tensor| tensor.data().len());
+        let strings = strings + self.modality.len() + size_of_val(&*self.location);
+        let arrays = [&self.tensor, &self.embedding].into_iter().flatten().map(Tensor::memory_bytes);
         let text = self.text.as_ref().map_or(0, |text| text.len());
         let blob = self.blob.as_ref().map_or(0, Bytes::len);
-        let scores = self.scores.len() * size_of::<(String, NamedScore)>();
-        let tags: usize = self.tags.iter().map(|(name, value)| name.len() + value_memory_bytes(value)).sum();
-        let nested = self.chunks.memory_bytes() + self.matches.memory_bytes();
-        size_of::<Self>() + strings + text + blob + scores + tags + tensors.sum::<usize>() + nested
+        let score_texts = self.scores.iter().map(|(name, score)| memory::score_text_bytes(name, score)).sum();
+        let scores = memory::scores_bytes(self.scores.len(), score_texts);
+        let tags = memory::tags_bytes(memory::map_bytes(&self.tags));
+        let nested: usize = [&self.chunks, &self.matches].into_iter().map(Documents::nested_bytes).sum();
+        size_of::<Self>() + strings + text + blob + scores + tags + arrays.sum::<usize>() + nested
     }
-}
-
-/// Bytes of memory that a JSON value occupies, without the overhead of allocations.
-fn value_memory_bytes(value: &Value) -> usize {
-    size_of::<Value>()
-        + match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-            Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(value_memory_bytes).sum(),
-            Value::Object(entries) => {
-                entries.iter().map(|(name, value)| name.len() + value_memory_bytes(value)).sum()
-            }
-        }
 }
 
 impl NamedScore {

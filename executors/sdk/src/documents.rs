@@ -39,6 +39,9 @@ struct List {
     memory_bytes: AtomicUsize,
 }
 
+/// Bytes of a list with documents, besides them.
+pub(crate) const LIST_BYTES: usize = size_of::<List>() + 2 * size_of::<usize>();
+
 /// A list of documents as a valid message.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
@@ -180,6 +183,11 @@ impl Documents {
     #[must_use]
     pub fn take(&mut self) -> Self {
         std::mem::take(self)
+    }
+
+    /// Bytes of memory that a list inside of a document occupies: its documents and, unless it is empty, the list itself.
+    pub(crate) fn nested_bytes(&self) -> usize {
+        if self.is_empty() { 0 } else { LIST_BYTES + self.memory_bytes() }
     }
 
     /// Bytes of memory that the documents occupy once they are decoded; see [`Document::memory_bytes`].

@@ -116,7 +116,7 @@ impl FromStr for DataType {
 }
 
 /// Maximum number of axes: numpy's limit before version 2. Recursion over the axes relies on it.
-const AXES_MAX: usize = 32;
+pub(crate) const AXES_MAX: usize = 32;
 
 /// Maximum number of rows of a tensor without elements: a few bytes could claim any number, and JSON contains each row.
 const EMPTY_ROWS_MAX: usize = 1 << 16;
@@ -220,6 +220,11 @@ impl Tensor {
     /// Bytes of the elements in C order, in the byte order of the data type.
     pub fn data(&self) -> &Bytes {
         &self.data
+    }
+
+    /// Bytes of memory that the elements and the shape occupy.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.shape) + self.data.len()
     }
 
     /// Number of elements.

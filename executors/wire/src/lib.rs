@@ -5,23 +5,29 @@
 //! and of plugins) and the detection of the schema. Deliberately not here: connections, streams, framing.
 //!
 //! * [`jina`]: the messages of `proto/jina.proto`; documents and objects inside them are undecoded bytes;
+//! * [`ReceivedRequest`]: the parts of a request that a receiver uses;
 //! * [`decode_documents`] and [`encode_documents`]: documents in either [`Schema`];
 //! * [`request_message`] and [`decode_reply`]: the client's side of one request;
 //! * [`ExtraFields`]: fields of a document that [`Document`] does not have.
 
 mod exception;
 mod extra_fields;
+mod received;
 mod reply;
 mod request;
 mod v1;
 mod v2;
 
 use bytes::Bytes;
-use flowrun_sdk::{Document, Documents};
+use flowrun_sdk::{DecodeBudget, Document, Documents};
 
 pub use exception::{error_kind_from_name, exception_name};
 pub use extra_fields::{ExtraFields, KIND_NULL, KIND_TAGS};
-pub use flowrun_sdk::protobuf::{Schema, WireError, decode_object, encode_object};
+pub use flowrun_sdk::protobuf::{Schema, WireError, decode_object, decode_object_within, encode_object};
+pub use received::{
+    REQUESTS_MAX, ReceivedContent, ReceivedDocument, ReceivedHeader, ReceivedList, ReceivedRequest,
+    received_content,
+};
 pub use reply::{FAILED_DOCUMENTS, RESULTS, Reply, ReplyFailure, check_reply_status, decode_reply};
 pub use request::{ORIGINS, request_message};
 pub use v2::{NodeJson, bytes_as_text};
@@ -43,20 +49,36 @@ mod docarray2 {
 /// # Errors
 /// [`WireError`] if `list` is not a list of documents in that schema.
 pub fn decode_documents(list: Bytes, schema: Schema) -> Result<Documents, WireError> {
+    decode_documents_within(list, schema, &DecodeBudget::unbounded())
+}
+
+/// Like [`decode_documents`], but takes the memory of the decoded documents from `budget`.
+///
+/// # Errors
+/// [`WireError`] if `list` is not a list of documents in that schema, or they exceed the budget.
+pub fn decode_documents_within(
+    list: Bytes,
+    schema: Schema,
+    budget: &DecodeBudget<'_>,
+) -> Result<Documents, WireError> {
     match schema {
-        Schema::V1 => v1::decode_documents(&list),
-        Schema::V2 => Ok(v2::decode_documents(list)?),
+        Schema::V1 => v1::decode_documents(&list, budget),
+        Schema::V2 => v2::decode_documents(list, budget),
     }
 }
 
-/// Decodes one document.
+/// Decodes one document, whose memory is taken from `budget`.
 ///
 /// # Errors
-/// [`WireError`] if `message` is not a document in that schema.
-pub fn decode_document(message: Bytes, schema: Schema) -> Result<Document, WireError> {
+/// [`WireError`] if `message` is not a document in that schema, or it exceeds the budget.
+pub fn decode_document_within(
+    message: &Bytes,
+    schema: Schema,
+    budget: &DecodeBudget<'_>,
+) -> Result<Document, WireError> {
     match schema {
-        Schema::V1 => v1::decode_document(&message),
-        Schema::V2 => Ok(v2::decode_document(message)?),
+        Schema::V1 => v1::decode_document(message, budget),
+        Schema::V2 => v2::decode_document(message, budget),
     }
 }
 

@@ -1,18 +1,18 @@
 //! Documents in docarray's first schema, without the record of extra fields that only the second schema needs.
 
 use bytes::Bytes;
-use flowrun_sdk::{Document, Documents, protobuf};
+use flowrun_sdk::{DecodeBudget, Document, Documents, protobuf};
 
 use super::{WireError, extra_fields};
 
 /// Decodes a list of documents.
-pub(super) fn decode_documents(list: &Bytes) -> Result<Documents, WireError> {
-    protobuf::decode_list(list)
+pub(super) fn decode_documents(list: &Bytes, budget: &DecodeBudget<'_>) -> Result<Documents, WireError> {
+    protobuf::decode_list_within(list, budget)
 }
 
 /// Decodes one document.
-pub(super) fn decode_document(document: &Bytes) -> Result<Document, WireError> {
-    protobuf::decode_shared(document)
+pub(super) fn decode_document(document: &Bytes, budget: &DecodeBudget<'_>) -> Result<Document, WireError> {
+    protobuf::decode_shared_within(document, budget)
 }
 
 /// Encodes a list of documents.

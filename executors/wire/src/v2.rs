@@ -1,36 +1,40 @@
 //! Documents in docarray's second schema: maps of named fields. [`extra_fields`](super::extra_fields) describes what
 //! becomes of fields that [`Document`] does not have.
 
+mod decode;
+mod node;
 mod node_json;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use prost::{DecodeError, Message as _};
+use prost::Message as _;
 use serde_json::{Map, Number, Value};
 
-use super::Schema;
+use self::decode::Decoder;
 use super::docarray2::node_proto::Content;
 use super::docarray2::{
     DenseNdArrayProto, DictOfAnyProto, DocListProto, DocProto, ListOfAnyProto, NdArrayProto, NodeProto,
 };
-use super::extra_fields::{ExtraFields, KIND_NULL, KIND_TAGS, RECORD_TAG};
-use flowrun_sdk::{Document, Documents, NamedScore, Tags, Tensor};
+use super::extra_fields::{ExtraFields, KIND_TAGS};
+use super::{Schema, WireError};
+use flowrun_sdk::{DecodeBudget, Document, Documents, Tensor};
 
 pub use self::node_json::{NodeJson, bytes_as_text};
 
 /// Decodes a list of documents at once. The message is kept with them, because it holds more than they do.
-pub(super) fn decode_documents(list: Bytes) -> Result<Documents, DecodeError> {
-    let documents = DocListProto::decode(list.clone())?.docs.into_iter().map(document).collect();
+pub(super) fn decode_documents(list: Bytes, budget: &DecodeBudget<'_>) -> Result<Documents, WireError> {
+    let documents = Decoder::new(&list, budget).list(&list)?;
     Ok(Documents::with_source_message(documents, list, Schema::V2))
 }
 
 /// Decodes one document.
-pub(super) fn decode_document(message: Bytes) -> Result<Document, DecodeError> {
-    DocProto::decode(message).map(document)
+pub(super) fn decode_document(message: &Bytes, budget: &DecodeBudget<'_>) -> Result<Document, WireError> {
+    budget.add_document();
+    budget.take(size_of::<Document>())?;
+    Decoder::new(message, budget).document(message)
 }
 
 /// Encodes a list of documents.
@@ -41,92 +45,6 @@ pub(super) fn encode_documents(documents: &[Document]) -> Bytes {
 /// Encodes one document.
 pub(super) fn encode_document(document: &Document) -> Bytes {
     message(document).encode_to_vec().into()
-}
-
-fn document(message: DocProto) -> Document {
-    let mut document = Document::default();
-    let (mut tags, mut fields) = (Tags::new(), ExtraFields::default());
-    let mut data = message.data;
-    // First, so that no other field claims the name of a tag.
-    if let Some(node) = data.remove(KIND_TAGS) {
-        match object(&node) {
-            Some(entries) if node.r#type.is_none() && !entries.contains_key(RECORD_TAG) => {
-                tags = entries;
-                fields.kinds.insert(KIND_TAGS.to_owned(), KIND_TAGS.into());
-            }
-            _ => record_extra(KIND_TAGS.to_owned(), &node, &mut tags, &mut fields),
-        }
-    }
-    for (name, node) in data {
-        match set_field(&mut document, &name, node) {
-            Ok(Some(unusual)) => _ = fields.types.insert(name, unusual.into()),
-            Ok(None) => {}
-            Err(node) => record_extra(name, &node, &mut tags, &mut fields),
-        }
-    }
-    fields.write_to(&mut tags);
-    document.tags = Arc::new(tags);
-    document
-}
-
-/// Sets the field `name` of a document. Returns its Python type if that is unusual, or the node if [`Document`] has no
-/// such field.
-fn set_field(document: &mut Document, name: &str, node: NodeProto) -> Result<Option<String>, Box<NodeProto>> {
-    let NodeProto { content, r#type } = node;
-    let tensor = |content| match content {
-        Some(Content::Ndarray(array)) => tensor(array).map_err(|array| Some(Content::Ndarray(array))),
-        other => Err(other),
-    };
-    let set = match (name, content) {
-        ("text", Some(Content::Text(text))) => {
-            document.text = Some(text.into());
-            Ok(())
-        }
-        (_, Some(Content::Text(text))) if !text.is_empty() => {
-            let field = match name {
-                "id" => &mut document.id,
-                "uri" | "url" => &mut document.uri,
-                "mime_type" => &mut document.mime_type,
-                "modality" => &mut document.modality,
-                "parent_id" => &mut document.parent_id,
-                _ => return Err(NodeProto { content: Some(Content::Text(text)), r#type }.into()),
-            };
-            if field.is_empty() {
-                *field = text;
-                Ok(())
-            } else {
-                Err(Some(Content::Text(text)))
-            }
-        }
-        ("blob", Some(Content::Blob(blob))) => {
-            document.blob = Some(blob);
-            Ok(())
-        }
-        ("tensor", content) => tensor(content).map(|tensor| document.tensor = Some(tensor)),
-        ("embedding", content) => tensor(content).map(|tensor| document.embedding = Some(tensor)),
-        ("chunks", Some(Content::DocArray(list))) if !list.docs.is_empty() => {
-            document.chunks = list.docs.into_iter().map(self::document).collect();
-            Ok(())
-        }
-        ("matches", Some(Content::DocArray(list))) if !list.docs.is_empty() => {
-            document.matches = list.docs.into_iter().map(self::document).collect();
-            Ok(())
-        }
-        ("scores", Some(Content::Dict(dict))) => match scores(&dict) {
-            Some(scores) => {
-                document.scores = scores;
-                Ok(())
-            }
-            None => Err(Some(Content::Dict(dict))),
-        },
-        (_, content) => Err(content),
-    };
-    match set {
-        Ok(()) if r#type.as_deref() == usual_type(name) && name != "url" => Ok(None),
-        // `url` is stored as `uri`; the entry in `types` preserves its name.
-        Ok(()) => Ok(Some(r#type.unwrap_or_default())),
-        Err(content) => Err(NodeProto { content, r#type }.into()),
-    }
 }
 
 /// Python type of a field whose sender does not state one.
@@ -148,33 +66,6 @@ fn tensor(array: NdArrayProto) -> Result<Tensor, NdArrayProto> {
     tensor.ok_or(array)
 }
 
-/// Converts a map to scores; `None` unless every value is an untyped number that single precision represents exactly.
-fn scores(dict: &DictOfAnyProto) -> Option<indexmap::IndexMap<String, NamedScore>> {
-    let score = |(name, node): (&String, &NodeProto)| match node.content {
-        #[expect(clippy::cast_possible_truncation, reason = "compared with the original before use")]
-        Some(Content::Float(value)) if f64::from(value as f32) == value && node.r#type.is_none() => {
-            Some((name.clone(), NamedScore::new(value as f32, "")))
-        }
-        _ => None,
-    };
-    if dict.data.is_empty() { None } else { dict.data.iter().map(score).collect() }
-}
-
-/// Stores a field that [`Document`] does not have as a tag, or in the record.
-fn record_extra(name: String, node: &NodeProto, tags: &mut Tags, fields: &mut ExtraFields) {
-    if node.content.is_none() && node.r#type.is_none() {
-        fields.kinds.insert(name, KIND_NULL.into());
-        return;
-    }
-    match json(node) {
-        Some(value) if !tags.contains_key(&name) && !name.starts_with("__") => {
-            fields.kinds.insert(name.clone(), kind(node).into());
-            tags.insert(name, value);
-        }
-        _ => _ = fields.nodes.insert(name, encode_node(node)),
-    }
-}
-
 /// Encodes the node of a field that does not become a tag, as base64.
 fn encode_node(node: &NodeProto) -> Value {
     STANDARD.encode(node.encode_to_vec()).into()
@@ -188,40 +79,6 @@ fn decode_node(encoded: &Value) -> NodeProto {
 /// Encodes a JSON value as the node of a field that does not become a tag.
 pub(super) fn encode_json_node(value: &Value, kind: &str) -> Value {
     encode_node(&from_json(value, kind))
-}
-
-fn kind(node: &NodeProto) -> &'static str {
-    match &node.content {
-        Some(Content::Text(_)) => "text",
-        Some(Content::Integer(_)) => "integer",
-        Some(Content::Float(_)) => "float",
-        Some(Content::Boolean(_)) => "boolean",
-        Some(Content::List(_)) => "list",
-        Some(Content::Dict(_)) => "dict",
-        _ => KIND_NULL,
-    }
-}
-
-/// Converts a node to JSON; `None` if that would lose something.
-fn json(node: &NodeProto) -> Option<Value> {
-    if node.r#type.is_some() {
-        return None;
-    }
-    Some(match &node.content {
-        None => Value::Null,
-        Some(Content::Text(text)) => text.as_str().into(),
-        Some(Content::Integer(integer)) => (*integer).into(),
-        Some(Content::Float(float)) => Number::from_f64(*float)?.into(),
-        Some(Content::Boolean(boolean)) => (*boolean).into(),
-        Some(Content::List(list)) => list.data.iter().map(json).collect::<Option<Vec<_>>>()?.into(),
-        Some(Content::Dict(_)) => object(node)?.into(),
-        Some(_) => return None,
-    })
-}
-
-fn object(node: &NodeProto) -> Option<Map<String, Value>> {
-    let Some(Content::Dict(dict)) = &node.content else { return None };
-    dict.data.iter().map(|(name, node)| Some((name.clone(), json(node)?))).collect()
 }
 
 fn message(document: &Document) -> DocProto {

@@ -6,16 +6,20 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use super::call_options::CallOptions;
-use super::codec::{data_codec, rejection_status, response, status_body};
+use super::codec::{rejection_status, streaming_response};
+use super::message_reader::MessageReader;
 use crate::gateway::admission::Permit;
 use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
-use crate::gateway::request::Rejection;
+use crate::gateway::inflate::OnFull;
+use crate::gateway::offload::offload_large;
+use crate::gateway::request::{GatewayRequest, Rejection};
 use crate::gateway::request_body::RequestBody;
 use crate::gateway::service::Gateway;
 use crate::gateway::session::{self, Answer, InFlight, Received, Transport};
@@ -29,49 +33,86 @@ const REPLIES_BUFFERED: usize = 4;
 /// Serves one call.
 pub(in crate::gateway) async fn call(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let options = CallOptions::from_headers(request.headers(), gateway.prefetch);
-    let mut grpc = data_codec::<DataRequestProto, DataRequestProto>(&gateway);
+    let (head, body) = request.into_parts();
     let bytes = Arc::new(gateway.admission.bytes_permit());
-    let body_bytes = Arc::clone(&bytes);
-    let request = request.map(|body| status_body(RequestBody::stream(body, body_bytes)));
-    let service = tower::service_fn(move |request: tonic::Request<Streaming<DataRequestProto>>| {
+    let body = RequestBody::stream(body, Arc::clone(&bytes));
+    let replies = MessageReader::new(&head.headers, body, &bytes, OnFull::Wait).map(|messages| {
         let (replies, buffered) = mpsc::channel(REPLIES_BUFFERED);
-        let (gateway, bytes, options) = (Arc::clone(&gateway), Arc::clone(&bytes), options.clone());
+        let (gateway, options) = (Arc::clone(&gateway), options);
         tokio::spawn(async move {
-            let call = Call::new(&gateway, options.metadata, request.into_inner(), bytes, replies);
+            let input = Input { messages, bytes, decoding: None };
+            let call = Call::new(&gateway, options.metadata, input, replies);
             session::serve(call, &gateway, options.session).await;
         });
-        async { Ok::<_, Status>(tonic::Response::new(ReceiverStream::new(buffered))) }
+        ReceiverStream::new(buffered)
     });
-    response(grpc.streaming(service, request).await)
+    streaming_response(&gateway, head.headers, replies).await
 }
 
 /// A call as a [`Transport`]. The session ends with a status, or successfully with `None`.
 struct Call {
     gateway: Arc<Gateway>,
-    metadata: CallMetadata,
+    metadata: Arc<CallMetadata>,
     /// Requests; `None` once the input is closed.
-    messages: Option<Streaming<DataRequestProto>>,
-    /// Capacity for the received part of the next message.
-    bytes: Arc<BytesPermit>,
+    input: Option<Input>,
     replies: mpsc::Sender<Result<DataRequestProto, Status>>,
     /// Ready once the client has disconnected.
     disconnected: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// A decoded request, the rejection of an invalid one, and the capacity that it holds.
+struct DecodedCall {
+    envelope: Envelope,
+    request: Result<GatewayRequest, Rejection>,
+    bytes: Arc<BytesPermit>,
+}
+
+/// A message that is being decoded.
+type Decoding = Pin<Box<dyn Future<Output = Result<DecodedCall, Rejection>> + Send>>;
+
+/// The requests of a call.
+struct Input {
+    messages: MessageReader,
+    /// Capacity for the message that is being received.
+    bytes: Arc<BytesPermit>,
+    decoding: Option<Decoding>,
+}
+
+impl Input {
+    /// The next request; `None` at the end of the call. Cancel safe.
+    async fn next(&mut self, metadata: &Arc<CallMetadata>) -> Result<Option<DecodedCall>, Status> {
+        loop {
+            if let Some(decoding) = &mut self.decoding {
+                let decoded = decoding.await;
+                self.decoding = None;
+                return decoded.map(Some).map_err(|rejection| rejection_status(&rejection));
+            }
+            let Some(message) = self.messages.next().await? else { return Ok(None) };
+            // From here on the request has the capacity for its message.
+            let (bytes, metadata) = (Arc::new(self.bytes.take()), Arc::clone(metadata));
+            self.decoding = Some(Box::pin(
+                offload_large(message.len(), move || {
+                    let (envelope, request) = Envelope::decode(message, &metadata, &bytes)?;
+                    Ok(DecodedCall { envelope, request, bytes })
+                })
+                .map(|decoded| decoded.and_then(|decoded| decoded)),
+            ));
+        }
+    }
 }
 
 impl Call {
     fn new(
         gateway: &Arc<Gateway>,
         metadata: CallMetadata,
-        messages: Streaming<DataRequestProto>,
-        bytes: Arc<BytesPermit>,
+        input: Input,
         replies: mpsc::Sender<Result<DataRequestProto, Status>>,
     ) -> Self {
         let closed = replies.clone();
         Self {
             gateway: Arc::clone(gateway),
-            metadata,
-            messages: Some(messages),
-            bytes,
+            metadata: Arc::new(metadata),
+            input: Some(input),
             replies,
             disconnected: Box::pin(async move { closed.closed().await }),
         }
@@ -79,40 +120,37 @@ impl Call {
 }
 
 impl Transport for Call {
-    type Request = Envelope;
+    type Request = DecodedCall;
     type Reply = DataRequestProto;
     type End = Option<Status>;
 
     async fn receive(&mut self, has_capacity: bool) -> Received<Self> {
-        let messages = self.messages.as_mut().filter(|_| has_capacity);
+        let input = self.input.as_mut().filter(|_| has_capacity);
         tokio::select! {
             () = &mut self.disconnected => Received::Disconnected,
-            message = next(messages) => match message {
-                Ok(Some(message)) => {
-                    // From here on the permit of the request counts its bytes.
-                    self.bytes.clear();
-                    Received::Request(Envelope::new(message))
-                }
+            request = next(input, &self.metadata) => match request {
+                Ok(Some(request)) => Received::Request(request),
                 Ok(None) => Received::End(None),
                 Err(status) => Received::End(Some(status)),
             },
         }
     }
 
-    fn request_bytes(envelope: &Envelope) -> usize {
-        envelope.documents.len()
+    fn bytes(request: &DecodedCall) -> &Arc<BytesPermit> {
+        &request.bytes
     }
 
-    fn submit(&self, permit: Permit, envelope: Envelope) -> InFlight<Self> {
-        let (gateway, metadata) = (Arc::clone(&self.gateway), self.metadata.clone());
+    fn submit(&self, permit: Permit, request: DecodedCall) -> InFlight<Self> {
+        let gateway = Arc::clone(&self.gateway);
+        let DecodedCall { envelope, request, .. } = request;
         Box::pin(async move {
-            let response = match envelope.request(&metadata) {
+            let response = match request {
                 Ok(request) => gateway.submit(&permit, request).await,
                 Err(rejection) => Err(rejection),
             };
             match response {
                 Ok(response) => Ok(data_reply(envelope, response)),
-                // These log_context the request alone; other rejections end the call.
+                // These concern the request alone; other rejections end the call.
                 Err(
                     rejection
                     @ (Rejection::DeadlineExceeded | Rejection::Invalid(_) | Rejection::TooLarge(_)),
@@ -122,7 +160,7 @@ impl Transport for Call {
         })
     }
 
-    fn reject(&self, _: Envelope, rejection: Rejection) -> Answer<Self> {
+    fn reject(&self, _: DecodedCall, rejection: Rejection) -> Answer<Self> {
         Err(Some(rejection_status(&rejection)))
     }
 
@@ -131,7 +169,7 @@ impl Transport for Call {
     }
 
     fn close_input(&mut self) {
-        self.messages = None;
+        self.input = None;
     }
 
     async fn send(&mut self, reply: DataRequestProto) -> bool {
@@ -145,12 +183,13 @@ impl Transport for Call {
     }
 }
 
-/// The next message; never ready without a stream to read.
+/// The next request; never ready without an input to read.
 async fn next(
-    messages: Option<&mut Streaming<DataRequestProto>>,
-) -> Result<Option<DataRequestProto>, Status> {
-    match messages {
-        Some(messages) => messages.message().await,
+    input: Option<&mut Input>,
+    metadata: &Arc<CallMetadata>,
+) -> Result<Option<DecodedCall>, Status> {
+    match input {
+        Some(input) => input.next(metadata).await,
         None => std::future::pending().await,
     }
 }

@@ -3,37 +3,29 @@
 use std::sync::Arc;
 
 use axum::BoxError;
+use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use http_body_util::BodyExt as _;
+use futures_util::Stream;
 use http_body_util::combinators::MapErr;
+use http_body_util::{BodyExt as _, Full};
+use tonic::Status;
 use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
 use tonic_prost::ProstCodec;
 
+use super::message_reader::MessageReader;
 use crate::gateway::admission::{Permit, max_wait};
 use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::inflate::OnFull;
 use crate::gateway::request::Rejection;
 use crate::gateway::request_body::RequestBody;
 use crate::gateway::response_body::UnwrittenReplies;
 use crate::gateway::service::Gateway;
-use crate::limits::{CONTROL_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::limits::CONTROL_MESSAGE_BYTES_MAX;
 use crate::spec::Compression;
-
-/// Codec that reads messages of type `I`, compressed or not, and writes messages of type `O` uncompressed.
-pub(super) fn codec<I, O>() -> Grpc<ProstCodec<O, I>>
-where
-    I: prost::Message + Default + Send + 'static,
-    O: prost::Message + Send + 'static,
-{
-    Grpc::new(ProstCodec::default())
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Deflate)
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(usize::MAX)
-}
 
 /// Codec of the methods without admission: short messages, uncompressed.
 pub(super) fn control_codec<I, O>() -> Grpc<ProstCodec<O, I>>
@@ -67,17 +59,59 @@ fn control(
     request.map(|received| status_body(body(received, bytes)))
 }
 
-/// Codec for requests with documents: compresses replies as the flow configures, for clients that accept it.
-pub(super) fn data_codec<I, O>(gateway: &Gateway) -> Grpc<ProstCodec<O, I>>
-where
-    I: prost::Message + Default + Send + 'static,
-    O: prost::Message + Send + 'static,
-{
+/// Codec for the replies to requests with documents, whose messages were read by a [`MessageReader`]: compresses as the flow
+/// configures, for clients that accept it.
+fn reply_codec<O: prost::Message + Send + 'static>(gateway: &Gateway) -> Grpc<ProstCodec<O, ()>> {
+    let grpc = Grpc::new(ProstCodec::default()).max_encoding_message_size(usize::MAX);
     match gateway.config.compression {
-        None => codec(),
-        Some(Compression::Gzip) => codec().send_compressed(CompressionEncoding::Gzip),
-        Some(Compression::Deflate) => codec().send_compressed(CompressionEncoding::Deflate),
+        None => grpc,
+        Some(Compression::Gzip) => grpc.send_compressed(CompressionEncoding::Gzip),
+        Some(Compression::Deflate) => grpc.send_compressed(CompressionEncoding::Deflate),
     }
+}
+
+/// An empty message, which tonic reads in place of the one that was read already.
+const EMPTY_MESSAGE: &[u8] = &[0; 5];
+
+fn without_message(mut headers: HeaderMap) -> axum::http::Request<Full<Bytes>> {
+    headers.remove("grpc-encoding");
+    let mut request = axum::http::Request::new(Full::from(EMPTY_MESSAGE));
+    *request.headers_mut() = headers;
+    request
+}
+
+/// Response to a call with one reply. `headers` are those of the call.
+pub(super) async fn unary_response<O: prost::Message + Send + 'static>(
+    gateway: &Gateway,
+    headers: HeaderMap,
+    reply: Result<O, Status>,
+) -> Response {
+    let mut reply = Some(reply);
+    let service = tower::service_fn(move |_: tonic::Request<()>| {
+        // Called once.
+        let reply = reply.take().unwrap_or_else(|| Err(Status::internal("the reply was sent already")));
+        async { reply.map(tonic::Response::new) }
+    });
+    response(reply_codec::<O>(gateway).unary(service, without_message(headers)).await)
+}
+
+/// Response to a call with a stream of replies. `headers` are those of the call.
+pub(super) async fn streaming_response<O, S>(
+    gateway: &Gateway,
+    headers: HeaderMap,
+    replies: Result<S, Status>,
+) -> Response
+where
+    O: prost::Message + Send + 'static,
+    S: Stream<Item = Result<O, Status>> + Send + 'static,
+{
+    let mut replies = Some(replies);
+    let service = tower::service_fn(move |_: tonic::Request<()>| {
+        let replies =
+            replies.take().unwrap_or_else(|| Err(Status::internal("the replies were sent already")));
+        async { replies.map(tonic::Response::new) }
+    });
+    response(reply_codec::<O>(gateway).server_streaming(service, without_message(headers)).await)
 }
 
 /// A request body whose rejections are gRPC statuses.
@@ -97,8 +131,10 @@ pub(super) struct AdmittedCall {
     pub(super) permit: Arc<Permit>,
     /// Deadline and other settings from the headers.
     pub(super) metadata: CallMetadata,
-    /// The call; the bytes of its message are reserved in the permit as they arrive.
-    pub(super) request: axum::http::Request<StatusBody>,
+    /// Headers of the call.
+    pub(super) headers: HeaderMap,
+    /// The message; its bytes are reserved in the permit as they arrive.
+    pub(super) messages: MessageReader,
     /// Unwritten replies of the connection.
     pub(super) unwritten: Option<Arc<UnwrittenReplies>>,
 }
@@ -117,8 +153,12 @@ pub(super) async fn admit(gateway: &Gateway, request: Request) -> Result<Admitte
             return Err(status_response(rejection_status(&rejection)));
         }
     };
-    let request = request.map(|body| status_body(RequestBody::single(body, &permit)));
-    Ok(AdmittedCall { permit, metadata, request, unwritten })
+    let (head, body) = request.into_parts();
+    let body = RequestBody::single(body, &permit);
+    match MessageReader::new(&head.headers, body, &permit.bytes, OnFull::Reject) {
+        Ok(messages) => Ok(AdmittedCall { permit, metadata, headers: head.headers, messages, unwritten }),
+        Err(status) => Err(status_response(status)),
+    }
 }
 
 /// True for a gRPC call.
@@ -133,23 +173,23 @@ pub(super) fn response(response: axum::http::Response<tonic::body::Body>) -> Res
 }
 
 /// Response to a call that ends with `status` before its message is read.
-pub(in crate::gateway) fn status_response(status: tonic::Status) -> Response {
+pub(in crate::gateway) fn status_response(status: Status) -> Response {
     response(status.into_http())
 }
 
 /// gRPC status of a rejection.
-pub(super) fn rejection_status(rejection: &Rejection) -> tonic::Status {
+pub(super) fn rejection_status(rejection: &Rejection) -> Status {
     let message = rejection.to_string();
     match rejection {
         Rejection::Overloaded(_) => {
-            let mut status = tonic::Status::resource_exhausted(message);
+            let mut status = Status::resource_exhausted(message);
             let seconds = Rejection::RETRY_AFTER.as_secs().into();
             status.metadata_mut().insert("retry-after", seconds);
             status
         }
-        Rejection::Draining => tonic::Status::unavailable(message),
-        Rejection::DeadlineExceeded | Rejection::BodyTimeout => tonic::Status::deadline_exceeded(message),
-        Rejection::Invalid(_) => tonic::Status::invalid_argument(message),
-        Rejection::TooLarge(_) => tonic::Status::resource_exhausted(message),
+        Rejection::Draining => Status::unavailable(message),
+        Rejection::DeadlineExceeded | Rejection::BodyTimeout => Status::deadline_exceeded(message),
+        Rejection::Invalid(_) => Status::invalid_argument(message),
+        Rejection::TooLarge(_) => Status::resource_exhausted(message),
     }
 }

@@ -7,67 +7,85 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use flowrun_wire::{Schema, decode_document, decode_object, encode_document};
+use flowrun_sdk::{Document, RequestParameters};
+use flowrun_wire::{ReceivedDocument, ReceivedHeader, Schema, decode_document_within, encode_document};
+use prost::Message as _;
 use tonic::Status;
 
-use super::codec::{AdmittedCall, admit, data_codec, rejection_status, response};
+use super::codec::{AdmittedCall, admit, rejection_status, streaming_response};
 use crate::gateway::admission::Permit;
+use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::flow_info::FlowInfo;
+use crate::gateway::offload::offload_large;
 use crate::gateway::request::{GatewayRequest, Rejection};
 use crate::gateway::response_body::hold_permit;
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
+use crate::gateway::wire::{decode_budget, decode_parameters, decode_rejection};
 
 /// Serves one call.
 pub(in crate::gateway) async fn stream_doc(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
 ) -> Response {
-    let AdmittedCall { permit, metadata, request, unwritten } = match admit(&gateway, request).await {
-        Ok(call) => call,
-        Err(response) => return response,
+    let AdmittedCall { permit, metadata, headers, mut messages, unwritten } =
+        match admit(&gateway, request).await {
+            Ok(call) => call,
+            Err(response) => return response,
+        };
+    let replies = match messages.single().await {
+        Ok(message) => replies(&gateway, &permit, message, metadata).await,
+        Err(status) => Err(status),
     };
-    let reply_permit = Arc::clone(&permit);
-    let mut grpc = data_codec::<SingleDocumentRequestProto, SingleDocumentRequestProto>(&gateway);
-    let service = tower::service_fn(move |request: tonic::Request<SingleDocumentRequestProto>| {
-        let (gateway, permit, metadata) = (Arc::clone(&gateway), Arc::clone(&permit), metadata.clone());
-        async move {
-            let replies = replies(&gateway, &permit, request.into_inner(), metadata).await?;
-            let replies = futures_util::stream::iter(replies.into_iter().map(Ok::<_, Status>));
-            Ok::<_, Status>(tonic::Response::new(replies))
-        }
-    });
-    let response = response(grpc.server_streaming(service, request).await);
-    hold_permit(response, reply_permit, unwritten.as_deref())
+    let replies = replies.map(|replies| futures_util::stream::iter(replies.into_iter().map(Ok::<_, Status>)));
+    let response = streaming_response(&gateway, headers, replies).await;
+    hold_permit(response, permit, unwritten.as_deref())
+}
+
+/// A decoded message: the document with its schema, and the parameters.
+type Decoded = Result<(Document, Schema, RequestParameters), Rejection>;
+
+/// Decodes a message, and its document and parameters.
+fn decode(message: Bytes, permit: &BytesPermit) -> Result<(ReceivedDocument, Decoded), Rejection> {
+    let budget = decode_budget(message.len(), permit);
+    let message = ReceivedDocument::decode(message).map_err(|error| Rejection::Invalid(error.to_string()))?;
+    let sent = message.document.clone().unwrap_or_default();
+    let schema = Schema::of_document(&sent);
+    let read = || {
+        let document =
+            decode_document_within(&sent, schema, &budget).map_err(|error| decode_rejection(&error))?;
+        let parameters = decode_parameters(message.parameters.as_deref().unwrap_or_default(), &budget)?;
+        Ok((document, schema, parameters))
+    };
+    let decoded = read();
+    Ok((message, decoded))
 }
 
 async fn replies(
     gateway: &Gateway,
     permit: &Permit,
-    message: SingleDocumentRequestProto,
+    message: Bytes,
     metadata: CallMetadata,
 ) -> Result<Vec<SingleDocumentRequestProto>, Status> {
+    let rejected = |rejection: Rejection| rejection_status(&rejection);
+    let bytes = Arc::clone(&permit.bytes);
+    let decoded = offload_large(message.len(), move || decode(message, &bytes)).await;
+    let (message, decoded) = decoded.and_then(|decoded| decoded).map_err(rejected)?;
     let header = message.header.clone().unwrap_or_default();
     if !gateway.info.handles(header.exec_endpoint.as_deref().unwrap_or_default()) {
         let routes = vec![FlowInfo::gateway_route(SystemTime::now(), false).to_proto(None)];
-        return Ok(vec![SingleDocumentRequestProto { routes, ..message }]);
+        return Ok(vec![returned(message, None, routes)]);
     }
-    let sent = message.document.clone().unwrap_or_default();
-    let rejected = |rejection: Rejection| rejection_status(&rejection);
-    permit.bytes.try_grow_to(sent.len()).map_err(rejected)?;
-    let schema = Schema::of_document(&sent);
-    let parameters = decode_object(message.parameters.as_deref().unwrap_or_default());
-    let parameters = parameters.map_err(|error| format!("the parameters cannot be read: {error}"));
-    let document = decode_document(sent, schema).map_err(|error| error.to_string());
-    let (document, parameters) = match document.and_then(|document| Ok((document, parameters?))) {
-        Ok(read) => read,
-        Err(error) => {
-            let status = Rejection::Invalid(error).status();
-            return Ok(vec![failed(message, status.to_proto(), Vec::new())]);
+    let (document, schema, parameters) = match decoded {
+        Ok(decoded) => decoded,
+        Err(rejection @ Rejection::Invalid(_)) => {
+            return Ok(vec![returned(message, Some(rejection.status().to_proto()), Vec::new())]);
         }
+        Err(rejection) => return Err(rejected(rejection)),
     };
     let request = GatewayRequest {
         id: metadata.request_id(&header.request_id),
@@ -84,7 +102,7 @@ async fn replies(
         Ok(response) => response.documents,
         Err(failure) => {
             let routes = response.routes.iter().map(|route| route.to_proto(None)).collect();
-            return Ok(vec![failed(message, failure.status.to_proto(), routes)]);
+            return Ok(vec![returned(message, Some(failure.status.to_proto()), routes)]);
         }
     };
     let reply = |document| SingleDocumentRequestProto {
@@ -95,12 +113,20 @@ async fn replies(
     Ok(documents.iter().map(reply).collect())
 }
 
-/// Reply to a failed request: its document, with the error status.
-fn failed(
-    message: SingleDocumentRequestProto,
-    status: StatusProto,
+/// Reply with the document that was sent, and the status of a failed request.
+fn returned(
+    message: ReceivedDocument,
+    status: Option<StatusProto>,
     routes: Vec<RouteProto>,
 ) -> SingleDocumentRequestProto {
-    let header = HeaderProto { status: Some(status), ..message.header.unwrap_or_default() };
-    SingleDocumentRequestProto { header: Some(header), routes, ..message }
+    let ReceivedDocument { header, parameters, document } = message;
+    let header = match (header, &status) {
+        (None, None) => None,
+        (header, _) => {
+            let ReceivedHeader { request_id, exec_endpoint, target_executor, timeout } =
+                header.unwrap_or_default();
+            Some(HeaderProto { request_id, status, exec_endpoint, target_executor, timeout })
+        }
+    };
+    SingleDocumentRequestProto { header, parameters, routes, document }
 }

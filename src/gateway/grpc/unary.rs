@@ -2,31 +2,35 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use flowrun_wire::{ReceivedList, ReceivedRequest, WireError};
+use prost::Message as _;
 use tonic::Status;
 
 use super::codec::{
-    AdmittedCall, admit, control_codec, control_request, data_codec, rejection_status, response,
+    AdmittedCall, admit, control_codec, control_request, rejection_status, response, unary_response,
 };
 use super::discovery;
 use crate::gateway::admission::Permit;
 use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::offload::offload_large;
 use crate::gateway::request::Rejection;
 use crate::gateway::response_body::hold_permit;
 use crate::gateway::service::Gateway;
 use crate::gateway::version_info;
-use crate::gateway::wire::jina::{
-    DataRequestListProto, DataRequestProto, EndpointsProto, JinaInfoProto, StatusProto,
+use crate::gateway::wire::jina::{DataRequestProto, EndpointsProto, JinaInfoProto, StatusProto};
+use crate::gateway::wire::{
+    Envelope, data_reply, decode_budget, decode_rejection, joined_request, rejected_reply,
 };
-use crate::gateway::wire::{Envelope, data_reply, joined_request, rejected_reply};
 
 /// Serves one data request.
 pub(in crate::gateway) async fn process_single_data(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
 ) -> Response {
-    unary::<DataRequestProto>(gateway, request, |message| vec![message]).await
+    unary(gateway, request, |message| Ok(vec![ReceivedRequest::decode(message.clone())?])).await
 }
 
 /// Serves several data requests, joined into one. Jina's gateway calls this for an executor with several `needs`.
@@ -34,52 +38,54 @@ pub(in crate::gateway) async fn process_data(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
 ) -> Response {
-    unary::<DataRequestListProto>(gateway, request, |list| list.requests).await
+    unary(gateway, request, |message| Ok(ReceivedList::decode(message)?.0)).await
 }
 
+/// Decodes the requests in a message.
+type DecodeRequests = fn(&Bytes) -> Result<Vec<ReceivedRequest>, WireError>;
+
 /// Serves a message that contains one or more data requests.
-async fn unary<I: prost::Message + Default + 'static>(
-    gateway: Arc<Gateway>,
-    request: Request,
-    requests: fn(I) -> Vec<DataRequestProto>,
-) -> Response {
-    let AdmittedCall { permit, metadata, request, unwritten } = match admit(&gateway, request).await {
-        Ok(call) => call,
-        Err(response) => return response,
+async fn unary(gateway: Arc<Gateway>, request: Request, decode: DecodeRequests) -> Response {
+    let AdmittedCall { permit, metadata, headers, mut messages, unwritten } =
+        match admit(&gateway, request).await {
+            Ok(call) => call,
+            Err(response) => return response,
+        };
+    let reply = match messages.single().await {
+        Ok(message) => process(&gateway, &permit, message, metadata, decode).await,
+        Err(status) => Err(status),
     };
-    let mut grpc = data_codec::<I, DataRequestProto>(&gateway);
-    let reply_permit = Arc::clone(&permit);
-    let service = tower::service_fn(move |request: tonic::Request<I>| {
-        let (gateway, permit, metadata) = (Arc::clone(&gateway), Arc::clone(&permit), metadata.clone());
-        async move { process(&gateway, &permit, requests(request.into_inner()), &metadata).await }
-    });
-    hold_permit(response(grpc.unary(service, request).await), reply_permit, unwritten.as_deref())
+    hold_permit(unary_response(&gateway, headers, reply).await, permit, unwritten.as_deref())
 }
 
 async fn process(
     gateway: &Gateway,
-    permit: &Permit,
-    messages: Vec<DataRequestProto>,
-    metadata: &CallMetadata,
-) -> Result<tonic::Response<DataRequestProto>, Status> {
-    let envelopes: Vec<Envelope> = messages.into_iter().map(Envelope::new).collect();
-    // The decoded size: a compressed message has received fewer bytes, and only those are reserved so far.
-    let bytes = envelopes.iter().map(|envelope| envelope.documents.len()).sum();
-    permit.bytes.try_grow_to(bytes).map_err(|rejection| rejection_status(&rejection))?;
-    let (envelope, request) = joined_request(envelopes, metadata);
+    permit: &Arc<Permit>,
+    message: Bytes,
+    metadata: CallMetadata,
+    decode: DecodeRequests,
+) -> Result<DataRequestProto, Status> {
+    let bytes = Arc::clone(&permit.bytes);
+    let decoded = offload_large(message.len(), move || {
+        let requests = decode(&message).map_err(|error| decode_rejection(&error))?;
+        let budget = decode_budget(message.len(), &bytes);
+        let envelopes = requests.into_iter().map(Envelope::new).collect();
+        Ok(joined_request(envelopes, &metadata, &budget))
+    });
+    let decoded = decoded.await.and_then(|decoded| decoded);
+    let (envelope, request) = decoded.map_err(|rejection| rejection_status(&rejection))?;
     let response = match request {
         Ok(request) => gateway.submit(permit, request).await,
         Err(rejection) => Err(rejection),
     };
-    let reply = match response {
+    match response {
         Ok(response) => match response.deadline_exceeded() {
-            Some(message) => return Err(Status::deadline_exceeded(message)),
-            None => data_reply(envelope, response),
+            Some(message) => Err(Status::deadline_exceeded(message)),
+            None => Ok(data_reply(envelope, response)),
         },
-        Err(rejection @ Rejection::Invalid(_)) => rejected_reply(envelope, &rejection),
-        Err(rejection) => return Err(rejection_status(&rejection)),
-    };
-    Ok(tonic::Response::new(reply))
+        Err(rejection @ Rejection::Invalid(_)) => Ok(rejected_reply(envelope, &rejection)),
+        Err(rejection) => Err(rejection_status(&rejection)),
+    }
 }
 
 /// Lists the endpoints of the flow, with the schema of their documents.

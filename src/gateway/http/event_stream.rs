@@ -11,19 +11,24 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts as _, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use flowrun_sdk::Document;
 use flowrun_sdk::guard::without_byte_order_mark;
 use futures_util::stream;
 use serde_json::Value;
 
-use super::submit::{content_length, failed, receive, rejected, unsupported_encoding};
+use super::submit::{content_coding, content_length, failed, receive, rejected};
 use crate::gateway::admission::max_wait;
+use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::ids::new_id;
 use crate::gateway::json_response::{detail, method_not_allowed};
-use crate::gateway::request::GatewayRequest;
+use crate::gateway::offload::offload_large;
+use crate::gateway::request::{GatewayRequest, Rejection};
 use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
 use crate::gateway::service::Gateway;
-use crate::gateway::wire::json_document::{DocumentForm, JsonDocument, read_documents};
+use crate::gateway::wire::decode_budget;
+use crate::gateway::wire::json_document::{DocumentForm, JsonDocument, read_one};
+use crate::gateway::wire::json_request::{self, ReadError};
 
 /// Media type of server-sent events.
 const EVENTS: &str = "text/event-stream";
@@ -49,9 +54,10 @@ pub(in crate::gateway) async fn endpoint(
     request: Request,
 ) -> Response {
     let (mut head, body) = request.into_parts();
-    if let Some(response) = unsupported_encoding(&head.headers) {
-        return response;
-    }
+    let coding = match content_coding(&head.headers) {
+        Ok(coding) => coding,
+        Err(response) => return response,
+    };
     let length = content_length(&head.headers);
     let Ok(Query(fields)) = Query::<Vec<(String, String)>>::from_request_parts(&mut head, &gateway).await
     else {
@@ -65,13 +71,18 @@ pub(in crate::gateway) async fn endpoint(
         Ok(permit) => Arc::new(permit),
         Err(rejection) => return rejected(&rejection, None),
     };
-    let bytes = match receive(&permit, body).await {
+    let bytes = match receive(&permit, body, coding).await {
         Ok(bytes) => bytes,
         Err(response) => return response,
     };
-    let (request, form) = match read_request(endpoint, &bytes, fields) {
+    let held = Arc::clone(&permit.bytes);
+    let read = offload_large(bytes.len(), move || read_request(endpoint, &bytes, fields, &held));
+    let (request, form) = match read.await.and_then(|read| read) {
         Ok(request) => request,
-        Err(error) => return (StatusCode::UNPROCESSABLE_ENTITY, detail(error)).into_response(),
+        Err(Rejection::Invalid(error)) => {
+            return (StatusCode::UNPROCESSABLE_ENTITY, detail(error)).into_response();
+        }
+        Err(rejection) => return rejected(&rejection, None),
     };
     let id = Some(metadata.request_id("")).filter(|id| !id.is_empty()).unwrap_or_else(new_id);
     let request = GatewayRequest { id, deadline: metadata.deadline, parent: metadata.parent, ..request };
@@ -102,23 +113,32 @@ fn read_request(
     endpoint: String,
     body: &[u8],
     fields: Vec<(String, String)>,
-) -> Result<(GatewayRequest, DocumentForm), String> {
+    permit: &BytesPermit,
+) -> Result<(GatewayRequest, DocumentForm), Rejection> {
     let body = without_byte_order_mark(body).trim_ascii();
-    let value = match body {
-        [] => Value::Object(fields.into_iter().map(field).collect()),
-        body => serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?,
-    };
-    if !value.is_object() {
-        return Err("the body must be a document".to_owned());
-    }
-    let values = [value];
-    let form = match DocumentForm::infer(&values) {
-        DocumentForm::SetKeys if !body.is_empty() => DocumentForm::Schema2,
-        form => form,
-    };
-    let documents = read_documents(&values, form).map_err(|error| error.to_string())?.into();
-    let schema = form.schema();
+    let (document, form) =
+        match body {
+            [] => read_query(fields)?,
+            [first, ..] if *first != b'{' => {
+                return Err(Rejection::Invalid("the body must be a document".to_owned()));
+            }
+            body => json_request::read_single(body, &decode_budget(body.len(), permit)).map_err(|error| {
+                match error {
+                    ReadError::Invalid(error) => Rejection::Invalid(error.line()),
+                    ReadError::Rejected(rejection) => rejection,
+                }
+            })?,
+        };
+    let (documents, schema) = (vec![document].into(), form.schema());
     Ok((GatewayRequest { endpoint, documents, schema, ..GatewayRequest::default() }, form))
+}
+
+/// Reads the document in a query, which is as long as the head of a request at most.
+fn read_query(fields: Vec<(String, String)>) -> Result<(Document, DocumentForm), Rejection> {
+    let value = Value::Object(fields.into_iter().map(field).collect());
+    let form = DocumentForm::infer(&value);
+    let document = read_one(&value, form).map_err(|error| Rejection::Invalid(error.to_string()))?;
+    Ok((document, form))
 }
 
 fn field((name, text): (String, String)) -> (String, Value) {
@@ -145,9 +165,18 @@ fn events(updates: impl Iterator<Item = Bytes>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::admission::Admission;
 
     fn fields(fields: &[(&str, &str)]) -> Vec<(String, String)> {
         fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn read_request(
+        endpoint: String,
+        body: &[u8],
+        fields: Vec<(String, String)>,
+    ) -> Result<(GatewayRequest, DocumentForm), Rejection> {
+        super::read_request(endpoint, body, fields, &Admission::new(1, 0).bytes_permit())
     }
 
     #[test]
@@ -159,15 +188,13 @@ mod tests {
         assert_eq!(document.tags["a"], 1);
         let (read, _) = read_request("/x".to_owned(), br#"{"text": "b"}"#, fields(&[("text", "q")])).unwrap();
         assert_eq!(read.documents[0].text.as_deref(), Some("b"));
-        assert_eq!(
-            read_request("/x".to_owned(), b"[]", Vec::new()).err().unwrap(),
-            "the body must be a document"
-        );
+        let error = read_request("/x".to_owned(), b"[]", Vec::new()).err().unwrap();
+        assert_eq!(error.to_string(), "the body must be a document");
     }
 
     #[test]
     fn events_are_split_at_the_offsets_of_the_client() {
-        let document = flowrun_sdk::Document::new("a");
+        let document = Document::new("a");
         let event = event(&JsonDocument::new(&document, DocumentForm::SetKeys));
         assert_eq!(&event[..], b"event: update\r\ndata: {\"id\":\"a\"}\r\n\r\n");
         // The client skips 14 bytes after `event: `, and parses the rest as JSON.

@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::BoxError;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 
 use crate::gateway::admission::{Permit, max_wait};
 use crate::gateway::call_metadata::{CallMetadata, REQUEST_ID};
+use crate::gateway::inflate::{Coding, OnFull, decompress};
 use crate::gateway::json_response::{JSON, detail};
+use crate::gateway::message_buffer::MessageBuffer;
+use crate::gateway::offload::offload_large;
 use crate::gateway::pages::shown_documents::PAGE_HEADER;
 use crate::gateway::request::{GatewayRequest, Rejection, RequestFailure};
 use crate::gateway::request_body::RequestBody;
 use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
 use crate::gateway::service::Gateway;
-use crate::gateway::wire::json_message::{self, ReplyContext, Spelling};
+use crate::gateway::wire::json_message::{ReplyContext, Spelling};
+use crate::gateway::wire::json_request::{self, ReadError};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::runtime::sanitize;
 
@@ -36,13 +41,14 @@ pub(in crate::gateway) async fn endpoint(
 
 async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    if let Some(response) = unsupported_encoding(&head.headers) {
-        return response;
-    }
+    let coding = match content_coding(&head.headers) {
+        Ok(coding) => coding,
+        Err(response) => return response,
+    };
     // A request with a declared length is rejected before its body is read.
     let length = content_length(&head.headers);
     if length.is_some_and(|length| length > MESSAGE_BYTES_MAX) {
-        return too_large();
+        return rejected(&Rejection::message_too_large(), None);
     }
     let metadata = CallMetadata::from_headers(&head.headers);
     let permit = match gateway.admit(length.unwrap_or_default(), Some(max_wait(metadata.deadline))) {
@@ -54,15 +60,17 @@ async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> 
         }
     };
     let unwritten = UnwrittenReplies::from_extensions(&head.extensions);
-    let bytes = match receive(&permit, body).await {
+    let bytes = match receive(&permit, body, coding).await {
         Ok(bytes) => bytes,
         Err(response) => return response,
     };
-    let message = match json_message::read(&bytes, endpoint, &metadata) {
+    let (held, endpoint) = (Arc::clone(&permit.bytes), endpoint.map(str::to_owned));
+    let read =
+        offload_large(bytes.len(), move || json_request::read(bytes, endpoint.as_deref(), &metadata, &held));
+    let message = match read.await.map_err(ReadError::Rejected).and_then(|message| message) {
         Ok(message) => message,
-        Err(invalid) => return (StatusCode::UNPROCESSABLE_ENTITY, detail([invalid])).into_response(),
+        Err(error) => return unreadable(&error),
     };
-    drop(bytes);
     let (request, context) = message.split();
     let id = HeaderValue::try_from(&*sanitize(context.request_id()));
     let mut response = submit(gateway, &permit, &head.headers, request, context).await;
@@ -104,16 +112,26 @@ pub(super) fn failed(failure: &RequestFailure) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, detail(&failure.status.description)).into_response()
 }
 
-/// Response to a request whose body is compressed (RFC 9110, 15.5.16).
-pub(super) fn unsupported_encoding(headers: &HeaderMap) -> Option<Response> {
-    let encoding = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or("binary");
-    if encoding.trim().is_empty() || encoding.trim().eq_ignore_ascii_case("identity") {
-        return None;
+/// Response to a request that cannot be read.
+fn unreadable(error: &ReadError) -> Response {
+    match error {
+        ReadError::Invalid(invalid) => (StatusCode::UNPROCESSABLE_ENTITY, detail([invalid])).into_response(),
+        ReadError::Rejected(rejection) => rejected(rejection, None),
     }
-    let message =
-        format!("the content encoding `{}` is not supported; send the body uncompressed", sanitize(encoding));
-    let accepted = [(header::ACCEPT_ENCODING, "identity")];
-    Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, accepted, detail(message)).into_response())
+}
+
+/// Coding of the body.
+///
+/// # Errors
+/// The response to a request with a coding that is not supported (RFC 9110, 15.5.16).
+pub(super) fn content_coding(headers: &HeaderMap) -> Result<Option<Coding>, Response> {
+    let name = headers.get(header::CONTENT_ENCODING).map_or("", |name| name.to_str().unwrap_or("binary"));
+    Coding::from_name(name).map_err(|name| {
+        let (name, names) = (sanitize(name), Coding::NAMES);
+        let message = format!("the content encoding `{name}` is not supported; supported are {names}");
+        let accepted = [(header::ACCEPT_ENCODING, names)];
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, accepted, detail(message)).into_response()
+    })
 }
 
 /// Length of the body, if it is declared.
@@ -121,26 +139,43 @@ pub(in crate::gateway) fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads the body.
+/// Reads the body, and decompresses it.
 ///
 /// # Errors
-/// The response to a body that is too large, stalls, or exceeds the capacity of the gateway.
-pub(super) async fn receive(permit: &Arc<Permit>, body: axum::body::Body) -> Result<Bytes, Response> {
-    let body = RequestBody::single(body, permit);
-    match Limited::new(body, MESSAGE_BYTES_MAX).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(match error.downcast::<Rejection>() {
-            Ok(rejection) => rejected(&rejection, None),
-            Err(error) => (StatusCode::BAD_REQUEST, detail(error.to_string())).into_response(),
-        }),
-    }
+/// The response to a body that is too large, damaged, stalls, or exceeds the capacity of the gateway.
+pub(super) async fn receive(
+    permit: &Arc<Permit>,
+    body: axum::body::Body,
+    coding: Option<Coding>,
+) -> Result<Bytes, Response> {
+    let body = match read_body(RequestBody::single(body, permit)).await {
+        Ok(body) => body,
+        Err(error) => {
+            return Err(match error.downcast::<Rejection>() {
+                Ok(rejection) => rejected(&rejection, None),
+                Err(error) => (StatusCode::BAD_REQUEST, detail(error.to_string())).into_response(),
+            });
+        }
+    };
+    let Some(coding) = coding else { return Ok(body) };
+    let decompressed = decompress(coding, body, &permit.bytes, OnFull::Reject).await;
+    decompressed.map_err(|rejection| rejected(&rejection, None))
 }
 
-fn too_large() -> Response {
-    let message =
-        format!("a request may have at most {} MiB; send fewer documents at a time", MESSAGE_BYTES_MAX >> 20);
-    (StatusCode::PAYLOAD_TOO_LARGE, detail(message)).into_response()
+async fn read_body(mut body: RequestBody) -> Result<Bytes, BoxError> {
+    let mut buffer = MessageBuffer::default();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if buffer.len() == 0 && body.is_end_stream() {
+            return Ok(data);
+        }
+        let rest = body.size_hint().exact().map_or(0, |rest| usize::try_from(rest).unwrap_or(usize::MAX));
+        if buffer.len() + data.len() > MESSAGE_BYTES_MAX {
+            return Err(Rejection::message_too_large().into());
+        }
+        buffer.push(&data, rest.saturating_add(data.len()));
+    }
+    Ok(buffer.take())
 }
 
 /// Response to a rejected request, in the form of a failed one, which clients can parse. `context` is absent before

@@ -5,10 +5,11 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use prost::Message as _;
 
+use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::{GatewayRequest, GatewayResponse, Rejection};
-use crate::gateway::wire::jina::DataRequestProto;
-use crate::gateway::wire::json_message::{self, ReplyContext, Spelling};
+use crate::gateway::wire::json_message::{ReplyContext, Spelling};
+use crate::gateway::wire::json_request::{self, ReadError};
 use crate::gateway::wire::{Envelope, data_reply, rejected_reply};
 
 /// Format of the frames of a connection.
@@ -20,10 +21,10 @@ pub(super) enum FrameFormat {
     Json,
 }
 
-/// A decoded frame.
+/// A received frame.
 pub(super) enum Frame {
-    /// A request: its reply's context, its bytes, and the request, or why it is invalid.
-    Request(FrameContext, usize, Box<Result<GatewayRequest, Rejection>>),
+    /// A request that is not decoded yet.
+    Request(Bytes),
     /// The end of the input.
     End,
     /// A control frame.
@@ -31,6 +32,9 @@ pub(super) enum Frame {
     /// A frame that is not a request, and why.
     Invalid(String),
 }
+
+/// A decoded request: the context of its reply, and the request or its rejection.
+pub(super) type DecodedFrame = (FrameContext, Result<GatewayRequest, Rejection>);
 
 /// Context of a reply.
 pub(super) enum FrameContext {
@@ -46,12 +50,14 @@ impl FrameFormat {
         if bytes { Self::Bytes } else { Self::Json }
     }
 
-    /// Decodes a frame.
-    pub(super) fn decode(self, message: Message, metadata: &CallMetadata) -> Frame {
+    /// Classifies a frame.
+    pub(super) fn classify(self, message: Message) -> Frame {
         match (self, message) {
-            (Self::Bytes, Message::Binary(bytes)) => decode_bytes(bytes, metadata),
-            (Self::Json, Message::Text(text)) => decode_json(text.as_bytes(), metadata),
-            (Self::Json, Message::Binary(bytes)) => decode_json(&bytes, metadata),
+            // Jina's client ends its input with Python's `bytes(True)`, one zero byte.
+            (Self::Bytes, Message::Binary(bytes)) if *bytes == [0] => Frame::End,
+            (Self::Bytes, Message::Binary(bytes)) => Frame::Request(bytes),
+            (Self::Json, Message::Text(text)) => Self::json(text.into()),
+            (Self::Json, Message::Binary(bytes)) => Self::json(bytes),
             (Self::Bytes, Message::Text(_)) => {
                 Frame::Invalid("this connection has the subprotocol `bytes`, not text".to_owned())
             }
@@ -59,34 +65,35 @@ impl FrameFormat {
             (_, Message::Close(_)) => Frame::End,
         }
     }
-}
 
-fn decode_bytes(bytes: Bytes, metadata: &CallMetadata) -> Frame {
-    // Jina's client ends its input with Python's `bytes(True)`, one zero byte.
-    if *bytes == [0] {
-        return Frame::End;
+    fn json(bytes: Bytes) -> Frame {
+        if bytes.trim_ascii() == b"{}" { Frame::End } else { Frame::Request(bytes) }
     }
-    let length = bytes.len();
-    match DataRequestProto::decode(bytes) {
-        Ok(message) => {
-            let envelope = Envelope::new(message);
-            let request = envelope.request(metadata);
-            Frame::Request(FrameContext::Bytes(Box::new(envelope)), length, Box::new(request))
-        }
-        Err(error) => Frame::Invalid(format!("not a request: {error}")),
-    }
-}
 
-fn decode_json(bytes: &[u8], metadata: &CallMetadata) -> Frame {
-    if bytes.trim_ascii() == b"{}" {
-        return Frame::End;
-    }
-    match json_message::read(bytes, None, metadata) {
-        Ok(message) => {
-            let (request, context) = message.split();
-            Frame::Request(FrameContext::Json(Box::new(context)), bytes.len(), Box::new(Ok(request)))
+    /// Decodes a request, whose frame `permit` holds the capacity for.
+    ///
+    /// # Errors
+    /// The rejection of a frame that is not a request, or of one in JSON that exceeds a bound.
+    pub(super) fn decode(
+        self,
+        frame: Bytes,
+        metadata: &CallMetadata,
+        permit: &BytesPermit,
+    ) -> Result<DecodedFrame, Rejection> {
+        match self {
+            Self::Bytes => {
+                let (envelope, request) = Envelope::decode(frame, metadata, permit)?;
+                Ok((FrameContext::Bytes(Box::new(envelope)), request))
+            }
+            Self::Json => match json_request::read(frame, None, metadata, permit) {
+                Ok(message) => {
+                    let (request, context) = message.split();
+                    Ok((FrameContext::Json(Box::new(context)), Ok(request)))
+                }
+                Err(ReadError::Invalid(error)) => Err(Rejection::Invalid(error.line())),
+                Err(ReadError::Rejected(rejection)) => Err(rejection),
+            },
         }
-        Err(error) => Frame::Invalid(error.line()),
     }
 }
 

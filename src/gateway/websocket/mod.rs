@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocketUpgrade, close_code};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use prost::Message as _;
@@ -19,7 +19,7 @@ use serde_json::json;
 
 use self::frame::FrameFormat;
 use self::session::WebSocketSession;
-use self::socket::Socket;
+use self::socket::{Incoming, Socket};
 use super::call_metadata::CallMetadata;
 use super::connection_meter::ConnectionMeter;
 use super::json_response::JSON;
@@ -51,8 +51,7 @@ pub(super) async fn requests(
     let options = SessionOptions { max_in_flight: gateway.prefetch, in_order: false };
     configured(upgrade, &headers, MESSAGE_BYTES_MAX).on_upgrade(move |socket| async move {
         let socket = Socket::new(socket, meter, &gateway);
-        let session =
-            WebSocketSession { socket, gateway: Arc::clone(&gateway), format, metadata, error_sent: false };
+        let session = WebSocketSession::new(socket, &gateway, format, metadata);
         serve(session, &gateway, options).await;
         drop(alive);
     })
@@ -93,8 +92,14 @@ async fn dry_runs(mut socket: Socket, gateway: Arc<Gateway>, format: FrameFormat
             () = gateway.admission.shutdown.draining() => return,
         };
         match received {
-            Some(Message::Text(_) | Message::Binary(_)) => {}
-            Some(Message::Ping(_) | Message::Pong(_)) => continue,
+            Incoming::Message(Message::Text(_) | Message::Binary(_), _) => {}
+            Incoming::Message(Message::Ping(_) | Message::Pong(_), _) => continue,
+            Incoming::TooLarge => {
+                let reason = "a dry run needs no content".into();
+                let close = CloseFrame { code: close_code::SIZE, reason };
+                socket.send(Message::Close(Some(close))).await;
+                return;
+            }
             _ => return,
         }
         let failure = gateway.dry_run().await;

@@ -1,14 +1,19 @@
 //! One WebSocket connection as a [`Transport`].
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, close_code};
+use futures_util::FutureExt as _;
 
-use super::frame::{Frame, FrameContext, FrameFormat};
-use super::socket::Socket;
+use super::frame::{DecodedFrame, Frame, FrameContext, FrameFormat};
+use super::socket::{Incoming, Socket};
 use crate::gateway::admission::Permit;
 use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
+use crate::gateway::offload::offload_large;
 use crate::gateway::request::{GatewayRequest, Rejection};
 use crate::gateway::service::Gateway;
 use crate::gateway::session::{Answer, InFlight, Received, Transport};
@@ -19,18 +24,44 @@ const REASON_BYTES_MAX: usize = 123;
 
 /// A WebSocket connection.
 pub(super) struct WebSocketSession {
-    pub(super) socket: Socket,
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) format: FrameFormat,
-    pub(super) metadata: CallMetadata,
+    socket: Socket,
+    gateway: Arc<Gateway>,
+    format: FrameFormat,
+    metadata: Arc<CallMetadata>,
+    /// A request that is being decoded.
+    decoding: Option<Decoding>,
     /// True if a reply with an error was sent.
-    pub(super) error_sent: bool,
+    error_sent: bool,
+}
+
+/// Decoding of a frame, with the capacity that it holds.
+type Decoding = Pin<Box<dyn Future<Output = Result<(DecodedFrame, Arc<BytesPermit>), Rejection>> + Send>>;
+
+impl WebSocketSession {
+    pub(super) fn new(
+        socket: Socket,
+        gateway: &Arc<Gateway>,
+        format: FrameFormat,
+        metadata: CallMetadata,
+    ) -> Self {
+        let (gateway, metadata) = (Arc::clone(gateway), Arc::new(metadata));
+        Self { socket, gateway, format, metadata, decoding: None, error_sent: false }
+    }
+
+    /// Starts to decode a frame.
+    fn decode(&self, frame: Bytes, permit: Arc<BytesPermit>) -> Decoding {
+        let (format, metadata) = (self.format, Arc::clone(&self.metadata));
+        let decoded = offload_large(frame.len(), move || {
+            format.decode(frame, &metadata, &permit).map(|decoded| (decoded, permit))
+        });
+        Box::pin(decoded.map(|decoded| decoded.and_then(|decoded| decoded)))
+    }
 }
 
 /// A request that waits to be admitted.
 pub(super) struct FrameRequest {
     context: FrameContext,
-    bytes: usize,
+    bytes: Arc<BytesPermit>,
     request: GatewayRequest,
 }
 
@@ -48,6 +79,21 @@ pub(super) struct Close {
     reason: String,
 }
 
+impl Close {
+    /// The end of a session whose input cannot be answered.
+    fn rejected(rejection: &Rejection) -> Self {
+        let code = match rejection {
+            Rejection::TooLarge(_) => close_code::SIZE,
+            Rejection::Overloaded(_) => close_code::AGAIN,
+            Rejection::Draining => close_code::AWAY,
+            Rejection::DeadlineExceeded | Rejection::BodyTimeout | Rejection::Invalid(_) => {
+                close_code::INVALID
+            }
+        };
+        Self { code, reason: rejection.to_string() }
+    }
+}
+
 impl Transport for WebSocketSession {
     type Request = FrameRequest;
     type Reply = FrameReply;
@@ -57,20 +103,46 @@ impl Transport for WebSocketSession {
         if !has_capacity {
             self.socket.pause().await;
         }
-        let Some(message) = self.socket.receive().await else { return Received::Disconnected };
-        match self.format.decode(message, &self.metadata) {
-            Frame::Request(context, bytes, request) => match *request {
-                Ok(request) => Received::Request(FrameRequest { context, bytes, request }),
-                Err(rejection) => Received::Reply(rejected(context, rejection)),
-            },
-            Frame::Control => Received::Ignored,
-            Frame::End => Received::End(Close { code: close_code::NORMAL, reason: String::new() }),
-            Frame::Invalid(reason) => Received::End(Close { code: close_code::INVALID, reason }),
+        let decoding = match &mut self.decoding {
+            Some(decoding) => decoding,
+            None => {
+                let (message, permit) = match self.socket.receive().await {
+                    Incoming::Message(message, permit) => (message, permit),
+                    Incoming::TooLarge => {
+                        return Received::End(Close::rejected(&Rejection::message_too_large()));
+                    }
+                    Incoming::Disconnected => return Received::Disconnected,
+                };
+                match self.format.classify(message) {
+                    Frame::Request(frame) => {
+                        let decoding = self.decode(frame, permit);
+                        self.decoding.insert(decoding)
+                    }
+                    Frame::Control => return Received::Ignored,
+                    Frame::End => {
+                        return Received::End(Close { code: close_code::NORMAL, reason: String::new() });
+                    }
+                    Frame::Invalid(reason) => {
+                        return Received::End(Close { code: close_code::INVALID, reason });
+                    }
+                }
+            }
+        };
+        let decoded = decoding.await;
+        self.decoding = None;
+        match decoded {
+            Ok(((context, Ok(request)), bytes)) => {
+                Received::Request(FrameRequest { context, bytes, request })
+            }
+            Ok(((_, Err(rejection @ Rejection::TooLarge(_))), _)) | Err(rejection) => {
+                Received::End(Close::rejected(&rejection))
+            }
+            Ok(((context, Err(rejection)), _)) => Received::Reply(rejected(context, rejection)),
         }
     }
 
-    fn request_bytes(request: &FrameRequest) -> usize {
-        request.bytes
+    fn bytes(request: &FrameRequest) -> &Arc<BytesPermit> {
+        &request.bytes
     }
 
     fn submit(&self, permit: Permit, request: FrameRequest) -> InFlight<Self> {
@@ -115,7 +187,7 @@ impl Transport for WebSocketSession {
         let reason = reason.get(..end).unwrap_or_default().into();
         if self.socket.send(Message::Close(Some(CloseFrame { code, reason }))).await {
             // The closing handshake ends when the client closes too.
-            let closed = async { while self.socket.receive().await.is_some() {} };
+            let closed = async { while matches!(self.socket.receive().await, Incoming::Message(..)) {} };
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         }
     }

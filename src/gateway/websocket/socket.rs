@@ -3,19 +3,34 @@
 //! An unfinished message is counted and timed by the [`ConnectionMeter`]. The WebSocket library answers a ping by itself and
 //! buffers the pong; nothing more is read until the client has taken it.
 
+use std::error::Error as _;
 use std::sync::Arc;
 
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::SinkExt as _;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite;
 
+use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::connection_meter::ConnectionMeter;
 use crate::gateway::service::Gateway;
 use crate::limits::{CLIENT_TIMEOUT, PONG_TIMEOUT};
 
+/// Input of a WebSocket.
+pub(super) enum Incoming {
+    /// A message with its capacity.
+    Message(Message, Arc<BytesPermit>),
+    /// A message that is longer than allowed: the input cannot be read further.
+    TooLarge,
+    /// The client has disconnected, sends a message too slowly, or does not read its pongs.
+    Disconnected,
+}
+
 /// A WebSocket connection.
 pub(super) struct Socket {
     socket: WebSocket,
+    /// Capacity for no bytes.
+    empty: BytesPermit,
     meter: Arc<ConnectionMeter>,
     /// Time of the oldest ping whose pong may be unwritten.
     pinged: Option<Instant>,
@@ -25,17 +40,16 @@ impl Socket {
     /// Counts the input of `socket`, whose connection has this meter, against the capacity of the gateway.
     pub(super) fn new(socket: WebSocket, meter: Arc<ConnectionMeter>, gateway: &Gateway) -> Self {
         meter.count_messages(gateway.admission.bytes_permit());
-        Self { socket, meter, pinged: None }
+        Self { socket, empty: gateway.admission.bytes_permit(), meter, pinged: None }
     }
 
-    /// Receives a message, control frames included; `None` if the client has disconnected, sends a message too slowly,
-    /// or does not read its pongs. Cancel safe.
-    pub(super) async fn receive(&mut self) -> Option<Message> {
+    /// Receives a message, control frames included. Cancel safe.
+    pub(super) async fn receive(&mut self) -> Incoming {
         if let Some(pinged) = self.pinged {
             let flushed = tokio::time::timeout_at(pinged + PONG_TIMEOUT, self.socket.flush()).await;
             if !matches!(flushed, Ok(Ok(()))) {
                 tracing::warn!("a WebSocket client that sends pings and does not read is disconnected");
-                return None;
+                return Incoming::Disconnected;
             }
             self.pinged = None;
         }
@@ -43,19 +57,27 @@ impl Socket {
             received = self.socket.recv() => received,
             () = self.meter.overdue() => {
                 tracing::warn!("a WebSocket client that does not finish its message is disconnected");
-                return None;
+                return Incoming::Disconnected;
             }
         };
-        let message = received?.ok()?;
-        match &message {
+        let message = match received {
+            Some(Ok(message)) => message,
+            Some(Err(error)) if is_too_large(&error) => return Incoming::TooLarge,
+            _ => return Incoming::Disconnected,
+        };
+        let permit = match &message {
             Message::Ping(payload) => {
                 self.pinged = Some(Instant::now());
                 self.meter.control_received(payload.len());
+                None
             }
-            Message::Pong(payload) => self.meter.control_received(payload.len()),
+            Message::Pong(payload) => {
+                self.meter.control_received(payload.len());
+                None
+            }
             _ => self.meter.message_received(),
-        }
-        Some(message)
+        };
+        Incoming::Message(message, Arc::new(permit.unwrap_or_else(|| self.empty.take())))
     }
 
     /// Never ready: the client is not read from for now.
@@ -68,4 +90,10 @@ impl Socket {
     pub(super) async fn send(&mut self, message: Message) -> bool {
         matches!(tokio::time::timeout(CLIENT_TIMEOUT, self.socket.send(message)).await, Ok(Ok(())))
     }
+}
+
+/// True for the error of a message that is longer than allowed.
+fn is_too_large(error: &axum::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(tungstenite::Error::Capacity(_)))
 }

@@ -53,10 +53,10 @@ pub(in crate::gateway) enum DocumentForm {
 }
 
 impl DocumentForm {
-    /// Infers the form of documents that are sent without `jina.Client`'s header.
-    pub(in crate::gateway) fn infer(documents: &[Value]) -> Self {
+    /// Infers the form of a document that is sent without `jina.Client`'s header.
+    pub(in crate::gateway) fn infer(document: &Value) -> Self {
         // Clients of the first schema always send this key, and requests written by hand do not have it.
-        let all = documents.first().is_some_and(|value| value.get("granularity").is_some());
+        let all = document.get("granularity").is_some();
         if all { Self::AllKeys } else { Self::SetKeys }
     }
 
@@ -70,17 +70,14 @@ impl DocumentForm {
     }
 }
 
-/// Reads documents of that form.
+/// Reads a document of that form.
 ///
 /// # Errors
 /// When a field has the wrong type.
-pub(in crate::gateway) fn read_documents(
-    values: &[Value],
-    form: DocumentForm,
-) -> Result<Vec<Document>, JsonError> {
+pub(in crate::gateway) fn read_one(value: &Value, form: DocumentForm) -> Result<Document, JsonError> {
     match form {
-        DocumentForm::Schema2 => values.iter().map(schema2::read_document).collect(),
-        DocumentForm::SetKeys | DocumentForm::AllKeys => values.iter().map(read_document).collect(),
+        DocumentForm::Schema2 => schema2::read_document(value),
+        DocumentForm::SetKeys | DocumentForm::AllKeys => read_document(value),
     }
 }
 
@@ -246,13 +243,12 @@ mod tests {
     use super::*;
 
     fn round_trip(value: &Value) -> Value {
-        let form = DocumentForm::infer(std::slice::from_ref(value));
+        let form = DocumentForm::infer(value);
         round_trip_as(value, form)
     }
 
     fn round_trip_as(value: &Value, form: DocumentForm) -> Value {
-        let documents = read_documents(std::slice::from_ref(value), form).unwrap();
-        serde_json::to_value(JsonDocument::new(&documents[0], form)).unwrap()
+        serde_json::to_value(JsonDocument::new(&read_one(value, form).unwrap(), form)).unwrap()
     }
 
     #[test]
@@ -263,7 +259,7 @@ mod tests {
         });
         for form in [DocumentForm::SetKeys, DocumentForm::Schema2] {
             assert_eq!(round_trip_as(&sent, form), sent);
-            assert_eq!(read_documents(std::slice::from_ref(&sent), form).unwrap()[0].tags["price"], 1.5);
+            assert_eq!(read_one(&sent, form).unwrap().tags["price"], 1.5);
         }
     }
 

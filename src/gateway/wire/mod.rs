@@ -3,14 +3,23 @@
 //! A request has documents in docarray's first or second schema without naming it: [`Schema`](flowrun_wire::Schema)
 //! infers it. A reply has the schema of its request.
 
+#[cfg(test)]
+mod bounds;
 mod client;
+mod decoding;
 pub(super) mod json_document;
+mod json_documents;
+mod json_fields;
+mod json_head;
 pub(super) mod json_message;
+pub(super) mod json_request;
+mod json_value;
 mod reply;
 mod request;
 mod schema2;
 
 pub(crate) use client::{check_status, decode_reply, encode_request};
+pub(super) use decoding::{decode_budget, decode_parameters, decode_rejection, too_many_documents};
 pub(crate) use flowrun_wire::jina;
 pub(super) use reply::{data_reply, rejected_reply};
 pub(super) use request::{Envelope, joined_request};

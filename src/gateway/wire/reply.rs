@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flowrun_wire::jina::data_request_proto::DataContentProto;
 use flowrun_wire::jina::data_request_proto::data_content_proto::Documents as Content;
 use flowrun_wire::jina::{DataRequestProto, HeaderProto, RouteProto, StatusProto};
-use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, encode_documents, encode_object};
+use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, ReceivedHeader, encode_documents, encode_object};
 use serde_json::{Map, Value};
 
 use super::request::Envelope;
@@ -33,14 +33,16 @@ pub(in crate::gateway) fn rejected_reply(envelope: Envelope, rejection: &Rejecti
 }
 
 fn reply(
-    header: HeaderProto,
+    header: ReceivedHeader,
     status: Option<StatusProto>,
     parameters: Bytes,
     routes: Vec<RouteProto>,
     documents: Bytes,
 ) -> DataRequestProto {
+    let ReceivedHeader { request_id, exec_endpoint, timeout, .. } = header;
     // Jina clears the target executor in replies.
-    let header = HeaderProto { status, target_executor: Some(String::new()), ..header };
+    let header =
+        HeaderProto { request_id, status, exec_endpoint, target_executor: Some(String::new()), timeout };
     let data = DataContentProto { documents: Some(Content::Docs(documents)) };
     DataRequestProto { header: Some(header), parameters: Some(parameters), routes, data: Some(data) }
 }

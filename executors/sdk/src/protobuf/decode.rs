@@ -38,7 +38,7 @@ impl<'a> Decoder<'a> {
     }
 
     pub(super) fn list(self, list: &[u8]) -> Result<Vec<Document>, WireError> {
-        let mut documents = Vec::with_capacity(FieldReader::new(list).count());
+        let mut documents = Vec::with_capacity(FieldReader::new(list).count_of(1));
         for field in FieldReader::new(list) {
             if let (1, document) = field? {
                 self.deeper()?.append(document.bytes()?, &mut documents)?;
@@ -62,7 +62,8 @@ impl<'a> Decoder<'a> {
     fn fill(self, message: &[u8], document: &mut Document) -> Result<(), WireError> {
         let (mut tensor, mut embedding) = (ArrayDecoder::default(), ArrayDecoder::default());
         let (mut chunks, mut matches, mut tags) = (Vec::new(), Vec::new(), Tags::new());
-        for field in FieldReader::new(message) {
+        let mut fields = FieldReader::new(message);
+        while let Some(field) = fields.next() {
             let (number, field) = field?;
             match number {
                 1 => field.str()?.clone_into(&mut document.id),
@@ -78,8 +79,14 @@ impl<'a> Decoder<'a> {
                 11 => field.str()?.clone_into(&mut document.mime_type),
                 12 => document.offset = Some(field.float()?),
                 13 => field.append_floats(&mut document.location)?,
-                14 => self.deeper()?.append(field.bytes()?, &mut chunks)?,
-                15 => self.deeper()?.append(field.bytes()?, &mut matches)?,
+                14 | 15 => {
+                    let list = if number == 14 { &mut chunks } else { &mut matches };
+                    if list.is_empty() {
+                        // Growing step by step would occupy up to three times the memory.
+                        list.reserve_exact(1 + fields.count_of(number));
+                    }
+                    self.deeper()?.append(field.bytes()?, list)?;
+                }
                 16 => embedding.merge(field.bytes()?)?,
                 17 => self.deeper()?.object(field.bytes()?, &mut tags)?,
                 18 => {
@@ -102,6 +109,9 @@ impl<'a> Decoder<'a> {
 
     /// Adds the entries of a `Struct` to an object.
     pub(super) fn object(self, message: &[u8], object: &mut Map<String, Value>) -> Result<(), WireError> {
+        if object.is_empty() {
+            *object = Map::with_capacity(FieldReader::new(message).count_of(1));
+        }
         for field in FieldReader::new(message) {
             if let (1, field) = field? {
                 let (name, value) = map_entry(field.bytes()?, |value| self.deeper()?.value(value))?;
@@ -135,7 +145,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn items(self, message: &[u8]) -> Result<Vec<Value>, WireError> {
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(FieldReader::new(message).count_of(1));
         for field in FieldReader::new(message) {
             if let (1, field) = field? {
                 items.push(self.deeper()?.value(field.bytes()?)?);
@@ -201,7 +211,7 @@ impl<'a> ArrayDecoder<'a> {
         for field in FieldReader::new(dense.bytes()?) {
             match field? {
                 (1, field) => self.buffer = field.bytes()?,
-                (2, field) => field.append_sizes(&mut self.shape)?,
+                (2, field) => field.append_axes(&mut self.shape)?,
                 (3, field) => self.data_type = field.str()?,
                 _ => {}
             }

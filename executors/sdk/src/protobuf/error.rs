@@ -1,6 +1,6 @@
 //! Errors of decoding.
 
-use crate::TensorError;
+use crate::{DecodeBudgetError, TensorError};
 
 /// Reason why bytes are not a document message.
 #[derive(Debug, thiserror::Error)]
@@ -24,4 +24,7 @@ pub enum WireError {
     /// The shape and data type of an array do not match its bytes.
     #[error("the document's array is inconsistent: {0}")]
     Tensor(#[from] TensorError),
+    /// The decoded message exceeds a budget.
+    #[error(transparent)]
+    Budget(#[from] DecodeBudgetError),
 }

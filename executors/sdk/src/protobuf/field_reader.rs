@@ -3,10 +3,12 @@
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
 use super::error::WireError;
+use crate::TensorError;
+use crate::tensor::AXES_MAX;
 
 /// Content of a field, by its wire type.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Field<'a> {
+pub enum Field<'a> {
     /// An integer of up to 64 bits, an enum or a boolean.
     Varint(u64),
     /// Four bytes: a `float`.
@@ -20,11 +22,19 @@ pub(super) enum Field<'a> {
 /// Iterates over the fields of a message: number and content. Groups, a deprecated encoding, are skipped. Ends after the
 /// first error.
 #[derive(Clone, Debug)]
-pub(super) struct FieldReader<'a>(&'a [u8]);
+pub struct FieldReader<'a>(&'a [u8]);
 
 impl<'a> FieldReader<'a> {
-    pub(super) fn new(message: &'a [u8]) -> Self {
+    /// Reads the fields of `message`.
+    #[must_use]
+    pub fn new(message: &'a [u8]) -> Self {
         Self(message)
+    }
+
+    /// Number of the remaining fields with that number, up to the first error.
+    #[must_use]
+    pub fn count_of(&self, number: u32) -> usize {
+        self.clone().filter(|field| matches!(field, Ok((found, _)) if *found == number)).count()
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
@@ -76,34 +86,53 @@ impl<'a> Iterator for FieldReader<'a> {
 
 /// Conversions fail with [`WireError::WrongType`] if the wire type does not match.
 impl<'a> Field<'a> {
-    pub(super) fn bytes(self) -> Result<&'a [u8], WireError> {
+    /// Content of a string, bytes, a message or packed numbers.
+    ///
+    /// # Errors
+    /// [`WireError`] if the field has another wire type.
+    pub fn bytes(self) -> Result<&'a [u8], WireError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
             _ => Err(WireError::WrongType),
         }
     }
 
-    pub(super) fn str(self) -> Result<&'a str, WireError> {
+    /// Content of a string.
+    ///
+    /// # Errors
+    /// [`WireError`] if the field has another wire type or is not UTF-8.
+    pub fn str(self) -> Result<&'a str, WireError> {
         str::from_utf8(self.bytes()?).map_err(|_| WireError::NotUtf8)
     }
 
     /// Narrows to 32 bits by dropping the upper half, as every protobuf implementation does.
+    ///
+    /// # Errors
+    /// [`WireError`] if the field has another wire type.
     #[expect(clippy::cast_possible_truncation, reason = "that is how protobuf narrows")]
-    pub(super) fn uint32(self) -> Result<u32, WireError> {
+    pub fn uint32(self) -> Result<u32, WireError> {
         match self {
             Self::Varint(number) => Ok(number as u32),
             _ => Err(WireError::WrongType),
         }
     }
 
-    pub(super) fn float(self) -> Result<f32, WireError> {
+    /// Value of a `float`.
+    ///
+    /// # Errors
+    /// [`WireError`] if the field has another wire type.
+    pub fn float(self) -> Result<f32, WireError> {
         match self {
             Self::Fixed32(bytes) => Ok(f32::from_le_bytes(bytes)),
             _ => Err(WireError::WrongType),
         }
     }
 
-    pub(super) fn double(self) -> Result<f64, WireError> {
+    /// Value of a `double`.
+    ///
+    /// # Errors
+    /// [`WireError`] if the field has another wire type.
+    pub fn double(self) -> Result<f64, WireError> {
         match self {
             Self::Fixed64(bytes) => Ok(f64::from_le_bytes(bytes)),
             _ => Err(WireError::WrongType),
@@ -111,7 +140,10 @@ impl<'a> Field<'a> {
     }
 
     /// Appends the floats of a repeated field, packed or not.
-    pub(super) fn append_floats(self, floats: &mut Vec<f32>) -> Result<(), WireError> {
+    ///
+    /// # Errors
+    /// [`WireError`] if the field has another wire type or is truncated.
+    pub fn append_floats(self, floats: &mut Vec<f32>) -> Result<(), WireError> {
         match self {
             Self::Bytes(packed) => {
                 let (each, rest) = packed.as_chunks();
@@ -125,16 +157,26 @@ impl<'a> Field<'a> {
         Ok(())
     }
 
-    /// Appends the sizes of a repeated field, packed or not. Sizes beyond the address space are saturated.
-    pub(super) fn append_sizes(self, sizes: &mut Vec<usize>) -> Result<(), WireError> {
-        let mut append = |size| sizes.push(usize::try_from(size).unwrap_or(usize::MAX));
+    /// Appends the axes of a shape, a repeated field, packed or not. Sizes beyond the address space are saturated.
+    ///
+    /// # Errors
+    /// [`WireError`] for another wire type, a truncated field, or more axes than a tensor may have.
+    pub fn append_axes(self, shape: &mut Vec<usize>) -> Result<(), WireError> {
+        let mut append = |size| {
+            // Checked here, because an axis of one byte occupies eight in memory.
+            if shape.len() == AXES_MAX {
+                return Err(TensorError::TooManyAxes(shape.len() + 1));
+            }
+            shape.push(usize::try_from(size).unwrap_or(usize::MAX));
+            Ok(())
+        };
         match self {
             Self::Bytes(mut packed) => {
                 while !packed.is_empty() {
-                    append(decode_varint(&mut packed)?);
+                    append(decode_varint(&mut packed)?)?;
                 }
             }
-            Self::Varint(size) => append(size),
+            Self::Varint(size) => append(size)?,
             _ => return Err(WireError::WrongType),
         }
         Ok(())

@@ -22,15 +22,14 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::documents::Message;
-use crate::{Document, Documents, Tags};
+use crate::{DecodeBudget, Document, Documents, Tags};
 
 pub use error::WireError;
+pub use field_reader::{Field, FieldReader};
 pub use schema::Schema;
 
 use decode::Decoder;
 use encode::Object;
-use field_reader::FieldReader;
-use scan::ListSummary;
 use sink::{Encode, FieldSink as _, SLACK};
 
 /// Encodes one document. Equal documents have equal encodings.
@@ -41,6 +40,9 @@ pub fn encode(document: &Document) -> Vec<u8> {
 
 /// Upper bound of the bytes before each document in a list: key and length.
 const LIST_ENTRY_BYTES_MAX: usize = 11;
+
+/// Memory of a document for the headers of its allocations, such as the reference counts of its text.
+const ALLOCATIONS_BYTES: usize = 96;
 
 /// Encodes a list of documents, as a `DocumentArrayProto`. Equal lists have equal encodings.
 #[must_use]
@@ -95,8 +97,18 @@ pub fn decode_shared(bytes: &Bytes) -> Result<Document, WireError> {
 /// # Errors
 /// [`WireError`] if one of the documents is invalid.
 pub fn decode_list(list: &Bytes) -> Result<Documents, WireError> {
-    let ListSummary { count, all_have_ids, memory_bytes } = Decoder::new(Some(list)).scan_list(list)?;
-    Ok(unchecked_list(list.clone(), count, all_have_ids, memory_bytes))
+    decode_list_within(list, &DecodeBudget::unbounded())
+}
+
+/// Like [`decode_list`], but takes the memory that the decoded documents will occupy in addition to `list` from `budget`.
+///
+/// # Errors
+/// [`WireError`] if one of the documents is invalid, or they exceed the budget.
+pub fn decode_list_within(list: &Bytes, budget: &DecodeBudget<'_>) -> Result<Documents, WireError> {
+    let summary = Decoder::new(Some(list)).scan_list(list)?;
+    budget.add_documents(summary.documents);
+    budget.take(summary.memory_bytes - summary.shared_bytes + summary.documents * ALLOCATIONS_BYTES)?;
+    Ok(unchecked_list(list.clone(), summary.count, summary.all_have_ids, summary.memory_bytes))
 }
 
 /// Creates a list from a message without validating it. `count`, `all_have_ids` and `memory_bytes` are those of the
@@ -117,9 +129,34 @@ pub(crate) fn unchecked_list(
 /// # Errors
 /// [`WireError`] if the bytes are not such a message.
 pub fn decode_object(bytes: &[u8]) -> Result<Map<String, Value>, WireError> {
+    decode_object_within(bytes, &DecodeBudget::unbounded())
+}
+
+/// Like [`decode_object`], but takes the memory of the object from `budget`.
+///
+/// # Errors
+/// [`WireError`] if the bytes are not such a message, or the object exceeds the budget.
+pub fn decode_object_within(
+    bytes: &[u8],
+    budget: &DecodeBudget<'_>,
+) -> Result<Map<String, Value>, WireError> {
+    let decoder = Decoder::new(None);
+    budget.take(decoder.scan_object(bytes)?)?;
     let mut object = Map::new();
-    Decoder::new(None).object(bytes, &mut object)?;
+    decoder.object(bytes, &mut object)?;
     Ok(object)
+}
+
+/// Decodes one document like [`decode_shared`], but takes its memory from `budget`.
+///
+/// # Errors
+/// [`WireError`] if the bytes are not a document, or it exceeds the budget.
+pub fn decode_shared_within(bytes: &Bytes, budget: &DecodeBudget<'_>) -> Result<Document, WireError> {
+    let decoder = Decoder::new(Some(bytes));
+    let scanned = decoder.scan_document(bytes)?;
+    budget.add_documents(scanned.documents);
+    budget.take(scanned.memory_bytes - scanned.shared_bytes + scanned.documents * ALLOCATIONS_BYTES)?;
+    decoder.document(bytes)
 }
 
 /// Decodes only the tags of a document; other fields are skipped without copying.

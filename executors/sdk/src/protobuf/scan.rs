@@ -1,89 +1,131 @@
 //! Validates a list of documents and measures it, without decoding it.
 //!
 //! A list that passes through is never decoded, so it has to be known in advance that it can be, and how much memory
-//! that would take. Accepts exactly the messages that [`Decoder`] accepts.
+//! that would take. Accepts exactly the messages that [`Decoder`] accepts, and allocates nothing that grows with them.
 
 use serde_json::Value;
 
 use super::decode::{ArrayDecoder, Decoder, map_entry, score};
 use super::error::WireError;
 use super::field_reader::{Field, FieldReader};
-use crate::{Document, NamedScore};
+use crate::documents::LIST_BYTES;
+use crate::{Document, memory};
 
 /// Properties of an encoded list of documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ListSummary {
     /// Number of documents at the top level.
     pub(super) count: usize,
-    /// `true` if all of them have an id.
+    /// Number of documents at all levels.
+    pub(super) documents: usize,
+    /// `true` if all documents at the top level have an id.
     pub(super) all_have_ids: bool,
     /// Upper bound of [`Documents::memory_bytes`](crate::Documents::memory_bytes); exact unless a field is repeated.
     pub(super) memory_bytes: usize,
+    /// Part of `memory_bytes` that payloads share with the message.
+    pub(super) shared_bytes: usize,
+}
+
+/// Properties of an encoded document.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DocumentSummary {
+    /// Number of documents in it, itself included.
+    pub(super) documents: usize,
+    has_id: bool,
+    /// Upper bound of [`Document::memory_bytes`]; exact unless a field is repeated.
+    pub(super) memory_bytes: usize,
+    /// Part of `memory_bytes` that payloads share with the message.
+    pub(super) shared_bytes: usize,
 }
 
 impl Decoder<'_> {
     /// Summarizes the list that [`Decoder::list`] would decode.
     pub(super) fn scan_list(self, list: &[u8]) -> Result<ListSummary, WireError> {
-        let mut summary = ListSummary { count: 0, all_have_ids: true, memory_bytes: 0 };
+        let mut summary =
+            ListSummary { count: 0, documents: 0, all_have_ids: true, memory_bytes: 0, shared_bytes: 0 };
         for field in FieldReader::new(list) {
             if let (1, document) = field? {
-                let (has_id, bytes) = self.deeper()?.scan_document(document.bytes()?)?;
+                let document = self.deeper()?.scan_document(document.bytes()?)?;
                 summary.count += 1;
-                summary.all_have_ids &= has_id;
-                summary.memory_bytes += bytes;
+                summary.documents += document.documents;
+                summary.all_have_ids &= document.has_id;
+                summary.memory_bytes += document.memory_bytes;
+                summary.shared_bytes += document.shared_bytes;
             }
         }
         Ok(summary)
     }
 
-    /// Returns whether the document has an id, and its size in memory.
-    fn scan_document(self, message: &[u8]) -> Result<(bool, usize), WireError> {
-        let (mut has_id, mut bytes) = (false, size_of::<Document>());
+    /// Summarizes the document that [`Decoder::document`] would decode.
+    pub(super) fn scan_document(self, message: &[u8]) -> Result<DocumentSummary, WireError> {
+        let (mut has_id, mut bytes, mut shared) = (false, size_of::<Document>(), 0);
         let (mut tensor, mut embedding) = (ArrayDecoder::default(), ArrayDecoder::default());
+        let (mut documents, mut has_chunks, mut has_matches) = (1, false, false);
+        let (mut tags, mut scores, mut score_texts, mut id_length, mut orphans) = (0, 0, 0, 0, 0);
         for field in FieldReader::new(message) {
             let (number, field) = field?;
             match number {
                 1 => {
-                    let id = field.str()?;
-                    has_id = !id.is_empty();
-                    bytes += id.len();
+                    id_length = field.str()?.len();
+                    has_id = id_length > 0;
+                    bytes += id_length;
                 }
-                2 => bytes += field.bytes()?.len(),
+                2 => shared += field.bytes()?.len(),
                 3 => tensor.merge(field.bytes()?)?,
                 4 | 7 | 9 | 10 | 11 => bytes += field.str()?.len(),
                 5 | 6 => _ = field.uint32()?,
                 8 | 12 => _ = field.float()?,
-                13 => scan_floats(field)?,
-                14 | 15 => bytes += self.deeper()?.scan_document(field.bytes()?)?.1,
+                13 => bytes += floats_bytes(field)?,
+                14 | 15 => {
+                    let nested = self.deeper()?.scan_document(field.bytes()?)?;
+                    bytes += nested.memory_bytes - nested.shared_bytes;
+                    shared += nested.shared_bytes;
+                    documents += nested.documents;
+                    // Each chunk may get a copy of the id as its parent's.
+                    orphans += usize::from(number == 14);
+                    *(if number == 14 { &mut has_chunks } else { &mut has_matches }) = true;
+                }
                 16 => embedding.merge(field.bytes()?)?,
-                17 => bytes += self.deeper()?.scan_object(field.bytes()?)?,
+                17 => {
+                    let object = self.deeper()?.scan_object(field.bytes()?)?;
+                    // A map that further entries are added to doubles as it grows.
+                    tags = if tags == 0 { object } else { tags.saturating_add(3 * object) };
+                }
                 18 => {
-                    map_entry(field.bytes()?, score)?;
-                    bytes += size_of::<(String, NamedScore)>();
+                    let (name, score) = map_entry(field.bytes()?, score)?;
+                    scores += 1;
+                    score_texts += memory::score_text_bytes(name, &score.unwrap_or_default());
                 }
                 _ => {}
             }
         }
         for array in [tensor, embedding] {
-            bytes += array.finish(self)?.map_or(0, |tensor| tensor.data().len());
+            if let Some(tensor) = array.finish(self)? {
+                bytes += size_of_val(tensor.shape());
+                shared += tensor.data().len();
+            }
         }
-        Ok((has_id, bytes))
+        bytes += memory::tags_bytes(tags) + memory::scores_bytes(scores, score_texts) + orphans * id_length;
+        bytes += LIST_BYTES * (usize::from(has_chunks) + usize::from(has_matches));
+        Ok(DocumentSummary { documents, has_id, memory_bytes: bytes + shared, shared_bytes: shared })
     }
 
-    /// Returns the size of the entries of an object in memory.
-    fn scan_object(self, message: &[u8]) -> Result<usize, WireError> {
+    /// Returns the size of an object in memory.
+    pub(super) fn scan_object(self, message: &[u8]) -> Result<usize, WireError> {
         let mut bytes = 0;
         for field in FieldReader::new(message) {
             if let (1, field) = field? {
-                let (name, value) = map_entry(field.bytes()?, |value| self.deeper()?.scan_value(value))?;
-                bytes += name.len() + value.unwrap_or(size_of::<Value>());
+                let (name, content) = map_entry(field.bytes()?, |value| self.deeper()?.scan_value(value))?;
+                let entry = memory::entry_bytes(name, content.unwrap_or_default());
+                bytes += if bytes == 0 { memory::object_bytes(std::iter::once(entry)) } else { entry };
             }
         }
         Ok(bytes)
     }
 
+    /// Returns the size of the memory that a value refers to.
     fn scan_value(self, message: &[u8]) -> Result<usize, WireError> {
-        let mut bytes = size_of::<Value>();
+        let mut bytes = 0;
         for field in FieldReader::new(message) {
             match field? {
                 (1 | 4, field) => _ = field.uint32()?,
@@ -94,7 +136,7 @@ impl Decoder<'_> {
                     let items = self.deeper()?;
                     for item in FieldReader::new(field.bytes()?) {
                         if let (1, item) = item? {
-                            bytes += items.deeper()?.scan_value(item.bytes()?)?;
+                            bytes += size_of::<Value>() + items.deeper()?.scan_value(item.bytes()?)?;
                         }
                     }
                 }
@@ -105,10 +147,11 @@ impl Decoder<'_> {
     }
 }
 
-fn scan_floats(field: Field<'_>) -> Result<(), WireError> {
+/// Returns the size of floats in memory.
+fn floats_bytes(field: Field<'_>) -> Result<usize, WireError> {
     match field {
-        Field::Bytes(packed) if packed.len().is_multiple_of(4) => Ok(()),
+        Field::Bytes(packed) if packed.len().is_multiple_of(4) => Ok(packed.len()),
         Field::Bytes(_) => Err(WireError::Truncated),
-        single => single.float().map(|_| ()),
+        single => single.float().map(|_| size_of::<f32>()),
     }
 }

@@ -9,6 +9,7 @@ use prost_reflect::prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use serde_json::{Number, json};
 
+use super::scan::ListSummary;
 use super::*;
 use crate::{NamedScore, Tensor};
 
@@ -193,7 +194,7 @@ fn assert_summary_matches(list: &[u8]) -> Result<(), TestCaseError> {
     match Decoder::new(Some(&list)).list(&list) {
         Err(_) => prop_assert!(summary.is_err()),
         Ok(decoded) => {
-            let ListSummary { count, all_have_ids, memory_bytes } = summary.unwrap();
+            let ListSummary { count, all_have_ids, memory_bytes, .. } = summary.unwrap();
             prop_assert_eq!(count, decoded.len());
             prop_assert_eq!(all_have_ids, decoded.iter().all(|document| !document.id.is_empty()));
             prop_assert!(memory_bytes >= decoded.iter().map(Document::memory_bytes).sum());

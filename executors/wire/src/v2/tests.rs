@@ -14,10 +14,13 @@ fn typed(content: Content, name: &str) -> NodeProto {
     NodeProto { content: Some(content), r#type: Some(name.to_owned()) }
 }
 
+fn decoded(message: &DocProto) -> Document {
+    let message = message.encode_to_vec().into();
+    decode_document(&message, &DecodeBudget::unbounded()).unwrap()
+}
+
 fn round_trip(data: BTreeMap<String, NodeProto>) -> BTreeMap<String, NodeProto> {
-    let sent = DocProto { data }.encode_to_vec();
-    let document = decode_document(sent.into()).unwrap();
-    DocProto::decode(encode_document(&document)).unwrap().data
+    DocProto::decode(encode_document(&decoded(&DocProto { data }))).unwrap().data
 }
 
 fn any_node() -> impl Strategy<Value = NodeProto> {
@@ -71,7 +74,7 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = decode_documents(bytes.into());
+        let _ = decode_documents(bytes.into(), &DecodeBudget::unbounded());
     }
 }
 
@@ -81,7 +84,7 @@ fn known_fields_are_set_and_other_plain_fields_become_tags() {
     let id = typed(Content::Text("a".to_owned()), "id");
     let data = [("id", id), ("price", price), ("embedding", NodeProto::default())];
     let message = DocProto { data: data.into_iter().map(|(name, node)| (name.to_owned(), node)).collect() };
-    let mut document = decode_document(message.encode_to_vec().into()).unwrap();
+    let mut document = decoded(&message);
     assert_eq!((document.id.as_str(), document.tags["price"].as_f64()), ("a", Some(1.5)));
 
     document.embedding = Some(Tensor::vector(vec![1.0]));
@@ -112,7 +115,7 @@ fn fields_that_are_no_json_are_written_in_docarrays_json_form() {
         ("infinite", node(Content::Float(f64::INFINITY))),
     ];
     let data = fields.into_iter().map(|(name, node)| (name.to_owned(), node)).collect();
-    let document = decode_document(DocProto { data }.encode_to_vec().into()).unwrap();
+    let document = decoded(&DocProto { data });
     let values = ExtraFields::from_document(&document).unwrap();
     let written: BTreeMap<&str, NodeJson> = values.node_values().collect();
     assert_eq!(

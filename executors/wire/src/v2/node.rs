@@ -1,0 +1,124 @@
+//! Values of the second schema, `NodeProto`, read one level at a time.
+
+use flowrun_sdk::protobuf::{Field, FieldReader, WireError};
+
+use crate::extra_fields::KIND_NULL;
+
+/// One level of a value.
+pub(super) struct Node<'a> {
+    /// Number and content of the field that is set; `None` for Python's None.
+    pub(super) content: Option<(u32, Field<'a>)>,
+    /// Python type, if the sender states one.
+    pub(super) r#type: Option<&'a str>,
+    /// The whole message.
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let mut node = Self { content: None, r#type: None, bytes };
+        for field in FieldReader::new(bytes) {
+            match field? {
+                (13, field) => node.r#type = Some(field.str()?),
+                (number @ 1..=12, field) => node.content = Some((number, field)),
+                _ => {}
+            }
+        }
+        Ok(node)
+    }
+
+    /// Kind of a value that JSON can represent.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.content {
+            Some((1, _)) => "text",
+            Some((2, _)) => "integer",
+            Some((3, _)) => "float",
+            Some((4, _)) => "boolean",
+            Some((9, _)) => "list",
+            Some((12, _)) => "dict",
+            _ => KIND_NULL,
+        }
+    }
+
+    /// Checks that the generated types can decode the whole value, which is nested at most `depth` levels deep.
+    pub(super) fn check(&self, depth: u32) -> Result<(), WireError> {
+        let depth = depth.checked_sub(1).ok_or(WireError::TooDeep)?;
+        for field in FieldReader::new(self.bytes) {
+            match field? {
+                (1 | 13, field) => _ = field.str()?,
+                (2 | 4, field) => _ = field.uint32()?,
+                (3, field) => _ = field.double()?,
+                (5, field) => _ = field.bytes()?,
+                (6, field) => check_array(field.bytes()?)?,
+                (7 | 12, field) => check_map(field.bytes()?, depth)?,
+                (8, field) => {
+                    let depth = depth.checked_sub(1).ok_or(WireError::TooDeep)?;
+                    for document in FieldReader::new(field.bytes()?) {
+                        if let (1, document) = document? {
+                            check_map(document.bytes()?, depth)?;
+                        }
+                    }
+                }
+                (9..=11, field) => {
+                    for item in FieldReader::new(field.bytes()?) {
+                        if let (1, item) = item? {
+                            Node::read(item.bytes()?)?.check(depth)?;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_map(map: &[u8], depth: u32) -> Result<(), WireError> {
+    for field in FieldReader::new(map) {
+        if let (1, field) = field? {
+            Node::read(entry(field.bytes()?)?.1)?.check(depth)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_array(array: &[u8]) -> Result<(), WireError> {
+    for field in FieldReader::new(array) {
+        match field? {
+            (1, dense) => {
+                for field in FieldReader::new(dense.bytes()?) {
+                    match field? {
+                        (1, buffer) => _ = buffer.bytes()?,
+                        (2, shape) => check_shape(shape)?,
+                        (3, dtype) => _ = dtype.str()?,
+                        _ => {}
+                    }
+                }
+            }
+            (2, parameters) => _ = parameters.bytes()?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Checks a shape of any length: it is kept as it is, if it is that of no tensor.
+fn check_shape(shape: Field<'_>) -> Result<(), WireError> {
+    match shape.append_axes(&mut Vec::new()) {
+        Err(WireError::Tensor(_)) => Ok(()),
+        checked => checked,
+    }
+}
+
+/// Name and message of an entry of a map.
+pub(super) fn entry(message: &[u8]) -> Result<(&str, &[u8]), WireError> {
+    let (mut name, mut value) = ("", &[][..]);
+    for field in FieldReader::new(message) {
+        match field? {
+            (1, field) => name = field.str()?,
+            (2, field) => value = field.bytes()?,
+            _ => {}
+        }
+    }
+    Ok((name, value))
+}
