@@ -143,7 +143,9 @@ fn check_reports_the_same_diagnostics_in_every_format() {
         "error[F202]",
         "error[F401]",
         "credits: 50 requests",
-        "memory bound: 50 requests × 1 copy",
+        "memory bound: ",
+        "flow: 12 GiB (50 requests × 1 copy × 256 MiB)",
+        "gateway: 1 GiB",
         "2 errors",
     ] {
         assert!(text(&human.stdout).contains(part), "{part}\n{}", text(&human.stdout));

@@ -5,7 +5,7 @@ use std::path::Path;
 use flowrun::diagnostic::{Report, Sources};
 use flowrun::graph::draw::{Format, draw};
 use flowrun::spec::normal_form;
-use flowrun::topology::Topology;
+use flowrun::topology::{MemoryBound, Topology};
 use flowrun::yaml::Environment;
 use serde_json::{Value, json};
 
@@ -132,7 +132,12 @@ fn channels_have_one_slot_per_credit_and_memory_is_bounded_by_credits() {
         assert!(topology.pods.iter().all(|pod| pod.channel_slots == credits));
         let memory = topology.memory;
         assert_eq!((memory.requests, memory.copies), (credits, 2 * 4));
-        assert_eq!(memory.bytes(), credits * 8 * memory.request_bytes_max);
+        // `Pass` adds nothing, so the first copy of a request is the one that the gateway counts.
+        let inside = (credits * memory.request_bytes_max).min(memory.gateway_bytes());
+        assert_eq!(memory.flow_bytes(), 7 * inside);
+        let growing = MemoryBound { grows: true, ..memory };
+        assert_eq!(growing.flow_bytes(), credits * 8 * memory.request_bytes_max);
+        assert_eq!(memory.bytes(), memory.flow_bytes() + memory.gateway_bytes() + memory.pages_bytes());
     }
     let unlimited = planned(yaml, &Environment::from_variables([("N", "0")]));
     assert_eq!(unlimited.credits, flowrun::limits::PREFETCH_UNLIMITED);

@@ -16,6 +16,7 @@ use super::terminal::has_colour;
 use crate::diagnostic::{Code, Diagnostic, Format, Report, Sources, render_all};
 use crate::gateway::Tls;
 use crate::spec::normal_form;
+use crate::topology::Machine;
 
 /// Options of `flowrun check`.
 #[derive(Debug, Args)]
@@ -57,9 +58,12 @@ pub(super) fn check(options: &CheckOptions) -> anyhow::Result<Exit> {
 }
 
 /// Reports the mistakes that `flowrun run` finds after planning the topology: in the batch job if the flow has an input,
-/// otherwise in the certificate of the service.
+/// otherwise in the certificate of the service. Compares the memory bound with this machine.
 fn check_use(file: &mut FlowFile) {
     let FlowFile { topology: Some(topology), report, .. } = file else { return };
+    if let Some(warning) = Machine::local().memory.and_then(|memory| topology.memory.warning(memory)) {
+        report.push(warning);
+    }
     if !topology.job.input.is_empty() {
         JobOptions::default().plan(topology, report);
     } else if let Some(files) = topology.gateway.tls.clone()
@@ -72,5 +76,9 @@ fn check_use(file: &mut FlowFile) {
 fn print_plan(out: &mut impl std::io::Write, file: &FlowFile) -> std::io::Result<()> {
     let (Some(graph), Some(topology)) = (&file.graph, &file.topology) else { return Ok(()) };
     writeln!(out, "{}", normal_form(graph.spec()))?;
-    writeln!(out, "{topology}")
+    write!(out, "{topology}")?;
+    if let Some(memory) = Machine::local().memory {
+        writeln!(out, "{}", topology.memory.compared_with(memory))?;
+    }
+    writeln!(out)
 }

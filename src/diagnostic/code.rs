@@ -181,6 +181,8 @@ codes! {
     NotReady = "F502", "not-ready", Error;
     /// An encoder's embeddings have another length than the indexer downstream expects.
     DimensionMismatch = "F503", "dimension-mismatch", Error;
+    /// Requests may occupy more memory than the machine or the container has.
+    MemoryExceeded = "F504", "memory-exceeded", Warning;
     /// A plugin failed to load: a dependency is missing, or it contradicts its note section.
     PluginNotLoaded = "F511", "plugin-not-loaded", Error;
     /// A plugin's entry function returned null.

@@ -1,31 +1,13 @@
-//! Limits derived from the machine and the graph: threads per worker, and the memory of requests.
+//! The memory bound of a flow: the most that requests, replies and pages can occupy.
 
 use serde::{Deserialize, Serialize};
 
-use super::{InputPort, PodPlan};
-use crate::limits::REQUEST_BYTES_MAX;
+use super::{InputPort, Memory, PodPlan, format_bytes};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::limits::{QUEUE_BYTES_MAX, REQUEST_BYTES_MAX, SHOWN_BYTES_MAX};
 
-/// The machine that a topology is planned for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Machine {
-    /// Number of logical processors.
-    pub cores: usize,
-}
-
-impl Machine {
-    /// The machine that this process runs on, as limited by affinity and cgroups.
-    #[must_use]
-    pub fn local() -> Self {
-        Self { cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get) }
-    }
-
-    /// Threads that each of `workers` workers may keep busy: an equal share of the cores, at least one.
-    pub(super) fn threads_per_worker(self, workers: usize) -> usize {
-        (self.cores / workers.max(1)).max(1)
-    }
-}
-
-/// Upper bound of the memory that the documents of requests occupy inside the flow.
+/// Upper bound of the memory that requests occupy, inside the flow and at its gateway. The program, models and indexes
+/// come in addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryBound {
     /// Requests inside at once.
@@ -35,12 +17,71 @@ pub struct MemoryBound {
     pub copies: usize,
     /// Bytes that one copy may occupy; a larger one fails its request.
     pub request_bytes_max: usize,
+    /// True if an executor may add content to documents, or if that is unknown. Otherwise documents never occupy more than
+    /// the gateway has admitted.
+    pub grows: bool,
 }
 
 impl MemoryBound {
+    /// Bytes of documents inside the flow, in addition to those that the gateway counts.
+    pub fn flow_bytes(self) -> usize {
+        let inside = self.requests.saturating_mul(self.request_bytes_max);
+        match self.grows {
+            true => inside.saturating_mul(self.copies),
+            // The first copy is the one that was admitted.
+            false => inside.min(QUEUE_BYTES_MAX).saturating_mul(self.copies.saturating_sub(1)),
+        }
+    }
+
+    /// Bytes of requests and replies at the gateway: received, decompressed, decoded, queued, and not written yet.
+    pub fn gateway_bytes(self) -> usize {
+        QUEUE_BYTES_MAX
+    }
+
+    /// Bytes that the web pages remember.
+    pub fn pages_bytes(self) -> usize {
+        SHOWN_BYTES_MAX
+    }
+
     /// The bound in bytes.
     pub fn bytes(self) -> usize {
-        self.requests.saturating_mul(self.copies).saturating_mul(self.request_bytes_max)
+        self.flow_bytes().saturating_add(self.gateway_bytes()).saturating_add(self.pages_bytes())
+    }
+
+    /// Warning for a bound that exceeds the memory that the process may use.
+    #[must_use]
+    pub fn warning(self, memory: Memory) -> Option<Diagnostic> {
+        if self.bytes() <= memory.bytes {
+            return None;
+        }
+        let message = format!(
+            "requests may occupy {}, more than the memory that this process may use: the system may end it under load",
+            format_bytes(self.bytes())
+        );
+        let help = format!(
+            "lower `prefetch` under the flow's `with:` (each request inside may occupy {}), use fewer shards or branches, or \
+            give the process more memory",
+            format_bytes(self.request_bytes_max.saturating_mul(self.copies))
+        );
+        Some(Diagnostic::new(Code::MemoryExceeded, message).help(help))
+    }
+
+    /// The memory that the process may use, and the `prefetch` that fits into it if the bound does not.
+    #[must_use]
+    pub fn compared_with(self, memory: Memory) -> String {
+        let of = if memory.is_container { "container" } else { "machine" };
+        let line = format!("memory of the {of}: {}", format_bytes(memory.bytes));
+        match self.prefetch_within(memory.bytes).filter(|_| self.bytes() > memory.bytes) {
+            Some(prefetch) => format!("{line}; `prefetch: {prefetch}` fits"),
+            None => line,
+        }
+    }
+
+    /// The largest `prefetch` with which the bound is at most `bytes`; `None` if there is none.
+    fn prefetch_within(self, bytes: usize) -> Option<usize> {
+        let per_request = self.request_bytes_max.saturating_mul(self.copies).max(1);
+        let flow = bytes.checked_sub(self.gateway_bytes() + self.pages_bytes())?;
+        Some(flow / per_request).filter(|requests| *requests > 0)
     }
 
     /// The bound of a flow with these pods and at most `requests` requests inside.
@@ -48,7 +89,8 @@ impl MemoryBound {
         let forks = |outputs: &[InputPort]| outputs.len().saturating_sub(1);
         let branches = 1 + forks(entry_ports) + pods.iter().map(|pod| forks(&pod.outputs)).sum::<usize>();
         let shards = pods.iter().map(|pod| pod.shards).max().unwrap_or(1);
-        Self { requests, copies: branches * shards, request_bytes_max: REQUEST_BYTES_MAX }
+        let grows = pods.iter().any(|pod| !pod.description.adds_nothing);
+        Self { requests, copies: branches * shards, request_bytes_max: REQUEST_BYTES_MAX, grows }
     }
 }
 
@@ -56,15 +98,42 @@ impl MemoryBound {
 mod tests {
     use super::*;
 
-    #[test]
-    fn cores_are_shared_equally_and_every_worker_has_a_thread() {
-        let machine = Machine { cores: 8 };
-        assert_eq!([0, 1, 3, 8, 20].map(|workers| machine.threads_per_worker(workers)), [8, 8, 2, 1, 1]);
-    }
+    const BOUND: MemoryBound =
+        MemoryBound { requests: 10, copies: 2, request_bytes_max: 1 << 28, grows: true };
 
     #[test]
     fn a_memory_bound_saturates() {
-        let bound = MemoryBound { requests: usize::MAX, copies: 2, request_bytes_max: 2 };
+        let bound = MemoryBound { requests: usize::MAX, request_bytes_max: 2, ..BOUND };
         assert_eq!(bound.bytes(), usize::MAX);
+    }
+
+    #[test]
+    fn documents_that_do_not_grow_occupy_what_the_gateway_admits() {
+        assert_eq!(BOUND.flow_bytes(), 20 << 28);
+        let passing = MemoryBound { grows: false, ..BOUND };
+        assert_eq!(passing.flow_bytes(), QUEUE_BYTES_MAX);
+        assert_eq!(MemoryBound { copies: 1, ..passing }.flow_bytes(), 0);
+    }
+
+    #[test]
+    fn the_proposed_prefetch_fits_and_one_more_does_not() {
+        let bytes = 7 << 30;
+        let prefetch = BOUND.prefetch_within(bytes).unwrap();
+        assert!(MemoryBound { requests: prefetch, ..BOUND }.bytes() <= bytes);
+        assert!(MemoryBound { requests: prefetch + 1, ..BOUND }.bytes() > bytes);
+        assert_eq!(BOUND.prefetch_within(1 << 30), None);
+    }
+
+    #[test]
+    fn a_bound_beyond_the_memory_is_a_warning_with_a_prefetch_that_fits() {
+        let memory = |bytes| Memory { bytes, is_container: true };
+        assert!(BOUND.warning(memory(BOUND.bytes())).is_none());
+        let warning = BOUND.warning(memory(BOUND.bytes() - 1)).unwrap();
+        assert_eq!((warning.code, warning.message.contains("6.0 GiB")), (Code::MemoryExceeded, true));
+        assert_eq!(
+            BOUND.compared_with(memory(4 << 30)),
+            "memory of the container: 4 GiB; `prefetch: 5` fits"
+        );
+        assert_eq!(BOUND.compared_with(memory(64 << 30)), "memory of the container: 64 GiB");
     }
 }

@@ -77,6 +77,7 @@ fn combine(plan: &ExecutorPlan, mut components: Vec<ExecutorDescription>) -> Exe
             _ => Fact::Known(false),
         },
         stores_documents: components.iter().any(|component| component.stores_documents),
+        adds_nothing: components.iter().all(|component| component.adds_nothing),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Turns the graph into workers and channels.
 
-use super::budget::{Machine, MemoryBound};
+use super::budget::MemoryBound;
 use super::describe::DescribedExecutor;
+use super::machine::Machine;
 use super::resolve::PodExecutors;
 use super::spans::{PodSpans, TopologySpans};
 use super::{DocumentCondition, InputPort, JobPlan, PodPlan, Topology};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Topology;
+use super::{MemoryBound, Topology};
 
 impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,15 +35,24 @@ impl fmt::Display for Topology {
             }
         }
         writeln!(f, "credits: {} requests inside at once", self.credits)?;
-        let memory = self.memory;
-        writeln!(
-            f,
-            "memory bound: {} requests × {} × {} = {}",
-            memory.requests,
-            if memory.copies == 1 { "1 copy".to_owned() } else { format!("{} copies", memory.copies) },
-            format_bytes(memory.request_bytes_max),
-            format_bytes(memory.bytes()),
-        )
+        write!(f, "{}", self.memory)
+    }
+}
+
+impl fmt::Display for MemoryBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let copies = if self.copies == 1 { "1 copy".to_owned() } else { format!("{} copies", self.copies) };
+        let factors = match self.grows {
+            true => {
+                let each = format_bytes(self.request_bytes_max);
+                format!("{} requests × {copies} × {each}", self.requests)
+            }
+            false => format!("{copies}, no executor adds content"),
+        };
+        writeln!(f, "memory bound: {}, besides programs, models and indexes", format_bytes(self.bytes()))?;
+        writeln!(f, "  flow: {} ({factors})", format_bytes(self.flow_bytes()))?;
+        writeln!(f, "  gateway: {} (requests and replies)", format_bytes(self.gateway_bytes()))?;
+        writeln!(f, "  pages: {}", format_bytes(self.pages_bytes()))
     }
 }
 

@@ -22,14 +22,14 @@ use flowrun_sdk::ExecutorType;
 
 /// Executors of this crate.
 pub static EXECUTORS: &[ExecutorType] = &[
-    pass::TYPE.with_plain_description(),
-    log::TYPE.with_plain_description(),
-    clear::TYPE.with_plain_description(),
-    exclude_fields::TYPE.with_plain_description(),
-    select_fields::TYPE.with_plain_description(),
-    top_k::TYPE.with_plain_description(),
-    sort_matches::TYPE.with_plain_description(),
+    pass::TYPE.with_description_of_no_additions(),
+    log::TYPE.with_description_of_no_additions(),
+    clear::TYPE.with_description_of_no_additions(),
+    exclude_fields::TYPE.with_description_of_no_additions(),
+    select_fields::TYPE.with_description_of_no_additions(),
+    top_k::TYPE.with_description_of_no_additions(),
+    sort_matches::TYPE.with_description_of_no_additions(),
     group_matches::TYPE.with_plain_description(),
-    reverse_matches::TYPE.with_plain_description(),
+    reverse_matches::TYPE.with_description_of_no_additions(),
     uri_reader::TYPE.with_plain_description(),
 ];

@@ -57,6 +57,9 @@ pub struct ExecutorDescription {
     pub shard_summary: Fact<bool>,
     /// Set when it stores documents in its workspace.
     pub stores_documents: bool,
+    /// Set when documents never occupy more memory after a call than before, so that they need no budget of their own.
+    #[serde(default)]
+    pub adds_nothing: bool,
 }
 
 impl ExecutorDescription {
@@ -72,6 +75,7 @@ impl ExecutorDescription {
             write_endpoints: Fact::Unknown,
             shard_summary: Fact::Unknown,
             stores_documents: false,
+            adds_nothing: false,
         }
     }
 
@@ -88,10 +92,11 @@ impl ExecutorDescription {
             write_endpoints: Fact::Known(Vec::new()),
             shard_summary: Fact::Known(false),
             stores_documents: false,
+            adds_nothing: false,
         }
     }
 
-    /// Facts of a running executor. `write_endpoints` and `stores_documents` are not known to instances.
+    /// Facts of a running executor. `write_endpoints`, `stores_documents` and `adds_nothing` are not known to instances.
     #[must_use]
     pub fn from_instance(instance: &Instance) -> Self {
         Self {
@@ -103,6 +108,7 @@ impl ExecutorDescription {
             write_endpoints: Fact::Unknown,
             shard_summary: Fact::Known(instance.shard_summary.is_some()),
             stores_documents: false,
+            adds_nothing: false,
         }
     }
 
@@ -118,7 +124,14 @@ impl ExecutorDescription {
             write_endpoints: self.write_endpoints.or(other.write_endpoints),
             shard_summary: self.shard_summary.or(other.shard_summary),
             stores_documents: self.stores_documents || other.stores_documents,
+            adds_nothing: self.adds_nothing || other.adds_nothing,
         }
+    }
+
+    /// Marks the executor as one after which documents never occupy more memory than before.
+    #[must_use]
+    pub fn that_adds_nothing(self) -> Self {
+        Self { adds_nothing: true, ..self }
     }
 
     /// Limits the executor to these endpoints.

@@ -130,6 +130,12 @@ impl ExecutorType {
         self.with_description(|_| ExecutorDescription::plain())
     }
 
+    /// Describes the executor as plain, with documents that never occupy more memory after a call than before.
+    #[must_use]
+    pub const fn with_description_of_no_additions(self) -> Self {
+        self.with_description(|_| ExecutorDescription::plain().that_adds_nothing())
+    }
+
     /// Describes the executor as an encoder: plain, with an output dimension that is known once its model is open.
     #[must_use]
     pub const fn with_encoder_description(self) -> Self {
