@@ -175,6 +175,10 @@ pub const PONG_TIMEOUT: Duration = Duration::from_secs(10);
 /// be reused. Connections with a longer unread body are closed.
 pub const DISCARD_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes of documents that an executor has yielded and the client of a streaming endpoint has not read yet; beyond, its
+/// request is cancelled.
+pub const STREAM_BYTES_MAX: usize = 64 << 20;
+
 /// Time for a body that is discarded to arrive. Most have arrived together with the headers.
 pub const DISCARD_TIMEOUT: Duration = Duration::from_millis(100);
 

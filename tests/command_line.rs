@@ -118,6 +118,19 @@ fn wrong_usage_exits_with_2_and_help_with_0() {
 }
 
 #[test]
+fn lenient_keeps_malformed_expressions_as_text() {
+    let directory = directory(
+        "jtype: Flow\nwith: {env: {KEY: '${ name }', OTHER: 'a-${b c}-d'}}\nexecutors: [{name: a, uses: Pass}]\n",
+    );
+    let strict = flowrun(directory.path(), &["check", "flow.yml"]);
+    assert_eq!((strict.status.code(), text(&strict.stdout).matches("error[F106]").count()), (Some(2), 2));
+    let lenient = flowrun(directory.path(), &["check", "--lenient", "flow.yml"]);
+    let stdout = text(&lenient.stdout);
+    assert_eq!((lenient.status.code(), stdout.matches("warning[F106]").count()), (Some(0), 2), "{stdout}");
+    assert!(stdout.contains("KEY: ${ name }") && stdout.contains("OTHER: a-${b c}-d"), "{stdout}");
+}
+
+#[test]
 fn lenient_accepts_flows_that_jina_accepts() {
     let flow =
         "!Flow\nwith: {endpoint: /index}\npods:\n  a: {uses: Pass, replicas: 2, seperated_workspace: true}\n";

@@ -33,6 +33,10 @@ pub(super) struct ReadOptions {
     /// Downgrade errors that Jina does not report to warnings.
     #[arg(long)]
     lenient: bool,
+    /// Run encoders whose model the flow does not name without one: texts are compared by their words, images by their
+    /// colours and edges.
+    #[arg(long)]
+    stand_in: bool,
 }
 
 impl FlowOptions {
@@ -55,7 +59,8 @@ impl ReadOptions {
 
     fn flow_with(&self, path: &Path, inspect: bool) -> FlowFile {
         let environment = Environment::from_process(self.variables.iter().cloned());
-        FlowFile::read(path, &environment, Policy { lenient: self.lenient, inspect })
+        let catalog = crate::catalog::built_in().with_stand_ins(self.stand_in);
+        FlowFile::read(path, &environment, catalog, Policy { lenient: self.lenient, inspect })
     }
 }
 
@@ -72,10 +77,9 @@ pub(super) struct FlowFile {
 }
 
 impl FlowFile {
-    /// Loads, parses, builds and plans the flow at `path`.
-    pub(super) fn read(path: &Path, environment: &Environment, policy: Policy) -> Self {
+    /// Loads, parses, builds and plans the flow at `path`, with the executors of `catalog`.
+    pub(super) fn read(path: &Path, environment: &Environment, catalog: Catalog, policy: Policy) -> Self {
         let (mut sources, mut report) = (Sources::default(), Report::new(policy));
-        let catalog = crate::catalog::built_in();
         let read = crate::read(path, environment, &catalog, &mut sources, &mut report);
         let (graph, topology) = read.unzip();
         Self { graph, topology, catalog, sources, report }

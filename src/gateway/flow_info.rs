@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowrun_sdk::Endpoints;
+use flowrun_sdk::{Endpoints, ModelState};
 
 use super::request::RouteEntry;
 use crate::runtime::{Flow, PodVisit};
@@ -35,6 +35,8 @@ pub(super) struct PodInfo {
     pub(super) needs: Vec<String>,
     pub(super) replicas: usize,
     pub(super) shards: usize,
+    /// True if it encodes without a model, by built-in features.
+    pub(super) stand_in: bool,
 }
 
 #[derive(Debug)]
@@ -138,6 +140,7 @@ fn pods(topology: &Topology) -> Vec<PodInfo> {
         needs: needs(position),
         replicas: pod.replicas,
         shards: pod.shards,
+        stand_in: pod.description.model == ModelState::StandIn,
     });
     pods.collect()
 }

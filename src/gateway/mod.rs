@@ -34,6 +34,7 @@ mod service;
 mod session;
 mod shutdown_phase;
 mod status;
+mod streaming;
 mod timeout_headers;
 mod tls;
 mod traces;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use flowrun_sdk::{Documents, ErrorKind, RequestParameters};
+use flowrun_sdk::{DocumentSink, Documents, ErrorKind, RequestParameters};
 
 use flowrun_wire::Schema;
 
@@ -33,6 +33,8 @@ pub(super) struct GatewayRequest {
     pub(super) deadline: Option<Instant>,
     /// Span of the client that the request is part of.
     pub(super) parent: Option<TraceParent>,
+    /// Receives documents that leave the flow before the request ends.
+    pub(super) sink: Option<Arc<dyn DocumentSink>>,
 }
 
 /// Outcome of an admitted request.

@@ -285,7 +285,7 @@ impl Gateway {
 
 /// Converts a gateway request to one of the flow.
 fn flow_request(request: GatewayRequest, trace: &Arc<RequestTrace>) -> Result<Request, Rejection> {
-    let GatewayRequest { id, endpoint, target, parameters, documents, deadline, .. } = request;
+    let GatewayRequest { id, endpoint, target, parameters, documents, deadline, sink, .. } = request;
     let target = match target.as_str() {
         "" => None,
         pattern => Some(TargetPattern::new(pattern).map_err(Rejection::Invalid)?),
@@ -298,5 +298,6 @@ fn flow_request(request: GatewayRequest, trace: &Arc<RequestTrace>) -> Result<Re
         deadline,
         target,
         trace: Some(Arc::clone(trace)),
+        sink,
     })
 }

@@ -161,7 +161,7 @@ impl PodOutput {
             let requested = top_k(&parameters).ok().flatten();
             MatchPolicy { order: ranking.order, top_k: requested.unwrap_or(ranking.top_k) }
         });
-        MergePolicy { join: self.shard_join, matches }
+        MergePolicy { join: self.shard_join, matches, appends_lists: true }
     }
 }
 
@@ -172,7 +172,7 @@ impl PodInput {
             return Some(content);
         }
         let parts = request.gather(self.pod, input, self.inputs, content)?;
-        Some(request.merge(parts, MergePolicy { join: self.join, matches: None }))
+        Some(request.merge(parts, MergePolicy { join: self.join, ..MergePolicy::default() }))
     }
 
     /// Returns `true` when the request does not concern this executor, or no executor any more.

@@ -39,6 +39,8 @@ pub struct FlowSpec {
 pub struct JobSpec {
     /// Files, directories or glob patterns.
     pub input: Vec<Spanned<PathBuf>>,
+    /// Rules that select the files of directories and patterns.
+    pub include: Vec<String>,
     /// Endpoint of the requests.
     pub endpoint: Option<String>,
     /// File for the results.

@@ -33,6 +33,8 @@ pub fn normal_form(flow: &FlowSpec) -> String {
     with.set_if(&keys::ENDPOINT, flow.job.endpoint.as_deref());
     let input: Vec<Value> = flow.job.input.iter().map(|path| path.to_string_lossy().into()).collect();
     with.set_if(&keys::INPUT, (!input.is_empty()).then_some(input));
+    let include = &flow.job.include;
+    with.set_if(&keys::INCLUDE, (!include.is_empty()).then(|| json!(include)));
     with.set_if(&keys::OUTPUT, flow.job.output.as_deref().map(Path::to_string_lossy));
     with.set_if(&keys::TOP_K, flow.job.top_k);
     with.set_if(&keys::REQUEST_SIZE, flow.job.request_size);

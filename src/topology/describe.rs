@@ -4,11 +4,13 @@
 //! executor its components. Facts that need a running executor stay unknown and are filled in at launch: those of a
 //! Python class, of a plugin's instance, of an existing index, and of a model that is not open yet. Nothing is started.
 
-use flowrun_sdk::{Build, Context, ExecutorDescription, ExecutorType, Fact, RawParameters};
+use flowrun_sdk::{Build, Context, ExecutorDescription, ExecutorType, Fact, ModelState, RawParameters};
 
 use super::executor::{ComponentPlan, ExecutorPlan};
+use super::model;
 use super::resolve::{PodExecutors, ResolvedComponent, ResolvedExecutor};
 use super::spans::ComponentSpans;
+use crate::diagnostic::Report;
 
 /// A resolved executor and its description.
 #[derive(Clone, Debug)]
@@ -21,14 +23,20 @@ pub struct DescribedExecutor {
     pub description: ExecutorDescription,
 }
 
-/// Describes the executors of every pod.
-pub fn describe(pods: Vec<PodExecutors<ResolvedExecutor>>) -> Vec<PodExecutors<DescribedExecutor>> {
-    pods.into_iter().map(|pod| pod.map(describe_executor)).collect()
+/// Describes the executors of every pod. Reports models that do not exist.
+pub fn describe(
+    pods: Vec<PodExecutors<ResolvedExecutor>>,
+    report: &mut Report,
+) -> Vec<PodExecutors<DescribedExecutor>> {
+    pods.into_iter().map(|pod| pod.map(|executor| describe_executor(executor, report))).collect()
 }
 
-fn describe_executor(executor: ResolvedExecutor) -> DescribedExecutor {
+fn describe_executor(executor: ResolvedExecutor, report: &mut Report) -> DescribedExecutor {
     let ResolvedExecutor { components, programs, pass_unmatched } = executor;
     let descriptions: Vec<ExecutorDescription> = components.iter().map(describe_component).collect();
+    for (component, description) in components.iter().zip(&descriptions) {
+        model::report(&description.model, component, report);
+    }
     let (components, spans) =
         components.into_iter().map(|component| (component.plan, component.spans)).unzip();
     let plan = ExecutorPlan { components, programs, pass_unmatched };
@@ -77,7 +85,13 @@ fn combine(plan: &ExecutorPlan, mut components: Vec<ExecutorDescription>) -> Exe
             _ => Fact::Known(false),
         },
         stores_documents: components.iter().any(|component| component.stores_documents),
+        model: first_known(components.into_iter().map(|component| component.model)),
     }
+}
+
+/// The model of the first component that has one.
+fn first_known(mut models: impl Iterator<Item = ModelState>) -> ModelState {
+    models.find(|model| *model != ModelState::Unknown).unwrap_or_default()
 }
 
 /// The value of the last component that has one. Unknown when a component after it is unknown.

@@ -14,6 +14,7 @@ mod diff;
 mod executor;
 mod isolate;
 mod library;
+mod model;
 mod parameters;
 mod plan;
 mod python;
@@ -130,6 +131,8 @@ pub struct InputPort {
 pub struct JobPlan {
     /// Input files, directories or glob patterns.
     pub input: Vec<PathBuf>,
+    /// Rules that select the files of directories and patterns.
+    pub include: Vec<String>,
     /// Endpoint of the requests.
     pub endpoint: Option<String>,
     /// Output file.

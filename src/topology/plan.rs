@@ -49,6 +49,7 @@ pub fn plan(
 fn job_plan(spec: &FlowSpec) -> JobPlan {
     JobPlan {
         input: spec.job.input.iter().map(|path| path.value.clone()).collect(),
+        include: spec.job.include.clone(),
         endpoint: spec.job.endpoint.clone(),
         output: spec.job.output.clone(),
         top_k: spec.job.top_k,

@@ -14,6 +14,7 @@ use super::component::{ComponentType, PodSettings};
 use super::executor::{ComponentPlan, ExecutorRef, ProgramPlan, StepPlan};
 use super::isolate::{self, report_unused_env};
 use super::library::{self, FoundLibrary, SearchPath};
+use super::model;
 use super::parameters::parameter_diagnostic;
 use super::python;
 use super::spans::ComponentSpans;
@@ -40,11 +41,11 @@ impl<E> Default for PodExecutors<E> {
 
 impl<E> PodExecutors<E> {
     /// Applies `convert` to each executor.
-    pub(super) fn map<F>(self, convert: impl Fn(E) -> F) -> PodExecutors<F> {
+    pub(super) fn map<F>(self, mut convert: impl FnMut(E) -> F) -> PodExecutors<F> {
         PodExecutors {
-            before: self.before.map(&convert),
-            main: self.main.map(&convert),
-            after: self.after.map(&convert),
+            before: self.before.map(&mut convert),
+            main: self.main.map(&mut convert),
+            after: self.after.map(&mut convert),
         }
     }
 
@@ -220,7 +221,8 @@ impl Resolver<'_> {
             self.report.push(Diagnostic::at(Code::WithoutEffect, module.written.span, message).help(help));
         }
         let path = library.as_ref().map(|library| library.path.as_path());
-        let with = self.check_parameters(&executor_type, path, &spec.with);
+        let mut with = self.check_parameters(&executor_type, path, &spec.with);
+        model::apply_stand_in(&executor_type, &mut with, self.catalog);
         if self.settings.isolate {
             let isolated = isolate::isolated(executor_type, with, library, self.settings, self.catalog);
             if isolated.is_none() {

@@ -62,6 +62,8 @@ impl Expander<'_> {
                 let message = format!("`{written}` is not a valid expression: {reason}");
                 let malformed = Diagnostic::at(Code::MalformedExpression, location(written), message);
                 self.report.push(malformed.help("write `$$` for a dollar sign"));
+                // Jina leaves it as text, and so does `--lenient`.
+                text.push_str(written);
             }
             Part::Variable(variable) => {
                 match (self.environment.get(variable.name, variable.scope), &variable.fallback) {

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Batching, Endpoints, Instance, Order, Ranking};
+use crate::{Batching, Endpoints, Instance, ModelState, Order, Ranking};
 
 /// A fact that may be unknown until the executor runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,8 @@ pub struct ExecutorDescription {
     pub shard_summary: Fact<bool>,
     /// Set when it stores documents in its workspace.
     pub stores_documents: bool,
+    /// State of the model that it runs.
+    pub model: ModelState,
 }
 
 impl ExecutorDescription {
@@ -72,6 +74,7 @@ impl ExecutorDescription {
             write_endpoints: Fact::Unknown,
             shard_summary: Fact::Unknown,
             stores_documents: false,
+            model: ModelState::Unknown,
         }
     }
 
@@ -88,10 +91,17 @@ impl ExecutorDescription {
             write_endpoints: Fact::Known(Vec::new()),
             shard_summary: Fact::Known(false),
             stores_documents: false,
+            model: ModelState::Unknown,
         }
     }
 
-    /// Facts of a running executor. `write_endpoints` and `stores_documents` are not known to instances.
+    /// Description of an encoder: plain, with an output dimension that is known once its model is open.
+    #[must_use]
+    pub fn encoder(model: ModelState) -> Self {
+        Self { output_dimension: Fact::Unknown, model, ..Self::plain() }
+    }
+
+    /// Facts of a running executor. `write_endpoints`, `stores_documents` and `model` are not known to instances.
     #[must_use]
     pub fn from_instance(instance: &Instance) -> Self {
         Self {
@@ -103,6 +113,7 @@ impl ExecutorDescription {
             write_endpoints: Fact::Unknown,
             shard_summary: Fact::Known(instance.shard_summary.is_some()),
             stores_documents: false,
+            model: ModelState::Unknown,
         }
     }
 
@@ -118,6 +129,7 @@ impl ExecutorDescription {
             write_endpoints: self.write_endpoints.or(other.write_endpoints),
             shard_summary: self.shard_summary.or(other.shard_summary),
             stores_documents: self.stores_documents || other.stores_documents,
+            model: if self.model == ModelState::Unknown { other.model } else { self.model },
         }
     }
 

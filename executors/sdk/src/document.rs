@@ -11,6 +11,10 @@ use crate::{Documents, Tensor};
 /// User-defined properties of a document: a JSON object.
 pub type Tags = Map<String, Value>;
 
+/// Tag that records which tags are fields of docarray's second schema, and of which kinds: `{"kinds": {"words": "list"}}`.
+/// The crate `flowrun-wire` writes it.
+pub const FIELD_RECORD_TAG: &str = "__fields__";
+
 /// A document: content, properties and results.
 ///
 /// A document is a tree. Its *chunks* are its parts (frames of a clip, crops of a picture, sentences of a text), its

@@ -13,7 +13,14 @@ use crate::runtime::ExecutorMetric;
 /// `GET /flow.json`: the pods of the flow.
 pub(in crate::gateway) async fn flow(State(gateway): State<Arc<Gateway>>) -> Response {
     let pods = gateway.info.pods.iter().map(|pod| {
-        json!({ "name": pod.name, "uses": pod.uses, "needs": pod.needs, "replicas": pod.replicas, "shards": pod.shards })
+        json!({
+            "name": pod.name,
+            "uses": pod.uses,
+            "needs": pod.needs,
+            "replicas": pod.replicas,
+            "shards": pod.shards,
+            "stand_in": pod.stand_in,
+        })
     });
     json_response(&json!({ "name": gateway.info.name, "pods": pods.collect::<Value>() }))
 }

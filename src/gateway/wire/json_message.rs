@@ -115,6 +115,7 @@ pub(in crate::gateway) fn read(
         schema: form.schema().filter(|_| !values.is_empty()),
         deadline: [metadata.deadline, timeout].into_iter().flatten().min(),
         parent: metadata.parent.clone(),
+        sink: None,
     };
     Ok(JsonMessage { request, form, form_unknown: client && values.is_empty(), documents })
 }

@@ -71,6 +71,7 @@ impl Envelope {
             schema: self.schema,
             deadline: [metadata.deadline, deadline].into_iter().flatten().min(),
             parent: metadata.parent.clone(),
+            sink: None,
         })
     }
 

@@ -88,6 +88,7 @@ impl Wiring<'_> {
             metrics: Arc::clone(&metrics),
             output: Arc::clone(&output),
             batch_policy,
+            is_last: self.topology.exit_inputs == 1 && plan.outputs.iter().all(|port| port.pod.is_none()),
         };
         let channels: Vec<PartSender> =
             by_shard.into_iter().map(|built| workers.start(built, &mut self.workers)).collect();

@@ -25,6 +25,8 @@ pub(super) struct ShardWorkers<'a> {
     pub(super) output: Arc<PodOutput>,
     /// `None` when the pod forms no batches.
     pub(super) batch_policy: Option<Arc<BatchPolicy>>,
+    /// Set if the results of the pod are the reply: see [`WorkerContext::is_last`].
+    pub(super) is_last: bool,
 }
 
 /// Executors of one shard by the way they are called.
@@ -143,6 +145,8 @@ impl ShardWorkers<'_> {
             metrics: Arc::clone(&self.metrics),
             timeout_send: self.plan.timeout_send,
             batch_policy: self.batch_policy.clone(),
+            // Results of several shards are merged first.
+            is_last: self.is_last && self.plan.shards == 1,
         }
     }
 }

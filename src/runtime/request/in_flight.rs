@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use flowrun_sdk::{Cancellation, Documents, ErrorKind, ExecutorError, RequestParameters};
+use flowrun_sdk::{Cancellation, DocumentSink, Documents, ErrorKind, ExecutorError, RequestParameters};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -34,6 +34,8 @@ pub(in crate::runtime) struct InFlightRequest {
     parameters: RequestParameters,
     pub(in crate::runtime) target: Option<TargetPattern>,
     pub(in crate::runtime) trace: Option<Arc<RequestTrace>>,
+    /// Receives documents that the last executor returns before its call ends.
+    pub(in crate::runtime) sink: Option<Arc<dyn DocumentSink>>,
     pub(in crate::runtime) deadline: Option<Instant>,
     pub(in crate::runtime) cancellation: Cancellation,
     /// Bytes that the documents may occupy at any point of the flow.
@@ -67,6 +69,7 @@ impl InFlightRequest {
             parameters: request.parameters,
             target: request.target,
             trace: request.trace,
+            sink: request.sink,
             deadline: request.deadline,
             cancellation: Cancellation::default(),
             request_bytes_max,

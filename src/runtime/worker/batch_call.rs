@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Answer, Cancellation, ErrorKind, RequestParameters};
+use flowrun_sdk::{Answer, Cancellation, DocumentSink, ErrorKind, RequestParameters};
 
 use crate::runtime::request::{Content, InFlightRequest, RequestLabel};
 use crate::runtime::routing::Part;
@@ -25,6 +25,8 @@ pub(super) struct CallSpec<'a> {
     pub(super) cancellation: Cancellation,
     /// Bytes that the documents may occupy when the call returns.
     pub(super) bytes_max: usize,
+    /// Receives documents that the executor returns before the call ends.
+    pub(super) sink: Option<Arc<dyn DocumentSink>>,
 }
 
 impl<'a> CallSpec<'a> {
@@ -37,6 +39,7 @@ impl<'a> CallSpec<'a> {
             deadline: request.deadline,
             cancellation: request.cancellation.clone(),
             bytes_max: request.request_bytes_max,
+            sink: None,
         }
     }
 

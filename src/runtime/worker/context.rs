@@ -24,6 +24,8 @@ pub(in crate::runtime) struct WorkerContext {
     pub(in crate::runtime) timeout_send: Option<Duration>,
     /// Batching rules of the pod; `None` without batching.
     pub(in crate::runtime) batch_policy: Option<Arc<BatchPolicy>>,
+    /// Set if the results of this worker alone are the reply, so that they may be sent before its call ends.
+    pub(in crate::runtime) is_last: bool,
 }
 
 impl WorkerContext {
@@ -34,7 +36,8 @@ impl WorkerContext {
 
     /// Input of a call for one request.
     pub(super) fn spec_for_request<'a>(&self, request: &'a InFlightRequest) -> CallSpec<'a> {
-        CallSpec::for_request(request, executor_name(&self.pod))
+        let sink = request.sink.clone().filter(|_| self.is_last);
+        CallSpec { sink, ..CallSpec::for_request(request, executor_name(&self.pod)) }
     }
 
     /// Input of a batched call.
@@ -100,5 +103,6 @@ impl WorkerContext {
             .with_origins(std::mem::take(&mut content.origins))
             .with_deadline(deadline, spec.cancellation.clone())
             .with_bytes_max(spec.bytes_max)
+            .with_sink(spec.sink.clone())
     }
 }

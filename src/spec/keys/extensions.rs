@@ -4,10 +4,17 @@ use super::declare::keys;
 use super::shared;
 use crate::limits::{CONCURRENCY_MAX, REQUEST_SIZE_MAX};
 use crate::spec::choices::{Isolation, WhenFull};
-use crate::spec::key::{AnyNode, Choice, Count, Flag, Key, KeyRow, Milliseconds, PathNode, PathNodes, Text};
+use crate::spec::key::{
+    AnyNode, Choice, Count, Flag, Key, KeyRow, Milliseconds, PathNode, PathNodes, Text, Texts,
+};
 
 keys! {
     INPUT: PathNodes = Key::paths("input", "files, directories or glob patterns that the flow processes as a batch job");
+    INCLUDE: Texts = Key::texts(
+        "include",
+        "files that are read in the directories and patterns of `input`, by name (`*.jpg`) or media type (`image/*`); with \
+         `!` before it, files that are skipped",
+    );
     ENDPOINT: Text = Key::text("endpoint", "endpoint of the batch job's requests");
     OUTPUT: PathNode = Key::path("output", "file for the batch job's results, as JSON lines; `-` for standard output");
     TOP_K: Count = Key::count("top_k", 1, 100_000, "matches per document that the batch job requests");
@@ -38,6 +45,7 @@ keys! {
 /// `with:` of a flow.
 pub(super) const FLOW_EXTENSIONS: &[KeyRow] = &[
     rows::INPUT,
+    rows::INCLUDE,
     rows::ENDPOINT,
     rows::OUTPUT,
     rows::TOP_K,

@@ -4,8 +4,8 @@ use std::mem::{swap, take};
 use std::path::Path;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorError, Instance,
-    Tensor, parse_parameters, tracing,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorDescription,
+    ExecutorError, Instance, ModelState, Tensor, parse_parameters, tracing,
 };
 use half::f16;
 
@@ -15,6 +15,13 @@ use super::parameters::OnnxImageEncoderParameters;
 use super::plan::Plan;
 use super::preset::Scale;
 use crate::session::{ElementType, InputTensor, Model, ModelError, Options};
+
+/// Describes the encoder: its model exists or not.
+pub(super) fn describe(build: &Build) -> ExecutorDescription {
+    let model = parse_parameters::<OnnxImageEncoderParameters>(build)
+        .map_or(ModelState::Unknown, |with| ModelState::of_file(&build.context.resolve(&with.model_path)));
+    ExecutorDescription::encoder(model)
+}
 
 /// Creates an `OnnxImageEncoder`.
 pub(super) fn create<P: PreprocessImage>(build: &Build) -> Result<Instance, BuildError> {

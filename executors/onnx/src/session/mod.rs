@@ -4,6 +4,7 @@ mod cache;
 mod device;
 mod elements;
 mod error;
+mod external_data;
 mod format;
 mod memory;
 mod open;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorError, Instance,
-    Tensor, parse_parameters,
+    AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorDescription,
+    ExecutorError, Instance, ModelState, Tensor, parse_parameters,
 };
 
 use super::model::TextModel;
@@ -21,6 +21,14 @@ const TOKENIZER: &str = "tokenizer.json";
 
 /// Largest number of tokens in the validation run. The cost of attention is quadratic in it.
 const VALIDATION_TOKENS_MAX: usize = 1024;
+
+/// Describes the encoder: its model exists or not.
+pub(super) fn describe(build: &Build) -> ExecutorDescription {
+    let model = parse_parameters::<OnnxTextEncoderParameters>(build).map_or(ModelState::Unknown, |with| {
+        ModelState::of_file(&model_file(build.context.resolve(&with.model_path)))
+    });
+    ExecutorDescription::encoder(model)
+}
 
 /// Creates an `OnnxTextEncoder`.
 pub(super) fn create(build: &Build) -> Result<Instance, BuildError> {

@@ -161,4 +161,8 @@ request("/flow.json").then((response) => response.json()).then(({ name, pods }) 
   document.title = `${name} – search`;
   byId("title").textContent = name;
   byId("about").textContent = pods.map((pod) => pod.name).join(" → ");
+  const withoutModel = pods.filter((pod) => pod.stand_in).map((pod) => pod.name);
+  if (withoutModel.length) {
+    byId("note").textContent = `Without a model (${withoutModel.join(", ")}): texts are compared by their words, images by their colours and edges; a text does not find images.`;
+  }
 }).catch(() => {});
