@@ -11,7 +11,10 @@ mod parameters;
 mod plan;
 mod preset;
 
-use flowrun_sdk::{CallBudget, Document, ExecutorError, ExecutorType, ResamplingFilter};
+use flowrun_sdk::{
+    CallBudget, ContentKind, Document, ExecutorDescription, ExecutorError, ExecutorType, Fact,
+    ResamplingFilter,
+};
 
 pub use preset::Preset;
 
@@ -62,5 +65,8 @@ pub const fn onnx_image_encoder<P: PreprocessImage>() -> ExecutorType {
         "Encodes every image with an ONNX model: decoded, scaled, cropped and normalised for the model.",
         encoder::create::<P>,
     )
-    .with_encoder_description()
+    .with_description(|build| {
+        let encoder = ExecutorDescription::plain().with_output_dimension(Fact::Unknown);
+        encoder.with_needed_content(ContentKind::Picture, build)
+    })
 }

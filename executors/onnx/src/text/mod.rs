@@ -18,7 +18,7 @@ mod tokenizer;
 mod tokenizer;
 mod tokens;
 
-use flowrun_sdk::ExecutorType;
+use flowrun_sdk::{ContentKind, ExecutorDescription, ExecutorType, Fact};
 
 /// `OnnxTextEncoder`.
 pub const ONNX_TEXT_ENCODER: ExecutorType = ExecutorType::new::<parameters::OnnxTextEncoderParameters>(
@@ -26,7 +26,10 @@ pub const ONNX_TEXT_ENCODER: ExecutorType = ExecutorType::new::<parameters::Onnx
     "Encodes every text with an ONNX model: cut into tokens, batched by length, pooled to one vector.",
     encoder::create,
 )
-.with_encoder_description();
+.with_description(|build| {
+    let encoder = ExecutorDescription::plain().with_output_dimension(Fact::Unknown);
+    encoder.with_needed_content(ContentKind::Text, build)
+});
 
 #[cfg(test)]
 mod tests;
