@@ -148,6 +148,12 @@ pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time that a client may take to send the body of a request, and to read a reply.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Connections of the port for health and metrics alone: probes and scrapers of a cluster.
+pub const HEALTH_CONNECTIONS_MAX: usize = 256;
+
+/// Connections of one peer address to that port, so that no peer can hide the health from others.
+pub const HEALTH_PEER_CONNECTIONS_MAX: usize = 64;
+
 /// Bytes per second at which the body of a request, or a message of a stream, must arrive on average: Kestrel's default.
 pub const BODY_RATE_MIN: u64 = 240;
 

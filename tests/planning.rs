@@ -73,7 +73,7 @@ fn the_normal_form_gives_the_same_plan() {
         let (mut sources, mut report) = (Sources::default(), Report::default());
         let read = flowrun::read(&path, &Environment::default(), &catalog(), &mut sources, &mut report);
         assert!(!report.has_errors(), "{report:?}\n{yaml}");
-        normal_form(read.unwrap().0.spec())
+        normal_form(read.unwrap().0.spec(), &sources.variables)
     };
     for yaml in [legacy, modern] {
         let once = normal(yaml);

@@ -163,6 +163,30 @@ fn a_public_address_needs_a_token_or_insecure() {
     assert!(response.starts_with("HTTP/1.1 401"), "{response}");
 }
 
+#[test]
+fn tokens_of_the_flow_come_from_variables_and_files() {
+    let tokens = "[{role: read, variable: READER}, {role: admin, file: admin.token}]";
+    let flow = format!(
+        "jtype: Flow\nwith: {{logserver: true, tokens: {tokens}}}\nexecutors: [{{name: a, uses: Pass}}]\n"
+    );
+    let (code, stderr) = failed_start(&flow, &["flow.yml"]);
+    assert_eq!((code, stderr.contains("the variable `READER`")), (Some(2), true), "{stderr}");
+
+    let directory = directory(&flow);
+    std::fs::write(directory.path().join("admin.token"), "boss\n").unwrap();
+    let serving = Serving::start_with(directory.path(), &["flow.yml"], &[("READER", "guest".as_ref())]);
+    let status = |path: &str, token: &str| {
+        let mut stream = TcpStream::connect(&serving.addresses[0]).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}");
+        write!(stream, "{head}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+    };
+    assert_eq!([status("/metrics", "guest"), status("/dashboard.json", "guest")], [200, 403]);
+    assert_eq!([status("/dashboard.json", "boss"), status("/metrics", "other")], [200, 401]);
+}
+
 /// Nice value of a thread or a process, and its parent process.
 #[cfg(target_os = "linux")]
 fn niceness(directory: &Path) -> Option<(i32, u32)> {

@@ -148,7 +148,7 @@ async fn serve(path: &Path, token: Option<Token>) -> anyhow::Result<Server> {
     let topology = file.checked(Severity::Warning)?;
     let flow = file.launch(topology, Severity::Warning, runtime::launch_background).await?;
     let gateway = Gateway::new(Arc::new(flow), topology, token);
-    Ok(gateway::serve(gateway, &[(Ipv4Addr::LOCALHOST, 0).into()]).await?)
+    Ok(gateway::serve(gateway, &[(Ipv4Addr::LOCALHOST, 0).into()], None).await?)
 }
 
 /// Puts the load on the service at `address`. The test fails only if no request succeeded.

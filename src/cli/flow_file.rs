@@ -1,5 +1,6 @@
 //! Reading and launching a flow file, as the commands that take one do.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,6 +8,7 @@ use flowrun_sdk::Catalog;
 
 use super::diagnostics::print_diagnostics;
 use super::exit::{EarlyExit, Exit};
+use super::message;
 use super::value_parsers::assignment;
 use crate::diagnostic::{Code, Policy, Report, Severity, Sources};
 use crate::graph::FlowGraph;
@@ -93,6 +95,17 @@ impl FlowFile {
         print_diagnostics(&self.report, &self.sources, least)?;
         let topology = self.topology.as_ref().filter(|_| !self.report.has_errors());
         Ok(topology.ok_or_else(|| EarlyExit::reported(Exit::Usage))?)
+    }
+
+    /// The result of a command, whose error has expressions instead of the values of variables.
+    pub(super) fn hide_values<T>(&self, result: anyhow::Result<T>) -> anyhow::Result<T> {
+        result.map_err(|error| match self.sources.variables.as_written(&message(&error)) {
+            Cow::Borrowed(_) => error,
+            Cow::Owned(message) => {
+                let exit = error.downcast_ref::<EarlyExit>().map_or(Exit::Failed, |early| early.exit);
+                EarlyExit { exit, message }.into()
+            }
+        })
     }
 
     /// Launches the flow by one of the functions of [`runtime`](crate::runtime), and prints the diagnostics of severity

@@ -52,14 +52,14 @@ pub(super) fn run(options: &RunOptions, log: &LogStream) -> anyhow::Result<Exit>
     let job = topology.as_ref().and_then(|topology| options.job.plan(topology, report));
     let topology = file.checked(Severity::Note)?;
     let Some(job) = job else { return Ok(Exit::Usage) };
-    block_on(async {
+    file.hide_values(block_on(async {
         let started = Instant::now();
         tracing::debug!("{}", flowrun_index::build_description());
         let flow = file.launch(topology, Severity::Note, runtime::launch).await?;
         let signals = Signals::take()?;
         tracing::info!(pods = topology.pods.len(), took = ?started.elapsed(), "ready");
         feed_and_drain(options, flow, job, topology, signals).await
-    })
+    }))
 }
 
 /// Feeds the job's documents to the flow until the input ends or a signal arrives, drains the flow, and prints the

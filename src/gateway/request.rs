@@ -12,6 +12,7 @@ use flowrun_wire::Schema;
 use super::call_metadata::TraceParent;
 use super::status::Status;
 use crate::limits::CLIENT_TIMEOUT;
+use crate::routes::Role;
 use crate::runtime::Response;
 
 /// A request of a client.
@@ -21,6 +22,10 @@ pub(super) struct GatewayRequest {
     pub(super) id: String,
     /// Endpoint, for example `/index`.
     pub(super) endpoint: String,
+    /// True if the path of the request, not its content, names the endpoint.
+    pub(super) is_routed: bool,
+    /// Role of the client's token.
+    pub(super) granted: Role,
     /// Regular expression for the executors to call; empty for all.
     pub(super) target: String,
     /// Parameters, as sent.
@@ -99,6 +104,9 @@ pub(super) enum Rejection {
     /// The request exceeds a bound on documents or bytes.
     #[error("{0}")]
     TooLarge(String),
+    /// The client has no right to the endpoint, or the flow does not serve it.
+    #[error("{0}")]
+    Forbidden(String),
 }
 
 impl Rejection {
@@ -110,7 +118,7 @@ impl Rejection {
         match self {
             Self::Overloaded(_) | Self::Draining | Self::TooLarge(_) => ErrorKind::Resource,
             Self::DeadlineExceeded | Self::BodyTimeout => ErrorKind::Expired,
-            Self::Invalid(_) => ErrorKind::Input,
+            Self::Invalid(_) | Self::Forbidden(_) => ErrorKind::Input,
         }
     }
 

@@ -17,14 +17,15 @@ use super::keys::{self, EXECUTORS, VERSION, WITH};
 use super::pod::{Join, Needs, PodSpec};
 use super::polling::PollingTable;
 use super::strategy::Strategy;
+use crate::diagnostic::VariableTexts;
 use crate::limits::{CONCURRENCY_DEFAULT, READY_TIMEOUT_DEFAULT};
 use crate::yaml::is_ambiguous;
 
 /// A character for private use, which marks a string that needs quotes until the YAML is written.
 const QUOTE_MARK: char = '\u{e000}';
 
-/// The flow as YAML in the normal form.
-pub fn normal_form(flow: &FlowSpec) -> String {
+/// The flow as YAML in the normal form, with expressions instead of the values of `variables`.
+pub fn normal_form(flow: &FlowSpec, variables: &VariableTexts) -> String {
     let mut with = Object::default();
     with.set(&keys::NAME, flow.name.as_str());
     with.set(&keys::PREFETCH, flow.prefetch);
@@ -45,8 +46,19 @@ pub fn normal_form(flow: &FlowSpec) -> String {
         WITH.name().as_str(): with.0,
         EXECUTORS.name().as_str(): executors,
     });
+    write_expressions(&mut document, variables);
     mark_ambiguous(&mut document);
     quote_marked(&serde_yaml::to_string(&document).unwrap_or_default())
+}
+
+/// Replaces the values of variables in strings by their expressions.
+fn write_expressions(value: &mut Value, variables: &VariableTexts) {
+    match value {
+        Value::String(text) => *text = variables.as_written(text).into_owned(),
+        Value::Array(items) => items.iter_mut().for_each(|item| write_expressions(item, variables)),
+        Value::Object(entries) => entries.values_mut().for_each(|entry| write_expressions(entry, variables)),
+        _ => {}
+    }
 }
 
 /// Marks the strings that need quotes. The YAML writer quotes by the rules of YAML 1.2, which do not know `1:30` or `yes`.

@@ -2,8 +2,9 @@
 
 use flowrun::routes::BUILT_IN;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
-use crate::support::client::{serve_flow, wait_until};
+use crate::support::client::{http_over, serve_flow, serve_with_token, wait_until};
 use crate::support::gate;
 
 /// A flow with many small endpoints, and an encoder.
@@ -89,6 +90,71 @@ async fn overload_size_and_deadline_have_their_status_codes() {
     wait_until(|| served.flow.request_counts().in_flight == 0).await;
     let many = json!({"data": vec![json!({"text": "t"}); 10_001]}).to_string();
     assert_eq!(served.http("POST", "/post", "", &many).await.0, 413);
+}
+
+#[tokio::test]
+async fn a_failed_request_has_an_http_error_code_for_clients_that_ask_for_it() {
+    let served = serve_flow("", V1).await;
+    let raise = r#"{"data": [{"text": "a"}], "execEndpoint": "/raise"}"#;
+    for (path, head, code) in [
+        ("/post", "", 200),
+        ("/post?errors=http", "", 422),
+        ("/post", "x-flowrun-errors: http\r\n", 422),
+        ("/post?errors=jina", "x-flowrun-errors: no\r\n", 200),
+        ("/raise?x=1&errors=HTTP", "", 422),
+    ] {
+        let (answered, _, body) = served.http("POST", path, &format!("{head}{JSON}"), raise).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((answered, &body["header"]["status"]["code"]), (code, &json!(1)), "{path} {head}");
+    }
+    let probe = serve_flow("", "- {name: probe, uses: {jtype: Probe, with: {name: http}}}").await;
+    let panic = r#"{"data": [{"id": "a"}], "execEndpoint": "/panic"}"#;
+    assert_eq!(probe.http("POST", "/post?errors=http", JSON, panic).await.0, 500);
+    let reader = serve_flow("", "- {name: reader, uses: ImageReader}").await;
+    let (code, _, body) = reader.http("POST", "/post?errors=http", JSON, r#"{"data": [{"id": "a"}]}"#).await;
+    assert_eq!((code, body.contains("this flow expects pictures")), (422, true), "{body}");
+    let picture = r#"{"uri": "data:image/gif;base64,R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs="}"#;
+    let partly = format!(r#"{{"data": [{{"id": "a"}}, {picture}]}}"#);
+    let (code, _, body) = reader.http("POST", "/post?errors=http", JSON, &partly).await;
+    assert_eq!((code, body.contains("__failed__")), (200, true), "{body}");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_documented_with_its_effect_and_parameters() {
+    let served =
+        serve_flow("", "- {name: reader, uses: ImageReader}\n- {name: index, uses: VectorIndexer}").await;
+    let (_, _, openapi) = served.http("GET", "/openapi.json", "", "").await;
+    let openapi: Value = serde_json::from_str(&openapi).unwrap();
+    let search = &openapi["paths"]["/search"]["post"];
+    assert!(search["summary"].as_str().unwrap().contains("most similar"), "{search}");
+    let body = &search["requestBody"]["content"]["application/json"];
+    let parameters = &body["schema"]["allOf"][1]["properties"]["parameters"]["properties"];
+    assert_eq!(parameters["top_k"]["type"], "integer");
+    assert!(parameters["filter"]["description"].is_string() && parameters["time_to_live"].is_null());
+    // The flow reads pictures.
+    let example = body["example"].to_string();
+    assert!(example.contains("data:image/"), "{example}");
+    let (code, _, reply) = served.http("POST", "/index?errors=http", JSON, &example).await;
+    assert_ne!(code, 422, "{reply}");
+    assert!(openapi["paths"]["/clear"]["get"].is_null());
+}
+
+#[tokio::test]
+async fn health_has_a_port_of_its_own_that_serves_nothing_else() {
+    let served = serve_with_token("", V1, Some("secret")).await;
+    let health = async |method: &str, path: &str, head: &str| {
+        let stream = TcpStream::connect(served.health_address()).await.unwrap();
+        http_over(stream, method, path, head, "").await.0
+    };
+    for path in ["/live", "/ready"] {
+        assert_eq!(health("GET", path, "").await, 200, "{path}");
+    }
+    assert_eq!(health("GET", "/metrics", "").await, 401);
+    let token = "authorization: Bearer secret\r\n";
+    assert_eq!(health("GET", "/metrics", token).await, 200);
+    for (method, path) in [("POST", "/post"), ("GET", "/"), ("GET", "/openapi.json")] {
+        assert_eq!(health(method, path, token).await, 404, "{path}");
+    }
 }
 
 #[tokio::test]

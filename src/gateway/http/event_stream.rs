@@ -61,7 +61,7 @@ pub(in crate::gateway) async fn endpoint(
     if !accepts_events(&head.headers) && fields.is_empty() && length.unwrap_or_default() == 0 {
         return method_not_allowed().await;
     }
-    let metadata = CallMetadata::from_headers(&head.headers);
+    let metadata = CallMetadata::new(&head.headers, &head.extensions);
     let permit = match gateway.admit(length.unwrap_or_default(), Some(max_wait(metadata.deadline))) {
         Ok(permit) => Arc::new(permit),
         Err(rejection) => return rejected(&rejection, None),
@@ -75,7 +75,14 @@ pub(in crate::gateway) async fn endpoint(
         Err(error) => return (StatusCode::UNPROCESSABLE_ENTITY, detail(error)).into_response(),
     };
     let id = Some(metadata.request_id("")).filter(|id| !id.is_empty()).unwrap_or_else(new_id);
-    let request = GatewayRequest { id, deadline: metadata.deadline, parent: metadata.parent, ..request };
+    let request = GatewayRequest {
+        id,
+        is_routed: true,
+        granted: metadata.granted,
+        deadline: metadata.deadline,
+        parent: metadata.parent,
+        ..request
+    };
     let mut items = streaming::submit(&gateway, &permit, request).boxed();
     let first = match items.next().await {
         Some(StreamItem::Failed(end)) => {

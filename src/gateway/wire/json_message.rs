@@ -109,6 +109,8 @@ pub(in crate::gateway) fn read(
             .filter(|id| !id.is_empty())
             .unwrap_or_else(new_id),
         endpoint: endpoint.map(str::to_owned).or(body_endpoint).unwrap_or_else(|| "/".to_owned()),
+        is_routed: endpoint.is_some(),
+        granted: metadata.granted,
         target: text(["target_executor", "targetExecutor"]).unwrap_or_default(),
         parameters,
         documents: documents.clone(),

@@ -5,7 +5,7 @@ use super::shared;
 use crate::limits::{CONCURRENCY_MAX, REQUEST_SIZE_MAX};
 use crate::spec::choices::{Isolation, WhenFull};
 use crate::spec::key::{
-    AnyNode, Choice, Count, Flag, Key, KeyRow, Milliseconds, PathNode, PathNodes, Text, Texts,
+    AnyNode, Choice, Count, Flag, Key, KeyRow, List, Milliseconds, PathNode, PathNodes, Text, Texts,
 };
 
 keys! {
@@ -25,6 +25,17 @@ keys! {
         "directories of files that documents of a served flow may name, in addition to those of `input`",
     );
     LOGSERVER: Flag = Key::flag("logserver", "serves `/dashboard`, which shows the running flow; from Jina 0.x");
+    TOKENS: List = Key::list(
+        "tokens",
+        "tokens of clients, each with a role: `[{role: read, variable: NAME}, {role: write, file: PATH}]`; the token of \
+         `--token-file` or FLOWRUN_TOKEN has the role `admin`",
+    );
+    HEALTH_PORT: Count = Key::count(
+        "health_port",
+        0,
+        65535,
+        "port that serves `/live`, `/ready` and `/metrics` alone, with connections of its own; 0 picks a free one",
+    );
     TIMEOUT: Milliseconds = Key::milliseconds("timeout", "time limit of a request");
     WHEN_FULL: Choice<WhenFull> =
         Key::choice("when_full", "handling of a request while all `prefetch` credits are in use");
@@ -55,6 +66,8 @@ pub(super) const FLOW_EXTENSIONS: &[KeyRow] = &[
         "directories with plugins, in addition to the flow's own; their executors are found by name",
     ),
     rows::LOGSERVER,
+    rows::TOKENS,
+    rows::HEALTH_PORT,
     rows::TIMEOUT,
     rows::WHEN_FULL,
 ];

@@ -16,7 +16,7 @@ use super::truncation::is_complete;
 #[non_exhaustive]
 pub enum DecodeError {
     /// The document has no bytes, URI or text.
-    #[error("the document has neither bytes nor a URI nor the path of an image")]
+    #[error("this flow expects pictures; the document has neither bytes nor a URI")]
     NoContent,
     /// The file or URI of the document could not be read.
     #[error(transparent)]

@@ -20,7 +20,7 @@ use crate::session::{ElementType, InputTensor, Model, ModelError, Options};
 pub(super) fn describe(build: &Build) -> ExecutorDescription {
     let model = parse_parameters::<OnnxImageEncoderParameters>(build)
         .map_or(ModelState::Unknown, |with| ModelState::of_file(&build.context.resolve(&with.model_path)));
-    ExecutorDescription::encoder(model)
+    ExecutorDescription::encoder(model).with_needed_content(ContentKind::Picture, build)
 }
 
 /// Creates an `OnnxImageEncoder`.

@@ -11,7 +11,10 @@ mod parameters;
 mod plan;
 mod preset;
 
-use flowrun_sdk::{CallBudget, Document, ExecutorError, ExecutorType, ResamplingFilter};
+use flowrun_sdk::{
+    CallBudget, ContentKind, Document, ExecutorDescription, ExecutorError, ExecutorType, Fact,
+    ResamplingFilter,
+};
 
 pub use preset::Preset;
 

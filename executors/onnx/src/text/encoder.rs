@@ -27,7 +27,7 @@ pub(super) fn describe(build: &Build) -> ExecutorDescription {
     let model = parse_parameters::<OnnxTextEncoderParameters>(build).map_or(ModelState::Unknown, |with| {
         ModelState::of_file(&model_file(build.context.resolve(&with.model_path)))
     });
-    ExecutorDescription::encoder(model)
+    ExecutorDescription::encoder(model).with_needed_content(ContentKind::Text, build)
 }
 
 /// Creates an `OnnxTextEncoder`.

@@ -103,6 +103,15 @@ impl Filter {
         }
     }
 
+    /// Approximate number of bytes that the filter occupies, for caches of filters.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Self::All(filters) | Self::Any(filters) => filters.iter().map(Self::memory_bytes).sum(),
+            Self::Not(filter) => filter.memory_bytes(),
+            Self::Field { name, test } => size_of::<Self>() + name.len() + test.text_bytes(),
+        }
+    }
+
     /// Returns `true` if the filter may read fields of documents other than tags and ids.
     pub fn reads_fields(&self) -> bool {
         self.field_names().into_iter().any(|name| name != "id" && is_document_field(name))
@@ -121,6 +130,20 @@ impl Filter {
 }
 
 impl Predicate {
+    /// Bytes of the values outside of the predicate itself.
+    fn text_bytes(&self) -> usize {
+        let text = |value: &Scalar| match value {
+            Scalar::Text(text) => text.len(),
+            Scalar::Bool(_) | Scalar::Number(_) => 0,
+        };
+        match self {
+            Self::Compare(_, value) => text(value),
+            Self::OneOf(values) => values.iter().map(|value| size_of::<Scalar>() + text(value)).sum(),
+            Self::Matches(regex) => regex.as_str().len(),
+            Self::Size(_) | Self::Exists(_) => 0,
+        }
+    }
+
     fn matches(&self, field: FieldValue<'_>) -> bool {
         match (self, field) {
             (Self::Size(size), FieldValue::List(items)) => items.len() == *size,

@@ -247,6 +247,17 @@ fn filter() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn the_size_of_a_filter_includes_its_values() {
+    let bytes = |value: &Value| parse(value).unwrap().memory_bytes();
+    let short = bytes(&json!({"a": "b"}));
+    assert!(
+        bytes(&json!({"$or": [{"a": "b".repeat(1000)}, {"$not": {"a": {"$in": ["c".repeat(500)]}}}]}))
+            >= short + 1500
+    );
+    assert!(bytes(&json!({"a": {"$in": vec![1; 1000]}})) > 1000);
+}
+
 proptest! {
     #[test]
     fn filters_agree_with_the_reference(
