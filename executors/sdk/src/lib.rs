@@ -103,7 +103,7 @@ pub use cancellation::Cancellation;
 pub use catalog::{Catalog, LibraryOpener, LibraryRequest};
 pub use context::{Build, Context};
 pub use description::{ExecutorDescription, Fact};
-pub use document::{Document, NamedScore, Tags};
+pub use document::{DISTANCE_SCORES, Document, NamedScore, Tags};
 pub use documents::Documents;
 pub use endpoint::executor;
 pub use error::{BuildError, ErrorKind, Exception, ExecutorError};

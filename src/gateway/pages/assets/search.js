@@ -19,10 +19,15 @@ function imageUrl(match) {
   return match.uri ? `/thumbnail?id=${encodeURIComponent(match.id)}` : null;
 }
 
-/** Name and value of the first score of a match. */
+/** Names of the scores that are distances: the smallest is best. */
+const DISTANCE_SCORES = ["cosine", "euclidean", "inner_product"];
+
+/** Name and value of the first score of a match, as text; null without one. */
 function scoreOf(match) {
   const [name, score] = Object.entries(match.scores ?? {})[0] ?? [];
-  return name === undefined ? null : { name, value: score.value ?? 0 };
+  if (name === undefined) return null;
+  const measure = DISTANCE_SCORES.includes(name) ? `${name.replace("_", " ")} distance` : name;
+  return `${measure} ${(score.value ?? 0).toFixed(4)}`;
 }
 
 let latest = 0;
@@ -83,7 +88,7 @@ function tile(match, position) {
   }
   const about = element("div", { className: "about" }, element("b", { className: "name", textContent: `${position + 1}. ${name}`, title: match.uri || match.id }));
   const score = scoreOf(match);
-  if (score) about.append(element("span", { className: "faint", textContent: `${score.name} ${score.value.toFixed(4)}` }));
+  if (score) about.append(element("span", { className: "faint", textContent: score }));
   const tags = Object.entries(match.tags ?? {}).filter(([, value]) => typeof value !== "object");
   if (tags.length) {
     about.append(element("dl", {}, ...tags.flatMap(([tag, value]) => [
