@@ -43,11 +43,6 @@ pub(crate) fn vector(array: &dyn Array, row: usize) -> Result<Vec<f32>, String> 
 }
 
 /// The numbers of an array in single precision.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "vectors have single precision"
-)]
 fn single_precision(numbers: &dyn Array) -> Vec<f32> {
     macro_rules! cast {
         ($kind:ty) => {

@@ -34,11 +34,11 @@ impl DirectoryLock {
     /// # Errors
     /// [`StorageError::Removed`].
     pub(crate) fn check_in_place(&self, layout: &Layout) -> Result<(), StorageError> {
-        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
         let path = layout.lock();
-        let own = self.file.metadata().map(identity).map_err(StorageError::io("read", &path))?;
+        let own = self.file.metadata().map_err(StorageError::io("read", &path))?;
         match std::fs::metadata(&path) {
-            Ok(found) if identity(found) == own => Ok(()),
+            Ok(found) if identity(&found) == identity(&own) => Ok(()),
             Err(error) if error.kind() != ErrorKind::NotFound => Err(StorageError::io("read", &path)(error)),
             _ => Err(StorageError::Removed(layout.directory().to_owned())),
         }

@@ -52,6 +52,7 @@ fn fill(base: &Path) {
         }
         call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"ids": ["001", "900"]})).unwrap();
         executor.close().unwrap();
+        drop(executor);
         // The second opening removes the zeros that the journal was preallocated with.
         open(&base.join(kind), kind, &with(kind)).close().unwrap();
     }
@@ -80,12 +81,15 @@ fn restore_files(directory: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// Everything that the executors return: documents with tags and vectors, and the matches of a query. `None` after an error.
-fn contents(base: &Path, read_only: bool) -> Option<Vec<(Vec<Document>, Vec<(String, f32)>)>> {
+/// Documents with tags and vectors, and the matches of a query.
+type Contents = (Vec<Document>, Vec<(String, f32)>);
+
+/// Everything that the executors return; `None` after an error.
+fn contents(base: &Path, read_only: bool) -> Option<Vec<Contents>> {
     KINDS.iter().map(|kind| contents_of(&base.join(kind), kind, read_only)).collect()
 }
 
-fn contents_of(base: &Path, kind: &str, read_only: bool) -> Option<(Vec<Document>, Vec<(String, f32)>)> {
+fn contents_of(base: &Path, kind: &str, read_only: bool) -> Option<Contents> {
     let context = Context { read_only, ..shard_context(base, 0, 1) };
     let mut executor = ExecutorHarness::new(executor_type(kind), &with(kind), context).ok()?;
     let listed = call_with(&mut executor, "/list", NO_DOCUMENTS, json!({"limit": 1000})).ok()?.documents;
@@ -108,7 +112,7 @@ fn is_reported(base: &Path) -> bool {
 struct Closed {
     base: tempfile::TempDir,
     intact: BTreeMap<PathBuf, Vec<u8>>,
-    contents: Vec<(Vec<Document>, Vec<(String, f32)>)>,
+    contents: Vec<Contents>,
     reported: usize,
     harmless: usize,
 }
@@ -162,18 +166,18 @@ impl Closed {
     /// The file and the position of a number, where every file is as likely as all bytes of it together.
     fn place(&self, number: usize) -> (PathBuf, usize) {
         let mut position = number / 2;
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             let (path, bytes) = self.intact.iter().nth(position % self.intact.len()).unwrap();
             return (path.clone(), position / self.intact.len() % bytes.len());
         }
         position %= self.intact.values().map(Vec::len).sum::<usize>();
-        for (path, bytes) in &self.intact {
-            if position < bytes.len() {
-                return (path.clone(), position);
-            }
-            position -= bytes.len();
-        }
-        unreachable!("the position is below the sum of the lengths")
+        let mut end = 0;
+        let file = self.intact.iter().find(|(_, bytes)| {
+            end += bytes.len();
+            position < end
+        });
+        let (path, bytes) = file.unwrap();
+        (path.clone(), position + bytes.len() - end)
     }
 }
 
@@ -214,7 +218,7 @@ fn damage_after_an_orderly_end_is_reported_or_harmless() {
                 format!("flipped bit in byte {position}")
             }
         };
-        index.check(&path, &damaged, &description, number % WRITER_PERIOD == 0);
+        index.check(&path, &damaged, &description, number.is_multiple_of(WRITER_PERIOD));
     }
     println!("{damages} damages: {} reported, {} harmless", index.reported, index.harmless);
 }
@@ -236,7 +240,7 @@ fn every_changed_header_byte_is_reported_or_harmless() {
         for position in range {
             let mut damaged = index.intact[&path].clone();
             damaged[position] ^= 0x04;
-            index.check(&path, &damaged, &format!("byte {position}"), position % 64 == 0);
+            index.check(&path, &damaged, &format!("byte {position}"), position.is_multiple_of(64));
         }
     }
 }
