@@ -276,7 +276,7 @@ bench-index-10m: setup
 	  exec $(TARGET)/release/examples/bench_index again $(TEN_MILLION) probes=64,128,256,384,512,768 rerank=100,200 )
 
 crash: setup
-	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 FLOWRUN_POWER_FAILURES=5000 \
+	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=100000 FLOWRUN_POWER_FAILURES=5000 \
 	    cargo test --quiet --workspace --test index -- repeated_crashes:: damage:: crash:: power_failure::
 
 # Both sides use the same library of ONNX Runtime.

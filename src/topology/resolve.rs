@@ -115,21 +115,29 @@ pub fn resolve(
             report.push(Diagnostic::at(Code::UnresolvedExecutor, reason.span, message));
         }
     }
-    check_workspaces(&pods, report);
+    check_workspaces(flow.pods.iter().map(|pod| pod.name.value.as_str()).zip(&pods), report);
     pods
 }
 
 /// Reports executors that store data in the workspace of another.
-fn check_workspaces(pods: &[PodExecutors<ResolvedExecutor>], report: &mut Report) {
+fn check_workspaces<'a>(
+    pods: impl Iterator<Item = (&'a str, &'a PodExecutors<ResolvedExecutor>)>,
+    report: &mut Report,
+) {
     let mut used: HashMap<&Path, Span> = HashMap::new();
-    let components = pods.iter().flat_map(PodExecutors::iter).flat_map(|executor| &executor.components);
-    for component in components.filter(|component| component.plan.stores) {
+    let components = pods.flat_map(|(pod, executors)| {
+        executors.iter().flat_map(|executor| &executor.components).map(move |component| (pod, component))
+    });
+    for (pod, component) in components.filter(|(_, component)| component.plan.stores) {
         let (workspace, span) = (&component.plan.workspace, component.spans.component);
         match used.entry(workspace) {
             Entry::Vacant(free) => drop(free.insert(span)),
             Entry::Occupied(first) => {
                 let message = format!("another executor already stores its data in {}", workspace.display());
-                let help = "give this executor another name: `metas: {name: NAME}`, in Jina 3 `uses_metas: {name: NAME}`";
+                let help = format!(
+                    "data are stored under the name of the executor, by default its class: give this one another, \
+                     such as `uses_metas: {{name: {pod}}}`, before Jina 3 `metas: {{name: {pod}}}` in its own file"
+                );
                 let shared = Diagnostic::at(Code::SharedWorkspace, span, message);
                 report.push(shared.label(*first.get(), "the other executor").help(help));
             }

@@ -108,7 +108,7 @@ pub use cancellation::Cancellation;
 pub use catalog::{Catalog, LibraryOpener, LibraryRequest};
 pub use context::{Build, Context};
 pub use description::{ContentKind, ExecutorDescription, Fact};
-pub use document::{Document, FIELD_RECORD_TAG, NamedScore, Tags};
+pub use document::{DISTANCE_SCORES, Document, FIELD_RECORD_TAG, NamedScore, Tags};
 pub use document_sink::DocumentSink;
 pub use documents::Documents;
 pub use endpoint::executor;

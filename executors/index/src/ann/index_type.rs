@@ -5,7 +5,7 @@
 
 /// Supported components of a factory string, for error messages.
 const PARTS: &str = "Flat, SQ4, SQ6, SQ8, SQfp16, SQbf16, PQ<m>, PQ<m>x<bits>, PQ<m>x4fs, RaBitQ, HNSW<m>, IVF<lists>, \
-                     IVF<lists>_HNSW<m>, OPQ<m>, OPQ<m>_<d>, PCA<d>, PCAR<d>, RR<d>, L2norm, RFlat";
+                     IVF<lists>_HNSW<m>, OPQ<m>, OPQ<m>_<d>, PCA<d>, PCAR<d>, RR<d>, L2norm, RFlat, IDMap";
 
 /// Minimum number of training vectors per centroid; FAISS's `min_points_per_centroid`.
 const ROWS_PER_CENTROID_MIN: usize = 39;
@@ -59,8 +59,8 @@ enum Component {
     Lists(usize),
     /// An HNSW graph.
     Graph,
-    /// Re-ranking by exact vectors, which always happens outside FAISS.
-    Refinement,
+    /// Has no effect, since it always happens outside FAISS: re-ranking by exact vectors, or mapping rows to ids.
+    Redundant,
 }
 
 impl IndexType {
@@ -106,7 +106,7 @@ impl IndexType {
                         index.centroids = index.centroids.max(lists);
                     }
                     Component::Graph => index.has_graph = true,
-                    Component::Refinement => faiss_component = None,
+                    Component::Redundant => faiss_component = None,
                 }
             }
             faiss_components.extend(faiss_component);
@@ -162,7 +162,7 @@ fn parse_component(part: &str) -> Option<Component> {
     match part {
         "Flat" | "L2norm" | "SQfp16" | "SQbf16" => return Some(Component::Plain),
         "SQ4" | "SQ6" | "SQ8" | "RaBitQ" => return Some(Component::Trained(CENTROIDS)),
-        "RFlat" => return Some(Component::Refinement),
+        "RFlat" | "IDMap" | "IDMap2" => return Some(Component::Redundant),
         _ => {}
     }
     if let Some(lists) = list_count(part) {
@@ -261,11 +261,18 @@ mod tests {
     }
 
     #[test]
-    fn refinement_is_not_passed_to_faiss() {
+    fn refinement_and_ids_are_not_passed_to_faiss() {
         let index = IndexType::parse("IVF4096,PQ64x4fs,RFlat").unwrap();
         assert_eq!((index.text(), index.faiss_factory()), ("IVF4096,PQ64x4fs,RFlat", "IVF4096,PQ64x4fs"));
         assert!(IndexType::parse("Flat,RFlat").unwrap().is_exact());
-        assert!(IndexType::parse("RFlat").is_err());
+        for text in ["IDMap,Flat", "IDMap2,Flat", "Flat,IDMap"] {
+            let index = IndexType::parse(text).unwrap();
+            assert_eq!((index.text(), index.faiss_factory(), index.is_exact()), (text, "Flat", true));
+        }
+        assert_eq!(IndexType::parse("IDMap2,IVF64,SQ8").unwrap().faiss_factory(), "IVF64,SQ8");
+        for text in ["RFlat", "IDMap"] {
+            assert!(IndexType::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -293,7 +300,7 @@ mod tests {
             "PQ0",
             "PQ8x13",
             "PQ8x0",
-            "IDMap2,Flat",
+            "IDMap3,Flat",
             "NSG32",
             "LSH",
             "IVF16,Flat,Refine(SQ8)",

@@ -122,6 +122,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             ef_construction: Some(parameters.ef_construction.unwrap_or(200)),
         },
         top_k: limit,
+        max_distance: None,
         index_access_paths: parameters.index_traversal_paths.unwrap_or(parameters.index_access_paths),
         search_access_paths: parameters.search_traversal_paths.unwrap_or(parameters.search_access_paths),
         stored_fields: StoredFields::AllExcept(default_exclude()),

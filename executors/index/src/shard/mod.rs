@@ -20,6 +20,7 @@ mod background_task;
 mod cache_capacity;
 mod cancellation;
 mod compaction_control;
+mod health_report;
 mod index_cache;
 mod lock_order;
 mod maintenance;

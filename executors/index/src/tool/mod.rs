@@ -47,7 +47,7 @@ pub fn inspect(path: &Path) -> Result<Value, ToolError> {
     Ok(Value::Array(descriptions))
 }
 
-/// Reads all data and compares all checksums. Returns the problems by directory of the shard.
+/// Reads all data and compares all checksums. Returns the problems by directory of the shard, of missing shards too.
 ///
 /// # Errors
 /// When there is no index.
@@ -56,7 +56,9 @@ pub fn verify(path: &Path) -> Result<Vec<(PathBuf, Vec<String>)>, ToolError> {
         let problems = verify::problems(&directory);
         (directory, problems)
     };
-    Ok(shards(path)?.into_iter().map(verify).collect())
+    let shards = shards(path)?;
+    let missing = verify::missing_shards(path, &shards);
+    Ok(shards.into_iter().map(verify).chain(missing).collect())
 }
 
 /// Reclaims the disk space of replaced and deleted documents. Returns the number of removed tombstones.

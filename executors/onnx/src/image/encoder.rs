@@ -4,7 +4,7 @@ use std::mem::{swap, take};
 use std::path::Path;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorDescription,
+    AccessPaths, Build, BuildError, Call, CallBudget, ContentKind, Document, ErrorKind, Executor, ExecutorDescription,
     ExecutorError, Instance, ModelState, Tensor, parse_parameters, tracing,
 };
 use half::f16;

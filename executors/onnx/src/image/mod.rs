@@ -12,8 +12,7 @@ mod plan;
 mod preset;
 
 use flowrun_sdk::{
-    CallBudget, ContentKind, Document, ExecutorDescription, ExecutorError, ExecutorType, Fact,
-    ResamplingFilter,
+    CallBudget, Document, ExecutorError, ExecutorType, ResamplingFilter,
 };
 
 pub use preset::Preset;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorDescription,
+    AccessPaths, Build, BuildError, Call, CallBudget, ContentKind, Document, ErrorKind, Executor, ExecutorDescription,
     ExecutorError, Instance, ModelState, Tensor, parse_parameters,
 };
 

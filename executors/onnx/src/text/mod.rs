@@ -18,7 +18,7 @@ mod tokenizer;
 mod tokenizer;
 mod tokens;
 
-use flowrun_sdk::{ContentKind, ExecutorDescription, ExecutorType, Fact};
+use flowrun_sdk::ExecutorType;
 
 /// `OnnxTextEncoder`.
 pub const ONNX_TEXT_ENCODER: ExecutorType = ExecutorType::new::<parameters::OnnxTextEncoderParameters>(

@@ -94,10 +94,12 @@ impl Filter {
         }
     }
 
-    /// Returns `true` if the filter contains a negation, so that it may match documents without any of its fields.
-    pub fn has_negation(&self) -> bool {
+    /// Returns `true` if the filter may match a document that lacks one of its fields: it contains a negation, or
+    /// alternatives.
+    pub fn may_match_without_a_field(&self) -> bool {
         match self {
-            Self::All(filters) | Self::Any(filters) => filters.iter().any(Self::has_negation),
+            Self::Any(filters) if filters.len() > 1 => true,
+            Self::All(filters) | Self::Any(filters) => filters.iter().any(Self::may_match_without_a_field),
             Self::Not(_) | Self::Field { test: Predicate::Exists(false), .. } => true,
             Self::Field { .. } => false,
         }
