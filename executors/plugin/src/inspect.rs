@@ -110,7 +110,9 @@ fn inspect_elf(bytes: &[u8], inspection: &mut Inspection) -> Result<(), LibraryE
 fn check_format(bytes: &[u8]) -> Result<(), LibraryError> {
     let (format, help) = match BinaryFormat::of(bytes) {
         Some(BinaryFormat::Elf) => return Ok(()),
-        Some(BinaryFormat::MachO) => ("a Mach-O file of macOS", "build the plugin on this machine, for Linux"),
+        Some(BinaryFormat::MachO) => {
+            ("a Mach-O file of macOS", "build the plugin on this machine, for Linux")
+        }
         Some(BinaryFormat::Pe) => ("a PE file of Windows", "build the plugin on this machine, for Linux"),
         None if is_text(bytes) => {
             ("a text, such as a linker script or a shell script", "name the shared library itself")

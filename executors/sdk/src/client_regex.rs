@@ -87,7 +87,9 @@ mod tests {
 
     #[test]
     fn expressions_that_people_write_are_within_the_bounds() {
-        for expression in [r"^[\w.+-]+@\w+\.\w{2,}$", r"(?i)\b(straße|café)\b", r"^\p{Lu}\w*(\s\p{Lu}\w*){1,3}$"] {
+        for expression in
+            [r"^[\w.+-]+@\w+\.\w{2,}$", r"(?i)\b(straße|café)\b", r"^\p{Lu}\w*(\s\p{Lu}\w*){1,3}$"]
+        {
             ClientRegex::new(expression).unwrap_or_else(|error| panic!("{expression} {error}"));
         }
     }

@@ -100,7 +100,7 @@ pub use async_trait::async_trait;
 pub use bytes::Bytes;
 pub use call::{Call, RequestParameters, top_k};
 pub use call_budget::CallBudget;
-pub use cancellation::Cancellation;
+pub use cancellation::{CancelGuard, Cancellation};
 pub use catalog::{Catalog, LibraryOpener, LibraryRequest};
 pub use client_regex::ClientRegex;
 pub use context::{Build, Context};

@@ -41,7 +41,8 @@ impl Filter {
     /// # Errors
     /// [`FilterError`] for the first mistake.
     pub fn parse(value: &Value, check: &FieldCheck<'_>) -> Result<Self, FilterError> {
-        let (path, mut parser) = (Path::default(), Parser { check, remaining: CONDITIONS_MAX, expressions: 0 });
+        let (path, mut parser) =
+            (Path::default(), Parser { check, remaining: CONDITIONS_MAX, expressions: 0 });
         match value {
             Value::String(text) => {
                 let mapping = parse_expression(text).map_err(|reason| path.error(reason))?;
@@ -208,7 +209,8 @@ impl Parser<'_> {
         let text = value.as_str().ok_or_else(|| path.error("must be a text with a regular expression"))?;
         self.expressions += 1;
         if self.expressions > EXPRESSIONS_MAX {
-            let reason = format_args!("is one more than the {EXPRESSIONS_MAX} regular expressions of one filter");
+            let reason =
+                format_args!("is one more than the {EXPRESSIONS_MAX} regular expressions of one filter");
             return Err(path.error(reason));
         }
         let expression = ClientRegex::new(text).map_err(|reason| path.error(reason))?;
