@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flowrun_sdk::filter::Filter;
-use flowrun_sdk::{Endpoints, ExecutorError, Ranking, top_k};
+use flowrun_sdk::{Endpoints, ErrorKind, ExecutorError, Ranking, top_k};
 
 use super::metrics::PodMetrics;
 use super::request::{Content, InFlightRequest, MatchPolicy, MergePolicy, Outcome, RequestError, Response};
@@ -70,15 +70,6 @@ struct Arrival {
 }
 
 impl PodOutput {
-    /// Takes over a part that failed although the call of its executor has not returned. The request fails at once; other
-    /// branches of the flow, which may take longer, are not waited for.
-    pub(super) fn fail(&self, part: Part) {
-        if let Some(error) = part.content.error.clone().filter(|_| self.leads_to_exit) {
-            part.request.finish(Outcome::Failed(error));
-        }
-        self.deliver(part);
-    }
-
     /// Takes over the result of a worker: merges it with those of the other shards, then sends it on.
     pub(super) fn deliver(&self, Part { request, content, slot, .. }: Part) {
         if let Some(content) = self.merge_shards(&request, content, slot) {
@@ -93,6 +84,7 @@ impl PodOutput {
         content: Content,
         slot: Option<GatherSlot>,
     ) -> Option<Content> {
+        self.end_expired(request, &content);
         let merged = match slot {
             None => content,
             Some(slot) => {
@@ -104,6 +96,15 @@ impl PodOutput {
             trace.end_visit(*pod);
         }
         Some(merged)
+    }
+
+    /// Fails the request at once if its time is over in this pod. Other branches and shards, which may take longer, are not
+    /// waited for.
+    fn end_expired(&self, request: &InFlightRequest, content: &Content) {
+        let expired = content.error.as_ref().filter(|error| error.error.kind() == ErrorKind::Expired);
+        if let Some(error) = expired.filter(|_| self.leads_to_exit) {
+            request.finish(Outcome::Failed(error.clone()));
+        }
     }
 
     /// Sends content to all targets and follows it until it waits at a join, in a channel, or has left.

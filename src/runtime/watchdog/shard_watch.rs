@@ -12,7 +12,7 @@ use super::{Hang, HangPolicy};
 use crate::runtime::metrics::PodMetrics;
 use crate::runtime::request::RequestError;
 use crate::runtime::routing::Part;
-use crate::runtime::worker::{WaitingParts, WorkerExit, refused};
+use crate::runtime::worker::{WaitingParts, WorkerExit};
 
 /// Workers that end together: one thread, or the replicas of a task.
 type Unit = (Arc<WorkerLink>, Vec<WorkerWatch>);
@@ -38,7 +38,7 @@ impl ShardWatch {
     ) -> Option<Instant> {
         for (link, workers) in &self.units {
             let parts: Vec<Part> = workers.iter().flat_map(|worker| worker.give_up_calls(now)).collect();
-            fail(link, parts);
+            deliver(link, parts);
         }
         let given_up: Vec<String> = self.workers_mut().filter_map(|worker| worker.update(now)).collect();
         let blocks_shard = self.workers().all(WorkerWatch::is_lost);
@@ -95,11 +95,11 @@ impl ShardWatch {
         for part in removed {
             self.metrics.record_dequeued();
             let error = error(&part);
-            failed.push(refused(part, &error));
+            failed.push(part.with_error(error));
         }
         // The links of all workers lead to the same pods. One that is not cut exists unless the flow ends.
         if let Some((link, _)) = self.units.iter().find(|(link, _)| link.output().is_some()) {
-            fail(link, failed);
+            deliver(link, failed);
         }
     }
 
@@ -114,11 +114,11 @@ impl ShardWatch {
 }
 
 /// Delivers failed parts. After the link was cut they are dropped, which ends their requests.
-fn fail(link: &WorkerLink, parts: Vec<Part>) {
+fn deliver(link: &WorkerLink, parts: Vec<Part>) {
     if parts.is_empty() {
         return;
     }
     if let Some(output) = link.output() {
-        parts.into_iter().for_each(|part| output.fail(part));
+        parts.into_iter().for_each(|part| output.deliver(part));
     }
 }

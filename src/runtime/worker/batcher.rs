@@ -174,8 +174,10 @@ impl OpenBatch {
     /// Removes the parts that satisfy `condition`.
     fn remove(&mut self, condition: impl Fn(&Part) -> bool) -> Vec<Part> {
         let removed: Vec<Part> = self.parts.extract_if(.., |part| condition(part)).collect();
-        let documents = removed.iter().flat_map(|part| part.content.documents.iter());
-        self.documents -= documents.inspect(|document| drop(self.ids.remove(&document.id))).count();
+        for document in removed.iter().flat_map(|part| part.content.documents.iter()) {
+            self.ids.remove(&document.id);
+            self.documents -= 1;
+        }
         removed
     }
 

@@ -52,7 +52,6 @@ impl PartSender {
 }
 
 /// Result of [`PartSender::send`].
-#[expect(clippy::large_enum_variant, reason = "a box would be one allocation per hop")]
 pub(in crate::runtime) enum SendResult {
     /// The part waits for a worker.
     Queued,

@@ -59,7 +59,7 @@ impl WorkerContext {
     pub(super) fn admit(&self, part: Part) -> Result<Part, Part> {
         match self.skip_error(&part.request) {
             None => Ok(part),
-            Some(error) => Err(Part { content: Content { error: Some(error), ..part.content }, ..part }),
+            Some(error) => Err(part.with_error(error)),
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) use context::WorkerContext;
 pub(super) use executor_factory::{BuildFailure, ExecutorFactory, ShardState};
 pub use exit::WorkerExit;
 pub(super) use inline_worker::{InlineReplica, InlineWorkers};
-pub(super) use part_queue::{PartQueue, refused};
+pub(super) use part_queue::PartQueue;
 pub(super) use running_calls::{RunningCall, RunningCalls};
 pub(super) use task_worker::{TaskReplica, TaskWorker};
 pub(super) use thread_priority::ThreadPriority;

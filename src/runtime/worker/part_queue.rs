@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use crate::runtime::request::{Content, RequestError};
+use crate::runtime::request::RequestError;
 use crate::runtime::routing::Part;
 
 /// Queue of one shard.
@@ -43,7 +43,7 @@ impl PartQueue {
     pub(super) fn push(&self, part: Part) -> Pushed {
         let mut state = self.state.lock();
         if let Some(error) = &state.refusal {
-            return Pushed::Refused(refused(part, error));
+            return Pushed::Refused(part.with_error(error.clone()));
         }
         if state.parts.len() >= self.slots {
             return Pushed::Full;
@@ -79,9 +79,4 @@ impl PartQueue {
         state.parts = kept;
         removed.into()
     }
-}
-
-/// The part with an error instead of its documents.
-pub(super) fn refused(part: Part, error: &RequestError) -> Part {
-    Part { content: Content { error: Some(error.clone()), ..part.content }, ..part }
 }
