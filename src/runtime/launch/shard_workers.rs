@@ -176,7 +176,7 @@ impl ShardWorkers<'_> {
         watch: &mut ShardWatch,
         started: &mut StartedWorkers,
     ) -> WorkerGuard {
-        let (link, guard, exited) = WorkerLink::new(Arc::clone(&self.output));
+        let (link, guard, exited) = WorkerLink::connect(Arc::clone(&self.output));
         started.exits.push(exited);
         let watches = contexts.into_iter().map(|context| {
             let health = Health::default();

@@ -23,7 +23,7 @@ pub(in crate::runtime) struct WorkerGuard(Arc<WorkerLink>);
 
 impl WorkerLink {
     /// Creates the link of a worker. Returns its two sides and the receiver of the exit state.
-    pub(in crate::runtime) fn new(
+    pub(in crate::runtime) fn connect(
         output: Arc<PodOutput>,
     ) -> (Arc<Self>, WorkerGuard, oneshot::Receiver<WorkerExit>) {
         let (exit, exited) = oneshot::channel();

@@ -9,6 +9,7 @@
 //!
 //! The watchdog is a thread of its own because async executors that block can occupy every thread of the async runtime.
 
+mod hang;
 mod link;
 mod shard_watch;
 mod worker_watch;
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::sync::watch;
 
+pub use hang::Hang;
+pub(super) use hang::HangPolicy;
 pub(super) use link::{WorkerGuard, WorkerLink};
 pub(super) use shard_watch::ShardWatch;
 pub(super) use worker_watch::WorkerWatch;
@@ -28,26 +31,6 @@ use crate::limits::WATCH_INTERVAL;
 
 /// Shortest pause between two checks.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
-
-/// A worker whose call has exceeded its time for so long that it is not expected to return.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hang {
-    /// The pod's name.
-    pub pod: Arc<str>,
-    /// Names the pod, the executor, the endpoint and the time of the call.
-    pub message: String,
-    /// Set when all workers of a shard hang, so that its requests cannot be processed.
-    pub blocks_shard: bool,
-}
-
-/// Treatment of requests to a shard whose workers all hang.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HangPolicy {
-    /// Requests fail as soon as the workers hang, so that clients of a service need not wait.
-    FailFast,
-    /// Requests wait until the workers are not expected to return, so that a batch job loses no documents to a slow call.
-    Wait,
-}
 
 /// Handle of the watchdog's thread, which ends when the handle is dropped.
 pub(super) struct Watchdog {

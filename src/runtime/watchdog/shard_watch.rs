@@ -6,9 +6,9 @@ use std::time::Instant;
 use flowrun_sdk::{ErrorKind, ExecutorError};
 use tokio::sync::watch;
 
+use super::hang::{Hang, HangPolicy};
 use super::link::WorkerLink;
 use super::worker_watch::WorkerWatch;
-use super::{Hang, HangPolicy};
 use crate::runtime::metrics::PodMetrics;
 use crate::runtime::request::RequestError;
 use crate::runtime::routing::Part;

@@ -46,7 +46,7 @@ impl BinaryFormat {
 
 /// Returns `true` if the bytes are not the beginning of a text.
 fn is_binary(bytes: &[u8]) -> bool {
-    bytes.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace() || !byte.is_ascii())
+    bytes.iter().any(|byte| (byte.is_ascii_control() && !byte.is_ascii_whitespace()) || !byte.is_ascii())
 }
 
 #[cfg(test)]
