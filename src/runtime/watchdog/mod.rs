@@ -14,7 +14,6 @@ mod link;
 mod shard_watch;
 mod worker_watch;
 
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
