@@ -93,6 +93,16 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Failed attempts to restart a worker, after which its pod answers every request with the reason.
 pub const RESTARTS_MAX: u32 = 5;
 
+/// Longest time between two checks for requests that have ended in queues and calls. They hold credits until then.
+pub const WATCH_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Multiple of its time (`timeout_send`, or else the flow's `timeout`) after which a call is not expected to return.
+pub const GIVE_UP_FACTOR: u32 = 10;
+
+/// Time that a call whose requests have all ended may continue while the flow drains, so that executors that check for
+/// cancellation can still write their data.
+pub const ABANDON_AFTER: Duration = Duration::from_secs(1);
+
 /// Requests that wait at the gateway for a credit. Further requests are rejected immediately, except those of a stream
 /// that has requests in flight: they wait.
 pub const QUEUE_MAX: usize = 1_000;

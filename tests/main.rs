@@ -21,6 +21,7 @@ mod conservation;
 mod demo;
 mod diagnostics;
 mod gateway;
+mod hanging;
 mod isolation;
 mod load;
 mod memory;

@@ -80,7 +80,7 @@ fn launch_and_serve(file: &FlowFile, listen: &ListenOptions, log: &LogStream) ->
             format!("cannot listen on {}", list(&all))
         })?;
         announce(&server, scheme)?;
-        drain_on_signal(server, signals, listen.drain_delay()).await
+        run_until_stopped(server, signals, listen.drain_delay(), topology.exit_on_hang).await
     })
 }
 
@@ -126,24 +126,34 @@ fn list(addresses: &[SocketAddr]) -> String {
 }
 
 /// Waits for a signal, reports the service as not ready for `delay`, then drains requests in flight. A second signal exits
-/// at once.
-async fn drain_on_signal(server: Server, signals: Signals, delay: Duration) -> anyhow::Result<Exit> {
+/// at once. With `exit_on_hang`, a worker that hangs ends the service like a signal, without the delay.
+async fn run_until_stopped(
+    server: Server,
+    signals: Signals,
+    delay: Duration,
+    exit_on_hang: bool,
+) -> anyhow::Result<Exit> {
     let (shutdown, forced_exit) = signals.into_shutdown(delay);
     tokio::pin!(forced_exit);
-    tokio::select! {
+    let hang = server.hang();
+    let hung = tokio::select! {
         exit = &mut forced_exit => return Ok(exit),
-        () = shutdown.clone().requested() => {}
-    }
+        () = shutdown.clone().requested() => false,
+        _ = hang, if exit_on_hang => true,
+    };
     server.announce_shutdown();
-    tokio::select! {
-        exit = &mut forced_exit => return Ok(exit),
-        () = tokio::time::sleep(delay) => {}
+    if !hung {
+        tokio::select! {
+            exit = &mut forced_exit => return Ok(exit),
+            () = tokio::time::sleep(delay) => {}
+        }
     }
     let drained = tokio::select! {
         exit = &mut forced_exit => return Ok(exit),
         drained = server.drain(DRAIN_TIMEOUT) => drained,
     };
-    Ok(exit_of_drained(&drained, shutdown.signal()))
+    let exit = exit_of_drained(&drained, shutdown.signal());
+    Ok(if hung { Exit::Hung } else { exit })
 }
 
 /// Directories that documents of clients may name files in: those that the flow declares, and those of its input.

@@ -188,7 +188,7 @@ codes! {
     DimensionMismatch = "F503", "dimension-mismatch", Error;
     /// A plugin failed to load: a dependency is missing, or it contradicts its note section.
     PluginNotLoaded = "F511", "plugin-not-loaded", Error;
-    /// A plugin's entry function returned null.
+    /// A plugin's entry function returned null, or a table without a function that it must have.
     PluginNull = "F512", "plugin-null", Error;
     /// A plugin's entry function panicked.
     PluginPanicked = "F513", "plugin-panicked", Error;

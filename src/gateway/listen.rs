@@ -25,7 +25,7 @@ use super::response_body::UnwrittenReplies;
 use super::router::{health_router, probe_router, router};
 use super::service::Gateway;
 use crate::limits::{HEADERS_TIMEOUT, KEEPALIVE_INTERVAL, PROBE_CONNECTION_TIMEOUT, STREAMS_MAX};
-use crate::runtime::DrainReport;
+use crate::runtime::{DrainReport, Hang};
 
 /// HTTP/2 flow-control windows in bytes, of a stream and of a connection. Bytes sent before a rejection arrives are
 /// wasted, so a stream has HTTP/2's default.
@@ -94,6 +94,11 @@ impl Server {
     /// some time before [`drain`](Self::drain), so that load balancers stop sending requests to this process.
     pub fn announce_shutdown(&self) {
         self.gateway.admission.shutdown.announce();
+    }
+
+    /// Waits for a worker that is not expected to return from its call.
+    pub fn hang(&self) -> impl Future<Output = Hang> + Send + use<> {
+        self.gateway.flow.hang(false)
     }
 
     /// Drains the connections, then the flow, within `limit`: admitted requests are answered.

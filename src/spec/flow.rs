@@ -24,6 +24,8 @@ pub struct FlowSpec {
     pub when_full: WhenFull,
     /// Time limit of a request.
     pub timeout: Option<Duration>,
+    /// Ends a served flow once a call is not expected to return.
+    pub exit_on_hang: bool,
     /// Settings for running the flow as a batch job.
     pub job: JobSpec,
     /// Settings for serving the flow.

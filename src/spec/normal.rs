@@ -31,6 +31,7 @@ pub fn normal_form(flow: &FlowSpec, variables: &VariableTexts) -> String {
     with.set(&keys::PREFETCH, flow.prefetch);
     with.set_if(&keys::WHEN_FULL, (flow.when_full == WhenFull::Refuse).then_some("refuse"));
     with.set_if(&keys::TIMEOUT, flow.timeout.map(milliseconds));
+    with.set_if(&keys::EXIT_ON_HANG, flow.exit_on_hang.then_some(true));
     with.set_if(&keys::ENDPOINT, flow.job.endpoint.as_deref());
     let input: Vec<Value> = flow.job.input.iter().map(|path| path.to_string_lossy().into()).collect();
     with.set_if(&keys::INPUT, (!input.is_empty()).then_some(input));

@@ -5,7 +5,8 @@ use super::fields::Fields;
 use super::flow::{FlowSpec, JobSpec};
 use super::gateway::gateway;
 use super::keys::{
-    ENDPOINT, INCLUDE, INPUT, NAME, OUTPUT, PLUGINS, PREFETCH, REQUEST_SIZE, TIMEOUT, TOP_K, VERSION,
+    ENDPOINT, EXIT_ON_HANG, INCLUDE, INPUT, NAME, OUTPUT, PLUGINS, PREFETCH, REQUEST_SIZE, TIMEOUT, TOP_K,
+    VERSION,
     WHEN_FULL,
 };
 use super::library;
@@ -26,6 +27,7 @@ pub(super) fn flow(with: &Fields<'_>, span: Span, reader: &mut Reader<'_>) -> Fl
         },
         when_full: with.get(&WHEN_FULL).unwrap_or_default(),
         timeout: with.get(&TIMEOUT).flatten(),
+        exit_on_hang: with.get(&EXIT_ON_HANG).unwrap_or(false),
         job: job(with, reader),
         gateway: gateway(with, reader),
         plugins: library::directories(with.node(&PLUGINS), reader),

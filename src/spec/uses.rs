@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use flowrun_sdk::guard::BinaryFormat;
+
 use super::executor::{ExecutorSpec, PythonModule, Uses, dotted_class, is_library};
 use super::reader::Reader;
 use super::{executor_yaml, library, path};
@@ -67,6 +69,9 @@ fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Uses {
         return unresolved(&scalar.written, "it is a Python file, not a class", &help);
     }
     if let Some(found) = path::find(scalar, span, reader.sources, reader.report) {
+        if BinaryFormat::of_file(&found).is_some() {
+            return library::at(found, scalar, span, reader);
+        }
         let node = yaml::load(&found, reader.environment, reader.sources, reader.report);
         let spec = node.as_ref().and_then(|node| executor_yaml::read(node, reader));
         return spec.map_or_else(|| broken(&scalar.written), boxed);

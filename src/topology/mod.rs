@@ -62,6 +62,8 @@ pub struct Topology {
     pub when_full: WhenFull,
     /// Maximum duration of a request; `None` for no limit.
     pub timeout: Option<Duration>,
+    /// Ends the service once a call is not expected to return.
+    pub exit_on_hang: bool,
     /// Upper bound of the memory that the documents of requests occupy.
     pub memory: MemoryBound,
     /// Settings for running the flow as a batch job.

@@ -37,6 +37,7 @@ pub fn plan(
         credits: spec.prefetch,
         when_full: spec.when_full,
         timeout: spec.timeout,
+        exit_on_hang: spec.exit_on_hang,
         job: job_plan(spec),
         gateway: spec.gateway.clone(),
         spans: TopologySpans {

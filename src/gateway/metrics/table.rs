@@ -279,6 +279,13 @@ pub const METRICS: &[Metric] = &[
         samples: |source| source.by_pod(|pod| double(pod.failed_workers)),
     },
     Metric {
+        name: "flowrun_pod_workers_hanging",
+        kind: "gauge",
+        labels: "pod",
+        help: "Workers in a call that exceeds `timeout_send` by half or more.",
+        samples: |source| source.by_pod(|pod| double(pod.hanging_workers)),
+    },
+    Metric {
         name: "flowrun_pod_restarts_total",
         kind: "counter",
         labels: "pod",

@@ -39,6 +39,10 @@ keys! {
     TIMEOUT: Milliseconds = Key::milliseconds("timeout", "time limit of a request");
     WHEN_FULL: Choice<WhenFull> =
         Key::choice("when_full", "handling of a request while all `prefetch` credits are in use");
+    EXIT_ON_HANG: Flag = Key::flag(
+        "exit_on_hang",
+        "ends a served flow with exit code 5 once a call takes ten times its `timeout_send`, so that a supervisor restarts it",
+    );
     STRATEGY: AnyNode = Key::any(
         "strategy",
         "a string or a mapping",
@@ -70,6 +74,7 @@ pub(super) const FLOW_EXTENSIONS: &[KeyRow] = &[
     rows::HEALTH_PORT,
     rows::TIMEOUT,
     rows::WHEN_FULL,
+    rows::EXIT_ON_HANG,
 ];
 
 /// A pod.

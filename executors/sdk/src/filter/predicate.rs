@@ -2,11 +2,10 @@
 
 use std::cmp::Ordering;
 
-use regex::Regex;
-
 use super::document_fields::is_document_field;
 use super::fields::{FieldLookup, FieldValue};
 use super::scalar::Scalar;
+use crate::ClientRegex;
 
 /// A parsed filter.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +33,7 @@ pub enum Predicate {
     /// The field equals one of the values.
     OneOf(Vec<Scalar>),
     /// The field is a text that the regular expression is found in.
-    Matches(Box<Regex>),
+    Matches(ClientRegex),
     /// The field has this length: characters of a text, entries of a list or mapping.
     Size(usize),
     /// The field exists, or does not.
