@@ -5,6 +5,8 @@ mod device;
 mod elements;
 mod error;
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod memory;
 mod open;
 mod port;
