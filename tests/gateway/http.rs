@@ -183,7 +183,7 @@ async fn metrics_of_executors_are_reported_by_shard() {
     }
     // Every line is valid for Prometheus: a comment, or a name with labels and a value.
     let line = regex::Regex::new(
-        r#"^(# (HELP|TYPE) flowrun_\w+ .+|flowrun_\w+(\{(\w+="[^"]*",?)+\})? [0-9.e+-]+)$"#,
+        r#"^(# (HELP|TYPE) (flowrun|process)_\w+ .+|(flowrun|process)_\w+(\{(\w+="[^"]*",?)+\})? [0-9.e+-]+)$"#,
     );
     let line = line.unwrap();
     assert!(metrics.lines().all(|known| line.is_match(known)), "{metrics}");
