@@ -18,6 +18,8 @@
 #   make bench-index-10m  measures ten million vectors within 2 GiB (an hour, 20 GB of disk)
 #   make crash            kills, damages and power-fails an index, and checks that acknowledged documents survive
 #   make storm            sends SIGTERM to a loaded service 1,000 times, and checks that accepted requests are answered
+#   make attack           attacks a service within 1 GiB of memory, and measures healthy clients meanwhile
+#   make fuzz             fuzzes every parser for FLOWRUN_FUZZ_SECONDS (60) each
 #
 #   make onnxruntime      installs ONNX Runtime, like `flowrun doctor --fix`
 #   make clients          installs the clients that the tests use
@@ -51,7 +53,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: audit downloads prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models bench-sentences models minilm onnxruntime
+.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models bench-sentences models minilm onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs the missing ones of the packages $(1).
@@ -305,6 +307,16 @@ bench-sentences: minilm
 
 storm: setup
 	FLOWRUN_ENDINGS=1000 cargo test --quiet --workspace --test flowrun -- load::no_accepted
+
+# A release build with all features, as it is deployed. ATTACKS selects by parts of names: make attack ATTACKS="http2 gzip".
+attack: setup
+	cargo build --release --quiet -p flowrun -p flowrun-attack --bins
+	$(TARGET)/release/attack $(TARGET)/release/flowrun $(ATTACKS)
+
+# Fuzzers are tests in modules whose names end with `fuzz`.
+fuzz: export FLOWRUN_FUZZ_SECONDS ?= 60
+fuzz: setup
+	cargo test --quiet $(TESTED) --no-fail-fast -- --nocapture fuzz::
 
 docs: setup
 	FLOWRUN_BLESS=1 cargo test --quiet --workspace --test flowrun -- reference

@@ -10,6 +10,7 @@
     reason = "a panic fails the test, and tests read only files that they have written"
 )]
 
+mod attack;
 mod backpressure;
 mod batching;
 mod client;
@@ -20,6 +21,7 @@ mod conditions;
 mod conservation;
 mod demo;
 mod diagnostics;
+mod flow_file_fuzz;
 mod gateway;
 mod hanging;
 mod isolation;

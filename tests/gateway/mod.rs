@@ -2,6 +2,7 @@
 
 mod browsers;
 mod captures;
+mod conversation_fuzz;
 mod hostile;
 mod http;
 mod http_captures;

@@ -79,6 +79,8 @@ mod error;
 mod executor;
 mod executor_type;
 pub mod filter;
+#[cfg(test)]
+mod fuzz;
 pub mod guard;
 mod health;
 mod instance;

@@ -4,6 +4,8 @@
 //! infers it. A reply has the schema of its request.
 
 mod client;
+#[cfg(test)]
+mod fuzz;
 pub(super) mod json_document;
 pub(super) mod json_message;
 mod reply;

@@ -18,6 +18,8 @@ mod error;
 mod exif;
 mod format;
 mod frame;
+#[cfg(test)]
+mod fuzz;
 mod gif;
 mod jpeg;
 mod limits;

@@ -32,6 +32,8 @@ mod error;
 #[cfg(test)]
 mod faults;
 mod fsync;
+#[cfg(test)]
+mod fuzz;
 mod journal_check;
 mod journal_recovery;
 mod journal_scan;

@@ -6,6 +6,8 @@ mod elements;
 mod error;
 mod external_data;
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod interruptible;
 mod memory;
 mod open;

@@ -28,5 +28,7 @@ pub const ONNX_TEXT_ENCODER: ExecutorType = ExecutorType::new::<parameters::Onnx
 )
 .with_description(encoder::describe);
 
+#[cfg(all(test, feature = "tokenizers"))]
+mod fuzz;
 #[cfg(test)]
 mod tests;
