@@ -110,7 +110,7 @@ impl HttpBody for ResponseBody {
         let hold = |data: Bytes| {
             // The reply is in memory already: it is counted as far as the capacity allows.
             let _ = this.permit.bytes.try_grow_to(data.len());
-            let part = Arc::new(Arc::clone(&this.permit));
+            let part = Arc::new(HeldPermit(Arc::clone(&this.permit)));
             if let Some(unwritten) = &this.unwritten {
                 unwritten.add(&part, Instant::now());
             }
@@ -131,8 +131,11 @@ impl HttpBody for ResponseBody {
 /// Bytes of a response; the connection drops them once they are written.
 struct PermittedBytes {
     data: Bytes,
-    _part: Arc<Arc<Permit>>,
+    _part: Arc<HeldPermit>,
 }
+
+/// The permit of one part of a response: parts of one response are written at different times.
+struct HeldPermit(#[expect(dead_code, reason = "held until the part is written")] Arc<Permit>);
 
 impl AsRef<[u8]> for PermittedBytes {
     fn as_ref(&self) -> &[u8] {

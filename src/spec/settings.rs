@@ -6,8 +6,7 @@ use super::flow::{FlowSpec, JobSpec};
 use super::gateway::gateway;
 use super::keys::{
     ENDPOINT, EXIT_ON_HANG, INCLUDE, INPUT, NAME, OUTPUT, PLUGINS, PREFETCH, REQUEST_SIZE, TIMEOUT, TOP_K,
-    VERSION,
-    WHEN_FULL,
+    VERSION, WHEN_FULL,
 };
 use super::library;
 use super::reader::Reader;

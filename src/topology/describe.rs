@@ -85,7 +85,7 @@ fn combine(plan: &ExecutorPlan, mut components: Vec<ExecutorDescription>) -> Exe
             _ => Fact::Known(false),
         },
         stores_documents: components.iter().any(|component| component.stores_documents),
-        model: first_known(components.iter().map(|component| component.model)),
+        model: first_known(components.iter().map(|component| component.model.clone())),
         needed_content: components.first().and_then(|first| first.needed_content),
         endpoint_help: components.into_iter().flat_map(|component| component.endpoint_help).collect(),
     }

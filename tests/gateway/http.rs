@@ -94,7 +94,7 @@ async fn overload_size_and_deadline_have_their_status_codes() {
 
 #[tokio::test]
 async fn a_failed_request_has_an_http_error_code_for_clients_that_ask_for_it() {
-    let served = serve_flow("", V1).await;
+    let served = serve_flow("", EXECUTORS).await;
     let raise = r#"{"data": [{"text": "a"}], "execEndpoint": "/raise"}"#;
     for (path, head, code) in [
         ("/post", "", 200),
@@ -141,7 +141,7 @@ async fn an_endpoint_is_documented_with_its_effect_and_parameters() {
 
 #[tokio::test]
 async fn health_has_a_port_of_its_own_that_serves_nothing_else() {
-    let served = serve_with_token("", V1, Some("secret")).await;
+    let served = serve_with_token("", EXECUTORS, Some("secret")).await;
     let health = async |method: &str, path: &str, head: &str| {
         let stream = TcpStream::connect(served.health_address()).await.unwrap();
         http_over(stream, method, path, head, "").await.0

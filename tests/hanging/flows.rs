@@ -255,6 +255,7 @@ fn job(
     let inputs = vec![Input::JsonLines(path.to_owned())];
     let job = Job {
         inputs,
+        skipped: 0,
         embed_content: false,
         endpoint: "/wait".to_owned(),
         parameters: RequestParameters::new(),

@@ -171,7 +171,10 @@ mod tests {
     fn counter() -> (Arc<AtomicUsize>, impl FnOnce() + Send + 'static) {
         let count = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&count);
-        (count, move || drop(counted.fetch_add(1, Ordering::Relaxed)))
+        let interrupt = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        };
+        (count, interrupt)
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(in crate::gateway) fn endpoint_paths(
     let exposed = config.exposed.iter().map(|exposed| (&*exposed.path, "post", &*exposed.endpoint));
     // With both settings only exposed endpoints have a path, as in Jina.
     let hidden = config.no_debug_endpoints && config.no_crud_endpoints;
-    let served = |endpoint: &&String| !hidden && !(config.no_crud_endpoints && is_crud(endpoint));
+    let served = |endpoint: &&String| !(hidden || config.no_crud_endpoints && is_crud(endpoint));
     let named = endpoints.iter().filter(served).map(|endpoint| (&**endpoint, "post", &**endpoint));
     let mut taken = BTreeSet::new();
     crud.chain(exposed)

@@ -92,8 +92,12 @@ fn endpoint_operation(gateway: &Gateway, endpoint: &str) -> Value {
     let mut operation = documents_operation(&summary, &json!({ "data": data, "parameters": {} }), parameters);
     if !gateway.tokens.is_empty() {
         let role = info.needed_role(endpoint);
-        operation["description"] = format!("Needs a token with the role `{role}`.").into();
-        operation["responses"]["403"] = response("the token has a lower role", "Detail");
+        if let Some(fields) = operation.as_object_mut() {
+            fields.insert("description".to_owned(), format!("Needs a token with the role `{role}`.").into());
+        }
+        if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+            responses.insert("403".to_owned(), response("the token has a lower role", "Detail"));
+        }
     }
     operation
 }

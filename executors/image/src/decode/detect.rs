@@ -39,7 +39,7 @@ impl Format {
             _ if has_signature(0, b"RIFF") && has_signature(8, b"WEBP") => Self::WebP,
             _ if has_signature(0, b"GIF87a") || has_signature(0, b"GIF89a") => Self::Gif,
             _ if has_signature(0, b"BM") => Self::Bmp,
-            _ if TIFF.iter().any(|signature| has_signature(0, *signature)) => Self::Tiff,
+            _ if TIFF.iter().any(|signature| has_signature(0, signature)) => Self::Tiff,
             _ => {
                 let known =
                     UNSUPPORTED.iter().find(|(offset, signature, _)| has_signature(*offset, signature));

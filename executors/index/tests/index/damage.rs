@@ -52,7 +52,6 @@ fn fill(base: &Path) {
         }
         call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"ids": ["001", "900"]})).unwrap();
         executor.close().unwrap();
-        drop(executor);
         // The second opening removes the zeros that the journal was preallocated with.
         open(&base.join(kind), kind, &with(kind)).close().unwrap();
     }

@@ -4,8 +4,8 @@ use std::mem::{swap, take};
 use std::path::Path;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, CallBudget, Cancellation, ContentKind, Document, ErrorKind, Executor,
-    ExecutorDescription, ExecutorError, Instance, ModelState, Tensor, parse_parameters, tracing,
+    AccessPaths, Build, BuildError, Call, CallBudget, Cancellation, ContentKind, Document, ErrorKind,
+    Executor, ExecutorDescription, ExecutorError, Instance, ModelState, Tensor, parse_parameters, tracing,
 };
 use half::f16;
 

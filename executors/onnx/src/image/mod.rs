@@ -11,9 +11,7 @@ mod parameters;
 mod plan;
 mod preset;
 
-use flowrun_sdk::{
-    CallBudget, Document, ExecutorError, ExecutorType, ResamplingFilter,
-};
+use flowrun_sdk::{CallBudget, Document, ExecutorError, ExecutorType, ResamplingFilter};
 
 pub use preset::Preset;
 

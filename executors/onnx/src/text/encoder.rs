@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, CallBudget, Cancellation, ContentKind, Document, ErrorKind, Executor,
-    ExecutorDescription, ExecutorError, Instance, ModelState, Tensor, parse_parameters,
+    AccessPaths, Build, BuildError, Call, CallBudget, Cancellation, ContentKind, Document, ErrorKind,
+    Executor, ExecutorDescription, ExecutorError, Instance, ModelState, Tensor, parse_parameters,
 };
 
 use super::model::TextModel;
