@@ -18,6 +18,8 @@
 #   make bench-index-10m  measures ten million vectors within 2 GiB (an hour, 20 GB of disk)
 #   make crash            kills, damages and power-fails an index, and checks that acknowledged documents survive
 #   make storm            sends SIGTERM to a loaded service 1,000 times, and checks that accepted requests are answered
+#   make attack           attacks a service within 1 GiB of memory, and measures healthy clients meanwhile
+#   make fuzz             fuzzes every parser for FLOWRUN_FUZZ_SECONDS (60) each
 #
 #   make onnxruntime      installs ONNX Runtime, like `flowrun doctor --fix`
 #   make clients          installs the clients that the tests use
@@ -51,7 +53,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: audit prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models bench-sentences models minilm onnxruntime
+.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models bench-sentences models minilm onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs the missing ones of the packages $(1).
@@ -167,7 +169,9 @@ onnxruntime: setup
 TESTED := --workspace --lib --bins --tests --examples
 test: export FLOWRUN_CLIENTS := required
 test: export FLOWRUN_MODELS := required
-test: lint clients models
+test: setup
+	@# The compiler works while the clients and models are downloaded.
+	$(MAKE) --no-print-directory --jobs=2 lint downloads
 	cargo build --quiet $(TESTED)
 	$(TARGET)/debug/flowrun doctor --fix
 	if cargo nextest --version >/dev/null 2>&1; then \
@@ -179,6 +183,11 @@ test: lint clients models
 
 # Installed when missing; the versions are those that the configuration files are written for.
 AUDIT_TOOLS := cargo-deny@0.20.2:cargo-deny cargo-machete@0.9.2:cargo-machete typos-cli@1.52.0:typos
+
+# One after the other, because both may install packages of the system.
+downloads: setup
+	@$(MAKE) --no-print-directory clients
+	@$(MAKE) --no-print-directory models
 
 audit: setup
 	@for tool in $(AUDIT_TOOLS); do \
@@ -194,6 +203,8 @@ prose:
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+	@# The build of the demo has fewer features.
+	cargo check --workspace --no-default-features --quiet
 
 # Always the same packages: with a different selection, cargo rebuilds the dependencies with other features.
 MEASURED := --release --quiet --workspace --bins --examples
@@ -267,7 +278,7 @@ bench-index-10m: setup
 	  exec $(TARGET)/release/examples/bench_index again $(TEN_MILLION) probes=64,128,256,384,512,768 rerank=100,200 )
 
 crash: setup
-	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 FLOWRUN_POWER_FAILURES=5000 \
+	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=100000 FLOWRUN_POWER_FAILURES=5000 \
 	    cargo test --quiet --workspace --test index -- repeated_crashes:: damage:: crash:: power_failure::
 
 # Both sides use the same library of ONNX Runtime.
@@ -296,6 +307,16 @@ bench-sentences: minilm
 
 storm: setup
 	FLOWRUN_ENDINGS=1000 cargo test --quiet --workspace --test flowrun -- load::no_accepted
+
+# A release build with all features, as it is deployed. ATTACKS selects by parts of names: make attack ATTACKS="http2 gzip".
+attack: setup
+	cargo build --release --quiet -p flowrun -p flowrun-attack --bins
+	$(TARGET)/release/attack $(TARGET)/release/flowrun $(ATTACKS)
+
+# Fuzzers are tests in modules whose names end with `fuzz`.
+fuzz: export FLOWRUN_FUZZ_SECONDS ?= 60
+fuzz: setup
+	cargo test --quiet $(TESTED) --no-fail-fast -- --nocapture fuzz::
 
 docs: setup
 	FLOWRUN_BLESS=1 cargo test --quiet --workspace --test flowrun -- reference

@@ -17,8 +17,6 @@ pub mod gateway;
 pub mod graph;
 pub mod job;
 pub mod limits;
-#[cfg(test)]
-mod peak_memory;
 pub mod routes;
 pub mod runtime;
 pub mod spec;
@@ -48,7 +46,7 @@ pub fn read(
     // Before the graph, so that one run reports the errors of both.
     let executors = topology::resolve(&spec, catalog, sources.directory(tree.span.file), report);
     let graph = graph::build(spec, report)?;
-    let executors = topology::describe(executors);
+    let executors = topology::describe(executors, report);
     let topology = topology::plan(&graph, executors, Machine::local());
     Some((graph, topology))
 }

@@ -10,6 +10,7 @@
     reason = "a panic fails the test, and tests read only files that they have written"
 )]
 
+mod attack;
 mod backpressure;
 mod batching;
 mod client;
@@ -20,13 +21,16 @@ mod conditions;
 mod conservation;
 mod demo;
 mod diagnostics;
+mod flow_file_fuzz;
 mod gateway;
+mod hanging;
 mod isolation;
 mod load;
 mod memory;
 mod merging;
 mod observing;
 mod onnx_images;
+mod operating;
 mod pages;
 mod planning;
 mod plugins;
@@ -46,6 +50,7 @@ mod structure;
 mod supervision;
 mod support;
 mod tables;
+mod text_models;
 mod topology;
 mod typos;
 mod usage;

@@ -75,8 +75,9 @@ fn check_use(file: &mut FlowFile) {
 
 fn print_plan(out: &mut impl std::io::Write, file: &FlowFile) -> std::io::Result<()> {
     let (Some(graph), Some(topology)) = (&file.graph, &file.topology) else { return Ok(()) };
-    writeln!(out, "{}", normal_form(graph.spec()))?;
-    write!(out, "{topology}")?;
+    let variables = &file.sources.variables;
+    writeln!(out, "{}", normal_form(graph.spec(), variables))?;
+    write!(out, "{}", variables.as_written(&topology.to_string()))?;
     if let Some(memory) = Machine::local().memory {
         writeln!(out, "{}", topology.memory.compared_with(memory))?;
     }

@@ -2,12 +2,14 @@
 
 mod browsers;
 mod captures;
+mod conversation_fuzz;
 mod decoding;
 mod hostile;
 mod http;
 mod http_captures;
 mod messages;
 mod overload;
+mod roles;
 mod services;
 mod streams;
 mod tls;

@@ -7,6 +7,8 @@
 mod allowed_path;
 mod error;
 mod executor;
+#[cfg(test)]
+mod fuzz;
 #[expect(unsafe_code, reason = "it owns a foreign interface")]
 mod host;
 mod inspect;

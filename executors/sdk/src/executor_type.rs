@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    Build, BuildError, ExecutorDescription, Fact, Instance, ParameterError, ParameterField, Parameters,
+    Build, BuildError, ExecutorDescription, Instance, ParameterError, ParameterField, Parameters,
     RawParameters, check_parameters,
 };
 
@@ -134,12 +134,6 @@ impl ExecutorType {
     #[must_use]
     pub const fn with_description_of_no_additions(self) -> Self {
         self.with_description(|_| ExecutorDescription::plain().that_adds_nothing())
-    }
-
-    /// Describes the executor as an encoder: plain, with an output dimension that is known once its model is open.
-    #[must_use]
-    pub const fn with_encoder_description(self) -> Self {
-        self.with_description(|_| ExecutorDescription::plain().with_output_dimension(Fact::Unknown))
     }
 
     /// Records the SHA-256 of the library that contains the type.

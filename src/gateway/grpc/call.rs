@@ -32,7 +32,7 @@ const REPLIES_BUFFERED: usize = 4;
 
 /// Serves one call.
 pub(in crate::gateway) async fn call(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let options = CallOptions::from_headers(request.headers(), gateway.prefetch);
+    let options = CallOptions::new(request.headers(), request.extensions(), gateway.prefetch);
     let (head, body) = request.into_parts();
     let bytes = Arc::new(gateway.admission.bytes_permit());
     let body = RequestBody::stream(body, Arc::clone(&bytes));

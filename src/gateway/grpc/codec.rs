@@ -144,7 +144,7 @@ pub(super) struct AdmittedCall {
 /// # Errors
 /// The response to a rejected call, after the delay of the rejection limiter.
 pub(super) async fn admit(gateway: &Gateway, request: Request) -> Result<AdmittedCall, Response> {
-    let metadata = CallMetadata::from_headers(request.headers());
+    let metadata = CallMetadata::new(request.headers(), request.extensions());
     let unwritten = UnwrittenReplies::from_extensions(request.extensions());
     let permit = match gateway.admit(0, Some(max_wait(metadata.deadline))) {
         Ok(permit) => Arc::new(permit),
@@ -191,5 +191,6 @@ pub(super) fn rejection_status(rejection: &Rejection) -> Status {
         Rejection::DeadlineExceeded | Rejection::BodyTimeout => Status::deadline_exceeded(message),
         Rejection::Invalid(_) => Status::invalid_argument(message),
         Rejection::TooLarge(_) => Status::resource_exhausted(message),
+        Rejection::Forbidden(_) => Status::permission_denied(message),
     }
 }

@@ -1,8 +1,7 @@
 //! `stream_doc`: sends one document through the flow, and streams the resulting documents.
 //!
-//! In Jina this needs an executor that generates documents one by one. flowrun's executors return all documents at
-//! once, and the stream has one message for each. A document for an endpoint that no executor handles is returned
-//! unchanged, like in Jina.
+//! Documents that the last executor yields one by one are sent at once; of other executors the stream has a message for
+//! each document of the reply. A document for an endpoint that no executor handles is returned unchanged, like in Jina.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use flowrun_sdk::{Document, RequestParameters};
 use flowrun_wire::{ReceivedDocument, ReceivedHeader, Schema, decode_document_within, encode_document};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use prost::Message as _;
 use tonic::Status;
 
@@ -22,8 +22,9 @@ use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::flow_info::FlowInfo;
 use crate::gateway::offload::offload_large;
 use crate::gateway::request::{GatewayRequest, Rejection};
-use crate::gateway::response_body::hold_permit;
+use crate::gateway::response_body::hold_permit_of_stream;
 use crate::gateway::service::Gateway;
+use crate::gateway::streaming::{self, StreamEnd, StreamItem};
 use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
 use crate::gateway::wire::{decode_budget, decode_parameters, decode_rejection};
 
@@ -41,9 +42,8 @@ pub(in crate::gateway) async fn stream_doc(
         Ok(message) => replies(&gateway, &permit, message, metadata).await,
         Err(status) => Err(status),
     };
-    let replies = replies.map(|replies| futures_util::stream::iter(replies.into_iter().map(Ok::<_, Status>)));
     let response = streaming_response(&gateway, headers, replies).await;
-    hold_permit(response, permit, unwritten.as_deref())
+    hold_permit_of_stream(response, permit, unwritten)
 }
 
 /// A decoded message: the document with its schema, and the parameters.
@@ -65,52 +65,63 @@ fn decode(message: Bytes, permit: &BytesPermit) -> Result<(ReceivedDocument, Dec
     Ok((message, decoded))
 }
 
+type Replies = BoxStream<'static, Result<SingleDocumentRequestProto, Status>>;
+
+/// Replies to a request.
+///
+/// # Errors
+/// The status of a message that cannot be decoded, or exceeds a bound.
 async fn replies(
-    gateway: &Gateway,
-    permit: &Permit,
+    gateway: &Arc<Gateway>,
+    permit: &Arc<Permit>,
     message: Bytes,
     metadata: CallMetadata,
-) -> Result<Vec<SingleDocumentRequestProto>, Status> {
+) -> Result<Replies, Status> {
     let rejected = |rejection: Rejection| rejection_status(&rejection);
     let bytes = Arc::clone(&permit.bytes);
     let decoded = offload_large(message.len(), move || decode(message, &bytes)).await;
     let (message, decoded) = decoded.and_then(|decoded| decoded).map_err(rejected)?;
     let header = message.header.clone().unwrap_or_default();
+    let only = |reply| stream::once(std::future::ready(Ok(reply))).boxed();
     if !gateway.info.handles(header.exec_endpoint.as_deref().unwrap_or_default()) {
         let routes = vec![FlowInfo::gateway_route(SystemTime::now(), false).to_proto(None)];
-        return Ok(vec![returned(message, None, routes)]);
+        return Ok(only(returned(message, None, routes)));
     }
     let (document, schema, parameters) = match decoded {
         Ok(decoded) => decoded,
         Err(rejection @ Rejection::Invalid(_)) => {
-            return Ok(vec![returned(message, Some(rejection.status().to_proto()), Vec::new())]);
+            return Ok(only(returned(message, Some(rejection.status().to_proto()), Vec::new())));
         }
         Err(rejection) => return Err(rejected(rejection)),
     };
     let request = GatewayRequest {
         id: metadata.request_id(&header.request_id),
         endpoint: header.exec_endpoint.clone().unwrap_or_default(),
+        is_routed: false,
+        granted: metadata.granted,
         target: header.target_executor.clone().unwrap_or_default(),
         parameters,
         documents: vec![document].into(),
         schema: Some(schema),
         deadline: metadata.deadline,
         parent: metadata.parent,
+        sink: None,
     };
-    let response = gateway.submit(permit, request).await.map_err(rejected)?;
-    let documents = match response.result {
-        Ok(response) => response.documents,
-        Err(failure) => {
-            let routes = response.routes.iter().map(|route| route.to_proto(None)).collect();
-            return Ok(vec![returned(message, Some(failure.status.to_proto()), routes)]);
-        }
+    let reply = move |item| match item {
+        StreamItem::Document(document) => Ok(SingleDocumentRequestProto {
+            header: Some(HeaderProto { request_id: header.request_id.clone(), ..HeaderProto::default() }),
+            document: Some(encode_document(&document, schema)),
+            ..SingleDocumentRequestProto::default()
+        }),
+        StreamItem::Failed(end) => match *end {
+            StreamEnd::Rejection(rejection) => Err(rejection_status(&rejection)),
+            StreamEnd::Failure(failure, routes) => {
+                let routes = routes.iter().map(|route| route.to_proto(None)).collect();
+                Ok(returned(message.clone(), Some(failure.status.to_proto()), routes))
+            }
+        },
     };
-    let reply = |document| SingleDocumentRequestProto {
-        header: Some(HeaderProto { request_id: header.request_id.clone(), ..HeaderProto::default() }),
-        document: Some(encode_document(document, schema)),
-        ..SingleDocumentRequestProto::default()
-    };
-    Ok(documents.iter().map(reply).collect())
+    Ok(streaming::submit(gateway, permit, request).map(reply).boxed())
 }
 
 /// Reply with the document that was sent, and the status of a failed request.

@@ -1,6 +1,7 @@
 //! Documents that the pages have shown. Only these have thumbnails, so that `/thumbnail` exposes no other file.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use flowrun_sdk::Documents;
 
@@ -12,14 +13,11 @@ pub(in crate::gateway) const PAGE_HEADER: &str = "x-flowrun-page";
 /// Maximum of remembered documents. A page shows at most 100 at a time.
 const DOCUMENTS_MAX: usize = 10_000;
 
-/// Memory of an entry besides its texts.
-const ENTRY_BYTES: usize = 4 * size_of::<String>();
-
 /// URIs of search results by document id. The oldest are evicted first.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct ShownDocuments {
-    uris: HashMap<String, String>,
-    order: VecDeque<String>,
+    uris: HashMap<Arc<str>, String>,
+    order: VecDeque<Arc<str>>,
     /// Bytes of the ids and URIs.
     bytes: usize,
 }
@@ -29,19 +27,26 @@ impl ShownDocuments {
     pub(in crate::gateway) fn remember(&mut self, documents: &Documents) {
         let found = documents.iter().flat_map(|document| document.matches.iter());
         for found in found.filter(|found| !found.uri.is_empty()) {
-            match self.uris.insert(found.id.clone(), found.uri.clone()) {
+            let id: Arc<str> = found.id.as_str().into();
+            self.bytes += found.uri.len();
+            match self.uris.insert(Arc::clone(&id), found.uri.clone()) {
                 Some(replaced) => self.bytes -= replaced.len(),
                 None => {
-                    self.order.push_back(found.id.clone());
-                    self.bytes += ENTRY_BYTES + 2 * found.id.len();
+                    self.bytes += id.len();
+                    self.order.push_back(id);
                 }
             }
-            self.bytes += found.uri.len();
-            while self.order.len() > DOCUMENTS_MAX || self.bytes > SHOWN_BYTES_MAX {
-                let Some(oldest) = self.order.pop_front() else { break };
-                let uri = self.uris.remove(&oldest).unwrap_or_default();
-                self.bytes -= ENTRY_BYTES + 2 * oldest.len() + uri.len();
-            }
+            self.evict();
+        }
+    }
+
+    /// Forgets the oldest documents beyond the bounds.
+    fn evict(&mut self) {
+        while (self.order.len() > DOCUMENTS_MAX || self.bytes > SHOWN_BYTES_MAX)
+            && let Some(oldest) = self.order.pop_front()
+        {
+            let uri = self.uris.remove(&oldest).unwrap_or_default();
+            self.bytes -= oldest.len() + uri.len();
         }
     }
 
@@ -74,15 +79,17 @@ mod tests {
     }
 
     #[test]
-    fn long_uris_are_evicted_by_their_bytes() {
+    fn long_uris_are_bounded_in_bytes() {
         let mut shown = ShownDocuments::default();
-        let long = "x".repeat(1 << 20);
-        for id in 0..40 {
-            let mut query = Document::new("q");
-            query.matches = [Document::new(id.to_string()).with_uri(long.clone())].into_iter().collect();
-            shown.remember(&[query].into_iter().collect());
+        let mut found = answer(0..1);
+        for id in ["a", "b", "a", "c", "d"] {
+            let uri = "u".repeat(SHOWN_BYTES_MAX / 3);
+            found.make_mut()[0].matches = vec![Document::new(id).with_uri(uri)].into();
+            shown.remember(&found);
         }
-        assert!(shown.bytes <= SHOWN_BYTES_MAX && shown.uris.len() == shown.order.len());
-        assert_eq!((shown.uri("0"), shown.uri("39").map(|uri| uri.len())), (None, Some(1 << 20)));
+        assert!(shown.bytes <= SHOWN_BYTES_MAX);
+        assert_eq!(["a", "b", "c", "d"].map(|id| shown.uri(id).is_some()), [false, false, true, true]);
+        let held: usize = shown.uris.iter().map(|(id, uri)| id.len() + uri.len()).sum();
+        assert_eq!(shown.bytes, held);
     }
 }

@@ -86,6 +86,7 @@ impl Close {
             Rejection::TooLarge(_) => close_code::SIZE,
             Rejection::Overloaded(_) => close_code::AGAIN,
             Rejection::Draining => close_code::AWAY,
+            Rejection::Forbidden(_) => close_code::POLICY,
             Rejection::DeadlineExceeded | Rejection::BodyTimeout | Rejection::Invalid(_) => {
                 close_code::INVALID
             }

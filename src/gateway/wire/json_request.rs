@@ -114,12 +114,15 @@ fn read_within(
             .filter(|id| !id.is_empty())
             .unwrap_or_else(new_id),
         endpoint: endpoint.map(str::to_owned).or(body_endpoint).unwrap_or_else(|| "/".to_owned()),
+        is_routed: endpoint.is_some(),
+        granted: metadata.granted,
         target: text(["target_executor", "targetExecutor"]).unwrap_or_default(),
         parameters,
         documents,
         schema: form.schema().filter(|_| first.exists),
         deadline: [metadata.deadline, timeout].into_iter().flatten().min(),
         parent: metadata.parent.clone(),
+        sink: None,
     };
     Ok(JsonMessage::new(request, form, client && !first.exists, parameters_bytes))
 }

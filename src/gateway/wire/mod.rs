@@ -7,6 +7,8 @@
 mod bounds;
 mod client;
 mod decoding;
+#[cfg(test)]
+mod fuzz;
 pub(super) mod json_document;
 mod json_documents;
 mod json_fields;

@@ -4,5 +4,7 @@
 
 pub(crate) mod context;
 pub(crate) mod frame;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod ready;
 pub(crate) mod status;

@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use flowrun_fuzz::peak_of;
 use flowrun_sdk::Document;
 use flowrun_wire::{ReceivedList, encode_documents};
 use proptest::strategy::Strategy;
@@ -20,7 +21,6 @@ use crate::gateway::admission::Admission;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::GatewayRequest;
 use crate::limits::{DECODED_BYTES_FREE, DECODED_DOCUMENT_BYTES, DECODED_RATIO_MAX, REQUEST_DOCUMENTS_MAX};
-use crate::peak_memory::peak_of;
 
 /// Memory that a message may occupy while it is decoded and when an executor reads it.
 fn bound(message: usize, documents: usize) -> usize {
