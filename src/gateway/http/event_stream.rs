@@ -57,7 +57,7 @@ pub(in crate::gateway) async fn endpoint(
     let (mut head, body) = request.into_parts();
     let coding = match content_coding(&head.headers) {
         Ok(coding) => coding,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let length = content_length(&head.headers);
     let Ok(Query(fields)) = Query::<Vec<(String, String)>>::from_request_parts(&mut head, &gateway).await

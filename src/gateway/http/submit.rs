@@ -51,7 +51,7 @@ async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> 
     let (head, body) = request.into_parts();
     let coding = match content_coding(&head.headers) {
         Ok(coding) => coding,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     // A request with a declared length is rejected before its body is read.
     let length = content_length(&head.headers);
@@ -157,13 +157,13 @@ fn unreadable(error: &ReadError) -> Response {
 ///
 /// # Errors
 /// The response to a request with a coding that is not supported (RFC 9110, 15.5.16).
-pub(super) fn content_coding(headers: &HeaderMap) -> Result<Option<Coding>, Response> {
+pub(super) fn content_coding(headers: &HeaderMap) -> Result<Option<Coding>, Box<Response>> {
     let name = headers.get(header::CONTENT_ENCODING).map_or("", |name| name.to_str().unwrap_or("binary"));
     Coding::from_name(name).map_err(|name| {
         let (name, names) = (sanitize(name), Coding::NAMES);
         let message = format!("the content encoding `{name}` is not supported; supported are {names}");
         let accepted = [(header::ACCEPT_ENCODING, names)];
-        (StatusCode::UNSUPPORTED_MEDIA_TYPE, accepted, detail(message)).into_response()
+        Box::new((StatusCode::UNSUPPORTED_MEDIA_TYPE, accepted, detail(message)).into_response())
     })
 }
 
