@@ -53,7 +53,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: attack audit fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models bench-sentences models minilm onnxruntime
+.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models bench-sentences models minilm onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs the missing ones of the packages $(1).
@@ -169,7 +169,9 @@ onnxruntime: setup
 TESTED := --workspace --lib --bins --tests --examples
 test: export FLOWRUN_CLIENTS := required
 test: export FLOWRUN_MODELS := required
-test: lint clients models
+test: setup
+	@# The compiler works while the clients and models are downloaded.
+	$(MAKE) --no-print-directory --jobs=2 lint downloads
 	cargo build --quiet $(TESTED)
 	$(TARGET)/debug/flowrun doctor --fix
 	if cargo nextest --version >/dev/null 2>&1; then \
@@ -181,6 +183,11 @@ test: lint clients models
 
 # Installed when missing; the versions are those that the configuration files are written for.
 AUDIT_TOOLS := cargo-deny@0.20.2:cargo-deny cargo-machete@0.9.2:cargo-machete typos-cli@1.52.0:typos
+
+# One after the other, because both may install packages of the system.
+downloads: setup
+	@$(MAKE) --no-print-directory clients
+	@$(MAKE) --no-print-directory models
 
 audit: setup
 	@for tool in $(AUDIT_TOOLS); do \
@@ -196,6 +203,8 @@ prose:
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+	@# The build of the demo has fewer features.
+	cargo check --workspace --no-default-features --quiet
 
 # Always the same packages: with a different selection, cargo rebuilds the dependencies with other features.
 MEASURED := --release --quiet --workspace --bins --examples
@@ -269,7 +278,7 @@ bench-index-10m: setup
 	  exec $(TARGET)/release/examples/bench_index again $(TEN_MILLION) probes=64,128,256,384,512,768 rerank=100,200 )
 
 crash: setup
-	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=10000 FLOWRUN_POWER_FAILURES=5000 \
+	FLOWRUN_KILLS=500 FLOWRUN_DAMAGES=100000 FLOWRUN_POWER_FAILURES=5000 \
 	    cargo test --quiet --workspace --test index -- repeated_crashes:: damage:: crash:: power_failure::
 
 # Both sides use the same library of ONNX Runtime.

@@ -46,7 +46,7 @@ pub fn read(
     // Before the graph, so that one run reports the errors of both.
     let executors = topology::resolve(&spec, catalog, sources.directory(tree.span.file), report);
     let graph = graph::build(spec, report)?;
-    let executors = topology::describe(executors);
+    let executors = topology::describe(executors, report);
     let topology = topology::plan(&graph, executors, Machine::local());
     Some((graph, topology))
 }

@@ -93,6 +93,16 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Failed attempts to restart a worker, after which its pod answers every request with the reason.
 pub const RESTARTS_MAX: u32 = 5;
 
+/// Longest time between two checks for requests that have ended in queues and calls. They hold credits until then.
+pub const WATCH_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Multiple of its time (`timeout_send`, or else the flow's `timeout`) after which a call is not expected to return.
+pub const GIVE_UP_FACTOR: u32 = 10;
+
+/// Time that a call whose requests have all ended may continue while the flow drains, so that executors that check for
+/// cancellation can still write their data.
+pub const ABANDON_AFTER: Duration = Duration::from_secs(1);
+
 /// Requests that wait at the gateway for a credit. Further requests are rejected immediately, except those of a stream
 /// that has requests in flight: they wait.
 pub const QUEUE_MAX: usize = 1_000;
@@ -148,6 +158,12 @@ pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time that a client may take to send the body of a request, and to read a reply.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Connections of the port for health and metrics alone: probes and scrapers of a cluster.
+pub const HEALTH_CONNECTIONS_MAX: usize = 256;
+
+/// Connections of one peer address to that port, so that no peer can hide the health from others.
+pub const HEALTH_PEER_CONNECTIONS_MAX: usize = 64;
+
 /// Bytes per second at which the body of a request, or a message of a stream, must arrive on average: Kestrel's default.
 pub const BODY_RATE_MIN: u64 = 240;
 
@@ -174,6 +190,10 @@ pub const PONG_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request body that is read and discarded after its request was answered, so that the HTTP/1 connection can
 /// be reused. Connections with a longer unread body are closed.
 pub const DISCARD_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of documents that an executor has yielded and the client of a streaming endpoint has not read yet; beyond, its
+/// request is cancelled.
+pub const STREAM_BYTES_MAX: usize = 64 << 20;
 
 /// Time for a body that is discarded to arrive. Most have arrived together with the headers.
 pub const DISCARD_TIMEOUT: Duration = Duration::from_millis(100);

@@ -4,7 +4,12 @@
 //! `expose_endpoints` against it. A row names its handler, but only `gateway::router` resolves the name, by expanding
 //! [`built_in_routes`] with a macro of its own. Earlier stages can therefore read the table without knowing a handler.
 //!
-//! Paths of a flow's own endpoints are not in the table: `gateway::http::endpoint_paths` adds them.
+//! Paths of a flow's own endpoints are not in the table: `gateway::http::endpoint_paths` adds them. They need the role of
+//! their endpoint, like the routes with [`Access::Endpoint`].
+
+mod role;
+
+pub use role::{Role, is_writing, role_by_name};
 
 /// A built-in route.
 #[derive(Debug)]
@@ -13,7 +18,7 @@ pub struct Route {
     pub path: &'static str,
     /// HTTP method in lower case, as OpenAPI writes it.
     pub method: &'static str,
-    /// Requests that are answered without a token.
+    /// Rights that a request needs.
     pub access: Access,
     /// Flow settings under which the route is served.
     pub enabled: Enabled,
@@ -21,17 +26,32 @@ pub struct Route {
     pub description: Description,
 }
 
-/// Requests that a route answers without a token, if the gateway has one.
+/// Rights that a request to a route needs, if the gateway has tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// None.
-    Token,
-    /// All: probes have no token.
+    /// None: probes have no token.
     Public,
-    /// `GET`: the static files of the web pages, which hold nothing about the flow.
+    /// None for `GET`: the static files of the web pages, which hold nothing about the flow.
     PublicGet,
-    /// `GET` by a browser: the search page, but not the WebSocket that has the same path.
+    /// None for `GET` by a browser: the search page, but not the WebSocket that has the same path. Each request of the
+    /// WebSocket needs the role of its endpoint.
     PublicHtml,
+    /// A token with the role `read`.
+    Read,
+    /// A token with the role `admin`.
+    Admin,
+    /// A token; each request needs the role of its endpoint.
+    Endpoint,
+}
+
+impl Access {
+    /// Role that a token needs to reach the route at all.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Public | Self::PublicGet | Self::PublicHtml | Self::Read | Self::Endpoint => Role::Read,
+            Self::Admin => Role::Admin,
+        }
+    }
 }
 
 /// Flow settings under which a route is served.
@@ -64,47 +84,47 @@ pub enum Description {
 macro_rules! built_in_routes {
     ($expand:ident) => {
         $expand! {
-            "/post" post Token Debug Description::Documents => http::submit::post;
+            "/post" post Endpoint Debug Description::Documents => http::submit::post;
             "/" get PublicHtml Always
                 Description::Object("reports that the gateway is up; browsers get the search page")
                 => websocket::requests;
-            "/dry_run" get Token Always
+            "/dry_run" get Read Always
                 Description::Model("checks that every executor answers", "Status") => websocket::dry_run;
             "/live" get Public Always
                 Description::Object("liveness: the process is up") => http::health::live;
             "/ready" get Public Always
-                Description::Object("readiness: 503 and the reasons by pod, if requests cannot be served")
+                Description::Object("readiness: 503 if requests cannot be served, with a token also the reasons by pod")
                 => http::health::ready;
-            "/metrics" get Token Always Description::Text("metrics for Prometheus") => http::health::metrics;
-            "/flow.json" get Token Always Description::Object("the pods of the flow") => pages::dashboard::flow;
-            "/status" get Token Debug
+            "/metrics" get Read Always Description::Text("metrics for Prometheus") => http::health::metrics;
+            "/flow.json" get Read Always Description::Object("the pods of the flow") => pages::dashboard::flow;
+            "/status" get Read Debug
                 Description::Model("names and versions of the service", "Info") => http::health::status;
-            "/dashboard.json" get Token Dashboard
+            "/dashboard.json" get Admin Dashboard
                 Description::Object("current counters of the flow") => pages::dashboard::state;
-            "/openapi.json" get Token Always Description::Hidden => http::openapi::openapi;
+            "/openapi.json" get Read Always Description::Hidden => http::openapi::openapi;
 
             "/docs" get PublicGet Always Description::Hidden => pages::assets::docs;
             "/redoc" get PublicGet Always Description::Hidden => pages::assets::docs;
             "/dashboard" get PublicGet Dashboard Description::Hidden => pages::assets::dashboard;
-            "/dashboard/log" get Token Dashboard Description::Hidden => pages::log_events::log_events;
+            "/dashboard/log" get Admin Dashboard Description::Hidden => pages::log_events::log_events;
             "/pages/{file}" get PublicGet Always Description::Hidden => pages::assets::asset;
-            "/thumbnail" get Token Always Description::Hidden => pages::thumbnail::thumbnail;
+            "/thumbnail" get Read Always Description::Hidden => pages::thumbnail::thumbnail;
 
-            "/jina.JinaRPC/Call" post Token Always Description::Hidden => grpc::call::call;
-            "/jina.JinaSingleDataRequestRPC/process_single_data" post Token Always Description::Hidden
+            "/jina.JinaRPC/Call" post Endpoint Always Description::Hidden => grpc::call::call;
+            "/jina.JinaSingleDataRequestRPC/process_single_data" post Endpoint Always Description::Hidden
                 => grpc::unary::process_single_data;
-            "/jina.JinaDataRequestRPC/process_data" post Token Always Description::Hidden
+            "/jina.JinaDataRequestRPC/process_data" post Endpoint Always Description::Hidden
                 => grpc::unary::process_data;
-            "/jina.JinaSingleDocumentRequestRPC/stream_doc" post Token Always Description::Hidden
+            "/jina.JinaSingleDocumentRequestRPC/stream_doc" post Endpoint Always Description::Hidden
                 => grpc::stream_doc::stream_doc;
-            "/jina.JinaDiscoverEndpointsRPC/endpoint_discovery" post Token Always Description::Hidden
+            "/jina.JinaDiscoverEndpointsRPC/endpoint_discovery" post Read Always Description::Hidden
                 => grpc::unary::endpoint_discovery;
-            "/jina.JinaGatewayDryRunRPC/dry_run" post Token Always Description::Hidden
+            "/jina.JinaGatewayDryRunRPC/dry_run" post Read Always Description::Hidden
                 => grpc::unary::dry_run;
-            "/jina.JinaInfoRPC/_status" post Token Always Description::Hidden => grpc::unary::status;
+            "/jina.JinaInfoRPC/_status" post Read Always Description::Hidden => grpc::unary::status;
             "/grpc.health.v1.Health/Check" post Public Always Description::Hidden => grpc::health::check;
-            "/grpc.health.v1.Health/Watch" post Token Always Description::Hidden => grpc::health::watch;
-            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" post Token Always
+            "/grpc.health.v1.Health/Watch" post Read Always Description::Hidden => grpc::health::watch;
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" post Read Always
                 Description::Hidden => grpc::reflection::info;
         }
     };
@@ -129,17 +149,9 @@ built_in_routes!(table);
 pub const CRUD: [(&str, &str); 4] =
     [("/index", "post"), ("/search", "post"), ("/update", "put"), ("/delete", "delete")];
 
-/// Endpoints that change stored data or write files, by their first path segment. An HTTP `GET` must not change anything
-/// (RFC 9110, 9.2.1), so it is not routed to them.
-const WRITING: [&str; 20] = [
-    "index", "update", "delete", "clear", "restore", "backup", "append", "add", "insert", "upsert", "create",
-    "remove", "drop", "reset", "train", "dump", "save", "snapshot", "reload", "fit",
-];
-
-/// True if an endpoint changes stored data or writes files, judged by its name.
-pub fn is_writing(endpoint: &str) -> bool {
-    let segment = endpoint.trim_start_matches('/').split('/').next().unwrap_or_default();
-    WRITING.iter().any(|writing| writing.eq_ignore_ascii_case(segment))
+/// True for one of Jina's four standard endpoints, also without its slash.
+pub fn is_crud(endpoint: &str) -> bool {
+    CRUD.iter().any(|(crud, _)| crud.trim_start_matches('/') == endpoint.trim_start_matches('/'))
 }
 
 /// Endpoints that take their orders from parameters alone.
@@ -201,16 +213,6 @@ mod tests {
         }
         for path in ["/pages", "/dashboards", "/index", ""] {
             assert!(find(path).is_none(), "{path}");
-        }
-    }
-
-    #[test]
-    fn endpoints_that_write_are_known_by_name() {
-        for endpoint in ["/index", "/clear", "delete", "/Delete", "/index/images", "/backup"] {
-            assert!(is_writing(endpoint), "{endpoint}");
-        }
-        for endpoint in ["/search", "/indexed", "/", "", "/count", "/encode"] {
-            assert!(!is_writing(endpoint), "{endpoint}");
         }
     }
 

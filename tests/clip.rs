@@ -9,6 +9,8 @@ use flowrun::yaml::Environment;
 use flowrun_sdk::{Document, Tensor};
 use serde_json::json;
 
+use crate::serving::Serving;
+use crate::support::program::{command, directory, text as text_of};
 use crate::support::{call, ids, plan, scratch, start};
 
 /// The published flow, with its workspace in `directory`.
@@ -93,4 +95,43 @@ async fn matches_are_ranked_by_similarity_to_their_document() {
     let ranked = call(&flow, "/rank", vec![query], json!({})).await;
     assert_eq!(ids(&ranked.documents[0].matches), ["near", "far"]);
     flow.drain(Duration::from_secs(9)).await;
+}
+
+#[test]
+fn an_encoder_without_a_model_does_not_start_unless_a_stand_in_is_requested() {
+    let directory = directory("jtype: Flow\nexecutors: [{name: clip, uses: CLIPEncoder}]\n");
+    std::fs::write(directory.path().join("one.jsonl"), "{\"text\": \"a beach\"}\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = command(directory.path(), arguments);
+        let output = command.env("XDG_CACHE_HOME", directory.path().join("cache")).output().unwrap();
+        (output.status.code(), [text_of(&output.stdout), text_of(&output.stderr)].concat())
+    };
+    let job = ["flow.yml", "-i", "one.jsonl", "-e", "/encode", "-o", "-"];
+    for arguments in [&["check", "flow.yml"][..], &job] {
+        let (code, output) = run(arguments);
+        assert_eq!(code, Some(2), "{output}");
+        assert!(output.contains("error[F407]: `CLIPEncoder` has no model"), "{output}");
+        assert!(output.contains("cache/flowrun/models/ViT-B-32-openai"), "{output}");
+        assert!(output.contains("`--stand-in`"), "{output}");
+    }
+    let (code, output) = run(&["check", "flow.yml", "--stand-in"]);
+    assert!(code == Some(0) && output.contains("note[F408]"), "{output}");
+    let (code, output) = run(&[&job[..], &["--stand-in"]].concat());
+    assert!(code == Some(0) && output.contains("\"embedding\":["), "{output}");
+    assert_eq!(run(&["graph", "flow.yml"]).0, Some(0), "a flow without models can be drawn");
+    // The model by its name, in the directory that the message names. `check` does not open it.
+    let model = directory.path().join("cache/flowrun/models/ViT-B-32-openai");
+    std::fs::create_dir_all(&model).unwrap();
+    for name in ["visual.onnx", "textual.onnx"] {
+        std::fs::write(model.join(name), "model").unwrap();
+    }
+    let (code, output) = run(&["check", "flow.yml"]);
+    assert!(code == Some(0) && !output.contains("F40"), "{output}");
+}
+
+#[test]
+fn the_search_page_says_that_texts_do_not_find_images_without_a_model() {
+    let directory = directory("jtype: Flow\nwith: {port: 0}\nexecutors: [{name: clip, uses: CLIPEncoder}]\n");
+    let serving = Serving::start(directory.path(), &["serve", "flow.yml", "--stand-in"]);
+    assert!(serving.get(0, "/flow.json").contains("\"stand_in\":true"));
 }

@@ -55,6 +55,42 @@ fn failed_documents_are_reported_and_the_exit_code_is_1_without_keep_going() {
 }
 
 #[test]
+fn values_of_variables_are_never_printed() {
+    let invalid = [
+        "executors: [{name: a, uses: 'grpc://user:${TOK}@127.0.0.1:2'}]",
+        "executors: [{name: '${TOK}', uses: Pass}, {name: b, uses: '${TOK}', needs: '${TOK}'}]",
+        "with: {port: '${TOK}', cors: '${TOK}'}\nexecutors: [{name: a, uses: Pass, replicas: '${TOK}'}]",
+        "executors: [{name: a, uses: VectorIndexer, uses_with: {metric: 'x${TOK}', index: ['${TOK}']}}]",
+        "with: {host: 'no host ${TOK}'}\nexecutors: [{name: a, uses: Pass}]",
+    ];
+    let valid = [
+        "executors: [{name: '${TOK}', uses: Pass, workspace: 'w/${TOK}'}, {name: b, uses: Pass, needs: '${TOK}'}]",
+    ];
+    let print: [&[&str]; 8] = [
+        &["check"],
+        &["check", "--format", "json"],
+        &["check", "--format", "sarif"],
+        &["check", "--format", "github"],
+        &["graph"],
+        &["graph", "--format", "dot"],
+        &["graph", "--format", "svg"],
+        &["graph", "--format", "json"],
+    ];
+    let serve: [&[&str]; 2] = [&["serve"], &["serve", "--log-format", "json"]];
+    let cases =
+        invalid.iter().flat_map(|flow| print.iter().chain(&serve).map(move |arguments| (flow, arguments)));
+    for (flow, arguments) in
+        cases.chain(valid.iter().flat_map(|flow| print.iter().map(move |print| (flow, print))))
+    {
+        let directory = directory(&format!("jtype: Flow\n{flow}\n"));
+        let arguments = [*arguments, &["flow.yml"]].concat();
+        let output = command(directory.path(), &arguments).env("TOK", "hunter-2").output().unwrap();
+        let printed = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!printed.contains("hunter-2"), "{arguments:?} {flow}\n{printed}");
+    }
+}
+
+#[test]
 fn standard_input_and_output_work_in_a_pipe() {
     let directory = directory(PASS);
     let mut child = command(directory.path(), &["flow.yml", "--input", "-", "--output", "-"])
@@ -115,6 +151,19 @@ fn wrong_usage_exits_with_2_and_help_with_0() {
         let output = flowrun(directory.path(), &arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
     }
+}
+
+#[test]
+fn lenient_keeps_malformed_expressions_as_text() {
+    let directory = directory(
+        "jtype: Flow\nwith: {env: {KEY: '${ name }', OTHER: 'a-${b c}-d'}}\nexecutors: [{name: a, uses: Pass}]\n",
+    );
+    let strict = flowrun(directory.path(), &["check", "flow.yml"]);
+    assert_eq!((strict.status.code(), text(&strict.stdout).matches("error[F106]").count()), (Some(2), 2));
+    let lenient = flowrun(directory.path(), &["check", "--lenient", "flow.yml"]);
+    let stdout = text(&lenient.stdout);
+    assert_eq!((lenient.status.code(), stdout.matches("warning[F106]").count()), (Some(0), 2), "{stdout}");
+    assert!(stdout.contains("KEY: ${ name }") && stdout.contains("OTHER: a-${b c}-d"), "{stdout}");
 }
 
 #[test]

@@ -22,8 +22,12 @@ static uint32_t create(const flowrun_build *build, flowrun_made *made) { return 
 static uint32_t execute(void *executor, const flowrun_call *call) { return executor != NULL && call == NULL; }
 static void destroy(void *executor) { free(executor); }
 
+#ifndef CREATE
+#define CREATE create
+#endif
+
 static const flowrun_plugin_table table = {
-    sizeof table, FLOWRUN_ABI_VERSION, flowrun_describe, create, execute, NULL, destroy,
+    sizeof table, FLOWRUN_ABI_VERSION, flowrun_describe, CREATE, execute, NULL, destroy,
 };
 
 #ifdef WITHOUT_SYMBOL

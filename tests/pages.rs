@@ -34,7 +34,7 @@ async fn a_text_query_finds_the_most_similar_text() {
     page.save_screenshot("search-text.png").await;
 
     // A search for similar results; every control has an accessible name.
-    page.evaluate("document.querySelector('#results li:nth-child(2) button').click()").await;
+    page.evaluate("document.querySelector('#results li:nth-child(2) .about button').click()").await;
     page.wait_until("document.querySelector('#query').innerText.startsWith('More like')").await;
     page.wait_until("!document.querySelector('#results').hasAttribute('aria-busy')").await;
     let named = "[...document.querySelectorAll('button, input, select')].every(control => control.labels?.length || control.innerText || control.ariaLabel)";
@@ -71,6 +71,52 @@ async fn an_image_query_finds_itself_with_its_thumbnail() {
     // A document that no search has returned has no thumbnail.
     let unknown = format!("fetch('/thumbnail?id={}').then(response => response.status)", "/etc/passwd");
     assert_eq!(page.evaluate(&unknown).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_came_from_a_file_finds_similar_texts_and_is_shown_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let flow = "jtype: Flow\nwith: {port: 0}\nexecutors:\n- {name: encoder, uses: TextHashingEncoder}\n\
+                - {name: index, uses: VectorIndexer}\n";
+    std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
+    let serving = Serving::start(directory.path(), &["flow.yml"]);
+    let text = |number: usize| json!({ "text": format!("roses and tulips {number}"), "uri": format!("notes/{number}.txt") });
+    serving.post(&json!({ "exec_endpoint": "/index", "data": (0..3).map(text).collect::<Vec<_>>() }));
+    let Some(mut page) = Browser::open(&format!("http://{}/", serving.addresses[0])).await else { return };
+    page.wait_until("document.querySelector('#status').textContent.startsWith('3 documents')").await;
+    // The flow reads texts only.
+    page.wait_until("document.querySelector('#choose').hidden").await;
+    page.evaluate("document.querySelector('#text').value = 'roses'; document.querySelector('#go').click()")
+        .await;
+    page.wait_until("document.querySelectorAll('#results li').length === 3").await;
+    assert_eq!(page.evaluate("document.querySelectorAll('#results img').length").await, 0);
+    assert_eq!(page.evaluate("location.search").await, "?q=roses");
+    page.evaluate("document.querySelector('#results .about button').click()").await;
+    page.wait_until("document.querySelector('#query').innerText.startsWith('More like')").await;
+    page.wait_until("document.querySelectorAll('#results li').length === 3").await;
+    page.evaluate("document.querySelector('#results .picture').click()").await;
+    page.wait_until("document.querySelector('#whole').innerText.includes('notes/')").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flow_that_reads_pictures_offers_no_text_field_and_explains_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    let flow = "jtype: Flow\nwith: {port: 0}\nexecutors:\n- {name: reader, uses: ImageReader}\n\
+                - {name: encoder, uses: ImageDescriptorEncoder}\n- {name: index, uses: VectorIndexer}\n";
+    std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
+    let serving = Serving::start(directory.path(), &["flow.yml"]);
+    let Some(mut page) = Browser::open(&format!("http://{}/", serving.addresses[0])).await else { return };
+    page.wait_until("document.querySelector('#text').hidden").await;
+    page.wait_until(
+        "document.querySelector('#status').textContent.includes('Choose, drop or paste a picture')",
+    )
+    .await;
+    // A link of another time.
+    page.emulate_phone().await;
+    page.navigate(&format!("http://{}/?q=roses", serving.addresses[0])).await;
+    page.wait_until("document.querySelector('#status').textContent.includes('this flow expects pictures')")
+        .await;
+    page.wait_until("document.documentElement.scrollWidth <= innerWidth").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

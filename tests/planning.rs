@@ -61,7 +61,7 @@ fn equivalent_files_of_every_dialect_give_the_same_flow() {
 fn the_normal_form_gives_the_same_plan() {
     let legacy = "!Flow\nwith: {prefetch: 7}\npods:\n  a: {uses: Pass, replicas: 2}\n  b:\n    uses: VectorIndexer\n    replicas: 3\n    \
                 polling: all\n    uses_after: _merge_topk\n  c: {uses: Log, needs: a}\n  d: {uses: _concat, needs: [b, c]}\n";
-    let modern = "jtype: Flow\nwith: {when_full: refuse, timeout: 900, endpoint: /x, input: '-', output: '-', top_k: 3, request_size: 5}\n\
+    let modern = "jtype: Flow\nwith: {when_full: refuse, timeout: 900, exit_on_hang: true, endpoint: /x, input: '-', output: '-', top_k: 3, request_size: 5}\n\
                 executors:\n- {name: a, uses: Pass}\n- {name: w, uses: Log, method: inspect}\n\
                 - {name: b, uses: VectorIndexer, uses_metas: {name: other, workspace: ws, read_only: true}, timeout_ready: -1}\n\
                 - {name: c, uses: Log, needs: gateway, concurrency: 3, timeout_ready: 50, floating: true}\n\
@@ -73,7 +73,7 @@ fn the_normal_form_gives_the_same_plan() {
         let (mut sources, mut report) = (Sources::default(), Report::default());
         let read = flowrun::read(&path, &Environment::default(), &catalog(), &mut sources, &mut report);
         assert!(!report.has_errors(), "{report:?}\n{yaml}");
-        normal_form(read.unwrap().0.spec())
+        normal_form(read.unwrap().0.spec(), &sources.variables)
     };
     for yaml in [legacy, modern] {
         let once = normal(yaml);

@@ -42,7 +42,11 @@ const CONSTRUCTIONS: [(&str, &str); 11] = [
     ("anew", r"\banew\b"),
     ("beneath, beside", r"\b(?:beneath|beside)\b"),
     ("room, place for capacity, slot, path", r"\b(?:room|place|places)\b"),
-    ("stands, lies, leads, goes on", r"\b(?:stands?|lies|leads|goes before|goes away|goes on)\b"),
+    // A stand-in is a term.
+    (
+        "stands, lies, leads, goes on",
+        r"\b(?:stands?(?P<next>-ins?)?|lies|leads|goes before|goes away|goes on)\b",
+    ),
     ("of which, of whom in front", r"\b[Oo]f (?:which|whom|what|two|several|these|those)\b"),
 ];
 

@@ -103,6 +103,30 @@ fn the_reference_of_executors_is_up_to_date() {
 }
 
 #[test]
+fn the_guide_to_the_index_lists_every_endpoint_with_its_parameters() {
+    let guide = std::fs::read_to_string("docs/index.md").unwrap();
+    let catalog = flowrun::catalog::built_in();
+    let build = flowrun_sdk::Build {
+        with: flowrun_sdk::RawParameters::default(),
+        context: flowrun_sdk::Context::standalone("."),
+    };
+    for name in ["VectorIndexer", "DocumentStore"] {
+        for help in catalog.get(name).unwrap().describe(&build).endpoint_help {
+            let is_row =
+                |line: &&str| line.starts_with("| `/") && line.contains(&format!("`{}`", help.endpoint));
+            let row = guide.lines().find(is_row).unwrap_or_else(|| panic!("`{}` is missing", help.endpoint));
+            for parameter in &help.parameters {
+                assert!(
+                    row.contains(&format!("`{}`", parameter.name)),
+                    "`{}` is missing in {row}",
+                    parameter.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn the_reference_of_metrics_is_up_to_date() {
     let mut text = "# Metrics\n\nMetrics of a served flow at `/metrics`, in the text format of Prometheus. Generated from the \
                     table of metrics.\n\n| name | kind | labels | meaning |\n|---|---|---|---|\n"

@@ -57,7 +57,7 @@ fn message(number: u8, content: &[u8]) -> Vec<u8> {
 fn a_file_that_is_no_model_is_reported_at_its_position() {
     let Some(models) = models() else { return };
     let small = std::fs::read(models.join("small.onnx")).unwrap();
-    assert_rejected("", None, 6, "cannot read ./model.onnx");
+    assert_rejected("", None, 6, "./model.onnx does not exist");
     assert_rejected("", Some(b""), 6, "the file is empty");
     assert_rejected("", Some(b"<html>not found</html>"), 6, "the file is not an ONNX model");
     assert_rejected("", Some(&small[..small.len() / 2]), 6, "the file is not an ONNX model, or is truncated");

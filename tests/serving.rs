@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -70,6 +70,11 @@ impl Serving {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// The standard error of the program.
+    pub(crate) fn take_stderr(&mut self) -> ChildStderr {
+        self.child.stderr.take().unwrap()
     }
 
     /// Sends SIGTERM.
@@ -161,6 +166,30 @@ fn a_public_address_needs_a_token_or_insecure() {
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     assert!(response.starts_with("HTTP/1.1 401"), "{response}");
+}
+
+#[test]
+fn tokens_of_the_flow_come_from_variables_and_files() {
+    let tokens = "[{role: read, variable: READER}, {role: admin, file: admin.token}]";
+    let flow = format!(
+        "jtype: Flow\nwith: {{logserver: true, tokens: {tokens}}}\nexecutors: [{{name: a, uses: Pass}}]\n"
+    );
+    let (code, stderr) = failed_start(&flow, &["flow.yml"]);
+    assert_eq!((code, stderr.contains("the variable `READER`")), (Some(2), true), "{stderr}");
+
+    let directory = directory(&flow);
+    std::fs::write(directory.path().join("admin.token"), "boss\n").unwrap();
+    let serving = Serving::start_with(directory.path(), &["flow.yml"], &[("READER", "guest".as_ref())]);
+    let status = |path: &str, token: &str| {
+        let mut stream = TcpStream::connect(&serving.addresses[0]).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}");
+        write!(stream, "{head}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+    };
+    assert_eq!([status("/metrics", "guest"), status("/dashboard.json", "guest")], [200, 403]);
+    assert_eq!([status("/dashboard.json", "boss"), status("/metrics", "other")], [200, 401]);
 }
 
 /// Nice value of a thread or a process, and its parent process.

@@ -102,6 +102,7 @@ fn sample_parameters(executor: &ExecutorType) -> Option<Value> {
         "OnnxImageEncoder" => {
             json!({"model_path": models()?.join("small.onnx"), "output": "features"})
         }
+        "CLIPEncoder" | "KerasImageEncoder" | "ImageTorchEncoder" => json!({"stand_in": true}),
         "OnnxTextEncoder" => json!({"model_path": minilm()?.join("model.onnx")}),
         // A Python class has no sample here: nothing but its child process knows its endpoints.
         "PythonExecutor" => return None,

@@ -101,6 +101,37 @@ fn every_failed_document_is_in_the_summary_and_printed_once() {
 }
 
 #[test]
+fn files_of_a_format_that_is_not_read_are_one_message_and_can_be_skipped() {
+    let directory = directory(
+        "jtype: Flow\nwith: {endpoint: /x, input: media}\nexecutors: [{name: loader, uses: ImageReader}]\n",
+    );
+    let media = directory.path().join("media");
+    std::fs::create_dir(&media).unwrap();
+    for number in 0..3 {
+        std::fs::write(media.join(format!("{number}.heic")), b"\0\0\0\x18ftypheic").unwrap();
+    }
+    std::fs::write(media.join("clip.mp4"), b"\0\0\0\x18ftypmp42").unwrap();
+    image::RgbImage::new(4, 4).save(media.join("a.png")).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = flowrun(directory.path(), &[&["flow.yml", "-e", "/x"], arguments].concat());
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    let (code, stderr) = run(&[]);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert_eq!(stderr.matches("a HEIF image").count(), 1, "{stderr}");
+    assert!(stderr.contains("failed: 3 × the content is a HEIF image"), "{stderr}");
+    let (code, stderr) = run(&["--include", "*.png"]);
+    assert!(code == Some(0) && stderr.contains("1 succeeded, 0 failed, 4 files skipped"), "{stderr}");
+    let flow = "jtype: Flow\nwith: {endpoint: /x, input: media, include: [image/*, '!*.heic']}\n\
+                executors: [{name: loader, uses: ImageReader}]\n";
+    std::fs::write(directory.path().join("flow.yml"), flow).unwrap();
+    let (code, stderr) = run(&[]);
+    assert!(code == Some(0) && stderr.contains("1 succeeded, 0 failed, 4 files skipped"), "{stderr}");
+    let (code, stderr) = run(&["--include", "a***"]);
+    assert!(code == Some(2) && stderr.contains("`a***` is neither a name pattern"), "{stderr}");
+}
+
+#[test]
 fn every_line_of_standard_error_is_json_with_the_json_format() {
     let hash = directory(HASH);
     std::fs::write(hash.path().join("in.jsonl"), without_text()).unwrap();

@@ -17,15 +17,17 @@ import signal
 import socket
 import struct
 import sys
-import traceback
 
 from .errors import Cancelled
 from .loader import create_adapter
-from .messages import failure_message, read_call, success_message
+from .messages import failure_message, read_call, success_message, user_frames
 
 HEAD = struct.Struct("<IBQ")
 START, CALL, CANCEL, CLOSE = 1, 2, 3, 4
-READY, FAILED, REPLY, CLOSED = 16, 17, 18, 19
+READY, FAILED, REPLY, CLOSED, PARTIAL = 16, 17, 18, 19, 21
+
+# Parameter that requests documents before the call ends.
+STREAM = "__stream__"
 
 # Number of bytes in the body of a call before the message.
 CALL_HEAD = 16
@@ -105,12 +107,25 @@ class SequentialLoop:
                     self.current, reply = None, failure_message(cancelled, self.adapter.name, __file__)
                 self.sock.sendall(frame(REPLY, number, reply))
 
+    def _send_partial(self, number):
+        """Returns a function that sends documents of the call before its reply."""
+
+        def send(documents):
+            # A cancellation must not interrupt the frame; its signal is repeated.
+            self.current = None
+            self.sock.sendall(frame(PARTIAL, number, success_message(documents, {}, {})))
+            self.current = number
+
+        return send
+
     def _call(self, number, body):
         try:
             try:
                 self.current = number
                 endpoint, parameters, documents = read_call(body[CALL_HEAD:])
-                prepared = self.adapter.prepare(endpoint, documents, self.adapter.read_parameters(parameters))
+                parameters = self.adapter.read_parameters(parameters)
+                send = self._send_partial(number) if parameters.pop(STREAM, False) else None
+                prepared = self.adapter.prepare(endpoint, documents, parameters, send)
                 if prepared is None:
                     return success_message(documents, {}, {})
                 method, arguments, docs = prepared
@@ -165,13 +180,24 @@ class ConcurrentLoop:
         writer.write(json_frame(CLOSED, {}))
         await writer.drain()
 
+    def _send_partial(self, number):
+        """Returns a function that sends documents of the call before its reply, also from another thread."""
+        loop = asyncio.get_running_loop()
+
+        def send(documents):
+            loop.call_soon_threadsafe(self.writer.write, frame(PARTIAL, number, success_message(documents, {}, {})))
+
+        return send
+
     def _remove_task(self, number, _):
         self.tasks.pop(number, None)
 
     async def _call(self, number, body):
         try:
             endpoint, parameters, documents = read_call(body[CALL_HEAD:])
-            prepared = self.adapter.prepare(endpoint, documents, self.adapter.read_parameters(parameters))
+            parameters = self.adapter.read_parameters(parameters)
+            send = self._send_partial(number) if parameters.pop(STREAM, False) else None
+            prepared = self.adapter.prepare(endpoint, documents, parameters, send)
             if prepared is None:
                 reply = success_message(documents, {}, {})
             else:
@@ -192,12 +218,13 @@ class ConcurrentLoop:
 
 
 def start_failure(error, arguments):
-    """Returns the reason why the executor could not be created, and the constructor argument at fault if it is known."""
+    """Returns the reason why the executor could not be created, with the user's frames, and the constructor argument at
+    fault if it is known."""
     text = f"{type(error).__name__}: {error}"
     unexpected = re.search(r"unexpected keyword argument '(\w+)'", str(error)) if isinstance(error, TypeError) else None
     if unexpected and unexpected[1] in arguments:
         return {"error": text, "parameter": unexpected[1]}
-    return {"error": text}
+    return {"error": "\n".join([text, *user_frames(error)])}
 
 
 def serve(sock, start):
@@ -205,9 +232,12 @@ def serve(sock, start):
     try:
         adapter = create_adapter(start)
     except Exception as error:
-        traceback.print_exc()
         sock.sendall(json_frame(FAILED, start_failure(error, start["with"])))
         return
+    if start["runtime_args"].get("shard_id", 0) == start["runtime_args"].get("replica_id", 0) == 0:
+        for sentence in adapter.unused:
+            # Lines of standard error are warnings in the log.
+            print(sentence, file=sys.stderr, flush=True)
     concurrent = adapter.is_async()
     python = f"Python {platform.python_version()} at {sys.executable}"
     versions = ", ".join(filter(None, (python, adapter.versions())))
@@ -215,6 +245,7 @@ def serve(sock, start):
         "endpoints": adapter.endpoints(),
         "batching": adapter.batching(),
         "several": concurrent,
+        "streams": True,
         "interruptible": not concurrent,
         "schema": adapter.schema,
         "about": f"{adapter.name} runs in {versions}",

@@ -15,6 +15,10 @@ except ImportError:
     numpy = None
 
 
+class FieldError(TypeError):
+    """A field of a document was set to a value of a wrong type."""
+
+
 class Tensor:
     """An array if numpy is not installed: bytes in C order, shape, and element type in numpy's notation (`<f4`)."""
 
@@ -142,7 +146,7 @@ def _write_tensor(array):
     if not isinstance(array, Tensor):
         if numpy is not None:
             array = numpy.asarray(array.numpy() if hasattr(array, "numpy") else array)
-            if array.dtype == object:
+            if array.dtype.kind not in "biufc":
                 raise TypeError("an array has rows of different lengths, or elements that are not numbers")
             array = Tensor(array.tobytes(), array.shape, array.dtype.str)
         else:
@@ -193,49 +197,113 @@ def _merge_messages(values):
     return values[0] if len(values) == 1 else b"".join(values)
 
 
-# Types of fields: a decoder of the values on the wire, an encoder, and a factory of the default value.
-_TEXT = (lambda values: wire.read_text(values[-1]), lambda number, text: wire.text_field(number, text), lambda: "")
-_CONTENT = (
+def _is_array(value):
+    """Returns whether a value can be an array. Its elements are checked when it is encoded."""
+    return value is None or not isinstance(value, (str, bytes, dict, set, Document))
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_optional_text(value):
+    return value is None or isinstance(value, str)
+
+
+def _is_blob(value):
+    return value is None or isinstance(value, (bytes, bytearray, memoryview))
+
+
+def _is_count(value):
+    return hasattr(value, "__index__")
+
+
+def _is_optional_number(value):
+    return value is None or hasattr(value, "__float__")
+
+
+def _is_list(value):
+    return hasattr(value, "__iter__") and not isinstance(value, (str, bytes, dict))
+
+
+def _is_dictionary(value):
+    return hasattr(value, "items")
+
+
+class _Kind:
+    """Kind of a field: a decoder of the values on the wire, an encoder, a factory of the default value, and a check of
+    values that are set, with the words for those that pass it."""
+
+    __slots__ = ("accepts", "default", "read", "wanted", "write")
+
+    def __init__(self, read, write, default, accepts, wanted):
+        self.read, self.write, self.default, self.accepts, self.wanted = read, write, default, accepts, wanted
+
+
+_TEXT = _Kind(
+    lambda values: wire.read_text(values[-1]),
+    lambda number, text: wire.text_field(number, text),
+    lambda: "",
+    _is_text,
+    "a text",
+)
+_CONTENT = _Kind(
     lambda values: wire.read_text(values[-1]),
     lambda number, text: b"" if text is None else wire.block(number, text.encode()),
     lambda: None,
+    _is_optional_text,
+    "a text or None",
 )
-_BLOB = (
+_BLOB = _Kind(
     lambda values: bytes(values[-1]),
     lambda number, blob: b"" if blob is None else wire.block(number, bytes(blob)),
     lambda: None,
+    _is_blob,
+    "bytes or None",
 )
-_COUNT = (
+_COUNT = _Kind(
     lambda values: values[-1],
-    lambda number, count: wire.write_varint(number << 3) + wire.write_varint(count) if count else b"",
+    lambda number, count: wire.write_varint(number << 3) + wire.write_varint(int(count)) if count else b"",
     lambda: 0,
+    _is_count,
+    "an integer",
 )
-_FLOAT = (
+_FLOAT = _Kind(
     lambda values: wire.read_float(values[-1]),
     lambda number, value: b"" if value is None else wire.float_field(number, value),
     lambda: None,
+    _is_optional_number,
+    "a number or None",
 )
-_FLOATS = (
+_FLOATS = _Kind(
     _read_floats,
-    lambda number, floats: wire.block(number, struct.pack(f"<{len(floats)}f", *floats)) if floats else b"",
+    lambda number, floats: wire.block(number, struct.pack(f"<{len(floats)}f", *floats)) if len(floats) else b"",
     list,
+    _is_list,
+    "a list of numbers",
 )
-_TENSOR = (
+_TENSOR = _Kind(
     lambda values: _read_tensor(_merge_messages(values)),
     lambda number, array: b"" if array is None else wire.block(number, _write_tensor(array)),
     lambda: None,
+    _is_array,
+    "an array of numbers or None",
 )
-_DOCUMENTS = (
+_DOCUMENTS = _Kind(
     lambda values: DocumentArray(map(Document.from_bytes, values)),
     lambda number, docs: b"".join(wire.block(number, doc.to_bytes()) for doc in docs),
     DocumentArray,
+    _is_list,
+    "a list of documents",
 )
-_TAGS = (
+_TAGS = _Kind(
     lambda values: wire.read_struct(_merge_messages(values)),
     lambda number, tags: wire.block(number, wire.write_struct(tags)) if tags else b"",
     dict,
+    _is_dictionary,
+    "a dictionary",
 )
-_SCORES = (_read_scores, _write_scores, dict)
+_SCORES = _Kind(_read_scores, _write_scores, dict, _is_dictionary, "a dictionary of scores")
 
 _FIELDS = {
     1: ("id", _TEXT),
@@ -287,9 +355,15 @@ class Document:
         if self._parts is None:
             return bytes(self._raw)
         out = []
-        for number, (_, (_, write, _)) in _FIELDS.items():
+        for number, (name, kind) in _FIELDS.items():
             if number in self._values:
-                out.append(write(number, self._values[number]))
+                try:
+                    out.append(kind.write(number, self._values[number]))
+                except FieldError:
+                    # Of a chunk or a match.
+                    raise
+                except (AttributeError, TypeError, ValueError, OverflowError, struct.error) as error:
+                    raise self._wrong(name, kind, self._values[number]) from error
             elif number in self._parts:
                 out.extend(self._parts[number][0])
         # Unknown fields, of a later version, are preserved.
@@ -310,15 +384,24 @@ class Document:
         if number not in values:
             if self._parts is None:
                 self._load()
-            read, _, default = _FIELDS[number][1]
+            kind = _FIELDS[number][1]
             part = self._parts.get(number)
-            values[number] = read(part[1]) if part else default()
+            values[number] = kind.read(part[1]) if part else kind.default()
         return values[number]
 
     def _put(self, number, value):
         if self._parts is None:
             self._load()
+        name, kind = _FIELDS[number]
+        if not kind.accepts(value):
+            raise self._wrong(name, kind, value)
         self._values[number] = value
+
+    def _wrong(self, name, kind, value):
+        """Returns the error for a value that a field cannot have."""
+        given = repr(value)
+        given = given if len(given) <= 100 else f"{given[:100]}…"
+        return FieldError(f"`{name}` of a document must be {kind.wanted}, not {given}")
 
     def __eq__(self, other):
         if not isinstance(other, Document):

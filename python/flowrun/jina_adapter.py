@@ -5,6 +5,7 @@ import sys
 
 from . import wire
 from .executor import origin_arguments
+from .unused import unused_settings
 
 DEFAULT = "/default"
 DRY_RUN = "_jina_dry_run_"
@@ -55,6 +56,8 @@ class JinaAdapter:
             **start["with"], metas=start["metas"], requests=start["requests"], runtime_args=runtime_args
         )
         self.name = cls.__name__
+        bound = {name: _function(entry).__name__ for name, entry in self.executor.requests.items() if name != DRY_RUN}
+        self.unused = unused_settings(cls, _framework_class(cls), start["with"], bound)
 
     @staticmethod
     def accepts(cls):
@@ -96,8 +99,9 @@ class JinaAdapter:
         """Versions of jina and docarray."""
         return self._versions
 
-    def prepare(self, endpoint, data, parameters):
-        """Returns the method for an endpoint, its arguments and the documents; `None` if no method handles it."""
+    def prepare(self, endpoint, data, parameters, send=None):
+        """Returns the method for an endpoint, its arguments and the documents; `None` if no method handles it. `send`
+        receives the documents that a generator yields, encoded one by one; without it they are returned together."""
         methods = self.executor.requests
         entry = methods.get(endpoint) or methods.get(DEFAULT)
         if entry is None:
@@ -119,19 +123,29 @@ class JinaAdapter:
         }
         if takes_one_doc:
             arguments["docs"] = docs
-            method = self._for_each_doc(function, is_generator, getattr(entry, "response_schema", None))
+            method = self._for_each_doc(function, is_generator, getattr(entry, "response_schema", None), send)
         else:
             arguments["docs"] = docs
             method = function.__get__(self.executor)
         return method, arguments, docs
 
-    def _for_each_doc(self, function, is_generator, schema):
-        """Wraps a method that takes one document in a method that takes all of them, and collects what it yields."""
+    def _for_each_doc(self, function, is_generator, schema, send):
+        """Wraps a method that takes one document in a method that takes all of them, and sends or collects what it
+        yields."""
         executor = self.executor
         unwrapped = _unwrapped(function)
 
         def results():
             return self._array[schema]() if self._is_v2 else self._array()
+
+        def add(returned, result):
+            """Sends a document that a generator yielded, or collects it."""
+            if send is None:
+                returned.append(result)
+            else:
+                one = results()
+                one.append(result)
+                send(self._write(one).SerializeToString())
 
         if inspect.isasyncgenfunction(unwrapped):
 
@@ -139,7 +153,7 @@ class JinaAdapter:
                 returned = results()
                 for doc in docs:
                     async for result in function(executor, doc=doc, **arguments):
-                        returned.append(result)
+                        add(returned, result)
                 return returned
 
         elif inspect.iscoroutinefunction(unwrapped):
@@ -158,7 +172,8 @@ class JinaAdapter:
                 for doc in docs:
                     result = function(executor, doc=doc, **arguments)
                     if is_generator:
-                        returned.extend(result)
+                        for yielded in result:
+                            add(returned, yielded)
                     else:
                         returned.append(doc if result is None else result)
                 return returned
@@ -264,6 +279,11 @@ def _encodes_like_docarray(write, array, document):
         return write(docs) == docs.to_protobuf()
     except Exception:
         return False
+
+
+def _framework_class(cls):
+    """Returns the class of Jina that the executor is derived from."""
+    return next(base for base in cls.__mro__ if base.__module__.split(".")[0] == "jina")
 
 
 def _function(entry):

@@ -1,5 +1,7 @@
 """Calls and replies as messages of the type `DataRequestProto`."""
 
+import os
+import sys
 import traceback
 
 from . import wire
@@ -55,3 +57,17 @@ def failure_message(error, executor, loop_file):
     # Field 1 is the status code, 1: ERROR.
     status = b"\x08\x01" + wire.block(2, description.encode(errors="replace")) + wire.block(3, exception)
     return wire.block(1, wire.block(2, status))
+
+
+def user_frames(error):
+    """Returns the lines of the traceback that name the user's code: neither this package, nor Python's import system, nor
+    Jina. If there are none, the last frame."""
+    frames = traceback.extract_tb(error.__traceback__)
+    jina = getattr(sys.modules.get("jina"), "__file__", None)
+    jina = os.path.dirname(jina) + os.sep if jina else None
+    own = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith("<") and not (jina and frame.filename.startswith(jina))
+    ]
+    return [f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in own or frames[-1:]]

@@ -6,6 +6,7 @@ import inspect
 from . import wire
 from .document import Document, read_documents, write_documents
 from .executor import DEFAULT, FAILED, Executor, accepted_arguments, create_executor, origin_arguments
+from .unused import unused_settings
 
 _ARGUMENTS = frozenset(("docs", "parameters", "docs_matrix", "docs_map", "tracing_context"))
 
@@ -19,10 +20,11 @@ class NativeAdapter:
     def __init__(self, cls, start):
         self.executor = create_executor(cls, start["with"], start["metas"], start["requests"], start["runtime_args"])
         self.name = cls.__name__
+        self.unused = unused_settings(cls, Executor, start["with"], self.executor.requests)
         self._methods = {}
         for endpoint, name in self.executor.requests.items():
             method = getattr(self.executor, name)
-            self._methods[endpoint] = (_collecting(method), accepted_arguments(method, _ARGUMENTS))
+            self._methods[endpoint] = (method, accepted_arguments(method, _ARGUMENTS))
 
     @staticmethod
     def accepts(cls):
@@ -39,15 +41,17 @@ class NativeAdapter:
         return {"*" if endpoint == DEFAULT else endpoint: settings for endpoint, settings in marked if settings}
 
     def is_async(self):
-        """Returns whether a method is a coroutine, so that calls may run concurrently."""
-        return any(inspect.iscoroutinefunction(method) for method, _ in self._methods.values())
+        """Returns whether a method is a coroutine or an asynchronous generator, so that calls may run concurrently."""
+        methods = [method for method, _ in self._methods.values()]
+        return any(map(inspect.iscoroutinefunction, methods)) or any(map(inspect.isasyncgenfunction, methods))
 
     def versions(self):
         """Versions of libraries that the executor depends on."""
         return ""
 
-    def prepare(self, endpoint, data, parameters):
-        """Returns the method for an endpoint, its arguments and the documents; `None` if no method handles it."""
+    def prepare(self, endpoint, data, parameters, send=None):
+        """Returns the method for an endpoint, its arguments and the documents; `None` if no method handles it. `send`
+        receives the documents that a generator yields, encoded one by one; without it they are returned together."""
         method, names = self._methods.get(endpoint) or self._methods.get(DEFAULT) or (None, None)
         if method is None:
             return None
@@ -61,7 +65,7 @@ class NativeAdapter:
         if names is not None:
             arguments = {name: arguments[name] for name in names}
         FAILED.set({})
-        return method, arguments, docs
+        return _collecting(method, send), arguments, docs
 
     def finish(self, returned, docs):
         """Returns the documents as bytes, the results, and the failed documents after a call."""
@@ -82,19 +86,35 @@ class NativeAdapter:
         return self.executor.close()
 
 
-def _collecting(method):
-    """Returns a method that returns the documents that a generator yields, as a list; other methods unchanged."""
+def _collecting(method, send):
+    """Returns a method that passes the documents that a generator yields to `send`, or else returns them as a list; other
+    methods unchanged."""
+
+    def add(returned, doc):
+        if send is None:
+            returned.append(doc)
+        elif isinstance(doc, Document):
+            send(write_documents([doc]))
+        else:
+            raise TypeError(f"a generator must yield documents, not {doc!r}")
+
     if inspect.isasyncgenfunction(method):
 
         @functools.wraps(method)
         async def collect(**arguments):
-            return [doc async for doc in method(**arguments)]
+            returned = []
+            async for doc in method(**arguments):
+                add(returned, doc)
+            return returned
 
     elif inspect.isgeneratorfunction(method):
 
         @functools.wraps(method)
         def collect(**arguments):
-            return list(method(**arguments))
+            returned = []
+            for doc in method(**arguments):
+                add(returned, doc)
+            return returned
 
     else:
         return method

@@ -95,6 +95,30 @@ class ArrayTest(unittest.TestCase):
         with self.assertRaises(ValueError):
             docs.texts = ["a"]
 
+    def test_a_value_of_a_wrong_type_is_rejected_where_it_is_set(self):
+        for name, value, wanted in (
+            ("text", 5, "a text or None"),
+            ("uri", None, "a text"),
+            ("blob", "abc", "bytes or None"),
+            ("embedding", "abc", "an array of numbers or None"),
+            ("tensor", {"a": 1}, "an array of numbers or None"),
+            ("tags", [1], "a dictionary"),
+            ("chunks", "abc", "a list of documents"),
+            ("weight", "heavy", "a number or None"),
+            ("granularity", 0.5, "an integer"),
+        ):
+            with self.assertRaises(TypeError) as raised:
+                setattr(Document(), name, value)
+            self.assertEqual(str(raised.exception), f"`{name}` of a document must be {wanted}, not {value!r}")
+
+    def test_elements_of_a_wrong_type_are_rejected_with_the_name_of_the_field(self):
+        chunk = Document(embedding=["a", "b"])
+        for doc in (chunk, Document(chunks=[chunk])):
+            with self.assertRaisesRegex(TypeError, "`embedding` of a document must be an array of numbers or None"):
+                doc.to_bytes()
+        with self.assertRaisesRegex(TypeError, "`chunks` of a document must be a list of documents"):
+            Document(chunks=["a"]).to_bytes()
+
     def test_unknown_field_names_are_rejected(self):
         with self.assertRaises(TypeError):
             Document(txt="a")

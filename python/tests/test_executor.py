@@ -4,10 +4,11 @@ import asyncio
 import inspect
 import unittest
 
-from flowrun import Executor, requests
+from flowrun import Executor, dynamic_batching, requests
 from flowrun.document import Document, read_documents, write_documents
 from flowrun.executor import accepted_arguments, create_executor
 from flowrun.native_adapter import NativeAdapter
+from flowrun.unused import unused_settings
 
 
 class Base(Executor):
@@ -32,6 +33,31 @@ class Derived(Base):
 class NoKeywords(Executor):
     def __init__(self, size):
         self.size = size
+
+
+class Forwards(Base):
+    def __init__(self, size=1, **kwargs):
+        super().__init__(**kwargs)
+
+
+class Reads(Base):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.size = kwargs.get("size")
+
+
+class Confused(Executor):
+    @requests(on="/a")
+    def first(self, docs):
+        pass
+
+    @requests(on=["/a", "/b"])
+    def second(self, docs):
+        pass
+
+    @dynamic_batching(preferred_batch_size=2)
+    def unbound(self, docs):
+        pass
 
 
 class Generators(Executor):
@@ -94,6 +120,38 @@ class BindingTest(unittest.TestCase):
     def test_a_method_receives_only_arguments_that_it_has(self):
         self.assertEqual(accepted_arguments(lambda docs: None, frozenset(("docs", "parameters"))), {"docs"})
         self.assertIsNone(accepted_arguments(lambda **rest: None, frozenset(("docs",))))
+
+
+class UnusedTest(unittest.TestCase):
+    def unused(self, cls, arguments=(), endpoints=None):
+        return unused_settings(cls, Executor, arguments, {"/a": "first"} if endpoints is None else endpoints)
+
+    def test_arguments_that_no_constructor_reads_are_reported_with_a_suggestion(self):
+        self.assertEqual(
+            self.unused(Forwards, ["sise", "size", "workspace"]),
+            ["the constructor of Forwards has no parameter `sise`; it has no effect; did you mean `size`?"],
+        )
+        self.assertEqual(
+            self.unused(Base, ["color"]), ["the constructor of Base has no parameter `color`; it has no effect"]
+        )
+
+    def test_arguments_that_a_constructor_may_read_are_not_reported(self):
+        self.assertEqual(self.unused(Reads, ["size", "other"]), [])
+        # An unknown argument is an error there.
+        self.assertEqual(self.unused(NoKeywords, ["other"]), [])
+
+    def test_methods_that_are_never_called_are_reported(self):
+        self.assertEqual(
+            self.unused(Confused, endpoints={"/a": "second", "/b": "second"}),
+            [
+                "the method `first` of Confused never handles /a, which is also bound to `second`",
+                "the method `unbound` of Confused has `@dynamic_batching`, but is bound to no endpoint",
+            ],
+        )
+        self.assertEqual(
+            self.unused(NoKeywords, endpoints={}),
+            ["NoKeywords binds no method to an endpoint: documents pass through it unchanged"],
+        )
 
 
 if __name__ == "__main__":

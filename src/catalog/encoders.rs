@@ -22,8 +22,8 @@ pub(super) const EXECUTORS: &[ExecutorType] = &[
 struct Parts;
 
 impl flowrun_clip::Towers for Parts {
-    const TEXT_FALLBACK: ExecutorType = flowrun_text::TEXT_HASHING_ENCODER;
-    const IMAGE_FALLBACK: ExecutorType = flowrun_image::IMAGE_DESCRIPTOR_ENCODER;
+    const TEXT_STAND_IN: ExecutorType = flowrun_text::TEXT_HASHING_ENCODER;
+    const IMAGE_STAND_IN: ExecutorType = flowrun_image::IMAGE_DESCRIPTOR_ENCODER;
     const TEXT_MODEL: ExecutorType = flowrun_onnx::ONNX_TEXT_ENCODER;
     const IMAGE_MODEL: ExecutorType = ONNX_IMAGE_ENCODER;
 }

@@ -20,6 +20,7 @@ use super::exit::{EarlyExit, Exit};
 use super::flow_file::FlowFile;
 use super::request_options::{RequestOptions, endpoint_path};
 use super::value_parsers::{positive_integer, rate, seconds};
+use crate::catalog::built_in;
 use crate::client::{Load, LoadReport, Pacing};
 use crate::diagnostic::{Policy, Severity};
 use crate::gateway::{self, Gateway, Server, Token};
@@ -143,11 +144,11 @@ fn documents(options: &BenchOptions) -> anyhow::Result<Vec<Document>> {
 
 /// Serves a flow on a free port of the loopback interface.
 async fn serve(path: &Path, token: Option<Token>) -> anyhow::Result<Server> {
-    let file = FlowFile::read(path, &Environment::from_process([]), Policy::default());
+    let file = FlowFile::read(path, &Environment::from_process([]), built_in(), Policy::default());
     let topology = file.checked(Severity::Warning)?;
     let flow = file.launch(topology, Severity::Warning, runtime::launch_background).await?;
     let gateway = Gateway::new(Arc::new(flow), topology, token);
-    Ok(gateway::serve(gateway, &[(Ipv4Addr::LOCALHOST, 0).into()]).await?)
+    Ok(gateway::serve(gateway, &[(Ipv4Addr::LOCALHOST, 0).into()], None).await?)
 }
 
 /// Puts the load on the service at `address`. The test fails only if no request succeeded.

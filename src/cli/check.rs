@@ -71,6 +71,7 @@ fn check_use(file: &mut FlowFile) {
 
 fn print_plan(out: &mut impl std::io::Write, file: &FlowFile) -> std::io::Result<()> {
     let (Some(graph), Some(topology)) = (&file.graph, &file.topology) else { return Ok(()) };
-    writeln!(out, "{}", normal_form(graph.spec()))?;
-    writeln!(out, "{topology}")
+    let variables = &file.sources.variables;
+    writeln!(out, "{}", normal_form(graph.spec(), variables))?;
+    writeln!(out, "{}", variables.as_written(&topology.to_string()))
 }

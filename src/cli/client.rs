@@ -51,6 +51,7 @@ pub(super) fn client(options: &ClientOptions) -> anyhow::Result<Exit> {
     let inputs = job::locate_all(&options.files).map_err(EarlyExit::usage)?;
     let token = options.connection.token()?;
     let job = Job {
+        skipped: 0,
         inputs,
         embed_content: true,
         endpoint: endpoint_path(&options.endpoint),

@@ -12,9 +12,6 @@ use crate::client::{Client, ClientError};
 use crate::gateway::Token;
 use crate::runtime::EndpointCheck;
 
-/// Environment variable with the token, used if no file is given.
-const TOKEN_VARIABLE: &str = "FLOWRUN_TOKEN";
-
 /// Maximum size of a token file in bytes.
 const TOKEN_BYTES_MAX: u64 = 4096;
 
@@ -75,9 +72,14 @@ pub(super) async fn check_endpoint(client: &Client, endpoint: &str) -> anyhow::R
 /// Reads a token from a file, or from the environment if there is no file.
 pub(super) fn token(file: Option<&Path>) -> anyhow::Result<Option<Token>> {
     let Some(path) = file else {
-        return Ok(std::env::var(TOKEN_VARIABLE).ok().and_then(|text| Token::new(&text)));
+        return Ok(std::env::var(guard::TOKEN_VARIABLE).ok().and_then(|text| Token::new(&text)));
     };
+    token_of_file(path).map(Some)
+}
+
+/// Reads a token from a file.
+pub(super) fn token_of_file(path: &Path) -> anyhow::Result<Token> {
     let text = guard::read_text(path, TOKEN_BYTES_MAX).map_err(EarlyExit::usage)?;
     let none = || EarlyExit::usage(format_args!("{} contains no token", path.display()));
-    Ok(Some(Token::new(&text).ok_or_else(none)?))
+    Ok(Token::new(&text).ok_or_else(none)?)
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use flowrun_onnx::runtime;
+use flowrun_sdk::cache_directory;
 
 use super::exit::Exit;
 use super::optional;
@@ -31,7 +32,7 @@ pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
     };
     let cores = Machine::local().cores;
     let python = flowrun_process::default_interpreter().map(|path| path.display().to_string());
-    let cache = runtime::cache_directory().map(|path| path.display().to_string());
+    let cache = cache_directory().map(|path| path.display().to_string());
     let rows = [
         ("flowrun", env!("CARGO_PKG_VERSION").to_owned()),
         ("processors", format!("{cores}, shared by the replicas of a flow")),

@@ -14,8 +14,11 @@ pub enum Exit {
     Usage,
     /// 3: an executor was not ready in time.
     NotReady,
-    /// 4: requests in flight did not finish before the drain timeout.
+    /// 4: requests in flight did not finish before the drain timeout, or a worker was still in a call that nobody waited
+    /// for.
     NotDrained,
+    /// 5: a worker hung in a call.
+    Hung,
     /// 70: a bug in flowrun.
     Bug,
     /// 129: ended by SIGHUP, as when a terminal closes.
@@ -35,6 +38,7 @@ impl Exit {
             Self::Usage => 2,
             Self::NotReady => 3,
             Self::NotDrained => 4,
+            Self::Hung => 5,
             Self::Bug => 70,
             Self::HungUp => 129,
             Self::Interrupted => 130,

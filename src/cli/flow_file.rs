@@ -1,5 +1,6 @@
 //! Reading and launching a flow file, as the commands that take one do.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,6 +8,7 @@ use flowrun_sdk::Catalog;
 
 use super::diagnostics::print_diagnostics;
 use super::exit::{EarlyExit, Exit};
+use super::message;
 use super::value_parsers::assignment;
 use crate::diagnostic::{Code, Policy, Report, Severity, Sources};
 use crate::graph::FlowGraph;
@@ -33,6 +35,10 @@ pub(super) struct ReadOptions {
     /// Downgrade errors that Jina does not report to warnings.
     #[arg(long)]
     lenient: bool,
+    /// Run encoders whose model the flow does not name without one: texts are compared by their words, images by their
+    /// colours and edges.
+    #[arg(long)]
+    stand_in: bool,
 }
 
 impl FlowOptions {
@@ -55,7 +61,8 @@ impl ReadOptions {
 
     fn flow_with(&self, path: &Path, inspect: bool) -> FlowFile {
         let environment = Environment::from_process(self.variables.iter().cloned());
-        FlowFile::read(path, &environment, Policy { lenient: self.lenient, inspect })
+        let catalog = crate::catalog::built_in().with_stand_ins(self.stand_in);
+        FlowFile::read(path, &environment, catalog, Policy { lenient: self.lenient, inspect })
     }
 }
 
@@ -72,10 +79,9 @@ pub(super) struct FlowFile {
 }
 
 impl FlowFile {
-    /// Loads, parses, builds and plans the flow at `path`.
-    pub(super) fn read(path: &Path, environment: &Environment, policy: Policy) -> Self {
+    /// Loads, parses, builds and plans the flow at `path`, with the executors of `catalog`.
+    pub(super) fn read(path: &Path, environment: &Environment, catalog: Catalog, policy: Policy) -> Self {
         let (mut sources, mut report) = (Sources::default(), Report::new(policy));
-        let catalog = crate::catalog::built_in();
         let read = crate::read(path, environment, &catalog, &mut sources, &mut report);
         let (graph, topology) = read.unzip();
         Self { graph, topology, catalog, sources, report }
@@ -89,6 +95,17 @@ impl FlowFile {
         print_diagnostics(&self.report, &self.sources, least)?;
         let topology = self.topology.as_ref().filter(|_| !self.report.has_errors());
         Ok(topology.ok_or_else(|| EarlyExit::reported(Exit::Usage))?)
+    }
+
+    /// The result of a command, whose error has expressions instead of the values of variables.
+    pub(super) fn hide_values<T>(&self, result: anyhow::Result<T>) -> anyhow::Result<T> {
+        result.map_err(|error| match self.sources.variables.as_written(&message(&error)) {
+            Cow::Borrowed(_) => error,
+            Cow::Owned(message) => {
+                let exit = error.downcast_ref::<EarlyExit>().map_or(Exit::Failed, |early| early.exit);
+                EarlyExit { exit, message }.into()
+            }
+        })
     }
 
     /// Launches the flow by one of the functions of [`runtime`](crate::runtime), and prints the diagnostics of severity

@@ -24,6 +24,7 @@ pub(super) fn graph(options: &GraphOptions) -> anyhow::Result<Exit> {
     let file = options.flow.inspect();
     file.checked(Severity::Warning)?;
     let Some(graph) = file.graph else { return Ok(Exit::Usage) };
+    let graph = graph.map_texts(|text| file.sources.variables.as_written(text).into_owned());
     let mut out = std::io::stdout().lock();
     out.write_all(draw(&graph, options.format).as_bytes())?;
     out.flush()?;

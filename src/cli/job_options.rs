@@ -11,7 +11,7 @@ use clap::Args;
 use super::request_options::{RequestOptions, endpoint_path};
 use super::value_parsers::{positive_integer, seconds};
 use crate::diagnostic::{Code, Diagnostic, Report, Span};
-use crate::job::{self, Input, Job};
+use crate::job::{self, Include, Job, Located};
 use crate::limits::REQUEST_SIZE_DEFAULT;
 use crate::topology::Topology;
 
@@ -25,6 +25,10 @@ pub(super) struct JobOptions {
     /// More input, as for `--input`.
     #[arg(value_name = "FILES")]
     files: Vec<PathBuf>,
+    /// Files to read in directories and patterns, by name (`*.jpg`) or media type (`image/*`); with `!` before it, files to
+    /// skip. May be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    include: Vec<String>,
     /// Endpoint that requests are sent to, for example `/index`.
     #[arg(short, long, value_name = "PATH")]
     endpoint: Option<String>,
@@ -75,15 +79,17 @@ impl JobOptions {
 
     fn job(&self, topology: &Topology, report: &mut Report) -> Option<Job> {
         let defaults = &topology.job;
-        let inputs = self.inputs(topology, report);
+        let located = self.located(topology, report);
         let Some(endpoint) = self.endpoint.as_ref().or(defaults.endpoint.as_ref()) else {
             let help = "type `--endpoint /index` or `--endpoint /search`, or write `endpoint: /index` under the flow's `with:`";
             let message = format!("the batch job of `{}` has no endpoint", topology.name);
             report.push(Diagnostic::new(Code::NoEndpoint, message).help(help));
             return None;
         };
+        let Located { inputs, skipped } = located?;
         Some(Job {
-            inputs: inputs?,
+            inputs,
+            skipped,
             embed_content: false,
             endpoint: endpoint_path(endpoint),
             parameters: self.request.parameters(defaults.top_k),
@@ -94,7 +100,7 @@ impl JobOptions {
     }
 
     /// Locates the files that the command line names, or else the flow.
-    fn inputs(&self, topology: &Topology, report: &mut Report) -> Option<Vec<Input>> {
+    fn located(&self, topology: &Topology, report: &mut Report) -> Option<Located> {
         let mut patterns: Vec<(PathBuf, Option<Span>)> =
             self.patterns().map(|path| (path.clone(), None)).collect();
         if patterns.is_empty() {
@@ -107,10 +113,21 @@ impl JobOptions {
             report.push(Diagnostic::new(Code::NoInput, message).help(help));
             return None;
         }
-        let mut inputs = Vec::new();
+        let rules = if self.include.is_empty() { &topology.job.include } else { &self.include };
+        let include = match Include::parse(rules.iter().map(String::as_str)) {
+            Ok(include) => include,
+            Err(error) => {
+                report.push(Diagnostic::new(Code::NoInput, error.to_string()));
+                return None;
+            }
+        };
+        let mut all = Located::default();
         for (pattern, span) in patterns {
-            match job::locate(&pattern) {
-                Ok(located) => inputs.extend(located),
+            match job::locate(&pattern, &include) {
+                Ok(located) => {
+                    all.inputs.extend(located.inputs);
+                    all.skipped += located.skipped;
+                }
                 Err(error) => {
                     let diagnostic = Diagnostic::new(Code::NoInput, error.to_string());
                     report.push(match span {
@@ -120,6 +137,6 @@ impl JobOptions {
                 }
             }
         }
-        Some(inputs)
+        Some(all)
     }
 }

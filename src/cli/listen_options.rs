@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::connection_options::token;
+use super::connection_options::{token, token_of_file};
 use super::exit::EarlyExit;
 use super::value_parsers::seconds;
-use crate::gateway::{Tls, TlsError, Token};
-use crate::spec::{GatewaySpec, TlsFiles};
+use crate::gateway::{Tls, TlsError, Token, Tokens};
+use crate::routes::Role;
+use crate::spec::{GatewaySpec, TlsFiles, TokenSource, TokenSpec};
 
 /// Default listening address: reachable from this machine only.
 const HOST_DEFAULT: &str = "127.0.0.1";
@@ -21,10 +22,14 @@ pub(super) struct ListenOptions {
     /// Port to listen on; may be repeated; 0 picks a free one. Each port serves gRPC, HTTP and WebSocket.
     #[arg(long, value_name = "PORT")]
     port: Vec<u16>,
+    /// Port that serves `/live`, `/ready` and `/metrics` alone, with connections of its own.
+    #[arg(long, value_name = "PORT")]
+    health_port: Option<u16>,
     /// Address to listen on.
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
-    /// File with the token that clients must send; default: the environment variable FLOWRUN_TOKEN.
+    /// File with a token for all requests, in addition to the flow's `tokens`; default: the environment variable
+    /// FLOWRUN_TOKEN.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Server certificate in PEM format; every port then accepts only TLS.
@@ -48,9 +53,11 @@ impl ListenOptions {
         self.drain_delay.unwrap_or_default()
     }
 
-    /// Token that clients must send, if there is one.
-    pub(super) fn token(&self) -> anyhow::Result<Option<Token>> {
-        token(self.token_file.as_deref())
+    /// Tokens that clients must send one of: that of the command line or environment, and those of the flow.
+    pub(super) fn tokens(&self, gateway: &GatewaySpec) -> anyhow::Result<Tokens> {
+        let own = token(self.token_file.as_deref())?.map(|token| (token, Role::Admin));
+        let of_flow = gateway.tokens.iter().map(|spec| Ok((token_of_flow(spec)?, spec.role)));
+        Ok(Tokens::new(own.into_iter().chain(of_flow.collect::<anyhow::Result<Vec<_>>>()?)))
     }
 
     /// Certificate and key, if the service uses TLS.
@@ -66,16 +73,40 @@ impl ListenOptions {
 
     /// Addresses to listen on, one per port.
     pub(super) fn addresses(&self, gateway: &GatewaySpec) -> anyhow::Result<Vec<SocketAddr>> {
-        let host = self.host.as_deref().or(gateway.host.as_deref()).unwrap_or(HOST_DEFAULT);
         let ports = if self.port.is_empty() { gateway.ports.as_slice() } else { self.port.as_slice() };
         let ports = if ports.is_empty() { &[0] } else { ports };
-        let address = |port: &u16| {
-            let unknown = |reason: String| {
-                EarlyExit::usage(format_args!("cannot resolve the listening address `{host}`{reason}"))
-            };
-            let mut found = (host, *port).to_socket_addrs().map_err(|error| unknown(format!(": {error}")))?;
-            Ok(found.next().ok_or_else(|| unknown(String::new()))?)
+        ports.iter().map(|port| self.address(*port, gateway)).collect()
+    }
+
+    /// Address to serve the health alone, if any.
+    pub(super) fn health_address(&self, gateway: &GatewaySpec) -> anyhow::Result<Option<SocketAddr>> {
+        self.health_port.or(gateway.health_port).map(|port| self.address(port, gateway)).transpose()
+    }
+
+    fn address(&self, port: u16, gateway: &GatewaySpec) -> anyhow::Result<SocketAddr> {
+        let host = self.host.as_deref().or(gateway.host.as_deref()).unwrap_or(HOST_DEFAULT);
+        let unknown = |reason: String| {
+            EarlyExit::usage(format_args!("cannot resolve the listening address `{host}`{reason}"))
         };
-        ports.iter().map(address).collect()
+        let mut found = (host, port).to_socket_addrs().map_err(|error| unknown(format!(": {error}")))?;
+        Ok(found.next().ok_or_else(|| unknown(String::new()))?)
+    }
+}
+
+/// Reads the value of a token that the flow names.
+fn token_of_flow(spec: &TokenSpec) -> anyhow::Result<Token> {
+    match &spec.source {
+        TokenSource::File(path) => token_of_file(path),
+        TokenSource::Variable(name) => {
+            let value = std::env::var(name).ok().and_then(|text| Token::new(&text));
+            let unset = || {
+                EarlyExit::usage(format_args!(
+                    "the variable `{name}`, which should contain the token for the role `{}`, is not set; set it with \
+                     `{name}=… flowrun …`",
+                    spec.role
+                ))
+            };
+            Ok(value.ok_or_else(unset)?)
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
+use futures_util::FutureExt as _;
 
 use super::async_runtime::block_on;
 use super::exit::{EarlyExit, Exit};
@@ -52,14 +53,14 @@ pub(super) fn run(options: &RunOptions, log: &LogStream) -> anyhow::Result<Exit>
     let job = topology.as_ref().and_then(|topology| options.job.plan(topology, report));
     let topology = file.checked(Severity::Note)?;
     let Some(job) = job else { return Ok(Exit::Usage) };
-    block_on(async {
+    file.hide_values(block_on(async {
         let started = Instant::now();
         tracing::debug!("{}", flowrun_index::build_description());
         let flow = file.launch(topology, Severity::Note, runtime::launch).await?;
         let signals = Signals::take()?;
         tracing::info!(pods = topology.pods.len(), took = ?started.elapsed(), "ready");
         feed_and_drain(options, flow, job, topology, signals).await
-    })
+    }))
 }
 
 /// Feeds the job's documents to the flow until the input ends or a signal arrives, drains the flow, and prints the
@@ -78,9 +79,15 @@ async fn feed_and_drain(
     let progress = progress(&job, path);
     let (shutdown, forced_exit) = signals.into_shutdown(Duration::ZERO);
     let flow = Arc::new(flow);
+    let (requested, hang) = (shutdown.clone().requested(), flow.hang(true));
+    let stop = async {
+        tokio::select! {
+            () = requested => {}
+            _ = hang => {}
+        }
+    };
     // A task of its own, so that a signal can end the program even if writing results blocks.
-    let feeding =
-        tokio::spawn(job::run(Arc::clone(&flow), job, output, progress, shutdown.clone().requested()));
+    let feeding = tokio::spawn(job::run(Arc::clone(&flow), job, output, progress, stop));
     let feeding_and_draining = async {
         let summary = feeding.await;
         tracing::info!("draining");
@@ -95,6 +102,10 @@ async fn feed_and_drain(
     summary.pods = pods;
     let exit = exit_of_drained(&drained, shutdown.signal());
     report.write(&summary)?;
+    if let Some(hang) = flow.hang(true).now_or_never() {
+        tracing::error!("{}; the job was ended, and the rest of the input was not processed", hang.message);
+        return Ok(Exit::Hung);
+    }
     let documents_failed = summary.failed > 0 && !options.keep_going;
     Ok(if exit == Exit::Done && documents_failed { Exit::Failed } else { exit })
 }

@@ -22,6 +22,7 @@ use crate::gateway::{self, Collector, Gateway, LogStream, Server, TraceExporter}
 use crate::job;
 use crate::limits::DRAIN_TIMEOUT;
 use crate::runtime;
+use crate::spec::{GatewaySpec, TokenSource, TokenSpec};
 use crate::topology::Topology;
 
 /// Options of `flowrun serve`.
@@ -40,14 +41,19 @@ pub(super) fn serve(options: &ServeOptions, log: &LogStream) -> anyhow::Result<E
 
 /// Launches and serves a flow that has been read.
 pub(super) fn serve_file(file: &FlowFile, listen: &ListenOptions, log: &LogStream) -> anyhow::Result<Exit> {
+    file.hide_values(launch_and_serve(file, listen, log))
+}
+
+fn launch_and_serve(file: &FlowFile, listen: &ListenOptions, log: &LogStream) -> anyhow::Result<Exit> {
     let topology = file.checked(Severity::Note)?;
-    let token = listen.token()?;
-    if token.is_some() {
-        hide_environment();
+    let tokens = listen.tokens(&topology.gateway)?;
+    if !tokens.is_empty() {
+        hide_environment(&topology.gateway);
     }
     let addresses = listen.addresses(&topology.gateway)?;
-    for address in &addresses {
-        gateway::check_bind(*address, token.as_ref(), listen.insecure).map_err(EarlyExit::usage)?;
+    let health_address = listen.health_address(&topology.gateway)?;
+    for address in addresses.iter().chain(&health_address) {
+        gateway::check_bind(*address, &tokens, listen.insecure).map_err(EarlyExit::usage)?;
     }
     let tls = listen.tls(&topology.gateway).map_err(EarlyExit::usage)?;
     let collector = Collector::from_spec(&topology.gateway.traces, |name| std::env::var(name).ok());
@@ -58,7 +64,7 @@ pub(super) fn serve_file(file: &FlowFile, listen: &ListenOptions, log: &LogStrea
         // Taken before the launch, so that no signal is lost.
         let signals = Signals::take()?;
         let flow = file.launch(topology, Severity::Note, runtime::launch_background).await?;
-        let gateway = Gateway::new(Arc::new(flow), topology, token);
+        let gateway = Gateway::new(Arc::new(flow), topology, tokens);
         let gateway = gateway.with_pages(flowrun_image::thumbnail, log.clone());
         let scheme = if tls.is_some() { "https" } else { "http" };
         let gateway = match tls {
@@ -69,17 +75,23 @@ pub(super) fn serve_file(file: &FlowFile, listen: &ListenOptions, log: &LogStrea
             Some(collector) => gateway.with_traces(TraceExporter::start(collector, &topology.name)),
             None => gateway,
         };
-        let server = gateway::serve(gateway, &addresses)
-            .await
-            .with_context(|| format!("cannot listen on {}", list(&addresses)))?;
+        let server = gateway::serve(gateway, &addresses, health_address).await.with_context(|| {
+            let all: Vec<SocketAddr> = addresses.iter().copied().chain(health_address).collect();
+            format!("cannot listen on {}", list(&all))
+        })?;
         announce(&server, scheme)?;
-        drain_on_signal(server, signals, listen.drain_delay()).await
+        run_until_stopped(server, signals, listen.drain_delay(), topology.exit_on_hang).await
     })
 }
 
-/// Makes `/proc/PID/environ` of this process, which may hold the token, unreadable for executors in child processes. It also
-/// disables core dumps and debuggers without the rights of root.
-fn hide_environment() {
+/// Hides the tokens in the environment from executors in child processes: they do not inherit the variables, and cannot
+/// read `/proc/PID/environ` of this process. The latter also disables core dumps and debuggers without the rights of root.
+fn hide_environment(gateway: &GatewaySpec) {
+    let variable = |token: &TokenSpec| match &token.source {
+        TokenSource::Variable(name) => Some(name.clone()),
+        TokenSource::File(_) => None,
+    };
+    guard::hide_variables(gateway.tokens.iter().filter_map(variable).collect());
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
     {
@@ -93,7 +105,11 @@ fn announce(server: &Server, scheme: &str) -> std::io::Result<()> {
     let addresses = list(server.addresses());
     let listening: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", json!({ "listening": listening }))?;
+    let announcement = match server.health_address() {
+        Some(address) => json!({ "listening": listening, "health": address.to_string() }),
+        None => json!({ "listening": listening }),
+    };
+    writeln!(out, "{announcement}")?;
     out.flush()?;
     tracing::info!("serving gRPC, HTTP and WebSocket at {addresses}");
     let mut err = std::io::stderr().lock();
@@ -110,24 +126,34 @@ fn list(addresses: &[SocketAddr]) -> String {
 }
 
 /// Waits for a signal, reports the service as not ready for `delay`, then drains requests in flight. A second signal exits
-/// at once.
-async fn drain_on_signal(server: Server, signals: Signals, delay: Duration) -> anyhow::Result<Exit> {
+/// at once. With `exit_on_hang`, a worker that hangs ends the service like a signal, without the delay.
+async fn run_until_stopped(
+    server: Server,
+    signals: Signals,
+    delay: Duration,
+    exit_on_hang: bool,
+) -> anyhow::Result<Exit> {
     let (shutdown, forced_exit) = signals.into_shutdown(delay);
     tokio::pin!(forced_exit);
-    tokio::select! {
+    let hang = server.hang();
+    let hung = tokio::select! {
         exit = &mut forced_exit => return Ok(exit),
-        () = shutdown.clone().requested() => {}
-    }
+        () = shutdown.clone().requested() => false,
+        _ = hang, if exit_on_hang => true,
+    };
     server.announce_shutdown();
-    tokio::select! {
-        exit = &mut forced_exit => return Ok(exit),
-        () = tokio::time::sleep(delay) => {}
+    if !hung {
+        tokio::select! {
+            exit = &mut forced_exit => return Ok(exit),
+            () = tokio::time::sleep(delay) => {}
+        }
     }
     let drained = tokio::select! {
         exit = &mut forced_exit => return Ok(exit),
         drained = server.drain(DRAIN_TIMEOUT) => drained,
     };
-    Ok(exit_of_drained(&drained, shutdown.signal()))
+    let exit = exit_of_drained(&drained, shutdown.signal());
+    Ok(if hung { Exit::Hung } else { exit })
 }
 
 /// Directories that documents of clients may name files in: those that the flow declares, and those of its input.

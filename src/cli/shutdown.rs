@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::exit::Exit;
 use crate::limits::DRAIN_TIMEOUT;
-use crate::runtime::DrainReport;
+use crate::runtime::{DrainReport, WorkerExit};
 
 /// Maximum size of `/proc/self/status` in bytes; it has about 1,500.
 const STATUS_BYTES_MAX: u64 = 64 << 10;
@@ -110,7 +110,12 @@ impl ShutdownRequest {
 /// Exit status of a flow that has drained, possibly because of a signal. Logs workers that failed while stopping.
 pub(super) fn exit_of_drained(drained: &DrainReport, signal: Option<Exit>) -> Exit {
     for worker in &drained.failed_workers {
-        tracing::error!("a worker failed while stopping: {worker:?}");
+        match worker {
+            WorkerExit::Abandoned(message) => {
+                tracing::error!("{message}; it was not waited for, and its executor was not closed");
+            }
+            worker => tracing::error!("a worker failed while stopping: {worker:?}"),
+        }
     }
     match signal {
         _ if !drained.completed() => Exit::NotDrained,

@@ -84,8 +84,8 @@ codes! {
     YamlTooLarge = "F104", "yaml-too-large", Error;
     /// A variable has no value and no default. Jina 3 leaves the expression as text.
     VariableUnset = "F105", "variable-unset", Error, accepts;
-    /// A text that starts with `${` is not a valid expression.
-    MalformedExpression = "F106", "malformed-expression", Error;
+    /// A text that starts with `${` is not a valid expression. Jina leaves it as text.
+    MalformedExpression = "F106", "malformed-expression", Error, accepts;
     /// A reference such as `${{ root.a }}` has no target, refers to a list or mapping, or is circular.
     ReferenceUnresolved = "F107", "reference-unresolved", Error;
 
@@ -151,6 +151,11 @@ codes! {
     UnknownComponent = "F405", "unknown-component", Error, blocks_run;
     /// Two executors would store their data in the same directory.
     SharedWorkspace = "F406", "shared-workspace", Error;
+    /// The files of an encoder's model do not exist, and the flow requests no stand-in (`stand_in: true`). Jina downloads
+    /// the weights.
+    ModelMissing = "F407", "model-missing", Error, blocks_run;
+    /// An encoder runs without its model, as the flow requests: built-in features replace it.
+    StandIn = "F408", "stand-in", Note;
 
     /// A plugin's file is not a shared library of this system.
     PluginNotALibrary = "F421", "plugin-not-a-library", Error;
@@ -183,7 +188,7 @@ codes! {
     DimensionMismatch = "F503", "dimension-mismatch", Error;
     /// A plugin failed to load: a dependency is missing, or it contradicts its note section.
     PluginNotLoaded = "F511", "plugin-not-loaded", Error;
-    /// A plugin's entry function returned null.
+    /// A plugin's entry function returned null, or a table without a function that it must have.
     PluginNull = "F512", "plugin-null", Error;
     /// A plugin's entry function panicked.
     PluginPanicked = "F513", "plugin-panicked", Error;

@@ -6,6 +6,7 @@ use crate::limits::DIAGNOSTICS_MAX;
 
 use super::code::{Code, Severity};
 use super::source::Span;
+use super::variable_texts::VariableTexts;
 
 /// A remark on a span of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,6 +175,23 @@ impl Report {
             counts: counts.map(|(severity, count)| (*severity, *count)).collect(),
             policy: self.policy,
         }
+    }
+
+    /// The report with expressions instead of the values of variables.
+    #[must_use]
+    pub(super) fn as_written(&self, variables: &VariableTexts) -> Self {
+        let written = |text: &String| variables.as_written(text).into_owned();
+        let diagnostics = self.diagnostics.iter().map(|diagnostic| Diagnostic {
+            message: written(&diagnostic.message),
+            labels: diagnostic
+                .labels
+                .iter()
+                .map(|label| Label { text: written(&label.text), ..label.clone() })
+                .collect(),
+            help: diagnostic.help.iter().map(written).collect(),
+            ..diagnostic.clone()
+        });
+        Self { diagnostics: diagnostics.collect(), ..self.clone() }
     }
 
     /// The diagnostics in the order of files and locations.

@@ -6,21 +6,20 @@
 //! gateway's own. The rules hold for every path, method and protocol. Clients that are not browsers send none of these
 //! headers, and are not affected. With a token neither is needed: a foreign page does not have it.
 //!
-//! `GET` has no effect on a flow: [`is_writing`](crate::routes::is_writing).
+//! `GET` has no effect on a flow: [`is_writing`](super::flow_info::FlowInfo::is_writing).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::uri::{Authority, Uri};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::call_metadata::REQUEST_ID;
-use super::grpc;
-use super::json_response::detail;
+use super::security::forbidden;
 use crate::routes::{Access, find};
 use crate::runtime::sanitize;
 use crate::spec::{Cors, GatewaySpec};
@@ -146,10 +145,7 @@ pub(super) async fn refuse_foreign_pages(
 ) -> Response {
     let Some(reason) = policy.refusal(&request) else { return next.run(request).await };
     tracing::debug!(reason, "a request of a web page was refused");
-    if grpc::codec::is_grpc(&request) {
-        return grpc::codec::status_response(tonic::Status::permission_denied(reason));
-    }
-    (StatusCode::FORBIDDEN, detail(reason)).into_response()
+    forbidden(&request, &reason)
 }
 
 /// Answers preflights, and adds the CORS headers to every response. `None` without `cors`.

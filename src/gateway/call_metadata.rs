@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 
+use super::security::Granted;
 use super::timeout_headers;
 use crate::limits::TRACE_STATE_BYTES_MAX;
+use crate::routes::Role;
 use crate::runtime::sanitize;
 
 /// Header with the id of a request, as proxies set it.
@@ -19,23 +21,28 @@ pub(super) struct CallMetadata {
     pub(super) deadline: Option<Instant>,
     /// Span of the client that the call is part of.
     pub(super) parent: Option<TraceParent>,
+    /// Role of the client's token.
+    pub(super) granted: Role,
     /// Id for a request without one: that of the header, else the trace id.
     id: Option<Arc<str>>,
 }
 
 impl CallMetadata {
-    /// Reads the headers of a call. A header that cannot be parsed counts as absent.
-    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
+    /// Reads the headers of a call, and the role of its token. A header that cannot be parsed counts as absent.
+    pub(super) fn new(headers: &HeaderMap, extensions: &Extensions) -> Self {
+        Self {
+            deadline: timeout_headers::deadline(headers),
+            ..Self::of_session(headers, Granted::of(extensions))
+        }
+    }
+
+    /// Like [`new`](Self::new), for a session of several requests: a deadline in the headers would end the whole session.
+    pub(super) fn of_session(headers: &HeaderMap, granted: Granted) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let parent = text("traceparent").and_then(|parent| TraceParent::parse(parent, text("tracestate")));
         let own = text(REQUEST_ID).map(sanitize).filter(|id| !id.is_empty()).map(|id| Arc::from(&*id));
         let id = own.or_else(|| parent.as_ref().map(|parent| format!("{:032x}", parent.trace).into()));
-        Self { deadline: timeout_headers::deadline(headers), parent, id }
-    }
-
-    /// Removes the deadline.
-    pub(super) fn without_deadline(self) -> Self {
-        Self { deadline: None, ..self }
+        Self { deadline: None, parent, granted: granted.0.unwrap_or_default(), id }
     }
 
     /// Id of a request: its own if it has one, else that of the call, else empty.
@@ -91,7 +98,7 @@ mod tests {
 
     fn metadata(headers: &[(&'static str, &str)]) -> CallMetadata {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        CallMetadata::from_headers(&headers.collect())
+        CallMetadata::new(&headers.collect(), &Extensions::new())
     }
 
     #[test]

@@ -10,9 +10,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::{CONNECTIONS_MAX, PEER_CONNECTIONS_MAX, PROBE_CONNECTIONS_MAX};
+use crate::limits::{
+    CONNECTIONS_MAX, HEALTH_CONNECTIONS_MAX, HEALTH_PEER_CONNECTIONS_MAX, PEER_CONNECTIONS_MAX,
+    PROBE_CONNECTIONS_MAX,
+};
 
-/// The limits, shared by all listeners.
+/// The limits, shared by all listeners for requests.
 #[derive(Debug)]
 pub(super) struct ConnectionLimit {
     all: Arc<Semaphore>,
@@ -33,6 +36,11 @@ pub(super) struct ConnectionPermit {
 impl ConnectionLimit {
     pub(super) fn new() -> Self {
         Self::with_limits(CONNECTIONS_MAX, PEER_CONNECTIONS_MAX, PROBE_CONNECTIONS_MAX)
+    }
+
+    /// Limits of the port for health and metrics alone.
+    pub(super) fn for_health() -> Self {
+        Self::with_limits(HEALTH_CONNECTIONS_MAX, HEALTH_PEER_CONNECTIONS_MAX, 0)
     }
 
     fn with_limits(max: usize, peer_max: usize, reserve: usize) -> Self {

@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowrun_sdk::Endpoints;
+use flowrun_sdk::{ContentKind, EndpointHelp, Endpoints, Fact, ModelState, Order};
 
 use super::request::RouteEntry;
+use super::service::DRY_RUN;
+use crate::routes::{Role, is_writing, role_by_name};
 use crate::runtime::{Flow, PodVisit};
 use crate::topology::{InputPort, PodPlan, Topology, executor_name};
 
@@ -23,6 +25,21 @@ pub(super) struct FlowInfo {
     pub(super) endpoints: BTreeSet<String>,
     /// True if an executor handles every endpoint.
     pub(super) any_endpoint: bool,
+    /// Content without which documents fail; `None` if some executor accepts others.
+    pub(super) needed_content: Option<ContentKind>,
+    /// Order of the scores of matches, if an executor returns some.
+    pub(super) order: Option<Order>,
+    /// Documentation of endpoints.
+    help: Vec<EndpointHelp>,
+    /// Effects of the executor of each pod.
+    effects: Vec<PodEffects>,
+}
+
+/// Endpoints at which the executor of a pod changes stored data.
+#[derive(Debug)]
+struct PodEffects {
+    handled: Endpoints,
+    writes: Fact<Vec<String>>,
 }
 
 /// A planned pod.
@@ -35,6 +52,8 @@ pub(super) struct PodInfo {
     pub(super) needs: Vec<String>,
     pub(super) replicas: usize,
     pub(super) shards: usize,
+    /// True if it encodes without a model, by built-in features.
+    pub(super) stand_in: bool,
 }
 
 #[derive(Debug)]
@@ -62,7 +81,38 @@ impl FlowInfo {
             pods: pods(topology),
             endpoints: named.collect(),
             any_endpoint: handled.contains(&Endpoints::All),
+            needed_content: needed_content(topology),
+            order: order(topology),
+            help: topology.pods.iter().flat_map(|pod| pod.description.endpoint_help.clone()).collect(),
+            effects: effects(topology, handled),
         }
+    }
+
+    /// Documentation of an endpoint: the longest, if several executors have one.
+    pub(super) fn help(&self, endpoint: &str) -> Option<&EndpointHelp> {
+        self.help.iter().filter(|help| help.endpoint == endpoint).max_by_key(|help| help.parameters.len())
+    }
+
+    /// Role that a request to `endpoint` needs: that of its name if there is a convention, and `write` if an executor
+    /// changes data there, or may do so at an endpoint without a convention.
+    pub(super) fn needed_role(&self, endpoint: &str) -> Role {
+        if endpoint == DRY_RUN {
+            return Role::Read;
+        }
+        let by_name = role_by_name(endpoint);
+        let writes = |pod: &PodEffects| match &pod.writes {
+            Fact::Known(writes) => writes.iter().any(|known| known == endpoint),
+            Fact::Unknown => by_name.is_none() && pod.handled.handles(endpoint),
+        };
+        let by_effect = if self.effects.iter().any(writes) { Role::Write } else { Role::Read };
+        by_name.unwrap_or_default().max(by_effect)
+    }
+
+    /// True if requests to `endpoint` change stored data or write files, as far as its name or an executor's description
+    /// tell.
+    pub(super) fn is_writing(&self, endpoint: &str) -> bool {
+        let described = self.effects.iter().filter_map(|pod| pod.writes.known());
+        is_writing(endpoint) || described.flatten().any(|known| known == endpoint)
     }
 
     /// True if an executor handles requests to `endpoint`.
@@ -106,6 +156,26 @@ impl FlowInfo {
     }
 }
 
+/// Order of the scores of the last pod that returns matches.
+fn order(topology: &Topology) -> Option<Order> {
+    let mut ranking =
+        topology.pods.iter().filter_map(|pod| pod.description.ranking.known().copied().flatten());
+    ranking.next_back().map(|ranking| ranking.order)
+}
+
+/// The content that every pod needs that requests enter first.
+fn needed_content(topology: &Topology) -> Option<ContentKind> {
+    let entered = topology.entry_ports.iter().map(|port| topology.pods.get(port.pod?));
+    let mut needed = entered.map(|pod| pod.filter(|pod| pod.when.is_none())?.description.needed_content);
+    let first = needed.next()??;
+    needed.all(|other| other == Some(first)).then_some(first)
+}
+
+fn effects(topology: &Topology, handled: Vec<Endpoints>) -> Vec<PodEffects> {
+    let writes = topology.pods.iter().map(|pod| pod.description.write_endpoints.clone());
+    writes.zip(handled).map(|(writes, handled)| PodEffects { handled, writes }).collect()
+}
+
 /// Executors in depth-first order, each with its pods.
 fn executors(topology: &Topology) -> Vec<ExecutorInfo> {
     let mut executors: Vec<ExecutorInfo> = Vec::new();
@@ -138,6 +208,7 @@ fn pods(topology: &Topology) -> Vec<PodInfo> {
         needs: needs(position),
         replicas: pod.replicas,
         shards: pod.shards,
+        stand_in: pod.description.model == ModelState::StandIn,
     });
     pods.collect()
 }

@@ -22,10 +22,10 @@ use super::connection_limit::ConnectionLimit;
 use super::connection_meter::ConnectionMeter;
 use super::linger;
 use super::response_body::UnwrittenReplies;
-use super::router::{probe_router, router};
+use super::router::{health_router, probe_router, router};
 use super::service::Gateway;
 use crate::limits::{HEADERS_TIMEOUT, KEEPALIVE_INTERVAL, PROBE_CONNECTION_TIMEOUT, STREAMS_MAX};
-use crate::runtime::DrainReport;
+use crate::runtime::{DrainReport, Hang};
 
 /// HTTP/2 flow-control windows in bytes, of a stream and of a connection. Bytes sent before a rejection arrives are
 /// wasted, so a stream has HTTP/2's default.
@@ -38,20 +38,31 @@ const HEAD_BYTES_MAX: u32 = 64 << 10;
 pub struct Server {
     gateway: Arc<Gateway>,
     addresses: Vec<SocketAddr>,
+    health_address: Option<SocketAddr>,
     /// Closed when the last connection is.
     connections: mpsc::Receiver<()>,
 }
 
-/// Binds the addresses and serves `gateway` at them. Must be called within tokio.
+/// Binds the addresses and serves `gateway` at them, and its health alone at `health_address`, whose connections have a
+/// limit of their own. Must be called within tokio.
 ///
 /// # Errors
 /// When an address is in use, or is not one of this machine.
-pub async fn serve(gateway: Gateway, addresses: &[SocketAddr]) -> io::Result<Server> {
+pub async fn serve(
+    gateway: Gateway,
+    addresses: &[SocketAddr],
+    health_address: Option<SocketAddr>,
+) -> io::Result<Server> {
     let mut listeners = Vec::new();
     for address in addresses {
         listeners.push(TcpListener::bind(address).await?);
     }
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+    let health = match health_address {
+        Some(address) => Some(TcpListener::bind(address).await?),
+        None => None,
+    };
+    let health_address = health.as_ref().map(TcpListener::local_addr).transpose()?;
     let (alive, connections) = mpsc::channel(1);
     gateway.connections.lock().replace(alive);
     let gateway = Arc::new(gateway);
@@ -60,7 +71,12 @@ pub async fn serve(gateway: Gateway, addresses: &[SocketAddr]) -> io::Result<Ser
         let router = router(&gateway, listener.local_addr()?);
         tokio::spawn(accept(listener, Arc::clone(&gateway), router, Arc::clone(&limit)));
     }
-    Ok(Server { gateway, addresses, connections })
+    if let (Some(listener), Some(address)) = (health, health_address) {
+        let router = health_router(&gateway, address);
+        let limit = Arc::new(ConnectionLimit::for_health());
+        tokio::spawn(accept(listener, Arc::clone(&gateway), router, limit));
+    }
+    Ok(Server { gateway, addresses, health_address, connections })
 }
 
 impl Server {
@@ -69,10 +85,20 @@ impl Server {
         &self.addresses
     }
 
+    /// The bound address that serves the health alone.
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.health_address
+    }
+
     /// Reports the service as not ready at `/ready` and in gRPC health checks, while requests are still admitted. Call it
     /// some time before [`drain`](Self::drain), so that load balancers stop sending requests to this process.
     pub fn announce_shutdown(&self) {
         self.gateway.admission.shutdown.announce();
+    }
+
+    /// Waits for a worker that is not expected to return from its call.
+    pub fn hang(&self) -> impl Future<Output = Hang> + Send + use<> {
+        self.gateway.flow.hang(false)
     }
 
     /// Drains the connections, then the flow, within `limit`: admitted requests are answered.

@@ -3,6 +3,7 @@
 //! Without it, a client that sends requests faster than it reads would let uncounted replies pile up. A client that
 //! stops reading is disconnected after [`CLIENT_TIMEOUT`].
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -24,7 +25,10 @@ const ENTRIES_MAX: usize = 4 * STREAMS_MAX as usize;
 
 /// The replies of one connection that are not written yet, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct UnwrittenReplies(Mutex<VecDeque<(Instant, Weak<Permit>)>>);
+pub(super) struct UnwrittenReplies(Mutex<VecDeque<(Instant, Weak<Held>)>>);
+
+/// Value that lives until a reply, or a part of one, is written.
+type Held = dyn Any + Send + Sync;
 
 impl UnwrittenReplies {
     /// The replies of the connection that a request came by.
@@ -32,13 +36,14 @@ impl UnwrittenReplies {
         extensions.get().cloned()
     }
 
-    fn add(&self, permit: &Arc<Permit>, now: Instant) {
+    fn add<T: Any + Send + Sync>(&self, held: &Arc<T>, now: Instant) {
         let mut replies = self.0.lock();
         remove_written(&mut replies);
         if replies.len() >= ENTRIES_MAX {
-            replies.retain(|(_, permit)| permit.strong_count() > 0);
+            replies.retain(|(_, held)| held.strong_count() > 0);
         }
-        replies.push_back((now, Arc::downgrade(permit)));
+        let held: Weak<T> = Arc::downgrade(held);
+        replies.push_back((now, held));
     }
 
     /// True if the client has not read its oldest reply for [`CLIENT_TIMEOUT`].
@@ -58,8 +63,8 @@ impl UnwrittenReplies {
 }
 
 /// Removes written replies up to the oldest unwritten one.
-fn remove_written(replies: &mut VecDeque<(Instant, Weak<Permit>)>) {
-    while replies.front().is_some_and(|(_, permit)| permit.strong_count() == 0) {
+fn remove_written(replies: &mut VecDeque<(Instant, Weak<Held>)>) {
+    while replies.front().is_some_and(|(_, held)| held.strong_count() == 0) {
         replies.pop_front();
     }
 }
@@ -73,12 +78,23 @@ pub(super) fn hold_permit(
     if let Some(unwritten) = unwritten {
         unwritten.add(&permit, Instant::now());
     }
-    response.map(|body| Body::new(ResponseBody { body, permit }))
+    response.map(|body| Body::new(ResponseBody { body, permit, unwritten: None }))
+}
+
+/// Makes a response whose parts are made over time hold `permit` until its end. The client has to read each part in time.
+pub(super) fn hold_permit_of_stream(
+    response: Response,
+    permit: Arc<Permit>,
+    unwritten: Option<Arc<UnwrittenReplies>>,
+) -> Response {
+    response.map(|body| Body::new(ResponseBody { body, permit, unwritten }))
 }
 
 struct ResponseBody {
     body: Body,
     permit: Arc<Permit>,
+    /// Set for a stream: receives each of its parts.
+    unwritten: Option<Arc<UnwrittenReplies>>,
 }
 
 impl HttpBody for ResponseBody {
@@ -94,7 +110,11 @@ impl HttpBody for ResponseBody {
         let hold = |data: Bytes| {
             // The reply is in memory already: it is counted as far as the capacity allows.
             let _ = this.permit.bytes.try_grow_to(data.len());
-            Bytes::from_owner(PermittedBytes { data, _permit: Arc::clone(&this.permit) })
+            let part = Arc::new(HeldPermit(Arc::clone(&this.permit)));
+            if let Some(unwritten) = &this.unwritten {
+                unwritten.add(&part, Instant::now());
+            }
+            Bytes::from_owner(PermittedBytes { data, _part: part })
         };
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(hold))))
     }
@@ -111,8 +131,11 @@ impl HttpBody for ResponseBody {
 /// Bytes of a response; the connection drops them once they are written.
 struct PermittedBytes {
     data: Bytes,
-    _permit: Arc<Permit>,
+    _part: Arc<HeldPermit>,
 }
+
+/// The permit of one part of a response: parts of one response are written at different times.
+struct HeldPermit(#[expect(dead_code, reason = "held until the part is written")] Arc<Permit>);
 
 impl AsRef<[u8]> for PermittedBytes {
     fn as_ref(&self) -> &[u8] {

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use tower_http::CompressionLevel;
@@ -19,33 +19,26 @@ use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeA
 use super::browsers::{BrowserPolicy, cors_layer, refuse_foreign_pages};
 use super::http::endpoint_paths::{EndpointPath, endpoint_paths};
 use super::json_response::{detail, method_not_allowed};
-use super::security::Token;
+use super::security::authenticate;
 use super::service::Gateway;
 use super::unread_body::announce_close;
 use super::{grpc, http, pages, websocket};
 use crate::limits::HTTP_COMPRESS_BYTES_MIN;
-use crate::routes::{Access, Enabled, built_in_routes, find, is_writing};
+use crate::routes::{Enabled, built_in_routes, find};
 use crate::spec::GatewaySpec;
 
-/// Builds the router of a gateway for its listener at `address`. Layers apply from the last line to the first.
+/// Builds the router of a gateway for its listener at `address`.
 pub(super) fn router(gateway: &Arc<Gateway>, address: SocketAddr) -> Router {
     let endpoints = endpoint_paths(&gateway.config, &gateway.info.endpoints);
-    let routes = built_in(&gateway.config).merge(endpoint_routes(endpoints));
+    let routes = built_in(&gateway.config).merge(endpoint_routes(endpoints, gateway));
     let routes = routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
-    let routes = match &gateway.token {
-        Some(token) => routes.layer(from_fn_with_state(token.clone(), authenticate)),
-        None => routes,
-    };
-    let routes = match BrowserPolicy::new(&gateway.config, address, gateway.token.is_some()) {
-        Some(policy) => routes.layer(from_fn_with_state(Arc::new(policy), refuse_foreign_pages)),
-        None => routes,
-    };
-    let routes = match cors_layer(&gateway.config.cors) {
-        Some(cors) => routes.layer(cors),
-        None => routes,
-    };
-    let routes = routes.layer(from_fn(announce_close));
-    routes.with_state(Arc::clone(gateway))
+    protected(routes, gateway, address)
+}
+
+/// Builds the router of the port for health and metrics alone.
+pub(super) fn health_router(gateway: &Arc<Gateway>, address: SocketAddr) -> Router {
+    let routes = probes().route("/metrics", get(http::health::metrics));
+    protected(routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed), gateway, address)
 }
 
 /// Builds the router of connections that the limit reserves for probes.
@@ -54,12 +47,29 @@ pub(super) fn probe_router(gateway: &Arc<Gateway>) -> Router {
         let message = "too many connections: only `/live` and `/ready` are answered at present";
         (StatusCode::SERVICE_UNAVAILABLE, detail(message))
     };
+    probes().fallback(busy).with_state(Arc::clone(gateway))
+}
+
+/// Routes of probes, which are public.
+fn probes() -> Router<Arc<Gateway>> {
     Router::new()
         .route("/live", get(http::health::live))
         .route("/ready", get(http::health::ready))
         .route("/grpc.health.v1.Health/Check", post(grpc::health::check))
-        .fallback(busy)
-        .with_state(Arc::clone(gateway))
+}
+
+/// Adds authentication, CORS and the protection against foreign pages. Layers apply from the last line to the first.
+fn protected(routes: Router<Arc<Gateway>>, gateway: &Arc<Gateway>, address: SocketAddr) -> Router {
+    let routes = routes.layer(from_fn_with_state(gateway.tokens.clone(), authenticate));
+    let routes = match BrowserPolicy::new(&gateway.config, address, !gateway.tokens.is_empty()) {
+        Some(policy) => routes.layer(from_fn_with_state(Arc::new(policy), refuse_foreign_pages)),
+        None => routes,
+    };
+    let routes = match cors_layer(&gateway.config.cors) {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes.layer(from_fn(announce_close)).with_state(Arc::clone(gateway))
 }
 
 macro_rules! attach_handlers {
@@ -89,10 +99,10 @@ fn is_grpc_path(path: &str) -> bool {
 
 /// The endpoints of the flow: a request with its documents, or `GET` for one document and a stream of events, except at
 /// endpoints that write.
-fn endpoint_routes(paths: Vec<EndpointPath>) -> Router<Arc<Gateway>> {
+fn endpoint_routes(paths: Vec<EndpointPath>, gateway: &Gateway) -> Router<Arc<Gateway>> {
     let mut router = Router::new();
     for EndpointPath { path, method, endpoint } in paths {
-        let (streamed, is_writing) = (endpoint.clone(), is_writing(&endpoint));
+        let (streamed, is_writing) = (endpoint.clone(), gateway.info.is_writing(&endpoint));
         let handler = move |gateway, request| http::submit::endpoint(gateway, endpoint.clone(), request);
         let streaming =
             move |gateway, request| http::event_stream::endpoint(gateway, streamed.clone(), request);
@@ -114,39 +124,15 @@ fn compressed(router: Router<Arc<Gateway>>) -> Router<Arc<Gateway>> {
     router.layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(long))
 }
 
-/// Rejects requests without the token, unless their route is public.
-async fn authenticate(State(token): State<Token>, request: Request, next: Next) -> Response {
-    if token.is_sent(request.headers()) || is_public(&request) {
-        return next.run(request).await;
-    }
-    let message = "send the token: `authorization: Bearer TOKEN`";
-    if grpc::codec::is_grpc(&request) {
-        return grpc::codec::status_response(tonic::Status::unauthenticated(message));
-    }
-    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
-    (StatusCode::UNAUTHORIZED, challenge, detail(message)).into_response()
-}
-
-/// True if the route of a request answers it without a token.
-fn is_public(request: &Request) -> bool {
-    let get = request.method() == Method::GET;
-    match find(request.uri().path()).map(|route| route.access) {
-        None | Some(Access::Token) => false,
-        Some(Access::Public) => true,
-        Some(Access::PublicGet) => get,
-        Some(Access::PublicHtml) => get && is_page_load(request.headers()),
-    }
-}
-
-/// True if a browser loads a page; a WebSocket handshake is a `GET` too.
-fn is_page_load(headers: &HeaderMap) -> bool {
-    pages::assets::accepts_html(headers) && !headers.contains_key(header::UPGRADE)
-}
-
 /// Answers a request whose path has no route.
 async fn not_found(request: Request) -> Response {
     if grpc::codec::is_grpc(&request) {
         return grpc::codec::status_response(tonic::Status::unimplemented("Method not found!"));
     }
-    (StatusCode::NOT_FOUND, detail("Not Found")).into_response()
+    let reason = match find(request.uri().path()).map(|route| route.enabled) {
+        Some(Enabled::Dashboard) => "this page needs `logserver: true` in the flow",
+        Some(Enabled::Debug) => "this route is removed by `no_debug_endpoints` in the flow",
+        Some(Enabled::Always) | None => "Not Found",
+    };
+    (StatusCode::NOT_FOUND, detail(reason)).into_response()
 }

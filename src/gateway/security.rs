@@ -1,12 +1,21 @@
-//! The gateway's token, and the check that no unprotected address is reachable from outside.
+//! The gateway's tokens and their roles, and the check that no unprotected address is reachable from outside.
 //!
-//! Requests are authenticated in [`router`](super::router); TLS is in [`tls`](super::tls).
+//! A token is checked once per HTTP request, gRPC call or WebSocket, by [`authenticate`]: it must allow the route. Each
+//! request for the flow is checked by [`Gateway::submit`](super::service::Gateway::submit): the token must allow its
+//! endpoint. TLS is in [`tls`](super::tls).
 
 use std::fmt;
 use std::net::SocketAddr;
 
-use axum::http::{HeaderMap, header};
+use axum::extract::{Request, State};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use subtle::ConstantTimeEq as _;
+
+use super::json_response::detail;
+use super::{grpc, pages};
+use crate::routes::{Access, Role, find};
 
 /// A secret that clients send with every request. It is never printed.
 #[derive(Clone)]
@@ -27,9 +36,8 @@ impl Token {
 
     /// True if the headers of a request contain the token: as `Authorization: Bearer TOKEN`, or bare, as `clip_client`
     /// sends it. Compares in constant time.
-    pub(super) fn is_sent(&self, headers: &HeaderMap) -> bool {
-        let sent =
-            headers.get(header::AUTHORIZATION).map(axum::http::HeaderValue::as_bytes).unwrap_or_default();
+    fn is_sent(&self, headers: &HeaderMap) -> bool {
+        let sent = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
         let sent = match sent.split_at_checked(BEARER.len()) {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case(BEARER) => token,
             _ => sent,
@@ -46,11 +54,110 @@ impl fmt::Debug for Token {
     }
 }
 
+/// The tokens that clients may send, each with its role.
+#[derive(Clone, Debug, Default)]
+pub struct Tokens(Vec<(Token, Role)>);
+
+impl Tokens {
+    /// Tokens with their roles; none accepts every request.
+    #[must_use]
+    pub fn new(tokens: impl IntoIterator<Item = (Token, Role)>) -> Self {
+        Self(tokens.into_iter().collect())
+    }
+
+    /// True if requests need no token.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Highest role of the tokens that the headers contain. Without tokens, every request has every right.
+    fn granted(&self, headers: &HeaderMap) -> Option<Role> {
+        if self.is_empty() {
+            return Some(Role::Admin);
+        }
+        // Compares all, so that the time does not tell which one was sent.
+        let roles = self.0.iter().map(|(token, role)| token.is_sent(headers).then_some(*role));
+        roles.fold(None, Option::max)
+    }
+}
+
+impl From<Option<Token>> for Tokens {
+    /// The token as the only one, with every right.
+    fn from(token: Option<Token>) -> Self {
+        Self::new(token.map(|token| (token, Role::Admin)))
+    }
+}
+
+/// Role that a request was granted, `None` without a valid token: an extension of the request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Granted(pub(super) Option<Role>);
+
+impl Granted {
+    /// The role in the extensions of a request.
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        extensions.get().copied().unwrap_or_default()
+    }
+}
+
+/// Rejects requests without a token that allows their route, and records the role of the others.
+pub(super) async fn authenticate(State(tokens): State<Tokens>, mut request: Request, next: Next) -> Response {
+    let granted = tokens.granted(request.headers());
+    match needed(&request) {
+        Some(_) if granted.is_none() => return unauthenticated(&request),
+        Some(needed) if granted < Some(needed) => return forbidden(&request, &forbidden_message(needed)),
+        _ => {}
+    }
+    request.extensions_mut().insert(Granted(granted));
+    next.run(request).await
+}
+
+/// Role that the route of a request needs; `None` for a public route.
+fn needed(request: &Request) -> Option<Role> {
+    let is_get = request.method() == Method::GET;
+    // Paths of endpoints are not in the table.
+    let access = find(request.uri().path()).map_or(Access::Endpoint, |route| route.access);
+    let is_public = match access {
+        Access::Public => true,
+        Access::PublicGet => is_get,
+        Access::PublicHtml => is_get && is_page_load(request.headers()),
+        Access::Read | Access::Admin | Access::Endpoint => false,
+    };
+    (!is_public).then(|| access.role())
+}
+
+/// True if a browser loads a page; a WebSocket handshake is a `GET` too.
+fn is_page_load(headers: &HeaderMap) -> bool {
+    pages::assets::accepts_html(headers) && !headers.contains_key(header::UPGRADE)
+}
+
+fn unauthenticated(request: &Request) -> Response {
+    let message = "send the token: `authorization: Bearer TOKEN`";
+    if grpc::codec::is_grpc(request) {
+        return grpc::codec::status_response(tonic::Status::unauthenticated(message));
+    }
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    (StatusCode::UNAUTHORIZED, challenge, detail(message)).into_response()
+}
+
+/// Response to a request that its client has no right to.
+pub(super) fn forbidden(request: &Request, message: &str) -> Response {
+    if grpc::codec::is_grpc(request) {
+        return grpc::codec::status_response(tonic::Status::permission_denied(message));
+    }
+    (StatusCode::FORBIDDEN, detail(message)).into_response()
+}
+
+/// Message for a request whose token has a lower role than `needed`.
+pub(super) fn forbidden_message(needed: Role) -> String {
+    format!("the token does not allow this request; it needs a token with the role `{needed}`")
+}
+
 /// An address that would expose the flow without protection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "anyone who can reach {0} could use the flow; set a token (`--token-file FILE` or FLOWRUN_TOKEN), listen at \
-     127.0.0.1, or pass `--insecure` to allow it"
+    "anyone who can reach {0} could use the flow; set a token (`--token-file FILE`, FLOWRUN_TOKEN, or `tokens` in the \
+     flow file), listen at 127.0.0.1, or pass `--insecure` to allow it"
 )]
 pub struct UnsafeBind(pub SocketAddr);
 
@@ -58,8 +165,8 @@ pub struct UnsafeBind(pub SocketAddr);
 ///
 /// # Errors
 /// [`UnsafeBind`] otherwise.
-pub fn check_bind(address: SocketAddr, token: Option<&Token>, insecure: bool) -> Result<(), UnsafeBind> {
-    match address.ip().is_loopback() || token.is_some() || insecure {
+pub fn check_bind(address: SocketAddr, tokens: &Tokens, insecure: bool) -> Result<(), UnsafeBind> {
+    match address.ip().is_loopback() || !tokens.is_empty() || insecure {
         true => Ok(()),
         false => Err(UnsafeBind(address)),
     }
@@ -91,10 +198,26 @@ mod tests {
     #[test]
     fn a_public_address_needs_a_token_or_an_explicit_permission() {
         let (loopback, public) = ("127.0.0.1:1".parse().unwrap(), "0.0.0.0:1".parse().unwrap());
-        let token = Token::new("secret");
-        assert_eq!(check_bind(loopback, None, false), Ok(()));
-        assert_eq!(check_bind(public, None, false), Err(UnsafeBind(public)));
-        assert_eq!(check_bind(public, token.as_ref(), false), Ok(()));
-        assert_eq!(check_bind(public, None, true), Ok(()));
+        let (none, one) = (Tokens::default(), Tokens::from(Token::new("secret")));
+        assert_eq!(check_bind(loopback, &none, false), Ok(()));
+        assert_eq!(check_bind(public, &none, false), Err(UnsafeBind(public)));
+        assert_eq!(check_bind(public, &one, false), Ok(()));
+        assert_eq!(check_bind(public, &none, true), Ok(()));
+    }
+
+    #[test]
+    fn a_token_grants_its_role_and_no_tokens_grant_every_role() {
+        let granted = |tokens: &Tokens, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            tokens.granted(&headers)
+        };
+        let token = |text, role| (Token::new(text).unwrap(), role);
+        let tokens =
+            Tokens::new([token("both", Role::Write), token("reader", Role::Read), token("both", Role::Read)]);
+        assert_eq!(granted(&tokens, "Bearer reader"), Some(Role::Read));
+        assert_eq!(granted(&tokens, "Bearer both"), Some(Role::Write));
+        assert_eq!(granted(&tokens, "Bearer other"), None);
+        assert_eq!(granted(&Tokens::default(), "Bearer other"), Some(Role::Admin));
     }
 }

@@ -20,12 +20,13 @@ use super::pages::state::{MakeThumbnail, PageState};
 use super::partial_failure;
 use super::rejection_limiter::RejectionLimiter;
 use super::request::{GatewayRequest, GatewayResponse, Rejection, RequestFailure};
-use super::security::Token;
+use super::security::{Tokens, forbidden_message};
+use super::server_paths::ServerPaths;
 use super::status::Status;
 use super::tls::Tls;
 use super::traces::{FinishedRequest, TraceExporter};
 use crate::limits::{QUEUE_MAX, QUEUE_WAIT_MAX, REQUEST_DOCUMENTS_MAX};
-use crate::routes::ignores_documents;
+use crate::routes::{ignores_documents, is_crud};
 use crate::runtime::{
     self, ExecutorMetric, Flow, LogContext, Outcome, Request, RequestError, RequestLabel, RequestTrace,
     TargetPattern,
@@ -44,13 +45,15 @@ pub struct Gateway {
     pub(super) rejections: RejectionLimiter,
     pub(super) counters: GatewayCounters,
     client_schema: ClientSchema,
-    /// Token that requests must contain, if set.
-    pub(super) token: Option<Token>,
+    /// Tokens that requests must contain one of; all requests are accepted without any.
+    pub(super) tokens: Tokens,
     /// TLS certificate; connections are unencrypted without one.
     pub(super) tls: Option<Arc<Tls>>,
     /// Exporter of traces, if a collector is configured.
     pub(super) traces: Option<TraceExporter>,
     pub(super) pages: PageState,
+    /// Paths that replies do not contain.
+    paths: ServerPaths,
     /// Gateway section of the flow: routes, title, CORS, compression.
     pub(super) config: GatewaySpec,
     /// Maximum of requests in flight per stream, for clients that set none.
@@ -63,9 +66,9 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Creates the gateway of `flow`, which runs `topology`. With a token, requests without it are rejected.
+    /// Creates the gateway of `flow`, which runs `topology`. With tokens, requests need one that allows them.
     #[must_use]
-    pub fn new(flow: Arc<Flow>, topology: &Topology, token: Option<Token>) -> Self {
+    pub fn new(flow: Arc<Flow>, topology: &Topology, tokens: impl Into<Tokens>) -> Self {
         let queued = if topology.when_full == WhenFull::Refuse { 0 } else { QUEUE_MAX };
         Self {
             info: FlowInfo::new(topology, &flow),
@@ -74,10 +77,11 @@ impl Gateway {
             rejections: RejectionLimiter::new(),
             counters: GatewayCounters::default(),
             client_schema: ClientSchema::default(),
-            token,
+            tokens: tokens.into(),
             tls: None,
             traces: None,
             pages: PageState::default(),
+            paths: ServerPaths::new(topology),
             config: topology.gateway.clone(),
             prefetch: topology.credits,
             request_bytes_max: topology.memory.request_bytes_max,
@@ -190,6 +194,7 @@ impl Gateway {
         trace: &Arc<RequestTrace>,
     ) -> Result<GatewayResponse, Rejection> {
         self.admission.resume(permit).inspect_err(|_| self.counters.rejected())?;
+        self.authorize(&request)?;
         self.check_size(&request.documents)?;
         let sent = request.schema;
         self.client_schema.observe(sent);
@@ -200,7 +205,7 @@ impl Gateway {
                 let entered = Instant::now();
                 let outcome = pending.outcome().await;
                 self.admission.record_sojourn(entered.elapsed());
-                outcome
+                self.paths.hide_in(outcome)
             }
             Err(error) => return Err(self.rejection(&error)),
         };
@@ -248,6 +253,19 @@ impl Gateway {
         tokio::task::spawn_blocking(move || flow.executor_metrics()).await.unwrap_or_default()
     }
 
+    /// Rejects a request whose client has no right to its endpoint, and one to an endpoint that the flow does not serve.
+    fn authorize(&self, request: &GatewayRequest) -> Result<(), Rejection> {
+        let endpoint = request.endpoint.as_str();
+        if self.config.no_crud_endpoints && is_crud(endpoint) && !request.is_routed {
+            let message = "this endpoint is not served: the flow sets `no_crud_endpoints`";
+            return Err(Rejection::Forbidden(message.to_owned()));
+        }
+        match self.info.needed_role(endpoint) {
+            needed if request.granted < needed => Err(Rejection::Forbidden(forbidden_message(needed))),
+            _ => Ok(()),
+        }
+    }
+
     /// Rejects a request with too many documents, or documents that hold too many bytes.
     fn check_size(&self, documents: &Documents) -> Result<(), Rejection> {
         let count = documents.len();
@@ -285,7 +303,7 @@ impl Gateway {
 
 /// Converts a gateway request to one of the flow.
 fn flow_request(request: GatewayRequest, trace: &Arc<RequestTrace>) -> Result<Request, Rejection> {
-    let GatewayRequest { id, endpoint, target, parameters, documents, deadline, .. } = request;
+    let GatewayRequest { id, endpoint, target, parameters, documents, deadline, sink, .. } = request;
     let target = match target.as_str() {
         "" => None,
         pattern => Some(TargetPattern::new(pattern).map_err(Rejection::Invalid)?),
@@ -298,5 +316,6 @@ fn flow_request(request: GatewayRequest, trace: &Arc<RequestTrace>) -> Result<Re
         deadline,
         target,
         trace: Some(Arc::clone(trace)),
+        sink,
     })
 }

@@ -2,7 +2,7 @@
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::spec::{FlowSpec, PodSpec};
+use crate::spec::{FlowSpec, PodSpec, Uses};
 
 /// A vertex of the graph: a pod, by its position in the flow, or one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,20 @@ impl FlowGraph {
     /// The flow.
     pub fn spec(&self) -> &FlowSpec {
         &self.spec
+    }
+
+    /// The graph with other texts in its drawings: names, and executors as written.
+    #[must_use]
+    pub fn map_texts(mut self, map: impl Fn(&str) -> String) -> Self {
+        self.spec.name = map(&self.spec.name);
+        for pod in &mut self.spec.pods {
+            pod.name.value = map(&pod.name.value);
+            match &mut pod.executor.value {
+                Uses::Class(spec) => spec.class.value = map(&spec.class.value),
+                Uses::Unresolved { written, .. } | Uses::Broken { written } => *written = map(written),
+            }
+        }
+        self
     }
 
     /// The pod at a position.

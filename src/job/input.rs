@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flowrun_sdk::guard;
 
 use super::glob;
+use super::include::Include;
 use crate::limits::INPUT_FILES_MAX;
 
 /// Bytes of a file that are enough to recognise a JSON array of objects.
@@ -38,6 +39,15 @@ impl Input {
         !matches!(self, Self::Stdin)
             && canonical(path).is_some_and(|path| canonical(self.path()) == Some(path))
     }
+}
+
+/// Sources of a pattern.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Located {
+    /// The sources, sorted by name.
+    pub inputs: Vec<Input>,
+    /// Number of files that were found and skipped: those that are not included, and JSON lines in directories.
+    pub skipped: usize,
 }
 
 /// Error of [`locate`].
@@ -83,13 +93,22 @@ pub enum InputError {
         /// Error of the operating system.
         source: std::io::Error,
     },
+    /// No file that matches the pattern is included.
+    #[error("`include` selects none of the {skipped} files of `{pattern}`")]
+    NoneIncluded {
+        /// The pattern as given.
+        pattern: String,
+        /// Number of files that match the pattern.
+        skipped: usize,
+    },
     /// The pattern matches more files than a job accepts.
     #[error("the input has more than {INPUT_FILES_MAX} files")]
     TooMany,
 }
 
-/// Returns the sources of a pattern, sorted by name: standard input for `-`; a file; a directory and everything in it,
-/// recursively; or a glob pattern with `*`, `?`, `[…]` or `**`.
+/// Returns the sources of a pattern: standard input for `-`; a file; a directory and everything in it, recursively; or a
+/// glob pattern with `*`, `?`, `[…]` or `**`. Of the files of directories and glob patterns, only those that `include`
+/// selects.
 ///
 /// A file with the extension `.jsonl` or `.ndjson`, in any case, also followed by `.gz`, has one document per line; any
 /// other file is one document. In directories JSON-lines files are skipped, because there they contain metadata of the
@@ -97,33 +116,38 @@ pub enum InputError {
 ///
 /// # Errors
 /// [`InputError`], also if nothing matches.
-pub fn locate(pattern: &Path) -> Result<Vec<Input>, InputError> {
+pub fn locate(pattern: &Path, include: &Include) -> Result<Located, InputError> {
     if pattern == Path::new("-") {
-        return Ok(vec![Input::Stdin]);
+        return Ok(Located { inputs: vec![Input::Stdin], skipped: 0 });
     }
-    let text = pattern.to_string_lossy();
-    let inputs = if pattern.is_file() {
+    if pattern.is_file() {
         reject_json_array(pattern)?;
-        vec![source(pattern.to_owned())]
-    } else if pattern.is_dir() {
-        in_directory(pattern)?
-    } else {
-        matching(pattern)?
-    };
-    if inputs.is_empty() { Err(InputError::NoMatch(text.into_owned())) } else { Ok(inputs) }
+        return Ok(Located { inputs: vec![source(pattern.to_owned())], skipped: 0 });
+    }
+    let text = || pattern.to_string_lossy().into_owned();
+    let found = if pattern.is_dir() { in_directory(pattern)? } else { matching(pattern)? };
+    if found.inputs.is_empty() {
+        return Err(InputError::NoMatch(text()));
+    }
+    let count = found.inputs.len();
+    let inputs: Vec<Input> = found.inputs.into_iter().filter(|input| include.selects(input.path())).collect();
+    match inputs.is_empty() {
+        true => Err(InputError::NoneIncluded { pattern: text(), skipped: count }),
+        false => Ok(Located { skipped: found.skipped + count - inputs.len(), inputs }),
+    }
 }
 
 /// The files in `directory` without JSON lines.
-fn in_directory(directory: &Path) -> Result<Vec<Input>, InputError> {
+fn in_directory(directory: &Path) -> Result<Located, InputError> {
     let mut files = Vec::new();
     walk(directory, &mut files)?;
-    let has_files = !files.is_empty();
+    let count = files.len();
     let inputs: Vec<Input> =
         files.into_iter().map(source).filter(|input| matches!(input, Input::File(_))).collect();
-    if inputs.is_empty() && has_files {
+    if inputs.is_empty() && count > 0 {
         return Err(InputError::OnlyJsonLines { directory: directory.to_owned() });
     }
-    Ok(inputs)
+    Ok(Located { skipped: count - inputs.len(), inputs })
 }
 
 /// Rejects a `.json` file that begins like an array of objects: it is meant as documents, not as one file.
@@ -146,8 +170,11 @@ fn reject_json_array(path: &Path) -> Result<(), InputError> {
 /// # Errors
 /// The error of the first pattern that has one.
 pub fn locate_all(patterns: &[PathBuf]) -> Result<Vec<Input>, InputError> {
-    let located: Result<Vec<Vec<Input>>, _> = patterns.iter().map(|pattern| locate(pattern)).collect();
-    Ok(located?.concat())
+    let mut inputs = Vec::new();
+    for pattern in patterns {
+        inputs.extend(locate(pattern, &Include::default())?.inputs);
+    }
+    Ok(inputs)
 }
 
 /// Returns the deepest directory that contains everything that `pattern` can match.
@@ -196,7 +223,7 @@ fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), InputError> {
     Ok(())
 }
 
-fn matching(pattern: &Path) -> Result<Vec<Input>, InputError> {
+fn matching(pattern: &Path) -> Result<Located, InputError> {
     let files = glob::files(pattern, INPUT_FILES_MAX + 1).map_err(|reason| InputError::Pattern {
         pattern: pattern.to_string_lossy().into_owned(),
         reason: reason.to_owned(),
@@ -204,12 +231,16 @@ fn matching(pattern: &Path) -> Result<Vec<Input>, InputError> {
     if files.len() > INPUT_FILES_MAX {
         return Err(InputError::TooMany);
     }
-    Ok(files.into_iter().map(source).collect())
+    Ok(Located { inputs: files.into_iter().map(source).collect(), skipped: 0 })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn locate(pattern: &Path) -> Result<Vec<Input>, InputError> {
+        super::locate(pattern, &Include::default()).map(|located| located.inputs)
+    }
 
     fn tree(paths: &[&str]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
@@ -241,6 +272,24 @@ mod tests {
         assert_eq!(names(root.path(), &inputs), ["b.gif", "c.gif", "a.jsonl"]);
         assert_eq!(inputs[2], Input::JsonLines(root.path().join("a.jsonl")));
         assert_eq!(locate(Path::new("-")).unwrap(), [Input::Stdin]);
+    }
+
+    #[test]
+    fn files_that_are_not_included_are_counted_as_skipped() {
+        let root = tree(&["a.jpg", "b/c.png", "b/Thumbs.db", "clip.mp4", "labels.jsonl"]);
+        let include = |rules: &[&str]| Include::parse(rules.iter().copied()).unwrap();
+        let located = super::locate(root.path(), &include(&["image/*"])).unwrap();
+        assert_eq!(
+            (names(root.path(), &located.inputs), located.skipped),
+            (vec!["a.jpg".into(), "b/c.png".into()], 3)
+        );
+        let located = super::locate(&root.path().join("*.*"), &include(&["!*.mp4"])).unwrap();
+        assert_eq!((located.inputs.len(), located.skipped), (2, 1));
+        // A file that is named is read.
+        let clip = root.path().join("clip.mp4");
+        assert_eq!(super::locate(&clip, &include(&["image/*"])).unwrap().inputs, [Input::File(clip)]);
+        let error = super::locate(root.path(), &include(&["audio/*"])).unwrap_err().to_string();
+        assert!(error.starts_with("`include` selects none of the 4 files of "), "{error}");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod count;
 mod documents;
 mod glob;
+mod include;
 mod input;
 mod output;
 mod progress;
@@ -17,7 +18,8 @@ mod table_style;
 
 pub use count::counted;
 pub use documents::first_documents;
-pub use input::{Input, InputError, directory_of, locate, locate_all};
+pub use include::{Include, IncludeError};
+pub use input::{Input, InputError, Located, directory_of, locate, locate_all};
 pub use output::Output;
 pub use progress::{Progress, ProgressDisplay, log_writer};
 pub use run::{Job, RequestTarget, run};

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 
+use flowrun_wire::DocumentJson;
+
 use super::result_table::ResultTable;
 use crate::runtime::Response;
 
@@ -54,7 +56,7 @@ impl Output {
     fn write_lines(&mut self, response: &Response) -> io::Result<()> {
         let Some(lines) = &mut self.lines else { return Ok(()) };
         for document in &response.documents {
-            serde_json::to_writer(&mut *lines, document)?;
+            serde_json::to_writer(&mut *lines, &DocumentJson(document))?;
             writeln!(lines)?;
         }
         // Flushed per request, so that a reader of the file or pipe can follow the job.

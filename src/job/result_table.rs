@@ -21,6 +21,9 @@ const TEXT_CHARACTERS_MAX: usize = 100;
 pub(super) struct ResultTable {
     rows: Vec<[String; 4]>,
     documents: usize,
+    /// Number of matches with a score, and of those whose score is a distance.
+    scored: usize,
+    distances: usize,
     results: Map<String, Value>,
 }
 
@@ -36,6 +39,8 @@ impl ResultTable {
         }
         for (position, found) in document.matches.iter().take(MATCHES_MAX).enumerate() {
             let query = if position == 0 { display_name(document) } else { String::new() };
+            self.scored += usize::from(found.score().is_some());
+            self.distances += usize::from(found.is_scored_by_distance());
             let score = found.score().map_or_else(String::new, |score| format!("{:.4}", score.value));
             self.rows.push([query, (position + 1).to_string(), display_name(found), score]);
         }
@@ -67,7 +72,8 @@ impl ResultTable {
             return Ok(());
         }
         let mut table = Table::new();
-        table.load_style(TABLE_STYLE).set_header(["document", "rank", "match", "score"]);
+        let measure = if self.scored > 0 && self.distances == self.scored { "distance" } else { "score" };
+        table.load_style(TABLE_STYLE).set_header(["document", "rank", "match", measure]);
         if let Some(width) = width {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         }
@@ -103,6 +109,7 @@ fn relative_path(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use flowrun_sdk::NamedScore;
     use serde_json::json;
 
     use super::*;
@@ -120,6 +127,20 @@ mod tests {
             table.add_results(result.as_object().unwrap());
         }
         assert_eq!(printed(table), "a: {\"indexed\":5,\"note\":\"y\"}\n");
+    }
+
+    #[test]
+    fn distances_are_not_called_scores() {
+        for (name, header) in [("cosine", "distance"), ("euclidean", "distance"), ("clip_score", "score")] {
+            let mut found = Document::new("match");
+            found.scores.insert(name.to_owned(), NamedScore::new(0.25, "test"));
+            let mut document = Document::new("query");
+            document.matches = [found].into_iter().collect();
+            let mut table = ResultTable::default();
+            table.add_document(&document);
+            let text = printed(table);
+            assert!(text.contains(header) && text.contains("0.2500"), "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Document, RequestParameters};
+use flowrun_sdk::{Document, Exception, ExecutorError, RequestParameters};
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::mpsc;
 
@@ -37,6 +37,8 @@ const BATCHES_AHEAD: usize = 2;
 pub struct Job {
     /// Sources of documents. Without any, one request without documents is sent.
     pub inputs: Vec<Input>,
+    /// Number of files that were found and are not read.
+    pub skipped: usize,
     /// Send the content of files with their documents, for a target that cannot read the files.
     pub embed_content: bool,
     /// Endpoint of all requests.
@@ -79,6 +81,7 @@ pub async fn run<T: RequestTarget>(
 ) -> std::io::Result<Summary> {
     let started = Instant::now();
     let mut summary = Summary::default();
+    summary.skipped = job.skipped;
     let batches = read_ahead(&job).take_until(stop);
     let outcomes = batches.map(|batch| send(&*target, &job, batch)).buffered(job.credits);
     record(outcomes, &mut output, &progress, &mut summary).await?;
@@ -86,6 +89,14 @@ pub async fn run<T: RequestTarget>(
     progress.finish();
     summary.elapsed = started.elapsed();
     Ok(summary)
+}
+
+/// Reason of a failure. An exception is reported with the file and line that raised it.
+fn reason(error: &ExecutorError) -> String {
+    match error.exception().and_then(Exception::location) {
+        Some(location) => format!("{error} at {location}"),
+        None => error.to_string(),
+    }
 }
 
 /// Writes the results of each batch and counts its documents.
@@ -104,23 +115,20 @@ async fn record(
         match result {
             Ok(response) => {
                 for failure in &response.failures {
-                    let error = failure.failure.error.to_string();
-                    summary.add_failure(&failure.failure.label, &error, Some(&failure.pod));
+                    let reason = reason(&failure.failure.error);
+                    summary.add_failure(&failure.failure.label, &reason, Some(&failure.pod));
                 }
                 // Counted by the documents sent, because executors may drop documents and create new ones.
                 summary.succeeded += labels.len().saturating_sub(response.failures.len());
                 output.write(&response)?;
             }
-            Err(error) => {
+            Err(RequestError { pod, error }) => {
+                let reason = reason(&error);
                 if documents == 0 {
-                    summary.add_failure(
-                        "request without documents",
-                        &error.error.to_string(),
-                        error.pod.as_deref(),
-                    );
+                    summary.add_failure("request without documents", &reason, pod.as_deref());
                 }
                 for label in &labels {
-                    summary.add_failure(label, &error.error.to_string(), error.pod.as_deref());
+                    summary.add_failure(label, &reason, pod.as_deref());
                 }
             }
         }

@@ -43,6 +43,8 @@ pub struct Summary {
     pub succeeded: usize,
     /// Number of input documents that failed or could not be read.
     pub failed: usize,
+    /// Number of files that were found and not read, because they are not included.
+    pub skipped: usize,
     /// The first [`JOB_FAILURES_MAX`] failures, in the order of the input.
     failures: Vec<Failure>,
     /// Wall time of the job.
@@ -90,11 +92,15 @@ impl Summary {
         100.0 * pod.busy_time.as_secs_f64() / (self.elapsed.as_secs_f64().max(1e-9) * workers)
     }
 
-    /// One line with the number of documents, the rate, and the numbers of successes and failures.
+    /// One line with the number of documents, the rate, and the numbers of successes, failures and skipped files.
     #[must_use]
     pub fn line(&self) -> String {
+        let skipped = match self.skipped {
+            0 => String::new(),
+            count => format!(", {} skipped", counted(count as u64, "file")),
+        };
         format!(
-            "{} in {:.2} s, {:.0} documents/s: {} succeeded, {} failed",
+            "{} in {:.2} s, {:.0} documents/s: {} succeeded, {} failed{skipped}",
             counted(self.documents() as u64, "document"),
             self.elapsed.as_secs_f64(),
             self.rate(),
@@ -124,6 +130,7 @@ impl Summary {
             "documents": self.documents(),
             "succeeded": self.succeeded,
             "failed": self.failed,
+            "skipped": self.skipped,
             "failures": self.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "seconds": self.elapsed.as_secs_f64(),
             "documents_per_second": self.rate(),
@@ -241,5 +248,7 @@ mod tests {
         let summary = Summary { succeeded: 1, ..Summary::default() };
         assert!(summary.line().starts_with("1 document in "));
         assert!(Summary::default().line().starts_with("0 documents in "));
+        let skipped = Summary { skipped: 3, ..Summary::default() };
+        assert!(skipped.line().ends_with("0 succeeded, 0 failed, 3 files skipped"), "{}", skipped.line());
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flowrun_sdk::filter::Filter;
-use flowrun_sdk::{Endpoints, ExecutorError, Ranking, top_k};
+use flowrun_sdk::{Endpoints, ErrorKind, ExecutorError, Ranking, top_k};
 
 use super::metrics::PodMetrics;
 use super::request::{Content, InFlightRequest, MatchPolicy, MergePolicy, Outcome, RequestError, Response};
@@ -55,6 +55,8 @@ pub(super) struct PodOutput {
     pub(super) ranking: Option<Ranking>,
     /// Treatment of documents that several shards return.
     pub(super) shard_join: Join,
+    /// Set unless the pod is floating: the reply waits for it.
+    pub(super) leads_to_exit: bool,
 }
 
 /// Key of the join at the exit, next to the positions of pods.
@@ -82,6 +84,7 @@ impl PodOutput {
         content: Content,
         slot: Option<GatherSlot>,
     ) -> Option<Content> {
+        self.end_expired(request, &content);
         let merged = match slot {
             None => content,
             Some(slot) => {
@@ -93,6 +96,15 @@ impl PodOutput {
             trace.end_visit(*pod);
         }
         Some(merged)
+    }
+
+    /// Fails the request at once if its time is over in this pod. Other branches and shards, which may take longer, are not
+    /// waited for.
+    fn end_expired(&self, request: &InFlightRequest, content: &Content) {
+        let expired = content.error.as_ref().filter(|error| error.error.kind() == ErrorKind::Expired);
+        if let Some(error) = expired.filter(|_| self.leads_to_exit) {
+            request.finish(Outcome::Failed(error.clone()));
+        }
     }
 
     /// Sends content to all targets and follows it until it waits at a join, in a channel, or has left.
@@ -157,11 +169,11 @@ impl PodOutput {
     /// Rules by which the results of the shards are merged for this request.
     fn shard_merge_policy(&self, request: &InFlightRequest) -> MergePolicy {
         let matches = self.ranking.map(|ranking| {
-            let parameters = request.parameters_for(self.executor());
+            let parameters = request.input.parameters_for(self.executor());
             let requested = top_k(&parameters).ok().flatten();
             MatchPolicy { order: ranking.order, top_k: requested.unwrap_or(ranking.top_k) }
         });
-        MergePolicy { join: self.shard_join, matches }
+        MergePolicy { join: self.shard_join, matches, appends_lists: true }
     }
 }
 
@@ -172,7 +184,7 @@ impl PodInput {
             return Some(content);
         }
         let parts = request.gather(self.pod, input, self.inputs, content)?;
-        Some(request.merge(parts, MergePolicy { join: self.join, matches: None }))
+        Some(request.merge(parts, MergePolicy { join: self.join, ..MergePolicy::default() }))
     }
 
     /// Returns `true` when the request does not concern this executor, or no executor any more.
@@ -181,7 +193,7 @@ impl PodInput {
             return true;
         }
         let addressed = request.target.as_ref().is_none_or(|target| target.matches(self.output.executor()));
-        let handled = self.endpoints.handles(&request.endpoint);
+        let handled = self.endpoints.handles(&request.input.endpoint);
         if let Some(trace) = &request.trace {
             trace.start_visit(self.pod);
             if addressed && !handled {
@@ -217,11 +229,12 @@ impl PodInput {
         if self.channels.len() == 1 {
             return Ok(Fanout::Single);
         }
-        let parameters = request.parameters_for(self.output.executor());
+        let parameters = request.input.parameters_for(self.output.executor());
         let all = || Fanout::Broadcast((0..self.channels.len()).collect());
-        Ok(match self.polling.get(&request.endpoint) {
+        Ok(match self.polling.get(&request.input.endpoint) {
             Polling::Relevant => {
-                let relevant = self.shards.relevant(&request.endpoint, &parameters, &content.documents)?;
+                let relevant =
+                    self.shards.relevant(&request.input.endpoint, &parameters, &content.documents)?;
                 let (visited, shards) = (relevant.len(), self.channels.len());
                 content.results.insert(
                     self.output.executor().to_owned(),
@@ -232,9 +245,16 @@ impl PodInput {
             Polling::All => all(),
             // Without documents there is no id to choose a shard by.
             Polling::Any if content.documents.is_empty() => all(),
-            Polling::Any if self.shards.needs_all(&request.endpoint, &parameters) => all(),
+            Polling::Any if self.shards.needs_all(&request.input.endpoint, &parameters) => all(),
             Polling::Any => self.shards.partition(&content.documents),
         })
+    }
+
+    /// Sends a part that no worker has to process to the next pods, once those of the other shards are there.
+    fn pass_on(&self, request: &Arc<InFlightRequest>, part: Part, arrivals: &mut Vec<Arrival>) {
+        if let Some(content) = self.output.merge_shards(request, part.content, part.slot) {
+            self.output.spread(request, content, arrivals);
+        }
     }
 
     /// Sends a request to the workers. Results of inline executors arrive at the next pods immediately.
@@ -256,11 +276,11 @@ impl PodInput {
             self.metrics.record_queued();
             match self.channels.get(shard).map_or(SendResult::Lost, |channel| channel.send(part)) {
                 SendResult::Queued => {}
-                SendResult::Done(Part { content, slot, .. }) => {
-                    if let Some(content) = self.output.merge_shards(request, content, slot) {
-                        self.output.spread(request, content, arrivals);
-                    }
+                SendResult::Refused(part) => {
+                    self.metrics.record_dequeued();
+                    self.pass_on(request, part, arrivals);
                 }
+                SendResult::Done(part) => self.pass_on(request, part, arrivals),
                 // A bug. The part is dropped, which fails its request.
                 SendResult::Lost => {
                     debug_assert!(false, "channels have a slot for every credit and outlive their senders");

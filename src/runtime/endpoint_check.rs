@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use flowrun_sdk::Endpoints;
 use parking_lot::Mutex;
 
+use super::request::sanitize;
 use crate::diagnostic::did_you_mean;
 
 /// Maximum number of different endpoints that are warned about, because clients choose them.
@@ -48,6 +49,8 @@ impl EndpointCheck {
     /// Logs a warning for the first request to an endpoint that no executor names, if no executor handles every endpoint
     /// or the endpoint resembles a named one.
     pub(crate) fn warn_once(&self, endpoint: &str) {
+        // Clients choose its length.
+        let endpoint = &*sanitize(endpoint);
         let Some(warning) = self.warning(endpoint) else { return };
         let mut warned = self.warned.lock();
         if warned.len() < WARNINGS_MAX && warned.insert(endpoint.to_owned()) {

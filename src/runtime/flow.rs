@@ -11,6 +11,7 @@ use super::edges::PodOutput;
 use super::endpoint_check::EndpointCheck;
 use super::metrics::{PodMetrics, PodStatistics, RequestCounters, RequestCounts};
 use super::request::{DocumentOrder, InFlightRequest, PendingResponse, Request, RequestError, check_size};
+use super::watchdog::{Hang, Watchdog};
 use super::worker::WorkerExit;
 use crate::spec::WhenFull;
 
@@ -28,6 +29,7 @@ pub struct Flow {
     pub(super) counters: Arc<RequestCounters>,
     pub(super) endpoint_check: EndpointCheck,
     pub(super) pods: Vec<RunningPod>,
+    pub(super) watchdog: Watchdog,
     /// Exit state of each worker; taken by the first call of `drain`.
     pub(super) workers: Mutex<Vec<oneshot::Receiver<WorkerExit>>>,
 }
@@ -40,7 +42,7 @@ pub(super) struct RunningPod {
     pub(super) metrics: Arc<PodMetrics>,
     /// Metrics that the executors report, with the shard number.
     pub(super) executor_metrics: Vec<(usize, Metrics)>,
-    /// Health that the executors report.
+    /// Health that the executors report, and that of the workers.
     pub(super) health: Vec<Health>,
 }
 
@@ -60,7 +62,7 @@ pub struct ExecutorMetric {
 pub struct DrainReport {
     /// Requests still inside when the time limit was reached.
     pub in_flight: u64,
-    /// Workers still running when the time limit was reached.
+    /// Workers still in a call when the time limit was reached, or cut off because nobody waited for their call.
     pub workers: usize,
     /// Exit states of the workers that did not end normally.
     pub failed_workers: Vec<WorkerExit>,
@@ -164,16 +166,21 @@ impl Flow {
         self.entrance.lock().take();
     }
 
-    /// Closes the flow and waits, at most for `limit`, until all requests have left and all workers have ended.
+    /// Closes the flow and waits, at most for `limit`, until all requests have left and all workers have ended. Workers in
+    /// calls that nobody waits for are not waited for either.
     pub async fn drain(&self, limit: Duration) -> DrainReport {
         self.close();
+        self.watchdog.start_draining();
         let deadline = tokio::time::Instant::now() + limit;
         let mut report = DrainReport::default();
         let workers = std::mem::take(&mut *self.workers.lock());
         for worker in workers {
             match tokio::time::timeout_at(deadline, worker).await {
                 Ok(Ok(WorkerExit::Completed)) => {}
-                Ok(Ok(exit)) => report.failed_workers.push(exit),
+                Ok(Ok(exit)) => {
+                    report.workers += usize::from(matches!(exit, WorkerExit::Abandoned(_)));
+                    report.failed_workers.push(exit);
+                }
                 Ok(Err(_)) => {
                     report.failed_workers.push(WorkerExit::Failed("the worker's thread died".to_owned()));
                 }
@@ -216,6 +223,12 @@ impl Flow {
             (!reasons.is_empty()).then(|| (pod.name.to_string(), reasons.join("; ")))
         };
         self.pods.iter().filter_map(unhealthy).collect()
+    }
+
+    /// Waits for a worker that has been in a call for so long that it is not expected to return. With `blocking_only`, waits
+    /// until that holds for all workers of a shard, so that its requests cannot be processed.
+    pub fn hang(&self, blocking_only: bool) -> impl Future<Output = Hang> + Send + use<> {
+        self.watchdog.hang(blocking_only)
     }
 
     /// Counters of each pod's workers, in the order of the topology.

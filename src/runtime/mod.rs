@@ -6,7 +6,7 @@
 //!
 //! Layers; each imports only earlier ones: `metrics` (counters), `request` (one request, its documents and
 //! its outcome), `routing` (which shard receives which documents), `worker` (calls of executors), `edges` (the path from
-//! one pod to the next), `flow` and `launch`. This module knows neither concrete executors nor the network.
+//! one pod to the next), `watchdog` (calls that do not end), `flow` and `launch`. This module knows neither concrete executors nor the network.
 
 mod edges;
 mod endpoint_check;
@@ -15,6 +15,7 @@ mod launch;
 mod metrics;
 mod request;
 mod routing;
+mod watchdog;
 mod worker;
 
 pub(crate) use endpoint_check::EndpointCheck;
@@ -28,4 +29,5 @@ pub use request::{
 };
 pub(crate) use request::{merge_requests, sanitize, with_log_context};
 pub use routing::shard_of;
+pub use watchdog::Hang;
 pub use worker::WorkerExit;

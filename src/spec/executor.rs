@@ -98,7 +98,9 @@ impl ExecutorSpec {
 
     /// True if `uses` is the path of a library, and the class thus the only executor in it.
     pub fn names_library_file(&self) -> bool {
+        // A library that is recognised by its content may have any name.
         is_library(&self.class.value)
+            || matches!(self.libraries.as_slice(), [library] if library.written == self.class.value)
     }
 }
 
@@ -131,9 +133,11 @@ pub struct LibrarySpec {
     pub sha256: Option<Spanned<String>>,
 }
 
-/// True if `text` is the name of a shared library.
+/// True if `text` is the name of a shared library, with a version or without: `libmine.so.1`.
 pub(super) fn is_library(text: &str) -> bool {
-    text.ends_with(".so") || text.ends_with(".dylib")
+    let is_version = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_versioned = |(_, version): (&str, &str)| version.split('.').all(is_version);
+    text.ends_with(".so") || text.ends_with(".dylib") || text.rsplit_once(".so.").is_some_and(is_versioned)
 }
 
 /// Module and class of a dotted name such as `my.module.Class`; `None` otherwise. Image names have no capitals.

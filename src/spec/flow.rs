@@ -24,6 +24,8 @@ pub struct FlowSpec {
     pub when_full: WhenFull,
     /// Time limit of a request.
     pub timeout: Option<Duration>,
+    /// Ends a served flow once a call is not expected to return.
+    pub exit_on_hang: bool,
     /// Settings for running the flow as a batch job.
     pub job: JobSpec,
     /// Settings for serving the flow.
@@ -39,6 +41,8 @@ pub struct FlowSpec {
 pub struct JobSpec {
     /// Files, directories or glob patterns.
     pub input: Vec<Spanned<PathBuf>>,
+    /// Rules that select the files of directories and patterns.
+    pub include: Vec<String>,
     /// Endpoint of the requests.
     pub endpoint: Option<String>,
     /// File for the results.

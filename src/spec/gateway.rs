@@ -7,11 +7,12 @@ use super::cors::{Cors, cors};
 use super::exposed::{ExposedEndpoint, exposed_endpoints};
 use super::fields::Fields;
 use super::keys::{
-    ALLOWED_HOSTS, COMPRESSION, CORS, DESCRIPTION, EXPOSE_ENDPOINTS, FILES, HOST, LOGSERVER,
+    ALLOWED_HOSTS, COMPRESSION, CORS, DESCRIPTION, EXPOSE_ENDPOINTS, FILES, HEALTH_PORT, HOST, LOGSERVER,
     NO_CRUD_ENDPOINTS, NO_DEBUG_ENDPOINTS, PORT, PORT_EXPOSE, PROTOCOL, SSL_CERTFILE, SSL_KEYFILE, TITLE,
-    TRACES_EXPORTER_HOST, TRACES_EXPORTER_PORT, TRACING,
+    TOKENS, TRACES_EXPORTER_HOST, TRACES_EXPORTER_PORT, TRACING,
 };
 use super::reader::Reader;
+use super::tokens::{TokenSpec, tokens};
 use crate::diagnostic::{Code, Diagnostic, Spanned, did_you_mean};
 
 /// Settings for serving a flow.
@@ -21,6 +22,8 @@ pub struct GatewaySpec {
     pub host: Option<String>,
     /// Ports to listen on; any free port if empty. Each serves every protocol.
     pub ports: Vec<u16>,
+    /// Port for health and metrics alone, if any.
+    pub health_port: Option<u16>,
     /// Title of the service.
     pub title: Option<String>,
     /// Description of the service.
@@ -30,7 +33,9 @@ pub struct GatewaySpec {
     /// Host names of requests that are accepted in addition to loopback names, while the flow is served on loopback
     /// without a token.
     pub allowed_hosts: Vec<String>,
-    /// True if `/index`, `/search`, `/update` and `/delete` have no HTTP path.
+    /// Tokens of clients, in addition to that of the command line.
+    pub tokens: Vec<TokenSpec>,
+    /// True if `/index`, `/search`, `/update` and `/delete` are refused, except at paths of [`exposed`](Self::exposed).
     pub no_crud_endpoints: bool,
     /// True if `/post` and `/status` have no HTTP path.
     pub no_debug_endpoints: bool,
@@ -76,16 +81,19 @@ pub(super) fn gateway(with: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySpec
     check_protocols(with, reader);
     let owned = |text: Spanned<&str>| text.value.to_owned();
     let port = with.get(&TRACES_EXPORTER_PORT);
+    let health_port = with.get(&HEALTH_PORT);
     let no_crud_endpoints = with.get(&NO_CRUD_ENDPOINTS).unwrap_or(false);
     let exposed = with.get(&EXPOSE_ENDPOINTS);
     let allowed_hosts = with.get(&ALLOWED_HOSTS).unwrap_or_default();
     GatewaySpec {
         host: with.get(&HOST).map(owned),
         ports: ports(with, reader),
+        health_port: health_port.and_then(|port| u16::try_from(port.value).ok()),
         title: with.get(&TITLE).map(owned),
         description: with.get(&DESCRIPTION).map(owned),
         cors: with.get(&CORS).map(|node| cors(node, reader)).unwrap_or_default(),
         allowed_hosts: allowed_hosts.into_iter().map(|host| host.value.to_owned()).collect(),
+        tokens: with.get(&TOKENS).map(|items| tokens(items, reader)).unwrap_or_default(),
         no_crud_endpoints,
         no_debug_endpoints: with.get(&NO_DEBUG_ENDPOINTS).unwrap_or(false),
         logserver: with.get(&LOGSERVER).unwrap_or(false),

@@ -17,26 +17,34 @@ const DIRECTORIES_VARIABLE: &str = "FLOWRUN_PLUGINS";
 
 /// The only executor of the library at the path `scalar`.
 pub(super) fn whole(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Uses {
+    let path = library_path(scalar, span, reader);
+    at(path, scalar, span, reader)
+}
+
+/// The only executor of the library at `path`, which `scalar` names.
+pub(super) fn at(path: PathBuf, scalar: &Scalar, span: Span, reader: &Reader<'_>) -> Uses {
     let mut spec = ExecutorSpec::of_class(scalar.text.trim(), span, reader.directory(span));
-    spec.libraries = vec![library(scalar, span, reader)];
+    spec.libraries = vec![library(path, scalar, span)];
     Uses::Class(Box::new(spec))
 }
 
-fn library(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> LibrarySpec {
+fn library(path: PathBuf, scalar: &Scalar, span: Span) -> LibrarySpec {
+    LibrarySpec { path, written: scalar.text.trim().to_owned(), span, sha256: None }
+}
+
+fn library_path(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> PathBuf {
     let found = path::find(scalar, span, reader.sources, reader.report);
-    LibrarySpec {
-        path: found.unwrap_or_else(|| path::resolve(scalar, span, reader.sources)),
-        written: scalar.text.trim().to_owned(),
-        span,
-        sha256: None,
-    }
+    found.unwrap_or_else(|| path::resolve(scalar, span, reader.sources))
 }
 
 /// The libraries in `metas:`, with their hashes.
 pub(super) fn of_metas(metas: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<LibrarySpec> {
     let items = metas.node(&PLUGINS).map(Node::items).unwrap_or_default();
-    let mut libraries: Vec<LibrarySpec> =
-        items.iter().filter_map(|item| Some(library(item.scalar()?, item.span, reader))).collect();
+    let mut read = |item: &Node| {
+        let scalar = item.scalar()?;
+        Some(library(library_path(scalar, item.span, reader), scalar, item.span))
+    };
+    let mut libraries: Vec<LibrarySpec> = items.iter().filter_map(&mut read).collect();
     pin(&mut libraries, metas, reader);
     libraries
 }

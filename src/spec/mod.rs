@@ -34,6 +34,7 @@ mod settings;
 mod strategy;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod uses;
 mod value;
 
@@ -56,6 +57,7 @@ pub use normal::normal_form;
 pub use pod::{Join, Needs, PodSpec, PythonSpec};
 pub use polling::{Polling, PollingTable};
 pub use strategy::{GroupTag, Strategy, TagStrategy, TimeBuckets, TimeTag};
+pub use tokens::{TokenSource, TokenSpec};
 pub use value::ValueKind;
 
 use crate::diagnostic::{Report, Sources};

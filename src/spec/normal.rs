@@ -17,22 +17,26 @@ use super::keys::{self, EXECUTORS, VERSION, WITH};
 use super::pod::{Join, Needs, PodSpec};
 use super::polling::PollingTable;
 use super::strategy::Strategy;
+use crate::diagnostic::VariableTexts;
 use crate::limits::{CONCURRENCY_DEFAULT, READY_TIMEOUT_DEFAULT};
 use crate::yaml::is_ambiguous;
 
 /// A character for private use, which marks a string that needs quotes until the YAML is written.
 const QUOTE_MARK: char = '\u{e000}';
 
-/// The flow as YAML in the normal form.
-pub fn normal_form(flow: &FlowSpec) -> String {
+/// The flow as YAML in the normal form, with expressions instead of the values of `variables`.
+pub fn normal_form(flow: &FlowSpec, variables: &VariableTexts) -> String {
     let mut with = Object::default();
     with.set(&keys::NAME, flow.name.as_str());
     with.set(&keys::PREFETCH, flow.prefetch);
     with.set_if(&keys::WHEN_FULL, (flow.when_full == WhenFull::Refuse).then_some("refuse"));
     with.set_if(&keys::TIMEOUT, flow.timeout.map(milliseconds));
+    with.set_if(&keys::EXIT_ON_HANG, flow.exit_on_hang.then_some(true));
     with.set_if(&keys::ENDPOINT, flow.job.endpoint.as_deref());
     let input: Vec<Value> = flow.job.input.iter().map(|path| path.to_string_lossy().into()).collect();
     with.set_if(&keys::INPUT, (!input.is_empty()).then_some(input));
+    let include = &flow.job.include;
+    with.set_if(&keys::INCLUDE, (!include.is_empty()).then(|| json!(include)));
     with.set_if(&keys::OUTPUT, flow.job.output.as_deref().map(Path::to_string_lossy));
     with.set_if(&keys::TOP_K, flow.job.top_k);
     with.set_if(&keys::REQUEST_SIZE, flow.job.request_size);
@@ -43,8 +47,19 @@ pub fn normal_form(flow: &FlowSpec) -> String {
         WITH.name().as_str(): with.0,
         EXECUTORS.name().as_str(): executors,
     });
+    write_expressions(&mut document, variables);
     mark_ambiguous(&mut document);
     quote_marked(&serde_yaml::to_string(&document).unwrap_or_default())
+}
+
+/// Replaces the values of variables in strings by their expressions.
+fn write_expressions(value: &mut Value, variables: &VariableTexts) {
+    match value {
+        Value::String(text) => *text = variables.as_written(text).into_owned(),
+        Value::Array(items) => items.iter_mut().for_each(|item| write_expressions(item, variables)),
+        Value::Object(entries) => entries.values_mut().for_each(|entry| write_expressions(entry, variables)),
+        _ => {}
+    }
 }
 
 /// Marks the strings that need quotes. The YAML writer quotes by the rules of YAML 1.2, which do not know `1:30` or `yes`.

@@ -5,11 +5,12 @@ use super::fields::Fields;
 use super::flow::{FlowSpec, JobSpec};
 use super::gateway::gateway;
 use super::keys::{
-    ENDPOINT, INPUT, NAME, OUTPUT, PLUGINS, PREFETCH, REQUEST_SIZE, TIMEOUT, TOP_K, VERSION, WHEN_FULL,
+    ENDPOINT, EXIT_ON_HANG, INCLUDE, INPUT, NAME, OUTPUT, PLUGINS, PREFETCH, REQUEST_SIZE, TIMEOUT, TOP_K,
+    VERSION, WHEN_FULL,
 };
 use super::library;
 use super::reader::Reader;
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::limits::{PREFETCH_DEFAULT, PREFETCH_UNLIMITED};
 
 /// A flow with the settings in `with` and no pods yet.
@@ -25,6 +26,7 @@ pub(super) fn flow(with: &Fields<'_>, span: Span, reader: &mut Reader<'_>) -> Fl
         },
         when_full: with.get(&WHEN_FULL).unwrap_or_default(),
         timeout: with.get(&TIMEOUT).flatten(),
+        exit_on_hang: with.get(&EXIT_ON_HANG).unwrap_or(false),
         job: job(with, reader),
         gateway: gateway(with, reader),
         plugins: library::directories(with.node(&PLUGINS), reader),
@@ -35,11 +37,16 @@ pub(super) fn flow(with: &Fields<'_>, span: Span, reader: &mut Reader<'_>) -> Fl
 fn job(with: &Fields<'_>, reader: &Reader<'_>) -> JobSpec {
     JobSpec {
         input: reader.paths(with.get(&INPUT)),
+        include: texts(with.get(&INCLUDE)),
         endpoint: with.get(&ENDPOINT).map(|endpoint| with_slash(endpoint.value)),
         output: reader.path(with.get(&OUTPUT)),
         top_k: with.get(&TOP_K).map(|count| count.value),
         request_size: with.get(&REQUEST_SIZE).map(|count| count.value),
     }
+}
+
+fn texts(texts: Option<Vec<Spanned<&str>>>) -> Vec<String> {
+    texts.unwrap_or_default().into_iter().map(|text| text.value.to_owned()).collect()
 }
 
 /// Checks the `version` of the file format.

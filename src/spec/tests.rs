@@ -5,18 +5,20 @@ use std::path::Path;
 
 use super::fields::reads;
 use super::keys::SECTIONS;
-use super::{FlowSpec, Support, Uses, normal_form, parse};
-use crate::diagnostic::{Code, Report, Sources};
+use super::{FlowSpec, Support, TokenSource, Uses, normal_form, parse};
+use crate::diagnostic::{Code, Report, Sources, VariableTexts};
+use crate::routes::Role;
 use crate::yaml::{Environment, load_text};
 
 /// Flows that together reach the parser of every section.
-const FLOWS: [&str; 5] = [
+const FLOWS: [&str; 6] = [
     "!Flow\nwith: {}\npods:\n  a: {image: x, uses: {jtype: A, metas: {}, components: [{jtype: B}]}, replicas: 2, polling: all}\n",
     "!Flow\npods: [{name: a, uses: A}]\n",
     "jtype: Flow\nexecutors:\n\
      - {name: a, uses: A, uses_metas: {}, strategy: {time: {tag: t}}, uses_dynamic_batching: {/x: {timeout: 1}}}\n\
      - {name: b, external: true, port: 1}\n",
     "jtype: Deployment\nwith: {uses: A}\n",
+    "jtype: Flow\nwith: {tokens: [{role: read, file: a}]}\nexecutors: []\n",
     "jtype: Deployment\nwith: {uses: 'grpc://a:1'}\n",
 ];
 
@@ -110,6 +112,31 @@ fn variables_of_processes_are_texts_as_written() {
 }
 
 #[test]
+fn a_token_names_its_role_and_one_source_of_its_value() {
+    let environment = Environment::from_variables([("NAME", "secret")]);
+    let tokens = |list: &str| {
+        let text = format!("jtype: Flow\nwith: {{tokens: [{list}]}}\nexecutors: [{{name: a, uses: Pass}}]\n");
+        let (flow, codes) = flow_of(&text, &environment);
+        (flow.gateway.tokens, codes)
+    };
+    let (read, codes) = tokens("{role: read, variable: NAME}, {role: Admin, file: a.token}");
+    assert_eq!(codes, []);
+    assert_eq!((read[0].role, &read[0].source), (Role::Read, &TokenSource::Variable("NAME".to_owned())));
+    assert_eq!((read[1].role, &read[1].source), (Role::Admin, &TokenSource::File("a.token".into())));
+    for (list, code) in [
+        ("{role: read}", Code::MissingKey),
+        ("{variable: NAME}", Code::MissingKey),
+        ("{role: read, variable: NAME, file: a}", Code::ConflictingKeys),
+        ("{role: read, variable: $NAME}", Code::WrongType),
+        ("{role: reader, variable: NAME}", Code::WrongType),
+        ("{role: read, token: literal}", Code::UnknownKey),
+    ] {
+        let (read, codes) = tokens(list);
+        assert!(read.is_empty() && codes.contains(&code), "{list}: {codes:?}");
+    }
+}
+
+#[test]
 fn strings_of_the_normal_form_stay_strings() {
     let texts =
         ["1:30", "1_000", "yes", "0x_1F", "08", "3", "true", ".inf", "12e7", "x: 1", "", "on", "2024-01-01"];
@@ -119,7 +146,7 @@ fn strings_of_the_normal_form_stay_strings() {
         Uses::Class(spec) => spec.with.values["v"].clone(),
         _ => panic!("{text}"),
     };
-    let normal = normal_form(&flow_of(&text, &Environment::default()).0);
+    let normal = normal_form(&flow_of(&text, &Environment::default()).0, &VariableTexts::default());
     assert_eq!(with(&normal), serde_json::json!(texts), "{normal}");
     assert!(normal.contains("- '1:30'\n"), "{normal}");
 }

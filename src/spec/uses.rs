@@ -1,5 +1,9 @@
 //! Reads `uses:`: a class, a library, a YAML file, an inline mapping, a container image, or an address.
 
+use std::path::Path;
+
+use flowrun_sdk::guard::BinaryFormat;
+
 use super::executor::{ExecutorSpec, PythonModule, Uses, dotted_class, is_library};
 use super::reader::Reader;
 use super::{executor_yaml, library, path};
@@ -58,7 +62,16 @@ fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Uses {
     if is_library(text) {
         return library::whole(scalar, span, reader);
     }
+    if text.ends_with(".py") {
+        let help = format!(
+            "write the class, and the file that defines it: `uses: CLASS` with `py_modules: [{text}]`"
+        );
+        return unresolved(&scalar.written, "it is a Python file, not a class", &help);
+    }
     if let Some(found) = path::find(scalar, span, reader.sources, reader.report) {
+        if BinaryFormat::of_file(&found).is_some() {
+            return library::at(found, scalar, span, reader);
+        }
         let node = yaml::load(&found, reader.environment, reader.sources, reader.report);
         let spec = node.as_ref().and_then(|node| executor_yaml::read(node, reader));
         return spec.map_or_else(|| broken(&scalar.written), boxed);
@@ -75,8 +88,81 @@ fn named(scalar: &Scalar, span: Span, reader: &mut Reader<'_>) -> Uses {
         spec.py_modules.push(PythonModule { written, file: None });
         return boxed(spec);
     }
-    let identifier = text.chars().all(|character| character.is_alphanumeric() || character == '_');
-    if identifier { class(text, span, reader) } else { container(text, span, reader) }
+    match text.chars().find(|character| !character.is_alphanumeric() && *character != '_') {
+        None => class(text, span, reader),
+        Some(_) if is_image(text) && !reader.directory(span).join(text).is_dir() => {
+            container(text, span, reader)
+        }
+        Some(odd) => not_a_class(scalar, odd, span, reader),
+    }
+}
+
+/// True if a text can be the name of a container image: its repository has no capitals, and only some punctuation.
+fn is_image(text: &str) -> bool {
+    let (path, name) = text.rsplit_once('/').unwrap_or(("", text));
+    let repository = name.split([':', '@']).next().unwrap_or(name);
+    let is_valid = |part: &str, more: &str| {
+        part.chars().all(|letter| {
+            letter.is_ascii_lowercase()
+                || letter.is_ascii_digit()
+                || "._-".contains(letter)
+                || more.contains(letter)
+        })
+    };
+    text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+        && is_valid(path, "/:")
+        && is_valid(repository, "")
+        && name.is_ascii()
+}
+
+/// Explains a text that is neither a file, nor a class, nor an image: it has the character `odd`.
+fn not_a_class(scalar: &Scalar, odd: char, span: Span, reader: &Reader<'_>) -> Uses {
+    let text = scalar.text.trim();
+    if reader.directory(span).join(text).is_dir() {
+        let config = ["config.yml", "config.yaml"].map(|name| Path::new(text).join(name));
+        let found = config.iter().find(|file| reader.directory(span).join(file).is_file());
+        let help = match found {
+            Some(file) => format!("write the executor's file: `uses: {}`", file.display()),
+            None => {
+                "write the executor's YAML file, or the class: `uses: CLASS` with `py_modules: [FILE.py]`"
+                    .into()
+            }
+        };
+        return unresolved(&scalar.written, "it is a directory", &help);
+    }
+    if text.contains('/') {
+        let reason = format!("no such file exists in `{}`", reader.directory(span).display());
+        return unresolved(&scalar.written, &reason, "paths are relative to the file that contains them");
+    }
+    let reason = format!(
+        "it contains {}, and the name of a class has only letters, digits and `_`",
+        named_character(odd)
+    );
+    let help = match odd {
+        '“' | '”' | '„' | '‘' | '’' | '‚' | '«' | '»' => {
+            "write no quotation marks, or `'` or `\"`"
+        }
+        '#' => "a comment begins with a space and `#`",
+        _ => "",
+    };
+    unresolved(&scalar.written, &reason, help)
+}
+
+/// A character for messages. Characters that are easily confused, or invisible, are named by their number too.
+fn named_character(character: char) -> String {
+    let number = u32::from(character);
+    match character {
+        ' '..='~' => format!("`{character}`"),
+        _ if character.is_control() || character.is_whitespace() || is_invisible(number) => {
+            format!("U+{number:04X}")
+        }
+        _ => format!("`{character}` (U+{number:04X})"),
+    }
+}
+
+/// True for characters without a width: joiners, directional marks, the byte order mark.
+fn is_invisible(number: u32) -> bool {
+    matches!(number, 0xad | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x2064 | 0xfeff)
 }
 
 /// An executor's YAML in a string: `!Class {with: {…}}`.

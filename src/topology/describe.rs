@@ -4,11 +4,13 @@
 //! executor its components. Facts that need a running executor stay unknown and are filled in at launch: those of a
 //! Python class, of a plugin's instance, of an existing index, and of a model that is not open yet. Nothing is started.
 
-use flowrun_sdk::{Build, Context, ExecutorDescription, ExecutorType, Fact, RawParameters};
+use flowrun_sdk::{Build, Context, ExecutorDescription, ExecutorType, Fact, ModelState, RawParameters};
 
-use super::executor::{ComponentPlan, ExecutorPlan};
+use super::executor::{ComponentPlan, ExecutorPlan, StepPlan};
+use super::model;
 use super::resolve::{PodExecutors, ResolvedComponent, ResolvedExecutor};
 use super::spans::ComponentSpans;
+use crate::diagnostic::Report;
 
 /// A resolved executor and its description.
 #[derive(Clone, Debug)]
@@ -21,14 +23,20 @@ pub struct DescribedExecutor {
     pub description: ExecutorDescription,
 }
 
-/// Describes the executors of every pod.
-pub fn describe(pods: Vec<PodExecutors<ResolvedExecutor>>) -> Vec<PodExecutors<DescribedExecutor>> {
-    pods.into_iter().map(|pod| pod.map(describe_executor)).collect()
+/// Describes the executors of every pod. Reports models that do not exist.
+pub fn describe(
+    pods: Vec<PodExecutors<ResolvedExecutor>>,
+    report: &mut Report,
+) -> Vec<PodExecutors<DescribedExecutor>> {
+    pods.into_iter().map(|pod| pod.map(|executor| describe_executor(executor, report))).collect()
 }
 
-fn describe_executor(executor: ResolvedExecutor) -> DescribedExecutor {
+fn describe_executor(executor: ResolvedExecutor, report: &mut Report) -> DescribedExecutor {
     let ResolvedExecutor { components, programs, pass_unmatched } = executor;
     let descriptions: Vec<ExecutorDescription> = components.iter().map(describe_component).collect();
+    for (component, description) in components.iter().zip(&descriptions) {
+        model::report(&description.model, component, report);
+    }
     let (components, spans) =
         components.into_iter().map(|component| (component.plan, component.spans)).unzip();
     let plan = ExecutorPlan { components, programs, pass_unmatched };
@@ -70,14 +78,48 @@ fn combine(plan: &ExecutorPlan, mut components: Vec<ExecutorDescription>) -> Exe
         input_dimension: components.first().map_or(Fact::Known(None), |first| first.input_dimension),
         output_dimension: last_known(components.iter().map(|component| component.output_dimension)),
         batching: Fact::Known(Vec::new()),
-        write_endpoints: Fact::Unknown,
+        write_endpoints: write_endpoints(plan, &components),
         shard_summary: match summaries {
             _ if summaries.contains(&Fact::Known(true)) => Fact::Known(true),
             _ if summaries.contains(&Fact::Unknown) => Fact::Unknown,
             _ => Fact::Known(false),
         },
         stores_documents: components.iter().any(|component| component.stores_documents),
+        model: first_known(components.iter().map(|component| component.model.clone())),
+        needed_content: components.first().and_then(|first| first.needed_content),
+        endpoint_help: components.into_iter().flat_map(|component| component.endpoint_help).collect(),
     }
+}
+
+/// The model of the first component that has one.
+fn first_known(mut models: impl Iterator<Item = ModelState>) -> ModelState {
+    models.find(|model| *model != ModelState::Unknown).unwrap_or_default()
+}
+
+/// Endpoints of a compound executor at which one of its components changes stored data. Unknown if that of a component
+/// is unknown, or if a program for all endpoints writes.
+fn write_endpoints(plan: &ExecutorPlan, components: &[ExecutorDescription]) -> Fact<Vec<String>> {
+    let known = components.iter().map(|component| component.write_endpoints.known());
+    let Some(writes) = known.collect::<Option<Vec<&Vec<String>>>>() else { return Fact::Unknown };
+    let of_component = |component: usize| writes.get(component).map_or(&[][..], |writes| writes.as_slice());
+    let writes_at = |step: &StepPlan, endpoint: &str| {
+        let called = step.endpoint.as_deref().unwrap_or(endpoint);
+        of_component(step.component).iter().any(|known| known == called)
+    };
+    let mut written: Vec<String> = match plan.pass_unmatched {
+        true => Vec::new(),
+        false => of_component(0).to_vec(),
+    };
+    for program in &plan.programs {
+        if program.endpoints.is_empty()
+            && program.steps.iter().any(|step| !of_component(step.component).is_empty())
+        {
+            return Fact::Unknown;
+        }
+        let writing = |endpoint: &&String| program.steps.iter().any(|step| writes_at(step, endpoint));
+        written.extend(program.endpoints.iter().filter(writing).cloned());
+    }
+    Fact::Known(written)
 }
 
 /// The value of the last component that has one. Unknown when a component after it is unknown.

@@ -63,6 +63,7 @@ impl Topology {
             && self.credits == other.credits
             && self.when_full == other.when_full
             && self.timeout == other.timeout
+            && self.exit_on_hang == other.exit_on_hang
             && self.memory == other.memory
             && self.job == other.job
             && self.gateway == other.gateway

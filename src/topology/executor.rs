@@ -85,6 +85,12 @@ impl ExecutorPlan {
         self.programs.is_empty() && self.components.len() == 1
     }
 
+    /// Classes of the components, for messages.
+    pub(crate) fn class_names(&self) -> String {
+        let classes = self.components.iter().map(|component| component.class.as_str());
+        classes.collect::<Vec<_>>().join(" + ")
+    }
+
     /// Endpoints that the programs of a compound executor handle.
     pub(crate) fn program_endpoints(&self) -> Endpoints {
         if !self.pass_unmatched || self.programs.iter().any(|program| program.endpoints.is_empty()) {

@@ -14,6 +14,7 @@ mod diff;
 mod executor;
 mod isolate;
 mod library;
+mod model;
 mod parameters;
 mod plan;
 mod python;
@@ -61,6 +62,8 @@ pub struct Topology {
     pub when_full: WhenFull,
     /// Maximum duration of a request; `None` for no limit.
     pub timeout: Option<Duration>,
+    /// Ends the service once a call is not expected to return.
+    pub exit_on_hang: bool,
     /// Upper bound of the memory that the documents of requests occupy.
     pub memory: MemoryBound,
     /// Settings for running the flow as a batch job.
@@ -130,6 +133,8 @@ pub struct InputPort {
 pub struct JobPlan {
     /// Input files, directories or glob patterns.
     pub input: Vec<PathBuf>,
+    /// Rules that select the files of directories and patterns.
+    pub include: Vec<String>,
     /// Endpoint of the requests.
     pub endpoint: Option<String>,
     /// Output file.
@@ -140,7 +145,7 @@ pub struct JobPlan {
     pub request_size: Option<usize>,
 }
 
-/// Number of one worker of a pod.
+/// Identifies a worker of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Worker {
     /// Number of the shard, from 0.

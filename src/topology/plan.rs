@@ -37,6 +37,7 @@ pub fn plan(
         credits: spec.prefetch,
         when_full: spec.when_full,
         timeout: spec.timeout,
+        exit_on_hang: spec.exit_on_hang,
         job: job_plan(spec),
         gateway: spec.gateway.clone(),
         spans: TopologySpans {
@@ -49,6 +50,7 @@ pub fn plan(
 fn job_plan(spec: &FlowSpec) -> JobPlan {
     JobPlan {
         input: spec.job.input.iter().map(|path| path.value.clone()).collect(),
+        include: spec.job.include.clone(),
         endpoint: spec.job.endpoint.clone(),
         output: spec.job.output.clone(),
         top_k: spec.job.top_k,

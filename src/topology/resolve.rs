@@ -14,6 +14,7 @@ use super::component::{ComponentType, PodSettings};
 use super::executor::{ComponentPlan, ExecutorRef, ProgramPlan, StepPlan};
 use super::isolate::{self, report_unused_env};
 use super::library::{self, FoundLibrary, SearchPath};
+use super::model;
 use super::parameters::parameter_diagnostic;
 use super::python;
 use super::spans::ComponentSpans;
@@ -40,11 +41,11 @@ impl<E> Default for PodExecutors<E> {
 
 impl<E> PodExecutors<E> {
     /// Applies `convert` to each executor.
-    pub(super) fn map<F>(self, convert: impl Fn(E) -> F) -> PodExecutors<F> {
+    pub(super) fn map<F>(self, mut convert: impl FnMut(E) -> F) -> PodExecutors<F> {
         PodExecutors {
-            before: self.before.map(&convert),
-            main: self.main.map(&convert),
-            after: self.after.map(&convert),
+            before: self.before.map(&mut convert),
+            main: self.main.map(&mut convert),
+            after: self.after.map(&mut convert),
         }
     }
 
@@ -114,21 +115,29 @@ pub fn resolve(
             report.push(Diagnostic::at(Code::UnresolvedExecutor, reason.span, message));
         }
     }
-    check_workspaces(&pods, report);
+    check_workspaces(flow.pods.iter().map(|pod| pod.name.value.as_str()).zip(&pods), report);
     pods
 }
 
 /// Reports executors that store data in the workspace of another.
-fn check_workspaces(pods: &[PodExecutors<ResolvedExecutor>], report: &mut Report) {
+fn check_workspaces<'a>(
+    pods: impl Iterator<Item = (&'a str, &'a PodExecutors<ResolvedExecutor>)>,
+    report: &mut Report,
+) {
     let mut used: HashMap<&Path, Span> = HashMap::new();
-    let components = pods.iter().flat_map(PodExecutors::iter).flat_map(|executor| &executor.components);
-    for component in components.filter(|component| component.plan.stores) {
+    let components = pods.flat_map(|(pod, executors)| {
+        executors.iter().flat_map(|executor| &executor.components).map(move |component| (pod, component))
+    });
+    for (pod, component) in components.filter(|(_, component)| component.plan.stores) {
         let (workspace, span) = (&component.plan.workspace, component.spans.component);
         match used.entry(workspace) {
             Entry::Vacant(free) => drop(free.insert(span)),
             Entry::Occupied(first) => {
                 let message = format!("another executor already stores its data in {}", workspace.display());
-                let help = "give this executor another name: `metas: {name: NAME}`, in Jina 3 `uses_metas: {name: NAME}`";
+                let help = format!(
+                    "data are stored under the name of the executor, by default its class: give this one another, \
+                     such as `uses_metas: {{name: {pod}}}`, before Jina 3 `metas: {{name: {pod}}}` in its own file"
+                );
                 let shared = Diagnostic::at(Code::SharedWorkspace, span, message);
                 report.push(shared.label(*first.get(), "the other executor").help(help));
             }
@@ -220,7 +229,8 @@ impl Resolver<'_> {
             self.report.push(Diagnostic::at(Code::WithoutEffect, module.written.span, message).help(help));
         }
         let path = library.as_ref().map(|library| library.path.as_path());
-        let with = self.check_parameters(&executor_type, path, &spec.with);
+        let mut with = self.check_parameters(&executor_type, path, &spec.with);
+        model::apply_stand_in(&executor_type, &mut with, self.catalog);
         if self.settings.isolate {
             let isolated = isolate::isolated(executor_type, with, library, self.settings, self.catalog);
             if isolated.is_none() {

@@ -3,11 +3,13 @@
 use super::environment::Environment;
 use super::expression::{Fallback, Part, Scope, Variable, parts};
 use super::node::{Origin, Scalar};
-use crate::diagnostic::{Code, Diagnostic, Report, Severity, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Report, Severity, Span, VariableTexts, did_you_mean};
 
 /// Expands the expressions of scalars, and reports those without a value.
 pub(super) struct Expander<'a> {
     pub(super) environment: &'a Environment,
+    /// Receives the values of variables, so that they are not printed.
+    pub(super) variables: &'a mut VariableTexts,
     pub(super) report: &'a mut Report,
 }
 
@@ -29,6 +31,9 @@ impl Expander<'_> {
             if is_start && from_variable && matches!(part, Part::Variable(_)) && !text.is_empty() {
                 origin = Origin::Variable;
             }
+        }
+        if scalar.from_variable {
+            self.variables.insert(&text, &written);
         }
         scalar.text = text;
         scalar.origin = origin;
@@ -62,12 +67,15 @@ impl Expander<'_> {
                 let message = format!("`{written}` is not a valid expression: {reason}");
                 let malformed = Diagnostic::at(Code::MalformedExpression, location(written), message);
                 self.report.push(malformed.help("write `$$` for a dollar sign"));
+                // Jina leaves it as text, and so does `--lenient`.
+                text.push_str(written);
             }
             Part::Variable(variable) => {
                 match (self.environment.get(variable.name, variable.scope), &variable.fallback) {
                     // As in a shell, `:-` and `:?` treat an empty value as unset.
                     (Some(value), fallback) if !value.is_empty() || *fallback == Fallback::None => {
                         text.push_str(value);
+                        self.variables.insert(value, variable.written);
                         return true;
                     }
                     (_, Fallback::Default(default)) => {

@@ -55,7 +55,7 @@ pub fn load_text(
             return None;
         }
     };
-    substitute(&mut node, environment, report);
+    substitute(&mut node, environment, &mut sources.variables, report);
     Some(node)
 }
 

@@ -6,12 +6,17 @@ use super::environment::Environment;
 use super::expand::Expander;
 use super::expression::{Part, parts};
 use super::node::{Node, Scalar, Value};
-use crate::diagnostic::{Report, Span};
+use crate::diagnostic::{Report, Span, VariableTexts};
 use crate::limits::REFERENCE_STEPS_MAX;
 
 /// Substitutes every expression in `root`, except in keys.
-pub(super) fn substitute(root: &mut Node, environment: &Environment, report: &mut Report) {
-    let mut expander = Expander { environment, report };
+pub(super) fn substitute(
+    root: &mut Node,
+    environment: &Environment,
+    variables: &mut VariableTexts,
+    report: &mut Report,
+) {
+    let mut expander = Expander { environment, variables, report };
     let mut pending = false;
     let before = root.clone();
     each_scalar(root, &before, &before, &mut |scalar, span, _| {

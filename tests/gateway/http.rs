@@ -1,12 +1,14 @@
-//! HTTP: promises that recorded exchanges do not cover.
+//! HTTP: behaviour that the recorded exchanges (`http_captures`) do not cover.
 
 use flowrun::routes::BUILT_IN;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
-use crate::support::client::{serve_flow, wait_until};
+use crate::support::client::{http_over, serve_flow, serve_with_token, wait_until};
 use crate::support::gate;
 
-const V1: &str = "- {name: misc, uses: Misc}\n- {name: enc, uses: Enc}";
+/// A flow with many small endpoints, and an encoder.
+const EXECUTORS: &str = "- {name: misc, uses: Misc}\n- {name: enc, uses: Enc}";
 const JSON: &str = "content-type: application/json\r\n";
 
 #[tokio::test]
@@ -25,7 +27,7 @@ async fn endpoints_have_the_paths_that_the_flow_exposes() {
 
 #[tokio::test]
 async fn every_built_in_route_has_a_handler() {
-    let served = serve_flow("with: {logserver: true}", V1).await;
+    let served = serve_flow("with: {logserver: true}", EXECUTORS).await;
     for route in BUILT_IN {
         let path = route.path.replace("{file}", "page.css");
         let (code, _, body) = served.http(&route.method.to_uppercase(), &path, JSON, "{}").await;
@@ -48,7 +50,7 @@ async fn an_endpoint_whose_path_is_taken_is_reachable_through_post() {
 
 #[tokio::test]
 async fn every_described_operation_succeeds_and_its_models_exist() {
-    let served = serve_flow("with: {logserver: true}", V1).await;
+    let served = serve_flow("with: {logserver: true}", EXECUTORS).await;
     let (_, _, openapi) = served.http("GET", "/openapi.json", "", "").await;
     let openapi: Value = serde_json::from_str(&openapi).unwrap();
     let models = openapi["components"]["schemas"].as_object().unwrap();
@@ -91,6 +93,71 @@ async fn overload_size_and_deadline_have_their_status_codes() {
 }
 
 #[tokio::test]
+async fn a_failed_request_has_an_http_error_code_for_clients_that_ask_for_it() {
+    let served = serve_flow("", EXECUTORS).await;
+    let raise = r#"{"data": [{"text": "a"}], "execEndpoint": "/raise"}"#;
+    for (path, head, code) in [
+        ("/post", "", 200),
+        ("/post?errors=http", "", 422),
+        ("/post", "x-flowrun-errors: http\r\n", 422),
+        ("/post?errors=jina", "x-flowrun-errors: no\r\n", 200),
+        ("/raise?x=1&errors=HTTP", "", 422),
+    ] {
+        let (answered, _, body) = served.http("POST", path, &format!("{head}{JSON}"), raise).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((answered, &body["header"]["status"]["code"]), (code, &json!(1)), "{path} {head}");
+    }
+    let probe = serve_flow("", "- {name: probe, uses: {jtype: Probe, with: {name: http}}}").await;
+    let panic = r#"{"data": [{"id": "a"}], "execEndpoint": "/panic"}"#;
+    assert_eq!(probe.http("POST", "/post?errors=http", JSON, panic).await.0, 500);
+    let reader = serve_flow("", "- {name: reader, uses: ImageReader}").await;
+    let (code, _, body) = reader.http("POST", "/post?errors=http", JSON, r#"{"data": [{"id": "a"}]}"#).await;
+    assert_eq!((code, body.contains("this flow expects pictures")), (422, true), "{body}");
+    let picture = r#"{"uri": "data:image/gif;base64,R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs="}"#;
+    let partly = format!(r#"{{"data": [{{"id": "a"}}, {picture}]}}"#);
+    let (code, _, body) = reader.http("POST", "/post?errors=http", JSON, &partly).await;
+    assert_eq!((code, body.contains("__failed__")), (200, true), "{body}");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_documented_with_its_effect_and_parameters() {
+    let served =
+        serve_flow("", "- {name: reader, uses: ImageReader}\n- {name: index, uses: VectorIndexer}").await;
+    let (_, _, openapi) = served.http("GET", "/openapi.json", "", "").await;
+    let openapi: Value = serde_json::from_str(&openapi).unwrap();
+    let search = &openapi["paths"]["/search"]["post"];
+    assert!(search["summary"].as_str().unwrap().contains("most similar"), "{search}");
+    let body = &search["requestBody"]["content"]["application/json"];
+    let parameters = &body["schema"]["allOf"][1]["properties"]["parameters"]["properties"];
+    assert_eq!(parameters["top_k"]["type"], "integer");
+    assert!(parameters["filter"]["description"].is_string() && parameters["time_to_live"].is_null());
+    // The flow reads pictures.
+    let example = body["example"].to_string();
+    assert!(example.contains("data:image/"), "{example}");
+    let (code, _, reply) = served.http("POST", "/index?errors=http", JSON, &example).await;
+    assert_ne!(code, 422, "{reply}");
+    assert!(openapi["paths"]["/clear"]["get"].is_null());
+}
+
+#[tokio::test]
+async fn health_has_a_port_of_its_own_that_serves_nothing_else() {
+    let served = serve_with_token("", EXECUTORS, Some("secret")).await;
+    let health = async |method: &str, path: &str, head: &str| {
+        let stream = TcpStream::connect(served.health_address()).await.unwrap();
+        http_over(stream, method, path, head, "").await.0
+    };
+    for path in ["/live", "/ready"] {
+        assert_eq!(health("GET", path, "").await, 200, "{path}");
+    }
+    assert_eq!(health("GET", "/metrics", "").await, 401);
+    let token = "authorization: Bearer secret\r\n";
+    assert_eq!(health("GET", "/metrics", token).await, 200);
+    for (method, path) in [("POST", "/post"), ("GET", "/"), ("GET", "/openapi.json")] {
+        assert_eq!(health(method, path, token).await, 404, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn probes_and_metrics_report_failures() {
     let executors =
         "- {name: ok, uses: Pass}\n- {name: probe, uses: {jtype: Probe, with: {name: once, once: true}}}";
@@ -121,7 +188,7 @@ async fn probes_and_metrics_report_failures() {
 
 #[tokio::test]
 async fn long_replies_are_compressed_for_clients_that_accept_it() {
-    let served = serve_flow("", V1).await;
+    let served = serve_flow("", EXECUTORS).await;
     let body = json!({"data": vec![json!({"id": "a", "text": "word ".repeat(100)}); 100]}).to_string();
     let gzip = "accept-encoding: gzip, deflate\r\n";
     let (_, head, plain) = served.http("POST", "/echo", "", &body).await;
@@ -140,7 +207,7 @@ async fn long_replies_are_compressed_for_clients_that_accept_it() {
 
 #[tokio::test]
 async fn the_request_id_of_the_client_is_returned() {
-    let served = serve_flow("", V1).await;
+    let served = serve_flow("", EXECUTORS).await;
     let parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
     for (head, body, id) in [
         ("x-request-id: mine\r\n", "{}", "mine"),

@@ -8,6 +8,7 @@ mod http;
 mod http_captures;
 mod messages;
 mod overload;
+mod roles;
 mod services;
 mod streams;
 mod tls;

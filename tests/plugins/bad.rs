@@ -84,7 +84,44 @@ async fn a_file_that_is_not_elf_is_rejected() {
         std::fs::write(directory.join("bad.so"), "#!/bin/sh\n").unwrap();
         directory.to_owned()
     };
-    rejected_unexecuted(make, Code::PluginNotALibrary, "not ELF").await;
+    rejected_unexecuted(make, Code::PluginNotALibrary, "not an ELF library").await;
+}
+
+#[tokio::test]
+async fn a_file_of_another_format_is_rejected_with_its_name() {
+    for (bytes, format) in [
+        (&b"\xcf\xfa\xed\xfe\x07\0\0\x01"[..], "a Mach-O file of macOS"),
+        (b"MZ\x90\0\x03\0\0\0", "a PE file of Windows"),
+        (b"/* GNU ld script */\nGROUP ( libbad.so.1 )\n", "a text, such as a linker script"),
+        (b"\x89PNG\r\n\x1a\n\0", "in an unknown format"),
+    ] {
+        let make = |directory: &Path| {
+            std::fs::write(directory.join("bad.so"), bytes).unwrap();
+            directory.to_owned()
+        };
+        rejected_unexecuted(make, Code::PluginNotALibrary, format).await;
+    }
+}
+
+#[tokio::test]
+async fn a_library_of_any_name_is_recognised_by_its_content() {
+    for name in ["libbad.so.1", "./libbad.so.1.2", "./bad"] {
+        let directory = directory(&format!("- {{name: a, uses: {name}}}\n"));
+        let path = directory.path().join(name);
+        std::fs::copy(valid_library(directory.path()), &path).unwrap();
+        start(directory.path()).await.unwrap_or_else(|(_, report)| panic!("{name}: {report}"));
+    }
+    for name in ["libc.so.6", "./other"] {
+        let directory = directory(&format!("- {{name: a, uses: {name}}}\n"));
+        plugin::compile("int other(void) { return 1; }", &directory.path().join(name));
+        let (codes, text) = start(directory.path()).await.err().unwrap();
+        assert_eq!(codes, [Code::PluginWithoutNote], "{text}");
+        assert!(text.contains("an ELF library that exports no `flowrun_plugin`"), "{text}");
+    }
+    let directory = directory("- {name: a, uses: ./libfoo.so.1}\n");
+    std::fs::write(directory.path().join("libfoo.so.1"), "GROUP ( libfoo.so.1.2 )\n").unwrap();
+    let (codes, text) = start(directory.path()).await.err().unwrap();
+    assert_eq!(codes, [Code::PluginNotALibrary], "{text}");
 }
 
 #[tokio::test]
@@ -226,6 +263,19 @@ async fn a_library_whose_entry_point_returns_null_is_rejected() {
     let reason = "host->unusable(FLOWRUN_RESOURCE, flowrun_text(\"no licence\")); return NULL;";
     let make = |directory: &Path| library(directory, NOTE, reason);
     rejected(make, Code::PluginNull, "cannot be used: no licence").await;
+}
+
+#[tokio::test]
+async fn a_library_whose_table_lacks_a_function_is_rejected() {
+    for function in ["describe", "create", "execute", "destroy"] {
+        let make = |directory: &Path| {
+            let statement = format!(
+                "static flowrun_plugin_table lacks; lacks = table; lacks.{function} = NULL; return &lacks;"
+            );
+            library(directory, NOTE, &statement)
+        };
+        rejected(make, Code::PluginNull, &format!("has no function `{function}`")).await;
+    }
 }
 
 #[tokio::test]

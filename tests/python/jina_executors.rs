@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::{assert_origins, call_result, expect_error, send, start_pods, texts, texts_of};
 use crate::clients::environment;
+use crate::support::program::{directory, flowrun, json_lines, text};
 use crate::support::{ids, reply};
 
 /// Launches a flow with a pod `e` of a class in `jina_SCHEMA.py`; `None` if its packages are not installed.
@@ -170,4 +171,17 @@ async fn a_jina_executor_is_closed_when_the_flow_ends() {
     let drained = flow.drain(Duration::from_secs(20)).await;
     assert!(drained.completed() && drained.failed_workers.is_empty(), "{drained:?}");
     assert!(directory.path().join("workspace/Encoder/0/closed").exists());
+}
+
+#[test]
+fn fields_of_a_json_line_reach_an_executor_of_the_second_schema_and_return() {
+    let Some(pod) = pod("v2", "Encoder", "") else { return };
+    let pod = pod.replace('@', &super::executor_directory().to_string_lossy());
+    let directory = directory(&format!("jtype: Flow\nexecutors:\n{pod}\n"));
+    let line = "{\"id\": \"a\", \"text\": \"two words\", \"price\": 1.5}\n";
+    std::fs::write(directory.path().join("one.jsonl"), line).unwrap();
+    let output = flowrun(directory.path(), &["flow.yml", "-i", "one.jsonl", "-e", "/price", "-o", "-"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let expected = json!({"id": "a", "text": "two words", "price": 3.0, "words": ["two", "words"]});
+    assert_eq!(json_lines(text(&output.stdout)), [expected]);
 }

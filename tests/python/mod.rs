@@ -2,9 +2,11 @@
 
 mod documentation;
 mod jina_executors;
+mod mistakes;
 mod native_executors;
 mod round_trip;
 mod service;
+mod streaming;
 
 use std::path::{Path, PathBuf};
 

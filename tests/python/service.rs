@@ -75,6 +75,25 @@ fn no_process_survives_when_flowrun_exits() {
 }
 
 #[test]
+fn no_process_of_flowrun_inherits_a_token() {
+    let tokens = "tokens: [{role: read, variable: READER}]";
+    let flow =
+        format!("jtype: Flow\nwith: {{{tokens}}}\nexecutors: [{{name: f, uses: Pass, isolate: process}}]\n");
+    let directory = directory(&flow);
+    let path = ("PATH", "/usr/bin".as_ref());
+    let variables = [path, ("FLOWRUN_TOKEN", "secret-a".as_ref()), ("READER", "secret-b".as_ref())];
+    let serving = Serving::start_with(directory.path(), &["flow.yml"], &variables);
+    // The process of `f`, and the guardian.
+    let children = children(serving.pid());
+    assert_eq!(children.len(), 2);
+    for pid in children {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+        let environment = String::from_utf8_lossy(&environment);
+        assert!(environment.contains("PATH=") && !environment.contains("secret-"), "{environment}");
+    }
+}
+
+#[test]
 fn clients_receive_an_exception_in_jinas_form() {
     let (_directory, serving) = serving();
     let response = serving.post(&json!({"data": [{"id": "a"}], "execEndpoint": "/raise"}));
@@ -88,6 +107,8 @@ fn clients_receive_an_exception_in_jinas_form() {
     let fields = (&exception["name"], &exception["args"], &exception["executor"]);
     assert_eq!(fields, (&json!("KeyError"), &json!(["no such thing", "42"]), &json!("Sample")));
     assert!(exception["stacks"].to_string().contains("native.py"), "{exception}");
+    // The directories of the server are hidden.
+    assert!(!response.contains(executor_directory().to_str().unwrap()), "{response}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use flowrun::gateway::{Collector, Gateway, Server, Tls, Token, TraceExporter, serve};
+use flowrun::gateway::{Collector, Gateway, Server, Tls, Token, Tokens, TraceExporter, serve};
 use flowrun::runtime::{DrainReport, Flow};
 use flowrun::yaml::Environment;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -31,23 +31,28 @@ pub(crate) async fn serve_flow(with: &str, executors: &str) -> ServedFlow {
 
 /// Like [`serve_flow`], but requires an access token.
 pub(crate) async fn serve_with_token(with: &str, executors: &str, token: Option<&str>) -> ServedFlow {
-    start_server(with, executors, token, None, "127.0.0.1:0").await
+    serve_with_tokens(with, executors, token.and_then(Token::new).into()).await
+}
+
+/// Like [`serve_flow`], but requires one of several access tokens.
+pub(crate) async fn serve_with_tokens(with: &str, executors: &str, tokens: Tokens) -> ServedFlow {
+    start_server(with, executors, tokens, None, "127.0.0.1:0").await
 }
 
 /// Like [`serve_flow`], but with TLS.
 pub(crate) async fn serve_with_tls(executors: &str, tls: Tls) -> ServedFlow {
-    start_server("", executors, None, Some(tls), "127.0.0.1:0").await
+    start_server("", executors, Tokens::default(), Some(tls), "127.0.0.1:0").await
 }
 
 /// Like [`serve_flow`], but listens at `address`.
 pub(crate) async fn serve_at(executors: &str, address: &str) -> ServedFlow {
-    start_server("", executors, None, None, address).await
+    start_server("", executors, Tokens::default(), None, address).await
 }
 
 async fn start_server(
     with: &str,
     executors: &str,
-    token: Option<&str>,
+    tokens: Tokens,
     tls: Option<Tls>,
     address: &str,
 ) -> ServedFlow {
@@ -55,7 +60,7 @@ async fn start_server(
     let yaml = format!("jtype: Flow\n{with}\nexecutors:\n{executors}");
     let topology = super::plan(&yaml, directory.path(), &Environment::default());
     let flow = Arc::new(super::start(&topology).await);
-    let gateway = Gateway::new(Arc::clone(&flow), &topology, token.and_then(Token::new));
+    let gateway = Gateway::new(Arc::clone(&flow), &topology, tokens);
     let gateway = match tls {
         Some(tls) => gateway.with_tls(tls),
         None => gateway,
@@ -64,13 +69,19 @@ async fn start_server(
         Some(collector) => gateway.with_traces(TraceExporter::start(collector, &topology.name)),
         None => gateway,
     };
-    let server = serve(gateway, &[address.parse().unwrap()]).await.unwrap();
+    let server =
+        serve(gateway, &[address.parse().unwrap()], Some("127.0.0.1:0".parse().unwrap())).await.unwrap();
     ServedFlow { flow, server }
 }
 
 impl ServedFlow {
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.addresses()[0]
+    }
+
+    /// Address that serves the health alone.
+    pub(crate) fn health_address(&self) -> SocketAddr {
+        self.server.health_address().unwrap()
     }
 
     pub(crate) async fn drain(self) -> DrainReport {

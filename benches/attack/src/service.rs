@@ -72,8 +72,8 @@ impl Service {
     /// # Errors
     /// If the service does not answer.
     pub(crate) fn stored(&self) -> io::Result<Value> {
-        let reply = self.post("/list", &json!({"parameters": {"limit": 10 * DOCUMENTS}}))?;
-        Ok(reply["data"].clone())
+        let mut reply = self.post("/list", &json!({"parameters": {"limit": 10 * DOCUMENTS}}))?;
+        Ok(reply.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
     /// Exit status, if the process has ended.
@@ -88,7 +88,9 @@ impl Service {
 
     fn post(&self, endpoint: &str, body: &Value) -> io::Result<Value> {
         let mut message = body.clone();
-        message["execEndpoint"] = json!(endpoint);
+        if let Some(fields) = message.as_object_mut() {
+            fields.insert("execEndpoint".to_owned(), json!(endpoint));
+        }
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
         stream.write_all(&http1::request("/post", "", message.to_string().as_bytes()))?;
@@ -125,7 +127,7 @@ fn listening_address(child: &mut Child) -> io::Result<SocketAddr> {
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line)?;
     let line: Value = serde_json::from_str(&line).map_err(io::Error::other)?;
-    let address = line["listening"][0].as_str().unwrap_or_default();
+    let address = line.pointer("/listening/0").and_then(Value::as_str).unwrap_or_default();
     address.parse().map_err(io::Error::other)
 }
 

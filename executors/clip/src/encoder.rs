@@ -5,6 +5,7 @@ use flowrun_sdk::{
     RequestParameters, Tensor, Value, parse_parameters,
 };
 
+use crate::model_files::{self, ModelSource};
 use crate::parameters::ClipEncoderParameters;
 use crate::rank;
 use crate::tower_pair::TowerPair;
@@ -19,9 +20,9 @@ pub(crate) fn create<T: Towers>(build: &Build) -> Result<Instance, BuildError> {
     if with.minibatch_size == 0 {
         return Err(BuildError::parameter("minibatch_size", "must be at least 1"));
     }
-    let towers = match &with.model_path {
-        Some(directory) => TowerPair::open_model::<T>(directory, &with, build)?,
-        None => TowerPair::fallback::<T>(&with, build)?,
+    let towers = match model_files::find(&with, &build.context)? {
+        ModelSource::Files(files) => TowerPair::open_model::<T>(&files, &with, build)?,
+        ModelSource::StandIn => TowerPair::stand_in::<T>(&with, build)?,
     };
     let dimension = towers.dimension.filter(|dimension| *dimension > 0);
     let encoder = ClipEncoder {

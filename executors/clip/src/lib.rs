@@ -2,19 +2,20 @@
 //!
 //! CLIP has two towers (encoders), one for texts and one for images, with the same embedding dimension. This crate
 //! sends each document to its tower and implements `/rank`. The towers are separate executors that the program supplies
-//! ([`Towers`]), because executor crates depend on the SDK alone. With a model they run its two ONNX files. Without one
-//! they are fallbacks whose vectors have the same dimension but no common meaning: texts find texts and images find
-//! images, but texts do not find images.
+//! ([`Towers`]), because executor crates depend on the SDK alone. They run the two ONNX files of a model. If the flow
+//! requests it (`stand_in: true`), stand-ins replace them, whose vectors have the same dimension but no common meaning:
+//! texts find texts and images find images, but texts do not find images.
 
 mod dimensions;
 mod encoder;
+mod model_files;
 mod parameters;
 mod rank;
 mod tower;
 mod tower_pair;
 mod towers;
 
-use flowrun_sdk::ExecutorType;
+use flowrun_sdk::{ExecutorDescription, ExecutorType};
 
 pub use towers::Towers;
 
@@ -27,5 +28,5 @@ pub const fn clip_encoder<T: Towers>() -> ExecutorType {
         encoder::create::<T>,
     )
     .with_aliases(&["CLIPTorchEncoder", "CLIPOnnxEncoder"])
-    .with_encoder_description()
+    .with_description(|build| ExecutorDescription::encoder(model_files::state(build)))
 }

@@ -39,9 +39,10 @@ impl Parameter for Precision {
 }
 
 flowrun_sdk::parameters! {
-    /// Parameters of CLIP-as-service, and those of the fallback.
+    /// Parameters of CLIP-as-service, and those of the stand-in.
     pub(crate) struct ClipEncoderParameters {
-        /// Name of the model. Without `model_path` it only determines the dimension of the embeddings.
+        /// Name of the model. Without `model_path` the model is read from the directory of this name (`::` and `/` become
+        /// `-`) in `~/.cache/flowrun/models` or `~/.cache/clip`.
         name: String = "ViT-B-32::openai".to_owned(),
         /// Device of the model: `cpu`, `cuda` or `tensorrt`; null for `cpu`. If the device is not available, the flow
         /// does not start.
@@ -52,9 +53,11 @@ flowrun_sdk::parameters! {
         /// names end in `_fp16` or `_int8`.
         dtype: Precision = Precision::Single,
         /// Directory of the model's ONNX files: `visual.onnx` and `textual.onnx` of CLIP-as-service, or
-        /// `vision_model.onnx` and `text_model.onnx` of Hugging Face. Null to encode without a model: texts by their
-        /// words, images by their colours and edges.
+        /// `vision_model.onnx` and `text_model.onnx` of Hugging Face. Null to find the model by its name.
         model_path: Option<PathBuf> = None,
+        /// Encodes without a model, unless `model_path` is set: texts by their words, images by their colours and edges,
+        /// so that texts do not find images. `--stand-in` on the command line sets it.
+        stand_in: bool = false,
         /// Number of threads that preprocess the next images while the model runs; null to alternate preprocessing and
         /// model on all threads.
         num_worker_preprocess: Option<usize> = None,

@@ -1,11 +1,12 @@
-//! The text tower and the image tower of a CLIP model, or their fallbacks.
+//! The text tower and the image tower of a CLIP model, or their stand-ins.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flowrun_sdk::{Build, BuildError, RawParameters, Value, tracing};
 
 use crate::dimensions;
-use crate::parameters::{ClipEncoderParameters, Precision};
+use crate::model_files::ModelFiles;
+use crate::parameters::ClipEncoderParameters;
 use crate::tower::Tower;
 use crate::towers::Towers;
 
@@ -17,18 +18,12 @@ pub(crate) struct TowerPair {
     pub(crate) dimension: Option<usize>,
 }
 
-/// Names of the image tower's file, without precision and extension: of CLIP-as-service and of Hugging Face.
-const IMAGE_FILES: [&str; 2] = ["visual", "vision_model"];
-
-/// Names of the text tower's file, like [`IMAGE_FILES`].
-const TEXT_FILES: [&str; 2] = ["textual", "text_model"];
-
 impl TowerPair {
-    /// Creates the fallbacks and logs a warning.
+    /// Creates the stand-ins, which the flow requested, and logs a warning.
     ///
     /// # Errors
     /// When the model's name does not determine the dimension and `dimension` is not set.
-    pub(crate) fn fallback<T: Towers>(
+    pub(crate) fn stand_in<T: Towers>(
         with: &ClipEncoderParameters,
         build: &Build,
     ) -> Result<Self, BuildError> {
@@ -42,28 +37,27 @@ impl TowerPair {
         tracing::warn!(
             executor = "CLIPEncoder",
             name = with.name,
-            "no model is configured: texts are encoded by their words and images by their colours and edges, so that \
-             texts find only texts and images only images; set `model_path` to a directory with a model"
+            "`stand_in` is set: texts are encoded by their words and images by their colours and edges, so that texts \
+             find only texts and images only images"
         );
         let parameters = || tower_parameters([("dimension", Value::from(dimension))]);
-        let (text, _) = Tower::create(&T::TEXT_FALLBACK, parameters(), build)?;
+        let (text, _) = Tower::create(&T::TEXT_STAND_IN, parameters(), build)?;
         let mut image_parameters = parameters();
         image_parameters.insert("exif".to_owned(), Value::from(with.exif));
-        let (image, _) = Tower::create(&T::IMAGE_FALLBACK, image_parameters, build)?;
+        let (image, _) = Tower::create(&T::IMAGE_STAND_IN, image_parameters, build)?;
         Ok(Self { text, image, dimension: Some(dimension) })
     }
 
-    /// Opens the model in `directory`.
+    /// Opens a model.
     ///
     /// # Errors
-    /// When a file is missing or cannot be opened, or the towers have different dimensions.
+    /// When a file cannot be opened, or the towers have different dimensions.
     pub(crate) fn open_model<T: Towers>(
-        directory: &Path,
+        files: &ModelFiles,
         with: &ClipEncoderParameters,
         build: &Build,
     ) -> Result<Self, BuildError> {
-        let file = |names| find_file(&build.context.resolve(directory), names, with.dtype);
-        let shared_parameters = |path: PathBuf| {
+        let shared_parameters = |path: &Path| {
             let device =
                 with.device.as_deref().map_or("cpu", |device| device.split(':').next().unwrap_or(device));
             tower_parameters([
@@ -73,14 +67,13 @@ impl TowerPair {
                 ("minibatch_size", Value::from(with.minibatch_size)),
             ])
         };
-        let mut image_parameters = shared_parameters(file(IMAGE_FILES)?);
+        let mut image_parameters = shared_parameters(&files.image);
         image_parameters.insert("exif".to_owned(), Value::from(with.exif));
         if let Some(workers) = with.num_worker_preprocess {
             image_parameters.insert("num_worker_preprocess".to_owned(), Value::from(workers));
         }
         let (image, image_dimension) = Tower::create(&T::IMAGE_MODEL, image_parameters, build)?;
-        let (text, text_dimension) =
-            Tower::create(&T::TEXT_MODEL, shared_parameters(file(TEXT_FILES)?), build)?;
+        let (text, text_dimension) = Tower::create(&T::TEXT_MODEL, shared_parameters(&files.text), build)?;
         let dimension = match (image_dimension, text_dimension, with.dimension) {
             (Some(image), Some(text), _) if image != text => {
                 let reason = format_args!(
@@ -99,26 +92,6 @@ impl TowerPair {
         };
         Ok(Self { text, image, dimension })
     }
-}
-
-/// Finds the file of a tower in the model's directory.
-fn find_file(directory: &Path, names: [&str; 2], precision: Precision) -> Result<PathBuf, BuildError> {
-    let suffixes: &[&str] = match precision {
-        Precision::Single => &[""],
-        Precision::Half => &["_fp16"],
-        Precision::Byte => &["_int8", "_quantized"],
-    };
-    let candidates =
-        names.iter().flat_map(|name| suffixes.iter().map(move |suffix| format!("{name}{suffix}.onnx")));
-    let candidates: Vec<PathBuf> = candidates.map(|name| directory.join(name)).collect();
-    candidates.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
-        let names: Vec<String> = candidates
-            .iter()
-            .filter_map(|path| Some(format!("`{}`", path.file_name()?.to_string_lossy())))
-            .collect();
-        let reason = format_args!("{} contains neither {}", directory.display(), names.join(" nor "));
-        BuildError::parameter("model_path", reason)
-    })
 }
 
 /// Parameters of a tower, which is always called with root documents.

@@ -12,7 +12,7 @@ use flowrun_clip::{Towers, clip_encoder};
 use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Context, Document, Executor, ExecutorError, ExecutorType, Instance,
-    Tensor, Value, parse_parameters,
+    ModelState, Tensor, Value, parse_parameters,
 };
 use serde_json::json;
 
@@ -60,9 +60,9 @@ flowrun_sdk::parameters! {
 struct TestTowers;
 
 impl Towers for TestTowers {
-    const TEXT_FALLBACK: ExecutorType =
+    const TEXT_STAND_IN: ExecutorType =
         ExecutorType::new::<TowerParameters>("Text", "", |build| tower(1.0, build));
-    const IMAGE_FALLBACK: ExecutorType =
+    const IMAGE_STAND_IN: ExecutorType =
         ExecutorType::new::<TowerParameters>("Image", "", |build| tower(2.0, build));
     const TEXT_MODEL: ExecutorType =
         ExecutorType::new::<ModelParameters>("TextModel", "", |build| model_tower(3.0, build));
@@ -77,7 +77,8 @@ fn tower(number: f32, build: &Build) -> Result<Instance, BuildError> {
 /// A tower with a model, whose file contains the dimension of its vectors.
 fn model_tower(number: f32, build: &Build) -> Result<Instance, BuildError> {
     let with: ModelParameters = parse_parameters(build)?;
-    let dimension = std::fs::read_to_string(&with.model_path).unwrap().parse().unwrap();
+    let dimension =
+        std::fs::read_to_string(build.context.resolve(&with.model_path)).unwrap().parse().unwrap();
     let received =
         (with.preset.as_str(), with.device.as_str(), with.minibatch_size, with.num_worker_preprocess);
     if received != ("clip", "cpu", 32, None) {
@@ -99,7 +100,7 @@ fn first_numbers(document: &Document) -> Option<Vec<f32>> {
 
 #[test]
 fn texts_and_images_are_encoded_at_any_endpoint_and_empty_documents_pass_unchanged() {
-    let mut bench = open(&json!({})).unwrap();
+    let mut bench = open(&json!({"stand_in": true})).unwrap();
     let tensor = Document { tensor: Tensor::from_u8(vec![1], vec![1]).ok(), ..Document::new("tensor") };
     let documents = vec![
         Document::new("text").with_text("abc").with_uri("data:,x"),
@@ -121,7 +122,7 @@ fn texts_and_images_are_encoded_at_any_endpoint_and_empty_documents_pass_unchang
 
 #[test]
 fn image_content_is_dropped_after_encoding_on_request() {
-    let mut bench = open(&json!({})).unwrap();
+    let mut bench = open(&json!({"stand_in": true})).unwrap();
     let both = Document::new("text").with_text("abc").with_blob(vec![1]);
     let documents = vec![both, Document::new("blob").with_uri("a.png").with_blob(vec![1])];
     let answer = bench.call("/encode", documents, &json!({"drop_image_content": true})).unwrap();
@@ -131,7 +132,7 @@ fn image_content_is_dropped_after_encoding_on_request() {
 
 #[test]
 fn a_document_that_its_tower_rejects_fails_alone() {
-    let mut bench = open(&json!({})).unwrap();
+    let mut bench = open(&json!({"stand_in": true})).unwrap();
     let documents = vec![Document::new("a").with_text("x".repeat(13)), Document::new("b").with_text("x")];
     let answer = bench.call("/encode", documents, &Value::Null).unwrap();
     assert_eq!((answer.documents.len(), answer.documents[0].id.as_str()), (1, "b"));
@@ -140,7 +141,7 @@ fn a_document_that_its_tower_rejects_fails_alone() {
 
 #[test]
 fn access_paths_select_the_encoded_documents() {
-    let mut bench = open(&json!({"traversal_paths": "@c"})).unwrap();
+    let mut bench = open(&json!({"stand_in": true, "traversal_paths": "@c"})).unwrap();
     let chunk = Document::new("c").with_text("x");
     let root = Document { chunks: [chunk].into_iter().collect(), ..Document::new("r").with_text("y") };
     let answer = bench.call("/encode", vec![root.clone()], &Value::Null).unwrap();
@@ -157,7 +158,7 @@ fn access_paths_select_the_encoded_documents() {
 
 #[test]
 fn rank_orders_matches_and_fails_documents_with_empty_matches_alone() {
-    let mut bench = open(&json!({"dimension": 8})).unwrap();
+    let mut bench = open(&json!({"stand_in": true, "dimension": 8})).unwrap();
     let query = |id: &str, candidates: &[&str]| Document {
         matches: candidates.iter().map(|text| Document::new(*text).with_text(*text)).collect(),
         ..Document::new(id).with_text("four")
@@ -179,7 +180,7 @@ fn the_towers_run_the_two_files_of_a_model() {
     let write = |name: &str, dimension: &str| std::fs::write(directory.path().join(name), dimension).unwrap();
     let error = |with: Value| open(&with).err().unwrap().to_string();
     let missing = error(json!({"model_path": path}));
-    assert!(missing.ends_with("contains neither `visual.onnx` nor `vision_model.onnx`"), "{missing}");
+    assert!(missing.contains("contains neither `visual.onnx` nor `vision_model.onnx`"), "{missing}");
     write("visual.onnx", "8");
     write("text_model.onnx", "8");
     let mut bench = open(&json!({"model_path": path})).unwrap();
@@ -203,6 +204,33 @@ fn the_towers_run_the_two_files_of_a_model() {
 #[test]
 fn without_a_model_its_name_determines_the_dimension() {
     let error = |with: Value| open(&with).err().unwrap().to_string();
-    assert!(error(json!({"name": "GPT"})).contains("`GPT` is not a known CLIP model; set `dimension`"));
-    assert!(open(&json!({"name": "GPT", "dimension": 8})).is_ok());
+    let unknown = error(json!({"name": "GPT", "stand_in": true}));
+    assert!(unknown.contains("`GPT` is not a known CLIP model; set `dimension`"), "{unknown}");
+    assert!(open(&json!({"name": "GPT", "stand_in": true, "dimension": 8})).is_ok());
+}
+
+#[test]
+fn an_encoder_without_a_model_is_an_error_unless_a_stand_in_is_requested() {
+    let state = |with: Value| {
+        let Value::Object(with) = with else { panic!("{with}") };
+        let build = Build { with, context: Context::standalone(".") };
+        clip_encoder::<TestTowers>().describe(&build).model
+    };
+    let error = open(&json!({"name": "no-such-model"})).err().unwrap().to_string();
+    assert!(error.contains("`no-such-model` is not installed"), "{error}");
+    assert!(matches!(state(json!({"name": "no-such-model"})), ModelState::Missing(_)));
+    assert!(matches!(state(json!({"model_path": "nowhere", "stand_in": true})), ModelState::Missing(_)));
+    assert_eq!(state(json!({"stand_in": true})), ModelState::StandIn);
+}
+
+#[test]
+fn a_relative_model_path_starts_at_the_directory_of_the_flow() {
+    let directory = tempfile::tempdir_in(".").unwrap();
+    for name in ["visual.onnx", "textual.onnx"] {
+        std::fs::write(directory.path().join(name), "8").unwrap();
+    }
+    let relative = PathBuf::from(directory.path().file_name().unwrap());
+    let context = Context { directory: relative, ..Context::standalone(".") };
+    let opened = ExecutorHarness::new(&clip_encoder::<TestTowers>(), &json!({"model_path": "."}), context);
+    assert!(opened.is_ok(), "{:?}", opened.err());
 }

@@ -23,7 +23,7 @@ mod target_size;
 mod thumbnail;
 mod value_range;
 
-use flowrun_sdk::ExecutorType;
+use flowrun_sdk::{Build, ContentKind, ExecutorDescription, ExecutorType};
 
 pub use describe::{IMAGE_DESCRIPTOR_ENCODER, ModelEncoder, image_torch_encoder, keras_image_encoder};
 pub use preprocess::{ImagePreprocessor, PreprocessingSpec};
@@ -31,8 +31,8 @@ pub use thumbnail::thumbnail;
 
 /// The executors of this crate that need no model.
 pub static EXECUTORS: &[ExecutorType] = &[
-    image_reader::IMAGE_READER.with_plain_description(),
-    gif_segmenter::GIF_SEGMENTER.with_plain_description(),
+    image_reader::IMAGE_READER.with_description(describe_reader),
+    gif_segmenter::GIF_SEGMENTER.with_description(describe_reader),
     gif_name_raw_split::GIF_NAME_RAW_SPLIT.with_plain_description(),
     craft::IMAGE_NORMALIZER.with_plain_description(),
     craft::IMAGE_RESIZER.with_plain_description(),
@@ -44,3 +44,8 @@ pub static EXECUTORS: &[ExecutorType] = &[
     craft::IMAGE_FLIPPER.with_plain_description(),
     IMAGE_DESCRIPTOR_ENCODER,
 ];
+
+/// Description of an executor that reads the picture of every document.
+fn describe_reader(build: &Build) -> ExecutorDescription {
+    ExecutorDescription::plain().with_needed_content(ContentKind::Picture, build)
+}

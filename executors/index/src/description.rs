@@ -2,9 +2,11 @@
 
 use flowrun_sdk::{Build, ExecutorDescription, Fact, Order};
 
+use crate::endpoint_help;
 use crate::vector_indexer::{ENDPOINTS, TOP_K};
 
-/// Endpoints of the document store that change stored data. The vector indexer has `/restore` in addition.
+/// Endpoints of the document store that change stored data. The vector indexer has `/backup`, which writes files, and
+/// `/restore` in addition.
 const WRITE_ENDPOINTS: [&str; 4] = ["/index", "/update", "/delete", "/clear"];
 
 /// `VectorIndexer`: the dimension is known if it is a parameter, otherwise it is that of the stored vectors.
@@ -33,6 +35,7 @@ pub(crate) fn document_store(_: &Build) -> ExecutorDescription {
             "/search", "/get", "/index", "/update", "/delete", "/list", "/count", "/status", "/clear",
         ])
         .with_storage(&WRITE_ENDPOINTS)
+        .with_endpoint_help(endpoint_help::document_store())
 }
 
 fn ranked(top_k: usize, dimension: Fact<Option<usize>>) -> ExecutorDescription {
@@ -40,7 +43,8 @@ fn ranked(top_k: usize, dimension: Fact<Option<usize>>) -> ExecutorDescription {
         .with_endpoints(ENDPOINTS)
         .with_ranking(Order::Ascending, top_k)
         .with_input_dimension(dimension)
-        .with_storage(&["/index", "/update", "/delete", "/clear", "/restore"])
+        .with_storage(&["/index", "/update", "/delete", "/clear", "/backup", "/restore"])
+        .with_endpoint_help(endpoint_help::vector_indexer())
 }
 
 fn dimension(build: &Build, names: &[&str]) -> Fact<Option<usize>> {

@@ -25,6 +25,7 @@ mod columns;
 mod description;
 mod document_store;
 mod embedding;
+mod endpoint_help;
 mod handlers;
 mod jina;
 mod merge_fields;

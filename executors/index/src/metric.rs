@@ -208,4 +208,10 @@ mod tests {
             assert!(!Metric::InnerProduct.distance(&query, &opposite).is_nan());
         }
     }
+
+    #[test]
+    fn every_metric_is_known_as_a_distance() {
+        let metrics = [Metric::Cosine, Metric::Euclidean, Metric::InnerProduct];
+        assert_eq!(metrics.map(Metric::name), flowrun_sdk::DISTANCE_SCORES);
+    }
 }

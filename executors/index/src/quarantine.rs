@@ -1,7 +1,7 @@
 //! Replacement of a damaged shard, so that the other shards of the pod stay in service.
 //!
-//! Reads find none of its documents and fail when no shard of the pod is in service, writes are rejected, and the readiness check names the shard and the remedy. The only
-//! shard of a pod is not quarantined; opening it fails instead.
+//! Reads find none of its documents and fail when no shard of the pod is in service, writes are rejected, and the
+//! readiness check names the shard and the remedy. The only shard of a pod is not quarantined; opening it fails instead.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, Weak};
 use flowrun_sdk::{Call, Context, Executor, ExecutorError, Instance, tracing};
 use parking_lot::Mutex;
 
-use crate::storage::StorageError;
+use crate::storage::{Layout, Manifest, StorageError};
 
 /// Numbers of the quarantined shards of a pod, with one entry per replica.
 #[derive(Debug, Default)]
@@ -47,6 +47,16 @@ struct QuarantinedShard {
     /// Number of shards of the pod.
     shards: usize,
     quarantined: Arc<QuarantinedShards>,
+}
+
+/// Returns whether a shard that cannot be opened is quarantined: it is damaged, and others may be intact. A format that no
+/// other shard has is damage as well.
+pub(crate) fn is_quarantined(error: &StorageError, context: &Context) -> bool {
+    let is_damage = match error {
+        StorageError::Format { .. } => Manifest::is_any_readable(&Layout::new(&context.workspace)),
+        error => error.is_damage(),
+    };
+    is_damage && context.shards > 1
 }
 
 /// Marks the shard of `context` as unhealthy and returns its replacement.

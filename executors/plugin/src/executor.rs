@@ -60,6 +60,10 @@ impl AsyncExecutor for ConcurrentPlugin {
         apply(outcome, call)
     }
 
+    fn is_cancellable(&self) -> bool {
+        false
+    }
+
     async fn close(&self) -> Result<(), ExecutorError> {
         let executor = Arc::clone(&self.0);
         let closed = tokio::task::spawn_blocking(move || close(&executor)).await;

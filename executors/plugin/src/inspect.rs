@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use flowrun_sdk::abi::{Description, FLOWRUN_ABI_VERSION, NOTE_NAME, NOTE_SECTION, NOTE_TYPE};
+use flowrun_sdk::guard::BinaryFormat;
 use flowrun_sdk::{LibraryError, LibraryFault};
-use object::elf::{ELFMAG, EM_AARCH64, EM_X86_64, ET_DYN, FileHeader64};
+use object::elf::{EM_AARCH64, EM_X86_64, ET_DYN, FileHeader64};
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::{Endianness, Object as _, ObjectSymbol as _};
 use sha2::{Digest as _, Sha256};
@@ -19,6 +20,9 @@ const NOTE_BYTES_MAX: usize = 1 << 20;
 
 /// Maximum number of executors of a library, and of parameters of an executor: enough in practice, and few enough to print.
 const ENTRIES_MAX: usize = 256;
+
+/// Bytes of a file that are examined to tell text from other formats.
+const TEXT_BYTES_CHECKED: usize = 512;
 
 /// Processor that this program is compiled for.
 const MACHINE: (u16, &str) =
@@ -59,14 +63,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 fn inspect_elf(bytes: &[u8], inspection: &mut Inspection) -> Result<(), LibraryError> {
-    if !bytes.starts_with(&ELFMAG) {
-        let help = "name a shared library: in Rust `crate-type = [\"cdylib\"]`, in C `cc -shared -fPIC`";
-        return Err(LibraryError::new(
-            LibraryFault::NotALibrary,
-            "the file is no shared library (it is not ELF)",
-        )
-        .help(help));
-    }
+    check_format(bytes)?;
     check_machine(bytes)?;
     let file = object::read::elf::ElfFile64::<Endianness>::parse(bytes).map_err(truncated)?;
     if file.elf_header().e_type(file.endian()) != ET_DYN {
@@ -74,6 +71,14 @@ fn inspect_elf(bytes: &[u8], inspection: &mut Inspection) -> Result<(), LibraryE
         return Err(LibraryError::new(LibraryFault::NotALibrary, message));
     }
     check_complete(&file, bytes)?;
+    let exported = |symbol: object::read::elf::ElfSymbol64<'_, '_, Endianness>| {
+        symbol.is_definition() && symbol.name_bytes() == Ok(SYMBOL.as_bytes())
+    };
+    let has_entry_point = file.dynamic_symbols().any(exported);
+    if !has_entry_point && file.section_by_name(NOTE_SECTION).is_none() {
+        let message = format!("an ELF library that exports no `{SYMBOL}`: it is no plugin of flowrun");
+        return Err(no_note(message));
+    }
     let note = read_note(&file)?;
     inspection.abi_version = Some(note.abi_version);
     let description: Result<Description, _> = serde_json::from_str(note.json);
@@ -92,16 +97,44 @@ fn inspect_elf(bytes: &[u8], inspection: &mut Inspection) -> Result<(), LibraryE
         }
         Err(_) => {}
     }
-    let exported = |symbol: object::read::elf::ElfSymbol64<'_, '_, Endianness>| {
-        symbol.is_definition() && symbol.name_bytes() == Ok(SYMBOL.as_bytes())
-    };
-    if !file.dynamic_symbols().any(exported) {
+    if !has_entry_point {
         let help =
             "write `export_executor!(MyExecutor::TYPE)`, in C a function of that name that is not static";
         let message = format!("the library does not export `{SYMBOL}`");
         inspection.faults.push(LibraryError::new(LibraryFault::NoSymbol, message).help(help));
     }
     Ok(())
+}
+
+/// Checks that the file is ELF; the error names the format that it has instead.
+fn check_format(bytes: &[u8]) -> Result<(), LibraryError> {
+    let (format, help) = match BinaryFormat::of(bytes) {
+        Some(BinaryFormat::Elf) => return Ok(()),
+        Some(BinaryFormat::MachO) => {
+            ("a Mach-O file of macOS", "build the plugin on this machine, for Linux")
+        }
+        Some(BinaryFormat::Pe) => ("a PE file of Windows", "build the plugin on this machine, for Linux"),
+        None if is_text(bytes) => {
+            ("a text, such as a linker script or a shell script", "name the shared library itself")
+        }
+        None => (
+            "in an unknown format",
+            "name a shared library: in Rust `crate-type = [\"cdylib\"]`, in C `cc -shared -fPIC`",
+        ),
+    };
+    let message = format!("the file is {format}, not an ELF library");
+    Err(LibraryError::new(LibraryFault::NotALibrary, message).help(help))
+}
+
+/// Returns `true` if the bytes begin like a text.
+fn is_text(bytes: &[u8]) -> bool {
+    let head = bytes.get(..TEXT_BYTES_CHECKED).unwrap_or(bytes);
+    !head.contains(&0)
+        && match std::str::from_utf8(head) {
+            Ok(_) => true,
+            // The last character may be cut off.
+            Err(error) => error.error_len().is_none() && !head.is_empty(),
+        }
 }
 
 /// Checks that the file is for this processor.

@@ -1,5 +1,6 @@
 //! Loads libraries, each once, with a timeout: a library that hangs costs a thread.
 
+use std::ffi::c_void;
 use std::os::fd::AsRawFd as _;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -72,19 +73,7 @@ fn load(library: &Library) -> Result<&'static FlowrunPlugin, LibraryError> {
     host::clear_unusable_reason();
     // SAFETY: as above.
     let table = unsafe { begin(host::table()) };
-    // SAFETY: the table is valid until the process ends.
-    let Some(table) = (unsafe { table.as_ref() }) else { return Err(unusable()) };
-    if table.abi_version != FLOWRUN_ABI_VERSION {
-        return Err(wrong_version(table.abi_version, &library.description.sdk));
-    }
-    if table.size < size_of::<FlowrunPlugin>() {
-        let message = format!(
-            "its table has {} bytes, fewer than the {} of this version",
-            table.size,
-            size_of::<FlowrunPlugin>()
-        );
-        return Err(not_loaded(message));
-    }
+    let table = check_table(table, &library.description.sdk)?;
     // SAFETY: the table is complete.
     let description = unsafe { (table.describe)().text() };
     let description: Option<Description> =
@@ -93,6 +82,42 @@ fn load(library: &Library) -> Result<&'static FlowrunPlugin, LibraryError> {
         return Err(not_loaded("the description that the plugin returns is not what its note says"));
     }
     Ok(table)
+}
+
+/// Checks the table that a plugin returned. A function that is null is undefined behaviour in Rust, so the fields are read
+/// as plain pointers before there is a reference to the table.
+fn check_table(table: *const FlowrunPlugin, sdk: &str) -> Result<&'static FlowrunPlugin, LibraryError> {
+    if table.is_null() {
+        return Err(unusable());
+    }
+    // SAFETY: the first two fields are the same in every version of the table, which is valid until the process ends.
+    let (size, abi_version) = unsafe { ((*table).size, (*table).abi_version) };
+    if abi_version != FLOWRUN_ABI_VERSION {
+        return Err(wrong_version(abi_version, sdk));
+    }
+    if size < size_of::<FlowrunPlugin>() {
+        let message = format!(
+            "its table has {size} bytes, fewer than the {} of this version",
+            size_of::<FlowrunPlugin>()
+        );
+        return Err(not_loaded(message));
+    }
+    // SAFETY: the table has all fields, and a pointer to a function has the size of any pointer.
+    let functions: [(&str, *const c_void); 4] = unsafe {
+        [
+            ("describe", (&raw const (*table).describe).cast::<*const c_void>().read()),
+            ("create", (&raw const (*table).create).cast::<*const c_void>().read()),
+            ("execute", (&raw const (*table).execute).cast::<*const c_void>().read()),
+            ("destroy", (&raw const (*table).destroy).cast::<*const c_void>().read()),
+        ]
+    };
+    if let Some((name, _)) = functions.iter().find(|(_, function)| function.is_null()) {
+        let message = format!("the table that the plugin's `{SYMBOL}` returned has no function `{name}`");
+        return Err(LibraryError::new(LibraryFault::InitNull, message)
+            .help("set it in the table of the plugin; only `close` may be null"));
+    }
+    // SAFETY: the table is complete, its functions are not null, and it is valid until the process ends.
+    Ok(unsafe { &*table })
 }
 
 /// Error of a library whose entry point returned null.

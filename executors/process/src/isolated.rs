@@ -1,7 +1,7 @@
 //! `isolate: process`: runs an executor of the catalog or of a plugin in a child process. A crash fails only the calls
 //! that are in progress in that process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{Build, BuildError, ExecutorType, Instance, guard, parse_parameters};
 use serde_json::{Map, Value, json};
@@ -69,6 +69,6 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 
 /// Directories to which the URIs of documents are confined in this process.
 fn allowed_directories() -> Option<Vec<String>> {
-    let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+    let text = |path: &&Path| path.to_string_lossy().into_owned();
     guard::allowed_directories().map(|roots| roots.iter().map(text).collect())
 }

@@ -1,14 +1,15 @@
 //! One call of an executor: endpoint, documents, parameters and budget.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
 
 use crate::value_preview::value_preview;
 use crate::{
-    AccessPaths, Answer, CallBudget, Cancellation, Document, Documents, ExecutorError, FailedDocument,
-    Origin, Parameter,
+    AccessPaths, Answer, CallBudget, Cancellation, Document, DocumentSink, Documents, ExecutorError,
+    FailedDocument, Origin, Parameter,
 };
 
 /// Parameters of a request: a JSON object.
@@ -25,6 +26,7 @@ pub struct Call<'a> {
     parameters: &'a RequestParameters,
     documents: Documents,
     origins: Vec<Origin>,
+    sink: Option<Arc<dyn DocumentSink>>,
     budget: CallBudget,
     failures: Vec<FailedDocument>,
     results: Map<String, Value>,
@@ -41,6 +43,7 @@ impl<'a> Call<'a> {
             parameters,
             documents,
             origins: Vec::new(),
+            sink: None,
             budget: CallBudget::unbounded(),
             failures: Vec::new(),
             results: Map::new(),
@@ -72,6 +75,12 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn with_origins(self, origins: Vec<Origin>) -> Self {
         Self { origins, ..self }
+    }
+
+    /// Sets the receiver of documents that are returned before the call ends.
+    #[must_use]
+    pub fn with_sink(self, sink: Option<Arc<dyn DocumentSink>>) -> Self {
+        Self { sink, ..self }
     }
 
     /// Sets deadline and cancellation.
@@ -165,6 +174,11 @@ impl<'a> Call<'a> {
     /// Documents of the call: the roots.
     pub fn documents(&self) -> &Documents {
         &self.documents
+    }
+
+    /// Receiver of documents that are returned before the call ends; `None` if all are returned at its end.
+    pub fn sink(&self) -> Option<&Arc<dyn DocumentSink>> {
+        self.sink.as_ref()
     }
 
     /// Executors that the documents came from, after a join with `no_reduce`. Empty otherwise, and in plugins.

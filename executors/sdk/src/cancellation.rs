@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
 
@@ -53,8 +53,41 @@ impl Cancellation {
     /// Cancels, and wakes the tasks that wait for it.
     pub fn cancel(&self) {
         self.0.is_cancelled.store(true, Ordering::Release);
-        for waker in std::mem::take(&mut *self.0.waiting.lock()) {
-            waker.wake();
+        // Not in the head of the loop, which would keep the lock while wakers run.
+        let waiting = std::mem::take(&mut *self.0.waiting.lock());
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Calls `interrupt` once it is cancelled, on the thread that cancels, or at once if it is cancelled already. Not after
+    /// the guard was dropped. For computations that have an interrupt of their own and cannot check regularly.
+    ///
+    /// ```
+    /// # use flowrun_sdk::Cancellation;
+    /// # use std::sync::Arc;
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// let (cancellation, stop) = (Cancellation::default(), Arc::new(AtomicBool::new(false)));
+    /// let interrupt = Arc::clone(&stop);
+    /// let guard = cancellation.on_cancel(move || interrupt.store(true, Ordering::Relaxed));
+    /// cancellation.cancel();
+    /// assert!(stop.load(Ordering::Relaxed));
+    /// # drop(guard);
+    /// ```
+    #[must_use]
+    pub fn on_cancel(&self, interrupt: impl FnOnce() + Send + 'static) -> CancelGuard {
+        let interrupt = Mutex::new(Some(Box::new(interrupt) as Box<dyn FnOnce() + Send>));
+        let hook = Arc::new(Hook { cancellation: self.clone(), interrupt });
+        let waker = Waker::from(Arc::clone(&hook));
+        self.each_source(&mut |source| source.0.waiting.lock().push(waker.clone()));
+        // It may have been cancelled before the hook was there.
+        waker.wake_by_ref();
+        CancelGuard { hook, waker }
+    }
+
+    /// Calls `action` with the cancellations that this one consists of, which may be itself.
+    fn each_source(&self, action: &mut dyn FnMut(&Self)) {
+        match self.0.all.as_slice() {
+            [] => action(self),
+            all => all.iter().for_each(|cancellation| cancellation.each_source(action)),
         }
     }
 
@@ -90,9 +123,84 @@ impl Cancellation {
     }
 }
 
+/// Interrupt of a computation, called by the wakers of a cancellation.
+struct Hook {
+    cancellation: Cancellation,
+    interrupt: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Wake for Hook {
+    fn wake(self: Arc<Self>) {
+        if self.cancellation.is_cancelled() {
+            let interrupt = self.interrupt.lock().take();
+            if let Some(interrupt) = interrupt {
+                interrupt();
+            }
+        }
+    }
+}
+
+/// Keeps the interrupt of [`Cancellation::on_cancel`] registered until it is dropped.
+pub struct CancelGuard {
+    hook: Arc<Hook>,
+    waker: Waker,
+}
+
+impl fmt::Debug for CancelGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CancelGuard({:?})", self.hook.cancellation)
+    }
+}
+
+impl Drop for CancelGuard {
+    fn drop(&mut self) {
+        self.hook.interrupt.lock().take();
+        self.hook.cancellation.each_source(&mut |source| {
+            source.0.waiting.lock().retain(|waker| !waker.will_wake(&self.waker));
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
+
+    /// A counter of interrupts, and an interrupt that counts.
+    fn counter() -> (Arc<AtomicUsize>, impl FnOnce() + Send + 'static) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let interrupt = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        };
+        (count, interrupt)
+    }
+
+    #[test]
+    fn an_interrupt_is_called_once_when_the_last_part_is_cancelled() {
+        let parts = [Cancellation::default(), Cancellation::default()];
+        let (count, interrupt) = counter();
+        let _guard = Cancellation::when_all(parts.to_vec()).on_cancel(interrupt);
+        parts[1].cancel();
+        assert_eq!(count.load(Ordering::Relaxed), 0);
+        parts[0].cancel();
+        parts[0].cancel();
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        let (late, interrupt) = counter();
+        drop(Cancellation::when_all(parts.to_vec()).on_cancel(interrupt));
+        assert_eq!(late.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn an_interrupt_is_not_called_after_its_guard_was_dropped() {
+        let cancellation = Cancellation::default();
+        let (count, interrupt) = counter();
+        drop(cancellation.on_cancel(interrupt));
+        assert!(cancellation.0.waiting.lock().is_empty());
+        cancellation.cancel();
+        assert_eq!(count.load(Ordering::Relaxed), 0);
+    }
 
     #[test]
     fn a_joint_cancellation_is_cancelled_with_the_last_of_its_parts() {

@@ -26,6 +26,7 @@ pub struct Catalog {
     types: IndexMap<&'static str, ExecutorType>,
     aliases: IndexMap<&'static str, &'static str>,
     library_opener: Option<LibraryOpener>,
+    stand_ins: bool,
 }
 
 impl Catalog {
@@ -43,6 +44,17 @@ impl Catalog {
     #[must_use]
     pub fn with_libraries(self, opener: LibraryOpener) -> Self {
         Self { library_opener: Some(opener), ..self }
+    }
+
+    /// Lets encoders whose model the flow does not name run without one, if they have the parameter `stand_in`.
+    #[must_use]
+    pub fn with_stand_ins(self, stand_ins: bool) -> Self {
+        Self { stand_ins, ..self }
+    }
+
+    /// Returns `true` if encoders whose model the flow does not name run without one.
+    pub fn stand_ins(&self) -> bool {
+        self.stand_ins
     }
 
     /// Returns the executor types of a library without executing it.

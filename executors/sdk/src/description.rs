@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Batching, Endpoints, Instance, Order, Ranking};
+use crate::{Batching, Build, EndpointHelp, Endpoints, Instance, ModelState, Order, Ranking};
 
 /// A fact that may be unknown until the executor runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,16 @@ impl<T> Fact<T> {
     }
 }
 
+/// Kind of content of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentKind {
+    /// A text.
+    Text,
+    /// An image or a clip, as bytes or by its URI.
+    Picture,
+}
+
 /// Description of an executor with given parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutorDescription {
@@ -57,6 +67,12 @@ pub struct ExecutorDescription {
     pub shard_summary: Fact<bool>,
     /// Set when it stores documents in its workspace.
     pub stores_documents: bool,
+    /// State of the model that it runs.
+    pub model: ModelState,
+    /// Content without which documents fail; `None` when they need none or it is not known.
+    pub needed_content: Option<ContentKind>,
+    /// Documentation of its endpoints, as far as it has any.
+    pub endpoint_help: Vec<EndpointHelp>,
 }
 
 impl ExecutorDescription {
@@ -72,6 +88,9 @@ impl ExecutorDescription {
             write_endpoints: Fact::Unknown,
             shard_summary: Fact::Unknown,
             stores_documents: false,
+            model: ModelState::Unknown,
+            needed_content: None,
+            endpoint_help: Vec::new(),
         }
     }
 
@@ -88,10 +107,19 @@ impl ExecutorDescription {
             write_endpoints: Fact::Known(Vec::new()),
             shard_summary: Fact::Known(false),
             stores_documents: false,
+            model: ModelState::Unknown,
+            needed_content: None,
+            endpoint_help: Vec::new(),
         }
     }
 
-    /// Facts of a running executor. `write_endpoints` and `stores_documents` are not known to instances.
+    /// Description of an encoder: plain, with an output dimension that is known once its model is open.
+    #[must_use]
+    pub fn encoder(model: ModelState) -> Self {
+        Self { output_dimension: Fact::Unknown, model, ..Self::plain() }
+    }
+
+    /// Facts of a running executor. Those that are not read here are not known to instances.
     #[must_use]
     pub fn from_instance(instance: &Instance) -> Self {
         Self {
@@ -100,9 +128,8 @@ impl ExecutorDescription {
             input_dimension: Fact::Known(instance.input_dimension),
             output_dimension: Fact::Known(instance.output_dimension),
             batching: Fact::Known(instance.batching.clone()),
-            write_endpoints: Fact::Unknown,
             shard_summary: Fact::Known(instance.shard_summary.is_some()),
-            stores_documents: false,
+            ..Self::unknown()
         }
     }
 
@@ -118,6 +145,13 @@ impl ExecutorDescription {
             write_endpoints: self.write_endpoints.or(other.write_endpoints),
             shard_summary: self.shard_summary.or(other.shard_summary),
             stores_documents: self.stores_documents || other.stores_documents,
+            model: if self.model == ModelState::Unknown { other.model } else { self.model },
+            needed_content: self.needed_content.or(other.needed_content),
+            endpoint_help: if self.endpoint_help.is_empty() {
+                other.endpoint_help
+            } else {
+                self.endpoint_help
+            },
         }
     }
 
@@ -155,6 +189,20 @@ impl ExecutorDescription {
             stores_documents: true,
             ..self
         }
+    }
+
+    /// Sets the content without which documents fail, unless the parameters of `build` select other documents than those
+    /// that a client sends.
+    #[must_use]
+    pub fn with_needed_content(self, content: ContentKind, build: &Build) -> Self {
+        let selects = ["access_paths", "traversal_paths"].iter().any(|name| build.with.contains_key(*name));
+        Self { needed_content: (!selects).then_some(content), ..self }
+    }
+
+    /// Documents the endpoints.
+    #[must_use]
+    pub fn with_endpoint_help(self, endpoint_help: Vec<EndpointHelp>) -> Self {
+        Self { endpoint_help, ..self }
     }
 
     /// Returns the names of the known facts that differ from those of `instance`.

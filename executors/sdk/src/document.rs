@@ -11,6 +11,14 @@ use crate::{Documents, Tensor};
 /// User-defined properties of a document: a JSON object.
 pub type Tags = Map<String, Value>;
 
+/// Tag that records which tags are fields of docarray's second schema, and of which kinds: `{"kinds": {"words": "list"}}`.
+/// The crate `flowrun-wire` writes it.
+pub const FIELD_RECORD_TAG: &str = "__fields__";
+
+/// Names of the scores that are distances, as in docarray: the smallest is best. Of any other score the largest is best, unless
+/// its executor documents otherwise.
+pub const DISTANCE_SCORES: [&str; 3] = ["cosine", "euclidean", "inner_product"];
+
 /// A document: content, properties and results.
 ///
 /// A document is a tree. Its *chunks* are its parts (frames of a clip, crops of a picture, sentences of a text), its
@@ -151,6 +159,11 @@ impl Document {
     /// Returns the score that matches are ordered by: the first one that was set.
     pub fn score(&self) -> Option<&NamedScore> {
         self.scores.values().next()
+    }
+
+    /// Returns `true` if the score that matches are ordered by is a distance.
+    pub fn is_scored_by_distance(&self) -> bool {
+        self.scores.keys().next().is_some_and(|name| DISTANCE_SCORES.contains(&name.as_str()))
     }
 
     /// Name of the document in messages: its URI, or its id if it has no URI or one that contains the content.

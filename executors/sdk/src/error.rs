@@ -61,6 +61,20 @@ pub struct Exception {
     pub executor: String,
 }
 
+impl Exception {
+    /// File and line of the statement that raised it, for example `/home/me/encoder.py:8`. `None` if the traceback has no
+    /// line of a file, or only lines of the package `flowrun`, whose files are in memory.
+    pub fn location(&self) -> Option<String> {
+        let lines = self.stacks.iter().flat_map(|entry| entry.lines()).rev();
+        let mut locations = lines.filter_map(|line| {
+            let (file, rest) = line.trim_start().strip_prefix("File \"")?.split_once("\", line ")?;
+            let number = rest.split(',').next().filter(|number| number.parse::<u32>().is_ok())?;
+            (!file.starts_with('<')).then(|| format!("{file}:{number}"))
+        });
+        locations.next()
+    }
+}
+
 impl ExecutorError {
     /// Creates an error.
     #[must_use]
@@ -162,5 +176,21 @@ impl BuildError {
     #[must_use]
     pub fn failed(reason: impl fmt::Display) -> Self {
         Self::Failed(reason.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exception_is_located_at_the_last_line_of_a_file() {
+        let entry = |file: &str, line: u32| format!("  File \"{file}\", line {line}, in f\n    a()\n");
+        let exception = |stacks: &[String]| Exception { stacks: stacks.to_vec(), ..Exception::default() };
+        let header = "Traceback (most recent call last):\n".to_owned();
+        let stacks =
+            [header, entry("/a b.py", 3), entry("/c.py", 8), entry("<flowrun>/flowrun/document.py", 5)];
+        assert_eq!(exception(&stacks).location().as_deref(), Some("/c.py:8"));
+        assert_eq!(exception(&stacks[..1]).location(), None);
     }
 }

@@ -33,6 +33,12 @@ pub trait AsyncExecutor: Send + Sync {
     /// An error fails the whole request. [`Call::for_each`] and [`Call::fail_document`] fail single documents.
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError>;
 
+    /// Returns `false` if a call continues although its future was dropped, for example on a thread of its own. The future is
+    /// then kept until the call returns, so that such calls are counted and bounded.
+    fn is_cancellable(&self) -> bool {
+        true
+    }
+
     /// Writes out data that is still in memory. Called once, after the last call.
     ///
     /// # Errors

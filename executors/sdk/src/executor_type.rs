@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    Build, BuildError, ExecutorDescription, Fact, Instance, ParameterError, ParameterField, Parameters,
+    Build, BuildError, ExecutorDescription, Instance, ParameterError, ParameterField, Parameters,
     RawParameters, check_parameters,
 };
 
@@ -128,12 +128,6 @@ impl ExecutorType {
     #[must_use]
     pub const fn with_plain_description(self) -> Self {
         self.with_description(|_| ExecutorDescription::plain())
-    }
-
-    /// Describes the executor as an encoder: plain, with an output dimension that is known once its model is open.
-    #[must_use]
-    pub const fn with_encoder_description(self) -> Self {
-        self.with_description(|_| ExecutorDescription::plain().with_output_dimension(Fact::Unknown))
     }
 
     /// Records the SHA-256 of the library that contains the type.

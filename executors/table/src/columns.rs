@@ -76,8 +76,8 @@ fn find_vector(fields: &[&Field], vector_column: Option<&str>) -> Result<usize, 
         let position = position_of(name)
             .ok_or_else(|| format!("there is no column `{name}`; there are {}", listed(fields)))?;
         return match fields.get(position) {
-            Some(field) if !is_vector(field.data_type()) => Err(format!(
-                "column `{name}` is {}, but vectors are lists of floats; there are {}",
+            Some(field) if !can_be_vector(field.data_type()) => Err(format!(
+                "column `{name}` is {}, but vectors are lists of numbers; there are {}",
                 field.data_type(),
                 listed(fields)
             )),
@@ -92,12 +92,13 @@ fn find_vector(fields: &[&Field], vector_column: Option<&str>) -> Result<usize, 
     let default = ["embedding", "vector"]
         .into_iter()
         .filter_map(position_of)
-        .find(|position| vectors.contains(position));
+        .find(|position| fields.get(*position).is_some_and(|field| can_be_vector(field.data_type())));
     match (default, &vectors[..]) {
         (Some(position), _) | (None, &[position]) => Ok(position),
-        (None, []) => {
-            Err(format!("there is no vector, a list of floats; the columns are {}", listed(fields)))
-        }
+        (None, []) => Err(format!(
+            "there is no vector, a list of floats, or of integers in a column `embedding`; the columns are {}",
+            listed(fields)
+        )),
         (None, several) => {
             let several: Vec<&Field> =
                 several.iter().filter_map(|position| fields.get(*position).copied()).collect();
@@ -135,6 +136,7 @@ fn role(field: &Field) -> Result<Role, String> {
         "uri" => (Role::Uri, is_text(data_type), "a text"),
         "text" => (Role::Text, is_text(data_type), "a text"),
         "blob" => (Role::Blob, is_binary(data_type), "binary"),
+        "tags" if is_list(data_type) => return Ok(Role::Tag),
         "tags" => {
             let is_supported = is_text(data_type) || matches!(data_type, DataType::Struct(_));
             (Role::Tags, is_supported, "a struct, or the text of a JSON object")
@@ -151,13 +153,27 @@ fn role(field: &Field) -> Result<Role, String> {
     ))
 }
 
-/// True if a column of this type can hold vectors: a list of floats.
+/// True if a column of this type holds vectors, whatever its name: a list of floats.
 fn is_vector(data_type: &DataType) -> bool {
+    item_type(data_type).is_some_and(DataType::is_floating)
+}
+
+/// True if a column of this type can hold vectors: a list of numbers.
+fn can_be_vector(data_type: &DataType) -> bool {
+    item_type(data_type).is_some_and(|item| item.is_floating() || item.is_integer())
+}
+
+fn is_list(data_type: &DataType) -> bool {
+    item_type(data_type).is_some()
+}
+
+/// Type of the items of a list.
+fn item_type(data_type: &DataType) -> Option<&DataType> {
     match data_type {
         DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
-            matches!(field.data_type(), DataType::Float16 | DataType::Float32 | DataType::Float64)
+            Some(field.data_type())
         }
-        _ => false,
+        _ => None,
     }
 }
 

@@ -1,12 +1,14 @@
 //! Features of a text: its words, and the character n-grams within them.
 //!
 //! A word is a sequence of letters and digits (Unicode's `Alphabetic` and the numeric categories), lower-cased; all
-//! other characters separate words. This needs no tables beyond the standard library's. In languages without spaces
-//! words are long, but their n-grams still describe the content. Texts are not normalised: a composed `é` and a
-//! decomposed one are different.
+//! other characters separate words. In languages without spaces words are long, but their n-grams still describe the
+//! content. Texts are normalised to NFKC (UAX 15) first: a composed `é` equals a decomposed one, as in file names of
+//! macOS, and full-width letters and ligatures equal the usual letters. Invisible characters within words, such as the
+//! soft hyphen, are dropped.
 
 use std::ops::RangeInclusive;
 
+use unicode_normalization::UnicodeNormalization as _;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Lengths of the n-grams; the boundary marks at both ends of a word count as characters.
@@ -21,12 +23,22 @@ const NGRAM_SEED: u64 = 2;
 /// words, which are more specific, count more.
 pub(crate) fn feature_hashes(text: &str) -> Vec<u64> {
     let mut hashes = Vec::new();
-    let lower = text.to_lowercase();
+    let visible = text.chars().filter(|character| !is_invisible(*character));
+    let lower = visible.nfkc().collect::<String>().to_lowercase();
     for word in lower.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()) {
         hashes.push(xxh3_64_with_seed(word.as_bytes(), WORD_SEED));
         add_ngrams(word, &mut hashes);
     }
     hashes
+}
+
+/// Characters within words that change their appearance at most: soft hyphen, joiners, variation selectors, byte order
+/// mark. The zero-width space separates words and is not among them.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+    )
 }
 
 /// Adds the n-grams of `<word>`. The boundary marks distinguish the beginning and the end of a word from its middle.
@@ -49,7 +61,38 @@ fn add_ngrams(word: &str, hashes: &mut Vec<u64>) {
 mod tests {
     use std::collections::HashSet;
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn normal_forms_of_a_text_have_the_same_features(text: String) {
+            let features = feature_hashes(&text);
+            prop_assert_eq!(&features, &feature_hashes(&text.nfc().collect::<String>()));
+            prop_assert_eq!(&features, &feature_hashes(&text.nfd().collect::<String>()));
+            prop_assert_eq!(&features, &feature_hashes(&text.nfkc().collect::<String>()));
+            prop_assert_eq!(&features, &feature_hashes(&text.nfkd().collect::<String>()));
+        }
+    }
+
+    #[test]
+    fn forms_of_letters_and_invisible_characters_are_ignored() {
+        for (text, same) in [
+            ("na\u{ef}ve r\u{e9}sum\u{e9}", "nai\u{308}ve re\u{301}sume\u{301}"),
+            ("\u{30d1}\u{30ea}", "\u{30cf}\u{309a}\u{30ea}"),
+            ("ABC 123", "\u{ff21}\u{ff22}\u{ff23} \u{ff11}\u{ff12}\u{ff13}"),
+            ("final office", "\u{fb01}nal of\u{fb01}ce"),
+            ("donau\u{ad}dampf\u{ad}schiff", "donaudampfschiff"),
+        ] {
+            assert_eq!(feature_hashes(text), feature_hashes(same), "{text}");
+        }
+        assert_ne!(
+            feature_hashes("a\u{200b}b"),
+            feature_hashes("ab"),
+            "the zero-width space separates words"
+        );
+    }
 
     #[test]
     fn case_and_separators_are_ignored() {

@@ -4,8 +4,8 @@
 //! the same topic, and flows that must run without a model.
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorDescription, ExecutorError,
-    ExecutorType, Fact, Instance, Tensor, parse_parameters,
+    AccessPaths, Build, BuildError, Call, ContentKind, Document, Executor, ExecutorDescription,
+    ExecutorError, ExecutorType, Fact, Instance, Tensor, parse_parameters,
 };
 
 use crate::features::feature_hashes;
@@ -32,7 +32,9 @@ pub const TEXT_HASHING_ENCODER: ExecutorType = ExecutorType::new::<TextHashingEn
 .with_description(|build| {
     let parameters = parse_parameters::<TextHashingEncoderParameters>(build);
     let dimension = parameters.map_or(Fact::Unknown, |parameters| Fact::Known(Some(parameters.dimension)));
-    ExecutorDescription::plain().with_output_dimension(dimension)
+    ExecutorDescription::plain()
+        .with_output_dimension(dimension)
+        .with_needed_content(ContentKind::Text, build)
 });
 
 /// Smallest dimension: with fewer elements most texts collide.

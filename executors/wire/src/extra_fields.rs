@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use super::v2::{NodeJson, encode_json_node};
 
 /// Tag that holds the record.
-pub(super) const RECORD_TAG: &str = "__fields__";
+pub(super) const RECORD_TAG: &str = flowrun_sdk::FIELD_RECORD_TAG;
 
 /// Kind of a field that came without a value.
 pub const KIND_NULL: &str = "null";
@@ -114,7 +114,8 @@ pub(super) fn without_records(documents: &[Document]) -> Cow<'_, [Document]> {
     Cow::Owned(documents)
 }
 
-fn has_record(document: &Document) -> bool {
+/// True if a document, one of its chunks or one of its matches has a record.
+pub(super) fn has_record(document: &Document) -> bool {
     let any = |documents: &Documents| documents.iter().any(has_record);
     let own = !document.tags.is_empty() && document.tags.contains_key(RECORD_TAG);
     own || any(&document.chunks) || any(&document.matches)

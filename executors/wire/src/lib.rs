@@ -7,8 +7,10 @@
 //! * [`jina`]: the messages of `proto/jina.proto`; documents and objects inside them are undecoded bytes;
 //! * [`decode_documents`] and [`encode_documents`]: documents in either [`Schema`];
 //! * [`request_message`] and [`decode_reply`]: the client's side of one request;
-//! * [`ExtraFields`]: fields of a document that [`Document`] does not have.
+//! * [`ExtraFields`]: fields of a document that [`Document`] does not have;
+//! * [`DocumentJson`]: a document as JSON, with these fields.
 
+mod document_json;
 mod exception;
 mod extra_fields;
 mod reply;
@@ -19,11 +21,12 @@ mod v2;
 use bytes::Bytes;
 use flowrun_sdk::{Document, Documents};
 
+pub use document_json::{DocumentFields, DocumentJson, FieldJson};
 pub use exception::{error_kind_from_name, exception_name};
 pub use extra_fields::{ExtraFields, KIND_NULL, KIND_TAGS};
 pub use flowrun_sdk::protobuf::{Schema, WireError, decode_object, encode_object};
 pub use reply::{FAILED_DOCUMENTS, RESULTS, Reply, ReplyFailure, check_reply_status, decode_reply};
-pub use request::{ORIGINS, request_message};
+pub use request::{ORIGINS, STREAM, request_message};
 pub use v2::{NodeJson, bytes_as_text};
 
 /// The messages of `proto/jina.proto`; documents and objects in them are bytes.
@@ -70,6 +73,16 @@ pub fn encode_documents(documents: &Documents, schema: Schema) -> Bytes {
     match schema {
         Schema::V1 => v1::encode_documents(documents),
         Schema::V2 => v2::encode_documents(documents),
+    }
+}
+
+/// Encodes the documents of a request to an executor, like [`encode_documents`]. An executor of the second schema reads the
+/// fields of its class: tags of documents that were not received in that schema are added as fields of the same name.
+#[must_use]
+pub fn encode_executor_documents(documents: &Documents, schema: Schema) -> Bytes {
+    match schema {
+        Schema::V2 if documents.source_message(schema).is_none() => v2::encode_with_tags_as_fields(documents),
+        schema => encode_documents(documents, schema),
     }
 }
 

@@ -22,7 +22,8 @@ use flowrun_sdk::{Document, Documents, NamedScore, Tags, Tensor};
 
 pub use self::node_json::{NodeJson, bytes_as_text};
 
-/// Decodes a list of documents at once. The message is kept with them, because it holds more than they do.
+/// Decodes a list of documents at once. Keeps the message with them: a list that stays unchanged is encoded as that message,
+/// with everything that [`Document`] cannot represent.
 pub(super) fn decode_documents(list: Bytes) -> Result<Documents, DecodeError> {
     let documents = DocListProto::decode(list.clone())?.docs.into_iter().map(document).collect();
     Ok(Documents::with_source_message(documents, list, Schema::V2))
@@ -35,12 +36,53 @@ pub(super) fn decode_document(message: Bytes) -> Result<Document, DecodeError> {
 
 /// Encodes a list of documents.
 pub(super) fn encode_documents(documents: &[Document]) -> Bytes {
-    DocListProto { docs: documents.iter().map(message).collect() }.encode_to_vec().into()
+    encode_list(documents, Fields::Recorded)
+}
+
+/// Encodes a list of documents. The tags of documents without a record also become fields, unless a field has their name.
+pub(super) fn encode_with_tags_as_fields(documents: &[Document]) -> Bytes {
+    encode_list(documents, Fields::RecordedOrTags)
+}
+
+fn encode_list(documents: &[Document], fields: Fields) -> Bytes {
+    let docs = documents.iter().map(|document| message(document, fields)).collect();
+    DocListProto { docs }.encode_to_vec().into()
+}
+
+/// Names of the fields of [`Document`]: a tag of such a name is never a field.
+const OWN_FIELDS: [&str; 18] = [
+    "id",
+    "uri",
+    "mime_type",
+    "modality",
+    "parent_id",
+    "text",
+    "blob",
+    "tensor",
+    "embedding",
+    "chunks",
+    "matches",
+    "scores",
+    "weight",
+    "offset",
+    "granularity",
+    "adjacency",
+    "location",
+    KIND_TAGS,
+];
+
+/// Fields that [`Document`] does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fields {
+    /// Those of the record.
+    Recorded,
+    /// Those of the record, or without a record the tags.
+    RecordedOrTags,
 }
 
 /// Encodes one document.
 pub(super) fn encode_document(document: &Document) -> Bytes {
-    message(document).encode_to_vec().into()
+    message(document, Fields::Recorded).encode_to_vec().into()
 }
 
 fn document(message: DocProto) -> Document {
@@ -160,7 +202,7 @@ fn scores(dict: &DictOfAnyProto) -> Option<indexmap::IndexMap<String, NamedScore
     if dict.data.is_empty() { None } else { dict.data.iter().map(score).collect() }
 }
 
-/// Stores a field that [`Document`] does not have as a tag, or in the record.
+/// Stores a field that [`Document`] lacks: as a tag if JSON can represent it and the name is free, else in `fields`.
 fn record_extra(name: String, node: &NodeProto, tags: &mut Tags, fields: &mut ExtraFields) {
     if node.content.is_none() && node.r#type.is_none() {
         fields.kinds.insert(name, KIND_NULL.into());
@@ -185,7 +227,8 @@ fn decode_node(encoded: &Value) -> NodeProto {
     NodeProto::decode(&*bytes).unwrap_or_default()
 }
 
-/// Encodes a JSON value as the node of a field that does not become a tag.
+/// Encodes a JSON value as the node of a field that does not become a tag. `kind` is the field's entry in
+/// [`ExtraFields::kinds`].
 pub(super) fn encode_json_node(value: &Value, kind: &str) -> Value {
     encode_node(&from_json(value, kind))
 }
@@ -224,9 +267,11 @@ fn object(node: &NodeProto) -> Option<Map<String, Value>> {
     dict.data.iter().map(|(name, node)| Some((name.clone(), json(node)?))).collect()
 }
 
-fn message(document: &Document) -> DocProto {
+fn message(document: &Document, extra: Fields) -> DocProto {
     let mut tags = (*document.tags).clone();
-    let fields = ExtraFields::from_document(document).unwrap_or_default();
+    let record = ExtraFields::from_document(document);
+    let tags_are_fields = record.is_none() && extra == Fields::RecordedOrTags;
+    let fields = record.unwrap_or_default();
     let mut data = BTreeMap::new();
     for (name, kind, value) in fields.take_from(&mut tags) {
         let node = match kind.as_str() {
@@ -269,12 +314,16 @@ fn message(document: &Document) -> DocProto {
         }
     }
     for (name, documents) in [("chunks", &document.chunks), ("matches", &document.matches)] {
-        let docs = documents.iter().map(message).collect();
+        let docs = documents.iter().map(|document| message(document, extra)).collect();
         put(name, !documents.is_empty(), Content::DocArray(DocListProto { docs }));
     }
     put_numbers(document, &mut put);
     let has_tags = !tags.is_empty() || fields.kinds.get(KIND_TAGS).is_some_and(|kind| kind == KIND_TAGS);
     put(KIND_TAGS, has_tags && !fields.nodes.contains_key(KIND_TAGS), dict(&tags));
+    let is_field = |name: &str| tags_are_fields && !name.starts_with("__") && !OWN_FIELDS.contains(&name);
+    for (name, value) in tags.iter().filter(|(name, _)| is_field(name)) {
+        data.entry(name.clone()).or_insert_with(|| from_json(value, ""));
+    }
     DocProto { data }
 }
 

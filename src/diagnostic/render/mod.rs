@@ -22,20 +22,22 @@ pub enum Format {
     Github,
 }
 
-/// Renders the report. `colour` only affects [`Format::Human`].
+/// Renders the report, with expressions instead of the values of variables. `colour` only affects [`Format::Human`].
 pub fn render(report: &Report, sources: &Sources, format: Format, colour: bool) -> String {
     render_all(&[(report, sources)], format, colour)
 }
 
 /// Renders the reports of several flow files as one text, which is valid in its format.
 pub fn render_all(reports: &[(&Report, &Sources)], format: Format, colour: bool) -> String {
+    let reports: Vec<(Report, &Sources)> =
+        reports.iter().map(|(report, sources)| (report.as_written(&sources.variables), *sources)).collect();
     let each = |render: &dyn Fn(&Report, &Sources) -> String| {
         reports.iter().map(|(report, sources)| render(report, sources)).collect()
     };
     match format {
         Format::Human => each(&|report, sources| human::render(report, sources, colour)),
         Format::Json => each(&json::render),
-        Format::Sarif => sarif::render(reports),
+        Format::Sarif => sarif::render(&reports),
         Format::Github => each(&github::render),
     }
 }

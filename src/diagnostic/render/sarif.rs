@@ -7,7 +7,7 @@ use crate::diagnostic::report::{Diagnostic, Label, Report};
 use crate::diagnostic::source::{Sources, Span};
 
 /// Renders all reports as the results of one run.
-pub(super) fn render(reports: &[(&Report, &Sources)]) -> String {
+pub(super) fn render(reports: &[(Report, &Sources)]) -> String {
     let rules: Value = Code::ALL.iter().map(|code| rule(*code)).collect();
     let results: Value = reports
         .iter()

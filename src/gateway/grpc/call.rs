@@ -28,7 +28,7 @@ const REPLIES_BUFFERED: usize = 4;
 
 /// Serves one call.
 pub(in crate::gateway) async fn call(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let options = CallOptions::from_headers(request.headers(), gateway.prefetch);
+    let options = CallOptions::new(request.headers(), request.extensions(), gateway.prefetch);
     let mut grpc = data_codec::<DataRequestProto, DataRequestProto>(&gateway);
     let bytes = Arc::new(gateway.admission.bytes_permit());
     let body_bytes = Arc::clone(&bytes);
@@ -112,7 +112,7 @@ impl Transport for Call {
             };
             match response {
                 Ok(response) => Ok(data_reply(envelope, response)),
-                // These log_context the request alone; other rejections end the call.
+                // These concern the request alone; other rejections end the call.
                 Err(
                     rejection
                     @ (Rejection::DeadlineExceeded | Rejection::Invalid(_) | Rejection::TooLarge(_)),

@@ -1,6 +1,6 @@
 //! Options of a gRPC stream, from its metadata.
 
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::session::SessionOptions;
@@ -15,7 +15,7 @@ pub(super) struct CallOptions {
 
 impl CallOptions {
     /// Reads `__prefetch__` (else `prefetch`), `__results_in_order__` and the metadata of every call.
-    pub(super) fn from_headers(headers: &HeaderMap, prefetch: usize) -> Self {
+    pub(super) fn new(headers: &HeaderMap, extensions: &Extensions, prefetch: usize) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let requested = text("__prefetch__").and_then(|number| number.parse::<usize>().ok());
         let prefetch = match requested {
@@ -29,7 +29,7 @@ impl CallOptions {
                 max_in_flight: prefetch.max(1),
                 in_order: text("__results_in_order__").is_some_and(|word| word.eq_ignore_ascii_case("true")),
             },
-            metadata: CallMetadata::from_headers(headers),
+            metadata: CallMetadata::new(headers, extensions),
         }
     }
 }
@@ -40,7 +40,7 @@ mod tests {
 
     fn options(headers: &[(&'static str, &str)]) -> CallOptions {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        CallOptions::from_headers(&headers.collect(), 50)
+        CallOptions::new(&headers.collect(), &Extensions::new(), 50)
     }
 
     #[test]

@@ -108,7 +108,7 @@ pub(super) struct AdmittedCall {
 /// # Errors
 /// The response to a rejected call, after the delay of the rejection limiter.
 pub(super) async fn admit(gateway: &Gateway, request: Request) -> Result<AdmittedCall, Response> {
-    let metadata = CallMetadata::from_headers(request.headers());
+    let metadata = CallMetadata::new(request.headers(), request.extensions());
     let unwritten = UnwrittenReplies::from_extensions(request.extensions());
     let permit = match gateway.admit(0, Some(max_wait(metadata.deadline))) {
         Ok(permit) => Arc::new(permit),
@@ -151,5 +151,6 @@ pub(super) fn rejection_status(rejection: &Rejection) -> tonic::Status {
         Rejection::DeadlineExceeded | Rejection::BodyTimeout => tonic::Status::deadline_exceeded(message),
         Rejection::Invalid(_) => tonic::Status::invalid_argument(message),
         Rejection::TooLarge(_) => tonic::Status::resource_exhausted(message),
+        Rejection::Forbidden(_) => tonic::Status::permission_denied(message),
     }
 }

@@ -1,14 +1,15 @@
 //! HTTP paths of the flow's endpoints: Jina's four standard ones, those of `expose_endpoints`, and those that executors
 //! name.
 //!
-//! With `no_debug_endpoints` and `no_crud_endpoints` only those of `expose_endpoints` have a path.
+//! With `no_crud_endpoints` the standard ones have a path only through `expose_endpoints`, and with `no_debug_endpoints` as
+//! well, no others have one either.
 //!
 //! An endpoint whose path is taken by a built-in route or an earlier endpoint, or cannot be routed, has no path of its
 //! own and stays reachable through `/post`. The flow parser reports this for `expose_endpoints`.
 
 use std::collections::BTreeSet;
 
-use crate::routes::{CRUD, find, is_literal};
+use crate::routes::{CRUD, find, is_crud, is_literal};
 use crate::spec::GatewaySpec;
 
 /// A path that belongs to an endpoint.
@@ -30,7 +31,8 @@ pub(in crate::gateway) fn endpoint_paths(
     let exposed = config.exposed.iter().map(|exposed| (&*exposed.path, "post", &*exposed.endpoint));
     // With both settings only exposed endpoints have a path, as in Jina.
     let hidden = config.no_debug_endpoints && config.no_crud_endpoints;
-    let named = endpoints.iter().filter(|_| !hidden).map(|endpoint| (&**endpoint, "post", &**endpoint));
+    let served = |endpoint: &&String| !(hidden || config.no_crud_endpoints && is_crud(endpoint));
+    let named = endpoints.iter().filter(served).map(|endpoint| (&**endpoint, "post", &**endpoint));
     let mut taken = BTreeSet::new();
     crud.chain(exposed)
         .chain(named)
@@ -55,7 +57,7 @@ mod tests {
         let config = GatewaySpec { no_crud_endpoints: true, ..GatewaySpec::default() };
         let paths: Vec<String> =
             endpoint_paths(&config, &endpoints).into_iter().map(|endpoint| endpoint.path).collect();
-        assert_eq!(paths, ["/index", "/say"]);
+        assert_eq!(paths, ["/say"]);
         let paths = endpoint_paths(&GatewaySpec::default(), &endpoints);
         assert_eq!(paths.iter().filter(|endpoint| endpoint.path == "/index").count(), 1);
         assert_eq!(paths.len(), CRUD.len() + 1);

@@ -1,10 +1,10 @@
 //! `GET` of an endpoint: sends one document through the flow, and streams the results as server-sent events.
 //!
-//! In Jina this needs an executor that generates documents one by one. flowrun's executors return all documents at
-//! once, so a failed request has an error code instead of a stream. `jina.Client` splits events at fixed byte offsets
-//! and does not reassemble them: lines end with CR LF, and every event is one chunk.
+//! Documents that the last executor yields one by one are sent at once. A request that fails before its first document has
+//! an error code instead of a stream; after it, the connection ends without the last event. `jina.Client` splits events
+//! at fixed byte offsets and does not reassemble them: lines end with CR LF, and every event is one chunk.
 
-use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -12,7 +12,7 @@ use axum::extract::{FromRequestParts as _, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use flowrun_sdk::guard::without_byte_order_mark;
-use futures_util::stream;
+use futures_util::stream::{self, Stream, StreamExt as _};
 use serde_json::Value;
 
 use super::submit::{content_length, failed, receive, rejected, unsupported_encoding};
@@ -21,8 +21,9 @@ use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::ids::new_id;
 use crate::gateway::json_response::{detail, method_not_allowed};
 use crate::gateway::request::GatewayRequest;
-use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
+use crate::gateway::response_body::{UnwrittenReplies, hold_permit_of_stream};
 use crate::gateway::service::Gateway;
+use crate::gateway::streaming::{self, StreamEnd, StreamItem};
 use crate::gateway::wire::json_document::{DocumentForm, JsonDocument, read_documents};
 
 /// Media type of server-sent events.
@@ -60,7 +61,7 @@ pub(in crate::gateway) async fn endpoint(
     if !accepts_events(&head.headers) && fields.is_empty() && length.unwrap_or_default() == 0 {
         return method_not_allowed().await;
     }
-    let metadata = CallMetadata::from_headers(&head.headers);
+    let metadata = CallMetadata::new(&head.headers, &head.extensions);
     let permit = match gateway.admit(length.unwrap_or_default(), Some(max_wait(metadata.deadline))) {
         Ok(permit) => Arc::new(permit),
         Err(rejection) => return rejected(&rejection, None),
@@ -74,18 +75,37 @@ pub(in crate::gateway) async fn endpoint(
         Err(error) => return (StatusCode::UNPROCESSABLE_ENTITY, detail(error)).into_response(),
     };
     let id = Some(metadata.request_id("")).filter(|id| !id.is_empty()).unwrap_or_else(new_id);
-    let request = GatewayRequest { id, deadline: metadata.deadline, parent: metadata.parent, ..request };
-    match gateway.submit(&permit, request).await {
-        Ok(response) => match response.result {
-            Ok(response) => {
-                let updates = response.documents.iter();
-                let events = events(updates.map(|document| event(&JsonDocument::new(document, form))));
-                let unwritten = UnwrittenReplies::from_extensions(&head.extensions);
-                hold_permit(events, permit, unwritten.as_deref())
-            }
-            Err(failure) => failed(&failure),
-        },
-        Err(rejection) => rejected(&rejection, None),
+    let request = GatewayRequest {
+        id,
+        is_routed: true,
+        granted: metadata.granted,
+        deadline: metadata.deadline,
+        parent: metadata.parent,
+        ..request
+    };
+    let mut items = streaming::submit(&gateway, &permit, request).boxed();
+    let first = match items.next().await {
+        Some(StreamItem::Failed(end)) => {
+            return match *end {
+                StreamEnd::Failure(failure, _) => failed(&failure),
+                StreamEnd::Rejection(rejection) => rejected(&rejection, None),
+            };
+        }
+        first => first,
+    };
+    let unwritten = UnwrittenReplies::from_extensions(&head.extensions);
+    let events = events(stream::iter(first).chain(items).map(move |item| update(&item, form)));
+    hold_permit_of_stream(events, permit, unwritten)
+}
+
+/// The event of a document.
+///
+/// # Errors
+/// The end of a request that failed; it ends the connection, so that the client does not take the stream for complete.
+fn update(item: &StreamItem, form: DocumentForm) -> io::Result<Bytes> {
+    match item {
+        StreamItem::Document(document) => Ok(event(&JsonDocument::new(document, form))),
+        StreamItem::Failed(_) => Err(io::Error::other("the request failed after its first document")),
     }
 }
 
@@ -131,15 +151,16 @@ fn event(document: &JsonDocument<'_>) -> Bytes {
     format!("event: update\r\ndata: {document}\r\n\r\n").into()
 }
 
-fn events(updates: impl Iterator<Item = Bytes>) -> Response {
-    let end = Bytes::from_static(b"event: end\r\n\r\n");
-    let events: Vec<Result<Bytes, Infallible>> = updates.chain([end]).map(Ok).collect();
+/// Response with the events of a stream. The last event follows only if all of them have been sent.
+fn events(updates: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Response {
+    let end = stream::once(std::future::ready(Ok(Bytes::from_static(b"event: end\r\n\r\n"))));
     let head = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    (head, Body::from_stream(stream::iter(events))).into_response()
+    // The body ends at its first error.
+    (head, Body::from_stream(updates.chain(end))).into_response()
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use crate::gateway::json_response::json_response;
 use crate::gateway::metrics::text;
+use crate::gateway::security::Granted;
 use crate::gateway::service::Gateway;
 use crate::gateway::version_info;
 
@@ -17,8 +18,9 @@ pub(in crate::gateway) async fn live() -> Response {
     json_response(&json!({ "live": true }))
 }
 
-/// `GET /ready`: 200 if requests can be served, else 503 with the reasons by pod.
-pub(in crate::gateway) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+/// `GET /ready`: 200 if requests can be served, else 503. Clients with a token also get the reasons by pod, which contain
+/// paths and addresses.
+pub(in crate::gateway) async fn ready(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let mut reasons = serde_json::Map::new();
     if gateway.admission.shutdown.is_announced() {
         reasons.insert("gateway".to_owned(), "the flow is draining".into());
@@ -34,8 +36,11 @@ pub(in crate::gateway) async fn ready(State(gateway): State<Arc<Gateway>>) -> Re
     match reasons.is_empty() {
         true => json_response(&json!({ "ready": true })),
         false => {
-            let body = json_response(&json!({ "ready": false, "reasons": reasons }));
-            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+            let body = match Granted::of(request.extensions()).0 {
+                Some(_) => json!({ "ready": false, "reasons": reasons }),
+                None => json!({ "ready": false }),
+            };
+            (StatusCode::SERVICE_UNAVAILABLE, json_response(&body)).into_response()
         }
     }
 }

@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use flowrun_sdk::{ContentKind, ParameterHelp};
 use serde_json::{Map, Value, json};
 
 use super::endpoint_paths::{EndpointPath, endpoint_paths};
 use super::models;
+use crate::gateway::flow_info::FlowInfo;
 use crate::gateway::json_response::json_response;
 use crate::gateway::service::Gateway;
-use crate::routes::{BUILT_IN, Description, Route, is_writing};
+use crate::routes::{BUILT_IN, Description, Route, ignores_documents};
+
+/// A picture of one pixel, in the URI of the example of flows that need pictures.
+const EXAMPLE_PICTURE: &str = "data:image/gif;base64,R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs=";
 
 /// `GET /openapi.json`.
 pub(in crate::gateway) async fn openapi(State(gateway): State<Arc<Gateway>>) -> Response {
@@ -22,15 +27,13 @@ pub(in crate::gateway) async fn openapi(State(gateway): State<Arc<Gateway>>) -> 
         .collect();
     let mut paths = Map::new();
     for route in enabled.iter().filter(|route| route.description == Description::Documents) {
-        let example = json!({ "data": [{ "text": "a text" }], "execEndpoint": "/search" });
-        let operation = documents_operation("a request to any endpoint", &example);
+        let example = json!({ "data": [document(&gateway.info)], "execEndpoint": "/search" });
+        let operation = documents_operation("a request to any endpoint", &example, &[]);
         paths.insert(route.path.to_owned(), json!({ route.method: operation }));
     }
     for EndpointPath { path, method, endpoint } in endpoint_paths(config, &gateway.info.endpoints) {
-        let example = json!({ "data": [{ "text": "a text" }], "parameters": {} });
-        let operation = documents_operation(&format!("a request to `{endpoint}`"), &example);
-        let mut operations = Map::from_iter([(method.to_owned(), operation)]);
-        if !is_writing(&endpoint) {
+        let mut operations = Map::from_iter([(method.to_owned(), endpoint_operation(&gateway, &endpoint))]);
+        if !gateway.info.is_writing(&endpoint) {
             operations.insert("get".to_owned(), streaming_operation(&endpoint));
         }
         paths.insert(path, operations.into());
@@ -47,15 +50,14 @@ pub(in crate::gateway) async fn openapi(State(gateway): State<Arc<Gateway>>) -> 
         },
         "paths": paths,
         "components": { "schemas": models::all(), "securitySchemes": security_schemes(&gateway) },
-        "security": if gateway.token.is_some() { json!([{ "token": [] }]) } else { json!([]) },
+        "security": if gateway.tokens.is_empty() { json!([]) } else { json!([{ "token": [] }]) },
     }))
 }
 
 fn security_schemes(gateway: &Gateway) -> Value {
-    if gateway.token.is_some() {
-        json!({ "token": { "type": "http", "scheme": "bearer" } })
-    } else {
-        json!({})
+    match gateway.tokens.is_empty() {
+        true => json!({}),
+        false => json!({ "token": { "type": "http", "scheme": "bearer" } }),
     }
 }
 
@@ -70,15 +72,66 @@ fn response(description: &str, model: &str) -> Value {
     json!({ "description": description, "content": { "application/json": { "schema": schema } } })
 }
 
+/// A document that the flow can process, as an example.
+fn document(info: &FlowInfo) -> Value {
+    match info.needed_content {
+        Some(ContentKind::Picture) => json!({ "uri": EXAMPLE_PICTURE }),
+        Some(ContentKind::Text) | None => json!({ "text": "a text" }),
+    }
+}
+
+/// A request to an endpoint: its effect, its parameters and the role that it needs.
+fn endpoint_operation(gateway: &Gateway, endpoint: &str) -> Value {
+    let info = &gateway.info;
+    let (summary, parameters) = match info.help(endpoint) {
+        Some(help) => (help.summary.to_string(), help.parameters.as_slice()),
+        None if info.handles(endpoint) => (format!("a request to `{endpoint}`"), &[][..]),
+        None => ("no executor of this flow handles this endpoint".to_owned(), &[][..]),
+    };
+    let data = if ignores_documents(endpoint) { json!([]) } else { json!([document(info)]) };
+    let mut operation = documents_operation(&summary, &json!({ "data": data, "parameters": {} }), parameters);
+    if !gateway.tokens.is_empty() {
+        let role = info.needed_role(endpoint);
+        if let Some(fields) = operation.as_object_mut() {
+            fields.insert("description".to_owned(), format!("Needs a token with the role `{role}`.").into());
+        }
+        if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+            responses.insert("403".to_owned(), response("the token has a lower role", "Detail"));
+        }
+    }
+    operation
+}
+
+/// Schema of a request, with the parameters of its endpoint.
+fn request_schema(parameters: &[ParameterHelp]) -> Value {
+    if parameters.is_empty() {
+        return model_reference("Request");
+    }
+    let properties = parameters.iter().map(|parameter| {
+        let schema = json!({ "type": parameter.json_type, "description": parameter.summary });
+        (parameter.name.to_string(), schema)
+    });
+    let parameters = json!({ "type": "object", "properties": properties.collect::<Map<_, _>>() });
+    json!({ "allOf": [model_reference("Request"), { "properties": { "parameters": parameters } }] })
+}
+
 /// A request with documents.
-fn documents_operation(summary: &str, example: &Value) -> Value {
+fn documents_operation(summary: &str, example: &Value, parameters: &[ParameterHelp]) -> Value {
     let either = ["Reply", "ShortReply"].map(model_reference);
+    let errors = json!({
+        "name": "errors",
+        "in": "query",
+        "required": false,
+        "schema": { "type": "string", "enum": ["http"] },
+        "description": "`http`: a failed request has the status 422 or 500 instead of 200",
+    });
     json!({
         "summary": summary,
+        "parameters": [errors],
         "requestBody": {
             "required": true,
             "content": {
-                "application/json": { "schema": model_reference("Request"), "example": example },
+                "application/json": { "schema": request_schema(parameters), "example": example },
             },
         },
         "responses": {
@@ -87,9 +140,9 @@ fn documents_operation(summary: &str, example: &Value) -> Value {
                 "content": { "application/json": { "schema": { "anyOf": either } } },
             },
             "413": response("the request exceeds a limit on bytes or documents", "Reply"),
-            "422": response("the body is not a valid request", "ValidationError"),
+            "422": response("the body is not a valid request; with `errors=http` also a failed document", "ValidationError"),
             "429": response("the flow is busy; retry after `Retry-After` seconds", "Reply"),
-            "500": response("the request failed; only for clients of docarray's second schema", "Detail"),
+            "500": response("the request failed; for clients of docarray's second schema, and with `errors=http`", "Detail"),
             "503": response("the flow is draining", "Reply"),
             "504": response("the deadline passed", "Reply"),
         },

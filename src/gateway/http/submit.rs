@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use flowrun_sdk::ErrorKind;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::gateway::admission::{Permit, max_wait};
@@ -19,6 +21,12 @@ use crate::gateway::service::Gateway;
 use crate::gateway::wire::json_message::{self, ReplyContext, Spelling};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::runtime::sanitize;
+
+/// Header by which a client asks for HTTP errors: `x-flowrun-errors: http`.
+const ERRORS_HEADER: &str = "x-flowrun-errors";
+
+/// Query field with the same meaning, for clients that cannot set headers.
+const ERRORS_QUERY: &str = "errors=";
 
 /// `POST /post`: a request whose body names the endpoint.
 pub(in crate::gateway) async fn post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -44,7 +52,7 @@ async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> 
     if length.is_some_and(|length| length > MESSAGE_BYTES_MAX) {
         return too_large();
     }
-    let metadata = CallMetadata::from_headers(&head.headers);
+    let metadata = CallMetadata::new(&head.headers, &head.extensions);
     let permit = match gateway.admit(length.unwrap_or_default(), Some(max_wait(metadata.deadline))) {
         Ok(permit) => Arc::new(permit),
         Err(rejection) => {
@@ -65,7 +73,7 @@ async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> 
     drop(bytes);
     let (request, context) = message.split();
     let id = HeaderValue::try_from(&*sanitize(context.request_id()));
-    let mut response = submit(gateway, &permit, &head.headers, request, context).await;
+    let mut response = submit(gateway, &permit, &head, request, context).await;
     // The id under which the request is logged.
     if let Ok(id) = id {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -76,7 +84,7 @@ async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> 
 async fn submit(
     gateway: &Gateway,
     permit: &Permit,
-    headers: &HeaderMap,
+    head: &Parts,
     request: GatewayRequest,
     context: ReplyContext,
 ) -> Response {
@@ -85,17 +93,42 @@ async fn submit(
         Err(rejection) => return rejected(&rejection, Some(&context)),
     };
     let context = context.with_schema(response.schema);
-    if let (true, Ok(response)) = (headers.contains_key(PAGE_HEADER), &response.result) {
+    if let (true, Ok(response)) = (head.headers.contains_key(PAGE_HEADER), &response.result) {
         gateway.pages.shown.lock().remember(&response.documents);
     }
     let late = response.deadline_exceeded().is_some();
     match &response.result {
         // Clients of the second schema read the header of a late reply, and the detail of a failed one.
         Err(failure) if context.fails_as_http_error() && !late => failed(failure),
-        _ => {
-            let code = if late { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::OK };
+        result => {
+            let code = match result {
+                _ if late => StatusCode::GATEWAY_TIMEOUT,
+                Err(failure) if wants_error_code(head) => error_code(failure.kind),
+                _ => StatusCode::OK,
+            };
             (code, JSON, context.reply(&response, Spelling::Camel)).into_response()
         }
+    }
+}
+
+/// True if the client asks for an HTTP status of 4xx or 5xx when its request fails, by the header or the query. Clients of
+/// Jina expect 200, and an error in the body.
+fn wants_error_code(head: &Parts) -> bool {
+    let asks = |value: &[u8]| value.eq_ignore_ascii_case(b"http");
+    let query = head.uri.query().unwrap_or_default();
+    head.headers.get(ERRORS_HEADER).is_some_and(|value| asks(value.as_bytes()))
+        || query
+            .split('&')
+            .filter_map(|field| field.strip_prefix(ERRORS_QUERY))
+            .any(|value| asks(value.as_bytes()))
+}
+
+/// Status code of a failed request: 422 if its documents or parameters are the cause.
+fn error_code(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::Input | ErrorKind::Parameter => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Expired => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -153,6 +186,7 @@ pub(super) fn rejected(rejection: &Rejection, context: Option<&ReplyContext>) ->
         Rejection::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Rejection::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Rejection::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Rejection::Forbidden(_) => StatusCode::FORBIDDEN,
     };
     let status = rejection.status().to_json();
     let body = match context {

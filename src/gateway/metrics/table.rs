@@ -145,7 +145,7 @@ pub const METRICS: &[Metric] = &[
         name: "flowrun_requests_under_way_max",
         kind: "gauge",
         labels: "",
-        help: "Maximum of requests in flight.",
+        help: "Limit of `flowrun_requests_under_way`.",
         samples: |source| unlabelled(size(source.gateway.admission.requests_max())),
     },
     Metric {
@@ -159,7 +159,7 @@ pub const METRICS: &[Metric] = &[
         name: "flowrun_request_bytes_max",
         kind: "gauge",
         labels: "",
-        help: "Maximum of `flowrun_request_bytes`.",
+        help: "Limit of `flowrun_request_bytes`.",
         samples: |_| unlabelled(size(QUEUE_BYTES_MAX)),
     },
     Metric {
@@ -277,6 +277,13 @@ pub const METRICS: &[Metric] = &[
         labels: "pod",
         help: "Workers that panicked and could not be restarted.",
         samples: |source| source.by_pod(|pod| double(pod.failed_workers)),
+    },
+    Metric {
+        name: "flowrun_pod_workers_hanging",
+        kind: "gauge",
+        labels: "pod",
+        help: "Workers in a call that exceeds `timeout_send` by half or more.",
+        samples: |source| source.by_pod(|pod| double(pod.hanging_workers)),
     },
     Metric {
         name: "flowrun_pod_restarts_total",

@@ -1,24 +1,42 @@
-//! Structure and counters of the flow as JSON, for the pages.
+//! Structure and counters of the flow as JSON, for the gateway's built-in web pages.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use flowrun_sdk::Order;
 use serde_json::{Map, Value, json};
 
 use crate::gateway::json_response::json_response;
 use crate::gateway::service::Gateway;
 use crate::runtime::ExecutorMetric;
 
-/// `GET /flow.json`: the pods of the flow.
+/// `GET /flow.json`: the pods of the flow, and what a search page can offer.
 pub(in crate::gateway) async fn flow(State(gateway): State<Arc<Gateway>>) -> Response {
     let pods = gateway.info.pods.iter().map(|pod| {
-        json!({ "name": pod.name, "uses": pod.uses, "needs": pod.needs, "replicas": pod.replicas, "shards": pod.shards })
+        json!({
+            "name": pod.name,
+            "uses": pod.uses,
+            "needs": pod.needs,
+            "replicas": pod.replicas,
+            "shards": pod.shards,
+            "stand_in": pod.stand_in,
+        })
     });
-    json_response(&json!({ "name": gateway.info.name, "pods": pods.collect::<Value>() }))
+    json_response(&json!({
+        "name": gateway.info.name,
+        "pods": pods.collect::<Value>(),
+        "needed_content": gateway.info.needed_content,
+        "order": gateway.info.order.map(|order| match order {
+            Order::Ascending => "ascending",
+            Order::Descending => "descending",
+        }),
+        "counts": gateway.info.endpoints.contains("/count"),
+        "dashboard": gateway.config.logserver,
+    }))
 }
 
-/// `GET /dashboard.json`: current counters. The page computes rates from two of them.
+/// `GET /dashboard.json`: counters since the start, and queues. The page computes rates from successive responses.
 pub(in crate::gateway) async fn state(State(gateway): State<Arc<Gateway>>) -> Response {
     let readings = gateway.readings().await;
     let requests = gateway.flow.request_counts();

@@ -15,6 +15,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
+use crate::gateway::error_text::shorten;
 use crate::runtime::{LogContext, log_context};
 
 /// Number of recent lines that a new reader gets, and of new lines buffered for a slow reader.
@@ -35,12 +36,18 @@ impl Default for LogStream {
 
 impl<S: Subscriber> Layer<S> for LogStream {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let LogFields { message, fields } = LogFields::from_event(event);
+        let LogFields { message, mut fields } = LogFields::from_event(event);
+        // Messages may quote what clients and executors send.
+        for field in fields.values_mut() {
+            if let Value::String(text) = field {
+                *text = shorten(text).into_owned();
+            }
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = json!({
             "time": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
             "level": event.metadata().level().as_str(),
-            "message": message,
+            "message": shorten(&message),
             "fields": fields,
         });
         let line: Arc<str> = line.to_string().into();

@@ -1,6 +1,7 @@
 //! Documents that the pages have shown. Only these have thumbnails, so that `/thumbnail` exposes no other file.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use flowrun_sdk::Documents;
 
@@ -10,11 +11,16 @@ pub(in crate::gateway) const PAGE_HEADER: &str = "x-flowrun-page";
 /// Maximum of remembered documents. A page shows at most 100 at a time.
 const DOCUMENTS_MAX: usize = 10_000;
 
+/// Maximum of bytes of their ids and URIs together. A `data:` URI contains the picture itself.
+const BYTES_MAX: usize = 32 << 20;
+
 /// URIs of search results by document id. The oldest are evicted first.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct ShownDocuments {
-    uris: HashMap<String, String>,
-    order: VecDeque<String>,
+    uris: HashMap<Arc<str>, String>,
+    order: VecDeque<Arc<str>>,
+    /// Bytes of the ids and URIs.
+    bytes: usize,
 }
 
 impl ShownDocuments {
@@ -22,14 +28,26 @@ impl ShownDocuments {
     pub(in crate::gateway) fn remember(&mut self, documents: &Documents) {
         let found = documents.iter().flat_map(|document| document.matches.iter());
         for found in found.filter(|found| !found.uri.is_empty()) {
-            if self.uris.insert(found.id.clone(), found.uri.clone()).is_none() {
-                self.order.push_back(found.id.clone());
+            let id: Arc<str> = found.id.as_str().into();
+            self.bytes += found.uri.len();
+            match self.uris.insert(Arc::clone(&id), found.uri.clone()) {
+                Some(replaced) => self.bytes -= replaced.len(),
+                None => {
+                    self.bytes += id.len();
+                    self.order.push_back(id);
+                }
             }
-            if self.order.len() > DOCUMENTS_MAX
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.uris.remove(&oldest);
-            }
+            self.evict();
+        }
+    }
+
+    /// Forgets the oldest documents beyond the bounds.
+    fn evict(&mut self) {
+        while (self.order.len() > DOCUMENTS_MAX || self.bytes > BYTES_MAX)
+            && let Some(oldest) = self.order.pop_front()
+        {
+            let uri = self.uris.remove(&oldest).unwrap_or_default();
+            self.bytes -= oldest.len() + uri.len();
         }
     }
 
@@ -59,5 +77,20 @@ mod tests {
         shown.remember(&answer([0, DOCUMENTS_MAX].into_iter()));
         assert_eq!((shown.uri("0"), shown.uri("1").as_deref()), (None, Some("1.gif")));
         assert_eq!(shown.uris.len(), DOCUMENTS_MAX);
+    }
+
+    #[test]
+    fn long_uris_are_bounded_in_bytes() {
+        let mut shown = ShownDocuments::default();
+        let mut found = answer(0..1);
+        for id in ["a", "b", "a", "c", "d"] {
+            let uri = "u".repeat(BYTES_MAX / 3);
+            found.make_mut()[0].matches = vec![Document::new(id).with_uri(uri)].into();
+            shown.remember(&found);
+        }
+        assert!(shown.bytes <= BYTES_MAX);
+        assert_eq!(["a", "b", "c", "d"].map(|id| shown.uri(id).is_some()), [false, false, true, true]);
+        let held: usize = shown.uris.iter().map(|(id, uri)| id.len() + uri.len()).sum();
+        assert_eq!(shown.bytes, held);
     }
 }

@@ -1,6 +1,7 @@
 //! State of the web pages: shown documents, thumbnails in progress, the log.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use flowrun_sdk::ExecutorError;
@@ -25,6 +26,8 @@ pub(in crate::gateway) struct PageState {
     pub(super) thumbnails: Arc<Semaphore>,
     pub(in crate::gateway) log: Option<LogStream>,
     pub(super) started: Instant,
+    /// Set once a missing thumbnail has been logged.
+    pub(super) has_logged_missing: AtomicBool,
 }
 
 impl Default for PageState {
@@ -35,6 +38,7 @@ impl Default for PageState {
             thumbnails: Arc::new(Semaphore::new(THUMBNAILS_CONCURRENT)),
             log: None,
             started: Instant::now(),
+            has_logged_missing: AtomicBool::new(false),
         }
     }
 }

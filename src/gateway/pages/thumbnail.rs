@@ -4,6 +4,7 @@
 //! read; [`guard::read_uri`] enforces the second condition.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
@@ -44,7 +45,13 @@ pub(in crate::gateway) async fn thumbnail(
                 [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "private, max-age=3600")];
             (head, jpeg).into_response()
         }
-        Ok(Err(error)) => not_found(error.message()),
+        Ok(Err(error)) => {
+            let reason = error.message();
+            if !gateway.pages.has_logged_missing.swap(true, Ordering::Relaxed) {
+                tracing::warn!(reason, "a thumbnail cannot be made; further ones are not logged");
+            }
+            not_found(reason)
+        }
         Err(_) => not_found("the thumbnail cannot be made"),
     }
 }

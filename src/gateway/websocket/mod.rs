@@ -24,6 +24,7 @@ use super::call_metadata::CallMetadata;
 use super::connection_meter::ConnectionMeter;
 use super::json_response::JSON;
 use super::pages::assets;
+use super::security::Granted;
 use super::service::Gateway;
 use super::session::{SessionOptions, serve};
 use crate::limits::{CONTROL_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
@@ -35,6 +36,7 @@ pub(super) async fn requests(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
     Extension(meter): Extension<Arc<ConnectionMeter>>,
+    Extension(granted): Extension<Granted>,
     upgrade: Upgrade,
 ) -> Response {
     let Ok(upgrade) = upgrade else {
@@ -43,8 +45,7 @@ pub(super) async fn requests(
             false => (JSON, "{}").into_response(),
         };
     };
-    // A deadline in the headers would end the whole session; each request has its own timeout.
-    let metadata = CallMetadata::from_headers(&headers).without_deadline();
+    let metadata = CallMetadata::of_session(&headers, granted);
     let format = FrameFormat::from_headers(&headers);
     // Delays the end of draining until the session has ended.
     let alive = gateway.connections.lock().clone();

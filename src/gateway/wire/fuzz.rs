@@ -1,6 +1,6 @@
 //! Fuzzers of the messages of clients: gRPC requests and HTTP bodies.
 
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 use bytes::Bytes;
 use flowrun_fuzz::{Target, generate};
 use flowrun_sdk::{Document, Documents};
@@ -47,7 +47,7 @@ const KEYS: [&str; 24] = [
 const MEMORY_FACTOR: usize = 3 * size_of::<Document>();
 
 fn metadata() -> CallMetadata {
-    CallMetadata::from_headers(&HeaderMap::new())
+    CallMetadata::new(&HeaderMap::new(), &Extensions::new())
 }
 
 /// Reads all documents of a request.

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, Documents, JsonError};
-use flowrun_wire::{ExtraFields, KIND_NULL, KIND_TAGS, NodeJson, Schema};
+use flowrun_sdk::{Document, JsonError};
+use flowrun_wire::{DocumentFields, ExtraFields, FieldJson, KIND_NULL, Schema};
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::schema2;
 
@@ -155,47 +155,21 @@ impl<'a> JsonDocument<'a> {
 impl Serialize for JsonDocument<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (document, form) = (self.document, self.form);
-        // A shallow copy: payloads are reference-counted.
-        let mut own = Document { chunks: Documents::new(), matches: Documents::new(), ..document.clone() };
-        let mut extra: IndexMap<String, ExtraValue> = IndexMap::new();
-        let fields = ExtraFields::from_document(document);
-        if let Some(fields) = &fields {
-            for (name, kind, value) in fields.take_from(Arc::make_mut(&mut own.tags)) {
-                let empty = match kind.as_str() {
-                    KIND_TAGS | "dict" => Value::Object(Map::new()),
-                    "list" => Value::Array(Vec::new()),
-                    _ => Value::Null,
-                };
-                extra.insert(name, ExtraValue::Json(value.unwrap_or(empty)));
-            }
-            // Clients of the first schema accept no other keys.
-            if form != DocumentForm::AllKeys {
-                let nodes = fields.node_values();
-                extra.extend(nodes.map(|(name, node)| (name.to_owned(), ExtraValue::Node(node))));
-            }
-        }
+        // Clients of the first schema accept no other keys than its own.
+        let mut fields = DocumentFields::new(document, form != DocumentForm::AllKeys);
         if form == DocumentForm::AllKeys {
-            extra.extend(KEYS.iter().map(|key| ((*key).to_owned(), ExtraValue::Json(Value::Null))));
+            fields.extra.extend(KEYS.iter().map(|key| ((*key).to_owned(), FieldJson::Json(Value::Null))));
         }
-        for key in set_keys(&own, document) {
-            extra.shift_remove(key);
-        }
+        fields.remove_set(document);
+        let DocumentFields { mut own, mut extra, record } = fields;
         if form == DocumentForm::Schema2 {
-            let values = schema2::take_differing_fields(&mut own, fields.as_ref());
-            extra.extend(values.map(|(name, value)| (name.to_owned(), ExtraValue::Json(value))));
+            let values = schema2::take_differing_fields(&mut own, record.as_ref());
+            extra.extend(values.map(|(name, value)| (name.to_owned(), FieldJson::Json(value))));
         }
         let chunks = Self::list(&document.chunks, form);
         let matches = Self::list(&document.matches, form);
         SerializedDocument { own: &own, chunks, matches, extra }.serialize(serializer)
     }
-}
-
-/// Value of a key that the SDK's form of documents does not have.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ExtraValue {
-    Json(Value),
-    Node(NodeJson),
 }
 
 /// The serialised parts of a document.
@@ -208,38 +182,13 @@ struct SerializedDocument<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     matches: Vec<JsonDocument<'a>>,
     #[serde(flatten)]
-    extra: IndexMap<String, ExtraValue>,
-}
-
-/// Keys that serde writes for the fields of a document that are set.
-fn set_keys(own: &Document, whole: &Document) -> impl Iterator<Item = &'static str> {
-    let set = [
-        ("id", !own.id.is_empty()),
-        ("parent_id", !own.parent_id.is_empty()),
-        ("granularity", own.granularity > 0),
-        ("adjacency", own.adjacency > 0),
-        ("blob", own.blob.is_some()),
-        ("tensor", own.tensor.is_some()),
-        ("mime_type", !own.mime_type.is_empty()),
-        ("text", own.text.is_some()),
-        ("weight", own.weight.is_some()),
-        ("uri", !own.uri.is_empty()),
-        ("tags", !own.tags.is_empty()),
-        ("offset", own.offset.is_some()),
-        ("location", !own.location.is_empty()),
-        ("embedding", own.embedding.is_some()),
-        ("modality", !own.modality.is_empty()),
-        ("scores", !own.scores.is_empty()),
-        ("chunks", !whole.chunks.is_empty()),
-        ("matches", !whole.matches.is_empty()),
-    ];
-    set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name)
+    extra: IndexMap<String, FieldJson>,
 }
 
 #[cfg(test)]
 mod tests {
     use prost::Message as _;
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::super::jina::DataRequestProto;
 

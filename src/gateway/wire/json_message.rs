@@ -109,12 +109,15 @@ pub(in crate::gateway) fn read(
             .filter(|id| !id.is_empty())
             .unwrap_or_else(new_id),
         endpoint: endpoint.map(str::to_owned).or(body_endpoint).unwrap_or_else(|| "/".to_owned()),
+        is_routed: endpoint.is_some(),
+        granted: metadata.granted,
         target: text(["target_executor", "targetExecutor"]).unwrap_or_default(),
         parameters,
         documents: documents.clone(),
         schema: form.schema().filter(|_| !values.is_empty()),
         deadline: [metadata.deadline, timeout].into_iter().flatten().min(),
         parent: metadata.parent.clone(),
+        sink: None,
     };
     Ok(JsonMessage { request, form, form_unknown: client && values.is_empty(), documents })
 }

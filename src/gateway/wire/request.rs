@@ -65,12 +65,15 @@ impl Envelope {
         Ok(GatewayRequest {
             id: metadata.request_id(&header.request_id),
             endpoint: header.exec_endpoint.clone().unwrap_or_default(),
+            is_routed: false,
+            granted: metadata.granted,
             target: header.target_executor.clone().unwrap_or_default(),
             parameters,
             documents,
             schema: self.schema,
             deadline: [metadata.deadline, deadline].into_iter().flatten().min(),
             parent: metadata.parent.clone(),
+            sink: None,
         })
     }
 

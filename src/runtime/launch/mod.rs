@@ -13,6 +13,7 @@ use flowrun_sdk::{Catalog, ExecutorDescription};
 
 use self::build::BuiltExecutor;
 use super::flow::Flow;
+use super::watchdog::HangPolicy;
 use super::worker::ThreadPriority;
 use crate::diagnostic::Report;
 use crate::topology::Topology;
@@ -20,16 +21,18 @@ use crate::topology::Topology;
 /// Starts the flow of `topology` with executors of `catalog`. Returns `None` when an executor cannot be started; the report
 /// names it and the cause.
 pub async fn launch(topology: &Topology, catalog: &Catalog, report: &mut Report) -> Option<Flow> {
-    launch_with(ThreadPriority::default(), topology, catalog, report).await
+    launch_with(ThreadPriority::default(), HangPolicy::Wait, topology, catalog, report).await
 }
 
-/// Starts a flow that is served to clients: executors run at a lower priority than the threads that serve connections.
+/// Starts a flow that is served to clients: executors run at a lower priority than the threads that serve connections, and
+/// requests fail at once while the workers that they need hang.
 pub async fn launch_background(topology: &Topology, catalog: &Catalog, report: &mut Report) -> Option<Flow> {
-    launch_with(ThreadPriority::background(), topology, catalog, report).await
+    launch_with(ThreadPriority::background(), HangPolicy::FailFast, topology, catalog, report).await
 }
 
 async fn launch_with(
     priority: ThreadPriority,
+    hang_policy: HangPolicy,
     topology: &Topology,
     catalog: &Catalog,
     report: &mut Report,
@@ -43,7 +46,7 @@ async fn launch_with(
     if !checks::check(topology, &descriptions, report) {
         return None;
     }
-    Some(pods::start(topology, &descriptions, built, priority))
+    Some(pods::start(topology, &descriptions, built, priority, hang_policy))
 }
 
 /// Fills the unknown facts of each description from the built executors of its pod.

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use flowrun_sdk::{Batching, Endpoints, ExecutorDescription, Ranking};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use super::build::BuiltExecutor;
-use super::shard_workers::ShardWorkers;
+use super::shard_workers::{ShardWorkers, StartedWorkers};
 use crate::runtime::edges::{PodInput, PodOutput};
 use crate::runtime::endpoint_check::EndpointCheck;
 use crate::runtime::flow::{Flow, RunningPod};
 use crate::runtime::metrics::{PodMetrics, RequestCounters};
 use crate::runtime::routing::PodShards;
-use crate::runtime::worker::{BatchPolicy, PartSender, ThreadPriority, WorkerExit};
+use crate::runtime::watchdog::{HangPolicy, Watchdog};
+use crate::runtime::worker::{BatchPolicy, PartSender, ThreadPriority};
 use crate::spec::BatchingTable;
 use crate::topology::{InputPort, PodPlan, Topology};
 
@@ -26,9 +27,17 @@ pub(super) fn start(
     descriptions: &[ExecutorDescription],
     built: Vec<Vec<BuiltExecutor>>,
     priority: ThreadPriority,
+    hang_policy: HangPolicy,
 ) -> Flow {
     let inputs = topology.pods.iter().map(|_| None).collect();
-    let mut wiring = Wiring { topology, priority, pods: Vec::new(), inputs, workers: Vec::new() };
+    let mut wiring = Wiring {
+        topology,
+        priority,
+        hang_policy,
+        pods: Vec::new(),
+        inputs,
+        started: StartedWorkers::default(),
+    };
     let pods = topology.pods.iter().zip(descriptions).enumerate().zip(built);
     for ((position, (plan, description)), built) in pods.rev() {
         wiring.start_pod(position, plan, description, built);
@@ -45,7 +54,8 @@ pub(super) fn start(
         counters: Arc::new(RequestCounters::default()),
         endpoint_check: EndpointCheck::new(wiring.pods.iter().map(|pod| &pod.endpoints)),
         pods: wiring.pods,
-        workers: Mutex::new(wiring.workers),
+        watchdog: Watchdog::start(wiring.started.watches),
+        workers: Mutex::new(wiring.started.exits),
     }
 }
 
@@ -53,11 +63,12 @@ pub(super) fn start(
 struct Wiring<'a> {
     topology: &'a Topology,
     priority: ThreadPriority,
+    hang_policy: HangPolicy,
     /// Started pods, the last of the topology first.
     pods: Vec<RunningPod>,
     /// Input of each started pod.
     inputs: Vec<Option<Arc<PodInput>>>,
-    workers: Vec<oneshot::Receiver<WorkerExit>>,
+    started: StartedWorkers,
 }
 
 impl Wiring<'_> {
@@ -84,13 +95,19 @@ impl Wiring<'_> {
         let workers = ShardWorkers {
             plan,
             priority: self.priority,
+            hang_policy: self.hang_policy,
+            call_limit: plan.timeout_send.or(self.topology.timeout),
             name,
             metrics: Arc::clone(&metrics),
             output: Arc::clone(&output),
             batch_policy,
+            is_last: self.topology.exit_inputs == 1 && plan.outputs.iter().all(|port| port.pod.is_none()),
         };
         let channels: Vec<PartSender> =
-            by_shard.into_iter().map(|built| workers.start(built, &mut self.workers)).collect();
+            by_shard.into_iter().map(|built| workers.start(built, &mut self.started)).collect();
+        if let Some(pod) = self.pods.last_mut() {
+            pod.health.append(&mut self.started.health);
+        }
         let input = PodInput {
             pod: position,
             inputs: plan.inputs,
@@ -133,6 +150,8 @@ impl Wiring<'_> {
                 }
             }
         }
+        let leads_on = |(target, _): &(Arc<PodInput>, usize)| target.output.leads_to_exit;
+        output.leads_to_exit = output.exit.is_some() || output.targets.iter().any(leads_on);
         output
     }
 }

@@ -2,56 +2,74 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use flowrun_sdk::{AsyncExecutor, BoxedExecutor, Executor};
+use flowrun_sdk::{AsyncExecutor, BoxedExecutor, Executor, Health};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::build::BuiltExecutor;
 use crate::runtime::edges::PodOutput;
 use crate::runtime::metrics::PodMetrics;
+use crate::runtime::watchdog::{HangPolicy, ShardWatch, WorkerGuard, WorkerLink, WorkerWatch};
 use crate::runtime::worker::{
-    BatchPolicy, Batcher, ExecutorFactory, InlineReplica, InlineWorkers, PartSender, TaskReplica, TaskWorker,
-    ThreadPriority, ThreadWorker, WorkQueue, WorkerContext, WorkerExit,
+    BatchPolicy, Batcher, ExecutorFactory, InlineReplica, InlineWorkers, PartQueue, PartSender, RunningCalls,
+    TaskReplica, TaskWorker, ThreadPriority, ThreadWorker, WaitingParts, WorkQueue, WorkerContext,
+    WorkerExit,
 };
-use crate::topology::{PodPlan, Worker};
+use crate::topology::{ExecutorPlan, PodPlan, Worker};
 
 /// Settings shared by the workers of a pod.
 pub(super) struct ShardWorkers<'a> {
     pub(super) plan: &'a PodPlan,
     pub(super) priority: ThreadPriority,
+    pub(super) hang_policy: HangPolicy,
+    /// Time that a call may take before its worker is suspected to hang; `None` without a limit.
+    pub(super) call_limit: Option<Duration>,
     pub(super) name: Arc<str>,
     pub(super) metrics: Arc<PodMetrics>,
     pub(super) output: Arc<PodOutput>,
     /// `None` when the pod forms no batches.
     pub(super) batch_policy: Option<Arc<BatchPolicy>>,
+    /// Set if the results of the pod are the reply: see [`WorkerContext::is_last`].
+    pub(super) is_last: bool,
 }
+
+/// Workers that were started.
+#[derive(Default)]
+pub(super) struct StartedWorkers {
+    pub(super) exits: Vec<oneshot::Receiver<WorkerExit>>,
+    pub(super) watches: Vec<ShardWatch>,
+    /// Health of the workers of the last pod.
+    pub(super) health: Vec<Health>,
+}
+
+/// An executor of one form with its context, for one worker.
+type Replica<E> = (WorkerContext, Box<E>, ExecutorFactory);
 
 /// Executors of one shard by the way they are called.
 #[derive(Default)]
 struct Replicas {
-    inline: Vec<(WorkerContext, Box<dyn Executor>, ExecutorFactory)>,
-    threads: Vec<(WorkerContext, Box<dyn Executor>, ExecutorFactory)>,
-    tasks: Vec<(WorkerContext, Box<dyn AsyncExecutor>, ExecutorFactory)>,
+    inline: Vec<Replica<dyn Executor>>,
+    threads: Vec<Replica<dyn Executor>>,
+    tasks: Vec<Replica<dyn AsyncExecutor>>,
 }
-
-type Exits = Vec<oneshot::Receiver<WorkerExit>>;
 
 impl ShardWorkers<'_> {
     /// Starts the workers of one shard and returns the channel to them. All replicas of a shard have the same form, as
     /// they are built from one plan.
-    pub(super) fn start(&self, built: Vec<BuiltExecutor>, exits: &mut Exits) -> PartSender {
+    pub(super) fn start(&self, built: Vec<BuiltExecutor>, started: &mut StartedWorkers) -> PartSender {
         let first = built.first().map(|built| (built.instance.backends, built.instance.concurrency));
         let (backends, concurrency) = first.unwrap_or((1, None));
         let Replicas { inline, threads, tasks } = self.sort_by_form(built);
         if !inline.is_empty() {
-            return Self::start_inline(inline, exits);
+            return Self::start_inline(inline, started);
         }
         if tasks.is_empty() {
-            return self.start_threads(threads, exits);
+            return self.start_threads(threads, started);
         }
         let concurrency = concurrency.unwrap_or(self.plan.concurrency).saturating_mul(backends);
-        self.start_task(tasks, concurrency, exits)
+        self.start_task(tasks, concurrency, started)
     }
 
     fn sort_by_form(&self, built: Vec<BuiltExecutor>) -> Replicas {
@@ -70,13 +88,10 @@ impl ShardWorkers<'_> {
         replicas
     }
 
-    fn start_inline(
-        replicas: Vec<(WorkerContext, Box<dyn Executor>, ExecutorFactory)>,
-        exits: &mut Exits,
-    ) -> PartSender {
+    fn start_inline(replicas: Vec<Replica<dyn Executor>>, started: &mut StartedWorkers) -> PartSender {
         let start = |(context, executor, factory)| {
             let (exit, exited) = oneshot::channel();
-            exits.push(exited);
+            started.exits.push(exited);
             InlineReplica::new(context, executor, factory, exit)
         };
         PartSender::Inline(InlineWorkers::new(replicas.into_iter().map(start).collect()))
@@ -84,65 +99,108 @@ impl ShardWorkers<'_> {
 
     fn start_threads(
         &self,
-        replicas: Vec<(WorkerContext, Box<dyn Executor>, ExecutorFactory)>,
-        exits: &mut Exits,
+        replicas: Vec<Replica<dyn Executor>>,
+        started: &mut StartedWorkers,
     ) -> PartSender {
-        let (sender, receiver) = crossbeam_channel::bounded(self.plan.channel_slots);
-        let batcher = self.batcher().map(|batcher| Arc::new(Mutex::new(batcher)));
-        let queue = WorkQueue { receiver, batcher };
+        let (sender, tokens) = crossbeam_channel::bounded(self.plan.channel_slots);
+        let waiting = self.waiting_parts();
+        let mut watch = self.shard_watch(&waiting);
         for (context, executor, factory) in replicas {
-            let worker = ThreadWorker { context, executor, factory, queue: queue.clone() };
-            exits.push(self.spawn_thread(worker));
+            let guard = self.link(vec![context.clone()], 1, &mut watch, started);
+            let queue = WorkQueue { tokens: tokens.clone(), waiting: waiting.clone() };
+            self.spawn_thread(ThreadWorker { context, executor, factory, queue }, guard);
         }
-        PartSender::Thread(sender)
+        started.watches.push(watch);
+        PartSender::Thread(waiting.queue, sender)
     }
 
-    fn spawn_thread(&self, worker: ThreadWorker) -> oneshot::Receiver<WorkerExit> {
-        let (exit, exited) = oneshot::channel();
-        let (priority, output) = (self.priority, Arc::clone(&self.output));
+    fn spawn_thread(&self, worker: ThreadWorker, guard: WorkerGuard) {
+        let priority = self.priority;
         let run = move || {
             priority.apply();
-            let _ = exit.send(worker.run(|part| output.deliver(part)));
+            let exit = worker.run(|part| guard.deliver(part));
+            guard.exit(exit);
         };
         // Without a thread the worker is dropped: its channel closes, and requests sent to it fail.
         if let Err(error) = thread::Builder::new().name(self.name.to_string()).spawn(run) {
             tracing::error!(pod = &*self.name, %error, "a worker thread could not be started");
         }
-        exited
     }
 
     fn start_task(
         &self,
-        replicas: Vec<(WorkerContext, Box<dyn AsyncExecutor>, ExecutorFactory)>,
+        replicas: Vec<Replica<dyn AsyncExecutor>>,
         concurrency: usize,
-        exits: &mut Exits,
+        started: &mut StartedWorkers,
     ) -> PartSender {
-        let (sender, receiver) = mpsc::channel(self.plan.channel_slots);
+        let (sender, tokens) = mpsc::channel(self.plan.channel_slots);
+        let waiting = self.waiting_parts();
+        let mut watch = self.shard_watch(&waiting);
+        let contexts = replicas.iter().map(|(context, ..)| context.clone()).collect();
+        let guard = self.link(contexts, concurrency, &mut watch, started);
         let replicas = replicas.into_iter();
         let replicas =
             replicas.map(|(context, executor, factory)| TaskReplica::new(context, executor, factory));
-        let worker = TaskWorker::new(replicas.collect(), concurrency, receiver, self.batcher());
-        let (exit, exited) = oneshot::channel();
-        let output = Arc::clone(&self.output);
+        let worker = TaskWorker::new(replicas.collect(), concurrency, tokens, waiting.clone());
         tokio::spawn(async move {
-            let _ = exit.send(worker.run(|part| output.deliver(part)).await);
+            let exit = worker.run(|part| guard.deliver(part)).await;
+            guard.exit(exit);
         });
-        exits.push(exited);
-        PartSender::Task(sender)
+        started.watches.push(watch);
+        PartSender::Task(waiting.queue, sender)
     }
 
-    fn batcher(&self) -> Option<Batcher> {
-        self.batch_policy.clone().map(Batcher::new)
+    fn waiting_parts(&self) -> WaitingParts {
+        WaitingParts {
+            queue: Arc::new(PartQueue::new(self.plan.channel_slots)),
+            batcher: self.batch_policy.clone().map(|policy| Arc::new(Mutex::new(Batcher::new(policy)))),
+        }
+    }
+
+    /// Supervision of a shard whose workers are not started yet.
+    fn shard_watch(&self, waiting: &WaitingParts) -> ShardWatch {
+        ShardWatch {
+            pod: Arc::clone(&self.name),
+            metrics: Arc::clone(&self.metrics),
+            units: Vec::new(),
+            waiting: waiting.clone(),
+            policy: self.hang_policy,
+            refusing: false,
+        }
+    }
+
+    /// Links workers that end together, and that make `capacity` calls at the same time each, with the flow and with the
+    /// watchdog.
+    fn link(
+        &self,
+        contexts: Vec<WorkerContext>,
+        capacity: usize,
+        watch: &mut ShardWatch,
+        started: &mut StartedWorkers,
+    ) -> WorkerGuard {
+        let (link, guard, exited) = WorkerLink::connect(Arc::clone(&self.output));
+        started.exits.push(exited);
+        let watches = contexts.into_iter().map(|context| {
+            let health = Health::default();
+            started.health.push(health.clone());
+            WorkerWatch::new(context, self.call_limit, capacity, health)
+        });
+        watch.units.push((link, watches.collect()));
+        guard
     }
 
     fn context(&self, worker: Worker) -> WorkerContext {
         let shard = if self.plan.shards > 1 { format!("/shard-{}", worker.shard) } else { String::new() };
         WorkerContext {
             pod: Arc::clone(&self.name),
+            executor: self.plan.executor.as_ref().map_or_else(String::new, ExecutorPlan::class_names).into(),
+            calls: Arc::new(RunningCalls::default()),
             worker: format!("{}{shard}/rep-{}", self.name, worker.replica).into(),
             metrics: Arc::clone(&self.metrics),
             timeout_send: self.plan.timeout_send,
             batch_policy: self.batch_policy.clone(),
+            // Results of several shards are merged first.
+            is_last: self.is_last && self.plan.shards == 1,
         }
     }
 }

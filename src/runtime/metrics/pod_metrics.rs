@@ -25,6 +25,7 @@ pub(in crate::runtime) struct PodMetrics {
     queued_max: AtomicU64,
     restarts: AtomicU64,
     failed_workers: AtomicU64,
+    hanging_workers: AtomicU64,
     batch_requests: SizeHistogram,
     batch_documents: SizeHistogram,
     split_batches: AtomicU64,
@@ -64,6 +65,8 @@ pub struct PodStatistics {
     pub restarts: u64,
     /// Workers whose executor panicked and cannot be restarted; their requests fail.
     pub failed_workers: u64,
+    /// Workers in a call that exceeds its time by half or more.
+    pub hanging_workers: u64,
     /// Requests in each batch.
     pub batch_requests: SizeBuckets,
     /// Documents in each batch.
@@ -87,6 +90,7 @@ impl PodMetrics {
             queued_max: zero(),
             restarts: zero(),
             failed_workers: zero(),
+            hanging_workers: zero(),
             batch_requests: SizeHistogram::default(),
             batch_documents: SizeHistogram::default(),
             split_batches: zero(),
@@ -144,6 +148,16 @@ impl PodMetrics {
         self.failed_workers.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a worker that hangs in a call.
+    pub(in crate::runtime) fn record_hang(&self) {
+        self.hanging_workers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a worker that has returned from the call that it hung in.
+    pub(in crate::runtime) fn record_hang_end(&self) {
+        self.hanging_workers.fetch_sub(1, Ordering::Relaxed);
+    }
+
     pub(in crate::runtime) fn snapshot(&self, pod: &str, workers: usize) -> PodStatistics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let latencies = self.latencies.snapshot();
@@ -164,6 +178,7 @@ impl PodMetrics {
             queued_max: read(&self.queued_max),
             restarts: read(&self.restarts),
             failed_workers: read(&self.failed_workers),
+            hanging_workers: read(&self.hanging_workers),
             batch_requests: self.batch_requests.snapshot(),
             batch_documents: self.batch_documents.snapshot(),
             split_batches: read(&self.split_batches),

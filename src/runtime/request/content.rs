@@ -34,6 +34,11 @@ impl Content {
         self
     }
 
+    /// Takes what a call receives out of the content: the documents and their origins.
+    pub(in crate::runtime) fn take_input(&mut self) -> Self {
+        Self { origins: std::mem::take(&mut self.origins), ..Self::new(self.documents.take()) }
+    }
+
     /// Removes the documents for which `keep` returns `false`, and subtracts them from their origins.
     pub(in crate::runtime) fn retain(&mut self, mut keep: impl FnMut(&Document) -> bool) {
         if self.documents.iter().all(&mut keep) {

@@ -2,7 +2,8 @@
 //!
 //! Every part of a request holds an `Arc` of its [`InFlightRequest`]. The first outcome wins. When the last part is
 //! dropped before there is one (a worker died, a part was lost), the destructor fails the request, so no request is ever
-//! left unanswered. Parts that wait at a join or for other shards are stored in the request, not in the pods: ending a
+//! left unanswered. Executor calls hold only the request's [`RequestInput`], so that a call that does not end keeps no
+//! credit. Parts that wait at a join or for other shards are stored in the request, not in the pods: ending a
 //! request frees all its memory, and its credit is returned once no part is left inside the flow.
 
 use std::borrow::Cow;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use flowrun_sdk::{Cancellation, Documents, ErrorKind, ExecutorError, RequestParameters};
+use flowrun_sdk::{Cancellation, DocumentSink, Documents, ErrorKind, ExecutorError, RequestParameters};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -26,18 +27,26 @@ use super::trace::RequestTrace;
 use crate::runtime::metrics::RequestCounters;
 use crate::topology::format_bytes;
 
-/// An accepted request, shared by all its parts.
-pub(in crate::runtime) struct InFlightRequest {
+/// The part of a request that executors receive with its documents. A call that outlives its request keeps it, and so
+/// keeps neither the credit nor the outcome of the request.
+pub(in crate::runtime) struct RequestInput {
     pub(in crate::runtime) endpoint: String,
     /// Id and endpoint as log lines show them.
     pub(in crate::runtime) label: Arc<RequestLabel>,
     parameters: RequestParameters,
-    pub(in crate::runtime) target: Option<TargetPattern>,
-    pub(in crate::runtime) trace: Option<Arc<RequestTrace>>,
+    /// Receives documents that the last executor returns before its call ends.
+    pub(in crate::runtime) sink: Option<Arc<dyn DocumentSink>>,
     pub(in crate::runtime) deadline: Option<Instant>,
     pub(in crate::runtime) cancellation: Cancellation,
     /// Bytes that the documents may occupy at any point of the flow.
     pub(in crate::runtime) request_bytes_max: usize,
+}
+
+/// An accepted request, shared by all its parts.
+pub(in crate::runtime) struct InFlightRequest {
+    pub(in crate::runtime) input: Arc<RequestInput>,
+    pub(in crate::runtime) target: Option<TargetPattern>,
+    pub(in crate::runtime) trace: Option<Arc<RequestTrace>>,
     /// Order of the request's documents, in flows whose branches may change it.
     pub(in crate::runtime) order: Option<DocumentOrder>,
     answered: AtomicBool,
@@ -46,6 +55,13 @@ pub(in crate::runtime) struct InFlightRequest {
     joins: Mutex<Vec<(usize, Gather)>>,
     counters: Arc<RequestCounters>,
     credit: Option<OwnedSemaphorePermit>,
+}
+
+impl RequestInput {
+    /// The parameters that the executor `executor` receives.
+    pub(in crate::runtime) fn parameters_for(&self, executor: &str) -> Cow<'_, RequestParameters> {
+        parameters::for_executor(&self.parameters, executor)
+    }
 }
 
 impl InFlightRequest {
@@ -61,15 +77,19 @@ impl InFlightRequest {
     ) -> (Arc<Self>, Content, oneshot::Receiver<Outcome>) {
         counters.record_accepted();
         let (reply, outcome) = oneshot::channel();
-        let accepted = Self {
+        let input = RequestInput {
             label: RequestLabel::new(&request.id, &request.endpoint),
             endpoint: request.endpoint,
             parameters: request.parameters,
-            target: request.target,
-            trace: request.trace,
+            sink: request.sink,
             deadline: request.deadline,
             cancellation: Cancellation::default(),
             request_bytes_max,
+        };
+        let accepted = Self {
+            input: Arc::new(input),
+            target: request.target,
+            trace: request.trace,
             order,
             answered: AtomicBool::new(false),
             reply: Mutex::new(Some(reply)),
@@ -86,7 +106,7 @@ impl InFlightRequest {
             return;
         }
         if matches!(&outcome, Outcome::Failed(failed) if is_cancelling(failed.error.kind())) {
-            self.cancellation.cancel();
+            self.input.cancellation.cancel();
         }
         self.counters.record_outcome(outcome_kind(&outcome));
         if let Some(reply) = self.reply.lock().take() {
@@ -95,14 +115,9 @@ impl InFlightRequest {
         }
     }
 
-    /// The parameters that the executor `executor` receives.
-    pub(in crate::runtime) fn parameters_for(&self, executor: &str) -> Cow<'_, RequestParameters> {
-        parameters::for_executor(&self.parameters, executor)
-    }
-
     /// Fails when the documents of a part occupy more bytes than the request may.
     pub(in crate::runtime) fn check_size(&self, documents: &Documents) -> Result<(), ExecutorError> {
-        check_size(documents, self.request_bytes_max)
+        check_size(documents, self.input.request_bytes_max)
     }
 
     /// Merges parts by `policy`; fails the request when the result is larger than it may be.
@@ -116,7 +131,16 @@ impl InFlightRequest {
 
     /// Returns `true` once the request was cancelled or its deadline passed: no further executor is called for it.
     pub(in crate::runtime) fn is_cancelled(&self) -> bool {
-        self.cancellation.is_cancelled()
+        self.input.cancellation.is_cancelled()
+    }
+
+    /// The reason why the request needs no more work at time `now`: `Expired` or `Cancelled`; `None` while it does.
+    pub(in crate::runtime) fn ended(&self, now: Instant) -> Option<ErrorKind> {
+        match self.input.deadline {
+            Some(deadline) if deadline <= now => Some(ErrorKind::Expired),
+            _ if self.is_cancelled() => Some(ErrorKind::Cancelled),
+            _ => None,
+        }
     }
 
     /// Stores the part that arrived at input `input` of the join at pod `join`. Returns all `inputs` parts, in input

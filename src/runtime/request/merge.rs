@@ -2,13 +2,14 @@
 //!
 //! Documents with the same id become one: fields that the earlier part leaves unset are filled from the later part,
 //! chunks and matches are merged by id, scores by name; documents without a counterpart are added. Matches found by different
-//! shards are merged by score and cut to top-k. The merge is associative; its order is the order of the parts (`needs`, or
+//! shards are merged by score and cut to top-k; different lists that they return in a field of docarray's second schema are
+//! concatenated, as in Jina. The merge is associative; its order is the order of the parts (`needs`, or
 //! shard number), never the order of arrival. Waiting for the parts is the task of [`gather`](super::gather).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, Documents, Order, Tensor};
+use flowrun_sdk::{Document, Documents, FIELD_RECORD_TAG, Order, Tags, Tensor, Value};
 
 use super::content::Content;
 use crate::spec::Join;
@@ -29,6 +30,8 @@ pub(in crate::runtime) struct MergePolicy {
     pub(in crate::runtime) join: Join,
     /// Merges matches by score; `None` merges them by id, in the order of the parts.
     pub(in crate::runtime) matches: Option<MatchPolicy>,
+    /// Set for the results of shards: concatenates lists in fields of docarray's second schema.
+    pub(in crate::runtime) appends_lists: bool,
 }
 
 /// Merges parts in their order. An error of one part is the error of the result.
@@ -134,11 +137,7 @@ fn merge_documents(left: &mut Document, right: Document, policy: MergePolicy) {
         left.location = right.location;
     }
     if !Arc::ptr_eq(&left.tags, &right.tags) {
-        for (name, value) in Arc::unwrap_or_clone(right.tags) {
-            if !left.tags.contains_key(&name) {
-                left.tags_mut().insert(name, value);
-            }
-        }
+        merge_tags(left, Arc::unwrap_or_clone(right.tags), policy);
     }
     for (name, score) in right.scores {
         left.scores.entry(name).or_insert(score);
@@ -148,6 +147,31 @@ fn merge_documents(left: &mut Document, right: Document, policy: MergePolicy) {
         Some(matches) => merge_matches(&mut left.matches, right.matches, matches),
         None => merge_lists(&mut left.matches, right.matches, policy),
     }
+}
+
+/// Adds the tags of `right` that `left` does not have.
+fn merge_tags(left: &mut Document, right: Tags, policy: MergePolicy) {
+    for (name, value) in right {
+        match left.tags.get(&name) {
+            None => {
+                left.tags_mut().insert(name, value);
+            }
+            Some(known) if policy.appends_lists && *known != value && is_list_field(left, &name) => {
+                if let (Some(Value::Array(known)), Value::Array(added)) =
+                    (left.tags_mut().get_mut(&name), value)
+                {
+                    known.extend(added);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// True if a tag is a list in a field of docarray's second schema.
+fn is_list_field(document: &Document, name: &str) -> bool {
+    let kinds = document.tags.get(FIELD_RECORD_TAG).and_then(|record| record.get("kinds"));
+    kinds.and_then(|kinds| kinds.get(name)).and_then(Value::as_str) == Some("list")
 }
 
 fn merge_embeddings(left: Option<Tensor>, right: Option<Tensor>, join: Join) -> Option<Tensor> {
@@ -190,8 +214,11 @@ mod tests {
 
     use super::*;
 
-    const BY_SCORE: MergePolicy =
-        MergePolicy { join: Join::Merge, matches: Some(MatchPolicy { order: Order::Ascending, top_k: 3 }) };
+    const BY_SCORE: MergePolicy = MergePolicy {
+        join: Join::Merge,
+        matches: Some(MatchPolicy { order: Order::Ascending, top_k: 3 }),
+        appends_lists: true,
+    };
 
     /// A document with one of few ids and any combination of its fields.
     fn document(ids: &'static str) -> impl Strategy<Value = Document> {
@@ -254,6 +281,26 @@ mod tests {
         }
         ids.sort_unstable();
         ids
+    }
+
+    #[test]
+    fn different_lists_of_shards_are_concatenated_in_fields_of_the_second_schema() {
+        let part = |words: &[&str]| {
+            let record = serde_json::json!({"kinds": {"words": "list"}});
+            let document =
+                Document::new("a").with_tag("words", words.to_vec()).with_tag("tag", words.to_vec());
+            Content::new([document.with_tag(FIELD_RECORD_TAG, record)].into_iter().collect())
+        };
+        let lists = |parts: &[&Content], policy| {
+            let tags = &merged(parts, policy)[0].tags;
+            (tags["words"].clone(), tags["tag"].clone())
+        };
+        let (first, second) = (part(&["x", "0"]), part(&["x", "1"]));
+        let joined = (serde_json::json!(["x", "0", "x", "1"]), serde_json::json!(["x", "0"]));
+        assert_eq!(lists(&[&first, &second], BY_SCORE), joined);
+        let kept = (serde_json::json!(["x", "0"]), serde_json::json!(["x", "0"]));
+        assert_eq!(lists(&[&first, &first], BY_SCORE), kept, "equal lists are one list");
+        assert_eq!(lists(&[&first, &second], MergePolicy::default()), kept, "of branches the first counts");
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Documents, ErrorKind, ExecutorError, FailedDocument, RequestParameters};
+use flowrun_sdk::{DocumentSink, Documents, ErrorKind, ExecutorError, FailedDocument, RequestParameters};
 use serde_json::{Map, Value};
 
 use super::target::TargetPattern;
@@ -27,6 +27,9 @@ pub struct Request {
     pub target: Option<TargetPattern>,
     /// Records the pods that the request visits; `None` records nothing.
     pub trace: Option<Arc<RequestTrace>>,
+    /// Receives documents that the last executor returns before its call ends; they are not part of the response. `None`
+    /// collects them.
+    pub sink: Option<Arc<dyn DocumentSink>>,
 }
 
 /// The end of a request. Every accepted request has exactly one.

@@ -19,7 +19,7 @@ mod trace;
 pub(super) use content::Content;
 pub(super) use document_order::DocumentOrder;
 pub(super) use gather::Gather;
-pub(super) use in_flight::{InFlightRequest, check_size};
+pub(super) use in_flight::{InFlightRequest, RequestInput, check_size};
 pub(super) use log_context::poll_with_log_context;
 pub use log_context::{LogContext, RequestLabel, log_context};
 pub(crate) use log_context::{sanitize, with_log_context};

@@ -1,6 +1,9 @@
 //! The pattern of executor names that a request is addressed to.
 
-use regex::Regex;
+use flowrun_sdk::ClientRegex;
+
+/// Characters of a pattern in an error message.
+const PATTERN_CHARACTERS_SHOWN: usize = 60;
 
 /// A regular expression matched at the beginning of executor names, as Jina does: `enc` matches `encoder` too.
 #[derive(Clone, Debug)]
@@ -10,7 +13,7 @@ pub struct TargetPattern(Pattern);
 enum Pattern {
     /// The common case, matched without the regex engine.
     Prefix(String),
-    Expression(Box<Regex>),
+    Expression(ClientRegex),
 }
 
 impl TargetPattern {
@@ -22,11 +25,10 @@ impl TargetPattern {
         if pattern.chars().all(|letter| letter.is_alphanumeric() || letter == '_') {
             return Ok(Self(Pattern::Prefix(pattern.to_owned())));
         }
-        let expression = Regex::new(&format!("^(?:{pattern})"));
-        expression.map(|expression| Self(Pattern::Expression(Box::new(expression)))).map_err(|error| {
-            let error = error.to_string();
-            let mistake = error.lines().last().unwrap_or_default();
-            format!("`{pattern}` is not a pattern of executor names: {mistake}")
+        let expression = ClientRegex::new(&format!("^(?:{pattern})"));
+        expression.map(|expression| Self(Pattern::Expression(expression))).map_err(|reason| {
+            let pattern: String = pattern.chars().take(PATTERN_CHARACTERS_SHOWN).collect();
+            format!("`{pattern}` is not a pattern of executor names: it {reason}")
         })
     }
 
@@ -55,5 +57,11 @@ mod tests {
             assert_eq!(TargetPattern::new(pattern).unwrap().matches(name), matches, "{pattern} {name}");
         }
         assert!(TargetPattern::new("a(").unwrap_err().contains("a("));
+    }
+
+    #[test]
+    fn a_pattern_beyond_the_bound_is_rejected_with_the_bound() {
+        let error = TargetPattern::new(&"a|".repeat(1_000_000)).unwrap_err();
+        assert!(error.contains("more than the 1024") && error.len() < 200, "{error}");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::fanout::GatherSlot;
-use crate::runtime::request::{Content, InFlightRequest};
+use crate::runtime::request::{Content, InFlightRequest, RequestError};
 
 /// A request, or one shard's share of it, that is sent to a worker.
 pub(in crate::runtime) struct Part {
@@ -16,4 +16,11 @@ pub(in crate::runtime) struct Part {
     pub(in crate::runtime) slot: Option<GatherSlot>,
     /// Arrival at the pod, from which batching delays count; `None` at pods without batching.
     pub(in crate::runtime) arrived: Option<Instant>,
+}
+
+impl Part {
+    /// The part with an error, for a request that its pod does not process.
+    pub(in crate::runtime) fn with_error(self, error: RequestError) -> Self {
+        Self { content: Content { error: Some(error), ..self.content }, ..self }
+    }
 }

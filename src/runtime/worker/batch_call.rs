@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{Answer, Cancellation, ErrorKind, RequestParameters};
+use flowrun_sdk::{Answer, Cancellation, DocumentSink, ErrorKind, RequestParameters};
 
-use crate::runtime::request::{Content, InFlightRequest, RequestLabel};
+use crate::runtime::request::{Content, RequestInput, RequestLabel};
 use crate::runtime::routing::Part;
 
 /// Input of one executor call, except the documents.
@@ -25,11 +25,13 @@ pub(super) struct CallSpec<'a> {
     pub(super) cancellation: Cancellation,
     /// Bytes that the documents may occupy when the call returns.
     pub(super) bytes_max: usize,
+    /// Receives documents that the executor returns before the call ends.
+    pub(super) sink: Option<Arc<dyn DocumentSink>>,
 }
 
 impl<'a> CallSpec<'a> {
     /// Input of a call of `executor` for one request.
-    pub(super) fn for_request(request: &'a InFlightRequest, executor: &str) -> Self {
+    pub(super) fn for_request(request: &'a RequestInput, executor: &str) -> Self {
         Self {
             endpoint: &request.endpoint,
             label: Arc::clone(&request.label),
@@ -37,15 +39,16 @@ impl<'a> CallSpec<'a> {
             deadline: request.deadline,
             cancellation: request.cancellation.clone(),
             bytes_max: request.request_bytes_max,
+            sink: None,
         }
     }
 
     /// Input of a batched call for `first` and `others`, which have the same endpoint and parameters.
-    pub(super) fn for_batch(first: &'a Part, others: &[Part], executor: &str) -> Self {
-        let requests = || std::iter::once(first).chain(others).map(|part| &part.request);
+    pub(super) fn for_batch(first: &'a RequestInput, others: &[Arc<RequestInput>], executor: &str) -> Self {
+        let requests = || std::iter::once(first).chain(others.iter().map(|request| &**request));
         let deadlines: Option<Vec<Instant>> = requests().map(|request| request.deadline).collect();
         let cancellations = requests().map(|request| request.cancellation.clone()).collect();
-        let single = Self::for_request(&first.request, executor);
+        let single = Self::for_request(first, executor);
         let id = format!("{} and {} more", single.label.id, others.len());
         Self {
             label: RequestLabel::new(&id, single.endpoint),
@@ -55,6 +58,11 @@ impl<'a> CallSpec<'a> {
             ..single
         }
     }
+}
+
+/// The inputs of the requests of all parts, in the order of the parts.
+pub(super) fn request_inputs(parts: &[Part]) -> Vec<Arc<RequestInput>> {
+    parts.iter().map(|part| Arc::clone(&part.request.input)).collect()
 }
 
 /// The documents of all parts, in the order of the parts. The parts keep theirs, in case they are called separately.

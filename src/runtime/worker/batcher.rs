@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::Batching;
+use flowrun_sdk::{Batching, ErrorKind};
 use parking_lot::RwLock;
 
 use crate::runtime::routing::Part;
@@ -17,7 +17,7 @@ use crate::spec::BatchingTable;
 use crate::topology::executor_name;
 
 /// Parts that a worker takes at once; a single part at pods without batching.
-pub(super) struct Batch {
+pub(in crate::runtime) struct Batch {
     pub(super) first: Part,
     pub(super) others: Vec<Part>,
 }
@@ -28,9 +28,21 @@ impl Batch {
         Self { first, others: Vec::new() }
     }
 
-    fn from_parts(parts: Vec<Part>) -> Option<Self> {
+    /// A batch of all these parts; `None` without any.
+    pub(super) fn from_parts(parts: Vec<Part>) -> Option<Self> {
         let mut parts = parts.into_iter();
         Some(Self { first: parts.next()?, others: parts.collect() })
+    }
+
+    /// The parts, in order.
+    pub(in crate::runtime) fn into_parts(self) -> impl Iterator<Item = Part> {
+        std::iter::once(self.first).chain(self.others)
+    }
+
+    /// The reason why no request of the batch needs more work at time `now`: that of the first request.
+    pub(super) fn ended(&self, now: Instant) -> Option<ErrorKind> {
+        let others_ended = self.others.iter().all(|part| part.request.ended(now).is_some());
+        self.first.request.ended(now).filter(|_| others_ended)
     }
 }
 
@@ -51,9 +63,10 @@ impl BatchPolicy {
 
     /// The batching of a part; `None` when it is called on its own.
     pub(super) fn batching_for(&self, part: &Part) -> Option<Batching> {
-        let batching = self.table.get(&part.request.endpoint)?;
-        (!part.content.documents.is_empty() && !self.inseparable.read().contains(&part.request.endpoint))
-            .then_some(batching)
+        let batching = self.table.get(&part.request.input.endpoint)?;
+        (!part.content.documents.is_empty()
+            && !self.inseparable.read().contains(&part.request.input.endpoint))
+        .then_some(batching)
     }
 
     /// Stops batching requests to `endpoint`.
@@ -143,6 +156,13 @@ impl Batcher {
         self.take(|_| true)
     }
 
+    /// Removes the parts that satisfy `condition`, with the batches that become empty.
+    pub(super) fn remove(&mut self, condition: impl Fn(&Part) -> bool) -> Vec<Part> {
+        let removed = self.open.iter_mut().flat_map(|batch| batch.remove(&condition)).collect();
+        self.open.retain(|batch| !batch.parts.is_empty());
+        removed
+    }
+
     /// Takes the oldest batch that satisfies `condition`.
     fn take(&mut self, condition: impl Fn(&OpenBatch) -> bool) -> Option<Batch> {
         let position = self.open.iter().position(condition)?;
@@ -151,12 +171,22 @@ impl Batcher {
 }
 
 impl OpenBatch {
+    /// Removes the parts that satisfy `condition`.
+    fn remove(&mut self, condition: impl Fn(&Part) -> bool) -> Vec<Part> {
+        let removed: Vec<Part> = self.parts.extract_if(.., |part| condition(part)).collect();
+        for document in removed.iter().flat_map(|part| part.content.documents.iter()) {
+            self.ids.remove(&document.id);
+            self.documents -= 1;
+        }
+        removed
+    }
+
     /// Returns `true` when `part` has the endpoint and parameters of this batch.
     fn accepts(&self, part: &Part, policy: &BatchPolicy) -> bool {
         let Some(Part { request, .. }) = self.parts.first() else { return false };
         let name = executor_name(&policy.pod);
-        request.endpoint == part.request.endpoint
-            && request.parameters_for(name) == part.request.parameters_for(name)
+        request.input.endpoint == part.request.input.endpoint
+            && request.input.parameters_for(name) == part.request.input.parameters_for(name)
     }
 }
 
@@ -164,6 +194,6 @@ impl OpenBatch {
 /// for the call itself.
 fn due_time(part: &Part, batching: Batching) -> Instant {
     let arrived = part.arrived.unwrap_or_else(Instant::now);
-    let left = part.request.deadline.map(|deadline| deadline.saturating_duration_since(arrived) / 2);
+    let left = part.request.input.deadline.map(|deadline| deadline.saturating_duration_since(arrived) / 2);
     arrived + left.map_or(batching.wait, |left| left.min(batching.wait))
 }

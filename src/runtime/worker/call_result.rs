@@ -6,7 +6,9 @@ use std::time::{Instant, SystemTime};
 use flowrun_sdk::{Answer, ErrorKind, ExecutorError};
 
 use super::batch_call::{SplitAnswer, split_answer};
+use super::batcher::Batch;
 use super::context::WorkerContext;
+use super::running_calls::{CallTicket, GivenUp};
 use crate::runtime::request::{
     Content, DocumentFailure, ExecutorCall, InFlightRequest, RequestError, with_log_context,
 };
@@ -21,22 +23,83 @@ pub(super) enum CallEnd {
 }
 
 impl WorkerContext {
+    /// Ends the call of one request. Returns its part with the result, or `None` if the watchdog has taken the part. `end` is
+    /// an error if the executor could not be restarted.
+    pub(super) fn finish_single(
+        &self,
+        ticket: CallTicket<'_>,
+        end: Result<CallEnd, String>,
+        started: Instant,
+    ) -> Option<Part> {
+        let Some(Batch { first: part, .. }) = ticket.end() else {
+            self.record_given_up(end.is_ok(), started);
+            return None;
+        };
+        let content = match end {
+            Ok(end) => self.finish_call(&part.request, part.content, end, started),
+            Err(reason) => self.unavailable(&reason),
+        };
+        Some(Part { content, ..part })
+    }
+
+    /// Ends a batched call. Returns the parts with their results, or unchanged as `Err` when each is to be called
+    /// separately; none if the watchdog has taken them.
+    pub(super) fn finish_batch(
+        &self,
+        ticket: CallTicket<'_>,
+        end: Result<CallEnd, String>,
+        deadline: Option<Instant>,
+        started: Instant,
+    ) -> Result<Vec<Part>, Vec<Part>> {
+        let Some(batch) = ticket.end() else {
+            self.record_given_up(end.is_ok(), started);
+            return Ok(Vec::new());
+        };
+        let parts = batch.into_parts().collect();
+        match end {
+            Ok(end) => self.finish_batch_call(parts, end, deadline, started),
+            Err(_) => Err(parts),
+        }
+    }
+
+    /// The parts of a call that still runs, each with the error of its request.
+    pub(in crate::runtime) fn give_up(&self, batch: Batch, reason: GivenUp, started: Instant) -> Vec<Part> {
+        let error = match reason {
+            GivenUp::Late => self.expired(None),
+            GivenUp::Ended(kind) => {
+                ExecutorError::new(kind, "the request expired or was cancelled during this call")
+            }
+        };
+        let give_up = |part: Part| {
+            let content = self.content(&part.request, part.content, Err(error.clone()), started);
+            Part { content, ..part }
+        };
+        batch.into_parts().map(give_up).collect()
+    }
+
+    /// Counts the end of a call whose parts were taken: it has failed.
+    fn record_given_up(&self, was_called: bool, started: Instant) {
+        if was_called {
+            self.metrics.record_call_end(started.elapsed(), true, 0);
+        }
+    }
+
     /// Content of a part whose executor panicked earlier and could not be restarted.
-    pub(super) fn unavailable(&self, reason: &str) -> Content {
+    fn unavailable(&self, reason: &str) -> Content {
         let message = format!("the executor panicked and cannot be restarted: {reason}");
         let error = ExecutorError::new(ErrorKind::Internal, message);
         Content::failed(RequestError::in_pod(&self.pod, error))
     }
 
     /// Content of a part after its call. `before` is its content without the documents.
-    pub(super) fn finish_call(
+    fn finish_call(
         &self,
         request: &InFlightRequest,
         before: Content,
         end: CallEnd,
         started: Instant,
     ) -> Content {
-        let result = self.result(end, request.deadline, started);
+        let result = self.result(end, request.input.deadline, started);
         let result = result.and_then(|answer| request.check_size(&answer.documents).map(|()| answer));
         self.record_call(&result, started);
         self.content(request, before, result, started)
@@ -44,7 +107,7 @@ impl WorkerContext {
 
     /// The parts of a batch after their call. Returns them unchanged as `Err` when each is to be called separately,
     /// because the call failed or its answer cannot be split.
-    pub(super) fn finish_batch_call(
+    fn finish_batch_call(
         &self,
         parts: Vec<Part>,
         end: CallEnd,
@@ -65,7 +128,7 @@ impl WorkerContext {
                     if let (Ok(SplitAnswer::NeverBatch), Some(policy), Some(part)) =
                         (&split, &self.batch_policy, parts.first())
                     {
-                        policy.disable(&part.request.endpoint);
+                        policy.disable(&part.request.input.endpoint);
                     }
                     return Err(parts);
                 }
@@ -138,7 +201,7 @@ impl WorkerContext {
         }
         match result {
             Err(error) => {
-                let context = self.log_context(&request.label);
+                let context = self.log_context(&request.input.label);
                 with_log_context(context, || tracing::debug!(%error, "the call failed"));
                 Content::failed(RequestError::in_pod(&self.pod, error))
             }

@@ -3,7 +3,7 @@
 use flowrun_sdk::{AsyncExecutor, Call, ErrorKind, ExecutorError};
 use futures_util::future::{Either, select};
 
-/// Calls an executor and drops the call at its deadline or when it is cancelled.
+/// Calls an executor and drops the call at its deadline or when it is cancelled, unless it would continue nevertheless.
 ///
 /// # Errors
 /// The executor's error, `Expired` or `Cancelled`.
@@ -11,6 +11,9 @@ pub(super) async fn execute_with_deadline(
     executor: &dyn AsyncExecutor,
     call: &mut Call<'_>,
 ) -> Result<(), ExecutorError> {
+    if !executor.is_cancellable() {
+        return executor.execute(call).await;
+    }
     let (deadline, budget) = (call.deadline(), call.budget());
     let executing = async {
         let cancelled = std::pin::pin!(budget.cancellation().cancelled());

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Call, ErrorKind, ExecutorError};
+use flowrun_sdk::{Call, ExecutorError};
 
 use super::batch_call::CallSpec;
 use super::batcher::{Batch, BatchPolicy};
+use super::running_calls::RunningCalls;
 use crate::runtime::metrics::PodMetrics;
-use crate::runtime::request::{Content, InFlightRequest, LogContext, RequestError, RequestLabel};
+use crate::runtime::request::{
+    Content, InFlightRequest, LogContext, RequestError, RequestInput, RequestLabel,
+};
 use crate::runtime::routing::Part;
 use crate::topology::executor_name;
 
@@ -17,13 +20,19 @@ use crate::topology::executor_name;
 pub(in crate::runtime) struct WorkerContext {
     /// The pod's name.
     pub(in crate::runtime) pod: Arc<str>,
+    /// Class of the executor, for messages.
+    pub(in crate::runtime) executor: Arc<str>,
     /// The worker's name in `__results__`, in Jina's form: `indexer/shard-0/rep-0`.
     pub(in crate::runtime) worker: Arc<str>,
     pub(in crate::runtime) metrics: Arc<PodMetrics>,
+    /// Calls in progress, which the watchdog ends for their requests.
+    pub(in crate::runtime) calls: Arc<RunningCalls>,
     /// Longest duration of one call, in addition to the request's deadline.
     pub(in crate::runtime) timeout_send: Option<Duration>,
     /// Batching rules of the pod; `None` without batching.
     pub(in crate::runtime) batch_policy: Option<Arc<BatchPolicy>>,
+    /// Set if the results of this worker alone are the reply, so that they may be sent before its call ends.
+    pub(in crate::runtime) is_last: bool,
 }
 
 impl WorkerContext {
@@ -33,13 +42,15 @@ impl WorkerContext {
     }
 
     /// Input of a call for one request.
-    pub(super) fn spec_for_request<'a>(&self, request: &'a InFlightRequest) -> CallSpec<'a> {
-        CallSpec::for_request(request, executor_name(&self.pod))
+    pub(super) fn spec_for_request<'a>(&self, request: &'a RequestInput) -> CallSpec<'a> {
+        let sink = request.sink.clone().filter(|_| self.is_last);
+        CallSpec { sink, ..CallSpec::for_request(request, executor_name(&self.pod)) }
     }
 
-    /// Input of a batched call.
-    pub(super) fn spec_for_batch<'a>(&self, first: &'a Part, others: &[Part]) -> CallSpec<'a> {
-        CallSpec::for_batch(first, others, executor_name(&self.pod))
+    /// Input of a batched call; `None` for fewer than two requests.
+    pub(super) fn spec_for_batch<'a>(&self, requests: &'a [Arc<RequestInput>]) -> Option<CallSpec<'a>> {
+        let (first, others) = requests.split_first().filter(|(_, others)| !others.is_empty())?;
+        Some(CallSpec::for_batch(first, others, executor_name(&self.pod)))
     }
 
     /// Returns the part as `Ok` when it is to be processed, and as `Err`, with an error in it, when its request has
@@ -51,7 +62,7 @@ impl WorkerContext {
     pub(super) fn admit(&self, part: Part) -> Result<Part, Part> {
         match self.skip_error(&part.request) {
             None => Ok(part),
-            Some(error) => Err(Part { content: Content { error: Some(error), ..part.content }, ..part }),
+            Some(error) => Err(part.with_error(error)),
         }
     }
 
@@ -71,13 +82,9 @@ impl WorkerContext {
 
     /// The error of a request that no longer needs to be processed.
     fn skip_error(&self, request: &InFlightRequest) -> Option<RequestError> {
-        let expired = request.deadline.is_some_and(|deadline| deadline <= Instant::now());
-        if expired || request.is_cancelled() {
-            let kind = if expired { ErrorKind::Expired } else { ErrorKind::Cancelled };
-            let error = ExecutorError::new(kind, "the request expired or was cancelled before this call");
-            return Some(RequestError::in_pod(&self.pod, error));
-        }
-        None
+        let kind = request.ended(Instant::now())?;
+        let error = ExecutorError::new(kind, "the request expired or was cancelled before this call");
+        Some(RequestError::in_pod(&self.pod, error))
     }
 
     /// Counts a batch, unless its endpoint is not batched.
@@ -91,14 +98,15 @@ impl WorkerContext {
         }
     }
 
-    /// Builds the call, which takes the documents and origins out of `content`.
-    pub(super) fn build_call<'a>(&self, spec: &'a CallSpec<'_>, content: &mut Content) -> Call<'a> {
+    /// Builds the call for the documents and origins of `input`.
+    pub(super) fn build_call<'a>(&self, spec: &'a CallSpec<'_>, input: Content) -> Call<'a> {
         let timeout = self.timeout_send.and_then(|timeout| Instant::now().checked_add(timeout));
         let deadline = [spec.deadline, timeout].into_iter().flatten().min();
-        Call::new(spec.endpoint, content.documents.take(), &spec.parameters)
+        Call::new(spec.endpoint, input.documents, &spec.parameters)
             .with_request_id(&spec.label.id)
-            .with_origins(std::mem::take(&mut content.origins))
+            .with_origins(input.origins)
             .with_deadline(deadline, spec.cancellation.clone())
             .with_bytes_max(spec.bytes_max)
+            .with_sink(spec.sink.clone())
     }
 }

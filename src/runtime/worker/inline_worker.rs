@@ -37,11 +37,11 @@ impl InlineReplica {
         Self { context, slot: Some(SyncSlot::new_sync(executor, factory)), exit: Some(exit) }
     }
 
-    fn process(&mut self, part: Part) -> Part {
+    fn process(&mut self, part: Part) -> Option<Part> {
         self.context.metrics.record_dequeued();
         match &mut self.slot {
             Some(slot) => slot.process(&self.context, part),
-            None => part,
+            None => Some(part),
         }
     }
 }
@@ -61,10 +61,10 @@ impl InlineWorkers {
     }
 
     /// Processes a part in the current thread. Without replicas it is returned unchanged.
-    pub(super) fn process(&self, part: Part) -> Part {
+    pub(super) fn process(&self, part: Part) -> Option<Part> {
         match self.lock_replica() {
             Some(mut replica) => replica.process(part),
-            None => part,
+            None => Some(part),
         }
     }
 

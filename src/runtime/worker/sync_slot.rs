@@ -1,11 +1,13 @@
 //! Calls of sync executors: processing of parts and batches in the caller's thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use flowrun_sdk::{BoxedExecutor, Executor, panic_message};
 
-use super::batch_call::{CallSpec, combined_content};
+use super::batch_call::{CallSpec, combined_content, request_inputs};
+use super::batcher::Batch;
 use super::call_result::CallEnd;
 use super::context::WorkerContext;
 use super::executor_factory::ExecutorFactory;
@@ -26,20 +28,20 @@ impl SyncSlot {
         Self::new(executor, factory, unbox)
     }
 
-    /// Processes a part: calls the executor unless the request has expired or was cancelled.
-    pub(super) fn process(&mut self, context: &WorkerContext, part: Part) -> Part {
+    /// Processes a part: calls the executor unless the request has expired or was cancelled. Returns `None` if the
+    /// watchdog has taken the part during the call.
+    pub(super) fn process(&mut self, context: &WorkerContext, part: Part) -> Option<Part> {
         let mut part = match context.admit(part) {
             Ok(part) => part,
-            Err(part) => return part,
+            Err(part) => return Some(part),
         };
         let started = Instant::now();
-        let spec = context.spec_for_request(&part.request);
-        let end = self.call(context, &spec, &mut part.content);
-        let content = match end {
-            Ok(end) => context.finish_call(&part.request, part.content, end, started),
-            Err(reason) => context.unavailable(&reason),
-        };
-        Part { content, ..part }
+        let request = Arc::clone(&part.request.input);
+        let spec = context.spec_for_request(&request);
+        let input = part.content.take_input();
+        let ticket = context.calls.start(&spec.label, started, Batch::single(part));
+        let end = self.call(context, &spec, input);
+        context.finish_single(ticket, end, started)
     }
 
     /// Processes a batch in one call. Returns the parts unchanged as `Err` when each is to be processed on its own.
@@ -48,18 +50,14 @@ impl SyncSlot {
         context: &WorkerContext,
         parts: Vec<Part>,
     ) -> Result<Vec<Part>, Vec<Part>> {
-        let [first, others @ ..] = &*parts else { return Err(parts) };
-        if others.is_empty() {
-            return Err(parts);
-        }
+        let requests = request_inputs(&parts);
+        let Some(spec) = context.spec_for_batch(&requests) else { return Err(parts) };
         let started = Instant::now();
-        let spec = context.spec_for_batch(first, others);
-        let end = self.call(context, &spec, &mut combined_content(&parts));
-        let deadline = spec.deadline;
-        match end {
-            Ok(end) => context.finish_batch_call(parts, end, deadline, started),
-            Err(_) => Err(parts),
-        }
+        let input = combined_content(&parts);
+        let Some(batch) = Batch::from_parts(parts) else { return Ok(Vec::new()) };
+        let ticket = context.calls.start(&spec.label, started, batch);
+        let end = self.call(context, &spec, input);
+        context.finish_batch(ticket, end, spec.deadline, started)
     }
 
     /// Calls the executor; the error is the reason why it could not be restarted.
@@ -67,10 +65,10 @@ impl SyncSlot {
         &mut self,
         context: &WorkerContext,
         spec: &CallSpec<'_>,
-        content: &mut Content,
+        input: Content,
     ) -> Result<CallEnd, String> {
         let executor = self.executor(&context.metrics)?;
-        let mut call = context.build_call(spec, content);
+        let mut call = context.build_call(spec, input);
         context.metrics.record_call_start();
         // Unwind safety: the executor, whose state a panic may have broken, is dropped below.
         let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(&mut call)));

@@ -11,15 +11,15 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::Receiver;
 
-use super::batch_call::{CallSpec, combined_content};
-use super::batcher::{Batch, Batcher};
+use super::batch_call::{CallSpec, combined_content, request_inputs};
+use super::batcher::Batch;
 use super::call_result::CallEnd;
 use super::call_timeout::execute_with_deadline;
 use super::context::WorkerContext;
 use super::executor_factory::ExecutorFactory;
 use super::executor_slot::{ExecutorSlot, SlotState};
 use super::exit::WorkerExit;
-use super::work_queue::batch_stream;
+use super::work_queue::{WaitingParts, batch_stream};
 use crate::runtime::request::{Content, poll_with_log_context};
 use crate::runtime::routing::Part;
 
@@ -28,8 +28,8 @@ pub(in crate::runtime) struct TaskWorker {
     replicas: Vec<TaskReplica>,
     /// Free call slots, as positions in `replicas`; the slot that has been free for longest comes first.
     idle: Mutex<VecDeque<usize>>,
-    receiver: Receiver<Part>,
-    batcher: Option<Batcher>,
+    tokens: Receiver<()>,
+    waiting: WaitingParts,
 }
 
 /// One replica.
@@ -43,17 +43,17 @@ impl TaskWorker {
     pub(in crate::runtime) fn new(
         replicas: Vec<TaskReplica>,
         concurrency: usize,
-        receiver: Receiver<Part>,
-        batcher: Option<Batcher>,
+        tokens: Receiver<()>,
+        waiting: WaitingParts,
     ) -> Self {
         let idle = (0..concurrency).flat_map(|_| 0..replicas.len()).collect();
-        Self { replicas, idle: Mutex::new(idle), receiver, batcher }
+        Self { replicas, idle: Mutex::new(idle), tokens, waiting }
     }
 
     /// Processes parts until the channel closes. `deliver` receives each result.
     pub(in crate::runtime) async fn run(self, deliver: impl Fn(Part) + Send + Sync) -> WorkerExit {
-        let Self { replicas, idle, receiver, batcher } = self;
-        let batches = batch_stream(receiver, batcher);
+        let Self { replicas, idle, tokens, waiting } = self;
+        let batches = batch_stream(tokens, waiting);
         let calls_max = idle.lock().len();
         let (workers, idle, deliver) = (&replicas, &idle, &deliver);
         let process = |batch: Batch| async move {
@@ -70,10 +70,10 @@ impl TaskWorker {
                     let mut parts = parts.into_iter();
                     let last = parts.next_back();
                     for part in parts {
-                        deliver(replica.process(part).await);
+                        replica.process(part).await.into_iter().for_each(deliver);
                     }
                     let last = match last {
-                        Some(last) => Some(replica.process(last).await),
+                        Some(last) => replica.process(last).await,
                         None => None,
                     };
                     // The slot is free before the last result is visible, so a next request finds it.
@@ -101,44 +101,40 @@ impl TaskReplica {
         Self { context, slot: Arc::new(Mutex::new(ExecutorSlot::new(executor.into(), factory, unbox))) }
     }
 
-    /// Processes a part: calls the executor unless the request has expired or was cancelled.
-    async fn process(&self, part: Part) -> Part {
+    /// Processes a part: calls the executor unless the request has expired or was cancelled. Returns `None` if the
+    /// watchdog has taken the part during the call.
+    async fn process(&self, part: Part) -> Option<Part> {
         let mut part = match self.context.admit(part) {
             Ok(part) => part,
-            Err(part) => return part,
+            Err(part) => return Some(part),
         };
         let started = Instant::now();
-        let spec = self.context.spec_for_request(&part.request);
-        let end = self.call(&spec, &mut part.content).await;
-        let content = match end {
-            Ok(end) => self.context.finish_call(&part.request, part.content, end, started),
-            Err(reason) => self.context.unavailable(&reason),
-        };
-        Part { content, ..part }
+        let request = Arc::clone(&part.request.input);
+        let spec = self.context.spec_for_request(&request);
+        let input = part.content.take_input();
+        let ticket = self.context.calls.start(&spec.label, started, Batch::single(part));
+        let end = self.call(&spec, input).await;
+        self.context.finish_single(ticket, end, started)
     }
 
     /// Processes a batch in one call. Returns the parts unchanged as `Err` when each is to be processed on its own.
     async fn process_batch(&self, parts: Vec<Part>) -> Result<Vec<Part>, Vec<Part>> {
-        let [first, others @ ..] = &*parts else { return Err(parts) };
-        if others.is_empty() {
-            return Err(parts);
-        }
+        let requests = request_inputs(&parts);
+        let Some(spec) = self.context.spec_for_batch(&requests) else { return Err(parts) };
         let started = Instant::now();
-        let spec = self.context.spec_for_batch(first, others);
-        let end = self.call(&spec, &mut combined_content(&parts)).await;
-        let deadline = spec.deadline;
-        match end {
-            Ok(end) => self.context.finish_batch_call(parts, end, deadline, started),
-            Err(_) => Err(parts),
-        }
+        let input = combined_content(&parts);
+        let Some(batch) = Batch::from_parts(parts) else { return Ok(Vec::new()) };
+        let ticket = self.context.calls.start(&spec.label, started, batch);
+        let end = self.call(&spec, input).await;
+        self.context.finish_batch(ticket, end, spec.deadline, started)
     }
 
     /// Calls the executor; the error is the reason why it could not be restarted.
-    async fn call(&self, spec: &CallSpec<'_>, content: &mut Content) -> Result<CallEnd, String> {
+    async fn call(&self, spec: &CallSpec<'_>, input: Content) -> Result<CallEnd, String> {
         let executor = self.executor().await?;
         self.context.metrics.record_call_start();
         let executing = async {
-            let mut call = self.context.build_call(spec, content);
+            let mut call = self.context.build_call(spec, input);
             execute_with_deadline(&*executor, &mut call).await?;
             Ok(call.into_answer())
         };

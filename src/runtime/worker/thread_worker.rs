@@ -23,15 +23,18 @@ impl ThreadWorker {
         let Self { context, executor, factory, queue } = self;
         let mut slot = SyncSlot::new_sync(executor, factory);
         while let Some(batch) = queue.next() {
-            if queue.batcher.is_none() {
+            if queue.waiting.batcher.is_none() {
                 context.metrics.record_dequeued();
-                deliver(slot.process(&context, batch.first));
+                slot.process(&context, batch.first).into_iter().for_each(&deliver);
                 continue;
             }
             let parts = context.admit_batch(batch, &deliver);
             match slot.process_batch(&context, parts) {
                 Ok(parts) => parts.into_iter().for_each(&deliver),
-                Err(parts) => parts.into_iter().for_each(|part| deliver(slot.process(&context, part))),
+                Err(parts) => {
+                    let parts = parts.into_iter().filter_map(|part| slot.process(&context, part));
+                    parts.for_each(&deliver);
+                }
             }
         }
         slot.close()

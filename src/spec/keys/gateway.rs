@@ -32,7 +32,7 @@ keys! {
     );
     NO_DEBUG_ENDPOINTS: Flag = Key::flag("no_debug_endpoints", "removes `/post` and `/status` from HTTP");
     NO_CRUD_ENDPOINTS: Flag =
-        Key::flag("no_crud_endpoints", "removes `/index`, `/search`, `/update` and `/delete` from HTTP");
+        Key::flag("no_crud_endpoints", "refuses `/index`, `/search`, `/update` and `/delete` over every protocol, except at paths of `expose_endpoints`");
     SSL_CERTFILE: PathNode =
         Key::path("ssl_certfile", "certificate in PEM format; every port then accepts only TLS");
     SSL_KEYFILE: PathNode = Key::path("ssl_keyfile", "private key of the certificate, in PEM format");

@@ -16,6 +16,7 @@ mod modern_flow;
 mod reasons;
 mod shared;
 mod strategy;
+mod token;
 
 use super::key::KeyRow;
 
@@ -30,6 +31,7 @@ pub(super) use modern_executor::*;
 pub(super) use modern_flow::*;
 pub(super) use shared::*;
 pub(super) use strategy::*;
+pub(super) use token::*;
 
 /// A mapping in a flow file or in an executor's file, with the tables of its keys.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +116,10 @@ pub(super) const POD_STRATEGY: Section =
 pub(super) const STRATEGY_TIME: Section =
     Section { title: "Placement strategy: `time:`", name: "a strategy's `time:`", tables: &[TIME_TABLE] };
 
+/// An item of `tokens:`.
+pub(super) const SERVED_TOKEN: Section =
+    Section { title: "Token of a served flow: `tokens:`", name: "a token", tables: &[TOKEN_TABLE] };
+
 /// Every section, for the reference and for tests.
 pub const SECTIONS: &[Section] = &[
     LEGACY_TOP,
@@ -128,6 +134,7 @@ pub const SECTIONS: &[Section] = &[
     ENDPOINT_BATCHING,
     POD_STRATEGY,
     STRATEGY_TIME,
+    SERVED_TOKEN,
 ];
 
 #[cfg(test)]

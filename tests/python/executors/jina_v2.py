@@ -26,6 +26,13 @@ class Vector(BaseDoc):
     sizes: List[int] = []
 
 
+class Priced(BaseDoc):
+    text: str = ''
+    price: float = 0.0
+    words: List[str] = []
+    unset: Optional[str] = None
+
+
 class Settings(BaseModel):
     factor: float = 1.0
 
@@ -62,6 +69,12 @@ class Encoder(Executor):
         for doc in docs:
             doc.text = doc.text.upper()
             doc.tags['seen'] = True
+
+    @requests(on='/price')
+    def price(self, docs: DocList[Priced], **kwargs) -> DocList[Priced]:
+        for doc in docs:
+            doc.price *= 2
+            doc.words = doc.text.split()
 
     @requests(on='/one')
     def one(self, doc: Text, **kwargs) -> Text:

@@ -121,7 +121,8 @@ class Sample(Executor):
         self.child = subprocess.Popen(["sleep", "3600"])
         self.worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(3600,), daemon=True)
         self.worker.start()
-        return {"pids": [os.getpid(), self.child.pid, self.worker.pid]}
+        self.session = subprocess.Popen(["sleep", "3600"], start_new_session=True)
+        return {"pids": [os.getpid(), self.child.pid, self.worker.pid, self.session.pid]}
 
     @requests(on="/print")
     def prints(self, docs, **kwargs):

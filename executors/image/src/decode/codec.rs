@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::{ImageDecoder as _, ImageError, ImageReader, Limits, RgbImage};
+use image::{ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
 
 use super::error::DecodeError;
 use super::exif::{self, ExifOrientation};
@@ -12,16 +12,27 @@ use super::rgb;
 
 /// Bound on the memory of a decoder in bytes, apart from the pixels: for code tables, rows, profiles and texts, which
 /// can decompress to a multiple of the file.
-const WORKING_BYTES_MAX: u64 = 64 << 20;
+pub(super) const WORKING_BYTES_MAX: u64 = 64 << 20;
 
 /// Decodes an image with a codec of the `image` crate.
 pub(super) fn decode(bytes: &[u8], format: Format, exif: ExifOrientation) -> Result<RgbImage, DecodeError> {
     let decode_error = |error: ImageError| DecodeError::from_image(bytes, format, &error);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
     reader.limits(limits());
-    let mut decoder = reader.into_decoder().map_err(decode_error)?;
+    let decoder = reader.into_decoder().map_err(decode_error)?;
     let (width, height) = decoder.dimensions();
     DecodeError::check_size(width, height, PIXELS_MAX)?;
+    read_pixels(decoder, format, exif, decode_error)
+}
+
+/// Reads the pixels of a decoder whose image is within the bounds.
+pub(super) fn read_pixels(
+    mut decoder: impl ImageDecoder,
+    format: Format,
+    exif: ExifOrientation,
+    decode_error: impl Fn(ImageError) -> DecodeError,
+) -> Result<RgbImage, DecodeError> {
+    let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
     // Damaged metadata does not prevent decoding.
     let orientation = decoder.orientation().ok();

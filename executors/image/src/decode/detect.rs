@@ -8,8 +8,6 @@ const UNSUPPORTED: &[(usize, &[u8], &str)] = &[
     (4, b"ftypavif", "an AVIF image"),
     (4, b"ftyphei", "a HEIF image"),
     (4, b"ftyp", "an MP4 or QuickTime video"),
-    (0, b"II*\0", "a TIFF image"),
-    (0, b"MM\0*", "a TIFF image"),
     (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
     (0, b"<svg", "an SVG drawing"),
     (0, b"<?xml", "an XML document"),
@@ -21,6 +19,9 @@ const UNSUPPORTED: &[(usize, &[u8], &str)] = &[
     (0, b"\x1f\x8b", "compressed by gzip"),
     (0, b"{", "JSON or other text"),
 ];
+
+/// Signatures of TIFF and BigTIFF, in both byte orders.
+const TIFF: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
 
 impl Format {
     /// Detects the format of an image.
@@ -38,6 +39,7 @@ impl Format {
             _ if has_signature(0, b"RIFF") && has_signature(8, b"WEBP") => Self::WebP,
             _ if has_signature(0, b"GIF87a") || has_signature(0, b"GIF89a") => Self::Gif,
             _ if has_signature(0, b"BM") => Self::Bmp,
+            _ if TIFF.iter().any(|signature| has_signature(0, signature)) => Self::Tiff,
             _ => {
                 let known =
                     UNSUPPORTED.iter().find(|(offset, signature, _)| has_signature(*offset, signature));

@@ -16,7 +16,7 @@ use super::truncation::is_complete;
 #[non_exhaustive]
 pub enum DecodeError {
     /// The document has no bytes, URI or text.
-    #[error("the document has neither bytes nor a URI nor the path of an image")]
+    #[error("this flow expects pictures; the document has neither bytes nor a URI")]
     NoContent,
     /// The file or URI of the document could not be read.
     #[error(transparent)]
@@ -25,7 +25,7 @@ pub enum DecodeError {
     #[error("the content is empty")]
     Empty,
     /// The content is not an image, or an image of an unsupported format.
-    #[error("the content is {0}; JPEG, PNG, WebP, GIF and BMP images are supported")]
+    #[error("the content is {0}; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported")]
     NotAnImage(String),
     /// The bytes end before the image does.
     #[error("the {0} image is truncated")]

@@ -17,6 +17,8 @@ pub enum Format {
     Gif,
     /// Windows bitmap.
     Bmp,
+    /// Tagged Image File Format; the first image.
+    Tiff,
 }
 
 impl Format {
@@ -34,6 +36,7 @@ impl Format {
             Self::WebP => ImageFormat::WebP,
             Self::Gif => ImageFormat::Gif,
             Self::Bmp => ImageFormat::Bmp,
+            Self::Tiff => ImageFormat::Tiff,
         }
     }
 }
@@ -46,6 +49,7 @@ impl fmt::Display for Format {
             Self::WebP => "WebP",
             Self::Gif => "GIF",
             Self::Bmp => "BMP",
+            Self::Tiff => "TIFF",
         })
     }
 }

@@ -27,6 +27,7 @@ mod png;
 mod rgb;
 mod rgba_canvas;
 mod still;
+mod tiff;
 mod truncation;
 mod webp;
 
@@ -39,4 +40,4 @@ pub use error::DecodeError;
 pub use exif::ExifOrientation;
 pub use format::Format;
 pub use frame::Frame;
-pub use limits::{CLIP_PIXELS_MAX, FRAME_PIXELS_MAX, FRAMES_MAX, PIXELS_MAX, SIDE_MAX};
+pub use limits::{CLIP_PIXELS_MAX, FRAME_PIXELS_MAX, FRAMES_MAX, JPEG_PIXELS_MAX, PIXELS_MAX, SIDE_MAX};

@@ -6,7 +6,7 @@ use image::RgbImage;
 use super::error::DecodeError;
 use super::exif::ExifOrientation;
 use super::format::Format;
-use super::{bmp, codec, jpeg, png};
+use super::{bmp, codec, jpeg, png, tiff};
 
 /// Decodes an image of the given format; of an animated image the default image or the first frame.
 pub(super) fn decode(bytes: &[u8], format: Format, exif: ExifOrientation) -> Result<RgbImage, DecodeError> {
@@ -23,6 +23,7 @@ pub(super) fn decode(bytes: &[u8], format: Format, exif: ExifOrientation) -> Res
             Some(modern) => decode(&modern),
             None => decode(bytes),
         },
+        Format::Tiff => tiff::decode(bytes),
         Format::WebP | Format::Gif => decode(bytes),
     }
 }

@@ -11,8 +11,8 @@ pub(super) fn is_complete(bytes: &[u8], format: Format) -> bool {
         Format::Jpeg => end_marker::is_complete(bytes),
         Format::Png => png::is_complete(bytes),
         Format::WebP => riff_is_complete(bytes),
-        // A GIF does not contain its length, and the length in a BMP is often wrong.
-        Format::Gif | Format::Bmp => true,
+        // A GIF does not contain its length, the length in a BMP is often wrong, and a TIFF has its pixels anywhere.
+        Format::Gif | Format::Bmp | Format::Tiff => true,
     }
 }
 

@@ -1,13 +1,13 @@
 //! `KerasImageEncoder` and `ImageTorchEncoder`: Jina's encoders for pretrained networks.
 //!
-//! With a network as an ONNX file they delegate to the encoder that runs it ([`ModelEncoder`]). Without one
-//! they fall back to the descriptor of `ImageDescriptorEncoder` and log a warning: flows run, with results of the
-//! descriptor's quality.
+//! With a network as an ONNX file they delegate to the encoder that runs it ([`ModelEncoder`]). If the flow requests it
+//! (`stand_in: true`), the descriptor of `ImageDescriptorEncoder` replaces the network, with results of its quality.
 
 use std::path::PathBuf;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, ExecutorType, Instance, Value, choice, parse_parameters, tracing,
+    AccessPaths, Build, BuildError, Context, ExecutorDescription, ExecutorType, Instance, MissingModel,
+    ModelState, Value, choice, model_directory, parse_parameters, tracing,
 };
 
 use super::encoder::{DEFAULT_DIMENSION, DescriptorEncoder, ImageSettings};
@@ -34,19 +34,22 @@ choice! {
 }
 
 flowrun_sdk::parameters! {
-    /// Parameters of Jina's `KerasImageEncoder`, of the model and of the fallback.
+    /// Parameters of Jina's `KerasImageEncoder`, of the model and of the stand-in.
     struct KerasImageEncoderParameters {
-        /// Name of the network; without effect if `model_path` is null.
+        /// Name of the network. Without `model_path` the network is read from `NAME.onnx` in `~/.cache/flowrun/models`.
         model_name: String = "MobileNetV2".to_owned(),
-        /// Pooling of the last layer; null for all its numbers. Without effect if `model_path` is null.
+        /// Pooling of the last layer; null for all its numbers. Without effect with `stand_in`.
         pool_strategy: Option<PoolStrategy> = Some(PoolStrategy::Avg),
         /// Accepted for compatibility, without effect: images of any size are encoded.
         img_shape: u32 = 96,
         /// Position of the channel axis in a batch of images.
         channel_axis: BatchChannelAxis = BatchChannelAxis(ChannelAxis::Last),
-        /// The network as an ONNX file; null to describe images without a model.
+        /// The network as an ONNX file; null to find it by its name.
         model_path: Option<PathBuf> = None,
-        /// Dimension of the embeddings; null for that of the model, or 512 without a model.
+        /// Describes images by their colours and edges, as `ImageDescriptorEncoder` does, unless `model_path` is set.
+        /// `--stand-in` on the command line sets it.
+        stand_in: bool = false,
+        /// Dimension of the embeddings; null for that of the model, or 512 with `stand_in`.
         dimension: Option<usize> = None,
         /// Range of the pixel values of the images.
         value_range: ValueRange = ValueRange::Auto,
@@ -59,19 +62,22 @@ flowrun_sdk::parameters! {
 }
 
 flowrun_sdk::parameters! {
-    /// Parameters of Jina's `ImageTorchEncoder`, of the model and of the fallback.
+    /// Parameters of Jina's `ImageTorchEncoder`, of the model and of the stand-in.
     struct ImageTorchEncoderParameters {
-        /// Name of the network; without effect if `model_path` is null.
+        /// Name of the network. Without `model_path` the network is read from `NAME.onnx` in `~/.cache/flowrun/models`.
         model_name: String = "mobilenet_v2".to_owned(),
-        /// Pooling of the last layer; null for all its numbers. Without effect if `model_path` is null.
+        /// Pooling of the last layer; null for all its numbers. Without effect with `stand_in`.
         pool_strategy: Option<PoolStrategy> = Some(PoolStrategy::Mean),
         /// Accepted for compatibility, without effect as in Jina.
         img_shape: Option<u32> = None,
         /// Position of the channel axis in a batch of images.
         channel_axis: BatchChannelAxis = BatchChannelAxis(ChannelAxis::First),
-        /// The network as an ONNX file; null to describe images without a model.
+        /// The network as an ONNX file; null to find it by its name.
         model_path: Option<PathBuf> = None,
-        /// Dimension of the embeddings; null for that of the model, or 512 without a model.
+        /// Describes images by their colours and edges, as `ImageDescriptorEncoder` does, unless `model_path` is set.
+        /// `--stand-in` on the command line sets it.
+        stand_in: bool = false,
+        /// Dimension of the embeddings; null for that of the model, or 512 with `stand_in`.
         dimension: Option<usize> = None,
         /// Range of the pixel values of the images.
         value_range: ValueRange = ValueRange::Auto,
@@ -88,11 +94,10 @@ flowrun_sdk::parameters! {
 pub const fn keras_image_encoder<T: ModelEncoder>() -> ExecutorType {
     ExecutorType::new::<KerasImageEncoderParameters>(
         "KerasImageEncoder",
-        "Runs a Keras network from an ONNX file, under the parameters of Jina's encoder; describes images without a model \
-         otherwise.",
-        create_keras::<T>,
+        "Runs a Keras network from an ONNX file, under the parameters of Jina's encoder.",
+        |build| keras_settings(build)?.create_encoder::<T>(build),
     )
-    .with_encoder_description()
+    .with_description(|build| describe(keras_settings(build), build))
 }
 
 /// `ImageTorchEncoder`.
@@ -100,18 +105,19 @@ pub const fn keras_image_encoder<T: ModelEncoder>() -> ExecutorType {
 pub const fn image_torch_encoder<T: ModelEncoder>() -> ExecutorType {
     ExecutorType::new::<ImageTorchEncoderParameters>(
         "ImageTorchEncoder",
-        "Runs a torchvision network from an ONNX file, under the parameters of Jina's encoder; describes images without a \
-         model otherwise.",
-        create_torch::<T>,
+        "Runs a torchvision network from an ONNX file, under the parameters of Jina's encoder.",
+        |build| torch_settings(build)?.create_encoder::<T>(build),
     )
-    .with_encoder_description()
+    .with_description(|build| describe(torch_settings(build), build))
 }
 
-fn create_keras<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> {
+fn keras_settings(build: &Build) -> Result<EncoderSettings, BuildError> {
     let with: KerasImageEncoderParameters = parse_parameters(build)?;
-    let settings = EncoderSettings {
+    Ok(EncoderSettings {
         name: "KerasImageEncoder",
         model_name: with.model_name,
+        model_path: with.model_path,
+        stand_in: with.stand_in,
         preset: "keras",
         pooling: with.pool_strategy,
         dimension: with.dimension,
@@ -119,15 +125,16 @@ fn create_keras<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> 
         value_range: with.value_range,
         exif: with.exif,
         access_paths: with.access_paths,
-    };
-    settings.create_encoder::<T>(with.model_path, build)
+    })
 }
 
-fn create_torch<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> {
+fn torch_settings(build: &Build) -> Result<EncoderSettings, BuildError> {
     let with: ImageTorchEncoderParameters = parse_parameters(build)?;
-    let settings = EncoderSettings {
+    Ok(EncoderSettings {
         name: "ImageTorchEncoder",
         model_name: with.model_name,
+        model_path: with.model_path,
+        stand_in: with.stand_in,
         // All torchvision networks were trained with the same preprocessing.
         preset: "mobilenet_v2",
         pooling: with.pool_strategy,
@@ -136,14 +143,15 @@ fn create_torch<T: ModelEncoder>(build: &Build) -> Result<Instance, BuildError> 
         value_range: with.value_range,
         exif: with.exif,
         access_paths: with.access_paths,
-    };
-    settings.create_encoder::<T>(with.model_path, build)
+    })
 }
 
 /// Settings that both executors have.
 struct EncoderSettings {
     name: &'static str,
     model_name: String,
+    model_path: Option<PathBuf>,
+    stand_in: bool,
     preset: &'static str,
     pooling: Option<PoolStrategy>,
     dimension: Option<usize>,
@@ -153,15 +161,49 @@ struct EncoderSettings {
     access_paths: AccessPaths,
 }
 
+/// Describes an encoder with these settings. Without settings nothing is known of its model.
+fn describe(settings: Result<EncoderSettings, BuildError>, build: &Build) -> ExecutorDescription {
+    let model = match settings.map(|settings| settings.find_model(&build.context)) {
+        Ok(Ok(Some(_))) => ModelState::Found,
+        Ok(Ok(None)) => ModelState::StandIn,
+        Ok(Err(missing)) => ModelState::Missing(missing),
+        Err(_) => ModelState::Unknown,
+    };
+    ExecutorDescription::encoder(model)
+}
+
 impl EncoderSettings {
-    fn create_encoder<T: ModelEncoder>(
-        self,
-        model_path: Option<PathBuf>,
-        build: &Build,
-    ) -> Result<Instance, BuildError> {
-        match model_path {
+    fn create_encoder<T: ModelEncoder>(self, build: &Build) -> Result<Instance, BuildError> {
+        match self.find_model(&build.context)? {
             Some(path) => self.create_model_encoder(&T::ENCODER, &path.to_string_lossy(), build),
-            None => self.create_fallback(),
+            None => self.create_stand_in(),
+        }
+    }
+
+    /// Finds the file of the network; `None` for the stand-in. A path that the flow names takes precedence over the
+    /// stand-in, and that over the directory of installed models. The path may be relative to the context's directory.
+    fn find_model(&self, context: &Context) -> Result<Option<PathBuf>, MissingModel> {
+        if let Some(path) = &self.model_path {
+            let resolved = context.resolve(path);
+            return match resolved.exists() {
+                true => Ok(Some(path.clone())),
+                false => Err(MissingModel::file(&resolved)),
+            };
+        }
+        if self.stand_in {
+            return Ok(None);
+        }
+        let name = &self.model_name;
+        let file = format!("{}.onnx", name.replace('/', "-"));
+        match model_directory().map(|directory| directory.join(file)) {
+            Some(path) if path.is_file() => Ok(Some(path)),
+            Some(path) => {
+                let path = path.display();
+                Err(MissingModel::new(format_args!("`{name}` is not installed: {path} does not exist")))
+            }
+            None => {
+                Err(MissingModel::new(format_args!("`{name}` is not installed, and `model_path` is not set")))
+            }
         }
     }
 
@@ -192,12 +234,11 @@ impl EncoderSettings {
     }
 
     /// Creates the descriptor encoder and logs a warning.
-    fn create_fallback(self) -> Result<Instance, BuildError> {
+    fn create_stand_in(self) -> Result<Instance, BuildError> {
         tracing::warn!(
             executor = self.name,
             model_name = self.model_name,
-            "no model is configured: images are described by their colours and edges instead, as by ImageDescriptorEncoder; \
-             set `model_path` to the network as an ONNX file"
+            "`stand_in` is set: images are described by their colours and edges, as by ImageDescriptorEncoder"
         );
         let dimension = self.dimension.unwrap_or(DEFAULT_DIMENSION);
         let images =

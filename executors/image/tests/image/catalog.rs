@@ -65,10 +65,10 @@ fn parameters_of_jinas_flows_are_accepted() {
             "ImageNormalizer",
             json!({"target_size": 224, "img_mean": [0.485, 0.456, 0.406], "img_std": [0.229, 0.224, 0.225], "channel_axis": 0}),
         ),
-        ("KerasImageEncoder", json!({"model_name": "MobileNetV2", "pool_strategy": "avg"})),
+        ("KerasImageEncoder", json!({"model_name": "MobileNetV2", "pool_strategy": "avg", "stand_in": true})),
         (
             "ImageTorchEncoder",
-            json!({"pool_strategy": "mean", "model_name": "mobilenet_v2", "img_shape": 96}),
+            json!({"pool_strategy": "mean", "model_name": "mobilenet_v2", "img_shape": 96, "stand_in": true}),
         ),
     ] {
         assert!(try_bench(name, &with).is_ok(), "{name}");

@@ -30,6 +30,52 @@ fn grey_is_the_same_in_eight_and_sixteen_bits_and_with_alpha() {
 }
 
 #[test]
+fn tiff_is_decoded_in_its_common_modes_and_compressions() {
+    let scene = image("rgb.png");
+    for name in ["rgb.tif", "rgb_lzw.tif", "rgb_deflate.tif", "rgb_packbits.tif", "rgba.tif", "cmyk.tif"] {
+        assert_eq!(image(name), scene, "{name}");
+    }
+    for (name, expected) in [
+        ("grey.tif", "grey.png"),
+        ("grey16.tif", "grey.png"),
+        ("bilevel.tif", "bilevel.png.expected.png"),
+        ("bilevel_fax.tif", "bilevel.png.expected.png"),
+    ] {
+        assert_eq!(image(name), image(expected), "{name}");
+    }
+    let difference = difference(&image("jpeg.tif"), &scene);
+    assert!(difference <= 20, "{difference}");
+    // Pillow applies the orientation of a TIFF by itself.
+    assert_eq!(image("oriented.tif"), image::imageops::rotate90(&scene));
+}
+
+#[test]
+fn unsupported_kinds_of_tiff_are_named() {
+    for (name, expected) in [
+        ("preview.tif", "the TIFF image uses the raw pixels of a camera, which is not supported"),
+        ("palette.tif", "the TIFF image uses "),
+    ] {
+        let error = decode_image(&bytes(name)).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_jpeg_beyond_the_bound_of_other_images_is_decoded_at_half_its_size() {
+    let mut file = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new(&mut file);
+    image::GrayImage::from_pixel(12_000, 9_001, image::Luma([200])).write_with_encoder(encoder).unwrap();
+    let decoded = decode_image(&file).unwrap();
+    assert_eq!((decoded.dimensions(), decoded.get_pixel(5_000, 4_000).0), ((6_000, 4_501), [200; 3]));
+    let mut huge = file;
+    // The height, in the frame header.
+    let frame = huge.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+    huge[frame + 5..frame + 7].copy_from_slice(&20_000_u16.to_be_bytes());
+    let error = decode_image(&huge).unwrap_err().to_string();
+    assert!(error.contains("12000 × 20000 pixels, more than the 200000000"), "{error}");
+}
+
+#[test]
 fn lossy_formats_agree_with_pillow_up_to_rounding() {
     for (name, largest) in
         [("rgb.jpg", 4), ("grey.jpg", 2), ("progressive.jpg", 4), ("cmyk.jpg", 4), ("lossy.webp", 2)]
@@ -57,6 +103,7 @@ fn formats_are_detected_from_content() {
         ("lossy.webp", Format::WebP),
         ("still.gif", Format::Gif),
         ("rgb.bmp", Format::Bmp),
+        ("rgb.tif", Format::Tiff),
     ] {
         assert_eq!(Format::detect(&bytes(name)).unwrap(), format);
     }
@@ -67,14 +114,17 @@ fn formats_are_detected_from_content() {
 fn errors_name_the_format_of_unsupported_content() {
     for (content, message) in [
         (&b""[..], "the content is empty"),
-        (b"%PDF-1.7 ...", "the content is a PDF document; JPEG, PNG, WebP, GIF and BMP images are supported"),
+        (
+            b"%PDF-1.7 ...",
+            "the content is a PDF document; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported",
+        ),
         (
             b"\0\0\0\x18ftypmp42",
-            "the content is an MP4 or QuickTime video; JPEG, PNG, WebP, GIF and BMP images are supported",
+            "the content is an MP4 or QuickTime video; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported",
         ),
         (
             b"h\xe9llo",
-            "the content is not an image: it begins with `h\\xe9llo`; JPEG, PNG, WebP, GIF and BMP images are supported",
+            "the content is not an image: it begins with `h\\xe9llo`; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported",
         ),
     ] {
         assert_eq!(decode_image(content).unwrap_err().to_string(), message);

@@ -7,7 +7,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use crate::fixtures::{bench, bytes, run, try_bench, with_chunk};
+use crate::fixtures::{self, bench, bytes, run, try_bench, with_chunk};
 
 fn embedding(document: &Document) -> Vec<f32> {
     document.embedding.as_ref().unwrap().to_f32().unwrap().into_owned()
@@ -129,13 +129,19 @@ fn the_embedding_depends_on_the_pixels_and_not_on_their_encoding() {
     let chunk = |name: &str, with: Value| embedding(&run(name, &with, read.clone()).unwrap().chunks[0]);
     let expected = chunk("ImageDescriptorEncoder", json!({"channel_axis": 0}));
     assert_eq!(expected.len(), 512);
-    assert_eq!(chunk("ImageTorchEncoder", Value::Null), expected);
-    assert_eq!(chunk("KerasImageEncoder", json!({"channel_axis": 1, "pool_strategy": "max"})), expected);
+    assert_eq!(chunk("ImageTorchEncoder", json!({"stand_in": true})), expected);
+    assert_eq!(
+        chunk("KerasImageEncoder", json!({"stand_in": true, "channel_axis": 1, "pool_strategy": "max"})),
+        expected
+    );
     let decoded = run("ImageDescriptorEncoder", &json!({"access_paths": "@r"}), root.clone()).unwrap();
     assert_eq!(embedding(&decoded), expected);
     let mut keras = read;
     keras.chunks = run("GifSegmenter", &json!({"img_shape": null}), root).unwrap().chunks;
-    assert_eq!(embedding(&run("KerasImageEncoder", &Value::Null, keras).unwrap().chunks[0]), expected);
+    assert_eq!(
+        embedding(&run("KerasImageEncoder", &json!({"stand_in": true}), keras).unwrap().chunks[0]),
+        expected
+    );
 }
 
 #[test]
@@ -168,12 +174,13 @@ fn a_bad_image_fails_alone_and_names_its_chunk() {
 
 #[test]
 fn a_network_is_passed_to_the_model_encoder_with_its_preset() {
+    let path = fixtures::path("rgb.png");
     let received = |name| {
-        let with = json!({"model_path": "a.onnx", "pool_strategy": null, "img_shape": 96});
+        let with = json!({"model_path": path, "pool_strategy": null, "img_shape": 96});
         serde_json::from_str::<Value>(&try_bench(name, &with).err().unwrap()).unwrap()
     };
     let mut expected = json!({
-        "model_path": "a.onnx", "preset": "keras", "pooling": "flatten", "dimension": null, "tensors": "by_type",
+        "model_path": path, "preset": "keras", "pooling": "flatten", "dimension": null, "tensors": "by_type",
         "tensors_channels_first": false, "exif": false, "access_paths": "@c",
     });
     assert_eq!(received("KerasImageEncoder"), expected);

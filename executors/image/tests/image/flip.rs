@@ -115,7 +115,7 @@ fn a_tensor_that_is_not_an_image_fails_with_the_id_of_its_document() {
     let mut empty = Document::new("doc");
     empty.chunks = vec![empty.new_chunk(0)].into();
     let error = run("ImageFlipper", &Value::Null, empty).unwrap_err();
-    assert_eq!(error, "`doc#0`: the document has neither bytes nor a URI nor the path of an image");
+    assert_eq!(error, "`doc#0`: this flow expects pictures; the document has neither bytes nor a URI");
 }
 
 proptest! {

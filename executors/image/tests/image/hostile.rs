@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::fixtures::{bench, bytes, with_chunk};
 
-const FILES: [&str; 18] = [
+const FILES: [&str; 21] = [
     "rgb.jpg",
     "progressive.jpg",
     "cmyk.jpg",
@@ -17,6 +17,9 @@ const FILES: [&str; 18] = [
     "bilevel.png",
     "rgb.bmp",
     "palette.bmp",
+    "rgb_lzw.tif",
+    "bilevel_fax.tif",
+    "jpeg.tif",
     "lossless_alpha.webp",
     "lossy.webp",
     "animated.webp",

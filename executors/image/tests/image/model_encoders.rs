@@ -1,4 +1,4 @@
-//! Encoders without a model log a warning that they use the fallback.
+//! Encoders without a model fail, or run as stand-ins on request and log a warning.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use flowrun_sdk::tracing::field::{Field, Visit};
 use flowrun_sdk::tracing::{Event, Level, Metadata, Subscriber, span, subscriber};
 use serde_json::json;
 
-use crate::fixtures::bench;
+use crate::fixtures::{bench, try_bench};
 
 /// Records log events.
 #[derive(Clone, Default)]
@@ -61,13 +61,25 @@ fn logged_events(name: &str, with: &Value) -> Vec<(Level, String)> {
 }
 
 #[test]
-fn the_fallback_logs_one_warning() {
+fn a_stand_in_logs_one_warning() {
     for (name, network) in [("KerasImageEncoder", "MobileNetV2"), ("ImageTorchEncoder", "mobilenet_v2")] {
-        let events = logged_events(name, &Value::Null);
+        let events = logged_events(name, &json!({"stand_in": true}));
         let [(Level::WARN, message)] = &events[..] else { panic!("{events:?}") };
-        for part in ["no model is configured", "ImageDescriptorEncoder", name, network] {
+        for part in ["`stand_in` is set", "ImageDescriptorEncoder", name, network] {
             assert!(message.contains(part), "{message}");
         }
     }
     assert!(logged_events("ImageDescriptorEncoder", &json!({"dimension": 8})).is_empty());
+}
+
+#[test]
+fn an_encoder_without_a_model_is_an_error_unless_a_stand_in_is_requested() {
+    for name in ["KerasImageEncoder", "ImageTorchEncoder"] {
+        let with = json!({"model_name": "no-such-network"});
+        let error = try_bench(name, &with).err().unwrap();
+        assert!(error.contains("`no-such-network` is not installed"), "{error}");
+        let with = json!({"model_path": "nowhere.onnx", "stand_in": true});
+        let error = try_bench(name, &with).err().unwrap();
+        assert!(error.contains("nowhere.onnx does not exist"), "{error}");
+    }
 }

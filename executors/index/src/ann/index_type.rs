@@ -5,7 +5,7 @@
 
 /// Supported components of a factory string, for error messages.
 const PARTS: &str = "Flat, SQ4, SQ6, SQ8, SQfp16, SQbf16, PQ<m>, PQ<m>x<bits>, PQ<m>x4fs, RaBitQ, HNSW<m>, IVF<lists>, \
-                     IVF<lists>_HNSW<m>, OPQ<m>, OPQ<m>_<d>, PCA<d>, PCAR<d>, RR<d>, L2norm, RFlat";
+                     IVF<lists>_HNSW<m>, OPQ<m>, OPQ<m>_<d>, PCA<d>, PCAR<d>, RR<d>, L2norm, RFlat, IDMap";
 
 /// Minimum number of training vectors per centroid; FAISS's `min_points_per_centroid`.
 const ROWS_PER_CENTROID_MIN: usize = 39;
@@ -13,13 +13,16 @@ const ROWS_PER_CENTROID_MIN: usize = 39;
 const ROWS_PER_CENTROID_MAX: usize = 256;
 /// Training vectors per centroid for indexes of many lists. More only make training longer, not the centroids better.
 const ROWS_PER_LIST: usize = 40;
-/// Training sample for indexes of few lists: as many vectors are used if there are that many.
+/// Training vectors for indexes of few lists, within [`ROWS_PER_CENTROID_MAX`] per list.
 const TRAINING_ROWS: usize = 65_536;
 /// Centroids of an 8-bit code. Scalar quantizers and transforms get the same number of training vectors.
 const CENTROIDS: usize = 256;
 
 const LISTS_MAX: usize = 1 << 20;
-const LINKS_MAX: usize = 512;
+/// Smallest number of links per vector of an HNSW graph.
+pub(crate) const LINKS_MIN: usize = 2;
+/// Largest number of links per vector of an HNSW graph.
+pub(crate) const LINKS_MAX: usize = 512;
 const CODES_MAX: usize = 4096;
 const DIMENSION_MAX: usize = 1 << 16;
 const CODE_BITS_MAX: usize = 12;
@@ -56,8 +59,8 @@ enum Component {
     Lists(usize),
     /// An HNSW graph.
     Graph,
-    /// Re-ranking by exact vectors, which always happens outside FAISS.
-    Refinement,
+    /// Has no effect, since it always happens outside FAISS: re-ranking by exact vectors, or mapping rows to ids.
+    Redundant,
 }
 
 impl IndexType {
@@ -103,7 +106,7 @@ impl IndexType {
                         index.centroids = index.centroids.max(lists);
                     }
                     Component::Graph => index.has_graph = true,
-                    Component::Refinement => faiss_component = None,
+                    Component::Redundant => faiss_component = None,
                 }
             }
             faiss_components.extend(faiss_component);
@@ -113,7 +116,11 @@ impl IndexType {
         // A fast-scan quantizer outside inverted lists compares codes by the block, without regard to rows.
         let is_fast_scan = index.faiss_factory.contains("fs") && index.faiss_factory.contains("PQ");
         index.supports_row_filter = index.lists > 0 || !is_fast_scan;
-        if faiss_components.is_empty() { Err(unsupported(text, text)) } else { Ok(index) }
+        if faiss_components.is_empty() {
+            let reason = "`RFlat` re-ranks the results of another component, as in `PQ32,RFlat`";
+            return Err(format!("`{text}` is not an index type: {reason}"));
+        }
+        Ok(index)
     }
 
     /// The factory string that the user wrote.
@@ -126,7 +133,7 @@ impl IndexType {
         &self.faiss_factory
     }
 
-    /// True if a search compares every vector.
+    /// True for `Flat`: a search compares the query with every whole vector. `SQ8` or `PQ8` compare codes.
     pub(crate) fn is_exact(&self) -> bool {
         self.faiss_factory == "Flat"
     }
@@ -144,7 +151,10 @@ impl IndexType {
 }
 
 fn unsupported(text: &str, part: &str) -> String {
-    format!("`{text}` is not an index type: `{part}` is none of {PARTS}")
+    format!(
+        "`{text}` is not an index type: `{part}` is none of {PARTS}, with m of HNSW from {LINKS_MIN} to {LINKS_MAX}, m of \
+         PQ up to {CODES_MAX}, bits up to {CODE_BITS_MAX}, lists up to {LISTS_MAX}, d up to {DIMENSION_MAX}"
+    )
 }
 
 /// Parses one component; `None` when it is not supported.
@@ -152,14 +162,14 @@ fn parse_component(part: &str) -> Option<Component> {
     match part {
         "Flat" | "L2norm" | "SQfp16" | "SQbf16" => return Some(Component::Plain),
         "SQ4" | "SQ6" | "SQ8" | "RaBitQ" => return Some(Component::Trained(CENTROIDS)),
-        "RFlat" => return Some(Component::Refinement),
+        "RFlat" | "IDMap" | "IDMap2" => return Some(Component::Redundant),
         _ => {}
     }
     if let Some(lists) = list_count(part) {
         return Some(Component::Lists(lists));
     }
     if let Some(links) = number(part, "HNSW", LINKS_MAX) {
-        return (links >= 2).then_some(Component::Graph);
+        return (links >= LINKS_MIN).then_some(Component::Graph);
     }
     let transforms = ["OPQ", "PCAR", "PCA", "RR"];
     if transforms.iter().any(|name| number(part, name, DIMENSION_MAX).is_some()) {
@@ -251,11 +261,18 @@ mod tests {
     }
 
     #[test]
-    fn refinement_is_not_passed_to_faiss() {
+    fn refinement_and_ids_are_not_passed_to_faiss() {
         let index = IndexType::parse("IVF4096,PQ64x4fs,RFlat").unwrap();
         assert_eq!((index.text(), index.faiss_factory()), ("IVF4096,PQ64x4fs,RFlat", "IVF4096,PQ64x4fs"));
         assert!(IndexType::parse("Flat,RFlat").unwrap().is_exact());
-        assert!(IndexType::parse("RFlat").is_err());
+        for text in ["IDMap,Flat", "IDMap2,Flat", "Flat,IDMap"] {
+            let index = IndexType::parse(text).unwrap();
+            assert_eq!((index.text(), index.faiss_factory(), index.is_exact()), (text, "Flat", true));
+        }
+        assert_eq!(IndexType::parse("IDMap2,IVF64,SQ8").unwrap().faiss_factory(), "IVF64,SQ8");
+        for text in ["RFlat", "IDMap"] {
+            assert!(IndexType::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -283,7 +300,7 @@ mod tests {
             "PQ0",
             "PQ8x13",
             "PQ8x0",
-            "IDMap2,Flat",
+            "IDMap3,Flat",
             "NSG32",
             "LSH",
             "IVF16,Flat,Refine(SQ8)",

@@ -69,15 +69,15 @@ impl Handlers {
         Ok(())
     }
 
-    /// Adds a warning to the reply if the filter has a name that no stored document has, and the answer is empty or the filter
-    /// has a negation. Names of configured columns are known.
+    /// Adds a warning to the reply if the filter has a name that no stored document has. If there are matches and a filter only
+    /// matches documents with all of its fields, every name is known. Names of configured columns are known, too.
     pub(crate) fn note_unknown_names(
         &self,
         call: &mut Call<'_>,
         filter: Option<&Filter>,
         is_empty: bool,
     ) -> Result<(), ExecutorError> {
-        if let Some(filter) = filter.filter(|filter| is_empty || filter.has_negation())
+        if let Some(filter) = filter.filter(|filter| is_empty || filter.may_match_without_a_field())
             && self.columns.allow_any()
             && let Some(note) = self.shard.unknown_names(filter, &|| call.check())?.describe()
         {

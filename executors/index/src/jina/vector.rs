@@ -30,6 +30,7 @@ fn config(
         index: IndexChoice::AUTO,
         tuning: Tuning::default(),
         top_k: TOP_K,
+        max_distance: None,
         index_access_paths: access_paths.clone(),
         search_access_paths: access_paths,
         stored_fields: StoredFields::Reference,

@@ -1,15 +1,18 @@
 //! An open shard with its background tasks.
 //!
 //! The index task builds the index and compacts the shard; its thread starts with the first work. Further tasks run where
-//! they are needed: syncing (`fsync: interval`), expiry, and the refresh of a read-only shard. All end with the shard.
+//! they are needed: syncing (`fsync: interval`), expiry, the recovery of rejected writes, and the refresh of a read-only
+//! shard. All end with the shard.
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
-use flowrun_sdk::{Context, ExecutorError, Health, tracing};
+use flowrun_sdk::{Context, ExecutorError, Health};
 
 use super::background_task::{BackgroundTask, NextRun};
 use super::cancellation::CancelCheck;
+use super::health_report::HealthReport;
 use super::index_cache::CachedIndex;
 use super::maintenance::BackupName;
 use super::metrics;
@@ -20,6 +23,9 @@ use super::unknown_names;
 use crate::metric::Query;
 use crate::storage::{Change, Layout, Outcome, StorageError};
 
+/// Interval between attempts to build or save an index on a full disk.
+const FULL_DISK_RETRY: Duration = Duration::from_secs(10);
+
 /// An open shard. Its background tasks end when the last replica releases it.
 #[derive(Debug)]
 pub(crate) struct OpenShard {
@@ -29,6 +35,7 @@ pub(crate) struct OpenShard {
     expiry_task: Option<BackgroundTask>,
     refresh_task: Option<BackgroundTask>,
     sync_task: Option<BackgroundTask>,
+    write_recovery_task: Option<BackgroundTask>,
 }
 
 impl Deref for OpenShard {
@@ -47,14 +54,15 @@ impl OpenShard {
     pub(crate) fn open(context: &Context, settings: Settings) -> Result<Arc<Self>, StorageError> {
         let layout = Layout::new(&context.workspace);
         let schema = settings.schema.clone();
-        let health = context.health.clone();
+        let (name, health) =
+            (format!("shard {} of `{}`", context.shard, context.pod), context.health.clone());
         let open = || {
             let capacity = settings.cache_capacity;
             let mut shard = Shard::open_directory(layout, settings)?;
             if let Some(capacity) = capacity {
                 shard.bound_by_cache(&context.pod, capacity);
             }
-            Ok::<_, StorageError>(Self::new(shard, health))
+            Ok::<_, StorageError>(Self::new(shard, name, health))
         };
         let shard = context.shared.get_or_open(&context.workspace, open)?;
         let state = shard.state();
@@ -64,7 +72,7 @@ impl OpenShard {
         Ok(shard)
     }
 
-    fn new(shard: Shard, health: Health) -> Self {
+    fn new(shard: Shard, name: String, health: Health) -> Self {
         let shard = Arc::new(shard);
         if let Some(cache) = &shard.cache {
             let index: Arc<dyn CachedIndex> = Arc::<Shard>::clone(&shard);
@@ -79,7 +87,9 @@ impl OpenShard {
         };
         let expiry_task = Shard::start_expiring(&shard, health.clone(), wake_index_task());
         let refresh_task = Shard::start_refreshing(&shard, health.clone(), wake_index_task());
-        let open = Self { shard, health, index_task, expiry_task, refresh_task, sync_task };
+        let write_recovery_task = Shard::start_write_recovery(&shard, name, health.clone());
+        let open =
+            Self { shard, health, index_task, expiry_task, refresh_task, sync_task, write_recovery_task };
         if open.expiry_task.is_some() || open.refresh_task.is_some() {
             open.start_index_task();
         }
@@ -108,7 +118,10 @@ impl OpenShard {
         &self,
         change: impl FnOnce(&ReadTransaction<'_>) -> Result<Change, E>,
     ) -> Result<Outcome, E> {
-        let outcome = self.shard.write(change)?;
+        let outcome = self.shard.write(change).inspect_err(|_| {
+            // Rejected writes are reported at once.
+            self.write_recovery_task.iter().for_each(|task| task.signal().wake());
+        })?;
         self.wake_index_task();
         self.expiry_task.iter().for_each(|task| task.signal().wake());
         Ok(outcome)
@@ -161,13 +174,14 @@ impl OpenShard {
 
     fn start_index_task(&self) {
         self.index_task.start(NextRun::WhenWoken, || {
-            let (shard, health) = (Arc::clone(&self.shard), self.health.clone());
+            let (shard, mut report) = (Arc::clone(&self.shard), HealthReport::new(self.health.clone()));
             move || {
-                if let Err(error) = shard.work() {
-                    tracing::error!(%error, "the index could not be built or updated");
-                    health.set_unhealthy(error.to_string());
-                }
-                NextRun::WhenWoken
+                let Err(error) = shard.work() else {
+                    report.succeed();
+                    return NextRun::WhenWoken;
+                };
+                report.fail(format!("the index could not be built or updated: {error}"));
+                if error.is_transient() { NextRun::After(FULL_DISK_RETRY) } else { NextRun::WhenWoken }
             }
         });
     }
@@ -177,6 +191,7 @@ impl Drop for OpenShard {
     fn drop(&mut self) {
         self.expiry_task.take();
         self.refresh_task.take();
+        self.write_recovery_task.take();
         self.index_task.request_stop();
         self.shard.stop_work();
         self.index_task.join();

@@ -33,11 +33,10 @@ impl Shard {
         }
         let manifest = match &written {
             Some(written) => written.updated_from(&settings.schema),
-            // The manifest is written before any other file: without it, the directory is empty or the manifest was lost.
-            None if layout.has_generations()? => {
-                return Err(StorageError::damaged(&layout.manifest(), "it is missing"));
+            None => {
+                layout.check_manifest_exists()?;
+                Manifest::new(&settings.schema, 1)
             }
-            None => Manifest::new(&settings.schema, 1),
         };
         settings.check_index(manifest.dimension)?;
         if written.as_ref() != Some(&manifest) {
@@ -57,9 +56,7 @@ impl Shard {
 
     /// Opens a shard that is only read, while another process may write to it.
     fn open_read_only(layout: Layout, settings: Settings) -> Result<Self, StorageError> {
-        if !layout.manifest().exists() && layout.has_generations()? {
-            return Err(StorageError::damaged(&layout.manifest(), "it is missing"));
-        }
+        layout.check_manifest_exists()?;
         let (state, version) = Manifest::run_on_current(&layout, |written| {
             written.check(&layout, &settings.schema)?;
             let manifest = written.updated_from(&settings.schema);

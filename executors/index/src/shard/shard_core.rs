@@ -49,7 +49,7 @@ pub(crate) struct Shard {
     /// Bounds the number of indexes in memory; `None` without the parameter `resident`.
     pub(super) cache: Option<Arc<IndexCache>>,
     /// Released last. A read-only shard has none.
-    _directory_lock: Option<DirectoryLock>,
+    directory_lock: Option<DirectoryLock>,
 }
 
 impl Shard {
@@ -69,7 +69,7 @@ impl Shard {
             maintains_tag_stats: AtomicBool::new(false),
             compaction: CompactionControl::default(),
             cache: None,
-            _directory_lock: directory_lock,
+            directory_lock,
         }
     }
 
@@ -152,8 +152,17 @@ impl Shard {
     /// [`StorageError::WriteFailed`] when writes are rejected, and so no generation may replace it.
     pub(super) fn replaceable_generation(&self) -> Result<u32, StorageError> {
         let state = self.state();
-        state.check_accepts_writes(&self.layout)?;
+        self.check_accepts_writes(&state)?;
         Ok(state.manifest.generation)
+    }
+
+    /// Checks that the directory is still there, and that no earlier write or sync of the current generation has failed.
+    ///
+    /// # Errors
+    /// [`StorageError::Removed`], or [`StorageError::WriteFailed`] after a failed write or sync.
+    pub(super) fn check_accepts_writes(&self, state: &GenerationState) -> Result<(), StorageError> {
+        self.directory_lock.as_ref().map_or(Ok(()), |lock| lock.check_in_place(&self.layout))?;
+        state.check_accepts_writes(&self.layout)
     }
 
     /// Adds tag statistics and centroids to a generation that is not visible yet, if the shard maintains them.

@@ -1,4 +1,4 @@
-//! Writes: in parallel with searches, and when the disk fails.
+//! Tests of a shard: writes and reads when the disk fails, syncing, opening after losses, automatic choice of the index.
 
 use flowrun_sdk::{Document, ErrorKind, ExecutorError};
 
@@ -12,7 +12,9 @@ use super::*;
 use crate::ann::{IndexChoice, LargeIndex, Tuning};
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
-use crate::storage::{Change, FaultPlan, Fsync, Layout, Manifest, Outcome, Put, Schema, StorageKind};
+use crate::storage::{
+    Change, FaultPlan, Fsync, Layout, Manifest, Outcome, Put, Schema, StorageError, StorageKind,
+};
 
 pub(super) fn shard(directory: &std::path::Path) -> Arc<OpenShard> {
     shard_with(directory, Fsync::Always)
@@ -58,9 +60,10 @@ pub(super) fn change(id: &str) -> Change {
     change
 }
 
-fn inject(shard: &Shard, plan: FaultPlan) {
+pub(super) fn inject(shard: &Shard, plan: FaultPlan) {
     let state = shard.state();
-    state.vectors.as_ref().unwrap().file.data_file().faults.set(plan);
+    state.vectors.as_ref().unwrap().file.data_file().faults.set(plan.clone());
+    state.table.faults.set(plan);
 }
 
 #[test]
@@ -76,8 +79,11 @@ fn a_failed_write_is_not_acknowledged_and_changes_nothing() {
         assert!(error.starts_with("cannot write") && error.contains("vectors-000001.bin"), "{error}");
         assert_eq!(shard.read_transaction().status(), before);
         assert!(shard.read_transaction().document("b").unwrap().is_none());
+        inject(&shard, FaultPlan::default());
+        while shard.recover_writes().is_err() {
+            std::thread::yield_now();
+        }
     }
-    inject(&shard, FaultPlan::default());
     shard.apply(change("b")).unwrap();
     assert_eq!(found(&shard, vec![1.0, 2.0], 9).unwrap()[0].len(), 2);
 }
@@ -166,6 +172,7 @@ fn auto_chooses_the_index_by_live_vectors_as_they_grow() {
     let choice = || IndexChoice::Auto { large: LargeIndex::Graph(8), flat_bytes_max };
     let open =
         || OpenShard::open(&Context::standalone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
+    // The sixth entry of the status is the type of the current index.
     let index = |shard: &OpenShard| {
         shard.wait_until_indexed(&|| Ok(())).unwrap();
         shard.read_transaction().status()[5].1.clone()
@@ -238,10 +245,11 @@ fn writes_are_rejected_after_a_write_of_unknown_outcome() {
     let directory = tempfile::tempdir().unwrap();
     let shard = shard(directory.path());
     shard.apply(change("a")).unwrap();
-    shard.state().durability.lock().write_failure = Some("no space left".to_owned());
+    let failure = StorageError::damaged(directory.path(), "a defect");
+    shard.state().reject_writes(&failure);
     for refused in [shard.apply(change("b")).map(|_| ()), shard.clear()] {
         let error = refused.unwrap_err().to_string();
-        assert!(error.contains("failed (no space left): restart the flow"), "{error}");
+        assert!(error.contains("is damaged: a defect") && error.contains("): restart the flow"), "{error}");
     }
     assert!(shard.read_transaction().document("a").unwrap().is_some());
 }
@@ -267,7 +275,7 @@ fn writes_are_rejected_after_a_failed_sync() {
                     while shard.state().durability.lock().write_failure.is_none() {
                         std::thread::yield_now();
                     }
-                    shard.state().durability.lock().write_failure.clone()
+                    shard.state().check_accepts_writes(&shard.layout).err().map(|error| error.to_string())
                 })
             }
             _ => shard.apply(change("b")).err().map(|error| error.to_string()),

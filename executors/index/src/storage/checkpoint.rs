@@ -3,19 +3,24 @@
 //! fjall lets one process open a database, so read-only processes open a copy. SSTs never change once they have their
 //! name: they are hard-linked, which takes no space. Journals, which grow, and the small files that list the current
 //! SSTs are copied. Earlier acknowledged writes are in the copy; a write made meanwhile is there as a whole or not at
-//! all, as after a crash: fjall reads a journal up to the first incomplete change.
+//! all, as after a crash: fjall reads a journal up to the first incomplete change. Where the table cannot be written, as
+//! on a read-only mount, the copy is in the directory for temporary files, and open files take the place of hard links.
 //!
 //! The lists of SSTs and journals must be the same before and after the copy. Otherwise data may have moved from a
 //! journal to an SST meanwhile and be missing in both, and the copy is repeated.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::acknowledged::MARK;
+use super::close_record::CLOSED;
+use super::data_file::is_read_only;
 use super::error::StorageError;
 
 /// File names of fjall.
@@ -92,20 +97,32 @@ pub(super) struct Checkpoint {
     lock: PathBuf,
     /// Held while the checkpoint is used: an unlocked one was abandoned by a killed process.
     _file: File,
+    /// SSTs that are not hard-linked.
+    open_ssts: Vec<File>,
 }
 
 impl Checkpoint {
-    /// Copies the table in this directory to a new directory in `checkpoints`.
+    /// Copies the table in this directory to a new directory in `checkpoints`, or in the directory for temporary files if
+    /// that cannot be written.
     pub(super) fn create(table: &Path, checkpoints: &Path) -> Result<Self, StorageError> {
+        match Self::create_in(table, checkpoints) {
+            Err(StorageError::Io { source, .. }) if is_read_only(&source) => {
+                Self::create_in(table, &private_directory()?)
+            }
+            created => created,
+        }
+    }
+
+    fn create_in(table: &Path, checkpoints: &Path) -> Result<Self, StorageError> {
         let failed = |error| StorageError::io("copy", table)(error);
         fs::create_dir_all(checkpoints).map_err(StorageError::io("create", checkpoints))?;
         remove_abandoned_checkpoints(checkpoints);
         for _ in 0..ATTEMPTS {
-            let checkpoint =
+            let mut checkpoint =
                 Self::create_empty(checkpoints).map_err(StorageError::io("create", checkpoints))?;
             let before = TableFingerprint::read(table);
             let copied = before.and_then(|before| {
-                copy_directory(table, &checkpoint.directory)?;
+                copy_directory(table, &checkpoint.directory, &mut checkpoint.open_ssts)?;
                 // fjall would initialise a directory without its version file as a new database.
                 let is_whole = checkpoint.directory.join(VERSION).exists();
                 Ok(is_whole && before.has_same_files(&TableFingerprint::read(table)?))
@@ -131,7 +148,7 @@ impl Checkpoint {
             match file.try_lock() {
                 Ok(()) if lock.exists() && !directory.exists() => {
                     fs::create_dir(&directory)?;
-                    return Ok(Self { directory, lock, _file: file });
+                    return Ok(Self { directory, lock, _file: file, open_ssts: Vec::new() });
                 }
                 // Another process is removing it as abandoned: the next name is free.
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
@@ -150,6 +167,22 @@ impl Drop for Checkpoint {
     fn drop(&mut self) {
         remove_files(&self.directory, &self.lock);
     }
+}
+
+/// A directory for temporary files that other users cannot read: journals contain documents.
+fn private_directory() -> Result<PathBuf, StorageError> {
+    let user = rustix::process::geteuid().as_raw();
+    let path = std::env::temp_dir().join(format!("flowrun-readers-{user}"));
+    let created = match DirBuilder::new().mode(0o700).create(&path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => fs::symlink_metadata(&path),
+    };
+    let metadata = created.map_err(StorageError::io("create", &path))?;
+    if metadata.is_dir() && metadata.uid() == user && metadata.mode() & 0o077 == 0 {
+        return Ok(path);
+    }
+    let reason = "it is not a directory of this user alone; remove it, or set TMPDIR to another directory";
+    Err(StorageError::io("use", &path)(io::Error::new(ErrorKind::AlreadyExists, reason)))
 }
 
 /// Removes a checkpoint. Failures are ignored: the next process removes the rest.
@@ -176,27 +209,25 @@ fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect()
 }
 
-/// Copies the files of a table.
-fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies the files of a table. SSTs that cannot be hard-linked are added to `open_ssts`.
+fn copy_directory(from: &Path, to: &Path, open_ssts: &mut Vec<File>) -> io::Result<()> {
     let contains_ssts = from.file_name().is_some_and(|name| name == TABLES);
     for path in entries(from)? {
         let Some(name) = path.file_name() else { continue };
         let target = to.join(name);
         if path.is_dir() {
             fs::create_dir(&target)?;
-            copy_directory(&path, &target)?;
+            copy_directory(&path, &target, open_ssts)?;
         } else if contains_ssts {
-            // Copied where hard links are not supported, or not permitted for files of another user.
-            let is_gone = |error: &io::Error| error.kind() == ErrorKind::NotFound;
-            match fs::hard_link(&path, &target) {
-                Err(error) if !is_gone(&error) => copy_file(&path, &target)?,
+            match link_sst(&path, &target, open_ssts) {
                 // A removed SST is not current any more, unless the list has changed too.
-                Ok(()) | Err(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                linked => linked?,
             }
         } else if name == LOCK {
             File::create(&target)?;
-        } else if name == MARK {
-            // It may promise changes that the copied journal lacks.
+        } else if name == MARK || name == CLOSED {
+            // They may promise changes that the copied journals lack.
         } else {
             match copy_file(&path, &target) {
                 // The temporary file of a list that is being replaced.
@@ -206,6 +237,20 @@ fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes an SST available under another path, also after it is removed under its own: by a hard link, or by a link to the
+/// open file where hard links are not supported, not permitted, or would leave the file system.
+fn link_sst(path: &Path, target: &Path, open_ssts: &mut Vec<File>) -> io::Result<()> {
+    match fs::hard_link(path, target) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            let sst = File::open(path)?;
+            symlink(format!("/proc/self/fd/{}", sst.as_raw_fd()), target)?;
+            open_ssts.push(sst);
+            Ok(())
+        }
+        linked => linked,
+    }
 }
 
 /// Copies a file, leaving blocks of zeros sparse.
@@ -302,6 +347,27 @@ mod tests {
         assert_eq!(last(&table), CHANGES);
         drop(table);
         assert_eq!(last(&Table::open(&path).unwrap()), CHANGES);
+    }
+
+    #[test]
+    fn a_checkpoint_on_another_disk_outlives_its_table() {
+        let (directory, checkpoints) =
+            (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
+        let path = directory.path().join("t");
+        let table = Table::open(&path).unwrap();
+        (1..=60).for_each(|number| write(&table, number, 200_000));
+        table.sync().unwrap();
+        drop(table);
+        let checkpoint = Checkpoint::create_in(&path, checkpoints.path()).unwrap();
+        let is_another_disk =
+            fs::metadata(&path).unwrap().dev() != fs::metadata(checkpoints.path()).unwrap().dev();
+        assert_eq!(!checkpoint.open_ssts.is_empty(), is_another_disk);
+        drop(checkpoint);
+        let copy = Table::open_checkpoint(&path, checkpoints.path()).unwrap();
+        fs::remove_dir_all(&path).unwrap();
+        assert_eq!(last(&copy), 60);
+        drop(copy);
+        assert!(entries(checkpoints.path()).unwrap().is_empty());
     }
 
     #[test]

@@ -124,6 +124,7 @@ impl DataFile {
     }
 }
 
-fn is_read_only(error: &io::Error) -> bool {
+/// True if a file cannot be written for lack of permission, or because its file system is read-only.
+pub(super) fn is_read_only(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }

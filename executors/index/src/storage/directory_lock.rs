@@ -1,6 +1,8 @@
 //! The lock of a shard directory: one writing process at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 
 use super::error::StorageError;
 use super::layout::Layout;
@@ -8,7 +10,7 @@ use super::layout::Layout;
 /// An acquired directory; released when dropped, and by the system when the process is killed.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 impl DirectoryLock {
@@ -21,9 +23,24 @@ impl DirectoryLock {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(StorageError::io("open", &path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(StorageError::Locked(layout.directory().to_owned())),
             Err(TryLockError::Error(source)) => Err(StorageError::io("lock", &path)(source)),
+        }
+    }
+
+    /// Checks that the directory was not removed or replaced since: writes to removed files would be lost.
+    ///
+    /// # Errors
+    /// [`StorageError::Removed`].
+    pub(crate) fn check_in_place(&self, layout: &Layout) -> Result<(), StorageError> {
+        let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+        let path = layout.lock();
+        let own = self.file.metadata().map_err(StorageError::io("read", &path))?;
+        match std::fs::metadata(&path) {
+            Ok(found) if identity(&found) == identity(&own) => Ok(()),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(StorageError::io("read", &path)(error)),
+            _ => Err(StorageError::Removed(layout.directory().to_owned())),
         }
     }
 }

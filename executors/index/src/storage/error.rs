@@ -12,7 +12,7 @@ pub(crate) enum StorageError {
     #[error("cannot {action} {}: {source}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     /// The database of documents failed.
-    #[error("the documents in {} cannot be used: {source}", path.display())]
+    #[error("the documents in {} cannot be used: {}", path.display(), describe(source))]
     Documents { path: PathBuf, source: fjall::Error },
     /// Stored data is damaged.
     #[error(
@@ -56,8 +56,39 @@ pub(crate) enum StorageError {
     #[error("{reason}")]
     IndexType { parameter: &'static str, reason: String },
     /// Writes are rejected after a failed write or sync.
-    #[error("an earlier write to {} failed ({reason}): restart the flow", path.display())]
-    WriteFailed { path: PathBuf, reason: String },
+    #[error(
+        "an earlier write to {} failed ({reason}): {}", path.display(),
+        if *is_transient { "free some disk space; writes are accepted again within seconds" } else { "restart the flow" }
+    )]
+    WriteFailed { path: PathBuf, reason: String, is_transient: bool },
+    /// The directory of an open shard is gone.
+    #[error(
+        "{} was removed or replaced while the flow was running, and nothing more is written: restore it, or restart the \
+         flow to begin with an empty index", .0.display()
+    )]
+    Removed(PathBuf),
+}
+
+/// The I/O error that caused an error of fjall.
+fn io_error(error: &fjall::Error) -> Option<&io::Error> {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        source = error.source();
+    }
+    None
+}
+
+/// Describes an error of fjall, whose own text is its debug form.
+fn describe(error: &fjall::Error) -> String {
+    match (error, io_error(error)) {
+        (_, Some(error)) => error.to_string(),
+        (fjall::Error::Poisoned, None) => "an earlier write failed in the background".to_owned(),
+        (fjall::Error::Locked, None) => "they are open already".to_owned(),
+        (error, None) => error.to_string(),
+    }
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -70,9 +101,34 @@ impl StorageError {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
 
-    /// True if stored data is damaged; false if the request or the configuration is at fault.
+    /// True if stored data is damaged or unreadable; false if the request, the configuration or a full disk is at fault.
     pub(crate) fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::Documents { .. })
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Documents { .. } => !self.is_storage_full(),
+            Self::Io { source, .. } => source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()),
+            _ => false,
+        }
+    }
+
+    /// True if a write failed for lack of space.
+    pub(crate) fn is_storage_full(&self) -> bool {
+        let source = match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Documents { source, .. } => io_error(source),
+            _ => None,
+        };
+        let kinds = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        source.is_some_and(|source| kinds.contains(&source.kind()))
+    }
+
+    /// True if writes may be accepted later without a restart: space was lacking, in this write or in the background.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::WriteFailed { is_transient, .. } => *is_transient,
+            Self::Documents { source: fjall::Error::Poisoned, .. } => true,
+            error => error.is_storage_full(),
+        }
     }
 
     /// Damage of the file or directory at `path`.

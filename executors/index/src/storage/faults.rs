@@ -13,6 +13,8 @@ pub(crate) struct Faults(Mutex<FaultPlan>);
 pub(crate) struct FaultPlan {
     /// Writing: the number of bytes that are still written, and the OS error after them.
     pub(crate) writing: Option<(usize, i32)>,
+    /// OS error of committing a change of the documents.
+    pub(crate) committing: Option<i32>,
     /// OS error of syncing.
     pub(crate) syncing: Option<i32>,
     /// OS error of reading.
@@ -26,6 +28,10 @@ impl Faults {
 
     pub(super) fn before_reading(&self) -> io::Result<()> {
         self.0.lock().reading.map_or(Ok(()), |number| Err(io::Error::from_raw_os_error(number)))
+    }
+
+    pub(super) fn before_committing(&self) -> io::Result<()> {
+        self.0.lock().committing.map_or(Ok(()), |number| Err(io::Error::from_raw_os_error(number)))
     }
 
     pub(super) fn before_syncing(&self) -> io::Result<()> {

@@ -58,12 +58,12 @@ fn any_journal_is_scanned_within_its_budget() {
     let path: PathBuf = directory.path().join("0.jnl");
     let whole = journal(&[b"one", b"", &[7; 3000]]);
     std::fs::write(&path, &whole).unwrap();
-    let scan = JournalScan::read(&path).unwrap();
+    let scan = JournalScan::read(&path, None).unwrap();
     assert_eq!((scan.intact, scan.has_tail), (whole.len() as u64, false), "the seed is intact");
     // Two buffers of 64 kB, and small ones for each file.
     Target::new("journals").seeds([whole]).words([END]).memory(1, 256 << 10).run(|input| {
         std::fs::write(&path, input).unwrap();
-        match JournalScan::read(&path) {
+        match JournalScan::read(&path, None) {
             Ok(scan) => {
                 assert!(scan.intact <= input.len() as u64);
                 format!("{} {}", scan.has_tail, scan.changes.is_some())

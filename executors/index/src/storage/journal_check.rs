@@ -2,7 +2,7 @@
 //!
 //! Nothing is repaired here: [`super::journal_recovery`] truncates a journal where the fsync policy permits it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::StorageError;
 use super::journal_scan::{JournalScan, journals};
@@ -13,15 +13,47 @@ use super::journal_scan::{JournalScan, journals};
 /// # Errors
 /// [`StorageError::Damaged`], for a journal of the table.
 pub(super) fn check_journals(directory: &Path, path: &Path) -> Result<(), StorageError> {
-    let mut journals = journals(directory)?;
-    let newest = journals.pop();
-    let in_table = |journal: &Path| path.join(journal.file_name().unwrap_or_default());
-    for sealed in &journals {
-        check_sealed(sealed, &in_table(sealed))?;
+    match Journals::scan(directory, path)?.newest {
+        Some((journal, scan)) => check_tail(&scan, &name_in(path, &journal)),
+        None => Ok(()),
     }
-    let Some(journal) = newest else { return Ok(()) };
-    let scan = JournalScan::read(&journal).map_err(StorageError::io("read", &journal))?;
-    check_tail(&scan, &in_table(&journal))
+}
+
+/// The journals of a table; all but the newest are intact.
+pub(super) struct Journals {
+    /// The journal that is written to.
+    pub(super) newest: Option<(PathBuf, JournalScan)>,
+    /// Number of the last change in the intact part of all journals.
+    pub(super) changes: Option<u64>,
+    /// Sequence number of that change.
+    sequence: Option<u64>,
+}
+
+impl Journals {
+    /// Scans the journals in `directory`, which is the table at `path` or a copy of it.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] when a journal that is not written to any more, and so was synced as a whole, is not intact.
+    pub(super) fn scan(directory: &Path, path: &Path) -> Result<Self, StorageError> {
+        let mut scanned = Self { newest: None, changes: None, sequence: None };
+        for journal in journals(directory)? {
+            if let Some((sealed, scan)) = scanned.newest.take().filter(|(_, scan)| scan.has_tail) {
+                let reason = format_args!("the change at byte {} is unreadable", scan.intact);
+                return Err(StorageError::damaged(&name_in(path, &sealed), reason));
+            }
+            let scan = JournalScan::read(&journal, scanned.sequence);
+            let scan = scan.map_err(StorageError::io("read", &name_in(path, &journal)))?;
+            scanned.changes = scanned.changes.max(scan.changes);
+            scanned.sequence = scan.sequence;
+            scanned.newest = Some((journal, scan));
+        }
+        Ok(scanned)
+    }
+}
+
+/// The path of a journal in the table at `path`.
+fn name_in(path: &Path, journal: &Path) -> PathBuf {
+    path.join(journal.file_name().unwrap_or_default())
 }
 
 /// Checks that the table at `path`, which has `changes`, has those that were acknowledged as synced.
@@ -43,17 +75,6 @@ pub(super) fn check_changes(
         }
         _ => Ok(()),
     }
-}
-
-/// Checks a journal that is not written to any more, and returns the number of its last change. Such a journal was synced
-/// as a whole.
-pub(super) fn check_sealed(journal: &Path, name: &Path) -> Result<Option<u64>, StorageError> {
-    let scan = JournalScan::read(journal).map_err(StorageError::io("read", name))?;
-    if scan.has_tail {
-        let reason = format_args!("the change at byte {} is unreadable", scan.intact);
-        return Err(StorageError::damaged(name, reason));
-    }
-    Ok(scan.changes)
 }
 
 /// Checks that at most one change, which may not have been acknowledged, follows the intact part.

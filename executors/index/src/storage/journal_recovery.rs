@@ -2,7 +2,8 @@
 //!
 //! fjall takes an unreadable change for the end of a journal and truncates the file there, or refuses to open it. Both are
 //! wrong for damage, and the second also for a power failure, after which a disk may have the end of the unsynced writes
-//! and lack an earlier part. Hence the journals are scanned first ([`super::journal_scan`]), and the number of changes is
+//! and lack an earlier part. Hence, after an orderly end, the journals are compared with their close record
+//! ([`super::close_record`]). After a crash they are scanned ([`super::journal_scan`]), and the number of changes is
 //! compared with the acknowledgement mark ([`super::acknowledged`]); a journal is truncated only if nothing acknowledged
 //! as synced is after the gap, or the fsync policy permits its loss.
 
@@ -14,15 +15,15 @@ use flowrun_sdk::tracing;
 
 use super::acknowledged::read_mark;
 use super::checkpoint::Checkpoint;
+use super::close_record::CloseRecord;
 use super::error::StorageError;
 use super::fsync::Fsync;
-use super::journal_check::{check_changes, check_sealed, check_tail};
-use super::journal_scan::{JournalScan, journals};
+use super::journal_check::{Journals, check_changes, check_tail};
 use super::table::Table;
 
-/// Opens the table at `path`, or creates an empty one. A damaged journal is truncated to its intact part: any number
-/// of changes with a policy that leaves syncing to the system, only the last change with [`Fsync::Always`].
-/// `checkpoints` is a directory on the same disk.
+/// Opens the table at `path`, or creates an empty one. After an orderly end the journals must be as they were left. After
+/// a crash a damaged journal is truncated to its intact part: any number of changes with a policy that leaves syncing to
+/// the system, only the last change with [`Fsync::Always`]. `checkpoints` is a directory on the same disk.
 ///
 /// # Errors
 /// Those of [`Table::open`], and [`StorageError::Damaged`] when acknowledged changes are missing; nothing is truncated
@@ -39,39 +40,52 @@ pub(crate) fn open_with_journal_recovery(
         tracing::warn!(%error, "the acknowledgement mark is replaced; lost changes would not be noticed");
         None
     });
-    let mut journals = journals(path)?;
-    let newest = journals.pop();
-    let mut changes = None;
-    for sealed in &journals {
-        changes = changes.max(check_sealed(sealed, sealed)?);
+    let closed = CloseRecord::read(path).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the journals are opened as after a crash");
+        None
+    });
+    match &closed {
+        Some(closed) => closed.check(path, path)?,
+        None => truncate_unsynced(path, checkpoints, fsync, acknowledged)?,
     }
-    if let Some(journal) = newest {
-        let scan = JournalScan::read(&journal).map_err(StorageError::io("read", &journal))?;
-        if fsync == Fsync::Always {
-            check_tail(&scan, &journal)?;
-            // The SSTs may have them: a flush empties the journals.
-            if changes.max(scan.changes) < acknowledged {
-                check_copy(path, checkpoints, (&journal, scan.intact), acknowledged)?;
-            }
-        }
-        if scan.has_tail {
-            let file = OpenOptions::new().write(true).open(&journal);
-            let truncated = file.and_then(|file| file.set_len(scan.intact).and_then(|()| file.sync_all()));
-            truncated.map_err(StorageError::io("truncate", &journal))?;
-            tracing::warn!(
-                path = %path.display(),
-                "the last writes were not synced before the machine went down and are lost"
-            );
-        }
-    }
+    CloseRecord::remove(path)?;
     let table = Table::open(path)?;
     match check_changes(table.path(), table.changes()?, acknowledged) {
-        Err(error) if fsync == Fsync::Always => return Err(error),
+        Err(error) if fsync == Fsync::Always || closed.is_some() => return Err(error),
         Err(error) => tracing::warn!(%error, "acknowledged writes are lost; this fsync policy accepts that"),
         Ok(()) => {}
     }
     table.reset_mark()?;
     Ok(table)
+}
+
+/// Truncates the newest journal after its intact part, where a crash may have left an incomplete one.
+fn truncate_unsynced(
+    path: &Path,
+    checkpoints: &Path,
+    fsync: Fsync,
+    acknowledged: Option<u64>,
+) -> Result<(), StorageError> {
+    let Journals { newest: Some((journal, scan)), changes, .. } = Journals::scan(path, path)? else {
+        return Ok(());
+    };
+    if fsync == Fsync::Always {
+        check_tail(&scan, &journal)?;
+        // The SSTs may have them: a flush empties the journals.
+        if changes < acknowledged {
+            check_copy(path, checkpoints, (&journal, scan.intact), acknowledged)?;
+        }
+    }
+    if scan.has_tail {
+        let file = OpenOptions::new().write(true).open(&journal);
+        let truncated = file.and_then(|file| file.set_len(scan.intact).and_then(|()| file.sync_all()));
+        truncated.map_err(StorageError::io("truncate", &journal))?;
+        tracing::warn!(
+            path = %path.display(),
+            "the last writes were not synced before the machine went down and are lost"
+        );
+    }
+    Ok(())
 }
 
 /// Checks the number of changes in a copy with a truncated journal, so that the table stays as it is if some are missing.
@@ -98,7 +112,8 @@ mod tests {
     use flowrun_sdk::{Document, protobuf};
 
     use super::super::Counters;
-    use super::super::journal_scan::END;
+    use super::super::close_record::CLOSED;
+    use super::super::journal_scan::{END, JournalScan, journals};
     use super::super::keys::Entry;
     use super::*;
 
@@ -158,22 +173,21 @@ mod tests {
         assert!(open_with_journal_recovery(&path, &checkpoints, Fsync::Never).is_err());
     }
 
-    /// A table with 40 synced changes that was closed.
+    /// A table with 40 synced changes whose process was killed after the last, and its journal.
     fn synced_table(path: &Path) -> PathBuf {
         let table = Table::open(path).unwrap();
         (0..40).for_each(|number| write_with(&table, number, Fsync::Always));
-        table.close().unwrap();
         drop(table);
         journals(path).unwrap().pop().unwrap()
     }
 
     #[test]
-    fn any_truncation_of_a_closed_journal_is_reported_and_truncates_nothing_more() {
+    fn any_truncation_of_a_synced_journal_is_reported_and_truncates_nothing_more() {
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let (path, checkpoints) = (directory.path().join("t"), directory.path().join("checkpoints"));
         let journal = synced_table(&path);
         let bytes = flowrun_sdk::guard::read_file(&journal, 1 << 30).unwrap();
-        let end = JournalScan::read(&journal).unwrap().intact;
+        let end = JournalScan::read(&journal, None).unwrap().intact;
         let boundaries: Vec<u64> = bytes
             .windows(END.len())
             .enumerate()
@@ -197,11 +211,11 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_of_a_closed_journal_is_reported() {
+    fn every_flipped_byte_of_a_synced_journal_is_reported() {
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let (path, checkpoints) = (directory.path().join("t"), directory.path().join("checkpoints"));
         let journal = synced_table(&path);
-        let end = JournalScan::read(&journal).unwrap().intact;
+        let end = JournalScan::read(&journal, None).unwrap().intact;
         let bytes = flowrun_sdk::guard::read_file(&journal, 1 << 30).unwrap();
         for position in (0..end).step_by(97).chain(end - 20..end) {
             let mut damaged = bytes[..end as usize].to_vec();
@@ -215,14 +229,44 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_was_killed_promises_all_but_its_last_change() {
+    fn after_an_orderly_end_any_change_of_a_journal_is_reported_whatever_the_policy() {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let (path, checkpoints) = (directory.path().join("t"), directory.path().join("checkpoints"));
+        let table = Table::open(&path).unwrap();
+        (0..10).for_each(|number| write(&table, number));
+        table.close().unwrap();
+        assert!(!path.join(CLOSED).exists(), "recorded while the journals may change");
+        drop(table);
+        let (journal, closed) = (path.join("0.jnl"), path.join(CLOSED));
+        let bytes = flowrun_sdk::guard::read_file(&journal, 1 << 30).unwrap();
+        let end = JournalScan::read(&journal, None).unwrap().intact;
+        let file = OpenOptions::new().write(true).open(&journal).unwrap();
+        for position in (0..end).step_by(199).chain([1, 5, 12, end - 1, end, end + 70_000]) {
+            let byte = bytes.get(position as usize).copied().unwrap_or(0);
+            file.write_all_at(&[byte ^ 1 << (position % 8)], position).unwrap();
+            let reading = Table::open_checkpoint(&path, &checkpoints).unwrap_err();
+            assert!(reading.is_damage(), "byte {position}: {reading}");
+            for fsync in [Fsync::Always, Fsync::Interval, Fsync::Never] {
+                let writing = open_with_journal_recovery(&path, &checkpoints, fsync).unwrap_err();
+                assert!(writing.is_damage(), "byte {position}: {writing}");
+            }
+            file.write_all_at(&[byte], position).unwrap();
+        }
+        // A damaged record costs the protection, but no data.
+        fs::write(&closed, "END1").unwrap();
+        let table = open_with_journal_recovery(&path, &checkpoints, Fsync::Never).unwrap();
+        assert_eq!((table.counters().unwrap().documents, closed.exists()), (10, false));
+    }
+
+    #[test]
+    fn a_process_that_was_killed_promises_every_acknowledged_change() {
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let path = directory.path().join("t");
         let table = Table::open(&path).unwrap();
         (0..5).for_each(|number| write_with(&table, number, Fsync::Always));
-        assert_eq!((table.changes().unwrap(), read_mark(&path).unwrap()), (5, Some(4)));
+        assert_eq!((table.changes().unwrap(), read_mark(&path).unwrap()), (5, Some(5)));
         (5..9).for_each(|number| write_with(&table, number, Fsync::Never));
-        assert_eq!((table.changes().unwrap(), read_mark(&path).unwrap()), (9, Some(4)));
+        assert_eq!((table.changes().unwrap(), read_mark(&path).unwrap()), (9, Some(5)));
         table.sync().unwrap();
         assert_eq!(read_mark(&path).unwrap(), Some(9));
     }

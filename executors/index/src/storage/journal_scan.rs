@@ -3,7 +3,8 @@
 //! fjall takes the first entry that it cannot read for the end of a journal and truncates the file there, whatever
 //! follows. This scan runs before fjall opens a journal, so that damage is reported instead of being cut off. It reads
 //! the format of fjall 3 without compression: a change is a start (number of items, sequence number), its items, and an
-//! end (XXH3 of the items, and [`END`]). Of the items it interprets one: the number of the change.
+//! end (XXH3 of the items, and [`END`]). Of the items it interprets one: the number of the change. The checksum does not
+//! cover the sequence number, which decides between two values of one key; it must increase.
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
@@ -49,22 +50,25 @@ pub(super) struct JournalScan {
     pub(super) ends_in_tail: usize,
     /// Number of the last change in the intact part, if one has a number.
     pub(super) changes: Option<u64>,
+    /// Sequence number of the last change in the intact part, or of the one before it.
+    pub(super) sequence: Option<u64>,
 }
 
 impl JournalScan {
-    /// Scans a journal.
-    pub(super) fn read(path: &Path) -> io::Result<Self> {
+    /// Scans a journal whose changes follow the one with the sequence number `after`.
+    pub(super) fn read(path: &Path, after: Option<u64>) -> io::Result<Self> {
         let file = File::open(path)?;
         let reader = BufReader::with_capacity(BLOCK_BYTES, file);
         let mut reader = JournalBytes { reader, position: 0, number: None };
-        let (mut intact, mut changes) = (0, None);
-        while reader.skip_change()? {
+        let (mut intact, mut changes, mut last) = (0, None, after);
+        while let Some(sequence) = reader.skip_change()?.filter(|sequence| Some(*sequence) > last) {
             intact = reader.position;
             changes = changes.max(reader.number);
+            last = Some(sequence);
         }
         let mut tail = Tail::default();
         tail.read(path, intact)?;
-        Ok(Self { intact, has_tail: tail.has_bytes, ends_in_tail: tail.ends, changes })
+        Ok(Self { intact, has_tail: tail.has_bytes, ends_in_tail: tail.ends, changes, sequence: last })
     }
 }
 
@@ -77,23 +81,24 @@ struct JournalBytes {
 }
 
 impl JournalBytes {
-    /// Skips a change; returns `false` when there is none, or it is incomplete or damaged.
-    fn skip_change(&mut self) -> io::Result<bool> {
-        let (Some([START_TAG]), Some(count), Some(_)) =
+    /// Skips a change and returns its sequence number; `None` when there is none, or it is incomplete or damaged.
+    fn skip_change(&mut self) -> io::Result<Option<u64>> {
+        let (Some([START_TAG]), Some(count), Some(sequence)) =
             (self.array::<1>()?, self.array::<4>()?, self.array::<8>()?)
         else {
-            return Ok(false);
+            return Ok(None);
         };
         let mut items = Xxh3::new();
         for _ in 0..u32::from_le_bytes(count) {
             if !self.skip_item(&mut items)? {
-                return Ok(false);
+                return Ok(None);
             }
         }
         let (tag, checksum, end) = (self.array::<1>()?, self.array::<8>()?, self.array::<4>()?);
-        Ok(tag == Some([END_TAG])
+        let is_complete = tag == Some([END_TAG])
             && checksum == Some(items.digest().to_le_bytes())
-            && end.is_some_and(|end| end == END))
+            && end.is_some_and(|end| end == END);
+        Ok(is_complete.then_some(u64::from_le_bytes(sequence)))
     }
 
     /// Skips an item and adds its bytes to the checksum; returns `false` when it is unreadable.
@@ -210,12 +215,16 @@ pub(super) fn journals(directory: &Path) -> Result<Vec<PathBuf>, StorageError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let is_journal = path.extension().is_some_and(|extension| extension == JOURNAL);
-        let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
-        found.extend(number.filter(|_| is_journal).map(|number| (number, path)));
+        found.extend(journal_number(&path).map(|number| (number, path)));
     }
     found.sort();
     Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// The number in the name of a journal; `None` for other files.
+pub(super) fn journal_number(path: &Path) -> Option<u64> {
+    let is_journal = path.extension().is_some_and(|extension| extension == JOURNAL);
+    path.file_stem()?.to_str()?.parse().ok().filter(|_| is_journal)
 }
 
 #[cfg(test)]
@@ -249,7 +258,7 @@ mod tests {
     fn an_intact_journal_is_scanned_to_its_end() {
         let directory = tempfile::tempdir().unwrap();
         let journal = journal_of(directory.path(), 3);
-        let scan = JournalScan::read(&journal).unwrap();
+        let scan = JournalScan::read(&journal, None).unwrap();
         assert!(!scan.has_tail && scan.ends_in_tail == 0 && scan.changes == Some(3), "{scan:?}");
         let bytes = read_file(&journal, 1 << 30).unwrap();
         let last = bytes.windows(END.len()).rposition(|bytes| bytes == END).unwrap();
@@ -274,22 +283,48 @@ mod tests {
             let mut damaged = bytes[..last].to_vec();
             damaged[position] ^= 0x10;
             fs::write(&journal, damaged).unwrap();
-            let scan = JournalScan::read(&journal).unwrap();
+            let scan = JournalScan::read(&journal, None).unwrap();
             assert_eq!((scan.intact, scan.has_tail), (start as u64, true), "byte {position}");
             assert!(scan.ends_in_tail >= 1 && scan.changes == Some(2), "byte {position}");
         }
     }
 
     #[test]
+    fn a_sequence_number_that_does_not_increase_ends_the_intact_part() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = journal_of(directory.path(), 4);
+        let scan = JournalScan::read(&journal, None).unwrap();
+        let bytes = read_file(&journal, 1 << 30).unwrap();
+        let ends: Vec<usize> = bytes
+            .windows(END.len())
+            .enumerate()
+            .filter_map(|(position, bytes)| (bytes == END).then_some(position + END.len()))
+            .collect();
+        let third = ends[ends.len() - 3];
+        // The sequence number follows the tag and the number of items.
+        for (position, is_first_of_rest) in [(third + 5, false), (third + 5 + 7, true)] {
+            let mut damaged = bytes[..*ends.last().unwrap()].to_vec();
+            damaged[position] = if is_first_of_rest { 0x7f } else { 0 };
+            fs::write(&journal, damaged).unwrap();
+            let scan = JournalScan::read(&journal, None).unwrap();
+            assert!(scan.has_tail && scan.ends_in_tail >= 1, "{scan:?}");
+            assert_eq!(scan.changes, Some(if is_first_of_rest { 3 } else { 2 }));
+        }
+        fs::write(&journal, &bytes).unwrap();
+        let after_it = JournalScan::read(&journal, scan.sequence).unwrap();
+        assert!(after_it.intact == 0 && after_it.has_tail, "{after_it:?}");
+    }
+
+    #[test]
     fn a_truncated_journal_has_a_tail_unless_it_ends_with_a_change() {
         let directory = tempfile::tempdir().unwrap();
         let journal = journal_of(directory.path(), 2);
-        let whole = JournalScan::read(&journal).unwrap();
+        let whole = JournalScan::read(&journal, None).unwrap();
         let file = OpenOptions::new().write(true).open(&journal).unwrap();
         file.set_len(whole.intact).unwrap();
-        assert_eq!(JournalScan::read(&journal).unwrap(), whole);
+        assert_eq!(JournalScan::read(&journal, None).unwrap(), whole);
         file.set_len(whole.intact - 1).unwrap();
-        let cut = JournalScan::read(&journal).unwrap();
+        let cut = JournalScan::read(&journal, None).unwrap();
         assert!(cut.has_tail && cut.intact < whole.intact && cut.ends_in_tail == 0, "{cut:?}");
     }
 }

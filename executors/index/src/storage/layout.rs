@@ -64,6 +64,17 @@ impl Layout {
         Ok(self.directory.exists() && !self.generations()?.is_empty())
     }
 
+    /// Checks that a directory with files of a generation has a manifest, which is written before them.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] when the manifest is missing.
+    pub(crate) fn check_manifest_exists(&self) -> Result<(), StorageError> {
+        if !self.manifest().exists() && self.has_generations()? {
+            return Err(StorageError::damaged(&self.manifest(), "it is missing"));
+        }
+        Ok(())
+    }
+
     /// Bytes on disk of all generations, without backups.
     pub(crate) fn bytes(&self) -> Result<u64, StorageError> {
         let mut pending: Vec<PathBuf> = self.generations()?.into_iter().map(|(path, _)| path).collect();

@@ -27,8 +27,8 @@ pub(crate) fn is_compaction_due(rows: u64, tombstones: u64, dimension: usize) ->
         && tombstones.saturating_mul(row_bytes) >= TOMBSTONE_BYTES_MIN
 }
 
-/// Copies the live documents with their vectors, in row order, into `generation`, which must not exist yet. They are
-/// synced when this returns.
+/// Copies the live documents with their vectors, in row order, into `generation`, which must not exist yet. The new
+/// generation is synced and closed when this returns.
 ///
 /// # Errors
 /// When data cannot be read or written, or a document has no row; the new generation is unusable then.
@@ -37,7 +37,7 @@ pub(crate) fn copy_live_documents(
     table: &TableReader,
     vectors: &VectorFile,
     generation: u32,
-) -> Result<Table, StorageError> {
+) -> Result<(), StorageError> {
     let mut target = NewGeneration {
         table: Table::open(&layout.documents(generation))?,
         vectors: VectorFile::create(&layout.vectors(generation), vectors.dimension(), vectors.elements())?,
@@ -62,8 +62,7 @@ pub(crate) fn copy_live_documents(
     }
     target.vectors.sync()?;
     target.table.note_synced(target.after.rows)?;
-    target.table.sync()?;
-    Ok(target.table)
+    target.table.close()
 }
 
 /// Documents that are copied in one commit.
@@ -157,7 +156,7 @@ mod tests {
                 change.remove(removed.to_string());
                 apply(&table, &vectors, change);
             }
-            drop(copy_live_documents(&layout, &table, &vectors, 2).unwrap());
+            copy_live_documents(&layout, &table, &vectors, 2).unwrap();
 
             let copied = Table::open(&layout.documents(2)).unwrap();
             let counters = copied.counters().unwrap();

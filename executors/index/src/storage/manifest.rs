@@ -212,29 +212,31 @@ impl Manifest {
     }
 
     /// Checks sibling shards, `../0`, `../1`, …, which may have been written with another number of shards. Without
-    /// this, opening with another number of shards would silently find only a part of the data. A damaged sibling is skipped:
-    /// its own opening reports it.
+    /// this, opening with another number of shards would silently find only a part of the data. An unreadable sibling is
+    /// skipped: its own opening reports it.
     pub(crate) fn check_siblings(layout: &Layout, schema: &Schema) -> Result<(), StorageError> {
         let directory = layout.directory();
-        let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
         let own_name = directory.file_name().and_then(|name| name.to_str());
         let (Some(base), true) = (directory.parent(), own_name == Some(&schema.shard.to_string())) else {
             return Ok(());
         };
-        let Ok(entries) = std::fs::read_dir(base) else { return Ok(()) };
-        for entry in entries.filter_map(Result::ok) {
-            if !entry.file_name().to_str().is_some_and(is_number) {
-                continue;
-            }
-            match Self::read(&Layout::new(entry.path())) {
-                Ok(Some(sibling)) if sibling.shards != schema.shards => {
-                    return Err(sibling.shard_count_mismatch(base, schema));
-                }
-                Err(error) if !error.is_damage() => return Err(error),
-                _ => {}
-            }
+        match Self::of_shards(base).find(|sibling| sibling.shards != schema.shards) {
+            Some(sibling) => Err(sibling.shard_count_mismatch(base, schema)),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Returns whether a manifest next to this shard, or its own, can be read.
+    pub(crate) fn is_any_readable(layout: &Layout) -> bool {
+        layout.directory().parent().is_some_and(|base| Self::of_shards(base).next().is_some())
+    }
+
+    /// The readable manifests of the shards in a directory.
+    fn of_shards(base: &Path) -> impl Iterator<Item = Self> {
+        let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+        let entries = std::fs::read_dir(base).into_iter().flatten().filter_map(Result::ok);
+        let shards = entries.filter(move |entry| entry.file_name().to_str().is_some_and(is_number));
+        shards.filter_map(|entry| Self::read(&Layout::new(entry.path())).ok().flatten())
     }
 
     fn shard_count_mismatch(&self, base: &Path, schema: &Schema) -> StorageError {

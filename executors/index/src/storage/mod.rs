@@ -4,7 +4,7 @@
 //! LOCK                  held while a process writes here
 //! manifest.json         schema (kind, dimension, metric, shards) and the number of the current generation
 //! documents-000001/     a fjall database: documents, the row of each id, parents of chunks, tombstones; and its
-//!                       acknowledgement mark, see [`acknowledged`]
+//!                       acknowledgement mark and close record, see [`acknowledged`] and [`close_record`]
 //! vectors-000001.bin    the vectors in the order in which they were written; a synced row never changes
 //! faiss-000001.index    derived from the vectors, see `ann`
 //! backups/NAME/         a backup, laid out like a shard
@@ -23,6 +23,7 @@
 mod acknowledged;
 mod change;
 mod checkpoint;
+mod close_record;
 mod counters;
 mod data_file;
 mod directory_lock;
@@ -49,6 +50,7 @@ mod vector_file;
 pub(crate) use acknowledged::read_mark;
 pub(crate) use change::{Change, Outcome, Put};
 pub(crate) use checkpoint::{TableFingerprint, remove_abandoned_checkpoints};
+pub(crate) use close_record::check_close_record;
 pub(crate) use counters::Counters;
 pub(crate) use directory_lock::DirectoryLock;
 pub(crate) use element_type::ElementType;

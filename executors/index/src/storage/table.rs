@@ -11,9 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fjall::config::PartitioningPolicy;
 use fjall::{Database, JournalRecoveryError, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use flowrun_sdk::tracing;
 
 use super::acknowledged::{MarkWriter, read_mark};
 use super::checkpoint::{Checkpoint, TableFingerprint};
+use super::close_record::{CloseRecord, OrderlyEnd};
 use super::counters::Counters;
 use super::error::StorageError;
 use super::fsync::Fsync;
@@ -48,6 +50,10 @@ pub(crate) struct Table {
     synced: AtomicU64,
     /// `None` for a checkpoint.
     mark: Option<MarkWriter>,
+    #[cfg(test)]
+    pub(crate) faults: super::faults::Faults,
+    /// Dropped after the database, whose threads change the journals.
+    end: OrderlyEnd,
 }
 
 impl Deref for Table {
@@ -83,11 +89,12 @@ impl Table {
         let mut attempts = 0;
         loop {
             let fingerprint = TableFingerprint::read(path).ok();
-            // Read before the copy, which then has at least these changes. A damaged mark is reported by `verify`.
+            // Read before the copy, which then has at least these changes. Damage of these files is reported by `verify`.
             let acknowledged = read_mark(path).ok().flatten();
+            let closed = CloseRecord::read(path).ok().flatten();
             let checkpoint = Arc::new(Checkpoint::create(path, checkpoints)?);
             attempts += 1;
-            match Self::open_checked(&checkpoint, path, acknowledged) {
+            match Self::open_checked(&checkpoint, path, acknowledged, closed) {
                 // The checkpoint may lack the beginning of a write made meanwhile; file times are coarse.
                 Err(_) if attempts < CHECKPOINT_ATTEMPTS_MIN => {}
                 Err(_)
@@ -103,8 +110,12 @@ impl Table {
         checkpoint: &Arc<Checkpoint>,
         path: &Path,
         acknowledged: Option<u64>,
+        closed: Option<CloseRecord>,
     ) -> Result<Self, StorageError> {
-        check_journals(checkpoint.directory(), path)?;
+        match closed {
+            Some(closed) => closed.check(checkpoint.directory(), path)?,
+            None => check_journals(checkpoint.directory(), path)?,
+        }
         let table = Self::open_files(checkpoint.directory(), path, Some(checkpoint))?;
         check_changes(path, table.changes()?, acknowledged)?;
         Ok(table)
@@ -145,7 +156,17 @@ impl Table {
         let latest = TableReader::new(entries, documents, path, checkpoint.cloned());
         let committed = latest.changes()?;
         let mark = checkpoint.is_none().then(|| MarkWriter::new(path));
-        Ok(Self { database, latest, committed: committed.into(), synced: 0.into(), mark })
+        let end = OrderlyEnd::new(path);
+        Ok(Self {
+            database,
+            latest,
+            committed: committed.into(),
+            synced: 0.into(),
+            mark,
+            #[cfg(test)]
+            faults: super::faults::Faults::default(),
+            end,
+        })
     }
 
     /// A snapshot of the current contents.
@@ -153,8 +174,8 @@ impl Table {
         self.latest.at_snapshot(self.database.snapshot())
     }
 
-    /// Copies a table whose documents have no vectors to `path`, and syncs the copy.
-    pub(crate) fn copy_without_vectors(&self, path: &Path) -> Result<Self, StorageError> {
+    /// Copies a table whose documents have no vectors to `path`. The copy is synced and closed.
+    pub(crate) fn copy_without_vectors(&self, path: &Path) -> Result<(), StorageError> {
         const DOCUMENTS_PER_COMMIT: u64 = 4096;
         let copy = Self::open(path)?;
         let mut counters = Counters::default();
@@ -168,8 +189,7 @@ impl Table {
             }
         }
         writer.commit(counters)?;
-        copy.sync()?;
-        Ok(copy)
+        copy.close()
     }
 
     /// Records that the first `rows` rows of the vector file are synced. The record survives the process, but not always a power
@@ -189,10 +209,14 @@ impl Table {
         self.mark_synced()
     }
 
-    /// Syncs all writes and the acknowledgement mark, at the end of an orderly use.
+    /// Syncs all writes and the acknowledgement mark, at the end of an orderly use. Nothing may be written afterwards: once the
+    /// table is dropped, its journals are recorded as complete.
     pub(crate) fn close(&self) -> Result<(), StorageError> {
+        let Some(mark) = &self.mark else { return Ok(()) };
         self.sync()?;
-        self.mark.as_ref().map_or(Ok(()), MarkWriter::sync)
+        mark.sync()?;
+        self.end.set_closed();
+        Ok(())
     }
 
     /// Replaces the acknowledgement mark with the present number of changes, which are synced.
@@ -283,19 +307,21 @@ impl Writer<'_> {
         let number = table.committed.load(Ordering::Acquire) + 1;
         self.batch.insert(&table.entries, keys::CHANGES, number.to_be_bytes());
         let is_synced = self.fsync == Fsync::Always;
-        if is_synced {
-            // Marks the earlier changes. This one is marked by the next, since its caller may still fail.
-            table.mark_synced()?;
-        }
         self.commit_batch()?;
         table.committed.store(number, Ordering::Release);
         if is_synced {
             table.synced.fetch_max(number, Ordering::AcqRel);
+            if let Err(error) = table.mark_synced() {
+                // The change is durable; the next one is marked together with it.
+                tracing::warn!(%error, "damage of the last change would not be noticed");
+            }
         }
         Ok(())
     }
 
     fn commit_batch(self) -> Result<(), StorageError> {
+        #[cfg(test)]
+        self.table.faults.before_committing().map_err(|error| self.table.failed(error.into()))?;
         self.batch.commit().map_err(|source| self.table.failed(source))
     }
 }

@@ -53,8 +53,8 @@ fn copy_shards(from: &Path, shards: &[PathBuf], to: &Path) -> Result<u64, ToolEr
 /// Copies live documents into a generation that no manifest names yet. Returns their number.
 fn copy_into(files: &ShardFiles, to: &Layout, generation: u32) -> Result<u64, ToolError> {
     match &files.vectors {
-        Some(vectors) => drop(copy_live_documents(to, &files.table, vectors, generation)?),
-        None => drop(files.table.copy_without_vectors(&to.documents(generation))?),
+        Some(vectors) => copy_live_documents(to, &files.table, vectors, generation)?,
+        None => files.table.copy_without_vectors(&to.documents(generation))?,
     }
     Ok(files.table.counters()?.documents)
 }
@@ -64,6 +64,7 @@ pub(super) fn compact(directory: &Path) -> Result<u64, ToolError> {
     let files = ShardFiles::open_exclusive(directory)?;
     let dead = files.table.tombstones()?.len() as u64;
     if dead == 0 {
+        files.table.close()?;
         return Ok(0);
     }
     let next = files.manifest.generation + 1;

@@ -28,6 +28,7 @@ impl ShardFiles {
     /// Opens a shard read-only, from a checkpoint of its current state. A flow may have the shard open.
     pub(super) fn open_read_only(directory: &Path) -> Result<Self, ToolError> {
         let layout = Layout::new(directory);
+        layout.check_manifest_exists()?;
         let open = |manifest: &Manifest| {
             let documents = existing_documents(&layout, manifest)?;
             Self::new(&layout, manifest, Table::open_checkpoint(&documents, &layout.checkpoints())?, None)
@@ -94,7 +95,8 @@ pub(super) fn shards(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
 }
 
 fn collect_shards(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    if Layout::new(directory).manifest().exists() {
+    let layout = Layout::new(directory);
+    if layout.manifest().exists() || layout.has_generations().unwrap_or(false) {
         found.push(directory.to_owned());
         return;
     }

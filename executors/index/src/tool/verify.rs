@@ -1,10 +1,13 @@
 //! Verifies a shard: reads all data, to find damage before a request does.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::shard_files::ShardFiles;
 use crate::ann::is_intact;
-use crate::storage::{DocumentTags, LiveDocument, StorageError, Table, read_mark};
+use crate::storage::{
+    DocumentTags, Layout, LiveDocument, Manifest, StorageError, Table, check_close_record, read_mark,
+};
 
 /// Largest number of problems that are listed; the others are only counted.
 const LISTED_MAX: usize = 20;
@@ -28,6 +31,23 @@ pub(super) fn problems(directory: &Path) -> Vec<String> {
     problems.into_messages()
 }
 
+/// Shards at or below `path` that others, which were found, state to exist.
+pub(super) fn missing_shards(path: &Path, found: &[PathBuf]) -> Vec<(PathBuf, Vec<String>)> {
+    let mut missing = BTreeMap::new();
+    for shard in found.iter().filter(|shard| *shard != path) {
+        let Ok(Some(manifest)) = Manifest::read(&Layout::new(shard)) else { continue };
+        let (number, count) = manifest.shard_position();
+        let (Some(pod), true) = (shard.parent(), shard.ends_with(number.to_string())) else { continue };
+        for sibling in (0..count).map(|number| pod.join(number.to_string())) {
+            if !found.contains(&sibling) {
+                let reason = format!("{} is missing: the index has {count} shards", sibling.display());
+                missing.insert(sibling, vec![reason]);
+            }
+        }
+    }
+    missing.into_iter().collect()
+}
+
 /// Problems found so far.
 #[derive(Default)]
 struct Problems {
@@ -46,9 +66,10 @@ impl Problems {
         read.map_err(|error| self.add(error.to_string())).ok()
     }
 
-    /// The acknowledgement mark, with which the documents were compared when they were opened, is intact. Without one, which
-    /// earlier versions did not write, the vector file shows whether documents are missing.
+    /// The acknowledgement mark and the close record, with which the documents were compared when they were opened, are
+    /// intact. Without a mark, which earlier versions did not write, the vector file shows whether documents are missing.
     fn check_acknowledged(&mut self, files: &ShardFiles) {
+        self.check(check_close_record(files.table.path()));
         let Some(mark) = self.check(read_mark(files.table.path())) else { return };
         let (Some(changes), None) = (self.check(files.table.changes()), mark) else { return };
         if changes > 0 {

@@ -10,7 +10,7 @@ use crate::embedding::DIMENSION_MAX;
 use crate::handlers::Handlers;
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
-use crate::quarantine::quarantine;
+use crate::quarantine::{is_quarantined, quarantine};
 use crate::shard::{CacheCapacity, IndexSummary, OpenShard, Settings};
 use crate::storage::{ElementType, Fsync, Schema, StorageKind};
 use crate::stored_fields::StoredFields;
@@ -31,6 +31,8 @@ pub(crate) struct VectorIndexerConfig {
     pub(crate) tuning: Tuning,
     /// Default number of matches per query.
     pub(crate) top_k: usize,
+    /// Default largest distance of a match; `None` for any.
+    pub(crate) max_distance: Option<f64>,
     pub(crate) index_access_paths: AccessPaths,
     pub(crate) search_access_paths: AccessPaths,
     pub(crate) stored_fields: StoredFields,
@@ -83,7 +85,7 @@ impl VectorIndexerConfig {
             cache_capacity: self.cache_capacity,
         };
         let shard = match OpenShard::open(context, settings) {
-            Err(error) if error.is_damage() && context.shards > 1 => {
+            Err(error) if is_quarantined(&error, context) => {
                 let instance = quarantine(&error, context).with_endpoints(ENDPOINTS);
                 return Ok(instance.with_ranking(Order::Ascending, self.top_k));
             }
@@ -107,6 +109,7 @@ impl VectorIndexerConfig {
             metric: self.metric,
             access_paths: self.search_access_paths,
             top_k: self.top_k,
+            max_distance: self.max_distance,
             status_id: self.status_document.then(|| format!("{}/status/{}", context.pod, context.shard)),
         };
         let instance = Instance::new(executor)

@@ -45,6 +45,8 @@ pub(super) struct VectorIndexer {
     pub(super) access_paths: AccessPaths,
     /// Default number of matches per query.
     pub(super) top_k: usize,
+    /// Default largest distance of a match; `None` for any.
+    pub(super) max_distance: Option<f64>,
     /// Id of the document that `/status` returns, for executors that return one.
     pub(super) status_id: Option<String>,
 }
@@ -95,6 +97,8 @@ impl VectorIndexer {
                 format_args!("{top_k} is more than the {TOP_K_MAX} allowed"),
             ));
         }
+        let requested = call.parameter::<Option<f64>>("max_distance")?.flatten();
+        let max_distance = requested.or(self.max_distance).unwrap_or(f64::INFINITY);
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let (queries, queries_per_root) = self.queries(call, &paths)?;
         let check = || call.check();
@@ -107,7 +111,8 @@ impl VectorIndexer {
             let mut answers = answers.by_ref().take(queries_per_root.next().unwrap_or(0));
             paths.visit_mut(root, &mut |document| {
                 // A path may also visit the matches that were set in this loop; they are not queries.
-                if let Some(found) = answers.next() {
+                if let Some(mut found) = answers.next() {
+                    found.retain(|found| f64::from(found.distance) <= max_distance);
                     document.matches = self.matches(document, found);
                 }
                 Ok(())

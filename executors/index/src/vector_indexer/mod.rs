@@ -44,6 +44,8 @@ flowrun_sdk::parameters! {
         top_k: usize = TOP_K,
         /// Jina 3's name of `top_k`.
         limit: Option<usize> = None,
+        /// Largest distance of a match; null for any. The request's `max_distance` overrides it.
+        max_distance: Option<f64> = None,
         /// Documents that are stored and searched for; the request's `access_paths` overrides it.
         access_paths: AccessPaths = AccessPaths::roots(),
         /// Fields that are not stored and so not part of matches. Bytes are stored unless `blob` is listed.
@@ -102,6 +104,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
             ef_construction: None,
         },
         top_k: parameters.limit.unwrap_or(parameters.top_k),
+        max_distance: parameters.max_distance,
         search_access_paths: parameters.access_paths.clone(),
         index_access_paths: parameters.access_paths,
         stored_fields: StoredFields::AllExcept(parameters.exclude),

@@ -291,7 +291,13 @@ fn a_search_by_a_name_that_no_document_has_is_answered_with_a_warning() {
     let mut executor = open(directory.path(), "VectorIndexer", &json!({}));
     languages(&mut executor);
     let parameters = |filter: &Value| json!({"filter": filter});
-    for filter in [json!({"lagn": "en"}), json!({"$not": {"lagn": "en"}}), json!({"tags__lagn": "en"})] {
+    for filter in [
+        json!({"lagn": "en"}),
+        json!({"$not": {"lagn": "en"}}),
+        json!({"tags__lagn": "en"}),
+        json!({"$or": [{"lang": "en"}, {"lagn": "de"}]}),
+        json!("lang == \"en\" or lagn == \"de\""),
+    ] {
         for (endpoint, documents) in [
             ("/search", vec![document("q", &[0.0, 1.0])]),
             ("/list", Vec::new()),

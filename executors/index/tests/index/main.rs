@@ -10,6 +10,7 @@ mod durability;
 mod exactness;
 mod expiring;
 mod filter;
+mod full_disk;
 mod harness;
 mod hostile;
 mod index_types;

@@ -7,7 +7,9 @@ use flowrun_sdk::Document;
 use flowrun_sdk::testing::ExecutorHarness;
 use serde_json::{Value, json};
 
-use crate::harness::{NO_DOCUMENTS, call, call_with, directory, document, matches_of, open};
+use crate::harness::{
+    NO_DOCUMENTS, call, call_with, directory, document, executor_type, matches_of, open, shard_context,
+};
 
 fn with() -> Value {
     json!({"metric": "euclidean", "fsync": "never"})
@@ -215,4 +217,22 @@ fn malformed_files_are_named() {
     let options = ImportOptions { metric: Some("taxicab".to_owned()), ..ImportOptions::default() };
     let refused = tool::import(&directory.path().join("1"), Path::new("x.npy"), &options).unwrap_err();
     assert!(refused.to_string().contains("--metric `taxicab`: must be"), "{refused}");
+}
+
+#[test]
+fn missing_shards_and_manifests_are_reported() {
+    let directory = directory();
+    let base = directory.path().join("pod");
+    for shard in 0..3 {
+        let context = shard_context(&base, shard, 3);
+        let mut executor = ExecutorHarness::new(executor_type("VectorIndexer"), &with(), context).unwrap();
+        call(&mut executor, "/index", vec![stored(7)]);
+    }
+    assert_eq!(problems(&base), [""; 0]);
+    std::fs::remove_file(base.join("0/manifest.json")).unwrap();
+    std::fs::remove_dir_all(base.join("2")).unwrap();
+    let found = problems(directory.path());
+    assert!(found.len() == 2 && found[0].contains("0/manifest.json is damaged: it is missing"), "{found:?}");
+    assert!(found[1].contains("pod/2 is missing: the index has 3 shards"), "{found:?}");
+    assert_eq!(problems(&base.join("1")), [""; 0]);
 }

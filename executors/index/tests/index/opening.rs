@@ -1,11 +1,14 @@
 //! Opening an existing index: settings that must match, locks, read-only openers.
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use flowrun_index::tool;
 use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, guard};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use serde_json::json;
 
 use crate::harness::{
@@ -172,4 +175,64 @@ fn a_workspace_that_cannot_be_created_is_named() {
     File::create(&blocked).unwrap();
     let error = open_error(&blocked, "VectorIndexer", &json!({}));
     assert!(error.starts_with("cannot create") && error.contains("/file/0"), "{error}");
+}
+
+/// Removes, or restores, the write permission of a directory and everything in it.
+fn set_writable(directory: &Path, is_writable: bool) {
+    let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    for path in paths.chain([directory.to_owned()]) {
+        if path.is_dir() && path != directory {
+            set_writable(&path, is_writable);
+        }
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        let mode = if is_writable { mode | 0o200 } else { mode & !0o222 };
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+/// Runs an action on a thread to which permissions apply, also if the user is root.
+fn without_privileges(action: impl FnOnce() + Send) {
+    let drop_privileges = || {
+        let mut sets = capabilities(None).unwrap();
+        sets.effective.remove(CapabilitySet::DAC_OVERRIDE);
+        set_capabilities(None, sets).unwrap();
+    };
+    std::thread::scope(|scope| {
+        let unprivileged = scope.spawn(|| {
+            drop_privileges();
+            action();
+        });
+        unprivileged.join().unwrap();
+    });
+}
+
+#[test]
+fn an_index_that_cannot_be_written_is_read_inspected_verified_and_exported() {
+    let directory = directory();
+    let with = json!({"metric": "euclidean", "index": "HNSW8"});
+    let mut executor = open(directory.path(), "VectorIndexer", &with);
+    let large = document("large", &[900.0]).with_text("text ".repeat(1 << 20));
+    let documents = (0..40_u8).map(|number| document(&number.to_string(), &[f32::from(number)]));
+    call(&mut executor, "/index", documents.chain([large]).collect());
+    executor.close().unwrap();
+    let shard = directory.path().join("0");
+    let files = || crate::damage::files(&shard);
+    let before = files();
+    set_writable(&shard, false);
+    without_privileges(|| {
+        File::create(shard.join("probe")).expect_err("the directory can be written");
+        let context = Context { read_only: true, ..Context::standalone(&shard) };
+        let mut reader = ExecutorHarness::new(executor_type("VectorIndexer"), &with, context).unwrap();
+        assert_eq!(search(&mut reader, &[7.2])[..2], ["7", "8"]);
+        reader.close().unwrap();
+        assert_eq!(tool::inspect(directory.path()).unwrap()[0]["documents"], 41);
+        let problems = tool::verify(directory.path()).unwrap();
+        assert!(problems.iter().all(|(_, problems)| problems.is_empty()), "{problems:?}");
+        let exported = tool::export_to(directory.path(), |_, _| Ok::<_, String>(()));
+        assert_eq!(exported.unwrap(), 41);
+        let refused = open_error(directory.path(), "VectorIndexer", &with);
+        assert!(refused.contains("Permission denied"), "{refused}");
+    });
+    set_writable(&shard, true);
+    assert!(files() == before, "a reader has changed a file");
 }

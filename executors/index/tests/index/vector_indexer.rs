@@ -368,3 +368,20 @@ fn misspelt_and_invalid_parameters_are_rejected() {
     );
     assert!(!directory.path().join("0").exists(), "a rejected index creates no files");
 }
+
+#[test]
+fn matches_beyond_the_largest_distance_are_left_out() {
+    let directory = directory();
+    let with = json!({"metric": "euclidean", "max_distance": 2});
+    let mut executor = open(directory.path(), "VectorIndexer", &with);
+    call(&mut executor, "/index", (0..9_u8).map(|n| document(&n.to_string(), &[f32::from(n)])).collect());
+    let mut found = |parameters: Value| {
+        let query = vec![document("q", &[0.0]), document("far", &[100.0])];
+        let answer = call_with(&mut executor, "/search", query, parameters).unwrap();
+        answer.documents.iter().map(|query| query.matches.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(json!({})), [3, 0]);
+    assert_eq!(found(json!({"max_distance": 0.5})), [1, 0]);
+    assert_eq!(found(json!({"max_distance": 98, "top_k": 9})), [9, 7]);
+    assert_eq!(found(json!({"max_distance": null})), [3, 0]);
+}

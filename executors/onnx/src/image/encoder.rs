@@ -4,8 +4,8 @@ use std::mem::{swap, take};
 use std::path::Path;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorError, Instance,
-    Tensor, parse_parameters, tracing,
+    AccessPaths, Build, BuildError, Call, CallBudget, Cancellation, ContentKind, Document, ErrorKind,
+    Executor, ExecutorDescription, ExecutorError, Instance, ModelState, Tensor, parse_parameters, tracing,
 };
 use half::f16;
 
@@ -15,6 +15,13 @@ use super::parameters::OnnxImageEncoderParameters;
 use super::plan::Plan;
 use super::preset::Scale;
 use crate::session::{ElementType, InputTensor, Model, ModelError, Options};
+
+/// Describes the encoder: its model exists or not.
+pub(super) fn describe(build: &Build) -> ExecutorDescription {
+    let model = parse_parameters::<OnnxImageEncoderParameters>(build)
+        .map_or(ModelState::Unknown, |with| ModelState::of_file(&build.context.resolve(&with.model_path)));
+    ExecutorDescription::encoder(model).with_needed_content(ContentKind::Picture, build)
+}
 
 /// Creates an `OnnxImageEncoder`.
 pub(super) fn create<P: PreprocessImage>(build: &Build) -> Result<Instance, BuildError> {
@@ -158,16 +165,16 @@ impl<P: PreprocessImage, T: InputElement> Encoder<P, T> {
         loop {
             budget.check()?;
             let Some(documents) = batches.next() else {
-                encoding.run(running, &mut vectors);
+                encoding.run(running, &mut vectors, budget);
                 return Ok(vectors);
             };
             if self.is_parallel {
                 std::thread::scope(|scope| {
                     scope.spawn(|| preprocessor.preprocess(documents, budget, next));
-                    encoding.run(running, &mut vectors);
+                    encoding.run(running, &mut vectors, budget);
                 });
             } else {
-                encoding.run(running, &mut vectors);
+                encoding.run(running, &mut vectors, budget);
                 preprocessor.preprocess(documents, budget, next);
             }
             swap(running, next);
@@ -183,8 +190,8 @@ struct Encoding {
 
 impl Encoding {
     /// Runs the model on a preprocessed batch.
-    fn run<T: InputElement>(&mut self, batch: &mut Batch<T>, vectors: &mut Vectors) {
-        let found = self.infer(&mut batch.numbers);
+    fn run<T: InputElement>(&mut self, batch: &mut Batch<T>, vectors: &mut Vectors, budget: &CallBudget) {
+        let found = self.infer(&mut batch.numbers, budget.cancellation());
         let mut found = match found {
             Ok(found) => found.into_iter(),
             Err(error) => {
@@ -207,7 +214,11 @@ impl Encoding {
     }
 
     /// The vectors of the images. A fixed batch size of the model may require several runs.
-    fn infer<T: InputElement>(&mut self, numbers: &mut Vec<T>) -> Result<Vec<Vec<f32>>, ModelError> {
+    fn infer<T: InputElement>(
+        &mut self,
+        numbers: &mut Vec<T>,
+        cancellation: &Cancellation,
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
         let each = self.plan.numbers();
         let pictures = numbers.len() / each.max(1);
         if pictures == 0 {
@@ -220,7 +231,7 @@ impl Encoding {
             let feed = InputTensor { shape: self.plan.shape(at_once), elements: T::elements(numbers) };
             let (input, output, vectors) =
                 (self.plan.input.as_str(), self.plan.output.as_str(), &self.plan.pooling);
-            let read = self.model.run(&[(input, feed)], &[output], |fetched| {
+            let read = self.model.run_until(cancellation, &[(input, feed)], &[output], |fetched| {
                 fetched.first().map(|output| vectors.read(output)).unwrap_or_default()
             });
             found.extend(read?);

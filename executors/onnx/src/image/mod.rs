@@ -62,5 +62,5 @@ pub const fn onnx_image_encoder<P: PreprocessImage>() -> ExecutorType {
         "Encodes every image with an ONNX model: decoded, scaled, cropped and normalised for the model.",
         encoder::create::<P>,
     )
-    .with_encoder_description()
+    .with_description(encoder::describe)
 }

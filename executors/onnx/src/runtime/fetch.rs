@@ -7,7 +7,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::search::{cache_directory, libraries_in};
+use flowrun_sdk::cache_directory;
+
+use super::search::libraries_in;
 
 /// The wheel as a pip requirement with its hash.
 const REQUIREMENT: &str = include_str!("../../onnxruntime.txt");

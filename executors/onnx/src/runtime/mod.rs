@@ -19,7 +19,7 @@ use ort::environment::Environment;
 pub use fetch::{FetchError, fetch, version as fetched_version};
 pub use library::MINOR_VERSION_MIN;
 pub use report::{Report, report};
-pub use search::{Candidate, Origin, cache_directory};
+pub use search::{Candidate, Origin};
 
 /// Time limit for starting a library. The slowest measured start took 0.2 s from a cold disk.
 const START_MAX: Duration = Duration::from_secs(30);

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use flowrun_sdk::cache_directory;
+
 /// A library that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
@@ -31,13 +33,6 @@ const NAME: &str = "libonnxruntime.so";
 /// System directories that are searched in addition to those of the loader.
 const SYSTEM_DIRECTORIES: &[&str] =
     &["/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/opt/onnxruntime/lib"];
-
-/// Cache directory of flowrun: `$XDG_CACHE_HOME/flowrun`, or `~/.cache/flowrun`.
-#[must_use]
-pub fn cache_directory() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).map(|cache| cache.join("flowrun"))
-}
 
 /// All candidates by precedence. A library named by the user is the only candidate.
 pub(super) fn candidates() -> Vec<Candidate> {

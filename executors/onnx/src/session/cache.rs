@@ -8,12 +8,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use flowrun_sdk::{guard, tracing};
+use flowrun_sdk::{cache_directory, guard, tracing};
 use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest as _, Sha256};
 
 use super::format::FILE_BYTES_MAX;
-use crate::runtime::cache_directory;
 
 /// Largest number of cached models; the oldest are evicted.
 const ENTRIES_MAX: usize = 32;

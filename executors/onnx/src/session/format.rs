@@ -9,30 +9,30 @@ use super::ModelError;
 pub(super) const FILE_BYTES_MAX: u64 = 2 << 30;
 
 /// Field numbers.
-mod field {
-    pub(super) const MODEL_GRAPH: u64 = 7;
-    pub(super) const GRAPH_INITIALIZER: u64 = 5;
-    pub(super) const GRAPH_INPUT: u64 = 11;
-    pub(super) const GRAPH_OUTPUT: u64 = 12;
-    pub(super) const GRAPH_VALUE_INFO: u64 = 13;
-    pub(super) const TENSOR_EXTERNAL_DATA: u64 = 13;
-    pub(super) const VALUE_NAME: u64 = 1;
-    pub(super) const VALUE_TYPE: u64 = 2;
-    pub(super) const TYPE_TENSOR: u64 = 1;
-    pub(super) const TENSOR_SHAPE: u64 = 2;
-    pub(super) const SHAPE_DIM: u64 = 1;
-    pub(super) const DIM_VALUE: u64 = 1;
-    pub(super) const DIM_PARAM: u64 = 2;
+pub(super) mod field {
+    pub(in crate::session) const MODEL_GRAPH: u64 = 7;
+    pub(in crate::session) const GRAPH_INITIALIZER: u64 = 5;
+    pub(in crate::session) const GRAPH_INPUT: u64 = 11;
+    pub(in crate::session) const GRAPH_OUTPUT: u64 = 12;
+    pub(in crate::session) const GRAPH_VALUE_INFO: u64 = 13;
+    pub(in crate::session) const TENSOR_EXTERNAL_DATA: u64 = 13;
+    pub(in crate::session) const VALUE_NAME: u64 = 1;
+    pub(in crate::session) const VALUE_TYPE: u64 = 2;
+    pub(in crate::session) const TYPE_TENSOR: u64 = 1;
+    pub(in crate::session) const TENSOR_SHAPE: u64 = 2;
+    pub(in crate::session) const SHAPE_DIM: u64 = 1;
+    pub(in crate::session) const DIM_VALUE: u64 = 1;
+    pub(in crate::session) const DIM_PARAM: u64 = 2;
 }
 
 /// One field of a message.
 #[derive(Clone, Copy)]
-struct Field<'a> {
-    number: u64,
+pub(super) struct Field<'a> {
+    pub(super) number: u64,
     /// The encoded field, including its key.
-    written: &'a [u8],
+    pub(super) written: &'a [u8],
     /// Content of a length-delimited field: a message, a string or bytes.
-    content: Option<&'a [u8]>,
+    pub(super) content: Option<&'a [u8]>,
 }
 
 /// Properties of a model's file.
@@ -112,10 +112,10 @@ fn fix_value_axes(value: &[u8], size: &dyn Fn(usize, &str) -> Option<usize>) -> 
 }
 
 /// Returns the replacement of a message, or `None` to keep it.
-type Replace<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Option<Vec<u8>>, ModelError>;
+pub(super) type Replace<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Option<Vec<u8>>, ModelError>;
 
 /// Replaces the nested messages at a path of field numbers.
-fn within(message: &[u8], path: &[u64], replace: Replace<'_>) -> Result<Vec<u8>, ModelError> {
+pub(super) fn within(message: &[u8], path: &[u64], replace: Replace<'_>) -> Result<Vec<u8>, ModelError> {
     let Some((number, path)) = path.split_first() else { return Ok(message.to_vec()) };
     rewritten(message, |field| {
         let Some(content) = field.content.filter(|_| field.number == *number) else { return Ok(None) };
@@ -166,7 +166,7 @@ fn dimensions(value: &[u8]) -> Result<Vec<&[u8]>, ModelError> {
     Ok(messages)
 }
 
-fn string(message: &[u8], number: u64) -> Result<String, ModelError> {
+pub(super) fn string(message: &[u8], number: u64) -> Result<String, ModelError> {
     let found = fields(message)?.into_iter().find(|field| field.number == number);
     Ok(found
         .and_then(|field| field.content)
@@ -175,10 +175,10 @@ fn string(message: &[u8], number: u64) -> Result<String, ModelError> {
 }
 
 /// Wire type of length-delimited fields.
-const BYTES: u64 = 2;
+pub(super) const BYTES: u64 = 2;
 
 /// Fields of a message in order.
-fn fields(message: &[u8]) -> Result<Vec<Field<'_>>, ModelError> {
+pub(super) fn fields(message: &[u8]) -> Result<Vec<Field<'_>>, ModelError> {
     let mut fields = Vec::new();
     let mut rest = message;
     while !rest.is_empty() {
@@ -224,7 +224,7 @@ fn truncated() -> ModelError {
     ModelError::Model("the file is not an ONNX model, or is truncated".to_owned())
 }
 
-fn varint(written: &mut Vec<u8>, mut value: u64) {
+pub(super) fn varint(written: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         written.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;

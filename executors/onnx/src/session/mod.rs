@@ -4,21 +4,25 @@ mod cache;
 mod device;
 mod elements;
 mod error;
+mod external_data;
 mod format;
 #[cfg(test)]
 mod fuzz;
+mod interruptible;
 mod memory;
 mod open;
 mod port;
 mod trial;
 mod trial_child;
 
-use ort::session::{RunOptions, Session, SessionInputValue};
+use flowrun_sdk::Cancellation;
+use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
 
 pub use device::Device;
 pub use elements::{Elements, InputTensor, OutputTensor};
 pub use error::ModelError;
+use interruptible::InterruptibleOptions;
 use memory::TrimOnDrop;
 pub use port::{ElementType, Port};
 pub use trial::set_trial_program;
@@ -84,19 +88,36 @@ impl Model {
         outputs: &[&str],
         take: impl FnOnce(&[OutputTensor<'_>]) -> T,
     ) -> Result<T, ModelError> {
+        self.run_until(&Cancellation::default(), inputs, outputs, take)
+    }
+
+    /// Runs the model like [`Model::run`], and ends the run with an error once `cancellation` is cancelled. tract runs to the
+    /// end.
+    ///
+    /// # Errors
+    /// Those of [`Model::run`].
+    pub fn run_until<T>(
+        &mut self,
+        cancellation: &Cancellation,
+        inputs: &[(&str, InputTensor<'_>)],
+        outputs: &[&str],
+        take: impl FnOnce(&[OutputTensor<'_>]) -> T,
+    ) -> Result<T, ModelError> {
         self.check(inputs, outputs)?;
         let failed = |error: ort::Error| ModelError::Run(error.to_string());
         let values = inputs.iter().map(|(name, feed)| Ok((*name, value(feed)?)));
         let values = values.collect::<Result<Vec<_>, ort::Error>>().map_err(failed)?;
         // tract always computes all outputs and does not support run options.
         let selected = match self.runtime.is_onnx_runtime() {
-            true => Some(selection(outputs).map_err(failed)?),
+            true => Some(InterruptibleOptions::new(outputs).map_err(failed)?),
             false => None,
         };
+        let interrupt = selected.as_ref().map(|options| options.end_on(cancellation));
         let found = match &selected {
-            Some(options) => self.session.run_with_options(values, options),
+            Some(options) => self.session.run_with_options(values, options.options()),
             None => self.session.run(values),
         };
+        drop(interrupt);
         let found = found.map_err(failed)?;
         let fetched = outputs.iter().map(|name| match found.get(name) {
             Some(value) => fetched(value),
@@ -121,12 +142,6 @@ impl Model {
         }
         Ok(())
     }
-}
-
-fn selection(outputs: &[&str]) -> ort::Result<RunOptions<ort::session::HasSelectedOutputs>> {
-    let none = ort::session::OutputSelector::no_default();
-    let selector = outputs.iter().fold(none, |selector, name| selector.with(*name));
-    Ok(RunOptions::new()?.with_outputs(selector))
 }
 
 /// Converts an input to a value of the runtime without copying.

@@ -1,5 +1,6 @@
 //! Opens a model: reads and hashes the file, optimises it once, and caches the result.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::cache::{self, CacheLookup};
+use super::external_data;
 use super::format;
 use super::memory::TrimOnDrop;
 use super::port::Port;
@@ -102,13 +104,19 @@ fn create_session(
     let outline = format::outline(bytes)?;
     let failed =
         |error: ort::Error| ModelError::Model(format!("{} cannot open the model: {error}", runtime.name()));
-    // External weights are only found through the path of the model.
+    if !runtime.is_onnx_runtime() {
+        let directory = path.parent().unwrap_or(Path::new(""));
+        let model = match outline.refers_to_files {
+            // tract rejects external weights that are links out of the directory.
+            true => Cow::from(external_data::embed(bytes, directory)?),
+            false => Cow::from(bytes),
+        };
+        let fixed = format::fix_axes(&model, &options.sizes)?;
+        return builder(options, runtime)?.commit_from_memory(&fixed).map_err(failed);
+    }
+    // ONNX Runtime finds external weights through the path of the model.
     if outline.refers_to_files {
         return builder(options, runtime)?.commit_from_file(path).map_err(failed);
-    }
-    if !runtime.is_onnx_runtime() {
-        let fixed = format::fix_axes(bytes, &options.sizes)?;
-        return builder(options, runtime)?.commit_from_memory(&fixed).map_err(failed);
     }
     if options.device != Device::Cpu {
         return builder(options, runtime)?.commit_from_memory(bytes).map_err(failed);

@@ -11,6 +11,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use flowrun_sdk::guard;
+
 use super::{ModelError, Options};
 
 /// Time limit of a trial. A model of 1 GB took 4 s from a cold disk.
@@ -37,6 +39,7 @@ pub fn set_trial_program(program: PathBuf, arguments: Vec<OsString>) {
 pub(super) fn run(path: &Path, options: &Options) -> Result<bool, ModelError> {
     let Some((program, arguments)) = PROGRAM.get() else { return Ok(false) };
     let mut command = Command::new(program);
+    guard::remove_hidden_variables(&mut command);
     command.args(arguments).arg(path);
     for (input, axis, size) in &options.sizes {
         command.args([input.clone(), axis.to_string(), size.to_string()]);

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, CallBudget, Document, ErrorKind, Executor, ExecutorError, Instance,
-    Tensor, parse_parameters,
+    AccessPaths, Build, BuildError, Call, CallBudget, Cancellation, ContentKind, Document, ErrorKind,
+    Executor, ExecutorDescription, ExecutorError, Instance, ModelState, Tensor, parse_parameters,
 };
 
 use super::model::TextModel;
@@ -21,6 +21,14 @@ const TOKENIZER: &str = "tokenizer.json";
 
 /// Largest number of tokens in the validation run. The cost of attention is quadratic in it.
 const VALIDATION_TOKENS_MAX: usize = 1024;
+
+/// Describes the encoder: its model exists or not.
+pub(super) fn describe(build: &Build) -> ExecutorDescription {
+    let model = parse_parameters::<OnnxTextEncoderParameters>(build).map_or(ModelState::Unknown, |with| {
+        ModelState::of_file(&model_file(build.context.resolve(&with.model_path)))
+    });
+    ExecutorDescription::encoder(model).with_needed_content(ContentKind::Text, build)
+}
 
 /// Creates an `OnnxTextEncoder`.
 pub(super) fn create(build: &Build) -> Result<Instance, BuildError> {
@@ -130,7 +138,7 @@ impl OnnxTextEncoder {
     fn validate_model(&mut self, path: &Path, dimension: Option<usize>) -> Result<usize, BuildError> {
         let last = self.tokenizer.last_id();
         let row = |length: usize| Tokens { ids: vec![last; length], types: vec![0; length] };
-        let vectors = self.model.run(&[&row(1)]).map_err(|error| match error {
+        let vectors = self.model.run(&[&row(1)], &Cancellation::default()).map_err(|error| match error {
             ModelError::Run(reason) => {
                 let reason =
                     format_args!("may belong to another model: the model rejects its token {last}: {reason}");
@@ -144,7 +152,7 @@ impl OnnxTextEncoder {
             return Err(BuildError::parameter("dimension", reason));
         }
         let length = self.tokenizer.max_tokens().min(VALIDATION_TOKENS_MAX);
-        self.model.run(&[&row(length)]).map(|_| found).map_err(|error| {
+        self.model.run(&[&row(length)], &Cancellation::default()).map(|_| found).map_err(|error| {
             BuildError::parameter("max_length", format_args!("is {length}, but {error}: reduce it"))
         })
     }
@@ -166,7 +174,7 @@ impl OnnxTextEncoder {
         for batch in good.chunks(rows_max) {
             budget.check()?;
             let rows: Vec<&Tokens> = batch.iter().map(|(_, tokens)| *tokens).collect();
-            for ((position, _), vector) in batch.iter().zip(self.vectors(&rows)) {
+            for ((position, _), vector) in batch.iter().zip(self.vectors(&rows, budget)?) {
                 if let Some(own) = vectors.get_mut(*position) {
                     *own = Some(vector);
                 }
@@ -183,11 +191,27 @@ impl OnnxTextEncoder {
     }
 
     /// Encodes a batch. If it fails, every text is encoded separately, so that the bad one fails alone.
-    fn vectors(&mut self, rows: &[&Tokens]) -> Vec<Result<Vec<f32>, ExecutorError>> {
-        match self.model.run(rows) {
-            Ok(vectors) => vectors.into_iter().map(Ok).collect(),
-            Err(error) if rows.len() == 1 => vec![Err(ExecutorError::input(error))],
-            Err(_) => rows.iter().flat_map(|row| self.vectors(&[row])).collect(),
+    ///
+    /// # Errors
+    /// Those of [`CallBudget::check`], if the request ended meanwhile.
+    fn vectors(
+        &mut self,
+        rows: &[&Tokens],
+        budget: &CallBudget,
+    ) -> Result<Vec<Result<Vec<f32>, ExecutorError>>, ExecutorError> {
+        match self.model.run(rows, budget.cancellation()) {
+            Ok(vectors) => Ok(vectors.into_iter().map(Ok).collect()),
+            Err(error) => {
+                budget.check()?;
+                if rows.len() == 1 {
+                    return Ok(vec![Err(ExecutorError::input(error))]);
+                }
+                let mut vectors = Vec::with_capacity(rows.len());
+                for row in rows {
+                    vectors.append(&mut self.vectors(&[row], budget)?);
+                }
+                Ok(vectors)
+            }
         }
     }
 

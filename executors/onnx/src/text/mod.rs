@@ -26,7 +26,7 @@ pub const ONNX_TEXT_ENCODER: ExecutorType = ExecutorType::new::<parameters::Onnx
     "Encodes every text with an ONNX model: cut into tokens, batched by length, pooled to one vector.",
     encoder::create,
 )
-.with_encoder_description();
+.with_description(encoder::describe);
 
 #[cfg(all(test, feature = "tokenizers"))]
 mod fuzz;

@@ -1,5 +1,7 @@
 //! An open text model: runs tokens and returns a vector per text.
 
+use flowrun_sdk::Cancellation;
+
 use crate::session::{Elements, InputTensor, Model, ModelError, OutputTensor};
 
 use super::pooling::Pooling;
@@ -26,7 +28,11 @@ enum Numbers {
 impl TextModel {
     /// Encodes a batch of texts, at most as many as the model's fixed batch size. Vectors are in the order of the
     /// texts.
-    pub(super) fn run(&mut self, rows: &[&Tokens]) -> Result<Vec<Vec<f32>>, ModelError> {
+    pub(super) fn run(
+        &mut self,
+        rows: &[&Tokens],
+        cancellation: &Cancellation,
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
         let Self { model, signature, pooling, normalize, padding } = self;
         let longest = rows.iter().map(|tokens| tokens.ids.len()).max().unwrap_or_default();
         let shape = vec![signature.rows.unwrap_or(rows.len()), signature.length.unwrap_or(longest)];
@@ -43,7 +49,7 @@ impl TextModel {
             (input.name.as_str(), InputTensor { shape: shape.clone(), elements })
         });
         let feeds: Vec<_> = feeds.collect();
-        model.run(&feeds, &[&signature.output], |fetched| {
+        model.run_until(cancellation, &feeds, &[&signature.output], |fetched| {
             let mut vectors =
                 fetched.first().map_or_else(|| Ok(Vec::new()), |out| vectors(out, rows, *pooling))?;
             if *normalize {

@@ -13,6 +13,8 @@ pub(super) enum InputRole {
     Mask,
     /// Segment of each token.
     Types,
+    /// Position of each token: 0, 1, 2, …
+    Positions,
 }
 
 impl InputRole {
@@ -21,6 +23,7 @@ impl InputRole {
             "input_ids" | "input" | "ids" | "tokens" | "text" => Some(Self::Ids),
             "attention_mask" | "mask" | "input_mask" => Some(Self::Mask),
             "token_type_ids" | "segment_ids" => Some(Self::Types),
+            "position_ids" => Some(Self::Positions),
             _ => None,
         }
     }
@@ -31,6 +34,7 @@ impl InputRole {
             Self::Ids => tokens.ids.get(position).copied().unwrap_or(padding),
             Self::Mask => u32::from(position < tokens.ids.len()),
             Self::Types => tokens.types.get(position).copied().unwrap_or_default(),
+            Self::Positions => u32::try_from(position).unwrap_or(u32::MAX),
         }
     }
 }
@@ -103,7 +107,8 @@ fn input(port: &Port, is_only: bool) -> Result<Input, ModelError> {
     }
     let role = InputRole::from_name(name).or(is_only.then_some(InputRole::Ids)).ok_or_else(|| {
         ModelError::Signature(format!(
-            "its input `{name}` is not known: texts are given as `input_ids`, `attention_mask` and `token_type_ids`"
+            "its input `{name}` is not known: texts are given as `input_ids`, `attention_mask`, `token_type_ids` and \
+             `position_ids`"
         ))
     })?;
     Ok(Input { name: name.clone(), role, is_wide })
@@ -159,6 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn positions_are_counted_from_zero_in_each_row() {
+        let outputs = [port("y", ElementType::F32, &[0, 4])];
+        let inputs = ["input_ids", "position_ids"].map(|name| port(name, ElementType::I64, &[0, 0]));
+        let signature = Signature::read(&inputs, &outputs, None, false).unwrap();
+        let tokens = Tokens { ids: vec![7, 8], types: vec![0, 0] };
+        let row = |input: &Input| (0..4).map(|position| input.role.number(&tokens, position, 9)).collect();
+        let rows: Vec<Vec<u32>> = signature.inputs.iter().map(row).collect();
+        assert_eq!(rows, [[7, 8, 9, 9], [0, 1, 2, 3]]);
+    }
+
+    #[test]
     fn other_models_are_rejected() {
         let outputs = [port("y", ElementType::F32, &[0, 4])];
         let error = |inputs: &[Port]| {
@@ -170,8 +186,8 @@ mod tests {
         );
         assert!(error(&[port("x", ElementType::I64, &[0, 0])]).is_ok());
         let two =
-            [port("input_ids", ElementType::I64, &[0, 0]), port("position_ids", ElementType::I64, &[0, 0])];
-        assert!(error(&two).unwrap_err().contains("`position_ids` is not known"));
+            [port("input_ids", ElementType::I64, &[0, 0]), port("pixel_mask", ElementType::I64, &[0, 0])];
+        assert!(error(&two).unwrap_err().contains("`pixel_mask` is not known"));
         let mask =
             [port("attention_mask", ElementType::I64, &[0, 0]), port("mask", ElementType::I64, &[0, 0])];
         assert!(

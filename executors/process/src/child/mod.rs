@@ -100,6 +100,7 @@ fn describe(instance: &Instance) -> Ready {
         ranking: instance.ranking,
         batching: instance.batching.clone(),
         concurrent: matches!(instance.executor, BoxedExecutor::Async(_)),
+        streams: false,
         interruptible: false,
         schema: Schema::V1,
         description: String::new(),

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flowrun_sdk::{BuildError, Context, Metrics, Value};
+use flowrun_sdk::{BuildError, Context, Metrics, Value, guard};
 use rustix::process::getpriority_process;
 
+use super::guardian;
 use crate::protocol::frame::{FrameKind, encode_json_frame};
 
 /// Share of `timeout_ready` that a child gets, so that its error is reported before the flow's own timeout expires.
@@ -63,8 +64,8 @@ impl ChildSpec {
     /// If the command cannot be determined.
     pub(crate) fn command(&self) -> Result<Command, String> {
         let mut command = (self.command)()?;
-        // Executors must not learn the access token of the gateway.
-        command.env_remove("FLOWRUN_TOKEN");
+        guard::remove_hidden_variables(&mut command);
+        command.env(guardian::FAMILY_VARIABLE, guardian::family());
         Ok(command)
     }
 }

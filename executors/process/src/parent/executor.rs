@@ -55,11 +55,11 @@ impl AsyncExecutor for ChildExecutor {
         let message = flowrun_wire::request_message(
             call.request_id().to_owned(),
             call.endpoint(),
-            &parameters_with_origins(call),
+            &child_parameters(call, connection.ready.streams),
             call.documents(),
             connection.ready.schema,
         );
-        let reply = connection.call(permit, |bytes| {
+        let reply = connection.call(permit, call.sink().cloned(), |bytes| {
             bytes.reserve(CALL_HEADER_BYTES + message.encoded_len());
             bytes.put_u64_le(nanoseconds);
             bytes.put_u64_le(bytes_max);
@@ -79,14 +79,21 @@ impl AsyncExecutor for ChildExecutor {
     }
 }
 
-/// Returns the parameters of a call, with the origins of its documents if it has any.
-fn parameters_with_origins<'a>(call: &Call<'a>) -> Cow<'a, RequestParameters> {
-    if call.origins().is_empty() {
+/// Returns the parameters of a call, with the origins of its documents if it has any, and the request to stream if the
+/// child `streams`.
+fn child_parameters<'a>(call: &Call<'a>, streams: bool) -> Cow<'a, RequestParameters> {
+    let streams = streams && call.sink().is_some();
+    if call.origins().is_empty() && !streams {
         return Cow::Borrowed(call.parameters());
     }
     let mut parameters = call.parameters().clone();
-    let origin = |origin: &Origin| json!([&*origin.executor, origin.documents]);
-    parameters.insert(flowrun_wire::ORIGINS.to_owned(), call.origins().iter().map(origin).collect());
+    if streams {
+        parameters.insert(flowrun_wire::STREAM.to_owned(), true.into());
+    }
+    if !call.origins().is_empty() {
+        let origin = |origin: &Origin| json!([&*origin.executor, origin.documents]);
+        parameters.insert(flowrun_wire::ORIGINS.to_owned(), call.origins().iter().map(origin).collect());
+    }
     Cow::Owned(parameters)
 }
 

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The body of a call is its remaining time (u64, nanoseconds; all ones without a deadline), the byte budget of its
-//! documents (u64), and a `DataRequestProto`. The body of a reply is a `DataRequestProto`. Other bodies are JSON or
-//! empty.
+//! documents (u64), and a `DataRequestProto`. The body of a reply, and of a part of one, is a `DataRequestProto`. Other
+//! bodies are JSON or empty.
 
 use std::io::{self, Read};
 
@@ -45,9 +45,11 @@ pub(crate) enum FrameKind {
     Closed = 19,
     /// Health and metrics of the executor. JSON.
     Status = 20,
+    /// Documents of a call that has not ended.
+    Partial = 21,
 }
 
-const KINDS: [FrameKind; 9] = [
+const KINDS: [FrameKind; 10] = [
     FrameKind::Start,
     FrameKind::Call,
     FrameKind::Cancel,
@@ -57,6 +59,7 @@ const KINDS: [FrameKind; 9] = [
     FrameKind::Reply,
     FrameKind::Closed,
     FrameKind::Status,
+    FrameKind::Partial,
 ];
 
 /// A received frame.

@@ -15,6 +15,8 @@ pub(crate) struct Ready {
     pub(crate) batching: Vec<(String, Batching)>,
     /// True if the child accepts several calls at a time. JSON key `several`.
     pub(crate) concurrent: bool,
+    /// True if the child can send documents before a call ends.
+    pub(crate) streams: bool,
     /// True if the child needs a signal (SIGUSR1) to notice a cancellation.
     pub(crate) interruptible: bool,
     pub(crate) schema: Schema,
@@ -37,6 +39,7 @@ impl Ready {
             "ranking": ranking,
             "batching": self.batching.iter().map(batching_to_json).collect::<Map<String, Value>>(),
             "several": self.concurrent,
+            "streams": self.streams,
             "interruptible": self.interruptible,
             "schema": if self.schema == Schema::V2 { 2 } else { 1 },
             "about": self.description,
@@ -59,6 +62,7 @@ impl Ready {
             ranking,
             batching: batching.into_iter().flatten().filter_map(batching_from_json).collect(),
             concurrent: flag("several"),
+            streams: flag("streams"),
             interruptible: flag("interruptible"),
             schema: if value.get("schema") == Some(&json!(2)) { Schema::V2 } else { Schema::V1 },
             description: value.get("about").and_then(Value::as_str).unwrap_or_default().to_owned(),
@@ -101,6 +105,7 @@ mod tests {
                 Batching { documents: 8, wait: Duration::from_millis(5), flush_all: true },
             )],
             concurrent: true,
+            streams: true,
             interruptible: false,
             schema: Schema::V2,
             description: "Python 3".to_owned(),

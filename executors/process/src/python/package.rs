@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 pub(super) const BOOTSTRAP: &str = include_str!("../../../../python/flowrun/bootstrap.py");
 
 /// Names and sources of the modules.
-const MODULES: [(&str, &str); 10] = [
+const MODULES: [(&str, &str); 11] = [
     ("flowrun", include_str!("../../../../python/flowrun/__init__.py")),
     ("flowrun.child", include_str!("../../../../python/flowrun/child.py")),
     ("flowrun.document", include_str!("../../../../python/flowrun/document.py")),
@@ -16,6 +16,7 @@ const MODULES: [(&str, &str); 10] = [
     ("flowrun.loader", include_str!("../../../../python/flowrun/loader.py")),
     ("flowrun.messages", include_str!("../../../../python/flowrun/messages.py")),
     ("flowrun.native_adapter", include_str!("../../../../python/flowrun/native_adapter.py")),
+    ("flowrun.unused", include_str!("../../../../python/flowrun/unused.py")),
     ("flowrun.wire", include_str!("../../../../python/flowrun/wire.py")),
 ];
 

@@ -2,20 +2,20 @@
 
 use std::fmt;
 
-use regex::RegexBuilder;
 use serde_json::Value;
 
 use super::error::FilterError;
 use super::expression::parse_expression;
 use super::predicate::{Comparison, Filter, Predicate};
 use super::scalar::Scalar;
+use crate::ClientRegex;
 
 /// Maximum number of conditions and values of a filter: every document is compared with each of them.
 const CONDITIONS_MAX: usize = 1024;
 /// Maximum nesting of filters; people write three or four levels.
 const DEPTH_MAX: usize = 16;
-/// Maximum size of a compiled regular expression in bytes. Its matching time is linear in the text in any case.
-const EXPRESSION_BYTES_MAX: usize = 1 << 20;
+/// Maximum number of regular expressions of a filter: each may take milliseconds to compile.
+const EXPRESSIONS_MAX: usize = 16;
 
 /// Operators of a field.
 const OPERATORS: [&str; 13] =
@@ -41,7 +41,8 @@ impl Filter {
     /// # Errors
     /// [`FilterError`] for the first mistake.
     pub fn parse(value: &Value, check: &FieldCheck<'_>) -> Result<Self, FilterError> {
-        let (path, mut parser) = (Path::default(), Parser { check, remaining: CONDITIONS_MAX });
+        let (path, mut parser) =
+            (Path::default(), Parser { check, remaining: CONDITIONS_MAX, expressions: 0 });
         match value {
             Value::String(text) => {
                 let mapping = parse_expression(text).map_err(|reason| path.error(reason))?;
@@ -75,6 +76,8 @@ struct Parser<'a> {
     check: &'a FieldCheck<'a>,
     /// Conditions and values that the filter may still have.
     remaining: usize,
+    /// Regular expressions parsed so far.
+    expressions: usize,
 }
 
 impl Parser<'_> {
@@ -154,7 +157,7 @@ impl Parser<'_> {
             "$gte" => compare(Comparison::GreaterOrEqual),
             "$in" => self.one_of(name, value, path),
             "$nin" => Ok(Filter::Not(Box::new(self.one_of(name, value, path)?))),
-            "$regex" => Ok(field_filter(name, regular_expression(value, path)?)),
+            "$regex" => Ok(field_filter(name, self.regular_expression(value, path)?)),
             "$size" => {
                 let size = value.as_f64().filter(|size| size.fract() == 0.0 && *size >= 0.0);
                 #[expect(
@@ -202,6 +205,18 @@ impl Parser<'_> {
         Ok(scalar)
     }
 
+    fn regular_expression(&mut self, value: &Value, path: &Path) -> Result<Predicate, FilterError> {
+        let text = value.as_str().ok_or_else(|| path.error("must be a text with a regular expression"))?;
+        self.expressions += 1;
+        if self.expressions > EXPRESSIONS_MAX {
+            let reason =
+                format_args!("is one more than the {EXPRESSIONS_MAX} regular expressions of one filter");
+            return Err(path.error(reason));
+        }
+        let expression = ClientRegex::new(text).map_err(|reason| path.error(reason))?;
+        Ok(Predicate::Matches(expression))
+    }
+
     /// Counts conditions and values before they are parsed.
     fn count(&mut self, conditions: usize, path: &Path) -> Result<(), FilterError> {
         let error = |reason: String| FilterError { path: Vec::new(), reason, known: Vec::new() };
@@ -221,16 +236,4 @@ impl Parser<'_> {
 
 fn field_filter(name: &str, test: Predicate) -> Filter {
     Filter::Field { name: name.to_owned(), test }
-}
-
-fn regular_expression(value: &Value, path: &Path) -> Result<Predicate, FilterError> {
-    let text = value.as_str().ok_or_else(|| path.error("must be a text with a regular expression"))?;
-    let built = RegexBuilder::new(text).size_limit(EXPRESSION_BYTES_MAX).build();
-    built.map(|built| Predicate::Matches(Box::new(built))).map_err(|error| {
-        let last = error.to_string();
-        path.error(format_args!(
-            "is not a regular expression: {}",
-            last.lines().last().unwrap_or_default().trim()
-        ))
-    })
 }

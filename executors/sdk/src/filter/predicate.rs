@@ -2,11 +2,10 @@
 
 use std::cmp::Ordering;
 
-use regex::Regex;
-
 use super::document_fields::is_document_field;
 use super::fields::{FieldLookup, FieldValue};
 use super::scalar::Scalar;
+use crate::ClientRegex;
 
 /// A parsed filter.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +33,7 @@ pub enum Predicate {
     /// The field equals one of the values.
     OneOf(Vec<Scalar>),
     /// The field is a text that the regular expression is found in.
-    Matches(Box<Regex>),
+    Matches(ClientRegex),
     /// The field has this length: characters of a text, entries of a list or mapping.
     Size(usize),
     /// The field exists, or does not.
@@ -94,12 +93,23 @@ impl Filter {
         }
     }
 
-    /// Returns `true` if the filter contains a negation, so that it may match documents without any of its fields.
-    pub fn has_negation(&self) -> bool {
+    /// Returns `true` if the filter may match a document that lacks one of its fields: it contains a negation, or
+    /// alternatives.
+    pub fn may_match_without_a_field(&self) -> bool {
         match self {
-            Self::All(filters) | Self::Any(filters) => filters.iter().any(Self::has_negation),
+            Self::Any(filters) if filters.len() > 1 => true,
+            Self::All(filters) | Self::Any(filters) => filters.iter().any(Self::may_match_without_a_field),
             Self::Not(_) | Self::Field { test: Predicate::Exists(false), .. } => true,
             Self::Field { .. } => false,
+        }
+    }
+
+    /// Approximate number of bytes that the filter occupies, for caches of filters.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Self::All(filters) | Self::Any(filters) => filters.iter().map(Self::memory_bytes).sum(),
+            Self::Not(filter) => filter.memory_bytes(),
+            Self::Field { name, test } => size_of::<Self>() + name.len() + test.text_bytes(),
         }
     }
 
@@ -121,6 +131,20 @@ impl Filter {
 }
 
 impl Predicate {
+    /// Bytes of the values outside of the predicate itself.
+    fn text_bytes(&self) -> usize {
+        let text = |value: &Scalar| match value {
+            Scalar::Text(text) => text.len(),
+            Scalar::Bool(_) | Scalar::Number(_) => 0,
+        };
+        match self {
+            Self::Compare(_, value) => text(value),
+            Self::OneOf(values) => values.iter().map(|value| size_of::<Scalar>() + text(value)).sum(),
+            Self::Matches(regex) => regex.as_str().len(),
+            Self::Size(_) | Self::Exists(_) => 0,
+        }
+    }
+
     fn matches(&self, field: FieldValue<'_>) -> bool {
         match (self, field) {
             (Self::Size(size), FieldValue::List(items)) => items.len() == *size,

@@ -64,7 +64,16 @@ fn errors_state_the_path_and_the_alternatives() {
         (json!({"text": {"$regx": "a"}}), "text.$regx", "is no operator; there are $eq, "),
         (json!({"$xor": []}), "$xor", "is no operator here; there are names of fields, and $and, $or, $not"),
         (json!({"text": {"$regex": "a("}}), "text.$regex", "is not a regular expression: "),
-        (json!({"text": {"$regex": "(a{1000}){1000}"}}), "text.$regex", "is not a regular expression: "),
+        (
+            json!({"text": {"$regex": "(a{1000}){1000}"}}),
+            "text.$regex",
+            "is a regular expression that compiles to more than the 262144 bytes allowed",
+        ),
+        (
+            json!({"text": {"$regex": "a".repeat(1 << 20)}}),
+            "text.$regex",
+            "has 1048576 bytes, more than the 1024 that",
+        ),
         (json!({"text": {"$size": 1.5}}), "text.$size", "must be a whole number"),
         (json!({"text": {"$exists": 1}}), "text.$exists", "must be true or false"),
         (json!({"$or": {}}), "$or", "must be a list of at least one filter"),
@@ -75,6 +84,14 @@ fn errors_state_the_path_and_the_alternatives() {
         assert!(error.reason.starts_with(reason), "{error}");
     }
     assert!(parse(&json!({"text": {"$regx": "a"}})).unwrap_err().known.contains(&"$regex"));
+}
+
+#[test]
+fn a_filter_has_at_most_sixteen_regular_expressions() {
+    let filter = |count: usize| json!({"$or": vec![json!({"text": {"$regex": "a"}}); count]});
+    assert!(parse(&filter(16)).is_ok());
+    let error = parse(&filter(17)).unwrap_err().to_string();
+    assert_eq!(error, "`$or.16.text.$regex` is one more than the 16 regular expressions of one filter");
 }
 
 fn passes(filter: Value, tags: Value) -> bool {
@@ -245,6 +262,17 @@ fn filter() -> impl Strategy<Value = Value> {
             inner.prop_map(|filter| json!({"$not": filter})),
         ]
     })
+}
+
+#[test]
+fn the_size_of_a_filter_includes_its_values() {
+    let bytes = |value: &Value| parse(value).unwrap().memory_bytes();
+    let short = bytes(&json!({"a": "b"}));
+    assert!(
+        bytes(&json!({"$or": [{"a": "b".repeat(1000)}, {"$not": {"a": {"$in": ["c".repeat(500)]}}}]}))
+            >= short + 1500
+    );
+    assert!(bytes(&json!({"a": {"$in": vec![1; 1000]}})) > 1000);
 }
 
 proptest! {

@@ -4,29 +4,41 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
+
 use super::error::GuardError;
+
+/// Flags that open a file for reading. A named pipe is opened without waiting for a writer, and then rejected.
+pub(super) const READ: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// Reads a regular file of at most `bytes_max` bytes.
 ///
 /// # Errors
 /// [`GuardError`] if the file does not exist, is not a regular file, cannot be read, or is larger.
 pub fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, GuardError> {
-    read_file_reserving(path, path, bytes_max, |_| Ok(()))
+    read_reserving(&open_path(path)?, path, bytes_max, |_| Ok(()))
 }
 
-/// Reads a regular file like [`read_file`], and calls `reserve` with the number of bytes before it allocates them. Errors
-/// name the file `name`: the path that a client sent, not the target of its links.
+/// Opens the file at `path`.
+pub(super) fn open_path(path: &Path) -> Result<File, GuardError> {
+    let opened = rustix::fs::open(path, READ, Mode::empty());
+    opened.map(File::from).map_err(|error| GuardError::Io { path: path.to_owned(), source: error.into() })
+}
+
+/// Reads an open file if it is a regular one of at most `bytes_max` bytes, and calls `reserve` with the number of bytes
+/// before it allocates them. Errors name the file `name`: the path that a client sent, not the target of its links.
 ///
 /// # Errors
 /// Those of [`read_file`] and of `reserve`.
-pub(super) fn read_file_reserving<E: From<GuardError>>(
-    path: &Path,
+pub(super) fn read_reserving<E: From<GuardError>>(
+    file: &File,
     name: &Path,
     bytes_max: u64,
     reserve: impl Fn(usize) -> Result<(), E>,
 ) -> Result<Vec<u8>, E> {
     let failed = |source| GuardError::Io { path: name.to_owned(), source };
-    let metadata = std::fs::metadata(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
         return Err(GuardError::NotAFile(name.to_owned()).into());
     }
@@ -38,7 +50,6 @@ pub(super) fn read_file_reserving<E: From<GuardError>>(
     reserve(expected)?;
     let mut bytes = Vec::with_capacity(expected);
     // The file may have grown meanwhile, and files in `/proc` report a size of zero.
-    let file = File::open(path).map_err(failed)?;
     file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     match u64::try_from(bytes.len()) {
         Ok(length) if length > bytes_max => Err(too_large(length).into()),
@@ -95,7 +106,8 @@ mod tests {
     fn errors_name_the_path_that_was_sent() {
         let directory = tempfile::tempdir().unwrap();
         let read = |bytes_max| {
-            read_file_reserving::<GuardError>(directory.path(), Path::new("sent"), bytes_max, |_| Ok(()))
+            let file = open_path(directory.path()).unwrap();
+            read_reserving::<GuardError>(&file, Path::new("sent"), bytes_max, |_| Ok(()))
         };
         assert_eq!(read(9).unwrap_err().to_string(), "sent is not a regular file");
     }
@@ -106,5 +118,13 @@ mod tests {
         assert!(matches!(read_file(directory.path(), 9), Err(GuardError::NotAFile(_))));
         assert!(matches!(read_file(&directory.path().join("b"), 9), Err(GuardError::Io { .. })));
         assert!(matches!(read_file(Path::new("/dev/zero"), 9), Err(GuardError::NotAFile(_))));
+    }
+
+    #[test]
+    fn a_named_pipe_is_rejected_without_waiting_for_a_writer() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        assert!(matches!(read_file(&pipe, 9), Err(GuardError::NotAFile(_))));
     }
 }

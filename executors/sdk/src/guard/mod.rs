@@ -4,14 +4,18 @@
 //! the path or URI. `clippy.toml` bans the unbounded functions (such as `std::fs::read`). Decoders have bounds of their own
 //! and live with their formats.
 
+mod binary_format;
 mod confine;
 mod error;
 mod file;
+mod hidden_variables;
 mod uri;
 
+pub use binary_format::BinaryFormat;
 pub use confine::{allowed_directories, restrict_files_to};
 pub use error::GuardError;
 pub use file::{read_file, read_text, without_byte_order_mark};
+pub use hidden_variables::{TOKEN_VARIABLE, hide_variables, remove_hidden_variables};
 pub use uri::{UriContent, read_uri, read_uri_within_budget, resolve_uri};
 
 /// Maximum size of an encoded image, clip or text of a document in bytes.

@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
 
-use super::confine::allowed_path;
+use super::confine::open_allowed;
 use super::error::GuardError;
-use super::file::read_file_reserving;
+use super::file;
 use crate::{CallBudget, ExecutorError};
 
 /// Content of a URI.
@@ -74,7 +74,8 @@ fn read_reserving<E: From<GuardError>>(
 ) -> Result<Bytes, E> {
     match resolve_uri(uri)? {
         UriContent::File(path) => {
-            read_file_reserving(&allowed_path(path.clone())?, &path, bytes_max, reserve).map(Bytes::from)
+            let file = open_allowed(&path)?;
+            file::read_reserving(&file, &path, bytes_max, reserve).map(Bytes::from)
         }
         UriContent::Inline(bytes) if bytes.len() as u64 > bytes_max => {
             let what = "the `data:` URI".to_owned();

@@ -40,13 +40,13 @@ fn vector_errors_name_row_and_column() {
         (
             vec![("id", text.clone()), ("n", Arc::new(Int64Array::from(vec![1])) as ArrayRef)],
             None,
-            "there is no vector, a list of floats; the columns are `id` (Utf8), `n` (Int64)",
+            "there is no vector, a list of floats, or of integers in a column `embedding`; the columns are `id` (Utf8), `n` (Int64)",
         ),
         (vec![("v", good.clone())], Some("w"), "there is no column `w`; there are `v` (List(Float32))"),
         (
             vec![("id", text.clone())],
             Some("id"),
-            "column `id` is Utf8, but vectors are lists of floats; there are `id` (Utf8)",
+            "column `id` is Utf8, but vectors are lists of numbers; there are `id` (Utf8)",
         ),
         (
             vec![("a", good.clone()), ("b", good.clone())],
@@ -108,6 +108,10 @@ fn field_errors_name_row_and_column() {
         (
             ("tags", text(Some("{"))),
             "row 0, column `tags`: it must be the text of a JSON object: EOF while parsing an object at line 1 column 1",
+        ),
+        (
+            ("tags", Arc::new(Int64Array::from(vec![1]))),
+            "column `tags` is Int64, but must be a struct, or the text of a JSON object: rename the column to import it as a tag",
         ),
         (("tags", text(Some("[]"))), "row 0, column `tags`: it must be the text of a JSON object"),
         (

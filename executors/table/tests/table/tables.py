@@ -49,7 +49,7 @@ def write(directory):
     whole = table()
     fixed = pa.array(whole["embedding"].to_pylist(), type=pa.list_(pa.float64(), 2))
     fixed = whole.set_column(whole.schema.get_field_index("embedding"), "embedding", fixed)
-    for compression in ["none", "snappy", "gzip", "zstd", "lz4"]:
+    for compression in ["none", "snappy", "gzip", "brotli", "zstd", "lz4"]:
         pa.parquet.write_table(whole, directory / f"{compression}.parquet", compression=compression)
         pa.parquet.write_table(
             fixed,

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder, StringDictionaryBuilder};
-use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int8Type, Int32Type};
+use arrow_array::types::{
+    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
 use arrow_array::*;
 use arrow_schema::{DataType, Field};
 use serde_json::{Value, json};
@@ -125,6 +128,26 @@ fn vector_columns_are_found_or_named_for_every_list_type() {
         assert_eq!(*read.embedding.unwrap().to_f32().unwrap(), [9.0]);
         assert_eq!(read.tags[name], json!([0.5, 1.5]));
     }
+    // Integers are vectors only in a column of that name.
+    macro_rules! integers {
+        ($($kind:ty),*) => {
+            [$({
+                let rows = [Some(vec![Some(3), Some(100)])];
+                Arc::new(ListArray::from_iter_primitive::<$kind, _, _>(rows)) as ArrayRef
+            }),*]
+        };
+    }
+    for array in
+        integers!(Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type)
+    {
+        write(&path, &[("embedding", array.clone()), ("tokens", array.clone())]);
+        let read = documents(&path).unwrap().remove(0);
+        assert_eq!(*read.embedding.unwrap().to_f32().unwrap(), [3.0, 100.0]);
+        assert_eq!(*read.tags, *json!({"tokens": [3, 100]}).as_object().unwrap());
+        write(&path, &[("tokens", array), ("v", single.clone())]);
+        assert_eq!(documents(&path).unwrap()[0].embedding.as_ref().unwrap().len(), 1);
+        assert_eq!(documents_with(&path, Some("tokens")).unwrap()[0].embedding.as_ref().unwrap().len(), 2);
+    }
     // A column named `embedding` of another type is a tag.
     write(&path, &[("embedding", Arc::new(StringArray::from(vec!["x"]))), ("v", single)]);
     let read = documents(&path).unwrap().remove(0);
@@ -161,7 +184,10 @@ fn columns_named_like_fields_set_the_fields() {
     let mut lists = ListBuilder::new(StringBuilder::new());
     lists.values().append_value("x");
     lists.append(true);
-    write(&path, &[("vector", vectors(1)), ("words", Arc::new(lists.finish()))]);
+    let lists: ArrayRef = Arc::new(lists.finish());
+    write(&path, &[("vector", vectors(1)), ("words", lists.clone()), ("tags", lists)]);
     let read = documents(&path).unwrap().remove(0);
-    assert_eq!((read.id.as_str(), &read.tags["words"]), ("", &json!(["x"])));
+    assert_eq!(read.id, "");
+    // A list cannot be all tags.
+    assert_eq!(*read.tags, *json!({"words": ["x"], "tags": ["x"]}).as_object().unwrap());
 }

@@ -123,3 +123,20 @@ fn fields_that_are_no_json_are_written_in_docarrays_json_form() {
         )
     );
 }
+
+#[test]
+fn tags_of_other_documents_are_fields_for_an_executor() {
+    let document = Document::new("a").with_text("t").with_tag("price", 1.5).with_tag("text", "no field");
+    let encoded = |list: Bytes| DocListProto::decode(list).unwrap().docs.remove(0).data;
+    let documents: Documents = [document.clone()].into_iter().collect();
+    let sent = encoded(crate::encode_executor_documents(&documents, Schema::V2));
+    assert_eq!(sent["price"], node(Content::Float(1.5)));
+    assert_eq!(sent["text"], node(Content::Text("t".to_owned())));
+    assert!(sent.contains_key("tags"), "an executor may read them as tags too");
+    assert!(!encoded(crate::encode_documents(&documents, Schema::V2)).contains_key("price"));
+    // A document of the second schema has the fields that were received, and no others.
+    let received = decode_documents(encode_documents(&documents)).unwrap();
+    let mut changed: Documents = received.iter().cloned().collect();
+    changed.make_mut()[0].text = Some("u".into());
+    assert!(!encoded(crate::encode_executor_documents(&changed, Schema::V2)).contains_key("price"));
+}

@@ -16,6 +16,9 @@ function draw(name, attributes, text) {
   return created;
 }
 
+/** The state before, and its time; null until there are two to compare. */
+let previous = null;
+
 const number = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits });
 
 /** Position of each pod: its column is the length of the longest path from the gateway. */
@@ -73,11 +76,13 @@ function drawFlow(pods, limiting) {
     picture.append(draw("rect", { x: x + 1, y: y + BOX.height - 6, width: Math.max(0, (BOX.width - 2) * Math.min(1, pod.busy)), height: 5, rx: 2, class: "busy" }));
     picture.append(draw("text", { x: x + 12, y: y + 22 }, pod.name));
     picture.append(draw("text", { x: x + 12, y: y + 38, class: "faint" }, pod.uses.slice(0, 28)));
-    picture.append(draw("text", { x: x + 12, y: y + 52, class: "faint" }, [copies, `${number(pod.rate, 1)}/s`, `${number(100 * pod.busy)} % busy`].filter(Boolean).join(" · ")));
+    picture.append(draw("text", { x: x + 12, y: y + 52, class: "faint" }, [copies, ...(previous ? [`${number(pod.rate, 1)}/s`, `${number(100 * pod.busy)} % busy`] : [])].filter(Boolean).join(" · ")));
   }
   byId("flow").replaceChildren(picture);
   byId("flow").setAttribute("aria-label", `The flow: ${pods.map((pod) => `${pod.name} needs ${pod.needs.join(" and ")}`).join("; ")}`);
-  byId("bottleneck").textContent = limiting
+  byId("bottleneck").textContent = !previous
+    ? "Measuring …"
+    : limiting
     ? `${limiting.name} is the bottleneck: ${number(limiting.waiting)} requests are queued.`
     : "No bottleneck.";
 }
@@ -85,7 +90,7 @@ function drawFlow(pods, limiting) {
 function drawPods(pods) {
   byId("pods").replaceChildren(...pods.map((pod) => {
     const cells = [
-      pod.name, number(pod.rate, 1), number(pod.waiting), `${number(100 * pod.busy)} %`,
+      pod.name, previous ? number(pod.rate, 1) : "…", number(pod.waiting), previous ? `${number(100 * pod.busy)} %` : "…",
       `${number(pod.p50_ms, 2)} ms`, `${number(pod.p99_ms, 2)} ms`, number(pod.calls), number(pod.failed),
     ];
     return row("pod", pod.name, cells);
@@ -127,7 +132,7 @@ function drawShards(pods) {
 function drawNumbers(state, rate) {
   const { requests } = state;
   const shown = [
-    ["requests/s", number(rate, 1)],
+    ["requests/s", previous ? number(rate, 1) : "…"],
     ["accepted", number(requests.accepted)],
     ["in flight", `${number(requests.inside)} of ${number(state.credits)}`],
     ["replied", number(requests.replied)],
@@ -143,8 +148,6 @@ function drawNumbers(state, rate) {
     return item;
   }));
 }
-
-let previous = null;
 
 /** Fetches and shows the state, with rates since the previous call. */
 async function show() {
@@ -167,8 +170,8 @@ async function show() {
     byId("title").textContent = state.name;
     byId("about").textContent = `up for ${number(state.uptime_seconds)} s`;
     previous = { now, state };
-  } catch {
-    byId("about").textContent = "the gateway does not respond";
+  } catch (error) {
+    byId("about").textContent = error.forbidden ? error.message : "the gateway does not respond";
   } finally {
     setTimeout(show, INTERVAL);
   }

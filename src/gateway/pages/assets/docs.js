@@ -11,6 +11,7 @@ function typeOf(schema) {
     const name = nameOf(schema.$ref);
     return element("a", { href: `#model-${name}`, textContent: name });
   }
+  if (schema.allOf) return typeOf(schema.allOf[0]);
   if (schema.anyOf) {
     const either = schema.anyOf.flatMap((option, position) => (position ? [" or ", typeOf(option)] : [typeOf(option)]));
     return element("span", {}, ...either);
@@ -92,6 +93,8 @@ function operationDetails(path, method, operation, number) {
   if (operation.description) about.append(element("p", { textContent: operation.description }));
   const body = modelOf(operation.requestBody?.content);
   if (body) about.append(element("p", {}, "Body: ", typeOf(body)));
+  const parameters = body?.allOf?.[1]?.properties?.parameters;
+  if (parameters) about.append(element("p", { textContent: "Parameters, in the field parameters of the body:" }), fields(parameters));
   const replies = Object.entries(operation.responses ?? {}).map(([code, reply]) => {
     const model = modelOf(reply.content);
     return element("li", {}, element("code", { textContent: code }), ` ${reply.description} `, ...(model ? [typeOf(model)] : []));

@@ -34,27 +34,28 @@ function promptForToken() {
   return prompt;
 }
 
-/** Like `fetch`, but prompts for the token if the gateway requires one, and then retries. */
+/** Like `fetch`, but prompts for the token if the gateway requires one, and then retries. Throws if the token has too few rights. */
 export async function request(path, options = {}) {
   for (;;) {
     const sent = token();
     const headers = { ...options.headers, ...(sent === null ? {} : { authorization: `Bearer ${sent}` }) };
     const response = await fetch(path, { ...options, headers });
+    if (response.status === 403) throw Object.assign(new Error((await response.json()).detail), { forbidden: true });
     if (response.status !== 401) return response;
     // A concurrent request may have prompted for the token already.
     if (token() === sent) await promptForToken();
   }
 }
 
-/** Loads an image from the gateway into an `<img>`, which cannot send the token itself. */
-export async function loadImage(image, path) {
-  if (token() === null || !path.startsWith("/")) {
+/** Loads an image into an `<img>`, which cannot send the token itself. Calls `onMissing` with the reason if the gateway has none. */
+export async function loadImage(image, path, onMissing = () => {}) {
+  if (!path.startsWith("/")) {
     image.src = path;
     return;
   }
   const response = await request(path);
   if (!response.ok) {
-    image.dispatchEvent(new Event("error"));
+    onMissing(await response.text());
     return;
   }
   image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });

@@ -3,8 +3,11 @@
 import { loadImage, request } from "/pages/gateway.js";
 import { byId, element } from "/pages/dom.js";
 
-const [form, text, file, count, query, status, results] =
-  ["form", "text", "file", "count", "query", "status", "results"].map(byId);
+const [form, text, file, count, query, status, note, results, whole] =
+  ["form", "text", "file", "count", "query", "status", "note", "results", "whole"].map(byId);
+
+/** The flow, as /flow.json describes it. */
+let flow = { needed_content: null, order: null };
 
 /** Display name of a document: the file name of its URI, or its id. */
 function nameOf(match) {
@@ -16,20 +19,36 @@ function nameOf(match) {
 function imageUrl(match) {
   const type = match.mime_type ?? "";
   if (match.blob && type.startsWith("image/")) return `data:${type};base64,${match.blob}`;
-  return match.uri ? `/thumbnail?id=${encodeURIComponent(match.id)}` : null;
+  const isText = match.text || (type && !/^(image|video)\//.test(type));
+  return match.uri && !isText ? `/thumbnail?id=${encodeURIComponent(match.id)}` : null;
 }
 
-/** Name and value of the first score of a match. */
+/** The first score of a match, in the words of its order, and its name. */
 function scoreOf(match) {
   const [name, score] = Object.entries(match.scores ?? {})[0] ?? [];
-  return name === undefined ? null : { name, value: score.value ?? 0 };
+  if (name === undefined) return null;
+  const words = { ascending: ["distance", "nearer is better"], descending: ["score", "more is better"] };
+  const [word, meaning] = words[flow.order] ?? ["score", ""];
+  return { text: `${word} ${(score.value ?? 0).toFixed(2)}`, title: [name, meaning].filter(Boolean).join(": ") };
+}
+
+/** A document that finds documents like `match`: the content that the flow reads. */
+function queryLike({ uri, blob, mime_type, text }) {
+  if (text && flow.needed_content !== "picture") return { text };
+  if (blob) return { blob, mime_type };
+  return uri ? { uri } : { text: text ?? "" };
 }
 
 let latest = 0;
 
+/** Repeats the last search, with another number of results. */
+let repeat = () => {};
+
 /** Searches with a document, and shows its matches below `preview`. A later search replaces an earlier one. */
 async function search(queryDocument, preview) {
   const number = ++latest;
+  repeat = () => search(queryDocument, preview);
+  note.hidden = true;
   query.replaceChildren(...preview);
   status.className = "faint";
   status.textContent = "Searching…";
@@ -48,13 +67,14 @@ async function search(queryDocument, preview) {
     const body = await response.json().catch(() => ({}));
     if (number !== latest) return;
     const error = body.header?.status;
-    if (error?.code) throw new Error(error.description);
+    if (error?.code) throw new Error(error.exception?.args?.[0] || error.description);
     if (!response.ok) throw new Error(body.detail ?? `the gateway returned status ${response.status}`);
     const matches = body.data?.[0]?.matches ?? [];
     results.replaceChildren(...matches.map(tile));
     const took = Math.round(performance.now() - started);
+    const all = matches.length < Number(count.value) ? ", all that the flow returned" : "";
     status.textContent = matches.length
-      ? `${matches.length} results in ${took} ms`
+      ? `${matches.length} results in ${took} ms${all}`
       : `No results, in ${took} ms`;
   } catch (error) {
     if (number !== latest) return;
@@ -69,21 +89,28 @@ async function search(queryDocument, preview) {
 /** Creates the tile of a match. */
 function tile(match, position) {
   const name = nameOf(match);
-  const picture = element("div", { className: "picture" });
-  const text = () => element("div", { className: "text", textContent: match.text || name });
+  const picture = element("button", { type: "button", className: "picture", title: "Show the whole result" });
+  picture.setAttribute("aria-label", `Show ${name}`);
+  picture.addEventListener("click", () => showWhole(match, url));
+  const text = () => element("span", { className: "text", textContent: match.text || name });
   const url = imageUrl(match);
   if (url) {
-    const image = element("img", { alt: name, loading: "lazy" });
+    const image = element("img", { alt: name });
     // A document without a thumbnail is shown as text.
-    image.addEventListener("error", () => picture.replaceChildren(text()), { once: true });
+    const showText = () => picture.replaceChildren(text());
+    image.addEventListener("error", showText, { once: true });
     picture.append(image);
-    loadImage(image, url);
+    loadImage(image, url, (reason) => {
+      showText();
+      note.textContent = `A picture is missing: ${reason}`;
+      note.hidden = false;
+    }).catch(showText);
   } else {
     picture.append(text());
   }
   const about = element("div", { className: "about" }, element("b", { className: "name", textContent: `${position + 1}. ${name}`, title: match.uri || match.id }));
   const score = scoreOf(match);
-  if (score) about.append(element("span", { className: "faint", textContent: `${score.name} ${score.value.toFixed(4)}` }));
+  if (score) about.append(element("span", { className: "faint", textContent: score.text, title: score.title }));
   const tags = Object.entries(match.tags ?? {}).filter(([, value]) => typeof value !== "object");
   if (tags.length) {
     about.append(element("dl", {}, ...tags.flatMap(([tag, value]) => [
@@ -94,16 +121,29 @@ function tile(match, position) {
   const more = element("button", { type: "button", textContent: "More like this" });
   more.setAttribute("aria-label", `More like ${name}`);
   more.addEventListener("click", () => {
-    const { uri, blob, mime_type } = match;
     const label = element("span", { textContent: `More like ${name}` });
     const images = url ? [element("img", { alt: "" })] : [];
     for (const image of images) loadImage(image, url);
-    search(blob ? { blob, mime_type } : uri ? { uri } : { text: match.text ?? "" }, [...images, label]);
+    search(queryLike(match), [...images, label]);
     scrollTo({ top: 0 });
   });
   about.append(more);
   return element("li", {}, picture, about);
 }
+
+/** Shows a result in full: its text or picture, and where it is from. */
+function showWhole(match, url) {
+  const content = whole.firstElementChild;
+  content.replaceChildren(element("p", { className: "faint", textContent: match.uri?.startsWith("data:") ? match.id : match.uri || match.id }));
+  if (url) {
+    const image = element("img", { alt: nameOf(match) });
+    loadImage(image, url, () => image.remove()).catch(() => image.remove());
+    content.append(image);
+  }
+  if (match.text) content.append(element("p", { textContent: match.text }));
+  whole.showModal();
+}
+whole.querySelector("button").addEventListener("click", () => whole.close());
 
 /** Encodes a blob as base64, for JSON. */
 function base64(blob) {
@@ -124,9 +164,16 @@ async function searchFile(blob) {
   search(queryDocument, [preview, element("span", { textContent: blob.name ?? "pasted image" })]);
 }
 
+/** Searches with a text. The address of the page names it, so that a link or the Back button repeats the search. */
+function searchText(query, isNew) {
+  text.value = query;
+  if (isNew) history.pushState(null, "", `/?q=${encodeURIComponent(query)}`);
+  search({ text: query }, []);
+}
+
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (text.value.trim()) search({ text: text.value.trim() }, []);
+  if (text.value.trim()) searchText(text.value.trim(), true);
   else if (file.files[0]) searchFile(file.files[0]);
   else text.focus();
 });
@@ -151,14 +198,49 @@ document.addEventListener("drop", (event) => {
   if (dropped) searchFile(dropped);
 });
 
-// A link may contain the query: /?q=TEXT.
-const linked = new URLSearchParams(location.search).get("q");
-if (linked) {
-  text.value = linked;
-  search({ text: linked }, []);
+count.addEventListener("change", () => repeat());
+
+/** Searches with the text in the address, if there is one: /?q=TEXT. */
+function searchLinked() {
+  const linked = new URLSearchParams(location.search).get("q");
+  if (linked) {
+    searchText(linked, false);
+  } else if (latest) {
+    text.value = "";
+    status.textContent = "";
+    [results, query].forEach((part) => part.replaceChildren());
+  }
 }
-request("/flow.json").then((response) => response.json()).then(({ name, pods }) => {
-  document.title = `${name} – search`;
-  byId("title").textContent = name;
-  byId("about").textContent = pods.map((pod) => pod.name).join(" → ");
-}).catch(() => {});
+addEventListener("popstate", searchLinked);
+
+/** Offers the content that the flow reads. */
+function showFlow(described) {
+  flow = described;
+  document.title = `${flow.name} – search`;
+  byId("title").textContent = flow.name;
+  byId("about").textContent = flow.pods.map((pod) => pod.name).join(" → ");
+  byId("dashboard").hidden = !flow.dashboard;
+  text.hidden = flow.needed_content === "picture";
+  byId("choose").hidden = flow.needed_content === "text";
+  if (flow.needed_content === "text") text.placeholder = "Enter a text";
+  const withoutModel = flow.pods.filter((pod) => pod.stand_in).map((pod) => pod.name);
+  if (withoutModel.length) {
+    byId("models").textContent = `Without a model (${withoutModel.join(", ")}): texts are compared by their words, images by their colours and edges; a text does not find images.`;
+  }
+}
+
+/** Shows how many documents there are to be found, before the first search. */
+async function showCount() {
+  if (!flow.counts || latest) return;
+  const response = await request("/post", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ exec_endpoint: "/count" }),
+  });
+  const { parameters } = await response.json();
+  const counts = Object.values(parameters?.__results__ ?? {}).map((result) => result.count ?? 0);
+  const total = counts.reduce((sum, one) => sum + one, 0);
+  if (!latest) status.textContent = `${total.toLocaleString("en")} documents. ${flow.needed_content === "picture" ? "Choose, drop or paste a picture to search." : "Enter a text to search."}`;
+}
+
+request("/flow.json").then((response) => response.json()).then(showFlow).then(searchLinked).then(showCount).catch(() => {});

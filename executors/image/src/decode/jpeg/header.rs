@@ -1,5 +1,7 @@
 //! Reads the header of a JPEG up to its first scan (ITU-T T.81, B.2), to choose a decoder.
 
+use crate::decode::limits::is_within;
+
 /// The second byte of a marker; the first is 0xFF.
 mod marker {
     pub(super) const TEMPORARY: u8 = 0x01;
@@ -96,6 +98,11 @@ impl<'a> Header<'a> {
                 _ => {}
             }
         }
+    }
+
+    /// True if the image has at most `pixels_max` pixels.
+    pub(super) fn is_within(&self, pixels_max: u64) -> bool {
+        is_within(self.width.into(), self.height.into(), pixels_max)
     }
 
     fn read_frame(&mut self, process: u8, segment: &[u8]) -> Option<()> {

@@ -1,8 +1,8 @@
 //! Decodes JPEG: detects truncated and unsupported files, and chooses a decoder.
 //!
 //! Ordinary files are decoded by `zune-jpeg` (in the `image` crate), the fastest decoder in Rust. It decodes some rare
-//! layouts to noise without an error; those go to `jpeg-decoder` (see [`Header::layout`]). Neither knows arithmetic
-//! coding.
+//! layouts to noise without an error; those go to `jpeg-decoder` (see [`Header::layout`]), as do files of more than
+//! [`PIXELS_MAX`] pixels, which it scales. Neither knows arithmetic coding.
 
 pub(super) mod end_marker;
 mod header;
@@ -16,6 +16,7 @@ use super::codec;
 use super::error::DecodeError;
 use super::exif::{self, ExifOrientation};
 use super::format::Format;
+use super::limits::PIXELS_MAX;
 use end_marker::is_complete;
 use header::{Header, Layout};
 
@@ -37,8 +38,10 @@ pub(super) fn decode(bytes: &[u8], exif: ExifOrientation) -> Result<RgbImage, De
         bytes
     };
     let image = match header.layout() {
-        Layout::Common => codec::decode(file, Format::Jpeg, ExifOrientation::Ignore)?,
-        Layout::Uncommon => uncommon::decode(file, &header)?,
+        Layout::Common if header.is_within(PIXELS_MAX) => {
+            codec::decode(file, Format::Jpeg, ExifOrientation::Ignore)?
+        }
+        Layout::Common | Layout::Uncommon => uncommon::decode(file, &header, PIXELS_MAX)?,
         Layout::Unsupported(feature) => {
             return Err(DecodeError::Unsupported { format: Format::Jpeg, feature });
         }

@@ -13,8 +13,7 @@ use super::maintenance_lock::Maintenance;
 use crate::shard::shard_core::Shard;
 use crate::shard::state::GenerationState;
 use crate::storage::{
-    Fsync, Layout, Manifest, StorageError, VectorFile, copy_live_documents, make_directory,
-    open_with_journal_recovery, sync_directory,
+    Layout, Manifest, StorageError, Table, VectorFile, copy_live_documents, make_directory, sync_directory,
 };
 
 /// Largest number of backups per shard: each may be as large as the shard, and any client that may write can request
@@ -166,7 +165,7 @@ impl Maintenance<'_> {
             vectors.ok_or_else(|| ExecutorError::resource("this shard has no vectors to back up"))?;
         let manifest = state.manifest.with_generation(1).with_documents();
         let view = state.view();
-        drop(copy_live_documents(copy, &view.table, &vectors.file, manifest.generation)?);
+        copy_live_documents(copy, &view.table, &vectors.file, manifest.generation)?;
         manifest.write(copy)?;
         Ok(view.counters.documents)
     }
@@ -204,14 +203,14 @@ impl Maintenance<'_> {
         if !documents.exists() {
             return Err(StorageError::damaged(&documents, "it is missing"));
         }
-        let table = open_with_journal_recovery(&documents, &source.checkpoints(), Fsync::Always)?;
+        let table = Table::open_checkpoint(&documents, &source.checkpoints())?;
         let vectors = VectorFile::open_read_only(
             &source.vectors(manifest.generation),
             dimension,
             manifest.elements(),
             table.counters()?.rows,
         )?;
-        drop(copy_live_documents(&self.shard.layout, &table, &vectors, generation)?);
+        copy_live_documents(&self.shard.layout, &table, &vectors, generation)?;
         let manifest = manifest.updated_from(&self.shard.settings.schema).with_generation(generation);
         GenerationState::open(&self.shard.layout, manifest, &self.shard.settings)
     }

@@ -29,6 +29,8 @@ impl Shard {
         let shard = Arc::clone(shard);
         Some(BackgroundTask::started(health.clone(), move || match shard.remove_expired(&removed) {
             Ok(wait) => NextRun::After(wait.map_or(RUN_INTERVAL_MAX, |wait| wait.min(RUN_INTERVAL_MAX))),
+            // Reported as rejected writes. The schedule is read again when they are accepted.
+            Err(error) if error.is_transient() => NextRun::After(RUN_INTERVAL_MAX),
             Err(error) => {
                 let reason = format!("expired documents could not be removed: {error}");
                 tracing::error!("{reason}");

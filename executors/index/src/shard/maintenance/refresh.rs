@@ -7,9 +7,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Health, tracing};
+use flowrun_sdk::Health;
 
 use crate::shard::background_task::{BackgroundTask, NextRun};
+use crate::shard::health_report::HealthReport;
+use crate::shard::settings::Settings;
 use crate::shard::shard_core::Shard;
 use crate::shard::state::GenerationState;
 use crate::shard::storage_version::StorageVersion;
@@ -34,9 +36,7 @@ pub(in crate::shard) enum Refreshed {
 
 /// Reports failures of consecutive refreshes to the health of the shard.
 struct FailureReport {
-    health: Health,
-    /// The failure that was reported last and not yet recovered from.
-    reported: Option<String>,
+    report: HealthReport,
     absences: usize,
 }
 
@@ -50,10 +50,7 @@ impl FailureReport {
             }
             Ok(refreshed) => {
                 self.absences = 0;
-                // A failure that another task reported stays.
-                if self.reported.is_some() && self.reported.take() == self.health.unhealthy_reason() {
-                    self.health.set_healthy();
-                }
+                self.report.succeed();
                 return refreshed == Refreshed::Changed;
             }
             Err(error) => self.fail(&error),
@@ -62,12 +59,7 @@ impl FailureReport {
     }
 
     fn fail(&mut self, error: &StorageError) {
-        let reason = format!("refresh failed, new writes are not visible: {error}");
-        if self.reported.is_none() {
-            tracing::warn!("{reason}");
-        }
-        self.reported = Some(reason.clone());
-        self.health.set_unhealthy(reason);
+        self.report.fail(format!("refresh failed, new writes are not visible: {error}"));
     }
 }
 
@@ -83,7 +75,7 @@ impl Shard {
             return None;
         }
         let shard = Arc::clone(shard);
-        let mut report = FailureReport { health: health.clone(), reported: None, absences: 0 };
+        let mut report = FailureReport { report: HealthReport::new(health.clone()), absences: 0 };
         Some(BackgroundTask::started(health, move || {
             let began = Instant::now();
             if report.evaluate(&shard, shard.refresh()) {
@@ -102,18 +94,18 @@ impl Shard {
         }
         // Excludes loading tags or statistics, which the next state would lack.
         let writer = self.writer();
-        let next = Manifest::run_on_current(&self.layout, |written| self.open_next_state(written))?;
-        if let Some(vectors) = &next.vectors {
-            let view = next.view();
-            vectors.commit(view.counters.rows, view.live_rows());
-        }
-        drop(writer.replace_state(next));
+        let open = |written: &Manifest| self.open_state(written, &self.settings);
+        drop(writer.replace_with_committed(Manifest::run_on_current(&self.layout, open)?));
         *refreshed = version.if_reliable();
         Ok(Refreshed::Changed)
     }
 
     /// Opens the present contents, with the in-memory data of the current state.
-    fn open_next_state(&self, written: &Manifest) -> Result<GenerationState, StorageError> {
+    pub(super) fn open_state(
+        &self,
+        written: &Manifest,
+        settings: &Settings,
+    ) -> Result<GenerationState, StorageError> {
         written.check(&self.layout, &self.settings.schema)?;
         self.use_threads();
         let (generation, vectors, had_tag_columns) = {
@@ -126,7 +118,7 @@ impl Shard {
             |vectors: &Arc<VectorIndex>| generation == written.generation && vectors.file.is_at(&path);
         let vectors = vectors.filter(is_same);
         let manifest = written.updated_from(&self.settings.schema);
-        let next = GenerationState::open_with(&self.layout, manifest, &self.settings, vectors)?;
+        let next = GenerationState::open_with(&self.layout, manifest, settings, vectors)?;
         let next = self.with_tag_stats(next)?;
         if had_tag_columns {
             next.load_tag_columns(&self.settings.columns)?;

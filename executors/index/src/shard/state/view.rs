@@ -12,6 +12,9 @@ use crate::storage::{Counters, StorageError, Table, TableReader};
 /// Number of filters whose matching rows are cached: enough for the flows that search concurrently.
 const CACHED_FILTERS_MAX: usize = 8;
 
+/// Size of a filter that is cached. A client can send lists of any length in a filter.
+const CACHED_FILTER_BYTES_MAX: usize = 64 << 10;
+
 /// Committed contents at one moment.
 #[derive(Debug)]
 pub(in crate::shard) struct View {
@@ -57,6 +60,9 @@ impl View {
 
     /// Caches the rows that match a filter.
     pub(in crate::shard) fn cache_filter(&self, filter: &Filter, rows: &Arc<RowSet>) {
+        if filter.memory_bytes() > CACHED_FILTER_BYTES_MAX {
+            return;
+        }
         let mut cache = self.filter_cache.lock();
         cache.truncate(CACHED_FILTERS_MAX - 1);
         cache.insert(0, (filter.clone(), Arc::clone(rows)));

@@ -52,12 +52,20 @@ impl Shard {
 }
 
 impl Writer<'_> {
-    /// Makes a change durable and then visible.
+    /// Makes a change durable and then visible. On a full disk, further changes are rejected until it has space.
     pub(in crate::shard) fn store(&self, change: Change) -> Result<Outcome, StorageError> {
+        self.try_store(change).inspect_err(|error| {
+            if error.is_storage_full() {
+                self.shard.state().reject_writes(error);
+            }
+        })
+    }
+
+    fn try_store(&self, change: Change) -> Result<Outcome, StorageError> {
         let shard = self.shard;
         shard.use_threads();
         let mut state = shard.state();
-        state.check_accepts_writes(&shard.layout)?;
+        shard.check_accepts_writes(&state)?;
         if shard.settings.fsync == Fsync::Always {
             state.sync_earlier_writes()?;
         }
@@ -108,6 +116,15 @@ impl Writer<'_> {
             state.collect_tag_stats()?;
         }
         state.update_centroids()
+    }
+
+    /// Makes a state the visible one after committing its vectors, and returns the old one like [`Writer::replace_state`].
+    pub(in crate::shard) fn replace_with_committed(&self, next: GenerationState) -> GenerationState {
+        if let Some(vectors) = &next.vectors {
+            let view = next.view();
+            vectors.commit(view.counters.rows, view.live_rows());
+        }
+        self.replace_state(next)
     }
 
     /// Makes a complete generation the current one: durably, by its manifest, and then visibly.

@@ -102,4 +102,11 @@ fn a_damaged_sibling_does_not_affect_the_other_shards() {
     Manifest::check_siblings(&other, &Schema { shard: 1, ..schema() }).unwrap();
     Manifest::check_siblings(&damaged, &schema()).unwrap();
     assert!(Manifest::read(&damaged).unwrap_err().is_damage());
+    // Neither does one whose format number is damaged.
+    Manifest { format: 6, ..Manifest::new(&schema(), 1) }.write(&damaged).unwrap();
+    Manifest::check_siblings(&other, &Schema { shard: 1, ..schema() }).unwrap();
+    assert!(!Manifest::is_any_readable(&other));
+    std::fs::create_dir(other.directory()).unwrap();
+    Manifest::new(&Schema { shard: 1, ..schema() }, 1).write(&other).unwrap();
+    assert!(Manifest::is_any_readable(&damaged));
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flowrun_sdk::tracing;
+use flowrun_sdk::{DocumentSink, tracing};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::OwnedWriteHalf;
@@ -22,7 +22,7 @@ use super::handshake::{self, ReadyChild};
 use super::start_error::StartError;
 use crate::protocol::frame::{FrameKind, encode_frame};
 use crate::protocol::ready::Ready;
-use receiver::{FrameReceiver, PendingReplies};
+use receiver::{FrameReceiver, PendingReplies, PendingReply};
 
 /// Capacity of the queue of frames to be written. Calls are bounded by the permits, with one cancellation per call.
 const OUTGOING_MAX: usize = 64;
@@ -108,14 +108,15 @@ impl ChildConnection {
         })
     }
 
-    /// Makes one call with a permit of [`permits`](Self::permits), and returns the body of the reply. If the future is
-    /// dropped, the call is cancelled in the child.
+    /// Makes one call with a permit of [`permits`](Self::permits), and returns the body of the reply. `sink` receives the
+    /// documents that the child sends before. If the future is dropped, the call is cancelled in the child.
     ///
     /// # Errors
     /// If the call exceeds the maximum length of a frame, or the child ends before it has replied.
     pub(crate) async fn call(
         self: &Arc<Self>,
         permit: OwnedSemaphorePermit,
+        sink: Option<Arc<dyn DocumentSink>>,
         write_body: impl FnOnce(&mut bytes::BytesMut),
     ) -> Result<Bytes, ExitReason> {
         let number = self.next_call.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +124,7 @@ impl ChildConnection {
             .map_err(|error| ExitReason::from(format!("cannot receive the call: {error}")))?;
         let (sender, reply) = oneshot::channel();
         match self.pending.lock().as_mut() {
-            Some(pending) => _ = pending.insert(number, sender),
+            Some(pending) => _ = pending.insert(number, PendingReply { reply: sender, sink }),
             None => return Err(self.exit_reason()),
         }
         let mut pending_call =

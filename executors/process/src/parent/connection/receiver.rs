@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flowrun_sdk::{Metrics, tracing};
+use flowrun_sdk::{DocumentSink, Metrics, tracing};
+use flowrun_wire::jina::DataRequestProto;
 use parking_lot::Mutex;
+use prost::Message as _;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::{oneshot, watch};
 
@@ -18,8 +20,16 @@ use crate::protocol::status::StatusReceiver;
 /// Time that a child has to exit after it has closed its socket, so that its own exit status is reported.
 const EXIT_STATUS_GRACE: Duration = Duration::from_millis(200);
 
-/// Reply channels of the calls in progress by call number. `None` once the child has ended.
-pub(super) type PendingReplies = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Bytes>>>>>;
+/// Calls in progress by call number. `None` once the child has ended.
+pub(super) type PendingReplies = Arc<Mutex<Option<HashMap<u64, PendingReply>>>>;
+
+/// Receivers of the results of a call.
+pub(super) struct PendingReply {
+    /// Receives the body of the reply.
+    pub(super) reply: oneshot::Sender<Bytes>,
+    /// Receives documents before the reply.
+    pub(super) sink: Option<Arc<dyn DocumentSink>>,
+}
 
 /// The receiving half of a connection.
 pub(super) struct FrameReceiver {
@@ -51,9 +61,23 @@ impl FrameReceiver {
             match frame.kind {
                 FrameKind::Reply => {
                     self.has_replied.store(true, Ordering::Relaxed);
-                    let reply = self.pending.lock().as_mut().and_then(|pending| pending.remove(&frame.call));
-                    if let Some(reply) = reply {
-                        let _ = reply.send(frame.body);
+                    let pending =
+                        self.pending.lock().as_mut().and_then(|pending| pending.remove(&frame.call));
+                    if let Some(pending) = pending {
+                        let _ = pending.reply.send(frame.body);
+                    }
+                }
+                FrameKind::Partial => {
+                    let sink = self
+                        .pending
+                        .lock()
+                        .as_ref()
+                        .and_then(|pending| pending.get(&frame.call)?.sink.clone());
+                    if let Some(sink) = sink
+                        && let Err(error) = send_documents(&*sink, frame.body)
+                    {
+                        tracing::error!(%error, "a child process was killed: its documents cannot be read");
+                        break;
                     }
                 }
                 FrameKind::Status => {
@@ -75,4 +99,12 @@ impl FrameReceiver {
         }
         self.process.kill();
     }
+}
+
+/// Decodes the body of a partial frame, and sends its documents to the sink.
+fn send_documents(sink: &dyn DocumentSink, body: Bytes) -> Result<(), String> {
+    let message = DataRequestProto::decode(body).map_err(|error| error.to_string())?;
+    let reply = flowrun_wire::decode_reply(message).map_err(|failure| failure.error.to_string())?;
+    sink.send(reply.documents);
+    Ok(())
 }

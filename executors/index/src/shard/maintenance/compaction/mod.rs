@@ -75,14 +75,14 @@ impl Maintenance<'_> {
         let (view, vectors, manifest) = {
             let _writer = self.shard.writer();
             let state = self.shard.state();
-            state.check_accepts_writes(&self.shard.layout)?;
+            self.shard.check_accepts_writes(&state)?;
             self.shard.compaction.begin_recording();
             (state.view(), state.vectors.clone(), state.manifest.clone())
         };
         let generation = manifest.generation + 1;
         self.shard.layout.remove_other_generations(manifest.generation)?;
         if let Some(vectors) = vectors {
-            drop(copy_live_documents(&self.shard.layout, &view.table, &vectors.file, generation)?);
+            copy_live_documents(&self.shard.layout, &view.table, &vectors.file, generation)?;
         }
         drop(view);
         let next = self.shard.with_tag_stats(GenerationState::open(

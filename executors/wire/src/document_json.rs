@@ -1,0 +1,163 @@
+//! Documents as JSON, with the fields that only [`ExtraFields`] records: in their place, as the sender wrote them.
+
+use std::sync::Arc;
+
+use flowrun_sdk::{Document, Documents};
+use indexmap::IndexMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::extra_fields::{ExtraFields, KIND_TAGS, has_record};
+use super::v2::NodeJson;
+
+/// Value of a recorded field.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum FieldJson {
+    /// A plain value.
+    Json(Value),
+    /// A value that JSON cannot represent exactly, as docarray writes it.
+    Node(NodeJson),
+}
+
+impl FieldJson {
+    fn is_null(&self) -> bool {
+        matches!(self, Self::Json(Value::Null))
+    }
+}
+
+/// A document without chunks, matches and record, and the fields that its record restores.
+#[derive(Debug)]
+pub struct DocumentFields {
+    /// The document.
+    pub own: Document,
+    /// Restored fields by name. They may include fields that `own` has.
+    pub extra: IndexMap<String, FieldJson>,
+    /// The record, if the document has one.
+    pub record: Option<ExtraFields>,
+}
+
+impl DocumentFields {
+    /// Separates the fields of a document. `with_nodes` includes values that JSON cannot represent exactly.
+    #[must_use]
+    pub fn new(document: &Document, with_nodes: bool) -> Self {
+        // A shallow copy: payloads are reference-counted.
+        let mut own = Document { chunks: Documents::new(), matches: Documents::new(), ..document.clone() };
+        let mut extra = IndexMap::new();
+        let record = ExtraFields::from_document(document);
+        if let Some(record) = &record {
+            for (name, kind, value) in record.take_from(Arc::make_mut(&mut own.tags)) {
+                let empty = match kind.as_str() {
+                    KIND_TAGS | "dict" => Value::Object(Map::new()),
+                    "list" => Value::Array(Vec::new()),
+                    _ => Value::Null,
+                };
+                extra.insert(name, FieldJson::Json(value.unwrap_or(empty)));
+            }
+            if with_nodes {
+                let nodes = record.node_values();
+                extra.extend(nodes.map(|(name, node)| (name.to_owned(), FieldJson::Node(node))));
+            }
+        }
+        Self { own, extra, record }
+    }
+
+    /// Removes the restored fields that `document`, from which they were separated, has set.
+    pub fn remove_set(&mut self, document: &Document) {
+        for key in set_keys(&self.own, document) {
+            self.extra.shift_remove(key);
+        }
+    }
+}
+
+/// A document that is serialised with the fields of its record. Fields without a value are omitted.
+#[derive(Debug)]
+pub struct DocumentJson<'a>(pub &'a Document);
+
+impl Serialize for DocumentJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(document) = *self;
+        if !has_record(document) {
+            return document.serialize(serializer);
+        }
+        let mut fields = DocumentFields::new(document, true);
+        fields.extra.retain(|_, value| !value.is_null());
+        fields.remove_set(document);
+        Parts {
+            own: &fields.own,
+            chunks: document.chunks.iter().map(Self).collect(),
+            matches: document.matches.iter().map(Self).collect(),
+            extra: &fields.extra,
+        }
+        .serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct Parts<'a> {
+    #[serde(flatten)]
+    own: &'a Document,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    chunks: Vec<DocumentJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    matches: Vec<DocumentJson<'a>>,
+    #[serde(flatten)]
+    extra: &'a IndexMap<String, FieldJson>,
+}
+
+/// Keys that serde writes for the fields of a document that are set.
+fn set_keys(own: &Document, whole: &Document) -> impl Iterator<Item = &'static str> {
+    let set = [
+        ("id", !own.id.is_empty()),
+        ("parent_id", !own.parent_id.is_empty()),
+        ("granularity", own.granularity > 0),
+        ("adjacency", own.adjacency > 0),
+        ("blob", own.blob.is_some()),
+        ("tensor", own.tensor.is_some()),
+        ("mime_type", !own.mime_type.is_empty()),
+        ("text", own.text.is_some()),
+        ("weight", own.weight.is_some()),
+        ("uri", !own.uri.is_empty()),
+        ("tags", !own.tags.is_empty()),
+        ("offset", own.offset.is_some()),
+        ("location", !own.location.is_empty()),
+        ("embedding", own.embedding.is_some()),
+        ("modality", !own.modality.is_empty()),
+        ("scores", !own.scores.is_empty()),
+        ("chunks", !whole.chunks.is_empty()),
+        ("matches", !whole.matches.is_empty()),
+    ];
+    set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn recorded_fields_are_written_in_their_place_and_the_record_is_not() {
+        let mut chunk = Document::new("c").with_tag("page", 2);
+        let mut document = Document::new("a").with_tag("own", 1).with_tag("price", 1.5);
+        for (document, name, kind) in [(&mut chunk, "page", "integer"), (&mut document, "price", "float")] {
+            let mut record = ExtraFields::default();
+            record.kinds.insert(name.to_owned(), kind.into());
+            record.kinds.insert("unset".to_owned(), "null".into());
+            record.kinds.insert("words".to_owned(), "list".into());
+            record.write_to(Arc::make_mut(&mut document.tags));
+        }
+        document.chunks = [chunk].into_iter().collect();
+        let written = serde_json::to_value(DocumentJson(&document)).unwrap();
+        let expected = json!({"id": "a", "price": 1.5, "words": [], "tags": {"own": 1},
+            "chunks": [{"id": "c", "page": 2, "words": []}]});
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn documents_without_a_record_are_written_by_the_sdk() {
+        let document = Document::new("a").with_text("t").with_tag("price", 1);
+        let written = serde_json::to_string(&DocumentJson(&document)).unwrap();
+        assert_eq!(written, serde_json::to_string(&document).unwrap());
+    }
+}

@@ -1,0 +1,82 @@
+//! The parts that wait for the workers of one shard.
+//!
+//! Senders put a part here and a token into the channel that wakes the workers. The watchdog removes parts whose requests
+//! have ended; their tokens stay, and a worker that finds nothing for its token waits for the next one.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+
+use crate::runtime::request::RequestError;
+use crate::runtime::routing::Part;
+
+/// Queue of one shard.
+pub(in crate::runtime) struct PartQueue {
+    /// Parts that fit in: one per credit.
+    slots: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    parts: VecDeque<Part>,
+    /// Error of parts that arrive while no worker is expected to take any.
+    refusal: Option<RequestError>,
+}
+
+/// Result of [`PartQueue::push`].
+#[expect(clippy::large_enum_variant, reason = "a box would be one allocation per refused part")]
+pub(super) enum Pushed {
+    /// The part waits for a worker.
+    Queued,
+    /// The part must not wait; it has an error now.
+    Refused(Part),
+    /// No slot is free, and the part was dropped.
+    Full,
+}
+
+impl PartQueue {
+    pub(in crate::runtime) fn new(slots: usize) -> Self {
+        Self { slots, state: Mutex::default() }
+    }
+
+    pub(super) fn push(&self, part: Part) -> Pushed {
+        let mut state = self.state.lock();
+        if let Some(error) = &state.refusal {
+            return Pushed::Refused(part.with_error(error.clone()));
+        }
+        if state.parts.len() >= self.slots {
+            return Pushed::Full;
+        }
+        state.parts.push_back(part);
+        Pushed::Queued
+    }
+
+    /// Takes the part that has waited for longest.
+    pub(super) fn pop(&self) -> Option<Part> {
+        self.state.lock().parts.pop_front()
+    }
+
+    /// Drops all parts, because no worker is left; their requests fail as lost.
+    pub(super) fn clear(&self) {
+        let parts = std::mem::take(&mut self.state.lock().parts);
+        drop(parts);
+    }
+
+    /// Refuses parts with this error from now on; `None` accepts them again.
+    pub(super) fn refuse(&self, error: Option<RequestError>) {
+        self.state.lock().refusal = error;
+    }
+
+    /// Removes the parts that satisfy `condition`. The others keep their order.
+    pub(super) fn remove(&self, condition: impl Fn(&Part) -> bool) -> Vec<Part> {
+        let mut state = self.state.lock();
+        // Usually there is nothing to remove, and nothing is moved.
+        if !state.parts.iter().any(&condition) {
+            return Vec::new();
+        }
+        let (removed, kept): (VecDeque<Part>, VecDeque<Part>) = state.parts.drain(..).partition(condition);
+        state.parts = kept;
+        removed.into()
+    }
+}

@@ -1,0 +1,95 @@
+//! `tokens`: tokens of clients, each with a role.
+//!
+//! A flow file names variables and files. It cannot contain a token itself, so that no token is printed with the flow.
+
+use std::path::PathBuf;
+
+use super::choices::Word;
+use super::keys::{FILE, ROLE, SERVED_TOKEN, VARIABLE};
+use super::reader::Reader;
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::routes::Role;
+use crate::yaml::Node;
+
+/// A token that clients of a served flow may send.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TokenSpec {
+    /// Requests that it allows.
+    pub role: Role,
+    /// Location of its value, which is read when the flow is served.
+    pub source: TokenSource,
+}
+
+/// Location of the value of a token.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum TokenSource {
+    /// Name of an environment variable.
+    Variable(String),
+    /// A file.
+    File(PathBuf),
+}
+
+impl Word for Role {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Read.name(), Self::Read),
+        (Self::Write.name(), Self::Write),
+        (Self::Admin.name(), Self::Admin),
+    ];
+}
+
+const HELP: &str = "write `{role: read, variable: NAME}` or `{role: read, file: PATH}`";
+
+/// Reads `tokens`, a list of mappings.
+pub(super) fn tokens(items: &[Node], reader: &mut Reader<'_>) -> Vec<TokenSpec> {
+    items.iter().filter_map(|item| token(item, reader)).collect()
+}
+
+fn token(node: &Node, reader: &mut Reader<'_>) -> Option<TokenSpec> {
+    let fields = reader.fields_of(Some(node), &SERVED_TOKEN);
+    let mistake = |code, span, message: &str| Diagnostic::at(code, span, message).help(HELP);
+    let source = match (fields.node(&VARIABLE), reader.path(fields.get(&FILE))) {
+        (Some(variable), None) => variable_name(variable, reader)?,
+        (None, Some(file)) => TokenSource::File(file),
+        (Some(variable), Some(_)) => {
+            let message = "a token has either a `variable` or a `file`";
+            reader.report.push(mistake(Code::ConflictingKeys, variable.span, message));
+            return None;
+        }
+        (None, None) => {
+            let message = "a token needs a `variable` or a `file` that contains it";
+            reader.report.push(mistake(Code::MissingKey, node.span, message));
+            return None;
+        }
+    };
+    match fields.get(&ROLE) {
+        Some(role) => Some(TokenSpec { role, source }),
+        // A role of another name is reported already.
+        None if node.mapping().is_some_and(|token| token.get(ROLE.name().as_str()).is_some()) => None,
+        None => {
+            let message = "a token needs a `role`: `read`, `write` or `admin`";
+            reader.report.push(mistake(Code::MissingKey, node.span, message));
+            None
+        }
+    }
+}
+
+/// The name of a variable, which is not an expression: the value would become part of the flow.
+fn variable_name(node: &Node, reader: &mut Reader<'_>) -> Option<TokenSource> {
+    let is_name = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && text.starts_with(|first: char| !first.is_ascii_digit())
+    };
+    let name = node.scalar().filter(|scalar| !scalar.from_variable && is_name(&scalar.text));
+    match name {
+        Some(name) => Some(TokenSource::Variable(name.text.clone())),
+        None => {
+            reader.report.push(not_a_name(node.span));
+            None
+        }
+    }
+}
+
+fn not_a_name(span: Span) -> Diagnostic {
+    let message = "`variable` must be the name of an environment variable";
+    Diagnostic::at(Code::WrongType, span, message).help("write the name without `$`: `variable: READ_TOKEN`")
+}
