@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::wire::grpc::{Channel, Encoding, RESOURCE_EXHAUSTED, UNARY, message};
+use crate::wire::grpc::{Channel, Encoding, RESOURCE_EXHAUSTED, UNARY, chunks, message};
 use crate::wire::{http1, protobuf};
 
 /// Interval between requests.
@@ -122,7 +122,7 @@ async fn search_over_grpc(channel: Result<Channel, String>) -> io::Result<Outcom
     let documents = protobuf::field(1, protobuf::field(4, "word1 word2"));
     let request = message(Encoding::Identity, &protobuf::request("/search", &documents, &[]));
     let mut channel = channel.map_err(io::Error::other)?;
-    Ok(match channel.unary(UNARY, Encoding::Identity, request).await?.as_str() {
+    Ok(match channel.unary(UNARY, Encoding::Identity, chunks(request)).await?.as_str() {
         "0" => Outcome::Served,
         RESOURCE_EXHAUSTED => Outcome::Refused,
         other => Outcome::Failed(format!("gRPC status {other}")),

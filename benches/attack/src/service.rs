@@ -78,10 +78,12 @@ impl Service {
 
     /// Exit status, if the process has ended.
     pub(crate) fn ended(&mut self) -> Option<String> {
-        match self.child.try_wait() {
-            Ok(status) => status.map(|status| status.to_string()),
-            Err(error) => Some(error.to_string()),
-        }
+        // A process that is ending has no memory any more, and may not have an exit status yet.
+        let status = match self.memory.resident() {
+            Some(_) => self.child.try_wait(),
+            None => self.child.wait().map(Some),
+        };
+        status.unwrap_or_default().map(|status| status.to_string())
     }
 
     fn post(&self, endpoint: &str, body: &Value) -> io::Result<Value> {

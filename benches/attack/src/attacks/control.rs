@@ -87,7 +87,7 @@ pub(super) async fn dry_runs(attacker: Attacker) {
         loop {
             for path in [DRY_RUN, DISCOVERY, INFO] {
                 attacker.traffic.sent(empty.len());
-                channel.unary(path, Encoding::Identity, empty.clone()).await?;
+                channel.unary(path, Encoding::Identity, stream::iter([empty.clone()])).await?;
             }
         }
     };

@@ -48,7 +48,7 @@ table! {
     connections::slow_bodies: "64 bodies, 10 bytes per second", bound "240 B/s after 5 s";
     connections::chunked_bodies: "64 endless bodies in chunks of 1 byte", bound "240 B/s after 5 s";
 
-    json::many_documents: "1.3 million documents `{}`", bound "10,000 documents";
+    json::many_documents: "1.3 million documents `{}`", bound "10,000 documents", open "documents are built before they are counted";
     json::many_values: "a tag with 2 million numbers", bound "bytes of a request", open "values are built before they are counted";
     json::many_keys: "300,000 tags", bound "bytes of a request";
     json::deep_tags: "a tag nested a million times", bound "depth";

@@ -1,13 +1,14 @@
 //! gRPC messages that are small on the wire and large when they are decompressed or decoded.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http_body_util::BodyExt as _;
 
 use crate::attack::Attacker;
-use crate::wire::grpc::{Channel, Encoding, LIST, STREAM, UNARY, message, prefixed};
+use crate::wire::grpc::{Channel, Encoding, LIST, STREAM, UNARY, chunks, message, prefixed};
 use crate::wire::protobuf::{empty, field, list, nested, request, structure};
 
 /// Connections that send such a message at once.
@@ -37,8 +38,9 @@ pub(super) async fn call(attacker: Attacker, path: &'static str, encoding: Encod
         async move {
             let mut channel = Channel::over(attacker.connect().await?.into_stream()?).await?;
             loop {
-                attacker.traffic.sent(message.len());
-                channel.unary(path, encoding, message.clone()).await?;
+                let traffic = Arc::clone(&attacker.traffic);
+                let chunks = chunks(message.clone()).inspect(move |chunk| traffic.sent(chunk.len()));
+                channel.unary(path, encoding, chunks).await?;
             }
         }
     };

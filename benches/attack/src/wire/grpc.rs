@@ -27,6 +27,9 @@ pub(crate) const INFO: &str = "/jina.JinaInfoRPC/_status";
 /// gRPC status code of a refused call.
 pub(crate) const RESOURCE_EXHAUSTED: &str = "8";
 
+/// Length of the chunks of a message.
+const CHUNK_BYTES: usize = 64 << 10;
+
 /// Encoding of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -59,6 +62,12 @@ pub(crate) fn message(encoding: Encoding, content: &[u8]) -> Bytes {
 pub(crate) fn prefixed(flag: u8, length: usize, content: &[u8]) -> Bytes {
     let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
     [&[flag], &length[..], content].concat().into()
+}
+
+/// Chunks of a message that are sent one after the other.
+pub(crate) fn chunks(message: Bytes) -> impl Stream<Item = Bytes> + Send + 'static {
+    let starts = (0..message.len()).step_by(CHUNK_BYTES);
+    stream::iter(starts.map(move |start| message.slice(start..message.len().min(start + CHUNK_BYTES))))
 }
 
 /// Bytes compressed with gzip.
@@ -108,14 +117,14 @@ impl Channel {
         self.0.send_request(request).await.map_err(io::Error::other)
     }
 
-    /// Calls a method with one message. Returns the status code of the call.
+    /// Calls a method with the chunks of one message. Returns the status code of the call.
     pub(crate) async fn unary(
         &mut self,
         path: &str,
         encoding: Encoding,
-        message: Bytes,
+        chunks: impl Stream<Item = Bytes> + Send + 'static,
     ) -> io::Result<String> {
-        let response = self.call(path, encoding, stream::iter([message])).await?;
+        let response = self.call(path, encoding, chunks).await?;
         let (head, body) = response.into_parts();
         let trailers = body.collect().await.map_err(io::Error::other)?.trailers().cloned();
         let headers = trailers.unwrap_or(head.headers);
