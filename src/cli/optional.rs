@@ -9,8 +9,6 @@ pub(super) use flowrun_bucket::{Bucket, is_address};
 pub(super) use flowrun_table as table;
 #[cfg(not(feature = "buckets"))]
 pub(super) use without_buckets::{Bucket, is_address};
-#[cfg(not(feature = "tables"))]
-pub(super) use without_tables as table;
 
 /// Every cargo feature of the program, and whether this build has it.
 const FEATURES: [(&str, bool); 4] = [
@@ -58,11 +56,11 @@ mod without_buckets {
             Err(super::missing("buckets"))
         }
 
-        pub(crate) fn put(&self, _directory: &Path) -> anyhow::Result<()> {
+        pub(crate) fn upload(&self, _directory: &Path) -> anyhow::Result<()> {
             match *self {}
         }
 
-        pub(crate) fn get(&self, _directory: &Path) -> anyhow::Result<()> {
+        pub(crate) fn download(&self, _directory: &Path) -> anyhow::Result<()> {
             match *self {}
         }
     }
@@ -74,7 +72,7 @@ mod without_buckets {
 }
 
 #[cfg(not(feature = "tables"))]
-mod without_tables {
+pub(super) mod table {
     //! Stands in for `flowrun_table`.
 
     use std::path::Path;

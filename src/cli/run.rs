@@ -56,8 +56,9 @@ pub(super) fn run(options: &RunOptions, log: &LogStream) -> anyhow::Result<Exit>
         let started = Instant::now();
         tracing::debug!("{}", flowrun_index::build_description());
         let flow = file.launch(topology, Severity::Note, runtime::launch).await?;
+        let signals = Signals::take()?;
         tracing::info!(pods = topology.pods.len(), took = ?started.elapsed(), "ready");
-        feed_and_drain(options, flow, job, topology).await
+        feed_and_drain(options, flow, job, topology, signals).await
     }))
 }
 
@@ -68,13 +69,14 @@ async fn feed_and_drain(
     flow: Flow,
     job: Job,
     topology: &Topology,
+    signals: Signals,
 ) -> anyhow::Result<Exit> {
     let path = options.job.output(topology);
     let output = Output::new(path).map_err(EarlyExit::usage)?;
     // Created before the job, which may take hours, so that a wrong path is reported first.
     let report = JobReport::create(options.summary.as_deref()).map_err(EarlyExit::usage)?;
     let progress = progress(&job, path);
-    let (shutdown, forced_exit) = Signals::take()?.into_shutdown(Duration::ZERO);
+    let (shutdown, forced_exit) = signals.into_shutdown(Duration::ZERO);
     let flow = Arc::new(flow);
     // A task of its own, so that a signal can end the program even if writing results blocks.
     let feeding =

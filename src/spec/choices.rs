@@ -93,7 +93,8 @@ impl Word for Isolation {
     const WORDS: &'static [(&'static str, Self)] = &[("process", Self::Process)];
 }
 
-/// docarray's schema of the documents that a remote executor is sent. The remote executor reads the word itself.
+/// docarray's schema of the documents that are sent to a remote executor. Only lists the words: the executor type
+/// `RemoteExecutor` parses them as its parameter `schema`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DocumentSchema {
     /// The schema of the version that the remote executor reports.

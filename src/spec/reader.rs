@@ -1,4 +1,4 @@
-//! State that every parser of this stage shares.
+//! State that the parsers of flow files and executor files share.
 
 use std::path::PathBuf;
 

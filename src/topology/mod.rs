@@ -140,7 +140,7 @@ pub struct JobPlan {
     pub request_size: Option<usize>,
 }
 
-/// Number of one worker of a pod.
+/// Identifies a worker of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Worker {
     /// Number of the shard, from 0.

@@ -28,7 +28,7 @@ impl Environment {
         Self { command_line: owned.into_iter().collect(), process: BTreeMap::new() }
     }
 
-    /// The value of a variable in `scope`.
+    /// The value of a variable: from the command line, else from the process if `scope` is [`Scope::Any`].
     pub(super) fn get(&self, name: &str, scope: Scope) -> Option<&str> {
         let process = || self.process.get(name).filter(|_| scope == Scope::Any);
         self.command_line.get(name).or_else(process).map(String::as_str)

@@ -17,6 +17,9 @@ use crate::limits::{YAML_BYTES_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX};
 /// Namespace of the types of YAML.
 const YAML_TYPES: &str = "tag:yaml.org,2002:";
 
+/// The tag `!` alone, which makes a text of a scalar, as quotes do.
+const NON_SPECIFIC: &str = "!";
+
 /// Reads the file at `path` and substitutes its expressions.
 ///
 /// `None` when the file is unreadable or not YAML; otherwise the report may still contain errors.
@@ -273,6 +276,10 @@ fn size(node: &Node) -> usize {
 /// The class (`!Tag`) and the type of YAML (`!!int`) of an event.
 fn tags(event: &Event<'_>, span: Span) -> (Option<Tag>, Option<Tag>) {
     let Some(tag) = event.tag().filter(|tag| !tag.suffix().is_empty()) else { return (None, None) };
+    if tag.suffix() == NON_SPECIFIC {
+        let is_scalar = matches!(event, Event::Scalar(..));
+        return (None, is_scalar.then(|| Spanned::new("str".to_owned(), span)));
+    }
     match tag.suffix_in_namespace(YAML_TYPES) {
         Some(name) => (None, Some(Spanned::new(name.into_owned(), span))),
         None => (Some(Spanned::new(tag.suffix().to_owned(), span)), None),

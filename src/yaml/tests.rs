@@ -102,8 +102,8 @@ fn numbers_that_are_not_finite_are_errors() {
 #[test]
 fn explicit_types_are_those_of_pyyaml() {
     let text = "[!!int '3', !!int '0x1F', !!float 3, !!float '1_0', !!bool 'yes', !!bool 'on', !!null x, !!str 08, !!str yes, \
-                !!seq [1], !!map {a: 1}, ! x]";
-    let expected = json!([3, 31, 3.0, 10.0, true, true, null, "08", "yes", [1], {"a": 1}, "x"]);
+                !!seq [1], !!map {a: 1}, ! x, ! 3, ! [1]]";
+    let expected = json!([3, 31, 3.0, 10.0, true, true, null, "08", "yes", [1], {"a": 1}, "x", "3", [1]]);
     assert_eq!(json_of(text, Schema::Yaml11, &Environment::default()), expected);
     for text in [
         "!!int 3.0",

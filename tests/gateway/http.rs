@@ -1,4 +1,4 @@
-//! HTTP: promises that recorded exchanges do not cover.
+//! HTTP: behaviour that the recorded exchanges (`http_captures`) do not cover.
 
 use flowrun::routes::BUILT_IN;
 use serde_json::{Value, json};
@@ -7,7 +7,8 @@ use tokio::net::TcpStream;
 use crate::support::client::{http_over, serve_flow, serve_with_token, wait_until};
 use crate::support::gate;
 
-const V1: &str = "- {name: misc, uses: Misc}\n- {name: enc, uses: Enc}";
+/// A flow with many small endpoints, and an encoder.
+const EXECUTORS: &str = "- {name: misc, uses: Misc}\n- {name: enc, uses: Enc}";
 const JSON: &str = "content-type: application/json\r\n";
 
 #[tokio::test]
@@ -26,7 +27,7 @@ async fn endpoints_have_the_paths_that_the_flow_exposes() {
 
 #[tokio::test]
 async fn every_built_in_route_has_a_handler() {
-    let served = serve_flow("with: {logserver: true}", V1).await;
+    let served = serve_flow("with: {logserver: true}", EXECUTORS).await;
     for route in BUILT_IN {
         let path = route.path.replace("{file}", "page.css");
         let (code, _, body) = served.http(&route.method.to_uppercase(), &path, JSON, "{}").await;
@@ -49,7 +50,7 @@ async fn an_endpoint_whose_path_is_taken_is_reachable_through_post() {
 
 #[tokio::test]
 async fn every_described_operation_succeeds_and_its_models_exist() {
-    let served = serve_flow("with: {logserver: true}", V1).await;
+    let served = serve_flow("with: {logserver: true}", EXECUTORS).await;
     let (_, _, openapi) = served.http("GET", "/openapi.json", "", "").await;
     let openapi: Value = serde_json::from_str(&openapi).unwrap();
     let models = openapi["components"]["schemas"].as_object().unwrap();
@@ -187,7 +188,7 @@ async fn probes_and_metrics_report_failures() {
 
 #[tokio::test]
 async fn long_replies_are_compressed_for_clients_that_accept_it() {
-    let served = serve_flow("", V1).await;
+    let served = serve_flow("", EXECUTORS).await;
     let body = json!({"data": vec![json!({"id": "a", "text": "word ".repeat(100)}); 100]}).to_string();
     let gzip = "accept-encoding: gzip, deflate\r\n";
     let (_, head, plain) = served.http("POST", "/echo", "", &body).await;
@@ -206,7 +207,7 @@ async fn long_replies_are_compressed_for_clients_that_accept_it() {
 
 #[tokio::test]
 async fn the_request_id_of_the_client_is_returned() {
-    let served = serve_flow("", V1).await;
+    let served = serve_flow("", EXECUTORS).await;
     let parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
     for (head, body, id) in [
         ("x-request-id: mine\r\n", "{}", "mine"),
@@ -249,7 +250,7 @@ async fn metrics_of_executors_are_reported_by_shard() {
     }
     // Every line is valid for Prometheus: a comment, or a name with labels and a value.
     let line = regex::Regex::new(
-        r#"^(# (HELP|TYPE) flowrun_\w+ .+|flowrun_\w+(\{(\w+="[^"]*",?)+\})? [0-9.e+-]+)$"#,
+        r#"^(# (HELP|TYPE) (flowrun|process)_\w+ .+|(flowrun|process)_\w+(\{(\w+="[^"]*",?)+\})? [0-9.e+-]+)$"#,
     );
     let line = line.unwrap();
     assert!(metrics.lines().all(|known| line.is_match(known)), "{metrics}");

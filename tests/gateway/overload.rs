@@ -122,7 +122,7 @@ async fn bytes_are_counted_from_arrival_until_the_reply_is_read() {
 }
 
 #[tokio::test]
-async fn a_held_back_stream_counts_no_rejections() {
+async fn a_stream_that_waits_for_capacity_counts_no_rejections() {
     let served = serve_flow("with: {prefetch: 1, when_full: refuse}", "- {name: a, uses: Pass}").await;
     let messages: Vec<Vec<u8>> = (0..20).map(|number| data_request(&number.to_string(), "/index")).collect();
     let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();

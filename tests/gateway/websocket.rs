@@ -56,6 +56,7 @@ async fn requests_are_answered_and_the_gateway_closes_after_the_last_reply() {
     for (id, endpoint) in [("a", "/echo"), ("b", "/raise"), ("c", "/echo")] {
         socket.send(bytes(data_request(id, endpoint))).await.unwrap();
     }
+    // One zero byte is the end of the input, as Jina's client sends it; in JSON, an empty object.
     socket.send(bytes(vec![0])).await.unwrap();
     let (messages, closed) = remaining(&mut socket).await;
     assert_eq!(closed.unwrap().0, CloseCode::Normal);

@@ -77,7 +77,7 @@ async fn documents_survive_a_plugin_in_rust() {
     let (_directory, flow) =
         start_test_plugin("- {name: a, uses: {jtype: Touch, metas: {plugins: [trials.so]}}}\n").await;
     assert_eq!(through(&flow, tree()).await, tree());
-    // Large enough to be kept instead of copied, and to be lent in the answer.
+    // Large enough to be passed in both directions without copying.
     let large: Documents =
         (0..50).map(|number| Document::new(number.to_string()).with_blob(vec![7; 10_000])).collect();
     assert_eq!(through(&flow, large.clone()).await, large);
@@ -169,8 +169,11 @@ async fn metrics_and_health_of_a_plugin_reach_the_host() {
     for _ in 0..5 {
         reply(send(&flow, "/tell", &["a", "b", "c"]).await);
     }
-    let numbers: Vec<(String, f64)> =
-        flow.executor_metrics().into_iter().map(|told| (told.reading.name, told.reading.value)).collect();
+    let numbers: Vec<(String, f64)> = flow
+        .executor_metrics()
+        .into_iter()
+        .map(|metric| (metric.reading.name, metric.reading.value))
+        .collect();
     assert_eq!(numbers, [("trial_calls_total".to_owned(), 5.0), ("trial_documents".to_owned(), 3.0)]);
     assert!(flow.unhealthy_pods().is_empty());
     let failed = error(send(&flow, "/trouble", &["a"]).await);

@@ -1,4 +1,4 @@
-//! Conversion between image tensors and 8-bit RGB pixels, for scaling, normalising and describing.
+//! Conversion between image tensors and 8-bit RGB pixels, for scaling and normalising.
 
 use flowrun_sdk::{ErrorKind, ExecutorError, Tensor};
 use image::RgbImage;

@@ -128,12 +128,12 @@ impl<'a> Call<'a> {
         self.parameters
     }
 
-    /// Parses the request parameter `name`; `None` if the request does not have it.
+    /// Parses the request parameter `name`; `None` if the request does not have it, or it is `null`.
     ///
     /// # Errors
     /// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) if its value does not fit the type.
     pub fn parameter<T: Parameter>(&self, name: &str) -> Result<Option<T>, ExecutorError> {
-        let Some(value) = self.parameters.get(name) else { return Ok(None) };
+        let Some(value) = self.parameters.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
         let wrong = || {
             let reason = format_args!("must be {}, but is {}", T::KIND, value_preview(value));
             ExecutorError::parameter(name, reason)

@@ -22,7 +22,8 @@ use flowrun_sdk::{Document, Documents, NamedScore, Tags, Tensor};
 
 pub use self::node_json::{NodeJson, bytes_as_text};
 
-/// Decodes a list of documents at once. The message is kept with them, because it holds more than they do.
+/// Decodes a list of documents at once. Keeps the message with them: a list that stays unchanged is encoded as that message,
+/// with everything that [`Document`] cannot represent.
 pub(super) fn decode_documents(list: Bytes) -> Result<Documents, DecodeError> {
     let documents = DocListProto::decode(list.clone())?.docs.into_iter().map(document).collect();
     Ok(Documents::with_source_message(documents, list, Schema::V2))
@@ -160,7 +161,7 @@ fn scores(dict: &DictOfAnyProto) -> Option<indexmap::IndexMap<String, NamedScore
     if dict.data.is_empty() { None } else { dict.data.iter().map(score).collect() }
 }
 
-/// Stores a field that [`Document`] does not have as a tag, or in the record.
+/// Stores a field that [`Document`] lacks: as a tag if JSON can represent it and the name is free, else in `fields`.
 fn record_extra(name: String, node: &NodeProto, tags: &mut Tags, fields: &mut ExtraFields) {
     if node.content.is_none() && node.r#type.is_none() {
         fields.kinds.insert(name, KIND_NULL.into());
@@ -185,7 +186,8 @@ fn decode_node(encoded: &Value) -> NodeProto {
     NodeProto::decode(&*bytes).unwrap_or_default()
 }
 
-/// Encodes a JSON value as the node of a field that does not become a tag.
+/// Encodes a JSON value as the node of a field that does not become a tag. `kind` is the field's entry in
+/// [`ExtraFields::kinds`].
 pub(super) fn encode_json_node(value: &Value, kind: &str) -> Value {
     encode_node(&from_json(value, kind))
 }

@@ -47,7 +47,7 @@ pub(crate) fn draw(seed: u64) -> Result<Vec<BrokenFile>, DemoError> {
         clip("huge.gif", gifs.huge(), "announces 65000 x 65000 pixels", true),
         clip("good.gif", gifs.good.clone(), "none", false),
         picture("cut.jpg", up_to_scan(&jpeg), "ends within its tables", true),
-        picture("wrong-checksum.png", with_wrong_checksum(png), "a checksum is wrong", true),
+        picture("wrong-checksum.png", with_wrong_checksum(png), "the checksum of its header is wrong", true),
         picture("good.jpg", jpeg, "none", false),
     ])
 }
@@ -105,9 +105,9 @@ fn up_to_scan(jpeg: &[u8]) -> Vec<u8> {
     jpeg.iter().take(scan.unwrap_or(0)).copied().collect()
 }
 
-/// The PNG with one flipped bit in the checksum of its first chunk of pixels.
+/// The PNG with one flipped bit in the checksum of its header. Readers ignore the checksums of pixel data.
 fn with_wrong_checksum(mut png: Vec<u8>) -> Vec<u8> {
-    let start = png.windows(4).position(|name| name == b"IDAT").unwrap_or(0);
+    let start = png.windows(4).position(|name| name == b"IHDR").unwrap_or(0);
     let length =
         png.iter().take(start).rev().take(4).rev().fold(0, |length, &byte| length << 8 | usize::from(byte));
     if let Some(byte) = png.get_mut(start + 4 + length) {

@@ -145,7 +145,7 @@ pub const METRICS: &[Metric] = &[
         name: "flowrun_requests_under_way_max",
         kind: "gauge",
         labels: "",
-        help: "Maximum of requests in flight.",
+        help: "Limit of `flowrun_requests_under_way`.",
         samples: |source| unlabelled(size(source.gateway.admission.requests_max())),
     },
     Metric {
@@ -159,7 +159,7 @@ pub const METRICS: &[Metric] = &[
         name: "flowrun_request_bytes_max",
         kind: "gauge",
         labels: "",
-        help: "Maximum of `flowrun_request_bytes`.",
+        help: "Limit of `flowrun_request_bytes`.",
         samples: |_| unlabelled(size(QUEUE_BYTES_MAX)),
     },
     Metric {

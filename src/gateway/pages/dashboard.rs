@@ -1,4 +1,4 @@
-//! Structure and counters of the flow as JSON, for the pages.
+//! Structure and counters of the flow as JSON, for the gateway's built-in web pages.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(in crate::gateway) async fn flow(State(gateway): State<Arc<Gateway>>) -> Res
     }))
 }
 
-/// `GET /dashboard.json`: current counters. The page computes rates from two of them.
+/// `GET /dashboard.json`: counters since the start, and queues. The page computes rates from successive responses.
 pub(in crate::gateway) async fn state(State(gateway): State<Arc<Gateway>>) -> Response {
     let readings = gateway.readings().await;
     let requests = gateway.flow.request_counts();

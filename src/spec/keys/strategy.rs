@@ -9,7 +9,7 @@ keys! {
         "cluster",
         1,
         CLUSTERS_MAX,
-        "number of clusters: documents with similar vectors go to the same shard; as a word, 100",
+        "number of clusters: documents with similar vectors go to the same shard; `strategy: cluster` means 100",
     );
     TIME: MappingNode = Key::mapping(
         "time",
@@ -18,10 +18,12 @@ keys! {
     CONTENT: Text = Key::text("content", "tag whose equal values go to the same shard");
     GROUP: Text = Key::text(
         "group",
-        "tag, such as `video_id`, whose equal values are in at most `per_group` shards; among these the other keys \
-         decide, and the load if there are none or a shard has twice its share",
+        "tag, such as `video_id`, whose equal values are in at most `per_group` shards; `time` and `content` choose \
+         among these; without them, or if that shard has twice the average number of documents, the shard with the \
+         fewest documents is chosen",
     );
-    PER_GROUP: Count = Key::count("per_group", 1, COPIES_MAX, "most shards of a group (default: 3)");
+    PER_GROUP: Count =
+        Key::count("per_group", 1, COPIES_MAX, "largest number of shards per value of `group` (default: 3)");
     TIME_TAG: Text = Key::text(
         "tag",
         "tag that holds the time: a number; for `hour_of_day` Unix seconds or ISO 8601",

@@ -14,8 +14,8 @@ use crate::error_context::with_part_id;
 pub(crate) struct AppendPieces<F> {
     access_paths: AccessPaths,
     keep_original: bool,
-    /// True if every image becomes exactly one document. Only then may `access_paths` include documents of the request,
-    /// which cannot get siblings.
+    /// True if every image becomes exactly one document. Only then may `access_paths` include the request's own documents
+    /// (`@r`), whose number must not change.
     one_for_one: bool,
     craft: F,
 }
@@ -49,8 +49,8 @@ where
     }
 }
 
-const ROOTS_NOT_SUPPORTED: &str = "`@r` is not supported here: an image becomes several documents, which a document of \
-    the request cannot; select chunks (`@c`) instead";
+const ROOTS_NOT_SUPPORTED: &str = "`@r` is not supported here: each image is replaced by several documents, which is only \
+    possible among chunks; select chunks (`@c`) instead";
 
 impl<F> Executor for AppendPieces<F>
 where

@@ -14,6 +14,7 @@ use crate::indexer;
 /// Searches per shard and turn, and number of turns.
 const ROUNDS: usize = 10;
 
+/// Opens every shard. `resident` is the capacity of the index cache; `None` for all indexes.
 fn open(directory: &Path, options: &Options, resident: Option<usize>) -> Vec<ExecutorHarness> {
     let shards = options.number("shards", 8);
     let with = json!({"metric": "euclidean", "index": options.text("index").unwrap_or("auto"), "resident": resident});
@@ -25,7 +26,8 @@ fn open(directory: &Path, options: &Options, resident: Option<usize>) -> Vec<Exe
     (0..shards).map(open).collect()
 }
 
-/// Fills the shards, each with its part of the vectors, and searches them in child processes.
+/// Fills the shards, each with its part of the vectors. Searches them in two child processes, whose option `opened` is the
+/// cache capacity: `all`, or a number of indexes.
 pub(crate) fn build(directory: &Path, options: &Options) {
     let _ = std::fs::remove_dir_all(directory.join("resident"));
     let executors = open(directory, options, None);

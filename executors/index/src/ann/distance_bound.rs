@@ -39,7 +39,7 @@ impl DistanceBound {
         format!("Approximation {{ metric: {:?}, dimension: {} }}", self.metric, self.dimension)
     }
 
-    /// Lower bound of the exact distance of every row whose FAISS value is `worst` or worse. RawParameters the worst value of a
+    /// Lower bound of the exact distance of every row whose FAISS value is `worst` or worse. With the worst value of a
     /// list of candidates it holds for all rows that are not in the list. `norm_max` is the largest norm of a row.
     ///
     /// Returns −∞ when `worst` is not finite or near overflow.

@@ -13,13 +13,16 @@ const ROWS_PER_CENTROID_MIN: usize = 39;
 const ROWS_PER_CENTROID_MAX: usize = 256;
 /// Training vectors per centroid for indexes of many lists. More only make training longer, not the centroids better.
 const ROWS_PER_LIST: usize = 40;
-/// Training sample for indexes of few lists: as many vectors are used if there are that many.
+/// Training vectors for indexes of few lists, within [`ROWS_PER_CENTROID_MAX`] per list.
 const TRAINING_ROWS: usize = 65_536;
 /// Centroids of an 8-bit code. Scalar quantizers and transforms get the same number of training vectors.
 const CENTROIDS: usize = 256;
 
 const LISTS_MAX: usize = 1 << 20;
-const LINKS_MAX: usize = 512;
+/// Smallest number of links per vector of an HNSW graph.
+pub(crate) const LINKS_MIN: usize = 2;
+/// Largest number of links per vector of an HNSW graph.
+pub(crate) const LINKS_MAX: usize = 512;
 const CODES_MAX: usize = 4096;
 const DIMENSION_MAX: usize = 1 << 16;
 const CODE_BITS_MAX: usize = 12;
@@ -113,7 +116,11 @@ impl IndexType {
         // A fast-scan quantizer outside inverted lists compares codes by the block, without regard to rows.
         let is_fast_scan = index.faiss_factory.contains("fs") && index.faiss_factory.contains("PQ");
         index.supports_row_filter = index.lists > 0 || !is_fast_scan;
-        if faiss_components.is_empty() { Err(unsupported(text, text)) } else { Ok(index) }
+        if faiss_components.is_empty() {
+            let reason = "`RFlat` re-ranks the results of another component, as in `PQ32,RFlat`";
+            return Err(format!("`{text}` is not an index type: {reason}"));
+        }
+        Ok(index)
     }
 
     /// The factory string that the user wrote.
@@ -126,7 +133,7 @@ impl IndexType {
         &self.faiss_factory
     }
 
-    /// True if a search compares every vector.
+    /// True for `Flat`: a search compares the query with every whole vector. `SQ8` or `PQ8` compare codes.
     pub(crate) fn is_exact(&self) -> bool {
         self.faiss_factory == "Flat"
     }
@@ -144,7 +151,10 @@ impl IndexType {
 }
 
 fn unsupported(text: &str, part: &str) -> String {
-    format!("`{text}` is not an index type: `{part}` is none of {PARTS}")
+    format!(
+        "`{text}` is not an index type: `{part}` is none of {PARTS}, with m of HNSW from {LINKS_MIN} to {LINKS_MAX}, m of \
+         PQ up to {CODES_MAX}, bits up to {CODE_BITS_MAX}, lists up to {LISTS_MAX}, d up to {DIMENSION_MAX}"
+    )
 }
 
 /// Parses one component; `None` when it is not supported.
@@ -159,7 +169,7 @@ fn parse_component(part: &str) -> Option<Component> {
         return Some(Component::Lists(lists));
     }
     if let Some(links) = number(part, "HNSW", LINKS_MAX) {
-        return (links >= 2).then_some(Component::Graph);
+        return (links >= LINKS_MIN).then_some(Component::Graph);
     }
     let transforms = ["OPQ", "PCAR", "PCA", "RR"];
     if transforms.iter().any(|name| number(part, name, DIMENSION_MAX).is_some()) {

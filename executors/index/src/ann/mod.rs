@@ -27,4 +27,4 @@ pub(crate) use ffi::{
 pub(crate) use index::{AnnError, AnnIndex, Candidates, Tuning};
 pub(crate) use index_choice::{IndexChoice, LargeIndex};
 pub(crate) use index_file::is_intact;
-pub(crate) use index_type::IndexType;
+pub(crate) use index_type::{IndexType, LINKS_MAX, LINKS_MIN};

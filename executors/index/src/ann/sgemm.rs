@@ -94,7 +94,7 @@ mod tests {
             let a = Operand::new(letters.0, m, k, padding.0, 0.1);
             let b = Operand::new(letters.1, k, n, padding.1, 0.2);
             let stride = (m + padding.2).max(1);
-            // RawParameters β = 0, C may hold NaN.
+            // With β = 0, C may hold NaN.
             let initial = if beta == 0.0 { f32::NAN } else { 3.0 };
             let mut c = vec![initial; stride * n];
             let int = |size: usize| c_int::try_from(size).unwrap();

@@ -73,7 +73,7 @@ impl Handlers {
         Ok(())
     }
 
-    /// `/update`: replaces stored documents and inserts none. RawParameters `partial: true`, fields that the request leaves unset
+    /// `/update`: replaces stored documents and inserts none. With `partial: true`, fields that the request leaves unset
     /// keep their stored values.
     pub(super) fn update(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         self.check_writable(call)?;

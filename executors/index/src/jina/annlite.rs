@@ -11,7 +11,7 @@ use flowrun_sdk::{
     AccessPaths, Build, BuildError, ExecutorType, Instance, RawParameters, Value, parse_parameters,
 };
 
-use crate::ann::{IndexChoice, IndexType, LargeIndex, Tuning};
+use crate::ann::{IndexChoice, IndexType, LINKS_MAX, LINKS_MIN, LargeIndex, Tuning};
 use crate::columns::Columns;
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
@@ -100,7 +100,8 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         dimension => dimension,
     };
     let links = parameters.max_connection.unwrap_or(16);
-    if let Err(reason) = IndexType::parse(&format!("HNSW{links}")) {
+    if IndexType::parse(&format!("HNSW{links}")).is_err() {
+        let reason = format_args!("must be from {LINKS_MIN} to {LINKS_MAX}, but is {links}");
         return Err(BuildError::parameter("max_connection", reason));
     }
     let config = VectorIndexerConfig {

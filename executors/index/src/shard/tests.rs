@@ -1,4 +1,4 @@
-//! Writes: in parallel with searches, and when the disk fails.
+//! Tests of a shard: writes and reads when the disk fails, syncing, opening after losses, automatic choice of the index.
 
 use flowrun_sdk::{Document, ErrorKind, ExecutorError};
 
@@ -166,6 +166,7 @@ fn auto_chooses_the_index_by_live_vectors_as_they_grow() {
     let choice = || IndexChoice::Auto { large: LargeIndex::Graph(8), flat_bytes_max };
     let open =
         || OpenShard::open(&Context::standalone(directory.path()), settings(choice(), Fsync::Never)).unwrap();
+    // The sixth entry of the status is the type of the current index.
     let index = |shard: &OpenShard| {
         shard.wait_until_indexed(&|| Ok(())).unwrap();
         shard.read_transaction().status()[5].1.clone()

@@ -1,9 +1,10 @@
-//! The acknowledgement mark of a table: a lower bound for the number of changes that the table must contain.
+//! The acknowledgement mark of a document table ([`super::table`]): a lower bound for the number of changes that the table
+//! must contain.
 //!
 //! A journal that was truncated after a complete change looks like one that ends there. The mark reveals the loss: it has
 //! the number of a change that was synced, and a table with fewer changes has lost acknowledged ones. It is written after
 //! the sync, before the next change and at the close, hence it never promises more than the disk has, whatever part of
-//! it a power failure leaves. Until the next change or the close it lacks the last change.
+//! it a power failure leaves. A crash before the next change or the close leaves the last change uncovered.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _};

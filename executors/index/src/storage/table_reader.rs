@@ -1,4 +1,4 @@
-//! Reading a table: its latest contents, or a snapshot.
+//! Reads the document table of a shard ([`super::table`]): its latest contents, or a snapshot.
 
 use std::ops::Bound;
 use std::path::Path;
@@ -42,7 +42,9 @@ impl DocumentTags {
 /// Reads a table. Clones read the same contents.
 #[derive(Clone)]
 pub(crate) struct TableReader {
+    /// Small values: index entries, tombstones, counters; see [`keys`].
     pub(super) entries: Keyspace,
+    /// Protobuf bytes of the documents, by row or by id.
     pub(super) documents: Keyspace,
     /// `None` to read the latest contents.
     snapshot: Option<Snapshot>,
@@ -136,7 +138,7 @@ impl TableReader {
         Ok(*self.stored(id, entry)? == *document)
     }
 
-    /// Index entry of a document.
+    /// Index entry of a document: the row of its vector, and its parent.
     pub(super) fn entry(&self, id: &str) -> Result<Option<Entry>, StorageError> {
         if !is_storable(id) {
             return Ok(None);
@@ -230,7 +232,7 @@ impl TableReader {
         self.decoded(false)
     }
 
-    /// What a filter reads of all documents, in storage order.
+    /// All documents, in storage order, decoded as far as `filter` needs it: the tags, or everything.
     pub(crate) fn documents_for(
         &self,
         filter: &Filter,
@@ -249,7 +251,7 @@ impl TableReader {
         }))
     }
 
-    /// What a filter reads of the documents with larger ids, in id order.
+    /// The documents with ids after `id`, in id order, decoded as far as `filter` needs it: the tags, or everything.
     pub(crate) fn documents_after(
         &self,
         id: &str,

@@ -101,7 +101,8 @@ pub fn export_to<E: Display>(
 }
 
 /// Imports documents into a new or existing index, from a file: `.jsonl` with one document per line, `.npy` or `.fvecs` with
-/// one vector per row. Returns the number of documents.
+/// one vector per row. Ids of vectors are those of [`ImportOptions::ids`] or of `FILE.ids`, else generated. Returns the number
+/// of documents.
 ///
 /// # Errors
 /// When a file cannot be read, or a document cannot be stored. Documents stored before the error stay.
@@ -109,8 +110,8 @@ pub fn import(path: &Path, file: &Path, options: &ImportOptions) -> Result<u64, 
     import::import(path, file, options)
 }
 
-/// Imports documents like [`import`], from a file of another format: `read` passes each of them to its argument. Documents
-/// without an id get one like vectors without ids do. Returns the number of documents.
+/// Imports documents like [`import`], from a file of another format: `read` passes each document to its argument. A document
+/// without an id gets the next id for vectors. Returns the number of documents.
 ///
 /// # Errors
 /// When `read` fails, or a document cannot be stored. Documents stored before the error stay.

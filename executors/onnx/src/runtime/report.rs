@@ -11,7 +11,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The library that models will run on; `None` for tract.
+    /// The library that models will run on; `None` if there is none, so that they run on the built-in `tract`.
     ///
     /// # Errors
     /// The reason why the library at `ORT_DYLIB_PATH` cannot be used.

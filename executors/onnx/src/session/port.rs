@@ -109,7 +109,7 @@ fn element_type(ty: TensorElementType) -> ElementType {
         TensorElementType::Int8 => ElementType::Other("int8"),
         TensorElementType::Bool => ElementType::Other("bool"),
         TensorElementType::String => ElementType::Other("text"),
-        _ => ElementType::Other("an exotic type"),
+        _ => ElementType::Other("another type"),
     }
 }
 
@@ -131,13 +131,13 @@ mod tests {
         let port = Port { name: "x".to_owned(), element_type: ElementType::F32, shape: vec![None, Some(3)] };
         let feed = |shape: &[usize], elements| InputTensor { shape: shape.to_vec(), elements };
         assert!(port.check(&feed(&[2, 3], Elements::F32(&[0.0; 6]))).is_ok());
-        let said = |feed| port.check(&feed).unwrap_err().to_string();
+        let message = |feed| port.check(&feed).unwrap_err().to_string();
         assert_eq!(
-            said(feed(&[2, 3], Elements::U8(&[0; 6]))),
+            message(feed(&[2, 3], Elements::U8(&[0; 6]))),
             "the model failed: its input `x` requires float32 but received uint8"
         );
         assert_eq!(
-            said(feed(&[2, 4], Elements::F32(&[0.0; 8]))),
+            message(feed(&[2, 4], Elements::F32(&[0.0; 8]))),
             "the model failed: its input `x` has shape [?, 3] but received 8 numbers of shape [2, 4]"
         );
         assert!(port.check(&feed(&[2, 3], Elements::F32(&[0.0; 5]))).is_err());

@@ -53,7 +53,7 @@ impl<'a> IncomingCall<'a> {
         saturated(self.call.bytes_max)
     }
 
-    /// Returns the documents, and the message that they are in.
+    /// Returns the encoded list of documents, and the documents, which are decoded when they are first accessed.
     pub(super) fn documents(&self) -> (Bytes, Documents) {
         let bytes = self.call.documents;
         let list = match bytes.length {
@@ -87,6 +87,7 @@ impl<'a> IncomingCall<'a> {
         })
     }
 
+    /// Reports the cause of a failure to the host. Returns `status`, for the plugin's function to return.
     pub(super) fn fail(&self, status: u32, reason: &str) -> u32 {
         // SAFETY: the call has not returned yet, and the reason outlives this.
         unsafe { (self.host.fail)(self.call, status, FlowrunBytes::of(reason.as_bytes())) };
@@ -105,6 +106,7 @@ impl<'a> IncomingCall<'a> {
         unsafe { (self.host.result)(self.call, name, value) };
     }
 
+    /// Replaces the documents of the call. The host reads `documents` without copying and releases them later.
     pub(super) fn answer(&self, documents: Bytes) {
         /// # Safety
         /// `owner` is the one that was passed to the host, and this is called once.

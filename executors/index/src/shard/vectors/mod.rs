@@ -3,9 +3,10 @@
 //! Searches and writes never wait for the index. Rows that it does not cover yet are compared one by one; it catches up in
 //! parallel with searches and writes, and an index of another type replaces it once that is built.
 //!
+//! * [`vector_index`]: the state that the other modules share: vector file, served index, progress
 //! * [`served_index`]: the index that answers searches (readers hold its lock for reading during a FAISS search)
 //! * [`catch_up`]: adding committed rows to it (the writer, and the background task)
-//! * [`build`]: training and building another index (the background task)
+//! * [`build`], [`build_state`]: training and building another index (the background task)
 //! * [`persistence`]: saving, loading and evicting it (the background task, and the index cache)
 //!
 //! **Lock order.** `IndexBuild` (adding rows or replacing the index; one thread) before `ServedIndex` (held for writing
