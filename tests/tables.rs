@@ -68,7 +68,7 @@ fn errors_of_export_and_import_name_the_remedy() {
         ),
         (
             &["import", "b/0", "a.parquet", "--vector-column", "text"],
-            "a.parquet: column `text` is Utf8, but vectors are lists of floats; there are `id` (Utf8), `embedding` (",
+            "a.parquet: column `text` is Utf8, but vectors are lists of numbers; there are `id` (Utf8), `embedding` (",
         ),
         (
             &["import", "b/0", "in.jsonl", "--vector-column", "x"],

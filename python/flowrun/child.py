@@ -213,7 +213,8 @@ class ConcurrentLoop:
             reply = failure_message(Cancelled(), self.adapter.name, __file__)
         except Exception as error:
             reply = failure_message(error, self.adapter.name, __file__)
-        self.writer.write(frame(REPLY, number, reply))
+        # After the callbacks that write the documents sent before.
+        asyncio.get_running_loop().call_soon(self.writer.write, frame(REPLY, number, reply))
         await self.writer.drain()
 
 

@@ -14,8 +14,8 @@ pub enum Exit {
     Usage,
     /// 3: an executor was not ready in time.
     NotReady,
-    /// 4: requests in flight did not finish before the drain timeout, or a worker was still in a call that nobody waited
-    /// for.
+    /// 4: requests in flight did not finish before the drain timeout, or a worker was still in a call whose requests had
+    /// ended.
     NotDrained,
     /// 5: a worker hung in a call.
     Hung,

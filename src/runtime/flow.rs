@@ -62,7 +62,7 @@ pub struct ExecutorMetric {
 pub struct DrainReport {
     /// Requests still inside when the time limit was reached.
     pub in_flight: u64,
-    /// Workers still in a call when the time limit was reached, or cut off because nobody waited for their call.
+    /// Workers still in a call when the time limit was reached, or cut off because the requests of their call had ended.
     pub workers: usize,
     /// Exit states of the workers that did not end normally.
     pub failed_workers: Vec<WorkerExit>,
@@ -167,7 +167,7 @@ impl Flow {
     }
 
     /// Closes the flow and waits, at most for `limit`, until all requests have left and all workers have ended. Workers in
-    /// calls that nobody waits for are not waited for either.
+    /// calls whose requests have ended are not waited for.
     pub async fn drain(&self, limit: Duration) -> DrainReport {
         self.close();
         self.watchdog.start_draining();

@@ -13,7 +13,7 @@ use crate::arguments::Arguments;
 use crate::error::DemoError;
 
 /// Format version. Raise it when the same arguments give other bytes than before.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Files and directories of a set, except for the marker.
 const PARTS: [&str; 6] = ["clips", "pictures", "texts", "frames", "broken", "labels.jsonl"];
 const COMPLETE: &str = "complete";

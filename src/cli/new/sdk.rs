@@ -6,10 +6,30 @@
 /// Paths and texts of the SDK's files, including a workspace manifest.
 pub(super) fn files() -> Vec<(String, String)> {
     const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
-    let mut files: Vec<(String, String)> =
-        FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    let file = |&(path, text): &(&str, &str)| match path.ends_with("Cargo.toml") {
+        true => (path.to_owned(), without_dev_dependencies(text)),
+        false => (path.to_owned(), text.to_owned()),
+    };
+    let mut files: Vec<(String, String)> = FILES.iter().map(file).collect();
     files.push(("Cargo.toml".to_owned(), manifest()));
     files
+}
+
+/// The manifest of a crate without its dev-dependencies: its tests are not run in another workspace, and some need crates
+/// of flowrun that are not embedded.
+fn without_dev_dependencies(manifest: &str) -> String {
+    let mut kept = String::new();
+    let mut is_dev = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_dev = line == "[dev-dependencies]";
+        }
+        if !is_dev {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 /// Workspace manifest of the SDK: the parts of flowrun's own manifest that the SDK inherits.

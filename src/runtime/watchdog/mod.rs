@@ -5,7 +5,7 @@
 //! error ([`RunningCalls`](super::worker::RunningCalls)); credits and joins see an ordinary failure. It also removes ended
 //! requests from queues that no worker empties. A worker whose call goes on *hangs* ([`worker_watch`]): its pod is not
 //! ready, and while all workers of a shard hang, requests to it fail at once ([`shard_watch`]). When the flow drains,
-//! workers that are still in calls that nobody waits for are cut off ([`link`]), so that the other pods close in order.
+//! workers that are still in abandoned calls are cut off ([`link`]), so that the other pods close in order.
 //!
 //! The watchdog is a thread of its own because async executors that block can occupy every thread of the async runtime.
 
@@ -50,7 +50,7 @@ impl Watchdog {
         Self { drain, hang }
     }
 
-    /// Cuts off workers that are in calls that nobody waits for, from now on.
+    /// Cuts off workers that are in abandoned calls, whose requests have all ended, from now on.
     pub(super) fn start_draining(&self) {
         // A full channel contains this message already.
         let _ = self.drain.try_send(());

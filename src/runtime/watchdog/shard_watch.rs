@@ -103,7 +103,7 @@ impl ShardWatch {
         }
     }
 
-    /// Cuts off the workers that are in calls that nobody waits for.
+    /// Cuts off the workers that are in calls whose requests have all ended.
     fn abandon(&self, now: Instant) {
         for (link, workers) in &self.units {
             if let Some(message) = workers.iter().find_map(|worker| worker.abandoned(now)) {

@@ -100,8 +100,8 @@ impl WorkerWatch {
         }
     }
 
-    /// The message for a worker that is to be cut off while the flow drains, because nobody has waited for its call for
-    /// some time.
+    /// The message for a worker that is to be cut off while the flow drains, because the requests of its call ended some
+    /// time ago.
     pub(super) fn abandoned(&self, now: Instant) -> Option<String> {
         let (call, given_up) = self.context.calls.first_given_up()?;
         (now.duration_since(given_up) >= ABANDON_AFTER).then(|| self.describe(&call, now))

@@ -11,7 +11,7 @@ pub enum WorkerExit {
     CloseFailed(ExecutorError),
     /// The executor panicked and could not be restarted; later requests to it failed with this reason.
     Failed(String),
-    /// The worker was still in a call when the flow drained, although nobody waited for the call any more. Its executor was
-    /// not closed. The message names the worker and the call.
+    /// The worker was still in a call when the flow drained, although its requests had ended. Its executor was not
+    /// closed. The message names the worker and the call.
     Abandoned(String),
 }

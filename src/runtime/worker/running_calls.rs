@@ -1,8 +1,8 @@
 //! The executor calls in progress of one worker, and the parts that they answer.
 //!
-//! While a call runs, its parts are kept here instead of on the worker's stack. The watchdog takes them once nobody waits
-//! for the call any more or its time is over, so that requests end, and return their credits, whatever the executor does.
-//! The call itself continues; its result is dropped.
+//! While a call runs, its parts are kept here instead of on the worker's stack. The watchdog takes them once their
+//! requests have ended or the time of the call is over, so that requests end, and return their credits, whatever the
+//! executor does. The call itself continues; its result is dropped.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

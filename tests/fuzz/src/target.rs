@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "bytes of memory for 4 bytes of input")]
+    #[should_panic(expected = "bytes of memory for 0 bytes of input")]
     fn memory_above_the_budget_is_a_failure() {
         Target::new("memory-of-the-fuzzer").seeds(["bomb"]).run(|_| {
             drop(Vec::<u8>::with_capacity(1 << 20));

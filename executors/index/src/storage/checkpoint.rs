@@ -9,23 +9,20 @@
 //! The lists of SSTs and journals must be the same before and after the copy. Otherwise data may have moved from a
 //! journal to an SST meanwhile and be missing in both, and the copy is repeated.
 
-use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
 
 use super::acknowledged::MARK;
 use super::close_record::CLOSED;
 use super::data_file::is_read_only;
 use super::error::StorageError;
+use super::table_fingerprint::{TableFingerprint, entries};
 
 /// File names of fjall.
-pub(super) const JOURNAL: &str = "jnl";
-const CURRENT: &str = "current";
 const TABLES: &str = "tables";
 const LOCK: &str = "lock";
 const VERSION: &str = "version";
@@ -34,61 +31,6 @@ const VERSION: &str = "version";
 const ATTEMPTS: usize = 50;
 /// Bytes copied at once. Journals are preallocated with zeros.
 const BLOCK_BYTES: usize = 1 << 20;
-/// Largest size in bytes of a `current` file, the name and checksum of an SST list; fjall writes 25 bytes.
-const CURRENT_BYTES_MAX: u64 = 1 << 10;
-/// Resolution of file times: a file modified more recently may be modified again without a new time.
-const CLOCK_RESOLUTION: Duration = Duration::from_millis(50);
-
-/// Fingerprint of the files of a table. Equal fingerprints mean equal tables.
-#[derive(Clone, Debug)]
-pub(crate) struct TableFingerprint {
-    /// Current SST list of each keyspace.
-    current: BTreeMap<PathBuf, Vec<u8>>,
-    /// Modification time of each journal.
-    journals: BTreeMap<PathBuf, SystemTime>,
-    /// Time at which this was read.
-    read_at: SystemTime,
-}
-
-impl PartialEq for TableFingerprint {
-    fn eq(&self, other: &Self) -> bool {
-        self.current == other.current && self.journals == other.journals
-    }
-}
-
-impl TableFingerprint {
-    /// Reads the fingerprint of the table in this directory.
-    pub(crate) fn read(table: &Path) -> io::Result<Self> {
-        let mut fingerprint =
-            Self { current: BTreeMap::new(), journals: BTreeMap::new(), read_at: SystemTime::now() };
-        for path in entries(table)? {
-            if path.extension().is_some_and(|extension| extension == JOURNAL) {
-                let written = fs::metadata(&path)?.modified()?;
-                fingerprint.journals.insert(path, written);
-            }
-        }
-        for keyspace in entries(&table.join("keyspaces"))? {
-            let path = keyspace.join(CURRENT);
-            let mut current = Vec::new();
-            File::open(&path)?.take(CURRENT_BYTES_MAX).read_to_end(&mut current)?;
-            fingerprint.current.insert(path, current);
-        }
-        Ok(fingerprint)
-    }
-
-    /// True if no data was moved between files before `later` was read.
-    fn has_same_files(&self, later: &Self) -> bool {
-        self.current == later.current && self.journals.keys().eq(later.journals.keys())
-    }
-
-    /// True if any later write is certain to change the fingerprint.
-    pub(crate) fn detects_later_writes(&self) -> bool {
-        let is_earlier = |written: &SystemTime| {
-            self.read_at.duration_since(*written).is_ok_and(|since| since > CLOCK_RESOLUTION)
-        };
-        self.journals.values().all(is_earlier)
-    }
-}
 
 /// A checkpoint; its files are removed when it is dropped.
 #[derive(Debug)]
@@ -203,10 +145,6 @@ pub(crate) fn remove_abandoned_checkpoints(checkpoints: &Path) {
             remove_files(&lock.with_extension(""), &lock);
         }
     }
-}
-
-fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect()
 }
 
 /// Copies the files of a table. SSTs that cannot be hard-linked are added to `open_ssts`.

@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use flowrun_sdk::tracing;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::checkpoint::JOURNAL;
 use super::error::StorageError;
 use super::journal_scan::{journal_number, journals};
 use super::layout::{replace_with_bytes, sync_directory};
+use super::table_fingerprint::JOURNAL;
 
 /// File name of the record in the directory of a table.
 pub(super) const CLOSED: &str = "closed";

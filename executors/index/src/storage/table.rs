@@ -14,7 +14,7 @@ use fjall::{Database, JournalRecoveryError, KeyspaceCreateOptions, OwnedWriteBat
 use flowrun_sdk::tracing;
 
 use super::acknowledged::{MarkWriter, read_mark};
-use super::checkpoint::{Checkpoint, TableFingerprint};
+use super::checkpoint::Checkpoint;
 use super::close_record::{CloseRecord, OrderlyEnd};
 use super::counters::Counters;
 use super::error::StorageError;
@@ -22,6 +22,7 @@ use super::fsync::Fsync;
 use super::journal_check::{check_changes, check_journals};
 use super::keys::{self, Entry};
 use super::layout::sync_directory;
+use super::table_fingerprint::TableFingerprint;
 use super::table_reader::TableReader;
 
 /// Cache of document blocks, in bytes. A search reads few documents, and the system caches files too.

@@ -100,7 +100,6 @@ fn unsupported_index_types_are_rejected_by_name() {
     let directory = directory();
     for (index, dimension, reason) in [
         ("Nonsense", None, "`index`: `Nonsense` is not an index type"),
-        ("IDMap2,Flat", None, "`IDMap2` is none of Flat"),
         ("PQ7", Some(128), "`index`: `PQ7` does not support 128 dimensions"),
         ("IVF16", Some(8), "`index`: `IVF16` does not support 8 dimensions"),
         (

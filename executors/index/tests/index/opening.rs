@@ -79,7 +79,7 @@ fn a_locked_directory_is_rejected_until_it_is_released() {
     let error = open_error(directory.path(), "VectorIndexer", &json!({}));
     assert!(
         error.starts_with("another process or pod writes to")
-            && error.contains("only one at a time can")
+            && error.contains("only one writer is allowed")
             && error.contains("its own workspace")
             && error.contains("`read_only: true`"),
         "{error}"

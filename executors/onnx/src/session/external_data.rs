@@ -164,7 +164,7 @@ mod tests {
         for (entries, reason) in [
             (&[("location", "../data")][..], "is not a path within its directory"),
             (&[("location", "/etc/passwd")], "is not a path within its directory"),
-            (&[], "is not a path within its directory"),
+            (&[("length", "1")], "is not a path within its directory"),
             (&[("location", "none")], "cannot read"),
             (&[("location", "data"), ("length", "4")], "is truncated"),
             (&[("location", "data"), ("offset", "18446744073709551615"), ("length", "1")], "is truncated"),

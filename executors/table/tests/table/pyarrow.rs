@@ -31,7 +31,7 @@ fn pyarrow_tables_of_every_compression_and_type_are_read() {
     let mut files: Vec<_> =
         std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert_eq!(files.len(), 18, "{files:?}");
+    assert_eq!(files.len(), 20, "{files:?}");
     for file in files {
         let read = documents(&file).unwrap();
         assert_eq!(read.len(), 3, "{}", file.display());
