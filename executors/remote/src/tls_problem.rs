@@ -84,13 +84,28 @@ impl<S: AsyncRead + Unpin> AsyncRead for PlaintextStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for PlaintextStream<S> {
+impl<S: AsyncRead + Unpin> PlaintextStream<S> {
+    /// The error of a failed write: the alert that the server sent before it closed the connection, or else `error`.
+    fn write_error(&mut self, context: &mut Context<'_>, error: io::Error) -> io::Error {
+        if self.has_read {
+            return error;
+        }
+        let mut bytes = [0; TLS_ALERT.len()];
+        match Pin::new(self).poll_read(context, &mut ReadBuf::new(&mut bytes)) {
+            Poll::Ready(Err(alert)) => alert,
+            _ => error,
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PlaintextStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
+        Poll::Ready(written.map_err(|error| self.write_error(context, error)))
     }
 
     fn poll_write_vectored(
@@ -98,7 +113,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PlaintextStream<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes));
+        Poll::Ready(written.map_err(|error| self.write_error(context, error)))
     }
 
     fn is_write_vectored(&self) -> bool {
