@@ -201,7 +201,7 @@ async fn a_hanging_worker_among_eight_holds_up_no_other_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drain_does_not_wait_for_a_call_that_nobody_waits_for_and_closes_the_other_pods() {
+async fn a_drain_does_not_wait_for_an_abandoned_call_and_closes_the_other_pods() {
     let closed = gate::close();
     let flow = flow(&(probe("hung", "") + &probe("after", ""))).await;
     let deadline = Some(Instant::now() + Duration::from_millis(20));

@@ -98,7 +98,7 @@ fn exit_on_hang_ends_the_service_with_its_own_code() {
 }
 
 #[test]
-fn sigterm_ends_a_service_at_once_if_only_a_call_is_left_that_nobody_waits_for() {
+fn sigterm_ends_a_service_at_once_if_only_an_abandoned_call_is_left() {
     let directory = waiting("timeout: 100", "");
     let mut serving = serve(directory.path());
     assert!(post_waiting(&serving).starts_with("HTTP/1.1 504 "));

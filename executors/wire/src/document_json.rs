@@ -1,4 +1,4 @@
-//! Documents as JSON, with the fields that only [`ExtraFields`] records: in their place, as the sender wrote them.
+//! Documents as JSON, with the fields that only [`ExtraFields`] records, as the sender wrote them.
 
 use std::sync::Arc;
 

@@ -183,7 +183,7 @@ fn message(document: &Document, extra: Fields) -> DocProto {
     DocProto { data }
 }
 
-/// An empty list or map for a field of that kind, no value for all others.
+/// An empty list or map for a field of that kind, no value for any other kind.
 fn empty(kind: &str) -> NodeProto {
     let content = match kind {
         "list" => Some(Content::List(ListOfAnyProto::default())),

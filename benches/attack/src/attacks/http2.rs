@@ -25,7 +25,7 @@ async fn flood(attacker: Attacker, frame: Vec<u8>, reads: bool) {
 pub(super) async fn rapid_reset(attacker: Attacker) {
     let headers = call_headers(UNARY);
     // Stream numbers must grow, so the connection is used up and opened again.
-    let calls = streams(100_000).flat_map(|stream| {
+    let calls = streams(attacker.sized(100_000)).flat_map(|stream| {
         let opened = frame(HEADERS, END_HEADERS, stream, &headers);
         [opened, frame(RESET, 0, stream, &8_u32.to_be_bytes())].concat()
     });

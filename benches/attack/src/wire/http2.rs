@@ -67,6 +67,6 @@ fn integer(value: usize) -> Vec<u8> {
 }
 
 /// Identifiers of the streams of a client, `first` and the following.
-pub(crate) fn streams(count: u32) -> impl Iterator<Item = u32> {
-    (0..count).map(|number| 2 * number + 1)
+pub(crate) fn streams(count: usize) -> impl Iterator<Item = u32> {
+    (1..).step_by(2).take(count)
 }

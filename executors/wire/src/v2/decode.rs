@@ -29,7 +29,7 @@ const GROWING_ENTRY_BYTES: usize = 3 * ENTRY_BYTES;
 /// Memory of an object with entries, besides them.
 const OBJECT_BYTES: usize = 64;
 
-/// Memory of the record of a document besides its fields: up to four objects, three of which are entries.
+/// Memory of the record of a document besides its fields: up to four objects; three are entries of the fourth.
 const RECORD_BYTES: usize = 4 * OBJECT_BYTES + 5 * ENTRY_BYTES;
 
 /// Length of the longest name of a kind.
@@ -112,7 +112,7 @@ impl<'a> Decoder<'a> {
         Ok(document)
     }
 
-    /// Names and messages of the fields, sorted by name. The last one of several with the same name is the field.
+    /// Names and messages of the fields, sorted by name. Of fields with the same name the last one counts.
     fn fields(self, message: &'a [u8]) -> Result<Vec<(&'a str, &'a [u8])>, WireError> {
         let fields = FieldReader::new(message);
         let count = fields.count_of(1);

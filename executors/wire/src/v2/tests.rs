@@ -137,7 +137,7 @@ fn tags_of_other_documents_are_fields_for_an_executor() {
     assert_eq!(sent["text"], node(Content::Text("t".to_owned())));
     assert!(sent.contains_key("tags"), "an executor may read them as tags too");
     assert!(!encoded(crate::encode_documents(&documents, Schema::V2)).contains_key("price"));
-    // A document of the second schema has the fields that were received, and no others.
+    // A document of the second schema has exactly the fields that were received.
     let received = decode_documents(encode_documents(&documents), &DecodeBudget::unbounded()).unwrap();
     let mut changed: Documents = received.iter().cloned().collect();
     changed.make_mut()[0].text = Some("u".into());
