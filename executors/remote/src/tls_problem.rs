@@ -85,16 +85,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for PlaintextStream<S> {
 }
 
 impl<S: AsyncRead + Unpin> PlaintextStream<S> {
-    /// The error of a failed write: the alert that the server sent before it closed the connection, or else `error`.
-    fn write_error(&mut self, context: &mut Context<'_>, error: io::Error) -> io::Error {
-        if self.has_read {
-            return error;
+    /// The result of a failed write: the alert that the server sent before it closed the connection, or else `error`. Waits
+    /// until the connection was read, which is possible because it is closed.
+    fn failed_write(&mut self, context: &mut Context<'_>, error: io::Error) -> Poll<io::Result<usize>> {
+        if !self.has_read {
+            let mut bytes = [0; TLS_ALERT.len()];
+            ready!(Pin::new(self).poll_read(context, &mut ReadBuf::new(&mut bytes)))?;
         }
-        let mut bytes = [0; TLS_ALERT.len()];
-        match Pin::new(self).poll_read(context, &mut ReadBuf::new(&mut bytes)) {
-            Poll::Ready(Err(alert)) => alert,
-            _ => error,
-        }
+        Poll::Ready(Err(error))
     }
 }
 
@@ -104,8 +102,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PlaintextStream<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
-        Poll::Ready(written.map_err(|error| self.write_error(context, error)))
+        match ready!(Pin::new(&mut self.stream).poll_write(context, bytes)) {
+            Ok(written) => Poll::Ready(Ok(written)),
+            Err(error) => self.failed_write(context, error),
+        }
     }
 
     fn poll_write_vectored(
@@ -113,8 +113,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PlaintextStream<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes));
-        Poll::Ready(written.map_err(|error| self.write_error(context, error)))
+        match ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes)) {
+            Ok(written) => Poll::Ready(Ok(written)),
+            Err(error) => self.failed_write(context, error),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -106,8 +106,12 @@ impl<'c> GrowingObject<'c> {
     pub(super) fn insert<E: Error>(&mut self, name: String, value: Value) -> Result<(), E> {
         let before = self.capacity;
         if self.entries.len() == before {
-            // As the map grows.
-            self.capacity = 2 * before.max(1) + 1;
+            // As the map grows: its table is full at seven eighths of a power of two.
+            self.capacity = match before {
+                0 => 3,
+                3 => 7,
+                _ => 2 * before,
+            };
             let own = if before == 0 { OBJECT_BYTES } else { 0 };
             self.context.take(self.capacity * ENTRY_BYTES + own)?;
         }

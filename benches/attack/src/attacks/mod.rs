@@ -85,7 +85,7 @@ table! {
     control::compressed_checks: "a health check of 40 MB as 40 kB of gzip", bound "no compression";
     control::watches: "1,000 health watches", bound "streams of a connection";
     control::reflection: "endless reflection requests on 64 streams", bound "one reply at a time";
-    control::unread_reflection: "endless reflection requests, replies unread", bound "one reply at a time";
+    control::unread_reflection: "endless reflection requests, replies unread", bound "one reply at a time", open "unread replies keep their memory for 60 s";
     control::dry_runs: "dry runs, discovery and info, 64 at a time", bound "none needed";
 
     http2::rapid_reset: "calls that are reset at once", bound "pending resets";
