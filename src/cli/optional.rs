@@ -80,9 +80,9 @@ pub(super) mod table {
     use flowrun_sdk::Document;
 
     /// File extensions of the tables that a build with the feature reads.
-    pub(crate) const READ: [&str; 4] = ["parquet", "arrow", "feather", "arrows"];
+    pub(crate) const READ_EXTENSIONS: [&str; 4] = ["parquet", "arrow", "feather", "arrows"];
     /// File extensions of the tables that a build with the feature writes.
-    pub(crate) const WRITTEN: [&str; 1] = ["parquet"];
+    pub(crate) const WRITE_EXTENSIONS: [&str; 1] = ["parquet"];
 
     /// Fails: this build reads no tables.
     pub(crate) fn read<E>(
