@@ -13,10 +13,10 @@ const LENGTH_MAX: usize = 1024;
 
 /// Maximum size of a compiled expression in bytes. Compiling takes a time proportional to it, matching a time
 /// proportional to the text.
-const COMPILED_BYTES_MAX: usize = 1 << 20;
+const COMPILED_BYTES_MAX: usize = 512 << 10;
 
 /// Compiled expressions that are kept, the latest ones: at most 16 MiB.
-const CACHED_MAX: usize = 16;
+const CACHED_MAX: usize = 32;
 
 /// A compiled regular expression of a client. Clones share the compiled form.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ mod tests {
         let error = ClientRegex::new(&format!("{longest}a")).unwrap_err();
         assert_eq!(error, "has 1025 bytes, more than the 1024 that a regular expression may have");
         let error = ClientRegex::new(r"(\w{100}){100}").unwrap_err();
-        assert!(error.contains("more than the 1048576 bytes allowed"), "{error}");
+        assert!(error.contains("more than the 524288 bytes allowed"), "{error}");
     }
 
     #[test]

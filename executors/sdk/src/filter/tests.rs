@@ -67,7 +67,7 @@ fn errors_state_the_path_and_the_alternatives() {
         (
             json!({"text": {"$regex": "(a{1000}){1000}"}}),
             "text.$regex",
-            "is a regular expression that compiles to more than the 1048576 bytes allowed",
+            "is a regular expression that compiles to more than the 524288 bytes allowed",
         ),
         (
             json!({"text": {"$regex": "a".repeat(1 << 20)}}),
