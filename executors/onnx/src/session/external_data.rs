@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 use flowrun_sdk::guard;
 
 use super::ModelError;
-use super::format::{self, BYTES, Field, fields, string, varint, within};
+use super::format::{self, Field, append_bytes, fields, string, within};
 
 /// Largest file of external weights in bytes.
 const FILE_BYTES_MAX: u64 = 16 << 30;
@@ -18,6 +18,7 @@ mod field {
     pub(super) const RAW_DATA: u64 = 9;
     pub(super) const EXTERNAL_DATA: u64 = super::format::field::TENSOR_EXTERNAL_DATA;
     pub(super) const DATA_LOCATION: u64 = 14;
+    pub(super) const DATA_LOCATION_EXTERNAL: u8 = 1;
     pub(super) const ENTRY_KEY: u64 = 1;
     pub(super) const ENTRY_VALUE: u64 = 2;
 }
@@ -33,11 +34,20 @@ pub(super) fn embed(model: &[u8], directory: &Path) -> Result<Vec<u8>, ModelErro
     let mut files = Files::new();
     within(model, &[format::field::MODEL_GRAPH, format::field::GRAPH_INITIALIZER], &mut |tensor| {
         let fields = fields(tensor)?;
-        match fields.iter().any(|field| field.number == field::EXTERNAL_DATA) {
+        match fields.iter().any(is_external) {
             true => tensor_with_data(&fields, directory, &mut files).map(Some),
             false => Ok(None),
         }
     })
+}
+
+/// True for a field of a tensor by which its data are in a file, be it without a location.
+fn is_external(field: &Field<'_>) -> bool {
+    match field.number {
+        field::EXTERNAL_DATA => true,
+        field::DATA_LOCATION => field.written.last() == Some(&field::DATA_LOCATION_EXTERNAL),
+        _ => false,
+    }
 }
 
 /// Encodes a tensor with the data that its external-data entries refer to.
@@ -48,13 +58,10 @@ fn tensor_with_data(
 ) -> Result<Vec<u8>, ModelError> {
     let location = Location::read(tensor)?;
     let data = location.data(directory, files)?;
-    let is_external =
-        |field: &&Field<'_>| [field::EXTERNAL_DATA, field::DATA_LOCATION].contains(&field.number);
-    let own = tensor.iter().filter(|field| !is_external(field));
+    let own =
+        tensor.iter().filter(|field| ![field::EXTERNAL_DATA, field::DATA_LOCATION].contains(&field.number));
     let mut written: Vec<u8> = own.flat_map(|field| field.written).copied().collect();
-    varint(&mut written, field::RAW_DATA << 3 | BYTES);
-    varint(&mut written, data.len() as u64);
-    written.extend_from_slice(data);
+    append_bytes(&mut written, field::RAW_DATA, data);
     Ok(written)
 }
 
@@ -117,9 +124,7 @@ mod tests {
 
     fn message(number: u64, content: &[u8]) -> Vec<u8> {
         let mut written = Vec::new();
-        varint(&mut written, number << 3 | BYTES);
-        varint(&mut written, content.len() as u64);
-        written.extend_from_slice(content);
+        append_bytes(&mut written, number, content);
         written
     }
 
@@ -164,6 +169,7 @@ mod tests {
         for (entries, reason) in [
             (&[("location", "../data")][..], "is not a path within its directory"),
             (&[("location", "/etc/passwd")], "is not a path within its directory"),
+            (&[], "is not a path within its directory"),
             (&[("length", "1")], "is not a path within its directory"),
             (&[("location", "none")], "cannot read"),
             (&[("location", "data"), ("length", "4")], "is truncated"),

@@ -135,9 +135,7 @@ fn rewritten<'a>(
     for field in fields(message)? {
         match replace(field)? {
             Some(content) => {
-                varint(&mut written, field.number << 3 | BYTES);
-                varint(&mut written, content.len() as u64);
-                written.extend_from_slice(&content);
+                append_bytes(&mut written, field.number, &content);
             }
             None => written.extend_from_slice(field.written),
         }
@@ -224,12 +222,19 @@ fn truncated() -> ModelError {
     ModelError::Model("the file is not an ONNX model, or is truncated".to_owned())
 }
 
-pub(super) fn varint(written: &mut Vec<u8>, mut value: u64) {
+fn varint(written: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         written.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
     }
     written.push(value as u8);
+}
+
+/// Appends a length-delimited field: a message, a string or bytes.
+pub(super) fn append_bytes(written: &mut Vec<u8>, number: u64, content: &[u8]) {
+    varint(written, number << 3 | BYTES);
+    varint(written, content.len() as u64);
+    written.extend_from_slice(content);
 }
 
 #[cfg(test)]
@@ -238,9 +243,7 @@ mod tests {
 
     fn message(number: u64, content: &[u8]) -> Vec<u8> {
         let mut written = Vec::new();
-        varint(&mut written, number << 3 | BYTES);
-        varint(&mut written, content.len() as u64);
-        written.extend_from_slice(content);
+        append_bytes(&mut written, number, content);
         written
     }
 
