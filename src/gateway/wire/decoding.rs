@@ -9,11 +9,15 @@ use crate::gateway::request::Rejection;
 use crate::limits::{DECODED_BYTES_FREE, DECODED_DOCUMENT_BYTES, DECODED_RATIO_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::topology::format_bytes;
 
+/// Part of the free bytes of a message that is left for its rejection, which may be made when the budget is used up.
+const REJECTION_BYTES: usize = 1 << 10;
+
 /// The budget for decoding a message of `bytes`. `permit` holds the capacity for the message, and grows with the memory
 /// that is taken.
 pub(in crate::gateway) fn decode_budget(bytes: usize, permit: &BytesPermit) -> DecodeBudget<'_> {
     let held = permit.bytes();
-    DecodeBudget::new(bytes.saturating_mul(DECODED_RATIO_MAX).saturating_add(DECODED_BYTES_FREE))
+    let free = DECODED_BYTES_FREE - REJECTION_BYTES;
+    DecodeBudget::new(bytes.saturating_mul(DECODED_RATIO_MAX).saturating_add(free))
         .with_documents(REQUEST_DOCUMENTS_MAX, DECODED_DOCUMENT_BYTES)
         .with_reservation(move |decoded| permit.try_grow_to(held + decoded).is_ok())
 }

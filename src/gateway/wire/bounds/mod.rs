@@ -22,15 +22,11 @@ use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::GatewayRequest;
 use crate::limits::{DECODED_BYTES_FREE, DECODED_DOCUMENT_BYTES, DECODED_RATIO_MAX, REQUEST_DOCUMENTS_MAX};
 
-/// Memory of a rejection, which may be made when the budget is used up.
-const REJECTION_BYTES: usize = 1 << 10;
-
 /// Memory that a message may occupy while it is decoded and when an executor reads it.
 fn bound(message: usize, documents: usize) -> usize {
     DECODED_RATIO_MAX * message
         + DECODED_BYTES_FREE
         + DECODED_DOCUMENT_BYTES * documents.min(REQUEST_DOCUMENTS_MAX)
-        + REJECTION_BYTES
 }
 
 /// A generated message, and an upper bound of the documents in it at all levels.
