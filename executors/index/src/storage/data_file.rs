@@ -15,7 +15,7 @@ use rustix::io::ReadWriteFlags;
 #[derive(Debug)]
 pub(crate) struct DataFile {
     file: File,
-    /// A second descriptor without read-ahead.
+    /// A second descriptor, without read-ahead, to read single rows.
     single: File,
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
@@ -87,7 +87,7 @@ impl DataFile {
         read == Ok(length)
     }
 
-    /// Requests that the system reads this range soon.
+    /// Hints to the system that this range is read soon.
     pub(super) fn prefetch(&self, offset: u64, length: usize) {
         // Only a hint: without it reads are slower.
         let _ = rustix::fs::fadvise(
