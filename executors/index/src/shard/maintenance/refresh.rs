@@ -1,8 +1,8 @@
 //! Refreshing a read-only shard while another process writes to it.
 //!
-//! The shard is opened as it is at one moment, and again when the files have changed: all writes since become visible at
-//! once, as a commit does in the writer process. The index stays and is given the new rows as long as the generation is
-//! the same.
+//! A checkpoint of the shard is opened, and another when the files have changed: all writes since then become visible
+//! together, like a commit in the writer process. As long as the generation is the same, the index stays in memory, and the
+//! new rows are added to it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +28,9 @@ const ABSENCES_MAX: usize = 5;
 /// Result of a look for new writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::shard) enum Refreshed {
+    /// There are none.
     Unchanged,
+    /// New writes became visible.
     Changed,
     /// No index is there, or one generation is replacing another.
     Absent,

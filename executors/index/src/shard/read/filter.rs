@@ -208,7 +208,7 @@ impl FirstDocuments<'_> {
         if self.page.order_by.is_none() {
             return self.documents.len() < self.end();
         }
-        // Cut now and then rather than each time, so that the work stays proportional.
+        // Cut only when twice as many as needed are held, so that the work stays linear.
         if self.documents.len() >= self.end().saturating_mul(2).max(DOCUMENTS_PER_CHECK) {
             self.cut();
         }
