@@ -55,7 +55,7 @@ impl Columns {
     /// Parses `[[name, type], …]` or `{name: type, …}`; null allows any tag.
     ///
     /// # Errors
-    /// A message with the accepted forms, or the column whose type is unknown.
+    /// A message with the accepted forms, the column whose type is unknown, or the largest number of columns.
     pub(crate) fn parse(value: &Value) -> Result<Self, String> {
         let pairs: Vec<(&Value, Option<&str>)> = match value {
             Value::Null => return Ok(Self(None)),

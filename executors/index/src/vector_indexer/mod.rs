@@ -73,6 +73,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `VectorIndexer`.
 pub(crate) const VECTOR_INDEXER: ExecutorType = ExecutorType::new::<VectorIndexerParameters>(
     "VectorIndexer",
     "Stores documents by their embeddings and finds the nearest.",
