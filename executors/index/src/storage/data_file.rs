@@ -33,6 +33,7 @@ impl DataFile {
         }
     }
 
+    /// Creates an empty file; an existing one is truncated.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self::new(File::create(path)?, File::open(path)?))
     }
@@ -110,6 +111,7 @@ impl DataFile {
         self.file.write_all_at(bytes, offset)
     }
 
+    /// Syncs the data to disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
         self.faults.before_syncing()?;

@@ -24,13 +24,19 @@
 /// The longest id, in bytes. A key holds two of them, and fjall allows keys of 65 535 bytes.
 pub(crate) const ID_BYTES_MAX: usize = 16_384;
 
+/// Key of the counters.
 pub(super) const COUNTERS: &[u8] = b"n";
+/// Key of the number of synced rows.
 pub(super) const SYNCED: &[u8] = b"s";
+/// Key of the number of changes.
 pub(super) const CHANGES: &[u8] = b"q";
+/// First byte of the keys of ids.
 pub(super) const ID: &[u8] = b"i";
-/// After all keys of ids.
+/// End of the range of the keys of ids, exclusive.
 pub(super) const ID_END: &[u8] = b"j";
+/// First byte of the keys of tombstones.
 pub(super) const TOMBSTONE: &[u8] = b"d";
+/// First byte of the keys of rows.
 pub(super) const ROW: &[u8] = b"r";
 
 /// Row in the entry of a document without a vector.

@@ -32,6 +32,7 @@ impl Layout {
         self.directory.join("LOCK")
     }
 
+    /// The manifest.
     pub(crate) fn manifest(&self) -> PathBuf {
         self.directory.join("manifest.json")
     }

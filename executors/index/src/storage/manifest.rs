@@ -49,9 +49,11 @@ impl StorageKind {
 /// The schema that an executor expects, and that is written to the manifest of a new shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Schema {
+    /// Kind of the stored data; another one is an error.
     pub(crate) kind: StorageKind,
     /// `None` accepts any stored dimension, or takes that of the first vector.
     pub(crate) dimension: Option<usize>,
+    /// Metric of the vectors; another one is an error.
     pub(crate) metric: Metric,
     /// `None` accepts any stored type, or takes single precision.
     pub(crate) elements: Option<ElementType>,

@@ -68,10 +68,12 @@ impl TableReader {
         Self { snapshot: Some(snapshot), ..self.clone() }
     }
 
+    /// An error of fjall, with the path of the table.
     pub(super) fn failed(&self, source: fjall::Error) -> StorageError {
         StorageError::Documents { path: self.path.to_path_buf(), source }
     }
 
+    /// Damage of the table, with its path.
     pub(super) fn damaged(&self, reason: impl std::fmt::Display) -> StorageError {
         StorageError::damaged(&self.path, reason)
     }
