@@ -14,6 +14,7 @@ pub(crate) struct Settings {
     pub(crate) index: IndexChoice,
     /// Default search and build parameters.
     pub(crate) tuning: Tuning,
+    /// Moment at which a write is acknowledged.
     pub(crate) fsync: Fsync,
     /// Number of threads that FAISS may use.
     pub(crate) threads: usize,

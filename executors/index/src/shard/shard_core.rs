@@ -45,6 +45,7 @@ pub(crate) struct Shard {
     state: OrderedRwLock<GenerationState>,
     /// True once the host (flowrun's runtime) uses tag statistics: every generation then maintains them.
     pub(super) maintains_tag_stats: AtomicBool,
+    /// Coordinates a running compaction with writers.
     pub(super) compaction: CompactionControl,
     /// Bounds the indexes in memory; `None` without the parameter `resident`.
     pub(super) cache: Option<Arc<IndexCache>>,

@@ -45,6 +45,7 @@ pub(super) struct VectorSearch<'a> {
     pub(super) view: &'a View,
     /// Live rows that match the filter; `None` without a filter.
     pub(super) filtered: Option<&'a RowSet>,
+    /// Search parameters of the request; unset ones are those of the index.
     pub(super) tuning: Tuning,
 }
 

@@ -26,6 +26,7 @@ pub(in crate::shard) struct GenerationState {
     pub(in crate::shard) vectors: Option<Arc<VectorIndex>>,
     /// The committed view, replaced as a whole once a write is durable.
     view: OrderedRwLock<Arc<View>>,
+    /// Sync status of the files.
     pub(in crate::shard) durability: OrderedMutex<Durability>,
     /// Tag statistics; `None` until the host (flowrun's runtime) requests them. Widened before a new document becomes visible.
     pub(in crate::shard) tag_stats: OrderedRwLock<Option<TagStats>>,

@@ -18,6 +18,7 @@ const CACHED_FILTER_BYTES_MAX: usize = 64 << 10;
 /// Committed contents at one moment.
 #[derive(Debug)]
 pub(in crate::shard) struct View {
+    /// A snapshot of the documents.
     pub(in crate::shard) table: TableReader,
     pub(in crate::shard) counters: Counters,
     /// Rows of replaced and deleted documents.

@@ -135,6 +135,7 @@ impl VectorIndex {
     }
 }
 
+/// Logs an error of FAISS with an index of this type, and its consequence.
 pub(super) fn warn(kind: &IndexType, error: &AnnError, consequence: &str) {
     tracing::warn!(index = kind.text(), %error, "{consequence}");
 }

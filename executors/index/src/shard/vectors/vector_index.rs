@@ -16,6 +16,7 @@ use crate::storage::{Counters, Layout, Manifest, StorageError, VectorFile};
 pub(in crate::shard) struct VectorIndex {
     pub(in crate::shard) metric: Metric,
     pub(in crate::shard) file: VectorFile,
+    /// Bounds exact distances by values of FAISS.
     pub(in crate::shard) distance_bound: DistanceBound,
     /// The index that answers searches.
     pub(in crate::shard) served: OrderedRwLock<ServedIndex>,
