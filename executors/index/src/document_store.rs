@@ -62,6 +62,7 @@ pub(crate) struct DocumentStoreConfig {
     /// Documents that `/search` replaces with the stored ones, unless the request sets `access_paths`.
     pub(crate) search_access_paths: AccessPaths,
     pub(crate) stored_fields: StoredFields,
+    /// Moment at which a write is acknowledged.
     pub(crate) fsync: Fsync,
     /// Tag with the time at which a document expires; `None` for documents that never expire.
     pub(crate) expires: Option<String>,

@@ -74,7 +74,9 @@ pub(crate) struct AnnIndex {
     pub(super) index: IndexImpl,
     pub(super) index_type: IndexType,
     pub(super) distance_bound: DistanceBound,
+    /// Default search and build parameters.
     pub(super) tuning: Tuning,
+    /// State of its file; no rows if there is none.
     pub(super) saved: SavedIndex,
     /// Rows that it covers while it is evicted; `None` while it is in memory.
     pub(super) evicted_rows: Option<u64>,

@@ -42,6 +42,7 @@ pub(crate) struct VectorIndexerConfig {
     pub(crate) search_access_paths: AccessPaths,
     /// Fields of a document that are stored.
     pub(crate) stored_fields: StoredFields,
+    /// Moment at which a write is acknowledged.
     pub(crate) fsync: Fsync,
     /// Tags that filters may name.
     pub(crate) columns: Columns,
