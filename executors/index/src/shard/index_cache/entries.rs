@@ -33,7 +33,7 @@ impl std::fmt::Debug for Entry {
     }
 }
 
-/// Position of an index.
+/// State of an index: in memory, or only on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EntryState {
     /// Only on disk.

@@ -1,8 +1,8 @@
 //! Documents that match a filter.
 //!
 //! Tags of the configured `columns` are in memory once a search filters by them (see [`TagColumns`]). For other tags,
-//! and to list documents, every stored document is evaluated, reading only its tags: in storage order, which is
-//! fastest, or in id order where the first ones suffice.
+//! and to list documents, every stored document is evaluated: in storage order, which is fastest, or in id order where
+//! the first ones suffice. Only its tags are decoded, unless the filter names other fields.
 
 use std::cmp::Ordering;
 use std::sync::Arc;

@@ -54,8 +54,8 @@ impl VectorIndex {
         self.catch_up_after_opening()
     }
 
-    /// Saves the index and releases its memory. Returns false if the index stays in memory because it could not be saved. The
-    /// caller ensures that no search uses it meanwhile.
+    /// Saves the index and releases its memory. Returns false if it stays in memory because it could not be saved, or, in a
+    /// read-only shard, because the writer has not saved it. The caller ensures that no search uses it meanwhile.
     pub(in crate::shard) fn evict(&self) -> bool {
         self.save();
         let _build = self.build.lock();
@@ -96,7 +96,7 @@ impl VectorIndex {
         let mut served = self.served.write();
         (served.norm_max, served.grouped) = (0.0, None);
         if let Err(error) = served.index.evict(rows) {
-            tracing::warn!(%error, "an evicted index could not be released and stays in memory");
+            tracing::warn!(%error, "the index could not be evicted and stays in memory");
         }
     }
 
