@@ -34,7 +34,7 @@ pub(crate) enum StorageError {
         .0.display()
     )]
     Locked(PathBuf),
-    /// A read-only executor found no index.
+    /// There is no index where one is required, as by a read-only executor.
     #[error("there is no index in {}: run the flow that writes it first, or leave out `read_only`", .0.display())]
     NoIndex(PathBuf),
     /// The data was written by an executor that stores other data.

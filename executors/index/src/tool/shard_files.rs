@@ -37,7 +37,7 @@ impl ShardFiles {
         Ok(Manifest::run_on_current(&layout, open)?)
     }
 
-    /// Opens a shard to change it, and recovers it from a crash.
+    /// Opens a shard to change it, after recovering it if it was not closed in an orderly way.
     ///
     /// # Errors
     /// When a flow has the shard open, or it cannot be opened.
