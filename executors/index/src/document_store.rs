@@ -24,7 +24,7 @@ flowrun_sdk::parameters! {
         search_access_paths: AccessPaths = AccessPaths::matches(),
         /// Fields that are not stored.
         exclude: Vec<ExcludableField> = default_exclude(),
-        /// When a write is acknowledged: after it was synced to disk (`always`), or after the operating system has it, which
+        /// Acknowledges a write after it was synced to disk (`always`), or after the operating system has it, which
         /// then syncs it within a second (`interval`) or at any time (`never`).
         fsync: Fsync = Fsync::Always,
         /// Tag with the expiry time of a document, in seconds since 1970; null for documents that never expire. `/index` and
