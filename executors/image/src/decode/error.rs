@@ -15,7 +15,8 @@ use super::truncation::is_complete;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The document has no bytes, URI or text.
+    /// The document has neither bytes nor a URI, and its text is missing or, in a served flow, not the path of a
+    /// readable file.
     #[error("this flow expects pictures; the document has neither bytes nor a URI")]
     NoContent,
     /// The file or URI of the document could not be read.
@@ -24,7 +25,7 @@ pub enum DecodeError {
     /// The content has no bytes.
     #[error("the content is empty")]
     Empty,
-    /// The content is not an image, or an image of an unsupported format.
+    /// The content is not an image, or an image of an unsupported format. The field completes "the content is …".
     #[error("the content is {0}; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported")]
     NotAnImage(String),
     /// The bytes end before the image does.

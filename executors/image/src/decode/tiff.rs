@@ -48,8 +48,8 @@ fn is_raw(bytes: &[u8]) -> bool {
     is_canon || first_directory_value(bytes, NEW_SUBFILE_TYPE).is_some_and(|kind| kind & 1 == 1)
 }
 
-/// Value of an entry of the first directory, of a type whose values fit into the entry. `None` for BigTIFF, whose
-/// directories have another form.
+/// Value of the entry with the given tag in the first directory; the entry must be of type LONG (32 bits). `None` if there
+/// is no entry, and for BigTIFF, whose directories have another form.
 fn first_directory_value(bytes: &[u8], tag: u16) -> Option<u32> {
     let is_little = bytes.starts_with(b"II*\0");
     if !is_little && !bytes.starts_with(b"MM\0*") {
