@@ -21,8 +21,10 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A received call.
 pub(super) struct ReceivedCall {
+    /// Number that the parent gave the call, for its reply.
     pub(super) number: u64,
     pub(super) deadline: Option<Instant>,
+    /// Bound on the memory of the call's documents, in bytes.
     pub(super) bytes_max: usize,
     pub(super) message: DataRequestProto,
     pub(super) cancellation: Cancellation,
@@ -31,6 +33,7 @@ pub(super) struct ReceivedCall {
 /// An instruction of the parent to the dispatching thread.
 pub(super) enum Instruction {
     Call(Box<ReceivedCall>),
+    /// Close the executor and exit.
     Close,
 }
 
@@ -93,8 +96,8 @@ impl ParentConnection {
         }
     }
 
-    /// Waits for the next call. Returns `None` if the parent closes the executor. Sends an outdated status while it
-    /// waits.
+    /// Waits for the next call. Returns `None` if the parent closes the executor. If the status that was sent last is
+    /// outdated and no call arrives within [`STATUS_INTERVAL`], sends the current status.
     pub(super) fn next_call(&self, inbox: &mpsc::Receiver<Instruction>) -> Option<Box<ReceivedCall>> {
         let outdated = self.status.lock().outdated;
         let instruction = match outdated {

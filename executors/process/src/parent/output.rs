@@ -45,7 +45,7 @@ impl OutputTail {
     }
 }
 
-/// Origin of a line.
+/// The stream that a line was written to, which determines its log level unless the line is a log record of flowrun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputStream {
     /// Standard output; logged at level INFO.

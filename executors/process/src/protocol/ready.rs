@@ -19,6 +19,7 @@ pub(crate) struct Ready {
     pub(crate) streams: bool,
     /// True if the child needs a signal (SIGUSR1) to notice a cancellation.
     pub(crate) interruptible: bool,
+    /// docarray schema in which the child receives and sends documents.
     pub(crate) schema: Schema,
     /// Line for the log, such as the version of Python. Empty if there is none. JSON key `about`.
     pub(crate) description: String,

@@ -23,7 +23,7 @@ const EXIT_STATUS_GRACE: Duration = Duration::from_millis(200);
 /// Calls in progress by call number. `None` once the child has ended.
 pub(super) type PendingReplies = Arc<Mutex<Option<HashMap<u64, PendingReply>>>>;
 
-/// Receivers of the results of a call.
+/// Where the results of a call in progress are sent.
 pub(super) struct PendingReply {
     /// Receives the body of the reply.
     pub(super) reply: oneshot::Sender<Bytes>,
@@ -31,7 +31,7 @@ pub(super) struct PendingReply {
     pub(super) sink: Option<Arc<dyn DocumentSink>>,
 }
 
-/// The receiving half of a connection.
+/// The receiving half of a connection. Most fields are shared with the [`ChildConnection`](super::ChildConnection).
 pub(super) struct FrameReceiver {
     pub(super) process: Arc<ChildProcess>,
     pub(super) pending: PendingReplies,
