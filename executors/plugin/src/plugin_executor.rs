@@ -88,7 +88,9 @@ impl PluginExecutor {
         let endpoints = match endpoints.is_empty() {
             true => Endpoints::All,
             false => Endpoints::Only(serde_json::from_str(&endpoints).map_err(|error| {
-                BuildError::failed(format_args!("the plugin's endpoints are not a JSON list of texts: {error}"))
+                BuildError::failed(format_args!(
+                    "the plugin's endpoints are not a JSON list of texts: {error}"
+                ))
             })?),
         };
         let top_k = usize::try_from(made.top_k).unwrap_or(usize::MAX);

@@ -68,8 +68,9 @@ impl TextHashingEncoder {
         if hashes.is_empty() {
             return Err(ExecutorError::input("the text has neither letters nor digits"));
         }
-        let cancelled =
-            || format!("the words of the text cancel out in {dimension} dimensions; set a larger `dimension`");
+        let cancelled = || {
+            format!("the words of the text cancel out in {dimension} dimensions; set a larger `dimension`")
+        };
         embed(hashes, dimension).map(Tensor::vector).ok_or_else(|| ExecutorError::input(cancelled()))
     }
 }

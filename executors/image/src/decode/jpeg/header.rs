@@ -30,8 +30,8 @@ pub(super) struct Component {
 /// The header of a JPEG.
 #[derive(Debug, Default)]
 pub(super) struct Header<'a> {
-    /// Number of the start-of-frame marker, which is the coding process: 0 baseline, 1 extended, 2 progressive; others
-    /// are not supported.
+    /// Number of the start-of-frame marker, which is the coding process: 0 baseline, 1 extended, 2 progressive; all other
+    /// processes are unsupported.
     process: u8,
     /// Bits per sample.
     precision: u8,

@@ -23,7 +23,7 @@ const EXIT_STATUS_GRACE: Duration = Duration::from_millis(200);
 /// Calls in progress by call number. `None` once the child has ended.
 pub(super) type PendingReplies = Arc<Mutex<Option<HashMap<u64, PendingReply>>>>;
 
-/// Where the results of a call in progress are sent.
+/// Destinations of the results of a call in progress.
 pub(super) struct PendingReply {
     /// Receives the body of the reply.
     pub(super) reply: oneshot::Sender<Bytes>,
