@@ -28,6 +28,9 @@ pub(super) struct Apng<'a> {
 
 impl<'a> Apng<'a> {
     /// Reads the header, and decodes a default image that is not a frame. `None` for a still image.
+    ///
+    /// # Errors
+    /// When the header or that image is damaged, or the frames have more than [`FRAME_PIXELS_MAX`] pixels.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Option<Self>, DecodeError> {
         let Some(default_is_frame) = png::animation(bytes) else { return Ok(None) };
         let file = png::repair(bytes).map_or(Cow::Borrowed(bytes), |repaired| Cow::Owned(repaired.bytes));
@@ -44,6 +47,9 @@ impl<'a> Apng<'a> {
     }
 
     /// Decodes the next frame; `None` at the end. A damaged frame is the last one.
+    ///
+    /// # Errors
+    /// Those of [`ClipBudget::take_frame`].
     pub(super) fn next_frame(&mut self, budget: &mut ClipBudget) -> Result<Option<Frame<'_>>, DecodeError> {
         if self.ended {
             return Ok(None);

@@ -15,6 +15,10 @@ use super::rgb;
 pub(super) const WORKING_BYTES_MAX: u64 = 64 << 20;
 
 /// Decodes an image with a codec of the `image` crate.
+///
+/// # Errors
+/// When the image is truncated or damaged, has more than [`PIXELS_MAX`] pixels, or needs more than
+/// [`WORKING_BYTES_MAX`].
 pub(super) fn decode(bytes: &[u8], format: Format, exif: ExifOrientation) -> Result<RgbImage, DecodeError> {
     let decode_error = |error: ImageError| DecodeError::from_image(bytes, format, &error);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
@@ -26,6 +30,9 @@ pub(super) fn decode(bytes: &[u8], format: Format, exif: ExifOrientation) -> Res
 }
 
 /// Reads the pixels of a decoder. The caller has checked the size of the image, since its pixels are allocated here.
+///
+/// # Errors
+/// Those of the decoder, converted by `decode_error`, and [`DecodeError::Damaged`] for an unexpected colour type.
 pub(super) fn read_pixels(
     mut decoder: impl ImageDecoder,
     format: Format,

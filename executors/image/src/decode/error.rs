@@ -79,7 +79,10 @@ impl DecodeError {
         Self::Damaged { format, reason: reason.to_string() }
     }
 
-    /// Rejects images of more than `pixels_max` pixels, or with a side longer than [`SIDE_MAX`].
+    /// Checks the size of an image before memory is allocated for it.
+    ///
+    /// # Errors
+    /// [`Self::TooLarge`] for more than `pixels_max` pixels, or a side longer than [`SIDE_MAX`].
     pub(super) fn check_size(width: u32, height: u32, pixels_max: u64) -> Result<(), Self> {
         if is_within(width, height, pixels_max) {
             return Ok(());

@@ -10,6 +10,9 @@ use super::{bmp, codec, jpeg, png, tiff};
 
 /// Decodes an image of the given format; of an animated image the default image or the first frame. `exif` has no effect
 /// on a TIFF, whose own orientation is always applied.
+///
+/// # Errors
+/// When the image is truncated or damaged, uses an unsupported feature, or exceeds the bounds on size and memory.
 pub(super) fn decode(bytes: &[u8], format: Format, exif: ExifOrientation) -> Result<RgbImage, DecodeError> {
     let decode = |bytes: &[u8]| codec::decode(bytes, format, exif);
     match format {

@@ -20,7 +20,11 @@ const NEW_SUBFILE_TYPE: u16 = 254;
 /// Bytes of an entry of a directory.
 const ENTRY_BYTES: usize = 12;
 
-/// Decodes the first image.
+/// Decodes the first image and applies its orientation.
+///
+/// # Errors
+/// When the file is a raw file of a camera, is damaged, uses an unsupported feature, or exceeds the bounds on size and
+/// memory.
 pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     if is_raw(bytes) {
         let feature = "the raw pixels of a camera".to_owned();

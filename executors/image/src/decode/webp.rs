@@ -35,6 +35,9 @@ pub(super) struct WebP<'a> {
 
 impl<'a> WebP<'a> {
     /// Reads the header; `None` for a still image.
+    ///
+    /// # Errors
+    /// When the header is damaged, or the frames have more than [`FRAME_PIXELS_MAX`] pixels.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Option<Self>, DecodeError> {
         let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| decode_error(bytes, &error))?;
         if !decoder.has_animation() {
@@ -52,6 +55,9 @@ impl<'a> WebP<'a> {
     }
 
     /// Decodes the next frame; `None` at the end. A truncated chunk is a damaged frame and ends the clip.
+    ///
+    /// # Errors
+    /// Those of [`ClipBudget::take_frame`].
     pub(super) fn next_frame(&mut self, budget: &mut ClipBudget) -> Result<Option<Frame<'_>>, DecodeError> {
         if self.ended {
             return Ok(None);

@@ -38,7 +38,7 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// `ImageDescriptorEncoder`.
+/// The executor type `ImageDescriptorEncoder`, which embeds images without a model.
 pub const IMAGE_DESCRIPTOR_ENCODER: ExecutorType = ExecutorType::new::<ImageDescriptorEncoderParameters>(
     "ImageDescriptorEncoder",
     "Describes every image by its colours and edges, without a model: an embedding with Euclidean norm 1.",

@@ -35,7 +35,9 @@ pub(super) struct Header<'a> {
     process: u8,
     /// Bits per sample.
     precision: u8,
+    /// Width in pixels.
     pub(super) width: u16,
+    /// Height in pixels; 0 if the file states it after the first scan.
     pub(super) height: u16,
     pub(super) components: Vec<Component>,
     /// Number of components in the first scan.
