@@ -26,7 +26,9 @@ pub(crate) struct Library {
     pub(crate) file: File,
     /// SHA-256 of its bytes, in hexadecimal.
     pub(crate) sha256: String,
+    /// Executors of the library, from its note.
     pub(crate) description: Description,
+    /// Functions of the library, once it is loaded.
     pub(crate) table: LazyTable,
     /// Executor types, which [`types`](crate::types) derives from the description.
     pub(crate) types: std::sync::OnceLock<Vec<ExecutorType>>,
@@ -43,6 +45,9 @@ impl std::fmt::Debug for LazyTable {
 }
 
 /// Reads the bytes of a library.
+///
+/// # Errors
+/// [`LibraryFault::Unreadable`], also for a file of more than [`LIBRARY_BYTES_MAX`] bytes.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LibraryError> {
     guard::read_file(path, LIBRARY_BYTES_MAX)
         .map_err(|error| LibraryError::new(LibraryFault::Unreadable, error.to_string()))

@@ -33,6 +33,7 @@ unsafe impl Sync for PluginExecutor {}
 #[derive(Debug)]
 pub(crate) struct Properties {
     pub(crate) endpoints: Endpoints,
+    /// Order and number of the matches that it returns; `None` if it finds no matches.
     pub(crate) ranking: Option<Ranking>,
     /// `true` if it accepts concurrent calls.
     pub(crate) concurrent: bool,
