@@ -23,10 +23,13 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct ReceivedCall {
     /// Number that the parent gave the call, for its reply.
     pub(super) number: u64,
+    /// Deadline of the request, by the clock of this process; `None` for none.
     pub(super) deadline: Option<Instant>,
     /// Bound on the memory of the call's documents, in bytes.
     pub(super) bytes_max: usize,
+    /// Endpoint, parameters and documents.
     pub(super) message: DataRequestProto,
+    /// Cancelled when the parent cancels the call.
     pub(super) cancellation: Cancellation,
 }
 
@@ -56,6 +59,7 @@ struct StatusSchedule {
 }
 
 impl ParentConnection {
+    /// A connection that writes to `socket`. `context` is that of the executor.
     pub(super) fn new(socket: UnixStream, context: Context) -> Self {
         Self {
             socket: Mutex::new(socket),

@@ -47,6 +47,7 @@ impl ChildProcess {
 /// A started process with the parent's ends of its streams.
 pub(crate) struct SpawnedChild {
     pub(crate) process: Arc<ChildProcess>,
+    /// The parent's end of the socket pair whose other end is the child's standard input.
     pub(crate) socket: UnixStream,
     pub(crate) stdout: ChildStdout,
     pub(crate) stderr: ChildStderr,

@@ -70,6 +70,9 @@ pub(crate) async fn forward_to_log(
 }
 
 /// Wraps the parent's end of a pipe for asynchronous reads.
+///
+/// # Errors
+/// If the descriptor is not the read end of a pipe.
 pub(crate) fn open_pipe(end: impl Into<std::os::fd::OwnedFd>) -> io::Result<Receiver> {
     Receiver::from_owned_fd(end.into())
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, json};
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
     pub(crate) endpoints: Endpoints,
+    /// Order and number of the matches that the executor returns; `None` if it finds no matches.
     pub(crate) ranking: Option<Ranking>,
     /// Preferred batching, by endpoint.
     pub(crate) batching: Vec<(String, Batching)>,

@@ -35,9 +35,13 @@ pub(super) struct PendingReply {
 pub(super) struct FrameReceiver {
     pub(super) process: Arc<ChildProcess>,
     pub(super) pending: PendingReplies,
+    /// Set with the first reply.
     pub(super) has_replied: Arc<AtomicBool>,
+    /// Set when the child reports that its executor is closed, with the error if there was one.
     pub(super) close_result: watch::Sender<Option<Result<(), String>>>,
+    /// Health that the child reports; `None` for healthy.
     pub(super) unhealthy_reason: watch::Sender<Option<String>>,
+    /// Metrics of the pod, to which those of the child are added.
     pub(super) metrics: Metrics,
 }
 
