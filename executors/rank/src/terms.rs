@@ -27,7 +27,7 @@ impl<'a> DocumentFrequencies<'a> {
     }
 }
 
-/// A query chunk in one document.
+/// The hits of one query chunk in one document.
 pub(crate) struct Term<'a> {
     pub(crate) query_chunk: Id<'a>,
     /// Number of hits that reach the threshold; at least one.
