@@ -63,7 +63,7 @@ pub(crate) fn open_file(path: &Path) -> Result<(SchemaRef, Batches), String> {
     Ok((schema, Box::new(messages)))
 }
 
-/// Opens a stream; returns its schema and rows.
+/// Opens a stream; returns its schema and rows. The text of an error does not contain the path.
 pub(crate) fn open_stream(path: &Path) -> Result<(SchemaRef, Batches), String> {
     let mut source = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
     let bytes = read_metadata(&mut source)?.ok_or_else(|| damaged("it is empty"))?;
