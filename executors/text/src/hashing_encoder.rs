@@ -23,7 +23,7 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// `TextHashingEncoder`.
+/// The executor type `TextHashingEncoder`, which embeds texts without a model.
 pub const TEXT_HASHING_ENCODER: ExecutorType = ExecutorType::new::<TextHashingEncoderParameters>(
     "TextHashingEncoder",
     "Computes an embedding of each text by hashing its words and their parts.",
