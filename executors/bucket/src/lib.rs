@@ -57,8 +57,8 @@ impl Bucket {
     /// Uploads the files of a directory. Blocks the thread, which must not be one of a Tokio runtime.
     ///
     /// # Errors
-    /// When a snapshot exists already, a file cannot be read, or the store rejects a request. No snapshot is created then,
-    /// except perhaps if the last request, which creates the manifest, has no answer.
+    /// When a snapshot exists already, a file cannot be read, or the store rejects a request. No snapshot is created then.
+    /// Only if the answer to the last request is lost, which creates the manifest, is it unknown whether one was created.
     pub fn upload(&self, directory: &Path) -> Result<(), BucketError> {
         self.block_on(upload::upload(self, directory))
     }

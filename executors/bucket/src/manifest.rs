@@ -17,8 +17,8 @@ const VERSION: u32 = 1;
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Manifest {
     version: u32,
-    /// Prefix of the files, unique to this upload: several uploads to one address do not overwrite each other's files. The
-    /// key of existing manifests is kept.
+    /// Prefix of the files, unique to this upload: several uploads to one address do not overwrite each other's files. Its
+    /// JSON key must not change, since existing manifests have it.
     #[serde(rename = "beneath")]
     pub(crate) files_prefix: String,
     pub(crate) files: Vec<FileEntry>,
