@@ -3,8 +3,8 @@
 use flowrun_sdk::abi::FLOWRUN_ABI_VERSION;
 use flowrun_sdk::{LibraryError, LibraryFault};
 
-/// Error of a library that uses another `version` of the plugin interface. `sdk` is the version of the SDK that it was built
-/// with; empty if that is unknown.
+/// Error of a library that uses another `version` of the plugin interface. `sdk` is the SDK that its note states (a version,
+/// or `c`); empty if that is unknown.
 pub(crate) fn wrong_version(version: u32, sdk: &str) -> LibraryError {
     let with = if sdk.is_empty() { String::new() } else { format!(" (built with SDK {sdk})") };
     let message = format!(

@@ -39,7 +39,7 @@ pub const READ_EXTENSIONS: [&str; 4] = ["parquet", "arrow", "feather", "arrows"]
 /// File extensions that can be written.
 pub const WRITE_EXTENSIONS: [&str; 1] = ["parquet"];
 
-/// Batches of the rows of a file, or the cause of an error, after which there are no more batches.
+/// Batches of the rows of a file, or the cause of an error, at which reading stops.
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, String>>>;
 
 /// Passes the document of each row to `accept`, in the order of the rows. Without a column `id`, documents have no id. The

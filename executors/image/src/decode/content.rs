@@ -7,8 +7,8 @@ use super::error::DecodeError;
 use super::format::Format;
 
 /// Returns the encoded image of a document: its bytes, else the content of its URI, else the file at the path in its
-/// text, where clients of Jina 0.x put the path. In a flow that is served to clients, which may read files in the
-/// allowed directories only, a text that is not the path of such a file counts as no content.
+/// text, where clients of Jina 0.x put the path. A flow that is served to clients reads files in the allowed directories
+/// only; there, a text that is not the path of such a file counts as no content.
 ///
 /// # Errors
 /// [`DecodeError::NoContent`], or [`DecodeError::Content`] when the URI or file cannot be read.

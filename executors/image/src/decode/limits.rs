@@ -5,7 +5,7 @@
 pub const PIXELS_MAX: u64 = 100_000_000;
 
 /// Largest number of pixels of a JPEG: 200 megapixels, the highest resolution of phone cameras. A JPEG above
-/// [`PIXELS_MAX`] is decoded at half its width and height. Its full size is in memory only if it is progressive, as
+/// [`PIXELS_MAX`] is decoded at half its width and height; the whole image is in memory only if it is progressive, as
 /// coefficients.
 pub const JPEG_PIXELS_MAX: u64 = 2 * PIXELS_MAX;
 

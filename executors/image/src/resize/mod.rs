@@ -21,7 +21,9 @@ use pass::Passes;
 #[derive(Default)]
 pub struct Resizer {
     passes: Passes,
+    /// Result of the first pass, in which rows are scaled to the new width.
     rows: Vec<u8>,
+    /// Result of the second pass, in which columns are scaled to the new height.
     columns: Vec<u8>,
 }
 
