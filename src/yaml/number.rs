@@ -16,7 +16,7 @@ pub(super) enum Number {
     Float(f64),
 }
 
-/// The number that a file writes as `text`.
+/// The number that the plain scalar `text` of a file is; `None` if it is none.
 pub(super) fn in_file(text: &str, schema: Schema) -> Option<Number> {
     match schema {
         Schema::Yaml11 => {
