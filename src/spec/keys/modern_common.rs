@@ -21,6 +21,7 @@ keys! {
     );
 }
 
+/// The common keys.
 pub(super) const MODERN_COMMON_TABLE: &[KeyRow] = &[
     KeyRow::ignored("grpc_channel_options", MESSAGES),
     KeyRow::ignored("timeout_ctrl", PROCESSES),
