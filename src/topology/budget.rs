@@ -10,7 +10,7 @@ use crate::limits::{QUEUE_BYTES_MAX, REQUEST_BYTES_MAX, SHOWN_BYTES_MAX};
 /// come in addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryBound {
-    /// Requests inside at once.
+    /// Largest number of requests inside the flow at a time: its credits.
     pub requests: usize,
     /// Copies of a request's documents that are changed independently: one per parallel branch, times one per shard of
     /// the pod with the most shards.
@@ -38,7 +38,7 @@ impl MemoryBound {
         QUEUE_BYTES_MAX
     }
 
-    /// Bytes that the web pages remember.
+    /// Bytes of the ids and URIs that the web pages keep: see [`SHOWN_BYTES_MAX`].
     pub fn pages_bytes(self) -> usize {
         SHOWN_BYTES_MAX
     }

@@ -17,7 +17,7 @@ use crate::diagnostic::Report;
 pub struct DescribedExecutor {
     /// The executor as data.
     pub plan: ExecutorPlan,
-    /// Positions of the components.
+    /// Positions of the components in the flow file.
     pub spans: Vec<ComponentSpans>,
     /// Facts about the executor.
     pub description: ExecutorDescription,

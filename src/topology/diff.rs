@@ -1,4 +1,4 @@
-//! Compares topologies pod by pod: the basis of a reload.
+//! Compares topologies pod by pod.
 
 use super::{InputPort, PodPlan, Topology};
 

@@ -19,7 +19,7 @@ pub struct Machine {
 /// Memory that the process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// The bytes.
+    /// Size in bytes.
     pub bytes: usize,
     /// True if a container limits it, not the machine.
     pub is_container: bool,
@@ -62,8 +62,8 @@ impl Memory {
     }
 }
 
-/// Files with the limits of a cgroup and those that contain it, from a line of `/proc/self/cgroup`. In a container the
-/// path may be that outside of it; the limit is then in the root of the file system.
+/// Files with the limits of a cgroup and of the cgroups that contain it, from a line of `/proc/self/cgroup`. In a container
+/// the line may have the path that the host uses; the limit is then in the root of the cgroup file system.
 fn limit_files(line: &str) -> Option<Vec<PathBuf>> {
     let mut fields = line.splitn(3, ':');
     let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
