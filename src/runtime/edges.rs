@@ -32,6 +32,7 @@ pub(super) struct PodInput {
     pub(super) endpoints: Endpoints,
     /// Choice of shards by endpoint.
     pub(super) polling: PollingTable,
+    /// Contents of the shards, and placement of documents.
     pub(super) shards: PodShards,
     /// One channel per shard.
     pub(super) channels: Vec<PartSender>,
@@ -98,8 +99,8 @@ impl PodOutput {
         Some(merged)
     }
 
-    /// Fails the request at once if its time is over in this pod. Other branches and shards, which may take longer, are not
-    /// waited for.
+    /// Fails the request immediately if its time limit was exceeded in this pod. Other branches and shards,
+    /// which may take longer, are not waited for.
     fn end_expired(&self, request: &InFlightRequest, content: &Content) {
         let expired = content.error.as_ref().filter(|error| error.error.kind() == ErrorKind::Expired);
         if let Some(error) = expired.filter(|_| self.leads_to_exit) {
@@ -187,7 +188,7 @@ impl PodInput {
         Some(request.merge(parts, MergePolicy { join: self.join, ..MergePolicy::default() }))
     }
 
-    /// Returns `true` when the request does not concern this executor, or no executor any more.
+    /// Returns `true` when the request is not meant for this executor, or has failed or was cancelled.
     fn skips(&self, request: &InFlightRequest, content: &Content) -> bool {
         if content.error.is_some() || request.is_cancelled() {
             return true;

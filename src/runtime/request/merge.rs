@@ -26,7 +26,7 @@ pub(in crate::runtime) struct MatchPolicy {
 /// Rules by which parts are merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::runtime) struct MergePolicy {
-    /// Treatment of documents and embeddings with the same id.
+    /// Treatment of documents with the same id, and of their embeddings.
     pub(in crate::runtime) join: Join,
     /// Merges matches by score; `None` merges them by id, in the order of the parts.
     pub(in crate::runtime) matches: Option<MatchPolicy>,

@@ -39,7 +39,7 @@ impl Batch {
         std::iter::once(self.first).chain(self.others)
     }
 
-    /// The reason why no request of the batch needs more work at time `now`: that of the first request.
+    /// The reason why no request of the batch needs more work at time `now`: that of the first request. `None` while one does.
     pub(super) fn ended(&self, now: Instant) -> Option<ErrorKind> {
         let others_ended = self.others.iter().all(|part| part.request.ended(now).is_some());
         self.first.request.ended(now).filter(|_| others_ended)
@@ -50,7 +50,7 @@ impl Batch {
 pub(in crate::runtime) struct BatchPolicy {
     pod: Arc<str>,
     table: BatchingTable,
-    /// Parts that can be on their way to one shard. Once that many are in the batcher, no more will come.
+    /// Largest number of parts that can wait for one shard. Once the batcher has this many, no more can arrive.
     parts_max: usize,
     /// Endpoints whose answers could not be split; their requests are no longer batched.
     inseparable: RwLock<HashSet<String>>,
