@@ -126,7 +126,7 @@ fn list(addresses: &[SocketAddr]) -> String {
 }
 
 /// Waits for a signal, reports the service as not ready for `delay`, then drains requests in flight. A second signal exits
-/// at once. With `exit_on_hang`, a worker that hangs ends the service like a signal, without the delay.
+/// immediately. With `exit_on_hang`, a worker that hangs ends the service like a signal, without the delay.
 async fn run_until_stopped(
     server: Server,
     signals: Signals,
