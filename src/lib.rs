@@ -33,7 +33,8 @@ use yaml::Environment;
 
 /// Runs the first four stages: loads, parses, builds and plans the flow file at `path`.
 ///
-/// Returns `None` if a stage has no output. A result may be launched only if the report has no errors.
+/// Adds the files that were read to `sources`, and diagnostics to `report`. Returns `None` if a stage has no output. A
+/// result may be launched only if the report has no errors.
 pub fn read(
     path: &Path,
     environment: &Environment,

@@ -154,7 +154,7 @@ pub fn is_crud(endpoint: &str) -> bool {
     CRUD.iter().any(|(crud, _)| crud.trim_start_matches('/') == endpoint.trim_start_matches('/'))
 }
 
-/// Endpoints that take their orders from parameters alone.
+/// Endpoints whose effect depends on parameters alone.
 const WITHOUT_DOCUMENTS: [&str; 7] = ["clear", "backup", "restore", "status", "count", "list", "filter"];
 
 /// True if an endpoint does not use the documents of a request, so that failed documents do not make it fail.
