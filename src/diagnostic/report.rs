@@ -26,7 +26,7 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// Description: a fragment in lower case.
     pub message: String,
-    /// Locations. Line and column of the diagnostic are those of the first; empty when no file is concerned.
+    /// Locations; empty when no file is concerned. Line and column of the diagnostic are taken from the first one.
     pub labels: Vec<Label>,
     /// Corrections: what to type, one line each.
     pub help: Vec<String>,

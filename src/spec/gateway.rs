@@ -33,7 +33,7 @@ pub struct GatewaySpec {
     /// Names that are accepted in the `Host` header in addition to `localhost`, loopback addresses and [`host`](Self::host);
     /// `*` accepts any. They apply only while the flow is served on loopback without a token.
     pub allowed_hosts: Vec<String>,
-    /// Tokens of clients, in addition to that of `--token-file` or FLOWRUN_TOKEN.
+    /// Tokens of clients, in addition to the token of `--token-file` or FLOWRUN_TOKEN.
     pub tokens: Vec<TokenSpec>,
     /// True if `/index`, `/search`, `/update` and `/delete` are refused, except at paths of [`exposed`](Self::exposed).
     pub no_crud_endpoints: bool,
@@ -76,7 +76,7 @@ pub struct TlsFiles {
 /// Protocols of clients. Every port serves all of them.
 const PROTOCOLS: [&str; 3] = ["GRPC", "HTTP", "WEBSOCKET"];
 
-/// Reads the settings of the gateway among those of the flow.
+/// Reads the settings of the gateway from the flow's `with:`.
 pub(super) fn gateway(with: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySpec {
     check_protocols(with, reader);
     let owned = |text: Spanned<&str>| text.value.to_owned();

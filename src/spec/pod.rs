@@ -195,8 +195,8 @@ fn python(node: Option<&Node>, set_on_pod: bool, reader: &Reader<'_>) -> Option<
     Some(PythonSpec { written: Spanned::new(scalar.text.clone(), node.span), path, set_on_pod })
 }
 
-/// The flow's variables, overridden by the pod's. Spans are those of the pod's variables only: a variable of the flow
-/// that a pod cannot use is no mistake of that pod.
+/// The flow's variables, overridden by the pod's. Only variables of the pod have spans, since a variable of the flow that a
+/// pod cannot use is no mistake of that pod.
 fn env(flow: Option<&Node>, pod: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> Parameters {
     let mut variables = Parameters::read_variables(flow, span, reader.report);
     variables.spans.clear();

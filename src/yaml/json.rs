@@ -123,8 +123,8 @@ fn scalar_to_json(node: &Node, scalar: &Scalar, schema: Schema) -> Result<Json, 
     }
 }
 
-/// The value of a text that a variable supplied, as Jina reads it: a number in decimal digits, `true` or `false` in any
-/// case, a list in brackets, nothing, or a string.
+/// The value of a text that a variable supplied, as Jina reads it: a number in decimal digits, `true` or `false` in upper or
+/// lower case, a list in brackets, null for an empty text, or a string.
 fn from_variable(text: &str) -> Result<Json, Problem> {
     if let Some(number) = number::from_python(text) {
         return to_json_number(number);
