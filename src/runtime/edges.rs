@@ -3,7 +3,7 @@
 //! There is no task between pods. The thread that finishes a part carries it on: through joins, past pods that do not
 //! handle it, through inline executors, up to the channel of the next worker. Channels have a slot for every credit, so
 //! sending never waits. A [`PodInput`] owns the sending ends of its pod's channels and is owned by the workers of the pods
-//! before it; when those end, the channels close, and so the end of the input travels through the flow.
+//! before it; when those end, the channels close. Thus closing propagates through the flow.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -71,7 +71,7 @@ struct Arrival {
 }
 
 impl PodOutput {
-    /// Takes over the result of a worker: merges it with those of the other shards, then sends it on.
+    /// Takes over the result of a worker: merges it with the results of the other shards, then sends it to the next pods.
     pub(super) fn deliver(&self, Part { request, content, slot, .. }: Part) {
         if let Some(content) = self.merge_shards(&request, content, slot) {
             self.send(&request, content);
@@ -179,7 +179,7 @@ impl PodOutput {
 }
 
 impl PodInput {
-    /// Joins the part with those of the other inputs. Returns the merged content when it was the last.
+    /// Joins the part with the parts of the other inputs. Returns the merged content when it was the last.
     fn join(&self, request: &InFlightRequest, input: usize, content: Content) -> Option<Content> {
         if self.inputs <= 1 {
             return Some(content);
@@ -251,7 +251,7 @@ impl PodInput {
         })
     }
 
-    /// Sends a part that no worker has to process to the next pods, once those of the other shards are there.
+    /// Sends a part that no worker has to process to the next pods, once the parts of the other shards have arrived.
     fn pass_on(&self, request: &Arc<InFlightRequest>, part: Part, arrivals: &mut Vec<Arrival>) {
         if let Some(content) = self.output.merge_shards(request, part.content, part.slot) {
             self.output.spread(request, content, arrivals);

@@ -47,7 +47,7 @@ pub(super) struct RunningPod {
     pub(super) metrics: Arc<PodMetrics>,
     /// Metrics that the executors report, with the shard number.
     pub(super) executor_metrics: Vec<(usize, Metrics)>,
-    /// Health that the executors report, and that of the workers.
+    /// Health that the executors report, and health of the workers by the watchdog.
     pub(super) health: Vec<Health>,
 }
 

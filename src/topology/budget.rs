@@ -6,8 +6,8 @@ use super::{InputPort, Memory, PodPlan, format_bytes};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::limits::{QUEUE_BYTES_MAX, REQUEST_BYTES_MAX, SHOWN_BYTES_MAX};
 
-/// Upper bound of the memory that requests occupy, inside the flow and at its gateway. The program, models and indexes
-/// come in addition.
+/// Upper bound of the memory that requests occupy, inside the flow and at its gateway. It does not include the
+/// program, models and indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryBound {
     /// Largest number of requests inside the flow at a time: its credits.

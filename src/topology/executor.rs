@@ -138,8 +138,8 @@ impl ExecutorRef {
     }
 }
 
-/// The executor's name within the name of its pod. Executors of `uses_before` and `uses_after` run in pods of their own,
-/// `NAME/before` and `NAME/after`, and share the name.
+/// The name that the flow file gives to the executor of the pod `pod`. Executors of `uses_before` and `uses_after` run in pods
+/// of their own, `NAME/before` and `NAME/after`, and share the name `NAME`.
 pub(crate) fn executor_name(pod: &str) -> &str {
     pod.split_once('/').map_or(pod, |(name, _)| name)
 }

@@ -42,7 +42,7 @@ impl Machine {
 }
 
 impl Memory {
-    /// Reads the memory of the machine and the limits of the cgroups that contain this process, of both versions. `root`
+    /// Reads the memory of the machine and the limits of the cgroups (versions 1 and 2) that contain this process. `root`
     /// is the directory with `proc` and `sys`.
     fn of_system(root: &Path) -> Option<Self> {
         let read = |path: PathBuf| guard::read_text(&path, KERNEL_FILE_BYTES_MAX).ok();

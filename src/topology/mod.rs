@@ -52,7 +52,7 @@ use crate::spec::{BatchingTable, GatewaySpec, Join, PollingTable, Strategy, When
 pub struct Topology {
     /// The flow's name.
     pub name: String,
-    /// The pods in topological order: each after those that it needs.
+    /// The pods in topological order: each after the pods that it needs.
     pub pods: Vec<PodPlan>,
     /// Inputs that a request is sent to when it enters the flow.
     pub entry_ports: Vec<InputPort>,
@@ -109,7 +109,7 @@ pub struct PodPlan {
     pub channel_slots: usize,
     /// Threads that each worker may keep busy.
     pub threads: usize,
-    /// Calls in progress at once per replica of an async executor.
+    /// Maximum number of calls in progress per replica of an async executor.
     pub concurrency: usize,
     /// Endpoints whose requests share executor calls, by the flow file; the executor's own are added at launch.
     pub batching: BatchingTable,

@@ -11,7 +11,7 @@ use crate::graph::{FlowGraph, Vertex};
 use crate::spec::{BatchingTable, FlowSpec, Join, PodSpec, PollingTable, Strategy, Uses};
 use flowrun_sdk::ExecutorDescription;
 
-/// Turns `graph` into a topology for `machine`. `executors` are those of each pod of the graph.
+/// Turns `graph` into a topology for `machine`. `executors` has one entry for each pod, in the order of the flow file.
 pub fn plan(
     graph: &FlowGraph,
     executors: Vec<PodExecutors<DescribedExecutor>>,

@@ -23,7 +23,7 @@ struct PendingBuild {
     build: tokio::task::JoinHandle<Result<(Instance, ExecutorFactory), BuildFailure>>,
 }
 
-/// Builds every executor. Returns those of each pod, in the order of the topology, or `None` when one failed.
+/// Builds every executor. Returns the executors of each pod, in the order of the topology, or `None` when one failed.
 pub(super) async fn build_executors(
     priority: ThreadPriority,
     topology: &Topology,

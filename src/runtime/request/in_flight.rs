@@ -138,7 +138,7 @@ impl InFlightRequest {
         self.input.cancellation.is_cancelled()
     }
 
-    /// The reason why the request needs no more work at time `now`: `Expired` or `Cancelled`; `None` while it does.
+    /// The reason why the request needs no more work at time `now`: `Expired` or `Cancelled`; `None` while it needs work.
     pub(in crate::runtime) fn ended(&self, now: Instant) -> Option<ErrorKind> {
         match self.input.deadline {
             Some(deadline) if deadline <= now => Some(ErrorKind::Expired),

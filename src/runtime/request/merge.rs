@@ -186,7 +186,7 @@ fn merge_embeddings(left: Option<Tensor>, right: Option<Tensor>, join: Join) -> 
 /// Merges two sorted lists of matches, keeps the best match of each id, and cuts to top-k.
 ///
 /// The order is by score, then by id, which is the order that indexers return: merging the matches of all shards
-/// gives those of a single shard.
+/// gives the matches of a single shard with all documents.
 fn merge_matches(left: &mut Documents, right: Documents, policy: MatchPolicy) {
     let matches = left.make_mut();
     matches.extend(right);

@@ -3,9 +3,10 @@
 //! A call in this process cannot be interrupted from outside, but nothing has to wait for it. When a call exceeds
 //! `timeout_send`, or all of its requests have ended, the watchdog takes the parts from the call and delivers them with an
 //! error ([`RunningCalls`](super::worker::RunningCalls)); credits and joins see an ordinary failure. It also removes ended
-//! requests from queues that no worker empties. A worker whose call goes on *hangs* ([`worker_watch`]): its pod is not
-//! ready, and while all workers of a shard hang, requests to it may fail immediately ([`HangPolicy`]). When the flow drains,
-//! workers that are still in abandoned calls are cut off ([`link`]), so that the other pods close in order.
+//! requests from queues that no worker empties. A worker in a call that exceeds its time limit by half *hangs*
+//! ([`worker_watch`]): its pod is not ready, and while all workers of a shard hang, requests to it may fail immediately
+//! ([`HangPolicy`]). When the flow drains, workers that are still in calls whose requests have all ended are cut off
+//! ([`link`]), so that the other pods close in order.
 //!
 //! The watchdog is a thread of its own because async executors that block can occupy every thread of the async runtime.
 

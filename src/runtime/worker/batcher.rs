@@ -16,7 +16,7 @@ use crate::runtime::routing::Part;
 use crate::spec::BatchingTable;
 use crate::topology::executor_name;
 
-/// Parts that a worker takes at once; a single part at pods without batching.
+/// Parts that a worker takes together, for one call; a single part at pods without batching.
 pub(in crate::runtime) struct Batch {
     pub(super) first: Part,
     pub(super) others: Vec<Part>,
@@ -39,7 +39,8 @@ impl Batch {
         std::iter::once(self.first).chain(self.others)
     }
 
-    /// The reason why no request of the batch needs more work at time `now`: that of the first request. `None` while one does.
+    /// The reason why no request of the batch needs more work at time `now`: that of the first request. `None` while
+    /// one of them needs work.
     pub(super) fn ended(&self, now: Instant) -> Option<ErrorKind> {
         let others_ended = self.others.iter().all(|part| part.request.ended(now).is_some());
         self.first.request.ended(now).filter(|_| others_ended)
