@@ -44,7 +44,7 @@ pub fn read(
 ) -> Option<(FlowGraph, Topology)> {
     let tree = yaml::load(path, environment, sources, report)?;
     let spec = spec::parse(&tree, environment, sources, report)?;
-    // Before the graph, so that one run reports the errors of both.
+    // Before the graph is built, so that one run reports the errors of both stages.
     let executors = topology::resolve(&spec, catalog, sources.directory(tree.span.file), report);
     let graph = graph::build(spec, report)?;
     let executors = topology::describe(executors, report);

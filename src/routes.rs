@@ -31,7 +31,7 @@ pub struct Route {
 pub enum Access {
     /// None: probes have no token.
     Public,
-    /// None for `GET`: the static files of the web pages, which hold nothing about the flow.
+    /// None for `GET`: the static files of the web pages, which contain nothing about the flow.
     PublicGet,
     /// None for `GET` by a browser: the search page, but not the WebSocket that has the same path. Each request of the
     /// WebSocket needs the role of its endpoint.

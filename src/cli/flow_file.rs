@@ -112,7 +112,8 @@ impl FlowFile {
     /// `least` and above.
     ///
     /// # Errors
-    /// [`Exit::Usage`] if an executor could not be started, [`Exit::NotReady`] if it was not ready in time.
+    /// [`Exit::Usage`] if an executor could not be started, [`Exit::NotReady`] if it was not ready within
+    /// `timeout_ready`.
     pub(super) async fn launch(
         &self,
         topology: &Topology,
