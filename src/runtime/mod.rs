@@ -7,7 +7,8 @@
 //!
 //! Layers; each imports only earlier ones: `metrics` (counters), `request` (one request, its documents and
 //! its outcome), `routing` (which shard receives which documents), `worker` (calls of executors), `edges` (the path from
-//! one pod to the next), `watchdog` (calls that do not end), `flow` and `launch`. This module knows neither concrete executors nor the network.
+//! one pod to the next), `watchdog` (calls that do not end), `flow` and `launch`. This module knows neither concrete
+//! executors nor the network.
 
 mod edges;
 mod endpoint_check;

@@ -1,4 +1,5 @@
-//! Renders a report as GitHub workflow commands, which annotate a pull request: `::error file=…,line=…,col=…,title=…::message`.
+//! Renders a report as GitHub workflow commands, which annotate a pull request:
+//! `::error file=…,line=…,col=…,title=…::message`.
 
 use crate::diagnostic::code::Severity;
 use crate::diagnostic::report::{Diagnostic, Report};
