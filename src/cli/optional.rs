@@ -94,7 +94,7 @@ pub(super) mod table {
         Err(super::missing("tables"))
     }
 
-    /// A writer of tables, of which this build has none: the type has no values.
+    /// A writer of tables, which this build cannot create: the type has no values.
     pub(crate) enum Writer {}
 
     impl Writer {

@@ -22,8 +22,9 @@ const TEXT_CHARACTERS_MAX: usize = 100;
 pub(super) struct ResultTable {
     rows: Vec<[String; 4]>,
     documents: usize,
-    /// Number of matches with a score, and of those whose score is a distance.
+    /// Number of matches with a score.
     scored: usize,
+    /// Number of matches whose score is a distance.
     distances: usize,
     results: Map<String, Value>,
 }

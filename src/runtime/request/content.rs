@@ -35,7 +35,7 @@ impl Content {
         self
     }
 
-    /// Takes what a call receives out of the content: the documents and their origins.
+    /// Takes the input of a call out of the content: the documents and their origins.
     pub(in crate::runtime) fn take_input(&mut self) -> Self {
         Self { origins: std::mem::take(&mut self.origins), ..Self::new(self.documents.take()) }
     }

@@ -110,7 +110,7 @@ impl Batcher {
         let documents = part.content.documents.len();
         let ids: HashSet<String> =
             part.content.documents.iter().map(|document| document.id.clone()).collect();
-        // Documents without an id cannot be told from new ones, and appended lists are split by position.
+        // Documents without an id cannot be distinguished from new ones, and appended lists are split by position.
         if ids.contains("") || !part.content.origins.is_empty() {
             return Some(Batch::single(part));
         }
