@@ -5,7 +5,7 @@
 #   make demo-text        finds paragraphs by meaning with a sentence encoder; INPUT=~/notes make demo-text
 #   make test             formats, lints and tests everything
 #   make audit            checks licences, unused dependencies and spelling
-#   make prose            prints the measure of plain English for every folder, with the lines that count
+#   make prose            prints how often each folder departs from plain English, and the lines that do
 #   make docs             regenerates the reference tables in docs/
 #
 #   make bench            measures the runtime, the start of a process and the plugin boundary

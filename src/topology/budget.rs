@@ -6,11 +6,11 @@ use super::{InputPort, Memory, PodPlan, format_bytes};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::limits::{QUEUE_BYTES_MAX, REQUEST_BYTES_MAX, SHOWN_BYTES_MAX};
 
-/// Upper bound of the memory that requests occupy, inside the flow and at its gateway. The program, models and indexes
-/// come in addition.
+/// Upper bound of the memory that requests occupy, inside the flow and at its gateway. It does not include the
+/// program, models and indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryBound {
-    /// Requests inside at once.
+    /// Largest number of requests inside the flow at a time: its credits.
     pub requests: usize,
     /// Copies of a request's documents that are changed independently: one per parallel branch, times one per shard of
     /// the pod with the most shards.
@@ -38,7 +38,7 @@ impl MemoryBound {
         QUEUE_BYTES_MAX
     }
 
-    /// Bytes that the web pages remember.
+    /// Bytes of the ids and URIs that the web pages keep: see [`SHOWN_BYTES_MAX`].
     pub fn pages_bytes(self) -> usize {
         SHOWN_BYTES_MAX
     }

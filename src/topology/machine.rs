@@ -19,7 +19,7 @@ pub struct Machine {
 /// Memory that the process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// The bytes.
+    /// Size in bytes.
     pub bytes: usize,
     /// True if a container limits it, not the machine.
     pub is_container: bool,
@@ -42,7 +42,7 @@ impl Machine {
 }
 
 impl Memory {
-    /// Reads the memory of the machine and the limits of the cgroups that contain this process, of both versions. `root`
+    /// Reads the memory of the machine and the limits of the cgroups (versions 1 and 2) that contain this process. `root`
     /// is the directory with `proc` and `sys`.
     fn of_system(root: &Path) -> Option<Self> {
         let read = |path: PathBuf| guard::read_text(&path, KERNEL_FILE_BYTES_MAX).ok();
@@ -62,8 +62,8 @@ impl Memory {
     }
 }
 
-/// Files with the limits of a cgroup and those that contain it, from a line of `/proc/self/cgroup`. In a container the
-/// path may be that outside of it; the limit is then in the root of the file system.
+/// Files with the limits of a cgroup and of the cgroups that contain it, from a line of `/proc/self/cgroup`. In a container
+/// the line may have the path that the host uses; the limit is then in the root of the cgroup file system.
 fn limit_files(line: &str) -> Option<Vec<PathBuf>> {
     let mut fields = line.splitn(3, ':');
     let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
