@@ -14,7 +14,7 @@ pub struct MemoryLimit {
 }
 
 impl MemoryLimit {
-    /// Creates a group, with any version of cgroups that the system lets this user write.
+    /// Creates a group with a limit of `bytes`, in the first version of cgroups that this user may write.
     ///
     /// # Errors
     /// If no group can be created, for example without the rights of root.
@@ -29,7 +29,7 @@ impl MemoryLimit {
                 Ok(()) => return Ok(Self { directory }),
                 Err(error) => last = error,
             }
-            // Fails if it was not created.
+            // Removes a group that was created without a limit; fails if it was not created.
             let _ = std::fs::remove_dir(&directory);
         }
         Err(last)
