@@ -3,7 +3,7 @@
 #
 #   make demo             draws a labelled set of clips and pictures, indexes it, searches it, prints the ranked results
 #   make demo-text        finds paragraphs by meaning with a sentence encoder; INPUT=~/notes make demo-text
-#   make test             formats, lints and tests everything
+#   make test             checks the formatting, lints and tests everything
 #   make audit            checks licences, unused dependencies and spelling
 #   make prose            prints how often each folder departs from plain English, and the lines that do
 #   make docs             regenerates the reference tables in docs/

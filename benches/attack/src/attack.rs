@@ -39,7 +39,7 @@ pub struct Attack {
     pub sends: &'static str,
     /// Description of the bound that limits the effect of the attack, for the printed table.
     pub bound: &'static str,
-    /// Missing defence; `None` for an attack that is withstood.
+    /// Effect against which a defence is still missing; `None` for an attack that is withstood.
     pub open: Option<&'static str>,
     pub(crate) run: fn(Attacker) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
