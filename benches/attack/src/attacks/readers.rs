@@ -1,5 +1,5 @@
-//! Clients that do not read replies, and requests that fill what the search page remembers of its results (see
-//! SECURITY.md, Web pages).
+//! Clients that do not read replies, and requests that fill the memory of documents that the search page has shown (see
+//! `SHOWN_BYTES_MAX` in `src/limits.rs`).
 
 use std::io;
 

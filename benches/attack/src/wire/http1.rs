@@ -5,7 +5,7 @@ pub(crate) fn head(method: &str, path: &str, lines: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n")
 }
 
-/// A `POST` request with a JSON body and its `content-length`. It asks the service to close the connection after the reply.
+/// A `POST` request with a JSON body and its `content-length`. The service closes the connection after the reply.
 pub(crate) fn request(path: &str, lines: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let lines =
