@@ -344,7 +344,7 @@ async fn a_library_without_a_valid_note_is_rejected() {
         });
         path
     };
-    rejected_unexecuted(make, Code::PluginWithoutNote, "not laid out").await;
+    rejected_unexecuted(make, Code::PluginWithoutNote, "invalid layout").await;
 }
 
 #[tokio::test]
@@ -370,5 +370,5 @@ async fn a_library_that_cannot_be_loaded_or_contradicts_its_note_is_rejected() {
             "static flowrun_plugin_table lies; lies = table; lies.describe = other; return &lies;";
         library(directory, &note, statement)
     };
-    rejected(make, Code::PluginNotLoaded, "not what its note says").await;
+    rejected(make, Code::PluginNotLoaded, "differs from that in its note").await;
 }

@@ -26,6 +26,8 @@ class Sync(Executor):
     @requests(on="/fails")
     def fails(self, docs, **kwargs):
         yield Document(text="first")
+        while not os.path.exists("go"):
+            time.sleep(0.01)
         raise ValueError("late")
 
 
@@ -86,6 +88,7 @@ fn a_stream_that_fails_after_its_first_document_has_no_end() {
     let directory = tempfile::tempdir().unwrap();
     let serving = serve(directory.path(), "Sync");
     let (mut connection, mut response) = stream(&serving, "/fails", "first");
+    std::fs::write(directory.path().join("go"), "").unwrap();
     // The connection ends, with or without an error.
     let mut rest = Vec::new();
     let _ = connection.read_to_end(&mut rest);

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::wire::connection::Connection;
 
@@ -51,6 +51,8 @@ pub(crate) struct Traffic {
     pub(crate) connections: AtomicU64,
     /// Bytes that were sent.
     pub(crate) bytes: AtomicU64,
+    /// Notified at each connection.
+    pub(crate) connected: Notify,
 }
 
 impl Traffic {
@@ -60,13 +62,12 @@ impl Traffic {
     }
 }
 
-/// Context of a running attack: the address of the service, the size of the attack, and the time at which it ends.
+/// Context of a running attack: the address of the service and the size of the attack. An attack goes on until its runtime is
+/// shut down.
 #[derive(Clone)]
 pub(crate) struct Attacker {
     pub(crate) address: SocketAddr,
     pub(crate) form: Form,
-    /// Time at which the attack stops.
-    pub(crate) end: Instant,
     pub(crate) traffic: Arc<Traffic>,
 }
 
@@ -87,10 +88,11 @@ impl Attacker {
         let stream: TcpStream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;
         self.traffic.connections.fetch_add(1, Ordering::Relaxed);
+        self.traffic.connected.notify_one();
         Ok(Connection::new(stream, Arc::clone(&self.traffic)))
     }
 
-    /// Runs this number of sessions concurrently, and starts each again when it ends, until the end of the attack.
+    /// Runs this number of sessions concurrently without end, and starts each again when it ends.
     /// A session opens its own connection.
     pub(crate) async fn swarm<F>(
         self,
@@ -99,7 +101,6 @@ impl Attacker {
     ) where
         F: Future<Output = io::Result<()>> + Send + 'static,
     {
-        let end = self.end;
         let mut sessions = JoinSet::new();
         for _ in 0..connections {
             let (attacker, session) = (self.clone(), session.clone());
@@ -111,7 +112,7 @@ impl Attacker {
                 }
             });
         }
-        tokio::time::sleep_until(end).await;
+        while sessions.join_next().await.is_some() {}
     }
 
     /// Sends `bytes` on each of this number of connections, and discards replies until the service closes it.

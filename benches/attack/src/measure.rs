@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::attack::{Attack, Attacker, Form, Traffic};
 use crate::healthy::{Healthy, send_requests};
@@ -30,6 +30,9 @@ const REMAINING_BYTES_MAX: u64 = 64 << 20;
 
 /// Time for the service to release memory after an attack.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Time for an attack to open its first connection: it builds its messages first, at a low priority.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Interval at which the memory is read.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -64,7 +67,7 @@ pub struct Measured {
     pub(crate) unchanged: bool,
 }
 
-/// Runs an attack for `duration`, after healthy requests alone for half of that time.
+/// Runs an attack for `duration` from its first connection, after healthy requests alone for half of that time.
 ///
 /// # Errors
 /// If the service does not answer before the attack.
@@ -81,7 +84,9 @@ pub fn measure(
     service.memory.reset_peak()?;
 
     let attack_runtime = attack_runtime()?;
-    let traffic = start(&attack_runtime, attack, form, service.address, duration);
+    let traffic = start(&attack_runtime, attack, form, service.address);
+    // An attack without a connection is reported by `faults`.
+    let _ = healthy_runtime.block_on(async { timeout(START_TIMEOUT, traffic.connected.notified()).await });
     let attacked = healthy_runtime.block_on(send_requests(service.address, duration));
     let peak = service.memory.peak();
     attack_runtime.shutdown_timeout(Duration::from_secs(1));
@@ -104,15 +109,9 @@ fn attack_runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(2).enable_all().on_thread_start(nice).build()
 }
 
-fn start(
-    runtime: &Runtime,
-    attack: &Attack,
-    form: Form,
-    address: SocketAddr,
-    duration: Duration,
-) -> Arc<Traffic> {
+fn start(runtime: &Runtime, attack: &Attack, form: Form, address: SocketAddr) -> Arc<Traffic> {
     let traffic = Arc::new(Traffic::default());
-    let attacker = Attacker { address, form, end: Instant::now() + duration, traffic: Arc::clone(&traffic) };
+    let attacker = Attacker { address, form, traffic: Arc::clone(&traffic) };
     runtime.spawn((attack.run)(attacker));
     traffic
 }
