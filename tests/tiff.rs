@@ -11,7 +11,7 @@ use crate::support::models::python;
 use crate::support::program::text;
 
 /// Kinds of pixels that are not supported.
-const UNSUPPORTED: [&str; 5] = ["bilevelreversed", "grey4", "grey8reversed", "palette4", "palette8"];
+const UNSUPPORTED: [&str; 5] = ["bilevelreversed", "grey4", "grey8reversed", "greyalpha8", "palette4"];
 
 #[test]
 fn every_encoding_of_tiff_has_the_pixels_of_pillow_or_is_named_as_unsupported() {
