@@ -140,6 +140,25 @@ fn a_tag_that_no_document_of_a_job_had_is_logged_at_its_end() {
     }
 }
 
+#[test]
+fn a_misspelt_filter_is_reported_if_the_results_are_written_to_standard_output() {
+    let directory = directory("jtype: Flow\nexecutors: [{name: index, uses: VectorIndexer}]\n");
+    let line =
+        |id: &str| format!("{{\"id\": \"{id}\", \"embedding\": [1, 0], \"tags\": {{\"lang\": \"en\"}}}}\n");
+    std::fs::write(directory.path().join("in.jsonl"), line("a") + &line("b")).unwrap();
+    flowrun(directory.path(), &["flow.yml", "-i", "in.jsonl", "-e", "/index"]);
+    let search = ["flow.yml", "-i", "in.jsonl", "-e", "/search", "-o", "-", "--request-size", "1"];
+    for (filter, expected) in [("filter={\"lagn\": \"en\"}", 1), ("filter={\"lang\": \"en\"}", 0)] {
+        let output = flowrun(directory.path(), &[&search[..], &["-p", filter]].concat());
+        let stderr = text(&output.stderr);
+        assert_eq!(
+            stderr.matches("no stored document has `lagn`; did you mean `lang`?").count(),
+            expected,
+            "{stderr}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn no_reduce_concatenates_parts() {
     let flow = flow(

@@ -124,7 +124,8 @@ mod tests {
             assert_eq!(Foreign::detect(&file(major, compatible)), expected, "{compatible:?}");
         }
         let whole = file(b"heic", &[b"mif1"]);
-        (0..whole.len()).for_each(|length| drop(Foreign::detect(&whole[..length])));
+        assert!((0..8).all(|length| Foreign::detect(&whole[..length]).is_none()));
+        assert!((8..whole.len()).all(|length| Foreign::detect(&whole[..length]).is_some()));
     }
 
     #[test]

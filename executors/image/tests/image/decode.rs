@@ -51,9 +51,9 @@ fn tiff_is_decoded_in_its_common_modes_and_compressions() {
 
 #[test]
 fn unsupported_kinds_of_tiff_are_named() {
-    for (name, expected) in [
-        ("preview.tif", "the TIFF image uses the raw pixels of a camera, which is not supported"),
-    ] {
+    for (name, expected) in
+        [("preview.tif", "the TIFF image uses the raw pixels of a camera, which is not supported")]
+    {
         let error = decode_image(&bytes(name)).unwrap_err();
         assert!(error.to_string().starts_with(expected), "{error}");
     }
