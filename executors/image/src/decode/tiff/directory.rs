@@ -4,10 +4,11 @@
 const ENTRY_BYTES: usize = 12;
 /// Position of the value in an entry.
 const VALUE: usize = 8;
-/// Type of values of two bytes.
+/// Types of values of one and of two bytes; values of other types are read as four bytes.
+const BYTE: u16 = 1;
 const SHORT: u16 = 3;
 
-/// The first directory of a file. BigTIFF, whose directories have another form, has none here.
+/// The first directory of a file.
 #[derive(Clone, Copy)]
 pub(super) struct Directory<'a> {
     bytes: &'a [u8],
@@ -39,11 +40,19 @@ impl<'a> Directory<'a> {
 
     /// The first value of an entry, of a type whose values fit into the entry.
     pub(super) fn value(&self, tag: u16) -> Option<u32> {
-        let entry = self.entry(tag)?;
-        match self.kind(entry)? {
-            SHORT => self.short(entry.bytes.get(VALUE..)?).map(u32::from),
-            _ => self.long(entry.bytes.get(VALUE..)?),
-        }
+        self.values(tag).next()
+    }
+
+    /// The first values of all entries of a tag. Files have one, but which of several counts is up to the decoder.
+    pub(super) fn values(&self, tag: u16) -> impl Iterator<Item = u32> {
+        self.entries().filter(move |entry| self.short(entry.bytes) == Some(tag)).filter_map(|entry| {
+            let value = entry.bytes.get(VALUE..)?;
+            match self.kind(entry)? {
+                BYTE => value.first().copied().map(u32::from),
+                SHORT => self.short(value).map(u32::from),
+                _ => self.long(value),
+            }
+        })
     }
 
     /// The values of two bytes of an entry that has more of them than fit into it, at most `max`.
@@ -65,10 +74,13 @@ impl<'a> Directory<'a> {
     }
 
     fn entry(&self, tag: u16) -> Option<Entry<'a>> {
-        let entries = self.bytes.get(self.start..)?.chunks_exact(ENTRY_BYTES).take(self.count).enumerate();
-        let position = |number| self.start + number * ENTRY_BYTES;
-        let mut entries = entries.map(|(number, bytes)| Entry { bytes, position: position(number) });
-        entries.find(|entry| self.short(entry.bytes) == Some(tag))
+        self.entries().find(|entry| self.short(entry.bytes) == Some(tag))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+        let (bytes, start) = (self.bytes.get(self.start..).unwrap_or_default(), self.start);
+        let entries = bytes.chunks_exact(ENTRY_BYTES).take(self.count).enumerate();
+        entries.map(move |(number, bytes)| Entry { bytes, position: start + number * ENTRY_BYTES })
     }
 
     fn kind(&self, entry: Entry<'_>) -> Option<u16> {

@@ -27,32 +27,62 @@ mod tag {
     /// Kind of the image; its lowest bit marks a reduced version of another image.
     pub(super) const NEW_SUBFILE_TYPE: u16 = 254;
     pub(super) const BITS_PER_SAMPLE: u16 = 258;
+    pub(super) const COMPRESSION: u16 = 259;
     pub(super) const PHOTOMETRIC: u16 = 262;
     /// Order of bits in a byte; 2 begins with the lowest.
     pub(super) const FILL_ORDER: u16 = 266;
+    /// Samples of a pixel one after the other (1), or each in a plane of its own (2).
+    pub(super) const PLANES: u16 = 284;
     pub(super) const COLOUR_MAP: u16 = 320;
-    /// Meaning of additional samples; 1 is alpha by which colours are multiplied.
+    pub(super) const TILE_WIDTH: u16 = 322;
+    /// Meaning of additional samples: 0 unknown, 1 alpha by which colours are multiplied, 2 alpha.
     pub(super) const EXTRA_SAMPLES: u16 = 338;
 }
 
+/// A value of [`tag::COMPRESSION`].
+const LZW: u32 = 5;
+
 /// Decodes the first image.
 pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
-    let directory = Directory::first(bytes);
-    if is_raw(bytes, directory) {
-        return Err(unsupported("the raw pixels of a camera"));
+    if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
+        return Err(unsupported("the 64-bit directories of BigTIFF"));
     }
-    let value = |tag| directory.and_then(|directory| directory.value(tag));
-    if value(tag::FILL_ORDER) == Some(2) {
-        return Err(unsupported("bytes that begin with their lowest bit"));
+    // Without a directory, decoding fails.
+    let Some(directory) = Directory::first(bytes) else { return decode_samples(bytes, false) };
+    if let Some(feature) = unsupported_feature(bytes, &directory) {
+        return Err(unsupported(feature));
     }
-    let is_associated = value(tag::EXTRA_SAMPLES) == Some(1);
-    match directory.and_then(|directory| Indexed::read(&directory)) {
-        Some(indexed) => {
-            let mut image = decode_samples(&indexed.grey, is_associated)?;
-            indexed.colour(&mut image);
-            Ok(image)
+    if let Some(indexed) = Indexed::read(&directory) {
+        let mut image = decode_samples(&indexed.grey, false)?;
+        indexed.colour(&mut image);
+        return Ok(image);
+    }
+    match directory.value(tag::EXTRA_SAMPLES) {
+        // Without this, the decoder counts the sample as no part of the pixel, and misreads tiles and differences.
+        Some(0) => {
+            let with_alpha = directory.with_short(tag::EXTRA_SAMPLES, 2);
+            decode_samples(&with_alpha.ok_or_else(|| unsupported("samples of unknown meaning"))?, false)
         }
-        None => decode_samples(bytes, is_associated),
+        extra => decode_samples(bytes, extra == Some(1)),
+    }
+}
+
+/// The name of a feature that the decoder of the `image` crate ignores, misreads or panics on.
+fn unsupported_feature(bytes: &[u8], directory: &Directory<'_>) -> Option<&'static str> {
+    let has = |tag, value| directory.values(tag).any(|other| other == value);
+    let has_tiles = directory.values(tag::TILE_WIDTH).next().is_some();
+    let has_planes = directory.values(tag::PLANES).any(|planes| planes != 1);
+    let has_bits = !directory.values(tag::BITS_PER_SAMPLE).any(|bits| bits != 1);
+    if is_raw(bytes, directory) {
+        Some("the raw pixels of a camera")
+    } else if has(tag::FILL_ORDER, 2) {
+        Some("bytes that begin with their lowest bit")
+    } else if has_tiles && has_planes {
+        Some("tiles of a plane for each colour")
+    } else if has_tiles && has_bits && has(tag::COMPRESSION, LZW) {
+        Some("tiles of one bit compressed by LZW")
+    } else {
+        None
     }
 }
 
@@ -83,10 +113,8 @@ fn unsupported(feature: &str) -> DecodeError {
 }
 
 /// True for a Canon raw file, and for a file whose first image is a preview.
-fn is_raw(bytes: &[u8], directory: Option<Directory<'_>>) -> bool {
-    let is_canon = bytes.get(8..10) == Some(b"CR");
-    let kind = directory.and_then(|directory| directory.value(tag::NEW_SUBFILE_TYPE));
-    is_canon || kind.is_some_and(|kind| kind & 1 == 1)
+fn is_raw(bytes: &[u8], directory: &Directory<'_>) -> bool {
+    bytes.get(8..10) == Some(b"CR") || directory.values(tag::NEW_SUBFILE_TYPE).any(|kind| kind & 1 == 1)
 }
 
 #[cfg(test)]
@@ -94,7 +122,7 @@ mod tests {
     use super::*;
 
     fn raw(bytes: &[u8]) -> bool {
-        is_raw(bytes, Directory::first(bytes))
+        Directory::first(bytes).is_some_and(|directory| is_raw(bytes, &directory))
     }
 
     /// A file with one directory of one entry: a tag with a long value.
@@ -110,7 +138,7 @@ mod tests {
     #[test]
     fn a_file_that_begins_with_a_preview_is_a_raw_file() {
         assert!(raw(&file(tag::NEW_SUBFILE_TYPE, 1)));
-        assert!(raw(b"II*\0\x10\0\0\0CR\x02\0"));
+        assert!(raw(b"II*\0\x0c\0\0\0CR\x02\0\0\0"));
         // A page of several, and a file without the entry.
         assert!(!raw(&file(tag::NEW_SUBFILE_TYPE, 2)) && !raw(&file(256, 1)));
         let whole = file(tag::NEW_SUBFILE_TYPE, 1);
