@@ -2,7 +2,10 @@
 
 use flowrun::runtime::{Flow, Request, Response};
 use flowrun_sdk::{Document, ErrorKind};
+use serde_json::json;
 
+use crate::serving::Serving;
+use crate::support::program::{directory, flowrun, text};
 use crate::support::{error, flow, gate, ids, probe, reply, send};
 
 /// Sends documents `0`, `1`, … with their number as the tag `n`.
@@ -58,6 +61,102 @@ async fn a_pod_without_matching_documents_is_called_only_for_empty_requests() {
     assert!(probe::calls_of("when-none").is_empty());
     reply(send(&flow, "/status", &[]).await);
     assert_eq!(probe::calls_of("when-none").len(), 1);
+}
+
+/// Sends documents with the tags `lang` and `size`.
+async fn languages(flow: &Flow) -> Response {
+    let document = |id: &str, lang: &str, height: f64| {
+        Document::new(id)
+            .with_text(format!("text {id}"))
+            .with_tag("lang", lang)
+            .with_tag("size", json!({"h": height}))
+    };
+    let documents = [document("a", "en", 1.0), document("b", "de", 2.0)].into_iter().collect();
+    reply(
+        flow.submit(Request { endpoint: "/index".to_owned(), documents, ..Request::default() })
+            .await
+            .unwrap()
+            .outcome()
+            .await,
+    )
+}
+
+#[tokio::test]
+async fn a_condition_names_tags_and_fields_in_every_spelling_of_filters() {
+    for (condition, expected) in [
+        ("{lang: {$eq: en}}", ["a"]),
+        ("{tags__lang: {$eq: en}}", ["a"]),
+        ("{tags.lang: {$eq: de}}", ["b"]),
+        ("{size.h: {$gt: 1}}", ["b"]),
+        ("{size__h: {$gt: 1}}", ["b"]),
+        ("{tags__size__h: {$lt: 2}}", ["a"]),
+        ("{id: {$eq: b}}", ["b"]),
+        ("{text: {$regex: a$}}", ["a"]),
+    ] {
+        let flow = flow(&format!("- {{name: p, uses: Pass, when: {condition}}}")).await;
+        assert_eq!(ids(&languages(&flow).await.documents), expected, "{condition}");
+        assert_eq!(flow.pod_statistics()[0].unknown_tags, 0, "{condition}");
+    }
+}
+
+#[tokio::test]
+async fn tags_that_no_document_has_had_are_counted() {
+    let flow = flow("- {name: p, uses: Pass, when: {$or: [{lagn: {$eq: en}}, {n: {$eq: 1}}]}}").await;
+    let unknown = || flow.pod_statistics()[0].unknown_tags;
+    assert_eq!(unknown(), 0);
+    languages(&flow).await;
+    assert_eq!(unknown(), 2);
+    numbers(&flow, 1).await;
+    assert_eq!(unknown(), 1);
+}
+
+#[test]
+fn a_misspelt_tag_is_logged_once_with_a_suggestion() {
+    let directory =
+        directory("jtype: Flow\nexecutors: [{name: p, uses: Pass, when: {tags__lagn: {$eq: en}}}]\n");
+    let serving = Serving::start(directory.path(), &["serve", "flow.yml"]);
+    for _ in 0..3 {
+        serving.post(&json!({"data": [{"id": "a", "tags": {"lang": "en"}}], "execEndpoint": "/x"}));
+    }
+    let metric = "flowrun_pod_when_unknown_tags{pod=\"p\"} 1\n";
+    assert!(serving.get(0, "/metrics").contains(metric));
+    let stderr = serving.stderr_until_exit();
+    let warning = "no document so far has `tags__lagn`; did you mean `lang`?";
+    assert_eq!(stderr.matches(warning).count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_tag_that_no_document_of_a_job_had_is_logged_at_its_end() {
+    let directory =
+        directory("jtype: Flow\nexecutors: [{name: p, uses: Pass, when: {urgent: {$eq: true}}}]\n");
+    for (line, expected) in [
+        ("{\"id\": \"a\", \"tags\": {\"n\": 1}}\n", 1),
+        ("{\"id\": \"a\", \"tags\": {\"urgent\": false}}\n", 0),
+    ] {
+        std::fs::write(directory.path().join("in.jsonl"), line).unwrap();
+        let output = flowrun(directory.path(), &["flow.yml", "-i", "in.jsonl", "-e", "/x"]);
+        let stderr = text(&output.stderr);
+        assert_eq!(stderr.matches("no document so far has `urgent`").count(), expected, "{stderr}");
+    }
+}
+
+#[test]
+fn a_misspelt_filter_is_reported_if_the_results_are_written_to_standard_output() {
+    let directory = directory("jtype: Flow\nexecutors: [{name: index, uses: VectorIndexer}]\n");
+    let line =
+        |id: &str| format!("{{\"id\": \"{id}\", \"embedding\": [1, 0], \"tags\": {{\"lang\": \"en\"}}}}\n");
+    std::fs::write(directory.path().join("in.jsonl"), line("a") + &line("b")).unwrap();
+    flowrun(directory.path(), &["flow.yml", "-i", "in.jsonl", "-e", "/index"]);
+    let search = ["flow.yml", "-i", "in.jsonl", "-e", "/search", "-o", "-", "--request-size", "1"];
+    for (filter, expected) in [("filter={\"lagn\": \"en\"}", 1), ("filter={\"lang\": \"en\"}", 0)] {
+        let output = flowrun(directory.path(), &[&search[..], &["-p", filter]].concat());
+        let stderr = text(&output.stderr);
+        assert_eq!(
+            stderr.matches("no stored document has `lagn`; did you mean `lang`?").count(),
+            expected,
+            "{stderr}"
+        );
+    }
 }
 
 #[tokio::test]

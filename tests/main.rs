@@ -51,6 +51,7 @@ mod supervision;
 mod support;
 mod tables;
 mod text_models;
+mod tiff;
 mod topology;
 mod typos;
 mod usage;

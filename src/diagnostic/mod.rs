@@ -7,12 +7,11 @@ mod code;
 mod render;
 mod report;
 mod source;
-mod suggest;
 mod variable_texts;
 
 pub use code::{Code, Severity};
+pub use flowrun_sdk::{did_you_mean, suggest};
 pub use render::{Format, render, render_all};
 pub use report::{Diagnostic, Label, Policy, Report};
 pub use source::{FileId, Position, Sources, Span, Spanned};
-pub use suggest::{did_you_mean, suggest};
 pub use variable_texts::VariableTexts;

@@ -1,10 +1,12 @@
 //! Results as JSON lines, to a file or standard output, and as a table for people.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 
 use flowrun_wire::DocumentJson;
+use serde_json::{Map, Value};
 
 use super::result_table::ResultTable;
 use crate::runtime::Response;
@@ -13,6 +15,8 @@ use crate::runtime::Response;
 pub struct Output {
     lines: Option<Box<dyn Write + Send>>,
     table: Option<ResultTable>,
+    /// Warnings of executors that were logged.
+    warnings: BTreeSet<String>,
 }
 
 impl Output {
@@ -31,7 +35,7 @@ impl Output {
                 Some(Box::new(BufWriter::new(File::create(path).map_err(cannot)?)))
             }
         };
-        Ok(Self { lines, table: (!is_stdout).then(ResultTable::default) })
+        Ok(Self { lines, table: (!is_stdout).then(ResultTable::default), warnings: BTreeSet::new() })
     }
 
     /// Writes the results of one request. A closed pipe is not an error: the job continues without writing, because
@@ -46,11 +50,24 @@ impl Output {
             }
             written => written?,
         }
-        if let Some(table) = &mut self.table {
-            response.documents.iter().for_each(|document| table.add_document(document));
-            table.add_results(&response.results);
+        match &mut self.table {
+            Some(table) => {
+                response.documents.iter().for_each(|document| table.add_document(document));
+                table.add_results(&response.results);
+            }
+            None => self.log_warnings(&response.results),
         }
         Ok(())
+    }
+
+    /// Logs the warnings among the results of executors, each once, where no table prints the results.
+    fn log_warnings(&mut self, results: &Map<String, Value>) {
+        for (worker, result) in results {
+            let warning = result.get("warning").and_then(Value::as_str);
+            if let Some(warning) = warning.filter(|warning| self.warnings.insert((*warning).to_owned())) {
+                tracing::warn!(worker, "{warning}");
+            }
+        }
     }
 
     fn write_lines(&mut self, response: &Response) -> io::Result<()> {

@@ -8,9 +8,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{Endpoints, ErrorKind, ExecutorError, Ranking, top_k};
 
+use super::condition::PodCondition;
 use super::metrics::PodMetrics;
 use super::request::{Content, InFlightRequest, MatchPolicy, MergePolicy, Outcome, RequestError, Response};
 use super::routing::{Fanout, GatherSlot, Part, PodShards, split};
@@ -26,8 +26,8 @@ pub(super) struct PodInput {
     pub(super) inputs: usize,
     /// Treatment of documents that several inputs have.
     pub(super) join: Join,
-    /// Filter for documents that enter the pod; `None` lets all enter.
-    pub(super) when: Option<Arc<Filter>>,
+    /// Condition of the documents that enter the pod; `None` lets all enter.
+    pub(super) when: Option<PodCondition>,
     /// Endpoints that the executor handles; other requests skip the pod.
     pub(super) endpoints: Endpoints,
     /// Choice of shards by endpoint.
@@ -207,7 +207,7 @@ impl PodInput {
     /// Removes the documents that do not match the pod's `when`; they leave the branch here.
     fn filter_documents(&self, mut content: Content) -> Content {
         if let Some(when) = &self.when {
-            content.retain(|document| when.matches(document));
+            when.apply(&mut content);
         }
         content
     }

@@ -6,10 +6,11 @@
 //! one slot per credit, so a request waits only at the entrance, and nothing inside the flow can block forever.
 //!
 //! Layers; each imports only earlier ones: `metrics` (counters), `request` (one request, its documents and
-//! its outcome), `routing` (which shard receives which documents), `worker` (calls of executors), `edges` (the path from
-//! one pod to the next), `watchdog` (calls that do not end), `flow` and `launch`. This module knows neither concrete
-//! executors nor the network.
+//! its outcome), `routing` (which shard receives which documents), `worker` (calls of executors), `condition` (`when`),
+//! `edges` (the path from one pod to the next), `watchdog` (calls that do not end), `flow` and `launch`. This module knows
+//! neither concrete executors nor the network.
 
+mod condition;
 mod edges;
 mod endpoint_check;
 mod flow;

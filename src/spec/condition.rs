@@ -1,10 +1,12 @@
 //! Reads `when`: a condition on documents, in docarray's query language.
 
-use flowrun_sdk::filter::{DOCUMENT_FIELDS, Filter, FilterError, Scalar, without_tags_prefix};
+use flowrun_sdk::filter::{
+    DOCUMENT_FIELDS, Filter, FilterError, Scalar, first_step, is_document_field, without_tags_prefix,
+};
 use serde_json::Value;
 
 use super::reader::Reader;
-use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean, suggest};
 use crate::yaml::Node;
 
 /// Selects the documents that a pod receives.
@@ -28,17 +30,31 @@ pub(super) fn read(node: Option<&Node>, reader: &mut Reader<'_>) -> Option<Condi
     Some(Condition { filter, source, written: node.to_written_json(schema) })
 }
 
-/// Checks that documents have the field, and that it can be compared with the value.
+/// Checks that a condition can read the field, and that it can be compared with the value.
 fn check(path: &str, value: Option<&Scalar>) -> Result<(), String> {
-    let field = path.split("__").next().unwrap_or(path);
-    if without_tags_prefix(path).is_none() && !DOCUMENT_FIELDS.contains(&field) {
-        return Err(format!("is not a field of documents; write tags as `tags__{path}`"));
-    }
+    check_name(path)?;
     match value {
         Some(Scalar::Text(text)) if text.starts_with('{') => {
             Err("compares with another field, which is not supported; write a value".to_owned())
         }
         _ => Ok(()),
+    }
+}
+
+/// Checks that a name is a field of documents or a tag, and not a field that is misspelt or that has no parts. Names of tags are
+/// checked while the flow runs, since documents define them.
+fn check_name(path: &str) -> Result<(), String> {
+    let first = first_step(path);
+    if is_document_field(path) || without_tags_prefix(path).is_some() {
+        Ok(())
+    } else if DOCUMENT_FIELDS.contains(&first) {
+        Err(format!(
+            "is no part of `{first}` that a condition can read; a tag of this name is written `tags__{path}`"
+        ))
+    } else if suggest(first, DOCUMENT_FIELDS).is_some() {
+        Err(format!("is not a field of documents; a tag of this name is written `tags__{path}`"))
+    } else {
+        Ok(())
     }
 }
 
@@ -49,7 +65,7 @@ fn invalid(node: &Node, error: &FilterError) -> Diagnostic {
     let suggestion = match error.known.is_empty() {
         false => did_you_mean(last, error.known.iter().copied()),
         true => {
-            let field = last.split("__").next().unwrap_or(last);
+            let field = first_step(last);
             let misspelt = !last.starts_with('$') && !DOCUMENT_FIELDS.contains(&field);
             misspelt.then(|| did_you_mean(field, DOCUMENT_FIELDS)).flatten()
         }

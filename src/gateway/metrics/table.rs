@@ -265,6 +265,13 @@ pub const METRICS: &[Metric] = &[
         samples: |source| source.by_pod(|pod| double(pod.split_batches)),
     },
     Metric {
+        name: "flowrun_pod_when_unknown_tags",
+        kind: "gauge",
+        labels: "pod",
+        help: "Tags in the pod's `when` that no document has had so far: misspelt, or rare.",
+        samples: |source| source.by_pod(|pod| double(pod.unknown_tags)),
+    },
+    Metric {
         name: "flowrun_pod_workers",
         kind: "gauge",
         labels: "pod",

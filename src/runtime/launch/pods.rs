@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::build::BuiltExecutor;
 use super::shard_workers::{ShardWorkers, StartedWorkers};
+use crate::runtime::condition::PodCondition;
 use crate::runtime::edges::{PodInput, PodOutput};
 use crate::runtime::endpoint_check::EndpointCheck;
 use crate::runtime::flow::{Flow, RunningPod};
@@ -19,7 +20,7 @@ use crate::runtime::routing::PodShards;
 use crate::runtime::watchdog::{CallLimit, HangPolicy, Watchdog};
 use crate::runtime::worker::{BatchPolicy, PartSender, ThreadPriority};
 use crate::spec::BatchingTable;
-use crate::topology::{InputPort, PodPlan, Topology};
+use crate::topology::{DocumentCondition, InputPort, PodPlan, Topology};
 
 /// Starts all workers and returns the flow. `descriptions` and `built` have one entry for each pod of `topology`.
 pub(super) fn start(
@@ -92,6 +93,10 @@ impl Wiring<'_> {
         let by_shard = by_shard(plan, built);
         let summaries = by_shard.iter().map(|built| built.first()?.instance.shard_summary.clone());
         let shards = PodShards::new(&plan.strategy, summaries.collect());
+        let condition = |when: &DocumentCondition| {
+            PodCondition::new(Arc::clone(when.filter()), Arc::clone(&name), Arc::clone(&metrics))
+        };
+        let when = plan.when.as_ref().map(condition);
         let workers = ShardWorkers {
             plan,
             priority: self.priority,
@@ -112,7 +117,7 @@ impl Wiring<'_> {
             pod: position,
             inputs: plan.inputs,
             join: plan.join,
-            when: plan.when.as_ref().map(|when| Arc::clone(when.filter())),
+            when,
             endpoints,
             polling: plan.polling.clone(),
             shards,

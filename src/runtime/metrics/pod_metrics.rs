@@ -29,6 +29,7 @@ pub(in crate::runtime) struct PodMetrics {
     batch_requests: SizeHistogram,
     batch_documents: SizeHistogram,
     split_batches: AtomicU64,
+    unknown_tags: AtomicU64,
     latencies: LatencyHistogram,
     /// Finer than `latencies`, for percentiles.
     percentiles: Mutex<Histogram<u64>>,
@@ -73,6 +74,8 @@ pub struct PodStatistics {
     pub batch_documents: SizeBuckets,
     /// Batches whose requests were called again one by one.
     pub split_batches: u64,
+    /// Tags in the pod's `when` that no document has had so far; 0 before the first document.
+    pub unknown_tags: u64,
 }
 
 impl PodMetrics {
@@ -94,6 +97,7 @@ impl PodMetrics {
             batch_requests: SizeHistogram::default(),
             batch_documents: SizeHistogram::default(),
             split_batches: zero(),
+            unknown_tags: zero(),
             latencies: LatencyHistogram::default(),
             percentiles: Mutex::new(
                 percentiles.unwrap_or_else(|_| unreachable!("three digits are supported")),
@@ -158,6 +162,11 @@ impl PodMetrics {
         self.hanging_workers.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Sets the number of tags in the pod's condition that no document has had so far.
+    pub(in crate::runtime) fn set_unknown_tags(&self, tags: usize) {
+        self.unknown_tags.store(tags as u64, Ordering::Relaxed);
+    }
+
     /// The current counts of the pod named `pod`, which has this number of workers.
     pub(in crate::runtime) fn snapshot(&self, pod: &str, workers: usize) -> PodStatistics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -183,6 +192,7 @@ impl PodMetrics {
             batch_requests: self.batch_requests.snapshot(),
             batch_documents: self.batch_documents.snapshot(),
             split_batches: read(&self.split_batches),
+            unknown_tags: read(&self.unknown_tags),
         }
     }
 }

@@ -1,24 +1,8 @@
 //! Detects the format of a file from its first bytes.
 
 use super::error::DecodeError;
+use super::foreign::Foreign;
 use super::format::Format;
-
-/// Signatures of unsupported formats: offset, bytes, and the name for the error message.
-const UNSUPPORTED: &[(usize, &[u8], &str)] = &[
-    (4, b"ftypavif", "an AVIF image"),
-    (4, b"ftyphei", "a HEIF image"),
-    (4, b"ftyp", "an MP4 or QuickTime video"),
-    (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
-    (0, b"<svg", "an SVG drawing"),
-    (0, b"<?xml", "an XML document"),
-    (0, b"<!DOCTYPE", "an HTML page"),
-    (0, b"<!doctype", "an HTML page"),
-    (0, b"<html", "an HTML page"),
-    (0, b"%PDF", "a PDF document"),
-    (0, b"PK\x03\x04", "a ZIP archive"),
-    (0, b"\x1f\x8b", "compressed by gzip"),
-    (0, b"{", "JSON or other text"),
-];
 
 /// Signatures of TIFF and BigTIFF, in both byte orders.
 const TIFF: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
@@ -27,8 +11,7 @@ impl Format {
     /// Detects the format of an image.
     ///
     /// # Errors
-    /// [`DecodeError::Empty`], or [`DecodeError::NotAnImage`] with the name of the unsupported format or, if that is
-    /// unknown, the first bytes.
+    /// [`DecodeError::Empty`], or one of the errors that name the detected format.
     pub fn detect(bytes: &[u8]) -> Result<Self, DecodeError> {
         let has_signature = |offset: usize, signature: &[u8]| {
             bytes.get(offset..).is_some_and(|rest| rest.starts_with(signature))
@@ -41,16 +24,19 @@ impl Format {
             _ if has_signature(0, b"GIF87a") || has_signature(0, b"GIF89a") => Self::Gif,
             _ if has_signature(0, b"BM") => Self::Bmp,
             _ if TIFF.iter().any(|signature| has_signature(0, signature)) => Self::Tiff,
-            _ => {
-                let known =
-                    UNSUPPORTED.iter().find(|(offset, signature, _)| has_signature(*offset, signature));
-                let unknown = || format!("not an image: it begins with `{}`", escaped_start(bytes));
-                return Err(DecodeError::NotAnImage(
-                    known.map_or_else(unknown, |(_, _, name)| (*name).to_owned()),
-                ));
-            }
+            _ => return Err(not_decoded(bytes)),
         };
         Ok(format)
+    }
+}
+
+/// The error for content of no supported format.
+fn not_decoded(bytes: &[u8]) -> DecodeError {
+    match Foreign::detect(bytes) {
+        Some(Foreign::Image(name, extension)) => DecodeError::UnsupportedFormat { name, extension },
+        Some(Foreign::Drawing) => DecodeError::Drawing,
+        Some(Foreign::Other(name)) => DecodeError::NotAnImage(name.to_owned()),
+        None => DecodeError::NotAnImage(format!("not an image: it begins with `{}`", escaped_start(bytes))),
     }
 }
 

@@ -11,6 +11,9 @@ use super::format::Format;
 use super::limits::{CLIP_PIXELS_MAX, FRAMES_MAX, SIDE_MAX, is_within};
 use super::truncation::is_complete;
 
+/// The supported formats, for messages.
+const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP and TIFF images are supported";
+
 /// An error of decoding an image or a clip.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -25,9 +28,22 @@ pub enum DecodeError {
     /// The content has no bytes.
     #[error("the content is empty")]
     Empty,
-    /// The content is not an image, or an image of an unsupported format. The field completes "the content is …".
-    #[error("the content is {0}; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported")]
+    /// The content is not an image. The field completes "the content is …".
+    #[error("the content is {0}; {SUPPORTED}")]
     NotAnImage(String),
+    /// The content is an image of an unsupported format.
+    #[error("the content is {name}; {SUPPORTED}: convert it, for example by `magick IN.{extension} OUT.jpg`")]
+    UnsupportedFormat {
+        /// Name of the format, with an article.
+        name: &'static str,
+        /// Usual extension of its files.
+        extension: &'static str,
+    },
+    /// The content is a drawing in SVG.
+    #[error(
+        "the content is an SVG drawing; {SUPPORTED}: draw it, for example by `rsvg-convert IN.svg -o OUT.png`"
+    )]
+    Drawing,
     /// The bytes end before the image does.
     #[error("the {0} image is truncated")]
     Truncated(Format),

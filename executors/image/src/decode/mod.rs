@@ -16,6 +16,7 @@ mod decode_image;
 mod detect;
 mod error;
 mod exif;
+mod foreign;
 mod format;
 mod frame;
 #[cfg(test)]

@@ -15,7 +15,7 @@ fn lossless_formats_preserve_every_pixel() {
 #[test]
 fn palette_images_keep_the_colours_of_transparent_pixels() {
     let expected = image("palette.png.expected.png");
-    for name in ["palette.png", "palette_transparent.png", "palette.bmp", "still.gif"] {
+    for name in ["palette.png", "palette_transparent.png", "palette.bmp", "palette.tif", "still.gif"] {
         assert_eq!(image(name), expected, "{name}");
     }
     assert_eq!(image("bilevel.png"), image("bilevel.png.expected.png"));
@@ -51,13 +51,18 @@ fn tiff_is_decoded_in_its_common_modes_and_compressions() {
 
 #[test]
 fn unsupported_kinds_of_tiff_are_named() {
-    for (name, expected) in [
-        ("preview.tif", "the TIFF image uses the raw pixels of a camera, which is not supported"),
-        ("palette.tif", "the TIFF image uses "),
-    ] {
+    for (name, expected) in
+        [("preview.tif", "the TIFF image uses the raw pixels of a camera, which is not supported")]
+    {
         let error = decode_image(&bytes(name)).unwrap_err();
         assert!(error.to_string().starts_with(expected), "{error}");
     }
+    let mut file = std::io::Cursor::new(Vec::new());
+    image::Rgb32FImage::new(2, 2)
+        .write_with_encoder(image::codecs::tiff::TiffEncoder::new(&mut file))
+        .unwrap();
+    let error = decode_image(file.get_ref()).unwrap_err().to_string();
+    assert_eq!(error, "the TIFF image uses numbers in floating point, which is not supported");
 }
 
 #[test]
@@ -121,6 +126,18 @@ fn errors_name_the_format_of_unsupported_content() {
         (
             b"\0\0\0\x18ftypmp42",
             "the content is an MP4 or QuickTime video; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported",
+        ),
+        (
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            "the content is a HEIC image; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported: convert it, for example by `magick IN.heic OUT.jpg`",
+        ),
+        (
+            b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif",
+            "the content is an AVIF image; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported: convert it, for example by `magick IN.avif OUT.jpg`",
+        ),
+        (
+            b"<?xml version=\"1.0\"?>\n<svg/>",
+            "the content is an SVG drawing; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported: draw it, for example by `rsvg-convert IN.svg -o OUT.png`",
         ),
         (
             b"h\xe9llo",

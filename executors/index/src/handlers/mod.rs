@@ -80,7 +80,8 @@ impl Handlers {
     ) -> Result<(), ExecutorError> {
         if let Some(filter) = filter.filter(|filter| is_empty || filter.may_match_without_a_field())
             && self.columns.allow_any()
-            && let Some(note) = self.shard.unknown_names(filter, &|| call.check())?.describe()
+            && let Some(note) =
+                self.shard.unknown_names(filter, &|| call.check())?.describe("stored document")
         {
             call.set_result("warning", format!("filter: {note}"));
         }

@@ -104,7 +104,8 @@ impl Handlers {
             Some(filter) => {
                 // A misspelt name in a negation would delete everything.
                 if self.columns.allow_any()
-                    && let Some(problem) = self.shard.unknown_names(&filter, &|| call.check())?.describe()
+                    && let Some(problem) =
+                        self.shard.unknown_names(&filter, &|| call.check())?.describe("stored document")
                 {
                     return Err(ExecutorError::parameter("filter", problem));
                 }

@@ -1,8 +1,8 @@
-//! Fields of a document by docarray's paths: `text`, `weight`, `tags__price`, `tags__size__height`, `tags__list__0`,
-//! `scores__cosine__value`; of tags also by those of [`super::tag_path`].
+//! Fields of a document by docarray's paths: `text`, `weight`, `scores__cosine__value`. Any other name is that of a tag, in the
+//! spellings of [`super::tag_path`].
 
 use super::fields::{FieldLookup, FieldValue};
-use super::tag_path::{find_tag, without_tags_prefix};
+use super::tag_path::find_tag;
 use crate::{Document, Tags};
 
 /// Fields that a path can begin with.
@@ -35,11 +35,11 @@ impl FieldLookup for Document {
         let number = |number: Option<f32>| {
             number.map_or(FieldValue::Missing, |number| FieldValue::Number(number.into()))
         };
-        if without_tags_prefix(path).is_some() {
+        if !is_document_field(path) {
             return self.tags.field(path);
         }
-        if let Some((field, rest)) = path.split_once(STEP) {
-            return if field == "scores" { score_value(self, rest) } else { FieldValue::Missing };
+        if let Some((_, score)) = path.split_once(STEP) {
+            return score_value(self, score);
         }
         match path {
             "id" => FieldValue::Text(&self.id),

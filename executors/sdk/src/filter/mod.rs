@@ -27,6 +27,7 @@ mod scalar;
 mod tag_path;
 #[cfg(test)]
 mod tests;
+mod unknown_tags;
 
 pub use document_fields::{DOCUMENT_FIELDS, StoredDocument, is_document_field};
 pub use error::FilterError;
@@ -34,4 +35,5 @@ pub use fields::{FieldLookup, FieldValue};
 pub use parse::FieldCheck;
 pub use predicate::{Comparison, Filter, Predicate};
 pub use scalar::Scalar;
-pub use tag_path::{candidate_tags, find_tag, without_tags_prefix};
+pub use tag_path::{candidate_tags, find_tag, first_step, without_tags_prefix};
+pub use unknown_tags::UnknownTags;

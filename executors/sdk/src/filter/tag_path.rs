@@ -27,6 +27,11 @@ pub fn without_tags_prefix(name: &str) -> Option<&str> {
     SEPARATORS.iter().find_map(|separator| rest.strip_prefix(separator)).filter(|rest| !rest.is_empty())
 }
 
+/// The first step of a path, which is the whole path if it has no separator.
+pub fn first_step(path: &str) -> &str {
+    splits(path).next().map_or(path, |(first, _)| first)
+}
+
 /// The value at a path in tags or in a mapping.
 pub(super) fn value_at<'a>(mapping: &'a Tags, path: &str) -> Option<&'a Value> {
     let nested = || splits(path).find_map(|(first, rest)| value_in(mapping.get(first)?, rest));
